@@ -1,0 +1,57 @@
+# Nopea's developer interface. `make` lists the targets; each sets up what it needs on a bare machine.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup lab-binaries demo test test-pure check format run bench lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml requirements/dev.txt
+	@echo "▸ creating $(VENV) and installing the locked dependencies (about a minute, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "nopea needs Python 3.11 or later; set PYTHON=python3.12 (or newer)")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP) ## create .venv with the locked dependencies
+
+lab-binaries: $(STAMP) ## find, download or build etcd, kube-apiserver, kube-controller-manager and kubectl
+	@$(BIN)/nopea lab binaries
+
+demo: $(STAMP) lab-binaries ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
+	@$(BIN)/nopea demo
+
+test: $(STAMP) lab-binaries ## every test, on a real API server, real Git servers, real sockets
+	@$(BIN)/pytest
+
+test-pure: $(STAMP) ## the tests that start no server
+	@$(BIN)/pytest -q tests/unit
+
+check: $(STAMP) ## format, lint, types, import contracts, pure tests (under a minute)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q tests/unit
+
+format: $(STAMP) ## rewrite the code in the project's format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+run: $(STAMP) ## run the controller against the current kubeconfig (ARGS="--port 4000")
+	@$(BIN)/nopea run $(ARGS)
+
+bench: $(STAMP) lab-binaries ## first sync of many repositories against bare loops of the same work
+	@$(BIN)/python -m bench
+
+lock: $(STAMP) ## refresh the hashed locks from pyproject.toml
+	@bash requirements/lock.sh
+
+clean: ## remove what the targets made in this folder
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

@@ -1,0 +1,1 @@
+"""Who runs when: the GitRepository watch, the supervisor, one worker per repository."""

@@ -1,0 +1,116 @@
+"""What went wrong, where, and what to do next: one value that every view prints.
+
+A `Problem` has a code from `CODES`; each code has a section in `docs/errors.md` (a test compares the two).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+class Code(enum.StrEnum):
+    """The error codes that outsiders depend on.
+
+    G = Git, M = manifests, K = Kubernetes, S = spec, P = process.
+    """
+
+    GIT_UNREACHABLE = "NOPEA-G001"
+    GIT_AUTHENTICATION = "NOPEA-G002"
+    GIT_REF_NOT_FOUND = "NOPEA-G003"
+    GIT_PATH_NOT_FOUND = "NOPEA-G004"
+    GIT_EMPTY_REPOSITORY = "NOPEA-G005"
+    GIT_HOST_KEY = "NOPEA-G006"
+    GIT_CERTIFICATE = "NOPEA-G007"
+    GIT_TIMEOUT = "NOPEA-G008"
+    GIT_CHILD_DIED = "NOPEA-G009"
+    GIT_PROTOCOL = "NOPEA-G010"
+    GIT_TOO_BIG = "NOPEA-G011"
+    GIT_SECRET_MISSING = "NOPEA-G012"
+    GIT_SECRET_INVALID = "NOPEA-G013"
+    GIT_NOT_FOUND = "NOPEA-G014"
+    GIT_DISK = "NOPEA-G015"
+
+    YAML_SYNTAX = "NOPEA-M001"
+    YAML_VALUE = "NOPEA-M002"
+    YAML_LIMIT = "NOPEA-M003"
+    YAML_DUPLICATE_KEY = "NOPEA-M004"
+    NOT_AN_OBJECT = "NOPEA-M005"
+    NO_OBJECT_IN_FILE = "NOPEA-M006"
+    DUPLICATE_OBJECT = "NOPEA-M007"
+    ENCODING = "NOPEA-M008"
+    LFS_POINTER = "NOPEA-M009"
+    OBJECT_METADATA = "NOPEA-M010"
+
+    KIND_UNKNOWN = "NOPEA-K001"
+    FORBIDDEN = "NOPEA-K002"
+    INVALID = "NOPEA-K003"
+    OWNED_BY_OTHER = "NOPEA-K004"
+    IMMUTABLE = "NOPEA-K005"
+    NAMESPACE_MISSING = "NOPEA-K006"
+    CRD_NOT_ESTABLISHED = "NOPEA-K007"
+    API_UNREACHABLE = "NOPEA-K008"
+    API_REJECTED = "NOPEA-K009"
+    API_BUSY = "NOPEA-K010"
+    TERMINATING = "NOPEA-K011"
+    ADMISSION_DENIED = "NOPEA-K012"
+
+    SPEC_INVALID = "NOPEA-S001"
+    WORKER_CRASHED = "NOPEA-P001"
+    TIMED_OUT = "NOPEA-P002"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong; never holds a secret.
+
+    `source` is `path/in/repo.yaml#2` (document) or `path/in/repo.yaml:14` (line), or empty; `object` is
+    `apps/Deployment shop/web` or empty. `message` says what happened, `hint` what to do next.
+    """
+
+    code: Code
+    message: str
+    hint: str
+    source: str = ""
+    object: str = ""
+
+    def __str__(self) -> str:
+        where = " ".join(part for part in (self.source, self.object) if part)
+        return f"{self.code}{f' {where}' if where else ''}: {self.message} ({self.hint})"
+
+
+class SyncError(Exception):
+    """A pass cannot go on; `problems` (never empty) says why, all of it at once."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "; ".join(str(problem) for problem in self.problems)
+
+
+class StalledError(SyncError):
+    """A person must change Git, the spec, a Secret or the cluster; retried at the slow end of the backoff."""
+
+
+class TransientError(SyncError):
+    """The network, the Git server or the API server must recover; retried with backoff."""
+
+
+class WaitingError(SyncError):
+    """Something else must happen first; look again after `retry_in`."""
+
+    def __init__(self, *problems: Problem, retry_in: timedelta) -> None:
+        super().__init__(*problems)
+        self.retry_in = retry_in
+
+
+def first_lines(problems: Iterable[Problem], *, limit: int = 3) -> str:
+    """Join the first problems into one sentence for a condition, naming how many more there are."""
+    listed = list(problems)
+    text = "; ".join(str(problem) for problem in listed[:limit])
+    more = len(listed) - limit
+    return f"{text}; and {more} more" if more > 0 else text

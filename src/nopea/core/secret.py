@@ -1,0 +1,63 @@
+"""Values that must not be seen: a type that cannot print itself, and the masks for URLs and foreign text."""
+
+from __future__ import annotations
+
+import re
+from typing import final
+from urllib.parse import urlsplit
+
+MASK = "***"
+_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s]+@")
+_QUERY = re.compile(r"(?P<url>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#'\"]+)\?[^\s'\"]+")
+
+
+@final
+class Secret:
+    """Bytes that print as `***`; only `reveal()` gives them. Compares and hashes by value."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes | str) -> None:
+        self._value = value.encode() if isinstance(value, str) else value
+
+    def reveal(self) -> bytes:
+        """Return the hidden bytes; the caller must not log or store them."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a Secret cannot be pickled")
+
+
+def mask_url(url: str) -> str:
+    """Return the URL without userinfo, query and fragment, fit for a log; scp-like URLs pass unchanged."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+def mask_text(text: str, *secrets: Secret) -> str:
+    """Return a library's or server's text without the given secrets and without URL userinfo."""
+    for secret in secrets:
+        value = secret.reveal().decode(errors="replace").strip()
+        if len(value) >= 4:  # shorter values would eat ordinary words
+            text = text.replace(value, MASK)
+    return _QUERY.sub(rf"\g<url>?{MASK}", _USERINFO.sub(rf"\g<scheme>{MASK}@", text))

@@ -1,0 +1,113 @@
+"""What is asked of Git and what Git answers: values that the Git port and the sync pass share."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from nopea.core.problem import Problem
+from nopea.core.secret import Secret
+
+
+class RefKind(enum.StrEnum):
+    """How a spec names the commit it wants."""
+
+    BRANCH = "branch"
+    TAG = "tag"
+    SEMVER = "semver"
+    COMMIT = "commit"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A branch, a tag, a semver range over tags, or a full commit id; prints as `branch main`."""
+
+    kind: RefKind
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What `spec.secretRef` gave; empty where the Secret had no such key. Nothing in it prints."""
+
+    username: str = ""
+    password: Secret = field(default=Secret(b""))
+    token: Secret = field(default=Secret(b""))
+    identity: Secret = field(default=Secret(b""))
+    identity_password: Secret = field(default=Secret(b""))
+    known_hosts: str = ""
+    ca_crt: str = ""
+
+    def digest(self) -> str:
+        """Return a hex digest that tells credentials apart without showing them; empty for no credentials."""
+        parts = (
+            self.username.encode(), self.password.reveal(), self.token.reveal(), self.identity.reveal(),
+            self.identity_password.reveal(), self.known_hosts.encode(), self.ca_crt.encode(),
+        )  # fmt: skip
+        if not any(parts):
+            return ""
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.hexdigest()
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return every secret in it, for masking foreign text."""
+        return (self.password, self.token, self.identity, self.identity_password)
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A Git URL with the credentials for it: equal remotes share one mirror and one fetch."""
+
+    url: str
+    credentials: Credentials = field(default=Credentials())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit's facts; `message` is the first line, at most 200 characters; `committed_at` is aware UTC."""
+
+    id: str
+    author: str
+    message: str
+    committed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file at a commit: its path from the repository's root, the id of its blob, its size in bytes."""
+
+    path: str
+    blob: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One Kubernetes object found in a file.
+
+    `index` counts the file's documents from 1 (an item of a `List` has its list's index and a position:
+    `2[0]`), `line` is where it starts, `body` is the object as JSON without insignificant space.
+    """
+
+    index: str
+    line: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedFile:
+    """What one file holds: its objects and everything that is wrong with it (problems carry no path yet).
+
+    `problems[i].source` is `:14` (line) or `#2` (document); the reader puts the path before it, because one
+    blob may stand at several paths.
+    """
+
+    documents: tuple[Document, ...]
+    problems: tuple[Problem, ...]

@@ -1,0 +1,1 @@
+"""The Kubernetes port: a thin client, discovery, watches and their errors."""

@@ -1,0 +1,1 @@
+"""A local control plane: real etcd, API server and controller manager on loopback."""

@@ -1,0 +1,29 @@
+"""The only places where tasks are born: named, owned, and ended with their owner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def spawn(coroutine: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
+    """Start a named task; the caller owns it and must await or `end` it."""
+    return asyncio.get_running_loop().create_task(coroutine, name=name)
+
+
+async def end(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel the tasks and wait until each is done; their results and errors are dropped.
+
+    A cancellation of the caller passes, after the tasks have been told to stop.
+    """
+    owned = [task for task in tasks if task is not None]
+    for task in owned:
+        task.cancel()
+    if owned:
+        await asyncio.wait(owned)
+    for task in owned:
+        if not task.cancelled():
+            task.exception()  # marks it as retrieved: the owner chose to drop it

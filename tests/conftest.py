@@ -1,0 +1,26 @@
+"""What every test gets: a clean event loop, and a failure when it leaves a task behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Remove the loop that pytest-asyncio leaks below Python 3.14 when a sync test comes first."""
+    del config
+    asyncio.set_event_loop(None)
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def no_task_left_behind() -> AsyncIterator[None]:
+    """Fail the test that leaves a task running, and name the task."""
+    before = asyncio.all_tasks()
+    yield
+    left = [task for task in asyncio.all_tasks() - before if not task.done()]
+    for task in left:
+        task.cancel()
+    assert not left, f"tasks left running: {sorted(task.get_name() for task in left)}"
