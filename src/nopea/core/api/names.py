@@ -1,0 +1,23 @@
+"""Names that outsiders depend on; they never change within v1alpha1."""
+
+from __future__ import annotations
+
+GROUP = "nopea.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "GitRepository"
+PLURAL = "gitrepositories"
+INVENTORY_KIND = "Inventory"
+INVENTORY_PLURAL = "inventories"
+
+FIELD_MANAGER = "nopea"
+FINALIZER = f"{GROUP}/finalizer"
+CONTROLLER = f"{GROUP}/controller"
+
+REPOSITORY_LABEL = f"{GROUP}/repository"
+SOURCE_ANNOTATION = f"{GROUP}/source"
+WAVE_ANNOTATION = f"{GROUP}/wave"
+FORCE_ANNOTATION = f"{GROUP}/force"
+SYNC_REQUESTED_ANNOTATION = f"{GROUP}/sync-requested-at"
+SUSPEND_HEAL_ANNOTATION = f"{GROUP}/suspend-heal"
+SUSPEND_HEAL_UNTIL_ANNOTATION = f"{GROUP}/suspend-heal-until"

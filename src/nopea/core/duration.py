@@ -1,0 +1,31 @@
+"""Durations as Kubernetes users write them: `5m`, `1h30m`, `0s` (Go's time.ParseDuration, never negative)."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+_WHOLE = re.compile(PATTERN)
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(text: str) -> timedelta:
+    """Parse a duration; raises ValueError that names the text and the form that is expected."""
+    if not _WHOLE.match(text) or len(text) > 32:
+        raise ValueError(f"{text!r} is no duration; write it like 30s, 5m or 1h30m")
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a short form for people and for status: `0.42s`, `12.3s`, `4m10s`, `2h3m`."""
+    if seconds < 10:
+        return f"{seconds:.2f}s"
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes}m"
