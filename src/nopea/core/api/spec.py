@@ -13,8 +13,9 @@ from msgspec import Meta
 
 from nopea.core import duration
 
-NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-NAMESPACE = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+# Patterns end in \Z, not $: Python's $ also matches before a last newline, the API server's does not.
+NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z"
+NAMESPACE = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z"
 
 Name = Annotated[str, Meta(min_length=1, max_length=253, pattern=NAME)]
 Namespace = Annotated[str, Meta(min_length=1, max_length=63, pattern=NAMESPACE)]
@@ -109,7 +110,8 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     ) = None
     commit: (
         Annotated[
-            str, Meta(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$", max_length=64, description="A full commit id.")
+            str,
+            Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})\Z", max_length=64, description="A full commit id."),
         ]
         | None
     ) = None

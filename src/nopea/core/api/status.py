@@ -16,6 +16,7 @@ MAX_HISTORY = 10
 MAX_INLINE_INVENTORY = 100
 MAX_INVENTORY_CHUNK = 1000
 MAX_MESSAGE = 1024
+SHORT_COMMIT = 7
 
 Text = Annotated[str, Meta(max_length=MAX_MESSAGE)]
 Line = Annotated[str, Meta(max_length=512)]
@@ -40,7 +41,7 @@ class Condition(Model, frozen=True, kw_only=True):
     type: Annotated[str, Meta(min_length=1, max_length=316)]
     status: Annotated[str, Meta(extra_json_schema={"enum": ["True", "False", "Unknown"]})]
     reason: Annotated[
-        str, Meta(min_length=1, max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
+        str, Meta(min_length=1, max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?\Z")
     ]
     message: Annotated[str, Meta(max_length=32768)]
     last_transition_time: Time
@@ -108,6 +109,16 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
     phase: Phase | None = None
     last_attempted_commit: CommitId | None = None
     last_applied_commit: CommitId | None = None
+    short_commit: (
+        Annotated[
+            str,
+            Meta(
+                max_length=SHORT_COMMIT,
+                description="The start of lastAppliedCommit, for people: a printer column cannot cut.",
+            ),
+        ]
+        | None
+    ) = None
     last_commit_message: Line | None = None
     last_commit_author: Annotated[str, Meta(max_length=256)] | None = None
     last_commit_time: Time | None = None

@@ -1,0 +1,94 @@
+"""The two CustomResourceDefinitions as values: names, printer columns and the schemas of the model.
+
+Decides how `kubectl` shows and the API server stores our objects; never touches a file or a cluster.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nopea.core.api import names
+from nopea.core.api.schema import Schema, root, ruled, schema_of
+from nopea.core.api.spec import SPEC_RULES, GitRepositorySpec
+from nopea.core.api.status import INVENTORY_RULES, GitRepositoryStatus, InventorySpec
+
+
+def git_repository_crd() -> dict[str, Any]:
+    """Return the CRD of GitRepository."""
+    schema = root(
+        description="A Git repository whose manifests Nopea keeps applied, healthy and undrifted.",
+        required=("spec",),
+        spec=ruled(schema_of(GitRepositorySpec, defaults=True), SPEC_RULES),
+        status=schema_of(GitRepositoryStatus, defaults=False),
+    )
+    kinds = {
+        "kind": names.KIND,
+        "listKind": f"{names.KIND}List",
+        "plural": names.PLURAL,
+        "singular": names.KIND.lower(),
+        "shortNames": ["gr", "gitrepo"],
+    }
+    return _crd(kinds, schema, columns=REPOSITORY_COLUMNS, subresources={"status": {}})
+
+
+def inventory_crd() -> dict[str, Any]:
+    """Return the CRD of Inventory, which has no status: it is itself a record of what was done."""
+    schema = root(
+        description="A part of what Nopea applied for one GitRepository; written and read by Nopea only.",
+        required=("spec",),
+        spec=ruled(schema_of(InventorySpec, defaults=False), INVENTORY_RULES),
+    )
+    kinds = {
+        "kind": names.INVENTORY_KIND,
+        "listKind": f"{names.INVENTORY_KIND}List",
+        "plural": names.INVENTORY_PLURAL,
+        "singular": names.INVENTORY_KIND.lower(),
+    }
+    return _crd(kinds, schema, columns=INVENTORY_COLUMNS, subresources={})
+
+
+def _column(name: str, path: str, type_: str = "string", *, wide: bool = False) -> dict[str, Any]:
+    column: dict[str, Any] = {"name": name, "type": type_, "jsonPath": path}
+    return column | {"priority": 1} if wide else column
+
+
+READY_CONDITION = '.status.conditions[?(@.type=="Ready")]'
+AGE = _column("Age", ".metadata.creationTimestamp", "date")
+REPOSITORY_COLUMNS = [
+    _column("Ready", f"{READY_CONDITION}.status"),
+    _column("Phase", ".status.phase"),
+    _column("Commit", ".status.shortCommit"),
+    _column("Resources", ".status.resourceCount", "integer"),
+    _column("Drift", ".status.driftedCount", "integer"),
+    _column("Last Sync", ".status.lastSyncTime", "date"),
+    AGE,
+    _column("URL", ".spec.url", wide=True),
+    _column("Message", f"{READY_CONDITION}.message", wide=True),
+]
+INVENTORY_COLUMNS = [
+    _column("Repository", ".spec.repository"),
+    _column("Index", ".spec.index", "integer"),
+    AGE,
+]
+
+
+def _crd(
+    kinds: dict[str, Any], schema: Schema, *, columns: list[dict[str, Any]], subresources: Schema
+) -> dict[str, Any]:
+    version = {
+        "name": names.VERSION,
+        "served": True,
+        "storage": True,
+        "additionalPrinterColumns": columns,
+        "subresources": subresources,
+        "schema": {"openAPIV3Schema": schema},
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{kinds['plural']}.{names.GROUP}",
+            "labels": {"app.kubernetes.io/name": "nopea", "app.kubernetes.io/part-of": "nopea"},
+        },
+        "spec": {"group": names.GROUP, "names": kinds, "scope": "Namespaced", "versions": [version]},
+    }

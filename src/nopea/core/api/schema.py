@@ -1,0 +1,126 @@
+"""Turns the model of the custom resources into structural OpenAPI v3 schemas: the one origin of the CRDs.
+
+Decides what the API server enforces; never reads or writes a file (`deploy/generate.py` does that).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec.inspect import (
+    NODEFAULT,
+    BoolType,
+    EnumType,
+    Field,
+    IntType,
+    Metadata,
+    NoneType,
+    StrType,
+    StructType,
+    Type,
+    UnionType,
+    VarTupleType,
+    type_info,
+)
+
+Schema = dict[str, Any]
+_PYTHON_END = r"\Z"
+
+
+def schema_of(model: type[msgspec.Struct], *, defaults: bool) -> Schema:
+    """Return the structural schema of a model; raises TypeError for a type that has no place in a CRD.
+
+    With `defaults` the server fills in absent fields as the model would. None and empty lists are never
+    written as defaults: absent means the same and reads better.
+    """
+    return _schema(type_info(model), defaults=defaults)
+
+
+def _schema(kind: Type, *, defaults: bool) -> Schema:
+    match kind:
+        case Metadata(type=inner, extra_json_schema=extra):
+            return _schema(inner, defaults=defaults) | dict(extra or {})
+        case UnionType(types=types):
+            return _optional(types, defaults=defaults)
+        case StructType():
+            return _object(kind, defaults=defaults)
+        case VarTupleType(item_type=item, min_length=shortest, max_length=longest):
+            # atomic says what a list without a key is anyway: one writer owns it as a whole
+            return _given(
+                type="array",
+                items=_schema(item, defaults=defaults),
+                minItems=shortest,
+                maxItems=longest,
+            ) | {"x-kubernetes-list-type": "atomic"}
+        case EnumType(cls=cls):
+            return {"type": "string", "enum": [member.value for member in cls]}
+        case StrType(min_length=shortest, max_length=longest, pattern=pattern):
+            return _given(
+                type="string",
+                minLength=shortest,
+                maxLength=longest,
+                pattern=_go_pattern(pattern),
+            )
+        case IntType(ge=least, le=most):
+            return _given(type="integer", minimum=least, maximum=most)
+        case BoolType():
+            return {"type": "boolean"}
+        case _:
+            raise TypeError(f"{kind} has no structural schema; use another type in the model")
+
+
+def _given(**keywords: Any) -> Schema:
+    return {keyword: value for keyword, value in keywords.items() if value is not None}
+
+
+def _go_pattern(pattern: str | None) -> str | None:
+    """Python's `$` also matches before a last newline, Go's does not: the model writes `\\Z`, Go reads `$`."""
+    return pattern.replace(_PYTHON_END, "$") if pattern else None
+
+
+def _optional(types: tuple[Type, ...], *, defaults: bool) -> Schema:
+    """`X | None` is an optional X: the API server drops a null before it validates."""
+    given = [one for one in types if not isinstance(one, NoneType)]
+    if len(given) != 1:
+        raise TypeError("a structural schema has no unions; use one type, optionally with None")
+    return _schema(given[0], defaults=defaults)
+
+
+def _object(kind: StructType, *, defaults: bool) -> Schema:
+    properties = {field.encode_name: _property(field, defaults=defaults) for field in kind.fields}
+    schema: Schema = {"type": "object"}
+    if kind.cls.__doc__:
+        schema["description"] = inspect.cleandoc(kind.cls.__doc__)
+    if required := [field.encode_name for field in kind.fields if field.required]:
+        schema["required"] = required
+    return schema | {"properties": properties}
+
+
+def _property(field: Field, *, defaults: bool) -> Schema:
+    schema = _schema(field.type, defaults=defaults)
+    if defaults and field.default not in (NODEFAULT, None, ()):
+        schema["default"] = msgspec.to_builtins(field.default)
+    return schema
+
+
+def ruled(schema: Schema, rules: tuple[Mapping[str, str], ...]) -> Schema:
+    """Return the schema with CEL rules over its fields."""
+    return schema | {"x-kubernetes-validations": [dict(rule) for rule in rules]}
+
+
+def root(*, description: str, required: tuple[str, ...], **parts: Schema) -> Schema:
+    """Return the schema of a whole object: what every Kubernetes object has, and these parts."""
+    return {
+        "type": "object",
+        "description": description,
+        "required": list(required),
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+        }
+        | parts,
+    }
