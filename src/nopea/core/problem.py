@@ -61,6 +61,11 @@ class Code(enum.StrEnum):
     WORKER_CRASHED = "NOPEA-P001"
     TIMED_OUT = "NOPEA-P002"
 
+    @property
+    def reason(self) -> str:
+        """The code's name as a condition or Event reason: one CamelCase word, `GitRefNotFound`."""
+        return "".join(word.capitalize() for word in self.name.split("_"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:

@@ -1,0 +1,100 @@
+"""one_for_one: runs one actor per key, restarts the one that crashes with backoff, and touches no other.
+
+It decides nothing about repositories; it knows keys, actors and crashes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from nopea import tasks
+from nopea.logs import get_log
+
+K = TypeVar("K")
+log = get_log(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartPolicy:
+    """How a crashing actor is restarted; an actor that ran for `calm_seconds` counts as healthy again."""
+
+    first_seconds: float = 1.0
+    most_seconds: float = 300.0
+    stalled_after: int = 5
+    calm_seconds: float = 600.0
+
+    def delay(self, crashes: int) -> float:
+        """Return the wait before the restart after that many crashes in a row (≥ 1)."""
+        return min(self.first_seconds * 2.0 ** (crashes - 1), self.most_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """An actor's end by exception: how many in a row, and the last line of the traceback."""
+
+    count: int
+    stalled: bool
+    last_line: str
+
+
+class Supervisor(Generic[K]):
+    """Owns one task per key. `on_crash` is awaited after each crash; it must handle its own errors."""
+
+    def __init__(self, *, policy: RestartPolicy, on_crash: Callable[[K, Crash], Awaitable[None]]) -> None:
+        self._policy = policy
+        self._on_crash = on_crash
+        self._actors: dict[K, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self.restarts = 0
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._actors
+
+    def __len__(self) -> int:
+        return len(self._actors)
+
+    def start(self, key: K, run: Callable[[], Awaitable[None]]) -> None:
+        """Start the key's actor; an earlier one of the same key ends first, and the new one waits for it."""
+        before = self._actors.pop(key, None)
+        self._actors[key] = tasks.spawn(self._keep_running(key, run, before), name=f"worker {key}")
+
+    def stop(self, key: K) -> None:
+        """Tell the key's actor to end; returns at once, the supervisor owns the rest of its life."""
+        actor = self._actors.pop(key, None)
+        if actor is not None:
+            actor.cancel()
+            self._ending.add(actor)
+            actor.add_done_callback(self._ending.discard)
+
+    async def close(self) -> None:
+        """End every actor and wait for all of them."""
+        actors = [*self._actors.values(), *self._ending]
+        self._actors.clear()
+        await tasks.end(*actors)
+
+    async def _keep_running(
+        self, key: K, run: Callable[[], Awaitable[None]], before: asyncio.Task[None] | None
+    ) -> None:
+        await tasks.end(before)
+        loop = asyncio.get_running_loop()
+        crashes = 0
+        while True:
+            started = loop.time()
+            try:
+                await run()
+            except Exception as error:  # noqa: BLE001 - the supervisor: a bug in one actor must not touch another
+                calm = loop.time() - started >= self._policy.calm_seconds
+                crashes = 1 if calm else crashes + 1
+                delay = self._policy.delay(crashes)
+                last_line = traceback.format_exception_only(error)[-1].strip()
+                log.crash("worker crashed", error, repo=key, crashes=crashes, restart_in=delay)
+            else:
+                return
+            self.restarts += 1
+            stalled = crashes >= self._policy.stalled_after
+            await self._on_crash(key, Crash(count=crashes, stalled=stalled, last_line=last_line))
+            await asyncio.sleep(delay)

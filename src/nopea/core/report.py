@@ -1,0 +1,74 @@
+"""What a pass did: the value from which status, Events, the log line and history are views."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from nopea.core.objects import ObjectKey
+from nopea.core.problem import Code, Problem
+from nopea.core.source import Commit
+
+
+class Outcome(enum.StrEnum):
+    """What became of one object in a pass."""
+
+    CREATED = "created"
+    CONFIGURED = "configured"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"  # left alone on purpose: policy, break-glass, suspended
+    FAILED = "failed"
+
+
+class Result(enum.StrEnum):
+    """What became of the whole pass."""
+
+    SYNCED = "synced"
+    FAILED = "failed"
+    SUSPENDED = "suspended"
+    SUPERSEDED = "superseded"  # a newer commit or spec was learned of; the next pass starts over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectResult:
+    """One object's outcome; `problem` is set exactly when it failed."""
+
+    key: ObjectKey
+    outcome: Outcome
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassReport:
+    """An executed pass. `problems` holds all of it: files, kinds, objects, Git; in the order of finding.
+
+    `commit` is the one that was looked at, None when Git did not get that far. `transient` says that all
+    problems may go away by themselves.
+    """
+
+    id: str
+    generation: int
+    triggers: tuple[str, ...]
+    result: Result
+    commit: Commit | None
+    objects: tuple[ObjectResult, ...]
+    problems: tuple[Problem, ...]
+    started_at: datetime
+    seconds: float
+    handled_sync_at: str = ""
+    transient: bool = False
+
+    def count(self, *outcomes: Outcome) -> int:
+        """Return how many objects had one of the outcomes."""
+        return sum(1 for one in self.objects if one.outcome in outcomes)
+
+    @property
+    def changed(self) -> bool:
+        """True when the pass changed the cluster."""
+        return self.count(Outcome.CREATED, Outcome.CONFIGURED) > 0
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """The distinct problem codes, in the order of finding."""
+        return tuple(dict.fromkeys(problem.code for problem in self.problems))

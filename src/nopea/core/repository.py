@@ -1,0 +1,95 @@
+"""A GitRepository object, parsed once: identity always, the spec or what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from nopea.core.api import names
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.duration import parse_duration
+from nopea.core.objects import ObjectKey, RepoKey
+from nopea.core.problem import Code, Problem
+from nopea.core.secret import mask_url
+from nopea.core.source import Ref, RefKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """One version of a GitRepository object, as the API server stores it."""
+
+    key: RepoKey
+    uid: str
+    generation: int
+    resource_version: str
+    deleting: bool
+    sync_requested_at: str
+    spec: GitRepositorySpec | Problem
+    status: GitRepositoryStatus
+
+    @property
+    def suspended(self) -> bool:
+        """True when the spec forbids every write."""
+        return isinstance(self.spec, GitRepositorySpec) and self.spec.suspend
+
+    @property
+    def object_key(self) -> ObjectKey:
+        """The identity of the GitRepository object itself."""
+        return ObjectKey(names.GROUP, names.KIND, self.key.namespace, self.key.name)
+
+
+def parse_repository(raw: Mapping[str, Any], *, allow_file_urls: bool = False) -> Repository:
+    """Read a GitRepository as the API server sent it; a wrong spec becomes its Problem, no exception."""
+    metadata = raw["metadata"]
+    annotations = metadata.get("annotations") or {}
+    return Repository(
+        key=RepoKey(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        resource_version=metadata["resourceVersion"],
+        deleting="deletionTimestamp" in metadata,
+        sync_requested_at=str(annotations.get(names.SYNC_REQUESTED_ANNOTATION, ""))[:256],
+        spec=parse_spec(raw.get("spec") or {}, allow_file_urls=allow_file_urls),
+        status=_parse_status(raw.get("status") or {}),
+    )
+
+
+def parse_spec(raw_spec: Mapping[str, Any], *, allow_file_urls: bool = False) -> GitRepositorySpec | Problem:
+    """Parse a spec that may have been stored before today's schema; the Problem names the first bad field."""
+    try:
+        spec = msgspec.convert(raw_spec, GitRepositorySpec)
+        for field in ("interval", "timeout", "heal_grace_period"):
+            parse_duration(getattr(spec, field))
+        ref_of(spec)
+    except (msgspec.ValidationError, ValueError) as error:
+        return _spec_problem(str(error), "Correct spec; `kubectl explain gr.spec` lists its fields.")
+    if spec.url.startswith("file:") and not allow_file_urls:
+        return _spec_problem(
+            f"{mask_url(spec.url)} is a file URL",
+            "Use https or ssh, or start Nopea with --allow-file-urls where its files may be read.",
+        )
+    return spec
+
+
+def ref_of(spec: GitRepositorySpec) -> Ref:
+    """Return the one ref that the spec names; raises ValueError unless it is exactly one."""
+    given = [Ref(kind, value) for kind in RefKind if (value := getattr(spec, kind.value)) is not None]
+    if len(given) != 1:
+        raise ValueError("give exactly one of branch, tag, semver and commit")
+    return given[0]
+
+
+def _spec_problem(message: str, hint: str) -> Problem:
+    return Problem(code=Code.SPEC_INVALID, message=f"the spec is invalid: {message}", hint=hint)
+
+
+def _parse_status(raw_status: Mapping[str, Any]) -> GitRepositoryStatus:
+    """Read our own earlier words; a status that another version wrote is rebuilt, not fatal."""
+    try:
+        return msgspec.convert(raw_status, GitRepositoryStatus)
+    except msgspec.ValidationError:
+        return GitRepositoryStatus()

@@ -1,0 +1,32 @@
+"""When to look again: polls with jitter, retries with backoff for ever. Values only, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+POLL_JITTER = 0.1
+RECONCILE_POLLS = 2
+FIRST_RETRY_SECONDS = 1.0
+RETRY_JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The rhythm of one repository; `random` returns a float in [0, 1) and is the only source of chance."""
+
+    interval_seconds: float
+    random: Callable[[], float]
+
+    def poll_seconds(self) -> float:
+        """Return the wait until the next poll: the interval ± 10 %, so that repositories spread out."""
+        return self.interval_seconds * (1 + POLL_JITTER * (2 * self.random() - 1))
+
+    def reconcile_seconds(self) -> float:
+        """Return the wait until every object is compared again: two polls."""
+        return RECONCILE_POLLS * self.poll_seconds()
+
+    def retry_seconds(self, failures: int) -> float:
+        """Return the wait after failures in a row (≥ 1): 1 s doubling up to the interval, ± 20 %."""
+        doubled = FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 30)
+        return min(doubled, self.interval_seconds) * (1 + RETRY_JITTER * (2 * self.random() - 1))

@@ -1,0 +1,211 @@
+"""From an executed pass to `GitRepository.status`. Pure; the writer sends it only when it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from nopea.core.api.status import (
+    MAX_ERRORS,
+    MAX_HISTORY,
+    MAX_MESSAGE,
+    Condition,
+    GitRepositoryStatus,
+    HistoryEntry,
+    Phase,
+    StatusError,
+)
+from nopea.core.conditions import READY, RECONCILING, STALLED, find, format_time, merge
+from nopea.core.duration import format_seconds
+from nopea.core.problem import Problem, first_lines
+from nopea.core.report import Outcome, PassReport, Result
+
+OWNED = frozenset({READY, RECONCILING, STALLED})
+_ENOUGH = (Outcome.CREATED, Outcome.CONFIGURED, Outcome.UNCHANGED)
+
+
+def progressing(
+    previous: GitRepositoryStatus, *, generation: int, message: str, now: datetime
+) -> GitRepositoryStatus:
+    """Return the status of a pass that is under way and takes its time."""
+    phase = Phase.SYNCING if previous.last_applied_commit else Phase.INITIALIZING
+    before = find(previous.conditions, READY)
+    ready = before.status if before and previous.observed_generation == generation else "Unknown"
+    wanted = [
+        _condition(READY, ready, "Progressing", message, generation, now),
+        _condition(RECONCILING, "True", "Progressing", message, generation, now),
+    ]
+    return msgspec.structs.replace(
+        previous, phase=phase, conditions=merge(previous.conditions, wanted, owned=OWNED)
+    )
+
+
+def crashed(
+    previous: GitRepositoryStatus, *, problem: Problem, generation: int, now: datetime
+) -> GitRepositoryStatus:
+    """Return the status of a repository whose worker keeps crashing."""
+    message = cut(str(problem))
+    wanted = [
+        _condition(READY, "False", "WorkerCrashed", message, generation, now),
+        _condition(STALLED, "True", "WorkerCrashed", message, generation, now),
+    ]
+    return msgspec.structs.replace(
+        previous,
+        phase=Phase.FAILED,
+        errors=_errors([problem]),
+        conditions=merge(previous.conditions, wanted, owned=OWNED),
+    )
+
+
+def reported(
+    previous: GitRepositoryStatus, report: PassReport, *, now: datetime, retry_at: datetime | None
+) -> GitRepositoryStatus:
+    """Return the status after a pass; equal to the previous one when nothing was done or learned.
+
+    `retry_at` is set when the pass failed; it becomes `nextSyncTime`, which is absent otherwise because polls
+    that find nothing write nothing.
+    """
+    if report.result is Result.SUSPENDED:
+        return _suspended(previous, report, now)
+    ok = report.result is Result.SYNCED
+    changes = dict(
+        observed_generation=report.generation,
+        phase=Phase.SYNCED if ok else Phase.FAILED,
+        next_sync_time=format_time(retry_at) if retry_at else None,
+        last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
+        errors=_errors(report.problems),
+        history=_history(previous, report),
+        conditions=merge(previous.conditions, _conditions(report, now), owned=OWNED),
+        **_times(previous, report, now),
+        **_commit_facts(report),
+    )
+    return msgspec.structs.replace(previous, **changes)
+
+
+def _suspended(previous: GitRepositoryStatus, report: PassReport, now: datetime) -> GitRepositoryStatus:
+    """Suspending keeps what was known: Ready stays as it was, or is Unknown when nothing was."""
+    before = find(previous.conditions, READY)
+    ready = before.status if before else "Unknown"
+    message = "suspended: nothing is written until spec.suspend is false"
+    return msgspec.structs.replace(
+        previous,
+        observed_generation=report.generation,
+        phase=Phase.SUSPENDED,
+        next_sync_time=None,
+        last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
+        conditions=merge(
+            previous.conditions,
+            [_condition(READY, ready, "Suspended", message, report.generation, now)],
+            owned=OWNED,
+        ),
+    )
+
+
+def _times(previous: GitRepositoryStatus, report: PassReport, now: datetime) -> dict[str, str | None]:
+    """A pass that found nothing to do leaves no trace, so that an idle cluster sees no writes."""
+    if _is_news(previous, report):
+        return {"last_sync_time": format_time(now), "last_sync_duration": format_seconds(report.seconds)}
+    return {}
+
+
+def _is_news(previous: GitRepositoryStatus, report: PassReport) -> bool:
+    commit = report.commit.id if report.commit else previous.last_attempted_commit
+    return (
+        report.changed
+        or previous.last_sync_time is None
+        or commit != previous.last_attempted_commit
+        or report.generation != previous.observed_generation
+        or (report.result is Result.SYNCED) != (previous.phase is Phase.SYNCED)
+        or _errors(report.problems) != previous.errors
+        or bool(report.handled_sync_at and report.handled_sync_at != previous.last_handled_sync_at)
+    )
+
+
+def _commit_facts(report: PassReport) -> dict[str, str | int | None]:
+    if report.commit is None:
+        return {}
+    facts: dict[str, str | int | None] = {
+        "last_attempted_commit": report.commit.id,
+        "last_commit_message": report.commit.message,
+        "last_commit_author": report.commit.author[:256],
+        "last_commit_time": format_time(report.commit.committed_at),
+        "resource_count": len(report.objects),
+        "applied_count": report.count(*_ENOUGH),
+        "suspended_count": report.count(Outcome.SKIPPED),
+        "failed_count": report.count(Outcome.FAILED),
+    }
+    if report.result is Result.SYNCED:
+        facts["last_applied_commit"] = report.commit.id
+    return facts
+
+
+def _conditions(report: PassReport, now: datetime) -> list[Condition]:
+    generation = report.generation
+    if report.result is Result.SYNCED:
+        return [_condition(READY, "True", "Succeeded", summary(report), generation, now)]
+    message = cut(summary(report))
+    reason = report.problems[0].code.reason if report.problems else "Failed"
+    ready = _condition(READY, "False", reason, message, generation, now)
+    if report.transient:
+        return [ready, _condition(RECONCILING, "True", "ProgressingWithRetry", message, generation, now)]
+    return [ready, _condition(STALLED, "True", reason, message, generation, now)]
+
+
+def summary(report: PassReport) -> str:
+    """Return the pass in one sentence for the Ready condition and the Event."""
+    if report.result is Result.SYNCED:
+        assert report.commit is not None  # noqa: S101 - a synced pass has looked at a commit
+        return f"applied {len(report.objects)} objects at {report.commit.id[:7]}"
+    failed = report.count(Outcome.FAILED)
+    ahead = f"{report.count(*_ENOUGH)} of {len(report.objects)} objects applied; " if failed else ""
+    return f"{ahead}{first_lines(report.problems)}"
+
+
+def _history(previous: GitRepositoryStatus, report: PassReport) -> tuple[HistoryEntry, ...]:
+    if not _is_news(previous, report):
+        return previous.history
+    entry = HistoryEntry(
+        id=report.id,
+        commit=report.commit.id if report.commit else "",
+        trigger=",".join(report.triggers)[:128],
+        outcome=report.result,
+        started=format_time(report.started_at),
+        duration=format_seconds(report.seconds),
+        created=report.count(Outcome.CREATED),
+        changed=report.count(Outcome.CONFIGURED),
+        failed=report.count(Outcome.FAILED),
+    )
+    return (entry, *previous.history)[:MAX_HISTORY]
+
+
+def _errors(problems: Iterable[Problem]) -> tuple[StatusError, ...]:
+    return tuple(
+        StatusError(
+            code=problem.code,
+            message=cut(problem.message),
+            hint=cut(problem.hint),
+            object=cut(problem.object, 512) or None,
+            source=cut(problem.source) or None,
+        )
+        for problem in list(problems)[:MAX_ERRORS]
+    )
+
+
+def _condition(
+    type_: str, status: str, reason: str, message: str, generation: int, now: datetime
+) -> Condition:
+    return Condition(
+        type=type_,
+        status=status,
+        reason=reason,
+        message=message,
+        last_transition_time=format_time(now),
+        observed_generation=generation,
+    )
+
+
+def cut(text: str, limit: int = MAX_MESSAGE) -> str:
+    """Shorten a text to the limit, with an ellipsis where something is missing."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

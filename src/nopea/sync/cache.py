@@ -1,0 +1,80 @@
+"""What the process remembers of each repository; the workers come and go, the cache outlives them.
+
+Bounded by what it describes: one entry per GitRepository, one line per object it declares; parsed manifests
+by a number of bytes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.objects import ObjectKey, RepoKey
+from nopea.core.plan import LastApplied
+from nopea.core.source import Commit, Credentials, ParsedFile
+
+
+@dataclass(slots=True)
+class SyncState:
+    """One repository's memory: the status as last written, and what the last passes learned."""
+
+    uid: str
+    status: GitRepositoryStatus
+    applied: dict[ObjectKey, LastApplied] = field(default_factory=dict)
+    credentials: Credentials | None = None
+    commit: Commit | None = None
+    complete: bool = False
+    """True when the last pass synced `commit` without a problem: a poll that finds it again has nothing to do."""
+    unknown_kinds: bool = False
+    """True when the last pass met a kind that the API server does not serve: look again when one appears."""
+
+
+class Cache:
+    """All tables of the process, keyed by repository."""
+
+    def __init__(self, *, manifest_bytes: int = 32 * 1024 * 1024) -> None:
+        self.states: dict[RepoKey, SyncState] = {}
+        self.manifests = ManifestCache(limit_bytes=manifest_bytes)
+
+    def state(self, key: RepoKey, *, uid: str, status: GitRepositoryStatus) -> SyncState:
+        """Return the repository's memory; a new one when the object was deleted and made again meanwhile."""
+        known = self.states.get(key)
+        if known is None or known.uid != uid:
+            known = self.states[key] = SyncState(uid=uid, status=status)
+        return known
+
+    def forget(self, key: RepoKey) -> None:
+        """Drop everything about a repository that is gone."""
+        self.states.pop(key, None)
+
+
+class ManifestCache:
+    """Parsed files by blob id, least recently used out first: equal content is parsed once, wherever it stands."""
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._files: OrderedDict[str, tuple[ParsedFile, int]] = OrderedDict()
+        self.size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def get(self, blob: str) -> ParsedFile | None:
+        """Return the parsed file of a blob, if it is still known."""
+        found = self._files.get(blob)
+        if found is None:
+            return None
+        self._files.move_to_end(blob)
+        return found[0]
+
+    def put(self, blob: str, parsed: ParsedFile) -> None:
+        """Remember a parsed file and let go of the oldest beyond the limit."""
+        size = 512 + sum(len(document.body) + 200 for document in parsed.documents)
+        if blob in self._files:
+            self.size_bytes -= self._files.pop(blob)[1]
+        self._files[blob] = (parsed, size)
+        self.size_bytes += size
+        while self.size_bytes > self._limit and len(self._files) > 1:
+            _, (_, freed) = self._files.popitem(last=False)
+            self.size_bytes -= freed
