@@ -1,4 +1,4 @@
-"""Writes `deploy/crds/` from the code's own model; run it after changing the model (`python deploy/generate.py`)."""
+"""Writes `deploy/crds/` from the code's own model; run it after changing the model: `make crds`."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def git_repository_crd() -> dict[str, Any]:
         "singular": names.KIND.lower(),
         "shortNames": ["gr", "gitrepo"],
     }
-    return _crd(kinds, schema, columns=REPOSITORY_COLUMNS, subresources={"status": {}})
+    return _crd(kinds, schema, columns=REPOSITORY_COLUMNS, has_status=True)
 
 
 def inventory_crd() -> dict[str, Any]:
@@ -44,7 +44,7 @@ def inventory_crd() -> dict[str, Any]:
         "plural": names.INVENTORY_PLURAL,
         "singular": names.INVENTORY_KIND.lower(),
     }
-    return _crd(kinds, schema, columns=INVENTORY_COLUMNS, subresources={})
+    return _crd(kinds, schema, columns=INVENTORY_COLUMNS, has_status=False)
 
 
 def _column(name: str, path: str, type_: str = "string", *, wide: bool = False) -> dict[str, Any]:
@@ -73,16 +73,17 @@ INVENTORY_COLUMNS = [
 
 
 def _crd(
-    kinds: dict[str, Any], schema: Schema, *, columns: list[dict[str, Any]], subresources: Schema
+    kinds: dict[str, Any], schema: Schema, *, columns: list[dict[str, Any]], has_status: bool
 ) -> dict[str, Any]:
-    version = {
+    version: dict[str, Any] = {
         "name": names.VERSION,
         "served": True,
         "storage": True,
         "additionalPrinterColumns": columns,
-        "subresources": subresources,
         "schema": {"openAPIV3Schema": schema},
     }
+    if has_status:
+        version["subresources"] = {"status": {}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import NODEFAULT
 from msgspec.inspect import (
-    NODEFAULT,
     BoolType,
     EnumType,
     Field,
@@ -25,6 +25,8 @@ from msgspec.inspect import (
     VarTupleType,
     type_info,
 )
+
+from nopea.core.api.spec import RULES
 
 Schema = dict[str, Any]
 _PYTHON_END = r"\Z"
@@ -42,7 +44,7 @@ def schema_of(model: type[msgspec.Struct], *, defaults: bool) -> Schema:
 def _schema(kind: Type, *, defaults: bool) -> Schema:
     match kind:
         case Metadata(type=inner, extra_json_schema=extra):
-            return _schema(inner, defaults=defaults) | dict(extra or {})
+            return _schema(inner, defaults=defaults) | _plain(extra or {})
         case UnionType(types=types):
             return _optional(types, defaults=defaults)
         case StructType():
@@ -72,12 +74,17 @@ def _schema(kind: Type, *, defaults: bool) -> Schema:
             raise TypeError(f"{kind} has no structural schema; use another type in the model")
 
 
+def _plain(keywords: Mapping[str, Any]) -> Schema:
+    """Return a copy of JSON's own types only, so that a YAML writer needs no anchors and no tags."""
+    return {keyword: msgspec.to_builtins(value) for keyword, value in keywords.items()}
+
+
 def _given(**keywords: Any) -> Schema:
     return {keyword: value for keyword, value in keywords.items() if value is not None}
 
 
 def _go_pattern(pattern: str | None) -> str | None:
-    """Python's `$` also matches before a last newline, Go's does not: the model writes `\\Z`, Go reads `$`."""
+    """Return the pattern for Go, whose `$` is the end of the text; Python's also matches before a newline."""
     return pattern.replace(_PYTHON_END, "$") if pattern else None
 
 
@@ -108,7 +115,7 @@ def _property(field: Field, *, defaults: bool) -> Schema:
 
 def ruled(schema: Schema, rules: tuple[Mapping[str, str], ...]) -> Schema:
     """Return the schema with CEL rules over its fields."""
-    return schema | {"x-kubernetes-validations": [dict(rule) for rule in rules]}
+    return schema | {RULES: [dict(rule) for rule in rules]}
 
 
 def root(*, description: str, required: tuple[str, ...], **parts: Schema) -> Schema:

@@ -17,6 +17,8 @@ from nopea.core import duration
 NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z"
 NAMESPACE = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z"
 
+RULES = "x-kubernetes-validations"
+
 Name = Annotated[str, Meta(min_length=1, max_length=253, pattern=NAME)]
 Namespace = Annotated[str, Meta(min_length=1, max_length=63, pattern=NAMESPACE)]
 Duration = Annotated[str, Meta(max_length=32, pattern=duration.PATTERN)]
@@ -56,34 +58,65 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
 class SecretReference(Model, frozen=True, kw_only=True):
     """A Secret in the GitRepository's own namespace."""
 
-    name: Name
+    name: Annotated[Name, Meta(description="The Secret's name.")]
 
 
 class RepositoryReference(Model, frozen=True, kw_only=True):
-    """Another GitRepository; `namespace` defaults to this one's own."""
+    """Another GitRepository."""
 
-    name: Name
-    namespace: Namespace | None = None
+    name: Annotated[Name, Meta(description="The GitRepository's name.")]
+    namespace: Annotated[Namespace, Meta(description="Its namespace; by default this one's own.")] | None = (
+        None
+    )
 
 
 class IgnoreRule(Model, frozen=True, kw_only=True):
     """Fields that are left to others: every given selector must match."""
 
-    group: Annotated[str, Meta(max_length=253)] | None = None
-    kind: Annotated[str, Meta(max_length=63)] | None = None
-    name: Annotated[str, Meta(max_length=253)] | None = None
-    namespace: Annotated[str, Meta(max_length=63)] | None = None
-    json_pointers: (
-        Annotated[tuple[Annotated[str, Meta(max_length=1024, pattern="^/")], ...], Meta(max_length=64)] | None
+    group: (
+        Annotated[
+            str, Meta(max_length=253, description="The objects' API group; empty means the core group.")
+        ]
+        | None
     ) = None
-    managers: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] | None = None
+    kind: Annotated[str, Meta(min_length=1, max_length=63, description="The objects' kind.")] | None = None
+    name: Annotated[str, Meta(min_length=1, max_length=253, description="The object's name.")] | None = None
+    namespace: (
+        Annotated[str, Meta(min_length=1, max_length=63, description="The objects' namespace.")] | None
+    ) = None
+    json_pointers: (
+        Annotated[
+            tuple[Annotated[str, Meta(max_length=1024, pattern="^/")], ...],
+            Meta(
+                min_length=1, max_length=64, description="The fields, as RFC 6901 pointers: /spec/replicas."
+            ),
+        ]
+        | None
+    ) = None
+    managers: (
+        Annotated[
+            tuple[Annotated[str, Meta(min_length=1, max_length=128)], ...],
+            Meta(min_length=1, max_length=64, description="The field managers whose changes are left alone."),
+        ]
+        | None
+    ) = None
+
+
+IGNORE_RULES = (
+    {
+        "rule": "has(self.jsonPointers) || has(self.managers)",
+        "message": "give jsonPointers, managers or both: a rule without them ignores nothing",
+    },
+)
 
 
 class Webhook(Model, frozen=True, kw_only=True):
-    """How a push is announced; the Secret's key is `token`."""
+    """How a push is announced."""
 
-    secret_ref: SecretReference
-    provider: Provider | None = None
+    secret_ref: Annotated[SecretReference, Meta(description="The Secret whose key `token` signs the push.")]
+    provider: (
+        Annotated[Provider, Meta(description="Who sends the push; by default its headers tell.")] | None
+    ) = None
 
 
 class GitRepositorySpec(Model, frozen=True, kw_only=True):
@@ -144,7 +177,8 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         Duration, Meta(description="How long manual drift may stay before it is healed.")
     ] = "0s"
     ignore_differences: Annotated[
-        tuple[IgnoreRule, ...], Meta(max_length=64, description="Fields that are left to others.")
+        tuple[Annotated[IgnoreRule, Meta(extra_json_schema={RULES: IGNORE_RULES})], ...],
+        Meta(max_length=64, description="Fields that are left to others."),
     ] = ()
     depends_on: Annotated[
         tuple[RepositoryReference, ...],
@@ -177,7 +211,8 @@ SPEC_RULES: tuple[dict[str, Any], ...] = (
         "message": "must be an https, http, ssh or file URL, or scp-like: user@host:path",
     },
     {
-        "rule": r"!self.url.matches('^https?://[^/]*@')",
+        # a user without a password is how SSH URLs are written; everywhere else userinfo is a credential
+        "rule": "!self.url.matches('^(https?|file)://[^/]*@') && !self.url.matches('^ssh://[^/]*:[^/]*@')",
         "fieldPath": ".url",
         "message": "must not hold credentials; put them into a Secret and name it in secretRef",
     },
@@ -187,13 +222,18 @@ SPEC_RULES: tuple[dict[str, Any], ...] = (
         "message": "must be relative to the repository's root and must not contain '..'",
     },
     {
-        "rule": "duration(self.interval) >= duration('1s')",
+        "rule": "duration(self.interval) >= duration('1s') && duration(self.interval) <= duration('8760h')",
         "fieldPath": ".interval",
-        "message": "must be at least 1s",
+        "message": "must be between 1s and 8760h (a year)",
     },
     {
         "rule": "duration(self.timeout) >= duration('1s') && duration(self.timeout) <= duration('1h')",
         "fieldPath": ".timeout",
         "message": "must be between 1s and 1h",
+    },
+    {
+        "rule": "duration(self.healGracePeriod) <= duration('8760h')",
+        "fieldPath": ".healGracePeriod",
+        "message": "must be at most 8760h (a year)",
     },
 )
