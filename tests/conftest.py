@@ -9,6 +9,9 @@ import pytest
 import pytest_asyncio
 
 
+pytest_plugins = ["tests.cluster"]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Remove the loop that pytest-asyncio leaks below Python 3.14 when a sync test comes first."""
     del config

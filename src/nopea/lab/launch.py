@@ -1,0 +1,118 @@
+"""Bring a lab's processes up, or what is missing of them, and wait until each is ready.
+
+Starts a keeper where there is none, and whatever happens leaves no process of its own behind: until the
+launch is complete the keeper depends on a pipe that this process holds.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nopea.lab.binaries import Binaries
+from nopea.lab.components import APISERVER, COMPONENTS, Component
+from nopea.lab.control import Control
+from nopea.lab.errors import LabError, tail
+from nopea.lab.layout import LabPlan, Layout
+from nopea.lab.progress import Progress
+
+READY_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+_KEEPER_SECONDS = 10.0
+_FIRST_OBJECTS = (
+    "/api/v1/namespaces/default/serviceaccounts/default",
+    "/api/v1/namespaces/default/configmaps/kube-root-ca.crt",
+)
+
+
+def start_keeper(layout: Layout) -> int:
+    """Start a keeper and return our end of its owner pipe: when that closes, the lab ends."""
+    theirs, ours = os.pipe()
+    try:
+        with layout.log("keeper").open("ab") as log:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "nopea.lab.keeper", str(layout.folder), str(theirs)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(theirs,),
+                timeout=_KEEPER_SECONDS,
+                check=False,
+            )
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    if done.returncode:
+        os.close(ours)
+        log_file = layout.log("keeper")
+        raise LabError("the lab's keeper did not start", detail=tail(log_file), hint=f"See {log_file}.")
+    return ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """One start or repair of the processes of the lab at `layout`."""
+
+    layout: Layout
+    plan: LabPlan
+    binaries: Binaries
+    progress: Progress
+
+    @property
+    def control(self) -> Control:
+        """Return the way to the keeper."""
+        return Control(self.layout.folder)
+
+    def start_all(self) -> None:
+        """Start what does not run, each after the one before is ready. Raises LabError with the log's end."""
+        for component in COMPONENTS:
+            self.start(component)
+        self._wait("the first objects", self._has_first_objects, needs=COMPONENTS[-1])
+
+    def start(self, component: Component) -> None:
+        """Start one process unless it runs, and wait until it is ready."""
+        began_at = time.monotonic()
+        program = str(self.binaries.path(component.name))
+        self.control.start(component.name, [program, *component.arguments(self.layout, self.plan)])
+        if component.ready_path:
+            self._wait(component.name, lambda: self._is_ready(component), needs=component)
+        self.progress.say(f"✓ {component.name} ({time.monotonic() - began_at:.1f} s)")
+
+    def _is_ready(self, component: Component) -> bool:
+        try:
+            return component.client(self.layout, self.plan).request("GET", component.ready_path).status == 200
+        except OSError:
+            return False
+
+    def _has_first_objects(self) -> bool:
+        client = APISERVER.client(self.layout, self.plan)
+        try:
+            return all(client.request("GET", path).status == 200 for path in _FIRST_OBJECTS)
+        except OSError:
+            return False
+
+    def _wait(self, what: str, is_there: Callable[[], bool], *, needs: Component) -> None:
+        give_up_at = time.monotonic() + READY_SECONDS
+        log = self.layout.log(needs.name)
+        while not is_there():
+            exit_code = self.control.processes()[needs.name].exit_code
+            if exit_code is not None:
+                raise LabError(
+                    f"{needs.name} ended with {exit_code} while starting",
+                    detail=tail(log),
+                    hint=f"The whole log is {log}; `nopea lab down` removes the lab, `up` makes a new one.",
+                )
+            if time.monotonic() > give_up_at:
+                raise LabError(
+                    f"{what}: not ready after {READY_SECONDS:.0f} s",
+                    detail=tail(log),
+                    hint=f"Is the machine very busy? The whole log is {log}. Try again.",
+                )
+            self.progress.tick(f"  waiting for {what}")
+            time.sleep(_POLL_SECONDS)
