@@ -3,24 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 
-
-class Trigger(enum.StrEnum):
-    """Why a worker should look; a pass looks at the world, the trigger is for the log and for history."""
-
-    STARTUP = "startup"
-    POLL = "poll"
-    RECONCILE = "reconcile"
-    RETRY = "retry"
-    WEBHOOK = "webhook"
-    OBJECT_CHANGE = "object change"
-    SPEC_CHANGE = "spec change"
-    KIND_CHANGE = "kind change"
-    MANUAL = "manual"
-
-
-MAY_MEAN_NEW_COMMIT = frozenset({Trigger.POLL, Trigger.WEBHOOK, Trigger.MANUAL})
+from nopea.core.trigger import Trigger
 
 
 class Mailbox:
@@ -35,6 +19,10 @@ class Mailbox:
         self._pending.add(trigger)
         self._arrived.set()
 
+    def pending(self) -> frozenset[Trigger]:
+        """Return what waits, leaving it there: a running pass looks whether it should start over."""
+        return frozenset(self._pending)
+
     async def take(self) -> frozenset[Trigger]:
         """Wait for at least one trigger and empty the mailbox."""
         await self._arrived.wait()
@@ -42,8 +30,3 @@ class Mailbox:
         taken = frozenset(self._pending)
         self._pending.clear()
         return taken
-
-    async def arrival(self) -> frozenset[Trigger]:
-        """Wait for at least one trigger and return what is pending, leaving it in the mailbox."""
-        await self._arrived.wait()
-        return frozenset(self._pending)

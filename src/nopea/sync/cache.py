@@ -25,7 +25,7 @@ class SyncState:
     credentials: Credentials | None = None
     commit: Commit | None = None
     complete: bool = False
-    """True when the last pass synced `commit` without a problem: a poll that finds it again has nothing to do."""
+    """True when the last pass synced `commit` without a problem: a poll that finds it again may rest."""
     unknown_kinds: bool = False
     """True when the last pass met a kind that the API server does not serve: look again when one appears."""
 
@@ -50,7 +50,7 @@ class Cache:
 
 
 class ManifestCache:
-    """Parsed files by blob id, least recently used out first: equal content is parsed once, wherever it stands."""
+    """Parsed files by blob id, least recently used out first: equal content is parsed once."""
 
     def __init__(self, *, limit_bytes: int) -> None:
         self._limit = limit_bytes

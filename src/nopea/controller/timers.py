@@ -1,0 +1,34 @@
+"""Timers that do one thing: put a trigger into a mailbox at its time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from nopea.controller.mailbox import Mailbox
+from nopea.core.trigger import Trigger
+
+
+class Timers:
+    """At most one timer per trigger; setting one replaces the earlier."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+        self._handles: dict[Trigger, asyncio.TimerHandle] = {}
+
+    def set(self, trigger: Trigger, seconds: float) -> None:
+        """Put the trigger into the mailbox after that many seconds."""
+        self.drop([trigger])
+        loop = asyncio.get_running_loop()
+        self._handles[trigger] = loop.call_later(seconds, self._mailbox.put, trigger)
+
+    def drop(self, triggers: Iterable[Trigger]) -> None:
+        """Forget these timers, whether they have rung or not."""
+        for trigger in triggers:
+            handle = self._handles.pop(trigger, None)
+            if handle is not None:
+                handle.cancel()
+
+    def clear(self) -> None:
+        """Forget every timer."""
+        self.drop(list(self._handles))

@@ -1,0 +1,100 @@
+"""One worker per GitRepository: takes triggers, runs passes one by one, decides when to look again.
+
+It never looks at the cluster or at Git itself; passes do. Crashes pass to the supervisor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from nopea.controller.mailbox import Mailbox
+from nopea.controller.timers import Timers
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.duration import parse_duration
+from nopea.core.report import PassReport, Result
+from nopea.core.repository import Repository
+from nopea.core.schedule import Schedule
+from nopea.core.trigger import Trigger
+from nopea.sync.request import PassRequest
+
+DEFAULT_INTERVAL_SECONDS = 300.0
+"""The rhythm of a repository whose spec cannot be read."""
+
+
+class Passes(Protocol):
+    """What a worker asks for; the sync pipeline implements it."""
+
+    async def run(self, request: PassRequest) -> PassReport:
+        """Run one whole pass and report it."""
+        ...
+
+    async def has_news(self, repository: Repository) -> bool:
+        """Ask Git only: True when a pass could find something to do."""
+        ...
+
+
+class Worker:
+    """Keeps one repository synced until cancelled or told to shut down."""
+
+    def __init__(
+        self,
+        *,
+        latest: Callable[[], Repository],
+        mailbox: Mailbox,
+        passes: Passes,
+        random: Callable[[], float],
+    ) -> None:
+        self._latest = latest
+        self._mailbox = mailbox
+        self._passes = passes
+        self._random = random
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Run until a `SHUTDOWN` trigger or cancellation; the first pass starts at once."""
+        self._mailbox.put(Trigger.STARTUP)
+        timers = Timers(self._mailbox)
+        try:
+            while True:
+                triggers = await self._mailbox.take()
+                if Trigger.SHUTDOWN in triggers:
+                    return
+                await self._handle(triggers, timers)
+        finally:
+            timers.clear()
+
+    async def _handle(self, triggers: frozenset[Trigger], timers: Timers) -> None:
+        repository = self._latest()
+        schedule = Schedule(interval_seconds(repository), self._random)
+        timers.drop(triggers)
+        if triggers == {Trigger.POLL} and not await self._passes.has_news(repository):
+            timers.set(Trigger.POLL, schedule.poll_seconds())
+            return
+        retry_seconds = schedule.retry_seconds(self._failures + 1)
+        report = await self._passes.run(
+            PassRequest(
+                repository=repository,
+                triggers=triggers,
+                pending=self._mailbox.pending,
+                retry_seconds=retry_seconds,
+            )
+        )
+        timers.clear()
+        if report.result is Result.SUPERSEDED:
+            self._mailbox.put(Trigger.RETRY)
+        elif report.result is Result.FAILED:
+            self._failures += 1
+            timers.set(Trigger.RETRY, retry_seconds)
+        else:
+            self._failures = 0
+        if report.result is Result.SYNCED:
+            timers.set(Trigger.POLL, schedule.poll_seconds())
+            timers.set(Trigger.RECONCILE, schedule.reconcile_seconds())
+
+
+def interval_seconds(repository: Repository) -> float:
+    """Return the repository's poll interval."""
+    if isinstance(repository.spec, GitRepositorySpec):
+        return parse_duration(repository.spec.interval).total_seconds()
+    return DEFAULT_INTERVAL_SECONDS

@@ -1,0 +1,104 @@
+"""From a spec to parsed files at a commit. Asks Git; never touches the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.duration import parse_duration
+from nopea.core.ignore import IGNORE_FILE, Ignore
+from nopea.core.problem import Code, Problem
+from nopea.core.repository import ref_of
+from nopea.core.source import Commit, FileEntry, ParsedFile, Remote
+from nopea.sync.cache import ManifestCache
+from nopea.sync.ports import Git
+
+PARSE_BATCH = 64
+"""Blobs per request: a slow or hostile file delays its batch, and answers stay far below the frame limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A commit and the parsed manifests below the spec's path, by path from the repository's root."""
+
+    commit: Commit
+    files: dict[str, ParsedFile]
+
+
+class Fetcher:
+    """Fetches and reads one version of a spec; equal blobs are parsed once for all repositories."""
+
+    def __init__(self, git: Git, manifests: ManifestCache) -> None:
+        self._git = git
+        self._manifests = manifests
+
+    async def newest(self, spec: GitRepositorySpec, remote: Remote) -> str:
+        """Return the commit id that the spec's ref points to now."""
+        return await self._git.ls_remote(remote, ref_of(spec), timeout_seconds=_timeout(spec))
+
+    async def snapshot(self, spec: GitRepositorySpec, remote: Remote) -> Snapshot:
+        """Fetch the spec's commit and parse its manifests; raises SyncError when Git fails."""
+        commit = await self._git.sync(remote, ref_of(spec), timeout_seconds=_timeout(spec))
+        return Snapshot(commit=commit, files=await self._files(spec, remote, commit.id))
+
+    async def _files(self, spec: GitRepositorySpec, remote: Remote, commit: str) -> dict[str, ParsedFile]:
+        entries = await self._git.files(remote, commit, spec.path, timeout_seconds=_timeout(spec))
+        ignore = await self._ignore(spec, remote, commit, entries)
+        wanted = [entry for entry in entries if ignore.wants(entry.path)]
+        if not wanted:
+            return {spec.path or ".": _nothing_in(spec.path)}
+        parsed = await self._parse(spec, remote, wanted)
+        return {entry.path: parsed[entry.blob] for entry in wanted}
+
+    async def _ignore(
+        self, spec: GitRepositorySpec, remote: Remote, commit: str, entries: Sequence[FileEntry]
+    ) -> Ignore:
+        files = {entry.path: entry.blob for entry in entries if entry.path.rpartition("/")[2] == IGNORE_FILE}
+        contents: dict[str, bytes] = {}
+        if files:
+            contents = await self._git.read(
+                remote, commit, sorted(set(files.values())), timeout_seconds=_timeout(spec)
+            )
+        return Ignore(
+            root=spec.path,
+            exclude=spec.exclude,
+            ignore_files={path: contents[blob] for path, blob in files.items()},
+        )
+
+    async def _parse(
+        self, spec: GitRepositorySpec, remote: Remote, entries: Sequence[FileEntry]
+    ) -> dict[str, ParsedFile]:
+        parsed: dict[str, ParsedFile] = {}
+        missing: list[str] = []
+        for blob in dict.fromkeys(entry.blob for entry in entries):
+            known = self._manifests.get(blob)
+            if known is None:
+                missing.append(blob)
+            else:
+                parsed[blob] = known
+        for start in range(0, len(missing), PARSE_BATCH):
+            batch = missing[start : start + PARSE_BATCH]
+            answer = await self._git.manifests(remote, batch, timeout_seconds=_timeout(spec))
+            for blob, file in answer.items():
+                self._manifests.put(blob, file)
+            parsed.update(answer)
+        return parsed
+
+
+def _timeout(spec: GitRepositorySpec) -> float:
+    return parse_duration(spec.timeout).total_seconds()
+
+
+def _nothing_in(path: str) -> ParsedFile:
+    where = f"the folder {path}" if path else "the repository"
+    return ParsedFile(
+        documents=(),
+        problems=(
+            Problem(
+                code=Code.NO_MANIFESTS,
+                message=f"{where} holds no manifest (*.yaml, *.yml, *.json)",
+                hint="Correct spec.path, or spec.exclude and .nopeaignore if they leave out too much.",
+            ),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The HTTP server: probes now; metrics, webhooks and the dashboard have their place here."""

@@ -1,0 +1,57 @@
+"""`GET /health` and `GET /ready`: says what the process knows of itself; never asks the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from nopea.logs import get_log
+
+log = get_log(__name__)
+CLOSE_SECONDS = 2.0
+
+
+@asynccontextmanager
+async def serving(*, host: str, port: int, why_not_ready: Callable[[], str]) -> AsyncIterator[int]:
+    """Serve the probes while the context is open; yields the port (chosen by the system when 0 was asked).
+
+    `why_not_ready` returns the reason, or an empty string once the process is ready. Raises OSError when the
+    address cannot be bound.
+    """
+    app = web.Application(client_max_size=64 * 1024)
+    app.router.add_get("/health", _health)
+    app.router.add_get("/ready", _Ready(why_not_ready).handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_SECONDS)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        bound = int(runner.addresses[0][1])
+        log.info("listening", host=host, port=bound)
+        yield bound
+    finally:
+        async with asyncio.timeout(2 * CLOSE_SECONDS):
+            await runner.cleanup()
+
+
+async def _health(request: web.Request) -> web.Response:
+    """An answer is the proof: the event loop turns. Core services that end, end the process."""
+    del request
+    return web.Response(text="ok\n")
+
+
+class _Ready:
+    def __init__(self, why_not_ready: Callable[[], str]) -> None:
+        self._why_not_ready = why_not_ready
+
+    async def handle(self, request: web.Request) -> web.Response:
+        del request
+        reason = self._why_not_ready()
+        return (
+            web.Response(text=f"not ready: {reason}\n", status=503)
+            if reason
+            else web.Response(text="ready\n")
+        )
