@@ -1,1 +1,1 @@
-"""The Kubernetes port: a thin client, discovery, watches and their errors."""
+"""The Kubernetes port: a thin client of our own over aiohttp. It acts; it decides nothing about manifests."""

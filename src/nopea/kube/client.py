@@ -1,0 +1,289 @@
+"""The verbs of the Kubernetes API, for everything that Nopea reads and writes in a cluster.
+
+It sends, repeats what the server put off (429), and returns objects or raises an `ApiError`. It keeps no
+cache and decides nothing about the objects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import aiohttp
+import msgspec
+
+from nopea.kube import requests
+from nopea.kube.auth import Source, UserSource
+from nopea.kube.config import ClusterConfig
+from nopea.kube.errors import (
+    Failure,
+    GoneError,
+    ServerError,
+    TooManyRequestsError,
+    UnreachableError,
+    error_of,
+)
+from nopea.kube.limiter import Limiter
+from nopea.kube.live import PAGE, Applied, Listing, LiveObject, Page, item_of
+from nopea.kube.requests import (
+    APPLY_DEFAULTS,
+    EVERYTHING,
+    NO_PRECONDITIONS,
+    ApplyOptions,
+    PatchKind,
+    Preconditions,
+    Propagation,
+    Request,
+    Selection,
+)
+from nopea.kube.resource import Resource, Target
+from nopea.kube.transport import BodyTooBigError, Response, Transport
+
+CHUNK = 500
+"""Objects asked for at once in a list."""
+
+_BUSY_TRIES = 4
+_LIST_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAccount:
+    """Whom to impersonate. The API server adds the groups that service accounts have."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"system:serviceaccount:{self.namespace}:{self.name}"
+
+
+class ServerVersion(msgspec.Struct, frozen=True, rename="camel"):
+    """What `/version` says; `git_version` is like `v1.36.3`."""
+
+    major: str = ""
+    minor: str = ""
+    git_version: str = ""
+
+
+_VERSION = msgspec.json.Decoder(ServerVersion)
+
+
+class Stream:
+    """The body of a watch while it comes."""
+
+    def __init__(self, transport: Transport, request: Request, answer: aiohttp.ClientResponse) -> None:
+        self._transport, self._request, self._answer = transport, request, answer
+
+    async def read(self, *, within_seconds: float) -> bytes:
+        """Return the next bytes, empty at the end; UnreachableError when none come in time."""
+        return await self._transport.read_some(self._answer, self._request, within_seconds=within_seconds)
+
+
+class KubeClient:
+    """One API server, seen by one caller; enter it to connect.
+
+    `on_behalf` gives the same connections to another caller. Every method raises `ApiError` (see
+    `errors.py`), is safe to cancel, and has the transport's deadline for each request that it sends; waiting
+    for a turn (see `limiter.py`) has no deadline but the caller's own.
+    """
+
+    def __init__(self, config: ClusterConfig, *, source: Source | None = None) -> None:
+        self.config = config
+        self.limiter = Limiter()
+        self._transport = Transport(config, source or UserSource(config.user))
+        self._flow = ""
+        self._headers: Mapping[str, str] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.limiter.close()
+        await self._transport.__aexit__(*exc)
+
+    def on_behalf(self, flow: str, *, of: ServiceAccount | None = None) -> KubeClient:
+        """Return a client whose requests queue as `flow` (a repository) and may act as a service account.
+
+        It uses this client's connections and is neither entered nor closed.
+        """
+        view = object.__new__(KubeClient)
+        view.config, view.limiter, view._transport = self.config, self.limiter, self._transport
+        view._flow = flow
+        view._headers = {"Impersonate-User": str(of)} if of is not None else self._headers
+        return view
+
+    async def get(self, target: Target, *, subresource: str = "") -> LiveObject:
+        """Read one object, as it is now."""
+        return await self._object(requests.get(target, subresource=subresource))
+
+    async def list(
+        self, resource: Resource, selection: Selection = EVERYTHING, *, chunk: int = CHUNK
+    ) -> Listing:
+        """Read every object that matches, as of one moment, `chunk` at a time.
+
+        Starts over when the moment has left the server's memory (410) between two chunks, and asks for less
+        at once when a chunk is too big to take.
+        """
+        for attempt in range(_LIST_TRIES):
+            try:
+                return await self._list_once(resource, selection, chunk=chunk)
+            except GoneError:
+                if attempt == _LIST_TRIES - 1:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def apply(self, target: Target, body: bytes, options: ApplyOptions = APPLY_DEFAULTS) -> Applied:
+        """Server-side apply the object's JSON as manager `nopea`; returns it as stored."""
+        response = await self._send(requests.apply(target, body, options))
+        return Applied(response.body, created=response.status == 201)
+
+    async def apply_status(self, target: Target, body: bytes) -> Applied:
+        """Server-side apply the object's status."""
+        return await self.apply(target, body, ApplyOptions(subresource="status"))
+
+    async def patch(
+        self, target: Target, body: bytes, *, kind: PatchKind = PatchKind.MERGE, subresource: str = ""
+    ) -> LiveObject:
+        """Change some fields of an object; returns it as stored."""
+        return await self._object(requests.patch(target, body, kind=kind, subresource=subresource))
+
+    async def patch_status(
+        self, target: Target, body: bytes, *, kind: PatchKind = PatchKind.MERGE
+    ) -> LiveObject:
+        """Change some fields of an object's status."""
+        return await self.patch(target, body, kind=kind, subresource="status")
+
+    async def create(self, resource: Resource, body: bytes, *, namespace: str = "") -> LiveObject:
+        """Store a new object; AlreadyExistsError when there is one of this name."""
+        return await self._object(requests.create(resource, body, namespace=namespace))
+
+    async def replace(self, target: Target, body: bytes, *, subresource: str = "") -> LiveObject:
+        """Put an object in the place of the one with the body's resourceVersion, else ConflictError."""
+        return await self._object(requests.replace(target, body, subresource=subresource))
+
+    async def delete(
+        self,
+        target: Target,
+        *,
+        propagation: Propagation = Propagation.BACKGROUND,
+        only_if: Preconditions = NO_PRECONDITIONS,
+    ) -> None:
+        """Ask for an object's end; NotFoundError when it is gone already.
+
+        With finalizers, or in the foreground, the object is still there when this returns.
+        """
+        await self._send(requests.delete(target, propagation=propagation, only_if=only_if))
+
+    async def version(self) -> ServerVersion:
+        """Say which Kubernetes this is."""
+        response = await self.read("/version")
+        try:
+            return _VERSION.decode(response.body)
+        except msgspec.MsgspecError as error:
+            raise _rubbish(requests.get_path("/version"), response.status) from error
+
+    async def read(self, path: str, *, accept: str = requests.JSON) -> Response:
+        """Read a path that is not an object, such as `/apis`."""
+        return await self._send(requests.get_path(path, accept=accept))
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[Stream]:
+        """Open a watch; its body comes through `Stream.read`. Holds no slot, for it lasts."""
+        async with self.limiter.slot(self._flow):
+            pass  # only waits out a pause that the server asked for
+        async with self._transport.stream(request, self._headers) as answer:
+            if answer.status != 200:
+                body = await self._transport.read_all(answer, request)
+                self._note(answer.status, answer.headers)
+                raise error_of(
+                    answer.status,
+                    body,
+                    retry_after=answer.headers.get("Retry-After", ""),
+                    request=str(request),
+                )
+            yield Stream(self._transport, request, answer)
+
+    async def _list_once(self, resource: Resource, selection: Selection, *, chunk: int) -> Listing:
+        items: list[LiveObject] = []
+        token = ""
+        while True:
+            try:
+                page, kind = await self._page(resource, selection, chunk, token)
+            except BodyTooBigError:
+                if chunk <= 1:
+                    raise
+                chunk = max(1, chunk // 8)
+                continue
+            version = "meta.k8s.io/v1" if kind == "PartialObjectMetadata" else resource.api_version
+            items.extend(item_of(raw, api_version=version, kind=kind) for raw in page.items or ())
+            token = page.metadata.continue_
+            if not token:
+                return Listing(tuple(items), page.metadata.resource_version)
+            await asyncio.sleep(0)  # let others run between two chunks of a big list
+
+    async def _page(
+        self, resource: Resource, selection: Selection, chunk: int, token: str
+    ) -> tuple[Page, str]:
+        request = requests.list_page(resource, selection, limit=chunk, continue_=token)
+        response = await self._send(request)
+        try:
+            page = PAGE.decode(response.body)
+        except msgspec.MsgspecError as error:
+            raise _rubbish(request, response.status) from error
+        if not page.kind.endswith("List") or not page.metadata.resource_version:
+            raise _rubbish(request, response.status)
+        return page, resource.kind if not selection.metadata_only else page.kind.removesuffix("List")
+
+    async def _object(self, request: Request) -> LiveObject:
+        response = await self._send(request)
+        live = LiveObject(response.body)
+        try:
+            named = live.meta.name
+        except msgspec.MsgspecError as error:
+            raise _rubbish(request, response.status) from error
+        if not named:
+            raise _rubbish(request, response.status)
+        return live
+
+    async def _send(self, request: Request) -> Response:
+        for attempt in range(_BUSY_TRIES):
+            try:
+                async with self.limiter.slot(self._flow):
+                    response = await self._transport.send(request, self._headers)
+                    self._note(response.status, response.headers)
+            except UnreachableError:
+                self.limiter.overloaded(None)
+                raise
+            if response.status < 300:
+                return response
+            error = error_of(
+                response.status,
+                response.body,
+                retry_after=response.headers.get("Retry-After", ""),
+                request=str(request),
+            )
+            if not isinstance(error, TooManyRequestsError) or attempt == _BUSY_TRIES - 1:
+                raise error
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _note(self, status: int, headers: Mapping[str, str]) -> None:
+        if status == 429:
+            after = headers.get("Retry-After", "")
+            self.limiter.overloaded(float(after) if after.isdigit() else 1.0)
+        elif status in (503, 504):
+            self.limiter.overloaded(None)
+        else:
+            self.limiter.went_well()
+
+
+def _rubbish(request: Request, status: int) -> ServerError:
+    return ServerError(
+        Failure(
+            code=status, reason="Rubbish", message="the answer is not what the Kubernetes API says it is"
+        ),
+        request=str(request),
+    )

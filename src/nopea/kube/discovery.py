@@ -1,0 +1,165 @@
+"""Which kinds the API server serves, and where: asked once, and again when an unknown kind turns up.
+
+It never asks for one kind at a time, and never more often than `Pace` allows, however many unknown kinds
+there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nopea.core.objects import GroupKind, split_api_version
+from nopea.kube.client import KubeClient
+from nopea.kube.discovery_wire import ACCEPT, Served, read_groups, read_legacy_groups, read_legacy_resources
+from nopea.kube.errors import ApiError, Failure, ServerError, UnknownKindError
+from nopea.kube.resource import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often unknown kinds may cause a new look.
+
+    `calm_seconds` apart, but `eager_seconds` apart in the `eager_for_seconds` after `invalidate`: the server
+    needs a moment to serve what a new CustomResourceDefinition defines.
+    """
+
+    calm_seconds: float = 10.0
+    eager_seconds: float = 0.25
+    eager_for_seconds: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    by_kind: dict[tuple[str, str, str], Resource]
+    preferred: dict[GroupKind, Resource]
+    stale: frozenset[tuple[str, str]]  # group and version of API services that do not answer
+
+
+class Discovery:
+    """The served kinds. Lookups are answered from memory; a miss may ask the server, one caller for all."""
+
+    def __init__(self, client: KubeClient, *, pace: Pace | None = None) -> None:
+        self._client = client
+        self._pace = pace or Pace()
+        self._lock = asyncio.Lock()
+        self._table: _Table | None = None
+        self._asked_at = float("-inf")
+        self._eager_until = float("-inf")
+        self._stale_table = False
+
+    def invalidate(self) -> None:
+        """Tell that the served kinds may have changed, so that the next lookup asks again."""
+        self._stale_table = True
+        self._eager_until = time.monotonic() + self._pace.eager_for_seconds
+
+    async def find(self, api_version: str, kind: str) -> Resource:
+        """Return the resource of a kind in one version.
+
+        Raises UnknownKindError when none is served, ServerError when the API service that may serve it does
+        not answer, and any ApiError when the server cannot be asked.
+        """
+        group, version = split_api_version(api_version)
+        table = await self._fresh()
+        found = table.by_kind.get((group, version, kind))
+        if found is None:
+            table = await self._look_again(table)
+            found = table.by_kind.get((group, version, kind))
+        if found is not None:
+            return found
+        if (group, version) in table.stale:
+            raise _not_answering(api_version, kind)
+        raise UnknownKindError(
+            Failure(code=404, reason="KindUnknown", message=f"no kind {kind} in {api_version} is served")
+        )
+
+    async def find_preferred(self, group_kind: GroupKind) -> Resource:
+        """Return the resource of a kind in the version that the server prefers; raises as `find`."""
+        table = await self._fresh()
+        found = table.preferred.get(group_kind)
+        if found is None:
+            table = await self._look_again(table)
+            found = table.preferred.get(group_kind)
+        if found is not None:
+            return found
+        if any(group == group_kind.group for group, _ in table.stale):
+            raise _not_answering(group_kind.group, group_kind.kind)
+        raise UnknownKindError(
+            Failure(code=404, reason="KindUnknown", message=f"no kind {group_kind} is served in any version")
+        )
+
+    async def wait_for(self, api_version: str, kind: str) -> Resource:
+        """Return the resource as soon as it is served: for a kind whose definition was just applied.
+
+        Waits without end; the caller owns the deadline.
+        """
+        while True:
+            self.invalidate()
+            try:
+                return await self.find(api_version, kind)
+            except UnknownKindError:
+                await asyncio.sleep(self._pace.eager_seconds)
+
+    async def all(self) -> tuple[Resource, ...]:
+        """Return every served resource in every version."""
+        return tuple((await self._fresh()).by_kind.values())
+
+    async def _fresh(self) -> _Table:
+        table = self._table
+        if table is not None and not self._stale_table:
+            return table
+        return await self._look_again(table)
+
+    async def _look_again(self, seen: _Table | None) -> _Table:
+        """Ask the server, unless somebody did since `seen` or it is too early."""
+        async with self._lock:
+            table = self._table
+            if table is not None and table is not seen:
+                return table
+            now = time.monotonic()
+            eager = now < self._eager_until
+            apart = self._pace.eager_seconds if eager else self._pace.calm_seconds
+            if table is not None and now - self._asked_at < apart:
+                return table
+            self._asked_at, self._stale_table = now, False
+            self._table = _table_of(await self._ask())
+            return self._table
+
+    async def _ask(self) -> Served:
+        core = await self._client.read("/api", accept=ACCEPT)
+        groups = await self._client.read("/apis", accept=ACCEPT)
+        served = Served()
+        for answer, core_group in ((core, True), (groups, False)):
+            if "apidiscovery.k8s.io" in answer.headers.get("Content-Type", ""):
+                served.add(read_groups(answer.body))
+            else:
+                await self._ask_each(read_legacy_groups(answer.body, core=core_group), served)
+        return served
+
+    async def _ask_each(self, versions: Iterable[tuple[str, str]], served: Served) -> None:
+        """Ask group by group, as servers before 1.26 need it; a broken API service fails alone."""
+        for group, version in versions:
+            path = f"/apis/{group}/{version}" if group else f"/api/{version}"
+            try:
+                answer = await self._client.read(path)
+                served.resources.extend(read_legacy_resources(answer.body, group=group, version=version))
+            except ApiError as error:
+                if error.code == 0:  # the server itself is gone, not a service behind it
+                    raise
+                served.stale.add((group, version))
+
+
+def _table_of(served: Served) -> _Table:
+    by_kind: dict[tuple[str, str, str], Resource] = {}
+    preferred: dict[GroupKind, Resource] = {}
+    for resource in served.resources:
+        by_kind.setdefault((resource.group, resource.version, resource.kind), resource)
+        preferred.setdefault(resource.group_kind, resource)
+    return _Table(by_kind, preferred, frozenset(served.stale))
+
+
+def _not_answering(api_version: str, kind: str) -> ServerError:
+    message = f"the API service of {api_version} does not answer, so whether it serves {kind} is not known"
+    return ServerError(Failure(code=503, reason="ServiceUnavailable", message=message))

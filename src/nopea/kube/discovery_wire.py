@@ -1,0 +1,169 @@
+"""Read the API server's discovery documents, aggregated (KEP-3352) and old. Pure: bytes in, resources out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from nopea.kube.errors import Failure, ServerError
+from nopea.kube.resource import Resource
+
+_AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
+ACCEPT = f"{_AGGREGATED.format('v2')},{_AGGREGATED.format('v2beta1')},application/json"
+"""Asks for everything in one document; a server that cannot answers with the old one."""
+
+
+@dataclass(slots=True)
+class Served:
+    """What was read so far: resources in the server's order of preference, and versions without answer."""
+
+    resources: list[Resource] = field(default_factory=list)
+    stale: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, other: Served) -> None:
+        """Append what another document said."""
+        self.resources.extend(other.resources)
+        self.stale |= other.stale
+
+
+class _Name(msgspec.Struct):
+    name: str = ""
+
+
+class _Kind(msgspec.Struct):
+    group: str = ""
+    version: str = ""
+    kind: str = ""
+
+
+class _Sub(msgspec.Struct):
+    subresource: str = ""
+
+
+class _Resource(msgspec.Struct, rename="camel"):
+    resource: str
+    response_kind: _Kind | None = None
+    scope: str = ""
+    verbs: tuple[str, ...] = ()
+    subresources: tuple[_Sub, ...] = ()
+
+
+class _Version(msgspec.Struct):
+    version: str
+    resources: tuple[_Resource, ...] = ()
+    freshness: str = "Current"
+
+
+class _Group(msgspec.Struct):
+    metadata: _Name = msgspec.field(default_factory=_Name)
+    versions: tuple[_Version, ...] = ()
+
+
+class _Groups(msgspec.Struct):
+    items: tuple[_Group, ...] = ()
+
+
+class _OldVersion(msgspec.Struct):
+    version: str
+
+
+class _OldGroup(msgspec.Struct, rename="camel"):
+    name: str
+    versions: tuple[_OldVersion, ...] = ()
+    preferred_version: _OldVersion | None = None
+
+
+class _OldGroups(msgspec.Struct):
+    groups: tuple[_OldGroup, ...] = ()
+    versions: tuple[str, ...] = ()
+
+
+class _OldResource(msgspec.Struct):
+    name: str
+    kind: str
+    namespaced: bool = False
+    verbs: tuple[str, ...] = ()
+
+
+class _OldResources(msgspec.Struct):
+    resources: tuple[_OldResource, ...] = ()
+
+
+_GROUPS = msgspec.json.Decoder(_Groups)
+_OLD_GROUPS = msgspec.json.Decoder(_OldGroups)
+_OLD_RESOURCES = msgspec.json.Decoder(_OldResources)
+
+
+def read_groups(body: bytes) -> Served:
+    """Read an APIGroupDiscoveryList, v2 or v2beta1; groups marked stale keep what they last served."""
+    served = Served()
+    try:
+        groups = _GROUPS.decode(body).items
+    except msgspec.MsgspecError as error:
+        raise _unreadable() from error
+    for group in groups:
+        for version in group.versions:
+            if version.freshness == "Stale":
+                served.stale.add((group.metadata.name, version.version))
+            for item in version.resources:
+                if item.response_kind is not None and item.response_kind.kind:
+                    served.resources.append(_resource_of(group.metadata.name, version.version, item))
+    return served
+
+
+def _resource_of(group: str, version: str, item: _Resource) -> Resource:
+    return Resource(
+        group=group,
+        version=version,
+        kind=item.response_kind.kind if item.response_kind else "",
+        plural=item.resource,
+        namespaced=item.scope == "Namespaced",
+        verbs=frozenset(item.verbs),
+        subresources=frozenset(sub.subresource for sub in item.subresources),
+    )
+
+
+def read_legacy_groups(body: bytes, *, core: bool) -> list[tuple[str, str]]:
+    """Read `/api` (core) or `/apis`; returns group and version, the preferred version of a group first."""
+    try:
+        document = _OLD_GROUPS.decode(body)
+    except msgspec.MsgspecError as error:
+        raise _unreadable() from error
+    if core:
+        return [("", version) for version in document.versions]
+    found: list[tuple[str, str]] = []
+    for group in document.groups:
+        preferred = group.preferred_version.version if group.preferred_version else ""
+        versions = sorted((v.version for v in group.versions), key=preferred.__ne__)
+        found.extend((group.name, version) for version in versions)
+    return found
+
+
+def read_legacy_resources(body: bytes, *, group: str, version: str) -> list[Resource]:
+    """Read an APIResourceList; `pods/status` becomes a subresource of `pods`."""
+    try:
+        items = _OLD_RESOURCES.decode(body).resources
+    except msgspec.MsgspecError as error:
+        raise _unreadable() from error
+    subresources: dict[str, set[str]] = {}
+    for item in items:
+        plural, _, sub = item.name.partition("/")
+        subresources.setdefault(plural, set()).update({sub} if sub else ())
+    return [
+        Resource(
+            group=group,
+            version=version,
+            kind=item.kind,
+            plural=item.name,
+            namespaced=item.namespaced,
+            verbs=frozenset(item.verbs),
+            subresources=frozenset(subresources[item.name]),
+        )
+        for item in items
+        if "/" not in item.name
+    ]
+
+
+def _unreadable() -> ServerError:
+    return ServerError(Failure(code=200, reason="Rubbish", message="the discovery document cannot be read"))

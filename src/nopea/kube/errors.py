@@ -1,0 +1,291 @@
+"""What the API server, or the way to it, answers when it does not do what it was asked.
+
+Everything below is an `ApiError`; catch the kind you can handle and let the rest pass:
+
+    ApiError
+    ├── InvalidError            400, 422, and the 500 of a failed typed apply: the object must change
+    ├── UnauthorizedError       401: credentials are missing, wrong or expired
+    ├── ForbiddenError          403: RBAC, admission or a terminating namespace said no
+    ├── NotFoundError           404: the object, its namespace or its kind is not there
+    │   └── UnknownKindError        no served resource has this apiVersion and kind
+    ├── ConflictError           409: another manager owns a field, or the precondition does not hold
+    ├── AlreadyExistsError      409 on create
+    ├── GoneError               410: the resourceVersion or continue token is too old; list again
+    ├── UnsupportedMediaError   415: this resource does not take this kind of patch
+    ├── TooManyRequestsError    429: the server asks for less; `retry_after_seconds` says for how long
+    ├── ServerError             5xx, and answers that are no Kubernetes answer at all
+    └── UnreachableError        no answer: network, TLS, deadline, an answer cut short
+
+Pure: makes values out of answers; never sends anything.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import ClassVar
+
+import msgspec
+
+MESSAGE_LIMIT = 2_000
+"""Characters kept of a server's message: a proxy's HTML page must not fill a status."""
+
+# KEP-555: structured-merge-diff's errors reach the client unwrapped, as a 500 without a reason.
+_TYPED_PATCH = re.compile(
+    r"failed to create typed patch object|error decoding patch|\.managedFields must be nil"
+)
+_FIELD = re.compile(r"\): (?P<field>\.\S+?): ")
+_IMMUTABLE = re.compile(
+    r"is immutable|immutable field|may not (?:change|be changed) once set"
+    r"|may not be (?:changed|mutated|unset)|cannot (?:be changed|change)|updates to .{0,80} are forbidden",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"<[^>]{0,200}>")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason inside a Status: `field` is a path such as `spec.ports[0].port`, or empty."""
+
+    reason: str = ""
+    message: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The facts of a failed request; `code` is the HTTP status, 0 where no answer came."""
+
+    code: int
+    reason: str = ""
+    message: str = ""
+    causes: tuple[Cause, ...] = ()
+    retry_after_seconds: float | None = None
+    kind: str = ""
+    name: str = ""
+
+
+class ApiError(Exception):
+    """A request that was not done; `request` says which, such as `patch deployments shop/web`."""
+
+    retryable: ClassVar[bool] = False
+    """True where the same request can succeed later without a person changing anything."""
+
+    def __init__(self, failure: Failure, *, request: str = "") -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.request = request
+
+    @property
+    def code(self) -> int:
+        """The HTTP status, or 0 where no answer came."""
+        return self.failure.code
+
+    @property
+    def reason(self) -> str:
+        """The machine-readable reason of the Status, or empty."""
+        return self.failure.reason
+
+    @property
+    def message(self) -> str:
+        """The server's words, at most `MESSAGE_LIMIT` characters, on one line unless the server broke it."""
+        return self.failure.message
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The details, in the server's order."""
+        return self.failure.causes
+
+    @property
+    def retry_after_seconds(self) -> float | None:
+        """How long the server asked to wait, or None."""
+        return self.failure.retry_after_seconds
+
+    def __str__(self) -> str:
+        what = f"{self.request}: " if self.request else ""
+        code = f" (HTTP {self.code})" if self.code else ""
+        return f"{what}{self.message}{code}"
+
+
+class InvalidError(ApiError):
+    """The request or the object is wrong; it stays wrong until somebody changes it."""
+
+
+class UnauthorizedError(ApiError):
+    """The server does not know who asks."""
+
+    retryable = True  # credentials rotate
+
+
+class ForbiddenError(ApiError):
+    """The server knows who asks and refuses."""
+
+
+class NotFoundError(ApiError):
+    """The object, its namespace or its kind is not there."""
+
+
+class UnknownKindError(NotFoundError):
+    """No served resource has this apiVersion and kind."""
+
+
+class ConflictError(ApiError):
+    """Another manager owns a field, or the object is not the one that was meant."""
+
+    retryable = True
+
+
+class AlreadyExistsError(ApiError):
+    """Create found an object of this name."""
+
+
+class GoneError(ApiError):
+    """The resourceVersion or continue token is older than the server's memory."""
+
+    retryable = True
+
+
+class UnsupportedMediaError(ApiError):
+    """The resource does not take this kind of patch."""
+
+
+class TooManyRequestsError(ApiError):
+    """The server asks for fewer requests."""
+
+    retryable = True
+
+
+class ServerError(ApiError):
+    """The server failed, or something that is not an API server answered."""
+
+    retryable = True
+
+
+class UnreachableError(ApiError):
+    """No answer came."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, request: str = "") -> None:
+        super().__init__(Failure(code=0, reason="Unreachable", message=message), request=request)
+
+
+_BY_CODE: dict[int, type[ApiError]] = {
+    HTTPStatus.BAD_REQUEST: InvalidError,
+    HTTPStatus.UNAUTHORIZED: UnauthorizedError,
+    HTTPStatus.FORBIDDEN: ForbiddenError,
+    HTTPStatus.NOT_FOUND: NotFoundError,
+    HTTPStatus.CONFLICT: ConflictError,
+    HTTPStatus.GONE: GoneError,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: InvalidError,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: UnsupportedMediaError,
+    HTTPStatus.UNPROCESSABLE_ENTITY: InvalidError,
+    HTTPStatus.TOO_MANY_REQUESTS: TooManyRequestsError,
+}
+
+
+class _WireCause(msgspec.Struct):
+    reason: str | None = None
+    message: str | None = None
+    field: str | None = None
+
+
+class _WireDetails(msgspec.Struct, rename="camel"):
+    name: str | None = None
+    kind: str | None = None
+    group: str | None = None
+    causes: list[_WireCause] | None = None
+    retry_after_seconds: float | None = None
+
+
+class _WireStatus(msgspec.Struct):
+    kind: str | None = None
+    message: str | None = None
+    reason: str | None = None
+    code: int | None = None
+    details: _WireDetails | None = None
+
+
+_STATUS = msgspec.json.Decoder(_WireStatus)
+
+
+def error_of(code: int, body: bytes, *, retry_after: str = "", request: str = "") -> ApiError:
+    """Make the error for an answer; any body will do: a Status, a proxy's HTML page, rubbish, nothing.
+
+    `code` is the HTTP status (for an ERROR event in a watch: 200, and the Status's own code is taken),
+    `retry_after` the header's value, of which only the form in seconds is understood.
+    """
+    failure = _failure_of(code, body, retry_after)
+    return _class_of(failure)(failure, request=request)
+
+
+def _class_of(failure: Failure) -> type[ApiError]:
+    if failure.code == HTTPStatus.CONFLICT and failure.reason == "AlreadyExists":
+        return AlreadyExistsError
+    if failure.reason == "Expired":
+        return GoneError
+    if failure.code == HTTPStatus.INTERNAL_SERVER_ERROR and _TYPED_PATCH.search(failure.message):
+        return InvalidError
+    return _BY_CODE.get(failure.code, ServerError)
+
+
+def _failure_of(code: int, body: bytes, retry_after: str) -> Failure:
+    seconds = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+    try:
+        status = _STATUS.decode(body)
+    except msgspec.MsgspecError:
+        status = _WireStatus()
+    if status.kind != "Status":
+        return Failure(code=code, message=_text_of(code, body), retry_after_seconds=seconds)
+    details = status.details or _WireDetails()
+    message = (status.message or "")[:MESSAGE_LIMIT] or f"the server gave no reason (HTTP {code})"
+    return Failure(
+        code=status.code or code,
+        reason=status.reason or "",
+        message=message,
+        causes=_causes_of(details, message),
+        retry_after_seconds=seconds if seconds is not None else details.retry_after_seconds,
+        kind=f"{details.kind}.{details.group}" if details.group else details.kind or "",
+        name=details.name or "",
+    )
+
+
+def _causes_of(details: _WireDetails, message: str) -> tuple[Cause, ...]:
+    causes = tuple(
+        Cause(cause.reason or "", (cause.message or "")[:MESSAGE_LIMIT], cause.field or "")
+        for cause in (details.causes or ())[:50]
+    )
+    found = None if causes else _FIELD.search(message)
+    if found is None:
+        return causes
+    return (Cause("FieldValueInvalid", message[found.end() :], found["field"].removeprefix(".")),)
+
+
+def _text_of(code: int, body: bytes) -> str:
+    text = body[: 4 * MESSAGE_LIMIT].decode(errors="replace")
+    words = " ".join(_TAG.sub(" ", text).split())[:300]
+    shown = "".join(char for char in words if char.isprintable())
+    return f"not a Kubernetes answer (HTTP {code}): {shown}" if shown else f"an empty answer (HTTP {code})"
+
+
+def is_immutable(error: ApiError) -> bool:
+    """Say whether an apply was refused only because it changes a field that cannot change after creation."""
+    if not isinstance(error, InvalidError | ForbiddenError) or error.code not in (403, 422):
+        return False
+    return bool(_IMMUTABLE.search(error.message)) or any(_IMMUTABLE.search(c.message) for c in error.causes)
+
+
+def immutable_fields(error: ApiError) -> tuple[str, ...]:
+    """Return the paths of the immutable fields that the error names; empty where it names none."""
+    return tuple(c.field for c in error.causes if c.field and _IMMUTABLE.search(c.message))
+
+
+def is_field_conflict(error: ApiError) -> bool:
+    """Tell a conflict over field ownership (server-side apply) from a stale resourceVersion or uid."""
+    return isinstance(error, ConflictError) and any(c.reason == "FieldManagerConflict" for c in error.causes)
+
+
+def has_cause(error: ApiError, reason: str) -> bool:
+    """Say whether one of the causes has this reason, such as `NamespaceTerminating`."""
+    return any(cause.reason == reason for cause in error.causes)

@@ -1,0 +1,142 @@
+"""Objects as the API server sent them: the bytes, and on demand the few fields that everybody needs.
+
+Decoding is late and partial, because a list of 10,000 objects is mostly read for its metadata.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import orjson
+
+from nopea.core.objects import ObjectKey, split_api_version
+
+
+class OwnerReference(msgspec.Struct, frozen=True, rename="camel"):
+    """Who is deleted before this object is."""
+
+    uid: str = ""
+    kind: str = ""
+    name: str = ""
+    controller: bool | None = None
+
+
+class Meta(msgspec.Struct, frozen=True, rename="camel"):
+    """An object's metadata, less `managedFields`; timestamps are RFC 3339 text as sent."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    finalizers: tuple[str, ...] = ()
+    owner_references: tuple[OwnerReference, ...] = ()
+
+
+class _Head(msgspec.Struct, frozen=True, rename="camel"):
+    api_version: str = ""
+    kind: str = ""
+    metadata: Meta = Meta()
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+
+
+class LiveObject:
+    """One object as stored: `body` is its JSON, always with apiVersion and kind. Compares by body."""
+
+    __slots__ = ("_head", "body")
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self._head: _Head | None = None
+
+    @property
+    def head(self) -> _Head:
+        """apiVersion, kind and metadata, decoded once.
+
+        Raises msgspec.MsgspecError for a body that is not an object; the client checks that where it reads.
+        """
+        if self._head is None:
+            self._head = _HEAD.decode(self.body)
+        return self._head
+
+    @property
+    def meta(self) -> Meta:
+        """The metadata."""
+        return self.head.metadata
+
+    @property
+    def key(self) -> ObjectKey:
+        """The object's identity."""
+        head = self.head
+        group, _ = split_api_version(head.api_version)
+        return ObjectKey(group, head.kind, head.metadata.namespace, head.metadata.name)
+
+    def json(self) -> dict[str, Any]:
+        """Decode the whole object; each call gives a fresh one that the caller may change."""
+        decoded: dict[str, Any] = orjson.loads(self.body)
+        return decoded
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LiveObject) and other.body == self.body
+
+    def __hash__(self) -> int:
+        return hash(self.body)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.body)} bytes)"  # a Secret's data must not reach a log
+
+
+class Applied(LiveObject):
+    """The object as stored after an apply; `created` says that it was not there before.
+
+    An apply that changed nothing returns the resourceVersion that the object already had.
+    """
+
+    __slots__ = ("created",)
+
+    def __init__(self, body: bytes, *, created: bool) -> None:
+        super().__init__(body)
+        self.created = created
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Every object that matched, and the resourceVersion from which a watch sees all later changes."""
+
+    items: tuple[LiveObject, ...]
+    resource_version: str
+
+
+class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+class Page(msgspec.Struct, frozen=True, rename="camel"):
+    """One chunk of a list as it came over the wire."""
+
+    kind: str = ""
+    metadata: _ListMeta = _ListMeta()
+    items: list[msgspec.Raw] | None = None
+
+
+PAGE = msgspec.json.Decoder(Page)
+
+
+def item_of(raw: msgspec.Raw, *, api_version: str, kind: str) -> LiveObject:
+    """Copy one list item out of its page and give it the apiVersion and kind that lists leave out."""
+    body = bytes(raw)
+    live = LiveObject(body)
+    if live.head.kind:
+        return live
+    head = b'{"apiVersion":%b,"kind":%b' % (orjson.dumps(api_version), orjson.dumps(kind))
+    rest = body.lstrip()[1:]
+    return LiveObject(head + (b"," if rest.lstrip()[:1] != b"}" else b"") + rest)

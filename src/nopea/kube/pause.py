@@ -1,0 +1,28 @@
+"""Pauses between tries: exponential, with jitter, with an upper bound."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+
+class Backoff:
+    """Doubles from `first_seconds` to `most_seconds`; each pause is a random part, half at least, of that."""
+
+    def __init__(self, *, first_seconds: float, most_seconds: float) -> None:
+        self._first, self._most = first_seconds, most_seconds
+        self.failures = 0
+
+    def next_seconds(self) -> float:
+        """Count a failure and return how long to wait after it."""
+        ceiling = min(self._most, self._first * 2.0 ** min(self.failures, 30))
+        self.failures += 1
+        return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - spreads load, guards nothing
+
+    def reset(self) -> None:
+        """Forget the failures: it works."""
+        self.failures = 0
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; yields to the loop even for 0 seconds."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,226 @@
+"""Build the requests of the Kubernetes API: paths, queries and bodies. Pure; `client.py` sends them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from nopea.kube.resource import Resource, Target
+
+FIELD_MANAGER = "nopea"
+"""The manager of every field that Nopea sets; it never changes, or old entries would own fields for ever."""
+
+JSON = "application/json"
+APPLY = "application/apply-patch+yaml"
+METADATA = "application/json;as={};g=meta.k8s.io;v=v1,application/json"
+
+
+class PatchKind(enum.StrEnum):
+    """How the body of a patch is meant (strategic merge is left out: custom resources refuse it)."""
+
+    MERGE = "application/merge-patch+json"
+    JSON = "application/json-patch+json"
+
+
+class Propagation(enum.StrEnum):
+    """What becomes of the objects that a deleted object owns."""
+
+    BACKGROUND = "Background"
+    FOREGROUND = "Foreground"
+    ORPHAN = "Orphan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request, ready to send: `path` has its query and is percent-encoded.
+
+    `repeatable` says that sending it twice leaves the world as sending it once.
+    """
+
+    verb: str
+    what: str
+    method: str
+    path: str
+    body: bytes = b""
+    content_type: str = ""
+    accept: str = JSON
+    repeatable: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.what}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which objects of a kind: all, or those in a namespace, with labels, with field values.
+
+    `metadata_only` asks for PartialObjectMetadata: everything but spec and status.
+    """
+
+    namespace: str = ""
+    labels: str = ""
+    fields: str = ""
+    metadata_only: bool = False
+
+
+EVERYTHING = Selection()
+
+
+def _with_query(path: str, **pairs: str) -> str:
+    query = urlencode({key: value for key, value in pairs.items() if value}, quote_via=quote)
+    return f"{path}?{query}" if query else path
+
+
+def _under(target: Target, subresource: str) -> str:
+    return f"{target.path}/{subresource}" if subresource else target.path
+
+
+def get(target: Target, *, subresource: str = "") -> Request:
+    """Read one object."""
+    path = _under(target, subresource)
+    return Request(verb="get", what=str(target), method="GET", path=path, repeatable=True)
+
+
+def get_path(path: str, *, accept: str = JSON) -> Request:
+    """Read a path that is not an object, such as `/version` or `/apis`."""
+    return Request(verb="get", what=path, method="GET", path=path, accept=accept, repeatable=True)
+
+
+def list_page(
+    resource: Resource, selection: Selection, *, limit: int, continue_: str = "", resource_version: str = ""
+) -> Request:
+    """Read one chunk of a list; `continue_` is the token that the chunk before gave."""
+    path = _with_query(
+        resource.collection(selection.namespace),
+        labelSelector=selection.labels,
+        fieldSelector=selection.fields,
+        limit=str(limit),
+        resourceVersion=resource_version,
+        **{"continue": continue_},
+    )
+    accept = METADATA.format("PartialObjectMetadataList") if selection.metadata_only else JSON
+    what = _what(resource, selection)
+    return Request(verb="list", what=what, method="GET", path=path, accept=accept, repeatable=True)
+
+
+def watch(
+    resource: Resource, selection: Selection, *, resource_version: str, timeout_seconds: int
+) -> Request:
+    """Follow changes after `resource_version`; the server ends the stream after `timeout_seconds`."""
+    path = _with_query(
+        resource.collection(selection.namespace),
+        watch="1",
+        allowWatchBookmarks="true",
+        labelSelector=selection.labels,
+        fieldSelector=selection.fields,
+        resourceVersion=resource_version,
+        timeoutSeconds=str(timeout_seconds),
+    )
+    accept = METADATA.format("PartialObjectMetadata") if selection.metadata_only else JSON
+    what = _what(resource, selection)
+    return Request(verb="watch", what=what, method="GET", path=path, accept=accept, repeatable=True)
+
+
+def _what(resource: Resource, selection: Selection) -> str:
+    return f"{resource} in {selection.namespace}" if selection.namespace else str(resource)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOptions:
+    """How to apply: the defaults are those of every write that Git causes.
+
+    `force` takes fields over from other managers; `strict` refuses unknown and duplicate fields;
+    `dry_run` asks what would be stored.
+    """
+
+    force: bool = True
+    strict: bool = True
+    dry_run: bool = False
+    subresource: str = ""
+
+
+APPLY_DEFAULTS = ApplyOptions()
+
+
+def apply(target: Target, body: bytes, options: ApplyOptions = APPLY_DEFAULTS) -> Request:
+    """Server-side apply of an object's JSON (KEP-555)."""
+    query = f"fieldManager={FIELD_MANAGER}"
+    if options.force:
+        query += "&force=true"
+    if options.strict:
+        query += "&fieldValidation=Strict"
+    if options.dry_run:
+        query += "&dryRun=All"
+    path = f"{_under(target, options.subresource)}?{query}"
+    return Request(
+        verb="apply",
+        what=str(target),
+        method="PATCH",
+        path=path,
+        body=body,
+        content_type=APPLY,
+        repeatable=True,
+    )
+
+
+def patch(target: Target, body: bytes, *, kind: PatchKind, subresource: str = "") -> Request:
+    """Change some fields; a merge patch may be repeated, a JSON patch (with its tests) may not."""
+    path = _with_query(_under(target, subresource), fieldManager=FIELD_MANAGER)
+    return Request(
+        verb="patch",
+        what=str(target),
+        method="PATCH",
+        path=path,
+        body=body,
+        content_type=kind.value,
+        repeatable=kind is PatchKind.MERGE,
+    )
+
+
+def create(resource: Resource, body: bytes, *, namespace: str = "") -> Request:
+    """Store a new object."""
+    path = _with_query(resource.collection(namespace), fieldManager=FIELD_MANAGER)
+    what = f"{resource} in {namespace}" if namespace else str(resource)
+    return Request(verb="create", what=what, method="POST", path=path, body=body, content_type=JSON)
+
+
+def replace(target: Target, body: bytes, *, subresource: str = "") -> Request:
+    """Put an object in the place of the one with the body's resourceVersion."""
+    path = _with_query(_under(target, subresource), fieldManager=FIELD_MANAGER)
+    return Request(verb="update", what=str(target), method="PUT", path=path, body=body, content_type=JSON)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preconditions:
+    """What must hold of an object for it to be deleted; empty fields do not count."""
+
+    uid: str = ""
+    resource_version: str = ""
+
+
+NO_PRECONDITIONS = Preconditions()
+
+
+def delete(target: Target, *, propagation: Propagation, only_if: Preconditions = NO_PRECONDITIONS) -> Request:
+    """Delete one object if the preconditions hold (409 otherwise)."""
+    named = {"uid": only_if.uid, "resourceVersion": only_if.resource_version}
+    conditions = {key: value for key, value in named.items() if value}
+    options: dict[str, object] = {
+        "apiVersion": "meta.k8s.io/v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": propagation.value,
+    }
+    if conditions:
+        options["preconditions"] = conditions
+    return Request(
+        verb="delete",
+        what=str(target),
+        method="DELETE",
+        path=target.path,
+        body=orjson.dumps(options),
+        content_type=JSON,
+        repeatable=bool(only_if.uid),
+    )

@@ -1,0 +1,244 @@
+"""Send requests to the API server and read answers: connections, TLS, credentials, deadlines, size limits.
+
+It translates what goes wrong on the wire into `UnreachableError` and never looks into a body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import aiohttp
+from yarl import URL
+
+import nopea
+from nopea.core.secret import mask_url
+from nopea.kube.auth import Credentials, Identity, Source
+from nopea.kube.config import ClusterConfig, ConfigError
+from nopea.kube.errors import Failure, ServerError, UnauthorizedError, UnreachableError
+from nopea.kube.requests import Request
+from nopea.kube.tls import tls_context
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 65.0
+"""The server gives up on a request after 60 s; a little longer, so that its own answer reaches us."""
+
+BODY_LIMIT = 128 * 1024 * 1024
+"""Bytes of one answer. A list asks for chunks, and for smaller ones when a chunk is larger than this."""
+
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+
+
+class BodyTooBigError(ServerError):
+    """The answer is larger than `BODY_LIMIT`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer with its whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """Connections to one API server; enter it to open them, leave it to close them."""
+
+    def __init__(self, config: ClusterConfig, source: Source) -> None:
+        self._config = config
+        self._credentials = Credentials(source)
+        self._context: tuple[Identity, ssl.SSLContext] | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30, socket_factory=_socket)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            # the server compresses at a CPU cost that matters more than bytes beside it; and no bombs
+            headers={"User-Agent": f"nopea/{nopea.__version__}", "Accept-Encoding": "identity"},
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, request: Request, headers: Mapping[str, str]) -> Response:
+        """Send and return the answer, whatever its status.
+
+        Credentials that the server refuses are fetched anew once and the request is sent again; a repeatable
+        request is sent again once when a kept connection turns out to be closed. Raises UnreachableError
+        when no whole answer came within `ANSWER_SECONDS`, BodyTooBigError when it is too long.
+        """
+        with _translated(request, self._config):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                try:
+                    return await self._send(request, headers)
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                    if not request.repeatable or isinstance(error, aiohttp.ClientConnectorError):
+                        raise
+                return await self._send(request, headers)
+
+    async def _send(self, request: Request, headers: Mapping[str, str]) -> Response:
+        async with self._answer(request, headers) as answer:
+            body = await _read(answer, request)
+            return Response(answer.status, answer.headers, body)
+
+    @asynccontextmanager
+    async def stream(
+        self, request: Request, headers: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send and give the answer while its body still comes; leaving closes the connection.
+
+        The caller reads through `read_some`, with its own deadline.
+        """
+        answer: aiohttp.ClientResponse | None = None
+        try:
+            with _translated(request, self._config):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    answer = await self._open(request, headers)
+            yield answer
+        finally:
+            if answer is not None:
+                answer.close()
+
+    async def read_some(
+        self, answer: aiohttp.ClientResponse, request: Request, *, within_seconds: float
+    ) -> bytes:
+        """Return the next bytes of a streamed body, empty at its end."""
+        with _translated(request, self._config):
+            async with asyncio.timeout(within_seconds):
+                return await answer.content.readany()
+
+    async def read_all(self, answer: aiohttp.ClientResponse, request: Request) -> bytes:
+        """Return the whole body of a streamed answer that turned out to be short (an error)."""
+        with _translated(request, self._config):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await _read(answer, request)
+
+    @asynccontextmanager
+    async def _answer(
+        self, request: Request, headers: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        answer = await self._open(request, headers)
+        async with answer:
+            yield answer
+
+    async def _open(self, request: Request, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+        identity = await self._credentials.current()
+        answer = await self._exchange(request, headers, identity)
+        if answer.status != 401:
+            return answer
+        fresh = await self._credentials.renew(identity)
+        if fresh.shows_same(identity):
+            return answer
+        answer.close()
+        return await self._exchange(request, headers, fresh)
+
+    async def _exchange(
+        self, request: Request, headers: Mapping[str, str], identity: Identity
+    ) -> aiohttp.ClientResponse:
+        if self._session is None:
+            raise RuntimeError("the client is not open: enter it with `async with`")
+        sent = {"Accept": request.accept, **headers}
+        if identity.authorization:
+            sent["Authorization"] = identity.authorization.reveal().decode("latin-1")
+        if request.content_type:
+            sent["Content-Type"] = request.content_type
+        options: dict[str, Any] = {"ssl": self._tls(identity), "allow_redirects": False}
+        if self._config.tls_server_name:
+            options["server_hostname"] = self._config.tls_server_name
+        if self._config.proxy_url:
+            options["proxy"] = self._config.proxy_url
+        url = URL(self._config.server + request.path, encoded=True)
+        return await self._session.request(
+            request.method, url, data=request.body or None, headers=sent, **options
+        )
+
+    def _tls(self, identity: Identity) -> ssl.SSLContext:
+        # one context as long as the certificate stays: aiohttp keeps connections per context
+        if self._context is not None:
+            shown, context = self._context
+            if (shown.certificate, shown.key) == (identity.certificate, identity.key):
+                return context
+        context = tls_context(self._config, certificate=identity.certificate, key=identity.key)
+        self._context = (identity, context)
+        return context
+
+
+def _socket(address: Any) -> socket.socket:
+    """Open a socket that notices a peer that vanished in about a minute, so that no watch waits for ever."""
+    family, kind, proto = address[0], address[1], address[2]
+    opened = socket.socket(family, kind, proto)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE:
+        opened.setsockopt(socket.IPPROTO_TCP, option, value)
+    return opened
+
+
+async def _read(answer: aiohttp.ClientResponse, request: Request) -> bytes:
+    length = answer.content_length
+    if length is not None and length <= BODY_LIMIT:
+        return await answer.read()
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > BODY_LIMIT:
+            answer.close()
+            message = f"the answer is larger than {BODY_LIMIT} bytes"
+            raise BodyTooBigError(Failure(code=answer.status, message=message), request=str(request))
+    return b"".join(parts)
+
+
+class _translated:  # noqa: N801 - reads as a statement; a class, because a generator costs 2 µs per request
+    """Turn what the network throws into `UnreachableError` that names the server."""
+
+    __slots__ = ("_config", "_request")
+
+    def __init__(self, request: Request, config: ClusterConfig) -> None:
+        self._request, self._config = request, config
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        if isinstance(error, ConfigError):
+            failure = Failure(code=401, reason="Credentials", message=str(error))
+            raise UnauthorizedError(failure, request=str(self._request)) from error
+        words = _words_of(error)
+        if words:
+            server = mask_url(self._config.server)
+            raise UnreachableError(f"{server} {words}", request=str(self._request)) from error
+
+
+def _words_of(error: BaseException) -> str:
+    match error:
+        case TimeoutError():
+            return f"did not answer within {ANSWER_SECONDS:.0f} s"
+        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
+            return f"has a certificate that is not trusted: {error}"
+        case aiohttp.ClientConnectorDNSError():
+            return "has a host name that cannot be resolved"
+        case aiohttp.ClientConnectorError():
+            return f"cannot be reached: {error.os_error.strerror or error.os_error}"
+        case aiohttp.ServerDisconnectedError():
+            return "closed the connection without an answer"
+        case aiohttp.ClientPayloadError():
+            return "cut its answer short"
+        case aiohttp.ClientError() | OSError():
+            return f"could not be talked to: {error}"
+        case _:
+            return ""
