@@ -1,1 +1,6 @@
-"""The Git port: libgit2 in kept child processes; the parent enforces every deadline."""
+"""Git at a safe distance: the controller asks `GitPort`, child processes run libgit2.
+
+The parent's side is `port`, `pool`, `process`, `flight` and `trouble`; the child's side is `child`, `remote`,
+`mirror`, `tree`, `ref` and `confine`; both speak `protocol`. The child's side imports no asyncio and no
+aiohttp: its start time and memory are part of the controller's.
+"""

@@ -1,0 +1,214 @@
+"""`python -m nopea.git.child PARENT`: answers frames on its pipes, each request in a thread, until they close.
+
+It keeps no state between requests but the mirrors on disk. What goes wrong in one request is its answer; what
+kills the process (a crash, the parent's deadline) is the parent's business.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pygit2
+
+from nopea.core.secret import Secret, mask_text
+from nopea.core.source import Ref, RefKind
+from nopea.git import mirror, tree
+from nopea.git.confine import die_with, limit_memory, take_pipes
+from nopea.git.failure import Failure
+from nopea.git.protocol import Decoder, FrameTooBigError, Kind, Op, encode
+from nopea.git.remote import Address, Line, create_repository
+
+# libgit2 maps packs in windows; the defaults (1 GiB each) make one big pack cost that much address space.
+_WINDOW_BYTES = 32 * 1024 * 1024
+_MAPPED_BYTES = 256 * 1024 * 1024
+_CACHE_BYTES = 8 * 1024 * 1024
+_STACK_BYTES = 1024 * 1024
+_READ = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the parent configured once."""
+
+    home: Path
+    proxy: bool
+    max_fetch_bytes: int
+    max_file_bytes: int
+    max_checkout_bytes: int
+    limits: mirror.Limits
+
+    @classmethod
+    def apply(cls, raw: dict[str, Any]) -> Setup:
+        """Set libgit2's process-wide options and this process's limits."""
+        home = Path(raw["home"])
+        options = pygit2.settings
+        options.homedir = str(home)
+        for level in (
+            pygit2.enums.ConfigLevel.SYSTEM,
+            pygit2.enums.ConfigLevel.XDG,
+            pygit2.enums.ConfigLevel.GLOBAL,
+        ):
+            options.search_path[level] = str(home)
+        options.server_connect_timeout = raw["connect_timeout_ms"]
+        options.server_timeout = raw["server_timeout_ms"]
+        options.owner_validation = False  # the cache folder may be a volume that another user owns
+        options.mwindow_size = _WINDOW_BYTES
+        options.mwindow_mapped_limit = _MAPPED_BYTES
+        options.cache_max_size(_CACHE_BYTES)
+        if raw["ca_file"]:
+            options.set_ssl_cert_locations(raw["ca_file"], None)
+        create_repository(str(home / "open"), redirects=True)
+        create_repository(str(home / "closed"), redirects=False)
+        limit_memory(raw["memory_bytes"])
+        limits = mirror.Limits(max_packs=raw["max_packs"], max_objects=raw["max_objects"])
+        return cls(
+            home,
+            raw["proxy"],
+            raw["max_fetch_bytes"],
+            raw["max_file_bytes"],
+            raw["max_checkout_bytes"],
+            limits,
+        )
+
+
+class Child:
+    """Answers requests; `answers` is the pipe to the parent."""
+
+    def __init__(self, answers: int, *, threads: int) -> None:
+        self._answers = answers
+        self._writing = threading.Lock()
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="git")
+        self._setup: Setup | None = None
+        self._operations: dict[str, Callable[[Setup, dict[str, Any]], Any]] = {
+            Op.LS_REMOTE: _ls_remote,
+            Op.SYNC: _sync,
+            Op.FILES: _files,
+            Op.READ: _read,
+            Op.MANIFESTS: _manifests,
+            Op.HEAD: _head,
+            Op.CHECKOUT: _checkout,
+        }
+
+    def take(self, request: dict[str, Any]) -> None:
+        """Begin a request; its answer is written when it is there."""
+        if request["op"] == Op.CONFIGURE:
+            self._setup = Setup.apply(request)
+            self._send({"id": request["id"], "ok": {}})
+        else:
+            self._threads.submit(self._answer, request)
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        answer: dict[str, Any] = {"id": request["id"]}
+        try:
+            assert self._setup is not None  # noqa: S101 — the parent configures first
+            answer["ok"] = self._operations[request["op"]](self._setup, request)
+        except Failure as failure:
+            message = mask_text(failure.message, *_secrets(request))
+            answer["err"] = {"kind": failure.kind, "message": message, **failure.facts}
+        except MemoryError:
+            answer["err"] = {"kind": Kind.MEMORY, "message": "out of memory"}
+        except Exception as error:  # noqa: BLE001 — a thread's last resort: a bug must not leave a request unanswered
+            message = mask_text(f"{type(error).__name__}: {error}", *_secrets(request))
+            answer["err"] = {"kind": Kind.BUG, "message": message}
+        self._send(answer)
+
+    def _send(self, answer: dict[str, Any]) -> None:
+        try:
+            frame = encode(answer)
+        except FrameTooBigError as error:
+            frame = encode({"id": answer["id"], "err": {"kind": Kind.TOO_BIG, "message": str(error)}})
+        with self._writing:
+            view = memoryview(frame)
+            while view:
+                view = view[os.write(self._answers, view) :]
+
+
+def _secrets(request: dict[str, Any]) -> list[Secret]:
+    address = request.get("address") or {}
+    return [
+        Secret(address[key])
+        for key in ("password", "token", "identity", "identity_password")
+        if address.get(key)
+    ]
+
+
+def _line(setup: Setup, request: dict[str, Any]) -> Line:
+    return Line(
+        address=Address.parse(request["address"], proxy=setup.proxy),
+        ends_at=time.monotonic() + request["seconds"],
+        max_bytes=setup.max_fetch_bytes,
+    )
+
+
+def _ref(request: dict[str, Any]) -> Ref:
+    return Ref(RefKind(request["ref"][0]), request["ref"][1])
+
+
+def _ls_remote(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
+    line = _line(setup, request)
+    scratch = setup.home / ("closed" if line.address.secret else "open")
+    return {"id": mirror.choose(line.talk(pygit2.Repository(str(scratch))), _ref(request))[1]}
+
+
+def _sync(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
+    path, again = Path(request["mirror"]), request["again"]
+    return mirror.sync(path, _ref(request), _line(setup, request), setup.limits, again=again)
+
+
+def _open(request: dict[str, Any]) -> pygit2.Repository:
+    repository = mirror.open_mirror(Path(request["mirror"]))
+    if repository is None:
+        raise Failure(Kind.MIRROR, "the mirror cannot be opened")
+    return repository
+
+
+def _files(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
+    del setup
+    return tree.files(_open(request), request["commit"], request["subpath"])
+
+
+def _read(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
+    return tree.read(_open(request), tree.ids(request["blobs"]), max_bytes=setup.max_file_bytes)
+
+
+def _manifests(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
+    from nopea.core.manifests import parse_file  # late: most children of a trust group never parse
+
+    blobs = tree.ids(request["blobs"])
+    return tree.manifests(_open(request), blobs, parse_file, max_bytes=setup.max_file_bytes)
+
+
+def _head(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
+    del setup
+    return mirror.facts(_open(request), request["commit"], fetched=False)
+
+
+def _checkout(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
+    into, limit = Path(request["into"]), setup.max_checkout_bytes
+    return tree.checkout(_open(request), request["commit"], request["subpath"], into, max_bytes=limit)
+
+
+def main() -> None:
+    """Serve until the parent closes the pipe or ends."""
+    faulthandler.enable()
+    die_with(int(sys.argv[1]))
+    threading.stack_size(_STACK_BYTES)
+    requests, answers = take_pipes()
+    child, decoder = Child(answers, threads=int(sys.argv[2])), Decoder()
+    while data := os.read(requests, _READ):
+        for request in decoder.feed(data):
+            child.take(request)
+    os._exit(0)  # threads may hang in libgit2; nobody is left to hear them
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,348 @@
+"""What the controller asks of Git: refs, commits, files, parsed manifests. Every call ends by its deadline.
+
+It turns values of `nopea.core.source` into requests and answers into values; children do the work, and
+nothing of libgit2 is loaded in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from nopea.core.problem import Code, Problem
+from nopea.core.source import Commit, Credentials, Document, FileEntry, ParsedFile, Ref, RefKind, Remote
+from nopea.git import trouble
+from nopea.git.flight import Flights
+from nopea.git.pool import Pool
+from nopea.git.process import HOMES, Trust
+from nopea.git.protocol import Kind, Op
+from nopea.git.request import OperationError
+from nopea.git.settings import GitSettings, GitStatistics
+
+_SUFFIX = ".git"
+_TEMPORARY = ".new-"
+_MAX_REMEMBERED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The manifest and ignore files of a folder, and what only looks like one: (path, symlink or submodule)."""
+
+    files: tuple[FileEntry, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
+class GitPort:
+    """See the module. All methods raise SyncError with codes NOPEA-G…; run `run` beside them.
+
+    Cancelling a call drops its result. `timeout_seconds` includes the time that a call waits for its turn.
+    """
+
+    def __init__(self, settings: GitSettings) -> None:
+        self._settings = settings
+        self._pool = Pool(settings)
+        self._flights: Flights[Any] = Flights()
+        self._writers: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._refs: OrderedDict[tuple[str, str], Ref] = OrderedDict()
+
+    async def run(self) -> None:
+        """Own the children until cancelled; none is left when it returns."""
+        settings = self._settings
+        settings.cache_dir.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(_sweep, settings.cache_dir)
+        try:
+            await self._pool.run()
+        finally:
+            await self._flights.close()
+
+    def statistics(self) -> GitStatistics:
+        """Return what is going on now and counts since the start."""
+        return self._pool.statistics()
+
+    def pids(self) -> list[int]:
+        """Return the process ids of the children, for diagnosis and tests."""
+        return self._pool.pids()
+
+    async def ls_remote(self, remote: Remote, ref: Ref, *, timeout_seconds: float) -> str:
+        """Return the commit that the ref points to on the server; a commit ref is returned as it is."""
+        if ref.kind is RefKind.COMMIT:
+            return ref.value
+        call = self._call(remote, timeout_seconds)
+
+        def begin() -> Coroutine[Any, Any, Any]:
+            return self._submit(
+                call, Op.LS_REMOTE, {"ref": _raw_ref(ref), "address": _raw_address(remote)}, network=True
+            )
+
+        answer = await self._shared(call, ("ls_remote", call.mirror, ref), begin, ref)
+        return cast("str", answer["id"])
+
+    async def sync(self, remote: Remote, ref: Ref, *, timeout_seconds: float) -> Commit:
+        """Bring the commit that the ref points to into the shared mirror, fetching only what is not there."""
+        call = self._call(remote, timeout_seconds)
+        answer = await self._shared(
+            call, ("sync", call.mirror, ref), lambda: self._sync(call, ref, again=False), ref
+        )
+        commit = _commit(answer)
+        self._remember(call, commit.id, ref)
+        return commit
+
+    async def files(
+        self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
+    ) -> list[FileEntry]:
+        """Return the manifest (.yaml, .yml, .json) and .nopeaignore files under a folder, sorted by path."""
+        listing = await self.listing(remote, commit, subpath, timeout_seconds=timeout_seconds)
+        return list(listing.files)
+
+    async def listing(self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float) -> Listing:
+        """Like `files`, and also what was skipped: links that look like manifests, and submodules."""
+        call = self._call(remote, timeout_seconds)
+        answer = await self._local(call, Op.FILES, commit, {"commit": commit, "subpath": subpath})
+        return Listing(
+            files=tuple(FileEntry(*each) for each in answer["files"]),
+            skipped=tuple((path, reason) for path, reason in answer["skipped"]),
+        )
+
+    async def read(
+        self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float
+    ) -> dict[str, bytes]:
+        """Return the contents of blobs of a commit, by blob id."""
+        return await self._portions(self._call(remote, timeout_seconds), Op.READ, commit, blobs)
+
+    async def manifests(
+        self, remote: Remote, blobs: Sequence[str], *, timeout_seconds: float, commit: str = ""
+    ) -> dict[str, ParsedFile]:
+        """Return blobs parsed as Kubernetes manifests, by blob id; the parsing happens in a child.
+
+        `commit` is what a damaged mirror is repaired from; without it the last synced one serves.
+        """
+        found = await self._portions(self._call(remote, timeout_seconds), Op.MANIFESTS, commit, blobs)
+        return {blob: _parsed_file(raw) for blob, raw in found.items()}
+
+    async def head(self, remote: Remote, commit: str, *, timeout_seconds: float) -> Commit:
+        """Return the facts of a commit in the mirror."""
+        call = self._call(remote, timeout_seconds)
+        return _commit(await self._local(call, Op.HEAD, commit, {"commit": commit}))
+
+    async def checkout(
+        self, remote: Remote, commit: str, subpath: str, into: Path, *, timeout_seconds: float
+    ) -> list[str]:
+        """Write a folder of a commit into an empty or missing folder; returns the paths that were left out.
+
+        What is written has no links: a symlink to a file inside becomes a copy, any other and every
+        submodule is left out.
+        """
+        call = self._call(remote, timeout_seconds)
+        fields = {"commit": commit, "subpath": subpath, "into": str(into)}
+        answer = await self._local(call, Op.CHECKOUT, commit, fields)
+        return cast("list[str]", answer["left_out"])
+
+    async def forget(self, in_use: Collection[Remote]) -> int:
+        """Delete the mirrors of all other remotes and return how many there were."""
+        kept = {_mirror_name(remote) for remote in in_use}
+        unused = [path for path in self._settings.cache_dir.glob(f"*{_SUFFIX}") if path.name not in kept]
+        for path in unused:
+            async with _Writer(self._writers, path.name):
+                await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+        return len(unused)
+
+    def _call(self, remote: Remote, timeout_seconds: float) -> _Call:
+        """Refuse what must not be asked, and fix the deadline."""
+        url, credentials = remote.url, remote.credentials
+        if url.startswith(("file:", "/")) and not self._settings.allow_file_urls:
+            raise trouble.file_url_refused(remote)
+        if _is_ssh(url):
+            if not credentials.identity:
+                raise trouble.identity_missing(remote)
+            if not credentials.known_hosts.strip():
+                raise trouble.known_hosts_missing(remote)
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        return _Call(remote, _mirror_name(remote), _trust(url, credentials), deadline)
+
+    async def _shared(
+        self, call: _Call, key: object, begin: Callable[[], Coroutine[Any, Any, Any]], ref: Ref
+    ) -> Any:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return await self._flights.join((key, call.trust), begin, deadline=call.deadline)
+            except TimeoutError:
+                raise trouble.error_of(
+                    Kind.TIMEOUT, "the time is up", {}, remote=call.remote, ref=ref
+                ) from None
+            except OperationError as error:
+                # Another caller's shorter deadline ended the shared operation: ours begins one of its own.
+                if error.kind is Kind.TIMEOUT and loop.time() < call.deadline - 0.05:
+                    continue
+                raise trouble.error_of(
+                    error.kind, error.message, error.facts, remote=call.remote, ref=ref
+                ) from error
+
+    async def _sync(self, call: _Call, ref: Ref, *, again: bool) -> Any:
+        fields = {"ref": _raw_ref(ref), "address": _raw_address(call.remote)}
+        async with _Writer(self._writers, call.mirror):
+            try:
+                return await self._submit(call, Op.SYNC, {**fields, "again": again}, network=True)
+            except OperationError as error:
+                if error.kind is not Kind.MIRROR or again:
+                    raise
+            return await self._submit(call, Op.SYNC, {**fields, "again": True}, network=True)
+
+    async def _local(self, call: _Call, op: Op, commit: str, fields: dict[str, Any]) -> Any:
+        """Ask about the mirror; one that is missing or damaged is cloned again and asked once more."""
+        try:
+            try:
+                return await self._submit(call, op, fields, network=False)
+            except OperationError as error:
+                if error.kind is not Kind.MIRROR:
+                    raise
+            await self._repair(call, commit)
+            return await self._submit(call, op, fields, network=False)
+        except OperationError as error:
+            raise trouble.error_of(
+                error.kind, error.message, error.facts, remote=call.remote, ref=None
+            ) from error
+
+    async def _repair(self, call: _Call, commit: str) -> None:
+        ref = self._refs.get((call.mirror, commit))
+        if ref is not None:
+            answer = await self._shared(
+                call, ("repair", call.mirror, ref), lambda: self._sync(call, ref, again=True), ref
+            )
+            if not commit or answer["id"] == commit:
+                return
+        if commit:
+            wanted = Ref(RefKind.COMMIT, commit)
+            await self._shared(
+                call,
+                ("sync", call.mirror, wanted),
+                lambda: self._sync(call, wanted, again=ref is None),
+                wanted,
+            )
+
+    async def _portions(self, call: _Call, op: Op, commit: str, blobs: Sequence[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        rest = list(dict.fromkeys(blobs))
+        while rest:
+            answer = await self._local(call, op, commit, {"blobs": rest})
+            found |= answer["done"]
+            rest = answer["rest"]
+        return found
+
+    async def _submit(self, call: _Call, op: Op, fields: dict[str, Any], *, network: bool) -> Any:
+        path = str(self._settings.cache_dir / call.mirror)
+        return await self._pool.submit(
+            op,
+            {**fields, "mirror": path},
+            trust=call.trust if network else Trust(),
+            key=call.mirror if network else f"{op} {call.mirror}",
+            network=network,
+            deadline=call.deadline,
+        )
+
+    def _remember(self, call: _Call, commit: str, ref: Ref) -> None:
+        for key in ((call.mirror, commit), (call.mirror, "")):
+            self._refs[key] = ref
+            self._refs.move_to_end(key)
+        while len(self._refs) > _MAX_REMEMBERED:
+            self._refs.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    remote: Remote
+    mirror: str
+    trust: Trust
+    deadline: float
+
+
+class _Writer:
+    """Lets one writer at a time into a mirror; the lock lives as long as somebody wants it."""
+
+    def __init__(self, writers: dict[str, tuple[asyncio.Lock, int]], mirror: str) -> None:
+        self._writers = writers
+        self._mirror = mirror
+
+    async def __aenter__(self) -> None:
+        lock, users = self._writers.get(self._mirror) or (asyncio.Lock(), 0)
+        self._writers[self._mirror] = (lock, users + 1)
+        try:
+            await lock.acquire()
+        except asyncio.CancelledError:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._writers[self._mirror][0].release()
+        self._leave()
+
+    def _leave(self) -> None:
+        lock, users = self._writers.pop(self._mirror)
+        if users > 1:
+            self._writers[self._mirror] = (lock, users - 1)
+
+
+def _mirror_name(remote: Remote) -> str:
+    key = f"{remote.url}\0{remote.credentials.digest()}"
+    return hashlib.sha256(key.encode()).hexdigest() + _SUFFIX
+
+
+def _is_ssh(url: str) -> bool:
+    return url.startswith("ssh://") or ("://" not in url and not url.startswith("/"))
+
+
+def _trust(url: str, credentials: Credentials) -> Trust:
+    if _is_ssh(url):
+        return Trust(known_hosts=credentials.known_hosts)
+    return Trust(ca_crt=credentials.ca_crt if url.startswith("https:") else "")
+
+
+def _raw_ref(ref: Ref) -> tuple[str, str]:
+    return (ref.kind.value, ref.value)
+
+
+def _raw_address(remote: Remote) -> dict[str, Any]:
+    credentials = remote.credentials
+    return {
+        "url": remote.url,
+        "username": credentials.username,
+        "password": credentials.password.reveal(),
+        "token": credentials.token.reveal(),
+        "identity": credentials.identity.reveal(),
+        "identity_password": credentials.identity_password.reveal(),
+    }
+
+
+def _commit(answer: dict[str, Any]) -> Commit:
+    return Commit(
+        id=answer["id"],
+        author=answer["author"],
+        message=answer["message"],
+        committed_at=datetime.fromtimestamp(answer["time"], tz=UTC),
+    )
+
+
+def _parsed_file(raw: dict[str, Any]) -> ParsedFile:
+    return ParsedFile(
+        documents=tuple(
+            Document(index=index, line=line, body=body) for index, line, body in raw["documents"]
+        ),
+        problems=tuple(
+            Problem(code=Code(code), message=message, hint=hint, source=source, object=of)
+            for code, message, hint, source, of in raw["problems"]
+        ),
+    )
+
+
+def _sweep(cache_dir: Path) -> None:
+    """Remove what a killed controller left: homes of children, half-made mirrors."""
+    shutil.rmtree(cache_dir / HOMES, ignore_errors=True)
+    for path in cache_dir.glob(f"*{_TEMPORARY}*"):
+        shutil.rmtree(path, ignore_errors=True)

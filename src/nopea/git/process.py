@@ -1,0 +1,193 @@
+"""One Git child seen from its parent: start, configure, exchange frames, kill, reap.
+
+It decides nothing about requests; `pool` does. Nothing of a request reaches the child's arguments,
+environment or log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nopea.core.secret import mask_text
+from nopea.git.protocol import Decoder, FrameError, Op, encode
+from nopea.git.settings import GitSettings
+from nopea.tasks import end, spawn
+
+log = logging.getLogger("nopea.git")
+
+HOMES = ".children"
+_START_SECONDS = 30
+_READ = 256 * 1024
+_LOG_LINE = 500
+_LOG_LINES = 200
+_CONFIGURE_ID = 0
+# Where OpenSSL looks for public authorities, and what a proxy needs; everything else stays out.
+_TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom a child trusts beside the public authorities; libgit2 keeps both per process."""
+
+    ca_crt: str = ""
+    known_hosts: str = ""
+
+
+class ChildProcess:
+    """A child from its start to its end; `on_answer` gets every answer, in order."""
+
+    def __init__(
+        self, name: str, settings: GitSettings, trust: Trust, *, on_answer: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self.name = name
+        self.ready = False
+        self._settings = settings
+        self._trust = trust
+        self._on_answer = on_answer
+        self._process: asyncio.subprocess.Process | None = None
+        self._unsent: list[bytes] = []
+        self._killed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    def send(self, frame: bytes) -> None:
+        """Hand a frame to the child, at the latest when it has been configured."""
+        if self.ready and self._process and self._process.stdin:
+            self._process.stdin.write(frame)
+        else:
+            self._unsent.append(frame)
+
+    def kill(self) -> None:
+        """End the child now; `run` returns once it is reaped."""
+        self._killed = True
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    def resident_bytes(self) -> int:
+        """Return how much memory it holds now; 0 when it has none."""
+        if self.pid is None:
+            return 0
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()
+            return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+        return 0
+
+    async def run(self) -> None:
+        """Start the child and carry its answers until it ends or is killed; always reaps it."""
+        home = self._settings.cache_dir / HOMES / f"{os.getpid()}-{self.name}"
+        try:
+            self._make_home(home)
+            self._process = await self._start(home)
+            await self._converse(self._process, home)
+        except OSError as error:
+            log.warning("git child cannot be started", extra={"child": self.name, "error": str(error)})
+        finally:
+            self.ready = False
+            await self._reap()
+            shutil.rmtree(home, ignore_errors=True)
+
+    def _make_home(self, home: Path) -> None:
+        shutil.rmtree(home, ignore_errors=True)
+        (home / ".ssh").mkdir(parents=True, mode=0o700)
+        (home / ".ssh" / "known_hosts").write_text(self._trust.known_hosts, encoding="utf-8")
+        (home / "ca.crt").write_text(self._trust.ca_crt, encoding="utf-8")
+
+    async def _start(self, home: Path) -> asyncio.subprocess.Process:
+        names = _TRUST_VARIABLES + (_PROXY_VARIABLES if self._settings.use_proxy_environment else ())
+        environment = {name: os.environ[name] for name in names if name in os.environ}
+        environment |= {"HOME": str(home), "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-m", "nopea.git.child", str(os.getpid())),
+            str(self._settings.threads_per_child),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+
+    async def _converse(self, process: asyncio.subprocess.Process, home: Path) -> None:
+        assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 — all three are pipes
+        if self._killed:
+            return
+        errors = spawn(self._log_errors(process.stderr), name=f"git child {self.name} stderr")
+        decoder = Decoder()
+        try:
+            process.stdin.write(encode(self._configuration(home)))
+            async with asyncio.timeout(_START_SECONDS) as starting:
+                while data := await process.stdout.read(_READ):
+                    for answer in decoder.feed(data):
+                        if answer["id"] == _CONFIGURE_ID:
+                            starting.reschedule(None)
+                            self._become_ready(process.stdin)
+                        else:
+                            self._on_answer(answer)
+        except FrameError as error:
+            log.warning(
+                "git child does not speak the protocol", extra={"child": self.name, "error": str(error)}
+            )
+        except TimeoutError:
+            log.warning("git child did not start in time", extra={"child": self.name})
+        finally:
+            await end(errors)
+
+    def _become_ready(self, stdin: asyncio.StreamWriter) -> None:
+        self.ready = True
+        for frame in self._unsent:
+            stdin.write(frame)
+        self._unsent.clear()
+
+    def _configuration(self, home: Path) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "id": _CONFIGURE_ID,
+            "op": Op.CONFIGURE,
+            "home": str(home),
+            "ca_file": str(home / "ca.crt") if self._trust.ca_crt else "",
+            "proxy": settings.use_proxy_environment,
+            "connect_timeout_ms": int(settings.connect_timeout_seconds * 1000),
+            "server_timeout_ms": int(settings.server_timeout_seconds * 1000),
+            "memory_bytes": settings.memory_bytes,
+            "max_fetch_bytes": settings.max_fetch_bytes,
+            "max_file_bytes": settings.max_file_bytes,
+            "max_checkout_bytes": settings.max_checkout_bytes,
+            "max_packs": settings.max_packs,
+            "max_objects": settings.max_history_objects,
+        }
+
+    async def _log_errors(self, stream: asyncio.StreamReader) -> None:
+        """Put the first lines that the child writes on standard error into the debug log; drop the rest."""
+        lines = 0
+        while data := await stream.read(_READ):
+            for line in data.decode(errors="replace").splitlines():
+                lines += 1
+                if lines <= _LOG_LINES:
+                    log.debug(
+                        "git child said", extra={"child": self.name, "line": mask_text(line[:_LOG_LINE])}
+                    )
+
+    async def _reap(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            process.kill()
+        for stream in (process.stdout, process.stderr):
+            while stream is not None and await stream.read(_READ):
+                pass  # to the end of the pipe, so that its transport closes
+        if process.stdin is not None:
+            process.stdin.close()
+        await process.wait()

@@ -1,0 +1,106 @@
+"""The words between the controller and its Git children: frames, operations, error kinds. Pure: no I/O.
+
+A frame is a 4-byte big-endian length and that many bytes of msgpack: requests `{"id", "op", …}`, answers
+`{"id", "ok": …}` or `{"id", "err": {"kind", "message", …}}`. File contents travel as msgpack binary.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import msgpack
+
+MAX_FRAME = 64 * 1024 * 1024
+# A child ends an answer with contents at about this size and says what is left; the parent asks again.
+ANSWER_BYTES = 8 * 1024 * 1024
+_PREFIX = 4
+
+
+class Op(enum.StrEnum):
+    """What a child can be asked."""
+
+    CONFIGURE = "configure"
+    LS_REMOTE = "ls_remote"
+    SYNC = "sync"
+    FILES = "files"
+    READ = "read"
+    MANIFESTS = "manifests"
+    HEAD = "head"
+    CHECKOUT = "checkout"
+
+
+class Kind(enum.StrEnum):
+    """Why a child could not do it; `nopea.git.trouble` turns each into a Problem."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    AUTHENTICATION = "authentication"
+    HOST_KEY = "host_key"
+    CERTIFICATE = "certificate"
+    REPOSITORY_MISSING = "repository_missing"
+    REF_MISSING = "ref_missing"
+    EMPTY = "empty"
+    PATH_MISSING = "path_missing"
+    REDIRECT = "redirect"
+    PROTOCOL = "protocol"
+    TOO_BIG = "too_big"
+    DISK = "disk"
+    MEMORY = "memory"
+    # The mirror is missing, damaged or lacks the commit: the parent has it cloned again.
+    MIRROR = "mirror"
+    REFUSED = "refused"
+    BUG = "bug"
+    # Said by the parent itself: the child that had the operation is gone.
+    DIED = "died"
+
+
+class FrameError(ValueError):
+    """The other side does not speak this protocol; the stream cannot be used any further."""
+
+
+class FrameTooBigError(FrameError):
+    """A frame's length is over the limit; nothing of it was read."""
+
+
+def encode(message: dict[str, Any], *, limit: int = MAX_FRAME) -> bytes:
+    """Return the message as one frame; raises FrameTooBigError over the limit (bytes of msgpack)."""
+    body: bytes = msgpack.packb(message, use_bin_type=True)
+    if len(body) > limit:
+        raise FrameTooBigError(f"a frame of {len(body)} bytes is over the limit of {limit}")
+    return len(body).to_bytes(_PREFIX, "big") + body
+
+
+class Decoder:
+    """Turn a byte stream, cut anywhere, into messages; holds at most one frame beyond the fed bytes."""
+
+    def __init__(self, *, limit: int = MAX_FRAME) -> None:
+        self._limit = limit
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """Return the messages that are complete by now; raises FrameError on a stream that is no such thing."""
+        self._buffer += data
+        messages = []
+        while (size := self._size()) is not None and len(self._buffer) >= _PREFIX + size:
+            messages.append(_unpack(bytes(self._buffer[_PREFIX : _PREFIX + size])))
+            del self._buffer[: _PREFIX + size]
+        return messages
+
+    def _size(self) -> int | None:
+        if len(self._buffer) < _PREFIX:
+            return None
+        size = int.from_bytes(self._buffer[:_PREFIX], "big")
+        if size > self._limit:
+            raise FrameTooBigError(f"a frame of {size} bytes is over the limit of {self._limit}")
+        return size
+
+
+def _unpack(body: bytes) -> dict[str, Any]:
+    try:
+        message = msgpack.unpackb(body, raw=False, strict_map_key=False)
+    except (ValueError, msgpack.UnpackException) as error:
+        raise FrameError("a frame does not hold msgpack") from error
+    if not isinstance(message, dict) or not isinstance(message.get("id"), int):
+        raise FrameError("a frame holds no message with an id")
+    return message

@@ -1,0 +1,59 @@
+"""Pick the commit that a ref means among the refs that a server lists. Pure: values in, values out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from semver import Version
+
+from nopea.core.source import Ref, RefKind
+from nopea.git.version import Range, parse_version
+
+_BRANCHES = "refs/heads/"
+_TAGS = "refs/tags/"
+_PEELED = "^{}"
+_SIMILAR = 3
+# Comparing names is quadratic; a server with more refs than this gets its hint from the first ones.
+_COMPARED = 5000
+
+
+def find(ref: Ref, heads: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the full name and commit id that a branch, tag or semver range means, or None.
+
+    `heads` maps full ref names to ids as a server lists them, annotated tags also peeled (`name^{}`).
+    Raises ValueError for a range that is none.
+    """
+    match ref.kind:
+        case RefKind.BRANCH:
+            return _found(_BRANCHES + ref.value, heads)
+        case RefKind.TAG:
+            return _found(_TAGS + ref.value, heads)
+        case RefKind.SEMVER:
+            wanted = Range.parse(ref.value)
+            versions = [
+                (version, name) for name in heads if (version := _version(name)) and wanted.holds(version)
+            ]
+            return _found(max(versions)[1], heads) if versions else None
+        case RefKind.COMMIT:
+            return None
+
+
+def similar(ref: Ref, heads: Iterable[str]) -> list[str]:
+    """Return up to three names of the same sort that look like the missing one, else the first of that sort."""
+    prefix = _BRANCHES if ref.kind is RefKind.BRANCH else _TAGS
+    names = sorted(
+        name.removeprefix(prefix) for name in heads if name.startswith(prefix) and not name.endswith(_PEELED)
+    )[:_COMPARED]
+    return difflib.get_close_matches(ref.value, names, n=_SIMILAR, cutoff=0.4) or names[:_SIMILAR]
+
+
+def _found(name: str, heads: Mapping[str, str]) -> tuple[str, str] | None:
+    commit = heads.get(name + _PEELED) or heads.get(name)
+    return (name, commit) if commit else None
+
+
+def _version(name: str) -> Version | None:
+    if not name.startswith(_TAGS) or name.endswith(_PEELED):
+        return None
+    return parse_version(name.removeprefix(_TAGS))

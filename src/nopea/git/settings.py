@@ -1,0 +1,56 @@
+"""What the Git port may use: folders, children, time and size limits. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitSettings:
+    """Settings of the Git port; `cache_dir` belongs to one controller process alone.
+
+    `memory_bytes` bounds each child. `connect_timeout_seconds` and `server_timeout_seconds` are libgit2's own
+    limits on silence; the deadline of each call stands above them. A request older than `slow_after_seconds`
+    no longer counts against `young_per_child`, so hanging servers do not hold up healthy ones.
+    """
+
+    cache_dir: Path
+    children: int = 1
+    quarantine_children: int = 4
+    trust_children: int = 4
+    memory_bytes: int = 768 * MIB
+    connect_timeout_seconds: float = 10
+    server_timeout_seconds: float = 10
+    slow_after_seconds: float = 1
+    young_per_child: int = 8
+    threads_per_child: int = 64
+    max_abandoned: int = 32
+    max_fetch_bytes: int = 1024 * MIB
+    max_file_bytes: int = 16 * MIB
+    max_checkout_bytes: int = 256 * MIB
+    # A mirror with this many packs is cloned again: libgit2 cannot repack one.
+    max_packs: int = 50
+    # A history with more objects than this is fetched without its past.
+    max_history_objects: int = 50_000
+    allow_file_urls: bool = False
+    use_proxy_environment: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitStatistics:
+    """What the port is doing and has done; counts since the start, except where it says `now`."""
+
+    children_now: int
+    running_now: int
+    queued_now: int
+    abandoned_now: int
+    suspects_now: int
+    started: int
+    crashed: int
+    killed_late: int
+    killed_big: int
+    operations: int
+    repeated: int
