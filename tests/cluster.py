@@ -6,6 +6,7 @@ when that is gone, so nothing is left running after Ctrl-C, a crash or SIGKILL.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -14,14 +15,16 @@ from pathlib import Path
 import pytest
 
 from nopea.lab.api import Answer
+from nopea.lab.binaries import Binaries, ensure
 from nopea.lab.errors import LabError
 from nopea.lab.kubectl import Kubectl
 from nopea.lab.lab import Lab
-from nopea.lab.layout import LabOptions
+from nopea.lab.layout import ORDINARY, LabOptions
 from nopea.lab.progress import Terminal
 
 _FIXTURES = {"lab", "namespace", "kubectl", "private_lab", "make_lab"}
 _ACCOUNT_SECONDS = 20.0
+_BINARIES = pytest.StashKey[Binaries | LabError]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,9 +34,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("cluster")
 
 
-def _started(folder: Path, options: LabOptions | None = None) -> Lab:
-    lab = Lab.open(folder, options=options or LabOptions())
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Find or make the binaries before the first test: it may take minutes, and a test has a deadline."""
+    if session.config.option.collectonly or not any(
+        item.get_closest_marker("cluster") for item in session.items
+    ):
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        try:
+            session.config.stash[_BINARIES] = ensure(progress=Terminal())
+        except LabError as error:
+            session.config.stash[_BINARIES] = error
+
+
+def _started(config: pytest.Config, folder: Path, options: LabOptions = ORDINARY) -> Lab:
+    binaries = config.stash[_BINARIES]
     try:
+        if isinstance(binaries, LabError):
+            raise binaries
+        lab = Lab.open(folder, options=options, binaries=binaries)
         lab.start(owned=True, progress=Terminal())
     except LabError as error:
         pytest.fail(f"no local control plane for the tests:\n{error}", pytrace=False)
@@ -41,20 +61,20 @@ def _started(folder: Path, options: LabOptions | None = None) -> Lab:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A control plane that all tests share: keep to a namespace of your own, and never kill it."""
-    started = _started(tmp_path_factory.mktemp("lab") / "lab")
+    started = _started(pytestconfig, tmp_path_factory.mktemp("lab") / "lab")
     yield started
     started.stop()
 
 
 @pytest.fixture
-def make_lab(tmp_path: Path) -> Iterator[Callable[[LabOptions], Lab]]:
+def make_lab(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[Callable[[LabOptions], Lab]]:
     """Start labs of one's own, with options; they end with the test."""
     labs: list[Lab] = []
 
     def make(options: LabOptions) -> Lab:
-        labs.append(_started(tmp_path / f"lab-{len(labs)}", options))
+        labs.append(_started(pytestconfig, tmp_path / f"lab-{len(labs)}", options))
         return labs[-1]
 
     yield make
@@ -65,7 +85,7 @@ def make_lab(tmp_path: Path) -> Iterator[Callable[[LabOptions], Lab]]:
 @pytest.fixture
 def private_lab(make_lab: Callable[[LabOptions], Lab]) -> Lab:
     """A control plane for one test, which may kill, restart and compact it. Costs about 6 s."""
-    return make_lab(LabOptions())
+    return make_lab(ORDINARY)
 
 
 @pytest.fixture

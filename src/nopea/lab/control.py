@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nopea.lab.errors import LabError
+
 SOCKET_NAME = "control.sock"
 MAX_LINE = 256 * 1024
 GRACE_SECONDS = 5.0
 _ANSWER_SECONDS = 5.0
 
 
-class KeeperGoneError(Exception):
+class KeeperGoneError(LabError):
     """No keeper answers for this folder."""
 
 
@@ -77,9 +79,11 @@ class Control:
                 connection.sendall(json.dumps(request).encode() + b"\n")
                 answer = json.loads(read_line(connection))
         except (OSError, ValueError) as error:
-            raise KeeperGoneError(f"{self.folder}: {error}") from error
+            raise KeeperGoneError(
+                f"no lab runs in {self.folder}: {error}", hint="Start it with `nopea lab up`."
+            ) from error
         if "error" in answer:
-            raise RuntimeError(answer["error"])
+            raise LabError(f"the lab's keeper refused: {answer['error']}", hint=f"See {self.folder}/logs.")
         return dict(answer)
 
 

@@ -57,7 +57,7 @@ class Keeper:
         if self._owner is not None:
             self._selector.register(self._owner, selectors.EVENT_READ, self._lose_owner)
         wake_up = self._listen_to_signals()
-        self._selector.register(wake_up, selectors.EVENT_READ, lambda: _drain(wake_up))
+        self._selector.register(wake_up, selectors.EVENT_READ, lambda: self._wake(wake_up))
         self._record()
         try:
             while not self._ending:
@@ -80,6 +80,13 @@ class Keeper:
             signal.signal(number, self._on_end_signal)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only wakes the loop
         return receiving
+
+    def _wake(self, wake_up: socket.socket) -> None:
+        """Reap the children that a signal may have told of."""
+        wake_up.recv(4096)
+        ended = [child for child in self._children.values() if child.returncode is None and child.poll()]
+        if ended:
+            self._record()
 
     def _on_end_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame
@@ -151,10 +158,6 @@ class Keeper:
             keeper=ProcessIdentity.of(os.getpid()),
             processes={name: process for name, process in running.items() if process is not None},
         ).write(self._layout.state)
-
-
-def _drain(wake_up: socket.socket) -> None:
-    wake_up.recv(4096)
 
 
 def die_with_parent(parent: int) -> Callable[[], None]:

@@ -221,8 +221,9 @@ class Lab:
             raise
 
     def _shut_down(self, *, grace_seconds: float) -> None:
-        keeper = LabState.read(self._layout.state).keeper
         try:
+            self._control.processes()  # a keeper that answers has written its record
+            keeper = LabState.read(self._layout.state).keeper
             self._control.shut_down(processes=len(COMPONENTS), grace_seconds=grace_seconds)
             if keeper is not None:
                 keeper.wait_gone(deadline_seconds=_GONE_SECONDS)

@@ -34,24 +34,26 @@ def start_keeper(layout: Layout) -> int:
     theirs, ours = os.pipe()
     try:
         with layout.log("keeper").open("ab") as log:
-            done = subprocess.run(
+            subprocess.run(
                 [sys.executable, "-P", "-m", "nopea.lab.keeper", str(layout.folder), str(theirs)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 pass_fds=(theirs,),
                 timeout=_KEEPER_SECONDS,
-                check=False,
+                check=True,
             )
+    except subprocess.SubprocessError as error:
+        os.close(ours)
+        log_file = layout.log("keeper")
+        raise LabError(
+            "the lab's keeper did not start", detail=tail(log_file), hint=f"See {log_file}."
+        ) from error
     except BaseException:
         os.close(ours)
         raise
     finally:
         os.close(theirs)
-    if done.returncode:
-        os.close(ours)
-        log_file = layout.log("keeper")
-        raise LabError("the lab's keeper did not start", detail=tail(log_file), hint=f"See {log_file}.")
     return ours
 
 
