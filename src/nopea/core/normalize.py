@@ -1,0 +1,66 @@
+"""Bring an object into the one form that is applied, compared and hashed. Pure; changes no meaning.
+
+What only the server may set is dropped, nulls are dropped because server-side apply reads them as absent,
+and a Secret's `stringData` becomes `data`.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+_SERVER_METADATA = frozenset(
+    (
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    )
+)
+
+
+def normalize(raw_object: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the object without status, server-set metadata and nulls; idempotent, shares nothing with its input.
+
+    A null inside a list stays: dropping it would move the items after it. A Secret's `stringData` wins over
+    `data` as in the API server; values there that are no text stay where they are, for the server to refuse.
+    """
+    value = {
+        key: _without_nulls(item) for key, item in raw_object.items() if item is not None and key != "status"
+    }
+    metadata = value.get("metadata")
+    if isinstance(metadata, dict):
+        value["metadata"] = {key: item for key, item in metadata.items() if key not in _SERVER_METADATA}
+    if value.get("kind") == "Secret" and value.get("apiVersion") == "v1":
+        _encode_string_data(value)
+    return value
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
+def _encode_string_data(secret: dict[str, Any]) -> None:
+    """Move `stringData` to `data`: it is write-only, so keys dropped from it later would stay (formats 4.4)."""
+    texts = secret.get("stringData")
+    data = secret.get("data", {})
+    if not isinstance(texts, dict) or not isinstance(data, dict):
+        return
+    encoded = {
+        key: base64.b64encode(text.encode()).decode() for key, text in texts.items() if isinstance(text, str)
+    }
+    rest = {key: text for key, text in texts.items() if not isinstance(text, str)}
+    secret.pop("stringData")
+    if rest:
+        secret["stringData"] = rest
+    if data or encoded:
+        secret["data"] = data | encoded
