@@ -16,9 +16,10 @@ import aiohttp
 import msgspec
 
 from nopea.kube import requests
-from nopea.kube.auth import Source, UserSource
+from nopea.kube.auth import Source
 from nopea.kube.config import ClusterConfig
 from nopea.kube.errors import (
+    ApiError,
     Failure,
     GoneError,
     ServerError,
@@ -26,6 +27,7 @@ from nopea.kube.errors import (
     UnreachableError,
     error_of,
 )
+from nopea.kube.execplugin import source_of
 from nopea.kube.limiter import Limiter
 from nopea.kube.live import PAGE, Applied, Listing, LiveObject, Page, item_of
 from nopea.kube.requests import (
@@ -93,7 +95,7 @@ class KubeClient:
     def __init__(self, config: ClusterConfig, *, source: Source | None = None) -> None:
         self.config = config
         self.limiter = Limiter()
-        self._transport = Transport(config, source or UserSource(config.user))
+        self._transport = Transport(config, source or source_of(config))
         self._flow = ""
         self._headers: Mapping[str, str] = {}
 
@@ -260,12 +262,7 @@ class KubeClient:
                 raise
             if response.status < 300:
                 return response
-            error = error_of(
-                response.status,
-                response.body,
-                retry_after=response.headers.get("Retry-After", ""),
-                request=str(request),
-            )
+            error = _error_of(request, response.status, response.headers, response.body)
             if not isinstance(error, TooManyRequestsError) or attempt == _BUSY_TRIES - 1:
                 raise error
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -278,6 +275,11 @@ class KubeClient:
             self.limiter.overloaded(None)
         else:
             self.limiter.went_well()
+
+
+def _error_of(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+    after = headers.get("Retry-After", "")
+    return error_of(status, body, retry_after=after, request=str(request), masked=request.is_secret)
 
 
 def _rubbish(request: Request, status: int) -> ServerError:

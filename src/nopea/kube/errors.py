@@ -22,7 +22,7 @@ Pure: makes values out of answers; never sends anything.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -40,6 +40,10 @@ _IMMUTABLE = re.compile(
     r"is immutable|immutable field|may not (?:change|be changed) once set"
     r"|may not be (?:changed|mutated|unset)|cannot (?:be changed|change)|updates to .{0,80} are forbidden",
     re.IGNORECASE,
+)
+_HARMLESS = re.compile(
+    r"illegal base64 data at input byte \d+|field not declared in schema|field is immutable(?: when `\w+` is set)?"
+    r"|duplicate entries for key|expected (?:string|map|list)|may not change once set|Too long|Required value"
 )
 _TAG = re.compile(r"<[^>]{0,200}>")
 
@@ -210,14 +214,33 @@ class _WireStatus(msgspec.Struct):
 _STATUS = msgspec.json.Decoder(_WireStatus)
 
 
-def error_of(code: int, body: bytes, *, retry_after: str = "", request: str = "") -> ApiError:
+def error_of(
+    code: int, body: bytes, *, retry_after: str = "", request: str = "", masked: bool = False
+) -> ApiError:
     """Make the error for an answer; any body will do: a Status, a proxy's HTML page, rubbish, nothing.
 
     `code` is the HTTP status (for an ERROR event in a watch: 200, and the Status's own code is taken),
-    `retry_after` the header's value, of which only the form in seconds is understood.
+    `retry_after` the header's value, of which only the form in seconds is understood. `masked` drops the
+    values that the server quotes from a refused object: for Secrets.
     """
     failure = _failure_of(code, body, retry_after)
-    return _class_of(failure)(failure, request=request)
+    kind = _class_of(failure)
+    if masked and kind in (InvalidError, ServerError):
+        failure = _without_values(failure)
+    return kind(failure, request=request)
+
+
+def _without_values(failure: Failure) -> Failure:
+    """Keep the fields and the words that can hold no value."""
+    said = _HARMLESS.search(failure.message)
+    fields = ", ".join(dict.fromkeys(cause.field for cause in failure.causes if cause.field))
+    message = f"the Secret is refused{f' at {fields}' if fields else ''}"
+    message += f": {said[0]}" if said else " (its values are not shown)"
+    causes = tuple(
+        Cause(cause.reason, found[0] if (found := _HARMLESS.search(cause.message)) else "", cause.field)
+        for cause in failure.causes
+    )
+    return replace(failure, message=message, causes=causes)
 
 
 def _class_of(failure: Failure) -> type[ApiError]:

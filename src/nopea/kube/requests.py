@@ -49,6 +49,11 @@ class Request:
     accept: str = JSON
     repeatable: bool = False
 
+    @property
+    def is_secret(self) -> bool:
+        """True where the body may be a Secret's: an answer may quote it."""
+        return self.path.startswith("/api/v1/") and "/secrets" in self.path
+
     def __str__(self) -> str:
         return f"{self.verb} {self.what}"
 

@@ -1,0 +1,212 @@
+"""Tell people in Kubernetes Events what happened to an object (`events.k8s.io/v1`, series and all).
+
+Recording never blocks and never fails; what cannot be sent in time is counted and dropped. Nothing reads
+Events back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiError, NotFoundError
+from nopea.kube.event_body import (
+    EVENTS,
+    Happening,
+    Regarding,
+    Reporter,
+    event_body,
+    event_namespace,
+    happening,
+    new_event_name,
+    series_body,
+)
+from nopea.kube.pause import Backoff
+
+__all__ = ["EventRecorder", "Regarding"]
+
+log = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 1_000
+SERIES_LIMIT = 4_096
+FLUSH_SECONDS = 5.0
+"""How long `run` goes on after `stop`."""
+
+_TRIES = 4
+_Write = Callable[[Happening], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pacing:
+    """When occurrences become writes.
+
+    A series ends after `quiet_seconds` of silence, as elsewhere in Kubernetes; its second occurrence is
+    written at once, later ones `refresh_seconds` apart at most.
+    """
+
+    quiet_seconds: float = 360.0
+    refresh_seconds: float = 60.0
+
+
+@dataclass(slots=True)
+class _Series:
+    """An Event that exists: how often it happened, when last, and what of that the server knows."""
+
+    name: str
+    last: Happening
+    seen_at: float
+    written_at: float
+    count: int = 1
+    written: int = 1
+
+
+class EventRecorder:
+    """Takes what happened; `run` sends it, one request at a time."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        *,
+        controller: str = "nopea.io/controller",
+        instance: str = "",
+        pacing: Pacing | None = None,
+    ) -> None:
+        self._client = client
+        self._reporter = Reporter(controller, (instance or f"{socket.gethostname()}_{os.getpid()}")[:128])
+        self._pacing = pacing or Pacing()
+        self._queue: deque[Happening] = deque()
+        self._arrived = asyncio.Event()
+        self._series: OrderedDict[Happening, _Series] = OrderedDict()
+        self._late: dict[Happening, _Series] = {}
+        self._stopping = False
+        self._deadline: asyncio.Timeout | None = None
+        self.dropped = 0
+        self.failing: ApiError | None = None
+
+    def record(
+        self,
+        regarding: Regarding,
+        *,
+        type: str,  # noqa: A002 - the field's name in the API
+        reason: str,
+        action: str,
+        note: str,
+        related: Regarding | None = None,
+    ) -> None:
+        """Queue an Event; drops the oldest one when too many wait.
+
+        `type` is Normal or Warning, `reason` and `action` one CamelCase word each of at most 128 characters;
+        `note` is cut to 1,024 bytes. Never blocks, never raises.
+        """
+        if len(self._queue) >= QUEUE_LIMIT:
+            self._queue.popleft()
+            self.dropped += 1
+        words = (type, reason, action, note)
+        self._queue.append(happening(regarding, words, at=datetime.now(UTC), related=related))
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Send what is recorded until `stop`; then what is left, for at most `FLUSH_SECONDS`."""
+        try:
+            async with asyncio.timeout(None) as self._deadline:
+                await self._work()
+        except TimeoutError:
+            self.dropped += len(self._queue)
+            log.warning("events dropped at the end", extra={"count": len(self._queue)})
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        self._stopping = True
+        self._arrived.set()
+        if self._deadline is not None:
+            self._deadline.reschedule(asyncio.get_running_loop().time() + FLUSH_SECONDS)
+
+    async def _work(self) -> None:
+        while self._queue or not self._stopping:
+            if self._queue:
+                await self._attempt(self._write, self._queue.popleft())
+            else:
+                await self._wait()
+            await self._refresh(all_of_them=False)
+        await self._refresh(all_of_them=True)
+
+    async def _wait(self) -> None:
+        self._arrived.clear()
+        try:
+            async with asyncio.timeout(self._pacing.refresh_seconds if self._late else None):
+                await self._arrived.wait()
+        except TimeoutError:
+            return
+
+    async def _attempt(self, write: _Write, happened: Happening) -> None:
+        """Write with a few tries; what cannot be written is counted and forgotten."""
+        backoff = Backoff(first_seconds=0.5, most_seconds=10.0)
+        for attempt in range(_TRIES):
+            try:
+                await write(happened)
+            except ApiError as error:
+                if not error.retryable or attempt == _TRIES - 1:
+                    self._give_up(error)
+                    return
+                await backoff.sleep(max(backoff.next_seconds(), error.retry_after_seconds or 0.0))
+            else:
+                self.failing = None
+                return
+
+    async def _write(self, happened: Happening) -> None:
+        """Create an Event, or count one more occurrence of one that exists."""
+        now = time.monotonic()
+        series = self._series.get(happened)
+        if series is None or now - series.seen_at >= self._pacing.quiet_seconds:
+            await self._create(happened)
+            return
+        if series.last is not happened:  # a repeated try has been counted before
+            series.count, series.seen_at, series.last = series.count + 1, now, happened
+        if series.written >= 2 and now - series.written_at < self._pacing.refresh_seconds:
+            self._late[happened] = series
+        else:
+            await self._update(happened)
+
+    async def _create(self, happened: Happening) -> None:
+        name = new_event_name(happened)
+        body = event_body(happened, self._reporter, name=name)
+        await self._client.create(EVENTS, body, namespace=event_namespace(happened))
+        now = time.monotonic()
+        self._series.pop(happened, None)  # its place is at the end now, and its key is this happening
+        self._series[happened] = _Series(name, happened, now, now)
+        while len(self._series) > SERIES_LIMIT:
+            forgotten, _ = self._series.popitem(last=False)
+            self._late.pop(forgotten, None)
+
+    async def _update(self, happened: Happening) -> None:
+        """Write a series' count; when its Event has expired on the server, create a new one."""
+        series = self._series[happened]
+        target = EVENTS.at(name=series.name, namespace=event_namespace(happened))
+        count = series.count
+        self._late.pop(happened, None)
+        try:
+            await self._client.patch(target, series_body(series.last, count=count))
+        except NotFoundError:
+            await self._create(series.last)
+            return
+        series.written, series.written_at = count, time.monotonic()
+
+    async def _refresh(self, *, all_of_them: bool) -> None:
+        now = time.monotonic()
+        for happened, series in list(self._late.items()):
+            if all_of_them or now - series.written_at >= self._pacing.refresh_seconds:
+                await self._attempt(self._update, happened)
+
+    def _give_up(self, error: ApiError) -> None:
+        self.dropped += 1
+        if self.failing is None or type(self.failing) is not type(error):
+            log.warning("event not sent", extra={"error": str(error)})
+        self.failing = error
