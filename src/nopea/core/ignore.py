@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from nopea.core.glob import Glob, parse
 from nopea.core.problem import Code, Problem
@@ -19,9 +20,16 @@ MAX_FILE_BYTES = 64 * 1024
 MAX_PATTERNS = 1_000
 MAX_PATTERN_CHARACTERS = 512
 
+_SPEC_PROBLEM = Problem(
+    code=Code.SPEC_INVALID,
+    message="",
+    hint="shorten spec.exclude, or move patterns into .nopeaignore files",
+    object="spec.exclude",
+)
+
 
 def is_manifest(path: str) -> bool:
-    """Whether a path below `spec.path` names a manifest: by its suffix, in any case, and nothing hidden in it.
+    """Whether a path below `spec.path` names a manifest: by suffix, in any case, with nothing hidden in it.
 
     A name that starts with a point hides a file or a folder. That covers what Flux leaves out by default
     (.git, .github, .circleci, .travis.yml, .gitlab-ci.yml, .sops.yaml …) and editors' and linters' settings.
@@ -55,20 +63,22 @@ class Ignore:
     """
 
     def __init__(
-        self, *, root: str = "", exclude: Sequence[str] = (), files: Mapping[str, bytes] | None = None
+        self,
+        *,
+        root: str = "",
+        exclude: Sequence[str] = (),
+        ignore_files: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
         """Compile the patterns.
 
-        `root` is `spec.path`, to whose folder `exclude` is relative; `files` maps the path of each
+        `root` is `spec.path`, to whose folder `exclude` is relative; `ignore_files` maps the path of each
         `.nopeaignore` to what it holds.
         """
         self._root = _parts(root)
         problems: list[Problem] = []
-        layers = [_layer(self._root, exclude, problems, Problem(
-            code=Code.SPEC_INVALID, message="", hint="shorten spec.exclude, or use .nopeaignore files", source="",
-        ))]  # fmt: skip
-        for path in sorted(files or {}, key=lambda path: -path.count("/")):
-            layers.append(_file_layer(path, (files or {})[path], problems))
+        layers = [_layer(self._root, exclude, problems, _SPEC_PROBLEM)]
+        deepest_first = sorted(ignore_files, key=lambda path: (-path.count("/"), path))
+        layers.extend(_file_layer(path, ignore_files[path], problems) for path in deepest_first)
         self._layers = tuple(layer for layer in layers if layer.globs)
         self._ignored_folders: dict[tuple[str, ...], bool] = {(): False}
         self.problems = tuple(problems)
@@ -78,7 +88,7 @@ class Ignore:
         parts = _parts(path)
         return self._is_folder_ignored(parts[:-1]) or self._verdict(parts, is_folder=False)
 
-    def selects(self, path: str) -> bool:
+    def wants(self, path: str) -> bool:
         """Whether a file is a manifest that counts: below `spec.path`, named like one, and not left out."""
         parts = _parts(path)
         depth = len(self._root)

@@ -19,7 +19,7 @@ from nopea.core.source import Document, ParsedFile
 from nopea.core.yaml.aliases import Budget
 from nopea.core.yaml.documents import split
 from nopea.core.yaml.jsonstream import read_stream
-from nopea.core.yaml.limits import Limits, UnreadableError, at_line, beyond
+from nopea.core.yaml.limits import DEFAULT_LIMITS, Limits, UnreadableError, at_line, beyond
 from nopea.core.yaml.loader import compose
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -37,7 +37,7 @@ class _Value:
     problems: tuple[Problem, ...] = ()
 
 
-def parse_file(raw: bytes, *, limits: Limits = Limits()) -> ParsedFile:
+def parse_file(raw: bytes, *, limits: Limits = DEFAULT_LIMITS) -> ParsedFile:
     """Return the file's objects, normalized, in order, with all its problems; raises nothing.
 
     A problem in one document hides neither the objects nor the problems of the others. A file without any
@@ -79,11 +79,7 @@ class _Collector:
                 self._keep(found.index, found.line, normal)
 
     def _keep(self, index: str, line: int, normal: dict[str, Any]) -> None:
-        try:
-            body = orjson.dumps(normal)
-        except orjson.JSONEncodeError:
-            self._report((_lone_surrogate(line),))
-            return
+        body = orjson.dumps(normal)
         if len(body) > self._limits.object_bytes:
             what = f"an object of {len(body):,} bytes; the API server takes {self._limits.object_bytes:,}"
             self._report((beyond(what, source=at_line(line)).problem,))
@@ -180,13 +176,4 @@ def _no_object(strangers: list[Problem]) -> Problem:
         message="the file holds no Kubernetes object",
         hint="if it is no manifest, exclude it by spec.exclude or .nopeaignore; else give it apiVersion and kind",
         source=strangers[0].source if strangers else "",
-    )
-
-
-def _lone_surrogate(line: int) -> Problem:
-    return Problem(
-        code=Code.ENCODING,
-        message="half of a \\u escape pair, which is no character",
-        hint="write the character itself, or both halves",
-        source=at_line(line),
     )

@@ -30,9 +30,7 @@ def normalize(raw_object: Mapping[str, Any]) -> dict[str, Any]:
     A null inside a list stays: dropping it would move the items after it. A Secret's `stringData` wins over
     `data` as in the API server; values there that are no text stay where they are, for the server to refuse.
     """
-    value = {
-        key: _without_nulls(item) for key, item in raw_object.items() if item is not None and key != "status"
-    }
+    value = {key: item for key, item in _without_nulls(raw_object).items() if key != "status"}
     metadata = value.get("metadata")
     if isinstance(metadata, dict):
         value["metadata"] = {key: item for key, item in metadata.items() if key not in _SERVER_METADATA}
@@ -42,7 +40,7 @@ def normalize(raw_object: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [_without_nulls(item) for item in value]
@@ -55,12 +53,14 @@ def _encode_string_data(secret: dict[str, Any]) -> None:
     data = secret.get("data", {})
     if not isinstance(texts, dict) or not isinstance(data, dict):
         return
-    encoded = {
-        key: base64.b64encode(text.encode()).decode() for key, text in texts.items() if isinstance(text, str)
-    }
+    encoded = {key: _base64(text) for key, text in texts.items() if isinstance(text, str)}
     rest = {key: text for key, text in texts.items() if not isinstance(text, str)}
     secret.pop("stringData")
     if rest:
         secret["stringData"] = rest
     if data or encoded:
         secret["data"] = data | encoded
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

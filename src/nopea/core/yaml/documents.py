@@ -34,7 +34,7 @@ class RawDocument:
 
 
 def split(text: str) -> Iterator[RawDocument]:
-    """Yield the documents in order, empty ones too; what stands before the first `---` counts if not empty."""
+    """Yield the documents in order, empty ones too, except an empty one before the first `---`."""
     number, line, start = 0, 1, 0
     bad_separator = False
     for match in _SEPARATOR.finditer(text):

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import orjson
+
 from nopea.core.problem import Code, Problem
 from nopea.core.yaml.limits import Limits, UnreadableError, at_line, beyond, shown
 from nopea.core.yaml.scalars import Scalar, to_json
@@ -16,7 +18,8 @@ from nopea.core.yaml.scalars import Scalar, to_json
 _SPACE = re.compile(r"[ \t\r\n]*")
 # Possessive, so that a text that never ends is looked at once and not once per quote in it.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
-_INT64_DIGITS = 20
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_INT64_CHARACTERS = 20
 _HINT = "correct the JSON; to have a file that starts with { read as YAML, put a line of --- first"
 _TEMPLATE = (
     "this looks like a template, not a manifest: render it, or exclude it by spec.exclude or .nopeaignore"
@@ -44,6 +47,7 @@ def read_stream(text: str, *, limits: Limits) -> Iterator[JsonDocument]:
         reader = _Reader(line, limits.problems)
         try:
             value, position = reader.decoder().raw_decode(text, start)
+            _refuse_half_pairs(value, text[start:position], line)
         except json.JSONDecodeError as error:
             problem = _explain(error, text, line + text.count("\n", start, error.pos))
         except UnreadableError as error:
@@ -79,7 +83,7 @@ class _Reader:
                     self.problems.append(
                         Problem(
                             code=Code.YAML_DUPLICATE_KEY,
-                            message=f"the key {shown(key)} is set twice, and kubectl would take the last one silently",
+                            message=f"the key {shown(key)} is set twice; kubectl would silently take the last",
                             hint="remove one of the two",
                             source=at_line(self._line),
                         )
@@ -88,18 +92,14 @@ class _Reader:
         return value
 
     def _integer(self, text: str) -> Scalar:
-        return int(text) if len(text) < _INT64_DIGITS else self._float(text)
+        if len(text) <= _INT64_CHARACTERS:
+            return to_json(int(text))
+        return self._float(text)
 
     def _float(self, text: str) -> Scalar:
         number = float(text)
         if math.isinf(number):
             self._refuse(text)
-        if (
-            text.lstrip("-").isdigit()
-            and -(2**63) <= int(text[:_INT64_DIGITS]) < 2**63
-            and len(text) <= _INT64_DIGITS
-        ):
-            return int(text)
         return to_json(number)
 
     def _refuse(self, _text: str) -> NoReturn:
@@ -133,6 +133,23 @@ def _beyond_limits(text: str, limits: Limits) -> Problem | None:
             )
             return beyond(what, source=at_line(text.count("\n", 0, match.start()) + 1)).problem
     return None
+
+
+def _refuse_half_pairs(value: Any, text: str, line: int) -> None:
+    """Raise UnreadableError for a lone surrogate, which Python takes and no writer of JSON does."""
+    if not _SURROGATE.search(text):
+        return
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise UnreadableError(
+            Problem(
+                code=Code.ENCODING,
+                message="half of a \\u escape pair, which is no character",
+                hint="write the character itself, or both halves",
+                source=at_line(line),
+            )
+        ) from error
 
 
 def _skip_space(text: str, position: int) -> int:

@@ -27,6 +27,9 @@ class Limits:
     problems: int = 100
 
 
+DEFAULT_LIMITS = Limits()
+
+
 class UnreadableError(Exception):
     """This document cannot be read to its end; `problem` says why."""
 

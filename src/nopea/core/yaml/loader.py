@@ -315,7 +315,7 @@ class _Composer:
         self._report(
             Problem(
                 code=Code.YAML_DUPLICATE_KEY,
-                message=f"the key {shown(key)} is set twice, and kubectl would take the last one silently",
+                message=f"the key {shown(key)} is set twice; kubectl would silently take the last",
                 hint="remove one of the two",
                 source=at_line(self._line(event)),
             )

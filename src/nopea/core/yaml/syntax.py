@@ -12,10 +12,15 @@ _INDENT = "check the indentation of this line and of the lines before it"
 _TEMPLATE = (
     "this looks like a template, not a manifest: render it, or exclude it by spec.exclude or .nopeaignore"
 )
+_UNQUOTED = "quote a value that starts with a special character, and indent with spaces, not tabs"
 _WORDS: tuple[tuple[str, str, str], ...] = (
     # what the parser says, the same in plain words, what to do
-    ("mapping values are not allowed", "a second 'key: value' starts where none may", f"quote a value that contains ': ', or {_INDENT}"),
-    ("cannot start any token", "a character that cannot start a value, such as a tab, @, ` or %", "indent with spaces, and quote the value"),
+    (
+        "mapping values are not allowed",
+        "a second 'key: value' starts where none may",
+        f"quote a value that contains ': ', or {_INDENT}",
+    ),
+    ("cannot start any token", "a character that cannot start a value, such as a tab, @, ` or %", _UNQUOTED),
     ("end of stream", "a quoted text is not closed", "add the missing quote"),
     ("document indicator", "a quoted text is not closed before the next document", "add the missing quote"),
     ("',' or ']'", "a [list] is not closed", "add the missing ] or comma"),
@@ -23,14 +28,22 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
     ("expected key", "a key is expected here", _INDENT),
     ("'-' indicator", "a list item is expected here", _INDENT),
     ("could not find expected ':'", "a key without ':' after it", f"add ': ' after the key, or {_INDENT}"),
-    ("node content", "a value is expected here", "quote a value that starts with a special character"),
+    ("node content", "a value is expected here", _UNQUOTED),
     ("block sequence entries", "a list item starts where none may", _INDENT),
     ("block mapping", "a mapping starts where none may", _INDENT),
-    ("<document start>", "text after the end of the document, or a % directive", "separate documents with a line of ---, and remove % directives"),
-    ("leading empty line", "an empty line is indented deeper than the text block's first line", "remove the spaces from the empty line"),
-    ("escape character", "an unknown \\escape in a double-quoted text", "write the backslash twice, or use single quotes"),
+    (
+        "<document start>",
+        "text after the end of the document, or a % directive",
+        "separate documents with a line of ---, and remove % directives",
+    ),
+    (
+        "leading empty line",
+        "an empty line is indented deeper than the text block's first line",
+        "remove the spaces from the empty line",
+    ),
+    ("escape", "an unknown \\ escape in a double-quoted text", "write \\ twice, or use single quotes"),
     ("tag", "a tag that cannot be read", "remove the tag, or quote a value that starts with !"),
-)  # fmt: skip
+)
 
 
 def explain(error: yaml.YAMLError, *, text: str, first_line: int) -> Problem:
