@@ -1,7 +1,7 @@
-"""`python -m nopea.git.child PARENT`: answers frames on its pipes, each request in a thread, until they close.
+"""`python -m nopea.git.child PARENT THREADS`: answers frames on its pipes, each request in a thread.
 
-It keeps no state between requests but the mirrors on disk. What goes wrong in one request is its answer; what
-kills the process (a crash, the parent's deadline) is the parent's business.
+It ends when the pipe closes, and keeps no state between requests but the mirrors on disk. What goes wrong in
+one request is its answer; what kills the process (a crash, the parent's deadline) is the parent's business.
 """
 
 from __future__ import annotations

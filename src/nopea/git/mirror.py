@@ -7,7 +7,6 @@ killed child leaves either the old one or the new one. The parent lets one write
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import uuid
 from dataclasses import dataclass
@@ -175,9 +174,7 @@ def _replace(path: Path, new: Path) -> None:
 
 
 def _packs(path: Path) -> int:
-    with contextlib.suppress(FileNotFoundError):
-        return sum(name.endswith(".pack") for name in os.listdir(path / "objects" / "pack"))
-    return 0
+    return sum(1 for _ in (path / "objects" / "pack").glob("*.pack"))
 
 
 def _sweep(path: Path) -> None:

@@ -67,9 +67,10 @@ class Pool:
     async def submit(
         self, op: Op, fields: dict[str, Any], *, trust: Trust, key: str, network: bool, deadline: float
     ) -> Any:
-        """Have a child do it and return its result; raises OperationError, TIMEOUT at the deadline (loop time).
+        """Have a child do it and return its result; raises OperationError, TIMEOUT at the deadline.
 
-        Cancelling the caller drops the result; what runs already runs on to its deadline at most.
+        The deadline is in loop time. Cancelling the caller drops the result; what runs already may run on to
+        its deadline.
         """
         loop = asyncio.get_running_loop()
         lane = (Lane.SLOW if key in self._slow else Lane.YOUNG) if network else Lane.LOCAL
@@ -211,7 +212,7 @@ class Pool:
         self._kill(member, Kind.TIMEOUT)
 
     def _abandon(self, request: Request) -> None:
-        """Forget who asked; a running one keeps its deadline, and the oldest ends early when there are too many."""
+        """Forget who asked; what runs keeps its deadline, the oldest ends early when there are too many."""
         if request.member is None:
             request.fail(Kind.DIED, "nobody waits for it")
             return

@@ -7,17 +7,14 @@ nothing of libgit2 is loaded in this process.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from nopea.core.problem import Code, Problem
-from nopea.core.source import Commit, Credentials, Document, FileEntry, ParsedFile, Ref, RefKind, Remote
+from nopea.core.source import Commit, FileEntry, ParsedFile, Ref, RefKind, Remote
 from nopea.git import trouble
 from nopea.git.flight import Flights
 from nopea.git.pool import Pool
@@ -25,15 +22,24 @@ from nopea.git.process import HOMES, Trust
 from nopea.git.protocol import Kind, Op
 from nopea.git.request import OperationError
 from nopea.git.settings import GitSettings, GitStatistics
+from nopea.git.wire import (
+    MIRROR_SUFFIX,
+    commit_of,
+    is_ssh,
+    mirror_name,
+    parsed_file,
+    raw_address,
+    raw_ref,
+    trust_of,
+)  # fmt: skip
 
-_SUFFIX = ".git"
 _TEMPORARY = ".new-"
 _MAX_REMEMBERED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The manifest and ignore files of a folder, and what only looks like one: (path, symlink or submodule)."""
+    """The manifest and ignore files of a folder, and what was skipped: (path, `symlink` or `submodule`)."""
 
     files: tuple[FileEntry, ...]
     skipped: tuple[tuple[str, str], ...]
@@ -78,7 +84,7 @@ class GitPort:
 
         def begin() -> Coroutine[Any, Any, Any]:
             return self._submit(
-                call, Op.LS_REMOTE, {"ref": _raw_ref(ref), "address": _raw_address(remote)}, network=True
+                call, Op.LS_REMOTE, {"ref": raw_ref(ref), "address": raw_address(remote)}, network=True
             )
 
         answer = await self._shared(call, ("ls_remote", call.mirror, ref), begin, ref)
@@ -90,7 +96,7 @@ class GitPort:
         answer = await self._shared(
             call, ("sync", call.mirror, ref), lambda: self._sync(call, ref, again=False), ref
         )
-        commit = _commit(answer)
+        commit = commit_of(answer)
         self._remember(call, commit.id, ref)
         return commit
 
@@ -124,12 +130,12 @@ class GitPort:
         `commit` is what a damaged mirror is repaired from; without it the last synced one serves.
         """
         found = await self._portions(self._call(remote, timeout_seconds), Op.MANIFESTS, commit, blobs)
-        return {blob: _parsed_file(raw) for blob, raw in found.items()}
+        return {blob: parsed_file(raw) for blob, raw in found.items()}
 
     async def head(self, remote: Remote, commit: str, *, timeout_seconds: float) -> Commit:
         """Return the facts of a commit in the mirror."""
         call = self._call(remote, timeout_seconds)
-        return _commit(await self._local(call, Op.HEAD, commit, {"commit": commit}))
+        return commit_of(await self._local(call, Op.HEAD, commit, {"commit": commit}))
 
     async def checkout(
         self, remote: Remote, commit: str, subpath: str, into: Path, *, timeout_seconds: float
@@ -146,8 +152,10 @@ class GitPort:
 
     async def forget(self, in_use: Collection[Remote]) -> int:
         """Delete the mirrors of all other remotes and return how many there were."""
-        kept = {_mirror_name(remote) for remote in in_use}
-        unused = [path for path in self._settings.cache_dir.glob(f"*{_SUFFIX}") if path.name not in kept]
+        kept = {mirror_name(remote) for remote in in_use}
+        unused = [
+            path for path in self._settings.cache_dir.glob(f"*{MIRROR_SUFFIX}") if path.name not in kept
+        ]
         for path in unused:
             async with _Writer(self._writers, path.name):
                 await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
@@ -158,13 +166,13 @@ class GitPort:
         url, credentials = remote.url, remote.credentials
         if url.startswith(("file:", "/")) and not self._settings.allow_file_urls:
             raise trouble.file_url_refused(remote)
-        if _is_ssh(url):
+        if is_ssh(url):
             if not credentials.identity:
                 raise trouble.identity_missing(remote)
             if not credentials.known_hosts.strip():
                 raise trouble.known_hosts_missing(remote)
         deadline = asyncio.get_running_loop().time() + timeout_seconds
-        return _Call(remote, _mirror_name(remote), _trust(url, credentials), deadline)
+        return _Call(remote, mirror_name(remote), trust_of(url, credentials), deadline)
 
     async def _shared(
         self, call: _Call, key: object, begin: Callable[[], Coroutine[Any, Any, Any]], ref: Ref
@@ -186,7 +194,7 @@ class GitPort:
                 ) from error
 
     async def _sync(self, call: _Call, ref: Ref, *, again: bool) -> Any:
-        fields = {"ref": _raw_ref(ref), "address": _raw_address(call.remote)}
+        fields = {"ref": raw_ref(ref), "address": raw_address(call.remote)}
         async with _Writer(self._writers, call.mirror):
             try:
                 return await self._submit(call, Op.SYNC, {**fields, "again": again}, network=True)
@@ -287,58 +295,6 @@ class _Writer:
         lock, users = self._writers.pop(self._mirror)
         if users > 1:
             self._writers[self._mirror] = (lock, users - 1)
-
-
-def _mirror_name(remote: Remote) -> str:
-    key = f"{remote.url}\0{remote.credentials.digest()}"
-    return hashlib.sha256(key.encode()).hexdigest() + _SUFFIX
-
-
-def _is_ssh(url: str) -> bool:
-    return url.startswith("ssh://") or ("://" not in url and not url.startswith("/"))
-
-
-def _trust(url: str, credentials: Credentials) -> Trust:
-    if _is_ssh(url):
-        return Trust(known_hosts=credentials.known_hosts)
-    return Trust(ca_crt=credentials.ca_crt if url.startswith("https:") else "")
-
-
-def _raw_ref(ref: Ref) -> tuple[str, str]:
-    return (ref.kind.value, ref.value)
-
-
-def _raw_address(remote: Remote) -> dict[str, Any]:
-    credentials = remote.credentials
-    return {
-        "url": remote.url,
-        "username": credentials.username,
-        "password": credentials.password.reveal(),
-        "token": credentials.token.reveal(),
-        "identity": credentials.identity.reveal(),
-        "identity_password": credentials.identity_password.reveal(),
-    }
-
-
-def _commit(answer: dict[str, Any]) -> Commit:
-    return Commit(
-        id=answer["id"],
-        author=answer["author"],
-        message=answer["message"],
-        committed_at=datetime.fromtimestamp(answer["time"], tz=UTC),
-    )
-
-
-def _parsed_file(raw: dict[str, Any]) -> ParsedFile:
-    return ParsedFile(
-        documents=tuple(
-            Document(index=index, line=line, body=body) for index, line, body in raw["documents"]
-        ),
-        problems=tuple(
-            Problem(code=Code(code), message=message, hint=hint, source=source, object=of)
-            for code, message, hint, source, of in raw["problems"]
-        ),
-    )
 
 
 def _sweep(cache_dir: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 MAX_FRAME = 64 * 1024 * 1024
 # A child ends an answer with contents at about this size and says what is left; the parent asks again.
@@ -79,7 +79,7 @@ class Decoder:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """Return the messages that are complete by now; raises FrameError on a stream that is no such thing."""
+        """Return the messages that are complete by now; raises FrameError on any other stream."""
         self._buffer += data
         messages = []
         while (size := self._size()) is not None and len(self._buffer) >= _PREFIX + size:

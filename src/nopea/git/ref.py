@@ -40,7 +40,7 @@ def find(ref: Ref, heads: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def similar(ref: Ref, heads: Iterable[str]) -> list[str]:
-    """Return up to three names of the same sort that look like the missing one, else the first of that sort."""
+    """Return up to three names of that sort that look like the missing one, else the first ones."""
     prefix = _BRANCHES if ref.kind is RefKind.BRANCH else _TAGS
     names = sorted(
         name.removeprefix(prefix) for name in heads if name.startswith(prefix) and not name.endswith(_PEELED)

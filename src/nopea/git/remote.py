@@ -26,7 +26,7 @@ class TooManyObjectsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where to and as whom: what one request says about its remote. Nothing in it prints but the URL's kind."""
+    """Where to and as whom: what one request says about its remote. It does not print."""
 
     url: str
     username: str
@@ -136,7 +136,7 @@ class Conversation:
         return {head.name: str(head.oid) for head in listed if head.name}
 
     def fetch(self, refspecs: list[str], *, depth: int = 0, max_objects: int = 0) -> None:
-        """Fetch into the repository; raises TooManyObjectsError when `max_objects` is given and not enough."""
+        """Fetch into the repository; raises TooManyObjectsError over `max_objects` (0: no limit)."""
         self.session.max_objects = max_objects
         with network(ssh=self.address.ssh):
             self.remote.fetch(refspecs, callbacks=self.session, proxy=self._proxy, depth=depth)

@@ -1,4 +1,4 @@
-"""One operation on its way to a child and back, and the child as the pool counts it. Values with their timers."""
+"""One operation on its way to a child and back, and the child as the pool counts it."""
 
 from __future__ import annotations
 

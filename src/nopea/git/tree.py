@@ -51,7 +51,7 @@ def folder(repository: pygit2.Repository, commit: str, subpath: str) -> tuple[st
 
 
 def files(repository: pygit2.Repository, commit: str, subpath: str) -> dict[str, Any]:
-    """List manifest and ignore files under a folder, sorted; what looks like one but is a link is `skipped`."""
+    """List manifest and ignore files under a folder, sorted; links that look like one are `skipped`."""
     listed: list[tuple[str, str, int]] = []
     skipped: list[tuple[str, str]] = []
     for entry in walk(*folder(repository, commit, subpath)):
@@ -68,8 +68,9 @@ def files(repository: pygit2.Repository, commit: str, subpath: str) -> dict[str,
 
 
 def walk(path: str, tree: pygit2.Tree) -> Iterator[Entry]:
-    """Yield everything under a tree that is no folder, in no particular order; bounded in depth and number."""
-    waiting, count = [(path, tree, 0)], 0
+    """Yield everything under a tree that is no folder, unordered; bounded in depth and number."""
+    waiting: list[tuple[str, Any, int]] = [(path, tree, 0)]
+    count = 0
     while waiting:
         path, tree, depth = waiting.pop()
         if depth > _MAX_DEPTH:
@@ -88,7 +89,7 @@ def walk(path: str, tree: pygit2.Tree) -> Iterator[Entry]:
 
 
 def read(repository: pygit2.Repository, blobs: Sequence[str], *, max_bytes: int) -> dict[str, Any]:
-    """Return contents by blob id until the answer is full; `rest` are the ids that are left for the next one."""
+    """Return contents by blob id until the answer is full; `rest` are the ids for the next one."""
     return _answer(blobs, lambda blob: _blob(repository, blob, max_bytes=max_bytes), size=len)
 
 
@@ -101,8 +102,10 @@ def manifests(
         found = parse(_blob(repository, blob, max_bytes=max_bytes))
         return {
             "documents": [(each.index, each.line, each.body) for each in found.documents],
-            "problems": [(str(each.code), each.message, each.hint, each.source, each.object) for each in found.problems],
-        }  # fmt: skip
+            "problems": [
+                (str(each.code), each.message, each.hint, each.source, each.object) for each in found.problems
+            ],
+        }
 
     def size(answer: dict[str, Any]) -> int:
         return 64 + sum(len(body) for _, _, body in answer["documents"]) + 256 * len(answer["problems"])

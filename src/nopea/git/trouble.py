@@ -13,7 +13,7 @@ from nopea.git.protocol import Kind
 def error_of(
     kind: Kind, message: str, facts: dict[str, Any], *, remote: Remote, ref: Ref | None
 ) -> SyncError:
-    """Return a StalledError when a person must act, else a TransientError; it names the URL without secrets."""
+    """Return a StalledError when a person must act, else a TransientError; no secret is in it."""
     url = mask_url(remote.url)
     said = mask_text(message, *remote.credentials.secrets())
     match kind:

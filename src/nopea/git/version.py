@@ -72,7 +72,7 @@ def _comparators(term: re.Match[str]) -> list[Comparator]:
     numbers = [int(part) for part in _until_wildcard(term["major"], term["minor"], term["patch"])]
     if not numbers:
         return [_at_least(_EVERYTHING)]
-    low = Version(*(numbers + [0, 0])[:3], prerelease=term["pre"])
+    low = _padded(numbers, prerelease=term["pre"])
     above = _next(numbers, keep=len(numbers))
     match term["operator"]:
         case "^":
@@ -108,8 +108,12 @@ def _until_wildcard(*parts: str | None) -> list[str]:
 
 def _next(numbers: list[int], *, keep: int) -> Version:
     """Return the first version after all those that share the first `keep` numbers."""
-    raised = [*numbers[: keep - 1], numbers[keep - 1] + 1, 0, 0]
-    return Version(*raised[:3])
+    return _padded([*numbers[: keep - 1], numbers[keep - 1] + 1])
+
+
+def _padded(numbers: list[int], *, prerelease: str | None = None) -> Version:
+    major, minor, patch = [*numbers, 0, 0][:3]
+    return Version(major, minor, patch, prerelease)
 
 
 def _at_least(low: Version) -> Comparator:

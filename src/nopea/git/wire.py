@@ -1,0 +1,72 @@
+"""Between the values of `nopea.core.source` and the frames' plain data. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+from nopea.core.problem import Code, Problem
+from nopea.core.source import Commit, Credentials, Document, ParsedFile, Ref, Remote
+from nopea.git.process import Trust
+
+MIRROR_SUFFIX = ".git"
+
+
+def mirror_name(remote: Remote) -> str:
+    """Return the folder that equal remotes share."""
+    key = f"{remote.url}\0{remote.credentials.digest()}"
+    return hashlib.sha256(key.encode()).hexdigest() + MIRROR_SUFFIX
+
+
+def is_ssh(url: str) -> bool:
+    """Say whether the URL is `ssh://…` or scp-like (`git@host:path`)."""
+    return url.startswith("ssh://") or ("://" not in url and not url.startswith("/"))
+
+
+def trust_of(url: str, credentials: Credentials) -> Trust:
+    """Return what a child must trust to talk to the URL; equal values share a child."""
+    if is_ssh(url):
+        return Trust(known_hosts=credentials.known_hosts)
+    return Trust(ca_crt=credentials.ca_crt if url.startswith("https:") else "")
+
+
+def raw_ref(ref: Ref) -> tuple[str, str]:
+    """Return a ref as a request carries it."""
+    return (ref.kind.value, ref.value)
+
+
+def raw_address(remote: Remote) -> dict[str, Any]:
+    """Return a remote as a request carries it: the only place where secrets are revealed."""
+    credentials = remote.credentials
+    return {
+        "url": remote.url,
+        "username": credentials.username,
+        "password": credentials.password.reveal(),
+        "token": credentials.token.reveal(),
+        "identity": credentials.identity.reveal(),
+        "identity_password": credentials.identity_password.reveal(),
+    }
+
+
+def commit_of(answer: dict[str, Any]) -> Commit:
+    """Read a commit from an answer."""
+    return Commit(
+        id=answer["id"],
+        author=answer["author"],
+        message=answer["message"],
+        committed_at=datetime.fromtimestamp(answer["time"], tz=UTC),
+    )
+
+
+def parsed_file(raw: dict[str, Any]) -> ParsedFile:
+    """Read a parsed file from an answer."""
+    return ParsedFile(
+        documents=tuple(
+            Document(index=index, line=line, body=body) for index, line, body in raw["documents"]
+        ),
+        problems=tuple(
+            Problem(code=Code(code), message=message, hint=hint, source=source, object=of)
+            for code, message, hint, source, of in raw["problems"]
+        ),
+    )
