@@ -23,7 +23,8 @@ async def no_task_left_behind() -> AsyncIterator[None]:
     """Fail the test that leaves a task running, and name the task."""
     before = asyncio.all_tasks()
     yield
-    left = [task for task in asyncio.all_tasks() - before if not task.done()]
+    after = asyncio.all_tasks() - before - {asyncio.current_task()}
+    left = [task for task in after if not task.done()]
     for task in left:
         task.cancel()
     assert not left, f"tasks left running: {sorted(task.get_name() for task in left)}"
