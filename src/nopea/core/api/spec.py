@@ -86,9 +86,9 @@ class IgnoreRule(Model, frozen=True, kw_only=True):
     ) = None
     json_pointers: (
         Annotated[
-            tuple[Annotated[str, Meta(max_length=1024, pattern="^/")], ...],
+            tuple[Annotated[str, Meta(max_length=512, pattern="^/")], ...],
             Meta(
-                min_length=1, max_length=64, description="The fields, as RFC 6901 pointers: /spec/replicas."
+                min_length=1, max_length=32, description="The fields, as RFC 6901 pointers: /spec/replicas."
             ),
         ]
         | None
@@ -96,7 +96,7 @@ class IgnoreRule(Model, frozen=True, kw_only=True):
     managers: (
         Annotated[
             tuple[Annotated[str, Meta(min_length=1, max_length=128)], ...],
-            Meta(min_length=1, max_length=64, description="The field managers whose changes are left alone."),
+            Meta(min_length=1, max_length=16, description="The field managers whose changes are left alone."),
         ]
         | None
     ) = None
@@ -178,7 +178,7 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     ] = "0s"
     ignore_differences: Annotated[
         tuple[Annotated[IgnoreRule, Meta(extra_json_schema={RULES: IGNORE_RULES})], ...],
-        Meta(max_length=64, description="Fields that are left to others."),
+        Meta(max_length=32, description="Fields that are left to others."),
     ] = ()
     depends_on: Annotated[
         tuple[RepositoryReference, ...],

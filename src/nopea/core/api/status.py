@@ -68,7 +68,7 @@ class Condition(Model, frozen=True, kw_only=True):
             description="Why, in one word for programs.",
         ),
     ]
-    message: Annotated[str, Meta(max_length=32768, description="Why, in a sentence for people.")]
+    message: Annotated[str, Meta(max_length=4096, description="Why, in a sentence for people.")]
     last_transition_time: Annotated[Time, Meta(description="When the status last changed.")]
     observed_generation: (
         Annotated[Generation, Meta(description="The metadata.generation that this is about.")] | None
@@ -78,7 +78,7 @@ class Condition(Model, frozen=True, kw_only=True):
 class FieldChange(Model, frozen=True, kw_only=True):
     """A field that differs from Git; Secret values are masked."""
 
-    path: Annotated[Text, Meta(description="Where the field is.")]
+    path: Annotated[Line, Meta(description="Where the field is.")]
     from_: (
         Annotated[Value, Meta(description="The value that Git wants; absent when it wants none.")] | None
     ) = msgspec.field(name="from", default=None)

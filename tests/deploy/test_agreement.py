@@ -1,0 +1,77 @@
+"""The model and the API server give the same verdict on every field, at and beyond every bound."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from tests.deploy.boundaries import Case, Schema, cases
+from tests.deploy.conftest import Api
+
+from nopea.core.api import names
+from nopea.core.api.crds import git_repository_crd, inventory_crd
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.status import GitRepositoryStatus, InventorySpec
+from nopea.lab.api import Answer
+
+SPEC = {"url": "https://git.example/acme/web", "branch": "main"}
+OTHER_REF = {"url": SPEC["url"]}
+BASES = {
+    "spec": SPEC,
+    "spec.url": SPEC["url"],
+    **{f"spec.{ref}<": OTHER_REF for ref in ("branch", "tag", "semver", "commit")},
+    "spec.ignoreDifferences[]": {"managers": ["hpa"]},
+}
+
+
+def _part(crd: Schema, name: str) -> Schema:
+    part: Schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][name]
+    return part
+
+
+def _wrong(case: Case, answer: Answer, part: str, model: type[msgspec.Struct]) -> str:
+    """Return how the verdicts on one case differ, or nothing."""
+    served = answer.status in (200, 201)
+    if served is not case.allowed:
+        return f"server {answer.status} on {case}: {answer.body['message'] if not served else 'stored'}"
+    try:
+        msgspec.convert(answer.body[part] if served else case.value, model)
+    except msgspec.ValidationError as error:
+        return f"the model refuses {case}: {error}" if served else ""
+    return f"the model takes {case}" if not served and case.model_tells else ""
+
+
+def _differences(found: list[str]) -> str:
+    return "\n".join(line[:300] for line in found if line)
+
+
+@pytest.mark.parametrize(
+    ("plural", "crd", "model"),
+    [
+        (names.PLURAL, git_repository_crd(), GitRepositorySpec),
+        (names.INVENTORY_PLURAL, inventory_crd(), InventorySpec),
+    ],
+    ids=["GitRepository", "Inventory"],
+)
+def test_spec_bounds(dry_api: Api, plural: str, crd: Schema, model: type[msgspec.Struct]) -> None:
+    """Each value of a spec is allowed by both or refused by both, and what was stored can be read."""
+    bases = BASES if plural == names.PLURAL else {}
+    found = [
+        _wrong(case, dry_api.create(case.value, plural=plural), "spec", model)
+        for case in cases(_part(crd, "spec"), "spec", bases)
+    ]
+
+    assert _differences(found) == ""
+    assert len(found) > 40
+
+
+def test_status_bounds(api: Api) -> None:
+    """Each value of the status is allowed by both or refused by both, and what was stored can be read."""
+    assert api.create(dict(SPEC), keep=True).status == 201
+
+    found = [
+        _wrong(case, api.change({"status": case.value}, status=True), "status", GitRepositoryStatus)
+        for case in cases(_part(git_repository_crd(), "status"), "status", {})
+    ]
+
+    assert _differences(found) == ""
+    assert len(found) > 200

@@ -1,0 +1,281 @@
+"""GitRepository on a real API server: rules over several fields, defaults, the status, what kubectl shows."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.deploy.conftest import Api
+
+from nopea.core.api import names
+from nopea.core.api.spec import IGNORE_RULES, SPEC_RULES
+from nopea.core.conditions import format_time
+from nopea.lab.kubectl import Kubectl, KubectlError
+
+Fields = dict[str, Any]
+URL = "https://git.example/acme/web"
+SPEC: Fields = {"url": URL, "branch": "main"}
+COMMIT = "3f2a9c1d5e6b7a8091a2b3c4d5e6f708192a3b4c"
+
+ACCEPTED: list[Fields] = [
+    {"tag": "v1.2.0", "branch": None},
+    {"semver": ">=1.2 <2", "branch": None},
+    {"commit": COMMIT, "branch": None},
+    {"url": "http://git.example/acme/web.git"},
+    {"url": "ssh://git@git.example:2222/acme/web"},
+    {"url": "git@git.example:acme/web.git"},
+    {"url": "file:///srv/git/web"},
+    {"url": "https://git.example/acme/@web"},
+    {"path": "deploy/..data/web"},
+    {"interval": "1s", "timeout": "1s"},
+    {"interval": "8760h", "timeout": "1h", "healGracePeriod": "8760h"},
+    {"interval": "1h30m0.5s"},
+    {"ignoreDifferences": [{"kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]},
+    {"ignoreDifferences": [{"managers": ["kube-controller-manager"]}]},
+]
+
+ONE_REF = "give exactly one of branch, tag, semver and commit"
+URL_FORM = "must be an https, http, ssh or file URL, or scp-like: user@host:path"
+NO_CREDENTIALS = "must not hold credentials; put them into a Secret and name it in secretRef"
+PATH_FORM = "must be relative to the repository's root and must not contain '..'"
+INTERVAL = "must be between 1s and 8760h (a year)"
+TIMEOUT = "must be between 1s and 1h"
+GRACE = "must be at most 8760h (a year)"
+IGNORES_NOTHING = "give jsonPointers, managers or both: a rule without them ignores nothing"
+REFUSED: list[tuple[Fields, str, str]] = [
+    ({"branch": None}, "spec", ONE_REF),
+    ({"tag": "v1"}, "spec", ONE_REF),
+    ({"semver": "1.x", "commit": COMMIT}, "spec", ONE_REF),
+    ({"url": "git.example/acme/web"}, "spec.url", URL_FORM),
+    ({"url": "ftp://git.example/acme/web"}, "spec.url", URL_FORM),
+    ({"url": "https://git.example/a b"}, "spec.url", URL_FORM),
+    ({"url": "https://"}, "spec.url", URL_FORM),
+    ({"url": "git@git.example"}, "spec.url", URL_FORM),
+    ({"url": "https://robot:hunter2@git.example/acme/web"}, "spec.url", NO_CREDENTIALS),
+    ({"url": "https://token@git.example/acme/web"}, "spec.url", NO_CREDENTIALS),
+    ({"url": "ssh://git:hunter2@git.example/acme/web"}, "spec.url", NO_CREDENTIALS),
+    ({"path": "/deploy"}, "spec.path", PATH_FORM),
+    ({"path": ".."}, "spec.path", PATH_FORM),
+    ({"path": "deploy/../../etc"}, "spec.path", PATH_FORM),
+    ({"interval": "999ms"}, "spec.interval", INTERVAL),
+    ({"interval": "8761h"}, "spec.interval", INTERVAL),
+    ({"timeout": "0s"}, "spec.timeout", TIMEOUT),
+    ({"timeout": "61m"}, "spec.timeout", TIMEOUT),
+    ({"healGracePeriod": "8761h"}, "spec.healGracePeriod", GRACE),
+    ({"ignoreDifferences": [{"kind": "Deployment"}]}, "spec.ignoreDifferences[0]", IGNORES_NOTHING),
+]
+
+
+@pytest.mark.parametrize("fields", ACCEPTED, ids=str)
+def test_rules_accept(dry_api: Api, fields: Fields) -> None:
+    """The rules let good specs pass."""
+    answer = dry_api.create(SPEC | fields)
+
+    assert answer.status == 201, answer.body
+
+
+@pytest.mark.parametrize(("fields", "where", "message"), REFUSED, ids=str)
+def test_rules_refuse(dry_api: Api, fields: Fields, where: str, message: str) -> None:
+    """Each rule refuses what it is for, names the field and says what to write instead."""
+    answer = dry_api.create(SPEC | fields)
+
+    assert answer.status == 422
+    causes = [(cause["field"], cause["message"]) for cause in answer.body["details"]["causes"]]
+    assert len(causes) == 1, causes
+    assert causes[0][0] == where
+    assert message in causes[0][1]
+
+
+def test_every_rule_has_an_example() -> None:
+    """No rule stands in the CRD without a spec that it refuses in this file."""
+    assert {rule["message"] for rule in (*SPEC_RULES, *IGNORE_RULES)} == {
+        message for _, _, message in REFUSED
+    }
+
+
+def test_all_errors_at_once(dry_api: Api) -> None:
+    """A spec that is wrong in three ways gets three causes, not the first."""
+    answer = dry_api.create({"url": "ftp://git.example/acme", "branch": "main", "path": "/", "timeout": "2h"})
+
+    fields = {cause["field"] for cause in answer.body["details"]["causes"]}
+    assert fields == {"spec.url", "spec.path", "spec.timeout"}
+
+
+@pytest.mark.parametrize("interval", ["9999999999h", "99999999999999999999999999999ms"])
+def test_a_duration_beyond_counting_is_refused(dry_api: Api, interval: str) -> None:
+    """A duration that no clock can hold is refused, not stored."""
+    assert dry_api.create(SPEC | {"interval": interval}).status == 422
+
+
+def test_defaults(api: Api) -> None:
+    """The API server fills in what the documentation promises."""
+    assert api.create(SPEC, keep=True).status == 201
+
+    assert api.get()["spec"] == SPEC | {
+        "path": "",
+        "interval": "5m",
+        "timeout": "5m",
+        "suspend": False,
+        "prune": True,
+        "force": False,
+        "healPolicy": "auto",
+        "healGracePeriod": "0s",
+    }
+
+
+def test_null_is_the_default(dry_api: Api) -> None:
+    """A field set to null gets its default, as if it had not been given."""
+    answer = dry_api.create(SPEC | {"interval": None, "prune": None, "targetNamespace": None})
+
+    assert answer.body["spec"]["interval"] == "5m"
+    assert answer.body["spec"]["prune"] is True
+    assert "targetNamespace" not in answer.body["spec"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "unknown"),
+    [
+        ({"brnach": "main"}, "spec.brnach"),
+        ({"secretRef": {"name": "git", "key": "x"}}, "spec.secretRef.key"),
+    ],
+)
+def test_unknown_fields_are_refused(dry_api: Api, fields: Fields, unknown: str) -> None:
+    """A misspelt field is refused by name, so that it does not silently do nothing."""
+    answer = dry_api.create(SPEC | fields)
+
+    assert answer.status == 400
+    assert f'unknown field "{unknown}"' in answer.body["message"]
+
+
+def test_spec_is_required(dry_api: Api) -> None:
+    """A GitRepository without a spec is refused."""
+    path = f"/apis/{names.API_VERSION}/namespaces/{dry_api.namespace}/{names.PLURAL}"
+    body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "web"}}
+    answer = dry_api.lab.request("POST", path, body)
+
+    assert answer.status == 422
+    assert "spec: Required value" in answer.body["message"]
+
+
+def test_every_field_may_change(api: Api) -> None:
+    """No field of a GitRepository is immutable: a new URL, ref or path is a change like any other."""
+    assert api.create(SPEC, keep=True).status == 201
+
+    answer = api.change(
+        {"spec": {"url": "git@git.example:acme/api", "branch": None, "tag": "v1", "path": "x"}}
+    )
+
+    assert answer.status == 200, answer.body
+
+
+@pytest.mark.parametrize("field", [{"repository": "api"}, {"index": 1}], ids=str)
+def test_inventory_is_bound_to_its_repository(api: Api, field: Fields) -> None:
+    """An Inventory cannot be made to speak for another repository or another chunk; its entries change."""
+    spec = {"repository": "web", "index": 0, "entries": []}
+    assert api.create(spec, plural=names.INVENTORY_PLURAL, keep=True).status == 201
+
+    moved = api.change({"spec": field}, plural=names.INVENTORY_PLURAL)
+    entry = {"object": "Service shop/web", "desired": "a1"}
+    grown = api.change({"spec": {"entries": [entry]}}, plural=names.INVENTORY_PLURAL)
+
+    assert moved.status == 422
+    assert moved.body["details"]["causes"][0]["field"] == f"spec.{next(iter(field))}"
+    assert "is immutable: delete the Inventory and create another" in moved.body["message"]
+    assert grown.status == 200, grown.body
+
+
+def test_status_is_a_subresource(api: Api) -> None:
+    """Writing the object cannot touch the status, writing the status cannot touch the spec or generation."""
+    assert api.create(SPEC, keep=True).status == 201
+
+    api.change({"status": {"phase": "Synced"}, "spec": {"path": "deploy"}}, keep=True)
+    after_object_write = api.get()
+    api.change({"status": {"phase": "Failed"}, "spec": {"path": "other"}}, status=True, keep=True)
+    after_status_write = api.get()
+
+    assert "status" not in after_object_write
+    assert after_object_write["metadata"]["generation"] == 2
+    assert after_status_write["status"] == {"phase": "Failed"}
+    assert after_status_write["spec"]["path"] == "deploy"
+    assert after_status_write["metadata"]["generation"] == 2
+
+
+def test_conditions_are_unique_by_type(api: Api) -> None:
+    """Two conditions of one type are refused: each writer owns its own types."""
+    assert api.create(SPEC, keep=True).status == 201
+
+    answer = api.change({"status": {"conditions": [_condition("True"), _condition("False")]}}, status=True)
+
+    assert answer.status == 422
+    assert "Duplicate value" in answer.body["message"]
+
+
+def test_get_shows_whether_it_works(api: Api, kubectl: Kubectl) -> None:
+    """`kubectl get gr` answers "is it working?" in one row."""
+    _make_synced(api)
+
+    header, row = kubectl("-n", api.namespace, "get", "gr").splitlines()
+
+    assert re.split(r" {2,}", header.strip()) == [
+        "NAME", "READY", "PHASE", "COMMIT", "RESOURCES", "DRIFT", "LAST SYNC", "AGE",
+    ]  # fmt: skip
+    cells = row.split()
+    assert cells[:6] == ["web", "True", "Synced", COMMIT[:7], "12", "1"]
+    assert all(re.fullmatch(r"\d+s", age) for age in cells[6:]), cells
+
+
+def test_get_wide_adds_url_and_message(api: Api, kubectl: Kubectl) -> None:
+    """`kubectl get gitrepo -o wide` adds where from and why."""
+    _make_synced(api)
+
+    header, row = kubectl("-n", api.namespace, "get", "gitrepo", "-o", "wide").splitlines()
+
+    assert re.split(r" {2,}", header.strip())[-2:] == ["URL", "MESSAGE"]
+    assert re.split(r" {2,}", row.strip())[-2:] == [URL, "applied 12 objects"]
+
+
+def test_a_new_object_has_an_empty_row(api: Api, kubectl: Kubectl) -> None:
+    """Before the first pass the row has blanks, not errors or rubbish."""
+    assert api.create(SPEC, keep=True).status == 201
+
+    row = kubectl("-n", api.namespace, "get", "gitrepository", "--no-headers").split()
+
+    assert row[0] == "web"
+    assert len(row) == 2
+
+
+def test_kubectl_refuses_with_the_message(api: Api, kubectl: Kubectl) -> None:
+    """A person who applies a wrong spec reads the field and what to do in the terminal."""
+    manifest = (
+        f"apiVersion: {names.API_VERSION}\nkind: {names.KIND}\nmetadata: {{name: web}}\n"
+        "spec: {url: 'https://robot:hunter2@git.example/acme/web', branch: main}\n"
+    )
+    with pytest.raises(KubectlError, match=re.escape(NO_CREDENTIALS)):
+        kubectl("-n", api.namespace, "apply", "--server-side", "-f", "-", stdin=manifest)
+
+
+def _make_synced(api: Api) -> None:
+    assert api.create(SPEC, keep=True).status == 201
+    status = {
+        "phase": "Synced",
+        "lastAppliedCommit": COMMIT,
+        "shortCommit": COMMIT[:7],
+        "resourceCount": 12,
+        "driftedCount": 1,
+        "lastSyncTime": format_time(datetime.now(UTC)),
+        "conditions": [_condition("True")],
+    }
+    answer = api.change({"status": status}, status=True, keep=True)
+    assert answer.status == 200, answer.body
+
+
+def _condition(status: str) -> Fields:
+    return {
+        "type": "Ready",
+        "status": status,
+        "reason": "Succeeded",
+        "message": "applied 12 objects",
+        "lastTransitionTime": "2026-11-24T05:00:00Z",
+    }

@@ -1,0 +1,184 @@
+"""deploy/ on a real API server: it applies as it stands, its Pod is admitted, its rights are the least."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.deploy.conftest import CRD_NAMES, DEPLOY
+
+from nopea.core.api import names
+from nopea.lab.kubectl import Kubectl, KubectlError
+from nopea.lab.lab import Lab
+
+NAMESPACE = "nopea-system"
+_POD_SECONDS = 30.0
+
+
+@pytest.fixture(scope="session")
+def deployed(lab: Lab) -> str:
+    """What `kubectl apply -k deploy` prints on the shared lab."""
+    arguments = ("apply", "--server-side", "--force-conflicts", "--validate=strict", "-k", str(DEPLOY))
+    return lab.run_kubectl(*arguments)
+
+
+def test_everything_applies(deployed: str) -> None:
+    """One command with strict validation applies every object of deploy/."""
+    kinds = sorted(line.split("/", 1)[0].split(".", 1)[0] for line in deployed.splitlines())
+
+    assert kinds == sorted(
+        ["namespace", "serviceaccount", "service", "deployment"]
+        + ["customresourcedefinition"] * 2
+        + ["clusterrole"] * 3
+        + ["clusterrolebinding"] * 3
+    )
+
+
+@pytest.mark.parametrize("name", CRD_NAMES)
+def test_crds_are_established_and_structural(lab: Lab, crds: None, name: str) -> None:
+    """The API server serves both CRDs, took all their names and has nothing against their schemas."""
+    del crds
+    crd = lab.request("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}").body
+
+    conditions = {one["type"]: one["status"] for one in crd["status"]["conditions"]}
+    assert conditions["Established"] == "True"
+    assert conditions["NamesAccepted"] == "True"
+    assert conditions.get("NonStructuralSchema", "False") == "False"
+
+
+def test_the_pod_is_admitted(lab: Lab, deployed: str) -> None:
+    """The namespace's `restricted` level lets the Deployment's Pod in, with the settings that matter."""
+    del deployed
+    pod = _wait_for_pod(lab)
+
+    container = pod["spec"]["containers"][0]
+    assert pod["spec"]["securityContext"]["runAsUser"] == 65532
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["livenessProbe"]["httpGet"]["path"] == "/health"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
+
+
+def _wait_for_pod(lab: Lab) -> dict[str, Any]:
+    give_up_at = time.monotonic() + _POD_SECONDS
+    while not (pods := lab.request("GET", f"/api/v1/namespaces/{NAMESPACE}/pods").body["items"]):
+        assert time.monotonic() < give_up_at, lab.run_kubectl("-n", NAMESPACE, "describe", "replicasets")
+        time.sleep(0.05)
+    pod: dict[str, Any] = pods[0]
+    return pod
+
+
+@pytest.fixture
+def least(lab: Lab, namespace: str, deployed: str) -> Iterator[str]:
+    """A service account with Nopea's own roles and nothing else; its user name."""
+    del deployed
+    bindings = [f"{role}-{secrets.token_hex(4)}" for role in ("nopea", "nopea-impersonator")]
+    for binding in bindings:
+        made = lab.request("POST", BINDINGS, _binding(binding, namespace))
+        assert made.status == 201, made.body
+    yield f"system:serviceaccount:{namespace}:default"
+    for binding in bindings:
+        lab.request("DELETE", f"{BINDINGS}/{binding}")
+
+
+BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+
+
+def _binding(name: str, namespace: str) -> dict[str, Any]:
+    group = "rbac.authorization.k8s.io"
+    return {
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name.rpartition("-")[0]},
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": namespace}],
+    }
+
+
+GITREPOSITORIES = f"{names.GROUP}/{names.PLURAL}"
+INVENTORIES = f"{names.GROUP}/{names.INVENTORY_PLURAL}"
+MAY = [
+    *(f"{verb} {GITREPOSITORIES}" for verb in ("get", "list", "watch", "patch")),
+    f"patch {GITREPOSITORIES}/status",
+    f"update {GITREPOSITORIES}/finalizers",
+    *(f"{verb} {INVENTORIES}" for verb in ("get", "list", "watch", "create", "patch", "delete")),
+    "get /secrets",
+    "create events.k8s.io/events",
+    "patch events.k8s.io/events",
+    "impersonate /serviceaccounts",
+]
+MAY_NOT = [
+    f"create {GITREPOSITORIES}",
+    f"delete {GITREPOSITORIES}",
+    "list /secrets",
+    "watch /secrets",
+    "patch /secrets",
+    "list /configmaps",
+    "patch apps/deployments",
+    "delete /namespaces",
+    "impersonate /users",
+    "impersonate /groups",
+    "create /serviceaccounts/token",
+    "patch rbac.authorization.k8s.io/clusterrolebindings",
+]
+
+
+def test_least_rights(lab: Lab, least: str) -> None:
+    """Nopea's own roles allow what it does and nothing beyond: no object is applied with them."""
+    allowed = {right for right in (*MAY, *MAY_NOT) if _is_allowed(lab, least, right)}
+
+    assert allowed == set(MAY)
+
+
+def test_cluster_admin_lets_it_apply_anything(lab: Lab, deployed: str) -> None:
+    """With cluster-admin.yaml, the account of the Deployment may apply any kind."""
+    del deployed
+    user = f"system:serviceaccount:{NAMESPACE}:nopea"
+
+    assert _is_allowed(lab, user, "patch apps/deployments")
+    assert _is_allowed(lab, user, "delete rbac.authorization.k8s.io/clusterroles")
+
+
+def _is_allowed(lab: Lab, user: str, right: str) -> bool:
+    verb, _, target = right.partition(" ")
+    group, resource, subresource = (*target.split("/"), "")[:3]
+    attributes = {"verb": verb, "group": group, "resource": resource, "subresource": subresource}
+    answer = lab.request(
+        "POST",
+        "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+        {"spec": {"user": user, "resourceAttributes": {**attributes, "namespace": "shop"}}},
+    )
+    assert answer.status == 201, answer.body
+    return bool(answer.body["status"]["allowed"])
+
+
+def test_impersonation_brings_the_groups(lab: Lab, least: str, namespace: str, tmp_path: Path) -> None:
+    """The right to impersonate service accounts is enough: the account's groups come with it."""
+    del least
+    kubectl = _as_default_account(lab, namespace, tmp_path)
+
+    answer = kubectl("auth", "whoami", "-o", "json", "--as", "system:serviceaccount:shop:deployer")
+
+    user = json.loads(answer)["status"]["userInfo"]
+    assert user["username"] == "system:serviceaccount:shop:deployer"
+    assert {"system:serviceaccounts", "system:serviceaccounts:shop"} <= set(user["groups"])
+
+
+@pytest.mark.parametrize("who", [("--as", "admin"), ("--as", "x", "--as-group", "system:masters")], ids=str)
+def test_impersonation_stops_at_accounts(
+    lab: Lab, least: str, namespace: str, tmp_path: Path, who: tuple[str, ...]
+) -> None:
+    """Nopea cannot become a person or join a group, system:masters least of all."""
+    del least
+    with pytest.raises(KubectlError, match="Forbidden"):
+        _as_default_account(lab, namespace, tmp_path)("get", "--raw", "/version", *who)
+
+
+def _as_default_account(lab: Lab, namespace: str, folder: Path) -> Kubectl:
+    kubeconfig = folder / "kubeconfig"
+    lab.write_kubeconfig(
+        kubeconfig, token=lab.run_kubectl("-n", namespace, "create", "token", "default").strip()
+    )
+    return Kubectl(binary=lab.kubectl, kubeconfig=kubeconfig)

@@ -1,0 +1,82 @@
+"""The CRDs as they are made from the model, and as they lie in deploy/crds/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deploy.generate import rendered
+
+from nopea.core.api.crds import git_repository_crd, inventory_crd
+
+Schema = dict[str, Any]
+CRDS = {"GitRepository": git_repository_crd(), "Inventory": inventory_crd()}
+FOLDER = Path(__file__).parents[4] / "deploy" / "crds"
+
+
+def test_committed_files_are_the_generated() -> None:
+    """deploy/crds/ holds exactly what the model says; `make crds` writes it."""
+    assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} == rendered()
+
+
+def fields(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Yield every field below a schema with its path, items of lists included."""
+    if schema["type"] == "array":
+        yield from fields(schema["items"], f"{path}[]")
+    for name, inner in schema.get("properties", {}).items():
+        yield f"{path}.{name}", inner
+        yield from fields(inner, f"{path}.{name}")
+
+
+def own_fields(crd: Schema) -> Iterator[tuple[str, Schema]]:
+    """Yield the fields of spec and status, which are ours; the rest is Kubernetes' own."""
+    properties = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    for part in ("spec", "status"):
+        if part in properties:
+            yield from fields(properties[part], part)
+
+
+@pytest.mark.parametrize("crd", CRDS.values(), ids=CRDS)
+def test_every_field_is_described(crd: Schema) -> None:
+    """`kubectl explain` has a sentence for every field."""
+    assert [path for path, schema in own_fields(crd) if not schema.get("description", "").endswith(".")] == []
+
+
+@pytest.mark.parametrize("crd", CRDS.values(), ids=CRDS)
+def test_everything_that_grows_is_bounded(crd: Schema) -> None:
+    """Every text, list and number ends somewhere: etcd's limit and CEL's cost estimate depend on it."""
+    assert [path for path, schema in own_fields(crd) if not _is_bounded(schema)] == []
+
+
+def _is_bounded(schema: Schema) -> bool:
+    match schema["type"]:
+        case "string":
+            return "maxLength" in schema or "enum" in schema
+        case "array":
+            item_is_bounded = "items" in schema and _is_bounded(schema["items"])
+            return "maxItems" in schema and item_is_bounded
+        case "integer":
+            return "minimum" in schema and ("maximum" in schema or schema["format"] == "int64")
+        case kind:
+            return kind in ("boolean", "object")
+
+
+def test_a_full_object_fits_into_etcd() -> None:
+    """A GitRepository with every list and text full stays below etcd's 1.5 MiB; so does a full Inventory."""
+    for crd in CRDS.values():
+        properties = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+        assert sum(_longest(properties.get(part, {"type": "boolean"})) for part in ("spec", "status")) < 1.5e6
+
+
+def _longest(schema: Schema) -> int:
+    match schema["type"]:
+        case "string":
+            return int(schema.get("maxLength", 32))
+        case "array":
+            return int(schema["maxItems"]) * (_longest(schema["items"]) + 1)
+        case "object":
+            return sum(len(name) + 4 + _longest(inner) for name, inner in schema["properties"].items())
+        case _:
+            return 20

@@ -1,0 +1,123 @@
+"""The structural schemas that are made from msgspec models."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+from msgspec import Meta
+
+from nopea.core.api.schema import root, ruled, schema_of
+from nopea.core.api.spec import Model
+
+
+class Colour(enum.StrEnum):
+    """A choice."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+class Wheel(Model, frozen=True, kw_only=True):
+    """A wheel."""
+
+    spoke_count: Annotated[int, Meta(ge=1, le=64, extra_json_schema={"format": "int32"})]
+
+
+class Cart(Model, frozen=True, kw_only=True):
+    """A cart with wheels."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=9, pattern=r"^[a-z]+\Z", description="Its name.")]
+    colour: Colour = Colour.RED
+    owner: Annotated[str, Meta(max_length=5)] | None = None
+    wheels: Annotated[tuple[Wheel, ...], Meta(max_length=4)] = ()
+    spare: Annotated[Wheel, Meta(description="The fifth.")] | None = None
+    is_locked: bool = False
+
+
+CART = {
+    "type": "object",
+    "description": "A cart with wheels.",
+    "required": ["name"],
+    "properties": {
+        "name": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 9,
+            "pattern": "^[a-z]+$",
+            "description": "Its name.",
+        },
+        "colour": {"type": "string", "enum": ["red", "blue"], "default": "red"},
+        "owner": {"type": "string", "maxLength": 5},
+        "wheels": {
+            "type": "array",
+            "maxItems": 4,
+            "x-kubernetes-list-type": "atomic",
+            "items": {
+                "type": "object",
+                "description": "A wheel.",
+                "required": ["spokeCount"],
+                "properties": {
+                    "spokeCount": {"type": "integer", "minimum": 1, "maximum": 64, "format": "int32"}
+                },
+            },
+        },
+        "spare": {
+            "type": "object",
+            "description": "The fifth.",
+            "required": ["spokeCount"],
+            "properties": {"spokeCount": {"type": "integer", "minimum": 1, "maximum": 64, "format": "int32"}},
+        },
+        "isLocked": {"type": "boolean", "default": False},
+    },
+}
+
+
+def test_schema_of_a_model() -> None:
+    """Names, bounds, texts, defaults, choices, lists and nested objects all reach the schema."""
+    assert schema_of(Cart, defaults=True) == CART
+
+
+def test_schema_without_defaults() -> None:
+    """A status has no defaults: the server must not invent what nobody reported."""
+    properties = schema_of(Cart, defaults=False)["properties"]
+
+    assert not [name for name, schema in properties.items() if "default" in schema]
+
+
+class Loose(msgspec.Struct):
+    """A model with what a structural schema cannot say."""
+
+    either: int | str
+
+
+class Wild(msgspec.Struct):
+    """A model with a type that has no bounds."""
+
+    anything: dict[str, Any]
+
+
+@pytest.mark.parametrize("model", [Loose, Wild])
+def test_unfit_types_are_refused(model: type[msgspec.Struct]) -> None:
+    """A model that the API server could not enforce is a mistake that generation reports."""
+    with pytest.raises(TypeError, match="structural schema"):
+        schema_of(model, defaults=False)
+
+
+def test_rules_are_added() -> None:
+    """CEL rules stand beside the fields that they are about, and the given schema stays as it was."""
+    schema = {"type": "object"}
+    rule = {"rule": "self.a < self.b", "message": "a must be less than b"}
+
+    assert ruled(schema, (rule,)) == {"type": "object", "x-kubernetes-validations": [rule]}
+    assert schema == {"type": "object"}
+
+
+def test_root_has_what_every_object_has() -> None:
+    """A whole object has apiVersion, kind and metadata besides its own parts."""
+    schema = root(description="A cart.", required=("spec",), spec={"type": "object"})
+
+    assert list(schema["properties"]) == ["apiVersion", "kind", "metadata", "spec"]
+    assert schema["required"] == ["spec"]

@@ -1,0 +1,43 @@
+"""The model of the spec reads what the API server stores."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from nopea.core.api.spec import GitRepositorySpec, HealPolicy
+
+URL = "https://git.example/acme/web"
+
+
+def test_defaults_are_those_of_the_server() -> None:
+    """A spec stored before a default existed reads as if the server had filled it in."""
+    spec = msgspec.convert({"url": URL, "branch": "main"}, GitRepositorySpec)
+
+    assert (spec.interval, spec.timeout, spec.prune, spec.path) == ("5m", "5m", True, "")
+    assert spec.heal_policy is HealPolicy.AUTO
+
+
+def test_fields_of_a_newer_version_are_ignored() -> None:
+    """A field that this version does not know does not stop it: a rollback must keep working."""
+    spec = msgspec.convert({"url": URL, "branch": "main", "invented": {"a": 1}}, GitRepositorySpec)
+
+    assert spec.url == URL
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ({"url": 5}, "$.url"),
+        ({"url": URL, "interval": "5m\n"}, "$.interval"),
+        ({"url": URL, "secretRef": {"name": "Git"}}, "$.secretRef.name"),
+        ({"url": URL, "dependsOn": [{"name": "infra"}, {}]}, "$.dependsOn[1]"),
+        ({"url": URL, "healPolicy": "never"}, "$.healPolicy"),
+    ],
+)
+def test_an_error_names_the_field(raw: dict[str, object], path: str) -> None:
+    """What is wrong is named by its path."""
+    with pytest.raises(msgspec.ValidationError) as error:
+        msgspec.convert(raw, GitRepositorySpec)
+
+    assert f"`{path}`" in str(error.value)

@@ -1,0 +1,38 @@
+"""The model of the status reads what it wrote."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from nopea.core.api.status import Condition, Drift, FieldChange, GitRepositoryStatus, Phase
+
+NOW = "2026-11-24T05:00:00Z"
+
+
+def test_status_survives_json() -> None:
+    """A status written as JSON and read again is the same, with camelCase names on the way."""
+    ready = Condition(type="Ready", status="True", reason="Succeeded", message="", last_transition_time=NOW)
+    change = FieldChange(path="/spec/replicas", from_="2", to="5")
+    drift = Drift(object="apps/Deployment shop/web", kind="manual_drift", fields=(change,))
+    status = GitRepositoryStatus(phase=Phase.SYNCED, drifts=(drift,), conditions=(ready,))
+
+    wire = msgspec.json.encode(status)
+
+    assert msgspec.json.decode(wire, type=GitRepositoryStatus) == status
+    assert b'"lastTransitionTime"' in wire
+    assert b'"from":"2"' in wire
+
+
+def test_absent_is_not_written() -> None:
+    """What is not known is left out, so that a status stays small and a patch says only what is true."""
+    assert msgspec.json.encode(GitRepositoryStatus(resource_count=0)) == b'{"resourceCount":0}'
+
+
+@pytest.mark.parametrize("status", ["true", "Maybe", "True\n"])
+def test_condition_status_is_one_of_three(status: str) -> None:
+    """A condition holds, does not hold, or is unknown."""
+    raw = {"type": "Ready", "status": status, "reason": "A", "message": "", "lastTransitionTime": NOW}
+
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(raw, Condition)
