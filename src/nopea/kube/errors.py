@@ -42,7 +42,7 @@ _IMMUTABLE = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(
-    r"illegal base64 data at input byte \d+|field not declared in schema|field is immutable(?: when `\w+` is set)?"
+    r"illegal base64 data at input byte \d+|field not declared in schema|field is immutable(?: when `\w+`)?"
     r"|duplicate entries for key|expected (?:string|map|list)|may not change once set|Too long|Required value"
 )
 _TAG = re.compile(r"<[^>]{0,200}>")

@@ -1,0 +1,25 @@
+"""Clients of the shared control plane, and of servers that misbehave on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from nopea.kube.client import KubeClient
+from nopea.kube.config import load_config
+from nopea.kube.discovery import Discovery
+from nopea.lab.lab import Lab
+
+
+@pytest_asyncio.fixture
+async def client(lab: Lab) -> AsyncIterator[KubeClient]:
+    """The administrator's client of the shared lab."""
+    async with KubeClient(load_config(lab.kubeconfig)) as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def discovery(client: KubeClient) -> Discovery:
+    """What the shared lab serves."""
+    return Discovery(client)

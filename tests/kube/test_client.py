@@ -1,0 +1,380 @@
+"""Every verb of the client, on a real API server."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+import orjson
+import pytest
+from tests.kube.objects import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    NAMESPACES,
+    SECRETS,
+    SERVICES,
+    config_map,
+    deployment,
+    widget_definition,
+)
+
+from nopea.core.problem import Code
+from nopea.kube.client import KubeClient, ServiceAccount
+from nopea.kube.config import load_config
+from nopea.kube.discovery import Discovery
+from nopea.kube.errors import (
+    AlreadyExistsError,
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnauthorizedError,
+    UnsupportedMediaError,
+    immutable_fields,
+    is_field_conflict,
+    is_immutable,
+)
+from nopea.kube.problems import to_problem
+from nopea.kube.requests import ApplyOptions, PatchKind, Preconditions, Request, Selection
+from nopea.lab.kubectl import Kubectl
+from nopea.lab.lab import Lab
+
+
+async def test_version(client: KubeClient) -> None:
+    """The server says which Kubernetes it is."""
+    assert (await client.version()).git_version.startswith("v1.")
+
+
+async def test_apply_creates_configures_and_leaves(client: KubeClient, namespace: str) -> None:
+    """An apply says whether it created, and a second equal one changes no resourceVersion."""
+    target = CONFIG_MAPS.at(name="settings", namespace=namespace)
+
+    created = await client.apply(target, config_map("settings", color="red"))
+    unchanged = await client.apply(target, config_map("settings", color="red"))
+    configured = await client.apply(target, config_map("settings", color="blue"))
+
+    assert (created.created, unchanged.created, configured.created) == (True, False, False)
+    assert (
+        unchanged.meta.resource_version == created.meta.resource_version != configured.meta.resource_version
+    )
+    assert configured.json()["data"] == {"color": "blue"}
+    assert configured.key == target.key
+    managers = {
+        entry["manager"]: entry["operation"] for entry in configured.json()["metadata"]["managedFields"]
+    }
+    assert managers == {"nopea": "Apply"}
+
+
+async def test_dry_run_stores_nothing(client: KubeClient, namespace: str) -> None:
+    """A dry run returns what would be stored, and nothing is."""
+    target = CONFIG_MAPS.at(name="maybe", namespace=namespace)
+
+    assert (await client.apply(target, config_map("maybe", a="1"), ApplyOptions(dry_run=True))).created
+
+    with pytest.raises(NotFoundError):
+        await client.get(target)
+
+
+async def test_create_get_replace_patch_delete(client: KubeClient, namespace: str) -> None:
+    """The ordinary verbs do what they say."""
+    target = CONFIG_MAPS.at(name="plain", namespace=namespace)
+    first = await client.create(CONFIG_MAPS, config_map("plain", a="1"), namespace=namespace)
+    with pytest.raises(AlreadyExistsError):
+        await client.create(CONFIG_MAPS, config_map("plain", a="1"), namespace=namespace)
+
+    changed = first.json()
+    changed["data"] = {"a": "2"}
+    await client.replace(target, orjson.dumps(changed))
+    with pytest.raises(ConflictError):  # its resourceVersion is old now
+        await client.replace(target, orjson.dumps(changed))
+    await client.patch(target, b'{"data":{"b":"3"}}')
+    operations = b'[{"op":"test","path":"/data/b","value":"3"},{"op":"remove","path":"/data/b"}]'
+    await client.patch(target, operations, kind=PatchKind.JSON)
+
+    assert (await client.get(target)).json()["data"] == {"a": "2"}
+    await client.delete(target)
+    with pytest.raises(NotFoundError) as missing:
+        await client.delete(target)
+    assert missing.value.failure.name == "plain"
+
+
+async def test_delete_only_the_object_that_is_meant(client: KubeClient, namespace: str) -> None:
+    """A delete with another uid is refused, with the right one it is done."""
+    target = CONFIG_MAPS.at(name="mine", namespace=namespace)
+    made = await client.apply(target, config_map("mine"))
+
+    with pytest.raises(ConflictError) as refused:
+        await client.delete(target, only_if=Preconditions(uid="another"))
+    assert not is_field_conflict(refused.value)
+    await client.delete(target, only_if=Preconditions(uid=made.meta.uid))
+
+    with pytest.raises(NotFoundError):
+        await client.get(target)
+
+
+async def test_list_in_chunks(client: KubeClient, namespace: str) -> None:
+    """A list in chunks holds every object once, each with apiVersion and kind; selections select."""
+    names = [f"item-{number}" for number in range(7)]
+    for name in names:
+        labels = {"parity": "even" if int(name[-1]) % 2 == 0 else "odd"}
+        await client.apply(
+            CONFIG_MAPS.at(name=name, namespace=namespace), config_map(name, labels=labels, text="x" * 100)
+        )
+
+    chunked = await client.list(CONFIG_MAPS, Selection(namespace=namespace), chunk=3)
+    even = await client.list(CONFIG_MAPS, Selection(namespace=namespace, labels="parity=even"))
+    named = await client.list(CONFIG_MAPS, Selection(namespace=namespace, fields="metadata.name=item-3"))
+    partial = await client.list(
+        CONFIG_MAPS, Selection(namespace=namespace, labels="parity", metadata_only=True)
+    )
+
+    assert [item.meta.name for item in chunked.items if item.meta.name in names] == names
+    assert {item.head.kind for item in chunked.items} == {"ConfigMap"}
+    assert {item.head.api_version for item in chunked.items} == {"v1"}
+    assert chunked.resource_version.isdigit()
+    assert len(even.items) == 4
+    assert [item.meta.name for item in named.items] == ["item-3"]
+    assert len(partial.items) == 7
+    assert all("data" not in item.json() for item in partial.items)
+    assert {item.head.kind for item in partial.items} == {"PartialObjectMetadata"}
+
+
+async def test_status_is_written_apart(client: KubeClient, namespace: str, discovery: Discovery) -> None:
+    """Status is patched and applied through its subresource, and the spec stays as it was."""
+    group = f"g{secrets.token_hex(3)}.example.com"
+    definitions = await discovery.find("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+    await client.apply(definitions.at(name=f"widgets.{group}"), widget_definition(group))
+    async with asyncio.timeout(20):
+        widgets = await discovery.wait_for(f"{group}/v1", "Widget")
+    assert "status" in widgets.subresources
+    target = widgets.at(name="one", namespace=namespace)
+    head = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "one"}}
+    await _apply_soon(client, target, orjson.dumps({**head, "spec": {"size": 1}}))
+
+    await client.patch_status(target, b'{"status":{"phase":"Made"},"spec":{"size":9}}')
+    await client.apply_status(target, orjson.dumps({**head, "status": {"ready": True}}))
+
+    stored = (await client.get(target)).json()
+    assert stored["spec"] == {"size": 1}
+    assert stored["status"] == {"phase": "Made", "ready": True}
+    await client.delete(definitions.at(name=f"widgets.{group}"))
+
+
+async def _apply_soon(client: KubeClient, target: object, body: bytes) -> None:
+    """Apply as soon as a just defined kind takes objects: discovery is a moment ahead of storage."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await client.apply(target, body)  # type: ignore[arg-type]
+            except NotFoundError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+async def test_field_conflict_without_force(client: KubeClient, namespace: str, kubectl: Kubectl) -> None:
+    """Without force the field of another manager is a conflict that names it; with force it is taken."""
+    kubectl("-n", namespace, "create", "configmap", "shared", "--from-literal=a=theirs")
+    target = CONFIG_MAPS.at(name="shared", namespace=namespace)
+
+    with pytest.raises(ConflictError) as conflict:
+        await client.apply(target, config_map("shared", a="ours"), ApplyOptions(force=False))
+    taken = await client.apply(target, config_map("shared", a="ours"))
+
+    assert is_field_conflict(conflict.value)
+    assert [cause.field for cause in conflict.value.causes] == [".data.a"]
+    assert taken.json()["data"] == {"a": "ours"}
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({"data": {"a": "1"}, "dota": 1}, 500, "dota"),
+        ({"data": {"a": 1}}, 500, "data.a"),
+        ({"data": {"a": "1"}, "metadata": {"name": "x", "labels": {"a": "b c"}}}, 422, "metadata.labels"),
+    ],
+)
+async def test_invalid_fields_are_named(
+    client: KubeClient, namespace: str, body: dict[str, object], code: int, field: str
+) -> None:
+    """An unknown field and a wrong type (which the server answers with 500) and a bad value are invalid."""
+    full = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, **body}
+
+    with pytest.raises(InvalidError) as refused:
+        await client.apply(CONFIG_MAPS.at(name="x", namespace=namespace), orjson.dumps(full))
+
+    assert refused.value.code == code
+    assert not refused.value.retryable
+    assert [cause.field for cause in refused.value.causes] == [field]
+    problem = to_problem(refused.value)
+    assert problem.code is Code.INVALID
+    assert field in problem.hint
+
+
+async def test_duplicate_list_key_and_rubbish_are_invalid(client: KubeClient, namespace: str) -> None:
+    """A list with one key twice, and a body that is no object, are the manifest's fault."""
+    twice = deployment("d", app="web").replace(
+        b'[{"name":"web","image":"web:1"}]', b'[{"name":"w","image":"a"},{"name":"w","image":"b"}]'
+    )
+    for body in (twice, b"rubbish: [", b"5"):
+        with pytest.raises(InvalidError):
+            await client.apply(DEPLOYMENTS.at(name="d", namespace=namespace), body)
+
+
+async def test_values_of_a_secret_are_not_quoted(client: KubeClient, namespace: str) -> None:
+    """The server quotes a refused Secret's value; the error does not, but names the field."""
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"pin": 49152}}
+
+    with pytest.raises(InvalidError) as refused:
+        await client.apply(SECRETS.at(name="s", namespace=namespace), orjson.dumps(body))
+
+    assert "49152" not in f"{refused.value} {refused.value.causes} {to_problem(refused.value)}"
+    assert "data.pin" in str(refused.value)
+
+
+async def test_immutable_field(client: KubeClient, namespace: str) -> None:
+    """A change of an immutable field is told from other invalid values, and named."""
+    target = DEPLOYMENTS.at(name="web", namespace=namespace)
+    await client.apply(target, deployment("web", app="web"))
+
+    with pytest.raises(InvalidError) as refused:
+        await client.apply(target, deployment("web", app="shop"))
+
+    assert is_immutable(refused.value)
+    assert immutable_fields(refused.value) == ("spec.selector",)
+    assert to_problem(refused.value).code is Code.IMMUTABLE
+
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "s"},
+        "spec": {"ports": [{"port": 80}]},
+    }
+    made = await client.apply(SERVICES.at(name="s", namespace=namespace), orjson.dumps(service))
+    service["spec"] = {"ports": [{"port": 80}], "clusterIP": _other_address(made.json()["spec"]["clusterIP"])}
+    with pytest.raises(InvalidError) as moved:
+        await client.apply(SERVICES.at(name="s", namespace=namespace), orjson.dumps(service))
+    assert is_immutable(moved.value)
+
+
+def _other_address(address: str) -> str:
+    head, _, last = address.rpartition(".")
+    return f"{head}.{(int(last) + 1) % 250 + 1}"
+
+
+async def test_missing_namespace(client: KubeClient) -> None:
+    """An object for a namespace that is not there gets a problem that names the namespace."""
+    with pytest.raises(NotFoundError) as missing:
+        await client.apply(CONFIG_MAPS.at(name="a", namespace="nowhere"), config_map("a"))
+
+    problem = to_problem(missing.value, object="ConfigMap nowhere/a", source="a.yaml#1")
+    assert problem.code is Code.NAMESPACE_MISSING
+    assert "Namespace nowhere" in problem.hint
+    assert (problem.object, problem.source) == ("ConfigMap nowhere/a", "a.yaml#1")
+
+
+async def test_terminating_namespace(client: KubeClient) -> None:
+    """A namespace on its way out refuses new objects with a problem that says to wait."""
+    name = f"leaving-{secrets.token_hex(3)}"
+    at = NAMESPACES.at(name=name)
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    await client.apply(at, orjson.dumps(body))
+    stuck = orjson.loads(config_map("stuck"))
+    stuck["metadata"]["finalizers"] = ["shop.example.com/hold"]
+    held = CONFIG_MAPS.at(name="stuck", namespace=name)
+    await client.apply(held, orjson.dumps(stuck))
+    await client.delete(at)
+
+    with pytest.raises(ForbiddenError) as refused:
+        await client.apply(CONFIG_MAPS.at(name="late", namespace=name), config_map("late"))
+
+    assert to_problem(refused.value).code is Code.TERMINATING
+    await client.patch(held, b'{"metadata":{"finalizers":null}}')
+
+
+async def test_forbidden_says_which_rule_is_missing(client: KubeClient, namespace: str) -> None:
+    """A service account without rights is refused, and the hint is the rule that it lacks."""
+    view = client.on_behalf("shop/web", of=ServiceAccount(namespace=namespace, name="default"))
+
+    with pytest.raises(ForbiddenError) as refused:
+        await view.apply(DEPLOYMENTS.at(name="web", namespace=namespace), deployment("web", app="web"))
+
+    problem = to_problem(refused.value)
+    assert problem.code is Code.FORBIDDEN
+    for part in (f"system:serviceaccount:{namespace}:default", '["apps"]', '["deployments"]', '"create"'):
+        assert part in problem.hint
+
+
+async def test_impersonation_has_the_groups_of_service_accounts(
+    client: KubeClient, namespace: str, kubectl: Kubectl
+) -> None:
+    """An impersonated service account may do what its group was granted, as in a Pod."""
+    group = f"--group=system:serviceaccounts:{namespace}"
+    kubectl("-n", namespace, "create", "rolebinding", "all", "--clusterrole=edit", group)
+    view = client.on_behalf("shop/web", of=ServiceAccount(namespace=namespace, name="default"))
+
+    assert (await view.apply(CONFIG_MAPS.at(name="a", namespace=namespace), config_map("a"))).created
+
+
+async def test_service_account_token(lab: Lab, namespace: str, kubectl: Kubectl, tmp_path: object) -> None:
+    """A token kubeconfig asks as its service account; a wrong token is unauthorized."""
+    path = lab.kubeconfig.parent / f"token-{namespace}"
+    lab.write_kubeconfig(path, token=kubectl("-n", namespace, "create", "token", "default").strip())
+    async with KubeClient(load_config(path)) as account:
+        with pytest.raises(ForbiddenError, match=f"system:serviceaccount:{namespace}:default"):
+            await account.get(CONFIG_MAPS.at(name="a", namespace=namespace))
+
+    lab.write_kubeconfig(path, token="wrong")
+    async with KubeClient(load_config(path)) as nobody:
+        with pytest.raises(UnauthorizedError) as refused:
+            await nobody.get(CONFIG_MAPS.at(name="a", namespace=namespace))
+        assert "credentials" in to_problem(refused.value).hint
+
+
+async def test_unsupported_patch(client: KubeClient, namespace: str) -> None:
+    """A kind of patch that the server does not know is its own error."""
+    target = CONFIG_MAPS.at(name="a", namespace=namespace)
+    request = Request(
+        verb="patch", what=str(target), method="PATCH", path=target.path, body=b"{}", content_type="text/odd"
+    )
+
+    with pytest.raises(UnsupportedMediaError):
+        await client._send(request)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a%2fb", "../../secrets/s"])
+async def test_odd_names_reach_no_other_object(client: KubeClient, namespace: str, name: str) -> None:
+    """A name that would change the path is refused before anything is sent."""
+    with pytest.raises(InvalidError):
+        await client.get(CONFIG_MAPS.at(name=name, namespace=namespace))
+
+
+async def test_names_with_colons(client: KubeClient, discovery: Discovery) -> None:
+    """Names that RBAC allows and DNS does not are reached."""
+    roles = await discovery.find("rbac.authorization.k8s.io/v1", "ClusterRole")
+
+    assert (await client.get(roles.at(name="system:discovery"))).meta.name == "system:discovery"
+
+
+async def test_many_at_once(client: KubeClient, namespace: str) -> None:
+    """A hundred applies at once all succeed, each on its own."""
+    names = [f"many-{number}" for number in range(100)]
+
+    applied = await asyncio.gather(
+        *(client.apply(CONFIG_MAPS.at(name=n, namespace=namespace), config_map(n)) for n in names)
+    )
+
+    assert all(answer.created for answer in applied)
+    assert (client.limiter.used, client.limiter.waiting) == (0, 0)
+
+
+async def test_errors_are_values_that_print(client: KubeClient, namespace: str) -> None:
+    """An error names the request, the reason and the HTTP status."""
+    with pytest.raises(ApiError) as missing:
+        await client.get(CONFIG_MAPS.at(name="none", namespace=namespace))
+
+    text = str(missing.value)
+    assert f"get configmaps/v1 {namespace}/none" in text
+    assert "(HTTP 404)" in text
+    assert missing.value.reason == "NotFound"
