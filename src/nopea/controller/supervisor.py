@@ -48,7 +48,7 @@ class Supervisor(Generic[K]):
         self._policy = policy
         self._on_crash = on_crash
         self._actors: dict[K, asyncio.Task[None]] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[K, asyncio.Task[None]] = {}
         self.restarts = 0
 
     def __contains__(self, key: K) -> bool:
@@ -59,7 +59,8 @@ class Supervisor(Generic[K]):
 
     def start(self, key: K, run: Callable[[], Awaitable[None]]) -> None:
         """Start the key's actor; an earlier one of the same key ends first, and the new one waits for it."""
-        before = self._actors.pop(key, None)
+        self.stop(key)
+        before = self._ending.get(key)
         self._actors[key] = tasks.spawn(self._keep_running(key, run, before), name=f"worker {key}")
 
     def stop(self, key: K) -> None:
@@ -67,14 +68,28 @@ class Supervisor(Generic[K]):
         actor = self._actors.pop(key, None)
         if actor is not None:
             actor.cancel()
-            self._ending.add(actor)
-            actor.add_done_callback(self._ending.discard)
+            self._ending[key] = actor
+            actor.add_done_callback(lambda ended: self._forget(key, ended))
+
+    @property
+    def running(self) -> int:
+        """How many actors have not ended by themselves."""
+        return sum(1 for actor in self._actors.values() if not actor.done())
+
+    async def finished(self) -> None:
+        """Return when every actor has ended; it does not tell them to."""
+        if self._actors:
+            await asyncio.wait(list(self._actors.values()))
 
     async def close(self) -> None:
         """End every actor and wait for all of them."""
-        actors = [*self._actors.values(), *self._ending]
+        actors = [*self._actors.values(), *self._ending.values()]
         self._actors.clear()
         await tasks.end(*actors)
+
+    def _forget(self, key: K, ended: asyncio.Task[None]) -> None:
+        if self._ending.get(key) is ended:
+            del self._ending[key]
 
     async def _keep_running(
         self, key: K, run: Callable[[], Awaitable[None]], before: asyncio.Task[None] | None
@@ -90,7 +105,7 @@ class Supervisor(Generic[K]):
                 calm = loop.time() - started >= self._policy.calm_seconds
                 crashes = 1 if calm else crashes + 1
                 delay = self._policy.delay(crashes)
-                last_line = traceback.format_exception_only(error)[-1].strip()
+                last_line = traceback.format_exception_only(_innermost(error))[-1].strip()
                 log.crash("worker crashed", error, repo=key, crashes=crashes, restart_in=delay)
             else:
                 return
@@ -98,3 +113,11 @@ class Supervisor(Generic[K]):
             stalled = crashes >= self._policy.stalled_after
             await self._on_crash(key, Crash(count=crashes, stalled=stalled, last_line=last_line))
             await asyncio.sleep(delay)
+
+
+def _innermost(error: Exception) -> BaseException:
+    """Look into groups: `unhandled errors in a TaskGroup` tells an operator nothing."""
+    inner: BaseException = error
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    return inner

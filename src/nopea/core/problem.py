@@ -43,6 +43,7 @@ class Code(enum.StrEnum):
     ENCODING = "NOPEA-M008"
     LFS_POINTER = "NOPEA-M009"
     OBJECT_METADATA = "NOPEA-M010"
+    NO_MANIFESTS = "NOPEA-M011"
 
     KIND_UNKNOWN = "NOPEA-K001"
     FORBIDDEN = "NOPEA-K002"
@@ -65,6 +66,27 @@ class Code(enum.StrEnum):
     def reason(self) -> str:
         """The code's name as a condition or Event reason: one CamelCase word, `GitRefNotFound`."""
         return "".join(word.capitalize() for word in self.name.split("_"))
+
+    @property
+    def transient(self) -> bool:
+        """True when the problem may go away without a person: the network, a server, a race."""
+        return self in _TRANSIENT
+
+
+_TRANSIENT = frozenset(
+    {
+        Code.GIT_UNREACHABLE,
+        Code.GIT_TIMEOUT,
+        Code.GIT_CHILD_DIED,
+        Code.GIT_PROTOCOL,
+        Code.GIT_DISK,
+        Code.CRD_NOT_ESTABLISHED,
+        Code.API_UNREACHABLE,
+        Code.API_BUSY,
+        Code.TERMINATING,
+        Code.TIMED_OUT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

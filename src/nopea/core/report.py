@@ -43,8 +43,7 @@ class ObjectResult:
 class PassReport:
     """An executed pass. `problems` holds all of it: files, kinds, objects, Git; in the order of finding.
 
-    `commit` is the one that was looked at, None when Git did not get that far. `transient` says that all
-    problems may go away by themselves.
+    `commit` is the one that was looked at, None when Git did not get that far.
     """
 
     id: str
@@ -57,7 +56,6 @@ class PassReport:
     started_at: datetime
     seconds: float
     handled_sync_at: str = ""
-    transient: bool = False
 
     def count(self, *outcomes: Outcome) -> int:
         """Return how many objects had one of the outcomes."""
@@ -67,6 +65,11 @@ class PassReport:
     def changed(self) -> bool:
         """True when the pass changed the cluster."""
         return self.count(Outcome.CREATED, Outcome.CONFIGURED) > 0
+
+    @property
+    def transient(self) -> bool:
+        """True when every problem may go away by itself."""
+        return all(problem.code.transient for problem in self.problems)
 
     @property
     def codes(self) -> tuple[Code, ...]:

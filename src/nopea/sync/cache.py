@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan import LastApplied
-from nopea.core.source import Commit, Credentials, ParsedFile
+from nopea.core.source import Commit, ParsedFile, Remote
 
 
 @dataclass(slots=True)
@@ -22,7 +22,8 @@ class SyncState:
     uid: str
     status: GitRepositoryStatus
     applied: dict[ObjectKey, LastApplied] = field(default_factory=dict)
-    credentials: Credentials | None = None
+    remote: Remote | None = None
+    """The URL with the credentials of the last pass: polls need not read the Secret again."""
     commit: Commit | None = None
     complete: bool = False
     """True when the last pass synced `commit` without a problem: a poll that finds it again may rest."""

@@ -20,10 +20,14 @@ PARSE_BATCH = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A commit and the parsed manifests below the spec's path, by path from the repository's root."""
+    """A commit and the parsed manifests below the spec's path, by path from the repository's root.
+
+    `problems` are those of the selection: the files have their own.
+    """
 
     commit: Commit
     files: dict[str, ParsedFile]
+    problems: tuple[Problem, ...]
 
 
 class Fetcher:
@@ -40,16 +44,14 @@ class Fetcher:
     async def snapshot(self, spec: GitRepositorySpec, remote: Remote) -> Snapshot:
         """Fetch the spec's commit and parse its manifests; raises SyncError when Git fails."""
         commit = await self._git.sync(remote, ref_of(spec), timeout_seconds=_timeout(spec))
-        return Snapshot(commit=commit, files=await self._files(spec, remote, commit.id))
-
-    async def _files(self, spec: GitRepositorySpec, remote: Remote, commit: str) -> dict[str, ParsedFile]:
-        entries = await self._git.files(remote, commit, spec.path, timeout_seconds=_timeout(spec))
-        ignore = await self._ignore(spec, remote, commit, entries)
+        entries = await self._git.files(remote, commit.id, spec.path, timeout_seconds=_timeout(spec))
+        ignore = await self._ignore(spec, remote, commit.id, entries)
         wanted = [entry for entry in entries if ignore.wants(entry.path)]
-        if not wanted:
-            return {spec.path or ".": _nothing_in(spec.path)}
         parsed = await self._parse(spec, remote, wanted)
-        return {entry.path: parsed[entry.blob] for entry in wanted}
+        problems = ignore.problems if wanted else (*ignore.problems, _no_manifests(spec.path))
+        return Snapshot(
+            commit=commit, files={entry.path: parsed[entry.blob] for entry in wanted}, problems=problems
+        )
 
     async def _ignore(
         self, spec: GitRepositorySpec, remote: Remote, commit: str, entries: Sequence[FileEntry]
@@ -90,15 +92,10 @@ def _timeout(spec: GitRepositorySpec) -> float:
     return parse_duration(spec.timeout).total_seconds()
 
 
-def _nothing_in(path: str) -> ParsedFile:
+def _no_manifests(path: str) -> Problem:
     where = f"the folder {path}" if path else "the repository"
-    return ParsedFile(
-        documents=(),
-        problems=(
-            Problem(
-                code=Code.NO_MANIFESTS,
-                message=f"{where} holds no manifest (*.yaml, *.yml, *.json)",
-                hint="Correct spec.path, or spec.exclude and .nopeaignore if they leave out too much.",
-            ),
-        ),
+    return Problem(
+        code=Code.NO_MANIFESTS,
+        message=f"{where} holds no manifest (*.yaml, *.yml, *.json)",
+        hint="Correct spec.path, or spec.exclude and .nopeaignore if they leave out too much.",
     )

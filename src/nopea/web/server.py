@@ -14,12 +14,15 @@ log = get_log(__name__)
 CLOSE_SECONDS = 2.0
 
 
+class ListenError(Exception):
+    """The address cannot be had; the text names it and says what to do."""
+
+
 @asynccontextmanager
 async def serving(*, host: str, port: int, why_not_ready: Callable[[], str]) -> AsyncIterator[int]:
     """Serve the probes while the context is open; yields the port (chosen by the system when 0 was asked).
 
-    `why_not_ready` returns the reason, or an empty string once the process is ready. Raises OSError when the
-    address cannot be bound.
+    `why_not_ready` returns the reason, or an empty string once the process is ready. Raises ListenError.
     """
     app = web.Application(client_max_size=64 * 1024)
     app.router.add_get("/health", _health)
@@ -27,8 +30,12 @@ async def serving(*, host: str, port: int, why_not_ready: Callable[[], str]) -> 
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_SECONDS)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise ListenError(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another port"
+            ) from error
         bound = int(runner.addresses[0][1])
         log.info("listening", host=host, port=bound)
         yield bound

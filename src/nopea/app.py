@@ -1,0 +1,206 @@
+"""Builds the process and runs it: startup, service, drain. The tree of tasks is the one in ARCHITECTURE.md.
+
+A core service that ends ends the process, so that Kubernetes restarts it; a worker that crashes does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack, aclosing
+
+from nopea import __version__, tasks
+from nopea.controller.controller import Controller
+from nopea.git.port import GitPort
+from nopea.git.settings import GitSettings
+from nopea.kube.client import KubeClient
+from nopea.kube.config import load_config
+from nopea.kube.discovery import Discovery
+from nopea.kube.events import EventRecorder
+from nopea.kube.requests import Selection
+from nopea.kube.watch import Changed, Deleted, Synced, list_and_watch
+from nopea.logs import get_log
+from nopea.settings import Settings
+from nopea.sync.cache import Cache
+from nopea.sync.claims import Claims
+from nopea.sync.directory import Directory
+from nopea.sync.fetch import Fetcher
+from nopea.sync.live_index import LiveIndex
+from nopea.sync.pipeline import Pipeline, Services
+from nopea.sync.places import DEFINITIONS
+from nopea.sync.publish import Publisher
+from nopea.web.server import serving
+
+log = get_log(__name__)
+
+EXIT_OK = 0
+EXIT_SERVICE_ENDED = 1
+EXIT_CONFIGURATION = 3
+"""2 is click's: wrong usage. A second signal ends the process at once with 128 + its number."""
+
+FLUSH_SECONDS = 6.0
+"""What the drain keeps back for Events, children and sockets, after the passes have stopped."""
+
+
+class App:
+    """One controller process: the services and the order in which they start and stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = asyncio.Event()
+        self._why_stopped = ""
+        self._draining = False
+
+    def stop(self, why: str) -> None:
+        """Begin the drain; called by the signal handlers and by services that end."""
+        if not self._stopping.is_set():
+            self._why_stopped = why
+            self._stopping.set()
+
+    async def run(self) -> int:
+        """Run until told to stop and drained; returns the exit code. Raises ConfigError and ListenError."""
+        settings = self._settings
+        config = load_config(settings.kubeconfig, context=settings.context or "")
+        failed = False
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(KubeClient(config))
+            git = GitPort(_git_settings(settings))
+            events = EventRecorder(client)
+            index = LiveIndex(client)
+            services = self._services(client, git, events, index)
+            controller = Controller(
+                client=client,
+                services=services,
+                passes=Pipeline(services),
+                namespace=settings.namespace,
+                allow_file_urls=settings.allow_file_urls,
+            )
+            await stack.enter_async_context(
+                serving(
+                    host=settings.host, port=settings.port, why_not_ready=lambda: self._not_ready(controller)
+                )
+            )
+            core = {
+                "git port": tasks.spawn(git.run(), name="git port"),
+                "live index": tasks.spawn(index.run(), name="live index"),
+                "definitions": tasks.spawn(
+                    _follow_definitions(client, services, controller), name="definitions"
+                ),
+                "controller": tasks.spawn(controller.run(), name="controller"),
+            }
+            sender = tasks.spawn(events.run(), name="events")
+            log.info("started", version=__version__, server=config.server)
+            try:
+                failed = await self._serve({**core, "events": sender})
+                await self._drain(controller, events, core["controller"], sender)
+            finally:
+                await controller.drain(seconds=0)
+                await tasks.end(sender, *core.values())
+        log.info("stopped", why=self._why_stopped)
+        return EXIT_SERVICE_ENDED if failed else EXIT_OK
+
+    def _services(
+        self, client: KubeClient, git: GitPort, events: EventRecorder, index: LiveIndex
+    ) -> Services:
+        cache = Cache()
+        directory = Directory(whole_cluster=self._settings.namespace is None)
+        return Services(
+            client=client,
+            discovery=Discovery(client),
+            fetcher=Fetcher(git, cache.manifests),
+            index=index,
+            publisher=Publisher(client=client, events=events, directory=directory),
+            directory=directory,
+            cache=cache,
+            claims=Claims(),
+        )
+
+    async def _serve(self, services: dict[str, asyncio.Task[None]]) -> bool:
+        """Wait until told to stop or a core service ends; True in the second case."""
+        told = tasks.spawn(_wait(self._stopping), name="stop signal")
+        try:
+            done, _ = await asyncio.wait({told, *services.values()}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await tasks.end(told)
+        ended = [name for name, task in services.items() if task in done]
+        for name in ended:
+            error = services[name].exception()
+            if error is not None:
+                log.crash("core service crashed", error, service=name)
+            else:
+                log.error("core service ended", service=name)
+            self.stop(f"{name} ended")
+        return bool(ended)
+
+    async def _drain(
+        self,
+        controller: Controller,
+        events: EventRecorder,
+        watching: asyncio.Task[None],
+        sender: asyncio.Task[None],
+    ) -> None:
+        """Stop in order: no new work, passes end between two objects, Events are sent, the rest is closed."""
+        log.info("draining", why=self._why_stopped, workers=controller.workers)
+        self._draining = True
+        await tasks.end(watching)
+        await controller.drain(seconds=max(self._settings.shutdown_seconds - FLUSH_SECONDS, 0.0))
+        events.stop()
+        await asyncio.wait([sender], timeout=FLUSH_SECONDS)
+
+    def _not_ready(self, controller: Controller) -> str:
+        return "shutting down" if self._draining else controller.why_not_ready()
+
+
+async def run(settings: Settings) -> int:
+    """Run the controller until SIGTERM or SIGINT and return the exit code."""
+    app = App(settings)
+    loop = asyncio.get_running_loop()
+    handler = _SignalHandler(app)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, handler.handle, number)
+    try:
+        return await app.run()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+class _SignalHandler:
+    """The first signal drains, the second ends the process at once: the kernel ends the children with it."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._told = False
+
+    def handle(self, number: signal.Signals) -> None:
+        if self._told:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self._told = True
+        self._app.stop(number.name)
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _follow_definitions(client: KubeClient, services: Services, controller: Controller) -> None:
+    """Look at the served kinds anew, and wake who waits for one, when a definition comes or goes."""
+    definitions = list_and_watch(client, DEFINITIONS, Selection(metadata_only=True))
+    async with aclosing(definitions):
+        async for event in definitions:
+            match event:
+                case Synced():
+                    services.discovery.invalidate()
+                case Changed() | Deleted():
+                    services.discovery.invalidate()
+                    controller.kinds_changed()
+
+
+def _git_settings(settings: Settings) -> GitSettings:
+    return GitSettings(
+        cache_dir=settings.cache_dir / "git",
+        children=settings.git_children,
+        memory_bytes=settings.git_memory_bytes,
+        allow_file_urls=settings.allow_file_urls,
+    )

@@ -1,0 +1,112 @@
+"""`nopea run`: flags and `NOPEA_*` become settings; then the controller runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import click
+
+from nopea import logs
+from nopea.settings import Settings
+
+DEFAULTS = Settings()
+
+
+class MemorySize(click.ParamType[int]):
+    """Bytes as Kubernetes writes them: `512Mi`, `1Gi`, or a plain number."""
+
+    name = "size"
+    _UNITS: ClassVar = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes, or fail with the form that is expected."""
+        if isinstance(value, int):
+            return value
+        number, unit = (value[:-2], value[-2:]) if value[-2:] in self._UNITS else (value, "")
+        if not number.isascii() or not number.isdigit():
+            self.fail(f"{value!r} is no size; write it like 512Mi", param, ctx)
+        return int(number) * self._UNITS.get(unit, 1)
+
+
+def _default_cache() -> Path:
+    """A container's volume if it is there, else the user's cache folder."""
+    if DEFAULTS.cache_dir.is_dir():
+        return DEFAULTS.cache_dir
+    return Path.home() / ".cache" / "nopea" / "controller"
+
+
+@click.command("run", context_settings={"auto_envvar_prefix": "NOPEA", "show_default": True})
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path),
+    help="Kubeconfig file.  [default: KUBECONFIG, in-cluster]",
+)
+@click.option("--context", help="Context of the kubeconfig.  [default: the current one]")
+@click.option("--namespace", help="Watch this namespace only.  [default: the whole cluster]")
+@click.option("--host", default=DEFAULTS.host, help="Address of the HTTP server.")
+@click.option("--port", default=DEFAULTS.port, type=click.IntRange(0, 65535), help="Port of the HTTP server.")
+@click.option(
+    "--log-level", default=DEFAULTS.log_level, type=click.Choice(["debug", "info", "warning", "error"])
+)
+@click.option(
+    "--log-format", type=click.Choice(["json", "console"]), help="[default: console on a terminal, else json]"
+)
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the Git mirrors; one process each.",
+)
+@click.option(
+    "--git-children",
+    default=DEFAULTS.git_children,
+    type=click.IntRange(1, 16),
+    help="Processes that talk to Git.",
+)
+@click.option(
+    "--git-memory",
+    default=DEFAULTS.git_memory_bytes,
+    type=MemorySize(),
+    help="Memory limit of each of them, like 512Mi.",
+)
+@click.option(
+    "--allow-file-urls", is_flag=True, help="Let GitRepositories read file:// URLs of this machine."
+)
+@click.option(
+    "--shutdown-seconds",
+    default=DEFAULTS.shutdown_seconds,
+    type=click.FloatRange(1, 3600),
+    help="How long SIGTERM lets passes end; below terminationGracePeriodSeconds.",
+)
+def command(
+    *, git_memory: int, cache_dir: Path | None, log_format: logs.Format | None, log_level: str, **rest: object
+) -> None:
+    """Run the controller until SIGTERM or SIGINT; a second one ends it at once.
+
+    Every option is an environment variable too: --log-level is NOPEA_LOG_LEVEL.
+
+    Exit codes: 0 drained after a signal, 1 a core service ended, 2 wrong usage, 3 wrong configuration
+    (kubeconfig), 128 + N ended at once by a second signal N.
+    """
+    import uvloop
+
+    from nopea import app
+    from nopea.kube.config import ConfigError
+    from nopea.web.server import ListenError
+
+    format_: logs.Format = log_format or ("console" if sys.stderr.isatty() else "json")
+    logs.configure(level=log_level, format_=format_)
+    settings = Settings(
+        git_memory_bytes=git_memory,
+        cache_dir=cache_dir or _default_cache(),
+        log_level=log_level,
+        log_format=format_,
+        **rest,  # type: ignore[arg-type]  # click has checked them against the options above
+    )
+    try:
+        code = uvloop.run(app.run(settings))
+    except (ConfigError, ListenError) as error:
+        click.echo(f"nopea: {error}", err=True)
+        code = app.EXIT_CONFIGURATION
+    sys.exit(code)

@@ -1,0 +1,154 @@
+"""Watches GitRepositories and tells the supervisor and the workers; never syncs anything itself."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import aclosing
+
+from nopea.controller.mailbox import Mailbox
+from nopea.controller.supervisor import Crash, RestartPolicy, Supervisor
+from nopea.controller.worker import Passes, Worker
+from nopea.core.objects import RepoKey
+from nopea.core.repository import Repository, parse_repository
+from nopea.core.trigger import Trigger
+from nopea.kube.client import KubeClient
+from nopea.kube.live import LiveObject
+from nopea.kube.requests import Selection
+from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
+from nopea.logs import get_log
+from nopea.sync.pipeline import Services
+from nopea.sync.places import GIT_REPOSITORIES
+
+log = get_log(__name__)
+
+
+class Controller:
+    """Owns the workers: one per GitRepository that exists and is not being deleted."""
+
+    def __init__(
+        self,
+        *,
+        client: KubeClient,
+        services: Services,
+        passes: Passes,
+        namespace: str | None = None,
+        allow_file_urls: bool = False,
+        restarts: RestartPolicy | None = None,
+    ) -> None:
+        self._client = client
+        self._services = services
+        self._passes = passes
+        self._namespace = namespace
+        self._allow_file_urls = allow_file_urls
+        self._mailboxes: dict[RepoKey, Mailbox] = {}
+        self._supervisor: Supervisor[RepoKey] = Supervisor(
+            policy=restarts or RestartPolicy(), on_crash=self._on_crash
+        )
+        self.health = WatchHealth()
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are."""
+        return len(self._supervisor)
+
+    def why_not_ready(self) -> str:
+        """Return why the controller is not ready; empty once it has had its first list."""
+        if self.health.synced:
+            return ""
+        error = self.health.last_error
+        return (
+            f"the list of GitRepositories failed: {error}"
+            if error
+            else "waiting for the list of GitRepositories"
+        )
+
+    async def run(self) -> None:
+        """Follow the GitRepositories until cancelled; the workers live on until `drain`."""
+        selection = Selection(namespace=self._namespace or "")
+        events = list_and_watch(self._client, GIT_REPOSITORIES, selection, health=self.health)
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case Synced(objects):
+                        self._replace_all([self._parse(live) for live in objects])
+                    case Changed(live):
+                        self._changed(self._parse(live))
+                    case Deleted(live):
+                        self._gone(RepoKey(live.meta.namespace, live.meta.name))
+
+    async def drain(self, *, seconds: float) -> None:
+        """Let every pass stop between two objects and tell what it did; what takes longer is cancelled."""
+        for mailbox in self._mailboxes.values():
+            mailbox.put(Trigger.SHUTDOWN)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._supervisor.finished()
+        except TimeoutError:
+            log.warning("passes cut off at shutdown", workers=self._supervisor.running)
+        finally:
+            await self._supervisor.close()
+
+    def wake(self, trigger: Trigger) -> None:
+        """Put a trigger into every mailbox."""
+        for mailbox in self._mailboxes.values():
+            mailbox.put(trigger)
+
+    def kinds_changed(self) -> None:
+        """Wake the repositories whose last pass met a kind that was not served."""
+        for key, mailbox in self._mailboxes.items():
+            state = self._services.cache.states.get(key)
+            if state is not None and state.unknown_kinds:
+                mailbox.put(Trigger.KIND_CHANGE)
+
+    def _parse(self, live: LiveObject) -> Repository:
+        return parse_repository(live.json(), allow_file_urls=self._allow_file_urls)
+
+    def _replace_all(self, repositories: list[Repository]) -> None:
+        for key in self._services.directory.keys() - {repository.key for repository in repositories}:
+            self._gone(key)
+        for repository in repositories:  # all of them known first: a pass asks who else exists
+            if self._services.directory.get(repository.key) is None:
+                self._services.directory.put(repository)
+        for repository in repositories:
+            self._changed(repository)
+
+    def _changed(self, repository: Repository) -> None:
+        key = repository.key
+        before = self._services.directory.get(key)
+        if repository.deleting or (before is not None and before.uid != repository.uid):
+            self._gone(key)
+        if repository.deleting:
+            return
+        self._services.directory.put(repository)
+        mailbox = self._mailboxes.get(key)
+        if mailbox is None:
+            self._start(key)
+        elif before is not None and before.generation != repository.generation:
+            mailbox.put(Trigger.SPEC_CHANGE)
+        elif before is not None and before.sync_requested_at != repository.sync_requested_at:
+            mailbox.put(Trigger.MANUAL)
+
+    def _start(self, key: RepoKey) -> None:
+        mailbox = self._mailboxes[key] = Mailbox()
+        worker = Worker(
+            latest=self._services.directory.reader(key),
+            mailbox=mailbox,
+            passes=self._passes,
+            random=random.random,
+        )
+        self._supervisor.start(key, worker.run)
+
+    def _gone(self, key: RepoKey) -> None:
+        if self._mailboxes.pop(key, None) is not None:
+            log.info("repository gone", repo=key)
+        self._supervisor.stop(key)
+        self._services.directory.remove(key)
+        self._services.claims.release(key)
+        self._services.cache.forget(key)
+
+    async def _on_crash(self, key: RepoKey, crash: Crash) -> None:
+        repository = self._services.directory.get(key)
+        if crash.stalled and repository is not None:
+            state = self._services.cache.state(key, uid=repository.uid, status=repository.status)
+            await self._services.publisher.crashed(repository, state, last_line=crash.last_line)

@@ -1,0 +1,82 @@
+"""Wait for what a CustomResourceDefinition defines: first Established, then served. Every wait has an end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nopea.core.problem import Code, Problem
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import NotFoundError
+from nopea.kube.requests import Selection
+from nopea.kube.resource import Resource, Target
+
+ESTABLISHED_SECONDS = 30.0
+SERVED_SECONDS = 10.0
+
+
+async def wait_until_established(client: KubeClient, target: Target, *, source: str) -> Problem | None:
+    """Return when the definition is Established; the Problem when its names are refused or time is up.
+
+    Raises ApiError when the API server cannot be asked.
+    """
+    definition: Mapping[str, Any] = {}
+    try:
+        async with asyncio.timeout(ESTABLISHED_SECONDS):
+            for pause in pauses():
+                definition = (await client.get(target)).json()
+                conditions = _conditions(definition)
+                if conditions.get("Established") == "True":
+                    return None
+                if conditions.get("NamesAccepted") == "False":
+                    break
+                await asyncio.sleep(pause)
+    except TimeoutError:
+        pass  # the problem below says what is missing
+    return Problem(
+        code=Code.CRD_NOT_ESTABLISHED,
+        message=f"the CustomResourceDefinition is not Established: {_why(definition)}",
+        hint="Look at its conditions with `kubectl describe crd`; another definition may hold its names.",
+        source=source,
+        object=str(target.key),
+    )
+
+
+async def wait_until_served(client: KubeClient, resource: Resource) -> None:
+    """Return when the API server serves the kind, which an Established one may not be yet, or in time."""
+    try:
+        async with asyncio.timeout(SERVED_SECONDS):
+            for pause in pauses():
+                try:
+                    await client.list(resource, Selection(fields="metadata.name=none", metadata_only=True))
+                except NotFoundError:
+                    await asyncio.sleep(pause)
+                else:
+                    return
+    except TimeoutError:
+        return  # the request that follows reports what the server says
+
+
+def is_unserved(error: NotFoundError) -> bool:
+    """Tell a kind that is not served from an object or a namespace that is not there."""
+    return not error.failure.name and error.failure.kind != "namespaces"
+
+
+def pauses() -> Iterator[float]:
+    """Yield the seconds between two looks at something that is about to happen: 20 ms, doubling up to 1 s."""
+    pause = 0.02
+    while True:
+        yield pause
+        pause = min(pause * 2, 1.0)
+
+
+def _conditions(definition: Mapping[str, Any]) -> dict[str, str]:
+    conditions = (definition.get("status") or {}).get("conditions") or ()
+    return {condition["type"]: condition["status"] for condition in conditions}
+
+
+def _why(definition: Mapping[str, Any]) -> str:
+    conditions = (definition.get("status") or {}).get("conditions") or ()
+    messages = [condition.get("message", "") for condition in conditions if condition["status"] == "False"]
+    return "; ".join(message for message in messages if message) or "it has no condition yet"

@@ -1,0 +1,60 @@
+"""Which GitRepositories exist, as the watch last said; written by the controller, read by passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nopea.core.objects import RepoKey
+from nopea.core.ownership import owner_label
+from nopea.core.repository import Repository
+
+
+class Directory:
+    """The latest version of every GitRepository, by key and by the value of its ownership label."""
+
+    def __init__(self, *, whole_cluster: bool = True) -> None:
+        """With `whole_cluster` False an unknown owner may exist in a namespace that is not watched."""
+        self._whole_cluster = whole_cluster
+        self._repositories: dict[RepoKey, Repository] = {}
+        self._by_label: dict[str, RepoKey] = {}
+
+    def __len__(self) -> int:
+        return len(self._repositories)
+
+    def keys(self) -> set[RepoKey]:
+        """Return the keys of all repositories."""
+        return set(self._repositories)
+
+    def put(self, repository: Repository) -> None:
+        """Take over a version; the caller sees to the order."""
+        self._repositories[repository.key] = repository
+        self._by_label[owner_label(repository.key)] = repository.key
+
+    def remove(self, key: RepoKey) -> None:
+        """Forget a repository that is gone."""
+        self._repositories.pop(key, None)
+        self._by_label.pop(owner_label(key), None)
+
+    def get(self, key: RepoKey) -> Repository | None:
+        """Return the latest version."""
+        return self._repositories.get(key)
+
+    def owner(self, label: str) -> Repository | None:
+        """Return the repository that a label value names, if it exists."""
+        key = self._by_label.get(label)
+        return self._repositories.get(key) if key else None
+
+    def may_exist(self, label: str) -> bool:
+        """False when the label names a repository that is certainly gone: its objects may be taken over."""
+        return label in self._by_label or not self._whole_cluster
+
+    def reader(self, key: RepoKey) -> Callable[[], Repository]:
+        """Return a function that gives the latest version; it keeps the last one after the end."""
+        last = self._repositories[key]
+
+        def latest() -> Repository:
+            nonlocal last
+            last = self._repositories.get(key, last)
+            return last
+
+        return latest

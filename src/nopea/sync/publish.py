@@ -1,0 +1,169 @@
+"""Tell what a pass did: status, Events and one log line, all views of the same report.
+
+Writes nothing when there is nothing to say; never decides what to do about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from nopea import tasks
+from nopea.core import status as views
+from nopea.core.api import names
+from nopea.core.api.status import GitRepositoryStatus, Phase
+from nopea.core.problem import Code, Problem
+from nopea.core.report import Outcome, PassReport, Result
+from nopea.core.repository import Repository
+from nopea.core.secret import mask_url
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiError, ConflictError, NotFoundError
+from nopea.kube.events import EventRecorder, Regarding
+from nopea.logs import get_log
+from nopea.sync.cache import SyncState
+from nopea.sync.directory import Directory
+from nopea.sync.places import repository_target
+from nopea.sync.request import PassRequest
+
+log = get_log(__name__)
+PROGRESS_AFTER_SECONDS = 2.0
+"""A pass that ends sooner is reported once: two writes fewer for each of a thousand repositories."""
+EVENTS_PER_PASS = 5
+
+
+class Publisher:
+    """Writes statuses and Events of all repositories."""
+
+    def __init__(self, *, client: KubeClient, events: EventRecorder, directory: Directory) -> None:
+        self._client = client
+        self._events = events
+        self._directory = directory
+
+    @asynccontextmanager
+    async def progress(self, repository: Repository, state: SyncState) -> AsyncIterator[None]:
+        """Say in status that a pass is under way, once it has taken `PROGRESS_AFTER_SECONDS`."""
+        done = asyncio.Event()
+
+        async def tell() -> None:
+            try:
+                async with asyncio.timeout(PROGRESS_AFTER_SECONDS):
+                    await done.wait()
+            except TimeoutError:
+                status = views.progressing(
+                    state.status,
+                    generation=repository.generation,
+                    message="fetching and applying",
+                    now=datetime.now(UTC),
+                )
+                await self._write(repository, state, status)
+
+        telling = tasks.spawn(tell(), name=f"progress of {repository.key}")
+        try:
+            yield
+            done.set()
+            await telling  # a write under way must reach the server before the final one
+        finally:
+            await tasks.end(telling)
+
+    async def publish(self, request: PassRequest, state: SyncState, report: PassReport) -> bool:
+        """Tell the report; False when the status could not be written and should be tried again."""
+        repository = request.repository
+        _log_pass(repository, report)
+        if report.result is Result.SUPERSEDED:
+            return True  # the next pass follows at once and tells its own
+        now = datetime.now(UTC)
+        retry_at = now + timedelta(seconds=request.retry_seconds) if report.result is Result.FAILED else None
+        before = state.status
+        status = views.reported(before, report, now=now, retry_at=retry_at)
+        written = status == before or await self._write(repository, state, status)
+        self._record(repository, before, report)
+        return written
+
+    async def crashed(self, repository: Repository, state: SyncState, *, last_line: str) -> None:
+        """Say that the repository's worker keeps crashing."""
+        problem = Problem(
+            code=Code.WORKER_CRASHED,
+            message=f"its worker keeps crashing: {last_line}",
+            hint="This is a bug in Nopea: report it with the traceback in the log. Others go on.",
+        )
+        now = datetime.now(UTC)
+        status = views.crashed(state.status, problem=problem, generation=repository.generation, now=now)
+        await self._write(repository, state, status)
+        self._events.record(
+            _regarding(repository), type="Warning", reason="WorkerCrashed", action="Sync", note=str(problem)
+        )
+
+    async def _write(self, repository: Repository, state: SyncState, status: GitRepositoryStatus) -> bool:
+        body = msgspec.json.encode(
+            {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "metadata": {
+                    "name": repository.key.name,
+                    "namespace": repository.key.namespace,
+                    "uid": repository.uid,  # a new object of the same name must not get the old one's status
+                },
+                "status": status,
+            }
+        )
+        try:
+            await self._client.apply_status(repository_target(repository.key), body)
+        except (NotFoundError, ConflictError):
+            return True  # it is gone: nobody is left to tell
+        except ApiError as error:
+            log.warning("status not written", repo=repository.key, error=str(error))
+            return False
+        state.status = status
+        return True
+
+    def _record(self, repository: Repository, before: GitRepositoryStatus, report: PassReport) -> None:
+        regarding = _regarding(repository)
+        if report.result is Result.SYNCED and (report.changed or before.phase is not Phase.SYNCED):
+            self._events.record(
+                regarding, type="Normal", reason="Synced", action="Sync", note=views.summary(report)
+            )
+        for code in report.codes[:EVENTS_PER_PASS]:
+            matching = [problem for problem in report.problems if problem.code is code]
+            more = f" (and {len(matching) - 1} more)" if len(matching) > 1 else ""
+            self._events.record(
+                regarding, type="Warning", reason=code.reason, action="Sync", note=f"{matching[0]}{more}"
+            )
+
+
+def _regarding(repository: Repository) -> Regarding:
+    return Regarding(
+        api_version=names.API_VERSION,
+        kind=names.KIND,
+        namespace=repository.key.namespace,
+        name=repository.key.name,
+        uid=repository.uid,
+        resource_version=repository.resource_version,
+    )
+
+
+def _log_pass(repository: Repository, report: PassReport) -> None:
+    bound = log.bind(
+        repo=repository.key,
+        pass_id=report.id,
+        triggers=report.triggers,
+        result=report.result,
+        commit=report.commit.id if report.commit else None,
+        objects=len(report.objects),
+        created=report.count(Outcome.CREATED),
+        configured=report.count(Outcome.CONFIGURED),
+        failed=report.count(Outcome.FAILED),
+        seconds=round(report.seconds, 3),
+    )
+    if not report.problems:
+        bound.info("pass finished")
+        return
+    bound.warning(
+        "pass failed",
+        codes=report.codes,
+        problems=[str(problem) for problem in report.problems[:10]],
+        url="" if isinstance(repository.spec, Problem) else mask_url(repository.spec.url),
+    )
