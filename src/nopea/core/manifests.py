@@ -174,6 +174,6 @@ def _no_object(strangers: list[Problem]) -> Problem:
     return Problem(
         code=Code.NO_OBJECT_IN_FILE,
         message="the file holds no Kubernetes object",
-        hint="if it is no manifest, exclude it by spec.exclude or .nopeaignore; else give it apiVersion and kind",
+        hint="exclude it by spec.exclude or .nopeaignore, or give it apiVersion and kind",
         source=strangers[0].source if strangers else "",
     )

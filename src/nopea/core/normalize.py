@@ -25,7 +25,7 @@ _SERVER_METADATA = frozenset(
 
 
 def normalize(raw_object: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the object without status, server-set metadata and nulls; idempotent, shares nothing with its input.
+    """Return a copy without status, server-set metadata and nulls; idempotent, shares nothing mutable.
 
     A null inside a list stays: dropping it would move the items after it. A Secret's `stringData` wins over
     `data` as in the API server; values there that are no text stay where they are, for the server to refuse.

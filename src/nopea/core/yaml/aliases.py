@@ -45,9 +45,8 @@ class Budget:
         self._nodes_before = self.nodes
         self.repeated = 0
 
-    def count(self, line: int) -> None:
-        """Count one node; raises UnreadableError beyond the file's nodes."""
-        self.nodes += 1
+    def check(self, line: int) -> None:
+        """Raise UnreadableError when the file holds too many nodes."""
         if self.nodes > self._limits.nodes:
             raise beyond(f"the file holds more than {self._limits.nodes:,} values", source=at_line(line))
 

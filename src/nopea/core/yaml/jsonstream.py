@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import orjson
 
 from nopea.core.problem import Code, Problem
-from nopea.core.yaml.limits import Limits, UnreadableError, at_line, beyond, shown
+from nopea.core.yaml.faults import TEMPLATE_HINT, duplicate_key, wrong_value
+from nopea.core.yaml.limits import Limits, UnreadableError, at_line, beyond
 from nopea.core.yaml.scalars import Scalar, to_json
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -21,9 +22,6 @@ _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _INT64_CHARACTERS = 20
 _HINT = "correct the JSON; to have a file that starts with { read as YAML, put a line of --- first"
-_TEMPLATE = (
-    "this looks like a template, not a manifest: render it, or exclude it by spec.exclude or .nopeaignore"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +78,7 @@ class _Reader:
             seen: set[str] = set()
             for key, _ in pairs:
                 if key in seen and len(self.problems) < self._most_problems:
-                    self.problems.append(
-                        Problem(
-                            code=Code.YAML_DUPLICATE_KEY,
-                            message=f"the key {shown(key)} is set twice; kubectl would silently take the last",
-                            hint="remove one of the two",
-                            source=at_line(self._line),
-                        )
-                    )
+                    self.problems.append(duplicate_key(key, self._line))
                 seen.add(key)
         return value
 
@@ -103,14 +94,7 @@ class _Reader:
         return to_json(number)
 
     def _refuse(self, _text: str) -> NoReturn:
-        raise UnreadableError(
-            Problem(
-                code=Code.YAML_VALUE,
-                message="a number that JSON or 64 bits cannot hold",
-                hint="quote the value",
-                source=at_line(self._line),
-            )
-        )
+        raise UnreadableError(wrong_value("a number that JSON or 64 bits cannot hold", self._line))
 
 
 def _beyond_limits(text: str, limits: Limits) -> Problem | None:
@@ -161,6 +145,6 @@ def _explain(error: json.JSONDecodeError, text: str, line: int) -> Problem:
     return Problem(
         code=Code.YAML_SYNTAX,
         message=f"no JSON: {error.msg}",
-        hint=_TEMPLATE if "{{" in text else _HINT,
+        hint=TEMPLATE_HINT if "{{" in text else _HINT,
         source=at_line(line),
     )

@@ -24,14 +24,24 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from nopea.core.problem import Code, Problem
+from nopea.core.problem import Problem
 from nopea.core.yaml.aliases import Anchored, Budget
+from nopea.core.yaml.faults import (
+    collection_as_key,
+    duplicate_key,
+    endless_alias,
+    second_document,
+    unknown_alias,
+    wrong_value,
+)
 from nopea.core.yaml.keys import key_text, plain_key
-from nopea.core.yaml.limits import Limits, UnreadableError, at_line, beyond, shown
+from nopea.core.yaml.limits import Limits, UnreadableError, at_line, beyond
 from nopea.core.yaml.scalars import FIRST_OF_A_VALUE, TAG, Scalar, plain, resolve, resolve_tagged, to_json
 from nopea.core.yaml.syntax import explain
 
+_MERGE = "<<"
 _MERGE_TAG = f"{TAG}merge"
+_SPECIAL_FIRST = FIRST_OF_A_VALUE | {_MERGE[0]}
 
 
 class _Key:
@@ -45,16 +55,23 @@ _BAD_KEY: Final = _Key()
 
 @dataclass(slots=True)
 class _Frame:
-    """A collection that is being read; `key` is the key whose value comes next, in a mapping."""
+    """A collection that is being read; `key` is the key whose value comes next, in a mapping.
+
+    `nodes` and `characters` are the counts before it, `height` the levels in it.
+    """
 
     value: Any
     is_map: bool
+    nodes: int
+    characters: int
     anchored: Anchored | None = None
     key: str | _Key = _NO_KEY
     merges: list[Mapping[str, Any]] | None = None
-    nodes: int = 0
-    characters: int = 0
     height: int = 1
+
+    @property
+    def expects_key(self) -> bool:
+        return self.is_map and self.key is _NO_KEY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,24 +90,36 @@ class Composed:
 def compose(text: str, *, first_line: int, limits: Limits, budget: Budget) -> Composed:
     """Read one document; `first_line` is where it starts in its file.
 
-    A document that cannot be read to its end has value None and a problem.
+    A document with a problem has value None: half an object must not be applied.
     """
     composer = _Composer(first_line, limits, budget)
+    problems = composer.problems
     try:
         composer.read(CParser(text))
     except yaml.YAMLError as error:
-        composer.fail(explain(error, text=text, first_line=first_line))
+        problems.append(explain(error, text=text, first_line=first_line))
     except UnreadableError as error:
-        composer.fail(error.problem)
-    return composer.composed()
+        problems.append(error.problem)
+    return Composed(
+        value=None if problems else composer.root.value[0],
+        line=composer.root_line,
+        item_lines=tuple(composer.item_lines),
+        problems=tuple(problems),
+    )
+
+
+def _new_root() -> _Frame:
+    return _Frame([None], is_map=False, nodes=0, characters=0)
 
 
 @dataclass(slots=True)
 class _Composer:
+    """The state of reading one document; `root` is a list whose first item the document becomes."""
+
     first_line: int
     limits: Limits
     budget: Budget
-    root: Any = None
+    root: _Frame = field(default_factory=_new_root)
     root_line: int = 0
     documents: int = 0
     frames: list[_Frame] = field(default_factory=list)
@@ -100,7 +129,7 @@ class _Composer:
 
     def read(self, parser: CParser) -> None:
         """Take every event of the parser; raises YAMLError and UnreadableError."""
-        handlers: Mapping[type[Event], Callable[[Any], None]] = {
+        handlers: dict[type[Event], Callable[[Any], None]] = {
             ScalarEvent: self._scalar,
             AliasEvent: self._alias,
             MappingStartEvent: self._start_map,
@@ -111,79 +140,58 @@ class _Composer:
         }
         self.budget.start_document()
         self.root_line = self.first_line
+        self.frames.append(self.root)
         while (event := parser.get_event()) is not None:
-            handler = handlers.get(type(event))
-            if handler is not None:
+            if handler := handlers.get(type(event)):
                 handler(event)
-
-    def fail(self, problem: Problem) -> None:
-        """Give the document up."""
-        self.root = None
-        self.problems.append(problem)
-
-    def composed(self) -> Composed:
-        """Return what was read."""
-        return Composed(
-            value=None if self.problems else self.root,
-            line=self.root_line,
-            item_lines=tuple(self.item_lines),
-            problems=tuple(self.problems),
-        )
 
     def _start_document(self, event: DocumentStartEvent) -> None:
         self.documents += 1
         if self.documents > 1:
-            raise UnreadableError(
-                Problem(
-                    code=Code.YAML_SYNTAX,
-                    message="a second document starts without a separator, and kubectl would drop it silently",
-                    hint="put a line of --- between the two documents",
-                    source=at_line(self._line(event)),
-                )
-            )
+            raise second_document(self._line(event))
+        self.root.value.clear()
 
     def _scalar(self, event: ScalarEvent) -> None:
-        self.budget.count(self.first_line)
+        """Read a scalar; texts without tag and anchor, which most are, take the short way."""
+        self.budget.nodes += 1  # checked where collections start and end: this is the hottest line
+        text, frame = event.value, self.frames[-1]
         if event.tag is not None or event.anchor is not None:
-            self._decorated_scalar(event)
-            return
-        text = event.value
-        is_value = event.implicit[0] and (not text or text[0] in FIRST_OF_A_VALUE)
-        frame = self.frames[-1] if self.frames else None
-        if frame is not None and frame.is_map and frame.key is _NO_KEY:
-            if event.implicit[0] and text == "<<":
-                self._open_merge(frame, event)
+            self._decorated_scalar(event, frame)
+        elif event.implicit[0] and (not text or text[0] in _SPECIAL_FIRST):
+            if not frame.expects_key:
+                self._put_checked(event, plain, text)
+            elif text == _MERGE:
+                self._open_merge(event, frame)
             else:
-                self._open_key(frame, event, plain_key if is_value else None, text)
-            return
-        if is_value:
-            self._put_checked(event, plain, text)
+                self._open_key(event, frame, plain_key, text)
+        elif not frame.is_map:
+            frame.value.append(text)
+        elif isinstance(frame.key, str):
+            frame.value[frame.key] = text
+            frame.key = _NO_KEY
+        elif frame.key is _NO_KEY:
+            if text in frame.value:
+                self._report(duplicate_key(text, self._line(event)))
+            frame.key = text
         else:
             self._put(event, text)
 
-    def _decorated_scalar(self, event: ScalarEvent) -> None:
-        """Read a scalar with a tag or an anchor; its anchor also keeps what it is as a key."""
-        frame = self.frames[-1] if self.frames else None
-        is_key = frame is not None and frame.is_map and frame.key is _NO_KEY
-        if (
-            is_key
-            and frame is not None
-            and event.value == "<<"
-            and (event.implicit[0] or event.tag == _MERGE_TAG)
-        ):
-            self._open_merge(frame, event)
+    def _decorated_scalar(self, event: ScalarEvent, frame: _Frame) -> None:
+        """Read a scalar with a tag or an anchor; the anchor keeps what it is as a key, too."""
+        is_merge = event.value == _MERGE and (event.implicit[0] or event.tag == _MERGE_TAG)
+        if is_merge and frame.expects_key:
+            self._open_merge(event, frame)
             return
         try:
             raw = self._raw(event)
         except ValueError as error:
-            self._value_problem(event, str(error))
-            raw = ""
+            self._report(
+                wrong_value(str(error), self._line(event), hint="remove the tag, or correct the value")
+            )
+            raw = event.value
         if event.anchor is not None:
             self.anchors[event.anchor] = Anchored(raw=raw, characters=len(event.value))
-        if is_key and frame is not None:
-            self._open_key(frame, event, key_text, raw)
-        else:
-            self._put_checked(event, to_json, raw)
+        self._put_raw(event, frame, raw)
 
     @staticmethod
     def _raw(event: ScalarEvent) -> Scalar:
@@ -191,61 +199,65 @@ class _Composer:
             return resolve_tagged(event.tag, event.value)
         return resolve(event.value) if event.implicit[0] else event.value
 
-    def _alias(self, event: AliasEvent) -> None:
-        line = self._line(event)
-        self.budget.count(line)
-        name = event.anchor or ""
-        target = self.anchors.get(name)
-        if target is None or target.is_open:
-            what = (
-                "an alias of an anchor that this document does not define"
-                if target is None
-                else "an anchor contains itself"
-            )
-            raise self._unreadable(event, f"{what}: {shown(name)}")
-        self.budget.repeat(target, line)
-        if len(self.frames) + target.height > self.limits.depth:
-            raise self._too_deep(event)
-        frame = self.frames[-1]
-        if frame.is_map and frame.key is _NO_KEY:
-            if target.collection is not None:
-                raise self._unreadable(event, "a key is a list or a mapping")
-            self._open_key(frame, event, key_text, target.raw)
-            return
-        frame.height = max(frame.height, target.height + 1)
-        if target.collection is None:
-            self._put_checked(event, to_json, target.raw)
+    def _put_raw(self, event: Event, frame: _Frame, raw: Scalar) -> None:
+        if frame.expects_key:
+            self._open_key(event, frame, key_text, raw)
         else:
-            self._put(event, target.collection)
+            self._put_checked(event, to_json, raw)
+
+    def _alias(self, event: AliasEvent) -> None:
+        line, name, frame = self._line(event), event.anchor or "", self.frames[-1]
+        target = self.anchors.get(name)
+        if target is None:
+            raise unknown_alias(name, line)
+        if target.is_open:
+            raise endless_alias(name, line)
+        self.budget.nodes += 1
+        self.budget.repeat(target, line)
+        self._check_depth(target.height, line)
+        if target.collection is None:
+            self._put_raw(event, frame, target.raw)
+            return
+        if frame.expects_key:
+            raise collection_as_key(line)
+        frame.height = max(frame.height, target.height + 1)
+        self._put(event, target.collection)
 
     def _start_map(self, event: MappingStartEvent) -> None:
-        self._start(event, _Frame({}, is_map=True))
+        self._start(event, {}, is_map=True)
 
     def _start_list(self, event: SequenceStartEvent) -> None:
-        self._start(event, _Frame([], is_map=False))
+        self._start(event, [], is_map=False)
 
-    def _start(self, event: Any, frame: _Frame) -> None:
-        self.budget.count(self.first_line)
-        if len(self.frames) >= self.limits.depth:
-            raise self._too_deep(event)
-        if self.frames:
-            parent = self.frames[-1]
-            if parent.is_map and parent.key is _NO_KEY:
-                raise self._unreadable(event, "a key is a list or a mapping")
-            if len(self.frames) == 2 and self.frames[0].key == "items" and not parent.is_map:
-                missing = len(parent.value) + 1 - len(self.item_lines)  # scalars and aliases have no line
-                self.item_lines.extend([self._line(event)] * missing)
-        frame.nodes = self.budget.nodes - 1
-        frame.characters = self.budget.characters - _index(event.start_mark)
+    def _start(self, event: MappingStartEvent | SequenceStartEvent, value: Any, *, is_map: bool) -> None:
+        parent = self.frames[-1]
+        if parent.expects_key:
+            raise collection_as_key(self._line(event))
+        if len(self.frames) <= 3:
+            self._note_line(event, parent)
+        self._check_depth(1, self._line(event))
+        frame = _Frame(
+            value,
+            is_map=is_map,
+            nodes=self.budget.nodes,
+            characters=self.budget.characters - _index(event.start_mark),
+        )
+        self.budget.nodes += 1
         if event.anchor is not None:
-            frame.anchored = Anchored(collection=frame.value, is_open=True)
-            self.anchors[event.anchor] = frame.anchored
-        if not self.frames:
-            self.root_line = self._line(event)
+            frame.anchored = self.anchors[event.anchor] = Anchored(collection=value, is_open=True)
         self.frames.append(frame)
+
+    def _note_line(self, event: Event, parent: _Frame) -> None:
+        """Remember where the document starts, and where each item of its `items` does."""
+        if len(self.frames) == 1:
+            self.root_line = self._line(event)
+        elif len(self.frames) == 3 and self.frames[1].key == "items" and not parent.is_map:
+            missing = len(parent.value) + 1 - len(self.item_lines)  # scalars and aliases have no line
+            self.item_lines.extend([self._line(event)] * missing)
 
     def _end(self, event: Event) -> None:
         frame = self.frames.pop()
+        self.budget.check(self._line(event))
         for merged in frame.merges or ():
             for key, value in merged.items():
                 frame.value.setdefault(key, value)
@@ -254,42 +266,37 @@ class _Composer:
             frame.anchored.nodes = self.budget.nodes - frame.nodes
             frame.anchored.characters = self.budget.characters + _index(event.end_mark) - frame.characters
             frame.anchored.height = frame.height
-        if self.frames:
-            self.frames[-1].height = max(self.frames[-1].height, frame.height + 1)
+        parent = self.frames[-1]
+        parent.height = max(parent.height, frame.height + 1)
         self._put(event, frame.value)
 
-    def _open_key(self, frame: _Frame, event: Event, read: Callable[[Any], str] | None, text: Any) -> None:
+    def _open_key(self, event: Event, frame: _Frame, read: Callable[[Any], str], text: Scalar) -> None:
         try:
-            key = text if read is None else read(text)
+            key = read(text)
         except ValueError as error:
             frame.key = _BAD_KEY
-            self._value_problem(event, str(error), hint="quote the key, or give it a name")
+            self._report(wrong_value(str(error), self._line(event), hint="quote the key, or give it a name"))
             return
         frame.key = key
         if key in frame.value:
-            self._duplicate(event, key)
+            self._report(duplicate_key(key, self._line(event)))
 
-    def _open_merge(self, frame: _Frame, event: Event) -> None:
+    def _open_merge(self, event: Event, frame: _Frame) -> None:
         frame.key = _MERGE_KEY
         if frame.merges is not None:
-            self._duplicate(event, "<<")
+            self._report(duplicate_key(_MERGE, self._line(event)))
         frame.merges = []
 
     def _put_checked(self, event: Event, read: Callable[[Any], Scalar], text: Scalar) -> None:
+        value: Scalar = None
         try:
             value = read(text)
         except ValueError as error:
-            value = None
-            self._value_problem(event, str(error))
+            self._report(wrong_value(str(error), self._line(event)))
         self._put(event, value)
 
     def _put(self, event: Event, value: Any) -> None:
         """Give a finished value to the collection that it stands in."""
-        if not self.frames:
-            self.root = value
-            if not isinstance(value, dict | list):
-                self.root_line = self._line(event)
-            return
         frame = self.frames[-1]
         if not frame.is_map:
             frame.value.append(value)
@@ -297,45 +304,20 @@ class _Composer:
         if isinstance(frame.key, str):
             frame.value[frame.key] = value
         elif frame.key is _MERGE_KEY:
-            self._merge(frame, event, value)
+            self._merge(event, frame, value)
         frame.key = _NO_KEY
 
-    def _merge(self, frame: _Frame, event: Event, value: Any) -> None:
+    def _merge(self, event: Event, frame: _Frame, value: Any) -> None:
         sources = value if isinstance(value, list) and not isinstance(event, AliasEvent) else [value]
         if all(isinstance(source, dict) for source in sources):
             frame.merges = sources
-        else:
-            self._value_problem(
-                event,
-                "<< takes a mapping or a list of mappings",
-                hint="write <<: *anchor, or quote the key '<<'",
-            )
+            return
+        what = "<< takes a mapping or a list of mappings"
+        self._report(wrong_value(what, self._line(event), hint="write <<: *anchor, or quote the key '<<'"))
 
-    def _duplicate(self, event: Event, key: str) -> None:
-        self._report(
-            Problem(
-                code=Code.YAML_DUPLICATE_KEY,
-                message=f"the key {shown(key)} is set twice; kubectl would silently take the last",
-                hint="remove one of the two",
-                source=at_line(self._line(event)),
-            )
-        )
-
-    def _value_problem(self, event: Event, message: str, *, hint: str = "quote the value") -> None:
-        self._report(
-            Problem(code=Code.YAML_VALUE, message=message, hint=hint, source=at_line(self._line(event)))
-        )
-
-    def _unreadable(self, event: Event, message: str) -> UnreadableError:
-        hint = "define the anchor before it is used, in the same document"
-        if "key" in message:
-            hint = "quote the key; a value in braces {{ }} is a template that must be rendered first"
-        return UnreadableError(
-            Problem(code=Code.YAML_VALUE, message=message, hint=hint, source=at_line(self._line(event)))
-        )
-
-    def _too_deep(self, event: Event) -> UnreadableError:
-        return beyond(f"nested deeper than {self.limits.depth} levels", source=at_line(self._line(event)))
+    def _check_depth(self, levels: int, line: int) -> None:
+        if len(self.frames) - 1 + levels > self.limits.depth:
+            raise beyond(f"nested deeper than {self.limits.depth} levels", source=at_line(line))
 
     def _report(self, problem: Problem) -> None:
         if len(self.problems) < self.limits.problems:

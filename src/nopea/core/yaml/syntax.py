@@ -6,12 +6,10 @@ import yaml
 from yaml.reader import ReaderError
 
 from nopea.core.problem import Code, Problem
+from nopea.core.yaml.faults import TEMPLATE_HINT
 from nopea.core.yaml.limits import at_line
 
 _INDENT = "check the indentation of this line and of the lines before it"
-_TEMPLATE = (
-    "this looks like a template, not a manifest: render it, or exclude it by spec.exclude or .nopeaignore"
-)
 _UNQUOTED = "quote a value that starts with a special character, and indent with spaces, not tabs"
 _WORDS: tuple[tuple[str, str, str], ...] = (
     # what the parser says, the same in plain words, what to do
@@ -65,7 +63,7 @@ def explain(error: yaml.YAMLError, *, text: str, first_line: int) -> Problem:
     return Problem(
         code=Code.YAML_SYNTAX,
         message=message,
-        hint=_TEMPLATE if "{{" in text else hint,
+        hint=TEMPLATE_HINT if "{{" in text else hint,
         source=at_line(first_line + (mark.line if mark else 0)),
     )
 
