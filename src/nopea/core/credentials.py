@@ -15,7 +15,7 @@ _KEYS = "username and password, token, identity with known_hosts, ca.crt"
 
 
 def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Credentials | Problem:
-    """Read the keys that Nopea knows; a Secret that cannot serve the URL is a Problem that says which key lacks."""
+    """Read the keys that Nopea knows; a Secret that cannot serve the URL is a Problem naming the key."""
 
     def problem(message: str, hint: str) -> Problem:
         return Problem(code=Code.GIT_SECRET_INVALID, message=f"Secret {name}: {message}", hint=hint)

@@ -88,6 +88,14 @@ class FileEntry:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The manifest and ignore files of a folder, and what was skipped: (path, `symlink` or `submodule`)."""
+
+    files: tuple[FileEntry, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One Kubernetes object found in a file.

@@ -11,6 +11,7 @@ from nopea.core.api.status import (
     MAX_ERRORS,
     MAX_HISTORY,
     MAX_MESSAGE,
+    SHORT_COMMIT,
     Condition,
     GitRepositoryStatus,
     HistoryEntry,
@@ -138,6 +139,7 @@ def _commit_facts(report: PassReport) -> dict[str, str | int | None]:
     }
     if report.result is Result.SYNCED:
         facts["last_applied_commit"] = report.commit.id
+        facts["short_commit"] = report.commit.id[:SHORT_COMMIT]
     return facts
 
 
@@ -157,7 +159,7 @@ def summary(report: PassReport) -> str:
     """Return the pass in one sentence for the Ready condition and the Event."""
     if report.result is Result.SYNCED:
         assert report.commit is not None  # noqa: S101 - a synced pass has looked at a commit
-        return f"applied {len(report.objects)} objects at {report.commit.id[:7]}"
+        return f"applied {len(report.objects)} objects at {report.commit.id[:SHORT_COMMIT]}"
     failed = report.count(Outcome.FAILED)
     ahead = f"{report.count(*_ENOUGH)} of {len(report.objects)} objects applied; " if failed else ""
     return f"{ahead}{first_lines(report.problems)}"

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from nopea.core.source import Commit, FileEntry, ParsedFile, Ref, RefKind, Remote
+from nopea.core.problem import SyncError
+from nopea.core.source import Commit, FileEntry, Listing, ParsedFile, Ref, RefKind, Remote
 from nopea.git import trouble
 from nopea.git.flight import Flights
 from nopea.git.pool import Pool
@@ -35,14 +36,6 @@ from nopea.git.wire import (
 
 _TEMPORARY = ".new-"
 _MAX_REMEMBERED = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The manifest and ignore files of a folder, and what was skipped: (path, `symlink` or `submodule`)."""
-
-    files: tuple[FileEntry, ...]
-    skipped: tuple[tuple[str, str], ...]
 
 
 class GitPort:
@@ -94,7 +87,7 @@ class GitPort:
         """Bring the commit that the ref points to into the shared mirror, fetching only what is not there."""
         call = self._call(remote, timeout_seconds)
         answer = await self._shared(
-            call, ("sync", call.mirror, ref), lambda: self._sync(call, ref, again=False), ref
+            call, ("sync", call.mirror, ref, False), lambda: self._sync(call, ref, again=False), ref
         )
         commit = commit_of(answer)
         self._remember(call, commit.id, ref)
@@ -189,9 +182,7 @@ class GitPort:
                 # Another caller's shorter deadline ended the shared operation: ours begins one of its own.
                 if error.kind is Kind.TIMEOUT and loop.time() < call.deadline - 0.05:
                     continue
-                raise trouble.error_of(
-                    error.kind, error.message, error.facts, remote=call.remote, ref=ref
-                ) from error
+                raise self._translated(error, call, ref) from error
 
     async def _sync(self, call: _Call, ref: Ref, *, again: bool) -> Any:
         fields = {"ref": raw_ref(ref), "address": raw_address(call.remote)}
@@ -204,25 +195,28 @@ class GitPort:
             return await self._submit(call, Op.SYNC, {**fields, "again": True}, network=True)
 
     async def _local(self, call: _Call, op: Op, commit: str, fields: dict[str, Any]) -> Any:
-        """Ask about the mirror; one that is missing or damaged is cloned again and asked once more."""
-        try:
+        """Ask about the mirror; one that lacks the commit is fetched into, a damaged one is cloned again."""
+        for repair in (False, True):
             try:
                 return await self._submit(call, op, fields, network=False)
             except OperationError as error:
                 if error.kind is not Kind.MIRROR:
-                    raise
-            await self._repair(call, commit)
+                    raise self._translated(error, call) from error
+            await self._repair(call, commit, again=repair)
+        try:
             return await self._submit(call, op, fields, network=False)
         except OperationError as error:
-            raise trouble.error_of(
-                error.kind, error.message, error.facts, remote=call.remote, ref=None
-            ) from error
+            raise self._translated(error, call) from error
 
-    async def _repair(self, call: _Call, commit: str) -> None:
+    def _translated(self, error: OperationError, call: _Call, ref: Ref | None = None) -> SyncError:
+        return trouble.error_of(error.kind, error.message, error.facts, remote=call.remote, ref=ref)
+
+    async def _repair(self, call: _Call, commit: str, *, again: bool) -> None:
+        """Have the commit in the mirror: by the ref that it was synced by, or by its id when that moved."""
         ref = self._refs.get((call.mirror, commit))
         if ref is not None:
             answer = await self._shared(
-                call, ("repair", call.mirror, ref), lambda: self._sync(call, ref, again=True), ref
+                call, ("sync", call.mirror, ref, again), lambda: self._sync(call, ref, again=again), ref
             )
             if not commit or answer["id"] == commit:
                 return
@@ -230,8 +224,8 @@ class GitPort:
             wanted = Ref(RefKind.COMMIT, commit)
             await self._shared(
                 call,
-                ("sync", call.mirror, wanted),
-                lambda: self._sync(call, wanted, again=ref is None),
+                ("sync", call.mirror, wanted, again),
+                lambda: self._sync(call, wanted, again=again and ref is None),
                 wanted,
             )
 

@@ -75,6 +75,11 @@ class Discovery:
             Failure(code=404, reason="KindUnknown", message=f"no kind {kind} in {api_version} is served")
         )
 
+    async def served(self, api_version: str, kind: str) -> bool:
+        """Say whether a kind is served, without asking anew for one that is not; raises as `all`."""
+        group, version = split_api_version(api_version)
+        return (group, version, kind) in (await self._fresh()).by_kind
+
     async def find_preferred(self, group_kind: GroupKind) -> Resource:
         """Return the resource of a kind in the version that the server prefers; raises as `find`."""
         table = await self._fresh()

@@ -44,11 +44,14 @@ class Fetcher:
     async def snapshot(self, spec: GitRepositorySpec, remote: Remote) -> Snapshot:
         """Fetch the spec's commit and parse its manifests; raises SyncError when Git fails."""
         commit = await self._git.sync(remote, ref_of(spec), timeout_seconds=_timeout(spec))
-        entries = await self._git.files(remote, commit.id, spec.path, timeout_seconds=_timeout(spec))
-        ignore = await self._ignore(spec, remote, commit.id, entries)
-        wanted = [entry for entry in entries if ignore.wants(entry.path)]
+        listing = await self._git.listing(remote, commit.id, spec.path, timeout_seconds=_timeout(spec))
+        ignore = await self._ignore(spec, remote, commit.id, listing.files)
+        wanted = [entry for entry in listing.files if ignore.wants(entry.path)]
         parsed = await self._parse(spec, remote, wanted)
-        problems = ignore.problems if wanted else (*ignore.problems, _no_manifests(spec.path))
+        links = [path for path, what in listing.skipped if what == "symlink" and ignore.wants(path)]
+        problems = (*ignore.problems, *(_symlink(path) for path in links))
+        if not wanted and not problems:
+            problems = (_no_manifests(spec.path),)
         return Snapshot(
             commit=commit, files={entry.path: parsed[entry.blob] for entry in wanted}, problems=problems
         )
@@ -98,4 +101,13 @@ def _no_manifests(path: str) -> Problem:
         code=Code.NO_MANIFESTS,
         message=f"{where} holds no manifest (*.yaml, *.yml, *.json)",
         hint="Correct spec.path, or spec.exclude and .nopeaignore if they leave out too much.",
+    )
+
+
+def _symlink(path: str) -> Problem:
+    return Problem(
+        code=Code.SYMLINK,
+        message="it is a symbolic link, which Nopea does not follow",
+        hint="Put the file itself there, or exclude the link by spec.exclude or .nopeaignore.",
+        source=path,
     )

@@ -33,7 +33,7 @@ from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, NotFoundError, UnknownKindError
 from nopea.kube.problems import to_problem
-from nopea.logs import get_log
+from nopea.kube.resource import Resource
 from nopea.sync.cache import Cache, SyncState
 from nopea.sync.claims import Claims
 from nopea.sync.directory import Directory
@@ -44,8 +44,6 @@ from nopea.sync.places import endpoint_of, resource_of, target_of
 from nopea.sync.publish import Publisher
 from nopea.sync.request import PassRequest, Supersede
 from nopea.sync.secrets import remote_of
-
-log = get_log(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +217,8 @@ class _Pass:
 
     async def _observe(self, desired: Sequence[Desired]) -> dict[ObjectKey, Observed]:
         index = self._services.index
-        await index.ensure({resource_of(one.endpoint): None for one in desired})
+        watchable = [resource_of(endpoint) for endpoint in dict.fromkeys(one.endpoint for one in desired)]
+        await index.ensure([resource for resource in watchable if await self._is_served(resource)])
         observed: dict[ObjectKey, Observed] = {}
         for one in desired:
             if index.knows(one.key.group_kind):
@@ -231,6 +230,10 @@ class _Pass:
             ):
                 observed[one.key] = live
         return observed
+
+    async def _is_served(self, resource: Resource) -> bool:
+        """A kind whose definition comes with this pass has no objects to watch yet."""
+        return await self._services.discovery.served(resource.api_version, resource.kind)
 
     async def _look(self, desired: Desired) -> Observed | None:
         """Ask for one object of a kind that cannot be watched."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from nopea.core.source import Commit, FileEntry, ParsedFile, Ref, Remote
+from nopea.core.source import Commit, Listing, ParsedFile, Ref, Remote
 
 
 class Git(Protocol):
@@ -19,10 +19,8 @@ class Git(Protocol):
         """Bring the ref's commit into the mirror and return its facts."""
         ...
 
-    async def files(
-        self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
-    ) -> list[FileEntry]:
-        """List the manifest and ignore files below a folder at a commit."""
+    async def listing(self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float) -> Listing:
+        """List the manifest and ignore files below a folder at a commit, and what was skipped."""
         ...
 
     async def read(

@@ -320,8 +320,9 @@ class _Composer:
             raise beyond(f"nested deeper than {self.limits.depth} levels", source=at_line(line))
 
     def _report(self, problem: Problem) -> None:
-        if len(self.problems) < self.limits.problems:
-            self.problems.append(problem)
+        if len(self.problems) >= self.limits.problems:
+            raise beyond("too many problems in this document to read on", source=problem.source)
+        self.problems.append(problem)
 
     def _line(self, event: Event) -> int:
         return self.first_line + (event.start_mark.line if event.start_mark else 0)
