@@ -48,7 +48,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _encode_string_data(secret: dict[str, Any]) -> None:
-    """Move `stringData` to `data`: it is write-only, so keys dropped from it later would stay (formats 4.4)."""
+    """Move `stringData` to `data`: it is write-only, so a key dropped there would stay in `data`."""
     texts = secret.get("stringData")
     data = secret.get("data", {})
     if not isinstance(texts, dict) or not isinstance(data, dict):

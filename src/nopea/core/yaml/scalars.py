@@ -11,6 +11,7 @@ import binascii
 import math
 import re
 from collections.abc import Mapping
+from datetime import date, time
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
@@ -42,13 +43,15 @@ _POINT_FLOAT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?
 _INTEGER = re.compile(
     r"(?P<sign>[-+]?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<binary>[01]+)"
     r"|0[oO]?(?P<octal>[0-7]+)|(?P<decimal>0|[1-9][0-9]{0,20}))"
+    r"|0b(?P<inner>[-+][01]+)"  # the decoder reads what follows a 0b once more, sign and all
 )
-_BASES = (("decimal", 10), ("octal", 8), ("hex", 16), ("binary", 2))
+_BASES = (("decimal", 10), ("octal", 8), ("hex", 16), ("binary", 2), ("inner", 2))
 _TIMESTAMP = re.compile(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
-    r"(?:(?:[Tt][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]+)?(?:Z|[-+][0-9]{2}:[0-9]{2}))"
-    r"|(?: [0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]+)?))?"
+    r"(?:(?:(?P<zoned>[Tt])| )(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2}):(?P<second>[0-9]{1,2})(?:\.[0-9]+)?"
+    r"(?(zoned)(?:Z|[-+][0-9]{2}:[0-9]{2})))?"
 )
+_CLOCK = ("hour", "minute", "second")
 
 
 def resolve(text: str) -> Scalar:
@@ -71,9 +74,7 @@ def resolve_tagged(tag: str, text: str) -> Scalar:
         case "null" | "bool" | "int" | "float" as name:
             return _checked(name, resolve(text))
         case "timestamp":
-            if not _TIMESTAMP.fullmatch(text):
-                raise ValueError("a value tagged !!timestamp is no timestamp")
-            return text
+            return _timestamp(text)
         case "binary":
             return _binary(text)
         case _:
@@ -129,6 +130,19 @@ def _checked(name: str, value: Scalar) -> Scalar:
     if type(value) is not kinds[name]:
         raise ValueError(f"a value tagged !!{name} is no {name}")
     return value
+
+
+def _timestamp(text: str) -> str:
+    """Check a timestamp, which the decoder then takes as the text that it is."""
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
+        raise ValueError("a value tagged !!timestamp is no timestamp")
+    try:
+        date(int(match["year"]), int(match["month"]), int(match["day"]))
+        time(*(int(match[part] or 0) for part in _CLOCK))
+    except ValueError as error:
+        raise ValueError("a value tagged !!timestamp is no time that exists") from error
+    return text
 
 
 def _binary(text: str) -> str:
