@@ -11,8 +11,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,8 @@ class Setup:
         options.cache_max_size(_CACHE_BYTES)
         if raw["ca_file"]:
             options.set_ssl_cert_locations(raw["ca_file"], None)
-        create_repository(str(home / "open"), redirects=True)
-        create_repository(str(home / "closed"), redirects=False)
+        create_repository(home / "open", redirects=True)
+        create_repository(home / "closed", redirects=False)
         limit_memory(raw["memory_bytes"])
         limits = mirror.Limits(max_packs=raw["max_packs"], max_objects=raw["max_objects"])
         return cls(
@@ -156,7 +157,8 @@ def _ref(request: dict[str, Any]) -> Ref:
 def _ls_remote(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     line = _line(setup, request)
     scratch = setup.home / ("closed" if line.address.secret else "open")
-    return {"id": mirror.choose(line.talk(pygit2.Repository(str(scratch))), _ref(request))[1]}
+    with _opened(scratch) as repository:
+        return {"id": mirror.resolve(line.talk(repository), _ref(request))}
 
 
 def _sync(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
@@ -164,37 +166,43 @@ def _sync(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     return mirror.sync(path, _ref(request), _line(setup, request), setup.limits, again=again)
 
 
-def _open(request: dict[str, Any]) -> pygit2.Repository:
-    repository = mirror.open_mirror(Path(request["mirror"]))
-    if repository is None:
-        raise Failure(Kind.MIRROR, "the mirror cannot be opened")
-    return repository
+@contextmanager
+def _opened(path: str | Path) -> Iterator[pygit2.Repository]:
+    with mirror.opened(Path(path)) as repository:
+        if repository is None:
+            raise Failure(Kind.MIRROR, "the mirror cannot be opened")
+        yield repository
 
 
 def _files(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     del setup
-    return tree.files(_open(request), request["commit"], request["subpath"])
+    with _opened(request["mirror"]) as repository:
+        return tree.files(repository, request["commit"], request["subpath"])
 
 
 def _read(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
-    return tree.read(_open(request), tree.ids(request["blobs"]), max_bytes=setup.max_file_bytes)
+    with _opened(request["mirror"]) as repository:
+        return tree.read(repository, tree.ids(request["blobs"]), max_bytes=setup.max_file_bytes)
 
 
 def _manifests(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     from nopea.core.manifests import parse_file  # late: most children of a trust group never parse
 
-    blobs = tree.ids(request["blobs"])
-    return tree.manifests(_open(request), blobs, parse_file, max_bytes=setup.max_file_bytes)
+    blobs, limit = tree.ids(request["blobs"]), setup.max_file_bytes
+    with _opened(request["mirror"]) as repository:
+        return tree.manifests(repository, blobs, parse_file, max_bytes=limit)
 
 
 def _head(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     del setup
-    return mirror.facts(_open(request), request["commit"], fetched=False)
+    with _opened(request["mirror"]) as repository:
+        return mirror.facts(repository, request["commit"], fetched=False)
 
 
 def _checkout(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     into, limit = Path(request["into"]), setup.max_checkout_bytes
-    return tree.checkout(_open(request), request["commit"], request["subpath"], into, max_bytes=limit)
+    with _opened(request["mirror"]) as repository:
+        return tree.checkout(repository, request["commit"], request["subpath"], into, max_bytes=limit)
 
 
 def main() -> None:

@@ -74,6 +74,7 @@ def _network_kind(error: pygit2.GitError, *, ssh: bool) -> Kind:
 
 _TEXTS: tuple[tuple[str, Kind], ...] = (
     ("timed out", Kind.TIMEOUT),
+    ("object not found", Kind.MIRROR),
     ("cannot redirect", Kind.REDIRECT),
     ("too many redirects", Kind.REDIRECT),
     ("no space left", Kind.DISK),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,26 +42,47 @@ def sync(path: Path, ref: Ref, line: Line, limits: Limits, *, again: bool) -> di
     Asks the server for its refs first and fetches only a commit that is not there. `again` says that the
     mirror failed a reader, so it is cloned anew whatever it looks like.
     """
-    repository = None if again else open_mirror(path)
-    if repository is not None and ref.kind is RefKind.COMMIT and has_commit(repository, ref.value):
-        return facts(repository, ref.value, fetched=False)
-    if repository is None or _packs(path) >= limits.max_packs:
-        return _clone(path, ref, line, limits)
-    conversation = line.talk(repository)
-    name, commit = choose(conversation, ref)
-    if has_commit(repository, commit):
-        return facts(repository, commit, fetched=False)
-    depth = 1 if repository.is_shallow else 0
-    _sweep(path)
-    _fetch(repository, conversation, name=name, commit=commit, depth=depth, line=line)
-    return facts(repository, commit, fetched=True)
+    with opened(path) as repository:
+        kept = _refs(repository) if repository is not None else []
+        if repository is not None and not again:
+            found = _update(path, repository, ref, line, limits)
+            if found is not None:
+                return found
+    return _clone(path, ref, line, limits, kept=kept)
 
 
-def choose(conversation: Conversation, ref: Ref) -> tuple[str, str]:
-    """Ask the server for its refs and return the wanted one's name and commit (no name for a commit)."""
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[pygit2.Repository | None]:
+    """Open a mirror, or give None where there is none that libgit2 can open.
+
+    Frees it at the end: libgit2 shares open packs by path within the process, so one that an exception kept
+    alive would stand in for the pack of a mirror that was cloned again.
+    """
+    try:
+        repository = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.BARE)
+    except (pygit2.GitError, OSError):
+        repository = None
+    try:
+        yield repository
+    finally:
+        if repository is not None:
+            repository.free()
+
+
+def resolve(conversation: Conversation, ref: Ref) -> str:
+    """Ask the server and return the commit that the ref means; raises Failure when there is none."""
+    return _choose(ref, _heads(conversation))[1]
+
+
+def _heads(conversation: Conversation) -> dict[str, str]:
     heads = conversation.heads()
     if not heads:
         raise Failure(Kind.EMPTY, "the server lists no refs")
+    return heads
+
+
+def _choose(ref: Ref, heads: Mapping[str, str]) -> tuple[str, str]:
+    """Return the full name and the commit; a commit has no name."""
     if ref.kind is RefKind.COMMIT:
         return "", ref.value
     try:
@@ -72,12 +94,25 @@ def choose(conversation: Conversation, ref: Ref) -> tuple[str, str]:
     return found
 
 
-def open_mirror(path: Path) -> pygit2.Repository | None:
-    """Open a mirror, or return None where there is none that libgit2 can open."""
-    try:
-        return pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.BARE)
-    except (pygit2.GitError, OSError):
+def _update(
+    path: Path, repository: pygit2.Repository, ref: Ref, line: Line, limits: Limits
+) -> dict[str, Any] | None:
+    """Fetch into a mirror what it lacks; None says that it has so many packs that a new clone is due."""
+    if ref.kind is RefKind.COMMIT and has_commit(repository, ref.value):
+        return facts(repository, ref.value, fetched=False)
+    conversation = line.talk(repository)
+    name, commit = _choose(ref, _heads(conversation))
+    if has_commit(repository, commit):
+        return facts(repository, commit, fetched=False)
+    if _packs(path) >= limits.max_packs:
         return None
+    _sweep(path)
+    depth = 1 if repository.is_shallow else 0
+    if name:
+        conversation.fetch([_refspec(name)], depth=depth)
+    else:
+        _fetch_commit(repository, conversation, commit, line=line)
+    return _arrived(repository, name, commit)
 
 
 def has_commit(repository: pygit2.Repository, commit: str) -> bool:
@@ -107,46 +142,59 @@ def facts(repository: pygit2.Repository, commit: str, *, fetched: bool) -> dict[
     }
 
 
-def _clone(path: Path, ref: Ref, line: Line, limits: Limits) -> dict[str, Any]:
-    """Clone beside the mirror's place and move it there."""
+def _clone(path: Path, ref: Ref, line: Line, limits: Limits, *, kept: Sequence[str]) -> dict[str, Any]:
+    """Clone beside the mirror's place and move it there; refs that the old mirror had come along."""
     new = path.parent / f"{path.name}{TEMPORARY}{uuid.uuid4().hex}"
+    max_objects = 0 if line.address.local else limits.max_objects
     try:
         try:
-            result = _clone_into(new, ref, line, max_objects=limits.max_objects)
+            result = _clone_into(new, ref, line, kept=kept, max_objects=max_objects)
         except TooManyObjectsError:
             shutil.rmtree(new)
-            result = _clone_into(new, ref, line, max_objects=0, depth=1)
+            result = _clone_into(new, ref, line, kept=kept, max_objects=0, depth=1)
         _replace(path, new)
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return result
 
 
-def _clone_into(new: Path, ref: Ref, line: Line, *, max_objects: int, depth: int = 0) -> dict[str, Any]:
+def _clone_into(
+    new: Path, ref: Ref, line: Line, *, kept: Sequence[str], max_objects: int, depth: int = 0
+) -> dict[str, Any]:
     with storage():
-        repository = create_repository(str(new), redirects=not line.address.secret)
-    conversation = line.talk(repository)
-    name, commit = choose(conversation, ref)
-    if line.address.local:
-        max_objects = 0
-    _fetch(
-        repository, conversation, name=name, commit=commit, depth=depth, line=line, max_objects=max_objects
-    )
-    return facts(repository, commit, fetched=True)
+        create_repository(new, redirects=not line.address.secret)
+    with opened(new) as repository:
+        if repository is None:
+            raise Failure(Kind.DISK, "a mirror that was just made cannot be opened")
+        conversation = line.talk(repository)
+        heads = _heads(conversation)
+        name, commit = _choose(ref, heads)
+        if name:
+            names = sorted({name, *(other for other in kept if other in heads)})
+            conversation.fetch([_refspec(each) for each in names], depth=depth, max_objects=max_objects)
+        else:
+            _fetch_commit(repository, conversation, commit, line=line)
+        return _arrived(repository, name, commit)
 
 
-def _fetch(
-    repository: pygit2.Repository, conversation: Conversation, *, name: str, commit: str, depth: int,
-    line: Line, max_objects: int = 0,
-) -> None:  # fmt: skip
-    if name:
-        conversation.fetch([f"+{name}:{name}"], depth=depth, max_objects=max_objects)
-    else:
-        _fetch_commit(repository, conversation, commit, line=line)
-    if not has_commit(repository, commit):
-        if name:  # the ref moved between the listing and the fetch; the next pass sees the newer one
-            raise Failure(Kind.UNREACHABLE, f"{name} moved while it was fetched")
-        raise Failure(Kind.REF_MISSING, "no branch or tag of the repository contains it", similar=[])
+def _arrived(repository: pygit2.Repository, name: str, commit: str) -> dict[str, Any]:
+    if has_commit(repository, commit):
+        return facts(repository, commit, fetched=True)
+    if name:  # the ref moved between the listing and the fetch; the next try sees the newer one
+        raise Failure(Kind.UNREACHABLE, f"{name} moved while it was fetched")
+    raise Failure(Kind.REF_MISSING, "no branch or tag of the repository contains it", similar=[])
+
+
+def _refspec(name: str) -> str:
+    return f"+{name}:{name}"
+
+
+def _refs(repository: pygit2.Repository) -> list[str]:
+    """Return the refs of a mirror that may be damaged: as many as can be read."""
+    try:
+        return [name for name in repository.references if name.startswith(("refs/heads/", "refs/tags/"))]
+    except pygit2.GitError:
+        return []
 
 
 def _fetch_commit(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pygit2
@@ -162,12 +163,12 @@ class Line:
         return Conversation(remote, session, self.address)
 
 
-def create_repository(path: str, *, redirects: bool) -> pygit2.Repository:
+def create_repository(path: Path, *, redirects: bool) -> None:
     """Make a bare repository whose remotes follow redirects to other hosts, or (with secrets) do not.
 
     libgit2 would follow a first redirect to any host with the Authorization header in hand.
     """
-    repository = pygit2.init_repository(path, bare=True)
+    repository = pygit2.init_repository(str(path), bare=True)
     if not redirects:
         repository.config["http.followRedirects"] = "false"
-    return repository
+    repository.free()

@@ -1,0 +1,276 @@
+"""The Git port against `git http-backend` on loopback: refs, commits, files, sharing, repair."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.git.conftest import FILES, MAIN, PATIENCE
+from tests.gitserver import GitServer, Origin
+
+from nopea.core.problem import Code, StalledError, SyncError
+from nopea.core.source import Ref, RefKind, Remote
+from nopea.git.port import GitPort
+from nopea.git.settings import GitSettings
+
+T = PATIENCE
+
+
+def mirrors(settings: GitSettings) -> list[Path]:
+    """Return the mirrors on disk, half-made ones too."""
+    return sorted(path for path in settings.cache_dir.iterdir() if not path.name.startswith(".children"))
+
+
+async def code_of(call: asyncio.Future[object] | object) -> Code:
+    """Await a call that must fail and return its only problem's code."""
+    with pytest.raises(SyncError) as failure:
+        await call  # type: ignore[misc]
+    (problem,) = failure.value.problems
+    assert problem.hint
+    return problem.code
+
+
+async def test_a_commit_is_synced_listed_and_read(port: GitPort, server: GitServer, origin: Origin) -> None:
+    """The first sync gives the branch's commit, and its files are listed in order and read by blob."""
+    remote = Remote(server.url("shop.git"))
+
+    commit = await port.sync(remote, MAIN, timeout_seconds=T)
+    files = await port.files(remote, commit.id, "deploy/", timeout_seconds=T)
+    contents = await port.read(remote, commit.id, [file.blob for file in files], timeout_seconds=T)
+
+    assert commit.id == origin.tip()
+    assert (commit.author, commit.message) == ("Acme Robot <robot@acme.example>", "Change")
+    assert commit.committed_at.tzinfo is not None
+    assert [file.path for file in files] == sorted(FILES)
+    assert {file.path: contents[file.blob].decode() for file in files} == FILES
+    assert [file.size for file in files] == [len(FILES[file.path]) for file in files]
+    assert await port.head(remote, commit.id, timeout_seconds=T) == commit
+
+
+async def test_an_unchanged_branch_is_not_fetched_again(port: GitPort, server: GitServer) -> None:
+    """A second sync asks for the refs and nothing else."""
+    remote = Remote(server.url("shop.git"))
+    first = await port.sync(remote, MAIN, timeout_seconds=T)
+
+    assert await port.sync(remote, MAIN, timeout_seconds=T) == first
+    assert await port.ls_remote(remote, MAIN, timeout_seconds=T) == first.id
+
+    assert server.requests == {"shop.git git-upload-pack GET": 3, "shop.git git-upload-pack POST": 1}
+
+
+async def test_many_askers_share_one_fetch(port: GitPort, server: GitServer) -> None:
+    """A hundred concurrent syncs of one URL and branch are one conversation with the server."""
+    remote = Remote(server.url("shop.git"))
+
+    commits = await asyncio.gather(*(port.sync(remote, MAIN, timeout_seconds=T) for _ in range(100)))
+
+    assert len(set(commits)) == 1
+    assert server.requests == {"shop.git git-upload-pack GET": 1, "shop.git git-upload-pack POST": 1}
+
+
+async def test_two_branches_share_one_mirror(
+    port: GitPort, server: GitServer, origin: Origin, settings: GitSettings
+) -> None:
+    """Concurrent syncs of two branches of one URL end in one mirror that has both commits."""
+    other = origin.commit({"a.yaml": "a: 1\n"}, branch="staging")
+    remote = Remote(server.url("shop.git"))
+
+    main, staging = await asyncio.gather(
+        port.sync(remote, MAIN, timeout_seconds=T),
+        port.sync(remote, Ref(RefKind.BRANCH, "staging"), timeout_seconds=T),
+    )
+
+    assert (main.id, staging.id) == (origin.tip(), other)
+    assert len(mirrors(settings)) == 1
+    assert len(await port.files(remote, main.id, "", timeout_seconds=T)) == 4
+    assert len(await port.files(remote, staging.id, "", timeout_seconds=T)) == 1
+
+
+async def test_a_new_commit_and_a_rewritten_history_are_followed(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """A push and then a forced push are both fetched, and the files are the new commit's."""
+    remote = Remote(server.url("shop.git"))
+    await port.sync(remote, MAIN, timeout_seconds=T)
+
+    pushed = origin.commit({"one.yaml": "a: 1\n"})
+    assert (await port.sync(remote, MAIN, timeout_seconds=T)).id == pushed
+    rewritten = origin.commit({"two.yaml": "a: 2\n"}, orphan=True)
+    assert (await port.sync(remote, MAIN, timeout_seconds=T)).id == rewritten
+
+    assert [file.path for file in await port.files(remote, rewritten, "", timeout_seconds=T)] == ["two.yaml"]
+
+
+async def test_tags_ranges_and_commits_are_found(port: GitPort, server: GitServer, origin: Origin) -> None:
+    """An annotated tag is peeled, a range takes its highest tag, a commit without a branch is found."""
+    first = origin.tip()
+    origin.tag("v1.2.0", first, annotated=True)
+    second = origin.commit({"a.yaml": "a: 1\n"})
+    origin.tag("v1.10.0", second)
+    origin.tag("v2.0.0-rc.1", origin.commit({"a.yaml": "a: 2\n"}))
+    remote = Remote(server.url("shop.git"))
+
+    found = [
+        (await port.sync(remote, Ref(kind, value), timeout_seconds=T)).id
+        for kind, value in (
+            (RefKind.TAG, "v1.2.0"), (RefKind.SEMVER, ">=1.0 <3.0"),
+            (RefKind.COMMIT, second), (RefKind.COMMIT, first),
+        )
+    ]  # fmt: skip
+
+    assert found == [first, second, second, first]
+    assert await port.ls_remote(remote, Ref(RefKind.TAG, "v1.2.0"), timeout_seconds=T) == first
+
+
+async def test_a_commit_of_the_past_is_found_in_a_fresh_mirror(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """A commit ref works as the very first sync, and an id that nobody has is a missing ref."""
+    first = origin.tip()
+    origin.commit({"a.yaml": "a: 1\n"})
+    remote = Remote(server.url("shop.git"))
+
+    assert (await port.sync(remote, Ref(RefKind.COMMIT, first), timeout_seconds=T)).id == first
+    missing = port.sync(remote, Ref(RefKind.COMMIT, "1" * 40), timeout_seconds=T)
+    assert await code_of(missing) == Code.GIT_REF_NOT_FOUND
+
+
+async def test_a_missing_branch_names_similar_ones(port: GitPort, server: GitServer) -> None:
+    """A misspelt branch is a person's matter, and the hint shows what there is."""
+    with pytest.raises(StalledError) as failure:
+        await port.sync(Remote(server.url("shop.git")), Ref(RefKind.BRANCH, "mian"), timeout_seconds=T)
+
+    (problem,) = failure.value.problems
+    assert problem.code == Code.GIT_REF_NOT_FOUND
+    assert "mian" in problem.message
+    assert "main" in problem.hint
+
+
+async def test_what_is_not_there_has_its_own_code(port: GitPort, server: GitServer, root: Path) -> None:
+    """No repository, an empty repository, no folder and a file where a folder should be are told apart."""
+    Origin(root / "empty.git")
+    remote = Remote(server.url("shop.git"))
+    commit = await port.sync(remote, MAIN, timeout_seconds=T)
+
+    def sync(name: str) -> object:
+        return port.sync(Remote(server.url(name)), MAIN, timeout_seconds=T)
+
+    assert await code_of(sync("nothing.git")) == Code.GIT_NOT_FOUND
+    assert await code_of(sync("empty.git")) == Code.GIT_EMPTY_REPOSITORY
+    for subpath in ("deploi", "deploy/api.yaml", "../deploy", "deploy/api.yaml/x"):
+        assert (
+            await code_of(port.files(remote, commit.id, subpath, timeout_seconds=T))
+            == Code.GIT_PATH_NOT_FOUND
+        )
+
+
+async def test_links_and_submodules_are_skipped_and_listed(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """A symlink that looks like a manifest and a submodule are named, not followed; others are left alone."""
+    commit = origin.commit(
+        {"real.yaml": "a: 1\n", "link.yaml": "real.yaml", "notes.txt": "x", "sub": "1" * 40,
+         ".nopeaignore": "*.json\n"},
+        modes={"link.yaml": "120000", "sub": "160000"},
+    )  # fmt: skip
+    remote = Remote(server.url("shop.git"))
+    await port.sync(remote, MAIN, timeout_seconds=T)
+
+    listing = await port.listing(remote, commit, "", timeout_seconds=T)
+
+    assert [file.path for file in listing.files] == [".nopeaignore", "real.yaml"]
+    assert listing.skipped == (("link.yaml", "symlink"), ("sub", "submodule"))
+
+
+async def test_a_checkout_has_no_link_that_leads_out(
+    port: GitPort, server: GitServer, origin: Origin, tmp_path: Path
+) -> None:
+    """Exported links are copies of files inside; links out of the folder and submodules are left out."""
+    commit = origin.commit(
+        {"app/run.sh": "#!/bin/sh\n", "app/copy.sh": "run.sh", "app/out": "../../etc/passwd",
+         "app/abs": "/etc/passwd", "app/up": "../other.txt", "app/sub": "1" * 40, "other.txt": "x"},
+        modes={"app/run.sh": "100755", "app/copy.sh": "120000", "app/out": "120000", "app/abs": "120000",
+               "app/up": "120000", "app/sub": "160000"},
+    )  # fmt: skip
+    remote = Remote(server.url("shop.git"))
+    await port.sync(remote, MAIN, timeout_seconds=T)
+
+    left_out = await port.checkout(remote, commit, "app", tmp_path / "out", timeout_seconds=T)
+
+    assert left_out == ["app/abs", "app/out", "app/sub", "app/up"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["copy.sh", "run.sh"]
+    assert (tmp_path / "out" / "copy.sh").read_text() == "#!/bin/sh\n"
+    assert (tmp_path / "out" / "run.sh").stat().st_mode & 0o111
+    again = port.checkout(remote, commit, "app", tmp_path / "out", timeout_seconds=T)
+    assert await code_of(again) == Code.GIT_PROTOCOL
+
+
+async def test_a_damaged_mirror_is_cloned_again(
+    port: GitPort, server: GitServer, settings: GitSettings
+) -> None:
+    """Reading from a mirror whose pack is garbage, or which is gone, repairs it within the same call."""
+    remote = Remote(server.url("shop.git"))
+    commit = await port.sync(remote, MAIN, timeout_seconds=T)
+    (mirror,) = mirrors(settings)
+    for pack in (mirror / "objects" / "pack").glob("*.pack"):
+        pack.chmod(0o644)
+        pack.write_bytes(b"garbage")
+
+    assert len(await port.files(remote, commit.id, "", timeout_seconds=T)) == 4
+    shutil.rmtree(mirror)
+    assert len(await port.files(remote, commit.id, "", timeout_seconds=T)) == 4
+    (mirror / "HEAD").write_text("nonsense")
+    assert (await port.sync(remote, MAIN, timeout_seconds=T)).id == commit.id
+    assert mirrors(settings) == [mirror]
+
+
+async def test_a_repair_follows_the_branch_when_history_was_rewritten(
+    port: GitPort, server: GitServer, origin: Origin, settings: GitSettings
+) -> None:
+    """When the mirror is lost and its commit is gone from the server, the caller learns that it is gone."""
+    remote = Remote(server.url("shop.git"))
+    commit = await port.sync(remote, MAIN, timeout_seconds=T)
+    origin.commit({"a.yaml": "a: 1\n"}, orphan=True)
+    origin.git("reflog", "expire", "--expire=now", "--all")
+    origin.git("gc", "--quiet", "--prune=now")
+    shutil.rmtree(mirrors(settings)[0])
+
+    gone = port.files(remote, commit.id, "", timeout_seconds=T)
+
+    assert await code_of(gone) == Code.GIT_REF_NOT_FOUND
+    fresh = await port.sync(remote, MAIN, timeout_seconds=T)
+    assert [file.path for file in await port.files(remote, fresh.id, "", timeout_seconds=T)] == ["a.yaml"]
+
+
+async def test_unused_mirrors_are_forgotten(
+    port: GitPort, server: GitServer, root: Path, settings: GitSettings
+) -> None:
+    """Only the mirrors of remotes in use stay on disk."""
+    Origin(root / "old.git").commit({"a.yaml": "a: 1\n"})
+    kept, old = Remote(server.url("shop.git")), Remote(server.url("old.git"))
+    for remote in (kept, old):
+        await port.sync(remote, MAIN, timeout_seconds=T)
+
+    assert await port.forget([kept]) == 1
+
+    assert len(mirrors(settings)) == 1
+    assert (
+        len(
+            await port.files(kept, (await port.sync(kept, MAIN, timeout_seconds=T)).id, "", timeout_seconds=T)
+        )
+        == 4
+    )
+
+
+async def test_a_folder_of_this_machine_is_read_only_when_allowed(
+    tmp_path: Path, port: GitPort, origin: Origin
+) -> None:
+    """A file URL works where it is allowed and is refused, before any child hears of it, where it is not."""
+    remote = Remote(f"file://{origin.path}")
+    assert (await port.sync(remote, MAIN, timeout_seconds=T)).id == origin.tip()
+
+    strict = GitPort(GitSettings(cache_dir=tmp_path / "strict"))
+    for url in (remote.url, str(origin.path)):
+        assert await code_of(strict.sync(Remote(url), MAIN, timeout_seconds=T)) == Code.SPEC_INVALID
