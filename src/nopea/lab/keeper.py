@@ -84,9 +84,9 @@ class Keeper:
     def _wake(self, wake_up: socket.socket) -> None:
         """Reap the children that a signal may have told of."""
         wake_up.recv(4096)
-        ended = [child for child in self._children.values() if child.returncode is None and child.poll()]
-        if ended:
-            self._record()
+        for child in self._children.values():
+            child.poll()
+        self._record()
 
     def _on_end_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame
