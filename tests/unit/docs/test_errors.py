@@ -1,0 +1,31 @@
+"""docs/errors.md and the codes say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nopea.core.problem import Code
+
+TEXT = (Path(__file__).parents[3] / "docs" / "errors.md").read_text(encoding="utf-8")
+SECTIONS = dict(section.split("\n", 1) for section in TEXT.split("\n## ")[1:])
+
+
+def test_every_code_has_a_section_and_every_section_a_code() -> None:
+    """A code that a person reads anywhere can be looked up, under its number and its reason, in order."""
+    assert list(SECTIONS) == [f"{code.value} {code.reason}" for code in Code]
+
+
+def test_every_section_helps() -> None:
+    """Each section tells what it means, where it comes from and what to do."""
+    for heading, body in SECTIONS.items():
+        meaning, causes, advice = body.strip().split("\n\n", 2)
+        assert len(meaning) > 20, heading
+        assert causes.startswith("**Likely causes:** "), heading
+        assert advice.startswith("**What to do:** "), heading
+
+
+def test_what_passes_by_itself_says_so() -> None:
+    """A reader can rely on the mark: it stands exactly where Nopea retries on its own."""
+    marked = {heading.split()[0] for heading, body in SECTIONS.items() if "*Passes by itself" in body}
+
+    assert marked == {code.value for code in Code if code.transient}
