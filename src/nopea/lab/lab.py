@@ -280,7 +280,7 @@ class Lab:
 
 def _state(report: ProcessReport | None) -> str:
     if report is None:
-        return "not started"
+        return "not running"
     if report.exit_code is None:
         return "running"
     if report.exit_code < 0:
