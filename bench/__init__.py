@@ -1,0 +1,1 @@
+"""Benchmarks on a real API server on this machine. They report ratios, because machines are noisy."""

@@ -1,0 +1,19 @@
+"""Serve a folder of Git repositories until the parent's pipe closes or SIGTERM comes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from nopea.lab.gitserver import GitServer
+
+
+def main() -> None:
+    """Print the URL of the folder, then wait."""
+    with GitServer(Path(sys.argv[1])) as server:
+        print(server.url(""), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

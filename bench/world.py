@@ -1,0 +1,148 @@
+"""The world of a benchmark: a lab, Git repositories behind HTTP, and a controller process to measure."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pygit2
+
+from nopea.core.api.crds import git_repository_crd, inventory_crd
+from nopea.lab.lab import Lab
+
+NAMESPACE = "bench"
+READY_SECONDS = 30.0
+
+MANIFESTS = {
+    "config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{mode: fast}}\n",
+    "account.yaml": "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {name}}}\n",
+    "service.yaml": (
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\n"
+        "spec:\n  selector: {{app: {name}}}\n  ports: [{{port: 80, protocol: TCP}}]\n"
+    ),
+    "deployment.yaml": (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\n"
+        "spec:\n  replicas: 0\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n"
+        "    metadata: {{labels: {{app: {name}}}}}\n"
+        "    spec:\n      containers: [{{name: web, image: registry.acme.example/web:1}}]\n"
+    ),
+}
+
+
+def make_repositories(root: Path, count: int) -> list[str]:
+    """Create bare repositories of four manifests each and return their names."""
+    author = pygit2.Signature("bench", "bench@acme.example", 1_700_000_000, 0)
+    names = [f"app-{number:04d}" for number in range(count)]
+    for name in names:
+        repository = pygit2.init_repository(str(root / f"{name}.git"), bare=True, initial_head="main")
+        tree = repository.TreeBuilder()
+        for path, text in MANIFESTS.items():
+            tree.insert(
+                path, repository.create_blob(text.format(name=name).encode()), pygit2.enums.FileMode.BLOB
+            )
+        repository.create_commit("refs/heads/main", author, author, "first", tree.write(), [])
+    return names
+
+
+@contextlib.contextmanager
+def serving(root: Path) -> Iterator[str]:
+    """Serve the repositories from a process of its own; yields the URL before the repository's name."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench.serve", str(root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A controller process."""
+
+    pid: int
+
+    def memory_mib(self) -> float:
+        """Return the proportional set size of the process and its children."""
+        return sum(_pss(pid) for pid in [self.pid, *_children(self.pid)]) / 1024
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time of the process and its children."""
+        return sum(_cpu(pid) for pid in [self.pid, *_children(self.pid)])
+
+
+@contextlib.contextmanager
+def controller(lab: Lab, folder: Path, *, port: int) -> Iterator[Running]:
+    """Run `nopea run` until the context ends; yields once it is ready."""
+    log = folder / "nopea.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "nopea", "run", "--kubeconfig", str(lab.kubeconfig)),
+                *("--host", "127.0.0.1", "--port", str(port)),
+                *("--cache-dir", str(folder / "cache"), "--log-format", "json"),
+            ],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_ready(port, log)
+            yield Running(process.pid)
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=40)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def definitions() -> list[dict[str, Any]]:
+    """Return the CustomResourceDefinitions that the controller needs."""
+    return [git_repository_crd(), inventory_crd()]
+
+
+def _wait_ready(port: int, log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+        try:
+            connection.request("GET", "/ready")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass  # it is still starting
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    raise SystemExit(f"nopea run was not ready in {READY_SECONDS:.0f} s; its log is {log}")
+
+
+def _children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def _pss(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
