@@ -51,7 +51,6 @@ _TIMESTAMP = re.compile(
     r"(?:(?:(?P<zoned>[Tt])| )(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2}):(?P<second>[0-9]{1,2})(?:\.[0-9]+)?"
     r"(?(zoned)(?:Z|[-+][0-9]{2}:[0-9]{2})))?"
 )
-_CLOCK = ("hour", "minute", "second")
 
 
 def resolve(text: str) -> Scalar:
@@ -139,7 +138,7 @@ def _timestamp(text: str) -> str:
         raise ValueError("a value tagged !!timestamp is no timestamp")
     try:
         date(int(match["year"]), int(match["month"]), int(match["day"]))
-        time(*(int(match[part] or 0) for part in _CLOCK))
+        time(int(match["hour"] or 0), int(match["minute"] or 0), int(match["second"] or 0))
     except ValueError as error:
         raise ValueError("a value tagged !!timestamp is no time that exists") from error
     return text

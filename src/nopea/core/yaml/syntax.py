@@ -34,11 +34,7 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
         "text after the end of the document, or a % directive",
         "separate documents with a line of ---, and remove % directives",
     ),
-    (
-        "leading empty line",
-        "an empty line is indented deeper than the text block's first line",
-        "remove the spaces from the empty line",
-    ),
+    ("indentation space", "a tab in the indentation", "indent with spaces"),
     ("escape", "an unknown \\ escape in a double-quoted text", "write \\ twice, or use single quotes"),
     ("tag", "a tag that cannot be read", "remove the tag, or quote a value that starts with !"),
 )
