@@ -90,6 +90,7 @@ _TEXTS: tuple[tuple[str, Kind], ...] = (
     ("repository not found", Kind.REPOSITORY_MISSING),
     ("authentication", Kind.AUTHENTICATION),
     ("unexpected eof", Kind.UNREACHABLE),
+    ("invalid eof", Kind.UNREACHABLE),
 )
 
 

@@ -153,6 +153,10 @@ def _clone(path: Path, ref: Ref, line: Line, limits: Limits, *, kept: Sequence[s
             shutil.rmtree(new)
             result = _clone_into(new, ref, line, kept=kept, max_objects=0, depth=1)
         _replace(path, new)
+    except Failure as failure:
+        if failure.kind is Kind.MIRROR:  # nothing of ours is in a new clone: what was sent is damaged
+            raise Failure(Kind.PROTOCOL, failure.message) from failure
+        raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return result

@@ -170,17 +170,25 @@ class GitPort:
     async def _shared(
         self, call: _Call, key: object, begin: Callable[[], Coroutine[Any, Any, Any]], ref: Ref
     ) -> Any:
+        """Join the operation with this key, or begin it."""
         loop = asyncio.get_running_loop()
+        begun = False
+
+        def begin_own() -> Coroutine[Any, Any, Any]:
+            nonlocal begun
+            begun = True
+            return begin()
+
         while True:
             try:
-                return await self._flights.join((key, call.trust), begin, deadline=call.deadline)
+                return await self._flights.join((key, call.trust), begin_own, deadline=call.deadline)
             except TimeoutError:
                 raise trouble.error_of(
                     Kind.TIMEOUT, "the time is up", {}, remote=call.remote, ref=ref
                 ) from None
             except OperationError as error:
-                # Another caller's shorter deadline ended the shared operation: ours begins one of its own.
-                if error.kind is Kind.TIMEOUT and loop.time() < call.deadline - 0.05:
+                # Another caller's shorter deadline may have ended the shared operation: begin an own one.
+                if error.kind is Kind.TIMEOUT and not begun and loop.time() < call.deadline:
                     continue
                 raise self._translated(error, call, ref) from error
 

@@ -1,0 +1,306 @@
+"""The Git port against servers that misbehave and children that die: who pays, and how much."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.git import faulty
+from tests.git.conftest import MAIN, PATIENCE, alive, children, until
+from tests.git.faulty import FaultyServer, Relay
+from tests.gitserver import GitServer, Origin
+
+from nopea.core.problem import Code, StalledError, SyncError, TransientError
+from nopea.core.source import Remote
+from nopea.git.port import GitPort
+from nopea.git.settings import MIB, GitSettings
+from nopea.tasks import end, spawn
+
+HTML = b"Content-Type: text/html\r\n"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> GitSettings:
+    """Short times, so that servers that hang cost a test a second."""
+    return GitSettings(
+        cache_dir=tmp_path / "cache", server_timeout_seconds=5, slow_after_seconds=0.2, memory_bytes=256 * MIB
+    )
+
+
+async def problem_of(port: GitPort, url: str, *, seconds: float = 8) -> tuple[type[SyncError], Code]:
+    """Sync from a server that cannot serve, and return the error's kind and code."""
+    with pytest.raises(SyncError) as failure:
+        await port.sync(Remote(url), MAIN, timeout_seconds=seconds)
+    (problem,) = failure.value.problems
+    assert url in problem.message
+    assert problem.hint
+    return type(failure.value), problem.code
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        (faulty.hang_up, Code.GIT_UNREACHABLE),
+        (faulty.always(faulty.answer("500 Oops")), Code.GIT_UNREACHABLE),
+        (faulty.always(faulty.answer("503 Busy")), Code.GIT_UNREACHABLE),
+        (faulty.always(faulty.answer("404 Not Found")), Code.GIT_NOT_FOUND),
+        (faulty.always(faulty.answer("401 Unauthorized")), Code.GIT_AUTHENTICATION),
+        (faulty.always(faulty.answer("403 Forbidden")), Code.GIT_AUTHENTICATION),
+        (faulty.always(faulty.answer("200 OK", headers=HTML, body=b"<p>")), Code.GIT_PROTOCOL),
+        (faulty.always(faulty.answer("200 OK", headers=faulty.ADVERTISEMENT, body=b"zz")), Code.GIT_PROTOCOL),
+        (faulty.always(faulty.answer("200 OK", headers=faulty.ADVERTISEMENT, body=b"")), Code.GIT_PROTOCOL),
+        (faulty.packing(faulty.cut_in_pack), Code.GIT_UNREACHABLE),
+        (faulty.packing(faulty.garbage_pack), Code.GIT_PROTOCOL),
+    ],
+    ids=[
+        "hangs up", "500", "503", "404", "401", "403", "a web page", "no pkt-lines", "nothing",
+        "cut in the pack", "garbage for a pack",
+    ],
+)  # fmt: skip
+async def test_a_server_that_fails_is_named_with_its_code(
+    port: GitPort, behaviour: faulty.Behaviour, code: Code
+) -> None:
+    """Each way of failing has its code at once, and costs no child."""
+    with FaultyServer(behaviour) as server:
+        kind, found = await problem_of(port, server.url())
+
+    stalled = code in (Code.GIT_NOT_FOUND, Code.GIT_AUTHENTICATION)
+    assert (found, kind) == (code, StalledError if stalled else TransientError)
+    assert port.statistics().started == 1
+
+
+async def test_a_lying_length_and_a_redirect_loop_end(port: GitPort) -> None:
+    """A body shorter than its Content-Length and a redirect to itself are errors, not waits."""
+
+    def lie(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(
+            faulty.answer("200 OK", headers=faulty.ADVERTISEMENT, body=faulty.refs()[:50], length=500)
+        )
+        faulty.hang_up(connection, request)
+
+    loop = faulty.answer("302 Found", headers=b"Location: /shop.git/info/refs?service=git-upload-pack\r\n")
+    with FaultyServer(lie) as liar, FaultyServer(faulty.always(loop)) as looper:
+        assert (await problem_of(port, liar.url()))[1] in (Code.GIT_PROTOCOL, Code.GIT_UNREACHABLE)
+        assert (await problem_of(port, looper.url()))[1] in (Code.GIT_PROTOCOL, Code.GIT_UNREACHABLE)
+        assert len(looper.requests) < 20
+
+
+async def test_nobody_listens(port: GitPort) -> None:
+    """A closed port and a name that does not exist are unreachable servers."""
+    with FaultyServer(faulty.hang_up) as server:
+        closed = server.url()
+    assert await problem_of(port, closed) == (TransientError, Code.GIT_UNREACHABLE)
+    assert await problem_of(port, "http://git.invalid/shop.git") == (TransientError, Code.GIT_UNREACHABLE)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [faulty.silent, faulty.drip_refs, faulty.packing(faulty.stop_in_pack), faulty.packing(faulty.drip_pack)],
+    ids=["silent", "drips refs", "stops in the pack", "drips the pack"],
+)
+async def test_a_server_that_never_ends_fails_at_the_deadline(
+    port: GitPort, behaviour: faulty.Behaviour
+) -> None:
+    """The call ends at its deadline, whatever libgit2 does, and the port works on."""
+    with FaultyServer(behaviour) as server:
+        began = time.monotonic()
+        assert await problem_of(port, server.url(), seconds=0.8) == (TransientError, Code.GIT_TIMEOUT)
+        assert 0.5 < time.monotonic() - began < 2
+    await until(lambda: port.statistics().running_now == 0)
+
+
+async def test_libgit2_gives_up_on_silence_before_the_parent_kills(tmp_path: Path) -> None:
+    """With a deadline far away, the server timeout ends a silent conversation inside the child."""
+    port = GitPort(GitSettings(cache_dir=tmp_path / "cache", server_timeout_seconds=0.5))
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(port.run())
+        with FaultyServer(faulty.silent) as server:
+            assert await problem_of(port, server.url(), seconds=PATIENCE) == (
+                TransientError,
+                Code.GIT_TIMEOUT,
+            )
+        assert port.statistics().killed_late == 0
+        running.cancel()
+
+
+async def test_endless_refs_cost_a_bounded_memory(port: GitPort, server: GitServer) -> None:
+    """A server that never stops listing refs ends as too big, and no child holds much more than its limit."""
+    with FaultyServer(faulty.endless_refs) as hostile:
+        task = spawn(problem_of(port, hostile.url(), seconds=PATIENCE), name="hostile")
+        highest = 0
+        while not task.done():
+            highest = max([highest, *(_resident(pid) for pid in port.pids())])
+            await asyncio.sleep(0.05)
+        assert await task == (StalledError, Code.GIT_TOO_BIG)
+
+    assert highest < 400 * MIB
+    await port.sync(Remote(server.url("shop.git")), MAIN, timeout_seconds=PATIENCE)
+
+
+def _resident(pid: int) -> int:
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
+
+
+async def test_neighbours_of_a_late_operation_are_repeated(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """When a late operation costs the child its life, the call beside it succeeds without noticing."""
+    with FaultyServer(faulty.drip_refs) as slow, Relay(server.port) as relay:
+        neighbour = spawn(port.sync(Remote(relay.url()), MAIN, timeout_seconds=PATIENCE), name="neighbour")
+        await until(relay.waiting.is_set)
+        assert await problem_of(port, slow.url(), seconds=0.5) == (TransientError, Code.GIT_TIMEOUT)
+        relay.gate.set()
+        assert (await neighbour).id == origin.tip()
+
+    assert (port.statistics().killed_late, port.statistics().repeated) == (1, 1)
+
+
+async def test_an_operation_that_cost_a_child_runs_alone_until_it_succeeds(
+    port: GitPort, root: Path, origin: Origin
+) -> None:
+    """The next try of a late remote runs in quarantine: its second death costs the main child nothing."""
+    del origin
+    with FaultyServer(faulty.drip_refs) as slow:
+        url, number = slow.url(), slow.port
+        (first,) = port.pids()
+        await problem_of(port, url, seconds=0.5)
+        await until(lambda: first not in port.pids())
+        (main,) = await children(port)
+        await problem_of(port, url, seconds=0.8)
+        assert main in port.pids()
+        assert port.statistics().suspects_now == 1
+        assert port.statistics().killed_late == 2
+
+    with GitServer(root, port=number):
+        await port.sync(Remote(url), MAIN, timeout_seconds=PATIENCE)
+    assert port.statistics().suspects_now == 0
+    assert main in port.pids()
+
+
+async def test_a_child_killed_in_the_middle_is_replaced_and_its_work_repeated(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """SIGKILL during a fetch costs nobody anything: the request is repeated and succeeds."""
+    with Relay(server.port) as relay:
+        sync = spawn(port.sync(Remote(relay.url()), MAIN, timeout_seconds=PATIENCE), name="sync")
+        await until(relay.waiting.is_set)
+        (pid,) = port.pids()
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: not alive(pid))
+        relay.gate.set()
+
+        assert (await sync).id == origin.tip()
+
+    assert port.statistics().crashed == 1
+    assert pid not in await children(port)
+
+
+async def test_hanging_servers_leave_healthy_ones_alone(port: GitPort, server: GitServer, root: Path) -> None:
+    """Forty servers that hang add nothing to the latency of healthy repositories beside them."""
+    for number in range(30):
+        Origin(root / f"r{number}.git").commit({"a.yaml": f"n: {number}\n"})
+
+    async def poll(name: str) -> float:
+        began = time.monotonic()
+        await port.ls_remote(Remote(server.url(name)), MAIN, timeout_seconds=PATIENCE)
+        return time.monotonic() - began
+
+    alone = [await poll(f"r{number}.git") for number in range(30)]
+    with FaultyServer(faulty.silent) as hanging:
+        stuck = [
+            spawn(
+                port.sync(Remote(hanging.url(f"h{number}.git")), MAIN, timeout_seconds=PATIENCE), name="stuck"
+            )
+            for number in range(40)
+        ]
+        await until(lambda: len(hanging.requests) >= 20)
+        beside = [await poll(f"r{number}.git") for number in range(30)]
+        assert port.statistics().killed_late == 0
+        await end(*stuck)
+
+    assert statistics.median(beside) < 3 * statistics.median(alone) + 0.05
+    assert max(beside) < max(alone) + 2
+
+
+async def test_a_cancelled_caller_leaves_nothing_waiting(port: GitPort) -> None:
+    """Cancelling drops queued requests at once; running ones are bounded, and the port still ends in time."""
+    with FaultyServer(faulty.silent) as hanging:
+        tasks = [
+            spawn(port.sync(Remote(hanging.url(f"h{number}.git")), MAIN, timeout_seconds=60), name="caller")
+            for number in range(60)
+        ]
+        await until(lambda: len(hanging.requests) >= 8)
+        await end(*tasks)
+        await until(lambda: port.statistics().queued_now == 0)
+        assert port.statistics().abandoned_now <= 32
+
+
+async def test_each_waiter_keeps_its_own_deadline(port: GitPort, server: GitServer, origin: Origin) -> None:
+    """Of two callers that share a fetch, the hasty one gives up alone and the patient one gets its commit."""
+    with Relay(server.port) as relay:
+        remote = Remote(relay.url())
+        patient = spawn(port.sync(remote, MAIN, timeout_seconds=PATIENCE), name="patient")
+        await until(relay.waiting.is_set)
+        with pytest.raises(TransientError):
+            await port.sync(remote, MAIN, timeout_seconds=0.2)
+        relay.gate.set()
+        assert (await patient).id == origin.tip()
+
+
+async def test_nothing_is_left_when_the_port_ends(settings: GitSettings) -> None:
+    """Ending the port in the middle of work kills and reaps its children and fails the calls."""
+    port = GitPort(settings)
+    running = spawn(port.run(), name="git port")
+    (pid,) = await children(port)
+    with FaultyServer(faulty.silent) as hanging:
+        call = spawn(port.sync(Remote(hanging.url()), MAIN, timeout_seconds=60), name="call")
+        await until(lambda: hanging.requests)
+        await end(running)
+        with pytest.raises((SyncError, asyncio.CancelledError)):
+            await call
+
+    assert not alive(pid)
+    assert not list((settings.cache_dir / ".children").iterdir())
+
+
+async def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
+    """When the controller is killed with SIGKILL, its children are gone within a moment."""
+    code = (
+        "import asyncio, pathlib\n"
+        "from nopea.git.port import GitPort\n"
+        "from nopea.git.settings import GitSettings\n"
+        "async def main():\n"
+        f"    port = GitPort(GitSettings(cache_dir=pathlib.Path({str(tmp_path)!r})))\n"
+        "    async with asyncio.TaskGroup() as group:\n"
+        "        group.create_task(port.run())\n"
+        "        while not port.pids(): await asyncio.sleep(0.01)\n"
+        "        await asyncio.sleep(0.5)\n"
+        "        print(*port.pids(), flush=True)\n"
+        "asyncio.run(main())\n"
+    )
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
+    (pid,) = map(int, (await parent.stdout.readline()).split())
+    parent.kill()
+    await parent.communicate()
+
+    await until(lambda: not _runs(pid), seconds=5)
+
+
+def _runs(pid: int) -> bool:
+    """Say whether a process that we cannot reap runs (a zombie of a dead parent does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
