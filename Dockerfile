@@ -1,0 +1,28 @@
+# Two stages: the first has pip and the build tools and installs by hash; the second has Python and what was
+# installed, no more.
+FROM python:3.13-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/build && python -m venv --without-pip /opt/nopea
+WORKDIR /src
+
+# The dependencies change seldom: layers of their own. Wheels only, so that nothing is compiled here.
+COPY requirements requirements
+RUN /opt/build/bin/pip --python /opt/nopea install --require-hashes --only-binary :all: -r requirements/runtime.txt
+RUN /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements/dev.txt
+
+COPY pyproject.toml README.md LICENSE ./
+COPY src src
+RUN /opt/build/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /wheels . \
+ && /opt/build/bin/pip --python /opt/nopea install --no-deps --no-index /wheels/*.whl
+
+FROM python:3.13-slim
+RUN pip uninstall --yes pip \
+ && groupadd --system --gid 65532 nopea \
+ && useradd --system --uid 65532 --gid 65532 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin nopea \
+ && install -d -o 65532 -g 65532 /var/cache/nopea
+COPY --from=build /opt/nopea /opt/nopea
+ENV PATH=/opt/nopea/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 65532:65532
+EXPOSE 4000
+ENTRYPOINT ["nopea"]
+CMD ["run"]

@@ -1,0 +1,85 @@
+"""deploy/ and the Dockerfile agree with the settings and the version of the code."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nopea import __version__
+from nopea.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+DEPLOY = ROOT / "deploy"
+MIB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def pod() -> dict[str, Any]:
+    """The Pod of the Deployment."""
+    deployment = yaml.safe_load((DEPLOY / "deployment.yaml").read_text(encoding="utf-8"))
+    spec: dict[str, Any] = deployment["spec"]["template"]["spec"]
+    return spec
+
+
+def test_kustomization_lists_every_file() -> None:
+    """No manifest in deploy/ is forgotten by `kubectl apply -k`."""
+    kustomization = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text(encoding="utf-8"))
+
+    files = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.rglob("*.yaml")}
+    assert set(kustomization["resources"]) == files - {"kustomization.yaml"}
+
+
+def test_versions_agree(pod: dict[str, Any]) -> None:
+    """The image's tag is the version of the code, in both places where it stands."""
+    kustomization = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text(encoding="utf-8"))
+
+    assert pod["containers"][0]["image"] == f"nopea:{__version__}"
+    assert kustomization["images"] == [{"name": "nopea", "newTag": __version__}]
+
+
+def test_the_drain_fits_into_the_grace_period(pod: dict[str, Any]) -> None:
+    """The kubelet's SIGKILL comes after Nopea's own end, with seconds to spare."""
+    grace = timedelta(seconds=pod["terminationGracePeriodSeconds"])
+
+    assert grace - timedelta(seconds=Settings().shutdown_seconds) >= timedelta(seconds=5)
+
+
+def test_port_and_cache_are_the_defaults(pod: dict[str, Any]) -> None:
+    """The manifests rely on the code's defaults, so they must be those."""
+    container = pod["containers"][0]
+
+    assert container["ports"] == [{"name": "http", "containerPort": Settings().port}]
+    assert str(Settings().cache_dir) in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+def test_memory_holds_the_git_children(pod: dict[str, Any]) -> None:
+    """All Git children at their own limit do not get the controller killed for memory."""
+    limit = pod["containers"][0]["resources"]["limits"]["memory"]
+    children = Settings().git_children * Settings().git_memory_bytes
+
+    assert limit.endswith("Mi")
+    assert int(limit.removesuffix("Mi")) * MIB >= children + 256 * MIB
+
+
+def test_the_image_runs_as_the_pods_user(pod: dict[str, Any]) -> None:
+    """The image's own user is the one that the Pod asks for, and not root."""
+    user = pod["securityContext"]["runAsUser"]
+
+    assert f"USER {user}:{user}\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert user != 0
+
+
+def test_the_image_gets_only_what_it_needs() -> None:
+    """Everything that the Dockerfile copies passes .dockerignore, and nothing else does."""
+    ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    copied: set[str] = set()
+    for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            copied.update(line.split()[1:-1])
+
+    assert ignore[1] == "*"
+    assert {line[1:] for line in ignore if line.startswith("!")} == copied
