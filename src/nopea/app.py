@@ -29,6 +29,7 @@ from nopea.sync.live_index import LiveIndex
 from nopea.sync.pipeline import Pipeline, Services
 from nopea.sync.places import DEFINITIONS
 from nopea.sync.publish import Publisher
+from nopea.sync.sweep import sweep_mirrors
 from nopea.web.server import serving
 
 log = get_log(__name__)
@@ -86,6 +87,7 @@ class App:
                 "definitions": tasks.spawn(
                     _follow_definitions(client, services, controller), name="definitions"
                 ),
+                "mirror sweep": tasks.spawn(sweep_mirrors(git, services.cache), name="mirror sweep"),
                 "controller": tasks.spawn(controller.run(), name="controller"),
             }
             sender = tasks.spawn(events.run(), name="events")
