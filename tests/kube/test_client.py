@@ -317,7 +317,7 @@ async def test_impersonation_has_the_groups_of_service_accounts(
     assert (await view.apply(CONFIG_MAPS.at(name="a", namespace=namespace), config_map("a"))).created
 
 
-async def test_service_account_token(lab: Lab, namespace: str, kubectl: Kubectl, tmp_path: object) -> None:
+async def test_service_account_token(lab: Lab, namespace: str, kubectl: Kubectl) -> None:
     """A token kubeconfig asks as its service account; a wrong token is unauthorized."""
     path = lab.kubeconfig.parent / f"token-{namespace}"
     lab.write_kubeconfig(path, token=kubectl("-n", namespace, "create", "token", "default").strip())

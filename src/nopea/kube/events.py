@@ -157,6 +157,9 @@ class EventRecorder:
                     self._give_up(error)
                     return
                 await backoff.sleep(max(backoff.next_seconds(), error.retry_after_seconds or 0.0))
+            except asyncio.CancelledError:
+                self.dropped += 1
+                raise
             else:
                 self.failing = None
                 return

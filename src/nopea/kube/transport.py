@@ -116,8 +116,13 @@ class Transport:
     ) -> bytes:
         """Return the next bytes of a streamed body, empty at its end."""
         with _translated(request, self._config):
-            async with asyncio.timeout(within_seconds):
-                return await answer.content.readany()
+            try:
+                async with asyncio.timeout(within_seconds):
+                    return await answer.content.readany()
+            except TimeoutError as error:
+                server = mask_url(self._config.server)
+                message = f"{server} neither sent anything nor ended the watch in time"
+                raise UnreachableError(message, request=str(request)) from error
 
     async def read_all(self, answer: aiohttp.ClientResponse, request: Request) -> bytes:
         """Return the whole body of a streamed answer that turned out to be short (an error)."""
