@@ -14,6 +14,7 @@ import pytest
 from nopea.lab.identity import ProcessIdentity
 from nopea.lab.state import LabState
 
+pytestmark = pytest.mark.cluster  # for the binaries
 READY_SECONDS = 90.0
 
 
