@@ -66,7 +66,7 @@ def _schema(kind: Type, *, defaults: bool) -> Schema:
                 maxLength=longest,
                 pattern=_go_pattern(pattern),
             )
-        case IntType(ge=least, le=most):
+        case IntType(gt=None, ge=least, lt=None, le=most, multiple_of=None):
             return _given(type="integer", minimum=least, maximum=most)
         case BoolType():
             return {"type": "boolean"}
