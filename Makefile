@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup lab-binaries demo test test-pure check format run bench lock clean
+.PHONY: help setup lab-binaries demo test test-pure check format run bench crds lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ run: $(STAMP) ## run the controller against the current kubeconfig (ARGS="--port
 
 bench: $(STAMP) lab-binaries ## first sync of many repositories against bare loops of the same work
 	@$(BIN)/python -m bench
+
+crds: $(STAMP) ## write deploy/crds from the code's model
+	@$(BIN)/python deploy/generate.py
 
 lock: $(STAMP) ## refresh the hashed locks from pyproject.toml
 	@bash requirements/lock.sh

@@ -32,6 +32,7 @@ class Reason(enum.StrEnum):
     NOT_THERE = "not there"
     GIT_CHANGE = "git change"
     CLUSTER_CHANGE = "changed in the cluster"
+    RESTART = "not compared since the start"
     UNCHANGED = "unchanged"
     POLICY = "policy"
     BREAK_GLASS = "break-glass"
@@ -74,6 +75,8 @@ class Policy:
     owner: str
     heal: HealPolicy = HealPolicy.AUTO
     suspended: bool = False
+    git_unchanged: bool = False
+    """True when this very commit was applied in full under this spec, maybe by an earlier process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,21 +134,23 @@ def _decide(
         return step(Action.REFUSE, Reason.OWNED_BY_OTHER, owned_by_other(desired, live.owner))
     if live is not None and live.break_glass is not None and live.break_glass.holds(now):
         return step(Action.LEAVE, Reason.BREAK_GLASS)
-    if last is not None and last.hash == desired.hash:
+    if last.hash == desired.hash if last else policy.git_unchanged:
         return step(*_unchanged_in_git(live, last, heal=policy.heal))
     if live is None:
         return step(Action.CREATE, Reason.NOT_THERE)
     return step(Action.APPLY, Reason.GIT_CHANGE)
 
 
-def _unchanged_in_git(live: Observed | None, last: LastApplied, *, heal: HealPolicy) -> tuple[Action, Reason]:
-    if live is not None and live.resource_version == last.resource_version:
+def _unchanged_in_git(
+    live: Observed | None, last: LastApplied | None, *, heal: HealPolicy
+) -> tuple[Action, Reason]:
+    if live is not None and last is not None and live.resource_version == last.resource_version:
         return Action.LEAVE, Reason.UNCHANGED
     if heal is not HealPolicy.AUTO:
         return Action.LEAVE, Reason.POLICY
     if live is None:
         return Action.CREATE, Reason.NOT_THERE
-    return Action.APPLY, Reason.CLUSTER_CHANGE
+    return Action.APPLY, Reason.CLUSTER_CHANGE if last is not None else Reason.RESTART
 
 
 def owned_by_other(desired: Desired, owner: str) -> Problem:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from ulid import ULID
 
-from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.spec import GitRepositorySpec, HealPolicy
 from nopea.core.desired import (
     Desired,
     Endpoint,
@@ -168,7 +168,7 @@ class _Pass:
             desired=desired,
             observed=observed,
             last_applied=self._state.applied,
-            policy=Policy(owner=self._owner, heal=self._spec.heal_policy),
+            policy=self._policy(snapshot.commit),
             now=datetime.now(UTC),
         )
         executor = Executor(
@@ -183,6 +183,18 @@ class _Pass:
         execution = await executor.execute(steps, supersede)
         self._remember(desired, execution)
         return _findings(snapshot, execution, desired, problems)
+
+    def _policy(self, commit: Commit) -> Policy:
+        """Under `manual` and `notify`, a request by a person heals (design section 8)."""
+        asked = self._repository.sync_requested_at
+        heals = bool(asked) and asked != self._state.status.last_handled_sync_at
+        status = self._state.status
+        return Policy(
+            owner=self._owner,
+            heal=HealPolicy.AUTO if heals else self._spec.heal_policy,
+            git_unchanged=status.last_applied_commit == commit.id
+            and status.observed_generation == self._repository.generation,
+        )
 
     async def _render(self, wishes: Sequence[Wish]) -> tuple[list[Desired], list[Problem]]:
         endpoints = await self._endpoints(wishes)
