@@ -47,7 +47,7 @@ READ_BESIDE = {
 
 
 def same(ours: Any, theirs: Any) -> bool:
-    """Compare JSON strictly by type; floats beyond 2^62 by value, because kubectl prints 16 digits of them."""
+    """Compare JSON strictly by type; beyond 2^62 by value, because kubectl prints 16 digits of floats."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
     if isinstance(ours, list) and isinstance(theirs, list):

@@ -39,8 +39,9 @@ def test_what_only_the_server_sets_is_dropped() -> None:
     raw_object = {
         "apiVersion": "v1", "kind": "Foo", "status": {"a": 1},
         "metadata": {
-            "name": "a", "creationTimestamp": "2020-01-01T00:00:00Z", "managedFields": [], "resourceVersion": "1",
-            "uid": "x", "generation": 1, "selfLink": "/", "deletionTimestamp": "x", "labels": {"uid": "y"},
+            "name": "a", "creationTimestamp": "2020-01-01T00:00:00Z", "managedFields": [],
+           
+            "resourceVersion": "1", "uid": "x", "generation": 1, "selfLink": "/", "deletionTimestamp": "x", "labels": {"uid": "y"},
         },
         "spec": {"status": 1, "template": {"metadata": {"creationTimestamp": None, "uid": "z"}}},
     }  # fmt: skip
@@ -52,7 +53,14 @@ def test_what_only_the_server_sets_is_dropped() -> None:
 
 def test_nulls_go_from_mappings_and_stay_in_lists() -> None:
     """A null in a list keeps the place of the items after it; empty collections say something and stay."""
-    spec = {"a": None, "b": [None, {"c": None, "d": 0}], "e": {}, "f": [], "g": "", "h": False}
+    spec: dict[str, Any] = {
+        "a": None,
+        "b": [None, {"c": None, "d": 0}],
+        "e": {},
+        "f": [],
+        "g": "",
+        "h": False,
+    }
     assert normalize({"spec": spec})["spec"] == {"b": [None, {"d": 0}], "e": {}, "f": [], "g": "", "h": False}
 
 
@@ -70,9 +78,7 @@ def test_nulls_go_from_mappings_and_stay_in_lists() -> None:
         ({"stringData": {"a": "x"}, "data": "y"}, {"stringData": {"a": "x"}, "data": "y"}),
     ],
 )
-def test_string_data_of_a_secret_becomes_data(
-    given_fields: dict[str, Any], wanted_fields: dict[str, Any]
-) -> None:
+def test_string_data_becomes_data(given_fields: dict[str, Any], wanted_fields: dict[str, Any]) -> None:
     """Texts are encoded and win over data; what is no text waits for the check to name it."""
     secret = {"apiVersion": "v1", "kind": "Secret"}
     assert normalize(secret | given_fields) == secret | wanted_fields

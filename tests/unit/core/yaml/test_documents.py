@@ -22,7 +22,7 @@ def test_anything_else_after_the_dashes_is_marked(separator: str) -> None:
 
 
 def test_documents_are_numbered_as_a_reader_counts_them() -> None:
-    """The first `---` opens document 1 when nothing but comments stand before it; empty ones count after it."""
+    """The first `---` opens document 1 when only comments stand before it; empty ones count after it."""
     text = "# licence\n---\na: 1\n---\n# nothing\n---\nb: 2\n"
     found = [(document.number, document.line, document.has_content) for document in split(text)]
     assert found == [(1, 3, True), (2, 5, False), (3, 7, True)]
