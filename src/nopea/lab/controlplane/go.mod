@@ -1,5 +1,5 @@
 // The control plane that `nopea lab` builds where release downloads cannot be reached.
-// Pinned here and in go.sum; change the versions with `make lab-mod`.
+// Pinned here and in go.sum; to change the versions, edit the two lines below and run `go mod tidy` in this folder.
 module nopea.io/lab/controlplane
 
 go 1.26.0
