@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,13 +55,21 @@ def settings(tmp_path: Path) -> GitSettings:
 
 @pytest_asyncio.fixture
 async def port(settings: GitSettings) -> AsyncIterator[GitPort]:
-    """A running port; afterwards no child of it may be left."""
-    running = GitPort(settings)
-    task = spawn(running.run(), name="git port")
-    await children(running)
-    yield running
-    pids = running.pids()
-    await end(task)
+    """A running port."""
+    async with running(GitPort(settings)) as port:
+        yield port
+
+
+@asynccontextmanager
+async def running(port: GitPort) -> AsyncIterator[GitPort]:
+    """Run a port; afterwards no child of it may be left."""
+    task = spawn(port.run(), name="git port")
+    await children(port)
+    try:
+        yield port
+    finally:
+        pids = port.pids()
+        await end(task)
     assert [pid for pid in pids if alive(pid)] == []
 
 

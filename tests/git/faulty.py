@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +19,10 @@ COMMIT = "a" * 40
 class FaultyServer:
     """Hand each connection's first request to the behaviour; `requests` keeps what was asked."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, *, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[bytes] = []
         self._behaviour = behaviour
+        self._tls = tls
         self._closing = threading.Event()
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._open: list[socket.socket] = []
@@ -64,7 +66,11 @@ class FaultyServer:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.suppress(OSError))
+            stack.enter_context(connection)
+            if self._tls is not None:
+                connection = stack.enter_context(self._tls.wrap_socket(connection, server_side=True))
             while request := _request(connection):
                 self.requests.append(request)
                 self._behaviour(connection, request)

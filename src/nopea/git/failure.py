@@ -89,6 +89,7 @@ _TEXTS: tuple[tuple[str, Kind], ...] = (
     ("not appear to be a git repo", Kind.REPOSITORY_MISSING),
     ("repository not found", Kind.REPOSITORY_MISSING),
     ("authentication", Kind.AUTHENTICATION),
+    ("failed to authenticate", Kind.AUTHENTICATION),
     ("unexpected eof", Kind.UNREACHABLE),
     ("invalid eof", Kind.UNREACHABLE),
 )

@@ -1,0 +1,278 @@
+"""Credentials against real servers: what lets in, what is refused, and that no secret gets anywhere else."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from tests.git import faulty
+from tests.git.conftest import MAIN, PATIENCE, running
+from tests.git.faulty import FaultyServer
+from tests.git.sshd import SshServer, make_key
+from tests.gitserver import Access, GitServer, Origin
+
+from nopea.core.problem import Code, StalledError
+from nopea.core.secret import Secret
+from nopea.core.source import Credentials, Remote
+from nopea.git.port import GitPort
+from nopea.git.settings import GitSettings
+
+PASSWORD = "correct-horse-battery"
+TOKEN = "tok-4711-staple"
+BASIC = Credentials(username="acme", password=Secret(PASSWORD))
+BEARER = Credentials(token=Secret(TOKEN))
+
+
+async def refused(port: GitPort, remote: Remote) -> tuple[Code, str]:
+    """Sync with a remote that a person must correct, and return the code and the whole text."""
+    with pytest.raises(StalledError) as failure:
+        await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
+    (problem,) = failure.value.problems
+    return problem.code, str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("access", "good"),
+    [(Access(username="acme", password=PASSWORD), BASIC), (Access(token=TOKEN), BEARER)],
+    ids=["basic", "token"],
+)
+async def test_the_right_credentials_let_in(
+    port: GitPort, server: GitServer, origin: Origin, access: Access, good: Credentials
+) -> None:
+    """A password or token opens the repository; none, and a wrong one, are refused with what to do."""
+    server.access = access
+    url = server.url("shop.git")
+
+    assert (await port.sync(Remote(url, good), MAIN, timeout_seconds=PATIENCE)).id == origin.tip()
+    assert await port.ls_remote(Remote(url, good), MAIN, timeout_seconds=PATIENCE) == origin.tip()
+    code, text = await refused(port, Remote(url))
+    assert code == Code.GIT_AUTHENTICATION
+    assert "spec.secretRef" in text
+    wrong = replace(good, password=Secret("wrong-secret"), token=Secret(b""))
+    code, text = await refused(port, Remote(url, wrong))
+    assert code == Code.GIT_AUTHENTICATION
+    assert "wrong-secret" not in text
+
+
+async def test_credentials_that_began_to_fail_do_not_open_the_mirror(
+    port: GitPort, server: GitServer
+) -> None:
+    """A mirror belongs to its credentials: other ones get no look at what is on disk already."""
+    server.access = Access(username="acme", password=PASSWORD)
+    remote = Remote(server.url("shop.git"), BASIC)
+    commit = await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
+
+    with pytest.raises(StalledError):
+        await port.files(Remote(remote.url), commit.id, "", timeout_seconds=PATIENCE)
+
+
+@pytest.mark.parametrize("credentials", [BASIC, BEARER], ids=["basic", "token"])
+async def test_a_redirect_to_another_host_sees_no_credential(port: GitPort, credentials: Credentials) -> None:
+    """A server that redirects elsewhere is refused by name, and elsewhere hears nothing."""
+    with FaultyServer(faulty.always(faulty.answer("404 Not Found"))) as elsewhere:
+        there = elsewhere.url("shop.git/info/refs?service=git-upload-pack", host="localhost")
+        found = faulty.answer("302 Found", headers=f"Location: {there}\r\n".encode())
+        with FaultyServer(faulty.always(found)) as redirecting:
+            code, text = await refused(port, Remote(redirecting.url(), credentials))
+
+        assert code == Code.GIT_PROTOCOL
+        assert "another host" in text
+        assert elsewhere.requests == []
+
+
+async def test_a_redirect_without_credentials_is_followed(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """Public repositories may move: the redirect leads to the commit."""
+    there = server.url("shop.git/info/refs?service=git-upload-pack", host="localhost")
+    found = faulty.answer("301 Moved", headers=f"Location: {there}\r\n".encode())
+    with FaultyServer(faulty.always(found)) as redirecting:
+        commit = await port.sync(Remote(redirecting.url()), MAIN, timeout_seconds=PATIENCE)
+    assert commit.id == origin.tip()
+
+
+async def test_a_downgrade_from_https_does_not_show_the_token(
+    port: GitPort, authority: tuple[str, Path, Path]
+) -> None:
+    """An https server that redirects to plain http on its own host gets no credential sent there."""
+    ca, certificate, key = authority
+    with FaultyServer(faulty.always(faulty.answer("404 Not Found"))) as plain:
+        there = plain.url("shop.git/info/refs?service=git-upload-pack")
+        found = faulty.answer("302 Found", headers=f"Location: {there}\r\n".encode())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        with FaultyServer(faulty.always(found), tls=context) as redirecting:
+            remote = Remote(redirecting.url(scheme="https"), replace(BEARER, ca_crt=ca))
+            await refused(port, remote)
+        assert plain.requests == []
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Path]:
+    """A private authority's PEM, and the certificate and key of a server on loopback that it signed."""
+    folder = tmp_path_factory.mktemp("authority")
+    ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Acme Authority")])
+    now = datetime.now(tz=UTC)
+
+    def certificate(subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
+        builder = (
+            x509.CertificateBuilder().subject_name(subject).issuer_name(name).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        )  # fmt: skip
+        if not ca:
+            served_as = [x509.IPAddress(IPv4Address("127.0.0.1")), x509.DNSName("git.acme.example")]
+            builder = builder.add_extension(x509.SubjectAlternativeName(served_as), critical=False)
+        return builder.sign(ca_key, hashes.SHA256())
+
+    ca = certificate(name, ca_key, ca=True).public_bytes(serialization.Encoding.PEM)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "git.acme.example")])
+    served = certificate(subject, server_key, ca=False).public_bytes(serialization.Encoding.PEM)
+    (folder / "server.crt").write_bytes(served)
+    (folder / "server.key").write_bytes(
+        server_key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return ca.decode(), folder / "server.crt", folder / "server.key"
+
+
+async def test_a_private_authority_is_trusted_where_its_secret_says_so(
+    port: GitPort, root: Path, origin: Origin, authority: tuple[str, Path, Path]
+) -> None:
+    """`ca.crt` opens a server that is refused without it, also after other repositories trusted it."""
+    ca, certificate, key = authority
+    with GitServer(root, certificate=(certificate, key)) as server:
+        url = server.url("shop.git")
+        trusting = Remote(url, Credentials(ca_crt=ca))
+
+        assert (await refused(port, Remote(url)))[0] == Code.GIT_CERTIFICATE
+        assert (await port.sync(trusting, MAIN, timeout_seconds=PATIENCE)).id == origin.tip()
+        assert (await refused(port, Remote(url)))[0] == Code.GIT_CERTIFICATE
+        wrong_name = Remote(server.url("shop.git", host="localhost"), Credentials(ca_crt=ca))
+        assert (await refused(port, wrong_name))[0] == Code.GIT_CERTIFICATE
+
+
+async def test_children_for_authorities_are_bounded(
+    tmp_path: Path, root: Path, origin: Origin, authority: tuple[str, Path, Path]
+) -> None:
+    """Many different `ca.crt` take turns in a bounded number of children."""
+    ca, certificate, key = authority
+    port = GitPort(GitSettings(cache_dir=tmp_path / "cache", trust_children=2))
+    with GitServer(root, certificate=(certificate, key)) as server:
+        async with running(port):
+            for number in range(5):
+                remote = Remote(server.url("shop.git"), Credentials(ca_crt=f"{ca}# {number}\n"))
+                assert (await port.sync(remote, MAIN, timeout_seconds=PATIENCE)).id == origin.tip()
+                assert len(port.pids()) <= 4  # the main one, two that trust, one on its way out
+
+
+@pytest.fixture
+def ssh(tmp_path: Path) -> Iterator[SshServer]:
+    """A running sshd."""
+    with SshServer(tmp_path / "sshd") as server:
+        yield server
+
+
+def key_of(tmp_path: Path, ssh: SshServer, *, kind: str = "ed25519", passphrase: str = "") -> Credentials:
+    """Make a key that the server lets in and return the credentials for it."""
+    ssh.authorize(make_key(tmp_path / "key", kind=kind, passphrase=passphrase))
+    return Credentials(
+        identity=Secret((tmp_path / "key").read_bytes()), identity_password=Secret(passphrase),
+        known_hosts=ssh.known_hosts,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "passphrase"), [("ed25519", ""), ("ecdsa", ""), ("rsa", ""), ("ed25519", "open-sesame")]
+)
+async def test_an_ssh_key_lets_in(
+    port: GitPort, ssh: SshServer, origin: Origin, tmp_path: Path, kind: str, passphrase: str
+) -> None:
+    """Keys of each kind, and one with a passphrase, open a repository on a known host."""
+    remote = Remote(ssh.url(origin.path), key_of(tmp_path, ssh, kind=kind, passphrase=passphrase))
+
+    commit = await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
+
+    assert commit.id == origin.tip()
+    assert len(await port.files(remote, commit.id, "", timeout_seconds=PATIENCE)) == 4
+
+
+async def test_an_unknown_or_changed_host_key_is_refused(
+    port: GitPort, ssh: SshServer, origin: Origin, tmp_path: Path
+) -> None:
+    """No known_hosts, one without this host, and one with another key for it are refused before the login."""
+    good = key_of(tmp_path, ssh)
+    url = ssh.url(origin.path)
+    other = make_key(tmp_path / "other").split()[1]
+    changed = f"[127.0.0.1]:{ssh.port} ssh-ed25519 {other}\n"
+
+    for known_hosts in ("", "git.acme.example ssh-ed25519 " + other + "\n", changed):
+        code, text = await refused(port, Remote(url, replace(good, known_hosts=known_hosts)))
+        assert code == Code.GIT_HOST_KEY
+        assert "known_hosts" in text
+
+
+async def test_a_key_that_is_not_let_in_is_an_authentication_problem(
+    port: GitPort, ssh: SshServer, origin: Origin, tmp_path: Path
+) -> None:
+    """A key that the server does not know, no key, a wrong passphrase and no key at all in it are told."""
+    good = key_of(tmp_path, ssh, passphrase="open-sesame")
+    url = ssh.url(origin.path)
+    make_key(tmp_path / "stranger")
+    stranger = replace(
+        good, identity=Secret((tmp_path / "stranger").read_bytes()), identity_password=Secret("")
+    )
+
+    for wrong in (
+        stranger, replace(good, identity=Secret(b"")), replace(good, identity_password=Secret("wrong-one")),
+        replace(good, identity=Secret("no key")),
+    ):  # fmt: skip
+        assert (await refused(port, Remote(url, wrong)))[0] == Code.GIT_AUTHENTICATION
+
+
+async def test_a_repository_that_ssh_does_not_have_is_named(
+    port: GitPort, ssh: SshServer, tmp_path: Path
+) -> None:
+    """A path without a repository behind SSH is a missing repository, not a broken connection."""
+    remote = Remote(ssh.url(tmp_path / "nothing.git"), key_of(tmp_path, ssh))
+    assert (await refused(port, remote))[0] == Code.GIT_NOT_FOUND
+
+
+async def test_no_secret_is_in_any_output(
+    port: GitPort, server: GitServer, caplog: pytest.LogCaptureFixture, settings: GitSettings
+) -> None:
+    """Neither arguments, environments, logs, errors nor files hold a password, also not one from a URL."""
+    caplog.set_level(logging.DEBUG)
+    server.access = Access(username="acme", password=PASSWORD)
+    url = server.url("shop.git")
+    in_url = url.replace("http://", f"http://acme:{TOKEN}@")
+    await port.sync(Remote(url, BASIC), MAIN, timeout_seconds=PATIENCE)
+    texts = [(await refused(port, Remote(in_url)))[1], (await refused(port, Remote(url, BEARER)))[1]]
+
+    texts += [caplog.text, *(str(vars(record)) for record in caplog.records)]
+    texts += traces(port, settings)
+
+    for secret in (PASSWORD, TOKEN):
+        assert not any(secret in text for text in texts)
+
+
+def traces(port: GitPort, settings: GitSettings) -> list[str]:
+    """Return what others can see of the children, and every file in the cache."""
+    processes = [f"/proc/{pid}/{name}" for pid in port.pids() for name in ("cmdline", "environ")]
+    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    files = [path for path in settings.cache_dir.rglob("*") if path.is_file()]
+    return [listing.stdout, *(Path(path).read_text(errors="replace") for path in [*processes, *files])]
