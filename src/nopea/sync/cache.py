@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan import LastApplied
+from nopea.core.problem import Problem
 from nopea.core.source import Commit, ParsedFile, Remote
 
 
@@ -27,6 +28,8 @@ class SyncState:
     commit: Commit | None = None
     complete: bool = False
     """True when the last pass synced `commit` without a problem: a poll that finds it again may rest."""
+    problems: tuple[Problem, ...] = ()
+    """Those of the last pass: said in full in the log when they change, not at each retry."""
     unknown_kinds: bool = False
     """True when the last pass met a kind that the API server does not serve: look again when one appears."""
 

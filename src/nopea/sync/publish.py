@@ -72,7 +72,8 @@ class Publisher:
     async def publish(self, request: PassRequest, state: SyncState, report: PassReport) -> bool:
         """Tell the report; False when the status could not be written and should be tried again."""
         repository = request.repository
-        _log_pass(repository, report)
+        _log_pass(repository, report, known=state.problems)
+        state.problems = report.problems
         if report.result is Result.SUPERSEDED:
             return True  # the next pass follows at once and tells its own
         now = datetime.now(UTC)
@@ -145,7 +146,7 @@ def _regarding(repository: Repository) -> Regarding:
     )
 
 
-def _log_pass(repository: Repository, report: PassReport) -> None:
+def _log_pass(repository: Repository, report: PassReport, *, known: tuple[Problem, ...]) -> None:
     bound = log.bind(
         repo=repository.key,
         pass_id=report.id,
@@ -160,6 +161,9 @@ def _log_pass(repository: Repository, report: PassReport) -> None:
     )
     if not report.problems:
         bound.info("pass finished")
+        return
+    if report.problems == known:
+        bound.warning("pass failed again", codes=report.codes)
         return
     bound.warning(
         "pass failed",
