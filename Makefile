@@ -24,7 +24,7 @@ setup: $(STAMP) ## create .venv with the locked dependencies
 lab-binaries: $(STAMP) ## find, download or build etcd, kube-apiserver, kube-controller-manager and kubectl
 	@$(BIN)/nopea lab binaries
 
-demo: $(STAMP) lab-binaries ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
+demo: $(STAMP) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
 	@$(BIN)/nopea demo
 
 test: $(STAMP) lab-binaries ## every test, on a real API server, real Git servers, real sockets

@@ -1,8 +1,8 @@
 """A Git server on loopback for demos, tests and benchmarks: `git http-backend` behind a small HTTP server.
 
 It serves every repository under one folder over smart HTTP or HTTPS, with basic authentication or a bearer
-token when asked to, and counts the requests it answers. It never listens beyond loopback and never writes to
-the repositories: pushing is refused.
+token when asked to, and counts the requests it answers. It never listens beyond loopback, and refuses pushes
+unless it was made to take them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Access:
 class GitServer:
     """Serve the repositories under `root`; `url("shop.git")` names one. Use as a context manager.
 
-    `certificate` is a (certificate, key) pair of PEM files and makes it HTTPS. `requests` counts what was
+    `certificate` is a (certificate, key) pair of PEM files and makes it HTTPS. With `takes_pushes` it lets
+    pushes through to repositories whose `http.receivepack` is true. `requests` counts what was
     asked, keyed by `"<repository> <service> <verb>"`, for example `"shop.git git-upload-pack GET"`.
     """
 
@@ -65,9 +66,11 @@ class GitServer:
         access: Access | None = None,
         certificate: tuple[Path, Path] | None = None,
         port: int = 0,
+        takes_pushes: bool = False,
     ) -> None:
         self.root = root
         self.access = access or Access()
+        self.takes_pushes = takes_pushes
         self.requests: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
         self._backend = _find_backend()
@@ -183,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         if not owner.access.allows(self.headers.get("Authorization", "")):
             self._refuse(HTTPStatus.UNAUTHORIZED)
-        elif "git-receive-pack" in self.path:
+        elif "git-receive-pack" in self.path and not owner.takes_pushes:
             self._refuse(HTTPStatus.FORBIDDEN)
         else:
             self._run_backend(unquote(parts.path), query=parts.query, body=body)

@@ -1,0 +1,149 @@
+"""The sample repository: a small shop of the invented company acme, and the changes that the demo pushes.
+
+Values only; nothing here touches Git or a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+NAMESPACE = "shop"
+"""Where the objects are."""
+NAME = "shop"
+"""The GitRepository's name, in the namespace `default`."""
+INTERVAL_SECONDS = 1
+"""How often the demo's GitRepository lets Nopea ask Git; the default of the API is 5 minutes."""
+KINDS = "configmap,deployment,service,discounts.acme.example"
+"""What the demo lists; the namespace and the definition of Discount are objects of the repository too."""
+
+_NAMESPACE_FILE = """\
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: shop
+"""
+
+_DEFINITION_FILE = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: discounts.acme.example
+spec:
+  group: acme.example
+  names: {kind: Discount, plural: discounts, singular: discount}
+  scope: Namespaced
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              required: [percent]
+              properties:
+                percent: {type: integer, minimum: 0, maximum: 50}
+"""
+
+_DISCOUNT_FILE = """\
+apiVersion: acme.example/v1
+kind: Discount
+metadata:
+  name: spring
+  namespace: shop
+spec:
+  percent: 10
+"""
+
+_CONFIG_FILE = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: web
+  namespace: shop
+data:
+  greeting: Welcome to the acme shop
+"""
+
+_WEB_FILE = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+  namespace: shop
+spec:
+  replicas: 2
+  selector:
+    matchLabels: {app: web}
+  template:
+    metadata:
+      labels: {app: web}
+    spec:
+      containers:
+        - name: web
+          image: registry.acme.example/shop/web:1.4.0
+          envFrom:
+            - configMapRef: {name: web}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  namespace: shop
+spec:
+  selector: {app: web}
+  ports:
+    - port: 80
+      targetPort: 8080
+"""
+
+WEB = "web.yaml"
+DISCOUNT = "discount.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One commit: whole files by their path, and a message."""
+
+    message: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+FIRST = Change(
+    message="Open the shop",
+    files={
+        "namespace.yaml": _NAMESPACE_FILE,
+        "crd.yaml": _DEFINITION_FILE,
+        DISCOUNT: _DISCOUNT_FILE,
+        "config.yaml": _CONFIG_FILE,
+        WEB: _WEB_FILE,
+    },
+)
+SCALED_WEB = _WEB_FILE.replace("replicas: 2", "replicas: 4")
+SCALED = Change(message="Expect more visitors", files={WEB: SCALED_WEB})
+BROKEN = Change(
+    message="Start the sale",
+    files={
+        WEB: SCALED_WEB.replace("replicas: 4", "replica: 6"),
+        DISCOUNT: _DISCOUNT_FILE.replace("percent: 10", "percent: 30"),
+    },
+)
+FIXED = Change(message="Fix the typo", files={WEB: SCALED_WEB.replace("replicas: 4", "replicas: 6")})
+
+
+def git_repository(url: str) -> str:
+    """Return the manifest that makes Nopea follow the repository at `url`."""
+    return f"""\
+apiVersion: nopea.io/v1alpha1
+kind: GitRepository
+metadata:
+  name: {NAME}
+  namespace: default
+spec:
+  url: {url}
+  branch: main
+  interval: {INTERVAL_SECONDS}s
+"""
