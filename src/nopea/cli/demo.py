@@ -94,7 +94,7 @@ def _say_what_to_try(world: World, screen: Screen) -> None:
     screen.line("")
     screen.line("It stays, and follows what you push. Try:", style="bold")
     for purpose, line in what_to_try(world):
-        screen.line(f"  {purpose:<16}{line}")
+        screen.line(f"  {purpose:<17}{line}")
 
 
 @contextmanager

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nopea.demo.errors import DemoError
+from nopea.demo.shell import quoted, this_program
 from nopea.lab.control import Control
 from nopea.lab.errors import LabError
 from nopea.lab.files import locked, make_private_folder
@@ -61,6 +62,12 @@ class DemoFolder:
         """Return the folder where the logs of a failed demo are kept until the next one."""
         return self.path / "logs"
 
+    @property
+    def end_command(self) -> str:
+        """Return the one command that ends a demo which was left running."""
+        where = "" if self.path == default_folder() else f" --dir {quoted(self.path)}"
+        return f"{this_program()} demo --end{where}"
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep other demos out of the folder meanwhile. Raises DemoError when one is in it.
@@ -69,23 +76,22 @@ class DemoFolder:
         """
         self._refuse_foreign()
         make_private_folder(self.path)
-        try:
-            lock = locked(self.path / _LOCK, deadline_seconds=0)
-            lock.__enter__()
-        except LabError as error:
-            raise DemoError(
-                f"another `nopea demo` runs in {self.path}",
-                hint="Wait until it ends, or end it with Ctrl-C in its terminal.",
-            ) from error
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self.path / _LOCK, deadline_seconds=0))
+            except LabError as error:
+                raise DemoError(
+                    f"another `nopea demo` runs in {self.path}",
+                    hint="Wait until it ends, or end it with Ctrl-C in its terminal.",
+                ) from error
             yield
-        finally:
-            lock.__exit__(None, None, None)
 
     def claim(self) -> None:
         """Make the folder empty for a new demo; removes what a killed or failed one left. Needs `held`."""
         if Control(self.lab).is_there():
-            raise DemoError(f"a demo was left running in {self.path}", hint="End it first: nopea demo --end")
+            raise DemoError(
+                f"a demo was left running in {self.path}", hint=f"End it first: {self.end_command}"
+            )
         self.clear()
         (self.path / _MARK).write_text(_MARK_TEXT)
 

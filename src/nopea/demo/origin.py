@@ -17,12 +17,21 @@ _DEADLINE_SECONDS = 30.0
 _BRANCH = "main"
 
 
+def find_git() -> str:
+    """Return the path of git. Raises DemoError where there is none."""
+    git = shutil.which("git")
+    if git is None:
+        raise DemoError("git is not on the PATH", hint="Install it, for example: apt-get install git")
+    return git
+
+
 class Origin:
-    """The repository `shop.git` under `repositories`, and its clone."""
+    """The repository `shop.git` under `repositories`, and its clone. Making the object needs git."""
 
     def __init__(self, *, repositories: Path, clone: Path) -> None:
         self._bare = repositories / "shop.git"
         self._clone = clone
+        self._program = find_git()
 
     def create(self) -> None:
         """Make the bare repository; whoever reaches the server may push to it."""
@@ -52,9 +61,6 @@ class Origin:
         return self._git("-C", str(self._clone), *arguments)
 
     def _git(self, *arguments: str) -> str:
-        git = shutil.which("git")
-        if git is None:
-            raise DemoError("git is not on the PATH", hint="Install it, for example: apt-get install git")
         environment = {
             "PATH": os.environ.get("PATH", ""),
             "HOME": str(self._bare.parent),
@@ -64,7 +70,7 @@ class Origin:
         }
         try:
             done = subprocess.run(
-                [git, *arguments],
+                [self._program, *arguments],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

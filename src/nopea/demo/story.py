@@ -17,7 +17,7 @@ _COLUMNS = r"custom-columns=KIND:.kind,NAME:.metadata.name,FROM FILE:.metadata.a
 
 def tell(world: World, screen: Screen) -> None:
     """Tell it. Raises LabError when a step fails."""
-    screen.title("Nopea demo: a cluster that follows Git. All of it runs on this machine, on loopback.")
+    screen.title("Nopea demo: a cluster follows Git. All of it runs on this machine, on loopback.")
     _set_up(world, screen)
     _first_sync(world, screen)
     _change(world, screen)
@@ -69,8 +69,7 @@ def _mistake(world: World, screen: Screen) -> None:
     with screen.step("git push with a typo") as step:
         status = _push(world, step, shop.BROKEN, ready="False")
         step.text = f"{step.text}: one object refused, the rest applied"
-    applied = f"Discount spring, percent {before} → {_percent(world)}"
-    screen.block([f"{applied}; Deployment web is as it was; Ready is False:"])
+    screen.block([f"Discount spring, percent {before} → {_percent(world)}. Deployment web stays as it was:"])
     error = status["errors"][0]
     screen.paragraph(f"{error['code']} {error['source']}: {error['message']}", style="red")
     screen.paragraph(f"→ {error['hint']}")
