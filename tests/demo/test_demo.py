@@ -181,17 +181,26 @@ def _wait_for_replicas(folder: Path, replicas: int) -> None:
         time.sleep(0.05)
 
 
-def test_ctrl_c_in_the_middle_leaves_nothing(folder: Path) -> None:
-    """It says so and exits with 130; every process is gone and so is the folder."""
+@pytest.mark.parametrize(
+    ("number", "exit_code", "said"),
+    [(signal.SIGINT, 130, "interrupted; nothing is left running\n"), (signal.SIGTERM, 143, "")],
+)
+def test_a_signal_while_starting_leaves_nothing(
+    folder: Path, number: signal.Signals, exit_code: int, said: str
+) -> None:
+    """Ctrl-C or SIGTERM while the control plane starts: every process is gone and so is the folder."""
     with _demo(folder) as process:
-        _read_until(process, READY)
-        everyone = _everyone(folder)
+        give_up_at = time.monotonic() + DEADLINE_SECONDS
+        while "kube-apiserver" not in (state := LabState.read(folder / "lab" / "state.json")).processes:
+            assert time.monotonic() < give_up_at
+            time.sleep(0.02)
+        assert state.keeper
+        everyone = [state.keeper, *state.processes.values()]
 
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
 
         _, complaint = process.communicate(timeout=DEADLINE_SECONDS)
-    assert process.returncode == 130, complaint
-    assert complaint == "interrupted; nothing is left running\n"
+    assert (process.returncode, complaint) == (exit_code, said)
     assert not any(one.is_alive() for one in everyone)
     assert not folder.exists()
 

@@ -1,0 +1,45 @@
+"""The sample repository is what the demo says of it."""
+
+from __future__ import annotations
+
+import yaml
+
+from nopea.demo import shop
+
+
+def test_the_first_commit_holds_six_objects_of_the_shop() -> None:
+    """A namespace, a definition and its object, and three of Kubernetes' own kinds."""
+    documents = [one for text in shop.FIRST.files.values() for one in yaml.safe_load_all(text)]
+
+    assert sorted(one["kind"] for one in documents) == [
+        "ConfigMap",
+        "CustomResourceDefinition",
+        "Deployment",
+        "Discount",
+        "Namespace",
+        "Service",
+    ]
+
+
+def test_each_change_changes_what_it_says() -> None:
+    """The replacements find their places in the files."""
+    scaled, broken, fixed = (
+        next(yaml.safe_load_all(change.files[shop.WEB]))["spec"]
+        for change in (shop.SCALED, shop.BROKEN, shop.FIXED)
+    )
+
+    assert (scaled["replicas"], fixed["replicas"]) == (4, 6)
+    assert broken["replica"] == 6
+    assert "replicas" not in broken
+    assert yaml.safe_load(shop.BROKEN.files[shop.DISCOUNT])["spec"] == {"percent": 30}
+
+
+def test_the_git_repository_names_the_url() -> None:
+    """The manifest is complete YAML, and the interval is the one that the demo speaks of."""
+    manifest = yaml.safe_load(shop.git_repository("http://127.0.0.1:1/shop.git"))
+
+    assert manifest["spec"] == {
+        "url": "http://127.0.0.1:1/shop.git",
+        "branch": "main",
+        "interval": f"{shop.INTERVAL_SECONDS}s",
+    }
