@@ -104,8 +104,11 @@ class World:
             ) from error
 
     def status(self) -> dict[str, Any]:
-        """Return the GitRepository's status as stored now; empty before the first."""
-        answer = self.lab.request("GET", _STATUS_PATH)
+        """Return the GitRepository's status as stored now; empty before the first, and while nobody answers."""
+        try:
+            answer = self.lab.request("GET", _STATUS_PATH)
+        except OSError:
+            return {}  # `wait_for` looks whether the API server has ended
         return dict(answer.body.get("status") or {}) if answer.status == http.HTTPStatus.OK else {}
 
     def wait_for(self, what: str, ask: Callable[[], T | None]) -> T:
