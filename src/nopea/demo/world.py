@@ -104,7 +104,7 @@ class World:
             ) from error
 
     def status(self) -> dict[str, Any]:
-        """Return the GitRepository's status as stored now; empty before the first, and while nobody answers."""
+        """Return the GitRepository's status as stored; empty before the first and while nobody answers."""
         try:
             answer = self.lab.request("GET", _STATUS_PATH)
         except OSError:
