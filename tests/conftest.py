@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-
 pytest_plugins = ["tests.cluster"]
 
 

@@ -108,6 +108,8 @@ MAY = [
     "create events.k8s.io/events",
     "patch events.k8s.io/events",
     "impersonate /serviceaccounts",
+    "list apiextensions.k8s.io/customresourcedefinitions",
+    "watch apiextensions.k8s.io/customresourcedefinitions",
 ]
 MAY_NOT = [
     f"create {GITREPOSITORIES}",
@@ -118,6 +120,7 @@ MAY_NOT = [
     "list /configmaps",
     "patch apps/deployments",
     "delete /namespaces",
+    "patch apiextensions.k8s.io/customresourcedefinitions",
     "impersonate /users",
     "impersonate /groups",
     "create /serviceaccounts/token",

@@ -274,5 +274,5 @@ def traces(port: GitPort, settings: GitSettings) -> list[str]:
     """Return what others can see of the children, and every file in the cache."""
     processes = [f"/proc/{pid}/{name}" for pid in port.pids() for name in ("cmdline", "environ")]
     listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    files = [path for path in settings.cache_dir.rglob("*") if path.is_file()]
+    files = [str(path) for path in settings.cache_dir.rglob("*") if path.is_file()]
     return [listing.stdout, *(Path(path).read_text(errors="replace") for path in [*processes, *files])]

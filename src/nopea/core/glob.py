@@ -49,13 +49,13 @@ def parse(line: str) -> Glob | None:
     text = text.removeprefix("!")
     only_folders = text.endswith("/")
     text = text.removesuffix("/")
-    names = text.removeprefix("/").split("/")
-    if "/" not in text:
-        names = ["**", *names]
-    if names[-1] == "**":
-        names.append("*")  # what ends in ** names everything inside, not the folder itself
     try:
-        segments = tuple(_ANY_FOLDERS if name == "**" else _compile(name) for name in names)
+        names = _names(text.removeprefix("/"))
+        if "/" not in text:
+            names = ["**", *names]
+        if _is_any_folders(names[-1]):
+            names.append("*")  # what ends in ** names everything inside, not the folder itself
+        segments = tuple(_ANY_FOLDERS if _is_any_folders(name) else _compile(name) for name in names)
     except _NeverError:
         return None
     return Glob(is_negated, only_folders, segments)
@@ -65,6 +65,30 @@ def _without_trailing_spaces(line: str) -> str:
     stripped = line.rstrip(" ")
     backslashes = len(stripped) - len(stripped.rstrip("\\"))
     return f"{stripped} " if stripped != line and backslashes % 2 else stripped
+
+
+def _is_any_folders(name: str) -> bool:
+    return len(name) > 1 and not name.strip("*")
+
+
+def _names(text: str) -> list[str]:
+    """Split at slashes, but not at one in brackets, which stands for nothing there."""
+    names = [""]
+    position = 0
+    while position < len(text):
+        start, character = position, text[position]
+        position += 1
+        if character == "/":
+            names.append("")
+            continue
+        if character == "[":
+            _, position = _class(text, position)
+        elif character == "\\" and text[position : position + 1] != "/":
+            position += 1
+        elif character == "\\":
+            continue  # an escaped slash is a slash
+        names[-1] += text[start:position]
+    return names
 
 
 def _match_segments(segments: Sequence[re.Pattern[str] | None], parts: Sequence[str]) -> bool:

@@ -36,6 +36,9 @@ from nopea.git.wire import (
 
 _TEMPORARY = ".new-"
 _MAX_REMEMBERED = 20_000
+# Ids in one request: 10,000 of them are half a megabyte.
+_BLOBS = 10_000
+_DEADLY = (Kind.DIED, Kind.MEMORY)
 
 
 class GitPort:
@@ -113,16 +116,27 @@ class GitPort:
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float
     ) -> dict[str, bytes]:
         """Return the contents of blobs of a commit, by blob id."""
-        return await self._portions(self._call(remote, timeout_seconds), Op.READ, commit, blobs)
+        call = self._call(remote, timeout_seconds)
+        try:
+            return await self._portions(call, Op.READ, commit, blobs)
+        except OperationError as error:
+            raise self._translated(error, call) from error
 
     async def manifests(
         self, remote: Remote, blobs: Sequence[str], *, timeout_seconds: float, commit: str = ""
     ) -> dict[str, ParsedFile]:
         """Return blobs parsed as Kubernetes manifests, by blob id; the parsing happens in a child.
 
+        A file that kills the child, or is too big to read, comes back with a Problem and no documents.
         `commit` is what a damaged mirror is repaired from; without it the last synced one serves.
         """
-        found = await self._portions(self._call(remote, timeout_seconds), Op.MANIFESTS, commit, blobs)
+        call = self._call(remote, timeout_seconds)
+        try:
+            found = await self._portions(call, Op.MANIFESTS, commit, blobs)
+        except OperationError as error:
+            if error.kind in _DEADLY:
+                return await self._one_by_one(call, commit, blobs)
+            raise self._translated(error, call) from error
         return {blob: parsed_file(raw) for blob, raw in found.items()}
 
     async def head(self, remote: Remote, commit: str, *, timeout_seconds: float) -> Commit:
@@ -203,18 +217,21 @@ class GitPort:
             return await self._submit(call, Op.SYNC, {**fields, "again": True}, network=True)
 
     async def _local(self, call: _Call, op: Op, commit: str, fields: dict[str, Any]) -> Any:
+        try:
+            return await self._ask(call, op, commit, fields)
+        except OperationError as error:
+            raise self._translated(error, call) from error
+
+    async def _ask(self, call: _Call, op: Op, commit: str, fields: dict[str, Any]) -> Any:
         """Ask about the mirror; one that lacks the commit is fetched into, a damaged one is cloned again."""
-        for repair in (False, True):
+        for again in (False, True):
             try:
                 return await self._submit(call, op, fields, network=False)
             except OperationError as error:
                 if error.kind is not Kind.MIRROR:
-                    raise self._translated(error, call) from error
-            await self._repair(call, commit, again=repair)
-        try:
-            return await self._submit(call, op, fields, network=False)
-        except OperationError as error:
-            raise self._translated(error, call) from error
+                    raise
+            await self._repair(call, commit, again=again)
+        return await self._submit(call, op, fields, network=False)
 
     def _translated(self, error: OperationError, call: _Call, ref: Ref | None = None) -> SyncError:
         return trouble.error_of(error.kind, error.message, error.facts, remote=call.remote, ref=ref)
@@ -238,12 +255,26 @@ class GitPort:
             )
 
     async def _portions(self, call: _Call, op: Op, commit: str, blobs: Sequence[str]) -> dict[str, Any]:
+        """Ask about many blobs in answers of bounded size."""
         found: dict[str, Any] = {}
         rest = list(dict.fromkeys(blobs))
         while rest:
-            answer = await self._local(call, op, commit, {"blobs": rest})
+            answer = await self._ask(call, op, commit, {"blobs": rest[:_BLOBS]})
             found |= answer["done"]
-            rest = answer["rest"]
+            rest = answer["rest"] + rest[_BLOBS:]
+        return found
+
+    async def _one_by_one(self, call: _Call, commit: str, blobs: Sequence[str]) -> dict[str, ParsedFile]:
+        """Parse the blobs of a batch that cost a child its life, to find the one that did."""
+        found = {}
+        for blob in dict.fromkeys(blobs):
+            try:
+                answer = await self._portions(call, Op.MANIFESTS, commit, [blob])
+                found[blob] = parsed_file(answer[blob])
+            except OperationError as error:
+                if error.kind not in _DEADLY:
+                    raise self._translated(error, call) from error
+                found[blob] = trouble.deadly_file(error.message)
         return found
 
     async def _submit(self, call: _Call, op: Op, fields: dict[str, Any], *, network: bool) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import pygit2
 from pygit2.enums import FileMode, ObjectType
 
+from nopea.core.problem import Code
 from nopea.git.failure import Failure, storage
 from nopea.git.protocol import ANSWER_BYTES, Kind
 
@@ -22,6 +23,7 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 _MAX_DEPTH = 64
 _MAX_ENTRIES = 500_000
 _MAX_LINK = 4096
+_SPLIT = "Split the file, or leave it out by spec.exclude or .nopeaignore."
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,18 @@ def manifests(
     """Return parsed files by blob id, in the same portions as `read`."""
 
     def parsed(blob: str) -> dict[str, Any]:
-        found = parse(_blob(repository, blob, max_bytes=max_bytes))
+        try:
+            content = _blob(repository, blob, max_bytes=max_bytes)
+        except Failure as failure:
+            if failure.kind is not Kind.TOO_BIG:
+                raise
+            return {"documents": [], "problems": [(Code.YAML_LIMIT.value, failure.message, _SPLIT, "", "")]}
+        found = parse(content)
         return {
             "documents": [(each.index, each.line, each.body) for each in found.documents],
             "problems": [
-                (str(each.code), each.message, each.hint, each.source, each.object) for each in found.problems
+                (each.code.value, each.message, each.hint, each.source, each.object)
+                for each in found.problems
             ],
         }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
 from nopea.core.secret import mask_text, mask_url
-from nopea.core.source import Ref, Remote
+from nopea.core.source import ParsedFile, Ref, Remote
 from nopea.git.protocol import Kind
 
 
@@ -27,6 +27,16 @@ def error_of(
             code, what, hint = _PLAIN[kind]
             problem = Problem(code=code, message=f"{url}: {what}: {said}", hint=hint)
             return StalledError(problem) if kind in _STALLED else TransientError(problem)
+
+
+def deadly_file(message: str) -> ParsedFile:
+    """Return what a file holds that no child survived parsing: nothing, and the reason."""
+    problem = Problem(
+        code=Code.YAML_LIMIT,
+        message=f"the file cannot be parsed: {message}",
+        hint="Split or simplify the file, or leave it out by spec.exclude or .nopeaignore.",
+    )
+    return ParsedFile(documents=(), problems=(problem,))
 
 
 def file_url_refused(remote: Remote) -> SyncError:

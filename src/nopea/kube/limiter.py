@@ -7,7 +7,6 @@ There is no fixed rate: the API server knows best how much it can take, and says
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -64,12 +63,16 @@ class AdaptiveLimit:
             self._shrunk_at = now
 
 
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class Limiter:
     """Slots for requests, given out in turn: first come first served in a flow, round robin between flows.
 
-    A flow may hold `allowed / (flows that hold slots + 1)` slots, at least one: so there is room for a
-    newcomer while 10,000 objects of one repository wait, and while every request of another hangs. The
-    queues hold callers, not requests, so they are bounded by what the callers start.
+    A flow may hold half of what the others leave, at least one slot: so there is room for a newcomer while
+    10,000 objects of one repository wait, and while every request of another hangs. The queues hold callers,
+    not requests, so they are bounded by what the callers start.
     """
 
     def __init__(self, limit: AdaptiveLimit | None = None) -> None:
@@ -100,7 +103,7 @@ class Limiter:
 
     async def acquire(self, flow: str) -> None:
         """Wait for a slot; the caller must `release` it."""
-        if not self._queues and self._may_start(flow, time.monotonic()):
+        if not self._queues and self._may_start(flow, _now()):
             self._take(flow)
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -129,7 +132,7 @@ class Limiter:
 
     def overloaded(self, retry_after_seconds: float | None) -> None:
         """Tell that the server refused for load; nothing starts before `retry_after_seconds` have passed."""
-        self.limit.overloaded(now=time.monotonic(), retry_after_seconds=retry_after_seconds)
+        self.limit.overloaded(now=_now(), retry_after_seconds=retry_after_seconds)
 
     def close(self) -> None:
         """Forget the timer that would end a pause; waiters are their owners' to cancel."""
@@ -140,8 +143,9 @@ class Limiter:
     def _may_start(self, flow: str, now: float) -> bool:
         if now < self.limit.paused_until or self._used >= self.limit.allowed:
             return False
-        others = len(self._held) - (flow in self._held)
-        return self._held[flow] < max(1, self.limit.allowed // (others + 2))
+        held = self._held.get(flow, 0)
+        left_by_others = self.limit.allowed - (self._used - held)
+        return held < max(1, left_by_others // 2)
 
     def _take(self, flow: str) -> None:
         self._used += 1
@@ -156,7 +160,7 @@ class Limiter:
 
     def _give_out(self) -> None:
         """Give free slots to those whose turn it is, and see to it that a pause ends."""
-        now = time.monotonic()
+        now = _now()
         if now < self.limit.paused_until:
             self._wake_at(self.limit.paused_until)
             return
@@ -177,7 +181,7 @@ class Limiter:
 
     def _wake_at(self, when: float) -> None:
         if self._wake is None and self._queues:
-            delay = max(0.0, when - time.monotonic())
+            delay = max(0.0, when - _now())
             self._wake = asyncio.get_running_loop().call_later(delay, self._woken)
 
     def _woken(self) -> None:

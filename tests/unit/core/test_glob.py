@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -87,6 +88,9 @@ def named(pattern: str, path: str, *, is_folder: bool = False) -> bool:
         ("a[[:what:]]", "a:", False),
         ("a[", "a[", False),
         ("a[/]b", "a/b", False),
+        ("[/a]", "a", True),
+        ("a\\/b", "a/b", True),
+        ("a[/b", "a[/b", False),
         ("a[z-a]", "az", False),
         ("\\#a", "#a", True),
         ("\\!a", "!a", True),
@@ -138,7 +142,9 @@ def work_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_git_has_the_same_opinion(work_tree: Path, patterns: list[str]) -> None:
     """Whole ignore files mean the same as in real Git, for every path."""
-    text = "\n".join(patterns) + "\n"
+    # Git takes the fixed start of a pattern off first, and then finds a ** at the start of what is left:
+    # `a**/b` crosses folders, against its own manual. Here the manual holds.
+    text = "\n".join(re.sub(r"(?<=[^/*!])\*{2,}", "*", pattern) for pattern in patterns) + "\n"
     work_tree.joinpath(".gitignore").write_text(text)
     asked = "\0".join(PATHS).encode()
     command = ["git", "-C", str(work_tree), "check-ignore", "--no-index", "--stdin", "-z"]

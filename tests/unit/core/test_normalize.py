@@ -40,8 +40,8 @@ def test_what_only_the_server_sets_is_dropped() -> None:
         "apiVersion": "v1", "kind": "Foo", "status": {"a": 1},
         "metadata": {
             "name": "a", "creationTimestamp": "2020-01-01T00:00:00Z", "managedFields": [],
-           
-            "resourceVersion": "1", "uid": "x", "generation": 1, "selfLink": "/", "deletionTimestamp": "x", "labels": {"uid": "y"},
+            "resourceVersion": "1", "uid": "x", "generation": 1, "selfLink": "/", "deletionTimestamp": "x",
+            "labels": {"uid": "y"},
         },
         "spec": {"status": 1, "template": {"metadata": {"creationTimestamp": None, "uid": "z"}}},
     }  # fmt: skip

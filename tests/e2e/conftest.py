@@ -1,0 +1,75 @@
+"""The whole thing for end-to-end tests: a cluster with our CRDs, a controller process, Git over HTTP.
+
+A module shares one controller; each test has a namespace of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.process import Nopea
+from tests.e2e.world import Cluster, Site
+from tests.gitserver import GitServer
+
+from nopea.lab.lab import Lab
+
+CRDS = Path(__file__).parents[2] / "deploy" / "crds"
+
+
+def install_crds(lab: Lab) -> None:
+    """Have the API server serve our kinds."""
+    lab.run_kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    lab.run_kubectl("wait", "--for=condition=Established", "--timeout=20s", "-f", str(CRDS))
+
+
+@pytest.fixture(scope="session")
+def cluster(lab: Lab) -> Cluster:
+    """The shared API server, which serves our kinds."""
+    install_crds(lab)
+    return Cluster(lab)
+
+
+@pytest.fixture(scope="module")
+def git_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
+    """`git http-backend` over plain HTTP, for repositories that tests make."""
+    with GitServer(tmp_path_factory.mktemp("served")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nopea(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nopea]:
+    """The module's controller. It must end in order, with nothing but JSON in its log."""
+    running = Nopea(kubeconfig=cluster.lab.kubeconfig, folder=tmp_path_factory.mktemp("nopea"))
+    try:
+        running.wait_until_ready()
+        yield running
+        assert running.stop() == 0, running.log_text()
+        assert [line for line in running.logs() if "traceback" in line] == []
+    finally:
+        running.kill()
+
+
+@pytest.fixture
+def site(cluster: Cluster, git_server: GitServer, namespace: str, nopea: Nopea) -> Iterator[Site]:
+    """A namespace that the module's controller looks after."""
+    del nopea
+    made = Site(cluster, git_server, namespace)
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def start_nopea(tmp_path: Path) -> Iterator[Callable[..., Nopea]]:
+    """Start controllers of one's own: `start_nopea(lab, *arguments)`; they are killed with the test."""
+    started: list[Nopea] = []
+
+    def start(lab: Lab, *arguments: str) -> Nopea:
+        folder = tmp_path / f"nopea-{len(started)}"
+        started.append(Nopea(kubeconfig=lab.kubeconfig, folder=folder, arguments=arguments))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.kill()

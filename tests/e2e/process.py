@@ -1,0 +1,152 @@
+"""`nopea run` as a real process: started, watched from outside, and ended by its own pid.
+
+The kernel kills it when the test process dies; what it logs is kept in a file and read as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.waiting import eventually
+
+STARTED_SECONDS = 20.0
+STOPPED_SECONDS = 30.0
+
+# The command line of `nopea`, after a request to the kernel to end the process with the test's.
+_BOOT = (
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9, 0, 0, 0); "
+    "os.getppid() == int(sys.argv.pop(1)) or sys.exit('orphan'); "
+    "from nopea.cli.main import main; main(prog_name='nopea')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A status and the text that came with it."""
+
+    status: int
+    text: str
+
+
+class Nopea:
+    """One controller process; `arguments` are added to its command line."""
+
+    def __init__(self, *, kubeconfig: Path, folder: Path, arguments: tuple[str, ...] = ()) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log_path = folder / "nopea.log"
+        options = (
+            f"--kubeconfig={kubeconfig}", "--host=127.0.0.1", "--port=0", f"--cache-dir={folder / 'cache'}",
+            "--log-format=json", "--log-level=debug", *arguments,
+        )  # fmt: skip
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-W", "error", "-c", _BOOT, str(os.getpid()), "run", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended (negative: by that signal); None while it runs."""
+        return self._process.poll()
+
+    def wait_until_ready(self) -> None:
+        """Return when `/ready` says so."""
+        eventually(self._assert_ready, seconds=STARTED_SECONDS)
+
+    def get(self, path: str) -> HttpAnswer:
+        """Ask its HTTP server."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port()}{path}", timeout=5) as answer:
+                return HttpAnswer(answer.status, answer.read().decode())
+        except urllib.error.HTTPError as error:
+            with error:
+                return HttpAnswer(error.code, error.read().decode())
+
+    def log_text(self) -> str:
+        """Return all that it printed."""
+        return self.log_path.read_text()
+
+    def logs(self, message: str = "", **facts: Any) -> list[dict[str, Any]]:
+        """Return the log lines with this message and these facts; fails on a line that is no JSON object."""
+        lines = [
+            json.loads(line) for line in self.log_text().splitlines(keepends=True) if line.endswith("\n")
+        ]
+        return [
+            line
+            for line in lines
+            if (not message or line["message"] == message)
+            and all(line.get(key) == value for key, value in facts.items())
+        ]
+
+    def children(self) -> list[int]:
+        """Return the ids of its child processes that have not ended."""
+        return [pid for pid, parent in _parents().items() if parent == self.pid]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def wait(self, *, seconds: float = STOPPED_SECONDS) -> int:
+        """Wait for its end and return how it ended, as a shell would say it."""
+        code = self._process.wait(timeout=seconds)
+        return code if code >= 0 else 128 - code
+
+    def stop(self) -> int:
+        """End it in order and return its exit code; idempotent."""
+        if self.exit_code is None:
+            self.signal(signal.SIGTERM)
+        try:
+            return self.wait()
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def kill(self) -> None:
+        """End it as the kernel's memory killer would; idempotent."""
+        self._process.kill()
+        self._process.wait()
+
+    def _port(self) -> int:
+        listening = self.logs("listening")
+        assert listening, self.log_text()
+        return int(listening[0]["port"])
+
+    def _assert_ready(self) -> None:
+        assert self.exit_code is None, self.log_text()
+        answer = self.get("/ready")
+        assert answer.status == 200, answer.text
+
+
+def _parents() -> dict[int, int]:
+    """Return the parent of every living process."""
+    parents = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+                if state not in "ZX":
+                    parents[int(folder.name)] = int(parent)
+    return parents
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether the process has not ended."""
+    return pid in _parents()

@@ -1,0 +1,203 @@
+"""The main loop: a repository is applied in one pass, followed, and told about."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.process import Nopea
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Cluster, Json, Site, condition
+
+PASS_KEYS = {
+    "time", "level", "message", "logger", "repo", "pass_id", "triggers", "result", "commit", "objects",
+    "created", "configured", "failed", "seconds",
+}  # fmt: skip
+
+
+def _everything(namespace: str, group: str) -> dict[str, str]:
+    """A repository in which every file needs another one first, in the wrong order by name."""
+    webhook = yamls.webhook_configuration(f"check-{namespace}", namespace=f"{namespace}-shop")
+    return {
+        "a-webhook.yaml": yamls.text(webhook),
+        "b-customs.yaml": yamls.text(
+            yamls.custom("Sprocket", "small", group=group, size=1),
+            yamls.custom("Hub", f"{namespace}-main", group=group, spokes=3),
+        ),
+        "c-workloads.yaml": yamls.text(yamls.deployment("web"), yamls.service("web"), yamls.job("migrate")),
+        "d-rbac.yaml": yamls.text(
+            yamls.role_binding("deployer", role="deployer", account="deployer", namespace=namespace),
+            yamls.role("deployer", resources=("configmaps",)),
+            yamls.service_account("deployer"),
+        ),
+        "e-elsewhere.yaml": yamls.text(yamls.config_map("web", namespace=f"{namespace}-shop", colour="blue")),
+        "f-definitions.yaml": yamls.text(
+            yamls.definition("Sprocket", group=group), yamls.definition("Hub", group=group, scope="Cluster")
+        ),
+        "g-namespace.yaml": yamls.text(yamls.namespace(f"{namespace}-shop")),
+    }
+
+
+def test_one_pass_applies_a_whole_repository(site: Site, nopea: Nopea) -> None:
+    """Namespaces, CRDs and their objects, workloads, RBAC and webhooks are applied in one pass, and told."""
+    group, shop = f"{site.namespace}.acme.example", f"{site.namespace}-shop"
+    origin = site.origin("shop")
+    commit = origin.commit(_everything(site.namespace, group), message="Open the shop\n\nAt last.")
+    found = site.follow("shop").wait_synced(commit)
+    rbac = "rbac.authorization.k8s.io/v1"
+    sources = {
+        f"v1 namespaces /{shop}": "g-namespace.yaml#1",
+        f"apiextensions.k8s.io/v1 customresourcedefinitions /sprockets.{group}": "f-definitions.yaml#1",
+        f"{group}/v1 sprockets {site.namespace}/small": "b-customs.yaml#1",
+        f"{group}/v1 hubs /{site.namespace}-main": "b-customs.yaml#2",
+        site.place("apps/v1 deployments", "web"): "c-workloads.yaml#1",
+        site.place("v1 services", "web"): "c-workloads.yaml#2",
+        site.place("batch/v1 jobs", "migrate"): "c-workloads.yaml#3",
+        site.place(f"{rbac} rolebindings", "deployer"): "d-rbac.yaml#1",
+        site.place(f"{rbac} roles", "deployer"): "d-rbac.yaml#2",
+        site.place("v1 serviceaccounts", "deployer"): "d-rbac.yaml#3",
+        f"v1 configmaps {shop}/web": "e-elsewhere.yaml#1",
+        "admissionregistration.k8s.io/v1 validatingwebhookconfigurations "
+        f"/check-{site.namespace}": "a-webhook.yaml#1",
+    }
+    for place, source in sources.items():
+        _assert_ours(site.cluster.must_get(place), owner=f"{site.namespace}.shop", source=source)
+    _assert_told(found, commit, count=13)
+    assert [line["result"] for line in nopea.logs(repo=f"{site.namespace}/shop")] == ["synced"]
+    line = nopea.logs("pass finished", repo=f"{site.namespace}/shop")[0]
+    assert line.keys() == PASS_KEYS
+    assert (line["commit"], line["created"], line["triggers"]) == (commit, 13, ["startup"])
+
+
+def _assert_ours(live: Json, *, owner: str, source: str) -> None:
+    metadata = live["metadata"]
+    assert metadata["labels"]["nopea.io/repository"] == owner
+    assert metadata["annotations"]["nopea.io/source"] == source
+    ours = [entry for entry in metadata["managedFields"] if entry["manager"] == "nopea"]
+    assert [entry["operation"] for entry in ours] == ["Apply"]
+
+
+def _assert_told(found: Json, commit: str, *, count: int) -> None:
+    status = found["status"]
+    facts = {
+        "phase": "Synced",
+        "lastAttemptedCommit": commit,
+        "lastAppliedCommit": commit,
+        "shortCommit": commit[:7],
+        "lastCommitMessage": "Open the shop",
+        "resourceCount": count,
+        "appliedCount": count,
+        "failedCount": 0,
+        "observedGeneration": 1,
+    }
+    assert {key: status[key] for key in facts} == facts
+    assert "Acme Robot" in status["lastCommitAuthor"]
+    assert "nextSyncTime" not in status
+    assert status.get("errors", []) == []
+    entry = status["history"][0]
+    assert (len(status["history"]), entry["commit"], entry["outcome"]) == (1, commit, "synced")
+    assert (entry["created"], entry["trigger"]) == (count, "startup")
+    ready = condition(found, "Ready")
+    assert (ready["status"], ready["reason"]) == ("True", "Succeeded")
+    assert ready["message"] == f"applied {count} objects at {commit[:7]}"
+    assert [one["type"] for one in status["conditions"]] == ["Ready"]
+
+
+def test_a_pass_is_told_in_an_event(site: Site) -> None:
+    """The Event about a pass says what was applied, in words, from the controller."""
+    repo = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
+    event = repo.wait_event("Synced")
+    assert (event["type"], event["action"]) == ("Normal", "Sync")
+    assert event["note"] == f"applied 1 objects at {repo.git.tip()[:7]}"
+    assert event["reportingController"] == "nopea.io/controller"
+
+
+def test_a_new_commit_is_followed_and_the_rest_left_alone(site: Site) -> None:
+    """After a push only what changed is written: the others keep resourceVersion and managedFields."""
+    files = {
+        f"{name}.yaml": yamls.text(yamls.config_map(name, colour="blue")) for name in ("api", "db", "web")
+    }
+    repo = site.sync("shop", files, interval="1s")
+    places = {name: site.place("v1 configmaps", name) for name in ("api", "db", "web")}
+    before = {name: site.cluster.must_get(place) for name, place in places.items()}
+    time.sleep(1.1)  # managedFields have whole seconds
+
+    files["web.yaml"] = yamls.text(yamls.config_map("web", colour="red"))
+    found = repo.wait_synced(repo.git.commit(files), seconds=10)
+
+    after = {name: site.cluster.must_get(place) for name, place in places.items()}
+    assert after["web"]["data"] == {"colour": "red"}
+    assert (after["api"], after["db"]) == (before["api"], before["db"])
+    entry = found["status"]["history"][0]
+    assert (entry["trigger"], entry.get("created", 0), entry["changed"]) == ("poll", 0, 1)
+
+
+def test_nothing_to_do_writes_nothing(site: Site) -> None:
+    """Polls that find the same commit leave the GitRepository and its objects as they are."""
+    repo = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web"))}, interval="1s")
+    repo.wait_event("Synced")
+    place = site.place("v1 configmaps", "web")
+    before = repo.get(), site.cluster.must_get(place), len(repo.events())
+    asked = sum(site.server.requests.values())
+
+    def polled() -> None:
+        assert sum(site.server.requests.values()) >= asked + 3
+
+    eventually(polled, seconds=10)
+    assert (repo.get(), site.cluster.must_get(place), len(repo.events())) == before
+
+
+@pytest.mark.parametrize("change", ["branch", "path", "targetNamespace"])
+def test_a_spec_change_is_followed_without_a_restart(site: Site, nopea: Nopea, change: str) -> None:
+    """Another branch, path or target namespace is applied by the same worker, at once."""
+    one = yamls.text(yamls.config_map("web", colour="blue"))
+    two = yamls.text(yamls.config_map("web", colour="red"))
+    repo = site.sync("shop", {"one/web.yaml": one, "two/web.yaml": two}, path="one")
+    repo.git.commit({"one/web.yaml": two}, branch="next")
+    site.cluster.put(f"v1 namespaces /{site.namespace}-b", yamls.namespace(f"{site.namespace}-b"))
+    other = f"{site.namespace}-b"
+    repo.change(**{change: {"branch": "next", "path": "two", "targetNamespace": other}[change]})
+    repo.wait_synced()
+    moved = other if change == "targetNamespace" else site.namespace
+    colour = "blue" if change == "targetNamespace" else "red"
+    assert site.cluster.must_get(f"v1 configmaps {moved}/web")["data"] == {"colour": colour}
+    passes = nopea.logs("pass finished", repo=repo.log_key)
+    assert passes[-1]["triggers"] == ["spec change"]
+    site.cluster.delete(f"v1 namespaces /{other}")
+
+
+def test_kubectl_get_reads_well(site: Site, cluster: Cluster) -> None:
+    """`kubectl get gr` answers "is it working?" for a synced, a failed and a suspended repository."""
+    good = {"web.yaml": yamls.text(yamls.config_map("web"))}
+    synced = site.sync("synced", good)
+    site.origin("suspended", good)
+    site.follow("suspended", suspend=True)
+    site.origin("broken", good)
+    broken = site.follow("broken", branch="gone")
+    broken.wait_failed("NOPEA-G003")
+
+    def shown() -> dict[str, list[str]]:
+        table = cluster.lab.run_kubectl("get", "gr", "-n", site.namespace)
+        header, *rows = table.splitlines()
+        assert header.split() == [
+            "NAME",
+            "READY",
+            "PHASE",
+            "COMMIT",
+            "RESOURCES",
+            "DRIFT",
+            "LAST",
+            "SYNC",
+            "AGE",
+        ]
+        cells = {row.split()[0]: row.split() for row in rows}
+        assert cells["suspended"][1:3] == ["Unknown", "Suspended"], table
+        return cells
+
+    cells = eventually(shown)
+    assert cells["synced"][1:5] == ["True", "Synced", synced.git.tip()[:7], "1"]
+    assert cells["broken"][1:3] == ["False", "Failed"]
+    wide = cluster.lab.run_kubectl("get", "gr", "broken", "-n", site.namespace, "-o", "wide")
+    assert site.url("broken") in wide
+    assert "NOPEA-G003" in wide

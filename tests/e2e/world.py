@@ -1,0 +1,243 @@
+"""The world that a test sees: the API server's objects, and GitRepositories with a repository to push to.
+
+Everything is read from the API server; nothing is known of the controller's inside.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.e2e.waiting import eventually
+from tests.e2e.yamls import Manifest
+from tests.gitserver import GitServer, Origin
+
+from nopea.lab.lab import Lab
+
+Json = dict[str, Any]
+
+APPLY = "application/apply-patch+yaml"
+MERGE_PATCH = "application/merge-patch+json"
+REPOSITORIES = "/apis/nopea.io/v1alpha1"
+_moments = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The API server as its administrator sees it. Paths are short: `v1 configmaps shop/web`."""
+
+    lab: Lab
+
+    def get(self, place: str) -> Json | None:
+        """Return an object, or None."""
+        answer = self.lab.request("GET", path_of(place))
+        if answer.status == 404:
+            return None
+        assert answer.status == 200, answer.body
+        return dict(answer.body)
+
+    def must_get(self, place: str) -> Json:
+        """Return an object that has to be there."""
+        found = self.get(place)
+        assert found is not None, f"{place} does not exist"
+        return found
+
+    def list(self, place: str, *, query: str = "") -> list[Json]:
+        """Return the objects of a kind: `v1 configmaps shop` in a namespace, `v1 configmaps` in all."""
+        answer = self.lab.request("GET", f"{path_of(place)}?{query}")
+        assert answer.status == 200, answer.body
+        return list(answer.body["items"])
+
+    def put(self, place: str, body: Manifest) -> Json:
+        """Create an object or change the given fields, as a person's tool would."""
+        answer = self.lab.request(
+            "PATCH", f"{path_of(place)}?fieldManager=kubectl&force=true", body, content_type=APPLY
+        )
+        assert answer.status in (200, 201), answer.body
+        return dict(answer.body)
+
+    def merge(self, place: str, body: Json) -> Json:
+        """Merge-patch an object."""
+        answer = self.lab.request("PATCH", path_of(place), body, content_type=MERGE_PATCH)
+        assert answer.status == 200, answer.body
+        return dict(answer.body)
+
+    def delete(self, place: str) -> None:
+        """Delete an object, there or not."""
+        answer = self.lab.request("DELETE", path_of(place))
+        assert answer.status in (200, 202, 404), answer.body
+
+
+@dataclass(slots=True)
+class Site:
+    """A namespace, and a Git server for its repositories."""
+
+    cluster: Cluster
+    server: GitServer
+    namespace: str
+    names: list[str] = field(default_factory=list)
+
+    def place(self, kind: str, name: str = "") -> str:
+        """Return the place of an object in this namespace: `place("v1 configmaps", "web")`."""
+        return f"{kind} {self.namespace}/{name}" if name else f"{kind} {self.namespace}"
+
+    def origin(self, name: str, files: Mapping[str, str | bytes] | None = None) -> Origin:
+        """Make the repository that `url(name)` serves, with a first commit if there are files."""
+        origin = Origin(self.server.root / self.namespace / f"{name}.git")
+        if files is not None:
+            origin.commit(files)
+        return origin
+
+    def url(self, name: str) -> str:
+        """Return the URL of a repository made by `origin`."""
+        return self.server.url(f"{self.namespace}/{name}.git")
+
+    def follow(self, name: str, **spec: Any) -> Repo:
+        """Create the GitRepository of this name; it follows `url(name)` on main every 5 minutes."""
+        wanted: Json = {"url": self.url(name), "interval": "5m", **spec}
+        if not wanted.keys() & {"branch", "tag", "semver", "commit"}:
+            wanted["branch"] = "main"
+        body = {
+            "apiVersion": "nopea.io/v1alpha1",
+            "kind": "GitRepository",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": wanted,
+        }
+        answer = self.cluster.lab.request(
+            "POST", path_of(self.place("nopea.io/v1alpha1 gitrepositories")), body
+        )
+        assert answer.status == 201, answer.body
+        self.names.append(name)
+        return Repo(self, name)
+
+    def sync(self, name: str, files: Mapping[str, str | bytes], **spec: Any) -> Repo:
+        """Make a repository, follow it, and wait until its commit is applied."""
+        commit = self.origin(name, files).commit(files)
+        repo = self.follow(name, **spec)
+        repo.wait_synced(commit)
+        return repo
+
+    def clear(self) -> None:
+        """Delete the GitRepositories, so that no other controller meets them."""
+        for name in self.names:
+            self.cluster.delete(self.place("nopea.io/v1alpha1 gitrepositories", name))
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """One GitRepository."""
+
+    site: Site
+    name: str
+
+    @property
+    def place(self) -> str:
+        """Where it is."""
+        return self.site.place("nopea.io/v1alpha1 gitrepositories", self.name)
+
+    @property
+    def label(self) -> str:
+        """The value of the ownership label on its objects."""
+        return f"{self.site.namespace}.{self.name}"
+
+    @property
+    def log_key(self) -> str:
+        """Its name in log lines."""
+        return f"{self.site.namespace}/{self.name}"
+
+    @property
+    def git(self) -> Origin:
+        """The repository behind it, to push to."""
+        return Origin(self.site.server.root / self.site.namespace / f"{self.name}.git")
+
+    def get(self) -> Json:
+        """Return the object."""
+        return self.site.cluster.must_get(self.place)
+
+    def status(self) -> Json:
+        """Return its status."""
+        return dict(self.get().get("status") or {})
+
+    def condition(self, type_: str) -> Json:
+        """Return a condition of it, empty when it has none of this type."""
+        return condition(self.get(), type_)
+
+    def change(self, **spec: Any) -> None:
+        """Change fields of its spec; None removes one."""
+        self.site.cluster.merge(self.place, {"spec": spec})
+
+    def sync_now(self) -> str:
+        """Ask for a pass at once by the annotation; returns its value."""
+        value = f"now-{next(_moments)}"
+        self.site.cluster.merge(
+            self.place, {"metadata": {"annotations": {"nopea.io/sync-requested-at": value}}}
+        )
+        return value
+
+    def sync_and_wait(self, *, seconds: float = 20.0) -> Json:
+        """Ask for a pass and return the status that answers it."""
+        value = self.sync_now()
+
+        def handled() -> Json:
+            status = self.status()
+            assert status.get("lastHandledSyncAt") == value, status
+            return status
+
+        return eventually(handled, seconds=seconds)
+
+    def wait_synced(self, commit: str = "", *, seconds: float = 20.0) -> Json:
+        """Wait until it is Ready for the current spec (and at the commit) and return the object."""
+
+        def synced() -> Json:
+            found = self.get()
+            status = found.get("status") or {}
+            ready = condition(found, "Ready")
+            assert ready.get("status") == "True", ready
+            assert ready["observedGeneration"] == found["metadata"]["generation"], found
+            assert status["lastAppliedCommit"] == (commit or status["lastAppliedCommit"]), status
+            return found
+
+        return eventually(synced, seconds=seconds)
+
+    def wait_failed(self, code: str, *, seconds: float = 20.0) -> Json:
+        """Wait until it is not Ready because of the code and return the object."""
+
+        def failed() -> Json:
+            found = self.get()
+            assert condition(found, "Ready").get("status") == "False", found.get("status")
+            assert code in [error["code"] for error in found["status"].get("errors", ())], found["status"]
+            return found
+
+        return eventually(failed, seconds=seconds)
+
+    def events(self) -> list[Json]:
+        """Return the Events about it."""
+        listed = self.site.cluster.list(self.site.place("events.k8s.io/v1 events"))
+        return [event for event in listed if event["regarding"].get("uid") == self.get()["metadata"]["uid"]]
+
+    def wait_event(self, reason: str, *, seconds: float = 10.0) -> Json:
+        """Wait for an Event with this reason and return it."""
+
+        def told() -> Json:
+            matching = [event for event in self.events() if event["reason"] == reason]
+            assert matching, self.events()
+            return matching[0]
+
+        return eventually(told, seconds=seconds)
+
+
+def condition(found: Json, type_: str) -> Json:
+    """Return an object's condition, empty when it has none of this type."""
+    conditions = (found.get("status") or {}).get("conditions") or ()
+    return next((dict(one) for one in conditions if one["type"] == type_), {})
+
+
+def path_of(place: str) -> str:
+    """Return the API path of `v1 configmaps shop/web`, `v1 configmaps shop`, `v1 namespaces /shop`."""
+    api_version, plural, *rest = place.split(" ")
+    root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+    namespace, _, name = (rest[0] if rest else "").partition("/")
+    within = f"/namespaces/{namespace}" if namespace else ""
+    return f"{root}{within}/{plural}{f'/{name}' if name else ''}"

@@ -1,0 +1,84 @@
+"""Manifests parsed in a child: what arrives, and what a hostile file costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.git.conftest import MAIN, PATIENCE, children
+from tests.gitserver import GitServer, Origin
+
+from nopea.core.problem import Code
+from nopea.core.source import Remote
+from nopea.git.port import GitPort
+from nopea.git.settings import MIB, GitSettings
+
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  text: {text}\n"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> GitSettings:
+    """A small file limit, so that a big file is quickly made."""
+    return GitSettings(cache_dir=tmp_path / "cache", max_file_bytes=4 * MIB, allow_file_urls=True)
+
+
+async def test_manifests_arrive_parsed(port: GitPort, server: GitServer, origin: Origin) -> None:
+    """Documents come as JSON with their place, problems with their code, file by file."""
+    commit = origin.commit(
+        {
+            "good.yaml": CONFIG.format(name="a", text="x") + "---\n" + CONFIG.format(name="b", text="y"),
+            "bad.yaml": "a: [1\n",
+        }
+    )
+    remote = Remote(server.url("shop.git"))
+    await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
+    files = {file.path: file.blob for file in await port.files(remote, commit, "", timeout_seconds=PATIENCE)}
+
+    parsed = await port.manifests(remote, list(files.values()), timeout_seconds=PATIENCE)
+
+    good, bad = parsed[files["good.yaml"]], parsed[files["bad.yaml"]]
+    assert [b'"name":"a"' in document.body for document in good.documents] == [True, False]
+    assert [document.index for document in good.documents] == ["1", "2"]
+    assert good.problems == ()
+    assert [problem.code for problem in bad.problems] == [Code.YAML_SYNTAX]
+
+
+async def test_many_megabytes_come_in_portions(port: GitPort, server: GitServer, origin: Origin) -> None:
+    """More content than one answer holds arrives whole, parsed and unparsed."""
+    text = "t" * MIB
+    commit = origin.commit(
+        {f"{name}.yaml": CONFIG.format(name=name, text=text) for name in range(1000, 1020)}
+    )
+    remote = Remote(server.url("shop.git"))
+    await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
+    blobs = [file.blob for file in await port.files(remote, commit, "", timeout_seconds=PATIENCE)]
+
+    contents = await port.read(remote, commit, blobs, timeout_seconds=PATIENCE)
+    parsed = await port.manifests(remote, blobs, timeout_seconds=PATIENCE)
+
+    assert list(contents) == blobs
+    assert all(len(content) > MIB for content in contents.values())
+    assert [len(parsed[blob].documents) for blob in blobs] == [1] * 20
+
+
+async def test_hostile_files_are_problems_of_their_own(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """Nesting, aliases and sheer size cost their own file, not its neighbours and not the child."""
+    bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"a{n}: &a{n} [{','.join(f'*a{n - 1}' for _ in range(9))}]\n" for n in range(1, 9)
+    )
+    commit = origin.commit({
+        "nested.yaml": "[" * 30_000, "bomb.yaml": bomb, "big.yaml": "#" * (5 * MIB),
+        "good.yaml": CONFIG.format(name="a", text="x"),
+    })  # fmt: skip
+    remote = Remote(server.url("shop.git"))
+    await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
+    files = {file.path: file.blob for file in await port.files(remote, commit, "", timeout_seconds=PATIENCE)}
+
+    parsed = await port.manifests(remote, list(files.values()), timeout_seconds=PATIENCE)
+
+    assert [len(parsed[files[name]].documents) for name in sorted(files)] == [0, 0, 1, 0]
+    assert all(parsed[blob].problems for name, blob in files.items() if name != "good.yaml")
+    assert port.statistics().crashed == 0
+    await children(port)

@@ -1,0 +1,61 @@
+"""Discovery documents, aggregated and old, whole and broken."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from nopea.kube.discovery_wire import read_groups, read_legacy_groups, read_legacy_resources
+from nopea.kube.errors import ServerError
+
+
+def test_aggregated_document() -> None:
+    """Resources keep the server's order; stale versions are marked, entries without a kind are left out."""
+    resource = {
+        "resource": "widgets",
+        "responseKind": {"group": "", "version": "", "kind": "Widget"},
+        "scope": "Namespaced",
+        "verbs": ["get"],
+        "subresources": [{"subresource": "status"}],
+    }
+    group = {
+        "metadata": {"name": "acme.example"},
+        "versions": [
+            {"version": "v2", "resources": [resource, {"resource": "nothing", "scope": "Cluster"}]},
+            {"version": "v1", "freshness": "Stale", "resources": []},
+        ],
+    }
+    served = read_groups(orjson.dumps({"items": [group]}))
+
+    assert [str(found) for found in served.resources] == ["widgets.acme.example/v2"]
+    assert served.resources[0].subresources == {"status"}
+    assert served.stale == {("acme.example", "v1")}
+
+
+def test_old_documents() -> None:
+    """The preferred version comes first; subresources are gathered under their resource."""
+    groups = {
+        "groups": [
+            {
+                "name": "a",
+                "versions": [{"version": "v2"}, {"version": "v1"}],
+                "preferredVersion": {"version": "v1"},
+            }
+        ]
+    }
+    resources = [
+        {"name": "widgets/status", "kind": "Widget", "namespaced": True},
+        {"name": "widgets", "kind": "Widget", "namespaced": True, "verbs": ["get"]},
+    ]
+
+    assert read_legacy_groups(b'{"versions":["v1"]}', core=True) == [("", "v1")]
+    assert read_legacy_groups(orjson.dumps(groups), core=False) == [("a", "v1"), ("a", "v2")]
+    found = read_legacy_resources(orjson.dumps({"resources": resources}), group="a", version="v1")
+    assert [(one.plural, one.subresources) for one in found] == [("widgets", frozenset({"status"}))]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"items":5}', b"<html>"])
+def test_rubbish_is_an_error_not_an_empty_cluster(body: bytes) -> None:
+    """A document that cannot be read never means that nothing is served."""
+    with pytest.raises(ServerError):
+        read_groups(body)

@@ -1,0 +1,181 @@
+"""Errors out of answers of every quality."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from nopea.kube import errors
+from nopea.kube.errors import ApiError, error_of, has_cause, immutable_fields, is_field_conflict, is_immutable
+
+
+def _status(code: int, reason: str = "", message: str = "no", **details: Any) -> bytes:
+    body = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message}
+    return orjson.dumps({**body, "details": details})
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "kind", "retryable"),
+    [
+        (400, "BadRequest", errors.InvalidError, False),
+        (401, "Unauthorized", errors.UnauthorizedError, True),
+        (403, "Forbidden", errors.ForbiddenError, False),
+        (404, "NotFound", errors.NotFoundError, False),
+        (409, "Conflict", errors.ConflictError, True),
+        (409, "AlreadyExists", errors.AlreadyExistsError, False),
+        (410, "Expired", errors.GoneError, True),
+        (410, "Gone", errors.GoneError, True),
+        (413, "RequestEntityTooLarge", errors.InvalidError, False),
+        (415, "UnsupportedMediaType", errors.UnsupportedMediaError, False),
+        (422, "Invalid", errors.InvalidError, False),
+        (429, "TooManyRequests", errors.TooManyRequestsError, True),
+        (500, "InternalError", errors.ServerError, True),
+        (503, "ServiceUnavailable", errors.ServerError, True),
+        (504, "Timeout", errors.ServerError, True),
+        (418, "", errors.ServerError, True),
+    ],
+)
+def test_kind_of_each_status(code: int, reason: str, kind: type[ApiError], retryable: bool) -> None:
+    """Every status has its kind of error, and each kind says whether time can heal it."""
+    error = error_of(code, _status(code, reason), request="get x")
+
+    assert type(error) is kind
+    assert error.retryable is retryable
+    assert (error.code, error.reason) == (code, reason)
+    assert str(error) == f"get x: no (HTTP {code})"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"5",
+        b"[]",
+        b"\xff\xfe\x00",
+        b'{"kind":"Status","code":"x"}',
+        b'{"message":5}',
+        b"\x00\x1b[31m",
+    ],
+)
+def test_any_body_will_do(body: bytes) -> None:
+    """No body makes the error itself fail, and none puts control characters into it."""
+    error = error_of(503, body)
+
+    assert type(error) is errors.ServerError
+    assert error.code == 503
+    assert error.message
+    assert error.message.isprintable()
+
+
+def test_a_list_of_nulls_is_fine() -> None:
+    """A Status whose optional parts are null is read."""
+    error = error_of(
+        422, b'{"kind":"Status","message":null,"reason":null,"details":{"causes":null,"name":null}}'
+    )
+
+    assert type(error) is errors.InvalidError
+    assert error.causes == ()
+
+
+def test_long_messages_are_cut() -> None:
+    """A message and its causes are bounded."""
+    causes = [{"reason": "R", "message": "y" * 10_000, "field": "f"}] * 1000
+    error = error_of(422, _status(422, message="x" * 100_000, causes=causes))
+
+    assert len(error.message) == errors.MESSAGE_LIMIT
+    assert len(error.causes) == 50
+    assert len(error.causes[0].message) == errors.MESSAGE_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("header", "details", "seconds"),
+    [
+        ("7", {}, 7),
+        ("", {"retryAfterSeconds": 3}, 3),
+        ("7", {"retryAfterSeconds": 3}, 7),
+        ("Wed, 21 Oct", {}, None),
+    ],
+)
+def test_retry_after(header: str, details: dict[str, Any], seconds: float | None) -> None:
+    """The header wins over the body; a date is not understood."""
+    assert error_of(429, _status(429, **details), retry_after=header).retry_after_seconds == seconds
+
+
+def test_typed_apply_failures_are_invalid() -> None:
+    """The 500 of a failed typed apply is the object's fault, and its field is taken from the message."""
+    message = (
+        "failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): "
+        ".spec.x: field not declared in schema"
+    )
+    error = error_of(500, _status(500, message=message))
+
+    assert type(error) is errors.InvalidError
+    assert [(c.field, c.message) for c in error.causes] == [("spec.x", "field not declared in schema")]
+
+
+def test_an_error_event_has_its_own_code() -> None:
+    """An ERROR event in a stream (HTTP 200) is told by the Status inside."""
+    assert type(error_of(200, _status(410, "Expired"))) is errors.GoneError
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "spec.selector: Invalid value: {}: field is immutable",
+        'spec.clusterIPs[0]: Invalid value: ["10.0.0.10"]: may not change once set',
+        "spec: Forbidden: spec is immutable after creation except resources.requests",
+        "spec: Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden",
+        "roleRef: Invalid value: {}: cannot change roleRef",
+        "data: Forbidden: field is immutable when `immutable` is set",
+    ],
+)
+def test_immutable_fields_are_recognised(message: str) -> None:
+    """The API server's ways to say that a field cannot change."""
+    field = message.partition(":")[0]
+    causes = [{"reason": "FieldValueInvalid", "message": message.partition(": ")[2], "field": field}]
+    error = error_of(422, _status(422, "Invalid", f"X is invalid: {message}", causes=causes))
+
+    assert is_immutable(error)
+    assert immutable_fields(error) == (field,)
+
+
+def test_other_invalid_values_are_not_immutable() -> None:
+    """A bad value, and a conflict, are something else."""
+    assert not is_immutable(error_of(422, _status(422, "Invalid", "port: must be between 1 and 65535")))
+    assert not is_immutable(error_of(409, _status(409, "Conflict", "field is immutable")))
+
+
+def test_conflicts_are_told_apart() -> None:
+    """A field conflict has its causes; a stale resourceVersion has none."""
+    cause = {
+        "reason": "FieldManagerConflict",
+        "message": 'conflict with "kubectl"',
+        "field": ".spec.replicas",
+    }
+    field = error_of(409, _status(409, "Conflict", causes=[cause]))
+    stale = error_of(409, _status(409, "Conflict", name="web", kind="deployments"))
+
+    assert is_field_conflict(field)
+    assert has_cause(field, "FieldManagerConflict")
+    assert not is_field_conflict(stale)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'failed to create typed patch object (s; /v1, Kind=Secret): .data.a: expected string, got "hunter2"',
+        'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 4: hunter2',
+        'Secret "s" is invalid: data[hunter2]: Invalid value: "hunter2"',
+    ],
+)
+def test_values_of_secrets_are_masked(message: str) -> None:
+    """What the server quotes from a refused Secret is not in the error; the harmless part is."""
+    causes = [{"reason": "FieldValueInvalid", "message": 'Invalid value: "hunter2"', "field": "data"}]
+    error = error_of(422, _status(422, "Invalid", message, causes=causes), masked=True)
+
+    assert "hunter2" not in f"{error} {error.causes}"
+    assert "the Secret is refused at data" in str(error)

@@ -1,0 +1,84 @@
+"""Events on the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nopea.kube.event_body import (
+    Regarding,
+    Reporter,
+    cut,
+    event_body,
+    event_namespace,
+    happening,
+    micro_time,
+    new_event_name,
+    series_body,
+)
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+WEB = Regarding(api_version="apps/v1", kind="Deployment", namespace="shop", name="web", uid="u")
+
+
+@given(st.text(max_size=50), st.integers(3, 60))
+def test_cut_keeps_whole_characters(text: str, limit: int) -> None:
+    """A cut text fits, is valid, and begins as the text did."""
+    short = cut(text, limit)
+
+    assert len(short.encode()) <= limit
+    assert text.encode(errors="replace").decode().startswith(short.removesuffix("…"))
+
+
+def test_micro_time_has_six_digits() -> None:
+    """A whole second is written with its six zeros: the API server parses strictly."""
+    assert micro_time(AT) == "2026-01-02T03:04:05.000000Z"
+
+
+def test_body() -> None:
+    """Everything that the API demands is there, and nothing deprecated."""
+    words = ("Warning", "ApplyFailed", "Apply", "no")
+    body = orjson.loads(
+        event_body(happening(WEB, words, at=AT), Reporter("nopea.io/controller", "me"), name="n")
+    )
+
+    assert body["regarding"] == {
+        "apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "namespace": "shop", "uid": "u",
+    }  # fmt: skip
+    assert (body["type"], body["reason"], body["action"], body["note"]) == words
+    assert body["metadata"] == {"name": "n", "namespace": "shop"}
+    assert not [key for key in body if key.startswith("deprecated")]
+    assert orjson.loads(series_body(happening(WEB, words, at=AT), count=2)) == {
+        "series": {"count": 2, "lastObservedTime": "2026-01-02T03:04:05.000000Z"}
+    }
+
+
+def test_what_is_one_series() -> None:
+    """Time and the object's resourceVersion do not tell two happenings apart; the note does."""
+    later = datetime(2026, 2, 2, tzinfo=UTC)
+    newer = Regarding(
+        api_version="apps/v1", kind="Deployment", namespace="shop", name="web", uid="u", resource_version="9"
+    )
+
+    assert happening(WEB, ("Normal", "A", "B", "n"), at=AT) == happening(
+        newer, ("Normal", "A", "B", "n"), at=later
+    )
+    assert happening(WEB, ("Normal", "A", "B", "n"), at=AT) != happening(
+        WEB, ("Normal", "A", "B", "m"), at=AT
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("web", True), ("a:b", False), ("Web", False), ("x" * 250, False)]
+)
+def test_names(name: str, kept: bool) -> None:
+    """The object's name begins the Event's where the API takes it; otherwise a UUID is the name."""
+    about = happening(Regarding(api_version="v1", kind="X", name=name), ("Normal", "A", "B", ""), at=AT)
+
+    assert new_event_name(about).startswith(f"{name}.") is kept
+    assert len(new_event_name(about)) <= 253
+    assert event_namespace(about) == "default"

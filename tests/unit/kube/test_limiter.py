@@ -1,0 +1,168 @@
+"""The limit's decisions, and whose turn it is, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from nopea.kube.limiter import MOST_PAUSE_SECONDS, AdaptiveLimit, Bounds, Limiter
+from nopea.tasks import end, spawn
+
+pytestmark = pytest.mark.looptime
+
+
+def _limit(start: int, *, least: int = 1, most: int = 64) -> AdaptiveLimit:
+    return AdaptiveLimit(Bounds(least=least, most=most, start=start))
+
+
+def test_grows_only_while_it_holds_back() -> None:
+    """A round of answers adds about one when the limit is used up, and nothing when it is not."""
+    limit = _limit(8)
+    for _ in range(100):
+        limit.went_well(used=3)
+    assert limit.allowed == 8
+    for _ in range(9):
+        limit.went_well(used=8)
+    assert limit.allowed == 9
+    for _ in range(100_000):
+        limit.went_well(used=64)
+    assert limit.allowed == 64
+
+
+def test_shrinks_once_for_one_overload() -> None:
+    """Many refusals at about the same time count once; it never falls below the least."""
+    limit = _limit(32, least=4)
+    for _ in range(30):
+        limit.overloaded(now=10.0, retry_after_seconds=None)
+    assert limit.allowed == 22
+    limit.overloaded(now=11.0, retry_after_seconds=None)
+    assert limit.allowed == 15
+    for second in range(100):
+        limit.overloaded(now=20.0 + second, retry_after_seconds=None)
+    assert limit.allowed == 4
+
+
+def test_pauses_as_told_within_reason() -> None:
+    """The latest time holds, and a Retry-After of a year is cut."""
+    limit = _limit(8)
+    limit.overloaded(now=10.0, retry_after_seconds=5)
+    limit.overloaded(now=10.0, retry_after_seconds=2)
+    assert limit.paused_until == 15.0
+    limit.overloaded(now=10.0, retry_after_seconds=1e9)
+    assert limit.paused_until == 10.0 + MOST_PAUSE_SECONDS
+
+
+async def _work(limiter: Limiter, flow: str, done: list[str], *, seconds: float = 1.0) -> None:
+    async with limiter.slot(flow):
+        await asyncio.sleep(seconds)
+    done.append(flow)
+
+
+async def test_never_more_than_allowed(looptime: Any) -> None:
+    """Ten at a time, whatever the flows; everybody gets through."""
+    limiter = Limiter(_limit(10))
+    most = 0
+
+    async def one(flow: str) -> None:
+        nonlocal most
+        async with limiter.slot(flow):
+            most = max(most, limiter.used)
+            await asyncio.sleep(1)
+
+    await asyncio.gather(*(one(f"flow-{number % 7}") for number in range(100)))
+
+    assert 8 <= most <= 10  # a part is kept for newcomers
+    assert (limiter.used, limiter.waiting) == (0, 0)
+    assert looptime <= 20
+
+
+async def test_a_long_queue_does_not_starve_others(looptime: Any) -> None:
+    """With 1,000 requests of one repository waiting, another's is done in the time of one request."""
+    limiter = Limiter(_limit(8))
+    done: list[str] = []
+    big = [spawn(_work(limiter, "big", done), name=f"big-{n}") for n in range(1000)]
+    await asyncio.sleep(0.5)
+
+    await _work(limiter, "small", done)
+
+    assert looptime == 1.5
+    await end(*big)
+    assert (limiter.used, limiter.waiting) == (0, 0)
+
+
+async def test_hanging_requests_of_many_flows_leave_room(looptime: Any) -> None:
+    """Flows whose requests hang hold no more than leaves a slot for a newcomer."""
+    limiter = Limiter(_limit(8))
+    done: list[str] = []
+    hanging = []
+    for flow in ("a", "b", "c"):
+        hanging += [spawn(_work(limiter, flow, done, seconds=1e6), name=flow) for _ in range(100)]
+        await asyncio.sleep(0.1)
+
+    await _work(limiter, "newcomer", done)
+
+    assert done == ["newcomer"]
+    assert looptime == pytest.approx(1.3)
+    await end(*hanging)
+
+
+async def test_first_come_first_served_in_a_flow(looptime: Any) -> None:
+    """Requests of one flow start in the order in which they came."""
+    del looptime
+    limiter = Limiter(_limit(2))
+    order: list[int] = []
+
+    async def one(number: int) -> None:
+        async with limiter.slot("flow"):
+            order.append(number)
+            await asyncio.sleep(1)
+
+    await asyncio.gather(*(one(number) for number in range(10)))
+
+    assert order == list(range(10))
+
+
+async def test_a_pause_holds_everybody_and_ends(looptime: Any) -> None:
+    """Nothing starts before the server's time has passed; then it goes on by itself."""
+    limiter = Limiter(_limit(8))
+    done: list[str] = []
+    limiter.overloaded(5)
+
+    await asyncio.gather(*(_work(limiter, flow, done, seconds=0) for flow in "abc"))
+
+    assert looptime >= 5
+    assert sorted(done) == ["a", "b", "c"]
+
+
+async def test_a_pause_that_grows_while_waiting(looptime: Any) -> None:
+    """A second refusal during the pause is obeyed as well."""
+    limiter = Limiter(_limit(8))
+    done: list[str] = []
+    limiter.overloaded(2)
+    waiting = spawn(_work(limiter, "a", done, seconds=0), name="a")
+    await asyncio.sleep(1)
+    limiter.overloaded(4)
+    await waiting
+
+    assert looptime >= 5
+
+
+async def test_cancelled_waiters_leave_the_queue(looptime: Any) -> None:
+    """A cancelled waiter takes no slot, also when it is cancelled in the moment of its turn."""
+    del looptime
+    limiter = Limiter(_limit(1))
+    done: list[str] = []
+    await limiter.acquire("holder")
+    first = spawn(_work(limiter, "a", done), name="first")
+    second = spawn(_work(limiter, "a", done), name="second")
+    third = spawn(_work(limiter, "b", done), name="third")
+    await asyncio.sleep(0)
+    await end(first)
+    limiter.release("holder")  # the second's turn, in the same moment in which it is cancelled
+    await end(second)
+    await third
+
+    assert done == ["b"]
+    assert (limiter.used, limiter.waiting) == (0, 0)

@@ -1,0 +1,49 @@
+"""Objects as bytes, and the little that is decoded of them."""
+
+from __future__ import annotations
+
+import msgspec
+import orjson
+import pytest
+
+from nopea.core.objects import ObjectKey
+from nopea.kube.live import Applied, LiveObject, item_of
+
+
+def test_head_and_whole() -> None:
+    """Metadata is typed, null timestamps are None, and the whole object is a fresh dict each time."""
+    live = LiveObject(
+        b'{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","generation":3,'
+        b'"creationTimestamp":null,"labels":{"a":"b"},"managedFields":[{"manager":"x"}]},"spec":{"replicas":2}}'
+    )
+
+    assert live.key == ObjectKey("apps", "Deployment", "shop", "web")
+    assert (live.meta.generation, live.meta.labels, live.meta.creation_timestamp) == (3, {"a": "b"}, None)
+    whole = live.json()
+    whole["spec"]["replicas"] = 9
+    assert live.json()["spec"]["replicas"] == 2
+
+
+def test_nothing_of_it_prints() -> None:
+    """An object's text shows its size only: it may be a Secret."""
+    live = Applied(b'{"kind":"Secret","data":{"a":"hunter2"}}', created=True)
+
+    assert "hunter2" not in f"{live} {live!r}"
+    assert live.created
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"),
+    [
+        (b'{"metadata":{"name":"a"}}', "ConfigMap"),
+        (b"{}", "ConfigMap"),
+        (b' { "metadata":{} }', "ConfigMap"),
+        (b'{"apiVersion":"v2","kind":"Other","metadata":{"name":"a"}}', "Other"),
+    ],
+)
+def test_list_items_get_their_kind(item: bytes, kind: str) -> None:
+    """What a list leaves out of its items is put back; what is there stays."""
+    live = item_of(msgspec.Raw(item), api_version="v1", kind="ConfigMap")
+
+    assert orjson.loads(live.body)["kind"] == kind
+    assert live.head.kind == kind
