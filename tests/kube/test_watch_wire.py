@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -25,6 +26,7 @@ from tests.kube.server import (
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ForbiddenError, GoneError, ServerError, UnreachableError
 from nopea.kube.watch import Changed, Deleted, Event, Synced, Timing, WatchHealth, list_and_watch
+from nopea.logs import JsonFormatter
 from nopea.tasks import end, spawn
 
 FAST = Timing(shortest=5, longest=6, grace=5, first_pause=0.01, longest_pause=0.05)
@@ -261,10 +263,14 @@ async def test_health_tells_forbidden_from_working(caplog: pytest.LogCaptureFixt
 
     assert health.synced
     assert health.last_error is None
-    assert [r.message for r in caplog.records if r.name.startswith("nopea")] == [
-        "watch interrupted",
-        "watch works again",
+    lines = [
+        json.loads(JsonFormatter().format(record))
+        for record in caplog.records
+        if record.name.startswith("nopea")
     ]
+    assert [line["message"] for line in lines] == ["watch interrupted", "watch works again"]
+    assert "403" in lines[0]["error"]
+    assert [line["resource"] for line in lines] == [str(CONFIG_MAPS)] * 2
 
 
 async def test_lists_start_over_when_their_moment_is_gone() -> None:

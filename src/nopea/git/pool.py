@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 from collections import OrderedDict, deque
 from typing import Any
 
@@ -17,8 +16,9 @@ from nopea.git.process import ChildProcess, Trust
 from nopea.git.protocol import Kind, Op, encode
 from nopea.git.request import Lane, Member, Request
 from nopea.git.settings import GitSettings, GitStatistics
+from nopea.logs import get_log
 
-log = logging.getLogger("nopea.git")
+log = get_log("nopea.git")
 
 _WATCH_SECONDS = 0.5
 _MAX_REMEMBERED = 10_000
@@ -287,9 +287,7 @@ class Pool:
         if member.cause is None and self._group is not None:
             self._counts["crashed"] += 1
             self._failed_starts += not member.answered
-            log.warning(
-                "git child ended", extra={"child": member.process.name, "requests": len(member.running)}
-            )
+            log.warning("git child ended", child=member.process.name, requests=len(member.running))
         for request in list(member.running.values()):
             self._after_death(member, request)
         member.running.clear()

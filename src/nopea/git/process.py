@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import shutil
 import sys
@@ -20,9 +19,10 @@ from typing import Any
 from nopea.core.secret import mask_text
 from nopea.git.protocol import Decoder, FrameError, Op, encode
 from nopea.git.settings import GitSettings
+from nopea.logs import get_log
 from nopea.tasks import end, spawn
 
-log = logging.getLogger("nopea.git")
+log = get_log("nopea.git")
 
 HOMES = ".children"
 _START_SECONDS = 30
@@ -93,7 +93,7 @@ class ChildProcess:
             self._process = await self._start(home)
             await self._converse(self._process, home)
         except OSError as error:
-            log.warning("git child cannot be started", extra={"child": self.name, "error": str(error)})
+            log.warning("git child cannot be started", child=self.name, error=str(error))
         finally:
             self.ready = False
             await self._reap()
@@ -136,11 +136,9 @@ class ChildProcess:
                         else:
                             self._on_answer(answer)
         except FrameError as error:
-            log.warning(
-                "git child does not speak the protocol", extra={"child": self.name, "error": str(error)}
-            )
+            log.warning("git child does not speak the protocol", child=self.name, error=str(error))
         except TimeoutError:
-            log.warning("git child did not start in time", extra={"child": self.name})
+            log.warning("git child did not start in time", child=self.name)
         finally:
             await end(errors)
 
@@ -175,9 +173,7 @@ class ChildProcess:
             for line in data.decode(errors="replace").splitlines():
                 lines += 1
                 if lines <= _LOG_LINES:
-                    log.debug(
-                        "git child said", extra={"child": self.name, "line": mask_text(line[:_LOG_LINE])}
-                    )
+                    log.debug("git child said", child=self.name, line=mask_text(line[:_LOG_LINE]))
 
     async def _reap(self) -> None:
         process = self._process

@@ -7,7 +7,6 @@ Events back.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 import time
@@ -30,10 +29,11 @@ from nopea.kube.event_body import (
     series_body,
 )
 from nopea.kube.pause import Backoff
+from nopea.logs import get_log
 
 __all__ = ["EventRecorder", "Regarding"]
 
-log = logging.getLogger(__name__)
+log = get_log(__name__)
 
 QUEUE_LIMIT = 1_000
 SERIES_LIMIT = 4_096
@@ -120,7 +120,7 @@ class EventRecorder:
                 await self._work()
         except TimeoutError:
             self.dropped += len(self._queue)
-            log.warning("events dropped at the end", extra={"count": len(self._queue)})
+            log.warning("events dropped at the end", count=len(self._queue))
 
     def stop(self) -> None:
         """Let `run` end."""
@@ -211,5 +211,5 @@ class EventRecorder:
     def _give_up(self, error: ApiError) -> None:
         self.dropped += 1
         if self.failing is None or type(self.failing) is not type(error):
-            log.warning("event not sent", extra={"error": str(error)})
+            log.warning("event not sent", error=str(error))
         self.failing = error

@@ -6,7 +6,6 @@ and never gives up; who consumes the stream ends it by closing it.
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import AsyncGenerator
@@ -23,8 +22,9 @@ from nopea.kube.live import LiveObject
 from nopea.kube.pause import Backoff
 from nopea.kube.requests import EVERYTHING, Selection
 from nopea.kube.resource import Resource
+from nopea.logs import get_log
 
-log = logging.getLogger(__name__)
+log = get_log(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class WatchHealth:
     def works(self, resource: Resource) -> None:
         """Note that the server answers."""
         if self._logged:
-            log.info("watch works again", extra={"resource": str(resource)})
+            log.info("watch works again", resource=str(resource))
         self.last_error, self._logged = None, ""
 
     def failed(self, resource: Resource, error: ApiError) -> None:
@@ -94,7 +94,7 @@ class WatchHealth:
         self.last_error = error
         said = f"{type(error).__name__} {error.code} {error.reason}"
         if said != self._logged:
-            log.warning("watch interrupted", extra={"resource": str(resource), "error": str(error)})
+            log.warning("watch interrupted", resource=str(resource), error=str(error))
         self._logged = said
 
 
