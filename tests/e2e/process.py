@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,9 @@ from tests.e2e.waiting import eventually
 
 STARTED_SECONDS = 20.0
 STOPPED_SECONDS = 30.0
+
+# The line is searched for, not parsed: it may be JSON or text for a console.
+_LISTENING = re.compile(r"\blistening\b.*\bport\W+(\d+)")
 
 # The command line of `nopea`, after a request to the kernel to end the process with the test's.
 _BOOT = (
@@ -125,9 +129,9 @@ class Nopea:
         self._process.wait()
 
     def _port(self) -> int:
-        listening = self.logs("listening")
+        listening = _LISTENING.search(self.log_text())
         assert listening, self.log_text()
-        return int(listening[0]["port"])
+        return int(listening[1])
 
     def _assert_ready(self) -> None:
         assert self.exit_code is None, self.log_text()

@@ -19,6 +19,11 @@ def config_map(name: str, *, namespace: str = "", **data: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _named(name, namespace), "data": data}
 
 
+def secret(name: str, **data: str) -> Manifest:
+    """Return a Secret."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": _named(name), "stringData": data}
+
+
 def namespace(name: str) -> Manifest:
     """Return a Namespace."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": _named(name)}
