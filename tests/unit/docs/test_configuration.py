@@ -1,0 +1,158 @@
+"""docs/configuration.md and the command line, the exit codes, the HTTP server and the log say the same."""
+
+from __future__ import annotations
+
+import ast
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import click
+import pytest
+
+from nopea import app
+from nopea.cli.run import MemorySize, command
+from nopea.core.trigger import Trigger
+from nopea.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+SOURCES = ROOT / "src" / "nopea"
+TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+CHAPTERS = dict(chapter.split("\n", 1) for chapter in re.split(r"\n##? ", f"\n{TEXT}")[1:])
+OPTIONS = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+SAMPLES = {"port": "4001", "log_level": "debug", "log_format": "json", "git_children": "3",
+           "git_memory": "1Gi", "allow_file_urls": "1", "shutdown_seconds": "7"}  # fmt: skip
+LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "error", "crash": "error"}
+
+
+def rows(chapter: str) -> list[list[str]]:
+    """Return the cells of a chapter's table, without its head."""
+    lines = [line for line in CHAPTERS[chapter].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def quoted(cell: str) -> list[str]:
+    """Return what stands in backquotes."""
+    return re.findall(r"`([^`]*)`", cell)
+
+
+def settings_rows() -> dict[str, list[str]]:
+    """Return the rows of the table of options by flag."""
+    return {quoted(row[0])[0]: row for row in rows("Configuration of `nopea run`")}
+
+
+def test_every_option_is_told_and_no_other() -> None:
+    """The table has exactly the command's flags, in its order."""
+    assert list(settings_rows()) == [option.opts[0] for option in OPTIONS]
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_the_variable_sets_the_option(option: click.Option, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each variable in the table reaches the option beside it."""
+    (variable,) = quoted(settings_rows()[option.opts[0]][1])
+    sample = SAMPLES.get(str(option.name), "sample")
+    monkeypatch.setenv(variable, sample)
+    context = command.make_context("run", [], resilient_parsing=False)
+
+    assert context.params[str(option.name)] == option.type.convert(sample, option, context)
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manifest may leave a variable empty."""
+    monkeypatch.setenv("NOPEA_NAMESPACE", "")
+    assert command.make_context("run", []).params["namespace"] is None
+
+
+def test_defaults_are_those_of_the_settings() -> None:
+    """The table's defaults are what `nopea run` takes without flags and what Settings has."""
+    told = {option.name: quoted(settings_rows()[option.opts[0]][2]) for option in OPTIONS}
+    defaults = Settings()
+
+    for name in ("host", "port", "log_level", "git_children", "shutdown_seconds"):
+        value = getattr(defaults, name)
+        assert told[name] == [f"{value:g}" if isinstance(value, float) else str(value)]
+    assert MemorySize().convert(told["git_memory"][0], None, None) == defaults.git_memory_bytes
+    assert told["cache_dir"][0] == str(defaults.cache_dir)
+    assert settings_rows()["--allow-file-urls"][2] == "off"
+    assert defaults.allow_file_urls is False
+
+
+def test_every_setting_has_an_option() -> None:
+    """What the process can be told, its command line can say."""
+    names = {str(option.name).replace("git_memory", "git_memory_bytes") for option in OPTIONS}
+    assert names == {field.name for field in fields(Settings)}
+
+
+def test_exit_codes_are_told() -> None:
+    """The table has every way to end, and the help tells the same codes."""
+    told = [row[0] for row in rows("Exit codes")]
+    wrong_usage = click.UsageError.exit_code
+
+    assert told[:4] == [
+        str(code) for code in (app.EXIT_OK, app.EXIT_SERVICE_ENDED, wrong_usage, app.EXIT_CONFIGURATION)
+    ]
+    assert told[4] == f"{128 + signal.SIGINT}, {128 + signal.SIGTERM}"
+    assert len(told) == 5
+    assert all(re.search(rf"\b{code} ", command.help or "") for code in told[:4])
+
+
+def test_endpoints_are_told() -> None:
+    """The table has the server's routes, no more and no fewer."""
+    tree = ast.parse((SOURCES / "web" / "server.py").read_text(encoding="utf-8"))
+    served = [
+        ast.literal_eval(node.args[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr.startswith("add_")
+    ]
+    assert [quoted(row[0])[0] for row in rows("HTTP")] == [f"GET {path}" for path in served]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A call that writes to the log."""
+
+    level: str
+    message: str
+    facts: frozenset[str]
+
+
+def log_lines() -> Iterator[Line]:
+    """Find every line that `nopea run` can write, in the sources."""
+    for path in sorted(SOURCES.rglob("*.py")):
+        if path.relative_to(SOURCES).parts[0] in ("lab", "demo"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="log" | "bound"), attr=attribute),
+                    args=[ast.Constant(value=str(message)), *_],
+                ) if attribute in LEVELS:
+                    facts = frozenset(str(keyword.arg) for keyword in node.keywords)
+                    yield Line(LEVELS[attribute], message, facts)
+
+
+def test_every_log_line_is_told() -> None:
+    """The table has each message with its level and facts, and no message that nobody writes."""
+    told = {
+        Line(level, quoted(message)[0], frozenset(quoted(facts))) for level, message, facts, _ in rows("Log")
+    }
+    assert told == set(log_lines())
+
+
+def test_the_example_lines_are_of_messages_that_exist() -> None:
+    """What the reader sees is what the log has."""
+    messages = "|".join(sorted((line.message for line in log_lines()), key=len, reverse=True))
+    shown = CHAPTERS["Log"].rpartition("```text\n")[2].partition("```")[0].splitlines()
+    assert len(shown) > 5
+    assert [line for line in shown if not re.match(rf"[\d:.]{{12}} \w+ +(?:{messages})( |$)", line)] == []
+
+
+def test_every_trigger_is_told() -> None:
+    """A pass can say what woke it in no word that the reader has not seen."""
+    woken_by = {trigger.value for trigger in Trigger if trigger is not Trigger.SHUTDOWN}
+    sentence = CHAPTERS["Log"].partition("The triggers are")[2].partition("\n\n")[0]
+    assert woken_by <= set(quoted(sentence))

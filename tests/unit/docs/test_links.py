@@ -1,0 +1,58 @@
+"""Links in the documentation lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+_FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`\n]*`")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def links(page: Path) -> Iterator[str]:
+    """Yield the targets of a page's links that lead into this repository."""
+    text = _CODE.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
+    for target in _LINK.findall(text):
+        if not re.match(r"[a-z]+:", target):
+            yield target
+
+
+@cache
+def anchors(page: Path) -> frozenset[str]:
+    """Return what a link can point to in a page: its headings as GitHub names them, and `<a id>`."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    found: list[str] = re.findall(r'<a id="([^"]+)">', text)
+    for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
+        words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        name = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        found.append(name if name not in found else f"{name}-{found.count(name)}")
+    return frozenset(found)
+
+
+def test_the_pages_are_found() -> None:
+    """The test looks at something."""
+    names = {page.name for page in PAGES}
+    assert {"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "git.md", "spec.md"} <= names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    """A relative link names a file of the repository, and its anchor a heading there."""
+    broken = []
+    for target in links(page):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if (
+            not file.exists()
+            or not file.is_relative_to(ROOT)
+            or (anchor and (file.suffix != ".md" or anchor not in anchors(file)))
+        ):
+            broken.append(target)
+    assert broken == []
