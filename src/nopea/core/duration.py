@@ -15,14 +15,17 @@ def parse_duration(text: str) -> timedelta:
     """Parse a duration; raises ValueError that names the text and the form that is expected."""
     if not _WHOLE.match(text) or len(text) > 32:
         raise ValueError(f"{text!r} is no duration; write it like 30s, 5m or 1h30m")
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
+    try:
+        return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than any duration can be") from None
 
 
 def format_seconds(seconds: float) -> str:
     """Return a short form for people and for status: `0.42s`, `12.3s`, `4m10s`, `2h3m`."""
-    if seconds < 10:
+    if round(seconds, 2) < 10:
         return f"{seconds:.2f}s"
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import final
-from urllib.parse import urlsplit
 
 MASK = "***"
+_URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://([^/?#]*)([^?#]*)")
 _USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s]+@")
 _QUERY = re.compile(r"(?P<url>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#'\"]+)\?[^\s'\"]+")
 
@@ -46,12 +46,17 @@ class Secret:
 
 
 def mask_url(url: str) -> str:
-    """Return the URL without userinfo, query and fragment, fit for a log; scp-like URLs pass unchanged."""
+    """Return the URL without userinfo, query and fragment, fit for a log; scp-like URLs pass unchanged.
+
+    Takes any text: what only looks like a URL (`https://[x`) is cut the same way, never an error.
+    """
     if "://" not in url:
         return url
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
+    parts = _URL.match(url)
+    if parts is None:
+        return MASK
+    scheme, authority, path = parts.groups()
+    return f"{scheme.lower()}://{authority.rpartition('@')[2]}{path}"
 
 
 def mask_text(text: str, *secrets: Secret) -> str:

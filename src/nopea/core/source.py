@@ -35,13 +35,13 @@ class Ref:
 class Credentials:
     """What `spec.secretRef` gave; empty where the Secret had no such key. Nothing in it prints."""
 
-    username: str = ""
-    password: Secret = field(default=Secret(b""))
-    token: Secret = field(default=Secret(b""))
-    identity: Secret = field(default=Secret(b""))
-    identity_password: Secret = field(default=Secret(b""))
-    known_hosts: str = ""
-    ca_crt: str = ""
+    username: str = field(default="", repr=False)  # some hosts take the token as the user
+    password: Secret = field(default=Secret(b""), repr=False)
+    token: Secret = field(default=Secret(b""), repr=False)
+    identity: Secret = field(default=Secret(b""), repr=False)
+    identity_password: Secret = field(default=Secret(b""), repr=False)
+    known_hosts: str = field(default="", repr=False)
+    ca_crt: str = field(default="", repr=False)
 
     def digest(self) -> str:
         """Return a hex digest that tells credentials apart without showing them; empty for no credentials."""

@@ -99,7 +99,11 @@ class Decoder:
 def _unpack(body: bytes) -> dict[str, Any]:
     try:
         message = msgpack.unpackb(body, raw=False, strict_map_key=False)
-    except (ValueError, msgpack.UnpackException) as error:
+    except (
+        ValueError,
+        TypeError,
+        msgpack.UnpackException,
+    ) as error:  # TypeError: a key that no dict can have
         raise FrameError("a frame does not hold msgpack") from error
     if not isinstance(message, dict) or not isinstance(message.get("id"), int):
         raise FrameError("a frame holds no message with an id")

@@ -44,7 +44,10 @@ class Range:
         """Read a range; raises ValueError that names the part it cannot read."""
         if not text.strip() or len(text) > _MAX_TEXT:
             raise ValueError(f"a version range has 1 to {_MAX_TEXT} characters, for example '>=1.2 <2.0'")
-        return cls(tuple(_parse_alternative(part.strip()) for part in text.split("||")))
+        parts = [part.strip() for part in text.split("||")]
+        if not all(parts):
+            raise ValueError(f"{text!r} has nothing on one side of ||, which would mean every version")
+        return cls(tuple(_parse_alternative(part) for part in parts))
 
     def holds(self, version: Version) -> bool:
         """Say whether the version is inside."""

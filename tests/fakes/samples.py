@@ -1,0 +1,80 @@
+"""Values that many tests need: one of each, with everything but the interesting part filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from nopea.core.objects import ObjectKey
+from nopea.core.problem import Code, Problem
+from nopea.core.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.repository import Repository, parse_repository
+from nopea.core.source import Commit
+
+NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
+COMMIT = Commit(id="c0ffee0" + "0" * 33, author="Deploy Bot", message="Raise the replicas", committed_at=NOW)
+
+
+def raw_repository(
+    name: str = "api",
+    *,
+    namespace: str = "shop",
+    uid: str = "uid-1",
+    generation: int = 1,
+    annotations: dict[str, str] | None = None,
+    deleting: bool = False,
+    status: dict[str, Any] | None = None,
+    **spec: Any,
+) -> dict[str, Any]:
+    """Return a GitRepository as the API server sends it; it follows main every 5 minutes."""
+    metadata: dict[str, Any] = {
+        "name": name, "namespace": namespace, "uid": uid, "generation": generation, "resourceVersion": "7",
+        "annotations": annotations or {},
+    }  # fmt: skip
+    if deleting:
+        metadata["deletionTimestamp"] = "2026-11-24T05:00:00Z"
+    return {
+        "apiVersion": "nopea.io/v1alpha1",
+        "kind": "GitRepository",
+        "metadata": metadata,
+        "spec": {"url": "https://git.acme.example/shop/api.git", "branch": "main", **spec},
+        "status": status or {},
+    }
+
+
+def repository(name: str = "api", **changes: Any) -> Repository:
+    """Return `raw_repository` parsed."""
+    return parse_repository(raw_repository(name, **changes))
+
+
+def problem(code: Code = Code.INVALID, message: str = "it is wrong", **where: str) -> Problem:
+    """Return a problem with this code."""
+    return Problem(code=code, message=message, hint="Correct it.", **where)
+
+
+def result_of(name: str, outcome: Outcome = Outcome.UNCHANGED, why: Problem | None = None) -> ObjectResult:
+    """Return what became of the ConfigMap of this name."""
+    return ObjectResult(key=ObjectKey("", "ConfigMap", "shop", name), outcome=outcome, problem=why)
+
+
+def report(
+    result: Result = Result.SYNCED,
+    *,
+    objects: Iterable[ObjectResult] = (),
+    problems: Iterable[Problem] = (),
+    commit: Commit | None = COMMIT,
+    **changes: Any,
+) -> PassReport:
+    """Return the report of a pass at `COMMIT` that took 1.5 s."""
+    fields: dict[str, Any] = {
+        "id": "01JZZZZZZZZZZZZZZZZZZZZZZZ", "generation": 1, "triggers": ("startup",), "started_at": NOW,
+        "seconds": 1.5, "handled_sync_at": "",
+    }  # fmt: skip
+    return PassReport(
+        result=result,
+        commit=commit,
+        objects=tuple(objects),
+        problems=tuple(problems),
+        **{**fields, **changes},
+    )
