@@ -38,7 +38,7 @@ _TYPED_PATCH = re.compile(
 _FIELD = re.compile(r"\): (?P<field>\.\S+?): ")
 _IMMUTABLE = re.compile(
     r"is immutable|immutable field|may not (?:change|be changed) once set"
-    r"|may not be (?:changed|mutated|unset)|cannot (?:be changed|change)|updates to .{0,80} are forbidden",
+    r"|may not be (?:changed|mutated|unset)|cannot (?:be changed|change)|updates to .{0,500} are forbidden",
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(

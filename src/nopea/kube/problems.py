@@ -35,13 +35,22 @@ _POLICY = re.compile(r"ValidatingAdmissionPolicy '(?P<name>[^']+)'|violates PodS
 _RETRIED = "nothing to do: it is retried with backoff"
 
 
-def to_problem(error: ApiError, *, object: str = "", source: str = "") -> Problem:  # noqa: A002 - Problem's name
+def to_problem(
+    error: ApiError,
+    *,
+    object: str = "",  # noqa: A002 - Problem's name
+    source: str = "",
+    recreatable: bool = True,
+) -> Problem:
     """Return the problem that an error is for the object and the file it came from.
 
-    `object` and `source` are as in `Problem`. The message is the server's, for it names fields and values;
-    for Secrets the client has taken the values out before.
+    `object` and `source` are as in `Problem`; `recreatable` is False for what Nopea never deletes in order to
+    create it anew. The message is the server's, for it names fields and values; for Secrets the client has
+    taken the values out before.
     """
     code, hint = _code_and_hint(error)
+    if code is Code.IMMUTABLE and not recreatable:
+        hint = f"{_undo(error)}, or give the object a new name: it is never recreated, for what it holds"
     message = error.message.strip().rstrip(".")
     if isinstance(error, InvalidError) and error.causes and not _names_fields(error):
         message = f"{'; '.join(f'{c.field}: {c.message}' for c in error.causes[:5])}"
@@ -125,11 +134,14 @@ def _rule(found: re.Match[str]) -> str:
 
 def _invalid(error: ApiError) -> tuple[Code, str]:
     if is_immutable(error):
-        fields = ", ".join(immutable_fields(error)) or "the field"
-        hint = f'undo the change of {fields}, or let it be recreated with annotation nopea.io/force: "true"'
+        hint = f'{_undo(error)}, or let it be recreated with annotation nopea.io/force: "true"'
         return Code.IMMUTABLE, hint
     fields = ", ".join(dict.fromkeys(cause.field for cause in error.causes if cause.field))
     return Code.INVALID, f"correct {fields} in the manifest" if fields else "correct the manifest"
+
+
+def _undo(error: ApiError) -> str:
+    return f"undo the change of {', '.join(immutable_fields(error)) or 'the field'}"
 
 
 def _conflict_hint(error: ApiError) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from nopea.core.api import names
 from nopea.core.desired import CRD, Desired
 from nopea.core.objects import GroupKind, ObjectKey
-from nopea.core.plan import LastApplied, Plan, Reason, Step, owned_by_other
+from nopea.core.plan import LastApplied, Observed, Plan, Reason, Step, owned_by_other
 from nopea.core.problem import Problem
 from nopea.core.report import ObjectResult, Outcome
 from nopea.kube.client import KubeClient
@@ -104,15 +104,15 @@ class Executor:
         if other:
             execution.results[desired.key] = _failed(desired, owned_by_other(desired, other))
             return
+        before = self._index.get(
+            desired.key
+        )  # not later: the watch may tell of our own write before its answer
         try:
             applied = await self._apply(desired)
-        except UnreachableError as error:
-            execution.unreachable = to_problem(error, object=str(desired.key), source=desired.source)
         except ApiError as error:
-            problem = to_problem(error, object=str(desired.key), source=desired.source)
-            execution.results[desired.key] = _failed(desired, problem)
+            _refused(desired, error, execution)
         else:
-            self._record(desired, applied, execution)
+            self._record(desired, before, applied, execution)
 
     async def _apply(self, desired: Desired) -> Applied:
         target = target_of(desired)
@@ -150,12 +150,13 @@ class Executor:
                 return
             await asyncio.sleep(pause)
 
-    def _record(self, desired: Desired, applied: Applied, execution: Execution) -> None:
-        known = self._index.get(desired.key)
+    def _record(
+        self, desired: Desired, before: Observed | None, applied: Applied, execution: Execution
+    ) -> None:
         version = applied.meta.resource_version
         if applied.created:
             outcome = Outcome.CREATED
-        elif known is not None and known.resource_version == version:
+        elif before is not None and before.resource_version == version:
             outcome = Outcome.UNCHANGED
         else:
             outcome = Outcome.CONFIGURED
@@ -171,9 +172,31 @@ class Executor:
             if step.desired.key.group_kind == CRD and step.desired.key in execution.applied
         ]
         for desired in definitions:
-            problem = await wait_until_established(self._client, target_of(desired), source=desired.source)
-            if problem is not None:
+            try:
+                problem = await wait_until_established(
+                    self._client, target_of(desired), source=desired.source
+                )
+            except ApiError as error:  # an account may write definitions and not read them
+                _refused(desired, error, execution)
+            else:
+                if problem is None:
+                    continue
                 execution.results[desired.key] = _failed(desired, problem)
+            del execution.applied[desired.key]  # so that the next pass waits for it again
+
+
+def _refused(desired: Desired, error: ApiError, execution: Execution) -> None:
+    """Note what the API server said about an object; without an API server there is no next object either."""
+    problem = to_problem(
+        error,
+        object=str(desired.key),
+        source=desired.source,
+        recreatable=desired.key.group_kind not in NEVER_RECREATED,
+    )
+    if isinstance(error, UnreachableError):
+        execution.unreachable = problem
+    else:
+        execution.results[desired.key] = _failed(desired, problem)
 
 
 def _left(step: Step) -> ObjectResult:

@@ -128,7 +128,11 @@ def test_an_error_event_has_its_own_code() -> None:
         "spec.selector: Invalid value: {}: field is immutable",
         'spec.clusterIPs[0]: Invalid value: ["10.0.0.10"]: may not change once set',
         "spec: Forbidden: spec is immutable after creation except resources.requests",
-        "spec: Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden",
+        (
+            "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', "
+            "'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', "
+            "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+        ),
         "roleRef: Invalid value: {}: cannot change roleRef",
         "data: Forbidden: field is immutable when `immutable` is set",
     ],

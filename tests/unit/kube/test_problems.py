@@ -119,6 +119,17 @@ def test_invalid_names_the_fields() -> None:
     assert (code, hint) == (Code.INVALID, "correct spec.a, spec.b in the manifest")
 
 
+def test_immutable_without_a_way_to_recreate() -> None:
+    """For what is never recreated, the hint does not offer force."""
+    causes = [{"reason": "FieldValueForbidden", "message": "spec is immutable", "field": "spec"}]
+    error = error_of(422, orjson.dumps({"kind": "Status", "code": 422, "details": {"causes": causes}}))
+
+    hint = to_problem(error, recreatable=False).hint
+
+    assert "undo the change of spec" in hint
+    assert "force" not in hint
+
+
 def test_field_conflict() -> None:
     """A conflict over ownership says what takes the fields over."""
     causes = [{"reason": "FieldManagerConflict", "message": "m", "field": ".spec.replicas"}]
