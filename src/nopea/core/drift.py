@@ -226,7 +226,7 @@ class _Finder:
         if live is None:  # a custom resource keeps what Go types leave out, but for its metadata
             return not spelling.built_in and place.path[:1] != ("f:metadata",)
         if isinstance(base, (Mapping, list)) and not base:
-            return False
+            return bool(live) and any(owner.owns_as_one(place.path) for owner in self._others)
         return any(owner.manager != FIELD_MANAGER for owner in owners_of(self._others, place.path))
 
     # what people's tools put in beside it

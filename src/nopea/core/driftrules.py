@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from nopea.core.api.spec import IgnoreRule
+from nopea.core.fields import MAX_DEPTH, Fields
+from nopea.core.listitems import positions
 from nopea.core.objects import ObjectKey
-
-_MAX_POINTER_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,42 @@ def without_pointers(value: Any, pointers: Iterable[str]) -> Any:
 
     Pointers that name nothing do nothing. A list's item becomes null, so that the others keep their places.
     """
-    for pointer in pointers:
-        if pointer.startswith("/"):
-            tokens = [token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/")]
-            value = _without(value, tokens)
+    for tokens in _tokens(pointers):
+        value = _without(value, tokens)
     return value
+
+
+def fields_without(fields: Fields, value: Any, pointers: Iterable[str]) -> Fields:
+    """Return a field set of the value without the fields that the pointers name and what is below them."""
+    for tokens in _tokens(pointers):
+        fields = _node_without(fields, value, tokens)
+    return fields
+
+
+def _tokens(pointers: Iterable[str]) -> Iterator[list[str]]:
+    for pointer in pointers:
+        tokens = [token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/")]
+        if pointer.startswith("/") and len(tokens) <= MAX_DEPTH:
+            yield tokens
+
+
+def _node_without(node: Any, value: Any, tokens: list[str]) -> Any:
+    """Take one path out of a set; a node with nothing left in it goes too, for empty would mean all of it."""
+    if not isinstance(node, dict):
+        return node
+    token, *rest = tokens
+    key: str | None = f"f:{token}"
+    child: Any = value.get(token) if isinstance(value, Mapping) else None
+    if isinstance(value, list) and _is_index(token):
+        index = int(token)
+        key = next((key for key, place in positions(value, node).items() if place == index), None)
+        child = value[index] if index < len(value) else None
+    if key is None or key not in node:
+        return node
+    left = _node_without(node[key], child, rest) if rest else None
+    if left or (rest and node[key] == {}):
+        return {**node, key: left}
+    return {name: other for name, other in node.items() if name != key}
 
 
 def _without(value: Any, tokens: list[str]) -> Any:
@@ -108,7 +139,7 @@ def _without(value: Any, tokens: list[str]) -> Any:
     root = [value]
     holder: Any = root
     place: Any = 0
-    for token in tokens[:_MAX_POINTER_DEPTH]:
+    for token in tokens:
         child = holder[place]
         step: Any
         if isinstance(child, Mapping) and token in child:
@@ -119,8 +150,6 @@ def _without(value: Any, tokens: list[str]) -> Any:
             return value
         holder[place] = child
         holder, place = child, step
-    if len(tokens) > _MAX_POINTER_DEPTH:
-        return value
     if isinstance(holder, dict):
         del holder[place]
     else:

@@ -60,7 +60,7 @@ def keys_of_list(name: str, *, inside: str, kind: str, built_in: bool) -> tuple[
 
 
 def by_path_element(items: Any, keys: tuple[str, ...]) -> dict[str, Any] | None:
-    """Return a list's items by their path elements (`k:…`, `v:…`); empty for None.
+    """Return a list's items by their path elements (`k:…`, `v:…`); empty for None, nulls are skipped.
 
     None where that cannot be done: no list, an item without its keys, two items with the same.
     """
@@ -69,7 +69,7 @@ def by_path_element(items: Any, keys: tuple[str, ...]) -> dict[str, Any] | None:
     if not isinstance(items, list):
         return None
     named: dict[str, Any] = {}
-    for item in items:
+    for item in (item for item in items if item is not None):
         if not keys:
             key: str | None = member_key(item)
         else:

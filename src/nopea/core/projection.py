@@ -13,7 +13,14 @@ from typing import Any, Final
 import orjson
 
 from nopea.core.api import names
-from nopea.core.driftrules import NO_RULES, PEOPLE, IgnoreRules, ManagerPatterns, without_pointers
+from nopea.core.driftrules import (
+    NO_RULES,
+    PEOPLE,
+    IgnoreRules,
+    ManagerPatterns,
+    fields_without,
+    without_pointers,
+)
 from nopea.core.fields import (
     MAX_DEPTH,
     Fields,
@@ -28,6 +35,7 @@ from nopea.core.fields import (
     without,
 )
 from nopea.core.listitems import positions
+from nopea.core.spelling import MAP_FIELDS
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 """kubectl's own bookkeeping: what a `kubectl apply` really set or changed is in its entry beside it."""
@@ -65,7 +73,9 @@ def projection_hash(
     for entry in entries(managed_fields):
         if entry is not ours and (below := _below(fields, fields_of(entry), 0)):
             foreign = union(foreign, below)
-    value = without_pointers(live, rules.pointers) if rules.pointers else live
+    value: Any = live
+    if rules.pointers:
+        value, fields = without_pointers(live, rules.pointers), fields_without(fields, live, rules.pointers)
     owned = _picture(without(value, foreign) if foreign else value, fields, 0) if fields else None
     added = {
         "\n".join(path): found
@@ -144,19 +154,24 @@ def _picture(value: Any, node: Fields, depth: int) -> Any:
 
     A field that is owned but not there counts: the API server leaves out many a zero that was applied.
     """
-    if not node or not isinstance(node, dict) or depth >= MAX_DEPTH:
+    if depth >= MAX_DEPTH or not isinstance(node, dict):
         return value
     picture: dict[str, Any] = {}
     if isinstance(value, list):
         where = positions(value, node)
         for key, child in node.items():
             item = value[where[key]] if key in where else None
-            picture[key] = _picture(item, child, depth + 1)
+            picture[key] = _picture(item, child, depth + 1) if child else item
     else:
         found = value if isinstance(value, dict) else {}
         for key, child in node.items():
-            if key != ".":
-                picture[key] = _picture(found.get(key[2:]), child, depth + 1) if child else found.get(key[2:])
+            if child:
+                picture[key] = _picture(found.get(key[2:]), child, depth + 1)
+            elif key != ".":
+                item = found.get(key[2:])
+                # of a struct that we own as one piece, all that can change is the defaults in `strategy: {}`
+                is_struct = isinstance(item, dict) and key[2:] not in MAP_FIELDS
+                picture[key] = {} if is_struct else item
     return picture
 
 
