@@ -1,0 +1,23 @@
+"""What a pass says it changed is what it changed, also where the watch tells of a write before its answer."""
+
+from __future__ import annotations
+
+from tests.e2e import yamls
+from tests.e2e.world import Site
+
+COUNT = 60
+
+
+def test_every_change_is_counted(site: Site) -> None:
+    """A push that changes many objects counts each of them, in history and in an Event."""
+
+    def files(colour: str) -> dict[str, str]:
+        texts = (yamls.text(yamls.config_map(f"web-{number}", colour=colour)) for number in range(COUNT))
+        return {f"web-{number}.yaml": text for number, text in enumerate(texts)}
+
+    repo = site.sync("shop", files("blue"), interval="1s")
+    commit = repo.git.commit(files("red"))
+    found = repo.wait_synced(commit)
+
+    entry = found["status"]["history"][0]
+    assert (entry["commit"], entry.get("created", 0), entry.get("changed", 0)) == (commit, 0, COUNT)
