@@ -43,6 +43,18 @@ def progressing(
     )
 
 
+def interrupted(
+    previous: GitRepositoryStatus, report: PassReport, *, now: datetime
+) -> tuple[GitRepositoryStatus, str]:
+    """Return the status of a pass that the process's shutdown stopped, and the sentence that says so.
+
+    What was learned of the commit is left to the next process: its pass does the whole again.
+    """
+    done = report.count(*_ENOUGH)
+    message = f"stopped by the controller's shutdown after {done} objects; goes on when it is back"
+    return progressing(previous, generation=report.generation, message=message, now=now), message
+
+
 def crashed(
     previous: GitRepositoryStatus, *, problem: Problem, generation: int, now: datetime
 ) -> GitRepositoryStatus:

@@ -20,6 +20,7 @@ from nopea.core.problem import Code, Problem
 from nopea.core.report import Outcome, PassReport, Result
 from nopea.core.repository import Repository
 from nopea.core.secret import mask_url
+from nopea.core.trigger import Trigger
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError
 from nopea.kube.events import EventRecorder, Regarding
@@ -74,9 +75,11 @@ class Publisher:
         repository = request.repository
         _log_pass(repository, report, known=state.problems)
         state.problems = report.problems
-        if report.result is Result.SUPERSEDED:
-            return True  # the next pass follows at once and tells its own
         now = datetime.now(UTC)
+        if report.result is Result.SUPERSEDED:
+            if Trigger.SHUTDOWN in request.pending():
+                await self._interrupted(repository, state, report, now=now)
+            return True  # else the next pass follows at once and tells its own
         retry_at = now + timedelta(seconds=request.retry_seconds) if report.result is Result.FAILED else None
         before = state.status
         status = views.reported(before, report, now=now, retry_at=retry_at)
@@ -96,6 +99,16 @@ class Publisher:
         await self._write(repository, state, status)
         self._events.record(
             _regarding(repository), type="Warning", reason="WorkerCrashed", action="Sync", note=str(problem)
+        )
+
+    async def _interrupted(
+        self, repository: Repository, state: SyncState, report: PassReport, *, now: datetime
+    ) -> None:
+        """Say how far a pass came that no pass of this process follows."""
+        status, note = views.interrupted(state.status, report, now=now)
+        await self._write(repository, state, status)
+        self._events.record(
+            _regarding(repository), type="Normal", reason="Interrupted", action="Sync", note=note
         )
 
     async def _write(self, repository: Repository, state: SyncState, status: GitRepositoryStatus) -> bool:
