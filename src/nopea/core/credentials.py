@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,11 @@ def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Cred
         )
     if not is_ssh and not values.keys() & {"username", "password", "token", "ca.crt"}:
         return problem("none of its keys serves an HTTP URL", f"Nopea reads these keys: {_KEYS}.")
+    if url.startswith("https:") and texts.get("ca.crt") and not _holds_certificates(texts["ca.crt"]):
+        return problem(
+            "the value of ca.crt holds no certificates in PEM form",
+            "Give it the authority's certificate, from BEGIN CERTIFICATE to END CERTIFICATE.",
+        )
     if (
         ("username" in values) != ("password" in values)
         and "token" not in values
@@ -71,6 +77,16 @@ def missing_secret(name: str, namespace: str) -> Problem:
         hint="Create it, or correct spec.secretRef.name; it is looked for again at every retry.",
         object=f"Secret {namespace}/{name}",
     )
+
+
+def _holds_certificates(text: str) -> bool:
+    """Whether TLS libraries can read the text: one that they cannot would cost a Git child its start."""
+    pem = text.encode("ascii", errors="replace").decode()  # comments in bundles have names in any language
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
 
 
 def _secret(values: Mapping[str, bytes], key: str) -> Secret:

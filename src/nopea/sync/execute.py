@@ -104,9 +104,8 @@ class Executor:
         if other:
             execution.results[desired.key] = _failed(desired, owned_by_other(desired, other))
             return
-        before = self._index.get(
-            desired.key
-        )  # not later: the watch may tell of our own write before its answer
+        # Asked before the write: the watch may tell of it sooner than its answer does.
+        before = self._index.get(desired.key)
         try:
             applied = await self._apply(desired)
         except ApiError as error:

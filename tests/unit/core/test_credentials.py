@@ -12,6 +12,19 @@ from nopea.core.problem import Code, Problem
 from nopea.core.source import Credentials
 
 HTTPS, SSH, SCP = "https://h/x", "ssh://git@h/x", "git@h:x"
+AUTHORITY = """Főtanúsítvány of Acme
+-----BEGIN CERTIFICATE-----
+MIIBiDCCAS+gAwIBAgIUP1ZBsKQFlhLA2Ig4CzEs5cuAG9kwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOQWNtZSBBdXRob3JpdHkwIBcNMjYxMTI1MTI0ODU0WhgPMjEy
+NjExMDExMjQ4NTRaMBkxFzAVBgNVBAMMDkFjbWUgQXV0aG9yaXR5MFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAE/ptAPtBxXX4CGh5+3IHYywi6xHyieWD2k/nfCBzF
+qpAn+1aCmXVe7HFS/sF3sHxbPzP8ArFvdKXhDFj+3FeASqNTMFEwHQYDVR0OBBYE
+FCPDSzdWJ+uohy/1tLcVTAsv/SWOMB8GA1UdIwQYMBaAFCPDSzdWJ+uohy/1tLcV
+TAsv/SWOMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgERkdWzm6
+5jRYC3BCd8t999UU7DU6IZvMn67smwaMj6ICIH963+UdoUwgqJ7Ps5+k4csdgWvS
+65LBaJljtg+c5GvN
+-----END CERTIFICATE-----
+"""
 
 
 def _secret(**values: str) -> dict[str, Any]:
@@ -96,7 +109,15 @@ def test_rubbish_is_refused_without_being_shown(data: dict[str, Any]) -> None:
 
 def test_authorities_alone_are_enough_for_https() -> None:
     """A public repository on a server with a private authority."""
-    assert _parsed(HTTPS, ca_crt="PEM").ca_crt == "PEM"
+    assert _parsed(HTTPS, ca_crt=AUTHORITY).ca_crt == AUTHORITY
+
+
+@pytest.mark.parametrize(
+    "text", ["PEM", AUTHORITY.replace("MIIB", "MIIC"), AUTHORITY.partition("-----END")[0]]
+)
+def test_authorities_that_cannot_be_read_are_refused(text: str) -> None:
+    """They are named here, where the Secret is known: libgit2 would take its process down with them."""
+    assert "ca.crt" in _refused(HTTPS, _secret(ca_crt=text, token="tk-tk")).message
 
 
 def test_empty_data_and_null_values_are_absent_keys() -> None:
