@@ -42,13 +42,14 @@ class Crash:
 
 
 class Supervisor(Generic[K]):
-    """Owns one task per key. `on_crash` is awaited after each crash; it must handle its own errors."""
+    """Owns one task per key. `on_crash` is awaited after each crash; an error in it is only logged."""
 
     def __init__(self, *, policy: RestartPolicy, on_crash: Callable[[K, Crash], Awaitable[None]]) -> None:
         self._policy = policy
         self._on_crash = on_crash
         self._actors: dict[K, asyncio.Task[None]] = {}
-        self._ending: dict[K, asyncio.Task[None]] = {}
+        self._ending: dict[K, set[asyncio.Task[None]]] = {}
+        self._finishing = asyncio.Event()
         self.restarts = 0
 
     def __contains__(self, key: K) -> bool:
@@ -58,9 +59,9 @@ class Supervisor(Generic[K]):
         return len(self._actors)
 
     def start(self, key: K, run: Callable[[], Awaitable[None]]) -> None:
-        """Start the key's actor; an earlier one of the same key ends first, and the new one waits for it."""
+        """Start the key's actor; it waits until all earlier ones of the same key have ended."""
         self.stop(key)
-        before = self._ending.get(key)
+        before = frozenset(self._ending.get(key, ()))
         self._actors[key] = tasks.spawn(self._keep_running(key, run, before), name=f"worker {key}")
 
     def stop(self, key: K) -> None:
@@ -68,7 +69,7 @@ class Supervisor(Generic[K]):
         actor = self._actors.pop(key, None)
         if actor is not None:
             actor.cancel()
-            self._ending[key] = actor
+            self._ending.setdefault(key, set()).add(actor)
             actor.add_done_callback(lambda ended: self._forget(key, ended))
 
     @property
@@ -77,24 +78,29 @@ class Supervisor(Generic[K]):
         return sum(1 for actor in self._actors.values() if not actor.done())
 
     async def finished(self) -> None:
-        """Return when every actor has ended; it does not tell them to."""
+        """Return when every actor has ended; it does not tell them to, but restarts none from now on."""
+        self._finishing.set()
         if self._actors:
             await asyncio.wait(list(self._actors.values()))
 
     async def close(self) -> None:
         """End every actor and wait for all of them."""
-        actors = [*self._actors.values(), *self._ending.values()]
-        self._actors.clear()
-        await tasks.end(*actors)
+        for key in list(self._actors):
+            self.stop(key)
+        if ending := [actor for actors in self._ending.values() for actor in actors]:
+            await asyncio.wait(ending)  # told once: a second cancellation would cut off their cleaning up
 
     def _forget(self, key: K, ended: asyncio.Task[None]) -> None:
-        if self._ending.get(key) is ended:
+        ending = self._ending[key]
+        ending.discard(ended)
+        if not ending:
             del self._ending[key]
 
     async def _keep_running(
-        self, key: K, run: Callable[[], Awaitable[None]], before: asyncio.Task[None] | None
+        self, key: K, run: Callable[[], Awaitable[None]], before: frozenset[asyncio.Task[None]]
     ) -> None:
-        await tasks.end(before)
+        if before:
+            await asyncio.wait(before)
         loop = asyncio.get_running_loop()
         crashes = 0
         while True:
@@ -102,6 +108,9 @@ class Supervisor(Generic[K]):
             try:
                 await run()
             except Exception as error:  # noqa: BLE001 - the supervisor: a bug in one actor must not touch another
+                if _told_to_end():
+                    log.crash("worker crashed while it ended", error, repo=key)
+                    return
                 calm = loop.time() - started >= self._policy.calm_seconds
                 crashes = 1 if calm else crashes + 1
                 delay = self._policy.delay(crashes)
@@ -111,8 +120,29 @@ class Supervisor(Generic[K]):
                 return
             self.restarts += 1
             stalled = crashes >= self._policy.stalled_after
-            await self._on_crash(key, Crash(count=crashes, stalled=stalled, last_line=last_line))
-            await asyncio.sleep(delay)
+            await self._tell(key, Crash(count=crashes, stalled=stalled, last_line=last_line))
+            if await self._finishing_within(delay):
+                return
+
+    async def _tell(self, key: K, crash: Crash) -> None:
+        try:
+            await self._on_crash(key, crash)
+        except Exception as error:  # noqa: BLE001 - else the actor would never be restarted
+            log.crash("crash not reported", error, repo=key)
+
+    async def _finishing_within(self, seconds: float) -> bool:
+        """Wait before a restart; True when there is none any more, because everybody finishes."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._finishing.wait()
+        except TimeoutError:
+            return False
+
+
+def _told_to_end() -> bool:
+    """Say whether somebody has cancelled us, even if an error in cleaning up came out instead."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _innermost(error: Exception) -> BaseException:

@@ -21,6 +21,9 @@ from nopea.sync.request import PassRequest
 DEFAULT_INTERVAL_SECONDS = 300.0
 """The rhythm of a repository whose spec cannot be read."""
 
+LEAST_INTERVAL_SECONDS = 1.0
+"""What the CRD's rules demand; an object stored before them must not make its worker spin."""
+
 
 class Passes(Protocol):
     """What a worker asks for; the sync pipeline implements it."""
@@ -96,5 +99,5 @@ class Worker:
 def interval_seconds(repository: Repository) -> float:
     """Return the repository's poll interval."""
     if isinstance(repository.spec, GitRepositorySpec):
-        return parse_duration(repository.spec.interval).total_seconds()
+        return max(parse_duration(repository.spec.interval).total_seconds(), LEAST_INTERVAL_SECONDS)
     return DEFAULT_INTERVAL_SECONDS

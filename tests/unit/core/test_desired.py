@@ -186,7 +186,7 @@ def test_recreating_is_allowed_by_spec_or_annotation(spec: bool, annotation: str
     assert one(wish(annotations=annotations), force=spec).force is force
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=5), st.randoms())
 def test_the_hash_knows_no_order(spec: dict[str, Any], random: Any) -> None:
     """Two spellings of one wish are one wish."""
@@ -248,7 +248,7 @@ def test_a_definition_tells_the_kinds_that_it_will_serve() -> None:
     assert found[("acme.example/v1", "Shop")].plural == "shops"
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(max_size=3),

@@ -237,7 +237,7 @@ COMMITS = st.none() | st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     problems=PROBLEMS,
     commit=COMMITS,

@@ -1,0 +1,69 @@
+"""Passes that a test scripts: how long each takes and how it ends; and what the worker asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tests.fakes.samples import report
+
+from nopea.controller.worker import Passes
+from nopea.core.report import PassReport, Result
+from nopea.core.repository import Repository
+from nopea.core.trigger import Trigger
+from nopea.sync.request import PassRequest
+
+
+@dataclass
+class FakePasses:
+    """Runs nothing: each pass takes `seconds` and ends with the next of `results`, then for ever as `last`.
+
+    An exception among the results is raised, as a bug in a pass would. A pass notes when it was cancelled.
+    """
+
+    results: Iterable[Result | Exception] = ()
+    last: Result = Result.SYNCED
+    seconds: float = 1.0
+    news: bool = False
+    requests: list[PassRequest] = field(default_factory=list)
+    started_at: list[float] = field(default_factory=list)
+    asked_at: list[float] = field(default_factory=list)
+    running: int = 0
+    most_running: int = 0
+    cancelled: int = 0
+
+    def __post_init__(self) -> None:
+        self._results = iter(self.results)
+
+    @property
+    def triggers(self) -> list[frozenset[Trigger]]:
+        """What woke each pass."""
+        return [request.triggers for request in self.requests]
+
+    async def run(self, request: PassRequest) -> PassReport:
+        """Take the time, and end as scripted."""
+        self.requests.append(request)
+        self.started_at.append(asyncio.get_running_loop().time())
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            await asyncio.sleep(self.seconds)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
+        result = next(self._results, self.last)
+        if isinstance(result, Exception):
+            raise result
+        return report(result)
+
+    async def has_news(self, repository: Repository) -> bool:
+        """Answer `news` at once."""
+        del repository
+        self.asked_at.append(asyncio.get_running_loop().time())
+        return self.news
+
+
+_: type[Passes] = FakePasses

@@ -1,0 +1,92 @@
+"""The part of the API server that a watch needs: one list, then lines as the test sends them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import orjson
+
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import UnreachableError
+from nopea.kube.live import Listing, LiveObject
+from nopea.kube.requests import EVERYTHING, Request, Selection
+from nopea.kube.resource import Resource
+
+Json = dict[str, Any]
+
+
+class FakeWatch:
+    """Holds objects by name; what is put or deleted while a watch is open is sent to it."""
+
+    def __init__(self, objects: Iterable[Json] = ()) -> None:
+        self.objects: dict[tuple[str, str], Json] = {_name(one): one for one in objects}
+        self.down = False
+        self.lists = 0
+        self.selections: list[Selection] = []
+        self._lines: asyncio.Queue[bytes] = asyncio.Queue()
+
+    @property
+    def client(self) -> KubeClient:
+        """The same, as what a watch takes."""
+        return cast("KubeClient", self)
+
+    def put(self, one: Json) -> None:
+        """Create or change an object."""
+        self.objects[_name(one)] = one
+        self._send("MODIFIED", one)
+
+    def delete(self, one: Json) -> None:
+        """Delete an object."""
+        self.objects.pop(_name(one), None)
+        self._send("DELETED", one)
+
+    def forget_history(self) -> None:
+        """End the watch and have everything listed again, as after an outage."""
+        status = {
+            "kind": "Status",
+            "status": "Failure",
+            "reason": "Expired",
+            "code": 410,
+            "message": "too old",
+        }
+        self._send("ERROR", status)
+
+    def change_unseen(self, *put: Json, deleted: Iterable[Json] = ()) -> None:
+        """Change objects without telling an open watch."""
+        for one in deleted:
+            self.objects.pop(_name(one), None)
+        self.objects |= {_name(one): one for one in put}
+
+    async def list(
+        self, resource: Resource, selection: Selection = EVERYTHING, *, chunk: int = 500
+    ) -> Listing:
+        """Answer a list, or fail while down."""
+        del resource, chunk
+        self.selections.append(selection)
+        if self.down:
+            raise UnreachableError("no route to the API server")
+        self.lists += 1
+        items = tuple(LiveObject(orjson.dumps(one)) for one in self.objects.values())
+        return Listing(items=items, resource_version="1")
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[FakeWatch]:
+        """Answer a watch."""
+        del request
+        self._lines = asyncio.Queue()
+        yield self
+
+    async def read(self, *, within_seconds: float) -> bytes:
+        """Return the next line as soon as there is one."""
+        del within_seconds
+        return await self._lines.get()
+
+    def _send(self, type_: str, one: Json) -> None:
+        self._lines.put_nowait(orjson.dumps({"type": type_, "object": one}) + b"\n")
+
+
+def _name(one: Json) -> tuple[str, str]:
+    return (one["metadata"]["namespace"], one["metadata"]["name"])

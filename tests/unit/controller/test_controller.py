@@ -1,0 +1,309 @@
+"""From watch events to workers, in virtual time: who gets one, who is woken, who is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from tests.fakes.passes import FakePasses
+from tests.fakes.samples import raw_repository
+from tests.fakes.watch import FakeWatch
+
+from nopea.controller.controller import Controller
+from nopea.controller.supervisor import RestartPolicy
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.objects import ObjectKey, RepoKey
+from nopea.core.report import PassReport
+from nopea.core.repository import Repository
+from nopea.core.trigger import Trigger
+from nopea.sync.cache import Cache, SyncState
+from nopea.sync.claims import Claims
+from nopea.sync.directory import Directory
+from nopea.sync.pipeline import Services
+from nopea.sync.request import PassRequest
+from nopea.tasks import end, spawn
+
+pytestmark = pytest.mark.looptime
+API, WEB = RepoKey("shop", "api"), RepoKey("shop", "web")
+STARTUP = frozenset({Trigger.STARTUP})
+
+
+@dataclass
+class Told:
+    """A publisher that remembers whose worker was said to crash, and why."""
+
+    crashes: list[tuple[RepoKey, str]] = field(default_factory=list)
+
+    async def crashed(self, repository: Repository, state: SyncState, *, last_line: str) -> None:
+        """Remember it."""
+        del state
+        self.crashes.append((repository.key, last_line))
+
+
+class Place:
+    """A controller with what it shares with passes."""
+
+    def __init__(self, watch: FakeWatch, passes: FakePasses, **options: Any) -> None:
+        self.watch, self.passes, self.told = watch, passes, Told()
+        self.directory, self.cache, self.claims = Directory(), Cache(), Claims()
+        shared = SimpleNamespace(
+            directory=self.directory, cache=self.cache, claims=self.claims, publisher=self.told
+        )
+        self.controller = Controller(
+            client=watch.client, services=cast("Services", shared), passes=passes, **options
+        )
+
+    def woken(self, key: RepoKey) -> list[frozenset[Trigger]]:
+        """Return what woke each pass of a repository."""
+        return [one.triggers for one in self.passes.requests if one.repository.key == key]
+
+    def remember(self, key: RepoKey, *, uid: str = "uid-1") -> SyncState:
+        """Give the repository what a pass leaves behind."""
+        self.claims.claim(ObjectKey("", "ConfigMap", "shop", key.name), key)
+        return self.cache.state(key, uid=uid, status=GitRepositoryStatus())
+
+
+@asynccontextmanager
+async def controlling(
+    *objects: dict[str, Any], passes: FakePasses | None = None, **options: Any
+) -> AsyncIterator[Place]:
+    """Run a controller over these GitRepositories while the context is open."""
+    place = Place(FakeWatch(objects), passes or FakePasses(seconds=0), **options)
+    running = spawn(place.controller.run(), name="controller")
+    try:
+        await asyncio.sleep(1)
+        yield place
+    finally:
+        await end(running)
+        await place.controller.drain(seconds=0)
+
+
+async def test_each_repository_has_a_worker() -> None:
+    """Those that were there, and those that come later; a broken spec is a worker's business too."""
+    async with controlling(raw_repository("api"), raw_repository("web", url=5)) as place:
+        place.watch.put(raw_repository("new"))
+        await asyncio.sleep(1)
+
+        assert place.controller.workers == 3
+        assert place.directory.keys() == {API, WEB, RepoKey("shop", "new")}
+        assert place.woken(API) == place.woken(WEB) == place.woken(RepoKey("shop", "new")) == [STARTUP]
+
+
+async def test_a_new_spec_is_a_pass_and_no_new_worker() -> None:
+    """The pass sees the new version."""
+    async with controlling(raw_repository("api"), raw_repository("web")) as place:
+        place.watch.put(raw_repository("api", generation=2, path="deploy"))
+        await asyncio.sleep(1)
+
+        assert place.woken(API) == [STARTUP, {Trigger.SPEC_CHANGE}]
+        assert place.passes.requests[-1].repository.generation == 2
+        assert place.woken(WEB) == [STARTUP]
+
+
+async def test_a_request_by_annotation_is_a_pass() -> None:
+    """Each new value once."""
+    asked = raw_repository("api", annotations={"nopea.io/sync-requested-at": "now"})
+    async with controlling(raw_repository("api")) as place:
+        place.watch.put(asked)
+        place.watch.put(asked)
+        await asyncio.sleep(1)
+
+        assert place.woken(API) == [STARTUP, {Trigger.MANUAL}]
+
+
+async def test_our_own_status_wakes_nobody() -> None:
+    """The watch shows what we wrote; reacting to it would never end."""
+    async with controlling(raw_repository("api")) as place:
+        place.watch.put(raw_repository("api", status={"phase": "Synced"}))
+        await asyncio.sleep(1)
+
+        assert place.woken(API) == [STARTUP]
+
+
+@pytest.mark.parametrize("how", ["deleted", "deleting"])
+async def test_a_repository_that_goes_is_forgotten(how: str) -> None:
+    """Its pass is cancelled; directory, cache and claims let go; its neighbour is not touched."""
+    slow = FakePasses(seconds=100)
+    async with controlling(raw_repository("api"), raw_repository("web"), passes=slow) as place:
+        place.remember(API)
+        place.remember(WEB)
+        if how == "deleted":
+            place.watch.delete(raw_repository("api"))
+        else:
+            place.watch.put(raw_repository("api", deleting=True))
+        await asyncio.sleep(1)
+
+        assert place.controller.workers == 1
+        assert slow.cancelled == 1
+        assert place.directory.keys() == set(place.cache.states) == {WEB}
+        assert place.claims.claim(ObjectKey("", "ConfigMap", "shop", "api"), WEB) == WEB
+
+
+async def test_another_object_of_the_same_name_starts_afresh() -> None:
+    """Deleted and made again between two looks: nothing of the old one's memory serves the new one."""
+    async with controlling(raw_repository("api")) as place:
+        place.remember(API).complete = True
+        place.watch.put(raw_repository("api", uid="uid-2"))
+        await asyncio.sleep(1)
+
+        assert place.controller.workers == 1
+        assert API not in place.cache.states
+        assert place.woken(API) == [STARTUP, STARTUP]
+        assert place.passes.requests[-1].repository.uid == "uid-2"
+
+
+async def test_after_an_outage_only_what_changed_is_touched() -> None:
+    """The list comes anew: who is missing goes, who is new comes, who changed is woken, the others rest."""
+    kept, changed, gone = raw_repository("kept"), raw_repository("changed"), raw_repository("gone")
+    async with controlling(kept, changed, gone) as place:
+        place.watch.change_unseen(
+            raw_repository("changed", generation=2), raw_repository("new"), deleted=[gone]
+        )
+        place.watch.forget_history()
+        await asyncio.sleep(60)
+
+        assert place.directory.keys() == {RepoKey("shop", name) for name in ("kept", "changed", "new")}
+        assert place.controller.workers == 3
+        assert place.woken(RepoKey("shop", "kept")) == [STARTUP]
+        assert place.woken(RepoKey("shop", "changed")) == [STARTUP, {Trigger.SPEC_CHANGE}]
+        assert place.woken(RepoKey("shop", "new")) == [STARTUP]
+
+
+async def test_every_repository_is_known_before_the_first_pass() -> None:
+    """A pass asks who else exists: an owner that is not listed yet would lose its objects."""
+    seen: list[int] = []
+
+    class Looking(FakePasses):
+        async def run(self, request: PassRequest) -> PassReport:
+            seen.append(len(place.directory))
+            return await super().run(request)
+
+    watch = FakeWatch([raw_repository(f"r{number}") for number in range(10)])
+    place = Place(watch, Looking(seconds=0))
+    running = spawn(place.controller.run(), name="controller")
+    await asyncio.sleep(1)
+
+    assert seen == [10] * 10
+    await end(running)
+    await place.controller.drain(seconds=0)
+
+
+async def test_ready_with_the_first_list_and_for_good() -> None:
+    """Before it the reason is given; an outage later does not take it back."""
+    place = Place(FakeWatch([raw_repository()]), FakePasses(seconds=0))
+    assert place.controller.why_not_ready() == "waiting for the list of GitRepositories"
+    place.watch.down = True
+    running = spawn(place.controller.run(), name="controller")
+    await asyncio.sleep(5)
+    assert "no route to the API server" in place.controller.why_not_ready()
+
+    place.watch.down = False
+    await asyncio.sleep(60)
+    assert place.controller.why_not_ready() == ""
+
+    place.watch.down = True
+    place.watch.forget_history()
+    await asyncio.sleep(60)
+    assert place.controller.why_not_ready() == ""
+    assert place.controller.workers == 1
+    await end(running)
+    await place.controller.drain(seconds=0)
+
+
+async def test_one_namespace_is_watched_when_told() -> None:
+    """And the whole cluster otherwise."""
+    async with controlling(namespace="shop") as place:
+        assert place.watch.selections[0].namespace == "shop"
+    async with controlling() as place:
+        assert place.watch.selections[0].namespace == ""
+
+
+async def test_a_new_kind_wakes_who_waits_for_one() -> None:
+    """And nobody else."""
+    async with controlling(raw_repository("api"), raw_repository("web")) as place:
+        place.remember(API).unknown_kinds = True
+        place.remember(WEB)
+        place.controller.kinds_changed()
+        await asyncio.sleep(1)
+
+        assert place.woken(API) == [STARTUP, {Trigger.KIND_CHANGE}]
+        assert place.woken(WEB) == [STARTUP]
+
+
+async def test_everybody_can_be_woken() -> None:
+    """With one trigger."""
+    async with controlling(raw_repository("api"), raw_repository("web")) as place:
+        place.controller.wake(Trigger.RECONCILE)
+        await asyncio.sleep(1)
+
+        assert place.woken(API) == place.woken(WEB) == [STARTUP, {Trigger.RECONCILE}]
+
+
+async def test_draining_lets_passes_end(looptime: Any) -> None:
+    """It takes as long as the longest pass, and no timer starts another."""
+    slow = FakePasses(seconds=10)
+    async with controlling(raw_repository("api"), raw_repository("web"), passes=slow) as place:
+        await place.controller.drain(seconds=60)
+
+        assert looptime == 10
+        assert slow.cancelled == 0
+        await asyncio.sleep(10_000)
+        assert len(slow.requests) == 2
+
+
+async def test_draining_cuts_off_what_takes_too_long(looptime: Any) -> None:
+    """The time is bounded, whatever a pass does."""
+    slow = FakePasses(seconds=10_000)
+    async with controlling(raw_repository("api"), passes=slow) as place:
+        await place.controller.drain(seconds=5)
+
+        assert looptime == 6
+        assert slow.cancelled == 1
+
+
+async def test_a_worker_in_backoff_does_not_hold_up_the_drain(looptime: Any) -> None:
+    """A crash loop must not make each shutdown take all of its time."""
+    crashing = FakePasses([RuntimeError("a bug")] * 100, seconds=0)
+    restarts = RestartPolicy(first_seconds=1000, most_seconds=1000)
+    async with controlling(raw_repository("api"), passes=crashing, restarts=restarts) as place:
+        await place.controller.drain(seconds=60)
+
+        assert looptime == 1
+
+
+async def test_a_worker_that_keeps_crashing_is_told_in_its_status() -> None:
+    """From the policy's count on, with the reason; while it lasts, its neighbour is synced."""
+
+    class Crashing(FakePasses):
+        async def run(self, request: PassRequest) -> PassReport:
+            done = await super().run(request)
+            if request.repository.key == API and len(place.woken(API)) <= 3:
+                raise RuntimeError("a bug")
+            return done
+
+    restarts = RestartPolicy(first_seconds=1, stalled_after=3)
+    passes = Crashing(seconds=0.1)
+    async with controlling(
+        raw_repository("api"), raw_repository("web"), passes=passes, restarts=restarts
+    ) as place:
+        await asyncio.sleep(1)
+        assert place.told.crashes == []
+        await asyncio.sleep(100)
+
+        assert place.told.crashes == [(API, "RuntimeError: a bug")]
+        assert place.woken(WEB) == [STARTUP]
+        assert place.woken(API) == [STARTUP] * 4
+
+
+async def test_file_urls_are_as_the_process_was_told() -> None:
+    """Parsing happens here, once."""
+    local = raw_repository("api", url="file:///srv/git/api")
+    async with controlling(local) as place:
+        assert not hasattr(place.passes.requests[0].repository.spec, "url")
+    async with controlling(local, allow_file_urls=True) as place:
+        assert hasattr(place.passes.requests[0].repository.spec, "url")
