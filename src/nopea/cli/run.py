@@ -48,15 +48,21 @@ def _default_cache() -> Path:
 @click.option("--host", default=DEFAULTS.host, help="Address of the HTTP server.")
 @click.option("--port", default=DEFAULTS.port, type=click.IntRange(0, 65535), help="Port of the HTTP server.")
 @click.option(
-    "--log-level", default=DEFAULTS.log_level, type=click.Choice(["debug", "info", "warning", "error"])
+    "--log-level",
+    default=DEFAULTS.log_level,
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="The least that is logged.",
 )
 @click.option(
-    "--log-format", type=click.Choice(["json", "console"]), help="[default: console on a terminal, else json]"
+    "--log-format",
+    type=click.Choice(["json", "console"]),
+    help="One object a line, or text.  [default: console on a terminal, else json]",
 )
 @click.option(
     "--cache-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the Git mirrors; one process each.",
+    help="Folder of the Git mirrors, of one process alone.  "
+    f"[default: {DEFAULTS.cache_dir} if it is there, else ~/.cache/nopea/controller]",
 )
 @click.option(
     "--git-children",
@@ -68,7 +74,8 @@ def _default_cache() -> Path:
     "--git-memory",
     default=DEFAULTS.git_memory_bytes,
     type=MemorySize(),
-    help="Memory limit of each of them, like 512Mi.",
+    show_default=False,
+    help=f"Memory limit of each of them.  [default: {DEFAULTS.git_memory_bytes // 1024**2}Mi]",
 )
 @click.option(
     "--allow-file-urls", is_flag=True, help="Let GitRepositories read file:// URLs of this machine."
@@ -87,7 +94,7 @@ def command(
     Every option is an environment variable too: --log-level is NOPEA_LOG_LEVEL.
 
     Exit codes: 0 drained after a signal, 1 a core service ended, 2 wrong usage, 3 wrong configuration
-    (kubeconfig), 128 + N ended at once by a second signal N.
+    (kubeconfig, or the address is taken), 128 + N ended at once by a second signal N.
     """
     import uvloop
 

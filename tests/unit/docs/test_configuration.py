@@ -79,6 +79,17 @@ def test_defaults_are_those_of_the_settings() -> None:
     assert defaults.allow_file_urls is False
 
 
+def test_help_tells_the_same_defaults() -> None:
+    """Who asks the command reads what the table says."""
+    with click.Context(command, info_name="run", terminal_width=1000, **command.context_settings) as context:
+        help_text = command.get_help(context)
+    lines = {line.split()[0]: line for line in help_text.splitlines() if line.startswith("  --")}
+
+    for flag, row in settings_rows().items():
+        for default in quoted(row[2]):
+            assert default in lines[flag]
+
+
 def test_every_setting_has_an_option() -> None:
     """What the process can be told, its command line can say."""
     names = {str(option.name).replace("git_memory", "git_memory_bytes") for option in OPTIONS}
