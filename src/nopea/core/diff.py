@@ -163,10 +163,10 @@ class _Walk:
         if before is None or desired is None or live is None:
             yield from self._leaf(three, place)
             return
-        is_new = three[0] is None or three[1] is None
+        is_new = three[0] is None
         for key in {**before, **desired}:
             items = (before.get(key), desired.get(key), live.get(key))
-            # an item that Git or somebody else added or removed is one change
+            # an item that Git or somebody else added or removed is one change, unless all are Git's to add
             whole = items[2] is None or (None in items and not is_new)
             yield from (self._leaf if whole else self._visit)(items, place.item(key))
 

@@ -39,7 +39,7 @@ TRIES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.dictionaries(TRIE_KEYS, inner, max_size=5),
     max_leaves=20,
 )
-HOSTILE_TRIES = st.recursive(
+HOSTILE_TRIES: st.SearchStrategy[Any] = st.recursive(
     st.just({}) | JSON, lambda inner: st.dictionaries(TRIE_KEYS, inner, max_size=4), max_leaves=10
 )
 

@@ -121,7 +121,7 @@ def test_pointers_take_away_a_field_and_what_is_below(pointer: str, left: Any) -
 def test_pointers_that_name_nothing_do_nothing(pointer: str) -> None:
     """A rule may be for another object of the kind."""
     value = {"a": {"b": 1}, "list": [{"x": 1}, "q"]}
-    fields = {"f:a": {"f:b": {}}, "f:list": {"i:0": {}}}
+    fields: dict[str, Any] = {"f:a": {"f:b": {}}, "f:list": {"i:0": {}}}
     assert without_pointers(value, [pointer]) == value
     assert fields_without(fields, value, [pointer]) == fields
 
@@ -131,8 +131,8 @@ def test_pointers_take_away_from_field_sets_too() -> None:
     value = {
         "spec": {"replicas": 1, "list": [{"name": "proxy"}, {"name": "web", "image": "w"}], "sel": {"x": 1}}
     }
-    web = {".": {}, "f:image": {}, "f:name": {}}
-    fields = {"f:spec": {"f:replicas": {}, "f:list": {'k:{"name":"web"}': web}, "f:sel": {}}}
+    web: dict[str, Any] = {".": {}, "f:image": {}, "f:name": {}}
+    fields: dict[str, Any] = {"f:spec": {"f:replicas": {}, "f:list": {'k:{"name":"web"}': web}, "f:sel": {}}}
 
     def left(*pointers: str) -> Any:
         return fields_without(fields, value, pointers)

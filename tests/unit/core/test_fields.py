@@ -104,7 +104,7 @@ def test_only_what_is_covered_is_projected() -> None:
             "args": ["x", "y"],
         },
     }
-    fields = {
+    fields: dict[str, Any] = {
         "f:spec": {
             "f:containers": {WEB: {".": {}, "f:image": {}}, 'k:{"name":"gone"}': {}},
             "f:finalizers": {'v:"b"': {}, 'v:"c"': {}},
@@ -123,7 +123,7 @@ def test_only_what_is_covered_is_projected() -> None:
 def test_a_key_that_the_manifest_leaves_out_has_its_default() -> None:
     """A port without protocol is the TCP port of the set, and never the UDP one."""
     key = 'k:{"containerPort":80,"protocol":"TCP"}'
-    fields = {"f:ports": {key: {".": {}, "f:containerPort": {}}}}
+    fields: dict[str, Any] = {"f:ports": {key: {".": {}, "f:containerPort": {}}}}
     for port in ({"containerPort": 80}, {"containerPort": 80, "protocol": "TCP"}):
         assert project({"ports": [port]}, fields) == {"ports": [port]}
     assert project({"ports": [{"containerPort": 80, "protocol": "UDP"}]}, fields) == {}
@@ -138,7 +138,7 @@ def test_marks_keep_the_place_without_what_is_in_it() -> None:
 
 def test_leaves_are_the_deepest_paths() -> None:
     """Marks are no leaves where something is below them."""
-    fields = {"f:a": {".": {}, "f:b": {}}, "f:c": {".": {}}, "f:d": {}}
+    fields: dict[str, Any] = {"f:a": {".": {}, "f:b": {}}, "f:c": {".": {}}, "f:d": {}}
     assert list(leaves(fields)) == [("f:a", "f:b"), ("f:c",), ("f:d",)]
     assert list(leaves({})) == []
 
@@ -173,7 +173,7 @@ def test_without_takes_away_what_is_covered() -> None:
     """Fields, items and members go; the rest is shared, the input untouched."""
     value = {"a": {"x": 1, "y": 2}, "list": [{"name": "web", "b": 1}, {"name": "db"}], "set": ["p", "q"]}
     before = copy.deepcopy(value)
-    fields = {
+    fields: dict[str, Any] = {
         "f:a": {"f:x": {}},
         "f:list": {WEB: {"f:b": {}}, 'k:{"name":"db"}': {".": {}, "f:name": {}}},
         "f:set": {'v:"p"': {}},
@@ -186,7 +186,9 @@ def test_without_takes_away_what_is_covered() -> None:
 
 def test_a_node_is_found_whichever_way_its_key_is_written() -> None:
     """JSON in keys may have spaces, another order and escapes."""
-    fields = {"f:ports": {'k:{"protocol": "TCP", "port": 80}': {"f:x": {}}, 'v:"\\u003c"': {}}}
+    fields: dict[str, Any] = {
+        "f:ports": {'k:{"protocol": "TCP", "port": 80}': {"f:x": {}}, 'v:"\\u003c"': {}}
+    }
     assert node_at(fields, ("f:ports", 'k:{"port":80,"protocol":"TCP"}')) == {"f:x": {}}
     assert node_at(fields, ("f:ports", 'v:"<"')) == {}
     assert node_at(fields, ("f:ports", 'k:{"port":81,"protocol":"TCP"}')) is None
@@ -197,7 +199,7 @@ def test_a_node_is_found_whichever_way_its_key_is_written() -> None:
 
 def test_a_set_touches_what_it_has_above_at_or_below() -> None:
     """A leaf above is one piece with what is in it; a mark above is not."""
-    fields = {"f:a": {}, "f:b": {".": {}, "f:c": {}}, "f:m": {".": {}}}
+    fields: dict[str, Any] = {"f:a": {}, "f:b": {".": {}, "f:c": {}}, "f:m": {".": {}}}
     assert touches(fields, ("f:a",))
     assert touches(fields, ("f:a", "f:x"))
     assert touches(fields, ("f:b",))

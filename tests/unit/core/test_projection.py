@@ -17,7 +17,7 @@ from nopea.core.projection import LAST_APPLIED, our_entry, projection_hash
 
 WEB = 'k:{"name":"web"}'
 POD = ("f:spec", "f:template", "f:spec")
-REPLICAS = {"f:spec": {"f:replicas": {}}}
+REPLICAS: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
 BASE = projection_hash(stored(deployment()))
 
 
@@ -69,7 +69,7 @@ def _share(live: dict[str, Any]) -> None:
 
 def _steer(live: dict[str, Any]) -> None:
     live["metadata"]["annotations"] |= {"nopea.io/suspend-heal": "true", LAST_APPLIED: "{}"}
-    annotations = {".": {}, "f:nopea.io/suspend-heal": {}, f"f:{LAST_APPLIED}": {}}
+    annotations: dict[str, Any] = {".": {}, "f:nopea.io/suspend-heal": {}, f"f:{LAST_APPLIED}": {}}
     live["metadata"]["labels"]["nopea.io/x"] = "y"
     fields = {"f:metadata": {"f:annotations": annotations, "f:labels": {"f:nopea.io/x": {}}}}
     live["metadata"]["managedFields"].append(_update(fields))
@@ -97,14 +97,15 @@ def test_what_changes_no_hash(change: Callable[[dict[str, Any]], None]) -> None:
 def test_an_owned_value_changes_the_hash() -> None:
     """The value counts, wherever it is: field, item, member, one piece."""
     hashes = {BASE}
-    for change in (
+    changes: tuple[Callable[[dict[str, Any]], Any], ...] = (
         lambda live: live["spec"].update(replicas=3),
         lambda live: live["spec"]["template"]["spec"]["containers"][0].update(image="web:2"),
         lambda live: live["spec"]["template"]["spec"]["containers"][0]["args"].append("--x"),
         lambda live: live["spec"]["template"]["spec"]["containers"].clear(),
         lambda live: live["metadata"]["finalizers"].clear(),
         lambda live: live["spec"]["selector"]["matchLabels"].update(app="x"),
-    ):
+    )
+    for change in changes:
         live = stored(deployment())
         change(live)
         hashes.add(projection_hash(live))
@@ -117,7 +118,7 @@ def test_losing_a_field_changes_the_hash_though_the_value_is_the_same() -> None:
     rest = difference(owned_fields(manifest), REPLICAS)
     assert projection_hash(stored(manifest, _update(REPLICAS), fields=rest)) != BASE
 
-    zero = {"f:spec": {"f:paused": {}}}
+    zero: dict[str, Any] = {"f:spec": {"f:paused": {}}}
     with_zero = {"f:spec": {**owned_fields(manifest)["f:spec"], **zero["f:spec"]}}
     assert projection_hash(stored(manifest, fields=with_zero)) != projection_hash(
         stored(manifest, fields=difference(with_zero, zero))
@@ -167,7 +168,7 @@ def test_what_others_put_into_an_empty_struct_or_map_of_ours() -> None:
     manifest["spec"]["strategy"] = {}
     manifest["metadata"]["annotations"] = {}
     base = projection_hash(stored(manifest))
-    revision = {"f:metadata": {"f:annotations": {".": {}, "f:acme.example/revision": {}}}}
+    revision: dict[str, Any] = {"f:metadata": {"f:annotations": {".": {}, "f:acme.example/revision": {}}}}
     live = stored(manifest, _update(revision, "kube-controller-manager"))
     live["metadata"]["annotations"] = {"acme.example/revision": "1"}
     live["spec"]["strategy"] = {"type": "RollingUpdate"}
