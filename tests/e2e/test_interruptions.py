@@ -1,0 +1,123 @@
+"""The API server goes away, comes back, and forgets: nopea goes on where it was, and misses nothing."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+from collections.abc import Callable
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.conftest import install_crds
+from tests.e2e.process import Nopea
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Cluster, Json, Repo, Site
+from tests.gitserver import GitServer
+
+from nopea.lab.lab import Lab
+
+REPOSITORIES, OBJECTS = 40, 20
+SECONDS = 90.0
+GIT_REPOSITORIES = "gitrepositories.nopea.io/v1alpha1"
+StartNopea = Callable[..., Nopea]
+
+
+@pytest.fixture
+def town(private_lab: Lab, git_server: GitServer) -> Site:
+    """A namespace on a control plane of one's own, which the test may hurt."""
+    install_crds(private_lab)
+    site = Site(Cluster(private_lab), git_server, f"town-{secrets.token_hex(4)}")
+    site.cluster.put(f"v1 namespaces /{site.namespace}", yamls.namespace(site.namespace))
+    return site
+
+
+def test_the_api_server_dies_in_the_middle_of_a_sync(town: Site, start_nopea: StartNopea) -> None:
+    """Killed between 40 first passes and started again: every repository becomes Ready, nothing crashed."""
+    lab = town.cluster.lab
+    for number in range(REPOSITORIES):
+        town.origin(f"shop-{number}", _shop(number))
+    repositories = [town.follow(f"shop-{number}") for number in range(REPOSITORIES)]
+    running = start_nopea(lab)
+
+    def some_are_applied() -> None:
+        assert _applied(town, limit=1), running.log_text()
+
+    eventually(some_are_applied, seconds=SECONDS)
+    lab.kill_apiserver()
+
+    def it_is_noticed() -> None:
+        assert _troubled(running), running.log_text()
+
+    eventually(it_is_noticed, seconds=SECONDS)
+    assert running.get("/health").status == 200
+    assert len({line["repo"] for line in running.logs("pass finished")}) < REPOSITORIES
+    lab.start_apiserver()
+
+    for repo in repositories:
+        status = repo.wait_synced(repo.git.tip(), seconds=SECONDS)["status"]
+        assert (status["appliedCount"], status.get("errors", [])) == (OBJECTS, [])
+    assert len(_applied(town)) == REPOSITORIES * OBJECTS
+    _assert_followed(repositories[-1])
+    _assert_unhurt(running)
+
+
+def test_a_watch_that_the_server_has_forgotten_is_made_up_for(town: Site, start_nopea: StartNopea) -> None:
+    """What was created, changed and deleted before a 410 is followed: the list says how it is now."""
+    lab = town.cluster.lab
+    running = start_nopea(lab)
+    shop, gone = (town.sync(name, _shop(number)) for number, name in enumerate(("shop", "gone")))
+    shop.git.commit(_shop(0, colour="red"), branch="next")
+    town.origin("new", _shop(2))
+
+    running.signal(signal.SIGSTOP)  # the connection of its watch ends unread: nothing of this reaches it
+    lab.kill_apiserver()
+    lab.start_apiserver()
+    created = town.follow("new")
+    shop.change(branch="next")
+    town.cluster.delete(gone.place)
+    lab.expire_watches()
+    known = len(running.logs())
+    running.signal(signal.SIGCONT)
+
+    created.wait_synced(created.git.tip(), seconds=SECONDS)
+    shop.wait_synced(shop.git.tip("next"), seconds=SECONDS)
+    assert town.cluster.must_get(town.place("v1 configmaps", "web-0-0"))["data"] == {"colour": "red"}
+
+    def deletion_is_noticed() -> None:
+        assert running.logs("repository gone", repo=gone.log_key), running.log_text()
+
+    eventually(deletion_is_noticed, seconds=SECONDS)
+    expired = [line for line in running.logs()[known:] if "410" in line.get("error", "")]
+    assert GIT_REPOSITORIES in {line["resource"] for line in expired}, running.log_text()
+    _assert_followed(created)
+    _assert_unhurt(running)
+
+
+def _shop(number: int, *, colour: str = "blue") -> dict[str, str]:
+    names = [f"web-{number}-{index}" for index in range(OBJECTS)]
+    return {f"{name}.yaml": yamls.text(yamls.config_map(name, colour=colour)) for name in names}
+
+
+def _applied(site: Site, *, limit: int = 0) -> list[Json]:
+    query = f"labelSelector=nopea.io/repository&limit={limit}"
+    return site.cluster.list(site.place("v1 configmaps"), query=query)
+
+
+def _troubled(running: Nopea) -> list[Json]:
+    """Return the log lines of passes that met an unreachable API server."""
+    return [line for line in running.logs() if "NOPEA-K008" in line.get("codes", ())]
+
+
+def _assert_followed(repo: Repo) -> None:
+    """The watch works: a request in the GitRepository brings the newest commit."""
+    name = "after-the-storm"
+    commit = repo.git.commit({f"{name}.yaml": yamls.text(yamls.config_map(name))})
+    repo.sync_and_wait(seconds=SECONDS)
+    assert repo.status()["lastAppliedCommit"] == commit
+    repo.site.cluster.must_get(repo.site.place("v1 configmaps", name))
+
+
+def _assert_unhurt(running: Nopea) -> None:
+    assert running.exit_code is None
+    assert [line for line in running.logs() if "traceback" in line] == []
+    assert running.stop() == 0, running.log_text()
