@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 
 from nopea import __version__, tasks
 from nopea.controller.controller import Controller
+from nopea.controller.kinds import follow_kinds
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
 from nopea.kube.config import load_config
 from nopea.kube.discovery import Discovery
 from nopea.kube.events import EventRecorder
-from nopea.kube.requests import Selection
-from nopea.kube.watch import Changed, Deleted, Synced, list_and_watch
 from nopea.logs import get_log
 from nopea.settings import Settings
 from nopea.sync.cache import Cache
@@ -27,7 +26,6 @@ from nopea.sync.directory import Directory
 from nopea.sync.fetch import Fetcher
 from nopea.sync.live_index import LiveIndex
 from nopea.sync.pipeline import Pipeline, Services
-from nopea.sync.places import DEFINITIONS
 from nopea.sync.publish import Publisher
 from nopea.sync.sweep import sweep_mirrors
 from nopea.web.server import serving
@@ -85,7 +83,8 @@ class App:
                 "git port": tasks.spawn(git.run(), name="git port"),
                 "live index": tasks.spawn(index.run(), name="live index"),
                 "definitions": tasks.spawn(
-                    _follow_definitions(client, services, controller), name="definitions"
+                    follow_kinds(client, services.discovery, wake=controller.kinds_changed),
+                    name="definitions",
                 ),
                 "mirror sweep": tasks.spawn(sweep_mirrors(git, services.cache), name="mirror sweep"),
                 "controller": tasks.spawn(controller.run(), name="controller"),
@@ -184,19 +183,6 @@ class _SignalHandler:
 
 async def _wait(event: asyncio.Event) -> None:
     await event.wait()
-
-
-async def _follow_definitions(client: KubeClient, services: Services, controller: Controller) -> None:
-    """Look at the served kinds anew, and wake who waits for one, when a definition comes or goes."""
-    definitions = list_and_watch(client, DEFINITIONS, Selection(metadata_only=True))
-    async with aclosing(definitions):
-        async for event in definitions:
-            match event:
-                case Synced():
-                    services.discovery.invalidate()
-                case Changed() | Deleted():
-                    services.discovery.invalidate()
-                    controller.kinds_changed()
 
 
 def _git_settings(settings: Settings) -> GitSettings:

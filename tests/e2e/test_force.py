@@ -1,4 +1,4 @@
-"""Changes that the API server does not take on a living object: told with the field, or recreated if asked."""
+"""Changes that the API server does not take on a living object: told with the field; recreated if asked."""
 
 from __future__ import annotations
 

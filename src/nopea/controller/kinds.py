@@ -1,0 +1,60 @@
+"""Follows CustomResourceDefinitions and wakes who waits for a kind as soon as the API server serves it.
+
+It decides nothing about repositories, and it never reads a definition: what is served is asked of discovery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+
+from nopea.kube.client import KubeClient
+from nopea.kube.discovery import Discovery
+from nopea.kube.errors import ApiError
+from nopea.kube.requests import Selection
+from nopea.kube.resource import Resource
+from nopea.kube.watch import list_and_watch
+from nopea.logs import get_log
+from nopea.sync.places import DEFINITIONS
+
+log = get_log(__name__)
+
+LOOKS_AFTER_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+"""A definition is served some time after its last event, and nothing tells when; a look is two requests."""
+
+
+async def follow_kinds(client: KubeClient, discovery: Discovery, *, wake: Callable[[], None]) -> None:
+    """Keep discovery up to date until cancelled; `wake` is called each time that other kinds are served."""
+    changed = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_follow_definitions(client, discovery, changed), name="definitions watch")
+        group.create_task(_follow_served(discovery, changed, wake), name="served kinds")
+
+
+async def _follow_definitions(client: KubeClient, discovery: Discovery, changed: asyncio.Event) -> None:
+    events = list_and_watch(client, DEFINITIONS, Selection(metadata_only=True))
+    async with aclosing(events):
+        async for _event in events:
+            discovery.invalidate()
+            changed.set()
+
+
+async def _follow_served(discovery: Discovery, changed: asyncio.Event, wake: Callable[[], None]) -> None:
+    served: frozenset[Resource] | None = None
+    while True:
+        await changed.wait()
+        changed.clear()
+        for pause in LOOKS_AFTER_SECONDS:
+            await asyncio.sleep(pause)
+            discovery.invalidate()
+            try:
+                now = frozenset(await discovery.all())
+            except ApiError as error:
+                log.warning("served kinds not read", error=str(error))
+                continue
+            if now != served:
+                served = now
+                wake()
+            if changed.is_set():
+                break  # look from the beginning for what came last
