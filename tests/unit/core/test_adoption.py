@@ -305,9 +305,10 @@ def test_claims_of_another_version_move_where_the_name_is_the_same() -> None:
     assert after["metadata"]["managedFields"][0]["apiVersion"] == "v1beta1"
 
 
+FIELDS = st.sampled_from(["f:a", "f:b", "f:metadata"])
 NODES: st.SearchStrategy[Any] = st.recursive(
-    st.just({}),
-    lambda inner: st.dictionaries(st.sampled_from(["f:a", "f:b", "f:metadata", "."]), inner, max_size=3),
+    st.sampled_from([{}, {".": {}, "f:c": {}}]),
+    lambda inner: st.dictionaries(FIELDS, inner, max_size=3),
     max_leaves=8,
 )
 SETS = st.dictionaries(st.sampled_from(["f:a", "f:b", "f:status"]), NODES, max_size=3)
