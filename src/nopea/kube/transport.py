@@ -6,10 +6,7 @@ It translates what goes wrong on the wire into `UnreachableError` and never look
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import ssl
-import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,19 +21,15 @@ from nopea.kube.auth import Credentials, Identity, Source
 from nopea.kube.config import ClusterConfig, ConfigError
 from nopea.kube.errors import Failure, ServerError, UnauthorizedError, UnreachableError
 from nopea.kube.requests import Request
+from nopea.kube.sockets import Sockets
 from nopea.kube.tls import tls_context
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 65.0
 """The server gives up on a request after 60 s; a little longer, so that its own answer reaches us."""
 
-CLOSE_SECONDS = 1.0
-"""How long leaving waits for the server's end of the connections."""
-
 BODY_LIMIT = 128 * 1024 * 1024
 """Bytes of one answer. A list asks for chunks, and for smaller ones when a chunk is larger than this."""
-
-_KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 
 
 class BodyTooBigError(ServerError):
@@ -60,10 +53,10 @@ class Transport:
         self._credentials = Credentials(source)
         self._context: tuple[Identity, ssl.SSLContext] | None = None
         self._session: aiohttp.ClientSession | None = None
-        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._sockets = Sockets()
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30, socket_factory=self._open_socket)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30, socket_factory=self._sockets.open)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -77,7 +70,7 @@ class Transport:
     async def __aexit__(self, *exc: object) -> None:
         if self._session is not None:
             await self._session.close()
-            await self._wait_closed()
+            await self._sockets.wait_closed()
 
     async def send(self, request: Request, headers: Mapping[str, str]) -> Response:
         """Send and return the answer, whatever its status.
@@ -175,26 +168,6 @@ class Transport:
         return await self._session.request(
             request.method, url, data=request.body or None, headers=sent, **options
         )
-
-    def _open_socket(self, address: Any) -> socket.socket:
-        """Open a socket that notices a vanished peer in about a minute, so that no watch waits for ever."""
-        family, kind, proto = address[0], address[1], address[2]
-        opened = socket.socket(family, kind, proto)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in _KEEPALIVE:
-            opened.setsockopt(socket.IPPROTO_TCP, option, value)
-        self._sockets.add(opened)
-        return opened
-
-    async def _wait_closed(self) -> None:
-        """Wait until the sockets are closed, also those of cancelled requests, which aiohttp knows no more.
-
-        A loop that ends before leaves them open and logs errors.
-        """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                while any(one.fileno() >= 0 for one in self._sockets):  # noqa: ASYNC110 - nothing tells of it
-                    await asyncio.sleep(0.01)
 
     def _tls(self, identity: Identity) -> ssl.SSLContext:
         # one context as long as the certificate stays: aiohttp keeps connections per context

@@ -1,0 +1,95 @@
+"""Sockets to the API server end exactly once, and never another's connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+
+import pytest
+import uvloop
+from tests.kube.objects import CONFIG_MAPS
+
+from nopea.kube.client import KubeClient
+from nopea.kube.config import ClusterConfig
+from nopea.kube.errors import UnreachableError
+from nopea.kube.sockets import OwnSocket, Sockets
+from nopea.tasks import spawn
+
+
+@pytest.fixture
+def resetting_port() -> Iterator[int]:
+    """The port of a server that resets every connection as soon as it is there."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+
+    serving = threading.Thread(target=serve)
+    serving.start()
+    yield listener.getsockname()[1]
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    serving.join()
+
+
+def test_it_does_not_close_a_descriptor_that_is_anothers() -> None:
+    """Closed underneath and its number taken by somebody else: its end leaves the other alone."""
+    own = OwnSocket(socket.AF_INET, socket.SOCK_STREAM, 0)
+    number = own.fileno()
+    os.close(number)
+    with socket.socket() as other:
+        assert other.fileno() == number
+        assert not own.is_open
+        del own
+        gc.collect()
+        assert os.fstat(number)
+
+
+def test_it_closes_its_own() -> None:
+    """An ordinary close is one."""
+    own = OwnSocket(socket.AF_INET, socket.SOCK_STREAM, 0)
+    assert own.is_open
+    own.close()
+    assert not own.is_open
+
+
+def test_connections_that_are_reset_at_once_leave_nothing_behind(resetting_port: int) -> None:
+    """On the loop that the controller runs on: no socket is left half closed, which would be a warning."""
+    config = ClusterConfig(server=f"https://127.0.0.1:{resetting_port}", insecure=True, origin="the test")
+
+    async def ask(client: KubeClient) -> None:
+        with pytest.raises(UnreachableError):
+            await client.get(CONFIG_MAPS.at(name="web", namespace="shop"))
+
+    async def ask_often() -> None:
+        async with KubeClient(config) as client:
+            for _ in range(10):
+                await asyncio.gather(*(ask(client) for _ in range(30)))
+                gc.collect()
+
+    uvloop.run(ask_often())
+
+
+async def test_leaving_waits_for_what_is_open() -> None:
+    """Returns when the last socket is closed, and does not wait for ever for one that stays."""
+    sockets = Sockets()
+    opened = sockets.open((socket.AF_INET, socket.SOCK_STREAM, 0))
+    waiting = spawn(sockets.wait_closed(), name="leaving")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    opened.close()
+    async with asyncio.timeout(10):
+        await waiting
+    with sockets.open((socket.AF_INET, socket.SOCK_STREAM, 0)):
+        async with asyncio.timeout(10):
+            await sockets.wait_closed()
