@@ -64,9 +64,9 @@ class ChildProcess:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     def send(self, frame: bytes) -> None:
-        """Hand a frame to the child, at the latest when it has been configured."""
+        """Hand a frame to the child, at the latest when it has been configured; a dead one gets nothing."""
         if self.ready and self._process and self._process.stdin:
-            self._process.stdin.write(frame)
+            _write(self._process.stdin, frame)
         else:
             self._unsent.append(frame)
 
@@ -126,7 +126,7 @@ class ChildProcess:
         errors = spawn(self._log_errors(process.stderr), name=f"git child {self.name} stderr")
         decoder = Decoder()
         try:
-            process.stdin.write(encode(self._configuration(home)))
+            _write(process.stdin, encode(self._configuration(home)))
             async with asyncio.timeout(_START_SECONDS) as starting:
                 while data := await process.stdout.read(_READ):
                     for answer in decoder.feed(data):
@@ -145,7 +145,7 @@ class ChildProcess:
     def _become_ready(self, stdin: asyncio.StreamWriter) -> None:
         self.ready = True
         for frame in self._unsent:
-            stdin.write(frame)
+            _write(stdin, frame)
         self._unsent.clear()
 
     def _configuration(self, home: Path) -> dict[str, Any]:
@@ -187,3 +187,9 @@ class ChildProcess:
         if process.stdin is not None:
             process.stdin.close()
         await process.wait()
+
+
+def _write(stdin: asyncio.StreamWriter, frame: bytes) -> None:
+    """Write unless the child has died: its pipe may be closed before it is buried, and uvloop then raises."""
+    if not stdin.is_closing():
+        stdin.write(frame)
