@@ -26,12 +26,13 @@ STOPPED_SECONDS = 30.0
 # The line is searched for, not parsed: it may be JSON or text for a console.
 _LISTENING = re.compile(r"\blistening\b.*\bport\W+(\d+)")
 
-# The command line of `nopea`, after a request to the kernel to end the process with the test's.
+# A request to the kernel to end the process with the test's, before anything else.
 _BOOT = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9, 0, 0, 0); "
-    "os.getppid() == int(sys.argv.pop(1)) or sys.exit('orphan'); "
-    "from nopea.cli.main import main; main(prog_name='nopea')"
+    "os.getppid() == int(sys.argv.pop(1)) or sys.exit('orphan')\n"
 )
+PROGRAM = "from nopea.cli.main import main; main(prog_name='nopea')"
+"""The command line of `nopea`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,11 @@ class HttpAnswer:
 
 
 class Nopea:
-    """One controller process; `arguments` are added to its command line."""
+    """One controller process; `arguments` are added to its command line, which `program` runs."""
 
-    def __init__(self, *, kubeconfig: Path, folder: Path, arguments: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *, kubeconfig: Path, folder: Path, arguments: tuple[str, ...] = (), program: str = PROGRAM
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.log_path = folder / "nopea.log"
         options = (
@@ -54,7 +57,7 @@ class Nopea:
         )  # fmt: skip
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-c", _BOOT, str(os.getpid()), "run", *options],
+                [sys.executable, "-W", "error", "-c", _BOOT + program, str(os.getpid()), "run", *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

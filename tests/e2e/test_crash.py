@@ -1,0 +1,145 @@
+"""A bug in the code that one repository runs into: its worker crashes, is restarted, says so, and recovers.
+
+The controller is the real one with one function replaced before it starts; a file switches the bug on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.process import PROGRAM, Nopea
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Cluster, Json, Repo, Site, condition
+
+SECONDS = 60.0
+LAST_LINE = "ZeroDivisionError: the bug of acme"
+BUGGY = """
+import pathlib
+from nopea.sync import pipeline
+sound = pipeline.plan
+def plan(*, policy, **rest):
+    if policy.owner.endswith('.buggy') and pathlib.Path({switch!r}).exists():
+        raise ZeroDivisionError('the bug of acme')
+    return sound(policy=policy, **rest)
+pipeline.plan = plan
+"""
+
+
+@pytest.fixture(scope="module")
+def bug(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bug is there while this file is: planning for a repository named `buggy` raises."""
+    return tmp_path_factory.mktemp("bug") / "switch"
+
+
+@pytest.fixture(scope="module")
+def nopea(cluster: Cluster, bug: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nopea]:
+    """The module's controller, with the bug; it must end in order all the same."""
+    running = Nopea(
+        kubeconfig=cluster.lab.kubeconfig,
+        folder=tmp_path_factory.mktemp("nopea"),
+        program=BUGGY.format(switch=str(bug)) + PROGRAM,
+    )
+    try:
+        running.wait_until_ready()
+        yield running
+        assert running.stop() == 0, running.log_text()
+    finally:
+        running.kill()
+
+
+@pytest.fixture
+def buggy(site: Site, bug: Path) -> Iterator[Repo]:
+    """A repository that the bug is about, followed while the bug is there."""
+    bug.touch()
+    site.origin("buggy", _files("1"))
+    yield site.follow("buggy", interval="1s")
+    bug.unlink(missing_ok=True)
+
+
+def _files(number: str) -> dict[str, str]:
+    return {"web.yaml": yamls.text(yamls.config_map("web", number=number))}
+
+
+def _crashes(nopea: Nopea, repo: Repo, count: int) -> list[Json]:
+    """Wait for that many crashes of the repository's worker and return the log's lines about them."""
+
+    def crashed() -> list[Json]:
+        lines = nopea.logs("worker crashed", repo=repo.log_key)
+        assert len(lines) >= count
+        return lines
+
+    return eventually(crashed, seconds=SECONDS)
+
+
+def _stalled(repo: Repo) -> Json:
+    found = repo.get()
+    assert condition(found, "Stalled").get("reason") == "WorkerCrashed", found.get("status")
+    return found
+
+
+def test_a_crashing_worker_stalls_alone_and_recovers_with_the_bug_gone(
+    site: Site, nopea: Nopea, bug: Path, buggy: Repo
+) -> None:
+    """It is restarted ever later, says the traceback's last line after five crashes, and then goes on."""
+    other = site.sync("healthy", {"api.yaml": yamls.text(yamls.config_map("api", number="1"))}, interval="1s")
+
+    found = eventually(lambda: _stalled(buggy), seconds=SECONDS)
+
+    crashes = _crashes(nopea, buggy, 5)
+    assert [line["crashes"] for line in crashes[:5]] == [1, 2, 3, 4, 5]
+    waits = [line["restart_in"] for line in crashes]
+    assert all(after == 2 * before for before, after in pairwise(waits)), waits
+    assert all(LAST_LINE in line["traceback"] for line in crashes)
+    (error,) = found["status"]["errors"]
+    assert (error["code"], found["status"]["phase"]) == ("NOPEA-P001", "Failed")
+    for told in (
+        error["message"],
+        condition(found, "Ready")["message"],
+        buggy.wait_event("WorkerCrashed")["note"],
+    ):
+        assert LAST_LINE in told
+    assert condition(found, "Ready")["status"] == "False"
+    newest = other.git.commit({"api.yaml": yamls.text(yamls.config_map("api", number="2"))})
+    other.wait_synced(newest)
+    assert {line["repo"] for line in nopea.logs("worker crashed")} == {buggy.log_key}
+    assert (nopea.exit_code, nopea.get("/health").status, nopea.get("/ready").status) == (None, 200, 200)
+
+    bug.unlink()
+
+    healed = buggy.wait_synced(buggy.git.tip(), seconds=SECONDS)
+    assert [one["type"] for one in healed["status"]["conditions"]] == ["Ready"]
+    assert healed["status"].get("errors", []) == []
+    newest = buggy.git.commit(_files("2"))
+    buggy.wait_synced(newest)
+
+
+def test_a_bug_that_goes_away_soon_leaves_no_trace_in_the_status(
+    nopea: Nopea, bug: Path, buggy: Repo
+) -> None:
+    """Before the fifth crash nothing is written about it; the next restart syncs as usual."""
+    _crashes(nopea, buggy, 1)
+    bug.unlink()
+    status = buggy.wait_synced(buggy.git.tip(), seconds=SECONDS)["status"]
+    assert [entry["outcome"] for entry in status["history"]] == ["synced"]
+
+
+def test_a_crashing_worker_holds_up_neither_its_deletion_nor_the_shutdown(
+    cluster: Cluster, nopea: Nopea, buggy: Repo
+) -> None:
+    """While it waits for its restart the repository can be deleted, and the process be ended."""
+    _crashes(nopea, buggy, 3)
+    cluster.delete(buggy.place)
+    eventually(lambda: _assert_gone(nopea, buggy))
+    again = buggy.site.follow("buggy")
+    lines = _crashes(nopea, again, 7)  # three of the one that is gone, then 1, 2, 4 and 8 s of waiting
+    assert lines[3]["crashes"] == 1
+    assert nopea.stop() == 0  # the last test of the module: its controller has ended
+    assert nopea.logs("passes cut off at shutdown") == []
+
+
+def _assert_gone(nopea: Nopea, repo: Repo) -> None:
+    assert nopea.logs("repository gone", repo=repo.log_key)
