@@ -245,6 +245,24 @@ def test_the_guard_says_how_to_confirm() -> None:
     assert problem.message.endswith("(ConfigMap shop/c000, ConfigMap shop/c001, ConfigMap shop/c002)")
 
 
+def test_nothing_is_being_deleted_unless_it_is_said() -> None:
+    """By default all rules hold, and a problem without a commit says where one belongs."""
+    decisions = prune_decisions(
+        candidates=config_maps(4),
+        inventory_size=4,
+        owner=OWNER,
+        enabled=True,
+        rendered_cleanly=True,
+        rendered_count=1,
+        confirmed=False,
+    )
+
+    problem = next(iter(decisions.values())).problem
+    assert problem is not None
+    assert problem.hint.endswith("with nopea.io/confirm-prune: <commit>")
+    assert problem.message.endswith("ConfigMap shop/c002 and 1 more)")
+
+
 def test_the_guard_counts_what_would_be_deleted() -> None:
     """What stays anyway does not trip it, and keeps its own verdict and reason when it trips."""
     kept = {WEB: replace(PRUNABLE, prune_live="false"), NAMESPACE: PRUNABLE}
