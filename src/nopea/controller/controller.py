@@ -107,10 +107,7 @@ class Controller:
     def _replace_all(self, repositories: list[Repository]) -> None:
         for key in self._services.directory.keys() - {repository.key for repository in repositories}:
             self._gone(key)
-        for repository in repositories:  # all of them known first: a pass asks who else exists
-            if self._services.directory.get(repository.key) is None:
-                self._services.directory.put(repository)
-        for repository in repositories:
+        for repository in repositories:  # no pass starts before all are known: it asks who else exists
             self._changed(repository)
 
     def _changed(self, repository: Repository) -> None:

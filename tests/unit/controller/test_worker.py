@@ -257,3 +257,14 @@ async def test_a_crash_passes_and_the_next_life_starts_with_a_pass() -> None:
 def test_the_interval_is_the_specs_and_never_a_spin(spec: dict[str, Any], seconds: float | None) -> None:
     """An object stored before the schema's rules, or with no readable spec, has a rhythm as well."""
     assert interval_seconds(repository(**spec)) == (seconds or DEFAULT_INTERVAL_SECONDS)
+
+
+async def test_a_trigger_that_comes_early_takes_its_timers_place() -> None:
+    """A reconcile asked for from outside is not followed by the one that was due while it ran."""
+    passes = FakePasses(seconds=20)
+    async with working(passes) as place:
+        await asyncio.sleep(615)
+        place.mailbox.put(Trigger.RECONCILE)  # its own timer would ring at 620
+        await asyncio.sleep(100)
+
+    assert passes.started_at == [0, 615]
