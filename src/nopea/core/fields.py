@@ -195,6 +195,8 @@ def _project_items(items: list[Any], node: Fields, depth: int) -> list[Any]:
 
 
 def _project_item(item: Any, key: str, node: Any, depth: int) -> Any:
+    if key[:2] == "v:":
+        return item  # the value is what names it, so that there is no part of it
     part = _project(item, node, depth + 1)
     if key[:2] != "k:":
         return None if part is _NOTHING else part

@@ -33,7 +33,8 @@ def positions(items: list[Any], node: Mapping[str, Any]) -> dict[str, int]:
         elif kind == "v:":
             if members is None:
                 members = _by_member(items)
-            index = members.get(_frozen(_parse_value(key)))
+            member = _parse_value(key)
+            index = None if member is None else members.get(_frozen(member))  # null is absent, no member
         elif kind == "i:" and key[2:].isdecimal() and len(key) < 12:
             index = int(key[2:]) if int(key[2:]) < len(items) else None
         else:

@@ -24,7 +24,6 @@ from nopea.core.driftrules import (
 from nopea.core.fields import (
     MAX_DEPTH,
     Fields,
-    Path,
     difference,
     entries,
     entry_of,
@@ -198,16 +197,3 @@ def _flat(value: Any) -> bytes:
         else:
             flat.append(f"{name!r}={item!r}")
     return "\n".join(flat).encode(errors="backslashreplace")
-
-
-__all__ = [
-    "LAST_APPLIED",
-    "PEOPLE",
-    "IgnoreRules",
-    "ManagerPatterns",
-    "Path",
-    "managed_fields_of",
-    "our_entry",
-    "people_fields",
-    "projection_hash",
-]

@@ -20,8 +20,9 @@ from nopea.core.listitems import canonical_key, item_key, key_names, member_key,
         ('v:"x"', 4),
         ("v:true", None),
         ("v:7", 5),
+        ("v:null", None),
         ("i:0", 0),
-        ("i:6", None),
+        ("i:7", None),
         ("i:-1", None),
         ("f:name", None),
         ("k:{", None),
@@ -31,7 +32,7 @@ from nopea.core.listitems import canonical_key, item_key, key_names, member_key,
 )
 def test_items_are_found_by_keys_values_and_indexes(key: str, index: int | None) -> None:
     """A bool is no number, a number is one however it is written, and nonsense names nothing."""
-    items: list[Any] = [{"name": "a"}, {"name": "b"}, {"id": 1}, {"id": True}, "x", 7]
+    items: list[Any] = [{"name": "a"}, {"name": "b"}, {"id": 1}, {"id": True}, "x", 7, None]
     assert position(items, key) == index
 
 
