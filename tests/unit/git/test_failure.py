@@ -1,0 +1,106 @@
+"""What libgit2 raises, as one of our kinds: its words and classes as observed with 1.9."""
+
+from __future__ import annotations
+
+import errno
+
+import pygit2
+import pytest
+
+from nopea.git.failure import Failure, network, storage
+from nopea.git.protocol import Kind
+
+NET, SSL, SSH, ODB, NOMEMORY, HTTP = 12, 16, 23, 9, 1, 34
+
+
+def _git_error(message: str, error_class: int | None = None) -> pygit2.GitError:
+    error = pygit2.GitError(message)
+    if error_class is not None:
+        setattr(error, "error_class", error_class)  # noqa: B010 - pygit2 sets it where no type knows of it
+    return error
+
+
+def _over_network(error: BaseException, *, ssh: bool = False) -> Failure:
+    with pytest.raises(Failure) as caught, network(ssh=ssh):
+        raise error
+    assert caught.value.__cause__ is error
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (pygit2.AuthError("no"), Kind.AUTHENTICATION),
+        (_git_error("unexpected http status code: 401", HTTP), Kind.AUTHENTICATION),
+        (_git_error("unexpected http status code: 403", HTTP), Kind.AUTHENTICATION),
+        (_git_error("unexpected http status code: 404", HTTP), Kind.REPOSITORY_MISSING),
+        (_git_error("unexpected http status code: 429", HTTP), Kind.UNREACHABLE),
+        (_git_error("unexpected http status code: 503", HTTP), Kind.UNREACHABLE),
+        (_git_error("unexpected http status code: 418", HTTP), Kind.PROTOCOL),
+        (_git_error("failed to connect to git.acme.example: Connection refused", 2), Kind.UNREACHABLE),
+        (_git_error("failed to resolve address for git.acme.example", NET), Kind.UNREACHABLE),
+        (_git_error("could not read from remote: timed out", NET), Kind.TIMEOUT),
+        (_git_error("SSL error: unexpected eof while reading", SSL), Kind.UNREACHABLE),
+        (_git_error("the SSL certificate is invalid", SSL), Kind.CERTIFICATE),
+        (_git_error("cannot redirect from 'a' to 'b'", NET), Kind.REDIRECT),
+        (_git_error("invalid content-type: text/html", HTTP), Kind.PROTOCOL),
+        (_git_error("Out of memory", NOMEMORY), Kind.MEMORY),
+        (_git_error("object not found - no match for id", ODB), Kind.MIRROR),
+        (_git_error("failed to write: No space left on device", 2), Kind.DISK),
+        (OSError(errno.ENOSPC, "No space left on device"), Kind.DISK),
+        (PermissionError(errno.EACCES, "denied"), Kind.DISK),
+        (FileNotFoundError(errno.ENOENT, "gone"), Kind.MIRROR),
+    ],
+    ids=str,
+)
+def test_over_the_network(error: BaseException, kind: Kind) -> None:
+    """The kind decides whether waiting helps and what a person is told; the words are kept for them."""
+    failure = _over_network(error)
+
+    assert failure.kind is kind
+    assert failure.message == str(error)
+
+
+def test_a_bad_certificate_is_a_host_key_over_ssh() -> None:
+    """The same exception, another thing to do."""
+    error = pygit2.errors.CertificateError("no")
+
+    assert _over_network(error, ssh=True).kind is Kind.HOST_KEY
+    assert _over_network(error, ssh=False).kind is Kind.CERTIFICATE
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (KeyError("no such object"), Kind.MIRROR),
+        (_git_error("object not found", ODB), Kind.MIRROR),
+        (_git_error("no space left on device", 2), Kind.DISK),
+        (_git_error("Read-only file system", 2), Kind.DISK),
+        (_git_error("whatever", NOMEMORY), Kind.MEMORY),
+        (OSError(errno.EROFS, "read-only"), Kind.DISK),
+        (OSError(errno.ENOENT, "gone"), Kind.MIRROR),
+    ],
+    ids=str,
+)
+def test_on_the_disk(error: BaseException, kind: Kind) -> None:
+    """A damaged mirror is cloned again; a full disk is not cured by that."""
+    with pytest.raises(Failure) as caught, storage():
+        raise error
+
+    assert caught.value.kind is kind
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("a bug"), KeyboardInterrupt(), Failure(Kind.EMPTY, "x")], ids=repr
+)
+def test_everything_else_passes(error: BaseException) -> None:
+    """A bug is not dressed up as a network failure, and our own word is not translated again."""
+    with pytest.raises(type(error)) as caught, network(ssh=False), storage():
+        raise error
+
+    assert caught.value is error
+
+
+def test_facts_travel_with_the_failure() -> None:
+    """Further keys of the error frame."""
+    assert Failure(Kind.REF_MISSING, "no", similar=["main"]).facts == {"similar": ["main"]}

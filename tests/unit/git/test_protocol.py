@@ -1,0 +1,109 @@
+"""Frames: any cut of the stream gives the same messages, and any other stream is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nopea.git.protocol import Decoder, FrameError, FrameTooBigError, encode
+
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.text(max_size=8)
+    | st.binary(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+MESSAGES = st.builds(lambda id_, ok: {"id": id_, "ok": ok}, st.integers(0, 2**32), VALUES)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(MESSAGES, max_size=4), st.data())
+def test_any_cut_of_the_stream_gives_the_same_messages(
+    messages: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    """Pipes cut anywhere, also inside the length."""
+    stream = b"".join(encode(message) for message in messages)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    decoder = Decoder()
+
+    received = []
+    for start, stop in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        received += decoder.feed(stream[start:stop])
+
+    assert received == messages
+
+
+def test_byte_by_byte() -> None:
+    """Each message comes with its last byte, not later."""
+    decoder = Decoder()
+    frame = encode({"id": 1, "ok": b"\x00\xff"})
+
+    assert [decoder.feed(bytes([byte])) for byte in frame] == [[]] * (len(frame) - 1) + [
+        [{"id": 1, "ok": b"\x00\xff"}]
+    ]
+
+
+def test_contents_stay_bytes_and_words_stay_words() -> None:
+    """A file is not decoded on the way."""
+    (message,) = Decoder().feed(encode({"id": 1, "ok": {"blob": b"caf\xe9", "name": "café"}}))
+
+    assert message["ok"] == {"blob": b"caf\xe9", "name": "café"}
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.binary(max_size=64) | st.binary(max_size=32).map(lambda body: len(body).to_bytes(4, "big") + body))
+def test_no_stream_raises_anything_but_a_frame_error(stream: bytes) -> None:
+    """A child that lies costs itself, not the port of all repositories."""
+    try:
+        messages = Decoder(limit=32).feed(stream)
+    except FrameError:
+        return
+    assert all(isinstance(message["id"], int) for message in messages)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        msgpack.packb([1]),
+        msgpack.packb({"ok": 1}),
+        msgpack.packb({"id": "1"}),
+        msgpack.packb({"id": None}),
+        b"\x81\x90\x01",  # a map whose key is a list
+        b"\xc1",
+        msgpack.packb({"id": 1})[:-1],
+        msgpack.packb({"id": 1}) + b"\x00",
+        b"",
+        b"\xa1\xff",
+    ],
+    ids=repr,
+)
+def test_a_frame_that_is_no_message_is_refused(body: bytes) -> None:
+    """Not msgpack, no map, no id, more or less than one value."""
+    with pytest.raises(FrameError):
+        Decoder().feed(len(body).to_bytes(4, "big") + body)
+
+
+def test_a_lying_length_is_refused_before_anything_is_read() -> None:
+    """Two gigabytes are not waited for."""
+    with pytest.raises(FrameTooBigError, match="over the limit of 10"):
+        Decoder(limit=10).feed((2**31).to_bytes(4, "big"))
+
+
+def test_the_limit_itself_is_allowed() -> None:
+    """On both sides alike."""
+    frame = encode({"id": 1, "ok": "x" * 10})
+    size = len(frame) - 4
+
+    assert encode({"id": 1, "ok": "x" * 10}, limit=size) == frame
+    assert Decoder(limit=size).feed(frame) == [{"id": 1, "ok": "x" * 10}]
+    with pytest.raises(FrameTooBigError):
+        encode({"id": 1, "ok": "x" * 10}, limit=size - 1)
+    with pytest.raises(FrameTooBigError):
+        Decoder(limit=size - 1).feed(frame)

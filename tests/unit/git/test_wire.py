@@ -1,0 +1,125 @@
+"""Between values and frames: what goes out, what comes back, and who shares a mirror or a child."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from nopea.core.manifests import parse_file
+from nopea.core.problem import Code, Problem
+from nopea.core.secret import Secret
+from nopea.core.source import Commit, Credentials, Document, ParsedFile, Ref, RefKind, Remote
+from nopea.git.process import Trust
+from nopea.git.protocol import Decoder, encode
+from nopea.git.wire import commit_of, is_ssh, mirror_name, parsed_file, raw_address, raw_ref, trust_of
+
+FULL = Credentials(
+    username="bot",
+    password=Secret("pw-pw-pw"),
+    token=Secret("tk-tk-tk"),
+    identity=Secret("id-id-id"),
+    identity_password=Secret("ip-ip-ip"),
+    known_hosts="h ssh-ed25519 AAAA",
+    ca_crt="PEM",
+)
+HTTPS = Remote("https://git.acme.example/x", FULL)
+
+
+@pytest.mark.parametrize(
+    ("url", "ssh"),
+    [
+        ("ssh://git@h/x", True),
+        ("git@h:x", True),
+        ("h:x", True),
+        ("https://h/x", False),
+        ("http://h/x", False),
+        ("file:///srv/x", False),
+        ("/srv/x", False),
+    ],
+)
+def test_ssh_is_told_by_the_url(url: str, ssh: bool) -> None:
+    """Scp-like URLs have no scheme; a folder is none of them."""
+    assert is_ssh(url) is ssh
+
+
+def test_a_mirror_is_shared_by_url_and_credentials() -> None:
+    """Whoever may not read a repository must not find it in another's mirror; its name tells no secret."""
+    names = {
+        mirror_name(HTTPS),
+        mirror_name(Remote("https://git.acme.example/y", FULL)),
+        mirror_name(Remote(HTTPS.url)),
+        mirror_name(Remote(HTTPS.url, replace(FULL, token=Secret("other")))),
+    }
+
+    assert len(names) == 4
+    assert mirror_name(HTTPS) == mirror_name(Remote(HTTPS.url, replace(FULL)))
+    assert all(name.removesuffix(".git").isalnum() and len(name) == 68 for name in names)
+
+
+@pytest.mark.parametrize(
+    ("url", "trust"),
+    [
+        ("https://h/x", Trust(ca_crt="PEM")),
+        ("http://h/x", Trust()),
+        ("file:///srv/x", Trust()),
+        ("ssh://git@h/x", Trust(known_hosts="h ssh-ed25519 AAAA")),
+        ("git@h:x", Trust(known_hosts="h ssh-ed25519 AAAA")),
+    ],
+)
+def test_a_child_trusts_only_what_the_url_needs(url: str, trust: Trust) -> None:
+    """Else one repository's authority would vouch for another's server."""
+    assert trust_of(url, FULL) == trust
+
+
+def test_an_address_carries_every_secret_over_the_wire() -> None:
+    """As bytes, and back unchanged; known_hosts and authorities go by another way."""
+    (message,) = Decoder().feed(encode({"id": 1, "address": raw_address(HTTPS)}))
+
+    assert message["address"] == {
+        "url": HTTPS.url, "username": "bot", "password": b"pw-pw-pw", "token": b"tk-tk-tk",
+        "identity": b"id-id-id", "identity_password": b"ip-ip-ip",
+    }  # fmt: skip
+
+
+def test_a_ref_is_two_words() -> None:
+    """Its kind and its value."""
+    (message,) = Decoder().feed(encode({"id": 1, "ref": raw_ref(Ref(RefKind.SEMVER, "1.x"))}))
+
+    assert message["ref"] == ["semver", "1.x"]
+
+
+def test_a_commit_comes_back_in_utc() -> None:
+    """Seconds since the epoch on the wire."""
+    answer = {"id": "a" * 40, "author": "Bot", "message": "x", "time": 1_700_000_000}
+
+    assert commit_of(answer) == Commit(
+        id="a" * 40, author="Bot", message="x", committed_at=datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    )
+
+
+def test_a_parsed_file_survives_the_way() -> None:
+    """Documents and problems, as the child's parser made them."""
+    parsed = parse_file(b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\na: [\n")
+    assert len(parsed.documents) == len(parsed.problems) == 1
+    raw = {
+        "documents": [(one.index, one.line, one.body) for one in parsed.documents],
+        "problems": [
+            (one.code.value, one.message, one.hint, one.source, one.object) for one in parsed.problems
+        ],
+    }
+
+    (message,) = Decoder().feed(encode({"id": 1, "ok": raw}))
+
+    assert parsed_file(message["ok"]) == parsed
+
+
+def test_an_empty_parsed_file_is_one() -> None:
+    """A file of comments only, and the fields in their places."""
+    assert parsed_file({"documents": [], "problems": []}) == ParsedFile(documents=(), problems=())
+    found = parsed_file(
+        {"documents": [["2[0]", 7, b"{}"]], "problems": [["NOPEA-M001", "m", "h", ":1", "o"]]}
+    )
+    assert found.documents == (Document(index="2[0]", line=7, body=b"{}"),)
+    assert found.problems == (Problem(code=Code.YAML_SYNTAX, message="m", hint="h", source=":1", object="o"),)
