@@ -17,6 +17,7 @@ from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
 from nopea.kube.config import load_config
 from nopea.kube.discovery import Discovery
+from nopea.kube.errors import ApiError
 from nopea.kube.events import EventRecorder
 from nopea.logs import get_log
 from nopea.settings import Settings
@@ -65,8 +66,9 @@ class App:
             client = await stack.enter_async_context(KubeClient(config))
             git = GitPort(_git_settings(settings))
             events = EventRecorder(client)
-            index = LiveIndex(client)
-            services = self._services(client, git, events, index)
+            directory = Directory(whole_cluster=settings.namespace is None)
+            index = LiveIndex(client, rules=directory.rules)
+            services = self._services(client, git, events, index, directory)
             controller = Controller(
                 client=client,
                 services=services,
@@ -74,6 +76,7 @@ class App:
                 namespace=settings.namespace,
                 allow_file_urls=settings.allow_file_urls,
             )
+            index.on_change = controller.object_changed
             await stack.enter_async_context(
                 serving(
                     host=settings.host, port=settings.port, why_not_ready=lambda: self._not_ready(controller)
@@ -81,7 +84,7 @@ class App:
             )
             core = {
                 "git port": tasks.spawn(git.run(), name="git port"),
-                "live index": tasks.spawn(index.run(), name="live index"),
+                "live index": tasks.spawn(_follow_objects(index, services), name="live index"),
                 "definitions": tasks.spawn(
                     follow_kinds(client, services.discovery, wake=controller.kinds_changed),
                     name="definitions",
@@ -101,10 +104,9 @@ class App:
         return EXIT_SERVICE_ENDED if failed else EXIT_OK
 
     def _services(
-        self, client: KubeClient, git: GitPort, events: EventRecorder, index: LiveIndex
+        self, client: KubeClient, git: GitPort, events: EventRecorder, index: LiveIndex, directory: Directory
     ) -> Services:
         cache = Cache()
-        directory = Directory(whole_cluster=self._settings.namespace is None)
         return Services(
             client=client,
             discovery=Discovery(client),
@@ -179,6 +181,22 @@ class _SignalHandler:
             signal.raise_signal(number)
         self._told = True
         self._app.stop(number.name)
+
+
+async def _follow_objects(index: LiveIndex, services: Services) -> None:
+    """Follow the kinds that passes ask for, and those that have objects of ours already."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(index.run(), name="watches")
+        group.create_task(_sweep(index, services), name="sweep of kinds")
+
+
+async def _sweep(index: LiveIndex, services: Services) -> None:
+    try:
+        resources = await services.discovery.all()
+    except ApiError as error:
+        log.warning("kinds not swept", error=str(error))
+        return
+    await index.sweep(resources)
 
 
 async def _wait(event: asyncio.Event) -> None:

@@ -57,7 +57,7 @@ def test_the_api_server_dies_in_the_middle_of_a_sync(town: Site, start_nopea: St
         status = repo.wait_synced(repo.git.tip(), seconds=SECONDS)["status"]
         assert (status["appliedCount"], status.get("errors", [])) == (OBJECTS, [])
     assert len(_applied(town)) == REPOSITORIES * OBJECTS
-    _assert_followed(repositories[-1])
+    _assert_followed(repositories[-1], _shop(REPOSITORIES - 1))
     _assert_unhurt(running)
 
 
@@ -89,7 +89,7 @@ def test_a_watch_that_the_server_has_forgotten_is_made_up_for(town: Site, start_
     eventually(deletion_is_noticed, seconds=SECONDS)
     expired = [line for line in running.logs()[known:] if "410" in line.get("error", "")]
     assert GIT_REPOSITORIES in {line["resource"] for line in expired}, running.log_text()
-    _assert_followed(created)
+    _assert_followed(created, _shop(2))
     _assert_unhurt(running)
 
 
@@ -108,10 +108,10 @@ def _troubled(running: Nopea) -> list[Json]:
     return [line for line in running.logs() if "NOPEA-K008" in line.get("codes", ())]
 
 
-def _assert_followed(repo: Repo) -> None:
+def _assert_followed(repo: Repo, files: dict[str, str]) -> None:
     """The watch works: a request in the GitRepository brings the newest commit."""
     name = "after-the-storm"
-    commit = repo.git.commit({f"{name}.yaml": yamls.text(yamls.config_map(name))})
+    commit = repo.git.commit({**files, f"{name}.yaml": yamls.text(yamls.config_map(name))})
     repo.sync_and_wait(seconds=SECONDS)
     assert repo.status()["lastAppliedCommit"] == commit
     repo.site.cluster.must_get(repo.site.place("v1 configmaps", name))

@@ -12,7 +12,7 @@ from tests.e2e.world import Cluster, Json, Site, condition
 
 PASS_KEYS = {
     "time", "level", "message", "logger", "repo", "pass_id", "triggers", "result", "commit", "objects",
-    "created", "configured", "failed", "seconds",
+    "created", "configured", "pruned", "drifted", "failed", "seconds",
 }  # fmt: skip
 
 

@@ -34,6 +34,11 @@ class FakeGit:
         self.refs.append(ref)
         return COMMIT
 
+    async def head(self, remote: Remote, commit: str, *, timeout_seconds: float) -> Commit:
+        """Answer with the facts of the one commit there is."""
+        del remote, commit, timeout_seconds
+        return COMMIT
+
     async def listing(self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float) -> Listing:
         """List the files below the folder."""
         del remote

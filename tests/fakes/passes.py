@@ -26,6 +26,7 @@ class FakePasses:
     last: Result = Result.SYNCED
     seconds: float = 1.0
     news: bool = False
+    changed: bool = False
     requests: list[PassRequest] = field(default_factory=list)
     started_at: list[float] = field(default_factory=list)
     asked_at: list[float] = field(default_factory=list)
@@ -58,6 +59,11 @@ class FakePasses:
         if isinstance(result, Exception):
             raise result
         return report(result)
+
+    def has_changed(self, repository: Repository) -> bool:
+        """Answer `changed`."""
+        del repository
+        return self.changed
 
     async def has_news(self, repository: Repository) -> bool:
         """Answer `news` at once."""

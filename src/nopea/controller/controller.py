@@ -94,6 +94,13 @@ class Controller:
         for mailbox in self._mailboxes.values():
             mailbox.put(trigger)
 
+    def object_changed(self, owner: str) -> None:
+        """Wake the repository that a label value names: something about an object of it is not as it was."""
+        repository = self._services.directory.owner(owner)
+        mailbox = self._mailboxes.get(repository.key) if repository else None
+        if mailbox is not None:
+            mailbox.put(Trigger.OBJECT_CHANGE)
+
     def kinds_changed(self) -> None:
         """Wake the repositories whose last pass met a kind that was not served."""
         for key, mailbox in self._mailboxes.items():
@@ -113,17 +120,23 @@ class Controller:
     def _changed(self, repository: Repository) -> None:
         key = repository.key
         before = self._services.directory.get(key)
-        if repository.deleting or (before is not None and before.uid != repository.uid):
+        if before is not None and before.uid != repository.uid:
             self._gone(key)
-        if repository.deleting:
+        if repository.deleting and not repository.has_finalizer:
+            self._gone(key)
             return
         self._services.directory.put(repository)
         mailbox = self._mailboxes.get(key)
         if mailbox is None:
             self._start(key)
+        elif before is not None and (before.deleting, before.abandoned) != (
+            repository.deleting,
+            repository.abandoned,
+        ):
+            mailbox.put(Trigger.DELETION)
         elif before is not None and before.generation != repository.generation:
             mailbox.put(Trigger.SPEC_CHANGE)
-        elif before is not None and before.sync_requested_at != repository.sync_requested_at:
+        elif before is not None and _requests(before) != _requests(repository):
             mailbox.put(Trigger.MANUAL)
 
     def _start(self, key: RepoKey) -> None:
@@ -141,7 +154,9 @@ class Controller:
             log.info("repository gone", repo=key)
         self._supervisor.stop(key)
         self._services.directory.remove(key)
-        self._services.claims.release(key)
+        for waiting in self._services.claims.release(key):
+            if waiting in self._mailboxes:
+                self._mailboxes[waiting].put(Trigger.RETRY)
         self._services.cache.forget(key)
 
     async def _on_crash(self, key: RepoKey, crash: Crash) -> None:
@@ -149,3 +164,8 @@ class Controller:
         if crash.stalled and repository is not None:
             state = self._services.cache.state(key, uid=repository.uid, status=repository.status)
             await self._services.publisher.crashed(repository, state, last_line=crash.last_line)
+
+
+def _requests(repository: Repository) -> tuple[str, ...]:
+    """What people ask for by annotations."""
+    return (repository.sync_requested_at, repository.heal_requested, repository.confirm_prune)

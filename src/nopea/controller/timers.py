@@ -22,6 +22,11 @@ class Timers:
         loop = asyncio.get_running_loop()
         self._handles[trigger] = loop.call_later(seconds, self._mailbox.put, trigger)
 
+    def keep(self, trigger: Trigger, seconds: float) -> None:
+        """Set the timer unless there is one that has not rung."""
+        if trigger not in self._handles:
+            self.set(trigger, seconds)
+
     def drop(self, triggers: Iterable[Trigger]) -> None:
         """Forget these timers, whether they have rung or not."""
         for trigger in triggers:

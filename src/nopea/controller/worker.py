@@ -6,6 +6,7 @@ It never looks at the cluster or at Git itself; passes do. Crashes pass to the s
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from nopea.controller.mailbox import Mailbox
@@ -25,11 +26,23 @@ LEAST_INTERVAL_SECONDS = 1.0
 """What the CRD's rules demand; an object stored before them must not make its worker spin."""
 
 
+HEAL_SLACK_SECONDS = 0.1
+"""Times in the cluster have whole seconds, and a timer may ring a little early."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Passes(Protocol):
     """What a worker asks for; the sync pipeline implements it."""
 
     async def run(self, request: PassRequest) -> PassReport:
         """Run one whole pass and report it."""
+        ...
+
+    def has_changed(self, repository: Repository) -> bool:
+        """Ask the watches only: True when an object is not as the last pass left it."""
         ...
 
     async def has_news(self, repository: Repository) -> bool:
@@ -47,11 +60,13 @@ class Worker:
         mailbox: Mailbox,
         passes: Passes,
         random: Callable[[], float],
+        now: Callable[[], datetime] = _now,
     ) -> None:
         self._latest = latest
         self._mailbox = mailbox
         self._passes = passes
         self._random = random
+        self._now = now
         self._failures = 0
 
     async def run(self) -> None:
@@ -74,6 +89,8 @@ class Worker:
         if triggers == {Trigger.POLL} and not await self._passes.has_news(repository):
             timers.set(Trigger.POLL, schedule.poll_seconds())
             return
+        if triggers == {Trigger.OBJECT_CHANGE} and not self._passes.has_changed(repository):
+            return
         retry_seconds = schedule.retry_seconds(self._failures + 1)
         report = await self._passes.run(
             PassRequest(
@@ -83,7 +100,7 @@ class Worker:
                 retry_seconds=retry_seconds,
             )
         )
-        timers.clear()
+        timers.drop(set(Trigger) - {Trigger.POLL} if report.without_git else Trigger)
         if report.result is Result.SUPERSEDED:
             self._mailbox.put(Trigger.RETRY)
         elif report.result is Result.FAILED:
@@ -91,8 +108,12 @@ class Worker:
             timers.set(Trigger.RETRY, retry_seconds)
         else:
             self._failures = 0
+        if report.retry_at is not None:
+            timers.set(
+                Trigger.HEAL, max((report.retry_at - self._now()).total_seconds(), 0.0) + HEAL_SLACK_SECONDS
+            )
         if report.result is Result.SYNCED:
-            timers.set(Trigger.POLL, schedule.poll_seconds())
+            timers.keep(Trigger.POLL, schedule.poll_seconds())
             timers.set(Trigger.RECONCILE, schedule.reconcile_seconds())
 
 

@@ -10,6 +10,7 @@ from nopea.core.api.status import Condition
 READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
+DRIFTED = "Drifted"
 
 
 def format_time(moment: datetime) -> str:

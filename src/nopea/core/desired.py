@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 
 from nopea.core.api import names
+from nopea.core.api.spec import IgnoreRule
+from nopea.core.driftrules import NO_RULES, IgnoreRules, rules_for
 from nopea.core.objects import GroupKind, ObjectKey, split_api_version
 from nopea.core.problem import Code, Problem
 from nopea.core.source import ParsedFile
@@ -52,6 +54,7 @@ class Desired:
     stage: Stage
     wave: int
     force: bool
+    rules: IgnoreRules = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class Rendering:
     default_namespace: str
     target_namespace: str | None
     force: bool
+    ignore: tuple[IgnoreRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,16 +190,24 @@ def _render_one(wish: Wish, rendering: Rendering, endpoint: Endpoint) -> Desired
     metadata["labels"] = {**(metadata.get("labels") or {}), names.REPOSITORY_LABEL: rendering.owner}
     metadata["annotations"] = {**annotations, names.SOURCE_ANNOTATION: wish.source}
     body = orjson.dumps({**wish.object, "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
+    rules = rules_for(rendering.ignore, key) if rendering.ignore else NO_RULES
     return Desired(
         key=key,
         endpoint=endpoint,
         source=wish.source,
         body=body,
-        hash=hashlib.blake2b(body, digest_size=16).hexdigest(),
+        hash=_digest(body, rules),
         stage=stage_of(key.group_kind),
         wave=wave,
         force=rendering.force or annotations.get(names.FORCE_ANNOTATION) == "true",
+        rules=rules,
     )
+
+
+def _digest(body: bytes, rules: IgnoreRules) -> str:
+    """Tell wishes apart, also by what they leave to others: it changes what the baseline covers."""
+    said = body if rules == NO_RULES else body + repr(rules).encode()
+    return hashlib.blake2b(said, digest_size=16).hexdigest()
 
 
 def _wave(text: str) -> int | None:

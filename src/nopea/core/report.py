@@ -6,7 +6,9 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
+from nopea.core.api.status import InventoryEntry
 from nopea.core.objects import ObjectKey
+from nopea.core.plan import Reason, Seen
 from nopea.core.problem import Code, Problem
 from nopea.core.source import Commit
 
@@ -18,6 +20,7 @@ class Outcome(enum.StrEnum):
     CONFIGURED = "configured"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"  # left alone on purpose: policy, break-glass, suspended
+    PRUNED = "pruned"
     FAILED = "failed"
 
 
@@ -27,16 +30,38 @@ class Result(enum.StrEnum):
     SYNCED = "synced"
     FAILED = "failed"
     SUSPENDED = "suspended"
+    DELETED = "deleted"  # the GitRepository is being deleted, and nothing holds it any more
     SUPERSEDED = "superseded"  # a newer commit or spec was learned of; the next pass starts over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectResult:
-    """One object's outcome; `problem` is set exactly when it failed."""
+    """One object's outcome; `problem` is set exactly when it failed.
+
+    `declared` is False for what Git does not want any more; `seen` is the drift that was met in it.
+    """
 
     key: ObjectKey
     outcome: Outcome
     problem: Problem | None = None
+    reason: Reason = Reason.UNCHANGED
+    seen: Seen | None = None
+    retry_at: datetime | None = None
+    declared: bool = True
+
+    @property
+    def drifts(self) -> bool:
+        """True when the object drifted and was left or could not be put right."""
+        return bool(self.seen and self.seen.drift.fields) and self.outcome in (
+            Outcome.SKIPPED,
+            Outcome.FAILED,
+        )
+
+    @property
+    def healed(self) -> bool:
+        """True when drift was met and put right."""
+        fixed = (Outcome.CREATED, Outcome.CONFIGURED)
+        return bool(self.seen and self.seen.drift.fields) and self.outcome in fixed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +81,11 @@ class PassReport:
     started_at: datetime
     seconds: float
     handled_sync_at: str = ""
+    handled_heal_at: str = ""
+    without_git: bool = False
+    """True when the commit that was known already answered: Git was not asked for a newer one."""
+    inventory: tuple[InventoryEntry, ...] = ()
+    """What the status holds of it: nothing when it is in Inventory objects."""
 
     def count(self, *outcomes: Outcome) -> int:
         """Return how many objects had one of the outcomes."""
@@ -64,7 +94,13 @@ class PassReport:
     @property
     def changed(self) -> bool:
         """True when the pass changed the cluster."""
-        return self.count(Outcome.CREATED, Outcome.CONFIGURED) > 0
+        return self.count(Outcome.CREATED, Outcome.CONFIGURED, Outcome.PRUNED) > 0
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When an object that was left alone may be written without anything having changed."""
+        times = [one.retry_at for one in self.objects if one.retry_at is not None]
+        return min(times) if times else None
 
     @property
     def transient(self) -> bool:

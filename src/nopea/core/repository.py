@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from nopea.core.api import names
-from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.spec import DeletionPolicy, GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.duration import parse_duration
 from nopea.core.objects import ObjectKey, RepoKey
@@ -28,6 +28,10 @@ class Repository:
     resource_version: str
     deleting: bool
     sync_requested_at: str
+    heal_requested: str = ""
+    confirm_prune: str = ""
+    abandoned: bool = False
+    has_finalizer: bool = False
     spec: GitRepositorySpec | Problem
     status: GitRepositoryStatus
 
@@ -35,6 +39,14 @@ class Repository:
     def suspended(self) -> bool:
         """True when the spec forbids every write."""
         return isinstance(self.spec, GitRepositorySpec) and self.spec.suspend
+
+    @property
+    def deletes_objects(self) -> bool:
+        """True when the objects go with the GitRepository; never without a spec that can be read."""
+        if not isinstance(self.spec, GitRepositorySpec):
+            return False
+        default = DeletionPolicy.DELETE if self.spec.prune else DeletionPolicy.ORPHAN
+        return (self.spec.deletion_policy or default) is DeletionPolicy.DELETE
 
     @property
     def object_key(self) -> ObjectKey:
@@ -53,6 +65,10 @@ def parse_repository(raw: Mapping[str, Any], *, allow_file_urls: bool = False) -
         resource_version=metadata["resourceVersion"],
         deleting="deletionTimestamp" in metadata,
         sync_requested_at=str(annotations.get(names.SYNC_REQUESTED_ANNOTATION, ""))[:256],
+        heal_requested=str(annotations.get(names.HEAL_REQUESTED_ANNOTATION, ""))[:512],
+        confirm_prune=str(annotations.get(names.CONFIRM_PRUNE_ANNOTATION, ""))[:64],
+        abandoned=annotations.get(names.ABANDON_ANNOTATION) == "true",
+        has_finalizer=names.FINALIZER in (metadata.get("finalizers") or ()),
         spec=parse_spec(raw.get("spec") or {}, allow_file_urls=allow_file_urls),
         status=_parse_status(raw.get("status") or {}),
     )

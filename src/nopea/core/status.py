@@ -18,13 +18,16 @@ from nopea.core.api.status import (
     Phase,
     StatusError,
 )
-from nopea.core.conditions import READY, RECONCILING, STALLED, find, format_time, merge
+from nopea.core.conditions import DRIFTED, READY, RECONCILING, STALLED, find, format_time, merge
+from nopea.core.driftview import drift_line, drifts_of
 from nopea.core.duration import format_seconds
+from nopea.core.plan import Reason
 from nopea.core.problem import Problem, first_lines
 from nopea.core.report import Outcome, PassReport, Result
 
-OWNED = frozenset({READY, RECONCILING, STALLED})
+OWNED = frozenset({READY, RECONCILING, STALLED, DRIFTED})
 _ENOUGH = (Outcome.CREATED, Outcome.CONFIGURED, Outcome.UNCHANGED)
+_PROTECTED = (Reason.BREAK_GLASS, Reason.SUSPENDED)
 
 
 def progressing(
@@ -88,7 +91,10 @@ def reported(
         phase=Phase.SYNCED if ok else Phase.FAILED,
         next_sync_time=format_time(retry_at) if retry_at else None,
         last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
+        last_handled_heal_at=report.handled_heal_at or previous.last_handled_heal_at,
         errors=_errors(report.problems),
+        drifts=drifts_of(report),
+        inventory=report.inventory,
         history=_history(previous, report),
         conditions=merge(previous.conditions, _conditions(report, now), owned=OWNED),
         **_times(previous, report, now),
@@ -132,6 +138,7 @@ def _is_news(previous: GitRepositoryStatus, report: PassReport) -> bool:
         or report.generation != previous.observed_generation
         or (report.result is Result.SYNCED) != (previous.phase is Phase.SYNCED)
         or _errors(report.problems) != previous.errors
+        or bool(report.handled_heal_at and report.handled_heal_at != previous.last_handled_heal_at)
         or bool(report.handled_sync_at and report.handled_sync_at != previous.last_handled_sync_at)
     )
 
@@ -144,9 +151,10 @@ def _commit_facts(report: PassReport) -> dict[str, str | int | None]:
         "last_commit_message": report.commit.message,
         "last_commit_author": report.commit.author[:256],
         "last_commit_time": format_time(report.commit.committed_at),
-        "resource_count": len(report.objects),
-        "applied_count": report.count(*_ENOUGH),
-        "suspended_count": report.count(Outcome.SKIPPED),
+        "resource_count": sum(one.declared for one in report.objects),
+        "applied_count": sum(one.declared and one.outcome in _ENOUGH for one in report.objects),
+        "drifted_count": sum(one.drifts for one in report.objects),
+        "suspended_count": sum(one.reason in _PROTECTED for one in report.objects),
         "failed_count": report.count(Outcome.FAILED),
     }
     if report.result is Result.SYNCED:
@@ -158,23 +166,45 @@ def _commit_facts(report: PassReport) -> dict[str, str | int | None]:
 def _conditions(report: PassReport, now: datetime) -> list[Condition]:
     generation = report.generation
     if report.result is Result.SYNCED:
-        return [_condition(READY, "True", "Succeeded", summary(report), generation, now)]
+        return [
+            _condition(READY, "True", "Succeeded", summary(report), generation, now),
+            *_drifted(report, now),
+        ]
     message = cut(summary(report))
     reason = report.problems[0].code.reason if report.problems else "Failed"
     ready = _condition(READY, "False", reason, message, generation, now)
+    more = _drifted(report, now)
     if report.transient:
-        return [ready, _condition(RECONCILING, "True", "ProgressingWithRetry", message, generation, now)]
-    return [ready, _condition(STALLED, "True", reason, message, generation, now)]
+        return [
+            ready,
+            *more,
+            _condition(RECONCILING, "True", "ProgressingWithRetry", message, generation, now),
+        ]
+    return [ready, *more, _condition(STALLED, "True", reason, message, generation, now)]
 
 
 def summary(report: PassReport) -> str:
     """Return the pass in one sentence for the Ready condition and the Event."""
     if report.result is Result.SYNCED:
         assert report.commit is not None  # noqa: S101 - a synced pass has looked at a commit
-        return f"applied {len(report.objects)} objects at {report.commit.id[:SHORT_COMMIT]}"
+        declared = sum(one.declared for one in report.objects)
+        pruned = report.count(Outcome.PRUNED)
+        also = f", pruned {pruned}" if pruned else ""
+        drifted = sum(one.drifts for one in report.objects)
+        left = f"; {drifted} drifted and left" if drifted else ""
+        return f"applied {declared} objects at {report.commit.id[:SHORT_COMMIT]}{also}{left}"
     failed = report.count(Outcome.FAILED)
-    ahead = f"{report.count(*_ENOUGH)} of {len(report.objects)} objects applied; " if failed else ""
+    declared = sum(one.declared for one in report.objects)
+    ahead = f"{report.count(*_ENOUGH)} of {declared} objects applied; " if failed else ""
     return f"{ahead}{first_lines(report.problems)}"
+
+
+def _drifted(report: PassReport, now: datetime) -> list[Condition]:
+    drifted = [one for one in report.objects if one.drifts]
+    if not drifted:
+        return []
+    message = cut(drift_line(drifted[0]) + (f"; and {len(drifted) - 1} more objects" if drifted[1:] else ""))
+    return [_condition(DRIFTED, "True", "ManualDrift", message, report.generation, now)]
 
 
 def _history(previous: GitRepositoryStatus, report: PassReport) -> tuple[HistoryEntry, ...]:
@@ -189,6 +219,7 @@ def _history(previous: GitRepositoryStatus, report: PassReport) -> tuple[History
         duration=format_seconds(report.seconds),
         created=report.count(Outcome.CREATED),
         changed=report.count(Outcome.CONFIGURED),
+        pruned=report.count(Outcome.PRUNED),
         failed=report.count(Outcome.FAILED),
     )
     return (entry, *previous.history)[:MAX_HISTORY]

@@ -17,11 +17,17 @@ class Trigger(enum.StrEnum):
     SPEC_CHANGE = "spec change"
     KIND_CHANGE = "kind change"
     MANUAL = "manual"
+    HEAL = "heal"
+    DEPENDENCY = "dependency"
+    DELETION = "deletion"
     SHUTDOWN = "shutdown"
 
 
-RESTARTS_PASS = frozenset({Trigger.SPEC_CHANGE, Trigger.SHUTDOWN})
+RESTARTS_PASS = frozenset({Trigger.SPEC_CHANGE, Trigger.DELETION, Trigger.SHUTDOWN})
 """What a running pass yields to at once, between two objects."""
+
+WITHOUT_GIT = frozenset({Trigger.OBJECT_CHANGE, Trigger.HEAL, Trigger.RECONCILE})
+"""What a pass answers from the commit that it knows: drift is put right also while the Git server is down."""
 
 MAY_MEAN_NEW_COMMIT = frozenset({Trigger.POLL, Trigger.WEBHOOK, Trigger.MANUAL})
 """What makes a running pass ask Git whether it still applies the newest commit."""

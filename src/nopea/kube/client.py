@@ -173,12 +173,13 @@ class KubeClient:
         *,
         propagation: Propagation = Propagation.BACKGROUND,
         only_if: Preconditions = NO_PRECONDITIONS,
-    ) -> None:
-        """Ask for an object's end; NotFoundError when it is gone already.
+    ) -> bool:
+        """Ask for an object's end and say whether it is gone; NotFoundError when it was gone already.
 
-        With finalizers, or in the foreground, the object is still there when this returns.
+        With finalizers, a grace period, or in the foreground, it is still there when this returns.
         """
-        await self._send(requests.delete(target, propagation=propagation, only_if=only_if))
+        response = await self._send(requests.delete(target, propagation=propagation, only_if=only_if))
+        return LiveObject(response.body).head.kind == "Status"  # else it is the object as it ends
 
     async def version(self) -> ServerVersion:
         """Say which Kubernetes this is."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import ObjectKey, RepoKey
@@ -23,6 +24,13 @@ class SyncState:
     uid: str
     status: GitRepositoryStatus
     applied: dict[ObjectKey, LastApplied] = field(default_factory=dict)
+    """The inventory: what was applied and is not known to be gone."""
+    loaded: bool = False
+    """True once the inventory has been read back from Kubernetes."""
+    chunks: dict[int, str] = field(default_factory=dict)
+    """The digests of the Inventory objects as last written, by index."""
+    drifted_since: dict[ObjectKey, datetime] = field(default_factory=dict)
+    """When drift was first seen in an object."""
     remote: Remote | None = None
     """The URL with the credentials of the last pass: polls need not read the Secret again."""
     commit: Commit | None = None

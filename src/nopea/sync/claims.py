@@ -1,6 +1,7 @@
 """Which repository of this process applies an object: the first one that plans it, until it lets go.
 
-Closes the window in which two repositories apply one object before the watches have seen either's label.
+Closes the window in which two repositories apply one object before the watches have seen either's label, and
+says who waits for an object that is another's, so that it is handed over and not deleted.
 """
 
 from __future__ import annotations
@@ -15,23 +16,47 @@ class Claims:
 
     def __init__(self) -> None:
         self._owner: dict[ObjectKey, RepoKey] = {}
-        self._held: dict[RepoKey, set[ObjectKey]] = {}
+        self._wanted: dict[RepoKey, set[ObjectKey]] = {}
+        self._waiting: dict[ObjectKey, set[RepoKey]] = {}
 
     def claim(self, key: ObjectKey, repo: RepoKey) -> RepoKey:
         """Claim an object and return its owner: the repository itself, or the one that was first."""
-        owner = self._owner.setdefault(key, repo)
-        if owner == repo:
-            self._held.setdefault(repo, set()).add(key)
-        return owner
+        self._wanted.setdefault(repo, set()).add(key)
+        return self._owner.setdefault(key, repo)
 
-    def keep(self, repo: RepoKey, keys: Iterable[ObjectKey]) -> None:
-        """Let go of every object of the repository that is not among the keys."""
-        kept = set(keys)
-        for key in self._held.get(repo, set()) - kept:
-            self._owner.pop(key, None)
-        self._held[repo] = self._held.get(repo, set()) & kept
+    def wait(self, key: ObjectKey, repo: RepoKey) -> None:
+        """Note that a repository wants an object that is another's."""
+        self._waiting.setdefault(key, set()).add(repo)
 
-    def release(self, repo: RepoKey) -> None:
-        """Let go of everything: the repository is gone."""
-        self.keep(repo, ())
-        self._held.pop(repo, None)
+    def waiting(self, key: ObjectKey, *, besides: RepoKey) -> RepoKey | None:
+        """Return another repository that wants the object."""
+        return next((repo for repo in sorted(self._waiting.get(key, ())) if repo != besides), None)
+
+    def has_let_go(self, key: ObjectKey, repo: RepoKey) -> bool:
+        """True when a repository has had a pass in this process and does not want the object."""
+        return repo in self._wanted and key not in self._wanted[repo]
+
+    def keep(self, repo: RepoKey, keys: Iterable[ObjectKey], *, complete: bool = True) -> None:
+        """Say what a repository wants; it lets go of all else, unless the list is not `complete`."""
+        before = self._wanted.get(repo, set())
+        wanted = set(keys) if complete else before | set(keys)
+        self._wanted[repo] = wanted
+        for key in before - wanted:
+            self._forget(key, repo)
+
+    def release(self, repo: RepoKey) -> set[RepoKey]:
+        """Let go of everything: the repository is gone. Returns who waits for something that it wanted."""
+        wanted = self._wanted.pop(repo, set())
+        waiting = {other for key in wanted for other in self._waiting.get(key, ())} - {repo}
+        for key in wanted:
+            self._forget(key, repo)
+        return waiting
+
+    def _forget(self, key: ObjectKey, repo: RepoKey) -> None:
+        if self._owner.get(key) == repo:
+            del self._owner[key]
+        repos = self._waiting.get(key)
+        if repos is not None:
+            repos.discard(repo)
+            if not repos:
+                del self._waiting[key]

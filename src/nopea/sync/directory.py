@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nopea.core.objects import RepoKey
+from nopea.core.driftrules import NO_RULES, IgnoreRules, rules_for
+from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.ownership import owner_label
+from nopea.core.problem import Problem
 from nopea.core.repository import Repository
 
 
@@ -47,6 +49,14 @@ class Directory:
     def may_exist(self, label: str) -> bool:
         """False when the label names a repository that is certainly gone: its objects may be taken over."""
         return label in self._by_label or not self._whole_cluster
+
+    def rules(self, label: str, key: ObjectKey) -> IgnoreRules:
+        """Return what the repository that a label value names leaves to others in an object."""
+        repository = self.owner(label)
+        if repository is None or isinstance(repository.spec, Problem):
+            return NO_RULES
+        ignore = repository.spec.ignore_differences
+        return rules_for(ignore, key) if ignore else NO_RULES
 
     def reader(self, key: RepoKey) -> Callable[[], Repository]:
         """Return a function that gives the latest version; it keeps the last one after the end."""

@@ -1,38 +1,34 @@
 """Carry out a plan: batch after batch, the steps of a batch at the same time, each object for itself.
 
-It decides nothing about what to write; what fails is reported with its object, and the others go on.
+It decides nothing about what to write; what fails is reported with its object, and the others go on. Prunes
+come last, and only if everything before them went well.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
 
-from nopea.core.api import names
 from nopea.core.desired import CRD, Desired
 from nopea.core.objects import GroupKind, ObjectKey
-from nopea.core.plan import LastApplied, Observed, Plan, Reason, Step, owned_by_other
+from nopea.core.plan import Action, LastApplied, Plan, Reason, Step, owned_by_other
 from nopea.core.problem import Problem
 from nopea.core.report import ObjectResult, Outcome
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, NotFoundError, UnreachableError, is_immutable
-from nopea.kube.live import Applied
+from nopea.kube.errors import ApiError, ConflictError, NotFoundError, UnreachableError
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Preconditions
-from nopea.kube.resource import Target
-from nopea.sync.definitions import is_unserved, pauses, wait_until_established, wait_until_served
+from nopea.kube.resource import Resource
+from nopea.sync.apply import NEVER_RECREATED, Applier
+from nopea.sync.definitions import wait_until_established
 from nopea.sync.live_index import LiveIndex
-from nopea.sync.places import target_of
+from nopea.sync.observed import observed_of
+from nopea.sync.places import resource_of, target_of
 from nopea.sync.request import Supersede
 
 LANES = 16
 """Objects of one repository under way at once; the client's limiter shares the API server fairly."""
-
-RECREATE_SECONDS = 30.0
-NEVER_RECREATED = frozenset(
-    {CRD, GroupKind("", "Namespace"), GroupKind("", "PersistentVolumeClaim")}
-)  # recreating one destroys what is inside it
 
 
 @dataclass(slots=True)
@@ -41,6 +37,7 @@ class Execution:
 
     results: dict[ObjectKey, ObjectResult] = field(default_factory=dict)
     applied: dict[ObjectKey, LastApplied] = field(default_factory=dict)
+    gone: set[ObjectKey] = field(default_factory=set)
     superseded: bool = False
     unreachable: Problem | None = None
 
@@ -48,6 +45,11 @@ class Execution:
     def stopped(self) -> bool:
         """True when no further object may be started."""
         return self.superseded or self.unreachable is not None
+
+    @property
+    def went_well(self) -> bool:
+        """True while nothing failed and nothing was cut short."""
+        return not self.stopped and all(one.outcome is not Outcome.FAILED for one in self.results.values())
 
 
 class Executor:
@@ -58,31 +60,43 @@ class Executor:
         *,
         client: KubeClient,
         index: LiveIndex,
-        owner: str,
+        applier: Applier,
         claim: Callable[[ObjectKey], str],
-        defined_here: frozenset[GroupKind],
+        resource_for: Callable[[GroupKind], Awaitable[Resource]],
+        commit: str,
     ) -> None:
         """`claim` takes an object for the repository and returns the owner's name if it is another's."""
         self._client = client
-        self._owner = owner
         self._index = index
+        self._applier = applier
         self._claim = claim
-        self._defined_here = defined_here
+        self._resource_for = resource_for
+        self._commit = commit
 
     async def execute(self, plan: Plan, supersede: Supersede) -> Execution:
         """Carry out the plan until it is done, superseded, or the API server is gone."""
         execution = Execution()
         for step in plan.steps:
-            if not step.writes:
-                execution.results[step.desired.key] = _left(step)
+            if not step.writes and step.action is not Action.PRUNE:
+                self._leave(step, execution)
         for batch in plan.groups():
-            await self._batch(batch, execution, supersede)
+            await self._batch(batch, execution, supersede, self._apply)
             if execution.stopped:
                 break
             await self._wait_for_definitions(batch, execution)
+        for batch in plan.prunes():
+            if not execution.went_well:
+                break
+            await self._batch(batch, execution, supersede, self._prune)
         return execution
 
-    async def _batch(self, batch: list[Step], execution: Execution, supersede: Supersede) -> None:
+    async def _batch(
+        self,
+        batch: list[Step],
+        execution: Execution,
+        supersede: Supersede,
+        act: Callable[[Step, Execution], Awaitable[None]],
+    ) -> None:
         waiting = iter(batch)
 
         async def lane() -> None:
@@ -92,118 +106,117 @@ class Executor:
                 if await supersede.now():
                     execution.superseded = True
                     return
-                await self._step(step, execution)
+                await act(step, execution)
 
         async with asyncio.TaskGroup() as group:
             for number in range(min(LANES, len(batch))):
-                group.create_task(lane(), name=f"apply lane {number}")
+                group.create_task(lane(), name=f"{batch[0].action} lane {number}")
 
-    async def _step(self, step: Step, execution: Execution) -> None:
-        desired = step.desired
-        other = self._claim(desired.key)
+    def _leave(self, step: Step, execution: Execution) -> None:
+        if step.rebase and step.desired is not None and step.live is not None:
+            execution.applied[step.key] = LastApplied(
+                hash=step.desired.hash, projection=step.live.projection, commit=self._commit
+            )
+        execution.results[step.key] = _left(step)
+
+    async def _apply(self, step: Step, execution: Execution) -> None:
+        assert step.desired is not None  # noqa: S101 - only what Git wants is applied
+        desired, key = step.desired, step.key
+        other = self._claim(key)
         if other:
-            execution.results[desired.key] = _failed(desired, owned_by_other(desired, other))
+            execution.results[key] = _failed(step, owned_by_other(desired, other))
             return
-        # Asked before the write: the watch may tell of it sooner than its answer does.
-        before = self._index.get(desired.key)
         try:
-            applied = await self._apply(desired)
+            applied = await self._applier.apply(step, desired)
         except ApiError as error:
-            _refused(desired, error, execution)
+            _refused(step, error, execution)
         else:
-            self._record(desired, before, applied, execution)
+            observed = observed_of(applied.json(), rules=desired.rules)
+            self._index.assume(resource_of(desired.endpoint), key, observed)
+            execution.applied[key] = LastApplied(
+                hash=desired.hash,
+                projection=None if step.keep else observed.projection,
+                commit=self._commit,
+            )
+            same = step.live is not None and step.live.resource_version == observed.resource_version
+            outcome = Outcome.UNCHANGED if same else Outcome.CONFIGURED
+            execution.results[key] = _result(step, Outcome.CREATED if applied.created else outcome)
 
-    async def _apply(self, desired: Desired) -> Applied:
-        target = target_of(desired)
+    async def _prune(self, step: Step, execution: Execution) -> None:
+        """Delete one object, if it is still the one that was decided about."""
+        uid = step.live.uid if step.live else ""
         try:
-            return await self._client.apply(target, desired.body)
-        except NotFoundError as error:
-            if desired.key.group_kind not in self._defined_here or not is_unserved(error):
-                raise
-            await wait_until_served(self._client, target.resource)
-            return await self._client.apply(target, desired.body)
+            target = (await self._resource_for(step.key.group_kind)).at(
+                name=step.key.name, namespace=step.key.namespace
+            )
+            is_gone = await self._client.delete(target, only_if=Preconditions(uid=uid))
+        except NotFoundError:
+            is_gone = True
+        except ConflictError:
+            execution.results[step.key] = replace(_result(step, Outcome.SKIPPED), reason=Reason.KEPT)
+            return  # another object of this name: the next pass looks at it
         except ApiError as error:
-            if not (is_immutable(error) and desired.force) or desired.key.group_kind in NEVER_RECREATED:
-                raise
-            return await self._recreate(target, desired)
-
-    async def _recreate(self, target: Target, desired: Desired) -> Applied:
-        """Delete and apply anew; only an object that carries our label, only the one that was looked at."""
-        live = await self._client.get(target)
-        if live.meta.labels.get(names.REPOSITORY_LABEL) != self._owner:
-            return await self._client.apply(target, desired.body)  # raises what the server said before
-        await self._client.delete(target, only_if=Preconditions(uid=live.meta.uid))
-        await self._wait_until_gone(target, live.meta.uid)
-        return await self._client.apply(target, desired.body)
-
-    async def _wait_until_gone(self, target: Target, uid: str) -> None:
-        """Return when the object is gone or another, or in time: the next apply says what is wrong."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + RECREATE_SECONDS
-        for pause in pauses():
-            try:
-                live = await self._client.get(target)
-            except NotFoundError:
-                return
-            if live.meta.uid != uid or loop.time() > deadline:
-                return
-            await asyncio.sleep(pause)
-
-    def _record(
-        self, desired: Desired, before: Observed | None, applied: Applied, execution: Execution
-    ) -> None:
-        version = applied.meta.resource_version
-        if applied.created:
-            outcome = Outcome.CREATED
-        elif before is not None and before.resource_version == version:
-            outcome = Outcome.UNCHANGED
-        else:
-            outcome = Outcome.CONFIGURED
-        self._index.assume(desired.key, applied)
-        execution.applied[desired.key] = LastApplied(hash=desired.hash, resource_version=version)
-        execution.results[desired.key] = ObjectResult(key=desired.key, outcome=outcome)
+            _refused(step, error, execution)
+            return
+        if is_gone:
+            self._index.assume_gone(step.key)
+            execution.gone.add(step.key)
+        execution.results[step.key] = _result(step, Outcome.PRUNED)
 
     async def _wait_for_definitions(self, batch: Iterable[Step], execution: Execution) -> None:
         """Custom resources come in a later batch: let the API server serve their kinds first."""
-        definitions = [
-            step.desired
-            for step in batch
-            if step.desired.key.group_kind == CRD and step.desired.key in execution.applied
-        ]
-        for desired in definitions:
+        definitions = [step for step in batch if step.key.group_kind == CRD and step.key in execution.applied]
+        for step in definitions:
+            desired = _desired_of(step)
             try:
                 problem = await wait_until_established(
                     self._client, target_of(desired), source=desired.source
                 )
             except ApiError as error:  # an account may write definitions and not read them
-                _refused(desired, error, execution)
+                _refused(step, error, execution)
             else:
                 if problem is None:
                     continue
-                execution.results[desired.key] = _failed(desired, problem)
-            del execution.applied[desired.key]  # so that the next pass waits for it again
+                execution.results[step.key] = _failed(step, problem)
+            del execution.applied[step.key]  # so that the next pass waits for it again
 
 
-def _refused(desired: Desired, error: ApiError, execution: Execution) -> None:
+def _desired_of(step: Step) -> Desired:
+    assert step.desired is not None  # noqa: S101 - a batch of applies holds what Git wants
+    return step.desired
+
+
+def _refused(step: Step, error: ApiError, execution: Execution) -> None:
     """Note what the API server said about an object; without an API server there is no next object either."""
     problem = to_problem(
         error,
-        object=str(desired.key),
-        source=desired.source,
-        recreatable=desired.key.group_kind not in NEVER_RECREATED,
+        object=str(step.key),
+        source=step.desired.source if step.desired else "",
+        recreatable=step.key.group_kind not in NEVER_RECREATED,
     )
     if isinstance(error, UnreachableError):
         execution.unreachable = problem
     else:
-        execution.results[desired.key] = _failed(desired, problem)
+        execution.results[step.key] = _failed(step, problem)
 
 
 def _left(step: Step) -> ObjectResult:
     if step.problem is not None:
-        return _failed(step.desired, step.problem)
-    unchanged = step.reason is Reason.UNCHANGED
-    return ObjectResult(key=step.desired.key, outcome=Outcome.UNCHANGED if unchanged else Outcome.SKIPPED)
+        return _failed(step, step.problem)
+    fine = step.reason in (Reason.UNCHANGED, Reason.IGNORED)
+    return _result(step, Outcome.UNCHANGED if fine else Outcome.SKIPPED)
 
 
-def _failed(desired: Desired, problem: Problem) -> ObjectResult:
-    return ObjectResult(key=desired.key, outcome=Outcome.FAILED, problem=problem)
+def _result(step: Step, outcome: Outcome) -> ObjectResult:
+    return ObjectResult(
+        key=step.key,
+        outcome=outcome,
+        reason=step.reason,
+        seen=step.seen,
+        retry_at=step.retry_at,
+        declared=step.desired is not None,
+    )
+
+
+def _failed(step: Step, problem: Problem) -> ObjectResult:
+    return replace(_result(step, Outcome.FAILED), problem=problem)

@@ -44,6 +44,15 @@ class Fetcher:
     async def snapshot(self, spec: GitRepositorySpec, remote: Remote) -> Snapshot:
         """Fetch the spec's commit and parse its manifests; raises SyncError when Git fails."""
         commit = await self._git.sync(remote, ref_of(spec), timeout_seconds=_timeout(spec))
+        return await self._read(spec, remote, commit)
+
+    async def snapshot_at(self, spec: GitRepositorySpec, remote: Remote, commit: Commit | str) -> Snapshot:
+        """Parse the manifests of a commit that was fetched before; asks the server only for what is lost."""
+        if isinstance(commit, str):
+            commit = await self._git.head(remote, commit, timeout_seconds=_timeout(spec))
+        return await self._read(spec, remote, commit)
+
+    async def _read(self, spec: GitRepositorySpec, remote: Remote, commit: Commit) -> Snapshot:
         listing = await self._git.listing(remote, commit.id, spec.path, timeout_seconds=_timeout(spec))
         ignore = await self._ignore(spec, remote, commit.id, listing.files)
         wanted = [entry for entry in listing.files if ignore.wants(entry.path)]

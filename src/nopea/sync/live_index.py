@@ -1,48 +1,95 @@
-"""What is live of the kinds that Nopea applies: one metadata watch per kind, on objects with our label key.
+"""What is live of the kinds that Nopea applies: one watch per kind and version, on objects with our label.
 
-It answers who owns an object and whether it changed since we applied it, without a request per object.
-Keeps of each object its owner, its resourceVersion and its break-glass annotation, nothing else.
+It answers who owns an object and whether it is as our last apply left it, without a request per object, and
+tells when that changes. Keeps of each object what a plan needs of it, never the object.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from nopea.core.api import names
+from nopea.core.driftrules import NO_RULES, IgnoreRules
 from nopea.core.objects import GroupKind, ObjectKey
-from nopea.core.plan import BreakGlass, Observed
+from nopea.core.plan import Observed
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
-from nopea.kube.live import LiveObject, Meta
+from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
 from nopea.kube.resource import Resource
 from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
 from nopea.logs import get_log
+from nopea.sync.observed import observed_of
 
 log = get_log(__name__)
-OURS = Selection(labels=names.REPOSITORY_LABEL, metadata_only=True)
+OURS = Selection(labels=names.REPOSITORY_LABEL)
+OURS_BRIEFLY = Selection(labels=names.REPOSITORY_LABEL, metadata_only=True)
 FIRST_LIST_SECONDS = 30.0
 _LOOK_SECONDS = 0.05
+_SWEEPERS = 8
+
+RulesOf: TypeAlias = Callable[[str, ObjectKey], IgnoreRules]
+"""What the owner of a label value leaves to others in an object."""
+
+_Version: TypeAlias = tuple[str, str, str]
 
 
 @dataclass(slots=True)
 class _Kind:
+    """One followed kind in one version: field sets, and so baselines, are those of a version."""
+
     resource: Resource
     health: WatchHealth = field(default_factory=WatchHealth)
     objects: dict[ObjectKey, Observed] = field(default_factory=dict)
-    task: asyncio.Task[None] | None = None
+    by_owner: dict[str, set[ObjectKey]] = field(default_factory=dict)
+
+    def put(self, key: ObjectKey, observed: Observed) -> None:
+        self.remove(key)
+        self.objects[key] = observed
+        if observed.owner is not None:
+            self.by_owner.setdefault(observed.owner, set()).add(key)
+
+    def remove(self, key: ObjectKey) -> None:
+        known = self.objects.pop(key, None)
+        if known is None or known.owner is None:
+            return
+        keys = self.by_owner.get(known.owner, set())
+        keys.discard(key)
+        if not keys:
+            self.by_owner.pop(known.owner, None)
+
+
+def _no_rules(owner: str, key: ObjectKey) -> IgnoreRules:
+    del owner, key
+    return NO_RULES
+
+
+def _tell_nobody(owner: str) -> None:
+    del owner
 
 
 class LiveIndex:
-    """Bounded by the kinds that the API server serves and the objects that carry our label."""
+    """Bounded by the kinds that the API server serves and the objects that carry our label.
 
-    def __init__(self, client: KubeClient) -> None:
+    `on_change` is called with an owner's label value when something about an object of it has changed that a
+    plan could answer differently; it must not block.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        *,
+        rules: RulesOf = _no_rules,
+        on_change: Callable[[str], None] | None = None,
+    ) -> None:
         self._client = client
-        self._kinds: dict[GroupKind, _Kind] = {}
+        self._rules = rules
+        self.on_change = on_change or _tell_nobody
+        self._kinds: dict[_Version, _Kind] = {}
         self._wanted: asyncio.Queue[_Kind] = asyncio.Queue()
 
     async def run(self) -> None:
@@ -50,11 +97,31 @@ class LiveIndex:
         async with asyncio.TaskGroup() as group:
             while True:
                 kind = await self._wanted.get()
-                if self._kinds.get(kind.resource.group_kind) is kind:
-                    kind.task = group.create_task(self._follow(kind), name=f"watch {kind.resource}")
+                group.create_task(self._follow(kind), name=f"watch {kind.resource}")
+
+    async def sweep(self, resources: Iterable[Resource]) -> None:
+        """Look for objects of ours in every kind, and follow the kinds that have some.
+
+        Finds what a crash between an apply and its record would leave behind unknown.
+        """
+        listable = iter({r.group_kind: r for r in resources if {"list", "watch"} <= r.verbs}.values())
+
+        async def sweeper() -> None:
+            for resource in listable:
+                try:
+                    found = (await self._client.list(resource, OURS_BRIEFLY)).items
+                except ApiError as error:
+                    log.debug("kind not swept", kind=str(resource), error=str(error))
+                    continue
+                if found:
+                    self._start(resource)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(_SWEEPERS):
+                group.create_task(sweeper(), name=f"sweeper {number}")
 
     async def ensure(self, resources: Iterable[Resource]) -> None:
-        """Return when each kind has had its first list, or cannot have one: then `lookup` says so.
+        """Return when each kind has had its first list, or cannot have one: then `knows` says so.
 
         Waits `FIRST_LIST_SECONDS` at most for all of them.
         """
@@ -66,32 +133,42 @@ class LiveIndex:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
 
-    def knows(self, kind: GroupKind) -> bool:
-        """True when `get` can be believed for objects of this kind."""
-        found = self._kinds.get(kind)
+    def knows(self, resource: Resource) -> bool:
+        """True when `get` can be believed for objects of this kind and version."""
+        found = self._kinds.get(_version(resource))
         return found is not None and found.health.synced
 
-    def get(self, key: ObjectKey) -> Observed | None:
+    def covers(self, kind: GroupKind) -> bool:
+        """True when `owned` can be believed for objects of this kind."""
+        return any(found.health.synced for found in self._kinds.values() if found.resource.group_kind == kind)
+
+    def get(self, resource: Resource, key: ObjectKey) -> Observed | None:
         """Return what is live under our label; None when nothing is, or the kind is not known."""
-        kind = self._kinds.get(key.group_kind)
+        kind = self._kinds.get(_version(resource))
         return kind.objects.get(key) if kind else None
 
-    def assume(self, key: ObjectKey, applied: LiveObject) -> None:
-        """Take over what an apply returned, before the watch says the same."""
-        kind = self._kinds.get(key.group_kind)
-        if kind is not None:
-            _take(kind, key, applied.meta)
+    def owned(self, owner: str) -> dict[ObjectKey, Observed]:
+        """Return every live object with this owner's label, of all kinds that are followed."""
+        return {
+            key: kind.objects[key] for kind in self._kinds.values() for key in kind.by_owner.get(owner, ())
+        }
 
-    def drop(self, group_kind: GroupKind) -> None:
-        """Stop following a kind that is served no more."""
-        kind = self._kinds.pop(group_kind, None)
-        if kind is not None and kind.task is not None:
-            kind.task.cancel()
+    def assume(self, resource: Resource, key: ObjectKey, observed: Observed) -> None:
+        """Take over what an apply returned, before the watch says the same."""
+        kind = self._kinds.get(_version(resource))
+        if kind is not None:
+            self._take(kind, key, observed)
+
+    def assume_gone(self, key: ObjectKey) -> None:
+        """Take over that an object was deleted, before the watch says the same."""
+        for kind in self._kinds.values():
+            if kind.resource.group_kind == key.group_kind:
+                kind.remove(key)
 
     def _start(self, resource: Resource) -> _Kind:
-        kind = self._kinds.get(resource.group_kind)
+        kind = self._kinds.get(_version(resource))
         if kind is None:
-            kind = self._kinds[resource.group_kind] = _Kind(resource)
+            kind = self._kinds[_version(resource)] = _Kind(resource)
             self._wanted.put_nowait(kind)
         return kind
 
@@ -101,41 +178,54 @@ class LiveIndex:
             async for event in events:
                 match event:
                     case Synced(objects):
-                        kind.objects = {}
-                        for live in objects:
-                            _take(kind, _key(kind, live), live.meta)
+                        self._replace(kind, objects)
                     case Changed(live):
-                        _take(kind, _key(kind, live), live.meta)
+                        key, observed = self._read(kind, live)
+                        self._tell(self._take(kind, key, observed))
                     case Deleted(live):
-                        key = _key(kind, live)
+                        key, observed = self._read(kind, live)
                         known = kind.objects.get(key)
-                        if known and not _is_newer(known.resource_version, live.meta.resource_version):
-                            del kind.objects[key]
+                        if known and not _is_newer(known.resource_version, observed.resource_version):
+                            kind.remove(key)
+                            self._tell({known.owner})
+
+    def _replace(self, kind: _Kind, objects: Iterable[LiveObject]) -> None:
+        listed = dict(self._read(kind, live) for live in objects)
+        owners: set[str | None] = set()
+        for key in kind.objects.keys() - listed.keys():
+            owners.add(kind.objects[key].owner)
+            kind.remove(key)
+        for key, observed in listed.items():
+            owners |= self._take(kind, key, observed)
+        self._tell(owners)
+
+    def _read(self, kind: _Kind, live: LiveObject) -> tuple[ObjectKey, Observed]:
+        raw = live.json()
+        key = ObjectKey(kind.resource.group, kind.resource.kind, live.meta.namespace, live.meta.name)
+        owner = live.meta.labels.get(names.REPOSITORY_LABEL) or ""
+        return key, observed_of(raw, rules=self._rules(owner, key))
+
+    def _take(self, kind: _Kind, key: ObjectKey, observed: Observed) -> set[str | None]:
+        """Keep the newer of what is known and what is said; return whom the difference concerns."""
+        known = kind.objects.get(key)
+        if known is not None and not _is_newer(observed.resource_version, known.resource_version):
+            return set()
+        if observed.owner is None:
+            kind.remove(key)
+            return {known.owner} if known else set()
+        kind.put(key, observed)
+        if known is not None and replace(known, resource_version=observed.resource_version) == observed:
+            return set()
+        return {observed.owner, known.owner} if known else {observed.owner}
+
+    def _tell(self, owners: Iterable[str | None]) -> None:
+        for owner in set(owners):
+            if owner:
+                self.on_change(owner)
 
 
-def observed_of(meta: Meta) -> Observed | None:
-    """Return what a plan needs of an object's metadata; None for an object without our label."""
-    owner = meta.labels.get(names.REPOSITORY_LABEL)
-    if owner is None:
-        return None
-    return Observed(
-        owner=owner, resource_version=meta.resource_version, break_glass=_break_glass(meta.annotations)
-    )
-
-
-def _key(kind: _Kind, live: LiveObject) -> ObjectKey:
-    """PartialObjectMetadata does not say its kind; the watch does."""
-    return ObjectKey(kind.resource.group, kind.resource.kind, live.meta.namespace, live.meta.name)
-
-
-def _take(kind: _Kind, key: ObjectKey, meta: Meta) -> None:
-    """Keep the newer of what is known and what is said."""
-    observed = observed_of(meta)
-    known = kind.objects.get(key)
-    if observed is None:
-        kind.objects.pop(key, None)
-    elif known is None or _is_newer(observed.resource_version, known.resource_version):
-        kind.objects[key] = observed
+def _version(resource: Resource) -> _Version:
+    return (resource.group, resource.version, resource.kind)
 
 
 def _is_newer(version: str, than: str) -> bool:
@@ -145,16 +235,3 @@ def _is_newer(version: str, than: str) -> bool:
 
 def _is_final(error: ApiError | None) -> bool:
     return isinstance(error, ForbiddenError | NotFoundError)
-
-
-def _break_glass(annotations: dict[str, str]) -> BreakGlass | None:
-    if annotations.get(names.SUSPEND_HEAL_ANNOTATION) != "true":
-        return None
-    until = annotations.get(names.SUSPEND_HEAL_UNTIL_ANNOTATION)
-    if not until:
-        return BreakGlass()
-    try:
-        moment = datetime.fromisoformat(until)
-    except ValueError:
-        return BreakGlass()  # an end that cannot be read must not end the protection
-    return BreakGlass(until=moment) if moment.tzinfo else BreakGlass()

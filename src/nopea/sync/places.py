@@ -17,6 +17,13 @@ DEFINITIONS = Resource(
     plural="customresourcedefinitions",
     namespaced=False,
 )
+INVENTORIES = Resource(
+    group=names.GROUP,
+    version=names.VERSION,
+    kind=names.INVENTORY_KIND,
+    plural=names.INVENTORY_PLURAL,
+    namespaced=True,
+)
 SECRETS = Resource(group="", version="v1", kind="Secret", plural="secrets", namespaced=True)
 
 

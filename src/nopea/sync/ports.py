@@ -19,6 +19,10 @@ class Git(Protocol):
         """Bring the ref's commit into the mirror and return its facts."""
         ...
 
+    async def head(self, remote: Remote, commit: str, *, timeout_seconds: float) -> Commit:
+        """Return the facts of a commit."""
+        ...
+
     async def listing(self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float) -> Listing:
         """List the manifest and ignore files below a folder at a commit, and what was skipped."""
         ...

@@ -16,8 +16,9 @@ from nopea import tasks
 from nopea.core import status as views
 from nopea.core.api import names
 from nopea.core.api.status import GitRepositoryStatus, Phase
+from nopea.core.driftview import drift_line
 from nopea.core.problem import Code, Problem
-from nopea.core.report import Outcome, PassReport, Result
+from nopea.core.report import ObjectResult, Outcome, PassReport, Result
 from nopea.core.repository import Repository
 from nopea.core.secret import mask_url
 from nopea.core.trigger import Trigger
@@ -76,6 +77,8 @@ class Publisher:
         _log_pass(repository, report, known=state.problems)
         state.problems = report.problems
         now = datetime.now(UTC)
+        if report.result is Result.DELETED:
+            return True  # nobody is left to tell
         if report.result is Result.SUPERSEDED:
             if Trigger.SHUTDOWN in request.pending():
                 await self._interrupted(repository, state, report, now=now)
@@ -106,10 +109,25 @@ class Publisher:
     ) -> None:
         """Say how far a pass came that no pass of this process follows."""
         status, note = views.interrupted(state.status, report, now=now)
+        status = msgspec.structs.replace(status, inventory=report.inventory)
         await self._write(repository, state, status)
         self._events.record(
             _regarding(repository), type="Normal", reason="Interrupted", action="Sync", note=note
         )
+
+    def _record_drift(self, regarding: Regarding, report: PassReport) -> None:
+        healed = [one for one in report.objects if one.healed]
+        drifted = [one for one in report.objects if one.drifts]
+        pruned = [one for one in report.objects if one.outcome is Outcome.PRUNED]
+        for one in healed[:EVENTS_PER_PASS]:
+            note = f"put right: {drift_line(one)}"
+            self._events.record(regarding, type="Normal", reason="DriftHealed", action="Heal", note=note)
+        for one in drifted[:EVENTS_PER_PASS]:
+            note = f"left ({one.reason}): {drift_line(one)}"
+            self._events.record(regarding, type="Warning", reason="DriftDetected", action="Heal", note=note)
+        if pruned:
+            note = f"deleted what Git does not want any more: {_named(pruned)}"
+            self._events.record(regarding, type="Normal", reason="Pruned", action="Prune", note=note)
 
     async def _write(self, repository: Repository, state: SyncState, status: GitRepositoryStatus) -> bool:
         body = msgspec.json.encode(
@@ -140,12 +158,18 @@ class Publisher:
             self._events.record(
                 regarding, type="Normal", reason="Synced", action="Sync", note=views.summary(report)
             )
+        self._record_drift(regarding, report)
         for code in report.codes[:EVENTS_PER_PASS]:
             matching = [problem for problem in report.problems if problem.code is code]
             more = f" (and {len(matching) - 1} more)" if len(matching) > 1 else ""
             self._events.record(
                 regarding, type="Warning", reason=code.reason, action="Sync", note=f"{matching[0]}{more}"
             )
+
+
+def _named(results: list[ObjectResult]) -> str:
+    more = f" and {len(results) - 5} more" if len(results) > 5 else ""
+    return f"{', '.join(str(one.key) for one in results[:5])}{more}"
 
 
 def _regarding(repository: Repository) -> Regarding:
@@ -169,6 +193,8 @@ def _log_pass(repository: Repository, report: PassReport, *, known: tuple[Proble
         objects=len(report.objects),
         created=report.count(Outcome.CREATED),
         configured=report.count(Outcome.CONFIGURED),
+        pruned=report.count(Outcome.PRUNED),
+        drifted=sum(one.drifts for one in report.objects),
         failed=report.count(Outcome.FAILED),
         seconds=round(report.seconds, 3),
     )

@@ -82,4 +82,4 @@ def test_every_object_has_at_most_one_owner_at_any_time(moves: list[tuple[str, R
     for repo in (API, WEB, RepoKey("a", "b")):
         claims.release(repo)
     assert not claims._owner
-    assert not claims._held
+    assert not claims._wanted

@@ -15,6 +15,7 @@ FINALIZER = f"{GROUP}/finalizer"
 CONTROLLER = f"{GROUP}/controller"
 
 REPOSITORY_LABEL = f"{GROUP}/repository"
+INVENTORY_LABEL = f"{GROUP}/inventory-of"
 SOURCE_ANNOTATION = f"{GROUP}/source"
 WAVE_ANNOTATION = f"{GROUP}/wave"
 FORCE_ANNOTATION = f"{GROUP}/force"

@@ -187,6 +187,12 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    last_handled_heal_at: (
+        Annotated[
+            str, Meta(max_length=512, description="The annotation nopea.io/heal-requested last obeyed.")
+        ]
+        | None
+    ) = None
     resource_count: Annotated[Count, Meta(description="Objects in Git.")] | None = None
     applied_count: Annotated[Count, Meta(description="Objects that are as Git wants them.")] | None = None
     drifted_count: (

@@ -1,0 +1,65 @@
+"""How drift is told: to the status, to Events and to commands, with Secret values masked. Pure."""
+
+from __future__ import annotations
+
+from nopea.core.api.status import MAX_DRIFT_FIELDS, MAX_DRIFTS, Drift, FieldChange
+from nopea.core.conditions import format_time
+from nopea.core.drift import FieldDrift
+from nopea.core.mask import show_field
+from nopea.core.objects import ObjectKey
+from nopea.core.report import ObjectResult, PassReport
+
+_FIELDS_IN_A_LINE = 3
+
+
+def drifts_of(report: PassReport) -> tuple[Drift, ...]:
+    """Return the status's lines about objects that drifted and were left, the first of them."""
+    drifted = [one for one in report.objects if one.drifts]
+    return tuple(_drift(one) for one in drifted[:MAX_DRIFTS])
+
+
+def _drift(one: ObjectResult) -> Drift:
+    assert one.seen is not None  # noqa: S101 - what drifts was seen
+    fields = one.seen.drift.fields
+    owner = _owner(fields)
+    return Drift(
+        object=str(one.key)[:512],
+        kind=one.seen.drift.kind,
+        fields=tuple(_change(one.key, field) for field in fields[:MAX_DRIFT_FIELDS]),
+        manager=(owner.manager[:128] or None) if owner else None,
+        operation=(owner.operation or None) if owner else None,
+        since=format_time(one.seen.since),
+        action=f"left: {one.reason}"[:32],
+    )
+
+
+def _change(key: ObjectKey, field: FieldDrift) -> FieldChange:
+    return FieldChange(
+        path=field.path[:512],
+        from_=None if field.from_ is None else show_field(field.from_, key=key, path=field.keys),
+        to=None if field.to is None else show_field(field.to, key=key, path=field.keys),
+    )
+
+
+def _owner(fields: tuple[FieldDrift, ...]) -> FieldDrift | None:
+    return next((field for field in fields if field.manager), None)
+
+
+def drift_line(one: ObjectResult) -> str:
+    """Return one sentence: which object, which fields from what to what, and who did it."""
+    assert one.seen is not None  # noqa: S101 - asked only about what drifted
+    fields = one.seen.drift.fields
+    shown = ", ".join(_field(one.key, field) for field in fields[:_FIELDS_IN_A_LINE])
+    more = f" and {len(fields) - _FIELDS_IN_A_LINE} more fields" if len(fields) > _FIELDS_IN_A_LINE else ""
+    owner = _owner(fields)
+    by = f" by {owner.manager}" if owner else ""
+    when = f" at {format_time(owner.changed_at)}" if owner and owner.changed_at else ""
+    return f"{one.key}: {shown}{more} changed{by}{when}"
+
+
+def _field(key: ObjectKey, field: FieldDrift) -> str:
+    if not field.keys:
+        return "the object was deleted" if field.to is None else "the object"
+    before = show_field(field.from_, key=key, path=field.keys, limit=60)
+    after = show_field(field.to, key=key, path=field.keys, limit=60)
+    return f"{field.path} from {before} to {after}"

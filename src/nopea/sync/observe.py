@@ -1,0 +1,174 @@
+"""See what is live before anything is decided: from the watches, and by a look at what they cannot tell.
+
+Reads only. An unchanged object costs no request; one that drifted, is gone, or was never applied costs one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from nopea.core.desired import Desired
+from nopea.core.drift import Drift, find_drift
+from nopea.core.fields import Path, find
+from nopea.core.objects import ObjectKey
+from nopea.core.plan import LastApplied, Observed, Seen, World, is_suspect
+from nopea.core.problem import Problem, TransientError
+from nopea.kube.client import KubeClient
+from nopea.kube.discovery import Discovery
+from nopea.kube.errors import ApiError, NotFoundError
+from nopea.kube.problems import to_problem
+from nopea.kube.resource import Resource
+from nopea.sync.cache import SyncState
+from nopea.sync.live_index import LiveIndex
+from nopea.sync.observed import observed_of
+from nopea.sync.places import resource_of, target_of
+
+LANES = 16
+
+Previous = Callable[[str], Awaitable[Mapping[ObjectKey, bytes]]]
+"""The manifests of a commit that was applied earlier; empty where Git has it no more."""
+
+
+@dataclass(slots=True)
+class Observation:
+    """What was seen. `unreadable` are objects that could not be looked at: nothing may be written to them."""
+
+    observed: dict[ObjectKey, Observed] = field(default_factory=dict)
+    seen: dict[ObjectKey, Seen] = field(default_factory=dict)
+    live: dict[ObjectKey, Mapping[str, Any]] = field(default_factory=dict)
+    unreadable: dict[ObjectKey, Problem] = field(default_factory=dict)
+
+    def world(self, last_applied: Mapping[ObjectKey, LastApplied]) -> World:
+        """Return it as the plan takes it."""
+        return World(
+            observed=self.observed, seen=self.seen, last_applied=last_applied, unreadable=self.unreadable
+        )
+
+
+class Observer:
+    """Observes for one repository, through a client that acts for it."""
+
+    def __init__(
+        self,
+        *,
+        client: KubeClient,
+        index: LiveIndex,
+        discovery: Discovery,
+        owner: str,
+        is_released: Callable[[ObjectKey, str], bool],
+    ) -> None:
+        """`is_released` says that the owner of a label value has let go of an object, or is gone."""
+        self._client = client
+        self._index = index
+        self._discovery = discovery
+        self._owner = owner
+        self._is_released = is_released
+
+    async def observe(self, desired: Sequence[Desired], state: SyncState, previous: Previous) -> Observation:
+        """Observe every desired object; raises TransientError when the API server cannot be asked."""
+        served = await self._served(desired)
+        await self._index.ensure(served.values())
+        observation = Observation()
+        looks: list[Desired] = []
+        for one in desired:
+            resource = served.get(one.endpoint)
+            if resource is None:
+                continue  # its definition comes with this pass: no object of it can be there
+            live = self._index.get(resource, one.key) if self._index.knows(resource) else None
+            if live is None or is_suspect(live, state.applied.get(one.key)):
+                looks.append(one)
+            else:
+                self._note(observation, one.key, live)
+        await self._look_at(looks, observation, state, previous)
+        return observation
+
+    async def _served(self, desired: Iterable[Desired]) -> dict[object, Resource]:
+        served: dict[object, Resource] = {}
+        for endpoint in dict.fromkeys(one.endpoint for one in desired):
+            resource = resource_of(endpoint)
+            try:
+                if await self._discovery.served(resource.api_version, resource.kind):
+                    served[endpoint] = resource
+            except ApiError as error:
+                raise TransientError(to_problem(error, object=str(resource))) from error
+        return served
+
+    def _note(self, observation: Observation, key: ObjectKey, live: Observed) -> None:
+        if live.owner not in (None, self._owner) and self._is_released(key, live.owner or ""):
+            live = replace(live, owner=None)
+        observation.observed[key] = live
+
+    async def _look_at(
+        self, looks: Sequence[Desired], observation: Observation, state: SyncState, previous: Previous
+    ) -> None:
+        waiting = iter(looks)
+        manifests: dict[str, Mapping[ObjectKey, bytes]] = {}
+        lock = asyncio.Lock()
+
+        async def of_commit(commit: str) -> Mapping[ObjectKey, bytes]:
+            async with lock:
+                if commit not in manifests:
+                    manifests[commit] = await previous(commit) if commit else {}
+                return manifests[commit]
+
+        async def lane() -> None:
+            for one in waiting:
+                await self._look(one, observation, state, of_commit)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(min(LANES, len(looks))):
+                group.create_task(lane(), name=f"look lane {number}")
+
+    async def _look(
+        self, one: Desired, observation: Observation, state: SyncState, previous: Previous
+    ) -> None:
+        key, last = one.key, state.applied.get(one.key)
+        live: dict[str, Any] | None = None
+        try:
+            live = (await self._client.get(target_of(one))).json()
+        except NotFoundError:
+            pass  # not there is an answer
+        except ApiError as error:
+            observation.unreadable[key] = to_problem(error, object=str(key), source=one.source)
+            return
+        if live is not None:
+            observed = observed_of(live, rules=one.rules)
+            self._note(observation, key, observed)
+            observation.live[key] = live
+        if last is None or not is_suspect(observation.observed.get(key), last):
+            state.drifted_since.pop(key, None)
+            return
+        desired = orjson.loads(one.body)
+        before = desired
+        if last.hash != one.hash:
+            body = (await previous(last.commit)).get(key)
+            before = orjson.loads(body) if body is not None else None
+        drift = find_drift(desired=desired, last_applied=before or desired, live=live, rules=one.rules)
+        observation.seen[key] = Seen(
+            drift=drift, since=_since(key, drift, state), kept=_kept(drift, before, desired)
+        )
+
+
+def _since(key: ObjectKey, drift: Drift, state: SyncState) -> datetime:
+    """Return when the drift began: the latest change that managedFields date, else when it was first seen."""
+    if not drift.fields:
+        state.drifted_since.pop(key, None)
+        return datetime.now(UTC)
+    dated = [one.changed_at for one in drift.fields if one.changed_at is not None]
+    first_seen = state.drifted_since.setdefault(key, datetime.now(UTC))
+    return max(dated) if dated else first_seen
+
+
+def _kept(drift: Drift, before: Mapping[str, Any] | None, desired: Mapping[str, Any]) -> tuple[Path, ...]:
+    """Return the drifted fields that Git did not change; all of them where it is not known what Git had."""
+    return tuple(
+        one.keys
+        for one in drift.fields
+        if one.keys and (before is None or find(before, one.keys) == find(desired, one.keys))
+    )

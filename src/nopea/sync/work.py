@@ -1,0 +1,241 @@
+"""The steps of a pass between a snapshot of Git and findings: render, observe, plan, act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.desired import (
+    Desired,
+    Endpoint,
+    Rendering,
+    Wish,
+    endpoints_of_definitions,
+    read_wishes,
+    render,
+)
+from nopea.core.duration import parse_duration
+from nopea.core.inventory import parse_key
+from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.ownership import owner_label
+from nopea.core.plan import Policy, Reason, Step, plan
+from nopea.core.problem import Problem, SyncError, TransientError
+from nopea.core.report import ObjectResult, Outcome, Result
+from nopea.core.repository import Repository
+from nopea.core.source import Commit, Remote
+from nopea.kube.client import KubeClient, ServiceAccount
+from nopea.kube.discovery import Discovery
+from nopea.kube.errors import ApiError, UnknownKindError
+from nopea.kube.problems import to_problem
+from nopea.sync.apply import Applier
+from nopea.sync.cache import SyncState
+from nopea.sync.claims import Claims
+from nopea.sync.directory import Directory
+from nopea.sync.execute import Execution, Executor
+from nopea.sync.fetch import Fetcher, Snapshot
+from nopea.sync.live_index import LiveIndex
+from nopea.sync.observe import Observer
+from nopea.sync.places import endpoint_of
+from nopea.sync.prune import Pruner
+from nopea.sync.request import Supersede
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What the work of every pass needs: clients and the process's memory."""
+
+    client: KubeClient
+    discovery: Discovery
+    fetcher: Fetcher
+    index: LiveIndex
+    directory: Directory
+    claims: Claims
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a pass did and met, before it becomes a report."""
+
+    result: Result
+    commit: Commit | None = None
+    objects: tuple[ObjectResult, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+class Work:
+    """One pass's work for one repository at one version."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        repository: Repository,
+        spec: GitRepositorySpec,
+        state: SyncState,
+        remote: Remote,
+    ) -> None:
+        self._tools = tools
+        self._repository = repository
+        self._spec = spec
+        self._state = state
+        self._remote = remote
+        self._owner = owner_label(repository.key)
+        self._client = client_for(tools.client, repository, spec)
+
+    async def run(self, snapshot: Snapshot, supersede: Supersede) -> Findings:
+        """Bring the cluster to the snapshot; raises SyncError where the API server cannot be asked."""
+        wishes, problems = read_wishes(snapshot.files)
+        desired, more = await self._render(wishes)
+        problems = [*snapshot.problems, *problems, *more]
+        clean = not problems
+        self._tools.claims.keep(self._repository.key, (one.key for one in desired), complete=clean)
+        observer = Observer(
+            client=self._client,
+            index=self._tools.index,
+            discovery=self._tools.discovery,
+            owner=self._owner,
+            is_released=self._is_released,
+        )
+        observation = await observer.observe(desired, self._state, self._manifests_of)
+        pruner = Pruner(self._tools, self._repository, self._state, client=self._client)
+        prunes = await pruner.steps(
+            {one.key for one in desired},
+            enabled=self._spec.prune,
+            clean=clean,
+            commit=snapshot.commit.id,
+        )
+        steps = plan(
+            desired=desired,
+            world=observation.world(self._state.applied),
+            policy=self._policy(),
+            now=datetime.now(UTC),
+            prunes=prunes.steps,
+        )
+        self._note_refusals(steps.steps)
+        execution = await self._executor(wishes, snapshot.commit.id).execute(steps, supersede)
+        self._remember(execution, prunes.gone)
+        return _findings(snapshot, execution, problems)
+
+    def _executor(self, wishes: Sequence[Wish], commit: str) -> Executor:
+        defined = {GroupKind(e.group, e.kind) for e in endpoints_of_definitions(wishes).values()}
+        return Executor(
+            client=self._client,
+            index=self._tools.index,
+            applier=Applier(client=self._client, owner=self._owner, defined_here=frozenset(defined)),
+            claim=self._claim,
+            resource_for=self._tools.discovery.find_preferred,
+            commit=commit,
+        )
+
+    def _policy(self) -> Policy:
+        """Under `manual` and `notify`, a request by a person heals (design section 8)."""
+        status, repository = self._state.status, self._repository
+        asked = repository.sync_requested_at
+        heal = repository.heal_requested
+        _, _, named = heal.partition(" ")
+        is_new = bool(heal) and heal != (status.last_handled_heal_at or "")
+        key = parse_key(named) if named and is_new else None
+        synced = bool(asked) and asked != (status.last_handled_sync_at or "")
+        return Policy(
+            owner=self._owner,
+            heal=self._spec.heal_policy,
+            grace=parse_duration(self._spec.heal_grace_period),
+            heal_requested=synced or (is_new and not named),
+            heal_objects=frozenset({key} if key else ()),
+        )
+
+    async def _render(self, wishes: Sequence[Wish]) -> tuple[list[Desired], list[Problem]]:
+        endpoints = await self._endpoints(wishes)
+        rendering = Rendering(
+            owner=self._owner,
+            default_namespace=self._repository.key.namespace,
+            target_namespace=self._spec.target_namespace,
+            force=self._spec.force,
+            ignore=self._spec.ignore_differences,
+        )
+        desired, problems = render(wishes, rendering, lambda version, kind: endpoints.get((version, kind)))
+        self._state.unknown_kinds = len(endpoints) < len({(wish.api_version, wish.kind) for wish in wishes})
+        return desired, problems
+
+    async def _endpoints(self, wishes: Iterable[Wish]) -> Mapping[tuple[str, str], Endpoint]:
+        """Look up every kind once: what the server serves, else what the repository's own CRDs will serve."""
+        own = endpoints_of_definitions(wishes)
+        found: dict[tuple[str, str], Endpoint] = {}
+        for api_version, kind in dict.fromkeys((wish.api_version, wish.kind) for wish in wishes):
+            try:
+                if (api_version, kind) in own:
+                    found[(api_version, kind)] = own[(api_version, kind)]
+                else:
+                    found[(api_version, kind)] = endpoint_of(
+                        await self._tools.discovery.find(api_version, kind)
+                    )
+            except UnknownKindError:
+                continue  # rendering reports it for each object
+            except ApiError as error:
+                problem = to_problem(error, object=f"{api_version} {kind}", source="")
+                raise TransientError(problem) from error
+        return found
+
+    async def _manifests_of(self, commit: str) -> Mapping[ObjectKey, bytes]:
+        """Return what an earlier commit wanted; nothing where Git cannot tell any more."""
+        try:
+            snapshot = await self._tools.fetcher.snapshot_at(self._spec, self._remote, commit)
+        except SyncError:
+            return {}
+        wishes, _ = read_wishes(snapshot.files)
+        unknown = self._state.unknown_kinds
+        desired, _ = await self._render(wishes)
+        self._state.unknown_kinds = unknown
+        return {one.key: one.body for one in desired}
+
+    def _is_released(self, key: ObjectKey, owner: str) -> bool:
+        """Say that an object's owner is gone, or wants it no more: then it may be taken over."""
+        if not self._tools.directory.may_exist(owner):
+            return True
+        repository = self._tools.directory.owner(owner)
+        return repository is not None and self._tools.claims.has_let_go(key, repository.key)
+
+    def _claim(self, key: ObjectKey) -> str:
+        owner = self._tools.claims.claim(key, self._repository.key)
+        if owner == self._repository.key:
+            return ""
+        self._tools.claims.wait(key, self._repository.key)
+        return str(owner)
+
+    def _note_refusals(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            if step.reason is Reason.OWNED_BY_OTHER:
+                self._tools.claims.wait(step.key, self._repository.key)
+
+    def _remember(self, execution: Execution, gone: Iterable[ObjectKey]) -> None:
+        lost = {*gone, *execution.gone}
+        kept = {key: last for key, last in self._state.applied.items() if key not in lost}
+        self._state.applied = {**kept, **execution.applied}
+        for key in lost:
+            self._state.drifted_since.pop(key, None)
+
+
+def client_for(client: KubeClient, repository: Repository, spec: GitRepositorySpec) -> KubeClient:
+    """Return a client that queues as this repository and acts as its service account, if it names one."""
+    account = (
+        ServiceAccount(namespace=repository.key.namespace, name=spec.service_account_name)
+        if spec.service_account_name
+        else None
+    )
+    return client.on_behalf(str(repository.key), of=account)
+
+
+def _findings(snapshot: Snapshot, execution: Execution, problems: list[Problem]) -> Findings:
+    objects = tuple(execution.results[key] for key in sorted(execution.results))
+    said = (one.problem for one in objects if one.problem is not None)
+    problems += dict.fromkeys(said)  # one problem may be about many objects
+    if execution.unreachable is not None:
+        problems.append(execution.unreachable)
+    result = Result.FAILED if problems else Result.SYNCED
+    if execution.superseded:
+        result = Result.SUPERSEDED
+    return Findings(result=result, commit=snapshot.commit, objects=objects, problems=tuple(problems))
+
+
+__all__ = ["Findings", "Outcome", "Tools", "Work", "client_for"]

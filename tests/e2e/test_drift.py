@@ -1,0 +1,164 @@
+"""Drift: seen by watch, attributed, and put right or left by policy. Nothing to do costs nothing."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Json, Repo, Site
+
+
+def _edit(site: Site, name: str = "web", colour: str = "red") -> str:
+    """Change a ConfigMap as `kubectl edit` would; returns its place."""
+    place = site.place("v1 configmaps", name)
+    site.cluster.lab.run_kubectl(
+        "patch",
+        "configmap",
+        name,
+        "-n",
+        site.namespace,
+        "--type=merge",
+        "-p",
+        f'{{"data":{{"colour":"{colour}"}}}}',
+    )
+    return place
+
+
+def _web(**data: str) -> dict[str, str]:
+    return {"web.yaml": yamls.text(yamls.config_map("web", **(data or {"colour": "blue"})))}
+
+
+def test_a_manual_change_is_put_right_and_told(site: Site) -> None:
+    """Under `auto` an edit is undone within seconds, without a poll, and the Event says who changed what."""
+    repo = site.sync("shop", _web())
+    place = _edit(site)
+
+    def healed() -> None:
+        assert site.cluster.must_get(place)["data"] == {"colour": "blue"}
+
+    eventually(healed, seconds=10)
+    note = repo.wait_event("DriftHealed")["note"]
+    assert "ConfigMap" in note
+    assert "kubectl-patch" in note
+    assert ".data.colour from blue to red" in note
+
+
+@pytest.mark.parametrize("policy", ["manual", "notify"])
+def test_a_manual_change_is_left_and_reported(site: Site, policy: str) -> None:
+    """Under `manual` and `notify` it stays, told with field, values and manager, until a person asks."""
+    repo = site.sync("shop", _web(), healPolicy=policy)
+    place = _edit(site)
+
+    def reported() -> Json:
+        status = repo.status()
+        assert status.get("driftedCount") == 1, status
+        return status
+
+    drift = eventually(reported)["drifts"][0]
+    assert (drift["kind"], drift["manager"], drift["operation"]) == (
+        "manual_drift",
+        "kubectl-patch",
+        "Update",
+    )
+    assert drift["fields"] == [{"path": ".data.colour", "from": "blue", "to": "red"}]
+    assert repo.condition("Drifted")["status"] == "True"
+    repo.sync_and_wait()
+    assert site.cluster.must_get(place)["data"] == {"colour": "blue"}
+    assert repo.status().get("drifts", []) == []
+    assert repo.condition("Drifted") == {}
+
+
+def test_git_wins_on_the_fields_that_git_changed(site: Site) -> None:
+    """In a conflict under `manual`, Git's change is applied and the person's stays."""
+    repo = site.sync("shop", _web(colour="blue", size="1"), healPolicy="manual")
+    place = _edit(site)
+    eventually(lambda: _assert_drifted(repo, 1))
+    repo.git.commit(_web(colour="blue", size="2"))
+    repo.change(interval="1s")
+
+    def merged() -> None:
+        assert site.cluster.must_get(place)["data"] == {"colour": "red", "size": "2"}
+
+    eventually(merged)
+    eventually(lambda: _assert_drifted(repo, 1))
+
+
+def _assert_drifted(repo: Repo, count: int) -> None:
+    assert repo.status().get("driftedCount") == count, repo.status()
+
+
+def test_a_deleted_object_is_restored(site: Site) -> None:
+    """An object that somebody deletes comes back."""
+    site.sync("shop", _web())
+    place = site.place("v1 configmaps", "web")
+    uid = site.cluster.must_get(place)["metadata"]["uid"]
+    site.cluster.delete(place)
+
+    def restored() -> None:
+        found = site.cluster.get(place)
+        assert found is not None
+        assert found["metadata"]["uid"] != uid
+
+    eventually(restored, seconds=10)
+
+
+def test_a_removed_label_comes_back(site: Site) -> None:
+    """Taking the ownership label off is drift, not the end of ownership."""
+    site.sync("shop", _web())
+    place = site.place("v1 configmaps", "web")
+    site.cluster.lab.run_kubectl("label", "configmap", "web", "-n", site.namespace, "nopea.io/repository-")
+
+    def labelled() -> None:
+        labels = site.cluster.must_get(place)["metadata"].get("labels", {})
+        assert labels == {"nopea.io/repository": f"{site.namespace}.shop"}
+
+    eventually(labelled, seconds=10)
+
+
+def test_break_glass_holds_against_everything(site: Site) -> None:
+    """Nothing is written to an object under break-glass: not by healing, not by Git, not by a request."""
+    repo = site.sync("shop", _web())
+    site.cluster.lab.run_kubectl(
+        "annotate", "configmap", "web", "-n", site.namespace, "nopea.io/suspend-heal=true"
+    )
+    place = _edit(site)
+    repo.git.commit(_web(colour="green"))
+    repo.sync_and_wait()
+    assert site.cluster.must_get(place)["data"] == {"colour": "red"}
+    assert repo.status()["suspendedCount"] == 1
+    site.cluster.lab.run_kubectl(
+        "annotate", "configmap", "web", "-n", site.namespace, "nopea.io/suspend-heal-"
+    )
+
+    def healed() -> None:
+        assert site.cluster.must_get(place)["data"] == {"colour": "green"}
+
+    eventually(healed, seconds=10)
+
+
+def test_a_grace_period_is_waited_for(site: Site) -> None:
+    """A change stays for `healGracePeriod` and is undone then, by itself."""
+    repo = site.sync("shop", _web(), healGracePeriod="4s")
+    started = time.monotonic()
+    place = _edit(site)
+    eventually(lambda: _assert_drifted(repo, 1))
+    assert site.cluster.must_get(place)["data"] == {"colour": "red"}
+
+    def healed() -> None:
+        assert site.cluster.must_get(place)["data"] == {"colour": "blue"}
+
+    eventually(healed, seconds=15)
+    assert time.monotonic() - started > 3
+
+
+def test_an_ignored_field_is_left_to_others(site: Site) -> None:
+    """`ignoreDifferences` leaves a field to whoever sets it, also when Git changes another one."""
+    rule = {"kind": "ConfigMap", "name": "web", "jsonPointers": ["/data/colour"]}
+    repo = site.sync("shop", _web(colour="blue", size="1"), ignoreDifferences=[rule])
+    place = _edit(site)
+    repo.git.commit(_web(colour="blue", size="2"))
+    repo.sync_and_wait()
+    assert site.cluster.must_get(place)["data"] == {"colour": "red", "size": "2"}
+    assert repo.status()["driftedCount"] == 0

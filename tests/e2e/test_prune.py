@@ -1,0 +1,106 @@
+"""Pruning and deletion: what Git does not want goes, and nothing goes by accident."""
+
+from __future__ import annotations
+
+from tests.e2e import yamls
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Site
+
+
+def _maps(*names: str) -> dict[str, str]:
+    return {f"{name}.yaml": yamls.text(yamls.config_map(name, colour="blue")) for name in names}
+
+
+def test_what_is_gone_from_git_is_deleted(site: Site) -> None:
+    """A file removed from Git takes its object with it, in the same pass, and the Event says so."""
+    repo = site.sync("shop", _maps("api", "db", "web"))
+    repo.git.commit(_maps("api", "db"))
+    status = repo.sync_and_wait()
+    assert site.cluster.get(site.place("v1 configmaps", "web")) is None
+    assert site.cluster.get(site.place("v1 configmaps", "db")) is not None
+    assert status["history"][0]["pruned"] == 1
+    assert [entry["object"].split("/")[-1] for entry in status["inventory"]] == ["api", "db"]
+    assert "web" in repo.wait_event("Pruned")["note"]
+
+
+def test_prune_false_keeps_it(site: Site) -> None:
+    """With `prune: false` objects stay, and stay in the inventory."""
+    repo = site.sync("shop", _maps("api", "web"), prune=False)
+    repo.git.commit(_maps("api"))
+    status = repo.sync_and_wait()
+    assert site.cluster.get(site.place("v1 configmaps", "web")) is not None
+    assert len(status["inventory"]) == 2
+
+
+def test_a_broken_file_prunes_nothing(site: Site) -> None:
+    """While anything in Git cannot be read, nothing is deleted."""
+    repo = site.sync("shop", _maps("api", "db", "web"))
+    repo.git.commit({**_maps("api", "db"), "broken.yaml": "a: [1\n"})
+    repo.sync_and_wait()
+    assert site.cluster.get(site.place("v1 configmaps", "web")) is not None
+
+
+def test_the_guard_holds_a_big_deletion_back(site: Site) -> None:
+    """More than half of the inventory goes only with the annotation that names the commit."""
+    repo = site.sync("shop", _maps("a", "b", "c", "d", "e"))
+    commit = repo.git.commit(_maps("a"))
+    status = repo.sync_and_wait()
+    assert "NOPEA-K013" in [error["code"] for error in status["errors"]]
+    assert site.cluster.get(site.place("v1 configmaps", "b")) is not None
+    site.cluster.merge(repo.place, {"metadata": {"annotations": {"nopea.io/confirm-prune": commit}}})
+    repo.wait_synced(commit)
+    for name in "bcde":
+        assert site.cluster.get(site.place("v1 configmaps", name)) is None
+
+
+def test_deleting_the_repository_deletes_its_objects(site: Site) -> None:
+    """By default the objects go first, then the GitRepository."""
+    repo = site.sync("shop", _maps("api", "web"))
+    assert repo.get()["metadata"]["finalizers"] == ["nopea.io/finalizer"]
+    site.cluster.delete(repo.place)
+
+    def gone() -> None:
+        assert site.cluster.get(repo.place) is None
+
+    eventually(gone, seconds=15)
+    assert site.cluster.get(site.place("v1 configmaps", "web")) is None
+
+
+def test_orphan_leaves_the_objects(site: Site) -> None:
+    """With `deletionPolicy: Orphan` the objects stay, and no finalizer holds the GitRepository."""
+    repo = site.sync("shop", _maps("web"), deletionPolicy="Orphan")
+    assert "finalizers" not in repo.get()["metadata"]
+    site.cluster.delete(repo.place)
+    eventually(lambda: _assert_gone(site, repo.place))
+    assert site.cluster.get(site.place("v1 configmaps", "web")) is not None
+
+
+def _assert_gone(site: Site, place: str) -> None:
+    assert site.cluster.get(place) is None
+
+
+def test_a_renamed_repository_hands_its_objects_over(site: Site) -> None:
+    """Another GitRepository over the same objects takes them when the first one goes; nothing is deleted."""
+    old = site.sync("shop", _maps("web"))
+    place = site.place("v1 configmaps", "web")
+    uid = site.cluster.must_get(place)["metadata"]["uid"]
+    new = site.follow("store", url=site.url("shop"))
+    new.wait_failed("NOPEA-K004")
+    site.cluster.delete(old.place)
+    new.wait_synced(seconds=30)
+    found = site.cluster.must_get(place)["metadata"]
+    assert (found["uid"], found["labels"]["nopea.io/repository"]) == (uid, f"{site.namespace}.store")
+
+
+def test_more_than_a_hundred_objects_go_into_inventory_objects(site: Site) -> None:
+    """A long inventory is kept beside the status, and pruned from as a short one is."""
+    names = [f"m{number:03}" for number in range(150)]
+    repo = site.sync("shop", _maps(*names))
+    assert "inventory" not in repo.status()
+    chunks = site.cluster.list(site.place("nopea.io/v1alpha1 inventories"))
+    assert [len(chunk["spec"]["entries"]) for chunk in chunks] == [150]
+    repo.git.commit(_maps(*names[:-1]))
+    repo.sync_and_wait()
+    assert site.cluster.get(site.place("v1 configmaps", names[-1])) is None
+    chunks = site.cluster.list(site.place("nopea.io/v1alpha1 inventories"))
+    assert [len(chunk["spec"]["entries"]) for chunk in chunks] == [149]
