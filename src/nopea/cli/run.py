@@ -12,6 +12,7 @@ from nopea import logs
 from nopea.settings import Settings
 
 DEFAULTS = Settings()
+_MOST_DIGITS = 15  # a petabyte; Python refuses to read thousands of them with an error of its own
 
 
 class MemorySize(click.ParamType[int]):
@@ -25,7 +26,7 @@ class MemorySize(click.ParamType[int]):
         if isinstance(value, int):
             return value
         number, unit = (value[:-2], value[-2:]) if value[-2:] in self._UNITS else (value, "")
-        if not number.isascii() or not number.isdigit():
+        if not number.isascii() or not number.isdigit() or len(number) > _MOST_DIGITS:
             self.fail(f"{value!r} is no size; write it like 512Mi", param, ctx)
         return int(number) * self._UNITS.get(unit, 1)
 

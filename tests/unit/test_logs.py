@@ -1,0 +1,184 @@
+"""Log lines: one a line, facts as keys, nothing secret, nothing that hurts a terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code
+from nopea.core.secret import Secret
+from nopea.core.source import Credentials, Remote
+from nopea.logs import Format, configure, get_log
+
+log = get_log("nopea.tests")
+
+
+class Screen(io.StringIO):
+    """A terminal, as far as a stream can tell."""
+
+    def isatty(self) -> bool:
+        """Say that it is one."""
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    root, ours = logging.getLogger(), logging.getLogger("nopea")
+    before = (list(root.handlers), root.level, ours.level)
+    yield
+    root.handlers[:], root.level, ours.level = before
+    logging.Logger.manager._clear_cache()  # type: ignore[attr-defined]  # levels were set past setLevel
+
+
+def _stream(format_: Format = "json", level: str = "debug", stream: io.StringIO | None = None) -> io.StringIO:
+    stream = stream or io.StringIO()
+    configure(level=level, format_=format_, stream=stream)
+    return stream
+
+
+def _line(stream: io.StringIO) -> dict[str, Any]:
+    (line,) = stream.getvalue().splitlines()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_a_line_has_its_message_and_facts() -> None:
+    """Time in UTC, level, message, logger; facts with their types, keys and codes as text."""
+    stream = _stream()
+    log.info("pass finished", repo=RepoKey("shop", "api"), objects=3, seconds=0.5, ok=True, commit=None)
+
+    line = _line(stream)
+
+    assert line.pop("time").endswith("Z")
+    assert line == {
+        "level": "info", "message": "pass finished", "logger": "nopea.tests",
+        "repo": "shop/api", "objects": 3, "seconds": 0.5, "ok": True, "commit": None,
+    }  # fmt: skip
+
+
+def test_bound_facts_are_in_every_line_and_nobody_elses() -> None:
+    """The later word wins; the log that was bound from is as before."""
+    stream = _stream()
+    bound = log.bind(repo="shop/api", pass_id="1").bind(pass_id="2")
+    bound.warning("one", codes=(Code.INVALID, Code.FORBIDDEN))
+    log.info("two")
+
+    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+
+    assert (first["repo"], first["pass_id"], first["codes"]) == (
+        "shop/api",
+        "2",
+        ["NOPEA-K003", "NOPEA-K002"],
+    )
+    assert "repo" not in second
+
+
+def test_a_fact_cannot_pose_as_the_level_or_the_logger() -> None:
+    """It gets a key of its own."""
+    stream = _stream()
+    log.info("said", level="error", logger="x", time="never")
+
+    line = _line(stream)
+
+    assert (line["level"], line["level_"]) == ("info", "error")
+    assert (line["logger"], line["logger_"]) == ("nopea.tests", "x")
+    assert line["time_"] == "never"
+
+
+@pytest.mark.parametrize("format_", ["json", "console"])
+def test_whatever_a_fact_holds_is_one_line(format_: Format) -> None:
+    """A newline, a quote, an escape sequence in a commit message forge no line and colour no terminal."""
+    stream = _stream(format_)
+    log.info("said", text='a\nlevel=error "x" \x1b[31mred\x1b[0m \x07', words=["a\nb", 1])
+
+    text = stream.getvalue()
+
+    assert text.count("\n") == 1
+    assert "\x1b" not in text
+    assert "\x07" not in text
+
+
+@pytest.mark.parametrize("format_", ["json", "console"])
+def test_secrets_do_not_reach_it(format_: Format) -> None:
+    """Neither alone nor inside other values."""
+    stream = _stream(format_)
+    hidden = Secret("hunter2-hunter2")
+    remote = Remote("https://h/x", Credentials(username="hunter2-user", token=hidden))
+    log.info("said", one=hidden, many=[hidden], within={"a": hidden}, remote=remote)
+
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_facts_are_bounded() -> None:
+    """A server's page or 10,000 paths do not fill the disk."""
+    stream = _stream()
+    log.info("said", page="x" * 1_000_000, paths=[f"{number}" for number in range(10_000)])
+
+    line = _line(stream)
+
+    assert len(line["page"]) <= 4096
+    assert line["page"].endswith("…")
+    assert len(line["paths"]) == 50
+
+
+def test_a_crash_carries_its_traceback() -> None:
+    """Inside the one line."""
+    stream = _stream()
+    try:
+        int("a bug")
+    except ValueError as error:
+        log.crash("worker crashed", error, crashes=1)
+
+    line = _line(stream)
+
+    assert (line["level"], line["crashes"]) == ("error", 1)
+    assert "test_logs.py" in line["traceback"]
+    assert line["traceback"].endswith("'a bug'")
+
+
+def test_only_what_is_asked_for_is_said() -> None:
+    """Our level as told; libraries' from warning on, whatever ours is."""
+    stream = _stream(level="info")
+    log.debug("quiet")
+    log.info("heard")
+    logging.getLogger("library").info("quiet too")
+    logging.getLogger("library").warning("heard of %s", "a library")
+
+    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == [
+        "heard", "heard of a library",
+    ]  # fmt: skip
+
+
+def test_configuring_again_replaces() -> None:
+    """No line is said twice."""
+    first, second = _stream(), _stream()
+    log.info("said")
+
+    assert first.getvalue() == ""
+    assert len(second.getvalue().splitlines()) == 1
+
+
+def test_a_console_line_is_for_people() -> None:
+    """Words bare, texts quoted, empty ones visible; no colour into a pipe."""
+    stream = _stream("console")
+    log.warning("pass failed", repo=RepoKey("shop", "api"), why="no route", failed=2, url="", pair="a=b")
+
+    text = stream.getvalue()
+
+    assert text[8:].startswith(".")
+    assert text.endswith('warning pass failed repo=shop/api why="no route" failed=2 url="" pair="a=b"\n')
+    assert "\033" not in text
+
+
+def test_a_terminal_gets_colours() -> None:
+    """By level."""
+    stream = _stream("console", stream=Screen())
+    log.error("act")
+
+    assert "\033[31;1merror" in stream.getvalue()

@@ -1,0 +1,104 @@
+"""The probes over real HTTP on loopback: what they answer, and how the server starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from nopea.web.server import ListenError, serving
+
+
+class Probe:
+    """Asks a server whose readiness the test decides."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.session = session
+        self.reason = ""
+        self.port = 0
+
+    def why_not_ready(self) -> str:
+        """Answer as the process would."""
+        return self.reason
+
+    async def ask(self, path: str, method: str = "GET") -> tuple[int, str]:
+        """Return status and body."""
+        async with self.session.request(method, f"http://127.0.0.1:{self.port}{path}") as answer:
+            return answer.status, await answer.text()
+
+
+@pytest_asyncio.fixture
+async def probe() -> AsyncIterator[Probe]:
+    """A server on a free port, and a client."""
+    async with aiohttp.ClientSession() as session:
+        probe = Probe(session)
+        async with serving(host="127.0.0.1", port=0, why_not_ready=probe.why_not_ready) as probe.port:
+            yield probe
+
+
+async def test_healthy_while_the_loop_turns(probe: Probe) -> None:
+    """Whether the process is ready or not: a restart would not help."""
+    probe.reason = "waiting for the list of GitRepositories"
+
+    assert await probe.ask("/health") == (200, "ok\n")
+
+
+async def test_ready_says_why_not_and_changes_its_mind(probe: Probe) -> None:
+    """503 with the reason, 200 once there is none, and 503 again when the process drains."""
+    probe.reason = "waiting for the list of GitRepositories"
+    assert await probe.ask("/ready") == (503, "not ready: waiting for the list of GitRepositories\n")
+
+    probe.reason = ""
+    assert await probe.ask("/ready") == (200, "ready\n")
+
+    probe.reason = "shutting down"
+    assert (await probe.ask("/ready"))[0] == 503
+
+
+async def test_nothing_else_is_served(probe: Probe) -> None:
+    """Neither other paths nor other methods."""
+    assert (await probe.ask("/"))[0] == 404
+    assert (await probe.ask("/health", "POST"))[0] == 405
+
+
+async def test_a_taken_port_is_an_error_that_says_so(probe: Probe) -> None:
+    """With the address and what to do; the first server goes on."""
+    with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{probe.port}.*choose another port"):
+        async with serving(host="127.0.0.1", port=probe.port, why_not_ready=str):
+            pass
+
+    assert (await probe.ask("/health"))[0] == 200
+
+
+async def test_an_address_of_another_machine_is_an_error_too() -> None:
+    """192.0.2.1 is for documentation: nobody has it."""
+    with pytest.raises(ListenError, match=r"192\.0\.2\.1"):
+        async with serving(host="192.0.2.1", port=0, why_not_ready=str):
+            pass
+
+
+async def test_the_port_is_free_afterwards() -> None:
+    """Also when what it served for has crashed."""
+    with pytest.raises(RuntimeError, match="the process"):
+        async with serving(host="127.0.0.1", port=0, why_not_ready=str) as port:
+            raise RuntimeError("the process")
+
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+async def test_an_open_connection_does_not_hold_up_the_end() -> None:
+    """A client that is connected and silent is cut off in time."""
+    loop = asyncio.get_running_loop()
+    async with serving(host="127.0.0.1", port=0, why_not_ready=str) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        began = loop.time()
+
+    assert loop.time() - began < 4  # twice what the server grants; an idle connection is closed at once
+    writer.close()
