@@ -1,4 +1,4 @@
-"""Fixtures for tests that need a real API server: a shared lab, a namespace of one's own, kubectl.
+"""Fixtures for tests that need a real API server: shared labs, a namespace of one's own, kubectl.
 
 Every test that uses one is marked `cluster`. A lab belongs to the test process: the kernel tells its keeper
 when that is gone, so nothing is left running after Ctrl-C, a crash or SIGKILL.
@@ -22,9 +22,12 @@ from nopea.lab.lab import Lab
 from nopea.lab.layout import ORDINARY, LabOptions
 from nopea.lab.progress import Terminal
 
-_FIXTURES = {"lab", "namespace", "kubectl", "private_lab", "make_lab"}
+_WITH_PODS = {"pods_binaries", "pods_lab", "pods_namespace"}
+_FIXTURES = {"lab", "namespace", "kubectl", "private_lab", "make_lab", *_WITH_PODS}
 _ACCOUNT_SECONDS = 20.0
-_BINARIES = pytest.StashKey[Binaries | LabError]()
+_Found = Binaries | LabError
+_BINARIES = pytest.StashKey[_Found]()
+_POD_BINARIES = pytest.StashKey[_Found]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,16 +43,23 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         item.get_closest_marker("cluster") for item in session.items
     ):
         return
+    with_pods = any(_WITH_PODS & set(getattr(item, "fixturenames", ())) for item in session.items)
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-        try:
-            session.config.stash[_BINARIES] = ensure(progress=Terminal())
-        except LabError as error:
-            session.config.stash[_BINARIES] = error
+        session.config.stash[_BINARIES] = _ensured(pods=False)
+        if with_pods:  # apart: what only they need shall not fail the others
+            session.config.stash[_POD_BINARIES] = _ensured(pods=True)
+
+
+def _ensured(*, pods: bool) -> _Found:
+    try:
+        return ensure(pods=pods, progress=Terminal())
+    except LabError as error:
+        return error
 
 
 def _started(config: pytest.Config, folder: Path, options: LabOptions = ORDINARY) -> Lab:
-    binaries = config.stash[_BINARIES]
+    binaries = config.stash[_POD_BINARIES if options.pods else _BINARIES]
     try:
         if isinstance(binaries, LabError):
             raise binaries
@@ -64,6 +74,23 @@ def _started(config: pytest.Config, folder: Path, options: LabOptions = ORDINARY
 def lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A control plane that all tests share: keep to a namespace of your own, and never kill it."""
     started = _started(pytestconfig, tmp_path_factory.mktemp("lab") / "lab")
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def pods_binaries(pytestconfig: pytest.Config) -> Binaries:
+    """What a lab of one's own with `LabOptions(pods=True)` needs: got before the first test."""
+    found = pytestconfig.stash[_POD_BINARIES]
+    if isinstance(found, LabError):
+        pytest.fail(f"no local control plane for the tests:\n{found}", pytrace=False)
+    return found
+
+
+@pytest.fixture(scope="session")
+def pods_lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Another shared lab, in which Pods run on a simulated node; keep to `pods_namespace`."""
+    started = _started(pytestconfig, tmp_path_factory.mktemp("pods-lab") / "lab", LabOptions(pods=True))
     yield started
     started.stop()
 
@@ -97,12 +124,27 @@ def kubectl(lab: Lab) -> Kubectl:
 @pytest.fixture
 def namespace(lab: Lab) -> Iterator[str]:
     """A new namespace of the shared lab, with its `default` service account; deleted without waiting."""
+    with _new_namespace(lab) as name:
+        yield name
+
+
+@pytest.fixture
+def pods_namespace(pods_lab: Lab) -> Iterator[str]:
+    """The same in the lab with Pods."""
+    with _new_namespace(pods_lab) as name:
+        yield name
+
+
+@contextlib.contextmanager
+def _new_namespace(lab: Lab) -> Iterator[str]:
     name = f"test-{secrets.token_hex(4)}"
     made = lab.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     assert made.status == 201, made.body
     _wait_found(lambda: lab.request("GET", f"/api/v1/namespaces/{name}/serviceaccounts/default"))
-    yield name
-    lab.request("DELETE", f"/api/v1/namespaces/{name}")
+    try:
+        yield name
+    finally:
+        lab.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
 def _wait_found(ask: Callable[[], Answer]) -> None:

@@ -33,20 +33,23 @@ _OFFLINE = click.option(
 
 @click.group()
 def command() -> None:
-    """Run a local control plane: etcd, API server, controller manager."""
+    """Run a local control plane: etcd, API server, controller manager; with --pods a node too."""
 
 
 @command.command()
 @_FOLDER
 @_OFFLINE
 @click.option("--no-watch-cache", is_flag=True, help="A new lab's API server reads every watch from etcd.")
-def up(folder: Path | None, *, offline: bool, no_watch_cache: bool) -> None:
+@click.option("--pods", is_flag=True, help="Add a scheduler and a simulated node, so that Pods run.")
+def up(folder: Path | None, *, offline: bool, no_watch_cache: bool, pods: bool) -> None:
     """Start the lab, or what is missing of it, and print the path of its kubeconfig."""
     with _told():
         progress = Terminal()
-        binaries = Search.by_environment(offline=offline, progress=progress).ensure()
-        options = LabOptions(watch_cache=not no_watch_cache)
-        lab = Lab.open(folder or default_folder(), options=options, binaries=binaries)
+        folder = folder or default_folder()
+        options = LabOptions(watch_cache=not no_watch_cache, pods=pods)
+        has_pods = Lab.open(folder, options=options).has_pods
+        binaries = Search.by_environment(offline=offline, pods=has_pods, progress=progress).ensure()
+        lab = Lab.open(folder, options=options, binaries=binaries)
         lab.start(progress=progress)
     click.echo(lab.kubeconfig)
 
@@ -82,10 +85,11 @@ def status(folder: Path | None) -> None:
 
 @command.command()
 @_OFFLINE
-def binaries(*, offline: bool) -> None:
+@click.option("--pods", is_flag=True, help="Those that run Pods too.")
+def binaries(*, offline: bool, pods: bool) -> None:
     """Find, download or build the programs, and print their folder."""
     with _told():
-        found = Search.by_environment(offline=offline, progress=Terminal()).ensure()
+        found = Search.by_environment(offline=offline, pods=pods, progress=Terminal()).ensure()
         click.echo(f"from: {found.origin}", err=True)
     click.echo(found.folder)
 

@@ -1,4 +1,4 @@
-"""Find the control plane's binaries, or get them.
+"""Find the lab's binaries, or get them.
 
 In this order: `KUBEBUILDER_ASSETS`, the user's cache, the official releases, a build from pinned sources.
 Never mixes a folder given by the user with binaries of another version, and never shows a half-made file
@@ -26,11 +26,11 @@ from nopea.lab.gobuild import (
     Workshop,
     require_space,
 )
-from nopea.lab.programs import PROGRAM_NAMES, PROGRAMS, Program, cache_key
+from nopea.lab.programs import Program, cache_key, programs
 from nopea.lab.progress import SILENCE, Progress
 
 DOWNLOAD_SWITCH = "NOPEA_LAB_DOWNLOAD"
-BINARIES_BYTES = 320 * 2**20
+BINARIES_BYTES = 450 * 2**20
 # Somebody else's build from empty caches may take this long on a slow machine.
 LOCK_SECONDS = 3600.0
 _TEMPORARY_PREFIX = ".making-"
@@ -50,11 +50,20 @@ class Binaries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """How to look: with which environment, from which releases (None: do not download), telling whom."""
+    """How to look: with which environment, from which releases (None: do not download), telling whom.
+
+    With `pods` the programs that run Pods are needed too.
+    """
 
     environment: Mapping[str, str]
     releases: Releases | None
     progress: Progress
+    pods: bool = False
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """Return what is looked for."""
+        return programs(pods=self.pods)
 
     @classmethod
     def by_environment(
@@ -62,13 +71,13 @@ class Search:
         environment: Mapping[str, str] = os.environ,
         *,
         offline: bool = False,
+        pods: bool = False,
         progress: Progress = SILENCE,
     ) -> Search:
         """Return the usual search; `NOPEA_LAB_DOWNLOAD=0` is the same as `offline`."""
         wanted = environment.get(DOWNLOAD_SWITCH, "1").lower() not in ("0", "false", "no")
-        return cls(
-            environment=environment, releases=OFFICIAL if wanted and not offline else None, progress=progress
-        )
+        releases = OFFICIAL if wanted and not offline else None
+        return cls(environment=environment, releases=releases, progress=progress, pods=pods)
 
     def ensure(self) -> Binaries:
         """Return the binaries; get them first where they are missing, once per machine.
@@ -78,7 +87,7 @@ class Search:
         if found := self.find():
             return found
         folder = cache_folder(self.environment)
-        waiting = "another process gets the control plane's binaries; waiting for it"
+        waiting = "another process gets the lab's binaries; waiting for it"
         with locked(
             folder / "lock", deadline_seconds=LOCK_SECONDS, on_wait=lambda: self.progress.say(waiting)
         ):
@@ -90,21 +99,21 @@ class Search:
     def find(self) -> Binaries | None:
         """Return the binaries that are on this machine already; None when some are missing."""
         if assets := self.environment.get("KUBEBUILDER_ASSETS"):
-            absent = missing(Path(assets))
+            absent = missing(Path(assets), self.programs)
             if not absent:
                 return Binaries(folder=Path(assets).absolute(), origin="KUBEBUILDER_ASSETS")
             self.progress.say(f"KUBEBUILDER_ASSETS={assets} is not used: it lacks {', '.join(absent)}")
         folder = cache_folder(self.environment)
-        return None if missing(folder) else Binaries(folder=folder, origin="cache")
+        return None if missing(folder, self.programs) else Binaries(folder=folder, origin="cache")
 
     def _download(self, folder: Path) -> list[str]:
         """Download what is missing; return why some could not be."""
         if self.releases is None:
             return ["not downloaded: switched off"]
         reasons: dict[bool, str] = {}
-        for program in _absent(folder):
-            if program.archive in reasons:
-                continue  # the same host has just failed
+        for program in self._absent(folder):
+            if not program.verifiable or program.archive in reasons:
+                continue  # nothing to check it with, or the same host has just failed
             try:
                 with _made_whole(folder / program.name) as temporary:
                     fetch(program, temporary, releases=self.releases, on_bytes=self._tell_bytes(program.name))
@@ -115,7 +124,7 @@ class Search:
         return list(reasons.values())
 
     def _build(self, folder: Path, reasons: Sequence[str]) -> None:
-        absent = _absent(folder)
+        absent = self._absent(folder)
         if not absent:
             return
         try:
@@ -132,8 +141,12 @@ class Search:
                 error.message, detail="\n".join(filter(None, (tried, error.detail))), hint=error.hint
             ) from error
 
+    def _absent(self, folder: Path) -> list[Program]:
+        names = missing(folder, self.programs)
+        return [program for program in self.programs if program.name in names]
+
     def _announce(self, folder: Path, toolchain: Toolchain, absent: Sequence[Program]) -> None:
-        minutes = sum(program.build_seconds for program in absent) / 60
+        minutes = max(1, sum(program.build_seconds for program in absent) / 60)
         names = ", ".join(program.name for program in absent)
         self.progress.say(
             f"building {names} from source: about {minutes:.0f} min on two cores with empty caches, "
@@ -141,7 +154,7 @@ class Search:
         )
         self.progress.say(
             f"disk: up to 1 GB in {toolchain.module_cache}, about 2 GB in {toolchain.build_cache}, "
-            f"0.3 GB in {folder}"
+            f"0.4 GB in {folder}"
         )
         require_space(
             {
@@ -153,8 +166,9 @@ class Search:
         )
 
     def _tell_seconds(self, program: Program) -> Callable[[float], None]:
-        place = PROGRAM_NAMES.index(program.name) + 1
-        text = f"building {program.name} ({place} of {len(PROGRAMS)}), about {_spoken(program.build_seconds)}"
+        place = self.programs.index(program) + 1
+        count = len(self.programs)
+        text = f"building {program.name} ({place} of {count}), about {_spoken(program.build_seconds)}"
         self.progress.say(f"{text} on two cores…")
         return lambda seconds: self.progress.tick(f"  {text}: {seconds:.0f} s so far")
 
@@ -173,20 +187,15 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return home / "nopea" / "controlplane" / cache_key()
 
 
-def missing(folder: Path) -> list[str]:
-    """Return the programs that the folder does not hold as executable files."""
-    paths = {name: folder / name for name in PROGRAM_NAMES}
+def missing(folder: Path, wanted: Sequence[Program]) -> list[str]:
+    """Return the names of the programs that the folder does not hold as executable files."""
+    paths = {program.name: folder / program.name for program in wanted}
     return [name for name, path in paths.items() if not (path.is_file() and os.access(path, os.X_OK))]
 
 
-def ensure(*, progress: Progress = SILENCE) -> Binaries:
+def ensure(*, pods: bool = False, progress: Progress = SILENCE) -> Binaries:
     """Return the binaries by the usual search; see `Search.ensure`."""
-    return Search.by_environment(progress=progress).ensure()
-
-
-def _absent(folder: Path) -> list[Program]:
-    names = missing(folder)
-    return [program for program in PROGRAMS if program.name in names]
+    return Search.by_environment(pods=pods, progress=progress).ensure()
 
 
 @contextmanager

@@ -10,9 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nopea.lab.api import Client
-from nopea.lab.layout import LabPlan, Layout
+from nopea.lab.layout import LabOptions, LabPlan, Layout
+from nopea.lab.programs import SIMULATOR
 
 SERVICE_NETWORK = "10.96.0.0/16"
+POD_NETWORK = "10.244.0.0/16"
+STAGES_FOLDER = SIMULATOR.folder
+STAGES = ("node.yaml", "pod.yaml")
 CONTROLLER_MANAGER_KUBECONFIG = "controller-manager.kubeconfig"
 TOKEN_ISSUER = "https://kubernetes.default.svc.cluster.local"
 
@@ -29,7 +33,7 @@ CONTROLLERS_OFF = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """A process of the control plane.
+    """A process of the lab; `environment` is set for it, as `NAME=value`.
 
     `ports` names the loopback ports it needs. `identity` is the client certificate and `authority` the one
     that signed the server's, for asking `ready_path` on the first port; no path means that a living process
@@ -41,6 +45,7 @@ class Component:
     authority: str = ""
     identity: str = ""
     ready_path: str = ""
+    environment: tuple[str, ...] = ()
     arguments: Callable[[Layout, LabPlan], list[str]]
 
     def client(self, layout: Layout, plan: LabPlan) -> Client:
@@ -132,6 +137,31 @@ def _controller_manager(layout: Layout, plan: LabPlan) -> list[str]:
     ]
 
 
+def _kwok(layout: Layout, plan: LabPlan) -> list[str]:
+    del plan
+    return [
+        f"--kubeconfig={layout.kubeconfig}",
+        *(f"--config={STAGES_FOLDER / name}" for name in STAGES),
+        "--manage-all-nodes",
+        f"--cidr={POD_NETWORK}",
+        "--node-ip=127.0.0.1",
+        # A lease would make a restarted one wait until that of the one before expires.
+        "--node-lease-duration-seconds=0",
+        "--server-address=",
+        "--node-port=0",
+    ]
+
+
+def _scheduler(layout: Layout, plan: LabPlan) -> list[str]:
+    del plan
+    return [
+        f"--kubeconfig={layout.kubeconfig}",
+        "--leader-elect=false",
+        "--secure-port=0",
+        "--profiling=false",
+    ]
+
+
 ETCD = Component(
     name="etcd",
     ports=("etcd", "etcd-peer"),
@@ -150,7 +180,20 @@ APISERVER = Component(
 )
 CONTROLLER_MANAGER = Component(name="kube-controller-manager", arguments=_controller_manager)
 
+KWOK = Component(
+    name="kwok",
+    environment=("KWOK_WORKDIR=kwok",),  # else it would take in the user's own stages from ~/.kwok
+    arguments=_kwok,
+)
+SCHEDULER = Component(name="kube-scheduler", arguments=_scheduler)
+
 COMPONENTS = (ETCD, APISERVER, CONTROLLER_MANAGER)
+POD_COMPONENTS = (KWOK, SCHEDULER)
+
+
+def components(options: LabOptions) -> tuple[Component, ...]:
+    """Return the processes of a lab with these options, in starting order."""
+    return (*COMPONENTS, *POD_COMPONENTS) if options.pods else COMPONENTS
 
 
 def port_names() -> list[str]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nopea.lab.errors import LabError, tail
-from nopea.lab.programs import BUILD_FLAGS, MODULE_FILES, MODULE_FOLDER, Program
+from nopea.lab.programs import MODULE_FILES, Module, Program
 
 DEADLINE_SECONDS = 3600.0
 GIB = 2**30
@@ -45,7 +45,7 @@ class Toolchain:
         go = shutil.which("go", path=environment.get("PATH"))
         if go is None:
             raise LabError(
-                "there is no Go toolchain to build the control plane with",
+                "there is no Go toolchain to build the lab's programs with",
                 hint=f"Install Go {_NEEDED_GO} or later (https://go.dev/dl), or set KUBEBUILDER_ASSETS to a "
                 "folder with etcd, kube-apiserver, kube-controller-manager and kubectl.",
             )
@@ -88,7 +88,7 @@ def _existing(folder: Path) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """A private copy of the pinned module, in which programs are built."""
+    """Private copies of the pinned modules, in which programs are built."""
 
     folder: Path
     toolchain: Toolchain
@@ -99,29 +99,29 @@ class Workshop:
     def opened(cls, toolchain: Toolchain, environment: Mapping[str, str]) -> Iterator[Workshop]:
         """Yield a workshop; its folder is removed afterwards."""
         with tempfile.TemporaryDirectory(prefix="nopea-lab-build-") as name:
-            for file in MODULE_FILES:
-                shutil.copyfile(MODULE_FOLDER / file, Path(name) / file)
             yield cls(folder=Path(name), toolchain=toolchain, environment=environment)
 
     def build(self, program: Program, into: Path, *, on_seconds: Callable[[float], None]) -> None:
         """Build one program to `into`; `on_seconds` hears how long it has taken. Raises LabError."""
         log = self.folder / f"{program.name}.log"
-        command = [self.toolchain.go, "build", *BUILD_FLAGS, "-o", str(into), program.package]
-        with log.open("wb") as output:
-            # A session of its own: Ctrl-C is ours to handle, and ending the group ends the compilers too.
-            child = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        command = [self.toolchain.go, "build", *program.module.build_flags, "-o", str(into), program.package]
+        child: subprocess.Popen[bytes] | None = None
         try:
+            # A session of its own: Ctrl-C is ours to handle, and ending the group ends the compilers too.
+            with log.open("wb") as output, _interrupts_held_back():
+                child = subprocess.Popen(
+                    command,
+                    cwd=self._copy(program.module),
+                    env=self._environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
             exit_code = _await(child, on_seconds)
         finally:
-            _end_group(child)
+            if child is not None:
+                _end_group(child)
         if exit_code:
             raise LabError(
                 f"building {program.name} failed: `go build` ended with {exit_code}",
@@ -130,10 +130,31 @@ class Workshop:
                 "built so far is kept; run the same command again to go on.",
             )
 
+    def _copy(self, module: Module) -> Path:
+        """Return the copy of a module; the Go client may write there."""
+        copy = self.folder / module.name
+        copy.mkdir(exist_ok=True)
+        for file in MODULE_FILES:
+            shutil.copyfile(module.folder / file, copy / file)
+        return copy
+
     def _environment(self) -> dict[str, str]:
         ours = {"CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly"}
         foreign = ("GOOS", "GOARCH")  # set for somebody's cross build, not for this machine
         return {name: value for name, value in self.environment.items() if name not in foreign} | ours
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let a Ctrl-C that comes in the block raise at its end: halfway through a start nobody knows the child.
+
+    The child inherits that it does not hear SIGINT; it is ended with SIGTERM.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _await(child: subprocess.Popen[bytes], on_seconds: Callable[[float], None]) -> int:

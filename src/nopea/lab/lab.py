@@ -19,7 +19,7 @@ from typing import Any, Self
 from nopea.lab import kubeconfig
 from nopea.lab.api import Answer
 from nopea.lab.binaries import Binaries, ensure
-from nopea.lab.components import APISERVER, COMPONENTS, ETCD, Component
+from nopea.lab.components import APISERVER, ETCD, Component, components
 from nopea.lab.control import GRACE_SECONDS, Control, KeeperGoneError, ProcessReport
 from nopea.lab.errors import LabError
 from nopea.lab.files import locked, make_private_folder
@@ -50,7 +50,7 @@ class ProcessStatus:
 
 
 class Lab:
-    """The control plane in `folder`; making the object starts nothing.
+    """The lab in `folder`; making the object starts nothing.
 
     `with Lab.open(folder) as lab:` starts one that ends with the block, or with this process however it ends.
     """
@@ -64,7 +64,10 @@ class Lab:
 
     @classmethod
     def open(cls, folder: Path, *, options: LabOptions = ORDINARY, binaries: Binaries | None = None) -> Lab:
-        """Return the lab in the folder, started or not; `options` count when it is first started."""
+        """Return the lab in the folder, started or not.
+
+        `options` count when it is first started; `pods` also when it is started again.
+        """
         return cls(folder.absolute(), options=options, binaries=binaries)
 
     def __enter__(self) -> Self:
@@ -90,6 +93,11 @@ class Lab:
     def api_url(self) -> str:
         """Return the API server's URL; the same for the lab's whole life."""
         return APISERVER.url(self._plan())
+
+    @property
+    def has_pods(self) -> bool:
+        """Say whether Pods run in it, or will when it is started."""
+        return self._options.pods or self._known_options().pods
 
     @property
     def kubectl(self) -> Path:
@@ -145,7 +153,7 @@ class Lab:
                 state=_state(reports.get(component.name)),
                 url=component.url(plan) if plan else "",
             )
-            for component in COMPONENTS
+            for component in components(self._known_options())
         ]
 
     def is_running(self) -> bool:
@@ -224,7 +232,8 @@ class Lab:
         try:
             self._control.processes()  # a keeper that answers has written its record
             keeper = LabState.read(self._layout.state).keeper
-            self._control.shut_down(processes=len(COMPONENTS), grace_seconds=grace_seconds)
+            count = len(components(self._known_options()))
+            self._control.shut_down(processes=count, grace_seconds=grace_seconds)
             if keeper is not None:
                 keeper.wait_gone(deadline_seconds=_GONE_SECONDS)
         except KeeperGoneError:
@@ -249,12 +258,16 @@ class Lab:
             raise LabError(f"there is no lab in {self.folder}", hint="Start one with `nopea lab up`.")
         return plan
 
+    def _known_options(self) -> LabOptions:
+        plan = LabPlan.read(self._layout.plan)
+        return plan.options if plan else self._options
+
     def _launch(self, plan: LabPlan, *, binaries: Binaries, progress: Progress) -> Launch:
         return Launch(layout=self._layout, plan=plan, binaries=binaries, progress=progress)
 
     def _find_binaries(self, progress: Progress) -> Binaries:
         if self._binaries is None:
-            self._binaries = ensure(progress=progress)
+            self._binaries = ensure(pods=self.has_pods, progress=progress)
         return self._binaries
 
     def _reports(self) -> dict[str, ProcessReport]:

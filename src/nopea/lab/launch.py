@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nopea.lab import node
 from nopea.lab.binaries import Binaries
-from nopea.lab.components import APISERVER, COMPONENTS, Component
+from nopea.lab.components import APISERVER, CONTROLLER_MANAGER, KWOK, Component, components
 from nopea.lab.control import Control
 from nopea.lab.errors import LabError, tail
 from nopea.lab.layout import LabPlan, Layout
@@ -73,15 +74,21 @@ class Launch:
 
     def start_all(self) -> None:
         """Start what does not run, each after the one before is ready. Raises LabError with the log's end."""
-        for component in COMPONENTS:
+        for component in components(self.plan.options):
             self.start(component)
-        self._wait("the first objects", self._has_first_objects, needs=COMPONENTS[-1])
+        self._wait("the first objects", self._has_first_objects, needs=CONTROLLER_MANAGER)
+        if self.plan.options.pods:
+            client = APISERVER.client(self.layout, self.plan)
+            self._wait("the simulated node", lambda: node.is_ready(client), needs=KWOK)
 
     def start(self, component: Component) -> None:
         """Start one process unless it runs, and wait until it is ready."""
         began_at = time.monotonic()
         program = str(self.binaries.path(component.name))
-        self.control.start(component.name, [program, *component.arguments(self.layout, self.plan)])
+        command = [program, *component.arguments(self.layout, self.plan)]
+        if component.environment:
+            command = ["env", *component.environment, *command]
+        self.control.start(component.name, command)
         if component.ready_path:
             self._wait(component.name, lambda: self._is_ready(component), needs=component)
         self.progress.say(f"✓ {component.name} ({time.monotonic() - began_at:.1f} s)")

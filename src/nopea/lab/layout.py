@@ -34,11 +34,13 @@ class LabOptions:
     """How a lab differs from the ordinary one; fixed when it is first started.
 
     Without `watch_cache` the API server reads every watch from etcd, so that a compaction alone makes old
-    watches end with 410. `apiserver_flags` are added at the end of the API server's command line.
+    watches end with 410. `apiserver_flags` are added at the end of the API server's command line. With `pods`
+    there are a scheduler and a simulated node; these can also be given to a lab later.
     """
 
     watch_cache: bool = True
     apiserver_flags: tuple[str, ...] = ()
+    pods: bool = False
 
 
 ORDINARY = LabOptions()
@@ -98,6 +100,7 @@ class LabPlan:
                 options=LabOptions(
                     watch_cache=bool(options["watch_cache"]),
                     apiserver_flags=tuple(options["apiserver_flags"]),
+                    pods=bool(options.get("pods", False)),
                 ),
             )
         except FileNotFoundError:
@@ -111,6 +114,7 @@ class LabPlan:
         options = {
             "watch_cache": self.options.watch_cache,
             "apiserver_flags": list(self.options.apiserver_flags),
+            "pods": self.options.pods,
         }
         raw: dict[str, Any] = {"ports": dict(self.ports), "options": options}
         write_private(path, json.dumps(raw, indent=2) + "\n")

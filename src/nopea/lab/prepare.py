@@ -5,6 +5,8 @@ Makes only what is missing, so that a lab keeps its ports, its keys and its obje
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nopea.lab import kubeconfig
 from nopea.lab.components import APISERVER, CONTROLLER_MANAGER_KUBECONFIG, port_names
 from nopea.lab.errors import LabError
@@ -30,11 +32,14 @@ def refuse_foreign_folder(layout: Layout) -> None:
 
 
 def prepare(layout: Layout, options: LabOptions) -> LabPlan:
-    """Make what is missing and return the plan; `options` count only for a new lab."""
+    """Make what is missing and return the plan; of `options` only `pods` counts for a lab that is there."""
     make_private_folder(layout.folder / "logs")
     plan = LabPlan.read(layout.plan)
     if plan is None:
         plan = LabPlan(ports=free_ports(port_names()), options=options)
+        plan.write(layout.plan)
+    elif options.pods and not plan.options.pods:
+        plan = replace(plan, options=replace(plan.options, pods=True))
         plan.write(layout.plan)
     files = layout.certificates
     if not files.is_complete():

@@ -1,41 +1,70 @@
-"""The programs of a control plane: their versions, where they are released, how they are built.
+"""The programs of a lab: their versions, where they are released, how they are built.
 
-One row per program. The versions are those that `controlplane/go.mod` pins; a test compares them.
+One row per program. The versions are those that `controlplane/go.mod` and `simulator/go.mod` pin; a test
+compares them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 KUBERNETES_VERSION = "v1.36.3"
 ETCD_VERSION = "v3.6.8"
+KWOK_VERSION = "v0.8.0"
 
-MODULE_FOLDER = Path(__file__).parent / "controlplane"
 MODULE_FILES = ("go.mod", "go.sum")
 
 _VERSION_PACKAGE = "k8s.io/component-base/version"
 _MAJOR, _MINOR, _ = KUBERNETES_VERSION.removeprefix("v").split(".")
-LINKER_FLAGS = (
+_KUBERNETES_FLAGS = (
     f"-s -w -X {_VERSION_PACKAGE}.gitVersion={KUBERNETES_VERSION}"
     f" -X {_VERSION_PACKAGE}.gitMajor={_MAJOR} -X {_VERSION_PACKAGE}.gitMinor={_MINOR}"
 )
-BUILD_FLAGS = ("-trimpath", "-ldflags", LINKER_FLAGS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """A folder with pinned Go modules, beside this file, and how programs are linked from them."""
+
+    name: str
+    linker_flags: str
+
+    @property
+    def folder(self) -> Path:
+        """Return where its go.mod and go.sum are."""
+        return Path(__file__).parent / self.name
+
+    @property
+    def build_flags(self) -> tuple[str, ...]:
+        """Return the flags of `go build`."""
+        return ("-trimpath", "-ldflags", self.linker_flags)
+
+
+CONTROL_PLANE = Module(name="controlplane", linker_flags=_KUBERNETES_FLAGS)
+# Apart, because it needs other versions of Kubernetes' modules.
+SIMULATOR = Module(name="simulator", linker_flags="-s -w")
+MODULES = (CONTROL_PLANE, SIMULATOR)
+_MODULE_FOLDERS = tuple(module.folder for module in MODULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """A program; `build_seconds` is about what its build takes on two cores with empty caches.
 
-    `archive` names the release archive it comes in; without one it is released as a file of its own.
+    `archive` names the release archive it comes in; without one it is released as a file of its own. A
+    program whose release publishes no digest is not `verifiable`, and is not downloaded.
     """
 
     name: str
     package: str
     build_seconds: int
+    module: Module = CONTROL_PLANE
     archive: bool = False
+    verifiable: bool = True
 
 
 PROGRAMS = (
@@ -50,6 +79,18 @@ PROGRAMS = (
 )
 PROGRAM_NAMES = tuple(program.name for program in PROGRAMS)
 
+# What a lab needs besides so that Pods run.
+POD_PROGRAMS = (
+    Program(name="kube-scheduler", package="k8s.io/kubernetes/cmd/kube-scheduler", build_seconds=10),
+    Program(
+        name="kwok",
+        package="sigs.k8s.io/kwok/cmd/kwok",
+        build_seconds=60,
+        module=SIMULATOR,
+        verifiable=False,
+    ),
+)
+
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -59,9 +100,17 @@ def architecture(machine: str = "") -> str:
     return _ARCHITECTURES.get(found.lower(), found.lower())
 
 
-def cache_key(module_folder: Path = MODULE_FOLDER) -> str:
+def programs(*, pods: bool) -> tuple[Program, ...]:
+    """Return the programs of a lab, in the order in which they are made."""
+    return (*PROGRAMS, *POD_PROGRAMS) if pods else PROGRAMS
+
+
+def cache_key(folders: Sequence[Path] = _MODULE_FOLDERS) -> str:
     """Return the cache folder's name: the version, and a digest of everything that makes the binaries."""
-    digest = hashlib.sha256("\0".join((*BUILD_FLAGS, architecture(), *PROGRAM_NAMES)).encode())
-    for name in MODULE_FILES:
-        digest.update((module_folder / name).read_bytes())
+    flags = [flag for module in MODULES for flag in module.build_flags]
+    packages = [program.package for program in programs(pods=True)]
+    digest = hashlib.sha256("\0".join((*flags, architecture(), *packages)).encode())
+    for folder in folders:
+        for name in MODULE_FILES:
+            digest.update((folder / name).read_bytes())
     return f"{KUBERNETES_VERSION}-{digest.hexdigest()[:12]}"

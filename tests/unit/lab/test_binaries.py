@@ -16,7 +16,7 @@ from nopea.lab.binaries import Search, cache_folder, missing
 from nopea.lab.download import Releases
 from nopea.lab.errors import LabError
 from nopea.lab.files import locked
-from nopea.lab.programs import PROGRAM_NAMES, PROGRAMS
+from nopea.lab.programs import POD_PROGRAMS, PROGRAM_NAMES, PROGRAMS
 
 NO_RELEASES = Releases(kubernetes="http://127.0.0.1:9", etcd="http://127.0.0.1:9")
 
@@ -79,9 +79,13 @@ def _fill(folder: Path, *, without: tuple[str, ...] = ()) -> Path:
 
 
 def _search(
-    environment: dict[str, str], releases: Releases | None = None, heard: Heard | None = None
+    environment: dict[str, str],
+    releases: Releases | None = None,
+    heard: Heard | None = None,
+    *,
+    pods: bool = False,
 ) -> Search:
-    return Search(environment=environment, releases=releases, progress=heard or Heard())
+    return Search(environment=environment, releases=releases, progress=heard or Heard(), pods=pods)
 
 
 def test_a_given_folder_comes_first(environment: dict[str, str], tmp_path: Path) -> None:
@@ -125,7 +129,7 @@ def test_a_file_that_cannot_be_executed_counts_as_missing(tmp_path: Path) -> Non
     (tmp_path / "kubectl").unlink()
     (tmp_path / "kubectl").mkdir()
 
-    assert missing(tmp_path) == ["etcd", "kubectl"]
+    assert missing(tmp_path, PROGRAMS) == ["etcd", "kubectl"]
 
 
 def test_the_cache_follows_the_base_directories(environment: dict[str, str], tmp_path: Path) -> None:
@@ -152,6 +156,35 @@ def test_what_cannot_be_downloaded_is_built(
     assert "not downloaded: 127.0.0.1: Not Found" in heard.lines
     assert "building etcd (1 of 4), about 35 seconds on two cores…" in heard.lines
     assert any("disk: up to 1 GB" in line for line in heard.lines)
+
+
+def test_what_runs_pods_is_got_when_it_is_asked_for(
+    environment: dict[str, str], server: ReleaseServer, go: Path
+) -> None:
+    """The scheduler is downloaded; the simulator's release has no digest to check it with, so it is built."""
+    folder = _fill(cache_folder(environment))
+    path = server.releases.address(POD_PROGRAMS[0]).partition(str(server.server_port))[2]
+    server.files |= {path: b"scheduler", f"{path}.sha256": hashlib.sha256(b"scheduler").hexdigest().encode()}
+    heard = Heard()
+
+    assert _search(environment).find() is not None
+    assert _search(environment, pods=True).find() is None
+    _search(environment, server.releases, heard, pods=True).ensure()
+
+    assert (folder / "kube-scheduler").read_bytes() == b"scheduler"
+    assert go.read_text().split() == ["sigs.k8s.io/kwok/cmd/kwok"]
+    assert "building kwok (6 of 6), about 1.0 minutes on two cores…" in heard.lines
+    assert not [asked for asked in server.asked if "kwok" in asked]
+
+
+def test_a_given_folder_without_a_scheduler_has_no_pods(environment: dict[str, str], tmp_path: Path) -> None:
+    """It serves a lab without Pods; for one with Pods the cache is taken, and it is said why."""
+    environment["KUBEBUILDER_ASSETS"] = str(_fill(tmp_path / "assets"))
+    heard = Heard()
+
+    assert _search(environment).find() is not None
+    assert _search(environment, heard=heard, pods=True).find() is None
+    assert heard.lines[0].endswith("is not used: it lacks kube-scheduler, kwok")
 
 
 def test_a_host_that_fails_is_asked_once(
@@ -223,5 +256,5 @@ def test_two_processes_build_once(environment: dict[str, str], go: Path) -> None
         _fill(folder)
     waiter.join()
 
-    assert heard.lines == ["another process gets the control plane's binaries; waiting for it"]
+    assert heard.lines == ["another process gets the lab's binaries; waiting for it"]
     assert not go.exists()

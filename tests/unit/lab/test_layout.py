@@ -19,13 +19,21 @@ def test_the_default_folder_follows_the_base_directories() -> None:
 
 def test_a_plan_survives_its_file(tmp_path: Path) -> None:
     """A restarted lab has the same ports and options."""
-    options = LabOptions(watch_cache=False, apiserver_flags=("--v=2",))
+    options = LabOptions(watch_cache=False, apiserver_flags=("--v=2",), pods=True)
     plan = LabPlan(ports={"etcd": 20001}, options=options)
 
     plan.write(tmp_path / "lab.json")
 
     assert LabPlan.read(tmp_path / "lab.json") == plan
     assert LabPlan.read(tmp_path / "none.json") is None
+
+
+def test_a_plan_from_before_there_were_pods_has_none(tmp_path: Path) -> None:
+    """A lab that is kept over an update is still a lab."""
+    options = '{"watch_cache": true, "apiserver_flags": []}'
+    (tmp_path / "lab.json").write_text(f'{{"ports": {{"etcd": 20001}}, "options": {options}}}')
+
+    assert LabPlan.read(tmp_path / "lab.json") == LabPlan(ports={"etcd": 20001})
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"ports": {"etcd": "x"}, "options": {}}'])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,17 @@ def test_a_second_preparation_changes_nothing(tmp_path: Path) -> None:
     assert prepare(layout, ORDINARY) == first
 
     assert {path: path.read_bytes() for path in layout.folder.rglob("*") if path.is_file()} == before
+
+
+def test_pods_can_be_added_and_stay(tmp_path: Path) -> None:
+    """A lab gets them later, on the ports that it has, and keeps them when nobody asks for them again."""
+    layout = Layout(tmp_path)
+    first = prepare(layout, LabOptions(watch_cache=False))
+
+    added = prepare(layout, LabOptions(pods=True))
+
+    assert added == replace(first, options=LabOptions(watch_cache=False, pods=True))
+    assert prepare(layout, ORDINARY) == added
 
 
 def test_the_kubeconfig_is_whole_and_private(tmp_path: Path) -> None:
