@@ -87,7 +87,8 @@ class Observer:
         for one in desired:
             resource = served.get(one.endpoint)
             if resource is None:
-                continue  # its definition comes with this pass: no object of it can be there
+                self._note_lost(one, observation, state)
+                continue
             live = self._index.get(resource, one.key) if self._index.knows(resource) else None
             if live is None or is_suspect(live, state.applied.get(one.key)):
                 looks.append(one)
@@ -111,6 +112,13 @@ class Observer:
         if live.owner not in (None, self._owner) and self._is_released(key, live.owner or ""):
             live = replace(live, owner=None)
         observation.observed[key] = live
+
+    def _note_lost(self, one: Desired, observation: Observation, state: SyncState) -> None:
+        """The definition comes with this pass, so no object can be there: what was applied went with it."""
+        if one.key in state.applied:
+            desired = orjson.loads(one.body)
+            drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)
+            observation.seen[one.key] = Seen(drift=drift, since=_since(one.key, drift, state))
 
     async def _look_at(
         self, looks: Sequence[Desired], observation: Observation, state: SyncState, previous: Previous
