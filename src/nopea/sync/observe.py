@@ -17,7 +17,7 @@ from nopea.core.desired import Desired
 from nopea.core.drift import Drift, find_drift
 from nopea.core.fields import Path, find
 from nopea.core.objects import ObjectKey
-from nopea.core.plan import LastApplied, Observed, Seen, World, is_suspect
+from nopea.core.plan import Observed, Seen, World, is_suspect
 from nopea.core.problem import Problem, TransientError
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -44,10 +44,18 @@ class Observation:
     live: dict[ObjectKey, Mapping[str, Any]] = field(default_factory=dict)
     unreadable: dict[ObjectKey, Problem] = field(default_factory=dict)
 
-    def world(self, last_applied: Mapping[ObjectKey, LastApplied]) -> World:
-        """Return it as the plan takes it."""
+    def world(self, state: SyncState) -> World:
+        """Return it, with what the state remembers, as the plan takes it."""
+        now = datetime.now(UTC)
         return World(
-            observed=self.observed, seen=self.seen, last_applied=last_applied, unreadable=self.unreadable
+            observed=self.observed,
+            seen=self.seen,
+            last_applied=state.applied,
+            unreadable=self.unreadable,
+            heal_at={
+                key: state.fights.next_heal_at(key, managers=managers_of(seen.drift), now=now)
+                for key, seen in self.seen.items()
+            },
         )
 
 
@@ -153,6 +161,11 @@ class Observer:
         observation.seen[key] = Seen(
             drift=drift, since=_since(key, drift, state), kept=_kept(drift, before, desired)
         )
+
+
+def managers_of(drift: Drift) -> frozenset[str]:
+    """Return who made an object drift; an empty name where Kubernetes does not note it."""
+    return frozenset(one.manager for one in drift.fields)
 
 
 def _since(key: ObjectKey, drift: Drift, state: SyncState) -> datetime:
