@@ -7,7 +7,7 @@ from nopea.core.conditions import format_time
 from nopea.core.drift import FieldDrift
 from nopea.core.mask import show_field
 from nopea.core.objects import ObjectKey
-from nopea.core.report import ObjectResult, PassReport
+from nopea.core.report import ObjectResult, Outcome, PassReport
 
 _FIELDS_IN_A_LINE = 3
 
@@ -29,7 +29,7 @@ def _drift(one: ObjectResult) -> Drift:
         manager=(owner.manager[:128] or None) if owner else None,
         operation=(owner.operation or None) if owner else None,
         since=format_time(one.seen.since),
-        action=f"left: {one.reason}"[:32],
+        action=_action(one),
     )
 
 
@@ -41,6 +41,10 @@ def _change(key: ObjectKey, field: FieldDrift) -> FieldChange:
     )
 
 
+def _action(one: ObjectResult) -> str:
+    return "could not be put right" if one.outcome is Outcome.FAILED else f"left: {one.reason}"[:32]
+
+
 def _owner(fields: tuple[FieldDrift, ...]) -> FieldDrift | None:
     return next((field for field in fields if field.manager), None)
 
@@ -49,17 +53,21 @@ def drift_line(one: ObjectResult) -> str:
     """Return one sentence: which object, which fields from what to what, and who did it."""
     assert one.seen is not None  # noqa: S101 - asked only about what drifted
     fields = one.seen.drift.fields
+    if any(not field.keys for field in fields):  # only an object that is gone drifts as a whole
+        return f"{one.key}: the object was deleted"
     shown = ", ".join(_field(one.key, field) for field in fields[:_FIELDS_IN_A_LINE])
-    more = f" and {len(fields) - _FIELDS_IN_A_LINE} more fields" if len(fields) > _FIELDS_IN_A_LINE else ""
+    more = _more(len(fields) - _FIELDS_IN_A_LINE)
     owner = _owner(fields)
     by = f" by {owner.manager}" if owner else ""
     when = f" at {format_time(owner.changed_at)}" if owner and owner.changed_at else ""
     return f"{one.key}: {shown}{more} changed{by}{when}"
 
 
+def _more(count: int) -> str:
+    return f" and {count} more field{'' if count == 1 else 's'}" if count > 0 else ""
+
+
 def _field(key: ObjectKey, field: FieldDrift) -> str:
-    if not field.keys:
-        return "the object was deleted" if field.to is None else "the object"
     before = show_field(field.from_, key=key, path=field.keys, limit=60)
     after = show_field(field.to, key=key, path=field.keys, limit=60)
     return f"{field.path} from {before} to {after}"

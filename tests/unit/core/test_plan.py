@@ -98,11 +98,7 @@ def test_every_state_under_every_policy(state: str, auto: Any, manual: Any, manu
 
 def test_the_table_has_every_state() -> None:
     """A state without a line in the table would be a cell that nobody looked at."""
-    (mark,) = [
-        mark
-        for mark in test_every_state_under_every_policy.pytestmark
-        if mark.name == "parametrize"
-    ]
+    (mark,) = [mark for mark in test_every_state_under_every_policy.pytestmark if mark.name == "parametrize"]
     assert [line[0] for line in mark.args[1]] == list(STATES)
 
 
