@@ -50,11 +50,11 @@ def _owner(fields: tuple[FieldDrift, ...]) -> FieldDrift | None:
 
 
 def drift_line(one: ObjectResult) -> str:
-    """Return one sentence: which object, which fields from what to what, and who did it."""
+    """Return one sentence: which object, which fields from what to what, and who did it, as far as known."""
     assert one.seen is not None  # noqa: S101 - asked only about what drifted
     fields = one.seen.drift.fields
-    if any(not field.keys for field in fields):  # only an object that is gone drifts as a whole
-        return f"{one.key}: the object was deleted"
+    if any(not field.keys for field in fields):
+        return f"{one.key}: the object was deleted; Kubernetes does not note by whom"
     shown = ", ".join(_field(one.key, field) for field in fields[:_FIELDS_IN_A_LINE])
     more = _more(len(fields) - _FIELDS_IN_A_LINE)
     owner = _owner(fields)

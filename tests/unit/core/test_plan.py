@@ -45,6 +45,7 @@ GIT_CHANGE = (Action.APPLY, Reason.GIT_CHANGE)
 HEALED, RESTORED = (Action.APPLY, Reason.MANUAL_DRIFT), (Action.CREATE, Reason.MANUAL_DRIFT)
 GIT_WINS, MADE_ANEW = (Action.APPLY, Reason.CONFLICT), (Action.CREATE, Reason.CONFLICT)
 LEFT, WAITS = (Action.LEAVE, Reason.POLICY), (Action.LEAVE, Reason.GRACE)
+CONTENDED = (Action.LEAVE, Reason.CONTENDED)
 
 STATES: dict[str, dict[str, Any]] = {
     "not there": {"live": None, "last": None},
@@ -203,6 +204,40 @@ def test_the_grace_period(since: datetime, asked: Any, expected: Any) -> None:
     step = decide(look=seen(changed(), since=since), grace=5 * MINUTE, **asked)
     assert answer(step) == expected
     assert step.retry_at == (since + 5 * MINUTE if expected == WAITS else None)
+
+
+@pytest.mark.parametrize(
+    ("grace", "heal_at", "policy", "expected", "retry_at"),
+    [
+        (0, NOW + MINUTE, {}, CONTENDED, NOW + MINUTE),
+        (0, NOW, {}, HEALED, None),
+        (0, NOW - MINUTE, {}, HEALED, None),
+        (2, NOW + 5 * MINUTE, {}, CONTENDED, NOW + 5 * MINUTE),
+        (2, NOW + MINUTE, {}, WAITS, NOW + MINUTE),  # both end then, for the drift began a minute ago
+        (5, NOW + MINUTE, {}, WAITS, NOW + 4 * MINUTE),
+        (0, NOW + MINUTE, {"heal_requested": True}, HEALED, None),
+        (0, NOW + MINUTE, {"heal_objects": frozenset({WEB})}, HEALED, None),
+        (0, NOW + MINUTE, {"heal": MANUAL}, LEFT, None),
+        (0, NOW + MINUTE, {"heal": MANUAL, "heal_requested": True}, HEALED, None),
+    ],
+)
+def test_what_is_fought_over(
+    grace: int, heal_at: datetime, policy: Any, expected: Any, retry_at: Any
+) -> None:
+    """It is healed when the fight's pause is over, or when a person asks; the later wait counts."""
+    world = World(observed={WEB: LIVE}, last_applied={WEB: LAST}, seen={WEB: DRIFTED}, heal_at={WEB: heal_at})
+    step = decide(world=world, grace=grace * MINUTE, **policy)
+    assert answer(step) == expected
+    assert step.retry_at == retry_at
+
+
+def test_a_fight_holds_up_only_healing() -> None:
+    """Neither another object nor what Git changed."""
+    fought: dict[str, Any] = {"observed": {WEB: LIVE}, "heal_at": {WEB: NOW + MINUTE}}
+    assert answer(decide(world=World(**fought, last_applied={WEB: BEFORE}, seen={WEB: DRIFTED}))) == GIT_WINS
+    assert answer(decide(world=World(**fought, last_applied={WEB: BEFORE}))) == GIT_CHANGE
+    others = {**fought, "heal_at": {API: NOW + MINUTE}}
+    assert answer(decide(world=World(**others, last_applied={WEB: LAST}, seen={WEB: DRIFTED}))) == HEALED
 
 
 def test_a_git_change_waits_for_no_grace_period() -> None:

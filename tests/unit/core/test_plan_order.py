@@ -125,6 +125,7 @@ WORLDS = st.builds(
         KEYS, st.builds(LastApplied, hash=HASHES, projection=st.sampled_from([None, "p1", "p2"]))
     ),
     seen=st.dictionaries(KEYS, st.sampled_from([seen(), DRIFTED, KEPT, GONE])),
+    heal_at=st.dictionaries(KEYS, st.sampled_from([NOW - MINUTE, NOW, NOW + MINUTE]), max_size=2),
     unreadable=st.dictionaries(KEYS, st.just(problem(Code.FORBIDDEN)), max_size=2),
 )
 

@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import pytest
+from tests.fakes.samples import NOW
 from tests.fakes.watch import FakeWatch
 
+from nopea.core.health import assess
 from nopea.core.objects import GroupKind, ObjectKey
 from nopea.core.plan import Observed
 from nopea.kube.resource import Resource
+from nopea.sync import live_index
 from nopea.sync.live_index import OURS, OURS_BRIEFLY, LiveIndex
 
 MAPS = Resource(
@@ -36,7 +40,8 @@ def key(name: str = "a") -> ObjectKey:
 
 def observed(version: int, *, owner: str | None = WEB, name: str = "a", **more: Any) -> Observed:
     """Return what an apply says of that ConfigMap."""
-    return Observed(owner=owner, resource_version=str(version), uid=f"u-{name}", **more)
+    health = assess(config(name), now=NOW)
+    return Observed(owner=owner, resource_version=str(version), uid=f"u-{name}", health=health, **more)
 
 
 class Place:
@@ -250,3 +255,25 @@ async def test_a_kind_without_objects_of_ours_is_not_followed() -> None:
         await place.index.ensure([])
         assert place.watch.selections == [OURS_BRIEFLY]
         assert not place.index.knows(MAPS)
+
+
+async def test_a_kind_that_nobody_needs_any_more_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No object of it is live, none was applied and nobody asked lately; each of these alone keeps it."""
+    async with following(config()) as place:
+        index = place.index
+        index.retire([])
+        place.watch.delete(config(version=2))
+        await place.until(lambda: place.version() is None)
+        index.retire([])
+        assert index.knows(MAPS)
+        monkeypatch.setattr(live_index, "IDLE_SECONDS", -1.0)
+        index.retire([MAPS.group_kind])
+        assert index.knows(MAPS)
+        index.assume(MAPS, key(), observed(3))
+        index.retire([])
+        assert index.knows(MAPS)
+        index.assume_gone(key())
+        index.retire([])
+        assert not index.knows(MAPS)
+        await index.ensure([MAPS])
+        assert index.knows(MAPS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from tests.unit.core.owned import deployment, entry, stored
 
 from nopea.core.driftrules import IgnoreRules
-from nopea.core.plan import BreakGlass, Observed
+from nopea.core.health import HealthStatus, assess
+from nopea.core.plan import UNKNOWN_HEALTH, BreakGlass, Observed
 from nopea.core.projection import projection_hash
 from nopea.sync.observed import observed_of
 
@@ -27,7 +29,11 @@ def test_all_that_a_plan_needs() -> None:
     live = stored(deployment())
     live["metadata"] |= {"resourceVersion": "42", "uid": "u-1"}
     assert observed_of(live) == Observed(
-        owner="shop.web", resource_version="42", uid="u-1", projection=projection_hash(live)
+        owner="shop.web",
+        resource_version="42",
+        uid="u-1",
+        projection=projection_hash(live),
+        health=assess(live, now=datetime.now(UTC)),
     )
     assert observed_of(live).projection is not None
 
@@ -35,7 +41,9 @@ def test_all_that_a_plan_needs() -> None:
 @pytest.mark.parametrize("live", [{}, {"metadata": None}, {"metadata": {}}, {"metadata": {"labels": None}}])
 def test_an_object_with_nothing_in_it(live: dict[str, Any]) -> None:
     """It is nobody's and was never applied."""
-    assert observed_of(live) == Observed(owner=None, resource_version="")
+    found = observed_of(live)
+    assert replace(found, health=UNKNOWN_HEALTH) == Observed(owner=None, resource_version="")
+    assert found.health.status is HealthStatus.UNKNOWN
 
 
 def test_an_empty_owner_is_not_none() -> None:
