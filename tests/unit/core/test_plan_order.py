@@ -75,6 +75,16 @@ def test_prunes_go_backwards() -> None:
     assert keys(made.prunes()) == [[WIDGET], [WEB], [CONFIG, CONFIG_2], [NAMESPACE]]
 
 
+def test_where_prunes_stand_among_the_steps() -> None:
+    """In wave 0 at their stage: a report lists an object in one place, whether it stays or goes."""
+    made = planned(
+        wish(API, wave=-1), wish(NAMESPACE), wish(WIDGET, wave=1), prunes=(prune(CONFIG), prune(WEB))
+    )
+    assert [step.key for step in made.steps] == [API, NAMESPACE, CONFIG, WEB, WIDGET]
+    made = planned(wish(CONFIG_2, wave=1), prunes=(prune(WEB),))
+    assert [step.key for step in made.steps] == [WEB, CONFIG_2]
+
+
 def test_what_is_kept_from_pruning_is_not_pruned() -> None:
     """Steps about objects that are kept or refused come along for the report only."""
     kept = replace(prune(WEB), action=Action.LEAVE, reason=Reason.KEPT)
