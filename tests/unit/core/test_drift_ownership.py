@@ -93,7 +93,7 @@ def test_our_own_update_in_another_spelling() -> None:
 
 def test_the_table_says_how_a_list_is_merged_when_no_entry_does() -> None:
     """All of a Service's ports are gone: each is told by its keys."""
-    service = {
+    service: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": "web", "namespace": "shop"},
@@ -114,13 +114,13 @@ def test_a_custom_kinds_list_is_merged_as_the_entries_say(ours_says: bool) -> No
     """No table knows it; our entry or another's does."""
     manifest = widget(parts=[{"id": "a", "size": 1}, {"id": "b", "size": 1}], keep=1)
     size = (SPEC, "f:parts", ITEM_A, "f:size")
-    other = {ITEM_B: {".": {}, "f:id": {}, "f:size": {}}}
+    other: dict[str, Any] = {ITEM_B: {".": {}, "f:id": {}, "f:size": {}}}
     fields: dict[str, Any] = {SPEC: {"f:keep": {}, "f:parts": {ITEM_A: {".": {}, "f:id": {}}, **other}}}
     live = stored(manifest, update(size), fields=fields)
     live["spec"]["parts"][0]["size"] = 9
     if not ours_says:  # it all went over as it was
         fields[SPEC].pop("f:parts")
-        theirs = {SPEC: {"f:parts": {ITEM_A: {"f:size": {}}}}}
+        theirs: dict[str, Any] = {SPEC: {"f:parts": {ITEM_A: {"f:size": {}}}}}
         live = stored(manifest, entry(theirs, manager="kubectl-edit", operation="Update"), fields=fields)
         live["spec"]["parts"][0]["size"] = 9
     assert told(drift(live, last=manifest)) == {'.spec.parts[id="a"].size': (1, 9, "kubectl-edit")}
@@ -186,7 +186,7 @@ def test_who_fills_an_empty_map(theirs: Any, expected: Any) -> None:
 
 def test_labels_are_told_one_by_one() -> None:
     """Also when somebody took the map and all that was ours in it."""
-    theirs = {"f:metadata": {"f:labels": {".": {}, "f:team": {}}}}
+    theirs: dict[str, Any] = {"f:metadata": {"f:labels": {".": {}, "f:team": {}}}}
     fields = copy.deepcopy(owned_fields(deployment()))
     del fields["f:metadata"]["f:labels"]
     live = stored(deployment(), entry(theirs, manager="kubectl-edit", operation="Update"), fields=fields)
@@ -240,7 +240,11 @@ def test_what_is_added_to_a_known_struct_is_told_by_field(known: str) -> None:
 
 def test_what_names_an_object_never_drifts() -> None:
     """Its version, kind, name and namespace are not fields that somebody could change."""
-    theirs = {"f:apiVersion": {}, "f:kind": {}, "f:metadata": {"f:name": {}, "f:namespace": {}}}
+    theirs: dict[str, Any] = {
+        "f:apiVersion": {},
+        "f:kind": {},
+        "f:metadata": {"f:name": {}, "f:namespace": {}},
+    }
     live = stored(deployment(), entry(theirs, manager="operator", operation="Update"))
     live["apiVersion"] = "apps/v1beta2"
     assert told(drift(live, last=deployment())) == {}
