@@ -49,15 +49,20 @@ def test_nothing_differs_after_a_sync(site: Site) -> None:
         **_web(),
         "api.yaml": yamls.text(yamls.deployment("api"), yamls.service("api"), yamls.secret("s", key="x")),
     }
-    repo = site.sync("shop", files)
-    before = repo.get()["metadata"]["resourceVersion"]
+    site.sync("shop", files)
+    places = [
+        site.place("v1 configmaps", "web"),
+        site.place("v1 secrets", "s"),
+        site.place("v1 services", "api"),
+    ]
+    before = [site.cluster.must_get(place) for place in places]
 
     said = _nopea(site, "diff", "shop")
 
     assert said.code == 0, said
     assert "nothing differs" in said.out
     assert said.err == ""
-    assert repo.get()["metadata"]["resourceVersion"] == before
+    assert [site.cluster.must_get(place) for place in places] == before
 
 
 def test_a_manual_change_is_shown_three_ways_with_its_author(site: Site) -> None:
