@@ -106,10 +106,10 @@ def _changes(three: Three) -> Iterator[Change]:
         found = three_way_diff(three.last, three.desired, three.live).changes
         yield from (change for change in found if change.side is not Side.CLUSTER)
         return
+    desired = _unmarked(three.desired)  # the marks of ownership are what the first apply means
     if three.live is None:
-        yield from three_way_diff(None, three.desired, None).changes
+        yield from three_way_diff(None, desired, None).changes
         return
-    desired = _unmarked(three.desired)  # the marks of ownership are what taking over means
     yield from three_way_diff(desired, desired, three.live).changes
 
 

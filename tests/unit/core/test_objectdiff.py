@@ -104,6 +104,7 @@ def test_an_object_that_was_never_there_is_gits() -> None:
     (field,) = _diffs(None, _git(a="1"), None)
 
     assert (field.path, field.last, field.live, field.side) == (".", None, None, Side.GIT)
+    assert "nopea.io/" not in str(field.git), "the marks of ownership are no news"
 
 
 def test_taking_over_shows_what_would_change_and_whose_it_is() -> None:
