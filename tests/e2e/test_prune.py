@@ -104,3 +104,17 @@ def test_more_than_a_hundred_objects_go_into_inventory_objects(site: Site) -> No
     assert site.cluster.get(site.place("v1 configmaps", names[-1])) is None
     chunks = site.cluster.list(site.place("nopea.io/v1alpha1 inventories"))
     assert [len(chunk["spec"]["entries"]) for chunk in chunks] == [149]
+
+
+def test_a_shrinking_inventory_moves_into_the_status(site: Site) -> None:
+    """Once it has room in the status, the Inventory objects go, and not before it is there."""
+    names = [f"m{number:03}" for number in range(102)]
+    repo = site.sync("shop", _maps(*names))
+    repo.git.commit(_maps(*names[:-4]))
+    status = repo.sync_and_wait(seconds=40)
+    assert len(status["inventory"]) == 98
+    eventually(lambda: _assert_no_inventories(site))
+
+
+def _assert_no_inventories(site: Site) -> None:
+    assert site.cluster.list(site.place("nopea.io/v1alpha1 inventories")) == []

@@ -18,6 +18,8 @@ class Claims:
         self._owner: dict[ObjectKey, RepoKey] = {}
         self._wanted: dict[RepoKey, set[ObjectKey]] = {}
         self._waiting: dict[ObjectKey, set[RepoKey]] = {}
+        self._told: set[RepoKey] = set()
+        """Those that have said once, completely, what they want: only then is silence an answer."""
 
     def claim(self, key: ObjectKey, repo: RepoKey) -> RepoKey:
         """Claim an object and return its owner: the repository itself, or the one that was first."""
@@ -37,13 +39,15 @@ class Claims:
         return next((repo for repo in sorted(self._waiting.get(key, ())) if repo != besides), None)
 
     def has_let_go(self, key: ObjectKey, repo: RepoKey) -> bool:
-        """True when a repository has had a pass in this process and does not want the object."""
-        return repo in self._wanted and key not in self._wanted[repo]
+        """True when a repository has said in this process all that it wants, without the object."""
+        return repo in self._told and key not in self._wanted.get(repo, ())
 
     def keep(self, repo: RepoKey, keys: Iterable[ObjectKey], *, complete: bool = True) -> None:
         """Say what a repository wants; it lets go of all else, unless the list is not `complete`."""
         before = self._wanted.get(repo, set())
         wanted = set(keys) if complete else before | set(keys)
+        if complete:
+            self._told.add(repo)
         self._wanted[repo] = wanted
         for key in before - wanted:
             self._forget(key, repo)
@@ -51,6 +55,7 @@ class Claims:
     def release(self, repo: RepoKey) -> set[RepoKey]:
         """Let go of everything: the repository is gone. Returns who waits for something that it wanted."""
         wanted = self._wanted.pop(repo, set())
+        self._told.discard(repo)
         waiting = {other for key in wanted for other in self._waiting.get(key, ())} - {repo}
         for key in wanted:
             self._forget(key, repo)

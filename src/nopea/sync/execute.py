@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from nopea.core.desired import CRD, Desired
 from nopea.core.objects import GroupKind, ObjectKey
-from nopea.core.plan import Action, LastApplied, Plan, Reason, Step, owned_by_other
+from nopea.core.plan import Action, LastApplied, Observed, Plan, Reason, Step, owned_by_other
 from nopea.core.problem import Problem
 from nopea.core.report import ObjectResult, Outcome
 from nopea.kube.client import KubeClient
@@ -29,6 +30,9 @@ from nopea.sync.request import Supersede
 
 LANES = 16
 """Objects of one repository under way at once; the client's limiter shares the API server fairly."""
+
+DECIDE_AGAIN = timedelta(seconds=2)
+"""When to look again at an object that changed between the decision to delete it and the deletion."""
 
 
 @dataclass(slots=True)
@@ -122,6 +126,11 @@ class Executor:
     async def _apply(self, step: Step, execution: Execution) -> None:
         assert step.desired is not None  # noqa: S101 - only what Git wants is applied
         desired, key = step.desired, step.key
+        live = self._index.get(resource_of(desired.endpoint), key)
+        if live is not None and live.break_glass is not None and live.break_glass.holds(datetime.now(UTC)):
+            left = replace(_result(step, Outcome.SKIPPED), reason=Reason.BREAK_GLASS)
+            execution.results[key] = replace(left, retry_at=live.break_glass.until)
+            return  # it came after the plan was made: a long pass must not write over it
         other = self._claim(key)
         if other:
             execution.results[key] = _failed(step, owned_by_other(desired, other))
@@ -143,18 +152,23 @@ class Executor:
             execution.results[key] = _result(step, Outcome.CREATED if applied.created else outcome)
 
     async def _prune(self, step: Step, execution: Execution) -> None:
-        """Delete one object, if it is still the one that was decided about."""
-        uid = step.live.uid if step.live else ""
+        """Delete one object, if it is still as it was when that was decided; else a pass looks again."""
+        assert step.live is not None  # noqa: S101 - what is not there is not pruned
         try:
-            target = (await self._resource_for(step.key.group_kind)).at(
-                name=step.key.name, namespace=step.key.namespace
+            resource = await self._resource_for(step.key.group_kind)
+            latest = self._index.get(resource, step.key) if self._index.knows(resource) else step.live
+            if latest is None or _safeguards(latest) != _safeguards(step.live):
+                execution.results[step.key] = _kept_for_now(step)
+                return
+            is_gone = await self._client.delete(
+                resource.at(name=step.key.name, namespace=step.key.namespace),
+                only_if=Preconditions(uid=step.live.uid, resource_version=latest.resource_version),
             )
-            is_gone = await self._client.delete(target, only_if=Preconditions(uid=uid))
         except NotFoundError:
             is_gone = True
         except ConflictError:
-            execution.results[step.key] = replace(_result(step, Outcome.SKIPPED), reason=Reason.KEPT)
-            return  # another object of this name: the next pass looks at it
+            execution.results[step.key] = _kept_for_now(step)
+            return
         except ApiError as error:
             _refused(step, error, execution)
             return
@@ -216,6 +230,17 @@ def _result(step: Step, outcome: Outcome) -> ObjectResult:
         retry_at=step.retry_at,
         declared=step.desired is not None,
     )
+
+
+def _safeguards(live: Observed) -> tuple[object, ...]:
+    """What a decision to delete rests on in the live object."""
+    return (live.uid, live.owner, live.prune, live.break_glass, live.projection is not None)
+
+
+def _kept_for_now(step: Step) -> ObjectResult:
+    """It is not the object any more that was decided about: decide again soon."""
+    retry_at = datetime.now(UTC) + DECIDE_AGAIN
+    return replace(_result(step, Outcome.SKIPPED), reason=Reason.KEPT, retry_at=retry_at)
 
 
 def _failed(step: Step, problem: Problem) -> ObjectResult:

@@ -17,7 +17,7 @@ from nopea.core.api.status import InventoryEntry, InventorySpec
 from nopea.core.objects import ObjectKey
 from nopea.core.ownership import owner_label
 from nopea.core.plan import LastApplied
-from nopea.core.problem import StalledError, TransientError
+from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.core.repository import Repository
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
@@ -46,16 +46,29 @@ class InventoryStore:
         state.loaded = True
 
     async def save(self, repository: Repository, state: SyncState) -> tuple[InventoryEntry, ...]:
-        """Write what is too long for the status into Inventory objects; return what the status holds."""
+        """Write what is too long for the status into Inventory objects; return what the status holds.
+
+        What an Inventory object held that is not needed any more stays until `trim`.
+        """
         entries = inventory.entries_of(state.applied)
         wanted = dict(enumerate(inventory.chunks(entries)))
         for index, chunk in wanted.items():
             spec = InventorySpec(repository=repository.key.name, index=index, entries=chunk)
             await self._write_chunk(repository, state, spec)
-        for index in [index for index in state.chunks if index not in wanted]:
+        return inventory.inline(entries)
+
+    async def trim(self, repository: Repository, state: SyncState) -> None:
+        """Delete the Inventory objects that are too many, once the status holds what was in them.
+
+        Before that a crash would leave the inventory nowhere.
+        """
+        entries = inventory.entries_of(state.applied)
+        if state.status.inventory != inventory.inline(entries):
+            return
+        needed = len(inventory.chunks(entries))
+        for index in [index for index in state.chunks if index >= needed]:
             await self._delete_chunk(repository, index)
             del state.chunks[index]
-        return inventory.inline(entries)
 
     async def _read_chunks(self, repository: Repository, state: SyncState) -> tuple[InventoryEntry, ...]:
         selection = Selection(
@@ -71,7 +84,7 @@ class InventoryStore:
             raw = live.json()
             if not _is_of(raw, repository):
                 continue
-            spec = msgspec.convert(raw.get("spec") or {}, InventorySpec)
+            spec = _read_spec(raw, repository)
             state.chunks[spec.index] = _digest(spec)
             entries.extend(spec.entries)
         return tuple(entries)
@@ -135,6 +148,21 @@ def _is_of(raw: Mapping[str, Any], repository: Repository) -> bool:
     """An inventory of an earlier object of the same name says nothing about this one."""
     owners = (raw.get("metadata") or {}).get("ownerReferences") or ()
     return any(owner.get("uid") == repository.uid for owner in owners)
+
+
+def _read_spec(raw: Mapping[str, Any], repository: Repository) -> InventorySpec:
+    """Read one Inventory object; one that cannot be read must not look like one that holds nothing."""
+    try:
+        return msgspec.convert(raw.get("spec") or {}, InventorySpec)
+    except msgspec.ValidationError as error:
+        name = (raw.get("metadata") or {}).get("name", "")
+        problem = Problem(
+            code=Code.API_REJECTED,
+            message=f"the Inventory {name} cannot be read: {error}",
+            hint="Another version of Nopea wrote it, or a person: put it right, or delete it to start anew.",
+            object=f"{names.GROUP}/{names.INVENTORY_KIND} {repository.key.namespace}/{name}",
+        )
+        raise StalledError(problem) from error
 
 
 def _digest(spec: InventorySpec) -> str:

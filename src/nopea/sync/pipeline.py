@@ -21,6 +21,7 @@ from nopea.core.report import PassReport, Result
 from nopea.core.repository import Repository
 from nopea.core.source import Remote
 from nopea.core.trigger import WITHOUT_GIT
+from nopea.logs import get_log
 from nopea.sync.cache import Cache, SyncState
 from nopea.sync.fetch import Snapshot
 from nopea.sync.finalize import Finalizer
@@ -30,6 +31,8 @@ from nopea.sync.publish import Publisher
 from nopea.sync.request import PassRequest, Supersede
 from nopea.sync.secrets import remote_of
 from nopea.sync.work import Findings, Tools, Work
+
+log = get_log(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +132,15 @@ class Pipeline:
         if not await services.publisher.publish(request, state, report):
             state.complete = False
             return replace(report, result=Result.FAILED)  # so that the worker comes back to tell it
+        if state.loaded and findings.result is not Result.DELETED:
+            await self._trim(repository, state)
         return report
+
+    async def _trim(self, repository: Repository, state: SyncState) -> None:
+        try:
+            await self._inventory.trim(repository, state)
+        except SyncError as error:  # nothing is lost by what is too much; the next pass tries again
+            log.warning("inventories not trimmed", repo=repository.key, error=str(error))
 
     async def _findings(self, request: PassRequest, state: SyncState) -> Findings:
         try:

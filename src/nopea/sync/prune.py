@@ -51,6 +51,8 @@ class Pruner:
         owned = self._tools.index.owned(self._owner)
         known = set(self._state.applied)
         self._take_in(owned, known)
+        if deleting:  # there is no later pass that would find them in the inventory
+            known = set(self._state.applied)
         candidates: dict[ObjectKey, Candidate] = {}
         lives: dict[ObjectKey, Observed] = {}
         for key in sorted((known | self._state.applied.keys()) - wanted):

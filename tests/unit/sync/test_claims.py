@@ -83,3 +83,14 @@ def test_every_object_has_at_most_one_owner_at_any_time(moves: list[tuple[str, R
         claims.release(repo)
     assert not claims._owner
     assert not claims._wanted
+
+
+def test_a_partial_list_lets_go_of_nothing() -> None:
+    """After a restart, what a broken file hides is not free for others: its repository has not dropped it."""
+    claims = Claims()
+
+    claims.keep(API, [A], complete=False)
+    assert not claims.has_let_go(B, API)
+
+    claims.keep(API, [A], complete=True)
+    assert claims.has_let_go(B, API)

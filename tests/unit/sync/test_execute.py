@@ -1,0 +1,181 @@
+"""What may have changed between the plan and the write: break-glass, another owner, another object."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, cast
+
+from tests.fakes.samples import repository
+from tests.fakes.watch import FakeWatch
+
+from nopea import tasks
+from nopea.core.desired import Desired, Endpoint, Scope
+from nopea.core.objects import GroupKind, ObjectKey, RepoKey
+from nopea.core.plan import Action, BreakGlass, LastApplied, Observed, Plan, Reason, Step
+from nopea.core.report import Outcome
+from nopea.core.stages import stage_of
+from nopea.kube.requests import Preconditions
+from nopea.kube.resource import Resource, Target
+from nopea.sync.apply import Applier
+from nopea.sync.cache import SyncState
+from nopea.sync.claims import Claims
+from nopea.sync.directory import Directory
+from nopea.sync.execute import Execution, Executor
+from nopea.sync.live_index import LiveIndex
+from nopea.sync.prune import Pruner
+from nopea.sync.request import Supersede
+from nopea.sync.work import Tools
+
+MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
+KEY = ObjectKey("", "ConfigMap", "shop", "a")
+OURS = {"manager": "nopea", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1"}
+
+
+def config(version: int = 1, *, owner: str = "shop.web", **annotations: str) -> dict[str, Any]:
+    """Return a ConfigMap that Nopea applied."""
+    metadata = {
+        "name": "a",
+        "namespace": "shop",
+        "uid": "u-a",
+        "resourceVersion": str(version),
+        "labels": {"nopea.io/repository": owner},
+        "annotations": {f"nopea.io/{name.replace('_', '-')}": text for name, text in annotations.items()},
+        "managedFields": [{**OURS, "fieldsV1": {"f:data": {"f:colour": {}}}}],
+    }
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"colour": "blue"}}
+
+
+class Writes(FakeWatch):
+    """Remembers deletions; a body that is applied fails the test, for nothing answers it."""
+
+    def __init__(self, *objects: dict[str, Any]) -> None:
+        super().__init__(objects)
+        self.deleted: list[Preconditions] = []
+
+    async def delete_object(self, target: Target, *, only_if: Preconditions) -> bool:
+        """Take a deletion."""
+        del target
+        self.deleted.append(only_if)
+        return True
+
+
+class _Client:
+    def __init__(self, writes: Writes) -> None:
+        self.delete = writes.delete_object
+
+
+@asynccontextmanager
+async def followed(writes: Writes) -> AsyncIterator[LiveIndex]:
+    """Return an index that has listed the ConfigMaps."""
+    index = LiveIndex(writes.client)
+    running = tasks.spawn(index.run(), name="index")
+    try:
+        await index.ensure([MAPS])
+        yield index
+    finally:
+        await tasks.end(running)
+
+
+async def execute(writes: Writes, index: LiveIndex, step: Step) -> Execution:
+    """Carry out one step."""
+    client = cast("Any", _Client(writes))
+
+    async def resource_for(kind: GroupKind) -> Resource:
+        del kind
+        return MAPS
+
+    async def newest() -> str:
+        return ""
+
+    executor = Executor(
+        client=client,
+        index=index,
+        applier=Applier(client=client, owner="shop.web", defined_here=frozenset()),
+        claim=lambda _: "",
+        resource_for=resource_for,
+        commit="c0ffee",
+    )
+    return await executor.execute(Plan(steps=(step,)), Supersede(frozenset, newest, commit=""))
+
+
+def prune_of(live: Observed) -> Step:
+    """Return the decision to delete the object as it was seen."""
+    return Step(action=Action.PRUNE, reason=Reason.GONE_FROM_GIT, key=KEY, live=live)
+
+
+async def test_break_glass_after_the_plan_stops_the_write() -> None:
+    """A long pass does not write over what a person has just protected."""
+    writes = Writes(config(2, suspend_heal="true"))
+    async with followed(writes) as index:
+        live = index.owned("shop.web")[KEY]
+        endpoint = Endpoint(
+            group="", version="v1", kind="ConfigMap", plural="configmaps", scope=Scope.NAMESPACED
+        )
+        desired = Desired(
+            key=KEY,
+            endpoint=endpoint,
+            source="a.yaml#1",
+            body=b"{}",
+            hash="h",
+            stage=stage_of(KEY.group_kind),
+            wave=0,
+            force=False,
+        )
+        planned = replace(live, break_glass=None, resource_version="1")
+        step = Step(action=Action.APPLY, reason=Reason.GIT_CHANGE, key=KEY, desired=desired, live=planned)
+        execution = await execute(writes, index, step)
+    assert live.break_glass == BreakGlass()
+    assert (execution.results[KEY].outcome, execution.results[KEY].reason) == (
+        Outcome.SKIPPED,
+        Reason.BREAK_GLASS,
+    )
+    assert execution.applied == {}
+
+
+async def test_a_prune_names_the_version_that_was_decided_about() -> None:
+    """So what changes between the last event and the request is not deleted."""
+    writes = Writes(config(2))
+    async with followed(writes) as index:
+        execution = await execute(writes, index, prune_of(index.owned("shop.web")[KEY]))
+    assert writes.deleted == [Preconditions(uid="u-a", resource_version="2")]
+    assert execution.gone == {KEY}
+
+
+async def test_a_prune_is_decided_anew_when_a_safeguard_came_meanwhile() -> None:
+    """Break-glass, the prune annotation and another owner count until the last moment."""
+    for now in (config(2, suspend_heal="true"), config(2, prune="false"), config(2, owner="shop.api")):
+        writes = Writes(now)
+        async with followed(writes) as index:
+            (live,) = (index.owned("shop.web") | index.owned("shop.api")).values()
+            before = replace(live, break_glass=None, prune=None, owner="shop.web", resource_version="1")
+            execution = await execute(writes, index, prune_of(before))
+        assert writes.deleted == []
+        assert execution.results[KEY].reason is Reason.KEPT
+        assert execution.results[KEY].retry_at is not None
+
+
+async def test_what_a_crash_left_unrecorded_goes_with_its_repository() -> None:
+    """Ours by label and Apply entry but in no inventory: it waits for a later pass, unless there is none."""
+    for deleting, wanted in ((False, Action.LEAVE), (True, Action.PRUNE)):
+        writes = Writes(config())
+        async with followed(writes) as index:
+            nothing = cast("Any", None)
+            tools = Tools(
+                client=nothing,
+                discovery=nothing,
+                fetcher=nothing,
+                index=index,
+                directory=Directory(),
+                claims=Claims(),
+            )
+            ours = replace(repository(), key=RepoKey("shop", "web"))
+            state = SyncState(uid="u", status=ours.status)
+            state.applied = {ObjectKey("", "ConfigMap", "shop", "z"): LastApplied(hash="h", projection="p")}
+            pruner = Pruner(tools, ours, state, client=nothing)
+            found = await pruner.steps(
+                set() if deleting else {ObjectKey("", "ConfigMap", "shop", "z")},
+                enabled=True, clean=True, commit="c", deleting=deleting,
+            )  # fmt: skip
+        assert [step.action for step in found.steps if step.key == KEY] == [wanted]
