@@ -38,6 +38,8 @@ EXIT_SERVICE_ENDED = 1
 EXIT_CONFIGURATION = 3
 """2 is click's: wrong usage. A second signal ends the process at once with 128 + its number."""
 
+RETIRE_SECONDS = 60.0
+
 FLUSH_SECONDS = 6.0
 """What the drain keeps back for Events, children and sockets, after the passes have stopped."""
 
@@ -188,6 +190,15 @@ async def _follow_objects(index: LiveIndex, services: Services) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(index.run(), name="watches")
         group.create_task(_sweep(index, services), name="sweep of kinds")
+        group.create_task(_retire(index, services), name="retiring of watches")
+
+
+async def _retire(index: LiveIndex, services: Services) -> None:
+    """End the watches of kinds that nothing is applied of any more."""
+    while True:
+        await asyncio.sleep(RETIRE_SECONDS)
+        applied = (state.applied for state in services.cache.states.values())
+        index.retire({key.group_kind for keys in applied for key in keys})
 
 
 async def _sweep(index: LiveIndex, services: Services) -> None:

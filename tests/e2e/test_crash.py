@@ -20,13 +20,13 @@ LAST_LINE = "ZeroDivisionError: the bug of acme"
 BUGGY = """
 import functools, pathlib
 from nopea.controller import controller
-from nopea.sync import pipeline
-sound = pipeline.plan
+from nopea.sync import work
+sound = work.plan
 def plan(*, policy, **rest):
     if policy.owner.endswith('.buggy') and pathlib.Path({switch!r}).exists():
         raise ZeroDivisionError('the bug of acme')
     return sound(policy=policy, **rest)
-pipeline.plan = plan
+work.plan = plan
 controller.RestartPolicy = functools.partial(controller.RestartPolicy, first_seconds={first_seconds})
 """
 

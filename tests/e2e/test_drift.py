@@ -162,3 +162,24 @@ def test_an_ignored_field_is_left_to_others(site: Site) -> None:
     repo.sync_and_wait()
     assert site.cluster.must_get(place)["data"] == {"colour": "red", "size": "2"}
     assert repo.status()["driftedCount"] == 0
+
+
+def test_a_lost_definition_comes_back_with_its_objects(site: Site) -> None:
+    """Deleting a CRD takes its objects along; both are drift and both come back."""
+    group = f"{site.namespace}.acme.example"
+    files = {
+        "crd.yaml": yamls.text(yamls.definition("Sprocket", group=group)),
+        "small.yaml": yamls.text(yamls.custom("Sprocket", "small", group=group, size=1)),
+    }
+    site.sync("shop", files)
+    crd = f"apiextensions.k8s.io/v1 customresourcedefinitions /sprockets.{group}"
+    uid = site.cluster.must_get(crd)["metadata"]["uid"]
+    site.cluster.delete(crd)
+
+    def back() -> None:
+        found = site.cluster.get(crd)
+        assert found is not None
+        assert found["metadata"]["uid"] != uid
+        assert site.cluster.get(site.place(f"{group}/v1 sprockets", "small")) is not None
+
+    eventually(back, seconds=90)

@@ -50,10 +50,10 @@ class Cluster:
         assert answer.status == 200, answer.body
         return list(answer.body["items"])
 
-    def put(self, place: str, body: Manifest) -> Json:
-        """Create an object or change the given fields, as a person's tool would."""
+    def put(self, place: str, body: Manifest, *, manager: str = "kubectl") -> Json:
+        """Create an object or take over the given fields by server-side apply."""
         answer = self.lab.request(
-            "PATCH", f"{path_of(place)}?fieldManager=kubectl&force=true", body, content_type=APPLY
+            "PATCH", f"{path_of(place)}?fieldManager={manager}&force=true", body, content_type=APPLY
         )
         assert answer.status in (200, 201), answer.body
         return dict(answer.body)

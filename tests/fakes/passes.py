@@ -65,6 +65,11 @@ class FakePasses:
         del repository
         return self.changed
 
+    async def follow_health(self, repository: Repository) -> bool:
+        """Nothing is ill."""
+        del repository
+        return False
+
     async def has_news(self, repository: Repository) -> bool:
         """Answer `news` at once."""
         del repository

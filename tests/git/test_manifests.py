@@ -26,7 +26,7 @@ async def test_manifests_arrive_parsed(port: GitPort, server: GitServer, origin:
     """Documents come as JSON with their place, problems with their code, file by file."""
     commit = origin.commit(
         {
-            "good.yaml": CONFIG.format(name="a", text="x") + "---\n" + CONFIG.format(name="b", text="y"),
+            "good.yaml": CONFIG.format(name="a", text="x") + "---\n" + CONFIG.format(name="b", text="z"),
             "bad.yaml": "a: [1\n",
         }
     )
@@ -47,7 +47,7 @@ async def test_many_megabytes_come_in_portions(port: GitPort, server: GitServer,
     """More content than one answer holds arrives whole, parsed and unparsed."""
     text = "t" * MIB
     commit = origin.commit(
-        {f"{name}.yaml": CONFIG.format(name=name, text=text) for name in range(1000, 1020)}
+        {f"{n}.yaml": CONFIG.format(name=f"c{n}", text=text) for n in range(1000, 1020)}
     )
     remote = Remote(server.url("shop.git"))
     await port.sync(remote, MAIN, timeout_seconds=PATIENCE)

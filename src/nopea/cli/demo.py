@@ -43,9 +43,9 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
     help="The demo's folder.  [default: $XDG_STATE_HOME or ~/.local/state, then nopea/demo]",
 )
 def command(*, keep: bool, end: bool, path: Path | None) -> None:
-    """Tell the whole story on a local control plane: Git, cluster, changes, a mistake, its repair.
+    """Tell the whole story on a local control plane: changes, a mistake, drift, pruning, break-glass.
 
-    Needs git, and takes about 15 s once the control plane's programs are there. Exit codes: 0 done, 1 a step
+    Needs git, and takes about 20 s once the control plane's programs are there. Exit codes: 0 done, 1 a step
     failed, 130 interrupted, 143 terminated; after each of them nothing is left running.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))

@@ -87,9 +87,7 @@ def _default_cache() -> Path:
     type=click.FloatRange(1, 3600),
     help="How long SIGTERM lets passes end; below terminationGracePeriodSeconds.",
 )
-def command(
-    *, git_memory: int, cache_dir: Path | None, log_format: logs.Format | None, log_level: str, **rest: object
-) -> None:
+def command(**options: Any) -> None:
     """Run the controller until SIGTERM or SIGINT; a second one ends it at once.
 
     Every option is an environment variable too: --log-level is NOPEA_LOG_LEVEL.
@@ -103,18 +101,23 @@ def command(
     from nopea.kube.config import ConfigError
     from nopea.web.server import ListenError
 
-    format_: logs.Format = log_format or ("console" if sys.stderr.isatty() else "json")
-    logs.configure(level=log_level, format_=format_)
-    settings = Settings(
-        git_memory_bytes=git_memory,
-        cache_dir=cache_dir or _default_cache(),
-        log_level=log_level,
-        log_format=format_,
-        **rest,  # type: ignore[arg-type]  # click has checked them against the options above
-    )
+    settings = settings_of(**options)
+    logs.configure(level=settings.log_level, format_=settings.log_format)
     try:
         code = uvloop.run(app.run(settings))
     except (ConfigError, ListenError) as error:
         click.echo(f"nopea: {error}", err=True)
         code = app.EXIT_CONFIGURATION
     sys.exit(code)
+
+
+def settings_of(
+    *, git_memory: int, cache_dir: Path | None, log_format: logs.Format | None, **rest: Any
+) -> Settings:
+    """Return the settings that the command's options mean; what was not given depends on the machine."""
+    return Settings(
+        git_memory_bytes=git_memory,
+        cache_dir=cache_dir or _default_cache(),
+        log_format=log_format or ("console" if sys.stderr.isatty() else "json"),
+        **rest,  # click has checked them against the options above
+    )

@@ -125,7 +125,10 @@ class Controller:
         if repository.deleting and not repository.has_finalizer:
             self._gone(key)
             return
+        was = self._services.directory.dependency(key)
         self._services.directory.put(repository)
+        if self._services.directory.dependency(key) != was:
+            self._wake_dependants(key)
         mailbox = self._mailboxes.get(key)
         if mailbox is None:
             self._start(key)
@@ -138,6 +141,11 @@ class Controller:
             mailbox.put(Trigger.SPEC_CHANGE)
         elif before is not None and _requests(before) != _requests(repository):
             mailbox.put(Trigger.MANUAL)
+
+    def _wake_dependants(self, key: RepoKey) -> None:
+        for other, depends_on in self._services.directory.dependencies().items():
+            if key in depends_on and other in self._mailboxes:
+                self._mailboxes[other].put(Trigger.DEPENDENCY)
 
     def _start(self, key: RepoKey) -> None:
         mailbox = self._mailboxes[key] = Mailbox()

@@ -16,7 +16,7 @@ from nopea.core.duration import parse_duration
 from nopea.core.report import PassReport, Result
 from nopea.core.repository import Repository
 from nopea.core.schedule import Schedule
-from nopea.core.trigger import Trigger
+from nopea.core.trigger import WATCHED, Trigger
 from nopea.sync.request import PassRequest
 
 DEFAULT_INTERVAL_SECONDS = 300.0
@@ -25,6 +25,9 @@ DEFAULT_INTERVAL_SECONDS = 300.0
 LEAST_INTERVAL_SECONDS = 1.0
 """What the CRD's rules demand; an object stored before them must not make its worker spin."""
 
+
+HEALTH_SECONDS = 10.0
+"""How often an unhealthy repository is looked at: Pods fail without a word in what owns them."""
 
 HEAL_SLACK_SECONDS = 0.1
 """Times in the cluster have whole seconds, and a timer may ring a little early."""
@@ -43,6 +46,10 @@ class Passes(Protocol):
 
     def has_changed(self, repository: Repository) -> bool:
         """Ask the watches only: True when an object is not as the last pass left it."""
+        ...
+
+    async def follow_health(self, repository: Repository) -> bool:
+        """Tell the objects' health; True when it should be looked at again though no watch tells of it."""
         ...
 
     async def has_news(self, repository: Repository) -> bool:
@@ -89,7 +96,9 @@ class Worker:
         if triggers == {Trigger.POLL} and not await self._passes.has_news(repository):
             timers.set(Trigger.POLL, schedule.poll_seconds())
             return
-        if triggers == {Trigger.OBJECT_CHANGE} and not self._passes.has_changed(repository):
+        if triggers <= WATCHED and not self._passes.has_changed(repository):
+            if await self._passes.follow_health(repository):
+                timers.set(Trigger.HEALTH, HEALTH_SECONDS)
             return
         retry_seconds = schedule.retry_seconds(self._failures + 1)
         report = await self._passes.run(
@@ -112,6 +121,8 @@ class Worker:
             timers.set(
                 Trigger.HEAL, max((report.retry_at - self._now()).total_seconds(), 0.0) + HEAL_SLACK_SECONDS
             )
+        if report.health is not None and not report.health.is_settled:
+            timers.set(Trigger.HEALTH, HEALTH_SECONDS)
         if report.result is Result.SYNCED:
             timers.keep(Trigger.POLL, schedule.poll_seconds())
             timers.set(Trigger.RECONCILE, schedule.reconcile_seconds())

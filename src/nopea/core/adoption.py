@@ -102,7 +102,7 @@ def adopt(
         merged = _with_claims(remaining, ours, taken, api_version=adopting.api_version)
         operations.append({"op": "replace", "path": "/metadata/managedFields", "value": merged})
     if _last_applied_is_nobodys(live, remaining):
-        name = LAST_APPLIED.replace("~", "~0").replace("/", "~1")
+        name = LAST_APPLIED.replace("/", "~1")
         operations.append({"op": "remove", "path": f"/metadata/annotations/{name}"})
     if not operations:
         return None

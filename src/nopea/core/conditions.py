@@ -11,6 +11,8 @@ READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 DRIFTED = "Drifted"
+HEALTHY = "Healthy"
+CONTENDED = "Contended"
 
 
 def format_time(moment: datetime) -> str:

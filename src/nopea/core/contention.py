@@ -72,7 +72,7 @@ def next_heal_at(record: HealRecord | None, now: datetime) -> datetime:
 
     Never later than one backoff from now, whatever the clock did since the last heal.
     """
-    if record is None or not is_contended(record, now):
+    if record is None:
         return now
     return min(max(now, record.last_at + record.backoff), now + record.backoff)
 

@@ -46,9 +46,11 @@ def _owner(fields: tuple[FieldDrift, ...]) -> FieldDrift | None:
 
 
 def drift_line(one: ObjectResult) -> str:
-    """Return one sentence: which object, which fields from what to what, and who did it."""
+    """Return one sentence: which object, which fields from what to what, and who did it, as far as known."""
     assert one.seen is not None  # noqa: S101 - asked only about what drifted
     fields = one.seen.drift.fields
+    if any(not field.keys for field in fields):
+        return f"{one.key}: the object was deleted; Kubernetes does not note by whom"
     shown = ", ".join(_field(one.key, field) for field in fields[:_FIELDS_IN_A_LINE])
     more = f" and {len(fields) - _FIELDS_IN_A_LINE} more fields" if len(fields) > _FIELDS_IN_A_LINE else ""
     owner = _owner(fields)
@@ -58,8 +60,6 @@ def drift_line(one: ObjectResult) -> str:
 
 
 def _field(key: ObjectKey, field: FieldDrift) -> str:
-    if not field.keys:
-        return "the object was deleted" if field.to is None else "the object"
     before = show_field(field.from_, key=key, path=field.keys, limit=60)
     after = show_field(field.to, key=key, path=field.keys, limit=60)
     return f"{field.path} from {before} to {after}"

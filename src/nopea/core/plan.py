@@ -15,9 +15,12 @@ from nopea.core.api.spec import HealPolicy
 from nopea.core.desired import Desired
 from nopea.core.drift import Drift
 from nopea.core.fields import Path
+from nopea.core.health import Health, HealthStatus
 from nopea.core.objects import ObjectKey
 from nopea.core.problem import Code, Problem
 from nopea.core.stages import stage_of
+
+UNKNOWN_HEALTH = Health(status=HealthStatus.UNKNOWN)
 
 
 class Action(enum.StrEnum):
@@ -44,6 +47,7 @@ class Reason(enum.StrEnum):
     IGNORED = "ignored field"
     POLICY = "policy"
     GRACE = "inside the grace period"
+    CONTENDED = "contended"
     BREAK_GLASS = "break-glass"
     SUSPENDED = "suspended"
     OWNED_BY_OTHER = "owned by another GitRepository"
@@ -78,6 +82,7 @@ class Observed:
     break_glass: BreakGlass | None = None
     prune: str | None = None
     terminating: bool = False
+    health: Health = UNKNOWN_HEALTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +185,8 @@ class World:
     last_applied: Mapping[ObjectKey, LastApplied] = field(default_factory=dict)
     seen: Mapping[ObjectKey, Seen] = field(default_factory=dict)
     unreadable: Mapping[ObjectKey, Problem] = field(default_factory=dict)
+    heal_at: Mapping[ObjectKey, datetime] = field(default_factory=dict)
+    """When an object that is fought over may be healed again (`core/contention.py`)."""
 
 
 def is_suspect(live: Observed | None, last: LastApplied | None) -> bool:
@@ -210,6 +217,7 @@ class _Decision:
         self._last = world.last_applied.get(desired.key)
         self._seen = world.seen.get(desired.key)
         self._unreadable = world.unreadable.get(desired.key)
+        self._heal_at = world.heal_at.get(desired.key, now)
 
     def step(self) -> Step:
         live, policy = self._live, self._policy
@@ -247,8 +255,9 @@ class _Decision:
         if git_changed:
             return self._write(Reason.CONFLICT)
         due_at = seen.since + self._policy.grace
-        if self._now < due_at and not self._policy.is_asked_to_heal(self._key):
-            return self._make(Action.LEAVE, Reason.GRACE, retry_at=due_at)
+        if not self._policy.is_asked_to_heal(self._key) and self._now < max(due_at, self._heal_at):
+            reason = Reason.GRACE if due_at >= self._heal_at else Reason.CONTENDED
+            return self._make(Action.LEAVE, reason, retry_at=max(due_at, self._heal_at))
         return self._write(Reason.MANUAL_DRIFT)
 
     def _write(self, reason: Reason, *, keep: tuple[Path, ...] = ()) -> Step:

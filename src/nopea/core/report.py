@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nopea.core.api.status import InventoryEntry
-from nopea.core.objects import ObjectKey
+from nopea.core.healthview import HealthSummary
+from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan import Reason, Seen
 from nopea.core.problem import Code, Problem
 from nopea.core.source import Commit
@@ -82,6 +83,11 @@ class PassReport:
     seconds: float
     handled_sync_at: str = ""
     handled_heal_at: str = ""
+    health: HealthSummary | None = None
+    rivals: str = ""
+    """Who changes objects back again and again, in a sentence; empty in peace."""
+    contested: tuple[tuple[ObjectKey, RepoKey], ...] = ()
+    """Objects that another repository declares too."""
     without_git: bool = False
     """True when the commit that was known already answered: Git was not asked for a newer one."""
     inventory: tuple[InventoryEntry, ...] = ()

@@ -18,14 +18,25 @@ from nopea.core.api.status import (
     Phase,
     StatusError,
 )
-from nopea.core.conditions import DRIFTED, READY, RECONCILING, STALLED, find, format_time, merge
+from nopea.core.conditions import (
+    CONTENDED,
+    DRIFTED,
+    HEALTHY,
+    READY,
+    RECONCILING,
+    STALLED,
+    find,
+    format_time,
+    merge,
+)
 from nopea.core.driftview import drift_line, drifts_of
 from nopea.core.duration import format_seconds
+from nopea.core.healthview import HealthSummary
 from nopea.core.plan import Reason
 from nopea.core.problem import Problem, first_lines
 from nopea.core.report import Outcome, PassReport, Result
 
-OWNED = frozenset({READY, RECONCILING, STALLED, DRIFTED})
+OWNED = frozenset({READY, RECONCILING, STALLED, DRIFTED, CONTENDED})
 _ENOUGH = (Outcome.CREATED, Outcome.CONFIGURED, Outcome.UNCHANGED)
 _PROTECTED = (Reason.BREAK_GLASS, Reason.SUSPENDED)
 
@@ -200,11 +211,29 @@ def summary(report: PassReport) -> str:
 
 
 def _drifted(report: PassReport, now: datetime) -> list[Condition]:
+    """Conditions about the cluster's differing from Git: there only while they hold."""
     drifted = [one for one in report.objects if one.drifts]
-    if not drifted:
-        return []
-    message = cut(drift_line(drifted[0]) + (f"; and {len(drifted) - 1} more objects" if drifted[1:] else ""))
-    return [_condition(DRIFTED, "True", "ManualDrift", message, report.generation, now)]
+    found = []
+    if drifted:
+        more = f"; and {len(drifted) - 1} more objects" if drifted[1:] else ""
+        message = cut(drift_line(drifted[0]) + more)
+        found.append(_condition(DRIFTED, "True", "ManualDrift", message, report.generation, now))
+    if report.rivals:
+        message = cut(report.rivals)
+        found.append(_condition(CONTENDED, "True", "ChangedBackAgain", message, report.generation, now))
+    return found
+
+
+def with_health(
+    status: GitRepositoryStatus, health: HealthSummary | None, *, generation: int, now: datetime
+) -> GitRepositoryStatus:
+    """Return the status with the condition Healthy, or without it where nothing is known of health."""
+    wanted = []
+    if health is not None:
+        message = cut(health.message)
+        wanted = [_condition(HEALTHY, health.status, health.reason, message, generation, now)]
+    conditions = merge(status.conditions, wanted, owned=frozenset({HEALTHY}))
+    return msgspec.structs.replace(status, conditions=conditions)
 
 
 def _history(previous: GitRepositoryStatus, report: PassReport) -> tuple[HistoryEntry, ...]:

@@ -19,6 +19,7 @@ class Trigger(enum.StrEnum):
     MANUAL = "manual"
     HEAL = "heal"
     DEPENDENCY = "dependency"
+    HEALTH = "health"
     DELETION = "deletion"
     SHUTDOWN = "shutdown"
 
@@ -26,7 +27,10 @@ class Trigger(enum.StrEnum):
 RESTARTS_PASS = frozenset({Trigger.SPEC_CHANGE, Trigger.DELETION, Trigger.SHUTDOWN})
 """What a running pass yields to at once, between two objects."""
 
-WITHOUT_GIT = frozenset({Trigger.OBJECT_CHANGE, Trigger.HEAL, Trigger.RECONCILE})
+WATCHED = frozenset({Trigger.OBJECT_CHANGE, Trigger.HEALTH})
+"""What needs a pass only if the watches have something to tell."""
+
+WITHOUT_GIT = WATCHED | {Trigger.HEAL, Trigger.RECONCILE}
 """What a pass answers from the commit that it knows: drift is put right also while the Git server is down."""
 
 MAY_MEAN_NEW_COMMIT = frozenset({Trigger.POLL, Trigger.WEBHOOK, Trigger.MANUAL})

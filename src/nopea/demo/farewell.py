@@ -17,6 +17,7 @@ def what_to_try(world: World) -> Iterator[tuple[str, str]]:
     path = "" if shutil.which("kubectl") else f' PATH="$PATH:{world.binaries.folder}"'
     yield "use its cluster", f"export KUBECONFIG={quoted(world.lab.kubeconfig)}{path}"
     yield "look", "kubectl get gr; kubectl -n shop get deploy,svc,cm,discounts"
+    yield "drift", "kubectl -n shop scale deploy web --replicas=1; kubectl get events"
     yield "change it", f"cd {quoted(world.folder.clone)} && sed -i 's/replicas: .*/replicas: 9/' web.yaml"
     yield "", "git commit -qam 'Even more visitors' && git push -q"
     yield "or clone", f"git clone {world.git_url}"

@@ -46,9 +46,11 @@ class Origin:
         self._in_clone("config", "user.email", "shop@acme.example")
 
     def commit(self, change: Change) -> str:
-        """Commit the files in the clone and return the commit's id."""
+        """Make the change in the clone, commit it and return the commit's id."""
         for name, text in change.files.items():
             (self._clone / name).write_text(text)
+        for name in change.removed:
+            (self._clone / name).unlink()
         self._in_clone("add", "--all")
         self._in_clone("commit", "--quiet", "-m", change.message)
         return self._in_clone("rev-parse", "HEAD")

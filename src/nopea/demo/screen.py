@@ -27,14 +27,19 @@ class Step:
     def __init__(self, text: str) -> None:
         self.text = text
         self._began_at = time.monotonic()
+        self._ended_at: float | None = None
 
     def restart_clock(self) -> None:
         """Time the step from now on."""
         self._began_at = time.monotonic()
 
+    def stop_clock(self) -> None:
+        """Time the step until now; what follows is for the telling only."""
+        self._ended_at = time.monotonic()
+
     def seconds(self) -> float:
-        """Return how long it has taken so far."""
-        return time.monotonic() - self._began_at
+        """Return how long it has taken so far, or took until the clock was stopped."""
+        return (self._ended_at or time.monotonic()) - self._began_at
 
     def say(self, text: str) -> None:
         """Show what is happening now, where something is shown; the lab tells its progress this way."""

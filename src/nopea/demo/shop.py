@@ -102,14 +102,17 @@ spec:
 
 WEB = "web.yaml"
 DISCOUNT = "discount.yaml"
+DEPLOYMENT_PATH = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/web"
+DISCOUNT_PATH = f"/apis/acme.example/v1/namespaces/{NAMESPACE}/discounts/spring"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One commit: whole files by their path, and a message."""
+    """One commit: whole files by their path, those that it removes, and a message."""
 
     message: str
     files: Mapping[str, str] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
 
 
 FIRST = Change(
@@ -132,6 +135,10 @@ BROKEN = Change(
     },
 )
 FIXED = Change(message="Fix the typo", files={WEB: SCALED_WEB.replace("replicas: 4", "replicas: 6")})
+CLOSED = Change(message="End the sale", removed=(DISCOUNT,))
+GROWN = Change(message="Grow again", files={WEB: SCALED_WEB.replace("replicas: 4", "replicas: 8")})
+EDITED_REPLICAS = 1
+"""What somebody sets by hand, past Git."""
 
 
 def git_repository(url: str) -> str:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from nopea.core.api import names
 from nopea.demo import shop
+from nopea.demo.errors import DemoError
 from nopea.demo.screen import Screen, Step
 from nopea.demo.world import World
 from nopea.lab.programs import KUBERNETES_VERSION
 
 _COLUMNS = r"custom-columns=KIND:.kind,NAME:.metadata.name,FROM FILE:.metadata.annotations.nopea\.io/source"
+_ANNOTATE = ("-n", shop.NAMESPACE, "annotate", "deployment", "web")
 
 
 def tell(world: World, screen: Screen) -> None:
@@ -23,6 +26,10 @@ def tell(world: World, screen: Screen) -> None:
     _change(world, screen)
     _mistake(world, screen)
     _repair(world, screen)
+    _edit(world, screen)
+    _removal(world, screen)
+    _break_glass(world, screen)
+    _glass_mended(world, screen)
 
 
 def _set_up(world: World, screen: Screen) -> None:
@@ -80,8 +87,56 @@ def _repair(world: World, screen: Screen) -> None:
     with screen.step(f'git push "{shop.FIXED.message}"') as step:
         _push(world, step, shop.FIXED, ready="True")
         step.text = f"{step.text}: Ready again, replicas {before} → {_replicas(world)}"
+
+
+def _edit(world: World, screen: Screen) -> None:
+    before = _replicas(world)
+    with screen.step("kubectl patch deployment web") as step:
+        _patch_replicas(world)
+        step.restart_clock()
+        step.tick("waiting for Nopea to see it")
+        world.wait_for("healed Deployment", lambda: _replicas(world) == before)
+        step.stop_clock()
+        note = world.wait_for("Event that tells of it", lambda: world.event("DriftHealed"))
+        step.text = (
+            f"kubectl patch web: seen and undone, replicas {before} → {shop.EDITED_REPLICAS} → {before}"
+        )
+    screen.paragraph(f"DriftHealed: {note}")
+
+
+def _removal(world: World, screen: Screen) -> None:
+    with screen.step(f'git push "{shop.CLOSED.message}"') as step:
+        _push(world, step, shop.CLOSED, ready="True")
+        world.wait_for("end of Discount spring", lambda: world.find(shop.DISCOUNT_PATH) is None)
+        step.stop_clock()
+        note = world.wait_for("Event that tells of it", lambda: world.event("Pruned"))
+        step.text = f"{step.text}: {shop.DISCOUNT} is gone, and so is its object"
+    screen.paragraph(f"Pruned: {note}")
+
+
+def _break_glass(world: World, screen: Screen) -> None:
+    with screen.step("Break-glass on Deployment web") as step:
+        world.kubectl(*_ANNOTATE, f"{names.SUSPEND_HEAL_ANNOTATION}=true")
+        _patch_replicas(world)
+        written = _generation(world)
+        status = _push(world, step, shop.GROWN, ready="True")
+        if _generation(world) != written or status.get("suspendedCount") != 1:
+            raise DemoError("Deployment web was written under break-glass", hint="Run the demo again.")
+        step.text = f"Break-glass on web, patch, push: nothing is written, replicas {_replicas(world)}"
+    screen.block(world.kubectl("get", "gitrepositories").splitlines())
+
+
+def _glass_mended(world: World, screen: Screen) -> None:
+    before = _replicas(world)
+    with screen.step("Break-glass off") as step:
+        world.kubectl(*_ANNOTATE, f"{names.SUSPEND_HEAL_ANNOTATION}-")
+        step.restart_clock()
+        step.tick("waiting for Nopea")
+        world.wait_for("Deployment as Git wants it", lambda: _replicas(world) != before)
+        step.text = f"Break-glass off: Git wins, replicas {before} → {_replicas(world)}"
     screen.paragraph(
-        f"Seconds count from kubectl apply or git push; Nopea asks Git every {shop.INTERVAL_SECONDS} s here.",
+        f"Seconds count from the end of kubectl or git push; Nopea asks Git every {shop.INTERVAL_SECONDS} s "
+        "here, and watches the objects.",
         style="dim",
     )
 
@@ -106,8 +161,21 @@ def _settled(world: World, *, ready: str, commit: str = "") -> dict[str, Any] | 
     return status
 
 
-def _replicas(world: World) -> str:
-    return world.kubectl("-n", shop.NAMESPACE, "get", "deployment", "web", "-o", "jsonpath={.spec.replicas}")
+def _patch_replicas(world: World) -> None:
+    """Change the Deployment past Git, as a person would."""
+    patch = f'{{"spec":{{"replicas":{shop.EDITED_REPLICAS}}}}}'
+    world.kubectl("-n", shop.NAMESPACE, "patch", "deployment", "web", "--type=merge", "-p", patch)
+
+
+def _generation(world: World) -> int | None:
+    """Return what the API server counts up at each write to the Deployment's spec."""
+    found = world.find(shop.DEPLOYMENT_PATH)
+    return int(found["metadata"]["generation"]) if found else None
+
+
+def _replicas(world: World) -> int | None:
+    found = world.find(shop.DEPLOYMENT_PATH)
+    return int(found["spec"]["replicas"]) if found else None
 
 
 def _percent(world: World) -> str:

@@ -36,6 +36,7 @@ GIT_SERVER = "git-server"
 READY_SECONDS = 30.0
 _POLL_SECONDS = 0.03
 _STATUS_PATH = f"/apis/{GROUP}/{VERSION}/namespaces/default/{PLURAL}/{shop.NAME}"
+_EVENTS_PATH = "/apis/events.k8s.io/v1/namespaces/default/events"
 
 
 class World:
@@ -105,11 +106,20 @@ class World:
 
     def status(self) -> dict[str, Any]:
         """Return the GitRepository's status as stored; empty before the first and while nobody answers."""
+        return dict((self.find(_STATUS_PATH) or {}).get("status") or {})
+
+    def event(self, reason: str) -> str | None:
+        """Return the sentence of an Event about the GitRepository; None while there is none."""
+        events = (self.find(_EVENTS_PATH) or {}).get("items") or ()
+        return next((str(one["note"]) for one in events if one["reason"] == reason), None)
+
+    def find(self, path: str) -> dict[str, Any] | None:
+        """Return what the API server has at the path; None where nothing is and while nobody answers."""
         try:
-            answer = self.lab.request("GET", _STATUS_PATH)
+            answer = self.lab.request("GET", path)
         except OSError:
-            return {}  # `wait_for` looks whether the API server has ended
-        return dict(answer.body.get("status") or {}) if answer.status == http.HTTPStatus.OK else {}
+            return None  # `wait_for` looks whether the API server has ended
+        return dict(answer.body) if answer.status == http.HTTPStatus.OK else None
 
     def wait_for(self, what: str, ask: Callable[[], T | None]) -> T:
         """Ask again and again until the answer is neither None nor False, and return it.

@@ -6,20 +6,25 @@ import asyncio
 
 import orjson
 
+from nopea.core.adoption import adopt
 from nopea.core.api import names
 from nopea.core.applybody import body_to_apply
 from nopea.core.desired import CRD, Desired
 from nopea.core.objects import GroupKind
-from nopea.core.plan import Step
+from nopea.core.plan import Reason, Step
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, NotFoundError, is_immutable
+from nopea.kube.errors import ApiError, ConflictError, NotFoundError, is_immutable
 from nopea.kube.live import Applied
-from nopea.kube.requests import Preconditions
+from nopea.kube.requests import PatchKind, Preconditions
 from nopea.kube.resource import Target
 from nopea.sync.definitions import is_unserved, pauses, wait_until_served
 from nopea.sync.places import target_of
 
 RECREATE_SECONDS = 30.0
+_ADOPT_TRIES = 5
+_MAY_HOLD_CLAIMS = frozenset(
+    {Reason.ADOPTED, Reason.NOT_RECORDED, Reason.MANUAL_DRIFT, Reason.CONFLICT}
+)  # a mere git change found the object as we left it
 NEVER_RECREATED = frozenset(
     {CRD, GroupKind("", "Namespace"), GroupKind("", "PersistentVolumeClaim")}
 )  # recreating one destroys what is inside it
@@ -36,6 +41,8 @@ class Applier:
     async def apply(self, step: Step, desired: Desired) -> Applied:
         """Apply what Git wants and return the object as stored."""
         target = target_of(desired)
+        if step.reason in _MAY_HOLD_CLAIMS and step.live is not None and not step.keep:
+            await self._adopt(desired, target)
         body = await self._body(step, desired, target)
         try:
             return await self._client.apply(target, body)
@@ -48,6 +55,23 @@ class Applier:
             if not (is_immutable(error) and desired.force) or desired.key.group_kind in NEVER_RECREATED:
                 raise
             return await self._recreate(target, desired)
+
+    async def _adopt(self, desired: Desired, target: Target) -> None:
+        """Make people's claims in the object ours, so that the apply removes what Git does not want.
+
+        The body comes fresh: a race with another writer is told by 409 and tried again.
+        """
+        for attempt in range(_ADOPT_TRIES):
+            patch = adopt((await self._client.get(target)).json(), rules=desired.rules)
+            if patch is None:
+                return
+            try:
+                await self._client.patch(target, patch, kind=PatchKind.JSON)
+            except ConflictError:
+                if attempt == _ADOPT_TRIES - 1:
+                    raise
+            else:
+                return
 
     async def _body(self, step: Step, desired: Desired, target: Target) -> bytes:
         if step.live is None or not (step.keep or desired.rules.pointers or desired.rules.managers):

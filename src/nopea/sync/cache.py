@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.contention import NO_FIGHTS, Fights
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan import LastApplied
 from nopea.core.problem import Problem
@@ -31,6 +32,10 @@ class SyncState:
     """The digests of the Inventory objects as last written, by index."""
     drifted_since: dict[ObjectKey, datetime] = field(default_factory=dict)
     """When drift was first seen in an object."""
+    fights: Fights = NO_FIGHTS
+    """Whose changes were healed how often."""
+    contested: frozenset[tuple[ObjectKey, RepoKey]] = frozenset()
+    """Which objects of this repository another one wants too, as last told."""
     remote: Remote | None = None
     """The URL with the credentials of the last pass: polls need not read the Secret again."""
     commit: Commit | None = None

@@ -28,6 +28,10 @@ class Claims:
         """Note that a repository wants an object that is another's."""
         self._waiting.setdefault(key, set()).add(repo)
 
+    def is_waiting(self, key: ObjectKey, repo: RepoKey) -> bool:
+        """True when the repository is known to want an object that is another's."""
+        return repo in self._waiting.get(key, ())
+
     def waiting(self, key: ObjectKey, *, besides: RepoKey) -> RepoKey | None:
         """Return another repository that wants the object."""
         return next((repo for repo in sorted(self._waiting.get(key, ())) if repo != besides), None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nopea.core.conditions import HEALTHY, READY, find
+from nopea.core.dependencies import MISSING, Dependency, dependencies_of
 from nopea.core.driftrules import NO_RULES, IgnoreRules, rules_for
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.ownership import owner_label
@@ -57,6 +59,29 @@ class Directory:
             return NO_RULES
         ignore = repository.spec.ignore_differences
         return rules_for(ignore, key) if ignore else NO_RULES
+
+    def dependencies(self) -> dict[RepoKey, tuple[RepoKey, ...]]:
+        """Return on whom each repository depends; those that depend on nobody are left out."""
+        found = {}
+        for key, repository in self._repositories.items():
+            if not isinstance(repository.spec, Problem) and repository.spec.depends_on:
+                found[key] = dependencies_of(key, repository.spec)
+        return found
+
+    def dependency(self, key: RepoKey) -> Dependency:
+        """Return what others that depend on a repository need to know of it."""
+        repository = self._repositories.get(key)
+        if repository is None:
+            return MISSING
+        ready = find(repository.status.conditions, READY)
+        healthy = find(repository.status.conditions, HEALTHY)
+        is_ready = ready is not None and ready.status == "True"
+        is_current = ready is not None and ready.observed_generation == repository.generation
+        return Dependency(
+            ready=is_ready and is_current,
+            healthy=healthy is None or healthy.status == "True",
+            reason=(ready.reason if ready and not is_ready else "") or (healthy.message if healthy else ""),
+        )
 
     def reader(self, key: RepoKey) -> Callable[[], Repository]:
         """Return a function that gives the latest version; it keeps the last one after the end."""

@@ -5,12 +5,16 @@ A deletion that cannot finish says what blocks it and is tried again; `nopea.io/
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import orjson
 
 from nopea.core.api import names
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.objects import ObjectKey
 from nopea.core.plan import Plan
-from nopea.core.problem import Code, Problem, StalledError, TransientError
+from nopea.core.problem import Problem, StalledError, TransientError
+from nopea.core.prune import blocked
 from nopea.core.report import Result
 from nopea.core.repository import Repository
 from nopea.kube.client import KubeClient
@@ -72,7 +76,11 @@ class Finalizer:
         ]
         if not problems and not ending:
             return Findings(result=Result.DELETED, objects=objects)
-        problems.append(_blocked(problems, [str(key) for key in ending]))
+        problems += [
+            blocked(key, "it is being deleted and not gone yet")
+            for key in ending
+            if not _is_told(key, problems)
+        ]
         return Findings(result=Result.FAILED, objects=objects, problems=tuple(problems))
 
     def _executor(self, client: KubeClient) -> Executor:
@@ -110,11 +118,5 @@ def _never() -> Supersede:
     return Supersede(frozenset, newest, commit="")
 
 
-def _blocked(problems: list[Problem], ending: list[str]) -> Problem:
-    names_ = ending or [problem.object for problem in problems]
-    more = f" and {len(names_) - 5} more" if len(names_) > 5 else ""
-    return Problem(
-        code=Code.PRUNE_BLOCKED,
-        message=f"the deletion waits for {', '.join(names_[:5])}{more}",
-        hint=f'See what keeps them; to leave them, set the annotation {names.ABANDON_ANNOTATION}: "true".',
-    )
+def _is_told(key: ObjectKey, problems: Iterable[Problem]) -> bool:
+    return any(problem.object == str(key) for problem in problems)

@@ -7,7 +7,7 @@ tells when that changes. Keeps of each object what a plan needs of it, never the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -29,6 +29,8 @@ log = get_log(__name__)
 OURS = Selection(labels=names.REPOSITORY_LABEL)
 OURS_BRIEFLY = Selection(labels=names.REPOSITORY_LABEL, metadata_only=True)
 FIRST_LIST_SECONDS = 30.0
+IDLE_SECONDS = 300.0
+"""A kind that a pass asked for may get its first object a little later."""
 _LOOK_SECONDS = 0.05
 _SWEEPERS = 8
 
@@ -46,6 +48,8 @@ class _Kind:
     health: WatchHealth = field(default_factory=WatchHealth)
     objects: dict[ObjectKey, Observed] = field(default_factory=dict)
     by_owner: dict[str, set[ObjectKey]] = field(default_factory=dict)
+    asked_at: float = 0.0
+    task: asyncio.Task[None] | None = None
 
     def put(self, key: ObjectKey, observed: Observed) -> None:
         self.remove(key)
@@ -97,7 +101,8 @@ class LiveIndex:
         async with asyncio.TaskGroup() as group:
             while True:
                 kind = await self._wanted.get()
-                group.create_task(self._follow(kind), name=f"watch {kind.resource}")
+                if self._kinds.get(_version(kind.resource)) is kind:
+                    kind.task = group.create_task(self._follow(kind), name=f"watch {kind.resource}")
 
     async def sweep(self, resources: Iterable[Resource]) -> None:
         """Look for objects of ours in every kind, and follow the kinds that have some.
@@ -165,11 +170,22 @@ class LiveIndex:
             if kind.resource.group_kind == key.group_kind:
                 kind.remove(key)
 
+    def retire(self, wanted: Collection[GroupKind]) -> None:
+        """Stop following kinds of which nothing is live, nothing was applied, and nobody asked lately."""
+        now = asyncio.get_running_loop().time()
+        for version, kind in list(self._kinds.items()):
+            idle = now - kind.asked_at > IDLE_SECONDS
+            if idle and not kind.objects and kind.resource.group_kind not in wanted:
+                del self._kinds[version]
+                if kind.task is not None:
+                    kind.task.cancel()
+
     def _start(self, resource: Resource) -> _Kind:
         kind = self._kinds.get(_version(resource))
         if kind is None:
             kind = self._kinds[_version(resource)] = _Kind(resource)
             self._wanted.put_nowait(kind)
+        kind.asked_at = asyncio.get_running_loop().time()
         return kind
 
     async def _follow(self, kind: _Kind) -> None:

@@ -17,7 +17,7 @@ from nopea.core.desired import Desired
 from nopea.core.drift import Drift, find_drift
 from nopea.core.fields import Path, find
 from nopea.core.objects import ObjectKey
-from nopea.core.plan import LastApplied, Observed, Seen, World, is_suspect
+from nopea.core.plan import Observed, Seen, World, is_suspect
 from nopea.core.problem import Problem, TransientError
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -44,10 +44,18 @@ class Observation:
     live: dict[ObjectKey, Mapping[str, Any]] = field(default_factory=dict)
     unreadable: dict[ObjectKey, Problem] = field(default_factory=dict)
 
-    def world(self, last_applied: Mapping[ObjectKey, LastApplied]) -> World:
-        """Return it as the plan takes it."""
+    def world(self, state: SyncState) -> World:
+        """Return it, with what the state remembers, as the plan takes it."""
+        now = datetime.now(UTC)
         return World(
-            observed=self.observed, seen=self.seen, last_applied=last_applied, unreadable=self.unreadable
+            observed=self.observed,
+            seen=self.seen,
+            last_applied=state.applied,
+            unreadable=self.unreadable,
+            heal_at={
+                key: state.fights.next_heal_at(key, managers=managers_of(seen.drift), now=now)
+                for key, seen in self.seen.items()
+            },
         )
 
 
@@ -79,7 +87,8 @@ class Observer:
         for one in desired:
             resource = served.get(one.endpoint)
             if resource is None:
-                continue  # its definition comes with this pass: no object of it can be there
+                self._note_lost(one, observation, state)
+                continue
             live = self._index.get(resource, one.key) if self._index.knows(resource) else None
             if live is None or is_suspect(live, state.applied.get(one.key)):
                 looks.append(one)
@@ -103,6 +112,13 @@ class Observer:
         if live.owner not in (None, self._owner) and self._is_released(key, live.owner or ""):
             live = replace(live, owner=None)
         observation.observed[key] = live
+
+    def _note_lost(self, one: Desired, observation: Observation, state: SyncState) -> None:
+        """The definition comes with this pass, so no object can be there: what was applied went with it."""
+        if one.key in state.applied:
+            desired = orjson.loads(one.body)
+            drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)
+            observation.seen[one.key] = Seen(drift=drift, since=_since(one.key, drift, state))
 
     async def _look_at(
         self, looks: Sequence[Desired], observation: Observation, state: SyncState, previous: Previous
@@ -153,6 +169,11 @@ class Observer:
         observation.seen[key] = Seen(
             drift=drift, since=_since(key, drift, state), kept=_kept(drift, before, desired)
         )
+
+
+def managers_of(drift: Drift) -> frozenset[str]:
+    """Return who made an object drift; an empty name where Kubernetes does not note it."""
+    return frozenset(one.manager for one in drift.fields)
 
 
 def _since(key: ObjectKey, drift: Drift, state: SyncState) -> datetime:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from nopea.core.api import names
 from nopea.core.driftrules import NO_RULES, IgnoreRules
+from nopea.core.health import assess
 from nopea.core.plan import BreakGlass, Observed
 from nopea.core.projection import projection_hash
 
@@ -24,6 +25,7 @@ def observed_of(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> Ob
         break_glass=_break_glass(annotations),
         prune=annotations.get(names.PRUNE_ANNOTATION),
         terminating="deletionTimestamp" in metadata,
+        health=assess(live, now=datetime.now(UTC)),
     )
 
 

@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from ulid import ULID
 
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.dependencies import blockers, cycle_problem, find_cycle
+from nopea.core.duration import format_seconds
 from nopea.core.ownership import owner_label
 from nopea.core.plan import is_suspect
-from nopea.core.problem import Problem, StalledError, SyncError
+from nopea.core.problem import Problem, StalledError, SyncError, TransientError
 from nopea.core.report import PassReport, Result
 from nopea.core.repository import Repository
 from nopea.core.source import Remote
@@ -22,6 +24,7 @@ from nopea.core.trigger import WITHOUT_GIT
 from nopea.sync.cache import Cache, SyncState
 from nopea.sync.fetch import Snapshot
 from nopea.sync.finalize import Finalizer
+from nopea.sync.health import HealthFollower
 from nopea.sync.inventory import InventoryStore
 from nopea.sync.publish import Publisher
 from nopea.sync.request import PassRequest, Supersede
@@ -44,6 +47,7 @@ class Pipeline:
         self._services = services
         self._inventory = InventoryStore(services.client)
         self._finalizer = Finalizer(services)
+        self._health = HealthFollower(services.client, services.index)
 
     async def has_news(self, repository: Repository) -> bool:
         """Ask Git only: False when the commit that was synced without a problem is still the newest."""
@@ -59,18 +63,32 @@ class Pipeline:
 
     def has_changed(self, repository: Repository) -> bool:
         """Ask the watches only: True when an object is not as the last pass left it."""
-        state = self._services.cache.states.get(repository.key)
+        services = self._services
+        state = services.cache.states.get(repository.key)
         if state is None or not state.loaded:
             return True
-        index = self._services.index
+        index = services.index
         owned = index.owned(owner_label(repository.key))
         if any(key not in state.applied and live.projection for key, live in owned.items()):
+            return True
+        claims = services.claims
+        wanted = ((key, claims.waiting(key, besides=repository.key)) for key in state.applied)
+        if any(other is not None and (key, other) not in state.contested for key, other in wanted):
             return True
         return any(
             is_suspect(owned.get(key), last)
             for key, last in state.applied.items()
             if index.covers(key.group_kind)
         )
+
+    async def follow_health(self, repository: Repository) -> bool:
+        """Tell the objects' health; True when it should be looked at again though no watch tells of it."""
+        state = self._services.cache.states.get(repository.key)
+        if state is None or not state.loaded or repository.deleting or repository.suspended:
+            return False
+        health = await self._health.look(repository, state)
+        await self._services.publisher.health(repository, state, health)
+        return health is not None and not health.is_settled
 
     async def run(self, request: PassRequest) -> PassReport:
         """Run one whole pass and publish its report."""
@@ -104,6 +122,9 @@ class Pipeline:
             handled_heal_at=repository.heal_requested,
             inventory=inventory,
             without_git=local,
+            health=await self._health.look(repository, state) if state.loaded else None,
+            rivals=_rivals(state),
+            contested=findings.contested,
         )
         if not await services.publisher.publish(request, state, report):
             state.complete = False
@@ -127,6 +148,7 @@ class Pipeline:
         if spec.suspend:
             return Findings(result=Result.SUSPENDED)
         await self._inventory.load(repository, state)
+        self._wait_for_others(repository, spec)
         remote = await self._remote(request, spec, state)
         snapshot = await self._snapshot(request, spec, state, remote)
         state.commit = snapshot.commit
@@ -137,6 +159,18 @@ class Pipeline:
             commit=snapshot.commit.id,
         )
         return await Work(self._services, repository, spec, state, remote).run(snapshot, supersede)
+
+    def _wait_for_others(self, repository: Repository, spec: GitRepositorySpec) -> None:
+        """Raise what `dependsOn` makes this repository wait for."""
+        if not spec.depends_on:
+            return
+        directory = self._services.directory
+        cycle = find_cycle(repository.key, directory.dependencies())
+        if cycle:
+            raise StalledError(cycle_problem(cycle))
+        problems = blockers(repository.key, spec, directory.dependency)
+        if problems:
+            raise TransientError(*problems)
 
     async def _remote(self, request: PassRequest, spec: GitRepositorySpec, state: SyncState) -> Remote:
         if self._is_local(request, state) and state.remote is not None:
@@ -154,3 +188,16 @@ class Pipeline:
     def _is_local(self, request: PassRequest, state: SyncState) -> bool:
         """Whether the commit that was synced last answers all that woke us."""
         return state.complete and state.commit is not None and request.triggers <= WITHOUT_GIT
+
+
+def _rivals(state: SyncState) -> str:
+    """Name who changes objects back again and again."""
+    contended = state.fights.contended(datetime.now(UTC))
+    if not contended:
+        return ""
+    key, record = contended[0]
+    more = f"; and {len(contended) - 1} more" if contended[1:] else ""
+    return (
+        f"{key}: changed by {record.rival} after each of {record.heals} heals in a row, so it is healed "
+        f"at most every {format_seconds(record.backoff.total_seconds())}{more}"
+    )

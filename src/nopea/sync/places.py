@@ -24,6 +24,7 @@ INVENTORIES = Resource(
     plural=names.INVENTORY_PLURAL,
     namespaced=True,
 )
+PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
 SECRETS = Resource(group="", version="v1", kind="Secret", plural="secrets", namespaced=True)
 
 

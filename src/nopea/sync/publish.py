@@ -17,6 +17,7 @@ from nopea.core import status as views
 from nopea.core.api import names
 from nopea.core.api.status import GitRepositoryStatus, Phase
 from nopea.core.driftview import drift_line
+from nopea.core.healthview import HealthSummary
 from nopea.core.problem import Code, Problem
 from nopea.core.report import ObjectResult, Outcome, PassReport, Result
 from nopea.core.repository import Repository
@@ -86,9 +87,19 @@ class Publisher:
         retry_at = now + timedelta(seconds=request.retry_seconds) if report.result is Result.FAILED else None
         before = state.status
         status = views.reported(before, report, now=now, retry_at=retry_at)
+        if report.result is not Result.SUSPENDED:
+            status = views.with_health(status, report.health, generation=report.generation, now=now)
         written = status == before or await self._write(repository, state, status)
         self._record(repository, before, report)
+        self._record_contested(repository, state, report)
         return written
+
+    async def health(self, repository: Repository, state: SyncState, health: HealthSummary | None) -> None:
+        """Tell the objects' health when it is another than was told."""
+        now = datetime.now(UTC)
+        status = views.with_health(state.status, health, generation=repository.generation, now=now)
+        if status != state.status:
+            await self._write(repository, state, status)
 
     async def crashed(self, repository: Repository, state: SyncState, *, last_line: str) -> None:
         """Say that the repository's worker keeps crashing."""
@@ -125,9 +136,23 @@ class Publisher:
         for one in drifted[:EVENTS_PER_PASS]:
             note = f"left ({one.reason}): {drift_line(one)}"
             self._events.record(regarding, type="Warning", reason="DriftDetected", action="Heal", note=note)
+        if report.rivals:
+            self._events.record(
+                regarding, type="Warning", reason="Contended", action="Heal", note=report.rivals
+            )
         if pruned:
             note = f"deleted what Git does not want any more: {_named(pruned)}"
             self._events.record(regarding, type="Normal", reason="Pruned", action="Prune", note=note)
+
+    def _record_contested(self, repository: Repository, state: SyncState, report: PassReport) -> None:
+        """Say what another repository wants too, once: it says so as well, in its errors."""
+        for key, other in [one for one in report.contested if one not in state.contested][:EVENTS_PER_PASS]:
+            note = f"{key} is declared by the GitRepository {other} too; it stays this one's"
+            self._events.record(
+                _regarding(repository), type="Warning", reason="AlsoDeclared", action="Sync", note=note
+            )
+        if report.result is Result.SYNCED:
+            state.contested = frozenset(report.contested)
 
     async def _write(self, repository: Repository, state: SyncState, status: GitRepositoryStatus) -> bool:
         body = msgspec.json.encode(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from nopea.core.api.spec import GitRepositorySpec
@@ -18,7 +18,7 @@ from nopea.core.desired import (
 )
 from nopea.core.duration import parse_duration
 from nopea.core.inventory import parse_key
-from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.objects import GroupKind, ObjectKey, RepoKey
 from nopea.core.ownership import owner_label
 from nopea.core.plan import Policy, Reason, Step, plan
 from nopea.core.problem import Problem, SyncError, TransientError
@@ -36,7 +36,7 @@ from nopea.sync.directory import Directory
 from nopea.sync.execute import Execution, Executor
 from nopea.sync.fetch import Fetcher, Snapshot
 from nopea.sync.live_index import LiveIndex
-from nopea.sync.observe import Observer
+from nopea.sync.observe import Observer, managers_of
 from nopea.sync.places import endpoint_of
 from nopea.sync.prune import Pruner
 from nopea.sync.request import Supersede
@@ -62,6 +62,8 @@ class Findings:
     commit: Commit | None = None
     objects: tuple[ObjectResult, ...] = ()
     problems: tuple[Problem, ...] = ()
+    contested: tuple[tuple[ObjectKey, RepoKey], ...] = ()
+    """Objects of this repository that another one declares too."""
 
 
 class Work:
@@ -107,7 +109,7 @@ class Work:
         )
         steps = plan(
             desired=desired,
-            world=observation.world(self._state.applied),
+            world=observation.world(self._state),
             policy=self._policy(),
             now=datetime.now(UTC),
             prunes=prunes.steps,
@@ -115,7 +117,8 @@ class Work:
         self._note_refusals(steps.steps)
         execution = await self._executor(wishes, snapshot.commit.id).execute(steps, supersede)
         self._remember(execution, prunes.gone)
-        return _findings(snapshot, execution, problems)
+        self._note_heals(execution.results.values())
+        return replace(_findings(snapshot, execution, problems), contested=self._contested())
 
     def _executor(self, wishes: Sequence[Wish], commit: str) -> Executor:
         defined = {GroupKind(e.group, e.kind) for e in endpoints_of_definitions(wishes).values()}
@@ -200,13 +203,34 @@ class Work:
         owner = self._tools.claims.claim(key, self._repository.key)
         if owner == self._repository.key:
             return ""
-        self._tools.claims.wait(key, self._repository.key)
+        self._wait_for(key, owner_label(owner))
         return str(owner)
+
+    def _wait_for(self, key: ObjectKey, owner: str | None) -> None:
+        """Want what is another's: the owner is woken to say so too, the first time."""
+        is_new = not self._tools.claims.is_waiting(key, self._repository.key)
+        self._tools.claims.wait(key, self._repository.key)
+        if is_new and owner:
+            self._tools.index.on_change(owner)
 
     def _note_refusals(self, steps: Iterable[Step]) -> None:
         for step in steps:
             if step.reason is Reason.OWNED_BY_OTHER:
-                self._tools.claims.wait(step.key, self._repository.key)
+                self._wait_for(step.key, step.live.owner if step.live else None)
+
+    def _note_heals(self, results: Iterable[ObjectResult]) -> None:
+        now = datetime.now(UTC)
+        fights = self._state.fights
+        for one in results:
+            if one.seen is not None and one.healed and one.reason is Reason.MANUAL_DRIFT:
+                for manager in managers_of(one.seen.drift):
+                    fights = fights.healed(one.key, manager=manager, at=now)
+        self._state.fights = fights.forget(now=now, keep=self._state.applied.keys())
+
+    def _contested(self) -> tuple[tuple[ObjectKey, RepoKey], ...]:
+        claims, ours = self._tools.claims, self._repository.key
+        waiting = ((key, claims.waiting(key, besides=ours)) for key in sorted(self._state.applied))
+        return tuple((key, other) for key, other in waiting if other is not None)
 
     def _remember(self, execution: Execution, gone: Iterable[ObjectKey]) -> None:
         lost = {*gone, *execution.gone}

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
-from nopea.cli.run import MemorySize, command
+from nopea.cli.run import MemorySize, command, settings_of
 from nopea.settings import Settings
 
 DEFAULTS = Settings()
+
+
+class Screen(io.StringIO):
+    """A terminal, as far as a stream can tell."""
+
+    def isatty(self) -> bool:
+        """Say that it is one."""
+        return True
+
+
+def fields(settings: Settings) -> list[str]:
+    """Return the names of all settings."""
+    return [field.name for field in dataclasses.fields(settings)]
 
 
 @pytest.fixture(autouse=True)
@@ -127,8 +143,35 @@ def test_a_service_of_our_name_does_not_get_in_the_way(monkeypatch: pytest.Monke
         _told()
 
 
-def test_every_parameter_reaches_the_settings() -> None:
+def test_every_option_reaches_the_settings() -> None:
     """An option that nothing reads would be a lie; a setting without an option cannot be set."""
-    options = {"git_memory_bytes" if name == "git_memory" else name for name in _told()}
+    args = [word for name, text, _ in GIVEN for word in (f"--{name}", text)]
 
-    assert options == set(Settings.__dataclass_fields__)
+    settings = settings_of(**_told(*args, "--context", "kind", "--allow-file-urls"))
+
+    assert settings == Settings(
+        kubeconfig=Path("/tmp/kubeconfig"),
+        context="kind",
+        namespace="shop",
+        host="127.0.0.1",
+        port=8080,
+        log_level="debug",
+        log_format="console",
+        cache_dir=Path("/tmp/cache"),
+        git_children=4,
+        git_memory_bytes=2**30,
+        allow_file_urls=True,
+        shutdown_seconds=7.5,
+    )
+    default = Settings()
+    assert [name for name in fields(settings) if getattr(settings, name) == getattr(default, name)] == []
+
+
+def test_logs_are_for_programs_unless_a_person_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text on a terminal, JSON elsewhere, and what was asked for in any case."""
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert settings_of(**_told()).log_format == "json"
+
+    monkeypatch.setattr(sys, "stderr", Screen())
+    assert settings_of(**_told()).log_format == "console"
+    assert settings_of(**_told("--log-format", "json")).log_format == "json"

@@ -60,6 +60,7 @@ def adopted(stored: dict[str, Any], **options: Any) -> dict[str, Any] | None:
         if operation["op"] == "remove":
             del holder[last]
         else:
+            assert operation["op"] == "replace"
             holder[last] = operation["value"]
     return result
 
@@ -223,7 +224,9 @@ def test_before_the_first_apply_only_kubectls_record_counts() -> None:
     assert len(after["metadata"]["managedFields"]) == 1
 
 
-@pytest.mark.parametrize("record", [None, "", "{", "[]", "null", "[" * 100_000])
+@pytest.mark.parametrize(
+    "record", [None, "", "{", '{"data":["a"]}', '{"data":"a"}', "[]", "null", "[" * 100_000]
+)
 def test_before_the_first_apply_without_a_record_nothing_becomes_ours(record: str | None) -> None:
     """With no annotation, or one that says nothing, the claims are given up and every value stays."""
     annotations = {LAST_APPLIED: record} if record is not None else {}
@@ -232,10 +235,15 @@ def test_before_the_first_apply_without_a_record_nothing_becomes_ours(record: st
 
     after = adopted(stored)
 
-    assert last_applied_of(stored) == {}
     assert after is not None
     assert after["metadata"]["managedFields"] == [mine]
     assert after["data"] == {"a": "1"}
+
+
+@pytest.mark.parametrize("record", [None, "", "{", "[]", "null", 7, "[" * 100_000])
+def test_a_record_that_nobody_can_read_says_nothing(record: Any) -> None:
+    """Anybody may write kubectl's annotation."""
+    assert last_applied_of(live(annotations={LAST_APPLIED: record})) == {}
 
 
 def test_steering_stays_a_persons() -> None:
@@ -280,6 +288,22 @@ def test_what_the_spec_leaves_to_others_stays_theirs() -> None:
     assert after is not None
     assert [item["fieldsV1"] for item in after["metadata"]["managedFields"][1:]] == [data("b"), data("c")]
     assert adopt(after, rules=IgnoreRules(pointers=("/data/b",), managers=("kubectl-patch",))) is None
+
+
+def test_an_ignored_item_of_a_list_stays_theirs() -> None:
+    """A pointer names an item by its place in the live list, a claim by its keys."""
+    ports: dict[str, Any] = {
+        f'k:{{"port":{port},"protocol":"TCP"}}': {".": {}, "f:port": {}} for port in (80, 90)
+    }
+    first, second = ({"f:spec": {"f:ports": {key: node}}} for key, node in ports.items())
+    stored = live(entry("kubectl-edit", {"f:spec": {"f:ports": ports}}))
+    stored["spec"] = {"ports": [{"port": 80, "protocol": "TCP"}, {"port": 90, "protocol": "TCP"}]}
+
+    after = adopted(stored, rules=IgnoreRules(pointers=("/spec/ports/1",)))
+
+    assert ours(after) == first
+    assert after is not None
+    assert after["metadata"]["managedFields"][1]["fieldsV1"] == second
 
 
 def test_who_is_a_person_is_configurable() -> None:

@@ -16,14 +16,14 @@ NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", fullmatch=True)
 KEYS = st.builds(RepoKey, NAMESPACES, NAMES)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(KEYS)
 def test_every_repository_has_a_legal_label(key: RepoKey) -> None:
     """Kubernetes takes at most 63 characters of a small alphabet."""
     assert LABEL_VALUE.fullmatch(owner_label(key))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(KEYS, KEYS)
 def test_two_repositories_have_two_labels(one: RepoKey, other: RepoKey) -> None:
     """Equal labels mean the same repository: else each would prune the other's objects."""

@@ -58,7 +58,7 @@ def test_a_wrong_spec_is_a_problem_that_names_the_field(change: dict[str, Any], 
     assert says in found.message
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     st.fixed_dictionaries({"url": URLS, "branch": JSON}, optional={"interval": st.text(), "path": JSON})
     | JSON

@@ -11,7 +11,7 @@ from nopea.core.schedule import Schedule
 CHANCE = st.floats(0, 1, exclude_max=True)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(chance=CHANCE, interval=st.floats(1, 1e8))
 def test_polls_come_within_a_tenth_of_the_interval(chance: float, interval: float) -> None:
     """Poll and reconcile keep their distance; chance only spreads them."""
@@ -21,7 +21,7 @@ def test_polls_come_within_a_tenth_of_the_interval(chance: float, interval: floa
     assert 1.8 * interval <= schedule.reconcile_seconds() <= 2.2 * interval
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(chance=CHANCE, interval=st.floats(1, 1e8), failures=st.integers(1, 10**9))
 def test_retries_never_stop_and_never_exceed_the_interval(
     chance: float, interval: float, failures: int

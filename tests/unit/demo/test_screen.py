@@ -63,6 +63,15 @@ def test_a_restarted_clock_forgets_the_time_before() -> None:
     assert step.seconds() < 1
 
 
+def test_the_clock_of_a_step_can_be_stopped() -> None:
+    """What is read for the telling does not count."""
+    step = Step("Deploy")
+    step.stop_clock()
+    stopped_at = step.seconds()
+
+    assert step.seconds() == stopped_at
+
+
 @pytest.mark.usefixtures("narrow")
 def test_paragraphs_are_wrapped_and_blocks_are_not() -> None:
     """A table keeps its columns; a sentence keeps to the screen, and hyphens do not break names."""

@@ -23,15 +23,23 @@ def test_the_first_commit_holds_six_objects_of_the_shop() -> None:
 
 def test_each_change_changes_what_it_says() -> None:
     """The replacements find their places in the files."""
-    scaled, broken, fixed = (
+    scaled, broken, fixed, grown = (
         next(yaml.safe_load_all(change.files[shop.WEB]))["spec"]
-        for change in (shop.SCALED, shop.BROKEN, shop.FIXED)
+        for change in (shop.SCALED, shop.BROKEN, shop.FIXED, shop.GROWN)
     )
 
-    assert (scaled["replicas"], fixed["replicas"]) == (4, 6)
+    assert (scaled["replicas"], fixed["replicas"], grown["replicas"]) == (4, 6, 8)
+    assert shop.EDITED_REPLICAS not in (4, 6, 8)
     assert broken["replica"] == 6
     assert "replicas" not in broken
     assert yaml.safe_load(shop.BROKEN.files[shop.DISCOUNT])["spec"] == {"percent": 30}
+
+
+def test_what_is_removed_was_there_and_is_needed_by_nothing() -> None:
+    """The removed file is one of the first commit's, and its definition stays."""
+    assert shop.CLOSED.removed == (shop.DISCOUNT,)
+    assert shop.DISCOUNT in shop.FIRST.files
+    assert not shop.CLOSED.files
 
 
 def test_the_git_repository_names_the_url() -> None:

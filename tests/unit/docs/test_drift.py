@@ -1,0 +1,82 @@
+"""What docs/drift.md and docs/spec.md say of drift, Events and pruning is so in the code."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from nopea.core import contention, prune
+from nopea.core.driftrules import PEOPLE
+from nopea.core.secret import MASK
+from nopea.sync import publish
+
+DOCS = Path(__file__).parents[3] / "docs"
+DRIFT = (DOCS / "drift.md").read_text(encoding="utf-8")
+SPEC = (DOCS / "spec.md").read_text(encoding="utf-8")
+NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
+
+
+def chapter(text: str, heading: str) -> str:
+    """Return what stands below a heading, up to the next of any level."""
+    return re.split(r"^#+ ", text.partition(f"# {heading}\n")[2], flags=re.MULTILINE)[0]
+
+
+def test_peoples_tools_are_told() -> None:
+    """Every pattern of a person's tool is listed, in the code's order, and no other."""
+    listed = next(line for line in DRIFT.splitlines() if line.startswith("`kubectl*`, "))
+
+    assert tuple(re.findall(r"`([^`]+)`", listed)) == PEOPLE.patterns
+
+
+def test_numbers_of_fights_are_told() -> None:
+    """How many heals make a fight, and how long healing waits."""
+    text = " ".join(chapter(DRIFT, "Fights").split())
+
+    assert f"after {contention.CONTENDED_AFTER} heals in a row" in text
+    assert timedelta(minutes=10) == contention.SOON
+    assert "within 10 minutes of" in text
+    assert timedelta(seconds=10) == contention.FIRST_BACKOFF
+    assert timedelta(hours=1) == contention.LONGEST_BACKOFF
+    assert "waits 10 s, then twice as long each time, up to 1 h" in text
+
+
+def test_the_mark_of_secrets_is_told() -> None:
+    """The example of a masked value looks like one."""
+    assert f"`{MASK} (5 bytes)`" in DRIFT
+
+
+def test_events_are_told() -> None:
+    """Every reason of an Event is listed with its type, and no other."""
+    source = Path(publish.__file__).read_text(encoding="utf-8")
+    sent = set(re.findall(r'type="(\w+)",\s+reason="(\w+)"', source))
+    told = {
+        (row[1], row[0])
+        for row in re.findall(r"^\| `(\w+)` \| (\w+) \|", chapter(SPEC, "Events"), re.MULTILINE)
+    }
+
+    assert len(sent) == len(re.findall(r'reason="', source)), "a reason in another order of arguments"
+    assert told == sent
+    first = re.search(r"the first (\w+) codes", chapter(SPEC, "Events"))
+    assert first is not None
+    assert NUMBERS[first[1]] == publish.EVENTS_PER_PASS
+    assert f"the first {first[1]} objects of a pass" in " ".join(DRIFT.split())
+
+
+def test_numbers_and_kinds_of_pruning_are_told() -> None:
+    """The guard's two bounds and the kinds that are deleted on request only."""
+    text = " ".join(chapter(SPEC, "Pruning").split())
+
+    assert f"never more than {prune.MOST_AT_ONCE} objects" in text
+    assert "at most half of the inventory (rounded up)" in text
+    assert [prune.allowed_at_once(size) for size in (1, 5, 6, 199, 500)] == [1, 3, 3, 100, 100]
+    assert all(kind.kind in text for kind in prune.PROTECTED_KINDS)
+
+
+def test_the_number_of_safeguards_is_told() -> None:
+    """The README counts as many as the list has."""
+    count = len(re.findall(r"^\d+\. ", chapter(SPEC, "Pruning"), re.MULTILINE))
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+
+    assert count == 8
+    assert "[eight safeguards](docs/spec.md#pruning)" in readme
