@@ -476,3 +476,24 @@ def test_what_a_controller_sets_beside_git_is_no_drift(site: Site, case: Case) -
 
     always(stays, seconds=1)
     assert {event["reason"] for event in repo.events()} == {"Synced"}
+
+
+def test_an_object_with_two_names_is_one_object(site: Site) -> None:
+    """An Event is served by two groups: it is kept, also when Git changes its name."""
+    made = "2026-01-02T03:04:05.000000Z"
+    about = {"apiVersion": "v1", "kind": "ConfigMap", "name": "web", "namespace": site.namespace}
+    facts = {"reportingInstance": "robot-0", "action": "Note", "reason": "Noted", "type": "Normal"}
+    one = {**facts, "metadata": {"name": "noted"}, "eventTime": made}
+    new = {"apiVersion": "events.k8s.io/v1", "kind": "Event", "reportingController": "acme.example/robot"}
+    old = {"apiVersion": "v1", "kind": "Event", "reportingComponent": "acme.example/robot"}
+    other = {"other.yaml": yamls.text(yamls.config_map("other"))}
+    repo = site.sync("shop", {"noted.yaml": yamls.text({**new, **one, "regarding": about}), **other})
+    place = site.place("events.k8s.io/v1 events", "noted")
+    uid = site.cluster.must_get(place)["metadata"]["uid"]
+    assert len(repo.sync_and_wait()["inventory"]) == 2
+
+    repo.git.commit({"noted.yaml": yamls.text({**old, **one, "involvedObject": about}), **other})
+    assert len(repo.sync_and_wait()["inventory"]) == 2
+    repo.sync_and_wait()
+    assert site.cluster.must_get(place)["metadata"]["uid"] == uid
+    assert "Pruned" not in {event["reason"] for event in repo.events()}

@@ -102,7 +102,7 @@ def _assert_nothing_done(nopea: Tapped, names: list[str]) -> None:
 def test_nothing_changed_costs_nothing(site: Site, controllers: Controllers) -> None:
     """After `kill -9`, a controller that finds all as it was writes nothing and reads no single object."""
     controllers.start()
-    files = {**_files("web", "api"), "words.yaml": yamls.text(yamls.secret("words", word="acme"))}
+    files = {**_files("web", "store"), "words.yaml": yamls.text(yamls.secret("words", word="acme"))}
     repo = site.sync("shop", {**files, "run.yaml": yamls.text(yamls.deployment("run"))})
     before = eventually(lambda: _settled(site), seconds=SECONDS)
     controllers.kill()
@@ -128,10 +128,10 @@ def _settled(site: Site) -> dict[str, str]:
 def test_a_change_made_meanwhile_is_still_a_manual_one(site: Site, controllers: Controllers) -> None:
     """Under `manual` it is left and told with its author, though Git changed another field meanwhile."""
     controllers.start()
-    repo = site.sync("shop", {**_files("api"), **_web(size="1")}, healPolicy="manual")
+    repo = site.sync("shop", {**_files("store"), **_web(size="1")}, healPolicy="manual")
     controllers.kill()
     _edit(site)
-    repo.git.commit({**_files("api"), **_web(size="2")})
+    repo.git.commit({**_files("store"), **_web(size="2")})
 
     controllers.start()
 
@@ -171,19 +171,19 @@ def test_a_change_made_meanwhile_is_left_under_manual(site: Site, controllers: C
 def test_a_change_made_meanwhile_is_put_right(site: Site, controllers: Controllers) -> None:
     """Under `auto` an edit and a deletion are undone by the first pass, and told as drift that was healed."""
     controllers.start()
-    repo = site.sync("shop", {**_files("api"), **_web(size="1")})
+    repo = site.sync("shop", {**_files("store"), **_web(size="1")})
     controllers.kill()
     _edit(site)
-    site.cluster.delete(site.place(MAPS, "api"))
+    site.cluster.delete(site.place(MAPS, "store"))
 
     controllers.start()
 
     def healed() -> None:
         assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": "blue", "size": "1"}
-        assert site.cluster.get(site.place(MAPS, "api")) is not None
+        assert site.cluster.get(site.place(MAPS, "store")) is not None
         notes = [event["note"] for event in repo.events() if event["reason"] == "DriftHealed"]
         assert any(".data.colour from blue to red changed by kubectl-patch" in note for note in notes), notes
-        assert any("api: the object was deleted" in note for note in notes), notes
+        assert any("store: the object was deleted" in note for note in notes), notes
 
     eventually(healed, seconds=SECONDS)
 
@@ -215,17 +215,19 @@ def test_two_thousand_objects_survive(site: Site, controllers: Controllers) -> N
 
 
 def test_what_no_inventory_names_is_taken_in_and_pruned(site: Site, controllers: Controllers) -> None:
-    """An object that was applied and not recorded, as by a crash between the two, is not forgotten."""
+    """What a crash left between apply and record is recorded by one pass and deleted by the next."""
     controllers.start()
-    repo = site.sync("shop", _files("api", "db", "web"))
+    repo = site.sync("shop", _files("store", "db", "web"))
     controllers.kill()
     _forget(repo, "web")
-    repo.git.commit(_files("api", "db"))
+    repo.git.commit(_files("store", "db"))
 
     controllers.start()
     repo.wait_synced(repo.git.tip(), seconds=SECONDS)
+    assert _recorded(repo) == ["db", "store", "web"]
+    repo.sync_and_wait(seconds=SECONDS)
     assert site.cluster.get(site.place(MAPS, "web")) is None
-    assert _recorded(repo) == ["api", "db"]
+    assert _recorded(repo) == ["db", "store"]
 
 
 def test_what_no_inventory_names_and_git_wants_is_recorded_again(
@@ -233,13 +235,13 @@ def test_what_no_inventory_names_and_git_wants_is_recorded_again(
 ) -> None:
     """It comes back into the inventory, and is pruned as any other when Git drops it."""
     controllers.start()
-    repo = site.sync("shop", _files("api", "db", "web"), interval="1s")
+    repo = site.sync("shop", _files("store", "db", "web"), interval="1s")
     controllers.kill()
     _forget(repo, "web")
 
     controllers.start()
-    eventually(lambda: _assert_recorded(repo, ["api", "db", "web"]), seconds=SECONDS)
-    repo.wait_synced(repo.git.commit(_files("api", "db")), seconds=SECONDS)
+    eventually(lambda: _assert_recorded(repo, ["db", "store", "web"]), seconds=SECONDS)
+    repo.wait_synced(repo.git.commit(_files("store", "db")), seconds=SECONDS)
     assert site.cluster.get(site.place(MAPS, "web")) is None
 
 
@@ -257,6 +259,7 @@ def test_a_line_lost_from_an_inventory_object_is_taken_in_again(site: Site, cont
 
     controllers.start()
     repo.wait_synced(repo.git.tip(), seconds=SECONDS)
+    repo.sync_and_wait(seconds=SECONDS)
     assert site.cluster.get(site.place(MAPS, "m007")) is None
 
 
