@@ -181,9 +181,13 @@ def _assert_reconciled(nopea: Tapped, repo: Repo, count: int) -> None:
     assert _reconciles(nopea, repo) >= count, nopea.log_text()
 
 
-def _asks_for_pods(asked: Asked) -> bool:
-    """Whether the health of a workload is looked at: without a node, they all wait for their Pods."""
-    return not asked.writes and "/pods?labelSelector=" in asked.path
+def _is_about_others(asked: Asked) -> bool:
+    """Whether a request is about no object in Git: about the kinds that are served, or a workload's Pods.
+
+    A definition that was applied makes Nopea look at the kinds for some seconds; and without a node every
+    workload waits for its Pods, which is looked at too.
+    """
+    return not asked.writes and (asked.path in ("/api", "/apis") or "/pods?labelSelector=" in asked.path)
 
 
 def _assert_quiet(nopea: Tapped, repo: Repo, declared: _Declared) -> dict[str, Json]:
@@ -193,7 +197,7 @@ def _assert_quiet(nopea: Tapped, repo: Repo, declared: _Declared) -> dict[str, J
     applies = _applies(lab)
     wanted = _reconciles(nopea, repo) + RECONCILES
     eventually(lambda: _assert_reconciled(nopea, repo, wanted), seconds=SECONDS)
-    asked = [one for one in nopea.asked(before) if not one.watches and not _asks_for_pods(one)]
+    asked = [one for one in nopea.asked(before) if not one.watches and not _is_about_others(one)]
     assert asked == []
     assert declared.ours() == ours
     assert _applies(lab) == applies
