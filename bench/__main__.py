@@ -94,8 +94,8 @@ def _round(lab: Lab, folder: Path, url: str, repository_names: list[str], number
         time.sleep(1)  # Events follow
         writes = asyncio.run(_bookkeeping(lab)) - before
         memory, cpu = running.memory_mib(), running.cpu_seconds()
+        asyncio.run(_delete_repositories(lab, namespace))
     measure_bare("after")
-    asyncio.run(_delete_repositories(lab, namespace))
     return Round(
         fetches=statistics.mean(fetches),
         patches=statistics.mean(patches),
@@ -149,6 +149,11 @@ async def _delete_repositories(lab: Lab, namespace: str) -> None:
         listing = await client.list(GIT_REPOSITORIES, Selection(namespace=namespace))
         for live in listing.items:
             await client.delete(GIT_REPOSITORIES.at(name=live.meta.name, namespace=namespace))
+        async with asyncio.timeout(DEADLINE_SECONDS):  # their objects go first
+            left = listing.items
+            while left:
+                await asyncio.sleep(0.2)
+                left = (await client.list(GIT_REPOSITORIES, Selection(namespace=namespace))).items
 
 
 async def _bookkeeping(lab: Lab) -> float:

@@ -101,7 +101,7 @@ def _assert_told(found: Json, commit: str, *, count: int) -> None:
     ready = condition(found, "Ready")
     assert (ready["status"], ready["reason"]) == ("True", "Succeeded")
     assert ready["message"] == f"applied {count} objects at {commit[:7]}"
-    assert [one["type"] for one in status["conditions"]] == ["Ready"]
+    assert {one["type"] for one in status["conditions"]} == {"Healthy", "Ready"}
 
 
 def test_a_pass_is_told_in_an_event(site: Site) -> None:

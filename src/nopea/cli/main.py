@@ -10,6 +10,11 @@ from nopea import __version__
 
 SUBCOMMANDS = {
     "run": ("nopea.cli.run", "Run the controller."),
+    "diff": ("nopea.cli.diff", "Show what differs, from what to what, and who changed it."),
+    "plan": ("nopea.cli.plan", "Show what applying a folder would do."),
+    "heal": ("nopea.cli.heal", "Put right what people changed in the cluster."),
+    "suspend": ("nopea.cli.suspend", "Write nothing to a repository's objects, or to one."),
+    "resume": ("nopea.cli.suspend:resume", "End what `suspend` began."),
     "lab": ("nopea.cli.lab", "A local control plane: up, status, down."),
     "demo": ("nopea.cli.demo", "Tell the whole story on a local control plane."),
 }
@@ -28,8 +33,9 @@ class LateGroup(click.Group):
         del ctx
         if cmd_name not in SUBCOMMANDS:
             return None
-        module, _ = SUBCOMMANDS[cmd_name]
-        command = importlib.import_module(module).command
+        place, _ = SUBCOMMANDS[cmd_name]
+        module, _, name = place.partition(":")
+        command = getattr(importlib.import_module(module), name or "command")
         assert isinstance(command, click.Command)  # noqa: S101 - a wrong table entry is a bug of ours
         return command
 

@@ -26,6 +26,9 @@ LEAST_INTERVAL_SECONDS = 1.0
 """What the CRD's rules demand; an object stored before them must not make its worker spin."""
 
 
+SETTLING_SECONDS = 1.0
+"""A rollout changes objects many times a second; its health is told once for all of them."""
+
 HEALTH_SECONDS = 10.0
 """How often an unhealthy repository is looked at: Pods fail without a word in what owns them."""
 
@@ -97,7 +100,9 @@ class Worker:
             timers.set(Trigger.POLL, schedule.poll_seconds())
             return
         if triggers <= WATCHED and not self._passes.has_changed(repository):
-            if await self._passes.follow_health(repository):
+            if Trigger.HEALTH not in triggers:
+                timers.keep(Trigger.HEALTH, SETTLING_SECONDS)
+            elif await self._passes.follow_health(repository):
                 timers.set(Trigger.HEALTH, HEALTH_SECONDS)
             return
         retry_seconds = schedule.retry_seconds(self._failures + 1)

@@ -7,7 +7,7 @@ from nopea.core.conditions import format_time
 from nopea.core.drift import FieldDrift
 from nopea.core.mask import show_field
 from nopea.core.objects import ObjectKey
-from nopea.core.report import ObjectResult, PassReport
+from nopea.core.report import ObjectResult, Outcome, PassReport
 
 _FIELDS_IN_A_LINE = 3
 
@@ -29,7 +29,7 @@ def _drift(one: ObjectResult) -> Drift:
         manager=(owner.manager[:128] or None) if owner else None,
         operation=(owner.operation or None) if owner else None,
         since=format_time(one.seen.since),
-        action=f"left: {one.reason}"[:32],
+        action=_action(one),
     )
 
 
@@ -39,6 +39,10 @@ def _change(key: ObjectKey, field: FieldDrift) -> FieldChange:
         from_=None if field.from_ is None else show_field(field.from_, key=key, path=field.keys),
         to=None if field.to is None else show_field(field.to, key=key, path=field.keys),
     )
+
+
+def _action(one: ObjectResult) -> str:
+    return "could not be put right" if one.outcome is Outcome.FAILED else f"left: {one.reason}"[:32]
 
 
 def _owner(fields: tuple[FieldDrift, ...]) -> FieldDrift | None:
@@ -52,11 +56,15 @@ def drift_line(one: ObjectResult) -> str:
     if any(not field.keys for field in fields):
         return f"{one.key}: the object was deleted; Kubernetes does not note by whom"
     shown = ", ".join(_field(one.key, field) for field in fields[:_FIELDS_IN_A_LINE])
-    more = f" and {len(fields) - _FIELDS_IN_A_LINE} more fields" if len(fields) > _FIELDS_IN_A_LINE else ""
+    more = _more(len(fields) - _FIELDS_IN_A_LINE)
     owner = _owner(fields)
     by = f" by {owner.manager}" if owner else ""
     when = f" at {format_time(owner.changed_at)}" if owner and owner.changed_at else ""
     return f"{one.key}: {shown}{more} changed{by}{when}"
+
+
+def _more(count: int) -> str:
+    return f" and {count} more field{'' if count == 1 else 's'}" if count > 0 else ""
 
 
 def _field(key: ObjectKey, field: FieldDrift) -> str:

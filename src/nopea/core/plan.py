@@ -158,7 +158,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All steps of a pass, in the order of applying; prunes come last, in reverse order."""
+    """All steps of a pass, in the order of applying; what Git does not want stands in wave 0."""
 
     steps: tuple[Step, ...]
 
@@ -199,7 +199,7 @@ def is_suspect(live: Observed | None, last: LastApplied | None) -> bool:
 def plan(
     *, desired: Iterable[Desired], world: World, policy: Policy, now: datetime, prunes: Iterable[Step] = ()
 ) -> Plan:
-    """Decide about every desired object; steps come in the order wave, stage, namespace, kind, name.
+    """Decide about every desired object; steps come in the order wave, stage, kind, namespace, name.
 
     `prunes` are the steps about objects that Git does not want, as `core/prune.py` decided them.
     """

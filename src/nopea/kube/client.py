@@ -148,10 +148,17 @@ class KubeClient:
         return await self.apply(target, body, ApplyOptions(subresource="status"))
 
     async def patch(
-        self, target: Target, body: bytes, *, kind: PatchKind = PatchKind.MERGE, subresource: str = ""
+        self,
+        target: Target,
+        body: bytes,
+        *,
+        kind: PatchKind = PatchKind.MERGE,
+        subresource: str = "",
+        manager: str = requests.FIELD_MANAGER,
     ) -> LiveObject:
-        """Change some fields of an object; returns it as stored."""
-        return await self._object(requests.patch(target, body, kind=kind, subresource=subresource))
+        """Change some fields of an object; returns it as stored. A person's command names another manager."""
+        request = requests.patch(target, body, kind=kind, subresource=subresource, manager=manager)
+        return await self._object(request)
 
     async def patch_status(
         self, target: Target, body: bytes, *, kind: PatchKind = PatchKind.MERGE

@@ -171,9 +171,11 @@ def apply(target: Target, body: bytes, options: ApplyOptions = APPLY_DEFAULTS) -
     )
 
 
-def patch(target: Target, body: bytes, *, kind: PatchKind, subresource: str = "") -> Request:
+def patch(
+    target: Target, body: bytes, *, kind: PatchKind, subresource: str = "", manager: str = FIELD_MANAGER
+) -> Request:
     """Change some fields; a merge patch may be repeated, a JSON patch (with its tests) may not."""
-    path = _with_query(_under(target, subresource), fieldManager=FIELD_MANAGER)
+    path = _with_query(_under(target, subresource), fieldManager=manager)
     return Request(
         verb="patch",
         what=str(target),

@@ -58,9 +58,9 @@ class Fetcher:
         wanted = [entry for entry in listing.files if ignore.wants(entry.path)]
         parsed = await self._parse(spec, remote, wanted)
         links = [path for path, what in listing.skipped if what == "symlink" and ignore.wants(path)]
-        problems = (*ignore.problems, *(_symlink(path) for path in links))
+        problems = (*ignore.problems, *(symlink(path) for path in links))
         if not wanted and not problems:
-            problems = (_no_manifests(spec.path),)
+            problems = (no_manifests(spec.path),)
         return Snapshot(
             commit=commit, files={entry.path: parsed[entry.blob] for entry in wanted}, problems=problems
         )
@@ -104,7 +104,8 @@ def _timeout(spec: GitRepositorySpec) -> float:
     return parse_duration(spec.timeout).total_seconds()
 
 
-def _no_manifests(path: str) -> Problem:
+def no_manifests(path: str) -> Problem:
+    """Return the problem of a folder without any manifest."""
     where = f"the folder {path}" if path else "the repository"
     return Problem(
         code=Code.NO_MANIFESTS,
@@ -113,7 +114,8 @@ def _no_manifests(path: str) -> Problem:
     )
 
 
-def _symlink(path: str) -> Problem:
+def symlink(path: str) -> Problem:
+    """Return the problem of a link where a manifest could be."""
     return Problem(
         code=Code.SYMLINK,
         message="it is a symbolic link, which Nopea does not follow",

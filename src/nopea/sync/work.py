@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.desired import (
@@ -20,7 +21,7 @@ from nopea.core.duration import parse_duration
 from nopea.core.inventory import parse_key
 from nopea.core.objects import GroupKind, ObjectKey, RepoKey
 from nopea.core.ownership import owner_label
-from nopea.core.plan import Policy, Reason, Step, plan
+from nopea.core.plan import Plan, Policy, Reason, Step, plan
 from nopea.core.problem import Problem, SyncError, TransientError
 from nopea.core.report import ObjectResult, Outcome, Result
 from nopea.core.repository import Repository
@@ -66,6 +67,20 @@ class Findings:
     """Objects of this repository that another one declares too."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan with what it was made from; `live` are the objects that were looked at, whole.
+
+    `problems` are those of Git and of rendering: the steps have their own. `gone` has left the cluster.
+    """
+
+    plan: Plan
+    wishes: tuple[Wish, ...]
+    problems: tuple[Problem, ...]
+    live: Mapping[ObjectKey, Mapping[str, Any]]
+    gone: frozenset[ObjectKey]
+
+
 class Work:
     """One pass's work for one repository at one version."""
 
@@ -87,6 +102,15 @@ class Work:
 
     async def run(self, snapshot: Snapshot, supersede: Supersede) -> Findings:
         """Bring the cluster to the snapshot; raises SyncError where the API server cannot be asked."""
+        planned = await self.plan(snapshot)
+        self._note_refusals(planned.plan.steps)
+        execution = await self._executor(planned.wishes, snapshot.commit.id).execute(planned.plan, supersede)
+        self._remember(execution, planned.gone)
+        self._note_heals(execution.results.values())
+        return replace(_findings(snapshot, execution, [*planned.problems]), contested=self._contested())
+
+    async def plan(self, snapshot: Snapshot) -> Planned:
+        """Render, observe and decide; writes nothing to the cluster. Raises as `run`."""
         wishes, problems = read_wishes(snapshot.files)
         desired, more = await self._render(wishes)
         problems = [*snapshot.problems, *problems, *more]
@@ -99,7 +123,7 @@ class Work:
             owner=self._owner,
             is_released=self._is_released,
         )
-        observation = await observer.observe(desired, self._state, self._manifests_of)
+        observation = await observer.observe(desired, self._state, self.manifests_of)
         pruner = Pruner(self._tools, self._repository, self._state, client=self._client)
         prunes = await pruner.steps(
             {one.key for one in desired},
@@ -114,11 +138,13 @@ class Work:
             now=datetime.now(UTC),
             prunes=prunes.steps,
         )
-        self._note_refusals(steps.steps)
-        execution = await self._executor(wishes, snapshot.commit.id).execute(steps, supersede)
-        self._remember(execution, prunes.gone)
-        self._note_heals(execution.results.values())
-        return replace(_findings(snapshot, execution, problems), contested=self._contested())
+        return Planned(
+            plan=steps,
+            wishes=tuple(wishes),
+            problems=tuple(problems),
+            live=observation.live,
+            gone=prunes.gone,
+        )
 
     def _executor(self, wishes: Sequence[Wish], commit: str) -> Executor:
         defined = {GroupKind(e.group, e.kind) for e in endpoints_of_definitions(wishes).values()}
@@ -180,7 +206,7 @@ class Work:
                 raise TransientError(problem) from error
         return found
 
-    async def _manifests_of(self, commit: str) -> Mapping[ObjectKey, bytes]:
+    async def manifests_of(self, commit: str) -> Mapping[ObjectKey, bytes]:
         """Return what an earlier commit wanted; nothing where Git cannot tell any more."""
         try:
             snapshot = await self._tools.fetcher.snapshot_at(self._spec, self._remote, commit)
@@ -262,4 +288,4 @@ def _findings(snapshot: Snapshot, execution: Execution, problems: list[Problem])
     return Findings(result=result, commit=snapshot.commit, objects=objects, problems=tuple(problems))
 
 
-__all__ = ["Findings", "Outcome", "Tools", "Work", "client_for"]
+__all__ = ["Findings", "Outcome", "Planned", "Tools", "Work", "client_for"]

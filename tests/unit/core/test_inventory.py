@@ -1,15 +1,129 @@
-"""The inventory's decisions: what is ours and in no inventory, also where one object has two names."""
+"""The inventory: what is written is read again, what is no line is passed over, what is missing found."""
 
 from __future__ import annotations
 
-from nopea.core.inventory import uids_of, unrecorded
-from nopea.core.objects import ObjectKey
-from nopea.core.plan import Observed
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from nopea.core.api.status import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK, InventoryEntry
+from nopea.core.inventory import (
+    chunks,
+    entries_of,
+    inline,
+    parse_key,
+    read_entries,
+    uids_of,
+    unrecorded,
+)
+from nopea.core.objects import ObjectKey
+from nopea.core.plan import LastApplied, Observed
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters=" /"), min_size=1, max_size=12)
+GROUPS = st.just("") | st.lists(WORDS, min_size=1, max_size=3).map(".".join)
+KEYS = st.builds(ObjectKey, GROUPS, WORDS, st.just("") | WORDS, WORDS)
+LAST = st.builds(LastApplied, hash=WORDS, projection=st.none() | WORDS, commit=st.just("") | WORDS)
 WEB = ObjectKey("", "ConfigMap", "shop", "web")
 API = ObjectKey("", "ConfigMap", "shop", "api")
 EVENT = ObjectKey("events.k8s.io", "Event", "shop", "noted")
 CORE_EVENT = ObjectKey("", "Event", "shop", "noted")
+
+
+def lines(count: int) -> tuple[InventoryEntry, ...]:
+    """Return so many lines."""
+    return tuple(
+        InventoryEntry(object=f"ConfigMap shop/c{number:05}", desired="h") for number in range(count)
+    )
+
+
+@given(KEYS)
+def test_a_key_reads_as_it_prints(key: ObjectKey) -> None:
+    """Whatever its group, with a namespace or without."""
+    assert parse_key(str(key)) == key
+
+
+@given(st.dictionaries(KEYS, LAST, max_size=5))
+def test_what_is_written_is_read(applied: dict[ObjectKey, LastApplied]) -> None:
+    """The lines are sorted by object and lose nothing."""
+    entries = entries_of(applied)
+    assert read_entries(entries) == applied
+    assert [parse_key(entry.object) for entry in entries] == sorted(applied)
+
+
+def test_what_a_line_says() -> None:
+    """The object as it prints, the wish, the baseline if there is one, and the commit if it is known."""
+    web = ObjectKey("apps", "Deployment", "shop", "web")
+    space = ObjectKey("", "Namespace", "", "shop")
+    applied = {
+        web: LastApplied(hash="h1", projection="p1", commit="c0ffee"),
+        space: LastApplied(hash="h2", projection=None),
+    }
+    assert entries_of(applied) == (
+        InventoryEntry(object="Namespace shop", desired="h2"),
+        InventoryEntry(object="apps/Deployment shop/web", desired="h1", live="p1", commit="c0ffee"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("apps/Deployment shop/web", ObjectKey("apps", "Deployment", "shop", "web")),
+        ("Service shop/web", ObjectKey("", "Service", "shop", "web")),
+        ("Namespace shop", ObjectKey("", "Namespace", "", "shop")),
+        (
+            "rbac.authorization.k8s.io/ClusterRole system:view",
+            ObjectKey("rbac.authorization.k8s.io", "ClusterRole", "", "system:view"),
+        ),
+        ("", None),
+        (" ", None),
+        ("Service", None),
+        ("Service ", None),
+        (" shop/web", None),
+        ("apps/ shop/web", None),
+        ("Service shop/", None),
+        ("Service shop/web/more", None),
+        ("Service shop web", None),
+        ("Service shop/web ", None),
+    ],
+)
+def test_reading_a_key(text: str, expected: ObjectKey | None) -> None:
+    """Anything but kind and name, with group and namespace where they are, names no object."""
+    assert parse_key(text) == expected
+
+
+@given(st.text(max_size=20))
+def test_no_text_is_misread(text: str) -> None:
+    """What is read as an object has a kind and a name, and says the same to people as it did before."""
+    key = parse_key(text)
+    assert key is None or (key.kind and key.name and parse_key(str(key)) == key)
+
+
+def test_a_line_that_names_no_object_is_passed_over() -> None:
+    """A broken line costs itself, not the inventory."""
+    entries = (InventoryEntry(object="rubbish", desired="h0"), *lines(1))
+    assert read_entries(entries) == {
+        ObjectKey("", "ConfigMap", "shop", "c00000"): LastApplied(hash="h", projection=None)
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "in_status", "pieces"),
+    [
+        (0, 0, []),
+        (1, 1, []),
+        (MAX_INLINE_INVENTORY, MAX_INLINE_INVENTORY, []),
+        (MAX_INLINE_INVENTORY + 1, 0, [MAX_INLINE_INVENTORY + 1]),
+        (MAX_INVENTORY_CHUNK, 0, [MAX_INVENTORY_CHUNK]),
+        (MAX_INVENTORY_CHUNK + 1, 0, [MAX_INVENTORY_CHUNK, 1]),
+        (10_000, 0, [MAX_INVENTORY_CHUNK] * 10),
+    ],
+)
+def test_where_the_lines_are_kept(count: int, in_status: int, pieces: list[int]) -> None:
+    """Either all in the status or all in chunks; none is lost and none is in both."""
+    entries = lines(count)
+    assert len(inline(entries)) == in_status
+    assert [len(piece) for piece in chunks(entries)] == pieces
+    assert inline(entries) + sum(chunks(entries), ()) == entries
 
 
 def _live(uid: str, *, projection: str | None = "hash") -> Observed:

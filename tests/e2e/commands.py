@@ -1,0 +1,45 @@
+"""Run a `nopea` command as a person would, and keep what it said."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from tests.e2e.process import PROGRAM
+
+from nopea.lab.lab import Lab
+
+SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A command's end."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Its standard output as one JSON document."""
+        return dict(json.loads(self.out))
+
+
+def say(lab: Lab, *arguments: str) -> Said:
+    """Run `nopea` with the lab's kubeconfig to its end; a traceback or a warning fails the test."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM, *arguments],
+        env={**os.environ, "KUBECONFIG": str(lab.kubeconfig)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Said(done.returncode, done.stdout, done.stderr)

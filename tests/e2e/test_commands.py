@@ -1,0 +1,327 @@
+"""The commands of people: diff, plan, heal, suspend, resume, with a controller beside them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.commands import Said, say
+from tests.e2e.waiting import always, eventually
+from tests.e2e.world import Cluster, Repo, Site
+
+SECRET = "correct-horse-battery-staple"
+
+
+def _web(**data: str) -> dict[str, str]:
+    return {"web.yaml": yamls.text(yamls.config_map("web", **(data or {"colour": "blue"})))}
+
+
+def _nopea(site: Site, *arguments: str) -> Said:
+    return say(site.cluster.lab, *arguments, "-n", site.namespace)
+
+
+def _edit(site: Site, colour: str) -> None:
+    site.cluster.lab.run_kubectl(
+        "patch", "configmap", "web", "-n", site.namespace, "--type=merge", "-p",
+        f'{{"data":{{"colour":"{colour}"}}}}',
+    )  # fmt: skip
+
+
+def _wait_drifted(repo: Repo, count: int = 1) -> None:
+    def drifted() -> None:
+        assert repo.status().get("driftedCount") == count, repo.status()
+
+    eventually(drifted)
+
+
+def _wait_colour(site: Site, colour: str) -> None:
+    def coloured() -> None:
+        assert site.cluster.must_get(site.place("v1 configmaps", "web"))["data"]["colour"] == colour
+
+    eventually(coloured)
+
+
+def test_nothing_differs_after_a_sync(site: Site) -> None:
+    """`nopea diff` says so, exits with 0 and writes nothing."""
+    files = {
+        **_web(),
+        "api.yaml": yamls.text(yamls.deployment("api"), yamls.service("api"), yamls.secret("s", key="x")),
+    }
+    site.sync("shop", files)
+    places = [
+        site.place("v1 configmaps", "web"),
+        site.place("v1 secrets", "s"),
+        site.place("v1 services", "api"),
+    ]
+    before = [site.cluster.must_get(place) for place in places]
+
+    said = _nopea(site, "diff", "shop")
+
+    assert said.code == 0, said
+    assert "nothing differs" in said.out
+    assert said.err == ""
+    assert [site.cluster.must_get(place) for place in places] == before
+
+
+def test_a_manual_change_is_shown_three_ways_with_its_author(site: Site) -> None:
+    """What was applied, what Git wants, what is live; by which manager, how and when; exit code 1."""
+    repo = site.sync("shop", _web(), healPolicy="manual")
+    _edit(site, "red")
+    _wait_drifted(repo)
+
+    said = _nopea(site, "diff", "shop")
+
+    assert said.code == 1, said
+    assert f"ConfigMap {site.namespace}/web: policy" in said.out
+    assert ".data.colour: blue → blue → red   by kubectl-patch (Update) at 20" in said.out
+    assert "\x1b" not in said.out, "colours are for terminals"
+
+
+def test_both_sides_of_a_conflict_are_told_apart_as_json(site: Site) -> None:
+    """Git's own change has no manager, the person's has; a field that both changed says so."""
+    repo = site.sync("shop", _web(colour="blue", size="1", shape="round"), healPolicy="manual")
+    _edit(site, "red")
+    _wait_drifted(repo)
+    commit = repo.git.commit(_web(colour="green", size="2", shape="round"))
+
+    said = _nopea(site, "diff", "shop", "-o", "json")
+
+    assert said.code == 1, said
+    assert (said.json["commit"], said.json["differs"], said.json["problems"]) == (commit, True, [])
+    (found,) = said.json["objects"]
+    assert (found["object"], found["action"], found["reason"]) == (
+        f"ConfigMap {site.namespace}/web",
+        "apply",
+        "conflict",
+    )
+    colour, size = found["fields"]
+    assert [colour[name] for name in ("path", "lastApplied", "git", "live", "changedBy", "manager")] == [
+        ".data.colour", "blue", "green", "red", "both", "kubectl-patch",
+    ]  # fmt: skip
+    assert [size[name] for name in ("path", "lastApplied", "git", "live", "changedBy", "manager")] == [
+        ".data.size", "1", "2", "1", "git", None,
+    ]  # fmt: skip
+
+
+def test_what_git_would_make_and_delete_is_shown(site: Site) -> None:
+    """A new file is an object to create, a removed one an object to prune; a deleted one is gone."""
+    two = {**_web(), "api.yaml": yamls.text(yamls.config_map("api", a="1"))}
+    repo = site.sync(
+        "shop", {**two, "old.yaml": yamls.text(yamls.config_map("old", a="1"))}, healPolicy="manual"
+    )
+    site.cluster.delete(site.place("v1 configmaps", "api"))
+    _wait_drifted(repo)
+    repo.git.commit({**two, "new.yaml": yamls.text(yamls.config_map("new", a="1"))})
+
+    said = _nopea(site, "diff", "shop", "-o", "json")
+
+    told = {one["object"].partition("/")[2]: (one["action"], one["reason"]) for one in said.json["objects"]}
+    assert told == {
+        "new": ("create", "not there"),
+        "old": ("prune", "gone from Git"),
+        "api": ("leave", "policy"),
+    }, said
+
+
+def test_no_value_of_a_secret_is_shown(site: Site) -> None:
+    """A changed Secret is told by its sizes only, in text and in JSON, from all three sides."""
+    repo = site.sync("shop", {"s.yaml": yamls.text(yamls.secret("s", key=SECRET))}, healPolicy="manual")
+    site.cluster.lab.run_kubectl(
+        "patch", "secret", "s", "-n", site.namespace, "--type=merge", "-p", '{"stringData":{"key":"guessed"}}'
+    )
+    _wait_drifted(repo)
+    repo.git.commit({"s.yaml": yamls.text(yamls.secret("s", key=f"{SECRET}-2"))})
+
+    for output in ("text", "json"):
+        said = _nopea(site, "diff", "shop", "-o", output)
+        assert said.code == 1, said
+        assert ".data.key" in said.out
+        assert "*** (7 bytes)" in said.out
+        for secret in (SECRET, "guessed", "Z3Vlc3NlZ", "Y29ycmVjd"):
+            assert secret not in said.out + said.err
+
+
+@pytest.mark.parametrize("command", [["diff"], ["heal"], ["suspend"], ["resume"]])
+def test_a_missing_repository_is_one_sentence_and_what_to_do(site: Site, command: list[str]) -> None:
+    """Exit code 3, nothing on standard output."""
+    said = _nopea(site, *command, "nobody")
+
+    assert (said.code, said.out) == (3, "")
+    assert f"there is no GitRepository {site.namespace}/nobody" in said.err
+    assert "kubectl get gr -A" in said.err
+
+
+def test_git_out_of_reach_is_told_with_its_code(site: Site) -> None:
+    """The same code and hint as in the status."""
+    site.sync("shop", _web())
+    repo = site.follow("lost", url="http://127.0.0.1:9/lost.git")
+
+    said = _nopea(site, "diff", repo.name)
+
+    assert said.code == 3
+    assert "NOPEA-G001" in said.err
+
+
+def test_a_kubeconfig_that_is_not_there_is_named(site: Site) -> None:
+    """No traceback, but the file."""
+    said = _nopea(site, "diff", "shop", "--kubeconfig", "/nonexistent/config")
+
+    assert said.code == 3
+    assert "/nonexistent/config" in said.err
+
+
+def test_heal_puts_right_what_the_policy_leaves(site: Site) -> None:
+    """Once, for all objects, by the annotation that the controller obeys."""
+    repo = site.sync("shop", _web(), healPolicy="manual")
+    _edit(site, "red")
+    _wait_drifted(repo)
+
+    said = _nopea(site, "heal", "shop")
+
+    assert said.code == 0, said
+    _wait_colour(site, "blue")
+    _wait_drifted(repo, 0)
+
+
+def test_heal_of_one_object_leaves_the_others(site: Site) -> None:
+    """Written like kubectl writes it."""
+    api = {"api.yaml": yamls.text(yamls.config_map("api", a="1"))}
+    repo = site.sync("shop", {**_web(), **api}, healPolicy="manual")
+    _edit(site, "red")
+    site.cluster.lab.run_kubectl(
+        "patch", "configmap", "api", "-n", site.namespace, "--type=merge", "-p", '{"data":{"a":"2"}}'
+    )
+    _wait_drifted(repo, 2)
+
+    said = _nopea(site, "heal", "shop", "configmaps/web")
+
+    assert said.code == 0, said
+    asked = repo.get()["metadata"]["annotations"]["nopea.io/heal-requested"]
+    assert asked.endswith(f" ConfigMap {site.namespace}/web")
+    _wait_colour(site, "blue")
+    _wait_drifted(repo, 1)
+    assert site.cluster.must_get(site.place("v1 configmaps", "api"))["data"] == {"a": "2"}
+
+
+def test_an_object_that_is_not_of_the_repository_is_refused(site: Site) -> None:
+    """With those that it could be."""
+    site.sync("shop", _web())
+
+    said = _nopea(site, "heal", "shop", "deployment/web")
+
+    assert said.code == 3
+    assert f"ConfigMap {site.namespace}/web" in said.err
+
+
+def test_suspend_and_resume_a_repository(site: Site) -> None:
+    """Git's changes wait until it is resumed; diff still shows them."""
+    repo = site.sync("shop", _web(), interval="1s")
+
+    assert _nopea(site, "suspend", "shop").code == 0
+    eventually(lambda: _assert_phase(repo, "Suspended"))
+    repo.git.commit(_web(colour="green"))
+    said = _nopea(site, "diff", "shop")
+    assert (said.code, "blue → green → blue" in said.out, "suspended" in said.err) == (1, True, True), said
+    assert _nopea(site, "resume", "shop").code == 0
+    _wait_colour(site, "green")
+
+
+def _assert_phase(repo: Repo, phase: str) -> None:
+    assert repo.status().get("phase") == phase, repo.status()
+
+
+def test_suspend_and_resume_one_object(site: Site) -> None:
+    """Break-glass with an end: nothing is written to it meanwhile; resume takes both annotations away."""
+    site.sync("shop", _web())
+    place = site.place("v1 configmaps", "web")
+
+    said = _nopea(site, "suspend", "shop", "ConfigMap", f"{site.namespace}/web", "--until", "2h")
+
+    assert said.code == 0, said
+    annotations = site.cluster.must_get(place)["metadata"]["annotations"]
+    assert annotations["nopea.io/suspend-heal"] == "true"
+    until = datetime.fromisoformat(annotations["nopea.io/suspend-heal-until"])
+    assert 6600 < (until - datetime.now(UTC)).total_seconds() <= 7201
+    _edit(site, "red")
+
+    def protected() -> None:
+        assert site.cluster.must_get(place)["data"] == {"colour": "red"}
+
+    always(protected, seconds=2)
+    diff = _nopea(site, "diff", "shop")
+    assert (diff.code, "break-glass" in diff.out, "blue → blue → red" in diff.out) == (1, True, True), diff
+    assert _nopea(site, "resume", "shop", "configmap/web").code == 0
+    _wait_colour(site, "blue")
+    annotations = site.cluster.must_get(place)["metadata"]["annotations"]
+    assert not [name for name in annotations if "suspend" in name]
+
+
+def _folder(path: Path, files: dict[str, str]) -> str:
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(content)
+    return str(path)
+
+
+def test_plan_of_a_folder_needs_no_repository(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    """Create what is not there, adopt what is, with the fields that would change and their owner."""
+    cluster.put(f"v1 configmaps {namespace}/web", yamls.config_map("web", colour="red", size="1"))
+    files = {**_web(colour="blue", size="1"), "sub/api.yaml": yamls.text(yamls.deployment("api"))}
+
+    said = say(cluster.lab, "plan", "-f", _folder(tmp_path, files), "-n", namespace, "-o", "json")
+
+    assert said.code == 0, said
+    web, api = said.json["objects"]
+    assert (api["object"], api["action"], api["reason"], api["source"]) == (
+        f"apps/Deployment {namespace}/api", "create", "not there", "sub/api.yaml#1",
+    )  # fmt: skip
+    assert (web["action"], web["reason"]) == ("apply", "adopted")
+    (field,) = web["fields"]
+    assert (field["path"], field["git"], field["live"], field["manager"]) == (
+        ".data.colour", "blue", "red", "kubectl",
+    )  # fmt: skip
+    assert cluster.get(f"apps/v1 deployments {namespace}/api") is None
+    assert cluster.must_get(f"v1 configmaps {namespace}/web")["data"]["colour"] == "red"
+
+
+def test_plan_as_a_repository_knows_what_it_applied(site: Site, tmp_path: Path) -> None:
+    """A working copy against the cluster: Git's change, and what would be pruned."""
+    site.sync("shop", {**_web(), "old.yaml": yamls.text(yamls.config_map("old", a="1"))})
+
+    folder = _folder(tmp_path, _web(colour="green"))
+    said = _nopea(site, "plan", "-f", folder, "--for", "shop")
+
+    assert said.code == 0, said
+    assert f"apply  ConfigMap {site.namespace}/web: git change" in said.out
+    assert ".data.colour: blue → green → blue   by Git" in said.out
+    assert f"prune  ConfigMap {site.namespace}/old: gone from Git" in said.out
+    assert "1 to apply, 1 to prune" in said.out
+
+
+def test_plan_refuses_what_belongs_to_another(site: Site, tmp_path: Path) -> None:
+    """As the controller would: exit code 1, the owner, and what to do."""
+    repo = site.sync("shop", _web())
+
+    said = _nopea(site, "plan", "-f", _folder(tmp_path, _web(colour="green")))
+
+    assert said.code == 1, said
+    assert "owned by another GitRepository" in said.out
+    assert repo.label in said.out
+
+
+def test_plan_tells_every_error_of_the_folder(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    """Each with file and code, beside the plan of the rest; exit code 3."""
+    files = {
+        **_web(),
+        "bad.yaml": "a: 1\na: 2\n",
+        "odd.yaml": yamls.text(yamls.custom("Odd", "x", group="o.example")),
+    }
+
+    said = say(cluster.lab, "plan", "-f", _folder(tmp_path, files), "-n", namespace)
+
+    assert said.code == 3, said
+    assert "NOPEA-M004 bad.yaml:2" in said.err
+    assert "NOPEA-K001 odd.yaml#1" in said.err
+    assert f"create ConfigMap {namespace}/web" in said.out

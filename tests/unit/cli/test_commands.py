@@ -1,0 +1,106 @@
+"""What the commands for people take and refuse, before anything is asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from nopea.cli import diff, heal, plan, suspend
+from nopea.cli.main import main
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 600_000, tzinfo=UTC)
+COMMANDS = {
+    "diff": diff.command,
+    "plan": plan.command,
+    "heal": heal.command,
+    "suspend": suspend.command,
+    "resume": suspend.resume,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "until"),
+    [
+        ("2h", datetime(2026, 1, 2, 5, 4, 6, tzinfo=UTC)),
+        ("30s", datetime(2026, 1, 2, 3, 4, 36, tzinfo=UTC)),
+        ("2026-01-31T18:00:00Z", datetime(2026, 1, 31, 18, tzinfo=UTC)),
+        ("2026-01-31T18:00:00+02:00", datetime(2026, 1, 31, 16, tzinfo=UTC)),
+    ],
+)
+def test_an_end_is_a_time_or_a_duration(text: str, until: datetime) -> None:
+    """In whole seconds, never shorter than was asked for."""
+    assert suspend.moment(text, now=NOW) == until
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tomorrow", "no time and no duration"),
+        ("", "no time and no duration"),
+        ("2026-01-31T18:00:00", "no time zone"),
+        ("2025-12-31T18:00:00Z", "in the past"),
+        ("0s", "in the past"),
+        ("9" * 20 + "h", "no time and no duration"),
+        ("99999999h", "no time and no duration"),
+    ],
+)
+def test_any_other_end_is_refused_in_words(text: str, said: str) -> None:
+    """An end that cannot be read would protect for ever, one in the past not at all."""
+    with pytest.raises(ValueError, match=said):
+        suspend.moment(text, now=NOW)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_chooses_its_cluster_alike(name: str) -> None:
+    """With the three options that kubectl has too."""
+    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+
+    assert {"--kubeconfig", "--context", "-n", "--namespace"} <= options
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["diff"], "Missing argument 'NAME'"),
+        (["heal"], "Missing argument 'NAME'"),
+        (["plan"], "Missing option '-f'"),
+        (["plan", "-f", "/nonexistent"], "does not exist"),
+        (["diff", "shop", "-o", "yaml"], "'yaml' is not one of"),
+        (["suspend", "shop", "--until", "2h"], "--until needs an OBJECT"),
+        (["suspend", "shop", "deployment/web", "--until", "never"], "no time and no duration"),
+        (["resume", "shop", "--until", "2h"], "No such option"),
+    ],
+)
+def test_wrong_usage_ends_with_2(arguments: list[str], said: str) -> None:
+    """So that it is told from `diff`'s 1."""
+    done = CliRunner().invoke(main, arguments)
+
+    assert (done.exit_code, said in done.output) == (2, True), done.output
+
+
+def test_an_object_may_be_one_word_or_two() -> None:
+    """As it prints, quoted or not."""
+    for given in (["apps/Deployment shop/web"], ["apps/Deployment", "shop/web"]):
+        told = heal.command.make_context("heal", ["shop", *given]).params
+        assert " ".join(told["object_"]) == "apps/Deployment shop/web"
+
+
+def test_an_end_is_read_with_the_command() -> None:
+    """As an aware time."""
+    told = suspend.command.make_context("suspend", ["shop", "cm/web", "--until", "1h"]).params
+
+    assert told["until"] - datetime.now(UTC) < timedelta(hours=1, seconds=1)
+
+
+def test_a_kubeconfig_that_cannot_be_read_ends_with_3(tmp_path: Path) -> None:
+    """With its path, and without a traceback."""
+    file = tmp_path / "config"
+    file.write_text("{")
+    for arguments in (["diff", "shop"], ["plan", "-f", str(tmp_path)], ["suspend", "shop"]):
+        done = CliRunner().invoke(main, [*arguments, "--kubeconfig", str(file)])
+
+        assert (done.exit_code, str(file) in done.output) == (3, True), done.output
+        assert isinstance(done.exception, SystemExit)
