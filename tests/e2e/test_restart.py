@@ -103,8 +103,8 @@ def test_nothing_changed_costs_nothing(site: Site, controllers: Controllers) -> 
     """After `kill -9`, a controller that finds all as it was writes nothing and reads no single object."""
     controllers.start()
     files = {**_files("web", "store"), "words.yaml": yamls.text(yamls.secret("words", word="acme"))}
-    repo = site.sync("shop", {**files, "run.yaml": yamls.text(yamls.deployment("run"))})
-    before = eventually(lambda: _settled(site), seconds=SECONDS)
+    repo = site.sync("shop", files)
+    before = eventually(lambda: _settled(repo), seconds=SECONDS)
     controllers.kill()
     status = repo.get()
 
@@ -117,12 +117,10 @@ def test_nothing_changed_costs_nothing(site: Site, controllers: Controllers) -> 
     _assert_nothing_done(nopea, [*before, "shop"])
 
 
-def _settled(site: Site) -> dict[str, str]:
-    """Return the objects' versions once the controllers of Kubernetes have written theirs."""
-    status = site.cluster.must_get(site.place("apps/v1 deployments", "run")).get("status", {})
-    assert status.get("unavailableReplicas") == 1
-    assert {one["type"] for one in status["conditions"]} == {"Available", "Progressing"}
-    return _versions(site)
+def _settled(repo: Repo) -> dict[str, str]:
+    """Return the objects' versions once all there is to say of them has been told."""
+    assert repo.condition("Healthy").get("status") == "True", repo.status()
+    return _versions(repo.site)
 
 
 def test_a_change_made_meanwhile_is_still_a_manual_one(site: Site, controllers: Controllers) -> None:

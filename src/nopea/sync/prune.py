@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ class Prunes:
     """The steps about objects that Git does not want, and those of the inventory that are gone already."""
 
     steps: tuple[Step, ...]
-    gone: Set[ObjectKey]
+    gone: frozenset[ObjectKey]
     decisions: Mapping[ObjectKey, Decision]
 
 
@@ -80,7 +80,7 @@ class Pruner:
         steps = [_step(key, decision, lives.get(key)) for key, decision in decisions.items()]
         return Prunes(
             steps=tuple(step for step in steps if step is not None),
-            gone=renamed.union(key for key, decision in decisions.items() if decision.forgets),
+            gone=frozenset(renamed).union(key for key, decision in decisions.items() if decision.forgets),
             decisions=decisions,
         )
 
