@@ -183,3 +183,22 @@ def test_a_lost_definition_comes_back_with_its_objects(site: Site) -> None:
         assert site.cluster.get(site.place(f"{group}/v1 sprockets", "small")) is not None
 
     eventually(back, seconds=90)
+
+
+def test_drift_is_put_right_while_git_is_gone(site: Site) -> None:
+    """Without its Git server a repository says so, and what was applied last is kept as it was."""
+    repo = site.sync("shop", _web(colour="blue", size="1"))
+    path = repo.git.path
+    path.rename(path.with_suffix(".away"))
+    repo.sync_now()
+    repo.wait_failed("NOPEA-G014")
+    place = _edit(site)
+
+    def healed() -> None:
+        assert site.cluster.must_get(place)["data"] == {"colour": "blue", "size": "1"}
+
+    eventually(healed)
+    assert repo.condition("Ready")["status"] == "False"
+    path.with_suffix(".away").rename(path)
+    repo.sync_now()
+    repo.wait_synced()

@@ -104,14 +104,19 @@ def reported(
         last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
         last_handled_heal_at=report.handled_heal_at or previous.last_handled_heal_at,
         errors=_errors(report.problems),
-        drifts=drifts_of(report),
+        drifts=drifts_of(report) if report.commit else previous.drifts,
         inventory=report.inventory,
         history=_history(previous, report),
-        conditions=merge(previous.conditions, _conditions(report, now), owned=OWNED),
+        conditions=merge(previous.conditions, _conditions(report, now), owned=_owned(report)),
         **_times(previous, report, now),
         **_commit_facts(report),
     )
     return msgspec.structs.replace(previous, **changes)
+
+
+def _owned(report: PassReport) -> frozenset[str]:
+    """A pass that saw no commit saw no object either: what is known of them stays."""
+    return OWNED if report.commit else OWNED - {DRIFTED, CONTENDED}
 
 
 def _suspended(previous: GitRepositoryStatus, report: PassReport, now: datetime) -> GitRepositoryStatus:

@@ -31,7 +31,7 @@ WATCHED = frozenset({Trigger.OBJECT_CHANGE, Trigger.HEALTH})
 """What needs a pass only if the watches have something to tell."""
 
 WITHOUT_GIT = WATCHED | {Trigger.HEAL, Trigger.RECONCILE}
-"""What a pass answers from the commit that it knows: drift is put right also while the Git server is down."""
+"""What a pass answers from the commit that it knows, without asking Git."""
 
 MAY_MEAN_NEW_COMMIT = frozenset({Trigger.POLL, Trigger.WEBHOOK, Trigger.MANUAL})
 """What makes a running pass ask Git whether it still applies the newest commit."""

@@ -39,6 +39,8 @@ class SyncState:
     remote: Remote | None = None
     """The URL with the credentials of the last pass: polls need not read the Secret again."""
     commit: Commit | None = None
+    synced_generation: int | None = None
+    """The generation under which `commit` was read: while Git fails, that version still holds."""
     complete: bool = False
     """True when the last pass synced `commit` without a problem: a poll that finds it again may rest."""
     problems: tuple[Problem, ...] = ()

@@ -152,7 +152,7 @@ class Pipeline:
         self._wait_for_others(repository, spec)
         remote = await self._remote(request, spec, state)
         snapshot = await self._snapshot(request, spec, state, remote)
-        state.commit = snapshot.commit
+        state.commit, state.synced_generation = snapshot.commit, repository.generation
         await self._finalizer.hold(repository)
         supersede = Supersede(
             request.pending,
@@ -182,9 +182,16 @@ class Pipeline:
     async def _snapshot(
         self, request: PassRequest, spec: GitRepositorySpec, state: SyncState, remote: Remote
     ) -> Snapshot:
+        """Read Git; while it fails, the last version that it gave holds, and the failure is a problem."""
         if self._is_local(request, state) and state.commit is not None:
             return await self._services.fetcher.snapshot_at(spec, remote, state.commit)
-        return await self._services.fetcher.snapshot(spec, remote)
+        try:
+            return await self._services.fetcher.snapshot(spec, remote)
+        except SyncError as error:
+            if state.commit is None or state.synced_generation != request.repository.generation:
+                raise
+            known = await self._services.fetcher.snapshot_at(spec, remote, state.commit)
+            return replace(known, problems=(*error.problems, *known.problems))
 
     def _is_local(self, request: PassRequest, state: SyncState) -> bool:
         """Whether the commit that was synced last answers all that woke us."""

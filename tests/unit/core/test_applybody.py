@@ -83,6 +83,7 @@ def test_what_an_ignored_manager_owns_is_left_out(managers: tuple[str, ...], is_
         (stored(changed(replicas=5), owned_by("scaler", REPLICAS), fields=trie([TEAM])), None),
         (stored(changed(replicas=5), fields=trie([TEAM])), None),  # nobody at all: set by default
         (stored(changed(replicas=5), owned_by("scaler", TEAM)), 5),
+        (stored(changed(replicas=5), owned_by("scaler", REPLICAS), owned_by("labeller", TEAM)), None),
     ],
 )
 def test_an_ignored_field(live: dict[str, Any], sent: int | None) -> None:
@@ -142,7 +143,7 @@ def test_a_key_with_a_slash() -> None:
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a/b~c": "git", "d": "git"}}
     live = stored({**manifest, "data": {"a/b~c": "live", "d": "live"}})
     body = body_to_apply(manifest, live, rules=left("/data/a~1b~0c"))
-    assert body["data"] == {"a/b~c": "live", "d": "git"}
+    assert body == {**manifest, "data": {"a/b~c": "live", "d": "git"}}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +173,21 @@ def test_a_list_item_that_is_not_there_yet() -> None:
     live["spec"]["template"]["spec"]["containers"][0]["args"] = ["--fast"]
     rules = left("/spec/template/spec/containers/0/args/1", "/spec/template/spec/containers/0/args/0")
     assert body_to_apply(deployment(), live, rules=rules) == deployment()
+
+
+@pytest.mark.parametrize(("git", "there"), [(["a"], None), (["a"], {}), (None, ["b"])])
+def test_a_list_on_one_side_only(git: Any, there: Any) -> None:
+    """An item's number means nothing where there is no list: what Git says is sent."""
+    manifest = {"apiVersion": "acme.example/v1", "kind": "Widget", "spec": {"parts": git}}
+    live = stored({**manifest, "spec": {"parts": there}})
+    assert body_to_apply(manifest, live, rules=left("/spec/parts/0")) == manifest
+
+
+@pytest.mark.parametrize("spec", [None, "text"])
+def test_an_ignored_field_in_what_is_no_mapping_in_git(spec: Any) -> None:
+    """There is no place for it: Git wants something else there."""
+    manifest = {**deployment(), "spec": spec}
+    assert body_to_apply(manifest, stored(deployment()), rules=left("/spec/replicas")) == manifest
 
 
 def test_nothing_that_came_in_is_changed() -> None:
