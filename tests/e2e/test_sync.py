@@ -109,7 +109,7 @@ def test_a_pass_is_told_in_an_event(site: Site) -> None:
     repo = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
     event = repo.wait_event("Synced")
     assert (event["type"], event["action"]) == ("Normal", "Sync")
-    assert event["note"] == f"applied 1 objects at {repo.git.tip()[:7]}"
+    assert event["note"] == f"applied 1 object at {repo.git.tip()[:7]}"
     assert event["reportingController"] == "nopea.io/controller"
 
 

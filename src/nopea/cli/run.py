@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +30,22 @@ class MemorySize(click.ParamType[int]):
         if not number.isascii() or not number.isdigit() or len(number) > _MOST_DIGITS:
             self.fail(f"{value!r} is no size; write it like 512Mi", param, ctx)
         return int(number) * self._UNITS.get(unit, 1)
+
+
+class CacheError(Exception):
+    """The cache folder cannot be used."""
+
+
+def _writable(cache_dir: Path) -> None:
+    """Make the cache folder; raises CacheError with what to do where that is not possible."""
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CacheError(
+            f"the cache folder {cache_dir} cannot be made: {error.strerror}; set --cache-dir"
+        ) from error
+    if not os.access(cache_dir, os.W_OK | os.X_OK):
+        raise CacheError(f"the cache folder {cache_dir} cannot be written to; set --cache-dir")
 
 
 def _default_cache() -> Path:
@@ -93,7 +110,7 @@ def command(**options: Any) -> None:
     Every option is an environment variable too: --log-level is NOPEA_LOG_LEVEL.
 
     Exit codes: 0 drained after a signal, 1 a core service ended, 2 wrong usage, 3 wrong configuration
-    (kubeconfig, or the address is taken), 128 + N ended at once by a second signal N.
+    (kubeconfig, cache folder, or the address is taken), 128 + N ended at once by a second signal N.
     """
     import uvloop
 
@@ -104,8 +121,9 @@ def command(**options: Any) -> None:
     settings = settings_of(**options)
     logs.configure(level=settings.log_level, format_=settings.log_format)
     try:
+        _writable(settings.cache_dir)
         code = uvloop.run(app.run(settings))
-    except (ConfigError, ListenError) as error:
+    except (ConfigError, ListenError, CacheError) as error:
         click.echo(f"nopea: {error}", err=True)
         code = app.EXIT_CONFIGURATION
     sys.exit(code)

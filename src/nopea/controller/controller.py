@@ -13,6 +13,7 @@ from nopea.core.objects import RepoKey
 from nopea.core.repository import Repository, parse_repository
 from nopea.core.trigger import Trigger
 from nopea.kube.client import KubeClient
+from nopea.kube.errors import NotFoundError
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
 from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
@@ -57,6 +58,8 @@ class Controller:
         if self.health.synced:
             return ""
         error = self.health.last_error
+        if isinstance(error, NotFoundError):
+            return "the API server does not know GitRepositories: apply deploy/crds"
         return (
             f"the list of GitRepositories failed: {error}"
             if error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from nopea.core.api.status import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK, InventoryEntry
 from nopea.core.objects import ObjectKey
-from nopea.core.plan import LastApplied
+from nopea.core.plan import LastApplied, Observed
 
 
 def entries_of(applied: Mapping[ObjectKey, LastApplied]) -> tuple[InventoryEntry, ...]:
@@ -25,6 +25,27 @@ def read_entries(entries: Iterable[InventoryEntry]) -> dict[ObjectKey, LastAppli
         if key is not None:
             found[key] = LastApplied(hash=entry.desired, projection=entry.live, commit=entry.commit or "")
     return found
+
+
+def uids_of(owned: Mapping[ObjectKey, Observed], keys: Collection[ObjectKey]) -> set[str]:
+    """Return the uids of these objects, as far as they are live and known."""
+    return {live.uid for key, live in owned.items() if key in keys and live.uid}
+
+
+def unrecorded(
+    owned: Mapping[ObjectKey, Observed], recorded: Collection[ObjectKey]
+) -> dict[ObjectKey, Observed]:
+    """Return what is ours by label and Apply entry and in no inventory: a crash came before the record.
+
+    One object may be served under two names (an Event, in the core group and in its own): then the one that
+    is recorded stands for both, else the other would be taken for an object that Git does not want.
+    """
+    uids = uids_of(owned, recorded)
+    return {
+        key: live
+        for key, live in owned.items()
+        if key not in recorded and live.projection is not None and live.uid not in uids
+    }
 
 
 def parse_key(text: str) -> ObjectKey | None:

@@ -208,7 +208,8 @@ def summary(report: PassReport) -> str:
         also = f", pruned {pruned}" if pruned else ""
         drifted = sum(one.drifts for one in report.objects)
         left = f"; {drifted} drifted and left" if drifted else ""
-        return f"applied {declared} objects at {report.commit.id[:SHORT_COMMIT]}{also}{left}"
+        objects = "object" if declared == 1 else "objects"
+        return f"applied {declared} {objects} at {report.commit.id[:SHORT_COMMIT]}{also}{left}"
     failed = report.count(Outcome.FAILED)
     declared = sum(one.declared for one in report.objects)
     ahead = f"{report.count(*_ENOUGH)} of {declared} objects applied; " if failed else ""

@@ -14,6 +14,7 @@ from ulid import ULID
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.dependencies import blockers, cycle_problem, find_cycle
 from nopea.core.duration import format_seconds
+from nopea.core.inventory import unrecorded
 from nopea.core.ownership import owner_label
 from nopea.core.plan import is_suspect
 from nopea.core.problem import Problem, StalledError, SyncError, TransientError
@@ -72,7 +73,7 @@ class Pipeline:
             return True
         index = services.index
         owned = index.owned(owner_label(repository.key))
-        if any(key not in state.applied and live.projection for key, live in owned.items()):
+        if unrecorded(owned, state.applied):
             return True
         claims = services.claims
         wanted = ((key, claims.waiting(key, besides=repository.key)) for key in state.applied)

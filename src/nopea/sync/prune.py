@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from nopea.core.inventory import uids_of, unrecorded
 from nopea.core.objects import GroupKind, ObjectKey
 from nopea.core.ownership import owner_label
 from nopea.core.plan import Action, LastApplied, Observed, Reason, Step
@@ -50,15 +51,20 @@ class Pruner:
         await self._follow(self._state.applied.keys() - wanted)
         owned = self._tools.index.owned(self._owner)
         known = set(self._state.applied)
-        self._take_in(owned, known)
+        self._take_in(owned, known | wanted)
         if deleting:  # there is no later pass that would find them in the inventory
             known = set(self._state.applied)
         candidates: dict[ObjectKey, Candidate] = {}
         lives: dict[ObjectKey, Observed] = {}
+        renamed: set[ObjectKey] = set()  # Git has the same object under another name of its kind
+        wanted_uids = uids_of(owned, wanted)
         for key in sorted((known | self._state.applied.keys()) - wanted):
             live = owned.get(key)
             if live is None and not self._tools.index.covers(key.group_kind):
                 live = await self._ask(key)
+            if live is not None and live.uid in wanted_uids:
+                renamed.add(key)
+                continue
             if live is not None:
                 lives[key] = live
             candidates[key] = self._candidate(key, live, in_inventory=key in known)
@@ -76,7 +82,7 @@ class Pruner:
         steps = [_step(key, decision, lives.get(key)) for key, decision in decisions.items()]
         return Prunes(
             steps=tuple(step for step in steps if step is not None),
-            gone=frozenset(key for key, decision in decisions.items() if decision.forgets),
+            gone=frozenset(renamed).union(key for key, decision in decisions.items() if decision.forgets),
             decisions=decisions,
         )
 
@@ -109,9 +115,8 @@ class Pruner:
 
     def _take_in(self, owned: Mapping[ObjectKey, Observed], known: set[ObjectKey]) -> None:
         """Record what has our label and our Apply entry: a crash came between its apply and its record."""
-        for key, live in owned.items():
-            if key not in known and live.projection is not None:
-                self._state.applied[key] = LastApplied(hash="", projection=live.projection)
+        for key, live in unrecorded(owned, known).items():
+            self._state.applied[key] = LastApplied(hash="", projection=live.projection)
 
     def _candidate(self, key: ObjectKey, live: Observed | None, *, in_inventory: bool) -> Candidate:
         other = self._tools.claims.waiting(key, besides=self._repository.key)

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from nopea.cli.run import MemorySize, command, settings_of
 from nopea.settings import Settings
@@ -175,3 +176,14 @@ def test_logs_are_for_programs_unless_a_person_looks(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "stderr", Screen())
     assert settings_of(**_told()).log_format == "console"
     assert settings_of(**_told("--log-format", "json")).log_format == "json"
+
+
+def test_a_cache_folder_that_cannot_be_made_is_said_in_a_line(tmp_path: Path) -> None:
+    """A wrong folder is a wrong configuration, with its name and the option: no traceback."""
+    taken = tmp_path / "file"
+    taken.write_text("")
+    told = CliRunner().invoke(command, ["--cache-dir", str(taken / "cache")])
+
+    assert told.exit_code == 3
+    assert str(taken) in told.output
+    assert "--cache-dir" in told.output

@@ -1,4 +1,4 @@
-"""The inventory's lines: what is written is read again, and what is no line is passed over."""
+"""The inventory: what is written is read again, what is no line is passed over, what is missing found."""
 
 from __future__ import annotations
 
@@ -7,14 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nopea.core.api.status import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK, InventoryEntry
-from nopea.core.inventory import chunks, entries_of, inline, parse_key, read_entries
+from nopea.core.inventory import (
+    chunks,
+    entries_of,
+    inline,
+    parse_key,
+    read_entries,
+    uids_of,
+    unrecorded,
+)
 from nopea.core.objects import ObjectKey
-from nopea.core.plan import LastApplied
+from nopea.core.plan import LastApplied, Observed
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters=" /"), min_size=1, max_size=12)
 GROUPS = st.just("") | st.lists(WORDS, min_size=1, max_size=3).map(".".join)
 KEYS = st.builds(ObjectKey, GROUPS, WORDS, st.just("") | WORDS, WORDS)
 LAST = st.builds(LastApplied, hash=WORDS, projection=st.none() | WORDS, commit=st.just("") | WORDS)
+WEB = ObjectKey("", "ConfigMap", "shop", "web")
+API = ObjectKey("", "ConfigMap", "shop", "api")
+EVENT = ObjectKey("events.k8s.io", "Event", "shop", "noted")
+CORE_EVENT = ObjectKey("", "Event", "shop", "noted")
 
 
 def lines(count: int) -> tuple[InventoryEntry, ...]:
@@ -112,3 +124,32 @@ def test_where_the_lines_are_kept(count: int, in_status: int, pieces: list[int])
     assert len(inline(entries)) == in_status
     assert [len(piece) for piece in chunks(entries)] == pieces
     assert inline(entries) + sum(chunks(entries), ()) == entries
+
+
+def _live(uid: str, *, projection: str | None = "hash") -> Observed:
+    return Observed(owner="shop.shop", resource_version="1", uid=uid, projection=projection)
+
+
+def test_what_is_applied_and_not_recorded_is_found() -> None:
+    """An object with our Apply entry that no line names is unrecorded; one without the entry is not ours."""
+    owned = {WEB: _live("1"), API: _live("2"), EVENT: _live("3", projection=None)}
+    assert unrecorded(owned, {WEB}) == {API: owned[API]}
+
+
+def test_another_name_of_a_recorded_object_is_not_an_object() -> None:
+    """An Event is served by two groups: the name that is recorded stands for both."""
+    owned = {EVENT: _live("1"), CORE_EVENT: _live("1")}
+    assert unrecorded(owned, {EVENT}) == {}
+    assert unrecorded(owned, {CORE_EVENT}) == {}
+
+
+def test_unknown_uids_are_nobodys() -> None:
+    """Two objects whose uids are not known are two objects."""
+    owned = {WEB: _live(""), API: _live("")}
+    assert unrecorded(owned, {WEB}) == {API: owned[API]}
+    assert uids_of(owned, {WEB, API}) == set()
+
+
+def test_only_live_objects_have_uids() -> None:
+    """Of the keys that are asked about, those that are not live say nothing."""
+    assert uids_of({WEB: _live("1"), API: _live("2")}, {WEB, EVENT}) == {"1"}

@@ -1,0 +1,290 @@
+"""A controller that is killed and started again knows what it knew: nothing is written, read or forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.tap import Tapped
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Cluster, Json, Repo, Site
+from tests.gitserver import GitServer
+
+SECONDS = 60.0
+MANY = 2_000
+PER_FILE = 100
+INVENTORIES = "nopea.io/v1alpha1 inventories"
+MAPS = "v1 configmaps"
+
+
+class Controllers:
+    """One controller after another for one namespace."""
+
+    def __init__(self, cluster: Cluster, folder: Path, namespace: str) -> None:
+        self._cluster, self._folder, self._namespace = cluster, folder, namespace
+        self._started: list[Tapped] = []
+
+    def start(self) -> Tapped:
+        """Start a controller that knows nothing yet; the one before must have ended."""
+        assert all(one.exit_code is not None for one in self._started)
+        folder = self._folder / f"nopea-{len(self._started)}"
+        self._started.append(Tapped(self._cluster.lab, folder, f"--namespace={self._namespace}"))
+        self._started[-1].wait_until_ready()
+        return self._started[-1]
+
+    def kill(self) -> None:
+        """End the controller that runs, as the kernel's memory killer would."""
+        for one in self._started:
+            one.kill()
+
+
+@pytest.fixture
+def site(cluster: Cluster, git_server: GitServer, namespace: str) -> Site:
+    """A namespace that the test's own controllers look after."""
+    return Site(cluster, git_server, namespace)
+
+
+@pytest.fixture
+def controllers(site: Site, tmp_path: Path) -> Iterator[Controllers]:
+    """The test's controllers. In the end the repositories are let go without their objects."""
+    made = Controllers(site.cluster, tmp_path, site.namespace)
+    yield made
+    made.kill()
+    for name in site.names:  # nobody is left to delete the objects: the namespace goes with them
+        place = site.place("nopea.io/v1alpha1 gitrepositories", name)
+        site.cluster.merge(place, {"metadata": {"finalizers": None}})
+    site.clear()
+
+
+def _files(*names: str) -> dict[str, str]:
+    return {f"{name}.yaml": yamls.text(yamls.config_map(name, colour="blue")) for name in names}
+
+
+def _many(count: int) -> dict[str, str]:
+    names = [f"m{number:04}" for number in range(count)]
+    return {
+        f"maps-{start:04}.yaml": yamls.text(
+            *(yamls.config_map(name, colour="blue") for name in names[start : start + PER_FILE])
+        )
+        for start in range(0, count, PER_FILE)
+    }
+
+
+def _wait_first_pass(nopea: Tapped, repo: Repo, *, seconds: float = SECONDS) -> None:
+    """Return when the controller has had its first pass over the repository, and told all about it."""
+
+    def finished() -> None:
+        assert nopea.logs("pass finished", repo=repo.log_key), nopea.log_text()
+
+    eventually(finished, seconds=seconds)
+
+
+def _versions(site: Site) -> dict[str, str]:
+    """Return the versions of all objects of ours in the namespace."""
+    kinds = (MAPS, "apps/v1 deployments", "v1 secrets")
+    found = [
+        one
+        for kind in kinds
+        for one in site.cluster.list(site.place(kind), query="labelSelector=nopea.io/repository")
+    ]
+    return {f"{one['metadata']['name']}": one["metadata"]["resourceVersion"] for one in found}
+
+
+def _assert_nothing_done(nopea: Tapped, names: list[str]) -> None:
+    """The controller has written nothing and looked at no single object."""
+    asked = nopea.asked()
+    assert [one for one in asked if one.writes] == []
+    assert [one for one in asked if one.names_one_of(names)] == []
+
+
+def test_nothing_changed_costs_nothing(site: Site, controllers: Controllers) -> None:
+    """After `kill -9`, a controller that finds all as it was writes nothing and reads no single object."""
+    controllers.start()
+    files = {**_files("web", "store"), "words.yaml": yamls.text(yamls.secret("words", word="acme"))}
+    repo = site.sync("shop", files)
+    before = eventually(lambda: _settled(repo), seconds=SECONDS)
+    controllers.kill()
+    status = repo.get()
+
+    nopea = controllers.start()
+    _wait_first_pass(nopea, repo)
+    repo_again = repo.get()
+
+    assert repo_again == status
+    assert _versions(site) == before
+    _assert_nothing_done(nopea, [*before, "shop"])
+
+
+def _settled(repo: Repo) -> dict[str, str]:
+    """Return the objects' versions once all there is to say of them has been told."""
+    assert repo.condition("Healthy").get("status") == "True", repo.status()
+    return _versions(repo.site)
+
+
+def test_a_change_made_meanwhile_is_still_a_manual_one(site: Site, controllers: Controllers) -> None:
+    """Under `manual` it is left and told with its author, though Git changed another field meanwhile."""
+    controllers.start()
+    repo = site.sync("shop", {**_files("store"), **_web(size="1")}, healPolicy="manual")
+    controllers.kill()
+    _edit(site)
+    repo.git.commit({**_files("store"), **_web(size="2")})
+
+    controllers.start()
+
+    repo.wait_synced(repo.git.tip(), seconds=SECONDS)
+    drift = eventually(lambda: _one_drift(repo), seconds=SECONDS)
+    assert drift["manager"] == "kubectl-patch"
+    assert drift["fields"] == [{"path": ".data.colour", "from": "blue", "to": "red"}]
+    assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": "red", "size": "2"}
+    assert repo.status()["driftedCount"] == 1
+
+
+def test_a_change_made_meanwhile_is_left_under_manual(site: Site, controllers: Controllers) -> None:
+    """With Git unchanged it is manual drift, told and not written over; another restart says so too."""
+    controllers.start()
+    repo = site.sync("shop", _web(size="1"), healPolicy="manual")
+    controllers.kill()
+    _edit(site)
+
+    controllers.start()
+    drift = eventually(lambda: _one_drift(repo), seconds=SECONDS)
+    assert (drift["kind"], drift["manager"], drift["operation"]) == (
+        "manual_drift",
+        "kubectl-patch",
+        "Update",
+    )
+    assert drift["fields"] == [{"path": ".data.colour", "from": "blue", "to": "red"}]
+    controllers.kill()
+    status, before = repo.status(), _versions(site)
+
+    nopea = controllers.start()
+    _wait_first_pass(nopea, repo)
+    assert repo.status() == status
+    assert _versions(site) == before
+    assert [one for one in nopea.asked() if one.writes and "/events" not in one.path] == []
+
+
+def test_a_change_made_meanwhile_is_put_right(site: Site, controllers: Controllers) -> None:
+    """Under `auto` an edit and a deletion are undone by the first pass, and told as drift that was healed."""
+    controllers.start()
+    repo = site.sync("shop", {**_files("store"), **_web(size="1")})
+    controllers.kill()
+    _edit(site)
+    site.cluster.delete(site.place(MAPS, "store"))
+
+    controllers.start()
+
+    def healed() -> None:
+        assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": "blue", "size": "1"}
+        assert site.cluster.get(site.place(MAPS, "store")) is not None
+        notes = [event["note"] for event in repo.events() if event["reason"] == "DriftHealed"]
+        assert any(".data.colour from blue to red changed by kubectl-patch" in note for note in notes), notes
+        assert any("store: the object was deleted" in note for note in notes), notes
+
+    eventually(healed, seconds=SECONDS)
+
+
+def test_two_thousand_objects_survive(site: Site, controllers: Controllers) -> None:
+    """Their inventory is in Inventory objects: after `kill -9` nothing is done, and pruning goes on."""
+    controllers.start()
+    site.origin("shop", _many(MANY))
+    repo = site.follow("shop", interval="1s")
+    repo.wait_synced(seconds=120)
+    chunks = {one["metadata"]["name"]: one for one in site.cluster.list(site.place(INVENTORIES))}
+    assert sum(len(one["spec"]["entries"]) for one in chunks.values()) == MANY
+    controllers.kill()
+    before = _versions(site)
+    assert len(before) == MANY
+
+    nopea = controllers.start()
+    _wait_first_pass(nopea, repo, seconds=120)
+    _assert_nothing_done(nopea, [*before, "shop", *chunks])
+    assert _versions(site) == before
+    assert {one["metadata"]["name"]: one for one in site.cluster.list(site.place(INVENTORIES))} == chunks
+
+    repo.wait_synced(repo.git.commit(_many(MANY - PER_FILE)), seconds=120)
+    assert len(_versions(site)) == MANY - PER_FILE
+    assert (
+        sum(len(one["spec"]["entries"]) for one in site.cluster.list(site.place(INVENTORIES)))
+        == MANY - PER_FILE
+    )
+
+
+def test_what_no_inventory_names_is_taken_in_and_pruned(site: Site, controllers: Controllers) -> None:
+    """What a crash left between apply and record is recorded by one pass and deleted by the next."""
+    controllers.start()
+    repo = site.sync("shop", _files("store", "db", "web"))
+    controllers.kill()
+    _forget(repo, "web")
+    repo.git.commit(_files("store", "db"))
+
+    controllers.start()
+    repo.wait_synced(repo.git.tip(), seconds=SECONDS)
+    assert _recorded(repo) == ["db", "store", "web"]
+    repo.sync_and_wait(seconds=SECONDS)
+    assert site.cluster.get(site.place(MAPS, "web")) is None
+    assert _recorded(repo) == ["db", "store"]
+
+
+def test_what_no_inventory_names_and_git_wants_is_recorded_again(
+    site: Site, controllers: Controllers
+) -> None:
+    """It comes back into the inventory, and is pruned as any other when Git drops it."""
+    controllers.start()
+    repo = site.sync("shop", _files("store", "db", "web"), interval="1s")
+    controllers.kill()
+    _forget(repo, "web")
+
+    controllers.start()
+    eventually(lambda: _assert_recorded(repo, ["db", "store", "web"]), seconds=SECONDS)
+    repo.wait_synced(repo.git.commit(_files("store", "db")), seconds=SECONDS)
+    assert site.cluster.get(site.place(MAPS, "web")) is None
+
+
+def test_a_line_lost_from_an_inventory_object_is_taken_in_again(site: Site, controllers: Controllers) -> None:
+    """The same where the inventory is in Inventory objects."""
+    controllers.start()
+    names = [f"m{number:03}" for number in range(120)]
+    repo = site.sync("shop", _files(*names))
+    (chunk,) = site.cluster.list(site.place(INVENTORIES))
+    controllers.kill()
+    left = [one for one in chunk["spec"]["entries"] if not one["object"].endswith("/m007")]
+    assert len(left) == 119
+    site.cluster.merge(site.place(INVENTORIES, chunk["metadata"]["name"]), {"spec": {"entries": left}})
+    repo.git.commit(_files(*(name for name in names if name != "m007")))
+
+    controllers.start()
+    repo.wait_synced(repo.git.tip(), seconds=SECONDS)
+    repo.sync_and_wait(seconds=SECONDS)
+    assert site.cluster.get(site.place(MAPS, "m007")) is None
+
+
+def _web(*, size: str) -> dict[str, str]:
+    return {"web.yaml": yamls.text(yamls.config_map("web", colour="blue", size=size))}
+
+
+def _edit(site: Site) -> None:
+    arguments = ("patch", "configmap", "web", "-n", site.namespace, "--type=merge")
+    site.cluster.lab.run_kubectl(*arguments, "-p", '{"data":{"colour":"red"}}')
+
+
+def _one_drift(repo: Repo) -> Json:
+    status = repo.status()
+    assert len(status.get("drifts", [])) == 1, status
+    return dict(status["drifts"][0])
+
+
+def _recorded(repo: Repo) -> list[str]:
+    return [entry["object"].rpartition("/")[2] for entry in repo.status()["inventory"]]
+
+
+def _assert_recorded(repo: Repo, names: list[str]) -> None:
+    assert _recorded(repo) == names
+
+
+def _forget(repo: Repo, name: str) -> None:
+    """Take a line out of the status, as if the controller had died before writing it."""
+    lines = [entry for entry in repo.status()["inventory"] if not entry["object"].endswith(f"/{name}")]
+    repo.site.cluster.merge(f"{repo.place}/status", {"status": {"inventory": lines}})
