@@ -202,3 +202,25 @@ def test_drift_is_put_right_while_git_is_gone(site: Site) -> None:
     path.with_suffix(".away").rename(path)
     repo.sync_now()
     repo.wait_synced()
+
+
+def test_a_kind_that_came_in_the_same_pass_is_watched(site: Site) -> None:
+    """Drift of a custom resource whose kind came in the same pass is seen by its watch."""
+    group = f"{site.namespace}.acme.example"
+    site.sync(
+        "shop",
+        {
+            "kind.yaml": yamls.text(yamls.definition("Widget", group=group)),
+            "w.yaml": yamls.text(yamls.custom("Widget", "w", group=group, size=1)),
+        },
+    )
+    place = site.place(f"{group}/v1 widgets", "w")
+    site.cluster.merge(place, {"spec": {"size": 5}})
+
+    def healed() -> None:
+        assert site.cluster.must_get(place)["spec"]["size"] == 1
+
+    try:
+        eventually(healed, seconds=15)
+    finally:
+        site.cluster.delete(f"apiextensions.k8s.io/v1 customresourcedefinitions /widgets.{group}")

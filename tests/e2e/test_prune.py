@@ -118,3 +118,13 @@ def test_a_shrinking_inventory_moves_into_the_status(site: Site) -> None:
 
 def _assert_no_inventories(site: Site) -> None:
     assert site.cluster.list(site.place("nopea.io/v1alpha1 inventories")) == []
+
+
+def test_what_must_not_be_deleted_holds_up_no_other(site: Site) -> None:
+    """A claim on storage stays and is told; what else has gone from Git goes."""
+    files = _maps("a", "b", "c")
+    repo = site.sync("shop", {**files, "p.yaml": yamls.text(yamls.claim("p"))})
+    repo.git.commit(_maps("a", "b"))
+    repo.sync_and_wait()
+    assert site.cluster.get(site.place("v1 configmaps", "c")) is None
+    assert site.cluster.get(site.place("v1 persistentvolumeclaims", "p")) is not None

@@ -52,8 +52,11 @@ class Execution:
 
     @property
     def went_well(self) -> bool:
-        """True while nothing failed and nothing was cut short."""
-        return not self.stopped and all(one.outcome is not Outcome.FAILED for one in self.results.values())
+        """True while nothing failed and nothing was cut short; what must not be deleted holds up no other."""
+        return not self.stopped and not any(
+            one.outcome is Outcome.FAILED and one.reason is not Reason.PRUNE_REFUSED
+            for one in self.results.values()
+        )
 
 
 class Executor:
@@ -141,6 +144,7 @@ class Executor:
             _refused(step, error, execution)
         else:
             observed = observed_of(applied.json(), rules=desired.rules)
+            self._index.follow(resource_of(desired.endpoint))  # its definition may have come in this pass
             self._index.assume(resource_of(desired.endpoint), key, observed)
             execution.applied[key] = LastApplied(
                 hash=desired.hash,

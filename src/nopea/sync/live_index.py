@@ -138,6 +138,10 @@ class LiveIndex:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
 
+    def follow(self, resource: Resource) -> None:
+        """Follow a kind from now on, without waiting for its first list."""
+        self._start(resource)
+
     def knows(self, resource: Resource) -> bool:
         """True when `get` can be believed for objects of this kind and version."""
         found = self._kinds.get(_version(resource))
