@@ -46,9 +46,7 @@ async def test_manifests_arrive_parsed(port: GitPort, server: GitServer, origin:
 async def test_many_megabytes_come_in_portions(port: GitPort, server: GitServer, origin: Origin) -> None:
     """More content than one answer holds arrives whole, parsed and unparsed."""
     text = "t" * MIB
-    commit = origin.commit(
-        {f"{n}.yaml": CONFIG.format(name=f"c{n}", text=text) for n in range(1000, 1020)}
-    )
+    commit = origin.commit({f"{n}.yaml": CONFIG.format(name=f"c{n}", text=text) for n in range(1000, 1020)})
     remote = Remote(server.url("shop.git"))
     await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
     blobs = [file.blob for file in await port.files(remote, commit, "", timeout_seconds=PATIENCE)]
