@@ -23,6 +23,7 @@ from nopea.kube.problems import to_problem
 from nopea.sync.apply import Applier
 from nopea.sync.cache import SyncState
 from nopea.sync.execute import Executor
+from nopea.sync.inventory import forget
 from nopea.sync.places import repository_target
 from nopea.sync.prune import Pruner
 from nopea.sync.request import Supersede
@@ -63,8 +64,7 @@ class Finalizer:
         pruner = Pruner(self._tools, repository, state, client=client)
         prunes = await pruner.steps(set(), enabled=True, clean=True, commit="", deleting=True)
         execution = await self._executor(client).execute(Plan(steps=prunes.steps), _never())
-        lost = {*prunes.gone, *execution.gone}
-        state.applied = {key: last for key, last in state.applied.items() if key not in lost}
+        forget(state, prunes.gone | execution.gone)
         objects = tuple(execution.results[key] for key in sorted(execution.results))
         problems = [one.problem for one in objects if one.problem is not None]
         if execution.unreachable is not None:

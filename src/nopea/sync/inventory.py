@@ -6,7 +6,7 @@ Reads once per repository and process, writes only what changed; what it holds i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -16,7 +16,6 @@ from nopea.core.api import names
 from nopea.core.api.status import InventoryEntry, InventorySpec
 from nopea.core.objects import ObjectKey
 from nopea.core.ownership import owner_label
-from nopea.core.plan import LastApplied
 from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.core.repository import Repository
 from nopea.kube.client import KubeClient
@@ -123,9 +122,11 @@ class InventoryStore:
             raise _sync_error(error, str(target.key)) from error
 
 
-def forget(state: SyncState, keys: Mapping[ObjectKey, LastApplied] | set[ObjectKey]) -> None:
+def forget(state: SyncState, keys: Collection[ObjectKey]) -> None:
     """Take objects out of the memory: they are gone, or another repository's now."""
-    state.applied = {key: last for key, last in state.applied.items() if key not in keys}
+    for key in keys:
+        state.applied.pop(key, None)
+        state.drifted_since.pop(key, None)
 
 
 def _chunk_name(repository: Repository, index: int) -> str:

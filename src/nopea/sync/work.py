@@ -23,7 +23,7 @@ from nopea.core.objects import GroupKind, ObjectKey, RepoKey
 from nopea.core.ownership import owner_label
 from nopea.core.plan import Plan, Policy, Reason, Step, plan
 from nopea.core.problem import Problem, SyncError, TransientError
-from nopea.core.report import ObjectResult, Outcome, Result
+from nopea.core.report import ObjectResult, Result
 from nopea.core.repository import Repository
 from nopea.core.source import Commit, Remote
 from nopea.kube.client import KubeClient, ServiceAccount
@@ -36,6 +36,7 @@ from nopea.sync.claims import Claims
 from nopea.sync.directory import Directory
 from nopea.sync.execute import Execution, Executor
 from nopea.sync.fetch import Fetcher, Snapshot
+from nopea.sync.inventory import forget
 from nopea.sync.live_index import LiveIndex
 from nopea.sync.observe import Observer, managers_of
 from nopea.sync.places import endpoint_of
@@ -259,11 +260,8 @@ class Work:
         return tuple((key, other) for key, other in waiting if other is not None)
 
     def _remember(self, execution: Execution, gone: Iterable[ObjectKey]) -> None:
-        lost = {*gone, *execution.gone}
-        kept = {key: last for key, last in self._state.applied.items() if key not in lost}
-        self._state.applied = {**kept, **execution.applied}
-        for key in lost:
-            self._state.drifted_since.pop(key, None)
+        forget(self._state, execution.gone.union(gone))
+        self._state.applied |= execution.applied
 
 
 def client_for(client: KubeClient, repository: Repository, spec: GitRepositorySpec) -> KubeClient:
@@ -286,6 +284,3 @@ def _findings(snapshot: Snapshot, execution: Execution, problems: list[Problem])
     if execution.superseded:
         result = Result.SUPERSEDED
     return Findings(result=result, commit=snapshot.commit, objects=objects, problems=tuple(problems))
-
-
-__all__ = ["Findings", "Outcome", "Planned", "Tools", "Work", "client_for"]
