@@ -101,6 +101,7 @@ def reported(
         observed_generation=report.generation,
         phase=Phase.SYNCED if ok else Phase.FAILED,
         next_sync_time=format_time(retry_at) if retry_at else None,
+        failures=0 if ok else previous.failures + 1,
         last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
         last_handled_heal_at=report.handled_heal_at or previous.last_handled_heal_at,
         errors=_errors(report.problems),

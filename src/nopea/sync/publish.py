@@ -6,7 +6,7 @@ Writes nothing when there is nothing to say; never decides what to do about it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +22,7 @@ from nopea.core.problem import Code, Problem
 from nopea.core.report import ObjectResult, Outcome, PassReport, Result
 from nopea.core.repository import Repository
 from nopea.core.secret import mask_url
+from nopea.core.transition import Transition
 from nopea.core.trigger import Trigger
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError
@@ -39,12 +40,23 @@ EVENTS_PER_PASS = 5
 
 
 class Publisher:
-    """Writes statuses and Events of all repositories."""
+    """Writes statuses and Events of all repositories, and tells each step to the listeners.
 
-    def __init__(self, *, client: KubeClient, events: EventRecorder, directory: Directory) -> None:
+    A listener must return at once: passes wait for it. What it raises is logged and touches nobody else.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: KubeClient,
+        events: EventRecorder,
+        directory: Directory,
+        listeners: Sequence[Callable[[Transition], None]] = (),
+    ) -> None:
         self._client = client
         self._events = events
         self._directory = directory
+        self._listeners = tuple(listeners)
 
     @asynccontextmanager
     async def progress(self, repository: Repository, state: SyncState) -> AsyncIterator[None]:
@@ -79,10 +91,12 @@ class Publisher:
         state.problems = report.problems
         now = datetime.now(UTC)
         if report.result is Result.DELETED:
-            return True  # nobody is left to tell
+            self._tell(repository, state.status, state.status, report, at=now)
+            return True  # nobody is left to write to
         if report.result is Result.SUPERSEDED:
             if Trigger.SHUTDOWN in request.pending():
                 await self._interrupted(repository, state, report, now=now)
+            self._tell(repository, state.status, state.status, report, at=now)
             return True  # else the next pass follows at once and tells its own
         retry_at = now + timedelta(seconds=request.retry_seconds) if report.result is Result.FAILED else None
         before = state.status
@@ -92,14 +106,17 @@ class Publisher:
         written = status == before or await self._write(repository, state, status)
         self._record(repository, before, report)
         self._record_contested(repository, state, report)
+        if written:  # else the pass is repeated, and tells then
+            self._tell(repository, before, status, report, at=now)
         return written
 
     async def health(self, repository: Repository, state: SyncState, health: HealthSummary | None) -> None:
         """Tell the objects' health when it is another than was told."""
         now = datetime.now(UTC)
         status = views.with_health(state.status, health, generation=repository.generation, now=now)
-        if status != state.status:
-            await self._write(repository, state, status)
+        before = state.status
+        if status != before and await self._write(repository, state, status):
+            self._tell(repository, before, status, None, at=now)
 
     async def crashed(self, repository: Repository, state: SyncState, *, last_line: str) -> None:
         """Say that the repository's worker keeps crashing."""
@@ -125,6 +142,22 @@ class Publisher:
         self._events.record(
             _regarding(repository), type="Normal", reason="Interrupted", action="Sync", note=note
         )
+
+    def _tell(
+        self,
+        repository: Repository,
+        before: GitRepositoryStatus,
+        after: GitRepositoryStatus,
+        report: PassReport | None,
+        *,
+        at: datetime,
+    ) -> None:
+        step = Transition(repository=repository, before=before, after=after, report=report, at=at)
+        for listener in self._listeners:
+            try:
+                listener(step)
+            except Exception as error:  # noqa: BLE001 - a bug in a signal must not stop what it tells of
+                log.crash("signal not given", error, repo=repository.key)
 
     def _record_drift(self, regarding: Regarding, report: PassReport) -> None:
         healed = [one for one in report.objects if one.healed]

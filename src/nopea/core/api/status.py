@@ -181,6 +181,9 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
         Annotated[Time, Meta(description="When a failed pass is repeated; absent when nothing failed.")]
         | None
     ) = None
+    failures: Annotated[
+        Count, Meta(description="Passes that failed in a row; absent when the last one did not.")
+    ] = 0
     last_handled_sync_at: (
         Annotated[
             str, Meta(max_length=256, description="The annotation nopea.io/sync-requested-at last obeyed.")

@@ -1,0 +1,1 @@
+"""What goes out: CDEvents, notifications, commit statuses; queued, retried, never in the way of a pass."""
