@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from nopea import tasks
+from nopea.core import rollbackview
 from nopea.core import status as views
 from nopea.core.api import names
 from nopea.core.api.status import GitRepositoryStatus, Phase
@@ -107,6 +108,7 @@ class Publisher:
         self._record(repository, before, report)
         self._record_contested(repository, state, report)
         if written:  # else the pass is repeated, and tells then
+            self._record_pin(repository, before, status)
             self._tell(repository, before, status, report, at=now)
         return written
 
@@ -186,6 +188,16 @@ class Publisher:
             )
         if report.result is Result.SYNCED:
             state.contested = frozenset(report.contested)
+
+    def _record_pin(
+        self, repository: Repository, before: GitRepositoryStatus, after: GitRepositoryStatus
+    ) -> None:
+        regarding = _regarding(repository)
+        if note := rollbackview.pinned_note(before.conditions, after.conditions):
+            self._events.record(regarding, type="Normal", reason="RolledBack", action="Rollback", note=note)
+        follows = repository.follows or "its spec"
+        if note := rollbackview.released_note(before.conditions, after.conditions, follows=follows):
+            self._events.record(regarding, type="Normal", reason="Resumed", action="Rollback", note=note)
 
     async def _write(self, repository: Repository, state: SyncState, status: GitRepositoryStatus) -> bool:
         body = msgspec.json.encode(
