@@ -54,7 +54,10 @@ def test_the_same_bits_as_a_uuid(text: str, form: str) -> None:
         "",
         "0" * 25,
         "0" * 27,
-        *(f"0{letter}000000000000000000000000" for letter in "ILOUilou-_ \n\x00\xff!\u017f\u0131\u212a\u0967\uff10"),
+        *(
+            f"0{letter}000000000000000000000000"
+            for letter in "ILOUilou-_ \n\x00\xff!\u017f\u0131\u212a\u0967\uff10"
+        ),
         *(f"0000000000000000000000000{letter}" for letter in "ILOUilou-_ \n\x00\xff"),
         "0" * 25 + "\n0",
         "01ARYZ6S41TSV4RRFFQ69G5FA\n",
