@@ -27,6 +27,7 @@ def fit(
     content, custom = _writable(content, 0), _writable(custom, 0)
     if fits(content, custom):
         return content, custom
+    shorter = content
     for length, items in _STEPS:
         shorter = _cut(content, length, items)
         told = _marked(_cut(custom, length, items))
