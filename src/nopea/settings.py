@@ -5,7 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from nopea.core.endpoint import Endpoint
+from nopea.core.secret import Secret
 from nopea.logs import Format
+
+NO_SECRET = Secret(b"")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettings:
+    """Whom to tell and how much. `cluster` is said in every message: readers may have several."""
+
+    json_urls: tuple[Endpoint, ...] = ()
+    secret: Secret = NO_SECRET
+    slack_urls: tuple[Endpoint, ...] = ()
+    per_minute: int = 30
+    cluster: str = ""
+    commit_status: bool = False
+    target_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,5 +41,6 @@ class Settings:
     git_children: int = 2
     git_memory_bytes: int = 512 * 1024 * 1024
     allow_file_urls: bool = False
+    notify: NotifySettings = NotifySettings()
     shutdown_seconds: float = 25.0
     """All of the drain, from SIGTERM to the end; below terminationGracePeriodSeconds."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import click
 
 from nopea import logs
+from nopea.cli.notifyoptions import notify_options, notify_settings
 from nopea.settings import Settings
 
 DEFAULTS = Settings()
@@ -98,6 +99,7 @@ def _default_cache() -> Path:
 @click.option(
     "--allow-file-urls", is_flag=True, help="Let GitRepositories read file:// URLs of this machine."
 )
+@notify_options
 @click.option(
     "--shutdown-seconds",
     default=DEFAULTS.shutdown_seconds,
@@ -136,6 +138,7 @@ def settings_of(
     return Settings(
         git_memory_bytes=git_memory,
         cache_dir=cache_dir or _default_cache(),
+        notify=notify_settings(rest),
         log_format=log_format or ("console" if sys.stderr.isatty() else "json"),
         **rest,  # click has checked them against the options above
     )
