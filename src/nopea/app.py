@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from nopea import __version__, tasks
 from nopea.controller.controller import Controller
 from nopea.controller.kinds import follow_kinds
+from nopea.core.transition import Transition
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
@@ -21,6 +23,8 @@ from nopea.kube.errors import ApiError
 from nopea.kube.events import EventRecorder
 from nopea.logs import get_log
 from nopea.settings import Settings
+from nopea.signals.http import HttpPoster
+from nopea.signals.notify import Notifier
 from nopea.sync.cache import Cache
 from nopea.sync.claims import Claims
 from nopea.sync.directory import Directory
@@ -70,7 +74,12 @@ class App:
             events = EventRecorder(client)
             directory = Directory(whole_cluster=settings.namespace is None)
             index = LiveIndex(client, rules=directory.rules)
-            services = self._services(client, git, events, index, directory)
+            cache = Cache()
+            poster = await stack.enter_async_context(HttpPoster())
+            notifier = Notifier(settings.notify, poster.post, remote_of=cache.remote)
+            services = self._services(
+                client, git, events, index, directory, cache, listeners=(notifier.listen,)
+            )
             controller = Controller(
                 client=client,
                 services=services,
@@ -95,26 +104,34 @@ class App:
                 "controller": tasks.spawn(controller.run(), name="controller"),
             }
             sender = tasks.spawn(events.run(), name="events")
+            telling = tasks.spawn(notifier.run(), name="notifications")
             log.info("started", version=__version__, server=config.server)
             try:
-                failed = await self._serve({**core, "events": sender})
-                await self._drain(controller, events, core["controller"], sender)
+                failed = await self._serve({**core, "events": sender, "notifications": telling})
+                await self._drain(controller, events, core["controller"], sender, notifier)
             finally:
                 await controller.drain(seconds=0)
-                await tasks.end(sender, *core.values())
+                await tasks.end(sender, telling, *core.values())
         log.info("stopped", why=self._why_stopped)
         return EXIT_SERVICE_ENDED if failed else EXIT_OK
 
     def _services(
-        self, client: KubeClient, git: GitPort, events: EventRecorder, index: LiveIndex, directory: Directory
+        self,
+        client: KubeClient,
+        git: GitPort,
+        events: EventRecorder,
+        index: LiveIndex,
+        directory: Directory,
+        cache: Cache,
+        *,
+        listeners: tuple[Callable[[Transition], None], ...],
     ) -> Services:
-        cache = Cache()
         return Services(
             client=client,
             discovery=Discovery(client),
             fetcher=Fetcher(git, cache.manifests),
             index=index,
-            publisher=Publisher(client=client, events=events, directory=directory),
+            publisher=Publisher(client=client, events=events, directory=directory, listeners=listeners),
             directory=directory,
             cache=cache,
             claims=Claims(),
@@ -143,14 +160,15 @@ class App:
         events: EventRecorder,
         watching: asyncio.Task[None],
         sender: asyncio.Task[None],
+        notifier: Notifier,
     ) -> None:
-        """Stop in order: no new work, passes end between two objects, Events are sent, the rest is closed."""
+        """Stop in order: no new work, passes end between two objects, news is sent, the rest is closed."""
         log.info("draining", why=self._why_stopped, workers=controller.workers)
         self._draining = True
         await tasks.end(watching)
         await controller.drain(seconds=max(self._settings.shutdown_seconds - FLUSH_SECONDS, 0.0))
         events.stop()
-        await asyncio.wait([sender], timeout=FLUSH_SECONDS)
+        await asyncio.gather(asyncio.wait([sender], timeout=FLUSH_SECONDS), notifier.close(FLUSH_SECONDS - 1))
 
     def _not_ready(self, controller: Controller) -> str:
         return "shutting down" if self._draining else controller.why_not_ready()
