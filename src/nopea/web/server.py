@@ -1,9 +1,9 @@
-"""`GET /health` and `GET /ready`: says what the process knows of itself; never asks the cluster."""
+"""The HTTP server: `GET /health`, `GET /ready` and the routes that others bring. Never asks the cluster."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -19,14 +19,21 @@ class ListenError(Exception):
 
 
 @asynccontextmanager
-async def serving(*, host: str, port: int, why_not_ready: Callable[[], str]) -> AsyncIterator[int]:
-    """Serve the probes while the context is open; yields the port (chosen by the system when 0 was asked).
+async def serving(
+    *,
+    host: str,
+    port: int,
+    why_not_ready: Callable[[], str],
+    routes: Iterable[web.AbstractRouteDef] = (),
+) -> AsyncIterator[int]:
+    """Serve probes and routes while the context is open; yields the port (0 lets the system choose).
 
     `why_not_ready` returns the reason, or an empty string once the process is ready. Raises ListenError.
     """
     app = web.Application(client_max_size=64 * 1024)
     app.router.add_get("/health", _health)
     app.router.add_get("/ready", _Ready(why_not_ready).handle)
+    app.router.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_SECONDS)
     await runner.setup()
     try:
