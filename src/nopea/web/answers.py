@@ -26,8 +26,8 @@ STATUS = {
 """The status of a refusal, unless who refuses knows a better one."""
 
 
-class Declined(Exception):
-    """A delivery that is not taken: the problem, the HTTP status, and when to send it again (0: no advice)."""
+class Declined(Exception):  # noqa: N818 - an answer that is expected, like StopIteration
+    """A delivery that is not taken: why, with which HTTP status, and when to send it again (0: no advice)."""
 
     def __init__(self, problem: Problem, *, status: int | None = None, retry_after_seconds: int = 0) -> None:
         super().__init__(problem)

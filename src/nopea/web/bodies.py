@@ -31,7 +31,7 @@ _BROKEN = (web.RequestPayloadError, ClientPayloadError, HttpProcessingError)
 
 
 class Bodies:
-    """All bodies that the process holds; bounded in size, in number, and in how long each may take to come."""
+    """All bodies that the process holds: bounded in size, in number, and in the time each may take."""
 
     def __init__(
         self, *, limit: int, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING,
@@ -42,10 +42,14 @@ class Bodies:
         self._most_waiting = most_waiting
         self._turns = asyncio.Semaphore(at_once)
         self._waiting = 0
+        self.held_now = 0
 
     @asynccontextmanager
     async def held(self, request: web.Request) -> AsyncIterator[bytes]:
-        """Yield the body; it counts as held until the context ends. Raises Declined with 400, 408, 413, 415, 429."""
+        """Yield the body, which counts as held until the context ends.
+
+        Raises Declined: 400 broken, 408 too slow, 413 too large, 415 compressed, 429 too many at once.
+        """
         encoding = request.headers.get("Content-Encoding", "").strip().lower()
         if encoding not in ("", "identity"):
             raise Declined.because(
@@ -57,9 +61,11 @@ class Bodies:
         if (request.content_length or 0) > self.limit:
             raise self._too_large()
         await self._turn()
+        self.held_now += 1
         try:
             yield await self._read(request)
         finally:
+            self.held_now -= 1
             self._turns.release()
 
     async def _turn(self) -> None:

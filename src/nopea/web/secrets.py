@@ -63,7 +63,7 @@ class HookSecrets:
         return len(self._entries)
 
     async def read(self, namespace: str, name: str) -> Secret:
-        """Return the token. Raises Declined: 403 where there is none, 503 where the API server does not say."""
+        """Return the token. Raises Declined: 403 where there is none, 503 where nobody can say."""
         entry = self._entry(namespace, name)
         async with entry.lock:
             kept_seconds = KEEP_SECONDS if isinstance(entry.value, Secret) else AGAIN_SECONDS
@@ -97,7 +97,9 @@ class HookSecrets:
                 live = await self._client.get(SECRETS.at(name=name, namespace=namespace))
             entry.value = _token_of(live.json(), where=where)
         except NotFoundError:
-            entry.value = _missing(f"{where} does not exist", "Create it, or correct spec.webhook.secretRef.name.")
+            entry.value = _missing(
+                f"{where} does not exist", "Create it, or correct spec.webhook.secretRef.name."
+            )
         except TimeoutError as error:
             raise _not_now(f"the API server did not answer for {where}") from error
         except ApiError as error:

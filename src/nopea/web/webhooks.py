@@ -52,7 +52,7 @@ class _Gate:
 
 
 class Webhooks:
-    """Takes deliveries. `wake` puts the trigger into mailboxes and returns whose there were; it never blocks."""
+    """Takes deliveries. `wake` puts the trigger into mailboxes and returns whose; it never blocks."""
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Webhooks:
         self._now = now
         self._seen = Seen(clock)
         self._refusals = Allowance(clock, burst=20, seconds=3.0)
+        self._idle = Allowance(clock, burst=100, seconds=0.5)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints."""
@@ -103,15 +104,12 @@ class Webhooks:
             self._must_be_ready()
             gate = self._shared_gate() if candidates is None else await self._gate(candidates())
             async with self._bodies.held(request) as body:
-                delivery, provider = await self._taken_in(request, body, gate)
+                delivery = await self._taken_in(request, body, gate)
         except Declined as declined:
             self._tell_refusal(request, declined)
             return refused(declined)
         keys, reason = self._whom(delivery, gate, address=request.path)
-        log.info(
-            "webhook received", address=request.path[:_LONGEST_ADDRESS], provider=provider.value, woken=keys,
-            ignored=reason, seconds=round(self._clock() - began, 4),
-        )  # fmt: skip
+        self._tell(request, delivery.provider, keys, reason, seconds=self._clock() - began)
         return woken(keys) if keys else ignored(reason)
 
     def _must_be_ready(self) -> None:
@@ -157,14 +155,12 @@ class Webhooks:
         secret = await self._secrets.read(*own)
         return _Gate(secret, spec.webhook.provider, [repository], compare_urls=False, own=own)
 
-    async def _taken_in(
-        self, request: web.Request, body: bytes, gate: _Gate
-    ) -> tuple[Delivery, Provider]:
+    async def _taken_in(self, request: web.Request, body: bytes, gate: _Gate) -> Delivery:
         """Prove the sender, then read what it says; raises Declined."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
             provider = await self._authenticated(headers, body, gate)
-            return extract(provider, headers, body), provider
+            return extract(provider, headers, body)
         except Refused as error:
             raise Declined(error.problem) from error
 
@@ -186,13 +182,13 @@ class Webhooks:
         if (address, delivery.id) in self._seen:
             return (), "duplicate"
         meant = [
-            repository for repository in gate.repositories
-            if isinstance(repository.spec, GitRepositorySpec)
-            and (not gate.compare_urls or matches_url(repository.spec.url, delivery))
+            (one, spec) for one in gate.repositories
+            if isinstance(spec := one.spec, GitRepositorySpec)
+            and (not gate.compare_urls or matches_url(spec.url, delivery))
         ]  # fmt: skip
         if not meant:
             return (), "other repository"
-        concerned = [one for one in meant if concerns(one.spec, delivery)]
+        concerned = [one for one, spec in meant if concerns(spec, delivery)]
         if not concerned:
             return (), "other ref or paths"
         keys = self._wake(one.key for one in concerned if not one.suspended)
@@ -200,10 +196,26 @@ class Webhooks:
             self._seen.add((address, delivery.id))
         return keys, "" if keys else "suspended"
 
+    def _tell(
+        self,
+        request: web.Request,
+        provider: Provider,
+        keys: Sequence[RepoKey],
+        reason: str,
+        *,
+        seconds: float,
+    ) -> None:
+        suppressed = 0 if keys else self._idle.take()  # one sort of ping comes unsigned
+        if suppressed is not None:
+            log.info(
+                "webhook received", address=request.path[:_LONGEST_ADDRESS], provider=provider, woken=keys,
+                ignored=reason, seconds=round(seconds, 4), suppressed=suppressed,
+            )  # fmt: skip
+
     def _tell_refusal(self, request: web.Request, declined: Declined) -> None:
-        kept_back = self._refusals.take()
-        if kept_back is not None:
+        suppressed = self._refusals.take()
+        if suppressed is not None:
             log.warning(
                 "webhook refused", address=request.path[:_LONGEST_ADDRESS], status=int(declined.status),
-                code=declined.problem.code, problem=declined.problem.message, suppressed=kept_back,
+                code=declined.problem.code, problem=declined.problem.message, suppressed=suppressed,
             )  # fmt: skip
