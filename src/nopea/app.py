@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from nopea import __version__, tasks
