@@ -219,6 +219,24 @@ def test_a_push_elsewhere_in_a_monorepo_does_not(path: str, changed: str) -> Non
     assert not concerns(spec(path=path), delivery(branch("main", changed)))
 
 
+@given(
+    st.lists(st.sampled_from(["a", "b", "a-b", "a.b", "a/b", "ü"]), min_size=1, max_size=3),
+    st.sets(
+        st.lists(st.sampled_from(["a", "b", "c", "a-b", "a.b", "ü"]), min_size=1, max_size=4).map("/".join)
+    ),
+)
+def test_a_folder_is_touched_by_what_is_in_it_and_by_what_it_is_in(
+    parts: list[str], changed: set[str]
+) -> None:
+    """The quick search finds what comparing with every file finds."""
+    folder = "/".join(parts)
+    expected = not changed or any(
+        f"{name}/".startswith(f"{folder}/") or folder.startswith(f"{name}/") for name in changed
+    )
+
+    assert concerns(spec(path=folder), delivery(branch("main", *changed))) == expected
+
+
 def test_a_push_whose_files_are_unknown_concerns_every_folder() -> None:
     """A poll's wait would be the worse mistake."""
     assert concerns(spec(path="apps/web"), delivery(branch()))
