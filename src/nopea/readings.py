@@ -6,19 +6,21 @@ Each answer is a look at something that lives; nothing is counted or kept here.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nopea import __version__
 from nopea.controller.controller import Controller
+from nopea.core.delivery import DeliveryStats
 from nopea.core.objects import RepoKey
 from nopea.git.port import GitPort
 from nopea.kube.client import KubeClient
 from nopea.kube.events import EventRecorder
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
-from nopea.metrics.live import Reading, by_label, value
+from nopea.metrics.live import Point, Reading, by_label, value
 from nopea.metrics.repositories import Known, known_of
+from nopea.signals.outbox import Outbox
 from nopea.sync.cache import Cache
 from nopea.sync.directory import Directory
 from nopea.sync.live_index import LiveIndex
@@ -36,6 +38,7 @@ class Parts:
     cache: Cache
     controller: Controller
     is_ready: Callable[[], bool]
+    outboxes: Sequence[Outbox] = ()
 
 
 def readings_of(parts: Parts) -> dict[Metric, Reading]:
@@ -51,6 +54,7 @@ def readings_of(parts: Parts) -> dict[Metric, Reading]:
         catalogue.API_ALLOWED: value(lambda: limiter.limit.allowed),
         catalogue.WATCHES: by_label(lambda: index.statistics().watches),
         catalogue.WATCH_LISTS: value(lambda: index.statistics().lists),
+        **_sinks(parts.outboxes),
         catalogue.QUEUE_LENGTH: by_label(lambda: _queues(parts)),
         catalogue.EVENTS_DROPPED: value(lambda: parts.events.dropped),
         catalogue.WORKERS: value(lambda: parts.controller.workers),
@@ -60,6 +64,26 @@ def readings_of(parts: Parts) -> dict[Metric, Reading]:
         catalogue.READY: value(lambda: float(parts.is_ready())),
         catalogue.LEADER: value(lambda: 1.0),
         catalogue.BUILD_INFO: lambda: [(version, 1.0)],
+    }
+
+
+def _sinks(outboxes: Sequence[Outbox]) -> dict[Metric, Reading]:
+    def each(read: Callable[[DeliveryStats], float]) -> Reading:
+        return by_label(lambda: {outbox.name: read(outbox.stats()) for outbox in outboxes})
+
+    def dropped() -> list[Point]:
+        return [
+            ((outbox.name, reason.value), count)
+            for outbox in outboxes
+            for reason, count in outbox.stats().dropped.items()
+        ]
+
+    return {
+        catalogue.SINK_DELIVERED: each(lambda stats: stats.delivered),
+        catalogue.SINK_DROPPED: dropped,
+        catalogue.SINK_RETRIED: each(lambda stats: stats.retried),
+        catalogue.SINK_QUEUED: each(lambda stats: stats.queued),
+        catalogue.SINK_STOPPED: each(lambda stats: float(stats.stopped)),
     }
 
 

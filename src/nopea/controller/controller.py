@@ -152,6 +152,12 @@ class Controller:
             mailbox.put(Trigger.DELETION)
         elif before is not None and before.generation != repository.generation:
             mailbox.put(Trigger.SPEC_CHANGE)
+        elif before is not None and (before.pin, before.pin_problem) != (
+            repository.pin,
+            repository.pin_problem,
+        ):
+            is_held = repository.pin or repository.pin_problem
+            mailbox.put(Trigger.ROLLBACK if is_held else Trigger.RESUME)
         elif before is not None and _requests(before) != _requests(repository):
             mailbox.put(Trigger.MANUAL)
 

@@ -18,13 +18,17 @@ class Trigger(enum.StrEnum):
     KIND_CHANGE = "kind change"
     MANUAL = "manual"
     HEAL = "heal"
+    ROLLBACK = "rollback"
+    RESUME = "resume"
     DEPENDENCY = "dependency"
     HEALTH = "health"
     DELETION = "deletion"
     SHUTDOWN = "shutdown"
 
 
-RESTARTS_PASS = frozenset({Trigger.SPEC_CHANGE, Trigger.DELETION, Trigger.SHUTDOWN})
+RESTARTS_PASS = frozenset(
+    {Trigger.SPEC_CHANGE, Trigger.ROLLBACK, Trigger.RESUME, Trigger.DELETION, Trigger.SHUTDOWN}
+)
 """What a running pass yields to at once, between two objects."""
 
 WATCHED = frozenset({Trigger.OBJECT_CHANGE, Trigger.HEALTH})

@@ -131,6 +131,15 @@ WATCH_LISTS = _counter(
     "nopea_watch_lists_total", "Whole lists read by those watches; the first of each, and after gaps."
 )
 
+# Sinks.
+SINK_DELIVERED = _counter("nopea_sink_delivered_total", "Messages that a sink took.", "sink")
+SINK_DROPPED = _counter(
+    "nopea_sink_dropped_total", "Messages that a sink did not get, by reason.", "sink", "reason"
+)
+SINK_RETRIED = _counter("nopea_sink_retried_total", "Tries that failed and are repeated.", "sink")
+SINK_QUEUED = _gauge("nopea_sink_queue_length", "Messages that wait for a sink.", "sink")
+SINK_STOPPED = _gauge("nopea_sink_stopped", "1 when a sink has said that it is gone (410), else 0.", "sink")
+
 # Inside.
 QUEUE_LENGTH = _gauge("nopea_queue_length", "What waits for its turn, by queue.", "queue")
 EVENTS_DROPPED = _counter("nopea_events_dropped_total", "Kubernetes Events that could not be sent.")
@@ -180,6 +189,11 @@ LIVE = (
     API_ALLOWED,
     WATCHES,
     WATCH_LISTS,
+    SINK_DELIVERED,
+    SINK_DROPPED,
+    SINK_RETRIED,
+    SINK_QUEUED,
+    SINK_STOPPED,
     QUEUE_LENGTH,
     EVENTS_DROPPED,
     WORKERS,

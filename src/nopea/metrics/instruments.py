@@ -22,6 +22,8 @@ from nopea.metrics.tools import tool_of
 
 BY_WEIGHT: Final = (
     Trigger.DELETION,
+    Trigger.ROLLBACK,
+    Trigger.RESUME,
     Trigger.MANUAL,
     Trigger.WEBHOOK,
     Trigger.SPEC_CHANGE,

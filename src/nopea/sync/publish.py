@@ -13,13 +13,14 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from nopea import tasks
+from nopea.core import rollbackview
 from nopea.core import status as views
 from nopea.core.api import names
-from nopea.core.api.status import GitRepositoryStatus, Phase
-from nopea.core.driftview import drift_line
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.eventview import MOST_OF_A_KIND, event_lines
 from nopea.core.healthview import HealthSummary
 from nopea.core.problem import Code, Problem
-from nopea.core.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.report import Outcome, PassReport, Result
 from nopea.core.repository import Repository
 from nopea.core.secret import mask_url
 from nopea.core.transition import Transition
@@ -36,7 +37,6 @@ from nopea.sync.request import PassRequest
 log = get_log(__name__)
 PROGRESS_AFTER_SECONDS = 2.0
 """A pass that ends sooner is reported once: two writes fewer for each of a thousand repositories."""
-EVENTS_PER_PASS = 5
 
 
 class Publisher:
@@ -104,9 +104,9 @@ class Publisher:
         if report.result is not Result.SUSPENDED:
             status = views.with_health(status, report.health, generation=report.generation, now=now)
         written = status == before or await self._write(repository, state, status)
-        self._record(repository, before, report)
         self._record_contested(repository, state, report)
         if written:  # else the pass is repeated, and tells then
+            self._record_pin(repository, before, status)
             self._tell(repository, before, status, report, at=now)
         return written
 
@@ -153,39 +153,35 @@ class Publisher:
         at: datetime,
     ) -> None:
         step = Transition(repository=repository, before=before, after=after, report=report, at=at)
+        for line in event_lines(step):
+            self._events.record(
+                _regarding(repository), type=line.type, reason=line.reason, action=line.action, note=line.note
+            )
         for listener in self._listeners:
             try:
                 listener(step)
             except Exception as error:  # noqa: BLE001 - a bug in a signal must not stop what it tells of
                 log.crash("signal not given", error, repo=repository.key)
 
-    def _record_drift(self, regarding: Regarding, report: PassReport) -> None:
-        healed = [one for one in report.objects if one.healed]
-        drifted = [one for one in report.objects if one.drifts]
-        pruned = [one for one in report.objects if one.outcome is Outcome.PRUNED]
-        for one in healed[:EVENTS_PER_PASS]:
-            note = f"put right: {drift_line(one)}"
-            self._events.record(regarding, type="Normal", reason="DriftHealed", action="Heal", note=note)
-        for one in drifted[:EVENTS_PER_PASS]:
-            note = f"left ({one.reason}): {drift_line(one)}"
-            self._events.record(regarding, type="Warning", reason="DriftDetected", action="Heal", note=note)
-        if report.rivals:
-            self._events.record(
-                regarding, type="Warning", reason="Contended", action="Heal", note=report.rivals
-            )
-        if pruned:
-            note = f"deleted what Git does not want any more: {_named(pruned)}"
-            self._events.record(regarding, type="Normal", reason="Pruned", action="Prune", note=note)
-
     def _record_contested(self, repository: Repository, state: SyncState, report: PassReport) -> None:
         """Say what another repository wants too, once: it says so as well, in its errors."""
-        for key, other in [one for one in report.contested if one not in state.contested][:EVENTS_PER_PASS]:
+        for key, other in [one for one in report.contested if one not in state.contested][:MOST_OF_A_KIND]:
             note = f"{key} is declared by the GitRepository {other} too; it stays this one's"
             self._events.record(
                 _regarding(repository), type="Warning", reason="AlsoDeclared", action="Sync", note=note
             )
-        if report.result is Result.SYNCED:
-            state.contested = frozenset(report.contested)
+        told = frozenset(report.contested)
+        state.contested = told if report.result is Result.SYNCED else state.contested | told
+
+    def _record_pin(
+        self, repository: Repository, before: GitRepositoryStatus, after: GitRepositoryStatus
+    ) -> None:
+        regarding = _regarding(repository)
+        if note := rollbackview.pinned_note(before.conditions, after.conditions):
+            self._events.record(regarding, type="Normal", reason="RolledBack", action="Rollback", note=note)
+        follows = repository.follows or "its spec"
+        if note := rollbackview.released_note(before.conditions, after.conditions, follows=follows):
+            self._events.record(regarding, type="Normal", reason="Resumed", action="Rollback", note=note)
 
     async def _write(self, repository: Repository, state: SyncState, status: GitRepositoryStatus) -> bool:
         body = msgspec.json.encode(
@@ -209,25 +205,6 @@ class Publisher:
             return False
         state.status = status
         return True
-
-    def _record(self, repository: Repository, before: GitRepositoryStatus, report: PassReport) -> None:
-        regarding = _regarding(repository)
-        if report.result is Result.SYNCED and (report.changed or before.phase is not Phase.SYNCED):
-            self._events.record(
-                regarding, type="Normal", reason="Synced", action="Sync", note=views.summary(report)
-            )
-        self._record_drift(regarding, report)
-        for code in report.codes[:EVENTS_PER_PASS]:
-            matching = [problem for problem in report.problems if problem.code is code]
-            more = f" (and {len(matching) - 1} more)" if len(matching) > 1 else ""
-            self._events.record(
-                regarding, type="Warning", reason=code.reason, action="Sync", note=f"{matching[0]}{more}"
-            )
-
-
-def _named(results: list[ObjectResult]) -> str:
-    more = f" and {len(results) - 5} more" if len(results) > 5 else ""
-    return f"{', '.join(str(one.key) for one in results[:5])}{more}"
 
 
 def _regarding(repository: Repository) -> Regarding:

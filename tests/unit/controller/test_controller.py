@@ -307,3 +307,21 @@ async def test_file_urls_are_as_the_process_was_told() -> None:
         assert not hasattr(place.passes.requests[0].repository.spec, "url")
     async with controlling(local, allow_file_urls=True) as place:
         assert hasattr(place.passes.requests[0].repository.spec, "url")
+
+
+async def test_a_pin_its_change_and_its_end_are_passes() -> None:
+    """Though the generation stays; a value that cannot be read is one too, for somebody must be told."""
+    free = raw_repository("api")
+    held, other, wrong = (
+        raw_repository("api", annotations={"nopea.io/rollback-to": text})
+        for text in ("a" * 40, "b" * 40, "main")
+    )
+    async with controlling(free) as place:
+        for version in (held, held, other, wrong, free):
+            place.watch.put(version)
+            await asyncio.sleep(1)
+
+        rollback = {Trigger.ROLLBACK}
+        assert place.woken(API) == [STARTUP, rollback, rollback, rollback, {Trigger.RESUME}]
+        pins = [one.repository.rollback_to for one in place.passes.requests]
+        assert pins == ["", "a" * 40, "b" * 40, "", ""]

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from nopea.core import contention, prune
+from nopea.core import contention, eventview, prune
 from nopea.core.driftrules import PEOPLE
 from nopea.core.secret import MASK
 from nopea.sync import publish
@@ -48,7 +48,7 @@ def test_the_mark_of_secrets_is_told() -> None:
 
 def test_events_are_told() -> None:
     """Every reason of an Event is listed with its type, and no other."""
-    source = Path(publish.__file__).read_text(encoding="utf-8")
+    source = "".join(Path(room.__file__ or "").read_text(encoding="utf-8") for room in (publish, eventview))
     sent = set(re.findall(r'type="(\w+)",\s+reason="(\w+)"', source))
     told = {
         (row[1], row[0])
@@ -59,7 +59,7 @@ def test_events_are_told() -> None:
     assert told == sent
     first = re.search(r"the first (\w+) codes", chapter(SPEC, "Events"))
     assert first is not None
-    assert NUMBERS[first[1]] == publish.EVENTS_PER_PASS
+    assert NUMBERS[first[1]] == eventview.MOST_OF_A_KIND
     assert f"the first {first[1]} objects of a pass" in " ".join(DRIFT.split())
 
 

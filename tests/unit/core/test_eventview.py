@@ -1,0 +1,97 @@
+"""Which Kubernetes Events a step is worth."""
+
+from __future__ import annotations
+
+from tests.fakes.samples import NOW, problem, report, repository, result_of
+
+from nopea.core.api.status import GitRepositoryStatus, Phase
+from nopea.core.eventview import EventLine, event_lines
+from nopea.core.problem import Code
+from nopea.core.report import Outcome, PassReport, Result
+from nopea.core.status import reported
+from nopea.core.transition import Transition
+
+FIRST = report(objects=[result_of("a", Outcome.CREATED)])
+FAILED = report(Result.FAILED, objects=[result_of("a", Outcome.FAILED, problem())], problems=[problem()])
+
+
+def lines(before: GitRepositoryStatus, done: PassReport) -> list[EventLine]:
+    """Return the Events of a pass after this status."""
+    after = reported(before, done, now=NOW, retry_at=None)
+    step = Transition(repository=repository(), before=before, after=after, report=done, at=NOW)
+    return list(event_lines(step))
+
+
+def after(*passes: PassReport) -> GitRepositoryStatus:
+    """Return the status after these passes."""
+    status = GitRepositoryStatus()
+    for done in passes:
+        status = reported(status, done, now=NOW, retry_at=None)
+    return status
+
+
+def test_the_first_sync_is_one_event() -> None:
+    """A thousand new repositories are a thousand writes, not two thousand."""
+    (line,) = lines(GitRepositoryStatus(), FIRST)
+
+    assert (line.type, line.reason) == ("Normal", "Synced")
+    assert line.note == "applied 1 object at c0ffee0"
+
+
+def test_a_change_names_the_objects() -> None:
+    """Who reads `kubectl describe` sees what Git changed, and at which commit."""
+    done = report(
+        objects=[
+            result_of("a", Outcome.CONFIGURED),
+            *(result_of(f"new-{number}", Outcome.CREATED) for number in range(7)),
+            result_of("same"),
+        ]
+    )
+    (line,) = lines(after(FIRST), done)
+
+    assert (line.reason, line.action) == ("Changed", "Apply")
+    assert line.note == (
+        "created ConfigMap shop/new-0, ConfigMap shop/new-1, ConfigMap shop/new-2, ConfigMap shop/new-3, "
+        "ConfigMap shop/new-4 and 2 more; configured ConfigMap shop/a; as commit c0ffee0 wants"
+    )
+
+
+def test_nothing_to_do_is_no_event() -> None:
+    """An idle cluster stays quiet."""
+    assert lines(after(FIRST), report(objects=[result_of("a")])) == []
+
+
+def test_a_failure_is_told_by_its_code_and_recovery_once() -> None:
+    """Recovery says how long it took; the next good pass says nothing."""
+    (failure,) = lines(after(FIRST), FAILED)
+    status = after(FIRST, FAILED, FAILED)
+    (recovered,) = lines(status, report(objects=[result_of("a")]))
+    status = reported(status, FIRST, now=NOW, retry_at=None)
+
+    assert (failure.type, failure.reason) == ("Warning", Code.INVALID.reason)
+    assert recovered.reason == "Recovered"
+    assert recovered.note == "well again after 2 failed passes: applied 1 object at c0ffee0"
+    assert lines(status, report(objects=[result_of("a")])) == []
+
+
+def test_a_first_sync_after_failures_is_told_as_recovery() -> None:
+    """One Event: it says both."""
+    assert [line.reason for line in lines(after(FAILED), FIRST)] == ["Recovered"]
+
+
+def test_a_pass_that_told_its_progress_is_no_new_sync() -> None:
+    """A slow pass has the phase Syncing before it ends; that alone is nothing to tell."""
+    status = reported(GitRepositoryStatus(), FIRST, now=NOW, retry_at=None)
+    slow = GitRepositoryStatus(
+        phase=Phase.SYNCING, last_applied_commit=status.last_applied_commit, history=status.history
+    )
+    assert lines(slow, report(objects=[result_of("a")])) == []
+
+
+def test_deletions_by_git_are_told_apart() -> None:
+    """A prune is no change of an object that Git still wants."""
+    done = report(objects=[result_of("a"), result_of("old", Outcome.PRUNED)])
+    (line,) = lines(after(FIRST), done)
+
+    assert line.reason == "Pruned"
+    assert "ConfigMap shop/old" in line.note
