@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
@@ -34,8 +35,11 @@ from nopea.sync.live_index import LiveIndex
 from nopea.sync.pipeline import Pipeline, Services
 from nopea.sync.publish import Publisher
 from nopea.sync.sweep import sweep_mirrors
+from nopea.web.bodies import Bodies
 from nopea.web.metrics import metrics_routes
+from nopea.web.secrets import HookSecrets, SharedSecret
 from nopea.web.server import serving
+from nopea.web.webhooks import Webhooks
 
 log = get_log(__name__)
 
@@ -106,7 +110,10 @@ class App:
                     host=settings.host,
                     port=settings.port,
                     why_not_ready=lambda: self._not_ready(controller),
-                    routes=metrics_routes(exposition.scrape),
+                    routes=[
+                        *metrics_routes(exposition.scrape),
+                        *self._webhooks(client, directory, controller, instruments).routes(),
+                    ],
                 )
             )
             core = {
@@ -150,6 +157,20 @@ class App:
             directory=directory,
             cache=cache,
             claims=Claims(),
+        )
+
+    def _webhooks(
+        self, client: KubeClient, directory: Directory, controller: Controller, instruments: Instruments
+    ) -> Webhooks:
+        settings = self._settings
+        return Webhooks(
+            directory=directory,
+            wake=controller.webhook_received,
+            secrets=HookSecrets(client.on_behalf("webhooks"), clock=time.monotonic),
+            shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
+            bodies=Bodies(limit=settings.webhook_body_limit),
+            why_not_ready=lambda: self._not_ready(controller),
+            measure=instruments.webhook,
         )
 
     async def _serve(self, services: dict[str, asyncio.Task[None]]) -> bool:

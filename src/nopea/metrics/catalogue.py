@@ -131,6 +131,20 @@ WATCH_LISTS = _counter(
     "nopea_watch_lists_total", "Whole lists read by those watches; the first of each, and after gaps."
 )
 
+# Webhooks.
+WEBHOOKS = _counter(
+    "nopea_webhook_deliveries_total",
+    "Deliveries at the webhook endpoints, by who sent them and what came of it.",
+    "provider",
+    "result",
+)
+WEBHOOK_SECONDS = _histogram(
+    "nopea_webhook_answer_duration_seconds",
+    "How long deliveries took to be answered.",
+    "result",
+    buckets=_QUICK,
+)
+
 # Sinks.
 SINK_DELIVERED = _counter("nopea_sink_delivered_total", "Messages that a sink took.", "sink")
 SINK_DROPPED = _counter(
@@ -160,6 +174,8 @@ COUNTED = (
     GIT_SECONDS,
     API_REQUESTS,
     API_SECONDS,
+    WEBHOOKS,
+    WEBHOOK_SECONDS,
 )
 """What is counted as it happens."""
 

@@ -97,6 +97,8 @@ class Instruments:
         self._git_seconds = Histograms(catalogue.GIT_SECONDS, self.registry)
         self._api = Counters(catalogue.API_REQUESTS, self.registry)
         self._api_seconds = Histograms(catalogue.API_SECONDS, self.registry)
+        self._webhooks = Counters(catalogue.WEBHOOKS, self.registry)
+        self._webhook_seconds = Histograms(catalogue.WEBHOOK_SECONDS, self.registry)
         self.synced_at: dict[RepoKey, float] = {}
         """When a pass last synced a repository (Unix time); a scrape drops those that are gone."""
         for outcome in Outcome:
@@ -111,6 +113,11 @@ class Instruments:
         """Count a request to the API server."""
         self._api.add(verb, code)
         self._api_seconds.observe(verb, seconds)
+
+    def webhook(self, provider: str, result: str, seconds: float) -> None:
+        """Count a delivery; the provider is known once the sender has proved who it is."""
+        self._webhooks.add(provider, result)
+        self._webhook_seconds.observe(result, seconds)
 
     def told(self, step: Transition) -> None:
         """Count the pass of a step, if there was one."""
