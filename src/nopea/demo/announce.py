@@ -1,6 +1,6 @@
 """The sample repository's post-receive hook: announces a push to Nopea with a signed webhook.
 
-What a forge does for its repositories. Arguments: the address of the webhook, the file with its secret, and the
+What a forge does for its repositories. Arguments: the webhook's address, the file with its secret, and the
 repository's URL; standard input has Git's lines `OLD NEW REF`. A push never fails because nobody listens.
 """
 

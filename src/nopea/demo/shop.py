@@ -142,7 +142,7 @@ EDITED_REPLICAS = 1
 
 
 def git_repository(url: str, *, webhook_token: str) -> str:
-    """Return the manifests that make Nopea follow the repository at `url`, and trust what signs its pushes."""
+    """Return the manifests that make Nopea follow the repository, and trust who signs with the token."""
     return f"""\
 apiVersion: v1
 kind: Secret

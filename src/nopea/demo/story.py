@@ -136,7 +136,7 @@ def _glass_mended(world: World, screen: Screen) -> None:
         world.wait_for("Deployment as Git wants it", lambda: _replicas(world) != before)
         step.text = f"Break-glass off: Git wins, replicas {before} → {_replicas(world)}"
     screen.paragraph(
-        "Seconds count from the end of kubectl, or from the start of git push, which a signed webhook announces.",
+        "Seconds count from the end of kubectl or the start of git push, which a signed webhook announces.",
         style="dim",
     )
 

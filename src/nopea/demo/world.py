@@ -102,7 +102,7 @@ class World:
         return f"http://127.0.0.1:{self._ports[CONTROLLER]}/webhook/default/{shop.NAME}"
 
     def announce_pushes(self) -> str:
-        """Let each push be announced to the controller by a signed webhook; returns the new signing secret."""
+        """Let each push be announced to the controller by a signed webhook; returns the new secret."""
         token = secrets.token_hex(16)
         self.folder.webhook_secret.touch(mode=0o600)
         self.folder.webhook_secret.write_text(token)

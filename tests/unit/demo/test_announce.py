@@ -1,4 +1,4 @@
-"""The hook of the demo's repository tells of a push as `spec.webhook` with the provider `generic` expects it."""
+"""The hook of the demo's repository tells of a push as the webhook provider `generic` expects it."""
 
 from __future__ import annotations
 
