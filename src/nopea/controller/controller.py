@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable
 from contextlib import aclosing
 
 from nopea.controller.mailbox import Mailbox
@@ -97,6 +98,13 @@ class Controller:
         for mailbox in self._mailboxes.values():
             mailbox.put(trigger)
 
+    def webhook_received(self, keys: Iterable[RepoKey]) -> tuple[RepoKey, ...]:
+        """Wake these repositories because a push was announced; returns those that have a worker."""
+        woken = tuple(key for key in keys if key in self._mailboxes)
+        for key in woken:
+            self._mailboxes[key].put(Trigger.WEBHOOK)
+        return woken
+
     def object_changed(self, owner: str) -> None:
         """Wake the repository that a label value names: something about an object of it is not as it was."""
         repository = self._services.directory.owner(owner)
@@ -142,6 +150,12 @@ class Controller:
             mailbox.put(Trigger.DELETION)
         elif before is not None and before.generation != repository.generation:
             mailbox.put(Trigger.SPEC_CHANGE)
+        elif before is not None and (before.pin, before.pin_problem) != (
+            repository.pin,
+            repository.pin_problem,
+        ):
+            is_held = repository.pin or repository.pin_problem
+            mailbox.put(Trigger.ROLLBACK if is_held else Trigger.RESUME)
         elif before is not None and _requests(before) != _requests(repository):
             mailbox.put(Trigger.MANUAL)
 

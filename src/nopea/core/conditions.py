@@ -13,6 +13,7 @@ STALLED = "Stalled"
 DRIFTED = "Drifted"
 HEALTHY = "Healthy"
 CONTENDED = "Contended"
+ROLLED_BACK = "RolledBack"
 
 
 def format_time(moment: datetime) -> str:

@@ -11,6 +11,7 @@ from nopea.core.healthview import HealthSummary
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan import Reason, Seen
 from nopea.core.problem import Code, Problem
+from nopea.core.rollback import Pin
 from nopea.core.source import Commit
 
 
@@ -83,6 +84,8 @@ class PassReport:
     seconds: float
     handled_sync_at: str = ""
     handled_heal_at: str = ""
+    pin: Pin | None = None
+    """What held the repository at `commit`, or should have."""
     health: HealthSummary | None = None
     rivals: str = ""
     """Who changes objects back again and again, in a sentence; empty in peace."""

@@ -14,13 +14,18 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.duration import parse_duration
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.problem import Code, Problem
+from nopea.core.rollback import Pin, parse_pin, pinned
 from nopea.core.secret import mask_url
 from nopea.core.source import Ref, RefKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """One version of a GitRepository object, as the API server stores it."""
+    """One version of a GitRepository object, as the API server stores it.
+
+    While it is rolled back, `spec` names the pin's commit in place of its own ref. A `pin_problem` is an
+    annotation that cannot be read: then nothing may be applied, for nobody knows what is wanted.
+    """
 
     key: RepoKey
     uid: str
@@ -32,6 +37,8 @@ class Repository:
     confirm_prune: str = ""
     abandoned: bool = False
     has_finalizer: bool = False
+    pin: Pin | None = None
+    pin_problem: Problem | None = None
     spec: GitRepositorySpec | Problem
     status: GitRepositoryStatus
 
@@ -39,6 +46,21 @@ class Repository:
     def suspended(self) -> bool:
         """True when the spec forbids every write."""
         return isinstance(self.spec, GitRepositorySpec) and self.spec.suspend
+
+    @property
+    def rollback_to(self) -> str:
+        """The full id of the commit that the repository is rolled back to; empty when it follows its spec."""
+        return self.pin.commit if self.pin else ""
+
+    @property
+    def version(self) -> tuple[int, str]:
+        """What tells one question to Git from another: the spec's generation, and the pin."""
+        return self.generation, self.rollback_to
+
+    @property
+    def follows(self) -> str:
+        """The ref that Git is asked for, in words; empty when the spec cannot be read."""
+        return "" if isinstance(self.spec, Problem) else str(ref_of(self.spec))
 
     @property
     def deletes_objects(self) -> bool:
@@ -58,6 +80,10 @@ def parse_repository(raw: Mapping[str, Any], *, allow_file_urls: bool = False) -
     """Read a GitRepository as the API server sent it; a wrong spec becomes its Problem, no exception."""
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
+    spec = parse_spec(raw.get("spec") or {}, allow_file_urls=allow_file_urls)
+    pin = _pin(annotations.get(names.ROLLBACK_ANNOTATION), spec)
+    if isinstance(pin, Pin) and isinstance(spec, GitRepositorySpec):
+        spec = pinned(spec, pin)
     return Repository(
         key=RepoKey(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
@@ -69,7 +95,9 @@ def parse_repository(raw: Mapping[str, Any], *, allow_file_urls: bool = False) -
         confirm_prune=str(annotations.get(names.CONFIRM_PRUNE_ANNOTATION, ""))[:64],
         abandoned=annotations.get(names.ABANDON_ANNOTATION) == "true",
         has_finalizer=names.FINALIZER in (metadata.get("finalizers") or ()),
-        spec=parse_spec(raw.get("spec") or {}, allow_file_urls=allow_file_urls),
+        pin=pin if isinstance(pin, Pin) else None,
+        pin_problem=pin if isinstance(pin, Problem) else None,
+        spec=spec,
         status=_parse_status(raw.get("status") or {}),
     )
 
@@ -97,6 +125,12 @@ def ref_of(spec: GitRepositorySpec) -> Ref:
     if len(given) != 1:
         raise ValueError("give exactly one of branch, tag, semver and commit")
     return given[0]
+
+
+def _pin(text: object, spec: GitRepositorySpec | Problem) -> Pin | Problem | None:
+    if text is None:
+        return None
+    return parse_pin(str(text), instead_of=None if isinstance(spec, Problem) else ref_of(spec))
 
 
 def _spec_problem(message: str, hint: str) -> Problem:

@@ -24,6 +24,7 @@ from nopea.core.conditions import (
     HEALTHY,
     READY,
     RECONCILING,
+    ROLLED_BACK,
     STALLED,
     find,
     format_time,
@@ -33,8 +34,9 @@ from nopea.core.driftview import drift_line, drifts_of
 from nopea.core.duration import format_seconds
 from nopea.core.healthview import HealthSummary
 from nopea.core.plan import Reason
-from nopea.core.problem import Problem, first_lines
+from nopea.core.problem import Code, Problem, first_lines
 from nopea.core.report import Outcome, PassReport, Result
+from nopea.core.rollbackview import has_moved, rolled_back
 
 OWNED = frozenset({READY, RECONCILING, STALLED, DRIFTED, CONTENDED})
 _ENOUGH = (Outcome.CREATED, Outcome.CONFIGURED, Outcome.UNCHANGED)
@@ -117,7 +119,12 @@ def reported(
 
 def _owned(report: PassReport) -> frozenset[str]:
     """A pass that saw no commit saw no object either: what is known of them stays."""
-    return OWNED if report.commit else OWNED - {DRIFTED, CONTENDED}
+    return _pinning(report) | (OWNED if report.commit else OWNED - {DRIFTED, CONTENDED})
+
+
+def _pinning(report: PassReport) -> frozenset[str]:
+    """A pass that could not read the pin knows nothing of it: what was told stays."""
+    return frozenset() if Code.ROLLBACK_INVALID in report.codes else frozenset({ROLLED_BACK})
 
 
 def _suspended(previous: GitRepositoryStatus, report: PassReport, now: datetime) -> GitRepositoryStatus:
@@ -133,8 +140,11 @@ def _suspended(previous: GitRepositoryStatus, report: PassReport, now: datetime)
         last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
         conditions=merge(
             previous.conditions,
-            [_condition(READY, ready, "Suspended", message, report.generation, now)],
-            owned=OWNED,
+            [
+                _condition(READY, ready, "Suspended", message, report.generation, now),
+                *rolled_back(report.pin, generation=report.generation, now=now),
+            ],
+            owned=OWNED | _pinning(report),
         ),
     )
 
@@ -155,6 +165,7 @@ def _is_news(previous: GitRepositoryStatus, report: PassReport) -> bool:
         or report.generation != previous.observed_generation
         or (report.result is Result.SYNCED) != (previous.phase is Phase.SYNCED)
         or _errors(report.problems) != previous.errors
+        or (bool(_pinning(report)) and has_moved(previous.conditions, report.pin))
         or bool(report.handled_heal_at and report.handled_heal_at != previous.last_handled_heal_at)
         or bool(report.handled_sync_at and report.handled_sync_at != previous.last_handled_sync_at)
     )
@@ -182,15 +193,12 @@ def _commit_facts(report: PassReport) -> dict[str, str | int | None]:
 
 def _conditions(report: PassReport, now: datetime) -> list[Condition]:
     generation = report.generation
+    more = [*_drifted(report, now), *rolled_back(report.pin, generation=generation, now=now)]
     if report.result is Result.SYNCED:
-        return [
-            _condition(READY, "True", "Succeeded", summary(report), generation, now),
-            *_drifted(report, now),
-        ]
+        return [_condition(READY, "True", "Succeeded", summary(report), generation, now), *more]
     message = cut(summary(report))
     reason = report.problems[0].code.reason if report.problems else "Failed"
     ready = _condition(READY, "False", reason, message, generation, now)
-    more = _drifted(report, now)
     if report.transient:
         return [
             ready,
@@ -210,7 +218,8 @@ def summary(report: PassReport) -> str:
         drifted = sum(one.drifts for one in report.objects)
         left = f"; {drifted} drifted and left" if drifted else ""
         objects = "object" if declared == 1 else "objects"
-        return f"applied {declared} {objects} at {report.commit.id[:SHORT_COMMIT]}{also}{left}"
+        held = f"; rolled back, {report.pin.left} is not followed" if report.pin else ""
+        return f"applied {declared} {objects} at {report.commit.id[:SHORT_COMMIT]}{also}{left}{held}"
     failed = report.count(Outcome.FAILED)
     declared = sum(one.declared for one in report.objects)
     ahead = f"{report.count(*_ENOUGH)} of {declared} objects applied; " if failed else ""

@@ -18,14 +18,21 @@ class Trigger(enum.StrEnum):
     KIND_CHANGE = "kind change"
     MANUAL = "manual"
     HEAL = "heal"
+    ROLLBACK = "rollback"
+    RESUME = "resume"
     DEPENDENCY = "dependency"
     HEALTH = "health"
     DELETION = "deletion"
     SHUTDOWN = "shutdown"
 
 
-RESTARTS_PASS = frozenset({Trigger.SPEC_CHANGE, Trigger.DELETION, Trigger.SHUTDOWN})
+RESTARTS_PASS = frozenset(
+    {Trigger.SPEC_CHANGE, Trigger.ROLLBACK, Trigger.RESUME, Trigger.DELETION, Trigger.SHUTDOWN}
+)
 """What a running pass yields to at once, between two objects."""
+
+ANNOUNCED = frozenset({Trigger.POLL, Trigger.WEBHOOK})
+"""What needs a pass only if Git has something to tell."""
 
 WATCHED = frozenset({Trigger.OBJECT_CHANGE, Trigger.HEALTH})
 """What needs a pass only if the watches have something to tell."""

@@ -39,8 +39,8 @@ class SyncState:
     remote: Remote | None = None
     """The URL with the credentials of the last pass: polls need not read the Secret again."""
     commit: Commit | None = None
-    synced_generation: int | None = None
-    """The generation under which `commit` was read: while Git fails, that version still holds."""
+    synced_version: tuple[int, str] | None = None
+    """The `Repository.version` for which `commit` was read: while Git fails, it still holds for that one."""
     complete: bool = False
     """True when the last pass synced `commit` without a problem: a poll that finds it again may rest."""
     problems: tuple[Problem, ...] = ()

@@ -9,8 +9,6 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from ulid import ULID
-
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.dependencies import blockers, cycle_problem, find_cycle
 from nopea.core.duration import format_seconds
@@ -20,8 +18,10 @@ from nopea.core.plan import is_suspect
 from nopea.core.problem import Problem, StalledError, SyncError, TransientError
 from nopea.core.report import PassReport, Result
 from nopea.core.repository import Repository
+from nopea.core.rollback import explained
 from nopea.core.source import Remote
-from nopea.core.trigger import WITHOUT_GIT
+from nopea.core.trigger import WITHOUT_GIT, Trigger
+from nopea.ids import new_ulid
 from nopea.logs import get_log
 from nopea.sync.cache import Cache, SyncState
 from nopea.sync.fetch import Snapshot
@@ -113,9 +113,9 @@ class Pipeline:
                 )
         state.complete = findings.result is Result.SYNCED
         report = PassReport(
-            id=str(ULID()),
+            id=new_ulid(),
             generation=repository.generation,
-            triggers=tuple(sorted(request.triggers)),
+            triggers=_triggers(request),
             result=findings.result,
             commit=findings.commit,
             objects=findings.objects,
@@ -124,6 +124,7 @@ class Pipeline:
             seconds=asyncio.get_running_loop().time() - started,
             handled_sync_at=repository.sync_requested_at,
             handled_heal_at=repository.heal_requested,
+            pin=repository.pin,
             inventory=inventory,
             without_git=local,
             health=await self._health.look(repository, state) if state.loaded else None,
@@ -150,7 +151,8 @@ class Pipeline:
                 return await self._finalizer.run(request.repository, state)
             return await self._work(request, state)
         except SyncError as error:
-            return Findings(result=Result.FAILED, commit=None, problems=error.problems)
+            problems = tuple(explained(problem, request.repository.pin) for problem in error.problems)
+            return Findings(result=Result.FAILED, commit=None, problems=problems)
 
     async def _work(self, request: PassRequest, state: SyncState) -> Findings:
         repository = request.repository
@@ -159,11 +161,13 @@ class Pipeline:
             raise StalledError(spec)
         if spec.suspend:
             return Findings(result=Result.SUSPENDED)
+        if repository.pin_problem is not None:
+            raise StalledError(repository.pin_problem)
         await self._inventory.load(repository, state)
         self._wait_for_others(repository, spec)
         remote = await self._remote(request, spec, state)
         snapshot = await self._snapshot(request, spec, state, remote)
-        state.commit, state.synced_generation = snapshot.commit, repository.generation
+        state.commit, state.synced_version = snapshot.commit, repository.version
         await self._finalizer.hold(repository)
         supersede = Supersede(
             request.pending,
@@ -199,14 +203,21 @@ class Pipeline:
         try:
             return await self._services.fetcher.snapshot(spec, remote)
         except SyncError as error:
-            if state.commit is None or state.synced_generation != request.repository.generation:
+            if state.commit is None or state.synced_version != request.repository.version:
                 raise
             known = await self._services.fetcher.snapshot_at(spec, remote, state.commit)
             return replace(known, problems=(*error.problems, *known.problems))
 
     def _is_local(self, request: PassRequest, state: SyncState) -> bool:
         """Whether the commit that was synced last answers all that woke us."""
-        return state.complete and state.commit is not None and request.triggers <= WITHOUT_GIT
+        is_known = state.commit is not None and state.synced_version == request.repository.version
+        return state.complete and is_known and request.triggers <= WITHOUT_GIT
+
+
+def _triggers(request: PassRequest) -> tuple[str, ...]:
+    """What woke the pass; one that a pin decides says so, whatever woke it, so that history tells."""
+    pinned = {Trigger.ROLLBACK} if request.repository.pin else set[Trigger]()
+    return tuple(sorted(request.triggers | pinned))
 
 
 def _rivals(state: SyncState) -> str:

@@ -235,6 +235,17 @@ async def test_a_new_kind_wakes_who_waits_for_one() -> None:
         assert place.woken(WEB) == [STARTUP]
 
 
+async def test_a_push_wakes_whom_it_is_for() -> None:
+    """And says who that was: a repository that is gone is not woken."""
+    passes = FakePasses(seconds=0, news=True)
+    async with controlling(raw_repository("api"), raw_repository("web"), passes=passes) as place:
+        assert place.controller.webhook_received([API, RepoKey("shop", "gone")]) == (API,)
+        await asyncio.sleep(1)
+
+        assert place.woken(API) == [STARTUP, {Trigger.WEBHOOK}]
+        assert place.woken(WEB) == [STARTUP]
+
+
 async def test_everybody_can_be_woken() -> None:
     """With one trigger."""
     async with controlling(raw_repository("api"), raw_repository("web")) as place:
@@ -307,3 +318,21 @@ async def test_file_urls_are_as_the_process_was_told() -> None:
         assert not hasattr(place.passes.requests[0].repository.spec, "url")
     async with controlling(local, allow_file_urls=True) as place:
         assert hasattr(place.passes.requests[0].repository.spec, "url")
+
+
+async def test_a_pin_its_change_and_its_end_are_passes() -> None:
+    """Though the generation stays; a value that cannot be read is one too, for somebody must be told."""
+    free = raw_repository("api")
+    held, other, wrong = (
+        raw_repository("api", annotations={"nopea.io/rollback-to": text})
+        for text in ("a" * 40, "b" * 40, "main")
+    )
+    async with controlling(free) as place:
+        for version in (held, held, other, wrong, free):
+            place.watch.put(version)
+            await asyncio.sleep(1)
+
+        rollback = {Trigger.ROLLBACK}
+        assert place.woken(API) == [STARTUP, rollback, rollback, rollback, {Trigger.RESUME}]
+        pins = [one.repository.rollback_to for one in place.passes.requests]
+        assert pins == ["", "a" * 40, "b" * 40, "", ""]

@@ -28,7 +28,7 @@ class Question:
         return self.newest
 
 
-@pytest.mark.parametrize("trigger", [Trigger.SPEC_CHANGE, Trigger.SHUTDOWN])
+@pytest.mark.parametrize("trigger", [Trigger.SPEC_CHANGE, Trigger.ROLLBACK, Trigger.RESUME, Trigger.SHUTDOWN])
 async def test_a_new_spec_and_the_end_stop_a_pass_without_asking(trigger: Trigger) -> None:
     """Also when something else came first."""
     question = Question(Trigger.WEBHOOK, trigger)

@@ -48,7 +48,7 @@ class Condition(Model, frozen=True, kw_only=True):
         Meta(
             min_length=1,
             max_length=316,
-            description="The aspect: Ready, Reconciling, Stalled, Healthy, Drifted or Contended.",
+            description="The aspect: Ready, Reconciling, Stalled, Healthy, Drifted, Contended or RolledBack.",
         ),
     ]
     status: Annotated[

@@ -1,0 +1,248 @@
+"""A repository that is held at a commit by the annotation: what is applied, what is told, how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.e2e import yamls
+from tests.e2e.process import Nopea
+from tests.e2e.waiting import always, eventually
+from tests.e2e.world import Cluster, Repo, Site
+from tests.gitserver import GitServer
+
+ROLLBACK = "nopea.io/rollback-to"
+
+
+def web(colour: str, **more: str) -> dict[str, str]:
+    """Return the files of a commit."""
+    return {"web.yaml": yamls.text(yamls.config_map("web", colour=colour, **more))}
+
+
+def colour_of(site: Site) -> str:
+    """Return what is in the cluster."""
+    return str(site.cluster.must_get(site.place("v1 configmaps", "web"))["data"]["colour"])
+
+
+def wait_colour(site: Site, colour: str) -> None:
+    """Wait until this is in the cluster."""
+
+    def coloured() -> None:
+        assert colour_of(site) == colour
+
+    eventually(coloured)
+
+
+def pin(repo: Repo, commit: str | None) -> None:
+    """Set the annotation, or take it away."""
+    repo.site.cluster.merge(repo.place, {"metadata": {"annotations": {ROLLBACK: commit}}})
+
+
+def wait_held(repo: Repo, commit: str) -> None:
+    """Wait until the commit is applied, and its status says that it is held."""
+
+    def held() -> None:
+        status = repo.status()
+        assert status.get("lastAppliedCommit") == commit, status
+        assert commit in repo.condition("RolledBack").get("message", ""), status
+
+    eventually(held)
+
+
+def two_commits(site: Site, **spec: str) -> tuple[Repo, str, str]:
+    """Return a repository whose first commit was blue and whose second, applied now, is green."""
+    repo = site.sync("shop", web("blue"), **spec)
+    blue = str(repo.status()["lastAppliedCommit"])
+    green = repo.git.commit(web("green"))
+    repo.sync_now()
+    repo.wait_synced(green)
+    return repo, blue, green
+
+
+def test_a_pinned_commit_is_applied_and_told_everywhere(site: Site) -> None:
+    """The cluster, the condition, Ready's message, the history and an Event; the spec is not touched."""
+    repo, blue, _ = two_commits(site)
+    spec = repo.get()["spec"]
+
+    pin(repo, blue)
+
+    wait_held(repo, blue)
+    assert colour_of(site) == "blue"
+    found = repo.condition("RolledBack")
+    assert (found["status"], found["reason"]) == ("True", "Pinned")
+    assert "branch main" in found["message"]
+    assert "branch main is not followed" in repo.condition("Ready")["message"]
+    newest = repo.status()["history"][0]
+    assert (newest["trigger"], newest["commit"], newest["outcome"]) == ("rollback", blue, "synced")
+    assert blue in repo.wait_event("RolledBack")["note"]
+    assert repo.get()["spec"] == spec
+
+
+def test_new_commits_do_not_move_it(site: Site) -> None:
+    """Neither a poll nor a request follows the branch meanwhile."""
+    repo, blue, _ = two_commits(site, interval="1s")
+    pin(repo, blue)
+    wait_held(repo, blue)
+
+    repo.git.commit(web("red"))
+    repo.sync_and_wait()
+
+    always(lambda: _assert_colour(site, "blue"), seconds=3)
+    assert repo.status()["lastAttemptedCommit"] == blue
+
+
+def _assert_colour(site: Site, colour: str) -> None:
+    assert colour_of(site) == colour
+
+
+def test_drift_is_put_right_to_the_pinned_commit(site: Site) -> None:
+    """And the entry of the history says that a pin decided."""
+    repo, blue, _ = two_commits(site)
+    pin(repo, blue)
+    wait_held(repo, blue)
+
+    site.cluster.merge(site.place("v1 configmaps", "web"), {"data": {"colour": "red"}})
+
+    wait_colour(site, "blue")
+
+    def told() -> None:
+        assert repo.status()["history"][0]["trigger"] == "object change,rollback", repo.status()["history"]
+
+    eventually(told)
+
+
+def test_without_the_annotation_the_branch_is_followed_again(site: Site) -> None:
+    """To its tip, which may be a third commit; the condition goes, and an Event tells."""
+    repo, blue, _ = two_commits(site)
+    pin(repo, blue)
+    wait_held(repo, blue)
+    red = repo.git.commit(web("red"))
+
+    pin(repo, None)
+
+    def followed() -> None:
+        assert repo.status()["lastAppliedCommit"] == red, repo.status()
+        assert repo.condition("RolledBack") == {}
+
+    eventually(followed)
+    assert colour_of(site) == "red"
+    assert repo.status()["history"][0]["trigger"] == "resume"
+    assert "branch main" in repo.wait_event("Resumed")["note"]
+
+
+def test_a_pin_can_be_moved(site: Site) -> None:
+    """Two rollbacks in a row, the second while the first may still be applied."""
+    repo, blue, green = two_commits(site)
+    red = repo.git.commit(web("red"))
+    repo.sync_now()
+    repo.wait_synced(red)
+
+    pin(repo, green)
+    pin(repo, blue)
+
+    wait_held(repo, blue)
+    assert colour_of(site) == "blue"
+    pin(repo, green)
+    wait_held(repo, green)
+    assert colour_of(site) == "green"
+
+
+def test_a_tag_and_a_commit_of_the_spec_give_way(site: Site) -> None:
+    """The condition names what is left."""
+    repo, blue, green = two_commits(site)
+    repo.change(branch=None, commit=green)
+    repo.wait_synced(green)
+
+    pin(repo, blue)
+
+    wait_held(repo, blue)
+    assert f"instead of commit {green}" in repo.condition("RolledBack")["message"]
+
+
+def test_a_value_that_is_no_commit_changes_nothing(site: Site) -> None:
+    """It is an error with its code, and the branch is not followed either: nobody knows what is wanted."""
+    repo, blue, _ = two_commits(site)
+    pin(repo, "main")
+    repo.wait_failed("NOPEA-S005")
+    repo.git.commit(web("red"))
+
+    repo.sync_and_wait()
+
+    assert colour_of(site) == "green"
+    pin(repo, blue)
+    wait_held(repo, blue)
+    assert colour_of(site) == "blue"
+
+
+def test_a_commit_that_git_lacks_applies_nothing(site: Site) -> None:
+    """Nor does the version that Git gave before hold for it; the advice is about the pin."""
+    repo, _, green = two_commits(site)
+
+    pin(repo, "d" * 40)
+
+    repo.wait_failed("NOPEA-G003")
+    (error,) = repo.status()["errors"]
+    assert "nopea rollback" in error["hint"]
+    assert colour_of(site) == "green"
+    assert repo.status()["lastAppliedCommit"] == green
+
+
+def test_while_git_is_away_a_pin_waits(site: Site) -> None:
+    """The version that Git gave before is not applied in its place."""
+    repo, blue, _ = two_commits(site)
+    pin(repo, blue)
+    wait_held(repo, blue)
+    repo.change(url="http://127.0.0.1:9/gone.git")
+    repo.wait_failed("NOPEA-G001")
+
+    pin(repo, "e" * 40)
+
+    def failing() -> None:
+        assert "e" * 40 in repo.condition("RolledBack").get("message", ""), repo.status()
+        assert repo.condition("Ready")["status"] == "False"
+
+    eventually(failing)
+    assert colour_of(site) == "blue"
+
+
+def test_a_suspended_repository_is_held_when_it_goes_on(site: Site) -> None:
+    """The pin is told at once, and nothing is written before."""
+    repo, blue, _ = two_commits(site)
+    repo.change(suspend=True)
+
+    def suspended() -> None:
+        assert repo.status()["phase"] == "Suspended"
+
+    eventually(suspended)
+    pin(repo, blue)
+
+    def told() -> None:
+        assert blue in repo.condition("RolledBack").get("message", "")
+
+    eventually(told)
+    assert colour_of(site) == "green"
+    repo.change(suspend=False)
+    wait_held(repo, blue)
+    assert colour_of(site) == "blue"
+
+
+def test_a_restart_keeps_the_pin(
+    cluster: Cluster, git_server: GitServer, namespace: str, start_nopea: Callable[..., Nopea]
+) -> None:
+    """A new process, with no mirror of its own yet, fetches the pinned commit and not the branch."""
+    site = Site(cluster, git_server, namespace)
+    first = start_nopea(cluster.lab, f"--namespace={namespace}")
+    first.wait_until_ready()
+    repo, blue, _ = two_commits(site)
+    pin(repo, blue)
+    wait_held(repo, blue)
+    first.kill()
+    repo.git.commit(web("red"))
+    site.cluster.merge(site.place("v1 configmaps", "web"), {"data": {"colour": "grey"}})
+
+    second = start_nopea(cluster.lab, f"--namespace={namespace}")
+    second.wait_until_ready()
+
+    wait_colour(site, "blue")
+    repo.sync_and_wait()
+    assert (colour_of(site), repo.status()["lastAttemptedCommit"]) == ("blue", blue)
+    site.clear()

@@ -1,0 +1,142 @@
+"""New ids grow, whatever the clock does and whoever asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nopea.core.ulid import MAX_MILLISECONDS, MAX_RANDOMNESS, Ulid, parse_ulid
+from nopea.ids import IdsExhaustedError, Ulids, new_ulid
+
+MILLISECOND = 1469918176385
+FROM_096 = parse_ulid("0" * 10 + "Y" * 16).randomness.to_bytes(10, "big")
+"""What a source of random numbers gives that always answers 0.96."""
+
+
+class Clock:
+    """A clock that shows what it is told to; sleeping moves it by `step` milliseconds."""
+
+    def __init__(self, *shows: int, step: int = 1) -> None:
+        self.shows = list(shows)
+        self.slept = 0
+        self._step = step
+
+    def now(self) -> int:
+        """Show the next time; the last one for ever."""
+        return self.shows.pop(0) if len(self.shows) > 1 else self.shows[0]
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        assert 0 < seconds <= 0.01
+        self.slept += 1
+        self.shows[0] += self._step
+
+
+def ids_of(clock: Clock, *randomness: bytes) -> Ulids:
+    """Return a source over a clock; the random parts come in this order, the last one for ever."""
+    parts: Iterator[bytes] = iter(randomness)
+    last = randomness[-1]
+    return Ulids(now=clock.now, randomness=lambda _: next(parts, last), sleep=clock.sleep)
+
+
+def test_in_one_millisecond_the_random_part_counts_on() -> None:
+    """With its carry, as the specification's vectors have it; the next millisecond draws anew."""
+    source = ids_of(Clock(*[MILLISECOND] * 4, MILLISECOND + 1), FROM_096)
+
+    assert [source.new()[10:] for _ in range(4)] == [
+        "YYYYYYYYYYYYYYYY", "YYYYYYYYYYYYYYYZ", "YYYYYYYYYYYYYYZ0", "YYYYYYYYYYYYYYZ1",
+    ]  # fmt: skip
+    assert source.new() == "01ARYZ6S42YYYYYYYYYYYYYYYY"
+
+
+def test_the_vector_with_a_carry() -> None:
+    """…RZ is followed by …S0."""
+    first = parse_ulid("01BX5ZZKBKACTAV9WEVGEMMVRZ")
+    source = ids_of(Clock(first.milliseconds), first.randomness.to_bytes(10, "big"))
+
+    assert [source.new(), source.new()] == ["01BX5ZZKBKACTAV9WEVGEMMVRZ", "01BX5ZZKBKACTAV9WEVGEMMVS0"]
+
+
+def test_a_clock_that_goes_back_is_not_followed() -> None:
+    """The last time stays and the random part counts on, until the clock has caught up."""
+    source = ids_of(Clock(MILLISECOND, MILLISECOND - 3_600_000, 1, MILLISECOND + 1), FROM_096)
+
+    assert [source.new() for _ in range(4)] == [
+        "01ARYZ6S41YYYYYYYYYYYYYYYY", "01ARYZ6S41YYYYYYYYYYYYYYYZ", "01ARYZ6S41YYYYYYYYYYYYYYZ0",
+        "01ARYZ6S42YYYYYYYYYYYYYYYY",
+    ]  # fmt: skip
+
+
+def test_a_full_millisecond_waits_for_the_next() -> None:
+    """After 01BX5ZZKBKZZZZZZZZZZZZZZZZ nothing fits into it, and nothing is wrapped."""
+    full = parse_ulid("01BX5ZZKBKZZZZZZZZZZZZZZZZ")
+    clock = Clock(full.milliseconds)
+    source = ids_of(clock, b"\xff" * 10, bytes(10))
+
+    assert source.new() == "01BX5ZZKBKZZZZZZZZZZZZZZZZ"
+    assert source.new() == str(Ulid(full.milliseconds + 1, 0))
+    assert clock.slept == 1
+
+
+def test_a_full_millisecond_that_never_ends_is_an_error() -> None:
+    """Not an id out of order, and not a wait without an end."""
+    clock = Clock(MILLISECOND, step=0)
+    source = ids_of(clock, b"\xff" * 10)
+    source.new()
+
+    with pytest.raises(IdsExhaustedError):
+        source.new()
+    assert clock.slept < 1000
+
+
+@given(
+    times=st.lists(st.integers(0, MAX_MILLISECONDS - 1000), min_size=1, max_size=60),
+    parts=st.lists(
+        st.integers(0, MAX_RANDOMNESS) | st.integers(MAX_RANDOMNESS - 3, MAX_RANDOMNESS), min_size=1
+    ),
+)
+def test_ids_grow_under_any_clock_and_any_randomness(times: list[int], parts: list[int]) -> None:
+    """Also where random parts are near their end."""
+    count = len(times)
+    source = ids_of(Clock(*times), *(part.to_bytes(10, "big") for part in parts))
+    made: list[str] = []
+    for _ in range(count):
+        try:
+            made.append(source.new())
+        except IdsExhaustedError:  # a clock that stays behind a full millisecond: refused, not wrapped
+            break
+
+    assert all(one < other for one, other in pairwise(made))
+    assert [str(parse_ulid(one)) for one in made] == made
+
+
+def test_threads_share_one_order() -> None:
+    """Each thread's ids grow, and no two of all are equal."""
+    made: list[list[str]] = [[] for _ in range(8)]
+
+    def make(mine: list[str]) -> None:
+        mine.extend(new_ulid() for _ in range(2000))
+
+    threads = [threading.Thread(target=make, args=(mine,)) for mine in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert all(one < other for mine in made for one, other in pairwise(mine))
+    assert len({one for mine in made for one in mine}) == 8 * 2000
+
+
+def test_an_overtaken_clock_reading_does_not_count_back() -> None:
+    """A thread that read the time, slept, and comes after another one's newer id still gets a greater one."""
+    times = iter([5, 9, 7, 8, 9])
+    source = Ulids(now=lambda: next(times), randomness=bytes)
+
+    made = [source.new() for _ in range(5)]
+
+    assert made == sorted(set(made))
