@@ -99,6 +99,7 @@ _OPTIONS = (
         "--notify-per-minute",
         default=DEFAULTS.per_minute,
         type=click.IntRange(1, 10_000),
+        metavar="COUNT",
         help="The most messages and commit statuses a minute.",
     ),
     click.option("--cluster-name", help="What to call this cluster in them.  [default: not at all]"),
