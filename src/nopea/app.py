@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from nopea import __version__, tasks
 from nopea.controller.controller import Controller
 from nopea.controller.kinds import follow_kinds
+from nopea.core.transition import Transition
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
@@ -21,6 +23,8 @@ from nopea.kube.errors import ApiError
 from nopea.kube.events import EventRecorder
 from nopea.logs import get_log
 from nopea.settings import Settings
+from nopea.signals.cdevents import cdevents_sink
+from nopea.signals.senders import Senders
 from nopea.sync.cache import Cache
 from nopea.sync.claims import Claims
 from nopea.sync.directory import Directory
@@ -41,7 +45,9 @@ EXIT_CONFIGURATION = 3
 RETIRE_SECONDS = 60.0
 
 FLUSH_SECONDS = 6.0
-"""What the drain keeps back for Events, children and sockets, after the passes have stopped."""
+"""What the drain keeps back for Events, sinks, children and sockets, after the passes have stopped."""
+
+SINK_FLUSH_SECONDS = 5.0
 
 
 class App:
@@ -65,12 +71,16 @@ class App:
         config = load_config(settings.kubeconfig, context=settings.context or "")
         failed = False
         async with AsyncExitStack() as stack:
+            senders = await stack.enter_async_context(Senders())
+            cdevents = cdevents_sink(settings, senders, server=config.server)
             client = await stack.enter_async_context(KubeClient(config))
             git = GitPort(_git_settings(settings))
             events = EventRecorder(client)
             directory = Directory(whole_cluster=settings.namespace is None)
             index = LiveIndex(client, rules=directory.rules)
-            services = self._services(client, git, events, index, directory)
+            services = self._services(
+                client, git, events, index, directory, listeners=[cdevents] if cdevents else []
+            )
             controller = Controller(
                 client=client,
                 services=services,
@@ -93,12 +103,13 @@ class App:
                 ),
                 "mirror sweep": tasks.spawn(sweep_mirrors(git, services.cache), name="mirror sweep"),
                 "controller": tasks.spawn(controller.run(), name="controller"),
+                **senders.start(),
             }
             sender = tasks.spawn(events.run(), name="events")
             log.info("started", version=__version__, server=config.server)
             try:
                 failed = await self._serve({**core, "events": sender})
-                await self._drain(controller, events, core["controller"], sender)
+                await self._drain(controller, events, senders, core["controller"], sender)
             finally:
                 await controller.drain(seconds=0)
                 await tasks.end(sender, *core.values())
@@ -106,7 +117,14 @@ class App:
         return EXIT_SERVICE_ENDED if failed else EXIT_OK
 
     def _services(
-        self, client: KubeClient, git: GitPort, events: EventRecorder, index: LiveIndex, directory: Directory
+        self,
+        client: KubeClient,
+        git: GitPort,
+        events: EventRecorder,
+        index: LiveIndex,
+        directory: Directory,
+        *,
+        listeners: Sequence[Callable[[Transition], None]],
     ) -> Services:
         cache = Cache()
         return Services(
@@ -114,7 +132,7 @@ class App:
             discovery=Discovery(client),
             fetcher=Fetcher(git, cache.manifests),
             index=index,
-            publisher=Publisher(client=client, events=events, directory=directory),
+            publisher=Publisher(client=client, events=events, directory=directory, listeners=listeners),
             directory=directory,
             cache=cache,
             claims=Claims(),
@@ -141,16 +159,21 @@ class App:
         self,
         controller: Controller,
         events: EventRecorder,
+        senders: Senders,
         watching: asyncio.Task[None],
         sender: asyncio.Task[None],
     ) -> None:
-        """Stop in order: no new work, passes end between two objects, Events are sent, the rest is closed."""
+        """Stop in order: no new work, passes end between two objects, signals go out, the rest is closed."""
         log.info("draining", why=self._why_stopped, workers=controller.workers)
         self._draining = True
         await tasks.end(watching)
         await controller.drain(seconds=max(self._settings.shutdown_seconds - FLUSH_SECONDS, 0.0))
         events.stop()
-        await asyncio.wait([sender], timeout=FLUSH_SECONDS)
+        flushing = tasks.spawn(senders.close(SINK_FLUSH_SECONDS), name="flush of outboxes")
+        try:
+            await asyncio.wait([sender, flushing], timeout=FLUSH_SECONDS)
+        finally:
+            await tasks.end(flushing)
 
     def _not_ready(self, controller: Controller) -> str:
         return "shutting down" if self._draining else controller.why_not_ready()

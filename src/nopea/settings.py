@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from nopea.core.endpoint import Endpoint
 from nopea.logs import Format
+
+
+class SettingError(Exception):
+    """A setting that cannot be used; the text names it and says what to do, and shows no secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,5 +30,14 @@ class Settings:
     git_children: int = 2
     git_memory_bytes: int = 512 * 1024 * 1024
     allow_file_urls: bool = False
+    cdevents_sink: tuple[Endpoint, ...] = ()
+    """Who gets CDEvents; nobody by default."""
+    cdevents_mode: Literal["binary", "structured"] = "binary"
+    cdevents_version: Literal["0.5.1", "0.4.1"] = "0.5.1"
+    cdevents_source: str | None = None
+    """The URI that this controller signs events with; None: the API server's."""
+    cdevents_drift: Literal["incident", "custom"] = "incident"
+    environment: str | None = None
+    """The id of all environments in events; None: each repository's target namespace."""
     shutdown_seconds: float = 25.0
     """All of the drain, from SIGTERM to the end; below terminationGracePeriodSeconds."""

@@ -6,6 +6,7 @@ What happened is decided in `core/cdevents/`, when and how often it is sent in `
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -18,11 +19,16 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
 from nopea.core.cdevents.event import CDEvent, to_json
+from nopea.core.cdevents.mapping import Mapper
+from nopea.core.cdevents.scene import DriftAs
 from nopea.core.cdevents.vocabulary import SpecVersion
 from nopea.core.endpoint import Endpoint
+from nopea.core.secret import mask_url
 from nopea.core.transition import Transition
+from nopea.settings import SettingError, Settings
 from nopea.signals.message import Message
 from nopea.signals.outbox import Outbox
+from nopea.signals.senders import Senders
 
 
 class ContentMode(enum.StrEnum):
@@ -50,6 +56,7 @@ class _Format(JSONFormat):
 
 
 _FORMAT = _Format()
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+")
 
 
 def encode(event: CDEvent, version: SpecVersion, mode: ContentMode) -> HTTPMessage:
@@ -90,3 +97,33 @@ class CDEventsSink:
                 outbox.offer(
                     Message(id=event.id, endpoint=endpoint, headers=encoded.headers, body=encoded.body)
                 )
+
+
+def cdevents_sink(settings: Settings, senders: Senders, *, server: str) -> CDEventsSink | None:
+    """Return the listener that the settings ask for, with an outbox for each URL; None without URLs.
+
+    `server` is the API server's URL, the default source. Raises SettingError.
+    """
+    if not settings.cdevents_sink:
+        return None
+    source = settings.cdevents_source or mask_url(server)
+    if not _ABSOLUTE.fullmatch(source) or mask_url(source) != source:
+        raise SettingError(
+            "--cdevents-source: it is no absolute URI, or has a user, query or fragment; "
+            "write one that no other controller has, like https://nopea.acme.example/clusters/prod"
+        )
+    try:
+        mapper = Mapper(
+            source=source, environment=settings.environment or "", drift_as=DriftAs(settings.cdevents_drift)
+        )
+    except ValueError as error:
+        raise SettingError(f"--cdevents-source, --environment: {error}") from error
+    return CDEventsSink(
+        events_of=mapper.events,
+        outboxes=[
+            (endpoint, senders.add(f"cdevents-{number}"))
+            for number, endpoint in enumerate(settings.cdevents_sink, start=1)
+        ],
+        version=SpecVersion(settings.cdevents_version),
+        mode=ContentMode(settings.cdevents_mode),
+    )
