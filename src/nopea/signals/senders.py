@@ -37,6 +37,10 @@ class Senders:
         self._outboxes[name] = made
         return made
 
+    def outbox(self, name: str) -> Outbox:
+        """Return the outbox of that name."""
+        return self._outboxes[name]
+
     def start(self) -> dict[str, asyncio.Task[None]]:
         """Start delivering; the caller owns the tasks, which end after `close` and not before."""
         return {
