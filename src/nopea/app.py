@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
@@ -33,7 +34,10 @@ from nopea.sync.live_index import LiveIndex
 from nopea.sync.pipeline import Pipeline, Services
 from nopea.sync.publish import Publisher
 from nopea.sync.sweep import sweep_mirrors
+from nopea.web.bodies import Bodies
+from nopea.web.secrets import HookSecrets, SharedSecret
 from nopea.web.server import serving
+from nopea.web.webhooks import Webhooks
 
 log = get_log(__name__)
 
@@ -91,7 +95,10 @@ class App:
             index.on_change = controller.object_changed
             await stack.enter_async_context(
                 serving(
-                    host=settings.host, port=settings.port, why_not_ready=lambda: self._not_ready(controller)
+                    host=settings.host,
+                    port=settings.port,
+                    why_not_ready=lambda: self._not_ready(controller),
+                    routes=self._webhooks(client, directory, controller).routes(),
                 )
             )
             core = {
@@ -136,6 +143,17 @@ class App:
             directory=directory,
             cache=cache,
             claims=Claims(),
+        )
+
+    def _webhooks(self, client: KubeClient, directory: Directory, controller: Controller) -> Webhooks:
+        settings = self._settings
+        return Webhooks(
+            directory=directory,
+            wake=controller.webhook_received,
+            secrets=HookSecrets(client.on_behalf("webhooks"), clock=time.monotonic),
+            shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
+            bodies=Bodies(limit=settings.webhook_body_limit),
+            why_not_ready=lambda: self._not_ready(controller),
         )
 
     async def _serve(self, services: dict[str, asyncio.Task[None]]) -> bool:

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from nopea.core.endpoint import Endpoint
+from nopea.core.secret import Secret
 from nopea.logs import Format
+
+NO_SECRET = Secret(b"")
 
 
 class SettingError(Exception):
@@ -39,5 +42,10 @@ class Settings:
     cdevents_drift: Literal["incident", "custom"] = "incident"
     environment: str | None = None
     """The id of all environments in events; None: each repository's target namespace."""
+    webhook_secret: Secret = NO_SECRET
+    """Of deliveries to repositories without a secret of their own; comes from the environment only."""
+    webhook_secret_file: Path | None = None
+    """The same as a file, which wins; it is read again when it changes."""
+    webhook_body_limit: int = 2 * 1024 * 1024
     shutdown_seconds: float = 25.0
     """All of the drain, from SIGTERM to the end; below terminationGracePeriodSeconds."""

@@ -106,7 +106,9 @@ def test_a_bad_sink_gets_everything_after_it_recovers_and_disturbs_nobody(
             push(repo, value)
     for repo in repos:
         expected = ("service.deployed", "service.upgraded", "service.upgraded")
-        eventually(lambda repo=repo, expected=expected: assert_service(good, repo, *expected), seconds=SECONDS)
+        eventually(
+            lambda repo=repo, expected=expected: assert_service(good, repo, *expected), seconds=SECONDS
+        )
     assert len(other.ids()) < len(good.ids())
 
     other.answer(OK)
@@ -151,7 +153,6 @@ def test_bad_sinks_delay_no_sync(
     ratio = medians["bad"] / medians["good"]
     for name, measured in ({**medians, "ratio": ratio}).items():
         record_property(name, round(measured, 4))
-    print(f"median seconds of 20 passes each: good {medians['good']:.4f}, bad {medians['bad']:.4f}, {ratio=:.2f}")
 
     assert medians["bad"] < 2 * medians["good"] + 0.05
 
@@ -175,9 +176,7 @@ def test_a_restart_deploys_nothing_again(
     assert_service(good, repo, "service.deployed", "service.upgraded")
 
 
-def test_sigterm_sends_what_waits(
-    site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start
-) -> None:
+def test_sigterm_sends_what_waits(site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start) -> None:
     """Events that a slow sink has not taken yet reach it before the process ends."""
     good, slow = sinks
     slow.answer(Reply(delay=0.3))

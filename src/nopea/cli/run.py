@@ -11,9 +11,13 @@ import click
 
 from nopea import logs
 from nopea.core.endpoint import InvalidEndpointError, parse_endpoints
+from nopea.core.secret import Secret
 from nopea.settings import SettingError, Settings
 
 DEFAULTS = Settings()
+SECRET_VARIABLE = "NOPEA_WEBHOOK_SECRET"
+"""No flag sets it: everybody on the machine could read that in the list of processes."""
+
 _MOST_DIGITS = 15  # a petabyte; Python refuses to read thousands of them with an error of its own
 
 
@@ -132,6 +136,19 @@ def _default_cache() -> Path:
     help="Id of the environment in events.  [default: each repository's target namespace]",
 )
 @click.option(
+    "--webhook-secret-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with the secret of webhooks to repositories without one of their own; read again when it "
+    "changes.  [default: the variable NOPEA_WEBHOOK_SECRET]",
+)
+@click.option(
+    "--webhook-body-limit",
+    default=DEFAULTS.webhook_body_limit,
+    type=MemorySize(),
+    show_default=False,
+    help=f"The largest webhook that is read.  [default: {DEFAULTS.webhook_body_limit // 1024**2}Mi]",
+)
+@click.option(
     "--shutdown-seconds",
     default=DEFAULTS.shutdown_seconds,
     type=click.FloatRange(1, 3600),
@@ -182,6 +199,7 @@ def settings_of(
         cdevents_sink=sinks,
         git_memory_bytes=git_memory,
         cache_dir=cache_dir or _default_cache(),
+        webhook_secret=Secret(os.environ.get(SECRET_VARIABLE, "").strip()),
         log_format=log_format or ("console" if sys.stderr.isatty() else "json"),
         **rest,  # click has checked them against the options above
     )

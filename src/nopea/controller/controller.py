@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable
 from contextlib import aclosing
 
 from nopea.controller.mailbox import Mailbox
@@ -96,6 +97,13 @@ class Controller:
         """Put a trigger into every mailbox."""
         for mailbox in self._mailboxes.values():
             mailbox.put(trigger)
+
+    def webhook_received(self, keys: Iterable[RepoKey]) -> tuple[RepoKey, ...]:
+        """Wake these repositories because a push was announced; returns those that have a worker."""
+        woken = tuple(key for key in keys if key in self._mailboxes)
+        for key in woken:
+            self._mailboxes[key].put(Trigger.WEBHOOK)
+        return woken
 
     def object_changed(self, owner: str) -> None:
         """Wake the repository that a label value names: something about an object of it is not as it was."""

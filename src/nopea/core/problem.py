@@ -78,6 +78,7 @@ class Code(enum.StrEnum):
     WEBHOOK_UNKNOWN_REPOSITORY = "NOPEA-W006"
     WEBHOOK_AMBIGUOUS_NAME = "NOPEA-W007"
     WEBHOOK_TOO_LARGE = "NOPEA-W008"
+    WEBHOOK_TRY_AGAIN = "NOPEA-W009"
 
     @property
     def reason(self) -> str:

@@ -235,6 +235,17 @@ async def test_a_new_kind_wakes_who_waits_for_one() -> None:
         assert place.woken(WEB) == [STARTUP]
 
 
+async def test_a_push_wakes_whom_it_is_for() -> None:
+    """And says who that was: a repository that is gone is not woken."""
+    passes = FakePasses(seconds=0, news=True)
+    async with controlling(raw_repository("api"), raw_repository("web"), passes=passes) as place:
+        assert place.controller.webhook_received([API, RepoKey("shop", "gone")]) == (API,)
+        await asyncio.sleep(1)
+
+        assert place.woken(API) == [STARTUP, {Trigger.WEBHOOK}]
+        assert place.woken(WEB) == [STARTUP]
+
+
 async def test_everybody_can_be_woken() -> None:
     """With one trigger."""
     async with controlling(raw_repository("api"), raw_repository("web")) as place:
