@@ -129,7 +129,6 @@ def test_bad_sinks_delay_no_sync(
     site: Site,
     sinks: tuple[LiveSink, LiveSink],
     start_nopea: Start,
-    record_property: Callable[[str, object], None],
 ) -> None:
     """Passes take as long with a sink that is down, slow, hangs or fails as they take with good ones."""
     good, other = sinks
@@ -150,11 +149,8 @@ def test_bad_sinks_delay_no_sync(
         if reply is None:
             other.open()
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    ratio = medians["bad"] / medians["good"]
-    for name, measured in ({**medians, "ratio": ratio}).items():
-        record_property(name, round(measured, 4))
 
-    assert medians["bad"] < 2 * medians["good"] + 0.05
+    assert medians["bad"] < 2 * medians["good"] + 0.05, seconds
 
 
 def test_a_restart_deploys_nothing_again(
@@ -179,7 +175,7 @@ def test_a_restart_deploys_nothing_again(
 def test_sigterm_sends_what_waits(site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start) -> None:
     """Events that a slow sink has not taken yet reach it before the process ends."""
     good, slow = sinks
-    slow.answer(Reply(delay=0.3))
+    slow.answer(Reply(delay=0.2))
     running = start(start_nopea, site, good.url(), slow.url())
     repos = [site.sync(name, named(name, 0)) for name in NAMES]
     for repo in repos:
