@@ -23,6 +23,9 @@ from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError
 from nopea.kube.events import EventRecorder
 from nopea.logs import get_log
+from nopea.metrics.exposition import Exposition
+from nopea.metrics.instruments import Instruments
+from nopea.readings import Parts, readings_of, repositories_of
 from nopea.settings import Settings
 from nopea.signals.cdevents import cdevents_sink
 from nopea.signals.senders import Senders
@@ -35,6 +38,7 @@ from nopea.sync.pipeline import Pipeline, Services
 from nopea.sync.publish import Publisher
 from nopea.sync.sweep import sweep_mirrors
 from nopea.web.bodies import Bodies
+from nopea.web.metrics import metrics_routes
 from nopea.web.secrets import HookSecrets, SharedSecret
 from nopea.web.server import serving
 from nopea.web.webhooks import Webhooks
@@ -73,18 +77,18 @@ class App:
         """Run until told to stop and drained; returns the exit code. Raises ConfigError and ListenError."""
         settings = self._settings
         config = load_config(settings.kubeconfig, context=settings.context or "")
+        instruments = Instruments()
         failed = False
         async with AsyncExitStack() as stack:
             senders = await stack.enter_async_context(Senders())
             cdevents = cdevents_sink(settings, senders, server=config.server)
-            client = await stack.enter_async_context(KubeClient(config))
-            git = GitPort(_git_settings(settings))
+            client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
+            git = GitPort(_git_settings(settings), measure=instruments.git_operation)
             events = EventRecorder(client)
             directory = Directory(whole_cluster=settings.namespace is None)
             index = LiveIndex(client, rules=directory.rules)
-            services = self._services(
-                client, git, events, index, directory, listeners=[cdevents] if cdevents else []
-            )
+            listeners = [instruments.told, *([cdevents] if cdevents else [])]
+            services = self._services(client, git, events, index, directory, listeners=listeners)
             controller = Controller(
                 client=client,
                 services=services,
@@ -93,12 +97,31 @@ class App:
                 allow_file_urls=settings.allow_file_urls,
             )
             index.on_change = controller.object_changed
+            parts = Parts(
+                client=client,
+                git=git,
+                events=events,
+                index=index,
+                directory=directory,
+                cache=services.cache,
+                controller=controller,
+                outboxes=senders.outboxes,
+                is_ready=lambda: not self._not_ready(controller),
+            )
+            exposition = Exposition(
+                instruments.registry,
+                readings=readings_of(parts),
+                repositories=lambda: repositories_of(parts, instruments.synced_at),
+            )
             await stack.enter_async_context(
                 serving(
                     host=settings.host,
                     port=settings.port,
                     why_not_ready=lambda: self._not_ready(controller),
-                    routes=self._webhooks(client, directory, controller).routes(),
+                    routes=[
+                        *metrics_routes(exposition.scrape),
+                        *self._webhooks(client, directory, controller, instruments).routes(),
+                    ],
                 )
             )
             core = {
@@ -145,7 +168,9 @@ class App:
             claims=Claims(),
         )
 
-    def _webhooks(self, client: KubeClient, directory: Directory, controller: Controller) -> Webhooks:
+    def _webhooks(
+        self, client: KubeClient, directory: Directory, controller: Controller, instruments: Instruments
+    ) -> Webhooks:
         settings = self._settings
         return Webhooks(
             directory=directory,
@@ -154,6 +179,7 @@ class App:
             shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
             bodies=Bodies(limit=settings.webhook_body_limit),
             why_not_ready=lambda: self._not_ready(controller),
+            measure=instruments.webhook,
         )
 
     async def _serve(self, services: dict[str, asyncio.Task[None]]) -> bool:

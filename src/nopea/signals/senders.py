@@ -6,11 +6,11 @@ Knows nothing of what is sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Self
 
 from nopea import tasks
-from nopea.core.delivery import DeliveryPolicy, DeliveryStats
+from nopea.core.delivery import DeliveryPolicy
 from nopea.signals.http import HttpPoster
 from nopea.signals.outbox import Outbox
 
@@ -37,9 +37,10 @@ class Senders:
         self._outboxes[name] = made
         return made
 
-    def outbox(self, name: str) -> Outbox:
-        """Return the outbox of that name."""
-        return self._outboxes[name]
+    @property
+    def outboxes(self) -> Sequence[Outbox]:
+        """All of them, in the order in which they were added."""
+        return tuple(self._outboxes.values())
 
     def start(self) -> dict[str, asyncio.Task[None]]:
         """Start delivering; the caller owns the tasks, which end after `close` and not before."""
@@ -53,7 +54,3 @@ class Senders:
         async with asyncio.TaskGroup() as group:
             for name, outbox in self._outboxes.items():
                 group.create_task(outbox.close(seconds), name=f"closing of outbox {name}")
-
-    def stats(self) -> Mapping[str, DeliveryStats]:
-        """Return each outbox's counts by its name."""
-        return {name: outbox.stats() for name, outbox in self._outboxes.items()}

@@ -172,7 +172,7 @@ async def test_every_sink_gets_every_event_in_order() -> None:
         await tasks.end(*running.values())
 
     assert took < 0.1
-    assert senders.stats()[str(down.port)].dropped == {DropReason.SHUTDOWN: 3}
+    assert senders.outboxes[0].stats().dropped == {DropReason.SHUTDOWN: 3}
 
 
 def _any_step() -> Any:
@@ -197,7 +197,7 @@ async def test_settings_become_a_listener() -> None:
 
     assert sink is not None
     assert (sink.mode, sink.version) == (ContentMode.STRUCTURED, SpecVersion.V0_4_1)
-    assert list(senders.stats()) == ["cdevents-1", "cdevents-2"]
+    assert [outbox.name for outbox in senders.outboxes] == ["cdevents-1", "cdevents-2"]
     assert sink.events_of.__self__.source == "https://10.96.0.1:443"  # type: ignore[attr-defined]
 
 

@@ -14,6 +14,7 @@ from nopea import tasks
 from nopea.core.delivery import DeliveryPolicy, DropReason
 from nopea.core.endpoint import Endpoint
 from nopea.signals.message import Message
+from nopea.signals.outbox import Outbox
 from nopea.signals.senders import Senders
 
 FAST = DeliveryPolicy(first_seconds=0.02, most_seconds=0.1, attempt_seconds=0.5)
@@ -28,6 +29,11 @@ def message(id_: str, sink: Sink) -> Message:
 def ids(arrivals: list[Arrival]) -> list[str]:
     """Return the messages' ids."""
     return [arrival.headers["ce-id"] for arrival in arrivals]
+
+
+def outbox(senders: Senders, name: str) -> Outbox:
+    """Return the outbox of that name."""
+    return next(one for one in senders.outboxes if one.name == name)
 
 
 @asynccontextmanager
@@ -66,41 +72,41 @@ async def test_what_fails_for_a_while_gets_everything_in_order(reply: Reply) -> 
     async with Sink() as sink, delivering("one") as senders:
         sink.replies.extend([reply] * 3)
         for number in range(5):
-            assert senders.outbox("one").offer(message(str(number), sink))
+            assert outbox(senders, "one").offer(message(str(number), sink))
         taken = await sink.wait_for(5)
 
     assert ids(taken) == ["0", "1", "2", "3", "4"]
     assert len({(a.headers["ce-id"], a.body) for a in sink.arrivals}) == 5
-    assert senders.stats()["one"].retried == 3
-    assert senders.stats()["one"].dropped == {}
+    assert outbox(senders, "one").stats().retried == 3
+    assert outbox(senders, "one").stats().dropped == {}
 
 
 async def test_a_slow_sink_gets_everything() -> None:
     """Slow answers are waited for, within the deadline of a try."""
     async with Sink(usual=Reply(delay=0.1)) as sink, delivering("one") as senders:
         for number in range(5):
-            senders.outbox("one").offer(message(str(number), sink))
+            outbox(senders, "one").offer(message(str(number), sink))
         taken = await sink.wait_for(5)
 
     assert ids(taken) == ["0", "1", "2", "3", "4"]
-    assert senders.stats()["one"].retried == 0
+    assert outbox(senders, "one").stats().retried == 0
 
 
 async def outage(seconds: float, policy: DeliveryPolicy) -> None:
     """Close the port for that long while messages come; all of them arrive afterwards, in order, once."""
     async with Sink() as sink, delivering("one", policy=policy) as senders:
-        senders.outbox("one").offer(message("0", sink))
+        outbox(senders, "one").offer(message("0", sink))
         await sink.wait_for(1)
         await sink.shut()
         for number in range(1, 20):
-            senders.outbox("one").offer(message(str(number), sink))
+            outbox(senders, "one").offer(message(str(number), sink))
             await asyncio.sleep(seconds / 19)
         await sink.open()
-        senders.outbox("one").offer(message("20", sink))
+        outbox(senders, "one").offer(message("20", sink))
         taken = await sink.wait_for(21, seconds=90)
 
     assert ids(taken) == [str(number) for number in range(21)]
-    assert senders.stats()["one"].dropped == {}
+    assert outbox(senders, "one").stats().dropped == {}
 
 
 async def test_a_sink_that_is_down_loses_nothing() -> None:
@@ -119,38 +125,38 @@ async def test_a_redirect_loses_the_message_and_only_it() -> None:
     async with Sink() as sink, Sink() as other, delivering("one") as senders:
         sink.replies.append(Reply(status=302, headers={"Location": other.url()}))
         for number in range(3):
-            senders.outbox("one").offer(message(str(number), sink))
+            outbox(senders, "one").offer(message(str(number), sink))
         taken = await sink.wait_for(2)
         assert other.arrivals == []
 
     assert ids(taken) == ["1", "2"]
-    assert senders.stats()["one"].dropped == {DropReason.REFUSED: 1}
+    assert outbox(senders, "one").stats().dropped == {DropReason.REFUSED: 1}
 
 
 async def test_410_stops_one_sink_and_no_other() -> None:
     """The one that is gone is not asked again; its neighbour goes on."""
     async with Sink(usual=Reply(status=410)) as gone, Sink() as good, delivering("gone", "good") as senders:
         for number in range(3):
-            senders.outbox("gone").offer(message(str(number), gone))
-            senders.outbox("good").offer(message(str(number), good))
+            outbox(senders, "gone").offer(message(str(number), gone))
+            outbox(senders, "good").offer(message(str(number), good))
         await good.wait_for(3)
 
     assert len(gone.arrivals) == 1
-    assert senders.stats()["gone"].stopped
-    assert senders.stats()["good"].delivered == 3
+    assert outbox(senders, "gone").stats().stopped
+    assert outbox(senders, "good").stats().delivered == 3
 
 
 async def test_a_sink_that_hangs_delays_no_other() -> None:
     """Each has a queue of its own."""
     async with Sink(usual=HANG) as hangs, Sink() as good, delivering("hangs", "good") as senders:
         for number in range(50):
-            senders.outbox("hangs").offer(message(str(number), hangs))
-            senders.outbox("good").offer(message(str(number), good))
+            outbox(senders, "hangs").offer(message(str(number), hangs))
+            outbox(senders, "good").offer(message(str(number), good))
         taken = await good.wait_for(50)
         await senders.close(0.1)
 
     assert len(taken) == 50
-    assert senders.stats()["hangs"].dropped == {DropReason.SHUTDOWN: 50}
+    assert outbox(senders, "hangs").stats().dropped == {DropReason.SHUTDOWN: 50}
 
 
 async def test_closing_flushes_all_sinks_at_once() -> None:
@@ -158,8 +164,8 @@ async def test_closing_flushes_all_sinks_at_once() -> None:
     async with Sink(usual=Reply(delay=0.2)) as one, Sink(usual=Reply(delay=0.2)) as two:
         async with delivering("one", "two") as senders:
             for number in range(5):
-                senders.outbox("one").offer(message(str(number), one))
-                senders.outbox("two").offer(message(str(number), two))
+                outbox(senders, "one").offer(message(str(number), one))
+                outbox(senders, "two").offer(message(str(number), two))
             await senders.close(20)
 
         assert ids(one.taken) == ids(two.taken) == ["0", "1", "2", "3", "4"]
