@@ -87,7 +87,9 @@ class App:
             events = EventRecorder(client)
             directory = Directory(whole_cluster=settings.namespace is None)
             index = LiveIndex(client, rules=directory.rules)
-            listeners = [instruments.told, *([cdevents] if cdevents else [])]
+            listeners: list[Callable[[Transition], None]] = [instruments.told]
+            if cdevents is not None:
+                listeners.append(cdevents)
             services = self._services(client, git, events, index, directory, listeners=listeners)
             controller = Controller(
                 client=client,

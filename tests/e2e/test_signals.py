@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import statistics
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from tests.e2e import yamls
@@ -106,9 +107,7 @@ def test_a_bad_sink_gets_everything_after_it_recovers_and_disturbs_nobody(
             push(repo, value)
     for repo in repos:
         expected = ("service.deployed", "service.upgraded", "service.upgraded")
-        eventually(
-            lambda repo=repo, expected=expected: assert_service(good, repo, *expected), seconds=SECONDS
-        )
+        eventually(partial(assert_service, good, repo, *expected), seconds=SECONDS)
     assert len(other.ids()) < len(good.ids())
 
     other.answer(OK)
@@ -179,7 +178,7 @@ def test_sigterm_sends_what_waits(site: Site, sinks: tuple[LiveSink, LiveSink], 
     running = start(start_nopea, site, good.url(), slow.url())
     repos = [site.sync(name, named(name, 0)) for name in NAMES]
     for repo in repos:
-        eventually(lambda repo=repo: assert_service(good, repo, "service.deployed"))
+        eventually(partial(assert_service, good, repo, "service.deployed"), seconds=SECONDS)
     assert len(slow.ids()) < len(good.ids())
     running.signal(signal.SIGTERM)
 
