@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 from nopea import __version__, tasks
 from nopea.controller.controller import Controller
@@ -27,8 +28,9 @@ from nopea.metrics.exposition import Exposition
 from nopea.metrics.instruments import Instruments
 from nopea.readings import Parts, readings_of, repositories_of
 from nopea.settings import Settings
-from nopea.signals.http import HttpPoster
+from nopea.signals.cdevents import cdevents_sink
 from nopea.signals.notify import Notifier
+from nopea.signals.senders import Senders
 from nopea.sync.cache import Cache
 from nopea.sync.claims import Claims
 from nopea.sync.directory import Directory
@@ -53,7 +55,9 @@ EXIT_CONFIGURATION = 3
 RETIRE_SECONDS = 60.0
 
 FLUSH_SECONDS = 6.0
-"""What the drain keeps back for Events, children and sockets, after the passes have stopped."""
+"""What the drain keeps back for Events, sinks, children and sockets, after the passes have stopped."""
+
+SINK_FLUSH_SECONDS = 5.0
 
 
 class App:
@@ -78,15 +82,18 @@ class App:
         instruments = Instruments()
         failed = False
         async with AsyncExitStack() as stack:
+            senders = await stack.enter_async_context(Senders())
+            cdevents = cdevents_sink(settings, senders, server=config.server)
             client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
             git = GitPort(_git_settings(settings), measure=instruments.git_operation)
             events = EventRecorder(client)
             directory = Directory(whole_cluster=settings.namespace is None)
             index = LiveIndex(client, rules=directory.rules)
             cache = Cache()
-            poster = await stack.enter_async_context(HttpPoster())
-            notifier = Notifier(settings.notify, poster.post, remote_of=cache.remote)
-            listeners = [instruments.told, notifier.listen]
+            notifier = Notifier(settings.notify, senders.post, remote_of=cache.remote)
+            listeners: list[Callable[[Transition], None]] = [instruments.told, notifier.listen]
+            if cdevents is not None:
+                listeners.append(cdevents)
             services = self._services(client, git, events, index, directory, cache, listeners=listeners)
             controller = Controller(
                 client=client,
@@ -104,8 +111,8 @@ class App:
                 directory=directory,
                 cache=services.cache,
                 controller=controller,
+                outboxes=lambda: [*senders.outboxes, *notifier.outboxes],
                 is_ready=lambda: not self._not_ready(controller),
-                outboxes=lambda: notifier.outboxes,
             )
             exposition = Exposition(
                 instruments.registry,
@@ -132,13 +139,16 @@ class App:
                 ),
                 "mirror sweep": tasks.spawn(sweep_mirrors(git, services.cache), name="mirror sweep"),
                 "controller": tasks.spawn(controller.run(), name="controller"),
+                **senders.start(),
             }
             sender = tasks.spawn(events.run(), name="events")
             telling = tasks.spawn(notifier.run(), name="notifications")
             log.info("started", version=__version__, server=config.server)
             try:
                 failed = await self._serve({**core, "events": sender, "notifications": telling})
-                await self._drain(controller, events, core["controller"], sender, notifier)
+                await self._drain(
+                    controller, events, lambda: _flush(senders, notifier), core["controller"], sender
+                )
             finally:
                 await controller.drain(seconds=0)
                 await tasks.end(sender, telling, *core.values())
@@ -202,17 +212,21 @@ class App:
         self,
         controller: Controller,
         events: EventRecorder,
+        flush: Callable[[], Coroutine[Any, Any, None]],
         watching: asyncio.Task[None],
         sender: asyncio.Task[None],
-        notifier: Notifier,
     ) -> None:
-        """Stop in order: no new work, passes end between two objects, news is sent, the rest is closed."""
+        """Stop in order: no new work, passes end between two objects, signals go out, the rest is closed."""
         log.info("draining", why=self._why_stopped, workers=controller.workers)
         self._draining = True
         await tasks.end(watching)
         await controller.drain(seconds=max(self._settings.shutdown_seconds - FLUSH_SECONDS, 0.0))
         events.stop()
-        await asyncio.gather(asyncio.wait([sender], timeout=FLUSH_SECONDS), notifier.close(FLUSH_SECONDS - 1))
+        flushing = tasks.spawn(flush(), name="flush of outboxes")
+        try:
+            await asyncio.wait([sender, flushing], timeout=FLUSH_SECONDS)
+        finally:
+            await tasks.end(flushing)
 
     def _not_ready(self, controller: Controller) -> str:
         return "shutting down" if self._draining else controller.why_not_ready()
@@ -270,6 +284,13 @@ async def _sweep(index: LiveIndex, services: Services) -> None:
         log.warning("kinds not swept", error=str(error))
         return
     await index.sweep(resources)
+
+
+async def _flush(senders: Senders, notifier: Notifier) -> None:
+    """Send what waits in all queues, at once, for a bounded time."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(senders.close(SINK_FLUSH_SECONDS), name="flush of events")
+        group.create_task(notifier.close(SINK_FLUSH_SECONDS), name="flush of notifications")
 
 
 async def _wait(event: asyncio.Event) -> None:

@@ -11,7 +11,7 @@ import click
 
 from nopea.core.endpoint import Endpoint, InvalidEndpointError, parse_endpoints
 from nopea.core.secret import Secret
-from nopea.settings import NotifySettings
+from nopea.settings import NotifySettings, SettingError
 
 SLACK_VARIABLE: Final = "NOPEA_SLACK_URL"
 SECRET_VARIABLE: Final = "NOPEA_NOTIFY_SECRET"
@@ -23,23 +23,6 @@ _MOST_BYTES: Final = 64 * 1024
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Endpoints(click.ParamType[tuple[Endpoint, ...]]):
-    """URLs, comma-separated; what is wrong with one is said without quoting it."""
-
-    name = "urls"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Endpoint, ...]:
-        """Return the addresses, or fail with the form that is expected."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return parse_endpoints(value)
-        except InvalidEndpointError as error:
-            self.fail(str(error), param, ctx)
-
-
 def notify_options(command: F) -> F:
     """Add the options to a command."""
     for option in reversed(_OPTIONS):
@@ -48,23 +31,27 @@ def notify_options(command: F) -> F:
 
 
 def notify_settings(options: dict[str, Any]) -> NotifySettings:
-    """Take the options out of `options` and return what they mean; raises click.BadParameter."""
+    """Take the options out of `options` and return what they mean; raises SettingError."""
     file_of_secret, file_of_slack = options.pop("notify_secret_file"), options.pop("slack_url_file")
-    secret = _secret(file_of_secret, SECRET_VARIABLE, flag="--notify-secret-file")
     slack = _secret(file_of_slack, SLACK_VARIABLE, flag="--slack-url-file")
-    try:
-        slack_urls = parse_endpoints(slack.reveal().decode("utf-8", errors="replace"))
-    except InvalidEndpointError as error:
-        raise click.BadParameter(str(error), param_hint=f"--slack-url-file or {SLACK_VARIABLE}") from error
     return NotifySettings(
-        json_urls=options.pop("notify_url") or (),
-        secret=secret,
-        slack_urls=slack_urls,
+        json_urls=_endpoints(options.pop("notify_url") or "", where="--notify-url"),
+        secret=_secret(file_of_secret, SECRET_VARIABLE, flag="--notify-secret-file"),
+        slack_urls=_endpoints(
+            slack.reveal().decode(errors="replace"), where=f"--slack-url-file or {SLACK_VARIABLE}"
+        ),
         per_minute=options.pop("notify_per_minute"),
         cluster=options.pop("cluster_name") or "",
         commit_status=options.pop("commit_status"),
         target_url=options.pop("commit_status_url") or "",
     )
+
+
+def _endpoints(text: str, *, where: str) -> tuple[Endpoint, ...]:
+    try:
+        return parse_endpoints(text)
+    except InvalidEndpointError as error:
+        raise SettingError(f"{where}: {error}") from error
 
 
 def _secret(file: Path | None, variable: str, *, flag: str) -> Secret:
@@ -75,14 +62,14 @@ def _secret(file: Path | None, variable: str, *, flag: str) -> Secret:
         with file.open("rb") as opened:
             return Secret(opened.read(_MOST_BYTES).strip())
     except OSError as error:
-        raise click.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint=flag) from error
+        raise SettingError(f"{flag}: {file} cannot be read: {error.strerror}") from error
 
 
 _OPTIONS = (
     click.option(
         "--notify-url",
-        type=Endpoints(),
-        help="Where drift under healPolicy notify, failures and recoveries go as JSON; comma-separated.",
+        help="URLs that get drift under notify, failures and recoveries as JSON, separated by commas.  "
+        "[default: none]",
     ),
     click.option(
         "--notify-secret-file",
