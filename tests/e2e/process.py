@@ -80,7 +80,7 @@ class Nopea:
     def get(self, path: str) -> HttpAnswer:
         """Ask its HTTP server."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port()}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return HttpAnswer(answer.status, answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:
@@ -131,7 +131,9 @@ class Nopea:
         self._process.kill()
         self._process.wait()
 
-    def _port(self) -> int:
+    @property
+    def port(self) -> int:
+        """Where its HTTP server listens, as the log says."""
         listening = _LISTENING.search(self.log_text())
         assert listening, self.log_text()
         return int(listening[1])

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from nopea.logs import get_log
+from nopea.web.expect import refusing_expectations
 from nopea.web.noise import quiet_logger
 
 log = get_log(__name__)
@@ -48,6 +49,8 @@ async def serving(
         auto_decompress=False,  # signatures are made over the bytes, and nothing can blow up in our memory
     )
     await runner.setup()
+    if runner.server is not None:  # always, after setup
+        runner.server.request_handler = refusing_expectations(runner.server.request_handler)
     try:
         try:
             await web.TCPSite(runner, host, port).start()

@@ -90,6 +90,7 @@ class Edge:
         self.woken: list[str] = []
         self.reason = ""
         self.port = 0
+        self.now = NOW
         self.bodies = Bodies(limit=LIMIT)
         self.session: aiohttp.ClientSession | None = None
         self.secrets = HookSecrets(self.cluster, clock=self.clock)
@@ -111,7 +112,7 @@ class Edge:
             bodies=self.bodies,
             why_not_ready=lambda: self.reason,
             clock=self.clock,
-            now=lambda: NOW,
+            now=lambda: self.now,
         )
 
     async def send(self, path: str, sent: Sent, **headers: str) -> Answered:
