@@ -163,8 +163,9 @@ class Rubbish:
 
     def _thing(self) -> Any:
         things: tuple[Any, ...] = (
-            None, True, -1, 1e308, 10**30, [], {}, [[]], {"a": {"a": {}}}, "", "refs/heads/", "refs/tags/v1.0.0",
-            "refs/heads/é\u0000", "0" * 40, "0" * 64, "://", "git@:", "http://[", "x" * 3_000, "\ud800", "a/../b",
+            None, True, -1, 1e308, 10**30, [], {}, [[]], {"a": {"a": {}}}, "", "refs/heads/",
+            "refs/tags/v1.0.0", "refs/heads/é\u0000", "0" * 40, "0" * 64, "://", "git@:", "http://[",
+            "x" * 3_000, "\ud800", "a/../b",
         )  # fmt: skip
         return self._random.choice(things)
 
