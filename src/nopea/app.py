@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from nopea import __version__, tasks
 from nopea.controller.controller import Controller
 from nopea.controller.kinds import follow_kinds
+from nopea.core.transition import Transition
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
@@ -21,7 +23,12 @@ from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError
 from nopea.kube.events import EventRecorder
 from nopea.logs import get_log
+from nopea.metrics.exposition import Exposition
+from nopea.metrics.instruments import Instruments
+from nopea.readings import Parts, readings_of, repositories_of
 from nopea.settings import Settings
+from nopea.signals.cdevents import cdevents_sink
+from nopea.signals.senders import Senders
 from nopea.sync.cache import Cache
 from nopea.sync.claims import Claims
 from nopea.sync.directory import Directory
@@ -31,6 +38,7 @@ from nopea.sync.pipeline import Pipeline, Services
 from nopea.sync.publish import Publisher
 from nopea.sync.sweep import sweep_mirrors
 from nopea.web.bodies import Bodies
+from nopea.web.metrics import metrics_routes
 from nopea.web.secrets import HookSecrets, SharedSecret
 from nopea.web.server import serving
 from nopea.web.webhooks import Webhooks
@@ -45,7 +53,9 @@ EXIT_CONFIGURATION = 3
 RETIRE_SECONDS = 60.0
 
 FLUSH_SECONDS = 6.0
-"""What the drain keeps back for Events, children and sockets, after the passes have stopped."""
+"""What the drain keeps back for Events, sinks, children and sockets, after the passes have stopped."""
+
+SINK_FLUSH_SECONDS = 5.0
 
 
 class App:
@@ -67,14 +77,20 @@ class App:
         """Run until told to stop and drained; returns the exit code. Raises ConfigError and ListenError."""
         settings = self._settings
         config = load_config(settings.kubeconfig, context=settings.context or "")
+        instruments = Instruments()
         failed = False
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(KubeClient(config))
-            git = GitPort(_git_settings(settings))
+            senders = await stack.enter_async_context(Senders())
+            cdevents = cdevents_sink(settings, senders, server=config.server)
+            client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
+            git = GitPort(_git_settings(settings), measure=instruments.git_operation)
             events = EventRecorder(client)
             directory = Directory(whole_cluster=settings.namespace is None)
             index = LiveIndex(client, rules=directory.rules)
-            services = self._services(client, git, events, index, directory)
+            listeners: list[Callable[[Transition], None]] = [instruments.told]
+            if cdevents is not None:
+                listeners.append(cdevents)
+            services = self._services(client, git, events, index, directory, listeners=listeners)
             controller = Controller(
                 client=client,
                 services=services,
@@ -83,12 +99,31 @@ class App:
                 allow_file_urls=settings.allow_file_urls,
             )
             index.on_change = controller.object_changed
+            parts = Parts(
+                client=client,
+                git=git,
+                events=events,
+                index=index,
+                directory=directory,
+                cache=services.cache,
+                controller=controller,
+                outboxes=senders.outboxes,
+                is_ready=lambda: not self._not_ready(controller),
+            )
+            exposition = Exposition(
+                instruments.registry,
+                readings=readings_of(parts),
+                repositories=lambda: repositories_of(parts, instruments.synced_at),
+            )
             await stack.enter_async_context(
                 serving(
                     host=settings.host,
                     port=settings.port,
                     why_not_ready=lambda: self._not_ready(controller),
-                    routes=self._webhooks(client, directory, controller).routes(),
+                    routes=[
+                        *metrics_routes(exposition.scrape),
+                        *self._webhooks(client, directory, controller, instruments).routes(),
+                    ],
                 )
             )
             core = {
@@ -100,12 +135,13 @@ class App:
                 ),
                 "mirror sweep": tasks.spawn(sweep_mirrors(git, services.cache), name="mirror sweep"),
                 "controller": tasks.spawn(controller.run(), name="controller"),
+                **senders.start(),
             }
             sender = tasks.spawn(events.run(), name="events")
             log.info("started", version=__version__, server=config.server)
             try:
                 failed = await self._serve({**core, "events": sender})
-                await self._drain(controller, events, core["controller"], sender)
+                await self._drain(controller, events, senders, core["controller"], sender)
             finally:
                 await controller.drain(seconds=0)
                 await tasks.end(sender, *core.values())
@@ -113,7 +149,14 @@ class App:
         return EXIT_SERVICE_ENDED if failed else EXIT_OK
 
     def _services(
-        self, client: KubeClient, git: GitPort, events: EventRecorder, index: LiveIndex, directory: Directory
+        self,
+        client: KubeClient,
+        git: GitPort,
+        events: EventRecorder,
+        index: LiveIndex,
+        directory: Directory,
+        *,
+        listeners: Sequence[Callable[[Transition], None]],
     ) -> Services:
         cache = Cache()
         return Services(
@@ -121,13 +164,15 @@ class App:
             discovery=Discovery(client),
             fetcher=Fetcher(git, cache.manifests),
             index=index,
-            publisher=Publisher(client=client, events=events, directory=directory),
+            publisher=Publisher(client=client, events=events, directory=directory, listeners=listeners),
             directory=directory,
             cache=cache,
             claims=Claims(),
         )
 
-    def _webhooks(self, client: KubeClient, directory: Directory, controller: Controller) -> Webhooks:
+    def _webhooks(
+        self, client: KubeClient, directory: Directory, controller: Controller, instruments: Instruments
+    ) -> Webhooks:
         settings = self._settings
         return Webhooks(
             directory=directory,
@@ -136,6 +181,7 @@ class App:
             shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
             bodies=Bodies(limit=settings.webhook_body_limit),
             why_not_ready=lambda: self._not_ready(controller),
+            measure=instruments.webhook,
         )
 
     async def _serve(self, services: dict[str, asyncio.Task[None]]) -> bool:
@@ -159,16 +205,21 @@ class App:
         self,
         controller: Controller,
         events: EventRecorder,
+        senders: Senders,
         watching: asyncio.Task[None],
         sender: asyncio.Task[None],
     ) -> None:
-        """Stop in order: no new work, passes end between two objects, Events are sent, the rest is closed."""
+        """Stop in order: no new work, passes end between two objects, signals go out, the rest is closed."""
         log.info("draining", why=self._why_stopped, workers=controller.workers)
         self._draining = True
         await tasks.end(watching)
         await controller.drain(seconds=max(self._settings.shutdown_seconds - FLUSH_SECONDS, 0.0))
         events.stop()
-        await asyncio.wait([sender], timeout=FLUSH_SECONDS)
+        flushing = tasks.spawn(senders.close(SINK_FLUSH_SECONDS), name="flush of outboxes")
+        try:
+            await asyncio.wait([sender, flushing], timeout=FLUSH_SECONDS)
+        finally:
+            await tasks.end(flushing)
 
     def _not_ready(self, controller: Controller) -> str:
         return "shutting down" if self._draining else controller.why_not_ready()

@@ -68,7 +68,10 @@ def is_purl(text: str) -> bool:
 def check(raw: bytes, version: str = "0.5.1") -> list[str]:
     """Return what is wrong with an event's JSON; nothing when a strict consumer takes it."""
     event = json.loads(raw)
-    wrong = list(_check(event, version))
+    try:
+        wrong = list(_check(event, version))
+    except (KeyError, TypeError, ValueError) as error:
+        wrong = [f"{type(error).__name__}: {error}"]
     if len(raw) > MAX_MESSAGE:
         wrong.append(f"{len(raw)} bytes")
     return wrong
@@ -136,11 +139,11 @@ def _content(content: dict[str, Any]) -> Iterator[str]:
 def _link(link: dict[str, Any]) -> Iterator[str]:
     if link.get("linkType") == "PATH":
         yield from _keys("link", link, {"linkType", "from"}, set())
-        yield from _keys("from", link["from"], {"contextId"}, set())
+        yield from _keys("from", link.get("from"), {"contextId"}, set())
     else:
         yield from _keys("link", link, {"linkType", "linkKind", "target"}, set())
-        yield from _keys("target", link["target"], {"contextId"}, set())
-        if link["linkType"] != "RELATION" or not link["linkKind"]:
+        yield from _keys("target", link.get("target"), {"contextId"}, set())
+        if link.get("linkType") != "RELATION" or not link.get("linkKind"):
             yield f"link {link}"
 
 
@@ -153,12 +156,21 @@ def _keys(where: str, value: Any, required: set[str], optional: set[str]) -> Ite
     yield from (f"{where}.{key} is null" for key in sorted(value) if value[key] is None)
 
 
-def reference() -> Path:
-    """Return the folder with the official schemas; skips the test where it is missing."""
+def has_reference() -> bool:
+    """Say whether the official schemas are there."""
+    return (_folder() / "schemas").is_dir()
+
+
+def _folder() -> Path:
     given = os.environ.get("NOPEA_REFERENCE")
     root = Path(given) if given else Path(__file__).parents[3] / "shared" / "reference"
-    folder = root / "cdevents"
-    if not (folder / "schemas").is_dir():
+    return root / "cdevents"
+
+
+def reference() -> Path:
+    """Return the folder with the official schemas; skips the test where it is missing."""
+    folder = _folder()
+    if not has_reference():
         pytest.skip(f"no CDEvents schemas in {folder}; NOPEA_REFERENCE may name their parent folder")
     return folder
 

@@ -54,6 +54,16 @@ class Controller:
         """How many workers there are."""
         return len(self._supervisor)
 
+    @property
+    def restarts(self) -> int:
+        """How many workers were restarted after a crash, since the start."""
+        return self._supervisor.restarts
+
+    @property
+    def pending(self) -> int:
+        """How many triggers wait in the mailboxes."""
+        return sum(len(mailbox.pending()) for mailbox in self._mailboxes.values())
+
     def why_not_ready(self) -> str:
         """Return why the controller is not ready; empty once it has had its first list."""
         if self.health.synced:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
+from nopea.core.measure import Measure, not_measured
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem
 from nopea.core.repository import Repository
@@ -63,6 +64,7 @@ class Webhooks:
         shared: SharedSecret,
         bodies: Bodies,
         why_not_ready: Callable[[], str],
+        measure: Measure = not_measured,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _now,
     ) -> None:
@@ -72,6 +74,7 @@ class Webhooks:
         self._shared = shared
         self._bodies = bodies
         self._why_not_ready = why_not_ready
+        self._measure = measure
         self._clock = clock
         self._now = now
         self._seen = Seen(clock)
@@ -106,9 +109,11 @@ class Webhooks:
             async with self._bodies.held(request) as body:
                 delivery = await self._taken_in(request, body, gate)
         except Declined as declined:
+            self._measure("unknown", "refused", self._clock() - began)
             self._tell_refusal(request, declined)
             return refused(declined)
         keys, reason = self._whom(delivery, gate, address=request.path)
+        self._measure(delivery.provider, "woken" if keys else "ignored", self._clock() - began)
         self._tell(request, delivery.provider, keys, reason, seconds=self._clock() - began)
         return woken(keys) if keys else ignored(reason)
 

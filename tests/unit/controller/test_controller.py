@@ -89,7 +89,7 @@ async def test_each_repository_has_a_worker() -> None:
         place.watch.put(raw_repository("new"))
         await asyncio.sleep(1)
 
-        assert place.controller.workers == 3
+        assert (place.controller.workers, place.controller.restarts, place.controller.pending) == (3, 0, 0)
         assert place.directory.keys() == {API, WEB, RepoKey("shop", "new")}
         assert place.woken(API) == place.woken(WEB) == place.woken(RepoKey("shop", "new")) == [STARTUP]
 

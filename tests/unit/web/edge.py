@@ -88,6 +88,7 @@ class Edge:
         for one in repositories:
             self.directory.put(one)
         self.woken: list[str] = []
+        self.measured: list[tuple[str, str]] = []
         self.reason = ""
         self.port = 0
         self.now = NOW
@@ -111,6 +112,7 @@ class Edge:
             shared=self.shared,
             bodies=self.bodies,
             why_not_ready=lambda: self.reason,
+            measure=lambda what, ended, seconds: self.measured.append((what, ended)),  # noqa: ARG005
             clock=self.clock,
             now=lambda: self.now,
         )

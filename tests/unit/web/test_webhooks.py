@@ -26,6 +26,15 @@ async def test_a_push_wakes_the_repository() -> None:
         assert edge.woken == ["shop/api"]
 
 
+async def test_every_delivery_is_measured_once() -> None:
+    """By its provider, known once it is proved, and by what came of it."""
+    async with receiving() as edge:
+        for sent in (push(), ping(), push(secret=OTHER)):
+            await edge.send(API, sent)
+
+        assert edge.measured == [("github", "woken"), ("github", "ignored"), ("unknown", "refused")]
+
+
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [

@@ -11,6 +11,7 @@ from typing import Final
 
 from nopea.core.cdevents.vocabulary import EventType
 
+_LONGEST_SUBJECT: Final = 1024
 _EVENTS: Final = uuid.UUID("5f0e4c1a-9d4e-5b7c-8a57-0c3f6f1f0e11")
 """The namespace of our UUIDv5s; another one would make every event another."""
 
@@ -34,6 +35,14 @@ def chain_id(*seed: str) -> str:
     """
     digest = hashlib.sha256(_joined("chain", *seed).encode("utf-8", "replace")).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))
+
+
+def bounded(subject_id: str) -> str:
+    """Return a subject's id; of one that no Kubernetes name could give, a start and a hash of the whole."""
+    if len(subject_id) <= _LONGEST_SUBJECT:
+        return subject_id
+    digest = hashlib.sha256(subject_id.encode("utf-8", "replace")).hexdigest()
+    return f"{subject_id[: _LONGEST_SUBJECT - len(digest) - 1]}~{digest}"
 
 
 def _joined(*parts: str) -> str:

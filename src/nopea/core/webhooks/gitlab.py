@@ -80,6 +80,9 @@ def _changes(push: _Push) -> tuple[RefChange, ...]:
 
 
 def _paths(push: _Push) -> frozenset[str] | None:
-    """GitLab lists the newest 20 commits: fewer than there are tell nothing about the others."""
+    """GitLab lists the newest 20 commits: fewer than there are tell nothing about the others.
+
+    What a forced push takes back is in no list either, and GitLab tells of no force: a poll finds that.
+    """
     is_whole = push.total_commits_count == len(push.commits) and not is_zero(push.before)
     return changed_paths(push.commits) if is_whole else None

@@ -6,6 +6,8 @@ In doubt it concerns the repository: that costs one question to Git, and the oth
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from functools import lru_cache
 
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.version import Range, parse_version
@@ -13,7 +15,7 @@ from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCP = re.compile(r"(?P<host>[^/@]*@(?:\[[^\]/]*\]|[^/@:]*)):(?P<path>.*)", re.DOTALL)
-_PORT = re.compile(r"(:[0-9]*)+\Z")
+_PORT = re.compile(r"(?:\s|:[0-9]*)+\Z")
 
 
 def normalise_url(url: str) -> str:
@@ -28,7 +30,7 @@ def normalise_url(url: str) -> str:
         rest = f"{scp['host']}/{scp['path']}"
     rest = re.split(r"[?#]", rest, maxsplit=1)[0]
     authority, _, path = rest.partition("/")
-    host = _PORT.sub("", authority.rpartition("@")[2].strip()).strip().lower()
+    host = _PORT.sub("", authority.rpartition("@")[2].lstrip()).lower()
     return f"{host}/{_without_suffix(path)}".rstrip("/")
 
 
@@ -37,8 +39,7 @@ def matches_url(spec_url: str, delivery: Delivery) -> bool:
 
     It does not count at any of the providers either, and two repositories are never told apart by it there.
     """
-    wanted = normalise_url(spec_url).casefold()
-    return any(normalise_url(url).casefold() == wanted for url in delivery.urls)
+    return normalise_url(spec_url).casefold() in _names(delivery.urls)
 
 
 def concerns(spec: GitRepositorySpec, delivery: Delivery) -> bool:
@@ -72,10 +73,26 @@ def _is_in(text: str, tag: str) -> bool:
 
 def _touches(path: str, changed: frozenset[str] | None) -> bool:
     """A file in the place of a folder above counts too: it was a link or a module, or becomes one."""
-    folder = "/".join(part for part in path.split("/") if part not in ("", "."))
-    if changed is None or not folder:
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if changed is None or not parts:
         return True
-    return any(f"{name}/".startswith(f"{folder}/") or folder.startswith(f"{name}/") for name in changed)
+    if any("/".join(parts[:depth]) in changed for depth in range(1, len(parts) + 1)):
+        return True
+    inside = "/".join(parts) + "/"
+    names = _in_order(changed)
+    place = bisect_left(names, inside)
+    return place < len(names) and names[place].startswith(inside)
+
+
+# One delivery is held against every repository: what does not depend on the repository is kept for the next.
+@lru_cache(maxsize=8)
+def _names(urls: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(normalise_url(url).casefold() for url in urls)
+
+
+@lru_cache(maxsize=8)
+def _in_order(paths: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(paths))
 
 
 def _without_suffix(path: str) -> str:

@@ -14,7 +14,7 @@ from tests.fakes.cdevents import check, official_errors
 
 from nopea.core.cdevents.event import MAX_BYTES, CDEvent, after, resolves, to_json
 from nopea.core.cdevents.ids import chain_id, event_id
-from nopea.core.cdevents.shrink import CUT
+from nopea.core.cdevents.shrink import CUT, foreign
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
 
 OLD = SpecVersion.V0_4_1
@@ -150,3 +150,11 @@ def test_what_could_not_be_written_is_no_event(wrong: dict[str, Any]) -> None:
     """Names and a time with an offset are what a CDEvent cannot be without."""
     with pytest.raises(ValueError, match="a CDEvent"):
         replace(EVENT, **wrong)
+
+
+def test_a_url_that_is_cut_in_two_shows_no_password() -> None:
+    """What is masked only as a whole is left out as a whole."""
+    text = "x" * 190 + " https://user:hunter2@git.acme.example/" + "y" * 500
+
+    assert [foreign(text, length).count("hunter") for length in range(20, 300)] == [0] * 280
+    assert foreign("short", 5) == "short"
