@@ -6,6 +6,7 @@ A core service that ends ends the process, so that Kubernetes restarts it; a wor
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from nopea.kube.events import EventRecorder
 from nopea.logs import get_log
 from nopea.metrics.exposition import Exposition
 from nopea.metrics.instruments import Instruments
+from nopea.metrics.tracing import tracer_from
 from nopea.readings import Parts, readings_of, repositories_of
 from nopea.settings import Settings
 from nopea.sync.cache import Cache
@@ -54,6 +56,10 @@ FLUSH_SECONDS = 6.0
 """What the drain keeps back for Events, children and sockets, after the passes have stopped."""
 
 
+TRACES_SECONDS = 1.0
+"""What the drain keeps back for traces, which go last."""
+
+
 class App:
     """One controller process: the services and the order in which they start and stop."""
 
@@ -81,7 +87,12 @@ class App:
             events = EventRecorder(client)
             directory = Directory(whole_cluster=settings.namespace is None)
             index = LiveIndex(client, rules=directory.rules)
-            services = self._services(client, git, events, index, directory, listeners=[instruments.told])
+            listeners = [instruments.told]
+            tracer = tracer_from(os.environ)
+            if tracer is not None:
+                listeners.append(tracer.told)
+                stack.push_async_callback(tracer.close, TRACES_SECONDS)
+            services = self._services(client, git, events, index, directory, listeners=listeners)
             controller = Controller(
                 client=client,
                 services=services,
@@ -201,7 +212,8 @@ class App:
         log.info("draining", why=self._why_stopped, workers=controller.workers)
         self._draining = True
         await tasks.end(watching)
-        await controller.drain(seconds=max(self._settings.shutdown_seconds - FLUSH_SECONDS, 0.0))
+        kept = FLUSH_SECONDS + TRACES_SECONDS
+        await controller.drain(seconds=max(self._settings.shutdown_seconds - kept, 0.0))
         events.stop()
         await asyncio.wait([sender], timeout=FLUSH_SECONDS)
 
