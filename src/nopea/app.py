@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from nopea import __version__, tasks
 from nopea.controller.controller import Controller
 from nopea.controller.kinds import follow_kinds
+from nopea.core.transition import Transition
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
@@ -20,6 +23,9 @@ from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError
 from nopea.kube.events import EventRecorder
 from nopea.logs import get_log
+from nopea.metrics.exposition import Exposition
+from nopea.metrics.instruments import Instruments
+from nopea.readings import Parts, readings_of, repositories_of
 from nopea.settings import Settings
 from nopea.sync.cache import Cache
 from nopea.sync.claims import Claims
@@ -29,7 +35,11 @@ from nopea.sync.live_index import LiveIndex
 from nopea.sync.pipeline import Pipeline, Services
 from nopea.sync.publish import Publisher
 from nopea.sync.sweep import sweep_mirrors
+from nopea.web.bodies import Bodies
+from nopea.web.metrics import metrics_routes
+from nopea.web.secrets import HookSecrets, SharedSecret
 from nopea.web.server import serving
+from nopea.web.webhooks import Webhooks
 
 log = get_log(__name__)
 
@@ -63,14 +73,15 @@ class App:
         """Run until told to stop and drained; returns the exit code. Raises ConfigError and ListenError."""
         settings = self._settings
         config = load_config(settings.kubeconfig, context=settings.context or "")
+        instruments = Instruments()
         failed = False
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(KubeClient(config))
-            git = GitPort(_git_settings(settings))
+            client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
+            git = GitPort(_git_settings(settings), measure=instruments.git_operation)
             events = EventRecorder(client)
             directory = Directory(whole_cluster=settings.namespace is None)
             index = LiveIndex(client, rules=directory.rules)
-            services = self._services(client, git, events, index, directory)
+            services = self._services(client, git, events, index, directory, listeners=[instruments.told])
             controller = Controller(
                 client=client,
                 services=services,
@@ -79,9 +90,30 @@ class App:
                 allow_file_urls=settings.allow_file_urls,
             )
             index.on_change = controller.object_changed
+            parts = Parts(
+                client=client,
+                git=git,
+                events=events,
+                index=index,
+                directory=directory,
+                cache=services.cache,
+                controller=controller,
+                is_ready=lambda: not self._not_ready(controller),
+            )
+            exposition = Exposition(
+                instruments.registry,
+                readings=readings_of(parts),
+                repositories=lambda: repositories_of(parts, instruments.synced_at),
+            )
             await stack.enter_async_context(
                 serving(
-                    host=settings.host, port=settings.port, why_not_ready=lambda: self._not_ready(controller)
+                    host=settings.host,
+                    port=settings.port,
+                    why_not_ready=lambda: self._not_ready(controller),
+                    routes=[
+                        *metrics_routes(exposition.scrape),
+                        *self._webhooks(client, directory, controller, instruments).routes(),
+                    ],
                 )
             )
             core = {
@@ -106,7 +138,14 @@ class App:
         return EXIT_SERVICE_ENDED if failed else EXIT_OK
 
     def _services(
-        self, client: KubeClient, git: GitPort, events: EventRecorder, index: LiveIndex, directory: Directory
+        self,
+        client: KubeClient,
+        git: GitPort,
+        events: EventRecorder,
+        index: LiveIndex,
+        directory: Directory,
+        *,
+        listeners: Sequence[Callable[[Transition], None]],
     ) -> Services:
         cache = Cache()
         return Services(
@@ -114,10 +153,24 @@ class App:
             discovery=Discovery(client),
             fetcher=Fetcher(git, cache.manifests),
             index=index,
-            publisher=Publisher(client=client, events=events, directory=directory),
+            publisher=Publisher(client=client, events=events, directory=directory, listeners=listeners),
             directory=directory,
             cache=cache,
             claims=Claims(),
+        )
+
+    def _webhooks(
+        self, client: KubeClient, directory: Directory, controller: Controller, instruments: Instruments
+    ) -> Webhooks:
+        settings = self._settings
+        return Webhooks(
+            directory=directory,
+            wake=controller.webhook_received,
+            secrets=HookSecrets(client.on_behalf("webhooks"), clock=time.monotonic),
+            shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
+            bodies=Bodies(limit=settings.webhook_body_limit),
+            why_not_ready=lambda: self._not_ready(controller),
+            measure=instruments.webhook,
         )
 
     async def _serve(self, services: dict[str, asyncio.Task[None]]) -> bool:

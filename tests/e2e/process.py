@@ -77,10 +77,12 @@ class Nopea:
         """Return when `/ready` says so."""
         eventually(self._assert_ready, seconds=STARTED_SECONDS)
 
-    def get(self, path: str) -> HttpAnswer:
+    def get(self, path: str, *, accept: str = "*/*") -> HttpAnswer:
         """Ask its HTTP server."""
+        url = f"http://127.0.0.1:{self._port()}{path}"
+        request = urllib.request.Request(url, headers={"Accept": accept})
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port()}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=5) as answer:
                 return HttpAnswer(answer.status, answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.git.conftest import FILES, MAIN, PATIENCE
+from tests.git.conftest import FILES, MAIN, PATIENCE, running
 from tests.gitserver import GitServer, Origin
 
 from nopea.core.problem import Code, StalledError, SyncError
@@ -274,3 +274,16 @@ async def test_a_folder_of_this_machine_is_read_only_when_allowed(
     strict = GitPort(GitSettings(cache_dir=tmp_path / "strict"))
     for url in (remote.url, str(origin.path)):
         assert await code_of(strict.sync(Remote(url), MAIN, timeout_seconds=T)) == Code.SPEC_INVALID
+
+
+async def test_every_operation_is_measured_by_its_end(server: GitServer, settings: GitSettings) -> None:
+    """With its name, how it ended, and the seconds."""
+    told: list[tuple[str, str]] = []
+    port = GitPort(settings, measure=lambda what, ended, seconds: told.append((what, ended)))  # noqa: ARG005
+    async with running(port):
+        await port.sync(Remote(server.url("shop.git")), MAIN, timeout_seconds=T)
+        await code_of(
+            port.sync(Remote(server.url("shop.git")), Ref(RefKind.BRANCH, "gone"), timeout_seconds=T)
+        )
+
+    assert told == [("sync", "ok"), ("sync", "ref_missing")]

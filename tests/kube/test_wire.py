@@ -17,7 +17,13 @@ from nopea.core.problem import Code
 from nopea.core.secret import Secret
 from nopea.kube.client import KubeClient
 from nopea.kube.config import ClusterConfig, User, load_config
-from nopea.kube.errors import ServerError, TooManyRequestsError, UnauthorizedError, UnreachableError
+from nopea.kube.errors import (
+    NotFoundError,
+    ServerError,
+    TooManyRequestsError,
+    UnauthorizedError,
+    UnreachableError,
+)
 from nopea.kube.problems import to_problem
 from nopea.lab.lab import Lab
 from nopea.tasks import spawn
@@ -267,3 +273,31 @@ async def test_verified_context_refuses_old_tls() -> None:
 
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+async def test_every_request_is_measured_by_its_answer() -> None:
+    """With verb, code and seconds; also when no answer came, and by clients on another's behalf."""
+    told: list[tuple[str, str]] = []
+
+    def measure(verb: str, code: str, seconds: float) -> None:
+        assert seconds >= 0
+        told.append((verb, code))
+
+    handler, _ = answers(
+        json_answer(named("a")),
+        json_answer(status_body(404, "NotFound"), status=404),
+        json_answer(named("a")),
+    )
+    async with (
+        serving(handler) as url,
+        KubeClient(ClusterConfig(server=url, origin="the test"), measure=measure) as client,
+    ):
+        await client.get(TARGET)
+        with pytest.raises(NotFoundError):
+            await client.get(TARGET)
+        await client.on_behalf("shop/web").apply(TARGET, config_map("a"))
+    async with KubeClient(ClusterConfig(server=url, origin="the test"), measure=measure) as client:
+        with pytest.raises(UnreachableError):
+            await client.get(TARGET)
+
+    assert told == [("get", "200"), ("get", "404"), ("apply", "200"), ("get", "unreachable")]

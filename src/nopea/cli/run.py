@@ -10,9 +10,13 @@ from typing import Any, ClassVar
 import click
 
 from nopea import logs
+from nopea.core.secret import Secret
 from nopea.settings import Settings
 
 DEFAULTS = Settings()
+SECRET_VARIABLE = "NOPEA_WEBHOOK_SECRET"
+"""No flag sets it: everybody on the machine could read that in the list of processes."""
+
 _MOST_DIGITS = 15  # a petabyte; Python refuses to read thousands of them with an error of its own
 
 
@@ -99,6 +103,19 @@ def _default_cache() -> Path:
     "--allow-file-urls", is_flag=True, help="Let GitRepositories read file:// URLs of this machine."
 )
 @click.option(
+    "--webhook-secret-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with the secret of webhooks to repositories without one of their own; read again when it "
+    "changes.  [default: the variable NOPEA_WEBHOOK_SECRET]",
+)
+@click.option(
+    "--webhook-body-limit",
+    default=DEFAULTS.webhook_body_limit,
+    type=MemorySize(),
+    show_default=False,
+    help=f"The largest webhook that is read.  [default: {DEFAULTS.webhook_body_limit // 1024**2}Mi]",
+)
+@click.option(
     "--shutdown-seconds",
     default=DEFAULTS.shutdown_seconds,
     type=click.FloatRange(1, 3600),
@@ -136,6 +153,7 @@ def settings_of(
     return Settings(
         git_memory_bytes=git_memory,
         cache_dir=cache_dir or _default_cache(),
+        webhook_secret=Secret(os.environ.get(SECRET_VARIABLE, "").strip()),
         log_format=log_format or ("console" if sys.stderr.isatty() else "json"),
         **rest,  # click has checked them against the options above
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable
 from contextlib import aclosing
 
 from nopea.controller.mailbox import Mailbox
@@ -53,6 +54,16 @@ class Controller:
         """How many workers there are."""
         return len(self._supervisor)
 
+    @property
+    def restarts(self) -> int:
+        """How many workers were restarted after a crash, since the start."""
+        return self._supervisor.restarts
+
+    @property
+    def pending(self) -> int:
+        """How many triggers wait in the mailboxes."""
+        return sum(len(mailbox.pending()) for mailbox in self._mailboxes.values())
+
     def why_not_ready(self) -> str:
         """Return why the controller is not ready; empty once it has had its first list."""
         if self.health.synced:
@@ -96,6 +107,13 @@ class Controller:
         """Put a trigger into every mailbox."""
         for mailbox in self._mailboxes.values():
             mailbox.put(trigger)
+
+    def webhook_received(self, keys: Iterable[RepoKey]) -> tuple[RepoKey, ...]:
+        """Wake these repositories because a push was announced; returns those that have a worker."""
+        woken = tuple(key for key in keys if key in self._mailboxes)
+        for key in woken:
+            self._mailboxes[key].put(Trigger.WEBHOOK)
+        return woken
 
     def object_changed(self, owner: str) -> None:
         """Wake the repository that a label value names: something about an object of it is not as it was."""

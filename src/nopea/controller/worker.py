@@ -16,7 +16,7 @@ from nopea.core.duration import parse_duration
 from nopea.core.report import PassReport, Result
 from nopea.core.repository import Repository
 from nopea.core.schedule import Schedule
-from nopea.core.trigger import WATCHED, Trigger
+from nopea.core.trigger import ANNOUNCED, WATCHED, Trigger
 from nopea.sync.request import PassRequest
 
 DEFAULT_INTERVAL_SECONDS = 300.0
@@ -31,6 +31,9 @@ SETTLING_SECONDS = 1.0
 
 HEALTH_SECONDS = 10.0
 """How often an unhealthy repository is looked at: Pods fail without a word in what owns them."""
+
+SECOND_LOOKS_SECONDS = (2.0, 10.0)
+"""When to ask Git again after a webhook that it does not confirm: a forge may announce too early."""
 
 HEAL_SLACK_SECONDS = 0.1
 """Times in the cluster have whole seconds, and a timer may ring a little early."""
@@ -78,6 +81,7 @@ class Worker:
         self._random = random
         self._now = now
         self._failures = 0
+        self._looks = 0
 
     async def run(self) -> None:
         """Run until a `SHUTDOWN` trigger or cancellation; the first pass starts at once."""
@@ -95,9 +99,14 @@ class Worker:
     async def _handle(self, triggers: frozenset[Trigger], timers: Timers) -> None:
         repository = self._latest()
         schedule = Schedule(interval_seconds(repository), self._random)
+        if Trigger.WEBHOOK in triggers and not timers.is_due(Trigger.WEBHOOK):
+            self._looks = 0
         timers.drop(triggers)
-        if triggers == {Trigger.POLL} and not await self._passes.has_news(repository):
-            timers.set(Trigger.POLL, schedule.poll_seconds())
+        if triggers <= ANNOUNCED and not await self._passes.has_news(repository):
+            timers.keep(Trigger.POLL, schedule.poll_seconds())
+            if Trigger.WEBHOOK in triggers and self._looks < len(SECOND_LOOKS_SECONDS):
+                timers.set(Trigger.WEBHOOK, SECOND_LOOKS_SECONDS[self._looks])
+                self._looks += 1
             return
         if triggers <= WATCHED and not self._passes.has_changed(repository):
             if Trigger.HEALTH not in triggers:
@@ -114,7 +123,7 @@ class Worker:
                 retry_seconds=retry_seconds,
             )
         )
-        timers.drop(set(Trigger) - {Trigger.POLL} if report.without_git else Trigger)
+        timers.drop(set(Trigger) - ANNOUNCED if report.without_git else Trigger)
         if report.result is Result.SUPERSEDED:
             self._mailbox.put(Trigger.RETRY)
         elif report.result is Result.FAILED:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
 from nopea.core.api.status import MAX_DRIFT_FIELDS, MAX_DRIFTS, Drift, FieldChange
 from nopea.core.conditions import format_time
 from nopea.core.drift import FieldDrift
@@ -12,13 +16,26 @@ from nopea.core.report import ObjectResult, Outcome, PassReport
 _FIELDS_IN_A_LINE = 3
 
 
-def drifts_of(report: PassReport) -> tuple[Drift, ...]:
-    """Return the status's lines about objects that drifted and were left, the first of them."""
+def drifts_of(report: PassReport, known: Iterable[Drift] = ()) -> tuple[Drift, ...]:
+    """Return the status's lines about objects that drifted and were left, the first of them.
+
+    Where Kubernetes does not date the change, a line that is known already keeps its time: a process that
+    has just started saw it later.
+    """
+    before = {one.object: one for one in known}
     drifted = [one for one in report.objects if one.drifts]
-    return tuple(_drift(one) for one in drifted[:MAX_DRIFTS])
+    return tuple(_dated(drift_of(one), before) for one in drifted[:MAX_DRIFTS])
 
 
-def _drift(one: ObjectResult) -> Drift:
+def _dated(drift: Drift, before: Mapping[str, Drift]) -> Drift:
+    known = before.get(drift.object)
+    if known is None or drift.manager is not None or known.fields != drift.fields:
+        return drift
+    return msgspec.structs.replace(drift, since=known.since)
+
+
+def drift_of(one: ObjectResult) -> Drift:
+    """Return the line about one object in which drift was met, whatever was done about it."""
     assert one.seen is not None  # noqa: S101 - what drifts was seen
     fields = one.seen.drift.fields
     owner = _owner(fields)
@@ -42,6 +59,8 @@ def _change(key: ObjectKey, field: FieldDrift) -> FieldChange:
 
 
 def _action(one: ObjectResult) -> str:
+    if one.healed:
+        return "put right"
     return "could not be put right" if one.outcome is Outcome.FAILED else f"left: {one.reason}"[:32]
 
 

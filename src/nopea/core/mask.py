@@ -15,7 +15,7 @@ import orjson
 from nopea.core.fields import Path
 from nopea.core.objects import ObjectKey
 from nopea.core.projection import LAST_APPLIED
-from nopea.core.secret import MASK
+from nopea.core.secret import MASK, Secret, mask_text
 
 _SECRET_FIELDS: Final = ("data", "stringData")
 _COPY: Final = ("f:metadata", "f:annotations", f"f:{LAST_APPLIED}")
@@ -70,6 +70,18 @@ def show(value: Any, *, secret: bool, limit: int = 256) -> str:
     text = "".join(
         character if character.isprintable() else _escaped(character) for character in text[: limit + 1]
     )
+    return text if len(text) <= limit else f"{text[: max(limit - 1, 0)]}…"
+
+
+def plain_line(text: str, *secrets: Secret, limit: int = 1024) -> str:
+    """Return any text as one line that may leave the cluster: the one mask of all notifications.
+
+    Without the given secrets, the userinfo and the queries of URLs, and characters that are not printable;
+    space of every kind is one blank; at most `limit` characters.
+    """
+    text = mask_text(text, *secrets)  # once as it is: a key may hold newlines
+    text = "".join(" " if one.isspace() else one for one in text if one.isprintable() or one.isspace())
+    text = mask_text(" ".join(text.split()), *secrets)
     return text if len(text) <= limit else f"{text[: max(limit - 1, 0)]}…"
 
 

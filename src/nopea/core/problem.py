@@ -14,7 +14,7 @@ from datetime import timedelta
 class Code(enum.StrEnum):
     """The error codes that outsiders depend on.
 
-    G = Git, M = manifests, K = Kubernetes, S = spec, P = process.
+    G = Git, M = manifests, K = Kubernetes, S = spec, P = process, W = webhooks.
     """
 
     GIT_UNREACHABLE = "NOPEA-G001"
@@ -69,6 +69,16 @@ class Code(enum.StrEnum):
     ROLLBACK_INVALID = "NOPEA-S005"
     WORKER_CRASHED = "NOPEA-P001"
     TIMED_OUT = "NOPEA-P002"
+
+    WEBHOOK_UNSIGNED = "NOPEA-W001"
+    WEBHOOK_SIGNATURE = "NOPEA-W002"
+    WEBHOOK_STALE = "NOPEA-W003"
+    WEBHOOK_PAYLOAD = "NOPEA-W004"
+    WEBHOOK_NO_SECRET = "NOPEA-W005"
+    WEBHOOK_UNKNOWN_REPOSITORY = "NOPEA-W006"
+    WEBHOOK_AMBIGUOUS_NAME = "NOPEA-W007"
+    WEBHOOK_TOO_LARGE = "NOPEA-W008"
+    WEBHOOK_TRY_AGAIN = "NOPEA-W009"
 
     @property
     def reason(self) -> str:

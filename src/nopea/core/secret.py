@@ -7,8 +7,9 @@ from typing import final
 
 MASK = "***"
 _URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://([^/?#]*)([^?#]*)")
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s]+@")
-_QUERY = re.compile(r"(?P<url>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#'\"]+)\?[^\s'\"]+")
+# schemes are bounded: a long word that is none would be read once for each of its letters
+_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z0-9+.-]{1,32}://)[^/@\s]+@")
+_QUERY = re.compile(r"(?P<url>[a-zA-Z0-9+.-]{1,32}://[^\s?#'\"]+)\?[^\s'\"]+")
 
 
 @final

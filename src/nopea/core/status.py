@@ -33,6 +33,7 @@ from nopea.core.conditions import (
 from nopea.core.driftview import drift_line, drifts_of
 from nopea.core.duration import format_seconds
 from nopea.core.healthview import HealthSummary
+from nopea.core.milestones import failing_since, last_deployment
 from nopea.core.plan import Reason
 from nopea.core.problem import Code, Problem, first_lines
 from nopea.core.report import Outcome, PassReport, Result
@@ -104,10 +105,12 @@ def reported(
         phase=Phase.SYNCED if ok else Phase.FAILED,
         next_sync_time=format_time(retry_at) if retry_at else None,
         failures=0 if ok else previous.failures + 1,
+        failing_since=failing_since(previous, report, now),
+        last_deployment=last_deployment(previous, report),
         last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
         last_handled_heal_at=report.handled_heal_at or previous.last_handled_heal_at,
         errors=_errors(report.problems),
-        drifts=drifts_of(report) if report.commit else previous.drifts,
+        drifts=drifts_of(report, known=previous.drifts) if report.commit else previous.drifts,
         inventory=report.inventory,
         history=_history(previous, report),
         conditions=merge(previous.conditions, _conditions(report, now), owned=_owned(report)),

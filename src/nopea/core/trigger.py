@@ -31,6 +31,9 @@ RESTARTS_PASS = frozenset(
 )
 """What a running pass yields to at once, between two objects."""
 
+ANNOUNCED = frozenset({Trigger.POLL, Trigger.WEBHOOK})
+"""What needs a pass only if Git has something to tell."""
+
 WATCHED = frozenset({Trigger.OBJECT_CHANGE, Trigger.HEALTH})
 """What needs a pass only if the watches have something to tell."""
 

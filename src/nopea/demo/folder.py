@@ -53,6 +53,11 @@ class DemoFolder:
         return self.path / "shop"
 
     @property
+    def webhook_secret(self) -> Path:
+        """Return the file with the secret that signs announcements of pushes."""
+        return self.path / "webhook-secret"
+
+    @property
     def cache(self) -> Path:
         """Return the controller's cache."""
         return self.path / "cache"

@@ -6,6 +6,7 @@ Runs the `git` command as a person would, but with none of the user's configurat
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -38,6 +39,13 @@ class Origin:
         self._bare.parent.mkdir(parents=True, exist_ok=True)
         self._git("init", "--quiet", "--bare", f"--initial-branch={_BRANCH}", str(self._bare))
         self._git("-C", str(self._bare), "config", "http.receivepack", "true")
+
+    def announce_with(self, *command: str) -> None:
+        """Let the server run a command after each push, with Git's lines about it on standard input."""
+        hook = self._bare / "hooks" / "post-receive"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\nexec {shlex.join(command)}\n")
+        hook.chmod(0o755)
 
     def clone(self, url: str) -> None:
         """Clone it over HTTP, with an author, so that the user can commit there as well."""

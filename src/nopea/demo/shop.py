@@ -12,8 +12,8 @@ NAMESPACE = "shop"
 """Where the objects are."""
 NAME = "shop"
 """The GitRepository's name, in the namespace `default`."""
-INTERVAL_SECONDS = 1
-"""How often the demo's GitRepository lets Nopea ask Git; the default of the API is 5 minutes."""
+WEBHOOK_SECRET = "shop-webhook"
+"""The Secret, beside the GitRepository, with which pushes are signed."""
 KINDS = "configmap,deployment,service,discounts.acme.example"
 """What the demo lists; the namespace and the definition of Discount are objects of the repository too."""
 
@@ -141,9 +141,17 @@ EDITED_REPLICAS = 1
 """What somebody sets by hand, past Git."""
 
 
-def git_repository(url: str) -> str:
-    """Return the manifest that makes Nopea follow the repository at `url`."""
+def git_repository(url: str, *, webhook_token: str) -> str:
+    """Return the manifests that make Nopea follow the repository, and trust who signs with the token."""
     return f"""\
+apiVersion: v1
+kind: Secret
+metadata:
+  name: {WEBHOOK_SECRET}
+  namespace: default
+stringData:
+  token: {webhook_token}
+---
 apiVersion: nopea.io/v1alpha1
 kind: GitRepository
 metadata:
@@ -152,5 +160,8 @@ metadata:
 spec:
   url: {url}
   branch: main
-  interval: {INTERVAL_SECONDS}s
+  webhook:
+    provider: generic
+    secretRef:
+      name: {WEBHOOK_SECRET}
 """

@@ -50,7 +50,8 @@ def _set_up(world: World, screen: Screen) -> None:
 
 def _first_sync(world: World, screen: Screen) -> None:
     with screen.step("kubectl apply -f shop-gitrepository.yaml") as step:
-        world.kubectl("apply", "-f", "-", stdin=shop.git_repository(world.git_url))
+        manifests = shop.git_repository(world.git_url, webhook_token=world.announce_pushes())
+        world.kubectl("apply", "-f", "-", stdin=manifests)
         step.restart_clock()
         step.tick("waiting for Ready")
         status = world.wait_for("Ready GitRepository", lambda: _settled(world, ready="True"))
@@ -135,17 +136,16 @@ def _glass_mended(world: World, screen: Screen) -> None:
         world.wait_for("Deployment as Git wants it", lambda: _replicas(world) != before)
         step.text = f"Break-glass off: Git wins, replicas {before} → {_replicas(world)}"
     screen.paragraph(
-        f"Seconds count from the end of kubectl or git push; Nopea asks Git every {shop.INTERVAL_SECONDS} s "
-        "here, and watches the objects.",
+        "Seconds count from the end of kubectl or the start of git push, which a signed webhook announces.",
         style="dim",
     )
 
 
 def _push(world: World, step: Step, change: shop.Change, *, ready: str) -> dict[str, Any]:
-    """Push the change and return the status that answers it; the step is timed from the push."""
+    """Push the change and return the status that answers it; the step is timed from the start of the push."""
     commit = world.origin.commit(change)
-    world.origin.push()
     step.restart_clock()
+    world.origin.push()
     step.tick("waiting for Nopea")
     return world.wait_for(
         f"answer to commit {commit[:7]}", lambda: _settled(world, commit=commit, ready=ready)

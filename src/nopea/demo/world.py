@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -94,6 +95,22 @@ class World:
             ],
             is_ready=lambda: _status(port, "/ready") == http.HTTPStatus.OK,
         )
+
+    @property
+    def webhook_url(self) -> str:
+        """Return where pushes to the sample repository are announced."""
+        return f"http://127.0.0.1:{self._ports[CONTROLLER]}/webhook/default/{shop.NAME}"
+
+    def announce_pushes(self) -> str:
+        """Let each push be announced to the controller by a signed webhook; returns the new secret."""
+        token = secrets.token_hex(16)
+        self.folder.webhook_secret.touch(mode=0o600)
+        self.folder.webhook_secret.write_text(token)
+        self.origin.announce_with(
+            *(sys.executable, "-P", "-m", "nopea.demo.announce"),
+            *(self.webhook_url, str(self.folder.webhook_secret), self.git_url),
+        )
+        return token
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Run kubectl and return its standard output. Raises DemoError."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from nopea.core.measure import Measure, not_measured
 from nopea.core.problem import SyncError
 from nopea.core.source import Commit, FileEntry, Listing, ParsedFile, Ref, RefKind, Remote
 from nopea.git import trouble
@@ -47,8 +49,10 @@ class GitPort:
     Cancelling a call drops its result. `timeout_seconds` includes the time that a call waits for its turn.
     """
 
-    def __init__(self, settings: GitSettings) -> None:
+    def __init__(self, settings: GitSettings, *, measure: Measure = not_measured) -> None:
+        """`measure` is told each operation's name, `ok` or why it failed, and the time with its wait."""
         self._settings = settings
+        self._measure = measure
         self._pool = Pool(settings)
         self._flights: Flights[Any] = Flights()
         self._writers: dict[str, tuple[asyncio.Lock, int]] = {}
@@ -279,14 +283,23 @@ class GitPort:
 
     async def _submit(self, call: _Call, op: Op, fields: dict[str, Any], *, network: bool) -> Any:
         path = str(self._settings.cache_dir / call.mirror)
-        return await self._pool.submit(
-            op,
-            {**fields, "mirror": path},
-            trust=call.trust if network else Trust(),
-            key=call.mirror if network else f"{op} {call.mirror}",
-            network=network,
-            deadline=call.deadline,
-        )
+        started, ended = time.perf_counter(), "cancelled"
+        try:
+            answer = await self._pool.submit(
+                op,
+                {**fields, "mirror": path},
+                trust=call.trust if network else Trust(),
+                key=call.mirror if network else f"{op} {call.mirror}",
+                network=network,
+                deadline=call.deadline,
+            )
+            ended = "ok"
+            return answer
+        except OperationError as error:
+            ended = error.kind
+            raise
+        finally:
+            self._measure(op, ended, time.perf_counter() - started)
 
     def _remember(self, call: _Call, commit: str, ref: Ref) -> None:
         for key in ((call.mirror, commit), (call.mirror, "")):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from semver import Version
 
 from nopea.core.source import Ref, RefKind
-from nopea.git.version import Range, parse_version
+from nopea.core.version import Range, parse_version
 
 _BRANCHES = "refs/heads/"
 _TAGS = "refs/tags/"

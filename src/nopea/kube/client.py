@@ -7,14 +7,16 @@ cache and decides nothing about the objects.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
 import aiohttp
 import msgspec
 
+from nopea.core.measure import Measure, not_measured
 from nopea.kube import requests
 from nopea.kube.auth import Source
 from nopea.kube.config import ClusterConfig
@@ -92,9 +94,13 @@ class KubeClient:
     for a turn (see `limiter.py`) has no deadline but the caller's own.
     """
 
-    def __init__(self, config: ClusterConfig, *, source: Source | None = None) -> None:
+    def __init__(
+        self, config: ClusterConfig, *, source: Source | None = None, measure: Measure = not_measured
+    ) -> None:
+        """`measure` is told each request's verb, the answer's code, and how long the answer took."""
         self.config = config
         self.limiter = Limiter()
+        self._measure = measure
         self._transport = Transport(config, source or source_of(config))
         self._flow = ""
         self._headers: Mapping[str, str] = {}
@@ -114,7 +120,7 @@ class KubeClient:
         """
         view = object.__new__(KubeClient)
         view.config, view.limiter, view._transport = self.config, self.limiter, self._transport
-        view._flow = flow
+        view._flow, view._measure = flow, self._measure
         view._headers = {"Impersonate-User": str(of)} if of is not None else self._headers
         return view
 
@@ -205,7 +211,10 @@ class KubeClient:
         """Open a watch; its body comes through `Stream.read`. Holds no slot, for it lasts."""
         async with self.limiter.slot(self._flow):
             pass  # only waits out a pause that the server asked for
-        async with self._transport.stream(request, self._headers) as answer:
+        async with AsyncExitStack() as stack:
+            with _Measured(request.verb, self._measure) as measured:
+                answer = await stack.enter_async_context(self._transport.stream(request, self._headers))
+                measured.code = str(answer.status)
             if answer.status != 200:
                 body = await self._transport.read_all(answer, request)
                 self._note(answer.status, answer.headers)
@@ -263,7 +272,9 @@ class KubeClient:
         for attempt in range(_BUSY_TRIES):
             try:
                 async with self.limiter.slot(self._flow):
-                    response = await self._transport.send(request, self._headers)
+                    with _Measured(request.verb, self._measure) as measured:
+                        response = await self._transport.send(request, self._headers)
+                        measured.code = str(response.status)
                     self._note(response.status, response.headers)
             except UnreachableError:
                 self.limiter.overloaded(None)
@@ -283,6 +294,33 @@ class KubeClient:
             self.limiter.overloaded(None)
         else:
             self.limiter.went_well()
+
+
+class _Measured:
+    """Tells of one request how it was answered and after how long, also when it was not."""
+
+    __slots__ = ("_measure", "_started", "_verb", "code")
+
+    def __init__(self, verb: str, measure: Measure) -> None:
+        self._verb, self._measure = verb, measure
+        self.code = ""
+
+    def __enter__(self) -> _Measured:
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._measure(self._verb, self.code or _ending(error), time.perf_counter() - self._started)
+
+
+def _ending(error: BaseException | None) -> str:
+    match error:
+        case UnreachableError():
+            return "unreachable"
+        case asyncio.CancelledError():
+            return "cancelled"
+        case _:
+            return "error"
 
 
 def _error_of(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:

@@ -91,6 +91,11 @@ class EventRecorder:
         self.dropped = 0
         self.failing: ApiError | None = None
 
+    @property
+    def queued(self) -> int:
+        """How many wait to be sent."""
+        return len(self._queue)
+
     def record(
         self,
         regarding: Regarding,

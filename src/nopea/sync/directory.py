@@ -43,6 +43,14 @@ class Directory:
         """Return the latest version."""
         return self._repositories.get(key)
 
+    def all(self) -> list[Repository]:
+        """Return every repository, in no order that means anything."""
+        return list(self._repositories.values())
+
+    def named(self, name: str) -> list[RepoKey]:
+        """Return the keys of the repositories with this name, one for each namespace that has it."""
+        return [key for key in self._repositories if key.name == name]
+
     def owner(self, label: str) -> Repository | None:
         """Return the repository that a label value names, if it exists."""
         key = self._by_label.get(label)

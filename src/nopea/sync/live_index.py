@@ -67,6 +67,15 @@ class _Kind:
             self.by_owner.pop(known.owner, None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexStatistics:
+    """How many objects are known; the watches by state; whole lists read since the start."""
+
+    objects: int
+    watches: dict[str, int]
+    lists: int
+
+
 def _no_rules(owner: str, key: ObjectKey) -> IgnoreRules:
     del owner, key
     return NO_RULES
@@ -95,6 +104,7 @@ class LiveIndex:
         self.on_change = on_change or _tell_nobody
         self._kinds: dict[_Version, _Kind] = {}
         self._wanted: asyncio.Queue[_Kind] = asyncio.Queue()
+        self._lists_of_retired = 0
 
     async def run(self) -> None:
         """Follow every kind that was asked for until cancelled; a bug in one ends all, and the process."""
@@ -174,6 +184,16 @@ class LiveIndex:
             if kind.resource.group_kind == key.group_kind:
                 kind.remove(key)
 
+    def statistics(self) -> IndexStatistics:
+        """Return what is followed now."""
+        kinds = self._kinds.values()
+        failing = sum(kind.health.last_error is not None for kind in kinds)
+        return IndexStatistics(
+            objects=sum(len(kind.objects) for kind in kinds),
+            watches={"working": len(kinds) - failing, "failing": failing},
+            lists=self._lists_of_retired + sum(kind.health.lists for kind in kinds),
+        )
+
     def retire(self, wanted: Collection[GroupKind]) -> None:
         """Stop following kinds of which nothing is live, nothing was applied, and nobody asked lately."""
         now = asyncio.get_running_loop().time()
@@ -181,6 +201,7 @@ class LiveIndex:
             idle = now - kind.asked_at > IDLE_SECONDS
             if idle and not kind.objects and kind.resource.group_kind not in wanted:
                 del self._kinds[version]
+                self._lists_of_retired += kind.health.lists
                 if kind.task is not None:
                     kind.task.cancel()
 

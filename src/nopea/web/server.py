@@ -9,9 +9,13 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from nopea.logs import get_log
+from nopea.web.noise import quiet_logger
 
 log = get_log(__name__)
 CLOSE_SECONDS = 2.0
+KEEP_ALIVE_SECONDS = 75.0
+LINGER_SECONDS = 2.0
+"""How long the rest of a body that nobody wants is read away, so that its sender sees the answer."""
 
 
 class ListenError(Exception):
@@ -34,7 +38,15 @@ async def serving(
     app.router.add_get("/health", _health)
     app.router.add_get("/ready", _Ready(why_not_ready).handle)
     app.router.add_routes(routes)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_SECONDS)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        logger=quiet_logger(),
+        shutdown_timeout=CLOSE_SECONDS,
+        lingering_time=LINGER_SECONDS,
+        keepalive_timeout=KEEP_ALIVE_SECONDS,
+        auto_decompress=False,  # signatures are made over the bytes, and nothing can blow up in our memory
+    )
     await runner.setup()
     try:
         try:

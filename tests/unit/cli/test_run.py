@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from nopea.cli.run import MemorySize, command, settings_of
+from nopea.core.secret import Secret
 from nopea.settings import Settings
 
 DEFAULTS = Settings()
@@ -83,6 +84,7 @@ GIVEN = [
     ("git-memory", "1Gi", 2**30),
     ("git-children", "4", 4),
     ("shutdown-seconds", "7.5", 7.5),
+    ("webhook-secret-file", "/tmp/token", Path("/tmp/token")),
     ("log-level", "debug", "debug"),
     ("log-format", "console", "console"),
     ("cache-dir", "/tmp/cache", Path("/tmp/cache")),
@@ -148,7 +150,10 @@ def test_every_option_reaches_the_settings() -> None:
     """An option that nothing reads would be a lie; a setting without an option cannot be set."""
     args = [word for name, text, _ in GIVEN for word in (f"--{name}", text)]
 
-    settings = settings_of(**_told(*args, "--context", "kind", "--allow-file-urls"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NOPEA_WEBHOOK_SECRET", "a token\n")
+        others = ("--context", "kind", "--allow-file-urls", "--webhook-body-limit", "1Mi")
+        settings = settings_of(**_told(*args, *others))
 
     assert settings == Settings(
         kubeconfig=Path("/tmp/kubeconfig"),
@@ -162,8 +167,12 @@ def test_every_option_reaches_the_settings() -> None:
         git_children=4,
         git_memory_bytes=2**30,
         allow_file_urls=True,
+        webhook_secret=Secret("a token"),
+        webhook_secret_file=Path("/tmp/token"),
+        webhook_body_limit=2**20,
         shutdown_seconds=7.5,
     )
+    assert "a token" not in repr(settings)
     default = Settings()
     assert [name for name in fields(settings) if getattr(settings, name) == getattr(default, name)] == []
 

@@ -89,7 +89,7 @@ async def test_each_repository_has_a_worker() -> None:
         place.watch.put(raw_repository("new"))
         await asyncio.sleep(1)
 
-        assert place.controller.workers == 3
+        assert (place.controller.workers, place.controller.restarts, place.controller.pending) == (3, 0, 0)
         assert place.directory.keys() == {API, WEB, RepoKey("shop", "new")}
         assert place.woken(API) == place.woken(WEB) == place.woken(RepoKey("shop", "new")) == [STARTUP]
 
@@ -232,6 +232,17 @@ async def test_a_new_kind_wakes_who_waits_for_one() -> None:
         await asyncio.sleep(1)
 
         assert place.woken(API) == [STARTUP, {Trigger.KIND_CHANGE}]
+        assert place.woken(WEB) == [STARTUP]
+
+
+async def test_a_push_wakes_whom_it_is_for() -> None:
+    """And says who that was: a repository that is gone is not woken."""
+    passes = FakePasses(seconds=0, news=True)
+    async with controlling(raw_repository("api"), raw_repository("web"), passes=passes) as place:
+        assert place.controller.webhook_received([API, RepoKey("shop", "gone")]) == (API,)
+        await asyncio.sleep(1)
+
+        assert place.woken(API) == [STARTUP, {Trigger.WEBHOOK}]
         assert place.woken(WEB) == [STARTUP]
 
 

@@ -69,23 +69,76 @@ async def test_a_poll_that_finds_a_commit_is_a_pass() -> None:
 
 
 async def test_any_other_trigger_is_a_pass_without_asking() -> None:
-    """A push, a request, a change in the cluster: the pass looks at the world."""
+    """A request, a change in the cluster: the pass looks at the world."""
     passes = FakePasses()
     async with working(passes) as place:
         await asyncio.sleep(10)
-        place.mailbox.put(Trigger.WEBHOOK)
+        place.mailbox.put(Trigger.MANUAL)
         await asyncio.sleep(10)
         place.mailbox.put(Trigger.POLL)
         place.mailbox.put(Trigger.OBJECT_CHANGE)
         await asyncio.sleep(10)
 
     assert passes.asked_at == []
-    assert passes.triggers[1:] == [{Trigger.WEBHOOK}, {Trigger.POLL, Trigger.OBJECT_CHANGE}]
+    assert passes.triggers[1:] == [{Trigger.MANUAL}, {Trigger.POLL, Trigger.OBJECT_CHANGE}]
+
+
+async def test_a_push_that_git_confirms_is_a_pass_at_once() -> None:
+    """Asking comes first: it is one request."""
+    passes = FakePasses(news=True)
+    async with working(passes) as place:
+        await asyncio.sleep(10)
+        place.mailbox.put(Trigger.WEBHOOK)
+        await asyncio.sleep(100)
+
+    assert passes.started_at == [0, 10]
+    assert passes.triggers[1:] == [{Trigger.WEBHOOK}]
+
+
+async def test_a_push_that_changes_nothing_costs_three_questions_and_no_pass() -> None:
+    """A forge may announce before its servers agree, so Git is asked twice more; the poll keeps its time."""
+    passes = FakePasses()
+    async with working(passes) as place:
+        await asyncio.sleep(10)
+        place.mailbox.put(Trigger.WEBHOOK)
+        await asyncio.sleep(300)
+
+    assert passes.asked_at == [10, 12, 22, 301]
+    assert passes.started_at == [0]
+
+
+async def test_a_push_that_git_confirms_late_is_a_pass_then() -> None:
+    """Two seconds after it was announced; then nobody asks any more."""
+    passes = FakePasses()
+    async with working(passes) as place:
+        await asyncio.sleep(10)
+        place.mailbox.put(Trigger.WEBHOOK)
+        await asyncio.sleep(1)
+        passes.news = True
+        await asyncio.sleep(100)
+
+    assert passes.started_at == [0, 12]
+    assert passes.triggers[1:] == [{Trigger.WEBHOOK}]
+
+
+async def test_each_push_has_its_second_looks() -> None:
+    """One that comes between the looks at an earlier one begins anew."""
+    passes = FakePasses()
+    async with working(passes) as place:
+        await asyncio.sleep(10)
+        place.mailbox.put(Trigger.WEBHOOK)
+        await asyncio.sleep(5)
+        place.mailbox.put(Trigger.OBJECT_CHANGE)
+        await asyncio.sleep(2)
+        place.mailbox.put(Trigger.WEBHOOK)
+        await asyncio.sleep(100)
+
+    assert passes.asked_at == [10, 12, 17, 19, 29]
 
 
 async def test_what_comes_during_a_pass_is_one_pass_after_it() -> None:
     """Never two at once, never one for each."""
-    passes = FakePasses(seconds=10)
+    passes = FakePasses(seconds=10, news=True)
     async with working(passes) as place:
         for _ in range(5):
             await asyncio.sleep(1)
@@ -132,7 +185,7 @@ async def test_success_forgets_the_failures() -> None:
 
 async def test_a_trigger_during_the_backoff_is_not_held_up() -> None:
     """A push that may repair it is tried at once; the failure still counts."""
-    passes = FakePasses([F, F, F], seconds=0)
+    passes = FakePasses([F, F, F], seconds=0, news=True)
     async with working(passes) as place:
         await asyncio.sleep(4)
         place.mailbox.put(Trigger.WEBHOOK)

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from tests.unit.core.owned import JSON
 
 from nopea.core.fields import Path
-from nopea.core.mask import is_secret, mask_object, show, show_field
+from nopea.core.mask import is_secret, mask_object, plain_line, show, show_field
 from nopea.core.objects import ObjectKey
 from nopea.core.projection import LAST_APPLIED
+from nopea.core.secret import Secret
 
 SECRET = ObjectKey("", "Secret", "shop", "key")
 CONFIG = ObjectKey("", "ConfigMap", "shop", "key")
@@ -126,3 +127,27 @@ def test_values_too_deep_for_json() -> None:
     for _ in range(300):
         deep = [deep]
     assert show(deep, secret=False) == "(too deep to show)"
+
+
+@given(st.text(), st.text(), st.integers(0, 200))
+def test_a_line_is_printable_bounded_and_without_the_secret(before: str, after: str, limit: int) -> None:
+    """Whatever stands around it, a secret goes out in no line, nor does what could steer a terminal."""
+    shown = plain_line(f"{before}hunter2{after}", Secret("hunter2"), limit=limit)
+    assert "hunter2" not in shown
+    assert len(shown) <= max(limit, 1)
+    assert shown.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\n\tb\u00a0 c", "a b c"),
+        ("https://deploy:pw@git.acme.example/x?token=abc", "https://***@git.acme.example/x?***"),
+        ("to\u200bken-1234", "***"),
+        ("token-\x001234", "***"),
+        ("x" * 20, "xxxxxxxxx…"),
+    ],
+)
+def test_a_line_for_the_outside(text: str, shown: str) -> None:
+    """Space is a blank, URLs lose what opens them, and a secret is seen behind characters that are not."""
+    assert plain_line(text, Secret("token-1234"), limit=10 if text.startswith("x") else 100) == shown

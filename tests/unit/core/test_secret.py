@@ -94,3 +94,8 @@ def test_short_values_do_not_eat_ordinary_words() -> None:
     """A secret of three letters would turn half of the text into stars."""
     assert mask_text("the cat sat", Secret("cat"), Secret(b"")) == "the cat sat"
     assert mask_text("sat on pass\n", Secret("pass\n")) == "sat on ***\n"
+
+
+def test_long_words_are_read_once() -> None:
+    """A server's megabyte without a space would else hold up the controller for minutes."""
+    assert mask_text("a" * 1_000_000) == "a" * 1_000_000

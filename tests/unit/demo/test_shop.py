@@ -42,12 +42,16 @@ def test_what_is_removed_was_there_and_is_needed_by_nothing() -> None:
     assert not shop.CLOSED.files
 
 
-def test_the_git_repository_names_the_url() -> None:
-    """The manifest is complete YAML, and the interval is the one that the demo speaks of."""
-    manifest = yaml.safe_load(shop.git_repository("http://127.0.0.1:1/shop.git"))
+def test_the_git_repository_names_the_url_and_trusts_the_hook() -> None:
+    """The manifests are complete YAML, and the Secret that signs pushes is the one that is named."""
+    secret, manifest = yaml.safe_load_all(
+        shop.git_repository("http://127.0.0.1:1/shop.git", webhook_token="t0")
+    )
 
+    assert secret["stringData"] == {"token": "t0"}
+    assert secret["metadata"] == {"name": shop.WEBHOOK_SECRET, "namespace": "default"}
     assert manifest["spec"] == {
         "url": "http://127.0.0.1:1/shop.git",
         "branch": "main",
-        "interval": f"{shop.INTERVAL_SECONDS}s",
+        "webhook": {"provider": "generic", "secretRef": {"name": shop.WEBHOOK_SECRET}},
     }

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from nopea import app
-from nopea.cli.run import MemorySize, command
+from nopea.cli.run import SECRET_VARIABLE, MemorySize, command
 from nopea.core.trigger import Trigger
 from nopea.settings import Settings
 
@@ -23,7 +23,8 @@ TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 CHAPTERS = dict(chapter.split("\n", 1) for chapter in re.split(r"\n##? ", f"\n{TEXT}")[1:])
 OPTIONS = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 SAMPLES = {"port": "4001", "log_level": "debug", "log_format": "json", "git_children": "3",
-           "git_memory": "1Gi", "allow_file_urls": "1", "shutdown_seconds": "7"}  # fmt: skip
+           "git_memory": "1Gi", "allow_file_urls": "1", "shutdown_seconds": "7",
+           "webhook_secret_file": "/tmp/token", "webhook_body_limit": "1Mi"}  # fmt: skip
 LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "error", "crash": "error"}
 
 
@@ -74,6 +75,8 @@ def test_defaults_are_those_of_the_settings() -> None:
         value = getattr(defaults, name)
         assert told[name] == [f"{value:g}" if isinstance(value, float) else str(value)]
     assert MemorySize().convert(told["git_memory"][0], None, None) == defaults.git_memory_bytes
+    assert MemorySize().convert(told["webhook_body_limit"][0], None, None) == defaults.webhook_body_limit
+    assert told["webhook_secret_file"] == [SECRET_VARIABLE]
     assert told["cache_dir"][0] == str(defaults.cache_dir)
     assert settings_rows()["--allow-file-urls"][2] == "off"
     assert defaults.allow_file_urls is False
@@ -93,7 +96,9 @@ def test_help_tells_the_same_defaults() -> None:
 def test_every_setting_has_an_option() -> None:
     """What the process can be told, its command line can say."""
     names = {str(option.name).replace("git_memory", "git_memory_bytes") for option in OPTIONS}
-    assert names == {field.name for field in fields(Settings)}
+    by_variable_alone = {"webhook_secret"}  # a flag would show it to everybody on the machine
+    assert names | by_variable_alone == {field.name for field in fields(Settings)}
+    assert f"`{SECRET_VARIABLE}` has no flag" in TEXT
 
 
 def test_exit_codes_are_told() -> None:

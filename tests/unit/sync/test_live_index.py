@@ -277,3 +277,13 @@ async def test_a_kind_that_nobody_needs_any_more_is_left(monkeypatch: pytest.Mon
         assert not index.knows(MAPS)
         await index.ensure([MAPS])
         assert index.knows(MAPS)
+
+
+async def test_it_counts_what_it_follows() -> None:
+    """Objects, watches by state, and whole lists."""
+    async with following(config("a", 1), config("b", 2)) as place:
+        counts = place.index.statistics()
+
+    assert counts.objects == 2
+    assert counts.watches == {"working": 1, "failing": 0}
+    assert counts.lists >= 1

@@ -184,6 +184,17 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
     failures: Annotated[
         Count, Meta(description="Passes that failed in a row; absent when the last one did not.")
     ] = 0
+    failing_since: (
+        Annotated[Time, Meta(description="When the first of them failed; absent when the last one did not.")]
+        | None
+    ) = None
+    last_deployment: (
+        Annotated[
+            str,
+            Meta(max_length=26, description="The pass that last brought a change from Git, as in history."),
+        ]
+        | None
+    ) = None
     last_handled_sync_at: (
         Annotated[
             str, Meta(max_length=256, description="The annotation nopea.io/sync-requested-at last obeyed.")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from semver import Version
 
-from nopea.git.version import Range, parse_version
+from nopea.core.version import Range, parse_version
 
 VERSIONS = st.builds(
     Version,

@@ -1,0 +1,131 @@
+"""The package URL (purl) of a commit: what CDEvents calls an artifactId. Never holds credentials.
+
+Follows purl-spec 1.0: `pkg:type/namespace/name@version?qualifiers#subpath`, each part percent-encoded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, unquote
+
+MAX_PURL: Final = 4096
+"""Characters; of what would be longer only the repository's name and the commit are told."""
+_RICHER: Final = {
+    "github.com": "github",
+    "www.github.com": "github",
+    "ssh.github.com": "github",
+    "bitbucket.org": "bitbucket",
+    "www.bitbucket.org": "bitbucket",
+    "altssh.bitbucket.org": "bitbucket",
+}
+"""Hosts with a purl type of their own, which is owner/name in lower case; some have a second name for SSH."""
+_DEFAULT_PORTS: Final = {"https": "443", "http": "80", "ssh": "22", "git": "9418"}
+_URL: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://([^/?#]*)([^?#]*)")
+_SCP: Final = re.compile(r"(?:[^@/]*@)?(\[[^\]/]*\]|[^:/@\s]+):(.*)", re.DOTALL)
+_PORT: Final = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?\Z")
+_LONGEST_NAME: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a repository is; `host` is empty for what is reached by a path."""
+
+    host: str
+    segments: tuple[str, ...]
+    is_path: bool = False
+
+
+def artifact_id(url: str, commit: str, subpath: str = "") -> str:
+    """Return the purl of a commit of the repository that a Git URL names; valid whatever the URL.
+
+    `https`, `ssh` and scp-like URLs of one repository give the same purl: transport, user, default port and
+    `.git` are left out. What has no host is `pkg:generic`; a local path goes into `vcs_url`.
+    """
+    place = _place_of(url)
+    whole = _known(place, commit) or _generic(place, commit)
+    below = "/".join(_encoded(part) for part in _clean(subpath.split("/")))
+    if below and len(whole) + len(below) < MAX_PURL:
+        return f"{whole}#{below}"
+    return whole
+
+
+def _known(place: _Place, commit: str) -> str | None:
+    """Return the purl of a repository on a host; None without a host or a name, or if it would be endless."""
+    if not place.host or not place.segments:
+        return None
+    richer = _RICHER.get(place.host.rpartition(":")[0] or place.host)
+    if richer and len(place.segments) == 2:
+        where, names = richer, tuple(part.lower() for part in place.segments)
+    else:
+        where, names = "git", (place.host, *place.segments)
+    purl = f"pkg:{where}/{'/'.join(map(_encoded, names))}{_version(commit)}"
+    return purl if len(purl) <= MAX_PURL else None
+
+
+def _generic(place: _Place, commit: str) -> str:
+    """Return the purl of what no richer type fits."""
+    name = (place.segments[-1:] or (place.host,))[0][:_LONGEST_NAME] or "repository"
+    purl = f"pkg:generic/{_encoded(name)}{_version(commit)}"
+    if not place.is_path or not place.segments:
+        return purl
+    vcs_url = f"git+file:///{'/'.join(map(_encoded, place.segments))}@{commit}"
+    full = f"{purl}?vcs_url={_encoded(vcs_url)}"
+    return full if len(full) <= MAX_PURL else purl
+
+
+def _place_of(url: str) -> _Place:
+    found = _URL.match(url)
+    if found is not None:
+        scheme, authority, path = found[1].lower(), found[2], found[3]
+        segments = _without_suffix(_clean(unquote(path).split("/")))
+        if scheme == "file":
+            return _Place("", segments, is_path=True)
+        return _Place(_host(authority.rpartition("@")[2], scheme), segments)
+    scp = _SCP.match(url)
+    if scp is not None:
+        first, separator, rest = scp[2].partition("/")
+        # user:password@host/path is no URL, but people write it: the password must not become a folder
+        path = f"{first.rpartition('@')[2]}{separator}{rest}"
+        return _Place(scp[1].lower(), _without_suffix(_clean(path.split("/"))))
+    # anything else but a path may hold a user's password before an @: only its last part is told
+    is_path = url.startswith(("/", "."))
+    return _Place("", _without_suffix(_clean(url.rpartition("@")[2].split("/"))), is_path=is_path)
+
+
+def _host(authority: str, scheme: str) -> str:
+    """Return host and port in lower case, without a port that goes without saying; empty for neither."""
+    found = _PORT.match(authority)
+    if found is None:
+        return ""
+    host, port = found[1].lower(), found[2] or ""
+    return f"{host}:{port}" if host and port and port != _DEFAULT_PORTS.get(scheme) else host
+
+
+def _clean(parts: Iterable[str]) -> tuple[str, ...]:
+    """Return the segments of a path; `..` takes the one before it away, and never leads out."""
+    kept: list[str] = []
+    for part in parts:
+        if part == "..":
+            kept = kept[:-1]
+        elif part not in ("", "."):
+            kept.append(part)
+    return tuple(kept)
+
+
+def _without_suffix(segments: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out `.git`, which hosts add as they like."""
+    if not segments or not segments[-1].removesuffix(".git"):
+        return segments
+    return (*segments[:-1], segments[-1].removesuffix(".git"))
+
+
+def _version(commit: str) -> str:
+    return f"@{_encoded(commit)}" if commit else ""
+
+
+def _encoded(text: str) -> str:
+    """Percent-encode all but what purl leaves as it is: letters, digits, `.-_~` and the colon."""
+    return quote(text, safe=":", errors="replace")

@@ -1,0 +1,85 @@
+"""What Azure DevOps says: `git.push`, with all its refs or as a bare hint. It tells no changed files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import msgspec
+
+from nopea.core.api.spec import Provider
+from nopea.core.webhooks.body import decode
+from nopea.core.webhooks.delivery import Delivery
+from nopea.core.webhooks.shapes import (
+    NOT_ABOUT_REFS,
+    NOTHING_MOVED,
+    FullRef,
+    Oid,
+    loggable,
+    moved,
+    urls_of,
+    usable_id,
+)
+
+_REMOTE = re.compile(r"https://(?:[^/@]*@)?dev\.azure\.com/([^/]+)/([^/]+)/_git/([^/]+)\Z")
+
+
+class _RefUpdate(msgspec.Struct, frozen=True, rename="camel"):
+    name: FullRef
+    new_object_id: Oid
+
+
+class _Repository(msgspec.Struct, frozen=True, rename="camel"):
+    remote_url: str | None = None
+
+
+class _Resource(msgspec.Struct, frozen=True, rename="camel"):
+    ref_updates: tuple[_RefUpdate, ...] | None = None
+    repository: _Repository | None = None
+
+
+class _Body(msgspec.Struct, frozen=True, rename="camel"):
+    resource: _Resource | None = None
+
+
+class _Kind(msgspec.Struct, frozen=True, rename="camel"):
+    event_type: str
+    id: str = ""
+
+
+def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
+    """Return what an authenticated delivery of Azure DevOps says; raises Refused for a wrong body.
+
+    A subscription that sends no resource details gives a bare delivery.
+    """
+    del headers  # Azure DevOps says everything in the body
+    kind = decode(body, _Kind)
+    delivery = Delivery(
+        provider=Provider.AZURE_DEVOPS,
+        event=loggable(kind.event_type),
+        id=usable_id(kind.id),
+        urls=(),
+        changes=(),
+        ignored=NOT_ABOUT_REFS,
+    )
+    if kind.event_type != "git.push":
+        return delivery
+    resource = decode(body, _Body).resource or _Resource()
+    remote = (resource.repository or _Repository()).remote_url or ""
+    updates = resource.ref_updates or ()
+    changes = tuple(change for raw in updates for change in moved(raw.name, raw.new_object_id))
+    bare = resource.ref_updates is None
+    return replace(
+        delivery,
+        urls=urls_of(remote, _ssh_url(remote)),
+        changes=changes,
+        ignored="" if changes or bare else NOTHING_MOVED,
+        bare=bare,
+    )
+
+
+def _ssh_url(remote: str) -> str:
+    """Return the SSH URL of the same repository, whose host and path differ from the one that is named."""
+    parts = _REMOTE.match(remote)
+    return f"git@ssh.dev.azure.com:v3/{'/'.join(parts.groups())}" if parts else ""

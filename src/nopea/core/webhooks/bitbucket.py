@@ -1,0 +1,128 @@
+"""What Bitbucket Cloud and Bitbucket Data Center say: several refs in one delivery, no changed files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from nopea.core.api.spec import Provider
+from nopea.core.webhooks.body import decode
+from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
+from nopea.core.webhooks.shapes import (
+    FullRef,
+    Oid,
+    RefName,
+    Told,
+    delivery_of,
+    event_of,
+    first_id,
+    moved,
+    urls_of,
+)
+from nopea.core.webhooks.verify import DIAGNOSTICS_PING
+
+_KINDS = {kind.value: kind for kind in RefKind}
+
+
+class _Target(msgspec.Struct, frozen=True):
+    hash: Oid
+
+
+class _CloudRef(msgspec.Struct, frozen=True):
+    type: str
+    name: RefName
+    target: _Target | None = None
+
+
+class _CloudChange(msgspec.Struct, frozen=True):
+    new: _CloudRef | None = None
+    old: _CloudRef | None = None
+
+
+class _CloudPush(msgspec.Struct, frozen=True):
+    changes: tuple[_CloudChange, ...]
+
+
+class _Link(msgspec.Struct, frozen=True):
+    href: str | None = None
+
+
+class _CloudLinks(msgspec.Struct, frozen=True):
+    html: _Link = _Link()
+
+
+class _CloudRepository(msgspec.Struct, frozen=True):
+    full_name: str | None = None
+    links: _CloudLinks = _CloudLinks()
+
+
+class _CloudBody(msgspec.Struct, frozen=True):
+    repository: _CloudRepository
+    push: _CloudPush
+
+
+class _CenterRef(msgspec.Struct, frozen=True):
+    id: FullRef
+
+
+class _CenterChange(msgspec.Struct, frozen=True, rename="camel"):
+    ref: _CenterRef
+    to_hash: Oid
+
+
+class _CenterLinks(msgspec.Struct, frozen=True):
+    clone: tuple[_Link, ...] = ()
+
+
+class _CenterRepository(msgspec.Struct, frozen=True):
+    links: _CenterLinks = _CenterLinks()
+
+
+class _CenterBody(msgspec.Struct, frozen=True):
+    repository: _CenterRepository
+    changes: tuple[_CenterChange, ...]
+
+
+def extract_cloud(headers: Mapping[str, str], body: bytes) -> Delivery:
+    """Return what an authenticated delivery of Bitbucket Cloud says; raises Refused for a wrong body."""
+    event = event_of(headers, "x-event-key")
+    told: Told | None = None
+    if event == "repo:push":
+        push = decode(body, _CloudBody)
+        changes = tuple(change for raw in push.push.changes for change in _cloud_change(raw))
+        told = Told(_cloud_urls(push.repository), changes)
+    return delivery_of(Provider.BITBUCKET_CLOUD, event, first_id(headers, "x-request-uuid"), told)
+
+
+def extract_data_center(headers: Mapping[str, str], body: bytes) -> Delivery:
+    """Return what an authenticated delivery of Data Center says; raises Refused for a wrong body.
+
+    A ping may come unsigned: nothing of it is read.
+    """
+    event = event_of(headers, "x-event-key")
+    told: Told | None = None
+    if event == "repo:refs_changed":
+        push = decode(body, _CenterBody)
+        urls = urls_of(*(link.href for link in push.repository.links.clone))
+        told = Told(urls, tuple(change for raw in push.changes for change in moved(raw.ref.id, raw.to_hash)))
+    delivery_id = first_id(headers, "x-request-id")
+    ping = event == DIAGNOSTICS_PING
+    return delivery_of(Provider.BITBUCKET_DATA_CENTER, event, delivery_id, told, ping=ping)
+
+
+def _cloud_change(raw: _CloudChange) -> tuple[RefChange, ...]:
+    ref = raw.new or raw.old
+    kind = _KINDS.get(ref.type) if ref is not None else None
+    if ref is None or kind is None:
+        return ()
+    if raw.new is None:
+        return (RefChange(kind, ref.name, None, deleted=True),)
+    return (RefChange(kind, ref.name, raw.new.target.hash if raw.new.target else None),)
+
+
+def _cloud_urls(repository: _CloudRepository) -> tuple[str, ...]:
+    """Cloud names no clone URL; all of them are spelled like the page's."""
+    if repository.links.html.href:
+        return urls_of(repository.links.html.href)
+    return urls_of(f"https://bitbucket.org/{repository.full_name}") if repository.full_name else ()

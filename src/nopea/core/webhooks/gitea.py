@@ -1,0 +1,66 @@
+"""What Gitea and Forgejo say: push, create and delete. They tell no forced push."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from nopea.core.api.spec import Provider
+from nopea.core.webhooks.body import decode, payload_of
+from nopea.core.webhooks.delivery import Delivery, RefChange
+from nopea.core.webhooks.github import NamedRef, Repository, commit_of
+from nopea.core.webhooks.shapes import (
+    Commit,
+    FullRef,
+    Head,
+    Oid,
+    Told,
+    changed_paths,
+    delivery_of,
+    event_of,
+    first_id,
+    is_zero,
+    moved,
+)
+
+
+class _Push(msgspec.Struct, frozen=True):
+    ref: FullRef
+    before: Oid
+    after: Oid
+    repository: Repository
+    commits: tuple[Commit, ...] | None = None
+    total_commits: int | None = None
+    head_commit: Head | None = None
+
+
+def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
+    """Return what an authenticated delivery says; raises Refused for a body that is none of its."""
+    event = event_of(headers, "x-forgejo-event") or event_of(headers, "x-gitea-event")
+    delivery_id = first_id(headers, "x-forgejo-delivery", "x-gitea-delivery")
+    return delivery_of(Provider.GITEA, event, delivery_id, _read(event, headers, body))
+
+
+def _read(event: str, headers: Mapping[str, str], body: bytes) -> Told | None:
+    match event:
+        case "push":
+            push = decode(payload_of(headers, body), _Push)
+            return Told(push.repository.urls, _changes(push))
+        case "create" | "delete":
+            named = decode(payload_of(headers, body), NamedRef)
+            return Told(named.repository.urls, named.changes(deleted=event == "delete"))
+        case _:
+            return None
+
+
+def _changes(push: _Push) -> tuple[RefChange, ...]:
+    if is_zero(push.after):
+        return moved(push.ref, push.after)
+    return moved(push.ref, commit_of(push.ref, push.after, push.head_commit), paths=_paths(push))
+
+
+def _paths(push: _Push) -> frozenset[str] | None:
+    commits = push.commits or ()
+    is_whole = push.total_commits == len(commits) and not is_zero(push.before)
+    return changed_paths(commits) if is_whole else None

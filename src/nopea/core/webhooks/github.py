@@ -1,0 +1,110 @@
+"""What GitHub says: push, create, delete and ping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from nopea.core.api.spec import Provider
+from nopea.core.webhooks.body import decode, payload_of
+from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
+from nopea.core.webhooks.shapes import (
+    Commit,
+    FullRef,
+    Head,
+    Oid,
+    RefName,
+    Told,
+    changed_paths,
+    delivery_of,
+    event_of,
+    first_id,
+    is_zero,
+    moved,
+    urls_of,
+)
+
+_MAX_COMMITS = 2048  # GitHub lists no more; a list of that length may be cut
+
+
+class Repository(msgspec.Struct, frozen=True):
+    """The repository, as GitHub and Gitea describe it."""
+
+    html_url: str | None = None
+    clone_url: str | None = None
+    ssh_url: str | None = None
+    git_url: str | None = None
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All that it is known by."""
+        return urls_of(self.clone_url, self.ssh_url, self.html_url, self.git_url)
+
+
+class NamedRef(msgspec.Struct, frozen=True):
+    """The body of `create` and `delete`, at GitHub and Gitea: the ref by its short name."""
+
+    ref: RefName
+    ref_type: Literal["branch", "tag", "repository"]
+    repository: Repository
+    sha: Oid | None = None
+
+    def changes(self, *, deleted: bool) -> tuple[RefChange, ...]:
+        """Return the one ref; a repository's creation (old GitHub) moves none."""
+        if self.ref_type == "repository":
+            return ()
+        commit = self.sha if self.ref_type == "branch" and not deleted else None
+        return (RefChange(RefKind(self.ref_type), self.ref, commit, deleted=deleted),)
+
+
+class _Push(msgspec.Struct, frozen=True):
+    ref: FullRef
+    before: Oid
+    after: Oid
+    repository: Repository
+    created: bool = False
+    deleted: bool = False
+    forced: bool = False
+    commits: tuple[Commit, ...] = ()
+    head_commit: Head | None = None
+
+
+def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
+    """Return what an authenticated delivery of GitHub says; raises Refused for a body that is none of its."""
+    event = event_of(headers, "x-github-event")
+    told = _read(event, headers, body)
+    return delivery_of(
+        Provider.GITHUB, event, first_id(headers, "x-github-delivery"), told, ping=event == "ping"
+    )
+
+
+def _read(event: str, headers: Mapping[str, str], body: bytes) -> Told | None:
+    match event:
+        case "push":
+            push = decode(payload_of(headers, body), _Push)
+            return Told(push.repository.urls, _changes(push))
+        case "create" | "delete":
+            named = decode(payload_of(headers, body), NamedRef)
+            return Told(named.repository.urls, named.changes(deleted=event == "delete"))
+        case _:
+            return None
+
+
+def _changes(push: _Push) -> tuple[RefChange, ...]:
+    if push.deleted or is_zero(push.after):
+        return moved(push.ref, "0" * len(push.after))
+    return moved(push.ref, commit_of(push.ref, push.after, push.head_commit), paths=_paths(push))
+
+
+def commit_of(ref: str, after: str, head: Head | None) -> str | None:
+    """Return the commit that was pushed: `after` of an annotated tag is the tag object, never the commit."""
+    if head is not None:
+        return head.id
+    return None if ref.startswith("refs/tags/") else after
+
+
+def _paths(push: _Push) -> frozenset[str] | None:
+    is_whole = not (push.forced or push.created or is_zero(push.before)) and len(push.commits) < _MAX_COMMITS
+    return changed_paths(push.commits) if is_whole else None

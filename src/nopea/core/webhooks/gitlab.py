@@ -1,0 +1,88 @@
+"""What GitLab says: push and tag push, of a project, a group or the instance. It tells no forced push."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from nopea.core.api.spec import Provider
+from nopea.core.webhooks.body import decode
+from nopea.core.webhooks.delivery import Delivery, RefChange
+from nopea.core.webhooks.shapes import (
+    Commit,
+    FullRef,
+    Oid,
+    Told,
+    changed_paths,
+    delivery_of,
+    event_of,
+    first_id,
+    is_zero,
+    moved,
+    urls_of,
+)
+
+_PUSHES = frozenset({"push", "tag_push"})
+_EVENTS = frozenset({"Push Hook", "Tag Push Hook", "System Hook"})
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    object_kind: str | None = None
+    event_name: str | None = None
+
+
+class _Project(msgspec.Struct, frozen=True):
+    web_url: str | None = None
+    git_http_url: str | None = None
+    git_ssh_url: str | None = None
+
+
+class _Push(msgspec.Struct, frozen=True):
+    ref: FullRef
+    before: Oid
+    after: Oid
+    project: _Project
+    checkout_sha: Oid | None = None
+    commits: tuple[Commit, ...] = ()
+    total_commits_count: int | None = None
+
+
+def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
+    """Return what an authenticated delivery of GitLab says; raises Refused for a body that is none of its."""
+    event = event_of(headers, "x-gitlab-event")
+    delivery_id = first_id(headers, "idempotency-key", "webhook-id")
+    return delivery_of(Provider.GITLAB, event, delivery_id, _read(event, body))
+
+
+def _read(event: str, body: bytes) -> Told | None:
+    if event not in _EVENTS or not _is_push(event, body):
+        return None
+    push = decode(body, _Push)
+    urls = urls_of(push.project.git_http_url, push.project.git_ssh_url, push.project.web_url)
+    return Told(urls, _changes(push))
+
+
+def _is_push(event: str, body: bytes) -> bool:
+    """Instance hooks have one header for everything; there the body says what it is about."""
+    if event != "System Hook":
+        return True
+    kind = decode(body, _Kind)
+    return (kind.object_kind or kind.event_name) in _PUSHES
+
+
+def _changes(push: _Push) -> tuple[RefChange, ...]:
+    if is_zero(push.after):
+        return moved(push.ref, push.after)
+    # `after` of an annotated tag is the tag object
+    after = None if push.ref.startswith("refs/tags/") else push.after
+    return moved(push.ref, push.checkout_sha or after, paths=_paths(push))
+
+
+def _paths(push: _Push) -> frozenset[str] | None:
+    """GitLab lists the newest 20 commits: fewer than there are tell nothing about the others.
+
+    What a forced push takes back is in no list either, and GitLab tells of no force: a poll finds that.
+    """
+    is_whole = push.total_commits_count == len(push.commits) and not is_zero(push.before)
+    return changed_paths(push.commits) if is_whole else None

@@ -1,0 +1,101 @@
+"""Whom a delivery concerns: by URL, by branch or tag, by changed files.
+
+In doubt it concerns the repository: that costs one question to Git, and the other mistake a poll's wait.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from functools import lru_cache
+
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.version import Range, parse_version
+from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCP = re.compile(r"(?P<host>[^/@]*@(?:\[[^\]/]*\]|[^/@:]*)):(?P<path>.*)", re.DOTALL)
+_PORT = re.compile(r"(?:\s|:[0-9]*)+\Z")
+
+
+def normalise_url(url: str) -> str:
+    """Return `host/path`, which all the URLs of one repository share; takes any text, and its own results.
+
+    Scheme, user, port, query, fragment, a trailing `/` and a trailing `.git` go; the host is in lower case.
+    """
+    rest = url.strip()
+    if scheme := _SCHEME.match(rest):
+        rest = rest[scheme.end() :]
+    elif scp := _SCP.fullmatch(rest):
+        rest = f"{scp['host']}/{scp['path']}"
+    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+    authority, _, path = rest.partition("/")
+    host = _PORT.sub("", authority.rpartition("@")[2].lstrip()).lower()
+    return f"{host}/{_without_suffix(path)}".rstrip("/")
+
+
+def matches_url(spec_url: str, delivery: Delivery) -> bool:
+    """Whether the delivery names the repository at this URL; the case of its path does not count.
+
+    It does not count at any of the providers either, and two repositories are never told apart by it there.
+    """
+    return normalise_url(spec_url).casefold() in _names(delivery.urls)
+
+
+def concerns(spec: GitRepositorySpec, delivery: Delivery) -> bool:
+    """Whether the delivery can mean a new commit for this repository, whose URL is already known to match.
+
+    A bare delivery always can. A deleted ref, a pinned commit and another branch or tag cannot, nor can a
+    push whose files are all outside `spec.path`.
+    """
+    if delivery.ignored:
+        return False
+    return delivery.bare or any(_is_followed(spec, change) for change in delivery.changes)
+
+
+def _is_followed(spec: GitRepositorySpec, change: RefChange) -> bool:
+    return not change.deleted and _is_ref(spec, change) and _touches(spec.path, change.paths)
+
+
+def _is_ref(spec: GitRepositorySpec, change: RefChange) -> bool:
+    if change.kind is RefKind.BRANCH:
+        return change.name == spec.branch
+    return change.name == spec.tag or (spec.semver is not None and _is_in(spec.semver, change.name))
+
+
+def _is_in(text: str, tag: str) -> bool:
+    version = parse_version(tag)
+    try:
+        return version is not None and Range.parse(text).holds(version)
+    except ValueError:  # the spec's own error, which the next pass reports
+        return False
+
+
+def _touches(path: str, changed: frozenset[str] | None) -> bool:
+    """A file in the place of a folder above counts too: it was a link or a module, or becomes one."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if changed is None or not parts:
+        return True
+    if any("/".join(parts[:depth]) in changed for depth in range(1, len(parts) + 1)):
+        return True
+    inside = "/".join(parts) + "/"
+    names = _in_order(changed)
+    place = bisect_left(names, inside)
+    return place < len(names) and names[place].startswith(inside)
+
+
+# One delivery is held against every repository: what does not depend on the repository is kept for the next.
+@lru_cache(maxsize=8)
+def _names(urls: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(normalise_url(url).casefold() for url in urls)
+
+
+@lru_cache(maxsize=8)
+def _in_order(paths: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(paths))
+
+
+def _without_suffix(path: str) -> str:
+    while (shorter := path.strip().strip("/").removesuffix(".git")) != path:
+        path = shorter
+    return path

@@ -1,0 +1,116 @@
+"""Who sent a delivery, and whether they know the secret: told by headers and raw bytes, before parsing.
+
+Never reads what the body means. The one thing that it undoes first is the form around a Gitea payload,
+because Gitea signs what is inside. The scheme that a request uses is the first that it has a header of; a
+second one is no second chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from nopea.core.api.spec import Provider
+from nopea.core.secret import Secret
+from nopea.core.webhooks.body import payload_of
+from nopea.core.webhooks.refused import Refused, unsigned, unusable_secret
+from nopea.core.webhooks.schemes import (
+    SIGNING_TOKEN,
+    STANDARD_SIGNATURE,
+    check_bare_hmac,
+    check_basic,
+    check_hmac,
+    check_standard,
+    check_token,
+)
+
+__all__ = ["DIAGNOSTICS_PING", "Refused", "authenticate", "detect"]
+
+DIAGNOSTICS_PING = "diagnostics:ping"
+"""The event of Bitbucket Data Center's "Test connection", which comes unsigned."""
+
+
+def detect(headers: Mapping[str, str]) -> Provider:
+    """Return who the headers (lower-case names) say has sent it; Azure DevOps has none, and is GENERIC here.
+
+    Gitea and Forgejo also send GitHub's headers, so they come first. A proxy may add `x-request-id` to
+    anything, so Bitbucket Cloud comes before Data Center.
+    """
+    if "x-forgejo-event" in headers or "x-gitea-event" in headers:
+        return Provider.GITEA
+    if "x-gitlab-event" in headers:
+        return Provider.GITLAB
+    if "x-github-event" in headers:
+        return Provider.GITHUB
+    if "x-event-key" in headers:
+        is_cloud = "x-hook-uuid" in headers or "x-request-uuid" in headers
+        return Provider.BITBUCKET_CLOUD if is_cloud else Provider.BITBUCKET_DATA_CENTER
+    return Provider.GENERIC
+
+
+def authenticate(
+    headers: Mapping[str, str], body: bytes, secret: Secret, *, provider: Provider | None, now: datetime
+) -> Provider:
+    """Return who sent it, once it is proven that they know the secret; raises Refused otherwise.
+
+    Header names are lower-case. A given `provider` is the only one whose headers count. GENERIC is also what
+    Azure DevOps gets when no provider is given: `extract` tells them apart by the body.
+    """
+    if not secret:
+        raise unusable_secret("no secret is configured for webhooks here")
+    sender = provider or detect(headers)
+    match sender:
+        case Provider.GITHUB:
+            check_hmac(headers, "x-hub-signature-256", body, secret)
+        case Provider.GITLAB:
+            _gitlab(headers, body, secret, now=now)
+        case Provider.GITEA:
+            _gitea(headers, body, secret)
+        case Provider.BITBUCKET_CLOUD:
+            check_hmac(headers, "x-hub-signature", body, secret)
+        case Provider.BITBUCKET_DATA_CENTER:
+            _data_center(headers, body, secret)
+        case Provider.AZURE_DEVOPS:
+            check_basic(headers, secret)
+        case Provider.GENERIC:
+            _generic(headers, body, secret, takes_basic=provider is None, now=now)
+    return sender
+
+
+def _gitlab(headers: Mapping[str, str], body: bytes, secret: Secret, *, now: datetime) -> None:
+    """The secret says which scheme counts; a header of the other one proves nothing and spoils nothing.
+
+    GitLab may send both, from two secrets of which only one is here. A signing token that comes as a plain
+    token is refused: it is meant never to travel.
+    """
+    if secret.reveal().startswith(SIGNING_TOKEN):
+        check_standard(headers, body, secret, now=now)
+    else:
+        check_token(headers, "x-gitlab-token", secret)
+
+
+def _gitea(headers: Mapping[str, str], body: bytes, secret: Secret) -> None:
+    header = "x-forgejo-signature" if "x-forgejo-event" in headers else "x-gitea-signature"
+    check_bare_hmac(headers, header, payload_of(headers, body), secret)
+
+
+def _data_center(headers: Mapping[str, str], body: bytes, secret: Secret) -> None:
+    if "x-hub-signature" in headers:
+        check_hmac(headers, "x-hub-signature", body, secret)
+    elif "authorization" in headers:
+        check_basic(headers, secret)
+    elif headers.get("x-event-key") != DIAGNOSTICS_PING:  # `extract` takes nothing but a ping from that event
+        raise unsigned("x-hub-signature")
+
+
+def _generic(
+    headers: Mapping[str, str], body: bytes, secret: Secret, *, takes_basic: bool, now: datetime
+) -> None:
+    if "x-signature" in headers:
+        check_hmac(headers, "x-signature", body, secret, algorithms=("sha256", "sha512"))
+    elif STANDARD_SIGNATURE in headers:
+        check_standard(headers, body, secret, now=now)
+    elif takes_basic and "authorization" in headers:
+        check_basic(headers, secret)
+    else:
+        raise unsigned("x-signature, webhook-signature or authorization")

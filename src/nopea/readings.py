@@ -1,0 +1,115 @@
+"""Which part of the process answers which metric: the only place that knows both.
+
+Each answer is a look at something that lives; nothing is counted or kept here.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from nopea import __version__
+from nopea.controller.controller import Controller
+from nopea.core.delivery import DeliveryStats
+from nopea.core.objects import RepoKey
+from nopea.git.port import GitPort
+from nopea.kube.client import KubeClient
+from nopea.kube.events import EventRecorder
+from nopea.metrics import catalogue
+from nopea.metrics.catalogue import Metric
+from nopea.metrics.live import Point, Reading, by_label, value
+from nopea.metrics.repositories import Known, known_of
+from nopea.signals.outbox import Outbox
+from nopea.sync.cache import Cache
+from nopea.sync.directory import Directory
+from nopea.sync.live_index import LiveIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What is looked at."""
+
+    client: KubeClient
+    git: GitPort
+    events: EventRecorder
+    index: LiveIndex
+    directory: Directory
+    cache: Cache
+    controller: Controller
+    is_ready: Callable[[], bool]
+    outboxes: Sequence[Outbox] = ()
+
+
+def readings_of(parts: Parts) -> dict[Metric, Reading]:
+    """Return the reading of every metric in the catalogue's `LIVE`."""
+    git, limiter, index = parts.git, parts.client.limiter, parts.index
+    version = (__version__, platform.python_version())
+    return {
+        catalogue.GIT_RUNNING: value(lambda: git.statistics().running_now),
+        catalogue.GIT_CHILDREN: value(lambda: git.statistics().children_now),
+        catalogue.GIT_CHILD_STARTS: value(lambda: git.statistics().started),
+        catalogue.GIT_CHILD_ENDS: by_label(lambda: _child_ends(git)),
+        catalogue.API_RUNNING: value(lambda: limiter.used),
+        catalogue.API_ALLOWED: value(lambda: limiter.limit.allowed),
+        catalogue.WATCHES: by_label(lambda: index.statistics().watches),
+        catalogue.WATCH_LISTS: value(lambda: index.statistics().lists),
+        **_sinks(parts.outboxes),
+        catalogue.QUEUE_LENGTH: by_label(lambda: _queues(parts)),
+        catalogue.EVENTS_DROPPED: value(lambda: parts.events.dropped),
+        catalogue.WORKERS: value(lambda: parts.controller.workers),
+        catalogue.WORKER_RESTARTS: value(lambda: parts.controller.restarts),
+        catalogue.CACHE_BYTES: by_label(lambda: {"manifests": parts.cache.manifests.size_bytes}),
+        catalogue.CACHE_ENTRIES: by_label(lambda: _entries(parts)),
+        catalogue.READY: value(lambda: float(parts.is_ready())),
+        catalogue.LEADER: value(lambda: 1.0),
+        catalogue.BUILD_INFO: lambda: [(version, 1.0)],
+    }
+
+
+def _sinks(outboxes: Sequence[Outbox]) -> dict[Metric, Reading]:
+    def each(read: Callable[[DeliveryStats], float]) -> Reading:
+        return by_label(lambda: {outbox.name: read(outbox.stats()) for outbox in outboxes})
+
+    def dropped() -> list[Point]:
+        return [
+            ((outbox.name, reason.value), count)
+            for outbox in outboxes
+            for reason, count in outbox.stats().dropped.items()
+        ]
+
+    return {
+        catalogue.SINK_DELIVERED: each(lambda stats: stats.delivered),
+        catalogue.SINK_DROPPED: dropped,
+        catalogue.SINK_RETRIED: each(lambda stats: stats.retried),
+        catalogue.SINK_QUEUED: each(lambda stats: stats.queued),
+        catalogue.SINK_STOPPED: each(lambda stats: float(stats.stopped)),
+    }
+
+
+def repositories_of(parts: Parts, synced_at: dict[RepoKey, float]) -> list[Known]:
+    """Return a picture of all repositories; the status is the one that was written last."""
+    states = parts.cache.states
+    return known_of(parts.directory.all(), {key: state.status for key, state in states.items()}, synced_at)
+
+
+def _child_ends(git: GitPort) -> Mapping[str, float]:
+    counts = git.statistics()
+    return {"crashed": counts.crashed, "late": counts.killed_late, "memory": counts.killed_big}
+
+
+def _queues(parts: Parts) -> Mapping[str, float]:
+    return {
+        "triggers": parts.controller.pending,
+        "git_operations": parts.git.statistics().queued_now,
+        "api_requests": parts.client.limiter.waiting,
+        "events": parts.events.queued,
+    }
+
+
+def _entries(parts: Parts) -> Mapping[str, float]:
+    return {
+        "manifests": len(parts.cache.manifests),
+        "live_objects": parts.index.statistics().objects,
+        "repositories": len(parts.cache.states),
+    }

@@ -1,0 +1,123 @@
+"""Reads a request's body once, as the bytes that were sent: with a cap, a deadline, and few at the same time.
+
+It never decodes, inflates or parses: signatures are made over the bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from aiohttp import web
+from aiohttp.client_exceptions import ClientPayloadError
+from aiohttp.http_exceptions import HttpProcessingError
+
+from nopea.core.problem import Code
+from nopea.web.answers import Declined
+
+AT_ONCE = 16
+"""Bodies in memory at a time, each up to the limit."""
+
+MOST_WAITING = 256
+"""Requests that wait for their turn; their senders are held back by TCP meanwhile."""
+
+WAIT_SECONDS = 5.0
+READ_SECONDS = 10.0
+"""Below what forges grant a receiver, together with the wait."""
+
+_BROKEN = (web.RequestPayloadError, ClientPayloadError, HttpProcessingError)
+
+
+class Bodies:
+    """All bodies that the process holds: bounded in size, in number, and in the time each may take."""
+
+    def __init__(
+        self, *, limit: int, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING,
+        wait_seconds: float = WAIT_SECONDS, read_seconds: float = READ_SECONDS,
+    ) -> None:  # fmt: skip
+        self.limit = limit
+        self._wait_seconds, self._read_seconds = wait_seconds, read_seconds
+        self._most_waiting = most_waiting
+        self._turns = asyncio.Semaphore(at_once)
+        self._waiting = 0
+        self.held_now = 0
+
+    @asynccontextmanager
+    async def held(self, request: web.Request) -> AsyncIterator[bytes]:
+        """Yield the body, which counts as held until the context ends.
+
+        Raises Declined: 400 broken, 408 too slow, 413 too large, 415 compressed, 429 too many at once.
+        """
+        encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
+            raise Declined.because(
+                Code.WEBHOOK_PAYLOAD,
+                "the body is compressed",
+                "Send it without Content-Encoding: signatures are made over the bytes as they are.",
+                status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            )
+        if (request.content_length or 0) > self.limit:
+            raise self._too_large()
+        await self._turn()
+        self.held_now += 1
+        try:
+            yield await self._read(request)
+        finally:
+            self.held_now -= 1
+            self._turns.release()
+
+    async def _turn(self) -> None:
+        if self._waiting >= self._most_waiting:
+            raise _busy()
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise _busy() from error
+        finally:
+            self._waiting -= 1
+
+    async def _read(self, request: web.Request) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._read_seconds):
+                while chunk := await request.content.readany():
+                    body += chunk
+                    if len(body) > self.limit:
+                        raise self._too_large()
+        except TimeoutError as error:
+            raise Declined.because(
+                Code.WEBHOOK_TRY_AGAIN,
+                f"the body did not come within {self._read_seconds:g} s",
+                "Look for what is slow between the sender and Nopea, and send the delivery again.",
+                status=HTTPStatus.REQUEST_TIMEOUT,
+            ) from error
+        except _BROKEN as error:
+            raise Declined.because(
+                Code.WEBHOOK_PAYLOAD,
+                "the body breaks the rules of HTTP",
+                "Look for a proxy that changes requests on their way to Nopea.",
+                status=HTTPStatus.BAD_REQUEST,
+            ) from error
+        return bytes(body)
+
+    def _too_large(self) -> Declined:
+        return Declined.because(
+            Code.WEBHOOK_TOO_LARGE,
+            f"the body has more than {self.limit} bytes",
+            "Raise --webhook-body-limit, or push fewer commits at once; polling finds the commit meanwhile.",
+            status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        )
+
+
+def _busy() -> Declined:
+    return Declined.because(
+        Code.WEBHOOK_TRY_AGAIN,
+        "too many deliveries come at once",
+        "Send the delivery again later; polling finds the commit meanwhile.",
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        retry_after_seconds=10,
+    )

@@ -1,0 +1,20 @@
+"""`GET /metrics`: hands a scrape to whoever renders it; knows HTTP and nothing of metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+MOST_ACCEPT = 1_024
+"""Characters of an Accept header that are looked at."""
+
+
+def metrics_routes(scrape: Callable[[str], Awaitable[tuple[bytes, str]]]) -> list[web.RouteDef]:
+    """Return the route; `scrape` takes the Accept header and returns the body and its content type."""
+
+    async def handle(request: web.Request) -> web.Response:
+        body, content_type = await scrape(request.headers.get("Accept", "")[:MOST_ACCEPT])
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    return [web.get("/metrics", handle)]

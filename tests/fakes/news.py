@@ -1,0 +1,71 @@
+"""Steps of a repository that people are told of: drift, failures, recoveries and health, in a row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tests.fakes.samples import NOW, report, repository, result_of
+
+from nopea.core import status as views
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.diff import Verdict
+from nopea.core.drift import Drift, FieldDrift
+from nopea.core.healthview import HealthSummary
+from nopea.core.objects import ObjectKey
+from nopea.core.plan import Reason, Seen
+from nopea.core.report import ObjectResult, Outcome, PassReport
+from nopea.core.repository import Repository
+from nopea.core.transition import Transition
+
+EMPTY = GitRepositoryStatus()
+
+
+class History:
+    """A repository whose status each step carries on."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.repository: Repository = repository(**spec)
+        self.status = EMPTY
+
+    def did(self, done: PassReport) -> Transition:
+        """Return the step that a pass makes."""
+        return self._step(views.reported(self.status, done, now=NOW, retry_at=None), done)
+
+    def healthy(self, status: str, message: str = "2 objects are healthy") -> Transition:
+        """Return the step of a look at the objects' health."""
+        seen = HealthSummary(
+            status=status, reason="Healthy" if status == "True" else "Unhealthy", message=message
+        )
+        return self._step(views.with_health(self.status, seen, generation=1, now=NOW), None)
+
+    def _step(self, after: GitRepositoryStatus, done: PassReport | None) -> Transition:
+        step = Transition(repository=self.repository, before=self.status, after=after, report=done, at=NOW)
+        self.status = after
+        return step
+
+
+def edited(
+    name: str = "web",
+    *,
+    path: str = ".data.greeting",
+    from_: Any = "Welcome",
+    to: Any = "Closed",
+    manager: str = "kubectl-edit",
+    reason: Reason = Reason.POLICY,
+    key: ObjectKey | None = None,
+) -> ObjectResult:
+    """Return an object that somebody changed and that was left."""
+    keys = tuple(f"f:{part}" for part in path.split(".") if part)
+    field = FieldDrift(
+        path=path, keys=keys, from_=from_, to=to, manager=manager, operation="Update", subresource="",
+        changed_at=NOW,
+    )  # fmt: skip
+    seen = Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT, fields=(field,)), since=NOW)
+    one = replace(result_of(name, Outcome.SKIPPED), reason=reason, seen=seen)
+    return replace(one, key=key) if key else one
+
+
+def synced(*objects: ObjectResult, **changes: Any) -> PassReport:
+    """Return the report of a pass that went well."""
+    return report(objects=objects or [result_of("web")], **changes)

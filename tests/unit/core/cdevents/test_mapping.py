@@ -1,0 +1,153 @@
+"""Whatever a step holds, its events are valid, short and few; and the official schemas say so too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.fakes.cdevents import check, has_reference, official_errors, reference
+from tests.fakes.samples import problem, repository, result_of
+from tests.fakes.story import HEALTHY, Story, commit
+from tests.unit.core.cdevents.telling import MAPPER, events
+from tests.unit.core.cdevents.test_incidents import CUSTOM, met
+from tests.unit.core.test_driftview_status import field
+
+from nopea.core.api.names import ROLLBACK_ANNOTATION
+from nopea.core.cdevents.event import CDEvent, to_json
+from nopea.core.cdevents.vocabulary import EventType, SpecVersion
+from nopea.core.objects import ObjectKey
+from nopea.core.report import ObjectResult, Outcome, Result
+
+texts = st.text(alphabet=st.characters(codec=None, exclude_categories=()), max_size=200)
+long_texts = st.builds(lambda text, times: text * times, texts, st.integers(1, 500))
+
+
+def everything() -> Story:
+    """Return a story in which all kinds of things have gone wrong."""
+    story = Story()
+    story.step(objects=[result_of("a", Outcome.CREATED), met()], health=HEALTHY)
+    for _ in range(3):
+        story.step(Result.FAILED, objects=[met()], problems=[problem()])
+    return story
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    message=texts,
+    error=long_texts,
+    name=long_texts,
+    path=long_texts,
+    value=long_texts,
+    url=texts,
+    folder=texts,
+)
+def test_any_text_gives_valid_events(
+    message: str, error: str, name: str, path: str, value: str, url: str, folder: str
+) -> None:
+    """In commit messages, errors, names, fields, values and URLs; in both shapes, for both ways of drift."""
+    story = everything()
+    story.repository = repository(url=f"https://git.acme.example/{url}", path=folder)
+    key = ObjectKey(name, "Kind", name, name)
+    drifted = met(Outcome.CONFIGURED, *[field(path, value, value, manager=name)] * 30, key=key)
+    namespace = ObjectResult(key=ObjectKey("", "Namespace", "", name or "x"), outcome=Outcome.CREATED)
+    steps = [
+        story.step(objects=[drifted, namespace], at=commit("2", message)),
+        story.step(Result.FAILED, problems=[problem(message=error, source=path, object=name)] * 30),
+    ]
+    for step in steps:
+        for mapper in (MAPPER, CUSTOM):
+            assert events(step, mapper)
+
+
+def mutations() -> list[tuple[str, Callable[[dict[str, Any]], object]]]:
+    """Return ways to break an event."""
+    return [
+        ("no id", lambda event: event["context"].pop("id")),
+        ("old version key", lambda event: event["context"].update(version="0.4.1")),
+        ("no version", lambda event: event["context"].pop("specversion")),
+        ("a subject type", lambda event: event["subject"].update(type="service")),
+        ("time without offset", lambda event: event["context"].update(timestamp="2026-11-24T05:00:00")),
+        ("empty id", lambda event: event["subject"].update(id="")),
+        ("unknown type", lambda event: event["context"].update(type="dev.nopea.service.deployed.0.1.0")),
+        ("outcome of a service", lambda event: event["subject"]["content"].update(outcome="success")),
+        ("no artifact", lambda event: event["subject"]["content"].pop("artifactId")),
+        ("null", lambda event: event.update(customData=None)),
+        ("root key", lambda event: event.update(data={})),
+        ("START link", lambda event: event["context"].update(links=[{"linkType": "START"}])),
+    ]
+
+
+@pytest.mark.parametrize(("what", "spoil"), mutations(), ids=[name for name, _ in mutations()])
+def test_the_own_check_is_strict(what: str, spoil: Callable[[dict[str, Any]], object]) -> None:
+    """It finds what the official schemas find, for it runs where they are not."""
+    (event,) = [one for one in events(Story().step()) if one.type is EventType.SERVICE_DEPLOYED]
+    told = json.loads(to_json(event))
+    spoil(told)
+    raw = json.dumps(told).encode()
+
+    assert check(raw), what
+    if has_reference() and what != "unknown type":
+        assert official_errors(raw), what
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("artifactId", "pkg:git/api@c0ffee"),
+        ("artifactId", "pkg:github/acme/a b@c0ffee"),
+        ("artifactId", "api"),
+    ],
+)
+def test_the_own_check_knows_purls(key: str, value: str) -> None:
+    """The official schemas do not, but consumers refuse them."""
+    (event,) = [one for one in events(Story().step()) if one.type is EventType.SERVICE_DEPLOYED]
+    told = json.loads(to_json(event))
+    told["subject"]["content"][key] = value
+
+    assert check(json.dumps(told).encode()) == [f"artifactId {value}"]
+
+
+def life() -> list[CDEvent]:
+    """Return events of every type there is, as one repository's life tells them."""
+    story = everything()
+    pinned = repository(annotations={ROLLBACK_ANNOTATION: "1" * 40})
+    lives = [*story.told, story.step(objects=[met(Outcome.CONFIGURED)], at=commit("1"))]
+    lives.append(story.step(objects=[result_of("a", Outcome.CONFIGURED)], at=commit("2")))
+    story.repository = pinned
+    touched = zip(("x", "y", "z"), (Outcome.CREATED, Outcome.CONFIGURED, Outcome.PRUNED), strict=True)
+    spaces = [ObjectResult(key=ObjectKey("", "Namespace", "", name), outcome=what) for name, what in touched]
+    lives.append(story.step(objects=spaces, at=commit("1")))
+    for policy in ("Delete", "Orphan"):
+        story.repository = replace(repository(deleting=True, deletionPolicy=policy), has_finalizer=True)
+        lives.append(story.step(Result.DELETED, at=None))
+    return [one for step in lives for mapper in (MAPPER, CUSTOM) for one in events(step, mapper)]
+
+
+def one_of_each() -> dict[EventType, CDEvent]:
+    """Return one event of every type."""
+    return {one.type: one for one in life()}
+
+
+def test_every_type_is_told_and_valid_in_both_shapes() -> None:
+    """Of each event type that exists, one that a story told."""
+    told = one_of_each()
+
+    assert told.keys() == set(EventType)
+    for version in SpecVersion:
+        assert {key: check(to_json(one, version), version.value) for key, one in told.items()} == {
+            key: [] for key in EventType
+        }
+
+
+def test_every_type_is_valid_by_its_official_schema() -> None:
+    """As above, by the schemas that the specification publishes."""
+    reference()
+
+    assert {key: official_errors(to_json(one)) for key, one in one_of_each().items()} == {
+        key: [] for key in EventType
+    }

@@ -1,0 +1,374 @@
+"""What deliveries say that the reference's do not show: every provider's corners."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from tests.unit.core.webhooks.sent import (
+    MAIN,
+    NEW,
+    OLD,
+    OWN,
+    TAG_OBJECT,
+    TOKEN,
+    WEB_URL,
+    ZERO,
+    Sent,
+    azure,
+    azure_push,
+    cloud,
+    cloud_push,
+    cloud_ref,
+    data_center,
+    data_center_push,
+    generic,
+    generic_push,
+    gitea,
+    github,
+    github_push,
+    gitlab,
+    gitlab_push,
+    standard_headers,
+)
+
+from nopea.core.api.spec import Provider
+from nopea.core.problem import Code
+from nopea.core.webhooks.delivery import RefChange, RefKind
+from nopea.core.webhooks.verify import Refused
+
+BRANCH, TAG = RefKind.BRANCH, RefKind.TAG
+ZERO_SHA256 = "0" * 64
+NEW_SHA256 = "9f" * 32
+
+
+def changes(sent: Sent) -> list[RefChange]:
+    """What moved, without the files."""
+    return [replace(change, paths=None) for change in sent.receive().changes]
+
+
+def paths(sent: Sent) -> frozenset[str] | None:
+    """The files of the one change."""
+    (change,) = sent.receive().changes
+    return change.paths
+
+
+def commit(*modified: str, **lists: Any) -> dict[str, Any]:
+    """A commit in a push."""
+    return {"id": NEW, "added": [], "removed": [], "modified": list(modified), **lists}
+
+
+def refused(sent: Sent) -> None:
+    """It is refused for its body."""
+    with pytest.raises(Refused) as caught:
+        sent.receive()
+    assert caught.value.problem.code is Code.WEBHOOK_PAYLOAD
+
+
+@pytest.mark.parametrize(("provider", "sent"), list(OWN.values()), ids=list(OWN))
+def test_every_provider_tells_of_a_push(provider: Provider, sent: Sent) -> None:
+    """Each in its own words the same: main is at a commit, in a repository with a URL."""
+    delivery = sent.receive()
+
+    assert delivery.provider is provider
+    assert changes(sent) == [RefChange(BRANCH, "main", NEW)]
+    assert delivery.urls
+    assert (delivery.ignored, delivery.bare) == ("", False)
+    assert delivery.id == ("" if provider is Provider.GENERIC else sent.headers.get("webhook-id", "d-1"))
+
+
+@pytest.mark.parametrize("sent", [github(github_push()), gitea(github_push())])
+def test_all_urls_of_a_repository_are_told(sent: Sent) -> None:
+    """Users write any of them into the spec; what is null or missing is no URL."""
+    assert sent.receive().urls == (f"{WEB_URL}.git", "git@code.acme.example:acme/shop.git", WEB_URL)
+    assert gitlab(gitlab_push()).receive().urls == (f"{WEB_URL}.git", WEB_URL)
+
+
+@pytest.mark.parametrize("zero", [ZERO, ZERO_SHA256])
+def test_zeros_mean_deleted_in_either_hash(zero: str) -> None:
+    """Never a commit of zeros."""
+    gone = [RefChange(BRANCH, "main", None, deleted=True)]
+    gone_by_github = github_push(after=zero, deleted=True, head_commit=None, commits=[])
+
+    assert changes(github(gone_by_github)) == gone
+    assert changes(github({**gone_by_github, "deleted": False})) == gone
+    assert changes(gitlab(gitlab_push(after=zero, checkout_sha=None, commits=[]))) == gone
+    assert changes(gitea(github_push(after=zero, head_commit=None))) == gone
+    assert changes(data_center(data_center_push({"ref": {"id": MAIN}, "toHash": zero}))) == gone
+    assert changes(azure(azure_push(resource={"refUpdates": [{"name": MAIN, "newObjectId": zero}]}))) == gone
+    assert changes(generic(generic_push(commit=zero))) == gone
+    assert changes(cloud(cloud_push({"new": None, "old": cloud_ref()}))) == gone
+
+
+def test_ids_may_be_sha256() -> None:
+    """Repositories of that format have ids of 64 digits."""
+    push = github_push(after=NEW_SHA256, head_commit={"id": NEW_SHA256})
+
+    assert changes(github(push)) == [RefChange(BRANCH, "main", NEW_SHA256)]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        github(github_push(ref="refs/tags/v1", after=TAG_OBJECT)),
+        gitlab(
+            gitlab_push(ref="refs/tags/v1", after=TAG_OBJECT, object_kind="tag_push"), event="Tag Push Hook"
+        ),
+        gitea(github_push(ref="refs/tags/v1", after=TAG_OBJECT)),
+    ],
+)
+def test_an_annotated_tags_commit_is_not_the_tag_object(sent: Sent) -> None:
+    """It is what the tag points at."""
+    assert changes(sent) == [RefChange(TAG, "v1", NEW)]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        github(github_push(ref="refs/tags/v1", after=TAG_OBJECT, head_commit=None)),
+        gitlab(gitlab_push(ref="refs/tags/v1", after=TAG_OBJECT, checkout_sha=None)),
+        gitea(github_push(ref="refs/tags/v1", after=TAG_OBJECT, head_commit=None)),
+        gitea({"ref": "v1", "ref_type": "tag", "sha": TAG_OBJECT, "repository": {}}, event="create"),
+    ],
+)
+def test_a_tag_whose_commit_is_not_told_has_none(sent: Sent) -> None:
+    """The tag object never takes its place."""
+    assert changes(sent) == [RefChange(TAG, "v1", None)]
+
+
+@pytest.mark.parametrize("make", [github, gitea])
+def test_creating_and_deleting_have_events_of_their_own(make: Any) -> None:
+    """With short names, which may have slashes."""
+    body = {"ref": "feature/a", "ref_type": "branch", "repository": {"html_url": WEB_URL}}
+
+    assert changes(make(body, event="create")) == [RefChange(BRANCH, "feature/a", None)]
+    assert changes(make({**body, "sha": NEW}, event="create")) == [RefChange(BRANCH, "feature/a", NEW)]
+    assert changes(make(body, event="delete")) == [RefChange(BRANCH, "feature/a", None, deleted=True)]
+    assert make({**body, "ref_type": "repository"}, event="create").receive().ignored
+    refused(make({**body, "ref_type": "planet"}, event="create"))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        github(b"[]", event="issues"),
+        gitea(b"[]", event="issues"),
+        gitlab(b"[]", event="Pipeline Hook"),
+        gitlab({"event_name": "user_create"}, event="System Hook"),
+        cloud(b"[]", event="pullrequest:created"),
+        data_center(b"[]", event="pr:opened"),
+        azure({"eventType": "git.pullrequest.created", "resource": 3}),
+        azure({"eventType": "build.complete"}),
+        github(github_push(ref="refs/notes/commits")),
+        gitea(github_push(ref="refs/pull/3/head")),
+        gitlab(gitlab_push(ref="refs/merge-requests/1/head")),
+        data_center(data_center_push({"ref": {"id": "refs/notes/x"}, "toHash": NEW})),
+        data_center({"repository": {}, "changes": []}),
+        cloud(cloud_push({"new": cloud_ref("bookmark"), "old": None})),
+        cloud(cloud_push({"new": None, "old": None})),
+        azure(azure_push(resource={"refUpdates": []})),
+        generic(generic_push(ref="refs/notes/x")),
+    ],
+)
+def test_what_moves_no_branch_or_tag_is_ignored(sent: Sent) -> None:
+    """With a reason; it is no error, or the provider would switch the webhook off."""
+    delivery = sent.receive()
+
+    assert delivery.ignored
+    assert (delivery.changes, delivery.bare) == ((), False)
+
+
+@pytest.mark.parametrize("sent", [github(b"", event="ping"), data_center(b"[", event="diagnostics:ping")])
+def test_a_ping_is_not_read(sent: Sent) -> None:
+    """Whatever stands in it."""
+    assert sent.receive().ignored == "ping"
+
+
+def test_an_instances_hook_tells_pushes_in_its_body() -> None:
+    """GitLab has one header for all that an instance's hook sends."""
+    push = gitlab_push(event_name="push")
+    del push["object_kind"]
+
+    assert changes(gitlab(push, event="System Hook")) == [RefChange(BRANCH, "main", NEW)]
+
+
+def test_a_delivery_may_hold_many_refs() -> None:
+    """All of them are told, in order."""
+    names = [f"b/{number}" for number in range(500)]
+    expected = [RefChange(BRANCH, name, NEW) for name in names]
+    updates = [{"name": f"refs/heads/{name}", "newObjectId": NEW} for name in names]
+    moved = [{"ref": {"id": f"refs/heads/{name}"}, "toHash": NEW} for name in names]
+
+    assert changes(azure(azure_push(resource={"refUpdates": updates}))) == expected
+    assert changes(data_center(data_center_push(*moved))) == expected
+    new = [{"new": cloud_ref(name=name), "old": None} for name in names]
+    assert changes(cloud(cloud_push(*new))) == expected
+
+
+def test_gitea_may_send_forms_too() -> None:
+    """What is in the form is read."""
+    payload = json.dumps(github_push()).encode()
+    form = gitea(payload).with_header("content-type", "application/x-www-form-urlencoded")
+
+    assert changes(replace(form, body=urlencode({"payload": payload}).encode())) == [
+        RefChange(BRANCH, "main", NEW)
+    ]
+
+
+@pytest.mark.parametrize("resource", [None, {}, {"url": "https://dev.azure.com/x", "pushId": 3}])
+def test_azure_without_details_is_a_bare_hint(resource: Any) -> None:
+    """A subscription may leave them out; something was pushed all the same."""
+    delivery = azure(azure_push(resource=resource)).receive()
+
+    assert (delivery.bare, delivery.changes, delivery.ignored, delivery.id) == (True, (), "", "d-1")
+
+
+def test_azures_ssh_url_is_another_path_on_another_host() -> None:
+    """It is told beside the one that Azure names."""
+    remote = "https://acme@dev.azure.com/acme/My%20Shop/_git/web"
+    resource = {"refUpdates": [], "repository": {"remoteUrl": remote}}
+
+    assert azure(azure_push(resource=resource)).receive().urls == (
+        remote,
+        "git@ssh.dev.azure.com:v3/acme/My%20Shop/web",
+    )
+
+
+def test_a_generic_sender_may_leave_out_what_it_does_not_know() -> None:
+    """Without a ref it is a bare hint, without a commit the ref has none."""
+    assert generic(b"{}").receive().bare
+    assert changes(generic({"ref": "refs/tags/v1"})) == [RefChange(TAG, "v1", None)]
+    refused(generic({"ref": "main"}))
+
+
+def test_a_generic_delivery_by_standard_webhooks_has_their_id() -> None:
+    """It is the same when it is sent again."""
+    body = json.dumps(generic_push()).encode()
+
+    assert Sent(headers=standard_headers(body), body=body, secret=TOKEN).receive().id == "msg_1"
+
+
+def test_bitbucket_cloud_without_links_is_known_by_its_name() -> None:
+    """There is no clone URL in either case."""
+    body = {**cloud_push(), "repository": {"full_name": "acme/shop"}}
+
+    assert cloud(body).receive().urls == ("https://bitbucket.org/acme/shop",)
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (github(github_push(commits=[commit("a"), commit("a", "b/c", removed=["d"])])), {"a", "b/c", "d"}),
+        (gitlab(gitlab_push()), {"api/new.yaml", "web/app.yaml"}),
+        (gitea(github_push()), {"web/app.yaml"}),
+    ],
+)
+def test_a_whole_list_of_commits_tells_the_files(sent: Sent, expected: set[str]) -> None:
+    """Added, removed and modified ones, of all commits."""
+    assert paths(sent) == frozenset(expected)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        github(github_push(forced=True)),
+        github(github_push(created=True)),
+        github(github_push(before=ZERO)),
+        github(github_push(commits=[])),
+        github(github_push(commits=[commit("a")] * 2048)),
+        github(github_push(commits=[commit("a"), commit()])),
+        github(github_push(commits=[commit("a"), {"id": NEW}])),
+        github(github_push(commits=[commit("a", added=None)])),
+        github(github_push(commits=[commit(*(f"f{number}" for number in range(10_001)))])),
+        gitlab(gitlab_push(total_commits_count=21)),
+        gitlab(gitlab_push(total_commits_count=None)),
+        gitlab(gitlab_push(commits=[], total_commits_count=0)),
+        gitlab(gitlab_push(before=ZERO)),
+        gitea(github_push(total_commits=2)),
+        gitea(github_push(total_commits=None)),
+        gitea(github_push(commits=None, total_commits=0)),
+        gitea(github_push(before=ZERO)),
+        cloud(cloud_push()),
+        data_center(data_center_push()),
+        azure(azure_push()),
+        generic(generic_push()),
+    ],
+)
+def test_files_are_unknown_when_the_list_may_not_be_whole(sent: Sent) -> None:
+    """Cut, forced, new, too long, a commit that tells none, or a provider that never does."""
+    assert paths(sent) is None
+
+
+@pytest.mark.parametrize("identity", ["", "x" * 257, "a b", "ü", "\udcff", "a\nb"])
+def test_an_id_that_is_none_is_not_used(identity: str) -> None:
+    """No two deliveries are taken for one because their ids were cut."""
+    assert github(github_push()).with_header("x-github-delivery", identity).receive().id == ""
+
+
+def test_an_unknown_event_is_fit_for_a_log() -> None:
+    """Short and printable, whatever was sent."""
+    sent = github(b"{}").with_header("x-github-event", "a\n\udcff" + "ü" * 1000)
+
+    assert sent.receive().event == "a" + "?" * 63
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{", b"null", b"[]", b"3", b'"x"', b"\xff", b'{"ref":"\xff"}', b"{}{}",
+        b'{"ref": NaN}', b"\xef\xbb\xbf{}",
+        b"[" * 100_000, b'{"x":' * 100_000, b'{"ref":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("make", [github, gitlab, gitea, cloud, data_center, azure, generic])
+def test_what_is_no_body_is_refused(make: Any, body: bytes) -> None:
+    """Broken, of another shape, nested without end."""
+    refused(make(body))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        github(github_push(ref=3)),
+        github(github_push(ref="main")),
+        github(github_push(ref="")),
+        github(github_push(ref="refs/heads/" + "x" * 2000)),
+        github(github_push(ref="refs/heads/a b")),
+        github(github_push(ref="refs/heads/a\n")),
+        github(github_push(after="HEAD")),
+        github(github_push(after=NEW + "\n")),
+        github(github_push(after=NEW.upper())),
+        github(github_push(before=None)),
+        github(github_push(repository=None)),
+        github(github_push(repository={"clone_url": 3})),
+        github(github_push(forced="no")),
+        github(github_push(commits={})),
+        github(github_push(commits=[commit(3)])),  # type: ignore[arg-type]
+        gitlab(gitlab_push(project=None)),
+        gitlab(gitlab_push(checkout_sha="x")),
+        gitlab(gitlab_push(total_commits_count=1e400)),
+        cloud({"repository": {}, "push": {}}),
+        cloud(cloud_push({"new": {"type": "branch"}, "old": None})),
+        data_center(data_center_push({"ref": {"id": MAIN}})),
+        azure(azure_push(resource=[])),
+        azure(azure_push(id=3)),
+        generic(generic_push(repository=["x"])),
+        github(b"payload=%7B%7D").with_header("content-type", "application/x-www-form-urlencoded"),
+        github(b"x=1").with_header("content-type", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_a_field_of_another_shape_is_refused(sent: Sent) -> None:
+    """Nothing is guessed, and the message names the field, not what stood in it."""
+    refused(sent)
+
+
+def test_a_refusal_quotes_nothing_of_the_body() -> None:
+    """A body may hold what must not reach a log."""
+    with pytest.raises(Refused) as caught:
+        github(github_push(after="hunter2", before=OLD)).receive()
+
+    assert "hunter2" not in str(caught.value)
+    assert "$.after" in str(caught.value)

@@ -1,0 +1,242 @@
+"""Whom a delivery concerns: URLs in every spelling, branches, tags, ranges, and folders of a monorepo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nopea.core.api.spec import GitRepositorySpec, Provider
+from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
+from nopea.core.webhooks.match import concerns, matches_url, normalise_url
+
+COMMIT = "9f" * 20
+URL = "https://git.acme.example/acme/shop.git"
+
+
+def delivery(*changes: RefChange, urls: tuple[str, ...] = (URL,), **facts: Any) -> Delivery:
+    """A delivery of these changes."""
+    return Delivery(Provider.GITHUB, "push", "d-1", urls, changes, **facts)
+
+
+def spec(**fields: Any) -> GitRepositorySpec:
+    """A repository on main, unless it says otherwise."""
+    ref = {} if {"tag", "semver", "commit"} & set(fields) else {"branch": "main"}
+    return GitRepositorySpec(url=URL, **{**ref, **fields})
+
+
+def branch(name: str = "main", *paths: str) -> RefChange:
+    """A branch that moved."""
+    return RefChange(RefKind.BRANCH, name, COMMIT, paths=frozenset(paths) or None)
+
+
+def tag(name: str) -> RefChange:
+    """A tag that moved."""
+    return RefChange(RefKind.TAG, name, COMMIT)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git.acme.example/acme/shop",
+        "https://git.acme.example/acme/shop.git",
+        "https://git.acme.example/acme/shop.git/",
+        "https://git.acme.example:8443/acme/shop//",
+        "http://GIT.Acme.Example/acme/shop",
+        "https://user:password@git.acme.example/acme/shop.git",
+        "ssh://git@git.acme.example:2222/acme/shop.git",
+        "ssh://git.acme.example/acme/shop",
+        "git://git.acme.example/acme/shop.git",
+        "git@git.acme.example:acme/shop.git",
+        "git@git.acme.example:/acme/shop.git",
+        "git.acme.example/acme/shop",
+        " https://git.acme.example/acme/shop.git?x=1#y ",
+    ],
+)
+def test_all_urls_of_a_repository_are_one(url: str) -> None:
+    """Scheme, user, port, case of the host and the endings do not matter."""
+    assert normalise_url(url) == "git.acme.example/acme/shop"
+    assert matches_url(url, delivery(urls=("https://elsewhere.example/x", URL)))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git.acme.example/acme/shop2.git",
+        "https://git.acme.example/acme/shop.github",
+        "https://git.acme.example/shop.git",
+        "https://git.acme.example/x/acme/shop.git",
+        "https://git.acme.example.evil.example/acme/shop.git",
+        "https://evil.example/git.acme.example/acme/shop",
+        "https://git.acme.example@evil.example/acme/shop",
+        "https://git.acme.example",
+        "",
+    ],
+)
+def test_another_repository_is_another(url: str) -> None:
+    """However alike it looks."""
+    assert not matches_url(url, delivery())
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("ssh://git@[fd00::1]:22/acme/shop.git", "[fd00::1]/acme/shop"),
+        ("git@[fd00::1]:acme/shop.git", "[fd00::1]/acme/shop"),
+        ("git@ssh.dev.azure.com:v3/acme/Shop/web", "ssh.dev.azure.com/v3/acme/Shop/web"),
+        ("file:///srv/git/Shop.git", "/srv/git/Shop"),
+        ("https://bitbucket.acme.example/scm/acme/shop.git", "bitbucket.acme.example/scm/acme/shop"),
+        ("https://git.acme.example/a/b:c@d", "git.acme.example/a/b:c@d"),
+    ],
+)
+def test_unusual_urls_keep_what_tells_them_apart(url: str, expected: str) -> None:
+    """IPv6, local files, colons and at signs in a path."""
+    assert normalise_url(url) == expected
+
+
+def test_the_case_of_a_path_does_not_count() -> None:
+    """No provider has two repositories that differ in it, and people write it as they like."""
+    assert matches_url("https://git.acme.example/ACME/Shop", delivery())
+
+
+def test_a_delivery_without_urls_matches_no_url() -> None:
+    """Old Bitbucket Data Centers name none: they need the repository's own address."""
+    assert not matches_url(URL, delivery(urls=()))
+
+
+@given(st.text())
+def test_any_text_has_one_normal_form(url: str) -> None:
+    """Nothing is an error, and the result is its own normal form."""
+    once = normalise_url(url)
+
+    assert normalise_url(once) == once
+
+
+@given(
+    host=st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,10}\.example", fullmatch=True),
+    path=st.from_regex(r"[a-zA-Z0-9_-]{1,8}(/[a-zA-Z0-9_.-]{1,8}[a-zA-Z0-9_-]){1,3}", fullmatch=True),
+    port=st.integers(1, 65535),
+)
+def test_every_spelling_of_a_url_is_the_same(host: str, path: str, port: int) -> None:
+    """Https, ssh with a port and scp-like."""
+    spellings = {
+        f"https://{host}/{path}", f"ssh://git@{host.upper()}:{port}/{path}.git", f"git@{host}:{path}.git",
+        f"https://{host.lower()}:{port}/{path}/",
+    }  # fmt: skip
+
+    assert {normalise_url(url) for url in spellings} == {f"{host.lower()}/{path}"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "change"),
+    [
+        ({}, branch()),
+        ({"branch": "feature/a/b"}, branch("feature/a/b")),
+        ({"tag": "v1.4.2"}, tag("v1.4.2")),
+        ({"semver": ">=1.2 <2"}, tag("v1.4.2")),
+        ({"semver": "1.x"}, tag("1.0.0")),
+    ],
+)
+def test_the_ref_that_is_followed_concerns(fields: dict[str, Any], change: RefChange) -> None:
+    """A branch, a tag, any version in the range; also as the last of several changes."""
+    assert concerns(spec(**fields), delivery(change))
+    assert concerns(spec(**fields), delivery(branch("x"), tag("y"), change))
+
+
+@pytest.mark.parametrize(
+    ("fields", "change"),
+    [
+        ({}, branch("main2")),
+        ({}, branch("Main")),
+        ({}, tag("main")),
+        ({"branch": "b"}, branch("feature/b")),
+        ({"tag": "v1"}, branch("v1")),
+        ({"tag": "v1"}, tag("v1.0")),
+        ({"semver": "1.x"}, tag("v2.0.0")),
+        ({"semver": "1.x"}, tag("v1.5.0-rc.1")),
+        ({"semver": "1.x"}, tag("latest")),
+        ({"semver": "1.x"}, tag("9" * 5000)),
+        ({"semver": "1.x"}, branch("v1.0.0")),
+        ({"semver": "no range"}, tag("v1.0.0")),
+        ({"commit": COMMIT}, branch()),
+        ({"commit": COMMIT}, tag(COMMIT)),
+    ],
+)
+def test_any_other_ref_does_not(fields: dict[str, Any], change: RefChange) -> None:
+    """Nor does anything move what is pinned to a commit."""
+    assert not concerns(spec(**fields), delivery(change))
+
+
+def test_a_deleted_ref_concerns_nobody() -> None:
+    """There is nothing to apply; the poll says that the branch is gone."""
+    gone = RefChange(RefKind.BRANCH, "main", None, deleted=True)
+
+    assert not concerns(spec(), delivery(gone))
+    assert concerns(spec(), delivery(gone, branch()))
+
+
+def test_an_ignored_delivery_concerns_nobody_and_a_bare_one_everybody() -> None:
+    """A bare one does not say what changed: Git is asked, except about nothing at all."""
+    assert not concerns(spec(), delivery(branch(), ignored="ping"))
+    for fields in ({}, {"tag": "v1"}, {"path": "apps/web"}):
+        assert concerns(spec(**fields), delivery(bare=True))
+
+
+@pytest.mark.parametrize(
+    ("path", "changed"),
+    [
+        ("", "README.md"),
+        (".", "README.md"),
+        ("apps/web", "apps/web/deployment.yaml"),
+        ("apps/web", "apps/web/deep/er/x.yaml"),
+        ("apps/web/", "apps/web/x.yaml"),
+        ("./apps//web", "apps/web/x.yaml"),
+        ("apps/web", "apps/web"),
+        ("apps/web", "apps"),
+        ("apps", "apps/.nopeaignore"),
+    ],
+)
+def test_a_push_into_the_folder_concerns(path: str, changed: str) -> None:
+    """At any depth; also when the folder itself was or becomes a link or a module."""
+    assert concerns(spec(path=path), delivery(branch("main", "docs/x.md", changed)))
+
+
+@pytest.mark.parametrize(
+    ("path", "changed"),
+    [
+        ("apps/web", "apps/api/deployment.yaml"),
+        ("apps/web", "apps/web2/x.yaml"),
+        ("apps/web", "apps/README.md"),
+        ("apps/web", "web/x.yaml"),
+        ("apps/web", "Apps/Web/x.yaml"),
+        ("web", "apps/web/x.yaml"),
+    ],
+)
+def test_a_push_elsewhere_in_a_monorepo_does_not(path: str, changed: str) -> None:
+    """Only the repositories that it concerns are woken."""
+    assert not concerns(spec(path=path), delivery(branch("main", changed)))
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "a-b", "a.b", "a/b", "ü"]), min_size=1, max_size=3),
+    st.sets(
+        st.lists(st.sampled_from(["a", "b", "c", "a-b", "a.b", "ü"]), min_size=1, max_size=4).map("/".join)
+    ),
+)
+def test_a_folder_is_touched_by_what_is_in_it_and_by_what_it_is_in(
+    parts: list[str], changed: set[str]
+) -> None:
+    """The quick search finds what comparing with every file finds."""
+    folder = "/".join(parts)
+    expected = not changed or any(
+        f"{name}/".startswith(f"{folder}/") or folder.startswith(f"{name}/") for name in changed
+    )
+
+    assert concerns(spec(path=folder), delivery(branch("main", *changed))) == expected
+
+
+def test_a_push_whose_files_are_unknown_concerns_every_folder() -> None:
+    """A poll's wait would be the worse mistake."""
+    assert concerns(spec(path="apps/web"), delivery(branch()))

@@ -1,0 +1,139 @@
+"""What is counted of passes, Git operations and requests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from prometheus_client import generate_latest
+from tests.fakes.samples import NOW, report, repository, result_of
+from tests.unit.metrics.samples import Scraped
+
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.diff import Verdict
+from nopea.core.drift import Drift, FieldDrift
+from nopea.core.plan import Reason, Seen
+from nopea.core.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.transition import Transition
+from nopea.core.trigger import Trigger
+from nopea.metrics.instruments import BY_WEIGHT, Instruments, trigger_label
+
+
+def step(done: PassReport | None, name: str = "api") -> Transition:
+    """Return the transition of a pass."""
+    status = GitRepositoryStatus()
+    return Transition(repository=repository(name), before=status, after=status, report=done, at=NOW)
+
+
+def scraped(instruments: Instruments) -> Scraped:
+    """Return what it counts."""
+    return Scraped(generate_latest(instruments.registry))
+
+
+def drifted(outcome: Outcome, *, manager: str = "kubectl-edit", **changes: Any) -> ObjectResult:
+    """Return an object that somebody changed."""
+    field = FieldDrift(
+        path=".data.a", keys=(), from_="1", to="2", manager=manager, operation="Update", subresource="",
+        changed_at=datetime(2026, 11, 24, tzinfo=UTC),
+    )  # fmt: skip
+    seen = Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT, fields=(field,)), since=NOW)
+    return replace(result_of("a", outcome), seen=seen, **changes)
+
+
+def test_a_pass_is_counted_once_with_its_duration() -> None:
+    """By how it ended, and under the heaviest of what woke it."""
+    instruments = Instruments()
+    instruments.told(step(report(triggers=("object change", "poll", "webhook"))))
+    instruments.told(step(report(Result.FAILED, triggers=("retry",))))
+    instruments.told(step(None))
+
+    found = scraped(instruments)
+    assert found.all("nopea_syncs_total") == {
+        frozenset({("result", "synced"), ("trigger", "webhook")}): 1.0,
+        frozenset({("result", "failed"), ("trigger", "retry")}): 1.0,
+    }
+    assert found.value("nopea_sync_duration_seconds_sum", result="synced") == 1.5
+    assert found.value("nopea_sync_duration_seconds_count", result="failed") == 1.0
+
+
+def test_every_trigger_has_its_label() -> None:
+    """None is counted as unknown, and no two look alike."""
+    labels = {trigger_label((trigger,)) for trigger in Trigger}
+
+    assert set(BY_WEIGHT) == set(Trigger)
+    assert len(labels) == len(Trigger)
+    assert all(label.replace("_", "").isalpha() for label in labels)
+    assert trigger_label(()) == "unknown"
+
+
+def test_objects_are_counted_by_result() -> None:
+    """All of them, and those that did not happen are there with 0."""
+    instruments = Instruments()
+    outcomes = (Outcome.CREATED, Outcome.UNCHANGED, Outcome.UNCHANGED, Outcome.PRUNED)
+    instruments.told(step(report(objects=[result_of("a", outcome) for outcome in outcomes])))
+
+    found = scraped(instruments).all("nopea_sync_objects_total")
+    counted = {dict(labels)["result"]: value for labels, value in found.items()}
+    assert counted == {
+        "created": 1, "configured": 0, "unchanged": 2, "skipped": 0, "pruned": 1, "failed": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("one", "action", "tool"),
+    [
+        (drifted(Outcome.CONFIGURED), "healed", "kubectl"),
+        (drifted(Outcome.SKIPPED, reason=Reason.POLICY), "left_policy", "kubectl"),
+        (drifted(Outcome.SKIPPED, reason=Reason.GRACE, manager="Mozilla"), "left_grace", "browser"),
+        (drifted(Outcome.SKIPPED, reason=Reason.BREAK_GLASS, manager=""), "left_break_glass", "unknown"),
+        (drifted(Outcome.SKIPPED, reason=Reason.KEPT, manager="acme-operator"), "left_other", "other"),
+        (drifted(Outcome.FAILED), "failed", "kubectl"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_drift_is_counted_by_what_was_done(one: ObjectResult, action: str, tool: str) -> None:
+    """With the kind, and the tool of whoever did it."""
+    instruments = Instruments()
+    instruments.told(step(report(objects=[one, result_of("b", Outcome.CONFIGURED)])))
+
+    assert scraped(instruments).all("nopea_drifts_total") == {
+        frozenset({("kind", "manual_drift"), ("action", action), ("tool", tool)}): 1.0
+    }
+
+
+def test_the_last_sync_is_remembered_until_the_repository_ends() -> None:
+    """A failed pass does not count as one."""
+    instruments = Instruments()
+    instruments.told(step(report(), name="a"))
+    instruments.told(step(report(Result.FAILED), name="b"))
+    assert instruments.synced_at == {repository("a").key: NOW.timestamp()}
+
+    instruments.told(step(report(Result.DELETED), name="a"))
+    assert instruments.synced_at == {}
+
+
+def test_requests_and_operations_are_counted_with_their_durations() -> None:
+    """Each by what was done and how it ended."""
+    instruments = Instruments()
+    instruments.api_request("apply", "200", 0.02)
+    instruments.api_request("apply", "409", 0.02)
+    instruments.git_operation("sync", "timeout", 30.0)
+    instruments.webhook("github", "woken", 0.002)
+
+    found = scraped(instruments)
+    assert found.value("nopea_api_requests_total", verb="apply", code="409") == 1.0
+    assert found.value("nopea_api_request_duration_seconds_count", verb="apply") == 2.0
+    assert found.value("nopea_git_operations_total", operation="sync", result="timeout") == 1.0
+    assert found.value("nopea_webhook_deliveries_total", provider="github", result="woken") == 1.0
+    assert found.value("nopea_webhook_answer_duration_seconds_count", result="woken") == 1.0
+    assert found.value("nopea_git_operation_duration_seconds_bucket", operation="sync", le="30.0") == 1.0
+
+
+def test_two_processes_in_one_share_nothing() -> None:
+    """Each has a registry of its own, so neither fails to register nor counts for the other."""
+    first, second = Instruments(), Instruments()
+    first.api_request("get", "200", 0.01)
+
+    assert scraped(second).value("nopea_api_requests_total", verb="get", code="200") is None

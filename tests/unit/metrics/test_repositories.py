@@ -1,0 +1,114 @@
+"""The repositories that exist, as series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from tests.fakes.samples import repository
+from tests.unit.metrics.samples import Scraped
+
+from nopea.core.api.status import Condition, GitRepositoryStatus, Phase
+from nopea.core.objects import RepoKey
+from nopea.metrics.repositories import Known, families_of, known_of
+
+
+class _Families:
+    def __init__(self, known: list[Known]) -> None:
+        self._known = known
+
+    def collect(self) -> Any:
+        """Give them to the encoder."""
+        return families_of(self._known)
+
+
+def scraped(*known: Known) -> Scraped:
+    """Return the series of these repositories."""
+    registry = CollectorRegistry()
+    registry.register(_Families(list(known)))
+    return Scraped(generate_latest(registry))
+
+
+def condition(type_: str, status: str) -> Condition:
+    """Return a condition."""
+    return Condition(
+        type=type_, status=status, reason="Acme", message="", last_transition_time="2026-11-24T05:00:00Z"
+    )
+
+
+def known(name: str = "api", *, synced_at: float = 0.0, conditions: Any = (), **status: Any) -> Known:
+    """Return a repository with this status."""
+    return Known(repository(name), GitRepositoryStatus(conditions=tuple(conditions), **status), synced_at)
+
+
+API = {"repository_namespace": "shop", "repository": "api"}
+
+
+def test_a_repository_is_told_with_its_own_labels() -> None:
+    """Counts come from the status as it was written last."""
+    found = scraped(
+        known(
+            synced_at=1_795_000_000.0,
+            conditions=[condition("Ready", "True"), condition("Healthy", "False")],
+            phase=Phase.SYNCED,
+            resource_count=7,
+            drifted_count=2,
+            failures=3,
+        )
+    )
+
+    assert found.value("nopea_repository_info", **API, phase="Synced", heal_policy="auto") == 1.0
+    told = {
+        name: found.value(f"nopea_repository_{name}", **API)
+        for name in ("ready", "healthy", "suspended", "objects", "drifted_objects", "failures")
+    }
+    assert told == {
+        "ready": 1, "healthy": 0, "suspended": 0, "objects": 7, "drifted_objects": 2, "failures": 3,
+    }  # fmt: skip
+    assert found.value("nopea_repository_interval_seconds", **API) == 300.0
+    assert found.value("nopea_repository_last_sync_timestamp_seconds", **API) == 1_795_000_000.0
+
+
+def test_what_is_not_known_has_no_series() -> None:
+    """Nobody has looked at its objects yet, so neither 0 nor 1 would be true; Ready it is not."""
+    found = scraped(known())
+
+    assert found.value("nopea_repository_ready", **API) == 0.0
+    assert found.value("nopea_repository_healthy", **API) is None
+    assert found.value("nopea_repository_objects", **API) is None
+    assert found.value("nopea_repository_last_sync_timestamp_seconds", **API) is None
+
+
+def test_conditions_are_counted_over_all() -> None:
+    """For each condition the three statuses sum up to the repositories."""
+    found = scraped(
+        known("a", conditions=[condition("Ready", "True")]),
+        known("b", conditions=[condition("Ready", "False"), condition("Stalled", "True")]),
+        known("c"),
+    )
+
+    def counts(type_: str) -> list[float | None]:
+        statuses = ("True", "False", "Unknown")
+        return [found.value("nopea_repository_conditions", condition=type_, status=one) for one in statuses]
+
+    assert counts("Ready") == [1, 1, 1]
+    assert counts("Stalled") == [1, 2, 0]
+    assert found.value("nopea_repositories") == 3
+
+
+def test_a_spec_that_cannot_be_read_is_told_all_the_same() -> None:
+    """Its policy and interval are not known."""
+    found = scraped(Known(repository("api", url=""), GitRepositoryStatus(), 0.0))
+
+    assert found.value("nopea_repository_info", **API, phase="unknown", heal_policy="unknown") == 1.0
+    assert found.all("nopea_repository_interval_seconds") == {}
+
+
+def test_a_repository_that_is_gone_is_forgotten() -> None:
+    """Its last sync goes with it: nothing grows with what has been."""
+    synced_at = {RepoKey("shop", "api"): 5.0, RepoKey("shop", "gone"): 6.0}
+
+    (picture,) = known_of([repository("api")], {}, synced_at)
+
+    assert picture.synced_at == 5.0
+    assert synced_at == {RepoKey("shop", "api"): 5.0}

@@ -1,0 +1,33 @@
+"""Which tool a field manager is."""
+
+from __future__ import annotations
+
+import pytest
+
+from nopea.core.driftrules import PEOPLE
+from nopea.metrics.tools import TOOLS, tool_of
+
+
+@pytest.mark.parametrize(
+    ("manager", "tool"),
+    [
+        ("kubectl-client-side-apply", "kubectl"),
+        ("Mozilla", "browser"),
+        ("OpenLens", "lens"),
+        ("node-fetch", "lens"),
+        ("argocd-controller", "argocd"),
+        ("Terraform", "terraform"),
+        ("kube-controller-manager", "kubernetes"),
+        ("acme-operator-7f9c", "other"),
+        ("", "unknown"),
+    ],
+)
+def test_a_manager_is_a_known_tool_or_other(manager: str, tool: str) -> None:
+    """Free text never becomes a label."""
+    assert tool_of(manager) == tool
+
+
+def test_every_tool_of_people_is_known() -> None:
+    """What drift takes for a person's, the metric can name."""
+    for pattern in PEOPLE.patterns:
+        assert tool_of(pattern.rstrip("*")) in {tool for _, tool in TOOLS}

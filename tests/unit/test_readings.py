@@ -1,0 +1,118 @@
+"""Which part answers which metric: every one of the catalogue, from real parts that have just been made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+from tests.fakes.passes import FakePasses
+from tests.fakes.samples import raw_repository
+from tests.fakes.watch import FakeWatch
+
+from nopea import tasks
+from nopea.controller.controller import Controller
+from nopea.core.endpoint import Endpoint
+from nopea.core.repository import parse_repository
+from nopea.git.port import GitPort
+from nopea.git.settings import GitSettings
+from nopea.kube.client import KubeClient
+from nopea.kube.config import ClusterConfig
+from nopea.kube.events import EventRecorder, Regarding
+from nopea.metrics import catalogue
+from nopea.metrics.catalogue import Metric
+from nopea.readings import Parts, readings_of, repositories_of
+from nopea.signals.message import Answer, Message
+from nopea.signals.outbox import Outbox
+from nopea.sync.cache import Cache
+from nopea.sync.directory import Directory
+from nopea.sync.live_index import LiveIndex
+from nopea.sync.pipeline import Services
+
+
+async def _gone(message: Message) -> Answer:
+    del message
+    return Answer(status=410)
+
+
+@asynccontextmanager
+async def parts(cache_dir: Path) -> AsyncIterator[Parts]:
+    """Make the parts, with one sink that has nothing yet; none runs, and the controller is not ready."""
+    async with KubeClient(ClusterConfig(server="https://127.0.0.1:1", origin="the test")) as client:
+        yield Parts(
+            client=client,
+            git=GitPort(GitSettings(cache_dir=cache_dir)),
+            events=EventRecorder(client),
+            index=LiveIndex(FakeWatch().client),
+            directory=Directory(),
+            cache=Cache(),
+            controller=Controller(client=client, services=cast("Services", None), passes=FakePasses()),
+            is_ready=lambda: False,
+            outboxes=(Outbox("cdevents", _gone),),
+        )
+
+
+def read(parts: Parts, metric: Metric) -> dict[tuple[str, ...], float]:
+    """Return what a metric's reading says."""
+    return dict(readings_of(parts)[metric]())
+
+
+async def test_every_live_metric_is_answered_with_its_labels(tmp_path: Path) -> None:
+    """No more and no fewer than the catalogue has."""
+    async with parts(tmp_path) as made:
+        readings = readings_of(made)
+
+        assert set(readings) == set(catalogue.LIVE)
+        for metric, reading in readings.items():
+            assert {len(labels) for labels, _ in reading()} <= {len(metric.labels)}, metric.name
+
+
+async def test_what_waits_and_what_is_held_is_told(tmp_path: Path) -> None:
+    """Queues and caches by name."""
+    async with parts(tmp_path) as made:
+        regarding = Regarding(api_version="v1", kind="ConfigMap", namespace="shop", name="a", uid="u")
+        made.events.record(regarding, type="Normal", reason="Synced", action="Sync", note="done")
+
+        assert read(made, catalogue.QUEUE_LENGTH) == {
+            ("triggers",): 0, ("git_operations",): 0, ("api_requests",): 0, ("events",): 1,
+        }  # fmt: skip
+        assert set(read(made, catalogue.CACHE_ENTRIES)) == {
+            ("manifests",),
+            ("live_objects",),
+            ("repositories",),
+        }
+        assert read(made, catalogue.READY) == {(): 0.0}
+        assert read(made, catalogue.API_ALLOWED) == {(): 32.0}
+
+
+async def test_a_sink_tells_what_became_of_its_messages(tmp_path: Path) -> None:
+    """One that answers 410 is stopped, and what it refused is counted by reason."""
+    endpoint = Endpoint.parse("https://events.acme.example/hook")
+    async with parts(tmp_path) as made:
+        (outbox,) = made.outboxes
+        outbox.offer(Message(id="1", endpoint=endpoint, body=b"{}", headers={}))
+        assert read(made, catalogue.SINK_QUEUED) == {("cdevents",): 1.0}
+        running = tasks.spawn(outbox.run(), name="outbox")
+        async with asyncio.timeout(10):
+            while not outbox.stats().stopped:  # noqa: ASYNC110 - an outbox has no event for it
+                await asyncio.sleep(0.01)
+        await tasks.end(running)
+
+        assert read(made, catalogue.SINK_STOPPED) == {("cdevents",): 1.0}
+        assert read(made, catalogue.SINK_DELIVERED) == {("cdevents",): 0.0}
+        assert sum(read(made, catalogue.SINK_DROPPED).values()) == 1.0
+        assert {sink for sink, _ in read(made, catalogue.SINK_DROPPED)} == {"cdevents"}
+
+
+async def test_repositories_are_told_by_the_status_that_was_written_last(tmp_path: Path) -> None:
+    """The watch may say it later."""
+    repository = parse_repository(raw_repository("api"))
+    written = parse_repository(raw_repository("api", status={"failures": 3})).status
+    async with parts(tmp_path) as made:
+        made.directory.put(repository)
+        assert [one.status for one in repositories_of(made, {})] == [repository.status]
+
+        made.cache.state(repository.key, uid="uid-1", status=written)
+        assert [one.status.failures for one in repositories_of(made, {})] == [3]

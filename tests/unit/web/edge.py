@@ -1,0 +1,154 @@
+"""The webhooks' edge for tests: a real server on loopback over repositories that the test names."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from tests.fakes.deliveries import SECRET, Sent
+from tests.fakes.samples import NOW, repository
+
+from nopea.core.objects import RepoKey
+from nopea.core.repository import Repository
+from nopea.core.secret import Secret
+from nopea.kube.errors import ApiError, Failure, NotFoundError
+from nopea.kube.live import LiveObject
+from nopea.kube.resource import Target
+from nopea.sync.directory import Directory
+from nopea.web.bodies import Bodies
+from nopea.web.secrets import HookSecrets, SharedSecret
+from nopea.web.server import serving
+from nopea.web.webhooks import Webhooks
+
+LIMIT = 64 * 1024
+HOOK = {"secretRef": {"name": "hook"}}
+"""`spec.webhook` of a repository with a secret of its own."""
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    seconds: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass
+class SecretsOfCluster:
+    """The API server as far as Secrets go: `data` by `namespace/name`; `error` is raised instead."""
+
+    data: dict[str, dict[str, str]] = field(default_factory=dict)
+    error: ApiError | None = None
+    reads: int = 0
+    delay_seconds: float = 0.0
+
+    async def get(self, target: Target) -> LiveObject:
+        """Answer as the API server would."""
+        self.reads += 1
+        await asyncio.sleep(self.delay_seconds)
+        if self.error is not None:
+            raise self.error
+        data = self.data.get(f"{target.namespace}/{target.name}")
+        if data is None:
+            raise NotFoundError(Failure(code=404, message="not found"))
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+        return LiveObject(json.dumps({"kind": "Secret", "apiVersion": "v1", "data": encoded}).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a sender gets."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+    @property
+    def code(self) -> str:
+        """The error code."""
+        return str(self.body["code"])
+
+
+class Edge:
+    """Repositories and their secrets, and a client; `woken` is everybody who was, in order."""
+
+    def __init__(self, repositories: Iterable[Repository], *, shared: str, file: Path | None) -> None:
+        self.clock = Clock()
+        self.cluster = SecretsOfCluster()
+        self.directory = Directory()
+        for one in repositories:
+            self.directory.put(one)
+        self.woken: list[str] = []
+        self.measured: list[tuple[str, str]] = []
+        self.reason = ""
+        self.port = 0
+        self.bodies = Bodies(limit=LIMIT)
+        self.session: aiohttp.ClientSession | None = None
+        self.secrets = HookSecrets(self.cluster, clock=self.clock)
+        self.shared = SharedSecret(Secret(shared), file)
+
+    def wake(self, keys: Iterable[RepoKey]) -> tuple[RepoKey, ...]:
+        """Remember whom, as the controller would."""
+        woken = tuple(keys)
+        self.woken += map(str, woken)
+        return woken
+
+    def webhooks(self) -> Webhooks:
+        """Return the endpoints over all of this."""
+        return Webhooks(
+            directory=self.directory,
+            wake=self.wake,
+            secrets=self.secrets,
+            shared=self.shared,
+            bodies=self.bodies,
+            why_not_ready=lambda: self.reason,
+            measure=lambda what, ended, seconds: self.measured.append((what, ended)),  # noqa: ARG005
+            clock=self.clock,
+            now=lambda: NOW,
+        )
+
+    async def send(self, path: str, sent: Sent, **headers: str) -> Answered:
+        """Send a delivery and return the answer."""
+        return await self.request("POST", path, data=sent.body, headers={**sent.headers, **headers})
+
+    async def request(self, method: str, path: str, **options: Any) -> Answered:
+        """Send anything."""
+        assert self.session is not None
+        url = f"http://127.0.0.1:{self.port}{path}"
+        async with self.session.request(method, url, **options) as answer:
+            text = await answer.text()
+            is_json = answer.content_type == "application/json"
+            return Answered(answer.status, json.loads(text) if is_json else text, dict(answer.headers))
+
+
+async def until(claim: Callable[[], bool], *, seconds: float = 10.0) -> None:
+    """Wait until the claim is true."""
+    async with asyncio.timeout(seconds):
+        while not claim():  # noqa: ASYNC110 - nobody tells what happens inside the server
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def receiving(
+    *repositories: Repository, shared: str = "", file: Path | None = None, limit: int = LIMIT, **bounds: Any
+) -> AsyncIterator[Edge]:
+    """Serve while the context is open; without repositories there is shop/api, which has a Secret."""
+    edge = Edge(repositories or (repository(webhook=HOOK),), shared=shared, file=file)
+    edge.cluster.data["shop/hook"] = {"token": SECRET}
+    edge.bodies = Bodies(limit=limit, **bounds)
+    routes = edge.webhooks().routes()
+    before = asyncio.all_tasks()
+    server = serving(host="127.0.0.1", port=0, why_not_ready=lambda: edge.reason, routes=routes)
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+    async with session as edge.session, server as edge.port:
+        yield edge
+    await until(lambda: asyncio.all_tasks() <= before)  # aiohttp's own end a moment after their sockets

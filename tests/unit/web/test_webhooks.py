@@ -1,0 +1,373 @@
+"""Deliveries over real HTTP on loopback: who is woken, and what the sender is told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+from tests.fakes.deliveries import SECRET, github, ping, push
+from tests.fakes.samples import repository
+from tests.unit.web.edge import HOOK, receiving
+
+from nopea.kube.errors import Failure, ForbiddenError, UnreachableError
+
+API = "/webhook/shop/api"
+OTHER = "another secret"
+
+
+async def test_a_push_wakes_the_repository() -> None:
+    """202, and who."""
+    async with receiving() as edge:
+        answer = await edge.send(API, push())
+
+        assert (answer.status, answer.body) == (202, {"woken": ["shop/api"]})
+        assert edge.woken == ["shop/api"]
+
+
+async def test_every_delivery_is_measured_once() -> None:
+    """By its provider, known once it is proved, and by what came of it."""
+    async with receiving() as edge:
+        for sent in (push(), ping(), push(secret=OTHER)):
+            await edge.send(API, sent)
+
+        assert edge.measured == [("github", "woken"), ("github", "ignored"), ("unknown", "refused")]
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (push(ref="refs/heads/other"), "other ref or paths"),
+        (push(ref="refs/tags/main"), "other ref or paths"),
+        (push(paths=["docs/readme.md"]), "other ref or paths"),
+        (push(deleted=True), None),
+        (ping(), None),
+        (github("issues", {"action": "opened"}), None),
+    ],
+    ids=["branch", "tag", "paths", "deletion", "ping", "event"],
+)
+async def test_what_is_genuine_and_of_no_concern_is_answered_200(sent: object, reason: str | None) -> None:
+    """A forge takes anything else for a failure and stops sending."""
+    async with receiving(repository(webhook=HOOK, path="deploy" if reason else "")) as edge:
+        answer = await edge.send(API, sent)  # type: ignore[arg-type]
+
+        assert answer.status == 200
+        assert answer.body["ignored"]
+        assert reason in (None, answer.body["ignored"])
+        assert edge.woken == []
+
+
+async def test_a_suspended_repository_is_not_woken() -> None:
+    """It would only look to say so."""
+    async with receiving(repository(webhook=HOOK, suspend=True)) as edge:
+        answer = await edge.send(API, push())
+
+        assert (answer.status, answer.body) == (200, {"ignored": "suspended"})
+        assert edge.woken == []
+
+
+async def test_the_url_is_not_compared_where_the_address_names_the_repository() -> None:
+    """A mirror's webhook may serve: the operator has said for whom it is."""
+    async with receiving() as edge:
+        answer = await edge.send(API, push(url="https://mirror.acme.example/copy.git"))
+
+        assert answer.status == 202
+
+
+# Who is refused.
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (push(secret=OTHER), "NOPEA-W002"),
+        (push().tampered(), "NOPEA-W002"),
+        (github("push", {"ref": "refs/heads/main"}, secret=""), "NOPEA-W002"),
+    ],
+    ids=["secret", "body", "empty"],
+)
+async def test_a_wrong_signature_wakes_nobody(sent: object, code: str) -> None:
+    """401 with the code."""
+    async with receiving() as edge:
+        answer = await edge.send(API, sent)  # type: ignore[arg-type]
+
+        assert (answer.status, answer.code) == (401, code)
+        assert answer.body["hint"]
+        assert edge.woken == []
+
+
+async def test_an_unsigned_delivery_wakes_nobody() -> None:
+    """401; an empty signature is none."""
+    sent = push()
+    async with receiving() as edge:
+        for signature in (None, ""):
+            headers = {name: value for name, value in sent.headers.items() if "Signature" not in name}
+            if signature is not None:
+                headers["X-Hub-Signature-256"] = signature
+            answer = await edge.request("POST", API, data=sent.body, headers=headers)
+
+            assert (answer.status, answer.code) == (401, "NOPEA-W001")
+        assert edge.woken == []
+
+
+async def test_the_spec_fixes_the_provider() -> None:
+    """The headers of others prove nothing then."""
+    async with receiving(repository(webhook={**HOOK, "provider": "gitlab"})) as edge:
+        assert (await edge.send(API, push())).status == 401
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"ref": 5}', b"[" * 50_000])
+async def test_a_signed_body_that_is_no_payload_is_refused(body: bytes) -> None:
+    """400, however it is wrong."""
+    import hashlib
+    import hmac
+
+    digest = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"X-GitHub-Event": "push", "X-Hub-Signature-256": f"sha256={digest}"}
+    async with receiving() as edge:
+        answer = await edge.request("POST", API, data=body, headers=headers)
+
+        assert (answer.status, answer.code) == (400, "NOPEA-W004")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/webhook/shop/other",
+        "/webhook/other/api",
+        "/webhook/nobody",
+        "/webhook/%00/%ff",
+        "/webhook/shop%2Fapi",
+    ],
+)
+async def test_an_unknown_address_is_404(path: str) -> None:
+    """Whoever asks, and before anything is read."""
+    async with receiving() as edge:
+        answer = await edge.send(path, push())
+
+        assert (answer.status, answer.code) == (404, "NOPEA-W006")
+
+
+async def test_a_name_alone_serves_while_it_is_unique() -> None:
+    """409 once a second namespace has it."""
+    async with receiving() as edge:
+        assert (await edge.send("/webhook/api", push())).body == {"woken": ["shop/api"]}
+
+        edge.directory.put(repository(namespace="team"))
+        answer = await edge.send("/webhook/api", push())
+
+        assert (answer.status, answer.code) == (409, "NOPEA-W007")
+        assert (await edge.send(API, push())).status == 202
+
+
+async def test_without_any_secret_everything_is_refused() -> None:
+    """403: an open door is no default."""
+    async with receiving(repository()) as edge:
+        for path in ("/webhook", "/webhook/api", API):
+            answer = await edge.send(path, push())
+            assert (answer.status, answer.code) == (403, "NOPEA-W005")
+
+
+async def test_a_broken_spec_is_refused() -> None:
+    """It may name a Secret that cannot be read from it, so the process-wide one must not stand in."""
+    async with receiving(repository(url=5), shared=SECRET) as edge:
+        answer = await edge.send(API, push())
+
+        assert (answer.status, answer.code) == (403, "NOPEA-W005")
+
+
+# Which secret counts.
+
+
+async def test_a_repository_without_a_secret_of_its_own_takes_the_process_wide_one() -> None:
+    """At its address."""
+    async with receiving(repository(), shared=OTHER) as edge:
+        assert (await edge.send(API, push(secret=OTHER))).status == 202
+        assert (await edge.send(API, push())).status == 401
+
+
+async def test_an_own_secret_excludes_the_process_wide_one() -> None:
+    """Who knows only that one cannot wake the repository."""
+    async with receiving(shared=OTHER) as edge:
+        assert (await edge.send(API, push())).status == 202
+        assert (await edge.send(API, push(secret=OTHER))).status == 401
+
+
+@pytest.mark.parametrize("data", [None, {}, {"password": OTHER}, {"token": ""}, {"token": " \n"}])
+async def test_an_own_secret_that_is_missing_is_refused(data: dict[str, str] | None) -> None:
+    """403: it never falls back to the process-wide one."""
+    async with receiving(shared=OTHER) as edge:
+        del edge.cluster.data["shop/hook"]
+        if data is not None:
+            edge.cluster.data["shop/hook"] = data
+        answer = await edge.send(API, push(secret=OTHER))
+
+        assert (answer.status, answer.code) == (403, "NOPEA-W005")
+        assert "Secret shop/hook" in answer.body["message"]
+        assert edge.woken == []
+
+
+async def test_a_new_secret_counts_at_once_and_the_old_one_no_more() -> None:
+    """A signature that does not fit has the Secret read again, at most once a second."""
+    async with receiving() as edge:
+        assert (await edge.send(API, push())).status == 202
+        edge.cluster.data["shop/hook"] = {"token": OTHER}
+        edge.clock.seconds += 1.5
+
+        assert (await edge.send(API, push(secret=OTHER))).status == 202
+        assert (await edge.send(API, push())).status == 401
+        assert edge.cluster.reads == 2
+
+
+async def test_a_flood_of_forged_deliveries_is_no_flood_of_requests() -> None:
+    """The API server is asked once."""
+    async with receiving() as edge:
+        answers = await asyncio.gather(*(edge.send(API, push(secret=OTHER)) for _ in range(50)))
+
+        assert {answer.status for answer in answers} == {401}
+        assert edge.cluster.reads == 1
+
+
+async def test_an_outage_of_the_api_server_asks_the_sender_to_come_again() -> None:
+    """503 with Retry-After: the one case in which nobody can say whether the sender is genuine."""
+    async with receiving() as edge:
+        edge.cluster.error = UnreachableError("no route")
+        answer = await edge.send(API, push())
+
+        assert (answer.status, answer.code) == (503, "NOPEA-W009")
+        assert answer.headers["Retry-After"] == "10"
+        edge.cluster.error = None
+        assert (await edge.send(API, push())).status == 202
+
+
+async def test_a_secret_that_may_not_be_read_is_refused() -> None:
+    """403 with what the API server said: a person must act."""
+    async with receiving() as edge:
+        edge.cluster.error = ForbiddenError(Failure(code=403, message="secrets is forbidden"))
+        answer = await edge.send(API, push())
+
+        assert (answer.status, answer.code) == (403, "NOPEA-W005")
+
+
+async def test_not_ready_asks_the_sender_to_come_again() -> None:
+    """Before the first list nobody is known: 404 would be a lie."""
+    async with receiving() as edge:
+        edge.reason = "waiting for the list of GitRepositories"
+        answer = await edge.send("/webhook/nobody", push())
+
+        assert (answer.status, answer.code) == (503, "NOPEA-W009")
+        assert edge.reason in answer.body["message"]
+
+
+# The process-wide address.
+
+
+async def test_the_process_wide_address_wakes_whom_the_push_concerns() -> None:
+    """By URL, ref and path; a repository with a secret of its own stays out."""
+    async with receiving(
+        repository("web", path="web"),
+        repository("jobs", path="jobs"),
+        repository("old", path="web", branch="old"),
+        repository("other", path="web", url="https://git.acme.example/other.git"),
+        repository("ssh", path="web", url="git@git.acme.example:shop/api"),
+        repository("own", path="web", webhook=HOOK),
+        repository("asleep", path="web", suspend=True),
+        repository("broken", url=5),
+        shared=SECRET,
+    ) as edge:
+        answer = await edge.send("/webhook", push(paths=["web/deployment.yaml"]))
+
+        assert answer.status == 202
+        assert sorted(answer.body["woken"]) == sorted(edge.woken) == ["shop/ssh", "shop/web"]
+
+
+async def test_the_process_wide_address_ignores_foreign_repositories() -> None:
+    """200 with why."""
+    async with receiving(repository(), shared=SECRET) as edge:
+        answer = await edge.send("/webhook", push(url="https://git.acme.example/unknown.git"))
+
+        assert (answer.status, answer.body) == (200, {"ignored": "other repository"})
+
+
+# Repetition.
+
+
+async def test_a_repeated_delivery_is_dropped_for_ten_minutes() -> None:
+    """By its id, per address."""
+    sent = push(delivery="d-1")
+    async with receiving() as edge:
+        assert (await edge.send(API, sent)).status == 202
+        assert (await edge.send(API, sent)).body == {"ignored": "duplicate"}
+        assert (await edge.send(API, push(delivery="d-2"))).status == 202
+        edge.clock.seconds += 601
+
+        assert (await edge.send(API, sent)).status == 202
+
+
+async def test_a_forged_delivery_does_not_take_the_id_of_a_genuine_one() -> None:
+    """Only what has been verified is remembered."""
+    async with receiving() as edge:
+        assert (await edge.send(API, push(delivery="d-1", secret=OTHER))).status == 401
+        assert (await edge.send(API, push(delivery="d-1"))).status == 202
+
+
+async def test_a_delivery_that_woke_nobody_is_looked_at_again() -> None:
+    """A person sends it again after correcting the spec."""
+    sent = push(delivery="d-1", ref="refs/heads/next")
+    async with receiving() as edge:
+        assert (await edge.send(API, sent)).status == 200
+        edge.directory.put(repository(webhook=HOOK, branch="next"))
+
+        assert (await edge.send(API, sent)).status == 202
+
+
+# Manners.
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+async def test_only_post_is_taken(method: str) -> None:
+    """405, at every address."""
+    async with receiving() as edge:
+        for path in ("/webhook", "/webhook/api", API):
+            assert (await edge.request(method, path)).status == 405
+
+
+async def test_the_answer_does_not_wait_for_work() -> None:
+    """Well below 100 ms for the median of many, also with a big body and many repositories."""
+    many = [repository(f"r{number}", path=f"p{number}") for number in range(500)]
+    took = []
+    async with receiving(*many, shared=SECRET, limit=2 * 1024**2) as edge:
+        for _ in range(15):
+            sent = push(paths=["p7/web.yaml"], padding=500_000)
+            began = time.perf_counter()
+            assert (await edge.send("/webhook", sent)).body == {"woken": ["shop/r7"]}
+            took.append(time.perf_counter() - began)
+
+    assert sorted(took)[7] < 0.1
+
+
+async def test_the_log_tells_each_delivery_and_no_content(caplog: pytest.LogCaptureFixture) -> None:
+    """One line with the result; neither headers, nor body, nor secret."""
+    caplog.set_level(logging.INFO, "nopea")
+    async with receiving() as edge:
+        await edge.send(API, push(commit="d" * 40, delivery="an-id-to-look-for"))
+        await edge.send(API, push(secret="a wrong secret"))
+
+    lines = [record for record in caplog.records if record.message.startswith("webhook")]
+    assert [record.message for record in lines] == ["webhook received", "webhook refused"]
+    text = str([record.__dict__ for record in lines])
+    assert all(word not in text for word in ("d" * 40, "sha256=", "an-id", SECRET, "a wrong secret"))
+
+
+async def test_a_flood_of_refusals_is_a_few_log_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """And the next line says how many were not told."""
+    caplog.set_level(logging.INFO, "nopea")
+    async with receiving() as edge:
+        for _ in range(100):
+            await edge.send(API, push(secret=OTHER))
+        assert len(caplog.records) < 30
+        edge.clock.seconds += 60
+        await edge.send(API, push(secret=OTHER))
+
+    assert caplog.records[-1].__dict__["facts"]["suppressed"] == 80
