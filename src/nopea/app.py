@@ -27,6 +27,8 @@ from nopea.metrics.exposition import Exposition
 from nopea.metrics.instruments import Instruments
 from nopea.readings import Parts, readings_of, repositories_of
 from nopea.settings import Settings
+from nopea.signals.cdevents import cdevents_sink
+from nopea.signals.senders import Senders
 from nopea.sync.cache import Cache
 from nopea.sync.claims import Claims
 from nopea.sync.directory import Directory
@@ -51,7 +53,9 @@ EXIT_CONFIGURATION = 3
 RETIRE_SECONDS = 60.0
 
 FLUSH_SECONDS = 6.0
-"""What the drain keeps back for Events, children and sockets, after the passes have stopped."""
+"""What the drain keeps back for Events, sinks, children and sockets, after the passes have stopped."""
+
+SINK_FLUSH_SECONDS = 5.0
 
 
 class App:
@@ -76,12 +80,17 @@ class App:
         instruments = Instruments()
         failed = False
         async with AsyncExitStack() as stack:
+            senders = await stack.enter_async_context(Senders())
+            cdevents = cdevents_sink(settings, senders, server=config.server)
             client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
             git = GitPort(_git_settings(settings), measure=instruments.git_operation)
             events = EventRecorder(client)
             directory = Directory(whole_cluster=settings.namespace is None)
             index = LiveIndex(client, rules=directory.rules)
-            services = self._services(client, git, events, index, directory, listeners=[instruments.told])
+            listeners: list[Callable[[Transition], None]] = [instruments.told]
+            if cdevents is not None:
+                listeners.append(cdevents)
+            services = self._services(client, git, events, index, directory, listeners=listeners)
             controller = Controller(
                 client=client,
                 services=services,
@@ -98,6 +107,7 @@ class App:
                 directory=directory,
                 cache=services.cache,
                 controller=controller,
+                outboxes=senders.outboxes,
                 is_ready=lambda: not self._not_ready(controller),
             )
             exposition = Exposition(
@@ -125,12 +135,13 @@ class App:
                 ),
                 "mirror sweep": tasks.spawn(sweep_mirrors(git, services.cache), name="mirror sweep"),
                 "controller": tasks.spawn(controller.run(), name="controller"),
+                **senders.start(),
             }
             sender = tasks.spawn(events.run(), name="events")
             log.info("started", version=__version__, server=config.server)
             try:
                 failed = await self._serve({**core, "events": sender})
-                await self._drain(controller, events, core["controller"], sender)
+                await self._drain(controller, events, senders, core["controller"], sender)
             finally:
                 await controller.drain(seconds=0)
                 await tasks.end(sender, *core.values())
@@ -194,16 +205,21 @@ class App:
         self,
         controller: Controller,
         events: EventRecorder,
+        senders: Senders,
         watching: asyncio.Task[None],
         sender: asyncio.Task[None],
     ) -> None:
-        """Stop in order: no new work, passes end between two objects, Events are sent, the rest is closed."""
+        """Stop in order: no new work, passes end between two objects, signals go out, the rest is closed."""
         log.info("draining", why=self._why_stopped, workers=controller.workers)
         self._draining = True
         await tasks.end(watching)
         await controller.drain(seconds=max(self._settings.shutdown_seconds - FLUSH_SECONDS, 0.0))
         events.stop()
-        await asyncio.wait([sender], timeout=FLUSH_SECONDS)
+        flushing = tasks.spawn(senders.close(SINK_FLUSH_SECONDS), name="flush of outboxes")
+        try:
+            await asyncio.wait([sender, flushing], timeout=FLUSH_SECONDS)
+        finally:
+            await tasks.end(flushing)
 
     def _not_ready(self, controller: Controller) -> str:
         return "shutting down" if self._draining else controller.why_not_ready()

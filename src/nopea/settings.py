@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from nopea.core.endpoint import Endpoint
 from nopea.core.secret import Secret
 from nopea.logs import Format
 
 NO_SECRET = Secret(b"")
+
+
+class SettingError(Exception):
+    """A setting that cannot be used; the text names it and says what to do, and shows no secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +33,15 @@ class Settings:
     git_children: int = 2
     git_memory_bytes: int = 512 * 1024 * 1024
     allow_file_urls: bool = False
+    cdevents_sink: tuple[Endpoint, ...] = ()
+    """Who gets CDEvents; nobody by default."""
+    cdevents_mode: Literal["binary", "structured"] = "binary"
+    cdevents_version: Literal["0.5.1", "0.4.1"] = "0.5.1"
+    cdevents_source: str | None = None
+    """The URI that this controller signs events with; None: the API server's."""
+    cdevents_drift: Literal["incident", "custom"] = "incident"
+    environment: str | None = None
+    """The id of all environments in events; None: each repository's target namespace."""
     webhook_secret: Secret = NO_SECRET
     """Of deliveries to repositories without a secret of their own; comes from the environment only."""
     webhook_secret_file: Path | None = None

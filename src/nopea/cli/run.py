@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import click
 
 from nopea import logs
+from nopea.core.endpoint import InvalidEndpointError, parse_endpoints
 from nopea.core.secret import Secret
-from nopea.settings import Settings
+from nopea.settings import SettingError, Settings
 
 DEFAULTS = Settings()
 SECRET_VARIABLE = "NOPEA_WEBHOOK_SECRET"
@@ -103,6 +104,38 @@ def _default_cache() -> Path:
     "--allow-file-urls", is_flag=True, help="Let GitRepositories read file:// URLs of this machine."
 )
 @click.option(
+    "--cdevents-sink",
+    default="",
+    show_default=False,
+    help="URLs that get CDEvents, separated by commas; with user:password@ for Basic.  [default: none]",
+)
+@click.option(
+    "--cdevents-mode",
+    default=DEFAULTS.cdevents_mode,
+    type=click.Choice(["binary", "structured"]),
+    help="Where CloudEvents attributes are: in headers, or in the body.",
+)
+@click.option(
+    "--cdevents-version",
+    default=DEFAULTS.cdevents_version,
+    type=click.Choice(["0.5.1", "0.4.1"]),
+    help="The CDEvents specification; 0.4.1 is what Flux's receiver reads.",
+)
+@click.option(
+    "--cdevents-source",
+    help="URI that no other controller signs its events with.  [default: the API server's URL]",
+)
+@click.option(
+    "--cdevents-drift",
+    default=DEFAULTS.cdevents_drift,
+    type=click.Choice(["incident", "custom"]),
+    help="Tell drift as incidents, or as custom events.",
+)
+@click.option(
+    "--environment",
+    help="Id of the environment in events.  [default: each repository's target namespace]",
+)
+@click.option(
     "--webhook-secret-file",
     type=click.Path(path_type=Path, dir_okay=False),
     help="File with the secret of webhooks to repositories without one of their own; read again when it "
@@ -127,7 +160,7 @@ def command(**options: Any) -> None:
     Every option is an environment variable too: --log-level is NOPEA_LOG_LEVEL.
 
     Exit codes: 0 drained after a signal, 1 a core service ended, 2 wrong usage, 3 wrong configuration
-    (kubeconfig, cache folder, or the address is taken), 128 + N ended at once by a second signal N.
+    (kubeconfig, cache folder, events, or the address is taken), 128 + N ended at once by a second signal N.
     """
     import uvloop
 
@@ -135,22 +168,35 @@ def command(**options: Any) -> None:
     from nopea.kube.config import ConfigError
     from nopea.web.server import ListenError
 
-    settings = settings_of(**options)
-    logs.configure(level=settings.log_level, format_=settings.log_format)
     try:
+        settings = settings_of(**options)
+        logs.configure(level=settings.log_level, format_=settings.log_format)
         _writable(settings.cache_dir)
         code = uvloop.run(app.run(settings))
-    except (ConfigError, ListenError, CacheError) as error:
+    except (ConfigError, ListenError, CacheError, SettingError) as error:
         click.echo(f"nopea: {error}", err=True)
         code = app.EXIT_CONFIGURATION
     sys.exit(code)
 
 
 def settings_of(
-    *, git_memory: int, cache_dir: Path | None, log_format: logs.Format | None, **rest: Any
+    *,
+    git_memory: int,
+    cache_dir: Path | None,
+    log_format: logs.Format | None,
+    cdevents_sink: str = "",
+    **rest: Any,
 ) -> Settings:
-    """Return the settings that the command's options mean; what was not given depends on the machine."""
+    """Return the settings that the command's options mean; what was not given depends on the machine.
+
+    Raises SettingError.
+    """
+    try:
+        sinks = parse_endpoints(cdevents_sink)
+    except InvalidEndpointError as error:
+        raise SettingError(f"--cdevents-sink: {error}") from error
     return Settings(
+        cdevents_sink=sinks,
         git_memory_bytes=git_memory,
         cache_dir=cache_dir or _default_cache(),
         webhook_secret=Secret(os.environ.get(SECRET_VARIABLE, "").strip()),

@@ -22,7 +22,8 @@ TELL_SECONDS = 60.0
 @dataclass(slots=True)
 class _Untold:
     count: int = 0
-    last_error: str = ""
+    error: str = ""
+    last: str = ""
 
 
 class Drops:
@@ -39,12 +40,12 @@ class Drops:
         """How many since the beginning."""
         return MappingProxyType(dict(self._counts))
 
-    def note(self, reason: DropReason, error: str = "", *, count: int = 1) -> None:
-        """Count messages; `error` is the last thing that was heard of the sink, for the log."""
+    def note(self, reason: DropReason, *, error: str = "", last: str = "", count: int = 1) -> None:
+        """Count messages; for the log, what was last heard of the sink and the id of the last message."""
         self._counts[reason] += count
         untold = self._untold.setdefault(reason, _Untold())
         untold.count += count
-        untold.last_error = error or untold.last_error
+        untold.error, untold.last = error, last
         self._noted.set()
 
     async def run(self) -> None:
@@ -62,7 +63,8 @@ class Drops:
                 sink=self._sink,
                 reason=reason.value,
                 count=untold.count,
-                error=untold.last_error,
+                error=untold.error,
+                last=untold.last,
             )
         self._untold.clear()
         self._noted.clear()

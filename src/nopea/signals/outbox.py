@@ -70,17 +70,19 @@ class Outbox:
         is so now. Call it from the event loop; never blocks, never raises; drops are counted and logged.
         """
         if self._stopped or self._closing.is_set():
-            self._drops.note(DropReason.STOPPED if self._stopped else DropReason.SHUTDOWN)
+            reason = DropReason.STOPPED if self._stopped else DropReason.SHUTDOWN
+            self._drops.note(reason, last=message.id)
             return False
         size = message.size
         if size > self._policy.most_bytes // 2:  # so that it has a place beside the one under way
-            self._drops.note(DropReason.TOO_BIG)
+            self._drops.note(DropReason.TOO_BIG, last=message.id)
             return False
         self._queue.append(_Waiting(message, asyncio.get_running_loop().time(), size))
         self._bytes += size
         while self._waiting() > self._policy.most_messages or self._bytes > self._policy.most_bytes:
-            self._bytes -= self._queue.popleft().size
-            self._drops.note(DropReason.FULL)
+            oldest = self._queue.popleft()
+            self._bytes -= oldest.size
+            self._drops.note(DropReason.FULL, last=oldest.message.id)
         self._arrived.set()
         return True
 
@@ -147,14 +149,14 @@ class Outbox:
                     self._delivered += 1
                     return
                 case Verdict.REFUSED:
-                    self._drops.note(DropReason.REFUSED, outcome.error)
+                    self._drops.note(DropReason.REFUSED, error=outcome.error, last=waiting.message.id)
                     return
                 case Verdict.GONE:
                     self._stop(waiting.message)
                     return
                 case Verdict.RETRY:
                     if asyncio.get_running_loop().time() - waiting.offered_at >= self._policy.life_seconds:
-                        self._drops.note(DropReason.EXPIRED, outcome.error)
+                        self._drops.note(DropReason.EXPIRED, error=outcome.error, last=waiting.message.id)
                         return
                     self._retried += 1
                     await self._pause(outcome.pause_seconds)

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from nopea.cli.run import MemorySize, command, settings_of
+from nopea.core.endpoint import Endpoint
 from nopea.core.secret import Secret
 from nopea.settings import Settings
 
@@ -88,6 +89,12 @@ GIVEN = [
     ("log-level", "debug", "debug"),
     ("log-format", "console", "console"),
     ("cache-dir", "/tmp/cache", Path("/tmp/cache")),
+    ("cdevents-sink", "https://events.acme.example/x", "https://events.acme.example/x"),
+    ("cdevents-mode", "structured", "structured"),
+    ("cdevents-version", "0.4.1", "0.4.1"),
+    ("cdevents-source", "https://nopea.acme.example", "https://nopea.acme.example"),
+    ("cdevents-drift", "custom", "custom"),
+    ("environment", "prod", "prod"),
 ]
 
 
@@ -167,6 +174,12 @@ def test_every_option_reaches_the_settings() -> None:
         git_children=4,
         git_memory_bytes=2**30,
         allow_file_urls=True,
+        cdevents_sink=(Endpoint.parse("https://events.acme.example/x"),),
+        cdevents_mode="structured",
+        cdevents_version="0.4.1",
+        cdevents_source="https://nopea.acme.example",
+        cdevents_drift="custom",
+        environment="prod",
         webhook_secret=Secret("a token"),
         webhook_secret_file=Path("/tmp/token"),
         webhook_body_limit=2**20,
@@ -196,3 +209,15 @@ def test_a_cache_folder_that_cannot_be_made_is_said_in_a_line(tmp_path: Path) ->
     assert told.exit_code == 3
     assert str(taken) in told.output
     assert "--cache-dir" in told.output
+
+
+def test_a_receiver_whose_url_makes_no_sense_is_said_in_a_line() -> None:
+    """A wrong configuration: which URL and what to write, without showing it, for it may hold a password."""
+    urls = "https://events.acme.example,ftp://ada:hunter22@events.acme.example/topsecret"
+    told = CliRunner().invoke(command, [], env={"NOPEA_CDEVENTS_SINK": urls})
+
+    assert told.exit_code == 3
+    assert told.output == (
+        "nopea: --cdevents-sink: URL 2 of the list: it does not begin with http:// or https://; "
+        "write https://host/path\n"
+    )

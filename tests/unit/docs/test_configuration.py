@@ -24,6 +24,8 @@ CHAPTERS = dict(chapter.split("\n", 1) for chapter in re.split(r"\n##? ", f"\n{T
 OPTIONS = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 SAMPLES = {"port": "4001", "log_level": "debug", "log_format": "json", "git_children": "3",
            "git_memory": "1Gi", "allow_file_urls": "1", "shutdown_seconds": "7",
+           "cdevents_mode": "structured", "cdevents_version": "0.4.1",
+           "cdevents_drift": "custom",
            "webhook_secret_file": "/tmp/token", "webhook_body_limit": "1Mi"}  # fmt: skip
 LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "error", "crash": "error"}
 
@@ -71,7 +73,8 @@ def test_defaults_are_those_of_the_settings() -> None:
     told = {option.name: quoted(settings_rows()[option.opts[0]][2]) for option in OPTIONS}
     defaults = Settings()
 
-    for name in ("host", "port", "log_level", "git_children", "shutdown_seconds"):
+    for name in ("host", "port", "log_level", "git_children", "shutdown_seconds", "cdevents_mode",
+                 "cdevents_version", "cdevents_drift"):  # fmt: skip
         value = getattr(defaults, name)
         assert told[name] == [f"{value:g}" if isinstance(value, float) else str(value)]
     assert MemorySize().convert(told["git_memory"][0], None, None) == defaults.git_memory_bytes

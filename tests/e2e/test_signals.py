@@ -1,0 +1,203 @@
+"""CDEvents of a real controller to real sinks, good and bad: nothing lost, nothing twice, no pass held up."""
+
+from __future__ import annotations
+
+import signal
+import statistics
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.process import Nopea
+from tests.e2e.sinks import LiveSink, wrong
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Cluster, Repo, Site
+from tests.fakes.sink import HANG, OK, Reply
+from tests.gitserver import GitServer
+
+SECONDS = 90.0
+NAMES = ("one", "two", "three")
+Start = Callable[..., Nopea]
+
+
+@pytest.fixture
+def site(cluster: Cluster, git_server: GitServer, namespace: str) -> Iterator[Site]:
+    """A namespace that the test's own controllers look after."""
+    made = Site(cluster, git_server, namespace)
+    yield made
+    for name in made.names:  # nobody may be left to delete the objects: the namespace goes with them
+        place = made.place("nopea.io/v1alpha1 gitrepositories", name)
+        made.cluster.merge(place, {"metadata": {"finalizers": None}})
+    made.clear()
+
+
+@pytest.fixture
+def sinks() -> Iterator[tuple[LiveSink, LiveSink]]:
+    """Two sinks: one that stays good, one to be steered."""
+    with LiveSink() as good, LiveSink() as other:
+        yield good, other
+
+
+def start(start_nopea: Start, site: Site, *urls: str) -> Nopea:
+    """Start a controller for the namespace that sends to these URLs."""
+    running = start_nopea(
+        site.cluster.lab,
+        f"--namespace={site.namespace}",
+        f"--cdevents-sink={','.join(urls)}",
+        "--cdevents-source=https://nopea.acme.example/clusters/test",
+    )
+    running.wait_until_ready()
+    return running
+
+
+def named(name: str, value: int) -> dict[str, str]:
+    """Return a repository with one ConfigMap."""
+    return {"map.yaml": yamls.text(yamls.config_map(f"settings-{name}", value=str(value)))}
+
+
+def push(repo: Repo, value: int) -> str:
+    """Push a change, have it applied, and return the commit."""
+    commit = repo.git.commit(named(repo.name, value))
+    repo.sync_now()
+    repo.wait_synced(commit, seconds=SECONDS)
+    return commit
+
+
+def service_of(repo: Repo) -> str:
+    """Return the subject of the events about what a repository keeps."""
+    return f"gitrepository/{repo.site.namespace}/{repo.name}"
+
+
+def assert_service(sink: LiveSink, repo: Repo, *types: str) -> None:
+    """The sink has got exactly these service events about the repository, in this order."""
+    told = [one for one in sink.types(service_of(repo)) if one in ("service.deployed", "service.upgraded")]
+    assert told == list(types), sink.types()
+
+
+def assert_same(good: LiveSink, other: LiveSink) -> None:
+    """Both have got the same events in the same order."""
+    assert other.ids() == good.ids()
+
+
+BAD = {
+    "down": None,
+    "slow": Reply(delay=1.0),
+    "500": Reply(status=500),
+    "429": Reply(status=429, headers={"Retry-After": "2"}),
+    "mid-body": Reply(status=200, body=b"x" * 100, cut=-50),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_sink_gets_everything_after_it_recovers_and_disturbs_nobody(
+    bad: str, site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start
+) -> None:
+    """The good sink gets each event while the other one is bad; afterwards that one has the same events."""
+    good, other = sinks
+    running = start(start_nopea, site, good.url(), other.url("/topsecret", userinfo="ada:hunter22"))
+    repos = [site.sync(name, named(name, 0)) for name in NAMES]
+    reply = BAD[bad]
+    if reply is None:
+        other.shut()
+    else:
+        other.answer(reply)
+    for value in (1, 2):
+        for repo in repos:
+            push(repo, value)
+    for repo in repos:
+        expected = ("service.deployed", "service.upgraded", "service.upgraded")
+        eventually(partial(assert_service, good, repo, *expected), seconds=SECONDS)
+    assert len(other.ids()) < len(good.ids())
+
+    other.answer(OK)
+    if reply is None:
+        other.open()
+    eventually(lambda: assert_same(good, other), seconds=SECONDS)
+
+    assert [(one.headers["ce-type"], wrong(one)) for one in other.taken() if wrong(one)] == []
+    assert {one.headers.get("authorization") for one in other.arrivals()} == {"Basic YWRhOmh1bnRlcjIy"}
+    assert {one.headers.get("authorization") for one in good.arrivals()} == {None}
+    assert running.stop() == 0
+    assert "hunter22" not in running.log_text()
+    assert "topsecret" not in running.log_text()
+    assert running.logs("messages dropped") == []
+
+
+def test_bad_sinks_delay_no_sync(
+    site: Site,
+    sinks: tuple[LiveSink, LiveSink],
+    start_nopea: Start,
+) -> None:
+    """Passes take as long with a sink that is down, slow, hangs or fails as they take with good ones."""
+    good, other = sinks
+    running = start(start_nopea, site, good.url(), other.url())
+    repo = site.sync("one", named("one", 0))
+    value = 0
+    seconds: dict[str, list[float]] = {"good": [], "bad": []}
+    for reply in (OK, None, OK, Reply(delay=1.0), OK, HANG, OK, Reply(status=500)):
+        other.answer(reply or OK)
+        if reply is None:
+            other.shut()
+        for _ in range(5):
+            value += 1
+            commit = push(repo, value)
+            took = [line["seconds"] for line in running.logs("pass finished", commit=commit, configured=1)]
+            assert len(took) == 1
+            seconds["good" if reply is OK else "bad"].append(took[0])
+        if reply is None:
+            other.open()
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+
+    assert medians["bad"] < 2 * medians["good"] + 0.05, seconds
+
+
+def test_a_restart_deploys_nothing_again(
+    site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start
+) -> None:
+    """The second process knows that the first one deployed: what follows is an upgrade."""
+    good, _ = sinks
+    first = start(start_nopea, site, good.url())
+    repo = site.sync("one", named("one", 0))
+    eventually(lambda: assert_service(good, repo, "service.deployed"))
+    assert first.stop() == 0
+
+    second = start(start_nopea, site, good.url())
+    repo.sync_and_wait(seconds=SECONDS)
+    push(repo, 1)
+    eventually(lambda: assert_service(good, repo, "service.deployed", "service.upgraded"))
+    assert second.stop() == 0
+
+    assert_service(good, repo, "service.deployed", "service.upgraded")
+
+
+def test_sigterm_sends_what_waits(site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start) -> None:
+    """Events that a slow sink has not taken yet reach it before the process ends."""
+    good, slow = sinks
+    slow.answer(Reply(delay=0.2))
+    running = start(start_nopea, site, good.url(), slow.url())
+    repos = [site.sync(name, named(name, 0)) for name in NAMES]
+    for repo in repos:
+        eventually(partial(assert_service, good, repo, "service.deployed"), seconds=SECONDS)
+    assert len(slow.ids()) < len(good.ids())
+    running.signal(signal.SIGTERM)
+
+    assert running.wait() == 0
+    assert slow.ids() == good.ids()
+    assert running.logs("messages dropped") == []
+
+
+def test_a_dead_sink_does_not_hold_up_the_end(
+    site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start
+) -> None:
+    """The flush has a bound; what is left is counted in the log."""
+    _, hangs = sinks
+    hangs.answer(HANG)
+    running = start(start_nopea, site, hangs.url())
+    site.sync("one", named("one", 0))
+    running.signal(signal.SIGTERM)
+
+    assert running.wait() == 0
+    (line,) = running.logs("messages dropped")
+    assert (line["sink"], line["reason"]) == ("cdevents-1", "shutdown")
+    assert line["count"] >= 1
