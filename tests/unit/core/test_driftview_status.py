@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from nopea.core.api.status import MAX_DRIFT_FIELDS, MAX_DRIFTS, FieldChange
 from nopea.core.api.status import Drift as DriftLine
 from nopea.core.diff import Verdict
 from nopea.core.drift import Drift, FieldDrift
-from nopea.core.driftview import drift_line, drifts_of
+from nopea.core.driftview import drift_line, drift_of, drifts_of
 from nopea.core.objects import ObjectKey
 from nopea.core.plan import Reason, Seen
 from nopea.core.report import ObjectResult, Outcome
@@ -174,3 +175,28 @@ def test_long_values_are_cut_in_a_sentence() -> None:
     """To 60 characters."""
     said = drift_line(result(field("data.a", "a" * 61, "b" * 60, changed_at=None)))
     assert f"data.a from {'a' * 59}… to {'b' * 60} changed by" in said
+
+
+def test_undated_drift_keeps_the_time_that_is_known() -> None:
+    """A process that has just started sees a deletion later than the one before it did."""
+    (known,) = drifts_of(report(objects=[result(gone())]))
+    later = replace(
+        result(gone()), seen=Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT, fields=(gone(),)), since=NOW)
+    )
+
+    assert drifts_of(report(objects=[later]), known=[known]) == (known,)
+    assert drifts_of(report(objects=[later]))[0].since == "2026-11-24T05:00:00Z"
+
+
+def test_dated_drift_has_the_time_of_its_change() -> None:
+    """Another change of the same object is another time, whatever was known."""
+    (known,) = drifts_of(report(objects=[result(field())]))
+    look = Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT, fields=(field(),)), since=NOW)
+
+    (now,) = drifts_of(report(objects=[replace(result(field()), seen=look)]), known=[known])
+    assert now.since == "2026-11-24T05:00:00Z"
+
+
+def test_what_was_put_right_says_so() -> None:
+    """The line about it is not in the status, but signals tell it."""
+    assert drift_of(result(field(), outcome=Outcome.CONFIGURED)).action == "put right"
