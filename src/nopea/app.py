@@ -6,6 +6,7 @@ A core service that ends ends the process, so that Kubernetes restarts it; a wor
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from nopea.kube.events import EventRecorder
 from nopea.logs import get_log
 from nopea.metrics.exposition import Exposition
 from nopea.metrics.instruments import Instruments
+from nopea.metrics.tracing import tracer_from
 from nopea.readings import Parts, readings_of, repositories_of
 from nopea.settings import Settings
 from nopea.signals.cdevents import cdevents_sink
@@ -56,6 +58,9 @@ FLUSH_SECONDS = 6.0
 """What the drain keeps back for Events, sinks, children and sockets, after the passes have stopped."""
 
 SINK_FLUSH_SECONDS = 5.0
+
+TRACES_SECONDS = 1.0
+"""What the drain keeps back for traces, which go last."""
 
 
 class App:
@@ -90,6 +95,10 @@ class App:
             listeners: list[Callable[[Transition], None]] = [instruments.told]
             if cdevents is not None:
                 listeners.append(cdevents)
+            tracer = tracer_from(os.environ)
+            if tracer is not None:
+                listeners.append(tracer.told)
+                stack.push_async_callback(tracer.close, TRACES_SECONDS)
             services = self._services(client, git, events, index, directory, listeners=listeners)
             controller = Controller(
                 client=client,
@@ -213,7 +222,8 @@ class App:
         log.info("draining", why=self._why_stopped, workers=controller.workers)
         self._draining = True
         await tasks.end(watching)
-        await controller.drain(seconds=max(self._settings.shutdown_seconds - FLUSH_SECONDS, 0.0))
+        kept = FLUSH_SECONDS + TRACES_SECONDS
+        await controller.drain(seconds=max(self._settings.shutdown_seconds - kept, 0.0))
         events.stop()
         flushing = tasks.spawn(senders.close(SINK_FLUSH_SECONDS), name="flush of outboxes")
         try:

@@ -79,7 +79,7 @@ class Nopea:
 
     def get(self, path: str, *, accept: str = "*/*") -> HttpAnswer:
         """Ask its HTTP server."""
-        url = f"http://127.0.0.1:{self._port()}{path}"
+        url = f"http://127.0.0.1:{self.port}{path}"
         request = urllib.request.Request(url, headers={"Accept": accept})
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
@@ -133,7 +133,9 @@ class Nopea:
         self._process.kill()
         self._process.wait()
 
-    def _port(self) -> int:
+    @property
+    def port(self) -> int:
+        """Where its HTTP server listens, as the log says."""
         listening = _LISTENING.search(self.log_text())
         assert listening, self.log_text()
         return int(listening[1])

@@ -34,7 +34,7 @@ class _Scrape:
 
 
 class Exposition:
-    """Answers scrapes; any number at once, each from its own picture."""
+    """Answers scrapes one after the other, each from its own picture: many at once would take all threads."""
 
     def __init__(
         self,
@@ -46,12 +46,14 @@ class Exposition:
         self._registry = registry
         self._readings = readings
         self._repositories = repositories
+        self._turn = asyncio.Lock()
 
     async def scrape(self, accept: str) -> tuple[bytes, str]:
         """Return the body and its content type for a client's `Accept` header."""
         encode, content_type = choose_encoder(accept)
-        scrape = _Scrape(tuple(live.families_of(self._readings)), self._repositories(), self._registry)
-        return await asyncio.to_thread(encode, scrape), content_type
+        async with self._turn:
+            scrape = _Scrape(tuple(live.families_of(self._readings)), self._repositories(), self._registry)
+            return await asyncio.to_thread(encode, scrape), content_type
 
 
 def _without_created(families: Iterable[Family]) -> Iterator[Family]:

@@ -8,7 +8,10 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from nopea import tasks
 from nopea.logs import get_log
+from nopea.web.expect import refusing_expectations
+from nopea.web.idle import IdleConnections
 from nopea.web.noise import quiet_logger
 
 log = get_log(__name__)
@@ -48,6 +51,11 @@ async def serving(
         auto_decompress=False,  # signatures are made over the bytes, and nothing can blow up in our memory
     )
     await runner.setup()
+    server = runner.server
+    assert server is not None  # noqa: S101 - setup makes it
+    idle = IdleConnections()
+    server.request_handler = idle.counting(refusing_expectations(server.request_handler))
+    watching = tasks.spawn(idle.run(server), name="idle connections")
     try:
         try:
             await web.TCPSite(runner, host, port).start()
@@ -59,6 +67,7 @@ async def serving(
         log.info("listening", host=host, port=bound)
         yield bound
     finally:
+        await tasks.end(watching)
         async with asyncio.timeout(2 * CLOSE_SECONDS):
             await runner.cleanup()
 

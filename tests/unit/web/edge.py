@@ -91,6 +91,7 @@ class Edge:
         self.measured: list[tuple[str, str]] = []
         self.reason = ""
         self.port = 0
+        self.now = NOW
         self.bodies = Bodies(limit=LIMIT)
         self.session: aiohttp.ClientSession | None = None
         self.secrets = HookSecrets(self.cluster, clock=self.clock)
@@ -113,7 +114,7 @@ class Edge:
             why_not_ready=lambda: self.reason,
             measure=lambda what, ended, seconds: self.measured.append((what, ended)),  # noqa: ARG005
             clock=self.clock,
-            now=lambda: NOW,
+            now=lambda: self.now,
         )
 
     async def send(self, path: str, sent: Sent, **headers: str) -> Answered:

@@ -65,6 +65,24 @@ async def test_nothing_else_is_served(probe: Probe) -> None:
     assert (await probe.ask("/health", "POST"))[0] == 405
 
 
+async def test_another_method_names_those_that_there_are(probe: Probe) -> None:
+    """As HTTP demands of a 405."""
+    async with probe.session.post(f"http://127.0.0.1:{probe.port}/health") as answer:
+        assert answer.status == 405
+        assert answer.headers["Allow"] == "GET,HEAD"
+
+
+@pytest.mark.parametrize("path", ["/health", "/nothing"])
+async def test_an_expectation_that_nobody_knows_is_417(probe: Probe, path: str) -> None:
+    """Whatever bytes it is made of; 100-continue is what may be expected."""
+    for line, status in ((b"Expect: \x80", b"417"), (b"Expect: 100-continue", b"100")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", probe.port)
+        writer.write(b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % (path.encode(), line))
+        assert (await reader.readline())[9:12] == status
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_a_taken_port_is_an_error_that_says_so(probe: Probe) -> None:
     """With the address and what to do; the first server goes on."""
     with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{probe.port}.*choose another port"):

@@ -1,0 +1,119 @@
+"""Optional OpenTelemetry traces: a span for each pass, sent in the background to an OTLP/HTTP collector.
+
+Only where the standard variables name an endpoint and the extra `otel` is installed. Telling never blocks:
+spans wait in a bounded queue, and one that finds it full is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from nopea import __version__
+from nopea.core.report import Outcome, PassReport
+from nopea.core.secret import mask_url
+from nopea.core.transition import Transition
+from nopea.logs import get_log
+
+log = get_log(__name__)
+
+ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+"""The variables that ask for traces; the exporter reads these and its others (headers, timeout) by itself."""
+
+MOST_SPANS = 2_048
+SEND_EVERY_MILLISECONDS = 2_000
+
+
+class Tracer:
+    """Turns passes into spans; `close` it to send what waits."""
+
+    def __init__(self, provider: Any) -> None:
+        self._provider = provider
+        self._tracer = provider.get_tracer("nopea", __version__)
+
+    def told(self, step: Transition) -> None:
+        """Make the span of a step's pass, if there was one."""
+        from opentelemetry.trace import Status, StatusCode
+
+        report = step.report
+        if report is None:
+            return
+        ended_at = report.started_at + timedelta(seconds=report.seconds)
+        span = self._tracer.start_span(
+            "nopea.pass",
+            start_time=_nanoseconds(report.started_at.timestamp()),
+            attributes=_attributes(str(step.repository.key), report),
+        )
+        if report.problems:
+            span.set_status(Status(StatusCode.ERROR, " ".join(report.codes)))
+        span.end(_nanoseconds(ended_at.timestamp()))
+
+    async def close(self, seconds: float) -> None:
+        """Send what waits, for at most so long; what is left then is lost."""
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+
+        def shut_down() -> None:
+            self._provider.shutdown()
+            with contextlib.suppress(RuntimeError):  # the loop has not waited for us, and is closed
+                loop.call_soon_threadsafe(ended.set)
+
+        # a thread of its own: one of the loop's would be waited for without end
+        threading.Thread(target=shut_down, name="traces", daemon=True).start()
+        try:
+            async with asyncio.timeout(seconds):
+                await ended.wait()
+        except TimeoutError:
+            log.warning("traces lost at the end", seconds=seconds)
+
+
+def tracer_from(environment: Mapping[str, str]) -> Tracer | None:
+    """Return the tracer that the environment asks for; None, with one warning, where the extra is missing."""
+    endpoint = next((environment[name] for name in ENDPOINTS if environment.get(name)), "")
+    if not endpoint:
+        return None
+    try:
+        provider = _provider(environment)
+    except ImportError as error:
+        log.warning("traces need the extra otel", install="pip install 'nopea[otel]'", error=str(error))
+        return None
+    log.info("sending traces", endpoint=mask_url(endpoint))
+    return Tracer(provider)
+
+
+def _provider(environment: Mapping[str, str]) -> Any:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    named = {} if environment.get("OTEL_SERVICE_NAME") else {"service.name": "nopea"}
+    resource = Resource.create({**named, "service.version": __version__})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(
+        BatchSpanProcessor(
+            OTLPSpanExporter(), max_queue_size=MOST_SPANS, schedule_delay_millis=SEND_EVERY_MILLISECONDS
+        )
+    )
+    return provider
+
+
+def _attributes(repository: str, report: PassReport) -> dict[str, Any]:
+    counts = {f"nopea.objects.{outcome}": report.count(outcome) for outcome in Outcome}
+    return {
+        "nopea.repository": repository,
+        "nopea.pass.id": report.id,
+        "nopea.pass.result": str(report.result),
+        "nopea.pass.triggers": report.triggers,
+        "nopea.commit": report.commit.id if report.commit else "",
+        "nopea.problem.codes": tuple(map(str, report.codes)),
+        **counts,
+    }
+
+
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1_000_000_000)

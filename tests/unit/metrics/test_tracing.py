@@ -1,0 +1,136 @@
+"""Traces: only when asked for, said once when they cannot be, and real spans at a real receiver."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from tests.fakes.samples import COMMIT, NOW, problem, report, repository, result_of
+
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.report import Outcome, PassReport, Result
+from nopea.core.transition import Transition
+from nopea.metrics.tracing import Tracer, tracer_from
+
+HAS_OTEL = importlib.util.find_spec("opentelemetry") is not None
+needs_otel = pytest.mark.skipif(
+    not HAS_OTEL, reason="the extra otel is not installed (pip install '.[otel]')"
+)
+
+
+def step(done: PassReport | None) -> Transition:
+    """Return the transition of a pass."""
+    status = GitRepositoryStatus()
+    return Transition(repository=repository(), before=status, after=status, report=done, at=NOW)
+
+
+def test_without_an_endpoint_there_are_no_traces() -> None:
+    """The extra is not even looked for."""
+    assert tracer_from({}) is None
+    assert tracer_from({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}) is None
+
+
+def test_a_missing_extra_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With what to install; the process goes on without traces."""
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    for name in [name for name in sys.modules if name.startswith("opentelemetry.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with caplog.at_level(logging.INFO):
+        tracer = tracer_from({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
+
+    assert tracer is None
+    (line,) = caplog.records
+    assert (line.levelname, line.getMessage()) == ("WARNING", "traces need the extra otel")
+
+
+@asynccontextmanager
+async def receiving(bodies: list[bytes]) -> AsyncIterator[str]:
+    """Take OTLP over HTTP on loopback; gives the endpoint."""
+
+    async def take(request: web.Request) -> web.Response:
+        bodies.append(await request.read())
+        return web.Response(content_type="application/x-protobuf")
+
+    app = web.Application()
+    app.router.add_post("/v1/traces", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> Tracer:
+    """Return the tracer of an environment that names the endpoint."""
+    environment = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    tracer = tracer_from(environment)
+    assert tracer is not None
+    return tracer
+
+
+def spans_of(bodies: list[bytes]) -> list[Any]:
+    """Return the spans in OTLP requests."""
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    requests = [ExportTraceServiceRequest.FromString(body) for body in bodies]
+    return [
+        span
+        for request in requests
+        for resource in request.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+
+
+@needs_otel
+async def test_each_pass_is_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the report's times and facts; a failed one has the codes; health alone makes none."""
+    bodies: list[bytes] = []
+    async with receiving(bodies) as endpoint:
+        tracer = asked(monkeypatch, endpoint)
+        tracer.told(step(report(objects=[result_of("a", Outcome.CREATED)])))
+        tracer.told(step(report(Result.FAILED, problems=[problem()])))
+        tracer.told(step(None))
+        await tracer.close(10)
+
+    well, failed = spans_of(bodies)
+    facts = {one.key: one.value for one in well.attributes}
+    assert well.name == "nopea.pass"
+    assert well.start_time_unix_nano == int(NOW.timestamp()) * 10**9
+    assert well.end_time_unix_nano - well.start_time_unix_nano == 1_500_000_000
+    assert facts["nopea.repository"].string_value == "shop/api"
+    assert facts["nopea.commit"].string_value == COMMIT.id
+    assert facts["nopea.pass.result"].string_value == "synced"
+    assert facts["nopea.objects.created"].int_value == 1
+    assert (well.status.code, failed.status.code) == (0, 2)
+    assert failed.status.message == "NOPEA-K003"
+
+
+@needs_otel
+async def test_a_collector_that_is_silent_holds_up_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Telling more than the queue holds returns at once, and the end waits as long as it was told."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, answers none
+        tracer = asked(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        for _ in range(5_000):
+            tracer.told(step(report()))
+        await tracer.close(0.2)
+
+    assert "traces lost at the end" in caplog.text
