@@ -14,6 +14,7 @@ from tests.fakes.watch import FakeWatch
 
 from nopea import tasks
 from nopea.controller.controller import Controller
+from nopea.core.delivery import DropReason
 from nopea.core.endpoint import Endpoint
 from nopea.core.repository import parse_repository
 from nopea.git.port import GitPort
@@ -103,7 +104,9 @@ async def test_a_sink_tells_what_became_of_its_messages(tmp_path: Path) -> None:
         assert read(made, catalogue.SINK_STOPPED) == {("cdevents",): 1.0}
         assert read(made, catalogue.SINK_DELIVERED) == {("cdevents",): 0.0}
         assert sum(read(made, catalogue.SINK_DROPPED).values()) == 1.0
-        assert {sink for sink, _ in read(made, catalogue.SINK_DROPPED)} == {"cdevents"}
+        assert set(read(made, catalogue.SINK_DROPPED)) == {
+            ("cdevents", reason.value) for reason in DropReason
+        }
 
 
 async def test_repositories_are_told_by_the_status_that_was_written_last(tmp_path: Path) -> None:
