@@ -15,8 +15,8 @@ class Transition:
     """One step of a repository, told after the API server has the new status.
 
     `report` is the pass that made it; None when only health was looked at, or the worker crashes. Of a pass
-    that was superseded, or that ended the repository, `after` is `before`: nobody wrote a status of it. Passes
-    that changed and learned nothing are told too; `is_news` says which are not.
+    that was superseded, or that ended the repository, `after` is `before`: nobody wrote a status of it.
+    Passes that changed and learned nothing are told too; `is_news` says which are not.
     """
 
     repository: Repository
