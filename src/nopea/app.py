@@ -9,8 +9,9 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 from nopea import __version__, tasks
 from nopea.controller.controller import Controller
@@ -30,6 +31,7 @@ from nopea.metrics.tracing import tracer_from
 from nopea.readings import Parts, readings_of, repositories_of
 from nopea.settings import Settings
 from nopea.signals.cdevents import cdevents_sink
+from nopea.signals.notify import Notifier
 from nopea.signals.senders import Senders
 from nopea.sync.cache import Cache
 from nopea.sync.claims import Claims
@@ -92,14 +94,16 @@ class App:
             events = EventRecorder(client)
             directory = Directory(whole_cluster=settings.namespace is None)
             index = LiveIndex(client, rules=directory.rules)
-            listeners: list[Callable[[Transition], None]] = [instruments.told]
+            cache = Cache()
+            notifier = Notifier(settings.notify, senders.post, remote_of=cache.remote)
+            listeners: list[Callable[[Transition], None]] = [instruments.told, notifier.listen]
             if cdevents is not None:
                 listeners.append(cdevents)
             tracer = tracer_from(os.environ)
             if tracer is not None:
                 listeners.append(tracer.told)
                 stack.push_async_callback(tracer.close, TRACES_SECONDS)
-            services = self._services(client, git, events, index, directory, listeners=listeners)
+            services = self._services(client, git, events, index, directory, cache, listeners=listeners)
             controller = Controller(
                 client=client,
                 services=services,
@@ -116,7 +120,7 @@ class App:
                 directory=directory,
                 cache=services.cache,
                 controller=controller,
-                outboxes=senders.outboxes,
+                outboxes=lambda: [*senders.outboxes, *notifier.outboxes],
                 is_ready=lambda: not self._not_ready(controller),
             )
             exposition = Exposition(
@@ -147,13 +151,16 @@ class App:
                 **senders.start(),
             }
             sender = tasks.spawn(events.run(), name="events")
+            telling = tasks.spawn(notifier.run(), name="notifications")
             log.info("started", version=__version__, server=config.server)
             try:
-                failed = await self._serve({**core, "events": sender})
-                await self._drain(controller, events, senders, core["controller"], sender)
+                failed = await self._serve({**core, "events": sender, "notifications": telling})
+                await self._drain(
+                    controller, events, lambda: _flush(senders, notifier), core["controller"], sender
+                )
             finally:
                 await controller.drain(seconds=0)
-                await tasks.end(sender, *core.values())
+                await tasks.end(sender, telling, *core.values())
         log.info("stopped", why=self._why_stopped)
         return EXIT_SERVICE_ENDED if failed else EXIT_OK
 
@@ -164,10 +171,10 @@ class App:
         events: EventRecorder,
         index: LiveIndex,
         directory: Directory,
+        cache: Cache,
         *,
         listeners: Sequence[Callable[[Transition], None]],
     ) -> Services:
-        cache = Cache()
         return Services(
             client=client,
             discovery=Discovery(client),
@@ -214,7 +221,7 @@ class App:
         self,
         controller: Controller,
         events: EventRecorder,
-        senders: Senders,
+        flush: Callable[[], Coroutine[Any, Any, None]],
         watching: asyncio.Task[None],
         sender: asyncio.Task[None],
     ) -> None:
@@ -225,7 +232,7 @@ class App:
         kept = FLUSH_SECONDS + TRACES_SECONDS
         await controller.drain(seconds=max(self._settings.shutdown_seconds - kept, 0.0))
         events.stop()
-        flushing = tasks.spawn(senders.close(SINK_FLUSH_SECONDS), name="flush of outboxes")
+        flushing = tasks.spawn(flush(), name="flush of outboxes")
         try:
             await asyncio.wait([sender, flushing], timeout=FLUSH_SECONDS)
         finally:
@@ -287,6 +294,13 @@ async def _sweep(index: LiveIndex, services: Services) -> None:
         log.warning("kinds not swept", error=str(error))
         return
     await index.sweep(resources)
+
+
+async def _flush(senders: Senders, notifier: Notifier) -> None:
+    """Send what waits in all queues, at once, for a bounded time."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(senders.close(SINK_FLUSH_SECONDS), name="flush of events")
+        group.create_task(notifier.close(SINK_FLUSH_SECONDS), name="flush of notifications")
 
 
 async def _wait(event: asyncio.Event) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from nopea import __version__
 from nopea.controller.controller import Controller
-from nopea.core.delivery import DeliveryStats
+from nopea.core.delivery import DeliveryStats, DropReason
 from nopea.core.objects import RepoKey
 from nopea.git.port import GitPort
 from nopea.kube.client import KubeClient
@@ -38,7 +38,8 @@ class Parts:
     cache: Cache
     controller: Controller
     is_ready: Callable[[], bool]
-    outboxes: Sequence[Outbox] = ()
+    outboxes: Callable[[], Sequence[Outbox]] = tuple
+    """The queues of now: some begin when they are first needed."""
 
 
 def readings_of(parts: Parts) -> dict[Metric, Reading]:
@@ -67,15 +68,15 @@ def readings_of(parts: Parts) -> dict[Metric, Reading]:
     }
 
 
-def _sinks(outboxes: Sequence[Outbox]) -> dict[Metric, Reading]:
+def _sinks(outboxes: Callable[[], Sequence[Outbox]]) -> dict[Metric, Reading]:
     def each(read: Callable[[DeliveryStats], float]) -> Reading:
-        return by_label(lambda: {outbox.name: read(outbox.stats()) for outbox in outboxes})
+        return by_label(lambda: {outbox.name: read(outbox.stats()) for outbox in outboxes()})
 
     def dropped() -> list[Point]:
+        stats = [(outbox.name, outbox.stats().dropped) for outbox in outboxes()]
+        # all reasons from the beginning: a rate does not see a series' first value
         return [
-            ((outbox.name, reason.value), count)
-            for outbox in outboxes
-            for reason, count in outbox.stats().dropped.items()
+            ((name, reason.value), counts.get(reason, 0)) for name, counts in stats for reason in DropReason
         ]
 
     return {

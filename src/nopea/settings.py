@@ -18,6 +18,19 @@ class SettingError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettings:
+    """Whom to tell and how much. `cluster` is said in every message: readers may have several."""
+
+    json_urls: tuple[Endpoint, ...] = ()
+    secret: Secret = NO_SECRET
+    slack_urls: tuple[Endpoint, ...] = ()
+    per_minute: int = 30
+    cluster: str = ""
+    commit_status: bool = False
+    target_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the process is told. Sizes in bytes, durations in seconds."""
 
@@ -33,6 +46,7 @@ class Settings:
     git_children: int = 2
     git_memory_bytes: int = 512 * 1024 * 1024
     allow_file_urls: bool = False
+    notify: NotifySettings = NotifySettings()
     cdevents_sink: tuple[Endpoint, ...] = ()
     """Who gets CDEvents; nobody by default."""
     cdevents_mode: Literal["binary", "structured"] = "binary"

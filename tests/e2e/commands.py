@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -42,4 +43,20 @@ def say(lab: Lab, *arguments: str) -> Said:
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def say_on_a_terminal(lab: Lab, *arguments: str) -> Said:
+    """Run `nopea` in a terminal of its own; `out` has both streams, with the codes that move the cursor."""
+    line = shlex.join([sys.executable, "-W", "error", "-c", PROGRAM, *arguments])
+    done = subprocess.run(
+        ["script", "--quiet", "--return", "--command", line, "/dev/null"],
+        env={**os.environ, "KUBECONFIG": str(lab.kubeconfig), "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout, done.stdout
     return Said(done.returncode, done.stdout, done.stderr)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tests.e2e import yamls
-from tests.e2e.process import Nopea
 from tests.e2e.waiting import always, eventually
-from tests.e2e.world import Cluster, Repo, Site
-from tests.gitserver import GitServer
+from tests.e2e.world import Repo, Site
 
 ROLLBACK = "nopea.io/rollback-to"
 
@@ -223,26 +219,3 @@ def test_a_suspended_repository_is_held_when_it_goes_on(site: Site) -> None:
     repo.change(suspend=False)
     wait_held(repo, blue)
     assert colour_of(site) == "blue"
-
-
-def test_a_restart_keeps_the_pin(
-    cluster: Cluster, git_server: GitServer, namespace: str, start_nopea: Callable[..., Nopea]
-) -> None:
-    """A new process, with no mirror of its own yet, fetches the pinned commit and not the branch."""
-    site = Site(cluster, git_server, namespace)
-    first = start_nopea(cluster.lab, f"--namespace={namespace}")
-    first.wait_until_ready()
-    repo, blue, _ = two_commits(site)
-    pin(repo, blue)
-    wait_held(repo, blue)
-    first.kill()
-    repo.git.commit(web("red"))
-    site.cluster.merge(site.place("v1 configmaps", "web"), {"data": {"colour": "grey"}})
-
-    second = start_nopea(cluster.lab, f"--namespace={namespace}")
-    second.wait_until_ready()
-
-    wait_colour(site, "blue")
-    repo.sync_and_wait()
-    assert (colour_of(site), repo.status()["lastAttemptedCommit"]) == ("blue", blue)
-    site.clear()

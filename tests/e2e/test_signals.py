@@ -80,6 +80,13 @@ def assert_same(good: LiveSink, other: LiveSink) -> None:
     assert other.ids() == good.ids()
 
 
+def metrics(running: Nopea) -> str:
+    """Return what Prometheus would read."""
+    answer = running.get("/metrics")
+    assert answer.status == 200
+    return answer.text
+
+
 BAD = {
     "down": None,
     "slow": Reply(delay=1.0),
@@ -118,6 +125,8 @@ def test_a_bad_sink_gets_everything_after_it_recovers_and_disturbs_nobody(
     assert [(one.headers["ce-type"], wrong(one)) for one in other.taken() if wrong(one)] == []
     assert {one.headers.get("authorization") for one in other.arrivals()} == {"Basic YWRhOmh1bnRlcjIy"}
     assert {one.headers.get("authorization") for one in good.arrivals()} == {None}
+    for name in ("cdevents-1", "cdevents-2"):
+        assert f'nopea_sink_delivered_total{{sink="{name}"}} {float(len(good.ids()))}' in metrics(running)
     assert running.stop() == 0
     assert "hunter22" not in running.log_text()
     assert "topsecret" not in running.log_text()

@@ -14,6 +14,7 @@ from tests.fakes.watch import FakeWatch
 
 from nopea import tasks
 from nopea.controller.controller import Controller
+from nopea.core.delivery import DropReason
 from nopea.core.endpoint import Endpoint
 from nopea.core.repository import parse_repository
 from nopea.git.port import GitPort
@@ -41,6 +42,7 @@ async def _gone(message: Message) -> Answer:
 async def parts(cache_dir: Path) -> AsyncIterator[Parts]:
     """Make the parts, with one sink that has nothing yet; none runs, and the controller is not ready."""
     async with KubeClient(ClusterConfig(server="https://127.0.0.1:1", origin="the test")) as client:
+        box = Outbox("cdevents", _gone)
         yield Parts(
             client=client,
             git=GitPort(GitSettings(cache_dir=cache_dir)),
@@ -50,7 +52,7 @@ async def parts(cache_dir: Path) -> AsyncIterator[Parts]:
             cache=Cache(),
             controller=Controller(client=client, services=cast("Services", None), passes=FakePasses()),
             is_ready=lambda: False,
-            outboxes=(Outbox("cdevents", _gone),),
+            outboxes=lambda: (box,),
         )
 
 
@@ -91,7 +93,7 @@ async def test_a_sink_tells_what_became_of_its_messages(tmp_path: Path) -> None:
     """One that answers 410 is stopped, and what it refused is counted by reason."""
     endpoint = Endpoint.parse("https://events.acme.example/hook")
     async with parts(tmp_path) as made:
-        (outbox,) = made.outboxes
+        (outbox,) = made.outboxes()
         outbox.offer(Message(id="1", endpoint=endpoint, body=b"{}", headers={}))
         assert read(made, catalogue.SINK_QUEUED) == {("cdevents",): 1.0}
         running = tasks.spawn(outbox.run(), name="outbox")
@@ -103,7 +105,9 @@ async def test_a_sink_tells_what_became_of_its_messages(tmp_path: Path) -> None:
         assert read(made, catalogue.SINK_STOPPED) == {("cdevents",): 1.0}
         assert read(made, catalogue.SINK_DELIVERED) == {("cdevents",): 0.0}
         assert sum(read(made, catalogue.SINK_DROPPED).values()) == 1.0
-        assert {sink for sink, _ in read(made, catalogue.SINK_DROPPED)} == {"cdevents"}
+        assert set(read(made, catalogue.SINK_DROPPED)) == {
+            ("cdevents", reason.value) for reason in DropReason
+        }
 
 
 async def test_repositories_are_told_by_the_status_that_was_written_last(tmp_path: Path) -> None:

@@ -53,6 +53,8 @@ def _print(reading: Reading, output: str) -> int:
             click.echo(line)
         if not objects:
             click.echo("nothing differs")
+        if reading.repository.pin is not None:
+            click.echo(f"→ it is rolled back: {reading.repository.pin.left} is not followed", err=True)
         if reading.repository.suspended:
             click.echo("→ it is suspended: nothing is written until `nopea resume`", err=True)
     print_problems(inspection)

@@ -19,6 +19,7 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError, SyncError
 from nopea.core.repository import Repository
+from nopea.core.rollback import explained
 from nopea.core.source import Remote
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
@@ -52,7 +53,10 @@ async def read_repository_now(client: KubeClient, namespace: str, name: str) -> 
     state = await read_state(client, repository)
     remote = await remote_of(client, repository.key, spec)
     async with temporary_fetcher() as fetcher:
-        snapshot = await fetcher.snapshot(spec, remote)
+        try:
+            snapshot = await fetcher.snapshot(spec, remote)
+        except SyncError as error:
+            raise StalledError(*(explained(one, repository.pin) for one in error.problems)) from error
         inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
     return Reading(repository=repository, commit=snapshot.commit.id, inspection=inspection)
 
@@ -97,6 +101,8 @@ async def read_folder_alone(client: KubeClient, namespace: str, folder: Path) ->
 def _spec(repository: Repository) -> GitRepositorySpec:
     if isinstance(repository.spec, Problem):
         raise StalledError(repository.spec)
+    if repository.pin_problem is not None:
+        raise StalledError(repository.pin_problem)
     return repository.spec
 
 

@@ -46,6 +46,15 @@ def missing(error: NotFoundError, key: RepoKey) -> CommandError:
     )
 
 
+def refuse_deleting(repository: Repository) -> None:
+    """Raise CommandError for a repository whose deletion has begun: nothing is applied to it any more."""
+    if repository.deleting:
+        raise CommandError(
+            f"GitRepository {repository.key} is being deleted: nothing is applied any more",
+            "its condition Ready says what holds it",
+        )
+
+
 async def read_state(client: KubeClient, repository: Repository) -> SyncState:
     """Return what the status and the inventory say; raises SyncError when it cannot be read."""
     state = SyncState(uid=repository.uid, status=repository.status)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import click
 
 from nopea import logs
+from nopea.cli.notifyoptions import notify_options, notify_settings
 from nopea.core.endpoint import InvalidEndpointError, parse_endpoints
 from nopea.core.secret import Secret
 from nopea.settings import SettingError, Settings
@@ -148,6 +149,7 @@ def _default_cache() -> Path:
     show_default=False,
     help=f"The largest webhook that is read.  [default: {DEFAULTS.webhook_body_limit // 1024**2}Mi]",
 )
+@notify_options
 @click.option(
     "--shutdown-seconds",
     default=DEFAULTS.shutdown_seconds,
@@ -199,6 +201,7 @@ def settings_of(
         cdevents_sink=sinks,
         git_memory_bytes=git_memory,
         cache_dir=cache_dir or _default_cache(),
+        notify=notify_settings(rest),
         webhook_secret=Secret(os.environ.get(SECRET_VARIABLE, "").strip()),
         log_format=log_format or ("console" if sys.stderr.isatty() else "json"),
         **rest,  # click has checked them against the options above

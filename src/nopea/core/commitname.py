@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nopea.core.api.status import SHORT_COMMIT, GitRepositoryStatus
+from nopea.core.api.status import SHORT_COMMIT, GitRepositoryStatus, HistoryEntry
 from nopea.core.report import Result
+from nopea.core.trigger import Trigger
 
 _FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PART = re.compile(rf"[0-9a-f]{{{SHORT_COMMIT},64}}")
@@ -25,19 +26,40 @@ class NoSuchCommitError(ValueError):
 
 
 def previous_commit(status: GitRepositoryStatus) -> str:
-    """Return the commit that was applied in full before the current one; raises NoSuchCommitError."""
-    for entry in status.history:
-        if entry.outcome == Result.SYNCED and entry.commit and entry.commit != status.last_applied_commit:
-            return entry.commit
-    if status.last_applied_commit is None:
+    """Return the commit to go back to when none is named; raises NoSuchCommitError.
+
+    After a commit that could not be applied in full it is the last one that could; else the one that was
+    applied before the current one. Going back twice goes on to older commits: what rollbacks applied is not
+    counted among those.
+    """
+    current = status.last_applied_commit
+    if current is None:
         raise NoSuchCommitError(
             "nothing was ever applied in full", "name a commit by its full id, or correct Git or the spec"
         )
+    if status.last_attempted_commit not in (None, current):
+        return current
+    line = [entry.commit for entry in status.history if _is_own(entry)]
+    # a commit that is in no such pass was named by a person: nobody can tell what came before it
+    before = line[line.index(current) :] if current in line else []
+    for commit in before:
+        if commit != current:
+            return commit
     raise NoSuchCommitError(
-        f"the history names no commit that was applied before {status.last_applied_commit[:SHORT_COMMIT]}",
+        f"its history names no commit that was applied before {current[:SHORT_COMMIT]}",
         f"it holds the last {len(status.history)} passes of note; name an older commit by its full id "
         "(`git log` lists them)",
     )
+
+
+def _is_own(entry: HistoryEntry) -> bool:
+    """True for a pass that applied in full what the spec named, not what a rollback did."""
+    return entry.outcome == Result.SYNCED and bool(entry.commit) and not is_rollback(entry)
+
+
+def is_rollback(entry: HistoryEntry) -> bool:
+    """True when a pin decided which commit that pass applied."""
+    return Trigger.ROLLBACK in entry.trigger.split(",")
 
 
 def find_commit(text: str, status: GitRepositoryStatus) -> str:

@@ -5,8 +5,10 @@ Only what is final is told: that a commit is applied, or that it cannot be. Noth
 
 from __future__ import annotations
 
+import base64
 import enum
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
@@ -19,12 +21,19 @@ from nopea.core.notices import PATIENCE
 from nopea.core.objects import RepoKey
 from nopea.core.ratelimit import Role
 from nopea.core.report import Result
+from nopea.core.secret import Secret
+from nopea.core.source import Credentials
 from nopea.core.status import summary
 from nopea.core.transition import Transition
 
 MAX_DESCRIPTION: Final = 140
 PROVIDERS: Final = frozenset({Provider.GITHUB, Provider.GITLAB, Provider.GITEA})
 _SCP: Final = re.compile(r"[A-Za-z0-9._-]+@(?P<host>[A-Za-z0-9.-]+):(?P<path>.+)", re.DOTALL)
+_GRANTS: Final = {
+    Provider.GITHUB: "use a token with `Commit statuses: write` (classic: `repo:status`)",
+    Provider.GITLAB: "use a project access token with the scope `api` and the role Developer",
+    Provider.GITEA: "use a token with the permission `repository: write`",
+}
 _SSH_HOSTS: Final = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
 """Hosts that serve SSH on port 443 for others."""
 
@@ -44,6 +53,8 @@ class CommitStatus:
     """One status of one commit; goes to the repository's own server only."""
 
     repository: RepoKey
+    url: str
+    """The repository's: only credentials that belong to it may be sent."""
     provider: Provider
     server: str
     """Where the repository is: `https://git.acme.example`, with the port of an http URL."""
@@ -81,10 +92,13 @@ class StatusRequest:
     body: bytes
 
 
-def commit_status(step: Transition) -> CommitStatus | None:
-    """Return what is to be told of a step; None for no news, no commit, and servers that we do not know."""
+def commit_status(step: Transition, *, hidden: Sequence[Secret] = ()) -> CommitStatus | None:
+    """Return what is to be told of a step; None for no news, no commit, and servers that we do not know.
+
+    `hidden` are secrets that the words may not show.
+    """
     spec = step.repository.spec
-    found = _state(step)
+    found = _state(step, hidden)
     if found is None or not isinstance(spec, GitRepositorySpec):
         return None
     where = _locate(spec.url)
@@ -96,16 +110,17 @@ def commit_status(step: Transition) -> CommitStatus | None:
     state, description = found
     return CommitStatus(
         repository=step.repository.key,
+        url=spec.url,
         provider=provider,
         server=where[0],
         path=where[1],
         commit=step.report.commit.id,
         state=state,
-        description=plain_line(description, limit=MAX_DESCRIPTION),
+        description=plain_line(description, *hidden, limit=MAX_DESCRIPTION),
     )
 
 
-def _state(step: Transition) -> tuple[State, str] | None:
+def _state(step: Transition, hidden: Sequence[Secret]) -> tuple[State, str] | None:
     report = step.report
     if report is None or report.commit is None:
         return None
@@ -121,7 +136,7 @@ def _state(step: Transition) -> tuple[State, str] | None:
     where = " ".join(part for part in (first.source, first.object) if part)
     more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
     text = f"{first.code}{f' {where}' if where else ''}: {first.message}"
-    text = f"{plain_line(text, limit=MAX_DESCRIPTION - len(more))}{more}"
+    text = f"{plain_line(text, *hidden, limit=MAX_DESCRIPTION - len(more))}{more}"
     if not first.code.transient:
         return State.FAILURE, text
     return (State.ERROR, text) if step.after.failures >= PATIENCE else None
@@ -168,6 +183,30 @@ def _api(status: CommitStatus, below: list[str]) -> str:
         return f"{root}/api/v1"
     is_public = urlsplit(status.server).hostname in ("github.com", "www.github.com")
     return "https://api.github.com" if is_public else f"{root}/api/v3"
+
+
+def authorization(status: CommitStatus, credentials: Credentials) -> Secret | None:
+    """Return the header Authorization from the repository's own credentials; None where they hold no token.
+
+    Beside an SSH key, `password` is the key's own and opens nothing else.
+    """
+    over_ssh = not status.url.startswith(("http://", "https://"))
+    password = Secret(b"") if over_ssh else credentials.password
+    token = credentials.token or password
+    if not token or not all(0x21 <= byte <= 0x7E for byte in token.reveal()):
+        return None
+    if status.provider is not Provider.GITEA:
+        return Secret(b"Bearer " + token.reveal())
+    if credentials.token:
+        return Secret(b"token " + token.reveal())
+    return Secret(b"Basic " + base64.b64encode(credentials.username.encode() + b":" + token.reveal()))
+
+
+def what_to_grant(provider: Provider, answer: int) -> str:
+    """Return what a person can do about an answer that refuses a status."""
+    if answer in (401, 403, 404):
+        return f"{_GRANTS[provider]} in the Secret of spec.secretRef; without it, set no --commit-status"
+    return "the server does not take statuses of this commit; see whether it still has the commit"
 
 
 def _locate(url: str) -> tuple[str, str] | None:

@@ -97,6 +97,11 @@ class RateLimit(Generic[T]):
         self._waiting: dict[bool, OrderedDict[str, None]] = {False: OrderedDict(), True: OrderedDict()}
         self._overflowed = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many items wait."""
+        return sum(map(len, self._waiting.values()))
+
     def offer(self, item: T, *, now: float) -> None:
         """Let an item wait its turn, unless it is as was told; it replaces what waits of its subject."""
         subject = self._subject(item.subject)

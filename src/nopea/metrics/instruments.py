@@ -103,6 +103,7 @@ class Instruments:
         """When a pass last synced a repository (Unix time); a scrape drops those that are gone."""
         for outcome in Outcome:
             self._objects.add(outcome, amount=0)
+        self._webhooks.add("unknown", "refused", amount=0)
 
     def git_operation(self, operation: str, result: str, seconds: float) -> None:
         """Count a Git operation."""

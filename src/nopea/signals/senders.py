@@ -12,6 +12,7 @@ from typing import Self
 from nopea import tasks
 from nopea.core.delivery import DeliveryPolicy
 from nopea.signals.http import HttpPoster
+from nopea.signals.message import Post
 from nopea.signals.outbox import Outbox
 
 
@@ -36,6 +37,11 @@ class Senders:
         made = Outbox(name, self._poster.post, policy=policy)
         self._outboxes[name] = made
         return made
+
+    @property
+    def post(self) -> Post:
+        """What sends over the shared connections, for who has queues of its own."""
+        return self._poster.post
 
     @property
     def outboxes(self) -> Sequence[Outbox]:

@@ -63,6 +63,11 @@ class Cache:
             known = self.states[key] = SyncState(uid=uid, status=status)
         return known
 
+    def remote(self, key: RepoKey) -> Remote | None:
+        """Return the URL and credentials of a repository's last pass, if it came that far."""
+        known = self.states.get(key)
+        return known.remote if known else None
+
     def forget(self, key: RepoKey) -> None:
         """Drop everything about a repository that is gone."""
         self.states.pop(key, None)

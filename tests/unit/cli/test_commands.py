@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from nopea.cli import diff, heal, plan, suspend
+from nopea.cli import diff, heal, history, plan, rollback, suspend, sync
 from nopea.cli.main import main
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 600_000, tzinfo=UTC)
@@ -16,6 +16,9 @@ COMMANDS = {
     "diff": diff.command,
     "plan": plan.command,
     "heal": heal.command,
+    "sync": sync.command,
+    "history": history.command,
+    "rollback": rollback.command,
     "suspend": suspend.command,
     "resume": suspend.resume,
 }
@@ -72,6 +75,15 @@ def test_every_command_chooses_its_cluster_alike(name: str) -> None:
         (["suspend", "shop", "--until", "2h"], "--until needs an OBJECT"),
         (["suspend", "shop", "deployment/web", "--until", "never"], "no time and no duration"),
         (["resume", "shop", "--until", "2h"], "No such option"),
+        (["sync"], "Missing argument 'NAME'"),
+        (["history"], "Missing argument 'NAME'"),
+        (["rollback"], "Missing argument 'NAME'"),
+        (["sync", "shop", "--timeout", "5m"], "--timeout needs --wait"),
+        (["rollback", "shop", "--timeout", "5m"], "--timeout needs --wait"),
+        (["sync", "shop", "--wait", "--timeout", "soon"], "no duration"),
+        (["sync", "shop", "--wait", "--timeout", "0s"], "more than no time"),
+        (["rollback", "shop", "abc1234", "--resume"], "--resume takes no COMMIT"),
+        (["history", "shop", "-o", "yaml"], "'yaml' is not one of"),
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: list[str], said: str) -> None:

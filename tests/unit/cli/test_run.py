@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from nopea.cli.run import MemorySize, command, settings_of
 from nopea.core.endpoint import Endpoint
 from nopea.core.secret import Secret
-from nopea.settings import Settings
+from nopea.settings import NotifySettings, Settings
 
 DEFAULTS = Settings()
 
@@ -159,7 +159,7 @@ def test_every_option_reaches_the_settings() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NOPEA_WEBHOOK_SECRET", "a token\n")
-        others = ("--context", "kind", "--allow-file-urls", "--webhook-body-limit", "1Mi")
+        others = ("--context", "kind", "--allow-file-urls", "--webhook-body-limit", "1Mi", "--commit-status")
         settings = settings_of(**_told(*args, *others))
 
     assert settings == Settings(
@@ -183,6 +183,7 @@ def test_every_option_reaches_the_settings() -> None:
         webhook_secret=Secret("a token"),
         webhook_secret_file=Path("/tmp/token"),
         webhook_body_limit=2**20,
+        notify=NotifySettings(commit_status=True),
         shutdown_seconds=7.5,
     )
     assert "a token" not in repr(settings)

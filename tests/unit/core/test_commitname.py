@@ -10,16 +10,56 @@ from nopea.core.commitname import NoSuchCommitError, find_commit, known_commits,
 OLD, MIDDLE, NEW = "a" * 40, "b" * 40, "c" * 40
 
 
-def passed(commit: str, outcome: str = "synced") -> HistoryEntry:
+def passed(commit: str, outcome: str = "synced", *, trigger: str = "poll") -> HistoryEntry:
     """Return a pass of the history."""
     return HistoryEntry(
-        id="", commit=commit, trigger="poll", outcome=outcome, started="2026-11-24T05:00:00Z", duration="1s"
+        id="", commit=commit, trigger=trigger, outcome=outcome, started="2026-11-24T05:00:00Z", duration="1s"
     )
 
 
-def status(*entries: HistoryEntry, applied: str | None = None) -> GitRepositoryStatus:
+def status(
+    *entries: HistoryEntry, applied: str | None = None, attempted: str | None = None
+) -> GitRepositoryStatus:
     """Return a status with this history, newest first."""
-    return GitRepositoryStatus(history=entries, last_applied_commit=applied)
+    return GitRepositoryStatus(
+        history=entries, last_applied_commit=applied, last_attempted_commit=attempted or applied
+    )
+
+
+def test_going_back_twice_goes_to_older_commits() -> None:
+    """What a rollback applied is passed over, so that the second does not return to what the first left."""
+    first = status(
+        passed(MIDDLE, trigger="rollback"), passed(NEW), passed(MIDDLE), passed(OLD), applied=MIDDLE
+    )
+    healed = status(
+        passed(MIDDLE, trigger="object change,rollback"),
+        passed(NEW),
+        passed(MIDDLE),
+        passed(OLD),
+        applied=MIDDLE,
+    )
+
+    assert previous_commit(first) == previous_commit(healed) == OLD
+
+
+def test_after_resume_the_line_of_the_branch_counts_again() -> None:
+    """The rollback between is no commit that was applied before."""
+    found = status(
+        passed(NEW, trigger="resume"),
+        passed(OLD, trigger="rollback"),
+        passed(NEW),
+        passed(MIDDLE),
+        applied=NEW,
+    )
+
+    assert previous_commit(found) == MIDDLE
+
+
+def test_a_commit_that_came_twice_is_followed_in_time() -> None:
+    """A branch that was set back and forth: the latest one before counts."""
+    found = status(passed(OLD), passed(NEW), passed(OLD), applied=OLD)
+
+    assert previous_commit(found) == NEW
 
 
 def test_the_commit_before_is_the_last_one_that_synced_and_is_not_applied_now() -> None:
@@ -29,11 +69,11 @@ def test_the_commit_before_is_the_last_one_that_synced_and_is_not_applied_now() 
     assert previous_commit(found) == OLD
 
 
-def test_after_a_failed_commit_the_one_before_the_applied_one_is_meant() -> None:
-    """What failed was never applied in full: the current one is the last that was."""
-    found = status(passed(NEW, "failed"), passed(MIDDLE), passed(OLD), applied=MIDDLE)
+def test_after_a_commit_that_failed_the_last_good_one_is_meant() -> None:
+    """Part of the failed one may be in the cluster: to go back is to undo that."""
+    found = status(passed(NEW, "failed"), passed(MIDDLE), passed(OLD), applied=MIDDLE, attempted=NEW)
 
-    assert previous_commit(found) == OLD
+    assert previous_commit(found) == MIDDLE
 
 
 @pytest.mark.parametrize(
@@ -42,6 +82,10 @@ def test_after_a_failed_commit_the_one_before_the_applied_one_is_meant() -> None
         (status(), "nothing was ever applied"),
         (status(passed("", "failed")), "nothing was ever applied"),
         (status(passed(NEW), passed(MIDDLE, "failed"), applied=NEW), "no commit that was applied before"),
+        (
+            status(passed(OLD, trigger="rollback"), passed(NEW), applied=OLD),
+            "no commit that was applied before",
+        ),
     ],
 )
 def test_without_a_commit_before_it_says_why(found: GitRepositoryStatus, says: str) -> None:

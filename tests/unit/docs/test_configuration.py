@@ -24,9 +24,9 @@ CHAPTERS = dict(chapter.split("\n", 1) for chapter in re.split(r"\n##? ", f"\n{T
 OPTIONS = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 SAMPLES = {"port": "4001", "log_level": "debug", "log_format": "json", "git_children": "3",
            "git_memory": "1Gi", "allow_file_urls": "1", "shutdown_seconds": "7",
-           "cdevents_mode": "structured", "cdevents_version": "0.4.1",
-           "cdevents_drift": "custom",
-           "webhook_secret_file": "/tmp/token", "webhook_body_limit": "1Mi"}  # fmt: skip
+           "cdevents_mode": "structured", "cdevents_version": "0.4.1", "cdevents_drift": "custom",
+           "webhook_secret_file": "/tmp/token", "webhook_body_limit": "1Mi", "notify_per_minute": "7",
+           "commit_status": "1"}  # fmt: skip
 LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "error", "crash": "error"}
 
 
@@ -99,6 +99,10 @@ def test_help_tells_the_same_defaults() -> None:
 def test_every_setting_has_an_option() -> None:
     """What the process can be told, its command line can say."""
     names = {str(option.name).replace("git_memory", "git_memory_bytes") for option in OPTIONS}
+    notify = {"notify_url", "notify_secret_file", "slack_url_file", "notify_per_minute", "cluster_name",
+              "commit_status", "commit_status_url"}  # fmt: skip
+    assert notify <= names
+    names = names - notify | {"notify"}  # one value, `NotifySettings`
     by_variable_alone = {"webhook_secret"}  # a flag would show it to everybody on the machine
     assert names | by_variable_alone == {field.name for field in fields(Settings)}
     assert f"`{SECRET_VARIABLE}` has no flag" in TEXT

@@ -1,86 +1,21 @@
-"""Delivery in virtual time: order, retries, pauses, bounds, the end. The sink is a function."""
+"""Delivery in virtual time: order, retries, pauses, bounds, the log. The sink is a function."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 import pytest
+from tests.unit.signals.posting import OK, FakeSink, delivering, facts, failing_until, message
 
 from nopea import tasks
 from nopea.core.delivery import DeliveryPolicy, DropReason
-from nopea.core.endpoint import Endpoint
-from nopea.signals.message import Answer, Message, NoAnswerError
+from nopea.signals.message import Answer, Message
 from nopea.signals.outbox import Outbox
 
 pytestmark = pytest.mark.looptime
-
-ENDPOINT = Endpoint.parse("https://ada:hunter22@events.acme.example/hook/topsecret")
-OK = Answer(status=202)
-
-
-def message(id_: str, *, size: int = 10) -> Message:
-    """Return a message."""
-    return Message(id=id_, endpoint=ENDPOINT, body=b"x" * size, headers={})
-
-
-def now() -> float:
-    """Return the loop's time."""
-    return asyncio.get_running_loop().time()
-
-
-class FakeSink:
-    """Answers as `answer` says for the n-th try (from 0); remembers the tries and what it took."""
-
-    def __init__(self, answer: Callable[[int], Answer | str | float] = lambda _: OK) -> None:
-        self._answer = answer
-        self.tries: list[tuple[float, Message]] = []
-        self.taken: list[str] = []
-
-    async def post(self, sent: Message) -> Answer:
-        """Take a message: an answer, a text for none, or seconds of silence before a good one."""
-        answer = self._answer(len(self.tries))
-        self.tries.append((now(), sent))
-        if isinstance(answer, str):
-            raise NoAnswerError(answer)
-        if isinstance(answer, float):
-            await asyncio.sleep(answer)
-            answer = OK
-        if answer.status < 300:
-            self.taken.append(sent.id)
-        return answer
-
-    @property
-    def gaps(self) -> list[float]:
-        """Seconds between the tries."""
-        times = [at for at, _ in self.tries]
-        return [round(later - before, 3) for before, later in itertools.pairwise(times)]
-
-
-@asynccontextmanager
-async def delivering(sink: FakeSink, policy: DeliveryPolicy | None = None) -> AsyncIterator[Outbox]:
-    """Run an outbox before the sink; leaving flushes it for a minute."""
-    outbox = Outbox("one", sink.post, policy=policy)
-    running = tasks.spawn(outbox.run(), name="outbox")
-    await asyncio.sleep(0)
-    try:
-        yield outbox
-        await outbox.close(60)
-        await running
-    finally:
-        await tasks.end(running)
-
-
-def failing_until(moment: float) -> Callable[[int], Answer | str]:
-    """Give no answer before a time of the loop, and take everything from then on."""
-    return lambda _: OK if now() >= moment else "https://events.acme.example/*** cannot be reached"
 
 
 async def test_messages_come_in_order() -> None:
@@ -306,101 +241,6 @@ async def test_one_failure_is_no_line(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records == []
 
 
-async def test_closing_flushes_what_waits() -> None:
-    """All that was offered before the end is sent, and nothing is taken any more."""
-    sink = FakeSink(lambda _: 0.1)
-    async with delivering(sink) as outbox:
-        for number in range(20):
-            outbox.offer(message(str(number)))
-        await outbox.close(5)
-        assert outbox.offer(message("late")) is False
-
-    assert len(sink.taken) == 20
-    assert outbox.stats().dropped == {DropReason.SHUTDOWN: 1}
-
-
-async def test_closing_cuts_a_pause_short() -> None:
-    """The last seconds are used: a sink that came back in a long pause gets its messages."""
-    sink = FakeSink(failing_until(1_000.0))
-    async with delivering(sink) as outbox:
-        outbox.offer(message("1"))
-        await asyncio.sleep(1_000)
-        began = now()
-        await outbox.close(5)
-        assert now() - began < 5
-
-    assert sink.taken == ["1"]
-
-
-async def test_closing_ends_in_time_and_tells_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
-    """A sink that is down does not hold up the end; how much was lost is one line."""
-    sink = FakeSink(lambda _: "down")
-    async with delivering(sink) as outbox:
-        for number in range(7):
-            outbox.offer(message(str(number)))
-        await asyncio.sleep(100)
-        began = now()
-        await outbox.close(5)
-        assert now() - began == 5
-
-    assert outbox.stats().dropped == {DropReason.SHUTDOWN: 7}
-    last = facts(caplog.records[-1])
-    assert (last["reason"], last["count"], last["sink"]) == ("shutdown", 7, "one")
-
-
-async def test_closing_ends_in_time_though_the_sink_hangs() -> None:
-    """A try that is under way is cut off."""
-    sink = FakeSink(lambda _: 1e6)
-    async with delivering(sink) as outbox:
-        outbox.offer(message("1"))
-        await asyncio.sleep(1)
-        began = now()
-        await outbox.close(2)
-        assert now() - began == 2
-
-    assert outbox.stats().dropped == {DropReason.SHUTDOWN: 1}
-
-
-async def test_closing_does_not_hurry_a_sink_that_asked_for_a_pause() -> None:
-    """Retry-After holds at the end too."""
-    sink = FakeSink(lambda _: Answer(status=429, retry_after="60"))
-    async with delivering(sink) as outbox:
-        outbox.offer(message("1"))
-        await asyncio.sleep(1)
-        await outbox.close(5)
-
-    assert len(sink.tries) == 1
-
-
-async def test_closing_before_running_loses_and_counts() -> None:
-    """A process that never came to run tells what it had been given."""
-    outbox = Outbox("one", FakeSink().post)
-    outbox.offer(message("1"))
-
-    await outbox.close(5)
-    await outbox.run()
-
-    assert outbox.stats().dropped == {DropReason.SHUTDOWN: 1}
-
-
-async def test_cancellation_passes_at_once_and_is_counted() -> None:
-    """The owner can end it at any moment; it leaves no task behind and knows what it lost."""
-    sink = FakeSink(lambda _: 1e6)
-    outbox = Outbox("one", sink.post)
-    running = tasks.spawn(outbox.run(), name="outbox")
-    outbox.offer(message("1"))
-    outbox.offer(message("2"))
-    await asyncio.sleep(1)
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
-
-    assert running.cancelled()
-    assert now() < 2
-    assert outbox.stats().dropped == {DropReason.SHUTDOWN: 2}
-    await outbox.close(5)
-
-
 async def test_a_bug_in_the_poster_ends_the_run() -> None:
     """What nobody foresaw is not swallowed: the owner sees it."""
 
@@ -431,8 +271,3 @@ async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert {"sink fails", "messages dropped", "sink stopped"} <= {r.getMessage() for r in caplog.records}
     assert "hunter22" not in text
     assert "topsecret" not in text
-
-
-def facts(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the facts of a log line."""
-    return dict(getattr(record, "facts", {}))

@@ -89,14 +89,13 @@ def drift_tale(scene: Scene) -> DriftTale:
     report = scene.transition.report
     before = {_episode(one): one for one in scene.before.drifts}
     after = {} if _is_end(scene) else {_episode(one): one for one in scene.after.drifts}
-    objects = {one.object for one in after.values()}
     results = {str(one.key)[:512]: one for one in report.objects} if report and before else {}
     tale = DriftTale()
     tale.events += [_detected(scene, one) for key, one in after.items() if key not in before]
     tale.events += [
         _resolved(scene, one, told)
         for one in before.values()
-        if one.object not in objects and (told := _how_it_ended(scene, results.get(one.object)))
+        if (told := _how_it_ended(scene, results.get(one.object)))
     ]
     if report is not None:
         _healed_at_once(scene, report, {one.object for one in before.values()}, tale)

@@ -28,9 +28,7 @@ _NAMESPACES: Final = {
 
 def attempt_of(scene: Scene) -> PassReport | None:
     """Return the pass, if it was an attempt to sync of which somebody could want to hear."""
-    report = scene.transition.report
-    is_told = report is not None and scene.transition.is_news and report.result is not Result.SUSPENDED
-    return report if is_told else None
+    return scene.transition.report if scene.transition.is_news else None
 
 
 def attempt_events(scene: Scene, report: PassReport, *, room: int, left_out: int = 0) -> list[CDEvent]:

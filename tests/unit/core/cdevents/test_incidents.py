@@ -305,3 +305,12 @@ def test_a_thousand_drifts_are_not_a_thousand_events() -> None:
 
     assert len(events(step)) <= MAX_EVENTS
     assert facts(only(step, ATTEMPT[1]))["leftOut"] == 960
+
+
+def test_drift_that_the_status_has_no_room_for_goes_on() -> None:
+    """It tells of twenty objects; one that others push out of the list is not put right by that."""
+    keys = [replace(WEB, name=f"web-{number}") for number in range(30)]
+    story = healthy_story()
+    story.step(objects=[met(key=key) for key in keys[10:]])
+
+    assert types(story.step(objects=[met(key=key) for key in keys])) == [DETECTED] * 10

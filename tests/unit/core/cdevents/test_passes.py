@@ -347,3 +347,12 @@ def test_settings_that_give_no_events(wrong: dict[str, Any]) -> None:
     """They are refused at the start and not at the first event."""
     with pytest.raises(ValueError, match=r"source|environment|incident"):
         Mapper(**{"source": SOURCE, **wrong})
+
+
+def test_the_url_is_told_without_credentials() -> None:
+    """A token in its query is one."""
+    story = Story(repository=repository(url="https://git.acme.example/shop/api.git?token=hunter2"))
+    event = only(story.step(objects=CREATED), Type.SERVICE_DEPLOYED)
+
+    assert facts(event)["repository"] == "https://git.acme.example/shop/api.git"
+    assert "hunter2" not in str(event)

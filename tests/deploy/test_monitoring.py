@@ -1,0 +1,23 @@
+"""deploy/monitoring as kubectl builds it; its kinds are the Prometheus Operator's, which no lab serves."""
+
+from __future__ import annotations
+
+import json
+
+import yaml
+from tests.deploy.conftest import DEPLOY
+
+from nopea.lab.lab import Lab
+
+
+def test_monitoring_builds(lab: Lab) -> None:
+    """One monitor, the rules, and the dashboard as the ConfigMap that Grafana's sidecar looks for."""
+    built = list(yaml.safe_load_all(lab.run_kubectl("kustomize", str(DEPLOY / "monitoring"))))
+
+    kinds = sorted(one["kind"] for one in built)
+    assert kinds == ["ConfigMap", "PrometheusRule", "ServiceMonitor"]
+    assert {one["metadata"]["namespace"] for one in built} == {"nopea-system"}
+    (dashboard,) = (one for one in built if one["kind"] == "ConfigMap")
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(dashboard["data"]["dashboard.json"])["uid"] == "nopea"
+    assert len(dashboard["data"]["dashboard.json"]) < 1024**2

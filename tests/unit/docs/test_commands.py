@@ -1,0 +1,56 @@
+"""docs/commands.md and the commands say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from nopea.cli.main import SUBCOMMANDS, main
+
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+ELSEWHERE = {"run", "lab", "demo"}
+"""Commands that have a page of their own."""
+
+COMMON = {"--kubeconfig", "--context", "--namespace", "--help"}
+FOR_PEOPLE = [name for name in SUBCOMMANDS if name not in ELSEWHERE]
+
+
+def chapter(name: str) -> str:
+    """Return what the page says under the command's heading."""
+    chapters = re.split(r"\n## ", TEXT)[1:]
+    return next(text for text in chapters if f"nopea {name}" in text.partition("\n")[0])
+
+
+def test_every_command_is_in_the_list() -> None:
+    """And none that there is not; the others are named with their pages."""
+    listed = set(re.findall(r"^\| `nopea (\w+)", TEXT, re.MULTILINE))
+
+    assert listed == set(FOR_PEOPLE)
+    assert all(f"`nopea {name}`" in TEXT for name in ELSEWHERE)
+
+
+@pytest.mark.parametrize("name", FOR_PEOPLE)
+def test_every_option_is_told(name: str) -> None:
+    """In the command's own chapter."""
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    told = chapter(name)
+
+    options = {option.opts[-1]: option.opts for option in command.params if isinstance(option, click.Option)}
+    assert [
+        one for one, spelt in options.items() if one not in COMMON and not any(s in told for s in spelt)
+    ] == []
+
+
+@pytest.mark.parametrize("name", ["diff", "plan", "sync", "rollback"])
+def test_every_exit_code_of_the_help_is_in_the_table(name: str) -> None:
+    """The same numbers, in the same order."""
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    promised = re.findall(r"[:,]\s+(\d) ", (command.help or "").partition("Exit codes")[2])
+
+    assert re.findall(r"^\| (\d) \|", chapter(name), re.MULTILINE) == promised

@@ -1,0 +1,73 @@
+"""docs/notifications.md and the messages say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.news import History, edited, synced
+from tests.fakes.samples import problem, report
+
+from nopea.core.notice import Kind, Notice
+from nopea.core.notices import PATIENCE, notices
+from nopea.core.noticeview import SIGNATURE_HEADER, json_body
+from nopea.core.problem import Code
+from nopea.core.ratelimit import MAX_WAITING, QUIET_SECONDS
+from nopea.core.report import Result
+from nopea.settings import NotifySettings
+
+TEXT = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text(encoding="utf-8")
+
+
+def samples() -> dict[str, Notice]:
+    """Return a notice of each kind."""
+    world = History(healPolicy="notify")
+    steps = [
+        world.did(synced(edited())),
+        world.did(report(Result.FAILED, problems=[problem(Code.YAML_SYNTAX)])),
+        world.did(synced(rivals="ConfigMap shop/web: changed back")),
+        world.healthy("False"),
+    ]
+    return {str(notice.kind): notice for step in steps for notice in notices(step)}
+
+
+def shape(value: Any) -> Any:
+    """Return the field names of a message, at any depth."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    return [shape(item) for item in value[:1]] if isinstance(value, list) else None
+
+
+def test_the_example_is_a_message() -> None:
+    """It has the fields that a message of drift has, in their order and no others."""
+    example = json.loads(TEXT.partition("```json\n")[2].partition("```")[0])
+    sent = json.loads(json_body(samples()["drift"], held_back=0, cluster="production"))
+    assert list(example) == list(sent)
+    assert {**shape(example), "text": None} == {**shape(sent), "text": None} or _without_facts(example, sent)
+
+
+def _without_facts(example: dict[str, Any], sent: dict[str, Any]) -> bool:
+    facts = example["facts"]["drifts"][0].keys() ^ sent["facts"]["drifts"][0].keys()
+    return not facts and shape({**example, "facts": {}}) == shape({**sent, "facts": {}})
+
+
+def test_every_kind_and_its_facts_are_told() -> None:
+    """The two tables have each kind, and each fact of it."""
+    found = samples()
+    assert set(found) == {str(kind) for kind in Kind}
+    rows = dict(re.findall(r"^\| `(\w+)` \| (`.*) \|$", TEXT, re.MULTILINE))
+    for kind, notice in found.items():
+        assert f"| `{kind}` | " in TEXT.partition("## JSON")[0]
+        for fact in notice.facts:
+            assert f"`{fact}`" in rows[kind]
+
+
+def test_numbers_are_told() -> None:
+    """Patience, the limit and the quiet time."""
+    assert f"after {PATIENCE} failed passes in a row" in TEXT
+    assert f"`--notify-per-minute` messages ({NotifySettings().per_minute})" in TEXT
+    assert f"once in {QUIET_SECONDS / 60:g} minutes" in TEXT
+    assert f"the\n{MAX_WAITING} that wait" in TEXT
+    assert f"`{SIGNATURE_HEADER}: sha256=HEX`" in TEXT
