@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.fakes.samples import NOW, report, repository, result_of
+from tests.fakes.samples import NOW, problem, raw_repository, report, repository, result_of
 
 from nopea.core import status as views
+from nopea.core.api import names
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.diff import Verdict
 from nopea.core.drift import Drift, FieldDrift
 from nopea.core.healthview import HealthSummary
 from nopea.core.objects import ObjectKey
 from nopea.core.plan import Reason, Seen
+from nopea.core.problem import Code
 from nopea.core.report import ObjectResult, Outcome, PassReport
-from nopea.core.repository import Repository
+from nopea.core.repository import Repository, parse_repository
 from nopea.core.transition import Transition
 
 EMPTY = GitRepositoryStatus()
@@ -38,6 +40,17 @@ class History:
             status=status, reason="Healthy" if status == "True" else "Unhealthy", message=message
         )
         return self._step(views.with_health(self.status, seen, generation=1, now=NOW), None)
+
+    def rolled_back_to(self, commit: str) -> Transition:
+        """Return the step of the pass that holds the repository at a commit; with none, that lets it go."""
+        raw = raw_repository(annotations={names.ROLLBACK_ANNOTATION: commit} if commit else {})
+        self.repository = parse_repository(raw)
+        return self.did(synced(pin=self.repository.pin))
+
+    def crashed(self) -> Transition:
+        """Return the step of a worker that keeps crashing."""
+        why = problem(Code.WORKER_CRASHED, "its worker keeps crashing: KeyError")
+        return self._step(views.crashed(self.status, problem=why, generation=1, now=NOW), None)
 
     def _step(self, after: GitRepositoryStatus, done: PassReport | None) -> Transition:
         step = Transition(repository=self.repository, before=self.status, after=after, report=done, at=NOW)

@@ -32,6 +32,7 @@ class Kind(enum.StrEnum):
     RECOVERY = "recovery"
     HEALTH = "health"
     CONTENTION = "contention"
+    ROLLBACK = "rollback"
 
 
 class Severity(enum.StrEnum):

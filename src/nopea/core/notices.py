@@ -1,7 +1,7 @@
-"""Decide which news of a step people are told: drift that is left, failures, recoveries, health. Pure.
+"""Decide which news of a step people are told: drift that is left, failures, recoveries, health and the like.
 
-Only the statuses before and after are compared, so each piece of news is told once, also across restarts, and
-retries tell nothing. What a policy asks to be silent about is not in here.
+Pure. Only the statuses before and after are compared, so each piece of news is told once, also across
+restarts, and retries tell nothing. What a policy asks to be silent about is not in here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from nopea.core.plan import Reason
 from nopea.core.problem import Code as ProblemCode
 from nopea.core.ratelimit import Role
 from nopea.core.repository import ref_of
+from nopea.core.rollbackview import pinned_note, released_note
 from nopea.core.secret import Secret, mask_url
 from nopea.core.transition import Transition
 
@@ -32,7 +33,9 @@ _TRANSIENT: Final = frozenset(code.value for code in ProblemCode if code.transie
 def notices(step: Transition, *, hidden: Sequence[Secret] = ()) -> tuple[Notice, ...]:
     """Return what people are to be told of a step; `hidden` are secrets that no text may show."""
     found = (_drift(step, hidden), _failure(step, hidden), _recovery(step, hidden), *_health(step, hidden))
-    return tuple(one for one in (*found, _contention(step, hidden)) if one is not None)
+    return tuple(
+        one for one in (*found, _contention(step, hidden), _rollback(step, hidden)) if one is not None
+    )
 
 
 def told_codes(status: GitRepositoryStatus) -> frozenset[str]:
@@ -179,11 +182,12 @@ def _recovery(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
         return None
     ready = find(after.conditions, READY)
     said = ready.message if ready else ""
-    passes = f"after {before.failures} failed pass{'' if before.failures == 1 else 'es'}"
+    count = before.failures
+    passes = f", after {count} failed pass{'' if count == 1 else 'es'}" if count else ""
     codes = sorted({error.code for error in before.errors})
     return _notice(
         step, hidden, kind=Kind.RECOVERY, severity=Severity.INFO, title="sync works again",
-        lines=[(f"{said[:1].upper()}{said[1:]}, {passes}." if said else f"{passes.capitalize()}.",)],
+        lines=[(f"{said[:1].upper()}{said[1:]}{passes}.",)],
         facts={"failures": before.failures, "codes": codes, "summary": said},
         same="recovered", role=Role.CLOSES if told_codes(before) else Role.CLOSES_IF_TOLD,
     )  # fmt: skip
@@ -221,6 +225,24 @@ def _contention(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
         title="somebody changes an object back again and again",
         lines=[(after.message,), ("→ Stop it, or leave the field to it by ", Code("ignoreDifferences"), ".")],
         facts={"message": after.message}, same=f"contended: {after.message.partition(':')[0]}",
+    )  # fmt: skip
+
+
+def _rollback(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
+    """Tell of a repository that does not follow its spec, and of the end of that: others may wonder."""
+    before, after = step.before.conditions, step.after.conditions
+    follows = step.repository.follows
+    held = pinned_note(before, after)
+    note = held or released_note(before, after, follows=follows)
+    if not note:
+        return None
+    commit = step.repository.rollback_to
+    title = f"rolled back to {commit[:SHORT_COMMIT]}" if held else f"follows {follows} again"
+    return _notice(
+        step, hidden, kind=Kind.ROLLBACK, severity=Severity.WARNING if held else Severity.INFO, title=title,
+        lines=[(f"{note[:1].upper()}{note[1:]}.",)],
+        facts={"rolledBack": bool(held), "commit": commit or None, "message": note},
+        same=f"rolled back: {commit}", role=Role.OPENS if held else Role.CLOSES,
     )  # fmt: skip
 
 

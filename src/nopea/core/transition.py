@@ -14,9 +14,9 @@ from nopea.core.repository import Repository
 class Transition:
     """One step of a repository, told after the API server has the new status.
 
-    `report` is the pass that made it; None when only the objects' health was looked at. Of a pass that was
-    superseded, or that ended the repository, `after` is `before`: nobody wrote a status of it. Passes that
-    changed and learned nothing are told too; `is_news` says which are not.
+    `report` is the pass that made it; None when only health was looked at, or the worker crashes. Of a pass
+    that was superseded, or that ended the repository, `after` is `before`: nobody wrote a status of it.
+    Passes that changed and learned nothing are told too; `is_news` says which are not.
     """
 
     repository: Repository

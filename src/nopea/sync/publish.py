@@ -126,8 +126,10 @@ class Publisher:
             hint="This is a bug in Nopea: report it with the traceback in the log. Others go on.",
         )
         now = datetime.now(UTC)
-        status = views.crashed(state.status, problem=problem, generation=repository.generation, now=now)
-        await self._write(repository, state, status)
+        before = state.status
+        status = views.crashed(before, problem=problem, generation=repository.generation, now=now)
+        if await self._write(repository, state, status):
+            self._tell(repository, before, status, None, at=now)
         self._events.record(
             _regarding(repository), type="Warning", reason="WorkerCrashed", action="Sync", note=str(problem)
         )

@@ -144,6 +144,15 @@ def test_a_short_trouble_ends_for_those_who_heard_of_it_only() -> None:
     assert one(world.did(synced())).role is Role.CLOSES_IF_TOLD
 
 
+def test_a_worker_that_crashes_is_told_once_and_so_is_its_end() -> None:
+    """No pass reports it, so its step has no report."""
+    world = History()
+    world.did(synced())
+    assert one(world.crashed()).title == "shop/api: sync failed (WorkerCrashed)"
+    assert kinds(world.crashed()) == []
+    assert text(one(world.did(synced()))).endswith("Applied 1 object at c0ffee0.")
+
+
 def test_a_failure_says_what_runs_meanwhile() -> None:
     """The reader wants to know whether the shop is open."""
     world = History()
@@ -185,6 +194,19 @@ def test_a_fight_is_told_under_auto() -> None:
     assert notice.kind is Kind.CONTENTION
     assert "acme-operator" in text(notice)
     assert kinds(world.did(synced(rivals=rivals))) == []
+
+
+def test_a_rollback_is_told_and_so_is_its_end() -> None:
+    """Who waits for a commit to be applied learns why it is not, once."""
+    world = History()
+    world.did(synced())
+    held = one(world.rolled_back_to("d" * 40))
+    assert (held.kind, held.severity, held.role) == (Kind.ROLLBACK, Severity.WARNING, Role.OPENS)
+    assert held.title == "shop/api: rolled back to ddddddd"
+    assert "instead of branch main" in text(held)
+    assert kinds(world.rolled_back_to("d" * 40)) == []
+    over = one(world.rolled_back_to(""))
+    assert (over.title, over.role) == ("shop/api: follows branch main again", Role.CLOSES)
 
 
 # masks and bounds

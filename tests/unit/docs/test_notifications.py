@@ -29,6 +29,7 @@ def samples() -> dict[str, Notice]:
         world.did(report(Result.FAILED, problems=[problem(Code.YAML_SYNTAX)])),
         world.did(synced(rivals="ConfigMap shop/web: changed back")),
         world.healthy("False"),
+        world.rolled_back_to("d" * 40),
     ]
     return {str(notice.kind): notice for step in steps for notice in notices(step)}
 
