@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from nopea.core.endpoint import Endpoint, InvalidEndpointError, parse_endpoints
+from nopea.core.mask import plain_line
 from nopea.core.secret import Secret
 from nopea.settings import NotifySettings, SettingError
 
@@ -41,7 +42,7 @@ def notify_settings(options: dict[str, Any]) -> NotifySettings:
             slack.reveal().decode(errors="replace"), where=f"--slack-url-file or {SLACK_VARIABLE}"
         ),
         per_minute=options.pop("notify_per_minute"),
-        cluster=options.pop("cluster_name") or "",
+        cluster=plain_line(options.pop("cluster_name") or "", limit=100),
         commit_status=options.pop("commit_status"),
         target_url=options.pop("commit_status_url") or "",
     )

@@ -121,10 +121,13 @@ class Notifier:
 
     def _release(self) -> None:
         for released in self._limit.take(now=asyncio.get_running_loop().time()):
-            if isinstance(released.item, Notice):
-                self._send(released.item, held_back=released.held_back)
-            elif self._statuses is not None:
-                self._statuses.send(released.item)
+            try:
+                if isinstance(released.item, Notice):
+                    self._send(released.item, held_back=released.held_back)
+                elif self._statuses is not None:
+                    self._statuses.send(released.item)
+            except Exception as error:  # noqa: BLE001 - a bug in one message must not end the process
+                log.crash("signal not given", error, repo=released.item.repository)
 
     def _send(self, notice: Notice, *, held_back: int) -> None:
         log.debug("notice sent", repo=notice.repository, kind=notice.kind, held_back=held_back)

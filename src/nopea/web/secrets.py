@@ -146,7 +146,7 @@ class SharedSecret:
             raise Declined(
                 _missing(
                     f"the file of the process-wide secret cannot be read: {error.strerror}",
-                    "Mount it, or correct --webhook-secret-file; it is looked for at every delivery.",
+                    "Create the Secret that is mounted there, or correct --webhook-secret-file.",
                 )
             ) from error
 

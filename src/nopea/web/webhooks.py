@@ -42,13 +42,13 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _Gate:
-    """Whom a delivery at an address may wake, and what it must be signed with."""
+    """What a delivery at an address must be signed with, and whom it may wake."""
 
     secret: Secret
-    provider: Provider | None
-    repositories: Sequence[Repository]
-    compare_urls: bool
-    own: tuple[str, str] | None
+    provider: Provider | None = None
+    key: RepoKey | None = None
+    """The repository that the address names; None: all without a secret of their own."""
+    own: tuple[str, str] | None = None
     """Namespace and name of the repository's own Secret; None: the process-wide secret."""
 
 
@@ -105,7 +105,7 @@ class Webhooks:
         began = self._clock()
         try:
             self._must_be_ready()
-            gate = self._shared_gate() if candidates is None else await self._gate(candidates())
+            gate = _Gate(self._shared.read()) if candidates is None else await self._gate(candidates())
             async with self._bodies.held(request) as body:
                 delivery = await self._taken_in(request, body, gate)
         except Declined as declined:
@@ -127,14 +127,6 @@ class Webhooks:
                 retry_after_seconds=10,
             )
 
-    def _shared_gate(self) -> _Gate:
-        """Only repositories without a secret of their own: another's word must not wake the others."""
-        repositories = [
-            repository for repository in self._directory.all()
-            if isinstance(repository.spec, GitRepositorySpec) and repository.spec.webhook is None
-        ]  # fmt: skip
-        return _Gate(self._shared.read(), None, repositories, compare_urls=True, own=None)
-
     async def _gate(self, keys: Sequence[RepoKey]) -> _Gate:
         if len(keys) > 1:
             raise Declined.because(
@@ -155,10 +147,9 @@ class Webhooks:
                 Code.WEBHOOK_NO_SECRET, "the GitRepository's spec cannot be read", "Correct its spec."
             )
         if spec.webhook is None:
-            return _Gate(self._shared.read(), None, [repository], compare_urls=False, own=None)
+            return _Gate(self._shared.read(), key=repository.key)
         own = (repository.key.namespace, spec.webhook.secret_ref.name)
-        secret = await self._secrets.read(*own)
-        return _Gate(secret, spec.webhook.provider, [repository], compare_urls=False, own=own)
+        return _Gate(await self._secrets.read(*own), spec.webhook.provider, repository.key, own)
 
     async def _taken_in(self, request: web.Request, body: bytes, gate: _Gate) -> Delivery:
         """Prove the sender, then read what it says; raises Declined."""
@@ -186,11 +177,7 @@ class Webhooks:
             return (), delivery.ignored
         if (address, delivery.id) in self._seen:
             return (), "duplicate"
-        meant = [
-            (one, spec) for one in gate.repositories
-            if isinstance(spec := one.spec, GitRepositorySpec)
-            and (not gate.compare_urls or matches_url(spec.url, delivery))
-        ]  # fmt: skip
+        meant = self._meant(delivery, gate.key)
         if not meant:
             return (), "other repository"
         concerned = [one for one, spec in meant if concerns(spec, delivery)]
@@ -200,6 +187,22 @@ class Webhooks:
         if keys:  # what woke nobody is answered for its own reason again, should it come again
             self._seen.add((address, delivery.id))
         return keys, "" if keys else "suspended"
+
+    def _meant(self, delivery: Delivery, key: RepoKey | None) -> list[tuple[Repository, GitRepositorySpec]]:
+        """Return whom the address names, else all that have the URL and no secret of their own.
+
+        Who has one has it so that nobody else's word counts. Asked only once the sender is proved: it is the
+        one thing here that takes longer the more repositories there are.
+        """
+        if key is not None:
+            named = self._directory.get(key)
+            return [(named, named.spec)] if named and isinstance(named.spec, GitRepositorySpec) else []
+        return [
+            (one, spec) for one in self._directory.all()
+            if isinstance(spec := one.spec, GitRepositorySpec)
+            and spec.webhook is None
+            and matches_url(spec.url, delivery)
+        ]  # fmt: skip
 
     def _tell(
         self,

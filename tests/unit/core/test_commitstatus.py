@@ -10,11 +10,21 @@ from tests.fakes.news import History, synced
 from tests.fakes.samples import COMMIT, problem, report, result_of
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
-from nopea.core.commitstatus import CommitStatus, State, StatusRequest, commit_status, provider_of, request_of
+from nopea.core.commitstatus import (
+    CommitStatus,
+    State,
+    StatusRequest,
+    authorization,
+    commit_status,
+    provider_of,
+    request_of,
+)
 from nopea.core.notices import PATIENCE
 from nopea.core.problem import Code
 from nopea.core.ratelimit import Role
 from nopea.core.report import Outcome, PassReport, Result
+from nopea.core.secret import Secret
+from nopea.core.source import Credentials
 
 SHA = COMMIT.id
 CREATED = synced(result_of("web", Outcome.CREATED))
@@ -202,3 +212,29 @@ def test_the_webhooks_provider_says_whose_api_it_is() -> None:
     spec = world("https://gitlab.acme.example/acme/shop", "gitea").repository.spec
     assert isinstance(spec, GitRepositorySpec)
     assert provider_of(spec) is Provider.GITEA
+
+
+# with what
+
+
+@pytest.mark.parametrize(
+    ("url", "credentials", "header"),
+    [
+        ("https://github.com/acme/shop", Credentials(token=Secret("tok")), b"Bearer tok"),
+        ("https://github.com/acme/shop", Credentials(username="x", password=Secret("pw")), b"Bearer pw"),
+        ("https://gitlab.com/acme/shop", Credentials(token=Secret("tok")), b"Bearer tok"),
+        ("https://codeberg.org/acme/shop", Credentials(token=Secret("tok")), b"token tok"),
+        ("https://codeberg.org/a/b", Credentials(username="a", password=Secret("b")), b"Basic YTpi"),
+        ("git@github.com:acme/shop", Credentials(token=Secret("tok"), password=Secret("pw")), b"Bearer tok"),
+        ("git@github.com:acme/shop", Credentials(password=Secret("the key's own")), None),
+        ("ssh://git@codeberg.org/a/b", Credentials(username="git", password=Secret("pw")), None),
+        ("https://github.com/acme/shop", Credentials(), None),
+        ("https://github.com/acme/shop", Credentials(token=Secret("tok\r\nHost: evil.example")), None),
+    ],
+)
+def test_what_authorizes_a_status(url: str, credentials: Credentials, header: bytes | None) -> None:
+    """The repository's own token in the form of its server; never a key's password, never two headers."""
+    status = status_at(url)
+    assert status is not None
+    found = authorization(status, credentials)
+    assert (found.reveal() if found else None) == header

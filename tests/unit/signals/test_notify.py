@@ -146,3 +146,17 @@ async def test_listening_does_not_wait() -> None:
         assert asyncio.get_running_loop().time() - started < 10
         await sink.shut()
         await notifier.close(0)
+
+
+async def test_a_bug_in_one_message_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and the next one goes."""
+    broken = History()
+    async with Sink() as sink:
+        settings = NotifySettings(json_urls=urls(sink.url()), cluster="\udc80")  # what no JSON can hold
+        async with telling(settings) as notifier:
+            notifier.listen(broken.did(FAILED))
+            notifier.listen(History(name="other").did(FAILED))
+            async with asyncio.timeout(20):
+                while len(caplog.records) < 2:  # noqa: ASYNC110 - a log has no event
+                    await asyncio.sleep(0.01)
+    assert {one.getMessage() for one in caplog.records} == {"signal not given"}

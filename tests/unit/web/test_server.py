@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from nopea.web.server import ListenError, serving
 
@@ -81,6 +82,26 @@ async def test_an_expectation_that_nobody_knows_is_417(probe: Probe, path: str) 
         assert (await reader.readline())[9:12] == status
         writer.close()
         await writer.wait_closed()
+
+
+async def test_a_bug_is_a_500_and_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """What strangers send is no news, what we did wrong is."""
+
+    async def wrong(request: web.Request) -> web.Response:
+        raise RuntimeError(f"a bug at {request.path}")
+
+    served = serving(host="127.0.0.1", port=0, why_not_ready=str, routes=[web.get("/wrong", wrong)])
+    async with served as port, aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/wrong") as answer:
+            assert answer.status == 500
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"no http at all\r\n\r\n")
+        assert (await reader.readline())[9:12] == b"400"
+        writer.close()
+        await writer.wait_closed()
+
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "a bug at /wrong" in str(line.exc_info)
 
 
 async def test_a_taken_port_is_an_error_that_says_so(probe: Probe) -> None:

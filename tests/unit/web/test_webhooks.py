@@ -9,6 +9,7 @@ import time
 import pytest
 from tests.fakes.deliveries import SECRET, github, ping, push
 from tests.fakes.samples import repository
+from tests.unit.core.webhooks.sent import OWN, reference
 from tests.unit.web.edge import HOOK, receiving
 
 from nopea.kube.errors import Failure, ForbiddenError, UnreachableError
@@ -73,6 +74,26 @@ async def test_the_url_is_not_compared_where_the_address_names_the_repository() 
         answer = await edge.send(API, push(url="https://mirror.acme.example/copy.git"))
 
         assert answer.status == 202
+
+
+@pytest.mark.parametrize("name", [*OWN, *reference()])
+async def test_every_provider_is_taken_and_refused_with_another_secret(name: str) -> None:
+    """Over the wire as in the core: one byte of the secret, and it wakes nobody."""
+    sent = OWN[name][1] if name in OWN else reference()[name]
+    async with receiving(repository(webhook=HOOK, url="https://git.acme.example/any.git")) as edge:
+        edge.now = sent.now
+        edge.cluster.data["shop/hook"] = {"token": sent.secret}
+        answer = await edge.request("POST", API, data=sent.body, headers=sent.headers)
+        assert answer.status in (200, 202)
+        assert (answer.status == 202) == (edge.woken == ["shop/api"])
+
+        edge.woken.clear()
+        edge.clock.seconds += 60
+        edge.cluster.data["shop/hook"] = {"token": f"{sent.secret[:9]}x{sent.secret[10:]}"}
+        answer = await edge.request("POST", API, data=sent.body, headers=sent.headers)
+        is_unsigned_ping = sent.headers.get("x-event-key") == "diagnostics:ping"
+        assert answer.status == (200 if is_unsigned_ping else 401)
+        assert edge.woken == []
 
 
 # Who is refused.
