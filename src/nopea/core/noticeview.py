@@ -117,6 +117,6 @@ def _footer(notice: Notice, cluster: str) -> str:
         cluster,
         f"{notice.ref} @ {commit.id[:SHORT_COMMIT]}" if commit else notice.ref,
         commit.message if commit else "",
-        commit.author if commit else "",
+        commit.author.partition(" <")[0] if commit else "",  # the address is in the JSON
     ]
     return _escaped(" · ".join(part for part in parts if part)[:250])
