@@ -22,7 +22,7 @@ pytestmark = pytest.mark.cluster  # for the binaries
 DEADLINE_SECONDS = 90.0
 GONE_SECONDS = 15.0
 READY = "✓ nopea run is ready"
-HELD = {"etcd", "kube-apiserver", "kube-controller-manager", "git-server", "nopea"}
+HELD = {"etcd", "kube-apiserver", "kube-controller-manager", "git-server", "event-sink", "nopea"}
 STEPS = [
     r"✓ Control plane v1\.\d+\.\d+ is up: etcd, API server, controller manager +\d+\.\d s",
     r"✓ Git repository is served: http://127\.0\.0\.1:\d+/shop\.git +\d+\.\d s",
@@ -35,6 +35,7 @@ STEPS = [
     r"✓ git push \"End the sale\": discount\.yaml is gone, and so is its object +\d+\.\d s",
     r"✓ Break-glass on web, patch, push: nothing is written, replicas 1 +\d+\.\d s",
     r"✓ Break-glass off: Git wins, replicas 1 → 8 +\d+\.\d s",
+    r"✓ All of it was told to a CDEvents receiver: \d+ events +\d+\.\d s",
 ]
 ENDED = r"✓ All of it is ended, its folder is removed +\d+\.\d s"
 
@@ -133,6 +134,9 @@ def test_the_whole_story_fits_a_screen_and_leaves_nothing(folder: Path) -> None:
     )
     assert "any more: acme.example/Discount shop/spring" in text
     assert any(re.fullmatch(r" +shop +True +Synced +[0-9a-f]{7} +5 +1 .*", line) for line in lines)
+    assert re.search(
+        r"incident\.detected 2, incident\.resolved 2, service\.deployed 1, service\.upgraded \d", text
+    )
     assert "\x1b" not in text
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80

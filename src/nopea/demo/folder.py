@@ -53,6 +53,11 @@ class DemoFolder:
         return self.path / "shop"
 
     @property
+    def events(self) -> Path:
+        """Return the file with a line for each CDEvent that the demo's receiver got."""
+        return self.path / "cdevents"
+
+    @property
     def webhook_secret(self) -> Path:
         """Return the file with the secret that signs announcements of pushes."""
         return self.path / "webhook-secret"

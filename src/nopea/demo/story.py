@@ -5,6 +5,7 @@ Leaves ending to its caller.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from nopea.core.api import names
@@ -30,6 +31,7 @@ def tell(world: World, screen: Screen) -> None:
     _removal(world, screen)
     _break_glass(world, screen)
     _glass_mended(world, screen)
+    _told(world, screen)
 
 
 def _set_up(world: World, screen: Screen) -> None:
@@ -44,6 +46,7 @@ def _set_up(world: World, screen: Screen) -> None:
         world.origin.push()
         step.text = f"Git repository is served: {world.git_url}"
     with screen.step("nopea run") as step:
+        world.start_event_sink()
         world.start_controller()
         step.text = f"nopea run is ready: {world.ready_url}"
 
@@ -138,6 +141,23 @@ def _glass_mended(world: World, screen: Screen) -> None:
     screen.paragraph(
         "Seconds count from the end of kubectl or the start of git push, which a signed webhook announces.",
         style="dim",
+    )
+
+
+def _told(world: World, screen: Screen) -> None:
+    """Show what a receiver of CDEvents has heard of it all, each type with how often."""
+    with screen.step("CDEvents") as step:
+        counts = world.wait_for("end of the story in CDEvents", lambda: _counted(world))
+        step.text = f"All of it was told to a CDEvents receiver: {sum(counts.values())} events"
+    screen.paragraph(", ".join(f"{name} {count}" for name, count in counts.items()))
+
+
+def _counted(world: World) -> dict[str, int] | None:
+    """Return how often each type has come; None before what was drifting last is resolved."""
+    types = [type_.removeprefix("dev.cdevents.").rsplit(".", 3)[0] for type_ in world.events_told()]
+    counts = Counter(types)
+    return (
+        dict(sorted(counts.items())) if counts["incident.resolved"] == counts["incident.detected"] else None
     )
 
 

@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 CONTROLLER = "nopea"
 GIT_SERVER = "git-server"
+EVENT_SINK = "event-sink"
 READY_SECONDS = 30.0
 _POLL_SECONDS = 0.03
 _STATUS_PATH = f"/apis/{GROUP}/{VERSION}/namespaces/default/{PLURAL}/{shop.NAME}"
@@ -65,7 +66,7 @@ class World:
     def start_control_plane(self, progress: Progress) -> None:
         """Start it and define Nopea's kinds; it ends with this process, however that happens."""
         self.lab.start(owned=True, progress=progress)
-        self._ports = free_ports([GIT_SERVER, CONTROLLER])
+        self._ports = free_ports([GIT_SERVER, CONTROLLER, EVENT_SINK])
         definitions = [git_repository_crd(), inventory_crd()]
         progress.tick("defining GitRepository and Inventory")
         self.kubectl(
@@ -83,6 +84,21 @@ class World:
             is_ready=lambda: _status(self._ports[GIT_SERVER], "/shop.git/HEAD") == http.HTTPStatus.OK,
         )
 
+    def start_event_sink(self) -> None:
+        """Listen for CDEvents on loopback; returns when it answers."""
+        port = self._ports[EVENT_SINK]
+        self._start(
+            EVENT_SINK,
+            ["nopea.demo.listen", str(port), str(self.folder.events)],
+            is_ready=lambda: _status(port, "/") == http.HTTPStatus.OK,
+        )
+
+    def events_told(self) -> list[str]:
+        """Return the types of the CDEvents that have arrived, in their order."""
+        if not self.folder.events.exists():
+            return []
+        return [line.split()[0] for line in self.folder.events.read_text().splitlines()]
+
     def start_controller(self) -> None:
         """Start `nopea run` as administrator of the control plane; returns when it says that it is ready."""
         port = self._ports[CONTROLLER]
@@ -92,6 +108,7 @@ class World:
                 *("nopea", "run", "--kubeconfig", str(self.lab.kubeconfig)),
                 *("--host", "127.0.0.1", "--port", str(port)),
                 *("--cache-dir", str(self.folder.cache), "--log-format", "console"),
+                *("--cdevents-sink", f"http://127.0.0.1:{self._ports[EVENT_SINK]}/"),
             ],
             is_ready=lambda: _status(port, "/ready") == http.HTTPStatus.OK,
         )

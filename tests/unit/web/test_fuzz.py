@@ -97,6 +97,7 @@ async def test_rubbish_is_refused_and_leaves_nothing(caplog: pytest.LogCaptureFi
                 await _send(edge, rubbish.next(), answers)
                 edge.clock.seconds += 0.01
                 edge.woken.clear()
+                edge.measured.clear()
 
         await asyncio.gather(*(work(seed, began + SECONDS / 5) for seed in range(AT_ONCE)))
         before = _resident()

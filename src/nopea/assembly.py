@@ -1,0 +1,176 @@
+"""Makes the parts of `nopea run` and joins them; starts none. Each join is said here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from nopea.controller.controller import Controller
+from nopea.core.transition import Transition
+from nopea.git.port import GitPort
+from nopea.git.settings import GitSettings
+from nopea.kube.client import KubeClient
+from nopea.kube.config import load_config
+from nopea.kube.discovery import Discovery
+from nopea.kube.events import EventRecorder
+from nopea.metrics.exposition import Exposition
+from nopea.metrics.instruments import Instruments
+from nopea.metrics.tracing import tracer_from
+from nopea.readings import Parts, readings_of, repositories_of
+from nopea.settings import Settings
+from nopea.signals.cdevents import cdevents_sink
+from nopea.signals.notify import Notifier
+from nopea.signals.senders import Senders
+from nopea.sync.cache import Cache
+from nopea.sync.claims import Claims
+from nopea.sync.directory import Directory
+from nopea.sync.fetch import Fetcher
+from nopea.sync.live_index import LiveIndex
+from nopea.sync.pipeline import Pipeline, Services
+from nopea.sync.publish import Publisher
+from nopea.web.bodies import Bodies
+from nopea.web.metrics import metrics_routes
+from nopea.web.secrets import HookSecrets, SharedSecret
+from nopea.web.webhooks import Webhooks
+
+TRACES_SECONDS = 1.0
+"""How long the traces that wait may take at the end, when all else is closed."""
+
+
+@dataclass(slots=True)
+class Readiness:
+    """What the probes and the endpoints ask: whether this process does its work."""
+
+    controller: Controller
+    draining: bool = False
+
+    def why_not(self) -> str:
+        """Return why the process is not ready; empty when it is."""
+        return "shutting down" if self.draining else self.controller.why_not_ready()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """The parts that somebody starts, drains or asks; `server` is the API server's URL."""
+
+    server: str
+    client: KubeClient
+    git: GitPort
+    events: EventRecorder
+    services: Services
+    controller: Controller
+    senders: Senders
+    notifier: Notifier
+    readiness: Readiness
+    routes: Sequence[web.RouteDef]
+
+
+@asynccontextmanager
+async def assembled(settings: Settings) -> AsyncIterator[Process]:
+    """Yield the parts; connections are open while the context is. Raises ConfigError and SettingError."""
+    config = load_config(settings.kubeconfig, context=settings.context or "")
+    instruments = Instruments()
+    cache = Cache()
+    async with AsyncExitStack() as stack:
+        senders = await stack.enter_async_context(Senders())
+        client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
+        git = GitPort(_git_settings(settings), measure=instruments.git_operation)
+        events = EventRecorder(client)
+        notifier = Notifier(settings.notify, senders.post, remote_of=cache.remote)
+        listeners: list[Callable[[Transition], None]] = [instruments.told, notifier.listen]
+        if (cdevents := cdevents_sink(settings, senders, server=config.server)) is not None:
+            listeners.append(cdevents)
+        if (tracer := tracer_from(os.environ)) is not None:
+            listeners.append(tracer.told)
+            stack.push_async_callback(tracer.close, TRACES_SECONDS)
+        services = _services(settings, client, git, events, cache, listeners)
+        controller = Controller(
+            client=client,
+            services=services,
+            passes=Pipeline(services),
+            namespace=settings.namespace,
+            allow_file_urls=settings.allow_file_urls,
+        )
+        services.index.on_change = controller.object_changed
+        readiness = Readiness(controller)
+        parts = Parts(
+            client=client,
+            git=git,
+            events=events,
+            index=services.index,
+            directory=services.directory,
+            cache=cache,
+            controller=controller,
+            outboxes=lambda: [*senders.outboxes, *notifier.outboxes],
+            is_ready=lambda: not readiness.why_not(),
+        )
+        yield Process(
+            server=config.server,
+            client=client,
+            git=git,
+            events=events,
+            services=services,
+            controller=controller,
+            senders=senders,
+            notifier=notifier,
+            readiness=readiness,
+            routes=[
+                *metrics_routes(_exposition(parts, instruments).scrape),
+                *_webhooks(settings, parts, readiness, instruments).routes(),
+            ],
+        )
+
+
+def _services(
+    settings: Settings,
+    client: KubeClient,
+    git: GitPort,
+    events: EventRecorder,
+    cache: Cache,
+    listeners: Sequence[Callable[[Transition], None]],
+) -> Services:
+    directory = Directory(whole_cluster=settings.namespace is None)
+    return Services(
+        client=client,
+        discovery=Discovery(client),
+        fetcher=Fetcher(git, cache.manifests),
+        index=LiveIndex(client, rules=directory.rules),
+        publisher=Publisher(client=client, events=events, directory=directory, listeners=listeners),
+        directory=directory,
+        cache=cache,
+        claims=Claims(),
+    )
+
+
+def _exposition(parts: Parts, instruments: Instruments) -> Exposition:
+    return Exposition(
+        instruments.registry,
+        readings=readings_of(parts),
+        repositories=lambda: repositories_of(parts, instruments.synced_at),
+    )
+
+
+def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instruments: Instruments) -> Webhooks:
+    return Webhooks(
+        directory=parts.directory,
+        wake=parts.controller.webhook_received,
+        secrets=HookSecrets(parts.client.on_behalf("webhooks"), clock=time.monotonic),
+        shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
+        bodies=Bodies(limit=settings.webhook_body_limit),
+        why_not_ready=readiness.why_not,
+        measure=instruments.webhook,
+    )
+
+
+def _git_settings(settings: Settings) -> GitSettings:
+    return GitSettings(
+        cache_dir=settings.cache_dir / "git",
+        children=settings.git_children,
+        memory_bytes=settings.git_memory_bytes,
+        allow_file_urls=settings.allow_file_urls,
+    )
