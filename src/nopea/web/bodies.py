@@ -1,4 +1,4 @@
-"""Reads a request's body once, as the bytes that were sent: with a cap, a deadline, and few at the same time.
+"""Reads a request's body once, as the bytes that were sent: with a cap, a deadline, few large ones at a time.
 
 It never decodes, inflates or parses: signatures are made over the bytes.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 
 from aiohttp import web
@@ -17,15 +17,17 @@ from aiohttp.http_exceptions import HttpProcessingError
 from nopea.core.problem import Code
 from nopea.web.answers import Declined
 
-AT_ONCE = 16
-"""Bodies in memory at a time, each up to the limit."""
+SMALL = 64 * 1024
+"""What aiohttp buffers of each request anyway is read without a turn: strangers who send slowly hold none."""
 
-MOST_WAITING = 256
-"""Requests that wait for their turn; their senders are held back by TCP meanwhile."""
+AT_ONCE = 16
+"""Larger bodies in memory at a time, each up to the limit. A turn is for `READ_SECONDS`."""
+
+MOST = 256
+"""Requests at a time, with those that wait for their turn; their senders are held back by TCP meanwhile."""
 
 WAIT_SECONDS = 5.0
 READ_SECONDS = 10.0
-"""Below what forges grant a receiver, together with the wait."""
 
 _BROKEN = (web.RequestPayloadError, ClientPayloadError, HttpProcessingError)
 
@@ -34,15 +36,15 @@ class Bodies:
     """All bodies that the process holds: bounded in size, in number, and in the time each may take."""
 
     def __init__(
-        self, *, limit: int, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING,
+        self, *, limit: int, small: int = SMALL, at_once: int = AT_ONCE, most: int = MOST,
         wait_seconds: float = WAIT_SECONDS, read_seconds: float = READ_SECONDS,
     ) -> None:  # fmt: skip
         self.limit = limit
+        self._small, self._most = small, most
         self._wait_seconds, self._read_seconds = wait_seconds, read_seconds
-        self._most_waiting = most_waiting
         self._turns = asyncio.Semaphore(at_once)
-        self._waiting = 0
         self.held_now = 0
+        """Requests that are read, that wait, or whose body is in use."""
 
     @asynccontextmanager
     async def held(self, request: web.Request) -> AsyncIterator[bytes]:
@@ -60,34 +62,37 @@ class Bodies:
             )
         if (request.content_length or 0) > self.limit:
             raise self._too_large()
-        await self._turn()
+        if self.held_now >= self._most:
+            raise _busy()
         self.held_now += 1
         try:
-            yield await self._read(request)
+            async with AsyncExitStack() as turn:
+                yield await self._read(request, turn)
         finally:
             self.held_now -= 1
-            self._turns.release()
 
-    async def _turn(self) -> None:
-        if self._waiting >= self._most_waiting:
-            raise _busy()
-        self._waiting += 1
+    async def _take(self, turn: AsyncExitStack) -> None:
+        """Wait for a turn and leave its end to the stack."""
         try:
             async with asyncio.timeout(self._wait_seconds):
-                await self._turns.acquire()
+                await turn.enter_async_context(self._turns)
         except TimeoutError as error:
             raise _busy() from error
-        finally:
-            self._waiting -= 1
 
-    async def _read(self, request: web.Request) -> bytes:
+    async def _read(self, request: web.Request, turn: AsyncExitStack) -> bytes:
         body = bytearray()
+        is_large = False
         try:
-            async with asyncio.timeout(self._read_seconds):
+            async with asyncio.timeout(self._read_seconds) as deadline:
                 while chunk := await request.content.readany():
                     body += chunk
                     if len(body) > self.limit:
                         raise self._too_large()
+                    if len(body) > self._small and not is_large:
+                        is_large = True
+                        deadline.reschedule(None)
+                        await self._take(turn)
+                        deadline.reschedule(asyncio.get_running_loop().time() + self._read_seconds)
         except TimeoutError as error:
             raise Declined.because(
                 Code.WEBHOOK_TRY_AGAIN,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -44,13 +45,17 @@ class _Entry:
     def __init__(self) -> None:
         self.value: Secret | Problem | None = None
         self.read_at = 0.0
+        self.failure = ""
+        """Why the last attempt gave nothing at all; it leaves `value` as it was."""
+        self.tried_at = -math.inf
         self.lock = asyncio.Lock()
 
 
 class HookSecrets:
     """The Secrets that specs name, kept for 30 s, so that a flood of deliveries is no flood of requests.
 
-    Any one Secret is read at most once a second, whatever comes.
+    Any one Secret is read at most once a second, whatever comes and also while the API server is away: who
+    waits behind somebody who waited in vain does not wait again.
     """
 
     def __init__(self, client: Reader, *, clock: Callable[[], float], most: int = MOST) -> None:
@@ -68,6 +73,8 @@ class HookSecrets:
         async with entry.lock:
             kept_seconds = KEEP_SECONDS if isinstance(entry.value, Secret) else AGAIN_SECONDS
             if entry.value is None or self._clock() - entry.read_at >= kept_seconds:
+                if entry.failure and self._was_just_tried(entry):
+                    raise _not_now(entry.failure)
                 await self._renew(entry, namespace, name)
             return _token(entry)
 
@@ -75,7 +82,7 @@ class HookSecrets:
         """Read it anew because a signature did not fit: None where it was read a moment ago or cannot be."""
         entry = self._entry(namespace, name)
         async with entry.lock:
-            if self._clock() - entry.read_at < AGAIN_SECONDS:
+            if self._was_just_tried(entry):
                 return None
             try:
                 await self._renew(entry, namespace, name)
@@ -90,24 +97,34 @@ class HookSecrets:
             self._entries.popitem(last=False)
         return entry
 
+    def _was_just_tried(self, entry: _Entry) -> bool:
+        return self._clock() - entry.tried_at < AGAIN_SECONDS
+
     async def _renew(self, entry: _Entry, namespace: str, name: str) -> None:
+        try:
+            entry.value = await self._ask(namespace, name)
+            entry.read_at, entry.failure = self._clock(), ""
+        except Declined as declined:
+            entry.failure = declined.problem.message
+            raise
+        finally:
+            entry.tried_at = self._clock()
+
+    async def _ask(self, namespace: str, name: str) -> Secret | Problem:
         where = f"Secret {namespace}/{name}"
         try:
             async with asyncio.timeout(READ_SECONDS):
                 live = await self._client.get(SECRETS.at(name=name, namespace=namespace))
-            entry.value = _token_of(live.json(), where=where)
+            return _token_of(live.json(), where=where)
         except NotFoundError:
-            entry.value = _missing(
-                f"{where} does not exist", "Create it, or correct spec.webhook.secretRef.name."
-            )
+            return _missing(f"{where} does not exist", "Create it, or correct spec.webhook.secretRef.name.")
         except TimeoutError as error:
             raise _not_now(f"the API server did not answer for {where}") from error
         except ApiError as error:
             problem = to_problem(error, object=where, source="")
             if error.retryable:
                 raise _not_now(f"{where} cannot be read: {problem.message}") from error
-            entry.value = _missing(f"{where} cannot be read: {problem.message}", problem.hint)
-        entry.read_at = self._clock()
+            return _missing(f"{where} cannot be read: {problem.message}", problem.hint)
 
 
 class SharedSecret:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.measure import Measure, not_measured
@@ -34,10 +35,24 @@ from nopea.web.seen import Seen
 log = get_log(__name__)
 
 _LONGEST_ADDRESS = 160
+_MAY_BE_THE_OLD_SECRET = {Code.WEBHOOK_SIGNATURE, Code.WEBHOOK_UNSIGNED, Code.WEBHOOK_NO_SECRET}
+"""Refusals that a secret of another kind would turn: a token and a signing token want different headers."""
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _joined(raw_headers: CIMultiDictProxy[str]) -> dict[str, str]:
+    """Return the headers by lower-case name; one that comes several times is what RFC 9110 makes of it.
+
+    So two signatures, tokens or events are none, in either order.
+    """
+    headers: dict[str, str] = {}
+    for raw_name, value in raw_headers.items():
+        name = raw_name.lower()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,7 @@ class Webhooks:
             gate = _Gate(self._shared.read()) if candidates is None else await self._gate(candidates())
             async with self._bodies.held(request) as body:
                 delivery = await self._taken_in(request, body, gate)
+            self._must_be_ready()  # the body may have been slow
         except Declined as declined:
             self._measure("unknown", "refused", self._clock() - began)
             self._tell_refusal(request, declined)
@@ -153,7 +169,7 @@ class Webhooks:
 
     async def _taken_in(self, request: web.Request, body: bytes, gate: _Gate) -> Delivery:
         """Prove the sender, then read what it says; raises Declined."""
-        headers = {name.lower(): value for name, value in request.headers.items()}
+        headers = _joined(request.headers)
         try:
             provider = await self._authenticated(headers, body, gate)
             return extract(provider, headers, body)
@@ -164,7 +180,7 @@ class Webhooks:
         try:
             return authenticate(headers, body, gate.secret, provider=gate.provider, now=self._now())
         except Refused as error:
-            if gate.own is None or error.problem.code is not Code.WEBHOOK_SIGNATURE:
+            if gate.own is None or error.problem.code not in _MAY_BE_THE_OLD_SECRET:
                 raise
             renewed = await self._secrets.read_again(*gate.own)  # the Secret may just have been changed
             if renewed is None or renewed == gate.secret:

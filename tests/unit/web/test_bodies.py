@@ -80,7 +80,7 @@ def half(edge: Edge) -> AbstractAsyncContextManager[tuple[StreamReader, StreamWr
 
 async def test_a_slow_sender_is_408() -> None:
     """Its turn goes to the next."""
-    async with receiving(read_seconds=0.2, at_once=1) as edge:
+    async with receiving(small=0, read_seconds=0.2, at_once=1) as edge:
         async with half(edge) as (reader, _):
             assert (await reader.readline()).startswith(b"HTTP/1.1 408")
         assert (await edge.send(API, push())).status == 202
@@ -88,7 +88,7 @@ async def test_a_slow_sender_is_408() -> None:
 
 async def test_bodies_take_turns() -> None:
     """Who comes while others are read waits, and is answered when they end."""
-    bounds: dict[str, Any] = {"at_once": 2, "read_seconds": 0.5, "wait_seconds": 10}
+    bounds: dict[str, Any] = {"small": 0, "at_once": 2, "read_seconds": 0.5, "wait_seconds": 10}
     async with receiving(**bounds) as edge, half(edge) as (first, _), half(edge) as (second, _):
         answers = await asyncio.gather(*(edge.send(API, push()) for _ in range(5)))
 
@@ -96,9 +96,31 @@ async def test_bodies_take_turns() -> None:
         assert [(await reader.readline())[9:12] for reader in (first, second)] == [b"408"] * 2
 
 
+async def test_strangers_who_send_slowly_hold_no_turn() -> None:
+    """However many they are: what is small is read beside them, and what is large has its turn at once."""
+    bounds: dict[str, Any] = {"at_once": 1, "read_seconds": 30, "wait_seconds": 0.1, "limit": 500_000}
+    async with receiving(**bounds) as edge, half(edge), half(edge), half(edge):
+        await until(lambda: edge.bodies.held_now == 3)
+
+        assert (await edge.send(API, push())).status == 202
+        assert (await edge.send(API, push(padding=200_000))).status == 202
+
+
+async def test_a_large_body_waits_for_its_turn() -> None:
+    """Once it is larger than what is buffered anyway; small ones overtake it."""
+    first = HEAD + b"Content-Length: 400000\r\n\r\n" + b"x" * 300_000
+    bounds: dict[str, Any] = {"at_once": 1, "read_seconds": 30, "wait_seconds": 0.1, "limit": 500_000}
+    async with receiving(**bounds) as edge, connected(edge, first):
+        async with asyncio.timeout(10):  # until the first has been read so far
+            while (await edge.send(API, push(padding=200_000))).status != 429:
+                pass
+
+        assert (await edge.send(API, push())).status == 202
+
+
 async def test_who_waits_too_long_for_a_turn_is_429() -> None:
     """With the time to come again; never a 5xx."""
-    async with receiving(at_once=1, read_seconds=30, wait_seconds=0.1) as edge, half(edge):
+    async with receiving(small=0, at_once=1, read_seconds=30, wait_seconds=0.1) as edge, half(edge):
         await until(lambda: edge.bodies.held_now == 1)
         answer = await edge.send(API, push())
 
@@ -108,7 +130,7 @@ async def test_who_waits_too_long_for_a_turn_is_429() -> None:
 
 async def test_too_many_who_wait_are_429_at_once() -> None:
     """The queue has an end."""
-    bounds: dict[str, Any] = {"at_once": 1, "most_waiting": 1, "read_seconds": 0.5, "wait_seconds": 10}
+    bounds: dict[str, Any] = {"small": 0, "at_once": 1, "most": 2, "read_seconds": 0.5, "wait_seconds": 10}
     async with receiving(**bounds) as edge, half(edge):
         await until(lambda: edge.bodies.held_now == 1)
         answers = await asyncio.gather(*(edge.send(API, push()) for _ in range(5)))
@@ -118,7 +140,7 @@ async def test_too_many_who_wait_are_429_at_once() -> None:
 
 async def test_a_sender_that_goes_away_frees_its_turn() -> None:
     """Nothing is left behind."""
-    async with receiving(at_once=1, wait_seconds=5) as edge:
+    async with receiving(small=0, at_once=1, wait_seconds=5) as edge:
         for _ in range(3):
             async with half(edge) as (_, writer):
                 writer.transport.abort()

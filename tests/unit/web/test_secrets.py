@@ -99,6 +99,29 @@ async def test_an_api_server_that_does_not_answer_is_not_waited_for(
     assert declined.value.status == 503
 
 
+async def test_an_outage_is_waited_for_once_a_second(
+    cluster: SecretsOfCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not once by each of many who wait behind each other, and not for each forged signature."""
+    monkeypatch.setattr("nopea.web.secrets.READ_SECONDS", 0.05)
+    clock = Clock()
+    secrets = HookSecrets(cluster, clock=clock)
+    await secrets.read("shop", "hook")
+    cluster.delay_seconds = 60
+    clock.seconds += 5
+    assert await asyncio.gather(*(secrets.read_again("shop", "hook") for _ in range(20))) == [None] * 20
+    assert cluster.reads == 2
+
+    clock.seconds += 30
+    answers = await asyncio.gather(*(secrets.read("shop", "hook") for _ in range(20)), return_exceptions=True)
+    assert {answer.status for answer in answers if isinstance(answer, Declined)} == {503}
+    assert cluster.reads == 3
+
+    cluster.delay_seconds = 0
+    clock.seconds += 1
+    assert await secrets.read("shop", "hook") == TOKEN
+
+
 async def test_the_cache_is_bounded(cluster: SecretsOfCluster) -> None:
     """What was asked for longest ago goes first."""
     secrets = HookSecrets(cluster, clock=Clock(), most=2)

@@ -241,6 +241,35 @@ async def test_a_new_secret_counts_at_once_and_the_old_one_no_more() -> None:
         assert edge.cluster.reads == 2
 
 
+async def test_a_token_may_become_a_signing_token() -> None:
+    """Which wants other headers: the new Secret counts at once, though no signature was wrong."""
+    token, signed = OWN["gitlab token"][1], OWN["gitlab signing token"][1]
+    async with receiving() as edge:
+        edge.now = signed.now
+        edge.cluster.data["shop/hook"] = {"token": token.secret}
+        assert (await edge.request("POST", API, data=token.body, headers=token.headers)).status == 202
+        for sent in (signed, token):
+            edge.cluster.data["shop/hook"] = {"token": sent.secret}
+            edge.clock.seconds += 700
+
+            assert (await edge.request("POST", API, data=sent.body, headers=sent.headers)).status == 202
+
+
+async def test_a_header_that_comes_twice_proves_nothing() -> None:
+    """In either order: whatever a proxy before Nopea looked at, the first or the last."""
+    sent = push()
+    forged = ("X-Hub-Signature-256", "sha256=" + "0" * 64)
+    genuine = list(sent.headers.items())
+    async with receiving() as edge:
+        for headers in ([forged, *genuine], [*genuine, forged]):
+            answer = await edge.request("POST", API, data=sent.body, headers=headers)
+
+            assert (answer.status, answer.code) == (401, "NOPEA-W002")
+        twice = [*genuine, ("X-GitHub-Event", "ping")]
+        answer = await edge.request("POST", API, data=sent.body, headers=twice)
+        assert (answer.status, edge.woken) == (200, [])
+
+
 async def test_a_flood_of_forged_deliveries_is_no_flood_of_requests() -> None:
     """The API server is asked once."""
     async with receiving() as edge:
@@ -259,6 +288,7 @@ async def test_an_outage_of_the_api_server_asks_the_sender_to_come_again() -> No
         assert (answer.status, answer.code) == (503, "NOPEA-W009")
         assert answer.headers["Retry-After"] == "10"
         edge.cluster.error = None
+        edge.clock.seconds += 1
         assert (await edge.send(API, push())).status == 202
 
 

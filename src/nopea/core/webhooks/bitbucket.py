@@ -8,8 +8,9 @@ import msgspec
 
 from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode
-from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
+from nopea.core.webhooks.delivery import Delivery, RefChange
 from nopea.core.webhooks.shapes import (
+    KINDS,
     FullRef,
     Oid,
     RefName,
@@ -21,8 +22,6 @@ from nopea.core.webhooks.shapes import (
     urls_of,
 )
 from nopea.core.webhooks.verify import DIAGNOSTICS_PING
-
-_KINDS = {kind.value: kind for kind in RefKind}
 
 
 class _Target(msgspec.Struct, frozen=True):
@@ -113,7 +112,7 @@ def extract_data_center(headers: Mapping[str, str], body: bytes) -> Delivery:
 
 def _cloud_change(raw: _CloudChange) -> tuple[RefChange, ...]:
     ref = raw.new or raw.old
-    kind = _KINDS.get(ref.type) if ref is not None else None
+    kind = KINDS.get(ref.type) if ref is not None else None
     if ref is None or kind is None:
         return ()
     if raw.new is None:

@@ -5,9 +5,9 @@ Never raises anything but Refused for what a body holds.
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Mapping
 from typing import TypeVar
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -31,7 +31,16 @@ def payload_of(headers: Mapping[str, str], body: bytes) -> bytes:
     values = [value for name, _, value in (field.partition(b"=") for field in fields) if name == _FIELD]
     if len(values) != 1:  # two readers of a form with two of them may read two different things
         raise wrong_payload("the form has not exactly one field `payload`")
-    return unquote_to_bytes(values[0].replace(b"+", b" "))
+    return _unquoted(values[0])
+
+
+def _unquoted(value: bytes) -> bytes:
+    """Undo a form's `+` and `%XX`.
+
+    Anybody may send 2 MiB of `%`, with which urllib would hold up the process for half a second.
+    Quoted-printable is the same with `=` for `%`, and is read in C. No genuine sender's escapes are broken.
+    """
+    return binascii.a2b_qp(value.replace(b"=", b"%3D").replace(b"%", b"=").replace(b"+", b" "))
 
 
 def decode(text: bytes, shape: type[T]) -> T:

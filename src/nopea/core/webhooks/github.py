@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import msgspec
 
@@ -11,6 +10,7 @@ from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode, payload_of
 from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
 from nopea.core.webhooks.shapes import (
+    KINDS,
     Commit,
     FullRef,
     Head,
@@ -47,16 +47,17 @@ class NamedRef(msgspec.Struct, frozen=True):
     """The body of `create` and `delete`, at GitHub and Gitea: the ref by its short name."""
 
     ref: RefName
-    ref_type: Literal["branch", "tag", "repository"]
+    ref_type: str
     repository: Repository
     sha: Oid | None = None
 
     def changes(self, *, deleted: bool) -> tuple[RefChange, ...]:
         """Return the one ref; a repository's creation (old GitHub) moves none."""
-        if self.ref_type == "repository":
+        kind = KINDS.get(self.ref_type)
+        if kind is None:
             return ()
-        commit = self.sha if self.ref_type == "branch" and not deleted else None
-        return (RefChange(RefKind(self.ref_type), self.ref, commit, deleted=deleted),)
+        commit = self.sha if kind is RefKind.BRANCH and not deleted else None
+        return (RefChange(kind, self.ref, commit, deleted=deleted),)
 
 
 class _Push(msgspec.Struct, frozen=True):

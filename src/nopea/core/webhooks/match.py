@@ -15,7 +15,8 @@ from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCP = re.compile(r"(?P<host>[^/@]*@(?:\[[^\]/]*\]|[^/@:]*)):(?P<path>.*)", re.DOTALL)
-_PORT = re.compile(r"(?:\s|:[0-9]*)+\Z")
+_MANY_CHANGES = 200
+"""Refs that are held against each of thousands of repositories; a delivery of more concerns them all."""
 
 
 def normalise_url(url: str) -> str:
@@ -30,7 +31,7 @@ def normalise_url(url: str) -> str:
         rest = f"{scp['host']}/{scp['path']}"
     rest = re.split(r"[?#]", rest, maxsplit=1)[0]
     authority, _, path = rest.partition("/")
-    host = _PORT.sub("", authority.rpartition("@")[2].lstrip()).lower()
+    host = _without_port(authority.rpartition("@")[2].lstrip()).lower()
     return f"{host}/{_without_suffix(path)}".rstrip("/")
 
 
@@ -45,12 +46,14 @@ def matches_url(spec_url: str, delivery: Delivery) -> bool:
 def concerns(spec: GitRepositorySpec, delivery: Delivery) -> bool:
     """Whether the delivery can mean a new commit for this repository, whose URL is already known to match.
 
-    A bare delivery always can. A deleted ref, a pinned commit and another branch or tag cannot, nor can a
-    push whose files are all outside `spec.path`.
+    A bare delivery and one of very many refs always can. A deleted ref, a pinned commit and another branch or
+    tag cannot, nor can a push whose files are all outside `spec.path`.
     """
     if delivery.ignored:
         return False
-    return delivery.bare or any(_is_followed(spec, change) for change in delivery.changes)
+    if delivery.bare or len(delivery.changes) > _MANY_CHANGES:
+        return True
+    return any(_is_followed(spec, change) for change in delivery.changes)
 
 
 def _is_followed(spec: GitRepositorySpec, change: RefChange) -> bool:
@@ -63,6 +66,7 @@ def _is_ref(spec: GitRepositorySpec, change: RefChange) -> bool:
     return change.name == spec.tag or (spec.semver is not None and _is_in(spec.semver, change.name))
 
 
+@lru_cache(maxsize=1_024)  # one delivery is held against many repositories, mostly with the same ranges
 def _is_in(text: str, tag: str) -> bool:
     version = parse_version(tag)
     try:
@@ -93,6 +97,16 @@ def _names(urls: tuple[str, ...]) -> frozenset[str]:
 @lru_cache(maxsize=8)
 def _in_order(paths: frozenset[str]) -> tuple[str, ...]:
     return tuple(sorted(paths))
+
+
+def _without_port(authority: str) -> str:
+    """Return the host. Not by a pattern: to find no `:` and digits at the end takes one quadratic time."""
+    while True:
+        authority = authority.rstrip()
+        host, colon, port = authority.rpartition(":")
+        if not colon or port.strip("0123456789"):
+            return authority
+        authority = host
 
 
 def _without_suffix(path: str) -> str:

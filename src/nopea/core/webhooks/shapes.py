@@ -23,10 +23,14 @@ FullRef = Annotated[str, Meta(min_length=1, max_length=1024, pattern=r"^refs/[^\
 NOT_ABOUT_REFS = "the event is about no branch or tag"
 NOTHING_MOVED = "no branch or tag changed"
 
+KINDS = {kind.value: kind for kind in RefKind}
+"""What a ref is, by the word of those who give its short name."""
+
 _BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
 _MAX_PATHS = 10_000
 _MAX_ID = 256
 _MAX_URL = 2048
+_MAX_URLS = 16
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -124,5 +128,5 @@ def loggable(text: str) -> str:
 
 
 def urls_of(*candidates: str | None) -> tuple[str, ...]:
-    """Return the URLs that are given, each once."""
-    return tuple(dict.fromkeys(url for url in candidates if url and len(url) <= _MAX_URL))
+    """Return the URLs that are given, each once; no provider has more than a few."""
+    return tuple(dict.fromkeys(url for url in candidates if url and len(url) <= _MAX_URL))[:_MAX_URLS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -101,6 +102,16 @@ def test_the_case_of_a_path_does_not_count() -> None:
     assert matches_url("https://git.acme.example/ACME/Shop", delivery())
 
 
+@pytest.mark.parametrize("end", [":1" * 1000 + "x", ":" * 2000 + "x", " " * 2000 + "x", ".git/" * 400])
+def test_no_url_takes_long(end: str) -> None:
+    """Whoever may sign a delivery holds up nobody else's: a hundred of the longest in a moment."""
+    began = time.process_time()
+    for number in range(100):
+        normalise_url(f"https://host{number}{end}")
+
+    assert time.process_time() - began < 0.5
+
+
 def test_a_delivery_without_urls_matches_no_url() -> None:
     """Old Bitbucket Data Centers name none: they need the repository's own address."""
     assert not matches_url(URL, delivery(urls=()))
@@ -175,6 +186,16 @@ def test_a_deleted_ref_concerns_nobody() -> None:
 
     assert not concerns(spec(), delivery(gone))
     assert concerns(spec(), delivery(gone, branch()))
+
+
+def test_a_push_of_very_many_refs_concerns_everybody() -> None:
+    """Holding each against thousands of repositories would take minutes."""
+    tags = [tag(f"v1.{number}.0") for number in range(10_000)]
+    began = time.process_time()
+
+    assert all(concerns(spec(semver=f">={number}"), delivery(*tags)) for number in range(100))
+    assert time.process_time() - began < 1
+    assert not concerns(spec(semver=">=2"), delivery(*tags[:100]))
 
 
 def test_an_ignored_delivery_concerns_nobody_and_a_bare_one_everybody() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.core.webhooks.sent import (
     NOW,
     OWN,
@@ -171,6 +174,29 @@ def test_gitea_without_a_secret_is_refused() -> None:
     assert (
         refusal(sent.with_header("x-hub-signature-256", "sha256="), Provider.GITHUB) is Code.WEBHOOK_SIGNATURE
     )
+
+
+@pytest.mark.parametrize("piece", [b"%", b"%41", b"%\n", b"=", b"+"])
+def test_no_form_takes_long(piece: bytes) -> None:
+    """It is undone before its sender is proved: 2 MiB of escapes hold up nobody."""
+    sent = gitea(b"{}").with_header("content-type", "application/x-www-form-urlencoded")
+    body = b"payload=" + piece * (2 * 1024**2 // len(piece))
+    began = time.process_time()
+
+    assert refusal(replace(sent, body=body)) is Code.WEBHOOK_SIGNATURE
+    assert time.process_time() - began < 0.15
+
+
+@given(
+    st.binary(max_size=60) | st.text("=\r\n\t %+_aA0.", max_size=60).map(str.encode),
+    st.sampled_from(["", "=\r\n\t_."]),
+)
+def test_a_form_holds_any_payload(payload: bytes, kept: str) -> None:
+    """Whatever has to be escaped in it, and whatever a sender leaves as it is."""
+    sent = gitea(payload).with_header("content-type", "application/x-www-form-urlencoded")
+
+    form = b"payload=" + quote_plus(payload, safe=kept).encode()
+    assert verified(replace(sent, body=form)) is Provider.GITEA
 
 
 def test_gitea_signs_what_is_in_the_form() -> None:
