@@ -14,7 +14,6 @@ from nopea.core.api.status import MAX_MESSAGE, Drift, GitRepositoryStatus
 from nopea.core.cdevents.event import CDEvent, resolves
 from nopea.core.cdevents.ids import chain_id, event_id
 from nopea.core.cdevents.scene import DriftAs, Scene
-from nopea.core.cdevents.shrink import foreign
 from nopea.core.cdevents.vocabulary import EventType
 from nopea.core.driftview import drift_of
 from nopea.core.inventory import parse_key
@@ -37,12 +36,14 @@ def failing_events(scene: Scene) -> list[CDEvent]:
 
 def _failing(scene: Scene, failures: int) -> CDEvent:
     first = scene.after.errors[0] if scene.after.errors else None
-    why = f": {first.code} {first.message}" if first else ""
+    where = "".join(f" {part}" for part in (first.source, first.object) if part) if first else ""
+    why = f": {first.code}{where}: {first.message}" if first else ""
     known = scene.after.last_applied_commit
     return scene.event(
         EventType.INCIDENT_DETECTED,
         content=scene.about_service(
-            commit=known, description=foreign(f"{failures} sync attempts in a row failed{why}", MAX_MESSAGE)
+            commit=known,
+            description=scene.foreign(f"{failures} sync attempts in a row failed{why}", MAX_MESSAGE),
         ),
         facts={"failures": failures, "failingSince": scene.after.failing_since or ""},
         **_failing_parts(scene, scene.after, EventType.INCIDENT_DETECTED),

@@ -79,7 +79,7 @@ def test_what_the_incident_says() -> None:
     assert event.content == {
         "environment": {"id": "shop", "source": SOURCE},
         "service": {"id": SERVICE, "source": SOURCE},
-        "description": "3 sync attempts in a row failed: NOPEA-K003 it is wrong",
+        "description": "3 sync attempts in a row failed: NOPEA-K003: it is wrong",
         "artifactId": f"pkg:git/git.acme.example/shop/api@{COMMIT.id}",
     }
     assert (facts(event)["failures"], facts(event)["failingSince"]) == (3, "2026-11-24T05:02:00Z")
