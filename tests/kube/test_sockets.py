@@ -7,9 +7,12 @@ import contextlib
 import gc
 import os
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -19,6 +22,7 @@ from nopea.kube.client import KubeClient
 from nopea.kube.config import ClusterConfig
 from nopea.kube.errors import UnreachableError
 from nopea.kube.sockets import OwnSocket, Sockets
+from nopea.lab.certificates import CertificateFolder
 from nopea.tasks import spawn
 
 
@@ -93,3 +97,68 @@ async def test_leaving_waits_for_what_is_open() -> None:
     with sockets.open((socket.AF_INET, socket.SOCK_STREAM, 0)):
         async with asyncio.timeout(10):
             await sockets.wait_closed()
+
+
+@dataclass(frozen=True, slots=True)
+class _Frozen:
+    """A TLS server that reads each request and then does nothing any more."""
+
+    port: int
+    connections: list[ssl.SSLSocket]
+
+    def end(self) -> None:
+        for connection in self.connections:
+            connection.close()
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> Iterator[_Frozen]:
+    """A server on loopback that answers nothing, not even the end of TLS."""
+    folder = CertificateFolder(tmp_path)
+    folder.make()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder.certificate("apiserver"), folder.key("apiserver"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    connections: list[ssl.SSLSocket] = []
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connections.append(context.wrap_socket(listener.accept()[0], server_side=True))
+                connections[-1].recv(65536)
+
+    serving = threading.Thread(target=serve)
+    serving.start()
+    made = _Frozen(listener.getsockname()[1], connections)
+    yield made
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    serving.join()
+    made.end()
+
+
+def test_a_server_that_does_not_answer_the_end_is_hung_up_on(frozen: _Frozen) -> None:
+    """Requests to a frozen API server are given up: their connections, which TLS keeps waiting, close too."""
+    config = ClusterConfig(server=f"https://127.0.0.1:{frozen.port}", insecure=True, origin="the test")
+
+    async def ask(client: KubeClient) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await client.get(CONFIG_MAPS.at(name="web", namespace="shop"))
+
+    async def ask_in_vain() -> None:
+        async with KubeClient(config) as client:
+            await asyncio.gather(*(ask(client) for _ in range(3)))
+            before = _established(frozen.port)
+        after = _established(frozen.port)
+        frozen.end()  # else a loop with connections left, as where this fails, would not end
+        await asyncio.sleep(0.1)
+        assert (before, after) == (3, 0)
+
+    uvloop.run(ask_in_vain())
+
+
+def _established(port: int) -> int:
+    """Count the connections to a port on loopback that nobody has ended."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(peer.endswith(f":{port:04X}") and state == "01" for _, _, peer, state, *_ in lines)

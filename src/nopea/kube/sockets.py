@@ -15,6 +15,9 @@ from typing import Any
 CLOSE_SECONDS = 1.0
 """How long `wait_closed` waits for the peer's end of the connections."""
 
+HANG_UP_SECONDS = 0.5
+"""How long it then waits for the event loop to see that they were cut."""
+
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 
 
@@ -62,9 +65,22 @@ class Sockets:
     async def wait_closed(self) -> None:
         """Wait until all are closed, also those of cancelled requests, which aiohttp knows no more.
 
-        A loop that ends before leaves them open and logs errors.
+        A loop that ends before leaves them open and logs errors. A peer that does not answer, and so never
+        confirms the end of TLS, is hung up on.
         """
+        if await self._are_closed(CLOSE_SECONDS):
+            return
+        for one in self._opened:
+            if one.is_open:
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+        await self._are_closed(HANG_UP_SECONDS)
+
+    async def _are_closed(self, seconds: float) -> bool:
+        """Say whether all are closed by then."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(seconds):
                 while any(one.is_open for one in self._opened):  # noqa: ASYNC110 - nothing tells of it
                     await asyncio.sleep(0.01)
+                return True
+        return False
