@@ -14,6 +14,24 @@ def spawn(coroutine: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
     return asyncio.get_running_loop().create_task(coroutine, name=name)
 
 
+async def finish(coroutine: Coroutine[Any, Any, T], *, seconds: float, name: str) -> T:
+    """Return what it gives; a cancellation passes only after it has had so long to end by itself.
+
+    What it raises meanwhile is raised in place of the cancellation.
+    """
+    task = spawn(coroutine, name=name)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=seconds)
+        if task.done() and not task.cancelled():
+            task.result()
+        raise
+    finally:
+        await end(task)
+    return task.result()
+
+
 async def end(*tasks: asyncio.Task[Any] | None) -> None:
     """Cancel the tasks and wait until each is done; their results and errors are dropped.
 

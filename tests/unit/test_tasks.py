@@ -7,7 +7,7 @@ import gc
 
 import pytest
 
-from nopea.tasks import end, spawn
+from nopea.tasks import end, finish, spawn
 
 
 async def _sleep_then_clean(log: list[str]) -> None:
@@ -77,3 +77,53 @@ async def test_a_cancellation_of_the_owner_passes() -> None:
 
     assert task.cancelled()
     assert log == ["cleaned"]
+
+
+async def test_last_words_are_said_before_a_cancellation_passes() -> None:
+    """What has begun ends by itself, as long as it is quick about it; then the caller is cancelled."""
+    said: list[str] = []
+
+    async def last_words() -> None:
+        await asyncio.sleep(0.01)
+        said.append("goodbye")
+
+    caller = spawn(finish(last_words(), seconds=30, name="last words"), name="caller")
+    await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+    assert said == ["goodbye"]
+
+
+async def test_last_words_have_a_bound() -> None:
+    """What takes longer is cancelled and waited for."""
+    log: list[str] = []
+    caller = spawn(finish(_sleep_then_clean(log), seconds=0.01, name="last words"), name="caller")
+    await asyncio.sleep(0.001)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+    assert log == ["cleaned"]
+
+
+async def test_what_finishes_undisturbed_gives_its_answer_or_error() -> None:
+    """As if it had been awaited."""
+    assert await finish(_answer(), seconds=1, name="answer") == 7
+    with pytest.raises(ValueError, match="dropped"):
+        await finish(_fail(), seconds=1, name="failure")
+
+
+async def test_a_bug_in_the_last_words_shows() -> None:
+    """It is raised in place of the cancellation."""
+
+    async def fails_late() -> None:
+        await asyncio.sleep(0.01)
+        raise ValueError("late")
+
+    caller = spawn(finish(fails_late(), seconds=30, name="last words"), name="caller")
+    await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(ValueError, match="late"):
+        await caller

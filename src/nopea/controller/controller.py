@@ -185,8 +185,11 @@ class Controller:
         self._supervisor.start(key, worker.run)
 
     def _gone(self, key: RepoKey) -> None:
+        known = self._services.directory.get(key)
         if self._mailboxes.pop(key, None) is not None:
             log.info("repository gone", repo=key)
+            if known is not None and not known.deleting:  # else a pass has ended it, and tells
+                self._services.publisher.gone(known, self._services.cache.states.get(key))
         self._supervisor.stop(key)
         self._services.directory.remove(key)
         for waiting in self._services.claims.release(key):

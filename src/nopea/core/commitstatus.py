@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import enum
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
@@ -92,13 +91,10 @@ class StatusRequest:
     body: bytes
 
 
-def commit_status(step: Transition, *, hidden: Sequence[Secret] = ()) -> CommitStatus | None:
-    """Return what is to be told of a step; None for no news, no commit, and servers that we do not know.
-
-    `hidden` are secrets that the words may not show.
-    """
+def commit_status(step: Transition) -> CommitStatus | None:
+    """Return what is to be told of a step; None for no news, no commit, and servers that we do not know."""
     spec = step.repository.spec
-    found = _state(step, hidden)
+    found = _state(step)
     if found is None or not isinstance(spec, GitRepositorySpec):
         return None
     where = _locate(spec.url)
@@ -116,11 +112,11 @@ def commit_status(step: Transition, *, hidden: Sequence[Secret] = ()) -> CommitS
         path=where[1],
         commit=step.report.commit.id,
         state=state,
-        description=plain_line(description, *hidden, limit=MAX_DESCRIPTION),
+        description=plain_line(description, *step.hidden, limit=MAX_DESCRIPTION),
     )
 
 
-def _state(step: Transition, hidden: Sequence[Secret]) -> tuple[State, str] | None:
+def _state(step: Transition) -> tuple[State, str] | None:
     report = step.report
     if report is None or report.commit is None:
         return None
@@ -136,7 +132,7 @@ def _state(step: Transition, hidden: Sequence[Secret]) -> tuple[State, str] | No
     where = " ".join(part for part in (first.source, first.object) if part)
     more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
     text = f"{first.code}{f' {where}' if where else ''}: {first.message}"
-    text = f"{plain_line(text, *hidden, limit=MAX_DESCRIPTION - len(more))}{more}"
+    text = f"{plain_line(text, *step.hidden, limit=MAX_DESCRIPTION - len(more))}{more}"
     if not first.code.transient:
         return State.FAILURE, text
     return (State.ERROR, text) if step.after.failures >= PATIENCE else None

@@ -85,6 +85,23 @@ def plain_line(text: str, *secrets: Secret, limit: int = 1024) -> str:
     return text if len(text) <= limit else f"{text[: max(limit - 1, 0)]}…"
 
 
+def mask_texts(value: Any, *secrets: Secret, names: frozenset[str] = frozenset()) -> Any:
+    """Return JSON-like data that may leave the cluster: texts are masked, and keep their lines.
+
+    What stands under a key in `names` names a thing, and stays as it is.
+    """
+    if isinstance(value, str):
+        return mask_text(value, *secrets)
+    if isinstance(value, Mapping):
+        return {
+            key: item if key in names else mask_texts(item, *secrets, names=names)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [mask_texts(item, *secrets, names=names) for item in value]
+    return value
+
+
 def _masked_values(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: None if item is None else _mark(item) for key, item in value.items()}

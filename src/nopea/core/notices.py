@@ -18,7 +18,7 @@ from nopea.core.problem import Code as ProblemCode
 from nopea.core.ratelimit import Role
 from nopea.core.repository import ref_of
 from nopea.core.rollbackview import pinned_note, released_note
-from nopea.core.secret import Secret, mask_url
+from nopea.core.secret import mask_url
 from nopea.core.transition import Transition
 
 PATIENCE: Final = 3
@@ -30,12 +30,10 @@ _LEFT: Final = f"left: {Reason.POLICY}"
 _TRANSIENT: Final = frozenset(code.value for code in ProblemCode if code.transient)
 
 
-def notices(step: Transition, *, hidden: Sequence[Secret] = ()) -> tuple[Notice, ...]:
-    """Return what people are to be told of a step; `hidden` are secrets that no text may show."""
-    found = (_drift(step, hidden), _failure(step, hidden), _recovery(step, hidden), *_health(step, hidden))
-    return tuple(
-        one for one in (*found, _contention(step, hidden), _rollback(step, hidden)) if one is not None
-    )
+def notices(step: Transition) -> tuple[Notice, ...]:
+    """Return what people are to be told of a step."""
+    found = (_drift(step), _failure(step), _recovery(step), *_health(step))
+    return tuple(one for one in (*found, _contention(step), _rollback(step)) if one is not None)
 
 
 def told_codes(status: GitRepositoryStatus) -> frozenset[str]:
@@ -47,7 +45,7 @@ def told_codes(status: GitRepositoryStatus) -> frozenset[str]:
 # drift
 
 
-def _drift(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
+def _drift(step: Transition) -> Notice | None:
     spec = step.repository.spec
     if not isinstance(spec, GitRepositorySpec) or spec.heal_policy is not HealPolicy.NOTIFY:
         return None
@@ -64,7 +62,7 @@ def _drift(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
     what = new[0].object if len(new) == 1 else f"{len(new)} objects"
     facts = {"drifts": [_drift_facts(one) for one in new], "driftedCount": step.after.drifted_count or 0}
     return _notice(
-        step, hidden, kind=Kind.DRIFT, severity=Severity.WARNING, title=f"{what} {_deed(new)}", lines=lines,
+        step, kind=Kind.DRIFT, severity=Severity.WARNING, title=f"{what} {_deed(new)}", lines=lines,
         facts=facts, same=f"{[_drift_id(one) for one in new]}",
     )  # fmt: skip
 
@@ -119,7 +117,7 @@ def _drift_facts(drift: Drift) -> dict[str, Any]:
 # failures and their end
 
 
-def _failure(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
+def _failure(step: Transition) -> Notice | None:
     new = told_codes(step.after) - told_codes(step.before)
     if not new:
         return None
@@ -136,7 +134,7 @@ def _failure(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
         "problems": [_error_facts(error) for error in errors],
     }
     return _notice(
-        step, hidden, kind=Kind.FAILURE, severity=Severity.ERROR, title=f"sync failed ({reason})",
+        step, kind=Kind.FAILURE, severity=Severity.ERROR, title=f"sync failed ({reason})",
         lines=lines, facts=facts, same=f"failed: {sorted(new)}", role=Role.OPENS,
     )  # fmt: skip
 
@@ -176,7 +174,7 @@ def _reason(code: str) -> str:
         return code
 
 
-def _recovery(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
+def _recovery(step: Transition) -> Notice | None:
     before, after = step.before, step.after
     if after.phase is not Phase.SYNCED or after.errors or not (before.errors or before.failures):
         return None
@@ -186,7 +184,7 @@ def _recovery(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
     passes = f", after {count} failed pass{'' if count == 1 else 'es'}" if count else ""
     codes = sorted({error.code for error in before.errors})
     return _notice(
-        step, hidden, kind=Kind.RECOVERY, severity=Severity.INFO, title="sync works again",
+        step, kind=Kind.RECOVERY, severity=Severity.INFO, title="sync works again",
         lines=[(f"{said[:1].upper()}{said[1:]}{passes}.",)],
         facts={"failures": before.failures, "codes": codes, "summary": said},
         same="recovered", role=Role.CLOSES if told_codes(before) else Role.CLOSES_IF_TOLD,
@@ -196,7 +194,7 @@ def _recovery(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
 # health and fights
 
 
-def _health(step: Transition, hidden: Sequence[Secret]) -> Iterable[Notice | None]:
+def _health(step: Transition) -> Iterable[Notice | None]:
     before, after = (find(status.conditions, HEALTHY) for status in (step.before, step.after))
     was = before.status if before else ""
     if after is None or after.status == was or after.status not in ("True", "False"):
@@ -204,31 +202,31 @@ def _health(step: Transition, hidden: Sequence[Secret]) -> Iterable[Notice | Non
     facts = {"healthy": after.status == "True", "reason": after.reason, "message": after.message}
     if after.status == "False":
         yield _notice(
-            step, hidden, kind=Kind.HEALTH, severity=Severity.WARNING, title="objects are unhealthy",
+            step, kind=Kind.HEALTH, severity=Severity.WARNING, title="objects are unhealthy",
             lines=[(part,) for part in after.message.split("; ")], facts=facts,
             same=f"unhealthy: {after.message}", role=Role.OPENS,
         )  # fmt: skip
         return
     yield _notice(
-        step, hidden, kind=Kind.HEALTH, severity=Severity.INFO, title="all objects are healthy again",
+        step, kind=Kind.HEALTH, severity=Severity.INFO, title="all objects are healthy again",
         lines=[(f"{after.message}.",)], facts=facts, same="healthy",
         role=Role.CLOSES if was == "False" else Role.CLOSES_IF_TOLD,
     )  # fmt: skip
 
 
-def _contention(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
+def _contention(step: Transition) -> Notice | None:
     before, after = (find(status.conditions, CONTENDED) for status in (step.before, step.after))
     if after is None or after.status != "True" or (before is not None and before.status == "True"):
         return None
     return _notice(
-        step, hidden, kind=Kind.CONTENTION, severity=Severity.WARNING,
+        step, kind=Kind.CONTENTION, severity=Severity.WARNING,
         title="somebody changes an object back again and again",
         lines=[(after.message,), ("→ Stop it, or leave the field to it by ", Code("ignoreDifferences"), ".")],
         facts={"message": after.message}, same=f"contended: {after.message.partition(':')[0]}",
     )  # fmt: skip
 
 
-def _rollback(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
+def _rollback(step: Transition) -> Notice | None:
     """Tell of a repository that does not follow its spec, and of the end of that: others may wonder."""
     before, after = step.before.conditions, step.after.conditions
     follows = step.repository.follows
@@ -239,18 +237,18 @@ def _rollback(step: Transition, hidden: Sequence[Secret]) -> Notice | None:
     commit = step.repository.rollback_to
     title = f"rolled back to {commit[:SHORT_COMMIT]}" if held else f"follows {follows} again"
     return _notice(
-        step, hidden, kind=Kind.ROLLBACK, severity=Severity.WARNING if held else Severity.INFO, title=title,
+        step, kind=Kind.ROLLBACK, severity=Severity.WARNING if held else Severity.INFO, title=title,
         lines=[(f"{note[:1].upper()}{note[1:]}.",)],
         facts={"rolledBack": bool(held), "commit": commit or None, "message": note},
         same=f"rolled back: {commit}", role=Role.OPENS if held else Role.CLOSES,
     )  # fmt: skip
 
 
-def _notice(step: Transition, hidden: Sequence[Secret], *, title: str, **rest: Any) -> Notice:
+def _notice(step: Transition, *, title: str, **rest: Any) -> Notice:
     repository = step.repository
     spec = repository.spec if isinstance(repository.spec, GitRepositorySpec) else None
     return make_notice(
-        hidden=hidden,
+        hidden=step.hidden,
         title=f"{repository.key}: {title}",
         repository=repository.key,
         url=mask_url(spec.url) if spec else "",

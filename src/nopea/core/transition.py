@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from nopea.core.api.status import GitRepositoryStatus, Phase
 from nopea.core.report import PassReport, Result
 from nopea.core.repository import Repository
+from nopea.core.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Transition:
     after: GitRepositoryStatus
     report: PassReport | None
     at: datetime
+    hidden: tuple[Secret, ...] = field(default=(), repr=False)
+    """Credentials of the repository, as far as they are known: no text about the step may show them."""
 
     @property
     def is_news(self) -> bool:

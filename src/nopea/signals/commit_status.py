@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
@@ -26,7 +26,6 @@ from nopea.core.commitstatus import (
 from nopea.core.delivery import DeliveryPolicy
 from nopea.core.endpoint import Endpoint, InvalidEndpointError
 from nopea.core.objects import RepoKey
-from nopea.core.secret import Secret
 from nopea.core.source import Remote
 from nopea.core.transition import Transition
 from nopea.logs import get_log
@@ -80,13 +79,13 @@ class CommitStatuses:
         """The queues of now, for counting."""
         return tuple(self._boxes.values())
 
-    def status_of(self, step: Transition, *, hidden: Sequence[Secret] = ()) -> CommitStatus | None:
+    def status_of(self, step: Transition) -> CommitStatus | None:
         """Return what a step means for its commit, if anything; an unknown server is said once."""
         repository = step.repository
         if isinstance(repository.spec, GitRepositorySpec) and provider_of(repository.spec) is None:
             self._say_once(repository.key, _NO_PROVIDER)
             return None
-        return commit_status(step, hidden=hidden)
+        return commit_status(step)
 
     def send(self, status: CommitStatus) -> None:
         """Put a status on its way; one that cannot go is said once. Never blocks."""

@@ -19,7 +19,6 @@ from nopea.core.notices import notices
 from nopea.core.noticeview import SIGNATURE_HEADER, json_body, notice_id, signature, slack_body
 from nopea.core.objects import RepoKey
 from nopea.core.ratelimit import RateLimit
-from nopea.core.secret import Secret
 from nopea.core.source import Remote
 from nopea.core.transition import Transition
 from nopea.logs import get_log
@@ -50,7 +49,6 @@ class Notifier:
         self, settings: NotifySettings, post: Post, *, remote_of: Callable[[RepoKey], Remote | None]
     ) -> None:
         self._settings = settings
-        self._remote_of = remote_of
         self._limit = RateLimit[Notice | CommitStatus](per_minute=settings.per_minute)
         self._channels = (
             *_channels("notify", settings.json_urls, post, is_slack=False),
@@ -74,12 +72,11 @@ class Notifier:
     def listen(self, step: Transition) -> None:
         """Take a step. Returns at once; a publisher's listener."""
         now = asyncio.get_running_loop().time()
-        hidden = self._hidden(step.repository.key)
         if self._channels:
-            for notice in notices(step, hidden=hidden):
+            for notice in notices(step):
                 self._limit.offer(notice, now=now)
         if self._statuses is not None:
-            status = self._statuses.status_of(step, hidden=hidden)
+            status = self._statuses.status_of(step)
             if status is not None:
                 self._limit.offer(status, now=now)
         self._news.set()
@@ -140,10 +137,6 @@ class Notifier:
             channel.outbox.offer(
                 Message(id=notice_id(notice), endpoint=channel.endpoint, body=body, headers=headers)
             )
-
-    def _hidden(self, key: RepoKey) -> Sequence[Secret]:
-        remote = self._remote_of(key)
-        return remote.credentials.secrets() if remote else ()
 
 
 def _channels(kind: str, urls: Sequence[Endpoint], post: Post, *, is_slack: bool) -> tuple[_Channel, ...]:

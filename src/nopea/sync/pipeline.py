@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from nopea import tasks
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.dependencies import blockers, cycle_problem, find_cycle
 from nopea.core.duration import format_seconds
@@ -34,6 +35,9 @@ from nopea.sync.secrets import remote_of
 from nopea.sync.work import Findings, Tools, Work
 
 log = get_log(__name__)
+
+LAST_WORDS_SECONDS = 5.0
+"""How long a pass that lets a repository go may take once its worker is told to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,14 @@ class Pipeline:
 
     async def run(self, request: PassRequest) -> PassReport:
         """Run one whole pass and publish its report."""
+        if not request.repository.deleting:
+            return await self._run(request)
+        # Without our finalizer the watch says that the repository is gone, and its worker is cancelled, often
+        # before the answer to our own write is here: what was deleted has to be told all the same.
+        name = f"end of {request.repository.key}"
+        return await tasks.finish(self._run(request), seconds=LAST_WORDS_SECONDS, name=name)
+
+    async def _run(self, request: PassRequest) -> PassReport:
         repository, services = request.repository, self._services
         state = services.cache.state(repository.key, uid=repository.uid, status=repository.status)
         started_at = datetime.now(UTC)

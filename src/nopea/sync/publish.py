@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -25,6 +26,7 @@ from nopea.core.repository import Repository
 from nopea.core.secret import mask_url
 from nopea.core.transition import Transition
 from nopea.core.trigger import Trigger
+from nopea.ids import new_ulid
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError
 from nopea.kube.events import EventRecorder, Regarding
@@ -91,12 +93,12 @@ class Publisher:
         state.problems = report.problems
         now = datetime.now(UTC)
         if report.result is Result.DELETED:
-            self._tell(repository, state.status, state.status, report, at=now)
+            self._tell(repository, state, state.status, state.status, report, at=now)
             return True  # nobody is left to write to
         if report.result is Result.SUPERSEDED:
             if Trigger.SHUTDOWN in request.pending():
                 await self._interrupted(repository, state, report, now=now)
-            self._tell(repository, state.status, state.status, report, at=now)
+            self._tell(repository, state, state.status, state.status, report, at=now)
             return True  # else the next pass follows at once and tells its own
         retry_at = now + timedelta(seconds=request.retry_seconds) if report.result is Result.FAILED else None
         before = state.status
@@ -107,7 +109,7 @@ class Publisher:
         self._record_contested(repository, state, report)
         if written:  # else the pass is repeated, and tells then
             self._record_pin(repository, before, status)
-            self._tell(repository, before, status, report, at=now)
+            self._tell(repository, state, before, status, report, at=now)
         return written
 
     async def health(self, repository: Repository, state: SyncState, health: HealthSummary | None) -> None:
@@ -116,7 +118,25 @@ class Publisher:
         status = views.with_health(state.status, health, generation=repository.generation, now=now)
         before = state.status
         if status != before and await self._write(repository, state, status):
-            self._tell(repository, before, status, None, at=now)
+            self._tell(repository, state, before, status, None, at=now)
+
+    def gone(self, repository: Repository, state: SyncState | None) -> None:
+        """Tell the end of a repository that was gone before a pass could end it: its objects run on."""
+        now = datetime.now(UTC)
+        status = repository.status if state is None else state.status
+        report = PassReport(
+            id=new_ulid(),
+            generation=repository.generation,
+            triggers=(Trigger.DELETION,),
+            result=Result.DELETED,
+            commit=None,
+            objects=(),
+            problems=(),
+            started_at=now,
+            seconds=0.0,
+        )
+        ended = replace(repository, deleting=True, has_finalizer=False)
+        self._tell(ended, state, status, status, report, at=now)
 
     async def crashed(self, repository: Repository, state: SyncState, *, last_line: str) -> None:
         """Say that the repository's worker keeps crashing."""
@@ -129,7 +149,7 @@ class Publisher:
         before = state.status
         status = views.crashed(before, problem=problem, generation=repository.generation, now=now)
         if await self._write(repository, state, status):
-            self._tell(repository, before, status, None, at=now)
+            self._tell(repository, state, before, status, None, at=now)
         self._events.record(
             _regarding(repository), type="Warning", reason="WorkerCrashed", action="Sync", note=str(problem)
         )
@@ -148,13 +168,22 @@ class Publisher:
     def _tell(
         self,
         repository: Repository,
+        state: SyncState | None,
         before: GitRepositoryStatus,
         after: GitRepositoryStatus,
         report: PassReport | None,
         *,
         at: datetime,
     ) -> None:
-        step = Transition(repository=repository, before=before, after=after, report=report, at=at)
+        remote = state.remote if state is not None else None
+        step = Transition(
+            repository=repository,
+            before=before,
+            after=after,
+            report=report,
+            at=at,
+            hidden=remote.credentials.secrets() if remote is not None else (),
+        )
         for line in event_lines(step):
             self._events.record(
                 _regarding(repository), type=line.type, reason=line.reason, action=line.action, note=line.note

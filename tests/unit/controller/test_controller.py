@@ -35,14 +35,20 @@ STARTUP = frozenset({Trigger.STARTUP})
 
 @dataclass
 class Told:
-    """A publisher that remembers whose worker was said to crash, and why."""
+    """A publisher that remembers whose worker was said to crash, and why, and whose end was told."""
 
     crashes: list[tuple[RepoKey, str]] = field(default_factory=list)
+    ends: list[RepoKey] = field(default_factory=list)
 
     async def crashed(self, repository: Repository, state: SyncState, *, last_line: str) -> None:
         """Remember it."""
         del state
         self.crashes.append((repository.key, last_line))
+
+    def gone(self, repository: Repository, state: SyncState | None) -> None:
+        """Remember it."""
+        del state
+        self.ends.append(repository.key)
 
 
 class Place:
@@ -142,6 +148,32 @@ async def test_a_repository_that_goes_is_forgotten(how: str) -> None:
         assert slow.cancelled == 1
         assert place.directory.keys() == set(place.cache.states) == {WEB}
         assert place.claims.claim(ObjectKey("", "ConfigMap", "shop", "api"), WEB) == WEB
+        assert place.told.ends == [API]
+
+
+async def test_an_end_that_a_pass_made_is_the_passs_to_tell() -> None:
+    """Whoever holds the finalizer tells what became of the objects, once."""
+    held = raw_repository("api", deleting=True)
+    held["metadata"]["finalizers"] = ["nopea.io/finalizer"]
+    async with controlling(raw_repository("api")) as place:
+        place.watch.put(held)
+        await asyncio.sleep(1)
+        place.watch.delete(held)
+        await asyncio.sleep(1)
+
+        assert place.woken(API) == [STARTUP, {Trigger.DELETION}]
+        assert place.told.ends == []
+
+
+async def test_an_end_is_told_once() -> None:
+    """However many versions of the object come after it."""
+    async with controlling(raw_repository("api")) as place:
+        place.watch.put(raw_repository("api", deleting=True))
+        place.watch.put(raw_repository("api", deleting=True, generation=2))
+        place.watch.delete(raw_repository("api", deleting=True))
+        await asyncio.sleep(1)
+
+        assert place.told.ends == [API]
 
 
 async def test_another_object_of_the_same_name_starts_afresh() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report, result_of
@@ -216,8 +218,8 @@ def test_texts_are_masked_and_on_one_line() -> None:
     """Neither a URL's user nor a known secret nor a control character gets out, whoever wrote the text."""
     world = History()
     message = "https://deploy:hunter2@git.acme.example said\x1b[31m tok-123456\n<!channel>"
-    (notice,) = notices(world.did(failed(Code.GIT_PROTOCOL, Code.FORBIDDEN, message=message)),
-                        hidden=[Secret("tok-123456")])  # fmt: skip
+    step = world.did(failed(Code.GIT_PROTOCOL, Code.FORBIDDEN, message=message))
+    (notice,) = notices(replace(step, hidden=(Secret("tok-123456"),)))
     told = text(notice) + str(notice.facts)
     assert "hunter2" not in told
     assert "tok-123456" not in told

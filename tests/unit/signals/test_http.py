@@ -131,6 +131,7 @@ async def test_a_compressed_answer_is_not_unpacked(sink: Sink, poster: HttpPoste
         (MID_HEADERS, "closed the connection without an answer"),
         (MID_BODY, "cut its answer short"),
         (GARBAGE, "sent an answer that is no HTTP"),
+        (Reply(headers={"X-Long": "x" * 100_000}), "sent an answer that is no HTTP"),
     ],
 )
 async def test_half_an_answer_is_none(sink: Sink, poster: HttpPoster, reply: Reply, words: str) -> None:

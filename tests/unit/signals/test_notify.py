@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 from tests.fakes.news import History, edited, synced
@@ -13,11 +14,9 @@ from tests.unit.signals.telling import telling
 
 from nopea.core.endpoint import Endpoint
 from nopea.core.noticeview import signature
-from nopea.core.objects import RepoKey
 from nopea.core.problem import Code
 from nopea.core.report import Outcome, Result
 from nopea.core.secret import Secret
-from nopea.core.source import Credentials, Remote
 from nopea.settings import NotifySettings
 
 FAILED = report(Result.FAILED, problems=[problem(Code.YAML_SYNTAX)])
@@ -101,13 +100,11 @@ async def test_a_sink_that_fails_is_tried_again_and_holds_up_no_other() -> None:
 async def test_a_secret_of_git_is_in_no_message() -> None:
     """The repository's own credentials are masked even where a server repeats them in its words."""
     world = History()
-    key = RepoKey("shop", "api")
-    remote = Remote("https://git.acme.example/shop/api.git", Credentials(token=Secret("tok-123456")))
     done = report(Result.FAILED, problems=[problem(Code.GIT_NOT_FOUND, "no such user tok-123456")])
     async with Sink() as sink:
         settings = NotifySettings(json_urls=urls(sink.url()))
-        async with telling(settings, remotes={key: remote}) as notifier:
-            notifier.listen(world.did(done))
+        async with telling(settings) as notifier:
+            notifier.listen(replace(world.did(done), hidden=(Secret("tok-123456"),)))
             (arrived,) = await sink.wait_for(1)
     assert b"tok-123456" not in arrived.body
     assert b"no such user ***" in arrived.body

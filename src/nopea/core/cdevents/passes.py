@@ -5,14 +5,13 @@ They share the pass's chain; within it PATH links lead from each to the one befo
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from nopea.core.api.status import MAX_ERRORS
 from nopea.core.cdevents.event import CDEvent, Link, after
 from nopea.core.cdevents.ids import chain_id, event_id, service_event_id
 from nopea.core.cdevents.scene import Scene, work_facts
-from nopea.core.cdevents.shrink import foreign
 from nopea.core.cdevents.vocabulary import EventType
 from nopea.core.conditions import HEALTHY, find
 from nopea.core.report import ObjectResult, Outcome, PassReport, Result
@@ -76,6 +75,11 @@ def _task(scene: Scene, report: PassReport) -> dict[str, Any]:
     }
 
 
+def _end_of(scene: Scene, report: PassReport) -> datetime:
+    """When the pass was over: what it did was done by then. Never after the step: its clock is coarser."""
+    return min(report.started_at + timedelta(seconds=report.seconds), scene.transition.at)
+
+
 def _task_name(scene: Scene) -> str:
     return "delete" if scene.transition.repository.deleting else "sync"
 
@@ -94,7 +98,7 @@ def _finished(scene: Scene, report: PassReport, last: CDEvent, left_out: int) ->
     content = {"taskName": _task_name(scene), "outcome": _outcome(report)}
     if report.problems:
         text = "\n".join(str(problem) for problem in report.problems[:MAX_ERRORS])
-        content["errors"] = foreign(text, _ERRORS)
+        content["errors"] = scene.foreign(text, _ERRORS)
     facts = work_facts(report)
     facts |= {"codes": [code.value for code in report.codes]} if report.problems else {}
     facts |= {"leftOut": left_out} if left_out else {}
@@ -102,7 +106,7 @@ def _finished(scene: Scene, report: PassReport, last: CDEvent, left_out: int) ->
         EventType.TASKRUN_FINISHED,
         id_=event_id(EventType.TASKRUN_FINISHED, scene.uid, report.id),
         content=content,
-        at=report.started_at + timedelta(seconds=report.seconds),
+        at=_end_of(scene, report),
         links=(after(last.id),),
         facts=facts,
         **_task(scene, report),
@@ -135,6 +139,7 @@ def _service(scene: Scene, report: PassReport, started: CDEvent) -> list[CDEvent
             chain=chain_id(scene.uid, report.id),
             subject=scene.service_id,
             content=content,
+            at=_end_of(scene, report),
             links=(after(started.id), *_since_last(scene)),
             facts=work_facts(report) | ({"previousCommit": known} if known else {}),
         )
@@ -170,6 +175,7 @@ def _ended(scene: Scene, report: PassReport, started: CDEvent) -> list[CDEvent]:
             chain=chain_id(scene.uid, report.id),
             subject=scene.service_id,
             content=content,
+            at=_end_of(scene, report),
             links=(after(started.id), *_since_last(scene)),
             facts=work_facts(report) | {"previousCommit": scene.before.last_applied_commit},
         )
@@ -203,5 +209,6 @@ def _environment(scene: Scene, report: PassReport, one: ObjectResult, started: C
         chain=chain_id(scene.uid, report.id),
         subject=one.key.name,
         content={"name": one.key.name},
+        at=_end_of(scene, report),
         links=(after(started.id),),
     )

@@ -16,8 +16,9 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.cdevents.event import CDEvent, Link
 from nopea.core.cdevents.ids import bounded
 from nopea.core.cdevents.purl import artifact_id
-from nopea.core.cdevents.shrink import foreign
+from nopea.core.cdevents.shrink import NAMES, foreign
 from nopea.core.cdevents.vocabulary import EventType
+from nopea.core.mask import mask_texts
 from nopea.core.report import Outcome, PassReport
 from nopea.core.repository import ref_of
 from nopea.core.secret import mask_url
@@ -120,10 +121,18 @@ class Scene:
             timestamp=at or self.transition.at,
             chain_id=chain,
             subject_id=bounded(subject),
-            content=content,
-            custom_data={"nopea": self._facts() | dict(facts or {})},
+            content=self._masked(content),
+            custom_data={"nopea": self._masked(self._facts() | dict(facts or {}))},
             links=links,
         )
+
+    def foreign(self, text: str, length: int) -> str:
+        """Return a text of people or servers in at most so many characters, fit to leave the cluster."""
+        return foreign(text, length, *self.transition.hidden)
+
+    def _masked(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        masked: dict[str, Any] = mask_texts(told, *self.transition.hidden, names=NAMES)
+        return masked
 
     def _facts(self) -> dict[str, Any]:
         """Return the repository and the pass, as far as they are known: no value of any object."""
@@ -136,7 +145,16 @@ class Scene:
             facts |= {"ref": _spelled(ref)} if ref is not None else {}
             facts |= {"path": repository.spec.path} if repository.spec.path else {}
             facts |= {"rolledBackTo": pin.commit} if pin is not None else {}
-        return facts | (_pass_facts(report) if report is not None else {})
+        return facts | (self._pass_facts(report) if report is not None else {})
+
+    def _pass_facts(self, report: PassReport) -> dict[str, Any]:
+        facts: dict[str, Any] = {"passId": report.id, "triggers": list(report.triggers)}
+        if report.commit is not None:
+            facts |= {
+                "commit": report.commit.id,
+                "commitMessage": self.foreign(report.commit.message, _MESSAGE),
+            }
+        return facts
 
 
 def work_facts(report: PassReport) -> dict[str, Any]:
@@ -145,13 +163,6 @@ def work_facts(report: PassReport) -> dict[str, Any]:
         "durationSeconds": round(report.seconds, 3),
         "counts": {outcome.value: report.count(outcome) for outcome in Outcome},
     }
-
-
-def _pass_facts(report: PassReport) -> dict[str, Any]:
-    facts: dict[str, Any] = {"passId": report.id, "triggers": list(report.triggers)}
-    if report.commit is not None:
-        facts |= {"commit": report.commit.id, "commitMessage": foreign(report.commit.message, _MESSAGE)}
-    return facts
 
 
 def _spelled(ref: Ref) -> str:

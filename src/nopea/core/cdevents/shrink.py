@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from nopea.core.secret import mask_text
+from nopea.core.secret import Secret, mask_text
 
 CUT: Final = "… [truncated]"
 """What a text ends in that has lost its end."""
@@ -43,12 +43,12 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: max(length - len(CUT), 0)] + CUT[:length]
 
 
-def foreign(text: str, length: int) -> str:
-    """Return a text of people or servers in at most so many characters, without credentials in its URLs."""
+def foreign(text: str, length: int, *secrets: Secret) -> str:
+    """Return a text of people or servers, masked, in at most so many characters."""
     if len(text) > 2 * length:
         # a URL that is cut in two hides what must be masked, so the last word goes as a whole
         text = f"{text[: 2 * length].rpartition(' ')[0]} {CUT}"
-    return cut(mask_text(text), length)
+    return cut(mask_text(text, *secrets), length)
 
 
 def _marked(custom: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from nopea.core.cdevents.event import CDEvent, to_json
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
 from nopea.core.objects import ObjectKey
 from nopea.core.report import ObjectResult, Outcome, Result
+from nopea.core.secret import Secret
+from nopea.core.transition import Transition
 
 texts = st.text(max_size=200)  # no lone surrogates: no status could be written with them
 long_texts = st.builds(lambda text, times: text * times, texts, st.integers(1, 500))
@@ -62,6 +64,34 @@ def test_any_text_gives_valid_events(
     for step in steps:
         for mapper in (MAPPER, CUSTOM):
             assert events(step, mapper)
+
+
+def test_no_text_shows_the_repositorys_own_credentials_or_those_of_a_url() -> None:
+    """Not in messages, errors, descriptions or fields that drifted, however long; names stay names."""
+    token = "api-token-1"
+    url = f"https://deploy:hunter22@db.acme.example said {token}"
+    story = Story(repository=repository(name=token))
+    drifted = met(Outcome.SKIPPED, field(".data.url", url, url, manager=token))
+    told = [
+        *events(hiding(story.step(objects=[drifted], at=commit("2", f"Use {url}")), token)),
+        *events(hiding(story.step(Result.FAILED, problems=[problem(message=url)] * 9), token)),
+    ]
+    for length in range(4000, 4200):
+        failed = story.step(Result.FAILED, problems=[problem(message="x" * length + token * 9)])
+        told += events(hiding(failed, token))
+
+    assert {one.type for one in told} >= {EventType.TASKRUN_FINISHED, EventType.INCIDENT_DETECTED}
+    for one in told:
+        named = f"gitrepository/shop/{token}"
+        assert one.subject_id.startswith(named)
+        texts = to_json(one).decode().replace(named, "")
+        assert "hunter22" not in texts
+        assert token[:6] not in texts
+
+
+def hiding(step: Transition, token: str) -> Transition:
+    """Return the step of a repository whose Git is opened by this token."""
+    return replace(step, hidden=(Secret(token),))
 
 
 def mutations() -> list[tuple[str, Callable[[dict[str, Any]], object]]]:

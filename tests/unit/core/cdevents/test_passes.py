@@ -226,16 +226,29 @@ def test_errors_are_masked_and_short() -> None:
 
 
 def test_an_attempt_is_one_chain_in_order() -> None:
-    """Each event leads to the one before; started has the time of the start."""
+    """Each event leads to the one before; started has the time of the start, all others that of the end."""
     step = Story().step(objects=CREATED)
     started, service, finished = events(step)
 
     assert {one.chain_id for one in events(step)} == {started.chain_id}
     assert (linked(started), linked(service), linked(finished)) == ([], [started.id], [service.id])
     assert step.report is not None
-    assert (started.timestamp, service.timestamp) == (step.report.started_at, step.at)
+    assert (started.timestamp, service.timestamp) == (step.report.started_at, finished.timestamp)
     assert finished.timestamp - started.timestamp == timedelta(seconds=1.5)
     assert started.subject_id == finished.subject_id == f"{SERVICE}/sync/{step.report.id}"
+
+
+def test_times_are_in_the_order_of_the_events() -> None:
+    """Even where the clock that measured the pass runs a little ahead of the one that dates the step."""
+    for seconds in (0.0, 1.5, 61.0):
+        story = Story()
+        namespace = ObjectResult(key=ObjectKey("", "Namespace", "", "web"), outcome=Outcome.CREATED)
+        step = story.step(objects=[*CREATED, namespace], health=HEALTHY, seconds=seconds)
+        times = [one.timestamp for one in events(step)]
+
+        assert len(times) == 5
+        assert times == sorted(times)
+        assert times[-1] == step.at
 
 
 def test_attempts_that_are_no_news_are_not_told() -> None:
