@@ -82,7 +82,10 @@ def test_git_wins_on_the_fields_that_git_changed(site: Site) -> None:
         assert site.cluster.must_get(place)["data"] == {"colour": "red", "size": "2"}
 
     eventually(merged)
-    eventually(lambda: _assert_drifted(repo, 1))
+    repo.wait_synced(repo.git.tip("main"))
+    _assert_drifted(repo, 1)
+    assert repo.status()["drifts"][0]["action"] == "left: policy"
+    assert "DriftHealed" not in [event["reason"] for event in repo.events()]
 
 
 def _assert_drifted(repo: Repo, count: int) -> None:

@@ -216,7 +216,8 @@ def test_rollback_goes_to_the_commit_before_and_stays(site: Site) -> None:
     assert said.code == 0, said
     assert colour_of(site) == "blue"
     assert blue in said.out
-    assert "branch main is not followed until `nopea rollback shop --resume`" in said.out
+    ends = f"`nopea rollback shop -n {site.namespace} --resume`"
+    assert f"branch main is not followed until {ends}" in said.out
     assert condition(repo.get(), "RolledBack")["status"] == "True"
     red = repo.git.commit(web("red"))
     assert nopea_(site, "sync", "shop", "--wait").code == 0

@@ -73,6 +73,35 @@ def test_a_pinned_commit_is_applied_and_told_everywhere(site: Site) -> None:
     assert repo.get()["spec"] == spec
 
 
+def test_drift_that_the_policy_leaves_outlives_it(site: Site) -> None:
+    """Under `manual`, what a person changed stays through a rollback and back, and is told all the time."""
+    repo = site.sync("shop", web("blue"), healPolicy="manual", interval="1s")
+    blue = str(repo.status()["lastAppliedCommit"])
+    repo.wait_synced(repo.git.commit(web("blue", size="2")))
+    place = site.place("v1 configmaps", "web")
+    edit = '{"data":{"colour":"red"}}'
+    site.cluster.lab.run_kubectl(
+        "patch", "configmap", "web", "-n", site.namespace, "--type=merge", "-p", edit
+    )
+    eventually(lambda: _assert_left(repo))
+
+    pin(repo, blue)
+    wait_held(repo, blue)
+    always(lambda: _assert_left(repo), seconds=3)
+    assert site.cluster.must_get(place)["data"] == {"colour": "red"}
+    pin(repo, None)
+    repo.wait_synced(repo.git.tip("main"))
+
+    _assert_left(repo)
+    assert site.cluster.must_get(place)["data"] == {"colour": "red", "size": "2"}
+    assert "DriftHealed" not in [event["reason"] for event in repo.events()]
+
+
+def _assert_left(repo: Repo) -> None:
+    drifts = repo.status().get("drifts", [])
+    assert [field["path"] for drift in drifts for field in drift["fields"]] == [".data.colour"], repo.status()
+
+
 def test_new_commits_do_not_move_it(site: Site) -> None:
     """Neither a poll nor a request follows the branch meanwhile."""
     repo, blue, _ = two_commits(site, interval="1s")

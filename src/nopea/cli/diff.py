@@ -56,7 +56,8 @@ def _print(reading: Reading, output: str) -> int:
         if reading.repository.pin is not None:
             click.echo(f"→ it is rolled back: {reading.repository.pin.left} is not followed", err=True)
         if reading.repository.suspended:
-            click.echo("→ it is suspended: nothing is written until `nopea resume`", err=True)
+            ends = f"`nopea resume {reading.repository.key.arguments}`"
+            click.echo(f"→ it is suspended: nothing is written until {ends}", err=True)
     print_problems(inspection)
     if not inspection.is_complete:
         return EXIT_FAILED

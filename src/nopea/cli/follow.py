@@ -166,7 +166,7 @@ class _Following:
         if self._stage:
             return (
                 f"{what}: the pass has not ended within {after}: {self._stage}",
-                f"it goes on by itself: `nopea history {self._key.name}` shows how it ended",
+                f"it goes on by itself: `nopea history {self._key.arguments}` shows how it ended",
             )
         hint = (
             "see that `nopea run` is up and watches this namespace: `kubectl -n nopea-system get pods`; "
@@ -181,7 +181,7 @@ def say_suspended(repository: Repository) -> int:
 
     fail(
         f"GitRepository {repository.key} is suspended: nothing is written to its objects",
-        f"`nopea resume {repository.key.name}` ends that and starts a pass at once",
+        f"`nopea resume {repository.key.arguments}` ends that and starts a pass at once",
     )
     return EXIT_NOT_SYNCED
 

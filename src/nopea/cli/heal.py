@@ -47,5 +47,7 @@ async def _heal(client: KubeClient, namespace: str, name: str, text: str) -> int
     await annotate(client, target, {HEAL_REQUESTED_ANNOTATION: f"{value} {key}" if key else value})
     click.echo(f"asked to heal {key or 'all objects'} of GitRepository {repository.key}")
     if repository.suspended:
-        click.echo(f"→ it is suspended: nothing is written until `nopea resume {name}`", err=True)
+        click.echo(
+            f"→ it is suspended: nothing is written until `nopea resume {repository.key.arguments}`", err=True
+        )
     return 0

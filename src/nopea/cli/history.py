@@ -29,6 +29,8 @@ def command(*, cluster: ClusterChoice, name: str, output: str) -> None:
 
 
 async def _show(client: KubeClient, namespace: str, name: str, output: str) -> int:
+    import shutil
+    import sys
     from datetime import UTC, datetime
 
     from nopea.cli.historytext import json_of, lines_of
@@ -40,7 +42,8 @@ async def _show(client: KubeClient, namespace: str, name: str, output: str) -> i
     if output == "json":
         print_json(json_of(repository))
     else:
-        for line in lines_of(repository, now=datetime.now(UTC)):
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        for line in lines_of(repository, now=datetime.now(UTC), width=width):
             click.echo(line)
     if repository.pin_problem is not None:
         click.echo(f"→ {repository.pin_problem.message}: {repository.pin_problem.hint}", err=True)

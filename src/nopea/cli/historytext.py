@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from nopea.core.repository import Repository
 
 _HEAD = ("COMMIT", "OUTCOME", "STARTED", "TOOK", "CREATED", "CHANGED", "PRUNED", "FAILED", "PASS", "TRIGGER")
 _NUMBERS = ("CREATED", "CHANGED", "PRUNED", "FAILED")
+_MARKS = 3  # the columns before each line: the marks and a space
 _COLOURS = {Result.SYNCED: "green", Result.FAILED: "red"}
 
 
@@ -39,20 +40,22 @@ def json_of(repository: Repository) -> dict[str, Any]:
     }
 
 
-def lines_of(repository: Repository, *, now: datetime) -> Iterator[str]:
-    """Yield what is applied and followed now, then one line for each pass, newest first."""
+def lines_of(repository: Repository, *, now: datetime, width: int | None = None) -> Iterator[str]:
+    """Yield what is applied and followed now, then one line for each pass, newest first.
+
+    Lines longer than `width` lose the ids first, then the times; the ages stay. None is no limit.
+    """
     yield _title(repository)
     entries = repository.status.history
     if not entries:
         yield _why_empty(repository)
         return
     current = _current(repository)
-    rows = [_cells(entry, now=now) for entry in entries]
-    widths = [max(map(len, column)) for column in zip(_HEAD, *rows, strict=True)]
-    yield f"   {_line(_HEAD, widths)}".rstrip()
+    head, *rows = _fitting(entries, now=now, width=width)
+    yield f"   {head}"
     for entry, row in zip(entries, rows, strict=True):
         mark = f"{'*' if entry is current else ' '}{'↩' if is_rollback(entry) else ' '}"
-        yield f"{click.style(mark, bold=True)} {_coloured(_line(row, widths).rstrip(), entry)}"
+        yield f"{click.style(mark, bold=True)} {_coloured(row, entry)}"
     legend = [
         *(["* applied now"] if current is not None else []),
         *(["↩ a rollback decided which commit"] if any(map(is_rollback, entries)) else []),
@@ -103,12 +106,31 @@ def _current(repository: Repository) -> HistoryEntry | None:
     return next((one for one in history if one.commit == applied and one.outcome == Result.SYNCED), None)
 
 
-def _cells(entry: HistoryEntry, *, now: datetime) -> tuple[str, ...]:
+def _fitting(entries: Sequence[HistoryEntry], *, now: datetime, width: int | None) -> list[str]:
+    """Return the head and a line for each pass: the longest form that fits, or the shortest."""
+    lines: list[str] = []
+    for with_ids, with_times in ((True, True), (False, True), (False, False)):
+        rows = [_HEAD, *(_cells(entry, now=now, with_times=with_times) for entry in entries)]
+        columns = [
+            _column(name, cells) for name, *cells in zip(*rows, strict=True) if with_ids or name != "PASS"
+        ]
+        lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+        if width is None or max(map(len, lines)) + _MARKS <= width:
+            break
+    return lines
+
+
+def _column(name: str, cells: Sequence[str]) -> list[str]:
+    size = max(map(len, (name, *cells)))
+    return [text.rjust(size) if name in _NUMBERS else text.ljust(size) for text in (name, *cells)]
+
+
+def _cells(entry: HistoryEntry, *, now: datetime, with_times: bool) -> tuple[str, ...]:
     numbers = (entry.created, entry.changed, entry.pruned, entry.failed)
     return (
         entry.commit[:SHORT_COMMIT] or "-",
         entry.outcome,
-        _when(entry.started, now=now),
+        _when(entry.started, now=now, with_time=with_times),
         entry.duration,
         *(str(number) for number in numbers),
         entry.id,
@@ -116,19 +138,12 @@ def _cells(entry: HistoryEntry, *, now: datetime) -> tuple[str, ...]:
     )
 
 
-def _when(started: str, *, now: datetime) -> str:
+def _when(started: str, *, now: datetime, with_time: bool) -> str:
     try:
         ago = age((now - datetime.fromisoformat(started)).total_seconds())
     except (ValueError, TypeError):  # another version wrote it
         return started
-    return f"{ago} ago, {started}"
-
-
-def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    return "  ".join(
-        cell.rjust(width) if name in _NUMBERS else cell.ljust(width)
-        for name, cell, width in zip(_HEAD, cells, widths, strict=True)
-    )
+    return f"{ago} ago, {started}" if with_time else f"{ago} ago"
 
 
 def _coloured(line: str, entry: HistoryEntry) -> str:

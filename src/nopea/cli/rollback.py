@@ -62,12 +62,14 @@ async def _pin(
         raise CommandError(f"GitRepository {repository.key}: {error}", error.hint) from error
     left = repository.pin.left if repository.pin else repository.follows or "its spec"
     before = f" (applied now: {status.short_commit})" if status.short_commit else ""
+    if repository.rollback_to == commit:
+        before = ", as it was already"
     return await _annotate(
         client,
         repository,
         commit,
         f"GitRepository {repository.key} is held at {commit}{before}\n"
-        f"→ {left} is not followed until `nopea rollback {repository.key.name} --resume`",
+        f"→ {left} is not followed until `nopea rollback {repository.key.arguments} --resume`",
         wait_seconds,
     )
 
@@ -94,7 +96,9 @@ async def _annotate(
     await annotate(client, repository_target(repository.key), {ROLLBACK_ANNOTATION: commit})
     click.echo(said)
     if repository.suspended:
-        click.echo(f"→ it is suspended: that is applied after `nopea resume {repository.key.name}`", err=True)
+        click.echo(
+            f"→ it is suspended: that is applied after `nopea resume {repository.key.arguments}`", err=True
+        )
         return 0 if wait_seconds is None else EXIT_NOT_SYNCED
     if wait_seconds is None:
         return 0

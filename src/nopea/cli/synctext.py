@@ -18,7 +18,8 @@ def synced_lines(repository: Repository) -> Iterator[str]:
     yield f"{click.style('✓', fg='green', bold=True)} {head}"
     yield f"  {commit_line(status)}"
     if repository.pin is not None:
-        yield f"  rolled back: {repository.pin.left} is not followed until `nopea rollback --resume`"
+        ends = f"`nopea rollback {repository.key.arguments} --resume`"
+        yield f"  rolled back: {repository.pin.left} is not followed until {ends}"
     for drift in status.drifts:
         by = f"  by {drift.manager}" if drift.manager else ""
         yield f"  drifted: {drift.object}  {drift.action or 'left'}{by}"
@@ -64,7 +65,10 @@ def failed_line(repository: Repository) -> str:
     at = f" at {newest.commit[:SHORT_COMMIT]}" if newest and newest.commit else ""
     if not at:
         return f"GitRepository {repository.key}: the pass failed before it knew a commit"
-    applied = f"{status.applied_count or 0} of {status.resource_count or 0} objects are as Git wants them"
+    number = status.resource_count or 0
+    # what cannot be read is not counted: all of the rest may be right, and the pass has failed all the same
+    read = f"{number} object{'' if number == 1 else 's'} that could be read"
+    applied = f"{status.applied_count or 0} of the {read} {'is' if number == 1 else 'are'} as Git wants"
     done = done_by(newest) if newest else ""
     return f"GitRepository {repository.key}: the pass failed{at}: {applied}{f'; {done}' if done else ''}"
 

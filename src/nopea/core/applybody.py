@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nopea.core.api import names
@@ -14,6 +14,7 @@ from nopea.core.fields import (
     difference,
     entries,
     fields_of,
+    find,
     has_children,
     node_at,
     project,
@@ -42,13 +43,24 @@ def body_to_apply(
     body = dict(desired)
     if live is None:
         return body
-    body = without(body, _trie(keep))
+    body = _less(body, tuple(keep))
     for entry in entries(managed_fields_of(live)):
         if rules.ignores_manager(entry.get("manager")):
             body = without(body, _without_identity(fields_of(entry)))
     for pointer in rules.pointers:
         body = _left(body, live, pointer)
     return _labelled(body, desired)
+
+
+def _less(body: dict[str, Any], keep: Sequence[Path]) -> dict[str, Any]:
+    """Leave fields out, and what is empty without them: an empty map would claim all that is in it."""
+    less: dict[str, Any] = without(body, _trie(keep))
+    for path in keep:
+        parent = path[:-1]
+        while parent and find(less, parent) in ({}, []):
+            less = without(less, _trie([parent]))
+            parent = parent[:-1]
+    return less
 
 
 def _trie(paths: Iterable[Path]) -> Fields:

@@ -47,8 +47,8 @@ def previous_commit(status: GitRepositoryStatus) -> str:
             return commit
     raise NoSuchCommitError(
         f"its history names no commit that was applied before {current[:SHORT_COMMIT]}",
-        f"it holds the last {len(status.history)} passes of note; name an older commit by its full id "
-        "(`git log` lists them)",
+        f"it holds the last {len(status.history)} passes of note: name one of its commits, or an older one "
+        "by its full id (`git log` lists them)",
     )
 
 

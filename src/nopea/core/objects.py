@@ -15,6 +15,11 @@ class RepoKey:
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 
+    @property
+    def arguments(self) -> str:
+        """It as a command takes it, so that an advice can be pasted: `web -n shop`."""
+        return f"{self.name} -n {self.namespace}"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class GroupKind:

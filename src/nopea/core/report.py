@@ -40,7 +40,8 @@ class Result(enum.StrEnum):
 class ObjectResult:
     """One object's outcome; `problem` is set exactly when it failed.
 
-    `declared` is False for what Git does not want any more; `seen` is the drift that was met in it.
+    `declared` is False for what Git does not want any more; `seen` is the drift that was met in it. `left`
+    says that the object was written and the drift stays: Git won on the fields that Git changed only.
     """
 
     key: ObjectKey
@@ -50,20 +51,19 @@ class ObjectResult:
     seen: Seen | None = None
     retry_at: datetime | None = None
     declared: bool = True
+    left: bool = False
 
     @property
     def drifts(self) -> bool:
         """True when the object drifted and was left or could not be put right."""
-        return bool(self.seen and self.seen.drift.fields) and self.outcome in (
-            Outcome.SKIPPED,
-            Outcome.FAILED,
-        )
+        stays = self.left or self.outcome in (Outcome.SKIPPED, Outcome.FAILED)
+        return stays and bool(self.seen and self.seen.drift.fields)
 
     @property
     def healed(self) -> bool:
         """True when drift was met and put right."""
-        fixed = (Outcome.CREATED, Outcome.CONFIGURED)
-        return bool(self.seen and self.seen.drift.fields) and self.outcome in fixed
+        fixed = not self.left and self.outcome in (Outcome.CREATED, Outcome.CONFIGURED)
+        return fixed and bool(self.seen and self.seen.drift.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

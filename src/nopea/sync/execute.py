@@ -153,7 +153,7 @@ class Executor:
             )
             same = step.live is not None and step.live.resource_version == observed.resource_version
             outcome = Outcome.UNCHANGED if same else Outcome.CONFIGURED
-            execution.results[key] = _result(step, Outcome.CREATED if applied.created else outcome)
+            execution.results[key] = _applied(step, Outcome.CREATED if applied.created else outcome)
 
     async def _prune(self, step: Step, execution: Execution) -> None:
         """Delete one object, if it is still as it was when that was decided; else a pass looks again."""
@@ -234,6 +234,16 @@ def _result(step: Step, outcome: Outcome) -> ObjectResult:
         retry_at=step.retry_at,
         declared=step.desired is not None,
     )
+
+
+def _applied(step: Step, outcome: Outcome) -> ObjectResult:
+    """What an apply kept is drift that the policy leaves; the rest of what drifted is as Git wants it now."""
+    result = _result(step, outcome)
+    if step.seen is None or not step.keep:
+        return result
+    fields = tuple(one for one in step.seen.drift.fields if one.keys in step.keep)
+    seen = replace(step.seen, drift=replace(step.seen.drift, fields=fields))
+    return replace(result, reason=Reason.POLICY, seen=seen, left=True)
 
 
 def _safeguards(live: Observed) -> tuple[object, ...]:

@@ -54,6 +54,20 @@ def test_each_pass_is_a_line() -> None:
     assert head.index("CREATED") + len("CREATED") - 1 == line.index(" 3 ") + 1
 
 
+def test_a_narrow_terminal_gets_what_fits() -> None:
+    """Without the ids first, then without the times: 80 columns are enough for a pass with one trigger."""
+    found = with_history(entry(NEW, 1, outcome="failed", trigger="rollback"), entry(OLD, 2))
+
+    def table(width: int) -> list[str]:
+        return [click.unstyle(line) for line in lines_of(found, now=NOW, width=width)][1:4]
+
+    assert table(200) == shown(found)[1:4]
+    assert "PASS" not in table(110)[0]
+    assert "60m ago, 2026-11-24T05:00:00Z" in table(110)[1]
+    assert [max(map(len, table(width))) <= width for width in (110, 80)] == [True, True]
+    assert table(80)[1].split()[1:6] == [NEW[:7], "failed", "60m", "ago", "1.50s"]
+
+
 def test_the_newest_pass_of_the_applied_commit_is_marked() -> None:
     """And no failed one of the same commit; a pass that saw no commit shows a dash."""
     lines = shown(

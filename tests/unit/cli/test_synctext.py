@@ -46,7 +46,9 @@ def test_a_rolled_back_repository_says_what_is_not_followed() -> None:
     """Each time: a person who syncs may wonder where the new commit is."""
     found = after(report(), annotations={ROLLBACK_ANNOTATION: COMMIT.id})
 
-    assert lines(found)[-1].startswith("  rolled back: branch main is not followed")
+    assert lines(found)[-1] == (
+        "  rolled back: branch main is not followed until `nopea rollback api -n shop --resume`"
+    )
 
 
 def test_drift_that_was_left() -> None:
@@ -77,7 +79,8 @@ def test_a_pass_that_failed_says_how_far_it_came() -> None:
     none = report(Result.FAILED, commit=None, problems=[problem()])
 
     assert failed_line(after(some)) == (
-        "GitRepository shop/api: the pass failed at c0ffee0: 1 of 2 objects are as Git wants them; 1 failed"
+        "GitRepository shop/api: the pass failed at c0ffee0: 1 of the 2 objects that could be read are as "
+        "Git wants; 1 failed"
     )
     assert failed_line(after(none)) == "GitRepository shop/api: the pass failed before it knew a commit"
 

@@ -62,6 +62,29 @@ def test_kept_fields_are_left_out() -> None:
     assert body == expected
 
 
+def test_what_is_empty_without_kept_fields_is_left_out_too() -> None:
+    """An empty map would claim whatever is in it, and what drifted there would never be seen again."""
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "a"},
+        "data": {"colour": "blue"},
+    }
+    live = {**manifest, "data": {"colour": "red"}}
+
+    body = body_to_apply(manifest, live, rules=NO_RULES, keep=[("f:data", "f:colour")])
+
+    assert body == {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+
+
+def test_what_git_wants_to_be_empty_is_sent() -> None:
+    """Only what is empty for want of kept fields is left out."""
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {}}
+    live = {**manifest, "data": {"colour": "red"}}
+
+    assert body_to_apply(manifest, live, rules=NO_RULES, keep=[TEAM])["data"] == {}
+
+
 @pytest.mark.parametrize(
     ("managers", "is_left"), [(("scaler",), True), (("s*",), True), (("other",), False), ((), False)]
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from tests.fakes.news import edited
 from tests.fakes.samples import problem, report, result_of
 
 from nopea.core.problem import Code
@@ -23,6 +26,23 @@ def test_a_pass_changed_the_cluster_when_an_object_was_written(
 ) -> None:
     """What failed or was left alone is no change."""
     assert report(objects=[result_of(str(n), one) for n, one in enumerate(outcomes)]).changed is changed
+
+
+@pytest.mark.parametrize(
+    ("outcome", "left", "answers"),
+    [
+        (Outcome.CONFIGURED, False, (False, True)),
+        (Outcome.CONFIGURED, True, (True, False)),
+        (Outcome.UNCHANGED, True, (True, False)),
+        (Outcome.SKIPPED, False, (True, False)),
+        (Outcome.FAILED, False, (True, False)),
+    ],
+)
+def test_drift_is_left_or_healed(outcome: Outcome, left: bool, answers: tuple[bool, bool]) -> None:
+    """Never both; an object that was written while its drift stays is not healed."""
+    one = replace(edited(), outcome=outcome, left=left)
+
+    assert (one.drifts, one.healed) == answers
 
 
 def test_one_problem_for_a_person_makes_the_pass_one_for_a_person() -> None:

@@ -213,3 +213,13 @@ def test_the_dashboard_is_laid_out() -> None:
     assert all(panel["description"] for panel in panels())
     assert DASHBOARD["schemaVersion"] >= 38
     assert "id" not in DASHBOARD
+
+
+def test_tables_name_their_columns() -> None:
+    """Grafana would call them `Value #A`, and labels by their names in queries."""
+    for panel in (panel for panel in panels() if panel["type"] == "table"):
+        columns = panel["transformations"][-1]["options"]
+        values = {f"Value #{target['refId']}" for target in panel["targets"]}
+        values = values if len(values) > 1 else {"Value"}
+        assert values <= columns["renameByName"].keys() | columns["excludeByName"].keys(), panel["title"]
+        assert all(name[0].isupper() for name in columns["renameByName"].values())

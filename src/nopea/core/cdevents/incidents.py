@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nopea.core.api.spec import GitRepositorySpec, HealPolicy
 from nopea.core.api.status import MAX_MESSAGE, Drift, GitRepositoryStatus
 from nopea.core.cdevents.event import CDEvent, resolves
 from nopea.core.cdevents.ids import chain_id, event_id
@@ -18,7 +17,6 @@ from nopea.core.cdevents.scene import DriftAs, Scene
 from nopea.core.cdevents.vocabulary import EventType
 from nopea.core.driftview import drift_of
 from nopea.core.inventory import parse_key
-from nopea.core.plan import Reason
 from nopea.core.report import ObjectResult, PassReport, Result
 
 MAX_DRIFT_EVENTS: Final = 40
@@ -104,21 +102,12 @@ def drift_tale(scene: Scene) -> DriftTale:
 
 
 def _healed_at_once(scene: Scene, report: PassReport, known: set[str], tale: DriftTale) -> None:
-    healed = [one for one in report.objects if _is_right(scene, one) and str(one.key)[:512] not in known]
+    healed = [one for one in report.objects if one.healed and str(one.key)[:512] not in known]
     room = (MAX_DRIFT_EVENTS - len(tale.events)) // 2
     for one in healed[:room]:
         drift = drift_of(one)
         tale.events += [_detected(scene, drift), _resolved(scene, drift, "was put right at once")]
     tale.left_out = 2 * len(healed[room:])
-
-
-def _is_right(scene: Scene, one: ObjectResult) -> bool:
-    """Whether drift was put right in the pass: all of it, and not only what Git changed as well."""
-    if not one.healed or one.seen is None:
-        return False
-    spec = scene.transition.repository.spec
-    heals = isinstance(spec, GitRepositorySpec) and spec.heal_policy is HealPolicy.AUTO
-    return heals or one.reason is not Reason.CONFLICT or not one.seen.kept
 
 
 def _how_it_ended(scene: Scene, result: ObjectResult | None) -> str:
@@ -131,7 +120,7 @@ def _how_it_ended(scene: Scene, result: ObjectResult | None) -> str:
         is_whole = report is not None and report.result is Result.SYNCED
         return "is not looked after any more" if is_whole else ""
     if result.healed:
-        return "was put right" if _is_right(scene, result) else ""
+        return "was put right"
     return "" if result.drifts else "does not differ from Git any more"
 
 
