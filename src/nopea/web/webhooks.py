@@ -56,6 +56,10 @@ def _joined(raw_headers: CIMultiDictProxy[str]) -> dict[str, str]:
     return headers
 
 
+def _address(request: web.Request) -> str:
+    return loggable(request.path, longest=_LONGEST_ADDRESS)
+
+
 @dataclass(frozen=True, slots=True)
 class _Gate:
     """What a delivery at an address must be signed with, and whom it may wake."""
@@ -233,14 +237,14 @@ class Webhooks:
         suppressed = 0 if keys else self._idle.take()  # one sort of ping comes unsigned
         if suppressed is not None:
             log.info(
-                "webhook received", address=loggable(request.path, longest=_LONGEST_ADDRESS), provider=provider, woken=keys,
-                ignored=reason, seconds=round(seconds, 4), suppressed=suppressed,
+                "webhook received", address=_address(request), provider=provider, woken=keys, ignored=reason,
+                seconds=round(seconds, 4), suppressed=suppressed,
             )  # fmt: skip
 
     def _tell_refusal(self, request: web.Request, declined: Declined) -> None:
         suppressed = self._refusals.take()
         if suppressed is not None:
             log.warning(
-                "webhook refused", address=loggable(request.path, longest=_LONGEST_ADDRESS), status=int(declined.status),
+                "webhook refused", address=_address(request), status=int(declined.status),
                 code=declined.problem.code, problem=declined.problem.message, suppressed=suppressed,
             )  # fmt: skip
