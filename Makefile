@@ -33,7 +33,7 @@ test: $(STAMP) lab-binaries ## every test, on a real API server, real Git server
 test-pure: $(STAMP) ## the tests that start no server
 	@$(BIN)/pytest -q tests/unit
 
-check: $(STAMP) ## format, lint, types, import contracts, pure tests (under a minute)
+check: $(STAMP) ## format, lint, types, import contracts, pure tests (about a minute)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy

@@ -11,7 +11,7 @@ import signal
 from contextlib import AsyncExitStack
 
 from nopea import __version__, tasks
-from nopea.assembly import TRACES_SECONDS, Process, assembled
+from nopea.assembly import Process, assembled
 from nopea.controller.kinds import follow_kinds
 from nopea.logs import get_log
 from nopea.settings import Settings
@@ -26,10 +26,14 @@ EXIT_SERVICE_ENDED = 1
 EXIT_CONFIGURATION = 3
 """2 is click's: wrong usage. A second signal ends the process at once with 128 + its number."""
 
-FLUSH_SECONDS = 6.0
-"""What the drain keeps back for Events, sinks, children and sockets, after the passes have stopped."""
+FLUSH_SECONDS = 5.0
+"""The longest that Events and waiting messages get in the drain, after the passes have stopped."""
 
-SINK_FLUSH_SECONDS = 5.0
+CLOSE_SECONDS = 4.0
+"""What the drain keeps back to close things: connections of ours and to us, children, traces."""
+
+_TO_TELL_SECONDS = 0.2
+"""Beyond their time: queues that are cut off count and log what is left."""
 
 
 class App:
@@ -96,14 +100,24 @@ class App:
         log.info("draining", why=self._why_stopped, workers=process.controller.workers)
         process.readiness.draining = True
         await tasks.end(services["controller"])
-        kept = FLUSH_SECONDS + TRACES_SECONDS
-        await process.controller.drain(seconds=max(self._settings.shutdown_seconds - kept, 0.0))
+        for_passes, for_signals = drain_shares(self._settings.shutdown_seconds)
+        await process.controller.drain(seconds=for_passes)
         process.events.stop()
-        flushing = tasks.spawn(_flush(process), name="flush of outboxes")
+        flushing = tasks.spawn(_flush(process, for_signals), name="flush of outboxes")
         try:
-            await asyncio.wait([services["events"], flushing], timeout=FLUSH_SECONDS)
+            await asyncio.wait([services["events"], flushing], timeout=for_signals + _TO_TELL_SECONDS)
         finally:
             await tasks.end(flushing)
+
+
+def drain_shares(shutdown_seconds: float) -> tuple[float, float]:
+    """Return what of the drain's time is for the passes, and what for Events and messages after them.
+
+    The rest of it is for closing. Where the whole is short, each has to do with less.
+    """
+    close = min(CLOSE_SECONDS, shutdown_seconds / 4)
+    signals = min(FLUSH_SECONDS, (shutdown_seconds - close) / 2)
+    return shutdown_seconds - close - signals, signals
 
 
 def _started(process: Process) -> dict[str, asyncio.Task[None]]:
@@ -122,11 +136,11 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
     return {**started, **process.senders.start()}
 
 
-async def _flush(process: Process) -> None:
+async def _flush(process: Process, seconds: float) -> None:
     """Send what waits in all queues, at once, for a bounded time."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(process.senders.close(SINK_FLUSH_SECONDS), name="flush of events")
-        group.create_task(process.notifier.close(SINK_FLUSH_SECONDS), name="flush of notifications")
+        group.create_task(process.senders.close(seconds), name="flush of events")
+        group.create_task(process.notifier.close(seconds), name="flush of notifications")
 
 
 async def _wait(event: asyncio.Event) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import statistics
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 
 import pytest
@@ -39,13 +40,14 @@ def sinks() -> Iterator[tuple[LiveSink, LiveSink]]:
         yield good, other
 
 
-def start(start_nopea: Start, site: Site, *urls: str) -> Nopea:
+def start(start_nopea: Start, site: Site, *urls: str, options: tuple[str, ...] = ()) -> Nopea:
     """Start a controller for the namespace that sends to these URLs."""
     running = start_nopea(
         site.cluster.lab,
         f"--namespace={site.namespace}",
         f"--cdevents-sink={','.join(urls)}",
         "--cdevents-source=https://nopea.acme.example/clusters/test",
+        *options,
     )
     running.wait_until_ready()
     return running
@@ -199,14 +201,18 @@ def test_sigterm_sends_what_waits(site: Site, sinks: tuple[LiveSink, LiveSink], 
 def test_a_dead_sink_does_not_hold_up_the_end(
     site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start
 ) -> None:
-    """The flush has a bound; what is left is counted in the log."""
+    """The flush has a bound within --shutdown-seconds; what is left is counted in the log."""
     _, hangs = sinks
     hangs.answer(HANG)
-    running = start(start_nopea, site, hangs.url())
+    running = start(start_nopea, site, hangs.url(), options=("--shutdown-seconds=4",))
     site.sync("one", named("one", 0))
     running.signal(signal.SIGTERM)
 
     assert running.wait() == 0
+    began, ended = (
+        datetime.fromisoformat(running.logs(message)[0]["time"]) for message in ("draining", "stopped")
+    )
+    assert (ended - began).total_seconds() <= 4
     (line,) = running.logs("messages dropped")
     assert (line["sink"], line["reason"]) == ("cdevents-1", "shutdown")
     assert line["count"] >= 1

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 from tests.fakes.deliveries import SECRET, github, ping, push
 from tests.fakes.samples import repository
 from tests.unit.core.webhooks.sent import OWN, reference
-from tests.unit.web.edge import HOOK, receiving
+from tests.unit.web.edge import HOOK, receiving, until
 
 from nopea.kube.errors import Failure, ForbiddenError, UnreachableError
 
@@ -311,6 +312,26 @@ async def test_not_ready_asks_the_sender_to_come_again() -> None:
         assert edge.reason in answer.body["message"]
 
 
+async def test_a_body_that_ends_when_nobody_works_any_more_is_503() -> None:
+    """It came slowly, and the process drains meanwhile: 202 would be a lie."""
+    sent = push()
+    held_back = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield sent.body[:10]
+        await held_back.wait()
+        yield sent.body[10:]
+
+    async with receiving() as edge:
+        async with asyncio.TaskGroup() as group:
+            answer = group.create_task(edge.request("POST", API, data=slowly(), headers=sent.headers))
+            await until(lambda: edge.bodies.held_now == 1)
+            edge.reason = "shutting down"
+            held_back.set()
+
+        assert (answer.result().status, edge.woken) == (503, [])
+
+
 # The process-wide address.
 
 
@@ -369,6 +390,16 @@ async def test_a_delivery_that_woke_nobody_is_looked_at_again() -> None:
     async with receiving() as edge:
         assert (await edge.send(API, sent)).status == 200
         edge.directory.put(repository(webhook=HOOK, branch="next"))
+
+        assert (await edge.send(API, sent)).status == 202
+
+
+async def test_a_delivery_to_a_suspended_repository_counts_when_it_is_sent_again() -> None:
+    """Nothing was done about it: after `nopea resume` it is no duplicate."""
+    sent = push(delivery="d-1")
+    async with receiving(repository(webhook=HOOK, suspend=True)) as edge:
+        assert (await edge.send(API, sent)).body == {"ignored": "suspended"}
+        edge.directory.put(repository(webhook=HOOK))
 
         assert (await edge.send(API, sent)).status == 202
 
