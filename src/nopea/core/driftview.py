@@ -69,7 +69,7 @@ def _owner(fields: tuple[FieldDrift, ...]) -> FieldDrift | None:
 
 
 def drift_line(one: ObjectResult, *, with_time: bool = True) -> str:
-    """Return one sentence: which object, which fields from what to what, who did it, when; as far as known."""
+    """Return a sentence: which object, which fields from what to what, by whom, when; as far as known."""
     assert one.seen is not None  # noqa: S101 - asked only about what drifted
     fields = one.seen.drift.fields
     if any(not field.keys for field in fields):
