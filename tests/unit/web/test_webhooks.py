@@ -442,6 +442,14 @@ async def test_the_log_tells_each_delivery_and_no_content(caplog: pytest.LogCapt
     assert all(word not in text for word in ("d" * 40, "sha256=", "an-id", SECRET, "a wrong secret"))
 
 
+async def test_an_address_writes_nothing_but_itself_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Strangers choose it: no new line, no escape of a terminal, no text that turns its direction."""
+    async with receiving() as edge:
+        await edge.send("/webhook/%1b[31m%0a%c2%9b%e2%80%ae/api", push())
+
+    assert caplog.records[-1].__dict__["facts"]["address"] == "/webhook/?[31m???/api"
+
+
 async def test_a_flood_of_refusals_is_a_few_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     """And the next line says how many were not told."""
     caplog.set_level(logging.INFO, "nopea")
