@@ -14,6 +14,7 @@ from nopea.controller.controller import Controller
 from nopea.core.delivery import DeliveryStats, DropReason
 from nopea.core.objects import RepoKey
 from nopea.git.port import GitPort
+from nopea.git.settings import GitStatistics
 from nopea.kube.client import KubeClient
 from nopea.kube.events import EventRecorder
 from nopea.metrics import catalogue
@@ -50,7 +51,7 @@ def readings_of(parts: Parts) -> dict[Metric, Reading]:
         catalogue.GIT_RUNNING: value(lambda: git.statistics().running_now),
         catalogue.GIT_CHILDREN: value(lambda: git.statistics().children_now),
         catalogue.GIT_CHILD_STARTS: value(lambda: git.statistics().started),
-        catalogue.GIT_CHILD_ENDS: by_label(lambda: _child_ends(git)),
+        catalogue.GIT_CHILD_ENDS: by_label(lambda: child_ends(git.statistics())),
         catalogue.API_RUNNING: value(lambda: limiter.used),
         catalogue.API_ALLOWED: value(lambda: limiter.limit.allowed),
         catalogue.WATCHES: by_label(lambda: index.statistics().watches),
@@ -94,8 +95,8 @@ def repositories_of(parts: Parts, synced_at: dict[RepoKey, float]) -> list[Known
     return known_of(parts.directory.all(), {key: state.status for key, state in states.items()}, synced_at)
 
 
-def _child_ends(git: GitPort) -> Mapping[str, float]:
-    counts = git.statistics()
+def child_ends(counts: GitStatistics) -> Mapping[str, float]:
+    """Return how often Git processes ended before their time, by cause."""
     return {"crashed": counts.crashed, "late": counts.killed_late, "memory": counts.killed_big}
 
 

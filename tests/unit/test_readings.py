@@ -18,13 +18,13 @@ from nopea.core.delivery import DropReason
 from nopea.core.endpoint import Endpoint
 from nopea.core.repository import parse_repository
 from nopea.git.port import GitPort
-from nopea.git.settings import GitSettings
+from nopea.git.settings import GitSettings, GitStatistics
 from nopea.kube.client import KubeClient
 from nopea.kube.config import ClusterConfig
 from nopea.kube.events import EventRecorder, Regarding
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
-from nopea.readings import Parts, readings_of, repositories_of
+from nopea.readings import Parts, child_ends, readings_of, repositories_of
 from nopea.signals.message import Answer, Message
 from nopea.signals.outbox import Outbox
 from nopea.sync.cache import Cache
@@ -87,6 +87,16 @@ async def test_what_waits_and_what_is_held_is_told(tmp_path: Path) -> None:
         }
         assert read(made, catalogue.READY) == {(): 0.0}
         assert read(made, catalogue.API_ALLOWED) == {(): 32.0}
+
+
+def test_each_end_of_a_git_process_has_its_cause() -> None:
+    """Crashed by itself, or killed for being late or big."""
+    counts = GitStatistics(
+        children_now=0, running_now=0, queued_now=0, abandoned_now=0, suspects_now=0, started=9,
+        crashed=1, killed_late=2, killed_big=3, operations=0, repeated=0,
+    )  # fmt: skip
+
+    assert child_ends(counts) == {"crashed": 1, "late": 2, "memory": 3}
 
 
 async def test_a_sink_tells_what_became_of_its_messages(tmp_path: Path) -> None:

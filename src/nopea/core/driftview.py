@@ -68,8 +68,8 @@ def _owner(fields: tuple[FieldDrift, ...]) -> FieldDrift | None:
     return next((field for field in fields if field.manager), None)
 
 
-def drift_line(one: ObjectResult) -> str:
-    """Return one sentence: which object, which fields from what to what, and who did it, as far as known."""
+def drift_line(one: ObjectResult, *, with_time: bool = True) -> str:
+    """Return a sentence: which object, which fields from what to what, by whom, when; as far as known."""
     assert one.seen is not None  # noqa: S101 - asked only about what drifted
     fields = one.seen.drift.fields
     if any(not field.keys for field in fields):
@@ -78,7 +78,7 @@ def drift_line(one: ObjectResult) -> str:
     more = _more(len(fields) - _FIELDS_IN_A_LINE)
     owner = _owner(fields)
     by = f" by {owner.manager}" if owner else ""
-    when = f" at {format_time(owner.changed_at)}" if owner and owner.changed_at else ""
+    when = f" at {format_time(owner.changed_at)}" if with_time and owner and owner.changed_at else ""
     return f"{one.key}: {shown}{more} changed{by}{when}"
 
 

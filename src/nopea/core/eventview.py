@@ -68,7 +68,8 @@ def _changes(report: PassReport) -> str:
 
 def _drifts(report: PassReport) -> Iterator[EventLine]:
     for one in _first(one for one in report.objects if one.healed):
-        note = f"put right: {drift_line(one)}"
+        # no time in the note: the same change again and again is one Event with a count
+        note = f"put right: {drift_line(one, with_time=False)}"
         yield EventLine(type="Normal", reason="DriftHealed", action="Heal", note=note)
     for one in _first(one for one in report.objects if one.drifts):
         note = f"left ({one.reason}): {drift_line(one)}"

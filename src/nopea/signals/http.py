@@ -6,11 +6,14 @@ little of an answer. Certificates are checked against the system's authorities, 
 
 from __future__ import annotations
 
+import functools
 import os
 import ssl
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 import nopea
@@ -24,6 +27,34 @@ IDLE_SECONDS = 15.0
 """Shorter than servers keep theirs: a message that meets a connection just being closed has to wait."""
 
 
+MOST_INTERIM = 10
+"""Answers 1xx before the one that counts."""
+
+
+class _Handler(ResponseHandler):
+    """Cuts a connection that sends interim answers without end: taking them in would stop the event loop."""
+
+    _interim = 0
+
+    def feed_data(self, data: tuple[Any, Any], size: int = 0) -> None:
+        """Take an answer's head from the parser."""
+        self._interim = self._interim + 1 if 100 <= data[0].code < 200 else 0
+        if self._interim <= MOST_INTERIM:
+            super().feed_data(data, size)
+        elif self._interim == MOST_INTERIM + 1 and self.transport is not None:
+            self.set_exception(HttpProcessingError(message="too many interim answers"))
+            self.transport.abort()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Makes connections with our handler."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        handler: type[ResponseHandler] = _Handler
+        self._factory = functools.partial(handler, loop=self._loop)  # aiohttp has no public place for it
+
+
 class HttpPoster:
     """Connections to all sinks; enter it to open them, leave it to close them."""
 
@@ -32,7 +63,7 @@ class HttpPoster:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=_Connector(
                 limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ssl=ssl.create_default_context()
             ),
             cookie_jar=aiohttp.DummyCookieJar(),

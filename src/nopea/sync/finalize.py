@@ -27,7 +27,8 @@ from nopea.sync.inventory import forget
 from nopea.sync.places import repository_target
 from nopea.sync.prune import Pruner
 from nopea.sync.request import Supersede
-from nopea.sync.work import Findings, Tools, client_for
+from nopea.sync.tools import Tools
+from nopea.sync.work import Findings, client_for
 
 
 class Finalizer:

@@ -32,7 +32,8 @@ from nopea.sync.fetch import Fetcher, Snapshot
 from nopea.sync.listed import ListedIndex
 from nopea.sync.observe import LANES
 from nopea.sync.places import GIT_REPOSITORIES, target_of
-from nopea.sync.work import Planned, Tools, Work
+from nopea.sync.tools import Tools
+from nopea.sync.work import Planned, Work
 
 _NOT_COMPARED = (Action.PRUNE, Action.REFUSE)
 _SAME = (Reason.UNCHANGED, Reason.IGNORED, Reason.KEPT)

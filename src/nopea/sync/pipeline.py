@@ -32,7 +32,8 @@ from nopea.sync.inventory import InventoryStore
 from nopea.sync.publish import Publisher
 from nopea.sync.request import PassRequest, Supersede
 from nopea.sync.secrets import remote_of
-from nopea.sync.work import Findings, Tools, Work
+from nopea.sync.tools import Tools
+from nopea.sync.work import Findings, Work
 
 log = get_log(__name__)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from nopea.core.inventory import uids_of, unrecorded
 from nopea.core.objects import GroupKind, ObjectKey
@@ -20,9 +19,7 @@ from nopea.kube.problems import to_problem
 from nopea.kube.resource import Resource
 from nopea.sync.cache import SyncState
 from nopea.sync.observed import observed_of
-
-if TYPE_CHECKING:
-    from nopea.sync.work import Tools
+from nopea.sync.tools import Tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,33 +27,18 @@ from nopea.core.report import ObjectResult, Result
 from nopea.core.repository import Repository
 from nopea.core.source import Commit, Remote
 from nopea.kube.client import KubeClient, ServiceAccount
-from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, UnknownKindError
 from nopea.kube.problems import to_problem
 from nopea.sync.apply import Applier
 from nopea.sync.cache import SyncState
-from nopea.sync.claims import Claims
-from nopea.sync.directory import Directory
 from nopea.sync.execute import Execution, Executor
-from nopea.sync.fetch import Fetcher, Snapshot
+from nopea.sync.fetch import Snapshot
 from nopea.sync.inventory import forget
-from nopea.sync.live_index import LiveIndex
 from nopea.sync.observe import Observer, managers_of
 from nopea.sync.places import endpoint_of
 from nopea.sync.prune import Pruner
 from nopea.sync.request import Supersede
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What the work of every pass needs: clients and the process's memory."""
-
-    client: KubeClient
-    discovery: Discovery
-    fetcher: Fetcher
-    index: LiveIndex
-    directory: Directory
-    claims: Claims
+from nopea.sync.tools import Tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from http import HTTPStatus
 
 from aiohttp import web
@@ -18,7 +18,10 @@ from nopea.core.problem import Code
 from nopea.web.answers import Declined
 
 SMALL = 64 * 1024
-"""What aiohttp buffers of each request anyway is read without a turn: strangers who send slowly hold none."""
+"""A body that is announced to be no larger than what is buffered anyway needs no turn.
+
+Nearly all are: so strangers who send slowly keep out none of them.
+"""
 
 AT_ONCE = 16
 """Larger bodies in memory at a time, each up to the limit. A turn is for `READ_SECONDS`."""
@@ -66,33 +69,32 @@ class Bodies:
             raise _busy()
         self.held_now += 1
         try:
-            async with AsyncExitStack() as turn:
-                yield await self._read(request, turn)
+            is_small = request.content_length is not None and request.content_length <= self._small
+            async with nullcontext() if is_small else self._turn():
+                yield await self._read(request)
         finally:
             self.held_now -= 1
 
-    async def _take(self, turn: AsyncExitStack) -> None:
-        """Wait for a turn and leave its end to the stack."""
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self._wait_seconds):
-                await turn.enter_async_context(self._turns)
+                await self._turns.acquire()
         except TimeoutError as error:
             raise _busy() from error
-
-    async def _read(self, request: web.Request, turn: AsyncExitStack) -> bytes:
-        body = bytearray()
-        is_large = False
         try:
-            async with asyncio.timeout(self._read_seconds) as deadline:
+            yield
+        finally:
+            self._turns.release()
+
+    async def _read(self, request: web.Request) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._read_seconds):
                 while chunk := await request.content.readany():
                     body += chunk
                     if len(body) > self.limit:
                         raise self._too_large()
-                    if len(body) > self._small and not is_large:
-                        is_large = True
-                        deadline.reschedule(None)
-                        await self._take(turn)
-                        deadline.reschedule(asyncio.get_running_loop().time() + self._read_seconds)
         except TimeoutError as error:
             raise Declined.because(
                 Code.WEBHOOK_TRY_AGAIN,

@@ -23,6 +23,7 @@ from nopea.core.secret import Secret
 from nopea.core.webhooks.delivery import Delivery
 from nopea.core.webhooks.extract import extract
 from nopea.core.webhooks.match import concerns, matches_url
+from nopea.core.webhooks.shapes import loggable
 from nopea.core.webhooks.verify import Refused, authenticate
 from nopea.logs import get_log
 from nopea.sync.directory import Directory
@@ -53,6 +54,10 @@ def _joined(raw_headers: CIMultiDictProxy[str]) -> dict[str, str]:
         name = raw_name.lower()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+def _address(request: web.Request) -> str:
+    return loggable(request.path, longest=_LONGEST_ADDRESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,14 +237,14 @@ class Webhooks:
         suppressed = 0 if keys else self._idle.take()  # one sort of ping comes unsigned
         if suppressed is not None:
             log.info(
-                "webhook received", address=request.path[:_LONGEST_ADDRESS], provider=provider, woken=keys,
-                ignored=reason, seconds=round(seconds, 4), suppressed=suppressed,
+                "webhook received", address=_address(request), provider=provider, woken=keys, ignored=reason,
+                seconds=round(seconds, 4), suppressed=suppressed,
             )  # fmt: skip
 
     def _tell_refusal(self, request: web.Request, declined: Declined) -> None:
         suppressed = self._refusals.take()
         if suppressed is not None:
             log.warning(
-                "webhook refused", address=request.path[:_LONGEST_ADDRESS], status=int(declined.status),
+                "webhook refused", address=_address(request), status=int(declined.status),
                 code=declined.problem.code, problem=declined.problem.message, suppressed=suppressed,
             )  # fmt: skip

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
+from tests.fakes.news import edited
 from tests.fakes.samples import NOW, problem, report, repository, result_of
 
 from nopea.core.api.status import GitRepositoryStatus, Phase
 from nopea.core.eventview import EventLine, event_lines
+from nopea.core.plan import Reason
 from nopea.core.problem import Code
 from nopea.core.report import Outcome, PassReport, Result
 from nopea.core.status import reported
@@ -95,3 +100,27 @@ def test_deletions_by_git_are_told_apart() -> None:
 
     assert line.reason == "Pruned"
     assert "ConfigMap shop/old" in line.note
+
+
+def test_the_same_change_healed_again_is_the_same_event() -> None:
+    """Word for word, whenever it was made: the recorder counts such Events as a series."""
+    once = replace(edited(), outcome=Outcome.CONFIGURED, reason=Reason.MANUAL_DRIFT)
+    assert once.seen is not None
+    (field,) = once.seen.drift.fields
+    later = replace(field, changed_at=NOW + timedelta(hours=1))
+    again = replace(once, seen=replace(once.seen, drift=replace(once.seen.drift, fields=(later,))))
+
+    (first,), (second,) = (lines(after(FIRST), report(objects=[one])) for one in (once, again))
+
+    assert first.reason == "DriftHealed"
+    assert first == second
+
+
+def test_drift_that_stays_beside_a_change_is_not_told_as_healed() -> None:
+    """What Git changed is told, and that the rest was left."""
+    half = replace(edited(), outcome=Outcome.CONFIGURED, left=True)
+
+    assert [line.reason for line in lines(after(FIRST), report(objects=[half]))] == [
+        "Changed",
+        "DriftDetected",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from tests.fakes.sink import CLOSE, GARBAGE, MID_BODY, MID_HEADERS, Reply, Sink
 
 from nopea.core.endpoint import Endpoint
 from nopea.core.secret import Secret
-from nopea.signals.http import MOST_BODY, HttpPoster
+from nopea.signals.http import MOST_BODY, MOST_INTERIM, HttpPoster
 from nopea.signals.message import Answer, Message, NoAnswerError
 
 
@@ -140,6 +141,26 @@ async def test_half_an_answer_is_none(sink: Sink, poster: HttpPoster, reply: Rep
 
     assert await failure(poster, message(sink.url())) == f"http://127.0.0.1:{sink.port}/*** {words}"
     assert (await poster.post(message(sink.url()))).status == 202
+
+
+async def test_a_flood_of_interim_answers_is_cut_off(sink: Sink, poster: HttpPoster) -> None:
+    """Taking them in would keep the whole process busy; a few of them are nothing wrong."""
+    some, interim = b"HTTP/1.1 202 So\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 103 Hints\r\n\r\n"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.readuntil(b"{}")
+            writer.write(interim * times + some)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        times = MOST_INTERIM
+        assert (await poster.post(message(url, b"{}"))).status == 202
+        times = 50_000
+        assert (await poster.post(message(sink.url()))).status == 202
 
 
 async def test_a_closed_port_is_told(sink: Sink, poster: HttpPoster) -> None:

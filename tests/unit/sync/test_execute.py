@@ -26,7 +26,7 @@ from nopea.sync.execute import Execution, Executor
 from nopea.sync.live_index import LiveIndex
 from nopea.sync.prune import Pruner
 from nopea.sync.request import Supersede
-from nopea.sync.work import Tools
+from nopea.sync.tools import Tools
 
 MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
 KEY = ObjectKey("", "ConfigMap", "shop", "a")

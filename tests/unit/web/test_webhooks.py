@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 from tests.fakes.deliveries import SECRET, github, ping, push
 from tests.fakes.samples import repository
 from tests.unit.core.webhooks.sent import OWN, reference
-from tests.unit.web.edge import HOOK, receiving
+from tests.unit.web.edge import HOOK, receiving, until
 
 from nopea.kube.errors import Failure, ForbiddenError, UnreachableError
 
@@ -311,6 +312,26 @@ async def test_not_ready_asks_the_sender_to_come_again() -> None:
         assert edge.reason in answer.body["message"]
 
 
+async def test_a_body_that_ends_when_nobody_works_any_more_is_503() -> None:
+    """It came slowly, and the process drains meanwhile: 202 would be a lie."""
+    sent = push()
+    held_back = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield sent.body[:10]
+        await held_back.wait()
+        yield sent.body[10:]
+
+    async with receiving() as edge:
+        async with asyncio.TaskGroup() as group:
+            answer = group.create_task(edge.request("POST", API, data=slowly(), headers=sent.headers))
+            await until(lambda: edge.bodies.held_now == 1)
+            edge.reason = "shutting down"
+            held_back.set()
+
+        assert (answer.result().status, edge.woken) == (503, [])
+
+
 # The process-wide address.
 
 
@@ -373,6 +394,16 @@ async def test_a_delivery_that_woke_nobody_is_looked_at_again() -> None:
         assert (await edge.send(API, sent)).status == 202
 
 
+async def test_a_delivery_to_a_suspended_repository_counts_when_it_is_sent_again() -> None:
+    """Nothing was done about it: after `nopea resume` it is no duplicate."""
+    sent = push(delivery="d-1")
+    async with receiving(repository(webhook=HOOK, suspend=True)) as edge:
+        assert (await edge.send(API, sent)).body == {"ignored": "suspended"}
+        edge.directory.put(repository(webhook=HOOK))
+
+        assert (await edge.send(API, sent)).status == 202
+
+
 # Manners.
 
 
@@ -409,6 +440,14 @@ async def test_the_log_tells_each_delivery_and_no_content(caplog: pytest.LogCapt
     assert [record.message for record in lines] == ["webhook received", "webhook refused"]
     text = str([record.__dict__ for record in lines])
     assert all(word not in text for word in ("d" * 40, "sha256=", "an-id", SECRET, "a wrong secret"))
+
+
+async def test_an_address_writes_nothing_but_itself_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Strangers choose it: no new line, no escape of a terminal, no text that turns its direction."""
+    async with receiving() as edge:
+        await edge.send("/webhook/%1b[31m%0a%c2%9b%e2%80%ae/api", push())
+
+    assert caplog.records[-1].__dict__["facts"]["address"] == "/webhook/?[31m???/api"
 
 
 async def test_a_flood_of_refusals_is_a_few_log_lines(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import msgspec
 
 from nopea.core.api.spec import Provider
-from nopea.core.webhooks.body import decode, payload_of
+from nopea.core.webhooks.body import decode
 from nopea.core.webhooks.delivery import Delivery, RefChange
-from nopea.core.webhooks.github import NamedRef, Repository, commit_of
+from nopea.core.webhooks.github import Repository, commit_of, told_by
 from nopea.core.webhooks.shapes import (
     Commit,
     FullRef,
@@ -39,19 +39,12 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
     """Return what an authenticated delivery says; raises Refused for a body that is none of its."""
     event = event_of(headers, "x-forgejo-event") or event_of(headers, "x-gitea-event")
     delivery_id = first_id(headers, "x-forgejo-delivery", "x-gitea-delivery")
-    return delivery_of(Provider.GITEA, event, delivery_id, _read(event, headers, body))
+    return delivery_of(Provider.GITEA, event, delivery_id, told_by(event, headers, body, push=_push))
 
 
-def _read(event: str, headers: Mapping[str, str], body: bytes) -> Told | None:
-    match event:
-        case "push":
-            push = decode(payload_of(headers, body), _Push)
-            return Told(push.repository.urls, _changes(push))
-        case "create" | "delete":
-            named = decode(payload_of(headers, body), NamedRef)
-            return Told(named.repository.urls, named.changes(deleted=event == "delete"))
-        case _:
-            return None
+def _push(text: bytes) -> Told:
+    push = decode(text, _Push)
+    return Told(push.repository.urls, _changes(push))
 
 
 def _changes(push: _Push) -> tuple[RefChange, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -75,22 +75,29 @@ class _Push(msgspec.Struct, frozen=True):
 def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
     """Return what an authenticated delivery of GitHub says; raises Refused for a body that is none of its."""
     event = event_of(headers, "x-github-event")
-    told = _read(event, headers, body)
+    told = told_by(event, headers, body, push=_push)
     return delivery_of(
         Provider.GITHUB, event, first_id(headers, "x-github-delivery"), told, ping=event == "ping"
     )
 
 
-def _read(event: str, headers: Mapping[str, str], body: bytes) -> Told | None:
+def told_by(
+    event: str, headers: Mapping[str, str], body: bytes, *, push: Callable[[bytes], Told]
+) -> Told | None:
+    """Return what an event of GitHub or Gitea says, whose pushes differ; None for what is about no ref."""
     match event:
         case "push":
-            push = decode(payload_of(headers, body), _Push)
-            return Told(push.repository.urls, _changes(push))
+            return push(payload_of(headers, body))
         case "create" | "delete":
             named = decode(payload_of(headers, body), NamedRef)
             return Told(named.repository.urls, named.changes(deleted=event == "delete"))
         case _:
             return None
+
+
+def _push(text: bytes) -> Told:
+    push = decode(text, _Push)
+    return Told(push.repository.urls, _changes(push))
 
 
 def _changes(push: _Push) -> tuple[RefChange, ...]:

@@ -122,9 +122,9 @@ def event_of(headers: Mapping[str, str], name: str) -> str:
     return loggable(headers.get(name, ""))
 
 
-def loggable(text: str) -> str:
+def loggable(text: str, *, longest: int = 64) -> str:
     """Return the text short and in printable ASCII, whatever was sent."""
-    return "".join(char if " " <= char <= "~" else "?" for char in text[:64])
+    return "".join(char if " " <= char <= "~" else "?" for char in text[:longest])
 
 
 def urls_of(*candidates: str | None) -> tuple[str, ...]:
