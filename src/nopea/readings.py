@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from nopea import __version__
 from nopea.controller.controller import Controller
-from nopea.core.delivery import DeliveryStats, DropReason
 from nopea.core.objects import RepoKey
+from nopea.core.sending.policy import DeliveryStats, DropReason
 from nopea.git.port import GitPort
 from nopea.git.settings import GitStatistics
 from nopea.kube.client import KubeClient

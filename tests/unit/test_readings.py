@@ -14,9 +14,9 @@ from tests.fakes.watch import FakeWatch
 
 from nopea import tasks
 from nopea.controller.controller import Controller
-from nopea.core.delivery import DropReason
-from nopea.core.endpoint import Endpoint
 from nopea.core.repository import parse_repository
+from nopea.core.sending.address import Address
+from nopea.core.sending.policy import DropReason
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings, GitStatistics
 from nopea.kube.client import KubeClient
@@ -101,10 +101,10 @@ def test_each_end_of_a_git_process_has_its_cause() -> None:
 
 async def test_a_sink_tells_what_became_of_its_messages(tmp_path: Path) -> None:
     """One that answers 410 is stopped, and what it refused is counted by reason."""
-    endpoint = Endpoint.parse("https://events.acme.example/hook")
+    address = Address.parse("https://events.acme.example/hook")
     async with parts(tmp_path) as made:
         (outbox,) = made.outboxes()
-        outbox.offer(Message(id="1", endpoint=endpoint, body=b"{}", headers={}))
+        outbox.offer(Message(id="1", address=address, body=b"{}", headers={}))
         assert read(made, catalogue.SINK_QUEUED) == {("cdevents",): 1.0}
         running = tasks.spawn(outbox.run(), name="outbox")
         async with asyncio.timeout(10):

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from nopea.core.endpoint import Endpoint, InvalidEndpointError, parse_endpoints
 from nopea.core.mask import plain_line
 from nopea.core.secret import Secret
+from nopea.core.sending.address import Address, InvalidAddressError, parse_addresses
 from nopea.settings import NotifySettings, SettingError
 
 SLACK_VARIABLE: Final = "NOPEA_SLACK_URL"
@@ -48,10 +48,10 @@ def notify_settings(options: dict[str, Any]) -> NotifySettings:
     )
 
 
-def _endpoints(text: str, *, where: str) -> tuple[Endpoint, ...]:
+def _endpoints(text: str, *, where: str) -> tuple[Address, ...]:
     try:
-        return parse_endpoints(text)
-    except InvalidEndpointError as error:
+        return parse_addresses(text)
+    except InvalidAddressError as error:
         raise SettingError(f"{where}: {error}") from error
 
 

@@ -11,8 +11,8 @@ import click
 
 from nopea import logs
 from nopea.cli.notifyoptions import notify_options, notify_settings
-from nopea.core.endpoint import InvalidEndpointError, parse_endpoints
 from nopea.core.secret import Secret
+from nopea.core.sending.address import InvalidAddressError, parse_addresses
 from nopea.settings import SettingError, Settings
 
 DEFAULTS = Settings()
@@ -194,8 +194,8 @@ def settings_of(
     Raises SettingError.
     """
     try:
-        sinks = parse_endpoints(cdevents_sink)
-    except InvalidEndpointError as error:
+        sinks = parse_addresses(cdevents_sink)
+    except InvalidAddressError as error:
         raise SettingError(f"--cdevents-sink: {error}") from error
     return Settings(
         cdevents_sink=sinks,

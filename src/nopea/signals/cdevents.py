@@ -22,8 +22,8 @@ from nopea.core.cdevents.event import CDEvent, to_json
 from nopea.core.cdevents.mapping import Mapper
 from nopea.core.cdevents.scene import DriftAs
 from nopea.core.cdevents.vocabulary import SpecVersion
-from nopea.core.endpoint import Endpoint
 from nopea.core.secret import mask_url
+from nopea.core.sending.address import Address
 from nopea.core.transition import Transition
 from nopea.settings import SettingError, Settings
 from nopea.signals.message import Message
@@ -85,7 +85,7 @@ class CDEventsSink:
     """A listener of the publisher: returns at once, for it only puts messages into outboxes."""
 
     events_of: Callable[[Transition], Iterable[CDEvent]]
-    outboxes: Sequence[tuple[Endpoint, Outbox]]
+    outboxes: Sequence[tuple[Address, Outbox]]
     version: SpecVersion = SpecVersion.V0_5_1
     mode: ContentMode = ContentMode.BINARY
 
@@ -93,9 +93,9 @@ class CDEventsSink:
         """Offer the step's events to every sink, in their order."""
         for event in self.events_of(transition):
             encoded = encode(event, self.version, self.mode)
-            for endpoint, outbox in self.outboxes:
+            for address, outbox in self.outboxes:
                 outbox.offer(
-                    Message(id=event.id, endpoint=endpoint, headers=encoded.headers, body=encoded.body)
+                    Message(id=event.id, address=address, headers=encoded.headers, body=encoded.body)
                 )
 
 
@@ -121,8 +121,8 @@ def cdevents_sink(settings: Settings, senders: Senders, *, server: str) -> CDEve
     return CDEventsSink(
         events_of=mapper.events,
         outboxes=[
-            (endpoint, senders.add(f"cdevents-{number}"))
-            for number, endpoint in enumerate(settings.cdevents_sink, start=1)
+            (address, senders.add(f"cdevents-{number}"))
+            for number, address in enumerate(settings.cdevents_sink, start=1)
         ],
         version=SpecVersion(settings.cdevents_version),
         mode=ContentMode(settings.cdevents_mode),

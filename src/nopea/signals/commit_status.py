@@ -1,7 +1,7 @@
 """Sends the status of a commit back to the Git server that it came from.
 
 A token is a repository's own, goes to that repository's server only, and never where it was refused before.
-Decides neither when nor what: that is `core/commitstatus.py`'s and the rate limit's.
+Decides neither when nor what: that is `core/notices/commitstatus.py`'s and the rate limit's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
-from nopea.core.commitstatus import (
+from nopea.core.notices.commitstatus import (
     CommitStatus,
     authorization,
     commit_status,
@@ -23,9 +23,9 @@ from nopea.core.commitstatus import (
     request_of,
     what_to_grant,
 )
-from nopea.core.delivery import DeliveryPolicy
-from nopea.core.endpoint import Endpoint, InvalidEndpointError
 from nopea.core.objects import RepoKey
+from nopea.core.sending.address import Address, InvalidAddressError
+from nopea.core.sending.policy import DeliveryPolicy
 from nopea.core.source import Remote
 from nopea.core.transition import Transition
 from nopea.logs import get_log
@@ -102,13 +102,13 @@ class CommitStatuses:
         context = f"{self._context}/{status.repository}"
         request = request_of(status, context=context, target_url=self._target_url)
         try:
-            endpoint = replace(Endpoint.parse(request.url), authorization=header)
-        except InvalidEndpointError as error:
+            address = replace(Address.parse(request.url), authorization=header)
+        except InvalidAddressError as error:
             self._say_once(status.repository, str(error))
             return
         message = _StatusMessage(
             id=f"{status.repository} {status.commit} {status.state}",
-            endpoint=endpoint,
+            address=address,
             body=request.body,
             headers={"Content-Type": "application/json"},
             repository=status.repository,
@@ -165,7 +165,7 @@ class CommitStatuses:
         log.warning(
             "commit status refused",
             repo=message.repository,
-            url=str(message.endpoint),
+            url=str(message.address),
             status=answer,
             hint=what_to_grant(message.provider, answer),
         )

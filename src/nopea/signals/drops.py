@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from nopea.core.delivery import DropReason
+from nopea.core.sending.policy import DropReason
 from nopea.logs import get_log
 
 log = get_log(__name__)

@@ -83,11 +83,11 @@ class HttpPoster:
         """Send and return the answer, whatever its status; raises NoAnswerError. The deadline is yours."""
         if self._session is None:
             raise RuntimeError("the poster is not open: enter it with `async with`")
-        endpoint = message.endpoint
+        address = message.address
         headers = dict(message.headers)
-        if endpoint.authorization is not None:
-            headers["Authorization"] = endpoint.authorization.reveal().decode("latin-1")
-        url = URL(endpoint.url.reveal().decode("ascii"), encoded=True)
+        if address.authorization is not None:
+            headers["Authorization"] = address.authorization.reveal().decode("latin-1")
+        url = URL(address.url.reveal().decode("ascii"), encoded=True)
         try:
             async with self._session.post(
                 url, data=message.body, headers=headers, allow_redirects=False
@@ -95,7 +95,7 @@ class HttpPoster:
                 await _skip(answer)
                 return Answer(status=answer.status, retry_after=answer.headers.get("Retry-After", ""))
         except (aiohttp.ClientError, OSError) as error:
-            raise NoAnswerError(f"{endpoint} {_words(error)}") from error
+            raise NoAnswerError(f"{address} {_words(error)}") from error
 
 
 async def _skip(answer: aiohttp.ClientResponse) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from nopea.core.endpoint import Endpoint
+from nopea.core.sending.address import Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Message:
 
     id: str
     """For the log, and unique in it."""
-    endpoint: Endpoint
+    address: Address
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
 

@@ -1,7 +1,7 @@
 """Tells people and Git servers what a step means to them: listens, keeps the rate limit, fills outboxes.
 
-Decides nothing: what is told is `core/notices.py`'s, how often `core/ratelimit.py`'s, in which form
-`core/noticeview.py`'s. Never in the way of a pass.
+Decides nothing: what is told is `core/notices/rules.py`'s, how often `core/notices/ratelimit.py`'s, in which form
+`core/notices/view.py`'s. Never in the way of a pass.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nopea.core.commitstatus import CommitStatus
-from nopea.core.delivery import DeliveryPolicy
-from nopea.core.endpoint import Endpoint
-from nopea.core.notice import Notice
-from nopea.core.notices import notices
-from nopea.core.noticeview import SIGNATURE_HEADER, json_body, notice_id, signature, slack_body
+from nopea.core.notices.commitstatus import CommitStatus
+from nopea.core.notices.notice import Notice
+from nopea.core.notices.ratelimit import RateLimit
+from nopea.core.notices.rules import notices
+from nopea.core.notices.view import SIGNATURE_HEADER, json_body, notice_id, signature, slack_body
 from nopea.core.objects import RepoKey
-from nopea.core.ratelimit import RateLimit
+from nopea.core.sending.address import Address
+from nopea.core.sending.policy import DeliveryPolicy
 from nopea.core.source import Remote
 from nopea.core.transition import Transition
 from nopea.logs import get_log
@@ -37,7 +37,7 @@ JSON: Final = {"Content-Type": "application/json"}
 class _Channel:
     """One address, its form and its queue."""
 
-    endpoint: Endpoint
+    address: Address
     outbox: Outbox
     is_slack: bool
 
@@ -135,11 +135,11 @@ class Notifier:
             if self._settings.secret and not channel.is_slack:
                 headers[SIGNATURE_HEADER] = signature(self._settings.secret, body)
             channel.outbox.offer(
-                Message(id=notice_id(notice), endpoint=channel.endpoint, body=body, headers=headers)
+                Message(id=notice_id(notice), address=channel.address, body=body, headers=headers)
             )
 
 
-def _channels(kind: str, urls: Sequence[Endpoint], post: Post, *, is_slack: bool) -> tuple[_Channel, ...]:
+def _channels(kind: str, urls: Sequence[Address], post: Post, *, is_slack: bool) -> tuple[_Channel, ...]:
     """One queue for each address; they are told apart by number, for an address may be a secret."""
     return tuple(
         _Channel(url, Outbox(f"{kind}-{number}", post, policy=POLICY), is_slack)

@@ -1,7 +1,7 @@
 """Delivers messages to one sink: in order, again until they are taken, within bounds.
 
 Offering never blocks and never fails, so that no sink, however slow or broken, holds up a pass. It keeps
-messages in memory only, and never looks into them. What answers mean is decided in `core/delivery.py`.
+messages in memory only, and never looks into them. What answers mean is decided in `core/sending/policy.py`.
 
 The loop is written out rather than taken from a library for retries: those measure with a clock of their own,
 and their pauses can be neither cut short by a shutdown nor set by the sink.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from nopea import tasks
-from nopea.core.delivery import DeliveryPolicy, DeliveryStats, DropReason, Verdict
+from nopea.core.sending.policy import DeliveryPolicy, DeliveryStats, DropReason, Verdict
 from nopea.logs import get_log
 from nopea.signals.drops import Drops
 from nopea.signals.message import Answer, Message, NoAnswerError, Post
@@ -167,7 +167,7 @@ class Outbox:
             async with asyncio.timeout(seconds):
                 answer = await self._post(message)
         except TimeoutError:
-            return _Outcome(Verdict.RETRY, f"{message.endpoint} did not answer within {seconds:g} s")
+            return _Outcome(Verdict.RETRY, f"{message.address} did not answer within {seconds:g} s")
         except NoAnswerError as error:
             return _Outcome(Verdict.RETRY, str(error))
         return self._outcome(message, answer)
@@ -176,7 +176,7 @@ class Outbox:
         verdict = self._policy.verdict(answer.status)
         if verdict is Verdict.DELIVERED:
             return _Outcome(verdict)
-        error = f"{message.endpoint} answered {answer.status}"
+        error = f"{message.address} answered {answer.status}"
         if 300 <= answer.status < 400:
             error += "; redirects are not followed: set the address that it leads to"
         pause = self._policy.retry_after_seconds(answer.retry_after, now=datetime.now(UTC))
@@ -203,16 +203,16 @@ class Outbox:
         if outcome.verdict is Verdict.RETRY:
             self._failures += 1
             if self._failures == WARN_AFTER:
-                log.warning("sink fails", sink=self.name, url=str(message.endpoint), error=outcome.error)
+                log.warning("sink fails", sink=self.name, url=str(message.address), error=outcome.error)
             return
         if self._failures >= WARN_AFTER:
-            log.info("sink works again", sink=self.name, url=str(message.endpoint), queued=self._waiting())
+            log.info("sink works again", sink=self.name, url=str(message.address), queued=self._waiting())
         self._failures = 0
 
     def _stop(self, message: Message) -> None:
         """The sink said that it is gone: what waits for it is dropped, and what comes is refused."""
         self._stopped = True
-        log.error("sink stopped", sink=self.name, url=str(message.endpoint), queued=self._waiting())
+        log.error("sink stopped", sink=self.name, url=str(message.address), queued=self._waiting())
         self._give_up_all(DropReason.STOPPED)
 
     def _give_up_all(self, reason: DropReason) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from nopea import tasks
-from nopea.core.delivery import DeliveryPolicy
+from nopea.core.sending.policy import DeliveryPolicy
 from nopea.signals.http import HttpPoster
 from nopea.signals.message import Post
 from nopea.signals.outbox import Outbox

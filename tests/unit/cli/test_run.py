@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from nopea.cli.run import MemorySize, command, settings_of
-from nopea.core.endpoint import Endpoint
 from nopea.core.secret import Secret
+from nopea.core.sending.address import Address
 from nopea.settings import NotifySettings, Settings
 
 DEFAULTS = Settings()
@@ -174,7 +174,7 @@ def test_every_option_reaches_the_settings() -> None:
         git_children=4,
         git_memory_bytes=2**30,
         allow_file_urls=True,
-        cdevents_sink=(Endpoint.parse("https://events.acme.example/x"),),
+        cdevents_sink=(Address.parse("https://events.acme.example/x"),),
         cdevents_mode="structured",
         cdevents_version="0.4.1",
         cdevents_source="https://nopea.acme.example",

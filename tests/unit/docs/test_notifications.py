@@ -10,11 +10,11 @@ from typing import Any
 from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report
 
-from nopea.core.notice import Kind, Notice
-from nopea.core.notices import PATIENCE, notices
-from nopea.core.noticeview import SIGNATURE_HEADER, json_body
+from nopea.core.notices.notice import Kind, Notice
+from nopea.core.notices.ratelimit import MAX_WAITING, QUIET_SECONDS
+from nopea.core.notices.rules import PATIENCE, notices
+from nopea.core.notices.view import SIGNATURE_HEADER, json_body
 from nopea.core.problem import Code
-from nopea.core.ratelimit import MAX_WAITING, QUIET_SECONDS
 from nopea.core.report import Result
 from nopea.settings import NotifySettings
 

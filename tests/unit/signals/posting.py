@@ -10,18 +10,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from nopea import tasks
-from nopea.core.delivery import DeliveryPolicy
-from nopea.core.endpoint import Endpoint
+from nopea.core.sending.address import Address
+from nopea.core.sending.policy import DeliveryPolicy
 from nopea.signals.message import Answer, Message, NoAnswerError
 from nopea.signals.outbox import Outbox
 
-ENDPOINT = Endpoint.parse("https://ada:hunter22@events.acme.example/hook/topsecret")
+ENDPOINT = Address.parse("https://ada:hunter22@events.acme.example/hook/topsecret")
 OK = Answer(status=202)
 
 
 def message(id_: str, *, size: int = 10) -> Message:
     """Return a message."""
-    return Message(id=id_, endpoint=ENDPOINT, body=b"x" * size, headers={})
+    return Message(id=id_, address=ENDPOINT, body=b"x" * size, headers={})
 
 
 def now() -> float:

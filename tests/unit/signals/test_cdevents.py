@@ -16,8 +16,8 @@ from tests.fakes.sink import Sink
 from nopea import tasks
 from nopea.core.cdevents.event import CDEvent
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
-from nopea.core.delivery import DropReason
-from nopea.core.endpoint import Endpoint
+from nopea.core.sending.address import Address
+from nopea.core.sending.policy import DropReason
 from nopea.settings import SettingError, Settings
 from nopea.signals.cdevents import CDEventsSink, ContentMode, cdevents_sink, encode
 from nopea.signals.senders import Senders
@@ -158,7 +158,7 @@ async def test_every_sink_gets_every_event_in_order() -> None:
     events = [event(id=str(number)) for number in range(3)]
     async with Sink() as down, Sink() as one, Sink() as two, Senders() as senders:
         await down.shut()
-        sinks = [(Endpoint.parse(sink.url()), senders.add(str(sink.port))) for sink in (down, one, two)]
+        sinks = [(Address.parse(sink.url()), senders.add(str(sink.port))) for sink in (down, one, two)]
         listener = CDEventsSink(events_of=lambda _: events, outboxes=sinks)
         running = senders.start()
         await asyncio.sleep(0)
@@ -188,7 +188,7 @@ def test_without_urls_nobody_listens() -> None:
 async def test_settings_become_a_listener() -> None:
     """Each URL has an outbox with a name that tells no secret; the source is the API server's URL, masked."""
     settings = Settings(
-        cdevents_sink=(Endpoint.parse("https://a.example/x"), Endpoint.parse("https://b.example")),
+        cdevents_sink=(Address.parse("https://a.example/x"), Address.parse("https://b.example")),
         cdevents_mode="structured",
         cdevents_version="0.4.1",
     )
@@ -214,7 +214,7 @@ async def test_settings_become_a_listener() -> None:
 )
 async def test_a_source_that_is_no_absolute_uri_is_refused(source: str) -> None:
     """The error names the option and shows an example."""
-    settings = Settings(cdevents_sink=(Endpoint.parse("https://a.example"),), cdevents_source=source)
+    settings = Settings(cdevents_sink=(Address.parse("https://a.example"),), cdevents_source=source)
     with pytest.raises(SettingError, match="--cdevents-source") as caught:
         cdevents_sink(settings, Senders(), server="https://10.96.0.1:443")
 
@@ -223,6 +223,6 @@ async def test_a_source_that_is_no_absolute_uri_is_refused(source: str) -> None:
 
 async def test_a_urn_is_a_source_too() -> None:
     """Any absolute URI will do."""
-    settings = Settings(cdevents_sink=(Endpoint.parse("https://a.example"),), cdevents_source="urn:acme:prod")
+    settings = Settings(cdevents_sink=(Address.parse("https://a.example"),), cdevents_source="urn:acme:prod")
 
     assert cdevents_sink(settings, Senders(), server="https://10.96.0.1:443") is not None

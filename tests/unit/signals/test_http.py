@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.fakes.sink import CLOSE, GARBAGE, MID_BODY, MID_HEADERS, Reply, Sink
 
-from nopea.core.endpoint import Endpoint
 from nopea.core.secret import Secret
+from nopea.core.sending.address import Address
 from nopea.signals.http import MOST_BODY, MOST_INTERIM, HttpPoster
 from nopea.signals.message import Answer, Message, NoAnswerError
 
@@ -42,7 +42,7 @@ async def poster() -> AsyncIterator[HttpPoster]:
 def message(url: str, body: bytes = b'{"a":1}') -> Message:
     """Return a message to the URL."""
     headers = {"Content-Type": "application/json", "ce-id": "01"}
-    return Message(id="1", endpoint=Endpoint.parse(url), body=body, headers=headers)
+    return Message(id="1", address=Address.parse(url), body=body, headers=headers)
 
 
 async def failure(poster: HttpPoster, sent: Message) -> str:
@@ -76,8 +76,8 @@ async def test_credentials_of_the_url_are_sent_as_basic(sink: Sink, poster: Http
 
 async def test_a_token_is_sent_as_bearer(sink: Sink, poster: HttpPoster) -> None:
     """As the CloudEvents webhook specification has it."""
-    endpoint = Endpoint.parse(sink.url()).with_bearer(Secret("t0ken"))
-    await poster.post(Message(id="1", endpoint=endpoint, body=b"", headers={}))
+    address = Address.parse(sink.url()).with_bearer(Secret("t0ken"))
+    await poster.post(Message(id="1", address=address, body=b"", headers={}))
 
     assert sink.arrivals[0].headers["authorization"] == "Bearer t0ken"
 

@@ -12,19 +12,19 @@ from tests.fakes.samples import problem, report, result_of
 from tests.fakes.sink import Reply, Sink
 from tests.unit.signals.telling import telling
 
-from nopea.core.endpoint import Endpoint
-from nopea.core.noticeview import signature
+from nopea.core.notices.view import signature
 from nopea.core.problem import Code
 from nopea.core.report import Outcome, Result
 from nopea.core.secret import Secret
+from nopea.core.sending.address import Address
 from nopea.settings import NotifySettings
 
 FAILED = report(Result.FAILED, problems=[problem(Code.YAML_SYNTAX)])
 
 
-def urls(*texts: str) -> tuple[Endpoint, ...]:
+def urls(*texts: str) -> tuple[Address, ...]:
     """Return addresses."""
-    return tuple(Endpoint.parse(text) for text in texts)
+    return tuple(Address.parse(text) for text in texts)
 
 
 async def test_drift_arrives_as_json_and_in_slack() -> None:

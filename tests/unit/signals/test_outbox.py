@@ -11,7 +11,7 @@ import pytest
 from tests.unit.signals.posting import OK, FakeSink, delivering, facts, failing_until, message
 
 from nopea import tasks
-from nopea.core.delivery import DeliveryPolicy, DropReason
+from nopea.core.sending.policy import DeliveryPolicy, DropReason
 from nopea.signals.message import Answer, Message
 from nopea.signals.outbox import Outbox
 

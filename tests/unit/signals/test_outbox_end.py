@@ -9,7 +9,7 @@ import pytest
 from tests.unit.signals.posting import FakeSink, delivering, facts, failing_until, message, now
 
 from nopea import tasks
-from nopea.core.delivery import DropReason
+from nopea.core.sending.policy import DropReason
 from nopea.signals.message import Answer
 from nopea.signals.outbox import Outbox
 

@@ -11,8 +11,8 @@ import pytest
 from tests.fakes.sink import CLOSE, GARBAGE, HANG, MID_BODY, MID_HEADERS, Arrival, Reply, Sink
 
 from nopea import tasks
-from nopea.core.delivery import DeliveryPolicy, DropReason
-from nopea.core.endpoint import Endpoint
+from nopea.core.sending.address import Address
+from nopea.core.sending.policy import DeliveryPolicy, DropReason
 from nopea.signals.message import Message
 from nopea.signals.outbox import Outbox
 from nopea.signals.senders import Senders
@@ -23,7 +23,7 @@ LONG_OUTAGE = "NOPEA_LONG_TESTS"
 
 def message(id_: str, sink: Sink) -> Message:
     """Return a message to the sink."""
-    return Message(id=id_, endpoint=Endpoint.parse(sink.url()), body=id_.encode(), headers={"ce-id": id_})
+    return Message(id=id_, address=Address.parse(sink.url()), body=id_.encode(), headers={"ce-id": id_})
 
 
 def ids(arrivals: list[Arrival]) -> list[str]:

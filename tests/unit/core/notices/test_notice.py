@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nopea.core.notice import MAX_LINES, Code, CommitFacts, Kind, Notice, Severity, make_notice, plain
+from nopea.core.notices.notice import MAX_LINES, Code, CommitFacts, Kind, Notice, Severity, make_notice, plain
 from nopea.core.objects import RepoKey
 from nopea.core.secret import Secret
 

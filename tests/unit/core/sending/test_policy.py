@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from nopea.core.delivery import DeliveryPolicy, Verdict
+from nopea.core.sending.policy import DeliveryPolicy, Verdict
 
 NOW = datetime(2026, 5, 4, 9, 15, 0, tzinfo=UTC)
 POLICY = DeliveryPolicy()

@@ -1,7 +1,7 @@
 """What is told to people outside the cluster: one value, of which each sink's message is a view.
 
 A `Notice` is made by `make_notice` only, which masks and bounds every text in it; what to tell is decided in
-`core/notices.py`.
+`core/notices/rules.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from nopea.core.mask import plain_line
+from nopea.core.notices.ratelimit import Role
 from nopea.core.objects import RepoKey
-from nopea.core.ratelimit import Role
 from nopea.core.secret import Secret
 
 MAX_LINES: Final = 24

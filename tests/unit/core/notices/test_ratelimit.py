@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nopea.core import ratelimit
-from nopea.core.ratelimit import MAX_WAITING, QUIET_SECONDS, RateLimit, Role
+from nopea.core.notices import ratelimit
+from nopea.core.notices.ratelimit import MAX_WAITING, QUIET_SECONDS, RateLimit, Role
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nopea.core.endpoint import Endpoint, InvalidEndpointError, parse_endpoints
 from nopea.core.secret import Secret
+from nopea.core.sending.address import Address, InvalidAddressError, parse_addresses
 
 
 @pytest.mark.parametrize(
@@ -21,40 +21,40 @@ from nopea.core.secret import Secret
 )  # fmt: skip
 def test_an_address_is_read_and_shown(text: str, url: str, shown: str) -> None:
     """What is requested keeps path and query as written; what is shown ends behind the host."""
-    endpoint = Endpoint.parse(text)
+    address = Address.parse(text)
 
-    assert endpoint.url.reveal().decode() == url
-    assert str(endpoint) == endpoint.shown == shown
+    assert address.url.reveal().decode() == url
+    assert str(address) == address.shown == shown
 
 
 def test_userinfo_becomes_basic_authorization() -> None:
     """User and password are decoded, and leave the URL (RFC 7617's example)."""
-    endpoint = Endpoint.parse("https://Aladdin:open%20sesame@a.example/")
+    address = Address.parse("https://Aladdin:open%20sesame@a.example/")
 
-    assert endpoint.authorization == Secret("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+    assert address.authorization == Secret("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
 
 
 def test_nothing_prints_what_opens_the_sink() -> None:
     """Neither text nor repr has the password, the token or the path."""
-    endpoint = Endpoint.parse("https://ada:hunter22@a.example/hook/topsecret?key=alsosecret")
-    with_token = endpoint.with_bearer(Secret("bearertoken"))
+    address = Address.parse("https://ada:hunter22@a.example/hook/topsecret?key=alsosecret")
+    with_token = address.with_bearer(Secret("bearertoken"))
 
-    for text in (str(endpoint), repr(endpoint), str(with_token), repr(with_token)):
+    for text in (str(address), repr(address), str(with_token), repr(with_token)):
         assert not any(word in text for word in ("hunter22", "topsecret", "alsosecret", "bearertoken"))
 
 
 def test_a_token_replaces_basic() -> None:
     """A token's surrounding newline, as files have one, is not sent."""
-    endpoint = Endpoint.parse("https://ada:pw@a.example").with_bearer(Secret("t0ken\n"))
+    address = Address.parse("https://ada:pw@a.example").with_bearer(Secret("t0ken\n"))
 
-    assert endpoint.authorization == Secret("Bearer t0ken")
+    assert address.authorization == Secret("Bearer t0ken")
 
 
 @pytest.mark.parametrize("token", ["", "\n", "a b", "a\nb", "tökn"])
 def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
     """A line break would let it write headers of its own."""
-    with pytest.raises(InvalidEndpointError, match="check its file or Secret"):
-        Endpoint.parse("https://a.example").with_bearer(Secret(token))
+    with pytest.raises(InvalidAddressError, match="check its file or Secret"):
+        Address.parse("https://a.example").with_bearer(Secret(token))
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
 )
 def test_what_is_no_address_is_refused_with_advice(text: str, words: str) -> None:
     """The error says what to write instead, and never repeats the text."""
-    with pytest.raises(InvalidEndpointError, match=words) as caught:
-        Endpoint.parse(text)
+    with pytest.raises(InvalidAddressError, match=words) as caught:
+        Address.parse(text)
 
     assert "pass" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -84,13 +84,13 @@ def test_what_is_no_address_is_refused_with_advice(text: str, words: str) -> Non
 
 def test_a_list_is_read_in_order_and_once() -> None:
     """Spaces and empty places do not matter, repeats send nothing twice."""
-    found = parse_endpoints("https://a.example, http://b.example/x,,https://a.example/ ,")
+    found = parse_addresses("https://a.example, http://b.example/x,,https://a.example/ ,")
 
-    assert [str(endpoint) for endpoint in found] == ["https://a.example", "http://b.example/***"]
-    assert parse_endpoints("") == ()
+    assert [str(address) for address in found] == ["https://a.example", "http://b.example/***"]
+    assert parse_addresses("") == ()
 
 
 def test_an_error_names_the_place_in_the_list() -> None:
     """Which of the URLs is wrong can be seen without printing it."""
-    with pytest.raises(InvalidEndpointError, match="URL 2 of the list: it does not begin with http"):
-        parse_endpoints("https://a.example,ftp://b.example")
+    with pytest.raises(InvalidAddressError, match="URL 2 of the list: it does not begin with http"):
+        parse_addresses("https://a.example,ftp://b.example")

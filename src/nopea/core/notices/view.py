@@ -14,7 +14,7 @@ import orjson
 
 from nopea.core.api.status import SHORT_COMMIT
 from nopea.core.conditions import format_time
-from nopea.core.notice import Code, Line, Notice, Severity, plain
+from nopea.core.notices.notice import Code, Line, Notice, Severity, plain
 from nopea.core.secret import Secret
 
 VERSION: Final = 1

@@ -12,10 +12,10 @@ from typing import Any, Final
 from nopea.core.api.spec import GitRepositorySpec, HealPolicy
 from nopea.core.api.status import SHORT_COMMIT, Drift, FieldChange, GitRepositoryStatus, Phase, StatusError
 from nopea.core.conditions import CONTENDED, HEALTHY, READY, find
-from nopea.core.notice import Code, CommitFacts, Kind, Line, Notice, Severity, make_notice
+from nopea.core.notices.notice import Code, CommitFacts, Kind, Line, Notice, Severity, make_notice
+from nopea.core.notices.ratelimit import Role
 from nopea.core.plan import Reason
 from nopea.core.problem import Code as ProblemCode
-from nopea.core.ratelimit import Role
 from nopea.core.repository import ref_of
 from nopea.core.rollbackview import pinned_note, released_note
 from nopea.core.secret import mask_url

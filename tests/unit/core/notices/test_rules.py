@@ -8,11 +8,11 @@ import pytest
 from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report, result_of
 
-from nopea.core.notice import Kind, Notice, Severity, plain
-from nopea.core.notices import PATIENCE, notices
+from nopea.core.notices.notice import Kind, Notice, Severity, plain
+from nopea.core.notices.ratelimit import Role
+from nopea.core.notices.rules import PATIENCE, notices
 from nopea.core.plan import Reason
 from nopea.core.problem import Code
-from nopea.core.ratelimit import Role
 from nopea.core.report import Outcome, PassReport, Result
 from nopea.core.secret import Secret
 from nopea.core.transition import Transition

@@ -10,7 +10,7 @@ from tests.fakes.news import History, synced
 from tests.fakes.samples import COMMIT, problem, report, result_of
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
-from nopea.core.commitstatus import (
+from nopea.core.notices.commitstatus import (
     CommitStatus,
     State,
     StatusRequest,
@@ -19,9 +19,9 @@ from nopea.core.commitstatus import (
     provider_of,
     request_of,
 )
-from nopea.core.notices import PATIENCE
+from nopea.core.notices.ratelimit import Role
+from nopea.core.notices.rules import PATIENCE
 from nopea.core.problem import Code
-from nopea.core.ratelimit import Role
 from nopea.core.report import Outcome, PassReport, Result
 from nopea.core.secret import Secret
 from nopea.core.source import Credentials

@@ -15,12 +15,12 @@ from nopea.core.secret import MASK, Secret
 MOST_CHARACTERS = 4096
 
 
-class InvalidEndpointError(ValueError):
+class InvalidAddressError(ValueError):
     """The text is no address that messages can be sent to; says why and what to write, and never the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Address:
     """A URL and what authorizes us there. Paths and queries are secrets too: many webhooks have no other.
 
     `str()` gives what may be logged: `https://hooks.acme.example/***`.
@@ -35,7 +35,7 @@ class Endpoint:
     def parse(cls, text: str) -> Self:
         """Read an http or https URL; user and password in it become Basic authorization.
 
-        Raises InvalidEndpointError.
+        Raises InvalidAddressError.
         """
         parts, port = _split(text)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
@@ -51,11 +51,11 @@ class Endpoint:
     def with_bearer(self, token: Secret) -> Self:
         """Return the same address with a Bearer token instead of what authorized us before.
 
-        Raises InvalidEndpointError for a token that cannot stand in a header.
+        Raises InvalidAddressError for a token that cannot stand in a header.
         """
         value = token.reveal().strip()
         if not value or not all(0x21 <= byte <= 0x7E for byte in value):
-            raise InvalidEndpointError(
+            raise InvalidAddressError(
                 "the token is empty or has characters that no header can hold; check its file or Secret"
             )
         return replace(self, authorization=Secret(b"Bearer " + value))
@@ -64,23 +64,23 @@ class Endpoint:
         return self.shown
 
 
-def parse_endpoints(text: str) -> tuple[Endpoint, ...]:
-    """Read a comma-separated list of URLs; what stands twice is one. Raises InvalidEndpointError."""
-    found: dict[Endpoint, None] = {}
+def parse_addresses(text: str) -> tuple[Address, ...]:
+    """Read a comma-separated list of URLs; what stands twice is one. Raises InvalidAddressError."""
+    found: dict[Address, None] = {}
     for number, part in enumerate(text.split(","), start=1):
         if part.strip():
             try:
-                found[Endpoint.parse(part.strip())] = None
-            except InvalidEndpointError as error:
-                raise InvalidEndpointError(f"URL {number} of the list: {error}") from error
+                found[Address.parse(part.strip())] = None
+            except InvalidAddressError as error:
+                raise InvalidAddressError(f"URL {number} of the list: {error}") from error
     return tuple(found)
 
 
 def _split(text: str) -> tuple[SplitResult, int | None]:
     if len(text) > MOST_CHARACTERS:
-        raise InvalidEndpointError(f"it is longer than {MOST_CHARACTERS} characters")
+        raise InvalidAddressError(f"it is longer than {MOST_CHARACTERS} characters")
     if not all(0x21 <= ord(character) <= 0x7E for character in text):
-        raise InvalidEndpointError(
+        raise InvalidAddressError(
             "it has spaces or characters beyond ASCII; percent-encode them, and write the host in punycode"
         )
     try:
@@ -88,11 +88,11 @@ def _split(text: str) -> tuple[SplitResult, int | None]:
         port = parts.port
     except ValueError:
         # not chained: the cause's text may quote the password
-        raise InvalidEndpointError("its host or port cannot be read; write https://host:port/path") from None
+        raise InvalidAddressError("its host or port cannot be read; write https://host:port/path") from None
     if parts.scheme not in ("http", "https"):
-        raise InvalidEndpointError("it does not begin with http:// or https://; write https://host/path")
+        raise InvalidAddressError("it does not begin with http:// or https://; write https://host/path")
     if not parts.hostname or "%" in parts.hostname:
-        raise InvalidEndpointError("it names no host; write https://host/path")
+        raise InvalidAddressError("it names no host; write https://host/path")
     return parts, port
 
 

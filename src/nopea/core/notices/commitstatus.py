@@ -16,9 +16,9 @@ import orjson
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.mask import plain_line
-from nopea.core.notices import PATIENCE
+from nopea.core.notices.ratelimit import Role
+from nopea.core.notices.rules import PATIENCE
 from nopea.core.objects import RepoKey
-from nopea.core.ratelimit import Role
 from nopea.core.report import Result
 from nopea.core.secret import Secret
 from nopea.core.source import Credentials

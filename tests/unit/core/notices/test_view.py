@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report
 
-from nopea.core.notice import Notice
-from nopea.core.notices import notices
-from nopea.core.noticeview import SLACK_TEXT, json_body, notice_id, signature, slack_body
+from nopea.core.notices.notice import Notice
+from nopea.core.notices.rules import notices
+from nopea.core.notices.view import SLACK_TEXT, json_body, notice_id, signature, slack_body
 from nopea.core.objects import ObjectKey
 from nopea.core.problem import Code
 from nopea.core.report import Result
