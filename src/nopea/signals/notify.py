@@ -1,7 +1,7 @@
 """Tells people and Git servers what a step means to them: listens, keeps the rate limit, fills outboxes.
 
-Decides nothing: what is told is `core/notices/rules.py`'s, how often `core/notices/ratelimit.py`'s, in which form
-`core/notices/view.py`'s. Never in the way of a pass.
+Decides nothing: what is told is the rule of `core/notices/rules.py`, how often that of `ratelimit.py` and in
+which form that of `view.py` beside it. Never in the way of a pass.
 """
 
 from __future__ import annotations
