@@ -108,7 +108,7 @@ def test_a_broken_one_says_so_and_recovers(street: Street, nopea: Nopea, case: B
     assert (status["phase"], status.get("errors", [])) == ("Synced", [])
     assert {one["type"] for one in status["conditions"]} <= {"Healthy", "Ready"}
     assert (status["resourceCount"], status["appliedCount"]) == (case.whole, case.whole)
-    repo.wait_event("Synced", seconds=SECONDS)
+    repo.wait_event("Recovered", seconds=SECONDS)
     assert nopea.exit_code is None
     assert nopea.logs("worker crashed") == []
     assert PASSWORD not in nopea.log_text()
