@@ -7,14 +7,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.cluster"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Remove the loop that pytest-asyncio leaks below Python 3.14 when a sync test comes first."""
+    """Remove the loop that pytest-asyncio leaks when a sync test comes first; give properties their time."""
     del config
-    asyncio.set_event_loop(None)
+    asyncio.set_event_loop(None)  # leaked below Python 3.14
+    # An example's time is the machine's; what hangs is ended by the test's own timeout.
+    settings.register_profile("nopea", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("nopea")
 
 
 @pytest_asyncio.fixture(autouse=True)
