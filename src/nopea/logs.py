@@ -131,5 +131,8 @@ def _plain(value: Any) -> Any:
 
 
 def _quoted(value: Any) -> str:
+    """Return the value for a terminal: what could steer it, or turn the line around, is escaped."""
     text = json.dumps(value, ensure_ascii=False)
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
     return text[1:-1] if isinstance(value, str) and value and " " not in value and "=" not in value else text

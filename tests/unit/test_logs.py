@@ -104,6 +104,15 @@ def test_whatever_a_fact_holds_is_one_line(format_: Format) -> None:
     assert "\x07" not in text
 
 
+def test_a_console_line_reads_from_left_to_right() -> None:
+    """Characters that turn a line around, or that old terminals take for commands, are shown escaped."""
+    stream = _stream("console")
+    log.info("said", text="safe\u202eevil", other="\x9b31m ü")
+
+    assert r"text=safe\u202eevil" in stream.getvalue()
+    assert r'other="\x9b31m ü"' in stream.getvalue()
+
+
 @pytest.mark.parametrize("format_", ["json", "console"])
 def test_secrets_do_not_reach_it(format_: Format) -> None:
     """Neither alone nor inside other values."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from nopea.core.api.spec import Provider
 from nopea.core.secret import Secret
 from nopea.core.webhooks.body import payload_of
-from nopea.core.webhooks.refused import Refused, unsigned, unusable_secret
+from nopea.core.webhooks.refused import Refused, unsigned, unusable_secret, wrong_signature
 from nopea.core.webhooks.schemes import (
     SIGNING_TOKEN,
     STANDARD_SIGNATURE,
@@ -91,7 +91,11 @@ def _gitlab(headers: Mapping[str, str], body: bytes, secret: Secret, *, now: dat
 
 def _gitea(headers: Mapping[str, str], body: bytes, secret: Secret) -> None:
     header = "x-forgejo-signature" if "x-forgejo-event" in headers else "x-gitea-signature"
-    check_bare_hmac(headers, header, payload_of(headers, body), secret)
+    try:
+        payload = payload_of(headers, body)
+    except Refused as error:  # nobody has proved anything yet: no word about the body
+        raise wrong_signature(header) from error
+    check_bare_hmac(headers, header, payload, secret)
 
 
 def _data_center(headers: Mapping[str, str], body: bytes, secret: Secret) -> None:
