@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,12 +14,14 @@ pytest_plugins = ["tests.cluster"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Remove the loop that pytest-asyncio leaks when a sync test comes first; give properties their time."""
+    """Give every test the same start, on every machine: no leaked loop, time for properties, a live SIGINT."""
     del config
     asyncio.set_event_loop(None)  # leaked below Python 3.14
     # An example's time is the machine's; what hangs is ended by the test's own timeout.
     settings.register_profile("nopea", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("nopea")
+    # A shell starts what runs in its background with SIGINT ignored, and programs under test inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -57,21 +57,13 @@ def test_an_interrupt_while_the_client_starts_ends_it(
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(subprocess, "Popen", InterruptedPopen)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
-    try:
-        _build_interrupted(toolchain, tmp_path / "out")
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-    assert started[0].poll() == -signal.SIGTERM
-
-
-def _build_interrupted(toolchain: Toolchain, out: Path) -> None:
     with (
         Workshop.opened(toolchain, {"PATH": os.environ["PATH"]}) as workshop,
         pytest.raises(KeyboardInterrupt),
     ):
-        workshop.build(PROGRAMS[0], out, on_seconds=lambda _: None)
+        workshop.build(PROGRAMS[0], tmp_path / "out", on_seconds=lambda _: None)
+
+    assert started[0].poll() == -signal.SIGTERM
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
