@@ -14,7 +14,7 @@ pytest_plugins = ["tests.cluster"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give every test the same start, on every machine: no leaked loop, time for properties, a live SIGINT."""
+    """Give tests the same start on every machine: no leaked loop, no hurry, a SIGINT that interrupts."""
     del config
     asyncio.set_event_loop(None)  # leaked below Python 3.14
     # An example's time is the machine's; what hangs is ended by the test's own timeout.
