@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.process import PROGRAM, Nopea
+from tests.e2e.waiting import eventually
 
 from nopea.lab.lab import Lab
 
@@ -65,3 +66,53 @@ class Tapped(Nopea):
         lines = self._notes.read_text().splitlines(keepends=True)[since:]
         whole = [line.split() for line in lines if line.endswith("\n")]
         return [Asked(method, path) for method, path in whole]
+
+
+_GATE = """
+import asyncio, pathlib
+from nopea.kube.transport import Transport
+_exchange = Transport._exchange
+_folder = pathlib.Path({folder!r})
+async def _held(self, request, headers, identity):
+    shut, waits = _folder / 'shut', _folder / 'waits'
+    named = request.path.partition('?')[0].rsplit('/', 1)[-1]
+    if request.method == 'PATCH' and shut.exists() and named == shut.read_text():
+        waits.touch()
+        while shut.exists():
+            await asyncio.sleep(0.02)
+    return await _exchange(self, request, headers, identity)
+Transport._exchange = _held
+"""
+
+
+class Gated(Nopea):
+    """`nopea run` whose writes to one object can be held before they reach the API server.
+
+    A write that was held goes on as it was made; the client's own deadline bounds the hold.
+    """
+
+    def __init__(self, lab: Lab, folder: Path, *arguments: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._shut, self._waits = folder / "shut", folder / "waits"
+        super().__init__(
+            kubeconfig=lab.kubeconfig,
+            folder=folder,
+            arguments=arguments,
+            program=_GATE.format(folder=str(folder)) + PROGRAM,
+        )
+
+    def shut(self, name: str) -> None:
+        """Hold every write to an object of this name from now on."""
+        self._waits.unlink(missing_ok=True)
+        self._shut.write_text(name)
+
+    def wait_for_a_write(self) -> None:
+        """Return when a write is held."""
+        eventually(self._assert_waits)
+
+    def open(self) -> None:
+        """Let what is held go on, and all that comes."""
+        self._shut.unlink(missing_ok=True)
+
+    def _assert_waits(self) -> None:
+        assert self._waits.exists(), "no write was held"

@@ -18,6 +18,7 @@ from tests.kube.objects import (
     widget_definition,
 )
 
+from nopea.core.applybody import at_version
 from nopea.core.problem import Code
 from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.config import load_config
@@ -35,6 +36,7 @@ from nopea.kube.errors import (
     is_field_conflict,
     is_immutable,
 )
+from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import ApplyOptions, PatchKind, Preconditions, Request, Selection
 from nopea.lab.kubectl import Kubectl
@@ -185,6 +187,25 @@ async def test_field_conflict_without_force(client: KubeClient, namespace: str, 
     assert is_field_conflict(conflict.value)
     assert [cause.field for cause in conflict.value.causes] == [".data.a"]
     assert taken.json()["data"] == {"a": "ours"}
+
+
+async def test_an_apply_names_a_version(client: KubeClient, namespace: str) -> None:
+    """An apply with an old version is refused, also where it would change nothing; to nothing it creates."""
+    target = CONFIG_MAPS.at(name="seen", namespace=namespace)
+    first = (await client.apply(target, config_map("seen", a="1"))).meta.resource_version
+
+    async def apply_at(version: str, text: str) -> Applied:
+        body = at_version(orjson.loads(config_map("seen", a=text)), version)
+        return await client.apply(target, orjson.dumps(body))
+
+    assert (await apply_at(first, "1")).meta.resource_version == first
+    assert (await apply_at(first, "2")).json()["data"] == {"a": "2"}
+    for text in ("2", "3"):
+        with pytest.raises(ConflictError) as stale:
+            await apply_at(first, text)
+        assert not is_field_conflict(stale.value)
+    await client.delete(target)
+    assert (await apply_at(first, "3")).created
 
 
 @pytest.mark.parametrize(

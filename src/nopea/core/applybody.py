@@ -52,6 +52,11 @@ def body_to_apply(
     return _labelled(body, desired)
 
 
+def at_version(body: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """Return a manifest whose apply is refused (409) unless the object is in this version or not there."""
+    return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
+
+
 def _less(body: dict[str, Any], keep: Sequence[Path]) -> dict[str, Any]:
     """Leave fields out, and what is empty without them: an empty map would claim all that is in it."""
     less: dict[str, Any] = without(body, _trie(keep))

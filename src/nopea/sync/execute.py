@@ -18,10 +18,11 @@ from nopea.core.problem import Problem
 from nopea.core.report import ObjectResult, Outcome
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError, UnreachableError
+from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Preconditions
 from nopea.kube.resource import Resource
-from nopea.sync.apply import NEVER_RECREATED, Applier
+from nopea.sync.apply import NEVER_RECREATED, Applier, desired_of
 from nopea.sync.definitions import wait_until_established
 from nopea.sync.live_index import LiveIndex
 from nopea.sync.observed import observed_of
@@ -127,33 +128,41 @@ class Executor:
         execution.results[step.key] = _left(step)
 
     async def _apply(self, step: Step, execution: Execution) -> None:
-        assert step.desired is not None  # noqa: S101 - only what Git wants is applied
-        desired, key = step.desired, step.key
-        live = self._index.get(resource_of(desired.endpoint), key)
-        if live is not None and live.break_glass is not None and live.break_glass.holds(datetime.now(UTC)):
-            left = replace(_result(step, Outcome.SKIPPED), reason=Reason.BREAK_GLASS)
-            execution.results[key] = replace(left, retry_at=live.break_glass.until)
-            return  # it came after the plan was made: a long pass must not write over it
+        desired, key = desired_of(step), step.key
         other = self._claim(key)
         if other:
             execution.results[key] = _failed(step, owned_by_other(desired, other))
             return
         try:
-            applied = await self._applier.apply(step, desired)
+            written = await self._applier.apply(step)
         except ApiError as error:
             _refused(step, error, execution)
+            self._note_half_done(step, execution)
         else:
-            observed = observed_of(applied.json(), rules=desired.rules)
-            self._index.follow(resource_of(desired.endpoint))  # its definition may have come in this pass
-            self._index.assume(resource_of(desired.endpoint), key, observed)
-            execution.applied[key] = LastApplied(
-                hash=desired.hash,
-                projection=None if step.keep else observed.projection,
-                commit=self._commit,
-            )
-            same = step.live is not None and step.live.resource_version == observed.resource_version
-            outcome = Outcome.UNCHANGED if same else Outcome.CONFIGURED
-            execution.results[key] = _applied(step, Outcome.CREATED if applied.created else outcome)
+            if written.applied is None:  # what came after the plan was made forbids it
+                self._leave(written.step, execution)
+                self._note_half_done(step, execution)
+            else:
+                self._note_applied(written.step, desired, written.applied, execution)
+
+    def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
+        key, observed = step.key, observed_of(applied.json(), rules=desired.rules)
+        self._index.follow(resource_of(desired.endpoint))  # its definition may have come in this pass
+        self._index.assume(resource_of(desired.endpoint), key, observed)
+        execution.applied[key] = LastApplied(
+            hash=desired.hash,
+            projection=None if step.keep else observed.projection,
+            commit=self._commit,
+        )
+        same = step.live is not None and step.live.resource_version == observed.resource_version
+        same = same and not self._applier.has_taken_over(key)
+        outcome = Outcome.UNCHANGED if same else Outcome.CONFIGURED
+        execution.results[key] = _applied(step, Outcome.CREATED if applied.created else outcome)
+
+    def _note_half_done(self, step: Step, execution: Execution) -> None:
+        """What was taken over and then not applied does not show as drift: have the next pass apply it."""
+        if step.seen is not None and self._applier.has_taken_over(step.key):
+            execution.applied[step.key] = LastApplied(hash="", projection=None)
 
     async def _prune(self, step: Step, execution: Execution) -> None:
         """Delete one object, if it is still as it was when that was decided; else a pass looks again."""
@@ -185,7 +194,7 @@ class Executor:
         """Custom resources come in a later batch: let the API server serve their kinds first."""
         definitions = [step for step in batch if step.key.group_kind == CRD and step.key in execution.applied]
         for step in definitions:
-            desired = _desired_of(step)
+            desired = desired_of(step)
             try:
                 problem = await wait_until_established(
                     self._client, target_of(desired), source=desired.source
@@ -197,11 +206,6 @@ class Executor:
                     continue
                 execution.results[step.key] = _failed(step, problem)
             del execution.applied[step.key]  # so that the next pass waits for it again
-
-
-def _desired_of(step: Step) -> Desired:
-    assert step.desired is not None  # noqa: S101 - a batch of applies holds what Git wants
-    return step.desired
 
 
 def _refused(step: Step, error: ApiError, execution: Execution) -> None:

@@ -5,14 +5,16 @@ A deletion that cannot finish says what blocks it and is tried again; `nopea.io/
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import orjson
 
 from nopea.core.api import names
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.desired import Desired
 from nopea.core.objects import ObjectKey
-from nopea.core.plan import Plan
+from nopea.core.plan import Plan, Step
 from nopea.core.problem import Problem, StalledError, TransientError
 from nopea.core.prune import blocked
 from nopea.core.report import Result
@@ -88,7 +90,13 @@ class Finalizer:
         return Executor(
             client=client,
             index=self._tools.index,
-            applier=Applier(client=client, owner="", defined_here=frozenset()),
+            applier=Applier(
+                client=client,
+                index=self._tools.index,
+                owner="",
+                defined_here=frozenset(),
+                decide=_nothing_is_wanted,
+            ),
             claim=lambda _: "",
             resource_for=self._tools.discovery.find_preferred,
             commit="",
@@ -110,6 +118,10 @@ class Finalizer:
         except ApiError as error:
             problem = to_problem(error, object=str(repository.object_key))
             raise (TransientError if error.retryable else StalledError)(problem) from error
+
+
+async def _nothing_is_wanted(one: Desired, live: Mapping[str, Any] | None) -> Step:
+    raise AssertionError(f"{one.key} is to be deleted, not applied (there: {live is not None})")
 
 
 def _never() -> Supersede:

@@ -226,7 +226,7 @@ class LiveIndex:
                     case Deleted(live):
                         key, observed = self._read(kind, live)
                         known = kind.objects.get(key)
-                        if known and not _is_newer(known.resource_version, observed.resource_version):
+                        if known and not is_newer(known.resource_version, observed.resource_version):
                             kind.remove(key)
                             self._tell({known.owner})
 
@@ -249,7 +249,7 @@ class LiveIndex:
     def _take(self, kind: _Kind, key: ObjectKey, observed: Observed) -> set[str | None]:
         """Keep the newer of what is known and what is said; return whom the difference concerns."""
         known = kind.objects.get(key)
-        if known is not None and not _is_newer(observed.resource_version, known.resource_version):
+        if known is not None and not is_newer(observed.resource_version, known.resource_version):
             return set()
         if observed.owner is None:
             kind.remove(key)
@@ -269,7 +269,7 @@ def _version(resource: Resource) -> _Version:
     return (resource.group, resource.version, resource.kind)
 
 
-def _is_newer(version: str, than: str) -> bool:
+def is_newer(version: str, than: str) -> bool:
     """Compare resourceVersions of one kind as decimal numbers (conformance since Kubernetes 1.35)."""
     return (len(version), version) > (len(than), than)
 

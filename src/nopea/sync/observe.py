@@ -70,6 +70,7 @@ class Observer:
         discovery: Discovery,
         owner: str,
         is_released: Callable[[ObjectKey, str], bool],
+        previous: Previous,
     ) -> None:
         """`is_released` says that the owner of a label value has let go of an object, or is gone."""
         self._client = client
@@ -77,8 +78,11 @@ class Observer:
         self._discovery = discovery
         self._owner = owner
         self._is_released = is_released
+        self._previous = previous
+        self._manifests: dict[str, Mapping[ObjectKey, bytes]] = {}
+        self._lock = asyncio.Lock()
 
-    async def observe(self, desired: Sequence[Desired], state: SyncState, previous: Previous) -> Observation:
+    async def observe(self, desired: Sequence[Desired], state: SyncState) -> Observation:
         """Observe every desired object; raises TransientError when the API server cannot be asked."""
         served = await self._served(desired)
         await self._index.ensure(served.values())
@@ -94,7 +98,13 @@ class Observer:
                 looks.append(one)
             else:
                 self._note(observation, one.key, live)
-        await self._look_at(looks, observation, state, previous)
+        await self._look_at(looks, observation, state)
+        return observation
+
+    async def judge(self, one: Desired, live: Mapping[str, Any] | None, state: SyncState) -> Observation:
+        """Return what one object shows that was read just now; None: it is not there. Asks no API server."""
+        observation = Observation()
+        await self._judge(one, live, observation, state)
         return observation
 
     async def _served(self, desired: Iterable[Desired]) -> dict[object, Resource]:
@@ -120,39 +130,38 @@ class Observer:
             drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)
             observation.seen[one.key] = Seen(drift=drift, since=_since(one.key, drift, state))
 
-    async def _look_at(
-        self, looks: Sequence[Desired], observation: Observation, state: SyncState, previous: Previous
-    ) -> None:
+    async def _look_at(self, looks: Sequence[Desired], observation: Observation, state: SyncState) -> None:
         waiting = iter(looks)
-        manifests: dict[str, Mapping[ObjectKey, bytes]] = {}
-        lock = asyncio.Lock()
-
-        async def of_commit(commit: str) -> Mapping[ObjectKey, bytes]:
-            async with lock:
-                if commit not in manifests:
-                    manifests[commit] = await previous(commit) if commit else {}
-                return manifests[commit]
 
         async def lane() -> None:
             for one in waiting:
-                await self._look(one, observation, state, of_commit)
+                await self._look(one, observation, state)
 
         async with asyncio.TaskGroup() as group:
             for number in range(min(LANES, len(looks))):
                 group.create_task(lane(), name=f"look lane {number}")
 
-    async def _look(
-        self, one: Desired, observation: Observation, state: SyncState, previous: Previous
-    ) -> None:
-        key, last = one.key, state.applied.get(one.key)
+    async def _of_commit(self, commit: str) -> Mapping[ObjectKey, bytes]:
+        async with self._lock:
+            if commit not in self._manifests:
+                self._manifests[commit] = await self._previous(commit) if commit else {}
+            return self._manifests[commit]
+
+    async def _look(self, one: Desired, observation: Observation, state: SyncState) -> None:
         live: dict[str, Any] | None = None
         try:
             live = (await self._client.get(target_of(one))).json()
         except NotFoundError:
             pass  # not there is an answer
         except ApiError as error:
-            observation.unreadable[key] = to_problem(error, object=str(key), source=one.source)
+            observation.unreadable[one.key] = to_problem(error, object=str(one.key), source=one.source)
             return
+        await self._judge(one, live, observation, state)
+
+    async def _judge(
+        self, one: Desired, live: Mapping[str, Any] | None, observation: Observation, state: SyncState
+    ) -> None:
+        key, last = one.key, state.applied.get(one.key)
         if live is not None:
             observed = observed_of(live, rules=one.rules)
             self._note(observation, key, observed)
@@ -163,7 +172,7 @@ class Observer:
         desired = orjson.loads(one.body)
         before = desired
         if last.hash != one.hash:
-            body = (await previous(last.commit)).get(key)
+            body = (await self._of_commit(last.commit)).get(key)
             before = orjson.loads(body) if body is not None else None
         drift = find_drift(desired=desired, last_applied=before or desired, live=live, rules=one.rules)
         observation.seen[key] = Seen(

@@ -85,6 +85,14 @@ class Work:
         self._remote = remote
         self._owner = owner_label(repository.key)
         self._client = client_for(tools.client, repository, spec)
+        self._observer = Observer(
+            client=self._client,
+            index=tools.index,
+            discovery=tools.discovery,
+            owner=self._owner,
+            is_released=self._is_released,
+            previous=self.manifests_of,
+        )
 
     async def run(self, snapshot: Snapshot, supersede: Supersede) -> Findings:
         """Bring the cluster to the snapshot; raises SyncError where the API server cannot be asked."""
@@ -102,14 +110,7 @@ class Work:
         problems = [*snapshot.problems, *problems, *more]
         clean = not problems
         self._tools.claims.keep(self._repository.key, (one.key for one in desired), complete=clean)
-        observer = Observer(
-            client=self._client,
-            index=self._tools.index,
-            discovery=self._tools.discovery,
-            owner=self._owner,
-            is_released=self._is_released,
-        )
-        observation = await observer.observe(desired, self._state, self.manifests_of)
+        observation = await self._observer.observe(desired, self._state)
         pruner = Pruner(self._tools, self._repository, self._state, client=self._client)
         prunes = await pruner.steps(
             {one.key for one in desired},
@@ -137,11 +138,24 @@ class Work:
         return Executor(
             client=self._client,
             index=self._tools.index,
-            applier=Applier(client=self._client, owner=self._owner, defined_here=frozenset(defined)),
+            applier=Applier(
+                client=self._client,
+                index=self._tools.index,
+                owner=self._owner,
+                defined_here=frozenset(defined),
+                decide=self._decide,
+            ),
             claim=self._claim,
             resource_for=self._tools.discovery.find_preferred,
             commit=commit,
         )
+
+    async def _decide(self, one: Desired, live: Mapping[str, Any] | None) -> Step:
+        """Decide about one object as it has been read just now, by what the plan of the pass went by."""
+        observation = await self._observer.judge(one, live, self._state)
+        world = observation.world(self._state)
+        (step,) = plan(desired=[one], world=world, policy=self._policy(), now=datetime.now(UTC)).steps
+        return step
 
     def _policy(self) -> Policy:
         """Under `manual` and `notify`, a request by a person heals (design section 8)."""

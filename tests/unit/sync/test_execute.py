@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
+import orjson
 from tests.fakes.samples import repository
 from tests.fakes.watch import FakeWatch
 
 from nopea import tasks
 from nopea.core.desired import Desired, Endpoint, Scope
 from nopea.core.objects import GroupKind, ObjectKey, RepoKey
-from nopea.core.plan import Action, BreakGlass, LastApplied, Observed, Plan, Reason, Step
+from nopea.core.plan import Action, BreakGlass, LastApplied, Observed, Plan, Policy, Reason, Step, World, plan
 from nopea.core.report import Outcome
 from nopea.core.stages import stage_of
+from nopea.kube.live import LiveObject
 from nopea.kube.requests import Preconditions
 from nopea.kube.resource import Resource, Target
 from nopea.sync.apply import Applier
@@ -24,6 +27,7 @@ from nopea.sync.claims import Claims
 from nopea.sync.directory import Directory
 from nopea.sync.execute import Execution, Executor
 from nopea.sync.live_index import LiveIndex
+from nopea.sync.observed import observed_of
 from nopea.sync.prune import Pruner
 from nopea.sync.request import Supersede
 from nopea.sync.tools import Tools
@@ -48,7 +52,7 @@ def config(version: int = 1, *, owner: str = "shop.web", **annotations: str) -> 
 
 
 class Writes(FakeWatch):
-    """Remembers deletions; a body that is applied fails the test, for nothing answers it."""
+    """Remembers deletions and answers reads; a body that is applied fails the test: nothing answers it."""
 
     def __init__(self, *objects: dict[str, Any]) -> None:
         super().__init__(objects)
@@ -60,10 +64,15 @@ class Writes(FakeWatch):
         self.deleted.append(only_if)
         return True
 
+    async def get(self, target: Target) -> LiveObject:
+        """Read an object."""
+        return LiveObject(orjson.dumps(self.objects[(target.namespace, target.name)]))
+
 
 class _Client:
     def __init__(self, writes: Writes) -> None:
         self.delete = writes.delete_object
+        self.get = writes.get
 
 
 @asynccontextmanager
@@ -89,10 +98,17 @@ async def execute(writes: Writes, index: LiveIndex, step: Step) -> Execution:
     async def newest() -> str:
         return ""
 
+    async def decide(one: Desired, live: Mapping[str, Any] | None) -> Step:
+        world = World(observed={one.key: observed_of(live)} if live else {})
+        policy = Policy(owner="shop.web")
+        return plan(desired=[one], world=world, policy=policy, now=datetime.now(UTC)).steps[0]
+
     executor = Executor(
         client=client,
         index=index,
-        applier=Applier(client=client, owner="shop.web", defined_here=frozenset()),
+        applier=Applier(
+            client=client, index=index, owner="shop.web", defined_here=frozenset(), decide=decide
+        ),
         claim=lambda _: "",
         resource_for=resource_for,
         commit="c0ffee",

@@ -1,0 +1,221 @@
+"""Break-glass against a write that is already under way: what a person protects is never written over.
+
+The gate holds a write between Nopea and the API server while a person acts, so the race has one outcome.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.tap import Gated
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Cluster, Json, Repo, Site
+from tests.gitserver import GitServer
+
+MAPS = "v1 configmaps"
+PROTECTED = {"metadata": {"annotations": {"nopea.io/suspend-heal": "true"}}}
+
+
+@pytest.fixture
+def gated(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Gated]:
+    """A controller of one's own whose writes can be held."""
+    running = Gated(cluster.lab, tmp_path / "nopea", f"--namespace={namespace}")
+    try:
+        running.wait_until_ready()
+        yield running
+        running.open()
+        assert running.stop() == 0, running.log_text()
+        assert [line for line in running.logs() if "traceback" in line] == []
+    finally:
+        running.kill()
+
+
+@pytest.fixture
+def site(cluster: Cluster, git_server: GitServer, namespace: str, gated: Gated) -> Iterator[Site]:
+    """A namespace that the gated controller looks after."""
+    made = Site(cluster, git_server, namespace)
+    yield made
+    gated.open()
+    made.clear()
+
+
+def _web(**data: str) -> dict[str, str]:
+    return {"web.yaml": yamls.text(yamls.config_map("web", **(data or {"colour": "blue"})))}
+
+
+def _person(site: Site, body: Json) -> Json:
+    """Change the ConfigMap `web` with kubectl and return it as it is then."""
+    site.cluster.lab.run_kubectl(
+        "patch", "configmap", "web", "-n", site.namespace, "--type=merge", "-p", json.dumps(body)
+    )
+    return site.cluster.must_get(site.place(MAPS, "web"))
+
+
+def _assert_left(repo: Repo, before: Json) -> None:
+    assert repo.status().get("suspendedCount") == 1, repo.status()
+    live = repo.site.cluster.must_get(repo.site.place(MAPS, "web"))
+    assert live["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"], live
+
+
+def _push(repo: Repo) -> None:
+    repo.git.commit(_web(colour="green"))
+    repo.sync_now()
+
+
+def _edit(repo: Repo) -> None:
+    _person(repo.site, {"data": {"colour": "yellow"}})
+
+
+def _take_the_label_off(repo: Repo) -> None:
+    _person(repo.site, {"metadata": {"labels": {"nopea.io/repository": None}}})
+
+
+@pytest.mark.parametrize("cause", [_push, _edit, _take_the_label_off])
+def test_a_write_under_way_does_not_reach_what_a_person_protects(
+    site: Site, gated: Gated, cause: Callable[[Repo], None]
+) -> None:
+    """A change from Git and a heal that are on their way are refused by break-glass that comes meanwhile."""
+    repo = site.sync("shop", _web())
+    gated.shut("web")
+    cause(repo)
+    gated.wait_for_a_write()
+
+    before = _person(site, {**PROTECTED, "data": {"colour": "red"}})
+    gated.open()
+
+    eventually(lambda: _assert_left(repo, before))
+    assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": "red"}
+    _person(site, {"metadata": {"annotations": {"nopea.io/suspend-heal": None}}})
+    repo.sync_now()  # what lost its label is not followed
+    colour = "green" if cause is _push else "blue"
+    eventually(lambda: _assert_colour(site, colour))
+
+
+def _assert_colour(site: Site, colour: str) -> None:
+    assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": colour}
+
+
+def test_an_adoption_under_way_does_not_reach_what_a_person_protects(site: Site, gated: Gated) -> None:
+    """Taking over a person's object stops before it has changed anything, who owns which field included."""
+    site.cluster.put(site.place(MAPS, "web"), yamls.config_map("web", colour="white"))
+    site.origin("shop", _web())
+    gated.shut("web")
+    repo = site.follow("shop")
+    gated.wait_for_a_write()
+
+    before = _person(site, {**PROTECTED, "data": {"colour": "red"}})
+    gated.open()
+
+    eventually(lambda: _assert_left(repo, before))
+
+
+def test_a_recreation_under_way_does_not_delete_what_a_person_protects(site: Site, gated: Gated) -> None:
+    """Under force, an immutable change does not delete an object that came under break-glass meanwhile."""
+
+    def files(colour: str) -> dict[str, str]:
+        return {"web.yaml": yamls.text({**yamls.config_map("web", colour=colour), "immutable": True})}
+
+    repo = site.sync("shop", files("blue"), force=True)
+    gated.shut("web")
+    repo.git.commit(files("red"))
+    repo.sync_now()
+    gated.wait_for_a_write()
+
+    before = _person(site, PROTECTED)
+    gated.open()
+
+    eventually(lambda: _assert_left(repo, before))
+
+
+def test_what_another_repository_took_meanwhile_is_not_written(site: Site, gated: Gated) -> None:
+    """The ownership label counts until the last moment too; the refusal names the owner."""
+    repo = site.sync("shop", _web())
+    gated.shut("web")
+    _push(repo)
+    gated.wait_for_a_write()
+
+    other = {"metadata": {"labels": {"nopea.io/repository": f"{site.namespace}.stock"}}}
+    site.origin("stock", {"other.yaml": yamls.text(yamls.config_map("other"))})
+    site.cluster.put(
+        site.place("nopea.io/v1alpha1 gitrepositories", "stock"),
+        {
+            "apiVersion": "nopea.io/v1alpha1",
+            "kind": "GitRepository",
+            "metadata": {"name": "stock", "namespace": site.namespace},
+            "spec": {"url": site.url("stock"), "branch": "main", "suspend": True},
+        },
+    )
+    site.names.append("stock")
+    before = _person(site, other)
+    gated.open()
+
+    (error,) = repo.wait_failed("NOPEA-K004")["status"]["errors"]
+    assert "stock" in error["message"]
+    live = site.cluster.must_get(site.place(MAPS, "web"))
+    assert live["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+def test_manual_drift_that_came_during_the_write_is_left(site: Site, gated: Gated) -> None:
+    """Under `manual`, a change from Git that is on its way leaves an edit that it did not see."""
+    repo = site.sync("shop", _web(colour="blue", size="1"), healPolicy="manual")
+    gated.shut("web")
+    repo.git.commit(_web(colour="blue", size="2"))
+    repo.change(interval="1s")  # a request by a person would heal
+    gated.wait_for_a_write()
+
+    _person(site, {"data": {"colour": "red"}})
+    gated.open()
+
+    def merged() -> None:
+        live = site.cluster.must_get(site.place(MAPS, "web"))
+        assert live["data"] == {"colour": "red", "size": "2"}
+        assert repo.status().get("driftedCount") == 1, repo.status()
+
+    eventually(merged)
+
+
+def test_an_object_deleted_during_the_write_is_made(site: Site, gated: Gated) -> None:
+    """A write on its way to an object that somebody deletes ends with the object as Git wants it."""
+    repo = site.sync("shop", _web())
+    gated.shut("web")
+    repo.git.commit(_web(colour="green"))
+    repo.sync_now()
+    gated.wait_for_a_write()
+
+    site.cluster.delete(site.place(MAPS, "web"))
+    gated.open()
+
+    repo.wait_synced(repo.git.tip())
+    _assert_colour(site, "green")
+
+
+def test_an_object_whose_status_changes_is_written(site: Site, gated: Gated) -> None:
+    """A Deployment in the middle of a rollout moves on under the write: it is applied all the same."""
+
+    def files(image: str) -> dict[str, str]:
+        return {"web.yaml": yamls.text(yamls.deployment("web", image=image))}
+
+    repo = site.sync("shop", files("registry.example/web:1"))
+    for number in range(2, 5):
+        gated.shut("web")
+        commit = repo.git.commit(files(f"registry.example/web:{number}"))
+        repo.sync_now()
+        gated.wait_for_a_write()
+        _status(site, observed=number)
+        gated.open()
+        repo.wait_synced(commit)
+        live = site.cluster.must_get(site.place("apps/v1 deployments", "web"))
+        assert live["spec"]["template"]["spec"]["containers"][0]["image"] == f"registry.example/web:{number}"
+
+
+def _status(site: Site, *, observed: int) -> None:
+    """Change the Deployment's status as its controller would."""
+    body = json.dumps({"status": {"collisionCount": observed}})
+    site.cluster.lab.run_kubectl(
+        "patch", "deployment", "web", "-n", site.namespace,
+        "--subresource=status", "--type=merge", "-p", body,
+    )  # fmt: skip
