@@ -6,7 +6,9 @@ import importlib.util
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,6 +25,8 @@ HAS_OTEL = importlib.util.find_spec("opentelemetry") is not None
 needs_otel = pytest.mark.skipif(
     not HAS_OTEL, reason="the extra otel is not installed (pip install '.[otel]')"
 )
+
+THREADS_END_SECONDS = 30.0
 
 
 def step(done: PassReport | None) -> Transition:
@@ -71,11 +75,23 @@ async def receiving(bodies: list[bytes]) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
+@pytest.fixture(autouse=True)
+def no_thread_left_behind() -> Iterator[None]:
+    """End with the exporter's threads: one that goes on trying draws random numbers beside other tests."""
+    before = set(threading.enumerate())
+    yield
+    give_up_at = time.monotonic() + THREADS_END_SECONDS
+    for thread in set(threading.enumerate()) - before:
+        thread.join(max(give_up_at - time.monotonic(), 0.0))
+        assert not thread.is_alive(), thread.name
+
+
 def asked(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> Tracer:
     """Return the tracer of an environment that names the endpoint."""
     environment = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
