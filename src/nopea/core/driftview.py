@@ -16,6 +16,11 @@ from nopea.core.report import ObjectResult, Outcome, PassReport
 _FIELDS_IN_A_LINE = 3
 
 
+def object_line(key: ObjectKey) -> str:
+    """Return the name that an object has in the status's lines about drift."""
+    return str(key)[:512]
+
+
 def drifts_of(report: PassReport, known: Iterable[Drift] = ()) -> tuple[Drift, ...]:
     """Return the status's lines about objects that drifted and were left, the first of them.
 
@@ -40,7 +45,7 @@ def drift_of(one: ObjectResult) -> Drift:
     fields = one.seen.drift.fields
     owner = _owner(fields)
     return Drift(
-        object=str(one.key)[:512],
+        object=object_line(one.key),
         kind=one.seen.drift.kind,
         fields=tuple(_change(one.key, field) for field in fields[:MAX_DRIFT_FIELDS]),
         manager=(owner.manager[:128] or None) if owner else None,

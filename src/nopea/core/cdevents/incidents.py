@@ -15,7 +15,7 @@ from nopea.core.cdevents.event import CDEvent, resolves
 from nopea.core.cdevents.ids import chain_id, event_id
 from nopea.core.cdevents.scene import DriftAs, Scene
 from nopea.core.cdevents.vocabulary import EventType
-from nopea.core.driftview import drift_of
+from nopea.core.driftview import drift_of, object_line
 from nopea.core.inventory import parse_key
 from nopea.core.report import ObjectResult, PassReport, Result
 
@@ -88,7 +88,7 @@ def drift_tale(scene: Scene) -> DriftTale:
     report = scene.transition.report
     before = {_episode(one): one for one in scene.before.drifts}
     after = {} if _is_end(scene) else {_episode(one): one for one in scene.after.drifts}
-    results = {str(one.key)[:512]: one for one in report.objects} if report and before else {}
+    results = {object_line(one.key): one for one in report.objects} if report and before else {}
     tale = DriftTale()
     tale.events += [_detected(scene, one) for key, one in after.items() if key not in before]
     tale.events += [
@@ -102,7 +102,7 @@ def drift_tale(scene: Scene) -> DriftTale:
 
 
 def _healed_at_once(scene: Scene, report: PassReport, known: set[str], tale: DriftTale) -> None:
-    healed = [one for one in report.objects if one.healed and str(one.key)[:512] not in known]
+    healed = [one for one in report.objects if one.healed and object_line(one.key) not in known]
     room = (MAX_DRIFT_EVENTS - len(tale.events)) // 2
     for one in healed[:room]:
         drift = drift_of(one)
