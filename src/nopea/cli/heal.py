@@ -32,8 +32,7 @@ def command(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...]) -> N
 
 
 async def _heal(client: KubeClient, namespace: str, name: str, text: str) -> int:
-    from datetime import UTC, datetime
-
+    from nopea.cli.follow import request_value
     from nopea.cli.repository import annotate, find_applied, read_repository
     from nopea.core.api.names import HEAL_REQUESTED_ANNOTATION
     from nopea.core.objects import RepoKey
@@ -41,8 +40,7 @@ async def _heal(client: KubeClient, namespace: str, name: str, text: str) -> int
 
     repository = await read_repository(client, RepoKey(namespace, name))
     key = await find_applied(client, repository, text) if text else None
-    # microseconds: the same request twice in a second is two requests
-    value = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    value = request_value()
     target = repository_target(repository.key)
     await annotate(client, target, {HEAL_REQUESTED_ANNOTATION: f"{value} {key}" if key else value})
     click.echo(f"asked to heal {key or 'all objects'} of GitRepository {repository.key}")

@@ -62,6 +62,11 @@ class Drift:
     kind: Verdict
     fields: tuple[FieldDrift, ...] = ()
 
+    @property
+    def attributed(self) -> FieldDrift | None:
+        """The first field of which it is known who changed it."""
+        return next((field for field in self.fields if field.manager), None)
+
 
 def find_drift(
     *,

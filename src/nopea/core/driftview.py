@@ -43,7 +43,7 @@ def drift_of(one: ObjectResult) -> Drift:
     """Return the line about one object in which drift was met, whatever was done about it."""
     assert one.seen is not None  # noqa: S101 - what drifts was seen
     fields = one.seen.drift.fields
-    owner = _owner(fields)
+    owner = one.seen.drift.attributed
     return Drift(
         object=object_line(one.key),
         kind=one.seen.drift.kind,
@@ -69,10 +69,6 @@ def _action(one: ObjectResult) -> str:
     return "could not be put right" if one.outcome is Outcome.FAILED else f"left: {one.reason}"[:32]
 
 
-def _owner(fields: tuple[FieldDrift, ...]) -> FieldDrift | None:
-    return next((field for field in fields if field.manager), None)
-
-
 def drift_line(one: ObjectResult, *, with_time: bool = True) -> str:
     """Return a sentence: which object, which fields from what to what, by whom, when; as far as known."""
     assert one.seen is not None  # noqa: S101 - asked only about what drifted
@@ -81,7 +77,7 @@ def drift_line(one: ObjectResult, *, with_time: bool = True) -> str:
         return f"{one.key}: the object was deleted; Kubernetes does not note by whom"
     shown = ", ".join(_field(one.key, field) for field in fields[:_FIELDS_IN_A_LINE])
     more = _more(len(fields) - _FIELDS_IN_A_LINE)
-    owner = _owner(fields)
+    owner = one.seen.drift.attributed
     by = f" by {owner.manager}" if owner else ""
     when = f" at {format_time(owner.changed_at)}" if with_time and owner and owner.changed_at else ""
     return f"{one.key}: {shown}{more} changed{by}{when}"

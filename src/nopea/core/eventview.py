@@ -14,6 +14,7 @@ from nopea.core.api.status import SHORT_COMMIT, Phase
 from nopea.core.driftview import drift_line
 from nopea.core.objects import ObjectKey
 from nopea.core.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.rollbackview import pinned_note, released_note
 from nopea.core.status import summary
 from nopea.core.transition import Transition
 
@@ -33,6 +34,7 @@ class EventLine:
 
 def event_lines(step: Transition) -> Iterator[EventLine]:
     """Yield what people should read in `kubectl describe` of the step, in the order of happening."""
+    yield from _rollbacks(step)
     report = step.report
     if report is None or report.result not in (Result.SYNCED, Result.FAILED):
         return
@@ -41,6 +43,14 @@ def event_lines(step: Transition) -> Iterator[EventLine]:
     yield from _drifts(report)
     yield from _prunes(report)
     yield from _problems(report)
+
+
+def _rollbacks(step: Transition) -> Iterator[EventLine]:
+    before, after = step.before.conditions, step.after.conditions
+    if note := pinned_note(before, after):
+        yield EventLine(type="Normal", reason="RolledBack", action="Rollback", note=note)
+    if note := released_note(before, after, follows=step.repository.follows or "its spec"):
+        yield EventLine(type="Normal", reason="Resumed", action="Rollback", note=note)
 
 
 def _successes(step: Transition, report: PassReport) -> Iterator[EventLine]:

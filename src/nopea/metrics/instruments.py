@@ -146,8 +146,8 @@ class Instruments:
 def _drift_labels(one: ObjectResult) -> tuple[str, str, str]:
     assert one.seen is not None  # noqa: S101 - what drifts was seen
     drift = one.seen.drift
-    manager = next((field.manager for field in drift.fields if field.manager), "")
-    return drift.kind, _action(one), tool_of(manager)
+    field = drift.attributed
+    return drift.kind, _action(one), tool_of(field.manager if field else "")
 
 
 def _action(one: ObjectResult) -> str:

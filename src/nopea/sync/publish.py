@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from nopea import tasks
-from nopea.core import rollbackview
 from nopea.core import status as views
 from nopea.core.api import names
 from nopea.core.api.status import GitRepositoryStatus
@@ -108,7 +107,6 @@ class Publisher:
         written = status == before or await self._write(repository, state, status)
         self._record_contested(repository, state, report)
         if written:  # else the pass is repeated, and tells then
-            self._record_pin(repository, before, status)
             self._tell(repository, state, before, status, report, at=now)
         return written
 
@@ -203,16 +201,6 @@ class Publisher:
             )
         told = frozenset(report.contested)
         state.contested = told if report.result is Result.SYNCED else state.contested | told
-
-    def _record_pin(
-        self, repository: Repository, before: GitRepositoryStatus, after: GitRepositoryStatus
-    ) -> None:
-        regarding = _regarding(repository)
-        if note := rollbackview.pinned_note(before.conditions, after.conditions):
-            self._events.record(regarding, type="Normal", reason="RolledBack", action="Rollback", note=note)
-        follows = repository.follows or "its spec"
-        if note := rollbackview.released_note(before.conditions, after.conditions, follows=follows):
-            self._events.record(regarding, type="Normal", reason="Resumed", action="Rollback", note=note)
 
     async def _write(self, repository: Repository, state: SyncState, status: GitRepositoryStatus) -> bool:
         body = msgspec.json.encode(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from tests.fakes.news import edited
 from tests.fakes.samples import NOW, problem, report, repository, result_of
 
@@ -13,6 +14,8 @@ from nopea.core.eventview import EventLine, event_lines
 from nopea.core.plan import Reason
 from nopea.core.problem import Code
 from nopea.core.report import Outcome, PassReport, Result
+from nopea.core.rollback import Pin
+from nopea.core.source import Ref, RefKind
 from nopea.core.status import reported
 from nopea.core.transition import Transition
 
@@ -124,3 +127,23 @@ def test_drift_that_stays_beside_a_change_is_not_told_as_healed() -> None:
         "Changed",
         "DriftDetected",
     ]
+
+
+@pytest.mark.parametrize("result", [Result.SYNCED, Result.SUSPENDED])
+def test_a_rollback_is_told_when_it_begins_and_when_it_ends(result: Result) -> None:
+    """Whatever the pass was otherwise, and once: not at each pass under it."""
+    pin = Pin(commit="c0ffee0" + "0" * 33, instead_of=Ref(RefKind.BRANCH, "main"))
+    held = report(result, objects=[result_of("a")], pin=pin)
+    free = report(result, objects=[result_of("a")])
+    synced = after(FIRST)
+    pinned = reported(synced, held, now=NOW, retry_at=None)
+
+    begins = [line for line in lines(synced, held) if line.action == "Rollback"]
+    goes_on = [line for line in lines(pinned, held) if line.action == "Rollback"]
+    ends = [line for line in lines(pinned, free) if line.action == "Rollback"]
+
+    assert [line.reason for line in begins] == ["RolledBack"]
+    assert "instead of branch main" in begins[0].note
+    assert goes_on == []
+    assert [line.reason for line in ends] == ["Resumed"]
+    assert "follows branch main again" in ends[0].note

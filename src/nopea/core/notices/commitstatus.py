@@ -94,15 +94,14 @@ class StatusRequest:
 def commit_status(step: Transition) -> CommitStatus | None:
     """Return what is to be told of a step; None for no news, no commit, and servers that we do not know."""
     spec = step.repository.spec
+    commit = step.report.commit if step.report else None
     found = _state(step)
-    if found is None or not isinstance(spec, GitRepositorySpec):
+    if found is None or commit is None or not isinstance(spec, GitRepositorySpec):
         return None
     where = _locate(spec.url)
     provider = provider_of(spec)
     if where is None or provider is None:
         return None
-    assert step.report is not None  # noqa: S101 - a state is a report's
-    assert step.report.commit is not None  # noqa: S101 - and its commit's
     state, description = found
     return CommitStatus(
         repository=step.repository.key,
@@ -110,7 +109,7 @@ def commit_status(step: Transition) -> CommitStatus | None:
         provider=provider,
         server=where[0],
         path=where[1],
-        commit=step.report.commit.id,
+        commit=commit.id,
         state=state,
         description=plain_line(description, *step.hidden, limit=MAX_DESCRIPTION),
     )
