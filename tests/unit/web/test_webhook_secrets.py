@@ -1,0 +1,147 @@
+"""Which secret a delivery has to be signed with, and what is answered while that cannot be told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.fakes.deliveries import push
+from tests.fakes.samples import repository
+from tests.unit.core.webhooks.sent import OWN
+from tests.unit.web.edge import receiving, until
+
+from nopea.kube.errors import Failure, ForbiddenError, UnreachableError
+
+API = "/webhook/shop/api"
+OTHER = "another secret"
+
+
+async def test_a_repository_without_a_secret_of_its_own_takes_the_process_wide_one() -> None:
+    """At its address."""
+    async with receiving(repository(), shared=OTHER) as edge:
+        assert (await edge.send(API, push(secret=OTHER))).status == 202
+        assert (await edge.send(API, push())).status == 401
+
+
+async def test_an_own_secret_excludes_the_process_wide_one() -> None:
+    """Who knows only that one cannot wake the repository."""
+    async with receiving(shared=OTHER) as edge:
+        assert (await edge.send(API, push())).status == 202
+        assert (await edge.send(API, push(secret=OTHER))).status == 401
+
+
+@pytest.mark.parametrize("data", [None, {}, {"password": OTHER}, {"token": ""}, {"token": " \n"}])
+async def test_an_own_secret_that_is_missing_is_refused(data: dict[str, str] | None) -> None:
+    """403: it never falls back to the process-wide one."""
+    async with receiving(shared=OTHER) as edge:
+        del edge.cluster.data["shop/hook"]
+        if data is not None:
+            edge.cluster.data["shop/hook"] = data
+        answer = await edge.send(API, push(secret=OTHER))
+
+        assert (answer.status, answer.code) == (403, "NOPEA-W005")
+        assert "Secret shop/hook" in answer.body["message"]
+        assert edge.woken == []
+
+
+async def test_a_new_secret_counts_at_once_and_the_old_one_no_more() -> None:
+    """A signature that does not fit has the Secret read again, at most once a second."""
+    async with receiving() as edge:
+        assert (await edge.send(API, push())).status == 202
+        edge.cluster.data["shop/hook"] = {"token": OTHER}
+        edge.clock.seconds += 1.5
+
+        assert (await edge.send(API, push(secret=OTHER))).status == 202
+        assert (await edge.send(API, push())).status == 401
+        assert edge.cluster.reads == 2
+
+
+async def test_a_token_may_become_a_signing_token() -> None:
+    """Which wants other headers: the new Secret counts at once, though no signature was wrong."""
+    token, signed = OWN["gitlab token"][1], OWN["gitlab signing token"][1]
+    async with receiving() as edge:
+        edge.now = signed.now
+        edge.cluster.data["shop/hook"] = {"token": token.secret}
+        assert (await edge.request("POST", API, data=token.body, headers=token.headers)).status == 202
+        for sent in (signed, token):
+            edge.cluster.data["shop/hook"] = {"token": sent.secret}
+            edge.clock.seconds += 700
+
+            assert (await edge.request("POST", API, data=sent.body, headers=sent.headers)).status == 202
+
+
+async def test_a_header_that_comes_twice_proves_nothing() -> None:
+    """In either order: whatever a proxy before Nopea looked at, the first or the last."""
+    sent = push()
+    forged = ("X-Hub-Signature-256", "sha256=" + "0" * 64)
+    genuine = list(sent.headers.items())
+    async with receiving() as edge:
+        for headers in ([forged, *genuine], [*genuine, forged]):
+            answer = await edge.request("POST", API, data=sent.body, headers=headers)
+
+            assert (answer.status, answer.code) == (401, "NOPEA-W002")
+        twice = [*genuine, ("X-GitHub-Event", "ping")]
+        answer = await edge.request("POST", API, data=sent.body, headers=twice)
+        assert (answer.status, edge.woken) == (200, [])
+
+
+async def test_a_flood_of_forged_deliveries_is_no_flood_of_requests() -> None:
+    """The API server is asked once."""
+    async with receiving() as edge:
+        answers = await asyncio.gather(*(edge.send(API, push(secret=OTHER)) for _ in range(50)))
+
+        assert {answer.status for answer in answers} == {401}
+        assert edge.cluster.reads == 1
+
+
+async def test_an_outage_of_the_api_server_asks_the_sender_to_come_again() -> None:
+    """503 with Retry-After: the one case in which nobody can say whether the sender is genuine."""
+    async with receiving() as edge:
+        edge.cluster.error = UnreachableError("no route")
+        answer = await edge.send(API, push())
+
+        assert (answer.status, answer.code) == (503, "NOPEA-W009")
+        assert answer.headers["Retry-After"] == "10"
+        edge.cluster.error = None
+        edge.clock.seconds += 1
+        assert (await edge.send(API, push())).status == 202
+
+
+async def test_a_secret_that_may_not_be_read_is_refused() -> None:
+    """403 with what the API server said: a person must act."""
+    async with receiving() as edge:
+        edge.cluster.error = ForbiddenError(Failure(code=403, message="secrets is forbidden"))
+        answer = await edge.send(API, push())
+
+        assert (answer.status, answer.code) == (403, "NOPEA-W005")
+
+
+async def test_not_ready_asks_the_sender_to_come_again() -> None:
+    """Before the first list nobody is known: 404 would be a lie."""
+    async with receiving() as edge:
+        edge.reason = "waiting for the list of GitRepositories"
+        answer = await edge.send("/webhook/nobody", push())
+
+        assert (answer.status, answer.code) == (503, "NOPEA-W009")
+        assert edge.reason in answer.body["message"]
+
+
+async def test_a_body_that_ends_when_nobody_works_any_more_is_503() -> None:
+    """It came slowly, and the process drains meanwhile: 202 would be a lie."""
+    sent = push()
+    held_back = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield sent.body[:10]
+        await held_back.wait()
+        yield sent.body[10:]
+
+    async with receiving() as edge:
+        async with asyncio.TaskGroup() as group:
+            answer = group.create_task(edge.request("POST", API, data=slowly(), headers=sent.headers))
+            await until(lambda: edge.bodies.held_now == 1)
+            edge.reason = "shutting down"
+            held_back.set()
+
+        assert (answer.result().status, edge.woken) == (503, [])
