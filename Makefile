@@ -11,12 +11,12 @@ STAMP := $(VENV)/.installed
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
 
-$(STAMP): pyproject.toml requirements/dev.txt
+$(STAMP): pyproject.toml lab/pyproject.toml requirements/dev.txt
 	@echo "▸ creating $(VENV) and installing the locked dependencies (about a minute, once)"
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "nopea needs Python 3.11 or later; set PYTHON=python3.12 (or newer)")'
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable ./lab
 	@touch $@
 
 setup: $(STAMP) ## create .venv with the locked dependencies
@@ -31,14 +31,14 @@ test: $(STAMP) lab-binaries ## every test, on a real API server, real Git server
 	@$(BIN)/pytest
 
 test-pure: $(STAMP) ## the tests that start no server
-	@$(BIN)/pytest -q tests/unit
+	@$(BIN)/pytest -q tests/unit lab/tests/unit
 
 check: $(STAMP) ## format, lint, types, import contracts, pure tests (about a minute)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q tests/unit
+	@$(BIN)/pytest -q tests/unit lab/tests/unit
 
 format: $(STAMP) ## rewrite the code in the project's format
 	@$(BIN)/ruff format .

@@ -23,11 +23,11 @@ from bench import bare, world
 from nopea.core.api import names
 from nopea.kube.client import KubeClient
 from nopea.kube.config import load_config
+from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES
 from nopea.kube.requests import Selection
 from nopea.kube.resource import Resource
-from nopea.lab.lab import Lab
-from nopea.lab.progress import Terminal
-from nopea.sync.places import DEFINITIONS, GIT_REPOSITORIES
+from nopea_lab.lab import Lab
+from nopea_lab.progress import Terminal
 
 NAMESPACES = Resource(group="", version="v1", kind="Namespace", plural="namespaces", namespaced=False)
 DEADLINE_SECONDS = 600.0

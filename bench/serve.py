@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from nopea.lab.gitserver import GitServer
+from nopea_lab.gitserver import GitServer
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pygit2
 
 from nopea.core.api.crds import git_repository_crd, inventory_crd
-from nopea.lab.lab import Lab
+from nopea_lab.lab import Lab
 
 NAMESPACE = "bench"
 READY_SECONDS = 30.0

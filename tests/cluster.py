@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from nopea.lab.api import Answer
-from nopea.lab.binaries import Binaries, ensure
-from nopea.lab.errors import LabError
-from nopea.lab.kubectl import Kubectl
-from nopea.lab.lab import Lab
-from nopea.lab.layout import ORDINARY, LabOptions
-from nopea.lab.progress import Terminal
+from nopea_lab.api import Answer
+from nopea_lab.binaries import Binaries, ensure
+from nopea_lab.errors import LabError
+from nopea_lab.kubectl import Kubectl
+from nopea_lab.lab import Lab
+from nopea_lab.layout import ORDINARY, LabOptions
+from nopea_lab.progress import Terminal
 
 _WITH_PODS = {"pods_binaries", "pods_lab", "pods_namespace"}
 _FIXTURES = {"lab", "namespace", "kubectl", "private_lab", "make_lab", *_WITH_PODS}

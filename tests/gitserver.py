@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from nopea.lab.gitserver import Access, GitServer
+from nopea_lab.gitserver import Access, GitServer
 
 __all__ = ["Access", "GitServer", "Origin"]
 

@@ -13,10 +13,10 @@ from contextlib import AsyncExitStack
 from nopea import __version__, tasks
 from nopea.assembly import Process, assembled
 from nopea.controller.kinds import follow_kinds
+from nopea.informers.follow import follow_objects
 from nopea.logs import get_log
 from nopea.settings import Settings
-from nopea.sync.sweep import sweep_mirrors
-from nopea.sync.watching import follow_objects
+from nopea.state.mirrors import sweep_mirrors
 from nopea.web.server import serving
 
 log = get_log(__name__)
@@ -125,7 +125,7 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
     services, controller = process.services, process.controller
     work = {
         "git port": process.git.run(),
-        "live index": follow_objects(services),
+        "live index": follow_objects(services.index, services.discovery, services.cache.applied_kinds),
         "definitions": follow_kinds(process.client, services.discovery, wake=controller.kinds_changed),
         "mirror sweep": sweep_mirrors(process.git, services.cache),
         "controller": controller.run(),

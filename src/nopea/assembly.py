@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from nopea.controller.controller import Controller
-from nopea.core.transition import Transition
+from nopea.core.status.transition import Transition
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
+from nopea.informers.object_cache import LiveIndex
 from nopea.kube.client import KubeClient
 from nopea.kube.config import load_config
 from nopea.kube.discovery import Discovery
@@ -21,18 +22,17 @@ from nopea.kube.events import EventRecorder
 from nopea.metrics.exposition import Exposition
 from nopea.metrics.instruments import Instruments
 from nopea.metrics.tracing import tracer_from
+from nopea.notify.cdevents import cdevents_sink
+from nopea.notify.notifier import Notifier
+from nopea.notify.outboxes import Senders
 from nopea.readings import Parts, readings_of, repositories_of
+from nopea.reconcile.fetch import Fetcher
+from nopea.reconcile.publish import Publisher
+from nopea.reconcile.reconciler import Pipeline, Services
 from nopea.settings import Settings
-from nopea.signals.cdevents import cdevents_sink
-from nopea.signals.notify import Notifier
-from nopea.signals.senders import Senders
-from nopea.sync.cache import Cache
-from nopea.sync.claims import Claims
-from nopea.sync.directory import Directory
-from nopea.sync.fetch import Fetcher
-from nopea.sync.live_index import LiveIndex
-from nopea.sync.pipeline import Pipeline, Services
-from nopea.sync.publish import Publisher
+from nopea.state.cache import Cache
+from nopea.state.ownership import Claims
+from nopea.state.repositories import Directory
 from nopea.web.bodies import Bodies
 from nopea.web.metrics import metrics_routes
 from nopea.web.secrets import HookSecrets, SharedSecret

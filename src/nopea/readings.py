@@ -11,20 +11,20 @@ from dataclasses import dataclass
 
 from nopea import __version__
 from nopea.controller.controller import Controller
+from nopea.core.notify.delivery import DeliveryStats, DropReason
 from nopea.core.objects import RepoKey
-from nopea.core.sending.policy import DeliveryStats, DropReason
 from nopea.git.port import GitPort
 from nopea.git.settings import GitStatistics
+from nopea.informers.object_cache import LiveIndex
 from nopea.kube.client import KubeClient
 from nopea.kube.events import EventRecorder
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
 from nopea.metrics.live import Point, Reading, by_label, value
 from nopea.metrics.repositories import Known, known_of
-from nopea.signals.outbox import Outbox
-from nopea.sync.cache import Cache
-from nopea.sync.directory import Directory
-from nopea.sync.live_index import LiveIndex
+from nopea.notify.outbox import Outbox
+from nopea.state.cache import Cache
+from nopea.state.repositories import Directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from nopea.core.notify.address import Address
 from nopea.core.secret import Secret
-from nopea.core.sending.address import Address
 from nopea.logs import Format
 
 NO_SECRET = Secret(b"")

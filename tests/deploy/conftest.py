@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from nopea.core.api import names
-from nopea.lab.api import Answer
-from nopea.lab.lab import Lab
+from nopea_lab.api import Answer
+from nopea_lab.lab import Lab
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 MERGE_PATCH = "application/merge-patch+json"

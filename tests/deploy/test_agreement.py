@@ -11,7 +11,7 @@ from nopea.core.api import names
 from nopea.core.api.crds import git_repository_crd, inventory_crd
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus, InventorySpec
-from nopea.lab.api import Answer
+from nopea_lab.api import Answer
 
 SPEC = {"url": "https://git.example/acme/web", "branch": "main"}
 OTHER_REF = {"url": SPEC["url"]}

@@ -10,9 +10,9 @@ import pytest
 from tests.deploy.conftest import Api
 
 from nopea.core.api import names
+from nopea.core.api.conditions import format_time
 from nopea.core.api.spec import IGNORE_RULES, SPEC_RULES
-from nopea.core.conditions import format_time
-from nopea.lab.kubectl import Kubectl, KubectlError
+from nopea_lab.kubectl import Kubectl, KubectlError
 
 Fields = dict[str, Any]
 URL = "https://git.example/acme/web"

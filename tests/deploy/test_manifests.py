@@ -13,8 +13,8 @@ import pytest
 from tests.deploy.conftest import CRD_NAMES, DEPLOY
 
 from nopea.core.api import names
-from nopea.lab.kubectl import Kubectl, KubectlError
-from nopea.lab.lab import Lab
+from nopea_lab.kubectl import Kubectl, KubectlError
+from nopea_lab.lab import Lab
 
 NAMESPACE = "nopea-system"
 _POD_SECONDS = 30.0

@@ -7,7 +7,7 @@ import json
 import yaml
 from tests.deploy.conftest import DEPLOY
 
-from nopea.lab.lab import Lab
+from nopea_lab.lab import Lab
 
 
 def test_monitoring_builds(lab: Lab) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from nopea.lab import gitserver
-from nopea.lab.gitserver import GitServer
+from nopea_lab import gitserver
+from nopea_lab.gitserver import GitServer
 
 
 @dataclass(frozen=True, slots=True)

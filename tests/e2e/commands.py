@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.e2e.process import PROGRAM
 
-from nopea.lab.lab import Lab
+from nopea_lab.lab import Lab
 
 SECONDS = 90.0
 

@@ -13,7 +13,7 @@ from tests.e2e.process import Nopea
 from tests.e2e.world import Cluster, Site
 from tests.gitserver import GitServer
 
-from nopea.lab.lab import Lab
+from nopea_lab.lab import Lab
 
 CRDS = Path(__file__).parents[2] / "deploy" / "crds"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.e2e.process import PROGRAM, Nopea
 from tests.e2e.waiting import eventually
 
-from nopea.lab.lab import Lab
+from nopea_lab.lab import Lab
 
 _TAP = """
 from nopea.kube.transport import Transport

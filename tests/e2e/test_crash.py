@@ -20,7 +20,7 @@ LAST_LINE = "ZeroDivisionError: the bug of acme"
 BUGGY = """
 import functools, pathlib
 from nopea.controller import controller
-from nopea.sync import work
+from nopea.reconcile import sync as work
 sound = work.plan
 def plan(*, policy, **rest):
     if policy.owner.endswith('.buggy') and pathlib.Path({switch!r}).exists():

@@ -12,7 +12,7 @@ from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Repo, Site
 from tests.gitserver import GitServer
 
-from nopea.lab.lab import Lab
+from nopea_lab.lab import Lab
 
 
 @pytest.fixture

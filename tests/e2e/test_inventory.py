@@ -6,14 +6,14 @@ from tests.e2e import yamls
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Site, path_of
 
+from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import ObjectKey
-from nopea.core.plan import LastApplied
-from nopea.core.repository import Repository, parse_repository
+from nopea.core.plan.plan import LastApplied
 from nopea.kube.client import KubeClient
 from nopea.kube.config import load_config
-from nopea.sync.cache import SyncState
-from nopea.sync.inventory import InventoryStore
+from nopea.state.cache import SyncState
+from nopea.state.inventory import InventoryStore
 
 OBJECTS = 10_000
 

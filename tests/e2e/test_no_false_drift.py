@@ -22,7 +22,7 @@ from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Repo, Site
 from tests.gitserver import GitServer
 
-from nopea.lab.lab import Lab
+from nopea_lab.lab import Lab
 
 SECONDS = 60.0
 RECONCILES = 3

@@ -17,7 +17,7 @@ from tests.e2e.world import Cluster, Repo, Site
 from tests.git.faulty import FaultyServer, silent
 from tests.gitserver import GitServer
 
-from nopea.lab.lab import Lab
+from nopea_lab.lab import Lab
 
 MANY_FILES, PER_FILE = 30, 100
 SECONDS = 60.0

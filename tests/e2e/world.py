@@ -14,7 +14,7 @@ from tests.e2e.waiting import eventually
 from tests.e2e.yamls import Manifest
 from tests.gitserver import GitServer, Origin
 
-from nopea.lab.lab import Lab
+from nopea_lab.lab import Lab
 
 Json = dict[str, Any]
 

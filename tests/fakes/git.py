@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from tests.fakes.samples import COMMIT
 
-from nopea.core.manifests import parse_file
-from nopea.core.source import Commit, FileEntry, Listing, ParsedFile, Ref, Remote
-from nopea.sync.ports import Git
+from nopea.core.git.source import Commit, FileEntry, Listing, ParsedFile, Ref, Remote
+from nopea.core.manifests.file import parse_file
+from nopea.reconcile.ports import Git
 
 
 class FakeGit:

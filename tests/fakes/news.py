@@ -7,18 +7,18 @@ from typing import Any
 
 from tests.fakes.samples import NOW, problem, raw_repository, report, repository, result_of
 
-from nopea.core import status as views
 from nopea.core.api import names
+from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.status import GitRepositoryStatus
-from nopea.core.diff import Verdict
-from nopea.core.drift import Drift, FieldDrift
-from nopea.core.healthview import HealthSummary
+from nopea.core.drift.find import Drift, FieldDrift
+from nopea.core.drift.three_way import Verdict
+from nopea.core.health.condition import HealthSummary
 from nopea.core.objects import ObjectKey
-from nopea.core.plan import Reason, Seen
+from nopea.core.plan.plan import Reason, Seen
 from nopea.core.problem import Code
-from nopea.core.report import ObjectResult, Outcome, PassReport
-from nopea.core.repository import Repository, parse_repository
-from nopea.core.transition import Transition
+from nopea.core.status import status as views
+from nopea.core.status.report import ObjectResult, Outcome, PassReport
+from nopea.core.status.transition import Transition
 
 EMPTY = GitRepositoryStatus()
 

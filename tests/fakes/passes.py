@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from tests.fakes.samples import report
 
 from nopea.controller.worker import Passes
-from nopea.core.report import PassReport, Result
-from nopea.core.repository import Repository
+from nopea.core.api.repository import Repository
+from nopea.core.status.report import PassReport, Result
 from nopea.core.trigger import Trigger
-from nopea.sync.request import PassRequest
+from nopea.reconcile.request import PassRequest
 
 
 @dataclass

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from nopea.core.api.repository import Repository, parse_repository
+from nopea.core.git.source import Commit
 from nopea.core.objects import ObjectKey
 from nopea.core.problem import Code, Problem
-from nopea.core.report import ObjectResult, Outcome, PassReport, Result
-from nopea.core.repository import Repository, parse_repository
-from nopea.core.source import Commit
+from nopea.core.status.report import ObjectResult, Outcome, PassReport, Result
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 COMMIT = Commit(id="c0ffee0" + "0" * 33, author="Deploy Bot", message="Raise the replicas", committed_at=NOW)

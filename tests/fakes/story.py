@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 from tests.fakes.samples import COMMIT, NOW, report, repository
 
+from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus
-from nopea.core.healthview import HealthSummary
+from nopea.core.git.source import Commit
+from nopea.core.health.condition import HealthSummary
 from nopea.core.problem import Problem
-from nopea.core.report import ObjectResult, PassReport, Result
-from nopea.core.repository import Repository
-from nopea.core.source import Commit
-from nopea.core.status import reported, with_health
-from nopea.core.transition import Transition
+from nopea.core.status.report import ObjectResult, PassReport, Result
+from nopea.core.status.status import reported, with_health
+from nopea.core.status.transition import Transition
 
 HEALTHY = HealthSummary(status="True", reason="Healthy", message="all objects are healthy")
 PROGRESSING = HealthSummary(

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from tests.gitserver import GitServer, Origin
 
-from nopea.core.source import Ref, RefKind
+from nopea.core.git.source import Ref, RefKind
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.tasks import end, spawn

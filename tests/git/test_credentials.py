@@ -22,9 +22,9 @@ from tests.git.faulty import FaultyServer
 from tests.git.sshd import SshServer, make_key
 from tests.gitserver import Access, GitServer, Origin
 
+from nopea.core.git.source import Credentials, Remote
 from nopea.core.problem import Code, StalledError
 from nopea.core.secret import Secret
-from nopea.core.source import Credentials, Remote
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 

@@ -18,8 +18,8 @@ from tests.git.conftest import MAIN, PATIENCE, alive, children, until
 from tests.git.faulty import FaultyServer, Relay
 from tests.gitserver import GitServer, Origin
 
+from nopea.core.git.source import Remote
 from nopea.core.problem import Code, StalledError, SyncError, TransientError
-from nopea.core.source import Remote
 from nopea.git.port import GitPort
 from nopea.git.process import ChildProcess, Trust
 from nopea.git.settings import MIB, GitSettings

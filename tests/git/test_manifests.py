@@ -8,8 +8,8 @@ import pytest
 from tests.git.conftest import MAIN, PATIENCE, children
 from tests.gitserver import GitServer, Origin
 
+from nopea.core.git.source import Remote
 from nopea.core.problem import Code
-from nopea.core.source import Remote
 from nopea.git.port import GitPort
 from nopea.git.settings import MIB, GitSettings
 

@@ -10,8 +10,8 @@ import pytest
 from tests.git.conftest import FILES, MAIN, PATIENCE, running
 from tests.gitserver import GitServer, Origin
 
+from nopea.core.git.source import Ref, RefKind, Remote
 from nopea.core.problem import Code, StalledError, SyncError
-from nopea.core.source import Ref, RefKind, Remote
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 

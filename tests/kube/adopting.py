@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 from tests.kube.objects import DEPLOYMENTS
 
-from nopea.core.adoption import adopt
-from nopea.core.projection import LAST_APPLIED
+from nopea.core.apply.adoption import adopt
+from nopea.core.apply.projection import LAST_APPLIED
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ConflictError
 from nopea.kube.requests import PatchKind
 from nopea.kube.resource import Resource, Target
-from nopea.lab.kubectl import Kubectl
+from nopea_lab.kubectl import Kubectl
 
 
 @dataclass(frozen=True)

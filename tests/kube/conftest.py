@@ -9,7 +9,7 @@ import pytest_asyncio
 from nopea.kube.client import KubeClient
 from nopea.kube.config import load_config
 from nopea.kube.discovery import Discovery
-from nopea.lab.lab import Lab
+from nopea_lab.lab import Lab
 
 
 @pytest_asyncio.fixture

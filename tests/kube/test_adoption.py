@@ -9,13 +9,13 @@ import pytest
 from tests.kube.adopting import World, config_map, deployment, labels_and_notes, managers, service
 from tests.kube.objects import CONFIG_MAPS, DEPLOYMENTS, SERVICES
 
-from nopea.core.adoption import adopt
-from nopea.core.projection import LAST_APPLIED
+from nopea.core.apply.adoption import adopt
+from nopea.core.apply.projection import LAST_APPLIED
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ConflictError
 from nopea.kube.requests import PatchKind
 from nopea.kube.resource import Resource
-from nopea.lab.kubectl import Kubectl
+from nopea_lab.kubectl import Kubectl
 
 HPAS = Resource(
     group="autoscaling", version="v2", kind="HorizontalPodAutoscaler",

@@ -18,7 +18,7 @@ from tests.kube.objects import (
     widget_definition,
 )
 
-from nopea.core.applybody import at_version
+from nopea.core.apply.body import at_version
 from nopea.core.problem import Code
 from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.config import load_config
@@ -39,8 +39,8 @@ from nopea.kube.errors import (
 from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import ApplyOptions, PatchKind, Preconditions, Request, Selection
-from nopea.lab.kubectl import Kubectl
-from nopea.lab.lab import Lab
+from nopea_lab.kubectl import Kubectl
+from nopea_lab.lab import Lab
 
 
 async def test_version(client: KubeClient) -> None:

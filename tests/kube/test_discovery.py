@@ -18,7 +18,7 @@ from nopea.kube.discovery import Discovery, Pace
 from nopea.kube.discovery_wire import Served, read_legacy_groups
 from nopea.kube.errors import ServerError, UnknownKindError
 from nopea.kube.problems import to_problem
-from nopea.lab.lab import Lab
+from nopea_lab.lab import Lab
 
 
 async def test_built_in_kinds(discovery: Discovery) -> None:

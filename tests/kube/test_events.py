@@ -13,8 +13,8 @@ from nopea.kube import events as events_module
 from nopea.kube.client import KubeClient
 from nopea.kube.event_body import Regarding
 from nopea.kube.events import EventRecorder, Pacing
-from nopea.lab.kubectl import Kubectl
 from nopea.tasks import end, spawn
+from nopea_lab.kubectl import Kubectl
 
 ABOUT = Regarding(
     api_version="nopea.io/v1alpha1", kind="GitRepository", namespace="shop", name="web", uid="u1"

@@ -13,14 +13,14 @@ import pytest
 from tests.kube.objects import CONFIG_MAPS, DEPLOYMENTS, SECRETS, SERVICES
 
 from nopea.core.api import names
-from nopea.core.diff import Verdict, three_way_diff
-from nopea.core.drift import FieldDrift, find_drift
-from nopea.core.driftrules import IgnoreRules
-from nopea.core.normalize import normalize
-from nopea.core.projection import projection_hash
+from nopea.core.apply.ignore_rules import IgnoreRules
+from nopea.core.apply.projection import projection_hash
+from nopea.core.drift.find import FieldDrift, find_drift
+from nopea.core.drift.three_way import Verdict, three_way_diff
+from nopea.core.manifests.normalize import normalize
 from nopea.kube.client import KubeClient
 from nopea.kube.resource import Resource, Target
-from nopea.lab.kubectl import Kubectl
+from nopea_lab.kubectl import Kubectl
 
 INGRESSES = Resource(
     group="networking.k8s.io", version="v1", kind="Ingress", plural="ingresses", namespaced=True

@@ -22,8 +22,8 @@ from nopea.kube.client import KubeClient
 from nopea.kube.config import ClusterConfig
 from nopea.kube.errors import UnreachableError
 from nopea.kube.sockets import OwnSocket, Sockets
-from nopea.lab.certificates import CertificateFolder
 from nopea.tasks import spawn
+from nopea_lab.certificates import CertificateFolder
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from nopea.kube.config import load_config
 from nopea.kube.errors import UnreachableError
 from nopea.kube.requests import Selection
 from nopea.kube.watch import Changed, Deleted, Event, Synced, Timing, WatchHealth, list_and_watch
-from nopea.lab.lab import Lab
 from nopea.tasks import spawn
+from nopea_lab.lab import Lab
 
 FAST = Timing(shortest=20, longest=30, grace=5, first_pause=0.05, longest_pause=0.5)
 

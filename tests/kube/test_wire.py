@@ -25,8 +25,8 @@ from nopea.kube.errors import (
     UnreachableError,
 )
 from nopea.kube.problems import to_problem
-from nopea.lab.lab import Lab
 from nopea.tasks import spawn
+from nopea_lab.lab import Lab
 
 TARGET = CONFIG_MAPS.at(name="a", namespace="shop")
 

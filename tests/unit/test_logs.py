@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from nopea.core.git.source import Credentials, Remote
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
-from nopea.core.source import Credentials, Remote
 from nopea.logs import Format, configure, get_log
 
 log = get_log("nopea.tests")

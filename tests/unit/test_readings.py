@@ -14,23 +14,23 @@ from tests.fakes.watch import FakeWatch
 
 from nopea import tasks
 from nopea.controller.controller import Controller
-from nopea.core.repository import parse_repository
-from nopea.core.sending.address import Address
-from nopea.core.sending.policy import DropReason
+from nopea.core.api.repository import parse_repository
+from nopea.core.notify.address import Address
+from nopea.core.notify.delivery import DropReason
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings, GitStatistics
+from nopea.informers.object_cache import LiveIndex
 from nopea.kube.client import KubeClient
 from nopea.kube.config import ClusterConfig
 from nopea.kube.events import EventRecorder, Regarding
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
+from nopea.notify.message import Answer, Message
+from nopea.notify.outbox import Outbox
 from nopea.readings import Parts, child_ends, readings_of, repositories_of
-from nopea.signals.message import Answer, Message
-from nopea.signals.outbox import Outbox
-from nopea.sync.cache import Cache
-from nopea.sync.directory import Directory
-from nopea.sync.live_index import LiveIndex
-from nopea.sync.pipeline import Services
+from nopea.reconcile.reconciler import Services
+from nopea.state.cache import Cache
+from nopea.state.repositories import Directory
 
 
 async def _gone(message: Message) -> Answer:

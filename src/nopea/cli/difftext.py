@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from nopea.core.conditions import format_time
-from nopea.core.diff import Side
-from nopea.core.objectdiff import FieldDiff, ObjectDiff
-from nopea.core.plan import Action, Reason
+from nopea.core.api.conditions import format_time
+from nopea.core.drift.three_way import Side
+from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
+from nopea.core.plan.plan import Action, Reason
 from nopea.core.problem import Problem
-from nopea.sync.inspect import Inspection
+from nopea.reconcile.inspect import Inspection
 
 _ROOM = 100
 """Characters of three values that still fit beside their path."""

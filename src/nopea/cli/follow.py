@@ -14,8 +14,8 @@ import click
 from nopea.core.duration import format_seconds, parse_duration
 
 if TYPE_CHECKING:
-    from nopea.core.repository import Repository
-    from nopea.core.requested import Verdict, Wish
+    from nopea.cli.requested import Verdict, Wish
+    from nopea.core.api.repository import Repository
     from nopea.kube.client import KubeClient
 
 EXIT_SYNCED = 0
@@ -109,7 +109,7 @@ class _Following:
     async def _look(self) -> Repository | None:
         from nopea.cli.cluster import CommandError
         from nopea.cli.repository import read_repository
-        from nopea.core.requested import stage_of
+        from nopea.cli.requested import stage_of
         from nopea.kube.errors import ApiError
 
         gone = CommandError(f"GitRepository {self._key} was deleted meanwhile")
@@ -139,8 +139,8 @@ class _Following:
     def tell(self, found: Repository | None, *, seconds: float) -> int:
         """Print how it ended and return the exit code."""
         from nopea.cli.cluster import fail
+        from nopea.cli.requested import Verdict
         from nopea.cli.synctext import synced_lines
-        from nopea.core.requested import Verdict
 
         if found is None:
             fail(*self._too_late(format_seconds(seconds)))

@@ -36,7 +36,7 @@ async def _heal(client: KubeClient, namespace: str, name: str, text: str) -> int
     from nopea.cli.repository import annotate, find_applied, read_repository
     from nopea.core.api.names import HEAL_REQUESTED_ANNOTATION
     from nopea.core.objects import RepoKey
-    from nopea.sync.places import repository_target
+    from nopea.kube.kinds import repository_target
 
     repository = await read_repository(client, RepoKey(namespace, name))
     key = await find_applied(client, repository, text) if text else None

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
+from nopea.cli.commit_name import is_rollback
+from nopea.core.api.conditions import READY, find
+from nopea.core.api.repository import Repository
 from nopea.core.api.status import SHORT_COMMIT, HistoryEntry
-from nopea.core.commitname import is_rollback
-from nopea.core.conditions import READY, find
-from nopea.core.report import Result
-from nopea.core.repository import Repository
+from nopea.core.status.report import Result
 
 _HEAD = ("COMMIT", "OUTCOME", "STARTED", "TOOK", "CREATED", "CHANGED", "PRUNED", "FAILED", "PASS", "TRIGGER")
 _NUMBERS = ("CREATED", "CHANGED", "PRUNED", "FAILED")

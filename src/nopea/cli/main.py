@@ -18,8 +18,8 @@ SUBCOMMANDS = {
     "rollback": ("nopea.cli.rollback", "Go back to an earlier commit, and stay there."),
     "suspend": ("nopea.cli.suspend", "Write nothing to a repository's objects, or to one."),
     "resume": ("nopea.cli.suspend:resume", "End what `suspend` began."),
-    "lab": ("nopea.cli.lab", "A local control plane: up, status, down."),
-    "demo": ("nopea.cli.demo", "Tell the whole story on a local control plane."),
+    "lab": ("nopea_lab.commands.lab", "A local control plane: up, status, down."),
+    "demo": ("nopea_lab.commands.demo", "Tell the whole story on a local control plane."),
 }
 
 

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from nopea.core.mask import plain_line
+from nopea.core.drift.mask import plain_line
+from nopea.core.notify.address import Address, InvalidAddressError, parse_addresses
 from nopea.core.secret import Secret
-from nopea.core.sending.address import Address, InvalidAddressError, parse_addresses
 from nopea.settings import NotifySettings, SettingError
 
 SLACK_VARIABLE: Final = "NOPEA_SLACK_URL"

@@ -11,7 +11,7 @@ from nopea.cli.cluster import EXIT_FAILED, ClusterChoice, answer, cluster_option
 
 if TYPE_CHECKING:
     from nopea.cli.reading import Reading
-    from nopea.core.objectdiff import ObjectDiff
+    from nopea.core.plan.object_diff import ObjectDiff
     from nopea.kube.client import KubeClient
 
 EXIT_PLANNED = 0
@@ -67,6 +67,6 @@ def _print(reading: Reading, output: str, *, everything: bool) -> int:
 
 
 def _is_unchanged(one: ObjectDiff) -> bool:
-    from nopea.core.plan import Action, Reason
+    from nopea.core.plan.plan import Action, Reason
 
     return one.step.action is Action.LEAVE and one.step.reason in (Reason.UNCHANGED, Reason.IGNORED)

@@ -13,22 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nopea import tasks
+from nopea.cli.folder import read_folder
 from nopea.cli.repository import read_repository, read_state
+from nopea.core.api.pin import explained
+from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.git.source import Remote
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError, SyncError
-from nopea.core.repository import Repository
-from nopea.core.rollback import explained
-from nopea.core.source import Remote
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
-from nopea.sync.cache import Cache, SyncState
-from nopea.sync.fetch import Fetcher
-from nopea.sync.folder import read_folder
-from nopea.sync.inspect import Inspection, Inspector
-from nopea.sync.secrets import remote_of
+from nopea.reconcile.credentials import remote_of
+from nopea.reconcile.fetch import Fetcher
+from nopea.reconcile.inspect import Inspection, Inspector
+from nopea.state.cache import Cache, SyncState
 
 NOBODY = "PLAN"
 """The name of a GitRepository that is not there: none can have it, for it is in capitals."""

@@ -8,7 +8,7 @@ import click
 import orjson
 
 from nopea.cli.cluster import fail
-from nopea.sync.inspect import Inspection
+from nopea.reconcile.inspect import Inspection
 
 
 def print_json(value: Any) -> None:

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 import orjson
 
 from nopea.cli.cluster import CommandError
-from nopea.core.objectname import NoSuchObjectError, find_object
+from nopea.cli.object_name import NoSuchObjectError, find_object
+from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.objects import ObjectKey, RepoKey
-from nopea.core.repository import Repository, parse_repository
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import NotFoundError
+from nopea.kube.kinds import repository_target
 from nopea.kube.resource import Target
-from nopea.sync.cache import SyncState
-from nopea.sync.definitions import is_unserved
-from nopea.sync.inventory import InventoryStore
-from nopea.sync.places import repository_target
+from nopea.reconcile.definitions import is_unserved
+from nopea.state.cache import SyncState
+from nopea.state.inventory import InventoryStore
 
 MANAGER = "nopea-cli"
 """The field manager of what a person sets by a command: not the controller's, so that it is told apart."""

@@ -13,7 +13,7 @@ from nopea.cli.cluster import ClusterChoice, answer, cluster_options
 from nopea.cli.follow import wait_options
 
 if TYPE_CHECKING:
-    from nopea.core.repository import Repository
+    from nopea.core.api.repository import Repository
     from nopea.kube.client import KubeClient
 
 
@@ -53,7 +53,7 @@ async def _pin(
     client: KubeClient, repository: Repository, text: str | None, wait_seconds: float | None
 ) -> int:
     from nopea.cli.cluster import CommandError
-    from nopea.core.commitname import NoSuchCommitError, find_commit, previous_commit
+    from nopea.cli.commit_name import NoSuchCommitError, find_commit, previous_commit
 
     status = repository.status
     try:
@@ -89,9 +89,9 @@ async def _annotate(
     """Set or remove the pin, say so, and follow the pass where that is wanted and can come to an end."""
     from nopea.cli.follow import EXIT_NOT_SYNCED, follow
     from nopea.cli.repository import annotate
+    from nopea.cli.requested import PinRequest
     from nopea.core.api.names import ROLLBACK_ANNOTATION
-    from nopea.core.requested import PinRequest
-    from nopea.sync.places import repository_target
+    from nopea.kube.kinds import repository_target
 
     await annotate(client, repository_target(repository.key), {ROLLBACK_ANNOTATION: commit})
     click.echo(said)

@@ -11,8 +11,8 @@ import click
 
 from nopea import logs
 from nopea.cli.notifyoptions import notify_options, notify_settings
+from nopea.core.notify.address import InvalidAddressError, parse_addresses
 from nopea.core.secret import Secret
-from nopea.core.sending.address import InvalidAddressError, parse_addresses
 from nopea.settings import SettingError, Settings
 
 DEFAULTS = Settings()

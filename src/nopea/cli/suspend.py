@@ -86,7 +86,7 @@ async def _set(
 ) -> int:
     from nopea.cli.repository import find_applied, read_repository
     from nopea.core.objects import RepoKey
-    from nopea.sync.places import repository_target
+    from nopea.kube.kinds import repository_target
 
     repository = await read_repository(client, RepoKey(namespace, name))
     if text:
@@ -108,8 +108,8 @@ async def _set_repository(client: KubeClient, target: Target, *, suspend: bool) 
 async def _set_object(client: KubeClient, key: ObjectKey, *, suspend: bool, until: datetime | None) -> int:
     from nopea.cli.cluster import CommandError
     from nopea.cli.repository import annotate
+    from nopea.core.api.conditions import format_time
     from nopea.core.api.names import SUSPEND_HEAL_ANNOTATION, SUSPEND_HEAL_UNTIL_ANNOTATION
-    from nopea.core.conditions import format_time
     from nopea.kube.discovery import Discovery
     from nopea.kube.errors import NotFoundError
 

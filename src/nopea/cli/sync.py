@@ -38,10 +38,10 @@ def command(*, cluster: ClusterChoice, name: str, wait_seconds: float | None) ->
 async def _sync(client: KubeClient, namespace: str, name: str, wait_seconds: float | None) -> int:
     from nopea.cli.follow import EXIT_SYNCED, follow, request_value, say_suspended
     from nopea.cli.repository import annotate, read_repository, refuse_deleting
+    from nopea.cli.requested import SyncRequest
     from nopea.core.api.names import SYNC_REQUESTED_ANNOTATION
     from nopea.core.objects import RepoKey
-    from nopea.core.requested import SyncRequest
-    from nopea.sync.places import repository_target
+    from nopea.kube.kinds import repository_target
 
     repository = await read_repository(client, RepoKey(namespace, name))
     refuse_deleting(repository)

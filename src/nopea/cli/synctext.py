@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import click
 
+from nopea.core.api.repository import Repository
 from nopea.core.api.status import MAX_ERRORS, SHORT_COMMIT, GitRepositoryStatus, HistoryEntry, StatusError
-from nopea.core.repository import Repository
 
 
 def synced_lines(repository: Repository) -> Iterator[str]:

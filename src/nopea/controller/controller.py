@@ -10,17 +10,17 @@ from contextlib import aclosing
 from nopea.controller.mailbox import Mailbox
 from nopea.controller.supervisor import Crash, RestartPolicy, Supervisor
 from nopea.controller.worker import Passes, Worker
+from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.objects import RepoKey
-from nopea.core.repository import Repository, parse_repository
 from nopea.core.trigger import Trigger
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import NotFoundError
+from nopea.kube.kinds import GIT_REPOSITORIES
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
 from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
 from nopea.logs import get_log
-from nopea.sync.pipeline import Services
-from nopea.sync.places import GIT_REPOSITORIES
+from nopea.reconcile.reconciler import Services
 
 log = get_log(__name__)
 

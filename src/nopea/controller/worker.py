@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from nopea.controller.mailbox import Mailbox
+from nopea.controller.schedule import Schedule
 from nopea.controller.timers import Timers
+from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
-from nopea.core.report import PassReport, Result
-from nopea.core.repository import Repository
-from nopea.core.schedule import Schedule
+from nopea.core.status.report import PassReport, Result
 from nopea.core.trigger import ANNOUNCED, WATCHED, Trigger
-from nopea.sync.request import PassRequest
+from nopea.reconcile.request import PassRequest
 
 DEFAULT_INTERVAL_SECONDS = 300.0
 """The rhythm of a repository whose spec cannot be read."""

@@ -20,8 +20,8 @@ from typing import Any
 
 import pygit2
 
+from nopea.core.git.source import Ref, RefKind
 from nopea.core.secret import Secret, mask_text
-from nopea.core.source import Ref, RefKind
 from nopea.git import mirror, tree
 from nopea.git.confine import die_with, limit_memory, take_pipes
 from nopea.git.failure import Failure
@@ -186,7 +186,7 @@ def _read(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _manifests(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
-    from nopea.core.manifests import parse_file  # late: most children of a trust group never parse
+    from nopea.core.manifests.file import parse_file  # late: most children of a trust group never parse
 
     blobs, limit = tree.ids(request["blobs"]), setup.max_file_bytes
     with _opened(request["mirror"]) as repository:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pygit2
 
-from nopea.core.source import Ref, RefKind
+from nopea.core.git.source import Ref, RefKind
 from nopea.git.failure import Failure, storage
 from nopea.git.protocol import Kind
 from nopea.git.ref import find, similar

@@ -1,6 +1,6 @@
 """What the controller asks of Git: refs, commits, files, parsed manifests. Every call ends by its deadline.
 
-It turns values of `nopea.core.source` into requests and answers into values; children do the work, and
+It turns values of `nopea.core.git.source` into requests and answers into values; children do the work, and
 nothing of libgit2 is loaded in this process.
 """
 
@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from nopea.core.measure import Measure, not_measured
+from nopea.core.git.source import Commit, FileEntry, Listing, ParsedFile, Ref, RefKind, Remote
 from nopea.core.problem import SyncError
-from nopea.core.source import Commit, FileEntry, Listing, ParsedFile, Ref, RefKind, Remote
 from nopea.git import trouble
 from nopea.git.flight import Flights
 from nopea.git.pool import Pool
@@ -35,6 +34,7 @@ from nopea.git.wire import (
     raw_ref,
     trust_of,
 )  # fmt: skip
+from nopea.measure import Measure, not_measured
 
 _TEMPORARY = ".new-"
 _MAX_REMEMBERED = 20_000

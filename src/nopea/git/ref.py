@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from semver import Version
 
-from nopea.core.source import Ref, RefKind
-from nopea.core.version import Range, parse_version
+from nopea.core.git.semver import Range, parse_version
+from nopea.core.git.source import Ref, RefKind
 
 _BRANCHES = "refs/heads/"
 _TAGS = "refs/tags/"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from nopea.core.git.source import ParsedFile, Ref, Remote
 from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
 from nopea.core.secret import mask_text, mask_url
-from nopea.core.source import ParsedFile, Ref, Remote
 from nopea.git.protocol import Kind
 
 

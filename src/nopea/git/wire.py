@@ -1,4 +1,4 @@
-"""Between the values of `nopea.core.source` and the frames' plain data. Pure."""
+"""Between the values of `nopea.core.git.source` and the frames' plain data. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
+from nopea.core.git.source import Commit, Credentials, Document, ParsedFile, Ref, Remote
 from nopea.core.problem import Code, Problem
-from nopea.core.source import Commit, Credentials, Document, ParsedFile, Ref, Remote
 from nopea.git.process import Trust
 
 MIRROR_SUFFIX = ".git"

@@ -16,7 +16,6 @@ from typing import Self
 import aiohttp
 import msgspec
 
-from nopea.core.measure import Measure, not_measured
 from nopea.kube import requests
 from nopea.kube.auth import Source
 from nopea.kube.config import ClusterConfig
@@ -45,6 +44,7 @@ from nopea.kube.requests import (
 )
 from nopea.kube.resource import Resource, Target
 from nopea.kube.transport import BodyTooBigError, Response, Transport
+from nopea.measure import Measure, not_measured
 
 CHUNK = 500
 """Objects asked for at once in a list."""

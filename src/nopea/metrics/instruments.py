@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
 from nopea.core.objects import RepoKey
-from nopea.core.plan import Reason
-from nopea.core.report import ObjectResult, Outcome, PassReport, Result
-from nopea.core.transition import Transition
+from nopea.core.plan.plan import Reason
+from nopea.core.status.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
+from nopea.core.api.conditions import CONTENDED, DRIFTED, HEALTHY, READY, STALLED
+from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus
-from nopea.core.conditions import CONTENDED, DRIFTED, HEALTHY, READY, STALLED
 from nopea.core.duration import parse_duration
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem
-from nopea.core.repository import Repository
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
 

@@ -14,9 +14,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from nopea import __version__
-from nopea.core.report import Outcome, PassReport
 from nopea.core.secret import mask_url
-from nopea.core.transition import Transition
+from nopea.core.status.report import Outcome, PassReport
+from nopea.core.status.transition import Transition
 from nopea.logs import get_log
 
 log = get_log(__name__)

@@ -17,10 +17,10 @@ from typing import Any, Protocol
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
 from nopea.kube.errors import ApiError, NotFoundError
+from nopea.kube.kinds import SECRETS
 from nopea.kube.live import LiveObject
 from nopea.kube.problems import to_problem
 from nopea.kube.resource import Target
-from nopea.sync.places import SECRETS
 from nopea.web.answers import Declined
 
 KEY = "token"

@@ -14,11 +14,10 @@ from datetime import UTC, datetime
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
+from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec, Provider
-from nopea.core.measure import Measure, not_measured
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem
-from nopea.core.repository import Repository
 from nopea.core.secret import Secret
 from nopea.core.webhooks.delivery import Delivery
 from nopea.core.webhooks.extract import extract
@@ -26,7 +25,8 @@ from nopea.core.webhooks.match import concerns, matches_url
 from nopea.core.webhooks.shapes import loggable
 from nopea.core.webhooks.verify import Refused, authenticate
 from nopea.logs import get_log
-from nopea.sync.directory import Directory
+from nopea.measure import Measure, not_measured
+from nopea.state.repositories import Directory
 from nopea.web.allowance import Allowance
 from nopea.web.answers import Declined, ignored, refused, woken
 from nopea.web.bodies import Bodies

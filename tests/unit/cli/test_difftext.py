@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from nopea.cli.difftext import json_of, lines_of, summary_of
-from nopea.core.diff import Side
-from nopea.core.objectdiff import FieldDiff, ObjectDiff
+from nopea.core.drift.three_way import Side
 from nopea.core.objects import ObjectKey
-from nopea.core.plan import Action, Reason, Step
+from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
+from nopea.core.plan.plan import Action, Reason, Step
 from nopea.core.problem import Code, Problem
-from nopea.sync.inspect import Inspection
+from nopea.reconcile.inspect import Inspection
 
 KEY = ObjectKey("apps", "Deployment", "shop", "web")
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

@@ -10,7 +10,7 @@ from tests.fakes.samples import repository
 
 from nopea.cli.historytext import age, json_of, lines_of
 from nopea.core.api.names import ROLLBACK_ANNOTATION
-from nopea.core.repository import Repository
+from nopea.core.api.repository import Repository
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 OLD, NEW = "a" * 40, "b" * 40

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from nopea.cli.run import MemorySize, command, settings_of
+from nopea.core.notify.address import Address
 from nopea.core.secret import Secret
-from nopea.core.sending.address import Address
 from nopea.settings import NotifySettings, Settings
 
 DEFAULTS = Settings()

@@ -10,10 +10,10 @@ from tests.fakes.samples import COMMIT, NOW, problem, report, repository, result
 
 from nopea.cli.synctext import error_words, failed_line, may_have_more, synced_lines
 from nopea.core.api.names import ROLLBACK_ANNOTATION
+from nopea.core.api.repository import Repository
 from nopea.core.api.status import MAX_ERRORS, Drift, GitRepositoryStatus, StatusError
-from nopea.core.report import Outcome, PassReport, Result
-from nopea.core.repository import Repository
-from nopea.core.status import reported
+from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.status import reported
 
 
 def after(one: PassReport, **options: Any) -> Repository:

@@ -16,16 +16,16 @@ from tests.fakes.watch import FakeWatch
 
 from nopea.controller.controller import Controller
 from nopea.controller.supervisor import RestartPolicy
+from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import ObjectKey, RepoKey
-from nopea.core.report import PassReport
-from nopea.core.repository import Repository
+from nopea.core.status.report import PassReport
 from nopea.core.trigger import Trigger
-from nopea.sync.cache import Cache, SyncState
-from nopea.sync.claims import Claims
-from nopea.sync.directory import Directory
-from nopea.sync.pipeline import Services
-from nopea.sync.request import PassRequest
+from nopea.reconcile.reconciler import Services
+from nopea.reconcile.request import PassRequest
+from nopea.state.cache import Cache, SyncState
+from nopea.state.ownership import Claims
+from nopea.state.repositories import Directory
 from nopea.tasks import end, spawn
 
 pytestmark = pytest.mark.looptime

@@ -13,8 +13,8 @@ from tests.fakes.samples import repository
 
 from nopea.controller.mailbox import Mailbox
 from nopea.controller.worker import DEFAULT_INTERVAL_SECONDS, Worker, interval_seconds
-from nopea.core.report import Result
-from nopea.core.repository import Repository
+from nopea.core.api.repository import Repository
+from nopea.core.status.report import Result
 from nopea.core.trigger import Trigger
 from nopea.tasks import end, spawn
 

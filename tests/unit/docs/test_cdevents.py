@@ -11,7 +11,7 @@ from tests.unit.core.cdevents.test_mapping import life
 
 from nopea.core.cdevents import event, mapping, passes, shrink
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
-from nopea.core.report import Outcome
+from nopea.core.status.report import Outcome
 
 PAGE = (Path(__file__).parents[3] / "docs" / "cdevents.md").read_text(encoding="utf-8")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nopea.core.sending.policy import DeliveryPolicy, DropReason, Verdict
+from nopea.core.notify.delivery import DeliveryPolicy, DropReason, Verdict
 
 TEXT = (Path(__file__).parents[3] / "docs" / "cdevents.md").read_text(encoding="utf-8")
 DELIVERY = " ".join(re.split(r"^## ", TEXT.partition("## Delivery\n")[2], flags=re.MULTILINE)[0].split())

@@ -6,10 +6,11 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from nopea.core import contention, eventview, prune
-from nopea.core.driftrules import PEOPLE
+from nopea.core.apply.ignore_rules import PEOPLE
+from nopea.core.plan import contention, prune
 from nopea.core.secret import MASK
-from nopea.sync import publish
+from nopea.core.status import events as eventview
+from nopea.reconcile import publish
 
 DOCS = Path(__file__).parents[3] / "docs"
 DRIFT = (DOCS / "drift.md").read_text(encoding="utf-8")

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nopea.core import ignore, stages
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
+from nopea.core.manifests import ignore, stages
+from nopea.core.manifests.yaml.limits import DEFAULT_LIMITS
 from nopea.core.objects import GroupKind
 from nopea.core.problem import Code
-from nopea.core.yaml.limits import DEFAULT_LIMITS
 from nopea.git import remote, tree
 from nopea.git.settings import GitSettings
 from nopea.settings import Settings

@@ -10,12 +10,12 @@ from typing import Any
 from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report
 
-from nopea.core.notices.notice import Kind, Notice
-from nopea.core.notices.ratelimit import MAX_WAITING, QUIET_SECONDS
-from nopea.core.notices.rules import PATIENCE, notices
-from nopea.core.notices.view import SIGNATURE_HEADER, json_body
+from nopea.core.notify.formats import SIGNATURE_HEADER, json_body
+from nopea.core.notify.notification import Kind, Notice
+from nopea.core.notify.rate_limit import MAX_WAITING, QUIET_SECONDS
+from nopea.core.notify.rules import PATIENCE, notices
 from nopea.core.problem import Code
-from nopea.core.report import Result
+from nopea.core.status.report import Result
 from nopea.settings import NotifySettings
 
 TEXT = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nopea.core.source import Ref, RefKind
+from nopea.core.git.source import Ref, RefKind
 from nopea.git.ref import find, similar
 
 HEADS = {

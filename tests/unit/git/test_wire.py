@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nopea.core.manifests import parse_file
+from nopea.core.git.source import Commit, Credentials, Document, ParsedFile, Ref, RefKind, Remote
+from nopea.core.manifests.file import parse_file
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
-from nopea.core.source import Commit, Credentials, Document, ParsedFile, Ref, RefKind, Remote
 from nopea.git.process import Trust
 from nopea.git.protocol import Decoder, encode
 from nopea.git.wire import commit_of, is_ssh, mirror_name, parsed_file, raw_address, raw_ref, trust_of

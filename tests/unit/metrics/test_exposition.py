@@ -12,7 +12,7 @@ from tests.unit.metrics.samples import Scraped
 
 from nopea import tasks
 from nopea.core.api.status import GitRepositoryStatus
-from nopea.core.transition import Transition
+from nopea.core.status.transition import Transition
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Type
 from nopea.metrics.exposition import Exposition

@@ -12,11 +12,11 @@ from tests.fakes.samples import NOW, report, repository, result_of
 from tests.unit.metrics.samples import Scraped
 
 from nopea.core.api.status import GitRepositoryStatus
-from nopea.core.diff import Verdict
-from nopea.core.drift import Drift, FieldDrift
-from nopea.core.plan import Reason, Seen
-from nopea.core.report import ObjectResult, Outcome, PassReport, Result
-from nopea.core.transition import Transition
+from nopea.core.drift.find import Drift, FieldDrift
+from nopea.core.drift.three_way import Verdict
+from nopea.core.plan.plan import Reason, Seen
+from nopea.core.status.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
 from nopea.metrics.instruments import BY_WEIGHT, Instruments, trigger_label
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nopea.core.driftrules import PEOPLE
+from nopea.core.apply.ignore_rules import PEOPLE
 from nopea.metrics.tools import TOOLS, tool_of
 
 

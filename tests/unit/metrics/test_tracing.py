@@ -17,8 +17,8 @@ from aiohttp import web
 from tests.fakes.samples import COMMIT, NOW, problem, report, repository, result_of
 
 from nopea.core.api.status import GitRepositoryStatus
-from nopea.core.report import Outcome, PassReport, Result
-from nopea.core.transition import Transition
+from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.transition import Transition
 from nopea.metrics.tracing import Tracer, tracer_from
 
 HAS_OTEL = importlib.util.find_spec("opentelemetry") is not None

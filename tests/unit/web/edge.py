@@ -15,13 +15,13 @@ import aiohttp
 from tests.fakes.deliveries import SECRET, Sent
 from tests.fakes.samples import NOW, repository
 
+from nopea.core.api.repository import Repository
 from nopea.core.objects import RepoKey
-from nopea.core.repository import Repository
 from nopea.core.secret import Secret
 from nopea.kube.errors import ApiError, Failure, NotFoundError
 from nopea.kube.live import LiveObject
 from nopea.kube.resource import Target
-from nopea.sync.directory import Directory
+from nopea.state.repositories import Directory
 from nopea.web.bodies import Bodies
 from nopea.web.secrets import HookSecrets, SharedSecret
 from nopea.web.server import serving

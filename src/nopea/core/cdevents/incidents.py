@@ -15,9 +15,9 @@ from nopea.core.cdevents.event import CDEvent, resolves
 from nopea.core.cdevents.ids import chain_id, event_id
 from nopea.core.cdevents.scene import DriftAs, Scene
 from nopea.core.cdevents.vocabulary import EventType
-from nopea.core.driftview import drift_of, object_line
-from nopea.core.inventory import parse_key
-from nopea.core.report import ObjectResult, PassReport, Result
+from nopea.core.plan.inventory import parse_key
+from nopea.core.status.drifts import drift_of, object_line
+from nopea.core.status.report import ObjectResult, PassReport, Result
 
 MAX_DRIFT_EVENTS: Final = 40
 """In one step: the status tells of 20 objects that drift and of 20 that did before."""

@@ -14,7 +14,7 @@ from nopea.core.cdevents.event import CDEvent
 from nopea.core.cdevents.incidents import drift_tale, failing_events
 from nopea.core.cdevents.passes import attempt_events, attempt_of, published
 from nopea.core.cdevents.scene import DriftAs, Scene
-from nopea.core.transition import Transition
+from nopea.core.status.transition import Transition
 
 MAX_EVENTS: Final = 60
 _LONGEST_SOURCE: Final = 1024

@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from nopea.core.api.conditions import HEALTHY, find
 from nopea.core.api.status import MAX_ERRORS
 from nopea.core.cdevents.event import CDEvent, Link, after
 from nopea.core.cdevents.ids import chain_id, event_id, service_event_id
 from nopea.core.cdevents.scene import Scene, work_facts
 from nopea.core.cdevents.vocabulary import EventType
-from nopea.core.conditions import HEALTHY, find
-from nopea.core.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.status.report import ObjectResult, Outcome, PassReport, Result
 
 _ERRORS: Final = 4096
 """Characters of a failed attempt's errors."""
@@ -185,7 +185,7 @@ def _ended(scene: Scene, report: PassReport, started: CDEvent) -> list[CDEvent]:
 def _reason_to_stay(scene: Scene) -> str:
     """Say why the objects outlived their GitRepository; empty when they went with it.
 
-    The same question as `sync/finalize.py` answers before it deletes anything.
+    The same question as `reconcile/finalize.py` answers before it deletes anything.
     """
     repository = scene.transition.repository
     if repository.abandoned:

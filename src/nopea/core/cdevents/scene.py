@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.cdevents.event import CDEvent, Link
@@ -18,12 +19,11 @@ from nopea.core.cdevents.ids import bounded
 from nopea.core.cdevents.purl import artifact_id
 from nopea.core.cdevents.shrink import NAMES, foreign
 from nopea.core.cdevents.vocabulary import EventType
-from nopea.core.mask import mask_texts
-from nopea.core.report import Outcome, PassReport
-from nopea.core.repository import ref_of
+from nopea.core.drift.mask import mask_texts
+from nopea.core.git.source import Ref, RefKind
 from nopea.core.secret import mask_url
-from nopea.core.source import Ref, RefKind
-from nopea.core.transition import Transition
+from nopea.core.status.report import Outcome, PassReport
+from nopea.core.status.transition import Transition
 
 _MESSAGE = 512
 _REFS = {
@@ -74,7 +74,7 @@ class Scene:
 
     @property
     def is_deployment(self) -> bool:
-        """True when the step brought another commit's change into the cluster (`core/milestones.py`)."""
+        """True when the step applied a change of another commit (`core/status/milestones.py`)."""
         return self.before.last_deployment != self.after.last_deployment
 
     def environment_ref(self) -> dict[str, str]:

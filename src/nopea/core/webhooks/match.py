@@ -10,7 +10,7 @@ from bisect import bisect_left
 from functools import lru_cache
 
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.version import Range, parse_version
+from nopea.core.git.semver import Range, parse_version
 from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

@@ -10,7 +10,7 @@ from tests.fakes.cdevents import MAX_MESSAGE, check, has_reference, official_err
 from nopea.core.cdevents.event import CDEvent, to_json
 from nopea.core.cdevents.mapping import MAX_EVENTS, Mapper
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
-from nopea.core.transition import Transition
+from nopea.core.status.transition import Transition
 
 SOURCE = "https://nopea.acme.example/clusters/eu1"
 MAPPER = Mapper(source=SOURCE)

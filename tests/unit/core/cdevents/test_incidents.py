@@ -21,17 +21,17 @@ from tests.unit.core.cdevents.telling import (
     only,
     types,
 )
-from tests.unit.core.test_driftview_status import field, gone
+from tests.unit.core.status.test_drifts_status import field, gone
 
 from nopea.core.cdevents.event import LinkType
 from nopea.core.cdevents.mapping import MAX_EVENTS
 from nopea.core.cdevents.scene import DriftAs
-from nopea.core.diff import Verdict
-from nopea.core.drift import Drift, FieldDrift
+from nopea.core.drift.find import Drift, FieldDrift
+from nopea.core.drift.three_way import Verdict
 from nopea.core.objects import ObjectKey
-from nopea.core.plan import Reason, Seen
+from nopea.core.plan.plan import Reason, Seen
 from nopea.core.problem import Code
-from nopea.core.report import ObjectResult, Outcome, Result
+from nopea.core.status.report import ObjectResult, Outcome, Result
 
 CUSTOM = replace(MAPPER, drift_as=DriftAs.CUSTOM)
 WEB = ObjectKey("apps", "Deployment", "shop", "web")

@@ -15,15 +15,15 @@ from tests.fakes.samples import problem, repository, result_of
 from tests.fakes.story import HEALTHY, Story, commit
 from tests.unit.core.cdevents.telling import MAPPER, events
 from tests.unit.core.cdevents.test_incidents import CUSTOM, met
-from tests.unit.core.test_driftview_status import field
+from tests.unit.core.status.test_drifts_status import field
 
 from nopea.core.api.names import ROLLBACK_ANNOTATION
 from nopea.core.cdevents.event import CDEvent, to_json
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
 from nopea.core.objects import ObjectKey
-from nopea.core.report import ObjectResult, Outcome, Result
 from nopea.core.secret import Secret
-from nopea.core.transition import Transition
+from nopea.core.status.report import ObjectResult, Outcome, Result
+from nopea.core.status.transition import Transition
 
 texts = st.text(max_size=200)  # no lone surrogates: no status could be written with them
 long_texts = st.builds(lambda text, times: text * times, texts, st.integers(1, 500))

@@ -26,7 +26,7 @@ from nopea.core.cdevents.event import LinkType
 from nopea.core.cdevents.mapping import MAX_EVENTS, Mapper
 from nopea.core.objects import ObjectKey
 from nopea.core.problem import Code
-from nopea.core.report import ObjectResult, Outcome, Result
+from nopea.core.status.report import ObjectResult, Outcome, Result
 
 STARTED, FINISHED = ATTEMPT
 CREATED, CHANGED = [result_of("a", Outcome.CREATED)], [result_of("a", Outcome.CONFIGURED), result_of("b")]

@@ -1,0 +1,1 @@
+"""`nopea lab` and `nopea demo`: the subcommands that this package adds."""

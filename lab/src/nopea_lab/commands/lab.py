@@ -1,0 +1,110 @@
+"""`nopea lab`: a local control plane for trying things out, for tests and benchmarks.
+
+Standard output has the answer only (a path, a table); everything else goes to standard error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from nopea_lab.binaries import Search
+from nopea_lab.errors import LabError
+from nopea_lab.lab import Lab
+from nopea_lab.layout import LabOptions, default_folder
+from nopea_lab.progress import Terminal
+
+_FOLDER = click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="NOPEA_LAB_DIR",
+    help="The lab's folder.  [default: $XDG_STATE_HOME or ~/.local/state, then nopea/lab]",
+)
+_OFFLINE = click.option(
+    "--offline",
+    is_flag=True,
+    help="Do not try release downloads; build what is missing.  [env: NOPEA_LAB_DOWNLOAD=0]",
+)
+
+
+@click.group()
+def command() -> None:
+    """Run a local control plane: etcd, API server, controller manager; with --pods a node too."""
+
+
+@command.command()
+@_FOLDER
+@_OFFLINE
+@click.option("--no-watch-cache", is_flag=True, help="A new lab's API server reads every watch from etcd.")
+@click.option("--pods", is_flag=True, help="Add a scheduler and a simulated node, so that Pods run.")
+def up(folder: Path | None, *, offline: bool, no_watch_cache: bool, pods: bool) -> None:
+    """Start the lab, or what is missing of it, and print the path of its kubeconfig."""
+    with _told():
+        progress = Terminal()
+        folder = folder or default_folder()
+        options = LabOptions(watch_cache=not no_watch_cache, pods=pods)
+        has_pods = Lab.open(folder, options=options).has_pods
+        binaries = Search.by_environment(offline=offline, pods=has_pods, progress=progress).ensure()
+        lab = Lab.open(folder, options=options, binaries=binaries)
+        lab.start(progress=progress)
+    click.echo(lab.kubeconfig)
+
+
+@command.command()
+@_FOLDER
+@click.option("--keep-data", is_flag=True, help="Keep objects, certificates and ports for the next `up`.")
+def down(folder: Path | None, *, keep_data: bool) -> None:
+    """End the lab's processes and remove its folder."""
+    lab = Lab.open(folder or default_folder())
+    with _told():
+        was_there = lab.folder.exists()
+        lab.stop(keep_data=keep_data)
+    click.echo(f"the lab in {lab.folder} is {'down' if was_there else 'not there'}", err=True)
+
+
+@command.command()
+@_FOLDER
+def status(folder: Path | None) -> None:
+    """Show the lab's processes; exit with 1 unless all run."""
+    lab = Lab.open(folder or default_folder())
+    with _told():
+        rows = lab.status()
+    table = [("PROCESS", "PID", "STATE", "URL")]
+    table += [(row.name, str(row.pid or "-"), row.state, row.url or "-") for row in rows]
+    widths = [max(len(row[column]) for row in table) for column in range(3)]
+    for name, pid, state, url in table:
+        click.echo(f"{name:<{widths[0]}}  {pid:<{widths[1]}}  {state:<{widths[2]}}  {url}".rstrip())
+    if not all(row.is_running for row in rows):
+        click.echo(f"the lab in {lab.folder} is not running; start it with `nopea lab up`", err=True)
+        raise click.exceptions.Exit(1)
+
+
+@command.command()
+@_OFFLINE
+@click.option("--pods", is_flag=True, help="Those that run Pods too.")
+def binaries(*, offline: bool, pods: bool) -> None:
+    """Find, download or build the programs, and print their folder."""
+    with _told():
+        found = Search.by_environment(offline=offline, pods=pods, progress=Terminal()).ensure()
+        click.echo(f"from: {found.origin}", err=True)
+    click.echo(found.folder)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn an error of the lab into one message and exit code 1; a Ctrl-C into 130."""
+    try:
+        yield
+    except LabError as error:
+        click.secho(f"✗ {error.message}", fg="red", err=True)
+        if error.detail:
+            click.echo(error.detail, err=True)
+        click.echo(f"→ {error.hint}", err=True)
+        raise click.exceptions.Exit(1) from error
+    except KeyboardInterrupt:
+        click.echo("interrupted; nothing that this command started is left running", err=True)
+        raise click.exceptions.Exit(130) from None

@@ -1,0 +1,145 @@
+"""A GitRepository object, parsed once: identity always, the spec or what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from nopea.core.api import names
+from nopea.core.api.pin import Pin, parse_pin, pinned
+from nopea.core.api.spec import DeletionPolicy, GitRepositorySpec
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.duration import parse_duration
+from nopea.core.git.source import Ref, RefKind
+from nopea.core.objects import ObjectKey, RepoKey
+from nopea.core.problem import Code, Problem
+from nopea.core.secret import mask_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """One version of a GitRepository object, as the API server stores it.
+
+    While it is rolled back, `spec` names the pin's commit in place of its own ref. A `pin_problem` is an
+    annotation that cannot be read: then nothing may be applied, for nobody knows what is wanted.
+    """
+
+    key: RepoKey
+    uid: str
+    generation: int
+    resource_version: str
+    deleting: bool
+    sync_requested_at: str
+    heal_requested: str = ""
+    confirm_prune: str = ""
+    abandoned: bool = False
+    has_finalizer: bool = False
+    pin: Pin | None = None
+    pin_problem: Problem | None = None
+    spec: GitRepositorySpec | Problem
+    status: GitRepositoryStatus
+
+    @property
+    def suspended(self) -> bool:
+        """True when the spec forbids every write."""
+        return isinstance(self.spec, GitRepositorySpec) and self.spec.suspend
+
+    @property
+    def rollback_to(self) -> str:
+        """The full id of the commit that the repository is rolled back to; empty when it follows its spec."""
+        return self.pin.commit if self.pin else ""
+
+    @property
+    def version(self) -> tuple[int, str]:
+        """What tells one question to Git from another: the spec's generation, and the pin."""
+        return self.generation, self.rollback_to
+
+    @property
+    def follows(self) -> str:
+        """The ref that Git is asked for, in words; empty when the spec cannot be read."""
+        return "" if isinstance(self.spec, Problem) else str(ref_of(self.spec))
+
+    @property
+    def deletes_objects(self) -> bool:
+        """True when the objects go with the GitRepository; never without a spec that can be read."""
+        if not isinstance(self.spec, GitRepositorySpec):
+            return False
+        default = DeletionPolicy.DELETE if self.spec.prune else DeletionPolicy.ORPHAN
+        return (self.spec.deletion_policy or default) is DeletionPolicy.DELETE
+
+    @property
+    def object_key(self) -> ObjectKey:
+        """The identity of the GitRepository object itself."""
+        return ObjectKey(names.GROUP, names.KIND, self.key.namespace, self.key.name)
+
+
+def parse_repository(raw: Mapping[str, Any], *, allow_file_urls: bool = False) -> Repository:
+    """Read a GitRepository as the API server sent it; a wrong spec becomes its Problem, no exception."""
+    metadata = raw["metadata"]
+    annotations = metadata.get("annotations") or {}
+    spec = parse_spec(raw.get("spec") or {}, allow_file_urls=allow_file_urls)
+    pin = _pin(annotations.get(names.ROLLBACK_ANNOTATION), spec)
+    if isinstance(pin, Pin) and isinstance(spec, GitRepositorySpec):
+        spec = pinned(spec, pin)
+    return Repository(
+        key=RepoKey(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        resource_version=metadata["resourceVersion"],
+        deleting="deletionTimestamp" in metadata,
+        sync_requested_at=str(annotations.get(names.SYNC_REQUESTED_ANNOTATION, ""))[:256],
+        heal_requested=str(annotations.get(names.HEAL_REQUESTED_ANNOTATION, ""))[:512],
+        confirm_prune=str(annotations.get(names.CONFIRM_PRUNE_ANNOTATION, ""))[:64],
+        abandoned=annotations.get(names.ABANDON_ANNOTATION) == "true",
+        has_finalizer=names.FINALIZER in (metadata.get("finalizers") or ()),
+        pin=pin if isinstance(pin, Pin) else None,
+        pin_problem=pin if isinstance(pin, Problem) else None,
+        spec=spec,
+        status=_parse_status(raw.get("status") or {}),
+    )
+
+
+def parse_spec(raw_spec: Mapping[str, Any], *, allow_file_urls: bool = False) -> GitRepositorySpec | Problem:
+    """Parse a spec that may have been stored before today's schema; the Problem names the first bad field."""
+    try:
+        spec = msgspec.convert(raw_spec, GitRepositorySpec)
+        for field in ("interval", "timeout", "heal_grace_period"):
+            parse_duration(getattr(spec, field))
+        ref_of(spec)
+    except (msgspec.ValidationError, ValueError) as error:
+        return _spec_problem(str(error), "Correct spec; `kubectl explain gr.spec` lists its fields.")
+    if spec.url.startswith("file:") and not allow_file_urls:
+        return _spec_problem(
+            f"{mask_url(spec.url)} is a file URL",
+            "Use https or ssh, or start Nopea with --allow-file-urls where its files may be read.",
+        )
+    return spec
+
+
+def ref_of(spec: GitRepositorySpec) -> Ref:
+    """Return the one ref that the spec names; raises ValueError unless it is exactly one."""
+    given = [Ref(kind, value) for kind in RefKind if (value := getattr(spec, kind.value)) is not None]
+    if len(given) != 1:
+        raise ValueError("give exactly one of branch, tag, semver and commit")
+    return given[0]
+
+
+def _pin(text: object, spec: GitRepositorySpec | Problem) -> Pin | Problem | None:
+    if text is None:
+        return None
+    return parse_pin(str(text), instead_of=None if isinstance(spec, Problem) else ref_of(spec))
+
+
+def _spec_problem(message: str, hint: str) -> Problem:
+    return Problem(code=Code.SPEC_INVALID, message=f"the spec is invalid: {message}", hint=hint)
+
+
+def _parse_status(raw_status: Mapping[str, Any]) -> GitRepositoryStatus:
+    """Read our own earlier words; a status that another version wrote is rebuilt, not fatal."""
+    try:
+        return msgspec.convert(raw_status, GitRepositoryStatus)
+    except msgspec.ValidationError:
+        return GitRepositoryStatus()

@@ -1,0 +1,1 @@
+"""Server-side apply: field sets, projections, adoption, and what an apply leaves to other managers."""

@@ -1,0 +1,161 @@
+"""Which differences count as drift: whose additions are a person's, and what a spec leaves to others.
+
+Values and their matching only; `core/drift/find.py` and `core/apply/projection.py` find the differences.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from nopea.core.api.spec import IgnoreRule
+from nopea.core.apply.fieldset import MAX_DEPTH, Fields
+from nopea.core.apply.list_items import positions
+from nopea.core.objects import ObjectKey
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerPatterns:
+    """Field managers by shell patterns (`kubectl*`), whatever their case."""
+
+    patterns: tuple[str, ...]
+
+    def matches(self, manager: Any) -> bool:
+        """Whether a manager's name fits one of the patterns."""
+        return isinstance(manager, str) and _compiled(self.patterns).fullmatch(manager) is not None
+
+
+@lru_cache(maxsize=256)
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    alternatives = "|".join(f"(?:{fnmatch.translate(pattern)})" for pattern in patterns)
+    return re.compile(alternatives or r"(?!)", re.IGNORECASE)
+
+
+PEOPLE: Final = ManagerPatterns(
+    (
+        "kubectl*",  # also kubectl-edit, kubectl-patch, kubectl-client-side-apply, …
+        "k9s*",
+        "rancher*",
+        "mozilla*",  # browsers: dashboards that pass on what the browser sent
+        "lens*",
+        "openlens*",
+        "freelens*",
+        "node-fetch*",  # Lens, as its HTTP client names it
+        "headlamp*",
+    )
+)
+"""Tools by which people change objects; what any other manager adds to an object is a controller's work."""
+
+NOBODY: Final = ManagerPatterns(())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoreRules:
+    """What is left to others in one object: fields by RFC 6901 pointers, and changes by their managers.
+
+    A pointer means the field and everything below it, `-` and `~1` as in the RFC; list items go by index.
+    """
+
+    pointers: tuple[str, ...] = ()
+    managers: tuple[str, ...] = ()
+
+    def ignores_manager(self, manager: Any) -> bool:
+        """Whether this manager's changes are left alone; rules may hold shell patterns."""
+        return bool(self.managers) and ManagerPatterns(self.managers).matches(manager)
+
+
+NO_RULES: Final = IgnoreRules()
+
+
+def rules_for(spec_rules: Iterable[IgnoreRule], key: ObjectKey) -> IgnoreRules:
+    """Return what a spec's `ignoreDifferences` says about one object: all rules whose selectors all match.
+
+    A selector that is not given matches everything; an empty group means the core group.
+    """
+    pointers: list[str] = []
+    managers: list[str] = []
+    for rule in spec_rules:
+        selectors = (
+            (rule.group, key.group),
+            (rule.kind, key.kind),
+            (rule.name, key.name),
+            (rule.namespace, key.namespace),
+        )
+        if all(wanted is None or wanted == found for wanted, found in selectors):
+            pointers.extend(rule.json_pointers or ())
+            managers.extend(rule.managers or ())
+    return IgnoreRules(pointers=tuple(dict.fromkeys(pointers)), managers=tuple(dict.fromkeys(managers)))
+
+
+def without_pointers(value: Any, pointers: Iterable[str]) -> Any:
+    """Return the value without the fields that the pointers name; what is changed is copied.
+
+    Pointers that name nothing do nothing. A list's item becomes null, so that the others keep their places.
+    """
+    for tokens in _tokens(pointers):
+        value = _without(value, tokens)
+    return value
+
+
+def fields_without(fields: Fields, value: Any, pointers: Iterable[str]) -> Fields:
+    """Return a field set of the value without the fields that the pointers name and what is below them."""
+    for tokens in _tokens(pointers):
+        fields = _node_without(fields, value, tokens)
+    return fields
+
+
+def _tokens(pointers: Iterable[str]) -> Iterator[list[str]]:
+    for pointer in pointers:
+        tokens = [token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/")]
+        if pointer.startswith("/") and len(tokens) <= MAX_DEPTH:
+            yield tokens
+
+
+def _node_without(node: Any, value: Any, tokens: list[str]) -> Any:
+    """Take one path out of a set; a node with nothing left in it goes too, for empty would mean all of it."""
+    if not isinstance(node, dict):
+        return node
+    token, *rest = tokens
+    key: str | None = f"f:{token}"
+    child: Any = value.get(token) if isinstance(value, Mapping) else None
+    if isinstance(value, list) and _is_index(token):
+        index = int(token)
+        key = next((key for key, place in positions(value, node).items() if place == index), None)
+        child = value[index] if index < len(value) else None
+    if key is None or key not in node:
+        return node
+    left = _node_without(node[key], child, rest) if rest else None
+    if left or (rest and node[key] == {}):
+        return {**node, key: left}
+    return {name: other for name, other in node.items() if name != key}
+
+
+def _without(value: Any, tokens: list[str]) -> Any:
+    """Copy the containers on the way, then take away the last."""
+    root = [value]
+    holder: Any = root
+    place: Any = 0
+    for token in tokens:
+        child = holder[place]
+        step: Any
+        if isinstance(child, Mapping) and token in child:
+            child, step = dict(child), token
+        elif isinstance(child, list) and _is_index(token) and int(token) < len(child):
+            child, step = list(child), int(token)
+        else:
+            return value
+        holder[place] = child
+        holder, place = child, step
+    if isinstance(holder, dict):
+        del holder[place]
+    else:
+        holder[place] = None
+    return root[0]
+
+
+def _is_index(token: str) -> bool:
+    return token.isascii() and token.isdecimal() and len(token) < 8 and (token == "0" or token[0] != "0")

@@ -1,0 +1,199 @@
+"""The hash by which drift is noticed: of what we own in a live object, and of what people added to it.
+
+Runs on every watch event, so it walks the field sets and builds nothing for people to read. It says that
+something may have changed; what, and by whom, is `core/drift/find.py`'s to find.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from nopea.core.api import names
+from nopea.core.apply.equality import MAP_FIELDS
+from nopea.core.apply.fieldset import (
+    MAX_DEPTH,
+    Fields,
+    difference,
+    entries,
+    entry_of,
+    fields_of,
+    find,
+    leaves,
+    union,
+    without,
+)
+from nopea.core.apply.ignore_rules import (
+    NO_RULES,
+    PEOPLE,
+    IgnoreRules,
+    ManagerPatterns,
+    fields_without,
+    without_pointers,
+)
+from nopea.core.apply.list_items import positions
+
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+"""kubectl's own bookkeeping: what a `kubectl apply` really set or changed is in its entry beside it."""
+
+_CONTROL: Final = f"f:{names.GROUP}/"
+
+
+def our_entry(live: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the Apply entry of Nopea's manager in a live object, or None."""
+    return entry_of(managed_fields_of(live), manager=names.FIELD_MANAGER)
+
+
+def managed_fields_of(live: Any) -> Any:
+    """Return `metadata.managedFields`, or None where the shape is another."""
+    metadata = live.get("metadata") if isinstance(live, Mapping) else None
+    return metadata.get("managedFields") if isinstance(metadata, dict) else None
+
+
+def projection_hash(
+    live: Mapping[str, Any], *, rules: IgnoreRules | None = None, people: ManagerPatterns = PEOPLE
+) -> str | None:
+    """Hash what we own and what people's tools added; None when we have no Apply entry in the object.
+
+    Two versions of an object with one hash have not drifted from each other. A new hash is drift unless
+    `find_drift` names no field: then an ignored manager took one over, and the new hash is the baseline.
+    What else stands in the object, the order of keys and of merged items do not matter.
+    """
+    managed_fields = managed_fields_of(live)
+    ours = entry_of(managed_fields, manager=names.FIELD_MANAGER)
+    if ours is None:
+        return None
+    rules = rules or NO_RULES
+    fields = fields_of(ours)
+    foreign: Fields = {}
+    for entry in entries(managed_fields):
+        if entry is not ours and (below := _below(fields, fields_of(entry), 0)):
+            foreign = union(foreign, below)
+    value: Any = live
+    if rules.pointers:
+        value, fields = without_pointers(live, rules.pointers), fields_without(fields, live, rules.pointers)
+    owned = _picture(without(value, foreign) if foreign else value, fields, 0) if fields else None
+    added = {
+        "\n".join(path): found
+        for _, more in people_fields(managed_fields, fields, rules=rules, people=people)
+        for path in leaves(more)
+        if (found := find(value, path)) is not None
+    }
+    return hashlib.blake2b(_canonical([owned, added] if added else [owned]), digest_size=16).hexdigest()
+
+
+def people_fields(
+    managed_fields: Any, ours: Fields, *, rules: IgnoreRules, people: ManagerPatterns
+) -> Iterator[tuple[Mapping[str, Any], Fields]]:
+    """Yield each entry of a person's tool with what it added: owned by it, not by us, and not control data.
+
+    Left out are entries of ignored managers and of the status subresource, the object's annotations and
+    labels below `nopea.io/`, which people set to steer us, and `LAST_APPLIED`.
+    """
+    for entry in entries(managed_fields):
+        manager = entry.get("manager")
+        if (
+            people.matches(manager)
+            and (entry.get("subresource") or "") in ("", "scale")
+            and not rules.ignores_manager(manager)
+        ):
+            added = _without_control(difference(fields_of(entry), ours))
+            if added := _without_marks(added, 0):
+                yield entry, added
+
+
+def _without_control(fields: Fields) -> Fields:
+    rest = {key: child for key, child in fields.items() if key != "f:status"}
+    metadata = rest.get("f:metadata")
+    if isinstance(metadata, dict):
+        metadata = dict(metadata)
+        for name in ("f:annotations", "f:labels"):
+            if isinstance(texts := metadata.get(name), dict) and texts:
+                metadata[name] = {
+                    key: child
+                    for key, child in texts.items()
+                    if not key.startswith(_CONTROL) and key != f"f:{LAST_APPLIED}"
+                } or {".": {}}
+        rest["f:metadata"] = metadata
+    return rest
+
+
+def _without_marks(node: Fields, depth: int) -> Fields:
+    """Drop nodes that are owned only as the place of something that others own."""
+    if depth >= MAX_DEPTH:
+        return node
+    rest: dict[str, Any] = {}
+    for key, child in node.items():
+        if key == "." or not isinstance(child, dict) or not child:
+            rest[key] = child
+        elif (kept := _without_marks(child, depth + 1)).keys() - {"."}:
+            rest[key] = kept
+    return rest if rest.keys() - {"."} else {}
+
+
+def _below(ours: Fields, theirs: Fields, depth: int) -> dict[str, Any]:
+    """Return what others own inside of what we own as a leaf, such as our `annotations: {}`."""
+    inside: dict[str, Any] = {}
+    for key, child in ours.items():
+        other = theirs.get(key)
+        if not isinstance(other, dict) or not other or key == ".":
+            continue
+        if not child:
+            inside[key] = {name: node for name, node in other.items() if name != "."}
+        elif isinstance(child, dict) and depth < MAX_DEPTH and (deeper := _below(child, other, depth + 1)):
+            inside[key] = deeper
+    return {key: node for key, node in inside.items() if node}
+
+
+def _picture(value: Any, node: Fields, depth: int) -> Any:
+    """Return what the set covers in the set's own shape; what it names and the value lacks is null.
+
+    A field that is owned but not there counts: the API server leaves out many a zero that was applied.
+    """
+    if depth >= MAX_DEPTH or not isinstance(node, dict):
+        return value
+    picture: dict[str, Any] = {}
+    if isinstance(value, list):
+        where = positions(value, node)
+        for key, child in node.items():
+            item = value[where[key]] if key in where else None
+            picture[key] = _picture(item, child, depth + 1) if child else item
+    else:
+        found = value if isinstance(value, dict) else {}
+        for key, child in node.items():
+            if child:
+                picture[key] = _picture(found.get(key[2:]), child, depth + 1)
+            elif key != ".":
+                item = found.get(key[2:])
+                # of a struct that we own as one piece, all that can change is the defaults in `strategy: {}`
+                is_struct = isinstance(item, dict) and key[2:] not in MAP_FIELDS
+                picture[key] = {} if is_struct else item
+    return picture
+
+
+def _canonical(value: Any) -> bytes:
+    """Return bytes that differ where values do, whatever the order of keys."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # deeper than 254 levels, or what JSON from another writer may hold
+        return _flat(value)
+
+
+def _flat(value: Any) -> bytes:
+    """The same without recursion."""
+    flat: list[str] = []
+    waiting: list[tuple[str, Any]] = [("", value)]
+    while waiting:
+        name, item = waiting.pop()
+        if isinstance(item, dict):
+            flat.append(f"{name!r}{{{len(item)}")
+            waiting.extend(sorted(item.items(), key=lambda pair: str(pair[0])))
+        elif isinstance(item, list):
+            flat.append(f"{name!r}[{len(item)}")
+            waiting.extend(("", member) for member in item)
+        else:
+            flat.append(f"{name!r}={item!r}")
+    return "\n".join(flat).encode(errors="backslashreplace")

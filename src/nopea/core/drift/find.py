@@ -1,0 +1,280 @@
+"""Which fields of one live object drifted, from what to what, and who changed them.
+
+Ownership comes first: a value that our Apply entry still owns has been changed by nobody else, however it is
+spelled, so no defaulting, rounding or webhook looks like drift. Pure; whether and when drift is healed is the
+plan's to say, and what of a value may be shown is `core/drift/mask.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nopea.core.api.names import FIELD_MANAGER
+from nopea.core.apply.equality import MAP_FIELDS, Spelling
+from nopea.core.apply.fieldset import (
+    MAX_DEPTH,
+    NO_FIELDS,
+    Fields,
+    Path,
+    child_at,
+    fields_of,
+    find,
+    has_children,
+    is_member,
+    node_at,
+    project,
+    render_path,
+)
+from nopea.core.apply.ignore_rules import NO_RULES, PEOPLE, IgnoreRules, ManagerPatterns, without_pointers
+from nopea.core.apply.list_items import key_names, positions
+from nopea.core.apply.managers import UNKNOWN, Owner, owner_of, owners_beside, owners_of
+from nopea.core.apply.merge_keys import by_path_element, keys_of_list
+from nopea.core.apply.projection import managed_fields_of, our_entry, people_fields
+from nopea.core.drift.three_way import Place, Side, Verdict, is_identity, three_way_diff, verdict_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldDrift:
+    """One field, item or object that is not as applied; `path` is for people, `keys` are its elements.
+
+    `from_` is what Git wants (None: nothing there), `to` what is live (None: gone). Both may be equal: then
+    only the ownership went over. `manager` and the rest name the present owner, and are empty where a field
+    is gone, because Kubernetes does not note who removed it.
+    """
+
+    path: str
+    keys: Path
+    from_: Any
+    to: Any
+    manager: str
+    operation: str
+    subresource: str
+    changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """What became of an object, and the fields that people or other managers changed, each once."""
+
+    kind: Verdict
+    fields: tuple[FieldDrift, ...] = ()
+
+    @property
+    def attributed(self) -> FieldDrift | None:
+        """The first field of which it is known who changed it."""
+        return next((field for field in self.fields if field.manager), None)
+
+
+def find_drift(
+    *,
+    desired: Mapping[str, Any] | None,
+    last_applied: Mapping[str, Any] | None,
+    live: Mapping[str, Any] | None,
+    rules: IgnoreRules = NO_RULES,
+    people: ManagerPatterns = PEOPLE,
+) -> Drift:
+    """Compare one object with what was applied last and what Git wants now; all in the applied apiVersion.
+
+    Without `last_applied`, an object with our Apply entry is taken as applied from `desired`, one without it
+    as never applied (a git change). An object that is gone is one field, the object itself.
+    """
+    git = last_applied is not None and not Spelling.of(last_applied).same(last_applied, desired)
+    if live is None:
+        return _gone(desired, last_applied, git=git)
+    ours = our_entry(live)
+    if last_applied is None and (ours is None or desired is None):
+        return Drift(kind=Verdict.GIT_CHANGE)
+    base = desired if last_applied is None else last_applied
+    wanted, base, there = (without_pointers(value, rules.pointers) for value in (desired, base, live))
+    finder = _Finder(wanted=wanted, base=base, live=there, ours=ours, rules=rules, people=people)
+    fields = tuple(finder.run())
+    return Drift(kind=verdict_of(git=git, cluster=bool(fields)), fields=fields)
+
+
+def _gone(desired: Any, last_applied: Any, *, git: bool) -> Drift:
+    if desired is None or last_applied is None:
+        return Drift(kind=verdict_of(git=desired is not last_applied, cluster=False))
+    whole = _field((), desired, None, UNKNOWN)
+    return Drift(kind=verdict_of(git=git, cluster=True), fields=(whole,))
+
+
+def _field(path: Path, from_: Any, to: Any, owner: Owner) -> FieldDrift:
+    return FieldDrift(
+        path=render_path(path),
+        keys=path,
+        from_=from_,
+        to=to,
+        manager=owner.manager,
+        operation=owner.operation,
+        subresource=owner.subresource,
+        changed_at=owner.changed_at,
+    )
+
+
+class _Finder:
+    """The search in one object."""
+
+    def __init__(
+        self,
+        *,
+        wanted: Any,
+        base: Any,
+        live: Any,
+        ours: Mapping[str, Any] | None,
+        rules: IgnoreRules,
+        people: ManagerPatterns,
+    ) -> None:
+        self._wanted, self._base, self._live = wanted, base, live
+        self._rules, self._people = rules, people
+        self._managed_fields = managed_fields_of(live)
+        self._has_entry = ours is not None
+        self._ours = fields_of(ours)
+        self._others = owners_beside(self._managed_fields, ours)
+        self._spelling = Spelling.of(wanted, base, live)
+
+    def run(self) -> Iterator[FieldDrift]:
+        found: dict[Path, FieldDrift] = {}
+        for place in self._lost_places():
+            if (drift := self._lost_field(place)) is not None:
+                found.setdefault(drift.keys, drift)
+        for drift in self._added_fields():
+            found.setdefault(drift.keys, drift)
+        for path, drift in found.items():
+            if not any(path[:length] in found for length in range(len(path))):
+                yield drift
+
+    # what was applied and is not ours any more
+
+    def _lost_places(self) -> Iterator[Place]:
+        if self._has_entry:
+            yield from self._lost(self._base, self._live, self._ours, Place())
+            return
+        # nothing says what was ours: only what differs can count
+        for change in three_way_diff(self._base, self._base, self._live).changes:
+            if change.side is Side.CLUSTER:
+                yield Place.of(change.keys)
+
+    def _lost_field(self, place: Place) -> FieldDrift | None:
+        was, live = find(self._base, place.path), find(self._live, place.path)
+        wanted = was if self._wanted is None else find(self._wanted, place.path)
+        names = {"parent": place.inside, "name": place.name}
+        if not self._spelling.same(was, wanted, **names) and self._spelling.holds(wanted, live, **names):
+            return None  # Git has come to want what somebody made of it
+        owners = list(owners_of(self._others, place.path)) if live is not None else []
+        if any(self._rules.ignores_manager(owner.manager) for owner in owners):
+            return None
+        return _field(place.path, wanted, live, owners[0] if owners else UNKNOWN)
+
+    def _lost(self, base: Any, live: Any, node: Any, place: Place) -> Iterator[Place]:
+        """Yield where our entry has lost what was applied; `node` is what it still owns there."""
+        if base is None or is_identity(place.path) or (place.path and node == NO_FIELDS):
+            return
+        items: Mapping[str, Any] | None = None
+        if base and len(place.path) < MAX_DEPTH:
+            items = self._parts(base, node, place)
+        if items is None:
+            if node is None and self._is_taken(base, live, place):
+                yield place
+        elif node is None and self._is_one_piece(live, place, type(base)):
+            yield place
+        elif isinstance(base, list):
+            where = positions(live, items) if isinstance(live, list) else {}
+            for key, item in items.items():
+                there = live[where[key]] if key in where else None
+                yield from self._lost_item(item, there, child_at(node, key), place.item(key))
+        else:
+            fields = live if isinstance(live, Mapping) else {}
+            for name, value in items.items():
+                there, child = fields.get(name), child_at(node, f"f:{name}")
+                yield from self._lost(value, there, child, place.field(name))
+
+    def _lost_item(self, item: Any, there: Any, node: Any, place: Place) -> Iterator[Place]:
+        is_replaced = any(owner.owns_itself(place.path) for owner in self._others)
+        if node is None and (there is None or is_replaced):
+            yield place
+        else:
+            yield from self._lost(item, there, node, place)
+
+    def _parts(self, base: Any, node: Any, place: Place) -> Mapping[str, Any] | None:
+        """Return the fields of a mapping or the named items of a merged list; None for what is one piece."""
+        if isinstance(base, Mapping):
+            return base
+        keys = self._list_keys(node, place) if isinstance(base, list) else None
+        return None if keys is None else by_path_element(base, keys)
+
+    def _list_keys(self, node: Any, place: Place) -> tuple[str, ...] | None:
+        """Ask the entries how the list is merged, and the table where none of them says it."""
+        nodes = [node, *(node_at(owner.fields, place.path) for owner in self._others)]
+        for key in (key for found in nodes if isinstance(found, dict) for key in found):
+            if key[:2] in ("k:", "v:"):
+                return key_names(key) if key[:2] == "k:" else ()
+        if NO_FIELDS in nodes:
+            return None
+        return keys_of_list(
+            place.name, inside=place.inside, kind=self._spelling.kind, built_in=self._spelling.built_in
+        )
+
+    def _is_one_piece(self, live: Any, place: Place, shape: type) -> bool:
+        """Whether a value that we own nothing of any more is told as a whole: it is gone, or made anew."""
+        if not isinstance(live, shape) or any(owner.owns_as_one(place.path) for owner in self._others):
+            return True
+        return place.name not in MAP_FIELDS and any(owner.owns_itself(place.path) for owner in self._others)
+
+    def _is_taken(self, base: Any, live: Any, place: Place) -> bool:
+        """Whether a value that we do not own any more was changed, or went over to somebody as it is."""
+        spelling = self._spelling
+        if not spelling.holds(base, live, parent=place.inside, name=place.name):
+            return True
+        if live is None:  # a custom resource keeps what Go types leave out, but for its metadata
+            return not spelling.built_in and place.path[:1] != ("f:metadata",)
+        if isinstance(base, (Mapping, list)) and not base:
+            return bool(live) and any(owner.owns_as_one(place.path) for owner in self._others)
+        return any(owner.manager != FIELD_MANAGER for owner in owners_of(self._others, place.path))
+
+    # what people's tools put in beside it
+
+    def _added_fields(self) -> Iterator[FieldDrift]:
+        added = people_fields(self._managed_fields, self._ours, rules=self._rules, people=self._people)
+        owned = [(owner_of(entry), fields) for entry, fields in added]
+        for owner, fields in sorted(owned, key=lambda pair: pair[0].age, reverse=True):
+            for place, node in self._added(fields, Place()):
+                drift = self._added_field(place, node, owner)
+                if drift is not None:
+                    yield drift
+
+    def _added(self, node: Any, place: Place) -> Iterator[tuple[Place, Any]]:
+        """Yield fields, and items and structs that are new as a whole."""
+        is_whole = not has_children(node) or len(place.path) >= MAX_DEPTH
+        if is_whole or (place.path and self._is_new(node, place)):
+            yield place, node
+            return
+        for key, child in node.items():
+            if key[:2] == "f:":
+                yield from self._added(child, place.field(key[2:]))
+            elif key != ".":
+                yield from self._added(child, place.item(key))
+
+    def _is_new(self, node: Fields, place: Place) -> bool:
+        if not is_member(node) or place.name in MAP_FIELDS or not any(key[:2] == "f:" for key in node):
+            return False
+        known = (
+            find(self._base, place.path),
+            find(self._wanted, place.path),
+            node_at(self._ours, place.path),
+        )
+        return known == (None, None, None)
+
+    def _added_field(self, place: Place, node: Any, owner: Owner) -> FieldDrift | None:
+        live = find(self._live, place.path)
+        if live is None or find(self._base, place.path) is not None:  # what was applied is lost, not added
+            return None
+        if has_children(node):
+            live = project(live, node)
+        wanted = find(self._wanted, place.path)
+        names = {"parent": place.inside, "name": place.name}
+        if wanted is not None and self._spelling.holds(wanted, live, **names):
+            return None
+        return _field(place.path, wanted, live, owner)

@@ -1,0 +1,130 @@
+"""The one place where values of objects are made fit to be seen: Secrets masked, long texts cut.
+
+Every view (status, Event, log, command, page) shows values through here; nothing else decides what is secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from nopea.core.apply.fieldset import Path
+from nopea.core.apply.projection import LAST_APPLIED
+from nopea.core.objects import ObjectKey
+from nopea.core.secret import MASK, Secret, mask_text
+
+_SECRET_FIELDS: Final = ("data", "stringData")
+_COPY: Final = ("f:metadata", "f:annotations", f"f:{LAST_APPLIED}")
+_ABSENT: Final = "(none)"
+
+
+def mask_object(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the object fit to be seen: of a v1 Secret the keys stay and each value becomes a mark.
+
+    So does the copy of the whole that kubectl keeps in an annotation. Shares everything else.
+    """
+    shown = dict(manifest)
+    if manifest.get("kind") != "Secret" or manifest.get("apiVersion") != "v1":
+        return shown
+    for field in _SECRET_FIELDS:
+        if field in shown:
+            shown[field] = _masked_values(shown[field])
+    metadata = shown.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    if isinstance(metadata, dict) and isinstance(annotations, dict) and LAST_APPLIED in annotations:
+        copy = {**annotations, LAST_APPLIED: _mark(annotations[LAST_APPLIED])}
+        shown["metadata"] = {**metadata, "annotations": copy}
+    return shown
+
+
+def is_secret(key: ObjectKey, path: Path) -> bool:
+    """Whether the value at a path of this object holds something that must not be shown."""
+    if (key.group, key.kind) != ("", "Secret"):
+        return False
+    hidden: tuple[Path, ...] = (("f:data",), ("f:stringData",), _COPY)
+    return any(path[: len(place)] == place or place[: len(path)] == path for place in hidden)
+
+
+def show_field(value: Any, *, key: ObjectKey, path: Path, limit: int = 256) -> str:
+    """Return a field of an object (with an empty path, the object) as `show` does, masked where needed."""
+    if not path and isinstance(value, Mapping):
+        return show(mask_object(value), secret=False, limit=limit)
+    return show(value, secret=is_secret(key, path), limit=limit)
+
+
+def show(value: Any, *, secret: bool, limit: int = 256) -> str:
+    """Return a value as one line of at most `limit` characters: text as it is, anything else as JSON.
+
+    None, which stands for absent, is `(none)`. With `secret` only marks are shown: of a mapping one for each
+    value. Characters that could steer a terminal are escaped.
+    """
+    if value is None:
+        return _ABSENT
+    if secret:
+        value = _masked_values(value)
+    text = value if isinstance(value, str) else _json(value)
+    text = "".join(
+        character if character.isprintable() else _escaped(character) for character in text[: limit + 1]
+    )
+    return text if len(text) <= limit else f"{text[: max(limit - 1, 0)]}…"
+
+
+def plain_line(text: str, *secrets: Secret, limit: int = 1024) -> str:
+    """Return any text as one line that may leave the cluster: the one mask of all notifications.
+
+    Without the given secrets, the userinfo and the queries of URLs, and characters that are not printable;
+    space of every kind is one blank; at most `limit` characters.
+    """
+    text = mask_text(text, *secrets)  # once as it is: a key may hold newlines
+    text = "".join(" " if one.isspace() else one for one in text if one.isprintable() or one.isspace())
+    text = mask_text(" ".join(text.split()), *secrets)
+    return text if len(text) <= limit else f"{text[: max(limit - 1, 0)]}…"
+
+
+def mask_texts(value: Any, *secrets: Secret, names: frozenset[str] = frozenset()) -> Any:
+    """Return JSON-like data that may leave the cluster: texts are masked, and keep their lines.
+
+    What stands under a key in `names` names a thing, and stays as it is.
+    """
+    if isinstance(value, str):
+        return mask_text(value, *secrets)
+    if isinstance(value, Mapping):
+        return {
+            key: item if key in names else mask_texts(item, *secrets, names=names)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [mask_texts(item, *secrets, names=names) for item in value]
+    return value
+
+
+def _masked_values(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: None if item is None else _mark(item) for key, item in value.items()}
+    return None if value is None else _mark(value)
+
+
+def _mark(value: Any) -> str:
+    """Return a mark that tells no more than the size, so that a change of it can be seen."""
+    if not isinstance(value, str):
+        return MASK
+    try:
+        size = len(base64.b64decode("".join(value.split()), validate=True))
+    except (binascii.Error, ValueError):
+        size = len(value.encode(errors="replace"))
+    return f"{MASK} ({size} byte{'' if size == 1 else 's'})"
+
+
+def _json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # deeper or bigger than the JSON writer takes
+        return "(too deep to show)"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()

@@ -1,0 +1,1 @@
+"""Values about Git: URLs, refs, commits, credentials, version ranges."""

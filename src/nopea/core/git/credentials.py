@@ -1,0 +1,94 @@
+"""From a Kubernetes Secret to Git credentials. Pure; error messages name keys, never values."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from nopea.core.git.source import Credentials
+from nopea.core.problem import Code, Problem
+from nopea.core.secret import Secret
+
+_KEYS = "username and password, token, identity with known_hosts, ca.crt"
+
+
+def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Credentials | Problem:
+    """Read the keys that Nopea knows; a Secret that cannot serve the URL is a Problem naming the key."""
+
+    def problem(message: str, hint: str) -> Problem:
+        return Problem(code=Code.GIT_SECRET_INVALID, message=f"Secret {name}: {message}", hint=hint)
+
+    data = secret.get("data") or {}
+    try:
+        values = {
+            key: base64.b64decode(value, validate=True) for key, value in data.items() if value is not None
+        }
+        texts = {
+            key: values.get(key, b"").decode()
+            for key in ("username", "known_hosts", "ca.crt")
+            if key in values
+        }
+    except (binascii.Error, UnicodeDecodeError, ValueError, TypeError):
+        return problem(
+            "a value is not valid base64 or not text", "Create the Secret anew from the right files."
+        )
+    is_ssh = url.startswith("ssh://") or "://" not in url
+    if is_ssh and "identity" not in values:
+        return problem(
+            "an SSH URL needs the key identity (a private key)", "Add identity and known_hosts to the Secret."
+        )
+    if is_ssh and not texts.get("known_hosts", "").strip():
+        return problem(
+            "an SSH URL needs the key known_hosts; unknown host keys are refused",
+            "Add known_hosts, as `ssh-keyscan HOST` prints it, after checking its fingerprint.",
+        )
+    if not is_ssh and not values.keys() & {"username", "password", "token", "ca.crt"}:
+        return problem("none of its keys serves an HTTP URL", f"Nopea reads these keys: {_KEYS}.")
+    if url.startswith("https:") and texts.get("ca.crt") and not _holds_certificates(texts["ca.crt"]):
+        return problem(
+            "the value of ca.crt holds no certificates in PEM form",
+            "Give it the authority's certificate, from BEGIN CERTIFICATE to END CERTIFICATE.",
+        )
+    if (
+        ("username" in values) != ("password" in values)
+        and "token" not in values
+        and "identity" not in values
+    ):
+        return problem("username and password must be given together", "Add the missing key, or use token.")
+    return Credentials(
+        username=texts.get("username", "").strip(),
+        password=_secret(values, "password"),
+        token=_secret(values, "token"),
+        identity=Secret(values.get("identity", b"")),
+        identity_password=_secret(values, "identity_password") or _secret(values, "password"),
+        known_hosts=texts.get("known_hosts", ""),
+        ca_crt=texts.get("ca.crt", ""),
+    )
+
+
+def missing_secret(name: str, namespace: str) -> Problem:
+    """Return the problem of a Secret that does not exist."""
+    return Problem(
+        code=Code.GIT_SECRET_MISSING,
+        message=f"Secret {name} does not exist in namespace {namespace}",
+        hint="Create it, or correct spec.secretRef.name; it is looked for again at every retry.",
+        object=f"Secret {namespace}/{name}",
+    )
+
+
+def _holds_certificates(text: str) -> bool:
+    """Whether TLS libraries can read the text: one that they cannot would cost a Git child its start."""
+    pem = text.encode("ascii", errors="replace").decode()  # comments in bundles have names in any language
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
+
+
+def _secret(values: Mapping[str, bytes], key: str) -> Secret:
+    """Values are stripped: a trailing newline in a password file is the commonest mistake there is."""
+    return Secret(values.get(key, b"").strip())

@@ -1,0 +1,152 @@
+"""Say what keeps Pods from working, in the one sentence that tells a person most.
+
+Reads the status that the kubelet and the scheduler wrote. Never judges a workload (`assess.py` does), and
+never raises: what cannot be read is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+CRASH_LOOP = "CrashLoopBackOff"
+# Ordinary steps on the way to a running container.
+_STARTING = ("ContainerCreating", "PodInitializing", "")
+_STATUSES = (("initContainerStatuses", "init container"), ("containerStatuses", "container"))
+_MESSAGE_LIMIT = 400
+_NOTHING: Mapping[str, Any] = {}
+
+
+class _Rank(IntEnum):
+    """What tells most comes first."""
+
+    CANNOT_RUN = 0  # the kubelet says why
+    ENDED = 1
+    NOT_PLACED = 2
+    ENDED_BEFORE = 3
+    NOT_READY = 4
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Trouble:
+    rank: _Rank
+    is_bare: bool  # no message beside the reason
+    text: str
+
+
+def pod_trouble(pods: Iterable[Mapping[str, Any]]) -> str:
+    """Return the most telling trouble among the Pods; empty when nothing is wrong.
+
+    Like `pod web-5d8 container web: CrashLoopBackOff: back-off 5m0s restarting failed container`. Pods that
+    are being deleted or have succeeded are passed over. The order of the Pods does not matter.
+    """
+    found = [(trouble, _name(pod)) for pod in pods for trouble in _troubles(pod)]
+    if not found:
+        return ""
+    trouble, name = min(found)
+    return f"pod {name}{trouble.text}"
+
+
+def trouble_of(pod: Mapping[str, Any]) -> str:
+    """Return the most telling trouble of one Pod, without its name; empty when nothing is wrong."""
+    found = sorted(_troubles(pod))
+    return found[0].text.lstrip(": ") if found else ""
+
+
+def is_crashing(pod: Mapping[str, Any]) -> bool:
+    """Whether a container, or an init container, crashes again and again."""
+    status = _mapping(pod, "status")
+    return any(
+        _text(_mapping(_mapping(container, "state"), "waiting"), "reason") == CRASH_LOOP
+        for field, _ in _STATUSES
+        for container in _mappings(status, field)
+    )
+
+
+def _troubles(pod: Any) -> Iterator[_Trouble]:
+    pod = pod if isinstance(pod, Mapping) else _NOTHING
+    status = _mapping(pod, "status")
+    phase = _text(status, "phase")
+    if phase == "Succeeded" or _mapping(pod, "metadata").get("deletionTimestamp") is not None:
+        return
+    for field, word in _STATUSES:
+        for container in _mappings(status, field):
+            trouble = _container(container, f" {word} {_text(container, 'name') or '?'}: ")
+            if trouble is not None:
+                yield trouble
+    if phase == "Failed" and (_text(status, "reason") or _text(status, "message")):
+        yield _told(_Rank.ENDED, ": ", _text(status, "reason") or phase, _text(status, "message"))
+    for condition in _mappings(status, "conditions"):
+        if is_unschedulable(condition):
+            yield _told(_Rank.NOT_PLACED, ": ", "Unschedulable", _text(condition, "message"))
+
+
+def is_unschedulable(condition: Mapping[str, Any]) -> bool:
+    """Whether this condition of a Pod says that no node can take it."""
+    wanted = ("PodScheduled", "False", "Unschedulable")
+    return (condition.get("type"), condition.get("status"), condition.get("reason")) == wanted
+
+
+def _container(container: Mapping[str, Any], where: str) -> _Trouble | None:
+    state = _mapping(container, "state")
+    last_end = _mapping(_mapping(container, "lastState"), "terminated")
+    waiting, ended = _mapping(state, "waiting"), _mapping(state, "terminated")
+    reason = _text(waiting, "reason")
+    if reason not in _STARTING:
+        message = _text(waiting, "message")
+        if reason == CRASH_LOOP and _has_failed(last_end):
+            message = "; last end: ".join(filter(None, (message, ": ".join(filter(None, _end(last_end))))))
+        return _told(_Rank.CANNOT_RUN, where, reason, message)
+    if _has_failed(ended):
+        return _told(_Rank.ENDED, where, *_end(ended))
+    if container.get("ready") is False and _has_failed(last_end):
+        return _told(_Rank.ENDED_BEFORE, where, *_end(last_end))
+    if container.get("ready") is False and "running" in state and container.get("started") is not False:
+        return _told(_Rank.NOT_READY, where, "runs, but is not ready")
+    return None
+
+
+def _has_failed(end: Mapping[str, Any]) -> bool:
+    return bool(end) and (end.get("exitCode", 0) != 0 or end.get("reason") == "OOMKilled")
+
+
+def _end(end: Mapping[str, Any]) -> tuple[str, str]:
+    """Return how a container ended, and what it said at the end."""
+    reason = _text(end, "reason") or "ended"
+    return f"{reason} (exit code {_number(end.get('exitCode'))})", _text(end, "message")
+
+
+def _told(rank: _Rank, where: str, reason: str, message: str = "") -> _Trouble:
+    text = f"{reason}: {message}" if message else reason
+    return _Trouble(rank, not message, where + one_line(text))
+
+
+def one_line(text: str, limit: int = _MESSAGE_LIMIT) -> str:
+    """Return foreign text as one line of at most `limit` characters."""
+    line = " ".join(text[: 4 * limit].split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _name(pod: Mapping[str, Any]) -> str:
+    return _text(_mapping(pod, "metadata"), "name") or "?"
+
+
+def _mapping(parent: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    value = parent.get(field)
+    return value if isinstance(value, Mapping) else _NOTHING
+
+
+def _mappings(parent: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
+    value = parent.get(field)
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _text(parent: Mapping[str, Any], field: str) -> str:
+    value = parent.get(field)
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> str:
+    return str(value) if isinstance(value, int) else "?"

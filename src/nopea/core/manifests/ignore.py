@@ -1,0 +1,159 @@
+"""Say which files of a repository are manifests: suffixes, hidden names, `spec.exclude`, `.nopeaignore`.
+
+Patterns mean what they mean in a .gitignore file. All paths are from the repository's root, with slashes.
+Never reads a file: the caller hands over what the ignore files hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from nopea.core.manifests.gitignore import Glob, parse
+from nopea.core.manifests.yaml.limits import at_line
+from nopea.core.problem import Code, Problem
+
+IGNORE_FILE = ".nopeaignore"
+SUFFIXES = (".yaml", ".yml", ".json")
+MAX_FILE_BYTES = 64 * 1024
+MAX_PATTERNS = 1_000
+MAX_PATTERN_CHARACTERS = 512
+
+_SPEC_PROBLEM = Problem(
+    code=Code.SPEC_INVALID,
+    message="",
+    hint="shorten spec.exclude, or move patterns into .nopeaignore files",
+    object="spec.exclude",
+)
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a path below `spec.path` names a manifest: by suffix, in any case, with nothing hidden in it.
+
+    A name that starts with a point hides a file or a folder. That covers what Flux leaves out by default
+    (.git, .github, .circleci, .travis.yml, .gitlab-ci.yml, .sops.yaml …) and editors' and linters' settings.
+    """
+    return path.lower().endswith(SUFFIXES) and not any(part.startswith(".") for part in path.split("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """The patterns of one source, which see paths from its folder."""
+
+    folder: tuple[str, ...]
+    globs: tuple[Glob, ...]
+
+    def verdict(self, parts: Sequence[str], *, is_folder: bool) -> bool | None:
+        """Return whether the last pattern that matches ignores the path; None when none does."""
+        depth = len(self.folder)
+        if len(parts) <= depth or tuple(parts[:depth]) != self.folder:
+            return None
+        for glob in reversed(self.globs):
+            if glob.matches(parts[depth:], is_folder=is_folder):
+                return not glob.is_negated
+        return None
+
+
+class Ignore:
+    """What a repository leaves out. `problems` are those of the patterns; the others still count.
+
+    `spec.exclude` stands above every `.nopeaignore`, and a deeper `.nopeaignore` above a higher one; in one
+    source the last pattern that matches decides. As in Git, nothing below an ignored folder comes back.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str = "",
+        exclude: Sequence[str] = (),
+        ignore_files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
+        """Compile the patterns.
+
+        `root` is `spec.path`, to whose folder `exclude` is relative; `ignore_files` maps the path of each
+        `.nopeaignore` to what it holds.
+        """
+        self._root = _parts(root)
+        problems: list[Problem] = []
+        layers = [_layer(self._root, exclude, problems, _SPEC_PROBLEM)]
+        deepest_first = sorted(ignore_files, key=lambda path: (-path.count("/"), path))
+        layers.extend(_file_layer(path, ignore_files[path], problems) for path in deepest_first)
+        self._layers = tuple(layer for layer in layers if layer.globs)
+        self._ignored_folders: dict[tuple[str, ...], bool] = {(): False}
+        self.problems = tuple(problems)
+
+    def is_ignored(self, path: str) -> bool:
+        """Whether a file is left out by a pattern, or stands in a folder that is."""
+        parts = _parts(path)
+        return self._is_folder_ignored(parts[:-1]) or self._verdict(parts, is_folder=False)
+
+    def wants(self, path: str) -> bool:
+        """Whether a file is a manifest that counts: below `spec.path`, named like one, and not left out."""
+        parts = _parts(path)
+        depth = len(self._root)
+        below = parts[depth:]
+        return parts[:depth] == self._root and is_manifest("/".join(below)) and not self.is_ignored(path)
+
+    def _is_folder_ignored(self, parts: tuple[str, ...]) -> bool:
+        """Ask from the top, and remember: a repository has far fewer folders than files."""
+        for depth in range(1, len(parts) + 1):
+            folder = parts[:depth]
+            if folder not in self._ignored_folders:
+                self._ignored_folders[folder] = self._ignored_folders[folder[:-1]] or self._verdict(
+                    folder, is_folder=True
+                )
+            if self._ignored_folders[folder]:
+                return True
+        return False
+
+    def _verdict(self, parts: Sequence[str], *, is_folder: bool) -> bool:
+        verdicts = (layer.verdict(parts, is_folder=is_folder) for layer in self._layers)
+        return next((verdict for verdict in verdicts if verdict is not None), False)
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(part for part in path.split("/") if part not in ("", "."))
+
+
+def _file_layer(path: str, raw: bytes, problems: list[Problem]) -> _Layer:
+    folder = _parts(path)[:-1]
+    problem = Problem(code=Code.YAML_LIMIT, message="", hint="shorten the file", source=path)
+    if len(raw) > MAX_FILE_BYTES:
+        problems.append(
+            replace(problem, message=f"{len(raw):,} bytes of patterns; Nopea reads {MAX_FILE_BYTES:,}")
+        )
+        return _Layer(folder, ())
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        problems.append(
+            Problem(
+                code=Code.ENCODING,
+                message="the ignore file is no UTF-8 text, so none of its patterns count",
+                hint="save it as UTF-8",
+                source=f"{path}{at_line(line)}",
+            )
+        )
+        return _Layer(folder, ())
+    return _layer(folder, (line.removesuffix("\r") for line in text.split("\n")), problems, problem)
+
+
+def _layer(
+    folder: tuple[str, ...], lines: Iterable[str], problems: list[Problem], problem: Problem
+) -> _Layer:
+    """Compile one source's lines; what is beyond a limit is left out and reported as a copy of `problem`."""
+    globs: list[Glob] = []
+    for number, line in enumerate(lines, start=1):
+        if len(line) > MAX_PATTERN_CHARACTERS:
+            message = (
+                f"pattern {number} is longer than {MAX_PATTERN_CHARACTERS} characters and does not count"
+            )
+            problems.append(replace(problem, message=message))
+        elif (glob := parse(line)) is not None:
+            globs.append(glob)
+    if len(globs) > MAX_PATTERNS:
+        message = f"{len(globs):,} patterns; those after the first {MAX_PATTERNS:,} do not count"
+        problems.append(replace(problem, message=message))
+    return _Layer(folder, tuple(globs[:MAX_PATTERNS]))

@@ -1,0 +1,1 @@
+"""Decides what receivers are told, in which form and how often, and what their answers mean."""

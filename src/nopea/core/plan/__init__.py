@@ -1,0 +1,1 @@
+"""Decides for every object one action and its reason, and what may be deleted."""

@@ -1,0 +1,72 @@
+"""The inventory: what was applied, as it is kept in Kubernetes. Pure; the writer is `state/inventory.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from nopea.core.api.status import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK, InventoryEntry
+from nopea.core.objects import ObjectKey
+from nopea.core.plan.plan import LastApplied, Observed
+
+
+def entries_of(applied: Mapping[ObjectKey, LastApplied]) -> tuple[InventoryEntry, ...]:
+    """Return the inventory's lines, sorted by object."""
+    return tuple(
+        InventoryEntry(object=str(key), desired=last.hash, live=last.projection, commit=last.commit or None)
+        for key, last in sorted(applied.items())
+    )
+
+
+def read_entries(entries: Iterable[InventoryEntry]) -> dict[ObjectKey, LastApplied]:
+    """Return what the lines say; a line that names no object is passed over."""
+    found: dict[ObjectKey, LastApplied] = {}
+    for entry in entries:
+        key = parse_key(entry.object)
+        if key is not None:
+            found[key] = LastApplied(hash=entry.desired, projection=entry.live, commit=entry.commit or "")
+    return found
+
+
+def uids_of(owned: Mapping[ObjectKey, Observed], keys: Collection[ObjectKey]) -> set[str]:
+    """Return the uids of these objects, as far as they are live and known."""
+    return {live.uid for key, live in owned.items() if key in keys and live.uid}
+
+
+def unrecorded(
+    owned: Mapping[ObjectKey, Observed], recorded: Collection[ObjectKey]
+) -> dict[ObjectKey, Observed]:
+    """Return what is ours by label and Apply entry and in no inventory: a crash came before the record.
+
+    One object may be served under two names (an Event, in the core group and in its own): then the one that
+    is recorded stands for both, else the other would be taken for an object that Git does not want.
+    """
+    uids = uids_of(owned, recorded)
+    return {
+        key: live
+        for key, live in owned.items()
+        if key not in recorded and live.projection is not None and live.uid not in uids
+    }
+
+
+def parse_key(text: str) -> ObjectKey | None:
+    """Read an object's name as it prints (`apps/Deployment shop/web`); None for anything else."""
+    kind_text, separator, where = text.partition(" ")
+    if not separator or not kind_text or not where or " " in where:
+        return None
+    group, _, kind = kind_text.rpartition("/")
+    namespace, slash, name = where.partition("/")
+    if not slash:
+        namespace, name = "", where
+    return ObjectKey(group, kind, namespace, name) if kind and name and "/" not in name else None
+
+
+def inline(entries: tuple[InventoryEntry, ...]) -> tuple[InventoryEntry, ...]:
+    """Return the lines if they have room in the status, else nothing: then they are in chunks."""
+    return entries if len(entries) <= MAX_INLINE_INVENTORY else ()
+
+
+def chunks(entries: tuple[InventoryEntry, ...]) -> list[tuple[InventoryEntry, ...]]:
+    """Return the lines in the pieces that Inventory objects hold; nothing when the status holds them."""
+    if len(entries) <= MAX_INLINE_INVENTORY:
+        return []
+    return [entries[at : at + MAX_INVENTORY_CHUNK] for at in range(0, len(entries), MAX_INVENTORY_CHUNK)]

@@ -1,0 +1,42 @@
+"""From a live object to the few facts that a plan needs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from nopea.core.api import names
+from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
+from nopea.core.apply.projection import projection_hash
+from nopea.core.health.assess import assess
+from nopea.core.plan.plan import BreakGlass, Observed
+
+
+def observed_of(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> Observed:
+    """Return what a plan needs of an object as the API server stores it."""
+    metadata = live.get("metadata") or {}
+    annotations = metadata.get("annotations") or {}
+    return Observed(
+        owner=(metadata.get("labels") or {}).get(names.REPOSITORY_LABEL),
+        resource_version=metadata.get("resourceVersion", ""),
+        uid=metadata.get("uid", ""),
+        projection=projection_hash(live, rules=rules),
+        break_glass=_break_glass(annotations),
+        prune=annotations.get(names.PRUNE_ANNOTATION),
+        terminating="deletionTimestamp" in metadata,
+        health=assess(live, now=datetime.now(UTC)),
+    )
+
+
+def _break_glass(annotations: Mapping[str, str]) -> BreakGlass | None:
+    if annotations.get(names.SUSPEND_HEAL_ANNOTATION) != "true":
+        return None
+    until = annotations.get(names.SUSPEND_HEAL_UNTIL_ANNOTATION)
+    if not until:
+        return BreakGlass()
+    try:
+        moment = datetime.fromisoformat(until)
+    except ValueError:
+        return BreakGlass()  # an end that cannot be read must not end the protection
+    return BreakGlass(until=moment) if moment.tzinfo else BreakGlass()

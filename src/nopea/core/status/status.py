@@ -1,0 +1,304 @@
+"""From an executed pass to `GitRepository.status`. Pure; the writer sends it only when it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from nopea.core.api.conditions import (
+    CONTENDED,
+    DRIFTED,
+    HEALTHY,
+    READY,
+    RECONCILING,
+    ROLLED_BACK,
+    STALLED,
+    find,
+    format_time,
+    merge,
+)
+from nopea.core.api.status import (
+    MAX_ERRORS,
+    MAX_HISTORY,
+    MAX_MESSAGE,
+    SHORT_COMMIT,
+    Condition,
+    GitRepositoryStatus,
+    HistoryEntry,
+    Phase,
+    StatusError,
+)
+from nopea.core.duration import format_seconds
+from nopea.core.health.condition import HealthSummary
+from nopea.core.plan.plan import Reason
+from nopea.core.problem import Code, Problem, first_lines
+from nopea.core.status.drifts import drift_line, drifts_of
+from nopea.core.status.milestones import failing_since, last_deployment
+from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.rollback import has_moved, rolled_back
+
+OWNED = frozenset({READY, RECONCILING, STALLED, DRIFTED, CONTENDED})
+_ENOUGH = (Outcome.CREATED, Outcome.CONFIGURED, Outcome.UNCHANGED)
+_PROTECTED = (Reason.BREAK_GLASS, Reason.SUSPENDED)
+
+
+def progressing(
+    previous: GitRepositoryStatus, *, generation: int, message: str, now: datetime
+) -> GitRepositoryStatus:
+    """Return the status of a pass that is under way and takes its time."""
+    phase = Phase.SYNCING if previous.last_applied_commit else Phase.INITIALIZING
+    before = find(previous.conditions, READY)
+    ready = before.status if before and previous.observed_generation == generation else "Unknown"
+    wanted = [
+        _condition(READY, ready, "Progressing", message, generation, now),
+        _condition(RECONCILING, "True", "Progressing", message, generation, now),
+    ]
+    return msgspec.structs.replace(
+        previous, phase=phase, conditions=merge(previous.conditions, wanted, owned=OWNED)
+    )
+
+
+def interrupted(
+    previous: GitRepositoryStatus, report: PassReport, *, now: datetime
+) -> tuple[GitRepositoryStatus, str]:
+    """Return the status of a pass that the process's shutdown stopped, and the sentence that says so.
+
+    What was learned of the commit is left to the next process: its pass does the whole again.
+    """
+    done = report.count(*_ENOUGH)
+    message = f"stopped by the controller's shutdown after {done} objects; goes on when it is back"
+    return progressing(previous, generation=report.generation, message=message, now=now), message
+
+
+def crashed(
+    previous: GitRepositoryStatus, *, problem: Problem, generation: int, now: datetime
+) -> GitRepositoryStatus:
+    """Return the status of a repository whose worker keeps crashing."""
+    message = cut(str(problem))
+    wanted = [
+        _condition(READY, "False", "WorkerCrashed", message, generation, now),
+        _condition(STALLED, "True", "WorkerCrashed", message, generation, now),
+    ]
+    return msgspec.structs.replace(
+        previous,
+        phase=Phase.FAILED,
+        errors=_errors([problem]),
+        conditions=merge(previous.conditions, wanted, owned=OWNED),
+    )
+
+
+def reported(
+    previous: GitRepositoryStatus, report: PassReport, *, now: datetime, retry_at: datetime | None
+) -> GitRepositoryStatus:
+    """Return the status after a pass; equal to the previous one when nothing was done or learned.
+
+    `retry_at` is set when the pass failed; it becomes `nextSyncTime`, which is absent otherwise because polls
+    that find nothing write nothing.
+    """
+    if report.result is Result.SUSPENDED:
+        return _suspended(previous, report, now)
+    ok = report.result is Result.SYNCED
+    changes = dict(
+        observed_generation=report.generation,
+        phase=Phase.SYNCED if ok else Phase.FAILED,
+        next_sync_time=format_time(retry_at) if retry_at else None,
+        failures=0 if ok else previous.failures + 1,
+        failing_since=failing_since(previous, report, now),
+        last_deployment=last_deployment(previous, report),
+        last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
+        last_handled_heal_at=report.handled_heal_at or previous.last_handled_heal_at,
+        errors=_errors(report.problems),
+        drifts=drifts_of(report, known=previous.drifts) if report.commit else previous.drifts,
+        inventory=report.inventory,
+        history=_history(previous, report),
+        conditions=merge(previous.conditions, _conditions(report, now), owned=_owned(report)),
+        **_times(previous, report, now),
+        **_commit_facts(report),
+    )
+    return msgspec.structs.replace(previous, **changes)
+
+
+def _owned(report: PassReport) -> frozenset[str]:
+    """A pass that saw no commit saw no object either: what is known of them stays."""
+    return _pinning(report) | (OWNED if report.commit else OWNED - {DRIFTED, CONTENDED})
+
+
+def _pinning(report: PassReport) -> frozenset[str]:
+    """A pass that could not read the pin knows nothing of it: what was told stays."""
+    return frozenset() if Code.ROLLBACK_INVALID in report.codes else frozenset({ROLLED_BACK})
+
+
+def _suspended(previous: GitRepositoryStatus, report: PassReport, now: datetime) -> GitRepositoryStatus:
+    """Suspending keeps what was known: Ready stays as it was, or is Unknown when nothing was."""
+    before = find(previous.conditions, READY)
+    ready = before.status if before else "Unknown"
+    message = "suspended: nothing is written until spec.suspend is false"
+    return msgspec.structs.replace(
+        previous,
+        observed_generation=report.generation,
+        phase=Phase.SUSPENDED,
+        next_sync_time=None,
+        last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
+        conditions=merge(
+            previous.conditions,
+            [
+                _condition(READY, ready, "Suspended", message, report.generation, now),
+                *rolled_back(report.pin, generation=report.generation, now=now),
+            ],
+            owned=OWNED | _pinning(report),
+        ),
+    )
+
+
+def _times(previous: GitRepositoryStatus, report: PassReport, now: datetime) -> dict[str, str | None]:
+    """A pass that found nothing to do leaves no trace, so that an idle cluster sees no writes."""
+    if _is_news(previous, report):
+        return {"last_sync_time": format_time(now), "last_sync_duration": format_seconds(report.seconds)}
+    return {}
+
+
+def _is_news(previous: GitRepositoryStatus, report: PassReport) -> bool:
+    commit = report.commit.id if report.commit else previous.last_attempted_commit
+    return (
+        report.changed
+        or previous.last_sync_time is None
+        or commit != previous.last_attempted_commit
+        or report.generation != previous.observed_generation
+        or (report.result is Result.SYNCED) != (previous.phase is Phase.SYNCED)
+        or _errors(report.problems) != previous.errors
+        or (bool(_pinning(report)) and has_moved(previous.conditions, report.pin))
+        or bool(report.handled_heal_at and report.handled_heal_at != previous.last_handled_heal_at)
+        or bool(report.handled_sync_at and report.handled_sync_at != previous.last_handled_sync_at)
+    )
+
+
+def _commit_facts(report: PassReport) -> dict[str, str | int | None]:
+    if report.commit is None:
+        return {}
+    facts: dict[str, str | int | None] = {
+        "last_attempted_commit": report.commit.id,
+        "last_commit_message": report.commit.message,
+        "last_commit_author": report.commit.author[:256],
+        "last_commit_time": format_time(report.commit.committed_at),
+        "resource_count": sum(one.declared for one in report.objects),
+        "applied_count": sum(one.declared and one.outcome in _ENOUGH for one in report.objects),
+        "drifted_count": sum(one.drifts for one in report.objects),
+        "suspended_count": sum(one.reason in _PROTECTED for one in report.objects),
+        "failed_count": report.count(Outcome.FAILED),
+    }
+    if report.result is Result.SYNCED:
+        facts["last_applied_commit"] = report.commit.id
+        facts["short_commit"] = report.commit.id[:SHORT_COMMIT]
+    return facts
+
+
+def _conditions(report: PassReport, now: datetime) -> list[Condition]:
+    generation = report.generation
+    more = [*_drifted(report, now), *rolled_back(report.pin, generation=generation, now=now)]
+    if report.result is Result.SYNCED:
+        return [_condition(READY, "True", "Succeeded", summary(report), generation, now), *more]
+    message = cut(summary(report))
+    reason = report.problems[0].code.reason if report.problems else "Failed"
+    ready = _condition(READY, "False", reason, message, generation, now)
+    if report.transient:
+        return [
+            ready,
+            *more,
+            _condition(RECONCILING, "True", "ProgressingWithRetry", message, generation, now),
+        ]
+    return [ready, *more, _condition(STALLED, "True", reason, message, generation, now)]
+
+
+def summary(report: PassReport) -> str:
+    """Return the pass in one sentence for the Ready condition and the Event."""
+    if report.result is Result.SYNCED:
+        assert report.commit is not None  # noqa: S101 - a synced pass has looked at a commit
+        declared = sum(one.declared for one in report.objects)
+        pruned = report.count(Outcome.PRUNED)
+        also = f", pruned {pruned}" if pruned else ""
+        drifted = sum(one.drifts for one in report.objects)
+        left = f"; {drifted} drifted and left" if drifted else ""
+        objects = "object" if declared == 1 else "objects"
+        held = f"; rolled back, {report.pin.left} is not followed" if report.pin else ""
+        return f"applied {declared} {objects} at {report.commit.id[:SHORT_COMMIT]}{also}{left}{held}"
+    failed = report.count(Outcome.FAILED)
+    declared = sum(one.declared for one in report.objects)
+    ahead = f"{report.count(*_ENOUGH)} of {declared} objects applied; " if failed else ""
+    return f"{ahead}{first_lines(report.problems)}"
+
+
+def _drifted(report: PassReport, now: datetime) -> list[Condition]:
+    """Conditions about the cluster's differing from Git: there only while they hold."""
+    drifted = [one for one in report.objects if one.drifts]
+    found = []
+    if drifted:
+        more = f"; and {len(drifted) - 1} more objects" if drifted[1:] else ""
+        message = cut(drift_line(drifted[0]) + more)
+        found.append(_condition(DRIFTED, "True", "ManualDrift", message, report.generation, now))
+    if report.rivals:
+        message = cut(report.rivals)
+        found.append(_condition(CONTENDED, "True", "ChangedBackAgain", message, report.generation, now))
+    return found
+
+
+def with_health(
+    status: GitRepositoryStatus, health: HealthSummary | None, *, generation: int, now: datetime
+) -> GitRepositoryStatus:
+    """Return the status with the condition Healthy, or without it where nothing is known of health."""
+    wanted = []
+    if health is not None:
+        message = cut(health.message)
+        wanted = [_condition(HEALTHY, health.status, health.reason, message, generation, now)]
+    conditions = merge(status.conditions, wanted, owned=frozenset({HEALTHY}))
+    return msgspec.structs.replace(status, conditions=conditions)
+
+
+def _history(previous: GitRepositoryStatus, report: PassReport) -> tuple[HistoryEntry, ...]:
+    if not _is_news(previous, report):
+        return previous.history
+    entry = HistoryEntry(
+        id=report.id,
+        commit=report.commit.id if report.commit else "",
+        trigger=",".join(report.triggers)[:128],
+        outcome=report.result,
+        started=format_time(report.started_at),
+        duration=format_seconds(report.seconds),
+        created=report.count(Outcome.CREATED),
+        changed=report.count(Outcome.CONFIGURED),
+        pruned=report.count(Outcome.PRUNED),
+        failed=report.count(Outcome.FAILED),
+    )
+    return (entry, *previous.history)[:MAX_HISTORY]
+
+
+def _errors(problems: Iterable[Problem]) -> tuple[StatusError, ...]:
+    return tuple(
+        StatusError(
+            code=problem.code,
+            message=cut(problem.message),
+            hint=cut(problem.hint),
+            object=cut(problem.object, 512) or None,
+            source=cut(problem.source) or None,
+        )
+        for problem in list(problems)[:MAX_ERRORS]
+    )
+
+
+def _condition(
+    type_: str, status: str, reason: str, message: str, generation: int, now: datetime
+) -> Condition:
+    return Condition(
+        type=type_,
+        status=status,
+        reason=reason,
+        message=message,
+        last_transition_time=format_time(now),
+        observed_generation=generation,
+    )
+
+
+def cut(text: str, limit: int = MAX_MESSAGE) -> str:
+    """Shorten a text to the limit, with an ellipsis where something is missing."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,0 +1,278 @@
+"""What is live of the kinds that Nopea applies: one watch per kind and version, on objects with our label.
+
+It answers who owns an object and whether it is as our last apply left it, without a request per object, and
+tells when that changes. Keeps of each object what a plan needs of it, never the object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from nopea.core.api import names
+from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
+from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.plan.observed import observed_of
+from nopea.core.plan.plan import Observed
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
+from nopea.kube.live import LiveObject
+from nopea.kube.requests import Selection
+from nopea.kube.resource import Resource
+from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
+from nopea.logs import get_log
+
+log = get_log(__name__)
+OURS = Selection(labels=names.REPOSITORY_LABEL)
+OURS_BRIEFLY = Selection(labels=names.REPOSITORY_LABEL, metadata_only=True)
+FIRST_LIST_SECONDS = 30.0
+IDLE_SECONDS = 300.0
+"""A kind that a pass asked for may get its first object a little later."""
+_LOOK_SECONDS = 0.05
+_SWEEPERS = 8
+
+RulesOf: TypeAlias = Callable[[str, ObjectKey], IgnoreRules]
+"""What the owner of a label value leaves to others in an object."""
+
+_Version: TypeAlias = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class _Kind:
+    """One followed kind in one version: field sets, and so baselines, are those of a version."""
+
+    resource: Resource
+    health: WatchHealth = field(default_factory=WatchHealth)
+    objects: dict[ObjectKey, Observed] = field(default_factory=dict)
+    by_owner: dict[str, set[ObjectKey]] = field(default_factory=dict)
+    asked_at: float = 0.0
+    task: asyncio.Task[None] | None = None
+
+    def put(self, key: ObjectKey, observed: Observed) -> None:
+        self.remove(key)
+        self.objects[key] = observed
+        if observed.owner is not None:
+            self.by_owner.setdefault(observed.owner, set()).add(key)
+
+    def remove(self, key: ObjectKey) -> None:
+        known = self.objects.pop(key, None)
+        if known is None or known.owner is None:
+            return
+        keys = self.by_owner.get(known.owner, set())
+        keys.discard(key)
+        if not keys:
+            self.by_owner.pop(known.owner, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexStatistics:
+    """How many objects are known; the watches by state; whole lists read since the start."""
+
+    objects: int
+    watches: dict[str, int]
+    lists: int
+
+
+def _no_rules(owner: str, key: ObjectKey) -> IgnoreRules:
+    del owner, key
+    return NO_RULES
+
+
+def _tell_nobody(owner: str) -> None:
+    del owner
+
+
+class LiveIndex:
+    """Bounded by the kinds that the API server serves and the objects that carry our label.
+
+    `on_change` is called with an owner's label value when something about an object of it has changed that a
+    plan could answer differently; it must not block.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        *,
+        rules: RulesOf = _no_rules,
+        on_change: Callable[[str], None] | None = None,
+    ) -> None:
+        self._client = client
+        self._rules = rules
+        self.on_change = on_change or _tell_nobody
+        self._kinds: dict[_Version, _Kind] = {}
+        self._wanted: asyncio.Queue[_Kind] = asyncio.Queue()
+        self._lists_of_retired = 0
+
+    async def run(self) -> None:
+        """Follow every kind that was asked for until cancelled; a bug in one ends all, and the process."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                kind = await self._wanted.get()
+                if self._kinds.get(_version(kind.resource)) is kind:
+                    kind.task = group.create_task(self._follow(kind), name=f"watch {kind.resource}")
+
+    async def sweep(self, resources: Iterable[Resource]) -> None:
+        """Look for objects of ours in every kind, and follow the kinds that have some.
+
+        Finds what a crash between an apply and its record would leave behind unknown.
+        """
+        listable = iter({r.group_kind: r for r in resources if {"list", "watch"} <= r.verbs}.values())
+
+        async def sweeper() -> None:
+            for resource in listable:
+                try:
+                    found = (await self._client.list(resource, OURS_BRIEFLY)).items
+                except ApiError as error:
+                    log.debug("kind not swept", kind=str(resource), error=str(error))
+                    continue
+                if found:
+                    self._start(resource)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(_SWEEPERS):
+                group.create_task(sweeper(), name=f"sweeper {number}")
+
+    async def ensure(self, resources: Iterable[Resource]) -> None:
+        """Return when each kind has had its first list, or cannot have one: then `knows` says so.
+
+        Waits `FIRST_LIST_SECONDS` at most for all of them.
+        """
+        waited_for = [self._start(resource) for resource in resources]
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + FIRST_LIST_SECONDS
+        while loop.time() < deadline:
+            if all(kind.health.synced or _is_final(kind.health.last_error) for kind in waited_for):
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def follow(self, resource: Resource) -> None:
+        """Follow a kind from now on, without waiting for its first list."""
+        self._start(resource)
+
+    def knows(self, resource: Resource) -> bool:
+        """True when `get` can be believed for objects of this kind and version."""
+        found = self._kinds.get(_version(resource))
+        return found is not None and found.health.synced
+
+    def covers(self, kind: GroupKind) -> bool:
+        """True when `owned` can be believed for objects of this kind."""
+        return any(found.health.synced for found in self._kinds.values() if found.resource.group_kind == kind)
+
+    def get(self, resource: Resource, key: ObjectKey) -> Observed | None:
+        """Return what is live under our label; None when nothing is, or the kind is not known."""
+        kind = self._kinds.get(_version(resource))
+        return kind.objects.get(key) if kind else None
+
+    def owned(self, owner: str) -> dict[ObjectKey, Observed]:
+        """Return every live object with this owner's label, of all kinds that are followed."""
+        return {
+            key: kind.objects[key] for kind in self._kinds.values() for key in kind.by_owner.get(owner, ())
+        }
+
+    def assume(self, resource: Resource, key: ObjectKey, observed: Observed) -> None:
+        """Take over what an apply returned, before the watch says the same."""
+        kind = self._kinds.get(_version(resource))
+        if kind is not None:
+            self._take(kind, key, observed)
+
+    def assume_gone(self, key: ObjectKey) -> None:
+        """Take over that an object was deleted, before the watch says the same."""
+        for kind in self._kinds.values():
+            if kind.resource.group_kind == key.group_kind:
+                kind.remove(key)
+
+    def statistics(self) -> IndexStatistics:
+        """Return what is followed now."""
+        kinds = self._kinds.values()
+        failing = sum(kind.health.last_error is not None for kind in kinds)
+        return IndexStatistics(
+            objects=sum(len(kind.objects) for kind in kinds),
+            watches={"working": len(kinds) - failing, "failing": failing},
+            lists=self._lists_of_retired + sum(kind.health.lists for kind in kinds),
+        )
+
+    def retire(self, wanted: Collection[GroupKind]) -> None:
+        """Stop following kinds of which nothing is live, nothing was applied, and nobody asked lately."""
+        now = asyncio.get_running_loop().time()
+        for version, kind in list(self._kinds.items()):
+            idle = now - kind.asked_at > IDLE_SECONDS
+            if idle and not kind.objects and kind.resource.group_kind not in wanted:
+                del self._kinds[version]
+                self._lists_of_retired += kind.health.lists
+                if kind.task is not None:
+                    kind.task.cancel()
+
+    def _start(self, resource: Resource) -> _Kind:
+        kind = self._kinds.get(_version(resource))
+        if kind is None:
+            kind = self._kinds[_version(resource)] = _Kind(resource)
+            self._wanted.put_nowait(kind)
+        kind.asked_at = asyncio.get_running_loop().time()
+        return kind
+
+    async def _follow(self, kind: _Kind) -> None:
+        events = list_and_watch(self._client, kind.resource, OURS, health=kind.health)
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case Synced(objects):
+                        self._replace(kind, objects)
+                    case Changed(live):
+                        key, observed = self._read(kind, live)
+                        self._tell(self._take(kind, key, observed))
+                    case Deleted(live):
+                        key, observed = self._read(kind, live)
+                        known = kind.objects.get(key)
+                        if known and not is_newer(known.resource_version, observed.resource_version):
+                            kind.remove(key)
+                            self._tell({known.owner})
+
+    def _replace(self, kind: _Kind, objects: Iterable[LiveObject]) -> None:
+        listed = dict(self._read(kind, live) for live in objects)
+        owners: set[str | None] = set()
+        for key in kind.objects.keys() - listed.keys():
+            owners.add(kind.objects[key].owner)
+            kind.remove(key)
+        for key, observed in listed.items():
+            owners |= self._take(kind, key, observed)
+        self._tell(owners)
+
+    def _read(self, kind: _Kind, live: LiveObject) -> tuple[ObjectKey, Observed]:
+        raw = live.json()
+        key = ObjectKey(kind.resource.group, kind.resource.kind, live.meta.namespace, live.meta.name)
+        owner = live.meta.labels.get(names.REPOSITORY_LABEL) or ""
+        return key, observed_of(raw, rules=self._rules(owner, key))
+
+    def _take(self, kind: _Kind, key: ObjectKey, observed: Observed) -> set[str | None]:
+        """Keep the newer of what is known and what is said; return whom the difference concerns."""
+        known = kind.objects.get(key)
+        if known is not None and not is_newer(observed.resource_version, known.resource_version):
+            return set()
+        if observed.owner is None:
+            kind.remove(key)
+            return {known.owner} if known else set()
+        kind.put(key, observed)
+        if known is not None and replace(known, resource_version=observed.resource_version) == observed:
+            return set()
+        return {observed.owner, known.owner} if known else {observed.owner}
+
+    def _tell(self, owners: Iterable[str | None]) -> None:
+        for owner in set(owners):
+            if owner:
+                self.on_change(owner)
+
+
+def _version(resource: Resource) -> _Version:
+    return (resource.group, resource.version, resource.kind)
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Compare resourceVersions of one kind as decimal numbers (conformance since Kubernetes 1.35)."""
+    return (len(version), version) > (len(than), than)
+
+
+def _is_final(error: ApiError | None) -> bool:
+    return isinstance(error, ForbiddenError | NotFoundError)

@@ -1,0 +1,129 @@
+"""Sends CDEvents: a step of a repository becomes events, each one CloudEvents message for every sink.
+
+What happened is decided in `core/cdevents/`, when and how often it is sent in `notify/outbox.py`.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+import orjson
+from cloudevents.core.base import BaseCloudEvent
+from cloudevents.core.bindings.http import HTTPMessage, to_binary, to_structured
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+
+from nopea.core.cdevents.event import CDEvent, to_json
+from nopea.core.cdevents.mapping import Mapper
+from nopea.core.cdevents.scene import DriftAs
+from nopea.core.cdevents.vocabulary import SpecVersion
+from nopea.core.notify.address import Address
+from nopea.core.secret import mask_url
+from nopea.core.status.transition import Transition
+from nopea.notify.message import Message
+from nopea.notify.outbox import Outbox
+from nopea.notify.outboxes import Senders
+from nopea.settings import SettingError, Settings
+
+
+class ContentMode(enum.StrEnum):
+    """Where the CloudEvents attributes are: in headers, or around the event in the body."""
+
+    BINARY = "binary"
+    STRUCTURED = "structured"
+
+
+class _Format(JSONFormat):
+    """The SDK's JSON, but for data that is JSON already: that stays as it is, and is not written as base64.
+
+    Beyond ASCII nothing is escaped either, which could double the size of a message that just fits.
+    """
+
+    def write(self, event: BaseCloudEvent) -> bytes:
+        """Return the whole event as JSON."""
+        attributes: dict[str, Any] = dict(event.get_attributes())
+        data = event.get_data()
+        if not isinstance(data, bytes):
+            raise TypeError("the data has to be JSON already")
+        return orjson.dumps(
+            {**attributes, "data": orjson.Fragment(data)}, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+        )
+
+
+_FORMAT = _Format()
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+")
+
+
+def encode(event: CDEvent, version: SpecVersion, mode: ContentMode) -> HTTPMessage:
+    """Return an event as the CloudEvents HTTP binding sends it: headers and body.
+
+    Header values are percent-encoded, and there is no `ce-datacontenttype`: `Content-Type` says it.
+    """
+    body = to_json(event, version)
+    attributes = {
+        "specversion": "1.0",  # of CloudEvents, whatever the version of CDEvents
+        "id": event.id,
+        "source": event.source,
+        "type": event.type.spelled(version),
+        "subject": event.subject_id,
+        "time": event.timestamp.astimezone(UTC),
+        "datacontenttype": "application/json",
+    }
+    cloud_event = CloudEvent(attributes, body)
+    if mode is ContentMode.STRUCTURED:
+        return to_structured(cloud_event, _FORMAT)
+    return to_binary(cloud_event, _FORMAT)
+
+
+@dataclass(frozen=True, slots=True)
+class CDEventsSink:
+    """A listener of the publisher: returns at once, for it only puts messages into outboxes."""
+
+    events_of: Callable[[Transition], Iterable[CDEvent]]
+    outboxes: Sequence[tuple[Address, Outbox]]
+    version: SpecVersion = SpecVersion.V0_5_1
+    mode: ContentMode = ContentMode.BINARY
+
+    def __call__(self, transition: Transition) -> None:
+        """Offer the step's events to every sink, in their order."""
+        for event in self.events_of(transition):
+            encoded = encode(event, self.version, self.mode)
+            for address, outbox in self.outboxes:
+                outbox.offer(
+                    Message(id=event.id, address=address, headers=encoded.headers, body=encoded.body)
+                )
+
+
+def cdevents_sink(settings: Settings, senders: Senders, *, server: str) -> CDEventsSink | None:
+    """Return the listener that the settings ask for, with an outbox for each URL; None without URLs.
+
+    `server` is the API server's URL, the default source. Raises SettingError.
+    """
+    if not settings.cdevents_sink:
+        return None
+    source = settings.cdevents_source or mask_url(server)
+    if not _ABSOLUTE.fullmatch(source) or mask_url(source) != source:
+        raise SettingError(
+            "--cdevents-source: it is no absolute URI, or has a user, query or fragment; "
+            "write one that no other controller has, like https://nopea.acme.example/clusters/prod"
+        )
+    try:
+        mapper = Mapper(
+            source=source, environment=settings.environment or "", drift_as=DriftAs(settings.cdevents_drift)
+        )
+    except ValueError as error:
+        raise SettingError(f"--cdevents-source, --environment: {error}") from error
+    return CDEventsSink(
+        events_of=mapper.events,
+        outboxes=[
+            (address, senders.add(f"cdevents-{number}"))
+            for number, address in enumerate(settings.cdevents_sink, start=1)
+        ],
+        version=SpecVersion(settings.cdevents_version),
+        mode=ContentMode(settings.cdevents_mode),
+    )

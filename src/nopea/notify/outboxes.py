@@ -1,0 +1,62 @@
+"""All outboxes of the process and the connections they share: made, run, flushed and closed together.
+
+Knows nothing of what is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Self
+
+from nopea import tasks
+from nopea.core.notify.delivery import DeliveryPolicy
+from nopea.notify.http import HttpPoster
+from nopea.notify.message import Post
+from nopea.notify.outbox import Outbox
+
+
+class Senders:
+    """Enter it to open connections, leave it to close them; add outboxes before `start`."""
+
+    def __init__(self) -> None:
+        self._poster = HttpPoster()
+        self._outboxes: dict[str, Outbox] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._poster.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._poster.__aexit__(*exc)
+
+    def add(self, name: str, policy: DeliveryPolicy | None = None) -> Outbox:
+        """Return a new outbox; `name` is its label in logs and metrics, and nobody else's."""
+        if name in self._outboxes:
+            raise ValueError(f"there is an outbox {name} already")
+        made = Outbox(name, self._poster.post, policy=policy)
+        self._outboxes[name] = made
+        return made
+
+    @property
+    def post(self) -> Post:
+        """What sends over the shared connections, for who has queues of its own."""
+        return self._poster.post
+
+    @property
+    def outboxes(self) -> Sequence[Outbox]:
+        """All of them, in the order in which they were added."""
+        return tuple(self._outboxes.values())
+
+    def start(self) -> dict[str, asyncio.Task[None]]:
+        """Start delivering; the caller owns the tasks, which end after `close` and not before."""
+        return {
+            f"outbox {name}": tasks.spawn(outbox.run(), name=f"outbox {name}")
+            for name, outbox in self._outboxes.items()
+        }
+
+    async def close(self, seconds: float) -> None:
+        """Deliver what waits, all sinks at once, for at most so long."""
+        async with asyncio.TaskGroup() as group:
+            for name, outbox in self._outboxes.items():
+                group.create_task(outbox.close(seconds), name=f"closing of outbox {name}")

@@ -1,0 +1,1 @@
+"""Makes one cluster state equal to one commit: fetch, render, observe, plan, act, report."""

@@ -1,0 +1,226 @@
+"""Apply one object in the version that was decided about; recreate it where that is allowed.
+
+Each write names that version, so the API server refuses it once the object has moved on (409). Then the
+object is read and decided about anew: what came meanwhile, above all break-glass, is never written over. An
+object that was not there is applied without a version. It decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import orjson
+
+from nopea.core.apply.adoption import adopt
+from nopea.core.apply.body import at_version, body_to_apply
+from nopea.core.manifests.render import CRD, Desired
+from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.plan.plan import Observed, Reason, Step
+from nopea.informers.object_cache import LiveIndex, is_newer
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiError, ConflictError, NotFoundError, is_field_conflict, is_immutable
+from nopea.kube.kinds import resource_of, target_of
+from nopea.kube.live import Applied
+from nopea.kube.requests import PatchKind, Preconditions
+from nopea.kube.resource import Target
+from nopea.reconcile.definitions import is_unserved, pauses, wait_until_served
+
+TRIES = 5
+"""How often a write is sent while the object moves on under it; then it is a conflict for the next pass."""
+
+RECREATE_SECONDS = 30.0
+_MAY_HOLD_CLAIMS = frozenset(
+    {Reason.ADOPTED, Reason.NOT_RECORDED, Reason.MANUAL_DRIFT, Reason.CONFLICT}
+)  # a mere git change found the object as we left it
+NEVER_RECREATED = frozenset(
+    {CRD, GroupKind("", "Namespace"), GroupKind("", "PersistentVolumeClaim")}
+)  # recreating one destroys what is inside it
+
+Decide: TypeAlias = Callable[[Desired, "Mapping[str, Any] | None"], Awaitable[Step]]
+"""Say what is to be done about an object that was read just now; None: it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a step, which is the one that was decided last.
+
+    `applied` is the object as stored; None where that decision is to write nothing.
+    """
+
+    step: Step
+    applied: Applied | None = None
+
+
+class Applier:
+    """Applies for one repository in one pass, through a client that acts for it. Raises ApiError."""
+
+    def __init__(
+        self,
+        *,
+        client: KubeClient,
+        index: LiveIndex,
+        owner: str,
+        defined_here: frozenset[GroupKind],
+        decide: Decide,
+    ) -> None:
+        self._client = client
+        self._index = index
+        self._owner = owner
+        self._defined_here = defined_here
+        self._decide = decide
+        self._taken_over: set[ObjectKey] = set()
+        self._recreated: set[ObjectKey] = set()
+
+    async def apply(self, step: Step) -> Written:
+        """Apply what the step wants, unless what came since it was planned forbids that."""
+        desired = desired_of(step)
+        step, live = await self._newest(step, desired)
+        for tries_left in reversed(range(TRIES)):
+            if not step.writes:
+                break
+            try:
+                step, live = await self._take_over(step, desired, live)
+                return Written(step, await self._write(step, desired, live))
+            except ConflictError as error:
+                if is_field_conflict(error) or not tries_left:
+                    raise
+                before = step
+                step, live = await self._look(step, desired)
+                if step is before:
+                    raise  # it has not moved on: the conflict is about something else
+        return Written(step)
+
+    def has_taken_over(self, key: ObjectKey) -> bool:
+        """True when people's claims in the object became ours, whether or not it was applied then."""
+        return key in self._taken_over
+
+    async def _newest(self, step: Step, desired: Desired) -> tuple[Step, Mapping[str, Any] | None]:
+        """Bring the step to the newest version that is known, without a request if nothing came that counts.
+
+        The object comes along, whole, where the body depends on what is live.
+        """
+        if _needs_live(step):
+            return await self._look(step, desired)
+        resource = resource_of(desired.endpoint)
+        known = self._index.get(resource, step.key) if self._index.knows(resource) else None
+        planned = step.live
+        if known is None or (planned and not is_newer(known.resource_version, planned.resource_version)):
+            return step, None
+        if planned is None or _facts(known) != _facts(planned):
+            return await self._look(step, desired)
+        return _at(step, known.resource_version), None
+
+    async def _look(self, step: Step, desired: Desired) -> tuple[Step, Mapping[str, Any] | None]:
+        """Read the object, and decide anew if it is not in the step's version any more."""
+        try:
+            live = (await self._client.get(target_of(desired))).json()
+        except NotFoundError:
+            live = None
+        if _version_of(live) == (step.live.resource_version if step.live else ""):
+            return step, live
+        decided = await self._decide(desired, live)
+        forbidden = decided.problem is not None or decided.reason is Reason.BREAK_GLASS
+        if step.key in self._taken_over and not forbidden:
+            return replace(step, live=decided.live), live  # our own claims on it do not show as drift
+        return decided, live
+
+    async def _take_over(
+        self, step: Step, desired: Desired, live: Mapping[str, Any] | None
+    ) -> tuple[Step, Mapping[str, Any] | None]:
+        """Make people's claims in the object ours, so that the apply removes what Git does not want."""
+        if live is None or not _may_hold_claims(step):
+            return step, live
+        patch = adopt(live, rules=desired.rules)
+        if patch is None:
+            return step, live
+        live = (await self._client.patch(target_of(desired), patch, kind=PatchKind.JSON)).json()
+        self._taken_over.add(step.key)
+        return _at(step, _version_of(live)), live
+
+    async def _write(self, step: Step, desired: Desired, live: Mapping[str, Any] | None) -> Applied:
+        target, body = target_of(desired), _body(step, desired, live)
+        try:
+            return await self._client.apply(target, body)
+        except NotFoundError as error:
+            if desired.key.group_kind not in self._defined_here or not is_unserved(error):
+                raise
+            await wait_until_served(self._client, target.resource)
+            return await self._client.apply(target, body)
+        except ApiError as error:
+            if not (is_immutable(error) and desired.force and self._may_recreate(step)):
+                raise
+            return await self._recreate(target, desired, step.live)
+
+    def _may_recreate(self, step: Step) -> bool:
+        """Say that it carries our label, can be without what it holds, and does not outlive its deletion."""
+        ours = step.live is not None and step.live.owner == self._owner
+        return ours and step.key.group_kind not in NEVER_RECREATED and step.key not in self._recreated
+
+    async def _recreate(self, target: Target, desired: Desired, live: Observed | None) -> Applied:
+        """Delete and apply anew; what stands there then, of the old name or in its end, is a conflict."""
+        assert live is not None  # noqa: S101 - what is not there has no field that cannot change
+        version = live.resource_version
+        await self._client.delete(target, only_if=Preconditions(uid=live.uid, resource_version=version))
+        self._recreated.add(desired.key)
+        await self._wait_until_gone(target, live.uid)
+        return await self._client.apply(target, orjson.dumps(at_version(orjson.loads(desired.body), version)))
+
+    async def _wait_until_gone(self, target: Target, uid: str) -> None:
+        """Return when the object is gone or another, or in time: the next apply says what is wrong."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + RECREATE_SECONDS
+        for pause in pauses():
+            try:
+                live = await self._client.get(target)
+            except NotFoundError:
+                return
+            if live.meta.uid != uid or loop.time() > deadline:
+                return
+            await asyncio.sleep(pause)
+
+
+def desired_of(step: Step) -> Desired:
+    """Return what Git wants of a step that applies."""
+    assert step.desired is not None  # noqa: S101 - only what Git wants is applied
+    return step.desired
+
+
+def _needs_live(step: Step) -> bool:
+    return step.live is not None and (_may_hold_claims(step) or _leaves_fields(step))
+
+
+def _may_hold_claims(step: Step) -> bool:
+    return step.reason in _MAY_HOLD_CLAIMS and not step.keep
+
+
+def _leaves_fields(step: Step) -> bool:
+    rules = desired_of(step).rules
+    return bool(step.keep or rules.pointers or rules.managers)
+
+
+def _body(step: Step, desired: Desired, live: Mapping[str, Any] | None) -> bytes:
+    version = step.live.resource_version if step.live else ""
+    if not version:
+        return desired.body
+    body = orjson.loads(desired.body)
+    if live is not None and _leaves_fields(step):
+        body = body_to_apply(body, live, rules=desired.rules, keep=step.keep)
+    return orjson.dumps(at_version(body, version))
+
+
+def _facts(live: Observed) -> tuple[object, ...]:
+    """What a decision to apply rests on in the live object."""
+    return (live.uid, live.owner, live.break_glass, live.projection)
+
+
+def _at(step: Step, version: str) -> Step:
+    """Return the same decision about a later version, in which nothing is different that it rests on."""
+    return step if step.live is None else replace(step, live=replace(step.live, resource_version=version))
+
+
+def _version_of(live: Mapping[str, Any] | None) -> str:
+    version = ((live or {}).get("metadata") or {}).get("resourceVersion")
+    return version if isinstance(version, str) else ""

@@ -1,0 +1,265 @@
+"""Carry out a plan: batch after batch, the steps of a batch at the same time, each object for itself.
+
+It decides nothing about what to write; what fails is reported with its object, and the others go on. Prunes
+come last, and only if everything before them went well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from nopea.core.manifests.render import CRD, Desired
+from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.plan.observed import observed_of
+from nopea.core.plan.plan import Action, LastApplied, Observed, Plan, Reason, Step, owned_by_other
+from nopea.core.problem import Problem
+from nopea.core.status.report import ObjectResult, Outcome
+from nopea.informers.object_cache import LiveIndex
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiError, ConflictError, NotFoundError, UnreachableError
+from nopea.kube.kinds import resource_of, target_of
+from nopea.kube.live import Applied
+from nopea.kube.problems import to_problem
+from nopea.kube.requests import Preconditions
+from nopea.kube.resource import Resource
+from nopea.reconcile.apply import NEVER_RECREATED, Applier, desired_of
+from nopea.reconcile.definitions import wait_until_established
+from nopea.reconcile.request import Supersede
+
+LANES = 16
+"""Objects of one repository under way at once; the client's limiter shares the API server fairly."""
+
+DECIDE_AGAIN = timedelta(seconds=2)
+"""When to look again at an object that changed between the decision to delete it and the deletion."""
+
+
+@dataclass(slots=True)
+class Execution:
+    """What has been done so far; readable at any time, also after the pass was stopped."""
+
+    results: dict[ObjectKey, ObjectResult] = field(default_factory=dict)
+    applied: dict[ObjectKey, LastApplied] = field(default_factory=dict)
+    gone: set[ObjectKey] = field(default_factory=set)
+    superseded: bool = False
+    unreachable: Problem | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """True when no further object may be started."""
+        return self.superseded or self.unreachable is not None
+
+    @property
+    def went_well(self) -> bool:
+        """True while nothing failed and nothing was cut short; what must not be deleted holds up no other."""
+        return not self.stopped and not any(
+            one.outcome is Outcome.FAILED and one.reason is not Reason.PRUNE_REFUSED
+            for one in self.results.values()
+        )
+
+
+class Executor:
+    """Executes plans of one repository, through a client that acts for it."""
+
+    def __init__(
+        self,
+        *,
+        client: KubeClient,
+        index: LiveIndex,
+        applier: Applier,
+        claim: Callable[[ObjectKey], str],
+        resource_for: Callable[[GroupKind], Awaitable[Resource]],
+        commit: str,
+    ) -> None:
+        """`claim` takes an object for the repository and returns the owner's name if it is another's."""
+        self._client = client
+        self._index = index
+        self._applier = applier
+        self._claim = claim
+        self._resource_for = resource_for
+        self._commit = commit
+
+    async def execute(self, plan: Plan, supersede: Supersede) -> Execution:
+        """Carry out the plan until it is done, superseded, or the API server is gone."""
+        execution = Execution()
+        for step in plan.steps:
+            if not step.writes and step.action is not Action.PRUNE:
+                self._leave(step, execution)
+        for batch in plan.groups():
+            await self._batch(batch, execution, supersede, self._apply)
+            if execution.stopped:
+                break
+            await self._wait_for_definitions(batch, execution)
+        for batch in plan.prunes():
+            if not execution.went_well:
+                break
+            await self._batch(batch, execution, supersede, self._prune)
+        return execution
+
+    async def _batch(
+        self,
+        batch: list[Step],
+        execution: Execution,
+        supersede: Supersede,
+        act: Callable[[Step, Execution], Awaitable[None]],
+    ) -> None:
+        waiting = iter(batch)
+
+        async def lane() -> None:
+            for step in waiting:
+                if execution.stopped:
+                    return
+                if await supersede.now():
+                    execution.superseded = True
+                    return
+                await act(step, execution)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(min(LANES, len(batch))):
+                group.create_task(lane(), name=f"{batch[0].action} lane {number}")
+
+    def _leave(self, step: Step, execution: Execution) -> None:
+        if step.rebase and step.desired is not None and step.live is not None:
+            execution.applied[step.key] = LastApplied(
+                hash=step.desired.hash, projection=step.live.projection, commit=self._commit
+            )
+        execution.results[step.key] = _left(step)
+
+    async def _apply(self, step: Step, execution: Execution) -> None:
+        desired, key = desired_of(step), step.key
+        other = self._claim(key)
+        if other:
+            execution.results[key] = _failed(step, owned_by_other(desired, other))
+            return
+        try:
+            written = await self._applier.apply(step)
+        except ApiError as error:
+            _refused(step, error, execution)
+            self._note_half_done(step, execution)
+        else:
+            if written.applied is None:  # what came after the plan was made forbids it
+                self._leave(written.step, execution)
+                self._note_half_done(step, execution)
+            else:
+                self._note_applied(written.step, desired, written.applied, execution)
+
+    def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
+        key, observed = step.key, observed_of(applied.json(), rules=desired.rules)
+        self._index.follow(resource_of(desired.endpoint))  # its definition may have come in this pass
+        self._index.assume(resource_of(desired.endpoint), key, observed)
+        execution.applied[key] = LastApplied(
+            hash=desired.hash,
+            projection=None if step.keep else observed.projection,
+            commit=self._commit,
+        )
+        same = step.live is not None and step.live.resource_version == observed.resource_version
+        same = same and not self._applier.has_taken_over(key)
+        outcome = Outcome.UNCHANGED if same else Outcome.CONFIGURED
+        execution.results[key] = _applied(step, Outcome.CREATED if applied.created else outcome)
+
+    def _note_half_done(self, step: Step, execution: Execution) -> None:
+        """What was taken over and then not applied does not show as drift: have the next pass apply it."""
+        if step.seen is not None and self._applier.has_taken_over(step.key):
+            execution.applied[step.key] = LastApplied(hash="", projection=None)
+
+    async def _prune(self, step: Step, execution: Execution) -> None:
+        """Delete one object, if it is still as it was when that was decided; else a pass looks again."""
+        assert step.live is not None  # noqa: S101 - what is not there is not pruned
+        try:
+            resource = await self._resource_for(step.key.group_kind)
+            latest = self._index.get(resource, step.key) if self._index.knows(resource) else step.live
+            if latest is None or _safeguards(latest) != _safeguards(step.live):
+                execution.results[step.key] = _kept_for_now(step)
+                return
+            is_gone = await self._client.delete(
+                resource.at(name=step.key.name, namespace=step.key.namespace),
+                only_if=Preconditions(uid=step.live.uid, resource_version=latest.resource_version),
+            )
+        except NotFoundError:
+            is_gone = True
+        except ConflictError:
+            execution.results[step.key] = _kept_for_now(step)
+            return
+        except ApiError as error:
+            _refused(step, error, execution)
+            return
+        if is_gone:
+            self._index.assume_gone(step.key)
+            execution.gone.add(step.key)
+        execution.results[step.key] = _result(step, Outcome.PRUNED)
+
+    async def _wait_for_definitions(self, batch: Iterable[Step], execution: Execution) -> None:
+        """Custom resources come in a later batch: let the API server serve their kinds first."""
+        definitions = [step for step in batch if step.key.group_kind == CRD and step.key in execution.applied]
+        for step in definitions:
+            desired = desired_of(step)
+            try:
+                problem = await wait_until_established(
+                    self._client, target_of(desired), source=desired.source
+                )
+            except ApiError as error:  # an account may write definitions and not read them
+                _refused(step, error, execution)
+            else:
+                if problem is None:
+                    continue
+                execution.results[step.key] = _failed(step, problem)
+            del execution.applied[step.key]  # so that the next pass waits for it again
+
+
+def _refused(step: Step, error: ApiError, execution: Execution) -> None:
+    """Note what the API server said about an object; without an API server there is no next object either."""
+    problem = to_problem(
+        error,
+        object=str(step.key),
+        source=step.desired.source if step.desired else "",
+        recreatable=step.key.group_kind not in NEVER_RECREATED,
+    )
+    if isinstance(error, UnreachableError):
+        execution.unreachable = problem
+    else:
+        execution.results[step.key] = _failed(step, problem)
+
+
+def _left(step: Step) -> ObjectResult:
+    if step.problem is not None:
+        return _failed(step, step.problem)
+    fine = step.reason in (Reason.UNCHANGED, Reason.IGNORED)
+    return _result(step, Outcome.UNCHANGED if fine else Outcome.SKIPPED)
+
+
+def _result(step: Step, outcome: Outcome) -> ObjectResult:
+    return ObjectResult(
+        key=step.key,
+        outcome=outcome,
+        reason=step.reason,
+        seen=step.seen,
+        retry_at=step.retry_at,
+        declared=step.desired is not None,
+    )
+
+
+def _applied(step: Step, outcome: Outcome) -> ObjectResult:
+    """What an apply kept is drift that the policy leaves; the rest of what drifted is as Git wants it now."""
+    result = _result(step, outcome)
+    if step.seen is None or not step.keep:
+        return result
+    fields = tuple(one for one in step.seen.drift.fields if one.keys in step.keep)
+    seen = replace(step.seen, drift=replace(step.seen.drift, fields=fields))
+    return replace(result, reason=Reason.POLICY, seen=seen, left=True)
+
+
+def _safeguards(live: Observed) -> tuple[object, ...]:
+    """What a decision to delete rests on in the live object."""
+    return (live.uid, live.owner, live.prune, live.break_glass, live.projection is not None)
+
+
+def _kept_for_now(step: Step) -> ObjectResult:
+    """It is not the object any more that was decided about: decide again soon."""
+    retry_at = datetime.now(UTC) + DECIDE_AGAIN
+    return replace(_result(step, Outcome.SKIPPED), reason=Reason.KEPT, retry_at=retry_at)
+
+
+def _failed(step: Step, problem: Problem) -> ObjectResult:
+    return replace(_result(step, Outcome.FAILED), problem=problem)

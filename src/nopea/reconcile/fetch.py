@@ -1,0 +1,124 @@
+"""From a spec to parsed files at a commit. Asks Git; never touches the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nopea.core.api.repository import ref_of
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.duration import parse_duration
+from nopea.core.git.source import Commit, FileEntry, ParsedFile, Remote
+from nopea.core.manifests.ignore import IGNORE_FILE, Ignore
+from nopea.core.problem import Code, Problem
+from nopea.reconcile.ports import Git
+from nopea.state.cache import ManifestCache
+
+PARSE_BATCH = 64
+"""Blobs per request: a slow or hostile file delays its batch, and answers stay far below the frame limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A commit and the parsed manifests below the spec's path, by path from the repository's root.
+
+    `problems` are those of the selection: the files have their own.
+    """
+
+    commit: Commit
+    files: dict[str, ParsedFile]
+    problems: tuple[Problem, ...]
+
+
+class Fetcher:
+    """Fetches and reads one version of a spec; equal blobs are parsed once for all repositories."""
+
+    def __init__(self, git: Git, manifests: ManifestCache) -> None:
+        self._git = git
+        self._manifests = manifests
+
+    async def newest(self, spec: GitRepositorySpec, remote: Remote) -> str:
+        """Return the commit id that the spec's ref points to now."""
+        return await self._git.ls_remote(remote, ref_of(spec), timeout_seconds=_timeout(spec))
+
+    async def snapshot(self, spec: GitRepositorySpec, remote: Remote) -> Snapshot:
+        """Fetch the spec's commit and parse its manifests; raises SyncError when Git fails."""
+        commit = await self._git.sync(remote, ref_of(spec), timeout_seconds=_timeout(spec))
+        return await self._read(spec, remote, commit)
+
+    async def snapshot_at(self, spec: GitRepositorySpec, remote: Remote, commit: Commit | str) -> Snapshot:
+        """Parse the manifests of a commit that was fetched before; asks the server only for what is lost."""
+        if isinstance(commit, str):
+            commit = await self._git.head(remote, commit, timeout_seconds=_timeout(spec))
+        return await self._read(spec, remote, commit)
+
+    async def _read(self, spec: GitRepositorySpec, remote: Remote, commit: Commit) -> Snapshot:
+        listing = await self._git.listing(remote, commit.id, spec.path, timeout_seconds=_timeout(spec))
+        ignore = await self._ignore(spec, remote, commit.id, listing.files)
+        wanted = [entry for entry in listing.files if ignore.wants(entry.path)]
+        parsed = await self._parse(spec, remote, wanted)
+        links = [path for path, what in listing.skipped if what == "symlink" and ignore.wants(path)]
+        problems = (*ignore.problems, *(symlink(path) for path in links))
+        if not wanted and not problems:
+            problems = (no_manifests(spec.path),)
+        return Snapshot(
+            commit=commit, files={entry.path: parsed[entry.blob] for entry in wanted}, problems=problems
+        )
+
+    async def _ignore(
+        self, spec: GitRepositorySpec, remote: Remote, commit: str, entries: Sequence[FileEntry]
+    ) -> Ignore:
+        files = {entry.path: entry.blob for entry in entries if entry.path.rpartition("/")[2] == IGNORE_FILE}
+        contents: dict[str, bytes] = {}
+        if files:
+            contents = await self._git.read(
+                remote, commit, sorted(set(files.values())), timeout_seconds=_timeout(spec)
+            )
+        return Ignore(
+            root=spec.path,
+            exclude=spec.exclude,
+            ignore_files={path: contents[blob] for path, blob in files.items()},
+        )
+
+    async def _parse(
+        self, spec: GitRepositorySpec, remote: Remote, entries: Sequence[FileEntry]
+    ) -> dict[str, ParsedFile]:
+        parsed: dict[str, ParsedFile] = {}
+        missing: list[str] = []
+        for blob in dict.fromkeys(entry.blob for entry in entries):
+            known = self._manifests.get(blob)
+            if known is None:
+                missing.append(blob)
+            else:
+                parsed[blob] = known
+        for start in range(0, len(missing), PARSE_BATCH):
+            batch = missing[start : start + PARSE_BATCH]
+            answer = await self._git.manifests(remote, batch, timeout_seconds=_timeout(spec))
+            for blob, file in answer.items():
+                self._manifests.put(blob, file)
+            parsed.update(answer)
+        return parsed
+
+
+def _timeout(spec: GitRepositorySpec) -> float:
+    return parse_duration(spec.timeout).total_seconds()
+
+
+def no_manifests(path: str) -> Problem:
+    """Return the problem of a folder without any manifest."""
+    where = f"the folder {path}" if path else "the repository"
+    return Problem(
+        code=Code.NO_MANIFESTS,
+        message=f"{where} holds no manifest (*.yaml, *.yml, *.json)",
+        hint="Correct spec.path, or spec.exclude and .nopeaignore if they leave out too much.",
+    )
+
+
+def symlink(path: str) -> Problem:
+    """Return the problem of a link where a manifest could be."""
+    return Problem(
+        code=Code.SYMLINK,
+        message="it is a symbolic link, which Nopea does not follow",
+        hint="Put the file itself there, or exclude the link by spec.exclude or .nopeaignore.",
+        source=path,
+    )

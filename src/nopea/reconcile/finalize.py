@@ -1,0 +1,135 @@
+"""The GitRepository's own end: the finalizer that holds it, and the objects that go or stay with it.
+
+A deletion that cannot finish says what blocks it and is tried again; `nopea.io/abandon` lets go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from nopea.core.api import names
+from nopea.core.api.repository import Repository
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.manifests.render import Desired
+from nopea.core.objects import ObjectKey
+from nopea.core.plan.plan import Plan, Step
+from nopea.core.plan.prune import blocked
+from nopea.core.problem import Problem, StalledError, TransientError
+from nopea.core.status.report import Result
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiError, ConflictError, NotFoundError
+from nopea.kube.kinds import repository_target
+from nopea.kube.problems import to_problem
+from nopea.reconcile.apply import Applier
+from nopea.reconcile.context import Tools
+from nopea.reconcile.execute import Executor
+from nopea.reconcile.prune import Pruner
+from nopea.reconcile.request import Supersede
+from nopea.reconcile.sync import Findings, client_for
+from nopea.state.cache import SyncState
+from nopea.state.inventory import forget
+
+
+class Finalizer:
+    """Holds and releases GitRepositories."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    async def hold(self, repository: Repository) -> None:
+        """Make the object wait for us when it is deleted, if its objects go with it; before the first write.
+
+        Raises SyncError when the API server does not let us.
+        """
+        if repository.has_finalizer != repository.deletes_objects:
+            await self._set(repository, held=repository.deletes_objects)
+
+    async def run(self, repository: Repository, state: SyncState) -> Findings:
+        """Delete what goes with the repository and let it go; raises SyncError if it cannot."""
+        if not repository.has_finalizer:
+            return Findings(result=Result.DELETED)
+        findings = Findings(result=Result.DELETED)
+        spec = repository.spec
+        goes = repository.deletes_objects and not repository.abandoned and not repository.suspended
+        if goes and isinstance(spec, GitRepositorySpec):
+            findings = await self._delete_objects(repository, spec, state)
+        if findings.result is Result.DELETED:
+            await self._set(repository, held=False)
+        return findings
+
+    async def _delete_objects(
+        self, repository: Repository, spec: GitRepositorySpec, state: SyncState
+    ) -> Findings:
+        client = client_for(self._tools.client, repository, spec)
+        pruner = Pruner(self._tools, repository, state, client=client)
+        prunes = await pruner.steps(set(), enabled=True, clean=True, commit="", deleting=True)
+        execution = await self._executor(client).execute(Plan(steps=prunes.steps), _never())
+        forget(state, prunes.gone | execution.gone)
+        objects = tuple(execution.results[key] for key in sorted(execution.results))
+        problems = [one.problem for one in objects if one.problem is not None]
+        if execution.unreachable is not None:
+            problems.append(execution.unreachable)
+        ending = [
+            key
+            for key, decision in prunes.decisions.items()
+            if decision.blocks_deletion and key not in execution.gone
+        ]
+        if not problems and not ending:
+            return Findings(result=Result.DELETED, objects=objects)
+        problems += [
+            blocked(key, "it is being deleted and not gone yet")
+            for key in ending
+            if not _is_told(key, problems)
+        ]
+        return Findings(result=Result.FAILED, objects=objects, problems=tuple(problems))
+
+    def _executor(self, client: KubeClient) -> Executor:
+        return Executor(
+            client=client,
+            index=self._tools.index,
+            applier=Applier(
+                client=client,
+                index=self._tools.index,
+                owner="",
+                defined_here=frozenset(),
+                decide=_nothing_is_wanted,
+            ),
+            claim=lambda _: "",
+            resource_for=self._tools.discovery.find_preferred,
+            commit="",
+        )
+
+    async def _set(self, repository: Repository, *, held: bool) -> None:
+        """Server-side apply our finalizer or nothing: `finalizers` is a set, others' stay."""
+        metadata = {
+            "name": repository.key.name,
+            "namespace": repository.key.namespace,
+            "uid": repository.uid,  # never of another object of this name
+            **({"finalizers": [names.FINALIZER]} if held else {}),
+        }
+        body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata}
+        try:
+            await self._tools.client.apply(repository_target(repository.key), orjson.dumps(body))
+        except (NotFoundError, ConflictError):
+            return  # it is gone
+        except ApiError as error:
+            problem = to_problem(error, object=str(repository.object_key))
+            raise (TransientError if error.retryable else StalledError)(problem) from error
+
+
+async def _nothing_is_wanted(one: Desired, live: Mapping[str, Any] | None) -> Step:
+    raise AssertionError(f"{one.key} is to be deleted, not applied (there: {live is not None})")
+
+
+def _never() -> Supersede:
+    async def newest() -> str:
+        return ""
+
+    return Supersede(frozenset, newest, commit="")
+
+
+def _is_told(key: ObjectKey, problems: Iterable[Problem]) -> bool:
+    return any(problem.object == str(key) for problem in problems)

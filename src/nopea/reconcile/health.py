@@ -1,0 +1,59 @@
+"""Follow the health of a repository's objects: from the watches, and from the Pods of what is not healthy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nopea.core.api.labels import owner_label
+from nopea.core.api.repository import Repository
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.health.assess import Health, pod_trouble
+from nopea.core.health.condition import HealthSummary, summarize, unsettled
+from nopea.core.objects import ObjectKey
+from nopea.informers.object_cache import LiveIndex
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiError
+from nopea.kube.kinds import PODS
+from nopea.kube.requests import Selection
+from nopea.logs import get_log
+from nopea.reconcile.sync import client_for
+from nopea.state.cache import SyncState
+
+log = get_log(__name__)
+_WORKLOADS_LOOKED_AT = 5
+"""Whose Pods are asked for at once: the message of one is what a person needs."""
+
+
+class HealthFollower:
+    """Waits for nothing: it says what is so now."""
+
+    def __init__(self, client: KubeClient, index: LiveIndex) -> None:
+        self._client = client
+        self._index = index
+
+    async def look(self, repository: Repository, state: SyncState) -> HealthSummary | None:
+        """Return the health of what was applied; None where nothing was, or the spec cannot be read."""
+        spec = repository.spec
+        if not isinstance(spec, GitRepositorySpec) or not state.applied:
+            return None
+        owned = self._index.owned(owner_label(repository.key))
+        healths = {key: live.health for key, live in owned.items() if key in state.applied}
+        client = client_for(self._client, repository, spec)
+        return summarize(healths, await self._troubles(client, healths))
+
+    async def _troubles(
+        self, client: KubeClient, healths: Mapping[ObjectKey, Health]
+    ) -> dict[ObjectKey, str]:
+        troubles: dict[ObjectKey, str] = {}
+        workloads = [key for key in unsettled(healths) if healths[key].selector]
+        for key in workloads[:_WORKLOADS_LOOKED_AT]:
+            selection = Selection(namespace=key.namespace, labels=healths[key].selector)
+            try:
+                pods = await client.list(PODS, selection)
+            except ApiError as error:
+                log.debug("pods not seen", object=str(key), error=str(error))
+                continue
+            trouble = pod_trouble(pod.json() for pod in pods.items)
+            if trouble:
+                troubles[key] = trouble
+        return troubles

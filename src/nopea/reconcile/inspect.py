@@ -1,0 +1,188 @@
+"""A pass that stops before it acts: the same fetch, rendering, observation and plan, and then a look.
+
+For `nopea diff` and `nopea plan`. Reads only, with the caller's own rights, and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import orjson
+
+from nopea.core.api.labels import owner_label
+from nopea.core.api.repository import Repository, parse_repository
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.git.source import Remote
+from nopea.core.objects import ObjectKey
+from nopea.core.plan.object_diff import ObjectDiff, Three, field_diffs
+from nopea.core.plan.plan import Action, Reason, Step
+from nopea.core.problem import Problem
+from nopea.informers.listed import ListedIndex
+from nopea.kube.client import KubeClient
+from nopea.kube.discovery import Discovery
+from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
+from nopea.kube.kinds import GIT_REPOSITORIES, target_of
+from nopea.kube.problems import to_problem
+from nopea.reconcile.context import Tools
+from nopea.reconcile.fetch import Fetcher, Snapshot
+from nopea.reconcile.observe import LANES
+from nopea.reconcile.sync import Planned, Work
+from nopea.state.cache import SyncState
+from nopea.state.ownership import Claims
+from nopea.state.repositories import Directory
+
+_NOT_COMPARED = (Action.PRUNE, Action.REFUSE)
+_SAME = (Reason.UNCHANGED, Reason.IGNORED, Reason.KEPT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What a pass would do now. `problems` are all of them: of Git, of rendering, and of objects."""
+
+    objects: tuple[ObjectDiff, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def differs(self) -> bool:
+        """True when the cluster is not as Git wants it."""
+        return any(one.differs for one in self.objects)
+
+    @property
+    def is_complete(self) -> bool:
+        """False when something could not be read, in Git or in the cluster."""
+        refused = {one.step.problem for one in self.objects if one.step.reason is not Reason.UNREADABLE}
+        return all(problem in refused for problem in self.problems)
+
+
+class Inspector:
+    """Inspects through one connection; every inspection looks anew."""
+
+    def __init__(self, client: KubeClient, fetcher: Fetcher) -> None:
+        self._client = client
+        self._fetcher = fetcher
+        self._discovery = Discovery(client)
+
+    async def inspect(
+        self,
+        repository: Repository,
+        spec: GitRepositorySpec,
+        state: SyncState,
+        remote: Remote,
+        snapshot: Snapshot,
+    ) -> Inspection:
+        """Plan the snapshot and compare what the plan is about; raises SyncError where nothing can be asked.
+
+        A repository without a uid is none: nothing is its own, so that every object is looked at.
+        """
+        directory = await self._directory(repository)
+        owner = owner_label(repository.key) if repository.uid else ""
+        tools = Tools(
+            client=self._client,
+            discovery=self._discovery,
+            fetcher=self._fetcher,
+            index=ListedIndex(self._client, owner=owner, rules=directory.rules),
+            directory=directory,
+            claims=Claims(),
+        )
+        spec = msgspec.structs.replace(
+            spec, service_account_name=None
+        )  # a person reads with a person's rights
+        work = Work(tools, repository, spec, state, remote)
+        planned = await work.plan(snapshot)
+        objects = await _Comparison(self._client, work, state, planned).run()
+        said = (one.step.problem for one in objects if one.step.problem is not None)
+        return Inspection(objects=objects, problems=tuple(dict.fromkeys((*planned.problems, *said))))
+
+    async def _directory(self, repository: Repository) -> Directory:
+        """Return who may own objects: all GitRepositories where they may be listed, else anybody."""
+        try:
+            listed = (await self._client.list(GIT_REPOSITORIES)).items
+        except ForbiddenError:
+            directory = Directory(whole_cluster=False)
+        except NotFoundError:
+            directory = Directory()  # the kind is not even served
+        else:
+            directory = Directory()
+            for live in listed:
+                directory.put(parse_repository(live.json(), allow_file_urls=True))
+        if repository.uid:
+            directory.put(repository)
+        return directory
+
+
+class _Comparison:
+    """The closer look at every object that a plan would change or that is not as it should be."""
+
+    def __init__(self, client: KubeClient, work: Work, state: SyncState, planned: Planned) -> None:
+        self._client = client
+        self._work = work
+        self._state = state
+        self._planned = planned
+        self._commits: dict[str, Mapping[ObjectKey, bytes]] = {}
+        self._lock = asyncio.Lock()
+
+    async def run(self) -> tuple[ObjectDiff, ...]:
+        steps = self._planned.plan.steps
+        found: dict[ObjectKey, ObjectDiff] = {}
+        waiting = iter(steps)
+
+        async def lane() -> None:
+            for step in waiting:
+                found[step.key] = await self._compare(step)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(min(LANES, len(steps))):
+                group.create_task(lane(), name=f"compare lane {number}")
+        return tuple(found[step.key] for step in steps)
+
+    async def _compare(self, step: Step) -> ObjectDiff:
+        desired = step.desired
+        if desired is None or step.action in _NOT_COMPARED or step.reason in _SAME:
+            return ObjectDiff(step=step)
+        if step.reason is Reason.BREAK_GLASS and step.seen is None and self._is_applied_as(step):
+            return ObjectDiff(step=step)
+        live = self._planned.live.get(step.key)
+        if live is None and step.live is not None:
+            try:
+                live = await self._get(step)
+            except ApiError as error:
+                problem = to_problem(error, object=str(step.key), source=desired.source)
+                refused = replace(step, action=Action.REFUSE, reason=Reason.UNREADABLE, problem=problem)
+                return ObjectDiff(step=refused)
+        last = await self._last(step.key)
+        drifted = step.seen.drift.fields if step.seen else ()
+        three = Three(
+            last=last,
+            desired=orjson.loads(desired.body),
+            live=live,
+            was_applied=step.key in self._state.applied,
+        )
+        return ObjectDiff(
+            step=step, fields=field_diffs(step.key, three, drifted=drifted, rules=desired.rules)
+        )
+
+    def _is_applied_as(self, step: Step) -> bool:
+        last = self._state.applied.get(step.key)
+        return step.desired is not None and last is not None and last.hash == step.desired.hash
+
+    async def _get(self, step: Step) -> Mapping[str, Any] | None:
+        assert step.desired is not None  # noqa: S101 - only such steps are compared
+        try:
+            return (await self._client.get(target_of(step.desired))).json()
+        except NotFoundError:
+            return None  # deleted between the two looks
+
+    async def _last(self, key: ObjectKey) -> Mapping[str, Any] | None:
+        """Return what was applied last; None where nothing was, or Git has that commit no more."""
+        last = self._state.applied.get(key)
+        if last is None or not last.commit:
+            return None
+        async with self._lock:
+            if last.commit not in self._commits:
+                self._commits[last.commit] = await self._work.manifests_of(last.commit)
+        body = self._commits[last.commit].get(key)
+        return orjson.loads(body) if body is not None else None

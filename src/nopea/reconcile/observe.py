@@ -1,0 +1,204 @@
+"""See what is live before anything is decided: from the watches, and by a look at what they cannot tell.
+
+Reads only. An unchanged object costs no request; one that drifted, is gone, or was never applied costs one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from nopea.core.apply.fieldset import Path, find
+from nopea.core.drift.find import Drift, find_drift
+from nopea.core.manifests.render import Desired
+from nopea.core.objects import ObjectKey
+from nopea.core.plan.observed import observed_of
+from nopea.core.plan.plan import Observed, Seen, World, is_suspect
+from nopea.core.problem import Problem, TransientError
+from nopea.informers.object_cache import LiveIndex
+from nopea.kube.client import KubeClient
+from nopea.kube.discovery import Discovery
+from nopea.kube.errors import ApiError, NotFoundError
+from nopea.kube.kinds import resource_of, target_of
+from nopea.kube.problems import to_problem
+from nopea.kube.resource import Resource
+from nopea.state.cache import SyncState
+
+LANES = 16
+
+Previous = Callable[[str], Awaitable[Mapping[ObjectKey, bytes]]]
+"""The manifests of a commit that was applied earlier; empty where Git has it no more."""
+
+
+@dataclass(slots=True)
+class Observation:
+    """What was seen. `unreadable` are objects that could not be looked at: nothing may be written to them."""
+
+    observed: dict[ObjectKey, Observed] = field(default_factory=dict)
+    seen: dict[ObjectKey, Seen] = field(default_factory=dict)
+    live: dict[ObjectKey, Mapping[str, Any]] = field(default_factory=dict)
+    unreadable: dict[ObjectKey, Problem] = field(default_factory=dict)
+
+    def world(self, state: SyncState) -> World:
+        """Return it, with what the state remembers, as the plan takes it."""
+        now = datetime.now(UTC)
+        return World(
+            observed=self.observed,
+            seen=self.seen,
+            last_applied=state.applied,
+            unreadable=self.unreadable,
+            heal_at={
+                key: state.fights.next_heal_at(key, managers=managers_of(seen.drift), now=now)
+                for key, seen in self.seen.items()
+            },
+        )
+
+
+class Observer:
+    """Observes for one repository, through a client that acts for it."""
+
+    def __init__(
+        self,
+        *,
+        client: KubeClient,
+        index: LiveIndex,
+        discovery: Discovery,
+        owner: str,
+        is_released: Callable[[ObjectKey, str], bool],
+        previous: Previous,
+    ) -> None:
+        """`is_released` says that the owner of a label value has let go of an object, or is gone."""
+        self._client = client
+        self._index = index
+        self._discovery = discovery
+        self._owner = owner
+        self._is_released = is_released
+        self._previous = previous
+        self._manifests: dict[str, Mapping[ObjectKey, bytes]] = {}
+        self._lock = asyncio.Lock()
+
+    async def observe(self, desired: Sequence[Desired], state: SyncState) -> Observation:
+        """Observe every desired object; raises TransientError when the API server cannot be asked."""
+        served = await self._served(desired)
+        await self._index.ensure(served.values())
+        observation = Observation()
+        looks: list[Desired] = []
+        for one in desired:
+            resource = served.get(one.endpoint)
+            if resource is None:
+                self._note_lost(one, observation, state)
+                continue
+            live = self._index.get(resource, one.key) if self._index.knows(resource) else None
+            if live is None or is_suspect(live, state.applied.get(one.key)):
+                looks.append(one)
+            else:
+                self._note(observation, one.key, live)
+        await self._look_at(looks, observation, state)
+        return observation
+
+    async def judge(self, one: Desired, live: Mapping[str, Any] | None, state: SyncState) -> Observation:
+        """Return what one object shows that was read just now; None: it is not there. Asks no API server."""
+        observation = Observation()
+        await self._judge(one, live, observation, state)
+        return observation
+
+    async def _served(self, desired: Iterable[Desired]) -> dict[object, Resource]:
+        served: dict[object, Resource] = {}
+        for endpoint in dict.fromkeys(one.endpoint for one in desired):
+            resource = resource_of(endpoint)
+            try:
+                if await self._discovery.served(resource.api_version, resource.kind):
+                    served[endpoint] = resource
+            except ApiError as error:
+                raise TransientError(to_problem(error, object=str(resource))) from error
+        return served
+
+    def _note(self, observation: Observation, key: ObjectKey, live: Observed) -> None:
+        if live.owner not in (None, self._owner) and self._is_released(key, live.owner or ""):
+            live = replace(live, owner=None)
+        observation.observed[key] = live
+
+    def _note_lost(self, one: Desired, observation: Observation, state: SyncState) -> None:
+        """The definition comes with this pass, so no object can be there: what was applied went with it."""
+        if one.key in state.applied:
+            desired = orjson.loads(one.body)
+            drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)
+            observation.seen[one.key] = Seen(drift=drift, since=_since(one.key, drift, state))
+
+    async def _look_at(self, looks: Sequence[Desired], observation: Observation, state: SyncState) -> None:
+        waiting = iter(looks)
+
+        async def lane() -> None:
+            for one in waiting:
+                await self._look(one, observation, state)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(min(LANES, len(looks))):
+                group.create_task(lane(), name=f"look lane {number}")
+
+    async def _of_commit(self, commit: str) -> Mapping[ObjectKey, bytes]:
+        async with self._lock:
+            if commit not in self._manifests:
+                self._manifests[commit] = await self._previous(commit) if commit else {}
+            return self._manifests[commit]
+
+    async def _look(self, one: Desired, observation: Observation, state: SyncState) -> None:
+        live: dict[str, Any] | None = None
+        try:
+            live = (await self._client.get(target_of(one))).json()
+        except NotFoundError:
+            pass  # not there is an answer
+        except ApiError as error:
+            observation.unreadable[one.key] = to_problem(error, object=str(one.key), source=one.source)
+            return
+        await self._judge(one, live, observation, state)
+
+    async def _judge(
+        self, one: Desired, live: Mapping[str, Any] | None, observation: Observation, state: SyncState
+    ) -> None:
+        key, last = one.key, state.applied.get(one.key)
+        if live is not None:
+            observed = observed_of(live, rules=one.rules)
+            self._note(observation, key, observed)
+            observation.live[key] = live
+        if last is None or not is_suspect(observation.observed.get(key), last):
+            state.drifted_since.pop(key, None)
+            return
+        desired = orjson.loads(one.body)
+        before = desired
+        if last.hash != one.hash:
+            body = (await self._of_commit(last.commit)).get(key)
+            before = orjson.loads(body) if body is not None else None
+        drift = find_drift(desired=desired, last_applied=before or desired, live=live, rules=one.rules)
+        observation.seen[key] = Seen(
+            drift=drift, since=_since(key, drift, state), kept=_kept(drift, before, desired)
+        )
+
+
+def managers_of(drift: Drift) -> frozenset[str]:
+    """Return who made an object drift; an empty name where Kubernetes does not note it."""
+    return frozenset(one.manager for one in drift.fields)
+
+
+def _since(key: ObjectKey, drift: Drift, state: SyncState) -> datetime:
+    """Return when the drift began: the latest change that managedFields date, else when it was first seen."""
+    if not drift.fields:
+        state.drifted_since.pop(key, None)
+        return datetime.now(UTC)
+    dated = [one.changed_at for one in drift.fields if one.changed_at is not None]
+    first_seen = state.drifted_since.setdefault(key, datetime.now(UTC))
+    return max(dated) if dated else first_seen
+
+
+def _kept(drift: Drift, before: Mapping[str, Any] | None, desired: Mapping[str, Any]) -> tuple[Path, ...]:
+    """Return the drifted fields that Git did not change; all of them where it is not known what Git had."""
+    return tuple(
+        one.keys
+        for one in drift.fields
+        if one.keys and (before is None or find(before, one.keys) == find(desired, one.keys))
+    )

@@ -1,0 +1,150 @@
+"""Gathers what Git does not want any more, with the facts that `core/plan/prune.py` decides by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nopea.core.api.labels import owner_label
+from nopea.core.api.repository import Repository
+from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.plan.inventory import uids_of, unrecorded
+from nopea.core.plan.observed import observed_of
+from nopea.core.plan.plan import Action, LastApplied, Observed, Reason, Step
+from nopea.core.plan.prune import Candidate, Decision, Verdict, prune_decisions
+from nopea.core.problem import TransientError
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiError, NotFoundError, UnknownKindError
+from nopea.kube.problems import to_problem
+from nopea.kube.resource import Resource
+from nopea.reconcile.context import Tools
+from nopea.state.cache import SyncState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prunes:
+    """The steps about objects that Git does not want, and those of the inventory that are gone already."""
+
+    steps: tuple[Step, ...]
+    gone: frozenset[ObjectKey]
+    decisions: Mapping[ObjectKey, Decision]
+
+
+class Pruner:
+    """Looks for one repository; reads, and takes what the inventory forgot into it, but deletes nothing."""
+
+    def __init__(self, tools: Tools, repository: Repository, state: SyncState, *, client: KubeClient) -> None:
+        self._tools = tools
+        self._repository = repository
+        self._state = state
+        self._client = client
+        self._owner = owner_label(repository.key)
+
+    async def steps(
+        self, wanted: set[ObjectKey], *, enabled: bool, clean: bool, commit: str, deleting: bool = False
+    ) -> Prunes:
+        """Decide about everything that is ours and not wanted; raises TransientError if it cannot be seen."""
+        await self._follow(self._state.applied.keys() - wanted)
+        owned = self._tools.index.owned(self._owner)
+        known = set(self._state.applied)
+        self._take_in(owned, known | wanted)
+        if deleting:  # there is no later pass that would find them in the inventory
+            known = set(self._state.applied)
+        candidates: dict[ObjectKey, Candidate] = {}
+        lives: dict[ObjectKey, Observed] = {}
+        renamed: set[ObjectKey] = set()  # Git has the same object under another name of its kind
+        wanted_uids = uids_of(owned, wanted)
+        for key in sorted((known | self._state.applied.keys()) - wanted):
+            live = owned.get(key)
+            if live is None and not self._tools.index.covers(key.group_kind):
+                live = await self._ask(key)
+            if live is not None and live.uid in wanted_uids:
+                renamed.add(key)
+                continue
+            if live is not None:
+                lives[key] = live
+            candidates[key] = self._candidate(key, live, in_inventory=key in known)
+        decisions = prune_decisions(
+            candidates=candidates,
+            inventory_size=len(self._state.applied),
+            owner=self._owner,
+            enabled=enabled,
+            rendered_cleanly=clean,
+            rendered_count=len(wanted),
+            confirmed=self._is_confirmed(commit),
+            deleting=deleting,
+            commit=commit,
+        )
+        steps = [_step(key, decision, lives.get(key)) for key, decision in decisions.items()]
+        return Prunes(
+            steps=tuple(step for step in steps if step is not None),
+            gone=frozenset(renamed).union(key for key, decision in decisions.items() if decision.forgets),
+            decisions=decisions,
+        )
+
+    async def _follow(self, keys: Iterable[ObjectKey]) -> None:
+        """Watch the kinds of what is left over, so that it can be seen."""
+        kinds = {key.group_kind for key in keys if not self._tools.index.covers(key.group_kind)}
+        resources = [resource for kind in sorted(kinds) if (resource := await self._resource(kind))]
+        await self._tools.index.ensure(resources)
+
+    async def _resource(self, kind: GroupKind) -> Resource | None:
+        try:
+            return await self._tools.discovery.find_preferred(kind)
+        except UnknownKindError:
+            return None  # with its definition all its objects went
+        except ApiError as error:
+            raise TransientError(to_problem(error, object=str(kind))) from error
+
+    async def _ask(self, key: ObjectKey) -> Observed | None:
+        """Ask for an object of a kind that cannot be followed."""
+        resource = await self._resource(key.group_kind)
+        if resource is None:
+            return None
+        try:
+            live = await self._client.get(resource.at(name=key.name, namespace=key.namespace))
+        except NotFoundError:
+            return None
+        except ApiError as error:
+            raise TransientError(to_problem(error, object=str(key))) from error
+        return observed_of(live.json())
+
+    def _take_in(self, owned: Mapping[ObjectKey, Observed], known: set[ObjectKey]) -> None:
+        """Record what has our label and our Apply entry: a crash came between its apply and its record."""
+        for key, live in unrecorded(owned, known).items():
+            self._state.applied[key] = LastApplied(hash="", projection=live.projection)
+
+    def _candidate(self, key: ObjectKey, live: Observed | None, *, in_inventory: bool) -> Candidate:
+        other = self._tools.claims.waiting(key, besides=self._repository.key)
+        glass = live.break_glass if live else None
+        return Candidate(
+            in_inventory=in_inventory,
+            live=live is not None,
+            owner=live.owner if live else None,
+            has_our_apply=live is not None and live.projection is not None,
+            uid=live.uid if live else "",
+            prune_live=live.prune if live else None,
+            terminating=live.terminating if live else False,
+            break_glass=glass is not None and glass.holds(datetime.now(UTC)),
+            wanted_by=str(other) if other else "",
+        )
+
+    def _is_confirmed(self, commit: str) -> bool:
+        confirmed = self._repository.confirm_prune
+        return len(confirmed) >= 7 and commit.startswith(confirmed)
+
+
+def _step(key: ObjectKey, decision: Decision, live: Observed | None) -> Step | None:
+    match decision.verdict:
+        case Verdict.PRUNE:
+            return Step(action=Action.PRUNE, reason=Reason.GONE_FROM_GIT, key=key, live=live)
+        case Verdict.REFUSE:
+            problem = decision.problem
+            return Step(
+                action=Action.REFUSE, reason=Reason.PRUNE_REFUSED, key=key, live=live, problem=problem
+            )
+        case Verdict.KEEP | Verdict.WAIT:
+            return Step(action=Action.LEAVE, reason=Reason.KEPT, key=key, live=live)
+        case _:
+            return None

@@ -1,0 +1,266 @@
+"""Tell what a pass did: status, Events and one log line, all views of the same report.
+
+Writes nothing when there is nothing to say; never decides what to do about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from nopea import tasks
+from nopea.core.api import names
+from nopea.core.api.repository import Repository
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.health.condition import HealthSummary
+from nopea.core.problem import Code, Problem
+from nopea.core.secret import mask_url
+from nopea.core.status import status as views
+from nopea.core.status.events import MOST_OF_A_KIND, event_lines
+from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.transition import Transition
+from nopea.core.trigger import Trigger
+from nopea.ids import new_ulid
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiError, ConflictError, NotFoundError
+from nopea.kube.events import EventRecorder, Regarding
+from nopea.kube.kinds import repository_target
+from nopea.logs import get_log
+from nopea.reconcile.request import PassRequest
+from nopea.state.cache import SyncState
+from nopea.state.repositories import Directory
+
+log = get_log(__name__)
+PROGRESS_AFTER_SECONDS = 2.0
+"""A pass that ends sooner is reported once: two writes fewer for each of a thousand repositories."""
+
+
+class Publisher:
+    """Writes statuses and Events of all repositories, and tells each step to the listeners.
+
+    A listener must return at once: passes wait for it. What it raises is logged and touches nobody else.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: KubeClient,
+        events: EventRecorder,
+        directory: Directory,
+        listeners: Sequence[Callable[[Transition], None]] = (),
+    ) -> None:
+        self._client = client
+        self._events = events
+        self._directory = directory
+        self._listeners = tuple(listeners)
+
+    @asynccontextmanager
+    async def progress(self, repository: Repository, state: SyncState) -> AsyncIterator[None]:
+        """Say in status that a pass is under way, once it has taken `PROGRESS_AFTER_SECONDS`."""
+        done = asyncio.Event()
+
+        async def tell() -> None:
+            try:
+                async with asyncio.timeout(PROGRESS_AFTER_SECONDS):
+                    await done.wait()
+            except TimeoutError:
+                status = views.progressing(
+                    state.status,
+                    generation=repository.generation,
+                    message="fetching and applying",
+                    now=datetime.now(UTC),
+                )
+                await self._write(repository, state, status)
+
+        telling = tasks.spawn(tell(), name=f"progress of {repository.key}")
+        try:
+            yield
+            done.set()
+            await telling  # a write under way must reach the server before the final one
+        finally:
+            await tasks.end(telling)
+
+    async def publish(self, request: PassRequest, state: SyncState, report: PassReport) -> bool:
+        """Tell the report; False when the status could not be written and should be tried again."""
+        repository = request.repository
+        _log_pass(repository, report, known=state.problems)
+        state.problems = report.problems
+        now = datetime.now(UTC)
+        if report.result is Result.DELETED:
+            self._tell(repository, state, state.status, state.status, report, at=now)
+            return True  # nobody is left to write to
+        if report.result is Result.SUPERSEDED:
+            if Trigger.SHUTDOWN in request.pending():
+                await self._interrupted(repository, state, report, now=now)
+            self._tell(repository, state, state.status, state.status, report, at=now)
+            return True  # else the next pass follows at once and tells its own
+        retry_at = now + timedelta(seconds=request.retry_seconds) if report.result is Result.FAILED else None
+        before = state.status
+        status = views.reported(before, report, now=now, retry_at=retry_at)
+        if report.result is not Result.SUSPENDED:
+            status = views.with_health(status, report.health, generation=report.generation, now=now)
+        written = status == before or await self._write(repository, state, status)
+        self._record_contested(repository, state, report)
+        if written:  # else the pass is repeated, and tells then
+            self._tell(repository, state, before, status, report, at=now)
+        return written
+
+    async def health(self, repository: Repository, state: SyncState, health: HealthSummary | None) -> None:
+        """Tell the objects' health when it is another than was told."""
+        now = datetime.now(UTC)
+        status = views.with_health(state.status, health, generation=repository.generation, now=now)
+        before = state.status
+        if status != before and await self._write(repository, state, status):
+            self._tell(repository, state, before, status, None, at=now)
+
+    def gone(self, repository: Repository, state: SyncState | None) -> None:
+        """Tell the end of a repository that was gone before a pass could end it: its objects run on."""
+        now = datetime.now(UTC)
+        status = repository.status if state is None else state.status
+        report = PassReport(
+            id=new_ulid(),
+            generation=repository.generation,
+            triggers=(Trigger.DELETION,),
+            result=Result.DELETED,
+            commit=None,
+            objects=(),
+            problems=(),
+            started_at=now,
+            seconds=0.0,
+        )
+        ended = replace(repository, deleting=True, has_finalizer=False)
+        self._tell(ended, state, status, status, report, at=now)
+
+    async def crashed(self, repository: Repository, state: SyncState, *, last_line: str) -> None:
+        """Say that the repository's worker keeps crashing."""
+        problem = Problem(
+            code=Code.WORKER_CRASHED,
+            message=f"its worker keeps crashing: {last_line}",
+            hint="This is a bug in Nopea: report it with the traceback in the log. Others go on.",
+        )
+        now = datetime.now(UTC)
+        before = state.status
+        status = views.crashed(before, problem=problem, generation=repository.generation, now=now)
+        if await self._write(repository, state, status):
+            self._tell(repository, state, before, status, None, at=now)
+        self._events.record(
+            _regarding(repository), type="Warning", reason="WorkerCrashed", action="Sync", note=str(problem)
+        )
+
+    async def _interrupted(
+        self, repository: Repository, state: SyncState, report: PassReport, *, now: datetime
+    ) -> None:
+        """Say how far a pass came that no pass of this process follows."""
+        status, note = views.interrupted(state.status, report, now=now)
+        status = msgspec.structs.replace(status, inventory=report.inventory)
+        await self._write(repository, state, status)
+        self._events.record(
+            _regarding(repository), type="Normal", reason="Interrupted", action="Sync", note=note
+        )
+
+    def _tell(
+        self,
+        repository: Repository,
+        state: SyncState | None,
+        before: GitRepositoryStatus,
+        after: GitRepositoryStatus,
+        report: PassReport | None,
+        *,
+        at: datetime,
+    ) -> None:
+        remote = state.remote if state is not None else None
+        step = Transition(
+            repository=repository,
+            before=before,
+            after=after,
+            report=report,
+            at=at,
+            hidden=remote.credentials.secrets() if remote is not None else (),
+        )
+        for line in event_lines(step):
+            self._events.record(
+                _regarding(repository), type=line.type, reason=line.reason, action=line.action, note=line.note
+            )
+        for listener in self._listeners:
+            try:
+                listener(step)
+            except Exception as error:  # noqa: BLE001 - a bug in a signal must not stop what it tells of
+                log.crash("signal not given", error, repo=repository.key)
+
+    def _record_contested(self, repository: Repository, state: SyncState, report: PassReport) -> None:
+        """Say what another repository wants too, once: it says so as well, in its errors."""
+        for key, other in [one for one in report.contested if one not in state.contested][:MOST_OF_A_KIND]:
+            note = f"{key} is declared by the GitRepository {other} too; it stays this one's"
+            self._events.record(
+                _regarding(repository), type="Warning", reason="AlsoDeclared", action="Sync", note=note
+            )
+        told = frozenset(report.contested)
+        state.contested = told if report.result is Result.SYNCED else state.contested | told
+
+    async def _write(self, repository: Repository, state: SyncState, status: GitRepositoryStatus) -> bool:
+        body = msgspec.json.encode(
+            {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "metadata": {
+                    "name": repository.key.name,
+                    "namespace": repository.key.namespace,
+                    "uid": repository.uid,  # a new object of the same name must not get the old one's status
+                },
+                "status": status,
+            }
+        )
+        try:
+            await self._client.apply_status(repository_target(repository.key), body)
+        except (NotFoundError, ConflictError):
+            return True  # it is gone: nobody is left to tell
+        except ApiError as error:
+            log.warning("status not written", repo=repository.key, error=str(error))
+            return False
+        state.status = status
+        return True
+
+
+def _regarding(repository: Repository) -> Regarding:
+    return Regarding(
+        api_version=names.API_VERSION,
+        kind=names.KIND,
+        namespace=repository.key.namespace,
+        name=repository.key.name,
+        uid=repository.uid,
+        resource_version=repository.resource_version,
+    )
+
+
+def _log_pass(repository: Repository, report: PassReport, *, known: tuple[Problem, ...]) -> None:
+    bound = log.bind(
+        repo=repository.key,
+        pass_id=report.id,
+        triggers=report.triggers,
+        result=report.result,
+        commit=report.commit.id if report.commit else None,
+        objects=len(report.objects),
+        created=report.count(Outcome.CREATED),
+        configured=report.count(Outcome.CONFIGURED),
+        pruned=report.count(Outcome.PRUNED),
+        drifted=sum(one.drifts for one in report.objects),
+        failed=report.count(Outcome.FAILED),
+        seconds=round(report.seconds, 3),
+    )
+    if not report.problems:
+        bound.info("pass finished")
+        return
+    if report.problems == known:
+        bound.warning("pass failed again", codes=report.codes)
+        return
+    bound.warning(
+        "pass failed",
+        codes=report.codes,
+        problems=[str(problem) for problem in report.problems[:10]],
+        url="" if isinstance(repository.spec, Problem) else mask_url(repository.spec.url),
+    )

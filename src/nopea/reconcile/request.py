@@ -1,0 +1,51 @@
+"""What a worker hands to a pass, and the pass's question whether it should start over."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from nopea.core.api.repository import Repository
+from nopea.core.problem import SyncError
+from nopea.core.trigger import MAY_MEAN_NEW_COMMIT, RESTARTS_PASS, Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassRequest:
+    """One pass: which version of the object, why, what came in since, and when a failure is retried."""
+
+    repository: Repository
+    triggers: frozenset[Trigger]
+    pending: Callable[[], frozenset[Trigger]]
+    retry_seconds: float
+
+
+class Supersede:
+    """Tells a running pass, between two objects, that a newer commit or spec is known: newest wins.
+
+    Git is asked at most once per pass, and only after something came in that may mean a new commit.
+    """
+
+    def __init__(
+        self, pending: Callable[[], frozenset[Trigger]], newest: Callable[[], Awaitable[str]], *, commit: str
+    ) -> None:
+        self._pending = pending
+        self._newest = newest
+        self._commit = commit
+        self._asked = False
+        self._decided = False
+
+    async def now(self) -> bool:
+        """Return True when the pass should stop before its next object; stays True once it was."""
+        if self._decided:
+            return True
+        pending = self._pending()
+        if pending & RESTARTS_PASS:
+            self._decided = True
+        elif pending & MAY_MEAN_NEW_COMMIT and not self._asked:
+            self._asked = True
+            try:
+                self._decided = await self._newest() != self._commit
+            except SyncError:
+                return False  # the next pass asks again and reports it
+        return self._decided

@@ -1,0 +1,285 @@
+"""The steps of a pass between a snapshot of Git and findings: render, observe, plan, act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from nopea.core.api.labels import owner_label
+from nopea.core.api.repository import Repository
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.duration import parse_duration
+from nopea.core.git.source import Commit, Remote
+from nopea.core.manifests.render import (
+    Desired,
+    Endpoint,
+    Rendering,
+    Wish,
+    endpoints_of_definitions,
+    read_wishes,
+    render,
+)
+from nopea.core.objects import GroupKind, ObjectKey, RepoKey
+from nopea.core.plan.inventory import parse_key
+from nopea.core.plan.plan import Plan, Policy, Reason, Step, plan
+from nopea.core.problem import Problem, SyncError, TransientError
+from nopea.core.status.report import ObjectResult, Result
+from nopea.kube.client import KubeClient, ServiceAccount
+from nopea.kube.errors import ApiError, UnknownKindError
+from nopea.kube.kinds import endpoint_of
+from nopea.kube.problems import to_problem
+from nopea.reconcile.apply import Applier
+from nopea.reconcile.context import Tools
+from nopea.reconcile.execute import Execution, Executor
+from nopea.reconcile.fetch import Snapshot
+from nopea.reconcile.observe import Observer, managers_of
+from nopea.reconcile.prune import Pruner
+from nopea.reconcile.request import Supersede
+from nopea.state.cache import SyncState
+from nopea.state.inventory import forget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a pass did and met, before it becomes a report."""
+
+    result: Result
+    commit: Commit | None = None
+    objects: tuple[ObjectResult, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    contested: tuple[tuple[ObjectKey, RepoKey], ...] = ()
+    """Objects of this repository that another one declares too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan with what it was made from; `live` are the objects that were looked at, whole.
+
+    `problems` are those of Git and of rendering: the steps have their own. `gone` has left the cluster.
+    """
+
+    plan: Plan
+    wishes: tuple[Wish, ...]
+    problems: tuple[Problem, ...]
+    live: Mapping[ObjectKey, Mapping[str, Any]]
+    gone: frozenset[ObjectKey]
+
+
+class Work:
+    """One pass's work for one repository at one version."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        repository: Repository,
+        spec: GitRepositorySpec,
+        state: SyncState,
+        remote: Remote,
+    ) -> None:
+        self._tools = tools
+        self._repository = repository
+        self._spec = spec
+        self._state = state
+        self._remote = remote
+        self._owner = owner_label(repository.key)
+        self._client = client_for(tools.client, repository, spec)
+        self._observer = Observer(
+            client=self._client,
+            index=tools.index,
+            discovery=tools.discovery,
+            owner=self._owner,
+            is_released=self._is_released,
+            previous=self.manifests_of,
+        )
+
+    async def run(self, snapshot: Snapshot, supersede: Supersede) -> Findings:
+        """Bring the cluster to the snapshot; raises SyncError where the API server cannot be asked."""
+        planned = await self.plan(snapshot)
+        self._note_refusals(planned.plan.steps)
+        execution = await self._executor(planned.wishes, snapshot.commit.id).execute(planned.plan, supersede)
+        self._remember(execution, planned.gone)
+        self._note_heals(execution.results.values())
+        return replace(_findings(snapshot, execution, [*planned.problems]), contested=self._contested())
+
+    async def plan(self, snapshot: Snapshot) -> Planned:
+        """Render, observe and decide; writes nothing to the cluster. Raises as `run`."""
+        wishes, problems = read_wishes(snapshot.files)
+        desired, more = await self._render(wishes)
+        problems = [*snapshot.problems, *problems, *more]
+        clean = not problems
+        self._tools.claims.keep(self._repository.key, (one.key for one in desired), complete=clean)
+        observation = await self._observer.observe(desired, self._state)
+        pruner = Pruner(self._tools, self._repository, self._state, client=self._client)
+        prunes = await pruner.steps(
+            {one.key for one in desired},
+            enabled=self._spec.prune,
+            clean=clean,
+            commit=snapshot.commit.id,
+        )
+        steps = plan(
+            desired=desired,
+            world=observation.world(self._state),
+            policy=self._policy(),
+            now=datetime.now(UTC),
+            prunes=prunes.steps,
+        )
+        return Planned(
+            plan=steps,
+            wishes=tuple(wishes),
+            problems=tuple(problems),
+            live=observation.live,
+            gone=prunes.gone,
+        )
+
+    def _executor(self, wishes: Sequence[Wish], commit: str) -> Executor:
+        defined = {GroupKind(e.group, e.kind) for e in endpoints_of_definitions(wishes).values()}
+        return Executor(
+            client=self._client,
+            index=self._tools.index,
+            applier=Applier(
+                client=self._client,
+                index=self._tools.index,
+                owner=self._owner,
+                defined_here=frozenset(defined),
+                decide=self._decide,
+            ),
+            claim=self._claim,
+            resource_for=self._tools.discovery.find_preferred,
+            commit=commit,
+        )
+
+    async def _decide(self, one: Desired, live: Mapping[str, Any] | None) -> Step:
+        """Decide about one object as it has been read just now, by what the plan of the pass went by."""
+        observation = await self._observer.judge(one, live, self._state)
+        world = observation.world(self._state)
+        (step,) = plan(desired=[one], world=world, policy=self._policy(), now=datetime.now(UTC)).steps
+        return step
+
+    def _policy(self) -> Policy:
+        """Under `manual` and `notify`, a request by a person heals (design section 8)."""
+        status, repository = self._state.status, self._repository
+        asked = repository.sync_requested_at
+        heal = repository.heal_requested
+        _, _, named = heal.partition(" ")
+        is_new = bool(heal) and heal != (status.last_handled_heal_at or "")
+        key = parse_key(named) if named and is_new else None
+        synced = bool(asked) and asked != (status.last_handled_sync_at or "")
+        return Policy(
+            owner=self._owner,
+            heal=self._spec.heal_policy,
+            grace=parse_duration(self._spec.heal_grace_period),
+            heal_requested=synced or (is_new and not named),
+            heal_objects=frozenset({key} if key else ()),
+        )
+
+    async def _render(self, wishes: Sequence[Wish]) -> tuple[list[Desired], list[Problem]]:
+        endpoints = await self._endpoints(wishes)
+        rendering = Rendering(
+            owner=self._owner,
+            default_namespace=self._repository.key.namespace,
+            target_namespace=self._spec.target_namespace,
+            force=self._spec.force,
+            ignore=self._spec.ignore_differences,
+        )
+        desired, problems = render(wishes, rendering, lambda version, kind: endpoints.get((version, kind)))
+        self._state.unknown_kinds = len(endpoints) < len({(wish.api_version, wish.kind) for wish in wishes})
+        return desired, problems
+
+    async def _endpoints(self, wishes: Iterable[Wish]) -> Mapping[tuple[str, str], Endpoint]:
+        """Look up every kind once: what the server serves, else what the repository's own CRDs will serve."""
+        own = endpoints_of_definitions(wishes)
+        found: dict[tuple[str, str], Endpoint] = {}
+        for api_version, kind in dict.fromkeys((wish.api_version, wish.kind) for wish in wishes):
+            try:
+                if (api_version, kind) in own:
+                    found[(api_version, kind)] = own[(api_version, kind)]
+                else:
+                    found[(api_version, kind)] = endpoint_of(
+                        await self._tools.discovery.find(api_version, kind)
+                    )
+            except UnknownKindError:
+                continue  # rendering reports it for each object
+            except ApiError as error:
+                problem = to_problem(error, object=f"{api_version} {kind}", source="")
+                raise TransientError(problem) from error
+        return found
+
+    async def manifests_of(self, commit: str) -> Mapping[ObjectKey, bytes]:
+        """Return what an earlier commit wanted; nothing where Git cannot tell any more."""
+        try:
+            snapshot = await self._tools.fetcher.snapshot_at(self._spec, self._remote, commit)
+        except SyncError:
+            return {}
+        wishes, _ = read_wishes(snapshot.files)
+        unknown = self._state.unknown_kinds
+        desired, _ = await self._render(wishes)
+        self._state.unknown_kinds = unknown
+        return {one.key: one.body for one in desired}
+
+    def _is_released(self, key: ObjectKey, owner: str) -> bool:
+        """Say that an object's owner is gone, or wants it no more: then it may be taken over."""
+        if not self._tools.directory.may_exist(owner):
+            return True
+        repository = self._tools.directory.owner(owner)
+        return repository is not None and self._tools.claims.has_let_go(key, repository.key)
+
+    def _claim(self, key: ObjectKey) -> str:
+        owner = self._tools.claims.claim(key, self._repository.key)
+        if owner == self._repository.key:
+            return ""
+        self._wait_for(key, owner_label(owner))
+        return str(owner)
+
+    def _wait_for(self, key: ObjectKey, owner: str | None) -> None:
+        """Want what is another's: the owner is woken to say so too, the first time."""
+        is_new = not self._tools.claims.is_waiting(key, self._repository.key)
+        self._tools.claims.wait(key, self._repository.key)
+        if is_new and owner:
+            self._tools.index.on_change(owner)
+
+    def _note_refusals(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            if step.reason is Reason.OWNED_BY_OTHER:
+                self._wait_for(step.key, step.live.owner if step.live else None)
+
+    def _note_heals(self, results: Iterable[ObjectResult]) -> None:
+        now = datetime.now(UTC)
+        fights = self._state.fights
+        for one in results:
+            if one.seen is not None and one.healed and one.reason is Reason.MANUAL_DRIFT:
+                for manager in managers_of(one.seen.drift):
+                    fights = fights.healed(one.key, manager=manager, at=now)
+        self._state.fights = fights.forget(now=now, keep=self._state.applied.keys())
+
+    def _contested(self) -> tuple[tuple[ObjectKey, RepoKey], ...]:
+        claims, ours = self._tools.claims, self._repository.key
+        waiting = ((key, claims.waiting(key, besides=ours)) for key in sorted(self._state.applied))
+        return tuple((key, other) for key, other in waiting if other is not None)
+
+    def _remember(self, execution: Execution, gone: Iterable[ObjectKey]) -> None:
+        forget(self._state, execution.gone.union(gone))
+        self._state.applied |= execution.applied
+
+
+def client_for(client: KubeClient, repository: Repository, spec: GitRepositorySpec) -> KubeClient:
+    """Return a client that queues as this repository and acts as its service account, if it names one."""
+    account = (
+        ServiceAccount(namespace=repository.key.namespace, name=spec.service_account_name)
+        if spec.service_account_name
+        else None
+    )
+    return client.on_behalf(str(repository.key), of=account)
+
+
+def _findings(snapshot: Snapshot, execution: Execution, problems: list[Problem]) -> Findings:
+    objects = tuple(execution.results[key] for key in sorted(execution.results))
+    said = (one.problem for one in objects if one.problem is not None)
+    problems += dict.fromkeys(said)  # one problem may be about many objects
+    if execution.unreachable is not None:
+        problems.append(execution.unreachable)
+    result = Result.FAILED if problems else Result.SYNCED
+    if execution.superseded:
+        result = Result.SUPERSEDED
+    return Findings(result=result, commit=snapshot.commit, objects=objects, problems=tuple(problems))

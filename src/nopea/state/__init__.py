@@ -1,0 +1,1 @@
+"""What the process remembers and reconciliations share; what must survive is written to Kubernetes."""

@@ -1,0 +1,108 @@
+"""What the process remembers of each repository; the workers come and go, the cache outlives them.
+
+Bounded by what it describes: one entry per GitRepository, one line per object it declares; parsed manifests
+by a number of bytes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.git.source import Commit, ParsedFile, Remote
+from nopea.core.objects import GroupKind, ObjectKey, RepoKey
+from nopea.core.plan.contention import NO_FIGHTS, Fights
+from nopea.core.plan.plan import LastApplied
+from nopea.core.problem import Problem
+
+
+@dataclass(slots=True)
+class SyncState:
+    """One repository's memory: the status as last written, and what the last passes learned."""
+
+    uid: str
+    status: GitRepositoryStatus
+    applied: dict[ObjectKey, LastApplied] = field(default_factory=dict)
+    """The inventory: what was applied and is not known to be gone."""
+    loaded: bool = False
+    """True once the inventory has been read back from Kubernetes."""
+    chunks: dict[int, str] = field(default_factory=dict)
+    """The digests of the Inventory objects as last written, by index."""
+    drifted_since: dict[ObjectKey, datetime] = field(default_factory=dict)
+    """When drift was first seen in an object."""
+    fights: Fights = NO_FIGHTS
+    """Whose changes were healed how often."""
+    contested: frozenset[tuple[ObjectKey, RepoKey]] = frozenset()
+    """Which objects of this repository another one wants too, as last told."""
+    remote: Remote | None = None
+    """The URL with the credentials of the last pass: polls need not read the Secret again."""
+    commit: Commit | None = None
+    synced_version: tuple[int, str] | None = None
+    """The `Repository.version` for which `commit` was read: while Git fails, it still holds for that one."""
+    complete: bool = False
+    """True when the last pass synced `commit` without a problem: a poll that finds it again may rest."""
+    problems: tuple[Problem, ...] = ()
+    """Those of the last pass: said in full in the log when they change, not at each retry."""
+    unknown_kinds: bool = False
+    """True when the last pass met a kind that the API server does not serve: look again when one appears."""
+
+
+class Cache:
+    """All tables of the process, keyed by repository."""
+
+    def __init__(self, *, manifest_bytes: int = 32 * 1024 * 1024) -> None:
+        self.states: dict[RepoKey, SyncState] = {}
+        self.manifests = ManifestCache(limit_bytes=manifest_bytes)
+
+    def state(self, key: RepoKey, *, uid: str, status: GitRepositoryStatus) -> SyncState:
+        """Return the repository's memory; a new one when the object was deleted and made again meanwhile."""
+        known = self.states.get(key)
+        if known is None or known.uid != uid:
+            known = self.states[key] = SyncState(uid=uid, status=status)
+        return known
+
+    def remote(self, key: RepoKey) -> Remote | None:
+        """Return the URL and credentials of a repository's last pass, if it came that far."""
+        known = self.states.get(key)
+        return known.remote if known else None
+
+    def applied_kinds(self) -> set[GroupKind]:
+        """Return the kinds of which a repository has applied objects."""
+        return {key.group_kind for state in self.states.values() for key in state.applied}
+
+    def forget(self, key: RepoKey) -> None:
+        """Drop everything about a repository that is gone."""
+        self.states.pop(key, None)
+
+
+class ManifestCache:
+    """Parsed files by blob id, least recently used out first: equal content is parsed once."""
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._files: OrderedDict[str, tuple[ParsedFile, int]] = OrderedDict()
+        self.size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def get(self, blob: str) -> ParsedFile | None:
+        """Return the parsed file of a blob, if it is still known."""
+        found = self._files.get(blob)
+        if found is None:
+            return None
+        self._files.move_to_end(blob)
+        return found[0]
+
+    def put(self, blob: str, parsed: ParsedFile) -> None:
+        """Remember a parsed file and let go of the oldest beyond the limit."""
+        size = 512 + sum(len(document.body) + 200 for document in parsed.documents)
+        if blob in self._files:
+            self.size_bytes -= self._files.pop(blob)[1]
+        self._files[blob] = (parsed, size)
+        self.size_bytes += size
+        while self.size_bytes > self._limit and len(self._files) > 1:
+            _, (_, freed) = self._files.popitem(last=False)
+            self.size_bytes -= freed

@@ -1,0 +1,175 @@
+"""Keeps the inventory in Kubernetes: in the status up to 100 objects, else in Inventory objects beside it.
+
+Reads once per repository and process, writes only what changed; what it holds is `core/plan/inventory.py`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from nopea.core.api import names
+from nopea.core.api.labels import owner_label
+from nopea.core.api.repository import Repository
+from nopea.core.api.status import InventoryEntry, InventorySpec
+from nopea.core.objects import ObjectKey
+from nopea.core.plan import inventory
+from nopea.core.problem import Code, Problem, StalledError, TransientError
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiError, NotFoundError
+from nopea.kube.kinds import INVENTORIES
+from nopea.kube.problems import to_problem
+from nopea.kube.requests import Selection
+from nopea.state.cache import SyncState
+
+_NAME_LENGTH = 200
+
+
+class InventoryStore:
+    """Reads and writes inventories. Raises SyncError when the API server does not let it."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+
+    async def load(self, repository: Repository, state: SyncState) -> None:
+        """Fill the state's memory of what was applied from Kubernetes, the first time only."""
+        if state.loaded:
+            return
+        entries = state.status.inventory
+        if not entries and state.status.conditions:
+            entries = await self._read_chunks(repository, state)
+        state.applied = {**inventory.read_entries(entries), **state.applied}
+        state.loaded = True
+
+    async def save(self, repository: Repository, state: SyncState) -> tuple[InventoryEntry, ...]:
+        """Write what is too long for the status into Inventory objects; return what the status holds.
+
+        What an Inventory object held that is not needed any more stays until `trim`.
+        """
+        entries = inventory.entries_of(state.applied)
+        wanted = dict(enumerate(inventory.chunks(entries)))
+        for index, chunk in wanted.items():
+            spec = InventorySpec(repository=repository.key.name, index=index, entries=chunk)
+            await self._write_chunk(repository, state, spec)
+        return inventory.inline(entries)
+
+    async def trim(self, repository: Repository, state: SyncState) -> None:
+        """Delete the Inventory objects that are too many, once the status holds what was in them.
+
+        Before that a crash would leave the inventory nowhere.
+        """
+        entries = inventory.entries_of(state.applied)
+        if state.status.inventory != inventory.inline(entries):
+            return
+        needed = len(inventory.chunks(entries))
+        for index in [index for index in state.chunks if index >= needed]:
+            await self._delete_chunk(repository, index)
+            del state.chunks[index]
+
+    async def _read_chunks(self, repository: Repository, state: SyncState) -> tuple[InventoryEntry, ...]:
+        selection = Selection(
+            namespace=repository.key.namespace,
+            labels=f"{names.INVENTORY_LABEL}={owner_label(repository.key)}",
+        )
+        try:
+            listing = await self._client.list(INVENTORIES, selection)
+        except ApiError as error:
+            raise _sync_error(error, f"the inventories of {repository.key}") from error
+        entries: list[InventoryEntry] = []
+        for live in listing.items:
+            raw = live.json()
+            if not _is_of(raw, repository):
+                continue
+            spec = _read_spec(raw, repository)
+            state.chunks[spec.index] = _digest(spec)
+            entries.extend(spec.entries)
+        return tuple(entries)
+
+    async def _write_chunk(self, repository: Repository, state: SyncState, spec: InventorySpec) -> None:
+        digest = _digest(spec)
+        if state.chunks.get(spec.index) == digest:
+            return
+        name = _chunk_name(repository, spec.index)
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.INVENTORY_KIND,
+            "metadata": {
+                "name": name,
+                "namespace": repository.key.namespace,
+                "labels": {names.INVENTORY_LABEL: owner_label(repository.key)},
+                "ownerReferences": [_owner_reference(repository)],
+            },
+            "spec": spec,
+        }
+        target = INVENTORIES.at(name=name, namespace=repository.key.namespace)
+        try:
+            await self._client.apply(target, msgspec.json.encode(body))
+        except ApiError as error:
+            raise _sync_error(error, str(target.key)) from error
+        state.chunks[spec.index] = digest
+
+    async def _delete_chunk(self, repository: Repository, index: int) -> None:
+        name = _chunk_name(repository, index)
+        target = INVENTORIES.at(name=name, namespace=repository.key.namespace)
+        try:
+            await self._client.delete(target)
+        except NotFoundError:
+            return
+        except ApiError as error:
+            raise _sync_error(error, str(target.key)) from error
+
+
+def forget(state: SyncState, keys: Collection[ObjectKey]) -> None:
+    """Take objects out of the memory: they are gone, or another repository's now."""
+    for key in keys:
+        state.applied.pop(key, None)
+        state.drifted_since.pop(key, None)
+
+
+def _chunk_name(repository: Repository, index: int) -> str:
+    name = repository.key.name
+    if len(name) > _NAME_LENGTH:
+        name = f"{name[:_NAME_LENGTH].rstrip('-.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{name}-{index}"
+
+
+def _owner_reference(repository: Repository) -> dict[str, Any]:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "name": repository.key.name,
+        "uid": repository.uid,
+    }
+
+
+def _is_of(raw: Mapping[str, Any], repository: Repository) -> bool:
+    """An inventory of an earlier object of the same name says nothing about this one."""
+    owners = (raw.get("metadata") or {}).get("ownerReferences") or ()
+    return any(owner.get("uid") == repository.uid for owner in owners)
+
+
+def _read_spec(raw: Mapping[str, Any], repository: Repository) -> InventorySpec:
+    """Read one Inventory object; one that cannot be read must not look like one that holds nothing."""
+    try:
+        return msgspec.convert(raw.get("spec") or {}, InventorySpec)
+    except msgspec.ValidationError as error:
+        name = (raw.get("metadata") or {}).get("name", "")
+        problem = Problem(
+            code=Code.API_REJECTED,
+            message=f"the Inventory {name} cannot be read: {error}",
+            hint="Another version of Nopea wrote it, or a person: put it right, or delete it to start anew.",
+            object=f"{names.GROUP}/{names.INVENTORY_KIND} {repository.key.namespace}/{name}",
+        )
+        raise StalledError(problem) from error
+
+
+def _digest(spec: InventorySpec) -> str:
+    return hashlib.blake2b(msgspec.json.encode(spec), digest_size=16).hexdigest()
+
+
+def _sync_error(error: ApiError, what: str) -> StalledError | TransientError:
+    problem = to_problem(error, object=what)
+    return (TransientError if error.retryable else StalledError)(problem)

@@ -1,0 +1,34 @@
+"""Delete the Git mirrors that no repository uses any more, so that the cache folder does not grow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import Protocol
+
+from nopea.core.git.source import Remote
+from nopea.logs import get_log
+from nopea.state.cache import Cache
+
+log = get_log(__name__)
+SWEEP_SECONDS = 1800.0
+"""Long enough that, after a start, every repository has had a pass: its mirror counts as used from then."""
+
+
+class Mirrors(Protocol):
+    """The part of the Git port that deletes mirrors."""
+
+    async def forget(self, in_use: Collection[Remote]) -> int:
+        """Delete the mirrors of all other remotes and return how many there were."""
+        ...
+
+
+async def sweep_mirrors(mirrors: Mirrors, cache: Cache, *, every_seconds: float = SWEEP_SECONDS) -> None:
+    """Sweep until cancelled. A repository whose mirror goes by mistake fetches it again."""
+    while True:
+        await asyncio.sleep(every_seconds)
+        deleted = await mirrors.forget(
+            {state.remote for state in cache.states.values() if state.remote is not None}
+        )
+        if deleted:
+            log.info("mirrors deleted", count=deleted)

@@ -1,1 +1,0 @@
-"""One pass over a repository: fetch, render, plan, act, report."""

@@ -1,0 +1,134 @@
+"""A GitRepository is always somebody; what is wrong with its spec is a value, not an exception."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.fakes.samples import raw_repository, repository
+
+from nopea.core.api.repository import parse_repository, parse_spec, ref_of
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.status import GitRepositoryStatus, Phase
+from nopea.core.git.source import Ref, RefKind
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code, Problem
+
+GOOD = {"url": "https://git.acme.example/x", "branch": "main"}
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+URLS = st.text() | st.text().map("file://".__add__) | st.text().map("https://".__add__)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"url": None}, "url"),
+        ({"url": 5}, "$.url"),
+        ({"url": ""}, "$.url"),
+        ({"branch": None}, "exactly one"),
+        ({"tag": "v1"}, "exactly one"),
+        ({"interval": "soon"}, "$.interval"),
+        ({"interval": "9999999999999h"}, "9999999999999h"),
+        ({"timeout": "5"}, "$.timeout"),
+        ({"healGracePeriod": "9" * 31 + "h"}, "longer than any"),
+        ({"commit": "abc", "branch": None}, "$.commit"),
+        ({"healPolicy": "sometimes"}, "$.healPolicy"),
+        ({"exclude": "*.yaml"}, "$.exclude"),
+        ({"url": "file:///srv/git"}, "file URL"),
+        ({"url": "file://[x"}, "file URL"),
+    ],
+    ids=str,
+)
+def test_a_wrong_spec_is_a_problem_that_names_the_field(change: dict[str, Any], says: str) -> None:
+    """Whatever was stored before today's schema: its identity is known, and a person is told."""
+    spec = {key: value for key, value in {**GOOD, **change}.items() if value is not None}
+
+    found = parse_spec(spec)
+
+    assert isinstance(found, Problem)
+    assert found.code is Code.SPEC_INVALID
+    assert says in found.message
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.fixed_dictionaries({"url": URLS, "branch": JSON}, optional={"interval": st.text(), "path": JSON})
+    | JSON
+)
+def test_no_spec_raises(raw_spec: Any) -> None:
+    """One object that a person wrote must not stop the controller of all others."""
+    assert isinstance(parse_spec(raw_spec), GitRepositorySpec | Problem)
+
+
+def test_file_urls_are_read_where_they_are_allowed() -> None:
+    """By the flag only."""
+    assert isinstance(parse_spec({**GOOD, "url": "file:///srv/git"}, allow_file_urls=True), GitRepositorySpec)
+
+
+def test_the_problem_of_a_url_hides_its_credentials() -> None:
+    """They have no place in a status."""
+    found = parse_spec({**GOOD, "url": "file://bot:hunter22@h/x"})
+
+    assert isinstance(found, Problem)
+    assert "hunter22" not in str(found)
+
+
+@pytest.mark.parametrize("kind", list(RefKind))
+def test_each_kind_of_ref_is_read(kind: RefKind) -> None:
+    """Branch, tag, semver and commit."""
+    value = "a" * 40
+    spec = parse_spec({"url": "https://h/x", kind.value: value})
+
+    assert isinstance(spec, GitRepositorySpec)
+    assert ref_of(spec) == Ref(kind, value)
+
+
+def test_identity_is_read_beside_a_broken_spec() -> None:
+    """The worker needs it to say what is wrong."""
+    found = repository(url=5, uid="u", generation=3, annotations={"nopea.io/sync-requested-at": "now"})
+
+    assert (found.key, found.uid, found.generation) == (RepoKey("shop", "api"), "u", 3)
+    assert found.sync_requested_at == "now"
+    assert isinstance(found.spec, Problem)
+    assert not found.suspended
+    assert str(found.object_key) == "nopea.io/GitRepository shop/api"
+
+
+def test_suspended_and_deleting_are_seen() -> None:
+    """Both forbid what workers do."""
+    assert repository(suspend=True).suspended
+    assert repository(deleting=True).deleting
+    assert not repository().suspended
+    assert not repository().deleting
+
+
+def test_a_status_of_another_version_is_rebuilt() -> None:
+    """What we cannot read of our own earlier words is forgotten; what we can is kept."""
+    assert repository(status={"phase": "Synced"}).status.phase is Phase.SYNCED
+    assert repository(status={"phase": "Dancing", "resourceCount": -1}).status == GitRepositoryStatus()
+
+
+def test_an_object_without_spec_status_and_annotations_is_read() -> None:
+    """As an older schema may have let it be stored."""
+    raw = raw_repository()
+    del raw["spec"], raw["status"], raw["metadata"]["annotations"], raw["metadata"]["generation"]
+
+    found = parse_repository(raw)
+
+    assert isinstance(found.spec, Problem)
+    assert (found.generation, found.sync_requested_at) == (0, "")
+
+
+def test_a_long_request_is_cut_to_what_status_can_echo() -> None:
+    """`lastHandledSyncAt` takes 256 characters; the request must still be seen as handled."""
+    found = repository(annotations={"nopea.io/sync-requested-at": "x" * 1000})
+
+    assert found.sync_requested_at == "x" * 256

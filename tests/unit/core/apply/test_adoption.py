@@ -1,0 +1,387 @@
+"""Whose claims are taken over, and which of them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nopea.core.apply.adoption import adopt, last_applied_of
+from nopea.core.apply.fieldset import entry_of, fields_of, union
+from nopea.core.apply.ignore_rules import IgnoreRules, ManagerPatterns
+from nopea.core.apply.projection import LAST_APPLIED
+
+NOTE: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
+
+
+def entry(manager: str, fields: Any, operation: str = "Update", **extra: str) -> dict[str, Any]:
+    """Return one entry of managedFields."""
+    return {
+        "manager": manager,
+        "operation": operation,
+        "apiVersion": "v1",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields,
+        **extra,
+    }
+
+
+def data(*keys: str) -> dict[str, Any]:
+    """Return the set of some keys of a ConfigMap."""
+    return {"f:data": {f"f:{key}": {} for key in keys}}
+
+
+def live(*managed: Any, annotations: dict[str, str] | None = None, **values: str) -> dict[str, Any]:
+    """Return a stored ConfigMap."""
+    metadata: dict[str, Any] = {"name": "settings", "resourceVersion": "7", "managedFields": list(managed)}
+    if annotations:
+        metadata["annotations"] = annotations
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": values}
+
+
+def adopted(stored: dict[str, Any], **options: Any) -> dict[str, Any] | None:
+    """Return the object with the patch carried out, None where there is none."""
+    patch = adopt(stored, **options)
+    if patch is None:
+        return None
+    result = copy.deepcopy(stored)
+    for operation in orjson.loads(patch):
+        *holders, last = [
+            part.replace("~1", "/").replace("~0", "~") for part in operation["path"][1:].split("/")
+        ]
+        holder = result
+        for part in holders:
+            holder = holder[part]
+        assert last in holder  # both remove and replace need it
+        if operation["op"] == "remove":
+            del holder[last]
+        else:
+            assert operation["op"] == "replace"
+            holder[last] = operation["value"]
+    return result
+
+
+def ours(stored: dict[str, Any] | None) -> Any:
+    """Return our claims."""
+    assert stored is not None
+    return fields_of(entry_of(stored["metadata"]["managedFields"], manager="nopea"))
+
+
+@pytest.mark.parametrize(
+    ("manager", "operation", "extra"),
+    [
+        ("kubectl-client-side-apply", "Update", {}),
+        ("kubectl-create", "Update", {}),
+        ("kubectl-edit", "Update", {}),
+        ("kubectl-patch", "Update", {}),
+        ("kubectl", "Update", {}),
+        ("kubectl", "Apply", {}),
+        ("k9s", "Update", {}),
+        ("kubectl", "Update", {"subresource": "scale"}),
+    ],
+)
+def test_peoples_claims_become_ours(manager: str, operation: str, extra: dict[str, str]) -> None:
+    """Every tool's claims are moved, under whatever operation, and its entry goes."""
+    after = adopted(live(entry(manager, data("a"), operation, **extra), a="1"))
+
+    assert ours(after) == data("a")
+    assert after is not None
+    assert len(after["metadata"]["managedFields"]) == 1
+    assert entry_of(after["metadata"]["managedFields"], manager="nopea", operation="Apply") is not None
+
+
+@pytest.mark.parametrize(
+    ("manager", "operation", "extra"),
+    [
+        ("nopea", "Apply", {}),
+        ("helm", "Update", {}),
+        ("kube-controller-manager", "Update", {}),
+        ("kube-controller-manager", "Update", {"subresource": "scale"}),
+        ("acme-deployer", "Apply", {}),
+        ("ancient-changes", "Update", {}),
+        ("kubectl", "Update", {"subresource": "status"}),
+        ("kubectl-patch", "Update", {"subresource": "resize"}),
+    ],
+)
+def test_the_claims_of_others_stay(manager: str, operation: str, extra: dict[str, str]) -> None:
+    """Controllers, Helm and other appliers keep theirs, as does everyone in other subresources."""
+    theirs = entry(manager, data("b"), operation, **extra)
+
+    assert adopt(live(theirs, b="1")) is None
+    after = adopted(live(theirs, entry("kubectl-edit", data("a")), a="1", b="1"))
+
+    assert after is not None
+    if manager == "nopea":
+        theirs["fieldsV1"] = data("a", "b")
+    assert theirs in after["metadata"]["managedFields"]
+
+
+def test_claims_join_what_we_own() -> None:
+    """Our entry keeps its claims, version and time, and gains the others'."""
+    mine = entry("nopea", data("mine", "both"), "Apply", time="2026-01-01T00:00:00Z")
+    theirs = entry("kubectl-edit", data("both", "theirs"), time="2026-02-01T00:00:00Z")
+
+    after = adopted(live(theirs, mine, mine="1", both="1", theirs="1"))
+
+    assert after is not None
+    assert after["metadata"]["managedFields"] == [
+        {**mine, "fieldsV1": data("mine", "both", "theirs")},
+    ]
+
+
+def test_a_new_entry_is_as_old_as_the_newest_claim() -> None:
+    """Until our first apply, the time of our entry is when a person last set something."""
+    one = entry("kubectl-create", data("a"), time="2026-01-01T00:00:00Z")
+    two = entry("kubectl-edit", data("b"), time="2026-02-01T00:00:00Z")
+
+    after = adopted(live(two, one, a="1", b="1"))
+
+    assert after is not None
+    assert after["metadata"]["managedFields"] == [
+        entry("nopea", data("a", "b"), "Apply", time="2026-02-01T00:00:00Z")
+    ]
+
+
+def test_the_patch_tells_of_a_race() -> None:
+    """It writes the resourceVersion that was seen, which the API server answers with 409 when it is old."""
+    patch = adopt(live(entry("kubectl-edit", data("a")), a="1"))
+
+    assert patch is not None
+    assert orjson.loads(patch)[-1] == {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"}
+
+
+def test_kubectls_annotation_goes_and_its_claim_with_it() -> None:
+    """What kubectl keeps for itself is removed and never becomes ours; other annotations stay."""
+    claims = union(data("a"), NOTE)
+    stored = live(
+        entry("kubectl-client-side-apply", claims), annotations={LAST_APPLIED: "{}", "note": "x"}, a="1"
+    )
+
+    after = adopted(stored)
+
+    assert ours(after) == data("a")
+    assert after is not None
+    assert after["metadata"]["annotations"] == {"note": "x"}
+
+
+def test_kubectls_annotation_goes_alone() -> None:
+    """Left without an owner, it still goes."""
+    after = adopted(live(entry("nopea", data("a"), "Apply"), annotations={LAST_APPLIED: "{}"}, a="1"))
+
+    assert after is not None
+    assert after["metadata"]["annotations"] == {}
+
+    after = adopted(live(entry("kubectl-client-side-apply", NOTE), annotations={LAST_APPLIED: "{}"}))
+    assert after is not None
+    assert (after["metadata"]["managedFields"], after["metadata"]["annotations"]) == ([], {})
+
+
+def test_another_managers_annotation_stays() -> None:
+    """A tool that applies as kubectl does, such as an Argo CD of old, keeps its record."""
+    stored = live(entry("argocd-controller", NOTE), annotations={LAST_APPLIED: "{}"})
+
+    assert adopt(stored) is None
+
+
+def test_an_object_without_owners_waits_for_its_first_apply() -> None:
+    """Without managedFields nothing is known of who set what; the annotation is the only record and stays."""
+    stored = live(annotations={LAST_APPLIED: '{"data":{"a":"1"}}'}, a="1")
+    assert adopt(stored) is None
+    del stored["metadata"]["managedFields"]
+    assert adopt(stored) is None
+    assert adopt({"apiVersion": "v1"}) is None
+
+
+def test_before_the_first_apply_only_kubectls_record_counts() -> None:
+    """Of what the API server lumps together, kubectl's record becomes ours and the rest nobody's."""
+    lump = union(
+        {
+            "f:data": {".": {}, "f:a": {}, "f:controller": {}},
+            "f:spec": {
+                "f:replicas": {},
+                "f:ports": {
+                    'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:port": {}, "f:nodePort": {}},
+                    'k:{"port":90,"protocol":"TCP"}': {".": {}, "f:port": {}},
+                },
+            },
+        },
+        NOTE,
+    )
+    record = '{"data":{"a":"1","gone":"1"},"spec":{"ports":[{"port":80}],"replicas":null}}'
+    before = entry("before-first-apply", lump)
+
+    after = adopted(live(entry("nopea", data("g"), "Apply"), before, annotations={LAST_APPLIED: record}))
+
+    assert ours(after) == {
+        "f:data": {".": {}, "f:a": {}, "f:g": {}},
+        "f:spec": {"f:ports": {'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:port": {}}}},
+    }
+    assert after is not None
+    assert len(after["metadata"]["managedFields"]) == 1
+
+
+@pytest.mark.parametrize(
+    "record", [None, "", "{", '{"data":["a"]}', '{"data":"a"}', "[]", "null", "[" * 100_000]
+)
+def test_before_the_first_apply_without_a_record_nothing_becomes_ours(record: str | None) -> None:
+    """With no annotation, or one that says nothing, the claims are given up and every value stays."""
+    annotations = {LAST_APPLIED: record} if record is not None else {}
+    mine = entry("nopea", data("g"), "Apply")
+    stored = live(mine, entry("before-first-apply", union(data("a"), NOTE)), annotations=annotations, a="1")
+
+    after = adopted(stored)
+
+    assert after is not None
+    assert after["metadata"]["managedFields"] == [mine]
+    assert after["data"] == {"a": "1"}
+
+
+@pytest.mark.parametrize("record", [None, "", "{", "[]", "null", 7, "[" * 100_000])
+def test_a_record_that_nobody_can_read_says_nothing(record: Any) -> None:
+    """Anybody may write kubectl's annotation."""
+    assert last_applied_of(live(annotations={LAST_APPLIED: record})) == {}
+
+
+def test_steering_stays_a_persons() -> None:
+    """Annotations below nopea.io/ and status keep their owner; our own bookkeeping and all else moves."""
+    steering: dict[str, Any] = {
+        "f:metadata": {"f:annotations": {"f:nopea.io/suspend-heal": {}, "f:nopea.io/prune": {}}}
+    }
+    status: dict[str, Any] = {"f:status": {"f:phase": {}}}
+    other: dict[str, Any] = {
+        "f:metadata": {
+            "f:annotations": {".": {}, "f:nopea.io/source": {}, "f:nopea.example/x": {}},
+            "f:labels": {"f:nopea.io/repository": {}},
+        }
+    }
+    theirs = entry("kubectl-edit", union(union(steering, status), union(other, data("a"))), time="t")
+
+    after = adopted(live(theirs, a="1"))
+
+    assert ours(after) == union(other, data("a"))
+    assert after is not None
+    assert after["metadata"]["managedFields"][1:] == [{**theirs, "fieldsV1": union(steering, status)}]
+    assert adopt(after) is None
+
+
+@pytest.mark.parametrize("mark", [{}, {".": {}}])
+def test_steering_alone_is_left_in_peace(mark: dict[str, Any]) -> None:
+    """An object that a person only steers needs no write, even where the annotation was its first."""
+    fields = {"f:metadata": {"f:annotations": {**mark, "f:nopea.io/suspend-heal": {}}}}
+
+    assert adopt(live(entry("kubectl-annotate", fields))) is None
+
+
+def test_what_the_spec_leaves_to_others_stays_theirs() -> None:
+    """Ignored pointers and managers are not taken over."""
+    stored = live(
+        entry("kubectl-edit", data("a", "b")), entry("kubectl-patch", data("c")), a="1", b="1", c="1"
+    )
+
+    after = adopted(stored, rules=IgnoreRules(pointers=("/data/b",), managers=("kubectl-patch",)))
+
+    assert ours(after) == data("a")
+    assert after is not None
+    assert [item["fieldsV1"] for item in after["metadata"]["managedFields"][1:]] == [data("b"), data("c")]
+    assert adopt(after, rules=IgnoreRules(pointers=("/data/b",), managers=("kubectl-patch",))) is None
+
+
+def test_an_ignored_item_of_a_list_stays_theirs() -> None:
+    """A pointer names an item by its place in the live list, a claim by its keys."""
+    ports: dict[str, Any] = {
+        f'k:{{"port":{port},"protocol":"TCP"}}': {".": {}, "f:port": {}} for port in (80, 90)
+    }
+    first, second = ({"f:spec": {"f:ports": {key: node}}} for key, node in ports.items())
+    stored = live(entry("kubectl-edit", {"f:spec": {"f:ports": ports}}))
+    stored["spec"] = {"ports": [{"port": 80, "protocol": "TCP"}, {"port": 90, "protocol": "TCP"}]}
+
+    after = adopted(stored, rules=IgnoreRules(pointers=("/spec/ports/1",)))
+
+    assert ours(after) == first
+    assert after is not None
+    assert after["metadata"]["managedFields"][1]["fieldsV1"] == second
+
+
+def test_who_is_a_person_is_configurable() -> None:
+    """Other names can be given; what the API server calls before-first-apply is always meant."""
+    stored = live(entry("acme-console", data("a")), entry("kubectl", data("b")), a="1", b="1")
+
+    assert ours(adopted(stored, people=ManagerPatterns(("acme-*",)))) == data("a")
+    stored = live(entry("before-first-apply", data("a")), a="1")
+    assert adopt(stored, people=ManagerPatterns(())) is not None
+
+
+def test_claims_of_another_version_move_where_the_name_is_the_same() -> None:
+    """Our entry has one version; a claim that fits nothing in the object is given up."""
+    theirs = {**entry("kubectl", data("a", "renamed")), "apiVersion": "v1beta1"}
+    assert ours(adopted(live(theirs, a="1"))) == data("a")
+
+    mine = {**entry("nopea", data("m"), "Apply"), "apiVersion": "v1beta1"}
+    stored = live(mine, theirs, entry("kubectl-edit", data("b", "gone")), a="1", b="1")
+    after = adopted(stored)
+
+    assert ours(after) == data("m", "a", "renamed", "b")
+    assert after is not None
+    assert after["metadata"]["managedFields"][0]["apiVersion"] == "v1beta1"
+
+
+FIELDS = st.sampled_from(["f:a", "f:b", "f:metadata"])
+NODES: st.SearchStrategy[Any] = st.recursive(
+    st.sampled_from([{}, {".": {}, "f:c": {}}]),
+    lambda inner: st.dictionaries(FIELDS, inner, max_size=3),
+    max_leaves=8,
+)
+SETS = st.dictionaries(st.sampled_from(["f:a", "f:b", "f:status"]), NODES, max_size=3)
+ENTRIES = st.builds(
+    entry,
+    st.sampled_from(["nopea", "kubectl-edit", "kubectl", "helm", "before-first-apply"]),
+    SETS,
+    st.sampled_from(["Apply", "Update"]),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(ENTRIES, max_size=5, unique_by=lambda item: (item["manager"], item["operation"])))
+def test_once_is_enough_and_nothing_else_changes(managed: list[dict[str, Any]]) -> None:
+    """After one patch nothing is left to take over, and our claims have only grown."""
+    stored = live(*managed, a="1")
+    before = copy.deepcopy(stored)
+
+    after = adopted(stored)
+
+    assert stored == before
+    if after is None:
+        return
+    assert adopt(after) is None
+    assert {key: value for key, value in after.items() if key != "metadata"} == {
+        key: value for key, value in before.items() if key != "metadata"
+    }
+    if had := ours(before):
+        assert union(ours(after), had) == ours(after)
+
+
+SHAPES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["manager", "fieldsV1", "f:a", "f:metadata", "f:annotations", "k:{", "v:1"]),
+            inner,
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@settings(deadline=None)
+@given(SHAPES, SHAPES)
+def test_every_shape_is_taken(fields: Any, managed: Any) -> None:
+    """What a broken server or an odd client leaves there crashes nothing."""
+    adopt(live(entry("kubectl", fields), entry("before-first-apply", fields)))
+    stored = live()
+    stored["metadata"]["managedFields"] = managed
+    adopt(stored)

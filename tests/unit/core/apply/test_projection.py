@@ -1,0 +1,222 @@
+"""The hash that says whether an object may have drifted."""
+
+from __future__ import annotations
+
+import copy
+import timeit
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from tests.unit.core.apply.owned import (
+    HOSTILE_TRIES,
+    JSON,
+    deployment,
+    entry,
+    owned_fields,
+    shuffled,
+    stored,
+    trie,
+)
+
+from nopea.core.apply.fieldset import difference
+from nopea.core.apply.ignore_rules import IgnoreRules, ManagerPatterns
+from nopea.core.apply.projection import LAST_APPLIED, our_entry, projection_hash
+
+WEB = 'k:{"name":"web"}'
+POD = ("f:spec", "f:template", "f:spec")
+REPLICAS: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
+BASE = projection_hash(stored(deployment()))
+
+
+def _update(fields: Any, manager: str = "kubectl-edit", **more: Any) -> dict[str, Any]:
+    return entry(fields, manager=manager, operation="Update", **more)
+
+
+def test_without_our_entry_there_is_no_hash() -> None:
+    """An object that we never applied, or that lost its entries, is no baseline."""
+    live = stored(deployment())
+    assert BASE is not None
+    assert len(BASE) == 32
+    assert our_entry(live) is live["metadata"]["managedFields"][0]
+    live["metadata"]["managedFields"] = [_update({"f:spec": {}}), entry({}, operation="Update")]
+    assert projection_hash(live) is None
+    assert projection_hash({}) is None
+
+
+def test_the_order_of_keys_and_items_never_matters() -> None:
+    """Another writer's order, and items that moved, are the same object."""
+    assert projection_hash(shuffled(stored(deployment()))) == BASE
+    moved = stored(deployment())
+    container = moved["spec"]["template"]["spec"]["containers"][0]
+    container["env"].reverse()
+    container["ports"].insert(0, {"containerPort": 9, "protocol": "TCP"})
+    assert projection_hash(moved) == BASE
+
+
+def _set_status(live: dict[str, Any]) -> None:
+    live["status"] = {"replicas": 1}
+    live["metadata"]["resourceVersion"] = "8"
+
+
+def _default(live: dict[str, Any]) -> None:
+    live["spec"]["revisionHistoryLimit"] = 10
+    live["spec"]["template"]["spec"]["containers"][0]["ports"][0]["protocol"] = "TCP"
+
+
+def _inject(live: dict[str, Any]) -> None:
+    live["spec"]["template"]["spec"]["containers"].insert(0, {"name": "proxy"})
+    live["metadata"]["managedFields"].append(
+        _update(trie([(*POD, "f:containers", 'k:{"name":"proxy"}')]), "injector")
+    )
+
+
+def _share(live: dict[str, Any]) -> None:
+    live["metadata"]["managedFields"].append(entry(REPLICAS, manager="kubectl"))
+
+
+def _steer(live: dict[str, Any]) -> None:
+    live["metadata"]["annotations"] |= {"nopea.io/suspend-heal": "true", LAST_APPLIED: "{}"}
+    annotations: dict[str, Any] = {".": {}, "f:nopea.io/suspend-heal": {}, f"f:{LAST_APPLIED}": {}}
+    live["metadata"]["labels"]["nopea.io/x"] = "y"
+    fields = {"f:metadata": {"f:annotations": annotations, "f:labels": {"f:nopea.io/x": {}}}}
+    live["metadata"]["managedFields"].append(_update(fields))
+
+
+def _work_in_status(live: dict[str, Any]) -> None:
+    live["status"] = {"phase": "x"}
+    live["spec"]["paused"] = True
+    live["metadata"]["managedFields"].extend(
+        [
+            _update({"f:status": {"f:phase": {}}}),
+            _update({"f:spec": {"f:paused": {}}}, "kubectl", subresource="status"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("change", [_set_status, _default, _inject, _share, _steer, _work_in_status])
+def test_what_changes_no_hash(change: Callable[[dict[str, Any]], None]) -> None:
+    """Status, defaults, other managers' items, shared values and control annotations are nothing to us."""
+    live = stored(deployment())
+    change(live)
+    assert projection_hash(live) == BASE
+
+
+def test_an_owned_value_changes_the_hash() -> None:
+    """The value counts, wherever it is: field, item, member, one piece."""
+    hashes = {BASE}
+    changes: tuple[Callable[[dict[str, Any]], Any], ...] = (
+        lambda live: live["spec"].update(replicas=3),
+        lambda live: live["spec"]["template"]["spec"]["containers"][0].update(image="web:2"),
+        lambda live: live["spec"]["template"]["spec"]["containers"][0]["args"].append("--x"),
+        lambda live: live["spec"]["template"]["spec"]["containers"].clear(),
+        lambda live: live["metadata"]["finalizers"].clear(),
+        lambda live: live["spec"]["selector"]["matchLabels"].update(app="x"),
+    )
+    for change in changes:
+        live = stored(deployment())
+        change(live)
+        hashes.add(projection_hash(live))
+    assert len(hashes) == 7
+
+
+def test_losing_a_field_changes_the_hash_though_the_value_is_the_same() -> None:
+    """Who set a value again as it was owns it now; a zero that the API server does not store counts too."""
+    manifest = deployment()
+    rest = difference(owned_fields(manifest), REPLICAS)
+    assert projection_hash(stored(manifest, _update(REPLICAS), fields=rest)) != BASE
+
+    zero: dict[str, Any] = {"f:spec": {"f:paused": {}}}
+    with_zero = {"f:spec": {**owned_fields(manifest)["f:spec"], **zero["f:spec"]}}
+    assert projection_hash(stored(manifest, fields=with_zero)) != projection_hash(
+        stored(manifest, fields=difference(with_zero, zero))
+    )
+
+
+@pytest.mark.parametrize(
+    ("manager", "counts"),
+    [("kubectl-edit", True), ("kubectl", True), ("K9S", True), ("acme-operator", False), ("mallory", False)],
+)
+def test_fields_that_peoples_tools_add_count(manager: str, *, counts: bool) -> None:
+    """With their values, from any operation, and by the patterns given."""
+    hashes = set()
+    for paused in (True, False):
+        live = stored(deployment(), entry({"f:spec": {"f:paused": {}}}, manager=manager))
+        live["spec"]["paused"] = paused
+        hashes.add(projection_hash(live))
+        if counts:
+            assert projection_hash(live, people=ManagerPatterns(("mallory",))) == BASE
+    assert (BASE not in hashes) == counts
+    assert len(hashes) == (2 if counts else 1)
+
+
+def test_ignored_fields_and_managers_do_not_count() -> None:
+    """Neither with another value, nor lost to others, nor added: only the rest is hashed."""
+    rules = IgnoreRules(pointers=("/spec/replicas", "/spec/template/spec/containers/0/image", "/spec/paused"))
+    base = projection_hash(stored(deployment()), rules=rules)
+    lost = trie([("f:spec", "f:replicas"), (*POD, "f:containers", WEB, "f:image")])
+    manifest = deployment()
+    live = stored(manifest, _update(lost), fields=difference(owned_fields(manifest), lost))
+    live["spec"]["replicas"] = 9
+    live["spec"]["paused"] = True
+    live["spec"]["template"]["spec"]["containers"][0]["image"] = "web:2"
+    live["metadata"]["managedFields"].append(_update({"f:spec": {"f:paused": {}}}, "k9s"))
+    assert projection_hash(live, rules=rules) == base
+    live["spec"]["template"]["spec"]["containers"][0]["args"] = []
+    assert projection_hash(live, rules=rules) != base
+
+    added = stored(deployment(), _update({"f:spec": {"f:paused": {}}}))
+    added["spec"]["paused"] = True
+    assert projection_hash(added, rules=IgnoreRules(managers=("kubectl-*",))) == BASE
+
+
+def test_what_others_put_into_an_empty_struct_or_map_of_ours() -> None:
+    """Defaults and controllers' keys in our `strategy: {}` are not ours; a person's are an addition."""
+    manifest = deployment()
+    manifest["spec"]["strategy"] = {}
+    manifest["metadata"]["annotations"] = {}
+    base = projection_hash(stored(manifest))
+    revision: dict[str, Any] = {"f:metadata": {"f:annotations": {".": {}, "f:acme.example/revision": {}}}}
+    live = stored(manifest, _update(revision, "kube-controller-manager"))
+    live["metadata"]["annotations"] = {"acme.example/revision": "1"}
+    live["spec"]["strategy"] = {"type": "RollingUpdate"}
+    assert projection_hash(live) == base
+    live["metadata"]["managedFields"].append(_update({"f:spec": {"f:strategy": {"f:type": {}}}}))
+    assert projection_hash(live) != base
+
+
+@settings(deadline=None)
+@given(JSON, HOSTILE_TRIES, HOSTILE_TRIES)
+def test_hostile_shapes_give_a_hash(value: Any, ours: Any, theirs: Any) -> None:
+    """Objects of another shape than their fields say hash, and equal ones equally."""
+    live = value if isinstance(value, dict) else {"spec": value}
+    metadata = live.get("metadata")
+    entries = [entry(ours), entry(theirs, manager="kubectl"), entry(theirs, manager="x")]
+    live["metadata"] = {**(metadata if isinstance(metadata, dict) else {}), "managedFields": entries}
+    rules = IgnoreRules(pointers=("/spec", "/a/0", "/containers/0/name"))
+    first = projection_hash(live)
+    assert first is not None
+    assert projection_hash(shuffled(live)) == first
+    assert projection_hash(copy.deepcopy(live), rules=rules) == projection_hash(live, rules=rules)
+
+
+def test_values_deeper_or_bigger_than_json_writers_take_have_a_hash() -> None:
+    """Depth and numbers come from the cluster and must not stop the watch."""
+    hashes = set()
+    for end in (1, 2, 2**70):
+        deep: Any = [end]
+        for _ in range(600):
+            deep = {"a": deep, "b": [1]}
+        live = {"spec": deep, "metadata": {"managedFields": [entry({"f:spec": {}, "f:x": {}})]}, "x": [deep]}
+        hashes.add(projection_hash(live))
+    assert None not in hashes
+    assert len(hashes) == 3
+
+
+def test_hashing_is_fast_enough_for_every_event() -> None:
+    """It costs a small multiple of reading the object once (about 30 µs here; told, not asserted tightly)."""
+    live = stored(deployment(), _update(REPLICAS), _update({"f:status": {"f:replicas": {}}}, "controller"))
+    copying = min(timeit.repeat(lambda: copy.deepcopy(live), number=50, repeat=5))
+    hashing = min(timeit.repeat(lambda: projection_hash(live), number=50, repeat=5))
+    assert hashing < copying

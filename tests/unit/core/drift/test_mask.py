@@ -1,0 +1,153 @@
+"""What of an object's values may be seen."""
+
+from __future__ import annotations
+
+import base64
+import copy
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.core.apply.owned import JSON
+
+from nopea.core.apply.fieldset import Path
+from nopea.core.apply.projection import LAST_APPLIED
+from nopea.core.drift.mask import is_secret, mask_object, plain_line, show, show_field
+from nopea.core.objects import ObjectKey
+from nopea.core.secret import Secret
+
+SECRET = ObjectKey("", "Secret", "shop", "key")
+CONFIG = ObjectKey("", "ConfigMap", "shop", "key")
+COPY = ("f:metadata", "f:annotations", f"f:{LAST_APPLIED}")
+
+
+def _secret(**fields: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}, "type": "Opaque", **fields}
+
+
+def test_a_secret_keeps_its_keys_and_loses_its_values() -> None:
+    """The size is told, so that a change can be seen; everything else of the object stays."""
+    manifest = _secret(data={"password": "aHVudGVyMg==", "empty": ""}, stringData={"pin": "4711!"})
+    before = copy.deepcopy(manifest)
+    assert mask_object(manifest) == _secret(
+        data={"password": "*** (7 bytes)", "empty": "*** (0 bytes)"}, stringData={"pin": "*** (5 bytes)"}
+    )
+    assert manifest == before
+
+
+def test_kubectls_copy_of_the_whole_is_masked_too() -> None:
+    """The annotation holds the values once more."""
+    copied = '{"data":{"password":"aHVudGVyMg=="}}'
+    manifest = _secret(metadata={"name": "key", "annotations": {LAST_APPLIED: copied, "a": "b"}})
+    annotations = mask_object(manifest)["metadata"]["annotations"]
+    assert annotations == {LAST_APPLIED: f"*** ({len(copied)} bytes)", "a": "b"}
+
+
+def test_other_kinds_are_shown() -> None:
+    """A ConfigMap is no Secret, nor is another group's kind of that name."""
+    for head in (
+        {"apiVersion": "v1", "kind": "ConfigMap"},
+        {"apiVersion": "acme.example/v1", "kind": "Secret"},
+    ):
+        manifest = {**head, "data": {"a": "b"}}
+        assert mask_object(manifest) == manifest
+    assert not is_secret(CONFIG, ("f:data", "f:a"))
+    assert not is_secret(ObjectKey("acme.example", "Secret", "shop", "a"), ("f:data",))
+
+
+@pytest.mark.parametrize(
+    ("path", "hidden"),
+    [
+        (("f:data",), True),
+        (("f:data", "f:password"), True),
+        (("f:stringData", "f:password"), True),
+        ((), True),
+        (("f:metadata",), True),
+        (("f:metadata", "f:annotations"), True),
+        (COPY, True),
+        (("f:metadata", "f:annotations", "f:a"), False),
+        (("f:metadata", "f:labels"), False),
+        (("f:type",), False),
+    ],
+)
+def test_which_fields_of_a_secret_are_hidden(path: Path, *, hidden: bool) -> None:
+    """Its values, and everything around them."""
+    assert is_secret(SECRET, path) == hidden
+    assert ("hunter2" in show_field("hunter2 x", key=SECRET, path=path)) != hidden
+
+
+@settings(deadline=None)
+@given(JSON, JSON, st.sampled_from(["data", "stringData"]))
+def test_no_content_of_a_secret_is_ever_shown(value: Any, more: Any, field: str) -> None:
+    """Whatever its shape, and whatever else is in the object."""
+    canary = "c0ffee-canary"
+    for hidden in (canary, {"a": canary, "b": value}, [canary, value], {"a": {"kind": canary}}):
+        manifest = _secret(**{field: hidden}, other=more)
+        texts = (
+            repr(mask_object(manifest)),
+            show_field(manifest, key=SECRET, path=(), limit=10_000),
+            show_field(hidden, key=SECRET, path=(f"f:{field}",), limit=10_000),
+            show(hidden, secret=True, limit=10_000),
+        )
+        for text in texts:
+            assert canary not in text
+            assert base64.b64encode(canary.encode()).decode() not in text
+
+
+def test_values_are_one_line_of_bounded_length() -> None:
+    """Texts as they are, the rest as JSON, absent as such; control characters cannot steer a terminal."""
+    assert show("web:1", secret=False) == "web:1"
+    assert show(None, secret=False) == show(None, secret=True) == "(none)"
+    assert show(2, secret=False) == "2"
+    assert show({"a": [True, None]}, secret=False) == '{"a":[true,null]}'
+    assert show("a\nb\x1b[31m", secret=False) == "a\\nb\\x1b[31m"
+    assert show("x" * 256, secret=False) == "x" * 256
+    assert show("x" * 257, secret=False) == "x" * 255 + "…"
+    assert show("abcdef", secret=False, limit=4) == "abc…"
+    assert show("hunter2", secret=True) == "*** (7 bytes)"
+    assert show("a", secret=True) == "*** (1 byte)"
+    assert show(7, secret=True) == "***"
+    assert orjson.loads(show({"a": "b!"}, secret=True)) == {"a": "*** (2 bytes)"}
+
+
+@settings(deadline=None)
+@given(value=JSON, limit=st.integers(1, 300), secret=st.booleans())
+def test_every_value_can_be_shown(value: Any, limit: int, *, secret: bool) -> None:
+    """Within the limit, printable."""
+    text = show(value, secret=secret, limit=limit)
+    assert len(text) <= max(limit, len("(none)"))
+    assert text.isprintable()
+
+
+def test_values_too_deep_for_json() -> None:
+    """They are named, not shown."""
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    assert show(deep, secret=False) == "(too deep to show)"
+
+
+@given(st.text(), st.text(), st.integers(0, 200))
+def test_a_line_is_printable_bounded_and_without_the_secret(before: str, after: str, limit: int) -> None:
+    """Whatever stands around it, a secret goes out in no line, nor does what could steer a terminal."""
+    shown = plain_line(f"{before}hunter2{after}", Secret("hunter2"), limit=limit)
+    assert "hunter2" not in shown
+    assert len(shown) <= max(limit, 1)
+    assert shown.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\n\tb\u00a0 c", "a b c"),
+        ("https://deploy:pw@git.acme.example/x?token=abc", "https://***@git.acme.example/x?***"),
+        ("to\u200bken-1234", "***"),
+        ("token-\x001234", "***"),
+        ("x" * 20, "xxxxxxxxx…"),
+    ],
+)
+def test_a_line_for_the_outside(text: str, shown: str) -> None:
+    """Space is a blank, URLs lose what opens them, and a secret is seen behind characters that are not."""
+    assert plain_line(text, Secret("token-1234"), limit=10 if text.startswith("x") else 100) == shown

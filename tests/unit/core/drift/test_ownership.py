@@ -1,0 +1,270 @@
+"""Finer points of drift: who owns a list, an empty value or a map, and values that are spelled otherwise."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from tests.unit.core.apply.owned import deployment, entry, owned_fields, stored, trie
+
+from nopea.core.apply.fieldset import Path, difference
+from nopea.core.drift.find import Drift, find_drift
+from nopea.core.drift.three_way import Verdict
+
+SPEC = "f:spec"
+POD = (SPEC, "f:template", SPEC)
+CONTAINER = (*POD, "f:containers", 'k:{"name":"web"}')
+CPU = (*CONTAINER, "f:resources", "f:limits", "f:cpu")
+CPU_TOLD = '.spec.template.spec.containers[name="web"].resources.limits.cpu'
+
+
+def update(*paths: Path, manager: str = "kubectl-edit") -> dict[str, Any]:
+    """Return the entry of somebody who set these fields."""
+    return entry(trie(paths), manager=manager, operation="Update")
+
+
+def with_cpu(cpu: str | None) -> dict[str, Any]:
+    """Return the Deployment with this limit."""
+    manifest = deployment()
+    limits = manifest["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+    del limits["cpu"]
+    if cpu is not None:
+        limits["cpu"] = cpu
+    return manifest
+
+
+def widget(**spec: Any) -> dict[str, Any]:
+    """Return an object of a kind that no table knows."""
+    head = {"apiVersion": "acme.example/v1", "kind": "Widget"}
+    return {**head, "metadata": {"name": "w", "namespace": "shop"}, "spec": spec}
+
+
+def told(drift: Drift) -> dict[str, tuple[Any, Any, str]]:
+    """Return what is told: from what, to what, by whom, by path."""
+    return {field.path: (field.from_, field.to, field.manager) for field in drift.fields}
+
+
+def drift(live: Any, *, last: Any, desired: Any = None) -> Drift:
+    """Compare; Git wants what was applied last, if nothing else is said."""
+    return find_drift(desired=last if desired is None else desired, last_applied=last, live=live)
+
+
+# values that are spelled otherwise
+
+
+def test_another_spelling_in_git_is_no_change_of_git() -> None:
+    """`2000m` and `2` are one."""
+    found = drift(stored(with_cpu("2000m")), last=with_cpu("2000m"), desired=with_cpu("2"))
+    assert found == Drift(kind=Verdict.NO_DRIFT)
+
+
+@pytest.mark.parametrize(
+    ("last", "desired", "live", "expected"),
+    [
+        # Git has come to want what somebody made of it
+        ("1", "2000m", "2", {}),
+        (None, "2000m", "2", {}),
+        ("1", "2000m", "3", {CPU_TOLD: ("2000m", "3", "kubectl-edit")}),
+        (None, "2000m", "3", {CPU_TOLD: ("2000m", "3", "kubectl-edit")}),
+        # Git wants the same as before in other words, and the field went over
+        ("2000m", "2", "2", {CPU_TOLD: ("2", "2", "kubectl-edit")}),
+    ],
+)
+def test_spelling_counts_for_nothing(last: Any, desired: str, live: str, expected: Any) -> None:
+    """Quantities are compared by what they amount to."""
+    there = stored(with_cpu(live), update(CPU), fields=difference(owned_fields(with_cpu("1")), trie([CPU])))
+    assert told(drift(there, last=with_cpu(last), desired=with_cpu(desired))) == expected
+
+
+def test_our_own_update_in_another_spelling() -> None:
+    """What Nopea's own Update entry holds has not been changed by anybody."""
+    manifest = with_cpu("2000m")
+    manifest["spec"]["template"]["spec"]["volumes"] = [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}]
+    size = (*POD, "f:volumes", 'k:{"name":"tmp"}', "f:emptyDir", "f:sizeLimit")
+    fields = difference(owned_fields(manifest), trie([CPU, size]))
+    live = stored(with_cpu("2"), update(CPU, size, manager="nopea"), fields=fields)
+    live["spec"]["template"]["spec"]["volumes"] = [{"name": "tmp", "emptyDir": {"sizeLimit": "1024Mi"}}]
+    assert told(drift(live, last=manifest)) == {}
+
+
+# lists
+
+
+def test_the_table_says_how_a_list_is_merged_when_no_entry_does() -> None:
+    """All of a Service's ports are gone: each is told by its keys."""
+    service: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"type": "ClusterIP", "ports": [{"port": 80}, {"port": 443}]},
+    }
+    live = stored(service, fields={SPEC: {"f:type": {}}})
+    live["spec"]["ports"] = [{"port": 8080, "protocol": "TCP"}]
+    assert told(drift(live, last=service)) == {
+        f'.spec.ports[port={port},protocol="TCP"]': ({"port": port}, None, "") for port in (80, 443)
+    }
+
+
+ITEM_A, ITEM_B = 'k:{"id":"a"}', 'k:{"id":"b"}'
+
+
+@pytest.mark.parametrize("ours_says", [True, False])
+def test_a_custom_kinds_list_is_merged_as_the_entries_say(ours_says: bool) -> None:
+    """No table knows it; our entry or another's does."""
+    manifest = widget(parts=[{"id": "a", "size": 1}, {"id": "b", "size": 1}], keep=1)
+    size = (SPEC, "f:parts", ITEM_A, "f:size")
+    other: dict[str, Any] = {ITEM_B: {".": {}, "f:id": {}, "f:size": {}}}
+    fields: dict[str, Any] = {SPEC: {"f:keep": {}, "f:parts": {ITEM_A: {".": {}, "f:id": {}}, **other}}}
+    live = stored(manifest, update(size), fields=fields)
+    live["spec"]["parts"][0]["size"] = 9
+    if not ours_says:  # it all went over as it was
+        fields[SPEC].pop("f:parts")
+        theirs: dict[str, Any] = {SPEC: {"f:parts": {ITEM_A: {"f:size": {}}}}}
+        live = stored(manifest, entry(theirs, manager="kubectl-edit", operation="Update"), fields=fields)
+        live["spec"]["parts"][0]["size"] = 9
+    assert told(drift(live, last=manifest)) == {'.spec.parts[id="a"].size': (1, 9, "kubectl-edit")}
+
+
+def test_a_custom_kinds_set() -> None:
+    """Each member by itself."""
+    manifest = widget(tags=["a", "b"])
+    live = stored(manifest, fields={SPEC: {"f:tags": {'v:"a"': {}}}})
+    live["spec"]["tags"] = ["a", "c"]
+    assert told(drift(live, last=manifest)) == {'.spec.tags[="b"]': ("b", None, "")}
+
+
+def test_a_custom_kinds_plain_list_is_one_piece() -> None:
+    """Without a word in any entry it is not merged."""
+    manifest = widget(containers=[{"name": "a"}, {"name": "b"}], keep=1)
+    live = stored(manifest, update((SPEC, "f:containers")), fields={SPEC: {"f:keep": {}}})
+    live["spec"]["containers"] = [{"name": "b"}]
+    assert told(drift(live, last=manifest)) == {
+        ".spec.containers": ([{"name": "a"}, {"name": "b"}], [{"name": "b"}], "kubectl-edit")
+    }
+
+
+# what is empty
+
+
+def test_an_empty_value_of_a_custom_kind_is_there() -> None:
+    """Its removal is told, but for metadata, which is the API server's own."""
+    manifest = widget(parts=[], limits={}, keep=1)
+    manifest["metadata"]["annotations"] = {}
+    live = stored(manifest, fields={SPEC: {"f:keep": {}}})
+    del live["spec"]["parts"], live["spec"]["limits"], live["metadata"]["annotations"]
+    assert told(drift(live, last=manifest)) == {".spec.parts": ([], None, ""), ".spec.limits": ({}, None, "")}
+
+
+def test_an_empty_value_of_a_built_in_kind_is_none() -> None:
+    """The API server stores it by storing nothing."""
+    manifest = deployment()
+    manifest["spec"]["template"]["spec"] |= {"tolerations": [], "nodeSelector": {}}
+    live = stored(manifest, fields=owned_fields(deployment()))
+    del live["spec"]["template"]["spec"]["tolerations"], live["spec"]["template"]["spec"]["nodeSelector"]
+    assert told(drift(live, last=manifest)) == {}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [
+        ({}, {".spec.limits": ({}, {"a": 1}, "operator")}),  # set as one piece, and so replaced
+        ({"f:a": {}}, {}),  # added to it by no person
+    ],
+)
+def test_who_fills_an_empty_map(theirs: Any, expected: Any) -> None:
+    """Putting something in is not taking it over; setting it anew is."""
+    manifest = widget(limits={}, keep=1)
+    filled = entry({SPEC: {"f:limits": theirs}}, manager="operator", operation="Update")
+    live = stored(manifest, filled, fields={SPEC: {"f:keep": {}}})
+    live["spec"]["limits"] = {"a": 1}
+    assert told(drift(live, last=manifest)) == expected
+
+
+# maps and structs
+
+
+def test_labels_are_told_one_by_one() -> None:
+    """Also when somebody took the map and all that was ours in it."""
+    theirs: dict[str, Any] = {"f:metadata": {"f:labels": {".": {}, "f:team": {}}}}
+    fields = copy.deepcopy(owned_fields(deployment()))
+    del fields["f:metadata"]["f:labels"]
+    live = stored(deployment(), entry(theirs, manager="kubectl-edit", operation="Update"), fields=fields)
+    live["metadata"]["labels"]["team"] = "red"
+    assert told(drift(live, last=deployment())) == {".metadata.labels.team": ("blue", "red", "kubectl-edit")}
+
+
+def added(fields: Any, **pod: Any) -> dict[str, Any]:
+    """Return the Deployment to whose Pod somebody added these."""
+    live = stored(deployment(), entry(fields, manager="kubectl-edit", operation="Update"))
+    for part, value in pod.items():
+        live["spec"]["template"][part] |= value
+    return live
+
+
+def test_what_is_added_to_a_map_is_told_one_by_one() -> None:
+    """Also when the map is new."""
+    fields = trie([(SPEC, "f:template", "f:metadata", "f:annotations", key) for key in (".", "f:a", "f:b")])
+    live = added(fields, metadata={"annotations": {"a": "1", "b": "2"}})
+    assert told(drift(live, last=deployment())) == {
+        ".spec.template.metadata.annotations.a": (None, "1", "kubectl-edit"),
+        ".spec.template.metadata.annotations.b": (None, "2", "kubectl-edit"),
+    }
+
+
+SECURITY = [(*POD, "f:securityContext", key) for key in (".", "f:runAsUser", "f:runAsGroup")]
+
+
+def test_a_new_struct_is_told_as_one() -> None:
+    """Nobody had it before."""
+    live = added(trie(SECURITY), spec={"securityContext": {"runAsUser": 1, "runAsGroup": 1}})
+    path, is_new = ".spec.template.spec.securityContext", (None, {"runAsUser": 1, "runAsGroup": 1})
+    assert told(drift(live, last=deployment())) == {path: (*is_new, "kubectl-edit")}
+
+
+@pytest.mark.parametrize("known", ["applied", "wanted"])
+def test_what_is_added_to_a_known_struct_is_told_by_field(known: str) -> None:
+    """Git had it, or has come to want it."""
+    manifest = deployment()
+    manifest["spec"]["template"]["spec"]["securityContext"] = {"runAsUser": 1}
+    last = manifest if known == "applied" else deployment()
+    live = stored(last, entry(trie(SECURITY), manager="kubectl-edit", operation="Update"))
+    live["spec"]["template"]["spec"]["securityContext"] = {"runAsUser": 1, "runAsGroup": 1}
+    assert told(drift(live, last=last, desired=manifest)) == {
+        ".spec.template.spec.securityContext.runAsGroup": (None, 1, "kubectl-edit")
+    }
+
+
+# what stands above
+
+
+def test_what_names_an_object_never_drifts() -> None:
+    """Its version, kind, name and namespace are not fields that somebody could change."""
+    theirs: dict[str, Any] = {
+        "f:apiVersion": {},
+        "f:kind": {},
+        "f:metadata": {"f:name": {}, "f:namespace": {}},
+    }
+    live = stored(deployment(), entry(theirs, manager="operator", operation="Update"))
+    live["apiVersion"] = "apps/v1beta2"
+    assert told(drift(live, last=deployment())) == {}
+
+
+def test_without_a_record_git_is_what_was_applied() -> None:
+    """Our entry in the object says that something was: a manual change made meanwhile is still one."""
+    path = (SPEC, "f:replicas")
+    live = stored(deployment(), update(path), fields=difference(owned_fields(deployment()), trie([path])))
+    live["spec"]["replicas"] = 5
+    found = find_drift(desired=deployment(), last_applied=None, live=live)
+    assert found.kind is Verdict.MANUAL_DRIFT
+    assert told(found) == {".spec.replicas": (2, 5, "kubectl-edit")}
+
+
+@pytest.mark.parametrize("odd", ["text", 1, None, [], [1], {}])
+def test_a_value_of_another_shape_than_our_entry_says(odd: Any) -> None:
+    """An answer, not an error."""
+    live = stored(deployment())
+    live["spec"]["template"]["spec"]["containers"] = odd
+    assert drift(live, last=deployment()).kind in Verdict
+    live["spec"] = odd
+    assert drift(live, last=deployment()).kind in Verdict

@@ -1,0 +1,135 @@
+"""From a Secret to credentials: what serves the URL, and what to say when nothing does."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from nopea.core.git.credentials import missing_secret, parse_credentials
+from nopea.core.git.source import Credentials
+from nopea.core.problem import Code, Problem
+
+HTTPS, SSH, SCP = "https://h/x", "ssh://git@h/x", "git@h:x"
+AUTHORITY = """Főtanúsítvány of Acme
+-----BEGIN CERTIFICATE-----
+MIIBiDCCAS+gAwIBAgIUP1ZBsKQFlhLA2Ig4CzEs5cuAG9kwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOQWNtZSBBdXRob3JpdHkwIBcNMjYxMTI1MTI0ODU0WhgPMjEy
+NjExMDExMjQ4NTRaMBkxFzAVBgNVBAMMDkFjbWUgQXV0aG9yaXR5MFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAE/ptAPtBxXX4CGh5+3IHYywi6xHyieWD2k/nfCBzF
+qpAn+1aCmXVe7HFS/sF3sHxbPzP8ArFvdKXhDFj+3FeASqNTMFEwHQYDVR0OBBYE
+FCPDSzdWJ+uohy/1tLcVTAsv/SWOMB8GA1UdIwQYMBaAFCPDSzdWJ+uohy/1tLcV
+TAsv/SWOMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgERkdWzm6
+5jRYC3BCd8t999UU7DU6IZvMn67smwaMj6ICIH963+UdoUwgqJ7Ps5+k4csdgWvS
+65LBaJljtg+c5GvN
+-----END CERTIFICATE-----
+"""
+
+
+def _secret(**values: str) -> dict[str, Any]:
+    keys = {"ca_crt": "ca.crt"}
+    data = {keys.get(key, key): base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    return {"data": data}
+
+
+def _parsed(url: str, **values: str) -> Credentials:
+    found = parse_credentials(_secret(**values), name="git", url=url)
+    assert isinstance(found, Credentials), found
+    return found
+
+
+def _refused(url: str, secret: dict[str, Any]) -> Problem:
+    found = parse_credentials(secret, name="git", url=url)
+    assert isinstance(found, Problem), found
+    assert found.code is Code.GIT_SECRET_INVALID
+    return found
+
+
+def test_a_trailing_newline_is_no_part_of_a_password() -> None:
+    """Files end in newlines; passwords, tokens and users do not."""
+    found = _parsed(HTTPS, username="bot\n", password=" pw\n")
+
+    assert (found.username, found.password.reveal()) == ("bot", b"pw")
+    assert _parsed(HTTPS, token="tk\n").token.reveal() == b"tk"
+
+
+def test_files_stay_as_they_are() -> None:
+    """Keys, known_hosts and authorities are files: their last newline belongs to them."""
+    found = _parsed(SSH, identity="KEY\n", known_hosts="h ssh-ed25519 AAAA\n", ca_crt="PEM\n")
+
+    assert found.identity.reveal() == b"KEY\n"
+    assert (found.known_hosts, found.ca_crt) == ("h ssh-ed25519 AAAA\n", "PEM\n")
+
+
+@pytest.mark.parametrize("url", [SSH, SCP])
+def test_a_key_may_have_a_passphrase_under_either_name(url: str) -> None:
+    """`identity_password` wins; `password` is what Flux calls it."""
+    key = {"identity": "KEY", "known_hosts": "h"}
+    both = _parsed(url, **key, password="one", identity_password="two")
+
+    assert both.identity_password.reveal() == b"two"
+    assert _parsed(url, **key, password="one").identity_password.reveal() == b"one"
+    assert not _parsed(url, **key).identity_password
+
+
+@pytest.mark.parametrize(
+    ("url", "values", "names"),
+    [
+        (SSH, {"known_hosts": "h"}, "identity"),
+        (SCP, {"token": "tk-tk"}, "identity"),
+        (SSH, {"identity": "KEY"}, "known_hosts"),
+        (SSH, {"identity": "KEY", "known_hosts": " \n"}, "known_hosts"),
+        (HTTPS, {}, "none of its keys"),
+        (HTTPS, {"identity": "KEY", "known_hosts": "h"}, "none of its keys"),
+        (HTTPS, {"username": "bot"}, "together"),
+        (HTTPS, {"password": "pw-pw"}, "together"),
+    ],
+)
+def test_a_secret_that_cannot_serve_the_url_says_which_key_is_missing(
+    url: str, values: dict[str, str], names: str
+) -> None:
+    """The message names the Secret and the key, and no value."""
+    problem = _refused(url, _secret(**values))
+
+    assert names in problem.message
+    assert "Secret git" in problem.message
+    assert not any(value in str(problem) for value in values.values() if len(value) > 4)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"token": "not base64!"}, {"token": "YQ"}, {"username": "/w==", "password": "YQ=="}, {"token": 5}],
+    ids=str,
+)
+def test_rubbish_is_refused_without_being_shown(data: dict[str, Any]) -> None:
+    """Broken base64, binary where text is needed, and what is no text at all."""
+    assert "not base64!" not in str(_refused(HTTPS, {"data": data}))
+
+
+def test_authorities_alone_are_enough_for_https() -> None:
+    """A public repository on a server with a private authority."""
+    assert _parsed(HTTPS, ca_crt=AUTHORITY).ca_crt == AUTHORITY
+
+
+@pytest.mark.parametrize(
+    "text", ["PEM", AUTHORITY.replace("MIIB", "MIIC"), AUTHORITY.partition("-----END")[0]]
+)
+def test_authorities_that_cannot_be_read_are_refused(text: str) -> None:
+    """They are named here, where the Secret is known: libgit2 would take its process down with them."""
+    assert "ca.crt" in _refused(HTTPS, _secret(ca_crt=text, token="tk-tk")).message
+
+
+def test_empty_data_and_null_values_are_absent_keys() -> None:
+    """The API server leaves `data` out of an empty Secret."""
+    _refused(HTTPS, {})
+    _refused(HTTPS, {"data": None})
+    _refused(HTTPS, {"data": {"token": None}})
+
+
+def test_a_missing_secret_is_named_with_its_namespace() -> None:
+    """So that a person finds where to create it."""
+    problem = missing_secret("git", "shop")
+
+    assert problem.code is Code.GIT_SECRET_MISSING
+    assert problem.object == "Secret shop/git"

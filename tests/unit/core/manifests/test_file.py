@@ -1,0 +1,193 @@
+"""A file's bytes become objects and problems: all of both, whatever the bytes are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nopea.core.git.source import ParsedFile
+from nopea.core.manifests.file import parse_file
+from nopea.core.manifests.yaml.limits import Limits
+from nopea.core.problem import Code
+
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n"
+FRAGMENTS = st.sampled_from(
+    [
+        "apiVersion: v1\n", "kind: ConfigMap\n", "kind: List\n", "metadata:\n", " name: a\n", "items:\n",
+        "- ", "a: ", "&a ", "*a ", "<<: ", "[", "]", "{", "}", ",", ": ", "? ", "|\n", ">\n", "'", '"',
+        "\\u", "---\n", "...\n", "# c\n", "!!int ", "!", "%YAML", "\t", "\r\n", "\ufeff", "\u2028", ".inf",
+        "1e400", "null", "\x07", "{{ x }}", '{"a": 1}', "\n", " ", " ", "é",
+    ]
+)  # fmt: skip
+SMALL = Limits(file_bytes=2_000, object_bytes=200, documents=5, nodes=100, depth=5, problems=5)
+
+
+def names(parsed: ParsedFile) -> list[str]:
+    """Return the objects' names."""
+    return [orjson.loads(document.body)["metadata"]["name"] for document in parsed.documents]
+
+
+def codes(parsed: ParsedFile) -> list[tuple[Code, str]]:
+    """Return the problems' codes and sources."""
+    return [(problem.code, problem.source) for problem in parsed.problems]
+
+
+def test_objects_come_in_order_with_index_line_and_compact_json() -> None:
+    """A document knows where it stands, and its body is the object."""
+    parsed = parse_file(f"# shop\n{CONFIG.format(name='a')}---\n---\n\n{CONFIG.format(name='b')}".encode())
+    assert [(document.index, document.line) for document in parsed.documents] == [("1", 2), ("3", 9)]
+    assert parsed.documents[0].body == b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}'
+    assert parsed.problems == ()
+
+
+def test_an_error_hides_neither_objects_nor_other_errors() -> None:
+    """Documents before, between and after broken ones count, and every break is told."""
+    parts = [CONFIG.format(name="a"), "a: [1\nb: 2\n", CONFIG.format(name="c"), "a: 1\na: 2\n", "kind: X\n"]
+    parsed = parse_file("---\n".join(parts).encode())
+    assert names(parsed) == ["a", "c"]
+    assert codes(parsed) == [
+        (Code.YAML_SYNTAX, ":7"),
+        (Code.YAML_DUPLICATE_KEY, ":15"),
+        (Code.NOT_AN_OBJECT, ":17"),
+    ]
+
+
+def test_a_bad_separator_is_told_and_separates() -> None:
+    """The documents around it are read."""
+    parsed = parse_file(f"{CONFIG.format(name='a')}---foo\n{CONFIG.format(name='b')}".encode())
+    assert names(parsed) == ["a", "b"]
+    assert codes(parsed) == [(Code.YAML_SYNTAX, ":5")]
+
+
+def test_lists_unfold_with_the_lines_of_their_items() -> None:
+    """A typed list's items inherit the type; the index names list and position."""
+    head = "apiVersion: v1\nkind: ConfigMapList\nitems:\n"
+    parsed = parse_file(
+        f"{head}- metadata: {{name: a}}\n- metadata:\n    name: b\n- metadata: {{}}\n".encode()
+    )
+    assert [(document.index, document.line) for document in parsed.documents] == [("1[0]", 4), ("1[1]", 5)]
+    assert codes(parsed) == [(Code.OBJECT_METADATA, ":7")]
+
+
+def test_a_json_file_is_a_stream_of_objects() -> None:
+    """Two objects without a separator are two documents."""
+    body = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "%s"}}\n'
+    parsed = parse_file(f"  {body % 'a'}{body % 'b'}".encode())
+    assert names(parsed) == ["a", "b"]
+    assert [document.line for document in parsed.documents] == [1, 2]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_unicode_encodings_with_a_mark_are_read(encoding: str) -> None:
+    """UTF-8 with or without a mark, and UTF-16 with one."""
+    assert names(parse_file(CONFIG.format(name="ä").encode(encoding))) == ["ä"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "code", "source"),
+    [
+        (b"", Code.NO_OBJECT_IN_FILE, ""),
+        (b"  \n\n", Code.NO_OBJECT_IN_FILE, ""),
+        (b"# nothing\n---\n", Code.NO_OBJECT_IN_FILE, ""),
+        (b"null\n", Code.NO_OBJECT_IN_FILE, ""),
+        (b"replicas: 1\n", Code.NO_OBJECT_IN_FILE, ":1"),
+        (b"- a\n", Code.NO_OBJECT_IN_FILE, ":1"),
+        (b"# values\n\nimage: web\n---\nport: 1\n", Code.NO_OBJECT_IN_FILE, ":3"),
+        (b"apiVersion: v1\nkind: List\nitems: []\n", Code.NO_OBJECT_IN_FILE, ""),
+        (b'{"a": 1}', Code.NO_OBJECT_IN_FILE, ":1"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", Code.LFS_POINTER, ""),
+        (b"a: 1\nb: \xff\n", Code.ENCODING, ":2"),
+        (b"\xff\xfea", Code.ENCODING, ":1"),
+        (b"a" * 2_001, Code.YAML_LIMIT, ""),
+        (b"[" * 1_000, Code.YAML_LIMIT, ":1"),
+        (b"---\n" * 10, Code.YAML_LIMIT, ":7"),
+    ],
+)
+def test_a_file_without_objects_has_one_problem(raw: bytes, code: Code, source: str) -> None:
+    """Whatever the reason, the file is named once, with what to do."""
+    parsed = parse_file(raw, limits=SMALL)
+    assert parsed.documents == ()
+    assert codes(parsed) == [(code, source)]
+    assert parsed.problems[0].hint
+
+
+def test_a_stranger_among_objects_is_told_by_itself() -> None:
+    """Where a file holds objects, a document that is none is that document's problem."""
+    parsed = parse_file(f"{CONFIG.format(name='a')}---\nreplicas: 1\n".encode())
+    assert names(parsed) == ["a"]
+    assert codes(parsed) == [(Code.NOT_AN_OBJECT, ":6")]
+
+
+def test_an_object_that_is_too_big_leaves_the_others() -> None:
+    """The API server's limit is per object."""
+    big = f"{CONFIG.format(name='b')}data: {{a: {'x' * 500}}}\n"
+    parsed = parse_file(
+        "---\n".join([CONFIG.format(name="a"), big, CONFIG.format(name="c")]).encode(), limits=SMALL
+    )
+    assert names(parsed) == ["a", "c"]
+    assert codes(parsed) == [(Code.YAML_LIMIT, ":6")]
+
+
+def test_problems_are_bounded_and_the_rest_is_counted() -> None:
+    """The last problem says how many are not listed."""
+    parsed = parse_file("---\n".join(["kind: X\n"] * 5).encode(), limits=Limits(problems=3))
+    assert len(parsed.problems) == 4
+    assert parsed.problems[-1].message.startswith("2 more problems")
+
+
+def test_problems_never_show_values() -> None:
+    """A value may be a secret, whatever is wrong with it."""
+    head = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n"
+    for wrong in (
+        "  a: !!int hunter2\n  b: .inf\n",
+        "  a: hunter2\n  b: 4711\n",
+        "  a: hunter2: x\n",
+        "  a: [hunter2\n",
+    ):
+        parsed = parse_file(f"{head}{wrong}".encode())
+        assert parsed.problems
+        assert "hunter2" not in str(parsed.problems)
+        assert "4711" not in str(parsed.problems)
+
+
+def test_thirty_thousand_open_brackets_do_not_kill_the_process() -> None:
+    """A 30 kB file that crashes the C composer is a problem like any other; so are three million brackets."""
+    program = (
+        "from nopea.core.manifests.file import parse_file\n"
+        "brackets = (b'[' * 30000, b'[' * 3000000, b'a: ' + b'{b: ' * 30000, b'- ' * 99999)\n"
+        "for raw in (*brackets, b'{\"a\": ' + b'[' * 100000):\n"
+        "    print(parse_file(raw).problems[0].code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.split() == [Code.YAML_LIMIT] * 5
+
+
+def assert_within(parsed: ParsedFile, limits: Limits) -> None:
+    """Check what every answer promises."""
+    assert parsed.documents or parsed.problems
+    assert len(parsed.problems) <= limits.problems + 1
+    assert all(problem.message and problem.hint for problem in parsed.problems)
+    for document in parsed.documents:
+        assert len(document.body) <= limits.object_bytes
+        assert orjson.dumps(orjson.loads(document.body)) == document.body
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_give_an_answer(raw: bytes) -> None:
+    """No bytes raise, and every answer is within the limits."""
+    assert_within(parse_file(raw, limits=SMALL), SMALL)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(FRAGMENTS, max_size=40))
+def test_any_mixture_of_yaml_gives_an_answer(fragments: list[str]) -> None:
+    """No arrangement of YAML's signs raises, and every answer is within the limits."""
+    assert_within(parse_file("".join(fragments).encode(), limits=SMALL), SMALL)

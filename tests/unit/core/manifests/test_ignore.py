@@ -1,0 +1,106 @@
+"""Which files of a repository are manifests."""
+
+from __future__ import annotations
+
+import pytest
+
+from nopea.core.manifests.ignore import (
+    MAX_FILE_BYTES,
+    MAX_PATTERN_CHARACTERS,
+    MAX_PATTERNS,
+    Ignore,
+    is_manifest,
+)
+from nopea.core.problem import Code
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("web.yaml", True),
+        ("a/web.YML", True),
+        ("a/b/web.Json", True),
+        ("web.yaml.tmpl", False),
+        ("README.md", False),
+        ("yaml", False),
+        (".gitlab-ci.yml", False),
+        (".github/workflows/test.yaml", False),
+        ("a/.hidden/web.yaml", False),
+        (".yaml", False),
+    ],
+)
+def test_a_manifest_has_a_suffix_and_is_not_hidden(path: str, answer: bool) -> None:
+    """Suffixes count in any case; a leading point hides a file, and all of a folder."""
+    assert is_manifest(path) is answer
+
+
+def test_only_what_is_below_the_path_counts() -> None:
+    """`spec.path` bounds the choice, and may itself be hidden."""
+    ignore = Ignore(root=".deploy/prod/")
+    assert ignore.wants(".deploy/prod/web.yaml")
+    assert not ignore.wants(".deploy/prod/.ci/web.yaml")
+    assert not ignore.wants(".deploy/production/web.yaml")
+    assert not ignore.wants("web.yaml")
+
+
+def test_exclude_is_relative_to_the_path() -> None:
+    """A leading slash means the folder of `spec.path`, not the repository's root."""
+    ignore = Ignore(root="./deploy", exclude=["/tmp/", "**/kustomization.yaml"])
+    assert not ignore.wants("deploy/tmp/web.yaml")
+    assert ignore.wants("deploy/a/tmp/web.yaml")
+    assert not ignore.wants("deploy/kustomization.yaml")
+    assert not ignore.wants("deploy/a/b/kustomization.yaml")
+
+
+def test_an_ignore_file_is_relative_to_its_folder_and_the_deepest_decides() -> None:
+    """Nested files add to and take back from those above them, for their own folder only."""
+    ignore = Ignore(
+        ignore_files={
+            ".nopeaignore": b"values*.yaml\n/a/old\n",
+            "a/.nopeaignore": b"\xef\xbb\xbf!values-b.yaml\r\n/c.yaml\r\n",
+        }
+    )
+    assert not ignore.wants("values.yaml")
+    assert not ignore.wants("a/values-a.yaml")
+    assert ignore.wants("a/values-b.yaml")
+    assert not ignore.wants("values-b.yaml")
+    assert not ignore.wants("a/c.yaml")
+    assert ignore.wants("a/d/c.yaml")
+    assert not ignore.wants("a/old/web.yaml")
+
+
+def test_nothing_below_an_ignored_folder_comes_back() -> None:
+    """As in Git, a negation cannot reach into an ignored folder; one beside `folder/*` can."""
+    assert not Ignore(exclude=["a/", "!a/web.yaml"]).wants("a/web.yaml")
+    assert not Ignore(exclude=["a/"], ignore_files={"a/.nopeaignore": b"!web.yaml\n"}).wants("a/web.yaml")
+    assert Ignore(exclude=["a/*", "!a/web.yaml"]).wants("a/web.yaml")
+
+
+def test_the_spec_stands_above_ignore_files() -> None:
+    """Who owns the GitRepository decides over who owns the repository."""
+    ignore = Ignore(exclude=["b.yaml", "!c.yaml"], ignore_files={".nopeaignore": b"c.yaml\n!b.yaml\n"})
+    assert not ignore.wants("b.yaml")
+    assert ignore.wants("c.yaml")
+
+
+def test_what_is_beyond_a_bound_is_reported_and_the_rest_counts() -> None:
+    """Patterns are bounded in length and number, files in size, and each excess is named."""
+    many = [f"x{number}.yaml" for number in range(MAX_PATTERNS + 1)]
+    ignore = Ignore(
+        exclude=["a.yaml", "*" * (MAX_PATTERN_CHARACTERS + 1)],
+        ignore_files={
+            "big/.nopeaignore": b"#" * (MAX_FILE_BYTES + 1),
+            "many/.nopeaignore": "\n".join(many).encode(),
+            "binary/.nopeaignore": b"a\n\xff\n",
+        },
+    )
+    assert [(problem.code, problem.source or problem.object) for problem in ignore.problems] == [
+        (Code.SPEC_INVALID, "spec.exclude"),
+        (Code.YAML_LIMIT, "big/.nopeaignore"),
+        (Code.ENCODING, "binary/.nopeaignore:2"),
+        (Code.YAML_LIMIT, "many/.nopeaignore"),
+    ]
+    assert all(problem.message and problem.hint for problem in ignore.problems)
+    assert not ignore.wants("a.yaml")
+    assert not ignore.wants("many/x999.yaml")
+    assert ignore.wants("many/x1000.yaml")

@@ -1,0 +1,90 @@
+"""The one form in which objects are applied, compared and hashed."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nopea.core.manifests.normalize import normalize
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+OBJECTS = st.fixed_dictionaries(
+    {"apiVersion": st.just("v1"), "kind": st.sampled_from(["Secret", "ConfigMap"])},
+    optional={"metadata": JSON, "data": JSON, "stringData": JSON, "status": JSON, "spec": JSON},
+)
+
+
+@settings(deadline=None)
+@given(OBJECTS)
+def test_normalizing_twice_changes_nothing_and_the_input_stays(raw_object: dict[str, Any]) -> None:
+    """The function is idempotent and pure, and its result is JSON."""
+    before = copy.deepcopy(raw_object)
+    once = normalize(raw_object)
+    assert normalize(once) == once
+    assert raw_object == before
+    assert orjson.loads(orjson.dumps(once)) == once
+
+
+def test_what_only_the_server_sets_is_dropped() -> None:
+    """Status and server-set metadata go; everything else stays, also under the same names deeper down."""
+    raw_object = {
+        "apiVersion": "v1", "kind": "Foo", "status": {"a": 1},
+        "metadata": {
+            "name": "a", "creationTimestamp": "2020-01-01T00:00:00Z", "managedFields": [],
+            "resourceVersion": "1", "uid": "x", "generation": 1, "selfLink": "/", "deletionTimestamp": "x",
+            "labels": {"uid": "y"},
+        },
+        "spec": {"status": 1, "template": {"metadata": {"creationTimestamp": None, "uid": "z"}}},
+    }  # fmt: skip
+    assert normalize(raw_object) == {
+        "apiVersion": "v1", "kind": "Foo", "metadata": {"name": "a", "labels": {"uid": "y"}},
+        "spec": {"status": 1, "template": {"metadata": {"uid": "z"}}},
+    }  # fmt: skip
+
+
+def test_nulls_go_from_mappings_and_stay_in_lists() -> None:
+    """A null in a list keeps the place of the items after it; empty collections say something and stay."""
+    spec: dict[str, Any] = {
+        "a": None,
+        "b": [None, {"c": None, "d": 0}],
+        "e": {},
+        "f": [],
+        "g": "",
+        "h": False,
+    }
+    assert normalize({"spec": spec})["spec"] == {"b": [None, {"d": 0}], "e": {}, "f": [], "g": "", "h": False}
+
+
+@pytest.mark.parametrize(
+    ("given_fields", "wanted_fields"),
+    [
+        ({"stringData": {"a": "ä"}}, {"data": {"a": "w6Q="}}),
+        (
+            {"stringData": {"a": "x"}, "data": {"a": "eQ==", "b": "eg=="}},
+            {"data": {"a": "eA==", "b": "eg=="}},
+        ),
+        ({"stringData": {"a": 1, "b": "x"}}, {"stringData": {"a": 1}, "data": {"b": "eA=="}}),
+        ({"stringData": {}}, {}),
+        ({"stringData": ["x"]}, {"stringData": ["x"]}),
+        ({"stringData": {"a": "x"}, "data": "y"}, {"stringData": {"a": "x"}, "data": "y"}),
+    ],
+)
+def test_string_data_becomes_data(given_fields: dict[str, Any], wanted_fields: dict[str, Any]) -> None:
+    """Texts are encoded and win over data; what is no text waits for the check to name it."""
+    secret = {"apiVersion": "v1", "kind": "Secret"}
+    assert normalize(secret | given_fields) == secret | wanted_fields
+
+
+def test_string_data_of_other_kinds_is_left_alone() -> None:
+    """Only the core Secret has that field."""
+    other = {"apiVersion": "acme.example/v1", "kind": "Secret", "stringData": {"a": "x"}}
+    assert normalize(other) == other

@@ -1,0 +1,267 @@
+"""From documents to the objects that Git wants, and to the problems of those that cannot be."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.fakes.samples import problem
+
+from nopea.core.git.source import Document, ParsedFile
+from nopea.core.manifests.render import (
+    Desired,
+    Endpoint,
+    Rendering,
+    Scope,
+    Wish,
+    endpoints_of_definitions,
+    read_wishes,
+    render,
+)
+from nopea.core.problem import Code, Problem
+
+KINDS = {
+    ("v1", "ConfigMap"): Endpoint(
+        group="", version="v1", kind="ConfigMap", plural="configmaps", scope=Scope.NAMESPACED
+    ),
+    ("v1", "Namespace"): Endpoint(
+        group="", version="v1", kind="Namespace", plural="namespaces", scope=Scope.CLUSTER
+    ),
+    ("apps/v1", "Deployment"): Endpoint(
+        group="apps", version="v1", kind="Deployment", plural="deployments", scope=Scope.NAMESPACED
+    ),
+    ("apps/v1beta2", "Deployment"): Endpoint(
+        group="apps", version="v1beta2", kind="Deployment", plural="deployments", scope=Scope.NAMESPACED
+    ),
+}
+
+
+def wish(
+    name: str = "web",
+    *,
+    kind: str = "ConfigMap",
+    api: str = "v1",
+    path: str = "a.yaml",
+    spec: Any = None,
+    **meta: Any,
+) -> Wish:
+    """Return a document of that kind; `meta` are further metadata."""
+    raw = {"apiVersion": api, "kind": kind, "metadata": {"name": name, **meta}}
+    return Wish(
+        path=path,
+        index="1",
+        api_version=api,
+        kind=kind,
+        object=raw if spec is None else {**raw, "spec": spec},
+    )
+
+
+def rendered(
+    *wishes: Wish, target: str | None = None, default: str = "shop", force: bool = False
+) -> tuple[list[Desired], list[Problem]]:
+    """Render with the kinds above."""
+    rendering = Rendering(owner="shop.api", default_namespace=default, target_namespace=target, force=force)
+    return render(wishes, rendering, lambda api, kind: KINDS.get((api, kind)))
+
+
+def one(wanted: Wish, **options: Any) -> Desired:
+    """Render a document that has no problem."""
+    desired, problems = rendered(wanted, **options)
+    assert problems == []
+    assert len(desired) == 1
+    return desired[0]
+
+
+def body(desired: Desired) -> Any:
+    """Return the object that is applied."""
+    return orjson.loads(desired.body)
+
+
+@pytest.mark.parametrize(
+    ("own", "target", "wanted"),
+    [(None, None, "shop"), ("other", None, "other"), (None, "stage", "stage"), ("other", "stage", "stage")],
+)
+def test_namespaced_objects_get_a_namespace(own: str | None, target: str | None, wanted: str) -> None:
+    """targetNamespace wins over Git's, and the GitRepository's own fills in."""
+    desired = one(wish(**({"namespace": own} if own else {})), target=target)
+
+    assert desired.key.namespace == wanted
+    assert body(desired)["metadata"]["namespace"] == wanted
+
+
+def test_cluster_scoped_objects_get_none_and_keep_their_names() -> None:
+    """targetNamespace never renames a Namespace; a namespace that Git wrote by mistake is dropped."""
+    desired = one(wish("stage", kind="Namespace", namespace="oops"), target="elsewhere")
+
+    assert (desired.key.namespace, desired.key.name) == ("", "stage")
+    assert "namespace" not in body(desired)["metadata"]
+    assert body(desired)["metadata"]["name"] == "stage"
+
+
+def test_every_object_is_marked_with_its_owner_and_source() -> None:
+    """Git's own labels and annotations stay, but it cannot claim another owner."""
+    wanted = wish(
+        labels={"app": "web", "nopea.io/repository": "shop.rival"},
+        annotations={"note": "x", "nopea.io/source": "lie"},
+        path="deploy/web.yaml",
+    )
+
+    metadata = body(one(wanted))["metadata"]
+
+    assert metadata["labels"] == {"app": "web", "nopea.io/repository": "shop.api"}
+    assert metadata["annotations"] == {"note": "x", "nopea.io/source": "deploy/web.yaml#1"}
+
+
+def test_rendering_leaves_the_documents_alone() -> None:
+    """They are shared: parsed files are cached by blob for all repositories."""
+    wanted = wish(labels={"app": "web"}, namespace="other")
+    before = copy.deepcopy(wanted.object)
+
+    rendered(wanted, target="stage")
+
+    assert wanted.object == before
+
+
+def test_one_object_in_two_documents_is_applied_from_neither() -> None:
+    """Versions and default namespaces do not hide that it is the same; the others are not touched."""
+    twice = [
+        wish(kind="Deployment", api="apps/v1", path="a.yaml"),
+        wish(kind="Deployment", api="apps/v1beta2", path="b.yaml", namespace="shop"),
+    ]
+
+    desired, problems = rendered(*twice, wish("fine"))
+
+    assert [each.key.name for each in desired] == ["fine"]
+    (found,) = problems
+    assert (found.code, found.object) == (Code.DUPLICATE_OBJECT, "apps/Deployment shop/web")
+    assert "a.yaml#1, b.yaml#1" in found.message
+
+
+def test_a_kind_that_is_not_served_is_named_and_blocks_nobody() -> None:
+    """Kind, version, object and file are in the problem."""
+    desired, problems = rendered(wish("s", kind="Shop", api="acme.example/v1", path="s.yaml"), wish("fine"))
+
+    assert [each.key.name for each in desired] == ["fine"]
+    (found,) = problems
+    assert found.code is Code.KIND_UNKNOWN
+    assert "Shop in acme.example/v1" in found.message
+    assert (found.source, found.object) == ("s.yaml#1", "acme.example/Shop s")
+
+
+@pytest.mark.parametrize(("text", "wave"), [("0", 0), ("-3", -3), ("1000", 1000), ("-1000", -1000)])
+def test_a_wave_moves_an_object(text: str, wave: int) -> None:
+    """By the annotation."""
+    assert one(wish(annotations={"nopea.io/wave": text})).wave == wave
+
+
+@pytest.mark.parametrize("text", ["", "first", "1.5", "1001", "-1001", "9" * 5000])
+def test_a_wave_that_is_none_is_a_problem_of_that_object(text: str) -> None:
+    """It is not applied at a guess."""
+    desired, problems = rendered(wish(annotations={"nopea.io/wave": text}), wish("fine"))
+
+    assert [each.key.name for each in desired] == ["fine"]
+    assert [(found.code, found.object) for found in problems] == [
+        (Code.OBJECT_METADATA, "ConfigMap shop/web")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "annotation", "force"),
+    [
+        (False, None, False),
+        (True, None, True),
+        (False, "true", True),
+        (False, "false", False),
+        (True, "false", True),
+    ],
+)
+def test_recreating_is_allowed_by_spec_or_annotation(spec: bool, annotation: str | None, force: bool) -> None:
+    """Only the word true counts."""
+    annotations = {} if annotation is None else {"nopea.io/force": annotation}
+
+    assert one(wish(annotations=annotations), force=spec).force is force
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=5), st.randoms())
+def test_the_hash_knows_no_order(spec: dict[str, Any], random: Any) -> None:
+    """Two spellings of one wish are one wish."""
+    keys = list(spec)
+    random.shuffle(keys)
+    other = {key: spec[key] for key in keys}
+
+    assert one(wish(spec=_small(spec))).hash == one(wish(spec=_small(other))).hash
+
+
+def _small(spec: dict[str, Any]) -> dict[str, Any]:
+    return {key: value % 2**53 if isinstance(value, int) else value for key, value in spec.items()}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        wish(spec={"a": 2}),
+        wish(spec={"a": "1"}),
+        wish(spec={}),
+        wish(spec={"a": 1}, labels={"x": "y"}),
+        wish("b", spec={"a": 1}),
+    ],
+)
+def test_another_wish_has_another_hash(other: Wish) -> None:
+    """Values, types, labels, names."""
+    assert one(other).hash != one(wish(spec={"a": 1})).hash
+
+
+def test_documents_come_in_the_order_of_paths_and_problems_get_theirs() -> None:
+    """One blob may stand at two paths: the place is added here."""
+    document = Document(index="2", line=3, body=orjson.dumps(wish().object))
+    parsed = ParsedFile(documents=(document,), problems=(problem(Code.YAML_SYNTAX, source=":14"),))
+
+    wishes, problems = read_wishes({"b.yaml": parsed, "a.yaml": parsed})
+
+    assert [each.source for each in wishes] == ["a.yaml#2", "b.yaml#2"]
+    assert [found.source for found in problems] == ["a.yaml:14", "b.yaml:14"]
+    assert wishes[0].object == wish().object
+
+
+def _definition(spec: Any) -> Wish:
+    return wish(
+        "shops.acme.example", kind="CustomResourceDefinition", api="apiextensions.k8s.io/v1", spec=spec
+    )
+
+
+def test_a_definition_tells_the_kinds_that_it_will_serve() -> None:
+    """So that its objects can be applied in the same pass; what is not served is not."""
+    spec = {
+        "group": "acme.example", "names": {"kind": "Shop", "plural": "shops"}, "scope": "Cluster",
+        "versions": [{"name": "v1"}, {"name": "v2", "served": True}, {"name": "v0", "served": False}],
+    }  # fmt: skip
+
+    found = endpoints_of_definitions([_definition(spec), wish()])
+
+    assert set(found) == {("acme.example/v1", "Shop"), ("acme.example/v2", "Shop")}
+    assert found[("acme.example/v1", "Shop")].scope is Scope.CLUSTER
+    assert found[("acme.example/v1", "Shop")].plural == "shops"
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=2)
+            | st.dictionaries(
+                st.sampled_from(["group", "names", "versions", "name", "kind", "plural", "scope"]), inner
+            )
+        ),
+        max_leaves=12,
+    )
+)
+def test_a_definition_that_is_none_serves_nothing_and_raises_nothing(spec: Any) -> None:
+    """What is wrong with it, the API server will say."""
+    for endpoint in endpoints_of_definitions([_definition(spec)]).values():
+        assert endpoint.kind

@@ -1,0 +1,96 @@
+"""What is an address, how its credentials are taken out of it, and that nothing prints them."""
+
+from __future__ import annotations
+
+import pytest
+
+from nopea.core.notify.address import Address, InvalidAddressError, parse_addresses
+from nopea.core.secret import Secret
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "shown"),
+    [
+        ("https://events.acme.example", "https://events.acme.example/", "https://events.acme.example"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ("HTTPS://Hooks.Acme.example/T0/B0/key", "https://hooks.acme.example/T0/B0/key", "https://hooks.acme.example/***"),
+        ("https://a.example?sig=a%2Fb%3D", "https://a.example/?sig=a%2Fb%3D", "https://a.example/***"),
+        ("http://[::1]:9/x", "http://[::1]:9/x", "http://[::1]:9/***"),
+        ("https://ada:pw@a.example/x#y", "https://a.example/x", "https://a.example/***"),
+    ],
+)  # fmt: skip
+def test_an_address_is_read_and_shown(text: str, url: str, shown: str) -> None:
+    """What is requested keeps path and query as written; what is shown ends behind the host."""
+    address = Address.parse(text)
+
+    assert address.url.reveal().decode() == url
+    assert str(address) == address.shown == shown
+
+
+def test_userinfo_becomes_basic_authorization() -> None:
+    """User and password are decoded, and leave the URL (RFC 7617's example)."""
+    address = Address.parse("https://Aladdin:open%20sesame@a.example/")
+
+    assert address.authorization == Secret("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+
+
+def test_nothing_prints_what_opens_the_sink() -> None:
+    """Neither text nor repr has the password, the token or the path."""
+    address = Address.parse("https://ada:hunter22@a.example/hook/topsecret?key=alsosecret")
+    with_token = address.with_bearer(Secret("bearertoken"))
+
+    for text in (str(address), repr(address), str(with_token), repr(with_token)):
+        assert not any(word in text for word in ("hunter22", "topsecret", "alsosecret", "bearertoken"))
+
+
+def test_a_token_replaces_basic() -> None:
+    """A token's surrounding newline, as files have one, is not sent."""
+    address = Address.parse("https://ada:pw@a.example").with_bearer(Secret("t0ken\n"))
+
+    assert address.authorization == Secret("Bearer t0ken")
+
+
+@pytest.mark.parametrize("token", ["", "\n", "a b", "a\nb", "tökn"])
+def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
+    """A line break would let it write headers of its own."""
+    with pytest.raises(InvalidAddressError, match="check its file or Secret"):
+        Address.parse("https://a.example").with_bearer(Secret(token))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a.example/x", "begin with http"),
+        ("ftp://a.example", "begin with http"),
+        ("https:///x", "names no host"),
+        ("https://user:pass@/x", "names no host"),
+        ("https://a.example:99999/", "host or port cannot be read"),
+        ("https://a.example:port/", "host or port cannot be read"),
+        ("https://[::1/", "host or port cannot be read"),
+        ("https://a.example/ü", "percent-encode"),
+        ("https://a.example/a b", "percent-encode"),
+        ("https://a.example/\r\nx: y", "percent-encode"),
+        ("https://a.example/" + "x" * 5_000, "longer than"),
+    ],
+)
+def test_what_is_no_address_is_refused_with_advice(text: str, words: str) -> None:
+    """The error says what to write instead, and never repeats the text."""
+    with pytest.raises(InvalidAddressError, match=words) as caught:
+        Address.parse(text)
+
+    assert "pass" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_list_is_read_in_order_and_once() -> None:
+    """Spaces and empty places do not matter, repeats send nothing twice."""
+    found = parse_addresses("https://a.example, http://b.example/x,,https://a.example/ ,")
+
+    assert [str(address) for address in found] == ["https://a.example", "http://b.example/***"]
+    assert parse_addresses("") == ()
+
+
+def test_an_error_names_the_place_in_the_list() -> None:
+    """Which of the URLs is wrong can be seen without printing it."""
+    with pytest.raises(InvalidAddressError, match="URL 2 of the list: it does not begin with http"):
+        parse_addresses("https://a.example,ftp://b.example")

@@ -1,0 +1,240 @@
+"""Commit statuses: when, on which server and path, in which words."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from tests.fakes.news import History, synced
+from tests.fakes.samples import COMMIT, problem, report, result_of
+
+from nopea.core.api.spec import GitRepositorySpec, Provider
+from nopea.core.git.source import Credentials
+from nopea.core.notify.commit_status import (
+    CommitStatus,
+    State,
+    StatusRequest,
+    authorization,
+    commit_status,
+    provider_of,
+    request_of,
+)
+from nopea.core.notify.rate_limit import Role
+from nopea.core.notify.rules import PATIENCE
+from nopea.core.problem import Code
+from nopea.core.secret import Secret
+from nopea.core.status.report import Outcome, PassReport, Result
+
+SHA = COMMIT.id
+CREATED = synced(result_of("web", Outcome.CREATED))
+
+
+def failed(*codes: Code) -> PassReport:
+    """Return the report of a pass that failed with these codes."""
+    return report(Result.FAILED, problems=[problem(code, source="deploy/web.yaml:14") for code in codes])
+
+
+def world(url: str = "https://github.com/acme/shop.git", provider: str = "") -> History:
+    """Return a repository at this URL."""
+    webhook = {"webhook": {"secretRef": {"name": "hook"}, "provider": provider}} if provider else {}
+    return History(url=url, **webhook)
+
+
+def status_at(url: str, provider: str = "") -> CommitStatus | None:
+    """Return the status of a first sync."""
+    return commit_status(world(url, provider).did(CREATED))
+
+
+def asked(url: str, provider: str = "", *, target_url: str = "") -> StatusRequest:
+    """Return the request of a first sync."""
+    status = status_at(url, provider)
+    assert status is not None
+    return request_of(status, context="nopea/shop/api", target_url=target_url)
+
+
+# when
+
+
+def test_a_commit_that_is_applied_succeeds() -> None:
+    """It says what was applied."""
+    status = commit_status(world().did(CREATED))
+    assert status is not None
+    assert (status.commit, status.state, status.description) == (
+        SHA, State.SUCCESS, "applied 1 object at c0ffee0",
+    )  # fmt: skip
+    assert (status.role, status.lasting) == (Role.NEWS, True)
+
+
+def test_a_pass_that_found_nothing_tells_nothing() -> None:
+    """A restart of a thousand repositories sets no status."""
+    repo = world()
+    repo.did(CREATED)
+    assert commit_status(repo.did(synced())) is None
+
+
+def test_what_a_person_must_correct_fails() -> None:
+    """It names the first such problem, where it is, and how many more there are."""
+    status = commit_status(world().did(failed(Code.API_BUSY, Code.YAML_SYNTAX, Code.FORBIDDEN)))
+    assert status is not None
+    assert status.state is State.FAILURE
+    assert status.description == "NOPEA-M001 deploy/web.yaml:14: it is wrong (and 2 more)"
+
+
+def test_what_may_go_away_is_an_error_when_it_stays() -> None:
+    """A moment's trouble does not make a commit flicker."""
+    repo = world()
+    found = [commit_status(repo.did(failed(Code.API_UNREACHABLE))) for _ in range(PATIENCE)]
+    assert found[:-1] == [None] * (PATIENCE - 1)
+    assert found[-1] is not None
+    assert found[-1].state is State.ERROR
+
+
+def test_a_git_server_that_is_away_says_nothing_of_a_commit() -> None:
+    """It could not be told anyway."""
+    repo = world()
+    assert [commit_status(repo.did(failed(Code.GIT_NOT_FOUND))) for _ in range(5)] == [None] * 5
+
+
+def test_success_after_failures_is_told_though_nothing_was_changed() -> None:
+    """Else the commit would stay red."""
+    repo = world()
+    repo.did(CREATED)
+    repo.did(failed(Code.FORBIDDEN))
+    status = commit_status(repo.did(synced()))
+    assert status is not None
+    assert status.state is State.SUCCESS
+
+
+def test_words_that_are_too_long_are_cut() -> None:
+    """GitHub takes 140 characters; how many more problems there are stays readable."""
+    problems = [problem(Code.FORBIDDEN, "x" * 500), problem(Code.INVALID)]
+    status = commit_status(world().did(report(Result.FAILED, problems=problems)))
+    assert status is not None
+    assert len(status.description) == 140
+    assert status.description.endswith("… (and 1 more)")
+
+
+@pytest.mark.parametrize("result", [Result.SUPERSEDED, Result.SUSPENDED, Result.DELETED])
+def test_a_pass_that_did_not_end_says_nothing_of_a_commit(result: Result) -> None:
+    """The next one does."""
+    repo = world()
+    assert commit_status(repo._step(repo.status, report(result))) is None
+
+
+# where
+
+
+@pytest.mark.parametrize(
+    ("url", "provider", "wanted"),
+    [
+        ("https://github.com/acme/shop.git", "", f"https://api.github.com/repos/acme/shop/statuses/{SHA}"),
+        ("git@github.com:acme/shop.git", "", f"https://api.github.com/repos/acme/shop/statuses/{SHA}"),
+        ("ssh://git@ssh.github.com:443/acme/shop", "",
+         f"https://api.github.com/repos/acme/shop/statuses/{SHA}"),
+        ("https://github.acme.example:8443/acme/shop/", "",
+         f"https://github.acme.example:8443/api/v3/repos/acme/shop/statuses/{SHA}"),
+        ("ssh://git@git.acme.example:2222/acme/shop.git", "github",
+         f"https://git.acme.example/api/v3/repos/acme/shop/statuses/{SHA}"),
+        ("http://127.0.0.1:3000/acme/shop.git", "github",
+         f"http://127.0.0.1:3000/api/v3/repos/acme/shop/statuses/{SHA}"),
+        ("https://codeberg.org/acme/shop.git", "", f"https://codeberg.org/api/v1/repos/acme/shop/statuses/{SHA}"),
+        ("https://git.acme.example/forge/acme/shop.git", "gitea",
+         f"https://git.acme.example/forge/api/v1/repos/acme/shop/statuses/{SHA}"),
+        ("https://gitea.acme.example/acme/a b?.git", "",
+         f"https://gitea.acme.example/api/v1/repos/acme/a%20b/statuses/{SHA}"),
+    ],
+)  # fmt: skip
+def test_githubs_and_giteas_addresses(url: str, provider: str, wanted: str) -> None:
+    """Each at the host of the repository, over http only where the repository is."""
+    request = asked(url, provider)
+    assert request.url == wanted
+    assert json.loads(request.body) == {
+        "state": "success", "context": "nopea/shop/api", "description": "applied 1 object at c0ffee0",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "provider", "start"),
+    [
+        ("https://gitlab.com/acme/web/shop.git", "", "https://gitlab.com/api/v4/projects/acme%2Fweb%2Fshop/"),
+        ("git@altssh.gitlab.com:acme/shop.git", "", "https://gitlab.com/api/v4/projects/acme%2Fshop/"),
+        ("https://gitlab.acme.example/a/b", "", "https://gitlab.acme.example/api/v4/projects/a%2Fb/"),
+        ("http://[::1]:8080/a/b", "gitlab", "http://[::1]:8080/api/v4/projects/a%2Fb/"),
+    ],
+)
+def test_gitlabs_addresses(url: str, provider: str, start: str) -> None:
+    """The project is one encoded segment, and what is told is in the query."""
+    parts = urlsplit(asked(url, provider, target_url="https://nopea.acme.example/").url)
+    assert parts._replace(query="").geturl() == f"{start}statuses/{SHA}"
+    assert parse_qs(parts.query) == {
+        "state": ["success"], "name": ["nopea/shop/api"], "description": ["applied 1 object at c0ffee0"],
+        "target_url": ["https://nopea.acme.example/"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [Code.FORBIDDEN, Code.API_BUSY])
+def test_gitlab_knows_one_word_for_what_failed(code: Code) -> None:
+    """`failure` and `error` are not among its states."""
+    repo = world("https://gitlab.com/acme/shop")
+    for _ in range(PATIENCE - 1):
+        repo.did(failed(Code.API_BUSY))
+    status = commit_status(repo.did(failed(code)))
+    assert status is not None
+    query = urlsplit(request_of(status, context="c", target_url="").url).query
+    assert parse_qs(query)["state"] == ["failed"]
+
+
+def test_a_target_is_linked() -> None:
+    """The reader of a status can go where more is to be seen."""
+    body = json.loads(asked("https://github.com/acme/shop", target_url="https://nopea.acme.example/").body)
+    assert body["target_url"] == "https://nopea.acme.example/"
+
+
+@pytest.mark.parametrize(
+    ("url", "provider"),
+    [
+        ("https://git.acme.example/acme/shop.git", ""),
+        ("https://github.com/acme/shop.git", "bitbucket-cloud"),
+        ("https://github.com/shop.git", ""),
+        ("https://github.com/../shop.git", ""),
+        ("https://github.com:x/acme/shop.git", ""),
+        ("https:///acme/shop", "github"),
+    ],
+)
+def test_other_servers_are_told_nothing(url: str, provider: str) -> None:
+    """No token goes where nobody knows what would be done with it."""
+    assert status_at(url, provider) is None
+
+
+def test_the_webhooks_provider_says_whose_api_it_is() -> None:
+    """A host's name says nothing when the spec says more."""
+    spec = world("https://gitlab.acme.example/acme/shop", "gitea").repository.spec
+    assert isinstance(spec, GitRepositorySpec)
+    assert provider_of(spec) is Provider.GITEA
+
+
+# with what
+
+
+@pytest.mark.parametrize(
+    ("url", "credentials", "header"),
+    [
+        ("https://github.com/acme/shop", Credentials(token=Secret("tok")), b"Bearer tok"),
+        ("https://github.com/acme/shop", Credentials(username="x", password=Secret("pw")), b"Bearer pw"),
+        ("https://gitlab.com/acme/shop", Credentials(token=Secret("tok")), b"Bearer tok"),
+        ("https://codeberg.org/acme/shop", Credentials(token=Secret("tok")), b"token tok"),
+        ("https://codeberg.org/a/b", Credentials(username="a", password=Secret("b")), b"Basic YTpi"),
+        ("git@github.com:acme/shop", Credentials(token=Secret("tok"), password=Secret("pw")), b"Bearer tok"),
+        ("git@github.com:acme/shop", Credentials(password=Secret("the key's own")), None),
+        ("ssh://git@codeberg.org/a/b", Credentials(username="git", password=Secret("pw")), None),
+        ("https://github.com/acme/shop", Credentials(), None),
+        ("https://github.com/acme/shop", Credentials(token=Secret("tok\r\nHost: evil.example")), None),
+    ],
+)
+def test_what_authorizes_a_status(url: str, credentials: Credentials, header: bytes | None) -> None:
+    """The repository's own token in the form of its server; never a key's password, never two headers."""
+    status = status_at(url)
+    assert status is not None
+    found = authorization(status, credentials)
+    assert (found.reveal() if found else None) == header

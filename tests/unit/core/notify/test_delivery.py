@@ -1,0 +1,73 @@
+"""What answers mean, how long pauses are, and what of Retry-After is followed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from nopea.core.notify.delivery import DeliveryPolicy, Verdict
+
+NOW = datetime(2026, 5, 4, 9, 15, 0, tzinfo=UTC)
+POLICY = DeliveryPolicy()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "verdict"),
+    [
+        ((200, 201, 202, 204, 299), Verdict.DELIVERED),
+        ((408, 425, 429, 500, 501, 502, 503, 504, 599), Verdict.RETRY),
+        ((401, 403, 404), Verdict.RETRY),
+        ((301, 302, 303, 307, 308), Verdict.REFUSED),
+        ((400, 405, 409, 413, 415, 422, 431), Verdict.REFUSED),
+        ((410,), Verdict.GONE),
+    ],
+)
+def test_statuses_have_a_meaning(statuses: tuple[int, ...], verdict: Verdict) -> None:
+    """Each status says whether the message came, may come, will not, or none ever will."""
+    assert {POLICY.verdict(status) for status in statuses} == {verdict}
+
+
+def test_a_queue_for_many_addresses_is_not_held_up() -> None:
+    """Without mendable refusals, and where 410 stops nothing, one bad address costs its own messages only."""
+    shared = DeliveryPolicy(mendable=frozenset(), gone_stops=False)
+
+    assert {shared.verdict(status) for status in (401, 403, 404, 410)} == {Verdict.REFUSED}
+
+
+def test_pauses_double_up_to_a_bound() -> None:
+    """The longest pause grows with the failures in a row, and a million of them overflow nothing."""
+    assert [POLICY.ceiling_seconds(count) for count in (0, 1, 2, 3, 7, 1_000_000)] == [1, 1, 2, 4, 60, 60]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("86400", 300.0),
+        ("9" * 5_000, 300.0),
+        ("Mon, 04 May 2026 09:15:30 GMT", 30.0),
+        ("Monday, 04-May-26 09:15:30 GMT", 30.0),
+        ("Mon May  4 09:15:30 2026", 30.0),
+        ("Mon, 04 May 2026 09:00:00 GMT", 0.0),
+        ("Mon, 04 May 2099 09:00:00 GMT", 300.0),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("١٢", None),
+        ("Mon, 99 May 2026 09:15:30 GMT", None),
+    ],
+)
+def test_retry_after_is_read_in_each_form(header: str, seconds: float | None) -> None:
+    """Seconds and the three forms of an HTTP date, never longer than allowed; nonsense is no wish."""
+    assert POLICY.retry_after_seconds(header, now=NOW) == seconds
+
+
+def test_retry_after_compares_moments_not_digits() -> None:
+    """A clock in another zone gives the same pause."""
+    local = NOW.astimezone(timezone(timedelta(hours=2)))
+
+    assert POLICY.retry_after_seconds("Mon, 04 May 2026 09:15:30 GMT", now=local) == 30.0

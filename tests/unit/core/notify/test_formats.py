@@ -1,0 +1,136 @@
+"""A notice as JSON and as Slack's message: the schema, the escapes, the bounds, and nothing secret."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.news import History, edited, synced
+from tests.fakes.samples import problem, report
+
+from nopea.core.notify.formats import SLACK_TEXT, json_body, notice_id, signature, slack_body
+from nopea.core.notify.notification import Notice
+from nopea.core.notify.rules import notices
+from nopea.core.objects import ObjectKey
+from nopea.core.problem import Code
+from nopea.core.secret import Secret
+from nopea.core.status.report import Result
+
+SECRET = ObjectKey("", "Secret", "shop", "key")
+
+
+def drift(**change: Any) -> Notice:
+    """Return the notice of drift under `notify`."""
+    world = History(healPolicy="notify")
+    world.did(synced())
+    (notice,) = notices(world.did(synced(edited(**change))))
+    return notice
+
+
+def slack(notice: Notice, *, held_back: int = 0, cluster: str = "") -> dict[str, Any]:
+    """Return Slack's message, read back."""
+    return dict(json.loads(slack_body(notice, held_back=held_back, cluster=cluster)))
+
+
+def test_the_json_has_the_documented_fields() -> None:
+    """The schema is a promise: a field that goes or changes is another version."""
+    found = json.loads(json_body(drift(), held_back=3, cluster="acme-production"))
+    assert {key: value for key, value in found.items() if key not in ("id", "text", "facts")} == {
+        "version": 1, "time": "2026-11-24T05:00:00Z", "kind": "drift", "severity": "warning",
+        "cluster": "acme-production", "heldBack": 3,
+        "title": "shop/api: ConfigMap shop/web was changed by kubectl-edit",
+        "repository": {
+            "namespace": "shop", "name": "api", "url": "https://git.acme.example/shop/api.git",
+            "ref": "branch main",
+        },
+        "commit": {"id": "c0ffee0" + "0" * 33, "message": "Raise the replicas", "author": "Deploy Bot"},
+    }  # fmt: skip
+    assert len(found["id"]) == 32
+    assert ".data.greeting: Welcome → Closed" in found["text"][1]
+
+
+def test_what_is_not_known_is_null() -> None:
+    """A program finds every field in every message."""
+    world = History()
+    done = report(Result.FAILED, problems=[problem(Code.GIT_NOT_FOUND)], commit=None)
+    (notice,) = notices(world.did(done))
+    found = json.loads(json_body(notice, held_back=0, cluster=""))
+    assert (found["commit"], found["cluster"], found["heldBack"]) == (None, None, 0)
+
+
+def test_the_id_tells_messages_apart() -> None:
+    """The same message has the same id at each try; another one has another."""
+    assert notice_id(drift()) == notice_id(drift())
+    assert notice_id(drift()) != notice_id(drift(to="Open"))
+
+
+def test_the_signature_is_the_bodys_hmac() -> None:
+    """The receiver computes it over the bytes that it got."""
+    wanted = hmac.new(b"key", b"body", hashlib.sha256).hexdigest()
+    assert signature(Secret("key"), b"body") == f"sha256={wanted}"
+
+
+def test_slacks_message_is_good_to_read() -> None:
+    """A title with a sign, what changed in the attachment, where and which commit in its footer."""
+    message = slack(drift(), cluster="acme-production")
+    (attachment,) = message["attachments"]
+    assert message["text"] == ":warning: *shop/api: ConfigMap shop/web was changed by kubectl-edit*"
+    assert attachment["text"].splitlines() == [
+        "`ConfigMap shop/web` was changed by `kubectl-edit` at 2026-11-24T05:00:00Z",
+        "• `.data.greeting`: `Welcome` → `Closed`",
+        "Left as it is (healPolicy: notify). To put it right: `nopea heal api --namespace shop`",
+    ]
+    assert attachment["footer"] == "acme-production · branch main @ c0ffee0 · Raise the replicas · Deploy Bot"
+    assert attachment["fallback"] == "shop/api: ConfigMap shop/web was changed by kubectl-edit"
+
+
+def test_slack_calls_nobody_and_shows_no_link() -> None:
+    """What stands in an object cannot steer the channel: Slack's three characters are escaped."""
+    text = slack(drift(to="<!channel> <https://evil.example|log in> &lt; `rm`"))["attachments"][0]["text"]
+    assert "<" not in text
+    assert "&lt;!channel&gt; &lt;https://evil.example|log in&gt; &amp;lt; ’rm’`" in text
+
+
+def test_slack_says_what_was_held_back() -> None:
+    """A reader knows that there was more."""
+    assert slack(drift(), held_back=12)["attachments"][0]["text"].endswith("_and 12 more were held back_")
+    assert slack(drift(), held_back=1)["attachments"][0]["text"].endswith("_and 1 more was held back_")
+
+
+@given(st.lists(st.text(min_size=1, max_size=2000), min_size=1, max_size=30))
+def test_slacks_message_is_bounded_and_valid(texts: list[str]) -> None:
+    """Whatever the texts, the message is JSON within the limit, with no bare angle bracket."""
+    world = History()
+    problems = [problem(Code.FORBIDDEN, text) for text in texts]
+    (notice,) = notices(world.did(report(Result.FAILED, problems=problems)))
+    message = slack(notice, held_back=5)
+    text = message["attachments"][0]["text"]
+    assert len(text) <= SLACK_TEXT + 2
+    assert "<" not in text
+    assert ">" not in text
+    assert text.count("&") == text.count("&amp;") + text.count("&lt;") + text.count("&gt;")
+    json_body(notice, held_back=0, cluster="")
+
+
+@given(
+    before=st.text("ghjkmpqvwxyz", min_size=12, max_size=40),
+    after=st.text("ABCDEFGHJKLMNPQRSTUVWXYZ", min_size=12, max_size=40),
+    whole=st.booleans(),
+)
+def test_a_secrets_value_is_in_no_message(before: str, after: str, whole: bool) -> None:
+    """Neither encoded nor plain, whether one key drifted or the Secret was deleted."""
+    old, new = (base64.b64encode(value.encode()).decode() for value in (before, after))
+    if whole:
+        manifest = {"apiVersion": "v1", "kind": "Secret", "data": {"password": old}}
+        notice = drift(path="", from_=manifest, to=None, manager="", key=SECRET)
+    else:
+        notice = drift(path=".data.password", from_=old, to=new, key=SECRET)
+    sent = json_body(notice, held_back=0, cluster="") + slack_body(notice, held_back=0, cluster="")
+    for value in (before, after, old, new):
+        assert value.encode() not in sent
+    assert b"Secret shop/key" in sent

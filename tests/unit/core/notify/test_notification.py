@@ -1,0 +1,65 @@
+"""The value that people are told: its texts are masked as it is made, so no sink has to think of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nopea.core.notify.notification import (
+    MAX_LINES,
+    Code,
+    CommitFacts,
+    Kind,
+    Notice,
+    Severity,
+    make_notice,
+    plain,
+)
+from nopea.core.objects import RepoKey
+from nopea.core.secret import Secret
+
+TOKEN = "s3cr3t-token"
+
+
+def made(**texts: Any) -> Notice:
+    """Return a notice with these texts; the token must not be seen."""
+    fields: dict[str, Any] = {
+        "kind": Kind.FAILURE, "severity": Severity.ERROR, "repository": RepoKey("shop", "api"),
+        "url": "", "ref": "", "commit": None, "at": datetime(2026, 11, 24, tzinfo=UTC), "same": "x",
+        "title": "", "lines": (), "facts": {},
+    }  # fmt: skip
+    return make_notice(hidden=[Secret(TOKEN)], **{**fields, **texts})
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_no_field_shows_a_hidden_secret(before: str, after: str) -> None:
+    """Title, lines, words, commit, URL and facts of any depth go through the one mask."""
+    text = f"{before}{TOKEN}{after}"
+    notice = made(
+        title=text, url=text, ref=text, lines=[(text, Code(text))], commit=CommitFacts(id="c0", message=text),
+        facts={"a": text, "b": [{"c": text}], "d": {"e": (text,)}},
+    )  # fmt: skip
+    assert TOKEN not in repr(notice)
+
+
+def test_blanks_between_words_and_names_stay() -> None:
+    """A line is put together of parts, and reads as written."""
+    notice = made(lines=[(Code("web"), " was changed by ", Code("k9s"), ", at\nnoon")])
+    assert plain(notice.lines[0]) == "web was changed by k9s, at noon"
+
+
+def test_lines_and_lists_are_bounded() -> None:
+    """A repository with a thousand problems makes one message of readable size."""
+    notice = made(lines=[("x",)] * 1000, facts={"many": ["y"] * 1000, "deep": [[[[[[[[["z"]]]]]]]]]})
+    assert len(notice.lines) == MAX_LINES + 1
+    assert len(notice.facts["many"]) == 50
+    assert "z" not in str(notice.facts)
+
+
+def test_failure_and_recovery_are_one_subject() -> None:
+    """The newest of the two is what counts."""
+    assert made(kind=Kind.FAILURE).subject == made(kind=Kind.RECOVERY).subject
+    assert made(kind=Kind.FAILURE).subject != made(kind=Kind.HEALTH).subject

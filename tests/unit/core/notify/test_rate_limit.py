@@ -1,0 +1,165 @@
+"""The rate limit: how many, how often the same, and what becomes of what has to wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nopea.core.notify import rate_limit as ratelimit
+from nopea.core.notify.rate_limit import MAX_WAITING, QUIET_SECONDS, RateLimit, Role
+
+
+@dataclass(frozen=True)
+class News:
+    """Something that passes the limit."""
+
+    subject: str
+    same: str = "x"
+    role: Role = Role.NEWS
+    lasting: bool = False
+
+
+def told(limit: RateLimit[News], now: float) -> list[tuple[str, str, int]]:
+    """Return subject, content and count of all that may go now."""
+    return [(one.item.subject, one.item.same, one.held_back) for one in limit.take(now=now)]
+
+
+FAILED = News("a", "failed", Role.OPENS)
+WORKS = News("a", "works", Role.CLOSES)
+
+
+def test_news_goes_at_once() -> None:
+    """Nothing waits that need not."""
+    limit = RateLimit[News](per_minute=30)
+    limit.offer(News("a"), now=0)
+    assert told(limit, 0) == [("a", "x", 0)]
+    assert limit.next_at(now=0) is None
+
+
+def test_the_same_is_told_once_in_the_quiet_time() -> None:
+    """What a reader was told last needs no second message; the next one says how many there were."""
+    limit = RateLimit[News](per_minute=30)
+    for now in (0, 1, 2):
+        limit.offer(News("a"), now=now)
+        told(limit, now)
+    limit.offer(News("a"), now=QUIET_SECONDS + 1)
+    assert told(limit, QUIET_SECONDS + 1) == [("a", "x", 2)]
+
+
+def test_what_was_told_last_becomes_true() -> None:
+    """Flapping is told slowly, and its last state is told in the end, without anything new happening."""
+    limit = RateLimit[News](per_minute=30)
+    limit.offer(FAILED, now=0)
+    limit.offer(WORKS, now=1)
+    assert told(limit, 1) == [("a", "works", 1)]
+    limit = RateLimit[News](per_minute=30)
+    for now, one in enumerate([FAILED, WORKS, FAILED]):
+        limit.offer(one, now=now)
+        if now < 2:
+            assert len(told(limit, now)) == 1
+    assert told(limit, 2) == []
+    due = limit.next_at(now=2)
+    assert due == QUIET_SECONDS
+    assert told(limit, due) == [("a", "failed", 0)]
+
+
+def test_flapping_that_ends_as_told_is_over() -> None:
+    """A failure that waited and has ended is told by nobody."""
+    limit = RateLimit[News](per_minute=30)
+    for now, one in enumerate([FAILED, WORKS, FAILED, WORKS]):
+        limit.offer(one, now=now)
+        told(limit, now)
+    assert limit.next_at(now=4) is None
+
+
+def test_the_process_tells_so_many_a_minute() -> None:
+    """The bucket holds a minute's worth; then each waits for its token, in the order of coming."""
+    limit = RateLimit[News](per_minute=2)
+    for name in "abcd":
+        limit.offer(News(name), now=0)
+    assert [name for name, _, _ in told(limit, 0)] == ["a", "b"]
+    assert limit.next_at(now=0) == 30
+    assert told(limit, 29) == []
+    assert told(limit, 30) == [("c", "x", 0)]
+    assert told(limit, 60) == [("d", "x", 0)]
+
+
+def test_what_cannot_wait_is_counted() -> None:
+    """When too much waits the oldest goes, and the next message says how many were held back."""
+    limit = RateLimit[News](per_minute=1)
+    for number in range(MAX_WAITING + 13):
+        limit.offer(News(str(number)), now=0)
+    assert told(limit, 0) == [("13", "x", 13)]
+    assert told(limit, 60) == [("14", "x", 0)]
+
+
+def test_an_end_is_told_to_those_who_heard_the_beginning() -> None:
+    """Nobody who was not woken is told that he may sleep on."""
+    over = News("a", "works", Role.CLOSES_IF_TOLD)
+    limit = RateLimit[News](per_minute=30)
+    limit.offer(over, now=0)
+    assert told(limit, 0) == []
+    limit.offer(FAILED, now=1)
+    assert len(told(limit, 1)) == 1
+    limit.offer(over, now=2)
+    assert told(limit, 2) == [("a", "works", 0)]
+    limit.offer(over, now=QUIET_SECONDS * 2)
+    assert told(limit, QUIET_SECONDS * 2) == []
+
+
+def test_what_lasts_is_told_once_and_after_the_news() -> None:
+    """A Git server remembers a status for ever; people come first."""
+    status = News("a status", "c0ffee success", lasting=True)
+    limit = RateLimit[News](per_minute=30)
+    limit.offer(status, now=0)
+    limit.offer(News("b"), now=0)
+    assert [name for name, _, _ in told(limit, 0)] == ["b", "a status"]
+    limit.offer(status, now=QUIET_SECONDS * 100)
+    assert told(limit, QUIET_SECONDS * 100) == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 40),
+            st.sampled_from("abcdef"),
+            st.sampled_from("xyz"),
+            st.sampled_from(Role),
+            st.booleans(),
+        ),
+        max_size=120,
+    )
+)
+def test_the_limit_holds_whatever_comes(offered: list[tuple[int, str, str, Role, bool]]) -> None:
+    """Never more than the bucket and its refill, never the same twice in the quiet time; all of it ends."""
+    limit = RateLimit[News](per_minute=6)
+    now, sent = 0.0, list[tuple[float, str, str]]()
+    for wait, subject, same, role, lasting in offered:
+        now += wait
+        limit.offer(News(f"{subject}{lasting}", same, role, lasting), now=now)
+        sent += [(now, name, what) for name, what, _ in told(limit, now)]
+    for _ in range(200):
+        due = limit.next_at(now=now)
+        if due is None:
+            break
+        now = max(now, due) + 0.001
+        sent += [(now, name, what) for name, what, _ in told(limit, now)]
+    assert limit.next_at(now=now) is None
+    for index, (at, name, what) in enumerate(sent):
+        assert sum(1 for other, _, _ in sent if at - 60 < other <= at) <= 12
+        assert not [
+            other
+            for other, one, same in sent[:index]
+            if (one, same) == (name, what) and at - other < QUIET_SECONDS
+        ]
+
+
+def test_it_forgets_subjects_that_nothing_was_heard_of_for_long() -> None:
+    """Repositories come and go for years; the table does not grow with them."""
+    limit = RateLimit[News](per_minute=10**9)
+    for number in range(ratelimit.MAX_SUBJECTS + 50):
+        limit.offer(News(str(number)), now=number)
+        assert len(told(limit, number)) == 1
+    assert len(limit._subjects) == ratelimit.MAX_SUBJECTS

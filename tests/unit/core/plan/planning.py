@@ -1,0 +1,90 @@
+"""What the tests of the plan are made of: wishes, live objects, what was applied, and looks at drift."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.fakes.samples import NOW
+
+from nopea.core.api.spec import HealPolicy
+from nopea.core.drift.find import Drift, FieldDrift
+from nopea.core.drift.three_way import Verdict
+from nopea.core.manifests.render import Desired, Endpoint, Scope
+from nopea.core.manifests.stages import stage_of
+from nopea.core.objects import ObjectKey
+from nopea.core.plan.plan import Action, LastApplied, Observed, Policy, Reason, Seen, Step, World, plan
+
+OWNER = "shop.web"
+WEB = ObjectKey("apps", "Deployment", "shop", "web")
+API = ObjectKey("apps", "Deployment", "shop", "api")
+MINUTE = timedelta(minutes=1)
+REPLICAS = ("f:spec", "f:replicas")
+LABEL = ("f:metadata", "f:labels", "f:team")
+
+AUTO, MANUAL, NOTIFY = HealPolicy.AUTO, HealPolicy.MANUAL, HealPolicy.NOTIFY
+
+LIVE = Observed(owner=OWNER, resource_version="7", uid="u-1", projection="p1")
+LAST = LastApplied(hash="h1", projection="p1", commit="c0ffee")
+BEFORE = replace(LAST, hash="h0")
+"""What was applied before Git changed."""
+
+
+def wish(key: ObjectKey = WEB, *, hash_: str = "h1", wave: int = 0) -> Desired:
+    """Return an object as Git wants it."""
+    endpoint = Endpoint(
+        group=key.group, version="v1", kind=key.kind, plural=f"{key.kind.lower()}s", scope=Scope.NAMESPACED
+    )
+    return Desired(
+        key=key,
+        endpoint=endpoint,
+        source=f"{key.name}.yaml#1",
+        body=b"{}",
+        hash=hash_,
+        stage=stage_of(key.group_kind),
+        wave=wave,
+        force=False,
+    )
+
+
+def changed(path: tuple[str, ...] = REPLICAS, *, to: Any = 5) -> FieldDrift:
+    """Return a field that a person changed a minute ago."""
+    return FieldDrift(
+        path=".".join(part[2:] for part in path), keys=path, from_=2, to=to, manager="kubectl-edit",
+        operation="Update", subresource="", changed_at=NOW - MINUTE,
+    )  # fmt: skip
+
+
+def seen(*fields: FieldDrift, since: datetime = NOW - MINUTE, **more: Any) -> Seen:
+    """Return a look at an object in which these fields had drifted."""
+    kind = Verdict.MANUAL_DRIFT if fields else Verdict.NO_DRIFT
+    return Seen(drift=Drift(kind=kind, fields=fields), since=since, **more)
+
+
+DRIFTED = seen(changed())
+GONE = seen(changed((), to=None))
+KEPT = seen(changed(), changed(LABEL), kept=(LABEL,))
+
+
+def decide(
+    live: Observed | None = LIVE,
+    last: LastApplied | None = LAST,
+    look: Seen | None = None,
+    *,
+    world: World | None = None,
+    now: datetime = NOW,
+    **policy: Any,
+) -> Step:
+    """Return the one step about the Deployment; `policy` are the fields of `Policy`."""
+    observed = {} if live is None else {WEB: live}
+    known = {} if last is None else {WEB: last}
+    around = World(observed=observed, last_applied=known, seen={} if look is None else {WEB: look})
+    made = plan(desired=[wish()], world=world or around, policy=Policy(owner=OWNER, **policy), now=now)
+    (step,) = made.steps
+    return step
+
+
+def prune(key: ObjectKey) -> Step:
+    """Return the step about an object that has gone from Git."""
+    return Step(action=Action.PRUNE, reason=Reason.GONE_FROM_GIT, key=key, live=LIVE)

@@ -1,0 +1,154 @@
+"""What a repository waits for, and circles of dependencies."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nopea.core.api.spec import GitRepositorySpec, RepositoryReference
+from nopea.core.objects import RepoKey
+from nopea.core.plan.dependencies import (
+    MISSING,
+    Dependency,
+    blockers,
+    cycle_problem,
+    dependencies_of,
+    find_cycle,
+)
+from nopea.core.problem import Code
+
+SHOP = RepoKey("shop", "web")
+FINE = Dependency(ready=True, healthy=True)
+
+
+def spec(*names: str) -> GitRepositorySpec:
+    """Return a spec that depends on `name` or `namespace/name`."""
+    references = []
+    for name in names:
+        namespace, _, last = name.rpartition("/")
+        references.append(RepositoryReference(name=last, namespace=namespace or None))
+    return GitRepositorySpec(url="https://git.acme.example/web", depends_on=tuple(references))
+
+
+def keys(*names: str) -> tuple[RepoKey, ...]:
+    """Return the keys of some repositories in the namespace `shop`."""
+    return tuple(RepoKey("shop", name) for name in names)
+
+
+def test_a_dependency_is_in_the_own_namespace_unless_it_says_otherwise() -> None:
+    """Each is named once, in the order of the spec."""
+    assert dependencies_of(SHOP, spec("infra", "base/crds", "shop/infra")) == (
+        RepoKey("shop", "infra"),
+        RepoKey("base", "crds"),
+    )
+
+
+def test_nothing_to_wait_for() -> None:
+    """Without dependencies, or with fine ones, a repository goes ahead."""
+    assert blockers(SHOP, spec(), lambda _: MISSING) == ()
+    assert blockers(SHOP, spec("infra"), lambda _: FINE) == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "message"),
+    [
+        (MISSING, Code.DEPENDENCY_MISSING, "which does not exist"),
+        (
+            Dependency(exists=False, ready=True, healthy=True),
+            Code.DEPENDENCY_MISSING,
+            "which does not exist",
+        ),
+        (Dependency(), Code.DEPENDENCY_NOT_READY, "which is not ready"),
+        (Dependency(healthy=True), Code.DEPENDENCY_NOT_READY, "which is not ready"),
+        (Dependency(ready=True), Code.DEPENDENCY_NOT_READY, "which is not healthy"),
+        (Dependency(reason="GitTimeout"), Code.DEPENDENCY_NOT_READY, "which is not ready: GitTimeout"),
+        (
+            Dependency(ready=True, reason="apps/Deployment base/db: crashing"),
+            Code.DEPENDENCY_NOT_READY,
+            "which is not healthy: apps/Deployment base/db: crashing",
+        ),
+    ],
+)
+def test_what_blocks(state: Dependency, code: Code, message: str) -> None:
+    """A dependency that is missing, not ready or not healthy is named, with what it lacks."""
+    (problem,) = blockers(SHOP, spec("base/infra"), lambda _: state)
+
+    assert problem.code is code
+    assert problem.code.transient
+    assert problem.message == f"it depends on the GitRepository base/infra, {message}"
+
+
+def test_every_blocker_is_told() -> None:
+    """All that is in the way is said at once, in the order of the spec."""
+    states = {"a": Dependency(), "b": FINE, "c": MISSING}
+
+    problems = blockers(SHOP, spec("c", "b", "a"), lambda key: states[key.name])
+
+    assert [problem.code for problem in problems] == [Code.DEPENDENCY_MISSING, Code.DEPENDENCY_NOT_READY]
+    assert [problem.hint for problem in problems] == [
+        "Create it, or correct spec.dependsOn.",
+        "It goes on by itself; see why: kubectl -n shop describe gr a",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edges", "cycle"),
+    [
+        ({}, ""),
+        ({"a": "b", "b": "c"}, ""),
+        ({"a": "a"}, "a a"),
+        ({"a": "b", "b": "a"}, "a b a"),
+        ({"a": "b", "b": "c", "c": "a"}, "a b c a"),
+        ({"a": "bc", "b": "c", "c": "a"}, "a c a"),  # the shortest
+        ({"a": "cb", "b": "a", "c": "a"}, "a b a"),  # always the same
+        ({"a": "b", "b": "c", "c": "b"}, ""),  # a leads to a circle and is not in it
+        ({"a": "bc", "b": "d", "c": "d"}, ""),  # two ways, no circle
+        ({"a": "b", "b": "cd", "c": "c", "d": "a"}, "a b d a"),
+    ],
+)
+def test_cycles(edges: dict[str, str], cycle: str) -> None:
+    """A circle through the repository is returned from itself to itself."""
+    found = find_cycle(keys("a")[0], {keys(one)[0]: keys(*others) for one, others in edges.items()})
+
+    assert found == keys(*cycle.split())
+
+
+def test_a_cycle_is_named() -> None:
+    """The problem shows the whole circle."""
+    problem = cycle_problem(keys("a", "b", "a"))
+
+    assert problem.code is Code.DEPENDENCY_CYCLE
+    assert not problem.code.transient
+    assert problem.message == "the dependencies form a circle: shop/a -> shop/b -> shop/a"
+    assert problem.hint == "Take one of them out of spec.dependsOn."
+
+
+def test_a_long_chain_ends() -> None:
+    """Thousands of repositories in a row need no deep stack."""
+    chain = keys(*(f"r{number}" for number in range(5000)))
+    edges = {one: [other] for one, other in pairwise(chain)}
+
+    assert find_cycle(chain[0], edges) == ()
+    edges[chain[-1]] = [chain[0]]
+    assert find_cycle(chain[0], edges) == (*chain, chain[0])
+
+
+NAMES = st.sampled_from(keys(*"abcdef"))
+
+
+@given(st.dictionaries(NAMES, st.frozensets(NAMES, max_size=3)))
+def test_a_cycle_is_one_and_all_in_it_find_one(edges: dict[RepoKey, frozenset[RepoKey]]) -> None:
+    """Each step of it is a dependency, and everyone on it is told of a circle, too."""
+    for start, first in edges.items():
+        cycle = find_cycle(start, edges)
+        assert not cycle or cycle[0] == cycle[-1] == start
+        for one, other in pairwise(cycle):
+            assert other in edges[one]
+            assert find_cycle(one, edges)
+        reached = set(first)
+        for _ in edges:
+            reached |= {other for one in reached for other in edges.get(one, ())}
+        assert bool(cycle) == (start in reached)

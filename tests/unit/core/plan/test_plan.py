@@ -1,0 +1,302 @@
+"""Every cell of policy × state: which action, for which reason. A new reason is a new line in a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.fakes.samples import NOW, problem
+from tests.unit.core.plan.planning import (
+    API,
+    AUTO,
+    BEFORE,
+    DRIFTED,
+    GONE,
+    KEPT,
+    LABEL,
+    LAST,
+    LIVE,
+    MANUAL,
+    MINUTE,
+    NOTIFY,
+    WEB,
+    changed,
+    decide,
+    seen,
+    wish,
+)
+
+from nopea.core.api.spec import HealPolicy
+from nopea.core.plan.plan import Action, BreakGlass, LastApplied, Observed, Reason, Step, World, is_suspect
+from nopea.core.problem import Code
+
+
+def answer(step: Step) -> tuple[Action, Reason]:
+    """Return what a table says of a step."""
+    return (step.action, step.reason)
+
+
+CREATED, ADOPTED = (Action.CREATE, Reason.NOT_THERE), (Action.APPLY, Reason.ADOPTED)
+NOT_RECORDED = (Action.APPLY, Reason.NOT_RECORDED)
+UNCHANGED, IGNORED = (Action.LEAVE, Reason.UNCHANGED), (Action.LEAVE, Reason.IGNORED)
+GIT_CHANGE = (Action.APPLY, Reason.GIT_CHANGE)
+HEALED, RESTORED = (Action.APPLY, Reason.MANUAL_DRIFT), (Action.CREATE, Reason.MANUAL_DRIFT)
+GIT_WINS, MADE_ANEW = (Action.APPLY, Reason.CONFLICT), (Action.CREATE, Reason.CONFLICT)
+LEFT, WAITS = (Action.LEAVE, Reason.POLICY), (Action.LEAVE, Reason.GRACE)
+CONTENDED = (Action.LEAVE, Reason.CONTENDED)
+
+STATES: dict[str, dict[str, Any]] = {
+    "not there": {"live": None, "last": None},
+    "somebody's": {"live": replace(LIVE, owner=None, projection=None), "last": None},
+    "labelled by hand": {"live": replace(LIVE, projection=None), "last": None},
+    "label taken off": {"live": replace(LIVE, owner=None), "last": None},
+    "not recorded": {"last": None},
+    "unchanged": {},
+    "ignored field": {"look": seen()},
+    "git change": {"last": BEFORE},
+    "git change beside an ignored field": {"last": BEFORE, "look": seen()},
+    "git change of what is gone unseen": {"live": None, "last": BEFORE},
+    "drifted": {"look": DRIFTED},
+    "gone": {"live": None, "look": GONE},
+    "conflict": {"last": BEFORE, "look": DRIFTED},
+    "conflict with what is gone": {"live": None, "last": BEFORE, "look": GONE},
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "auto", "manual", "manual_asked"),
+    [
+        # state, healPolicy auto, healPolicy manual or notify, the same when a person asked for healing
+        ("not there", CREATED, CREATED, CREATED),
+        ("somebody's", ADOPTED, ADOPTED, ADOPTED),
+        ("labelled by hand", ADOPTED, ADOPTED, ADOPTED),
+        ("label taken off", ADOPTED, ADOPTED, ADOPTED),
+        ("not recorded", NOT_RECORDED, NOT_RECORDED, NOT_RECORDED),
+        ("unchanged", UNCHANGED, UNCHANGED, UNCHANGED),
+        ("ignored field", IGNORED, IGNORED, IGNORED),
+        ("git change", GIT_CHANGE, GIT_CHANGE, GIT_CHANGE),
+        ("git change beside an ignored field", GIT_CHANGE, GIT_CHANGE, GIT_CHANGE),
+        ("git change of what is gone unseen", (Action.CREATE, Reason.GIT_CHANGE),
+         (Action.CREATE, Reason.GIT_CHANGE), (Action.CREATE, Reason.GIT_CHANGE)),
+        ("drifted", HEALED, LEFT, HEALED),
+        ("gone", RESTORED, LEFT, RESTORED),
+        ("conflict", GIT_WINS, GIT_WINS, GIT_WINS),
+        ("conflict with what is gone", MADE_ANEW, LEFT, MADE_ANEW),
+    ],
+)  # fmt: skip
+def test_every_state_under_every_policy(state: str, auto: Any, manual: Any, manual_asked: Any) -> None:
+    """`manual` and `notify` differ from `auto` only in what people changed, and only until they are asked."""
+    facts = STATES[state]
+    assert answer(decide(**facts, heal=AUTO)) == auto
+    for heal in (MANUAL, NOTIFY):
+        assert answer(decide(**facts, heal=heal)) == manual
+        assert answer(decide(**facts, heal=heal, heal_requested=True)) == manual_asked
+        assert answer(decide(**facts, heal=heal, heal_objects=frozenset({WEB}))) == manual_asked
+        assert answer(decide(**facts, heal=heal, heal_objects=frozenset({API}))) == manual
+
+
+def test_the_table_has_every_state() -> None:
+    """A state without a line in the table would be a cell that nobody looked at."""
+    (mark,) = [mark for mark in test_every_state_under_every_policy.pytestmark if mark.name == "parametrize"]
+    assert [line[0] for line in mark.args[1]] == list(STATES)
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("heal", list(HealPolicy))
+@pytest.mark.parametrize("above", ["suspended", "unreadable", "other owner", "break-glass"])
+def test_nothing_is_written_where_writing_is_forbidden(
+    state: str, asked: bool, heal: HealPolicy, above: str
+) -> None:
+    """Suspension, an object that cannot be read, another's object and break-glass stand above every state."""
+    facts = {"live": LIVE, "last": LAST, "look": None, **STATES[state]}
+    live, last, look = facts["live"] or LIVE, facts["last"], facts["look"]
+    if above == "other owner":
+        live = replace(live, owner="shop.other")
+    if above == "break-glass":
+        live = replace(live, break_glass=BreakGlass())
+    trouble = problem(Code.FORBIDDEN)
+    world = World(
+        observed={WEB: live},
+        last_applied={WEB: last} if last else {},
+        seen={WEB: look} if look else {},
+        unreadable={WEB: trouble} if above == "unreadable" else {},
+    )
+    step = decide(world=world, heal=heal, heal_requested=asked, suspended=above == "suspended")
+    assert not step.writes
+    assert (
+        answer(step)
+        == {
+            "suspended": (Action.LEAVE, Reason.SUSPENDED),
+            "unreadable": (Action.REFUSE, Reason.UNREADABLE),
+            "other owner": (Action.REFUSE, Reason.OWNED_BY_OTHER),
+            "break-glass": (Action.LEAVE, Reason.BREAK_GLASS),
+        }[above]
+    )
+
+
+def test_what_stands_above_what() -> None:
+    """Suspension hides the rest; what cannot be read is refused; another's break-glass is another's."""
+    live = replace(LIVE, owner="shop.other", break_glass=BreakGlass())
+    world = World(observed={WEB: live}, unreadable={WEB: problem(Code.FORBIDDEN)})
+    assert answer(decide(world=world, suspended=True)) == (Action.LEAVE, Reason.SUSPENDED)
+    assert answer(decide(world=world)) == (Action.REFUSE, Reason.UNREADABLE)
+    assert answer(decide(live)) == (Action.REFUSE, Reason.OWNED_BY_OTHER)
+
+
+def test_a_refusal_carries_its_problem() -> None:
+    """What could not be read is told as it was met; an owner's conflict names owner, object and file."""
+    trouble = problem(Code.FORBIDDEN)
+    assert decide(world=World(unreadable={WEB: trouble})).problem == trouble
+    found = decide(replace(LIVE, owner="shop.other")).problem
+    assert found is not None
+    assert found.code is Code.OWNED_BY_OTHER
+    assert found.message == "it belongs to the GitRepository shop.other"
+    assert found.hint == "Remove it from one of the two repositories."
+    assert (found.object, found.source) == ("apps/Deployment shop/web", "web.yaml#1")
+
+
+def test_a_label_without_a_name_is_anothers() -> None:
+    """An empty label is somebody's doing: it is not no label, and not ours."""
+    found = decide(replace(LIVE, owner=""))
+    assert answer(found) == (Action.REFUSE, Reason.OWNED_BY_OTHER)
+    assert found.problem is not None
+    assert found.problem.message == "it belongs to the GitRepository "
+
+
+@pytest.mark.parametrize(
+    ("until", "protects"),
+    [
+        (None, True),
+        (NOW + MINUTE, True),
+        (NOW + timedelta(microseconds=1), True),
+        (NOW, False),
+        (NOW - MINUTE, False),
+    ],
+)
+def test_break_glass_ends_when_it_says(until: datetime | None, protects: bool) -> None:
+    """Without an end it protects for ever; with one until that moment, and then the pass comes again."""
+    step = decide(replace(LIVE, break_glass=BreakGlass(until=until)), look=DRIFTED)
+    assert BreakGlass(until=until).holds(NOW) is protects
+    assert answer(step) == ((Action.LEAVE, Reason.BREAK_GLASS) if protects else HEALED)
+    assert step.retry_at == (until if protects else None)
+
+
+@pytest.mark.parametrize(
+    ("since", "asked", "expected"),
+    [
+        (NOW, {}, WAITS),
+        (NOW - MINUTE, {}, WAITS),
+        (NOW - 5 * MINUTE + timedelta(microseconds=1), {}, WAITS),
+        (NOW - 5 * MINUTE, {}, HEALED),
+        (NOW - 6 * MINUTE, {}, HEALED),
+        (NOW, {"heal_requested": True}, HEALED),
+        (NOW, {"heal_objects": frozenset({WEB})}, HEALED),
+        (NOW, {"heal_objects": frozenset({API})}, WAITS),
+        (NOW, {"heal": MANUAL}, LEFT),
+        (NOW, {"heal": NOTIFY, "heal_requested": True}, HEALED),
+    ],
+)
+def test_the_grace_period(since: datetime, asked: Any, expected: Any) -> None:
+    """Drift is left for so long after it began, then healed; who is asked to heal does not wait."""
+    step = decide(look=seen(changed(), since=since), grace=5 * MINUTE, **asked)
+    assert answer(step) == expected
+    assert step.retry_at == (since + 5 * MINUTE if expected == WAITS else None)
+
+
+@pytest.mark.parametrize(
+    ("grace", "heal_at", "policy", "expected", "retry_at"),
+    [
+        (0, NOW + MINUTE, {}, CONTENDED, NOW + MINUTE),
+        (0, NOW, {}, HEALED, None),
+        (0, NOW - MINUTE, {}, HEALED, None),
+        (2, NOW + 5 * MINUTE, {}, CONTENDED, NOW + 5 * MINUTE),
+        (2, NOW + MINUTE, {}, WAITS, NOW + MINUTE),  # both end then, for the drift began a minute ago
+        (5, NOW + MINUTE, {}, WAITS, NOW + 4 * MINUTE),
+        (0, NOW + MINUTE, {"heal_requested": True}, HEALED, None),
+        (0, NOW + MINUTE, {"heal_objects": frozenset({WEB})}, HEALED, None),
+        (0, NOW + MINUTE, {"heal": MANUAL}, LEFT, None),
+        (0, NOW + MINUTE, {"heal": MANUAL, "heal_requested": True}, HEALED, None),
+    ],
+)
+def test_what_is_fought_over(
+    grace: int, heal_at: datetime, policy: Any, expected: Any, retry_at: Any
+) -> None:
+    """It is healed when the fight's pause is over, or when a person asks; the later wait counts."""
+    world = World(observed={WEB: LIVE}, last_applied={WEB: LAST}, seen={WEB: DRIFTED}, heal_at={WEB: heal_at})
+    step = decide(world=world, grace=grace * MINUTE, **policy)
+    assert answer(step) == expected
+    assert step.retry_at == retry_at
+
+
+def test_a_fight_holds_up_only_healing() -> None:
+    """Neither another object nor what Git changed."""
+    fought: dict[str, Any] = {"observed": {WEB: LIVE}, "heal_at": {WEB: NOW + MINUTE}}
+    assert answer(decide(world=World(**fought, last_applied={WEB: BEFORE}, seen={WEB: DRIFTED}))) == GIT_WINS
+    assert answer(decide(world=World(**fought, last_applied={WEB: BEFORE}))) == GIT_CHANGE
+    others = {**fought, "heal_at": {API: NOW + MINUTE}}
+    assert answer(decide(world=World(**others, last_applied={WEB: LAST}, seen={WEB: DRIFTED}))) == HEALED
+
+
+def test_a_git_change_waits_for_no_grace_period() -> None:
+    """What Git changed is applied at once, drifted or not; and so is what was never there."""
+    for facts in (STATES["conflict"], STATES["git change"], STATES["not there"], STATES["not recorded"]):
+        assert decide(**facts, grace=60 * MINUTE).writes
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [
+        ({"heal": AUTO}, ()),
+        ({"heal": MANUAL}, (LABEL,)),
+        ({"heal": NOTIFY}, (LABEL,)),
+        ({"heal": MANUAL, "heal_requested": True}, ()),
+        ({"heal": MANUAL, "heal_objects": frozenset({WEB})}, ()),
+        ({"heal": MANUAL, "heal_objects": frozenset({API})}, (LABEL,)),
+    ],
+)
+def test_what_a_conflict_keeps(policy: Any, kept: Any) -> None:
+    """Unasked, `manual` and `notify` keep what people changed where Git did not; otherwise Git has it all."""
+    step = decide(last=BEFORE, look=KEPT, **policy)
+    assert answer(step) == GIT_WINS
+    assert step.keep == kept
+
+
+def test_healing_keeps_nothing() -> None:
+    """All that drifted is put right."""
+    assert decide(look=KEPT).keep == ()
+    assert decide(look=KEPT, heal=MANUAL, heal_requested=True).keep == ()
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_only_an_ignored_difference_makes_a_new_baseline(state: str) -> None:
+    """Anything else would forget drift that was left."""
+    assert decide(**STATES[state]).rebase is (state == "ignored field")
+
+
+def test_a_step_carries_what_it_was_decided_from() -> None:
+    """Views and the executor need no second look-up."""
+    step = decide(look=DRIFTED)
+    assert (step.key, step.desired, step.live, step.seen) == (WEB, wish(), LIVE, DRIFTED)
+    assert (step.problem, step.retry_at) == (None, None)
+    assert decide(None, None).live is None
+
+
+@pytest.mark.parametrize(
+    ("live", "last", "suspect"),
+    [
+        (None, None, False),
+        (LIVE, None, False),
+        (LIVE, LAST, False),
+        (None, LAST, True),
+        (replace(LIVE, projection="p2"), LAST, True),
+        (replace(LIVE, projection=None), LAST, True),
+        (LIVE, replace(LAST, projection=None), True),
+        (replace(LIVE, projection=None), replace(LAST, projection=None), True),
+    ],
+)
+def test_who_is_looked_at(live: Observed | None, last: LastApplied | None, suspect: bool) -> None:
+    """Whatever is not as our last apply left it; two unknown baselines are not equal."""
+    assert is_suspect(live, last) is suspect

@@ -1,0 +1,368 @@
+"""Every safeguard against deleting by accident; each has a test that fails when it is taken out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nopea.core.objects import ObjectKey
+from nopea.core.plan.prune import (
+    MOST_AT_ONCE,
+    Candidate,
+    Decision,
+    Reason,
+    Verdict,
+    allowed_at_once,
+    blocked,
+    prune_decisions,
+)
+from nopea.core.problem import Code, Problem
+
+OWNER = "shop.web"
+WEB = ObjectKey("apps", "Deployment", "shop", "web")
+NAMESPACE = ObjectKey("", "Namespace", "", "shop")
+CLAIM = ObjectKey("", "PersistentVolumeClaim", "shop", "data")
+DEFINITION = ObjectKey("apiextensions.k8s.io", "CustomResourceDefinition", "", "shops.acme.example")
+PRUNABLE = Candidate(in_inventory=True, live=True, owner=OWNER, has_our_apply=True, uid="u-1")
+
+
+def decide(
+    candidates: dict[ObjectKey, Candidate],
+    *,
+    inventory_size: int = 100,
+    enabled: bool = True,
+    rendered_cleanly: bool = True,
+    rendered_count: int = 10,
+    confirmed: bool = False,
+    deleting: bool = False,
+) -> dict[ObjectKey, Decision]:
+    """Decide with everything in favour of deleting, but for what the test says."""
+    return prune_decisions(
+        candidates=candidates,
+        inventory_size=inventory_size,
+        owner=OWNER,
+        enabled=enabled,
+        rendered_cleanly=rendered_cleanly,
+        rendered_count=rendered_count,
+        confirmed=confirmed,
+        deleting=deleting,
+        commit="c0ffee",
+    )
+
+
+def config_maps(count: int, candidate: Candidate = PRUNABLE) -> dict[ObjectKey, Candidate]:
+    """Return so many candidates."""
+    return {ObjectKey("", "ConfigMap", "shop", f"c{number:03}"): candidate for number in range(count)}
+
+
+def verdicts(decisions: dict[ObjectKey, Decision]) -> list[tuple[Verdict, Reason]]:
+    """Return what was decided, without problems."""
+    return [(decision.verdict, decision.reason) for decision in decisions.values()]
+
+
+def test_what_passes_every_safeguard_is_deleted() -> None:
+    """An object of ours that has gone from Git goes; it stays in the inventory until it is gone."""
+    assert decide({WEB: PRUNABLE}) == {WEB: Decision(verdict=Verdict.PRUNE, reason=Reason.GONE_FROM_GIT)}
+    assert decide({WEB: PRUNABLE}, deleting=True) == {
+        WEB: Decision(verdict=Verdict.PRUNE, reason=Reason.DELETED)
+    }
+    assert decide({}) == {}
+
+
+RULES = [
+    ({"live": False}, Verdict.GONE, Reason.NOT_THERE),
+    ({"terminating": True}, Verdict.WAIT, Reason.TERMINATING),
+    ({"uid": ""}, Verdict.WAIT, Reason.NO_UID),
+    ({"in_inventory": False}, Verdict.KEEP, Reason.NOT_IN_INVENTORY),
+    ({"wanted_by": "shop/api"}, Verdict.KEEP, Reason.HANDED_OVER),
+    ({"owner": "shop.api"}, Verdict.KEEP, Reason.OWNED_BY_OTHER),
+    ({"owner": ""}, Verdict.KEEP, Reason.OWNED_BY_OTHER),
+    ({"prune_live": "false"}, Verdict.KEEP, Reason.ANNOTATED),
+    ({"prune_in_git": "false"}, Verdict.KEEP, Reason.ANNOTATED),
+    ({"prune_live": "true", "prune_in_git": "false"}, Verdict.KEEP, Reason.ANNOTATED),
+    ({"prune_live": "false", "prune_in_git": "true"}, Verdict.KEEP, Reason.ANNOTATED),
+    ({"prune_live": "no"}, Verdict.KEEP, Reason.ANNOTATED),
+    ({"owner": None}, Verdict.REFUSE, Reason.NO_LABEL),
+    ({"has_our_apply": False}, Verdict.REFUSE, Reason.NOT_APPLIED),
+]
+
+
+@pytest.mark.parametrize("deleting", [False, True])
+@pytest.mark.parametrize(("change", "verdict", "reason"), RULES)
+def test_each_object_has_to_pass(
+    change: dict[str, bool | str | None], verdict: Verdict, reason: Reason, deleting: bool
+) -> None:
+    """One thing that does not fit keeps an object, also when the whole GitRepository is deleted."""
+    candidate = replace(PRUNABLE, **change)  # type: ignore[arg-type]  # a table of any of its fields
+
+    decision = decide({WEB: candidate}, deleting=deleting)[WEB]
+
+    assert (decision.verdict, decision.reason) == (verdict, reason)
+    assert (decision.problem is not None) == (verdict is Verdict.REFUSE)
+
+
+@pytest.mark.parametrize("deleting", [False, True])
+@pytest.mark.parametrize("key", [NAMESPACE, CLAIM, DEFINITION])
+def test_protected_kinds_go_only_on_request(key: ObjectKey, deleting: bool) -> None:
+    """A namespace, a claim and a definition take more along than themselves: a person has to ask for it."""
+    for asked in ({"prune_live": "true"}, {"prune_in_git": "true"}):
+        candidate = replace(PRUNABLE, **asked)  # type: ignore[arg-type]  # a table of two of its fields
+        assert decide({key: candidate}, deleting=deleting)[key].verdict is Verdict.PRUNE
+
+    (decision,) = decide({key: PRUNABLE}, deleting=deleting).values()
+    assert (decision.verdict, decision.reason) == (Verdict.REFUSE, Reason.PROTECTED_KIND)
+
+
+def test_only_the_real_kinds_are_protected() -> None:
+    """A kind of the same name in another group is like any other."""
+    key = ObjectKey("acme.example", "Namespace", "", "shop")
+
+    assert decide({key: PRUNABLE})[key].verdict is Verdict.PRUNE
+
+
+def test_what_a_refusal_says() -> None:
+    """A person learns which object stays, why, and how to let it go or keep it."""
+    namespace, unlabelled = decide({NAMESPACE: PRUNABLE, WEB: replace(PRUNABLE, owner=None)}).values()
+
+    assert namespace.problem == Problem(
+        code=Code.PRUNE_PROTECTED,
+        message="it has gone from Git, but it is not deleted: "
+        "objects of this kind are deleted only on request",
+        hint='To let it go, annotate it with nopea.io/prune: "true". '
+        'To keep it, annotate it with nopea.io/prune: "false".',
+        object="Namespace shop",
+    )
+    assert unlabelled.problem == Problem(
+        code=Code.PRUNE_PROTECTED,
+        message="it has gone from Git, but it is not deleted: it does not carry this GitRepository's label",
+        hint='To let it go, delete it by hand. To keep it, annotate it with nopea.io/prune: "false".',
+        object="apps/Deployment shop/web",
+    )
+
+
+def test_what_blocks_a_deletion_says_how_to_let_go() -> None:
+    """A refusal must not hold the GitRepository for ever without a way out."""
+    expected = Problem(
+        code=Code.PRUNE_BLOCKED,
+        message="it is not deleted: objects of this kind are deleted only on request",
+        hint="Remove what holds it, or leave all objects where they are: "
+        'annotate the GitRepository with nopea.io/abandon: "true".',
+        object="Namespace shop",
+    )
+
+    assert decide({NAMESPACE: PRUNABLE}, deleting=True)[NAMESPACE].problem == expected
+    assert blocked(NAMESPACE, expected.message) == expected
+
+
+def test_break_glass_means_no_write() -> None:
+    """It stays for as long as that lasts; a GitRepository that is being deleted has to wait, and says so."""
+    held = {WEB: replace(PRUNABLE, break_glass=True)}
+
+    assert decide(held)[WEB] == Decision(verdict=Verdict.KEEP, reason=Reason.BREAK_GLASS)
+    assert decide(held, deleting=True)[WEB] == Decision(
+        verdict=Verdict.REFUSE,
+        reason=Reason.BREAK_GLASS,
+        problem=blocked(WEB, "it is not deleted: break-glass"),
+    )
+
+
+def test_pruning_can_be_off() -> None:
+    """With spec.prune false nothing is deleted and nobody is bothered; deletionPolicy decides for itself."""
+    unlabelled = {WEB: replace(PRUNABLE, owner=None), NAMESPACE: PRUNABLE, CLAIM: PRUNABLE}
+
+    assert set(verdicts(decide(unlabelled, enabled=False))) == {(Verdict.KEEP, Reason.PRUNING_OFF)}
+    assert decide({WEB: PRUNABLE}, enabled=False, deleting=True)[WEB].verdict is Verdict.PRUNE
+
+
+def test_a_failed_render_deletes_nothing() -> None:
+    """An object in a file that could not be read has not gone from Git."""
+    for confirmed in (False, True):
+        (decision,) = decide({WEB: PRUNABLE}, rendered_cleanly=False, confirmed=confirmed).values()
+        assert decision == Decision(verdict=Verdict.REFUSE, reason=Reason.RENDER_FAILED)
+    assert decide({WEB: PRUNABLE}, rendered_cleanly=False, deleting=True)[WEB].verdict is Verdict.PRUNE
+
+
+def test_an_empty_render_deletes_nothing() -> None:
+    """Not even when confirmed: who means it deletes the GitRepository."""
+    for confirmed in (False, True):
+        (decision,) = decide({WEB: PRUNABLE}, rendered_count=0, confirmed=confirmed).values()
+        assert (decision.verdict, decision.reason) == (Verdict.REFUSE, Reason.RENDERED_TO_NOTHING)
+        assert decision.problem == Problem(
+            code=Code.PRUNE_GUARD,
+            message="Git renders to nothing, so nothing is deleted (apps/Deployment shop/web would be)",
+            hint="Put the manifests back; to delete everything, delete the GitRepository.",
+        )
+    assert decide({WEB: PRUNABLE}, rendered_count=1)[WEB].verdict is Verdict.PRUNE
+    assert decide({WEB: PRUNABLE}, rendered_count=0, deleting=True)[WEB].verdict is Verdict.PRUNE
+
+
+@pytest.mark.parametrize(
+    ("inventory", "allowed"),
+    [
+        (0, 0), (1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (10, 5), (199, 100), (200, 100), (201, 100),
+        (10_000, 100),
+    ],
+)  # fmt: skip
+def test_the_guard(inventory: int, allowed: int) -> None:
+    """Half of the inventory rounded up, and never more than 100 at once; one more, and none goes."""
+    assert allowed_at_once(inventory) == allowed <= MOST_AT_ONCE
+    within = decide(config_maps(allowed), inventory_size=inventory)
+    beyond = decide(config_maps(allowed + 1), inventory_size=inventory)
+
+    assert set(verdicts(within)) <= {(Verdict.PRUNE, Reason.GONE_FROM_GIT)}
+    assert set(verdicts(beyond)) == {(Verdict.REFUSE, Reason.GUARD)}
+
+
+def test_the_guard_lets_go_what_is_confirmed_or_deleted() -> None:
+    """A person's confirmation, or the end of the GitRepository, is enough."""
+    everything = config_maps(1000)
+
+    for decisions in (
+        decide(everything, inventory_size=1000, confirmed=True),
+        decide(everything, inventory_size=1000, deleting=True),
+    ):
+        assert {decision.verdict for decision in decisions.values()} == {Verdict.PRUNE}
+
+
+def test_the_guard_says_how_to_confirm() -> None:
+    """One problem for the whole pass: how many of how many, the first of them, and the annotation."""
+    problems = {decision.problem for decision in decide(config_maps(5), inventory_size=8).values()}
+
+    assert problems == {
+        Problem(
+            code=Code.PRUNE_GUARD,
+            message="5 of 8 objects have gone from Git, so none is deleted (ConfigMap shop/c000, "
+            "ConfigMap shop/c001, ConfigMap shop/c002 and 2 more)",
+            hint="Put them back, or, if it is meant, annotate the GitRepository with "
+            "nopea.io/confirm-prune: c0ffee",
+        )
+    }
+    (problem, *_) = (decision.problem for decision in decide(config_maps(3), inventory_size=3).values())
+    assert problem is not None
+    assert problem.message.endswith("(ConfigMap shop/c000, ConfigMap shop/c001, ConfigMap shop/c002)")
+
+
+def test_nothing_is_being_deleted_unless_it_is_said() -> None:
+    """By default all rules hold, and a problem without a commit says where one belongs."""
+    decisions = prune_decisions(
+        candidates=config_maps(4),
+        inventory_size=4,
+        owner=OWNER,
+        enabled=True,
+        rendered_cleanly=True,
+        rendered_count=1,
+        confirmed=False,
+    )
+
+    problem = next(iter(decisions.values())).problem
+    assert problem is not None
+    assert problem.hint.endswith("with nopea.io/confirm-prune: <commit>")
+    assert problem.message.endswith("ConfigMap shop/c002 and 1 more)")
+
+
+def test_the_guard_counts_what_would_be_deleted() -> None:
+    """What stays anyway does not trip it, and keeps its own verdict and reason when it trips."""
+    kept = {WEB: replace(PRUNABLE, prune_live="false"), NAMESPACE: PRUNABLE}
+
+    assert [one.verdict for one in decide({**config_maps(2), **kept}, inventory_size=4).values()] == [
+        Verdict.PRUNE, Verdict.PRUNE, Verdict.KEEP, Verdict.REFUSE,
+    ]  # fmt: skip
+    assert verdicts(decide({**config_maps(3), **kept}, inventory_size=4)) == [
+        (Verdict.REFUSE, Reason.GUARD),
+        (Verdict.REFUSE, Reason.GUARD),
+        (Verdict.REFUSE, Reason.GUARD),
+        (Verdict.KEEP, Reason.ANNOTATED),
+        (Verdict.REFUSE, Reason.PROTECTED_KIND),
+    ]
+
+
+@pytest.mark.parametrize("on_the_way", [{"terminating": True}, {"live": False}])
+def test_what_is_on_its_way_out_lets_no_more_go(on_the_way: dict[str, bool]) -> None:
+    """Two passes in a row cannot delete everything: the second half is measured by what is left."""
+    half = replace(PRUNABLE, **on_the_way)  # type: ignore[arg-type]  # a table of two of its fields
+    leaving = {replace(key, namespace="old"): one for key, one in config_maps(50, half).items()}
+
+    more = decide({**leaving, **config_maps(26)}, inventory_size=100)
+    assert {decision.reason for decision in more.values()} >= {Reason.GUARD}
+    less = decide({**leaving, **config_maps(25)}, inventory_size=100)
+    assert Verdict.PRUNE in {decision.verdict for decision in less.values()}
+    strangers = {key: replace(one, in_inventory=False) for key, one in leaving.items()}
+    others = decide({**strangers, **config_maps(50)}, inventory_size=100)
+    assert Verdict.PRUNE in {decision.verdict for decision in others.values()}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "forgets", "blocks"),
+    [
+        (Verdict.GONE, Reason.NOT_THERE, True, False),
+        (Verdict.KEEP, Reason.HANDED_OVER, True, False),
+        (Verdict.KEEP, Reason.OWNED_BY_OTHER, True, False),
+        (Verdict.KEEP, Reason.ANNOTATED, False, False),
+        (Verdict.PRUNE, Reason.DELETED, False, True),
+        (Verdict.WAIT, Reason.TERMINATING, False, True),
+        (Verdict.REFUSE, Reason.NO_LABEL, False, True),
+    ],
+)
+def test_what_a_verdict_means(verdict: Verdict, reason: Reason, forgets: bool, blocks: bool) -> None:
+    """Survivors stay in the inventory; a deletion waits for what goes or should go, not for what is kept."""
+    decision = Decision(verdict=verdict, reason=reason)
+
+    assert (decision.forgets, decision.blocks_deletion) == (forgets, blocks)
+
+
+TEXTS = st.sampled_from([None, "true", "false", "x"])
+CANDIDATES = st.builds(
+    Candidate,
+    in_inventory=st.booleans(),
+    live=st.booleans(),
+    owner=st.sampled_from([None, OWNER, "shop.api"]),
+    has_our_apply=st.booleans(),
+    uid=st.sampled_from(["", "u-1"]),
+    prune_live=TEXTS,
+    prune_in_git=TEXTS,
+    terminating=st.booleans(),
+    break_glass=st.booleans(),
+    wanted_by=st.sampled_from(["", "shop/api"]),
+)
+FAVOURABLE = st.just(PRUNABLE) | CANDIDATES
+KEYS = st.sampled_from([WEB, NAMESPACE, CLAIM, DEFINITION, *config_maps(5)])
+FLAGS = st.booleans()
+
+
+@given(st.dictionaries(KEYS, FAVOURABLE), st.integers(0, 20), FLAGS, FLAGS, st.integers(0, 2), FLAGS, FLAGS)
+def test_nothing_is_ever_deleted_against_a_safeguard(
+    candidates: dict[ObjectKey, Candidate],
+    inventory: int,
+    enabled: bool,
+    clean: bool,
+    count: int,
+    confirmed: bool,
+    deleting: bool,
+) -> None:
+    """Whatever comes together: each candidate gets one verdict, and what is deleted passed everything."""
+    decisions = decide(
+        candidates,
+        inventory_size=inventory,
+        enabled=enabled,
+        rendered_cleanly=clean,
+        rendered_count=count,
+        confirmed=confirmed,
+        deleting=deleting,
+    )
+
+    assert list(decisions) == list(candidates)
+    pruned = [key for key, decision in decisions.items() if decision.verdict is Verdict.PRUNE]
+    for key in pruned:
+        one = candidates[key]
+        annotations = {one.prune_live, one.prune_in_git}
+        assert replace(one, prune_live=None, prune_in_git=None) == PRUNABLE
+        assert annotations <= {None, "true"}
+        assert "true" in annotations or key not in (NAMESPACE, CLAIM, DEFINITION)
+    if pruned and not deleting:
+        assert enabled
+        assert clean
+        assert count > 0
+        assert confirmed or len(pruned) <= allowed_at_once(inventory)

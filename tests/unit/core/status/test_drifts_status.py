@@ -1,0 +1,202 @@
+"""Drift in the status, and every shape of its sentence: nothing secret, nothing without a bound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.fakes.samples import NOW, report
+from tests.unit.core.plan.planning import WEB
+
+from nopea.core.api.status import MAX_DRIFT_FIELDS, MAX_DRIFTS, FieldChange
+from nopea.core.api.status import Drift as DriftLine
+from nopea.core.drift.find import Drift, FieldDrift
+from nopea.core.drift.three_way import Verdict
+from nopea.core.objects import ObjectKey
+from nopea.core.plan.plan import Reason, Seen
+from nopea.core.status.drifts import drift_line, drift_of, drifts_of
+from nopea.core.status.report import ObjectResult, Outcome
+
+SECRET = ObjectKey("", "Secret", "shop", "key")
+HOUR = timedelta(hours=1)
+
+
+def field(path: str = "spec.replicas", from_: Any = 2, to: Any = 5, **owner: Any) -> FieldDrift:
+    """Return a field that somebody changed an hour ago with kubectl edit."""
+    facts = {"manager": "kubectl-edit", "operation": "Update", "changed_at": NOW - HOUR, **owner}
+    keys = tuple(f"f:{name}" for name in path.split(".")) if path else ()
+    return FieldDrift(path=path, keys=keys, from_=from_, to=to, subresource="", **facts)
+
+
+def gone() -> FieldDrift:
+    """Return the drift of an object that was deleted."""
+    return field("", {"kind": "Deployment"}, None, manager="", operation="", changed_at=None)
+
+
+def result(
+    *fields: FieldDrift,
+    key: ObjectKey = WEB,
+    outcome: Outcome = Outcome.SKIPPED,
+    reason: Reason = Reason.POLICY,
+    kind: Verdict = Verdict.MANUAL_DRIFT,
+) -> ObjectResult:
+    """Return what became of an object in which these fields had drifted."""
+    look = Seen(drift=Drift(kind=kind, fields=fields), since=NOW - HOUR)
+    return ObjectResult(key=key, outcome=outcome, reason=reason, seen=look)
+
+
+def test_a_line_of_the_status() -> None:
+    """Which object, which field from what to what, who did it and how, since when, and what is done."""
+    assert drifts_of(report(objects=[result(field())])) == (
+        DriftLine(
+            object="apps/Deployment shop/web",
+            kind="manual_drift",
+            fields=(FieldChange(path="spec.replicas", from_="2", to="5"),),
+            manager="kubectl-edit",
+            operation="Update",
+            since="2026-11-24T04:00:00Z",
+            action="left: policy",
+        ),
+    )
+
+
+def test_what_is_absent_stays_absent() -> None:
+    """A field that was added has no value in Git, one that is gone no live one; nobody is named by guess."""
+    added, lost = field("data.a", None, "x"), field("data.b", "y", None, manager="", operation="")
+    (line,) = drifts_of(report(objects=[result(lost, added)]))
+    assert line.fields == (
+        FieldChange(path="data.b", from_="y", to=None),
+        FieldChange(path="data.a", from_=None, to="x"),
+    )
+    assert (line.manager, line.operation) == ("kubectl-edit", "Update")
+    (line,) = drifts_of(report(objects=[result(lost)]))
+    assert (line.manager, line.operation) == (None, None)
+    (line,) = drifts_of(report(objects=[result(field(operation=""))]))
+    assert (line.manager, line.operation) == ("kubectl-edit", None)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "action"),
+    [
+        (Outcome.SKIPPED, Reason.POLICY, "left: policy"),
+        (Outcome.SKIPPED, Reason.GRACE, "left: inside the grace period"),
+        (Outcome.SKIPPED, Reason.BREAK_GLASS, "left: break-glass"),
+        (Outcome.SKIPPED, Reason.SUSPENDED, "left: suspended"),
+        (Outcome.FAILED, Reason.MANUAL_DRIFT, "could not be put right"),
+        (Outcome.FAILED, Reason.OWNED_BY_OTHER, "could not be put right"),
+        (Outcome.CONFIGURED, Reason.MANUAL_DRIFT, None),
+        (Outcome.CREATED, Reason.MANUAL_DRIFT, None),
+        (Outcome.UNCHANGED, Reason.IGNORED, None),
+    ],
+)
+def test_what_was_put_right_is_not_in_the_status(
+    outcome: Outcome, reason: Reason, action: str | None
+) -> None:
+    """Only what is still not as Git has it, with what is done about it."""
+    lines = drifts_of(report(objects=[result(field(), outcome=outcome, reason=reason)]))
+    assert [line.action for line in lines] == ([] if action is None else [action])
+
+
+def test_no_action_is_cut_short() -> None:
+    """Every reason for which an object may be left fits into the status's word."""
+    for reason in Reason:
+        (line,) = drifts_of(report(objects=[result(field(), reason=reason)]))
+        assert line.action is not None
+        assert len(line.action) <= 32
+        assert reason in (Reason.OWNED_BY_OTHER, Reason.NOT_RECORDED) or line.action == f"left: {reason}"
+
+
+def test_a_conflict_is_called_so() -> None:
+    """Git and the cluster both changed."""
+    (line,) = drifts_of(report(objects=[result(field(), kind=Verdict.CONFLICT)]))
+    assert line.kind == "conflict"
+
+
+def test_a_secrets_values_are_shown_nowhere() -> None:
+    """Neither in the status nor in a sentence; that it changed can be seen by the size."""
+    one = result(field("data.password", "aHVudGVyMg==", "aHVudGVyMQ==", manager="kubectl-patch"), key=SECRET)
+    whole = result(field("", {"apiVersion": "v1", "kind": "Secret", "data": {"p": "aHVudGVyMg=="}}, None))
+    (line, of_whole) = drifts_of(report(objects=[one, whole]))
+    assert line.fields[0] == FieldChange(path="data.password", from_="*** (7 bytes)", to="*** (7 bytes)")
+    assert "data.password from *** (7 bytes) to *** (7 bytes)" in drift_line(one)
+    for text in (str(line), str(of_whole), drift_line(one), drift_line(whole)):
+        assert "aHVudGVy" not in text
+        assert "hunter" not in text
+
+
+def test_the_status_has_bounds() -> None:
+    """So many objects and fields, the first of them; long texts are cut."""
+    many = [field(f"data.k{number}") for number in range(MAX_DRIFT_FIELDS + 1)]
+    lines = drifts_of(report(objects=[result(*many)] * (MAX_DRIFTS + 1)))
+    assert len(lines) == MAX_DRIFTS
+    assert [change.path for change in lines[0].fields] == [one.path for one in many[:MAX_DRIFT_FIELDS]]
+    key = ObjectKey("", "ConfigMap", "shop", "n" * 600)
+    huge = field("data." + "k" * 600, "a" * 1000, "\x1b" * 1000, manager="m" * 200)
+    (line,) = drifts_of(report(objects=[result(huge, key=key)]))
+    (change,) = line.fields
+    assert [len(text or "") for text in (line.object, line.manager, change.path)] == [512, 128, 512]
+    assert [len(text or "") for text in (change.from_, change.to)] == [256, 256]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ([field()], "spec.replicas from 2 to 5 changed by kubectl-edit at 2026-11-24T04:00:00Z"),
+        ([field(changed_at=None)], "spec.replicas from 2 to 5 changed by kubectl-edit"),
+        ([field(to=None, manager="")], "spec.replicas from 2 to (none) changed"),
+        ([field("data.a", None, "x", manager="")], "data.a from (none) to x changed"),
+        (
+            [field("data.a", manager=""), field("data.b", changed_at=None)],
+            "data.a from 2 to 5, data.b from 2 to 5 changed by kubectl-edit",
+        ),
+        (
+            [field(f"data.{name}", manager="") for name in "abc"],
+            "data.a from 2 to 5, data.b from 2 to 5, data.c from 2 to 5 changed",
+        ),
+        (
+            [field(f"data.{name}", manager="") for name in "abcd"],
+            "data.a from 2 to 5, data.b from 2 to 5, data.c from 2 to 5 and 1 more field changed",
+        ),
+        (
+            [field(f"data.{name}", manager="") for name in "abcde"],
+            "data.a from 2 to 5, data.b from 2 to 5, data.c from 2 to 5 and 2 more fields changed",
+        ),
+        ([gone()], "the object was deleted; Kubernetes does not note by whom"),
+    ],
+)
+def test_a_sentence(fields: list[FieldDrift], said: str) -> None:
+    """The object, at most three fields and how many more, and who changed them when, as far as known."""
+    assert drift_line(result(*fields)) == f"apps/Deployment shop/web: {said}"
+
+
+def test_long_values_are_cut_in_a_sentence() -> None:
+    """To 60 characters."""
+    said = drift_line(result(field("data.a", "a" * 61, "b" * 60, changed_at=None)))
+    assert f"data.a from {'a' * 59}… to {'b' * 60} changed by" in said
+
+
+def test_undated_drift_keeps_the_time_that_is_known() -> None:
+    """A process that has just started sees a deletion later than the one before it did."""
+    (known,) = drifts_of(report(objects=[result(gone())]))
+    later = replace(
+        result(gone()), seen=Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT, fields=(gone(),)), since=NOW)
+    )
+
+    assert drifts_of(report(objects=[later]), known=[known]) == (known,)
+    assert drifts_of(report(objects=[later]))[0].since == "2026-11-24T05:00:00Z"
+
+
+def test_dated_drift_has_the_time_of_its_change() -> None:
+    """Another change of the same object is another time, whatever was known."""
+    (known,) = drifts_of(report(objects=[result(field())]))
+    look = Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT, fields=(field(),)), since=NOW)
+
+    (now,) = drifts_of(report(objects=[replace(result(field()), seen=look)]), known=[known])
+    assert now.since == "2026-11-24T05:00:00Z"
+
+
+def test_what_was_put_right_says_so() -> None:
+    """The line about it is not in the status, but signals tell it."""
+    assert drift_of(result(field(), outcome=Outcome.CONFIGURED)).action == "put right"

@@ -1,0 +1,149 @@
+"""Which Kubernetes Events a step is worth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.fakes.news import edited
+from tests.fakes.samples import NOW, problem, report, repository, result_of
+
+from nopea.core.api.pin import Pin
+from nopea.core.api.status import GitRepositoryStatus, Phase
+from nopea.core.git.source import Ref, RefKind
+from nopea.core.plan.plan import Reason
+from nopea.core.problem import Code
+from nopea.core.status.events import EventLine, event_lines
+from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.status import reported
+from nopea.core.status.transition import Transition
+
+FIRST = report(objects=[result_of("a", Outcome.CREATED)])
+FAILED = report(Result.FAILED, objects=[result_of("a", Outcome.FAILED, problem())], problems=[problem()])
+
+
+def lines(before: GitRepositoryStatus, done: PassReport) -> list[EventLine]:
+    """Return the Events of a pass after this status."""
+    after = reported(before, done, now=NOW, retry_at=None)
+    step = Transition(repository=repository(), before=before, after=after, report=done, at=NOW)
+    return list(event_lines(step))
+
+
+def after(*passes: PassReport) -> GitRepositoryStatus:
+    """Return the status after these passes."""
+    status = GitRepositoryStatus()
+    for done in passes:
+        status = reported(status, done, now=NOW, retry_at=None)
+    return status
+
+
+def test_the_first_sync_is_one_event() -> None:
+    """A thousand new repositories are a thousand writes, not two thousand."""
+    (line,) = lines(GitRepositoryStatus(), FIRST)
+
+    assert (line.type, line.reason) == ("Normal", "Synced")
+    assert line.note == "applied 1 object at c0ffee0"
+
+
+def test_a_change_names_the_objects() -> None:
+    """Who reads `kubectl describe` sees what Git changed, and at which commit."""
+    done = report(
+        objects=[
+            result_of("a", Outcome.CONFIGURED),
+            *(result_of(f"new-{number}", Outcome.CREATED) for number in range(7)),
+            result_of("same"),
+        ]
+    )
+    (line,) = lines(after(FIRST), done)
+
+    assert (line.reason, line.action) == ("Changed", "Apply")
+    assert line.note == (
+        "created ConfigMap shop/new-0, ConfigMap shop/new-1, ConfigMap shop/new-2, ConfigMap shop/new-3, "
+        "ConfigMap shop/new-4 and 2 more; configured ConfigMap shop/a; as commit c0ffee0 wants"
+    )
+
+
+def test_nothing_to_do_is_no_event() -> None:
+    """An idle cluster stays quiet."""
+    assert lines(after(FIRST), report(objects=[result_of("a")])) == []
+
+
+def test_a_failure_is_told_by_its_code_and_recovery_once() -> None:
+    """Recovery says how long it took; the next good pass says nothing."""
+    (failure,) = lines(after(FIRST), FAILED)
+    status = after(FIRST, FAILED, FAILED)
+    (recovered,) = lines(status, report(objects=[result_of("a")]))
+    status = reported(status, FIRST, now=NOW, retry_at=None)
+
+    assert (failure.type, failure.reason) == ("Warning", Code.INVALID.reason)
+    assert recovered.reason == "Recovered"
+    assert recovered.note == "well again after 2 failed passes: applied 1 object at c0ffee0"
+    assert lines(status, report(objects=[result_of("a")])) == []
+
+
+def test_a_first_sync_after_failures_is_told_as_recovery() -> None:
+    """One Event: it says both."""
+    assert [line.reason for line in lines(after(FAILED), FIRST)] == ["Recovered"]
+
+
+def test_a_pass_that_told_its_progress_is_no_new_sync() -> None:
+    """A slow pass has the phase Syncing before it ends; that alone is nothing to tell."""
+    status = reported(GitRepositoryStatus(), FIRST, now=NOW, retry_at=None)
+    slow = GitRepositoryStatus(
+        phase=Phase.SYNCING, last_applied_commit=status.last_applied_commit, history=status.history
+    )
+    assert lines(slow, report(objects=[result_of("a")])) == []
+
+
+def test_deletions_by_git_are_told_apart() -> None:
+    """A prune is no change of an object that Git still wants."""
+    done = report(objects=[result_of("a"), result_of("old", Outcome.PRUNED)])
+    (line,) = lines(after(FIRST), done)
+
+    assert line.reason == "Pruned"
+    assert "ConfigMap shop/old" in line.note
+
+
+def test_the_same_change_healed_again_is_the_same_event() -> None:
+    """Word for word, whenever it was made: the recorder counts such Events as a series."""
+    once = replace(edited(), outcome=Outcome.CONFIGURED, reason=Reason.MANUAL_DRIFT)
+    assert once.seen is not None
+    (field,) = once.seen.drift.fields
+    later = replace(field, changed_at=NOW + timedelta(hours=1))
+    again = replace(once, seen=replace(once.seen, drift=replace(once.seen.drift, fields=(later,))))
+
+    (first,), (second,) = (lines(after(FIRST), report(objects=[one])) for one in (once, again))
+
+    assert first.reason == "DriftHealed"
+    assert first == second
+
+
+def test_drift_that_stays_beside_a_change_is_not_told_as_healed() -> None:
+    """What Git changed is told, and that the rest was left."""
+    half = replace(edited(), outcome=Outcome.CONFIGURED, left=True)
+
+    assert [line.reason for line in lines(after(FIRST), report(objects=[half]))] == [
+        "Changed",
+        "DriftDetected",
+    ]
+
+
+@pytest.mark.parametrize("result", [Result.SYNCED, Result.SUSPENDED])
+def test_a_rollback_is_told_when_it_begins_and_when_it_ends(result: Result) -> None:
+    """Whatever the pass was otherwise, and once: not at each pass under it."""
+    pin = Pin(commit="c0ffee0" + "0" * 33, instead_of=Ref(RefKind.BRANCH, "main"))
+    held = report(result, objects=[result_of("a")], pin=pin)
+    free = report(result, objects=[result_of("a")])
+    synced = after(FIRST)
+    pinned = reported(synced, held, now=NOW, retry_at=None)
+
+    begins = [line for line in lines(synced, held) if line.action == "Rollback"]
+    goes_on = [line for line in lines(pinned, held) if line.action == "Rollback"]
+    ends = [line for line in lines(pinned, free) if line.action == "Rollback"]
+
+    assert [line.reason for line in begins] == ["RolledBack"]
+    assert "instead of branch main" in begins[0].note
+    assert goes_on == []
+    assert [line.reason for line in ends] == ["Resumed"]
+    assert "follows branch main again" in ends[0].note

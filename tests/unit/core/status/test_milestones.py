@@ -1,0 +1,100 @@
+"""What a status remembers of earlier passes: since when syncs fail, and which pass deployed last."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+from tests.fakes.samples import problem, result_of
+from tests.fakes.story import Story, commit
+
+from nopea.core.api.conditions import format_time
+from nopea.core.status.report import Outcome, Result
+from nopea.core.status.status import interrupted, progressing
+
+CREATED, CHANGED = [result_of("a", Outcome.CREATED)], [result_of("a", Outcome.CONFIGURED)]
+SAME = [result_of("a")]
+
+
+def deployments(*passes: dict[str, object]) -> list[str | None]:
+    """Return which pass was the last deployment after each of these; the first is called 1."""
+    story = Story()
+    found: list[str | None] = []
+    for one in passes:
+        story.step(**one)  # type: ignore[arg-type]
+        last = story.status.last_deployment
+        found.append(last and last.removeprefix("01K").lstrip("0"))
+    return found
+
+
+def test_the_first_sync_is_a_deployment() -> None:
+    """Also when the objects were there already: the service has come under our hands."""
+    assert deployments({"objects": SAME}) == ["1"]
+
+
+def test_another_commit_is_one_if_it_changed_something() -> None:
+    """Changed, created or deleted; what is as it was is no deployment, nor is the same commit again."""
+    pruned = [result_of("a"), result_of("b", Outcome.PRUNED)]
+
+    assert deployments(
+        {"at": commit("1"), "objects": CREATED},
+        {"at": commit("2"), "objects": SAME},
+        {"at": commit("3"), "objects": pruned},
+        {"at": commit("3"), "objects": CHANGED},
+    ) == ["1", "1", "3", "3"]
+
+
+def test_halves_make_a_whole() -> None:
+    """What failed passes changed is deployed by the one that succeeds, and only by that."""
+    half = {"result": Result.FAILED, "problems": [problem()], "at": commit("2"), "objects": CHANGED}
+
+    assert deployments(
+        {"at": commit("1"), "objects": CREATED},
+        half,
+        {"at": commit("3"), "objects": SAME},
+        {"at": commit("4"), "objects": SAME},
+    ) == ["1", "1", "3", "3"]
+
+
+def test_failures_in_a_row_have_one_beginning() -> None:
+    """It stays whatever the errors are, and goes with the first success."""
+    story = Story()
+    story.step(objects=CREATED)
+    began = format_time(story.now + timedelta(minutes=1))
+    found = []
+    for number in range(3):
+        story.step(Result.FAILED, problems=[problem(message=f"{number}")], at=None)
+        found.append(story.status.failing_since)
+    story.step(objects=SAME)
+
+    assert found == [began] * 3
+    assert story.status.failing_since is None
+
+
+def test_passes_under_way_forget_nothing() -> None:
+    """Progress, suspension and a shutdown say nothing of either."""
+    story = Story()
+    story.step(objects=CREATED)
+    story.step(Result.FAILED, problems=[problem()])
+    known = (story.status.last_deployment, story.status.failing_since)
+    slow = progressing(story.status, generation=2, message="fetching", now=story.now)
+    done = story.step(Result.SUPERSEDED).report
+    assert done is not None
+    stopped, _ = interrupted(story.status, done, now=story.now)
+    story.step(Result.SUSPENDED, at=None)
+
+    for status in (slow, stopped, story.status):
+        assert (status.last_deployment, status.failing_since) == known
+
+
+def test_a_status_of_an_older_version_is_taken_on() -> None:
+    """It has neither field: the next deployment is the first that is known, and failures begin now."""
+    story = Story()
+    story.step(objects=CREATED)
+    story.step(Result.FAILED, problems=[problem()])
+    story.status = msgspec.structs.replace(story.status, last_deployment=None, failing_since=None)
+    story.step(Result.FAILED, problems=[problem()])
+    assert story.status.failing_since == format_time(story.now)
+
+    story.step(objects=CHANGED, at=commit("2"))
+    assert story.status.last_deployment == f"01K{4:023d}"

@@ -1,0 +1,121 @@
+"""How a rollback is told: the condition, the message of Ready, the history and the Events."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.fakes.samples import COMMIT, NOW, problem, report, result_of
+
+from nopea.core.api.conditions import READY, ROLLED_BACK, find
+from nopea.core.api.pin import Pin
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.git.source import Ref, RefKind
+from nopea.core.problem import Code
+from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.rollback import has_moved, pinned_note, released_note, rolled_back
+from nopea.core.status.status import reported
+
+PIN = Pin(commit=COMMIT.id, instead_of=Ref(RefKind.BRANCH, "main"))
+OTHER = Pin(commit="a" * 40, instead_of=Ref(RefKind.BRANCH, "main"))
+NOTHING = GitRepositoryStatus()
+
+
+def after(one: PassReport, previous: GitRepositoryStatus = NOTHING, *, later: int = 0) -> GitRepositoryStatus:
+    """Return the status after a pass."""
+    return reported(previous, one, now=NOW + timedelta(seconds=later), retry_at=None)
+
+
+def moved(before: GitRepositoryStatus, status: GitRepositoryStatus) -> tuple[str, str]:
+    """Return what is told of a step: that it is pinned, that it is released."""
+    steps = (before.conditions, status.conditions)
+    return pinned_note(*steps), released_note(*steps, follows="branch main")
+
+
+def test_a_pinned_repository_has_the_condition() -> None:
+    """It names the commit, the ref that is left, and how to return."""
+    found = find(after(report(pin=PIN)).conditions, ROLLED_BACK)
+
+    assert found is not None
+    assert (found.status, found.reason) == ("True", "Pinned")
+    for part in (COMMIT.id, "branch main", "--resume", "nopea.io/rollback-to"):
+        assert part in found.message
+
+
+def test_one_that_follows_its_spec_has_none() -> None:
+    """And loses it when it is released."""
+    held = after(report(pin=PIN))
+
+    assert find(after(report()).conditions, ROLLED_BACK) is None
+    assert find(after(report(), held).conditions, ROLLED_BACK) is None
+
+
+def test_ready_says_what_is_not_followed() -> None:
+    """Who reads only Ready is not misled."""
+    found = find(after(report(pin=PIN, objects=[result_of("a")])).conditions, READY)
+
+    assert found is not None
+    assert found.message == "applied 1 object at c0ffee0; rolled back, branch main is not followed"
+
+
+@pytest.mark.parametrize("result", [Result.FAILED, Result.SUSPENDED])
+def test_it_is_told_also_where_nothing_could_be_applied(result: Result) -> None:
+    """A pin holds before it is applied."""
+    problems = [problem(Code.GIT_UNREACHABLE)] if result is Result.FAILED else []
+    status = after(report(result, commit=None, problems=problems, pin=PIN))
+
+    assert find(status.conditions, ROLLED_BACK) is not None
+
+
+def test_a_pass_that_could_not_read_the_pin_leaves_what_was_told() -> None:
+    """Nobody released it."""
+    held = after(report(pin=PIN))
+    broken = after(report(Result.FAILED, commit=None, problems=[problem(Code.ROLLBACK_INVALID)]), held)
+
+    assert find(broken.conditions, ROLLED_BACK) == find(held.conditions, ROLLED_BACK)
+    assert moved(held, broken) == ("", "")
+
+
+def test_pinning_and_releasing_are_in_the_history_even_at_the_same_commit() -> None:
+    """Nothing in the cluster changed, and yet it is news; the next pass is none."""
+    free = after(report(objects=[result_of("a", Outcome.CREATED)]))
+    held = after(report(id="P", pin=PIN, triggers=("rollback",)), free)
+    again = after(report(id="Q", pin=PIN, triggers=("poll", "rollback")), held)
+    released = after(report(id="R", triggers=("resume",)), again)
+
+    assert [(one.id, one.trigger) for one in released.history[:2]] == [("R", "resume"), ("P", "rollback")]
+    assert len(released.history) == 3
+    assert again == held
+
+
+def test_the_time_of_the_condition_stays() -> None:
+    """It tells since when it is held, through every pass."""
+    held = after(report(pin=PIN))
+    later = after(report(pin=PIN, objects=[result_of("a", Outcome.CONFIGURED)]), held, later=60)
+
+    one, two = (find(status.conditions, ROLLED_BACK) for status in (held, later))
+    assert one is not None
+    assert two is not None
+    assert one.last_transition_time == two.last_transition_time
+
+
+def test_events_tell_the_beginning_each_move_and_the_end() -> None:
+    """Once each."""
+    free = after(report())
+    first, second = after(report(pin=PIN), free), after(report(pin=OTHER), free)
+
+    assert moved(free, first) == (PIN.message, "")
+    assert moved(first, second) == (OTHER.message, "")
+    assert moved(second, free) == ("", "follows branch main again, after it was held at a commit")
+    assert moved(first, first) == moved(free, free) == ("", "")
+
+
+def test_a_move_is_seen_in_either_direction() -> None:
+    """From nothing to a pin, from pin to pin, and back."""
+    held = rolled_back(PIN, generation=1, now=NOW)
+
+    assert not has_moved((), None)
+    assert not has_moved(held, PIN)
+    assert has_moved((), PIN)
+    assert has_moved(held, OTHER)
+    assert has_moved(held, None)

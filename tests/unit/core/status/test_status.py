@@ -1,0 +1,258 @@
+"""From an executed pass to the status that people and programs read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.fakes.samples import COMMIT, NOW, problem, report, result_of
+
+from nopea.core.api.conditions import find
+from nopea.core.api.status import MAX_ERRORS, MAX_HISTORY, Condition, GitRepositoryStatus, Phase
+from nopea.core.git.source import Commit
+from nopea.core.problem import Code, Problem
+from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.status import crashed, cut, progressing, reported
+
+LATER = NOW + timedelta(hours=1)
+NOTHING = GitRepositoryStatus()
+LASTING, PASSING = problem(Code.INVALID, "no such field"), problem(Code.API_UNREACHABLE, "no route")
+
+
+def _told(
+    previous: GitRepositoryStatus, told: PassReport, *, retry: bool = False, at: Any = NOW
+) -> GitRepositoryStatus:
+    return reported(previous, told, now=at, retry_at=at + timedelta(seconds=30) if retry else None)
+
+
+def _conditions(status: GitRepositoryStatus) -> dict[str, tuple[str, str]]:
+    return {one.type: (one.status, one.reason) for one in status.conditions}
+
+
+def _synced(**changes: Any) -> GitRepositoryStatus:
+    return _told(NOTHING, report(objects=[result_of("a", Outcome.CREATED), result_of("b")], **changes))
+
+
+def test_a_synced_pass_is_ready_and_tells_its_commit() -> None:
+    """Counts, commit and times are those of the report; nothing abnormal is said."""
+    status = _synced()
+
+    assert _conditions(status) == {"Ready": ("True", "Succeeded")}
+    assert (status.phase, status.observed_generation) == (Phase.SYNCED, 1)
+    assert (status.last_attempted_commit, status.last_applied_commit) == (COMMIT.id, COMMIT.id)
+    assert status.short_commit == COMMIT.id[:7]
+    assert (status.resource_count, status.applied_count, status.failed_count) == (2, 2, 0)
+    assert (status.last_sync_time, status.last_sync_duration) == ("2026-11-24T05:00:00Z", "1.50s")
+    assert status.next_sync_time is None
+    assert len(status.history) == 1
+
+
+def test_an_idle_pass_leaves_no_trace() -> None:
+    """The same commit, nothing written: the status is equal, so that an idle cluster sees no writes."""
+    before = _synced()
+    idle = report(objects=[result_of("a"), result_of("b")], id="01K", triggers=("reconcile",), seconds=9.0)
+
+    assert _told(before, idle, at=LATER) == before
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        report(objects=[result_of("a", Outcome.CONFIGURED), result_of("b")]),
+        report(objects=[result_of("a"), result_of("b")], commit=replace(COMMIT, id="d" * 40)),
+        report(objects=[result_of("a"), result_of("b")], generation=2),
+        report(objects=[result_of("a"), result_of("b")], handled_sync_at="now"),
+        report(Result.FAILED, objects=[result_of("a"), result_of("b", Outcome.FAILED)], problems=[LASTING]),
+    ],
+    ids=["healed", "commit", "spec", "requested", "failed"],
+)
+def test_news_are_told_with_their_time(news: PassReport) -> None:
+    """Whatever was changed, learned or failed moves the time and enters history."""
+    status = _told(_synced(), news, at=LATER)
+
+    assert status.last_sync_time == "2026-11-24T06:00:00Z"
+    assert len(status.history) == 2
+
+
+def test_a_failure_for_a_person_is_stalled() -> None:
+    """Ready says why, Stalled that waiting does not help; the commit that was applied in full stays."""
+    newer = Commit(id="beef" * 10, author="Bot", message="Break it", committed_at=NOW)
+    failed = report(
+        Result.FAILED,
+        objects=[result_of("a"), result_of("b", Outcome.FAILED, LASTING)],
+        problems=[LASTING],
+        commit=newer,
+    )
+
+    status = _told(_synced(), failed, retry=True)
+
+    assert _conditions(status) == {"Ready": ("False", "Invalid"), "Stalled": ("True", "Invalid")}
+    assert (status.last_attempted_commit, status.last_applied_commit) == (newer.id, COMMIT.id)
+    assert status.short_commit == COMMIT.id[:7]
+    assert [(error.code, error.message) for error in status.errors] == [("NOPEA-K003", "no such field")]
+    assert status.next_sync_time == "2026-11-24T05:00:30Z"
+    ready = find(status.conditions, "Ready")
+    assert ready is not None
+    assert ready.message.startswith("1 of 2 objects applied; NOPEA-K003: no such field")
+
+
+def test_a_failure_that_may_pass_is_retried() -> None:
+    """Reconciling, not Stalled: the kstatus way of saying that it is being worked on."""
+    status = _told(NOTHING, report(Result.FAILED, problems=[PASSING], commit=None), retry=True)
+
+    assert _conditions(status) == {
+        "Ready": ("False", "ApiUnreachable"),
+        "Reconciling": ("True", "ProgressingWithRetry"),
+    }
+
+
+def test_a_pass_that_never_reached_git_keeps_what_was_known() -> None:
+    """A dead Git server does not make the last commit and the counts disappear."""
+    before = _synced()
+
+    status = _told(before, report(Result.FAILED, problems=[PASSING], commit=None))
+
+    assert status.last_attempted_commit == before.last_attempted_commit
+    assert (status.resource_count, status.last_commit_author) == (2, "Deploy Bot")
+
+
+def test_recovery_takes_back_everything_that_was_wrong() -> None:
+    """Errors, Stalled and the next try are gone; that it recovered is in history."""
+    failed = _told(_synced(), report(Result.FAILED, problems=[LASTING]), retry=True)
+
+    status = _told(failed, report(objects=[result_of("a"), result_of("b")]), at=LATER)
+
+    assert _conditions(status) == {"Ready": ("True", "Succeeded")}
+    assert (status.errors, status.next_sync_time, status.phase) == ((), None, Phase.SYNCED)
+    assert [entry.outcome for entry in status.history] == ["synced", "failed", "synced"]
+
+
+@pytest.mark.parametrize(
+    ("before", "ready"),
+    [
+        (NOTHING, "Unknown"),
+        (_synced(), "True"),
+        (_told(NOTHING, report(Result.FAILED, problems=[LASTING])), "False"),
+    ],
+    ids=["new", "synced", "failed"],
+)
+def test_suspending_keeps_what_was_known(before: GitRepositoryStatus, ready: str) -> None:
+    """Whether the objects are right does not change by looking away; nothing is retried or stalled."""
+    status = _told(before, report(Result.SUSPENDED, commit=None, generation=2, handled_sync_at="now"))
+
+    assert _conditions(status) == {"Ready": (ready, "Suspended")}
+    assert (status.phase, status.next_sync_time, status.observed_generation) == (Phase.SUSPENDED, None, 2)
+    assert status.last_handled_sync_at == "now"
+    assert status.history == before.history
+
+
+def test_a_handled_request_is_echoed_and_not_forgotten() -> None:
+    """The next pass, which nobody asked for, leaves the echo in place."""
+    handled = _synced(handled_sync_at="now")
+
+    assert handled.last_handled_sync_at == "now"
+    assert _told(handled, report(handled_sync_at="now")).last_handled_sync_at == "now"
+    assert _told(handled, report()).last_handled_sync_at == "now"
+
+
+def test_history_and_errors_are_bounded() -> None:
+    """Ten passes, newest first; twenty errors."""
+    status = NOTHING
+    for number in range(MAX_HISTORY + 5):
+        problems = [problem(message=f"fault {number}.{fault}") for fault in range(MAX_ERRORS + 5)]
+        status = _told(status, report(Result.FAILED, id=str(number), problems=problems))
+
+    assert [entry.id for entry in status.history] == [str(14 - age) for age in range(MAX_HISTORY)]
+    assert len(status.errors) == MAX_ERRORS
+    assert status.errors[0].message == "fault 14.0"
+
+
+def test_conditions_of_others_stay() -> None:
+    """Another program's condition is not ours to remove."""
+    audited = Condition(type="Audited", status="True", reason="Ok", message="", last_transition_time="x")
+    before = msgspec.structs.replace(_synced(), conditions=(audited,))
+
+    for status in (
+        _told(before, report()),
+        _told(before, report(Result.SUSPENDED, commit=None)),
+        progressing(before, generation=1, message="", now=NOW),
+        crashed(before, problem=LASTING, generation=1, now=NOW),
+    ):
+        assert audited in status.conditions
+
+
+def test_a_pass_under_way_does_not_take_back_ready() -> None:
+    """A second look at what was fine is no reason to alarm; a new spec is one not to promise."""
+    before = _synced()
+
+    same = progressing(before, generation=1, message="fetching", now=LATER)
+    other = progressing(before, generation=2, message="fetching", now=LATER)
+
+    assert _conditions(same) == {"Ready": ("True", "Progressing"), "Reconciling": ("True", "Progressing")}
+    assert _conditions(other)["Ready"] == ("Unknown", "Progressing")
+    assert same.phase is Phase.SYNCING
+    assert progressing(NOTHING, generation=1, message="", now=NOW).phase is Phase.INITIALIZING
+
+
+def test_a_crashing_worker_is_stalled_with_the_reason() -> None:
+    """The traceback's last line, in the condition and among the errors."""
+    bug = problem(Code.WORKER_CRASHED, "its worker keeps crashing: ValueError: no")
+
+    status = crashed(_synced(), problem=bug, generation=1, now=NOW)
+
+    assert _conditions(status) == {"Ready": ("False", "WorkerCrashed"), "Stalled": ("True", "WorkerCrashed")}
+    assert "ValueError: no" in status.conditions[0].message
+    assert [error.code for error in status.errors] == ["NOPEA-P001"]
+
+
+@pytest.mark.parametrize(("text", "kept"), [("abc", "abc"), ("abcd", "abcd"), ("abcde", "abc…")])
+def test_cutting_says_that_something_is_missing(text: str, kept: str) -> None:
+    """The ellipsis counts."""
+    assert cut(text, 4) == kept
+
+
+ANY_TEXT = st.text() | st.text(min_size=1, max_size=3).map(lambda text: text * 2000)
+PROBLEMS = st.lists(
+    st.builds(
+        Problem,
+        code=st.sampled_from(Code),
+        message=ANY_TEXT,
+        hint=ANY_TEXT,
+        source=ANY_TEXT,
+        object=ANY_TEXT,
+    ),
+    max_size=30,
+)
+COMMITS = st.none() | st.builds(
+    Commit,
+    id=st.sampled_from(["a" * 40, "b" * 64]),
+    author=ANY_TEXT,
+    message=st.text(max_size=200),
+    committed_at=st.just(NOW),
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    problems=PROBLEMS,
+    commit=COMMITS,
+    handled=st.text(max_size=256),
+    result=st.sampled_from([Result.FAILED, Result.SUSPENDED]),
+    seconds=st.floats(0, 1e6),
+)
+def test_the_api_server_takes_every_status(
+    problems: list[Problem], commit: Commit | None, handled: str, result: Result, seconds: float
+) -> None:
+    """Whatever went wrong can be told: a status over a bound would be refused and leave people blind."""
+    told = report(result, problems=problems, commit=commit, handled_sync_at=handled, seconds=seconds)
+
+    for status in (
+        _told(_synced(), told, retry=True),
+        crashed(NOTHING, problem=(problems or [LASTING])[0], generation=1, now=NOW),
+    ):
+        assert msgspec.convert(msgspec.to_builtins(status), GitRepositoryStatus) == status

@@ -1,0 +1,208 @@
+"""What may have changed between the plan and the write: break-glass, another owner, another object."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import orjson
+from tests.fakes.samples import repository
+from tests.fakes.watch import FakeWatch
+
+from nopea import tasks
+from nopea.core.manifests.render import Desired, Endpoint, Scope
+from nopea.core.manifests.stages import stage_of
+from nopea.core.objects import GroupKind, ObjectKey, RepoKey
+from nopea.core.plan.observed import observed_of
+from nopea.core.plan.plan import (
+    Action,
+    BreakGlass,
+    LastApplied,
+    Observed,
+    Plan,
+    Policy,
+    Reason,
+    Step,
+    World,
+    plan,
+)
+from nopea.core.status.report import Outcome
+from nopea.informers.object_cache import LiveIndex
+from nopea.kube.live import LiveObject
+from nopea.kube.requests import Preconditions
+from nopea.kube.resource import Resource, Target
+from nopea.reconcile.apply import Applier
+from nopea.reconcile.context import Tools
+from nopea.reconcile.execute import Execution, Executor
+from nopea.reconcile.prune import Pruner
+from nopea.reconcile.request import Supersede
+from nopea.state.cache import SyncState
+from nopea.state.ownership import Claims
+from nopea.state.repositories import Directory
+
+MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
+KEY = ObjectKey("", "ConfigMap", "shop", "a")
+OURS = {"manager": "nopea", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1"}
+
+
+def config(version: int = 1, *, owner: str = "shop.web", **annotations: str) -> dict[str, Any]:
+    """Return a ConfigMap that Nopea applied."""
+    metadata = {
+        "name": "a",
+        "namespace": "shop",
+        "uid": "u-a",
+        "resourceVersion": str(version),
+        "labels": {"nopea.io/repository": owner},
+        "annotations": {f"nopea.io/{name.replace('_', '-')}": text for name, text in annotations.items()},
+        "managedFields": [{**OURS, "fieldsV1": {"f:data": {"f:colour": {}}}}],
+    }
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"colour": "blue"}}
+
+
+class Writes(FakeWatch):
+    """Remembers deletions and answers reads; a body that is applied fails the test: nothing answers it."""
+
+    def __init__(self, *objects: dict[str, Any]) -> None:
+        super().__init__(objects)
+        self.deleted: list[Preconditions] = []
+
+    async def delete_object(self, target: Target, *, only_if: Preconditions) -> bool:
+        """Take a deletion."""
+        del target
+        self.deleted.append(only_if)
+        return True
+
+    async def get(self, target: Target) -> LiveObject:
+        """Read an object."""
+        return LiveObject(orjson.dumps(self.objects[(target.namespace, target.name)]))
+
+
+class _Client:
+    def __init__(self, writes: Writes) -> None:
+        self.delete = writes.delete_object
+        self.get = writes.get
+
+
+@asynccontextmanager
+async def followed(writes: Writes) -> AsyncIterator[LiveIndex]:
+    """Return an index that has listed the ConfigMaps."""
+    index = LiveIndex(writes.client)
+    running = tasks.spawn(index.run(), name="index")
+    try:
+        await index.ensure([MAPS])
+        yield index
+    finally:
+        await tasks.end(running)
+
+
+async def execute(writes: Writes, index: LiveIndex, step: Step) -> Execution:
+    """Carry out one step."""
+    client = cast("Any", _Client(writes))
+
+    async def resource_for(kind: GroupKind) -> Resource:
+        del kind
+        return MAPS
+
+    async def newest() -> str:
+        return ""
+
+    async def decide(one: Desired, live: Mapping[str, Any] | None) -> Step:
+        world = World(observed={one.key: observed_of(live)} if live else {})
+        policy = Policy(owner="shop.web")
+        return plan(desired=[one], world=world, policy=policy, now=datetime.now(UTC)).steps[0]
+
+    executor = Executor(
+        client=client,
+        index=index,
+        applier=Applier(
+            client=client, index=index, owner="shop.web", defined_here=frozenset(), decide=decide
+        ),
+        claim=lambda _: "",
+        resource_for=resource_for,
+        commit="c0ffee",
+    )
+    return await executor.execute(Plan(steps=(step,)), Supersede(frozenset, newest, commit=""))
+
+
+def prune_of(live: Observed) -> Step:
+    """Return the decision to delete the object as it was seen."""
+    return Step(action=Action.PRUNE, reason=Reason.GONE_FROM_GIT, key=KEY, live=live)
+
+
+async def test_break_glass_after_the_plan_stops_the_write() -> None:
+    """A long pass does not write over what a person has just protected."""
+    writes = Writes(config(2, suspend_heal="true"))
+    async with followed(writes) as index:
+        live = index.owned("shop.web")[KEY]
+        endpoint = Endpoint(
+            group="", version="v1", kind="ConfigMap", plural="configmaps", scope=Scope.NAMESPACED
+        )
+        desired = Desired(
+            key=KEY,
+            endpoint=endpoint,
+            source="a.yaml#1",
+            body=b"{}",
+            hash="h",
+            stage=stage_of(KEY.group_kind),
+            wave=0,
+            force=False,
+        )
+        planned = replace(live, break_glass=None, resource_version="1")
+        step = Step(action=Action.APPLY, reason=Reason.GIT_CHANGE, key=KEY, desired=desired, live=planned)
+        execution = await execute(writes, index, step)
+    assert live.break_glass == BreakGlass()
+    assert (execution.results[KEY].outcome, execution.results[KEY].reason) == (
+        Outcome.SKIPPED,
+        Reason.BREAK_GLASS,
+    )
+    assert execution.applied == {}
+
+
+async def test_a_prune_names_the_version_that_was_decided_about() -> None:
+    """So what changes between the last event and the request is not deleted."""
+    writes = Writes(config(2))
+    async with followed(writes) as index:
+        execution = await execute(writes, index, prune_of(index.owned("shop.web")[KEY]))
+    assert writes.deleted == [Preconditions(uid="u-a", resource_version="2")]
+    assert execution.gone == {KEY}
+
+
+async def test_a_prune_is_decided_anew_when_a_safeguard_came_meanwhile() -> None:
+    """Break-glass, the prune annotation and another owner count until the last moment."""
+    for now in (config(2, suspend_heal="true"), config(2, prune="false"), config(2, owner="shop.api")):
+        writes = Writes(now)
+        async with followed(writes) as index:
+            (live,) = (index.owned("shop.web") | index.owned("shop.api")).values()
+            before = replace(live, break_glass=None, prune=None, owner="shop.web", resource_version="1")
+            execution = await execute(writes, index, prune_of(before))
+        assert writes.deleted == []
+        assert execution.results[KEY].reason is Reason.KEPT
+        assert execution.results[KEY].retry_at is not None
+
+
+async def test_what_a_crash_left_unrecorded_goes_with_its_repository() -> None:
+    """Ours by label and Apply entry but in no inventory: it waits for a later pass, unless there is none."""
+    for deleting, wanted in ((False, Action.LEAVE), (True, Action.PRUNE)):
+        writes = Writes(config())
+        async with followed(writes) as index:
+            nothing = cast("Any", None)
+            tools = Tools(
+                client=nothing,
+                discovery=nothing,
+                fetcher=nothing,
+                index=index,
+                directory=Directory(),
+                claims=Claims(),
+            )
+            ours = replace(repository(), key=RepoKey("shop", "web"))
+            state = SyncState(uid="u", status=ours.status)
+            state.applied = {ObjectKey("", "ConfigMap", "shop", "z"): LastApplied(hash="h", projection="p")}
+            pruner = Pruner(tools, ours, state, client=nothing)
+            found = await pruner.steps(
+                set() if deleting else {ObjectKey("", "ConfigMap", "shop", "z")},
+                enabled=True, clean=True, commit="c", deleting=deleting,
+            )  # fmt: skip
+        assert [step.action for step in found.steps if step.key == KEY] == [wanted]

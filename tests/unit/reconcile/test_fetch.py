@@ -1,0 +1,160 @@
+"""From a spec to parsed files: which are taken, which are parsed, and what is said about the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from tests.fakes.git import FakeGit, blob_of
+from tests.fakes.samples import COMMIT
+
+from nopea.core.api.repository import parse_spec
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.git.source import Ref, RefKind, Remote
+from nopea.core.problem import Code
+from nopea.reconcile.fetch import PARSE_BATCH, Fetcher, Snapshot
+from nopea.state.cache import ManifestCache
+
+REMOTE = Remote("https://git.acme.example/shop/api.git")
+
+
+def _spec(**changes: Any) -> GitRepositorySpec:
+    spec = parse_spec({"url": REMOTE.url, "branch": "main", **changes})
+    assert isinstance(spec, GitRepositorySpec)
+    return spec
+
+
+def _config(name: str) -> str:
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n"
+
+
+async def _snapshot(
+    files: Mapping[str, str], *, skipped: Sequence[tuple[str, str]] = (), **spec: Any
+) -> Snapshot:
+    fetcher = Fetcher(FakeGit(files, skipped=skipped), ManifestCache(limit_bytes=2**20))
+    return await fetcher.snapshot(_spec(**spec), REMOTE)
+
+
+async def test_every_manifest_below_the_path_is_read() -> None:
+    """By path from the repository's root, at the commit; other folders and other files are not."""
+    files = {
+        "deploy/a.yaml": _config("a"),
+        "deploy/b/c.json": '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}',
+        "other/d.yaml": _config("d"),
+        ".github/e.yaml": _config("e"),
+    }
+
+    snapshot = await _snapshot(files, path="deploy/")
+
+    assert snapshot.commit == COMMIT
+    assert set(snapshot.files) == {"deploy/a.yaml", "deploy/b/c.json"}
+    assert all(len(parsed.documents) == 1 for parsed in snapshot.files.values())
+    assert snapshot.problems == ()
+
+
+async def test_excluded_files_are_not_even_parsed() -> None:
+    """By spec.exclude, relative to the path, and by .nopeaignore."""
+    files = {
+        "deploy/a.yaml": _config("a"), "deploy/kustomization.yaml": "resources: []\n",
+        "deploy/draft/b.yaml": "not: [closed", "deploy/.nopeaignore": "draft/\n",
+    }  # fmt: skip
+    git = FakeGit(files)
+
+    snapshot = await Fetcher(git, ManifestCache(limit_bytes=2**20)).snapshot(
+        _spec(path="deploy", exclude=["/kustomization.yaml"]), REMOTE
+    )
+
+    assert set(snapshot.files) == {"deploy/a.yaml"}
+    assert git.parsed == [[blob_of(_config("a"))]]
+    assert git.read_blobs == [blob_of("draft/\n")]
+
+
+async def test_a_commit_that_touches_one_file_parses_one_file() -> None:
+    """The others are known by their blobs; a pass without a change parses none."""
+    git = FakeGit({f"{number}.yaml": _config(f"c{number}") for number in range(5)})
+    fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20))
+    await fetcher.snapshot(_spec(), REMOTE)
+    git.parsed.clear()
+
+    git.files["3.yaml"] = _config("new")
+    snapshot = await fetcher.snapshot(_spec(), REMOTE)
+    await fetcher.snapshot(_spec(), REMOTE)
+
+    assert git.parsed == [[blob_of(_config("new"))]]
+    assert len(snapshot.files) == 5
+
+
+async def test_equal_files_are_parsed_once_and_stand_at_both_places() -> None:
+    """And for every repository that has them."""
+    git = FakeGit({"a.yaml": _config("x"), "b.yaml": _config("x")})
+    manifests = ManifestCache(limit_bytes=2**20)
+
+    snapshot = await Fetcher(git, manifests).snapshot(_spec(), REMOTE)
+    await Fetcher(git, manifests).snapshot(_spec(), Remote("https://git.acme.example/copy.git"))
+
+    assert len(git.parsed) == 1
+    assert snapshot.files["a.yaml"] == snapshot.files["b.yaml"]
+
+
+async def test_many_files_are_parsed_in_portions() -> None:
+    """So that a slow file delays only its own; every one comes back, even when the cache holds only a few."""
+    git = FakeGit({f"{number:03}.yaml": _config(f"c{number}") for number in range(2 * PARSE_BATCH + 1)})
+
+    snapshot = await Fetcher(git, ManifestCache(limit_bytes=2000)).snapshot(_spec(), REMOTE)
+
+    assert [len(batch) for batch in git.parsed] == [PARSE_BATCH, PARSE_BATCH, 1]
+    assert set(snapshot.files) == set(git.files)
+    assert all(parsed.documents for parsed in snapshot.files.values())
+
+
+@pytest.mark.parametrize(
+    ("files", "spec", "where"),
+    [
+        ({}, {}, "the repository"),
+        ({"README.md": "x"}, {}, "the repository"),
+        ({"a.yaml": _config("a")}, {"path": "deploy"}, "the folder deploy"),
+        ({"a.yaml": _config("a")}, {"exclude": ["*.yaml"]}, "the repository"),
+    ],
+)
+async def test_no_manifest_at_all_is_a_problem(
+    files: dict[str, str], spec: dict[str, Any], where: str
+) -> None:
+    """Else a typo in the path would look like a repository without objects, and all of them be pruned."""
+    snapshot = await _snapshot(files, **spec)
+
+    assert snapshot.files == {}
+    assert [(problem.code, problem.message.startswith(where)) for problem in snapshot.problems] == [
+        (Code.NO_MANIFESTS, True)
+    ]
+
+
+async def test_a_link_is_named_unless_it_is_excluded() -> None:
+    """Links are not followed; submodules hold no manifests of this repository and are nobody's fault."""
+    skipped = [("link.yaml", "symlink"), ("old.yaml", "symlink"), ("module.yaml", "submodule")]
+
+    snapshot = await _snapshot({"a.yaml": _config("a")}, skipped=skipped, exclude=["old.yaml"])
+
+    assert [(problem.code, problem.source) for problem in snapshot.problems] == [(Code.SYMLINK, "link.yaml")]
+    assert set(snapshot.files) == {"a.yaml"}
+
+
+async def test_a_broken_file_keeps_its_problem_and_its_place() -> None:
+    """The selection has no problem with it."""
+    snapshot = await _snapshot({"a.yaml": "a: [", "b.yaml": _config("b")})
+
+    assert snapshot.problems == ()
+    assert [problem.code for problem in snapshot.files["a.yaml"].problems] == [Code.YAML_SYNTAX]
+
+
+async def test_git_is_asked_for_the_specs_ref_within_its_time() -> None:
+    """Every question has the deadline of spec.timeout."""
+    git = FakeGit({"a.yaml": _config("a"), ".nopeaignore": "x\n"})
+    fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20))
+    spec = _spec(branch=None, tag="v1", timeout="1m30s")
+
+    assert await fetcher.newest(spec, REMOTE) == COMMIT.id
+    await fetcher.snapshot(spec, REMOTE)
+
+    assert git.refs == [Ref(RefKind.TAG, "v1")] * 2
+    assert git.timeouts == {90.0}

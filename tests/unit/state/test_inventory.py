@@ -1,0 +1,98 @@
+"""Where the inventory is while it moves: at every moment it can be read back from somewhere."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+import orjson
+import pytest
+from tests.fakes.samples import repository
+
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.objects import ObjectKey
+from nopea.core.plan import inventory
+from nopea.core.plan.plan import LastApplied
+from nopea.core.problem import StalledError
+from nopea.kube.live import Listing, LiveObject
+from nopea.state.cache import SyncState
+from nopea.state.inventory import InventoryStore
+
+REPOSITORY = repository()
+
+
+class Objects:
+    """Holds the Inventory objects, as the API server does."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, bytes] = {}
+
+    async def apply(self, target: Any, body: bytes) -> None:
+        """Store one."""
+        self.bodies[target.key.name] = body
+
+    async def delete(self, target: Any) -> None:
+        """Delete one."""
+        del self.bodies[target.key.name]
+
+    async def list(self, *_: Any) -> Listing:
+        """List all."""
+        return Listing(items=tuple(map(LiveObject, self.bodies.values())), resource_version="1")
+
+
+def state_of(count: int) -> SyncState:
+    """Return the memory of so many applied objects."""
+    state = SyncState(uid=REPOSITORY.uid, status=GitRepositoryStatus())
+    for number in range(count):
+        state.applied[ObjectKey("", "ConfigMap", "shop", f"m{number:03}")] = LastApplied(
+            hash="h", projection="p"
+        )
+    return state
+
+
+async def test_inventory_objects_stay_until_the_status_holds_what_they_held() -> None:
+    """A crash between the two would leave the inventory nowhere."""
+    objects = Objects()
+    store = InventoryStore(cast("Any", objects))
+    state = state_of(101)
+    assert await store.save(REPOSITORY, state) == ()
+
+    state.applied.popitem()
+    inline = await store.save(REPOSITORY, state)
+    await store.trim(REPOSITORY, state)
+    assert (len(inline), len(objects.bodies)) == (100, 1)
+
+    state.status = msgspec.structs.replace(state.status, inventory=inventory.entries_of(state.applied))
+    await store.trim(REPOSITORY, state)
+    assert objects.bodies == {}
+
+
+async def test_an_inventory_that_cannot_be_read_is_not_an_empty_one() -> None:
+    """It is a problem that names the object, and no crash; nothing counts as loaded."""
+    objects = Objects()
+    store = InventoryStore(cast("Any", objects))
+    await store.save(REPOSITORY, state_of(101))
+    (name,) = objects.bodies
+    body = orjson.loads(objects.bodies[name])
+    body["spec"]["index"] = "first"
+    objects.bodies[name] = orjson.dumps(body)
+    state = SyncState(uid=REPOSITORY.uid, status=REPOSITORY.status)
+    state.status = msgspec.structs.replace(state.status, conditions=_conditions())
+
+    with pytest.raises(StalledError) as caught:
+        await store.load(REPOSITORY, state)
+
+    assert name in str(caught.value.problems[0])
+    assert not state.loaded
+
+
+def _conditions() -> Any:
+    fields = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Succeeded",
+        "message": "",
+        "observedGeneration": 1,
+    }
+    raw = {"conditions": [{**fields, "lastTransitionTime": "2026-01-01T00:00:00Z"}]}
+    return msgspec.convert(raw, GitRepositoryStatus).conditions
