@@ -21,11 +21,11 @@ import orjson
 
 from bench import bare, world
 from nopea.core.api import names
+from nopea.core.objects import Resource
 from nopea.kube.client import KubeClient
-from nopea.kube.config import load_config
 from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES
+from nopea.kube.load import load_config
 from nopea.kube.requests import Selection
-from nopea.kube.resource import Resource
 from nopea_lab.lab import Lab
 from nopea_lab.progress import Terminal
 

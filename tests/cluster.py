@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from nopea_lab.api import Answer
+from nopea_lab.api import ApiAnswer
 from nopea_lab.binaries import Binaries, ensure
 from nopea_lab.errors import LabError
 from nopea_lab.kubectl import Kubectl
@@ -147,7 +147,7 @@ def _new_namespace(lab: Lab) -> Iterator[str]:
         lab.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
-def _wait_found(ask: Callable[[], Answer]) -> None:
+def _wait_found(ask: Callable[[], ApiAnswer]) -> None:
     give_up_at = time.monotonic() + _ACCOUNT_SECONDS
     while (answer := ask()).status != 200:
         assert time.monotonic() < give_up_at, answer.body

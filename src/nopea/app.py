@@ -125,9 +125,9 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
     services, controller = process.services, process.controller
     work = {
         "git port": process.git.run(),
-        "live index": follow_objects(services.index, services.discovery, services.cache.applied_kinds),
+        "live index": follow_objects(services.object_cache, services.discovery, services.store.applied_kinds),
         "definitions": follow_kinds(process.client, services.discovery, wake=controller.kinds_changed),
-        "mirror sweep": sweep_mirrors(process.git, services.cache),
+        "mirror sweep": sweep_mirrors(process.git, services.store),
         "controller": controller.run(),
         "events": process.events.run(),
         "notifications": process.notifier.run(),

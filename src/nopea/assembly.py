@@ -11,28 +11,30 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from nopea.controller.controller import Controller
+from nopea.controller.mailbox import Mailboxes
 from nopea.core.status.transition import Transition
+from nopea.core.trigger import Trigger
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
-from nopea.informers.object_cache import LiveIndex
+from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
-from nopea.kube.config import load_config
 from nopea.kube.discovery import Discovery
 from nopea.kube.events import EventRecorder
+from nopea.kube.load import load_config
 from nopea.metrics.exposition import Exposition
 from nopea.metrics.instruments import Instruments
 from nopea.metrics.tracing import tracer_from
 from nopea.notify.cdevents import cdevents_sink
 from nopea.notify.notifier import Notifier
-from nopea.notify.outboxes import Senders
+from nopea.notify.outboxes import Outboxes
 from nopea.readings import Parts, readings_of, repositories_of
 from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.publish import Publisher
-from nopea.reconcile.reconciler import Pipeline, Services
+from nopea.reconcile.reconciler import Reconciler, Services
 from nopea.settings import Settings
-from nopea.state.cache import Cache
-from nopea.state.ownership import Claims
-from nopea.state.repositories import Directory
+from nopea.state.ownership import Ownership
+from nopea.state.repositories import RepositoryStore
+from nopea.state.store import StateStore
 from nopea.web.bodies import Bodies
 from nopea.web.metrics import metrics_routes
 from nopea.web.secrets import HookSecrets, SharedSecret
@@ -64,7 +66,7 @@ class Process:
     events: EventRecorder
     services: Services
     controller: Controller
-    senders: Senders
+    senders: Outboxes
     notifier: Notifier
     readiness: Readiness
     routes: Sequence[web.RouteDef]
@@ -75,36 +77,37 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
     """Yield the parts; connections are open while the context is. Raises ConfigError and SettingError."""
     config = load_config(settings.kubeconfig, context=settings.context or "")
     instruments = Instruments()
-    cache = Cache()
+    store = StateStore()
     async with AsyncExitStack() as stack:
-        senders = await stack.enter_async_context(Senders())
+        senders = await stack.enter_async_context(Outboxes())
         client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
         git = GitPort(_git_settings(settings), measure=instruments.git_operation)
         events = EventRecorder(client)
-        notifier = Notifier(settings.notify, senders.post, remote_of=cache.remote)
+        notifier = Notifier(settings.notify, senders.post, remote_of=store.remote)
         listeners: list[Callable[[Transition], None]] = [instruments.told, notifier.listen]
         if (cdevents := cdevents_sink(settings, senders, server=config.server)) is not None:
             listeners.append(cdevents)
         if (tracer := tracer_from(os.environ)) is not None:
             listeners.append(tracer.told)
             stack.push_async_callback(tracer.close, TRACES_SECONDS)
-        services = _services(settings, client, git, events, cache, listeners)
+        mailboxes = Mailboxes()
+        services = _services(settings, client, git, events, store, listeners, mailboxes)
         controller = Controller(
             client=client,
             services=services,
-            passes=Pipeline(services),
+            reconciler=Reconciler(services),
+            mailboxes=mailboxes,
             namespace=settings.namespace,
             allow_file_urls=settings.allow_file_urls,
         )
-        services.index.on_change = controller.object_changed
         readiness = Readiness(controller)
         parts = Parts(
             client=client,
             git=git,
             events=events,
-            index=services.index,
-            directory=services.directory,
-            cache=cache,
+            object_cache=services.object_cache,
+            repositories=services.repositories,
+            store=store,
             controller=controller,
             outboxes=lambda: [*senders.outboxes, *notifier.outboxes],
             is_ready=lambda: not readiness.why_not(),
@@ -131,19 +134,27 @@ def _services(
     client: KubeClient,
     git: GitPort,
     events: EventRecorder,
-    cache: Cache,
+    store: StateStore,
     listeners: Sequence[Callable[[Transition], None]],
+    mailboxes: Mailboxes,
 ) -> Services:
-    directory = Directory(whole_cluster=settings.namespace is None)
+    repositories = RepositoryStore(whole_cluster=settings.namespace is None)
+
+    def wake(owner: str) -> None:
+        repository = repositories.owner(owner)
+        if repository is not None:
+            mailboxes.put(repository.key, Trigger.OBJECT_CHANGE)
+
     return Services(
         client=client,
         discovery=Discovery(client),
-        fetcher=Fetcher(git, cache.manifests),
-        index=LiveIndex(client, rules=directory.rules),
-        publisher=Publisher(client=client, events=events, directory=directory, listeners=listeners),
-        directory=directory,
-        cache=cache,
-        claims=Claims(),
+        fetcher=Fetcher(git, store.manifests),
+        object_cache=ObjectCache(client, rules=repositories.rules, wake=wake),
+        publisher=Publisher(client=client, events=events, repositories=repositories, listeners=listeners),
+        repositories=repositories,
+        store=store,
+        ownership=Ownership(),
+        wake=wake,
     )
 
 
@@ -157,7 +168,7 @@ def _exposition(parts: Parts, instruments: Instruments) -> Exposition:
 
 def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instruments: Instruments) -> Webhooks:
     return Webhooks(
-        directory=parts.directory,
+        repositories=parts.repositories,
         wake=parts.controller.webhook_received,
         secrets=HookSecrets(parts.client.on_behalf("webhooks"), clock=time.monotonic),
         shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),

@@ -15,16 +15,16 @@ from nopea.core.notify.delivery import DeliveryStats, DropReason
 from nopea.core.objects import RepoKey
 from nopea.git.port import GitPort
 from nopea.git.settings import GitStatistics
-from nopea.informers.object_cache import LiveIndex
+from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.events import EventRecorder
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
-from nopea.metrics.live import Point, Reading, by_label, value
+from nopea.metrics.live import GaugeReader, Point, by_label, value
 from nopea.metrics.repositories import Known, known_of
 from nopea.notify.outbox import Outbox
-from nopea.state.cache import Cache
-from nopea.state.repositories import Directory
+from nopea.state.repositories import RepositoryStore
+from nopea.state.store import StateStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,18 +34,18 @@ class Parts:
     client: KubeClient
     git: GitPort
     events: EventRecorder
-    index: LiveIndex
-    directory: Directory
-    cache: Cache
+    object_cache: ObjectCache
+    repositories: RepositoryStore
+    store: StateStore
     controller: Controller
     is_ready: Callable[[], bool]
     outboxes: Callable[[], Sequence[Outbox]] = tuple
     """The queues of now: some begin when they are first needed."""
 
 
-def readings_of(parts: Parts) -> dict[Metric, Reading]:
+def readings_of(parts: Parts) -> dict[Metric, GaugeReader]:
     """Return the reading of every metric in the catalogue's `LIVE`."""
-    git, limiter, index = parts.git, parts.client.limiter, parts.index
+    git, limiter, object_cache = parts.git, parts.client.limiter, parts.object_cache
     version = (__version__, platform.python_version())
     return {
         catalogue.GIT_RUNNING: value(lambda: git.statistics().running_now),
@@ -54,14 +54,14 @@ def readings_of(parts: Parts) -> dict[Metric, Reading]:
         catalogue.GIT_CHILD_ENDS: by_label(lambda: child_ends(git.statistics())),
         catalogue.API_RUNNING: value(lambda: limiter.used),
         catalogue.API_ALLOWED: value(lambda: limiter.limit.allowed),
-        catalogue.WATCHES: by_label(lambda: index.statistics().watches),
-        catalogue.WATCH_LISTS: value(lambda: index.statistics().lists),
+        catalogue.WATCHES: by_label(lambda: object_cache.statistics().watches),
+        catalogue.WATCH_LISTS: value(lambda: object_cache.statistics().lists),
         **_sinks(parts.outboxes),
         catalogue.QUEUE_LENGTH: by_label(lambda: _queues(parts)),
         catalogue.EVENTS_DROPPED: value(lambda: parts.events.dropped),
         catalogue.WORKERS: value(lambda: parts.controller.workers),
         catalogue.WORKER_RESTARTS: value(lambda: parts.controller.restarts),
-        catalogue.CACHE_BYTES: by_label(lambda: {"manifests": parts.cache.manifests.size_bytes}),
+        catalogue.CACHE_BYTES: by_label(lambda: {"manifests": parts.store.manifests.size_bytes}),
         catalogue.CACHE_ENTRIES: by_label(lambda: _entries(parts)),
         catalogue.READY: value(lambda: float(parts.is_ready())),
         catalogue.LEADER: value(lambda: 1.0),
@@ -69,8 +69,8 @@ def readings_of(parts: Parts) -> dict[Metric, Reading]:
     }
 
 
-def _sinks(outboxes: Callable[[], Sequence[Outbox]]) -> dict[Metric, Reading]:
-    def each(read: Callable[[DeliveryStats], float]) -> Reading:
+def _sinks(outboxes: Callable[[], Sequence[Outbox]]) -> dict[Metric, GaugeReader]:
+    def each(read: Callable[[DeliveryStats], float]) -> GaugeReader:
         return by_label(lambda: {outbox.name: read(outbox.stats()) for outbox in outboxes()})
 
     def dropped() -> list[Point]:
@@ -91,8 +91,8 @@ def _sinks(outboxes: Callable[[], Sequence[Outbox]]) -> dict[Metric, Reading]:
 
 def repositories_of(parts: Parts, synced_at: dict[RepoKey, float]) -> list[Known]:
     """Return a picture of all repositories; the status is the one that was written last."""
-    states = parts.cache.states
-    return known_of(parts.directory.all(), {key: state.status for key, state in states.items()}, synced_at)
+    states = parts.store.states
+    return known_of(parts.repositories.all(), {key: state.status for key, state in states.items()}, synced_at)
 
 
 def child_ends(counts: GitStatistics) -> Mapping[str, float]:
@@ -111,7 +111,7 @@ def _queues(parts: Parts) -> Mapping[str, float]:
 
 def _entries(parts: Parts) -> Mapping[str, float]:
     return {
-        "manifests": len(parts.cache.manifests),
-        "live_objects": parts.index.statistics().objects,
-        "repositories": len(parts.cache.states),
+        "manifests": len(parts.store.manifests),
+        "live_objects": parts.object_cache.statistics().objects,
+        "repositories": len(parts.store.states),
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nopea.core.notify.address import Address
+from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import Secret
 from nopea.logs import Format
 
@@ -21,9 +21,9 @@ class SettingError(Exception):
 class NotifySettings:
     """Whom to tell and how much. `cluster` is said in every message: readers may have several."""
 
-    json_urls: tuple[Address, ...] = ()
+    json_urls: tuple[ReceiverAddress, ...] = ()
     secret: Secret = NO_SECRET
-    slack_urls: tuple[Address, ...] = ()
+    slack_urls: tuple[ReceiverAddress, ...] = ()
     per_minute: int = 30
     cluster: str = ""
     commit_status: bool = False
@@ -47,7 +47,7 @@ class Settings:
     git_memory_bytes: int = 512 * 1024 * 1024
     allow_file_urls: bool = False
     notify: NotifySettings = NotifySettings()
-    cdevents_sink: tuple[Address, ...] = ()
+    cdevents_sink: tuple[ReceiverAddress, ...] = ()
     """Who gets CDEvents; nobody by default."""
     cdevents_mode: Literal["binary", "structured"] = "binary"
     cdevents_version: Literal["0.5.1", "0.4.1"] = "0.5.1"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nopea.core.api import names
-from nopea_lab.api import Answer
+from nopea_lab.api import ApiAnswer
 from nopea_lab.lab import Lab
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -23,7 +23,7 @@ class Api:
     lab: Lab
     namespace: str
 
-    def create(self, spec: dict[str, Any], *, plural: str = names.PLURAL, keep: bool = False) -> Answer:
+    def create(self, spec: dict[str, Any], *, plural: str = names.PLURAL, keep: bool = False) -> ApiAnswer:
         """Create an object called `web` with this spec; only as a dry run unless it is to be kept."""
         kind = names.KIND if plural == names.PLURAL else names.INVENTORY_KIND
         body = {"apiVersion": names.API_VERSION, "kind": kind, "metadata": {"name": "web"}, "spec": spec}
@@ -31,7 +31,7 @@ class Api:
 
     def change(
         self, body: dict[str, Any], *, plural: str = names.PLURAL, status: bool = False, keep: bool = False
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Merge-patch `web` or its status; only as a dry run unless the change is to be kept."""
         path = f"{self._path(plural)}/web{'/status' if status else ''}?{_query(keep=keep)}"
         return self.lab.request("PATCH", path, body, content_type=MERGE_PATCH)

@@ -11,7 +11,7 @@ from nopea.core.api import names
 from nopea.core.api.crds import git_repository_crd, inventory_crd
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus, InventorySpec
-from nopea_lab.api import Answer
+from nopea_lab.api import ApiAnswer
 
 SPEC = {"url": "https://git.example/acme/web", "branch": "main"}
 OTHER_REF = {"url": SPEC["url"]}
@@ -28,7 +28,7 @@ def _part(crd: Schema, name: str) -> Schema:
     return part
 
 
-def _wrong(case: Case, answer: Answer, part: str, model: type[msgspec.Struct]) -> str:
+def _wrong(case: Case, answer: ApiAnswer, part: str, model: type[msgspec.Struct]) -> str:
     """Return how the verdicts on one case differ, or nothing."""
     served = answer.status in (200, 201)
     if served is not case.allowed:

@@ -73,7 +73,7 @@ class Forge(GitServer):
         self.posts: list[Post] = []
         posts = self.posts
 
-        class Handler(gitserver._Handler):
+        class Handler(gitserver._GitHandler):
             def do_POST(self) -> None:  # noqa: N802 - named by http.server
                 if not self.path.startswith("/api/"):
                     super().do_POST()

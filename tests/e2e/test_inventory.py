@@ -9,11 +9,11 @@ from tests.e2e.world import Cluster, Json, Site, path_of
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import ObjectKey
-from nopea.core.plan.plan import LastApplied
+from nopea.core.plan.model import LastApplied
 from nopea.kube.client import KubeClient
-from nopea.kube.config import load_config
-from nopea.state.cache import SyncState
+from nopea.kube.load import load_config
 from nopea.state.inventory import InventoryStore
+from nopea.state.store import RepositoryState
 
 OBJECTS = 10_000
 
@@ -56,14 +56,14 @@ async def test_ten_thousand_objects_are_kept_and_read_back(cluster: Cluster, nam
     place = f"nopea.io/v1alpha1 inventories {namespace}"
     async with KubeClient(load_config(cluster.lab.kubeconfig)) as client:
         store = InventoryStore(client)
-        state = SyncState(
+        state = RepositoryState(
             uid=repository.uid, status=GitRepositoryStatus(), applied=dict(applied), loaded=True
         )
         assert await store.save(repository, state) == ()
         before = {one["metadata"]["name"]: one["metadata"]["resourceVersion"] for one in cluster.list(place)}
         assert len(before) == OBJECTS / 1000
 
-        another = SyncState(uid=repository.uid, status=repository.status)
+        another = RepositoryState(uid=repository.uid, status=repository.status)
         await InventoryStore(client).load(repository, another)
         assert another.applied == applied
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.fakes.samples import COMMIT
 
-from nopea.core.git.source import Commit, FileEntry, Listing, ParsedFile, Ref, Remote
+from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
 from nopea.core.manifests.file import parse_file
 from nopea.reconcile.ports import Git
 
@@ -39,7 +39,9 @@ class FakeGit:
         del remote, commit, timeout_seconds
         return COMMIT
 
-    async def listing(self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float) -> Listing:
+    async def listing(
+        self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
+    ) -> FileListing:
         """List the files below the folder."""
         del remote
         assert commit == COMMIT.id
@@ -50,7 +52,7 @@ class FakeGit:
             for path, text in sorted(self.files.items())
             if path.startswith(prefix)
         )
-        return Listing(files=entries, skipped=self.skipped)
+        return FileListing(files=entries, skipped=self.skipped)
 
     async def read(
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float

@@ -11,13 +11,13 @@ from nopea.core.api import names
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.drift.find import Drift, FieldDrift
-from nopea.core.drift.three_way import Verdict
+from nopea.core.drift.three_way import DriftKind
 from nopea.core.health.condition import HealthSummary
 from nopea.core.objects import ObjectKey
-from nopea.core.plan.plan import Reason, Seen
+from nopea.core.plan.model import ObservedDrift, Reason
 from nopea.core.problem import Code
 from nopea.core.status import status as views
-from nopea.core.status.report import ObjectResult, Outcome, PassReport
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport
 from nopea.core.status.transition import Transition
 
 EMPTY = GitRepositoryStatus()
@@ -30,7 +30,7 @@ class History:
         self.repository: Repository = repository(**spec)
         self.status = EMPTY
 
-    def did(self, done: PassReport) -> Transition:
+    def did(self, done: ReconcileReport) -> Transition:
         """Return the step that a pass makes."""
         return self._step(views.reported(self.status, done, now=NOW, retry_at=None), done)
 
@@ -52,7 +52,7 @@ class History:
         why = problem(Code.WORKER_CRASHED, "its worker keeps crashing: KeyError")
         return self._step(views.crashed(self.status, problem=why, generation=1, now=NOW), None)
 
-    def _step(self, after: GitRepositoryStatus, done: PassReport | None) -> Transition:
+    def _step(self, after: GitRepositoryStatus, done: ReconcileReport | None) -> Transition:
         step = Transition(repository=self.repository, before=self.status, after=after, report=done, at=NOW)
         self.status = after
         return step
@@ -74,11 +74,11 @@ def edited(
         path=path, keys=keys, from_=from_, to=to, manager=manager, operation="Update", subresource="",
         changed_at=NOW,
     )  # fmt: skip
-    seen = Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT, fields=(field,)), since=NOW)
+    seen = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=(field,)), since=NOW)
     one = replace(result_of(name, Outcome.SKIPPED), reason=reason, seen=seen)
     return replace(one, key=key) if key else one
 
 
-def synced(*objects: ObjectResult, **changes: Any) -> PassReport:
+def synced(*objects: ObjectResult, **changes: Any) -> ReconcileReport:
     """Return the report of a pass that went well."""
     return report(objects=objects or [result_of("web")], **changes)

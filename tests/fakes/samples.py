@@ -10,7 +10,7 @@ from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.git.source import Commit
 from nopea.core.objects import ObjectKey
 from nopea.core.problem import Code, Problem
-from nopea.core.status.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 COMMIT = Commit(id="c0ffee0" + "0" * 33, author="Deploy Bot", message="Raise the replicas", committed_at=NOW)
@@ -65,13 +65,13 @@ def report(
     problems: Iterable[Problem] = (),
     commit: Commit | None = COMMIT,
     **changes: Any,
-) -> PassReport:
+) -> ReconcileReport:
     """Return the report of a pass at `COMMIT` that took 1.5 s."""
     fields: dict[str, Any] = {
         "id": "01JZZZZZZZZZZZZZZZZZZZZZZZ", "generation": 1, "triggers": ("startup",), "started_at": NOW,
         "seconds": 1.5, "handled_sync_at": "",
     }  # fmt: skip
-    return PassReport(
+    return ReconcileReport(
         result=result,
         commit=commit,
         objects=tuple(objects),

@@ -18,7 +18,7 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import Commit
 from nopea.core.health.condition import HealthSummary
 from nopea.core.problem import Problem
-from nopea.core.status.report import ObjectResult, PassReport, Result
+from nopea.core.status.report import ObjectResult, ReconcileReport, Result
 from nopea.core.status.status import reported, with_health
 from nopea.core.status.transition import Transition
 
@@ -80,7 +80,7 @@ class Story:
         self.now += timedelta(minutes=1)
         return self._told(with_health(self.status, health, generation=1, now=self.now), None)
 
-    def _told(self, after: GitRepositoryStatus, done: PassReport | None) -> Transition:
+    def _told(self, after: GitRepositoryStatus, done: ReconcileReport | None) -> Transition:
         before, self.status = self.status, stored(after)
         step = Transition(
             repository=self.repository, before=before, after=self.status, report=done, at=self.now

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import orjson
 
+from nopea.core.objects import Resource
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import UnreachableError
-from nopea.kube.live import Listing, LiveObject
-from nopea.kube.requests import EVERYTHING, Request, Selection
-from nopea.kube.resource import Resource
+from nopea.kube.live import LiveObject, ObjectList
+from nopea.kube.requests import EVERYTHING, ApiRequest, Selection
 
 Json = dict[str, Any]
 
@@ -62,7 +62,7 @@ class FakeWatch:
 
     async def list(
         self, resource: Resource, selection: Selection = EVERYTHING, *, chunk: int = 500
-    ) -> Listing:
+    ) -> ObjectList:
         """Answer a list, or fail while down."""
         del resource, chunk
         self.selections.append(selection)
@@ -70,10 +70,10 @@ class FakeWatch:
             raise UnreachableError("no route to the API server")
         self.lists += 1
         items = tuple(LiveObject(orjson.dumps(one)) for one in self.objects.values())
-        return Listing(items=items, resource_version="1")
+        return ObjectList(items=items, resource_version="1")
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[FakeWatch]:
+    async def stream(self, request: ApiRequest) -> AsyncIterator[FakeWatch]:
         """Answer a watch."""
         del request
         self._lines = asyncio.Queue()

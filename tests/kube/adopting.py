@@ -11,10 +11,10 @@ from tests.kube.objects import DEPLOYMENTS
 
 from nopea.core.apply.adoption import adopt
 from nopea.core.apply.projection import LAST_APPLIED
+from nopea.core.objects import Resource, Target
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ConflictError
 from nopea.kube.requests import PatchKind
-from nopea.kube.resource import Resource, Target
 from nopea_lab.kubectl import Kubectl
 
 

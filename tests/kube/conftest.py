@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from nopea.kube.client import KubeClient
-from nopea.kube.config import load_config
 from nopea.kube.discovery import Discovery
+from nopea.kube.load import load_config
 from nopea_lab.lab import Lab
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from nopea.kube.resource import Resource
+from nopea.core.objects import Resource
 
 CONFIG_MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
 SECRETS = Resource(group="", version="v1", kind="Secret", plural="secrets", namespaced=True)

@@ -11,10 +11,10 @@ from tests.kube.objects import CONFIG_MAPS, DEPLOYMENTS, SERVICES
 
 from nopea.core.apply.adoption import adopt
 from nopea.core.apply.projection import LAST_APPLIED
+from nopea.core.objects import Resource
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ConflictError
 from nopea.kube.requests import PatchKind
-from nopea.kube.resource import Resource
 from nopea_lab.kubectl import Kubectl
 
 HPAS = Resource(

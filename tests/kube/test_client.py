@@ -21,7 +21,6 @@ from tests.kube.objects import (
 from nopea.core.apply.body import at_version
 from nopea.core.problem import Code
 from nopea.kube.client import KubeClient, ServiceAccount
-from nopea.kube.config import load_config
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import (
     AlreadyExistsError,
@@ -37,8 +36,10 @@ from nopea.kube.errors import (
     is_immutable,
 )
 from nopea.kube.live import Applied
+from nopea.kube.load import load_config
+from nopea.kube.paths import object_path
 from nopea.kube.problems import to_problem
-from nopea.kube.requests import ApplyOptions, PatchKind, Preconditions, Request, Selection
+from nopea.kube.requests import ApiRequest, ApplyOptions, PatchKind, Preconditions, Selection
 from nopea_lab.kubectl import Kubectl
 from nopea_lab.lab import Lab
 
@@ -356,8 +357,13 @@ async def test_service_account_token(lab: Lab, namespace: str, kubectl: Kubectl)
 async def test_unsupported_patch(client: KubeClient, namespace: str) -> None:
     """A kind of patch that the server does not know is its own error."""
     target = CONFIG_MAPS.at(name="a", namespace=namespace)
-    request = Request(
-        verb="patch", what=str(target), method="PATCH", path=target.path, body=b"{}", content_type="text/odd"
+    request = ApiRequest(
+        verb="patch",
+        what=str(target),
+        method="PATCH",
+        path=object_path(target),
+        body=b"{}",
+        content_type="text/odd",
     )
 
     with pytest.raises(UnsupportedMediaError):

@@ -16,10 +16,10 @@ from nopea.core.api import names
 from nopea.core.apply.ignore_rules import IgnoreRules
 from nopea.core.apply.projection import projection_hash
 from nopea.core.drift.find import FieldDrift, find_drift
-from nopea.core.drift.three_way import Verdict, three_way_diff
+from nopea.core.drift.three_way import DriftKind, three_way_diff
 from nopea.core.manifests.normalize import normalize
+from nopea.core.objects import Resource, Target
 from nopea.kube.client import KubeClient
-from nopea.kube.resource import Resource, Target
 from nopea_lab.kubectl import Kubectl
 
 INGRESSES = Resource(
@@ -230,7 +230,7 @@ class World:
             live=await self.live(),
             rules=rules or IgnoreRules(),
         )
-        assert found.kind is (Verdict.MANUAL_DRIFT if found.fields else Verdict.NO_DRIFT)
+        assert found.kind is (DriftKind.MANUAL_DRIFT if found.fields else DriftKind.NO_DRIFT)
         return found.fields
 
     def patch(self, patch: Any, *options: str, kind: str = "merge") -> None:
@@ -397,7 +397,7 @@ async def test_controllers_may_add_and_people_may_steer(
     assert await world.hash() == world.baseline
     assert await world.drift() == ()
     live = await world.live()
-    assert three_way_diff(world.desired, world.desired, live).verdict is Verdict.NO_DRIFT
+    assert three_way_diff(world.desired, world.desired, live).verdict is DriftKind.NO_DRIFT
 
 
 async def test_a_controller_that_takes_a_field_of_ours(

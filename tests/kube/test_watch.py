@@ -11,8 +11,8 @@ import pytest
 from tests.kube.objects import CONFIG_MAPS, WIDGETS, config_map
 
 from nopea.kube.client import KubeClient
-from nopea.kube.config import load_config
 from nopea.kube.errors import UnreachableError
+from nopea.kube.load import load_config
 from nopea.kube.requests import Selection
 from nopea.kube.watch import Changed, Deleted, Event, Synced, Timing, WatchHealth, list_and_watch
 from nopea.tasks import spawn

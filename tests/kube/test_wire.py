@@ -16,7 +16,7 @@ from tests.kube.server import answers, json_answer, named, serving, status_body,
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
 from nopea.kube.client import KubeClient
-from nopea.kube.config import ClusterConfig, User, load_config
+from nopea.kube.config import ClusterConfig, User
 from nopea.kube.errors import (
     NotFoundError,
     ServerError,
@@ -24,6 +24,7 @@ from nopea.kube.errors import (
     UnauthorizedError,
     UnreachableError,
 )
+from nopea.kube.load import load_config
 from nopea.kube.problems import to_problem
 from nopea.tasks import spawn
 from nopea_lab.lab import Lab

@@ -8,34 +8,35 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
-from tests.fakes.passes import FakePasses
+from tests.fakes.reconciler import FakeReconciler
 from tests.fakes.samples import raw_repository
 from tests.fakes.watch import FakeWatch
 
 from nopea import tasks
 from nopea.controller.controller import Controller
+from nopea.controller.mailbox import Mailboxes
 from nopea.core.api.repository import parse_repository
-from nopea.core.notify.address import Address
+from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.delivery import DropReason
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings, GitStatistics
-from nopea.informers.object_cache import LiveIndex
+from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.config import ClusterConfig
 from nopea.kube.events import EventRecorder, Regarding
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
-from nopea.notify.message import Answer, Message
+from nopea.notify.message import Message, Response
 from nopea.notify.outbox import Outbox
 from nopea.readings import Parts, child_ends, readings_of, repositories_of
 from nopea.reconcile.reconciler import Services
-from nopea.state.cache import Cache
-from nopea.state.repositories import Directory
+from nopea.state.repositories import RepositoryStore
+from nopea.state.store import StateStore
 
 
-async def _gone(message: Message) -> Answer:
+async def _gone(message: Message) -> Response:
     del message
-    return Answer(status=410)
+    return Response(status=410)
 
 
 @asynccontextmanager
@@ -47,10 +48,15 @@ async def parts(cache_dir: Path) -> AsyncIterator[Parts]:
             client=client,
             git=GitPort(GitSettings(cache_dir=cache_dir)),
             events=EventRecorder(client),
-            index=LiveIndex(FakeWatch().client),
-            directory=Directory(),
-            cache=Cache(),
-            controller=Controller(client=client, services=cast("Services", None), passes=FakePasses()),
+            object_cache=ObjectCache(FakeWatch().client),
+            repositories=RepositoryStore(),
+            store=StateStore(),
+            controller=Controller(
+                client=client,
+                services=cast("Services", None),
+                reconciler=FakeReconciler(),
+                mailboxes=Mailboxes(),
+            ),
             is_ready=lambda: False,
             outboxes=lambda: (box,),
         )
@@ -101,7 +107,7 @@ def test_each_end_of_a_git_process_has_its_cause() -> None:
 
 async def test_a_sink_tells_what_became_of_its_messages(tmp_path: Path) -> None:
     """One that answers 410 is stopped, and what it refused is counted by reason."""
-    address = Address.parse("https://events.acme.example/hook")
+    address = ReceiverAddress.parse("https://events.acme.example/hook")
     async with parts(tmp_path) as made:
         (outbox,) = made.outboxes()
         outbox.offer(Message(id="1", address=address, body=b"{}", headers={}))
@@ -125,8 +131,8 @@ async def test_repositories_are_told_by_the_status_that_was_written_last(tmp_pat
     repository = parse_repository(raw_repository("api"))
     written = parse_repository(raw_repository("api", status={"failures": 3})).status
     async with parts(tmp_path) as made:
-        made.directory.put(repository)
+        made.repositories.put(repository)
         assert [one.status for one in repositories_of(made, {})] == [repository.status]
 
-        made.cache.state(repository.key, uid="uid-1", status=written)
+        made.store.state(repository.key, uid="uid-1", status=written)
         assert [one.status.failures for one in repositories_of(made, {})] == [3]

@@ -16,7 +16,7 @@ _JSON_LIMIT = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """A status and the body: parsed when it is JSON, else text."""
 
     status: int
@@ -35,7 +35,7 @@ class Client:
 
     def request(
         self, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Send one request and return the answer, whatever its status. Raises OSError when nobody answers.
 
         Waits at most 10 s for each step of the exchange.
@@ -50,7 +50,7 @@ class Client:
         try:
             connection.request(method, path, body=data, headers=headers)
             response = connection.getresponse()
-            return Answer(response.status, _parse(response.read(_JSON_LIMIT)))
+            return ApiAnswer(response.status, _parse(response.read(_JSON_LIMIT)))
         except http.client.HTTPException as error:
             raise ConnectionError(f"{method} {path}: {error!r}") from error
         finally:

@@ -74,7 +74,7 @@ class GitServer:
         self.requests: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
         self._backend = _find_backend()
-        self._http = _Server(("127.0.0.1", port), _Handler, owner=self)
+        self._http = _Server(("127.0.0.1", port), _GitHandler, owner=self)
         self._scheme = "http"
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -157,7 +157,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, address: tuple[str, int], handler: type[_Handler], *, owner: GitServer) -> None:
+    def __init__(self, address: tuple[str, int], handler: type[_GitHandler], *, owner: GitServer) -> None:
         self.owner = owner
         super().__init__(address, handler)
 
@@ -165,7 +165,7 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: a client that hangs up in the middle is everyday life for a server under test."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _GitHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Two small writes per answer would wait 40 ms for the client's delayed acknowledgement otherwise.
     disable_nagle_algorithm = True

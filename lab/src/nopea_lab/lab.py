@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from nopea_lab import kubeconfig
-from nopea_lab.api import Answer
+from nopea_lab.api import ApiAnswer
 from nopea_lab.binaries import Binaries, ensure
 from nopea_lab.components import APISERVER, ETCD, Component, components
 from nopea_lab.control import GRACE_SECONDS, Control, KeeperGoneError, ProcessReport
@@ -201,7 +201,7 @@ class Lab:
 
     def request(
         self, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Ask the API server as administrator; return the answer, whatever its status. Raises OSError."""
         return APISERVER.client(self._layout, self._plan()).request(
             method, path, body, content_type=content_type

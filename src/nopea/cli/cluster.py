@@ -68,8 +68,9 @@ def answer(choice: ClusterChoice, work: Callable[[KubeClient, str], Awaitable[in
 
     from nopea.core.problem import SyncError
     from nopea.kube.client import KubeClient
-    from nopea.kube.config import ConfigError, load_config
+    from nopea.kube.config import ConfigError
     from nopea.kube.errors import ApiError
+    from nopea.kube.load import load_config
     from nopea.kube.problems import to_problem
 
     async def connected() -> int:

@@ -9,7 +9,7 @@ import click
 from nopea.cli.cluster import EXIT_FAILED, ClusterChoice, answer, cluster_options
 
 if TYPE_CHECKING:
-    from nopea.cli.reading import Reading
+    from nopea.cli.reading import InspectedRepository
     from nopea.kube.client import KubeClient
 
 EXIT_SAME = 0
@@ -36,7 +36,7 @@ def command(*, cluster: ClusterChoice, name: str, output: str) -> None:
     answer(cluster, work)
 
 
-def _print(reading: Reading, output: str) -> int:
+def _print(reading: InspectedRepository, output: str) -> int:
     from nopea.cli.difftext import json_of, lines_of
     from nopea.cli.report import print_json, print_problems
 

@@ -10,8 +10,8 @@ import click
 
 from nopea.core.api.conditions import format_time
 from nopea.core.drift.three_way import Side
+from nopea.core.plan.model import Action, Reason
 from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
-from nopea.core.plan.plan import Action, Reason
 from nopea.core.problem import Problem
 from nopea.reconcile.inspect import Inspection
 

@@ -14,7 +14,7 @@ import click
 from nopea.core.duration import format_seconds, parse_duration
 
 if TYPE_CHECKING:
-    from nopea.cli.requested import Verdict, Wish
+    from nopea.cli.requested import RequestProgress, UserRequest
     from nopea.core.api.repository import Repository
     from nopea.kube.client import KubeClient
 
@@ -66,11 +66,13 @@ def request_value() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-async def follow(client: KubeClient, repository: Repository, wish: Wish, *, said: str, seconds: float) -> int:
+async def follow(
+    client: KubeClient, repository: Repository, request: UserRequest, *, said: str, seconds: float
+) -> int:
     """Show how the controller does what it was just asked for, and return the exit code."""
     from nopea.cli.live import showing
 
-    following = _Following(client, repository, wish)
+    following = _Following(client, repository, request)
     with showing(said) as live:
         found = await following.run(live.show, seconds=seconds)
     return following.tell(found, seconds=seconds)
@@ -79,12 +81,12 @@ async def follow(client: KubeClient, repository: Repository, wish: Wish, *, said
 class _Following:
     """The looks at one GitRepository until its request is handled."""
 
-    def __init__(self, client: KubeClient, repository: Repository, wish: Wish) -> None:
+    def __init__(self, client: KubeClient, repository: Repository, request: UserRequest) -> None:
         self._client = client
         self._key = repository.key
         self._uid = repository.uid
-        self._wish = wish
-        self._verdict: Verdict | None = None
+        self._request = request
+        self._verdict: RequestProgress | None = None
         self._stage = ""
         self._unreachable = ""
 
@@ -126,7 +128,7 @@ class _Following:
         if found.uid != self._uid or found.deleting:
             raise gone
         self._stage = stage_of(found.status)
-        self._verdict = self._wish.verdict(found)
+        self._verdict = self._request.verdict(found)
         return found if self._verdict is not None else None
 
     def _waiting(self, seconds: float) -> str:
@@ -139,20 +141,20 @@ class _Following:
     def tell(self, found: Repository | None, *, seconds: float) -> int:
         """Print how it ended and return the exit code."""
         from nopea.cli.cluster import fail
-        from nopea.cli.requested import Verdict
+        from nopea.cli.requested import RequestProgress
         from nopea.cli.synctext import synced_lines
 
         if found is None:
             fail(*self._too_late(format_seconds(seconds)))
             return EXIT_NOT_SYNCED
         match self._verdict:
-            case Verdict.SYNCED:
+            case RequestProgress.SYNCED:
                 for line in synced_lines(found):
                     click.echo(line)
                 return EXIT_SYNCED
-            case Verdict.SUSPENDED:
+            case RequestProgress.SUSPENDED:
                 return say_suspended(found)
-            case Verdict.REPLACED:
+            case RequestProgress.REPLACED:
                 now = found.pin.message if found.pin else f"it follows {found.follows or 'its spec'}"
                 fail(f"GitRepository {found.key}: somebody else changed its rollback meanwhile: {now}")
                 return EXIT_NOT_SYNCED

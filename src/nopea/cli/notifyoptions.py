@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from nopea.core.drift.mask import plain_line
-from nopea.core.notify.address import Address, InvalidAddressError, parse_addresses
+from nopea.core.notify.address import InvalidAddressError, ReceiverAddress, parse_addresses
 from nopea.core.secret import Secret
 from nopea.settings import NotifySettings, SettingError
 
@@ -48,7 +48,7 @@ def notify_settings(options: dict[str, Any]) -> NotifySettings:
     )
 
 
-def _endpoints(text: str, *, where: str) -> tuple[Address, ...]:
+def _endpoints(text: str, *, where: str) -> tuple[ReceiverAddress, ...]:
     try:
         return parse_addresses(text)
     except InvalidAddressError as error:

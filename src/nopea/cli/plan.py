@@ -10,7 +10,7 @@ import click
 from nopea.cli.cluster import EXIT_FAILED, ClusterChoice, answer, cluster_options
 
 if TYPE_CHECKING:
-    from nopea.cli.reading import Reading
+    from nopea.cli.reading import InspectedRepository
     from nopea.core.plan.object_diff import ObjectDiff
     from nopea.kube.client import KubeClient
 
@@ -48,7 +48,7 @@ def command(*, cluster: ClusterChoice, folder: Path, name: str | None, everythin
     answer(cluster, work)
 
 
-def _print(reading: Reading, output: str, *, everything: bool) -> int:
+def _print(reading: InspectedRepository, output: str, *, everything: bool) -> int:
     from nopea.cli.difftext import json_of, lines_of, summary_of
     from nopea.cli.report import print_json, print_problems
 
@@ -67,6 +67,6 @@ def _print(reading: Reading, output: str, *, everything: bool) -> int:
 
 
 def _is_unchanged(one: ObjectDiff) -> bool:
-    from nopea.core.plan.plan import Action, Reason
+    from nopea.core.plan.model import Action, Reason
 
     return one.step.action is Action.LEAVE and one.step.reason in (Reason.UNCHANGED, Reason.IGNORED)

@@ -28,7 +28,7 @@ from nopea.kube.client import KubeClient
 from nopea.reconcile.credentials import remote_of
 from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.inspect import Inspection, Inspector
-from nopea.state.cache import Cache, SyncState
+from nopea.state.store import RepositoryState, StateStore
 
 NOBODY = "PLAN"
 """The name of a GitRepository that is not there: none can have it, for it is in capitals."""
@@ -38,7 +38,7 @@ NOWHERE = "file:///nowhere"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class InspectedRepository:
     """What was read; `commit` is empty for a folder."""
 
     repository: Repository
@@ -46,7 +46,7 @@ class Reading:
     inspection: Inspection
 
 
-async def read_repository_now(client: KubeClient, namespace: str, name: str) -> Reading:
+async def read_repository_now(client: KubeClient, namespace: str, name: str) -> InspectedRepository:
     """Inspect a GitRepository at the newest commit of its ref; raises CommandError, SyncError, ApiError."""
     repository = await read_repository(client, RepoKey(namespace, name))
     spec = _spec(repository)
@@ -58,10 +58,10 @@ async def read_repository_now(client: KubeClient, namespace: str, name: str) -> 
         except SyncError as error:
             raise StalledError(*(explained(one, repository.pin) for one in error.problems)) from error
         inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
-    return Reading(repository=repository, commit=snapshot.commit.id, inspection=inspection)
+    return InspectedRepository(repository=repository, commit=snapshot.commit.id, inspection=inspection)
 
 
-async def read_folder_as(client: KubeClient, namespace: str, name: str, folder: Path) -> Reading:
+async def read_folder_as(client: KubeClient, namespace: str, name: str, folder: Path) -> InspectedRepository:
     """Inspect a GitRepository as if the folder were the root of its newest commit; raises as the above."""
     repository = await read_repository(client, RepoKey(namespace, name))
     spec = _spec(repository)
@@ -73,10 +73,10 @@ async def read_folder_as(client: KubeClient, namespace: str, name: str, folder: 
     snapshot = read_folder(folder, path=spec.path, exclude=spec.exclude)
     async with temporary_fetcher() as fetcher:
         inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
-    return Reading(repository=repository, commit="", inspection=inspection)
+    return InspectedRepository(repository=repository, commit="", inspection=inspection)
 
 
-async def read_folder_alone(client: KubeClient, namespace: str, folder: Path) -> Reading:
+async def read_folder_alone(client: KubeClient, namespace: str, folder: Path) -> InspectedRepository:
     """Inspect a folder as a new GitRepository in the namespace would apply it; raises as the above."""
     spec = GitRepositorySpec(url=NOWHERE, branch="main")
     status = GitRepositoryStatus()
@@ -90,12 +90,12 @@ async def read_folder_alone(client: KubeClient, namespace: str, folder: Path) ->
         spec=spec,
         status=status,
     )
-    state = SyncState(uid="", status=status, loaded=True)
+    state = RepositoryState(uid="", status=status, loaded=True)
     snapshot = read_folder(folder)
     async with temporary_fetcher() as fetcher:
         inspector = Inspector(client, fetcher)
         inspection = await inspector.inspect(repository, spec, state, Remote(spec.url), snapshot)
-    return Reading(repository=repository, commit="", inspection=inspection)
+    return InspectedRepository(repository=repository, commit="", inspection=inspection)
 
 
 def _spec(repository: Repository) -> GitRepositorySpec:
@@ -114,6 +114,6 @@ async def temporary_fetcher() -> AsyncIterator[Fetcher]:
         running = tasks.spawn(git.run(), name="git port")
         try:
             await asyncio.sleep(0)  # its folder is made before it is asked
-            yield Fetcher(git, Cache().manifests)
+            yield Fetcher(git, StateStore().manifests)
         finally:
             await tasks.end(running)

@@ -9,15 +9,14 @@ import orjson
 from nopea.cli.cluster import CommandError
 from nopea.cli.object_name import NoSuchObjectError, find_object
 from nopea.core.api.repository import Repository, parse_repository
-from nopea.core.objects import ObjectKey, RepoKey
+from nopea.core.objects import ObjectKey, RepoKey, Target
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import NotFoundError
 from nopea.kube.kinds import repository_target
-from nopea.kube.resource import Target
 from nopea.reconcile.definitions import is_unserved
-from nopea.state.cache import SyncState
 from nopea.state.inventory import InventoryStore
+from nopea.state.store import RepositoryState
 
 MANAGER = "nopea-cli"
 """The field manager of what a person sets by a command: not the controller's, so that it is told apart."""
@@ -55,9 +54,9 @@ def refuse_deleting(repository: Repository) -> None:
         )
 
 
-async def read_state(client: KubeClient, repository: Repository) -> SyncState:
+async def read_state(client: KubeClient, repository: Repository) -> RepositoryState:
     """Return what the status and the inventory say; raises SyncError when it cannot be read."""
-    state = SyncState(uid=repository.uid, status=repository.status)
+    state = RepositoryState(uid=repository.uid, status=repository.status)
     await InventoryStore(client).load(repository, state)
     return state
 

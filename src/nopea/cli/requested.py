@@ -13,7 +13,7 @@ from nopea.core.status.report import Result
 from nopea.core.status.rollback import has_moved
 
 
-class Verdict(enum.StrEnum):
+class RequestProgress(enum.StrEnum):
     """How the pass that handled a request ended."""
 
     SYNCED = "synced"
@@ -22,10 +22,10 @@ class Verdict(enum.StrEnum):
     REPLACED = "replaced"  # somebody else asked for something else meanwhile
 
 
-class Wish(Protocol):
+class UserRequest(Protocol):
     """Something that a person asked the controller for."""
 
-    def verdict(self, repository: Repository) -> Verdict | None:
+    def verdict(self, repository: Repository) -> RequestProgress | None:
         """Return how it ended, or None while it has not; call it with each later version."""
         ...
 
@@ -41,7 +41,7 @@ class SyncRequest:
     def __init__(self, value: str) -> None:
         self._answers = {value}
 
-    def verdict(self, repository: Repository) -> Verdict | None:
+    def verdict(self, repository: Repository) -> RequestProgress | None:
         """Return how it ended, or None while it is not handled."""
         self._answers.add(repository.sync_requested_at)
         if repository.status.last_handled_sync_at not in self._answers - {""}:
@@ -58,10 +58,10 @@ class PinRequest:
     def __init__(self, commit: str) -> None:
         self._commit = commit
 
-    def verdict(self, repository: Repository) -> Verdict | None:
+    def verdict(self, repository: Repository) -> RequestProgress | None:
         """Return how it ended, or None while no pass has told of it."""
         if repository.rollback_to != self._commit or repository.pin_problem is not None:
-            return Verdict.REPLACED
+            return RequestProgress.REPLACED
         status = repository.status
         is_unread = any(error.code == Code.ROLLBACK_INVALID for error in status.errors)
         if is_unread or has_moved(status.conditions, repository.pin):
@@ -69,16 +69,18 @@ class PinRequest:
         return verdict_of(status)
 
 
-def verdict_of(status: GitRepositoryStatus) -> Verdict:
+def verdict_of(status: GitRepositoryStatus) -> RequestProgress:
     """Return how the last pass of note ended; one that handles a request always is of note.
 
     The phase alone does not tell: the next pass may be under way already.
     """
     if status.phase is Phase.SUSPENDED:
-        return Verdict.SUSPENDED
+        return RequestProgress.SUSPENDED
     if status.history:
-        return Verdict.SYNCED if status.history[0].outcome == Result.SYNCED else Verdict.FAILED
-    return Verdict.SYNCED if status.phase is Phase.SYNCED else Verdict.FAILED
+        return (
+            RequestProgress.SYNCED if status.history[0].outcome == Result.SYNCED else RequestProgress.FAILED
+        )
+    return RequestProgress.SYNCED if status.phase is Phase.SYNCED else RequestProgress.FAILED
 
 
 def stage_of(status: GitRepositoryStatus) -> str:

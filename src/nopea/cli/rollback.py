@@ -102,5 +102,5 @@ async def _annotate(
         return 0 if wait_seconds is None else EXIT_NOT_SYNCED
     if wait_seconds is None:
         return 0
-    wish = PinRequest(commit or "")
-    return await follow(client, repository, wish, said="waiting for the controller", seconds=wait_seconds)
+    request = PinRequest(commit or "")
+    return await follow(client, repository, request, said="waiting for the controller", seconds=wait_seconds)

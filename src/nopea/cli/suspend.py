@@ -14,9 +14,8 @@ from nopea.cli.cluster import ClusterChoice, answer, cluster_options
 from nopea.core.duration import parse_duration
 
 if TYPE_CHECKING:
-    from nopea.core.objects import ObjectKey
+    from nopea.core.objects import ObjectKey, Target
     from nopea.kube.client import KubeClient
-    from nopea.kube.resource import Target
 
 
 def moment(text: str, *, now: datetime) -> datetime:

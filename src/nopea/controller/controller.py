@@ -7,9 +7,9 @@ import random
 from collections.abc import Iterable
 from contextlib import aclosing
 
-from nopea.controller.mailbox import Mailbox
+from nopea.controller.mailbox import Mailboxes
 from nopea.controller.supervisor import Crash, RestartPolicy, Supervisor
-from nopea.controller.worker import Passes, Worker
+from nopea.controller.worker import ReconcilePort, Worker
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.objects import RepoKey
 from nopea.core.trigger import Trigger
@@ -33,17 +33,18 @@ class Controller:
         *,
         client: KubeClient,
         services: Services,
-        passes: Passes,
+        reconciler: ReconcilePort,
+        mailboxes: Mailboxes,
         namespace: str | None = None,
         allow_file_urls: bool = False,
         restarts: RestartPolicy | None = None,
     ) -> None:
         self._client = client
         self._services = services
-        self._passes = passes
+        self._reconciler = reconciler
         self._namespace = namespace
         self._allow_file_urls = allow_file_urls
-        self._mailboxes: dict[RepoKey, Mailbox] = {}
+        self._mailboxes = mailboxes
         self._supervisor: Supervisor[RepoKey] = Supervisor(
             policy=restarts or RestartPolicy(), on_crash=self._on_crash
         )
@@ -62,7 +63,7 @@ class Controller:
     @property
     def pending(self) -> int:
         """How many triggers wait in the mailboxes."""
-        return sum(len(mailbox.pending()) for mailbox in self._mailboxes.values())
+        return self._mailboxes.pending
 
     def why_not_ready(self) -> str:
         """Return why the controller is not ready; empty once it has had its first list."""
@@ -93,8 +94,7 @@ class Controller:
 
     async def drain(self, *, seconds: float) -> None:
         """Let every pass stop between two objects and tell what it did; what takes longer is cancelled."""
-        for mailbox in self._mailboxes.values():
-            mailbox.put(Trigger.SHUTDOWN)
+        self._mailboxes.put_all(Trigger.SHUTDOWN)
         try:
             async with asyncio.timeout(seconds):
                 await self._supervisor.finished()
@@ -105,102 +105,91 @@ class Controller:
 
     def wake(self, trigger: Trigger) -> None:
         """Put a trigger into every mailbox."""
-        for mailbox in self._mailboxes.values():
-            mailbox.put(trigger)
+        self._mailboxes.put_all(trigger)
 
     def webhook_received(self, keys: Iterable[RepoKey]) -> tuple[RepoKey, ...]:
         """Wake these repositories because a push was announced; returns those that have a worker."""
         woken = tuple(key for key in keys if key in self._mailboxes)
         for key in woken:
-            self._mailboxes[key].put(Trigger.WEBHOOK)
+            self._mailboxes.put(key, Trigger.WEBHOOK)
         return woken
-
-    def object_changed(self, owner: str) -> None:
-        """Wake the repository that a label value names: something about an object of it is not as it was."""
-        repository = self._services.directory.owner(owner)
-        mailbox = self._mailboxes.get(repository.key) if repository else None
-        if mailbox is not None:
-            mailbox.put(Trigger.OBJECT_CHANGE)
 
     def kinds_changed(self) -> None:
         """Wake the repositories whose last pass met a kind that was not served."""
-        for key, mailbox in self._mailboxes.items():
-            state = self._services.cache.states.get(key)
+        for key in self._mailboxes:
+            state = self._services.store.states.get(key)
             if state is not None and state.unknown_kinds:
-                mailbox.put(Trigger.KIND_CHANGE)
+                self._mailboxes.put(key, Trigger.KIND_CHANGE)
 
     def _parse(self, live: LiveObject) -> Repository:
         return parse_repository(live.json(), allow_file_urls=self._allow_file_urls)
 
     def _replace_all(self, repositories: list[Repository]) -> None:
-        for key in self._services.directory.keys() - {repository.key for repository in repositories}:
+        for key in self._services.repositories.keys() - {repository.key for repository in repositories}:
             self._gone(key)
         for repository in repositories:  # no pass starts before all are known: it asks who else exists
             self._changed(repository)
 
     def _changed(self, repository: Repository) -> None:
         key = repository.key
-        before = self._services.directory.get(key)
+        before = self._services.repositories.get(key)
         if before is not None and before.uid != repository.uid:
             self._gone(key)
         if repository.deleting and not repository.has_finalizer:
             self._gone(key)
             return
-        was = self._services.directory.dependency(key)
-        self._services.directory.put(repository)
-        if self._services.directory.dependency(key) != was:
+        was = self._services.repositories.dependency(key)
+        self._services.repositories.put(repository)
+        if self._services.repositories.dependency(key) != was:
             self._wake_dependants(key)
-        mailbox = self._mailboxes.get(key)
-        if mailbox is None:
+        if key not in self._mailboxes:
             self._start(key)
         elif before is not None and (before.deleting, before.abandoned) != (
             repository.deleting,
             repository.abandoned,
         ):
-            mailbox.put(Trigger.DELETION)
+            self._mailboxes.put(key, Trigger.DELETION)
         elif before is not None and before.generation != repository.generation:
-            mailbox.put(Trigger.SPEC_CHANGE)
+            self._mailboxes.put(key, Trigger.SPEC_CHANGE)
         elif before is not None and (before.pin, before.pin_problem) != (
             repository.pin,
             repository.pin_problem,
         ):
             is_held = repository.pin or repository.pin_problem
-            mailbox.put(Trigger.ROLLBACK if is_held else Trigger.RESUME)
+            self._mailboxes.put(key, Trigger.ROLLBACK if is_held else Trigger.RESUME)
         elif before is not None and _requests(before) != _requests(repository):
-            mailbox.put(Trigger.MANUAL)
+            self._mailboxes.put(key, Trigger.MANUAL)
 
     def _wake_dependants(self, key: RepoKey) -> None:
-        for other, depends_on in self._services.directory.dependencies().items():
-            if key in depends_on and other in self._mailboxes:
-                self._mailboxes[other].put(Trigger.DEPENDENCY)
+        for other, depends_on in self._services.repositories.dependencies().items():
+            if key in depends_on:
+                self._mailboxes.put(other, Trigger.DEPENDENCY)
 
     def _start(self, key: RepoKey) -> None:
-        mailbox = self._mailboxes[key] = Mailbox()
         worker = Worker(
-            latest=self._services.directory.reader(key),
-            mailbox=mailbox,
-            passes=self._passes,
+            latest=self._services.repositories.reader(key),
+            mailbox=self._mailboxes.open(key),
+            reconciler=self._reconciler,
             random=random.random,
         )
         self._supervisor.start(key, worker.run)
 
     def _gone(self, key: RepoKey) -> None:
-        known = self._services.directory.get(key)
-        if self._mailboxes.pop(key, None) is not None:
+        known = self._services.repositories.get(key)
+        if self._mailboxes.close(key):
             log.info("repository gone", repo=key)
             if known is not None and not known.deleting:  # else a pass has ended it, and tells
-                self._services.publisher.gone(known, self._services.cache.states.get(key))
+                self._services.publisher.gone(known, self._services.store.states.get(key))
         self._supervisor.stop(key)
-        self._services.directory.remove(key)
-        for waiting in self._services.claims.release(key):
-            if waiting in self._mailboxes:
-                self._mailboxes[waiting].put(Trigger.RETRY)
-        self._services.cache.forget(key)
+        self._services.repositories.remove(key)
+        for waiting in self._services.ownership.release(key):
+            self._mailboxes.put(waiting, Trigger.RETRY)
+        self._services.store.forget(key)
 
     async def _on_crash(self, key: RepoKey, crash: Crash) -> None:
-        repository = self._services.directory.get(key)
+        repository = self._services.repositories.get(key)
         if crash.stalled and repository is not None:
-            state = self._services.cache.state(key, uid=repository.uid, status=repository.status)
+            state = self._services.store.state(key, uid=repository.uid, status=repository.status)
             await self._services.publisher.crashed(repository, state, last_line=crash.last_line)
 
 

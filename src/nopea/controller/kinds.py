@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 
+from nopea.core.objects import Resource
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError
 from nopea.kube.kinds import DEFINITIONS
 from nopea.kube.requests import Selection
-from nopea.kube.resource import Resource
 from nopea.kube.watch import list_and_watch
 from nopea.logs import get_log
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
+from nopea.core.objects import RepoKey
 from nopea.core.trigger import Trigger
 
 
@@ -30,3 +32,41 @@ class Mailbox:
         taken = frozenset(self._pending)
         self._pending.clear()
         return taken
+
+
+class Mailboxes:
+    """The mailboxes of all workers. Whoever learns that a repository must be reconciled puts a trigger in."""
+
+    def __init__(self) -> None:
+        self._mailboxes: dict[RepoKey, Mailbox] = {}
+
+    def __contains__(self, key: RepoKey) -> bool:
+        return key in self._mailboxes
+
+    def __iter__(self) -> Iterator[RepoKey]:
+        return iter(self._mailboxes)
+
+    @property
+    def pending(self) -> int:
+        """How many triggers wait in all of them."""
+        return sum(len(mailbox.pending()) for mailbox in self._mailboxes.values())
+
+    def open(self, key: RepoKey) -> Mailbox:
+        """Make the mailbox of a new worker."""
+        mailbox = self._mailboxes[key] = Mailbox()
+        return mailbox
+
+    def close(self, key: RepoKey) -> bool:
+        """Remove a mailbox; False when there was none."""
+        return self._mailboxes.pop(key, None) is not None
+
+    def put(self, key: RepoKey, trigger: Trigger) -> None:
+        """Wake the worker of one repository, if it has one; never blocks."""
+        mailbox = self._mailboxes.get(key)
+        if mailbox is not None:
+            mailbox.put(trigger)
+
+    def put_all(self, trigger: Trigger) -> None:
+        """Wake every worker; never blocks."""
+        for mailbox in self._mailboxes.values():
+            mailbox.put(trigger)

@@ -15,9 +15,9 @@ from nopea.controller.timers import Timers
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
-from nopea.core.status.report import PassReport, Result
+from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.trigger import ANNOUNCED, WATCHED, Trigger
-from nopea.reconcile.request import PassRequest
+from nopea.reconcile.request import ReconcileRequest
 
 DEFAULT_INTERVAL_SECONDS = 300.0
 """The rhythm of a repository whose spec cannot be read."""
@@ -43,10 +43,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Passes(Protocol):
+class ReconcilePort(Protocol):
     """What a worker asks for; the sync pipeline implements it."""
 
-    async def run(self, request: PassRequest) -> PassReport:
+    async def run(self, request: ReconcileRequest) -> ReconcileReport:
         """Run one whole pass and report it."""
         ...
 
@@ -71,13 +71,13 @@ class Worker:
         *,
         latest: Callable[[], Repository],
         mailbox: Mailbox,
-        passes: Passes,
+        reconciler: ReconcilePort,
         random: Callable[[], float],
         now: Callable[[], datetime] = _now,
     ) -> None:
         self._latest = latest
         self._mailbox = mailbox
-        self._passes = passes
+        self._reconciler = reconciler
         self._random = random
         self._now = now
         self._failures = 0
@@ -102,21 +102,21 @@ class Worker:
         if Trigger.WEBHOOK in triggers and not timers.is_due(Trigger.WEBHOOK):
             self._looks = 0
         timers.drop(triggers)
-        if triggers <= ANNOUNCED and not await self._passes.has_news(repository):
+        if triggers <= ANNOUNCED and not await self._reconciler.has_news(repository):
             timers.keep(Trigger.POLL, schedule.poll_seconds())
             if Trigger.WEBHOOK in triggers and self._looks < len(SECOND_LOOKS_SECONDS):
                 timers.set(Trigger.WEBHOOK, SECOND_LOOKS_SECONDS[self._looks])
                 self._looks += 1
             return
-        if triggers <= WATCHED and not self._passes.has_changed(repository):
+        if triggers <= WATCHED and not self._reconciler.has_changed(repository):
             if Trigger.HEALTH not in triggers:
                 timers.keep(Trigger.HEALTH, SETTLING_SECONDS)
-            elif await self._passes.follow_health(repository):
+            elif await self._reconciler.follow_health(repository):
                 timers.set(Trigger.HEALTH, HEALTH_SECONDS)
             return
         retry_seconds = schedule.retry_seconds(self._failures + 1)
-        report = await self._passes.run(
-            PassRequest(
+        report = await self._reconciler.run(
+            ReconcileRequest(
                 repository=repository,
                 triggers=triggers,
                 pending=self._mailbox.pending,

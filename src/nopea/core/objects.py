@@ -1,4 +1,4 @@
-"""Names of things in a cluster: repositories, kinds and objects. Values only."""
+"""Names of things in a cluster: repositories, kinds, served resources and objects. Values only."""
 
 from __future__ import annotations
 
@@ -58,3 +58,54 @@ def split_api_version(api_version: str) -> tuple[str, str]:
     """Split `apps/v1` into `("apps", "v1")` and `v1` into `("", "v1")`."""
     group, _, version = api_version.rpartition("/")
     return group, version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A kind as served in one version; `plural` is its name in URLs. Prints as `deployments.apps/v1`.
+
+    `verbs` and `subresources` are what discovery reports; both are empty for a resource that code names.
+    """
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool
+    verbs: frozenset[str] = frozenset()
+    subresources: frozenset[str] = frozenset()
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion of its objects: `apps/v1`, or `v1` in the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def group_kind(self) -> GroupKind:
+        """The kind whatever the version."""
+        return GroupKind(self.group, self.kind)
+
+    def at(self, *, name: str, namespace: str = "") -> Target:
+        """Return the place of one object; whether a URL can name it is checked when the request is built."""
+        return Target(resource=self, name=name, namespace=namespace)
+
+    def __str__(self) -> str:
+        return f"{self.plural}.{self.group}/{self.version}" if self.group else f"{self.plural}/{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The place of one object; made by `Resource.at`. Prints as `deployments.apps/v1 shop/web`."""
+
+    resource: Resource
+    name: str
+    namespace: str
+
+    @property
+    def key(self) -> ObjectKey:
+        """The identity of the object that is, or will be, there."""
+        return ObjectKey(self.resource.group, self.resource.kind, self.namespace, self.name)
+
+    def __str__(self) -> str:
+        where = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.resource} {where}"

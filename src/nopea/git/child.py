@@ -24,9 +24,9 @@ from nopea.core.git.source import Ref, RefKind
 from nopea.core.secret import Secret, mask_text
 from nopea.git import mirror, tree
 from nopea.git.confine import die_with, limit_memory, take_pipes
-from nopea.git.failure import Failure
-from nopea.git.protocol import Decoder, FrameTooBigError, Kind, Op, encode
-from nopea.git.remote import Address, Line, create_repository
+from nopea.git.failure import GitFailure
+from nopea.git.protocol import Decoder, ErrorKind, FrameTooBigError, Op, encode
+from nopea.git.remote import Line, RemoteAddress, create_repository
 
 # libgit2 maps packs in windows; the defaults (1 GiB each) make one big pack cost that much address space.
 _WINDOW_BYTES = 32 * 1024 * 1024
@@ -45,7 +45,7 @@ class Setup:
     max_fetch_bytes: int
     max_file_bytes: int
     max_checkout_bytes: int
-    limits: mirror.Limits
+    limits: mirror.MirrorLimits
 
     @classmethod
     def apply(cls, raw: dict[str, Any]) -> Setup:
@@ -70,7 +70,7 @@ class Setup:
         create_repository(home / "open", redirects=True)
         create_repository(home / "closed", redirects=False)
         limit_memory(raw["memory_bytes"])
-        limits = mirror.Limits(max_packs=raw["max_packs"], max_objects=raw["max_objects"])
+        limits = mirror.MirrorLimits(max_packs=raw["max_packs"], max_objects=raw["max_objects"])
         return cls(
             home,
             raw["proxy"],
@@ -112,21 +112,21 @@ class Child:
         try:
             assert self._setup is not None  # noqa: S101 — the parent configures first
             answer["ok"] = self._operations[request["op"]](self._setup, request)
-        except Failure as failure:
+        except GitFailure as failure:
             message = mask_text(failure.message, *_secrets(request))
             answer["err"] = {"kind": failure.kind, "message": message, **failure.facts}
         except MemoryError:
-            answer["err"] = {"kind": Kind.MEMORY, "message": "out of memory"}
+            answer["err"] = {"kind": ErrorKind.MEMORY, "message": "out of memory"}
         except Exception as error:  # noqa: BLE001 — a thread's last resort: a bug must not leave a request unanswered
             message = mask_text(f"{type(error).__name__}: {error}", *_secrets(request))
-            answer["err"] = {"kind": Kind.BUG, "message": message}
+            answer["err"] = {"kind": ErrorKind.BUG, "message": message}
         self._send(answer)
 
     def _send(self, answer: dict[str, Any]) -> None:
         try:
             frame = encode(answer)
         except FrameTooBigError as error:
-            frame = encode({"id": answer["id"], "err": {"kind": Kind.TOO_BIG, "message": str(error)}})
+            frame = encode({"id": answer["id"], "err": {"kind": ErrorKind.TOO_BIG, "message": str(error)}})
         with self._writing:
             view = memoryview(frame)
             while view:
@@ -144,7 +144,7 @@ def _secrets(request: dict[str, Any]) -> list[Secret]:
 
 def _line(setup: Setup, request: dict[str, Any]) -> Line:
     return Line(
-        address=Address.parse(request["address"], proxy=setup.proxy),
+        address=RemoteAddress.parse(request["address"], proxy=setup.proxy),
         ends_at=time.monotonic() + request["seconds"],
         max_bytes=setup.max_fetch_bytes,
     )
@@ -170,7 +170,7 @@ def _sync(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
 def _opened(path: str | Path) -> Iterator[pygit2.Repository]:
     with mirror.opened(Path(path)) as repository:
         if repository is None:
-            raise Failure(Kind.MIRROR, "the mirror cannot be opened")
+            raise GitFailure(ErrorKind.MIRROR, "the mirror cannot be opened")
         yield repository
 
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import pygit2
 
-from nopea.git.protocol import Kind
+from nopea.git.protocol import ErrorKind
 
 # libgit2's git_error_t; pygit2 puts it on GitError as `error_class`.
 _NOMEMORY, _OS, _ZLIB, _ODB, _OBJECT, _NET, _SSL, _SSH = 1, 2, 5, 9, 11, 12, 16, 23
 _STATUS = re.compile(r"unexpected http status code: (\d+)")
 
 
-class Failure(Exception):  # noqa: N818 — the protocol's word: an answer that is not `ok`
+class GitFailure(Exception):  # noqa: N818 — the protocol's word: an answer that is not `ok`
     """An operation did not work; `facts` are further keys of the error frame."""
 
-    def __init__(self, kind: Kind, message: str, **facts: Any) -> None:
+    def __init__(self, kind: ErrorKind, message: str, **facts: Any) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
@@ -33,13 +33,13 @@ def network(*, ssh: bool) -> Iterator[None]:
     try:
         yield
     except pygit2.AuthError as error:
-        raise Failure(Kind.AUTHENTICATION, str(error)) from error
+        raise GitFailure(ErrorKind.AUTHENTICATION, str(error)) from error
     except pygit2.errors.CertificateError as error:
-        raise Failure(Kind.HOST_KEY if ssh else Kind.CERTIFICATE, str(error)) from error
+        raise GitFailure(ErrorKind.HOST_KEY if ssh else ErrorKind.CERTIFICATE, str(error)) from error
     except pygit2.GitError as error:
-        raise Failure(_network_kind(error, ssh=ssh), str(error)) from error
+        raise GitFailure(_network_kind(error, ssh=ssh), str(error)) from error
     except OSError as error:
-        raise Failure(_os_kind(error), str(error)) from error
+        raise GitFailure(_os_kind(error), str(error)) from error
 
 
 @contextmanager
@@ -49,12 +49,12 @@ def storage() -> Iterator[None]:
         yield
     except (pygit2.GitError, KeyError) as error:
         message = str(error)
-        raise Failure(_storage_kind(error), message) from error
+        raise GitFailure(_storage_kind(error), message) from error
     except OSError as error:
-        raise Failure(_os_kind(error), str(error)) from error
+        raise GitFailure(_os_kind(error), str(error)) from error
 
 
-def _network_kind(error: pygit2.GitError, *, ssh: bool) -> Kind:
+def _network_kind(error: pygit2.GitError, *, ssh: bool) -> ErrorKind:
     message, origin = str(error).lower(), getattr(error, "error_class", None)
     if status := _STATUS.search(message):
         return _status_kind(int(status[1]))
@@ -62,58 +62,58 @@ def _network_kind(error: pygit2.GitError, *, ssh: bool) -> Kind:
         if text in message:
             return kind
     if origin == _NOMEMORY:
-        return Kind.MEMORY
+        return ErrorKind.MEMORY
     if origin in (_ODB, _ZLIB, _OBJECT):
-        return Kind.MIRROR
+        return ErrorKind.MIRROR
     if origin == _SSL and not ssh:
-        return Kind.CERTIFICATE if "certificate" in message else Kind.UNREACHABLE
+        return ErrorKind.CERTIFICATE if "certificate" in message else ErrorKind.UNREACHABLE
     if origin in (_NET, _OS, _SSL, _SSH):
-        return Kind.UNREACHABLE
-    return Kind.PROTOCOL
+        return ErrorKind.UNREACHABLE
+    return ErrorKind.PROTOCOL
 
 
-_TEXTS: tuple[tuple[str, Kind], ...] = (
-    ("timed out", Kind.TIMEOUT),
-    ("object not found", Kind.MIRROR),
-    ("cannot redirect", Kind.REDIRECT),
-    ("too many redirects", Kind.REDIRECT),
-    ("no space left", Kind.DISK),
-    ("quota exceeded", Kind.DISK),
-    ("read-only file system", Kind.DISK),
-    ("out of memory", Kind.MEMORY),
-    ("invalid argument: 'port'", Kind.PROTOCOL),
-    ("unsupported url protocol", Kind.PROTOCOL),
-    ("bad packet length", Kind.PROTOCOL),
-    ("could not read refs", Kind.PROTOCOL),
-    ("failed to resolve path", Kind.REPOSITORY_MISSING),
-    ("not appear to be a git repo", Kind.REPOSITORY_MISSING),
-    ("repository not found", Kind.REPOSITORY_MISSING),
-    ("authentication", Kind.AUTHENTICATION),
-    ("failed to authenticate", Kind.AUTHENTICATION),
-    ("unexpected eof", Kind.UNREACHABLE),
-    ("invalid eof", Kind.UNREACHABLE),
+_TEXTS: tuple[tuple[str, ErrorKind], ...] = (
+    ("timed out", ErrorKind.TIMEOUT),
+    ("object not found", ErrorKind.MIRROR),
+    ("cannot redirect", ErrorKind.REDIRECT),
+    ("too many redirects", ErrorKind.REDIRECT),
+    ("no space left", ErrorKind.DISK),
+    ("quota exceeded", ErrorKind.DISK),
+    ("read-only file system", ErrorKind.DISK),
+    ("out of memory", ErrorKind.MEMORY),
+    ("invalid argument: 'port'", ErrorKind.PROTOCOL),
+    ("unsupported url protocol", ErrorKind.PROTOCOL),
+    ("bad packet length", ErrorKind.PROTOCOL),
+    ("could not read refs", ErrorKind.PROTOCOL),
+    ("failed to resolve path", ErrorKind.REPOSITORY_MISSING),
+    ("not appear to be a git repo", ErrorKind.REPOSITORY_MISSING),
+    ("repository not found", ErrorKind.REPOSITORY_MISSING),
+    ("authentication", ErrorKind.AUTHENTICATION),
+    ("failed to authenticate", ErrorKind.AUTHENTICATION),
+    ("unexpected eof", ErrorKind.UNREACHABLE),
+    ("invalid eof", ErrorKind.UNREACHABLE),
 )
 
 
-def _status_kind(status: int) -> Kind:
+def _status_kind(status: int) -> ErrorKind:
     if status in (401, 403):
-        return Kind.AUTHENTICATION
+        return ErrorKind.AUTHENTICATION
     if status in (404, 410):
-        return Kind.REPOSITORY_MISSING
+        return ErrorKind.REPOSITORY_MISSING
     if status == 429 or status >= 500:
-        return Kind.UNREACHABLE
-    return Kind.PROTOCOL
+        return ErrorKind.UNREACHABLE
+    return ErrorKind.PROTOCOL
 
 
-def _storage_kind(error: Exception) -> Kind:
+def _storage_kind(error: Exception) -> ErrorKind:
     message = str(error).lower()
     if "no space left" in message or "quota exceeded" in message or "read-only file system" in message:
-        return Kind.DISK
+        return ErrorKind.DISK
     if getattr(error, "error_class", None) == _NOMEMORY or "out of memory" in message:
-        return Kind.MEMORY
-    return Kind.MIRROR
+        return ErrorKind.MEMORY
+    return ErrorKind.MIRROR
 
 
-def _os_kind(error: OSError) -> Kind:
+def _os_kind(error: OSError) -> ErrorKind:
     full = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
-    return Kind.DISK if error.errno in full else Kind.MIRROR
+    return ErrorKind.DISK if error.errno in full else ErrorKind.MIRROR

@@ -17,8 +17,8 @@ from typing import Any
 import pygit2
 
 from nopea.core.git.source import Ref, RefKind
-from nopea.git.failure import Failure, storage
-from nopea.git.protocol import Kind
+from nopea.git.failure import GitFailure, storage
+from nopea.git.protocol import ErrorKind
 from nopea.git.ref import find, similar
 from nopea.git.remote import Conversation, Line, TooManyObjectsError, create_repository
 
@@ -29,14 +29,14 @@ _MESSAGE_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class MirrorLimits:
     """When a mirror is cloned again, and how much history it may have."""
 
     max_packs: int
     max_objects: int
 
 
-def sync(path: Path, ref: Ref, line: Line, limits: Limits, *, again: bool) -> dict[str, Any]:
+def sync(path: Path, ref: Ref, line: Line, limits: MirrorLimits, *, again: bool) -> dict[str, Any]:
     """Bring the commit that the ref means into the mirror and return its facts.
 
     Asks the server for its refs first and fetches only a commit that is not there. `again` says that the
@@ -77,7 +77,7 @@ def resolve(conversation: Conversation, ref: Ref) -> str:
 def _heads(conversation: Conversation) -> dict[str, str]:
     heads = conversation.heads()
     if not heads:
-        raise Failure(Kind.EMPTY, "the server lists no refs")
+        raise GitFailure(ErrorKind.EMPTY, "the server lists no refs")
     return heads
 
 
@@ -88,14 +88,14 @@ def _choose(ref: Ref, heads: Mapping[str, str]) -> tuple[str, str]:
     try:
         found = find(ref, heads)
     except ValueError as error:
-        raise Failure(Kind.REF_MISSING, str(error), similar=[]) from error
+        raise GitFailure(ErrorKind.REF_MISSING, str(error), similar=[]) from error
     if found is None:
-        raise Failure(Kind.REF_MISSING, "no such ref", similar=similar(ref, heads))
+        raise GitFailure(ErrorKind.REF_MISSING, "no such ref", similar=similar(ref, heads))
     return found
 
 
 def _update(
-    path: Path, repository: pygit2.Repository, ref: Ref, line: Line, limits: Limits
+    path: Path, repository: pygit2.Repository, ref: Ref, line: Line, limits: MirrorLimits
 ) -> dict[str, Any] | None:
     """Fetch into a mirror what it lacks; None says that it has so many packs that a new clone is due."""
     if ref.kind is RefKind.COMMIT and has_commit(repository, ref.value):
@@ -122,7 +122,7 @@ def has_commit(repository: pygit2.Repository, commit: str) -> bool:
     except (KeyError, ValueError):
         return False
     except pygit2.GitError as error:
-        raise Failure(Kind.MIRROR, str(error)) from error
+        raise GitFailure(ErrorKind.MIRROR, str(error)) from error
     return isinstance(found, pygit2.Commit) and found.tree_id in repository.odb
 
 
@@ -131,7 +131,7 @@ def facts(repository: pygit2.Repository, commit: str, *, fetched: bool) -> dict[
     with storage():
         found = repository[commit]
     if not isinstance(found, pygit2.Commit):
-        raise Failure(Kind.REF_MISSING, f"{commit} is no commit", similar=[])
+        raise GitFailure(ErrorKind.REF_MISSING, f"{commit} is no commit", similar=[])
     first = found.message.strip().partition("\n")[0]
     return {
         "id": str(found.id),
@@ -142,7 +142,7 @@ def facts(repository: pygit2.Repository, commit: str, *, fetched: bool) -> dict[
     }
 
 
-def _clone(path: Path, ref: Ref, line: Line, limits: Limits, *, kept: Sequence[str]) -> dict[str, Any]:
+def _clone(path: Path, ref: Ref, line: Line, limits: MirrorLimits, *, kept: Sequence[str]) -> dict[str, Any]:
     """Clone beside the mirror's place and move it there; refs that the old mirror had come along."""
     new = path.parent / f"{path.name}{TEMPORARY}{uuid.uuid4().hex}"
     max_objects = 0 if line.address.local else limits.max_objects
@@ -153,9 +153,9 @@ def _clone(path: Path, ref: Ref, line: Line, limits: Limits, *, kept: Sequence[s
             shutil.rmtree(new)
             result = _clone_into(new, ref, line, kept=kept, max_objects=0, depth=1)
         _replace(path, new)
-    except Failure as failure:
-        if failure.kind is Kind.MIRROR:  # nothing of ours is in a new clone: what was sent is damaged
-            raise Failure(Kind.PROTOCOL, failure.message) from failure
+    except GitFailure as failure:
+        if failure.kind is ErrorKind.MIRROR:  # nothing of ours is in a new clone: what was sent is damaged
+            raise GitFailure(ErrorKind.PROTOCOL, failure.message) from failure
         raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
@@ -169,7 +169,7 @@ def _clone_into(
         create_repository(new, redirects=not line.address.secret)
     with opened(new) as repository:
         if repository is None:
-            raise Failure(Kind.DISK, "a mirror that was just made cannot be opened")
+            raise GitFailure(ErrorKind.DISK, "a mirror that was just made cannot be opened")
         conversation = line.talk(repository)
         heads = _heads(conversation)
         name, commit = _choose(ref, heads)
@@ -185,8 +185,8 @@ def _arrived(repository: pygit2.Repository, name: str, commit: str) -> dict[str,
     if has_commit(repository, commit):
         return facts(repository, commit, fetched=True)
     if name:  # the ref moved between the listing and the fetch; the next try sees the newer one
-        raise Failure(Kind.UNREACHABLE, f"{name} moved while it was fetched")
-    raise Failure(Kind.REF_MISSING, "no branch or tag of the repository contains it", similar=[])
+        raise GitFailure(ErrorKind.UNREACHABLE, f"{name} moved while it was fetched")
+    raise GitFailure(ErrorKind.REF_MISSING, "no branch or tag of the repository contains it", similar=[])
 
 
 def _refspec(name: str) -> str:
@@ -208,8 +208,13 @@ def _fetch_commit(
     if not line.address.local:
         try:
             conversation.fetch([f"+{commit}:refs/nopea/{commit}"])
-        except Failure as failure:
-            if failure.kind not in (Kind.PROTOCOL, Kind.UNREACHABLE, Kind.MIRROR, Kind.REF_MISSING):
+        except GitFailure as failure:
+            if failure.kind not in (
+                ErrorKind.PROTOCOL,
+                ErrorKind.UNREACHABLE,
+                ErrorKind.MIRROR,
+                ErrorKind.REF_MISSING,
+            ):
                 raise
         else:
             return

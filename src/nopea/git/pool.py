@@ -13,8 +13,8 @@ from collections import OrderedDict, deque
 from typing import Any
 
 from nopea.git.process import ChildProcess, Trust
-from nopea.git.protocol import Kind, Op, encode
-from nopea.git.request import Lane, Member, Request
+from nopea.git.protocol import ErrorKind, Op, encode
+from nopea.git.request import GitRequest, Lane, Member
 from nopea.git.settings import GitSettings, GitStatistics
 from nopea.logs import get_log
 
@@ -34,7 +34,7 @@ class Pool:
     def __init__(self, settings: GitSettings) -> None:
         self._settings = settings
         self._members: list[Member] = []
-        self._queues: dict[tuple[Trust, bool, Lane], deque[Request]] = {}
+        self._queues: dict[tuple[Trust, bool, Lane], deque[GitRequest]] = {}
         self._suspects: OrderedDict[str, None] = OrderedDict()
         self._slow: OrderedDict[str, None] = OrderedDict()
         self._ids = itertools.count(1)
@@ -54,7 +54,7 @@ class Pool:
                     self._group = None  # from here on no child is started again
         finally:
             for request in itertools.chain(*self._queues.values()):
-                request.fail(Kind.DIED, "the Git port is closing")
+                request.fail(ErrorKind.DIED, "the Git port is closing")
             self._queues.clear()
 
     async def _keep(self) -> None:
@@ -74,7 +74,7 @@ class Pool:
         """
         loop = asyncio.get_running_loop()
         lane = (Lane.SLOW if key in self._slow else Lane.YOUNG) if network else Lane.LOCAL
-        request = Request(
+        request = GitRequest(
             op=op, fields=fields, trust=trust, key=key, deadline=deadline, future=loop.create_future(),
             lane=lane, alone=key in self._suspects,
         )  # fmt: skip
@@ -105,7 +105,7 @@ class Pool:
 
     # Placing: a queue per trust, quarantine and lane; the head of a queue goes where there is room.
 
-    def _enqueue(self, request: Request, *, first: bool = False) -> None:
+    def _enqueue(self, request: GitRequest, *, first: bool = False) -> None:
         queue = self._queues.setdefault((request.trust, request.alone, request.lane), deque())
         if first:
             queue.appendleft(request)
@@ -160,7 +160,7 @@ class Pool:
             case Lane.SLOW:
                 return member.busy(Lane.SLOW) < network // 2
 
-    def _assign(self, member: Member, request: Request) -> None:
+    def _assign(self, member: Member, request: GitRequest) -> None:
         loop = asyncio.get_running_loop()
         number = next(self._ids)
         seconds = max(0.0, request.deadline - loop.time())
@@ -173,7 +173,7 @@ class Pool:
         if request.lane is Lane.YOUNG:
             request.timers.append(loop.call_later(self._settings.slow_after_seconds, self._grow_old, request))
 
-    def _grow_old(self, request: Request) -> None:
+    def _grow_old(self, request: GitRequest) -> None:
         request.lane = Lane.SLOW
         _remember(self._slow, request.key)
         self._dispatch()
@@ -189,7 +189,7 @@ class Pool:
         now = asyncio.get_running_loop().time()
         member.idle_since = now
         error = answer.get("err")
-        if error is not None and error["kind"] == Kind.MEMORY and not request.alone:
+        if error is not None and error["kind"] == ErrorKind.MEMORY and not request.alone:
             self._repeat(request, alone=True)
             return
         self._suspects.pop(request.key, None)
@@ -199,29 +199,29 @@ class Pool:
             request.succeed(answer["ok"])
         else:
             facts = {key: value for key, value in error.items() if key not in ("kind", "message")}
-            request.fail(Kind(error["kind"]), error["message"], **facts)
+            request.fail(ErrorKind(error["kind"]), error["message"], **facts)
         self._dispatch()
 
-    def _expire(self, request: Request) -> None:
+    def _expire(self, request: GitRequest) -> None:
         member = request.member
         if member is None:
-            request.fail(Kind.TIMEOUT, "it waited for its turn all the time")
+            request.fail(ErrorKind.TIMEOUT, "it waited for its turn all the time")
             return
         _remember(self._suspects, request.key)
-        request.fail(Kind.TIMEOUT, "the operation was still running")
-        self._kill(member, Kind.TIMEOUT)
+        request.fail(ErrorKind.TIMEOUT, "the operation was still running")
+        self._kill(member, ErrorKind.TIMEOUT)
 
-    def _abandon(self, request: Request) -> None:
+    def _abandon(self, request: GitRequest) -> None:
         """Forget who asked; what runs keeps its deadline, the oldest ends early when there are too many."""
         if request.member is None:
-            request.fail(Kind.DIED, "nobody waits for it")
+            request.fail(ErrorKind.DIED, "nobody waits for it")
             return
         running = (other for member in self._members for other in member.running.values())
         left = sorted((other for other in running if other.future.done()), key=lambda other: other.began_at)
         if len(left) > self._settings.max_abandoned and left[0].member is not None:
-            self._kill(left[0].member, Kind.TIMEOUT)
+            self._kill(left[0].member, ErrorKind.TIMEOUT)
 
-    def _repeat(self, request: Request, *, alone: bool) -> None:
+    def _repeat(self, request: GitRequest, *, alone: bool) -> None:
         request.member = None
         if request.future.done():
             return
@@ -263,20 +263,20 @@ class Pool:
         now = asyncio.get_running_loop().time()
         for member in list(self._members):
             if member.running and member.process.resident_bytes() > self._settings.memory_bytes:
-                self._kill(member, Kind.MEMORY)
+                self._kill(member, ErrorKind.MEMORY)
             extra = member.alone or member.trust != Trust()
             if extra and not member.running and now - member.idle_since > _IDLE_SECONDS:
                 self._retire(member)
 
-    def _kill(self, member: Member, cause: Kind) -> None:
+    def _kill(self, member: Member, cause: ErrorKind) -> None:
         if member.cause is None:
             member.cause = cause
-            self._counts["killed_late" if cause is Kind.TIMEOUT else "killed_big"] += 1
+            self._counts["killed_late" if cause is ErrorKind.TIMEOUT else "killed_big"] += 1
             member.process.kill()
 
     def _retire(self, member: Member) -> None:
         """End an idle child; it takes no further request."""
-        member.cause = Kind.TIMEOUT
+        member.cause = ErrorKind.TIMEOUT
         member.process.kill()
         self._members.remove(member)
 
@@ -294,22 +294,22 @@ class Pool:
         if self._group is not None:
             self._dispatch()
 
-    def _after_death(self, member: Member, request: Request) -> None:
+    def _after_death(self, member: Member, request: GitRequest) -> None:
         if self._group is None:
-            request.fail(Kind.DIED, "the Git port is closing")
-        elif member.cause is Kind.TIMEOUT:
+            request.fail(ErrorKind.DIED, "the Git port is closing")
+        elif member.cause is ErrorKind.TIMEOUT:
             self._repeat(request, alone=False)
         elif not member.answered and member.cause is None and request.starts + 1 < _MAX_STARTS:
             request.starts += 1
             self._repeat(request, alone=False)
         elif not request.alone:
             self._repeat(request, alone=True)
-        elif member.cause is Kind.MEMORY:
+        elif member.cause is ErrorKind.MEMORY:
             _remember(self._suspects, request.key)
-            request.fail(Kind.MEMORY, f"it needs more than {self._settings.memory_bytes} bytes")
+            request.fail(ErrorKind.MEMORY, f"it needs more than {self._settings.memory_bytes} bytes")
         else:
             _remember(self._suspects, request.key)
-            request.fail(Kind.DIED, "the child process died, and died again with this operation alone")
+            request.fail(ErrorKind.DIED, "the child process died, and died again with this operation alone")
 
 
 def _remember(keys: OrderedDict[str, None], key: str) -> None:

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from nopea.core.git.source import Commit, FileEntry, Listing, ParsedFile, Ref, RefKind, Remote
+from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, RefKind, Remote
 from nopea.core.problem import SyncError
 from nopea.git import trouble
 from nopea.git.flight import Flights
 from nopea.git.pool import Pool
 from nopea.git.process import HOMES, Trust
-from nopea.git.protocol import Kind, Op
+from nopea.git.protocol import ErrorKind, Op
 from nopea.git.request import OperationError
 from nopea.git.settings import GitSettings, GitStatistics
 from nopea.git.wire import (
@@ -40,7 +40,7 @@ _TEMPORARY = ".new-"
 _MAX_REMEMBERED = 20_000
 # Ids in one request: 10,000 of them are half a megabyte.
 _BLOBS = 10_000
-_DEADLY = (Kind.DIED, Kind.MEMORY)
+_DEADLY = (ErrorKind.DIED, ErrorKind.MEMORY)
 
 
 class GitPort:
@@ -107,11 +107,13 @@ class GitPort:
         listing = await self.listing(remote, commit, subpath, timeout_seconds=timeout_seconds)
         return list(listing.files)
 
-    async def listing(self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float) -> Listing:
+    async def listing(
+        self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
+    ) -> FileListing:
         """Like `files`, and also what was skipped: links that look like manifests, and submodules."""
         call = self._call(remote, timeout_seconds)
         answer = await self._local(call, Op.FILES, commit, {"commit": commit, "subpath": subpath})
-        return Listing(
+        return FileListing(
             files=tuple(FileEntry(*each) for each in answer["files"]),
             skipped=tuple((path, reason) for path, reason in answer["skipped"]),
         )
@@ -202,11 +204,11 @@ class GitPort:
                 return await self._flights.join((key, call.trust), begin_own, deadline=call.deadline)
             except TimeoutError:
                 raise trouble.error_of(
-                    Kind.TIMEOUT, "the time is up", {}, remote=call.remote, ref=ref
+                    ErrorKind.TIMEOUT, "the time is up", {}, remote=call.remote, ref=ref
                 ) from None
             except OperationError as error:
                 # Another caller's shorter deadline may have ended the shared operation: begin an own one.
-                if error.kind is Kind.TIMEOUT and not begun and loop.time() < call.deadline:
+                if error.kind is ErrorKind.TIMEOUT and not begun and loop.time() < call.deadline:
                     continue
                 raise self._translated(error, call, ref) from error
 
@@ -216,7 +218,7 @@ class GitPort:
             try:
                 return await self._submit(call, Op.SYNC, {**fields, "again": again}, network=True)
             except OperationError as error:
-                if error.kind is not Kind.MIRROR or again:
+                if error.kind is not ErrorKind.MIRROR or again:
                     raise
             return await self._submit(call, Op.SYNC, {**fields, "again": True}, network=True)
 
@@ -232,7 +234,7 @@ class GitPort:
             try:
                 return await self._submit(call, op, fields, network=False)
             except OperationError as error:
-                if error.kind is not Kind.MIRROR:
+                if error.kind is not ErrorKind.MIRROR:
                     raise
             await self._repair(call, commit, again=again)
         return await self._submit(call, op, fields, network=False)

@@ -30,7 +30,7 @@ class Op(enum.StrEnum):
     CHECKOUT = "checkout"
 
 
-class Kind(enum.StrEnum):
+class ErrorKind(enum.StrEnum):
     """Why a child could not do it; `nopea.git.trouble` turns each into a Problem."""
 
     UNREACHABLE = "unreachable"

@@ -15,8 +15,8 @@ import pygit2
 from pygit2.enums import CredentialType
 from pygit2.ffi import C
 
-from nopea.git.failure import Failure, network
-from nopea.git.protocol import Kind
+from nopea.git.failure import GitFailure, network
+from nopea.git.protocol import ErrorKind
 
 _MAX_HEADS = 500_000
 
@@ -26,7 +26,7 @@ class TooManyObjectsError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class RemoteAddress:
     """Where to and as whom: what one request says about its remote. It does not print."""
 
     url: str
@@ -38,7 +38,7 @@ class Address:
     proxy: bool
 
     @classmethod
-    def parse(cls, raw: Mapping[str, Any], *, proxy: bool) -> Address:
+    def parse(cls, raw: Mapping[str, Any], *, proxy: bool) -> RemoteAddress:
         """Read the request's part about the remote."""
         return cls(
             url=raw["url"], username=raw["username"], password=raw["password"], token=raw["token"],
@@ -67,7 +67,7 @@ class Address:
 class Session(pygit2.RemoteCallbacks):
     """One conversation: answers libgit2's questions and stops it at the deadline and at the size limit."""
 
-    def __init__(self, address: Address, *, ends_at: float, max_bytes: int) -> None:
+    def __init__(self, address: RemoteAddress, *, ends_at: float, max_bytes: int) -> None:
         super().__init__()
         self._address = address
         self._ends_at = ends_at
@@ -91,14 +91,18 @@ class Session(pygit2.RemoteCallbacks):
             return pygit2.Username(name)
         self._asked += 1
         if self._asked > 1:
-            raise Failure(Kind.AUTHENTICATION, "the server does not accept the credentials", given=True)
+            raise GitFailure(
+                ErrorKind.AUTHENTICATION, "the server does not accept the credentials", given=True
+            )
         if allowed_types & CredentialType.SSH_KEY and address.identity:
             return pygit2.KeypairFromMemory(
                 name, None, address.identity.decode(), address.identity_password.decode() or None
             )
         if allowed_types & CredentialType.USERPASS_PLAINTEXT and address.password:
             return pygit2.UserPass(name, address.password.decode())
-        raise Failure(Kind.AUTHENTICATION, "the server asks for credentials", given=bool(address.token))
+        raise GitFailure(
+            ErrorKind.AUTHENTICATION, "the server asks for credentials", given=bool(address.token)
+        )
 
     def certificate_check(self, certificate: None, valid: bool, host: bytes) -> bool:
         """Trust what the library could verify, and nothing else (pygit2's default lets any SSH host pass)."""
@@ -113,9 +117,9 @@ class Session(pygit2.RemoteCallbacks):
     def transfer_progress(self, stats: Any) -> None:
         """Stop a pack that is too late, too big, or (at first sight) too long a history."""
         if time.monotonic() > self._ends_at:
-            raise Failure(Kind.TIMEOUT, f"{stats.received_bytes} bytes had arrived")
+            raise GitFailure(ErrorKind.TIMEOUT, f"{stats.received_bytes} bytes had arrived")
         if stats.received_bytes > self._max_bytes:
-            raise Failure(Kind.TOO_BIG, f"more than {self._max_bytes} bytes in one fetch")
+            raise GitFailure(ErrorKind.TOO_BIG, f"more than {self._max_bytes} bytes in one fetch")
         if 0 < self.max_objects < stats.total_objects:
             raise TooManyObjectsError
 
@@ -126,14 +130,14 @@ class Conversation:
 
     remote: Any
     session: Session
-    address: Address
+    address: RemoteAddress
 
     def heads(self) -> dict[str, str]:
         """Connect and return the ids of all refs that the server lists, by full name."""
         with network(ssh=self.address.ssh):
             listed = self.remote.list_heads(callbacks=self.session, proxy=self._proxy)
         if len(listed) > _MAX_HEADS:
-            raise Failure(Kind.TOO_BIG, f"the server lists {len(listed)} refs")
+            raise GitFailure(ErrorKind.TOO_BIG, f"the server lists {len(listed)} refs")
         return {head.name: str(head.oid) for head in listed if head.name}
 
     def fetch(self, refspecs: list[str], *, depth: int = 0, max_objects: int = 0) -> None:
@@ -151,7 +155,7 @@ class Conversation:
 class Line:
     """What one request may use to talk: its address, its end on the monotonic clock, its limit in bytes."""
 
-    address: Address
+    address: RemoteAddress
     ends_at: float
     max_bytes: int
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nopea.git.process import ChildProcess, Trust
-from nopea.git.protocol import Kind, Op
+from nopea.git.protocol import ErrorKind, Op
 
 
 class OperationError(Exception):
     """What a child (or its end) answered instead of a result; `facts` as in the error frame."""
 
-    def __init__(self, kind: Kind, message: str, **facts: Any) -> None:
+    def __init__(self, kind: ErrorKind, message: str, **facts: Any) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
@@ -30,7 +30,7 @@ class Lane(enum.Enum):
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Request:
+class GitRequest:
     """One operation on its way; `key` names what is to blame when it costs a child its life."""
 
     op: Op
@@ -53,7 +53,7 @@ class Request:
         if not self.future.done():
             self.future.set_result(result)
 
-    def fail(self, kind: Kind, message: str, **facts: Any) -> None:
+    def fail(self, kind: ErrorKind, message: str, **facts: Any) -> None:
         """Give the error to whoever still waits for it."""
         self._stop_timers()
         if not self.future.done():
@@ -72,9 +72,9 @@ class Member:
     process: ChildProcess
     trust: Trust
     alone: bool
-    running: dict[int, Request] = field(default_factory=dict)
+    running: dict[int, GitRequest] = field(default_factory=dict)
     # Why we killed it: TIMEOUT (a late request) or MEMORY; None means that it ended by itself.
-    cause: Kind | None = None
+    cause: ErrorKind | None = None
     answered: bool = False
     idle_since: float = 0.0
 

@@ -15,8 +15,8 @@ import pygit2
 from pygit2.enums import FileMode, ObjectType
 
 from nopea.core.problem import Code
-from nopea.git.failure import Failure, storage
-from nopea.git.protocol import ANSWER_BYTES, Kind
+from nopea.git.failure import GitFailure, storage
+from nopea.git.protocol import ANSWER_BYTES, ErrorKind
 
 IGNORE_FILE = ".nopeaignore"
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -45,8 +45,8 @@ def folder(repository: pygit2.Repository, commit: str, subpath: str) -> tuple[st
         if not isinstance(found, pygit2.Tree):
             names = sorted(entry.name or "" for entry in tree if entry.filemode == FileMode.TREE)[:20]
             missing = "/".join(parts[: index + 1])
-            raise Failure(
-                Kind.PATH_MISSING, f"{missing} is no folder", at="/".join(parts[:index]), folders=names
+            raise GitFailure(
+                ErrorKind.PATH_MISSING, f"{missing} is no folder", at="/".join(parts[:index]), folders=names
             )
         tree = found
     return "/".join(parts), tree
@@ -76,11 +76,11 @@ def walk(path: str, tree: pygit2.Tree) -> Iterator[Entry]:
     while waiting:
         path, tree, depth = waiting.pop()
         if depth > _MAX_DEPTH:
-            raise Failure(Kind.TOO_BIG, f"{path} is nested deeper than {_MAX_DEPTH} folders")
+            raise GitFailure(ErrorKind.TOO_BIG, f"{path} is nested deeper than {_MAX_DEPTH} folders")
         for item in tree:
             count += 1
             if count > _MAX_ENTRIES:
-                raise Failure(Kind.TOO_BIG, f"more than {_MAX_ENTRIES} files in one folder tree")
+                raise GitFailure(ErrorKind.TOO_BIG, f"more than {_MAX_ENTRIES} files in one folder tree")
             name = item.name or ""
             below = f"{path}/{name}" if path else name
             if item.filemode == FileMode.TREE:
@@ -103,8 +103,8 @@ def manifests(
     def parsed(blob: str) -> dict[str, Any]:
         try:
             content = _blob(repository, blob, max_bytes=max_bytes)
-        except Failure as failure:
-            if failure.kind is not Kind.TOO_BIG:
+        except GitFailure as failure:
+            if failure.kind is not ErrorKind.TOO_BIG:
                 raise
             return {"documents": [], "problems": [(Code.YAML_LIMIT.value, failure.message, _SPLIT, "", "")]}
         found = parse(content)
@@ -144,7 +144,7 @@ def checkout(
     path, tree = folder(repository, commit, subpath)
     into.mkdir(parents=True, exist_ok=True)
     if any(into.iterdir()):
-        raise Failure(Kind.REFUSED, f"{into} is not empty")
+        raise GitFailure(ErrorKind.REFUSED, f"{into} is not empty")
     entries = list(walk("", tree))
     by_path = {
         entry.path: entry for entry in entries if entry.mode in (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
@@ -162,7 +162,7 @@ def checkout(
         content = _blob(repository, source.blob, max_bytes=max_bytes)
         written += len(content)
         if written > max_bytes:
-            raise Failure(Kind.TOO_BIG, f"more than {max_bytes} bytes in one folder")
+            raise GitFailure(ErrorKind.TOO_BIG, f"more than {max_bytes} bytes in one folder")
         with storage():
             _write(into / entry.path, content, executable=source.mode == FileMode.BLOB_EXECUTABLE)
     return {"left_out": sorted(left_out)}
@@ -206,7 +206,7 @@ def _tree(repository: pygit2.Repository, commit: str) -> pygit2.Tree:
     with storage():
         found = repository[commit]
     if not isinstance(found, pygit2.Commit):
-        raise Failure(Kind.REFUSED, f"{commit} is no commit")
+        raise GitFailure(ErrorKind.REFUSED, f"{commit} is no commit")
     with storage():
         return found.tree
 
@@ -215,9 +215,11 @@ def _blob(repository: pygit2.Repository, blob: str, *, max_bytes: int) -> bytes:
     with storage():
         kind, size = repository.odb.read_header(blob)
         if size > max_bytes:
-            raise Failure(Kind.TOO_BIG, f"a file of {size} bytes, the limit is {max_bytes}", blob=blob)
+            raise GitFailure(
+                ErrorKind.TOO_BIG, f"a file of {size} bytes, the limit is {max_bytes}", blob=blob
+            )
         if kind != ObjectType.BLOB:
-            raise Failure(Kind.REFUSED, f"{blob} is no file")
+            raise GitFailure(ErrorKind.REFUSED, f"{blob} is no file")
         content: bytes = repository.odb.read(blob)[1]
     return content
 

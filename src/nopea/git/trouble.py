@@ -7,21 +7,21 @@ from typing import Any
 from nopea.core.git.source import ParsedFile, Ref, Remote
 from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
 from nopea.core.secret import mask_text, mask_url
-from nopea.git.protocol import Kind
+from nopea.git.protocol import ErrorKind
 
 
 def error_of(
-    kind: Kind, message: str, facts: dict[str, Any], *, remote: Remote, ref: Ref | None
+    kind: ErrorKind, message: str, facts: dict[str, Any], *, remote: Remote, ref: Ref | None
 ) -> SyncError:
     """Return a StalledError when a person must act, else a TransientError; no secret is in it."""
     url = mask_url(remote.url)
     said = mask_text(message, *remote.credentials.secrets())
     match kind:
-        case Kind.REF_MISSING:
+        case ErrorKind.REF_MISSING:
             return _ref_missing(url, said, facts, ref)
-        case Kind.PATH_MISSING:
+        case ErrorKind.PATH_MISSING:
             return _path_missing(url, said, facts)
-        case Kind.AUTHENTICATION:
+        case ErrorKind.AUTHENTICATION:
             return _authentication(url, said, remote)
         case _:
             code, what, hint = _PLAIN[kind]
@@ -93,70 +93,93 @@ def _authentication(url: str, said: str, remote: Remote) -> SyncError:
     return _stalled(Code.GIT_AUTHENTICATION, f"{url}: the server refuses access: {said}", hint)
 
 
-_STALLED = frozenset({
-    Kind.HOST_KEY, Kind.CERTIFICATE, Kind.REPOSITORY_MISSING, Kind.EMPTY, Kind.REDIRECT, Kind.TOO_BIG,
-    Kind.MEMORY, Kind.REFUSED,
-})  # fmt: skip
+_STALLED = frozenset(
+    {
+        ErrorKind.HOST_KEY,
+        ErrorKind.CERTIFICATE,
+        ErrorKind.REPOSITORY_MISSING,
+        ErrorKind.EMPTY,
+        ErrorKind.REDIRECT,
+        ErrorKind.TOO_BIG,
+        ErrorKind.MEMORY,
+        ErrorKind.REFUSED,
+    }
+)
 
-_PLAIN: dict[Kind, tuple[Code, str, str]] = {
-    Kind.UNREACHABLE: (
-        Code.GIT_UNREACHABLE, "the Git server cannot be reached",
+_PLAIN: dict[ErrorKind, tuple[Code, str, str]] = {
+    ErrorKind.UNREACHABLE: (
+        Code.GIT_UNREACHABLE,
+        "the Git server cannot be reached",
         "Check that the server is up and that the cluster's network lets Nopea reach it; Nopea tries again.",
     ),
-    Kind.TIMEOUT: (
-        Code.GIT_TIMEOUT, "the Git server did not answer in time",
+    ErrorKind.TIMEOUT: (
+        Code.GIT_TIMEOUT,
+        "the Git server did not answer in time",
         "Check the server and the network; for a big repository raise spec.timeout. Nopea tries again.",
     ),
-    Kind.HOST_KEY: (
-        Code.GIT_HOST_KEY, "the server's SSH key is not the one in known_hosts",
+    ErrorKind.HOST_KEY: (
+        Code.GIT_HOST_KEY,
+        "the server's SSH key is not the one in known_hosts",
         "If the server really has a new key, put it into `known_hosts` of the Secret (`ssh-keyscan HOST`).",
     ),
-    Kind.CERTIFICATE: (
-        Code.GIT_CERTIFICATE, "the server's certificate is not trusted",
+    ErrorKind.CERTIFICATE: (
+        Code.GIT_CERTIFICATE,
+        "the server's certificate is not trusted",
         "Put the authority that signed it into `ca.crt` of the Secret, or correct the host name in spec.url.",
     ),
-    Kind.REPOSITORY_MISSING: (
-        Code.GIT_NOT_FOUND, "there is no such repository",
+    ErrorKind.REPOSITORY_MISSING: (
+        Code.GIT_NOT_FOUND,
+        "there is no such repository",
         "Correct spec.url; some hosts answer so too when the credentials may not see the repository.",
     ),
-    Kind.EMPTY: (
-        Code.GIT_EMPTY_REPOSITORY, "the repository is empty",
+    ErrorKind.EMPTY: (
+        Code.GIT_EMPTY_REPOSITORY,
+        "the repository is empty",
         "Push a first commit; Nopea looks again by itself.",
     ),
-    Kind.REDIRECT: (
-        Code.GIT_PROTOCOL, "the server redirects to another host, which must not see the credentials",
+    ErrorKind.REDIRECT: (
+        Code.GIT_PROTOCOL,
+        "the server redirects to another host, which must not see the credentials",
         "Put the final URL into spec.url.",
     ),
-    Kind.PROTOCOL: (
-        Code.GIT_PROTOCOL, "what answers does not speak Git's protocol",
+    ErrorKind.PROTOCOL: (
+        Code.GIT_PROTOCOL,
+        "what answers does not speak Git's protocol",
         "Check that spec.url is the URL to clone from, not that of a web page or a proxy's login.",
     ),
-    Kind.TOO_BIG: (
-        Code.GIT_TOO_BIG, "the repository is over a limit",
+    ErrorKind.TOO_BIG: (
+        Code.GIT_TOO_BIG,
+        "the repository is over a limit",
         "Take big files out of the repository, or raise the limit of the controller.",
     ),
-    Kind.MEMORY: (
-        Code.GIT_TOO_BIG, "the repository needs more memory than a Git child may have",
+    ErrorKind.MEMORY: (
+        Code.GIT_TOO_BIG,
+        "the repository needs more memory than a Git child may have",
         "Use a smaller repository, or raise the memory limit of the Git children.",
     ),
-    Kind.DISK: (
-        Code.GIT_DISK, "the cache folder cannot be written",
+    ErrorKind.DISK: (
+        Code.GIT_DISK,
+        "the cache folder cannot be written",
         "Give the volume of the cache folder more space and see that Nopea may write to it.",
     ),
-    Kind.MIRROR: (
-        Code.GIT_PROTOCOL, "the local mirror could not be repaired",
+    ErrorKind.MIRROR: (
+        Code.GIT_PROTOCOL,
+        "the local mirror could not be repaired",
         "Nopea clones it again at the next try; if this stays, check the disk of the cache folder.",
     ),
-    Kind.REFUSED: (
-        Code.GIT_PROTOCOL, "the request cannot be served",
+    ErrorKind.REFUSED: (
+        Code.GIT_PROTOCOL,
+        "the request cannot be served",
         "Correct the commit or path that was asked for.",
     ),
-    Kind.BUG: (
-        Code.GIT_CHILD_DIED, "the Git child failed unexpectedly",
+    ErrorKind.BUG: (
+        Code.GIT_CHILD_DIED,
+        "the Git child failed unexpectedly",
         "Please report this with the log; Nopea tries again.",
     ),
-    Kind.DIED: (
-        Code.GIT_CHILD_DIED, "the Git child died",
+    ErrorKind.DIED: (
+        Code.GIT_CHILD_DIED,
+        "the Git child died",
         "Nopea tries again, alone in a child of its own; if this stays, please report it with the log.",
     ),
-}  # fmt: skip
+}

@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from nopea.core.git.source import Commit, Credentials, Document, ParsedFile, Ref, Remote
+from nopea.core.git.source import Commit, Credentials, ParsedDocument, ParsedFile, Ref, Remote
 from nopea.core.problem import Code, Problem
 from nopea.git.process import Trust
 
@@ -63,7 +63,7 @@ def parsed_file(raw: dict[str, Any]) -> ParsedFile:
     """Read a parsed file from an answer."""
     return ParsedFile(
         documents=tuple(
-            Document(index=index, line=line, body=body) for index, line, body in raw["documents"]
+            ParsedDocument(index=index, line=line, body=body) for index, line, body in raw["documents"]
         ),
         problems=tuple(
             Problem(code=Code(code), message=message, hint=hint, source=source, object=of)

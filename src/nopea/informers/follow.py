@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from nopea.core.objects import GroupKind
-from nopea.informers.object_cache import LiveIndex
+from nopea.informers.object_cache import ObjectCache
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError
 from nopea.logs import get_log
@@ -20,26 +20,26 @@ RETIRE_SECONDS = 60.0
 
 
 async def follow_objects(
-    index: LiveIndex, discovery: Discovery, applied_kinds: Callable[[], Collection[GroupKind]]
+    object_cache: ObjectCache, discovery: Discovery, applied_kinds: Callable[[], Collection[GroupKind]]
 ) -> None:
     """Run the watches until cancelled: start those of kinds with objects of ours, end those nobody needs."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(index.run(), name="watches")
-        group.create_task(_sweep(index, discovery), name="sweep of kinds")
-        group.create_task(_retire(index, applied_kinds), name="retiring of watches")
+        group.create_task(object_cache.run(), name="watches")
+        group.create_task(_sweep(object_cache, discovery), name="sweep of kinds")
+        group.create_task(_retire(object_cache, applied_kinds), name="retiring of watches")
 
 
-async def _sweep(index: LiveIndex, discovery: Discovery) -> None:
+async def _sweep(object_cache: ObjectCache, discovery: Discovery) -> None:
     try:
         resources = await discovery.all()
     except ApiError as error:
         log.warning("kinds not swept", error=str(error))
         return
-    await index.sweep(resources)
+    await object_cache.sweep(resources)
 
 
-async def _retire(index: LiveIndex, applied_kinds: Callable[[], Collection[GroupKind]]) -> None:
+async def _retire(object_cache: ObjectCache, applied_kinds: Callable[[], Collection[GroupKind]]) -> None:
     """Stop watching kinds of which nothing is applied any more."""
     while True:
         await asyncio.sleep(RETIRE_SECONDS)
-        index.retire(applied_kinds())
+        object_cache.retire(applied_kinds())

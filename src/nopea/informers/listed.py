@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nopea.core.api import names
-from nopea.informers.object_cache import LiveIndex, RulesOf
+from nopea.core.objects import Resource
+from nopea.informers.object_cache import ObjectCache, RulesOf
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
 from nopea.kube.requests import Selection
-from nopea.kube.resource import Resource
 
 
-class ListedIndex(LiveIndex):
+class ListedObjects(ObjectCache):
     """Bounded by one owner's objects. A kind that may not be listed stays unknown."""
 
     def __init__(self, client: KubeClient, *, owner: str, rules: RulesOf) -> None:

@@ -14,14 +14,13 @@ from typing import TypeAlias
 
 from nopea.core.api import names
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
-from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.objects import GroupKind, ObjectKey, Resource
+from nopea.core.plan.model import ObservedObject
 from nopea.core.plan.observed import observed_of
-from nopea.core.plan.plan import Observed
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
-from nopea.kube.resource import Resource
 from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
 from nopea.logs import get_log
 
@@ -37,21 +36,21 @@ _SWEEPERS = 8
 RulesOf: TypeAlias = Callable[[str, ObjectKey], IgnoreRules]
 """What the owner of a label value leaves to others in an object."""
 
-_Version: TypeAlias = tuple[str, str, str]
+_KindVersion: TypeAlias = tuple[str, str, str]
 
 
 @dataclass(slots=True)
-class _Kind:
+class _Informer:
     """One followed kind in one version: field sets, and so baselines, are those of a version."""
 
     resource: Resource
     health: WatchHealth = field(default_factory=WatchHealth)
-    objects: dict[ObjectKey, Observed] = field(default_factory=dict)
+    objects: dict[ObjectKey, ObservedObject] = field(default_factory=dict)
     by_owner: dict[str, set[ObjectKey]] = field(default_factory=dict)
     asked_at: float = 0.0
     task: asyncio.Task[None] | None = None
 
-    def put(self, key: ObjectKey, observed: Observed) -> None:
+    def put(self, key: ObjectKey, observed: ObservedObject) -> None:
         self.remove(key)
         self.objects[key] = observed
         if observed.owner is not None:
@@ -68,7 +67,7 @@ class _Kind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexStatistics:
+class CacheStatistics:
     """How many objects are known; the watches by state; whole lists read since the start."""
 
     objects: int
@@ -81,14 +80,14 @@ def _no_rules(owner: str, key: ObjectKey) -> IgnoreRules:
     return NO_RULES
 
 
-def _tell_nobody(owner: str) -> None:
+def _wake_nobody(owner: str) -> None:
     del owner
 
 
-class LiveIndex:
+class ObjectCache:
     """Bounded by the kinds that the API server serves and the objects that carry our label.
 
-    `on_change` is called with an owner's label value when something about an object of it has changed that a
+    `wake` is called with an owner's label value when something about an object of it has changed that a
     plan could answer differently; it must not block.
     """
 
@@ -97,13 +96,13 @@ class LiveIndex:
         client: KubeClient,
         *,
         rules: RulesOf = _no_rules,
-        on_change: Callable[[str], None] | None = None,
+        wake: Callable[[str], None] = _wake_nobody,
     ) -> None:
         self._client = client
         self._rules = rules
-        self.on_change = on_change or _tell_nobody
-        self._kinds: dict[_Version, _Kind] = {}
-        self._wanted: asyncio.Queue[_Kind] = asyncio.Queue()
+        self._wake = wake
+        self._kinds: dict[_KindVersion, _Informer] = {}
+        self._wanted: asyncio.Queue[_Informer] = asyncio.Queue()
         self._lists_of_retired = 0
 
     async def run(self) -> None:
@@ -161,18 +160,18 @@ class LiveIndex:
         """True when `owned` can be believed for objects of this kind."""
         return any(found.health.synced for found in self._kinds.values() if found.resource.group_kind == kind)
 
-    def get(self, resource: Resource, key: ObjectKey) -> Observed | None:
+    def get(self, resource: Resource, key: ObjectKey) -> ObservedObject | None:
         """Return what is live under our label; None when nothing is, or the kind is not known."""
         kind = self._kinds.get(_version(resource))
         return kind.objects.get(key) if kind else None
 
-    def owned(self, owner: str) -> dict[ObjectKey, Observed]:
+    def owned(self, owner: str) -> dict[ObjectKey, ObservedObject]:
         """Return every live object with this owner's label, of all kinds that are followed."""
         return {
             key: kind.objects[key] for kind in self._kinds.values() for key in kind.by_owner.get(owner, ())
         }
 
-    def assume(self, resource: Resource, key: ObjectKey, observed: Observed) -> None:
+    def assume(self, resource: Resource, key: ObjectKey, observed: ObservedObject) -> None:
         """Take over what an apply returned, before the watch says the same."""
         kind = self._kinds.get(_version(resource))
         if kind is not None:
@@ -184,11 +183,11 @@ class LiveIndex:
             if kind.resource.group_kind == key.group_kind:
                 kind.remove(key)
 
-    def statistics(self) -> IndexStatistics:
+    def statistics(self) -> CacheStatistics:
         """Return what is followed now."""
         kinds = self._kinds.values()
         failing = sum(kind.health.last_error is not None for kind in kinds)
-        return IndexStatistics(
+        return CacheStatistics(
             objects=sum(len(kind.objects) for kind in kinds),
             watches={"working": len(kinds) - failing, "failing": failing},
             lists=self._lists_of_retired + sum(kind.health.lists for kind in kinds),
@@ -205,15 +204,15 @@ class LiveIndex:
                 if kind.task is not None:
                     kind.task.cancel()
 
-    def _start(self, resource: Resource) -> _Kind:
+    def _start(self, resource: Resource) -> _Informer:
         kind = self._kinds.get(_version(resource))
         if kind is None:
-            kind = self._kinds[_version(resource)] = _Kind(resource)
+            kind = self._kinds[_version(resource)] = _Informer(resource)
             self._wanted.put_nowait(kind)
         kind.asked_at = asyncio.get_running_loop().time()
         return kind
 
-    async def _follow(self, kind: _Kind) -> None:
+    async def _follow(self, kind: _Informer) -> None:
         events = list_and_watch(self._client, kind.resource, OURS, health=kind.health)
         async with aclosing(events):
             async for event in events:
@@ -230,7 +229,7 @@ class LiveIndex:
                             kind.remove(key)
                             self._tell({known.owner})
 
-    def _replace(self, kind: _Kind, objects: Iterable[LiveObject]) -> None:
+    def _replace(self, kind: _Informer, objects: Iterable[LiveObject]) -> None:
         listed = dict(self._read(kind, live) for live in objects)
         owners: set[str | None] = set()
         for key in kind.objects.keys() - listed.keys():
@@ -240,13 +239,13 @@ class LiveIndex:
             owners |= self._take(kind, key, observed)
         self._tell(owners)
 
-    def _read(self, kind: _Kind, live: LiveObject) -> tuple[ObjectKey, Observed]:
+    def _read(self, kind: _Informer, live: LiveObject) -> tuple[ObjectKey, ObservedObject]:
         raw = live.json()
         key = ObjectKey(kind.resource.group, kind.resource.kind, live.meta.namespace, live.meta.name)
         owner = live.meta.labels.get(names.REPOSITORY_LABEL) or ""
         return key, observed_of(raw, rules=self._rules(owner, key))
 
-    def _take(self, kind: _Kind, key: ObjectKey, observed: Observed) -> set[str | None]:
+    def _take(self, kind: _Informer, key: ObjectKey, observed: ObservedObject) -> set[str | None]:
         """Keep the newer of what is known and what is said; return whom the difference concerns."""
         known = kind.objects.get(key)
         if known is not None and not is_newer(observed.resource_version, known.resource_version):
@@ -262,10 +261,10 @@ class LiveIndex:
     def _tell(self, owners: Iterable[str | None]) -> None:
         for owner in set(owners):
             if owner:
-                self.on_change(owner)
+                self._wake(owner)
 
 
-def _version(resource: Resource) -> _Version:
+def _version(resource: Resource) -> _KindVersion:
     return (resource.group, resource.version, resource.kind)
 
 

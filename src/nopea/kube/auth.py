@@ -41,7 +41,7 @@ class Source(Protocol):
         ...
 
 
-class Credentials:
+class ApiCredentials:
     """The current identity; asks its source when the old one has run out or was refused.
 
     Any number of requests may ask at once: the source is asked once.

@@ -16,12 +16,13 @@ from typing import Self
 import aiohttp
 import msgspec
 
+from nopea.core.objects import Resource, Target
 from nopea.kube import requests
 from nopea.kube.auth import Source
 from nopea.kube.config import ClusterConfig
 from nopea.kube.errors import (
     ApiError,
-    Failure,
+    ApiFailure,
     GoneError,
     ServerError,
     TooManyRequestsError,
@@ -30,19 +31,18 @@ from nopea.kube.errors import (
 )
 from nopea.kube.execplugin import source_of
 from nopea.kube.limiter import Limiter
-from nopea.kube.live import PAGE, Applied, Listing, LiveObject, Page, item_of
+from nopea.kube.live import PAGE, Applied, LiveObject, ObjectList, Page, item_of
 from nopea.kube.requests import (
     APPLY_DEFAULTS,
     EVERYTHING,
     NO_PRECONDITIONS,
+    ApiRequest,
     ApplyOptions,
     PatchKind,
     Preconditions,
     Propagation,
-    Request,
     Selection,
 )
-from nopea.kube.resource import Resource, Target
 from nopea.kube.transport import BodyTooBigError, Response, Transport
 from nopea.measure import Measure, not_measured
 
@@ -78,7 +78,7 @@ _VERSION = msgspec.json.Decoder(ServerVersion)
 class Stream:
     """The body of a watch while it comes."""
 
-    def __init__(self, transport: Transport, request: Request, answer: aiohttp.ClientResponse) -> None:
+    def __init__(self, transport: Transport, request: ApiRequest, answer: aiohttp.ClientResponse) -> None:
         self._transport, self._request, self._answer = transport, request, answer
 
     async def read(self, *, within_seconds: float) -> bytes:
@@ -130,7 +130,7 @@ class KubeClient:
 
     async def list(
         self, resource: Resource, selection: Selection = EVERYTHING, *, chunk: int = CHUNK
-    ) -> Listing:
+    ) -> ObjectList:
         """Read every object that matches, as of one moment, `chunk` at a time.
 
         Starts over when the moment has left the server's memory (410) between two chunks, and asks for less
@@ -207,7 +207,7 @@ class KubeClient:
         return await self._send(requests.get_path(path, accept=accept))
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[Stream]:
+    async def stream(self, request: ApiRequest) -> AsyncIterator[Stream]:
         """Open a watch; its body comes through `Stream.read`. Holds no slot, for it lasts."""
         async with self.limiter.slot(self._flow):
             pass  # only waits out a pause that the server asked for
@@ -226,7 +226,7 @@ class KubeClient:
                 )
             yield Stream(self._transport, request, answer)
 
-    async def _list_once(self, resource: Resource, selection: Selection, *, chunk: int) -> Listing:
+    async def _list_once(self, resource: Resource, selection: Selection, *, chunk: int) -> ObjectList:
         items: list[LiveObject] = []
         token = ""
         while True:
@@ -241,7 +241,7 @@ class KubeClient:
             items.extend(item_of(raw, api_version=version, kind=kind) for raw in page.items or ())
             token = page.metadata.continue_
             if not token:
-                return Listing(tuple(items), page.metadata.resource_version)
+                return ObjectList(tuple(items), page.metadata.resource_version)
             await asyncio.sleep(0)  # let others run between two chunks of a big list
 
     async def _page(
@@ -257,7 +257,7 @@ class KubeClient:
             raise _rubbish(request, response.status)
         return page, resource.kind if not selection.metadata_only else page.kind.removesuffix("List")
 
-    async def _object(self, request: Request) -> LiveObject:
+    async def _object(self, request: ApiRequest) -> LiveObject:
         response = await self._send(request)
         live = LiveObject(response.body)
         try:
@@ -268,7 +268,7 @@ class KubeClient:
             raise _rubbish(request, response.status)
         return live
 
-    async def _send(self, request: Request) -> Response:
+    async def _send(self, request: ApiRequest) -> Response:
         for attempt in range(_BUSY_TRIES):
             try:
                 async with self.limiter.slot(self._flow):
@@ -323,14 +323,14 @@ def _ending(error: BaseException | None) -> str:
             return "error"
 
 
-def _error_of(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+def _error_of(request: ApiRequest, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     after = headers.get("Retry-After", "")
     return error_of(status, body, retry_after=after, request=str(request), masked=request.is_secret)
 
 
-def _rubbish(request: Request, status: int) -> ServerError:
+def _rubbish(request: ApiRequest, status: int) -> ServerError:
     return ServerError(
-        Failure(
+        ApiFailure(
             code=status, reason="Rubbish", message="the answer is not what the Kubernetes API says it is"
         ),
         request=str(request),

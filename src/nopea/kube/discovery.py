@@ -11,11 +11,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nopea.core.objects import GroupKind, split_api_version
+from nopea.core.objects import GroupKind, Resource, split_api_version
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery_wire import ACCEPT, Served, read_groups, read_legacy_groups, read_legacy_resources
-from nopea.kube.errors import ApiError, Failure, ServerError, UnknownKindError
-from nopea.kube.resource import Resource
+from nopea.kube.errors import ApiError, ApiFailure, ServerError, UnknownKindError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +71,7 @@ class Discovery:
         if (group, version) in table.stale:
             raise _not_answering(api_version, kind)
         raise UnknownKindError(
-            Failure(code=404, reason="KindUnknown", message=f"no kind {kind} in {api_version} is served")
+            ApiFailure(code=404, reason="KindUnknown", message=f"no kind {kind} in {api_version} is served")
         )
 
     async def served(self, api_version: str, kind: str) -> bool:
@@ -92,7 +91,9 @@ class Discovery:
         if any(group == group_kind.group for group, _ in table.stale):
             raise _not_answering(group_kind.group, group_kind.kind)
         raise UnknownKindError(
-            Failure(code=404, reason="KindUnknown", message=f"no kind {group_kind} is served in any version")
+            ApiFailure(
+                code=404, reason="KindUnknown", message=f"no kind {group_kind} is served in any version"
+            )
         )
 
     async def wait_for(self, api_version: str, kind: str) -> Resource:
@@ -167,4 +168,4 @@ def _table_of(served: Served) -> _Table:
 
 def _not_answering(api_version: str, kind: str) -> ServerError:
     message = f"the API service of {api_version} does not answer, so whether it serves {kind} is not known"
-    return ServerError(Failure(code=503, reason="ServiceUnavailable", message=message))
+    return ServerError(ApiFailure(code=503, reason="ServiceUnavailable", message=message))

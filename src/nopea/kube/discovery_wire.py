@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from nopea.kube.errors import Failure, ServerError
-from nopea.kube.resource import Resource
+from nopea.core.objects import Resource
+from nopea.kube.errors import ApiFailure, ServerError
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
 ACCEPT = f"{_AGGREGATED.format('v2')},{_AGGREGATED.format('v2beta1')},application/json"
@@ -31,7 +31,7 @@ class _Name(msgspec.Struct):
     name: str = ""
 
 
-class _Kind(msgspec.Struct):
+class _ServedKind(msgspec.Struct):
     group: str = ""
     version: str = ""
     kind: str = ""
@@ -41,23 +41,23 @@ class _Sub(msgspec.Struct):
     subresource: str = ""
 
 
-class _Resource(msgspec.Struct, rename="camel"):
+class _WireResource(msgspec.Struct, rename="camel"):
     resource: str
-    response_kind: _Kind | None = None
+    response_kind: _ServedKind | None = None
     scope: str = ""
     verbs: tuple[str, ...] = ()
     subresources: tuple[_Sub, ...] = ()
 
 
-class _Version(msgspec.Struct):
+class _WireVersion(msgspec.Struct):
     version: str
-    resources: tuple[_Resource, ...] = ()
+    resources: tuple[_WireResource, ...] = ()
     freshness: str = "Current"
 
 
 class _Group(msgspec.Struct):
     metadata: _Name = msgspec.field(default_factory=_Name)
-    versions: tuple[_Version, ...] = ()
+    versions: tuple[_WireVersion, ...] = ()
 
 
 class _Groups(msgspec.Struct):
@@ -112,7 +112,7 @@ def read_groups(body: bytes) -> Served:
     return served
 
 
-def _resource_of(group: str, version: str, item: _Resource) -> Resource:
+def _resource_of(group: str, version: str, item: _WireResource) -> Resource:
     return Resource(
         group=group,
         version=version,
@@ -166,4 +166,6 @@ def read_legacy_resources(body: bytes, *, group: str, version: str) -> list[Reso
 
 
 def _unreadable() -> ServerError:
-    return ServerError(Failure(code=200, reason="Rubbish", message="the discovery document cannot be read"))
+    return ServerError(
+        ApiFailure(code=200, reason="Rubbish", message="the discovery document cannot be read")
+    )

@@ -58,7 +58,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class ApiFailure:
     """The facts of a failed request; `code` is the HTTP status, 0 where no answer came."""
 
     code: int
@@ -76,7 +76,7 @@ class ApiError(Exception):
     retryable: ClassVar[bool] = False
     """True where the same request can succeed later without a person changing anything."""
 
-    def __init__(self, failure: Failure, *, request: str = "") -> None:
+    def __init__(self, failure: ApiFailure, *, request: str = "") -> None:
         super().__init__(failure.message)
         self.failure = failure
         self.request = request
@@ -172,7 +172,7 @@ class UnreachableError(ApiError):
     retryable = True
 
     def __init__(self, message: str, *, request: str = "") -> None:
-        super().__init__(Failure(code=0, reason="Unreachable", message=message), request=request)
+        super().__init__(ApiFailure(code=0, reason="Unreachable", message=message), request=request)
 
 
 _BY_CODE: dict[int, type[ApiError]] = {
@@ -230,7 +230,7 @@ def error_of(
     return kind(failure, request=request)
 
 
-def _without_values(failure: Failure) -> Failure:
+def _without_values(failure: ApiFailure) -> ApiFailure:
     """Keep the fields and the words that can hold no value."""
     said = _HARMLESS.search(failure.message)
     fields = ", ".join(dict.fromkeys(cause.field for cause in failure.causes if cause.field))
@@ -243,7 +243,7 @@ def _without_values(failure: Failure) -> Failure:
     return replace(failure, message=message, causes=causes)
 
 
-def _class_of(failure: Failure) -> type[ApiError]:
+def _class_of(failure: ApiFailure) -> type[ApiError]:
     if failure.code == HTTPStatus.CONFLICT and failure.reason == "AlreadyExists":
         return AlreadyExistsError
     if failure.reason == "Expired":
@@ -253,17 +253,17 @@ def _class_of(failure: Failure) -> type[ApiError]:
     return _BY_CODE.get(failure.code, ServerError)
 
 
-def _failure_of(code: int, body: bytes, retry_after: str) -> Failure:
+def _failure_of(code: int, body: bytes, retry_after: str) -> ApiFailure:
     seconds = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
     try:
         status = _STATUS.decode(body)
     except msgspec.MsgspecError:
         status = _WireStatus()
     if status.kind != "Status":
-        return Failure(code=code, message=_text_of(code, body), retry_after_seconds=seconds)
+        return ApiFailure(code=code, message=_text_of(code, body), retry_after_seconds=seconds)
     details = status.details or _WireDetails()
     message = (status.message or "")[:MESSAGE_LIMIT] or f"the server gave no reason (HTTP {code})"
-    return Failure(
+    return ApiFailure(
         code=status.code or code,
         reason=status.reason or "",
         message=message,

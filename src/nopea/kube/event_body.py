@@ -11,8 +11,7 @@ from typing import Any
 
 import orjson
 
-from nopea.core.objects import ObjectKey, split_api_version
-from nopea.kube.resource import Resource
+from nopea.core.objects import ObjectKey, Resource, split_api_version
 
 NOTE_LIMIT = 1_024
 _WORD_LIMIT = 128

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nopea.kube.errors import Failure, ServerError
+from nopea.kube.errors import ApiFailure, ServerError
 
 LINE_LIMIT = 16 * 1024 * 1024
 """Bytes of one watch event; etcd stores at most 1.5 MB for an object, JSON's escapes make that 9 MB."""
@@ -32,5 +32,5 @@ class LineSplitter:
             self._size += len(rest)
         if self._size > self._limit or any(len(line) > self._limit for line in lines):
             message = f"a line of the watch is longer than {self._limit} bytes"
-            raise ServerError(Failure(code=200, reason="LineTooBig", message=message))
+            raise ServerError(ApiFailure(code=200, reason="LineTooBig", message=message))
         return [line for line in lines if line.strip()]

@@ -108,7 +108,7 @@ class Applied(LiveObject):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ObjectList:
     """Every object that matched, and the resourceVersion from which a watch sees all later changes."""
 
     items: tuple[LiveObject, ...]

@@ -8,7 +8,8 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from nopea.kube.resource import Resource, Target
+from nopea.core.objects import Resource, Target
+from nopea.kube.paths import collection_path, object_path
 
 FIELD_MANAGER = "nopea"
 """The manager of every field that Nopea sets; it never changes, or old entries would own fields for ever."""
@@ -34,7 +35,7 @@ class Propagation(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class ApiRequest:
     """One request, ready to send: `path` has its query and is percent-encoded.
 
     `repeatable` says that sending it twice leaves the world as sending it once.
@@ -79,27 +80,23 @@ def _with_query(path: str, **pairs: str) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _under(target: Target, subresource: str) -> str:
-    return f"{target.path}/{subresource}" if subresource else target.path
-
-
-def get(target: Target, *, subresource: str = "") -> Request:
+def get(target: Target, *, subresource: str = "") -> ApiRequest:
     """Read one object."""
-    path = _under(target, subresource)
-    return Request(verb="get", what=str(target), method="GET", path=path, repeatable=True)
+    path = object_path(target, subresource)
+    return ApiRequest(verb="get", what=str(target), method="GET", path=path, repeatable=True)
 
 
-def get_path(path: str, *, accept: str = JSON) -> Request:
+def get_path(path: str, *, accept: str = JSON) -> ApiRequest:
     """Read a path that is not an object, such as `/version` or `/apis`."""
-    return Request(verb="get", what=path, method="GET", path=path, accept=accept, repeatable=True)
+    return ApiRequest(verb="get", what=path, method="GET", path=path, accept=accept, repeatable=True)
 
 
 def list_page(
     resource: Resource, selection: Selection, *, limit: int, continue_: str = "", resource_version: str = ""
-) -> Request:
+) -> ApiRequest:
     """Read one chunk of a list; `continue_` is the token that the chunk before gave."""
     path = _with_query(
-        resource.collection(selection.namespace),
+        collection_path(resource, selection.namespace),
         labelSelector=selection.labels,
         fieldSelector=selection.fields,
         limit=str(limit),
@@ -108,15 +105,15 @@ def list_page(
     )
     accept = METADATA.format("PartialObjectMetadataList") if selection.metadata_only else JSON
     what = _what(resource, selection)
-    return Request(verb="list", what=what, method="GET", path=path, accept=accept, repeatable=True)
+    return ApiRequest(verb="list", what=what, method="GET", path=path, accept=accept, repeatable=True)
 
 
 def watch(
     resource: Resource, selection: Selection, *, resource_version: str, timeout_seconds: int
-) -> Request:
+) -> ApiRequest:
     """Follow changes after `resource_version`; the server ends the stream after `timeout_seconds`."""
     path = _with_query(
-        resource.collection(selection.namespace),
+        collection_path(resource, selection.namespace),
         watch="1",
         allowWatchBookmarks="true",
         labelSelector=selection.labels,
@@ -126,7 +123,7 @@ def watch(
     )
     accept = METADATA.format("PartialObjectMetadata") if selection.metadata_only else JSON
     what = _what(resource, selection)
-    return Request(verb="watch", what=what, method="GET", path=path, accept=accept, repeatable=True)
+    return ApiRequest(verb="watch", what=what, method="GET", path=path, accept=accept, repeatable=True)
 
 
 def _what(resource: Resource, selection: Selection) -> str:
@@ -150,7 +147,7 @@ class ApplyOptions:
 APPLY_DEFAULTS = ApplyOptions()
 
 
-def apply(target: Target, body: bytes, options: ApplyOptions = APPLY_DEFAULTS) -> Request:
+def apply(target: Target, body: bytes, options: ApplyOptions = APPLY_DEFAULTS) -> ApiRequest:
     """Server-side apply of an object's JSON (KEP-555)."""
     query = f"fieldManager={FIELD_MANAGER}"
     if options.force:
@@ -159,8 +156,8 @@ def apply(target: Target, body: bytes, options: ApplyOptions = APPLY_DEFAULTS) -
         query += "&fieldValidation=Strict"
     if options.dry_run:
         query += "&dryRun=All"
-    path = f"{_under(target, options.subresource)}?{query}"
-    return Request(
+    path = f"{object_path(target, options.subresource)}?{query}"
+    return ApiRequest(
         verb="apply",
         what=str(target),
         method="PATCH",
@@ -173,10 +170,10 @@ def apply(target: Target, body: bytes, options: ApplyOptions = APPLY_DEFAULTS) -
 
 def patch(
     target: Target, body: bytes, *, kind: PatchKind, subresource: str = "", manager: str = FIELD_MANAGER
-) -> Request:
+) -> ApiRequest:
     """Change some fields; a merge patch may be repeated, a JSON patch (with its tests) may not."""
-    path = _with_query(_under(target, subresource), fieldManager=manager)
-    return Request(
+    path = _with_query(object_path(target, subresource), fieldManager=manager)
+    return ApiRequest(
         verb="patch",
         what=str(target),
         method="PATCH",
@@ -187,17 +184,17 @@ def patch(
     )
 
 
-def create(resource: Resource, body: bytes, *, namespace: str = "") -> Request:
+def create(resource: Resource, body: bytes, *, namespace: str = "") -> ApiRequest:
     """Store a new object."""
-    path = _with_query(resource.collection(namespace), fieldManager=FIELD_MANAGER)
+    path = _with_query(collection_path(resource, namespace), fieldManager=FIELD_MANAGER)
     what = f"{resource} in {namespace}" if namespace else str(resource)
-    return Request(verb="create", what=what, method="POST", path=path, body=body, content_type=JSON)
+    return ApiRequest(verb="create", what=what, method="POST", path=path, body=body, content_type=JSON)
 
 
-def replace(target: Target, body: bytes, *, subresource: str = "") -> Request:
+def replace(target: Target, body: bytes, *, subresource: str = "") -> ApiRequest:
     """Put an object in the place of the one with the body's resourceVersion."""
-    path = _with_query(_under(target, subresource), fieldManager=FIELD_MANAGER)
-    return Request(verb="update", what=str(target), method="PUT", path=path, body=body, content_type=JSON)
+    path = _with_query(object_path(target, subresource), fieldManager=FIELD_MANAGER)
+    return ApiRequest(verb="update", what=str(target), method="PUT", path=path, body=body, content_type=JSON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +208,9 @@ class Preconditions:
 NO_PRECONDITIONS = Preconditions()
 
 
-def delete(target: Target, *, propagation: Propagation, only_if: Preconditions = NO_PRECONDITIONS) -> Request:
+def delete(
+    target: Target, *, propagation: Propagation, only_if: Preconditions = NO_PRECONDITIONS
+) -> ApiRequest:
     """Delete one object if the preconditions hold (409 otherwise)."""
     named = {"uid": only_if.uid, "resourceVersion": only_if.resource_version}
     conditions = {key: value for key, value in named.items() if value}
@@ -222,11 +221,11 @@ def delete(target: Target, *, propagation: Propagation, only_if: Preconditions =
     }
     if conditions:
         options["preconditions"] = conditions
-    return Request(
+    return ApiRequest(
         verb="delete",
         what=str(target),
         method="DELETE",
-        path=target.path,
+        path=object_path(target),
         body=orjson.dumps(options),
         content_type=JSON,
         repeatable=bool(only_if.uid),

@@ -17,10 +17,10 @@ from yarl import URL
 
 import nopea
 from nopea.core.secret import mask_url
-from nopea.kube.auth import Credentials, Identity, Source
+from nopea.kube.auth import ApiCredentials, Identity, Source
 from nopea.kube.config import ClusterConfig, ConfigError
-from nopea.kube.errors import Failure, ServerError, UnauthorizedError, UnreachableError
-from nopea.kube.requests import Request
+from nopea.kube.errors import ApiFailure, ServerError, UnauthorizedError, UnreachableError
+from nopea.kube.requests import ApiRequest
 from nopea.kube.sockets import Sockets
 from nopea.kube.tls import tls_context
 
@@ -50,7 +50,7 @@ class Transport:
 
     def __init__(self, config: ClusterConfig, source: Source) -> None:
         self._config = config
-        self._credentials = Credentials(source)
+        self._credentials = ApiCredentials(source)
         self._context: tuple[Identity, ssl.SSLContext] | None = None
         self._session: aiohttp.ClientSession | None = None
         self._sockets = Sockets()
@@ -72,7 +72,7 @@ class Transport:
             await self._session.close()
             await self._sockets.wait_closed()
 
-    async def send(self, request: Request, headers: Mapping[str, str]) -> Response:
+    async def send(self, request: ApiRequest, headers: Mapping[str, str]) -> Response:
         """Send and return the answer, whatever its status.
 
         Credentials that the server refuses are fetched anew once and the request is sent again; a repeatable
@@ -88,14 +88,14 @@ class Transport:
                         raise
                 return await self._send(request, headers)
 
-    async def _send(self, request: Request, headers: Mapping[str, str]) -> Response:
+    async def _send(self, request: ApiRequest, headers: Mapping[str, str]) -> Response:
         async with self._answer(request, headers) as answer:
             body = await _read(answer, request)
             return Response(answer.status, answer.headers, body)
 
     @asynccontextmanager
     async def stream(
-        self, request: Request, headers: Mapping[str, str]
+        self, request: ApiRequest, headers: Mapping[str, str]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send and give the answer while its body still comes; leaving closes the connection.
 
@@ -112,7 +112,7 @@ class Transport:
                 answer.close()
 
     async def read_some(
-        self, answer: aiohttp.ClientResponse, request: Request, *, within_seconds: float
+        self, answer: aiohttp.ClientResponse, request: ApiRequest, *, within_seconds: float
     ) -> bytes:
         """Return the next bytes of a streamed body, empty at its end."""
         with _translated(request, self._config):
@@ -124,7 +124,7 @@ class Transport:
                 message = f"{server} neither sent anything nor ended the watch in time"
                 raise UnreachableError(message, request=str(request)) from error
 
-    async def read_all(self, answer: aiohttp.ClientResponse, request: Request) -> bytes:
+    async def read_all(self, answer: aiohttp.ClientResponse, request: ApiRequest) -> bytes:
         """Return the whole body of a streamed answer that turned out to be short (an error)."""
         with _translated(request, self._config):
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -132,13 +132,13 @@ class Transport:
 
     @asynccontextmanager
     async def _answer(
-        self, request: Request, headers: Mapping[str, str]
+        self, request: ApiRequest, headers: Mapping[str, str]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         answer = await self._open(request, headers)
         async with answer:
             yield answer
 
-    async def _open(self, request: Request, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _open(self, request: ApiRequest, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         identity = await self._credentials.current()
         answer = await self._exchange(request, headers, identity)
         if answer.status != 401:
@@ -150,7 +150,7 @@ class Transport:
         return await self._exchange(request, headers, fresh)
 
     async def _exchange(
-        self, request: Request, headers: Mapping[str, str], identity: Identity
+        self, request: ApiRequest, headers: Mapping[str, str], identity: Identity
     ) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("the client is not open: enter it with `async with`")
@@ -180,7 +180,7 @@ class Transport:
         return context
 
 
-async def _read(answer: aiohttp.ClientResponse, request: Request) -> bytes:
+async def _read(answer: aiohttp.ClientResponse, request: ApiRequest) -> bytes:
     length = answer.content_length
     if length is not None and length <= BODY_LIMIT:
         return await answer.read()
@@ -192,7 +192,7 @@ async def _read(answer: aiohttp.ClientResponse, request: Request) -> bytes:
         if size > BODY_LIMIT:
             answer.close()
             message = f"the answer is larger than {BODY_LIMIT} bytes"
-            raise BodyTooBigError(Failure(code=answer.status, message=message), request=str(request))
+            raise BodyTooBigError(ApiFailure(code=answer.status, message=message), request=str(request))
     return b"".join(parts)
 
 
@@ -201,7 +201,7 @@ class _translated:  # noqa: N801 - reads as a statement; a class, because a gene
 
     __slots__ = ("_config", "_request")
 
-    def __init__(self, request: Request, config: ClusterConfig) -> None:
+    def __init__(self, request: ApiRequest, config: ClusterConfig) -> None:
         self._request, self._config = request, config
 
     def __enter__(self) -> None:
@@ -211,7 +211,7 @@ class _translated:  # noqa: N801 - reads as a statement; a class, because a gene
         if error is None:
             return
         if isinstance(error, ConfigError):
-            failure = Failure(code=401, reason="Credentials", message=str(error))
+            failure = ApiFailure(code=401, reason="Credentials", message=str(error))
             raise UnauthorizedError(failure, request=str(self._request)) from error
         words = _words_of(error)
         if words:

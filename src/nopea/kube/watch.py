@@ -14,14 +14,14 @@ from typing import TypeAlias
 
 import msgspec
 
+from nopea.core.objects import Resource
 from nopea.kube import requests
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, Failure, GoneError, NotFoundError, ServerError, error_of, has_cause
+from nopea.kube.errors import ApiError, ApiFailure, GoneError, NotFoundError, ServerError, error_of, has_cause
 from nopea.kube.lines import LineSplitter
 from nopea.kube.live import LiveObject
 from nopea.kube.pause import Backoff
 from nopea.kube.requests import EVERYTHING, Selection
-from nopea.kube.resource import Resource
 from nopea.logs import get_log
 
 log = get_log(__name__)
@@ -167,7 +167,7 @@ class _Watching:
         self._health.works(self._resource)
         return Synced(listing.items)
 
-    def next_request(self) -> tuple[requests.Request, float]:
+    def next_request(self) -> tuple[requests.ApiRequest, float]:
         """Return the watch to open, and when (monotonic) its silence means that the connection is dead."""
         seconds = random.uniform(self._timing.shortest, self._timing.longest)  # noqa: S311 - spreads load
         request = requests.watch(
@@ -190,7 +190,7 @@ class _Watching:
             version = live.meta.resource_version
         except msgspec.MsgspecError as error:
             message = "a line of the watch is not an event"
-            raise ServerError(Failure(code=200, reason="Rubbish", message=message)) from error
+            raise ServerError(ApiFailure(code=200, reason="Rubbish", message=message)) from error
         if event.type == "ERROR":
             raise error_of(200, live.body, request=f"watch {self._resource}")
         if version:

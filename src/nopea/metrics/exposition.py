@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import Metric as Family
 
 from nopea.metrics import live, repositories
 from nopea.metrics.catalogue import Metric
-from nopea.metrics.live import Reading
+from nopea.metrics.live import GaugeReader
 from nopea.metrics.repositories import Known
 
 
@@ -40,7 +40,7 @@ class Exposition:
         self,
         registry: CollectorRegistry,
         *,
-        readings: Mapping[Metric, Reading],
+        readings: Mapping[Metric, GaugeReader],
         repositories: Callable[[], list[Known]],
     ) -> None:
         self._registry = registry

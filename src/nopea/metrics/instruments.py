@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
 from nopea.core.objects import RepoKey
-from nopea.core.plan.plan import Reason
-from nopea.core.status.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.plan.model import Reason
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
 from nopea.metrics import catalogue
@@ -133,7 +133,7 @@ class Instruments:
         elif report.result is Result.DELETED:
             self.synced_at.pop(step.repository.key, None)
 
-    def _count_objects(self, report: PassReport) -> None:
+    def _count_objects(self, report: ReconcileReport) -> None:
         unchanged = Outcome.UNCHANGED  # most are: 10,000 of them must not cost a hash each
         moved = [one for one in report.objects if one.outcome is not unchanged or one.seen is not None]
         self._objects.add(unchanged, amount=len(report.objects) - len(moved))

@@ -11,21 +11,21 @@ from prometheus_client.metrics_core import Metric as Family
 from nopea.metrics.catalogue import Metric, Type
 
 Point: TypeAlias = tuple[tuple[str, ...], float]
-Reading: TypeAlias = Callable[[], Iterable[Point]]
+GaugeReader: TypeAlias = Callable[[], Iterable[Point]]
 """Returns values by their labels; called on the event loop, so it looks and does not search."""
 
 
-def value(read: Callable[[], float]) -> Reading:
+def value(read: Callable[[], float]) -> GaugeReader:
     """Return the reading of a metric without labels."""
     return lambda: [((), read())]
 
 
-def by_label(read: Callable[[], Mapping[str, float]]) -> Reading:
+def by_label(read: Callable[[], Mapping[str, float]]) -> GaugeReader:
     """Return the reading of a metric with one label."""
     return lambda: [((label,), number) for label, number in read().items()]
 
 
-def families_of(readings: Mapping[Metric, Reading]) -> Iterator[Family]:
+def families_of(readings: Mapping[Metric, GaugeReader]) -> Iterator[Family]:
     """Ask everyone now."""
     for metric, read in readings.items():
         family: CounterMetricFamily | GaugeMetricFamily = (

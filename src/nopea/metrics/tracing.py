@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from nopea import __version__
 from nopea.core.secret import mask_url
-from nopea.core.status.report import Outcome, PassReport
+from nopea.core.status.report import Outcome, ReconcileReport
 from nopea.core.status.transition import Transition
 from nopea.logs import get_log
 
@@ -102,7 +102,7 @@ def _provider(environment: Mapping[str, str]) -> Any:
     return provider
 
 
-def _attributes(repository: str, report: PassReport) -> dict[str, Any]:
+def _attributes(repository: str, report: ReconcileReport) -> dict[str, Any]:
     counts = {f"nopea.objects.{outcome}": report.count(outcome) for outcome in Outcome}
     return {
         "nopea.repository": repository,

@@ -22,12 +22,12 @@ from nopea.core.cdevents.event import CDEvent, to_json
 from nopea.core.cdevents.mapping import Mapper
 from nopea.core.cdevents.scene import DriftAs
 from nopea.core.cdevents.vocabulary import SpecVersion
-from nopea.core.notify.address import Address
+from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import mask_url
 from nopea.core.status.transition import Transition
 from nopea.notify.message import Message
 from nopea.notify.outbox import Outbox
-from nopea.notify.outboxes import Senders
+from nopea.notify.outboxes import Outboxes
 from nopea.settings import SettingError, Settings
 
 
@@ -85,7 +85,7 @@ class CDEventsSink:
     """A listener of the publisher: returns at once, for it only puts messages into outboxes."""
 
     events_of: Callable[[Transition], Iterable[CDEvent]]
-    outboxes: Sequence[tuple[Address, Outbox]]
+    outboxes: Sequence[tuple[ReceiverAddress, Outbox]]
     version: SpecVersion = SpecVersion.V0_5_1
     mode: ContentMode = ContentMode.BINARY
 
@@ -99,7 +99,7 @@ class CDEventsSink:
                 )
 
 
-def cdevents_sink(settings: Settings, senders: Senders, *, server: str) -> CDEventsSink | None:
+def cdevents_sink(settings: Settings, senders: Outboxes, *, server: str) -> CDEventsSink | None:
     """Return the listener that the settings ask for, with an outbox for each URL; None without URLs.
 
     `server` is the API server's URL, the default source. Raises SettingError.

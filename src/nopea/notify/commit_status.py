@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.git.source import Remote
-from nopea.core.notify.address import Address, InvalidAddressError
+from nopea.core.notify.address import InvalidAddressError, ReceiverAddress
 from nopea.core.notify.commit_status import (
     CommitStatus,
     authorization,
@@ -29,7 +29,7 @@ from nopea.core.notify.delivery import DeliveryPolicy
 from nopea.core.objects import RepoKey
 from nopea.core.status.transition import Transition
 from nopea.logs import get_log
-from nopea.notify.message import Answer, Message, Post
+from nopea.notify.message import Message, Post, Response
 from nopea.notify.outbox import Outbox
 
 log = get_log(__name__)
@@ -102,7 +102,7 @@ class CommitStatuses:
         context = f"{self._context}/{status.repository}"
         request = request_of(status, context=context, target_url=self._target_url)
         try:
-            address = replace(Address.parse(request.url), authorization=header)
+            address = replace(ReceiverAddress.parse(request.url), authorization=header)
         except InvalidAddressError as error:
             self._say_once(status.repository, str(error))
             return
@@ -141,10 +141,10 @@ class CommitStatuses:
                 self._group.create_task(box.run(), name=f"outbox {name}")
         return self._boxes[name]
 
-    async def _post_and_look(self, message: Message) -> Answer:
+    async def _post_and_look(self, message: Message) -> Response:
         answer = await self._post(message)
         if answer.status == 403 and answer.retry_after:
-            return Answer(status=429, retry_after=answer.retry_after)  # so GitHub says "not so fast"
+            return Response(status=429, retry_after=answer.retry_after)  # so GitHub says "not so fast"
         is_refusal = 400 <= answer.status < 500 and answer.status not in (408, 425, 429)
         if isinstance(message, _StatusMessage) and is_refusal:
             self._refuse(message, answer.status)

@@ -17,7 +17,7 @@ from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 import nopea
-from nopea.notify.message import Answer, Message, NoAnswerError
+from nopea.notify.message import Message, NoResponseError, Response
 
 MOST_BODY = 64 * 1024
 """Bytes that are read of an answer, so that its connection can be kept; after them it is closed."""
@@ -31,7 +31,7 @@ MOST_INTERIM = 10
 """Answers 1xx before the one that counts."""
 
 
-class _Handler(ResponseHandler):
+class _StrictHandler(ResponseHandler):
     """Cuts a connection that sends interim answers without end: taking them in would stop the event loop."""
 
     _interim = 0
@@ -51,7 +51,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        handler: type[ResponseHandler] = _Handler
+        handler: type[ResponseHandler] = _StrictHandler
         self._factory = functools.partial(handler, loop=self._loop)  # aiohttp has no public place for it
 
 
@@ -79,7 +79,7 @@ class HttpPoster:
             await self._session.close()
             self._session = None
 
-    async def post(self, message: Message) -> Answer:
+    async def post(self, message: Message) -> Response:
         """Send and return the answer, whatever its status; raises NoAnswerError. The deadline is yours."""
         if self._session is None:
             raise RuntimeError("the poster is not open: enter it with `async with`")
@@ -93,9 +93,9 @@ class HttpPoster:
                 url, data=message.body, headers=headers, allow_redirects=False
             ) as answer:
                 await _skip(answer)
-                return Answer(status=answer.status, retry_after=answer.headers.get("Retry-After", ""))
+                return Response(status=answer.status, retry_after=answer.headers.get("Retry-After", ""))
         except (aiohttp.ClientError, OSError) as error:
-            raise NoAnswerError(f"{address} {_words(error)}") from error
+            raise NoResponseError(f"{address} {_words(error)}") from error
 
 
 async def _skip(answer: aiohttp.ClientResponse) -> None:

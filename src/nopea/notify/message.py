@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from nopea.core.notify.address import Address
+from nopea.core.notify.address import ReceiverAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Message:
 
     id: str
     """For the log, and unique in it."""
-    address: Address
+    address: ReceiverAddress
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
 
@@ -28,16 +28,16 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Response:
     """What the sink said: a status, and `Retry-After` as it came (empty: none)."""
 
     status: int
     retry_after: str = ""
 
 
-class NoAnswerError(Exception):
+class NoResponseError(Exception):
     """No whole answer came; the text says why, fit for a log. Trying again may help."""
 
 
-Post = Callable[[Message], Awaitable[Answer]]
+Post = Callable[[Message], Awaitable[Response]]
 """Sends once. Raises NoAnswerError; has no deadline of its own; passes cancellation at once."""

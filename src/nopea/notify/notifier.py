@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from nopea.core.git.source import Remote
-from nopea.core.notify.address import Address
+from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.commit_status import CommitStatus
 from nopea.core.notify.delivery import DeliveryPolicy
 from nopea.core.notify.formats import SIGNATURE_HEADER, json_body, notice_id, signature, slack_body
-from nopea.core.notify.notification import Notice
+from nopea.core.notify.notification import Notification
 from nopea.core.notify.rate_limit import RateLimit
 from nopea.core.notify.rules import notices
 from nopea.core.objects import RepoKey
@@ -37,7 +37,7 @@ JSON: Final = {"Content-Type": "application/json"}
 class _Channel:
     """One address, its form and its queue."""
 
-    address: Address
+    address: ReceiverAddress
     outbox: Outbox
     is_slack: bool
 
@@ -49,7 +49,7 @@ class Notifier:
         self, settings: NotifySettings, post: Post, *, remote_of: Callable[[RepoKey], Remote | None]
     ) -> None:
         self._settings = settings
-        self._limit = RateLimit[Notice | CommitStatus](per_minute=settings.per_minute)
+        self._limit = RateLimit[Notification | CommitStatus](per_minute=settings.per_minute)
         self._channels = (
             *_channels("notify", settings.json_urls, post, is_slack=False),
             *_channels("slack", settings.slack_urls, post, is_slack=True),
@@ -119,14 +119,14 @@ class Notifier:
     def _release(self) -> None:
         for released in self._limit.take(now=asyncio.get_running_loop().time()):
             try:
-                if isinstance(released.item, Notice):
+                if isinstance(released.item, Notification):
                     self._send(released.item, held_back=released.held_back)
                 elif self._statuses is not None:
                     self._statuses.send(released.item)
             except Exception as error:  # noqa: BLE001 - a bug in one message must not end the process
                 log.crash("signal not given", error, repo=released.item.repository)
 
-    def _send(self, notice: Notice, *, held_back: int) -> None:
+    def _send(self, notice: Notification, *, held_back: int) -> None:
         log.debug("notice sent", repo=notice.repository, kind=notice.kind, held_back=held_back)
         for channel in self._channels:
             form = slack_body if channel.is_slack else json_body
@@ -139,7 +139,9 @@ class Notifier:
             )
 
 
-def _channels(kind: str, urls: Sequence[Address], post: Post, *, is_slack: bool) -> tuple[_Channel, ...]:
+def _channels(
+    kind: str, urls: Sequence[ReceiverAddress], post: Post, *, is_slack: bool
+) -> tuple[_Channel, ...]:
     """One queue for each address; they are told apart by number, for an address may be a secret."""
     return tuple(
         _Channel(url, Outbox(f"{kind}-{number}", post, policy=POLICY), is_slack)

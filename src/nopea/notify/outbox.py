@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from nopea import tasks
-from nopea.core.notify.delivery import DeliveryPolicy, DeliveryStats, DropReason, Verdict
+from nopea.core.notify.delivery import DeliveryPolicy, DeliveryStats, DeliveryVerdict, DropReason
 from nopea.logs import get_log
 from nopea.notify.drops import Drops
-from nopea.notify.message import Answer, Message, NoAnswerError, Post
+from nopea.notify.message import Message, NoResponseError, Post, Response
 
 log = get_log(__name__)
 
@@ -38,7 +38,7 @@ class _Waiting:
 class _Outcome:
     """What a try came to; `pause_seconds` is the sink's own wish."""
 
-    verdict: Verdict
+    verdict: DeliveryVerdict
     error: str = ""
     pause_seconds: float | None = None
 
@@ -145,16 +145,16 @@ class Outbox:
             outcome = await self._try(waiting.message)
             self._tell_state(waiting.message, outcome)
             match outcome.verdict:
-                case Verdict.DELIVERED:
+                case DeliveryVerdict.DELIVERED:
                     self._delivered += 1
                     return
-                case Verdict.REFUSED:
+                case DeliveryVerdict.REFUSED:
                     self._drops.note(DropReason.REFUSED, error=outcome.error, last=waiting.message.id)
                     return
-                case Verdict.GONE:
+                case DeliveryVerdict.GONE:
                     self._stop(waiting.message)
                     return
-                case Verdict.RETRY:
+                case DeliveryVerdict.RETRY:
                     if asyncio.get_running_loop().time() - waiting.offered_at >= self._policy.life_seconds:
                         self._drops.note(DropReason.EXPIRED, error=outcome.error, last=waiting.message.id)
                         return
@@ -167,14 +167,14 @@ class Outbox:
             async with asyncio.timeout(seconds):
                 answer = await self._post(message)
         except TimeoutError:
-            return _Outcome(Verdict.RETRY, f"{message.address} did not answer within {seconds:g} s")
-        except NoAnswerError as error:
-            return _Outcome(Verdict.RETRY, str(error))
+            return _Outcome(DeliveryVerdict.RETRY, f"{message.address} did not answer within {seconds:g} s")
+        except NoResponseError as error:
+            return _Outcome(DeliveryVerdict.RETRY, str(error))
         return self._outcome(message, answer)
 
-    def _outcome(self, message: Message, answer: Answer) -> _Outcome:
+    def _outcome(self, message: Message, answer: Response) -> _Outcome:
         verdict = self._policy.verdict(answer.status)
-        if verdict is Verdict.DELIVERED:
+        if verdict is DeliveryVerdict.DELIVERED:
             return _Outcome(verdict)
         error = f"{message.address} answered {answer.status}"
         if 300 <= answer.status < 400:
@@ -200,7 +200,7 @@ class Outbox:
 
     def _tell_state(self, message: Message, outcome: _Outcome) -> None:
         """Say once that the sink fails, and that it works again; a refusal shows that it works."""
-        if outcome.verdict is Verdict.RETRY:
+        if outcome.verdict is DeliveryVerdict.RETRY:
             self._failures += 1
             if self._failures == WARN_AFTER:
                 log.warning("sink fails", sink=self.name, url=str(message.address), error=outcome.error)

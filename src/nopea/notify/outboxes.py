@@ -16,7 +16,7 @@ from nopea.notify.message import Post
 from nopea.notify.outbox import Outbox
 
 
-class Senders:
+class Outboxes:
     """Enter it to open connections, leave it to close them; add outboxes before `start`."""
 
     def __init__(self) -> None:

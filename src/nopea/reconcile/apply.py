@@ -17,15 +17,13 @@ import orjson
 from nopea.core.apply.adoption import adopt
 from nopea.core.apply.body import at_version, body_to_apply
 from nopea.core.manifests.render import CRD, Desired
-from nopea.core.objects import GroupKind, ObjectKey
-from nopea.core.plan.plan import Observed, Reason, Step
-from nopea.informers.object_cache import LiveIndex, is_newer
+from nopea.core.objects import GroupKind, ObjectKey, Target
+from nopea.core.plan.model import ObservedObject, Reason, Step
+from nopea.informers.object_cache import ObjectCache, is_newer
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError, is_field_conflict, is_immutable
-from nopea.kube.kinds import resource_of, target_of
 from nopea.kube.live import Applied
 from nopea.kube.requests import PatchKind, Preconditions
-from nopea.kube.resource import Target
 from nopea.reconcile.definitions import is_unserved, pauses, wait_until_served
 
 TRIES = 5
@@ -61,13 +59,13 @@ class Applier:
         self,
         *,
         client: KubeClient,
-        index: LiveIndex,
+        object_cache: ObjectCache,
         owner: str,
         defined_here: frozenset[GroupKind],
         decide: Decide,
     ) -> None:
         self._client = client
-        self._index = index
+        self._object_cache = object_cache
         self._owner = owner
         self._defined_here = defined_here
         self._decide = decide
@@ -104,8 +102,8 @@ class Applier:
         """
         if _needs_live(step):
             return await self._look(step, desired)
-        resource = resource_of(desired.endpoint)
-        known = self._index.get(resource, step.key) if self._index.knows(resource) else None
+        resource = desired.resource
+        known = self._object_cache.get(resource, step.key) if self._object_cache.knows(resource) else None
         planned = step.live
         if known is None or (planned and not is_newer(known.resource_version, planned.resource_version)):
             return step, None
@@ -116,7 +114,7 @@ class Applier:
     async def _look(self, step: Step, desired: Desired) -> tuple[Step, Mapping[str, Any] | None]:
         """Read the object, and decide anew if it is not in the step's version any more."""
         try:
-            live = (await self._client.get(target_of(desired))).json()
+            live = (await self._client.get(desired.target)).json()
         except NotFoundError:
             live = None
         if _version_of(live) == (step.live.resource_version if step.live else ""):
@@ -136,12 +134,12 @@ class Applier:
         patch = adopt(live, rules=desired.rules)
         if patch is None:
             return step, live
-        live = (await self._client.patch(target_of(desired), patch, kind=PatchKind.JSON)).json()
+        live = (await self._client.patch(desired.target, patch, kind=PatchKind.JSON)).json()
         self._taken_over.add(step.key)
         return _at(step, _version_of(live)), live
 
     async def _write(self, step: Step, desired: Desired, live: Mapping[str, Any] | None) -> Applied:
-        target, body = target_of(desired), _body(step, desired, live)
+        target, body = desired.target, _body(step, desired, live)
         try:
             return await self._client.apply(target, body)
         except NotFoundError as error:
@@ -159,7 +157,7 @@ class Applier:
         ours = step.live is not None and step.live.owner == self._owner
         return ours and step.key.group_kind not in NEVER_RECREATED and step.key not in self._recreated
 
-    async def _recreate(self, target: Target, desired: Desired, live: Observed | None) -> Applied:
+    async def _recreate(self, target: Target, desired: Desired, live: ObservedObject | None) -> Applied:
         """Delete and apply anew; what stands there then, of the old name or in its end, is a conflict."""
         assert live is not None  # noqa: S101 - what is not there has no field that cannot change
         version = live.resource_version
@@ -211,7 +209,7 @@ def _body(step: Step, desired: Desired, live: Mapping[str, Any] | None) -> bytes
     return orjson.dumps(at_version(body, version))
 
 
-def _facts(live: Observed) -> tuple[object, ...]:
+def _facts(live: ObservedObject) -> tuple[object, ...]:
     """What a decision to apply rests on in the live object."""
     return (live.uid, live.owner, live.break_glass, live.projection)
 

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nopea.core.objects import Resource, Target
 from nopea.core.problem import Code, Problem
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import NotFoundError
 from nopea.kube.requests import Selection
-from nopea.kube.resource import Resource, Target
 
 ESTABLISHED_SECONDS = 30.0
 SERVED_SECONDS = 10.0

@@ -12,19 +12,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from nopea.core.manifests.render import CRD, Desired
-from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.objects import GroupKind, ObjectKey, Resource
+from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
 from nopea.core.plan.observed import observed_of
-from nopea.core.plan.plan import Action, LastApplied, Observed, Plan, Reason, Step, owned_by_other
+from nopea.core.plan.plan import owned_by_other
 from nopea.core.problem import Problem
 from nopea.core.status.report import ObjectResult, Outcome
-from nopea.informers.object_cache import LiveIndex
+from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError, UnreachableError
-from nopea.kube.kinds import resource_of, target_of
 from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Preconditions
-from nopea.kube.resource import Resource
 from nopea.reconcile.apply import NEVER_RECREATED, Applier, desired_of
 from nopea.reconcile.definitions import wait_until_established
 from nopea.reconcile.request import Supersede
@@ -67,7 +66,7 @@ class Executor:
         self,
         *,
         client: KubeClient,
-        index: LiveIndex,
+        object_cache: ObjectCache,
         applier: Applier,
         claim: Callable[[ObjectKey], str],
         resource_for: Callable[[GroupKind], Awaitable[Resource]],
@@ -75,7 +74,7 @@ class Executor:
     ) -> None:
         """`claim` takes an object for the repository and returns the owner's name if it is another's."""
         self._client = client
-        self._index = index
+        self._object_cache = object_cache
         self._applier = applier
         self._claim = claim
         self._resource_for = resource_for
@@ -147,8 +146,8 @@ class Executor:
 
     def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
         key, observed = step.key, observed_of(applied.json(), rules=desired.rules)
-        self._index.follow(resource_of(desired.endpoint))  # its definition may have come in this pass
-        self._index.assume(resource_of(desired.endpoint), key, observed)
+        self._object_cache.follow(desired.resource)  # its definition may have come in this pass
+        self._object_cache.assume(desired.resource, key, observed)
         execution.applied[key] = LastApplied(
             hash=desired.hash,
             projection=None if step.keep else observed.projection,
@@ -169,7 +168,11 @@ class Executor:
         assert step.live is not None  # noqa: S101 - what is not there is not pruned
         try:
             resource = await self._resource_for(step.key.group_kind)
-            latest = self._index.get(resource, step.key) if self._index.knows(resource) else step.live
+            latest = (
+                self._object_cache.get(resource, step.key)
+                if self._object_cache.knows(resource)
+                else step.live
+            )
             if latest is None or _safeguards(latest) != _safeguards(step.live):
                 execution.results[step.key] = _kept_for_now(step)
                 return
@@ -186,7 +189,7 @@ class Executor:
             _refused(step, error, execution)
             return
         if is_gone:
-            self._index.assume_gone(step.key)
+            self._object_cache.assume_gone(step.key)
             execution.gone.add(step.key)
         execution.results[step.key] = _result(step, Outcome.PRUNED)
 
@@ -196,9 +199,7 @@ class Executor:
         for step in definitions:
             desired = desired_of(step)
             try:
-                problem = await wait_until_established(
-                    self._client, target_of(desired), source=desired.source
-                )
+                problem = await wait_until_established(self._client, desired.target, source=desired.source)
             except ApiError as error:  # an account may write definitions and not read them
                 _refused(step, error, execution)
             else:
@@ -250,7 +251,7 @@ def _applied(step: Step, outcome: Outcome) -> ObjectResult:
     return replace(result, reason=Reason.POLICY, seen=seen, left=True)
 
 
-def _safeguards(live: Observed) -> tuple[object, ...]:
+def _safeguards(live: ObservedObject) -> tuple[object, ...]:
     """What a decision to delete rests on in the live object."""
     return (live.uid, live.owner, live.prune, live.break_glass, live.projection is not None)
 

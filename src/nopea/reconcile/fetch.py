@@ -12,7 +12,7 @@ from nopea.core.git.source import Commit, FileEntry, ParsedFile, Remote
 from nopea.core.manifests.ignore import IGNORE_FILE, Ignore
 from nopea.core.problem import Code, Problem
 from nopea.reconcile.ports import Git
-from nopea.state.cache import ManifestCache
+from nopea.state.store import ManifestCache
 
 PARSE_BATCH = 64
 """Blobs per request: a slow or hostile file delays its batch, and answers stay far below the frame limit."""

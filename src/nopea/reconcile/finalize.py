@@ -6,6 +6,7 @@ A deletion that cannot finish says what blocks it and is tried again; `nopea.io/
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,29 +16,29 @@ from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import ObjectKey
-from nopea.core.plan.plan import Plan, Step
+from nopea.core.plan.model import Plan, Step
 from nopea.core.plan.prune import blocked
 from nopea.core.problem import Problem, StalledError, TransientError
-from nopea.core.status.report import Result
+from nopea.core.status.report import ReconcileReport, Result
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError
 from nopea.kube.kinds import repository_target
 from nopea.kube.problems import to_problem
 from nopea.reconcile.apply import Applier
-from nopea.reconcile.context import Tools
+from nopea.reconcile.context import ReconcileContext
 from nopea.reconcile.execute import Executor
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import Supersede
-from nopea.reconcile.sync import Findings, client_for
-from nopea.state.cache import SyncState
+from nopea.reconcile.sync import client_for, with_execution
 from nopea.state.inventory import forget
+from nopea.state.store import RepositoryState
 
 
 class Finalizer:
     """Holds and releases GitRepositories."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, context: ReconcileContext) -> None:
+        self._context = context
 
     async def hold(self, repository: Repository) -> None:
         """Make the object wait for us when it is deleted, if its objects go with it; before the first write.
@@ -47,58 +48,61 @@ class Finalizer:
         if repository.has_finalizer != repository.deletes_objects:
             await self._set(repository, held=repository.deletes_objects)
 
-    async def run(self, repository: Repository, state: SyncState) -> Findings:
+    async def run(
+        self, repository: Repository, state: RepositoryState, report: ReconcileReport
+    ) -> ReconcileReport:
         """Delete what goes with the repository and let it go; raises SyncError if it cannot."""
         if not repository.has_finalizer:
-            return Findings(result=Result.DELETED)
-        findings = Findings(result=Result.DELETED)
+            return replace(report, result=Result.DELETED)
+        report = replace(report, result=Result.DELETED)
         spec = repository.spec
         goes = repository.deletes_objects and not repository.abandoned and not repository.suspended
         if goes and isinstance(spec, GitRepositorySpec):
-            findings = await self._delete_objects(repository, spec, state)
-        if findings.result is Result.DELETED:
+            report = await self._delete_objects(repository, spec, state, report)
+        if report.result is Result.DELETED:
             await self._set(repository, held=False)
-        return findings
+        return report
 
     async def _delete_objects(
-        self, repository: Repository, spec: GitRepositorySpec, state: SyncState
-    ) -> Findings:
-        client = client_for(self._tools.client, repository, spec)
-        pruner = Pruner(self._tools, repository, state, client=client)
+        self,
+        repository: Repository,
+        spec: GitRepositorySpec,
+        state: RepositoryState,
+        report: ReconcileReport,
+    ) -> ReconcileReport:
+        client = client_for(self._context.client, repository, spec)
+        pruner = Pruner(self._context, repository, state, client=client)
         prunes = await pruner.steps(set(), enabled=True, clean=True, commit="", deleting=True)
         execution = await self._executor(client).execute(Plan(steps=prunes.steps), _never())
         forget(state, prunes.gone | execution.gone)
-        objects = tuple(execution.results[key] for key in sorted(execution.results))
-        problems = [one.problem for one in objects if one.problem is not None]
-        if execution.unreachable is not None:
-            problems.append(execution.unreachable)
+        report = with_execution(report, execution, ())
         ending = [
             key
             for key, decision in prunes.decisions.items()
             if decision.blocks_deletion and key not in execution.gone
         ]
-        if not problems and not ending:
-            return Findings(result=Result.DELETED, objects=objects)
-        problems += [
+        if not report.problems and not ending:
+            return replace(report, result=Result.DELETED)
+        still_there = (
             blocked(key, "it is being deleted and not gone yet")
             for key in ending
-            if not _is_told(key, problems)
-        ]
-        return Findings(result=Result.FAILED, objects=objects, problems=tuple(problems))
+            if not _is_told(key, report.problems)
+        )
+        return replace(report, result=Result.FAILED, problems=(*report.problems, *still_there))
 
     def _executor(self, client: KubeClient) -> Executor:
         return Executor(
             client=client,
-            index=self._tools.index,
+            object_cache=self._context.object_cache,
             applier=Applier(
                 client=client,
-                index=self._tools.index,
+                object_cache=self._context.object_cache,
                 owner="",
                 defined_here=frozenset(),
                 decide=_nothing_is_wanted,
             ),
             claim=lambda _: "",
-            resource_for=self._tools.discovery.find_preferred,
+            resource_for=self._context.discovery.find_preferred,
             commit="",
         )
 
@@ -112,7 +116,7 @@ class Finalizer:
         }
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata}
         try:
-            await self._tools.client.apply(repository_target(repository.key), orjson.dumps(body))
+            await self._context.client.apply(repository_target(repository.key), orjson.dumps(body))
         except (NotFoundError, ConflictError):
             return  # it is gone
         except ApiError as error:

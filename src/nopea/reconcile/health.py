@@ -10,14 +10,14 @@ from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.health.assess import Health, pod_trouble
 from nopea.core.health.condition import HealthSummary, summarize, unsettled
 from nopea.core.objects import ObjectKey
-from nopea.informers.object_cache import LiveIndex
+from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
 from nopea.kube.kinds import PODS
 from nopea.kube.requests import Selection
 from nopea.logs import get_log
 from nopea.reconcile.sync import client_for
-from nopea.state.cache import SyncState
+from nopea.state.store import RepositoryState
 
 log = get_log(__name__)
 _WORKLOADS_LOOKED_AT = 5
@@ -27,16 +27,16 @@ _WORKLOADS_LOOKED_AT = 5
 class HealthFollower:
     """Waits for nothing: it says what is so now."""
 
-    def __init__(self, client: KubeClient, index: LiveIndex) -> None:
+    def __init__(self, client: KubeClient, object_cache: ObjectCache) -> None:
         self._client = client
-        self._index = index
+        self._object_cache = object_cache
 
-    async def look(self, repository: Repository, state: SyncState) -> HealthSummary | None:
+    async def look(self, repository: Repository, state: RepositoryState) -> HealthSummary | None:
         """Return the health of what was applied; None where nothing was, or the spec cannot be read."""
         spec = repository.spec
         if not isinstance(spec, GitRepositorySpec) or not state.applied:
             return None
-        owned = self._index.owned(owner_label(repository.key))
+        owned = self._object_cache.owned(owner_label(repository.key))
         healths = {key: live.health for key, live in owned.items() if key in state.applied}
         client = client_for(self._client, repository, spec)
         return summarize(healths, await self._troubles(client, healths))

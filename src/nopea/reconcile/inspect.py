@@ -18,22 +18,22 @@ from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import Remote
 from nopea.core.objects import ObjectKey
+from nopea.core.plan.model import Action, Reason, Step
 from nopea.core.plan.object_diff import ObjectDiff, Three, field_diffs
-from nopea.core.plan.plan import Action, Reason, Step
 from nopea.core.problem import Problem
-from nopea.informers.listed import ListedIndex
+from nopea.informers.listed import ListedObjects
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
-from nopea.kube.kinds import GIT_REPOSITORIES, target_of
+from nopea.kube.kinds import GIT_REPOSITORIES
 from nopea.kube.problems import to_problem
-from nopea.reconcile.context import Tools
+from nopea.reconcile.context import ReconcileContext
 from nopea.reconcile.fetch import Fetcher, Snapshot
 from nopea.reconcile.observe import LANES
-from nopea.reconcile.sync import Planned, Work
-from nopea.state.cache import SyncState
-from nopea.state.ownership import Claims
-from nopea.state.repositories import Directory
+from nopea.reconcile.sync import ClusterSync, Planned
+from nopea.state.ownership import Ownership
+from nopea.state.repositories import RepositoryStore
+from nopea.state.store import RepositoryState
 
 _NOT_COMPARED = (Action.PRUNE, Action.REFUSE)
 _SAME = (Reason.UNCHANGED, Reason.IGNORED, Reason.KEPT)
@@ -70,7 +70,7 @@ class Inspector:
         self,
         repository: Repository,
         spec: GitRepositorySpec,
-        state: SyncState,
+        state: RepositoryState,
         remote: Remote,
         snapshot: Snapshot,
     ) -> Inspection:
@@ -78,46 +78,48 @@ class Inspector:
 
         A repository without a uid is none: nothing is its own, so that every object is looked at.
         """
-        directory = await self._directory(repository)
+        repositories = await self._repositories(repository)
         owner = owner_label(repository.key) if repository.uid else ""
-        tools = Tools(
+        context = ReconcileContext(
             client=self._client,
             discovery=self._discovery,
             fetcher=self._fetcher,
-            index=ListedIndex(self._client, owner=owner, rules=directory.rules),
-            directory=directory,
-            claims=Claims(),
+            object_cache=ListedObjects(self._client, owner=owner, rules=repositories.rules),
+            repositories=repositories,
+            ownership=Ownership(),
         )
         spec = msgspec.structs.replace(
             spec, service_account_name=None
         )  # a person reads with a person's rights
-        work = Work(tools, repository, spec, state, remote)
+        work = ClusterSync(context, repository, spec, state, remote)
         planned = await work.plan(snapshot)
         objects = await _Comparison(self._client, work, state, planned).run()
         said = (one.step.problem for one in objects if one.step.problem is not None)
         return Inspection(objects=objects, problems=tuple(dict.fromkeys((*planned.problems, *said))))
 
-    async def _directory(self, repository: Repository) -> Directory:
+    async def _repositories(self, repository: Repository) -> RepositoryStore:
         """Return who may own objects: all GitRepositories where they may be listed, else anybody."""
         try:
             listed = (await self._client.list(GIT_REPOSITORIES)).items
         except ForbiddenError:
-            directory = Directory(whole_cluster=False)
+            repositories = RepositoryStore(whole_cluster=False)
         except NotFoundError:
-            directory = Directory()  # the kind is not even served
+            repositories = RepositoryStore()  # the kind is not even served
         else:
-            directory = Directory()
+            repositories = RepositoryStore()
             for live in listed:
-                directory.put(parse_repository(live.json(), allow_file_urls=True))
+                repositories.put(parse_repository(live.json(), allow_file_urls=True))
         if repository.uid:
-            directory.put(repository)
-        return directory
+            repositories.put(repository)
+        return repositories
 
 
 class _Comparison:
     """The closer look at every object that a plan would change or that is not as it should be."""
 
-    def __init__(self, client: KubeClient, work: Work, state: SyncState, planned: Planned) -> None:
+    def __init__(
+        self, client: KubeClient, work: ClusterSync, state: RepositoryState, planned: Planned
+    ) -> None:
         self._client = client
         self._work = work
         self._state = state
@@ -172,7 +174,7 @@ class _Comparison:
     async def _get(self, step: Step) -> Mapping[str, Any] | None:
         assert step.desired is not None  # noqa: S101 - only such steps are compared
         try:
-            return (await self._client.get(target_of(step.desired))).json()
+            return (await self._client.get(step.desired.target)).json()
         except NotFoundError:
             return None  # deleted between the two looks
 

@@ -16,18 +16,17 @@ import orjson
 from nopea.core.apply.fieldset import Path, find
 from nopea.core.drift.find import Drift, find_drift
 from nopea.core.manifests.render import Desired
-from nopea.core.objects import ObjectKey
+from nopea.core.objects import ObjectKey, Resource
+from nopea.core.plan.model import ClusterState, ObservedDrift, ObservedObject
 from nopea.core.plan.observed import observed_of
-from nopea.core.plan.plan import Observed, Seen, World, is_suspect
+from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Problem, TransientError
-from nopea.informers.object_cache import LiveIndex
+from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, NotFoundError
-from nopea.kube.kinds import resource_of, target_of
 from nopea.kube.problems import to_problem
-from nopea.kube.resource import Resource
-from nopea.state.cache import SyncState
+from nopea.state.store import RepositoryState
 
 LANES = 16
 
@@ -39,15 +38,15 @@ Previous = Callable[[str], Awaitable[Mapping[ObjectKey, bytes]]]
 class Observation:
     """What was seen. `unreadable` are objects that could not be looked at: nothing may be written to them."""
 
-    observed: dict[ObjectKey, Observed] = field(default_factory=dict)
-    seen: dict[ObjectKey, Seen] = field(default_factory=dict)
+    observed: dict[ObjectKey, ObservedObject] = field(default_factory=dict)
+    seen: dict[ObjectKey, ObservedDrift] = field(default_factory=dict)
     live: dict[ObjectKey, Mapping[str, Any]] = field(default_factory=dict)
     unreadable: dict[ObjectKey, Problem] = field(default_factory=dict)
 
-    def world(self, state: SyncState) -> World:
+    def world(self, state: RepositoryState) -> ClusterState:
         """Return it, with what the state remembers, as the plan takes it."""
         now = datetime.now(UTC)
-        return World(
+        return ClusterState(
             observed=self.observed,
             seen=self.seen,
             last_applied=state.applied,
@@ -66,7 +65,7 @@ class Observer:
         self,
         *,
         client: KubeClient,
-        index: LiveIndex,
+        object_cache: ObjectCache,
         discovery: Discovery,
         owner: str,
         is_released: Callable[[ObjectKey, str], bool],
@@ -74,7 +73,7 @@ class Observer:
     ) -> None:
         """`is_released` says that the owner of a label value has let go of an object, or is gone."""
         self._client = client
-        self._index = index
+        self._object_cache = object_cache
         self._discovery = discovery
         self._owner = owner
         self._is_released = is_released
@@ -82,18 +81,18 @@ class Observer:
         self._manifests: dict[str, Mapping[ObjectKey, bytes]] = {}
         self._lock = asyncio.Lock()
 
-    async def observe(self, desired: Sequence[Desired], state: SyncState) -> Observation:
+    async def observe(self, desired: Sequence[Desired], state: RepositoryState) -> Observation:
         """Observe every desired object; raises TransientError when the API server cannot be asked."""
         served = await self._served(desired)
-        await self._index.ensure(served.values())
+        await self._object_cache.ensure(served.values())
         observation = Observation()
         looks: list[Desired] = []
         for one in desired:
-            resource = served.get(one.endpoint)
+            resource = served.get(one.resource)
             if resource is None:
                 self._note_lost(one, observation, state)
                 continue
-            live = self._index.get(resource, one.key) if self._index.knows(resource) else None
+            live = self._object_cache.get(resource, one.key) if self._object_cache.knows(resource) else None
             if live is None or is_suspect(live, state.applied.get(one.key)):
                 looks.append(one)
             else:
@@ -101,36 +100,39 @@ class Observer:
         await self._look_at(looks, observation, state)
         return observation
 
-    async def judge(self, one: Desired, live: Mapping[str, Any] | None, state: SyncState) -> Observation:
+    async def judge(
+        self, one: Desired, live: Mapping[str, Any] | None, state: RepositoryState
+    ) -> Observation:
         """Return what one object shows that was read just now; None: it is not there. Asks no API server."""
         observation = Observation()
         await self._judge(one, live, observation, state)
         return observation
 
-    async def _served(self, desired: Iterable[Desired]) -> dict[object, Resource]:
-        served: dict[object, Resource] = {}
-        for endpoint in dict.fromkeys(one.endpoint for one in desired):
-            resource = resource_of(endpoint)
+    async def _served(self, desired: Iterable[Desired]) -> dict[Resource, Resource]:
+        served: dict[Resource, Resource] = {}
+        for resource in dict.fromkeys(one.resource for one in desired):
             try:
                 if await self._discovery.served(resource.api_version, resource.kind):
-                    served[endpoint] = resource
+                    served[resource] = resource
             except ApiError as error:
                 raise TransientError(to_problem(error, object=str(resource))) from error
         return served
 
-    def _note(self, observation: Observation, key: ObjectKey, live: Observed) -> None:
+    def _note(self, observation: Observation, key: ObjectKey, live: ObservedObject) -> None:
         if live.owner not in (None, self._owner) and self._is_released(key, live.owner or ""):
             live = replace(live, owner=None)
         observation.observed[key] = live
 
-    def _note_lost(self, one: Desired, observation: Observation, state: SyncState) -> None:
+    def _note_lost(self, one: Desired, observation: Observation, state: RepositoryState) -> None:
         """The definition comes with this pass, so no object can be there: what was applied went with it."""
         if one.key in state.applied:
             desired = orjson.loads(one.body)
             drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)
-            observation.seen[one.key] = Seen(drift=drift, since=_since(one.key, drift, state))
+            observation.seen[one.key] = ObservedDrift(drift=drift, since=_since(one.key, drift, state))
 
-    async def _look_at(self, looks: Sequence[Desired], observation: Observation, state: SyncState) -> None:
+    async def _look_at(
+        self, looks: Sequence[Desired], observation: Observation, state: RepositoryState
+    ) -> None:
         waiting = iter(looks)
 
         async def lane() -> None:
@@ -147,10 +149,10 @@ class Observer:
                 self._manifests[commit] = await self._previous(commit) if commit else {}
             return self._manifests[commit]
 
-    async def _look(self, one: Desired, observation: Observation, state: SyncState) -> None:
+    async def _look(self, one: Desired, observation: Observation, state: RepositoryState) -> None:
         live: dict[str, Any] | None = None
         try:
-            live = (await self._client.get(target_of(one))).json()
+            live = (await self._client.get(one.target)).json()
         except NotFoundError:
             pass  # not there is an answer
         except ApiError as error:
@@ -159,7 +161,7 @@ class Observer:
         await self._judge(one, live, observation, state)
 
     async def _judge(
-        self, one: Desired, live: Mapping[str, Any] | None, observation: Observation, state: SyncState
+        self, one: Desired, live: Mapping[str, Any] | None, observation: Observation, state: RepositoryState
     ) -> None:
         key, last = one.key, state.applied.get(one.key)
         if live is not None:
@@ -175,7 +177,7 @@ class Observer:
             body = (await self._of_commit(last.commit)).get(key)
             before = orjson.loads(body) if body is not None else None
         drift = find_drift(desired=desired, last_applied=before or desired, live=live, rules=one.rules)
-        observation.seen[key] = Seen(
+        observation.seen[key] = ObservedDrift(
             drift=drift, since=_since(key, drift, state), kept=_kept(drift, before, desired)
         )
 
@@ -185,7 +187,7 @@ def managers_of(drift: Drift) -> frozenset[str]:
     return frozenset(one.manager for one in drift.fields)
 
 
-def _since(key: ObjectKey, drift: Drift, state: SyncState) -> datetime:
+def _since(key: ObjectKey, drift: Drift, state: RepositoryState) -> datetime:
     """Return when the drift began: the latest change that managedFields date, else when it was first seen."""
     if not drift.fields:
         state.drifted_since.pop(key, None)

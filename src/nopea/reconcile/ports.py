@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from nopea.core.git.source import Commit, Listing, ParsedFile, Ref, Remote
+from nopea.core.git.source import Commit, FileListing, ParsedFile, Ref, Remote
 
 
 class Git(Protocol):
@@ -23,7 +23,9 @@ class Git(Protocol):
         """Return the facts of a commit."""
         ...
 
-    async def listing(self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float) -> Listing:
+    async def listing(
+        self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
+    ) -> FileListing:
         """List the manifest and ignore files below a folder at a commit, and what was skipped."""
         ...
 

@@ -8,18 +8,17 @@ from datetime import UTC, datetime
 
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
-from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.objects import GroupKind, ObjectKey, Resource
 from nopea.core.plan.inventory import uids_of, unrecorded
+from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, Step
 from nopea.core.plan.observed import observed_of
-from nopea.core.plan.plan import Action, LastApplied, Observed, Reason, Step
-from nopea.core.plan.prune import Candidate, Decision, Verdict, prune_decisions
+from nopea.core.plan.prune import PruneCandidate, PruneDecision, PruneVerdict, prune_decisions
 from nopea.core.problem import TransientError
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError, UnknownKindError
 from nopea.kube.problems import to_problem
-from nopea.kube.resource import Resource
-from nopea.reconcile.context import Tools
-from nopea.state.cache import SyncState
+from nopea.reconcile.context import ReconcileContext
+from nopea.state.store import RepositoryState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +27,16 @@ class Prunes:
 
     steps: tuple[Step, ...]
     gone: frozenset[ObjectKey]
-    decisions: Mapping[ObjectKey, Decision]
+    decisions: Mapping[ObjectKey, PruneDecision]
 
 
 class Pruner:
     """Looks for one repository; reads, and takes what the inventory forgot into it, but deletes nothing."""
 
-    def __init__(self, tools: Tools, repository: Repository, state: SyncState, *, client: KubeClient) -> None:
-        self._tools = tools
+    def __init__(
+        self, context: ReconcileContext, repository: Repository, state: RepositoryState, *, client: KubeClient
+    ) -> None:
+        self._context = context
         self._repository = repository
         self._state = state
         self._client = client
@@ -46,18 +47,18 @@ class Pruner:
     ) -> Prunes:
         """Decide about everything that is ours and not wanted; raises TransientError if it cannot be seen."""
         await self._follow(self._state.applied.keys() - wanted)
-        owned = self._tools.index.owned(self._owner)
+        owned = self._context.object_cache.owned(self._owner)
         known = set(self._state.applied)
         self._take_in(owned, known | wanted)
         if deleting:  # there is no later pass that would find them in the inventory
             known = set(self._state.applied)
-        candidates: dict[ObjectKey, Candidate] = {}
-        lives: dict[ObjectKey, Observed] = {}
+        candidates: dict[ObjectKey, PruneCandidate] = {}
+        lives: dict[ObjectKey, ObservedObject] = {}
         renamed: set[ObjectKey] = set()  # Git has the same object under another name of its kind
         wanted_uids = uids_of(owned, wanted)
         for key in sorted((known | self._state.applied.keys()) - wanted):
             live = owned.get(key)
-            if live is None and not self._tools.index.covers(key.group_kind):
+            if live is None and not self._context.object_cache.covers(key.group_kind):
                 live = await self._ask(key)
             if live is not None and live.uid in wanted_uids:
                 renamed.add(key)
@@ -85,19 +86,19 @@ class Pruner:
 
     async def _follow(self, keys: Iterable[ObjectKey]) -> None:
         """Watch the kinds of what is left over, so that it can be seen."""
-        kinds = {key.group_kind for key in keys if not self._tools.index.covers(key.group_kind)}
+        kinds = {key.group_kind for key in keys if not self._context.object_cache.covers(key.group_kind)}
         resources = [resource for kind in sorted(kinds) if (resource := await self._resource(kind))]
-        await self._tools.index.ensure(resources)
+        await self._context.object_cache.ensure(resources)
 
     async def _resource(self, kind: GroupKind) -> Resource | None:
         try:
-            return await self._tools.discovery.find_preferred(kind)
+            return await self._context.discovery.find_preferred(kind)
         except UnknownKindError:
             return None  # with its definition all its objects went
         except ApiError as error:
             raise TransientError(to_problem(error, object=str(kind))) from error
 
-    async def _ask(self, key: ObjectKey) -> Observed | None:
+    async def _ask(self, key: ObjectKey) -> ObservedObject | None:
         """Ask for an object of a kind that cannot be followed."""
         resource = await self._resource(key.group_kind)
         if resource is None:
@@ -110,15 +111,17 @@ class Pruner:
             raise TransientError(to_problem(error, object=str(key))) from error
         return observed_of(live.json())
 
-    def _take_in(self, owned: Mapping[ObjectKey, Observed], known: set[ObjectKey]) -> None:
+    def _take_in(self, owned: Mapping[ObjectKey, ObservedObject], known: set[ObjectKey]) -> None:
         """Record what has our label and our Apply entry: a crash came between its apply and its record."""
         for key, live in unrecorded(owned, known).items():
             self._state.applied[key] = LastApplied(hash="", projection=live.projection)
 
-    def _candidate(self, key: ObjectKey, live: Observed | None, *, in_inventory: bool) -> Candidate:
-        other = self._tools.claims.waiting(key, besides=self._repository.key)
+    def _candidate(
+        self, key: ObjectKey, live: ObservedObject | None, *, in_inventory: bool
+    ) -> PruneCandidate:
+        other = self._context.ownership.waiting(key, besides=self._repository.key)
         glass = live.break_glass if live else None
-        return Candidate(
+        return PruneCandidate(
             in_inventory=in_inventory,
             live=live is not None,
             owner=live.owner if live else None,
@@ -135,16 +138,16 @@ class Pruner:
         return len(confirmed) >= 7 and commit.startswith(confirmed)
 
 
-def _step(key: ObjectKey, decision: Decision, live: Observed | None) -> Step | None:
+def _step(key: ObjectKey, decision: PruneDecision, live: ObservedObject | None) -> Step | None:
     match decision.verdict:
-        case Verdict.PRUNE:
+        case PruneVerdict.PRUNE:
             return Step(action=Action.PRUNE, reason=Reason.GONE_FROM_GIT, key=key, live=live)
-        case Verdict.REFUSE:
+        case PruneVerdict.REFUSE:
             problem = decision.problem
             return Step(
                 action=Action.REFUSE, reason=Reason.PRUNE_REFUSED, key=key, live=live, problem=problem
             )
-        case Verdict.KEEP | Verdict.WAIT:
+        case PruneVerdict.KEEP | PruneVerdict.WAIT:
             return Step(action=Action.LEAVE, reason=Reason.KEPT, key=key, live=live)
         case _:
             return None

@@ -22,7 +22,7 @@ from nopea.core.problem import Code, Problem
 from nopea.core.secret import mask_url
 from nopea.core.status import status as views
 from nopea.core.status.events import MOST_OF_A_KIND, event_lines
-from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
 from nopea.ids import new_ulid
@@ -31,9 +31,9 @@ from nopea.kube.errors import ApiError, ConflictError, NotFoundError
 from nopea.kube.events import EventRecorder, Regarding
 from nopea.kube.kinds import repository_target
 from nopea.logs import get_log
-from nopea.reconcile.request import PassRequest
-from nopea.state.cache import SyncState
-from nopea.state.repositories import Directory
+from nopea.reconcile.request import ReconcileRequest
+from nopea.state.repositories import RepositoryStore
+from nopea.state.store import RepositoryState
 
 log = get_log(__name__)
 PROGRESS_AFTER_SECONDS = 2.0
@@ -51,16 +51,16 @@ class Publisher:
         *,
         client: KubeClient,
         events: EventRecorder,
-        directory: Directory,
+        repositories: RepositoryStore,
         listeners: Sequence[Callable[[Transition], None]] = (),
     ) -> None:
         self._client = client
         self._events = events
-        self._directory = directory
+        self._repositories = repositories
         self._listeners = tuple(listeners)
 
     @asynccontextmanager
-    async def progress(self, repository: Repository, state: SyncState) -> AsyncIterator[None]:
+    async def progress(self, repository: Repository, state: RepositoryState) -> AsyncIterator[None]:
         """Say in status that a pass is under way, once it has taken `PROGRESS_AFTER_SECONDS`."""
         done = asyncio.Event()
 
@@ -85,7 +85,9 @@ class Publisher:
         finally:
             await tasks.end(telling)
 
-    async def publish(self, request: PassRequest, state: SyncState, report: PassReport) -> bool:
+    async def publish(
+        self, request: ReconcileRequest, state: RepositoryState, report: ReconcileReport
+    ) -> bool:
         """Tell the report; False when the status could not be written and should be tried again."""
         repository = request.repository
         _log_pass(repository, report, known=state.problems)
@@ -110,7 +112,9 @@ class Publisher:
             self._tell(repository, state, before, status, report, at=now)
         return written
 
-    async def health(self, repository: Repository, state: SyncState, health: HealthSummary | None) -> None:
+    async def health(
+        self, repository: Repository, state: RepositoryState, health: HealthSummary | None
+    ) -> None:
         """Tell the objects' health when it is another than was told."""
         now = datetime.now(UTC)
         status = views.with_health(state.status, health, generation=repository.generation, now=now)
@@ -118,11 +122,11 @@ class Publisher:
         if status != before and await self._write(repository, state, status):
             self._tell(repository, state, before, status, None, at=now)
 
-    def gone(self, repository: Repository, state: SyncState | None) -> None:
+    def gone(self, repository: Repository, state: RepositoryState | None) -> None:
         """Tell the end of a repository that was gone before a pass could end it: its objects run on."""
         now = datetime.now(UTC)
         status = repository.status if state is None else state.status
-        report = PassReport(
+        report = ReconcileReport(
             id=new_ulid(),
             generation=repository.generation,
             triggers=(Trigger.DELETION,),
@@ -136,7 +140,7 @@ class Publisher:
         ended = replace(repository, deleting=True, has_finalizer=False)
         self._tell(ended, state, status, status, report, at=now)
 
-    async def crashed(self, repository: Repository, state: SyncState, *, last_line: str) -> None:
+    async def crashed(self, repository: Repository, state: RepositoryState, *, last_line: str) -> None:
         """Say that the repository's worker keeps crashing."""
         problem = Problem(
             code=Code.WORKER_CRASHED,
@@ -153,7 +157,7 @@ class Publisher:
         )
 
     async def _interrupted(
-        self, repository: Repository, state: SyncState, report: PassReport, *, now: datetime
+        self, repository: Repository, state: RepositoryState, report: ReconcileReport, *, now: datetime
     ) -> None:
         """Say how far a pass came that no pass of this process follows."""
         status, note = views.interrupted(state.status, report, now=now)
@@ -166,10 +170,10 @@ class Publisher:
     def _tell(
         self,
         repository: Repository,
-        state: SyncState | None,
+        state: RepositoryState | None,
         before: GitRepositoryStatus,
         after: GitRepositoryStatus,
-        report: PassReport | None,
+        report: ReconcileReport | None,
         *,
         at: datetime,
     ) -> None:
@@ -192,7 +196,9 @@ class Publisher:
             except Exception as error:  # noqa: BLE001 - a bug in a signal must not stop what it tells of
                 log.crash("signal not given", error, repo=repository.key)
 
-    def _record_contested(self, repository: Repository, state: SyncState, report: PassReport) -> None:
+    def _record_contested(
+        self, repository: Repository, state: RepositoryState, report: ReconcileReport
+    ) -> None:
         """Say what another repository wants too, once: it says so as well, in its errors."""
         for key, other in [one for one in report.contested if one not in state.contested][:MOST_OF_A_KIND]:
             note = f"{key} is declared by the GitRepository {other} too; it stays this one's"
@@ -202,7 +208,9 @@ class Publisher:
         told = frozenset(report.contested)
         state.contested = told if report.result is Result.SYNCED else state.contested | told
 
-    async def _write(self, repository: Repository, state: SyncState, status: GitRepositoryStatus) -> bool:
+    async def _write(
+        self, repository: Repository, state: RepositoryState, status: GitRepositoryStatus
+    ) -> bool:
         body = msgspec.json.encode(
             {
                 "apiVersion": names.API_VERSION,
@@ -237,7 +245,7 @@ def _regarding(repository: Repository) -> Regarding:
     )
 
 
-def _log_pass(repository: Repository, report: PassReport, *, known: tuple[Problem, ...]) -> None:
+def _log_pass(repository: Repository, report: ReconcileReport, *, known: tuple[Problem, ...]) -> None:
     bound = log.bind(
         repo=repository.key,
         pass_id=report.id,

@@ -20,20 +20,20 @@ from nopea.core.plan.dependencies import blockers, cycle_problem, find_cycle
 from nopea.core.plan.inventory import unrecorded
 from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Problem, StalledError, SyncError, TransientError
-from nopea.core.status.report import PassReport, Result
+from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.trigger import WITHOUT_GIT, Trigger
 from nopea.ids import new_ulid
 from nopea.logs import get_log
-from nopea.reconcile.context import Tools
+from nopea.reconcile.context import ReconcileContext
 from nopea.reconcile.credentials import remote_of
 from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.finalize import Finalizer
 from nopea.reconcile.health import HealthFollower
 from nopea.reconcile.publish import Publisher
-from nopea.reconcile.request import PassRequest, Supersede
-from nopea.reconcile.sync import Findings, Work
-from nopea.state.cache import Cache, SyncState
+from nopea.reconcile.request import ReconcileRequest, Supersede
+from nopea.reconcile.sync import ClusterSync
 from nopea.state.inventory import InventoryStore
+from nopea.state.store import RepositoryState, StateStore
 
 log = get_log(__name__)
 
@@ -42,26 +42,26 @@ LAST_WORDS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Services(Tools):
+class Services(ReconcileContext):
     """What passes share: clients and the process's memory."""
 
     publisher: Publisher
-    cache: Cache
+    store: StateStore
 
 
-class Pipeline:
+class Reconciler:
     """Runs passes; one at a time per repository, any number at once."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._inventory = InventoryStore(services.client)
         self._finalizer = Finalizer(services)
-        self._health = HealthFollower(services.client, services.index)
+        self._health = HealthFollower(services.client, services.object_cache)
 
     async def has_news(self, repository: Repository) -> bool:
         """Ask Git only: False when the commit that was synced without a problem is still the newest."""
         spec = repository.spec
-        state = self._services.cache.states.get(repository.key)
+        state = self._services.store.states.get(repository.key)
         if isinstance(spec, Problem) or state is None or not state.complete or state.remote is None:
             return True
         try:
@@ -73,33 +73,33 @@ class Pipeline:
     def has_changed(self, repository: Repository) -> bool:
         """Ask the watches only: True when an object is not as the last pass left it."""
         services = self._services
-        state = services.cache.states.get(repository.key)
+        state = services.store.states.get(repository.key)
         if state is None or not state.loaded:
             return True
-        index = services.index
-        owned = index.owned(owner_label(repository.key))
+        object_cache = services.object_cache
+        owned = object_cache.owned(owner_label(repository.key))
         if unrecorded(owned, state.applied):
             return True
-        claims = services.claims
-        wanted = ((key, claims.waiting(key, besides=repository.key)) for key in state.applied)
+        ownership = services.ownership
+        wanted = ((key, ownership.waiting(key, besides=repository.key)) for key in state.applied)
         if any(other is not None and (key, other) not in state.contested for key, other in wanted):
             return True
         return any(
             is_suspect(owned.get(key), last)
             for key, last in state.applied.items()
-            if index.covers(key.group_kind)
+            if object_cache.covers(key.group_kind)
         )
 
     async def follow_health(self, repository: Repository) -> bool:
         """Tell the objects' health; True when it should be looked at again though no watch tells of it."""
-        state = self._services.cache.states.get(repository.key)
+        state = self._services.store.states.get(repository.key)
         if state is None or not state.loaded or repository.deleting or repository.suspended:
             return False
         health = await self._health.look(repository, state)
         await self._services.publisher.health(repository, state, health)
         return health is not None and not health.is_settled
 
-    async def run(self, request: PassRequest) -> PassReport:
+    async def run(self, request: ReconcileRequest) -> ReconcileReport:
         """Run one whole pass and publish its report."""
         if not request.repository.deleting:
             return await self._run(request)
@@ -108,72 +108,70 @@ class Pipeline:
         name = f"end of {request.repository.key}"
         return await tasks.finish(self._run(request), seconds=LAST_WORDS_SECONDS, name=name)
 
-    async def _run(self, request: PassRequest) -> PassReport:
+    async def _run(self, request: ReconcileRequest) -> ReconcileReport:
         repository, services = request.repository, self._services
-        state = services.cache.state(repository.key, uid=repository.uid, status=repository.status)
-        started_at = datetime.now(UTC)
+        state = services.store.state(repository.key, uid=repository.uid, status=repository.status)
         started = asyncio.get_running_loop().time()
-        local = self._is_local(request, state)
-        async with services.publisher.progress(repository, state):
-            findings = await self._findings(request, state)
-            inventory = state.status.inventory
-            try:
-                if state.loaded and findings.result is not Result.DELETED:
-                    inventory = await self._inventory.save(repository, state)
-            except SyncError as error:
-                findings = replace(
-                    findings, result=Result.FAILED, problems=(*findings.problems, *error.problems)
-                )
-        state.complete = findings.result is Result.SYNCED
-        report = PassReport(
+        report = ReconcileReport(
             id=new_ulid(),
             generation=repository.generation,
             triggers=_triggers(request),
-            result=findings.result,
-            commit=findings.commit,
-            objects=findings.objects,
-            problems=findings.problems,
-            started_at=started_at,
-            seconds=asyncio.get_running_loop().time() - started,
+            started_at=datetime.now(UTC),
             handled_sync_at=repository.sync_requested_at,
             handled_heal_at=repository.heal_requested,
             pin=repository.pin,
+            without_git=self._is_local(request, state),
+        )
+        async with services.publisher.progress(repository, state):
+            report = await self._outcome(request, state, report)
+            inventory = state.status.inventory
+            try:
+                if state.loaded and report.result is not Result.DELETED:
+                    inventory = await self._inventory.save(repository, state)
+            except SyncError as error:
+                report = replace(report, result=Result.FAILED, problems=(*report.problems, *error.problems))
+        state.complete = report.result is Result.SYNCED
+        report = replace(
+            report,
+            seconds=asyncio.get_running_loop().time() - started,
             inventory=inventory,
-            without_git=local,
             health=await self._health.look(repository, state) if state.loaded else None,
             rivals=_rivals(state),
-            contested=findings.contested,
         )
         if not await services.publisher.publish(request, state, report):
             state.complete = False
             return replace(report, result=Result.FAILED)  # so that the worker comes back to tell it
-        if state.loaded and findings.result is not Result.DELETED:
+        if state.loaded and report.result is not Result.DELETED:
             await self._trim(repository, state)
         return report
 
-    async def _trim(self, repository: Repository, state: SyncState) -> None:
+    async def _trim(self, repository: Repository, state: RepositoryState) -> None:
         try:
             await self._inventory.trim(repository, state)
         except SyncError as error:  # nothing is lost by what is too much; the next pass tries again
             log.warning("inventories not trimmed", repo=repository.key, error=str(error))
 
-    async def _findings(self, request: PassRequest, state: SyncState) -> Findings:
+    async def _outcome(
+        self, request: ReconcileRequest, state: RepositoryState, report: ReconcileReport
+    ) -> ReconcileReport:
         try:
             if request.repository.deleting:
                 await self._inventory.load(request.repository, state)
-                return await self._finalizer.run(request.repository, state)
-            return await self._work(request, state)
+                return await self._finalizer.run(request.repository, state, report)
+            return await self._work(request, state, report)
         except SyncError as error:
             problems = tuple(explained(problem, request.repository.pin) for problem in error.problems)
-            return Findings(result=Result.FAILED, commit=None, problems=problems)
+            return replace(report, result=Result.FAILED, problems=problems)
 
-    async def _work(self, request: PassRequest, state: SyncState) -> Findings:
+    async def _work(
+        self, request: ReconcileRequest, state: RepositoryState, report: ReconcileReport
+    ) -> ReconcileReport:
         repository = request.repository
         spec = repository.spec
         if isinstance(spec, Problem):
             raise StalledError(spec)
         if spec.suspend:
-            return Findings(result=Result.SUSPENDED)
+            return replace(report, result=Result.SUSPENDED)
         if repository.pin_problem is not None:
             raise StalledError(repository.pin_problem)
         await self._inventory.load(repository, state)
@@ -187,28 +185,31 @@ class Pipeline:
             lambda: self._services.fetcher.newest(spec, remote),
             commit=snapshot.commit.id,
         )
-        return await Work(self._services, repository, spec, state, remote).run(snapshot, supersede)
+        sync = ClusterSync(self._services, repository, spec, state, remote)
+        return await sync.run(snapshot, supersede, report)
 
     def _wait_for_others(self, repository: Repository, spec: GitRepositorySpec) -> None:
         """Raise what `dependsOn` makes this repository wait for."""
         if not spec.depends_on:
             return
-        directory = self._services.directory
-        cycle = find_cycle(repository.key, directory.dependencies())
+        repositories = self._services.repositories
+        cycle = find_cycle(repository.key, repositories.dependencies())
         if cycle:
             raise StalledError(cycle_problem(cycle))
-        problems = blockers(repository.key, spec, directory.dependency)
+        problems = blockers(repository.key, spec, repositories.dependency)
         if problems:
             raise TransientError(*problems)
 
-    async def _remote(self, request: PassRequest, spec: GitRepositorySpec, state: SyncState) -> Remote:
+    async def _remote(
+        self, request: ReconcileRequest, spec: GitRepositorySpec, state: RepositoryState
+    ) -> Remote:
         if self._is_local(request, state) and state.remote is not None:
             return state.remote
         state.remote = await remote_of(self._services.client, request.repository.key, spec)
         return state.remote
 
     async def _snapshot(
-        self, request: PassRequest, spec: GitRepositorySpec, state: SyncState, remote: Remote
+        self, request: ReconcileRequest, spec: GitRepositorySpec, state: RepositoryState, remote: Remote
     ) -> Snapshot:
         """Read Git; while it fails, the last version that it gave holds, and the failure is a problem."""
         if self._is_local(request, state) and state.commit is not None:
@@ -221,19 +222,19 @@ class Pipeline:
             known = await self._services.fetcher.snapshot_at(spec, remote, state.commit)
             return replace(known, problems=(*error.problems, *known.problems))
 
-    def _is_local(self, request: PassRequest, state: SyncState) -> bool:
+    def _is_local(self, request: ReconcileRequest, state: RepositoryState) -> bool:
         """Whether the commit that was synced last answers all that woke us."""
         is_known = state.commit is not None and state.synced_version == request.repository.version
         return state.complete and is_known and request.triggers <= WITHOUT_GIT
 
 
-def _triggers(request: PassRequest) -> tuple[str, ...]:
+def _triggers(request: ReconcileRequest) -> tuple[str, ...]:
     """What woke the pass; one that a pin decides says so, whatever woke it, so that history tells."""
     pinned = {Trigger.ROLLBACK} if request.repository.pin else set[Trigger]()
     return tuple(sorted(request.triggers | pinned))
 
 
-def _rivals(state: SyncState) -> str:
+def _rivals(state: RepositoryState) -> str:
     """Name who changes objects back again and again."""
     contended = state.fights.contended(datetime.now(UTC))
     if not contended:

@@ -11,7 +11,7 @@ from nopea.core.trigger import MAY_MEAN_NEW_COMMIT, RESTARTS_PASS, Trigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassRequest:
+class ReconcileRequest:
     """One pass: which version of the object, why, what came in since, and when a failure is retried."""
 
     repository: Repository

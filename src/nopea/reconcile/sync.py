@@ -11,46 +11,33 @@ from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
-from nopea.core.git.source import Commit, Remote
+from nopea.core.git.source import Remote
 from nopea.core.manifests.render import (
     Desired,
-    Endpoint,
+    Document,
     Rendering,
-    Wish,
-    endpoints_of_definitions,
-    read_wishes,
+    read_documents,
     render,
+    resources_of_definitions,
 )
-from nopea.core.objects import GroupKind, ObjectKey, RepoKey
+from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource
 from nopea.core.plan.inventory import parse_key
-from nopea.core.plan.plan import Plan, Policy, Reason, Step, plan
+from nopea.core.plan.model import Plan, Policy, Reason, Step
+from nopea.core.plan.plan import plan
 from nopea.core.problem import Problem, SyncError, TransientError
-from nopea.core.status.report import ObjectResult, Result
+from nopea.core.status.report import ObjectResult, ReconcileReport, Result
 from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.errors import ApiError, UnknownKindError
-from nopea.kube.kinds import endpoint_of
 from nopea.kube.problems import to_problem
 from nopea.reconcile.apply import Applier
-from nopea.reconcile.context import Tools
+from nopea.reconcile.context import ReconcileContext
 from nopea.reconcile.execute import Execution, Executor
 from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.observe import Observer, managers_of
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import Supersede
-from nopea.state.cache import SyncState
 from nopea.state.inventory import forget
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What a pass did and met, before it becomes a report."""
-
-    result: Result
-    commit: Commit | None = None
-    objects: tuple[ObjectResult, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    contested: tuple[tuple[ObjectKey, RepoKey], ...] = ()
-    """Objects of this repository that another one declares too."""
+from nopea.state.store import RepositoryState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,57 +48,63 @@ class Planned:
     """
 
     plan: Plan
-    wishes: tuple[Wish, ...]
+    wishes: tuple[Document, ...]
     problems: tuple[Problem, ...]
     live: Mapping[ObjectKey, Mapping[str, Any]]
     gone: frozenset[ObjectKey]
 
 
-class Work:
+class ClusterSync:
     """One pass's work for one repository at one version."""
 
     def __init__(
         self,
-        tools: Tools,
+        context: ReconcileContext,
         repository: Repository,
         spec: GitRepositorySpec,
-        state: SyncState,
+        state: RepositoryState,
         remote: Remote,
     ) -> None:
-        self._tools = tools
+        self._context = context
         self._repository = repository
         self._spec = spec
         self._state = state
         self._remote = remote
         self._owner = owner_label(repository.key)
-        self._client = client_for(tools.client, repository, spec)
+        self._client = client_for(context.client, repository, spec)
         self._observer = Observer(
             client=self._client,
-            index=tools.index,
-            discovery=tools.discovery,
+            object_cache=context.object_cache,
+            discovery=context.discovery,
             owner=self._owner,
             is_released=self._is_released,
             previous=self.manifests_of,
         )
 
-    async def run(self, snapshot: Snapshot, supersede: Supersede) -> Findings:
-        """Bring the cluster to the snapshot; raises SyncError where the API server cannot be asked."""
+    async def run(self, snapshot: Snapshot, supersede: Supersede, report: ReconcileReport) -> ReconcileReport:
+        """Bring the cluster to the snapshot and return the report with what became of it.
+
+        Raises SyncError when the API server does not answer.
+        """
         planned = await self.plan(snapshot)
         self._note_refusals(planned.plan.steps)
         execution = await self._executor(planned.wishes, snapshot.commit.id).execute(planned.plan, supersede)
         self._remember(execution, planned.gone)
         self._note_heals(execution.results.values())
-        return replace(_findings(snapshot, execution, [*planned.problems]), contested=self._contested())
+        problems = [*planned.problems]
+        return replace(
+            with_execution(report, execution, problems), commit=snapshot.commit, contested=self._contested()
+        )
 
     async def plan(self, snapshot: Snapshot) -> Planned:
         """Render, observe and decide; writes nothing to the cluster. Raises as `run`."""
-        wishes, problems = read_wishes(snapshot.files)
+        wishes, problems = read_documents(snapshot.files)
         desired, more = await self._render(wishes)
         problems = [*snapshot.problems, *problems, *more]
         clean = not problems
-        self._tools.claims.keep(self._repository.key, (one.key for one in desired), complete=clean)
+        self._context.ownership.keep(self._repository.key, (one.key for one in desired), complete=clean)
         observation = await self._observer.observe(desired, self._state)
-        pruner = Pruner(self._tools, self._repository, self._state, client=self._client)
+        pruner = Pruner(self._context, self._repository, self._state, client=self._client)
         prunes = await pruner.steps(
             {one.key for one in desired},
             enabled=self._spec.prune,
@@ -133,20 +126,20 @@ class Work:
             gone=prunes.gone,
         )
 
-    def _executor(self, wishes: Sequence[Wish], commit: str) -> Executor:
-        defined = {GroupKind(e.group, e.kind) for e in endpoints_of_definitions(wishes).values()}
+    def _executor(self, wishes: Sequence[Document], commit: str) -> Executor:
+        defined = {GroupKind(e.group, e.kind) for e in resources_of_definitions(wishes).values()}
         return Executor(
             client=self._client,
-            index=self._tools.index,
+            object_cache=self._context.object_cache,
             applier=Applier(
                 client=self._client,
-                index=self._tools.index,
+                object_cache=self._context.object_cache,
                 owner=self._owner,
                 defined_here=frozenset(defined),
                 decide=self._decide,
             ),
             claim=self._claim,
-            resource_for=self._tools.discovery.find_preferred,
+            resource_for=self._context.discovery.find_preferred,
             commit=commit,
         )
 
@@ -174,8 +167,8 @@ class Work:
             heal_objects=frozenset({key} if key else ()),
         )
 
-    async def _render(self, wishes: Sequence[Wish]) -> tuple[list[Desired], list[Problem]]:
-        endpoints = await self._endpoints(wishes)
+    async def _render(self, wishes: Sequence[Document]) -> tuple[list[Desired], list[Problem]]:
+        resources = await self._resources(wishes)
         rendering = Rendering(
             owner=self._owner,
             default_namespace=self._repository.key.namespace,
@@ -183,22 +176,20 @@ class Work:
             force=self._spec.force,
             ignore=self._spec.ignore_differences,
         )
-        desired, problems = render(wishes, rendering, lambda version, kind: endpoints.get((version, kind)))
-        self._state.unknown_kinds = len(endpoints) < len({(wish.api_version, wish.kind) for wish in wishes})
+        desired, problems = render(wishes, rendering, lambda version, kind: resources.get((version, kind)))
+        self._state.unknown_kinds = len(resources) < len({(wish.api_version, wish.kind) for wish in wishes})
         return desired, problems
 
-    async def _endpoints(self, wishes: Iterable[Wish]) -> Mapping[tuple[str, str], Endpoint]:
+    async def _resources(self, wishes: Iterable[Document]) -> Mapping[tuple[str, str], Resource]:
         """Look up every kind once: what the server serves, else what the repository's own CRDs will serve."""
-        own = endpoints_of_definitions(wishes)
-        found: dict[tuple[str, str], Endpoint] = {}
+        own = resources_of_definitions(wishes)
+        found: dict[tuple[str, str], Resource] = {}
         for api_version, kind in dict.fromkeys((wish.api_version, wish.kind) for wish in wishes):
             try:
                 if (api_version, kind) in own:
                     found[(api_version, kind)] = own[(api_version, kind)]
                 else:
-                    found[(api_version, kind)] = endpoint_of(
-                        await self._tools.discovery.find(api_version, kind)
-                    )
+                    found[(api_version, kind)] = await self._context.discovery.find(api_version, kind)
             except UnknownKindError:
                 continue  # rendering reports it for each object
             except ApiError as error:
@@ -209,10 +200,10 @@ class Work:
     async def manifests_of(self, commit: str) -> Mapping[ObjectKey, bytes]:
         """Return what an earlier commit wanted; nothing where Git cannot tell any more."""
         try:
-            snapshot = await self._tools.fetcher.snapshot_at(self._spec, self._remote, commit)
+            snapshot = await self._context.fetcher.snapshot_at(self._spec, self._remote, commit)
         except SyncError:
             return {}
-        wishes, _ = read_wishes(snapshot.files)
+        wishes, _ = read_documents(snapshot.files)
         unknown = self._state.unknown_kinds
         desired, _ = await self._render(wishes)
         self._state.unknown_kinds = unknown
@@ -220,13 +211,13 @@ class Work:
 
     def _is_released(self, key: ObjectKey, owner: str) -> bool:
         """Say that an object's owner is gone, or wants it no more: then it may be taken over."""
-        if not self._tools.directory.may_exist(owner):
+        if not self._context.repositories.may_exist(owner):
             return True
-        repository = self._tools.directory.owner(owner)
-        return repository is not None and self._tools.claims.has_let_go(key, repository.key)
+        repository = self._context.repositories.owner(owner)
+        return repository is not None and self._context.ownership.has_let_go(key, repository.key)
 
     def _claim(self, key: ObjectKey) -> str:
-        owner = self._tools.claims.claim(key, self._repository.key)
+        owner = self._context.ownership.claim(key, self._repository.key)
         if owner == self._repository.key:
             return ""
         self._wait_for(key, owner_label(owner))
@@ -234,10 +225,10 @@ class Work:
 
     def _wait_for(self, key: ObjectKey, owner: str | None) -> None:
         """Want what is another's: the owner is woken to say so too, the first time."""
-        is_new = not self._tools.claims.is_waiting(key, self._repository.key)
-        self._tools.claims.wait(key, self._repository.key)
+        is_new = not self._context.ownership.is_waiting(key, self._repository.key)
+        self._context.ownership.wait(key, self._repository.key)
         if is_new and owner:
-            self._tools.index.on_change(owner)
+            self._context.wake(owner)
 
     def _note_refusals(self, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -254,8 +245,8 @@ class Work:
         self._state.fights = fights.forget(now=now, keep=self._state.applied.keys())
 
     def _contested(self) -> tuple[tuple[ObjectKey, RepoKey], ...]:
-        claims, ours = self._tools.claims, self._repository.key
-        waiting = ((key, claims.waiting(key, besides=ours)) for key in sorted(self._state.applied))
+        ownership, ours = self._context.ownership, self._repository.key
+        waiting = ((key, ownership.waiting(key, besides=ours)) for key in sorted(self._state.applied))
         return tuple((key, other) for key, other in waiting if other is not None)
 
     def _remember(self, execution: Execution, gone: Iterable[ObjectKey]) -> None:
@@ -273,13 +264,16 @@ def client_for(client: KubeClient, repository: Repository, spec: GitRepositorySp
     return client.on_behalf(str(repository.key), of=account)
 
 
-def _findings(snapshot: Snapshot, execution: Execution, problems: list[Problem]) -> Findings:
+def with_execution(
+    report: ReconcileReport, execution: Execution, problems: Iterable[Problem]
+) -> ReconcileReport:
+    """Return the report with what became of each object; `problems` are those that are about no object."""
     objects = tuple(execution.results[key] for key in sorted(execution.results))
     said = (one.problem for one in objects if one.problem is not None)
-    problems += dict.fromkeys(said)  # one problem may be about many objects
+    all_problems = [*problems, *dict.fromkeys(said)]  # one problem may be about many objects
     if execution.unreachable is not None:
-        problems.append(execution.unreachable)
-    result = Result.FAILED if problems else Result.SYNCED
+        all_problems.append(execution.unreachable)
+    result = Result.FAILED if all_problems else Result.SYNCED
     if execution.superseded:
         result = Result.SUPERSEDED
-    return Findings(result=result, commit=snapshot.commit, objects=objects, problems=tuple(problems))
+    return replace(report, result=result, objects=objects, problems=tuple(all_problems))

@@ -23,7 +23,7 @@ from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.kinds import INVENTORIES
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Selection
-from nopea.state.cache import SyncState
+from nopea.state.store import RepositoryState
 
 _NAME_LENGTH = 200
 
@@ -34,7 +34,7 @@ class InventoryStore:
     def __init__(self, client: KubeClient) -> None:
         self._client = client
 
-    async def load(self, repository: Repository, state: SyncState) -> None:
+    async def load(self, repository: Repository, state: RepositoryState) -> None:
         """Fill the state's memory of what was applied from Kubernetes, the first time only."""
         if state.loaded:
             return
@@ -44,7 +44,7 @@ class InventoryStore:
         state.applied = {**inventory.read_entries(entries), **state.applied}
         state.loaded = True
 
-    async def save(self, repository: Repository, state: SyncState) -> tuple[InventoryEntry, ...]:
+    async def save(self, repository: Repository, state: RepositoryState) -> tuple[InventoryEntry, ...]:
         """Write what is too long for the status into Inventory objects; return what the status holds.
 
         What an Inventory object held that is not needed any more stays until `trim`.
@@ -56,7 +56,7 @@ class InventoryStore:
             await self._write_chunk(repository, state, spec)
         return inventory.inline(entries)
 
-    async def trim(self, repository: Repository, state: SyncState) -> None:
+    async def trim(self, repository: Repository, state: RepositoryState) -> None:
         """Delete the Inventory objects that are too many, once the status holds what was in them.
 
         Before that a crash would leave the inventory nowhere.
@@ -69,7 +69,9 @@ class InventoryStore:
             await self._delete_chunk(repository, index)
             del state.chunks[index]
 
-    async def _read_chunks(self, repository: Repository, state: SyncState) -> tuple[InventoryEntry, ...]:
+    async def _read_chunks(
+        self, repository: Repository, state: RepositoryState
+    ) -> tuple[InventoryEntry, ...]:
         selection = Selection(
             namespace=repository.key.namespace,
             labels=f"{names.INVENTORY_LABEL}={owner_label(repository.key)}",
@@ -88,7 +90,7 @@ class InventoryStore:
             entries.extend(spec.entries)
         return tuple(entries)
 
-    async def _write_chunk(self, repository: Repository, state: SyncState, spec: InventorySpec) -> None:
+    async def _write_chunk(self, repository: Repository, state: RepositoryState, spec: InventorySpec) -> None:
         digest = _digest(spec)
         if state.chunks.get(spec.index) == digest:
             return
@@ -122,7 +124,7 @@ class InventoryStore:
             raise _sync_error(error, str(target.key)) from error
 
 
-def forget(state: SyncState, keys: Collection[ObjectKey]) -> None:
+def forget(state: RepositoryState, keys: Collection[ObjectKey]) -> None:
     """Take objects out of the memory: they are gone, or another repository's now."""
     for key in keys:
         state.applied.pop(key, None)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from nopea.core.git.source import Remote
 from nopea.logs import get_log
-from nopea.state.cache import Cache
+from nopea.state.store import StateStore
 
 log = get_log(__name__)
 SWEEP_SECONDS = 1800.0
@@ -23,12 +23,12 @@ class Mirrors(Protocol):
         ...
 
 
-async def sweep_mirrors(mirrors: Mirrors, cache: Cache, *, every_seconds: float = SWEEP_SECONDS) -> None:
+async def sweep_mirrors(mirrors: Mirrors, store: StateStore, *, every_seconds: float = SWEEP_SECONDS) -> None:
     """Sweep until cancelled. A repository whose mirror goes by mistake fetches it again."""
     while True:
         await asyncio.sleep(every_seconds)
         deleted = await mirrors.forget(
-            {state.remote for state in cache.states.values() if state.remote is not None}
+            {state.remote for state in store.states.values() if state.remote is not None}
         )
         if deleted:
             log.info("mirrors deleted", count=deleted)

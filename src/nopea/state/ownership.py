@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from nopea.core.objects import ObjectKey, RepoKey
 
 
-class Claims:
+class Ownership:
     """Bounded by the objects that the repositories declare."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from nopea.core.plan.dependencies import MISSING, Dependency, dependencies_of
 from nopea.core.problem import Problem
 
 
-class Directory:
+class RepositoryStore:
     """The latest version of every GitRepository, by key and by the value of its ownership label."""
 
     def __init__(self, *, whole_cluster: bool = True) -> None:

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from nopea.core.objects import Target
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.kinds import SECRETS
 from nopea.kube.live import LiveObject
 from nopea.kube.problems import to_problem
-from nopea.kube.resource import Target
 from nopea.web.answers import Declined
 
 KEY = "token"

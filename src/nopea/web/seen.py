@@ -10,7 +10,7 @@ MOST = 4_096
 _LONGEST = 200
 
 
-class Seen:
+class RecentDeliveries:
     """Remembers ids for ten minutes, the newest `most` of them; `clock` is monotonic, in seconds."""
 
     def __init__(self, clock: Callable[[], float], *, seconds: float = SECONDS, most: int = MOST) -> None:

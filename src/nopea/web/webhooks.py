@@ -26,12 +26,12 @@ from nopea.core.webhooks.shapes import loggable
 from nopea.core.webhooks.verify import Refused, authenticate
 from nopea.logs import get_log
 from nopea.measure import Measure, not_measured
-from nopea.state.repositories import Directory
+from nopea.state.repositories import RepositoryStore
 from nopea.web.allowance import Allowance
 from nopea.web.answers import Declined, ignored, refused, woken
 from nopea.web.bodies import Bodies
 from nopea.web.secrets import HookSecrets, SharedSecret
-from nopea.web.seen import Seen
+from nopea.web.seen import RecentDeliveries
 
 log = get_log(__name__)
 
@@ -78,7 +78,7 @@ class Webhooks:
     def __init__(
         self,
         *,
-        directory: Directory,
+        repositories: RepositoryStore,
         wake: Callable[[Iterable[RepoKey]], tuple[RepoKey, ...]],
         secrets: HookSecrets,
         shared: SharedSecret,
@@ -88,7 +88,7 @@ class Webhooks:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _now,
     ) -> None:
-        self._directory = directory
+        self._repositories = repositories
         self._wake = wake
         self._secrets = secrets
         self._shared = shared
@@ -97,7 +97,7 @@ class Webhooks:
         self._measure = measure
         self._clock = clock
         self._now = now
-        self._seen = Seen(clock)
+        self._seen = RecentDeliveries(clock)
         self._refusals = Allowance(clock, burst=20, seconds=3.0)
         self._idle = Allowance(clock, burst=100, seconds=0.5)
 
@@ -114,7 +114,7 @@ class Webhooks:
         return await self._answer(request, lambda: [key])
 
     async def _named(self, request: web.Request) -> web.Response:
-        return await self._answer(request, lambda: self._directory.named(request.match_info["name"]))
+        return await self._answer(request, lambda: self._repositories.named(request.match_info["name"]))
 
     async def _any(self, request: web.Request) -> web.Response:
         return await self._answer(request, None)
@@ -155,7 +155,7 @@ class Webhooks:
                 f"{len(keys)} namespaces have a GitRepository of this name",
                 "Send it to /webhook/NAMESPACE/NAME.",
             )
-        repository = self._directory.get(keys[0]) if keys else None
+        repository = self._repositories.get(keys[0]) if keys else None
         if repository is None:
             raise Declined.because(
                 Code.WEBHOOK_UNKNOWN_REPOSITORY,
@@ -216,10 +216,10 @@ class Webhooks:
         one thing here that takes longer the more repositories there are.
         """
         if key is not None:
-            named = self._directory.get(key)
+            named = self._repositories.get(key)
             return [(named, named.spec)] if named and isinstance(named.spec, GitRepositorySpec) else []
         return [
-            (one, spec) for one in self._directory.all()
+            (one, spec) for one in self._repositories.all()
             if isinstance(spec := one.spec, GitRepositorySpec)
             and spec.webhook is None
             and matches_url(spec.url, delivery)

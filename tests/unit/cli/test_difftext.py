@@ -10,8 +10,8 @@ import click
 from nopea.cli.difftext import json_of, lines_of, summary_of
 from nopea.core.drift.three_way import Side
 from nopea.core.objects import ObjectKey
+from nopea.core.plan.model import Action, Reason, Step
 from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
-from nopea.core.plan.plan import Action, Reason, Step
 from nopea.core.problem import Code, Problem
 from nopea.reconcile.inspect import Inspection
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.fakes.samples import NOW, problem, report, repository
 
-from nopea.cli.requested import PinRequest, SyncRequest, Verdict, stage_of, verdict_of
+from nopea.cli.requested import PinRequest, RequestProgress, SyncRequest, stage_of, verdict_of
 from nopea.core.api.names import ROLLBACK_ANNOTATION, SYNC_REQUESTED_ANNOTATION
 from nopea.core.api.pin import Pin
 from nopea.core.api.repository import Repository
@@ -48,12 +48,12 @@ def _with(found: Repository, status: GitRepositoryStatus) -> Repository:
 @pytest.mark.parametrize(
     ("result", "verdict"),
     [
-        (Result.SYNCED, Verdict.SYNCED),
-        (Result.FAILED, Verdict.FAILED),
-        (Result.SUSPENDED, Verdict.SUSPENDED),
+        (Result.SYNCED, RequestProgress.SYNCED),
+        (Result.FAILED, RequestProgress.FAILED),
+        (Result.SUSPENDED, RequestProgress.SUSPENDED),
     ],
 )
-def test_a_handled_request_has_the_verdict_of_its_pass(result: Result, verdict: Verdict) -> None:
+def test_a_handled_request_has_the_verdict_of_its_pass(result: Result, verdict: RequestProgress) -> None:
     """A pass that fails handles it too."""
     status = after(result, handled_sync_at=MINE)
 
@@ -74,7 +74,7 @@ def test_a_later_request_of_somebody_else_answers_mine() -> None:
     status = after(Result.SYNCED, handled_sync_at=LATER)
 
     assert request.verdict(asked(LATER, after(Result.SYNCED, handled_sync_at=OLDER))) is None
-    assert request.verdict(asked(LATER, status)) is Verdict.SYNCED
+    assert request.verdict(asked(LATER, status)) is RequestProgress.SYNCED
 
 
 def test_a_later_request_that_was_replaced_again_answers_too() -> None:
@@ -82,7 +82,9 @@ def test_a_later_request_that_was_replaced_again_answers_too() -> None:
     request = SyncRequest(MINE)
     request.verdict(asked(LATER, NOTHING))
 
-    assert request.verdict(asked("third", after(Result.FAILED, handled_sync_at=LATER))) is Verdict.FAILED
+    assert (
+        request.verdict(asked("third", after(Result.FAILED, handled_sync_at=LATER))) is RequestProgress.FAILED
+    )
 
 
 def test_an_annotation_that_was_taken_away_answers_nothing() -> None:
@@ -94,7 +96,7 @@ def test_an_annotation_that_was_taken_away_answers_nothing() -> None:
 
 def test_the_next_pass_under_way_does_not_hide_how_it_ended() -> None:
     """The phase is that of the next one; the history tells of the last."""
-    for result, verdict in ((Result.SYNCED, Verdict.SYNCED), (Result.FAILED, Verdict.FAILED)):
+    for result, verdict in ((Result.SYNCED, RequestProgress.SYNCED), (Result.FAILED, RequestProgress.FAILED)):
         status = progressing(after(result), generation=1, message="fetching", now=NOW)
 
         assert verdict_of(status) is verdict
@@ -119,7 +121,7 @@ def test_a_release_is_answered_when_the_condition_is_gone() -> None:
     released = after(Result.SYNCED, held)
 
     assert PinRequest("").verdict(pinned("", held)) is None
-    assert PinRequest("").verdict(pinned("", released)) is Verdict.SYNCED
+    assert PinRequest("").verdict(pinned("", released)) is RequestProgress.SYNCED
 
 
 def test_a_rollback_that_could_not_be_read_is_no_answer_to_the_next() -> None:
@@ -127,13 +129,13 @@ def test_a_rollback_that_could_not_be_read_is_no_answer_to_the_next() -> None:
     broken = after(Result.FAILED, problems=[problem(Code.ROLLBACK_INVALID)])
 
     assert PinRequest("").verdict(pinned("", broken)) is None
-    assert PinRequest("").verdict(pinned("", after(Result.SYNCED, broken))) is Verdict.SYNCED
+    assert PinRequest("").verdict(pinned("", after(Result.SYNCED, broken))) is RequestProgress.SYNCED
 
 
 @pytest.mark.parametrize("now", [OLD, "", "main"])
 def test_a_rollback_that_somebody_replaced_never_comes_true(now: str) -> None:
     """By another commit, by a release, by rubbish."""
-    assert PinRequest(NEW).verdict(pinned(now, NOTHING)) is Verdict.REPLACED
+    assert PinRequest(NEW).verdict(pinned(now, NOTHING)) is RequestProgress.REPLACED
 
 
 def test_what_the_controller_is_doing() -> None:

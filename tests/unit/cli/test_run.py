@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from nopea.cli.run import MemorySize, command, settings_of
-from nopea.core.notify.address import Address
+from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import Secret
 from nopea.settings import NotifySettings, Settings
 
@@ -174,7 +174,7 @@ def test_every_option_reaches_the_settings() -> None:
         git_children=4,
         git_memory_bytes=2**30,
         allow_file_urls=True,
-        cdevents_sink=(Address.parse("https://events.acme.example/x"),),
+        cdevents_sink=(ReceiverAddress.parse("https://events.acme.example/x"),),
         cdevents_mode="structured",
         cdevents_version="0.4.1",
         cdevents_source="https://nopea.acme.example",

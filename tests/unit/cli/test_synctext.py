@@ -11,12 +11,12 @@ from tests.fakes.samples import COMMIT, NOW, problem, report, repository, result
 from nopea.cli.synctext import error_words, failed_line, may_have_more, synced_lines
 from nopea.core.api.names import ROLLBACK_ANNOTATION
 from nopea.core.api.repository import Repository
-from nopea.core.api.status import MAX_ERRORS, Drift, GitRepositoryStatus, StatusError
-from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.api.status import MAX_ERRORS, DriftEntry, GitRepositoryStatus, StatusError
+from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.status import reported
 
 
-def after(one: PassReport, **options: Any) -> Repository:
+def after(one: ReconcileReport, **options: Any) -> Repository:
     """Return the repository as the pass left it."""
     status = reported(GitRepositoryStatus(), one, now=NOW, retry_at=None)
     return replace(repository(**options), status=status)
@@ -55,8 +55,10 @@ def test_drift_that_was_left() -> None:
     """Which object, why, by whom as far as that is known."""
     found = after(report(objects=[result_of("a")]))
     drifts = (
-        Drift(object="ConfigMap shop/a", kind="manual_drift", manager="kubectl-edit", action="left: policy"),
-        Drift(object="ConfigMap shop/b", kind="manual_drift", action="left: policy"),
+        DriftEntry(
+            object="ConfigMap shop/a", kind="manual_drift", manager="kubectl-edit", action="left: policy"
+        ),
+        DriftEntry(object="ConfigMap shop/b", kind="manual_drift", action="left: policy"),
     )
     status = GitRepositoryStatus(history=found.status.history, drifted_count=2, drifts=drifts)
 

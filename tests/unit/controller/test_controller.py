@@ -10,22 +10,23 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from tests.fakes.passes import FakePasses
+from tests.fakes.reconciler import FakeReconciler
 from tests.fakes.samples import raw_repository
 from tests.fakes.watch import FakeWatch
 
 from nopea.controller.controller import Controller
+from nopea.controller.mailbox import Mailboxes
 from nopea.controller.supervisor import RestartPolicy
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import ObjectKey, RepoKey
-from nopea.core.status.report import PassReport
+from nopea.core.status.report import ReconcileReport
 from nopea.core.trigger import Trigger
 from nopea.reconcile.reconciler import Services
-from nopea.reconcile.request import PassRequest
-from nopea.state.cache import Cache, SyncState
-from nopea.state.ownership import Claims
-from nopea.state.repositories import Directory
+from nopea.reconcile.request import ReconcileRequest
+from nopea.state.ownership import Ownership
+from nopea.state.repositories import RepositoryStore
+from nopea.state.store import RepositoryState, StateStore
 from nopea.tasks import end, spawn
 
 pytestmark = pytest.mark.looptime
@@ -40,12 +41,12 @@ class Told:
     crashes: list[tuple[RepoKey, str]] = field(default_factory=list)
     ends: list[RepoKey] = field(default_factory=list)
 
-    async def crashed(self, repository: Repository, state: SyncState, *, last_line: str) -> None:
+    async def crashed(self, repository: Repository, state: RepositoryState, *, last_line: str) -> None:
         """Remember it."""
         del state
         self.crashes.append((repository.key, last_line))
 
-    def gone(self, repository: Repository, state: SyncState | None) -> None:
+    def gone(self, repository: Repository, state: RepositoryState | None) -> None:
         """Remember it."""
         del state
         self.ends.append(repository.key)
@@ -54,32 +55,36 @@ class Told:
 class Place:
     """A controller with what it shares with passes."""
 
-    def __init__(self, watch: FakeWatch, passes: FakePasses, **options: Any) -> None:
-        self.watch, self.passes, self.told = watch, passes, Told()
-        self.directory, self.cache, self.claims = Directory(), Cache(), Claims()
+    def __init__(self, watch: FakeWatch, reconciler: FakeReconciler, **options: Any) -> None:
+        self.watch, self.reconciler, self.told = watch, reconciler, Told()
+        self.repositories, self.store, self.ownership = RepositoryStore(), StateStore(), Ownership()
         shared = SimpleNamespace(
-            directory=self.directory, cache=self.cache, claims=self.claims, publisher=self.told
+            repositories=self.repositories, store=self.store, ownership=self.ownership, publisher=self.told
         )
         self.controller = Controller(
-            client=watch.client, services=cast("Services", shared), passes=passes, **options
+            client=watch.client,
+            services=cast("Services", shared),
+            reconciler=reconciler,
+            mailboxes=Mailboxes(),
+            **options,
         )
 
     def woken(self, key: RepoKey) -> list[frozenset[Trigger]]:
         """Return what woke each pass of a repository."""
-        return [one.triggers for one in self.passes.requests if one.repository.key == key]
+        return [one.triggers for one in self.reconciler.requests if one.repository.key == key]
 
-    def remember(self, key: RepoKey, *, uid: str = "uid-1") -> SyncState:
+    def remember(self, key: RepoKey, *, uid: str = "uid-1") -> RepositoryState:
         """Give the repository what a pass leaves behind."""
-        self.claims.claim(ObjectKey("", "ConfigMap", "shop", key.name), key)
-        return self.cache.state(key, uid=uid, status=GitRepositoryStatus())
+        self.ownership.claim(ObjectKey("", "ConfigMap", "shop", key.name), key)
+        return self.store.state(key, uid=uid, status=GitRepositoryStatus())
 
 
 @asynccontextmanager
 async def controlling(
-    *objects: dict[str, Any], passes: FakePasses | None = None, **options: Any
+    *objects: dict[str, Any], reconciler: FakeReconciler | None = None, **options: Any
 ) -> AsyncIterator[Place]:
     """Run a controller over these GitRepositories while the context is open."""
-    place = Place(FakeWatch(objects), passes or FakePasses(seconds=0), **options)
+    place = Place(FakeWatch(objects), reconciler or FakeReconciler(seconds=0), **options)
     running = spawn(place.controller.run(), name="controller")
     try:
         await asyncio.sleep(1)
@@ -96,7 +101,7 @@ async def test_each_repository_has_a_worker() -> None:
         await asyncio.sleep(1)
 
         assert (place.controller.workers, place.controller.restarts, place.controller.pending) == (3, 0, 0)
-        assert place.directory.keys() == {API, WEB, RepoKey("shop", "new")}
+        assert place.repositories.keys() == {API, WEB, RepoKey("shop", "new")}
         assert place.woken(API) == place.woken(WEB) == place.woken(RepoKey("shop", "new")) == [STARTUP]
 
 
@@ -107,7 +112,7 @@ async def test_a_new_spec_is_a_pass_and_no_new_worker() -> None:
         await asyncio.sleep(1)
 
         assert place.woken(API) == [STARTUP, {Trigger.SPEC_CHANGE}]
-        assert place.passes.requests[-1].repository.generation == 2
+        assert place.reconciler.requests[-1].repository.generation == 2
         assert place.woken(WEB) == [STARTUP]
 
 
@@ -134,8 +139,8 @@ async def test_our_own_status_wakes_nobody() -> None:
 @pytest.mark.parametrize("how", ["deleted", "deleting"])
 async def test_a_repository_that_goes_is_forgotten(how: str) -> None:
     """Its pass is cancelled; directory, cache and claims let go; its neighbour is not touched."""
-    slow = FakePasses(seconds=100)
-    async with controlling(raw_repository("api"), raw_repository("web"), passes=slow) as place:
+    slow = FakeReconciler(seconds=100)
+    async with controlling(raw_repository("api"), raw_repository("web"), reconciler=slow) as place:
         place.remember(API)
         place.remember(WEB)
         if how == "deleted":
@@ -146,8 +151,8 @@ async def test_a_repository_that_goes_is_forgotten(how: str) -> None:
 
         assert place.controller.workers == 1
         assert slow.cancelled == 1
-        assert place.directory.keys() == set(place.cache.states) == {WEB}
-        assert place.claims.claim(ObjectKey("", "ConfigMap", "shop", "api"), WEB) == WEB
+        assert place.repositories.keys() == set(place.store.states) == {WEB}
+        assert place.ownership.claim(ObjectKey("", "ConfigMap", "shop", "api"), WEB) == WEB
         assert place.told.ends == [API]
 
 
@@ -184,9 +189,9 @@ async def test_another_object_of_the_same_name_starts_afresh() -> None:
         await asyncio.sleep(1)
 
         assert place.controller.workers == 1
-        assert API not in place.cache.states
+        assert API not in place.store.states
         assert place.woken(API) == [STARTUP, STARTUP]
-        assert place.passes.requests[-1].repository.uid == "uid-2"
+        assert place.reconciler.requests[-1].repository.uid == "uid-2"
 
 
 async def test_after_an_outage_only_what_changed_is_touched() -> None:
@@ -199,7 +204,7 @@ async def test_after_an_outage_only_what_changed_is_touched() -> None:
         place.watch.forget_history()
         await asyncio.sleep(60)
 
-        assert place.directory.keys() == {RepoKey("shop", name) for name in ("kept", "changed", "new")}
+        assert place.repositories.keys() == {RepoKey("shop", name) for name in ("kept", "changed", "new")}
         assert place.controller.workers == 3
         assert place.woken(RepoKey("shop", "kept")) == [STARTUP]
         assert place.woken(RepoKey("shop", "changed")) == [STARTUP, {Trigger.SPEC_CHANGE}]
@@ -210,9 +215,9 @@ async def test_every_repository_is_known_before_the_first_pass() -> None:
     """A pass asks who else exists: an owner that is not listed yet would lose its objects."""
     seen: list[int] = []
 
-    class Looking(FakePasses):
-        async def run(self, request: PassRequest) -> PassReport:
-            seen.append(len(place.directory))
+    class Looking(FakeReconciler):
+        async def run(self, request: ReconcileRequest) -> ReconcileReport:
+            seen.append(len(place.repositories))
             return await super().run(request)
 
     watch = FakeWatch([raw_repository(f"r{number}") for number in range(10)])
@@ -227,7 +232,7 @@ async def test_every_repository_is_known_before_the_first_pass() -> None:
 
 async def test_ready_with_the_first_list_and_for_good() -> None:
     """Before it the reason is given; an outage later does not take it back."""
-    place = Place(FakeWatch([raw_repository()]), FakePasses(seconds=0))
+    place = Place(FakeWatch([raw_repository()]), FakeReconciler(seconds=0))
     assert place.controller.why_not_ready() == "waiting for the list of GitRepositories"
     place.watch.down = True
     running = spawn(place.controller.run(), name="controller")
@@ -269,8 +274,8 @@ async def test_a_new_kind_wakes_who_waits_for_one() -> None:
 
 async def test_a_push_wakes_whom_it_is_for() -> None:
     """And says who that was: a repository that is gone is not woken."""
-    passes = FakePasses(seconds=0, news=True)
-    async with controlling(raw_repository("api"), raw_repository("web"), passes=passes) as place:
+    reconciler = FakeReconciler(seconds=0, news=True)
+    async with controlling(raw_repository("api"), raw_repository("web"), reconciler=reconciler) as place:
         assert place.controller.webhook_received([API, RepoKey("shop", "gone")]) == (API,)
         await asyncio.sleep(1)
 
@@ -289,8 +294,8 @@ async def test_everybody_can_be_woken() -> None:
 
 async def test_draining_lets_passes_end(looptime: Any) -> None:
     """It takes as long as the longest pass, and no timer starts another."""
-    slow = FakePasses(seconds=10)
-    async with controlling(raw_repository("api"), raw_repository("web"), passes=slow) as place:
+    slow = FakeReconciler(seconds=10)
+    async with controlling(raw_repository("api"), raw_repository("web"), reconciler=slow) as place:
         await place.controller.drain(seconds=60)
 
         assert looptime == 10
@@ -301,8 +306,8 @@ async def test_draining_lets_passes_end(looptime: Any) -> None:
 
 async def test_draining_cuts_off_what_takes_too_long(looptime: Any) -> None:
     """The time is bounded, whatever a pass does."""
-    slow = FakePasses(seconds=10_000)
-    async with controlling(raw_repository("api"), passes=slow) as place:
+    slow = FakeReconciler(seconds=10_000)
+    async with controlling(raw_repository("api"), reconciler=slow) as place:
         await place.controller.drain(seconds=5)
 
         assert looptime == 6
@@ -311,9 +316,9 @@ async def test_draining_cuts_off_what_takes_too_long(looptime: Any) -> None:
 
 async def test_a_worker_in_backoff_does_not_hold_up_the_drain(looptime: Any) -> None:
     """A crash loop must not make each shutdown take all of its time."""
-    crashing = FakePasses([RuntimeError("a bug")] * 100, seconds=0)
+    crashing = FakeReconciler([RuntimeError("a bug")] * 100, seconds=0)
     restarts = RestartPolicy(first_seconds=1000, most_seconds=1000)
-    async with controlling(raw_repository("api"), passes=crashing, restarts=restarts) as place:
+    async with controlling(raw_repository("api"), reconciler=crashing, restarts=restarts) as place:
         await place.controller.drain(seconds=60)
 
         assert looptime == 1
@@ -322,17 +327,17 @@ async def test_a_worker_in_backoff_does_not_hold_up_the_drain(looptime: Any) -> 
 async def test_a_worker_that_keeps_crashing_is_told_in_its_status() -> None:
     """From the policy's count on, with the reason; while it lasts, its neighbour is synced."""
 
-    class Crashing(FakePasses):
-        async def run(self, request: PassRequest) -> PassReport:
+    class Crashing(FakeReconciler):
+        async def run(self, request: ReconcileRequest) -> ReconcileReport:
             done = await super().run(request)
             if request.repository.key == API and len(place.woken(API)) <= 3:
                 raise RuntimeError("a bug")
             return done
 
     restarts = RestartPolicy(first_seconds=1, stalled_after=3)
-    passes = Crashing(seconds=0.1)
+    reconciler = Crashing(seconds=0.1)
     async with controlling(
-        raw_repository("api"), raw_repository("web"), passes=passes, restarts=restarts
+        raw_repository("api"), raw_repository("web"), reconciler=reconciler, restarts=restarts
     ) as place:
         await asyncio.sleep(1)
         assert place.told.crashes == []
@@ -347,9 +352,9 @@ async def test_file_urls_are_as_the_process_was_told() -> None:
     """Parsing happens here, once."""
     local = raw_repository("api", url="file:///srv/git/api")
     async with controlling(local) as place:
-        assert not hasattr(place.passes.requests[0].repository.spec, "url")
+        assert not hasattr(place.reconciler.requests[0].repository.spec, "url")
     async with controlling(local, allow_file_urls=True) as place:
-        assert hasattr(place.passes.requests[0].repository.spec, "url")
+        assert hasattr(place.reconciler.requests[0].repository.spec, "url")
 
 
 async def test_a_pin_its_change_and_its_end_are_passes() -> None:
@@ -366,5 +371,5 @@ async def test_a_pin_its_change_and_its_end_are_passes() -> None:
 
         rollback = {Trigger.ROLLBACK}
         assert place.woken(API) == [STARTUP, rollback, rollback, rollback, {Trigger.RESUME}]
-        pins = [one.repository.rollback_to for one in place.passes.requests]
+        pins = [one.repository.rollback_to for one in place.reconciler.requests]
         assert pins == ["", "a" * 40, "b" * 40, "", ""]

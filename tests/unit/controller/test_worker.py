@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.fakes.passes import FakePasses
+from tests.fakes.reconciler import FakeReconciler
 from tests.fakes.samples import repository
 
 from nopea.controller.mailbox import Mailbox
@@ -25,19 +25,19 @@ S, F, X = Result.SYNCED, Result.FAILED, Result.SUPERSEDED
 class Place:
     """A worker's surroundings: its mailbox and the latest version of its repository. No jitter."""
 
-    def __init__(self, passes: FakePasses, latest: Repository | None = None) -> None:
+    def __init__(self, reconciler: FakeReconciler, latest: Repository | None = None) -> None:
         self.mailbox = Mailbox()
-        self.passes = passes
+        self.reconciler = reconciler
         self.latest = latest or repository()
         self.worker = Worker(
-            latest=lambda: self.latest, mailbox=self.mailbox, passes=passes, random=lambda: 0.5
+            latest=lambda: self.latest, mailbox=self.mailbox, reconciler=reconciler, random=lambda: 0.5
         )
 
 
 @asynccontextmanager
-async def working(passes: FakePasses, latest: Repository | None = None) -> AsyncIterator[Place]:
+async def working(reconciler: FakeReconciler, latest: Repository | None = None) -> AsyncIterator[Place]:
     """Run a worker while the context is open."""
-    place = Place(passes, latest)
+    place = Place(reconciler, latest)
     running = spawn(place.worker.run(), name="worker")
     try:
         yield place
@@ -47,31 +47,31 @@ async def working(passes: FakePasses, latest: Repository | None = None) -> Async
 
 async def test_it_starts_with_a_pass_then_polls_and_reconciles() -> None:
     """Polls ask Git only; every second one is a whole pass that compares the objects."""
-    passes = FakePasses()
-    async with working(passes):
+    reconciler = FakeReconciler()
+    async with working(reconciler):
         await asyncio.sleep(1300)
 
-    assert passes.started_at == [0, 601, 1202]
-    assert passes.triggers[0] == {Trigger.STARTUP}
-    assert all(Trigger.RECONCILE in triggers for triggers in passes.triggers[1:])
-    assert passes.asked_at[:1] == [301]
-    assert all(asked not in (0, 601, 1202) for asked in passes.asked_at)
+    assert reconciler.started_at == [0, 601, 1202]
+    assert reconciler.triggers[0] == {Trigger.STARTUP}
+    assert all(Trigger.RECONCILE in triggers for triggers in reconciler.triggers[1:])
+    assert reconciler.asked_at[:1] == [301]
+    assert all(asked not in (0, 601, 1202) for asked in reconciler.asked_at)
 
 
 async def test_a_poll_that_finds_a_commit_is_a_pass() -> None:
     """And the next poll is an interval after its end."""
-    passes = FakePasses(news=True)
-    async with working(passes):
+    reconciler = FakeReconciler(news=True)
+    async with working(reconciler):
         await asyncio.sleep(700)
 
-    assert passes.started_at == [0, 301, 602]
-    assert passes.triggers[1:] == [{Trigger.POLL}, {Trigger.POLL}]
+    assert reconciler.started_at == [0, 301, 602]
+    assert reconciler.triggers[1:] == [{Trigger.POLL}, {Trigger.POLL}]
 
 
 async def test_any_other_trigger_is_a_pass_without_asking() -> None:
     """A request, a change in the cluster: the pass looks at the world."""
-    passes = FakePasses()
-    async with working(passes) as place:
+    reconciler = FakeReconciler()
+    async with working(reconciler) as place:
         await asyncio.sleep(10)
         place.mailbox.put(Trigger.MANUAL)
         await asyncio.sleep(10)
@@ -79,52 +79,52 @@ async def test_any_other_trigger_is_a_pass_without_asking() -> None:
         place.mailbox.put(Trigger.OBJECT_CHANGE)
         await asyncio.sleep(10)
 
-    assert passes.asked_at == []
-    assert passes.triggers[1:] == [{Trigger.MANUAL}, {Trigger.POLL, Trigger.OBJECT_CHANGE}]
+    assert reconciler.asked_at == []
+    assert reconciler.triggers[1:] == [{Trigger.MANUAL}, {Trigger.POLL, Trigger.OBJECT_CHANGE}]
 
 
 async def test_a_push_that_git_confirms_is_a_pass_at_once() -> None:
     """Asking comes first: it is one request."""
-    passes = FakePasses(news=True)
-    async with working(passes) as place:
+    reconciler = FakeReconciler(news=True)
+    async with working(reconciler) as place:
         await asyncio.sleep(10)
         place.mailbox.put(Trigger.WEBHOOK)
         await asyncio.sleep(100)
 
-    assert passes.started_at == [0, 10]
-    assert passes.triggers[1:] == [{Trigger.WEBHOOK}]
+    assert reconciler.started_at == [0, 10]
+    assert reconciler.triggers[1:] == [{Trigger.WEBHOOK}]
 
 
 async def test_a_push_that_changes_nothing_costs_three_questions_and_no_pass() -> None:
     """A forge may announce before its servers agree, so Git is asked twice more; the poll keeps its time."""
-    passes = FakePasses()
-    async with working(passes) as place:
+    reconciler = FakeReconciler()
+    async with working(reconciler) as place:
         await asyncio.sleep(10)
         place.mailbox.put(Trigger.WEBHOOK)
         await asyncio.sleep(300)
 
-    assert passes.asked_at == [10, 12, 22, 301]
-    assert passes.started_at == [0]
+    assert reconciler.asked_at == [10, 12, 22, 301]
+    assert reconciler.started_at == [0]
 
 
 async def test_a_push_that_git_confirms_late_is_a_pass_then() -> None:
     """Two seconds after it was announced; then nobody asks any more."""
-    passes = FakePasses()
-    async with working(passes) as place:
+    reconciler = FakeReconciler()
+    async with working(reconciler) as place:
         await asyncio.sleep(10)
         place.mailbox.put(Trigger.WEBHOOK)
         await asyncio.sleep(1)
-        passes.news = True
+        reconciler.news = True
         await asyncio.sleep(100)
 
-    assert passes.started_at == [0, 12]
-    assert passes.triggers[1:] == [{Trigger.WEBHOOK}]
+    assert reconciler.started_at == [0, 12]
+    assert reconciler.triggers[1:] == [{Trigger.WEBHOOK}]
 
 
 async def test_each_push_has_its_second_looks() -> None:
     """One that comes between the looks at an earlier one begins anew."""
-    passes = FakePasses()
-    async with working(passes) as place:
+    reconciler = FakeReconciler()
+    async with working(reconciler) as place:
         await asyncio.sleep(10)
         place.mailbox.put(Trigger.WEBHOOK)
         await asyncio.sleep(5)
@@ -133,28 +133,28 @@ async def test_each_push_has_its_second_looks() -> None:
         place.mailbox.put(Trigger.WEBHOOK)
         await asyncio.sleep(100)
 
-    assert passes.asked_at == [10, 12, 17, 19, 29]
+    assert reconciler.asked_at == [10, 12, 17, 19, 29]
 
 
 async def test_what_comes_during_a_pass_is_one_pass_after_it() -> None:
     """Never two at once, never one for each."""
-    passes = FakePasses(seconds=10, news=True)
-    async with working(passes) as place:
+    reconciler = FakeReconciler(seconds=10, news=True)
+    async with working(reconciler) as place:
         for _ in range(5):
             await asyncio.sleep(1)
             place.mailbox.put(Trigger.WEBHOOK)
         await asyncio.sleep(50)
 
-    assert passes.started_at == [0, 10]
-    assert passes.most_running == 1
+    assert reconciler.started_at == [0, 10]
+    assert reconciler.most_running == 1
 
 
 async def test_a_running_pass_sees_what_has_come() -> None:
     """So that it can stop between two objects."""
-    passes = FakePasses(seconds=10)
-    async with working(passes) as place:
+    reconciler = FakeReconciler(seconds=10)
+    async with working(reconciler) as place:
         await asyncio.sleep(1)
-        pending = passes.requests[0].pending
+        pending = reconciler.requests[0].pending
         assert pending() == frozenset()
         place.mailbox.put(Trigger.SPEC_CHANGE)
         assert pending() == {Trigger.SPEC_CHANGE}
@@ -162,90 +162,90 @@ async def test_a_running_pass_sees_what_has_come() -> None:
 
 async def test_failures_are_retried_with_backoff_up_to_the_interval() -> None:
     """1, 2, 4, 8, then every 10 seconds; no poll and no reconcile in between."""
-    passes = FakePasses(last=F, seconds=0)
-    async with working(passes, repository(interval="10s")):
+    reconciler = FakeReconciler(last=F, seconds=0)
+    async with working(reconciler, repository(interval="10s")):
         await asyncio.sleep(40)
 
-    assert passes.started_at == [0, 1, 3, 7, 15, 25, 35]
-    assert [request.retry_seconds for request in passes.requests] == [1, 2, 4, 8, 10, 10, 10]
-    assert passes.triggers[1:] == [{Trigger.RETRY}] * 6
-    assert passes.asked_at == []
+    assert reconciler.started_at == [0, 1, 3, 7, 15, 25, 35]
+    assert [request.retry_seconds for request in reconciler.requests] == [1, 2, 4, 8, 10, 10, 10]
+    assert reconciler.triggers[1:] == [{Trigger.RETRY}] * 6
+    assert reconciler.asked_at == []
 
 
 async def test_success_forgets_the_failures() -> None:
     """The first failure after it is retried after a second again."""
-    passes = FakePasses([F, F, S, F, S], seconds=0)
-    async with working(passes) as place:
+    reconciler = FakeReconciler([F, F, S, F, S], seconds=0)
+    async with working(reconciler) as place:
         await asyncio.sleep(5)
         place.mailbox.put(Trigger.MANUAL)
         await asyncio.sleep(5)
 
-    assert passes.started_at == [0, 1, 3, 5, 6]
+    assert reconciler.started_at == [0, 1, 3, 5, 6]
 
 
 async def test_a_trigger_during_the_backoff_is_not_held_up() -> None:
     """A push that may repair it is tried at once; the failure still counts."""
-    passes = FakePasses([F, F, F], seconds=0, news=True)
-    async with working(passes) as place:
+    reconciler = FakeReconciler([F, F, F], seconds=0, news=True)
+    async with working(reconciler) as place:
         await asyncio.sleep(4)
         place.mailbox.put(Trigger.WEBHOOK)
         await asyncio.sleep(20)
 
-    assert passes.started_at == [0, 1, 3, 4]
+    assert reconciler.started_at == [0, 1, 3, 4]
 
 
 async def test_a_superseded_pass_starts_over_at_once() -> None:
     """It is no failure: no pause, no count."""
-    passes = FakePasses([X, X, F, S], seconds=1)
-    async with working(passes):
+    reconciler = FakeReconciler([X, X, F, S], seconds=1)
+    async with working(reconciler):
         await asyncio.sleep(20)
 
-    assert passes.started_at == [0, 1, 2, 4]
+    assert reconciler.started_at == [0, 1, 2, 4]
 
 
 async def test_a_suspended_repository_sets_no_timers() -> None:
     """Nothing wakes it but a trigger from outside; then it looks again."""
-    passes = FakePasses(last=Result.SUSPENDED)
-    async with working(passes) as place:
+    reconciler = FakeReconciler(last=Result.SUSPENDED)
+    async with working(reconciler) as place:
         await asyncio.sleep(1_000_000)
-        assert passes.started_at == [0]
+        assert reconciler.started_at == [0]
         place.mailbox.put(Trigger.SPEC_CHANGE)
         await asyncio.sleep(1_000_000)
 
-    assert len(passes.requests) == 2
-    assert passes.asked_at == []
+    assert len(reconciler.requests) == 2
+    assert reconciler.asked_at == []
 
 
 async def test_suspending_drops_the_timers_that_ran() -> None:
     """Neither poll nor reconcile of the time before."""
-    passes = FakePasses([S], last=Result.SUSPENDED)
-    async with working(passes) as place:
+    reconciler = FakeReconciler([S], last=Result.SUSPENDED)
+    async with working(reconciler) as place:
         await asyncio.sleep(10)
         place.mailbox.put(Trigger.SPEC_CHANGE)
         await asyncio.sleep(10_000)
 
-    assert len(passes.requests) == 2
-    assert passes.asked_at == []
+    assert len(reconciler.requests) == 2
+    assert reconciler.asked_at == []
 
 
 async def test_each_pass_gets_the_latest_version() -> None:
     """The version and its interval are read when the pass starts, not when the worker did."""
-    passes = FakePasses()
-    async with working(passes) as place:
+    reconciler = FakeReconciler()
+    async with working(reconciler) as place:
         await asyncio.sleep(10)
         place.latest = repository(generation=2, interval="10s")
         place.mailbox.put(Trigger.SPEC_CHANGE)
         await asyncio.sleep(12)
 
-    assert [request.repository.generation for request in passes.requests] == [1, 2]
-    assert passes.asked_at == [21]
+    assert [request.repository.generation for request in reconciler.requests] == [1, 2]
+    assert reconciler.asked_at == [21]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 10.0])
 async def test_shutdown_ends_it_after_the_pass(seconds: float, looptime: Any) -> None:
     """A running pass is not cut off by it, whatever else has come; an idle worker ends at once."""
-    passes = FakePasses(seconds=seconds)
-    place = Place(passes)
+    reconciler = FakeReconciler(seconds=seconds)
+    place = Place(reconciler)
     running = spawn(place.worker.run(), name="worker")
     await asyncio.sleep(5)
     place.mailbox.put(Trigger.WEBHOOK)
@@ -253,30 +253,30 @@ async def test_shutdown_ends_it_after_the_pass(seconds: float, looptime: Any) ->
     await running
 
     assert looptime == max(5, seconds)
-    assert passes.started_at == [0]
-    assert passes.cancelled == 0
+    assert reconciler.started_at == [0]
+    assert reconciler.cancelled == 0
 
 
 async def test_shutdown_wins_over_starting_over() -> None:
     """A pass that stopped because of the shutdown is not begun again."""
-    passes = FakePasses([X], seconds=10)
-    place = Place(passes)
+    reconciler = FakeReconciler([X], seconds=10)
+    place = Place(reconciler)
     running = spawn(place.worker.run(), name="worker")
     await asyncio.sleep(5)
     place.mailbox.put(Trigger.SHUTDOWN)
     await running
 
-    assert passes.started_at == [0]
+    assert reconciler.started_at == [0]
 
 
 async def test_cancellation_passes_and_leaves_no_timer() -> None:
     """The pass is told, and nothing rings in an abandoned mailbox."""
-    passes = FakePasses(seconds=10)
-    async with working(passes) as place:
+    reconciler = FakeReconciler(seconds=10)
+    async with working(reconciler) as place:
         await asyncio.sleep(15)
         place.mailbox.put(Trigger.MANUAL)
         await asyncio.sleep(5)
-    assert passes.cancelled == 1
+    assert reconciler.cancelled == 1
 
     await asyncio.sleep(10_000)
     assert place.mailbox.pending() == frozenset()
@@ -284,8 +284,8 @@ async def test_cancellation_passes_and_leaves_no_timer() -> None:
 
 async def test_a_crash_passes_and_the_next_life_starts_with_a_pass() -> None:
     """The supervisor's business; the mailbox and what came in meanwhile live on."""
-    passes = FakePasses([RuntimeError("a bug")], seconds=1)
-    place = Place(passes)
+    reconciler = FakeReconciler([RuntimeError("a bug")], seconds=1)
+    place = Place(reconciler)
     with pytest.raises(RuntimeError, match="a bug"):
         await place.worker.run()
     place.mailbox.put(Trigger.WEBHOOK)
@@ -294,7 +294,7 @@ async def test_a_crash_passes_and_the_next_life_starts_with_a_pass() -> None:
     await asyncio.sleep(5)
     await end(running)
 
-    assert passes.triggers == [{Trigger.STARTUP}, {Trigger.STARTUP, Trigger.WEBHOOK}]
+    assert reconciler.triggers == [{Trigger.STARTUP}, {Trigger.STARTUP, Trigger.WEBHOOK}]
 
 
 @pytest.mark.parametrize(
@@ -314,10 +314,10 @@ def test_the_interval_is_the_specs_and_never_a_spin(spec: dict[str, Any], second
 
 async def test_a_trigger_that_comes_early_takes_its_timers_place() -> None:
     """A reconcile asked for from outside is not followed by the one that was due while it ran."""
-    passes = FakePasses(seconds=20)
-    async with working(passes) as place:
+    reconciler = FakeReconciler(seconds=20)
+    async with working(reconciler) as place:
         await asyncio.sleep(615)
         place.mailbox.put(Trigger.RECONCILE)  # its own timer would ring at 620
         await asyncio.sleep(100)
 
-    assert passes.started_at == [0, 615]
+    assert reconciler.started_at == [0, 615]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nopea.core.notify.delivery import DeliveryPolicy, DropReason, Verdict
+from nopea.core.notify.delivery import DeliveryPolicy, DeliveryVerdict, DropReason
 
 TEXT = (Path(__file__).parents[3] / "docs" / "cdevents.md").read_text(encoding="utf-8")
 DELIVERY = " ".join(re.split(r"^## ", TEXT.partition("## Delivery\n")[2], flags=re.MULTILINE)[0].split())
@@ -33,6 +33,8 @@ def test_answers_are_told() -> None:
     """The statuses in the table mean what it says."""
     assert "| 408, 425, 429, 5xx | tried again |" in DELIVERY
     assert "| 401, 403, 404 | tried again" in DELIVERY
-    assert {POLICY.verdict(status) for status in (408, 425, 429, 500, 599, 401, 403, 404)} == {Verdict.RETRY}
+    assert {POLICY.verdict(status) for status in (408, 425, 429, 500, 599, 401, 403, 404)} == {
+        DeliveryVerdict.RETRY
+    }
     assert "| other 4xx | dropped" in DELIVERY
-    assert POLICY.verdict(422) is Verdict.REFUSED
+    assert POLICY.verdict(422) is DeliveryVerdict.REFUSED

@@ -11,7 +11,7 @@ from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report
 
 from nopea.core.notify.formats import SIGNATURE_HEADER, json_body
-from nopea.core.notify.notification import Kind, Notice
+from nopea.core.notify.notification import Notification, NotificationKind
 from nopea.core.notify.rate_limit import MAX_WAITING, QUIET_SECONDS
 from nopea.core.notify.rules import PATIENCE, notices
 from nopea.core.problem import Code
@@ -21,7 +21,7 @@ from nopea.settings import NotifySettings
 TEXT = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text(encoding="utf-8")
 
 
-def samples() -> dict[str, Notice]:
+def samples() -> dict[str, Notification]:
     """Return a notice of each kind."""
     world = History(healPolicy="notify")
     steps = [
@@ -57,7 +57,7 @@ def _without_facts(example: dict[str, Any], sent: dict[str, Any]) -> bool:
 def test_every_kind_and_its_facts_are_told() -> None:
     """The two tables have each kind, and each fact of it."""
     found = samples()
-    assert set(found) == {str(kind) for kind in Kind}
+    assert set(found) == {str(kind) for kind in NotificationKind}
     rows = dict(re.findall(r"^\| `(\w+)` \| (`.*) \|$", TEXT, re.MULTILINE))
     for kind, notice in found.items():
         assert f"| `{kind}` | " in TEXT.partition("## JSON")[0]

@@ -7,8 +7,8 @@ import errno
 import pygit2
 import pytest
 
-from nopea.git.failure import Failure, network, storage
-from nopea.git.protocol import Kind
+from nopea.git.failure import GitFailure, network, storage
+from nopea.git.protocol import ErrorKind
 
 NET, SSL, SSH, ODB, NOMEMORY, HTTP = 12, 16, 23, 9, 1, 34
 
@@ -20,8 +20,8 @@ def _git_error(message: str, error_class: int | None = None) -> pygit2.GitError:
     return error
 
 
-def _over_network(error: BaseException, *, ssh: bool = False) -> Failure:
-    with pytest.raises(Failure) as caught, network(ssh=ssh):
+def _over_network(error: BaseException, *, ssh: bool = False) -> GitFailure:
+    with pytest.raises(GitFailure) as caught, network(ssh=ssh):
         raise error
     assert caught.value.__cause__ is error
     return caught.value
@@ -30,30 +30,30 @@ def _over_network(error: BaseException, *, ssh: bool = False) -> Failure:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (pygit2.AuthError("no"), Kind.AUTHENTICATION),
-        (_git_error("unexpected http status code: 401", HTTP), Kind.AUTHENTICATION),
-        (_git_error("unexpected http status code: 403", HTTP), Kind.AUTHENTICATION),
-        (_git_error("unexpected http status code: 404", HTTP), Kind.REPOSITORY_MISSING),
-        (_git_error("unexpected http status code: 429", HTTP), Kind.UNREACHABLE),
-        (_git_error("unexpected http status code: 503", HTTP), Kind.UNREACHABLE),
-        (_git_error("unexpected http status code: 418", HTTP), Kind.PROTOCOL),
-        (_git_error("failed to connect to git.acme.example: Connection refused", 2), Kind.UNREACHABLE),
-        (_git_error("failed to resolve address for git.acme.example", NET), Kind.UNREACHABLE),
-        (_git_error("could not read from remote: timed out", NET), Kind.TIMEOUT),
-        (_git_error("SSL error: unexpected eof while reading", SSL), Kind.UNREACHABLE),
-        (_git_error("the SSL certificate is invalid", SSL), Kind.CERTIFICATE),
-        (_git_error("cannot redirect from 'a' to 'b'", NET), Kind.REDIRECT),
-        (_git_error("invalid content-type: text/html", HTTP), Kind.PROTOCOL),
-        (_git_error("Out of memory", NOMEMORY), Kind.MEMORY),
-        (_git_error("object not found - no match for id", ODB), Kind.MIRROR),
-        (_git_error("failed to write: No space left on device", 2), Kind.DISK),
-        (OSError(errno.ENOSPC, "No space left on device"), Kind.DISK),
-        (PermissionError(errno.EACCES, "denied"), Kind.DISK),
-        (FileNotFoundError(errno.ENOENT, "gone"), Kind.MIRROR),
+        (pygit2.AuthError("no"), ErrorKind.AUTHENTICATION),
+        (_git_error("unexpected http status code: 401", HTTP), ErrorKind.AUTHENTICATION),
+        (_git_error("unexpected http status code: 403", HTTP), ErrorKind.AUTHENTICATION),
+        (_git_error("unexpected http status code: 404", HTTP), ErrorKind.REPOSITORY_MISSING),
+        (_git_error("unexpected http status code: 429", HTTP), ErrorKind.UNREACHABLE),
+        (_git_error("unexpected http status code: 503", HTTP), ErrorKind.UNREACHABLE),
+        (_git_error("unexpected http status code: 418", HTTP), ErrorKind.PROTOCOL),
+        (_git_error("failed to connect to git.acme.example: Connection refused", 2), ErrorKind.UNREACHABLE),
+        (_git_error("failed to resolve address for git.acme.example", NET), ErrorKind.UNREACHABLE),
+        (_git_error("could not read from remote: timed out", NET), ErrorKind.TIMEOUT),
+        (_git_error("SSL error: unexpected eof while reading", SSL), ErrorKind.UNREACHABLE),
+        (_git_error("the SSL certificate is invalid", SSL), ErrorKind.CERTIFICATE),
+        (_git_error("cannot redirect from 'a' to 'b'", NET), ErrorKind.REDIRECT),
+        (_git_error("invalid content-type: text/html", HTTP), ErrorKind.PROTOCOL),
+        (_git_error("Out of memory", NOMEMORY), ErrorKind.MEMORY),
+        (_git_error("object not found - no match for id", ODB), ErrorKind.MIRROR),
+        (_git_error("failed to write: No space left on device", 2), ErrorKind.DISK),
+        (OSError(errno.ENOSPC, "No space left on device"), ErrorKind.DISK),
+        (PermissionError(errno.EACCES, "denied"), ErrorKind.DISK),
+        (FileNotFoundError(errno.ENOENT, "gone"), ErrorKind.MIRROR),
     ],
     ids=str,
 )
-def test_over_the_network(error: BaseException, kind: Kind) -> None:
+def test_over_the_network(error: BaseException, kind: ErrorKind) -> None:
     """The kind decides whether waiting helps and what a person is told; the words are kept for them."""
     failure = _over_network(error)
 
@@ -65,33 +65,33 @@ def test_a_bad_certificate_is_a_host_key_over_ssh() -> None:
     """The same exception, another thing to do."""
     error = pygit2.errors.CertificateError("no")
 
-    assert _over_network(error, ssh=True).kind is Kind.HOST_KEY
-    assert _over_network(error, ssh=False).kind is Kind.CERTIFICATE
+    assert _over_network(error, ssh=True).kind is ErrorKind.HOST_KEY
+    assert _over_network(error, ssh=False).kind is ErrorKind.CERTIFICATE
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (KeyError("no such object"), Kind.MIRROR),
-        (_git_error("object not found", ODB), Kind.MIRROR),
-        (_git_error("no space left on device", 2), Kind.DISK),
-        (_git_error("Read-only file system", 2), Kind.DISK),
-        (_git_error("whatever", NOMEMORY), Kind.MEMORY),
-        (OSError(errno.EROFS, "read-only"), Kind.DISK),
-        (OSError(errno.ENOENT, "gone"), Kind.MIRROR),
+        (KeyError("no such object"), ErrorKind.MIRROR),
+        (_git_error("object not found", ODB), ErrorKind.MIRROR),
+        (_git_error("no space left on device", 2), ErrorKind.DISK),
+        (_git_error("Read-only file system", 2), ErrorKind.DISK),
+        (_git_error("whatever", NOMEMORY), ErrorKind.MEMORY),
+        (OSError(errno.EROFS, "read-only"), ErrorKind.DISK),
+        (OSError(errno.ENOENT, "gone"), ErrorKind.MIRROR),
     ],
     ids=str,
 )
-def test_on_the_disk(error: BaseException, kind: Kind) -> None:
+def test_on_the_disk(error: BaseException, kind: ErrorKind) -> None:
     """A damaged mirror is cloned again; a full disk is not cured by that."""
-    with pytest.raises(Failure) as caught, storage():
+    with pytest.raises(GitFailure) as caught, storage():
         raise error
 
     assert caught.value.kind is kind
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("a bug"), KeyboardInterrupt(), Failure(Kind.EMPTY, "x")], ids=repr
+    "error", [ValueError("a bug"), KeyboardInterrupt(), GitFailure(ErrorKind.EMPTY, "x")], ids=repr
 )
 def test_everything_else_passes(error: BaseException) -> None:
     """A bug is not dressed up as a network failure, and our own word is not translated again."""
@@ -103,4 +103,4 @@ def test_everything_else_passes(error: BaseException) -> None:
 
 def test_facts_travel_with_the_failure() -> None:
     """Further keys of the error frame."""
-    assert Failure(Kind.REF_MISSING, "no", similar=["main"]).facts == {"similar": ["main"]}
+    assert GitFailure(ErrorKind.REF_MISSING, "no", similar=["main"]).facts == {"similar": ["main"]}

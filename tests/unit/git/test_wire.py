@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nopea.core.git.source import Commit, Credentials, Document, ParsedFile, Ref, RefKind, Remote
+from nopea.core.git.source import Commit, Credentials, ParsedDocument, ParsedFile, Ref, RefKind, Remote
 from nopea.core.manifests.file import parse_file
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
@@ -121,5 +121,5 @@ def test_an_empty_parsed_file_is_one() -> None:
     found = parsed_file(
         {"documents": [["2[0]", 7, b"{}"]], "problems": [["NOPEA-M001", "m", "h", ":1", "o"]]}
     )
-    assert found.documents == (Document(index="2[0]", line=7, body=b"{}"),)
+    assert found.documents == (ParsedDocument(index="2[0]", line=7, body=b"{}"),)
     assert found.problems == (Problem(code=Code.YAML_SYNTAX, message="m", hint="h", source=":1", object="o"),)

@@ -12,11 +12,10 @@ from tests.fakes.samples import NOW
 from tests.fakes.watch import FakeWatch
 
 from nopea.core.health.assess import assess
-from nopea.core.objects import GroupKind, ObjectKey
-from nopea.core.plan.plan import Observed
+from nopea.core.objects import GroupKind, ObjectKey, Resource
+from nopea.core.plan.model import ObservedObject
 from nopea.informers import object_cache as live_index
-from nopea.informers.object_cache import OURS, OURS_BRIEFLY, LiveIndex
-from nopea.kube.resource import Resource
+from nopea.informers.object_cache import OURS, OURS_BRIEFLY, ObjectCache
 
 MAPS = Resource(
     group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True,
@@ -38,10 +37,10 @@ def key(name: str = "a") -> ObjectKey:
     return ObjectKey("", "ConfigMap", "shop", name)
 
 
-def observed(version: int, *, owner: str | None = WEB, name: str = "a", **more: Any) -> Observed:
+def observed(version: int, *, owner: str | None = WEB, name: str = "a", **more: Any) -> ObservedObject:
     """Return what an apply says of that ConfigMap."""
     health = assess(config(name), now=NOW)
-    return Observed(owner=owner, resource_version=str(version), uid=f"u-{name}", health=health, **more)
+    return ObservedObject(owner=owner, resource_version=str(version), uid=f"u-{name}", health=health, **more)
 
 
 class Place:
@@ -50,7 +49,7 @@ class Place:
     def __init__(self, watch: FakeWatch) -> None:
         self.watch = watch
         self._told: list[str] = []
-        self.index = LiveIndex(watch.client, on_change=self._told.append)
+        self.object_cache = ObjectCache(watch.client, wake=self._told.append)
 
     @property
     def told(self) -> list[str]:
@@ -70,13 +69,13 @@ class Place:
 
     def version(self, name: str = "a") -> str | None:
         """Return the version that is known of that ConfigMap."""
-        found = self.index.get(MAPS, key(name))
+        found = self.object_cache.get(MAPS, key(name))
         return found.resource_version if found else None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Follow what is asked for until the block ends."""
-        task = asyncio.get_running_loop().create_task(self.index.run())
+        task = asyncio.get_running_loop().create_task(self.object_cache.run())
         try:
             yield
         finally:
@@ -94,7 +93,7 @@ async def following(*objects: dict[str, Any]) -> AsyncIterator[Place]:
     """Run an index over these ConfigMaps until the block ends; the first list has been told by then."""
     place = Place(FakeWatch(objects))
     async with place.running():
-        await place.index.ensure([MAPS])
+        await place.object_cache.ensure([MAPS])
         await place.until(lambda: place.version(objects[0]["metadata"]["name"]) is not None)
         place.forget_told()
         yield place
@@ -102,30 +101,30 @@ async def following(*objects: dict[str, Any]) -> AsyncIterator[Place]:
 
 async def test_before_the_first_list_nothing_is_known() -> None:
     """Nothing known is not the same as nothing there."""
-    index = LiveIndex(FakeWatch([config()]).client)
-    assert not index.knows(MAPS)
-    assert not index.covers(MAPS.group_kind)
-    assert index.get(MAPS, key()) is None
-    assert index.owned(WEB) == {}
+    object_cache = ObjectCache(FakeWatch([config()]).client)
+    assert not object_cache.knows(MAPS)
+    assert not object_cache.covers(MAPS.group_kind)
+    assert object_cache.get(MAPS, key()) is None
+    assert object_cache.owned(WEB) == {}
 
 
 async def test_what_is_listed_is_known() -> None:
     """By object, by owner and by kind; only what carries our label was asked for."""
     async with following(config(), config("b", owner="shop.other")) as place:
-        assert place.index.knows(MAPS)
-        assert place.index.covers(GroupKind("", "ConfigMap"))
-        assert not place.index.knows(OTHERS)
-        assert not place.index.covers(OTHERS.group_kind)
-        assert place.index.get(MAPS, key()) == observed(1)
-        assert place.index.owned(WEB) == {key(): observed(1)}
-        assert place.index.owned("shop.other") == {key("b"): observed(1, owner="shop.other", name="b")}
+        assert place.object_cache.knows(MAPS)
+        assert place.object_cache.covers(GroupKind("", "ConfigMap"))
+        assert not place.object_cache.knows(OTHERS)
+        assert not place.object_cache.covers(OTHERS.group_kind)
+        assert place.object_cache.get(MAPS, key()) == observed(1)
+        assert place.object_cache.owned(WEB) == {key(): observed(1)}
+        assert place.object_cache.owned("shop.other") == {key("b"): observed(1, owner="shop.other", name="b")}
         assert place.watch.selections == [OURS]
 
 
 async def test_a_kind_is_followed_once() -> None:
     """However often it is asked for."""
     async with following(config()) as place:
-        await place.index.ensure([MAPS, MAPS])
+        await place.object_cache.ensure([MAPS, MAPS])
         await place.arrived(2)
         assert place.watch.lists == 1
 
@@ -135,7 +134,7 @@ async def test_a_change_is_taken_and_told() -> None:
     async with following(config()) as place:
         place.watch.put(config(version=2, annotations={"nopea.io/prune": "false"}))
         await place.arrived(3)
-        assert place.index.get(MAPS, key()) == observed(2, prune="false")
+        assert place.object_cache.get(MAPS, key()) == observed(2, prune="false")
         assert place.told == [WEB]
 
 
@@ -153,7 +152,7 @@ async def test_a_deletion_is_taken_and_told() -> None:
     async with following(config(), config("b")) as place:
         place.watch.delete(config(version=2))
         await place.arrived(3)
-        assert place.index.owned(WEB) == {key("b"): observed(1, name="b")}
+        assert place.object_cache.owned(WEB) == {key("b"): observed(1, name="b")}
         assert place.told == [WEB]
 
 
@@ -164,35 +163,35 @@ async def test_a_label_that_is_taken_off_or_given_away_is_told() -> None:
         place.watch.put(config("b", version=3, owner=None))
         await place.arrived(4)
         assert place.told == ["shop.other", WEB, WEB]
-        assert place.index.owned(WEB) == {}
-        assert place.index.get(MAPS, key("b")) is None
-        assert place.index.owned("shop.other") == {key(): observed(2, owner="shop.other")}
+        assert place.object_cache.owned(WEB) == {}
+        assert place.object_cache.get(MAPS, key("b")) is None
+        assert place.object_cache.owned("shop.other") == {key(): observed(2, owner="shop.other")}
 
 
 async def test_what_an_apply_returned_is_known_at_once_and_told_to_nobody() -> None:
     """The watch that says the same later is no news, and one that is behind does not undo it."""
     async with following(config()) as place:
-        place.index.assume(MAPS, key(), observed(10, projection="p1"))
+        place.object_cache.assume(MAPS, key(), observed(10, projection="p1"))
         assert place.version() == "10"
         place.watch.put(config(version=9, annotations={"nopea.io/prune": "false"}))
         await place.arrived(11)
-        assert place.index.get(MAPS, key()) == observed(10, projection="p1")
+        assert place.object_cache.get(MAPS, key()) == observed(10, projection="p1")
         assert place.told == []
 
 
 async def test_versions_are_numbers() -> None:
     """10 is newer than 9."""
     async with following(config(version=9)) as place:
-        place.index.assume(MAPS, key(), observed(10))
+        place.object_cache.assume(MAPS, key(), observed(10))
         assert place.version() == "10"
-        place.index.assume(MAPS, key(), observed(9))
+        place.object_cache.assume(MAPS, key(), observed(9))
         assert place.version() == "10"
 
 
 async def test_a_deletion_that_is_behind_does_not_undo_an_apply() -> None:
     """The object was deleted and made again, and the watch has only come to the deletion."""
     async with following(config()) as place:
-        place.index.assume(MAPS, key(), observed(10))
+        place.object_cache.assume(MAPS, key(), observed(10))
         place.watch.delete(config(version=9))
         await place.arrived(11)
         assert place.version() == "10"
@@ -204,16 +203,16 @@ async def test_a_deletion_that_is_behind_does_not_undo_an_apply() -> None:
 async def test_what_was_deleted_is_gone_at_once() -> None:
     """Only that object, of that kind."""
     async with following(config(), config("b")) as place:
-        place.index.assume_gone(ObjectKey("acme.example", "ConfigMap", "shop", "b"))
-        place.index.assume_gone(key())
-        assert place.index.owned(WEB) == {key("b"): observed(1, name="b")}
+        place.object_cache.assume_gone(ObjectKey("acme.example", "ConfigMap", "shop", "b"))
+        place.object_cache.assume_gone(key())
+        assert place.object_cache.owned(WEB) == {key("b"): observed(1, name="b")}
 
 
 async def test_a_kind_that_is_not_followed_is_not_assumed() -> None:
     """One object of it would be taken for all of them."""
-    index = LiveIndex(FakeWatch().client)
-    index.assume(OTHERS, ObjectKey("acme.example", "Widget", "shop", "w"), observed(1))
-    assert index.owned(WEB) == {}
+    object_cache = ObjectCache(FakeWatch().client)
+    object_cache.assume(OTHERS, ObjectKey("acme.example", "Widget", "shop", "w"), observed(1))
+    assert object_cache.owned(WEB) == {}
 
 
 async def test_a_new_list_tells_what_was_missed() -> None:
@@ -234,15 +233,15 @@ async def test_a_new_list_tells_what_was_missed() -> None:
 async def test_a_sweep_follows_what_has_objects_of_ours() -> None:
     """A crash may have left some that no inventory names; what cannot be listed is passed over."""
     place = Place(FakeWatch([config()]))
-    index, watch = place.index, place.watch
-    await index.sweep([OTHERS])
+    object_cache, watch = place.object_cache, place.watch
+    await object_cache.sweep([OTHERS])
     assert watch.lists == 0  # it cannot be watched
     watch.down = True
-    await index.sweep([MAPS])
+    await object_cache.sweep([MAPS])
     watch.down = False
     async with place.running():
-        await index.sweep([MAPS, MAPS])
-        await place.until(lambda: index.knows(MAPS))
+        await object_cache.sweep([MAPS, MAPS])
+        await place.until(lambda: object_cache.knows(MAPS))
         await place.until(lambda: place.told == [WEB])
     assert watch.selections == [OURS_BRIEFLY, OURS_BRIEFLY, OURS]
 
@@ -251,38 +250,38 @@ async def test_a_kind_without_objects_of_ours_is_not_followed() -> None:
     """There would be a watch for every kind that is served."""
     place = Place(FakeWatch())
     async with place.running():
-        await place.index.sweep([MAPS])
-        await place.index.ensure([])
+        await place.object_cache.sweep([MAPS])
+        await place.object_cache.ensure([])
         assert place.watch.selections == [OURS_BRIEFLY]
-        assert not place.index.knows(MAPS)
+        assert not place.object_cache.knows(MAPS)
 
 
 async def test_a_kind_that_nobody_needs_any_more_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """No object of it is live, none was applied and nobody asked lately; each of these alone keeps it."""
     async with following(config()) as place:
-        index = place.index
-        index.retire([])
+        object_cache = place.object_cache
+        object_cache.retire([])
         place.watch.delete(config(version=2))
         await place.until(lambda: place.version() is None)
-        index.retire([])
-        assert index.knows(MAPS)
+        object_cache.retire([])
+        assert object_cache.knows(MAPS)
         monkeypatch.setattr(live_index, "IDLE_SECONDS", -1.0)
-        index.retire([MAPS.group_kind])
-        assert index.knows(MAPS)
-        index.assume(MAPS, key(), observed(3))
-        index.retire([])
-        assert index.knows(MAPS)
-        index.assume_gone(key())
-        index.retire([])
-        assert not index.knows(MAPS)
-        await index.ensure([MAPS])
-        assert index.knows(MAPS)
+        object_cache.retire([MAPS.group_kind])
+        assert object_cache.knows(MAPS)
+        object_cache.assume(MAPS, key(), observed(3))
+        object_cache.retire([])
+        assert object_cache.knows(MAPS)
+        object_cache.assume_gone(key())
+        object_cache.retire([])
+        assert not object_cache.knows(MAPS)
+        await object_cache.ensure([MAPS])
+        assert object_cache.knows(MAPS)
 
 
 async def test_it_counts_what_it_follows() -> None:
     """Objects, watches by state, and whole lists."""
     async with following(config("a", 1), config("b", 2)) as place:
-        counts = place.index.statistics()
+        counts = place.object_cache.statistics()
 
     assert counts.objects == 2
     assert counts.watches == {"working": 1, "failing": 0}

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from nopea.core.problem import Code
-from nopea.kube.errors import Failure, UnknownKindError, UnreachableError, error_of
+from nopea.kube.errors import ApiFailure, UnknownKindError, UnreachableError, error_of
 from nopea.kube.problems import to_problem
 
 _RBAC = (
@@ -140,4 +140,4 @@ def test_field_conflict() -> None:
 def test_errors_without_an_answer() -> None:
     """No answer, and no such kind, have their codes."""
     assert to_problem(UnreachableError("gone")).code is Code.API_UNREACHABLE
-    assert to_problem(UnknownKindError(Failure(code=404, message="no kind"))).code is Code.KIND_UNKNOWN
+    assert to_problem(UnknownKindError(ApiFailure(code=404, message="no kind"))).code is Code.KIND_UNKNOWN

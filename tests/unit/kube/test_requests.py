@@ -5,10 +5,11 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from nopea.core.objects import Resource
 from nopea.kube import requests
 from nopea.kube.errors import InvalidError
+from nopea.kube.paths import object_path
 from nopea.kube.requests import ApplyOptions, PatchKind, Preconditions, Propagation, Selection
-from nopea.kube.resource import Resource
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
 ROLES = Resource(
@@ -82,10 +83,10 @@ def test_places() -> None:
     """Targets print as people name objects; scope is checked before anything is sent."""
     assert str(POD) == "pods/v1 shop/web"
     assert str(ROLES.at(name="a:b")) == "clusterroles.rbac.authorization.k8s.io/v1 a:b"
-    assert ROLES.at(name="a:b c").path == "/apis/rbac.authorization.k8s.io/v1/clusterroles/a:b%20c"
+    assert object_path(ROLES.at(name="a:b c")) == "/apis/rbac.authorization.k8s.io/v1/clusterroles/a:b%20c"
     with pytest.raises(InvalidError, match="no namespace"):
-        PODS.at(name="web")
+        object_path(PODS.at(name="web"))
     with pytest.raises(InvalidError, match="cluster-scoped"):
-        ROLES.at(name="a", namespace="shop")
+        object_path(ROLES.at(name="a", namespace="shop"))
     with pytest.raises(InvalidError):
-        PODS.at(name="web", namespace="../kube-system")
+        object_path(PODS.at(name="web", namespace="../kube-system"))

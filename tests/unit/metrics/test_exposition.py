@@ -17,7 +17,7 @@ from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Type
 from nopea.metrics.exposition import Exposition
 from nopea.metrics.instruments import Instruments
-from nopea.metrics.live import Reading, by_label, value
+from nopea.metrics.live import GaugeReader, by_label, value
 from nopea.metrics.repositories import Known
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
@@ -25,7 +25,7 @@ BASE_UNITS = ("seconds", "bytes", "ratio")
 OTHER_UNITS = re.compile(r"_(milliseconds|ms|minutes|hours|days|kilobytes|megabytes|percent|bits)(_|$)")
 
 
-def reading(metric: catalogue.Metric) -> Reading:
+def reading(metric: catalogue.Metric) -> GaugeReader:
     """Return a reading that fits the metric."""
     match len(metric.labels):
         case 0:

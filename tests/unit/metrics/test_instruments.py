@@ -13,15 +13,15 @@ from tests.unit.metrics.samples import Scraped
 
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.drift.find import Drift, FieldDrift
-from nopea.core.drift.three_way import Verdict
-from nopea.core.plan.plan import Reason, Seen
-from nopea.core.status.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.drift.three_way import DriftKind
+from nopea.core.plan.model import ObservedDrift, Reason
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
 from nopea.metrics.instruments import BY_WEIGHT, Instruments, trigger_label
 
 
-def step(done: PassReport | None, name: str = "api") -> Transition:
+def step(done: ReconcileReport | None, name: str = "api") -> Transition:
     """Return the transition of a pass."""
     status = GitRepositoryStatus()
     return Transition(repository=repository(name), before=status, after=status, report=done, at=NOW)
@@ -38,7 +38,7 @@ def drifted(outcome: Outcome, *, manager: str = "kubectl-edit", **changes: Any) 
         path=".data.a", keys=(), from_="1", to="2", manager=manager, operation="Update", subresource="",
         changed_at=datetime(2026, 11, 24, tzinfo=UTC),
     )  # fmt: skip
-    seen = Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT, fields=(field,)), since=NOW)
+    seen = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=(field,)), since=NOW)
     return replace(result_of("a", outcome), seen=seen, **changes)
 
 

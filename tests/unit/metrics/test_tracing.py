@@ -17,7 +17,7 @@ from aiohttp import web
 from tests.fakes.samples import COMMIT, NOW, problem, report, repository, result_of
 
 from nopea.core.api.status import GitRepositoryStatus
-from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.transition import Transition
 from nopea.metrics.tracing import Tracer, tracer_from
 
@@ -29,7 +29,7 @@ needs_otel = pytest.mark.skipif(
 THREADS_END_SECONDS = 30.0
 
 
-def step(done: PassReport | None) -> Transition:
+def step(done: ReconcileReport | None) -> Transition:
     """Return the transition of a pass."""
     status = GitRepositoryStatus()
     return Transition(repository=repository(), before=status, after=status, report=done, at=NOW)

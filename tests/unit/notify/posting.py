@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from nopea import tasks
-from nopea.core.notify.address import Address
+from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.delivery import DeliveryPolicy
-from nopea.notify.message import Answer, Message, NoAnswerError
+from nopea.notify.message import Message, NoResponseError, Response
 from nopea.notify.outbox import Outbox
 
-ENDPOINT = Address.parse("https://ada:hunter22@events.acme.example/hook/topsecret")
-OK = Answer(status=202)
+ENDPOINT = ReceiverAddress.parse("https://ada:hunter22@events.acme.example/hook/topsecret")
+OK = Response(status=202)
 
 
 def message(id_: str, *, size: int = 10) -> Message:
@@ -32,17 +32,17 @@ def now() -> float:
 class FakeSink:
     """Answers as `answer` says for the n-th try (from 0); remembers the tries and what it took."""
 
-    def __init__(self, answer: Callable[[int], Answer | str | float] = lambda _: OK) -> None:
+    def __init__(self, answer: Callable[[int], Response | str | float] = lambda _: OK) -> None:
         self._answer = answer
         self.tries: list[tuple[float, Message]] = []
         self.taken: list[str] = []
 
-    async def post(self, sent: Message) -> Answer:
+    async def post(self, sent: Message) -> Response:
         """Take a message: an answer, a text for none, or seconds of silence before a good one."""
         answer = self._answer(len(self.tries))
         self.tries.append((now(), sent))
         if isinstance(answer, str):
-            raise NoAnswerError(answer)
+            raise NoResponseError(answer)
         if isinstance(answer, float):
             await asyncio.sleep(answer)
             answer = OK
@@ -71,7 +71,7 @@ async def delivering(sink: FakeSink, policy: DeliveryPolicy | None = None) -> As
         await tasks.end(running)
 
 
-def failing_until(moment: float) -> Callable[[int], Answer | str]:
+def failing_until(moment: float) -> Callable[[int], Response | str]:
     """Give no answer before a time of the loop, and take everything from then on."""
     return lambda _: OK if now() >= moment else "https://events.acme.example/*** cannot be reached"
 

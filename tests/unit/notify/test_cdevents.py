@@ -16,10 +16,10 @@ from tests.fakes.sink import Sink
 from nopea import tasks
 from nopea.core.cdevents.event import CDEvent
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
-from nopea.core.notify.address import Address
+from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.delivery import DropReason
 from nopea.notify.cdevents import CDEventsSink, ContentMode, cdevents_sink, encode
-from nopea.notify.outboxes import Senders
+from nopea.notify.outboxes import Outboxes
 from nopea.settings import SettingError, Settings
 
 SOURCE = "https://nopea.acme.example/clusters/prod"
@@ -156,9 +156,11 @@ def _seconds_of_encoding(count: int) -> float:
 async def test_every_sink_gets_every_event_in_order() -> None:
     """A step's events go to all sinks; one that is down takes nothing away from the others."""
     events = [event(id=str(number)) for number in range(3)]
-    async with Sink() as down, Sink() as one, Sink() as two, Senders() as senders:
+    async with Sink() as down, Sink() as one, Sink() as two, Outboxes() as senders:
         await down.shut()
-        sinks = [(Address.parse(sink.url()), senders.add(str(sink.port))) for sink in (down, one, two)]
+        sinks = [
+            (ReceiverAddress.parse(sink.url()), senders.add(str(sink.port))) for sink in (down, one, two)
+        ]
         listener = CDEventsSink(events_of=lambda _: events, outboxes=sinks)
         running = senders.start()
         await asyncio.sleep(0)
@@ -182,17 +184,20 @@ def _any_step() -> Any:
 
 def test_without_urls_nobody_listens() -> None:
     """Who wants no events pays nothing for them."""
-    assert cdevents_sink(Settings(), Senders(), server="https://10.96.0.1:443") is None
+    assert cdevents_sink(Settings(), Outboxes(), server="https://10.96.0.1:443") is None
 
 
 async def test_settings_become_a_listener() -> None:
     """Each URL has an outbox with a name that tells no secret; the source is the API server's URL, masked."""
     settings = Settings(
-        cdevents_sink=(Address.parse("https://a.example/x"), Address.parse("https://b.example")),
+        cdevents_sink=(
+            ReceiverAddress.parse("https://a.example/x"),
+            ReceiverAddress.parse("https://b.example"),
+        ),
         cdevents_mode="structured",
         cdevents_version="0.4.1",
     )
-    senders = Senders()
+    senders = Outboxes()
     sink = cdevents_sink(settings, senders, server="https://ada:pw@10.96.0.1:443")
 
     assert sink is not None
@@ -214,15 +219,17 @@ async def test_settings_become_a_listener() -> None:
 )
 async def test_a_source_that_is_no_absolute_uri_is_refused(source: str) -> None:
     """The error names the option and shows an example."""
-    settings = Settings(cdevents_sink=(Address.parse("https://a.example"),), cdevents_source=source)
+    settings = Settings(cdevents_sink=(ReceiverAddress.parse("https://a.example"),), cdevents_source=source)
     with pytest.raises(SettingError, match="--cdevents-source") as caught:
-        cdevents_sink(settings, Senders(), server="https://10.96.0.1:443")
+        cdevents_sink(settings, Outboxes(), server="https://10.96.0.1:443")
 
     assert "pw" not in str(caught.value)
 
 
 async def test_a_urn_is_a_source_too() -> None:
     """Any absolute URI will do."""
-    settings = Settings(cdevents_sink=(Address.parse("https://a.example"),), cdevents_source="urn:acme:prod")
+    settings = Settings(
+        cdevents_sink=(ReceiverAddress.parse("https://a.example"),), cdevents_source="urn:acme:prod"
+    )
 
-    assert cdevents_sink(settings, Senders(), server="https://10.96.0.1:443") is not None
+    assert cdevents_sink(settings, Outboxes(), server="https://10.96.0.1:443") is not None

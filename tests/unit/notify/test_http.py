@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.fakes.sink import CLOSE, GARBAGE, MID_BODY, MID_HEADERS, Reply, Sink
 
-from nopea.core.notify.address import Address
+from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import Secret
 from nopea.notify.http import MOST_BODY, MOST_INTERIM, HttpPoster
-from nopea.notify.message import Answer, Message, NoAnswerError
+from nopea.notify.message import Message, NoResponseError, Response
 
 
 @pytest_asyncio.fixture
@@ -42,20 +42,20 @@ async def poster() -> AsyncIterator[HttpPoster]:
 def message(url: str, body: bytes = b'{"a":1}') -> Message:
     """Return a message to the URL."""
     headers = {"Content-Type": "application/json", "ce-id": "01"}
-    return Message(id="1", address=Address.parse(url), body=body, headers=headers)
+    return Message(id="1", address=ReceiverAddress.parse(url), body=body, headers=headers)
 
 
 async def failure(poster: HttpPoster, sent: Message) -> str:
     """Return the words of a failure, which name the sink and nothing secret."""
     async with asyncio.timeout(10):
-        with pytest.raises(NoAnswerError) as caught:
+        with pytest.raises(NoResponseError) as caught:
             await poster.post(sent)
     return str(caught.value)
 
 
 async def test_a_message_arrives_as_it_is(sink: Sink, poster: HttpPoster) -> None:
     """Path, query, headers and body are those of the message; no cookie, no compression."""
-    assert await poster.post(message(sink.url("/a%2Fb?key=x%3D"))) == Answer(status=202)
+    assert await poster.post(message(sink.url("/a%2Fb?key=x%3D"))) == Response(status=202)
 
     (arrival,) = sink.arrivals
     assert arrival.path == "/a%2Fb?key=x%3D"
@@ -76,7 +76,7 @@ async def test_credentials_of_the_url_are_sent_as_basic(sink: Sink, poster: Http
 
 async def test_a_token_is_sent_as_bearer(sink: Sink, poster: HttpPoster) -> None:
     """As the CloudEvents webhook specification has it."""
-    address = Address.parse(sink.url()).with_bearer(Secret("t0ken"))
+    address = ReceiverAddress.parse(sink.url()).with_bearer(Secret("t0ken"))
     await poster.post(Message(id="1", address=address, body=b"", headers={}))
 
     assert sink.arrivals[0].headers["authorization"] == "Bearer t0ken"
@@ -87,8 +87,8 @@ async def test_any_status_is_an_answer(sink: Sink, poster: HttpPoster) -> None:
     sink.replies.append(Reply(status=429, headers={"Retry-After": "7"}))
     sink.replies.append(Reply(status=500, body=b"oh"))
 
-    assert await poster.post(message(sink.url())) == Answer(status=429, retry_after="7")
-    assert await poster.post(message(sink.url())) == Answer(status=500)
+    assert await poster.post(message(sink.url())) == Response(status=429, retry_after="7")
+    assert await poster.post(message(sink.url())) == Response(status=500)
 
 
 async def test_a_redirect_is_not_followed(sink: Sink, poster: HttpPoster) -> None:

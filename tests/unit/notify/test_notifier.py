@@ -12,7 +12,7 @@ from tests.fakes.samples import problem, report, result_of
 from tests.fakes.sink import Reply, Sink
 from tests.unit.notify.telling import telling
 
-from nopea.core.notify.address import Address
+from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.formats import signature
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
@@ -22,9 +22,9 @@ from nopea.settings import NotifySettings
 FAILED = report(Result.FAILED, problems=[problem(Code.YAML_SYNTAX)])
 
 
-def urls(*texts: str) -> tuple[Address, ...]:
+def urls(*texts: str) -> tuple[ReceiverAddress, ...]:
     """Return addresses."""
-    return tuple(Address.parse(text) for text in texts)
+    return tuple(ReceiverAddress.parse(text) for text in texts)
 
 
 async def test_drift_arrives_as_json_and_in_slack() -> None:

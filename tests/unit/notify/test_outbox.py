@@ -12,7 +12,7 @@ from tests.unit.notify.posting import OK, FakeSink, delivering, facts, failing_u
 
 from nopea import tasks
 from nopea.core.notify.delivery import DeliveryPolicy, DropReason
-from nopea.notify.message import Answer, Message
+from nopea.notify.message import Message, Response
 from nopea.notify.outbox import Outbox
 
 pytestmark = pytest.mark.looptime
@@ -57,7 +57,7 @@ async def test_an_outage_of_50_minutes_loses_nothing() -> None:
 
 async def test_pauses_grow_and_are_spread() -> None:
     """Full jitter: each pause is somewhere below a ceiling that doubles up to a minute."""
-    sink = FakeSink(lambda _: Answer(status=500))
+    sink = FakeSink(lambda _: Response(status=500))
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
         await asyncio.sleep(3_000)
@@ -73,7 +73,7 @@ async def test_pauses_grow_and_are_spread() -> None:
 @pytest.mark.parametrize("status", [429, 503])
 async def test_retry_after_in_seconds_is_waited_for(status: int) -> None:
     """The sink says when to come again, and we come then, not earlier and hardly later."""
-    sink = FakeSink(lambda number: Answer(status=status, retry_after="42") if number == 0 else OK)
+    sink = FakeSink(lambda number: Response(status=status, retry_after="42") if number == 0 else OK)
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
         await asyncio.sleep(50)
@@ -84,7 +84,7 @@ async def test_retry_after_in_seconds_is_waited_for(status: int) -> None:
 async def test_retry_after_as_a_date_is_waited_for() -> None:
     """The other form of the header."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
-    sink = FakeSink(lambda number: Answer(status=429, retry_after=date) if number == 0 else OK)
+    sink = FakeSink(lambda number: Response(status=429, retry_after=date) if number == 0 else OK)
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
         await asyncio.sleep(200)
@@ -94,7 +94,7 @@ async def test_retry_after_as_a_date_is_waited_for() -> None:
 
 async def test_retry_after_is_bounded() -> None:
     """A sink cannot silence us for a day."""
-    sink = FakeSink(lambda number: Answer(status=429, retry_after="86400") if number == 0 else OK)
+    sink = FakeSink(lambda number: Response(status=429, retry_after="86400") if number == 0 else OK)
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
         await asyncio.sleep(301)
@@ -116,7 +116,7 @@ async def test_a_sink_that_hangs_is_left_after_the_deadline_of_a_try() -> None:
 @pytest.mark.parametrize("status", [302, 307, 400, 413, 415, 422])
 async def test_a_refused_message_is_dropped_and_the_next_one_sent(status: int) -> None:
     """What the sink will never take is tried once and counted."""
-    sink = FakeSink(lambda number: Answer(status=status) if number == 0 else OK)
+    sink = FakeSink(lambda number: Response(status=status) if number == 0 else OK)
     async with delivering(sink) as outbox:
         outbox.offer(message("bad"))
         outbox.offer(message("good"))
@@ -127,10 +127,10 @@ async def test_a_refused_message_is_dropped_and_the_next_one_sent(status: int) -
 
 async def test_a_message_that_always_fails_does_not_block_for_ever() -> None:
     """The head is given up after its hour; those that aged behind it have their try all the same."""
-    poisoned = FakeSink(lambda _: Answer(status=500))
+    poisoned = FakeSink(lambda _: Response(status=500))
     healthy = FakeSink()
 
-    async def post(sent: Message) -> Answer:
+    async def post(sent: Message) -> Response:
         return await (poisoned if sent.id == "poison" else healthy).post(sent)
 
     outbox = Outbox("one", post)
@@ -148,7 +148,7 @@ async def test_a_message_that_always_fails_does_not_block_for_ever() -> None:
 
 async def test_410_stops_the_sink(caplog: pytest.LogCaptureFixture) -> None:
     """The sink is never asked again, what waits and what comes is counted, and one error line tells it."""
-    sink = FakeSink(lambda _: Answer(status=410))
+    sink = FakeSink(lambda _: Response(status=410))
     async with delivering(sink) as outbox:
         for number in range(3):
             outbox.offer(message(str(number)))
@@ -164,7 +164,7 @@ async def test_410_stops_the_sink(caplog: pytest.LogCaptureFixture) -> None:
 
 async def test_410_can_mean_one_message() -> None:
     """Where one queue serves many addresses, one of them that is gone stops no other."""
-    sink = FakeSink(lambda number: Answer(status=410) if number == 0 else OK)
+    sink = FakeSink(lambda number: Response(status=410) if number == 0 else OK)
     async with delivering(sink, DeliveryPolicy(gone_stops=False)) as outbox:
         outbox.offer(message("1"))
         outbox.offer(message("2"))
@@ -204,7 +204,7 @@ async def test_bytes_are_bounded_too() -> None:
 
 async def test_drops_are_logged_at_a_bounded_rate(caplog: pytest.LogCaptureFixture) -> None:
     """Thousands of drops in ten minutes are ten lines, and the lines add up to all of them."""
-    sink = FakeSink(lambda _: Answer(status=415))
+    sink = FakeSink(lambda _: Response(status=415))
     async with delivering(sink) as outbox:
         for number in range(6_000):
             outbox.offer(message(str(number)))
@@ -244,7 +244,7 @@ async def test_one_failure_is_no_line(caplog: pytest.LogCaptureFixture) -> None:
 async def test_a_bug_in_the_poster_ends_the_run() -> None:
     """What nobody foresaw is not swallowed: the owner sees it."""
 
-    async def broken(sent: Message) -> Answer:
+    async def broken(sent: Message) -> Response:
         raise ZeroDivisionError(sent.id)
 
     outbox = Outbox("one", broken)
@@ -256,12 +256,12 @@ async def test_a_bug_in_the_poster_ends_the_run() -> None:
 async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Neither password nor path of the URL stands in any line."""
     caplog.set_level(logging.DEBUG, logger="nopea")
-    answers: list[Answer | str] = [
-        Answer(status=500),
+    answers: list[Response | str] = [
+        Response(status=500),
         "https://events.acme.example/*** is away",
-        Answer(status=302),
+        Response(status=302),
     ]
-    sink = FakeSink(lambda number: answers[number] if number < 3 else Answer(status=410))
+    sink = FakeSink(lambda number: answers[number] if number < 3 else Response(status=410))
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
         outbox.offer(message("2"))

@@ -10,7 +10,7 @@ from tests.unit.notify.posting import FakeSink, delivering, facts, failing_until
 
 from nopea import tasks
 from nopea.core.notify.delivery import DropReason
-from nopea.notify.message import Answer
+from nopea.notify.message import Response
 from nopea.notify.outbox import Outbox
 
 pytestmark = pytest.mark.looptime
@@ -73,7 +73,7 @@ async def test_closing_ends_in_time_though_the_sink_hangs() -> None:
 
 async def test_closing_does_not_hurry_a_sink_that_asked_for_a_pause() -> None:
     """Retry-After holds at the end too."""
-    sink = FakeSink(lambda _: Answer(status=429, retry_after="60"))
+    sink = FakeSink(lambda _: Response(status=429, retry_after="60"))
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
         await asyncio.sleep(1)

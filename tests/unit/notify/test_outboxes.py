@@ -11,11 +11,11 @@ import pytest
 from tests.fakes.sink import CLOSE, GARBAGE, HANG, MID_BODY, MID_HEADERS, Arrival, Reply, Sink
 
 from nopea import tasks
-from nopea.core.notify.address import Address
+from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.delivery import DeliveryPolicy, DropReason
 from nopea.notify.message import Message
 from nopea.notify.outbox import Outbox
-from nopea.notify.outboxes import Senders
+from nopea.notify.outboxes import Outboxes
 
 FAST = DeliveryPolicy(first_seconds=0.02, most_seconds=0.1, attempt_seconds=0.5)
 LONG_OUTAGE = "NOPEA_LONG_TESTS"
@@ -23,7 +23,9 @@ LONG_OUTAGE = "NOPEA_LONG_TESTS"
 
 def message(id_: str, sink: Sink) -> Message:
     """Return a message to the sink."""
-    return Message(id=id_, address=Address.parse(sink.url()), body=id_.encode(), headers={"ce-id": id_})
+    return Message(
+        id=id_, address=ReceiverAddress.parse(sink.url()), body=id_.encode(), headers={"ce-id": id_}
+    )
 
 
 def ids(arrivals: list[Arrival]) -> list[str]:
@@ -31,15 +33,15 @@ def ids(arrivals: list[Arrival]) -> list[str]:
     return [arrival.headers["ce-id"] for arrival in arrivals]
 
 
-def outbox(senders: Senders, name: str) -> Outbox:
+def outbox(senders: Outboxes, name: str) -> Outbox:
     """Return the outbox of that name."""
     return next(one for one in senders.outboxes if one.name == name)
 
 
 @asynccontextmanager
-async def delivering(*names: str, policy: DeliveryPolicy = FAST) -> AsyncIterator[Senders]:
+async def delivering(*names: str, policy: DeliveryPolicy = FAST) -> AsyncIterator[Outboxes]:
     """Run outboxes of these names; leaving flushes them."""
-    async with Senders() as senders:
+    async with Outboxes() as senders:
         for name in names:
             senders.add(name, policy)
         running = senders.start()
@@ -173,7 +175,7 @@ async def test_closing_flushes_all_sinks_at_once() -> None:
 
 async def test_a_name_is_given_once() -> None:
     """Two queues of one label could not be told apart."""
-    senders = Senders()
+    senders = Outboxes()
     senders.add("one")
     with pytest.raises(ValueError, match="an outbox one already"):
         senders.add("one")

@@ -11,29 +11,28 @@ import orjson
 import pytest
 
 from nopea.core.drift.find import Drift
-from nopea.core.drift.three_way import Verdict
-from nopea.core.manifests.render import Desired, Endpoint, Scope
+from nopea.core.drift.three_way import DriftKind
+from nopea.core.manifests.render import Desired
 from nopea.core.manifests.stages import stage_of
-from nopea.core.objects import ObjectKey
-from nopea.core.plan.observed import observed_of
-from nopea.core.plan.plan import (
+from nopea.core.objects import ObjectKey, Resource, Target
+from nopea.core.plan.model import (
     Action,
     BreakGlass,
+    ClusterState,
     LastApplied,
-    Observed,
+    ObservedDrift,
+    ObservedObject,
     Plan,
     Policy,
     Reason,
-    Seen,
     Step,
-    World,
-    plan,
 )
+from nopea.core.plan.observed import observed_of
+from nopea.core.plan.plan import plan
 from nopea.core.status.report import Outcome
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError, error_of
 from nopea.kube.live import Applied, LiveObject
 from nopea.kube.requests import PatchKind
-from nopea.kube.resource import Resource, Target
 from nopea.reconcile.apply import TRIES, Applier, Written
 from nopea.reconcile.execute import Execution, Executor
 from nopea.reconcile.request import Supersede
@@ -109,7 +108,7 @@ class Server:
 class Index:
     """What the watch knows of the object; nothing by itself."""
 
-    def __init__(self, known: Observed | None = None) -> None:
+    def __init__(self, known: ObservedObject | None = None) -> None:
         self.known = known
 
     def knows(self, resource: Resource) -> bool:
@@ -117,7 +116,7 @@ class Index:
         del resource
         return True
 
-    def get(self, resource: Resource, key: ObjectKey) -> Observed | None:
+    def get(self, resource: Resource, key: ObjectKey) -> ObservedObject | None:
         """Return what is known."""
         del resource, key
         return self.known
@@ -125,7 +124,7 @@ class Index:
     def follow(self, resource: Resource) -> None:
         """Take a kind."""
 
-    def assume(self, resource: Resource, key: ObjectKey, observed: Observed) -> None:
+    def assume(self, resource: Resource, key: ObjectKey, observed: ObservedObject) -> None:
         """Take what was applied."""
 
 
@@ -134,19 +133,17 @@ def _failed(code: int, reason: str, **details: Any) -> ApiError:
     return error_of(code, orjson.dumps(status))
 
 
-def _live(server: Server, **changes: Any) -> Observed:
+def _live(server: Server, **changes: Any) -> ObservedObject:
     return replace(
-        Observed(owner=OWNER, resource_version=server.metadata["resourceVersion"], uid="u"), **changes
+        ObservedObject(owner=OWNER, resource_version=server.metadata["resourceVersion"], uid="u"), **changes
     )
 
 
-def _step(live: Observed | None, reason: Reason = Reason.GIT_CHANGE) -> Step:
+def _step(live: ObservedObject | None, reason: Reason = Reason.GIT_CHANGE) -> Step:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}, "data": {"colour": "blue"}}
     desired = Desired(
         key=KEY,
-        endpoint=Endpoint(
-            group="", version="v1", kind="ConfigMap", plural="configmaps", scope=Scope.NAMESPACED
-        ),
+        resource=Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True),
         source="web.yaml#1",
         body=orjson.dumps(body),
         hash="h",
@@ -158,7 +155,7 @@ def _step(live: Observed | None, reason: Reason = Reason.GIT_CHANGE) -> Step:
 
 
 async def _decide(one: Desired, live: Mapping[str, Any] | None) -> Step:
-    world = World(
+    world = ClusterState(
         observed={one.key: observed_of(live)} if live else {},
         last_applied={one.key: LastApplied(hash="before", projection="p")},
     )
@@ -166,17 +163,17 @@ async def _decide(one: Desired, live: Mapping[str, Any] | None) -> Step:
     return plan(desired=[one], world=world, policy=policy, now=datetime.now(UTC)).steps[0]
 
 
-def _applier(server: Server, known: Observed | None = None) -> Applier:
+def _applier(server: Server, known: ObservedObject | None = None) -> Applier:
     return Applier(
         client=cast("Any", server),
-        index=cast("Any", Index(known)),
+        object_cache=cast("Any", Index(known)),
         owner=OWNER,
         defined_here=frozenset(),
         decide=_decide,
     )
 
 
-async def _apply(server: Server, step: Step, known: Observed | None = None) -> Written:
+async def _apply(server: Server, step: Step, known: ObservedObject | None = None) -> Written:
     return await _applier(server, known).apply(step)
 
 
@@ -293,7 +290,7 @@ async def test_a_conflict_over_fields_is_not_tried_again() -> None:
 def _edited(server: Server) -> Step:
     """Return the heal of an object in which kubectl has a claim."""
     server.metadata["managedFields"] = [{**KUBECTL, "fieldsV1": {"f:data": {"f:colour": {}}}}]
-    seen = Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT), since=datetime.now(UTC))
+    seen = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT), since=datetime.now(UTC))
     return replace(_step(_live(server), Reason.MANUAL_DRIFT), seen=seen)
 
 
@@ -317,7 +314,7 @@ async def _execute(server: Server, step: Step) -> Execution:
 
     executor = Executor(
         client=cast("Any", server),
-        index=cast("Any", Index()),
+        object_cache=cast("Any", Index()),
         applier=_applier(server),
         claim=lambda _: "",
         resource_for=resource_for,

@@ -13,35 +13,34 @@ from tests.fakes.samples import repository
 from tests.fakes.watch import FakeWatch
 
 from nopea import tasks
-from nopea.core.manifests.render import Desired, Endpoint, Scope
+from nopea.core.manifests.render import Desired
 from nopea.core.manifests.stages import stage_of
-from nopea.core.objects import GroupKind, ObjectKey, RepoKey
-from nopea.core.plan.observed import observed_of
-from nopea.core.plan.plan import (
+from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource, Target
+from nopea.core.plan.model import (
     Action,
     BreakGlass,
+    ClusterState,
     LastApplied,
-    Observed,
+    ObservedObject,
     Plan,
     Policy,
     Reason,
     Step,
-    World,
-    plan,
 )
+from nopea.core.plan.observed import observed_of
+from nopea.core.plan.plan import plan
 from nopea.core.status.report import Outcome
-from nopea.informers.object_cache import LiveIndex
+from nopea.informers.object_cache import ObjectCache
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Preconditions
-from nopea.kube.resource import Resource, Target
 from nopea.reconcile.apply import Applier
-from nopea.reconcile.context import Tools
+from nopea.reconcile.context import ReconcileContext
 from nopea.reconcile.execute import Execution, Executor
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import Supersede
-from nopea.state.cache import SyncState
-from nopea.state.ownership import Claims
-from nopea.state.repositories import Directory
+from nopea.state.ownership import Ownership
+from nopea.state.repositories import RepositoryStore
+from nopea.state.store import RepositoryState
 
 MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
 KEY = ObjectKey("", "ConfigMap", "shop", "a")
@@ -87,18 +86,18 @@ class _Client:
 
 
 @asynccontextmanager
-async def followed(writes: Writes) -> AsyncIterator[LiveIndex]:
+async def followed(writes: Writes) -> AsyncIterator[ObjectCache]:
     """Return an index that has listed the ConfigMaps."""
-    index = LiveIndex(writes.client)
-    running = tasks.spawn(index.run(), name="index")
+    object_cache = ObjectCache(writes.client)
+    running = tasks.spawn(object_cache.run(), name="index")
     try:
-        await index.ensure([MAPS])
-        yield index
+        await object_cache.ensure([MAPS])
+        yield object_cache
     finally:
         await tasks.end(running)
 
 
-async def execute(writes: Writes, index: LiveIndex, step: Step) -> Execution:
+async def execute(writes: Writes, object_cache: ObjectCache, step: Step) -> Execution:
     """Carry out one step."""
     client = cast("Any", _Client(writes))
 
@@ -110,15 +109,19 @@ async def execute(writes: Writes, index: LiveIndex, step: Step) -> Execution:
         return ""
 
     async def decide(one: Desired, live: Mapping[str, Any] | None) -> Step:
-        world = World(observed={one.key: observed_of(live)} if live else {})
+        world = ClusterState(observed={one.key: observed_of(live)} if live else {})
         policy = Policy(owner="shop.web")
         return plan(desired=[one], world=world, policy=policy, now=datetime.now(UTC)).steps[0]
 
     executor = Executor(
         client=client,
-        index=index,
+        object_cache=object_cache,
         applier=Applier(
-            client=client, index=index, owner="shop.web", defined_here=frozenset(), decide=decide
+            client=client,
+            object_cache=object_cache,
+            owner="shop.web",
+            defined_here=frozenset(),
+            decide=decide,
         ),
         claim=lambda _: "",
         resource_for=resource_for,
@@ -127,7 +130,7 @@ async def execute(writes: Writes, index: LiveIndex, step: Step) -> Execution:
     return await executor.execute(Plan(steps=(step,)), Supersede(frozenset, newest, commit=""))
 
 
-def prune_of(live: Observed) -> Step:
+def prune_of(live: ObservedObject) -> Step:
     """Return the decision to delete the object as it was seen."""
     return Step(action=Action.PRUNE, reason=Reason.GONE_FROM_GIT, key=KEY, live=live)
 
@@ -135,14 +138,12 @@ def prune_of(live: Observed) -> Step:
 async def test_break_glass_after_the_plan_stops_the_write() -> None:
     """A long pass does not write over what a person has just protected."""
     writes = Writes(config(2, suspend_heal="true"))
-    async with followed(writes) as index:
-        live = index.owned("shop.web")[KEY]
-        endpoint = Endpoint(
-            group="", version="v1", kind="ConfigMap", plural="configmaps", scope=Scope.NAMESPACED
-        )
+    async with followed(writes) as object_cache:
+        live = object_cache.owned("shop.web")[KEY]
+        endpoint = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
         desired = Desired(
             key=KEY,
-            endpoint=endpoint,
+            resource=endpoint,
             source="a.yaml#1",
             body=b"{}",
             hash="h",
@@ -152,7 +153,7 @@ async def test_break_glass_after_the_plan_stops_the_write() -> None:
         )
         planned = replace(live, break_glass=None, resource_version="1")
         step = Step(action=Action.APPLY, reason=Reason.GIT_CHANGE, key=KEY, desired=desired, live=planned)
-        execution = await execute(writes, index, step)
+        execution = await execute(writes, object_cache, step)
     assert live.break_glass == BreakGlass()
     assert (execution.results[KEY].outcome, execution.results[KEY].reason) == (
         Outcome.SKIPPED,
@@ -164,8 +165,8 @@ async def test_break_glass_after_the_plan_stops_the_write() -> None:
 async def test_a_prune_names_the_version_that_was_decided_about() -> None:
     """So what changes between the last event and the request is not deleted."""
     writes = Writes(config(2))
-    async with followed(writes) as index:
-        execution = await execute(writes, index, prune_of(index.owned("shop.web")[KEY]))
+    async with followed(writes) as object_cache:
+        execution = await execute(writes, object_cache, prune_of(object_cache.owned("shop.web")[KEY]))
     assert writes.deleted == [Preconditions(uid="u-a", resource_version="2")]
     assert execution.gone == {KEY}
 
@@ -174,10 +175,10 @@ async def test_a_prune_is_decided_anew_when_a_safeguard_came_meanwhile() -> None
     """Break-glass, the prune annotation and another owner count until the last moment."""
     for now in (config(2, suspend_heal="true"), config(2, prune="false"), config(2, owner="shop.api")):
         writes = Writes(now)
-        async with followed(writes) as index:
-            (live,) = (index.owned("shop.web") | index.owned("shop.api")).values()
+        async with followed(writes) as object_cache:
+            (live,) = (object_cache.owned("shop.web") | object_cache.owned("shop.api")).values()
             before = replace(live, break_glass=None, prune=None, owner="shop.web", resource_version="1")
-            execution = await execute(writes, index, prune_of(before))
+            execution = await execute(writes, object_cache, prune_of(before))
         assert writes.deleted == []
         assert execution.results[KEY].reason is Reason.KEPT
         assert execution.results[KEY].retry_at is not None
@@ -187,20 +188,20 @@ async def test_what_a_crash_left_unrecorded_goes_with_its_repository() -> None:
     """Ours by label and Apply entry but in no inventory: it waits for a later pass, unless there is none."""
     for deleting, wanted in ((False, Action.LEAVE), (True, Action.PRUNE)):
         writes = Writes(config())
-        async with followed(writes) as index:
+        async with followed(writes) as object_cache:
             nothing = cast("Any", None)
-            tools = Tools(
+            context = ReconcileContext(
                 client=nothing,
                 discovery=nothing,
                 fetcher=nothing,
-                index=index,
-                directory=Directory(),
-                claims=Claims(),
+                object_cache=object_cache,
+                repositories=RepositoryStore(),
+                ownership=Ownership(),
             )
             ours = replace(repository(), key=RepoKey("shop", "web"))
-            state = SyncState(uid="u", status=ours.status)
+            state = RepositoryState(uid="u", status=ours.status)
             state.applied = {ObjectKey("", "ConfigMap", "shop", "z"): LastApplied(hash="h", projection="p")}
-            pruner = Pruner(tools, ours, state, client=nothing)
+            pruner = Pruner(context, ours, state, client=nothing)
             found = await pruner.steps(
                 set() if deleting else {ObjectKey("", "ConfigMap", "shop", "z")},
                 enabled=True, clean=True, commit="c", deleting=deleting,

@@ -14,7 +14,7 @@ from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import Ref, RefKind, Remote
 from nopea.core.problem import Code
 from nopea.reconcile.fetch import PARSE_BATCH, Fetcher, Snapshot
-from nopea.state.cache import ManifestCache
+from nopea.state.store import ManifestCache
 
 REMOTE = Remote("https://git.acme.example/shop/api.git")
 

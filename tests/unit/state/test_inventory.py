@@ -12,11 +12,11 @@ from tests.fakes.samples import repository
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import ObjectKey
 from nopea.core.plan import inventory
-from nopea.core.plan.plan import LastApplied
+from nopea.core.plan.model import LastApplied
 from nopea.core.problem import StalledError
-from nopea.kube.live import Listing, LiveObject
-from nopea.state.cache import SyncState
+from nopea.kube.live import LiveObject, ObjectList
 from nopea.state.inventory import InventoryStore
+from nopea.state.store import RepositoryState
 
 REPOSITORY = repository()
 
@@ -35,14 +35,14 @@ class Objects:
         """Delete one."""
         del self.bodies[target.key.name]
 
-    async def list(self, *_: Any) -> Listing:
+    async def list(self, *_: Any) -> ObjectList:
         """List all."""
-        return Listing(items=tuple(map(LiveObject, self.bodies.values())), resource_version="1")
+        return ObjectList(items=tuple(map(LiveObject, self.bodies.values())), resource_version="1")
 
 
-def state_of(count: int) -> SyncState:
+def state_of(count: int) -> RepositoryState:
     """Return the memory of so many applied objects."""
-    state = SyncState(uid=REPOSITORY.uid, status=GitRepositoryStatus())
+    state = RepositoryState(uid=REPOSITORY.uid, status=GitRepositoryStatus())
     for number in range(count):
         state.applied[ObjectKey("", "ConfigMap", "shop", f"m{number:03}")] = LastApplied(
             hash="h", projection="p"
@@ -76,7 +76,7 @@ async def test_an_inventory_that_cannot_be_read_is_not_an_empty_one() -> None:
     body = orjson.loads(objects.bodies[name])
     body["spec"]["index"] = "first"
     objects.bodies[name] = orjson.dumps(body)
-    state = SyncState(uid=REPOSITORY.uid, status=REPOSITORY.status)
+    state = RepositoryState(uid=REPOSITORY.uid, status=REPOSITORY.status)
     state.status = msgspec.structs.replace(state.status, conditions=_conditions())
 
     with pytest.raises(StalledError) as caught:

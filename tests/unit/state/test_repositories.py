@@ -6,70 +6,70 @@ import pytest
 from tests.fakes.samples import repository
 
 from nopea.core.objects import RepoKey
-from nopea.state.repositories import Directory
+from nopea.state.repositories import RepositoryStore
 
 API = RepoKey("shop", "api")
 
 
 def test_a_label_leads_to_its_repository() -> None:
     """As long as it exists."""
-    directory = Directory()
-    directory.put(repository())
-    assert directory.owner("shop.api") == repository()
-    assert directory.owner("shop.web") is None
+    repositories = RepositoryStore()
+    repositories.put(repository())
+    assert repositories.owner("shop.api") == repository()
+    assert repositories.owner("shop.web") is None
 
-    directory.remove(API)
-    assert directory.owner("shop.api") is None
-    assert directory.get(API) is None
-    assert len(directory) == 0
+    repositories.remove(API)
+    assert repositories.owner("shop.api") is None
+    assert repositories.get(API) is None
+    assert len(repositories) == 0
 
 
 def test_the_latest_version_counts() -> None:
     """Two versions are one repository."""
-    directory = Directory()
-    directory.put(repository())
-    directory.put(repository(generation=2))
+    repositories = RepositoryStore()
+    repositories.put(repository())
+    repositories.put(repository(generation=2))
 
-    latest = directory.get(API)
+    latest = repositories.get(API)
     assert latest is not None
     assert latest.generation == 2
-    assert directory.keys() == {API}
+    assert repositories.keys() == {API}
 
 
 @pytest.mark.parametrize("whole_cluster", [True, False])
 def test_an_unknown_owner_is_gone_only_if_all_are_known(whole_cluster: bool) -> None:
     """With one namespace watched, another's objects must not be taken over."""
-    directory = Directory(whole_cluster=whole_cluster)
-    directory.put(repository())
+    repositories = RepositoryStore(whole_cluster=whole_cluster)
+    repositories.put(repository())
 
-    assert directory.may_exist("shop.api")
-    assert directory.may_exist("other.web") is not whole_cluster
+    assert repositories.may_exist("shop.api")
+    assert repositories.may_exist("other.web") is not whole_cluster
 
 
 def test_a_reader_keeps_the_last_version_after_the_end() -> None:
     """A pass that outlives its repository still has a spec to finish with."""
-    directory = Directory()
-    directory.put(repository())
-    latest = directory.reader(API)
+    repositories = RepositoryStore()
+    repositories.put(repository())
+    latest = repositories.reader(API)
 
-    directory.put(repository(generation=2))
+    repositories.put(repository(generation=2))
     assert latest().generation == 2
-    directory.remove(API)
+    repositories.remove(API)
     assert latest().generation == 2
-    directory.put(repository(generation=3, uid="uid-2"))
+    repositories.put(repository(generation=3, uid="uid-2"))
     assert latest().generation == 3
 
 
 def test_the_keys_are_a_copy() -> None:
     """They may be walked while repositories come and go."""
-    directory = Directory()
-    directory.put(repository())
-    for key in directory.keys():  # noqa: SIM118 - a method, not a dict's
-        directory.remove(key)
+    repositories = RepositoryStore()
+    repositories.put(repository())
+    for key in repositories.keys():  # noqa: SIM118 - a method, not a dict's
+        repositories.remove(key)
 
-    assert len(directory) == 0
+    assert len(repositories) == 0
 
 
 def test_removing_a_stranger_does_nothing() -> None:
     """The watch may tell of one that was never seen."""
-    Directory().remove(API)
+    RepositoryStore().remove(API)

@@ -16,12 +16,11 @@ from tests.fakes.deliveries import SECRET, Sent
 from tests.fakes.samples import NOW, repository
 
 from nopea.core.api.repository import Repository
-from nopea.core.objects import RepoKey
+from nopea.core.objects import RepoKey, Target
 from nopea.core.secret import Secret
-from nopea.kube.errors import ApiError, Failure, NotFoundError
+from nopea.kube.errors import ApiError, ApiFailure, NotFoundError
 from nopea.kube.live import LiveObject
-from nopea.kube.resource import Target
-from nopea.state.repositories import Directory
+from nopea.state.repositories import RepositoryStore
 from nopea.web.bodies import Bodies
 from nopea.web.secrets import HookSecrets, SharedSecret
 from nopea.web.server import serving
@@ -59,7 +58,7 @@ class SecretsOfCluster:
             raise self.error
         data = self.data.get(f"{target.namespace}/{target.name}")
         if data is None:
-            raise NotFoundError(Failure(code=404, message="not found"))
+            raise NotFoundError(ApiFailure(code=404, message="not found"))
         encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
         return LiveObject(json.dumps({"kind": "Secret", "apiVersion": "v1", "data": encoded}).encode())
 
@@ -84,9 +83,9 @@ class Edge:
     def __init__(self, repositories: Iterable[Repository], *, shared: str, file: Path | None) -> None:
         self.clock = Clock()
         self.cluster = SecretsOfCluster()
-        self.directory = Directory()
+        self.repositories = RepositoryStore()
         for one in repositories:
-            self.directory.put(one)
+            self.repositories.put(one)
         self.woken: list[str] = []
         self.measured: list[tuple[str, str]] = []
         self.reason = ""
@@ -106,7 +105,7 @@ class Edge:
     def webhooks(self) -> Webhooks:
         """Return the endpoints over all of this."""
         return Webhooks(
-            directory=self.directory,
+            repositories=self.repositories,
             wake=self.wake,
             secrets=self.secrets,
             shared=self.shared,

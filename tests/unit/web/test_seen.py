@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tests.unit.web.edge import Clock
 
-from nopea.web.seen import Seen
+from nopea.web.seen import RecentDeliveries
 
 
 def test_an_id_is_known_for_its_address_only() -> None:
     """Two webhooks of one forge send the same id to two addresses."""
-    seen = Seen(Clock())
+    seen = RecentDeliveries(Clock())
     seen.add(("/webhook", "d-1"))
 
     assert ("/webhook", "d-1") in seen
@@ -18,7 +18,7 @@ def test_an_id_is_known_for_its_address_only() -> None:
 
 def test_without_an_id_nothing_is_a_repetition() -> None:
     """Senders of their own making have none."""
-    seen = Seen(Clock())
+    seen = RecentDeliveries(Clock())
     seen.add(("/webhook", ""))
 
     assert ("/webhook", "") not in seen
@@ -28,7 +28,7 @@ def test_without_an_id_nothing_is_a_repetition() -> None:
 def test_the_old_and_the_many_are_forgotten() -> None:
     """The memory has a bound in time and in number, and the length of an id has one too."""
     clock = Clock()
-    seen = Seen(clock, seconds=10, most=3)
+    seen = RecentDeliveries(clock, seconds=10, most=3)
     for number in range(5):
         seen.add(("/webhook", f"{number}" + "x" * 10_000))
     assert len(seen) == 3

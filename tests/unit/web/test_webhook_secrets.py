@@ -11,7 +11,7 @@ from tests.fakes.samples import repository
 from tests.unit.core.webhooks.sent import OWN
 from tests.unit.web.edge import receiving, until
 
-from nopea.kube.errors import Failure, ForbiddenError, UnreachableError
+from nopea.kube.errors import ApiFailure, ForbiddenError, UnreachableError
 
 API = "/webhook/shop/api"
 OTHER = "another secret"
@@ -111,7 +111,7 @@ async def test_an_outage_of_the_api_server_asks_the_sender_to_come_again() -> No
 async def test_a_secret_that_may_not_be_read_is_refused() -> None:
     """403 with what the API server said: a person must act."""
     async with receiving() as edge:
-        edge.cluster.error = ForbiddenError(Failure(code=403, message="secrets is forbidden"))
+        edge.cluster.error = ForbiddenError(ApiFailure(code=403, message="secrets is forbidden"))
         answer = await edge.send(API, push())
 
         assert (answer.status, answer.code) == (403, "NOPEA-W005")

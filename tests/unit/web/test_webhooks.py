@@ -172,7 +172,7 @@ async def test_a_name_alone_serves_while_it_is_unique() -> None:
     async with receiving() as edge:
         assert (await edge.send("/webhook/api", push())).body == {"woken": ["shop/api"]}
 
-        edge.directory.put(repository(namespace="team"))
+        edge.repositories.put(repository(namespace="team"))
         answer = await edge.send("/webhook/api", push())
 
         assert (answer.status, answer.code) == (409, "NOPEA-W007")
@@ -252,7 +252,7 @@ async def test_a_delivery_that_woke_nobody_is_looked_at_again() -> None:
     sent = push(delivery="d-1", ref="refs/heads/next")
     async with receiving() as edge:
         assert (await edge.send(API, sent)).status == 200
-        edge.directory.put(repository(webhook=HOOK, branch="next"))
+        edge.repositories.put(repository(webhook=HOOK, branch="next"))
 
         assert (await edge.send(API, sent)).status == 202
 
@@ -262,7 +262,7 @@ async def test_a_delivery_to_a_suspended_repository_counts_when_it_is_sent_again
     sent = push(delivery="d-1")
     async with receiving(repository(webhook=HOOK, suspend=True)) as edge:
         assert (await edge.send(API, sent)).body == {"ignored": "suspended"}
-        edge.directory.put(repository(webhook=HOOK))
+        edge.repositories.put(repository(webhook=HOOK))
 
         assert (await edge.send(API, sent)).status == 202
 

@@ -18,7 +18,7 @@ from nopea_lab.demo.farewell import what_to_try
 from nopea_lab.demo.folder import DemoFolder, default_folder
 from nopea_lab.demo.screen import Screen, screen_for
 from nopea_lab.demo.story import tell
-from nopea_lab.demo.world import World
+from nopea_lab.demo.world import DemoWorld
 from nopea_lab.errors import LabError
 from nopea_lab.progress import Terminal
 
@@ -61,7 +61,7 @@ def command(*, keep: bool, end: bool, path: Path | None) -> None:
 def _run(folder: DemoFolder, *, keep: bool) -> None:
     folder.claim()
     try:
-        world = World(folder, binaries=Search.by_environment(progress=Terminal()).ensure())
+        world = DemoWorld(folder, binaries=Search.by_environment(progress=Terminal()).ensure())
         screen = screen_for()
         tell(world, screen)
         if keep:
@@ -90,7 +90,7 @@ def _end(folder: DemoFolder) -> None:
     click.echo("the demo is ended, its folder is removed")
 
 
-def _say_what_to_try(world: World, screen: Screen) -> None:
+def _say_what_to_try(world: DemoWorld, screen: Screen) -> None:
     screen.line("")
     screen.line("It stays, and follows what you push. Try:", style="bold")
     for purpose, line in what_to_try(world):

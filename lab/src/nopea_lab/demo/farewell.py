@@ -9,10 +9,10 @@ import shutil
 from collections.abc import Iterator
 
 from nopea_lab.demo.shell import quoted
-from nopea_lab.demo.world import World
+from nopea_lab.demo.world import DemoWorld
 
 
-def what_to_try(world: World) -> Iterator[tuple[str, str]]:
+def what_to_try(world: DemoWorld) -> Iterator[tuple[str, str]]:
     """Yield pairs of a purpose and a command line that can be pasted into a shell."""
     path = "" if shutil.which("kubectl") else f' PATH="$PATH:{world.binaries.folder}"'
     yield "use its cluster", f"export KUBECONFIG={quoted(world.lab.kubeconfig)}{path}"

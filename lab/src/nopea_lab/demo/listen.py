@@ -17,11 +17,11 @@ class Listener(HTTPServer):
     """Takes one request at a time: a line is whole before the next begins."""
 
     def __init__(self, port: int, file: Path) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(("127.0.0.1", port), _CollectorHandler)
         self.file = file
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _CollectorHandler(BaseHTTPRequestHandler):
     timeout = 5.0
 
     def do_POST(self) -> None:

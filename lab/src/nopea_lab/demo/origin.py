@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from nopea_lab.demo.errors import DemoError
-from nopea_lab.demo.shop import Change
+from nopea_lab.demo.shop import DemoCommit
 
 _DEADLINE_SECONDS = 30.0
 _BRANCH = "main"
@@ -53,7 +53,7 @@ class Origin:
         self._in_clone("config", "user.name", "Acme Shop")
         self._in_clone("config", "user.email", "shop@acme.example")
 
-    def commit(self, change: Change) -> str:
+    def commit(self, change: DemoCommit) -> str:
         """Make the change in the clone, commit it and return the commit's id."""
         for name, text in change.files.items():
             (self._clone / name).write_text(text)

@@ -21,7 +21,7 @@ MAX_WIDTH = 100
 _INDENT = "    "
 
 
-class Step:
+class ScreenStep:
     """One step under way: what it says when it is done, and since when it is timed."""
 
     def __init__(self, text: str) -> None:
@@ -62,7 +62,7 @@ class Screen:
         self._line("")
 
     @contextmanager
-    def step(self, text: str) -> Iterator[Step]:
+    def step(self, text: str) -> Iterator[ScreenStep]:
         """Show a step: `✓`, its text at its end, and its seconds; `✗` when it raises an error."""
         try:
             with self._showing(text) as step:
@@ -88,8 +88,8 @@ class Screen:
         self._line(text, style=style)
 
     @contextmanager
-    def _showing(self, text: str) -> Iterator[Step]:
-        yield Step(text)
+    def _showing(self, text: str) -> Iterator[ScreenStep]:
+        yield ScreenStep(text)
 
     def _line(self, text: str, *, style: str = "") -> None:
         del style
@@ -97,7 +97,7 @@ class Screen:
         self._stream.flush()
 
 
-class _SpinningStep(Step):
+class _SpinningStep(ScreenStep):
     def __init__(self, text: str, progress: Progress) -> None:
         super().__init__(text)
         self._progress = progress
@@ -117,7 +117,7 @@ class TerminalScreen(Screen):
         self._console: Console = Console(file=stream, highlight=False)
 
     @contextmanager
-    def _showing(self, text: str) -> Iterator[Step]:
+    def _showing(self, text: str) -> Iterator[ScreenStep]:
         """Show the step's text and its seconds while it lasts."""
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

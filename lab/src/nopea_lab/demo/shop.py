@@ -107,7 +107,7 @@ DISCOUNT_PATH = f"/apis/acme.example/v1/namespaces/{NAMESPACE}/discounts/spring"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class DemoCommit:
     """One commit: whole files by their path, those that it removes, and a message."""
 
     message: str
@@ -115,7 +115,7 @@ class Change:
     removed: tuple[str, ...] = ()
 
 
-FIRST = Change(
+FIRST = DemoCommit(
     message="Open the shop",
     files={
         "namespace.yaml": _NAMESPACE_FILE,
@@ -126,17 +126,17 @@ FIRST = Change(
     },
 )
 SCALED_WEB = _WEB_FILE.replace("replicas: 2", "replicas: 4")
-SCALED = Change(message="Expect more visitors", files={WEB: SCALED_WEB})
-BROKEN = Change(
+SCALED = DemoCommit(message="Expect more visitors", files={WEB: SCALED_WEB})
+BROKEN = DemoCommit(
     message="Start the sale",
     files={
         WEB: SCALED_WEB.replace("replicas: 4", "replica: 6"),
         DISCOUNT: _DISCOUNT_FILE.replace("percent: 10", "percent: 30"),
     },
 )
-FIXED = Change(message="Fix the typo", files={WEB: SCALED_WEB.replace("replicas: 4", "replicas: 6")})
-CLOSED = Change(message="End the sale", removed=(DISCOUNT,))
-GROWN = Change(message="Grow again", files={WEB: SCALED_WEB.replace("replicas: 4", "replicas: 8")})
+FIXED = DemoCommit(message="Fix the typo", files={WEB: SCALED_WEB.replace("replicas: 4", "replicas: 6")})
+CLOSED = DemoCommit(message="End the sale", removed=(DISCOUNT,))
+GROWN = DemoCommit(message="Grow again", files={WEB: SCALED_WEB.replace("replicas: 4", "replicas: 8")})
 EDITED_REPLICAS = 1
 """What somebody sets by hand, past Git."""
 

@@ -11,15 +11,15 @@ from typing import Any
 from nopea.core.api import names
 from nopea_lab.demo import shop
 from nopea_lab.demo.errors import DemoError
-from nopea_lab.demo.screen import Screen, Step
-from nopea_lab.demo.world import World
+from nopea_lab.demo.screen import Screen, ScreenStep
+from nopea_lab.demo.world import DemoWorld
 from nopea_lab.programs import KUBERNETES_VERSION
 
 _COLUMNS = r"custom-columns=KIND:.kind,NAME:.metadata.name,FROM FILE:.metadata.annotations.nopea\.io/source"
 _ANNOTATE = ("-n", shop.NAMESPACE, "annotate", "deployment", "web")
 
 
-def tell(world: World, screen: Screen) -> None:
+def tell(world: DemoWorld, screen: Screen) -> None:
     """Tell it. Raises LabError when a step fails."""
     screen.title("Nopea demo: a cluster follows Git. All of it runs on this machine, on loopback.")
     _set_up(world, screen)
@@ -34,7 +34,7 @@ def tell(world: World, screen: Screen) -> None:
     _told(world, screen)
 
 
-def _set_up(world: World, screen: Screen) -> None:
+def _set_up(world: DemoWorld, screen: Screen) -> None:
     with screen.step("Control plane") as step:
         world.start_control_plane(step)
         step.text = f"Control plane {KUBERNETES_VERSION} is up: etcd, API server, controller manager"
@@ -51,7 +51,7 @@ def _set_up(world: World, screen: Screen) -> None:
         step.text = f"nopea run is ready: {world.ready_url}"
 
 
-def _first_sync(world: World, screen: Screen) -> None:
+def _first_sync(world: DemoWorld, screen: Screen) -> None:
     with screen.step("kubectl apply -f shop-gitrepository.yaml") as step:
         manifests = shop.git_repository(world.git_url, webhook_token=world.announce_pushes())
         world.kubectl("apply", "-f", "-", stdin=manifests)
@@ -68,14 +68,14 @@ def _first_sync(world: World, screen: Screen) -> None:
     screen.block(listed.splitlines())
 
 
-def _change(world: World, screen: Screen) -> None:
+def _change(world: DemoWorld, screen: Screen) -> None:
     before = _replicas(world)
     with screen.step(f'git push "{shop.SCALED.message}"') as step:
         _push(world, step, shop.SCALED, ready="True")
         step.text = f"{step.text}: Deployment web, replicas {before} → {_replicas(world)}"
 
 
-def _mistake(world: World, screen: Screen) -> None:
+def _mistake(world: DemoWorld, screen: Screen) -> None:
     before = _percent(world)
     with screen.step("git push with a typo") as step:
         status = _push(world, step, shop.BROKEN, ready="False")
@@ -86,14 +86,14 @@ def _mistake(world: World, screen: Screen) -> None:
     screen.paragraph(f"→ {error['hint']}")
 
 
-def _repair(world: World, screen: Screen) -> None:
+def _repair(world: DemoWorld, screen: Screen) -> None:
     before = _replicas(world)
     with screen.step(f'git push "{shop.FIXED.message}"') as step:
         _push(world, step, shop.FIXED, ready="True")
         step.text = f"{step.text}: Ready again, replicas {before} → {_replicas(world)}"
 
 
-def _edit(world: World, screen: Screen) -> None:
+def _edit(world: DemoWorld, screen: Screen) -> None:
     before = _replicas(world)
     with screen.step("kubectl patch deployment web") as step:
         _patch_replicas(world)
@@ -108,7 +108,7 @@ def _edit(world: World, screen: Screen) -> None:
     screen.paragraph(f"DriftHealed: {note}")
 
 
-def _removal(world: World, screen: Screen) -> None:
+def _removal(world: DemoWorld, screen: Screen) -> None:
     with screen.step(f'git push "{shop.CLOSED.message}"') as step:
         _push(world, step, shop.CLOSED, ready="True")
         world.wait_for("end of Discount spring", lambda: world.find(shop.DISCOUNT_PATH) is None)
@@ -118,7 +118,7 @@ def _removal(world: World, screen: Screen) -> None:
     screen.paragraph(f"Pruned: {note}")
 
 
-def _break_glass(world: World, screen: Screen) -> None:
+def _break_glass(world: DemoWorld, screen: Screen) -> None:
     with screen.step("Break-glass on Deployment web") as step:
         world.kubectl(*_ANNOTATE, f"{names.SUSPEND_HEAL_ANNOTATION}=true")
         _patch_replicas(world)
@@ -130,7 +130,7 @@ def _break_glass(world: World, screen: Screen) -> None:
     screen.block(world.kubectl("get", "gitrepositories").splitlines())
 
 
-def _glass_mended(world: World, screen: Screen) -> None:
+def _glass_mended(world: DemoWorld, screen: Screen) -> None:
     before = _replicas(world)
     with screen.step("Break-glass off") as step:
         world.kubectl(*_ANNOTATE, f"{names.SUSPEND_HEAL_ANNOTATION}-")
@@ -144,7 +144,7 @@ def _glass_mended(world: World, screen: Screen) -> None:
     )
 
 
-def _told(world: World, screen: Screen) -> None:
+def _told(world: DemoWorld, screen: Screen) -> None:
     """Show what a receiver of CDEvents has heard of it all, each type with how often."""
     with screen.step("CDEvents") as step:
         counts = world.wait_for("end of the story in CDEvents", lambda: _counted(world))
@@ -152,7 +152,7 @@ def _told(world: World, screen: Screen) -> None:
     screen.paragraph(", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
-def _counted(world: World) -> dict[str, int] | None:
+def _counted(world: DemoWorld) -> dict[str, int] | None:
     """Return how often each type has come; None before what was drifting last is resolved."""
     types = [type_.removeprefix("dev.cdevents.").rsplit(".", 3)[0] for type_ in world.events_told()]
     counts = Counter(types)
@@ -161,7 +161,7 @@ def _counted(world: World) -> dict[str, int] | None:
     )
 
 
-def _push(world: World, step: Step, change: shop.Change, *, ready: str) -> dict[str, Any]:
+def _push(world: DemoWorld, step: ScreenStep, change: shop.DemoCommit, *, ready: str) -> dict[str, Any]:
     """Push the change and return the status that answers it; the step is timed from the start of the push."""
     commit = world.origin.commit(change)
     step.restart_clock()
@@ -172,7 +172,7 @@ def _push(world: World, step: Step, change: shop.Change, *, ready: str) -> dict[
     )
 
 
-def _settled(world: World, *, ready: str, commit: str = "") -> dict[str, Any] | None:
+def _settled(world: DemoWorld, *, ready: str, commit: str = "") -> dict[str, Any] | None:
     """Return the status once it tells of the commit (any without one) with that value of Ready."""
     status = world.status()
     told = [one["status"] for one in status.get("conditions", ()) if one["type"] == "Ready"]
@@ -181,22 +181,22 @@ def _settled(world: World, *, ready: str, commit: str = "") -> dict[str, Any] | 
     return status
 
 
-def _patch_replicas(world: World) -> None:
+def _patch_replicas(world: DemoWorld) -> None:
     """Change the Deployment past Git, as a person would."""
     patch = f'{{"spec":{{"replicas":{shop.EDITED_REPLICAS}}}}}'
     world.kubectl("-n", shop.NAMESPACE, "patch", "deployment", "web", "--type=merge", "-p", patch)
 
 
-def _generation(world: World) -> int | None:
+def _generation(world: DemoWorld) -> int | None:
     """Return what the API server counts up at each write to the Deployment's spec."""
     found = world.find(shop.DEPLOYMENT_PATH)
     return int(found["metadata"]["generation"]) if found else None
 
 
-def _replicas(world: World) -> int | None:
+def _replicas(world: DemoWorld) -> int | None:
     found = world.find(shop.DEPLOYMENT_PATH)
     return int(found["spec"]["replicas"]) if found else None
 
 
-def _percent(world: World) -> str:
+def _percent(world: DemoWorld) -> str:
     return world.kubectl("-n", shop.NAMESPACE, "get", "discount", "spring", "-o", "jsonpath={.spec.percent}")

@@ -41,7 +41,7 @@ _STATUS_PATH = f"/apis/{GROUP}/{VERSION}/namespaces/default/{PLURAL}/{shop.NAME}
 _EVENTS_PATH = "/apis/events.k8s.io/v1/namespaces/default/events"
 
 
-class World:
+class DemoWorld:
     """What the demo runs, in one folder."""
 
     def __init__(self, folder: DemoFolder, *, binaries: Binaries) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nopea_lab.demo.screen import Screen, Step, TerminalScreen, screen_for
+from nopea_lab.demo.screen import Screen, ScreenStep, TerminalScreen, screen_for
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_an_interrupted_step_says_nothing() -> None:
 
 def test_a_restarted_clock_forgets_the_time_before() -> None:
     """A step can be timed from the moment that matters."""
-    step = Step("push")
+    step = ScreenStep("push")
     before = step.seconds()
 
     step.restart_clock()
@@ -65,7 +65,7 @@ def test_a_restarted_clock_forgets_the_time_before() -> None:
 
 def test_the_clock_of_a_step_can_be_stopped() -> None:
     """What is read for the telling does not count."""
-    step = Step("Deploy")
+    step = ScreenStep("Deploy")
     step.stop_clock()
     stopped_at = step.seconds()
 

@@ -87,7 +87,7 @@ class FieldChange(Model, frozen=True, kw_only=True):
     )
 
 
-class Drift(Model, frozen=True, kw_only=True):
+class DriftEntry(Model, frozen=True, kw_only=True):
     """An object that differs from Git, and who made it differ."""
 
     object: Annotated[Line, Meta(description="The object: apps/Deployment shop/web.")]
@@ -217,7 +217,7 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
     )
     failed_count: Annotated[Count, Meta(description="Objects that could not be applied.")] | None = None
     drifts: Annotated[
-        tuple[Drift, ...], Meta(max_length=MAX_DRIFTS, description="What drifted; the first 20.")
+        tuple[DriftEntry, ...], Meta(max_length=MAX_DRIFTS, description="What drifted; the first 20.")
     ] = ()
     errors: Annotated[
         tuple[StatusError, ...], Meta(max_length=MAX_ERRORS, description="What is wrong; the first 20.")

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nopea.core.api.status import MAX_MESSAGE, Drift, GitRepositoryStatus
+from nopea.core.api.status import MAX_MESSAGE, DriftEntry, GitRepositoryStatus
 from nopea.core.cdevents.event import CDEvent, resolves
 from nopea.core.cdevents.ids import chain_id, event_id
 from nopea.core.cdevents.scene import DriftAs, Scene
 from nopea.core.cdevents.vocabulary import EventType
 from nopea.core.plan.inventory import parse_key
 from nopea.core.status.drifts import drift_of, object_line
-from nopea.core.status.report import ObjectResult, PassReport, Result
+from nopea.core.status.report import ObjectResult, ReconcileReport, Result
 
 MAX_DRIFT_EVENTS: Final = 40
 """In one step: the status tells of 20 objects that drift and of 20 that did before."""
@@ -101,7 +101,7 @@ def drift_tale(scene: Scene) -> DriftTale:
     return tale
 
 
-def _healed_at_once(scene: Scene, report: PassReport, known: set[str], tale: DriftTale) -> None:
+def _healed_at_once(scene: Scene, report: ReconcileReport, known: set[str], tale: DriftTale) -> None:
     healed = [one for one in report.objects if one.healed and object_line(one.key) not in known]
     room = (MAX_DRIFT_EVENTS - len(tale.events)) // 2
     for one in healed[:room]:
@@ -129,12 +129,12 @@ def _is_end(scene: Scene) -> bool:
     return report is not None and report.result is Result.DELETED
 
 
-def _episode(drift: Drift) -> tuple[str, str]:
+def _episode(drift: DriftEntry) -> tuple[str, str]:
     """What tells one drift of an object from the next."""
     return drift.object, drift.since or ""
 
 
-def _detected(scene: Scene, drift: Drift) -> CDEvent:
+def _detected(scene: Scene, drift: DriftEntry) -> CDEvent:
     is_incident = scene.drift_as is DriftAs.INCIDENT
     paths = ", ".join(change.path or "the whole object" for change in drift.fields[:_FIELDS_IN_A_LINE])
     more = f" and {len(drift.fields) - _FIELDS_IN_A_LINE} more" if drift.fields[_FIELDS_IN_A_LINE:] else ""
@@ -148,7 +148,7 @@ def _detected(scene: Scene, drift: Drift) -> CDEvent:
     )
 
 
-def _resolved(scene: Scene, drift: Drift, told: str) -> CDEvent:
+def _resolved(scene: Scene, drift: DriftEntry, told: str) -> CDEvent:
     is_incident = scene.drift_as is DriftAs.INCIDENT
     return _drift_event(
         scene,
@@ -160,12 +160,14 @@ def _resolved(scene: Scene, drift: Drift, told: str) -> CDEvent:
     )
 
 
-def _drift_id(scene: Scene, drift: Drift, what: str) -> str:
+def _drift_id(scene: Scene, drift: DriftEntry, what: str) -> str:
     """The setting that chooses the type may be changed between beginning and end, so it is not in the id."""
     return event_id(f"drift.{what}", scene.uid, *_episode(drift))
 
 
-def _drift_event(scene: Scene, drift: Drift, type_: EventType, *, description: str, **more: Any) -> CDEvent:
+def _drift_event(
+    scene: Scene, drift: DriftEntry, type_: EventType, *, description: str, **more: Any
+) -> CDEvent:
     report = scene.transition.report
     commit = report.commit.id if report and report.commit else scene.after.last_attempted_commit
     return scene.event(
@@ -187,7 +189,7 @@ def _place(name: str) -> str:
     return "/".join(part for part in (kind, key.namespace, key.name) if part)
 
 
-def _drift_facts(drift: Drift) -> Mapping[str, Any]:
+def _drift_facts(drift: DriftEntry) -> Mapping[str, Any]:
     """Return the status's line: its values are masked already where they must be."""
     fields = [
         {

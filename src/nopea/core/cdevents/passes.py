@@ -14,7 +14,7 @@ from nopea.core.cdevents.event import CDEvent, Link, after
 from nopea.core.cdevents.ids import chain_id, event_id, service_event_id
 from nopea.core.cdevents.scene import Scene, work_facts
 from nopea.core.cdevents.vocabulary import EventType
-from nopea.core.status.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 
 _ERRORS: Final = 4096
 """Characters of a failed attempt's errors."""
@@ -25,12 +25,12 @@ _NAMESPACES: Final = {
 }
 
 
-def attempt_of(scene: Scene) -> PassReport | None:
+def attempt_of(scene: Scene) -> ReconcileReport | None:
     """Return the pass, if it was an attempt to sync of which somebody could want to hear."""
     return scene.transition.report if scene.transition.is_news else None
 
 
-def attempt_events(scene: Scene, report: PassReport, *, room: int, left_out: int = 0) -> list[CDEvent]:
+def attempt_events(scene: Scene, report: ReconcileReport, *, room: int, left_out: int = 0) -> list[CDEvent]:
     """Return started, what became of namespaces and service, and finished; at most `room` of them.
 
     Namespaces that find no room are counted in finished's `leftOut`, with `left_out` others.
@@ -67,7 +67,7 @@ def published(scene: Scene) -> list[CDEvent]:
     ]
 
 
-def _task(scene: Scene, report: PassReport) -> dict[str, Any]:
+def _task(scene: Scene, report: ReconcileReport) -> dict[str, Any]:
     """Return what the events about the attempt itself share."""
     return {
         "chain": chain_id(scene.uid, report.id),
@@ -75,7 +75,7 @@ def _task(scene: Scene, report: PassReport) -> dict[str, Any]:
     }
 
 
-def _end_of(scene: Scene, report: PassReport) -> datetime:
+def _end_of(scene: Scene, report: ReconcileReport) -> datetime:
     """When the pass was over: what it did was done by then. Never after the step: its clock is coarser."""
     return min(report.started_at + timedelta(seconds=report.seconds), scene.transition.at)
 
@@ -84,7 +84,7 @@ def _task_name(scene: Scene) -> str:
     return "delete" if scene.transition.repository.deleting else "sync"
 
 
-def _started(scene: Scene, report: PassReport) -> CDEvent:
+def _started(scene: Scene, report: ReconcileReport) -> CDEvent:
     return scene.event(
         EventType.TASKRUN_STARTED,
         id_=event_id(EventType.TASKRUN_STARTED, scene.uid, report.id),
@@ -94,7 +94,7 @@ def _started(scene: Scene, report: PassReport) -> CDEvent:
     )
 
 
-def _finished(scene: Scene, report: PassReport, last: CDEvent, left_out: int) -> CDEvent:
+def _finished(scene: Scene, report: ReconcileReport, last: CDEvent, left_out: int) -> CDEvent:
     content = {"taskName": _task_name(scene), "outcome": _outcome(report)}
     if report.problems:
         text = "\n".join(str(problem) for problem in report.problems[:MAX_ERRORS])
@@ -113,7 +113,7 @@ def _finished(scene: Scene, report: PassReport, last: CDEvent, left_out: int) ->
     )
 
 
-def _outcome(report: PassReport) -> str:
+def _outcome(report: ReconcileReport) -> str:
     """`failure` is for who wrote the manifests or the policy, `error` for the network and servers."""
     match report.result:
         case Result.SYNCED | Result.DELETED:
@@ -124,7 +124,7 @@ def _outcome(report: PassReport) -> str:
             return "error" if report.transient else "failure"
 
 
-def _service(scene: Scene, report: PassReport, started: CDEvent) -> list[CDEvent]:
+def _service(scene: Scene, report: ReconcileReport, started: CDEvent) -> list[CDEvent]:
     """Return what became of the service: at most one event."""
     if report.result is Result.DELETED:
         return _ended(scene, report, started)
@@ -146,7 +146,7 @@ def _service(scene: Scene, report: PassReport, started: CDEvent) -> list[CDEvent
     ]
 
 
-def _deployed_by(scene: Scene, report: PassReport) -> EventType:
+def _deployed_by(scene: Scene, report: ReconcileReport) -> EventType:
     """Say how: going back is what a person asked for, while a `git revert` is a new commit like any other."""
     if scene.transition.is_first_sync:
         return EventType.SERVICE_DEPLOYED
@@ -159,7 +159,7 @@ def _since_last(scene: Scene) -> tuple[Link, ...]:
     return (after(service_event_id(scene.uid, known)),) if known else ()
 
 
-def _ended(scene: Scene, report: PassReport, started: CDEvent) -> list[CDEvent]:
+def _ended(scene: Scene, report: ReconcileReport, started: CDEvent) -> list[CDEvent]:
     """Tell the service's end, or that it runs on without us; nothing of what never was deployed."""
     if scene.before.last_applied_commit is None:
         return []
@@ -201,7 +201,7 @@ def _is_namespace(one: ObjectResult) -> bool:
     return (one.key.group, one.key.kind) == ("", "Namespace") and one.outcome in _NAMESPACES
 
 
-def _environment(scene: Scene, report: PassReport, one: ObjectResult, started: CDEvent) -> CDEvent:
+def _environment(scene: Scene, report: ReconcileReport, one: ObjectResult, started: CDEvent) -> CDEvent:
     type_ = _NAMESPACES[one.outcome]
     return scene.event(
         type_,

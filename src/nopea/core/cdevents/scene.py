@@ -22,7 +22,7 @@ from nopea.core.cdevents.vocabulary import EventType
 from nopea.core.drift.mask import mask_texts
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.secret import mask_url
-from nopea.core.status.report import Outcome, PassReport
+from nopea.core.status.report import Outcome, ReconcileReport
 from nopea.core.status.transition import Transition
 
 _MESSAGE = 512
@@ -147,7 +147,7 @@ class Scene:
             facts |= {"rolledBackTo": pin.commit} if pin is not None else {}
         return facts | (self._pass_facts(report) if report is not None else {})
 
-    def _pass_facts(self, report: PassReport) -> dict[str, Any]:
+    def _pass_facts(self, report: ReconcileReport) -> dict[str, Any]:
         facts: dict[str, Any] = {"passId": report.id, "triggers": list(report.triggers)}
         if report.commit is not None:
             facts |= {
@@ -157,7 +157,7 @@ class Scene:
         return facts
 
 
-def work_facts(report: PassReport) -> dict[str, Any]:
+def work_facts(report: ReconcileReport) -> dict[str, Any]:
     """Return how much a pass did, and how long it took."""
     return {
         "durationSeconds": round(report.seconds, 3),

@@ -33,7 +33,7 @@ from nopea.core.apply.list_items import key_names, positions
 from nopea.core.apply.managers import UNKNOWN, Owner, owner_of, owners_beside, owners_of
 from nopea.core.apply.merge_keys import by_path_element, keys_of_list
 from nopea.core.apply.projection import managed_fields_of, our_entry, people_fields
-from nopea.core.drift.three_way import Place, Side, Verdict, is_identity, three_way_diff, verdict_of
+from nopea.core.drift.three_way import DriftKind, Place, Side, is_identity, three_way_diff, verdict_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class FieldDrift:
 class Drift:
     """What became of an object, and the fields that people or other managers changed, each once."""
 
-    kind: Verdict
+    kind: DriftKind
     fields: tuple[FieldDrift, ...] = ()
 
     @property
@@ -86,7 +86,7 @@ def find_drift(
         return _gone(desired, last_applied, git=git)
     ours = our_entry(live)
     if last_applied is None and (ours is None or desired is None):
-        return Drift(kind=Verdict.GIT_CHANGE)
+        return Drift(kind=DriftKind.GIT_CHANGE)
     base = desired if last_applied is None else last_applied
     wanted, base, there = (without_pointers(value, rules.pointers) for value in (desired, base, live))
     finder = _Finder(wanted=wanted, base=base, live=there, ours=ours, rules=rules, people=people)

@@ -19,7 +19,7 @@ from nopea.core.apply.merge_keys import by_path_element, keys_of_list
 Manifest = Mapping[str, Any]
 
 
-class Verdict(enum.StrEnum):
+class DriftKind(enum.StrEnum):
     """What became of an object since it was applied last."""
 
     NO_DRIFT = "no_drift"
@@ -38,7 +38,7 @@ class Side(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ThreeWayChange:
     """One field, or one whole item or object, that is not as it was; None stands for absent.
 
     `path` is for people, `keys` are its elements (`core/apply/fieldset.py`); the object itself is `.` and ().
@@ -57,8 +57,8 @@ class Change:
 class ThreeWay:
     """The verdict on one object, and the changes that lead to it."""
 
-    verdict: Verdict
-    changes: tuple[Change, ...]
+    verdict: DriftKind
+    changes: tuple[ThreeWayChange, ...]
 
 
 def three_way_diff(
@@ -78,11 +78,11 @@ def three_way_diff(
     )
 
 
-def verdict_of(*, git: bool, cluster: bool) -> Verdict:
+def verdict_of(*, git: bool, cluster: bool) -> DriftKind:
     """Return the verdict on an object that Git, the cluster, both or neither changed."""
     if git:
-        return Verdict.CONFLICT if cluster else Verdict.GIT_CHANGE
-    return Verdict.MANUAL_DRIFT if cluster else Verdict.NO_DRIFT
+        return DriftKind.CONFLICT if cluster else DriftKind.GIT_CHANGE
+    return DriftKind.MANUAL_DRIFT if cluster else DriftKind.NO_DRIFT
 
 
 def is_identity(path: Path) -> bool:
@@ -136,12 +136,12 @@ class _Walk:
 
     spelling: Spelling
 
-    def run(self, three: _Three) -> Iterator[Change]:
+    def run(self, three: _Three) -> Iterator[ThreeWayChange]:
         _, desired, live = three
         whole = desired is None or live is None
         yield from (self._leaf if whole else self._visit)(three, Place())
 
-    def _visit(self, three: _Three, place: Place) -> Iterator[Change]:
+    def _visit(self, three: _Three, place: Place) -> Iterator[ThreeWayChange]:
         kind = next((kind for kind in (Mapping, list) if isinstance(three[2], kind)), None)
         declared = [value for value in three[:2] if value is not None]
         is_open = len(place.path) < MAX_DEPTH and any(declared)
@@ -155,7 +155,7 @@ class _Walk:
                 fields = (before.get(name), desired.get(name), live.get(name))
                 yield from self._visit(fields, place.field(name))
 
-    def _list(self, three: _Three, place: Place) -> Iterator[Change]:
+    def _list(self, three: _Three, place: Place) -> Iterator[ThreeWayChange]:
         spelling = self.spelling
         keys = keys_of_list(place.name, inside=place.inside, kind=spelling.kind, built_in=spelling.built_in)
         named = [None if keys is None else by_path_element(value, keys) for value in three]
@@ -170,11 +170,11 @@ class _Walk:
             whole = items[2] is None or (None in items and not is_new)
             yield from (self._leaf if whole else self._visit)(items, place.item(key))
 
-    def _leaf(self, three: _Three, place: Place) -> Iterator[Change]:
+    def _leaf(self, three: _Three, place: Place) -> Iterator[ThreeWayChange]:
         side = self._side(three, place)
         if side is not None:
             before, desired, live = three
-            yield Change(
+            yield ThreeWayChange(
                 path=render_path(place.path),
                 keys=place.path,
                 before=before,

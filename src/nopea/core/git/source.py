@@ -89,7 +89,7 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class FileListing:
     """The manifest and ignore files of a folder, and what was skipped: (path, `symlink` or `submodule`)."""
 
     files: tuple[FileEntry, ...]
@@ -97,7 +97,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class ParsedDocument:
     """One Kubernetes object found in a file.
 
     `index` counts the file's documents from 1 (an item of a `List` has its list's index and a position:
@@ -117,5 +117,5 @@ class ParsedFile:
     blob may stand at several paths.
     """
 
-    documents: tuple[Document, ...]
+    documents: tuple[ParsedDocument, ...]
     problems: tuple[Problem, ...]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from nopea.core.health.fields import NOTHING, Observed, OddShapeError, conditions_of, generation_of, mapping
+from nopea.core.health.fields import NOTHING, LiveFields, OddShapeError, conditions_of, generation_of, mapping
 from nopea.core.health.pods import one_line, pod_trouble
 from nopea.core.health.rules import HEALTHY, RULES, Health, HealthStatus, failed, progressing
 from nopea.core.objects import split_api_version
@@ -48,7 +48,7 @@ def _assess(live: Any, now: datetime) -> Health:
     rule = RULES.get((split_api_version(api_version)[0], kind))
     if not status and rule is None:
         return HEALTHY
-    taken = Observed(
+    taken = LiveFields(
         spec=mapping(live, "spec") if rule else NOTHING,
         status=status,
         conditions=conditions_of(status),
@@ -61,7 +61,7 @@ def _assess(live: Any, now: datetime) -> Health:
     return _with_selector(health, kind, taken.spec) if rule else health
 
 
-def _common(it: Observed) -> Health | None:
+def _common(it: LiveFields) -> Health | None:
     """Apply the checks that come before the rule of a kind; None when they say nothing."""
     if it.observed is not None and it.generation is not None and it.observed != it.generation:
         return progressing(f"generation {it.generation} is not observed yet, {it.observed} is")
@@ -72,7 +72,7 @@ def _common(it: Observed) -> Health | None:
     return None
 
 
-def _by_ready(it: Observed) -> Health:
+def _by_ready(it: LiveFields) -> Health:
     """Judge a kind without a rule of its own; without `Ready` there is nothing to wait for."""
     ready = it.conditions.get("Ready")
     if ready is None:

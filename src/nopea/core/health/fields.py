@@ -22,7 +22,7 @@ class OddShapeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class LiveFields:
     """An object taken apart as far as every rule needs it."""
 
     spec: Mapping[str, Any]

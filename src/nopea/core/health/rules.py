@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from nopea.core.health.fields import NOTHING, Observed, mapping, number
+from nopea.core.health.fields import NOTHING, LiveFields, mapping, number
 from nopea.core.health.pods import is_crashing, is_unschedulable, trouble_of
 
 # The scheduler tells of a Pod that cannot be placed before a node that comes up may take it.
@@ -54,7 +54,7 @@ def failed(message: str) -> Health:
     return Health(status=HealthStatus.FAILED, message=message)
 
 
-def _deployment(it: Observed) -> Health:
+def _deployment(it: LiveFields) -> Health:
     if it.reason("Progressing") == "ProgressDeadlineExceeded":
         return failed(it.says("Progressing"))
     wanted, there, updated = it.wants(), it.count("replicas"), it.count("updatedReplicas")
@@ -76,7 +76,7 @@ def _deployment(it: Observed) -> Health:
     return replace(HEALTHY, message="paused") if paused else HEALTHY
 
 
-def _stateful_set(it: Observed) -> Health:
+def _stateful_set(it: LiveFields) -> Health:
     strategy = mapping(it.spec, "updateStrategy")
     if strategy.get("type") == "OnDelete":
         return HEALTHY
@@ -98,7 +98,7 @@ def _stateful_set(it: Observed) -> Health:
     return HEALTHY
 
 
-def _daemon_set(it: Observed) -> Health:
+def _daemon_set(it: LiveFields) -> Health:
     if it.generation is None or it.observed is None or it.status.get("desiredNumberScheduled") is None:
         return progressing("not observed yet")
     wanted = it.count("desiredNumberScheduled")
@@ -113,7 +113,7 @@ def _daemon_set(it: Observed) -> Health:
     return _counted(it, states, wanted)
 
 
-def _replica_set(it: Observed) -> Health:
+def _replica_set(it: LiveFields) -> Health:
     if it.has("ReplicaFailure"):
         return progressing(it.says("ReplicaFailure"))
     wanted, there = it.wants(), it.count("replicas")
@@ -128,14 +128,14 @@ def _replica_set(it: Observed) -> Health:
     return counted
 
 
-def _counted(it: Observed, states: Mapping[str, str], wanted: int) -> Health:
+def _counted(it: LiveFields, states: Mapping[str, str], wanted: int) -> Health:
     for field, state in states.items():
         if (count := it.count(field)) < wanted:
             return progressing(f"{count} of {wanted} replicas {state}")
     return HEALTHY
 
 
-def _pod(it: Observed) -> Health:
+def _pod(it: LiveFields) -> Health:
     match it.status.get("phase"):
         case "Succeeded":
             return HEALTHY
@@ -151,7 +151,7 @@ def _pod(it: Observed) -> Health:
             return Health(status=HealthStatus.UNKNOWN, message="the Pod's phase is not known")
 
 
-def _is_unplaced_for_long(it: Observed) -> bool:
+def _is_unplaced_for_long(it: LiveFields) -> bool:
     """Whether no node can take the Pod, and it has waited long enough to say so."""
     if not is_unschedulable(it.conditions.get("PodScheduled", NOTHING)):
         return False
@@ -164,7 +164,7 @@ def _is_unplaced_for_long(it: Observed) -> bool:
         return False
 
 
-def _job(it: Observed) -> Health:
+def _job(it: LiveFields) -> Health:
     for condition in ("Failed", "FailureTarget"):  # the second: it will fail as soon as its Pods have ended
         if it.has(condition):
             return failed(it.says(condition) or "the Job has failed")
@@ -177,13 +177,13 @@ def _job(it: Observed) -> Health:
     return progressing(f"{told}, {lost} failed" if lost else told)
 
 
-def _service(it: Observed) -> Health:
+def _service(it: LiveFields) -> Health:
     if it.spec.get("type") == "LoadBalancer" and not it.spec.get("clusterIP"):
         return progressing("no cluster address yet")
     return HEALTHY
 
 
-def _claim(it: Observed) -> Health:
+def _claim(it: LiveFields) -> Health:
     match it.status.get("phase"):
         case "Bound":
             return HEALTHY
@@ -193,7 +193,7 @@ def _claim(it: Observed) -> Health:
             return progressing("not bound yet, or not used by a Pod yet")
 
 
-def _definition(it: Observed) -> Health:
+def _definition(it: LiveFields) -> Health:
     if it.has("NamesAccepted", "False"):
         return failed(it.says("NamesAccepted"))
     if it.has("Established"):
@@ -203,11 +203,11 @@ def _definition(it: Observed) -> Health:
     return progressing("not established yet")
 
 
-def _api_service(it: Observed) -> Health:
+def _api_service(it: LiveFields) -> Health:
     return HEALTHY if it.has("Available") else progressing(it.says("Available") or "not available yet")
 
 
-def _namespace(it: Observed) -> Health:
+def _namespace(it: LiveFields) -> Health:
     match it.status.get("phase"):
         case "Active":
             return HEALTHY
@@ -217,13 +217,13 @@ def _namespace(it: Observed) -> Health:
             return progressing("not active yet")
 
 
-def _at_once(it: Observed) -> Health:
+def _at_once(it: LiveFields) -> Health:
     """Judge a kind whose conditions are no reason to wait: they tell of others, or of traffic."""
     del it
     return HEALTHY
 
 
-RULES: Mapping[tuple[str, str], Callable[[Observed], Health]] = {
+RULES: Mapping[tuple[str, str], Callable[[LiveFields], Health]] = {
     ("apps", "Deployment"): _deployment,
     ("apps", "StatefulSet"): _stateful_set,
     ("apps", "DaemonSet"): _daemon_set,

@@ -12,13 +12,13 @@ from typing import Any
 
 import orjson
 
-from nopea.core.git.source import Document, ParsedFile
+from nopea.core.git.source import ParsedDocument, ParsedFile
 from nopea.core.manifests.normalize import normalize
 from nopea.core.manifests.shape import check, is_stranger, unfold
 from nopea.core.manifests.yaml.aliases import Budget
 from nopea.core.manifests.yaml.documents import split
 from nopea.core.manifests.yaml.jsonstream import read_stream
-from nopea.core.manifests.yaml.limits import DEFAULT_LIMITS, Limits, UnreadableError, at_line, beyond
+from nopea.core.manifests.yaml.limits import DEFAULT_LIMITS, UnreadableError, YamlLimits, at_line, beyond
 from nopea.core.manifests.yaml.loader import compose
 from nopea.core.problem import Code, Problem
 
@@ -37,7 +37,7 @@ class _Value:
     problems: tuple[Problem, ...] = ()
 
 
-def parse_file(raw: bytes, *, limits: Limits = DEFAULT_LIMITS) -> ParsedFile:
+def parse_file(raw: bytes, *, limits: YamlLimits = DEFAULT_LIMITS) -> ParsedFile:
     """Return the file's objects, normalized, in order, with all its problems; raises nothing.
 
     A problem in one document hides neither the objects nor the problems of the others. A file without any
@@ -56,9 +56,9 @@ def parse_file(raw: bytes, *, limits: Limits = DEFAULT_LIMITS) -> ParsedFile:
 class _Collector:
     """Gather objects and problems, bounded."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: YamlLimits) -> None:
         self._limits = limits
-        self._documents: list[Document] = []
+        self._documents: list[ParsedDocument] = []
         self._problems: list[Problem] = []
         self._strangers = 0
         self._more = 0
@@ -84,7 +84,7 @@ class _Collector:
             what = f"an object of {len(body):,} bytes; the API server takes {self._limits.object_bytes:,}"
             self._report((beyond(what, source=at_line(line)).problem,))
         else:
-            self._documents.append(Document(index=index, line=line, body=body))
+            self._documents.append(ParsedDocument(index=index, line=line, body=body))
 
     def _report(self, problems: tuple[Problem, ...]) -> None:
         room = max(0, self._limits.problems - len(self._problems))
@@ -107,7 +107,7 @@ class _Collector:
         return ParsedFile(documents=tuple(self._documents), problems=tuple(problems))
 
 
-def _text(raw: bytes, limits: Limits) -> str:
+def _text(raw: bytes, limits: YamlLimits) -> str:
     """Decode the file; raises UnreadableError when that is not possible or the file is no manifest at all."""
     if len(raw) > limits.file_bytes:
         raise beyond(f"a file of {len(raw):,} bytes; Nopea reads {limits.file_bytes:,}", source="")
@@ -133,7 +133,7 @@ def _text(raw: bytes, limits: Limits) -> str:
         ) from error
 
 
-def _values(text: str, limits: Limits) -> Iterator[_Value]:
+def _values(text: str, limits: YamlLimits) -> Iterator[_Value]:
     """Yield the file's documents in order, empty ones too."""
     if text.lstrip().startswith("{"):
         for number, found in enumerate(read_stream(text, limits=limits), start=1):

@@ -5,7 +5,6 @@ Pure: scopes of kinds come in as a function; nothing is read or written.
 
 from __future__ import annotations
 
-import enum
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,28 +17,10 @@ from nopea.core.api.spec import IgnoreRule
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, rules_for
 from nopea.core.git.source import ParsedFile
 from nopea.core.manifests.stages import Stage, stage_of
-from nopea.core.objects import GroupKind, ObjectKey, split_api_version
+from nopea.core.objects import GroupKind, ObjectKey, Resource, Target, split_api_version
 from nopea.core.problem import Code, Problem
 
 CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
-
-
-class Scope(enum.Enum):
-    """Where objects of a kind live."""
-
-    NAMESPACED = "Namespaced"
-    CLUSTER = "Cluster"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Where the API serves a kind: enough to build the path of an object."""
-
-    group: str
-    version: str
-    kind: str
-    plural: str
-    scope: Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +28,7 @@ class Desired:
     """One object as Git wants it; `body` is the JSON to apply, `hash` tells two wishes apart."""
 
     key: ObjectKey
-    endpoint: Endpoint
+    resource: Resource
     source: str
     body: bytes
     hash: str
@@ -55,6 +36,11 @@ class Desired:
     wave: int
     force: bool
     rules: IgnoreRules = NO_RULES
+
+    @property
+    def target(self) -> Target:
+        """Where the API serves it."""
+        return self.resource.at(name=self.key.name, namespace=self.key.namespace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +55,7 @@ class Rendering:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Document:
     """A document with its place, before its kind has been looked up."""
 
     path: str
@@ -84,16 +70,16 @@ class Wish:
         return f"{self.path}#{self.index}"
 
 
-def read_wishes(files: Mapping[str, ParsedFile]) -> tuple[list[Wish], list[Problem]]:
+def read_documents(files: Mapping[str, ParsedFile]) -> tuple[list[Document], list[Problem]]:
     """Open every document of every file, in the order of paths; problems get their path."""
-    wishes: list[Wish] = []
+    wishes: list[Document] = []
     problems: list[Problem] = []
     for path in sorted(files):
         parsed = files[path]
         for document in parsed.documents:
             body = orjson.loads(document.body)
             wishes.append(
-                Wish(
+                Document(
                     path=path,
                     index=document.index,
                     api_version=body["apiVersion"],
@@ -114,27 +100,27 @@ def read_wishes(files: Mapping[str, ParsedFile]) -> tuple[list[Wish], list[Probl
     return wishes, problems
 
 
-def endpoints_of_definitions(wishes: Iterable[Wish]) -> dict[tuple[str, str], Endpoint]:
+def resources_of_definitions(wishes: Iterable[Document]) -> dict[tuple[str, str], Resource]:
     """Return the kinds that the repository's own CRDs will serve, by (apiVersion, kind)."""
-    found: dict[tuple[str, str], Endpoint] = {}
+    found: dict[tuple[str, str], Resource] = {}
     for wish in wishes:
         if GroupKind(split_api_version(wish.api_version)[0], wish.kind) != CRD:
             continue
-        for endpoint in _served(wish.object.get("spec")):
-            found[(f"{endpoint.group}/{endpoint.version}", endpoint.kind)] = endpoint
+        for resource in _served(wish.object.get("spec")):
+            found[(resource.api_version, resource.kind)] = resource
     return found
 
 
-def _served(spec: Any) -> list[Endpoint]:
+def _served(spec: Any) -> list[Resource]:
     """Read a CRD's spec leniently: what is wrong with it, the API server will say."""
     try:
         return [
-            Endpoint(
+            Resource(
                 group=str(spec["group"]),
                 version=str(version["name"]),
                 kind=str(spec["names"]["kind"]),
                 plural=str(spec["names"]["plural"]),
-                scope=Scope(spec.get("scope", "Namespaced")),
+                namespaced=_is_namespaced(spec),
             )
             for version in spec["versions"]
             if version.get("served", True)
@@ -143,18 +129,23 @@ def _served(spec: Any) -> list[Endpoint]:
         return []
 
 
+def _is_namespaced(spec: Mapping[str, Any]) -> bool:
+    """Raises KeyError for a scope that Kubernetes does not have."""
+    return {"Namespaced": True, "Cluster": False}[spec.get("scope", "Namespaced")]
+
+
 def render(
-    wishes: Iterable[Wish], rendering: Rendering, find: Callable[[str, str], Endpoint | None]
+    wishes: Iterable[Document], rendering: Rendering, find: Callable[[str, str], Resource | None]
 ) -> tuple[list[Desired], list[Problem]]:
     """Turn wishes into objects to apply; unknown kinds and doubled objects become problems instead."""
     by_key: dict[ObjectKey, list[Desired]] = {}
     problems: list[Problem] = []
     for wish in wishes:
-        endpoint = find(wish.api_version, wish.kind)
-        if endpoint is None:
+        resource = find(wish.api_version, wish.kind)
+        if resource is None:
             problems.append(_unknown_kind(wish))
             continue
-        outcome = _render_one(wish, rendering, endpoint)
+        outcome = _render_one(wish, rendering, resource)
         if isinstance(outcome, Problem):
             problems.append(outcome)
         else:
@@ -168,16 +159,16 @@ def render(
     return desired, problems
 
 
-def _render_one(wish: Wish, rendering: Rendering, endpoint: Endpoint) -> Desired | Problem:
+def _render_one(wish: Document, rendering: Rendering, resource: Resource) -> Desired | Problem:
     metadata = dict(wish.object["metadata"])
-    if endpoint.scope is Scope.CLUSTER:
+    if not resource.namespaced:
         metadata.pop("namespace", None)
         namespace = ""
     else:
         namespace = rendering.target_namespace or metadata.get("namespace") or rendering.default_namespace
         metadata["namespace"] = namespace
     annotations = metadata.get("annotations") or {}
-    key = ObjectKey(endpoint.group, endpoint.kind, namespace, metadata["name"])
+    key = ObjectKey(resource.group, resource.kind, namespace, metadata["name"])
     wave = _wave(annotations.get(names.WAVE_ANNOTATION, "0"))
     if wave is None:
         return Problem(
@@ -193,7 +184,7 @@ def _render_one(wish: Wish, rendering: Rendering, endpoint: Endpoint) -> Desired
     rules = rules_for(rendering.ignore, key) if rendering.ignore else NO_RULES
     return Desired(
         key=key,
-        endpoint=endpoint,
+        resource=resource,
         source=wish.source,
         body=body,
         hash=_digest(body, rules),
@@ -218,7 +209,7 @@ def _wave(text: str) -> int | None:
     return wave if -1000 <= wave <= 1000 else None
 
 
-def _unknown_kind(wish: Wish) -> Problem:
+def _unknown_kind(wish: Document) -> Problem:
     name = wish.object["metadata"]["name"]
     return Problem(
         code=Code.KIND_UNKNOWN,

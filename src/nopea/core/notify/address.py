@@ -20,7 +20,7 @@ class InvalidAddressError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class ReceiverAddress:
     """A URL and what authorizes us there. Paths and queries are secrets too: many webhooks have no other.
 
     `str()` gives what may be logged: `https://hooks.acme.example/***`.
@@ -64,13 +64,13 @@ class Address:
         return self.shown
 
 
-def parse_addresses(text: str) -> tuple[Address, ...]:
+def parse_addresses(text: str) -> tuple[ReceiverAddress, ...]:
     """Read a comma-separated list of URLs; what stands twice is one. Raises InvalidAddressError."""
-    found: dict[Address, None] = {}
+    found: dict[ReceiverAddress, None] = {}
     for number, part in enumerate(text.split(","), start=1):
         if part.strip():
             try:
-                found[Address.parse(part.strip())] = None
+                found[ReceiverAddress.parse(part.strip())] = None
             except InvalidAddressError as error:
                 raise InvalidAddressError(f"URL {number} of the list: {error}") from error
     return tuple(found)

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 
 
-class Verdict(enum.Enum):
+class DeliveryVerdict(enum.Enum):
     """What to do after an answer."""
 
     DELIVERED = "delivered"
@@ -64,15 +64,15 @@ class DeliveryPolicy:
     gone_stops: bool = True
     """410 ends the sink for this process; False: it only refuses the one message."""
 
-    def verdict(self, status: int) -> Verdict:
+    def verdict(self, status: int) -> DeliveryVerdict:
         """Return what an HTTP status means; a redirect is a refusal, for it is never followed."""
         if 200 <= status < 300:
-            return Verdict.DELIVERED
+            return DeliveryVerdict.DELIVERED
         if status == 410:
-            return Verdict.GONE if self.gone_stops else Verdict.REFUSED
+            return DeliveryVerdict.GONE if self.gone_stops else DeliveryVerdict.REFUSED
         if status >= 500 or status in (408, 425, 429) or status in self.mendable:
-            return Verdict.RETRY
-        return Verdict.REFUSED
+            return DeliveryVerdict.RETRY
+        return DeliveryVerdict.REFUSED
 
     def ceiling_seconds(self, failures: int) -> float:
         """Return the longest pause after so many failures in a row."""

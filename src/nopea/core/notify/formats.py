@@ -14,7 +14,7 @@ import orjson
 
 from nopea.core.api.conditions import format_time
 from nopea.core.api.status import SHORT_COMMIT
-from nopea.core.notify.notification import Code, Line, Notice, Severity, plain
+from nopea.core.notify.notification import CodeText, Line, Notification, Severity, plain
 from nopea.core.secret import Secret
 
 VERSION: Final = 1
@@ -31,13 +31,13 @@ _SIGNS: Final = {
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-def notice_id(notice: Notice) -> str:
+def notice_id(notice: Notification) -> str:
     """Return what tells this message from others, the same at each try."""
     parts = (notice.subject, notice.same, notice.at.isoformat())
     return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()[:32]
 
 
-def json_body(notice: Notice, *, held_back: int, cluster: str) -> bytes:
+def json_body(notice: Notification, *, held_back: int, cluster: str) -> bytes:
     """Return the generic message; docs/notifications.md has its schema, and `version` changes with it."""
     commit = notice.commit
     return orjson.dumps(
@@ -69,7 +69,7 @@ def signature(secret: Secret, body: bytes) -> str:
     return f"sha256={hmac.new(secret.reveal(), body, hashlib.sha256).hexdigest()}"
 
 
-def slack_body(notice: Notice, *, held_back: int, cluster: str) -> bytes:
+def slack_body(notice: Notification, *, held_back: int, cluster: str) -> bytes:
     """Return the message for Slack and what understands its messages."""
     lines = [_mrkdwn(line) for line in notice.lines]
     if held_back:
@@ -87,7 +87,7 @@ def slack_body(notice: Notice, *, held_back: int, cluster: str) -> bytes:
 
 
 def _mrkdwn(line: Line) -> str:
-    return "".join(_span(part.text) if isinstance(part, Code) else _escaped(part) for part in line)
+    return "".join(_span(part.text) if isinstance(part, CodeText) else _escaped(part) for part in line)
 
 
 def _span(text: str) -> str:
@@ -111,7 +111,7 @@ def _bounded(lines: list[str]) -> str:
     return "\n".join(kept)
 
 
-def _footer(notice: Notice, cluster: str) -> str:
+def _footer(notice: Notification, cluster: str) -> str:
     commit = notice.commit
     parts = [
         cluster,

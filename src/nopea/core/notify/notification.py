@@ -1,7 +1,7 @@
 """What is told to people outside the cluster: one value, of which each sink's message is a view.
 
-A `Notice` is made by `make_notice` only, which masks and bounds every text in it; what to tell is decided in
-`core/notify/rules.py`.
+A `Notification` is made by `make_notice` only, which masks and bounds every text in it. `rules.py` decides
+what is sent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_ITEMS: Final = 50
 _MAX_DEPTH: Final = 6
 
 
-class Kind(enum.StrEnum):
+class NotificationKind(enum.StrEnum):
     """What a notice is about."""
 
     DRIFT = "drift"
@@ -44,13 +44,13 @@ class Severity(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeText:
     """A word that is shown as it is typed: a name, a path, a value."""
 
     text: str
 
 
-Line = tuple[str | Code, ...]
+Line = tuple[str | CodeText, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +63,13 @@ class CommitFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notification:
     """One piece of news about a repository; `facts` is what `lines` say, for programs.
 
     `same` tells equal news: for the rate limit and as the message's id it stands for the content.
     """
 
-    kind: Kind
+    kind: NotificationKind
     severity: Severity
     repository: RepoKey
     url: str
@@ -85,7 +85,7 @@ class Notice:
     @property
     def subject(self) -> str:
         """What the newest news replaces the older of: one aspect of one repository."""
-        aspect = "sync" if self.kind in (Kind.FAILURE, Kind.RECOVERY) else self.kind
+        aspect = "sync" if self.kind in (NotificationKind.FAILURE, NotificationKind.RECOVERY) else self.kind
         return f"{self.repository} {aspect}"
 
     @property
@@ -101,7 +101,7 @@ def plain(line: Line) -> str:
 
 def make_notice(
     *, hidden: Sequence[Secret], title: str, lines: Sequence[Line], facts: Mapping[str, Any], **rest: Any
-) -> Notice:
+) -> Notification:
     """Return a notice whose texts are masked (`core/drift/mask.py`), on one line each, and bounded."""
     shown = tuple(
         tuple(_part(part, hidden) for part in line)
@@ -116,7 +116,7 @@ def make_notice(
             message=plain_line(commit.message, *hidden, limit=MAX_TITLE),
             author=plain_line(commit.author, *hidden, limit=MAX_TITLE),
         )
-    return Notice(
+    return Notification(
         title=plain_line(title, *hidden, limit=MAX_TITLE),
         lines=shown,
         facts=_safe(dict(facts), hidden),
@@ -124,9 +124,9 @@ def make_notice(
     )
 
 
-def _part(part: str | Code, hidden: Sequence[Secret]) -> str | Code:
-    if isinstance(part, Code):
-        return Code(plain_line(part.text, *hidden, limit=MAX_LINE))
+def _part(part: str | CodeText, hidden: Sequence[Secret]) -> str | CodeText:
+    if isinstance(part, CodeText):
+        return CodeText(plain_line(part.text, *hidden, limit=MAX_LINE))
     masked = plain_line(part, *hidden, limit=MAX_LINE)
     return f"{' ' * part[:1].isspace()}{masked}{' ' * (part[-1:].isspace() and bool(masked))}"
 

@@ -12,10 +12,25 @@ from typing import Any, Final
 from nopea.core.api.conditions import CONTENDED, HEALTHY, READY, find
 from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec, HealPolicy
-from nopea.core.api.status import SHORT_COMMIT, Drift, FieldChange, GitRepositoryStatus, Phase, StatusError
-from nopea.core.notify.notification import Code, CommitFacts, Kind, Line, Notice, Severity, make_notice
+from nopea.core.api.status import (
+    SHORT_COMMIT,
+    DriftEntry,
+    FieldChange,
+    GitRepositoryStatus,
+    Phase,
+    StatusError,
+)
+from nopea.core.notify.notification import (
+    CodeText,
+    CommitFacts,
+    Line,
+    Notification,
+    NotificationKind,
+    Severity,
+    make_notice,
+)
 from nopea.core.notify.rate_limit import Role
-from nopea.core.plan.plan import Reason
+from nopea.core.plan.model import Reason
 from nopea.core.problem import Code as ProblemCode
 from nopea.core.secret import mask_url
 from nopea.core.status.rollback import pinned_note, released_note
@@ -30,7 +45,7 @@ _LEFT: Final = f"left: {Reason.POLICY}"
 _TRANSIENT: Final = frozenset(code.value for code in ProblemCode if code.transient)
 
 
-def notices(step: Transition) -> tuple[Notice, ...]:
+def notices(step: Transition) -> tuple[Notification, ...]:
     """Return what people are to be told of a step."""
     found = (_drift(step), _failure(step), _recovery(step), *_health(step))
     return tuple(one for one in (*found, _contention(step), _rollback(step)) if one is not None)
@@ -45,7 +60,7 @@ def told_codes(status: GitRepositoryStatus) -> frozenset[str]:
 # drift
 
 
-def _drift(step: Transition) -> Notice | None:
+def _drift(step: Transition) -> Notification | None:
     spec = step.repository.spec
     if not isinstance(spec, GitRepositorySpec) or spec.heal_policy is not HealPolicy.NOTIFY:
         return None
@@ -57,17 +72,22 @@ def _drift(step: Transition) -> Notice | None:
     lines = [line for one in new[:_OBJECTS] for line in _drift_lines(one)]
     if len(new) > _OBJECTS:
         lines.append((f"and {len(new) - _OBJECTS} more objects",))
-    asked = Code(f"nopea heal {key.name} --namespace {key.namespace}")
+    asked = CodeText(f"nopea heal {key.name} --namespace {key.namespace}")
     lines.append(("Left as it is (healPolicy: notify). To put it right: ", asked))
     what = new[0].object if len(new) == 1 else f"{len(new)} objects"
     facts = {"drifts": [_drift_facts(one) for one in new], "driftedCount": step.after.drifted_count or 0}
     return _notice(
-        step, kind=Kind.DRIFT, severity=Severity.WARNING, title=f"{what} {_deed(new)}", lines=lines,
-        facts=facts, same=f"{[_drift_id(one) for one in new]}",
-    )  # fmt: skip
+        step,
+        kind=NotificationKind.DRIFT,
+        severity=Severity.WARNING,
+        title=f"{what} {_deed(new)}",
+        lines=lines,
+        facts=facts,
+        same=f"{[_drift_id(one) for one in new]}",
+    )
 
 
-def _deed(new: list[Drift]) -> str:
+def _deed(new: list[DriftEntry]) -> str:
     if len(new) == 1 and _is_gone(new[0]):
         return "was deleted in the cluster"
     if len(new) > 1:
@@ -75,33 +95,33 @@ def _deed(new: list[Drift]) -> str:
     return f"was changed by {new[0].manager}" if new[0].manager else "was changed in the cluster"
 
 
-def _drift_id(drift: Drift) -> tuple[str, str | None, tuple[FieldChange, ...]]:
+def _drift_id(drift: DriftEntry) -> tuple[str, str | None, tuple[FieldChange, ...]]:
     """What makes drift the same drift: not since when, which may be known better later."""
     return drift.object, drift.manager, drift.fields
 
 
-def _is_gone(drift: Drift) -> bool:
+def _is_gone(drift: DriftEntry) -> bool:
     return any(field.path in ("", ".") for field in drift.fields)
 
 
-def _drift_lines(drift: Drift) -> Iterable[Line]:
+def _drift_lines(drift: DriftEntry) -> Iterable[Line]:
     when = f" at {drift.since}" if drift.since else ""
     if _is_gone(drift):
-        yield Code(drift.object), f" was deleted{when}; Kubernetes does not note by whom"
+        yield CodeText(drift.object), f" was deleted{when}; Kubernetes does not note by whom"
         return
-    by: Line = (" by ", Code(drift.manager)) if drift.manager else (", nobody knows by whom",)
-    yield Code(drift.object), " was changed", *by, when
+    by: Line = (" by ", CodeText(drift.manager)) if drift.manager else (", nobody knows by whom",)
+    yield CodeText(drift.object), " was changed", *by, when
     for field in drift.fields[:_FIELDS]:
-        yield "• ", Code(field.path), ": ", *_value(field.from_), " → ", *_value(field.to)
+        yield "• ", CodeText(field.path), ": ", *_value(field.from_), " → ", *_value(field.to)
     if len(drift.fields) > _FIELDS:
         yield (f"• and {len(drift.fields) - _FIELDS} more fields",)
 
 
 def _value(value: str | None) -> Line:
-    return ("nothing",) if value is None else (Code(value or '""'),)
+    return ("nothing",) if value is None else (CodeText(value or '""'),)
 
 
-def _drift_facts(drift: Drift) -> dict[str, Any]:
+def _drift_facts(drift: DriftEntry) -> dict[str, Any]:
     fields = [{"path": one.path, "from": one.from_, "to": one.to} for one in drift.fields]
     return {
         "object": drift.object,
@@ -117,7 +137,7 @@ def _drift_facts(drift: Drift) -> dict[str, Any]:
 # failures and their end
 
 
-def _failure(step: Transition) -> Notice | None:
+def _failure(step: Transition) -> Notification | None:
     new = told_codes(step.after) - told_codes(step.before)
     if not new:
         return None
@@ -134,15 +154,21 @@ def _failure(step: Transition) -> Notice | None:
         "problems": [_error_facts(error) for error in errors],
     }
     return _notice(
-        step, kind=Kind.FAILURE, severity=Severity.ERROR, title=f"sync failed ({reason})",
-        lines=lines, facts=facts, same=f"failed: {sorted(new)}", role=Role.OPENS,
-    )  # fmt: skip
+        step,
+        kind=NotificationKind.FAILURE,
+        severity=Severity.ERROR,
+        title=f"sync failed ({reason})",
+        lines=lines,
+        facts=facts,
+        same=f"failed: {sorted(new)}",
+        role=Role.OPENS,
+    )
 
 
 def _error_lines(error: StatusError) -> Iterable[Line]:
     where = " ".join(part for part in (error.source, error.object) if part)
-    place: Line = (" ", Code(where)) if where else ()
-    yield Code(error.code), *place, f": {error.message}"
+    place: Line = (" ", CodeText(where)) if where else ()
+    yield CodeText(error.code), *place, f": {error.message}"
     if error.hint:
         yield (f"→ {error.hint}",)
 
@@ -150,7 +176,7 @@ def _error_lines(error: StatusError) -> Iterable[Line]:
 def _outlook(status: GitRepositoryStatus, errors: Sequence[StatusError]) -> Line:
     """Say what runs meanwhile, and whether somebody has to act."""
     applied = status.last_applied_commit
-    runs: Line = ("Last applied in full: ", Code(applied[:SHORT_COMMIT]), ". ") if applied else ()
+    runs: Line = ("Last applied in full: ", CodeText(applied[:SHORT_COMMIT]), ". ") if applied else ()
     if all(error.code in _TRANSIENT for error in errors):
         return *runs, f"Failed {status.failures} times in a row; it is tried again by itself."
     return *runs, "Somebody has to correct it; it is tried again by itself."
@@ -174,7 +200,7 @@ def _reason(code: str) -> str:
         return code
 
 
-def _recovery(step: Transition) -> Notice | None:
+def _recovery(step: Transition) -> Notification | None:
     before, after = step.before, step.after
     if after.phase is not Phase.SYNCED or after.errors or not (before.errors or before.failures):
         return None
@@ -184,17 +210,21 @@ def _recovery(step: Transition) -> Notice | None:
     passes = f", after {count} failed pass{'' if count == 1 else 'es'}" if count else ""
     codes = sorted({error.code for error in before.errors})
     return _notice(
-        step, kind=Kind.RECOVERY, severity=Severity.INFO, title="sync works again",
+        step,
+        kind=NotificationKind.RECOVERY,
+        severity=Severity.INFO,
+        title="sync works again",
         lines=[(f"{said[:1].upper()}{said[1:]}{passes}.",)],
         facts={"failures": before.failures, "codes": codes, "summary": said},
-        same="recovered", role=Role.CLOSES if told_codes(before) else Role.CLOSES_IF_TOLD,
-    )  # fmt: skip
+        same="recovered",
+        role=Role.CLOSES if told_codes(before) else Role.CLOSES_IF_TOLD,
+    )
 
 
 # health and fights
 
 
-def _health(step: Transition) -> Iterable[Notice | None]:
+def _health(step: Transition) -> Iterable[Notification | None]:
     before, after = (find(status.conditions, HEALTHY) for status in (step.before, step.after))
     was = before.status if before else ""
     if after is None or after.status == was or after.status not in ("True", "False"):
@@ -202,31 +232,47 @@ def _health(step: Transition) -> Iterable[Notice | None]:
     facts = {"healthy": after.status == "True", "reason": after.reason, "message": after.message}
     if after.status == "False":
         yield _notice(
-            step, kind=Kind.HEALTH, severity=Severity.WARNING, title="objects are unhealthy",
-            lines=[(part,) for part in after.message.split("; ")], facts=facts,
-            same=f"unhealthy: {after.message}", role=Role.OPENS,
-        )  # fmt: skip
+            step,
+            kind=NotificationKind.HEALTH,
+            severity=Severity.WARNING,
+            title="objects are unhealthy",
+            lines=[(part,) for part in after.message.split("; ")],
+            facts=facts,
+            same=f"unhealthy: {after.message}",
+            role=Role.OPENS,
+        )
         return
     yield _notice(
-        step, kind=Kind.HEALTH, severity=Severity.INFO, title="all objects are healthy again",
-        lines=[(f"{after.message}.",)], facts=facts, same="healthy",
+        step,
+        kind=NotificationKind.HEALTH,
+        severity=Severity.INFO,
+        title="all objects are healthy again",
+        lines=[(f"{after.message}.",)],
+        facts=facts,
+        same="healthy",
         role=Role.CLOSES if was == "False" else Role.CLOSES_IF_TOLD,
-    )  # fmt: skip
+    )
 
 
-def _contention(step: Transition) -> Notice | None:
+def _contention(step: Transition) -> Notification | None:
     before, after = (find(status.conditions, CONTENDED) for status in (step.before, step.after))
     if after is None or after.status != "True" or (before is not None and before.status == "True"):
         return None
     return _notice(
-        step, kind=Kind.CONTENTION, severity=Severity.WARNING,
+        step,
+        kind=NotificationKind.CONTENTION,
+        severity=Severity.WARNING,
         title="somebody changes an object back again and again",
-        lines=[(after.message,), ("→ Stop it, or leave the field to it by ", Code("ignoreDifferences"), ".")],
-        facts={"message": after.message}, same=f"contended: {after.message.partition(':')[0]}",
-    )  # fmt: skip
+        lines=[
+            (after.message,),
+            ("→ Stop it, or leave the field to it by ", CodeText("ignoreDifferences"), "."),
+        ],
+        facts={"message": after.message},
+        same=f"contended: {after.message.partition(':')[0]}",
+    )
 
 
-def _rollback(step: Transition) -> Notice | None:
+def _rollback(step: Transition) -> Notification | None:
     """Tell of a repository that does not follow its spec, and of the end of that: others may wonder."""
     before, after = step.before.conditions, step.after.conditions
     follows = step.repository.follows
@@ -237,14 +283,18 @@ def _rollback(step: Transition) -> Notice | None:
     commit = step.repository.rollback_to
     title = f"rolled back to {commit[:SHORT_COMMIT]}" if held else f"follows {follows} again"
     return _notice(
-        step, kind=Kind.ROLLBACK, severity=Severity.WARNING if held else Severity.INFO, title=title,
+        step,
+        kind=NotificationKind.ROLLBACK,
+        severity=Severity.WARNING if held else Severity.INFO,
+        title=title,
         lines=[(f"{note[:1].upper()}{note[1:]}.",)],
         facts={"rolledBack": bool(held), "commit": commit or None, "message": note},
-        same=f"rolled back: {commit}", role=Role.OPENS if held else Role.CLOSES,
-    )  # fmt: skip
+        same=f"rolled back: {commit}",
+        role=Role.OPENS if held else Role.CLOSES,
+    )
 
 
-def _notice(step: Transition, *, title: str, **rest: Any) -> Notice:
+def _notice(step: Transition, *, title: str, **rest: Any) -> Notification:
     repository = step.repository
     spec = repository.spec if isinstance(repository.spec, GitRepositorySpec) else None
     return make_notice(

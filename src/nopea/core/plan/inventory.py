@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from nopea.core.api.status import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK, InventoryEntry
 from nopea.core.objects import ObjectKey
-from nopea.core.plan.plan import LastApplied, Observed
+from nopea.core.plan.model import LastApplied, ObservedObject
 
 
 def entries_of(applied: Mapping[ObjectKey, LastApplied]) -> tuple[InventoryEntry, ...]:
@@ -27,14 +27,14 @@ def read_entries(entries: Iterable[InventoryEntry]) -> dict[ObjectKey, LastAppli
     return found
 
 
-def uids_of(owned: Mapping[ObjectKey, Observed], keys: Collection[ObjectKey]) -> set[str]:
+def uids_of(owned: Mapping[ObjectKey, ObservedObject], keys: Collection[ObjectKey]) -> set[str]:
     """Return the uids of these objects, as far as they are live and known."""
     return {live.uid for key, live in owned.items() if key in keys and live.uid}
 
 
 def unrecorded(
-    owned: Mapping[ObjectKey, Observed], recorded: Collection[ObjectKey]
-) -> dict[ObjectKey, Observed]:
+    owned: Mapping[ObjectKey, ObservedObject], recorded: Collection[ObjectKey]
+) -> dict[ObjectKey, ObservedObject]:
     """Return what is ours by label and Apply entry and in no inventory: a crash came before the record.
 
     One object may be served under two names (an Event, in the core group and in its own): then the one that

@@ -18,9 +18,9 @@ from nopea.core.apply.managers import UNKNOWN, Owner, owners_beside, owners_of
 from nopea.core.apply.projection import managed_fields_of
 from nopea.core.drift.find import FieldDrift
 from nopea.core.drift.mask import show_field
-from nopea.core.drift.three_way import Change, Side, three_way_diff
+from nopea.core.drift.three_way import Side, ThreeWayChange, three_way_diff
 from nopea.core.objects import ObjectKey
-from nopea.core.plan.plan import Action, Step
+from nopea.core.plan.model import Action, Step
 
 SHOWN: Final = 4096
 """Characters of one value: enough for what people write, and bounded."""
@@ -101,7 +101,7 @@ def field_diffs(
     return tuple(found[keys] for keys in sorted(found))
 
 
-def _changes(three: Three) -> Iterator[Change]:
+def _changes(three: Three) -> Iterator[ThreeWayChange]:
     if three.last is not None:
         found = three_way_diff(three.last, three.desired, three.live).changes
         yield from (change for change in found if change.side is not Side.CLUSTER)
@@ -113,7 +113,7 @@ def _changes(three: Three) -> Iterator[Change]:
     yield from three_way_diff(desired, desired, three.live).changes
 
 
-def _of_change(key: ObjectKey, change: Change, drift: FieldDrift | None, three: Three) -> FieldDiff:
+def _of_change(key: ObjectKey, change: ThreeWayChange, drift: FieldDrift | None, three: Three) -> FieldDiff:
     side, last = change.side, change.before
     if three.last is None:
         last = None

@@ -10,14 +10,14 @@ from nopea.core.api import names
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.apply.projection import projection_hash
 from nopea.core.health.assess import assess
-from nopea.core.plan.plan import BreakGlass, Observed
+from nopea.core.plan.model import BreakGlass, ObservedObject
 
 
-def observed_of(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> Observed:
+def observed_of(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> ObservedObject:
     """Return what a plan needs of an object as the API server stores it."""
     metadata = live.get("metadata") or {}
     annotations = metadata.get("annotations") or {}
-    return Observed(
+    return ObservedObject(
         owner=(metadata.get("labels") or {}).get(names.REPOSITORY_LABEL),
         resource_version=metadata.get("resourceVersion", ""),
         uid=metadata.get("uid", ""),

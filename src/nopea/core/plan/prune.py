@@ -31,7 +31,7 @@ PROTECTED_KINDS: Final = frozenset(
 _NAMED_IN_MESSAGE: Final = 3
 
 
-class Verdict(enum.StrEnum):
+class PruneVerdict(enum.StrEnum):
     """What becomes of an object that has gone from Git."""
 
     PRUNE = "prune"
@@ -41,7 +41,7 @@ class Verdict(enum.StrEnum):
     WAIT = "wait"
 
 
-class Reason(enum.StrEnum):
+class PruneReason(enum.StrEnum):
     """Why."""
 
     GONE_FROM_GIT = "gone from Git"
@@ -64,7 +64,7 @@ class Reason(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class PruneCandidate:
     """What is known of an object that Git does not declare any more.
 
     `owner` is the value of its label or None, `prune_live` and `prune_in_git` those of `nopea.io/prune` on
@@ -85,27 +85,30 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class PruneDecision:
     """One object's verdict. Several decisions may share one problem, which then is about the whole pass."""
 
-    verdict: Verdict
-    reason: Reason
+    verdict: PruneVerdict
+    reason: PruneReason
     problem: Problem | None = None
 
     @property
     def forgets(self) -> bool:
         """True when the object leaves the inventory, for it is gone or another repository's."""
-        return self.verdict is Verdict.GONE or self.reason in (Reason.HANDED_OVER, Reason.OWNED_BY_OTHER)
+        return self.verdict is PruneVerdict.GONE or self.reason in (
+            PruneReason.HANDED_OVER,
+            PruneReason.OWNED_BY_OTHER,
+        )
 
     @property
     def blocks_deletion(self) -> bool:
         """True while a GitRepository under deletionPolicy Delete has to wait for the object."""
-        return self.verdict in (Verdict.PRUNE, Verdict.WAIT, Verdict.REFUSE)
+        return self.verdict in (PruneVerdict.PRUNE, PruneVerdict.WAIT, PruneVerdict.REFUSE)
 
 
 def prune_decisions(
     *,
-    candidates: Mapping[ObjectKey, Candidate],
+    candidates: Mapping[ObjectKey, PruneCandidate],
     inventory_size: int,
     owner: str,
     enabled: bool,
@@ -114,7 +117,7 @@ def prune_decisions(
     confirmed: bool,
     deleting: bool = False,
     commit: str = "",
-) -> dict[ObjectKey, Decision]:
+) -> dict[ObjectKey, PruneDecision]:
     """Decide about every candidate, in their order.
 
     `inventory_size` counts all objects of the inventory, the candidates among them. `enabled` is spec.prune,
@@ -125,24 +128,24 @@ def prune_decisions(
         key: _decide(key, candidate, owner=owner, enabled=enabled, deleting=deleting)
         for key, candidate in candidates.items()
     }
-    pruned = [key for key, decision in decisions.items() if decision.verdict is Verdict.PRUNE]
+    pruned = [key for key, decision in decisions.items() if decision.verdict is PruneVerdict.PRUNE]
     if not pruned or deleting:
         return decisions
     left = inventory_size - sum(  # what is on its way out does not count, or it would let more go
         candidates[key].in_inventory
         for key, decision in decisions.items()
-        if decision.verdict in (Verdict.GONE, Verdict.WAIT)
+        if decision.verdict in (PruneVerdict.GONE, PruneVerdict.WAIT)
     )
     problem: Problem | None = None  # of the pass: all or nothing
     if not rendered_cleanly:
-        reason = Reason.RENDER_FAILED  # what is wrong was told where it was found
+        reason = PruneReason.RENDER_FAILED  # what is wrong was told where it was found
     elif rendered_count <= 0:
-        reason, problem = Reason.RENDERED_TO_NOTHING, _nothing_left(pruned)
+        reason, problem = PruneReason.RENDERED_TO_NOTHING, _nothing_left(pruned)
     elif len(pruned) > allowed_at_once(left) and not confirmed:
-        reason, problem = Reason.GUARD, _too_many(pruned, left=left, commit=commit)
+        reason, problem = PruneReason.GUARD, _too_many(pruned, left=left, commit=commit)
     else:
         return decisions
-    refusal = Decision(verdict=Verdict.REFUSE, reason=reason, problem=problem)
+    refusal = PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
     return {**decisions, **dict.fromkeys(pruned, refusal)}
 
 
@@ -166,58 +169,62 @@ def blocked(key: ObjectKey, message: str) -> Problem:
     )
 
 
-def _decide(key: ObjectKey, candidate: Candidate, *, owner: str, enabled: bool, deleting: bool) -> Decision:
+def _decide(
+    key: ObjectKey, candidate: PruneCandidate, *, owner: str, enabled: bool, deleting: bool
+) -> PruneDecision:
     """Apply the safeguards that look at one object; the first that holds says why."""
     if not candidate.live:
-        return Decision(verdict=Verdict.GONE, reason=Reason.NOT_THERE)
+        return PruneDecision(verdict=PruneVerdict.GONE, reason=PruneReason.NOT_THERE)
     if candidate.terminating:
-        return Decision(verdict=Verdict.WAIT, reason=Reason.TERMINATING)
+        return PruneDecision(verdict=PruneVerdict.WAIT, reason=PruneReason.TERMINATING)
     if (reason := _reason_to_keep(candidate, owner=owner, enabled=enabled or deleting)) is not None:
-        if deleting and reason is Reason.BREAK_GLASS:
+        if deleting and reason is PruneReason.BREAK_GLASS:
             return _refusal(key, reason, deleting=True)
-        return Decision(verdict=Verdict.KEEP, reason=reason)
+        return PruneDecision(verdict=PruneVerdict.KEEP, reason=reason)
     if (reason := _reason_to_refuse(key, candidate, owner=owner)) is not None:
         return _refusal(key, reason, deleting=deleting)
     if not candidate.uid:
-        return Decision(verdict=Verdict.WAIT, reason=Reason.NO_UID)
-    return Decision(verdict=Verdict.PRUNE, reason=Reason.DELETED if deleting else Reason.GONE_FROM_GIT)
+        return PruneDecision(verdict=PruneVerdict.WAIT, reason=PruneReason.NO_UID)
+    return PruneDecision(
+        verdict=PruneVerdict.PRUNE, reason=PruneReason.DELETED if deleting else PruneReason.GONE_FROM_GIT
+    )
 
 
-def _reason_to_keep(candidate: Candidate, *, owner: str, enabled: bool) -> Reason | None:
+def _reason_to_keep(candidate: PruneCandidate, *, owner: str, enabled: bool) -> PruneReason | None:
     """Return why somebody wants the object to stay: nothing has to be told."""
     if not candidate.in_inventory:
-        return Reason.NOT_IN_INVENTORY
+        return PruneReason.NOT_IN_INVENTORY
     if candidate.wanted_by:
-        return Reason.HANDED_OVER
+        return PruneReason.HANDED_OVER
     if candidate.owner not in (None, owner):
-        return Reason.OWNED_BY_OTHER
+        return PruneReason.OWNED_BY_OTHER
     if any(text not in (None, "true") for text in (candidate.prune_live, candidate.prune_in_git)):
-        return Reason.ANNOTATED  # "false"; and what nobody can read keeps it too
+        return PruneReason.ANNOTATED  # "false"; and what nobody can read keeps it too
     if candidate.break_glass:
-        return Reason.BREAK_GLASS
-    return None if enabled else Reason.PRUNING_OFF
+        return PruneReason.BREAK_GLASS
+    return None if enabled else PruneReason.PRUNING_OFF
 
 
-def _reason_to_refuse(key: ObjectKey, candidate: Candidate, *, owner: str) -> Reason | None:
+def _reason_to_refuse(key: ObjectKey, candidate: PruneCandidate, *, owner: str) -> PruneReason | None:
     """Return why the object must not be deleted although it should: a person has to know."""
     if candidate.owner != owner:
-        return Reason.NO_LABEL
+        return PruneReason.NO_LABEL
     if not candidate.has_our_apply:
-        return Reason.NOT_APPLIED
+        return PruneReason.NOT_APPLIED
     if key.group_kind in PROTECTED_KINDS and "true" not in (candidate.prune_live, candidate.prune_in_git):
-        return Reason.PROTECTED_KIND
+        return PruneReason.PROTECTED_KIND
     return None
 
 
-def _refusal(key: ObjectKey, reason: Reason, *, deleting: bool) -> Decision:
+def _refusal(key: ObjectKey, reason: PruneReason, *, deleting: bool) -> PruneDecision:
     message = f"it is not deleted: {reason}"
     problem = blocked(key, message) if deleting else _protected(key, reason, message)
-    return Decision(verdict=Verdict.REFUSE, reason=reason, problem=problem)
+    return PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
 
 
-def _protected(key: ObjectKey, reason: Reason, message: str) -> Problem:
+def _protected(key: ObjectKey, reason: PruneReason, message: str) -> Problem:
     by_annotation = f'annotate it with {names.PRUNE_ANNOTATION}: "true"'
-    how = by_annotation if reason is Reason.PROTECTED_KIND else "delete it by hand"
+    how = by_annotation if reason is PruneReason.PROTECTED_KIND else "delete it by hand"
     return Problem(
         code=Code.PRUNE_PROTECTED,
         message=f"it has gone from Git, but {message}",

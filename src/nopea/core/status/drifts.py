@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from nopea.core.api.conditions import format_time
-from nopea.core.api.status import MAX_DRIFT_FIELDS, MAX_DRIFTS, Drift, FieldChange
+from nopea.core.api.status import MAX_DRIFT_FIELDS, MAX_DRIFTS, DriftEntry, FieldChange
 from nopea.core.drift.find import FieldDrift
 from nopea.core.drift.mask import show_field
 from nopea.core.objects import ObjectKey
-from nopea.core.status.report import ObjectResult, Outcome, PassReport
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport
 
 _FIELDS_IN_A_LINE = 3
 
@@ -21,7 +21,7 @@ def object_line(key: ObjectKey) -> str:
     return str(key)[:512]
 
 
-def drifts_of(report: PassReport, known: Iterable[Drift] = ()) -> tuple[Drift, ...]:
+def drifts_of(report: ReconcileReport, known: Iterable[DriftEntry] = ()) -> tuple[DriftEntry, ...]:
     """Return the status's lines about objects that drifted and were left, the first of them.
 
     Where Kubernetes does not date the change, a line that is known already keeps its time: a process that
@@ -32,19 +32,19 @@ def drifts_of(report: PassReport, known: Iterable[Drift] = ()) -> tuple[Drift, .
     return tuple(_dated(drift_of(one), before) for one in drifted[:MAX_DRIFTS])
 
 
-def _dated(drift: Drift, before: Mapping[str, Drift]) -> Drift:
+def _dated(drift: DriftEntry, before: Mapping[str, DriftEntry]) -> DriftEntry:
     known = before.get(drift.object)
     if known is None or drift.manager is not None or known.fields != drift.fields:
         return drift
     return msgspec.structs.replace(drift, since=known.since)
 
 
-def drift_of(one: ObjectResult) -> Drift:
+def drift_of(one: ObjectResult) -> DriftEntry:
     """Return the line about one object in which drift was met, whatever was done about it."""
     assert one.seen is not None  # noqa: S101 - what drifts was seen
     fields = one.seen.drift.fields
     owner = one.seen.drift.attributed
-    return Drift(
+    return DriftEntry(
         object=object_line(one.key),
         kind=one.seen.drift.kind,
         fields=tuple(_change(one.key, field) for field in fields[:MAX_DRIFT_FIELDS]),

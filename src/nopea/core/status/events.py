@@ -13,7 +13,7 @@ from typing import Literal
 from nopea.core.api.status import SHORT_COMMIT, Phase
 from nopea.core.objects import ObjectKey
 from nopea.core.status.drifts import drift_line
-from nopea.core.status.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.status.rollback import pinned_note, released_note
 from nopea.core.status.status import summary
 from nopea.core.status.transition import Transition
@@ -53,7 +53,7 @@ def _rollbacks(step: Transition) -> Iterator[EventLine]:
         yield EventLine(type="Normal", reason="Resumed", action="Rollback", note=note)
 
 
-def _successes(step: Transition, report: PassReport) -> Iterator[EventLine]:
+def _successes(step: Transition, report: ReconcileReport) -> Iterator[EventLine]:
     if step.is_recovery:
         passes = "pass" if step.before.failures == 1 else "passes"
         note = f"well again after {step.before.failures} failed {passes}: {summary(report)}"
@@ -64,7 +64,7 @@ def _successes(step: Transition, report: PassReport) -> Iterator[EventLine]:
         yield EventLine(type="Normal", reason="Changed", action="Apply", note=note)
 
 
-def _changes(report: PassReport) -> str:
+def _changes(report: ReconcileReport) -> str:
     """Name what Git's wish changed; what was healed or deleted has lines of its own."""
     parts = [
         f"{outcome} {_named(keys)}"
@@ -76,7 +76,7 @@ def _changes(report: PassReport) -> str:
     return f"{'; '.join(parts)}; as commit {report.commit.id[:SHORT_COMMIT]} wants"
 
 
-def _drifts(report: PassReport) -> Iterator[EventLine]:
+def _drifts(report: ReconcileReport) -> Iterator[EventLine]:
     for one in _first(one for one in report.objects if one.healed):
         # no time in the note: the same change again and again is one Event with a count
         note = f"put right: {drift_line(one, with_time=False)}"
@@ -88,14 +88,14 @@ def _drifts(report: PassReport) -> Iterator[EventLine]:
         yield EventLine(type="Warning", reason="Contended", action="Heal", note=report.rivals)
 
 
-def _prunes(report: PassReport) -> Iterator[EventLine]:
+def _prunes(report: ReconcileReport) -> Iterator[EventLine]:
     pruned = [one.key for one in report.objects if one.outcome is Outcome.PRUNED]
     if pruned:
         note = f"deleted what Git does not want any more: {_named(pruned)}"
         yield EventLine(type="Normal", reason="Pruned", action="Prune", note=note)
 
 
-def _problems(report: PassReport) -> Iterator[EventLine]:
+def _problems(report: ReconcileReport) -> Iterator[EventLine]:
     for code in report.codes[:MOST_OF_A_KIND]:
         matching = [problem for problem in report.problems if problem.code is code]
         more = f" (and {len(matching) - 1} more)" if len(matching) > 1 else ""

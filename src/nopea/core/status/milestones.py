@@ -10,17 +10,17 @@ from itertools import takewhile
 
 from nopea.core.api.conditions import format_time
 from nopea.core.api.status import GitRepositoryStatus
-from nopea.core.status.report import PassReport, Result
+from nopea.core.status.report import ReconcileReport, Result
 
 
-def failing_since(previous: GitRepositoryStatus, report: PassReport, now: datetime) -> str | None:
+def failing_since(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> str | None:
     """Return when the first of the failures in a row was; None when the pass did not fail."""
     if report.result is Result.SYNCED:
         return None
     return previous.failing_since if previous.failures and previous.failing_since else format_time(now)
 
 
-def last_deployment(previous: GitRepositoryStatus, report: PassReport) -> str | None:
+def last_deployment(previous: GitRepositoryStatus, report: ReconcileReport) -> str | None:
     """Return the pass that last brought a change from Git: this one, if it applied another commit in full.
 
     Applying a commit again is none, and so is a commit that changed nothing, else people would count

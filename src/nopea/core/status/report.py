@@ -11,7 +11,7 @@ from nopea.core.api.status import InventoryEntry
 from nopea.core.git.source import Commit
 from nopea.core.health.condition import HealthSummary
 from nopea.core.objects import ObjectKey, RepoKey
-from nopea.core.plan.plan import Reason, Seen
+from nopea.core.plan.model import ObservedDrift, Reason
 from nopea.core.problem import Code, Problem
 
 
@@ -48,7 +48,7 @@ class ObjectResult:
     outcome: Outcome
     problem: Problem | None = None
     reason: Reason = Reason.UNCHANGED
-    seen: Seen | None = None
+    seen: ObservedDrift | None = None
     retry_at: datetime | None = None
     declared: bool = True
     left: bool = False
@@ -67,7 +67,7 @@ class ObjectResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassReport:
+class ReconcileReport:
     """An executed pass. `problems` holds all of it: files, kinds, objects, Git; in the order of finding.
 
     `commit` is the one that was looked at, None when Git did not get that far.
@@ -76,12 +76,12 @@ class PassReport:
     id: str
     generation: int
     triggers: tuple[str, ...]
-    result: Result
-    commit: Commit | None
-    objects: tuple[ObjectResult, ...]
-    problems: tuple[Problem, ...]
     started_at: datetime
-    seconds: float
+    result: Result = Result.SYNCED
+    commit: Commit | None = None
+    objects: tuple[ObjectResult, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    seconds: float = 0.0
     handled_sync_at: str = ""
     handled_heal_at: str = ""
     pin: Pin | None = None

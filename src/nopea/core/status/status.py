@@ -32,11 +32,11 @@ from nopea.core.api.status import (
 )
 from nopea.core.duration import format_seconds
 from nopea.core.health.condition import HealthSummary
-from nopea.core.plan.plan import Reason
+from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem, first_lines
 from nopea.core.status.drifts import drift_line, drifts_of
 from nopea.core.status.milestones import failing_since, last_deployment
-from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.rollback import has_moved, rolled_back
 
 OWNED = frozenset({READY, RECONCILING, STALLED, DRIFTED, CONTENDED})
@@ -61,7 +61,7 @@ def progressing(
 
 
 def interrupted(
-    previous: GitRepositoryStatus, report: PassReport, *, now: datetime
+    previous: GitRepositoryStatus, report: ReconcileReport, *, now: datetime
 ) -> tuple[GitRepositoryStatus, str]:
     """Return the status of a pass that the process's shutdown stopped, and the sentence that says so.
 
@@ -90,7 +90,7 @@ def crashed(
 
 
 def reported(
-    previous: GitRepositoryStatus, report: PassReport, *, now: datetime, retry_at: datetime | None
+    previous: GitRepositoryStatus, report: ReconcileReport, *, now: datetime, retry_at: datetime | None
 ) -> GitRepositoryStatus:
     """Return the status after a pass; equal to the previous one when nothing was done or learned.
 
@@ -120,17 +120,17 @@ def reported(
     return msgspec.structs.replace(previous, **changes)
 
 
-def _owned(report: PassReport) -> frozenset[str]:
+def _owned(report: ReconcileReport) -> frozenset[str]:
     """A pass that saw no commit saw no object either: what is known of them stays."""
     return _pinning(report) | (OWNED if report.commit else OWNED - {DRIFTED, CONTENDED})
 
 
-def _pinning(report: PassReport) -> frozenset[str]:
+def _pinning(report: ReconcileReport) -> frozenset[str]:
     """A pass that could not read the pin knows nothing of it: what was told stays."""
     return frozenset() if Code.ROLLBACK_INVALID in report.codes else frozenset({ROLLED_BACK})
 
 
-def _suspended(previous: GitRepositoryStatus, report: PassReport, now: datetime) -> GitRepositoryStatus:
+def _suspended(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> GitRepositoryStatus:
     """Suspending keeps what was known: Ready stays as it was, or is Unknown when nothing was."""
     before = find(previous.conditions, READY)
     ready = before.status if before else "Unknown"
@@ -152,14 +152,14 @@ def _suspended(previous: GitRepositoryStatus, report: PassReport, now: datetime)
     )
 
 
-def _times(previous: GitRepositoryStatus, report: PassReport, now: datetime) -> dict[str, str | None]:
+def _times(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> dict[str, str | None]:
     """A pass that found nothing to do leaves no trace, so that an idle cluster sees no writes."""
     if _is_news(previous, report):
         return {"last_sync_time": format_time(now), "last_sync_duration": format_seconds(report.seconds)}
     return {}
 
 
-def _is_news(previous: GitRepositoryStatus, report: PassReport) -> bool:
+def _is_news(previous: GitRepositoryStatus, report: ReconcileReport) -> bool:
     commit = report.commit.id if report.commit else previous.last_attempted_commit
     return (
         report.changed
@@ -174,7 +174,7 @@ def _is_news(previous: GitRepositoryStatus, report: PassReport) -> bool:
     )
 
 
-def _commit_facts(report: PassReport) -> dict[str, str | int | None]:
+def _commit_facts(report: ReconcileReport) -> dict[str, str | int | None]:
     if report.commit is None:
         return {}
     facts: dict[str, str | int | None] = {
@@ -194,7 +194,7 @@ def _commit_facts(report: PassReport) -> dict[str, str | int | None]:
     return facts
 
 
-def _conditions(report: PassReport, now: datetime) -> list[Condition]:
+def _conditions(report: ReconcileReport, now: datetime) -> list[Condition]:
     generation = report.generation
     more = [*_drifted(report, now), *rolled_back(report.pin, generation=generation, now=now)]
     if report.result is Result.SYNCED:
@@ -211,7 +211,7 @@ def _conditions(report: PassReport, now: datetime) -> list[Condition]:
     return [ready, *more, _condition(STALLED, "True", reason, message, generation, now)]
 
 
-def summary(report: PassReport) -> str:
+def summary(report: ReconcileReport) -> str:
     """Return the pass in one sentence for the Ready condition and the Event."""
     if report.result is Result.SYNCED:
         assert report.commit is not None  # noqa: S101 - a synced pass has looked at a commit
@@ -229,7 +229,7 @@ def summary(report: PassReport) -> str:
     return f"{ahead}{first_lines(report.problems)}"
 
 
-def _drifted(report: PassReport, now: datetime) -> list[Condition]:
+def _drifted(report: ReconcileReport, now: datetime) -> list[Condition]:
     """Conditions about the cluster's differing from Git: there only while they hold."""
     drifted = [one for one in report.objects if one.drifts]
     found = []
@@ -255,7 +255,7 @@ def with_health(
     return msgspec.structs.replace(status, conditions=conditions)
 
 
-def _history(previous: GitRepositoryStatus, report: PassReport) -> tuple[HistoryEntry, ...]:
+def _history(previous: GitRepositoryStatus, report: ReconcileReport) -> tuple[HistoryEntry, ...]:
     if not _is_news(previous, report):
         return previous.history
     entry = HistoryEntry(

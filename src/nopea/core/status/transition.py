@@ -8,7 +8,7 @@ from datetime import datetime
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus, Phase
 from nopea.core.secret import Secret
-from nopea.core.status.report import PassReport, Result
+from nopea.core.status.report import ReconcileReport, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Transition:
     repository: Repository
     before: GitRepositoryStatus
     after: GitRepositoryStatus
-    report: PassReport | None
+    report: ReconcileReport | None
     at: datetime
     hidden: tuple[Secret, ...] = field(default=(), repr=False)
     """Credentials of the repository, as far as they are known: no text about the step may show them."""

@@ -34,16 +34,16 @@ class _Repository(msgspec.Struct, frozen=True, rename="camel"):
     remote_url: str | None = None
 
 
-class _Resource(msgspec.Struct, frozen=True, rename="camel"):
+class _AzureResource(msgspec.Struct, frozen=True, rename="camel"):
     ref_updates: tuple[_RefUpdate, ...] | None = None
     repository: _Repository | None = None
 
 
-class _Body(msgspec.Struct, frozen=True, rename="camel"):
-    resource: _Resource | None = None
+class _AzureBody(msgspec.Struct, frozen=True, rename="camel"):
+    resource: _AzureResource | None = None
 
 
-class _Kind(msgspec.Struct, frozen=True, rename="camel"):
+class _AzureEvent(msgspec.Struct, frozen=True, rename="camel"):
     event_type: str
     id: str = ""
 
@@ -54,7 +54,7 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
     A subscription that sends no resource details gives a bare delivery.
     """
     del headers  # Azure DevOps says everything in the body
-    kind = decode(body, _Kind)
+    kind = decode(body, _AzureEvent)
     delivery = Delivery(
         provider=Provider.AZURE_DEVOPS,
         event=loggable(kind.event_type),
@@ -65,7 +65,7 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
     )
     if kind.event_type != "git.push":
         return delivery
-    resource = decode(body, _Body).resource or _Resource()
+    resource = decode(body, _AzureBody).resource or _AzureResource()
     remote = (resource.repository or _Repository()).remote_url or ""
     updates = resource.ref_updates or ()
     changes = tuple(change for raw in updates for change in moved(raw.name, raw.new_object_id))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from nopea.core.api.spec import Provider
 
 
-class RefKind(enum.StrEnum):
+class PushedRefKind(enum.StrEnum):
     """What a push moves."""
 
     BRANCH = "branch"
@@ -26,7 +26,7 @@ class RefChange:
     files that the push changed; None is unknown and concerns everybody.
     """
 
-    kind: RefKind
+    kind: PushedRefKind
     name: str
     commit: str | None
     deleted: bool = False

@@ -13,11 +13,11 @@ from nopea.core.webhooks.delivery import Delivery
 from nopea.core.webhooks.shapes import NOTHING_MOVED, FullRef, Oid, first_id, moved, urls_of
 
 
-class _Kind(msgspec.Struct, frozen=True, rename="camel"):
+class _GenericEvent(msgspec.Struct, frozen=True, rename="camel"):
     event_type: str | None = None
 
 
-class _Body(msgspec.Struct, frozen=True):
+class _GenericBody(msgspec.Struct, frozen=True):
     repository: str | None = None
     ref: FullRef | None = None
     commit: Oid | None = None
@@ -28,9 +28,9 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
 
     What has an `eventType` comes from Azure DevOps. Without `ref` it is a bare hint.
     """
-    if decode(body, _Kind).event_type is not None:
+    if decode(body, _GenericEvent).event_type is not None:
         return azure.extract(headers, body)
-    hint = decode(body, _Body)
+    hint = decode(body, _GenericBody)
     changes = moved(hint.ref, hint.commit) if hint.ref else ()
     bare = hint.ref is None
     return Delivery(

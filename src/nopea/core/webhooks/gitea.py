@@ -9,12 +9,12 @@ import msgspec
 from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode
 from nopea.core.webhooks.delivery import Delivery, RefChange
-from nopea.core.webhooks.github import Repository, commit_of, told_by
+from nopea.core.webhooks.github import _GitHubRepository, commit_of, told_by
 from nopea.core.webhooks.shapes import (
-    Commit,
     FullRef,
     Head,
     Oid,
+    PushedCommit,
     Told,
     changed_paths,
     delivery_of,
@@ -25,12 +25,12 @@ from nopea.core.webhooks.shapes import (
 )
 
 
-class _Push(msgspec.Struct, frozen=True):
+class _GiteaPush(msgspec.Struct, frozen=True):
     ref: FullRef
     before: Oid
     after: Oid
-    repository: Repository
-    commits: tuple[Commit, ...] | None = None
+    repository: _GitHubRepository
+    commits: tuple[PushedCommit, ...] | None = None
     total_commits: int | None = None
     head_commit: Head | None = None
 
@@ -43,17 +43,17 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
 
 
 def _push(text: bytes) -> Told:
-    push = decode(text, _Push)
+    push = decode(text, _GiteaPush)
     return Told(push.repository.urls, _changes(push))
 
 
-def _changes(push: _Push) -> tuple[RefChange, ...]:
+def _changes(push: _GiteaPush) -> tuple[RefChange, ...]:
     if is_zero(push.after):
         return moved(push.ref, push.after)
     return moved(push.ref, commit_of(push.ref, push.after, push.head_commit), paths=_paths(push))
 
 
-def _paths(push: _Push) -> frozenset[str] | None:
+def _paths(push: _GiteaPush) -> frozenset[str] | None:
     commits = push.commits or ()
     is_whole = push.total_commits == len(commits) and not is_zero(push.before)
     return changed_paths(commits) if is_whole else None

@@ -8,13 +8,13 @@ import msgspec
 
 from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode, payload_of
-from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
+from nopea.core.webhooks.delivery import Delivery, PushedRefKind, RefChange
 from nopea.core.webhooks.shapes import (
     KINDS,
-    Commit,
     FullRef,
     Head,
     Oid,
+    PushedCommit,
     RefName,
     Told,
     changed_paths,
@@ -29,7 +29,7 @@ from nopea.core.webhooks.shapes import (
 _MAX_COMMITS = 2048  # GitHub lists no more; a list of that length may be cut
 
 
-class Repository(msgspec.Struct, frozen=True):
+class _GitHubRepository(msgspec.Struct, frozen=True):
     """The repository, as GitHub and Gitea describe it."""
 
     html_url: str | None = None
@@ -48,7 +48,7 @@ class NamedRef(msgspec.Struct, frozen=True):
 
     ref: RefName
     ref_type: str
-    repository: Repository
+    repository: _GitHubRepository
     sha: Oid | None = None
 
     def changes(self, *, deleted: bool) -> tuple[RefChange, ...]:
@@ -56,19 +56,19 @@ class NamedRef(msgspec.Struct, frozen=True):
         kind = KINDS.get(self.ref_type)
         if kind is None:
             return ()
-        commit = self.sha if kind is RefKind.BRANCH and not deleted else None
+        commit = self.sha if kind is PushedRefKind.BRANCH and not deleted else None
         return (RefChange(kind, self.ref, commit, deleted=deleted),)
 
 
-class _Push(msgspec.Struct, frozen=True):
+class _GitHubPush(msgspec.Struct, frozen=True):
     ref: FullRef
     before: Oid
     after: Oid
-    repository: Repository
+    repository: _GitHubRepository
     created: bool = False
     deleted: bool = False
     forced: bool = False
-    commits: tuple[Commit, ...] = ()
+    commits: tuple[PushedCommit, ...] = ()
     head_commit: Head | None = None
 
 
@@ -96,11 +96,11 @@ def told_by(
 
 
 def _push(text: bytes) -> Told:
-    push = decode(text, _Push)
+    push = decode(text, _GitHubPush)
     return Told(push.repository.urls, _changes(push))
 
 
-def _changes(push: _Push) -> tuple[RefChange, ...]:
+def _changes(push: _GitHubPush) -> tuple[RefChange, ...]:
     if push.deleted or is_zero(push.after):
         return moved(push.ref, "0" * len(push.after))
     return moved(push.ref, commit_of(push.ref, push.after, push.head_commit), paths=_paths(push))
@@ -113,6 +113,6 @@ def commit_of(ref: str, after: str, head: Head | None) -> str | None:
     return None if ref.startswith("refs/tags/") else after
 
 
-def _paths(push: _Push) -> frozenset[str] | None:
+def _paths(push: _GitHubPush) -> frozenset[str] | None:
     is_whole = not (push.forced or push.created or is_zero(push.before)) and len(push.commits) < _MAX_COMMITS
     return changed_paths(push.commits) if is_whole else None

@@ -10,9 +10,9 @@ from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode
 from nopea.core.webhooks.delivery import Delivery, RefChange
 from nopea.core.webhooks.shapes import (
-    Commit,
     FullRef,
     Oid,
+    PushedCommit,
     Told,
     changed_paths,
     delivery_of,
@@ -27,7 +27,7 @@ _PUSHES = frozenset({"push", "tag_push"})
 _EVENTS = frozenset({"Push Hook", "Tag Push Hook", "System Hook"})
 
 
-class _Kind(msgspec.Struct, frozen=True):
+class _GitLabEvent(msgspec.Struct, frozen=True):
     object_kind: str | None = None
     event_name: str | None = None
 
@@ -38,13 +38,13 @@ class _Project(msgspec.Struct, frozen=True):
     git_ssh_url: str | None = None
 
 
-class _Push(msgspec.Struct, frozen=True):
+class _GitLabPush(msgspec.Struct, frozen=True):
     ref: FullRef
     before: Oid
     after: Oid
     project: _Project
     checkout_sha: Oid | None = None
-    commits: tuple[Commit, ...] = ()
+    commits: tuple[PushedCommit, ...] = ()
     total_commits_count: int | None = None
 
 
@@ -58,7 +58,7 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
 def _read(event: str, body: bytes) -> Told | None:
     if event not in _EVENTS or not _is_push(event, body):
         return None
-    push = decode(body, _Push)
+    push = decode(body, _GitLabPush)
     urls = urls_of(push.project.git_http_url, push.project.git_ssh_url, push.project.web_url)
     return Told(urls, _changes(push))
 
@@ -67,11 +67,11 @@ def _is_push(event: str, body: bytes) -> bool:
     """Instance hooks have one header for everything; there the body says what it is about."""
     if event != "System Hook":
         return True
-    kind = decode(body, _Kind)
+    kind = decode(body, _GitLabEvent)
     return (kind.object_kind or kind.event_name) in _PUSHES
 
 
-def _changes(push: _Push) -> tuple[RefChange, ...]:
+def _changes(push: _GitLabPush) -> tuple[RefChange, ...]:
     if is_zero(push.after):
         return moved(push.ref, push.after)
     # `after` of an annotated tag is the tag object
@@ -79,7 +79,7 @@ def _changes(push: _Push) -> tuple[RefChange, ...]:
     return moved(push.ref, push.checkout_sha or after, paths=_paths(push))
 
 
-def _paths(push: _Push) -> frozenset[str] | None:
+def _paths(push: _GitLabPush) -> frozenset[str] | None:
     """GitLab lists the newest 20 commits: fewer than there are tell nothing about the others.
 
     What a forced push takes back is in no list either, and GitLab tells of no force: a poll finds that.

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.semver import Range, parse_version
-from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
+from nopea.core.webhooks.delivery import Delivery, PushedRefKind, RefChange
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCP = re.compile(r"(?P<host>[^/@]*@(?:\[[^\]/]*\]|[^/@:]*)):(?P<path>.*)", re.DOTALL)
@@ -61,7 +61,7 @@ def _is_followed(spec: GitRepositorySpec, change: RefChange) -> bool:
 
 
 def _is_ref(spec: GitRepositorySpec, change: RefChange) -> bool:
-    if change.kind is RefKind.BRANCH:
+    if change.kind is PushedRefKind.BRANCH:
         return change.name == spec.branch
     return change.name == spec.tag or (spec.semver is not None and _is_in(spec.semver, change.name))
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from nopea.core.api.spec import Provider
-from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
+from nopea.core.webhooks.delivery import Delivery, PushedRefKind, RefChange
 
 # Patterns end in \Z, not $: Python's $ also matches before a last newline.
 Oid = Annotated[str, Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})\Z")]
@@ -23,7 +23,7 @@ FullRef = Annotated[str, Meta(min_length=1, max_length=1024, pattern=r"^refs/[^\
 NOT_ABOUT_REFS = "the event is about no branch or tag"
 NOTHING_MOVED = "no branch or tag changed"
 
-KINDS = {kind.value: kind for kind in RefKind}
+KINDS = {kind.value: kind for kind in PushedRefKind}
 """What a ref is, by the word of those who give its short name."""
 
 _BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
@@ -34,7 +34,7 @@ _MAX_URLS = 16
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
-class Commit(msgspec.Struct, frozen=True):
+class PushedCommit(msgspec.Struct, frozen=True):
     """A commit in a push; a list that is missing or null is unknown."""
 
     added: tuple[str, ...] | None = None
@@ -71,9 +71,9 @@ def is_zero(oid: str) -> bool:
     return not oid.strip("0")
 
 
-def split_ref(ref: str) -> tuple[RefKind, str] | None:
+def split_ref(ref: str) -> tuple[PushedRefKind, str] | None:
     """Return what a full ref names, or None when it is neither branch nor tag (notes, a pull request)."""
-    for prefix, kind in ((_BRANCHES, RefKind.BRANCH), (_TAGS, RefKind.TAG)):
+    for prefix, kind in ((_BRANCHES, PushedRefKind.BRANCH), (_TAGS, PushedRefKind.TAG)):
         if ref.startswith(prefix) and len(ref) > len(prefix):
             return kind, ref.removeprefix(prefix)
     return None
@@ -90,7 +90,7 @@ def moved(ref: str, oid: str | None, *, paths: frozenset[str] | None = None) -> 
     return (RefChange(kind, name, oid, paths=paths),)
 
 
-def changed_paths(commits: Iterable[Commit]) -> frozenset[str] | None:
+def changed_paths(commits: Iterable[PushedCommit]) -> frozenset[str] | None:
     """Return every file that the commits touch, or None when one of them does not tell or they are too many.
 
     A commit without any file counts as one that does not tell: that is how merges are often listed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from nopea.core.api.status import Condition, Drift, FieldChange, GitRepositoryStatus, Phase
+from nopea.core.api.status import Condition, DriftEntry, FieldChange, GitRepositoryStatus, Phase
 
 NOW = "2026-11-24T05:00:00Z"
 
@@ -14,7 +14,7 @@ def test_status_survives_json() -> None:
     """A status written as JSON and read again is the same, with camelCase names on the way."""
     ready = Condition(type="Ready", status="True", reason="Succeeded", message="", last_transition_time=NOW)
     change = FieldChange(path="/spec/replicas", from_="2", to="5")
-    drift = Drift(object="apps/Deployment shop/web", kind="manual_drift", fields=(change,))
+    drift = DriftEntry(object="apps/Deployment shop/web", kind="manual_drift", fields=(change,))
     status = GitRepositoryStatus(phase=Phase.SYNCED, drifts=(drift,), conditions=(ready,))
 
     wire = msgspec.json.encode(status)

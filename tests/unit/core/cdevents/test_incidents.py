@@ -27,9 +27,9 @@ from nopea.core.cdevents.event import LinkType
 from nopea.core.cdevents.mapping import MAX_EVENTS
 from nopea.core.cdevents.scene import DriftAs
 from nopea.core.drift.find import Drift, FieldDrift
-from nopea.core.drift.three_way import Verdict
+from nopea.core.drift.three_way import DriftKind
 from nopea.core.objects import ObjectKey
-from nopea.core.plan.plan import Reason, Seen
+from nopea.core.plan.model import ObservedDrift, Reason
 from nopea.core.problem import Code
 from nopea.core.status.report import ObjectResult, Outcome, Result
 
@@ -48,8 +48,8 @@ def met(
     reason: Reason = Reason.POLICY,
 ) -> ObjectResult:
     """Return what became of an object in which drift was met; skipped is left as it is."""
-    drift = Drift(kind=Verdict.MANUAL_DRIFT, fields=fields or (field(),))
-    seen = Seen(drift=drift, since=since)
+    drift = Drift(kind=DriftKind.MANUAL_DRIFT, fields=fields or (field(),))
+    seen = ObservedDrift(drift=drift, since=since)
     return ObjectResult(key=key, outcome=outcome, reason=reason, seen=seen)
 
 

@@ -24,7 +24,7 @@ from nopea.core.apply.fieldset import Path, difference, find, leaves, node_at, r
 from nopea.core.apply.ignore_rules import NOBODY, IgnoreRules
 from nopea.core.apply.projection import LAST_APPLIED, projection_hash
 from nopea.core.drift.find import Drift, FieldDrift, find_drift
-from nopea.core.drift.three_way import Verdict
+from nopea.core.drift.three_way import DriftKind
 
 WEB = 'k:{"name":"web"}'
 POD = ("f:spec", "f:template", "f:spec")
@@ -69,8 +69,8 @@ def test_equal_is_no_drift() -> None:
     live = stored(deployment(), _update({"f:spec": {"f:paused": {}}}, "acme-operator"))
     live["spec"]["paused"] = True
     live["metadata"]["managedFields"].append(entry({"f:spec": {"f:replicas": {}}}, manager="kubectl"))
-    assert _drift(live) == Drift(kind=Verdict.NO_DRIFT)
-    assert _drift(shuffled(live)) == Drift(kind=Verdict.NO_DRIFT)
+    assert _drift(live) == Drift(kind=DriftKind.NO_DRIFT)
+    assert _drift(shuffled(live)) == Drift(kind=DriftKind.NO_DRIFT)
 
 
 def test_a_value_that_we_own_has_not_been_changed() -> None:
@@ -87,7 +87,7 @@ def test_a_changed_field_is_told_with_its_owner() -> None:
     live = _taken(("f:spec", "f:replicas"), manager="kubectl", subresource="scale")
     live["spec"]["replicas"] = 5
     assert _drift(live) == Drift(
-        kind=Verdict.MANUAL_DRIFT,
+        kind=DriftKind.MANUAL_DRIFT,
         fields=(
             FieldDrift(
                 path=".spec.replicas",
@@ -234,46 +234,46 @@ def test_git_and_cluster() -> None:
     """A Git change alone, a conflict, and a change that Git has come to want."""
     wanted = deployment()
     wanted["spec"]["replicas"] = 3
-    assert _drift(stored(deployment()), desired=wanted) == Drift(kind=Verdict.GIT_CHANGE)
+    assert _drift(stored(deployment()), desired=wanted) == Drift(kind=DriftKind.GIT_CHANGE)
 
     live = _taken(("f:spec", "f:replicas"))
     live["spec"]["replicas"] = 9
     conflict = _drift(live, desired=wanted)
-    assert conflict.kind is Verdict.CONFLICT
+    assert conflict.kind is DriftKind.CONFLICT
     assert _told(conflict) == {".spec.replicas": (3, 9, "kubectl-edit")}
 
     live["spec"]["replicas"] = 3
-    assert _drift(live, desired=wanted) == Drift(kind=Verdict.GIT_CHANGE)
+    assert _drift(live, desired=wanted) == Drift(kind=DriftKind.GIT_CHANGE)
 
     wanted["spec"]["paused"] = True
     added = stored(deployment(), _update({"f:spec": {"f:paused": {}}}))
     added["spec"]["paused"] = True
-    assert _drift(added, desired=wanted) == Drift(kind=Verdict.GIT_CHANGE)
+    assert _drift(added, desired=wanted) == Drift(kind=DriftKind.GIT_CHANGE)
     added["spec"]["paused"] = False
     assert _told(_drift(added, desired=wanted)) == {".spec.paused": (True, False, "kubectl-edit")}
 
 
 def test_an_object_that_git_gave_up() -> None:
     """Its drift since the last apply is a conflict, told with what was applied."""
-    assert _drift(stored(deployment()), desired=None) == Drift(kind=Verdict.GIT_CHANGE)
+    assert _drift(stored(deployment()), desired=None) == Drift(kind=DriftKind.GIT_CHANGE)
     live = _taken(("f:spec", "f:replicas"))
     live["spec"]["replicas"] = 9
     drift = _drift(live, desired=None)
-    assert (drift.kind, _told(drift)) == (Verdict.CONFLICT, {".spec.replicas": (2, 9, "kubectl-edit")})
+    assert (drift.kind, _told(drift)) == (DriftKind.CONFLICT, {".spec.replicas": (2, 9, "kubectl-edit")})
 
 
 def test_an_object_that_is_gone() -> None:
     """One field with the whole object; nothing where nothing was applied or wanted."""
     gone = _drift(None)
-    assert gone.kind is Verdict.MANUAL_DRIFT
+    assert gone.kind is DriftKind.MANUAL_DRIFT
     (field,) = gone.fields
     assert (field.path, field.keys, field.from_, field.to) == (".", (), deployment(), None)
     wanted = deployment()
     wanted["spec"]["replicas"] = 3
-    assert _drift(None, desired=wanted).kind is Verdict.CONFLICT
-    assert _drift(None, desired=None) == Drift(kind=Verdict.GIT_CHANGE)
-    assert _drift(None, last_applied=None) == Drift(kind=Verdict.GIT_CHANGE)
-    assert _drift(None, desired=None, last_applied=None) == Drift(kind=Verdict.NO_DRIFT)
+    assert _drift(None, desired=wanted).kind is DriftKind.CONFLICT
+    assert _drift(None, desired=None) == Drift(kind=DriftKind.GIT_CHANGE)
+    assert _drift(None, last_applied=None) == Drift(kind=DriftKind.GIT_CHANGE)
+    assert _drift(None, desired=None, last_applied=None) == Drift(kind=DriftKind.NO_DRIFT)
 
 
 def test_without_a_last_applied_manifest() -> None:
@@ -282,8 +282,8 @@ def test_without_a_last_applied_manifest() -> None:
     live["spec"]["replicas"] = 9
     assert _drift(live, last_applied=None) == _drift(live)
     live["metadata"]["managedFields"].pop(0)
-    assert _drift(live, last_applied=None) == Drift(kind=Verdict.GIT_CHANGE)
-    assert _drift(stored(deployment()), desired=None, last_applied=None) == Drift(kind=Verdict.GIT_CHANGE)
+    assert _drift(live, last_applied=None) == Drift(kind=DriftKind.GIT_CHANGE)
+    assert _drift(stored(deployment()), desired=None, last_applied=None) == Drift(kind=DriftKind.GIT_CHANGE)
 
 
 def test_without_our_entry_values_are_compared() -> None:
@@ -321,7 +321,7 @@ def test_ignored_fields_and_managers(rules: IgnoreRules, left: set[str]) -> None
     live["spec"]["template"]["spec"]["containers"][0]["image"] = "web:2"
     drift = _drift(live, rules=rules)
     assert {field.keys[-1] for field in drift.fields} == left
-    assert drift.kind is (Verdict.MANUAL_DRIFT if left else Verdict.NO_DRIFT)
+    assert drift.kind is (DriftKind.MANUAL_DRIFT if left else DriftKind.NO_DRIFT)
 
 
 def test_our_own_later_updates_are_nobodys_drift() -> None:
@@ -368,7 +368,7 @@ def test_equal_inputs_never_drift(spec: Any, added: Any) -> None:
     controller = _update({"f:added": {}, "f:spec": {}}, "acme-operator")
     live = {**stored(manifest, controller), "added": added}
     assert find_drift(desired=manifest, last_applied=copy.deepcopy(manifest), live=live) == Drift(
-        kind=Verdict.NO_DRIFT
+        kind=DriftKind.NO_DRIFT
     )
 
 

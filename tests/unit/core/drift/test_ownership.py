@@ -10,7 +10,7 @@ from tests.unit.core.apply.owned import deployment, entry, owned_fields, stored,
 
 from nopea.core.apply.fieldset import Path, difference
 from nopea.core.drift.find import Drift, find_drift
-from nopea.core.drift.three_way import Verdict
+from nopea.core.drift.three_way import DriftKind
 
 SPEC = "f:spec"
 POD = (SPEC, "f:template", SPEC)
@@ -56,7 +56,7 @@ def drift(live: Any, *, last: Any, desired: Any = None) -> Drift:
 def test_another_spelling_in_git_is_no_change_of_git() -> None:
     """`2000m` and `2` are one."""
     found = drift(stored(with_cpu("2000m")), last=with_cpu("2000m"), desired=with_cpu("2"))
-    assert found == Drift(kind=Verdict.NO_DRIFT)
+    assert found == Drift(kind=DriftKind.NO_DRIFT)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_without_a_record_git_is_what_was_applied() -> None:
     live = stored(deployment(), update(path), fields=difference(owned_fields(deployment()), trie([path])))
     live["spec"]["replicas"] = 5
     found = find_drift(desired=deployment(), last_applied=None, live=live)
-    assert found.kind is Verdict.MANUAL_DRIFT
+    assert found.kind is DriftKind.MANUAL_DRIFT
     assert told(found) == {".spec.replicas": (2, 5, "kubectl-edit")}
 
 
@@ -265,6 +265,6 @@ def test_a_value_of_another_shape_than_our_entry_says(odd: Any) -> None:
     """An answer, not an error."""
     live = stored(deployment())
     live["spec"]["template"]["spec"]["containers"] = odd
-    assert drift(live, last=deployment()).kind in Verdict
+    assert drift(live, last=deployment()).kind in DriftKind
     live["spec"] = odd
-    assert drift(live, last=deployment()).kind in Verdict
+    assert drift(live, last=deployment()).kind in DriftKind

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from tests.unit.core.apply.owned import JSON, deployment, shuffled
 
-from nopea.core.drift.three_way import Change, Place, Side, ThreeWay, Verdict, is_identity, three_way_diff
+from nopea.core.drift.three_way import (
+    DriftKind,
+    Place,
+    Side,
+    ThreeWay,
+    ThreeWayChange,
+    is_identity,
+    three_way_diff,
+)
 
 Edit = Callable[[dict[str, Any]], Any]
 CONTAINER = '.spec.template.spec.containers[name="web"]'
@@ -58,7 +66,7 @@ def _replicas(number: int) -> Edit:
 def test_what_nobody_declared_is_no_drift() -> None:
     """Defaults, status, other spellings, injected items and another order are nothing."""
     found = three_way_diff(deployment(), deployment(), _live())
-    assert found == ThreeWay(verdict=Verdict.NO_DRIFT, changes=())
+    assert found == ThreeWay(verdict=DriftKind.NO_DRIFT, changes=())
     assert three_way_diff(shuffled(deployment()), deployment(), shuffled(_live())) == found
 
 
@@ -87,18 +95,18 @@ EDITS: list[tuple[Edit, str, Any, Any]] = [
 def test_one_change_by_either_or_both(edit: Edit, path: str, before: Any, after: Any) -> None:
     """The same edit in the cluster is drift, in Git a Git change, in both no conflict."""
     drifted = three_way_diff(deployment(), deployment(), _edited_live(edit))
-    assert drifted.verdict is Verdict.MANUAL_DRIFT
+    assert drifted.verdict is DriftKind.MANUAL_DRIFT
     (change,) = drifted.changes
     assert (change.path, change.before, change.desired, change.side) == (path, before, before, Side.CLUSTER)
 
     wanted = three_way_diff(deployment(), _edited(edit), _live())
-    assert wanted.verdict is Verdict.GIT_CHANGE
+    assert wanted.verdict is DriftKind.GIT_CHANGE
     assert {change.side for change in wanted.changes} == {Side.GIT}
     if not isinstance(before, dict) or after is None:
         assert (wanted.changes[0].path.startswith(path), wanted.changes[0].desired) == (True, after)
 
     agreed = three_way_diff(deployment(), _edited(edit), _edited_live(edit))
-    assert agreed.verdict is Verdict.GIT_CHANGE
+    assert agreed.verdict is DriftKind.GIT_CHANGE
 
 
 def _edited_live(edit: Edit) -> dict[str, Any]:
@@ -114,9 +122,9 @@ def _edited_live(edit: Edit) -> dict[str, Any]:
 def test_both_changed_one_field() -> None:
     """To different values it is a conflict, and all three are told."""
     found = three_way_diff(deployment(), _edited(_replicas(3)), _edited_live(_replicas(4)))
-    assert found.verdict is Verdict.CONFLICT
+    assert found.verdict is DriftKind.CONFLICT
     assert found.changes == (
-        Change(
+        ThreeWayChange(
             path=".spec.replicas",
             keys=("f:spec", "f:replicas"),
             before=2,
@@ -131,17 +139,17 @@ def test_both_changed_different_fields() -> None:
     """The object is in conflict, the fields tell whose each is."""
     live = _edited_live(lambda m: _web(m).update(image="web:2"))
     found = three_way_diff(deployment(), _edited(_replicas(3)), live)
-    assert found.verdict is Verdict.CONFLICT
+    assert found.verdict is DriftKind.CONFLICT
     assert _paths(found) == {".spec.replicas": Side.GIT, f"{CONTAINER}.image": Side.CLUSTER}
 
 
 def test_git_removes_what_the_cluster_changed() -> None:
     """A removed field with another value is in conflict; with the old one, or gone, it is Git's alone."""
     without = _edited(lambda m: m["spec"].pop("replicas"))
-    assert three_way_diff(deployment(), without, _edited_live(_replicas(9))).verdict is Verdict.CONFLICT
-    assert three_way_diff(deployment(), without, _live()).verdict is Verdict.GIT_CHANGE
+    assert three_way_diff(deployment(), without, _edited_live(_replicas(9))).verdict is DriftKind.CONFLICT
+    assert three_way_diff(deployment(), without, _live()).verdict is DriftKind.GIT_CHANGE
     gone = _edited_live(lambda m: m["spec"].pop("replicas"))
-    assert three_way_diff(deployment(), without, gone).verdict is Verdict.GIT_CHANGE
+    assert three_way_diff(deployment(), without, gone).verdict is DriftKind.GIT_CHANGE
 
 
 def test_git_adds_a_field_that_the_cluster_has() -> None:
@@ -158,28 +166,28 @@ def test_git_adds_a_field_that_the_cluster_has() -> None:
 @pytest.mark.parametrize(
     ("last", "desired", "live", "verdict"),
     [
-        (None, None, None, Verdict.NO_DRIFT),
-        (None, None, _live(), Verdict.NO_DRIFT),
-        (None, deployment(), None, Verdict.GIT_CHANGE),
-        (deployment(), deployment(), None, Verdict.MANUAL_DRIFT),
-        (deployment(), None, None, Verdict.GIT_CHANGE),
-        (deployment(), None, _live(), Verdict.GIT_CHANGE),
-        (deployment(), None, _edited(_replicas(9)), Verdict.CONFLICT),
-        (deployment(), _edited(_replicas(3)), None, Verdict.CONFLICT),
+        (None, None, None, DriftKind.NO_DRIFT),
+        (None, None, _live(), DriftKind.NO_DRIFT),
+        (None, deployment(), None, DriftKind.GIT_CHANGE),
+        (deployment(), deployment(), None, DriftKind.MANUAL_DRIFT),
+        (deployment(), None, None, DriftKind.GIT_CHANGE),
+        (deployment(), None, _live(), DriftKind.GIT_CHANGE),
+        (deployment(), None, _edited(_replicas(9)), DriftKind.CONFLICT),
+        (deployment(), _edited(_replicas(3)), None, DriftKind.CONFLICT),
     ],
 )
-def test_whole_objects(last: Any, desired: Any, live: Any, verdict: Verdict) -> None:
+def test_whole_objects(last: Any, desired: Any, live: Any, verdict: DriftKind) -> None:
     """An object that is not there is one change, with an empty path."""
     found = three_way_diff(last, desired, live)
     assert found.verdict is verdict
     assert [(change.path, change.keys) for change in found.changes] == [(".", ())] * len(found.changes)
-    assert len(found.changes) == (0 if verdict is Verdict.NO_DRIFT else 1)
+    assert len(found.changes) == (0 if verdict is DriftKind.NO_DRIFT else 1)
 
 
 def test_an_object_that_was_never_applied() -> None:
     """Every field that Git declares is a Git change, one by one, but for those that name the object."""
     found = three_way_diff(None, deployment(), _live())
-    assert found.verdict is Verdict.GIT_CHANGE
+    assert found.verdict is DriftKind.GIT_CHANGE
     paths = _paths(found)
     assert set(paths.values()) == {Side.GIT}
     assert f"{CONTAINER}.image" in paths
@@ -191,7 +199,7 @@ def test_another_api_version() -> None:
     """In Git it is a change; live it is only how the object was read."""
     other = _edited(lambda m: m.update(apiVersion="apps/v2"))
     assert _paths(three_way_diff(deployment(), other, deployment())) == {".apiVersion": Side.GIT}
-    assert three_way_diff(deployment(), deployment(), other).verdict is Verdict.NO_DRIFT
+    assert three_way_diff(deployment(), deployment(), other).verdict is DriftKind.NO_DRIFT
 
 
 def test_live_values_are_shown_without_what_nobody_declared() -> None:
@@ -218,7 +226,7 @@ def test_nulls_and_emptiness_are_absence() -> None:
 @given(JSON)
 def test_an_object_never_differs_from_itself(value: Any) -> None:
     """Any JSON at all."""
-    assert three_way_diff(value, value, copy.deepcopy(value)).verdict is Verdict.NO_DRIFT
+    assert three_way_diff(value, value, copy.deepcopy(value)).verdict is DriftKind.NO_DRIFT
     built_in = {"apiVersion": "v1", "kind": "Pod", "spec": value}
     assert three_way_diff(built_in, shuffled(built_in), built_in).changes == ()
 
@@ -234,8 +242,8 @@ def test_changes_are_told_once_and_make_the_verdict(last: Any, desired: Any, liv
     assert len(set(keys)) == len(keys)
     sides = {change.side for change in found.changes}
     git, cluster = bool(sides - {Side.CLUSTER}), bool(sides - {Side.GIT})
-    assert (found.verdict in (Verdict.GIT_CHANGE, Verdict.CONFLICT)) == git
-    assert (found.verdict in (Verdict.MANUAL_DRIFT, Verdict.CONFLICT)) == cluster
+    assert (found.verdict in (DriftKind.GIT_CHANGE, DriftKind.CONFLICT)) == git
+    assert (found.verdict in (DriftKind.MANUAL_DRIFT, DriftKind.CONFLICT)) == cluster
 
 
 def test_depth_is_bounded() -> None:
@@ -245,7 +253,7 @@ def test_depth_is_bounded() -> None:
     for _ in range(5_000):
         one, other = {"a": one}, {"a": other}
     found = three_way_diff(one, one, other)
-    assert found.verdict is Verdict.MANUAL_DRIFT
+    assert found.verdict is DriftKind.MANUAL_DRIFT
     assert len(found.changes) == 1
 
 

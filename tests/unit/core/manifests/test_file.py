@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nopea.core.git.source import ParsedFile
 from nopea.core.manifests.file import parse_file
-from nopea.core.manifests.yaml.limits import Limits
+from nopea.core.manifests.yaml.limits import YamlLimits
 from nopea.core.problem import Code
 
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n"
@@ -24,7 +24,7 @@ FRAGMENTS = st.sampled_from(
         "1e400", "null", "\x07", "{{ x }}", '{"a": 1}', "\n", " ", " ", "é",
     ]
 )  # fmt: skip
-SMALL = Limits(file_bytes=2_000, object_bytes=200, documents=5, nodes=100, depth=5, problems=5)
+SMALL = YamlLimits(file_bytes=2_000, object_bytes=200, documents=5, nodes=100, depth=5, problems=5)
 
 
 def names(parsed: ParsedFile) -> list[str]:
@@ -135,7 +135,7 @@ def test_an_object_that_is_too_big_leaves_the_others() -> None:
 
 def test_problems_are_bounded_and_the_rest_is_counted() -> None:
     """The last problem says how many are not listed."""
-    parsed = parse_file("---\n".join(["kind: X\n"] * 5).encode(), limits=Limits(problems=3))
+    parsed = parse_file("---\n".join(["kind: X\n"] * 5).encode(), limits=YamlLimits(problems=3))
     assert len(parsed.problems) == 4
     assert parsed.problems[-1].message.startswith("2 more problems")
 
@@ -169,7 +169,7 @@ def test_thirty_thousand_open_brackets_do_not_kill_the_process() -> None:
     assert done.stdout.split() == [Code.YAML_LIMIT] * 5
 
 
-def assert_within(parsed: ParsedFile, limits: Limits) -> None:
+def assert_within(parsed: ParsedFile, limits: YamlLimits) -> None:
     """Check what every answer promises."""
     assert parsed.documents or parsed.problems
     assert len(parsed.problems) <= limits.problems + 1

@@ -11,31 +11,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.samples import problem
 
-from nopea.core.git.source import Document, ParsedFile
+from nopea.core.git.source import ParsedDocument, ParsedFile
 from nopea.core.manifests.render import (
     Desired,
-    Endpoint,
+    Document,
     Rendering,
-    Scope,
-    Wish,
-    endpoints_of_definitions,
-    read_wishes,
+    read_documents,
     render,
+    resources_of_definitions,
 )
+from nopea.core.objects import Resource
 from nopea.core.problem import Code, Problem
 
 KINDS = {
-    ("v1", "ConfigMap"): Endpoint(
-        group="", version="v1", kind="ConfigMap", plural="configmaps", scope=Scope.NAMESPACED
+    ("v1", "ConfigMap"): Resource(
+        group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True
     ),
-    ("v1", "Namespace"): Endpoint(
-        group="", version="v1", kind="Namespace", plural="namespaces", scope=Scope.CLUSTER
+    ("v1", "Namespace"): Resource(
+        group="", version="v1", kind="Namespace", plural="namespaces", namespaced=False
     ),
-    ("apps/v1", "Deployment"): Endpoint(
-        group="apps", version="v1", kind="Deployment", plural="deployments", scope=Scope.NAMESPACED
+    ("apps/v1", "Deployment"): Resource(
+        group="apps", version="v1", kind="Deployment", plural="deployments", namespaced=True
     ),
-    ("apps/v1beta2", "Deployment"): Endpoint(
-        group="apps", version="v1beta2", kind="Deployment", plural="deployments", scope=Scope.NAMESPACED
+    ("apps/v1beta2", "Deployment"): Resource(
+        group="apps", version="v1beta2", kind="Deployment", plural="deployments", namespaced=True
     ),
 }
 
@@ -48,10 +47,10 @@ def wish(
     path: str = "a.yaml",
     spec: Any = None,
     **meta: Any,
-) -> Wish:
+) -> Document:
     """Return a document of that kind; `meta` are further metadata."""
     raw = {"apiVersion": api, "kind": kind, "metadata": {"name": name, **meta}}
-    return Wish(
+    return Document(
         path=path,
         index="1",
         api_version=api,
@@ -61,14 +60,14 @@ def wish(
 
 
 def rendered(
-    *wishes: Wish, target: str | None = None, default: str = "shop", force: bool = False
+    *wishes: Document, target: str | None = None, default: str = "shop", force: bool = False
 ) -> tuple[list[Desired], list[Problem]]:
     """Render with the kinds above."""
     rendering = Rendering(owner="shop.api", default_namespace=default, target_namespace=target, force=force)
     return render(wishes, rendering, lambda api, kind: KINDS.get((api, kind)))
 
 
-def one(wanted: Wish, **options: Any) -> Desired:
+def one(wanted: Document, **options: Any) -> Desired:
     """Render a document that has no problem."""
     desired, problems = rendered(wanted, **options)
     assert problems == []
@@ -211,24 +210,24 @@ def _small(spec: dict[str, Any]) -> dict[str, Any]:
         wish("b", spec={"a": 1}),
     ],
 )
-def test_another_wish_has_another_hash(other: Wish) -> None:
+def test_another_wish_has_another_hash(other: Document) -> None:
     """Values, types, labels, names."""
     assert one(other).hash != one(wish(spec={"a": 1})).hash
 
 
 def test_documents_come_in_the_order_of_paths_and_problems_get_theirs() -> None:
     """One blob may stand at two paths: the place is added here."""
-    document = Document(index="2", line=3, body=orjson.dumps(wish().object))
+    document = ParsedDocument(index="2", line=3, body=orjson.dumps(wish().object))
     parsed = ParsedFile(documents=(document,), problems=(problem(Code.YAML_SYNTAX, source=":14"),))
 
-    wishes, problems = read_wishes({"b.yaml": parsed, "a.yaml": parsed})
+    wishes, problems = read_documents({"b.yaml": parsed, "a.yaml": parsed})
 
     assert [each.source for each in wishes] == ["a.yaml#2", "b.yaml#2"]
     assert [found.source for found in problems] == ["a.yaml:14", "b.yaml:14"]
     assert wishes[0].object == wish().object
 
 
-def _definition(spec: Any) -> Wish:
+def _definition(spec: Any) -> Document:
     return wish(
         "shops.acme.example", kind="CustomResourceDefinition", api="apiextensions.k8s.io/v1", spec=spec
     )
@@ -241,10 +240,10 @@ def test_a_definition_tells_the_kinds_that_it_will_serve() -> None:
         "versions": [{"name": "v1"}, {"name": "v2", "served": True}, {"name": "v0", "served": False}],
     }  # fmt: skip
 
-    found = endpoints_of_definitions([_definition(spec), wish()])
+    found = resources_of_definitions([_definition(spec), wish()])
 
     assert set(found) == {("acme.example/v1", "Shop"), ("acme.example/v2", "Shop")}
-    assert found[("acme.example/v1", "Shop")].scope is Scope.CLUSTER
+    assert found[("acme.example/v1", "Shop")].namespaced is False
     assert found[("acme.example/v1", "Shop")].plural == "shops"
 
 
@@ -263,5 +262,5 @@ def test_a_definition_tells_the_kinds_that_it_will_serve() -> None:
 )
 def test_a_definition_that_is_none_serves_nothing_and_raises_nothing(spec: Any) -> None:
     """What is wrong with it, the API server will say."""
-    for endpoint in endpoints_of_definitions([_definition(spec)]).values():
+    for endpoint in resources_of_definitions([_definition(spec)]).values():
         assert endpoint.kind

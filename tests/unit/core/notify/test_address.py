@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nopea.core.notify.address import Address, InvalidAddressError, parse_addresses
+from nopea.core.notify.address import InvalidAddressError, ReceiverAddress, parse_addresses
 from nopea.core.secret import Secret
 
 
@@ -21,7 +21,7 @@ from nopea.core.secret import Secret
 )  # fmt: skip
 def test_an_address_is_read_and_shown(text: str, url: str, shown: str) -> None:
     """What is requested keeps path and query as written; what is shown ends behind the host."""
-    address = Address.parse(text)
+    address = ReceiverAddress.parse(text)
 
     assert address.url.reveal().decode() == url
     assert str(address) == address.shown == shown
@@ -29,14 +29,14 @@ def test_an_address_is_read_and_shown(text: str, url: str, shown: str) -> None:
 
 def test_userinfo_becomes_basic_authorization() -> None:
     """User and password are decoded, and leave the URL (RFC 7617's example)."""
-    address = Address.parse("https://Aladdin:open%20sesame@a.example/")
+    address = ReceiverAddress.parse("https://Aladdin:open%20sesame@a.example/")
 
     assert address.authorization == Secret("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
 
 
 def test_nothing_prints_what_opens_the_sink() -> None:
     """Neither text nor repr has the password, the token or the path."""
-    address = Address.parse("https://ada:hunter22@a.example/hook/topsecret?key=alsosecret")
+    address = ReceiverAddress.parse("https://ada:hunter22@a.example/hook/topsecret?key=alsosecret")
     with_token = address.with_bearer(Secret("bearertoken"))
 
     for text in (str(address), repr(address), str(with_token), repr(with_token)):
@@ -45,7 +45,7 @@ def test_nothing_prints_what_opens_the_sink() -> None:
 
 def test_a_token_replaces_basic() -> None:
     """A token's surrounding newline, as files have one, is not sent."""
-    address = Address.parse("https://ada:pw@a.example").with_bearer(Secret("t0ken\n"))
+    address = ReceiverAddress.parse("https://ada:pw@a.example").with_bearer(Secret("t0ken\n"))
 
     assert address.authorization == Secret("Bearer t0ken")
 
@@ -54,7 +54,7 @@ def test_a_token_replaces_basic() -> None:
 def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
     """A line break would let it write headers of its own."""
     with pytest.raises(InvalidAddressError, match="check its file or Secret"):
-        Address.parse("https://a.example").with_bearer(Secret(token))
+        ReceiverAddress.parse("https://a.example").with_bearer(Secret(token))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
 def test_what_is_no_address_is_refused_with_advice(text: str, words: str) -> None:
     """The error says what to write instead, and never repeats the text."""
     with pytest.raises(InvalidAddressError, match=words) as caught:
-        Address.parse(text)
+        ReceiverAddress.parse(text)
 
     assert "pass" not in str(caught.value)
     assert caught.value.__cause__ is None

@@ -24,13 +24,13 @@ from nopea.core.notify.rate_limit import Role
 from nopea.core.notify.rules import PATIENCE
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
-from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.report import Outcome, ReconcileReport, Result
 
 SHA = COMMIT.id
 CREATED = synced(result_of("web", Outcome.CREATED))
 
 
-def failed(*codes: Code) -> PassReport:
+def failed(*codes: Code) -> ReconcileReport:
     """Return the report of a pass that failed with these codes."""
     return report(Result.FAILED, problems=[problem(code, source="deploy/web.yaml:14") for code in codes])
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from nopea.core.notify.delivery import DeliveryPolicy, Verdict
+from nopea.core.notify.delivery import DeliveryPolicy, DeliveryVerdict
 
 NOW = datetime(2026, 5, 4, 9, 15, 0, tzinfo=UTC)
 POLICY = DeliveryPolicy()
@@ -15,15 +15,15 @@ POLICY = DeliveryPolicy()
 @pytest.mark.parametrize(
     ("statuses", "verdict"),
     [
-        ((200, 201, 202, 204, 299), Verdict.DELIVERED),
-        ((408, 425, 429, 500, 501, 502, 503, 504, 599), Verdict.RETRY),
-        ((401, 403, 404), Verdict.RETRY),
-        ((301, 302, 303, 307, 308), Verdict.REFUSED),
-        ((400, 405, 409, 413, 415, 422, 431), Verdict.REFUSED),
-        ((410,), Verdict.GONE),
+        ((200, 201, 202, 204, 299), DeliveryVerdict.DELIVERED),
+        ((408, 425, 429, 500, 501, 502, 503, 504, 599), DeliveryVerdict.RETRY),
+        ((401, 403, 404), DeliveryVerdict.RETRY),
+        ((301, 302, 303, 307, 308), DeliveryVerdict.REFUSED),
+        ((400, 405, 409, 413, 415, 422, 431), DeliveryVerdict.REFUSED),
+        ((410,), DeliveryVerdict.GONE),
     ],
 )
-def test_statuses_have_a_meaning(statuses: tuple[int, ...], verdict: Verdict) -> None:
+def test_statuses_have_a_meaning(statuses: tuple[int, ...], verdict: DeliveryVerdict) -> None:
     """Each status says whether the message came, may come, will not, or none ever will."""
     assert {POLICY.verdict(status) for status in statuses} == {verdict}
 
@@ -32,7 +32,7 @@ def test_a_queue_for_many_addresses_is_not_held_up() -> None:
     """Without mendable refusals, and where 410 stops nothing, one bad address costs its own messages only."""
     shared = DeliveryPolicy(mendable=frozenset(), gone_stops=False)
 
-    assert {shared.verdict(status) for status in (401, 403, 404, 410)} == {Verdict.REFUSED}
+    assert {shared.verdict(status) for status in (401, 403, 404, 410)} == {DeliveryVerdict.REFUSED}
 
 
 def test_pauses_double_up_to_a_bound() -> None:

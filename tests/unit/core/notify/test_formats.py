@@ -14,7 +14,7 @@ from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report
 
 from nopea.core.notify.formats import SLACK_TEXT, json_body, notice_id, signature, slack_body
-from nopea.core.notify.notification import Notice
+from nopea.core.notify.notification import Notification
 from nopea.core.notify.rules import notices
 from nopea.core.objects import ObjectKey
 from nopea.core.problem import Code
@@ -24,7 +24,7 @@ from nopea.core.status.report import Result
 SECRET = ObjectKey("", "Secret", "shop", "key")
 
 
-def drift(**change: Any) -> Notice:
+def drift(**change: Any) -> Notification:
     """Return the notice of drift under `notify`."""
     world = History(healPolicy="notify")
     world.did(synced())
@@ -32,7 +32,7 @@ def drift(**change: Any) -> Notice:
     return notice
 
 
-def slack(notice: Notice, *, held_back: int = 0, cluster: str = "") -> dict[str, Any]:
+def slack(notice: Notification, *, held_back: int = 0, cluster: str = "") -> dict[str, Any]:
     """Return Slack's message, read back."""
     return dict(json.loads(slack_body(notice, held_back=held_back, cluster=cluster)))
 

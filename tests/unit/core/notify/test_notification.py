@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from nopea.core.notify.notification import (
     MAX_LINES,
-    Code,
+    CodeText,
     CommitFacts,
-    Kind,
-    Notice,
+    Notification,
+    NotificationKind,
     Severity,
     make_notice,
     plain,
@@ -24,13 +24,21 @@ from nopea.core.secret import Secret
 TOKEN = "s3cr3t-token"
 
 
-def made(**texts: Any) -> Notice:
+def made(**texts: Any) -> Notification:
     """Return a notice with these texts; the token must not be seen."""
     fields: dict[str, Any] = {
-        "kind": Kind.FAILURE, "severity": Severity.ERROR, "repository": RepoKey("shop", "api"),
-        "url": "", "ref": "", "commit": None, "at": datetime(2026, 11, 24, tzinfo=UTC), "same": "x",
-        "title": "", "lines": (), "facts": {},
-    }  # fmt: skip
+        "kind": NotificationKind.FAILURE,
+        "severity": Severity.ERROR,
+        "repository": RepoKey("shop", "api"),
+        "url": "",
+        "ref": "",
+        "commit": None,
+        "at": datetime(2026, 11, 24, tzinfo=UTC),
+        "same": "x",
+        "title": "",
+        "lines": (),
+        "facts": {},
+    }
     return make_notice(hidden=[Secret(TOKEN)], **{**fields, **texts})
 
 
@@ -39,15 +47,19 @@ def test_no_field_shows_a_hidden_secret(before: str, after: str) -> None:
     """Title, lines, words, commit, URL and facts of any depth go through the one mask."""
     text = f"{before}{TOKEN}{after}"
     notice = made(
-        title=text, url=text, ref=text, lines=[(text, Code(text))], commit=CommitFacts(id="c0", message=text),
+        title=text,
+        url=text,
+        ref=text,
+        lines=[(text, CodeText(text))],
+        commit=CommitFacts(id="c0", message=text),
         facts={"a": text, "b": [{"c": text}], "d": {"e": (text,)}},
-    )  # fmt: skip
+    )
     assert TOKEN not in repr(notice)
 
 
 def test_blanks_between_words_and_names_stay() -> None:
     """A line is put together of parts, and reads as written."""
-    notice = made(lines=[(Code("web"), " was changed by ", Code("k9s"), ", at\nnoon")])
+    notice = made(lines=[(CodeText("web"), " was changed by ", CodeText("k9s"), ", at\nnoon")])
     assert plain(notice.lines[0]) == "web was changed by k9s, at noon"
 
 
@@ -61,5 +73,5 @@ def test_lines_and_lists_are_bounded() -> None:
 
 def test_failure_and_recovery_are_one_subject() -> None:
     """The newest of the two is what counts."""
-    assert made(kind=Kind.FAILURE).subject == made(kind=Kind.RECOVERY).subject
-    assert made(kind=Kind.FAILURE).subject != made(kind=Kind.HEALTH).subject
+    assert made(kind=NotificationKind.FAILURE).subject == made(kind=NotificationKind.RECOVERY).subject
+    assert made(kind=NotificationKind.FAILURE).subject != made(kind=NotificationKind.HEALTH).subject

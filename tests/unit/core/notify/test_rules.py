@@ -8,33 +8,33 @@ import pytest
 from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report, result_of
 
-from nopea.core.notify.notification import Kind, Notice, Severity, plain
+from nopea.core.notify.notification import Notification, NotificationKind, Severity, plain
 from nopea.core.notify.rate_limit import Role
 from nopea.core.notify.rules import PATIENCE, notices
-from nopea.core.plan.plan import Reason
+from nopea.core.plan.model import Reason
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
-from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.transition import Transition
 
 
-def failed(*codes: Code, message: str = "it is wrong") -> PassReport:
+def failed(*codes: Code, message: str = "it is wrong") -> ReconcileReport:
     """Return the report of a pass that failed with these codes."""
     return report(Result.FAILED, problems=[problem(code, message) for code in codes])
 
 
-def one(step: Transition) -> Notice:
+def one(step: Transition) -> Notification:
     """Return the only notice of a step."""
     (found,) = notices(step)
     return found
 
 
-def text(notice: Notice) -> str:
+def text(notice: Notification) -> str:
     """Return all that a reader sees."""
     return "\n".join((notice.title, *(plain(line) for line in notice.lines)))
 
 
-def kinds(step: Transition) -> list[Kind]:
+def kinds(step: Transition) -> list[NotificationKind]:
     """Return the kinds of a step's notices."""
     return [notice.kind for notice in notices(step)]
 
@@ -48,7 +48,7 @@ def test_drift_that_is_left_under_notify_is_told_with_who_and_what() -> None:
     world.did(synced())
     notice = one(world.did(synced(edited())))
 
-    assert (notice.kind, notice.severity) == (Kind.DRIFT, Severity.WARNING)
+    assert (notice.kind, notice.severity) == (NotificationKind.DRIFT, Severity.WARNING)
     assert notice.title == "shop/api: ConfigMap shop/web was changed by kubectl-edit"
     assert "`" not in text(notice)
     assert ".data.greeting: Welcome → Closed" in text(notice)
@@ -77,10 +77,10 @@ def test_drift_that_is_meant_is_not_told(reason: Reason) -> None:
 def test_drift_is_told_once() -> None:
     """The next pass finds the same and tells nothing; another value, object or hand is news."""
     world = History(healPolicy="notify")
-    assert kinds(world.did(synced(edited()))) == [Kind.DRIFT]
+    assert kinds(world.did(synced(edited()))) == [NotificationKind.DRIFT]
     assert kinds(world.did(synced(edited()))) == []
-    assert kinds(world.did(synced(edited(to="Open")))) == [Kind.DRIFT]
-    assert kinds(world.did(synced(edited(to="Open", manager="k9s")))) == [Kind.DRIFT]
+    assert kinds(world.did(synced(edited(to="Open")))) == [NotificationKind.DRIFT]
+    assert kinds(world.did(synced(edited(to="Open", manager="k9s")))) == [NotificationKind.DRIFT]
     more = one(world.did(synced(edited(to="Open", manager="k9s"), edited("api"))))
     assert [drift["object"] for drift in more.facts["drifts"]] == ["ConfigMap shop/api"]
 
@@ -110,7 +110,7 @@ def test_a_failure_is_told_once_over_its_retries() -> None:
     """The first pass that failed tells it; the same problem again is no news, another one is."""
     world = History()
     first = one(world.did(failed(Code.YAML_SYNTAX)))
-    assert (first.kind, first.severity, first.role) == (Kind.FAILURE, Severity.ERROR, Role.OPENS)
+    assert (first.kind, first.severity, first.role) == (NotificationKind.FAILURE, Severity.ERROR, Role.OPENS)
     assert first.title == "shop/api: sync failed (YamlSyntax)"
     assert "NOPEA-M001: it is wrong" in text(first)
     assert "→ Correct it." in text(first)
@@ -125,7 +125,7 @@ def test_what_may_go_away_by_itself_is_told_when_it_does_not() -> None:
     world = History()
     world.did(synced())
     told = [kinds(world.did(failed(Code.GIT_UNREACHABLE))) for _ in range(PATIENCE + 2)]
-    assert told == [[]] * (PATIENCE - 1) + [[Kind.FAILURE], [], []]
+    assert told == [[]] * (PATIENCE - 1) + [[NotificationKind.FAILURE], [], []]
 
 
 def test_a_recovery_is_told_when_its_failure_was() -> None:
@@ -134,7 +134,11 @@ def test_a_recovery_is_told_when_its_failure_was() -> None:
     for _ in range(4):
         world.did(failed(Code.YAML_SYNTAX))
     notice = one(world.did(synced()))
-    assert (notice.kind, notice.severity, notice.role) == (Kind.RECOVERY, Severity.INFO, Role.CLOSES)
+    assert (notice.kind, notice.severity, notice.role) == (
+        NotificationKind.RECOVERY,
+        Severity.INFO,
+        Role.CLOSES,
+    )
     assert text(notice) == ("shop/api: sync works again\nApplied 1 object at c0ffee0, after 4 failed passes.")
     assert kinds(world.did(synced())) == []
 
@@ -178,7 +182,7 @@ def test_health_is_told_when_it_turns_bad_and_when_it_is_good_again() -> None:
     world.did(synced())
     assert kinds(world.healthy("Unknown")) == []
     bad = one(world.healthy("False", "Deployment shop/web: web: ImagePullBackOff; and 2 more"))
-    assert (bad.kind, bad.severity, bad.role) == (Kind.HEALTH, Severity.WARNING, Role.OPENS)
+    assert (bad.kind, bad.severity, bad.role) == (NotificationKind.HEALTH, Severity.WARNING, Role.OPENS)
     assert "ImagePullBackOff" in text(bad)
     assert kinds(world.healthy("False", "Deployment shop/web: web: CrashLoopBackOff")) == []
     assert one(world.healthy("True")).role is Role.CLOSES
@@ -193,7 +197,7 @@ def test_a_fight_is_told_under_auto() -> None:
     world = History(healPolicy="auto")
     rivals = "ConfigMap shop/web: changed by acme-operator after each of 3 heals in a row"
     notice = one(world.did(synced(rivals=rivals)))
-    assert notice.kind is Kind.CONTENTION
+    assert notice.kind is NotificationKind.CONTENTION
     assert "acme-operator" in text(notice)
     assert kinds(world.did(synced(rivals=rivals))) == []
 
@@ -203,7 +207,7 @@ def test_a_rollback_is_told_and_so_is_its_end() -> None:
     world = History()
     world.did(synced())
     held = one(world.rolled_back_to("d" * 40))
-    assert (held.kind, held.severity, held.role) == (Kind.ROLLBACK, Severity.WARNING, Role.OPENS)
+    assert (held.kind, held.severity, held.role) == (NotificationKind.ROLLBACK, Severity.WARNING, Role.OPENS)
     assert held.title == "shop/api: rolled back to ddddddd"
     assert "instead of branch main" in text(held)
     assert kinds(world.rolled_back_to("d" * 40)) == []

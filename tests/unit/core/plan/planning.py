@@ -10,11 +10,21 @@ from tests.fakes.samples import NOW
 
 from nopea.core.api.spec import HealPolicy
 from nopea.core.drift.find import Drift, FieldDrift
-from nopea.core.drift.three_way import Verdict
-from nopea.core.manifests.render import Desired, Endpoint, Scope
+from nopea.core.drift.three_way import DriftKind
+from nopea.core.manifests.render import Desired
 from nopea.core.manifests.stages import stage_of
-from nopea.core.objects import ObjectKey
-from nopea.core.plan.plan import Action, LastApplied, Observed, Policy, Reason, Seen, Step, World, plan
+from nopea.core.objects import ObjectKey, Resource
+from nopea.core.plan.model import (
+    Action,
+    ClusterState,
+    LastApplied,
+    ObservedDrift,
+    ObservedObject,
+    Policy,
+    Reason,
+    Step,
+)
+from nopea.core.plan.plan import plan
 
 OWNER = "shop.web"
 WEB = ObjectKey("apps", "Deployment", "shop", "web")
@@ -25,7 +35,7 @@ LABEL = ("f:metadata", "f:labels", "f:team")
 
 AUTO, MANUAL, NOTIFY = HealPolicy.AUTO, HealPolicy.MANUAL, HealPolicy.NOTIFY
 
-LIVE = Observed(owner=OWNER, resource_version="7", uid="u-1", projection="p1")
+LIVE = ObservedObject(owner=OWNER, resource_version="7", uid="u-1", projection="p1")
 LAST = LastApplied(hash="h1", projection="p1", commit="c0ffee")
 BEFORE = replace(LAST, hash="h0")
 """What was applied before Git changed."""
@@ -33,12 +43,12 @@ BEFORE = replace(LAST, hash="h0")
 
 def wish(key: ObjectKey = WEB, *, hash_: str = "h1", wave: int = 0) -> Desired:
     """Return an object as Git wants it."""
-    endpoint = Endpoint(
-        group=key.group, version="v1", kind=key.kind, plural=f"{key.kind.lower()}s", scope=Scope.NAMESPACED
+    endpoint = Resource(
+        group=key.group, version="v1", kind=key.kind, plural=f"{key.kind.lower()}s", namespaced=True
     )
     return Desired(
         key=key,
-        endpoint=endpoint,
+        resource=endpoint,
         source=f"{key.name}.yaml#1",
         body=b"{}",
         hash=hash_,
@@ -56,10 +66,10 @@ def changed(path: tuple[str, ...] = REPLICAS, *, to: Any = 5) -> FieldDrift:
     )  # fmt: skip
 
 
-def seen(*fields: FieldDrift, since: datetime = NOW - MINUTE, **more: Any) -> Seen:
+def seen(*fields: FieldDrift, since: datetime = NOW - MINUTE, **more: Any) -> ObservedDrift:
     """Return a look at an object in which these fields had drifted."""
-    kind = Verdict.MANUAL_DRIFT if fields else Verdict.NO_DRIFT
-    return Seen(drift=Drift(kind=kind, fields=fields), since=since, **more)
+    kind = DriftKind.MANUAL_DRIFT if fields else DriftKind.NO_DRIFT
+    return ObservedDrift(drift=Drift(kind=kind, fields=fields), since=since, **more)
 
 
 DRIFTED = seen(changed())
@@ -68,18 +78,18 @@ KEPT = seen(changed(), changed(LABEL), kept=(LABEL,))
 
 
 def decide(
-    live: Observed | None = LIVE,
+    live: ObservedObject | None = LIVE,
     last: LastApplied | None = LAST,
-    look: Seen | None = None,
+    look: ObservedDrift | None = None,
     *,
-    world: World | None = None,
+    world: ClusterState | None = None,
     now: datetime = NOW,
     **policy: Any,
 ) -> Step:
     """Return the one step about the Deployment; `policy` are the fields of `Policy`."""
     observed = {} if live is None else {WEB: live}
     known = {} if last is None else {WEB: last}
-    around = World(observed=observed, last_applied=known, seen={} if look is None else {WEB: look})
+    around = ClusterState(observed=observed, last_applied=known, seen={} if look is None else {WEB: look})
     made = plan(desired=[wish()], world=world or around, policy=Policy(owner=OWNER, **policy), now=now)
     (step,) = made.steps
     return step

@@ -17,7 +17,7 @@ from nopea.core.plan.inventory import (
     uids_of,
     unrecorded,
 )
-from nopea.core.plan.plan import LastApplied, Observed
+from nopea.core.plan.model import LastApplied, ObservedObject
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters=" /"), min_size=1, max_size=12)
 GROUPS = st.just("") | st.lists(WORDS, min_size=1, max_size=3).map(".".join)
@@ -126,8 +126,8 @@ def test_where_the_lines_are_kept(count: int, in_status: int, pieces: list[int])
     assert inline(entries) + sum(chunks(entries), ()) == entries
 
 
-def _live(uid: str, *, projection: str | None = "hash") -> Observed:
-    return Observed(owner="shop.shop", resource_version="1", uid=uid, projection=projection)
+def _live(uid: str, *, projection: str | None = "hash") -> ObservedObject:
+    return ObservedObject(owner="shop.shop", resource_version="1", uid=uid, projection=projection)
 
 
 def test_what_is_applied_and_not_recorded_is_found() -> None:

@@ -12,8 +12,8 @@ from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.drift.find import find_drift
 from nopea.core.drift.three_way import Side
 from nopea.core.objects import ObjectKey
+from nopea.core.plan.model import Action, Reason, Step
 from nopea.core.plan.object_diff import FieldDiff, ObjectDiff, Three, field_diffs
-from nopea.core.plan.plan import Action, Reason, Step
 
 KEY = ObjectKey("", "ConfigMap", "shop", "web")
 LABELS = {"nopea.io/repository": "shop.web"}

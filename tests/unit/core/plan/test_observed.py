@@ -12,13 +12,13 @@ from tests.unit.core.apply.owned import deployment, entry, stored
 from nopea.core.apply.ignore_rules import IgnoreRules
 from nopea.core.apply.projection import projection_hash
 from nopea.core.health.assess import HealthStatus, assess
+from nopea.core.plan.model import UNKNOWN_HEALTH, BreakGlass, ObservedObject
 from nopea.core.plan.observed import observed_of
-from nopea.core.plan.plan import UNKNOWN_HEALTH, BreakGlass, Observed
 
 SUSPEND, UNTIL = "nopea.io/suspend-heal", "nopea.io/suspend-heal-until"
 
 
-def annotated(**annotations: Any) -> Observed:
+def annotated(**annotations: Any) -> ObservedObject:
     """Return what is observed of an object with these annotations, their names without the group."""
     named = {f"nopea.io/{name.replace('_', '-')}": value for name, value in annotations.items()}
     return observed_of({"metadata": {"annotations": named}})
@@ -28,7 +28,7 @@ def test_all_that_a_plan_needs() -> None:
     """Owner, version, uid, projection and the marks that steer us."""
     live = stored(deployment())
     live["metadata"] |= {"resourceVersion": "42", "uid": "u-1"}
-    assert observed_of(live) == Observed(
+    assert observed_of(live) == ObservedObject(
         owner="shop.web",
         resource_version="42",
         uid="u-1",
@@ -42,7 +42,7 @@ def test_all_that_a_plan_needs() -> None:
 def test_an_object_with_nothing_in_it(live: dict[str, Any]) -> None:
     """It is nobody's and was never applied."""
     found = observed_of(live)
-    assert replace(found, health=UNKNOWN_HEALTH) == Observed(owner=None, resource_version="")
+    assert replace(found, health=UNKNOWN_HEALTH) == ObservedObject(owner=None, resource_version="")
     assert found.health.status is HealthStatus.UNKNOWN
 
 

@@ -27,18 +27,18 @@ from tests.unit.core.plan.planning import (
 from nopea.core.api.spec import HealPolicy
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import ObjectKey
-from nopea.core.plan.plan import (
+from nopea.core.plan.model import (
     Action,
     BreakGlass,
+    ClusterState,
     LastApplied,
-    Observed,
+    ObservedObject,
     Plan,
     Policy,
     Reason,
     Step,
-    World,
-    plan,
 )
+from nopea.core.plan.plan import plan
 from nopea.core.problem import Code
 
 NAMESPACE = ObjectKey("", "Namespace", "", "shop")
@@ -51,9 +51,11 @@ def keys(batches: list[list[Step]]) -> list[list[ObjectKey]]:
     return [[step.key for step in batch] for batch in batches]
 
 
-def planned(*desired: Desired, prunes: tuple[Step, ...] = (), world: World | None = None) -> Plan:
+def planned(*desired: Desired, prunes: tuple[Step, ...] = (), world: ClusterState | None = None) -> Plan:
     """Return the plan for an empty cluster, or that world."""
-    return plan(desired=desired, world=world or World(), policy=Policy(owner=OWNER), now=NOW, prunes=prunes)
+    return plan(
+        desired=desired, world=world or ClusterState(), policy=Policy(owner=OWNER), now=NOW, prunes=prunes
+    )
 
 
 def test_what_others_need_comes_first() -> None:
@@ -72,7 +74,9 @@ def test_a_wave_outweighs_a_stage() -> None:
 
 def test_only_writes_are_in_batches() -> None:
     """What is left or refused is in the plan, and in no batch."""
-    world = World(observed={WEB: LIVE, API: replace(LIVE, owner="shop.other")}, last_applied={WEB: LAST})
+    world = ClusterState(
+        observed={WEB: LIVE, API: replace(LIVE, owner="shop.other")}, last_applied={WEB: LAST}
+    )
     made = planned(wish(WEB), wish(API), wish(CONFIG), prunes=(prune(CONFIG_2),), world=world)
     assert keys(made.groups()) == [[CONFIG]]
     assert keys(made.prunes()) == [[CONFIG_2]]
@@ -123,7 +127,7 @@ KEYS = st.builds(
 TIMES = st.none() | st.sampled_from([NOW - MINUTE, NOW, NOW + MINUTE])
 HASHES = st.sampled_from(["h0", "h1"])
 OBSERVED = st.builds(
-    Observed,
+    ObservedObject,
     owner=st.sampled_from([None, OWNER, "shop.other", ""]),
     resource_version=st.just("7"),
     projection=st.sampled_from([None, "p1", "p2"]),
@@ -140,7 +144,7 @@ POLICIES = st.builds(
     heal_objects=st.frozensets(KEYS, max_size=3),
 )
 WORLDS = st.builds(
-    World,
+    ClusterState,
     observed=st.dictionaries(KEYS, OBSERVED),
     last_applied=st.dictionaries(
         KEYS, st.builds(LastApplied, hash=HASHES, projection=st.sampled_from([None, "p1", "p2"]))
@@ -156,7 +160,7 @@ WORLDS = st.builds(
     st.dictionaries(KEYS, st.tuples(HASHES, st.integers(-1, 2)), max_size=8), st.sets(KEYS), WORLDS, POLICIES
 )
 def test_the_promises_of_every_plan(
-    wanted: dict[ObjectKey, tuple[str, int]], gone: set[ObjectKey], world: World, policy: Policy
+    wanted: dict[ObjectKey, tuple[str, int]], gone: set[ObjectKey], world: ClusterState, policy: Policy
 ) -> None:
     """One step for every object; no write under break-glass, of another's, of the unread, while suspended."""
     wishes = [wish(key, hash_=hash_, wave=wave) for key, (hash_, wave) in wanted.items()]

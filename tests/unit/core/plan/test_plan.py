@@ -29,7 +29,8 @@ from tests.unit.core.plan.planning import (
 )
 
 from nopea.core.api.spec import HealPolicy
-from nopea.core.plan.plan import Action, BreakGlass, LastApplied, Observed, Reason, Step, World, is_suspect
+from nopea.core.plan.model import Action, BreakGlass, ClusterState, LastApplied, ObservedObject, Reason, Step
+from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Code
 
 
@@ -118,7 +119,7 @@ def test_nothing_is_written_where_writing_is_forbidden(
     if above == "break-glass":
         live = replace(live, break_glass=BreakGlass())
     trouble = problem(Code.FORBIDDEN)
-    world = World(
+    world = ClusterState(
         observed={WEB: live},
         last_applied={WEB: last} if last else {},
         seen={WEB: look} if look else {},
@@ -140,7 +141,7 @@ def test_nothing_is_written_where_writing_is_forbidden(
 def test_what_stands_above_what() -> None:
     """Suspension hides the rest; what cannot be read is refused; another's break-glass is another's."""
     live = replace(LIVE, owner="shop.other", break_glass=BreakGlass())
-    world = World(observed={WEB: live}, unreadable={WEB: problem(Code.FORBIDDEN)})
+    world = ClusterState(observed={WEB: live}, unreadable={WEB: problem(Code.FORBIDDEN)})
     assert answer(decide(world=world, suspended=True)) == (Action.LEAVE, Reason.SUSPENDED)
     assert answer(decide(world=world)) == (Action.REFUSE, Reason.UNREADABLE)
     assert answer(decide(live)) == (Action.REFUSE, Reason.OWNED_BY_OTHER)
@@ -149,7 +150,7 @@ def test_what_stands_above_what() -> None:
 def test_a_refusal_carries_its_problem() -> None:
     """What could not be read is told as it was met; an owner's conflict names owner, object and file."""
     trouble = problem(Code.FORBIDDEN)
-    assert decide(world=World(unreadable={WEB: trouble})).problem == trouble
+    assert decide(world=ClusterState(unreadable={WEB: trouble})).problem == trouble
     found = decide(replace(LIVE, owner="shop.other")).problem
     assert found is not None
     assert found.code is Code.OWNED_BY_OTHER
@@ -225,7 +226,9 @@ def test_what_is_fought_over(
     grace: int, heal_at: datetime, policy: Any, expected: Any, retry_at: Any
 ) -> None:
     """It is healed when the fight's pause is over, or when a person asks; the later wait counts."""
-    world = World(observed={WEB: LIVE}, last_applied={WEB: LAST}, seen={WEB: DRIFTED}, heal_at={WEB: heal_at})
+    world = ClusterState(
+        observed={WEB: LIVE}, last_applied={WEB: LAST}, seen={WEB: DRIFTED}, heal_at={WEB: heal_at}
+    )
     step = decide(world=world, grace=grace * MINUTE, **policy)
     assert answer(step) == expected
     assert step.retry_at == retry_at
@@ -234,10 +237,15 @@ def test_what_is_fought_over(
 def test_a_fight_holds_up_only_healing() -> None:
     """Neither another object nor what Git changed."""
     fought: dict[str, Any] = {"observed": {WEB: LIVE}, "heal_at": {WEB: NOW + MINUTE}}
-    assert answer(decide(world=World(**fought, last_applied={WEB: BEFORE}, seen={WEB: DRIFTED}))) == GIT_WINS
-    assert answer(decide(world=World(**fought, last_applied={WEB: BEFORE}))) == GIT_CHANGE
+    assert (
+        answer(decide(world=ClusterState(**fought, last_applied={WEB: BEFORE}, seen={WEB: DRIFTED})))
+        == GIT_WINS
+    )
+    assert answer(decide(world=ClusterState(**fought, last_applied={WEB: BEFORE}))) == GIT_CHANGE
     others = {**fought, "heal_at": {API: NOW + MINUTE}}
-    assert answer(decide(world=World(**others, last_applied={WEB: LAST}, seen={WEB: DRIFTED}))) == HEALED
+    assert (
+        answer(decide(world=ClusterState(**others, last_applied={WEB: LAST}, seen={WEB: DRIFTED}))) == HEALED
+    )
 
 
 def test_a_git_change_waits_for_no_grace_period() -> None:
@@ -297,6 +305,6 @@ def test_a_step_carries_what_it_was_decided_from() -> None:
         (replace(LIVE, projection=None), replace(LAST, projection=None), True),
     ],
 )
-def test_who_is_looked_at(live: Observed | None, last: LastApplied | None, suspect: bool) -> None:
+def test_who_is_looked_at(live: ObservedObject | None, last: LastApplied | None, suspect: bool) -> None:
     """Whatever is not as our last apply left it; two unknown baselines are not equal."""
     assert is_suspect(live, last) is suspect

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.prune import (
     MOST_AT_ONCE,
-    Candidate,
-    Decision,
-    Reason,
-    Verdict,
+    PruneCandidate,
+    PruneDecision,
+    PruneReason,
+    PruneVerdict,
     allowed_at_once,
     blocked,
     prune_decisions,
@@ -26,11 +26,11 @@ WEB = ObjectKey("apps", "Deployment", "shop", "web")
 NAMESPACE = ObjectKey("", "Namespace", "", "shop")
 CLAIM = ObjectKey("", "PersistentVolumeClaim", "shop", "data")
 DEFINITION = ObjectKey("apiextensions.k8s.io", "CustomResourceDefinition", "", "shops.acme.example")
-PRUNABLE = Candidate(in_inventory=True, live=True, owner=OWNER, has_our_apply=True, uid="u-1")
+PRUNABLE = PruneCandidate(in_inventory=True, live=True, owner=OWNER, has_our_apply=True, uid="u-1")
 
 
 def decide(
-    candidates: dict[ObjectKey, Candidate],
+    candidates: dict[ObjectKey, PruneCandidate],
     *,
     inventory_size: int = 100,
     enabled: bool = True,
@@ -38,7 +38,7 @@ def decide(
     rendered_count: int = 10,
     confirmed: bool = False,
     deleting: bool = False,
-) -> dict[ObjectKey, Decision]:
+) -> dict[ObjectKey, PruneDecision]:
     """Decide with everything in favour of deleting, but for what the test says."""
     return prune_decisions(
         candidates=candidates,
@@ -53,47 +53,49 @@ def decide(
     )
 
 
-def config_maps(count: int, candidate: Candidate = PRUNABLE) -> dict[ObjectKey, Candidate]:
+def config_maps(count: int, candidate: PruneCandidate = PRUNABLE) -> dict[ObjectKey, PruneCandidate]:
     """Return so many candidates."""
     return {ObjectKey("", "ConfigMap", "shop", f"c{number:03}"): candidate for number in range(count)}
 
 
-def verdicts(decisions: dict[ObjectKey, Decision]) -> list[tuple[Verdict, Reason]]:
+def verdicts(decisions: dict[ObjectKey, PruneDecision]) -> list[tuple[PruneVerdict, PruneReason]]:
     """Return what was decided, without problems."""
     return [(decision.verdict, decision.reason) for decision in decisions.values()]
 
 
 def test_what_passes_every_safeguard_is_deleted() -> None:
     """An object of ours that has gone from Git goes; it stays in the inventory until it is gone."""
-    assert decide({WEB: PRUNABLE}) == {WEB: Decision(verdict=Verdict.PRUNE, reason=Reason.GONE_FROM_GIT)}
+    assert decide({WEB: PRUNABLE}) == {
+        WEB: PruneDecision(verdict=PruneVerdict.PRUNE, reason=PruneReason.GONE_FROM_GIT)
+    }
     assert decide({WEB: PRUNABLE}, deleting=True) == {
-        WEB: Decision(verdict=Verdict.PRUNE, reason=Reason.DELETED)
+        WEB: PruneDecision(verdict=PruneVerdict.PRUNE, reason=PruneReason.DELETED)
     }
     assert decide({}) == {}
 
 
 RULES = [
-    ({"live": False}, Verdict.GONE, Reason.NOT_THERE),
-    ({"terminating": True}, Verdict.WAIT, Reason.TERMINATING),
-    ({"uid": ""}, Verdict.WAIT, Reason.NO_UID),
-    ({"in_inventory": False}, Verdict.KEEP, Reason.NOT_IN_INVENTORY),
-    ({"wanted_by": "shop/api"}, Verdict.KEEP, Reason.HANDED_OVER),
-    ({"owner": "shop.api"}, Verdict.KEEP, Reason.OWNED_BY_OTHER),
-    ({"owner": ""}, Verdict.KEEP, Reason.OWNED_BY_OTHER),
-    ({"prune_live": "false"}, Verdict.KEEP, Reason.ANNOTATED),
-    ({"prune_in_git": "false"}, Verdict.KEEP, Reason.ANNOTATED),
-    ({"prune_live": "true", "prune_in_git": "false"}, Verdict.KEEP, Reason.ANNOTATED),
-    ({"prune_live": "false", "prune_in_git": "true"}, Verdict.KEEP, Reason.ANNOTATED),
-    ({"prune_live": "no"}, Verdict.KEEP, Reason.ANNOTATED),
-    ({"owner": None}, Verdict.REFUSE, Reason.NO_LABEL),
-    ({"has_our_apply": False}, Verdict.REFUSE, Reason.NOT_APPLIED),
+    ({"live": False}, PruneVerdict.GONE, PruneReason.NOT_THERE),
+    ({"terminating": True}, PruneVerdict.WAIT, PruneReason.TERMINATING),
+    ({"uid": ""}, PruneVerdict.WAIT, PruneReason.NO_UID),
+    ({"in_inventory": False}, PruneVerdict.KEEP, PruneReason.NOT_IN_INVENTORY),
+    ({"wanted_by": "shop/api"}, PruneVerdict.KEEP, PruneReason.HANDED_OVER),
+    ({"owner": "shop.api"}, PruneVerdict.KEEP, PruneReason.OWNED_BY_OTHER),
+    ({"owner": ""}, PruneVerdict.KEEP, PruneReason.OWNED_BY_OTHER),
+    ({"prune_live": "false"}, PruneVerdict.KEEP, PruneReason.ANNOTATED),
+    ({"prune_in_git": "false"}, PruneVerdict.KEEP, PruneReason.ANNOTATED),
+    ({"prune_live": "true", "prune_in_git": "false"}, PruneVerdict.KEEP, PruneReason.ANNOTATED),
+    ({"prune_live": "false", "prune_in_git": "true"}, PruneVerdict.KEEP, PruneReason.ANNOTATED),
+    ({"prune_live": "no"}, PruneVerdict.KEEP, PruneReason.ANNOTATED),
+    ({"owner": None}, PruneVerdict.REFUSE, PruneReason.NO_LABEL),
+    ({"has_our_apply": False}, PruneVerdict.REFUSE, PruneReason.NOT_APPLIED),
 ]
 
 
 @pytest.mark.parametrize("deleting", [False, True])
 @pytest.mark.parametrize(("change", "verdict", "reason"), RULES)
 def test_each_object_has_to_pass(
-    change: dict[str, bool | str | None], verdict: Verdict, reason: Reason, deleting: bool
+    change: dict[str, bool | str | None], verdict: PruneVerdict, reason: PruneReason, deleting: bool
 ) -> None:
     """One thing that does not fit keeps an object, also when the whole GitRepository is deleted."""
     candidate = replace(PRUNABLE, **change)  # type: ignore[arg-type]  # a table of any of its fields
@@ -101,7 +103,7 @@ def test_each_object_has_to_pass(
     decision = decide({WEB: candidate}, deleting=deleting)[WEB]
 
     assert (decision.verdict, decision.reason) == (verdict, reason)
-    assert (decision.problem is not None) == (verdict is Verdict.REFUSE)
+    assert (decision.problem is not None) == (verdict is PruneVerdict.REFUSE)
 
 
 @pytest.mark.parametrize("deleting", [False, True])
@@ -110,17 +112,17 @@ def test_protected_kinds_go_only_on_request(key: ObjectKey, deleting: bool) -> N
     """A namespace, a claim and a definition take more along than themselves: a person has to ask for it."""
     for asked in ({"prune_live": "true"}, {"prune_in_git": "true"}):
         candidate = replace(PRUNABLE, **asked)  # type: ignore[arg-type]  # a table of two of its fields
-        assert decide({key: candidate}, deleting=deleting)[key].verdict is Verdict.PRUNE
+        assert decide({key: candidate}, deleting=deleting)[key].verdict is PruneVerdict.PRUNE
 
     (decision,) = decide({key: PRUNABLE}, deleting=deleting).values()
-    assert (decision.verdict, decision.reason) == (Verdict.REFUSE, Reason.PROTECTED_KIND)
+    assert (decision.verdict, decision.reason) == (PruneVerdict.REFUSE, PruneReason.PROTECTED_KIND)
 
 
 def test_only_the_real_kinds_are_protected() -> None:
     """A kind of the same name in another group is like any other."""
     key = ObjectKey("acme.example", "Namespace", "", "shop")
 
-    assert decide({key: PRUNABLE})[key].verdict is Verdict.PRUNE
+    assert decide({key: PRUNABLE})[key].verdict is PruneVerdict.PRUNE
 
 
 def test_what_a_refusal_says() -> None:
@@ -161,10 +163,10 @@ def test_break_glass_means_no_write() -> None:
     """It stays for as long as that lasts; a GitRepository that is being deleted has to wait, and says so."""
     held = {WEB: replace(PRUNABLE, break_glass=True)}
 
-    assert decide(held)[WEB] == Decision(verdict=Verdict.KEEP, reason=Reason.BREAK_GLASS)
-    assert decide(held, deleting=True)[WEB] == Decision(
-        verdict=Verdict.REFUSE,
-        reason=Reason.BREAK_GLASS,
+    assert decide(held)[WEB] == PruneDecision(verdict=PruneVerdict.KEEP, reason=PruneReason.BREAK_GLASS)
+    assert decide(held, deleting=True)[WEB] == PruneDecision(
+        verdict=PruneVerdict.REFUSE,
+        reason=PruneReason.BREAK_GLASS,
         problem=blocked(WEB, "it is not deleted: break-glass"),
     )
 
@@ -173,30 +175,30 @@ def test_pruning_can_be_off() -> None:
     """With spec.prune false nothing is deleted and nobody is bothered; deletionPolicy decides for itself."""
     unlabelled = {WEB: replace(PRUNABLE, owner=None), NAMESPACE: PRUNABLE, CLAIM: PRUNABLE}
 
-    assert set(verdicts(decide(unlabelled, enabled=False))) == {(Verdict.KEEP, Reason.PRUNING_OFF)}
-    assert decide({WEB: PRUNABLE}, enabled=False, deleting=True)[WEB].verdict is Verdict.PRUNE
+    assert set(verdicts(decide(unlabelled, enabled=False))) == {(PruneVerdict.KEEP, PruneReason.PRUNING_OFF)}
+    assert decide({WEB: PRUNABLE}, enabled=False, deleting=True)[WEB].verdict is PruneVerdict.PRUNE
 
 
 def test_a_failed_render_deletes_nothing() -> None:
     """An object in a file that could not be read has not gone from Git."""
     for confirmed in (False, True):
         (decision,) = decide({WEB: PRUNABLE}, rendered_cleanly=False, confirmed=confirmed).values()
-        assert decision == Decision(verdict=Verdict.REFUSE, reason=Reason.RENDER_FAILED)
-    assert decide({WEB: PRUNABLE}, rendered_cleanly=False, deleting=True)[WEB].verdict is Verdict.PRUNE
+        assert decision == PruneDecision(verdict=PruneVerdict.REFUSE, reason=PruneReason.RENDER_FAILED)
+    assert decide({WEB: PRUNABLE}, rendered_cleanly=False, deleting=True)[WEB].verdict is PruneVerdict.PRUNE
 
 
 def test_an_empty_render_deletes_nothing() -> None:
     """Not even when confirmed: who means it deletes the GitRepository."""
     for confirmed in (False, True):
         (decision,) = decide({WEB: PRUNABLE}, rendered_count=0, confirmed=confirmed).values()
-        assert (decision.verdict, decision.reason) == (Verdict.REFUSE, Reason.RENDERED_TO_NOTHING)
+        assert (decision.verdict, decision.reason) == (PruneVerdict.REFUSE, PruneReason.RENDERED_TO_NOTHING)
         assert decision.problem == Problem(
             code=Code.PRUNE_GUARD,
             message="Git renders to nothing, so nothing is deleted (apps/Deployment shop/web would be)",
             hint="Put the manifests back; to delete everything, delete the GitRepository.",
         )
-    assert decide({WEB: PRUNABLE}, rendered_count=1)[WEB].verdict is Verdict.PRUNE
-    assert decide({WEB: PRUNABLE}, rendered_count=0, deleting=True)[WEB].verdict is Verdict.PRUNE
+    assert decide({WEB: PRUNABLE}, rendered_count=1)[WEB].verdict is PruneVerdict.PRUNE
+    assert decide({WEB: PRUNABLE}, rendered_count=0, deleting=True)[WEB].verdict is PruneVerdict.PRUNE
 
 
 @pytest.mark.parametrize(
@@ -212,8 +214,8 @@ def test_the_guard(inventory: int, allowed: int) -> None:
     within = decide(config_maps(allowed), inventory_size=inventory)
     beyond = decide(config_maps(allowed + 1), inventory_size=inventory)
 
-    assert set(verdicts(within)) <= {(Verdict.PRUNE, Reason.GONE_FROM_GIT)}
-    assert set(verdicts(beyond)) == {(Verdict.REFUSE, Reason.GUARD)}
+    assert set(verdicts(within)) <= {(PruneVerdict.PRUNE, PruneReason.GONE_FROM_GIT)}
+    assert set(verdicts(beyond)) == {(PruneVerdict.REFUSE, PruneReason.GUARD)}
 
 
 def test_the_guard_lets_go_what_is_confirmed_or_deleted() -> None:
@@ -224,7 +226,7 @@ def test_the_guard_lets_go_what_is_confirmed_or_deleted() -> None:
         decide(everything, inventory_size=1000, confirmed=True),
         decide(everything, inventory_size=1000, deleting=True),
     ):
-        assert {decision.verdict for decision in decisions.values()} == {Verdict.PRUNE}
+        assert {decision.verdict for decision in decisions.values()} == {PruneVerdict.PRUNE}
 
 
 def test_the_guard_says_how_to_confirm() -> None:
@@ -268,14 +270,14 @@ def test_the_guard_counts_what_would_be_deleted() -> None:
     kept = {WEB: replace(PRUNABLE, prune_live="false"), NAMESPACE: PRUNABLE}
 
     assert [one.verdict for one in decide({**config_maps(2), **kept}, inventory_size=4).values()] == [
-        Verdict.PRUNE, Verdict.PRUNE, Verdict.KEEP, Verdict.REFUSE,
+        PruneVerdict.PRUNE, PruneVerdict.PRUNE, PruneVerdict.KEEP, PruneVerdict.REFUSE,
     ]  # fmt: skip
     assert verdicts(decide({**config_maps(3), **kept}, inventory_size=4)) == [
-        (Verdict.REFUSE, Reason.GUARD),
-        (Verdict.REFUSE, Reason.GUARD),
-        (Verdict.REFUSE, Reason.GUARD),
-        (Verdict.KEEP, Reason.ANNOTATED),
-        (Verdict.REFUSE, Reason.PROTECTED_KIND),
+        (PruneVerdict.REFUSE, PruneReason.GUARD),
+        (PruneVerdict.REFUSE, PruneReason.GUARD),
+        (PruneVerdict.REFUSE, PruneReason.GUARD),
+        (PruneVerdict.KEEP, PruneReason.ANNOTATED),
+        (PruneVerdict.REFUSE, PruneReason.PROTECTED_KIND),
     ]
 
 
@@ -286,36 +288,38 @@ def test_what_is_on_its_way_out_lets_no_more_go(on_the_way: dict[str, bool]) -> 
     leaving = {replace(key, namespace="old"): one for key, one in config_maps(50, half).items()}
 
     more = decide({**leaving, **config_maps(26)}, inventory_size=100)
-    assert {decision.reason for decision in more.values()} >= {Reason.GUARD}
+    assert {decision.reason for decision in more.values()} >= {PruneReason.GUARD}
     less = decide({**leaving, **config_maps(25)}, inventory_size=100)
-    assert Verdict.PRUNE in {decision.verdict for decision in less.values()}
+    assert PruneVerdict.PRUNE in {decision.verdict for decision in less.values()}
     strangers = {key: replace(one, in_inventory=False) for key, one in leaving.items()}
     others = decide({**strangers, **config_maps(50)}, inventory_size=100)
-    assert Verdict.PRUNE in {decision.verdict for decision in others.values()}
+    assert PruneVerdict.PRUNE in {decision.verdict for decision in others.values()}
 
 
 @pytest.mark.parametrize(
     ("verdict", "reason", "forgets", "blocks"),
     [
-        (Verdict.GONE, Reason.NOT_THERE, True, False),
-        (Verdict.KEEP, Reason.HANDED_OVER, True, False),
-        (Verdict.KEEP, Reason.OWNED_BY_OTHER, True, False),
-        (Verdict.KEEP, Reason.ANNOTATED, False, False),
-        (Verdict.PRUNE, Reason.DELETED, False, True),
-        (Verdict.WAIT, Reason.TERMINATING, False, True),
-        (Verdict.REFUSE, Reason.NO_LABEL, False, True),
+        (PruneVerdict.GONE, PruneReason.NOT_THERE, True, False),
+        (PruneVerdict.KEEP, PruneReason.HANDED_OVER, True, False),
+        (PruneVerdict.KEEP, PruneReason.OWNED_BY_OTHER, True, False),
+        (PruneVerdict.KEEP, PruneReason.ANNOTATED, False, False),
+        (PruneVerdict.PRUNE, PruneReason.DELETED, False, True),
+        (PruneVerdict.WAIT, PruneReason.TERMINATING, False, True),
+        (PruneVerdict.REFUSE, PruneReason.NO_LABEL, False, True),
     ],
 )
-def test_what_a_verdict_means(verdict: Verdict, reason: Reason, forgets: bool, blocks: bool) -> None:
+def test_what_a_verdict_means(
+    verdict: PruneVerdict, reason: PruneReason, forgets: bool, blocks: bool
+) -> None:
     """Survivors stay in the inventory; a deletion waits for what goes or should go, not for what is kept."""
-    decision = Decision(verdict=verdict, reason=reason)
+    decision = PruneDecision(verdict=verdict, reason=reason)
 
     assert (decision.forgets, decision.blocks_deletion) == (forgets, blocks)
 
 
 TEXTS = st.sampled_from([None, "true", "false", "x"])
 CANDIDATES = st.builds(
-    Candidate,
+    PruneCandidate,
     in_inventory=st.booleans(),
     live=st.booleans(),
     owner=st.sampled_from([None, OWNER, "shop.api"]),
@@ -334,7 +338,7 @@ FLAGS = st.booleans()
 
 @given(st.dictionaries(KEYS, FAVOURABLE), st.integers(0, 20), FLAGS, FLAGS, st.integers(0, 2), FLAGS, FLAGS)
 def test_nothing_is_ever_deleted_against_a_safeguard(
-    candidates: dict[ObjectKey, Candidate],
+    candidates: dict[ObjectKey, PruneCandidate],
     inventory: int,
     enabled: bool,
     clean: bool,
@@ -354,7 +358,7 @@ def test_nothing_is_ever_deleted_against_a_safeguard(
     )
 
     assert list(decisions) == list(candidates)
-    pruned = [key for key, decision in decisions.items() if decision.verdict is Verdict.PRUNE]
+    pruned = [key for key, decision in decisions.items() if decision.verdict is PruneVerdict.PRUNE]
     for key in pruned:
         one = candidates[key]
         annotations = {one.prune_live, one.prune_in_git}

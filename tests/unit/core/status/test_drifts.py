@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from nopea.core.drift.find import Drift, FieldDrift
-from nopea.core.drift.three_way import Verdict
+from nopea.core.drift.three_way import DriftKind
 from nopea.core.objects import ObjectKey
-from nopea.core.plan.plan import Reason, Seen
+from nopea.core.plan.model import ObservedDrift, Reason
 from nopea.core.status.drifts import drift_line, drifts_of
-from nopea.core.status.report import ObjectResult, Outcome, PassReport, Result
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 
 AT = datetime(2026, 11, 25, 13, 11, 25, tzinfo=UTC)
 WEB = ObjectKey("apps", "Deployment", "shop", "web")
@@ -37,7 +37,7 @@ def field(
 
 def result(*fields: FieldDrift, key: ObjectKey = WEB, reason: Reason = Reason.POLICY) -> ObjectResult:
     """Make the result of an object with that drift, which was left."""
-    seen = Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT, fields=fields), since=AT)
+    seen = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=fields), since=AT)
     return ObjectResult(key=key, outcome=Outcome.SKIPPED, reason=reason, seen=seen)
 
 
@@ -81,7 +81,7 @@ def test_values_of_secrets_are_masked_in_sentence_and_status() -> None:
         field("f:data", "f:token", from_="aHVzaA==", to="bG91ZA=="),
         key=ObjectKey("", "Secret", "shop", "git"),
     )
-    report = PassReport(
+    report = ReconcileReport(
         id="1",
         generation=1,
         triggers=(),

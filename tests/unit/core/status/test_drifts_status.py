@@ -10,12 +10,11 @@ import pytest
 from tests.fakes.samples import NOW, report
 from tests.unit.core.plan.planning import WEB
 
-from nopea.core.api.status import MAX_DRIFT_FIELDS, MAX_DRIFTS, FieldChange
-from nopea.core.api.status import Drift as DriftLine
+from nopea.core.api.status import MAX_DRIFT_FIELDS, MAX_DRIFTS, DriftEntry, FieldChange
 from nopea.core.drift.find import Drift, FieldDrift
-from nopea.core.drift.three_way import Verdict
+from nopea.core.drift.three_way import DriftKind
 from nopea.core.objects import ObjectKey
-from nopea.core.plan.plan import Reason, Seen
+from nopea.core.plan.model import ObservedDrift, Reason
 from nopea.core.status.drifts import drift_line, drift_of, drifts_of
 from nopea.core.status.report import ObjectResult, Outcome
 
@@ -40,17 +39,17 @@ def result(
     key: ObjectKey = WEB,
     outcome: Outcome = Outcome.SKIPPED,
     reason: Reason = Reason.POLICY,
-    kind: Verdict = Verdict.MANUAL_DRIFT,
+    kind: DriftKind = DriftKind.MANUAL_DRIFT,
 ) -> ObjectResult:
     """Return what became of an object in which these fields had drifted."""
-    look = Seen(drift=Drift(kind=kind, fields=fields), since=NOW - HOUR)
+    look = ObservedDrift(drift=Drift(kind=kind, fields=fields), since=NOW - HOUR)
     return ObjectResult(key=key, outcome=outcome, reason=reason, seen=look)
 
 
 def test_a_line_of_the_status() -> None:
     """Which object, which field from what to what, who did it and how, since when, and what is done."""
     assert drifts_of(report(objects=[result(field())])) == (
-        DriftLine(
+        DriftEntry(
             object="apps/Deployment shop/web",
             kind="manual_drift",
             fields=(FieldChange(path="spec.replicas", from_="2", to="5"),),
@@ -110,7 +109,7 @@ def test_no_action_is_cut_short() -> None:
 
 def test_a_conflict_is_called_so() -> None:
     """Git and the cluster both changed."""
-    (line,) = drifts_of(report(objects=[result(field(), kind=Verdict.CONFLICT)]))
+    (line,) = drifts_of(report(objects=[result(field(), kind=DriftKind.CONFLICT)]))
     assert line.kind == "conflict"
 
 
@@ -181,7 +180,8 @@ def test_undated_drift_keeps_the_time_that_is_known() -> None:
     """A process that has just started sees a deletion later than the one before it did."""
     (known,) = drifts_of(report(objects=[result(gone())]))
     later = replace(
-        result(gone()), seen=Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT, fields=(gone(),)), since=NOW)
+        result(gone()),
+        seen=ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=(gone(),)), since=NOW),
     )
 
     assert drifts_of(report(objects=[later]), known=[known]) == (known,)
@@ -191,7 +191,7 @@ def test_undated_drift_keeps_the_time_that_is_known() -> None:
 def test_dated_drift_has_the_time_of_its_change() -> None:
     """Another change of the same object is another time, whatever was known."""
     (known,) = drifts_of(report(objects=[result(field())]))
-    look = Seen(drift=Drift(kind=Verdict.MANUAL_DRIFT, fields=(field(),)), since=NOW)
+    look = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=(field(),)), since=NOW)
 
     (now,) = drifts_of(report(objects=[replace(result(field()), seen=look)]), known=[known])
     assert now.since == "2026-11-24T05:00:00Z"

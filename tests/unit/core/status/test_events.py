@@ -12,10 +12,10 @@ from tests.fakes.samples import NOW, problem, report, repository, result_of
 from nopea.core.api.pin import Pin
 from nopea.core.api.status import GitRepositoryStatus, Phase
 from nopea.core.git.source import Ref, RefKind
-from nopea.core.plan.plan import Reason
+from nopea.core.plan.model import Reason
 from nopea.core.problem import Code
 from nopea.core.status.events import EventLine, event_lines
-from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.status import reported
 from nopea.core.status.transition import Transition
 
@@ -23,14 +23,14 @@ FIRST = report(objects=[result_of("a", Outcome.CREATED)])
 FAILED = report(Result.FAILED, objects=[result_of("a", Outcome.FAILED, problem())], problems=[problem()])
 
 
-def lines(before: GitRepositoryStatus, done: PassReport) -> list[EventLine]:
+def lines(before: GitRepositoryStatus, done: ReconcileReport) -> list[EventLine]:
     """Return the Events of a pass after this status."""
     after = reported(before, done, now=NOW, retry_at=None)
     step = Transition(repository=repository(), before=before, after=after, report=done, at=NOW)
     return list(event_lines(step))
 
 
-def after(*passes: PassReport) -> GitRepositoryStatus:
+def after(*passes: ReconcileReport) -> GitRepositoryStatus:
     """Return the status after these passes."""
     status = GitRepositoryStatus()
     for done in passes:

@@ -12,7 +12,7 @@ from nopea.core.api.pin import Pin
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.problem import Code
-from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.rollback import has_moved, pinned_note, released_note, rolled_back
 from nopea.core.status.status import reported
 
@@ -21,7 +21,9 @@ OTHER = Pin(commit="a" * 40, instead_of=Ref(RefKind.BRANCH, "main"))
 NOTHING = GitRepositoryStatus()
 
 
-def after(one: PassReport, previous: GitRepositoryStatus = NOTHING, *, later: int = 0) -> GitRepositoryStatus:
+def after(
+    one: ReconcileReport, previous: GitRepositoryStatus = NOTHING, *, later: int = 0
+) -> GitRepositoryStatus:
     """Return the status after a pass."""
     return reported(previous, one, now=NOW + timedelta(seconds=later), retry_at=None)
 

@@ -16,7 +16,7 @@ from nopea.core.api.conditions import find
 from nopea.core.api.status import MAX_ERRORS, MAX_HISTORY, Condition, GitRepositoryStatus, Phase
 from nopea.core.git.source import Commit
 from nopea.core.problem import Code, Problem
-from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.status import crashed, cut, progressing, reported
 
 LATER = NOW + timedelta(hours=1)
@@ -25,7 +25,7 @@ LASTING, PASSING = problem(Code.INVALID, "no such field"), problem(Code.API_UNRE
 
 
 def _told(
-    previous: GitRepositoryStatus, told: PassReport, *, retry: bool = False, at: Any = NOW
+    previous: GitRepositoryStatus, told: ReconcileReport, *, retry: bool = False, at: Any = NOW
 ) -> GitRepositoryStatus:
     return reported(previous, told, now=at, retry_at=at + timedelta(seconds=30) if retry else None)
 
@@ -71,7 +71,7 @@ def test_an_idle_pass_leaves_no_trace() -> None:
     ],
     ids=["healed", "commit", "spec", "requested", "failed"],
 )
-def test_news_are_told_with_their_time(news: PassReport) -> None:
+def test_news_are_told_with_their_time(news: ReconcileReport) -> None:
     """Whatever was changed, learned or failed moves the time and enters history."""
     status = _told(_synced(), news, at=LATER)
 

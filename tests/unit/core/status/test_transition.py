@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.fakes.samples import NOW, problem, report, repository, result_of
 
 from nopea.core.api.status import GitRepositoryStatus
-from nopea.core.status.report import Outcome, PassReport, Result
+from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.status import reported
 from nopea.core.status.transition import Transition
 
@@ -13,7 +13,7 @@ SYNCED = report(objects=[result_of("a", Outcome.CREATED)])
 FAILED = report(Result.FAILED, problems=[problem()])
 
 
-def step(before: GitRepositoryStatus, done: PassReport) -> Transition:
+def step(before: GitRepositoryStatus, done: ReconcileReport) -> Transition:
     """Return the transition that a pass makes."""
     after = reported(before, done, now=NOW, retry_at=None)
     return Transition(repository=repository(), before=before, after=after, report=done, at=NOW)

@@ -37,10 +37,10 @@ from tests.unit.core.webhooks.sent import (
 
 from nopea.core.api.spec import Provider
 from nopea.core.problem import Code
-from nopea.core.webhooks.delivery import RefChange, RefKind
+from nopea.core.webhooks.delivery import PushedRefKind, RefChange
 from nopea.core.webhooks.verify import Refused
 
-BRANCH, TAG = RefKind.BRANCH, RefKind.TAG
+BRANCH, TAG = PushedRefKind.BRANCH, PushedRefKind.TAG
 ZERO_SHA256 = "0" * 64
 NEW_SHA256 = "9f" * 32
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
-from nopea.core.webhooks.delivery import Delivery, RefChange, RefKind
+from nopea.core.webhooks.delivery import Delivery, PushedRefKind, RefChange
 from nopea.core.webhooks.match import concerns, matches_url, normalise_url
 
 COMMIT = "9f" * 20
@@ -30,12 +30,12 @@ def spec(**fields: Any) -> GitRepositorySpec:
 
 def branch(name: str = "main", *paths: str) -> RefChange:
     """A branch that moved."""
-    return RefChange(RefKind.BRANCH, name, COMMIT, paths=frozenset(paths) or None)
+    return RefChange(PushedRefKind.BRANCH, name, COMMIT, paths=frozenset(paths) or None)
 
 
 def tag(name: str) -> RefChange:
     """A tag that moved."""
-    return RefChange(RefKind.TAG, name, COMMIT)
+    return RefChange(PushedRefKind.TAG, name, COMMIT)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_any_other_ref_does_not(fields: dict[str, Any], change: RefChange) -> No
 
 def test_a_deleted_ref_concerns_nobody() -> None:
     """There is nothing to apply; the poll says that the branch is gone."""
-    gone = RefChange(RefKind.BRANCH, "main", None, deleted=True)
+    gone = RefChange(PushedRefKind.BRANCH, "main", None, deleted=True)
 
     assert not concerns(spec(), delivery(gone))
     assert concerns(spec(), delivery(gone, branch()))

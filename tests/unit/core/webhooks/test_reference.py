@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.core.webhooks.sent import OWN, REFERENCE, Sent, reference
 
-from nopea.core.webhooks.delivery import RefChange, RefKind
+from nopea.core.webhooks.delivery import PushedRefKind, RefChange
 from nopea.core.webhooks.verify import DIAGNOSTICS_PING, Refused
 
 FILES = reference()
@@ -53,7 +53,9 @@ def test_a_delivery_says_what_the_index_expects(sent: Sent) -> None:
         return
     expected = sent.expect.get("changes", [sent.expect])
     assert [replace(change, paths=None) for change in delivery.changes] == [
-        RefChange(RefKind(raw["kind"]), raw["name"], raw.get("commit"), deleted=raw.get("deleted", False))
+        RefChange(
+            PushedRefKind(raw["kind"]), raw["name"], raw.get("commit"), deleted=raw.get("deleted", False)
+        )
         for raw in expected
     ]
     assert delivery.ignored == ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nopea.core.manifests.yaml.limits import Limits, at_line, beyond
+from nopea.core.manifests.yaml.limits import YamlLimits, at_line, beyond
 from nopea.core.manifests.yaml.scalars import Scalar
 
 _FREE_REPEATS = 100
@@ -33,7 +33,7 @@ class Anchored:
 class Budget:
     """How much of a file's limits is used; one per file, so that many documents cannot add up."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: YamlLimits) -> None:
         self._limits = limits
         self._nodes_before = 0
         self.nodes = 0

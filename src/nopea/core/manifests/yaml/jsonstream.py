@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import orjson
 
 from nopea.core.manifests.yaml.faults import TEMPLATE_HINT, duplicate_key, wrong_value
-from nopea.core.manifests.yaml.limits import Limits, UnreadableError, at_line, beyond
+from nopea.core.manifests.yaml.limits import UnreadableError, YamlLimits, at_line, beyond
 from nopea.core.manifests.yaml.scalars import Scalar, to_json
 from nopea.core.problem import Code, Problem
 
@@ -33,7 +33,7 @@ class JsonDocument:
     problems: tuple[Problem, ...] = ()
 
 
-def read_stream(text: str, *, limits: Limits) -> Iterator[JsonDocument]:
+def read_stream(text: str, *, limits: YamlLimits) -> Iterator[JsonDocument]:
     """Yield the stream's values in order; text that is no JSON is a problem, and ends the stream."""
     problem = _beyond_limits(text, limits)
     position, line = 0, 1
@@ -97,7 +97,7 @@ class _Reader:
         raise UnreadableError(wrong_value("a number that JSON or 64 bits cannot hold", self._line))
 
 
-def _beyond_limits(text: str, limits: Limits) -> Problem | None:
+def _beyond_limits(text: str, limits: YamlLimits) -> Problem | None:
     """Check depth and count before the recursive parser sees the text."""
     depth = nodes = 0
     for match in _TOKEN.finditer(text):

@@ -11,7 +11,7 @@ SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class YamlLimits:
     """What one file may hold; each default is far above honest use and far below harm.
 
     `file_bytes`: bundles of CustomResourceDefinitions reach 4 MiB. `object_bytes`: an API server refuses
@@ -27,7 +27,7 @@ class Limits:
     problems: int = 100
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = YamlLimits()
 
 
 class UnreadableError(Exception):

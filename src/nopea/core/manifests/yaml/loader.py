@@ -34,7 +34,7 @@ from nopea.core.manifests.yaml.faults import (
     wrong_value,
 )
 from nopea.core.manifests.yaml.keys import key_text, plain_key
-from nopea.core.manifests.yaml.limits import Limits, UnreadableError, at_line, beyond
+from nopea.core.manifests.yaml.limits import UnreadableError, YamlLimits, at_line, beyond
 from nopea.core.manifests.yaml.scalars import (
     FIRST_OF_A_VALUE,
     TAG,
@@ -95,7 +95,7 @@ class Composed:
     problems: tuple[Problem, ...]
 
 
-def compose(text: str, *, first_line: int, limits: Limits, budget: Budget) -> Composed:
+def compose(text: str, *, first_line: int, limits: YamlLimits, budget: Budget) -> Composed:
     """Read one document; `first_line` is where it starts in its file.
 
     A document with a problem has value None: half an object must not be applied.
@@ -125,7 +125,7 @@ class _Composer:
     """The state of reading one document; `root` is a list whose first item the document becomes."""
 
     first_line: int
-    limits: Limits
+    limits: YamlLimits
     budget: Budget
     root: _Frame = field(default_factory=_new_root)
     root_line: int = 0

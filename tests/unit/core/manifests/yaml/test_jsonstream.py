@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from nopea.core.manifests.yaml.jsonstream import read_stream
-from nopea.core.manifests.yaml.limits import Limits
+from nopea.core.manifests.yaml.limits import YamlLimits
 from nopea.core.problem import Code
 
 
 def test_a_stream_of_objects_is_read_in_order_with_lines() -> None:
     """Objects follow each other with or without space."""
-    found = list(read_stream('\n{"a": 1}{"b":\n 2}\n\n{"c": 3}\n', limits=Limits()))
+    found = list(read_stream('\n{"a": 1}{"b":\n 2}\n\n{"c": 3}\n', limits=YamlLimits()))
     assert [(document.value, document.line) for document in found] == [
         ({"a": 1}, 2),
         ({"b": 2}, 2),
@@ -28,7 +28,7 @@ def test_a_stream_of_objects_is_read_in_order_with_lines() -> None:
 )  # fmt: skip
 def test_numbers_are_narrowed_as_in_yaml(text: str, value: Any) -> None:
     """Whole numbers become integers, what 64 bits do not hold becomes a float."""
-    (document,) = read_stream(f'{{"a": {text}}}', limits=Limits())
+    (document,) = read_stream(f'{{"a": {text}}}', limits=YamlLimits())
     assert document.value == {"a": value}
     assert type(document.value["a"]) is type(value)
 
@@ -53,13 +53,13 @@ def test_numbers_are_narrowed_as_in_yaml(text: str, value: Any) -> None:
 def test_what_is_refused_names_its_line_and_code(text: str, code: Code, line: int) -> None:
     """Syntax, duplicate keys, numbers, half characters and limits are problems and never exceptions."""
     problems = [
-        problem for found in read_stream(text, limits=Limits(nodes=1_000)) for problem in found.problems
+        problem for found in read_stream(text, limits=YamlLimits(nodes=1_000)) for problem in found.problems
     ]
     assert [(problem.code, problem.source) for problem in problems] == [(code, f":{line}")]
 
 
 def test_objects_before_a_syntax_error_count() -> None:
     """What was read before the error stands."""
-    found = list(read_stream('{"a": 1}\n{"b"', limits=Limits()))
+    found = list(read_stream('{"a": 1}\n{"b"', limits=YamlLimits()))
     assert found[0].value == {"a": 1}
     assert found[1].problems[0].source == ":2"

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from nopea.core.manifests.yaml.aliases import Budget
-from nopea.core.manifests.yaml.limits import Limits
+from nopea.core.manifests.yaml.limits import YamlLimits
 from nopea.core.manifests.yaml.loader import Composed, compose
 from nopea.core.problem import Code
 
 
-def read(text: str, limits: Limits | None = None) -> Composed:
+def read(text: str, limits: YamlLimits | None = None) -> Composed:
     """Compose a document that starts on line 1."""
-    limits = limits or Limits()
+    limits = limits or YamlLimits()
     return compose(text, first_line=1, limits=limits, budget=Budget(limits))
 
 
@@ -108,7 +108,7 @@ def test_all_values_that_are_wrong_are_told_at_once() -> None:
 
 def test_problems_are_bounded() -> None:
     """A document of nothing but problems is given up at the limit."""
-    composed = read("a: 1\n" * 1_000, Limits(problems=10))
+    composed = read("a: 1\n" * 1_000, YamlLimits(problems=10))
     assert len(composed.problems) == 11
     assert composed.problems[-1].code is Code.YAML_LIMIT
 
@@ -116,15 +116,15 @@ def test_problems_are_bounded() -> None:
 @pytest.mark.parametrize("text", ["[" * 6 + "]" * 6, "a: {b: {c: {d: {e: {f: 1}}}}}", "- - - - - - 1"])
 def test_depth_is_capped(text: str) -> None:
     """Five levels pass where five are allowed, and the sixth does not."""
-    assert read(text, Limits(depth=6)).problems == ()
-    assert read(text, Limits(depth=5)).problems[0].code is Code.YAML_LIMIT
+    assert read(text, YamlLimits(depth=6)).problems == ()
+    assert read(text, YamlLimits(depth=5)).problems[0].code is Code.YAML_LIMIT
 
 
 def test_aliases_cannot_nest_deeper_than_the_cap() -> None:
     """Levels count where an alias puts them, not only where they are written."""
     text = "a: &a [[1]]\nb: &b [[*a]]\nc: [*b]\n"
-    assert read(text, Limits(depth=6)).value["c"] == [[[[[1]]]]]
-    assert read(text, Limits(depth=5)).problems[0].code is Code.YAML_LIMIT
+    assert read(text, YamlLimits(depth=6)).value["c"] == [[[[[1]]]]]
+    assert read(text, YamlLimits(depth=5)).problems[0].code is Code.YAML_LIMIT
 
 
 @pytest.mark.parametrize("levels", [4, 9, 30])
@@ -143,8 +143,8 @@ def test_the_line_is_where_the_content_starts() -> None:
     composed = compose(
         "# comment\n\nkind: List\nitems:\n- a: 1\n- 5\n- b: 1\n",
         first_line=11,
-        limits=Limits(),
-        budget=Budget(Limits()),
+        limits=YamlLimits(),
+        budget=Budget(YamlLimits()),
     )
     assert composed.line == 13
     assert composed.item_lines == (15, 17, 17)

@@ -14,12 +14,12 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import Commit, ParsedFile, Remote
 from nopea.core.objects import GroupKind, ObjectKey, RepoKey
 from nopea.core.plan.contention import NO_FIGHTS, Fights
-from nopea.core.plan.plan import LastApplied
+from nopea.core.plan.model import LastApplied
 from nopea.core.problem import Problem
 
 
 @dataclass(slots=True)
-class SyncState:
+class RepositoryState:
     """One repository's memory: the status as last written, and what the last passes learned."""
 
     uid: str
@@ -49,18 +49,18 @@ class SyncState:
     """True when the last pass met a kind that the API server does not serve: look again when one appears."""
 
 
-class Cache:
+class StateStore:
     """All tables of the process, keyed by repository."""
 
     def __init__(self, *, manifest_bytes: int = 32 * 1024 * 1024) -> None:
-        self.states: dict[RepoKey, SyncState] = {}
+        self.states: dict[RepoKey, RepositoryState] = {}
         self.manifests = ManifestCache(limit_bytes=manifest_bytes)
 
-    def state(self, key: RepoKey, *, uid: str, status: GitRepositoryStatus) -> SyncState:
+    def state(self, key: RepoKey, *, uid: str, status: GitRepositoryStatus) -> RepositoryState:
         """Return the repository's memory; a new one when the object was deleted and made again meanwhile."""
         known = self.states.get(key)
         if known is None or known.uid != uid:
-            known = self.states[key] = SyncState(uid=uid, status=status)
+            known = self.states[key] = RepositoryState(uid=uid, status=status)
         return known
 
     def remote(self, key: RepoKey) -> Remote | None:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 from tests.fakes.samples import report
 
-from nopea.controller.worker import Passes
+from nopea.controller.worker import ReconcilePort
 from nopea.core.api.repository import Repository
-from nopea.core.status.report import PassReport, Result
+from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.trigger import Trigger
-from nopea.reconcile.request import PassRequest
+from nopea.reconcile.request import ReconcileRequest
 
 
 @dataclass
-class FakePasses:
+class FakeReconciler:
     """Runs nothing: each pass takes `seconds` and ends with the next of `results`, then for ever as `last`.
 
     An exception among the results is raised, as a bug in a pass would. A pass notes when it was cancelled.
@@ -27,7 +27,7 @@ class FakePasses:
     seconds: float = 1.0
     news: bool = False
     changed: bool = False
-    requests: list[PassRequest] = field(default_factory=list)
+    requests: list[ReconcileRequest] = field(default_factory=list)
     started_at: list[float] = field(default_factory=list)
     asked_at: list[float] = field(default_factory=list)
     running: int = 0
@@ -42,7 +42,7 @@ class FakePasses:
         """What woke each pass."""
         return [request.triggers for request in self.requests]
 
-    async def run(self, request: PassRequest) -> PassReport:
+    async def run(self, request: ReconcileRequest) -> ReconcileReport:
         """Take the time, and end as scripted."""
         self.requests.append(request)
         self.started_at.append(asyncio.get_running_loop().time())
@@ -77,4 +77,4 @@ class FakePasses:
         return self.news
 
 
-_: type[Passes] = FakePasses
+_: type[ReconcilePort] = FakeReconciler
