@@ -115,22 +115,22 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
     "deleted, held by a finalizer": (
         {**_custom(_is("Stalled")), "metadata": {"deletionTimestamp": "x", "finalizers": ["acme.example/a"]}},
         TERMINATING,
-        "waits for the finalizers acme.example/a",
+        "waiting for finalizers acme.example/a",
     ),
     "an old generation is observed": (
         _custom(_is("Ready"), _is("Stalled"), observedGeneration=1),
         PROGRESSING,
-        "generation 2 is not observed yet, 1 is",
+        "generation 2 has not been observed yet, the last one is 1",
     ),
     "an observed generation that no number can be": (
         _custom(_is("Ready"), observedGeneration="9" * 5000),
         UNKNOWN,
-        "observedGeneration is no number",
+        "observedGeneration is not a number",
     ),
     "the observed generation as text": (
         _custom(_is("Ready"), observedGeneration="1"),
         PROGRESSING,
-        "2 is not",
+        "2 has not",
     ),
     "reconciling before stalled": (
         _custom(_is("Stalled", message="bad"), _is("Reconciling", message="step 2")),
@@ -155,7 +155,7 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
     "custom, ready for an older generation": (
         _custom(_is("Ready", observedGeneration=1)),
         PROGRESSING,
-        "Ready speaks of generation 1, 2 is the newest",
+        "the condition Ready is about generation 1, the newest is 2",
     ),
     "custom, ready for this generation": (_custom(_is("Ready", observedGeneration=2)), HEALTHY, ""),
     "custom, without conditions": (_custom(), HEALTHY, ""),
@@ -181,7 +181,7 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
     "Deployment, old ones": (
         _deployment(counts=(4, 3, 4, 4)),
         PROGRESSING,
-        "1 old replicas still have to end",
+        "1 old replicas are still terminating",
     ),
     "Deployment, not available": (
         _deployment(counts=(3, 3, 2, 3)),
@@ -227,7 +227,7 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
     ),
     "StatefulSet, too few": (_stateful_set(replicas=1), PROGRESSING, "1 of 3 replicas exist"),
     "StatefulSet, not ready": (_stateful_set(readyReplicas=2), PROGRESSING, "2 of 3 replicas are ready"),
-    "StatefulSet, too many": (_stateful_set(replicas=4), PROGRESSING, "1 replicas still have to end"),
+    "StatefulSet, too many": (_stateful_set(replicas=4), PROGRESSING, "1 replicas are still terminating"),
     "StatefulSet, partition": (
         _stateful_set(
             {"updateStrategy": {"rollingUpdate": {"partition": 2}}}, updatedReplicas=1, currentReplicas=2
@@ -240,11 +240,11 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
         PROGRESSING,
         "1 of 2 replicas are updated",
     ),
-    "StatefulSet, old": (_stateful_set(currentReplicas=2), PROGRESSING, "2 of 3 replicas are of the current"),
+    "StatefulSet, old": (_stateful_set(currentReplicas=2), PROGRESSING, "2 of 3 replicas have the current"),
     "StatefulSet, two revisions": (
         _stateful_set(updateRevision="web-2"),
         PROGRESSING,
-        "revision is not the newest",
+        "newest revision has not finished",
     ),
     # DaemonSet
     "DaemonSet": (_daemon_set(), HEALTHY, ""),
@@ -300,7 +300,7 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
         "0 of 2 replicas are available",
     ),
     "ReplicaSet, not ready": (_replica_set(readyReplicas=1), PROGRESSING, "1 of 2 replicas are ready"),
-    "ReplicaSet, too many": (_replica_set(replicas=3), PROGRESSING, "1 replicas still have to end"),
+    "ReplicaSet, too many": (_replica_set(replicas=3), PROGRESSING, "1 replicas are still terminating"),
     "ReplicationController": (
         {**_replica_set("ReplicationController", readyReplicas=0), "apiVersion": "v1"},
         PROGRESSING,
@@ -364,7 +364,7 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
         PROGRESSING,
         "not ready",
     ),
-    "Pod, of another phase": (_pod("Dreaming"), UNKNOWN, "phase is not known"),
+    "Pod, of another phase": (_pod("Dreaming"), UNKNOWN, "unknown Pod phase"),
     # Job
     "Job, new": (_object("batch/v1", "Job", spec={}), PROGRESSING, "0 of 1 completions, 0 running"),
     "Job, running": (
@@ -401,7 +401,7 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
     "Service, without any address": (
         _object("v1", "Service", spec={"type": "LoadBalancer"}, status={}),
         PROGRESSING,
-        "no cluster address yet",
+        "no cluster IP yet",
     ),
     "Ingress": (
         _object("networking.k8s.io/v1", "Ingress", spec={}, status={"loadBalancer": {}}),
@@ -438,7 +438,11 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
         PROGRESSING,
         "not bound",
     ),
-    "PVC, lost": (_object("v1", "PersistentVolumeClaim", status={"phase": "Lost"}), FAILED, "gone"),
+    "PVC, lost": (
+        _object("v1", "PersistentVolumeClaim", status={"phase": "Lost"}),
+        FAILED,
+        "no longer exists",
+    ),
     "Namespace": (_object("v1", "Namespace", status={"phase": "Active"}), HEALTHY, ""),
     "Namespace, ending": (
         _object("v1", "Namespace", status={"phase": "Terminating"}),
