@@ -41,7 +41,7 @@ def summarize(healths: Mapping[ObjectKey, Health], troubles: Mapping[ObjectKey, 
     failed = [key for key in unhealthy if troubles.get(key) or healths[key].status is HealthStatus.FAILED]
     named = failed or unhealthy
     described = "; ".join(_describe(key, healths[key], troubles.get(key, "")) for key in named[:_NAMED])
-    more = f"; {len(named) - _NAMED} more objects are not healthy" if len(named) > _NAMED else ""
+    more = _more(len(named) - _NAMED)
     if failed:
         return HealthSummary(status="False", reason="Unhealthy", message=f"{described}{more}"[:4096])
     unknown = all(healths[key].status is HealthStatus.UNKNOWN for key in unhealthy)
@@ -51,3 +51,9 @@ def summarize(healths: Mapping[ObjectKey, Health], troubles: Mapping[ObjectKey, 
 
 def _describe(key: ObjectKey, health: Health, trouble: str) -> str:
     return f"{key}: {trouble or health.message or str(health.status).lower()}"
+
+
+def _more(count: int) -> str:
+    if count <= 0:
+        return ""
+    return "; 1 more object is not healthy" if count == 1 else f"; {count} more objects are not healthy"

@@ -138,7 +138,9 @@ def test_a_recovery_is_told_when_its_failure_was() -> None:
         Severity.INFO,
         Role.CLOSES,
     )
-    assert text(notice) == ("shop/api: sync works again\nApplied 1 object at c0ffee0. Recovered after 4 failed attempts.")
+    assert text(notice) == (
+        "shop/api: sync works again\nApplied 1 object at c0ffee0. Recovered after 4 failed attempts."
+    )
     assert kinds(world.did(synced())) == []
 
 
