@@ -225,13 +225,28 @@ class Publisher:
         )
         try:
             await self._client.apply_status(repository_target(repository.key), body)
-        except (NotFoundError, ConflictError):
-            return True  # it is gone: nobody is left to tell
+        except NotFoundError:
+            return True  # it was deleted: there is no status to write
+        except ConflictError as error:
+            if await self._is_replaced(repository):
+                return True
+            log.warning("status not written", repo=repository.key, error=str(error))
+            return False
         except ApiError as error:
             log.warning("status not written", repo=repository.key, error=str(error))
             return False
         state.status = status
         return True
+
+    async def _is_replaced(self, repository: Repository) -> bool:
+        """Return whether another object has the repository's name now, whose uid the write did not match."""
+        try:
+            live = await self._client.get(repository_target(repository.key))
+        except NotFoundError:
+            return True
+        except ApiError:
+            return False
+        return live.meta.uid != repository.uid
 
 
 def _regarding(repository: Repository) -> Regarding:
