@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -47,6 +48,15 @@ class Server:
 
     client: KubeClient
     namespace: str
+    fake: FakeCluster | None = None
+
+    async def wait_for_another_second(self) -> None:
+        """Return when times in the cluster, which have whole seconds, are later than now."""
+        if self.fake is None:
+            await asyncio.sleep(1.1)
+        else:
+            later = self.fake.now() + timedelta(seconds=1)
+            self.fake.now = lambda: later
 
     def at(self, resource: Resource, name: str = "settings") -> Target:
         """Return the place of an object in the namespace."""
@@ -64,7 +74,8 @@ class Server:
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
     """Give the fake, then a real API server."""
     if request.param == "fake":
-        yield Server(FakeCluster().client, "shop")
+        fake = FakeCluster()
+        yield Server(fake.client, "shop", fake)
         return
     lab: Lab = request.getfixturevalue("lab")
     async with KubeClient(load_config(lab.kubeconfig)) as client:
@@ -87,6 +98,13 @@ def fields(live: LiveObject, manager: str, operation: str, subresource: str = ""
     """Return what a manager owns."""
     entries = live.json()["metadata"]["managedFields"]
     return fields_of(entry_of(entries, manager=manager, operation=operation, subresource=subresource))
+
+
+def time(live: LiveObject, manager: str, operation: str) -> str:
+    """Return when a manager last changed something."""
+    entry = entry_of(live.json()["metadata"]["managedFields"], manager=manager, operation=operation)
+    assert entry is not None
+    return str(entry["time"])
 
 
 async def test_an_apply_creates(server: Server) -> None:
@@ -160,6 +178,22 @@ async def test_an_update_takes_a_field_over(server: Server) -> None:
     assert live.json()["data"] == {"a": "2", "c": "1"}
     assert fields(live, "nopea", "Apply") == {"f:data": {"f:c": {}}}
     assert fields(live, KUBECTL, "Update") == {"f:data": {"f:a": {}}}
+
+
+async def test_a_claim_has_the_time_of_the_last_change(server: Server) -> None:
+    """Also when a manager changes what it owns already; whoever only loses a field keeps its time."""
+    target = server.at(CONFIG_MAPS)
+    created = await server.client.apply(target, config(data={"a": "1", "b": "1"}))
+    first = await server.client.patch(target, orjson.dumps({"data": {"a": "2"}}), manager=KUBECTL)
+    await server.wait_for_another_second()
+
+    second = await server.client.patch(target, orjson.dumps({"data": {"a": "3"}}), manager=KUBECTL)
+    third = await server.client.patch(target, orjson.dumps({"data": {"c": None}}), manager=KUBECTL)
+
+    assert time(created, "nopea", "Apply") == time(second, "nopea", "Apply")
+    assert time(first, KUBECTL, "Update") < time(second, KUBECTL, "Update") == time(third, KUBECTL, "Update")
+    applied = await server.client.apply(target, config(data={"a": "1", "b": "1"}))
+    assert time(applied, "nopea", "Apply") > time(created, "nopea", "Apply")
 
 
 async def test_an_equal_patch_changes_no_owner(server: Server) -> None:

@@ -7,7 +7,7 @@ Pure; the fake API server stores what comes out. It knows no schemas: lists are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nopea.core.apply.fieldset import (
@@ -84,7 +84,10 @@ def updated(before: Json, after: Json, writer: Writer) -> Json:
     """Return the object after an update or a patch: the writer owns what it changed, the others lose it."""
     entries = _entries(after)
     changed = _differences(_managed_part(before), _managed_part(after))
-    owned = union(difference(_of(writer, entries), changed), _present(changed, after))
+    taken = _present(changed, after)
+    owned = union(difference(_of(writer, entries), changed), taken)
+    before_that = next((entry["time"] for entry in entries if writer.owns(entry)), "")
+    writer = writer if taken else replace(writer, time=before_that)
     return _managed(after, entries, writer, changed=changed, owned=owned)
 
 
@@ -96,13 +99,11 @@ def _managed(value: Json, entries: Iterable[Json], writer: Writer, *, changed: F
         if not writer.owns(entry) and fields:
             kept.append({**entry, "fieldsV1": fields})
     if owned:
-        ours = next((entry for entry in entries if writer.owns(entry)), None)
-        time = ours["time"] if ours and fields_of(ours) == owned else writer.time
         entry = {
             "manager": writer.manager,
             "operation": writer.operation,
             "apiVersion": writer.api_version,
-            "time": time,
+            "time": writer.time,
             "fieldsType": "FieldsV1",
             "fieldsV1": owned,
         }

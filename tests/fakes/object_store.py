@@ -180,7 +180,7 @@ class ObjectStore:
         stored = {"apiVersion": where.api_version, "kind": where.kind, **value, "metadata": metadata}
         if where.group_kind == DEFINITIONS.group_kind:
             stored["status"] = {"conditions": [{"type": "Established", "status": "True"}]}
-            self._serve(stored["spec"])
+            self.serve(stored["spec"])
         is_gone = "deletionTimestamp" in metadata and not metadata.get("finalizers")
         if is_gone:
             del self.objects[key]
@@ -189,7 +189,7 @@ class ObjectStore:
         self.on_change(where, before, None if is_gone else stored)
         return stored
 
-    def _serve(self, spec: Json) -> None:
+    def serve(self, spec: Json) -> None:
         """Serve what a definition defines, in its first version."""
         version, kind = spec["versions"][0], spec["names"]
         where = _builtin(
