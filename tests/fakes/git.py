@@ -10,7 +10,7 @@ from tests.fakes.samples import COMMIT, problem
 
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
 from nopea.core.manifests.file import parse_file
-from nopea.core.problem import Code, TransientError
+from nopea.core.problem import Code, StalledError, TransientError
 from nopea.reconcile.ports import Git
 
 
@@ -90,7 +90,11 @@ class FakeGit:
         return {blob: parse_file(self._contents()[blob]) for blob in blobs}
 
     def _at(self, commit: str) -> tuple[Commit, dict[str, str]]:
-        return (self.commit, self.files) if commit == self.commit.id else self._older[commit]
+        if commit == self.commit.id:
+            return self.commit, self.files
+        if commit not in self._older:
+            raise StalledError(problem(Code.GIT_REF_NOT_FOUND, f"there is no commit {commit}"))
+        return self._older[commit]
 
     def _contents(self) -> dict[str, bytes]:
         trees = [self.files, *(files for _, files in self._older.values())]

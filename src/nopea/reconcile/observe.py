@@ -97,6 +97,7 @@ class Observer:
                 looks.append(one)
             else:
                 self._note(observation, one.key, live)
+                state.drifted_since.pop(one.key, None)
         await self._look_at(looks, observation, state)
         return observation
 

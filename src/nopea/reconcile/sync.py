@@ -252,6 +252,9 @@ class ClusterSync:
     def _remember(self, execution: Execution, gone: Iterable[ObjectKey]) -> None:
         forget(self._state, execution.gone.union(gone))
         self._state.applied |= execution.applied
+        for key, last in execution.applied.items():
+            if last.projection is not None:  # else drift was left in it
+                self._state.drifted_since.pop(key, None)
 
 
 def client_for(client: KubeClient, repository: Repository, spec: GitRepositorySpec) -> KubeClient:

@@ -233,6 +233,21 @@ async def test_drift_stays_for_the_grace_period() -> None:
         assert place.data("a") == {"colour": "blue"}
 
 
+async def test_a_heal_ends_the_drift_that_it_undid() -> None:
+    """The next one, at once after it, is given the whole grace period again."""
+    async with installed(BLUE, healGracePeriod="1h") as place:
+        await place.sync()
+        place.cluster.delete(key_of("a"))
+        assert only(await place.sync()).reason is Reason.GRACE
+        place.state().drifted_since[key_of("a")] = LONG_AGO
+        assert only(await place.sync()).healed
+        place.cluster.delete(key_of("a"))
+
+        result = only(await place.sync())
+
+        assert (result.outcome, result.reason) == (Outcome.SKIPPED, Reason.GRACE)
+
+
 async def test_ignored_fields_are_left_to_others() -> None:
     """`ignoreDifferences` makes a change by somebody else neither drift nor a write."""
     rules = [{"kind": "ConfigMap", "jsonPointers": ["/data/colour"]}]
