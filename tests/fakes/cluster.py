@@ -57,9 +57,9 @@ class FakeCluster(ObjectStore):
             if request.split()[0] not in ("get", "list", "watch") and "events.k8s.io" not in request
         ]
 
-    def fail_next(self, verb: str, of: Resource, error: ApiError) -> None:
-        """Answer the next request of this verb (such as `apply`) and resource with an error."""
-        self._failures.append((verb, of, error))
+    def fail_next(self, verb: str, of: Resource, error: ApiError, *, times: int = 1) -> None:
+        """Answer the next requests of this verb (such as `apply`) and resource with an error."""
+        self._failures += [(verb, of, error)] * times
 
     def before(self, verb: str, key: ObjectKey, callback: Callable[[], object]) -> None:
         """Call back once, when the next request of this verb for the object is under way."""
