@@ -173,10 +173,18 @@ class ObjectCache:
         }
 
     def assume(self, resource: Resource, key: ObjectKey, observed: ObservedObject) -> None:
-        """Take over what an apply returned, before the watch says the same."""
+        """Take over what a request returned, before the watch says the same.
+
+        At the version that is known already it counts too: other rules may have come, and with them another
+        projection.
+        """
         kind = self._kinds.get(_version(resource))
-        if kind is not None:
-            self._take(kind, key, observed)
+        if kind is None:
+            return
+        known = kind.objects.get(key)
+        if known is not None and known.resource_version == observed.resource_version:
+            kind.remove(key)
+        self._take(kind, key, observed)
 
     def assume_gone(self, key: ObjectKey) -> None:
         """Take over that an object was deleted, before the watch says the same."""

@@ -167,6 +167,9 @@ class Observer:
         key, last = one.key, state.applied.get(one.key)
         if live is not None:
             observed = observed_of(live, now=datetime.now(UTC), rules=one.rules)
+            known = self._object_cache.get(one.resource, key)
+            if known is not None and known.resource_version == observed.resource_version:
+                self._object_cache.assume(one.resource, key, observed)  # it may have come under other rules
             self._note(observation, key, observed)
             observation.live[key] = live
         if last is None or not is_suspect(observation.observed.get(key), last):
