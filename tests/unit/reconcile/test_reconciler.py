@@ -342,6 +342,54 @@ async def test_drift_is_a_change(drift: str) -> None:
         assert not await changed(place)
 
 
+async def test_drift_that_is_left_is_a_change_once(drift: str) -> None:
+    """What the policy leaves does not call for a reconciliation again until something else changes."""
+    async with installed(BLUE, healPolicy="manual") as place:
+        await place.sync()
+        drifts(place, drift)
+        assert await changed(place)
+
+        await place.sync(Trigger.OBJECT_CHANGE)
+
+        assert not await changed(place)
+        if drift == "change":
+            place.edit("a", {"colour": "green"})
+            assert await changed(place)
+
+
+async def test_the_end_of_break_glass_is_a_change() -> None:
+    """What Git had changed meanwhile is applied then."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        place.annotate("a", PROTECTED)
+        place.git.push({"a.yaml": config_map("a", colour="green")})
+        await place.sync(Trigger.POLL)
+        assert not await changed(place)
+
+        place.annotate("a", {"nopea.io/suspend-heal": None})
+
+        assert await changed(place)
+        await place.sync(Trigger.OBJECT_CHANGE)
+        assert place.data("a") == {"colour": "green"}
+        assert not await changed(place)
+
+
+async def test_the_end_of_what_keeps_an_object_is_a_change() -> None:
+    """It is gone from Git, and pruned as soon as its annotation allows that."""
+    async with installed({**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}) as place:
+        await place.sync()
+        place.annotate("b", {"nopea.io/prune": "false"})
+        place.git.push({"b.yaml": None})
+        await place.sync(Trigger.POLL)
+        assert not await changed(place)
+
+        place.annotate("b", {"nopea.io/prune": None})
+
+        assert await changed(place)
+        await place.sync(Trigger.OBJECT_CHANGE)
+        assert place.data("b") is None
+
+
 async def test_what_a_crash_left_unrecorded_is_a_change() -> None:
     """An object with our label and Apply entry that no inventory names."""
     async with installed(BLUE) as place:
