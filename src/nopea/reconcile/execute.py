@@ -42,6 +42,8 @@ class Execution:
     results: dict[ObjectKey, ObjectResult] = field(default_factory=dict)
     applied: dict[ObjectKey, LastApplied] = field(default_factory=dict)
     gone: set[ObjectKey] = field(default_factory=set)
+    left: dict[ObjectKey, ObservedObject | None] = field(default_factory=dict)
+    """The objects that were skipped or keep some drift, as they were when that was decided."""
     superseded: bool = False
     unreachable: Problem | None = None
 
@@ -121,7 +123,9 @@ class Executor:
             execution.applied[step.key] = LastApplied(
                 hash=step.desired.hash, projection=step.live.projection, commit=self._commit
             )
-        execution.results[step.key] = _left(step)
+        result = execution.results[step.key] = _left(step)
+        if result.outcome is Outcome.SKIPPED:
+            execution.left[step.key] = step.live
 
     async def _apply(self, step: Step, execution: Execution) -> None:
         desired, key = desired_of(step), step.key
@@ -150,6 +154,8 @@ class Executor:
             projection=None if step.keep else observed.projection,
             commit=self._commit,
         )
+        if step.keep:
+            execution.left[key] = observed
         same = step.live is not None and step.live.resource_version == observed.resource_version
         same = same and not self._applier.has_taken_over(key)
         outcome = Outcome.UNCHANGED if same else Outcome.CONFIGURED

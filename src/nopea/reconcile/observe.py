@@ -100,6 +100,7 @@ class Observer:
                 looks.append(one)
             else:
                 self._note(observation, one.key, live)
+                state.drifted_since.pop(one.key, None)
         await self._look_at(looks, observation, state)
         return observation
 
@@ -158,6 +159,9 @@ class Observer:
         key, last = one.key, state.applied.get(one.key)
         if live is not None:
             observed = observed_of(live, now=datetime.now(UTC), rules=one.rules)
+            known = self._object_cache.get(one.resource, key)
+            if known is not None and known.resource_version == observed.resource_version:
+                self._object_cache.assume(one.resource, key, observed)  # it may have come under other rules
             self._note(observation, key, observed)
             if self._keeps_objects:
                 observation.live[key] = live

@@ -266,6 +266,13 @@ class ClusterSync:
     def _remember(self, execution: Execution, gone: Iterable[ObjectKey]) -> None:
         forget(self._state, execution.gone.union(gone))
         self._state.applied |= execution.applied
+        self._state.left = {
+            key: live.facts if live is not None and live.owner == self._owner else None
+            for key, live in execution.left.items()
+        }
+        for key, last in execution.applied.items():
+            if last.projection is not None:  # else drift was left in it
+                self._state.drifted_since.pop(key, None)
 
 
 def client_for(client: KubeClient, repository: Repository, spec: GitRepositorySpec) -> KubeClient:
