@@ -27,7 +27,7 @@ from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
 from nopea.ids import new_ulid
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, ConflictError, NotFoundError
+from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.events import EventRecorder, Regarding
 from nopea.kube.kinds import repository_target
 from nopea.logs import get_log
@@ -218,7 +218,6 @@ class Publisher:
                 "metadata": {
                     "name": repository.key.name,
                     "namespace": repository.key.namespace,
-                    "uid": repository.uid,  # a new object of the same name must not get the old one's status
                 },
                 "status": status,
             }
@@ -227,26 +226,11 @@ class Publisher:
             await self._client.apply_status(repository_target(repository.key), body)
         except NotFoundError:
             return True  # it was deleted: there is no status to write
-        except ConflictError as error:
-            if await self._is_replaced(repository):
-                return True
-            log.warning("status not written", repo=repository.key, error=str(error))
-            return False
         except ApiError as error:
             log.warning("status not written", repo=repository.key, error=str(error))
             return False
         state.status = status
         return True
-
-    async def _is_replaced(self, repository: Repository) -> bool:
-        """Return whether another object has the repository's name now, whose uid the write did not match."""
-        try:
-            live = await self._client.get(repository_target(repository.key))
-        except NotFoundError:
-            return True
-        except ApiError:
-            return False
-        return live.meta.uid != repository.uid
 
 
 def _regarding(repository: Repository) -> Regarding:
