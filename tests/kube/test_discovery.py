@@ -179,6 +179,31 @@ async def test_invalidate_looks_again_at_once() -> None:
     assert asked.count("/apis") == 2
 
 
+async def test_a_failed_look_keeps_the_invalidation() -> None:
+    """Kinds that changed during an outage of the API server are found once it answers again."""
+    outage = False
+    asked: list[str] = []
+    answer = _old_server(asked)
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        if outage:
+            return json_answer(status_body(500, "InternalError"), status=500)()
+        found: web.StreamResponse = await answer(request)
+        return found
+
+    async with talking_to(handler) as client:
+        discovery = Discovery(client, pace=Pace(calm_seconds=0, eager_seconds=0))
+        await discovery.find("v1", "Pod")
+        discovery.invalidate()
+        outage = True
+        with pytest.raises(ServerError):
+            await discovery.served("v1", "Pod")
+        outage = False
+        assert await discovery.served("v1", "Pod")
+
+    assert asked.count("/apis") == 2
+
+
 async def test_a_cancelled_look_does_not_stop_the_others() -> None:
     """Whoever asks first may be cancelled; who waits gets the answer all the same."""
     held = asyncio.Event()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -143,10 +143,12 @@ class Transport:
         answer = await self._exchange(request, headers, identity)
         if answer.status != 401:
             return answer
-        fresh = await self._credentials.renew(identity)
-        if fresh.shows_same(identity):
-            return answer
-        answer.close()
+        with ExitStack() as unless_returned:
+            unless_returned.callback(answer.close)
+            fresh = await self._credentials.renew(identity)
+            if fresh.shows_same(identity):
+                unless_returned.pop_all()
+                return answer
         return await self._exchange(request, headers, fresh)
 
     async def _exchange(
