@@ -154,7 +154,7 @@ async def test_an_api_server_that_dies_and_returns(private_lab: Lab) -> None:
         await asyncio.sleep(0.5)  # for the watch to notice
         assert isinstance(health.last_error, UnreachableError)
         with pytest.raises(UnreachableError):
-            await client.version()
+            await client.read("/version")
 
         await asyncio.to_thread(private_lab.start_apiserver)
         await _put(client, namespace, "b", "1")

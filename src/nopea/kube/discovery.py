@@ -97,18 +97,6 @@ class Discovery:
             )
         )
 
-    async def wait_for(self, api_version: str, kind: str) -> Resource:
-        """Return the resource as soon as it is served: for a kind whose definition was just applied.
-
-        Waits without end; the caller owns the deadline.
-        """
-        while True:
-            self.invalidate()
-            try:
-                return await self.find(api_version, kind)
-            except UnknownKindError:
-                await asyncio.sleep(self._pace.eager_seconds)
-
     async def all(self) -> tuple[Resource, ...]:
         """Return every served resource in every version."""
         return tuple((await self._fresh()).by_kind.values())
@@ -131,7 +119,7 @@ class Discovery:
             if table is not None and now - self._asked_at < apart:
                 return table
             self._asked_at = now
-            generation = self._generation  # a failure, or an `invalidate` meanwhile, leaves the table outdated
+            generation = self._generation  # before asking: a failure or an `invalidate` meanwhile counts
             self._table = _table_of(await self._ask(), generation)
             return self._table
 

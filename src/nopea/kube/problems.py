@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nopea.core.problem import Code, Problem
+from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.kube.errors import (
     AlreadyExistsError,
     ApiError,
@@ -55,6 +55,12 @@ def to_problem(
     if isinstance(error, InvalidError) and error.causes and not _names_fields(error):
         message = f"{'; '.join(f'{c.field}: {c.message}' for c in error.causes[:5])}"
     return Problem(code=code, message=message, hint=hint, source=source, object=object)
+
+
+def to_sync_error(error: ApiError, *, object: str) -> TransientError | StalledError:  # noqa: A002 - as above
+    """Return the error that ends a reconciliation: transient where the same request can succeed later."""
+    problem = to_problem(error, object=object)
+    return TransientError(problem) if error.retryable else StalledError(problem)
 
 
 def _names_fields(error: ApiError) -> bool:

@@ -9,7 +9,7 @@ from nopea.core.objects import Resource
 from nopea.kube import requests
 from nopea.kube.errors import InvalidError
 from nopea.kube.paths import object_path
-from nopea.kube.requests import ApplyOptions, PatchKind, Preconditions, Propagation, Selection
+from nopea.kube.requests import PatchKind, Preconditions, Selection
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
 ROLES = Resource(
@@ -23,7 +23,7 @@ POD = PODS.at(name="web", namespace="shop")
 
 
 def test_apply() -> None:
-    """An apply forces, is strict, and is sent as manager nopea; options change the query only."""
+    """An apply forces, is strict, and is sent as manager nopea; a subresource changes the path only."""
     request = requests.apply(POD, b"{}")
 
     assert (request.method, request.content_type) == ("PATCH", "application/apply-patch+yaml")
@@ -31,10 +31,9 @@ def test_apply() -> None:
         "/api/v1/namespaces/shop/pods/web?fieldManager=nopea&force=true&fieldValidation=Strict"
     )
     assert request.repeatable
-    careful = requests.apply(
-        POD, b"{}", ApplyOptions(force=False, strict=False, dry_run=True, subresource="status")
+    assert requests.apply(POD, b"{}", subresource="status").path == (
+        "/api/v1/namespaces/shop/pods/web/status?fieldManager=nopea&force=true&fieldValidation=Strict"
     )
-    assert careful.path == "/api/v1/namespaces/shop/pods/web/status?fieldManager=nopea&dryRun=All"
 
 
 def test_list_and_watch_encode_selectors() -> None:
@@ -56,11 +55,9 @@ def test_list_and_watch_encode_selectors() -> None:
 
 
 def test_delete() -> None:
-    """A delete carries the propagation, and preconditions where there are some."""
-    plain = requests.delete(POD, propagation=Propagation.FOREGROUND)
-    safe = requests.delete(
-        POD, propagation=Propagation.BACKGROUND, only_if=Preconditions(uid="u", resource_version="5")
-    )
+    """A delete leaves owned objects to the garbage collector; preconditions are sent if there are any."""
+    plain = requests.delete(POD)
+    safe = requests.delete(POD, only_if=Preconditions(uid="u", resource_version="5"))
 
     assert "preconditions" not in orjson.loads(plain.body)
     assert orjson.loads(safe.body)["preconditions"] == {"uid": "u", "resourceVersion": "5"}
