@@ -311,7 +311,7 @@ def _error_of(request: ApiRequest, status: int, headers: Mapping[str, str], body
 def _rubbish(request: ApiRequest, status: int) -> ServerError:
     return ServerError(
         ApiFailure(
-            code=status, reason="Rubbish", message="the answer is not what the Kubernetes API says it is"
+            code=status, reason="Rubbish", message="The answer is not a valid object of the Kubernetes API."
         ),
         request=str(request),
     )

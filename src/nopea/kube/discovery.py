@@ -72,7 +72,7 @@ class Discovery:
         if (group, version) in table.stale:
             raise _not_answering(api_version, kind)
         raise UnknownKindError(
-            ApiFailure(code=404, reason="KindUnknown", message=f"no kind {kind} in {api_version} is served")
+            ApiFailure(code=404, reason="KindUnknown", message=_not_served(kind, api_version))
         )
 
     async def served(self, api_version: str, kind: str) -> bool:
@@ -92,9 +92,7 @@ class Discovery:
         if any(group == group_kind.group for group, _ in table.stale):
             raise _not_answering(group_kind.group, group_kind.kind)
         raise UnknownKindError(
-            ApiFailure(
-                code=404, reason="KindUnknown", message=f"no kind {group_kind} is served in any version"
-            )
+            ApiFailure(code=404, reason="KindUnknown", message=_not_served(group_kind.kind, group_kind.group))
         )
 
     async def all(self) -> tuple[Resource, ...]:
@@ -156,6 +154,10 @@ def _table_of(served: Served, generation: int) -> _Table:
     return _Table(by_kind, preferred, frozenset(served.stale), generation)
 
 
+def _not_served(kind: str, group: str) -> str:
+    return f"The API server does not serve kind {kind}{f' in {group}' if group else ''}."
+
+
 def _not_answering(api_version: str, kind: str) -> ServerError:
-    message = f"the API service of {api_version} does not answer, so whether it serves {kind} is not known"
+    message = f"The API service of {api_version} does not answer, so it may or may not serve kind {kind}."
     return ServerError(ApiFailure(code=503, reason="ServiceUnavailable", message=message))

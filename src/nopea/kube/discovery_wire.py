@@ -156,5 +156,5 @@ def read_legacy_resources(body: bytes, *, group: str, version: str) -> list[Reso
 
 def _unreadable() -> ServerError:
     return ServerError(
-        ApiFailure(code=200, reason="Rubbish", message="the discovery document cannot be read")
+        ApiFailure(code=200, reason="Rubbish", message="The API server's discovery document cannot be read.")
     )

@@ -121,7 +121,7 @@ class Transport:
                     return await answer.content.readany()
             except TimeoutError as error:
                 server = mask_url(self._config.server)
-                message = f"{server} neither sent anything nor ended the watch in time"
+                message = f"{server} sent nothing and did not end the watch in time."
                 raise UnreachableError(message, request=str(request)) from error
 
     async def read_all(self, answer: aiohttp.ClientResponse, request: ApiRequest) -> bytes:
@@ -193,7 +193,7 @@ async def _read(answer: aiohttp.ClientResponse, request: ApiRequest) -> bytes:
         size += len(part)
         if size > BODY_LIMIT:
             answer.close()
-            message = f"the answer is larger than {BODY_LIMIT} bytes"
+            message = f"The answer is larger than {BODY_LIMIT} bytes."
             raise BodyTooBigError(ApiFailure(code=answer.status, message=message), request=str(request))
     return b"".join(parts)
 
@@ -218,7 +218,7 @@ class _translated:  # noqa: N801 - reads as a statement; a class, because a gene
         words = _words_of(error)
         if words:
             server = mask_url(self._config.server)
-            raise UnreachableError(f"{server} {words}", request=str(self._request)) from error
+            raise UnreachableError(f"{server} {words}.", request=str(self._request)) from error
 
 
 def _words_of(error: BaseException) -> str:
@@ -234,8 +234,8 @@ def _words_of(error: BaseException) -> str:
         case aiohttp.ServerDisconnectedError():
             return "closed the connection without an answer"
         case aiohttp.ClientPayloadError():
-            return "cut its answer short"
+            return "closed the connection in the middle of its answer"
         case aiohttp.ClientError() | OSError():
-            return f"could not be talked to: {error}"
+            return f"did not complete the request: {error}"
         case _:
             return ""
