@@ -265,10 +265,7 @@ def _failure_of(code: int, body: bytes, retry_after: str) -> ApiFailure:
     if status.kind != "Status":
         return ApiFailure(code=code, message=_text_of(code, body), retry_after_seconds=seconds)
     details = status.details or _WireDetails()
-    message = (
-        _GO_VALUE.sub(r"\g<value>", status.message or "")[:MESSAGE_LIMIT]
-        or f"The API server gave no reason (HTTP {code})."
-    )
+    message = _shown(status.message) or f"The API server gave no reason (HTTP {code})."
     return ApiFailure(
         code=status.code or code,
         reason=status.reason or "",
@@ -286,11 +283,7 @@ def _shown(message: str | None) -> str:
 
 def _causes_of(details: _WireDetails, message: str) -> tuple[Cause, ...]:
     causes = tuple(
-        Cause(
-            cause.reason or "",
-            _GO_VALUE.sub(r"\g<value>", cause.message or "")[:MESSAGE_LIMIT],
-            cause.field or "",
-        )
+        Cause(cause.reason or "", _shown(cause.message), cause.field or "")
         for cause in (details.causes or ())[:50]
     )
     found = None if causes else _FIELD.search(message)
