@@ -61,7 +61,7 @@ def readings_of(parts: Parts) -> dict[Metric, GaugeReader]:
         catalogue.EVENTS_DROPPED: value(lambda: parts.events.dropped),
         catalogue.WORKERS: value(lambda: parts.controller.workers),
         catalogue.WORKER_RESTARTS: value(lambda: parts.controller.restarts),
-        catalogue.CACHE_BYTES: by_label(lambda: {"manifests": parts.store.manifests.size_bytes}),
+        catalogue.CACHE_BYTES: by_label(lambda: {"manifests": parts.store.manifests.currsize}),
         catalogue.CACHE_ENTRIES: by_label(lambda: _entries(parts)),
         catalogue.READY: value(lambda: float(parts.is_ready())),
         catalogue.LEADER: value(lambda: 1.0),

@@ -11,7 +11,7 @@ from tests.fakes.samples import COMMIT, problem
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
 from nopea.core.manifests.file import parse_file
 from nopea.core.problem import Code, StalledError, TransientError
-from nopea.reconcile.ports import Git
+from nopea.reconcile.fetch import Git
 
 
 class FakeGit:

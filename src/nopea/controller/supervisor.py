@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from nopea import tasks
+from nopea.core.duration import backoff_seconds
 from nopea.logs import get_log
 
 K = TypeVar("K")
@@ -32,7 +33,7 @@ class RestartPolicy:
 
     def delay(self, crashes: int) -> float:
         """Return the wait before the restart after that many crashes in a row (≥ 1)."""
-        return min(self.first_seconds * 2.0 ** (crashes - 1), self.most_seconds)
+        return backoff_seconds(crashes, first=self.first_seconds, most=self.most_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

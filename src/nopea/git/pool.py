@@ -12,6 +12,7 @@ import itertools
 from collections import OrderedDict, deque
 from typing import Any
 
+from nopea.core.duration import backoff_seconds
 from nopea.git.process import ChildProcess, Trust
 from nopea.git.protocol import ErrorKind, Op, encode
 from nopea.git.request import GitRequest, Lane, Member
@@ -24,6 +25,7 @@ _WATCH_SECONDS = 0.5
 _MAX_REMEMBERED = 10_000
 _LOCAL_PER_CHILD = 4
 _MAX_STARTS = 3
+_FIRST_RESTART_SECONDS = 0.2
 _MAX_RESTART_SECONDS = 5.0
 _IDLE_SECONDS = 60.0
 
@@ -253,7 +255,10 @@ class Pool:
     async def _attend(self, member: Member) -> None:
         try:
             if self._failed_starts:
-                await asyncio.sleep(min(0.1 * 2**self._failed_starts, _MAX_RESTART_SECONDS))
+                pause = backoff_seconds(
+                    self._failed_starts, first=_FIRST_RESTART_SECONDS, most=_MAX_RESTART_SECONDS
+                )
+                await asyncio.sleep(pause)
             await member.process.run()
         finally:
             self._bury(member)

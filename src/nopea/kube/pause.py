@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
+from nopea.core.duration import backoff_seconds
+
 
 class Backoff:
     """Doubles from `first_seconds` to `most_seconds`; each pause is a random part, half at least, of that."""
@@ -15,8 +17,8 @@ class Backoff:
 
     def next_seconds(self) -> float:
         """Count a failure and return how long to wait after it."""
-        ceiling = min(self._most, self._first * 2.0 ** min(self.failures, 30))
         self.failures += 1
+        ceiling = backoff_seconds(self.failures, first=self._first, most=self._most)
         return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - spreads load, guards nothing
 
     def reset(self) -> None:

@@ -6,6 +6,7 @@ and never gives up; who consumes the stream ends it by closing it.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator
@@ -76,11 +77,13 @@ class WatchHealth:
     """What `/ready` and metrics want to know; written by the watch, read by anybody.
 
     `synced` turns True with the first list and stays so; `last_error` is None while the watch works.
+    `answered` is set once the first list has come or failed.
     """
 
     synced: bool = False
     lists: int = 0
     last_error: ApiError | None = None
+    answered: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _logged: str = field(default="", repr=False)
 
     def works(self, resource: Resource) -> None:
@@ -88,10 +91,12 @@ class WatchHealth:
         if self._logged:
             log.info("watch works again", resource=str(resource))
         self.last_error, self._logged = None, ""
+        self.answered.set()
 
     def failed(self, resource: Resource, error: ApiError) -> None:
         """Note a failure; logged when it differs from the last one, not at each retry."""
         self.last_error = error
+        self.answered.set()
         said = f"{type(error).__name__} {error.code} {error.reason}"
         if said != self._logged:
             log.warning("watch interrupted", resource=str(resource), error=str(error))

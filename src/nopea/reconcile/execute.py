@@ -16,6 +16,7 @@ from nopea.core.objects import GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
 from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import owned_by_other
+from nopea.core.plan.prune import PROTECTED_KINDS
 from nopea.core.problem import Problem
 from nopea.core.status.report import ObjectResult, Outcome
 from nopea.informers.object_cache import ObjectCache
@@ -24,7 +25,7 @@ from nopea.kube.errors import ApiError, ConflictError, NotFoundError, Unreachabl
 from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Preconditions
-from nopea.reconcile.apply import NEVER_RECREATED, Applier, desired_of
+from nopea.reconcile.apply import Applier, desired_of
 from nopea.reconcile.definitions import ESTABLISHED_SECONDS, Superseded, wait_until_established
 from nopea.reconcile.request import Supersede
 
@@ -231,7 +232,7 @@ def _refused(step: Step, error: ApiError, execution: Execution) -> None:
         error,
         object=str(step.key),
         source=step.desired.source if step.desired else "",
-        recreatable=step.key.group_kind not in NEVER_RECREATED,
+        recreatable=step.key.group_kind not in PROTECTED_KINDS,
     )
     if isinstance(error, UnreachableError):
         execution.unreachable = problem

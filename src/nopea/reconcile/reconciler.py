@@ -25,20 +25,19 @@ from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.trigger import WITHOUT_GIT, Trigger
 from nopea.ids import new_ulid
 from nopea.logs import get_log
-from nopea.reconcile.context import ReconcileContext
 from nopea.reconcile.credentials import remote_of
 from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.finalize import Finalizer
 from nopea.reconcile.health import HealthFollower
 from nopea.reconcile.publish import Publisher
-from nopea.reconcile.request import ReconcileRequest, Supersede
+from nopea.reconcile.request import ReconcileContext, ReconcileRequest, Supersede
 from nopea.reconcile.sync import ClusterSync
 from nopea.state.inventory import InventoryStore
 from nopea.state.store import RepositoryState, StateStore
 
 log = get_log(__name__)
 
-LAST_WORDS_SECONDS = 5.0
+FINALIZE_SECONDS = 5.0
 """How long a pass that lets a repository go may take once its worker is told to end."""
 
 
@@ -59,7 +58,7 @@ class Reconciler:
         self._finalizer = Finalizer(services)
         self._health = HealthFollower(services.client, services.object_cache)
 
-    async def has_news(self, repository: Repository) -> bool:
+    async def has_new_commit(self, repository: Repository) -> bool:
         """Ask Git only: False when the commit that was synced without a problem is still the newest."""
         spec = repository.spec
         state = self._services.store.states.get(repository.key)
@@ -107,7 +106,7 @@ class Reconciler:
         # Without our finalizer the watch says that the repository is gone, and its worker is cancelled, often
         # before the answer to our own write is here: what was deleted has to be told all the same.
         name = f"end of {request.repository.key}"
-        return await tasks.finish(self._run(request), seconds=LAST_WORDS_SECONDS, name=name)
+        return await tasks.finish(self._run(request), seconds=FINALIZE_SECONDS, name=name)
 
     async def _run(self, request: ReconcileRequest) -> ReconcileReport:
         repository, services = request.repository, self._services

@@ -31,12 +31,11 @@ from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.errors import ApiError, UnknownKindError
 from nopea.kube.problems import to_problem
 from nopea.reconcile.apply import Applier
-from nopea.reconcile.context import ReconcileContext
 from nopea.reconcile.execute import Execution, Executor
 from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.observe import Observer, managers_of
 from nopea.reconcile.prune import Pruner
-from nopea.reconcile.request import Supersede
+from nopea.reconcile.request import ReconcileContext, Supersede
 from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState
 

@@ -109,16 +109,16 @@ async def test_what_the_known_commit_answers_does_not_ask_git() -> None:
 async def test_news_are_asked_of_git_only() -> None:
     """Nothing is new at the same commit; a newer one, a failing Git and a failed report call for a look."""
     async with installed(BLUE) as place:
-        assert await place.reconciler.has_news(place.repository())
+        assert await place.reconciler.has_new_commit(place.repository())
         await place.sync()
-        assert not await place.reconciler.has_news(place.repository())
+        assert not await place.reconciler.has_new_commit(place.repository())
         place.git.down = True
-        assert await place.reconciler.has_news(place.repository())
+        assert await place.reconciler.has_new_commit(place.repository())
         place.git.down = False
         place.git.push({"b.yaml": "kind: ["})
-        assert await place.reconciler.has_news(place.repository())
+        assert await place.reconciler.has_new_commit(place.repository())
         await place.sync(Trigger.POLL)
-        assert await place.reconciler.has_news(place.repository())
+        assert await place.reconciler.has_new_commit(place.repository())
 
 
 async def test_a_suspended_repository_is_left_alone() -> None:

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 
+from nopea.core.duration import backoff_seconds
+
 
 class DeliveryVerdict(enum.Enum):
     """What to do after an answer."""
@@ -76,7 +78,7 @@ class DeliveryPolicy:
 
     def ceiling_seconds(self, failures: int) -> float:
         """Return the longest pause after so many failures in a row."""
-        return min(self.most_seconds, self.first_seconds * 2.0 ** min(max(failures - 1, 0), 30))
+        return backoff_seconds(failures, first=self.first_seconds, most=self.most_seconds)
 
     def retry_after_seconds(self, header: str, *, now: datetime) -> float | None:
         """Return the pause that a `Retry-After` asks for (RFC 9110, 10.2.3), cut to what is allowed.

@@ -26,7 +26,8 @@ PROTECTED_KINDS: Final = frozenset(
         GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
     }
 )
-"""Deleting one deletes more than the object: its content, all objects of the kind, the data."""
+"""Deleting one deletes more than the object: its content, all objects of the kind, the data. None of them is
+pruned without a request, and none is deleted in order to be recreated."""
 
 _NAMED_IN_MESSAGE: Final = 3
 
