@@ -37,6 +37,9 @@ class Glob:
         """Whether the pattern names this path itself (not: a folder above it); parts are never empty."""
         if self.only_folders and not is_folder:
             return False
+        last = self.segments[-1]
+        if last is not None and not last.fullmatch(parts[-1]):
+            return False  # most patterns fail here, long before their folders are compared
         return _match_segments(self.segments, parts)
 
 
