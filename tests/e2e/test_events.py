@@ -30,7 +30,8 @@ def test_a_push_is_told_with_what_it_changed(site: Site) -> None:
 
     assert "created ConfigMap" in note
     assert "/db; configured ConfigMap" in note
-    assert note.endswith(f"/web; as commit {commit[:7]} wants")
+    assert note.startswith(f"Applied {commit[:7]}: ")
+    assert note.endswith("/web.")
     assert _reasons(repo) == ["Synced", "Changed"]
 
 

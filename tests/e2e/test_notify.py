@@ -184,6 +184,6 @@ def test_a_commits_status_arrives_at_its_own_server(site: Site) -> None:
         first, second = forge.posts
         assert first.headers["authorization"] == f"Bearer {TOKEN}"
         assert first.json["context"] == f"nopea/lab/{site.namespace}/shop"
-        assert first.json["description"] == f"applied 1 object at {good[:7]}"
+        assert first.json["description"] == f"Applied 1 object at {good[:7]}."
         assert second.json["description"].startswith("NOPEA-M001 web.yaml")
         site.clear()

@@ -180,8 +180,8 @@ def test_a_change_made_meanwhile_is_put_right(site: Site, controllers: Controlle
         assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": "blue", "size": "1"}
         assert site.cluster.get(site.place(MAPS, "store")) is not None
         notes = [event["note"] for event in repo.events() if event["reason"] == "DriftHealed"]
-        assert any(".data.colour from blue to red changed by kubectl-patch" in note for note in notes), notes
-        assert any("store: the object was deleted" in note for note in notes), notes
+        assert any(".data.colour red → blue (changed by kubectl-patch)" in note for note in notes), notes
+        assert any("store, which was deleted" in note for note in notes), notes
 
     eventually(healed, seconds=SECONDS)
 

@@ -100,7 +100,7 @@ def _assert_told(found: Json, commit: str, *, count: int) -> None:
     assert (entry["created"], entry["trigger"]) == (count, "startup")
     ready = condition(found, "Ready")
     assert (ready["status"], ready["reason"]) == ("True", "Succeeded")
-    assert ready["message"] == f"applied {count} objects at {commit[:7]}"
+    assert ready["message"] == f"Applied {count} objects at {commit[:7]}."
     assert {one["type"] for one in status["conditions"]} == {"Healthy", "Ready"}
 
 
@@ -109,7 +109,7 @@ def test_a_pass_is_told_in_an_event(site: Site) -> None:
     repo = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
     event = repo.wait_event("Synced")
     assert (event["type"], event["action"]) == ("Normal", "Sync")
-    assert event["note"] == f"applied 1 object at {repo.git.tip()[:7]}"
+    assert event["note"] == f"Applied 1 object at {repo.git.tip()[:7]}."
     assert event["reportingController"] == "nopea.io/controller"
 
 

@@ -34,7 +34,7 @@ class History:
         """Return the step that a pass makes."""
         return self._step(views.reported(self.status, done, now=NOW, retry_at=None), done)
 
-    def healthy(self, status: str, message: str = "2 objects are healthy") -> Transition:
+    def healthy(self, status: str, message: str = "2 objects are healthy.") -> Transition:
         """Return the step of a look at the objects' health."""
         seen = HealthSummary(
             status=status, reason="Healthy" if status == "True" else "Unhealthy", message=message

@@ -22,7 +22,7 @@ from nopea.core.status.report import ObjectResult, ReconcileReport, Result
 from nopea.core.status.status import reported, with_health
 from nopea.core.status.transition import Transition
 
-HEALTHY = HealthSummary(status="True", reason="Healthy", message="all objects are healthy")
+HEALTHY = HealthSummary(status="True", reason="Healthy", message="all objects are healthy.")
 PROGRESSING = HealthSummary(
     status="Unknown", reason="Progressing", message="apps/Deployment shop/web: rolling out"
 )

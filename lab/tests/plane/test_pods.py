@@ -119,7 +119,7 @@ def test_a_container_that_is_never_ready_keeps_its_workload_waiting(workloads: W
 
     assert health.status is HealthStatus.PROGRESSING
     trouble = pod_trouble(workloads.pods(health.selector))
-    assert trouble == "pod web-0 container web: runs, but is not ready"
+    assert trouble == "pod web-0 container web: running but not ready"
 
 
 def test_a_job_is_healthy_when_it_is_complete(workloads: Workloads) -> None:

@@ -1,6 +1,6 @@
-"""What went wrong, where, and what to do next: one value that every view prints.
+"""Problems: what happened, where, and what to do next. Every view prints the same value.
 
-A `Problem` has a code from `CODES`; each code has a section in `docs/errors.md` (a test compares the two).
+Each `Code` has a section in `docs/errors.md`; a test compares the two.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 
 
 class Code(enum.StrEnum):
-    """The error codes that outsiders depend on.
+    """The error codes, which users depend on.
 
     G = Git, M = manifests, K = Kubernetes, S = spec, P = process, W = webhooks.
     """
@@ -111,10 +110,11 @@ _TRANSIENT = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is wrong; never holds a secret.
+    """One problem; it never holds a secret.
 
     `source` is `path/in/repo.yaml#2` (document) or `path/in/repo.yaml:14` (line), or empty; `object` is
-    `apps/Deployment shop/web` or empty. `message` says what happened, `hint` what to do next.
+    `apps/Deployment shop/web` or empty. `message` and `hint` are sentences with a capital and a full stop:
+    what happened, and what to do next.
     """
 
     code: Code
@@ -125,39 +125,36 @@ class Problem:
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.source, self.object) if part)
-        return f"{self.code}{f' {where}' if where else ''}: {self.message} ({self.hint})"
+        message = self.message if self.message.endswith((".", "!", "?", "…")) else f"{self.message}."
+        return f"{self.code}{f' {where}' if where else ''}: {message} {self.hint}".rstrip()
 
 
 class SyncError(Exception):
-    """A pass cannot go on; `problems` (never empty) says why, all of it at once."""
+    """A reconciliation cannot continue; `problems` (never empty) holds all the reasons."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(*problems)
         self.problems = problems
 
     def __str__(self) -> str:
-        return "; ".join(str(problem) for problem in self.problems)
+        return " ".join(str(problem) for problem in self.problems)
 
 
 class StalledError(SyncError):
-    """A person must change Git, the spec, a Secret or the cluster; retried at the slow end of the backoff."""
+    """A user must change Git, the spec, a Secret or the cluster; retried at the slow end of the backoff."""
 
 
 class TransientError(SyncError):
     """The network, the Git server or the API server must recover; retried with backoff."""
 
 
-class WaitingError(SyncError):
-    """Something else must happen first; look again after `retry_in`."""
-
-    def __init__(self, *problems: Problem, retry_in: timedelta) -> None:
-        super().__init__(*problems)
-        self.retry_in = retry_in
-
-
 def first_lines(problems: Iterable[Problem], *, limit: int = 3) -> str:
-    """Join the first problems into one sentence for a condition, naming how many more there are."""
+    """Join the first problems for a condition, with the number of those that are left out."""
     listed = list(problems)
-    text = "; ".join(str(problem) for problem in listed[:limit])
+    first = " ".join(str(problem) for problem in listed[:limit])
     more = len(listed) - limit
-    return f"{text}; and {more} more" if more > 0 else text
+    return (
+        f"{first} {more} more {'problem' if more == 1 else 'problems'}: see status.errors."
+        if more > 0
+        else first
+    )

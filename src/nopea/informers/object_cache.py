@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from nopea.core.api import names
@@ -243,7 +244,7 @@ class ObjectCache:
         raw = live.json()
         key = ObjectKey(kind.resource.group, kind.resource.kind, live.meta.namespace, live.meta.name)
         owner = live.meta.labels.get(names.REPOSITORY_LABEL) or ""
-        return key, observed_of(raw, rules=self._rules(owner, key))
+        return key, observed_of(raw, now=datetime.now(UTC), rules=self._rules(owner, key))
 
     def _take(self, kind: _Informer, key: ObjectKey, observed: ObservedObject) -> set[str | None]:
         """Keep the newer of what is known and what is said; return whom the difference concerns."""

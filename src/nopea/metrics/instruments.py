@@ -161,7 +161,6 @@ _WHY_LEFT: Final = {
     Reason.GRACE: "grace",
     Reason.CONTENDED: "contended",
     Reason.BREAK_GLASS: "break_glass",
-    Reason.SUSPENDED: "suspended",
     Reason.IGNORED: "ignored",
 }
 """The reasons that leave drift, as label values."""

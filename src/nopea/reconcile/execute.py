@@ -145,7 +145,7 @@ class Executor:
                 self._note_applied(written.step, desired, written.applied, execution)
 
     def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
-        key, observed = step.key, observed_of(applied.json(), rules=desired.rules)
+        key, observed = step.key, observed_of(applied.json(), now=datetime.now(UTC), rules=desired.rules)
         self._object_cache.follow(desired.resource)  # its definition may have come in this pass
         self._object_cache.assume(desired.resource, key, observed)
         execution.applied[key] = LastApplied(

@@ -165,7 +165,7 @@ class Observer:
     ) -> None:
         key, last = one.key, state.applied.get(one.key)
         if live is not None:
-            observed = observed_of(live, rules=one.rules)
+            observed = observed_of(live, now=datetime.now(UTC), rules=one.rules)
             self._note(observation, key, observed)
             observation.live[key] = live
         if last is None or not is_suspect(observation.observed.get(key), last):

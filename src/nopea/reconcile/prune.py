@@ -109,7 +109,7 @@ class Pruner:
             return None
         except ApiError as error:
             raise TransientError(to_problem(error, object=str(key))) from error
-        return observed_of(live.json())
+        return observed_of(live.json(), now=datetime.now(UTC))
 
     def _take_in(self, owned: Mapping[ObjectKey, ObservedObject], known: set[ObjectKey]) -> None:
         """Record what has our label and our Apply entry: a crash came between its apply and its record."""

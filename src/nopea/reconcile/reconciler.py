@@ -14,7 +14,6 @@ from nopea.core.api.labels import owner_label
 from nopea.core.api.pin import explained
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.duration import format_seconds
 from nopea.core.git.source import Remote
 from nopea.core.plan.dependencies import blockers, cycle_problem, find_cycle
 from nopea.core.plan.inventory import unrecorded
@@ -136,7 +135,7 @@ class Reconciler:
             seconds=asyncio.get_running_loop().time() - started,
             inventory=inventory,
             health=await self._health.look(repository, state) if state.loaded else None,
-            rivals=_rivals(state),
+            rivals=state.fights.describe(datetime.now(UTC)),
         )
         if not await services.publisher.publish(request, state, report):
             state.complete = False
@@ -232,16 +231,3 @@ def _triggers(request: ReconcileRequest) -> tuple[str, ...]:
     """What woke the pass; one that a pin decides says so, whatever woke it, so that history tells."""
     pinned = {Trigger.ROLLBACK} if request.repository.pin else set[Trigger]()
     return tuple(sorted(request.triggers | pinned))
-
-
-def _rivals(state: RepositoryState) -> str:
-    """Name who changes objects back again and again."""
-    contended = state.fights.contended(datetime.now(UTC))
-    if not contended:
-        return ""
-    key, record = contended[0]
-    more = f"; and {len(contended) - 1} more" if contended[1:] else ""
-    return (
-        f"{key}: changed by {record.rival} after each of {record.heals} heals in a row, so it is healed "
-        f"at most every {format_seconds(record.backoff.total_seconds())}{more}"
-    )

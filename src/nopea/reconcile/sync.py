@@ -113,7 +113,7 @@ class ClusterSync:
         )
         steps = plan(
             desired=desired,
-            world=observation.world(self._state),
+            cluster=observation.world(self._state),
             policy=self._policy(),
             now=datetime.now(UTC),
             prunes=prunes.steps,
@@ -147,7 +147,7 @@ class ClusterSync:
         """Decide about one object as it has been read just now, by what the plan of the pass went by."""
         observation = await self._observer.judge(one, live, self._state)
         world = observation.world(self._state)
-        (step,) = plan(desired=[one], world=world, policy=self._policy(), now=datetime.now(UTC)).steps
+        (step,) = plan(desired=[one], cluster=world, policy=self._policy(), now=datetime.now(UTC)).steps
         return step
 
     def _policy(self) -> Policy:

@@ -27,9 +27,9 @@ def test_every_code_is_spelled_alike() -> None:
 
 def test_a_problem_says_code_place_what_and_hint() -> None:
     """What is not known leaves no gap."""
-    assert str(problem(Code.INVALID, "no such field")) == "NOPEA-K003: no such field (Correct it.)"
+    assert str(problem(Code.INVALID, "no such field")) == "NOPEA-K003: no such field. Correct it."
     placed = problem(Code.INVALID, "no such field", source="web.yaml#2", object="Service shop/web")
-    assert str(placed) == "NOPEA-K003 web.yaml#2 Service shop/web: no such field (Correct it.)"
+    assert str(placed) == "NOPEA-K003 web.yaml#2 Service shop/web: no such field. Correct it."
 
 
 def test_waiting_helps_against_the_network_and_not_against_a_spec() -> None:
@@ -56,6 +56,6 @@ def test_many_problems_become_one_sentence() -> None:
     """The first three in full, the rest counted; three are not `and 0 more`."""
     problems = [problem(message=f"fault {number}") for number in range(5)]
 
-    assert first_lines(problems).endswith("fault 2 (Correct it.); and 2 more")
-    assert "more" not in first_lines(problems[:3])
+    assert first_lines(problems).endswith("fault 2. Correct it. 2 more problems: see status.errors.")
+    assert "see status" not in first_lines(problems[:3])
     assert first_lines([]) == ""

@@ -54,7 +54,7 @@ async def test_github_is_told() -> None:
     assert arrived.headers["authorization"] == "Bearer tok-123456"
     assert arrived.json == {
         "state": "success", "context": "nopea/production/shop/api",
-        "description": "applied 1 object at c0ffee0", "target_url": "https://nopea.acme.example/",
+        "description": "Applied 1 object at c0ffee0.", "target_url": "https://nopea.acme.example/",
     }  # fmt: skip
 
 

@@ -156,11 +156,11 @@ def _step(live: ObservedObject | None, reason: Reason = Reason.GIT_CHANGE) -> St
 
 async def _decide(one: Desired, live: Mapping[str, Any] | None) -> Step:
     world = ClusterState(
-        observed={one.key: observed_of(live)} if live else {},
+        observed={one.key: observed_of(live, now=datetime.now(UTC))} if live else {},
         last_applied={one.key: LastApplied(hash="before", projection="p")},
     )
     policy = Policy(owner=OWNER)
-    return plan(desired=[one], world=world, policy=policy, now=datetime.now(UTC)).steps[0]
+    return plan(desired=[one], cluster=world, policy=policy, now=datetime.now(UTC)).steps[0]
 
 
 def _applier(server: Server, known: ObservedObject | None = None) -> Applier:

@@ -109,9 +109,9 @@ async def execute(writes: Writes, object_cache: ObjectCache, step: Step) -> Exec
         return ""
 
     async def decide(one: Desired, live: Mapping[str, Any] | None) -> Step:
-        world = ClusterState(observed={one.key: observed_of(live)} if live else {})
+        world = ClusterState(observed={one.key: observed_of(live, now=datetime.now(UTC))} if live else {})
         policy = Policy(owner="shop.web")
-        return plan(desired=[one], world=world, policy=policy, now=datetime.now(UTC)).steps[0]
+        return plan(desired=[one], cluster=world, policy=policy, now=datetime.now(UTC)).steps[0]
 
     executor = Executor(
         client=client,

@@ -1,6 +1,6 @@
-"""A rollback: a GitRepository held at one commit by an annotation, while its spec stays as it is. Pure.
+"""A rollback: an annotation pins a GitRepository to one commit, while its spec stays unchanged. Pure.
 
-Says what the annotation means and how it is explained; never looks at Git.
+Reads and explains the annotation; never looks at Git.
 """
 
 from __future__ import annotations
@@ -21,35 +21,36 @@ _SHOWN = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """The commit that a repository is held at; `instead_of` is the spec's ref, None if it cannot be read."""
+    """The commit that a repository is pinned to; `instead_of` is the spec's ref, None if it is invalid."""
 
     commit: str
     instead_of: Ref | None
 
     @property
     def left(self) -> str:
-        """What is not followed meanwhile, in words."""
-        return str(self.instead_of) if self.instead_of else "what its spec names"
+        """The ref that is not followed meanwhile, for messages."""
+        return str(self.instead_of) if self.instead_of else "the ref in its spec"
 
     @property
     def message(self) -> str:
-        """The state in a sentence, and how to end it."""
+        """The state, and how to end it."""
         return (
-            f"held at commit {self.commit} instead of {self.left}: new commits do not move it; "
-            f"`nopea rollback NAME --resume`, or removing the annotation {ROLLBACK_ANNOTATION}, returns to it"
+            f"Pinned to commit {self.commit} instead of {self.left}. New commits are not applied. To follow "
+            f"{self.left} again, run `nopea rollback NAME --resume` or remove the annotation "
+            f"{ROLLBACK_ANNOTATION}."
         )
 
 
 def parse_pin(text: str, *, instead_of: Ref | None) -> Pin | Problem:
-    """Read the annotation's value; anything but a full commit id is a Problem."""
+    """Read the annotation's value; anything other than a full commit id is a Problem."""
     commit = text.strip().lower()
     if _FULL.fullmatch(commit):
         return Pin(commit=commit, instead_of=instead_of)
     return Problem(
         code=Code.ROLLBACK_INVALID,
-        message=f"the annotation {ROLLBACK_ANNOTATION} is no full commit id: {text[:_SHOWN]!r}",
-        hint="Give 40 or 64 hexadecimal digits; `nopea rollback NAME COMMIT` finds them for a shorter id, "
-        "and `nopea rollback NAME --resume` takes the annotation away.",
+        message=f"The annotation {ROLLBACK_ANNOTATION} is not a full commit id: {text[:_SHOWN]!r}.",
+        hint="Use 40 or 64 hexadecimal digits. `nopea rollback NAME COMMIT` accepts a shorter id, "
+        "and `nopea rollback NAME --resume` removes the annotation.",
     )
 
 
@@ -60,11 +61,11 @@ def pinned(spec: GitRepositorySpec, pin: Pin) -> GitRepositorySpec:
 
 
 def explained(problem: Problem, pin: Pin | None) -> Problem:
-    """Return the problem; of a pinned commit that Git lacks, with advice about the pin and not the spec."""
+    """Return the problem; if Git lacks the pinned commit, with a hint about the pin instead of the spec."""
     if pin is None or problem.code is not Code.GIT_REF_NOT_FOUND:
         return problem
     hint = (
-        f"It comes from the annotation {ROLLBACK_ANNOTATION}: choose a commit of `nopea history NAME` by "
-        f"`nopea rollback NAME COMMIT`, or return to {pin.left} by `nopea rollback NAME --resume`."
+        f"The commit comes from the annotation {ROLLBACK_ANNOTATION}. Choose one from `nopea history NAME` "
+        f"with `nopea rollback NAME COMMIT`, or follow {pin.left} again with `nopea rollback NAME --resume`."
     )
     return replace(problem, hint=hint)

@@ -1,9 +1,9 @@
-"""Say whether a live object is healthy, by kstatus' rules and in their order.
+"""Decides whether a live object is healthy, by the rules of kstatus and in their order.
 
-Takes what the API server has; never waits, never asks. A shape that it cannot read is UNKNOWN, never an error
-and never healthy. Where it differs from kstatus: a failed Pod is a failure, a Job is awaited until it is
-complete, a paused Deployment is not waited for, an APIService must be available, and a `Ready` that speaks of
-an older generation counts as not there yet.
+Takes the object as the API server stores it; never waits and never asks. A shape that it cannot read is
+UNKNOWN, not an error and not healthy. Differences to kstatus: a failed Pod is a failure, a Job progresses
+until it is complete, a paused Deployment is healthy, an APIService must be available, and a `Ready` condition
+of an older generation does not count.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _HAVE_PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Replicati
 
 
 def assess(live: Mapping[str, Any], *, now: datetime) -> Health:
-    """Return the health of an object as the API server has it; never raises.
+    """Return the health of an object; never raises.
 
-    `now` is aware; it matters only for a Pod that cannot be placed, which fails when it is older than
-    `UNSCHEDULABLE_AFTER`, without any change of the object.
+    `now` is aware. It matters only for a Pod that cannot be scheduled, which fails when it is older than
+    `UNSCHEDULABLE_AFTER` although the object does not change.
     """
     try:
         return _assess(live, now)
@@ -37,10 +37,10 @@ def assess(live: Mapping[str, Any], *, now: datetime) -> Health:
 
 def _assess(live: Any, now: datetime) -> Health:
     if not isinstance(live, Mapping):
-        raise OddShapeError("the object is no mapping")
+        raise OddShapeError("the object is not a mapping")
     api_version, kind = live.get("apiVersion"), live.get("kind")
     if not isinstance(api_version, str) or not isinstance(kind, str):
-        raise OddShapeError("apiVersion or kind is no text")
+        raise OddShapeError("apiVersion or kind is not a string")
     metadata = mapping(live, "metadata")
     if metadata.get("deletionTimestamp") is not None:
         return Health(status=HealthStatus.TERMINATING, message=_ending(metadata))
@@ -62,9 +62,11 @@ def _assess(live: Any, now: datetime) -> Health:
 
 
 def _common(it: LiveFields) -> Health | None:
-    """Apply the checks that come before the rule of a kind; None when they say nothing."""
+    """Apply the checks that come before the rule of the kind; None when none of them decides."""
     if it.observed is not None and it.generation is not None and it.observed != it.generation:
-        return progressing(f"generation {it.generation} is not observed yet, {it.observed} is")
+        return progressing(
+            f"generation {it.generation} has not been observed yet, the last one is {it.observed}"
+        )
     if it.has("Reconciling"):
         return progressing(it.says("Reconciling"))
     if it.has("Stalled"):
@@ -73,13 +75,13 @@ def _common(it: LiveFields) -> Health | None:
 
 
 def _by_ready(it: LiveFields) -> Health:
-    """Judge a kind without a rule of its own; without `Ready` there is nothing to wait for."""
+    """Assess a kind without a rule of its own by its condition Ready; healthy without one."""
     ready = it.conditions.get("Ready")
     if ready is None:
         return HEALTHY
     seen = generation_of(ready, "observedGeneration")
     if seen is not None and it.generation is not None and seen < it.generation:
-        return progressing(f"Ready speaks of generation {seen}, {it.generation} is the newest")
+        return progressing(f"the condition Ready is about generation {seen}, the newest is {it.generation}")
     if ready.get("status") == "True":
         return HEALTHY
     return progressing(it.says("Ready") or "not ready")
@@ -94,7 +96,7 @@ def _with_selector(health: Health, kind: str, spec: Mapping[str, Any]) -> Health
 
 
 def _selector(selector: Mapping[str, Any]) -> str:
-    """Return a label selector as text; empty when a part of it cannot be said, for less would select more."""
+    """Return a label selector as a string; empty if a part is unreadable: less would select more."""
     labels, expressions = mapping(selector, "matchLabels"), selector.get("matchExpressions") or []
     parts = [f"{key}={value}" if isinstance(value, str) else "" for key, value in labels.items()]
     parts += map(_expression, expressions if isinstance(expressions, list) else [None])
@@ -118,4 +120,4 @@ def _ending(metadata: Mapping[str, Any]) -> str:
     finalizers = metadata.get("finalizers")
     if not isinstance(finalizers, list) or not finalizers:
         return "being deleted"
-    return one_line(f"being deleted; waits for the finalizers {', '.join(map(str, finalizers[:10]))}")
+    return one_line(f"being deleted; waiting for finalizers {', '.join(map(str, finalizers[:10]))}")

@@ -1,7 +1,7 @@
-"""A live object, taken apart as the rules of health read it.
+"""Reads the fields of a live object that the health rules need.
 
-Reads only; judges nothing. Absent fields get the value that leaving them out means; a field of another type
-is `OddShapeError`, so that no rule takes a shape that it does not know for a healthy object.
+Assesses nothing. Absent fields get their default; a field of an unexpected type raises `OddShapeError`, so
+that no rule takes an unknown shape for a healthy object.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any
 from nopea.core.health.pods import one_line
 
 NOTHING: Mapping[str, Any] = {}
-_LONG = 20  # digits; more are no generation, and Python refuses to read very many
+_LONG = 20  # digits; a longer string is not a generation
 
 
 class OddShapeError(Exception):
-    """A field does not have the type that its meaning needs."""
+    """A field has an unexpected type."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveFields:
-    """An object taken apart as far as every rule needs it."""
+    """The parts of a live object that every rule needs."""
 
     spec: Mapping[str, Any]
     status: Mapping[str, Any]
@@ -34,7 +34,7 @@ class LiveFields:
     now: datetime
 
     def has(self, condition: str, status: str = "True") -> bool:
-        """Whether the condition is there with this status."""
+        """Return whether the condition is present with this status."""
         found = self.conditions.get(condition)
         return found is not None and found.get("status") == status
 
@@ -49,36 +49,36 @@ class LiveFields:
         return self.conditions.get(condition, NOTHING).get("reason")
 
     def wants(self, field: str = "replicas") -> int:
-        """Return a number of the spec; 1 where it is not set, as the API server has it."""
+        """Return a number of the spec; 1, the API's default, when it is not set."""
         return number(self.spec, field, 1)
 
     def count(self, field: str) -> int:
-        """Return a number of the status; 0 where it is not there, as controllers leave it out."""
+        """Return a number of the status; 0 when it is absent, because controllers omit zeros."""
         return number(self.status, field, 0)
 
 
 def mapping(parent: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    """Return a mapping; an empty one where the field is absent or null."""
+    """Return a mapping; empty when the field is absent or null."""
     value = parent.get(field)
     if value is None:
         return NOTHING
     if not isinstance(value, Mapping):
-        raise OddShapeError(f"{field} is no mapping")
+        raise OddShapeError(f"{field} is not a mapping")
     return value
 
 
 def number(parent: Mapping[str, Any], field: str, default: int) -> int:
-    """Return a whole number; `default` where the field is absent or null."""
+    """Return an integer; `default` when the field is absent or null."""
     value = parent.get(field)
     if value is None:
         return default
     if not isinstance(value, int) or isinstance(value, bool):
-        raise OddShapeError(f"{field} is no number")
+        raise OddShapeError(f"{field} is not a number")
     return value
 
 
 def generation_of(parent: Mapping[str, Any], field: str) -> int | None:
-    """Return a generation; None where there is none. Some controllers write it as text."""
+    """Return a generation; None when absent. Some controllers write it as a string."""
     value = parent.get(field)
     if isinstance(value, str) and value.isdecimal() and len(value) < _LONG:
         return int(value)
@@ -91,11 +91,11 @@ def conditions_of(status: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     if listed is None:
         return NOTHING
     if not isinstance(listed, list):
-        raise OddShapeError("status.conditions is no list")
+        raise OddShapeError("status.conditions is not a list")
     conditions: dict[str, Mapping[str, Any]] = {}
     for condition in listed:
         kind = condition.get("type") if isinstance(condition, Mapping) else None
         if not isinstance(kind, str):
-            raise OddShapeError("status.conditions holds something that is no condition")
+            raise OddShapeError("status.conditions holds an item that is not a condition")
         conditions[kind] = condition
     return conditions

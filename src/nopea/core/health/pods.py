@@ -1,7 +1,7 @@
-"""Say what keeps Pods from working, in the one sentence that tells a person most.
+"""Finds why Pods do not work and describes the most useful cause in one sentence.
 
-Reads the status that the kubelet and the scheduler wrote. Never judges a workload (`assess.py` does), and
-never raises: what cannot be read is skipped.
+Reads the status that the kubelet and the scheduler wrote. Does not assess workloads (`assess.py` does) and
+never raises: unreadable fields are skipped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Any
 
 CRASH_LOOP = "CrashLoopBackOff"
-# Ordinary steps on the way to a running container.
+# Normal steps while a container starts.
 _STARTING = ("ContainerCreating", "PodInitializing", "")
 _STATUSES = (("initContainerStatuses", "init container"), ("containerStatuses", "container"))
 _MESSAGE_LIMIT = 400
@@ -20,9 +20,9 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 class _Rank(IntEnum):
-    """What tells most comes first."""
+    """The most useful cause comes first."""
 
-    CANNOT_RUN = 0  # the kubelet says why
+    CANNOT_RUN = 0  # the kubelet reports why
     ENDED = 1
     NOT_PLACED = 2
     ENDED_BEFORE = 3
@@ -37,26 +37,26 @@ class _Trouble:
 
 
 def pod_trouble(pods: Iterable[Mapping[str, Any]]) -> str:
-    """Return the most telling trouble among the Pods; empty when nothing is wrong.
+    """Return the most useful cause among the Pods; empty when nothing is wrong.
 
-    Like `pod web-5d8 container web: CrashLoopBackOff: back-off 5m0s restarting failed container`. Pods that
-    are being deleted or have succeeded are passed over. The order of the Pods does not matter.
+    For example `pod web-5d8 container web: CrashLoopBackOff: back-off 5m0s restarting failed container`. Pods
+    that are being deleted or have succeeded are skipped. The order of the Pods does not matter.
     """
-    found = [(trouble, _name(pod)) for pod in pods for trouble in _troubles(pod)]
-    if not found:
+    troubles = [(trouble, _name(pod)) for pod in pods for trouble in _troubles(pod)]
+    if not troubles:
         return ""
-    trouble, name = min(found)
+    trouble, name = min(troubles)
     return f"pod {name}{trouble.text}"
 
 
 def trouble_of(pod: Mapping[str, Any]) -> str:
-    """Return the most telling trouble of one Pod, without its name; empty when nothing is wrong."""
-    found = sorted(_troubles(pod))
-    return found[0].text.lstrip(": ") if found else ""
+    """Return the most useful cause in one Pod, without its name; empty when nothing is wrong."""
+    troubles = sorted(_troubles(pod))
+    return troubles[0].text.lstrip(": ") if troubles else ""
 
 
 def is_crashing(pod: Mapping[str, Any]) -> bool:
-    """Whether a container, or an init container, crashes again and again."""
+    """Return whether a container or an init container is in CrashLoopBackOff."""
     status = _mapping(pod, "status")
     return any(
         _text(_mapping(_mapping(container, "state"), "waiting"), "reason") == CRASH_LOOP
@@ -77,14 +77,14 @@ def _troubles(pod: Any) -> Iterator[_Trouble]:
             if trouble is not None:
                 yield trouble
     if phase == "Failed" and (_text(status, "reason") or _text(status, "message")):
-        yield _told(_Rank.ENDED, ": ", _text(status, "reason") or phase, _text(status, "message"))
+        yield _trouble(_Rank.ENDED, ": ", _text(status, "reason") or phase, _text(status, "message"))
     for condition in _mappings(status, "conditions"):
         if is_unschedulable(condition):
-            yield _told(_Rank.NOT_PLACED, ": ", "Unschedulable", _text(condition, "message"))
+            yield _trouble(_Rank.NOT_PLACED, ": ", "Unschedulable", _text(condition, "message"))
 
 
 def is_unschedulable(condition: Mapping[str, Any]) -> bool:
-    """Whether this condition of a Pod says that no node can take it."""
+    """Return whether this Pod condition reports that no node can run the Pod."""
     wanted = ("PodScheduled", "False", "Unschedulable")
     return (condition.get("type"), condition.get("status"), condition.get("reason")) == wanted
 
@@ -98,13 +98,13 @@ def _container(container: Mapping[str, Any], where: str) -> _Trouble | None:
         message = _text(waiting, "message")
         if reason == CRASH_LOOP and _has_failed(last_end):
             message = "; last end: ".join(filter(None, (message, ": ".join(filter(None, _end(last_end))))))
-        return _told(_Rank.CANNOT_RUN, where, reason, message)
+        return _trouble(_Rank.CANNOT_RUN, where, reason, message)
     if _has_failed(ended):
-        return _told(_Rank.ENDED, where, *_end(ended))
+        return _trouble(_Rank.ENDED, where, *_end(ended))
     if container.get("ready") is False and _has_failed(last_end):
-        return _told(_Rank.ENDED_BEFORE, where, *_end(last_end))
+        return _trouble(_Rank.ENDED_BEFORE, where, *_end(last_end))
     if container.get("ready") is False and "running" in state and container.get("started") is not False:
-        return _told(_Rank.NOT_READY, where, "runs, but is not ready")
+        return _trouble(_Rank.NOT_READY, where, "running but not ready")
     return None
 
 
@@ -113,18 +113,18 @@ def _has_failed(end: Mapping[str, Any]) -> bool:
 
 
 def _end(end: Mapping[str, Any]) -> tuple[str, str]:
-    """Return how a container ended, and what it said at the end."""
+    """Return how a container ended, and its termination message."""
     reason = _text(end, "reason") or "ended"
     return f"{reason} (exit code {_number(end.get('exitCode'))})", _text(end, "message")
 
 
-def _told(rank: _Rank, where: str, reason: str, message: str = "") -> _Trouble:
+def _trouble(rank: _Rank, where: str, reason: str, message: str = "") -> _Trouble:
     text = f"{reason}: {message}" if message else reason
     return _Trouble(rank, not message, where + one_line(text))
 
 
 def one_line(text: str, limit: int = _MESSAGE_LIMIT) -> str:
-    """Return foreign text as one line of at most `limit` characters."""
+    """Return a foreign string as one line of at most `limit` characters."""
     line = " ".join(text[: 4 * limit].split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 

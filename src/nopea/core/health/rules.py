@@ -1,4 +1,4 @@
-"""What each kind needs to be healthy, by kstatus' rules; a table of one function per kind.
+"""The health rules of kstatus: a table with one function per kind.
 
 Decides for objects whose controller has observed their newest generation; `assess.py` checks that first.
 """
@@ -13,13 +13,13 @@ from enum import StrEnum
 from nopea.core.health.fields import NOTHING, LiveFields, mapping, number
 from nopea.core.health.pods import is_crashing, is_unschedulable, trouble_of
 
-# The scheduler tells of a Pod that cannot be placed before a node that comes up may take it.
+# The scheduler reports a Pod as unschedulable before a node that is starting can take it.
 UNSCHEDULABLE_AFTER = timedelta(seconds=15)
 _ROLLED_OUT = "NewReplicaSetAvailable"
 
 
 class HealthStatus(StrEnum):
-    """The answer in one word."""
+    """The health in one word."""
 
     HEALTHY = "Healthy"
     PROGRESSING = "Progressing"
@@ -30,10 +30,10 @@ class HealthStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What is known of an object's health; `message` says in one line what is missing.
+    """An object's health; `message` says in one line what is missing.
 
-    `selector` is the label selector, as `kubectl -l` takes it, of the Pods of a workload that is not healthy:
-    `pod_trouble` of those Pods says more. Empty where there is none.
+    `selector` is the label selector, as `kubectl -l` takes it, of the Pods of an unhealthy workload:
+    `pod_trouble` of those Pods says more. It is empty otherwise.
     """
 
     status: HealthStatus
@@ -45,12 +45,12 @@ HEALTHY = Health(status=HealthStatus.HEALTHY)
 
 
 def progressing(message: str) -> Health:
-    """Say that it may still become healthy by itself."""
+    """Return the health of an object that may still become healthy without a person."""
     return Health(status=HealthStatus.PROGRESSING, message=message)
 
 
 def failed(message: str) -> Health:
-    """Say that it will not become healthy by itself."""
+    """Return the health of an object that will not become healthy without a person."""
     return Health(status=HealthStatus.FAILED, message=message)
 
 
@@ -64,13 +64,13 @@ def _deployment(it: LiveFields) -> Health:
     if updated < wanted and not paused:
         return progressing(f"{updated} of {wanted} replicas are updated")
     if there > wanted:
-        return progressing(f"{there - wanted} old replicas still have to end")
+        return progressing(f"{there - wanted} old replicas are still terminating")
     for state, needed in (("available", wanted if paused else updated), ("ready", wanted)):
         if (count := it.count(f"{state}Replicas")) < needed:
             return progressing(f"{count} of {needed} replicas are {state}")
     watches_progress = it.spec.get("progressDeadlineSeconds") is not None and not paused
     if watches_progress and not (it.has("Progressing") and it.reason("Progressing") == _ROLLED_OUT):
-        return progressing(it.says("Progressing") or "the rollout has not ended")
+        return progressing(it.says("Progressing") or "the rollout has not finished")
     if not it.has("Available"):
         return progressing(it.says("Available") or "not available")
     return replace(HEALTHY, message="paused") if paused else HEALTHY
@@ -86,15 +86,15 @@ def _stateful_set(it: LiveFields) -> Health:
     if (ready := it.count("readyReplicas")) < wanted:
         return progressing(f"{ready} of {wanted} replicas are ready")
     if there > wanted:
-        return progressing(f"{there - wanted} replicas still have to end")
+        return progressing(f"{there - wanted} replicas are still terminating")
     rolling = mapping(strategy, "rollingUpdate")
     if rolling.get("partition") is not None:
         needed = wanted - number(rolling, "partition", 0)
         return HEALTHY if updated >= needed else progressing(f"{updated} of {needed} replicas are updated")
     if (current := it.count("currentReplicas")) < wanted:
-        return progressing(f"{current} of {wanted} replicas are of the current revision")
+        return progressing(f"{current} of {wanted} replicas have the current revision")
     if it.status.get("currentRevision") != it.status.get("updateRevision"):
-        return progressing("the current revision is not the newest yet")
+        return progressing("the rollout of the newest revision has not finished")
     return HEALTHY
 
 
@@ -109,7 +109,7 @@ def _daemon_set(it: LiveFields) -> Health:
         "numberReady": "are ready",
     }
     if mapping(it.spec, "updateStrategy").get("type") == "OnDelete":
-        del states["updatedNumberScheduled"]  # only a person's deletions update them
+        del states["updatedNumberScheduled"]  # Pods are updated only when somebody deletes them
     return _counted(it, states, wanted)
 
 
@@ -124,7 +124,7 @@ def _replica_set(it: LiveFields) -> Health:
     }
     counted = _counted(it, states, wanted)
     if counted.status is HealthStatus.HEALTHY and there > wanted:
-        return progressing(f"{there - wanted} replicas still have to end")
+        return progressing(f"{there - wanted} replicas are still terminating")
     return counted
 
 
@@ -145,14 +145,14 @@ def _pod(it: LiveFields) -> Health:
             return HEALTHY
         case "Running" | "Pending" | None:
             fails = is_crashing(it.raw) or _is_unplaced_for_long(it)
-            told = trouble_of(it.raw) or it.says("Ready") or "not ready"
-            return failed(told) if fails else progressing(told)
+            cause = trouble_of(it.raw) or it.says("Ready") or "not ready"
+            return failed(cause) if fails else progressing(cause)
         case _:
-            return Health(status=HealthStatus.UNKNOWN, message="the Pod's phase is not known")
+            return Health(status=HealthStatus.UNKNOWN, message="unknown Pod phase")
 
 
 def _is_unplaced_for_long(it: LiveFields) -> bool:
-    """Whether no node can take the Pod, and it has waited long enough to say so."""
+    """Return whether the Pod has been unschedulable for longer than `UNSCHEDULABLE_AFTER`."""
     if not is_unschedulable(it.conditions.get("PodScheduled", NOTHING)):
         return False
     created = mapping(it.raw, "metadata").get("creationTimestamp")
@@ -160,12 +160,12 @@ def _is_unplaced_for_long(it: LiveFields) -> bool:
         return False
     try:
         return it.now - datetime.fromisoformat(created) > UNSCHEDULABLE_AFTER
-    except (TypeError, ValueError):  # no time, or one without its zone
+    except (TypeError, ValueError):  # not a time, or one without a zone
         return False
 
 
 def _job(it: LiveFields) -> Health:
-    for condition in ("Failed", "FailureTarget"):  # the second: it will fail as soon as its Pods have ended
+    for condition in ("Failed", "FailureTarget"):  # FailureTarget: it fails as soon as its Pods have ended
         if it.has(condition):
             return failed(it.says(condition) or "the Job has failed")
     if it.has("Complete"):
@@ -173,13 +173,13 @@ def _job(it: LiveFields) -> Health:
     if it.spec.get("suspend") is True and it.has("Suspended"):
         return replace(HEALTHY, message="suspended")
     done, wanted, lost = it.count("succeeded"), it.wants("completions"), it.count("failed")
-    told = f"{done} of {wanted} completions, {it.count('active')} running"
-    return progressing(f"{told}, {lost} failed" if lost else told)
+    counts = f"{done} of {wanted} completions, {it.count('active')} running"
+    return progressing(f"{counts}, {lost} failed" if lost else counts)
 
 
 def _service(it: LiveFields) -> Health:
     if it.spec.get("type") == "LoadBalancer" and not it.spec.get("clusterIP"):
-        return progressing("no cluster address yet")
+        return progressing("no cluster IP yet")
     return HEALTHY
 
 
@@ -188,8 +188,8 @@ def _claim(it: LiveFields) -> Health:
         case "Bound":
             return HEALTHY
         case "Lost":
-            return failed("the volume that it was bound to is gone")
-        case _:  # a claim of a class that binds late waits for its first Pod, which the claim does not tell
+            return failed("the bound volume no longer exists")
+        case _:  # WaitForFirstConsumer: the claim does not say that it waits for a Pod
             return progressing("not bound yet, or not used by a Pod yet")
 
 
@@ -218,7 +218,7 @@ def _namespace(it: LiveFields) -> Health:
 
 
 def _at_once(it: LiveFields) -> Health:
-    """Judge a kind whose conditions are no reason to wait: they tell of others, or of traffic."""
+    """Assess a kind whose conditions are about other objects or traffic: always healthy."""
     del it
     return HEALTHY
 

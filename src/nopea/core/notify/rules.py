@@ -207,14 +207,14 @@ def _recovery(step: Transition) -> Notification | None:
     ready = find(after.conditions, READY)
     said = ready.message if ready else ""
     count = before.failures
-    passes = f", after {count} failed pass{'' if count == 1 else 'es'}" if count else ""
+    attempts = f" Recovered after {count} failed attempt{'' if count == 1 else 's'}." if count else ""
     codes = sorted({error.code for error in before.errors})
     return _notice(
         step,
         kind=NotificationKind.RECOVERY,
         severity=Severity.INFO,
         title="sync works again",
-        lines=[(f"{said[:1].upper()}{said[1:]}{passes}.",)],
+        lines=[(f"{said}{attempts}",)],
         facts={"failures": before.failures, "codes": codes, "summary": said},
         same="recovered",
         role=Role.CLOSES if told_codes(before) else Role.CLOSES_IF_TOLD,
@@ -268,7 +268,7 @@ def _contention(step: Transition) -> Notification | None:
             ("→ Stop it, or leave the field to it by ", CodeText("ignoreDifferences"), "."),
         ],
         facts={"message": after.message},
-        same=f"contended: {after.message.partition(':')[0]}",
+        same=f"contended: {after.message.partition(' back ')[0]}",
     )
 
 

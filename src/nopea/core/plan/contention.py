@@ -1,6 +1,6 @@
-"""Notice fights: the same manager changes the same object back after every heal; then heal ever more slowly.
+"""Detects contention: a manager changes an object back after every heal. Then healing backs off.
 
-Values only: times come in, aware; the caller keeps the `Fights`, waits, heals, and writes the condition.
+Values only: aware times come in. The caller keeps the `Fights`, waits, heals, and writes the condition.
 """
 
 from __future__ import annotations
@@ -10,26 +10,27 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from nopea.core.duration import format_seconds
 from nopea.core.objects import ObjectKey
 
 CONTENDED_AFTER: Final = 3
-"""Heals, each soon after the one before, that make a fight."""
+"""Consecutive heals, each soon after the previous one, that count as contention."""
 
 SOON: Final = timedelta(minutes=10)
 FIRST_BACKOFF: Final = timedelta(seconds=10)
 LONGEST_BACKOFF: Final = timedelta(hours=1)
 CALM_BACKOFFS: Final = 4
-"""So many backoffs without a heal end a fight; it must be more than one, for the next heal waits for one."""
+"""Backoffs without a heal that end the contention; more than one, because the next heal waits for one."""
 
 MAX_RIVALS: Final = 8
-"""Managers that are remembered for one object; the one healed longest ago is forgotten first."""
+"""Managers remembered for one object; the one healed least recently is dropped first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealRecord:
-    """How often in a row one manager's changes to one object were healed, and when last.
+    """How many times in a row one manager's changes to one object were healed, and when last.
 
-    `manager` is empty where nobody knows who did it, as when the object was deleted.
+    `manager` is empty when Kubernetes did not record it, as for a deleted object.
     """
 
     manager: str
@@ -38,12 +39,12 @@ class HealRecord:
 
     @property
     def rival(self) -> str:
-        """The manager as a reader is told of it."""
+        """The manager's name for users."""
         return self.manager or "an unknown manager"
 
     @property
     def backoff(self) -> timedelta:
-        """The time that has to pass after the last heal: none at first, then 10 s doubling up to 1 h."""
+        """The minimum time after the last heal: zero at first, then 10 s, doubling up to 1 h."""
         beyond = self.heals - CONTENDED_AFTER
         if beyond < 0:
             return timedelta()
@@ -51,24 +52,24 @@ class HealRecord:
 
     @property
     def calm_at(self) -> datetime:
-        """When all is forgotten, if nothing is healed until then."""
+        """When the record expires if nothing is healed until then."""
         return self.last_at + max(SOON, CALM_BACKOFFS * self.backoff)
 
 
 def healed(record: HealRecord | None, *, manager: str, at: datetime) -> HealRecord:
-    """Return the record after healing a change of `manager`; another's record, or a calm one, starts anew."""
+    """Return the record after healing a change by `manager`; a new one if the old is another's or expired."""
     if record is None or record.manager != manager or at >= record.calm_at:
         return HealRecord(manager=manager, heals=1, last_at=at)
     return replace(record, heals=record.heals + 1, last_at=max(at, record.last_at))
 
 
 def is_contended(record: HealRecord | None, now: datetime) -> bool:
-    """Whether the object is fought over: `CONTENDED_AFTER` heals in a row, and no calm since."""
+    """Return whether the object is contended: `CONTENDED_AFTER` heals in a row, not yet expired."""
     return record is not None and record.heals >= CONTENDED_AFTER and now < record.calm_at
 
 
 def next_heal_at(record: HealRecord | None, now: datetime) -> datetime:
-    """Return when the next change of the record's manager may be healed: `now`, or later in a fight.
+    """Return when the next change by the record's manager may be healed: `now`, or later if contended.
 
     Never later than one backoff from now, whatever the clock did since the last heal.
     """
@@ -79,26 +80,26 @@ def next_heal_at(record: HealRecord | None, now: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Fights:
-    """All records of one repository, by object. Bounded by the objects in Git and `MAX_RIVALS` of each."""
+    """All records of one repository, by object. Bounded by the objects in Git times `MAX_RIVALS`."""
 
     records: Mapping[ObjectKey, tuple[HealRecord, ...]] = field(default_factory=dict)
 
     def record(self, key: ObjectKey, manager: str) -> HealRecord | None:
-        """Return what is remembered of one manager's changes to one object."""
-        return next((one for one in self.records.get(key, ()) if one.manager == manager), None)
+        """Return the record of one manager's changes to one object."""
+        return next((record for record in self.records.get(key, ()) if record.manager == manager), None)
 
     def healed(self, key: ObjectKey, *, manager: str, at: datetime) -> Fights:
-        """Return the fights after healing a manager's change to an object."""
-        others = tuple(one for one in self.records.get(key, ()) if one.manager != manager)
+        """Return the records after healing a manager's change to an object."""
+        others = tuple(record for record in self.records.get(key, ()) if record.manager != manager)
         now = healed(self.record(key, manager), manager=manager, at=at)
         return Fights({**self.records, key: (*others, now)[-MAX_RIVALS:]})
 
     def next_heal_at(self, key: ObjectKey, *, managers: Collection[str], now: datetime) -> datetime:
-        """Return when changes of these managers to an object may be healed: when the last of them may."""
-        return max((next_heal_at(self.record(key, one), now) for one in managers), default=now)
+        """Return when changes by these managers to an object may be healed: when the last of them may be."""
+        return max((next_heal_at(self.record(key, manager), now) for manager in managers), default=now)
 
     def contended(self, now: datetime) -> tuple[tuple[ObjectKey, HealRecord], ...]:
-        """Return who fights over which object, in the order of the objects and the latest rival first."""
+        """Return the contended objects with their records, ordered by object, the latest rival first."""
         return tuple(
             (key, record)
             for key in sorted(self.records)
@@ -107,13 +108,26 @@ class Fights:
         )
 
     def forget(self, *, now: datetime, keep: Collection[ObjectKey]) -> Fights:
-        """Return the fights without calm records, and without objects that are not to be kept."""
+        """Return the records without expired ones and without objects that are not in `keep`."""
         left = {
             key: rest
             for key, records in self.records.items()
             if key in keep and (rest := tuple(record for record in records if now < record.calm_at))
         }
         return Fights(left)
+
+    def describe(self, now: datetime) -> str:
+        """Return the first contention in sentences for the condition; empty when there is none."""
+        contended = self.contended(now)
+        if not contended:
+            return ""
+        key, record = contended[0]
+        backoff = format_seconds(record.backoff.total_seconds())
+        more = f" {len(contended) - 1} more objects are contended." if contended[1:] else ""
+        return (
+            f"{record.rival} has changed {key} back {record.heals} times. Nopea now waits {backoff} between "
+            f"heals. Stop the other writer, or add the field to spec.ignoreDifferences.{more}"
+        )
 
 
 NO_FIGHTS: Final = Fights()

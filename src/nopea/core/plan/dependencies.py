@@ -1,6 +1,6 @@
-"""Say what a GitRepository has to wait for (`spec.dependsOn`), and find circles in which none could begin.
+"""Decides what a GitRepository must wait for (`spec.dependsOn`) and finds dependency cycles.
 
-Pure: the caller looks the other repositories up and says when to ask again.
+Pure: the caller looks up the other repositories and decides when to ask again.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from nopea.core.problem import Code, Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
-    """What is known of a repository that another one depends on.
+    """What is known about a repository that another one depends on.
 
-    `ready` and `healthy` are about its current generation: a status that is older than the spec is neither.
-    `reason` says in a few words why it is not, and may be empty.
+    `ready` and `healthy` are about its current generation: a status older than the spec is neither.
+    `reason` says why it is not ready or healthy, and may be empty.
     """
 
     exists: bool = True
@@ -32,7 +32,7 @@ MISSING = Dependency(exists=False)
 
 
 def dependencies_of(key: RepoKey, spec: GitRepositorySpec) -> tuple[RepoKey, ...]:
-    """Return the repositories that `spec.dependsOn` names, each once, in its order."""
+    """Return the repositories in `spec.dependsOn`, each once, in order."""
     named = (RepoKey(other.namespace or key.namespace, other.name) for other in spec.depends_on)
     return tuple(dict.fromkeys(named))
 
@@ -40,39 +40,39 @@ def dependencies_of(key: RepoKey, spec: GitRepositorySpec) -> tuple[RepoKey, ...
 def blockers(
     key: RepoKey, spec: GitRepositorySpec, lookup: Callable[[RepoKey], Dependency]
 ) -> tuple[Problem, ...]:
-    """Return one problem for each dependency that is not there, not ready or not healthy; none: go ahead.
+    """Return one problem for each dependency that is missing, not ready or not healthy; empty to go ahead.
 
-    A repository that depends on itself waits for ever; that is `find_cycle`'s to tell.
+    A repository that depends on itself waits for ever; `find_cycle` reports that.
     """
-    problems = ((other, lookup(other)) for other in dependencies_of(key, spec))
-    return tuple(problem for other, state in problems if (problem := _problem(other, state)) is not None)
+    states = ((other, lookup(other)) for other in dependencies_of(key, spec))
+    return tuple(problem for other, state in states if (problem := _problem(other, state)) is not None)
 
 
 def find_cycle(key: RepoKey, edges: Mapping[RepoKey, Collection[RepoKey]]) -> tuple[RepoKey, ...]:
-    """Return a shortest circle of dependencies through `key`, which stands first and last; empty if none.
+    """Return a shortest cycle of dependencies through `key`, which is first and last; empty if there is none.
 
-    `edges` says on whom each repository depends; whoever is not in it depends on nobody. A circle that `key`
-    merely leads to is told by those who are in it.
+    `edges` maps each repository to its dependencies; one that is not in it has none. A cycle that `key` only
+    leads to is reported by its members.
     """
     reached_from: dict[RepoKey, RepoKey] = {}
     waiting = deque([key])
     while waiting:
-        one = waiting.popleft()
-        for other in sorted(edges.get(one, ())):
+        current = waiting.popleft()
+        for other in sorted(edges.get(current, ())):
             if other == key:
-                return _way_back(one, key, reached_from)
+                return _way_back(current, key, reached_from)
             if other not in reached_from:
-                reached_from[other] = one
+                reached_from[other] = current
                 waiting.append(other)
     return ()
 
 
 def cycle_problem(cycle: Collection[RepoKey]) -> Problem:
-    """Return the problem of a circle that `find_cycle` found."""
+    """Return the problem of a cycle that `find_cycle` found."""
     return Problem(
         code=Code.DEPENDENCY_CYCLE,
-        message=f"the dependencies form a circle: {' -> '.join(map(str, cycle))}",
-        hint="Take one of them out of spec.dependsOn.",
+        message=f"The dependencies form a cycle: {' -> '.join(map(str, cycle))}.",
+        hint="Remove one of them from spec.dependsOn.",
     )
 
 
@@ -87,15 +87,16 @@ def _problem(other: RepoKey, state: Dependency) -> Problem | None:
     if not state.exists:
         return Problem(
             code=Code.DEPENDENCY_MISSING,
-            message=f"it depends on the GitRepository {other}, which does not exist",
+            message=f"The dependency GitRepository {other} does not exist.",
             hint="Create it, or correct spec.dependsOn.",
         )
     if state.ready and state.healthy:
         return None
-    lacks = "healthy" if state.ready else "ready"
-    because = f": {state.reason}" if state.reason else ""
+    missing = "healthy" if state.ready else "ready"
+    because = f": {state.reason.rstrip('.')}" if state.reason else ""
     return Problem(
         code=Code.DEPENDENCY_NOT_READY,
-        message=f"it depends on the GitRepository {other}, which is not {lacks}{because}",
-        hint=f"It goes on by itself; see why: kubectl -n {other.namespace} describe gr {other.name}",
+        message=f"The dependency GitRepository {other} is not {missing}{because}.",
+        hint=f"The sync continues automatically. To see why it waits, run "
+        f"`kubectl -n {other.namespace} describe gr {other.name}`.",
     )

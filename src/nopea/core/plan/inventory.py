@@ -1,4 +1,4 @@
-"""The inventory: what was applied, as it is kept in Kubernetes. Pure; the writer is `state/inventory.py`."""
+"""The inventory: what was applied, as Kubernetes keeps it. Pure; `state/inventory.py` reads and writes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nopea.core.plan.model import LastApplied, ObservedObject
 
 
 def entries_of(applied: Mapping[ObjectKey, LastApplied]) -> tuple[InventoryEntry, ...]:
-    """Return the inventory's lines, sorted by object."""
+    """Return the inventory's entries, sorted by object."""
     return tuple(
         InventoryEntry(object=str(key), desired=last.hash, live=last.projection, commit=last.commit or None)
         for key, last in sorted(applied.items())
@@ -18,27 +18,27 @@ def entries_of(applied: Mapping[ObjectKey, LastApplied]) -> tuple[InventoryEntry
 
 
 def read_entries(entries: Iterable[InventoryEntry]) -> dict[ObjectKey, LastApplied]:
-    """Return what the lines say; a line that names no object is passed over."""
-    found: dict[ObjectKey, LastApplied] = {}
+    """Return the records in the entries; an entry that does not name an object is skipped."""
+    applied: dict[ObjectKey, LastApplied] = {}
     for entry in entries:
         key = parse_key(entry.object)
         if key is not None:
-            found[key] = LastApplied(hash=entry.desired, projection=entry.live, commit=entry.commit or "")
-    return found
+            applied[key] = LastApplied(hash=entry.desired, projection=entry.live, commit=entry.commit or "")
+    return applied
 
 
 def uids_of(owned: Mapping[ObjectKey, ObservedObject], keys: Collection[ObjectKey]) -> set[str]:
-    """Return the uids of these objects, as far as they are live and known."""
+    """Return the uids of those objects that are live."""
     return {live.uid for key, live in owned.items() if key in keys and live.uid}
 
 
 def unrecorded(
     owned: Mapping[ObjectKey, ObservedObject], recorded: Collection[ObjectKey]
 ) -> dict[ObjectKey, ObservedObject]:
-    """Return what is ours by label and Apply entry and in no inventory: a crash came before the record.
+    """Return the objects with our label and Apply entry that are not recorded, because of a crash.
 
-    One object may be served under two names (an Event, in the core group and in its own): then the one that
-    is recorded stands for both, else the other would be taken for an object that Git does not want.
+    One object may be served under two kinds, such as Event in the core group and in events.k8s.io. The
+    recorded one stands for both; otherwise the other would look like an object that is not in Git.
     """
     uids = uids_of(owned, recorded)
     return {
@@ -49,7 +49,7 @@ def unrecorded(
 
 
 def parse_key(text: str) -> ObjectKey | None:
-    """Read an object's name as it prints (`apps/Deployment shop/web`); None for anything else."""
+    """Read a printed object key (`apps/Deployment shop/web`); None for anything else."""
     kind_text, separator, where = text.partition(" ")
     if not separator or not kind_text or not where or " " in where:
         return None
@@ -61,12 +61,12 @@ def parse_key(text: str) -> ObjectKey | None:
 
 
 def inline(entries: tuple[InventoryEntry, ...]) -> tuple[InventoryEntry, ...]:
-    """Return the lines if they have room in the status, else nothing: then they are in chunks."""
+    """Return the entries if they fit into the status, else nothing: then they are in chunks."""
     return entries if len(entries) <= MAX_INLINE_INVENTORY else ()
 
 
 def chunks(entries: tuple[InventoryEntry, ...]) -> list[tuple[InventoryEntry, ...]]:
-    """Return the lines in the pieces that Inventory objects hold; nothing when the status holds them."""
+    """Return the entries in the chunks that Inventory objects hold; nothing when the status holds them."""
     if len(entries) <= MAX_INLINE_INVENTORY:
         return []
     return [entries[at : at + MAX_INVENTORY_CHUNK] for at in range(0, len(entries), MAX_INVENTORY_CHUNK)]

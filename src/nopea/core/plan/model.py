@@ -1,4 +1,4 @@
-"""The values of a plan: what is known of an object, what is done to it and why."""
+"""The values of a plan: what is known about an object, which action is taken, and why."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNKNOWN_HEALTH = Health(status=HealthStatus.UNKNOWN)
 
 
 class Action(enum.StrEnum):
-    """What is done to an object."""
+    """What Nopea does with an object."""
 
     CREATE = "create"
     APPLY = "apply"
@@ -31,7 +31,7 @@ class Action(enum.StrEnum):
 
 
 class Reason(enum.StrEnum):
-    """Why."""
+    """Why Nopea takes an action."""
 
     NOT_THERE = "not there"
     GIT_CHANGE = "git change"
@@ -39,14 +39,13 @@ class Reason(enum.StrEnum):
     CONFLICT = "conflict"
     ADOPTED = "adopted"
     NOT_RECORDED = "not recorded"
-    """It is ours by label, but no inventory says what was applied: a crash came between the two."""
+    """It carries our label but is not in the inventory: a crash came between the apply and the record."""
     UNCHANGED = "unchanged"
     IGNORED = "ignored field"
     POLICY = "policy"
     GRACE = "inside the grace period"
     CONTENDED = "contended"
     BREAK_GLASS = "break-glass"
-    SUSPENDED = "suspended"
     OWNED_BY_OTHER = "owned by another GitRepository"
     UNREADABLE = "cannot be read"
     GONE_FROM_GIT = "gone from Git"
@@ -56,20 +55,20 @@ class Reason(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakGlass:
-    """The annotations that protect one live object from every write; `until` None means without end."""
+    """The annotations that protect one live object from every write; `until` is None when there is no end."""
 
     until: datetime | None = None
 
     def holds(self, now: datetime) -> bool:
-        """True while the object must not be written."""
+        """Return whether the object must not be written at this time."""
         return self.until is None or now < self.until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedObject:
-    """What is known of a live object; `owner` is its ownership label, None without one.
+    """The facts about a live object that a plan needs; `owner` is its ownership label, None without one.
 
-    `projection` is the hash of `core/apply/projection.py`, None where we have no Apply entry in the object.
+    `projection` is the hash of `core/apply/projection.py`, None when the object has no Apply entry of ours.
     """
 
     owner: str | None
@@ -84,9 +83,10 @@ class ObservedObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastApplied:
-    """What we remember of our last successful apply of an object, also across restarts (the inventory).
+    """The record of our last successful apply of an object; the inventory keeps it across restarts.
 
-    `hash` is that of the wish, `projection` the baseline of the live object, None where drift was left in it.
+    `hash` is the hash of the desired manifest. `projection` is the baseline of the live object, or None when
+    drift was left in it.
     """
 
     hash: str
@@ -96,9 +96,9 @@ class LastApplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedDrift:
-    """What a look at an object showed whose projection is not the baseline.
+    """The drift found in an object whose projection differs from the baseline.
 
-    `kept` are the drifted fields that Git did not change; `since` is when the drift began, as far as known.
+    `kept` lists the drifted fields that Git did not change. `since` is when the drift began, as far as known.
     """
 
     drift: Drift
@@ -108,23 +108,22 @@ class ObservedDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What the spec and people's requests say about writing."""
+    """What the spec and the users' requests allow Nopea to write."""
 
     owner: str
     heal: HealPolicy = HealPolicy.AUTO
     grace: timedelta = timedelta(0)
-    suspended: bool = False
     heal_requested: bool = False
-    """A person asked for a sync or for healing: under `manual` and `notify` that heals (design section 8)."""
+    """A user requested a sync or a heal. Under `manual` and `notify`, that heals (design section 8)."""
     heal_objects: frozenset[ObjectKey] = frozenset()
-    """The same for single objects."""
+    """The objects whose healing a user requested."""
 
     def heals(self, key: ObjectKey) -> bool:
-        """Whether manual drift of this object may be put right."""
+        """Return whether manual drift of this object may be reverted."""
         return self.heal is HealPolicy.AUTO or self.is_asked_to_heal(key)
 
     def is_asked_to_heal(self, key: ObjectKey) -> bool:
-        """Whether a person asked for it, so that no grace period counts."""
+        """Return whether a user requested it; then no grace period applies."""
         return self.heal_requested or key in self.heal_objects
 
 
@@ -132,8 +131,8 @@ class Policy:
 class Step:
     """One object, one action, one reason.
 
-    `keep` are fields that an apply leaves as they are; `rebase` says that the live projection is the new
-    baseline; `retry_at` is when the answer may be another without anything having changed.
+    An apply leaves the fields in `keep` unchanged. With `rebase`, the live projection becomes the baseline.
+    `retry_at` is when the decision may change although nothing else did.
     """
 
     action: Action
@@ -155,17 +154,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All steps of a pass, in the order of applying; what Git does not want stands in wave 0."""
+    """All steps of a reconciliation in apply order. Objects that are not in Git are in wave 0."""
 
     steps: tuple[Step, ...]
 
     def groups(self) -> list[list[Step]]:
-        """Return the applying steps in batches: one after another, the steps of a batch at the same time."""
+        """Return the steps that apply, in batches. The steps of one batch run concurrently."""
         writing = [step for step in self.steps if step.writes]
         return [list(batch) for _, batch in groupby(writing, key=lambda step: order_of(step)[:2])]
 
     def prunes(self) -> list[list[Step]]:
-        """Return the prunes in batches, what others need last."""
+        """Return the steps that prune, in batches and in reverse apply order."""
         pruning = sorted((step for step in self.steps if step.action is Action.PRUNE), key=order_of)
         batches = [list(batch) for _, batch in groupby(pruning, key=lambda step: order_of(step)[:2])]
         return batches[::-1]
@@ -173,9 +172,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterState:
-    """What is known outside Git: the live objects, what was applied last, and a closer look at suspects.
+    """What is known outside Git: live objects, what was applied last, and the drift that was found.
 
-    An `unreadable` object may be under break-glass or another repository's: it is refused.
+    An `unreadable` object may be under break-glass or belong to another repository, so it is refused.
     """
 
     observed: Mapping[ObjectKey, ObservedObject] = field(default_factory=dict)
@@ -183,11 +182,11 @@ class ClusterState:
     seen: Mapping[ObjectKey, ObservedDrift] = field(default_factory=dict)
     unreadable: Mapping[ObjectKey, Problem] = field(default_factory=dict)
     heal_at: Mapping[ObjectKey, datetime] = field(default_factory=dict)
-    """When an object that is fought over may be healed again (`core/plan/contention.py`)."""
+    """When a contended object may be healed again (`contention.py`)."""
 
 
 def order_of(step: Step) -> tuple[int, int, ObjectKey]:
-    """Return where a step stands: wave, stage, object; what Git no longer declares is in wave 0."""
+    """Return the apply order of a step: wave, stage, object. Objects that are not in Git are in wave 0."""
     if step.desired is None:
         return (0, stage_of(step.key.group_kind), step.key)
     return (step.desired.wave, step.desired.stage, step.key)

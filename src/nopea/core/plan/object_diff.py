@@ -1,4 +1,4 @@
-"""What differs in one object, field by field: last applied, Git, live, and who made it so. For commands.
+"""The differences of one object, field by field: last applied, Git, live, and who changed it. For commands.
 
 Pure. `core/drift/find.py` decided what is drift; this adds the changes from Git. Every value is shown through
 `core/drift/mask.py`.
@@ -23,16 +23,16 @@ from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Step
 
 SHOWN: Final = 4096
-"""Characters of one value: enough for what people write, and bounded."""
+"""The most characters of one value."""
 
 Manifest = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldDiff:
-    """One field, its values masked and cut; None stands for absent.
+    """One field with its values masked and shortened; None means absent.
 
-    `last_is_known` is False where something was applied and nobody can tell any more what.
+    `last_is_known` is False when something was applied and Git no longer has that commit.
     """
 
     path: str
@@ -49,22 +49,22 @@ class FieldDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectDiff:
-    """One object of a plan with what differs in it."""
+    """One object of a plan with its differences."""
 
     step: Step
     fields: tuple[FieldDiff, ...] = ()
 
     @property
     def differs(self) -> bool:
-        """True when the cluster is not as Git wants it; what Git leaves in peace does not count."""
+        """True when the live object differs from Git; ignored fields do not count."""
         return bool(self.fields) or self.step.action in (Action.CREATE, Action.PRUNE, Action.REFUSE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Three:
-    """The three manifests of an object; `last` None where nothing was applied yet, or nobody knows what.
+    """The three manifests of an object; `last` is None if nothing was applied yet, or if it is not known.
 
-    `was_applied` tells the two apart.
+    `was_applied` tells the two cases apart.
     """
 
     last: Manifest | None
@@ -74,17 +74,17 @@ class Three:
 
     @property
     def last_is_known(self) -> bool:
-        """True when `last` can be believed."""
+        """True when `last` is known, or there is none."""
         return self.last is not None or not self.was_applied
 
 
 def field_diffs(
     key: ObjectKey, three: Three, *, drifted: tuple[FieldDrift, ...] = (), rules: IgnoreRules = NO_RULES
 ) -> tuple[FieldDiff, ...]:
-    """Return what differs, sorted by path, each field once.
+    """Return the differences, sorted by path, each field once.
 
-    What the cluster changed comes from `drifted` alone, because ownership says what is drift; what Git
-    changed from the manifests. Where `last` is not known, all that an apply would change is Git's change.
+    Changes in the cluster come from `drifted` alone, because ownership decides what is drift. Changes in Git
+    come from the manifests. If `last` is not known, everything that an apply would change counts as Git's.
     """
     three = replace(
         three,
@@ -92,7 +92,7 @@ def field_diffs(
         desired=without_pointers(three.desired, rules.pointers),
         live=without_pointers(three.live, rules.pointers),
     )
-    by_keys = {one.keys: one for one in drifted}
+    by_keys = {field.keys: field for field in drifted}
     found = {
         change.keys: _of_change(key, change, by_keys.get(change.keys), three) for change in _changes(three)
     }
@@ -106,7 +106,7 @@ def _changes(three: Three) -> Iterator[ThreeWayChange]:
         found = three_way_diff(three.last, three.desired, three.live).changes
         yield from (change for change in found if change.side is not Side.CLUSTER)
         return
-    desired = _unmarked(three.desired)  # the marks of ownership are what the first apply means
+    desired = _unmarked(three.desired)  # a first apply always adds the ownership metadata
     if three.live is None:
         yield from three_way_diff(None, desired, None).changes
         return
@@ -119,7 +119,7 @@ def _of_change(key: ObjectKey, change: ThreeWayChange, drift: FieldDrift | None,
         last = None
         side = Side.GIT if drift is None else Side.CLUSTER
     elif drift is None:
-        side = Side.GIT  # by ownership nobody else changed it
+        side = Side.GIT  # by ownership, no other manager changed it
     elif side is Side.GIT:
         side = Side.BOTH
     owner = _owner(change.keys, three) if drift is None and side is Side.GIT else UNKNOWN
@@ -154,7 +154,7 @@ def _of_drift(key: ObjectKey, field: FieldDrift, three: Three) -> FieldDiff:
 
 
 def _owner(keys: Path, three: Three) -> Owner:
-    """Return who set a live value that an object not applied before has; of ours, nobody has to be named."""
+    """Return who set a live value of an object that was never applied; UNKNOWN for values of our own."""
     if three.last is not None or three.live is None:
         return UNKNOWN
     return next(owners_of(owners_beside(managed_fields_of(three.live), None), keys), UNKNOWN)
@@ -165,10 +165,10 @@ def _show(value: Any, key: ObjectKey, keys: Path) -> str | None:
 
 
 def _unmarked(manifest: Manifest) -> Manifest:
-    """Return the manifest without our label and our annotation, and without a map that held only those."""
+    """Return the manifest without our label and annotation, and without maps that held only those."""
     metadata = dict(manifest.get("metadata") or {})
-    for field, mark in (("labels", names.REPOSITORY_LABEL), ("annotations", names.SOURCE_ANNOTATION)):
-        rest = {name: value for name, value in (metadata.pop(field, None) or {}).items() if name != mark}
+    for field, ours in (("labels", names.REPOSITORY_LABEL), ("annotations", names.SOURCE_ANNOTATION)):
+        rest = {name: value for name, value in (metadata.pop(field, None) or {}).items() if name != ours}
         if rest:
             metadata[field] = rest
     return {**manifest, "metadata": metadata}

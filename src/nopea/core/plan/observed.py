@@ -1,9 +1,9 @@
-"""From a live object to the few facts that a plan needs of it."""
+"""Reads from a live object the few facts that a plan needs. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from nopea.core.api import names
@@ -13,8 +13,8 @@ from nopea.core.health.assess import assess
 from nopea.core.plan.model import BreakGlass, ObservedObject
 
 
-def observed_of(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> ObservedObject:
-    """Return what a plan needs of an object as the API server stores it."""
+def observed_of(live: Mapping[str, Any], *, now: datetime, rules: IgnoreRules = NO_RULES) -> ObservedObject:
+    """Return the facts about an object as the API server stores it; `now` is aware."""
     metadata = live.get("metadata") or {}
     annotations = metadata.get("annotations") or {}
     return ObservedObject(
@@ -25,7 +25,7 @@ def observed_of(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> Ob
         break_glass=_break_glass(annotations),
         prune=annotations.get(names.PRUNE_ANNOTATION),
         terminating="deletionTimestamp" in metadata,
-        health=assess(live, now=datetime.now(UTC)),
+        health=assess(live, now=now),
     )
 
 
@@ -38,5 +38,5 @@ def _break_glass(annotations: Mapping[str, str]) -> BreakGlass | None:
     try:
         moment = datetime.fromisoformat(until)
     except ValueError:
-        return BreakGlass()  # an end that cannot be read must not end the protection
+        return BreakGlass()  # an unreadable end must not end the protection
     return BreakGlass(until=moment) if moment.tzinfo else BreakGlass()

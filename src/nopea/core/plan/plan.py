@@ -1,4 +1,4 @@
-"""The plan: for every object one action and its reason. There is no second place that decides.
+"""Decides for every object on one action and its reason. Nothing else decides.
 
 Pure: desired, observed and last applied state come in, steps come out; callers do the I/O.
 """
@@ -26,7 +26,7 @@ from nopea.core.problem import Code, Problem
 
 
 def is_suspect(live: ObservedObject | None, last: LastApplied | None) -> bool:
-    """Say that an object must be looked at: it is not as our last apply left it."""
+    """Return whether the live object no longer matches the baseline recorded at the last apply."""
     if last is None:
         return False
     return live is None or live.projection is None or live.projection != last.projection
@@ -35,35 +35,33 @@ def is_suspect(live: ObservedObject | None, last: LastApplied | None) -> bool:
 def plan(
     *,
     desired: Iterable[Desired],
-    world: ClusterState,
+    cluster: ClusterState,
     policy: Policy,
     now: datetime,
     prunes: Iterable[Step] = (),
 ) -> Plan:
-    """Decide about every desired object; steps come in the order wave, stage, kind, namespace, name.
+    """Return one step for every desired object, ordered by wave, stage, kind, namespace and name.
 
-    `prunes` are the steps about objects that Git does not want, as `core/plan/prune.py` decided them.
+    `prunes` are the steps for objects that are no longer in Git, as `prune.py` decided them.
     """
-    steps = [_Decision(one, world, policy, now).step() for one in desired]
+    steps = [_Decision(object_, cluster, policy, now).step() for object_ in desired]
     return Plan(steps=tuple(sorted([*steps, *prunes], key=order_of)))
 
 
 class _Decision:
     """The decision about one desired object."""
 
-    def __init__(self, desired: Desired, world: ClusterState, policy: Policy, now: datetime) -> None:
+    def __init__(self, desired: Desired, cluster: ClusterState, policy: Policy, now: datetime) -> None:
         self._desired, self._policy, self._now = desired, policy, now
         self._key = desired.key
-        self._live = world.observed.get(desired.key)
-        self._last = world.last_applied.get(desired.key)
-        self._seen = world.seen.get(desired.key)
-        self._unreadable = world.unreadable.get(desired.key)
-        self._heal_at = world.heal_at.get(desired.key, now)
+        self._live = cluster.observed.get(desired.key)
+        self._last = cluster.last_applied.get(desired.key)
+        self._seen = cluster.seen.get(desired.key)
+        self._unreadable = cluster.unreadable.get(desired.key)
+        self._heal_at = cluster.heal_at.get(desired.key, now)
 
     def step(self) -> Step:
         live, policy = self._live, self._policy
-        if policy.suspended:
-            return self._make(Action.LEAVE, Reason.SUSPENDED)
         if self._unreadable is not None:
             return self._make(Action.REFUSE, Reason.UNREADABLE, problem=self._unreadable)
         if live is not None and live.owner not in (None, policy.owner):
@@ -129,10 +127,10 @@ class _Decision:
 
 
 def owned_by_other(desired: Desired, owner: str) -> Problem:
-    """Return the problem of an object that another repository has claimed."""
+    """Return the problem of an object that another GitRepository owns."""
     return Problem(
         code=Code.OWNED_BY_OTHER,
-        message=f"it belongs to the GitRepository {owner}",
+        message=f"The object belongs to GitRepository {owner}.",
         hint="Remove it from one of the two repositories.",
         source=desired.source,
         object=str(desired.key),

@@ -1,7 +1,7 @@
-"""Decide which objects that have gone from Git are deleted: only those that pass every safeguard.
+"""Decides which objects that were removed from Git are deleted: those that pass every safeguard.
 
-Pure, and the only place that decides it; the caller deletes with the uid as a precondition, after everything
-else was applied, and keeps an object in the inventory until the API server says that it is gone.
+Pure, and the only place that decides it. The caller deletes with the uid as a precondition, after everything
+else was applied, and keeps an object in the inventory until the API server reports it as not found.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nopea.core.objects import GroupKind, ObjectKey
 from nopea.core.problem import Code, Problem
 
 MOST_AT_ONCE: Final = 100
-"""Objects that one pass deletes without a confirmation, however large the inventory is."""
+"""Objects that one sync deletes without a confirmation, whatever the size of the inventory."""
 
 PROTECTED_KINDS: Final = frozenset(
     {
@@ -26,50 +26,49 @@ PROTECTED_KINDS: Final = frozenset(
         GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
     }
 )
-"""Their deletion takes more along than themselves: all that is in them, all of the kind, the data."""
+"""Deleting one deletes more than the object: its content, all objects of the kind, the data."""
 
 _NAMED_IN_MESSAGE: Final = 3
 
 
 class PruneVerdict(enum.StrEnum):
-    """What becomes of an object that has gone from Git."""
+    """What happens to an object that was removed from Git."""
 
     PRUNE = "prune"
-    KEEP = "keep"  # somebody wants it so
-    REFUSE = "refuse"  # it should go, and a safeguard forbids it
+    KEEP = "keep"  # an annotation, the spec or another repository says so
+    REFUSE = "refuse"  # it should be deleted, and a safeguard forbids it
     GONE = "gone"
     WAIT = "wait"
 
 
 class PruneReason(enum.StrEnum):
-    """Why."""
+    """Why. The values complete the sentence "It is not deleted: …"."""
 
-    GONE_FROM_GIT = "gone from Git"
+    GONE_FROM_GIT = "removed from Git"
     DELETED = "the GitRepository is being deleted"
-    NOT_THERE = "not there any more"
-    TERMINATING = "being deleted already"
+    NOT_THERE = "it no longer exists"
+    TERMINATING = "it is already being deleted"
     NO_UID = "its uid is not known yet"
-    NOT_IN_INVENTORY = "not in the inventory"
+    NOT_IN_INVENTORY = "it is not in the inventory"
     HANDED_OVER = "handed over to another GitRepository"
     OWNED_BY_OTHER = "owned by another GitRepository"
-    ANNOTATED = f"annotated {names.PRUNE_ANNOTATION}"
-    BREAK_GLASS = "break-glass"
+    ANNOTATED = f"it is annotated with {names.PRUNE_ANNOTATION}"
+    BREAK_GLASS = "it is under break-glass"
     PRUNING_OFF = "spec.prune is false"
     NO_LABEL = "it does not carry this GitRepository's label"
-    NOT_APPLIED = "Nopea has applied none of its fields"
+    NOT_APPLIED = "Nopea has not applied any of its fields"
     PROTECTED_KIND = "objects of this kind are deleted only on request"
-    RENDER_FAILED = "Git did not render without errors"
-    RENDERED_TO_NOTHING = "Git renders to nothing"
+    RENDER_FAILED = "the manifests in Git have errors"
+    RENDERED_TO_NOTHING = "Git holds no objects"
     GUARD = "too many at once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneCandidate:
-    """What is known of an object that Git does not declare any more.
+    """What is known about an object that Git no longer declares.
 
-    `owner` is the value of its label or None, `prune_live` and `prune_in_git` those of `nopea.io/prune` on
-    the live object and in the manifest that was applied last; `wanted_by` names another GitRepository that
-    declares the object now, or is empty.
+    `owner` is the value of its ownership label or None, `prune_live` that of the annotation `nopea.io/prune`.
+    `wanted_by` names another GitRepository that declares the object now, or is empty.
     """
 
     in_inventory: bool
@@ -78,7 +77,6 @@ class PruneCandidate:
     has_our_apply: bool = False
     uid: str = ""
     prune_live: str | None = None
-    prune_in_git: str | None = None
     terminating: bool = False
     break_glass: bool = False
     wanted_by: str = ""
@@ -86,7 +84,7 @@ class PruneCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneDecision:
-    """One object's verdict. Several decisions may share one problem, which then is about the whole pass."""
+    """The decision about one object. Decisions may share one problem, which then is about the whole sync."""
 
     verdict: PruneVerdict
     reason: PruneReason
@@ -94,7 +92,7 @@ class PruneDecision:
 
     @property
     def forgets(self) -> bool:
-        """True when the object leaves the inventory, for it is gone or another repository's."""
+        """True when the object leaves the inventory: it is gone, or another repository owns it."""
         return self.verdict is PruneVerdict.GONE or self.reason in (
             PruneReason.HANDED_OVER,
             PruneReason.OWNED_BY_OTHER,
@@ -102,7 +100,7 @@ class PruneDecision:
 
     @property
     def blocks_deletion(self) -> bool:
-        """True while a GitRepository under deletionPolicy Delete has to wait for the object."""
+        """True while a GitRepository with deletionPolicy Delete must wait for the object."""
         return self.verdict in (PruneVerdict.PRUNE, PruneVerdict.WAIT, PruneVerdict.REFUSE)
 
 
@@ -120,9 +118,9 @@ def prune_decisions(
 ) -> dict[ObjectKey, PruneDecision]:
     """Decide about every candidate, in their order.
 
-    `inventory_size` counts all objects of the inventory, the candidates among them. `enabled` is spec.prune,
-    `confirmed` says that the annotation `nopea.io/confirm-prune` names this `commit`. `deleting` means that
-    the GitRepository goes, with deletionPolicy Delete: then only what is asked of each object counts.
+    `inventory_size` counts all objects of the inventory, including the candidates. `enabled` is spec.prune.
+    `confirmed` means that the annotation `nopea.io/confirm-prune` names this `commit`. `deleting` means that
+    the GitRepository is being deleted with deletionPolicy Delete: then only each object's safeguards apply.
     """
     decisions = {
         key: _decide(key, candidate, owner=owner, enabled=enabled, deleting=deleting)
@@ -131,14 +129,14 @@ def prune_decisions(
     pruned = [key for key, decision in decisions.items() if decision.verdict is PruneVerdict.PRUNE]
     if not pruned or deleting:
         return decisions
-    left = inventory_size - sum(  # what is on its way out does not count, or it would let more go
+    left = inventory_size - sum(  # objects that are being deleted do not count, or more could be pruned
         candidates[key].in_inventory
         for key, decision in decisions.items()
         if decision.verdict in (PruneVerdict.GONE, PruneVerdict.WAIT)
     )
-    problem: Problem | None = None  # of the pass: all or nothing
+    problem: Problem | None = None  # about the whole sync: all or nothing
     if not rendered_cleanly:
-        reason = PruneReason.RENDER_FAILED  # what is wrong was told where it was found
+        reason = PruneReason.RENDER_FAILED  # the errors were reported where they were found
     elif rendered_count <= 0:
         reason, problem = PruneReason.RENDERED_TO_NOTHING, _nothing_left(pruned)
     elif len(pruned) > allowed_at_once(left) and not confirmed:
@@ -150,21 +148,21 @@ def prune_decisions(
 
 
 def allowed_at_once(inventory_size: int) -> int:
-    """Return how many objects one pass may delete unconfirmed: half of them, rounded up, and at most 100.
+    """Return how many objects one sync may delete without a confirmation: half of them, at most 100.
 
-    Rounded up so that the only object of a repository can be replaced. What is terminating is no longer
-    counted in the inventory, or two passes in a row could delete all of it.
+    Rounded up, so that the only object of a repository can be replaced. Terminating objects are not counted
+    in the inventory, or two syncs in a row could delete all of it.
     """
     return min((inventory_size + 1) // 2, MOST_AT_ONCE)
 
 
 def blocked(key: ObjectKey, message: str) -> Problem:
-    """Return the problem of an object that keeps a deleted GitRepository from going, such as a finalizer."""
-    let_go = f'annotate the GitRepository with {names.ABANDON_ANNOTATION}: "true"'
+    """Return the problem of an object that blocks the deletion of its GitRepository."""
+    abandon = f'annotate the GitRepository with {names.ABANDON_ANNOTATION}: "true"'
     return Problem(
         code=Code.PRUNE_BLOCKED,
         message=message,
-        hint=f"Remove what holds it, or leave all objects where they are: {let_go}.",
+        hint=f"Remove what blocks it, such as a finalizer. To keep all objects instead, {abandon}.",
         object=str(key),
     )
 
@@ -172,7 +170,7 @@ def blocked(key: ObjectKey, message: str) -> Problem:
 def _decide(
     key: ObjectKey, candidate: PruneCandidate, *, owner: str, enabled: bool, deleting: bool
 ) -> PruneDecision:
-    """Apply the safeguards that look at one object; the first that holds says why."""
+    """Apply the safeguards of a single object; the first one that applies is the reason."""
     if not candidate.live:
         return PruneDecision(verdict=PruneVerdict.GONE, reason=PruneReason.NOT_THERE)
     if candidate.terminating:
@@ -191,44 +189,43 @@ def _decide(
 
 
 def _reason_to_keep(candidate: PruneCandidate, *, owner: str, enabled: bool) -> PruneReason | None:
-    """Return why somebody wants the object to stay: nothing has to be told."""
+    """Return why the object stays on purpose; nothing has to be reported."""
     if not candidate.in_inventory:
         return PruneReason.NOT_IN_INVENTORY
     if candidate.wanted_by:
         return PruneReason.HANDED_OVER
     if candidate.owner not in (None, owner):
         return PruneReason.OWNED_BY_OTHER
-    if any(text not in (None, "true") for text in (candidate.prune_live, candidate.prune_in_git)):
-        return PruneReason.ANNOTATED  # "false"; and what nobody can read keeps it too
+    if candidate.prune_live not in (None, "true"):
+        return PruneReason.ANNOTATED  # "false"; a value that is not a boolean keeps it too
     if candidate.break_glass:
         return PruneReason.BREAK_GLASS
     return None if enabled else PruneReason.PRUNING_OFF
 
 
 def _reason_to_refuse(key: ObjectKey, candidate: PruneCandidate, *, owner: str) -> PruneReason | None:
-    """Return why the object must not be deleted although it should: a person has to know."""
+    """Return why the object must not be deleted although it should be; users must be told."""
     if candidate.owner != owner:
         return PruneReason.NO_LABEL
     if not candidate.has_our_apply:
         return PruneReason.NOT_APPLIED
-    if key.group_kind in PROTECTED_KINDS and "true" not in (candidate.prune_live, candidate.prune_in_git):
+    if key.group_kind in PROTECTED_KINDS and candidate.prune_live != "true":
         return PruneReason.PROTECTED_KIND
     return None
 
 
 def _refusal(key: ObjectKey, reason: PruneReason, *, deleting: bool) -> PruneDecision:
-    message = f"it is not deleted: {reason}"
-    problem = blocked(key, message) if deleting else _protected(key, reason, message)
+    problem = blocked(key, f"The object is not deleted: {reason}.") if deleting else _protected(key, reason)
     return PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
 
 
-def _protected(key: ObjectKey, reason: PruneReason, message: str) -> Problem:
+def _protected(key: ObjectKey, reason: PruneReason) -> Problem:
     by_annotation = f'annotate it with {names.PRUNE_ANNOTATION}: "true"'
-    how = by_annotation if reason is PruneReason.PROTECTED_KIND else "delete it by hand"
+    how = by_annotation if reason is PruneReason.PROTECTED_KIND else "delete it with kubectl"
     return Problem(
         code=Code.PRUNE_PROTECTED,
-        message=f"it has gone from Git, but {message}",
-        hint=f'To let it go, {how}. To keep it, annotate it with {names.PRUNE_ANNOTATION}: "false".',
+        message=f"The object was removed from Git but is not deleted: {reason}.",
+        hint=f'To delete it, {how}. To keep it, annotate it with {names.PRUNE_ANNOTATION}: "false".',
         object=str(key),
     )
 
@@ -236,8 +233,8 @@ def _protected(key: ObjectKey, reason: PruneReason, message: str) -> Problem:
 def _nothing_left(pruned: list[ObjectKey]) -> Problem:
     return Problem(
         code=Code.PRUNE_GUARD,
-        message=f"Git renders to nothing, so nothing is deleted ({_named(pruned)} would be)",
-        hint="Put the manifests back; to delete everything, delete the GitRepository.",
+        message=f"Git holds no objects, so nothing is pruned. A prune would delete {_named(pruned)}.",
+        hint="Restore the manifests. To delete all objects, delete the GitRepository.",
     )
 
 
@@ -245,13 +242,13 @@ def _too_many(pruned: list[ObjectKey], *, left: int, commit: str) -> Problem:
     confirmation = f"{names.CONFIRM_PRUNE_ANNOTATION}: {commit or '<commit>'}"
     return Problem(
         code=Code.PRUNE_GUARD,
-        message=f"{len(pruned)} of {left} objects have gone from Git, so none is deleted ({_named(pruned)})",
-        hint=f"Put them back, or, if it is meant, annotate the GitRepository with {confirmation}",
+        message=f"{len(pruned)} of {left} objects were removed from Git. None is pruned: {_named(pruned)}.",
+        hint=f"Restore them, or confirm the prune: annotate the GitRepository with {confirmation}.",
     )
 
 
 def _named(keys: Iterable[ObjectKey]) -> str:
-    listed = sorted(keys)
-    text = ", ".join(map(str, islice(listed, _NAMED_IN_MESSAGE)))
-    more = len(listed) - _NAMED_IN_MESSAGE
-    return f"{text} and {more} more" if more > 0 else text
+    objects = sorted(keys)
+    first = ", ".join(map(str, islice(objects, _NAMED_IN_MESSAGE)))
+    more = len(objects) - _NAMED_IN_MESSAGE
+    return f"{first} and {more} more" if more > 0 else first

@@ -1,4 +1,4 @@
-"""How drift is told: to the status, to Events and to commands, with Secret values masked. Pure."""
+"""Describes drift for the status, Events and commands, with Secret values masked. Pure."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from nopea.core.objects import ObjectKey
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport
 
 _FIELDS_IN_A_LINE = 3
+REVERTED = "reverted"
+"""The action of a drift entry whose object was healed."""
 
 
 def object_line(key: ObjectKey) -> str:
-    """Return the name that an object has in the status's lines about drift."""
+    """Return an object's name in the drift entries of the status."""
     return str(key)[:512]
 
 
 def drifts_of(report: ReconcileReport, known: Iterable[DriftEntry] = ()) -> tuple[DriftEntry, ...]:
-    """Return the status's lines about objects that drifted and were left, the first of them.
+    """Return the status entries about objects that drifted and were not reverted, at most `MAX_DRIFTS`.
 
-    Where Kubernetes does not date the change, a line that is known already keeps its time: a process that
-    has just started saw it later.
+    If Kubernetes does not date the change, an entry that is already in the status keeps its time: a process
+    that has just started saw the drift later.
     """
-    before = {one.object: one for one in known}
-    drifted = [one for one in report.objects if one.drifts]
-    return tuple(_dated(drift_of(one), before) for one in drifted[:MAX_DRIFTS])
+    before = {entry.object: entry for entry in known}
+    drifted = [result for result in report.objects if result.drifts]
+    return tuple(_dated(drift_of(result), before) for result in drifted[:MAX_DRIFTS])
 
 
 def _dated(drift: DriftEntry, before: Mapping[str, DriftEntry]) -> DriftEntry:
@@ -39,19 +41,19 @@ def _dated(drift: DriftEntry, before: Mapping[str, DriftEntry]) -> DriftEntry:
     return msgspec.structs.replace(drift, since=known.since)
 
 
-def drift_of(one: ObjectResult) -> DriftEntry:
-    """Return the line about one object in which drift was met, whatever was done about it."""
-    assert one.seen is not None  # noqa: S101 - what drifts was seen
-    fields = one.seen.drift.fields
-    owner = one.seen.drift.attributed
+def drift_of(result: ObjectResult) -> DriftEntry:
+    """Return the entry about one object with drift, whether it was reverted or not."""
+    assert result.seen is not None  # noqa: S101 - an object that drifts was observed
+    fields = result.seen.drift.fields
+    owner = result.seen.drift.attributed
     return DriftEntry(
-        object=object_line(one.key),
-        kind=one.seen.drift.kind,
-        fields=tuple(_change(one.key, field) for field in fields[:MAX_DRIFT_FIELDS]),
+        object=object_line(result.key),
+        kind=result.seen.drift.kind,
+        fields=tuple(_change(result.key, field) for field in fields[:MAX_DRIFT_FIELDS]),
         manager=(owner.manager[:128] or None) if owner else None,
         operation=(owner.operation or None) if owner else None,
-        since=format_time(one.seen.since),
-        action=_action(one),
+        since=format_time(result.seen.since),
+        action=_action(result),
     )
 
 
@@ -63,31 +65,38 @@ def _change(key: ObjectKey, field: FieldDrift) -> FieldChange:
     )
 
 
-def _action(one: ObjectResult) -> str:
-    if one.healed:
-        return "put right"
-    return "could not be put right" if one.outcome is Outcome.FAILED else f"left: {one.reason}"[:32]
+def _action(result: ObjectResult) -> str:
+    if result.healed:
+        return REVERTED
+    return "revert failed" if result.outcome is Outcome.FAILED else f"left: {result.reason}"[:32]
 
 
-def drift_line(one: ObjectResult, *, with_time: bool = True) -> str:
-    """Return a sentence: which object, which fields from what to what, by whom, when; as far as known."""
-    assert one.seen is not None  # noqa: S101 - asked only about what drifted
-    fields = one.seen.drift.fields
+def drift_line(result: ObjectResult, *, reverted: bool = False) -> str:
+    """Return the object, the fields with both values, who changed them and when, without a full stop.
+
+    Values read in the order of the change: from Git to the cluster, or back again if it was `reverted`. Then
+    the time is left out: the same change, reverted repeatedly, is one Event with a count.
+    """
+    assert result.seen is not None  # noqa: S101 - an object that drifts was observed
+    fields = result.seen.drift.fields
     if any(not field.keys for field in fields):
-        return f"{one.key}: the object was deleted; Kubernetes does not note by whom"
-    shown = ", ".join(_field(one.key, field) for field in fields[:_FIELDS_IN_A_LINE])
+        comma = ", which" if reverted else ""
+        return f"{result.key}{comma} was deleted (Kubernetes does not record by whom; the audit log does)"
+    shown = ", ".join(_field(result.key, field, reverted=reverted) for field in fields[:_FIELDS_IN_A_LINE])
     more = _more(len(fields) - _FIELDS_IN_A_LINE)
-    owner = one.seen.drift.attributed
-    by = f" by {owner.manager}" if owner else ""
-    when = f" at {format_time(owner.changed_at)}" if with_time and owner and owner.changed_at else ""
-    return f"{one.key}: {shown}{more} changed{by}{when}"
+    owner = result.seen.drift.attributed
+    changed_at = None if owner is None or reverted else owner.changed_at
+    when = f" at {format_time(changed_at)}" if changed_at else ""
+    by = f" (changed by {owner.manager}{when})" if owner else ""
+    return f"{result.key}: {shown}{more}{by}"
 
 
 def _more(count: int) -> str:
     return f" and {count} more field{'' if count == 1 else 's'}" if count > 0 else ""
 
 
-def _field(key: ObjectKey, field: FieldDrift) -> str:
-    before = show_field(field.from_, key=key, path=field.keys, limit=60)
-    after = show_field(field.to, key=key, path=field.keys, limit=60)
-    return f"{field.path} from {before} to {after}"
+def _field(key: ObjectKey, field: FieldDrift, *, reverted: bool) -> str:
+    git = show_field(field.from_, key=key, path=field.keys, limit=60)
+    live = show_field(field.to, key=key, path=field.keys, limit=60)
+    before, after = (live, git) if reverted else (git, live)
+    return f"{field.path} {before} → {after}"

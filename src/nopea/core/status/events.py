@@ -1,13 +1,14 @@
-"""Which Kubernetes Events a step of a repository is worth, and what they say. Pure; Secret values are masked.
+"""Decides which Kubernetes Events a transition causes, and their text. Pure; Secret values are masked.
 
-Each occurrence has its own reason (docs/spec.md lists them), and what a pass found unchanged has none: the
-recorder counts repetitions as a series.
+docs/spec.md lists the reasons. A sync that found nothing to do causes no Event; the recorder counts repeated
+Events as a series.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from nopea.core.api.status import SHORT_COMMIT, Phase
@@ -19,7 +20,7 @@ from nopea.core.status.status import summary
 from nopea.core.status.transition import Transition
 
 MOST_OF_A_KIND = 5
-"""How many objects or problems of one kind a pass tells of: the rest is in the status."""
+"""The most objects or problems of one kind in the Events of one sync; the rest is in the status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class EventLine:
 
 
 def event_lines(step: Transition) -> Iterator[EventLine]:
-    """Yield what people should read in `kubectl describe` of the step, in the order of happening."""
+    """Yield the Events of a transition for `kubectl describe`, in the order in which things happened."""
     yield from _rollbacks(step)
     report = step.report
     if report is None or report.result not in (Result.SYNCED, Result.FAILED):
@@ -55,8 +56,8 @@ def _rollbacks(step: Transition) -> Iterator[EventLine]:
 
 def _successes(step: Transition, report: ReconcileReport) -> Iterator[EventLine]:
     if step.is_recovery:
-        passes = "pass" if step.before.failures == 1 else "passes"
-        note = f"well again after {step.before.failures} failed {passes}: {summary(report)}"
+        attempts = "attempt" if step.before.failures == 1 else "attempts"
+        note = f"Recovered after {step.before.failures} failed {attempts}. {summary(report)}"
         yield EventLine(type="Normal", reason="Recovered", action="Sync", note=note)
     elif step.is_first_sync or step.before.phase not in (Phase.SYNCED, Phase.SYNCING):
         yield EventLine(type="Normal", reason="Synced", action="Sync", note=summary(report))
@@ -65,33 +66,39 @@ def _successes(step: Transition, report: ReconcileReport) -> Iterator[EventLine]
 
 
 def _changes(report: ReconcileReport) -> str:
-    """Name what Git's wish changed; what was healed or deleted has lines of its own."""
+    """Name the objects that a change in Git changed; healed and pruned objects have Events of their own."""
     parts = [
         f"{outcome} {_named(keys)}"
         for outcome in (Outcome.CREATED, Outcome.CONFIGURED)
-        if (keys := [one.key for one in report.objects if one.outcome is outcome and not one.healed])
+        if (
+            keys := [
+                result.key for result in report.objects if result.outcome is outcome and not result.healed
+            ]
+        )
     ]
     if not parts or report.commit is None:
         return ""
-    return f"{'; '.join(parts)}; as commit {report.commit.id[:SHORT_COMMIT]} wants"
+    return f"Applied {report.commit.id[:SHORT_COMMIT]}: {'; '.join(parts)}."
 
 
 def _drifts(report: ReconcileReport) -> Iterator[EventLine]:
-    for one in _first(one for one in report.objects if one.healed):
-        # no time in the note: the same change again and again is one Event with a count
-        note = f"put right: {drift_line(one, with_time=False)}"
+    for result in _first(result for result in report.objects if result.healed):
+        verb = "Recreated" if result.outcome is Outcome.CREATED else "Reverted"
+        note = f"{verb} {drift_line(result, reverted=True)}."
         yield EventLine(type="Normal", reason="DriftHealed", action="Heal", note=note)
-    for one in _first(one for one in report.objects if one.drifts):
-        note = f"left ({one.reason}): {drift_line(one)}"
+    for result in _first(result for result in report.objects if result.drifts):
+        note = f"Drift in {drift_line(result)}. Not reverted: {result.reason}."
         yield EventLine(type="Warning", reason="DriftDetected", action="Heal", note=note)
     if report.rivals:
         yield EventLine(type="Warning", reason="Contended", action="Heal", note=report.rivals)
 
 
 def _prunes(report: ReconcileReport) -> Iterator[EventLine]:
-    pruned = [one.key for one in report.objects if one.outcome is Outcome.PRUNED]
+    pruned = [result.key for result in report.objects if result.outcome is Outcome.PRUNED]
     if pruned:
-        note = f"deleted what Git does not want any more: {_named(pruned)}"
+        objects = "1 object" if len(pruned) == 1 else f"{len(pruned)} objects"
+        removed = f" removed in {report.commit.id[:SHORT_COMMIT]}" if report.commit else ""
+        note = f"Deleted {objects}{removed}: {_named(pruned)}."
         yield EventLine(type="Normal", reason="Pruned", action="Prune", note=note)
 
 
@@ -108,4 +115,4 @@ def _named(keys: list[ObjectKey]) -> str:
 
 
 def _first(results: Iterable[ObjectResult]) -> list[ObjectResult]:
-    return [one for _, one in zip(range(MOST_OF_A_KIND), results, strict=False)]
+    return list(islice(results, MOST_OF_A_KIND))

@@ -1,6 +1,6 @@
-"""What a status remembers of earlier passes, so that later ones can name them: failures, a deployment.
+"""What a status remembers of earlier syncs: the first failure in a row, the last deployment.
 
-Pure; decides what counts as a deployment, for status and CDEvents alike.
+Pure. Decides what counts as a deployment, for the status and for CDEvents.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from nopea.core.status.report import ReconcileReport, Result
 
 
 def failing_since(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> str | None:
-    """Return when the first of the failures in a row was; None when the pass did not fail."""
+    """Return the time of the first failure in a row; None when the sync did not fail."""
     if report.result is Result.SYNCED:
         return None
     return previous.failing_since if previous.failures and previous.failing_since else format_time(now)
 
 
 def last_deployment(previous: GitRepositoryStatus, report: ReconcileReport) -> str | None:
-    """Return the pass that last brought a change from Git: this one, if it applied another commit in full.
+    """Return the id of the sync that last deployed a change: this one, if it applied a new commit in full.
 
-    Applying a commit again is none, and so is a commit that changed nothing, else people would count
-    deployments that were none. What passes that failed half-way changed counts for the one that finished it.
+    Applying the same commit again is not a deployment, and neither is a commit that changed nothing. Changes
+    of syncs that failed half-way count for the sync that finished them.
     """
     if report.result is not Result.SYNCED or report.commit is None:
         return previous.last_deployment
@@ -35,5 +35,5 @@ def last_deployment(previous: GitRepositoryStatus, report: ReconcileReport) -> s
 
 
 def _changed_halfway(status: GitRepositoryStatus) -> bool:
-    since = takewhile(lambda one: one.outcome != Result.SYNCED, status.history)
-    return any(one.created or one.changed or one.pruned for one in since)
+    since = takewhile(lambda entry: entry.outcome != Result.SYNCED, status.history)
+    return any(entry.created or entry.changed or entry.pruned for entry in since)

@@ -1,4 +1,4 @@
-"""What a pass did: the value from which status, Events, the log line and history are views."""
+"""The report of one reconciliation. Status, Events, the log line, metrics and history are views of it."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from nopea.core.problem import Code, Problem
 
 
 class Outcome(enum.StrEnum):
-    """What became of one object in a pass."""
+    """The outcome of one object."""
 
     CREATED = "created"
     CONFIGURED = "configured"
     UNCHANGED = "unchanged"
-    SKIPPED = "skipped"  # left alone on purpose: policy, break-glass, suspended
+    SKIPPED = "skipped"  # not changed on purpose: policy, break-glass
     PRUNED = "pruned"
     FAILED = "failed"
 
 
 class Result(enum.StrEnum):
-    """What became of the whole pass."""
+    """The outcome of a whole reconciliation."""
 
     SYNCED = "synced"
     FAILED = "failed"
     SUSPENDED = "suspended"
-    DELETED = "deleted"  # the GitRepository is being deleted, and nothing holds it any more
-    SUPERSEDED = "superseded"  # a newer commit or spec was learned of; the next pass starts over
+    DELETED = "deleted"  # the GitRepository is being deleted and nothing holds it
+    SUPERSEDED = "superseded"  # there is a newer commit or spec; the next reconciliation starts over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectResult:
     """One object's outcome; `problem` is set exactly when it failed.
 
-    `declared` is False for what Git does not want any more; `seen` is the drift that was met in it. `left`
-    says that the object was written and the drift stays: Git won on the fields that Git changed only.
+    `declared` is False for an object that is not in Git. `seen` is the drift that was found in it. `left`
+    means that the object was applied and its drift stays: only the fields that Git changed were applied.
     """
 
     key: ObjectKey
@@ -55,22 +55,22 @@ class ObjectResult:
 
     @property
     def drifts(self) -> bool:
-        """True when the object drifted and was left or could not be put right."""
+        """True when the object drifted and the drift is still there."""
         stays = self.left or self.outcome in (Outcome.SKIPPED, Outcome.FAILED)
         return stays and bool(self.seen and self.seen.drift.fields)
 
     @property
     def healed(self) -> bool:
-        """True when drift was met and put right."""
+        """True when drift was found and reverted."""
         fixed = not self.left and self.outcome in (Outcome.CREATED, Outcome.CONFIGURED)
         return fixed and bool(self.seen and self.seen.drift.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileReport:
-    """An executed pass. `problems` holds all of it: files, kinds, objects, Git; in the order of finding.
+    """A reconciliation and its outcome. `problems` holds all problems, in the order in which they were found.
 
-    `commit` is the one that was looked at, None when Git did not get that far.
+    `commit` is the commit that was reconciled, None when it could not be fetched.
     """
 
     id: str
@@ -85,38 +85,38 @@ class ReconcileReport:
     handled_sync_at: str = ""
     handled_heal_at: str = ""
     pin: Pin | None = None
-    """What held the repository at `commit`, or should have."""
+    """The pin that holds the repository at `commit`, or should."""
     health: HealthSummary | None = None
     rivals: str = ""
-    """Who changes objects back again and again, in a sentence; empty in peace."""
+    """The contention, in sentences; empty when there is none."""
     contested: tuple[tuple[ObjectKey, RepoKey], ...] = ()
-    """Objects that another repository declares too."""
+    """Objects that another repository declares as well."""
     without_git: bool = False
-    """True when the commit that was known already answered: Git was not asked for a newer one."""
+    """True when Git was not asked for a newer commit, because the known one was enough."""
     inventory: tuple[InventoryEntry, ...] = ()
-    """What the status holds of it: nothing when it is in Inventory objects."""
+    """The inventory in the status; empty when it is in Inventory objects."""
 
     def count(self, *outcomes: Outcome) -> int:
         """Return how many objects had one of the outcomes."""
-        return sum(1 for one in self.objects if one.outcome in outcomes)
+        return sum(1 for result in self.objects if result.outcome in outcomes)
 
     @property
     def changed(self) -> bool:
-        """True when the pass changed the cluster."""
+        """True when the reconciliation changed the cluster."""
         return self.count(Outcome.CREATED, Outcome.CONFIGURED, Outcome.PRUNED) > 0
 
     @property
     def retry_at(self) -> datetime | None:
-        """When an object that was left alone may be written without anything having changed."""
-        times = [one.retry_at for one in self.objects if one.retry_at is not None]
+        """When a skipped object may be written although nothing else changed."""
+        times = [result.retry_at for result in self.objects if result.retry_at is not None]
         return min(times) if times else None
 
     @property
     def transient(self) -> bool:
-        """True when every problem may go away by itself."""
+        """True when every problem may go away without a person."""
         return all(problem.code.transient for problem in self.problems)
 
     @property
     def codes(self) -> tuple[Code, ...]:
-        """The distinct problem codes, in the order of finding."""
+        """The distinct problem codes, in the order in which they were found."""
         return tuple(dict.fromkeys(problem.code for problem in self.problems))

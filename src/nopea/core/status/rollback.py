@@ -1,4 +1,4 @@
-"""How a rollback is told: the condition `RolledBack`, the Events about its beginning and its end. Pure."""
+"""Describes a rollback: the condition `RolledBack` and the Events about its begin and end. Pure."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def rolled_back(pin: Pin | None, *, generation: int, now: datetime) -> list[Cond
 
 
 def has_moved(conditions: Iterable[Condition], pin: Pin | None) -> bool:
-    """True when the pin is another than these conditions tell."""
-    told = find(conditions, ROLLED_BACK)
-    return (told.message if told else None) != (pin.message if pin else None)
+    """Return whether the pin differs from the one in these conditions."""
+    condition = find(conditions, ROLLED_BACK)
+    return (condition.message if condition else None) != (pin.message if pin else None)
 
 
 def pinned_note(before: Iterable[Condition], after: Iterable[Condition]) -> str:
-    """Return what to tell of a step between two statuses that pinned the repository; empty if none did."""
+    """Return the text of the Event when the repository was pinned between two statuses; empty otherwise."""
     was, is_ = find(before, ROLLED_BACK), find(after, ROLLED_BACK)
     return is_.message if is_ and (was is None or was.message != is_.message) else ""
 
 
 def released_note(before: Iterable[Condition], after: Iterable[Condition], *, follows: str) -> str:
-    """Return the same of a step that released it; `follows` is what it follows now."""
+    """Return the text of the Event when the repository was released; `follows` is what it follows now."""
     if find(before, ROLLED_BACK) is None or find(after, ROLLED_BACK) is not None:
         return ""
-    return f"follows {follows} again, after it was held at a commit"
+    return f"Follows {follows} again after a rollback."

@@ -1,4 +1,4 @@
-"""From an executed pass to `GitRepository.status`. Pure; the writer sends it only when it changed."""
+"""Builds `GitRepository.status` from a report. Pure; the publisher writes it only when it changed."""
 
 from __future__ import annotations
 
@@ -40,14 +40,13 @@ from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.rollback import has_moved, rolled_back
 
 OWNED = frozenset({READY, RECONCILING, STALLED, DRIFTED, CONTENDED})
-_ENOUGH = (Outcome.CREATED, Outcome.CONFIGURED, Outcome.UNCHANGED)
-_PROTECTED = (Reason.BREAK_GLASS, Reason.SUSPENDED)
+_APPLIED = (Outcome.CREATED, Outcome.CONFIGURED, Outcome.UNCHANGED)
 
 
 def progressing(
     previous: GitRepositoryStatus, *, generation: int, message: str, now: datetime
 ) -> GitRepositoryStatus:
-    """Return the status of a pass that is under way and takes its time."""
+    """Return the status while a sync is in progress."""
     phase = Phase.SYNCING if previous.last_applied_commit else Phase.INITIALIZING
     before = find(previous.conditions, READY)
     ready = before.status if before and previous.observed_generation == generation else "Unknown"
@@ -63,12 +62,14 @@ def progressing(
 def interrupted(
     previous: GitRepositoryStatus, report: ReconcileReport, *, now: datetime
 ) -> tuple[GitRepositoryStatus, str]:
-    """Return the status of a pass that the process's shutdown stopped, and the sentence that says so.
+    """Return the status of a sync that the controller's shutdown interrupted, and its message.
 
-    What was learned of the commit is left to the next process: its pass does the whole again.
+    It records nothing about the commit: the next process syncs again.
     """
-    done = report.count(*_ENOUGH)
-    message = f"stopped by the controller's shutdown after {done} objects; goes on when it is back"
+    applied = report.count(*_APPLIED)
+    message = (
+        f"Interrupted by the controller's shutdown after {applied} objects. The sync resumes when it is back."
+    )
     return progressing(previous, generation=report.generation, message=message, now=now), message
 
 
@@ -92,10 +93,10 @@ def crashed(
 def reported(
     previous: GitRepositoryStatus, report: ReconcileReport, *, now: datetime, retry_at: datetime | None
 ) -> GitRepositoryStatus:
-    """Return the status after a pass; equal to the previous one when nothing was done or learned.
+    """Return the status after a sync; equal to the previous one when nothing changed.
 
-    `retry_at` is set when the pass failed; it becomes `nextSyncTime`, which is absent otherwise because polls
-    that find nothing write nothing.
+    `retry_at` is set when the sync failed and becomes `nextSyncTime`. Otherwise that field is absent, because
+    polls that find nothing write nothing.
     """
     if report.result is Result.SUSPENDED:
         return _suspended(previous, report, now)
@@ -121,20 +122,20 @@ def reported(
 
 
 def _owned(report: ReconcileReport) -> frozenset[str]:
-    """A pass that saw no commit saw no object either: what is known of them stays."""
+    """Without a commit no object was looked at, so the conditions about objects stay."""
     return _pinning(report) | (OWNED if report.commit else OWNED - {DRIFTED, CONTENDED})
 
 
 def _pinning(report: ReconcileReport) -> frozenset[str]:
-    """A pass that could not read the pin knows nothing of it: what was told stays."""
+    """If the pin could not be read, the condition about it stays."""
     return frozenset() if Code.ROLLBACK_INVALID in report.codes else frozenset({ROLLED_BACK})
 
 
 def _suspended(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> GitRepositoryStatus:
-    """Suspending keeps what was known: Ready stays as it was, or is Unknown when nothing was."""
+    """Suspending keeps the last known state: Ready keeps its status, or is Unknown when there was none."""
     before = find(previous.conditions, READY)
     ready = before.status if before else "Unknown"
-    message = "suspended: nothing is written until spec.suspend is false"
+    message = "Suspended. Nothing is written until spec.suspend is false."
     return msgspec.structs.replace(
         previous,
         observed_generation=report.generation,
@@ -153,7 +154,7 @@ def _suspended(previous: GitRepositoryStatus, report: ReconcileReport, now: date
 
 
 def _times(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> dict[str, str | None]:
-    """A pass that found nothing to do leaves no trace, so that an idle cluster sees no writes."""
+    """A sync that found nothing to do leaves no trace, so that an idle cluster sees no writes."""
     if _is_news(previous, report):
         return {"last_sync_time": format_time(now), "last_sync_duration": format_seconds(report.seconds)}
     return {}
@@ -182,10 +183,10 @@ def _commit_facts(report: ReconcileReport) -> dict[str, str | int | None]:
         "last_commit_message": report.commit.message,
         "last_commit_author": report.commit.author[:256],
         "last_commit_time": format_time(report.commit.committed_at),
-        "resource_count": sum(one.declared for one in report.objects),
-        "applied_count": sum(one.declared and one.outcome in _ENOUGH for one in report.objects),
-        "drifted_count": sum(one.drifts for one in report.objects),
-        "suspended_count": sum(one.reason in _PROTECTED for one in report.objects),
+        "resource_count": sum(result.declared for result in report.objects),
+        "applied_count": sum(result.declared and result.outcome in _APPLIED for result in report.objects),
+        "drifted_count": sum(result.drifts for result in report.objects),
+        "suspended_count": sum(result.reason is Reason.BREAK_GLASS for result in report.objects),
         "failed_count": report.count(Outcome.FAILED),
     }
     if report.result is Result.SYNCED:
@@ -212,41 +213,41 @@ def _conditions(report: ReconcileReport, now: datetime) -> list[Condition]:
 
 
 def summary(report: ReconcileReport) -> str:
-    """Return the pass in one sentence for the Ready condition and the Event."""
+    """Return the report in a sentence or two, for the Ready condition and the Event."""
     if report.result is Result.SYNCED:
-        assert report.commit is not None  # noqa: S101 - a synced pass has looked at a commit
-        declared = sum(one.declared for one in report.objects)
+        assert report.commit is not None  # noqa: S101 - a successful sync has a commit
+        declared = sum(result.declared for result in report.objects)
         pruned = report.count(Outcome.PRUNED)
-        also = f", pruned {pruned}" if pruned else ""
-        drifted = sum(one.drifts for one in report.objects)
-        left = f"; {drifted} drifted and left" if drifted else ""
+        also = f" and pruned {pruned}" if pruned else ""
+        drifted = sum(result.drifts for result in report.objects)
+        left = f" {drifted} drifted and not reverted." if drifted else ""
         objects = "object" if declared == 1 else "objects"
-        held = f"; rolled back, {report.pin.left} is not followed" if report.pin else ""
-        return f"applied {declared} {objects} at {report.commit.id[:SHORT_COMMIT]}{also}{left}{held}"
+        held = f" Rolled back: {report.pin.left} is not followed." if report.pin else ""
+        return f"Applied {declared} {objects} at {report.commit.id[:SHORT_COMMIT]}{also}.{left}{held}"
     failed = report.count(Outcome.FAILED)
-    declared = sum(one.declared for one in report.objects)
-    ahead = f"{report.count(*_ENOUGH)} of {declared} objects applied; " if failed else ""
+    declared = sum(result.declared for result in report.objects)
+    ahead = f"Applied {report.count(*_APPLIED)} of {declared} objects. " if failed else ""
     return f"{ahead}{first_lines(report.problems)}"
 
 
 def _drifted(report: ReconcileReport, now: datetime) -> list[Condition]:
-    """Conditions about the cluster's differing from Git: there only while they hold."""
-    drifted = [one for one in report.objects if one.drifts]
-    found = []
+    """The conditions Drifted and Contended, which are present only while they are true."""
+    drifted = [result for result in report.objects if result.drifts]
+    conditions = []
     if drifted:
-        more = f"; and {len(drifted) - 1} more objects" if drifted[1:] else ""
-        message = cut(drift_line(drifted[0]) + more)
-        found.append(_condition(DRIFTED, "True", "ManualDrift", message, report.generation, now))
+        more = f" {len(drifted) - 1} more objects drifted." if drifted[1:] else ""
+        message = cut(f"{drift_line(drifted[0])}.{more}")
+        conditions.append(_condition(DRIFTED, "True", "ManualDrift", message, report.generation, now))
     if report.rivals:
         message = cut(report.rivals)
-        found.append(_condition(CONTENDED, "True", "ChangedBackAgain", message, report.generation, now))
-    return found
+        conditions.append(_condition(CONTENDED, "True", "ChangedBackAgain", message, report.generation, now))
+    return conditions
 
 
 def with_health(
     status: GitRepositoryStatus, health: HealthSummary | None, *, generation: int, now: datetime
 ) -> GitRepositoryStatus:
-    """Return the status with the condition Healthy, or without it where nothing is known of health."""
+    """Return the status with the condition Healthy, or without it when the health is not known."""
     wanted = []
     if health is not None:
         message = cut(health.message)
@@ -300,5 +301,5 @@ def _condition(
 
 
 def cut(text: str, limit: int = MAX_MESSAGE) -> str:
-    """Shorten a text to the limit, with an ellipsis where something is missing."""
+    """Shorten a string to the limit, with an ellipsis at the end if something is missing."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,4 +1,4 @@
-"""How a repository came from one status to the next: what every signal to the outside is a view of."""
+"""A transition of a repository from one status to the next. Everything that is sent out is a view of it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nopea.core.status.report import ReconcileReport, Result
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One step of a repository, told after the API server has the new status.
+    """One transition, published after the API server has the new status.
 
-    `report` is the pass that made it; None when only health was looked at, or the worker crashes. Of a pass
-    that was superseded, or that ended the repository, `after` is `before`: nobody wrote a status of it.
-    Passes that changed and learned nothing are told too; `is_news` says which are not.
+    `report` is the reconciliation that caused it; None for a mere change of health or a crashed worker. After
+    a superseded reconciliation, and after the last one of a repository, `after` equals `before`: no status
+    was written. Reconciliations that changed nothing are published as well; `is_news` tells them apart.
     """
 
     repository: Repository
@@ -26,11 +26,11 @@ class Transition:
     report: ReconcileReport | None
     at: datetime
     hidden: tuple[Secret, ...] = field(default=(), repr=False)
-    """Credentials of the repository, as far as they are known: no text about the step may show them."""
+    """The known credentials of the repository; no text about the transition may show them."""
 
     @property
     def is_news(self) -> bool:
-        """True when somebody could want to hear of it: the history has it, or the repository is gone."""
+        """True when it is worth a notification: the history has it, or the repository is gone."""
         if self.report is None:
             return self.before.conditions != self.after.conditions
         return (
@@ -41,10 +41,10 @@ class Transition:
 
     @property
     def is_first_sync(self) -> bool:
-        """True when the repository's objects were applied in full for the first time ever."""
+        """True when the repository's objects were applied in full for the first time."""
         return self.before.last_applied_commit is None and self.after.last_applied_commit is not None
 
     @property
     def is_recovery(self) -> bool:
-        """True when a pass succeeded after one or more that failed."""
+        """True when a sync succeeded after one or more failures."""
         return self.before.failures > 0 and self.after.failures == 0 and self.after.phase is Phase.SYNCED

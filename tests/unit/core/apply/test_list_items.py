@@ -31,7 +31,7 @@ from nopea.core.apply.list_items import canonical_key, item_key, key_names, memb
     ],
 )
 def test_items_are_found_by_keys_values_and_indexes(key: str, index: int | None) -> None:
-    """A bool is no number, a number is one however it is written, and nonsense names nothing."""
+    """A bool is not a number, a number is one however it is written, and nonsense names nothing."""
     items: list[Any] = [{"name": "a"}, {"name": "b"}, {"id": 1}, {"id": True}, "x", 7, None]
     assert position(items, key) == index
 

@@ -228,7 +228,7 @@ def test_drift_that_is_healed_at_once_is_both() -> None:
 
     assert types(step) == [*ATTEMPT, DETECTED, RESOLVED]
     assert linked(resolved) == [detected.id]
-    assert facts(resolved)["drift"]["action"] == "put right"
+    assert facts(resolved)["drift"]["action"] == "reverted"
 
 
 def test_a_pass_that_broke_off_resolves_nothing_it_did_not_see() -> None:

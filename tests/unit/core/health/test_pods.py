@@ -88,7 +88,7 @@ CASES: dict[str, tuple[Fields, str]] = {
     "works again after a crash": (_pod(_container(ready=True, running={}, last=KILLED)), ""),
     "runs, never ready": (
         _pod(_container(running={}, started=True)),
-        " container web: runs, but is not ready",
+        " container web: running but not ready",
     ),
     "runs its start-up probe": (_pod({**_container(running={}), "started": False}), ""),
     "an init container crashes": (

@@ -61,7 +61,7 @@ def test_a_commit_that_is_applied_succeeds() -> None:
     status = commit_status(world().did(CREATED))
     assert status is not None
     assert (status.commit, status.state, status.description) == (
-        SHA, State.SUCCESS, "applied 1 object at c0ffee0",
+        SHA, State.SUCCESS, "Applied 1 object at c0ffee0.",
     )  # fmt: skip
     assert (status.role, status.lasting) == (Role.NEWS, True)
 
@@ -150,7 +150,7 @@ def test_githubs_and_giteas_addresses(url: str, provider: str, wanted: str) -> N
     request = asked(url, provider)
     assert request.url == wanted
     assert json.loads(request.body) == {
-        "state": "success", "context": "nopea/shop/api", "description": "applied 1 object at c0ffee0",
+        "state": "success", "context": "nopea/shop/api", "description": "Applied 1 object at c0ffee0.",
     }  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def test_gitlabs_addresses(url: str, provider: str, start: str) -> None:
     parts = urlsplit(asked(url, provider, target_url="https://nopea.acme.example/").url)
     assert parts._replace(query="").geturl() == f"{start}statuses/{SHA}"
     assert parse_qs(parts.query) == {
-        "state": ["success"], "name": ["nopea/shop/api"], "description": ["applied 1 object at c0ffee0"],
+        "state": ["success"], "name": ["nopea/shop/api"], "description": ["Applied 1 object at c0ffee0."],
         "target_url": ["https://nopea.acme.example/"],
     }  # fmt: skip
 

@@ -90,7 +90,7 @@ def decide(
     observed = {} if live is None else {WEB: live}
     known = {} if last is None else {WEB: last}
     around = ClusterState(observed=observed, last_applied=known, seen={} if look is None else {WEB: look})
-    made = plan(desired=[wish()], world=world or around, policy=Policy(owner=OWNER, **policy), now=now)
+    made = plan(desired=[wish()], cluster=world or around, policy=Policy(owner=OWNER, **policy), now=now)
     (step,) = made.steps
     return step
 

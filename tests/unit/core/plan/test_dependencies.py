@@ -1,4 +1,4 @@
-"""What a repository waits for, and circles of dependencies."""
+"""What a repository waits for, and dependency cycles."""
 
 from __future__ import annotations
 
@@ -55,20 +55,20 @@ def test_nothing_to_wait_for() -> None:
 @pytest.mark.parametrize(
     ("state", "code", "message"),
     [
-        (MISSING, Code.DEPENDENCY_MISSING, "which does not exist"),
+        (MISSING, Code.DEPENDENCY_MISSING, "does not exist."),
         (
             Dependency(exists=False, ready=True, healthy=True),
             Code.DEPENDENCY_MISSING,
-            "which does not exist",
+            "does not exist.",
         ),
-        (Dependency(), Code.DEPENDENCY_NOT_READY, "which is not ready"),
-        (Dependency(healthy=True), Code.DEPENDENCY_NOT_READY, "which is not ready"),
-        (Dependency(ready=True), Code.DEPENDENCY_NOT_READY, "which is not healthy"),
-        (Dependency(reason="GitTimeout"), Code.DEPENDENCY_NOT_READY, "which is not ready: GitTimeout"),
+        (Dependency(), Code.DEPENDENCY_NOT_READY, "is not ready."),
+        (Dependency(healthy=True), Code.DEPENDENCY_NOT_READY, "is not ready."),
+        (Dependency(ready=True), Code.DEPENDENCY_NOT_READY, "is not healthy."),
+        (Dependency(reason="GitTimeout"), Code.DEPENDENCY_NOT_READY, "is not ready: GitTimeout."),
         (
             Dependency(ready=True, reason="apps/Deployment base/db: crashing"),
             Code.DEPENDENCY_NOT_READY,
-            "which is not healthy: apps/Deployment base/db: crashing",
+            "is not healthy: apps/Deployment base/db: crashing.",
         ),
     ],
 )
@@ -78,7 +78,7 @@ def test_what_blocks(state: Dependency, code: Code, message: str) -> None:
 
     assert problem.code is code
     assert problem.code.transient
-    assert problem.message == f"it depends on the GitRepository base/infra, {message}"
+    assert problem.message == f"The dependency GitRepository base/infra {message}"
 
 
 def test_every_blocker_is_told() -> None:
@@ -90,7 +90,7 @@ def test_every_blocker_is_told() -> None:
     assert [problem.code for problem in problems] == [Code.DEPENDENCY_MISSING, Code.DEPENDENCY_NOT_READY]
     assert [problem.hint for problem in problems] == [
         "Create it, or correct spec.dependsOn.",
-        "It goes on by itself; see why: kubectl -n shop describe gr a",
+        "The sync continues automatically. To see why it waits, run `kubectl -n shop describe gr a`.",
     ]
 
 
@@ -104,26 +104,26 @@ def test_every_blocker_is_told() -> None:
         ({"a": "b", "b": "c", "c": "a"}, "a b c a"),
         ({"a": "bc", "b": "c", "c": "a"}, "a c a"),  # the shortest
         ({"a": "cb", "b": "a", "c": "a"}, "a b a"),  # always the same
-        ({"a": "b", "b": "c", "c": "b"}, ""),  # a leads to a circle and is not in it
-        ({"a": "bc", "b": "d", "c": "d"}, ""),  # two ways, no circle
+        ({"a": "b", "b": "c", "c": "b"}, ""),  # a leads to a cycle and is not in it
+        ({"a": "bc", "b": "d", "c": "d"}, ""),  # two ways, no cycle
         ({"a": "b", "b": "cd", "c": "c", "d": "a"}, "a b d a"),
     ],
 )
 def test_cycles(edges: dict[str, str], cycle: str) -> None:
-    """A circle through the repository is returned from itself to itself."""
+    """A cycle through the repository is returned from itself to itself."""
     found = find_cycle(keys("a")[0], {keys(one)[0]: keys(*others) for one, others in edges.items()})
 
     assert found == keys(*cycle.split())
 
 
 def test_a_cycle_is_named() -> None:
-    """The problem shows the whole circle."""
+    """The problem shows the whole cycle."""
     problem = cycle_problem(keys("a", "b", "a"))
 
     assert problem.code is Code.DEPENDENCY_CYCLE
     assert not problem.code.transient
-    assert problem.message == "the dependencies form a circle: shop/a -> shop/b -> shop/a"
-    assert problem.hint == "Take one of them out of spec.dependsOn."
+    assert problem.message == "The dependencies form a cycle: shop/a -> shop/b -> shop/a."
+    assert problem.hint == "Remove one of them from spec.dependsOn."
 
 
 def test_a_long_chain_ends() -> None:
@@ -141,7 +141,7 @@ NAMES = st.sampled_from(keys(*"abcdef"))
 
 @given(st.dictionaries(NAMES, st.frozensets(NAMES, max_size=3)))
 def test_a_cycle_is_one_and_all_in_it_find_one(edges: dict[RepoKey, frozenset[RepoKey]]) -> None:
-    """Each step of it is a dependency, and everyone on it is told of a circle, too."""
+    """Each step of it is a dependency, and everyone on it is told of a cycle, too."""
     for start, first in edges.items():
         cycle = find_cycle(start, edges)
         assert not cycle or cycle[0] == cycle[-1] == start

@@ -107,7 +107,7 @@ def test_the_table_has_every_state() -> None:
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("asked", [False, True])
 @pytest.mark.parametrize("heal", list(HealPolicy))
-@pytest.mark.parametrize("above", ["suspended", "unreadable", "other owner", "break-glass"])
+@pytest.mark.parametrize("above", ["unreadable", "other owner", "break-glass"])
 def test_nothing_is_written_where_writing_is_forbidden(
     state: str, asked: bool, heal: HealPolicy, above: str
 ) -> None:
@@ -125,12 +125,11 @@ def test_nothing_is_written_where_writing_is_forbidden(
         seen={WEB: look} if look else {},
         unreadable={WEB: trouble} if above == "unreadable" else {},
     )
-    step = decide(world=world, heal=heal, heal_requested=asked, suspended=above == "suspended")
+    step = decide(world=world, heal=heal, heal_requested=asked)
     assert not step.writes
     assert (
         answer(step)
         == {
-            "suspended": (Action.LEAVE, Reason.SUSPENDED),
             "unreadable": (Action.REFUSE, Reason.UNREADABLE),
             "other owner": (Action.REFUSE, Reason.OWNED_BY_OTHER),
             "break-glass": (Action.LEAVE, Reason.BREAK_GLASS),
@@ -139,10 +138,9 @@ def test_nothing_is_written_where_writing_is_forbidden(
 
 
 def test_what_stands_above_what() -> None:
-    """Suspension hides the rest; what cannot be read is refused; another's break-glass is another's."""
+    """An unreadable object is refused first, then one of another repository, whatever its break-glass."""
     live = replace(LIVE, owner="shop.other", break_glass=BreakGlass())
     world = ClusterState(observed={WEB: live}, unreadable={WEB: problem(Code.FORBIDDEN)})
-    assert answer(decide(world=world, suspended=True)) == (Action.LEAVE, Reason.SUSPENDED)
     assert answer(decide(world=world)) == (Action.REFUSE, Reason.UNREADABLE)
     assert answer(decide(live)) == (Action.REFUSE, Reason.OWNED_BY_OTHER)
 
@@ -154,7 +152,7 @@ def test_a_refusal_carries_its_problem() -> None:
     found = decide(replace(LIVE, owner="shop.other")).problem
     assert found is not None
     assert found.code is Code.OWNED_BY_OTHER
-    assert found.message == "it belongs to the GitRepository shop.other"
+    assert found.message == "The object belongs to GitRepository shop.other."
     assert found.hint == "Remove it from one of the two repositories."
     assert (found.object, found.source) == ("apps/Deployment shop/web", "web.yaml#1")
 
@@ -164,7 +162,7 @@ def test_a_label_without_a_name_is_anothers() -> None:
     found = decide(replace(LIVE, owner=""))
     assert answer(found) == (Action.REFUSE, Reason.OWNED_BY_OTHER)
     assert found.problem is not None
-    assert found.problem.message == "it belongs to the GitRepository "
+    assert found.problem.message == "The object belongs to GitRepository ."
 
 
 @pytest.mark.parametrize(

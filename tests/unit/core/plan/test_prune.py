@@ -83,9 +83,6 @@ RULES = [
     ({"owner": "shop.api"}, PruneVerdict.KEEP, PruneReason.OWNED_BY_OTHER),
     ({"owner": ""}, PruneVerdict.KEEP, PruneReason.OWNED_BY_OTHER),
     ({"prune_live": "false"}, PruneVerdict.KEEP, PruneReason.ANNOTATED),
-    ({"prune_in_git": "false"}, PruneVerdict.KEEP, PruneReason.ANNOTATED),
-    ({"prune_live": "true", "prune_in_git": "false"}, PruneVerdict.KEEP, PruneReason.ANNOTATED),
-    ({"prune_live": "false", "prune_in_git": "true"}, PruneVerdict.KEEP, PruneReason.ANNOTATED),
     ({"prune_live": "no"}, PruneVerdict.KEEP, PruneReason.ANNOTATED),
     ({"owner": None}, PruneVerdict.REFUSE, PruneReason.NO_LABEL),
     ({"has_our_apply": False}, PruneVerdict.REFUSE, PruneReason.NOT_APPLIED),
@@ -110,9 +107,8 @@ def test_each_object_has_to_pass(
 @pytest.mark.parametrize("key", [NAMESPACE, CLAIM, DEFINITION])
 def test_protected_kinds_go_only_on_request(key: ObjectKey, deleting: bool) -> None:
     """A namespace, a claim and a definition take more along than themselves: a person has to ask for it."""
-    for asked in ({"prune_live": "true"}, {"prune_in_git": "true"}):
-        candidate = replace(PRUNABLE, **asked)  # type: ignore[arg-type]  # a table of two of its fields
-        assert decide({key: candidate}, deleting=deleting)[key].verdict is PruneVerdict.PRUNE
+    candidate = replace(PRUNABLE, prune_live="true")
+    assert decide({key: candidate}, deleting=deleting)[key].verdict is PruneVerdict.PRUNE
 
     (decision,) = decide({key: PRUNABLE}, deleting=deleting).values()
     assert (decision.verdict, decision.reason) == (PruneVerdict.REFUSE, PruneReason.PROTECTED_KIND)
@@ -131,16 +127,17 @@ def test_what_a_refusal_says() -> None:
 
     assert namespace.problem == Problem(
         code=Code.PRUNE_PROTECTED,
-        message="it has gone from Git, but it is not deleted: "
-        "objects of this kind are deleted only on request",
-        hint='To let it go, annotate it with nopea.io/prune: "true". '
+        message="The object was removed from Git but is not deleted: "
+        "objects of this kind are deleted only on request.",
+        hint='To delete it, annotate it with nopea.io/prune: "true". '
         'To keep it, annotate it with nopea.io/prune: "false".',
         object="Namespace shop",
     )
     assert unlabelled.problem == Problem(
         code=Code.PRUNE_PROTECTED,
-        message="it has gone from Git, but it is not deleted: it does not carry this GitRepository's label",
-        hint='To let it go, delete it by hand. To keep it, annotate it with nopea.io/prune: "false".',
+        message="The object was removed from Git but is not deleted: "
+        "it does not carry this GitRepository's label.",
+        hint='To delete it, delete it with kubectl. To keep it, annotate it with nopea.io/prune: "false".',
         object="apps/Deployment shop/web",
     )
 
@@ -149,8 +146,8 @@ def test_what_blocks_a_deletion_says_how_to_let_go() -> None:
     """A refusal must not hold the GitRepository for ever without a way out."""
     expected = Problem(
         code=Code.PRUNE_BLOCKED,
-        message="it is not deleted: objects of this kind are deleted only on request",
-        hint="Remove what holds it, or leave all objects where they are: "
+        message="The object is not deleted: objects of this kind are deleted only on request.",
+        hint="Remove what blocks it, such as a finalizer. To keep all objects instead, "
         'annotate the GitRepository with nopea.io/abandon: "true".',
         object="Namespace shop",
     )
@@ -167,7 +164,7 @@ def test_break_glass_means_no_write() -> None:
     assert decide(held, deleting=True)[WEB] == PruneDecision(
         verdict=PruneVerdict.REFUSE,
         reason=PruneReason.BREAK_GLASS,
-        problem=blocked(WEB, "it is not deleted: break-glass"),
+        problem=blocked(WEB, "The object is not deleted: it is under break-glass."),
     )
 
 
@@ -194,8 +191,9 @@ def test_an_empty_render_deletes_nothing() -> None:
         assert (decision.verdict, decision.reason) == (PruneVerdict.REFUSE, PruneReason.RENDERED_TO_NOTHING)
         assert decision.problem == Problem(
             code=Code.PRUNE_GUARD,
-            message="Git renders to nothing, so nothing is deleted (apps/Deployment shop/web would be)",
-            hint="Put the manifests back; to delete everything, delete the GitRepository.",
+            message="Git holds no objects, so nothing is pruned. "
+            "A prune would delete apps/Deployment shop/web.",
+            hint="Restore the manifests. To delete all objects, delete the GitRepository.",
         )
     assert decide({WEB: PRUNABLE}, rendered_count=1)[WEB].verdict is PruneVerdict.PRUNE
     assert decide({WEB: PRUNABLE}, rendered_count=0, deleting=True)[WEB].verdict is PruneVerdict.PRUNE
@@ -236,15 +234,15 @@ def test_the_guard_says_how_to_confirm() -> None:
     assert problems == {
         Problem(
             code=Code.PRUNE_GUARD,
-            message="5 of 8 objects have gone from Git, so none is deleted (ConfigMap shop/c000, "
-            "ConfigMap shop/c001, ConfigMap shop/c002 and 2 more)",
-            hint="Put them back, or, if it is meant, annotate the GitRepository with "
-            "nopea.io/confirm-prune: c0ffee",
+            message="5 of 8 objects were removed from Git. None is pruned: ConfigMap shop/c000, "
+            "ConfigMap shop/c001, ConfigMap shop/c002 and 2 more.",
+            hint="Restore them, or confirm the prune: annotate the GitRepository with "
+            "nopea.io/confirm-prune: c0ffee.",
         )
     }
     (problem, *_) = (decision.problem for decision in decide(config_maps(3), inventory_size=3).values())
     assert problem is not None
-    assert problem.message.endswith("(ConfigMap shop/c000, ConfigMap shop/c001, ConfigMap shop/c002)")
+    assert problem.message.endswith(": ConfigMap shop/c000, ConfigMap shop/c001, ConfigMap shop/c002.")
 
 
 def test_nothing_is_being_deleted_unless_it_is_said() -> None:
@@ -261,8 +259,8 @@ def test_nothing_is_being_deleted_unless_it_is_said() -> None:
 
     problem = next(iter(decisions.values())).problem
     assert problem is not None
-    assert problem.hint.endswith("with nopea.io/confirm-prune: <commit>")
-    assert problem.message.endswith("ConfigMap shop/c002 and 1 more)")
+    assert problem.hint.endswith("with nopea.io/confirm-prune: <commit>.")
+    assert problem.message.endswith("ConfigMap shop/c002 and 1 more.")
 
 
 def test_the_guard_counts_what_would_be_deleted() -> None:
@@ -326,7 +324,6 @@ CANDIDATES = st.builds(
     has_our_apply=st.booleans(),
     uid=st.sampled_from(["", "u-1"]),
     prune_live=TEXTS,
-    prune_in_git=TEXTS,
     terminating=st.booleans(),
     break_glass=st.booleans(),
     wanted_by=st.sampled_from(["", "shop/api"]),
@@ -361,10 +358,9 @@ def test_nothing_is_ever_deleted_against_a_safeguard(
     pruned = [key for key, decision in decisions.items() if decision.verdict is PruneVerdict.PRUNE]
     for key in pruned:
         one = candidates[key]
-        annotations = {one.prune_live, one.prune_in_git}
-        assert replace(one, prune_live=None, prune_in_git=None) == PRUNABLE
-        assert annotations <= {None, "true"}
-        assert "true" in annotations or key not in (NAMESPACE, CLAIM, DEFINITION)
+        assert replace(one, prune_live=None) == PRUNABLE
+        assert one.prune_live in (None, "true")
+        assert one.prune_live == "true" or key not in (NAMESPACE, CLAIM, DEFINITION)
     if pruned and not deleting:
         assert enabled
         assert clean

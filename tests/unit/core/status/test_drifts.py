@@ -44,8 +44,7 @@ def result(*fields: FieldDrift, key: ObjectKey = WEB, reason: Reason = Reason.PO
 def test_a_changed_field_is_told_with_both_values_and_who_and_when() -> None:
     """One sentence holds all that a person asks first."""
     assert drift_line(result(field("f:spec", "f:colour"))) == (
-        "apps/Deployment shop/web: .spec.colour from blue to red"
-        " changed by kubectl-edit at 2026-11-25T13:11:25Z"
+        "apps/Deployment shop/web: .spec.colour blue → red (changed by kubectl-edit at 2026-11-25T13:11:25Z)"
     )
 
 
@@ -54,8 +53,8 @@ def test_a_change_without_a_time_or_an_owner_says_no_more_than_is_known() -> Non
     scaled = field("f:replicas", from_=6, to=1, manager="kubectl", at=None)
     removed = field("f:colour", to=None, manager="", at=None)
 
-    assert drift_line(result(scaled)).endswith(".replicas from 6 to 1 changed by kubectl")
-    assert drift_line(result(removed)).endswith(".colour from blue to (none) changed")
+    assert drift_line(result(scaled)).endswith(".replicas 6 → 1 (changed by kubectl)")
+    assert drift_line(result(removed)).endswith(".colour blue → (none)")
 
 
 def test_a_deleted_object_is_told_as_one() -> None:
@@ -63,7 +62,7 @@ def test_a_deleted_object_is_told_as_one() -> None:
     gone = field(from_={"kind": "Deployment"}, to=None, manager="", at=None)
 
     assert drift_line(result(gone)) == (
-        "apps/Deployment shop/web: the object was deleted; Kubernetes does not note by whom"
+        "apps/Deployment shop/web was deleted (Kubernetes does not record by whom; the audit log does)"
     )
 
 
@@ -71,7 +70,7 @@ def test_many_fields_are_counted() -> None:
     """The first three are told, the others counted."""
     line = drift_line(result(*(field(f"f:{name}") for name in "abcde")))
 
-    assert ".c from blue to red and 2 more fields changed by" in line
+    assert ".c blue → red and 2 more fields (changed by" in line
     assert ".d" not in line
 
 

@@ -43,7 +43,7 @@ def test_the_first_sync_is_one_event() -> None:
     (line,) = lines(GitRepositoryStatus(), FIRST)
 
     assert (line.type, line.reason) == ("Normal", "Synced")
-    assert line.note == "applied 1 object at c0ffee0"
+    assert line.note == "Applied 1 object at c0ffee0."
 
 
 def test_a_change_names_the_objects() -> None:
@@ -59,8 +59,8 @@ def test_a_change_names_the_objects() -> None:
 
     assert (line.reason, line.action) == ("Changed", "Apply")
     assert line.note == (
-        "created ConfigMap shop/new-0, ConfigMap shop/new-1, ConfigMap shop/new-2, ConfigMap shop/new-3, "
-        "ConfigMap shop/new-4 and 2 more; configured ConfigMap shop/a; as commit c0ffee0 wants"
+        "Applied c0ffee0: created ConfigMap shop/new-0, ConfigMap shop/new-1, ConfigMap shop/new-2, "
+        "ConfigMap shop/new-3, ConfigMap shop/new-4 and 2 more; configured ConfigMap shop/a."
     )
 
 
@@ -78,7 +78,7 @@ def test_a_failure_is_told_by_its_code_and_recovery_once() -> None:
 
     assert (failure.type, failure.reason) == ("Warning", Code.INVALID.reason)
     assert recovered.reason == "Recovered"
-    assert recovered.note == "well again after 2 failed passes: applied 1 object at c0ffee0"
+    assert recovered.note == "Recovered after 2 failed attempts. Applied 1 object at c0ffee0."
     assert lines(status, report(objects=[result_of("a")])) == []
 
 
@@ -102,7 +102,7 @@ def test_deletions_by_git_are_told_apart() -> None:
     (line,) = lines(after(FIRST), done)
 
     assert line.reason == "Pruned"
-    assert "ConfigMap shop/old" in line.note
+    assert line.note == "Deleted 1 object removed in c0ffee0: ConfigMap shop/old."
 
 
 def test_the_same_change_healed_again_is_the_same_event() -> None:
@@ -116,6 +116,7 @@ def test_the_same_change_healed_again_is_the_same_event() -> None:
     (first,), (second,) = (lines(after(FIRST), report(objects=[one])) for one in (once, again))
 
     assert first.reason == "DriftHealed"
+    assert first.note.startswith("Reverted ConfigMap shop/web: ")
     assert first == second
 
 
@@ -146,4 +147,4 @@ def test_a_rollback_is_told_when_it_begins_and_when_it_ends(result: Result) -> N
     assert "instead of branch main" in begins[0].note
     assert goes_on == []
     assert [line.reason for line in ends] == ["Resumed"]
-    assert "follows branch main again" in ends[0].note
+    assert "Follows branch main again" in ends[0].note

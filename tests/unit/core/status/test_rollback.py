@@ -57,7 +57,7 @@ def test_ready_says_what_is_not_followed() -> None:
     found = find(after(report(pin=PIN, objects=[result_of("a")])).conditions, READY)
 
     assert found is not None
-    assert found.message == "applied 1 object at c0ffee0; rolled back, branch main is not followed"
+    assert found.message == "Applied 1 object at c0ffee0. Rolled back: branch main is not followed."
 
 
 @pytest.mark.parametrize("result", [Result.FAILED, Result.SUSPENDED])
@@ -108,7 +108,7 @@ def test_events_tell_the_beginning_each_move_and_the_end() -> None:
 
     assert moved(free, first) == (PIN.message, "")
     assert moved(first, second) == (OTHER.message, "")
-    assert moved(second, free) == ("", "follows branch main again, after it was held at a commit")
+    assert moved(second, free) == ("", "Follows branch main again after a rollback.")
     assert moved(first, first) == moved(free, free) == ("", "")
 
 

@@ -98,7 +98,7 @@ def test_a_failure_for_a_person_is_stalled() -> None:
     assert status.next_sync_time == "2026-11-24T05:00:30Z"
     ready = find(status.conditions, "Ready")
     assert ready is not None
-    assert ready.message.startswith("1 of 2 objects applied; NOPEA-K003: no such field")
+    assert ready.message.startswith("Applied 1 of 2 objects. NOPEA-K003: no such field")
 
 
 def test_a_failure_that_may_pass_is_retried() -> None:

@@ -54,7 +54,7 @@ def keys(batches: list[list[Step]]) -> list[list[ObjectKey]]:
 def planned(*desired: Desired, prunes: tuple[Step, ...] = (), world: ClusterState | None = None) -> Plan:
     """Return the plan for an empty cluster, or that world."""
     return plan(
-        desired=desired, world=world or ClusterState(), policy=Policy(owner=OWNER), now=NOW, prunes=prunes
+        desired=desired, cluster=world or ClusterState(), policy=Policy(owner=OWNER), now=NOW, prunes=prunes
     )
 
 
@@ -139,7 +139,6 @@ POLICIES = st.builds(
     owner=st.just(OWNER),
     heal=st.sampled_from(HealPolicy),
     grace=st.sampled_from([timedelta(), 2 * MINUTE]),
-    suspended=st.booleans(),
     heal_requested=st.booleans(),
     heal_objects=st.frozensets(KEYS, max_size=3),
 )
@@ -162,10 +161,10 @@ WORLDS = st.builds(
 def test_the_promises_of_every_plan(
     wanted: dict[ObjectKey, tuple[str, int]], gone: set[ObjectKey], world: ClusterState, policy: Policy
 ) -> None:
-    """One step for every object; no write under break-glass, of another's, of the unread, while suspended."""
+    """One step for every object; no write under break-glass, of another's, of the unread."""
     wishes = [wish(key, hash_=hash_, wave=wave) for key, (hash_, wave) in wanted.items()]
     prunes = [prune(key) for key in gone - wanted.keys()]
-    made = plan(desired=wishes, world=world, policy=policy, now=NOW, prunes=prunes)
+    made = plan(desired=wishes, cluster=world, policy=policy, now=NOW, prunes=prunes)
     assert sorted(step.key for step in made.steps) == sorted(wanted.keys() | gone)
     written = [step for batch in made.groups() for step in batch]
     assert written == [step for step in made.steps if step.writes]
@@ -173,7 +172,6 @@ def test_the_promises_of_every_plan(
     assert pruned == gone - wanted.keys()
     for step in written:
         live = world.observed.get(step.key)
-        assert not policy.suspended
         assert step.key not in world.unreadable
         assert (step.action is Action.CREATE) is (live is None)
         if live is not None:

@@ -1,0 +1,93 @@
+"""Reading the fields that the health rules need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.core.health.objects import NOW
+
+from nopea.core.health.fields import (
+    LiveFields,
+    OddShapeError,
+    conditions_of,
+    generation_of,
+    mapping,
+    number,
+)
+
+
+def fields(spec: dict[str, Any] | None = None, status: dict[str, Any] | None = None) -> LiveFields:
+    """Make the parts of an object with these conditions, counts and settings."""
+    status = status or {}
+    return LiveFields(
+        spec=spec or {},
+        status=status,
+        conditions=conditions_of(status),
+        generation=None,
+        observed=None,
+        raw={},
+        now=NOW,
+    )
+
+
+def test_absent_fields_have_the_defaults_of_the_api() -> None:
+    """One replica unless the spec says otherwise; a count that a controller omits is zero."""
+    assert fields().wants() == 1
+    assert fields({"replicas": 0}).wants() == 0
+    assert fields().count("readyReplicas") == 0
+    assert mapping({"spec": None}, "spec") == {}
+    assert number({}, "partition", 7) == 7
+
+
+def test_a_condition_is_found_by_type_and_says_its_message_or_its_reason() -> None:
+    """On one line; a condition that is absent has neither."""
+    listed = [
+        {"type": "Ready", "status": "False", "reason": "Waiting", "message": "two\nlines"},
+        {"type": "Synced", "status": "True", "reason": "Done"},
+    ]
+    it = fields(status={"conditions": listed})
+
+    assert it.has("Synced")
+    assert it.has("Ready", "False")
+    assert not it.has("Other")
+    assert (it.says("Ready"), it.says("Synced"), it.says("Other")) == ("two lines", "Done", "")
+    assert it.reason("Ready") == "Waiting"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, None), (3, 3), ("3", 3), ("0" * 19 + "3", OddShapeError), ("x", OddShapeError)],
+)
+def test_a_generation_may_be_a_short_string(value: object, expected: object) -> None:
+    """Some controllers write it so; other strings are not generations."""
+    parent = {} if value is None else {"generation": value}
+    if expected is OddShapeError:
+        with pytest.raises(OddShapeError):
+            generation_of(parent, "generation")
+    else:
+        assert generation_of(parent, "generation") == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        ({"conditions": {}}, "status.conditions is not a list"),
+        ({"conditions": ["x"]}, "status.conditions holds an item that is not a condition"),
+        ({"conditions": [{"type": 1}]}, "status.conditions holds an item that is not a condition"),
+    ],
+)
+def test_odd_conditions_are_an_error(status: dict[str, Any], message: str) -> None:
+    """Not a healthy object by accident."""
+    with pytest.raises(OddShapeError, match=message):
+        conditions_of(status)
+
+
+@pytest.mark.parametrize("odd", ["3", True, 1.5, [], {}])
+def test_a_value_of_another_type_is_an_error(odd: object) -> None:
+    """A boolean is not a number, and a list is not a mapping."""
+    with pytest.raises(OddShapeError, match="replicas is not a number"):
+        number({"replicas": odd}, "replicas", 1)
+    if not isinstance(odd, dict):
+        with pytest.raises(OddShapeError, match="spec is not a mapping"):
+            mapping({"spec": odd}, "spec")
