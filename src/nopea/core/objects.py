@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,6 +53,15 @@ class ObjectKey:
     def __str__(self) -> str:
         where = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"{self.group_kind} {where}"
+
+
+NAMESPACE: Final = GroupKind("", "Namespace")
+SECRET: Final = GroupKind("", "Secret")
+VOLUME_CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
+CUSTOM_RESOURCE_DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+
+PROTECTED_KINDS: Final = frozenset((NAMESPACE, VOLUME_CLAIM, CUSTOM_RESOURCE_DEFINITION))
+"""Deleting one deletes more than the object: its content, all objects of the kind, the data."""
 
 
 def split_api_version(api_version: str) -> tuple[str, str]:

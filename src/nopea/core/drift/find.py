@@ -28,7 +28,7 @@ from nopea.core.apply.fieldset import (
     project,
     render_path,
 )
-from nopea.core.apply.ignore_rules import NO_RULES, PEOPLE, IgnoreRules, ManagerPatterns, without_pointers
+from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, without_pointers
 from nopea.core.apply.list_items import key_names, positions
 from nopea.core.apply.managers import UNKNOWN, Owner, owner_of, owners_beside, owners_of
 from nopea.core.apply.merge_keys import by_path_element, keys_of_list
@@ -74,7 +74,6 @@ def find_drift(
     last_applied: Mapping[str, Any] | None,
     live: Mapping[str, Any] | None,
     rules: IgnoreRules = NO_RULES,
-    people: ManagerPatterns = PEOPLE,
 ) -> Drift:
     """Compare one object with what was applied last and what Git wants now; all in the applied apiVersion.
 
@@ -89,7 +88,7 @@ def find_drift(
         return Drift(kind=DriftKind.GIT_CHANGE)
     base = desired if last_applied is None else last_applied
     wanted, base, there = (without_pointers(value, rules.pointers) for value in (desired, base, live))
-    finder = _Finder(wanted=wanted, base=base, live=there, ours=ours, rules=rules, people=people)
+    finder = _Finder(wanted=wanted, base=base, live=there, ours=ours, rules=rules)
     fields = tuple(finder.run())
     return Drift(kind=verdict_of(git=git, cluster=bool(fields)), fields=fields)
 
@@ -125,10 +124,9 @@ class _Finder:
         live: Any,
         ours: Mapping[str, Any] | None,
         rules: IgnoreRules,
-        people: ManagerPatterns,
     ) -> None:
         self._wanted, self._base, self._live = wanted, base, live
-        self._rules, self._people = rules, people
+        self._rules = rules
         self._managed_fields = managed_fields_of(live)
         self._has_entry = ours is not None
         self._ours = fields_of(ours)
@@ -237,7 +235,7 @@ class _Finder:
     # what people's tools put in beside it
 
     def _added_fields(self) -> Iterator[FieldDrift]:
-        added = people_fields(self._managed_fields, self._ours, rules=self._rules, people=self._people)
+        added = people_fields(self._managed_fields, self._ours, rules=self._rules)
         owned = [(owner_of(entry), fields) for entry, fields in added]
         for owner, fields in sorted(owned, key=lambda pair: pair[0].age, reverse=True):
             for place, node in self._added(fields, Place()):

@@ -14,7 +14,7 @@ import orjson
 
 from nopea.core.apply.fieldset import Path
 from nopea.core.apply.projection import LAST_APPLIED
-from nopea.core.objects import ObjectKey
+from nopea.core.objects import SECRET, ObjectKey
 from nopea.core.secret import MASK, Secret, mask_text
 
 _SECRET_FIELDS: Final = ("data", "stringData")
@@ -43,7 +43,7 @@ def mask_object(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_secret(key: ObjectKey, path: Path) -> bool:
     """Whether the value at a path of this object holds something that must not be shown."""
-    if (key.group, key.kind) != ("", "Secret"):
+    if key.group_kind != SECRET:
         return False
     hidden: tuple[Path, ...] = (("f:data",), ("f:stringData",), _COPY)
     return any(path[: len(place)] == place or place[: len(path)] == path for place in hidden)
