@@ -123,7 +123,7 @@ def ref_of(spec: GitRepositorySpec) -> Ref:
     """Return the one ref that the spec names; raises ValueError unless it is exactly one."""
     given = [Ref(kind, value) for kind in RefKind if (value := getattr(spec, kind.value)) is not None]
     if len(given) != 1:
-        raise ValueError("give exactly one of branch, tag, semver and commit")
+        raise ValueError("set exactly one of branch, tag, semver and commit")
     return given[0]
 
 
