@@ -1,4 +1,4 @@
-"""Names of things in a cluster: repositories, kinds, served resources and objects. Values only."""
+"""The identities of things in a cluster: repositories, kinds, served resources and objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RepoKey:
 
     @property
     def arguments(self) -> str:
-        """It as a command takes it, so that an advice can be pasted: `web -n shop`."""
+        """The arguments of a command about it, for hints that can be pasted: `web -n shop`."""
         return f"{self.name} -n {self.namespace}"
 
 
@@ -35,7 +35,7 @@ class GroupKind:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectKey:
-    """Identity of an object, whatever version serves it; `namespace` is empty for cluster-scoped ones.
+    """Identity of an object in any version; `namespace` is empty for cluster-scoped objects.
 
     Prints as `apps/Deployment shop/web` or `Namespace shop`.
     """
@@ -74,7 +74,7 @@ def split_api_version(api_version: str) -> tuple[str, str]:
 class Resource:
     """A kind as served in one version; `plural` is its name in URLs. Prints as `deployments.apps/v1`.
 
-    `verbs` and `subresources` are what discovery reports; both are empty for a resource that code names.
+    `verbs` and `subresources` come from discovery; both are empty for a resource that is a constant.
     """
 
     group: str
@@ -92,11 +92,11 @@ class Resource:
 
     @property
     def group_kind(self) -> GroupKind:
-        """The kind whatever the version."""
+        """The kind without its version."""
         return GroupKind(self.group, self.kind)
 
     def at(self, *, name: str, namespace: str = "") -> Target:
-        """Return the place of one object; whether a URL can name it is checked when the request is built."""
+        """Return the target of one object; its name is checked when the request is built."""
         return Target(resource=self, name=name, namespace=namespace)
 
     def __str__(self) -> str:
@@ -105,7 +105,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The place of one object; made by `Resource.at`. Prints as `deployments.apps/v1 shop/web`."""
+    """One object in one version; made by `Resource.at`. Prints as `deployments.apps/v1 shop/web`."""
 
     resource: Resource
     name: str
@@ -113,7 +113,7 @@ class Target:
 
     @property
     def key(self) -> ObjectKey:
-        """The identity of the object that is, or will be, there."""
+        """The identity of the object, which may not exist yet."""
         return ObjectKey(self.resource.group, self.resource.kind, self.namespace, self.name)
 
     def __str__(self) -> str:

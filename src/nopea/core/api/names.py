@@ -1,4 +1,4 @@
-"""Names that outsiders depend on; they never change within v1alpha1."""
+"""Names that users and other programs depend on; they never change within v1alpha1."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ INVENTORY_PLURAL = "inventories"
 
 FIELD_MANAGER = "nopea"
 FINALIZER = f"{GROUP}/finalizer"
-CONTROLLER = f"{GROUP}/controller"
 
 REPOSITORY_LABEL = f"{GROUP}/repository"
 INVENTORY_LABEL = f"{GROUP}/inventory-of"
