@@ -62,7 +62,7 @@ def test_events_are_told() -> None:
     first = re.search(r"the first (\w+) codes", chapter(SPEC, "Events"))
     assert first is not None
     assert NUMBERS[first[1]] == eventview.MOST_OF_A_KIND
-    assert f"the first {first[1]} objects of a pass" in " ".join(DRIFT.split())
+    assert f"the first {first[1]} objects of a sync" in " ".join(DRIFT.split())
 
 
 def test_numbers_and_kinds_of_pruning_are_told() -> None:
