@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from nopea import __version__
+from nopea import __version__, log_events
 from nopea.core.secret import mask_url
 from nopea.core.status.report import Outcome, ReconcileReport
 from nopea.core.status.transition import Transition
-from nopea.logs import get_log
+from nopea.logs import Log
 
-log = get_log(__name__)
+log = Log(__name__)
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 """The variables that ask for traces; the exporter reads these and its others (headers, timeout) by itself."""
@@ -68,7 +68,7 @@ class Tracer:
             async with asyncio.timeout(seconds):
                 await ended.wait()
         except TimeoutError:
-            log.warning("traces lost at the end", seconds=seconds)
+            log.write(log_events.traces_lost, seconds=seconds)
 
 
 def tracer_from(environment: Mapping[str, str]) -> Tracer | None:
@@ -79,9 +79,9 @@ def tracer_from(environment: Mapping[str, str]) -> Tracer | None:
     try:
         provider = _provider(environment)
     except ImportError as error:
-        log.warning("traces need the extra otel", install="pip install 'nopea[otel]'", error=str(error))
+        log.write(log_events.traces_need_otel, install="pip install 'nopea[otel]'", error=str(error))
         return None
-    log.info("sending traces", endpoint=mask_url(endpoint))
+    log.write(log_events.sending_traces, endpoint=mask_url(endpoint))
     return Tracer(provider)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from nopea import log_events
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.git.source import Remote
 from nopea.core.notify.address import InvalidAddressError, ReceiverAddress
@@ -28,11 +29,11 @@ from nopea.core.notify.commit_status import (
 from nopea.core.notify.delivery import DeliveryPolicy
 from nopea.core.objects import RepoKey
 from nopea.core.status.transition import Transition
-from nopea.logs import get_log
+from nopea.logs import Log
 from nopea.notify.message import Message, Post, Response
 from nopea.notify.outbox import Outbox
 
-log = get_log(__name__)
+log = Log(__name__)
 
 MAX_HOSTS: Final = 32
 MAX_REFUSED: Final = 10_000
@@ -162,8 +163,8 @@ class CommitStatuses:
                 self._refused.popitem(last=False)
         elif not _first(self._silent, message.repository):
             return
-        log.warning(
-            "commit status refused",
+        log.write(
+            log_events.commit_status_refused,
             repo=message.repository,
             url=str(message.address),
             status=answer,
@@ -172,7 +173,7 @@ class CommitStatuses:
 
     def _say_once(self, repository: RepoKey, why: str) -> None:
         if _first(self._silent, repository):
-            log.debug("commit status not sent", repo=repository, why=why)
+            log.write(log_events.commit_status_not_sent, repo=repository, why=why)
 
 
 def _first(said: OrderedDict[RepoKey, None], repository: RepoKey) -> bool:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from nopea import log_events
 from nopea.core.notify.delivery import DropReason
-from nopea.logs import get_log
+from nopea.logs import Log
 
-log = get_log(__name__)
+log = Log(__name__)
 
 TELL_SECONDS = 60.0
 
@@ -58,8 +59,8 @@ class Drops:
     def tell(self) -> None:
         """Tell now what has not been told."""
         for reason, untold in self._untold.items():
-            log.warning(
-                "messages dropped",
+            log.write(
+                log_events.messages_dropped,
                 sink=self._sink,
                 reason=reason.value,
                 count=untold.count,

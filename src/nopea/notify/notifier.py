@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from nopea import log_events
 from nopea.core.git.source import Remote
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.commit_status import CommitStatus
@@ -21,13 +22,13 @@ from nopea.core.notify.rate_limit import RateLimit
 from nopea.core.notify.rules import notices
 from nopea.core.objects import RepoKey
 from nopea.core.status.transition import Transition
-from nopea.logs import get_log
+from nopea.logs import Log
 from nopea.notify.commit_status import CommitStatuses
 from nopea.notify.message import Message, Post
 from nopea.notify.outbox import Outbox
 from nopea.settings import NotifySettings
 
-log = get_log(__name__)
+log = Log(__name__)
 
 POLICY: Final = DeliveryPolicy(most_messages=500)
 JSON: Final = {"Content-Type": "application/json"}
@@ -96,7 +97,7 @@ class Notifier:
         self._release()
         self._news.set()
         if self._limit.waiting:
-            log.warning("notices held back at the end", count=self._limit.waiting)
+            log.write(log_events.notifications_dropped, count=self._limit.waiting)
         await asyncio.sleep(0)  # a queue that was made just now begins before it is closed
         closing = [channel.outbox.close(seconds) for channel in self._channels]
         if self._statuses is not None:
@@ -124,10 +125,12 @@ class Notifier:
                 elif self._statuses is not None:
                     self._statuses.send(released.item)
             except Exception as error:  # noqa: BLE001 - a bug in one message must not end the process
-                log.crash("signal not given", error, repo=released.item.repository)
+                log.crash(log_events.message_not_made, error, repo=released.item.repository)
 
     def _send(self, notice: Notification, *, held_back: int) -> None:
-        log.debug("notice sent", repo=notice.repository, kind=notice.kind, held_back=held_back)
+        log.write(
+            log_events.notification_queued, repo=notice.repository, kind=notice.kind, held_back=held_back
+        )
         for channel in self._channels:
             form = slack_body if channel.is_slack else json_body
             body = form(notice, held_back=held_back, cluster=self._settings.cluster)

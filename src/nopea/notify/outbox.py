@@ -15,13 +15,13 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from nopea import tasks
+from nopea import log_events, tasks
 from nopea.core.notify.delivery import DeliveryPolicy, DeliveryStats, DeliveryVerdict, DropReason
-from nopea.logs import get_log
+from nopea.logs import Log
 from nopea.notify.drops import Drops
 from nopea.notify.message import Message, NoResponseError, Post, Response
 
-log = get_log(__name__)
+log = Log(__name__)
 
 WARN_AFTER = 2
 """Failures in a row that are worth a line: one may be a kept connection that was closed meanwhile."""
@@ -203,16 +203,20 @@ class Outbox:
         if outcome.verdict is DeliveryVerdict.RETRY:
             self._failures += 1
             if self._failures == WARN_AFTER:
-                log.warning("sink fails", sink=self.name, url=str(message.address), error=outcome.error)
+                log.write(
+                    log_events.sink_failing, sink=self.name, url=str(message.address), error=outcome.error
+                )
             return
         if self._failures >= WARN_AFTER:
-            log.info("sink works again", sink=self.name, url=str(message.address), queued=self._waiting())
+            log.write(
+                log_events.sink_recovered, sink=self.name, url=str(message.address), queued=self._waiting()
+            )
         self._failures = 0
 
     def _stop(self, message: Message) -> None:
         """The sink said that it is gone: what waits for it is dropped, and what comes is refused."""
         self._stopped = True
-        log.error("sink stopped", sink=self.name, url=str(message.address), queued=self._waiting())
+        log.write(log_events.sink_stopped, sink=self.name, url=str(message.address), queued=self._waiting())
         self._give_up_all(DropReason.STOPPED)
 
     def _give_up_all(self, reason: DropReason) -> None:

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from nopea import tasks
-from nopea.logs import get_log
+from nopea import log_events, tasks
+from nopea.logs import Log
 from nopea.web.expect import refusing_expectations
 from nopea.web.idle import IdleConnections
 from nopea.web.noise import quiet_logger
 
-log = get_log(__name__)
+log = Log(__name__)
 CLOSE_SECONDS = 2.0
 KEEP_ALIVE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
@@ -64,7 +64,7 @@ async def serving(
                 f"cannot listen on {host}:{port}: {error.strerror}; choose another port"
             ) from error
         bound = int(runner.addresses[0][1])
-        log.info("listening", host=host, port=bound)
+        log.write(log_events.listening, host=host, port=bound)
         yield bound
     finally:
         await tasks.end(watching)

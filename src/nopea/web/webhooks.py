@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
+from nopea import log_events
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.objects import RepoKey
@@ -24,7 +25,7 @@ from nopea.core.webhooks.extract import extract
 from nopea.core.webhooks.match import concerns, matches_url
 from nopea.core.webhooks.shapes import loggable
 from nopea.core.webhooks.verify import Refused, authenticate
-from nopea.logs import get_log
+from nopea.logs import Log
 from nopea.measure import Measure, not_measured
 from nopea.state.repositories import RepositoryStore
 from nopea.web.allowance import Allowance
@@ -33,7 +34,7 @@ from nopea.web.bodies import Bodies
 from nopea.web.secrets import HookSecrets, SharedSecret
 from nopea.web.seen import RecentDeliveries
 
-log = get_log(__name__)
+log = Log(__name__)
 
 _LONGEST_ADDRESS = 160
 _MAY_BE_THE_OLD_SECRET = {Code.WEBHOOK_SIGNATURE, Code.WEBHOOK_UNSIGNED, Code.WEBHOOK_NO_SECRET}
@@ -236,15 +237,17 @@ class Webhooks:
     ) -> None:
         suppressed = 0 if keys else self._idle.take()  # one sort of ping comes unsigned
         if suppressed is not None:
-            log.info(
-                "webhook received", address=_address(request), provider=provider, woken=keys, ignored=reason,
+            log.write(
+                log_events.webhook_received,
+                address=_address(request), provider=provider, woken=keys, ignored=reason,
                 seconds=round(seconds, 4), suppressed=suppressed,
             )  # fmt: skip
 
     def _tell_refusal(self, request: web.Request, declined: Declined) -> None:
         suppressed = self._refusals.take()
         if suppressed is not None:
-            log.warning(
-                "webhook refused", address=_address(request), status=int(declined.status),
+            log.write(
+                log_events.webhook_refused,
+                address=_address(request), status=int(declined.status),
                 code=declined.problem.code, problem=declined.problem.message, suppressed=suppressed,
             )  # fmt: skip

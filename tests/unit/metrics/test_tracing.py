@@ -149,4 +149,4 @@ async def test_a_collector_that_is_silent_holds_up_nothing(
             tracer.told(step(report()))
         await tracer.close(0.2)
 
-    assert "traces lost at the end" in caplog.text
+    assert "traces lost at shutdown" in caplog.text

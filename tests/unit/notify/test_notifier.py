@@ -126,7 +126,7 @@ async def test_the_end_sends_what_may_go_and_counts_the_rest(caplog: pytest.LogC
             for name in "abc":
                 notifier.listen(History(name=name).did(FAILED))
         assert len(sink.taken) == 1
-    (line,) = [one for one in caplog.records if one.getMessage() == "notices held back at the end"]
+    (line,) = [one for one in caplog.records if one.getMessage() == "notifications dropped at shutdown"]
     assert line.__dict__["facts"] == {"count": 2}
 
 
@@ -156,4 +156,4 @@ async def test_a_bug_in_one_message_ends_nothing(caplog: pytest.LogCaptureFixtur
             async with asyncio.timeout(20):
                 while len(caplog.records) < 2:  # noqa: ASYNC110 - a log has no event
                     await asyncio.sleep(0.01)
-    assert {one.getMessage() for one in caplog.records} == {"signal not given"}
+    assert {one.getMessage() for one in caplog.records} == {"message not made"}
