@@ -100,12 +100,12 @@ class App:
         log.write(log_events.draining, why=self._why_stopped, workers=process.controller.workers)
         process.readiness.draining = True
         await tasks.end(services["controller"])
-        for_passes, for_signals = drain_shares(self._settings.shutdown_seconds)
+        for_passes, for_messages = drain_shares(self._settings.shutdown_seconds)
         await process.controller.drain(seconds=for_passes)
         process.events.stop()
-        flushing = tasks.spawn(_flush(process, for_signals), name="flush of outboxes")
+        flushing = tasks.spawn(_flush(process, for_messages), name="flush of outboxes")
         try:
-            await asyncio.wait([services["events"], flushing], timeout=for_signals + _TO_TELL_SECONDS)
+            await asyncio.wait([services["events"], flushing], timeout=for_messages + _TO_TELL_SECONDS)
         finally:
             await tasks.end(flushing)
 
@@ -133,13 +133,13 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
         "notifications": process.notifier.run(),
     }
     started = {name: tasks.spawn(running, name=name) for name, running in work.items()}
-    return {**started, **process.senders.start()}
+    return {**started, **process.outboxes.start()}
 
 
 async def _flush(process: Process, seconds: float) -> None:
     """Send what waits in all queues, at once, for a bounded time."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(process.senders.close(seconds), name="flush of events")
+        group.create_task(process.outboxes.close(seconds), name="flush of events")
         group.create_task(process.notifier.close(seconds), name="flush of notifications")
 
 

@@ -120,18 +120,18 @@ class Instruments:
         self._webhooks.add(provider, result)
         self._webhook_seconds.observe(result, seconds)
 
-    def told(self, step: Transition) -> None:
-        """Count the pass of a step, if there was one."""
-        report = step.report
+    def on_transition(self, transition: Transition) -> None:
+        """Count the pass of a transition, if there was one."""
+        report = transition.report
         if report is None:
             return
         self._syncs.add(report.result, trigger_label(report.triggers))
         self._sync_seconds.observe(report.result, report.seconds)
         self._count_objects(report)
         if report.result is Result.SYNCED:
-            self.synced_at[step.repository.key] = step.at.timestamp()
+            self.synced_at[transition.repository.key] = transition.at.timestamp()
         elif report.result is Result.DELETED:
-            self.synced_at.pop(step.repository.key, None)
+            self.synced_at.pop(transition.repository.key, None)
 
     def _count_objects(self, report: ReconcileReport) -> None:
         unchanged = Outcome.UNCHANGED  # most are: 10,000 of them must not cost a hash each

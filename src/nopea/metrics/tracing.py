@@ -35,18 +35,18 @@ class Tracer:
         self._provider = provider
         self._tracer = provider.get_tracer("nopea", __version__)
 
-    def told(self, step: Transition) -> None:
-        """Make the span of a step's pass, if there was one."""
+    def on_transition(self, transition: Transition) -> None:
+        """Make the span of a transition's pass, if there was one."""
         from opentelemetry.trace import Status, StatusCode
 
-        report = step.report
+        report = transition.report
         if report is None:
             return
         ended_at = report.started_at + timedelta(seconds=report.seconds)
         span = self._tracer.start_span(
             "nopea.pass",
             start_time=_nanoseconds(report.started_at.timestamp()),
-            attributes=_attributes(str(step.repository.key), report),
+            attributes=_attributes(str(transition.repository.key), report),
         )
         if report.problems:
             span.set_status(Status(StatusCode.ERROR, " ".join(report.codes)))

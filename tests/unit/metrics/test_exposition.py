@@ -43,7 +43,7 @@ def exposition(repositories: int = 2) -> Exposition:
     instruments.git_operation("sync", "ok", 0.1)
     status = GitRepositoryStatus()
     step = Transition(repository=repository(), before=status, after=status, report=report(), at=NOW)
-    instruments.told(step)
+    instruments.on_transition(step)
     known = [Known(repository(f"r{number}"), status, 5.0) for number in range(repositories)]
     return Exposition(
         instruments.registry,

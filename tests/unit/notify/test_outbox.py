@@ -12,7 +12,7 @@ from tests.unit.notify.posting import OK, FakeSink, delivering, facts, failing_u
 
 from nopea import tasks
 from nopea.core.notify.delivery import DeliveryPolicy, DropReason
-from nopea.notify.message import Message, Response
+from nopea.notify.http import Message, Response
 from nopea.notify.outbox import Outbox
 
 pytestmark = pytest.mark.looptime
