@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WORKERS ?= 4
 
 .PHONY: help setup lab-binaries demo test test-pure check format run bench crds lock clean
 
@@ -27,8 +28,9 @@ lab-binaries: $(STAMP) ## find, download or build etcd, kube-apiserver, kube-con
 demo: $(STAMP) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
 	@$(BIN)/nopea demo
 
-test: $(STAMP) lab-binaries ## every test, on a real API server, real Git servers, real sockets
-	@$(BIN)/pytest
+test: $(STAMP) ## every test, on real API servers, real Git servers, real sockets (WORKERS=4 side by side)
+	@$(BIN)/nopea lab binaries --pods >/dev/null
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-pure: $(STAMP) ## the tests that start no server
 	@$(BIN)/pytest -q tests/unit lab/tests/unit

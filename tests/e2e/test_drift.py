@@ -42,7 +42,7 @@ def test_a_manual_change_is_put_right_and_told(site: Site) -> None:
     note = repo.wait_event("DriftHealed")["note"]
     assert "ConfigMap" in note
     assert "kubectl-patch" in note
-    assert ".data.colour from blue to red" in note
+    assert ".data.colour red → blue" in note
 
 
 @pytest.mark.parametrize("policy", ["manual", "notify"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -432,9 +433,9 @@ def test_put_right_at_once_and_told(site: Site, nopea: Nopea) -> None:
     before = {case.name: _live(site, case) for case in DRIFTING}
 
     def told(case: Case) -> None:
-        about = f"{case.place(site).rpartition(' ')[2].removeprefix('/')}:"
+        about = re.compile(rf"{re.escape(case.place(site).rpartition(' ')[2].removeprefix('/'))}[:,]")
         notes = [event["note"] for event in repo.events() if event["reason"] == "DriftHealed"]
-        said = [note for note in notes if about in note]
+        said = [note for note in notes if about.search(note)]
         assert said, notes
         for path, _, _ in case.changes:
             assert path == "." or path in said[0]

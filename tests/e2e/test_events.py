@@ -51,7 +51,7 @@ def test_failure_and_recovery_are_told(site: Site) -> None:
     eventually(counted, seconds=20)
     assert repo.status()["failures"] >= 2
     repo.wait_synced(repo.git.commit({**WEB, "bad.yaml": yamls.text(yamls.config_map("mended"))}), seconds=40)
-    assert "failed passes: applied 2 objects" in repo.wait_event("Recovered")["note"]
+    assert "failed attempts. Applied 2 objects" in repo.wait_event("Recovered")["note"]
     assert "failures" not in repo.status()
 
 
