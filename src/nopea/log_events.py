@@ -109,6 +109,11 @@ def worker_crashed_while_stopping(repo: object) -> None:
     """A bug in Nopea, while a GitRepository was deleted or the process stopped. With `traceback`."""
 
 
+@event(ERROR, "worker does not end")
+def worker_does_not_end(repo: object) -> None:
+    """A bug in Nopea: a worker still runs although it was cancelled; the process goes on without it."""
+
+
 @event(ERROR, "crash not reported")
 def crash_not_reported(repo: object) -> None:
     """A crash could not be written into the status either. With `traceback`."""
