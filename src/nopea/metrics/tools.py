@@ -1,4 +1,4 @@
-"""Which tool a field manager is: managers are free text, so a label takes the known ones and `other`."""
+"""The tool of a field manager: managers are arbitrary strings, so a label has the known ones and `other`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ TOOLS: Final = (
     ("ansible", "ansible"),
     ("kube-controller-manager", "kubernetes"),
 )
-"""Beginnings of managers' names."""
+"""Prefixes of field managers and their tools."""
 
 _LONGEST_FIRST = sorted(TOOLS, key=lambda pair: -len(pair[0]))
 
 
 def tool_of(manager: str) -> str:
-    """Return the tool; `unknown` where Kubernetes notes no manager, `other` for what is not listed."""
+    """Return the tool; `unknown` without a manager, `other` for managers that are not listed."""
     if not manager:
         return "unknown"
     name = manager.lower()

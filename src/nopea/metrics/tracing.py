@@ -1,7 +1,7 @@
-"""Optional OpenTelemetry traces: a span for each pass, sent in the background to an OTLP/HTTP collector.
+"""Optional OpenTelemetry traces: a span for each sync, sent in the background to an OTLP/HTTP collector.
 
-Only where the standard variables name an endpoint and the extra `otel` is installed. Telling never blocks:
-spans wait in a bounded queue, and one that finds it full is lost.
+Only if the standard variables name an endpoint and the extra `otel` is installed. Never blocks: spans wait in
+a bounded queue, and are lost when it is full.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from nopea.logs import Log
 log = Log(__name__)
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-"""The variables that ask for traces; the exporter reads these and its others (headers, timeout) by itself."""
+"""The variables that enable traces; the exporter reads these and others (headers, timeout)."""
 
 MOST_SPANS = 2_048
 SEND_EVERY_MILLISECONDS = 2_000
 
 
 class Tracer:
-    """Turns passes into spans; `close` it to send what waits."""
+    """Turns syncs into spans; `close` sends the queued ones."""
 
     def __init__(self, provider: Any) -> None:
         self._provider = provider
         self._tracer = provider.get_tracer("nopea", __version__)
 
     def on_transition(self, transition: Transition) -> None:
-        """Make the span of a transition's pass, if there was one."""
+        """Create the span of the sync of a transition, if there was one."""
         from opentelemetry.trace import Status, StatusCode
 
         report = transition.report
@@ -53,16 +53,16 @@ class Tracer:
         span.end(_nanoseconds(ended_at.timestamp()))
 
     async def close(self, seconds: float) -> None:
-        """Send what waits, for at most so long; what is left then is lost."""
+        """Send the queued spans within `seconds`; the rest is lost."""
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
 
         def shut_down() -> None:
             self._provider.shutdown()
-            with contextlib.suppress(RuntimeError):  # the loop has not waited for us, and is closed
+            with contextlib.suppress(RuntimeError):  # the loop is closed already
                 loop.call_soon_threadsafe(ended.set)
 
-        # a thread of its own: one of the loop's would be waited for without end
+        # its own thread: the loop would wait for one of its own without a bound
         threading.Thread(target=shut_down, name="traces", daemon=True).start()
         try:
             async with asyncio.timeout(seconds):
@@ -72,7 +72,7 @@ class Tracer:
 
 
 def tracer_from(environment: Mapping[str, str]) -> Tracer | None:
-    """Return the tracer that the environment asks for; None, with one warning, where the extra is missing."""
+    """Return the tracer that the environment asks for; None, with a warning, if the extra is missing."""
     endpoint = next((environment[name] for name in ENDPOINTS if environment.get(name)), "")
     if not endpoint:
         return None

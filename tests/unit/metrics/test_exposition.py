@@ -15,9 +15,8 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.status.transition import Transition
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Type
-from nopea.metrics.exposition import Exposition
+from nopea.metrics.exposition import Exposition, GaugeReader, by_label, value
 from nopea.metrics.instruments import Instruments
-from nopea.metrics.live import GaugeReader, by_label, value
 from nopea.metrics.repositories import Known
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
