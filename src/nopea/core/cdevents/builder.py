@@ -1,6 +1,6 @@
-"""What the events of one step share: the source, the service, its environment, and facts about them.
+"""Builds the events of one transition, which share the source, the service, its environment and facts.
 
-Builds events from parts; decides nothing about which there are.
+Decides nothing about which events there are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.cdevents.event import CDEvent, Link
 from nopea.core.cdevents.ids import bounded
 from nopea.core.cdevents.purl import artifact_id
-from nopea.core.cdevents.shrink import NAMES, foreign
+from nopea.core.cdevents.truncate import NAMES, external_text
 from nopea.core.cdevents.vocabulary import EventType
 from nopea.core.drift.mask import mask_texts
 from nopea.core.git.source import Ref, RefKind
@@ -35,15 +35,15 @@ _REFS = {
 
 
 class DriftAs(enum.StrEnum):
-    """How drift is told: as an incident, to which paging tools may listen, or as a custom event."""
+    """The type of drift events: incidents, which may page people, or custom events."""
 
     INCIDENT = "incident"
     CUSTOM = "custom"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """One step of one repository, and where it plays."""
+class EventBuilder:
+    """Builds the events of one transition of one repository."""
 
     source: str
     environment: str
@@ -53,39 +53,39 @@ class Scene:
 
     @property
     def uid(self) -> str:
-        """What tells the repository from all others, before and after it in the same place too."""
+        """The uid of the GitRepository, which another object of the same name does not have."""
         return self.transition.repository.uid
 
     @property
     def before(self) -> GitRepositoryStatus:
-        """The status that the step started from."""
+        """The status before the transition."""
         return self.transition.before
 
     @property
     def after(self) -> GitRepositoryStatus:
-        """The status that it led to."""
+        """The status after the transition."""
         return self.transition.after
 
     @property
     def service_id(self) -> str:
-        """The service: what the repository keeps in the cluster."""
+        """The id of the service: the objects of the repository."""
         key = self.transition.repository.key
         return f"gitrepository/{key.namespace}/{key.name}"
 
     @property
     def is_deployment(self) -> bool:
-        """True when the step applied a change of another commit (`core/status/milestones.py`)."""
+        """True when the transition applied a change of another commit (`core/status/milestones.py`)."""
         return self.before.last_deployment != self.after.last_deployment
 
     def environment_ref(self) -> dict[str, str]:
-        """The environment: the configured one, else the namespace that the objects go to."""
+        """Return the reference of the environment: the configured one, else the target namespace."""
         repository = self.transition.repository
         spec = repository.spec
         target = spec.target_namespace if isinstance(spec, GitRepositorySpec) else None
         return {"id": self.environment or target or repository.key.namespace, "source": self.source}
 
     def about_service(self, *, commit: str | None = None, description: str = "") -> dict[str, Any]:
-        """Return the content of an incident: which service and environment, which commit, what it is."""
+        """Return the content of an incident: service, environment, commit and description."""
         content: dict[str, Any] = {
             "environment": self.environment_ref(),
             "service": {"id": self.service_id, "source": self.source},
@@ -95,7 +95,7 @@ class Scene:
         return content | self.artifact(commit)
 
     def artifact(self, commit: str | None) -> dict[str, str]:
-        """Return the content's `artifactId`; nothing without a commit or a spec that can be read."""
+        """Return `artifactId`; nothing without a commit or a valid spec."""
         spec = self.transition.repository.spec
         if not commit or not isinstance(spec, GitRepositorySpec):
             return {}
@@ -113,7 +113,7 @@ class Scene:
         links: tuple[Link, ...] = (),
         facts: Mapping[str, Any] | None = None,
     ) -> CDEvent:
-        """Return an event of this step, which happened when the step did unless `at` says another time."""
+        """Return an event of this transition, with the time of the transition unless `at` is given."""
         return CDEvent(
             id=id_,
             source=self.source,
@@ -126,16 +126,16 @@ class Scene:
             links=links,
         )
 
-    def foreign(self, text: str, length: int) -> str:
-        """Return a text of people or servers in at most so many characters, fit to leave the cluster."""
-        return foreign(text, length, *self.transition.hidden)
+    def external_text(self, text: str, length: int) -> str:
+        """Return a string from outside, masked, in at most `length` characters."""
+        return external_text(text, length, *self.transition.hidden)
 
-    def _masked(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        masked: dict[str, Any] = mask_texts(told, *self.transition.hidden, names=NAMES)
+    def _masked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        masked: dict[str, Any] = mask_texts(values, *self.transition.hidden, names=NAMES)
         return masked
 
     def _facts(self) -> dict[str, Any]:
-        """Return the repository and the pass, as far as they are known: no value of any object."""
+        """Return what is known of repository and sync; never a value of an object."""
         repository, report = self.transition.repository, self.transition.report
         facts: dict[str, Any] = {}
         if isinstance(repository.spec, GitRepositorySpec):
@@ -145,20 +145,20 @@ class Scene:
             facts |= {"ref": _spelled(ref)} if ref is not None else {}
             facts |= {"path": repository.spec.path} if repository.spec.path else {}
             facts |= {"rolledBackTo": pin.commit} if pin is not None else {}
-        return facts | (self._pass_facts(report) if report is not None else {})
+        return facts | (self._sync_facts(report) if report is not None else {})
 
-    def _pass_facts(self, report: ReconcileReport) -> dict[str, Any]:
+    def _sync_facts(self, report: ReconcileReport) -> dict[str, Any]:
         facts: dict[str, Any] = {"passId": report.id, "triggers": list(report.triggers)}
         if report.commit is not None:
             facts |= {
                 "commit": report.commit.id,
-                "commitMessage": self.foreign(report.commit.message, _MESSAGE),
+                "commitMessage": self.external_text(report.commit.message, _MESSAGE),
             }
         return facts
 
 
 def work_facts(report: ReconcileReport) -> dict[str, Any]:
-    """Return how much a pass did, and how long it took."""
+    """Return how much a sync changed, and how long it took."""
     return {
         "durationSeconds": round(report.seconds, 3),
         "counts": {outcome.value: report.count(outcome) for outcome in Outcome},

@@ -15,7 +15,7 @@ from nopea.settings import NotifySettings
 
 
 @asynccontextmanager
-async def telling(
+async def running_notifier(
     settings: NotifySettings, *, remotes: dict[RepoKey, Remote] | None = None
 ) -> AsyncIterator[Notifier]:
     """Run a notifier; leaving lets it deliver what waits."""

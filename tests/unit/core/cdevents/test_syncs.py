@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.fakes.samples import COMMIT, problem, repository, result_of
 from tests.fakes.story import HEALTHY, PROGRESSING, Story, commit
-from tests.unit.core.cdevents.telling import (
+from tests.unit.core.cdevents.mapped import (
     ATTEMPT,
     SERVICE,
     SOURCE,
