@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from tests.kube.objects import CONFIG_MAPS, DEPLOYMENTS, WIDGETS, deployment, wi
 from nopea.core.apply.adoption import adopt
 from nopea.core.apply.fieldset import entry_of, fields_of
 from nopea.core.objects import Resource, Target
+from nopea.kube import requests
 from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import (
@@ -427,6 +428,35 @@ async def test_a_watch_tells_what_changes_in_its_selection(server: Server) -> No
         assert isinstance(gone, Deleted)
         assert gone.object.key == other.key
         assert int(gone.object.meta.resource_version) > int(labelled.meta.resource_version)
+
+
+@pytest.mark.parametrize("kind", ["fake", pytest.param("real", marks=pytest.mark.cluster)])
+async def test_a_watch_from_a_forgotten_version_is_told_to_list_again(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    """By an event, not by the answer's code; here the history of the whole server is lost."""
+    async with AsyncExitStack() as stack:
+        if kind == "fake":
+            fake = FakeCluster(namespaces=["default"])
+            client, forget = fake.client, fake.compact
+        else:
+            lab: Lab = request.getfixturevalue("private_lab")
+            client = await stack.enter_async_context(KubeClient(load_config(lab.kubeconfig)))
+            forget = lab.expire_watches
+        target = CONFIG_MAPS.at(name="settings", namespace="default")
+        old = await client.apply(target, config(data={"a": "1"}))
+        await client.apply(target, config(data={"a": "2"}))
+        await asyncio.to_thread(forget)
+        version = old.meta.resource_version
+        watch = requests.watch(CONFIG_MAPS, Selection(), resource_version=version, timeout_seconds=30)
+
+        async with client.stream(watch) as stream:
+            event = orjson.loads(await stream.read(within_seconds=10))
+
+    assert event["type"] == "ERROR"
+    assert {name: event["object"][name] for name in ("kind", "reason", "code")} == {
+        "kind": "Status", "reason": "Expired", "code": 410,
+    }  # fmt: skip
 
 
 async def test_a_deletion_asks_for_the_object_that_was_meant(server: Server) -> None:
