@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 from tests.fakes.installation import (
     NAMESPACE,
-    Installation,
     config_map,
     installed,
     key_of,
-    manifest,
     outcomes,
     repository_key,
 )
-from tests.fakes.object_store import CONFIG_MAPS, served
+from tests.fakes.object_store import served
 
 from nopea.core.objects import ObjectKey
 from nopea.core.problem import Code
@@ -25,8 +23,7 @@ from nopea.kube.kinds import GIT_REPOSITORIES, INVENTORIES
 pytestmark = pytest.mark.looptime
 
 BLUE = {"a.yaml": config_map("a", colour="blue")}
-MANY = {f"{number:03}.yaml": config_map(f"c{number:03}") for number in range(150)}
-PROTECTED = {"nopea.io/suspend-heal": "true"}
+MANY = {f"{number:03}.yaml": config_map(f"c{number:03}") for number in range(110)}
 BROKEN = ServerError(ApiFailure(code=500, reason="InternalError", message="etcd is slow"))
 FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a policy says no"))
 
@@ -104,21 +101,6 @@ async def test_what_the_known_commit_answers_does_not_ask_git() -> None:
         place.configure(prune=False)
         assert not (await place.sync(Trigger.OBJECT_CHANGE)).without_git
         assert len(place.git.refs) == 2
-
-
-async def test_news_are_asked_of_git_only() -> None:
-    """Nothing is new at the same commit; a newer one, a failing Git and a failed report call for a look."""
-    async with installed(BLUE) as place:
-        assert await place.reconciler.has_news(place.repository())
-        await place.sync()
-        assert not await place.reconciler.has_news(place.repository())
-        place.git.down = True
-        assert await place.reconciler.has_news(place.repository())
-        place.git.down = False
-        place.git.push({"b.yaml": "kind: ["})
-        assert await place.reconciler.has_news(place.repository())
-        await place.sync(Trigger.POLL)
-        assert await place.reconciler.has_news(place.repository())
 
 
 async def test_a_suspended_repository_is_left_alone() -> None:
@@ -218,15 +200,15 @@ async def test_a_long_inventory_is_kept_beside_the_status() -> None:
     async with installed(MANY) as place:
         await place.sync()
         assert place.inventory() == set()
-        assert len(place.cluster.objects[chunk]["spec"]["entries"]) == 150
+        assert len(place.cluster.objects[chunk]["spec"]["entries"]) == 110
 
         await place.restart()
         place.cluster.requests.clear()
         await place.sync(Trigger.STARTUP)
         assert place.cluster.writes == []
-        place.git.push(dict.fromkeys(list(MANY)[:60]))
+        place.git.push(dict.fromkeys(list(MANY)[:50]))
         await place.sync(Trigger.POLL)
-        assert len(place.inventory()) == 90
+        assert len(place.inventory()) == 60
         assert chunk not in place.cluster.objects
 
 
@@ -236,7 +218,7 @@ async def test_an_inventory_that_cannot_be_written_fails_the_report() -> None:
         place.cluster.fail_next("apply", served(INVENTORIES), BROKEN)
         report = await place.sync()
         assert report.result is Result.FAILED
-        assert report.count(Outcome.CREATED) == 150
+        assert report.count(Outcome.CREATED) == 110
 
         place.cluster.requests.clear()
         assert (await place.sync(Trigger.RETRY)).result is Result.SYNCED
@@ -304,165 +286,9 @@ async def test_a_superseded_reconciliation_publishes_no_status() -> None:
         assert place.condition("Reconciling") == ("True", "Progressing")
 
 
-@pytest.fixture(params=["change", "deletion", "label"])
-def drift(request: pytest.FixtureRequest) -> str:
-    """Ways in which an object stops being as it was applied."""
-    return str(request.param)
-
-
-def drifts(place: Installation, how: str) -> None:
-    """Let the ConfigMap drift."""
-    match how:
-        case "change":
-            place.edit("a", {"colour": "red"})
-        case "deletion":
-            place.cluster.delete(key_of("a"))
-        case _:
-            place.cluster.change(key_of("a"), {"metadata": {"labels": None}})
-
-
-async def changed(place: Installation) -> bool:
-    """Return whether the watches have something to reconcile."""
-    await place.settle()
-    return place.reconciler.has_changed(place.repository())
-
-
-async def test_drift_is_a_change(drift: str) -> None:
-    """Until it is healed; before the first reconciliation everything is."""
-    async with installed(BLUE) as place:
-        assert await changed(place)
-        await place.sync()
-        assert not await changed(place)
-
-        drifts(place, drift)
-
-        assert await changed(place)
-        assert "shop.web" in place.woken
-        await place.sync(Trigger.OBJECT_CHANGE)
-        assert not await changed(place)
-
-
-async def test_drift_that_is_left_is_a_change_once(drift: str) -> None:
-    """What the policy leaves does not call for a reconciliation again until something else changes."""
-    async with installed(BLUE, healPolicy="manual") as place:
-        await place.sync()
-        drifts(place, drift)
-        assert await changed(place)
-
-        await place.sync(Trigger.OBJECT_CHANGE)
-
-        assert not await changed(place)
-        if drift == "change":
-            place.edit("a", {"colour": "green"})
-            assert await changed(place)
-
-
-async def test_the_end_of_break_glass_is_a_change() -> None:
-    """What Git had changed meanwhile is applied then."""
-    async with installed(BLUE) as place:
-        await place.sync()
-        place.annotate("a", PROTECTED)
-        place.git.push({"a.yaml": config_map("a", colour="green")})
-        await place.sync(Trigger.POLL)
-        assert not await changed(place)
-
-        place.annotate("a", {"nopea.io/suspend-heal": None})
-
-        assert await changed(place)
-        await place.sync(Trigger.OBJECT_CHANGE)
-        assert place.data("a") == {"colour": "green"}
-        assert not await changed(place)
-
-
-async def test_the_end_of_what_keeps_an_object_is_a_change() -> None:
-    """It is gone from Git, and pruned as soon as its annotation allows that."""
-    async with installed({**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}) as place:
-        await place.sync()
-        place.annotate("b", {"nopea.io/prune": "false"})
-        place.git.push({"b.yaml": None})
-        await place.sync(Trigger.POLL)
-        assert not await changed(place)
-
-        place.annotate("b", {"nopea.io/prune": None})
-
-        assert await changed(place)
-        await place.sync(Trigger.OBJECT_CHANGE)
-        assert place.data("b") is None
-
-
-async def test_what_a_crash_left_unrecorded_is_a_change() -> None:
-    """An object with our label and Apply entry that no inventory names."""
-    async with installed(BLUE) as place:
-        await place.sync()
-        del place.state().applied[key_of("a")]
-        assert await changed(place)
-
-
-async def test_a_rival_is_a_change_until_it_is_told() -> None:
-    """The owner says once that another repository wants its object."""
-    async with installed({"web/a.yaml": config_map("a")}, path="web") as place:
-        place.git.push({"api/a.yaml": config_map("a")})
-        place.declare("api", path="api")
-        await place.sync()
-        await place.sync(name="api")
-
-        assert await changed(place)
-        await place.sync(Trigger.OBJECT_CHANGE)
-        assert not await changed(place)
-
-
-async def test_health_is_followed_without_a_reconciliation() -> None:
-    """The condition tells a failing object; an answer of True asks for another look."""
-    deployment = manifest("apps/v1", "Deployment", "d", spec={"replicas": 1})
-    async with installed({"d.yaml": deployment}) as place:
-        key = key_of("d", "Deployment", group="apps")
-        await place.sync()
-        assert await place.reconciler.follow_health(place.repository())
-        ready = {
-            "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1,
-            "availableReplicas": 1, "conditions": [{"type": "Available", "status": "True"}],
-        }  # fmt: skip
-        place.cluster.change(key, {"status": ready}, manager="kube-controller-manager", subresource="status")
-        await place.settle()
-
-        assert not await place.reconciler.follow_health(place.repository())
-        assert place.condition("Healthy")[0] == "True"
-
-
 async def test_a_repository_that_is_gone_needs_no_status() -> None:
     """It was deleted by force while it was reconciled: that is no failure."""
     async with installed(BLUE, deletionPolicy="Orphan") as place:
         place.cluster.before("apply", key_of("a"), lambda: place.cluster.delete(repository_key()))
         assert (await place.sync()).result is Result.SYNCED
         assert repository_key() not in place.cluster.objects
-
-
-async def test_a_change_of_ignored_fields_costs_one_look() -> None:
-    """The apply under new rules writes nothing, and yet the object is as applied from then on."""
-    rules = [{"kind": "ConfigMap", "jsonPointers": ["/data/colour"]}]
-    async with installed({"a.yaml": config_map("a", colour="blue", size="1")}) as place:
-        await place.sync()
-        place.configure(ignoreDifferences=rules)
-        await place.sync(Trigger.SPEC_CHANGE)
-        assert not await changed(place)
-        place.cluster.requests.clear()
-
-        assert outcomes(await place.sync()) == {"a": Outcome.UNCHANGED}
-        assert "get configmaps/v1 shop/a" not in place.cluster.requests
-
-
-async def test_objects_listed_before_their_repository_are_looked_at_once() -> None:
-    """A new process may see them before it knows what their GitRepository ignores."""
-    rules = [{"kind": "ConfigMap", "jsonPointers": ["/data/colour"]}]
-    async with installed(
-        {"a.yaml": config_map("a", colour="blue", size="1")}, ignoreDifferences=rules
-    ) as place:
-        await place.sync()
-        await place.restart()
-        place.services.object_cache.follow(CONFIG_MAPS)
-        await place.settle()
-        await place.sync(Trigger.STARTUP)
-        place.cluster.requests.clear()
-
-        assert outcomes(await place.sync()) == {"a": Outcome.UNCHANGED}
-        assert "get configmaps/v1 shop/a" not in place.cluster.requests
