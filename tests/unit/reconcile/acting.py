@@ -1,4 +1,4 @@
-"""One ConfigMap that Nopea applied, and what applies and deletes objects, over a fake cluster."""
+"""A ConfigMap that Nopea applied in a fake cluster, with an Applier and an Executor for it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ APPLY, GET, PATCH, DELETE = (f"{verb} configmaps/v1 shop/web" for verb in ("appl
 
 
 def manifest(colour: str = "green") -> bytes:
-    """Return the ConfigMap as Git wants it."""
+    """Return the manifest in Git."""
     metadata = {"name": "web", "namespace": "shop", "labels": {"nopea.io/repository": OWNER}}
     return orjson.dumps(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"colour": colour}}
@@ -49,14 +49,14 @@ def manifest(colour: str = "green") -> bytes:
 
 
 class Acting:
-    """The cluster with the ConfigMap `web`, blue as applied last, and a cache that follows it."""
+    """A cluster with the ConfigMap `web`, applied as blue, and an ObjectCache that watches it."""
 
     def __init__(self) -> None:
         self.cluster = FakeCluster()
         self.object_cache = ObjectCache(self.cluster.client)
 
     def live(self) -> ObservedObject:
-        """Return what is live now, as a plan takes it."""
+        """Return the ConfigMap as a plan sees it."""
         return observed_of(self.cluster.objects[KEY], now=datetime.now(UTC))
 
     def data(self) -> Json:
@@ -69,15 +69,15 @@ class Acting:
         self.cluster.change(KEY, {"metadata": {"annotations": annotations}})
 
     def give_away(self) -> None:
-        """Label the ConfigMap as another repository's."""
+        """Label the ConfigMap as owned by another GitRepository."""
         self.cluster.change(KEY, {"metadata": {"labels": {"nopea.io/repository": "shop.api"}}})
 
     def move_on(self) -> None:
-        """Give the ConfigMap another version in which nothing of ours is different."""
+        """Change the ConfigMap's version without changing a field of ours."""
         self.cluster.change(KEY, {"data": {"seen": self.live().resource_version}}, manager="operator")
 
     async def settle(self) -> None:
-        """Return when the cache knows what has happened, and count requests from here."""
+        """Wait until the cache has caught up, and clear the record of requests."""
         await asyncio.sleep(1)
         self.cluster.requests.clear()
 
@@ -138,7 +138,7 @@ class Acting:
 
 @asynccontextmanager
 async def acting() -> AsyncIterator[Acting]:
-    """Give it with a running cache."""
+    """Yield it with a running cache."""
     actor = Acting()
     await actor.cluster.client.apply(CONFIG_MAPS.at(name="web", namespace="shop"), manifest("blue"))
     running = tasks.spawn(actor.object_cache.run(), name="object cache")

@@ -1,4 +1,4 @@
-"""A write goes to the version that was decided about, or to none: what is sent, and how often."""
+"""A write names the version that the decision was about: what is sent, and how often."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.looptime
 
 
 async def test_a_write_names_the_version_that_was_looked_at() -> None:
-    """In the ordinary case that costs no request."""
+    """In the ordinary case this takes no further request."""
     async with acting() as actor:
         written = await actor.applier().apply(actor.step(actor.live()))
         assert written.applied is not None
@@ -40,7 +40,7 @@ async def test_what_is_not_there_is_made_without_a_version() -> None:
 
 
 async def test_a_later_version_of_the_watch_is_named() -> None:
-    """An object whose status changed since the plan is not read for it."""
+    """An object that changed irrelevantly since the plan is not read again."""
     async with acting() as actor:
         planned = actor.live()
         actor.move_on()
@@ -51,7 +51,7 @@ async def test_a_later_version_of_the_watch_is_named() -> None:
 
 
 async def test_what_the_watch_shows_since_the_plan_is_decided_about() -> None:
-    """Break-glass that the watch has shown stops the write before it is sent."""
+    """Break-glass that arrived through the watch stops the write before it is sent."""
     async with acting() as actor:
         planned = actor.live()
         actor.annotate(PROTECTED)
@@ -72,7 +72,7 @@ async def test_an_object_that_moves_on_is_looked_at_and_written_again() -> None:
 
 
 async def test_break_glass_that_comes_during_the_write_holds() -> None:
-    """The write is refused, and none follows."""
+    """The write is refused, and no other follows."""
     async with acting() as actor:
         actor.cluster.before("apply", KEY, lambda: actor.annotate(PROTECTED))
         written = await actor.applier().apply(actor.step(actor.live()))
@@ -82,7 +82,7 @@ async def test_break_glass_that_comes_during_the_write_holds() -> None:
 
 
 async def test_an_owner_that_comes_during_the_write_is_refused() -> None:
-    """The object is another repository's by its label now."""
+    """The object now carries the label of another GitRepository."""
     async with acting() as actor:
         actor.cluster.before("apply", KEY, actor.give_away)
         written = await actor.applier().apply(actor.step(actor.live()))
@@ -91,7 +91,7 @@ async def test_an_owner_that_comes_during_the_write_is_refused() -> None:
 
 
 async def test_an_object_that_always_moves_on_is_given_up() -> None:
-    """After some tries it is a conflict, which a later reconciliation meets again."""
+    """After some tries it is a conflict, and a later reconciliation tries again."""
     async with acting() as actor:
         for _ in range(TRIES + 1):
             actor.cluster.before("apply", KEY, actor.move_on)
@@ -103,7 +103,7 @@ async def test_an_object_that_always_moves_on_is_given_up() -> None:
 
 
 async def test_a_conflict_over_something_else_is_not_tried_again() -> None:
-    """An object that is still in the version that was named did not move on: a quota did."""
+    """If the object still has the named version, the conflict is about something else, such as a quota."""
     quota = ConflictError(ApiFailure(code=409, reason="Conflict", kind="resourcequotas", name="shop"))
     async with acting() as actor:
         actor.cluster.fail_next("apply", CONFIG_MAPS, quota)
@@ -113,7 +113,7 @@ async def test_a_conflict_over_something_else_is_not_tried_again() -> None:
 
 
 async def test_a_conflict_over_fields_is_not_tried_again() -> None:
-    """Who owns a field is no matter of versions."""
+    """Field ownership does not depend on the version."""
     causes = (Cause("FieldManagerConflict", "conflict", ".data.colour"),)
     async with acting() as actor:
         fields = ConflictError(ApiFailure(code=409, reason="Conflict", causes=causes))
@@ -132,7 +132,7 @@ async def edited(actor: Acting, *, colour: str = "green") -> Step:
 
 
 async def test_a_heal_goes_on_after_it_has_taken_claims_over() -> None:
-    """Our own claims do not show as drift: that the object moved on then does not end the heal."""
+    """After adoption our own fields no longer show as drift; a concurrent change must not end the heal."""
     async with acting() as actor:
         step = await edited(actor)
         actor.cluster.before("apply", KEY, actor.move_on)
@@ -144,7 +144,7 @@ async def test_a_heal_goes_on_after_it_has_taken_claims_over() -> None:
 
 
 async def test_what_was_taken_over_and_then_protected_is_applied_when_that_ends() -> None:
-    """The record says that the object is not as Git wants it, for the drift cannot be seen any more."""
+    """The record marks the object as out of date, because its drift can no longer be detected."""
     async with acting() as actor:
         step = await edited(actor)
         actor.cluster.before("apply", KEY, lambda: actor.annotate(PROTECTED))
@@ -156,7 +156,7 @@ async def test_what_was_taken_over_and_then_protected_is_applied_when_that_ends(
 
 
 async def test_what_only_was_taken_over_is_changed() -> None:
-    """An apply that found nothing left to do after a takeover is told as a change."""
+    """The apply after an adoption counts as a change even if it is a no-op."""
     async with acting() as actor:
         step = await edited(actor, colour="yellow")
         version = actor.cluster.version

@@ -1,4 +1,4 @@
-"""What may have changed between the plan and the write: break-glass, another owner, another object."""
+"""One step is executed, with the changes that may come between the plan and the write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def prune_of(live: ObservedObject) -> Step:
 
 
 async def test_an_apply_is_recorded_with_its_baseline() -> None:
-    """The cache takes it over at once, before the watch says the same."""
+    """The cache knows it at once, before the watch event arrives."""
     async with acting() as actor:
         execution = await actor.execute(actor.step(actor.live()))
         live = actor.live()
@@ -32,7 +32,7 @@ async def test_an_apply_is_recorded_with_its_baseline() -> None:
 
 
 async def test_break_glass_after_the_plan_stops_the_write() -> None:
-    """A long reconciliation does not write over what a person has just protected."""
+    """A long reconciliation does not overwrite an object that was just protected."""
     async with acting() as actor:
         planned = actor.live()
         actor.annotate(PROTECTED)
@@ -46,7 +46,7 @@ async def test_break_glass_after_the_plan_stops_the_write() -> None:
 
 
 async def test_a_refusal_is_told_with_the_object_and_its_file() -> None:
-    """The record stays as it was."""
+    """The record of the last apply stays as it was."""
     async with acting() as actor:
         actor.cluster.fail_next("apply", CONFIG_MAPS, ForbiddenError(ApiFailure(code=403, message="no")))
         execution = await actor.execute(actor.step(actor.live()))
@@ -60,7 +60,7 @@ async def test_a_refusal_is_told_with_the_object_and_its_file() -> None:
 
 
 async def test_without_an_api_server_the_execution_stops() -> None:
-    """It is no object's fault, so no object has failed."""
+    """No object counts as failed."""
     async with acting() as actor:
         actor.cluster.fail_next("apply", CONFIG_MAPS, UnreachableError("no route"))
         execution = await actor.execute(actor.step(actor.live()))
@@ -119,7 +119,7 @@ async def test_an_object_that_a_finalizer_holds_is_not_gone() -> None:
 
 
 async def test_an_object_that_is_gone_already_is_pruned() -> None:
-    """Somebody was faster by a moment."""
+    """A 404 for the deletion means that the object is gone."""
     async with acting() as actor:
         actor.cluster.before("delete", KEY, lambda: actor.cluster.delete(KEY))
         execution = await actor.execute(prune_of(actor.live()))

@@ -1,4 +1,4 @@
-"""One reconciliation from its request to the published report, whatever fails on the way."""
+"""One reconciliation from the request to the published report, including failures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a p
 
 
 async def test_a_report_is_published() -> None:
-    """The status says what was applied, when and why; listeners hear of the same."""
+    """The status says what was applied, when and why; listeners get the same transition."""
     async with installed(BLUE) as place:
         report = await place.sync(Trigger.STARTUP)
 
@@ -38,14 +38,14 @@ async def test_a_report_is_published() -> None:
         assert status.observed_generation == 1
         assert [entry.outcome for entry in status.history] == ["synced"]
         assert [entry.trigger for entry in status.history] == ["startup"]
-        (transition,) = place.told
+        (transition,) = place.transitions
         assert transition.report == report
         assert transition.after == status
         assert report.triggers == ("startup",)
 
 
 async def test_while_git_fails_its_last_version_holds() -> None:
-    """Drift is healed all the same, and the failure is a problem of the report."""
+    """Drift is still healed, and the report contains the failure."""
     async with installed(BLUE) as place:
         await place.sync()
         place.git.down = True
@@ -62,7 +62,7 @@ async def test_while_git_fails_its_last_version_holds() -> None:
 
 
 async def test_a_commit_of_another_spec_does_not_hold() -> None:
-    """While Git fails, a new ref or path is not answered with what the old one gave."""
+    """While Git fails, the known commit does not stand in for a new ref or path."""
     async with installed(BLUE) as place:
         await place.sync()
         place.git.down = True
@@ -76,7 +76,7 @@ async def test_a_commit_of_another_spec_does_not_hold() -> None:
 
 
 async def test_without_any_commit_nothing_is_written() -> None:
-    """The failure is reported; the first answer of Git is applied."""
+    """The failure is reported, and the first commit that Git returns is applied."""
     async with installed(BLUE) as place:
         place.git.down = True
         report = await place.sync(Trigger.STARTUP)
@@ -90,7 +90,7 @@ async def test_without_any_commit_nothing_is_written() -> None:
 
 
 async def test_what_the_known_commit_answers_does_not_ask_git() -> None:
-    """A change in the cluster does not; a poll, a new spec and a failure before it do."""
+    """A change in the cluster does not ask Git; a poll or a new spec does."""
     async with installed(BLUE) as place:
         await place.sync(Trigger.STARTUP)
         place.git.refs.clear()
@@ -104,7 +104,7 @@ async def test_what_the_known_commit_answers_does_not_ask_git() -> None:
 
 
 async def test_a_suspended_repository_is_left_alone() -> None:
-    """Neither Git nor drift is applied; it goes on when the suspension ends."""
+    """It applies no commit and heals no drift until the suspension ends."""
     async with installed(BLUE) as place:
         await place.sync()
         place.configure(suspend=True)
@@ -132,7 +132,7 @@ async def test_an_unreadable_spec_is_reported() -> None:
 
 
 async def test_an_unreadable_rollback_stops_everything() -> None:
-    """Nobody knows which commit is wanted."""
+    """The wanted commit is unknown."""
     async with installed(BLUE) as place:
         place.configure(annotations={"nopea.io/rollback-to": "yesterday"})
         report = await place.sync()
@@ -158,7 +158,7 @@ async def test_a_repository_waits_for_those_it_depends_on() -> None:
 
 
 async def test_a_secret_that_is_not_there_is_reported() -> None:
-    """Git is not asked without it."""
+    """Git is not contacted without its credentials."""
     async with installed(BLUE, secretRef={"name": "git"}) as place:
         report = await place.sync()
         assert report.result is Result.FAILED
@@ -167,7 +167,7 @@ async def test_a_secret_that_is_not_there_is_reported() -> None:
 
 
 async def test_a_restart_finds_everything_in_the_cluster() -> None:
-    """Nothing is written, nothing forgotten, and what went from Git meanwhile is pruned."""
+    """It writes nothing, forgets nothing, and prunes what disappeared from Git meanwhile."""
     async with installed({**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}) as place:
         await place.sync()
         await place.restart()
@@ -195,7 +195,7 @@ async def test_drift_is_seen_across_a_restart() -> None:
 
 
 async def test_a_long_inventory_is_kept_beside_the_status() -> None:
-    """In Inventory objects, which another process reads and which go when they are not needed any more."""
+    """Another process reads the Inventory objects; they are deleted when the status has room again."""
     chunk = ObjectKey(INVENTORIES.group, INVENTORIES.kind, NAMESPACE, "web-0")
     async with installed(MANY) as place:
         await place.sync()
@@ -213,7 +213,7 @@ async def test_a_long_inventory_is_kept_beside_the_status() -> None:
 
 
 async def test_an_inventory_that_cannot_be_written_fails_the_report() -> None:
-    """What was applied is remembered, and written by the next reconciliation."""
+    """The next reconciliation writes it."""
     async with installed(MANY) as place:
         place.cluster.fail_next("apply", served(INVENTORIES), BROKEN)
         report = await place.sync()
@@ -227,7 +227,7 @@ async def test_an_inventory_that_cannot_be_written_fails_the_report() -> None:
 
 
 async def test_an_inventory_that_cannot_be_read_stops_the_reconciliation() -> None:
-    """Without it nobody knows what may be pruned."""
+    """Without it, nothing says what may be pruned."""
     async with installed(MANY) as place:
         await place.sync()
         await place.restart()
@@ -240,7 +240,7 @@ async def test_an_inventory_that_cannot_be_read_stops_the_reconciliation() -> No
 
 
 async def test_a_crash_between_an_apply_and_its_record_loses_nothing() -> None:
-    """The object is found by its label; it is recorded, and pruned when it goes from Git."""
+    """The object is found by its label, recorded, and pruned once it is gone from Git."""
     async with installed({**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}) as place:
         await place.sync()
         place.git.push({"d.yaml": config_map("d")})
@@ -259,15 +259,15 @@ async def test_a_crash_between_an_apply_and_its_record_loses_nothing() -> None:
 
 
 async def test_a_status_that_cannot_be_written_is_tried_again() -> None:
-    """The report counts as failed, so that the worker comes back; nothing is told before that."""
+    """The report counts as failed, so the worker retries; listeners get it after the write succeeded."""
     async with installed(BLUE) as place:
         await place.sync()
-        place.told.clear()
+        place.transitions.clear()
         place.git.push({"a.yaml": config_map("a", colour="red")})
         place.cluster.fail_next("apply", served(GIT_REPOSITORIES), BROKEN)
 
         assert (await place.sync(Trigger.POLL)).result is Result.FAILED
-        assert place.told == []
+        assert place.transitions == []
         assert place.data("a") == {"colour": "red"}
 
         assert (await place.sync(Trigger.RETRY)).result is Result.SYNCED
@@ -275,7 +275,7 @@ async def test_a_status_that_cannot_be_written_is_tried_again() -> None:
 
 
 async def test_a_superseded_reconciliation_publishes_no_status() -> None:
-    """The next one follows at once and tells its own; at the end of the process there is none."""
+    """The next run publishes its own; at shutdown there is no next run, so the status says so."""
     async with installed(BLUE) as place:
         report = await place.sync(pending={Trigger.SPEC_CHANGE})
         assert report.result is Result.SUPERSEDED
@@ -287,7 +287,7 @@ async def test_a_superseded_reconciliation_publishes_no_status() -> None:
 
 
 async def test_a_repository_that_is_gone_needs_no_status() -> None:
-    """It was deleted by force while it was reconciled: that is no failure."""
+    """A deletion during the reconciliation is not a failure."""
     async with installed(BLUE, deletionPolicy="Orphan") as place:
         place.cluster.before("apply", key_of("a"), lambda: place.cluster.delete(repository_key()))
         assert (await place.sync()).result is Result.SYNCED

@@ -1,4 +1,4 @@
-"""What calls for a reconciliation, as the watches and Git tell: and what does not."""
+"""Which changes in the cluster and in Git call for a reconciliation, and which do not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROTECTED = {"nopea.io/suspend-heal": "true"}
 
 
 async def test_news_are_asked_of_git_only() -> None:
-    """Nothing is new at the same commit; a newer one, a failing Git and a failed report call for a look."""
+    """A newer commit, a failing Git server and a failed report are news; the same commit is not."""
     async with installed(BLUE) as place:
         assert await place.reconciler.has_news(place.repository())
         await place.sync()
@@ -44,7 +44,7 @@ def drift(request: pytest.FixtureRequest) -> str:
 
 
 def drifts(place: Installation, how: str) -> None:
-    """Let the ConfigMap drift."""
+    """Make the ConfigMap drift."""
     match how:
         case "change":
             place.edit("a", {"colour": "red"})
@@ -55,13 +55,13 @@ def drifts(place: Installation, how: str) -> None:
 
 
 async def changed(place: Installation) -> bool:
-    """Return whether the watches have something to reconcile."""
+    """Return whether the watches show a change that needs a reconciliation."""
     await place.settle()
     return place.reconciler.has_changed(place.repository())
 
 
 async def test_drift_is_a_change(drift: str) -> None:
-    """Until it is healed; before the first reconciliation everything is."""
+    """It is a change until it is healed; before the first reconciliation everything is."""
     async with installed(BLUE) as place:
         assert await changed(place)
         await place.sync()
@@ -76,7 +76,7 @@ async def test_drift_is_a_change(drift: str) -> None:
 
 
 async def test_drift_that_is_left_is_a_change_once(drift: str) -> None:
-    """What the policy leaves does not call for a reconciliation again until something else changes."""
+    """Drift that the policy leaves needs no other reconciliation until something changes."""
     async with installed(BLUE, healPolicy="manual") as place:
         await place.sync()
         drifts(place, drift)
@@ -91,7 +91,7 @@ async def test_drift_that_is_left_is_a_change_once(drift: str) -> None:
 
 
 async def test_the_end_of_break_glass_is_a_change() -> None:
-    """What Git had changed meanwhile is applied then."""
+    """The commit that came meanwhile is applied then."""
     async with installed(BLUE) as place:
         await place.sync()
         place.annotate("a", PROTECTED)
@@ -108,7 +108,7 @@ async def test_the_end_of_break_glass_is_a_change() -> None:
 
 
 async def test_the_end_of_what_keeps_an_object_is_a_change() -> None:
-    """It is gone from Git, and pruned as soon as its annotation allows that."""
+    """It is gone from Git, and pruned as soon as its annotation is removed."""
     async with installed({**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}) as place:
         await place.sync()
         place.annotate("b", {"nopea.io/prune": "false"})
@@ -124,7 +124,7 @@ async def test_the_end_of_what_keeps_an_object_is_a_change() -> None:
 
 
 async def test_what_a_crash_left_unrecorded_is_a_change() -> None:
-    """An object with our label and Apply entry that no inventory names."""
+    """The object has our label and Apply entry but is in no inventory."""
     async with installed(BLUE) as place:
         await place.sync()
         del place.state().applied[key_of("a")]
@@ -132,7 +132,7 @@ async def test_what_a_crash_left_unrecorded_is_a_change() -> None:
 
 
 async def test_a_rival_is_a_change_until_it_is_told() -> None:
-    """The owner says once that another repository wants its object."""
+    """The owner reports once that another GitRepository declares its object."""
     async with installed({"web/a.yaml": config_map("a")}, path="web") as place:
         place.git.push({"api/a.yaml": config_map("a")})
         place.declare("api", path="api")
@@ -145,7 +145,7 @@ async def test_a_rival_is_a_change_until_it_is_told() -> None:
 
 
 async def test_health_is_followed_without_a_reconciliation() -> None:
-    """The condition tells a failing object; an answer of True asks for another look."""
+    """The condition follows the objects; True asks for another check."""
     deployment = manifest("apps/v1", "Deployment", "d", spec={"replicas": 1})
     async with installed({"d.yaml": deployment}) as place:
         key = key_of("d", "Deployment", group="apps")
@@ -163,7 +163,7 @@ async def test_health_is_followed_without_a_reconciliation() -> None:
 
 
 async def test_a_change_of_ignored_fields_costs_one_look() -> None:
-    """The apply under new rules writes nothing, and yet the object is as applied from then on."""
+    """The apply under the new rules is a no-op, and the object counts as applied from then on."""
     rules = [{"kind": "ConfigMap", "jsonPointers": ["/data/colour"]}]
     async with installed({"a.yaml": config_map("a", colour="blue", size="1")}) as place:
         await place.sync()
@@ -177,7 +177,7 @@ async def test_a_change_of_ignored_fields_costs_one_look() -> None:
 
 
 async def test_objects_listed_before_their_repository_are_looked_at_once() -> None:
-    """A new process may see them before it knows what their GitRepository ignores."""
+    """A new process may list them before it knows their GitRepository's ignoreDifferences."""
     rules = [{"kind": "ConfigMap", "jsonPointers": ["/data/colour"]}]
     async with installed(
         {"a.yaml": config_map("a", colour="blue", size="1")}, ignoreDifferences=rules

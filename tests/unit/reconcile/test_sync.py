@@ -1,4 +1,4 @@
-"""One commit becomes the state of the cluster: what is written, what is left, what is recorded."""
+"""One commit becomes the state of the cluster: what is written, left alone and recorded."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def definition() -> str:
 
 
 async def test_a_first_sync_creates_and_records() -> None:
-    """Everything in Git is in the cluster and in the inventory, and ours by label."""
+    """Every object in Git is in the cluster with our label, and in the inventory."""
     async with installed({"a.yaml": config_map("a", colour="blue"), "b.yaml": config_map("b")}) as place:
         report = await place.sync()
 
@@ -62,7 +62,7 @@ async def test_a_first_sync_creates_and_records() -> None:
 
 
 async def test_what_others_need_is_created_first() -> None:
-    """Namespaces and definitions come before what is in them, in one reconciliation."""
+    """Namespaces and CustomResourceDefinitions come first, in one reconciliation."""
     in_new = {"namespace": "new"}
     files = {
         "a.yaml": manifest("shop.example.com/v1", "Widget", "w", metadata=in_new, spec={"size": 1}),
@@ -82,7 +82,7 @@ async def test_what_others_need_is_created_first() -> None:
 
 
 async def test_a_second_sync_writes_nothing() -> None:
-    """No request changes anything when Git and the cluster are as before."""
+    """If neither Git nor the cluster changed, no request writes."""
     async with installed(BLUE) as place:
         await place.sync()
         version = place.cluster.version
@@ -96,7 +96,7 @@ async def test_a_second_sync_writes_nothing() -> None:
 
 
 async def test_a_new_commit_is_applied() -> None:
-    """Fields change, come and go with Git; what Git left as it was is not touched."""
+    """Fields are changed, added and removed as in Git; unchanged objects are not touched."""
     async with installed({**BLUE, "b.yaml": config_map("b", size="1", old="1")}) as place:
         await place.sync()
         version = place.cluster.objects[key_of("a")]["metadata"]["resourceVersion"]
@@ -113,7 +113,7 @@ async def test_a_new_commit_is_applied() -> None:
 
 
 async def test_manual_drift_is_healed() -> None:
-    """What kubectl changed and added goes; the report says what it was and who did it."""
+    """Changes and additions by kubectl are undone; the report names them and their author."""
     async with installed(BLUE) as place:
         await place.sync()
         place.edit("a", {"colour": "red", "added": "1"})
@@ -130,7 +130,7 @@ async def test_manual_drift_is_healed() -> None:
 
 
 async def test_an_object_deleted_by_hand_is_created_again() -> None:
-    """It is drift like any other."""
+    """A deletion is drift as well."""
     async with installed(BLUE) as place:
         await place.sync()
         place.cluster.delete(key_of("a"))
@@ -142,7 +142,7 @@ async def test_an_object_deleted_by_hand_is_created_again() -> None:
 
 
 async def test_what_controllers_do_to_an_object_is_not_drift() -> None:
-    """Fields that are not ours and not set by a person's tool stay, and cost no write."""
+    """Fields that a controller added stay and cause no write."""
     async with installed(BLUE) as place:
         await place.sync()
         place.edit("a", {"added": "1"}, manager="operator")
@@ -177,7 +177,7 @@ async def test_the_policy_manual_leaves_drift() -> None:
     ],
 )
 async def test_a_request_heals_what_the_policy_leaves(annotations: dict[str, str], healed: set[str]) -> None:
-    """Everything, or the one object that is named; once, not for ever."""
+    """It heals every object or the named one, and only once."""
     files = {**BLUE, "b.yaml": config_map("b", colour="blue")}
     async with installed(files, healPolicy="manual") as place:
         await place.sync()
@@ -209,7 +209,7 @@ async def test_git_wins_on_the_fields_that_git_changed() -> None:
 
 
 async def test_drift_stays_for_the_grace_period() -> None:
-    """It is left until then, and the report says when to look again; old drift is healed at once."""
+    """Until then it is left, and the report says when to check again; old drift is healed at once."""
     async with installed(BLUE, healGracePeriod="1h") as place:
         await place.sync()
         place.edit("a", {"colour": "red"})
@@ -228,7 +228,7 @@ async def test_drift_stays_for_the_grace_period() -> None:
 
 
 async def test_a_heal_ends_the_drift_that_it_undid() -> None:
-    """The next one, at once after it, is given the whole grace period again."""
+    """A drift right after the heal gets the whole grace period again."""
     async with installed(BLUE, healGracePeriod="1h") as place:
         await place.sync()
         place.cluster.delete(key_of("a"))
@@ -243,7 +243,7 @@ async def test_a_heal_ends_the_drift_that_it_undid() -> None:
 
 
 async def test_ignored_fields_are_left_to_others() -> None:
-    """`ignoreDifferences` makes a change by somebody else neither drift nor a write."""
+    """A change by another manager in an ignored field is not drift and is not overwritten."""
     rules = [{"kind": "ConfigMap", "jsonPointers": ["/data/colour"]}]
     async with installed(
         {"a.yaml": config_map("a", colour="blue", size="1")}, ignoreDifferences=rules
@@ -259,7 +259,7 @@ async def test_ignored_fields_are_left_to_others() -> None:
 
 
 async def test_a_label_that_somebody_removed_comes_back() -> None:
-    """The object stays ours although the watch does not show it any more."""
+    """The object stays ours although the watch no longer shows it."""
     async with installed(BLUE) as place:
         await place.sync()
         place.cluster.change(key_of("a"), {"metadata": {"labels": None}})
@@ -271,7 +271,7 @@ async def test_a_label_that_somebody_removed_comes_back() -> None:
 
 
 async def test_break_glass_holds_until_it_is_taken_off() -> None:
-    """Neither drift nor a new commit is written to the object meanwhile."""
+    """Until then neither drift nor a new commit causes a write to the object."""
     async with installed(BLUE) as place:
         await place.sync()
         place.annotate("a", PROTECTED)
@@ -288,7 +288,7 @@ async def test_break_glass_holds_until_it_is_taken_off() -> None:
 
 
 async def test_an_object_that_exists_is_adopted() -> None:
-    """It becomes ours, and what a person's tool had set in it beside Git goes."""
+    """It becomes ours, and fields that kubectl had set and Git omits are removed."""
     async with installed(BLUE) as place:
         place.cluster.create(
             {
@@ -307,7 +307,7 @@ async def test_an_object_that_exists_is_adopted() -> None:
 
 
 async def test_objects_are_written_as_the_service_account() -> None:
-    """Without its rights nothing is written, with them all; the controller's own are not used."""
+    """Writes use the rights of the service account, not those of the controller."""
     async with installed(BLUE, serviceAccountName="deployer") as place:
         report = await place.sync()
         assert report.result is Result.FAILED
@@ -319,7 +319,7 @@ async def test_objects_are_written_as_the_service_account() -> None:
 
 
 async def test_an_immutable_object_is_recreated_with_force_only() -> None:
-    """The new object has another uid; without force the old one stays."""
+    """With force, the object gets a new uid; without force it stays as it is."""
 
     def sealed(colour: str) -> str:
         return manifest("v1", "ConfigMap", "a", immutable=True, data={"colour": colour})
@@ -339,7 +339,7 @@ async def test_an_immutable_object_is_recreated_with_force_only() -> None:
 
 
 async def test_fights_are_fought_ever_more_seldom() -> None:
-    """Who changes an object back each time is named, and the heals come apart."""
+    """The manager that keeps changing an object is named, and the heals become rarer."""
     async with installed(BLUE) as place:
         await place.sync()
         report = await place.sync()

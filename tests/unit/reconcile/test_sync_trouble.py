@@ -1,4 +1,4 @@
-"""What fails, ends or comes in between while a commit is applied; and objects that two repositories want."""
+"""Failures, concurrent changes and interruptions while a commit is applied, and contested objects."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def only(report: ReconcileReport) -> ObjectResult:
 
 
 async def test_break_glass_that_comes_while_a_write_is_under_way_holds() -> None:
-    """The write is refused by its version, and the new decision is to leave the object."""
+    """The write conflicts with the new version, and the new decision leaves the object alone."""
     async with installed(BLUE) as place:
         await place.sync()
         place.git.push({"a.yaml": config_map("a", colour="green")})
@@ -50,7 +50,7 @@ async def test_break_glass_that_comes_while_a_write_is_under_way_holds() -> None
 
 
 async def test_a_change_while_a_write_is_under_way_is_not_lost() -> None:
-    """The object is decided about again in its new version, and then written."""
+    """The decision is made again for the new version, which is then written."""
     async with installed(BLUE) as place:
         await place.sync()
         place.git.push({"a.yaml": config_map("a", colour="green")})
@@ -61,7 +61,7 @@ async def test_a_change_while_a_write_is_under_way_is_not_lost() -> None:
 
 
 async def test_another_repositorys_object_is_refused() -> None:
-    """Neither its data nor its label change; the owner is woken to say so too."""
+    """Its data and label stay; the owner is woken, to report the conflict as well."""
     async with installed({"web/a.yaml": config_map("a", colour="blue")}, path="web") as place:
         place.declare("api", path="api")
         place.git.push({"api/a.yaml": config_map("a", colour="red")})
@@ -80,7 +80,7 @@ async def test_another_repositorys_object_is_refused() -> None:
 
 
 async def test_an_object_is_handed_over() -> None:
-    """The one that wants it waits until the other lets go of it; it is never deleted on the way."""
+    """The new owner waits until the old one releases the object; it is never deleted."""
     async with installed({"web/a.yaml": config_map("a", colour="blue")}, path="web") as place:
         place.git.push({"web/keep.yaml": config_map("keep"), "api/a.yaml": config_map("a", colour="red")})
         place.declare("api", path="api")
@@ -101,7 +101,7 @@ async def test_an_object_is_handed_over() -> None:
 
 
 async def test_an_object_of_a_repository_that_is_gone_is_taken_over() -> None:
-    """Its label names nobody that could object."""
+    """The label of a deleted GitRepository protects nothing."""
     async with installed(BLUE, prune=False) as place:
         await place.sync()
         place.declare("api", path="api")
@@ -116,7 +116,7 @@ async def test_an_object_of_a_repository_that_is_gone_is_taken_over() -> None:
 
 
 async def test_an_unknown_kind_fails_alone() -> None:
-    """Its problem names it; the other objects are applied, and the kind is looked for when one appears."""
+    """The problem names its file; other objects are applied, and a new kind triggers another try."""
     files = {**BLUE, "w.yaml": manifest("shop.example.com/v1", "Widget", "w")}
     async with installed(files) as place:
         report = await place.sync()
@@ -134,7 +134,7 @@ async def test_an_unknown_kind_fails_alone() -> None:
 
 
 async def test_an_object_that_is_refused_fails_alone() -> None:
-    """The API server's words are in the report; the next reconciliation tries again."""
+    """Other objects are applied; the next reconciliation tries again."""
     files = {**BLUE, "b.yaml": config_map("b")}
     async with installed(files) as place:
         place.cluster.fail_next("apply", CONFIG_MAPS, FORBIDDEN)
@@ -148,7 +148,7 @@ async def test_an_object_that_is_refused_fails_alone() -> None:
 
 
 async def test_an_api_server_that_goes_down_in_the_middle_stops_the_rest() -> None:
-    """What was written is recorded as soon as that is possible, and the next reconciliation does the rest."""
+    """No further object is tried; the next reconciliation does the rest."""
     files = {
         "a.yaml": manifest("v1", "Namespace", "new"),
         **{f"{number:02}.yaml": config_map(f"c{number:02}") for number in range(40)},
@@ -172,7 +172,7 @@ async def test_an_api_server_that_goes_down_in_the_middle_stops_the_rest() -> No
 
 
 async def test_a_crash_in_the_middle_is_finished_by_the_next_process() -> None:
-    """The new process knows nothing but the cluster, and does what is left, no more."""
+    """A new process, which knows only the cluster, does what is left and rewrites nothing."""
     files = {f"{number:02}.yaml": config_map(f"c{number:02}", colour="blue") for number in range(40)}
     async with installed(files) as place:
         place.cluster.before("apply", key_of("c20"), place.cluster.stop)
@@ -194,7 +194,7 @@ async def test_a_crash_in_the_middle_is_finished_by_the_next_process() -> None:
 
 
 async def test_a_newer_commit_stops_a_reconciliation_between_two_objects() -> None:
-    """What was applied is remembered; the next run applies the newer commit."""
+    """The objects applied so far are recorded; the next run applies the newer commit."""
     files = {f"{number:02}.yaml": config_map(f"c{number:02}", colour="blue") for number in range(40)}
     async with installed(files) as place:
         pending: set[Trigger] = set()
@@ -216,7 +216,7 @@ async def test_a_newer_commit_stops_a_reconciliation_between_two_objects() -> No
 
 
 async def test_nothing_is_pruned_while_something_fails() -> None:
-    """Prunes come last, and only after everything else went well."""
+    """Prunes come last, and only if everything else succeeded."""
     files = {**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}
     async with installed(files) as place:
         await place.sync()
@@ -233,7 +233,7 @@ async def test_nothing_is_pruned_while_something_fails() -> None:
 
 
 async def test_a_file_that_cannot_be_read_stops_pruning() -> None:
-    """The object that is missing may stand in it."""
+    """The missing object may be in that file."""
     files = {**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}
     async with installed(files) as place:
         await place.sync()
@@ -248,7 +248,7 @@ async def test_a_file_that_cannot_be_read_stops_pruning() -> None:
 
 
 async def test_an_object_that_cannot_be_read_is_not_written() -> None:
-    """It may be under break-glass or another repository's."""
+    """It may be under break-glass or belong to another GitRepository."""
     async with installed(BLUE) as place:
         await place.sync()
         place.edit("a", {"colour": "red"})
@@ -261,7 +261,7 @@ async def test_an_object_that_cannot_be_read_is_not_written() -> None:
 
 
 async def test_without_discovery_nothing_is_decided() -> None:
-    """A kind that cannot be looked up is not taken for one that does not exist."""
+    """A kind that cannot be looked up does not count as missing."""
     async with installed(BLUE) as place:
         place.cluster.stop()
 
