@@ -320,6 +320,11 @@ async def test_discovery_says_what_is_served(server: Server) -> None:
     assert not (await discovery.find("v1", "Namespace")).namespaced
 
 
+async def never() -> bool:
+    """Do not stop."""
+    return False
+
+
 async def test_a_definition_makes_a_kind(server: Server) -> None:
     """It becomes Established, then served; a custom resource has a generation and a status subresource."""
     group = f"{server.namespace}.example.com"
@@ -332,7 +337,7 @@ async def test_a_definition_makes_a_kind(server: Server) -> None:
         return orjson.dumps({**head, **parts})
 
     await server.client.apply(definition, widget_definition(group))
-    assert await wait_until_established(server.client, definition, source="") is None
+    assert await wait_until_established(server.client, definition, source="", seconds=20, stop=never) is None
     await wait_until_served(server.client, widgets)
 
     created = await server.client.apply(target, widget(spec={"size": 1}, status={"phase": "Ready"}))

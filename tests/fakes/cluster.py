@@ -153,7 +153,7 @@ class FakeCluster(ObjectStore):
                 hook[2]()
                 break
         for failure in self._failures:
-            if failure[:2] == (verb, where):
+            if (failure[0], failure[1].group_kind) == (verb, where.group_kind):
                 self._failures.remove(failure)
                 raise failure[2]
 

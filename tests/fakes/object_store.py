@@ -68,6 +68,8 @@ class ObjectStore:
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         for name in namespaces:
             self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        self.establishes = True
+        """False: definitions are stored and never Established."""
 
     def create(self, value: Json, *, manager: str = "kubectl-create") -> Json:
         """Store a new object."""
@@ -179,8 +181,10 @@ class ObjectStore:
             metadata["generation"] = old + (before is None or _intent(before) != _intent(value))
         stored = {"apiVersion": where.api_version, "kind": where.kind, **value, "metadata": metadata}
         if where.group_kind == DEFINITIONS.group_kind:
-            stored["status"] = {"conditions": [{"type": "Established", "status": "True"}]}
-            self.serve(stored["spec"])
+            status = "True" if self.establishes else "False"
+            stored["status"] = {"conditions": [{"type": "Established", "status": status}]}
+            if self.establishes:
+                self.serve(stored["spec"])
         is_gone = "deletionTimestamp" in metadata and not metadata.get("finalizers")
         if is_gone:
             del self.objects[key]

@@ -26,8 +26,14 @@ class Timers:
         self._handles[trigger] = loop.call_later(seconds, self._mailbox.put, trigger)
 
     def keep(self, trigger: Trigger, seconds: float) -> None:
-        """Set the timer unless there is one that has not rung."""
+        """Set the timer unless there is one already."""
         if trigger not in self._handles:
+            self.set(trigger, seconds)
+
+    def no_later(self, trigger: Trigger, seconds: float) -> None:
+        """Set the timer unless there is one that rings sooner."""
+        handle = self._handles.get(trigger)
+        if handle is None or handle.when() > asyncio.get_running_loop().time() + seconds:
             self.set(trigger, seconds)
 
     def is_due(self, trigger: Trigger) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from nopea import tasks
 from nopea.core.api import names
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.objects import GroupKind, ObjectKey, Resource
@@ -119,21 +120,18 @@ class ObjectCache:
 
         Finds what a crash between an apply and its record would leave behind unknown.
         """
-        listable = iter({r.group_kind: r for r in resources if {"list", "watch"} <= r.verbs}.values())
+        listable = {r.group_kind: r for r in resources if {"list", "watch"} <= r.verbs}
 
-        async def sweeper() -> None:
-            for resource in listable:
-                try:
-                    found = (await self._client.list(resource, OURS_BRIEFLY)).items
-                except ApiError as error:
-                    log.debug("kind not swept", kind=str(resource), error=str(error))
-                    continue
-                if found:
-                    self._start(resource)
+        async def sweep(resource: Resource) -> None:
+            try:
+                found = (await self._client.list(resource, OURS_BRIEFLY)).items
+            except ApiError as error:
+                log.debug("kind not swept", kind=str(resource), error=str(error))
+                return
+            if found:
+                self._start(resource)
 
-        async with asyncio.TaskGroup() as group:
-            for number in range(_SWEEPERS):
-                group.create_task(sweeper(), name=f"sweeper {number}")
+        await tasks.for_each([*listable.values()], sweep, limit=_SWEEPERS, name="sweep")
 
     async def ensure(self, resources: Iterable[Resource]) -> None:
         """Return when each kind has had its first list, or that has failed: then `knows` says so.

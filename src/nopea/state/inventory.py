@@ -39,7 +39,11 @@ class InventoryStore:
         if state.loaded:
             return
         entries = state.status.inventory
-        if not entries and state.status.conditions:
+        if not state.status.conditions:
+            pass  # a new repository has no Inventory objects
+        elif entries:
+            await self._find_leftovers(repository, state)
+        else:
             entries = await self._read_chunks(repository, state)
         state.applied = {**inventory.read_entries(entries), **state.applied}
         state.loaded = True
@@ -72,23 +76,31 @@ class InventoryStore:
     async def _read_chunks(
         self, repository: Repository, state: RepositoryState
     ) -> tuple[InventoryEntry, ...]:
+        entries: list[InventoryEntry] = []
+        for raw in await self._list(repository, metadata_only=False):
+            spec = _read_spec(raw, repository)
+            state.chunks[spec.index] = _digest(spec)
+            entries.extend(spec.entries)
+        return tuple(entries)
+
+    async def _find_leftovers(self, repository: Repository, state: RepositoryState) -> None:
+        """Note the Inventory objects that a crash before `trim` left over, for the next `trim`."""
+        for raw in await self._list(repository, metadata_only=True):
+            index = raw["metadata"]["name"].rpartition("-")[2]
+            if index.isdecimal():
+                state.chunks.setdefault(int(index), "")
+
+    async def _list(self, repository: Repository, *, metadata_only: bool) -> list[dict[str, Any]]:
         selection = Selection(
             namespace=repository.key.namespace,
             labels=f"{names.INVENTORY_LABEL}={owner_label(repository.key)}",
+            metadata_only=metadata_only,
         )
         try:
             listing = await self._client.list(INVENTORIES, selection)
         except ApiError as error:
             raise _sync_error(error, f"the inventories of {repository.key}") from error
-        entries: list[InventoryEntry] = []
-        for live in listing.items:
-            raw = live.json()
-            if not _is_of(raw, repository):
-                continue
-            spec = _read_spec(raw, repository)
-            state.chunks[spec.index] = _digest(spec)
-            entries.extend(spec.entries)
-        return tuple(entries)
+        return [raw for live in listing.items if _is_of(raw := live.json(), repository)]
 
     async def _write_chunk(self, repository: Repository, state: RepositoryState, spec: InventorySpec) -> None:
         digest = _digest(spec)

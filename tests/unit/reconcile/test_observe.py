@@ -64,6 +64,7 @@ def observer(
     *,
     released: Iterable[str] = (),
     before: Mapping[ObjectKey, bytes] | None = None,
+    keeps_objects: bool = False,
 ) -> Observer:
     """Return the observer of `shop/web`, for which the last apply has the hash of `desired` without data."""
     for key, last in place.state().applied.items():
@@ -81,6 +82,7 @@ def observer(
         owner="shop.web",
         is_released=lambda _, owner: owner in released,
         previous=previous,
+        keeps_objects=keeps_objects,
     )
 
 
@@ -135,6 +137,17 @@ async def test_what_drifted_is_read_once_and_described() -> None:
         (drift,) = observation.seen[KEY].drift.fields
         assert drift.manager == "kubectl-edit"
         assert observation.seen[KEY].since == at
+        assert observation.live == {}
+
+
+async def test_whole_objects_are_kept_only_on_request() -> None:
+    """`nopea diff` shows them; a sync that adopts 10,000 objects must not hold them all."""
+    async with synced() as place:
+        place.edit("a", {"colour": "red"})
+
+        looking = observer(place, keeps_objects=True)
+        observation = await observe(place, desired("a"), looking=looking)
+
         assert observation.live[KEY]["data"] == {"colour": "red"}
 
 
