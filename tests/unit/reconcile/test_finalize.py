@@ -16,7 +16,7 @@ from tests.fakes.installation import (
     outcomes,
     repository_key,
 )
-from tests.fakes.object_store import CONFIG_MAPS, served
+from tests.fakes.object_store import CONFIG_MAPS
 
 from nopea.core.api import names
 from nopea.core.problem import Code
@@ -79,7 +79,7 @@ async def test_a_repository_whose_objects_stay_is_not_held() -> None:
 async def test_nothing_is_written_to_a_repository_that_cannot_be_held() -> None:
     """Otherwise a deletion could leave its objects behind."""
     async with installed(FILES) as place:
-        place.cluster.fail_next("apply", served(GIT_REPOSITORIES), FORBIDDEN)
+        place.cluster.fail_next("apply", GIT_REPOSITORIES, FORBIDDEN)
 
         report = await place.sync()
 
@@ -192,7 +192,7 @@ async def test_a_repository_that_cannot_be_let_go_is_tried_again() -> None:
     """The next run finds that its objects are gone and removes the finalizer."""
     async with synced() as place:
         down = ServerError(ApiFailure(code=503, reason="ServiceUnavailable", message="etcd is gone"))
-        place.cluster.fail_next("apply", served(GIT_REPOSITORIES), down)
+        place.cluster.fail_next("apply", GIT_REPOSITORIES, down)
 
         report = await end(place)
 

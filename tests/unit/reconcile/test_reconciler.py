@@ -11,7 +11,6 @@ from tests.fakes.installation import (
     outcomes,
     repository_key,
 )
-from tests.fakes.object_store import served
 
 from nopea.core.objects import ObjectKey
 from nopea.core.problem import Code
@@ -215,7 +214,7 @@ async def test_a_long_inventory_is_kept_beside_the_status() -> None:
 async def test_an_inventory_that_cannot_be_written_fails_the_report() -> None:
     """The next reconciliation writes it."""
     async with installed(MANY) as place:
-        place.cluster.fail_next("apply", served(INVENTORIES), BROKEN)
+        place.cluster.fail_next("apply", INVENTORIES, BROKEN)
         report = await place.sync()
         assert report.result is Result.FAILED
         assert report.count(Outcome.CREATED) == 110
@@ -231,7 +230,7 @@ async def test_an_inventory_that_cannot_be_read_stops_the_reconciliation() -> No
     async with installed(MANY) as place:
         await place.sync()
         await place.restart()
-        place.cluster.fail_next("list", served(INVENTORIES), BROKEN)
+        place.cluster.fail_next("list", INVENTORIES, BROKEN)
 
         report = await place.sync(Trigger.STARTUP)
 
@@ -244,7 +243,7 @@ async def test_a_crash_between_an_apply_and_its_record_loses_nothing() -> None:
     async with installed({**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}) as place:
         await place.sync()
         place.git.push({"d.yaml": config_map("d")})
-        place.cluster.fail_next("apply", served(GIT_REPOSITORIES), FORBIDDEN)
+        place.cluster.fail_next("apply", GIT_REPOSITORIES, FORBIDDEN)
         assert (await place.sync(Trigger.POLL)).result is Result.FAILED
         assert place.data("d") == {}
         assert "ConfigMap shop/d" not in place.inventory()
@@ -264,7 +263,7 @@ async def test_a_status_that_cannot_be_written_is_tried_again() -> None:
         await place.sync()
         place.transitions.clear()
         place.git.push({"a.yaml": config_map("a", colour="red")})
-        place.cluster.fail_next("apply", served(GIT_REPOSITORIES), BROKEN)
+        place.cluster.fail_next("apply", GIT_REPOSITORIES, BROKEN)
 
         assert (await place.sync(Trigger.POLL)).result is Result.FAILED
         assert place.transitions == []
