@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster import install_crds
 from tests.e2e import yamls
-from tests.e2e.conftest import install_crds
 from tests.e2e.process import Nopea, is_alive
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Repo, Site

@@ -9,7 +9,8 @@ import base64
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ from nopea_lab.state import LabState
 
 LOCK_SECONDS = 120.0
 _GONE_SECONDS = 10.0
+_SERVED_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +211,26 @@ class Lab:
             method, path, body, content_type=content_type
         )
 
+    def define(self, definitions: Iterable[Mapping[str, Any]]) -> None:
+        """Apply CustomResourceDefinitions and return when the API server serves each version of them.
+
+        Unknown fields are refused. Raises LabError for a definition that is refused or not served in 30 s.
+        (`kubectl wait` fails on a definition whose `status.conditions` is still null.)
+        """
+        known = list(definitions)
+        for definition in known:
+            name = definition["metadata"]["name"]
+            path = f"{_DEFINITIONS}/{name}?fieldManager=kubectl&force=true&fieldValidation=Strict"
+            answer = self.request("PATCH", path, definition, content_type="application/apply-patch+yaml")
+            if answer.status not in (200, 201):
+                raise LabError(
+                    f"The API server refused the CustomResourceDefinition {name}.",
+                    detail=f"  | {answer.body}",
+                    hint="Correct the definition.",
+                )
+        for definition in known:
+            self._wait_served(definition)
+
     def run_kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Run kubectl as administrator; see `Kubectl`."""
         return Kubectl(binary=self.kubectl, kubeconfig=self.kubeconfig)(*arguments, stdin=stdin)
@@ -215,6 +239,26 @@ class Lab:
         """Write a kubeconfig that logs in with a token, such as `kubectl create token` prints."""
         authority = self._layout.certificates.certificate("ca")
         kubeconfig.write_for_token(path, server=self.api_url, authority=authority, token=token)
+
+    def _wait_served(self, definition: Mapping[str, Any]) -> None:
+        name, spec = definition["metadata"]["name"], definition["spec"]
+        root, plural = f"/apis/{spec['group']}", spec["names"]["plural"]
+        lists = [f"{root}/{version['name']}/{plural}" for version in spec["versions"] if version["served"]]
+        give_up_at = time.monotonic() + _SERVED_SECONDS
+        while not self._is_established(name) or any(
+            self.request("GET", path).status != 200 for path in lists
+        ):
+            if time.monotonic() > give_up_at:
+                raise LabError(
+                    f"The CustomResourceDefinition {name} is not served after {_SERVED_SECONDS:.0f} s.",
+                    hint=f"See the conditions of {name}.",
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _is_established(self, name: str) -> bool:
+        status = self.request("GET", f"{_DEFINITIONS}/{name}").body.get("status") or {}
+        conditions = status.get("conditions") or ()  # null for a moment after it was created
+        return ("Established", "True") in [(each["type"], each["status"]) for each in conditions]
 
     def _start_anew(self, launch: Launch, *, owned: bool) -> None:
         self._owner_pipe = start_keeper(self._layout)

@@ -7,7 +7,6 @@ process unless it is told to (`keep_running`). Never tells anything to the user.
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import secrets
 import subprocess
@@ -67,14 +66,8 @@ class DemoWorld:
         """Start it and define Nopea's kinds; it ends with this process, however that happens."""
         self.lab.start(owned=True, progress=progress)
         self._ports = free_ports([GIT_SERVER, CONTROLLER, EVENT_SINK])
-        definitions = [git_repository_crd(), inventory_crd()]
         progress.tick("defining GitRepository and Inventory")
-        self.kubectl(
-            "apply", "--server-side", "-f", "-",
-            stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": definitions}),
-        )  # fmt: skip
-        names = [f"crd/{definition['metadata']['name']}" for definition in definitions]
-        self.kubectl("wait", "--for=condition=Established", "--timeout=20s", *names)
+        self.lab.define([git_repository_crd(), inventory_crd()])
 
     def start_git_server(self) -> None:
         """Serve the repositories over HTTP on loopback; returns when it answers."""
