@@ -16,16 +16,16 @@ from pathlib import Path
 
 MAX_LINES = 400
 PROJECT = Path(__file__).parents[1]
-_FREE = {"docs", "deploy"}  # folders of tests/unit whose subject is not a module
+_FREE = {"docs", "deploy", "test_layout_of_tests.py", "test_wheel.py"}  # their subject is not a module
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package's folder, the folder of its unit tests, and the one whose rooms hold its other tests."""
+    """A package's folder, the one of its tests, and the room of the tests of modules outside any folder."""
 
     sources: Path
-    units: Path
-    rooms: Path
+    tests: Path
+    root_room: str
 
     def modules(self) -> Iterator[Path]:
         """Yield the modules; a package's `__init__` has nothing to test but its names."""
@@ -33,12 +33,17 @@ class Package:
             if path.name not in {"__init__.py", "__main__.py"}:
                 yield path.relative_to(self.sources)
 
+    def test_files(self, module: Path) -> tuple[Path, Path]:
+        """Return where the module's tests may be: the unit tests, and those that need a real server."""
+        name = f"test_{module.name}"
+        room = module.parts[0] if len(module.parts) > 1 else self.root_room
+        return self.tests / "unit" / module.parent / name, self.tests / room / name
 
+
+LAB = PROJECT / "lab"
 PACKAGES = (
-    Package(PROJECT / "src" / "nopea", PROJECT / "tests" / "unit", PROJECT / "tests"),
-    Package(
-        PROJECT / "lab" / "src" / "nopea_lab", PROJECT / "lab" / "tests" / "unit", PROJECT / "lab" / "tests"
-    ),
+    Package(PROJECT / "src" / "nopea", PROJECT / "tests", "e2e"),
+    Package(LAB / "src" / "nopea_lab", LAB / "tests", "plane"),
 )
 
 
@@ -50,25 +55,17 @@ def problems() -> list[str]:
 
 def _untested(package: Package) -> Iterator[str]:
     for module in package.modules():
-        name = f"test_{module.name}"
-        unit = package.units / module.parent / name
-        if not unit.exists() and not any(path.exists() for path in _in_rooms(package, module, name)):
+        candidates = package.test_files(module)
+        if not any(path.exists() for path in candidates):
             shown = (package.sources / module).relative_to(PROJECT)
-            yield f"{shown} has no test file; expected {unit.relative_to(PROJECT)}."
-
-
-def _in_rooms(package: Package, module: Path, name: str) -> Iterator[Path]:
-    """Yield where a test with a real server may be: in the module's own room, or in any room of the lab."""
-    if package.rooms.parent == PROJECT:
-        yield package.rooms.joinpath(*module.parent.parts[:1], name)
-    else:
-        yield from (room / name for room in package.rooms.iterdir() if room != package.units)
+            yield f"{shown} has no test file; expected {candidates[0].relative_to(PROJECT)}."
 
 
 def _orphans(package: Package) -> Iterator[str]:
-    for path in sorted(package.units.rglob("test_*.py")):
-        test = path.relative_to(package.units)
-        if test.parts[0] in _FREE or path == package.units / "test_layout.py":
+    units = package.tests / "unit"
+    for path in sorted(units.rglob("test_*.py")):
+        test = path.relative_to(units)
+        if test.parts[0] in _FREE:
             continue
         module = test.parent / test.name.removeprefix("test_")
         if not (package.sources / module).exists():

@@ -245,15 +245,16 @@ class Lab:
         root, plural = f"/apis/{spec['group']}", spec["names"]["plural"]
         lists = [f"{root}/{version['name']}/{plural}" for version in spec["versions"] if version["served"]]
         give_up_at = time.monotonic() + _SERVED_SECONDS
-        while not self._is_established(name) or any(
-            self.request("GET", path).status != 200 for path in lists
-        ):
+        while not (self._is_established(name) and all(self._answers(path) for path in lists)):
             if time.monotonic() > give_up_at:
                 raise LabError(
                     f"The CustomResourceDefinition {name} is not served after {_SERVED_SECONDS:.0f} s.",
                     hint=f"See the conditions of {name}.",
                 )
             time.sleep(_POLL_SECONDS)
+
+    def _answers(self, path: str) -> bool:
+        return self.request("GET", path).status == 200
 
     def _is_established(self, name: str) -> bool:
         status = self.request("GET", f"{_DEFINITIONS}/{name}").body.get("status") or {}

@@ -10,9 +10,9 @@ from typing import Any
 
 from nopea.core.api import names
 from nopea_lab.demo import shop
-from nopea_lab.demo.errors import DemoError
 from nopea_lab.demo.screen import Screen, ScreenStep
 from nopea_lab.demo.world import DemoWorld
+from nopea_lab.errors import LabError
 from nopea_lab.programs import KUBERNETES_VERSION
 
 _COLUMNS = r"custom-columns=KIND:.kind,NAME:.metadata.name,FROM FILE:.metadata.annotations.nopea\.io/source"
@@ -125,7 +125,7 @@ def _break_glass(world: DemoWorld, screen: Screen) -> None:
         written = _generation(world)
         status = _push(world, step, shop.GROWN, ready="True")
         if _generation(world) != written or status.get("suspendedCount") != 1:
-            raise DemoError("Deployment web was written under break-glass", hint="Run the demo again.")
+            raise LabError("Deployment web was written under break-glass", hint="Run the demo again.")
         step.text = f"Break-glass on web, patch, push: nothing is written, replicas {_replicas(world)}"
     screen.block(world.kubectl("get", "gitrepositories").splitlines())
 

@@ -20,10 +20,9 @@ from nopea.core.api.names import GROUP, PLURAL, VERSION
 from nopea_lab.binaries import Binaries
 from nopea_lab.control import GRACE_SECONDS, Control, KeeperGoneError
 from nopea_lab.demo import shop
-from nopea_lab.demo.errors import DemoError
 from nopea_lab.demo.folder import DemoFolder
 from nopea_lab.demo.origin import Origin
-from nopea_lab.errors import tail
+from nopea_lab.errors import LabError, tail
 from nopea_lab.kubectl import Kubectl, KubectlError
 from nopea_lab.lab import Lab
 from nopea_lab.layout import Layout, free_ports
@@ -73,7 +72,7 @@ class DemoWorld:
         """Serve the repositories over HTTP on loopback; returns when it answers."""
         self._start(
             GIT_SERVER,
-            ["nopea_lab.demo.serve", str(self.folder.repositories), str(self._ports[GIT_SERVER])],
+            ["nopea_lab.gitserver", str(self.folder.repositories), str(self._ports[GIT_SERVER])],
             is_ready=lambda: _status(self._ports[GIT_SERVER], "/shop.git/HEAD") == http.HTTPStatus.OK,
         )
 
@@ -123,11 +122,11 @@ class DemoWorld:
         return token
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        """Run kubectl and return its standard output. Raises DemoError."""
+        """Run kubectl and return its standard output. Raises LabError."""
         try:
             return self._kubectl(*arguments, stdin=stdin)
         except (KubectlError, subprocess.TimeoutExpired) as error:
-            raise DemoError(
+            raise LabError(
                 "kubectl failed", detail=f"  | {error}", hint=self._look_at("kube-apiserver")
             ) from error
 
@@ -151,13 +150,13 @@ class DemoWorld:
     def wait_for(self, what: str, ask: Callable[[], T | None]) -> T:
         """Ask again and again until the answer is neither None nor False, and return it.
 
-        Raises DemoError after `READY_SECONDS`, or when the controller or the Git server has ended.
+        Raises LabError after `READY_SECONDS`, or when the controller or the Git server has ended.
         """
         give_up_at = time.monotonic() + READY_SECONDS
         while (answer := ask()) is None or answer is False:
             self._require_running()
             if time.monotonic() > give_up_at:
-                raise DemoError(
+                raise LabError(
                     f"no {what} after {READY_SECONDS:.0f} s",
                     detail=tail(self._log(CONTROLLER)),
                     hint=self._look_at(CONTROLLER),
@@ -183,12 +182,12 @@ class DemoWorld:
         try:
             reports = self._control.processes()
         except KeeperGoneError as error:
-            raise DemoError(
+            raise LabError(
                 "the processes of the demo were ended from outside", hint="Run the demo again."
             ) from error
         for name, report in reports.items():
             if report.exit_code is not None:
-                raise DemoError(
+                raise LabError(
                     f"{name} ended with {report.exit_code}",
                     detail=tail(self._log(name)),
                     hint=self._look_at(name),
