@@ -122,7 +122,7 @@ class Lab:
             if self._control.is_there():
                 if owned and self._owner_pipe is None:
                     raise LabError(
-                        f"the lab in {self.folder} runs already and has no owner",
+                        f"The lab in {self.folder} runs already and has no owner.",
                         hint="End it with `nopea lab down`, or take another folder.",
                     )
                 launch.start_all()
@@ -168,10 +168,10 @@ class Lab:
         """Send a signal to one process from outside, as an accident would; the keeper does not revive it."""
         process = LabState.read(self._layout.state).processes.get(component.name)
         if process is None:
-            raise LabError(f"{component.name} does not run", hint="Start it first.")
+            raise LabError(f"{component.name} does not run.", hint="Start it first.")
         process.send(number)
         if number is signal.SIGKILL and not process.wait_gone(deadline_seconds=_GONE_SECONDS):
-            raise LabError(f"{component.name} does not die", hint=f"See process {process.pid}.")
+            raise LabError(f"{component.name} did not end after SIGKILL.", hint=f"See process {process.pid}.")
 
     def kill_apiserver(self) -> None:
         """Kill the API server with SIGKILL and return when it is gone."""
@@ -290,7 +290,9 @@ class Lab:
         for name, process in LabState.read(self._layout.state).survivors().items():
             process.send(signal.SIGKILL)
             if not process.wait_gone(deadline_seconds=_GONE_SECONDS):
-                raise LabError(f"{name} (process {process.pid}) does not die", hint="Try again.")
+                raise LabError(
+                    f"{name} (process {process.pid}) did not end after SIGKILL.", hint="Try again."
+                )
 
     def _close_owner_pipe(self) -> None:
         if self._owner_pipe is not None:
@@ -300,7 +302,7 @@ class Lab:
     def _plan(self) -> LabPlan:
         plan = LabPlan.read(self._layout.plan)
         if plan is None:
-            raise LabError(f"there is no lab in {self.folder}", hint="Start one with `nopea lab up`.")
+            raise LabError(f"There is no lab in {self.folder}.", hint="Start one with `nopea lab up`.")
         return plan
 
     def _known_options(self) -> LabOptions:
@@ -324,13 +326,13 @@ class Lab:
     def _ask_etcd(self, path: str, body: dict[str, Any]) -> Any:
         answer = ETCD.client(self._layout, self._plan()).request("POST", path, body)
         if answer.status != 200:
-            raise LabError(f"etcd: {path}: {answer.status} {answer.body}", hint="See its log.")
+            raise LabError(f"etcd answered {path} with {answer.status}: {answer.body}.", hint="See its log.")
         return answer.body
 
     @contextmanager
     def _locked(self, progress: Progress) -> Iterator[None]:
         def tell() -> None:
-            progress.say("another process starts or stops this lab; waiting for it")
+            progress.say("Another process starts or stops this lab. Waiting for it.")
 
         with locked(self.folder / "lock", deadline_seconds=LOCK_SECONDS, on_wait=tell):
             yield
@@ -343,7 +345,7 @@ def _state(report: ProcessReport | None) -> str:
         return "running"
     if report.exit_code < 0:
         return f"killed ({signal.Signals(-report.exit_code).name})"
-    return f"ended with {report.exit_code}"
+    return f"exit code {report.exit_code}"
 
 
 def _base64(text: str) -> str:

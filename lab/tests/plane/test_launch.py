@@ -77,6 +77,6 @@ def test_the_owner_dies_while_starting(tmp_path: Path, number: signal.Signals) -
 def test_a_process_that_does_not_start_is_told_with_its_log(make_lab: Callable[[LabOptions], Lab]) -> None:
     """The error has the process's own words, and nothing of the lab is left running."""
     with pytest.raises(
-        pytest.fail.Exception, match=r"(?s)kube-apiserver ended with .*--no-such-flag.*lab down"
+        pytest.fail.Exception, match=r"(?s)kube-apiserver ended with exit code .*--no-such-flag.*lab down"
     ):
         make_lab(LabOptions(apiserver_flags=("--no-such-flag",)))

@@ -90,7 +90,7 @@ class DemoFolder:
                 stack.enter_context(locked(self.path / _LOCK, deadline_seconds=0))
             except LabError as error:
                 raise LabError(
-                    f"another `nopea demo` runs in {self.path}",
+                    f"Another `nopea demo` runs in {self.path}.",
                     hint="Wait until it ends, or end it with Ctrl-C in its terminal.",
                 ) from error
             yield
@@ -99,7 +99,7 @@ class DemoFolder:
         """Make the folder empty for a new demo; removes what a killed or failed one left. Needs `held`."""
         if Control(self.lab).is_there():
             raise LabError(
-                f"a demo was left running in {self.path}", hint=f"End it first: {self.end_command}"
+                f"A demo was left running in {self.path}.", hint=f"End it first: {self.end_command}"
             )
         self.clear()
         (self.path / _MARK).write_text(_MARK_TEXT)
@@ -131,5 +131,5 @@ class DemoFolder:
             return
         if not self.path.is_dir() or {entry.name for entry in self.path.iterdir()} - {_LOCK}:
             raise LabError(
-                f"{self.path} is not a demo's folder", hint="Give an empty or new folder with --dir."
+                f"{self.path} is not a demo's folder.", hint="Give an empty or new folder with --dir."
             )

@@ -22,7 +22,7 @@ def find_git() -> str:
     """Return the path of git. Raises LabError where there is none."""
     git = shutil.which("git")
     if git is None:
-        raise LabError("git is not on the PATH", hint="Install it, for example: apt-get install git")
+        raise LabError("git is not on the PATH.", hint="Install it, for example with `apt-get install git`.")
     return git
 
 
@@ -91,6 +91,6 @@ class Origin:
         except subprocess.SubprocessError as error:
             said = (getattr(error, "stderr", None) or "").strip()
             raise LabError(
-                f"git {' '.join(arguments)} failed", detail=said, hint="Run the demo again."
+                f"git {' '.join(arguments)} failed.", detail=said, hint="Run the demo again."
             ) from error
         return done.stdout.strip()

@@ -65,7 +65,7 @@ class DemoWorld:
         """Start it and define Nopea's kinds; it ends with this process, however that happens."""
         self.lab.start(owned=True, progress=progress)
         self._ports = free_ports([GIT_SERVER, CONTROLLER, EVENT_SINK])
-        progress.tick("defining GitRepository and Inventory")
+        progress.tick("Defining GitRepository and Inventory")
         self.lab.define([git_repository_crd(), inventory_crd()])
 
     def start_git_server(self) -> None:
@@ -127,7 +127,7 @@ class DemoWorld:
             return self._kubectl(*arguments, stdin=stdin)
         except (KubectlError, subprocess.TimeoutExpired) as error:
             raise LabError(
-                "kubectl failed", detail=f"  | {error}", hint=self._look_at("kube-apiserver")
+                "kubectl failed.", detail=f"  | {error}", hint=self._look_at("kube-apiserver")
             ) from error
 
     def status(self) -> dict[str, Any]:
@@ -147,17 +147,17 @@ class DemoWorld:
             return None  # `wait_for` looks whether the API server has ended
         return dict(answer.body) if answer.status == http.HTTPStatus.OK else None
 
-    def wait_for(self, what: str, ask: Callable[[], T | None]) -> T:
+    def wait_for(self, problem: str, ask: Callable[[], T | None]) -> T:
         """Ask again and again until the answer is neither None nor False, and return it.
 
-        Raises LabError after `READY_SECONDS`, or when the controller or the Git server has ended.
+        Raises LabError that names the `problem` after `READY_SECONDS`, or when a process has ended.
         """
         give_up_at = time.monotonic() + READY_SECONDS
         while (answer := ask()) is None or answer is False:
             self._require_running()
             if time.monotonic() > give_up_at:
                 raise LabError(
-                    f"no {what} after {READY_SECONDS:.0f} s",
+                    f"{problem} after {READY_SECONDS:.0f} s.",
                     detail=tail(self._log(CONTROLLER)),
                     hint=self._look_at(CONTROLLER),
                 )
@@ -176,19 +176,19 @@ class DemoWorld:
         # The user's own settings of a controller are not meant for this one.
         unset = [word for key in os.environ if key.startswith("NOPEA_") for word in ("-u", key)]
         self._control.start(name, ["env", *unset, sys.executable, "-P", "-m", *module])
-        self.wait_for(f"answer of {name}", is_ready)
+        self.wait_for(f"{name} did not answer", is_ready)
 
     def _require_running(self) -> None:
         try:
             reports = self._control.processes()
         except KeeperGoneError as error:
             raise LabError(
-                "the processes of the demo were ended from outside", hint="Run the demo again."
+                "The processes of the demo were ended from outside.", hint="Run the demo again."
             ) from error
         for name, report in reports.items():
             if report.exit_code is not None:
                 raise LabError(
-                    f"{name} ended with {report.exit_code}",
+                    f"{name} ended with exit code {report.exit_code}.",
                     detail=tail(self._log(name)),
                     hint=self._look_at(name),
                 )

@@ -39,7 +39,7 @@ def test_only_one_demo_is_in_the_folder(tmp_path: Path) -> None:
     with folder.held():
         folder.claim()
 
-        with pytest.raises(LabError, match="another `nopea demo` runs") as caught, folder.held():
+        with pytest.raises(LabError, match="Another `nopea demo` runs") as caught, folder.held():
             pass
 
         assert "Ctrl-C" in caught.value.hint

@@ -52,13 +52,13 @@ def test_a_wait_returns_the_first_answer(tmp_path: Path) -> None:
     """None and False are not answers; zero is."""
     world = StillWorld(tmp_path)
 
-    assert world.wait_for("answer", lambda: 0) == 0
+    assert world.wait_for("Nobody answered", lambda: 0) == 0
 
 
 def test_a_wait_ends_when_the_processes_are_gone(tmp_path: Path) -> None:
     """Nobody waits for a controller that was ended from outside."""
     with pytest.raises(LabError, match="ended from outside") as raised:
-        StillWorld(tmp_path).wait_for("answer", lambda: None)
+        StillWorld(tmp_path).wait_for("Nobody answered", lambda: None)
 
     assert raised.value.hint == "Run the demo again."
 
