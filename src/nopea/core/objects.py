@@ -64,7 +64,7 @@ def split_api_version(api_version: str) -> tuple[str, str]:
 class Resource:
     """A kind as served in one version; `plural` is its name in URLs. Prints as `deployments.apps/v1`.
 
-    `verbs` and `subresources` are what discovery reports; both are empty for a resource that code names.
+    `verbs` is what discovery reports, empty for a resource that code names.
     """
 
     group: str
@@ -73,7 +73,6 @@ class Resource:
     plural: str
     namespaced: bool
     verbs: frozenset[str] = frozenset()
-    subresources: frozenset[str] = frozenset()
 
     @property
     def api_version(self) -> str:
