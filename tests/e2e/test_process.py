@@ -19,7 +19,7 @@ from tests.gitserver import GitServer
 
 from nopea_lab.lab import Lab
 
-MANY_FILES, PER_FILE = 30, 100
+MANY_FILES, PER_FILE = 12, 100
 SECONDS = 60.0
 StartNopea = Callable[..., Nopea]
 
