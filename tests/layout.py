@@ -49,8 +49,8 @@ PACKAGES = (
 
 def problems() -> list[str]:
     """Return a sentence for each module, test file or class that breaks the layout."""
-    said = [line for package in PACKAGES for line in (*_untested(package), *_orphans(package))]
-    return [*said, *_long_modules(), *_repeated_classes()]
+    found = [line for package in PACKAGES for line in (*_untested(package), *_orphans(package))]
+    return [*found, *_long_modules(), *_repeated_classes()]
 
 
 def _untested(package: Package) -> Iterator[str]:
