@@ -156,7 +156,7 @@ def test_what_cannot_be_downloaded_is_built(
     assert (folder / "etcd").read_text() == "go.etcd.io/etcd/server/v3 0 -mod=readonly\n"
     assert go.read_text().split() == ["go.etcd.io/etcd/server/v3"]
     assert "etcd was not downloaded: 127.0.0.1: Not Found." in heard.lines
-    assert "building etcd (1 of 4), about 35 seconds on two cores…" in heard.lines
+    assert "Building etcd (1 of 4), about 35 seconds on two cores…" in heard.lines
     assert any("disk: up to 1 GB" in line for line in heard.lines)
 
 
