@@ -157,7 +157,7 @@ def test_what_cannot_be_downloaded_is_built(
     assert go.read_text().split() == ["go.etcd.io/etcd/server/v3"]
     assert "etcd was not downloaded: 127.0.0.1: Not Found." in heard.lines
     assert "Building etcd (1 of 4), about 35 seconds on two cores…" in heard.lines
-    assert any("disk: up to 1 GB" in line for line in heard.lines)
+    assert any("It needs up to 1 GB" in line for line in heard.lines)
 
 
 def test_what_runs_pods_is_got_when_it_is_asked_for(
