@@ -14,11 +14,11 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 def parse_duration(text: str) -> timedelta:
     """Parse a duration; raises ValueError that names the text and the form that is expected."""
     if not _WHOLE.match(text) or len(text) > 32:
-        raise ValueError(f"{text!r} is no duration; write it like 30s, 5m or 1h30m")
+        raise ValueError(f"{text!r} is not a duration. Examples: 30s, 5m, 1h30m.")
     try:
         return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
     except OverflowError:
-        raise ValueError(f"{text!r} is longer than any duration can be") from None
+        raise ValueError(f"{text!r} is too long.") from None
 
 
 def format_seconds(seconds: float) -> str:

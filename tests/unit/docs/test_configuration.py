@@ -13,7 +13,7 @@ import click
 import pytest
 
 from nopea import app
-from nopea.cli.run import SECRET_VARIABLE, MemorySize, command
+from nopea.cli.commands.run import SECRET_VARIABLE, MemorySize, command
 from nopea.core.trigger import Trigger
 from nopea.settings import Settings
 

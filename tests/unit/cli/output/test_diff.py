@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from nopea.cli.difftext import json_of, lines_of, summary_of
+from nopea.cli.output.diff import inspection_json, object_lines, summary
 from nopea.core.drift.three_way import Side
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Reason, Step
@@ -35,7 +35,7 @@ def _object(
 
 
 def _plain(*objects: ObjectDiff) -> list[str]:
-    return [click.unstyle(line) for line in lines_of(objects)]
+    return [click.unstyle(line) for line in object_lines(objects)]
 
 
 def test_a_field_is_one_line_with_its_author() -> None:
@@ -66,8 +66,8 @@ def test_what_is_absent_is_told_from_what_is_not_known() -> None:
     new = _field(last=None, side=Side.GIT, manager="", operation="", subresource="", changed_at=None)
 
     assert [line.strip().partition(": ")[2] for line in _plain(_object(gone, lost, new))[1:]] == [
-        "2 → 2 → (none)   by somebody whom Kubernetes does not note",
-        "(not known) → 2 → 5   by kubectl (Update/scale) at 2026-03-04T05:06:07Z",
+        "2 → 2 → (none)   (Kubernetes does not record by whom)",
+        "(unknown) → 2 → 5   by kubectl (Update/scale) at 2026-03-04T05:06:07Z",
         "(none) → 2 → 5   by Git",
     ]
 
@@ -81,7 +81,7 @@ def test_a_refusal_says_why_and_what_to_do() -> None:
 
 def test_lines_are_coloured() -> None:
     """`click.echo` takes the colours away where no terminal is."""
-    assert all("\x1b[" in line for line in lines_of((_object(_field()),)))
+    assert all("\x1b[" in line for line in object_lines((_object(_field()),)))
 
 
 def test_the_summary_counts_what_would_be_done() -> None:
@@ -89,8 +89,8 @@ def test_the_summary_counts_what_would_be_done() -> None:
     unchanged = _object(reason=Reason.UNCHANGED)
     create = _object(action=Action.CREATE, reason=Reason.NOT_THERE)
 
-    assert summary_of((unchanged, create, unchanged, _object())) == "1 to create, 1 to leave, 2 unchanged"
-    assert summary_of(()) == "no objects"
+    assert summary((unchanged, create, unchanged, _object())) == "1 to create, 1 left as is, 2 unchanged"
+    assert summary(()) == "No objects."
 
 
 def test_json_has_every_fact() -> None:
@@ -98,7 +98,7 @@ def test_json_has_every_fact() -> None:
     refused = _object(_field(live=None), action=Action.REFUSE, reason=Reason.OWNED_BY_OTHER, problem=PROBLEM)
     inspection = Inspection(objects=(refused,), problems=(PROBLEM,))
 
-    told = json_of(inspection, inspection.objects, commit="1f0c")
+    told = inspection_json(inspection, inspection.objects, commit="1f0c")
 
     problem = {"code": "NOPEA-K004", "message": "it is another's", "hint": "Remove it.", "source": None,
                "object": str(KEY)}  # fmt: skip

@@ -1,6 +1,6 @@
-"""What `diff` and `plan` read: a GitRepository at its newest commit, or with a folder in Git's place.
+"""Inspect for `diff` and `plan`: a GitRepository at its newest commit, or a folder in place of the commit.
 
-They have a Git port of their own, in a folder that goes with them. Nothing is written to the cluster.
+Git mirrors are kept in a temporary folder. Nothing is written to the cluster.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.inspect import Inspection, Inspector
 from nopea.state.store import RepositoryState, StateStore
 
-NOBODY = "PLAN"
-"""The name of a GitRepository that is not there: none can have it, for it is in capitals."""
+NO_REPOSITORY = "PLAN"
+"""The name used where there is no GitRepository: capitals are invalid, so that none can have it."""
 
-NOWHERE = "file:///nowhere"
-"""A folder's URL: nothing of it is asked, because nothing was applied from it."""
+NO_URL = "file:///nowhere"
+"""The URL used for a folder; it is never fetched, because nothing was applied from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedRepository:
-    """What was read; `commit` is empty for a folder."""
+    """The result of an inspection; `commit` is empty for a folder."""
 
     repository: Repository
     commit: str
     inspection: Inspection
 
 
-async def read_repository_now(client: KubeClient, namespace: str, name: str) -> InspectedRepository:
+async def inspect_repository(client: KubeClient, namespace: str, name: str) -> InspectedRepository:
     """Inspect a GitRepository at the newest commit of its ref; raises CommandError, SyncError, ApiError."""
     repository = await read_repository(client, RepoKey(namespace, name))
     spec = _spec(repository)
@@ -56,32 +56,34 @@ async def read_repository_now(client: KubeClient, namespace: str, name: str) -> 
         try:
             snapshot = await fetcher.snapshot(spec, remote)
         except SyncError as error:
-            raise StalledError(*(explained(one, repository.pin) for one in error.problems)) from error
+            raise StalledError(*(explained(problem, repository.pin) for problem in error.problems)) from error
         inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
     return InspectedRepository(repository=repository, commit=snapshot.commit.id, inspection=inspection)
 
 
-async def read_folder_as(client: KubeClient, namespace: str, name: str, folder: Path) -> InspectedRepository:
-    """Inspect a GitRepository as if the folder were the root of its newest commit; raises as the above."""
+async def inspect_folder_as(
+    client: KubeClient, namespace: str, name: str, folder: Path
+) -> InspectedRepository:
+    """Inspect a GitRepository as if the folder were the root of its newest commit; raises the same."""
     repository = await read_repository(client, RepoKey(namespace, name))
     spec = _spec(repository)
     state = await read_state(client, repository)
     try:
         remote = await remote_of(client, repository.key, spec)
     except SyncError:
-        remote = Remote(spec.url)  # only what was applied last is missing then
+        remote = Remote(spec.url)  # then only the last applied values are missing
     snapshot = read_folder(folder, path=spec.path, exclude=spec.exclude)
     async with temporary_fetcher() as fetcher:
         inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
     return InspectedRepository(repository=repository, commit="", inspection=inspection)
 
 
-async def read_folder_alone(client: KubeClient, namespace: str, folder: Path) -> InspectedRepository:
-    """Inspect a folder as a new GitRepository in the namespace would apply it; raises as the above."""
-    spec = GitRepositorySpec(url=NOWHERE, branch="main")
+async def inspect_folder(client: KubeClient, namespace: str, folder: Path) -> InspectedRepository:
+    """Inspect a folder as if a new GitRepository in the namespace applied it; raises the same."""
+    spec = GitRepositorySpec(url=NO_URL, branch="main")
     status = GitRepositoryStatus()
     repository = Repository(
-        key=RepoKey(namespace, NOBODY),
+        key=RepoKey(namespace, NO_REPOSITORY),
         uid="",
         generation=0,
         resource_version="",
@@ -108,12 +110,12 @@ def _spec(repository: Repository) -> GitRepositorySpec:
 
 @asynccontextmanager
 async def temporary_fetcher() -> AsyncIterator[Fetcher]:
-    """Give a fetcher whose mirrors and child processes end with the block."""
+    """Yield a fetcher whose mirrors and child processes are removed when the block ends."""
     with tempfile.TemporaryDirectory(prefix="nopea-", ignore_cleanup_errors=True) as folder:
         git = GitPort(GitSettings(cache_dir=Path(folder), allow_file_urls=True))
-        running = tasks.spawn(git.run(), name="git port")
+        git_task = tasks.spawn(git.run(), name="git port")
         try:
-            await asyncio.sleep(0)  # its folder is made before it is asked
+            await asyncio.sleep(0)  # lets the port create its folder first
             yield Fetcher(git, StateStore().manifests)
         finally:
-            await tasks.end(running)
+            await tasks.end(git_task)

@@ -1,10 +1,10 @@
-"""Which object a person means."""
+"""Which object a reference means."""
 
 from __future__ import annotations
 
 import pytest
 
-from nopea.cli.object_name import NoSuchObjectError, find_object
+from nopea.cli.object_reference import UnknownObjectError, find_object
 from nopea.core.objects import GroupKind, ObjectKey
 
 WEB = ObjectKey("apps", "Deployment", "shop", "web")
@@ -49,36 +49,36 @@ def test_an_object_is_found_as_kubectl_writes_it(text: str, key: ObjectKey) -> N
 
 def test_a_name_that_fits_several_is_no_guess() -> None:
     """All of them are named, as they have to be written."""
-    with pytest.raises(NoSuchObjectError, match="Deployment shop/api, apps/Deployment test/api"):
+    with pytest.raises(UnknownObjectError, match="Deployment shop/api, apps/Deployment test/api"):
         find_object("deployment/api", KEYS)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("web", "write it like"),
-        ("", "write it like"),
-        ("a b c", "write it like"),
-        ("deployment/", "write it like"),
-        ("/web", "write it like"),
-        ("deployment /web", "write it like"),
-        ("deployment a/b/c", "write it like"),
-        ("configmap/web", "there is Service shop/web, apps/Deployment shop/web, networking"),
-        ("deployment.batch/web", "not among"),
-        ("batch/Deployment web", "not among"),
-        ("deployment test/web", "not among"),
+        ("web", "is not an object. Example:"),
+        ("", "is not an object. Example:"),
+        ("a b c", "is not an object. Example:"),
+        ("deployment/", "is not an object. Example:"),
+        ("/web", "is not an object. Example:"),
+        ("deployment /web", "is not an object. Example:"),
+        ("deployment a/b/c", "is not an object. Example:"),
+        ("configmap/web", "Applied: Service shop/web, apps/Deployment shop/web, networking"),
+        ("deployment.batch/web", "is not an applied object"),
+        ("batch/Deployment web", "is not an applied object"),
+        ("deployment test/web", "is not an applied object"),
         ("service/none", "and 3 more"),
     ],
 )
-def test_anything_else_is_an_error_that_helps(text: str, said: str) -> None:
-    """It says how to write it, or what is there of this name, or what is there at all."""
-    with pytest.raises(NoSuchObjectError) as caught:
+def test_anything_else_is_an_error_that_helps(text: str, message: str) -> None:
+    """It shows an example, or the objects of this name, or all objects."""
+    with pytest.raises(UnknownObjectError) as caught:
         find_object(text, KEYS, plurals=PLURALS)
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_without_any_object_that_is_said() -> None:
+def test_a_repository_without_objects_says_so() -> None:
     """A repository that has applied nothing yet."""
-    with pytest.raises(NoSuchObjectError, match="or any other"):
+    with pytest.raises(UnknownObjectError, match="nothing is applied yet"):
         find_object("service/web", ())

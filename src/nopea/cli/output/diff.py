@@ -1,4 +1,4 @@
-"""An inspection as lines for people and as JSON for programs. Says only what the values hold, all masked."""
+"""Format an inspection as lines and as JSON. Values of Secrets are masked before they arrive here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from nopea.cli.output.messages import print_problem
 from nopea.core.api.conditions import format_time
 from nopea.core.drift.three_way import Side
 from nopea.core.plan.model import Action, Reason
@@ -15,11 +16,11 @@ from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
 from nopea.core.problem import Problem
 from nopea.reconcile.inspect import Inspection
 
-_ROOM = 100
-"""Characters of three values that still fit beside their path."""
+_LINE_LENGTH = 100
+"""A path and its three values up to this many characters share one line."""
 
-_CUT = 1000
-"""Characters of one value in text; JSON has more."""
+_VALUE_LENGTH = 1000
+"""Longer values are cut in text, not in JSON."""
 
 _COLOURS = {
     Action.CREATE: "green",
@@ -31,16 +32,16 @@ _COLOURS = {
 _SIDES = {Side.GIT: "green", Side.CLUSTER: "yellow", Side.BOTH: "red"}
 
 
-def lines_of(objects: tuple[ObjectDiff, ...]) -> Iterator[str]:
-    """Yield each object's lines: what becomes of it and why, then its fields."""
-    for one in objects:
-        step = one.step
+def object_lines(objects: tuple[ObjectDiff, ...]) -> Iterator[str]:
+    """Yield the lines of each object: the action and its reason, then the fields."""
+    for object_diff in objects:
+        step = object_diff.step
         source = f"  {step.desired.source}" if step.desired else ""
         verb = click.style(f"{step.action:<6}", fg=_COLOURS[step.action], bold=True)
         yield f"{verb} {click.style(str(step.key), bold=True)}: {step.reason}{click.style(source, dim=True)}"
         if step.retry_at is not None:
             yield f"         until {format_time(step.retry_at)}"
-        for field in one.fields:
+        for field in object_diff.fields:
             yield from _field(field)
         if step.problem is not None:
             yield click.style(f"    {step.problem.message}", fg="red")
@@ -50,16 +51,16 @@ def lines_of(objects: tuple[ObjectDiff, ...]) -> Iterator[str]:
 def _field(field: FieldDiff) -> Iterator[str]:
     colour = _SIDES[field.side]
     values = [
-        _cut(field.last, "(none)" if field.last_is_known else "(not known)"),
+        _cut(field.last, "(none)" if field.last_is_known else "(unknown)"),
         _cut(field.git, "(none)"),
         _cut(field.live, "(none)"),
     ]
-    by = _by(field)
-    if sum(map(len, values)) + len(field.path) <= _ROOM:
+    author = _author(field)
+    if sum(map(len, values)) + len(field.path) <= _LINE_LENGTH:
         shown = " → ".join(values[:2]) + " → " + click.style(values[2], fg=colour)
-        yield f"    {click.style(field.path, fg=colour)}: {shown}{f'   {by}' if by else ''}"
+        yield f"    {click.style(field.path, fg=colour)}: {shown}   {author}"
         return
-    yield f"    {click.style(field.path, fg=colour)}:{f'   {by}' if by else ''}"
+    yield f"    {click.style(field.path, fg=colour)}:   {author}"
     for name, value in zip(("last applied", "Git", "live"), values, strict=True):
         yield f"      {name:<12}  {value}"
 
@@ -67,50 +68,58 @@ def _field(field: FieldDiff) -> Iterator[str]:
 def _cut(value: str | None, absent: str) -> str:
     if value is None:
         return absent
-    return value if len(value) <= _CUT else f"{value[: _CUT - 1]}…"
+    return value if len(value) <= _VALUE_LENGTH else f"{value[: _VALUE_LENGTH - 1]}…"
 
 
-def _by(field: FieldDiff) -> str:
-    """Say who did it, how, and when, as far as it is known."""
+def _author(field: FieldDiff) -> str:
+    """Return who changed the field, how, and when, as far as Kubernetes records it."""
     if not field.manager:
-        return "by Git" if field.side is Side.GIT else "by somebody whom Kubernetes does not note"
+        return "by Git" if field.side is Side.GIT else "(Kubernetes does not record by whom)"
     how = "/".join(part for part in (field.operation, field.subresource) if part)
     when = f" at {format_time(field.changed_at)}" if field.changed_at else ""
     return f"by {field.manager}{f' ({how})' if how else ''}{when}"
 
 
-def summary_of(objects: tuple[ObjectDiff, ...]) -> str:
-    """Return the counts of what a pass would do: `1 to create, 2 to apply, 5 unchanged`."""
+def summary(objects: tuple[ObjectDiff, ...]) -> str:
+    """Return the counts of a plan: `1 to create, 2 to apply, 5 unchanged`."""
     counts = Counter(
-        "unchanged" if one.step.reason in (Reason.UNCHANGED, Reason.IGNORED) else str(one.step.action)
-        for one in objects
+        "unchanged" if diff.step.reason in (Reason.UNCHANGED, Reason.IGNORED) else str(diff.step.action)
+        for diff in objects
     )
-    words = {"create": "to create", "apply": "to apply", "prune": "to prune", "leave": "to leave",
+    words = {"create": "to create", "apply": "to apply", "prune": "to prune", "leave": "left as is",
              "refuse": "refused", "unchanged": "unchanged"}  # fmt: skip
-    said = [f"{counts[name]} {word}" for name, word in words.items() if counts[name]]
-    return ", ".join(said) or "no objects"
+    parts = [f"{counts[name]} {word}" for name, word in words.items() if counts[name]]
+    return ", ".join(parts) or "No objects."
 
 
-def json_of(inspection: Inspection, objects: tuple[ObjectDiff, ...], **head: Any) -> dict[str, Any]:
-    """Return the inspection for programs; absent values are null."""
+def inspection_json(inspection: Inspection, objects: tuple[ObjectDiff, ...], **head: Any) -> dict[str, Any]:
+    """Return the inspection as a JSON document with `head` in front; absent values are null."""
     return {
         **head,
         "differs": inspection.differs,
-        "objects": [_object_json(one) for one in objects],
+        "objects": [_object_json(object_diff) for object_diff in objects],
         "problems": [_problem_json(problem) for problem in inspection.problems],
     }
 
 
-def _object_json(one: ObjectDiff) -> dict[str, Any]:
-    step = one.step
+def print_other_problems(inspection: Inspection) -> None:
+    """Print to standard error the problems that no object's own lines show."""
+    shown = {object_diff.step.problem for object_diff in inspection.objects}
+    for problem in inspection.problems:
+        if problem not in shown:
+            print_problem(problem)
+
+
+def _object_json(object_diff: ObjectDiff) -> dict[str, Any]:
+    step = object_diff.step
     return {
         "object": str(step.key),
         "action": str(step.action),
         "reason": str(step.reason),
-        "differs": one.differs,
+        "differs": object_diff.differs,
         "source": step.desired.source if step.desired else None,
         "until": format_time(step.retry_at) if step.retry_at else None,
-        "fields": [_field_json(field) for field in one.fields],
+        "fields": [_field_json(field) for field in object_diff.fields],
         "problem": _problem_json(step.problem) if step.problem else None,
     }
 

@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from nopea.cli.run import MemorySize, command, settings_of
+from nopea.cli.commands.run import MemorySize, command, settings_of
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import Secret
 from nopea.settings import NotifySettings, Settings
@@ -60,7 +60,7 @@ def test_sizes_are_written_as_in_kubernetes(text: str, size: int) -> None:
 )
 def test_anything_else_is_refused_with_the_form_that_is_expected(text: str) -> None:
     """In words, not with a traceback."""
-    with pytest.raises(click.BadParameter, match="write it like 512Mi"):
+    with pytest.raises(click.BadParameter, match="is not a size"):
         MemorySize().convert(text, None, None)
 
 

@@ -1,4 +1,4 @@
-"""A finished pass as lines."""
+"""The lines of a finished sync."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 from tests.fakes.samples import COMMIT, NOW, problem, report, repository, result_of
 
-from nopea.cli.synctext import error_words, failed_line, may_have_more, synced_lines
+from nopea.cli.output.sync import failed_line, may_have_more, synced_lines
 from nopea.core.api.names import ROLLBACK_ANNOTATION
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import MAX_ERRORS, DriftEntry, GitRepositoryStatus, StatusError
@@ -16,9 +16,9 @@ from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.status import reported
 
 
-def after(one: ReconcileReport, **options: Any) -> Repository:
-    """Return the repository as the pass left it."""
-    status = reported(GitRepositoryStatus(), one, now=NOW, retry_at=None)
+def after(result: ReconcileReport, **options: Any) -> Repository:
+    """Return the repository as the sync left it."""
+    status = reported(GitRepositoryStatus(), result, now=NOW, retry_at=None)
     return replace(repository(**options), status=status)
 
 
@@ -64,7 +64,7 @@ def test_drift_that_was_left() -> None:
 
     told = lines(replace(found, status=status))
 
-    assert "2 drifted and left" in told[0]
+    assert "2 drifted" in told[0]
     assert told[2:] == [
         "  drifted: ConfigMap shop/a  left: policy  by kubectl-edit",
         "  drifted: ConfigMap shop/b  left: policy",
@@ -81,18 +81,16 @@ def test_a_pass_that_failed_says_how_far_it_came() -> None:
     none = report(Result.FAILED, commit=None, problems=[problem()])
 
     assert failed_line(after(some)) == (
-        "GitRepository shop/api: the pass failed at c0ffee0: 1 of the 2 objects that could be read are as "
-        "Git wants; 1 failed"
+        "GitRepository shop/api: the sync of c0ffee0 failed. 1 of 2 objects in sync; 1 failed."
     )
-    assert failed_line(after(none)) == "GitRepository shop/api: the pass failed before it knew a commit"
+    assert failed_line(after(none)) == "GitRepository shop/api: the sync failed before it read a commit."
 
 
-def test_an_error_has_its_code_its_place_and_its_advice() -> None:
-    """In the words of the status."""
+def test_a_full_list_of_errors_may_not_be_complete() -> None:
+    """The status holds a limited number."""
     error = StatusError(
         code="NOPEA-K003", message="bad", hint="Correct it.", object="ConfigMap a/b", source="x:1"
     )
 
-    assert error_words(error) == ("NOPEA-K003 x:1 ConfigMap a/b: bad", "Correct it.")
     assert not may_have_more(GitRepositoryStatus(errors=(error,)))
     assert may_have_more(GitRepositoryStatus(errors=(error,) * MAX_ERRORS))

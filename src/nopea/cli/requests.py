@@ -1,8 +1,9 @@
-"""Whether what somebody asked for has been done, and how it ended: read from a GitRepository. Pure."""
+"""Decide from a GitRepository whether the controller has handled a user's request, and with which result."""
 
 from __future__ import annotations
 
 import enum
+from datetime import UTC, datetime
 from typing import Protocol
 
 from nopea.core.api.conditions import READY, RECONCILING, STALLED, find
@@ -14,65 +15,69 @@ from nopea.core.status.rollback import has_moved
 
 
 class RequestProgress(enum.StrEnum):
-    """How the pass that handled a request ended."""
+    """The result of the sync that handled a request."""
 
     SYNCED = "synced"
     FAILED = "failed"
     SUSPENDED = "suspended"
-    REPLACED = "replaced"  # somebody else asked for something else meanwhile
+    REPLACED = "replaced"  # another user has changed the request since
 
 
 class UserRequest(Protocol):
-    """Something that a person asked the controller for."""
+    """A request to the controller, made by an annotation."""
 
     def verdict(self, repository: Repository) -> RequestProgress | None:
-        """Return how it ended, or None while it has not; call it with each later version."""
+        """Return the result, or None while there is none; call it with each later version."""
         ...
 
 
 class SyncRequest:
-    """One value of `nopea.io/sync-requested-at` that was set, until a pass answers it.
+    """One value of `nopea.io/sync-requested-at`, until a sync has handled it.
 
-    When others ask at the same time, the pass may handle their later value instead: it looked at the world
-    after both. So every value that is seen in the annotation after this one answers it too; they are kept,
-    one for each look at most.
+    When several users request a sync, only the latest value is handled, by a sync that started after all of
+    them. So each later value of the annotation that is seen here counts as this request's too.
     """
 
     def __init__(self, value: str) -> None:
-        self._answers = {value}
+        self._values = {value}
 
     def verdict(self, repository: Repository) -> RequestProgress | None:
-        """Return how it ended, or None while it is not handled."""
-        self._answers.add(repository.sync_requested_at)
-        if repository.status.last_handled_sync_at not in self._answers - {""}:
+        """Return the result, or None while it is not handled."""
+        self._values.add(repository.sync_requested_at)
+        if repository.status.last_handled_sync_at not in self._values - {""}:
             return None
         return verdict_of(repository.status)
 
 
 class PinRequest:
-    """A rollback to a commit, or with an empty one back to what the spec names, until a pass has told of it.
+    """A rollback to a commit, or the end of a rollback if `commit` is empty, until the status reports it.
 
-    It is no request for a sync, which would put drift right as well, whatever the policy.
+    Unlike a SyncRequest it does not revert drift that the policy leaves.
     """
 
     def __init__(self, commit: str) -> None:
         self._commit = commit
 
     def verdict(self, repository: Repository) -> RequestProgress | None:
-        """Return how it ended, or None while no pass has told of it."""
+        """Return the result, or None while no sync has reported it."""
         if repository.rollback_to != self._commit or repository.pin_problem is not None:
             return RequestProgress.REPLACED
         status = repository.status
-        is_unread = any(error.code == Code.ROLLBACK_INVALID for error in status.errors)
-        if is_unread or has_moved(status.conditions, repository.pin):
+        is_invalid = any(error.code == Code.ROLLBACK_INVALID for error in status.errors)
+        if is_invalid or has_moved(status.conditions, repository.pin):
             return None
         return verdict_of(status)
 
 
-def verdict_of(status: GitRepositoryStatus) -> RequestProgress:
-    """Return how the last pass of note ended; one that handles a request always is of note.
+def request_value() -> str:
+    """Return a value for a request's annotation: RFC 3339 with microseconds, so that two requests differ."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
-    The phase alone does not tell: the next pass may be under way already.
+
+def verdict_of(status: GitRepositoryStatus) -> RequestProgress:
+    """Return the result of the last sync in the history, which lists each sync that handled a request.
+
+    The phase alone is not enough: the next sync may have started already.
     """
     if status.phase is Phase.SUSPENDED:
         return RequestProgress.SUSPENDED
@@ -84,7 +89,7 @@ def verdict_of(status: GitRepositoryStatus) -> RequestProgress:
 
 
 def stage_of(status: GitRepositoryStatus) -> str:
-    """Say what the controller is doing, as far as the status tells; empty when it tells nothing."""
+    """Return what the controller is doing according to the status; empty if the status does not say."""
     stalled = find(status.conditions, STALLED)
     if stalled is not None and stalled.reason == "WorkerCrashed":
         return stalled.message

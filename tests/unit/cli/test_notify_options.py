@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nopea.cli.run import command, settings_of
+from nopea.cli.commands.run import command, settings_of
 from nopea.settings import NotifySettings, SettingError
 
 

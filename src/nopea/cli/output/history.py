@@ -1,4 +1,4 @@
-"""The passes of note of a GitRepository as a table for people and as JSON for programs."""
+"""Format the history of a GitRepository as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 import click
 
-from nopea.cli.commit_name import is_rollback
+from nopea.cli.commit_reference import is_rollback
 from nopea.core.api.conditions import READY, find
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import SHORT_COMMIT, HistoryEntry
 from nopea.core.status.report import Result
 
-_HEAD = ("COMMIT", "OUTCOME", "STARTED", "TOOK", "CREATED", "CHANGED", "PRUNED", "FAILED", "PASS", "TRIGGER")
+_HEAD = ("COMMIT", "OUTCOME", "STARTED", "TOOK", "CREATED", "CHANGED", "PRUNED", "FAILED", "ID", "TRIGGER")
 _NUMBERS = ("CREATED", "CHANGED", "PRUNED", "FAILED")
-_MARKS = 3  # the columns before each line: the marks and a space
+_MARKS = 3  # columns before each line: two marks and a space
 _COLOURS = {Result.SYNCED: "green", Result.FAILED: "red"}
 
 
-def json_of(repository: Repository) -> dict[str, Any]:
-    """Return all of it: the entries as the status has them, and which is applied or made by a rollback."""
+def history_json(repository: Repository) -> dict[str, Any]:
+    """Return the entries as in the status, with `current` and `rollback` added."""
     status = repository.status
     current = _current(repository)
     return {
@@ -40,15 +40,15 @@ def json_of(repository: Repository) -> dict[str, Any]:
     }
 
 
-def lines_of(repository: Repository, *, now: datetime, width: int | None = None) -> Iterator[str]:
-    """Yield what is applied and followed now, then one line for each pass, newest first.
+def history_lines(repository: Repository, *, now: datetime, width: int | None = None) -> Iterator[str]:
+    """Yield what is applied and followed now, then a table of the syncs, newest first.
 
-    Lines longer than `width` lose the ids first, then the times; the ages stay. None is no limit.
+    If the table is wider than `width`, it omits the ids, then the times too. None means no limit.
     """
     yield _title(repository)
     entries = repository.status.history
     if not entries:
-        yield _why_empty(repository)
+        yield _empty_reason(repository)
         return
     current = _current(repository)
     head, *rows = _fitting(entries, now=now, width=width)
@@ -58,14 +58,14 @@ def lines_of(repository: Repository, *, now: datetime, width: int | None = None)
         yield f"{click.style(mark, bold=True)} {_coloured(row, entry)}"
     legend = [
         *(["* applied now"] if current is not None else []),
-        *(["↩ a rollback decided which commit"] if any(map(is_rollback, entries)) else []),
+        *(["↩ applied by a rollback"] if any(map(is_rollback, entries)) else []),
     ]
     if legend:
         yield "   ".join(legend)
 
 
 def age(seconds: float) -> str:
-    """Return how long ago in one unit, as kubectl has it: `42s`, `5m`, `3h`, `12d`."""
+    """Return a duration in one unit, as kubectl does: `42s`, `5m`, `3h`, `12d`."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= 2 * size:
             return f"{int(seconds // size)}{unit}"
@@ -74,9 +74,9 @@ def age(seconds: float) -> str:
 
 def _title(repository: Repository) -> str:
     status = repository.status
-    applied = f"at {status.last_applied_commit}" if status.last_applied_commit else "with nothing applied yet"
+    applied = f"at {status.last_applied_commit}" if status.last_applied_commit else "(nothing applied yet)"
     if repository.pin_problem is not None:
-        return f"GitRepository {repository.key} {applied}, stays so: its rollback cannot be read"
+        return f"GitRepository {repository.key} {applied}, stays there: its rollback annotation is invalid"
     if repository.pin is not None:
         return (
             f"GitRepository {repository.key} {applied}, rolled back to "
@@ -86,33 +86,35 @@ def _title(repository: Repository) -> str:
 
 
 def _follows(repository: Repository) -> str | None:
-    """Return the ref that the spec names, also while it is not followed."""
+    """Return the ref in the spec, even while a rollback holds another commit."""
     if repository.pin is not None:
         return str(repository.pin.instead_of) if repository.pin.instead_of else None
     return repository.follows or None
 
 
-def _why_empty(repository: Repository) -> str:
+def _empty_reason(repository: Repository) -> str:
     ready = find(repository.status.conditions, READY)
     if ready is None:
-        return "no pass yet: see that `nopea run` is up and watches this namespace"
-    return f"no pass of note yet: {ready.message}"
+        return "No sync yet. Check that `nopea run` runs and watches this namespace."
+    return f"No sync to list yet. {ready.message}"
 
 
 def _current(repository: Repository) -> HistoryEntry | None:
-    """Return the newest pass that applied in full what is applied now."""
+    """Return the newest sync that applied the current commit in full."""
     applied = repository.status.last_applied_commit
     history = repository.status.history
-    return next((one for one in history if one.commit == applied and one.outcome == Result.SYNCED), None)
+    return next(
+        (entry for entry in history if entry.commit == applied and entry.outcome == Result.SYNCED), None
+    )
 
 
 def _fitting(entries: Sequence[HistoryEntry], *, now: datetime, width: int | None) -> list[str]:
-    """Return the head and a line for each pass: the longest form that fits, or the shortest."""
+    """Return the header and a line for each sync, in the longest form that fits, or the shortest."""
     lines: list[str] = []
     for with_ids, with_times in ((True, True), (False, True), (False, False)):
         rows = [_HEAD, *(_cells(entry, now=now, with_times=with_times) for entry in entries)]
         columns = [
-            _column(name, cells) for name, *cells in zip(*rows, strict=True) if with_ids or name != "PASS"
+            _column(name, cells) for name, *cells in zip(*rows, strict=True) if with_ids or name != "ID"
         ]
         lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
         if width is None or max(map(len, lines)) + _MARKS <= width:
@@ -121,8 +123,8 @@ def _fitting(entries: Sequence[HistoryEntry], *, now: datetime, width: int | Non
 
 
 def _column(name: str, cells: Sequence[str]) -> list[str]:
-    size = max(map(len, (name, *cells)))
-    return [text.rjust(size) if name in _NUMBERS else text.ljust(size) for text in (name, *cells)]
+    width = max(map(len, (name, *cells)))
+    return [cell.rjust(width) if name in _NUMBERS else cell.ljust(width) for cell in (name, *cells)]
 
 
 def _cells(entry: HistoryEntry, *, now: datetime, with_times: bool) -> tuple[str, ...]:
@@ -141,7 +143,7 @@ def _cells(entry: HistoryEntry, *, now: datetime, with_times: bool) -> tuple[str
 def _when(started: str, *, now: datetime, with_time: bool) -> str:
     try:
         ago = age((now - datetime.fromisoformat(started)).total_seconds())
-    except (ValueError, TypeError):  # another version wrote it
+    except (ValueError, TypeError):  # written by another version
         return started
     return f"{ago} ago, {started}" if with_time else f"{ago} ago"
 

@@ -1,6 +1,6 @@
-"""Show what a command waits for: one moving line on a terminal, else a line whenever it changes.
+"""Show what a command waits for: a spinner on a terminal, elsewhere a line for each change.
 
-Everything goes to standard error, for standard output belongs to the answer.
+Writes to standard error; standard output is for results.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
 
 
-class Live(Protocol):
-    """Where a waiting command tells what it waits for."""
+class Progress(Protocol):
+    """Shows the current state of a command that waits."""
 
     def show(self, text: str) -> None:
-        """Show the text in place of the one before."""
+        """Show this text instead of the previous one."""
         ...
 
 
@@ -35,7 +36,7 @@ class _Lines:
 
 
 class _Spinner:
-    def __init__(self, progress: Progress, task: TaskID) -> None:
+    def __init__(self, progress: RichProgress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
 
@@ -44,8 +45,8 @@ class _Spinner:
 
 
 @contextmanager
-def showing(text: str, *, stream: TextIO | None = None) -> Iterator[Live]:
-    """Show a text on the stream (standard error) and give what shows the next; on a terminal it goes away."""
+def show_progress(text: str, *, stream: TextIO | None = None) -> Iterator[Progress]:
+    """Show `text` on the stream (default: standard error); a terminal is cleared when the block ends."""
     stream = stream or sys.stderr
     if not stream.isatty():
         lines = _Lines(stream)
@@ -53,8 +54,9 @@ def showing(text: str, *, stream: TextIO | None = None) -> Iterator[Live]:
         yield lines
         return
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=stream, highlight=False), transient=True) as progress:
+    with RichProgress(*columns, console=Console(file=stream, highlight=False), transient=True) as progress:
         yield _Spinner(progress, progress.add_task(text))

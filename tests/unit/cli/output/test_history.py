@@ -8,7 +8,7 @@ import click
 import pytest
 from tests.fakes.samples import repository
 
-from nopea.cli.historytext import age, json_of, lines_of
+from nopea.cli.output.history import age, history_json, history_lines
 from nopea.core.api.names import ROLLBACK_ANNOTATION
 from nopea.core.api.repository import Repository
 
@@ -26,7 +26,7 @@ def entry(commit: str, number: int, **facts: object) -> dict[str, object]:
 
 def shown(found: Repository) -> list[str]:
     """Return the lines without colours."""
-    return [click.unstyle(line) for line in lines_of(found, now=NOW)]
+    return [click.unstyle(line) for line in history_lines(found, now=NOW)]
 
 
 def with_history(
@@ -50,7 +50,7 @@ def test_each_pass_is_a_line() -> None:
         "01JZZZZZZZZZZZZZZZZZZZZZZ1", "manual,", "poll",
     ]  # fmt: skip
     assert head.index("COMMIT") == line.index(NEW[:7])
-    assert head.index("PASS") == line.index("01JZ")
+    assert head.index("ID") == line.index("01JZ")
     assert head.index("CREATED") + len("CREATED") - 1 == line.index(" 3 ") + 1
 
 
@@ -59,10 +59,10 @@ def test_a_narrow_terminal_gets_what_fits() -> None:
     found = with_history(entry(NEW, 1, outcome="failed", trigger="rollback"), entry(OLD, 2))
 
     def table(width: int) -> list[str]:
-        return [click.unstyle(line) for line in lines_of(found, now=NOW, width=width)][1:4]
+        return [click.unstyle(line) for line in history_lines(found, now=NOW, width=width)][1:4]
 
     assert table(200) == shown(found)[1:4]
-    assert "PASS" not in table(110)[0]
+    assert "ID" not in table(110)[0]
     assert "60m ago, 2026-11-24T05:00:00Z" in table(110)[1]
     assert [max(map(len, table(width))) <= width for width in (110, 80)] == [True, True]
     assert table(80)[1].split()[1:6] == [NEW[:7], "failed", "60m", "ago", "1.50s"]
@@ -94,18 +94,18 @@ def test_what_a_rollback_decided_is_marked() -> None:
         f"GitRepository shop/api at {OLD}, rolled back to {OLD[:7]}: branch main is not followed"
     )
     assert [line[:2] for line in lines[2:5]] == ["*↩", " ↩", "  "]
-    assert lines[-1] == "* applied now   ↩ a rollback decided which commit"
+    assert lines[-1] == "* applied now   ↩ applied by a rollback"
 
 
 def test_a_rollback_that_cannot_be_read_is_in_the_title() -> None:
     """Nothing is followed then."""
-    assert "its rollback cannot be read" in shown(with_history(entry(NEW, 1), pin="main"))[0]
+    assert "its rollback annotation is invalid" in shown(with_history(entry(NEW, 1), pin="main"))[0]
 
 
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        ({}, "see that `nopea run` is up"),
+        ({}, "Check that `nopea run` runs"),
         (
             {
                 "conditions": [
@@ -129,7 +129,7 @@ def test_an_empty_history_helps(status: dict[str, object], says: str) -> None:
 
 def test_json_has_zeros_and_marks() -> None:
     """A program needs no defaults of ours."""
-    told = json_of(with_history(entry(OLD, 1, trigger="rollback"), entry(NEW, 2), applied=OLD, pin=OLD))
+    told = history_json(with_history(entry(OLD, 1, trigger="rollback"), entry(NEW, 2), applied=OLD, pin=OLD))
 
     assert (told["follows"], told["rollbackTo"]) == ("branch main", OLD)
     first, second = told["history"]

@@ -1,6 +1,6 @@
-"""`nopea suspend` and `nopea resume`: nothing is written to a repository's objects, or to one of them.
+"""`nopea suspend` and `nopea resume`: stop and allow writes to a repository's objects, or to one object.
 
-A repository by its spec, one object by the annotations of break-glass on the live object.
+A repository is suspended by its spec, an object by the break-glass annotations on the live object.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nopea.cli.cluster import ClusterChoice, answer, cluster_options
+from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
 from nopea.core.duration import parse_duration
 
 if TYPE_CHECKING:
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from nopea.kube.client import KubeClient
 
 
-def moment(text: str, *, now: datetime) -> datetime:
-    """Return the end that `--until` names, a time or a duration from now; raises ValueError in words."""
+def parse_until(text: str, *, now: datetime) -> datetime:
+    """Return the time that `--until` gives, as a time or as a duration from now, rounded up to a second.
+
+    Raises ValueError with a message for users.
+    """
     try:
         until = now + parse_duration(text)
     except (ValueError, OverflowError):
@@ -27,12 +30,12 @@ def moment(text: str, *, now: datetime) -> datetime:
             until = datetime.fromisoformat(text)
         except ValueError:
             raise ValueError(
-                f"{text!r} is no time and no duration; write it like 2h or 2030-01-31T18:00:00Z"
+                f"{text!r} is neither a time nor a duration. Examples: 2h, 2030-01-31T18:00:00Z."
             ) from None
     if until.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone; put Z after it for UTC, or +02:00")
+        raise ValueError(f"{text!r} has no time zone. Append Z for UTC, or an offset such as +02:00.")
     if until <= now:
-        raise ValueError(f"{text!r} is in the past")
+        raise ValueError(f"{text!r} is in the past.")
     whole = until.astimezone(UTC).replace(microsecond=0)
     return whole if whole == until else whole + timedelta(seconds=1)  # annotations hold seconds
 
@@ -41,7 +44,7 @@ def _until(ctx: click.Context, param: click.Parameter, text: str | None) -> date
     if text is None:
         return None
     try:
-        return moment(text, now=datetime.now(UTC))
+        return parse_until(text, now=datetime.now(UTC))
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param) from error
 
@@ -50,21 +53,27 @@ def _until(ctx: click.Context, param: click.Parameter, text: str | None) -> date
 @click.argument("name")
 @click.argument("object_", metavar="[OBJECT]", nargs=-1)
 @click.option(
-    "--until", callback=_until, help="When an OBJECT's protection ends: 2h, or 2030-01-31T18:00:00Z."
+    "--until",
+    callback=_until,
+    metavar="TIME",
+    help="When the suspension of OBJECT ends: a duration such as 2h, or a time such as 2030-01-31T18:00:00Z.",
 )
 @cluster_options
 def command(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...], until: datetime | None) -> None:
-    """Write nothing to the objects of GitRepository NAME, or to one OBJECT of it (break-glass).
+    """Stop all writes to the objects of GitRepository NAME, or to one OBJECT of it (break-glass).
 
-    OBJECT is like deployment/web or apps/Deployment shop/web. Git's changes wait too, until `nopea resume`.
+    OBJECT is written like deployment/web or apps/Deployment shop/web. Changes in Git wait too, until
+    `nopea resume`.
+
+    Exit codes: 0 suspended, 2 wrong usage, 3 the cluster could not be read or changed.
     """
     if until is not None and not object_:
-        raise click.UsageError("--until needs an OBJECT: spec.suspend of a GitRepository has no end")
+        raise click.UsageError("--until needs an OBJECT: a GitRepository is suspended without an end.")
 
     async def work(client: KubeClient, namespace: str) -> int:
         return await _set(client, namespace, name, " ".join(object_), suspend=True, until=until)
 
-    answer(cluster, work)
+    run_with_cluster(cluster, work)
 
 
 @click.command("resume")
@@ -72,27 +81,30 @@ def command(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...], unti
 @click.argument("object_", metavar="[OBJECT]", nargs=-1)
 @cluster_options
 def resume(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...]) -> None:
-    """End what `nopea suspend` began: for GitRepository NAME, or for one OBJECT of it."""
+    """Undo `nopea suspend` for GitRepository NAME, or for one OBJECT of it.
+
+    Exit codes: 0 resumed, 2 wrong usage, 3 the cluster could not be read or changed.
+    """
 
     async def work(client: KubeClient, namespace: str) -> int:
         return await _set(client, namespace, name, " ".join(object_), suspend=False, until=None)
 
-    answer(cluster, work)
+    run_with_cluster(cluster, work)
 
 
 async def _set(
-    client: KubeClient, namespace: str, name: str, text: str, *, suspend: bool, until: datetime | None
+    client: KubeClient, namespace: str, name: str, reference: str, *, suspend: bool, until: datetime | None
 ) -> int:
     from nopea.cli.repository import find_applied, read_repository
     from nopea.core.objects import RepoKey
     from nopea.kube.kinds import repository_target
 
     repository = await read_repository(client, RepoKey(namespace, name))
-    if text:
-        key = await find_applied(client, repository, text)
+    if reference:
+        key = await find_applied(client, repository, reference)
         return await _set_object(client, key, suspend=suspend, until=until)
     await _set_repository(client, repository_target(repository.key), suspend=suspend)
-    click.echo(f"GitRepository {repository.key} {'is suspended' if suspend else 'goes on'}")
+    click.echo(f"GitRepository {repository.key} {'is suspended' if suspend else 'is resumed'}.")
     return 0
 
 
@@ -114,14 +126,14 @@ async def _set_object(client: KubeClient, key: ObjectKey, *, suspend: bool, unti
 
     resource = await Discovery(client).find_preferred(key.group_kind)
     end = format_time(until) if until else None
-    said = {SUSPEND_HEAL_ANNOTATION: "true" if suspend else None, SUSPEND_HEAL_UNTIL_ANNOTATION: end}
+    annotations = {SUSPEND_HEAL_ANNOTATION: "true" if suspend else None, SUSPEND_HEAL_UNTIL_ANNOTATION: end}
     try:
-        await annotate(client, resource.at(name=key.name, namespace=key.namespace), said)
+        await annotate(client, resource.at(name=key.name, namespace=key.namespace), annotations)
     except NotFoundError as error:
         raise CommandError(
-            f"{key} is not in the cluster, so it cannot carry the annotation",
-            "suspend the whole GitRepository if it shall not be created anew",
+            f"{key} is not in the cluster, so it cannot be annotated.",
+            "To keep it from being created again, suspend the whole GitRepository.",
         ) from error
     ends = f" until {end}" if end else " until `nopea resume`"
-    click.echo(f"{key} {f'is protected from every write{ends}' if suspend else 'is not protected any more'}")
+    click.echo(f"{key} is suspended{ends}." if suspend else f"{key} is resumed.")
     return 0

@@ -1,10 +1,10 @@
-"""Which commit a person means, out of what the status tells."""
+"""Which commit a reference means, according to the status."""
 
 from __future__ import annotations
 
 import pytest
 
-from nopea.cli.commit_name import NoSuchCommitError, find_commit, known_commits, previous_commit
+from nopea.cli.commit_reference import UnknownCommitError, find_commit, known_commits, previous_commit
 from nopea.core.api.status import GitRepositoryStatus, HistoryEntry
 
 OLD, MIDDLE, NEW = "a" * 40, "b" * 40, "c" * 40
@@ -79,8 +79,8 @@ def test_after_a_commit_that_failed_the_last_good_one_is_meant() -> None:
 @pytest.mark.parametrize(
     ("found", "says"),
     [
-        (status(), "nothing was ever applied"),
-        (status(passed("", "failed")), "nothing was ever applied"),
+        (status(), "No commit was ever applied"),
+        (status(passed("", "failed")), "No commit was ever applied"),
         (status(passed(NEW), passed(MIDDLE, "failed"), applied=NEW), "no commit that was applied before"),
         (
             status(passed(OLD, trigger="rollback"), passed(NEW), applied=OLD),
@@ -90,7 +90,7 @@ def test_after_a_commit_that_failed_the_last_good_one_is_meant() -> None:
 )
 def test_without_a_commit_before_it_says_why(found: GitRepositoryStatus, says: str) -> None:
     """And what to do."""
-    with pytest.raises(NoSuchCommitError, match=says) as caught:
+    with pytest.raises(UnknownCommitError, match=says) as caught:
         previous_commit(found)
 
     assert caught.value.hint
@@ -113,18 +113,18 @@ def test_a_full_id_needs_no_history(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("ccccc", "no commit id"),
-        ("main", "no commit id"),
-        ("", "no commit id"),
+        ("ccccc", "is not a commit id"),
+        ("main", "is not a commit id"),
+        ("", "is not a commit id"),
         ("dddddddd", "starts with dddddddd"),
-        ("c" * 39, "and of"),
+        ("c" * 39, "is ambiguous"),
     ],
 )
 def test_what_cannot_be_resolved_is_refused(text: str, says: str) -> None:
     """Too short, no id, unknown, ambiguous: each in its own words."""
     found = status(passed("c" * 40), passed("c" * 39 + "d"))
 
-    with pytest.raises(NoSuchCommitError, match=says) as caught:
+    with pytest.raises(UnknownCommitError, match=says) as caught:
         find_commit(text, found)
 
     assert caught.value.hint

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.fakes.samples import NOW, problem, report, repository
 
-from nopea.cli.requested import PinRequest, RequestProgress, SyncRequest, stage_of, verdict_of
+from nopea.cli.requests import PinRequest, RequestProgress, SyncRequest, stage_of, verdict_of
 from nopea.core.api.names import ROLLBACK_ANNOTATION, SYNC_REQUESTED_ANNOTATION
 from nopea.core.api.pin import Pin
 from nopea.core.api.repository import Repository
