@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.kube.objects import CONFIG_MAPS, DEPLOYMENTS, WIDGETS, deployment, wi
 from nopea.core.apply.adoption import adopt
 from nopea.core.apply.fieldset import entry_of, fields_of
 from nopea.core.objects import Resource, Target
+from nopea.kube import requests
 from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import (
@@ -33,7 +34,7 @@ from nopea.kube.errors import (
 from nopea.kube.kinds import DEFINITIONS
 from nopea.kube.live import LiveObject
 from nopea.kube.load import load_config
-from nopea.kube.requests import ApplyOptions, PatchKind, Preconditions, Selection
+from nopea.kube.requests import PatchKind, Preconditions, Selection
 from nopea.kube.watch import Changed, Deleted, Event, Synced, list_and_watch
 from nopea.reconcile.definitions import is_unserved, wait_until_established, wait_until_served
 from nopea_lab.lab import Lab
@@ -117,7 +118,7 @@ async def test_an_apply_creates(server: Server) -> None:
     assert created.key == target.key
     assert (created.head.api_version, created.head.kind) == ("v1", "ConfigMap")
     assert created.meta.uid
-    assert created.meta.creation_timestamp
+    assert created.json()["metadata"]["creationTimestamp"]
     assert created.json()["data"] == {"a": "1"}
     assert fields(created, "nopea", "Apply") == {
         "f:data": {"f:a": {}},
@@ -211,10 +212,9 @@ async def test_a_forced_apply_takes_a_field_back(server: Server) -> None:
     target = server.at(CONFIG_MAPS)
     await server.client.apply(target, config(data={"a": "1", "b": "1"}))
     await server.client.patch(target, orjson.dumps({"data": {"a": "2"}}), manager=KUBECTL)
+    request = requests.apply(target, config(data={"a": "1", "b": "1"}))
     with pytest.raises(ConflictError) as conflict:
-        await server.client.apply(
-            target, config(data={"a": "1", "b": "1"}), ApplyOptions(force=False, strict=True)
-        )
+        await server.client._send(replace(request, path=request.path.replace("force=true", "force=false")))
     assert is_field_conflict(conflict.value)
     assert [cause.field for cause in conflict.value.causes] == [".data.a"]
 
@@ -306,17 +306,22 @@ async def test_a_kind_that_is_not_served_is_told_from_a_missing_object(server: S
 
 
 async def test_discovery_says_what_is_served(server: Server) -> None:
-    """Places, verbs and subresources."""
+    """Places and verbs."""
     discovery = Discovery(server.client)
 
     maps = await discovery.find("v1", "ConfigMap")
     deployments = await discovery.find_preferred(DEPLOYMENTS.group_kind)
 
-    assert (maps.plural, maps.namespaced, maps.subresources) == ("configmaps", True, frozenset())
+    assert (maps.plural, maps.namespaced) == ("configmaps", True)
     assert {"get", "list", "watch", "patch", "delete"} <= maps.verbs
     assert (deployments.version, deployments.plural) == ("v1", "deployments")
-    assert "status" in deployments.subresources
     assert not (await discovery.find("v1", "Namespace")).namespaced
+
+
+def generation(live: LiveObject) -> int:
+    """Return the generation of an object."""
+    found: int = live.json()["metadata"]["generation"]
+    return found
 
 
 async def never() -> bool:
@@ -340,10 +345,10 @@ async def test_a_definition_makes_a_kind(server: Server) -> None:
     await wait_until_served(server.client, widgets)
 
     created = await server.client.apply(target, widget(spec={"size": 1}, status={"phase": "Ready"}))
-    assert (created.meta.generation, created.json().get("status")) == (1, None)
+    assert (generation(created), created.json().get("status")) == (1, None)
 
     told = await server.client.apply_status(target, widget(spec={"size": 9}, status={"phase": "Ready"}))
-    assert (told.meta.generation, told.json()["status"]) == (1, {"phase": "Ready"})
+    assert (generation(told), told.json()["status"]) == (1, {"phase": "Ready"})
     assert told.json()["spec"] == {"size": 1}
     assert fields(told, "nopea", "Apply", "status").keys() == {"f:status"}
     assert "f:status" not in fields(told, "nopea", "Apply")
@@ -359,7 +364,7 @@ async def test_a_definition_makes_a_kind(server: Server) -> None:
         await server.client.apply_status(target, widget(metadata=stale, status={"phase": "Lost"}))
 
     resized = await server.client.patch(target, orjson.dumps({"spec": {"size": 2}, "status": None}))
-    assert (resized.meta.generation, resized.json()["status"]) == (2, {"phase": "Lost"})
+    assert (generation(resized), resized.json()["status"]) == (2, {"phase": "Lost"})
     await server.client.delete(definition)
 
 
@@ -462,7 +467,7 @@ async def test_a_finalizer_keeps_an_object(server: Server) -> None:
     assert not await server.client.delete(target)
     assert not await server.client.delete(target)
     ending = await server.client.get(target)
-    assert ending.meta.deletion_timestamp
+    assert ending.json()["metadata"]["deletionTimestamp"]
     assert ending.meta.uid == created.meta.uid
 
     await server.client.apply(target, config(data={"a": "1"}))
@@ -482,7 +487,7 @@ async def test_finalizers_are_a_set(server: Server) -> None:
 
     live = await server.client.apply(target, config())
 
-    assert live.meta.finalizers == ("example.com/b",)
+    assert live.json()["metadata"]["finalizers"] == ["example.com/b"]
     await server.client.patch(target, orjson.dumps({"metadata": {"finalizers": None}}), manager=KUBECTL)
 
 

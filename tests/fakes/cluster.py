@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -38,7 +38,7 @@ class FakeCluster(ObjectStore):
 
     def __init__(self, *, kinds: Iterable[Resource] = KINDS, namespaces: Iterable[str] = ("shop",)) -> None:
         self.client = KubeClient(_CONFIG)
-        self.client._transport = _Wire(self)
+        self.client._caller = replace(self.client._caller, transport=_Wire(self))
         self.allowed: set[str] = set()
         self.requests: list[str] = []
         self.down = False
@@ -124,7 +124,7 @@ class FakeCluster(ObjectStore):
         plural, name, subresource = [*(rest[2:] if namespace else rest), "", ""][:3]
         of = (group, version, plural)
         where = next((kind for kind in self.kinds if (kind.group, kind.version, kind.plural) == of), None)
-        if where is None or (subresource and subresource not in where.subresources):
+        if where is None or (subresource and where.group_kind in self.without_status):
             raise RefusedError(404, "NotFound", "the server could not find the requested resource")
         user = headers.get("Impersonate-User", "")
         if user and user not in self.allowed:
@@ -175,7 +175,6 @@ class FakeCluster(ObjectStore):
                     "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
                     "scope": "Namespaced" if kind.namespaced else "Cluster",
                     "verbs": sorted(kind.verbs),
-                    "subresources": [{"subresource": name} for name in sorted(kind.subresources)],
                 }
                 versions = [{"version": kind.version, "resources": [described]}]
                 yield {"metadata": {"name": kind.group}, "versions": versions}

@@ -24,9 +24,9 @@ _VERBS = frozenset({"create", "delete", "get", "list", "patch", "update", "watch
 _NOTHING: Json = {"metadata": {}}
 
 
-def served(where: Resource, *, status: bool = True) -> Resource:
+def served(where: Resource) -> Resource:
     """Return a resource as discovery reports it."""
-    return replace(where, verbs=_VERBS, subresources=frozenset({"status"} if status else ()))
+    return replace(where, verbs=_VERBS)
 
 
 def _builtin(group: str, version: str, kind: str, plural: str, *, namespaced: bool = True) -> Resource:
@@ -34,17 +34,17 @@ def _builtin(group: str, version: str, kind: str, plural: str, *, namespaced: bo
 
 
 NAMESPACES = served(_builtin("", "v1", "Namespace", "namespaces", namespaced=False))
-CONFIG_MAPS = served(_builtin("", "v1", "ConfigMap", "configmaps"), status=False)
+CONFIG_MAPS = served(_builtin("", "v1", "ConfigMap", "configmaps"))
 CLAIMS = served(_builtin("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"))
 DEPLOYMENTS = served(_builtin("apps", "v1", "Deployment", "deployments"))
+EVENTS = served(_builtin("events.k8s.io", "v1", "Event", "events"))
 KINDS = (
     NAMESPACES,
     CONFIG_MAPS,
     CLAIMS,
     DEPLOYMENTS,
-    served(_builtin("events.k8s.io", "v1", "Event", "events"), status=False),
-    served(SECRETS, status=False),
-    *map(served, (PODS, DEFINITIONS, GIT_REPOSITORIES, INVENTORIES)),
+    EVENTS,
+    *map(served, (SECRETS, PODS, DEFINITIONS, GIT_REPOSITORIES, INVENTORIES)),
 )
 
 
@@ -63,6 +63,7 @@ class ObjectStore:
 
     def __init__(self, *, kinds: Iterable[Resource] = KINDS, namespaces: Iterable[str] = ("shop",)) -> None:
         self.kinds = list(kinds)
+        self.without_status = {kind.group_kind for kind in (CONFIG_MAPS, EVENTS, SECRETS)}
         self.objects: dict[ObjectKey, Json] = {}
         self.version = 1
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -121,6 +122,7 @@ class ObjectStore:
         force: bool = True,
     ) -> Json:
         """Carry out an apply or a patch. Only an apply creates, and only the object itself."""
+        has_status = where.group_kind not in self.without_status
         if content_type == APPLY and not subresource and key not in self.objects:
             if sent["metadata"].get("uid"):
                 raise _conflict(where, key, "uid mismatch: no existing object was found")
@@ -129,7 +131,7 @@ class ObjectStore:
             before = self.find(key)
         if content_type == APPLY:
             writer = self._writer(where, manager, "Apply", subresource)
-            intent = _part(where, sent, {}, subresource)
+            intent = _part(sent, {}, subresource, has_status=has_status)
             try:
                 after = applied(before, intent, writer, force=force)
             except FieldConflictError as error:
@@ -145,7 +147,7 @@ class ObjectStore:
         else:
             writer = self._writer(where, manager, "Update", subresource)
             patched = _json_patched(before, sent) if content_type == PatchKind.JSON else _merged(before, sent)
-            after = updated(before, _part(where, patched, before, subresource), writer)
+            after = updated(before, _part(patched, before, subresource, has_status=has_status), writer)
         if before is not _NOTHING:
             if after["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]:
                 raise _conflict(where, key, "the object has been modified")
@@ -176,7 +178,7 @@ class ObjectStore:
             metadata["namespace"] = key.namespace
         if before is None:
             metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._time()}
-        if "status" in where.subresources:
+        if where.group_kind not in self.without_status:
             old = before["metadata"]["generation"] if before else 0
             metadata["generation"] = old + (before is None or _intent(before) != _intent(value))
         stored = {"apiVersion": where.api_version, "kind": where.kind, **value, "metadata": metadata}
@@ -203,7 +205,9 @@ class ObjectStore:
             kind["plural"],
             namespaced=spec["scope"] == "Namespaced",
         )
-        defined = served(where, status="status" in version.get("subresources", {}))
+        defined = served(where)
+        if "status" not in version.get("subresources", {}):
+            self.without_status.add(where.group_kind)
         if defined not in self.kinds:
             self.kinds.append(defined)
 
@@ -222,13 +226,13 @@ class ObjectStore:
         )
 
 
-def _part(where: Resource, sent: Json, otherwise: Json, subresource: str) -> Json:
+def _part(sent: Json, otherwise: Json, subresource: str, *, has_status: bool) -> Json:
     """Return what a write may set: the status through that subresource, else all but it."""
     if subresource:  # the version is the only metadata that counts, not even the uid does
         version = {key: text for key, text in sent["metadata"].items() if key == "resourceVersion"}
         status = {"status": sent["status"]} if "status" in sent else {}
         return {**otherwise, "metadata": {**otherwise.get("metadata", {}), **version}, **status}
-    if "status" not in where.subresources:
+    if not has_status:
         return sent
     status = {"status": otherwise["status"]} if "status" in otherwise else {}
     return {**{name: part for name, part in sent.items() if name != "status"}, **status}

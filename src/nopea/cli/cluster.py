@@ -5,7 +5,6 @@ Each error is printed as one message with a hint; nothing prints a traceback.
 
 from __future__ import annotations
 
-import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,7 +25,6 @@ EXIT_FAILED = 3
 """The cluster, Git or a file could not be read. 1 is a result of a command; click uses 2 for wrong usage."""
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_TERMINATED = 128 + signal.SIGTERM
-_RETRY = re.compile(r"\b(is retried|retries)\b")
 
 
 class CommandError(Exception):
@@ -45,6 +43,15 @@ class ClusterChoice:
     kubeconfig: Path | None = None
     context: str | None = None
     namespace: str | None = None
+
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Output format.  [default: text]",
+)
 
 
 def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -106,10 +113,10 @@ def run_with_cluster(choice: ClusterChoice, work: Callable[[KubeClient, str], Aw
         print_error(error.message, error.hint)
     except SyncError as error:
         for problem in error.problems:
-            print_problem(problem, hint=without_retry(problem.hint))
+            print_problem(problem, hint=_without_retry(problem.hint))
     except ApiError as error:
         problem = to_problem(error, object=error.request)
-        print_problem(problem, hint=without_retry(problem.hint))
+        print_problem(problem, hint=_without_retry(problem.hint))
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         code = EXIT_INTERRUPTED
@@ -120,7 +127,8 @@ def run_with_cluster(choice: ClusterChoice, work: Callable[[KubeClient, str], Aw
     sys.exit(code)
 
 
-def without_retry(hint: str) -> str:
-    """Remove what only the controller promises: a command does not try again automatically."""
-    sentences = [part for part in re.split(r"(?<=[.;]) ", hint) if not _RETRY.search(part)]
-    return " ".join(sentences).rstrip("; ") or "Try again in a moment."
+def _without_retry(hint: str) -> str:
+    """Remove the promise of a retry, which only the controller keeps."""
+    from nopea.kube.problems import RETRIED
+
+    return hint.removesuffix(RETRIED).rstrip() or "Try again in a moment."

@@ -17,11 +17,11 @@ from nopea.core.api.repository import Repository
 from nopea.core.api.status import InventoryEntry, InventorySpec
 from nopea.core.objects import ObjectKey
 from nopea.core.plan import inventory
-from nopea.core.problem import Code, Problem, StalledError, TransientError
+from nopea.core.problem import Code, Problem, StalledError
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.kinds import INVENTORIES
-from nopea.kube.problems import to_problem
+from nopea.kube.problems import to_sync_error
 from nopea.kube.requests import Selection
 from nopea.state.store import RepositoryState
 
@@ -99,7 +99,7 @@ class InventoryStore:
         try:
             listing = await self._client.list(INVENTORIES, selection)
         except ApiError as error:
-            raise _sync_error(error, f"the inventories of {repository.key}") from error
+            raise to_sync_error(error, object=f"the inventories of {repository.key}") from error
         return [raw for live in listing.items if _is_of(raw := live.json(), repository)]
 
     async def _write_chunk(self, repository: Repository, state: RepositoryState, spec: InventorySpec) -> None:
@@ -122,7 +122,7 @@ class InventoryStore:
         try:
             await self._client.apply(target, msgspec.json.encode(body))
         except ApiError as error:
-            raise _sync_error(error, str(target.key)) from error
+            raise to_sync_error(error, object=str(target.key)) from error
         state.chunks[spec.index] = digest
 
     async def _delete_chunk(self, repository: Repository, index: int) -> None:
@@ -133,7 +133,7 @@ class InventoryStore:
         except NotFoundError:
             return
         except ApiError as error:
-            raise _sync_error(error, str(target.key)) from error
+            raise to_sync_error(error, object=str(target.key)) from error
 
 
 def forget(state: RepositoryState, keys: Collection[ObjectKey]) -> None:
@@ -182,8 +182,3 @@ def _read_spec(raw: Mapping[str, Any], repository: Repository) -> InventorySpec:
 
 def _digest(spec: InventorySpec) -> str:
     return hashlib.blake2b(msgspec.json.encode(spec), digest_size=16).hexdigest()
-
-
-def _sync_error(error: ApiError, what: str) -> StalledError | TransientError:
-    problem = to_problem(error, object=what)
-    return (TransientError if error.retryable else StalledError)(problem)

@@ -26,7 +26,9 @@ def test_no_way_of_printing_shows_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "write", [pickle.dumps, json.dumps, msgspec.json.encode, copy.copy, copy.deepcopy], ids=str
+    "write",
+    [pickle.dumps, json.dumps, msgspec.json.encode, copy.copy, copy.deepcopy],
+    ids=["pickle", "json", "msgspec", "copy", "deepcopy"],
 )
 def test_no_writer_takes_it(write: object) -> None:
     """Serialisers and copies refuse a Secret instead of storing it."""

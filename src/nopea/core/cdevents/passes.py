@@ -14,6 +14,7 @@ from nopea.core.cdevents.event import CDEvent, Link, after
 from nopea.core.cdevents.ids import chain_id, event_id, service_event_id
 from nopea.core.cdevents.scene import Scene, work_facts
 from nopea.core.cdevents.vocabulary import EventType
+from nopea.core.objects import NAMESPACE
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 
 _ERRORS: Final = 4096
@@ -198,7 +199,7 @@ def _reason_to_stay(scene: Scene) -> str:
 
 
 def _is_namespace(one: ObjectResult) -> bool:
-    return (one.key.group, one.key.kind) == ("", "Namespace") and one.outcome in _NAMESPACES
+    return one.key.group_kind == NAMESPACE and one.outcome in _NAMESPACES
 
 
 def _environment(scene: Scene, report: ReconcileReport, one: ObjectResult, started: CDEvent) -> CDEvent:
