@@ -67,7 +67,7 @@ def test_every_kind_and_its_facts_are_told() -> None:
 
 def test_numbers_are_told() -> None:
     """Patience, the limit and the quiet time."""
-    assert f"after {FAILURES_BEFORE_NOTIFYING} failed passes in a row" in TEXT
+    assert f"after {FAILURES_BEFORE_NOTIFYING} failed syncs in a row" in TEXT
     assert f"`--notify-per-minute` messages ({NotifySettings().per_minute})" in TEXT
     assert f"once in {QUIET_SECONDS / 60:g} minutes" in TEXT
     assert f"the\n{MAX_WAITING} that wait" in TEXT
