@@ -10,7 +10,7 @@ from pathlib import Path
 from nopea.core.git.source import Commit, ParsedFile
 from nopea.core.manifests.file import parse_file
 from nopea.core.manifests.ignore import IGNORE_FILE, MAX_FILE_BYTES, Ignore, is_manifest
-from nopea.core.manifests.yaml.limits import DEFAULT_LIMITS
+from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS
 from nopea.core.problem import Code, Problem, StalledError
 from nopea.reconcile.fetch import Snapshot, no_manifests, symlink
 

@@ -16,8 +16,8 @@ import orjson
 
 from nopea.core.apply.adoption import adopt
 from nopea.core.apply.body import at_version, body_to_apply
-from nopea.core.manifests.render import CRD, Desired
-from nopea.core.objects import GroupKind, ObjectKey, Target
+from nopea.core.manifests.render import Desired
+from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey, Target
 from nopea.core.plan.model import ObservedObject, Reason, Step
 from nopea.informers.object_cache import ObjectCache, is_newer
 from nopea.kube.client import KubeClient
@@ -33,9 +33,6 @@ RECREATE_SECONDS = 30.0
 _MAY_HOLD_CLAIMS = frozenset(
     {Reason.ADOPTED, Reason.NOT_RECORDED, Reason.MANUAL_DRIFT, Reason.CONFLICT}
 )  # a mere git change found the object as we left it
-NEVER_RECREATED = frozenset(
-    {CRD, GroupKind("", "Namespace"), GroupKind("", "PersistentVolumeClaim")}
-)  # recreating one destroys what is inside it
 
 Decide: TypeAlias = Callable[[Desired, "Mapping[str, Any] | None"], Awaitable[Step]]
 """Say what is to be done about an object that was read just now; None: it is not there."""
@@ -155,7 +152,7 @@ class Applier:
     def _may_recreate(self, step: Step) -> bool:
         """Say that it carries our label, can be without what it holds, and does not outlive its deletion."""
         ours = step.live is not None and step.live.owner == self._owner
-        return ours and step.key.group_kind not in NEVER_RECREATED and step.key not in self._recreated
+        return ours and step.key.group_kind not in PROTECTED_KINDS and step.key not in self._recreated
 
     async def _recreate(self, target: Target, desired: Desired, live: ObservedObject | None) -> Applied:
         """Delete and apply anew; what stands there then, of the old name or in its end, is a conflict."""

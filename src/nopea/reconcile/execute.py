@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from nopea import tasks
-from nopea.core.manifests.render import CRD, Desired
-from nopea.core.objects import GroupKind, ObjectKey, Resource
+from nopea.core.manifests.render import Desired
+from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
 from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import owned_by_other
@@ -24,7 +24,7 @@ from nopea.kube.errors import ApiError, ConflictError, NotFoundError, Unreachabl
 from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Preconditions
-from nopea.reconcile.apply import NEVER_RECREATED, Applier, desired_of
+from nopea.reconcile.apply import Applier, desired_of
 from nopea.reconcile.definitions import ESTABLISHED_SECONDS, Superseded, wait_until_established
 from nopea.reconcile.request import Supersede
 
@@ -200,7 +200,11 @@ class Executor:
         self, batch: Iterable[Step], execution: Execution, supersede: Supersede
     ) -> None:
         """Wait for all definitions of a batch at once: their objects come in a later batch."""
-        definitions = [step for step in batch if step.key.group_kind == CRD and step.key in execution.applied]
+        definitions = [
+            step
+            for step in batch
+            if step.key.group_kind == CUSTOM_RESOURCE_DEFINITION and step.key in execution.applied
+        ]
 
         async def wait(step: Step) -> None:
             desired = desired_of(step)
@@ -231,7 +235,7 @@ def _refused(step: Step, error: ApiError, execution: Execution) -> None:
         error,
         object=str(step.key),
         source=step.desired.source if step.desired else "",
-        recreatable=step.key.group_kind not in NEVER_RECREATED,
+        recreatable=step.key.group_kind not in PROTECTED_KINDS,
     )
     if isinstance(error, UnreachableError):
         execution.unreachable = problem

@@ -80,7 +80,7 @@ def test_every_command_chooses_its_cluster_alike(name: str) -> None:
         (["rollback"], "Missing argument 'NAME'"),
         (["sync", "shop", "--timeout", "5m"], "--timeout needs --wait"),
         (["rollback", "shop", "--timeout", "5m"], "--timeout needs --wait"),
-        (["sync", "shop", "--wait", "--timeout", "soon"], "no duration"),
+        (["sync", "shop", "--wait", "--timeout", "soon"], "is not a duration"),
         (["sync", "shop", "--wait", "--timeout", "0s"], "more than no time"),
         (["rollback", "shop", "abc1234", "--resume"], "--resume takes no COMMIT"),
         (["history", "shop", "-o", "yaml"], "'yaml' is not one of"),

@@ -1,4 +1,4 @@
-"""Names that outsiders depend on; they never change within v1alpha1."""
+"""Names that users and other programs depend on; they never change within v1alpha1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ FIELD_MANAGER = "nopea"
 """The manager of every field that Nopea applies. Never rename it: the old name would keep its fields."""
 
 FINALIZER = f"{GROUP}/finalizer"
-CONTROLLER = f"{GROUP}/controller"
 
 REPOSITORY_LABEL = f"{GROUP}/repository"
 INVENTORY_LABEL = f"{GROUP}/inventory-of"
@@ -29,3 +28,4 @@ PRUNE_ANNOTATION = f"{GROUP}/prune"
 ROLLBACK_ANNOTATION = f"{GROUP}/rollback-to"
 CONFIRM_PRUNE_ANNOTATION = f"{GROUP}/confirm-prune"
 ABANDON_ANNOTATION = f"{GROUP}/abandon"
+CONTROLLER = f"{GROUP}/controller"

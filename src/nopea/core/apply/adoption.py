@@ -27,7 +27,7 @@ from nopea.core.apply.fieldset import (
     node_at,
     union,
 )
-from nopea.core.apply.ignore_rules import NO_RULES, PEOPLE, IgnoreRules, ManagerPatterns, fields_without
+from nopea.core.apply.ignore_rules import NO_RULES, PEOPLE, IgnoreRules, fields_without
 from nopea.core.apply.list_items import positions
 from nopea.core.apply.projection import LAST_APPLIED, managed_fields_of
 
@@ -48,7 +48,6 @@ class _Adopting:
     """One live object and the rules that hold for it."""
 
     live: Mapping[str, Any]
-    people: ManagerPatterns
     rules: IgnoreRules
     api_version: str
     """The version of our entry, old or new: an Apply entry has one, and its fields are named as there."""
@@ -58,7 +57,7 @@ class _Adopting:
         manager = entry.get("manager")
         return (
             (entry.get("subresource") or "") in _SUBRESOURCES
-            and (manager == BEFORE_FIRST_APPLY or self.people.matches(manager))
+            and (manager == BEFORE_FIRST_APPLY or PEOPLE.matches(manager))
             and not self.rules.ignores_manager(manager)
         )
 
@@ -80,9 +79,7 @@ class _Adopting:
         return claims
 
 
-def adopt(
-    live: Mapping[str, Any], *, people: ManagerPatterns = PEOPLE, rules: IgnoreRules = NO_RULES
-) -> bytes | None:
+def adopt(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> bytes | None:
     """Return the JSON patch (RFC 6902) that makes people's claims ours, or None where there are none.
 
     `live` is the whole object as stored, `rules` its share of `ignoreDifferences`. The patch is refused with
@@ -94,7 +91,7 @@ def adopt(
     managed_fields = managed_fields_of(live)
     ours = entry_of(managed_fields, manager=names.FIELD_MANAGER)
     version = (ours or live).get("apiVersion")
-    adopting = _Adopting(live=live, people=people, rules=rules, api_version=str(version))
+    adopting = _Adopting(live=live, rules=rules, api_version=str(version))
     taken, remaining = _sort_out(adopting, managed_fields)
 
     operations: list[dict[str, Any]] = []

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from nopea.core.api.spec import IgnoreRule
@@ -35,22 +36,23 @@ def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(alternatives or r"(?!)", re.IGNORECASE)
 
 
-PEOPLE: Final = ManagerPatterns(
-    (
-        "kubectl*",  # also kubectl-edit, kubectl-patch, kubectl-client-side-apply, …
-        "k9s*",
-        "rancher*",
-        "mozilla*",  # browsers: dashboards that pass on what the browser sent
-        "lens*",
-        "openlens*",
-        "freelens*",
-        "node-fetch*",  # Lens, as its HTTP client names it
-        "headlamp*",
-    )
+INTERACTIVE_TOOLS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "kubectl": "kubectl",  # also kubectl-edit, kubectl-patch, kubectl-client-side-apply, …
+        "k9s": "k9s",
+        "rancher": "rancher",
+        "mozilla": "browser",  # dashboards that pass on the browser's user agent
+        "lens": "lens",
+        "openlens": "lens",
+        "freelens": "lens",
+        "node-fetch": "lens",  # the HTTP client of Lens
+        "headlamp": "headlamp",
+    }
 )
-"""Tools by which people change objects; what any other manager adds to an object is a controller's work."""
+"""How the managers of the tools that people use start, and the tool; any other manager is a controller."""
 
-NOBODY: Final = ManagerPatterns(())
+PEOPLE: Final = ManagerPatterns(tuple(f"{start}*" for start in INTERACTIVE_TOOLS))
+"""The managers whose additions to an object count as drift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

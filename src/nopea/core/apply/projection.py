@@ -30,7 +30,6 @@ from nopea.core.apply.ignore_rules import (
     NO_RULES,
     PEOPLE,
     IgnoreRules,
-    ManagerPatterns,
     fields_without,
     without_pointers,
 )
@@ -53,9 +52,7 @@ def managed_fields_of(live: Any) -> Any:
     return metadata.get("managedFields") if isinstance(metadata, dict) else None
 
 
-def projection_hash(
-    live: Mapping[str, Any], *, rules: IgnoreRules | None = None, people: ManagerPatterns = PEOPLE
-) -> str | None:
+def projection_hash(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> str | None:
     """Hash what we own and what people's tools added; None when we have no Apply entry in the object.
 
     Two versions of an object with one hash have not drifted from each other. A new hash is drift unless
@@ -66,7 +63,6 @@ def projection_hash(
     ours = entry_of(managed_fields, manager=names.FIELD_MANAGER)
     if ours is None:
         return None
-    rules = rules or NO_RULES
     fields = fields_of(ours)
     foreign: Fields = {}
     for entry in entries(managed_fields):
@@ -78,7 +74,7 @@ def projection_hash(
     owned = _picture(without(value, foreign) if foreign else value, fields, 0) if fields else None
     added = {
         "\n".join(path): found
-        for _, more in people_fields(managed_fields, fields, rules=rules, people=people)
+        for _, more in people_fields(managed_fields, fields, rules=rules)
         for path in leaves(more)
         if (found := find(value, path)) is not None
     }
@@ -86,7 +82,7 @@ def projection_hash(
 
 
 def people_fields(
-    managed_fields: Any, ours: Fields, *, rules: IgnoreRules, people: ManagerPatterns
+    managed_fields: Any, ours: Fields, *, rules: IgnoreRules
 ) -> Iterator[tuple[Mapping[str, Any], Fields]]:
     """Yield each entry of a person's tool with what it added: owned by it, not by us, and not control data.
 
@@ -96,7 +92,7 @@ def people_fields(
     for entry in entries(managed_fields):
         manager = entry.get("manager")
         if (
-            people.matches(manager)
+            PEOPLE.matches(manager)
             and (entry.get("subresource") or "") in ("", "scale")
             and not rules.ignores_manager(manager)
         ):

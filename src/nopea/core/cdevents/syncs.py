@@ -14,6 +14,7 @@ from nopea.core.cdevents.builder import EventBuilder, work_facts
 from nopea.core.cdevents.event import CDEvent, Link, after
 from nopea.core.cdevents.ids import chain_id, event_id, service_event_id
 from nopea.core.cdevents.vocabulary import EventType
+from nopea.core.objects import NAMESPACE
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 
 _ERRORS: Final = 4096
@@ -202,7 +203,7 @@ def _reason_to_stay(builder: EventBuilder) -> str:
 
 
 def _is_namespace(result: ObjectResult) -> bool:
-    return (result.key.group, result.key.kind) == ("", "Namespace") and result.outcome in _NAMESPACES
+    return result.key.group_kind == NAMESPACE and result.outcome in _NAMESPACES
 
 
 def _environment(

@@ -1,11 +1,11 @@
-"""How much aliases may repeat."""
+"""How much a file may hold, and how much its aliases may repeat."""
 
 from __future__ import annotations
 
 import pytest
 
-from nopea.core.manifests.yaml.aliases import Anchored, Budget
-from nopea.core.manifests.yaml.limits import UnreadableError, YamlLimits
+from nopea.core.manifests.yaml.budget import Anchored, Budget, YamlLimits
+from nopea.core.manifests.yaml.problems import UnreadableError
 
 
 def test_a_hundred_repeated_nodes_are_free() -> None:
@@ -49,3 +49,13 @@ def test_one_long_text_cannot_be_repeated_for_ever() -> None:
     budget.repeat(Anchored(characters=600), line=1)
     with pytest.raises(UnreadableError, match="too big"):
         budget.repeat(Anchored(characters=600), line=1)
+
+
+def test_the_nodes_of_a_file_are_capped() -> None:
+    """The limit itself is allowed, one value more is not."""
+    budget = Budget(YamlLimits(nodes=10))
+    budget.nodes = 10
+    budget.check(line=3)
+    budget.nodes = 11
+    with pytest.raises(UnreadableError, match="more than 10 values"):
+        budget.check(line=3)
