@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report
+from tests.fakes.transitions import History, edited, synced
 
 from nopea.core.notify.formats import SIGNATURE_HEADER, json_body
 from nopea.core.notify.notification import Notification, NotificationKind
