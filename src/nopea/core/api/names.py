@@ -12,6 +12,7 @@ INVENTORY_PLURAL = "inventories"
 
 FIELD_MANAGER = "nopea"
 FINALIZER = f"{GROUP}/finalizer"
+CONTROLLER = f"{GROUP}/controller"
 
 REPOSITORY_LABEL = f"{GROUP}/repository"
 INVENTORY_LABEL = f"{GROUP}/inventory-of"
