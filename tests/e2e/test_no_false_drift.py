@@ -119,7 +119,7 @@ def _applies(lab: Lab) -> float:
 
 
 def _reconciles(nopea: Tapped, repo: Repo) -> int:
-    finished = nopea.logs("pass finished", repo=repo.log_key)
+    finished = nopea.logs("sync finished", repo=repo.log_key)
     return sum("reconcile" in line["triggers"] for line in finished)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from nopea import log_events
 from nopea.core.api import names
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
@@ -30,11 +31,11 @@ from nopea.kube.event_body import (
     series_body,
 )
 from nopea.kube.pause import Backoff
-from nopea.logs import get_log
+from nopea.logs import Log
 
 __all__ = ["EventRecorder", "Regarding"]
 
-log = get_log(__name__)
+log = Log(__name__)
 
 QUEUE_LIMIT = 1_000
 SERIES_LIMIT = 4_096
@@ -123,7 +124,7 @@ class EventRecorder:
                 await self._work()
         except TimeoutError:
             self.dropped += len(self._queue)
-            log.warning("events dropped at the end", count=len(self._queue))
+            log.write(log_events.events_dropped, count=len(self._queue))
 
     def stop(self) -> None:
         """Let `run` end."""
@@ -214,5 +215,5 @@ class EventRecorder:
     def _give_up(self, error: ApiError) -> None:
         self.dropped += 1
         if self.failing is None or type(self.failing) is not type(error):
-            log.warning("event not sent", error=str(error))
+            log.write(log_events.event_not_sent, error=str(error))
         self.failing = error

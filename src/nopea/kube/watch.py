@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from nopea import log_events
 from nopea.core.objects import Resource
 from nopea.kube import requests
 from nopea.kube.client import KubeClient
@@ -22,9 +23,9 @@ from nopea.kube.lines import LineSplitter
 from nopea.kube.live import LiveObject
 from nopea.kube.pause import Backoff
 from nopea.kube.requests import EVERYTHING, Selection
-from nopea.logs import get_log
+from nopea.logs import Log
 
-log = get_log(__name__)
+log = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class WatchHealth:
     def works(self, resource: Resource) -> None:
         """Note that the server answers."""
         if self._logged:
-            log.info("watch works again", resource=str(resource))
+            log.write(log_events.watch_works_again, resource=str(resource))
         self.last_error, self._logged = None, ""
 
     def failed(self, resource: Resource, error: ApiError) -> None:
@@ -94,7 +95,7 @@ class WatchHealth:
         self.last_error = error
         said = f"{type(error).__name__} {error.code} {error.reason}"
         if said != self._logged:
-            log.warning("watch interrupted", resource=str(resource), error=str(error))
+            log.write(log_events.watch_interrupted, resource=str(resource), error=str(error))
         self._logged = said
 
 

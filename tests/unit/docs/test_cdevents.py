@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.unit.core.cdevents.telling import MAPPER, facts
+from tests.unit.core.cdevents.mapped import MAPPER, facts
 from tests.unit.core.cdevents.test_mapping import life
 
-from nopea.core.cdevents import event, mapping, passes, shrink
+from nopea.core.cdevents import event, mapping, syncs, truncate
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
 from nopea.core.status.report import Outcome
 
@@ -35,8 +35,8 @@ def test_numbers_are_told() -> None:
     assert f"at most {mapping.MAX_EVENTS} events" in PAGE
     assert f"{MAPPER.failing_after} attempts in a row failed" in PAGE
     assert f"at most {event.MAX_BYTES // 1024} KiB" in PAGE
-    assert f"at most {passes._ERRORS} characters" in PAGE
-    assert f"`{shrink.CUT}`" in PAGE
+    assert f"at most {syncs._ERRORS} characters" in PAGE
+    assert f"`{truncate.CUT}`" in PAGE
 
 
 def test_facts_are_told() -> None:

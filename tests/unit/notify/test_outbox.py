@@ -12,7 +12,7 @@ from tests.unit.notify.posting import OK, FakeSink, delivering, facts, failing_u
 
 from nopea import tasks
 from nopea.core.notify.delivery import DeliveryPolicy, DropReason
-from nopea.notify.message import Message, Response
+from nopea.notify.http import Message, Response
 from nopea.notify.outbox import Outbox
 
 pytestmark = pytest.mark.looptime
@@ -225,7 +225,7 @@ async def test_an_outage_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:
         outbox.offer(message("1"))
         await asyncio.sleep(700)
 
-    assert [record.getMessage() for record in caplog.records] == ["sink fails", "sink works again"]
+    assert [record.getMessage() for record in caplog.records] == ["sink failing", "sink recovered"]
     assert facts(caplog.records[0])["error"] == "https://events.acme.example/*** cannot be reached"
 
 
@@ -268,6 +268,6 @@ async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         await asyncio.sleep(100)
 
     text = " ".join(f"{record.getMessage()} {facts(record)}" for record in caplog.records)
-    assert {"sink fails", "messages dropped", "sink stopped"} <= {r.getMessage() for r in caplog.records}
+    assert {"sink failing", "messages dropped", "sink stopped"} <= {r.getMessage() for r in caplog.records}
     assert "hunter22" not in text
     assert "topsecret" not in text

@@ -10,7 +10,7 @@ from tests.unit.notify.posting import FakeSink, delivering, facts, failing_until
 
 from nopea import tasks
 from nopea.core.notify.delivery import DropReason
-from nopea.notify.message import Response
+from nopea.notify.http import Response
 from nopea.notify.outbox import Outbox
 
 pytestmark = pytest.mark.looptime
