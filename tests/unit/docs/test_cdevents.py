@@ -23,7 +23,7 @@ def chapter(heading: str) -> str:
 
 def test_types_are_told() -> None:
     """Every type in both spellings, and no other."""
-    rows = re.findall(r"^\| (\S+) \| `(\S+)` \| `(\S+)` \|", chapter("Which events there are"), re.MULTILINE)
+    rows = re.findall(r"^\| (\S+) \| `(\S+)` \| `(\S+)` \|", chapter("Events"), re.MULTILINE)
 
     assert rows == [
         (one.value, one.spelled(SpecVersion.V0_5_1), one.spelled(SpecVersion.V0_4_1)) for one in EventType
@@ -42,15 +42,15 @@ def test_numbers_are_told() -> None:
 def test_facts_are_told() -> None:
     """Every field of `customData.nopea` that a repository's life brings, and those that few lives bring."""
     told: set[str] = set()
-    for row in re.findall(r"^\| (`.+?) \|", chapter("Facts of our own"), re.MULTILINE):
+    for row in re.findall(r"^\| (`.+?) \|", chapter("Custom data"), re.MULTILINE):
         told |= set(re.findall(r"`(\w+)`", row))
     found: dict[str, Any] = {}
     for one in life():
         found |= facts(one)
 
     assert told == found.keys() | {"path", "leftOut", "truncated"}
-    assert all(f"`{outcome}`" in chapter("Facts of our own") for outcome in Outcome)
-    assert all(f"`{key}`" in chapter("Facts of our own") for key in found["drift"])
+    assert all(f"`{outcome}`" in chapter("Custom data") for outcome in Outcome)
+    assert all(f"`{key}`" in chapter("Custom data") for key in found["drift"])
 
 
 def test_subjects_are_told() -> None:

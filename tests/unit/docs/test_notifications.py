@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report
+from tests.fakes.transitions import History, edited, synced
 
 from nopea.core.notify.formats import SIGNATURE_HEADER, json_body
 from nopea.core.notify.notification import Notification, NotificationKind
@@ -67,7 +67,7 @@ def test_every_kind_and_its_facts_are_told() -> None:
 
 def test_numbers_are_told() -> None:
     """Patience, the limit and the quiet time."""
-    assert f"after {FAILURES_BEFORE_NOTIFYING} failed passes in a row" in TEXT
+    assert f"after {FAILURES_BEFORE_NOTIFYING} failed syncs in a row" in TEXT
     assert f"`--notify-per-minute` messages ({NotifySettings().per_minute})" in TEXT
     assert f"once in {QUIET_SECONDS / 60:g} minutes" in TEXT
     assert f"the\n{MAX_WAITING} that wait" in TEXT

@@ -9,9 +9,9 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.fakes.news import History, synced
 from tests.fakes.samples import COMMIT, problem, report, result_of
 from tests.fakes.sink import Reply, Sink
+from tests.fakes.transitions import History, synced
 from tests.unit.notify.running import running_notifier
 
 from nopea.core.git.source import Credentials, Remote

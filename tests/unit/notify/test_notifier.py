@@ -7,9 +7,9 @@ import logging
 from dataclasses import replace
 
 import pytest
-from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report, result_of
 from tests.fakes.sink import Reply, Sink
+from tests.fakes.transitions import History, edited, synced
 from tests.unit.notify.running import running_notifier
 
 from nopea.core.notify.address import ReceiverAddress

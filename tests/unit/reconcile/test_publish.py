@@ -39,7 +39,7 @@ async def test_a_sync_that_changes_nothing_writes_nothing() -> None:
         await place.sync()
 
         assert len(place.cluster.writes) == before
-        assert not place.transitions[-1].is_news
+        assert not place.transitions[-1].is_reportable
 
 
 async def test_a_conflict_on_the_status_is_not_taken_for_a_deletion() -> None:

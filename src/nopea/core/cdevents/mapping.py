@@ -45,7 +45,7 @@ class Mapper:
 
     def events(self, transition: Transition) -> tuple[CDEvent, ...]:
         """Return the events of the transition, in the order of what happened."""
-        if not transition.is_news and transition.before == transition.after:
+        if not transition.is_reportable and transition.before == transition.after:
             return ()
         builder = EventBuilder(
             source=self.source,

@@ -28,7 +28,7 @@ _NAMESPACES: Final = {
 
 def attempt_of(builder: EventBuilder) -> ReconcileReport | None:
     """Return the report of the sync if it is worth events; None for a sync that changed nothing."""
-    return builder.transition.report if builder.transition.is_news else None
+    return builder.transition.report if builder.transition.is_reportable else None
 
 
 def attempt_events(

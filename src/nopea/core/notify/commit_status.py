@@ -120,7 +120,7 @@ def _state(transition: Transition) -> tuple[State, str] | None:
     if report is None or report.commit is None:
         return None
     if report.result is Result.SYNCED:
-        has_changed = transition.is_news or transition.before.failures > 0
+        has_changed = transition.is_reportable or transition.before.failures > 0
         return (State.SUCCESS, summary(report)) if has_changed else None
     if report.result is not Result.FAILED:
         return None

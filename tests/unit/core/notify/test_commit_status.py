@@ -6,8 +6,8 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.fakes.news import History, synced
 from tests.fakes.samples import COMMIT, problem, report, result_of
+from tests.fakes.transitions import History, synced
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.git.source import Credentials

@@ -10,8 +10,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report
+from tests.fakes.transitions import History, edited, synced
 
 from nopea.core.notify.formats import SLACK_TEXT, json_body, notification_id, signature, slack_body
 from nopea.core.notify.notification import Notification

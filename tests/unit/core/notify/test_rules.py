@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report, result_of
+from tests.fakes.transitions import History, edited, synced
 
 from nopea.core.notify.notification import Notification, NotificationKind, Severity, plain
 from nopea.core.notify.rate_limit import AlertState

@@ -1,4 +1,4 @@
-"""Steps of a repository that people are told of: drift, failures, recoveries and health, in a row."""
+"""Transitions of a repository, one after the other: drift, failures, recoveries and health."""
 
 from __future__ import annotations
 
