@@ -12,13 +12,14 @@ import itertools
 from collections import OrderedDict, deque
 from typing import Any
 
+from nopea import log_events
 from nopea.git.process import ChildProcess, Trust
 from nopea.git.protocol import ErrorKind, Op, encode
 from nopea.git.request import GitRequest, Lane, Member
 from nopea.git.settings import GitSettings, GitStatistics
-from nopea.logs import get_log
+from nopea.logs import Log
 
-log = get_log("nopea.git")
+log = Log("nopea.git")
 
 _WATCH_SECONDS = 0.5
 _MAX_REMEMBERED = 10_000
@@ -287,7 +288,7 @@ class Pool:
         if member.cause is None and self._group is not None:
             self._counts["crashed"] += 1
             self._failed_starts += not member.answered
-            log.warning("git child ended", child=member.process.name, requests=len(member.running))
+            log.write(log_events.git_child_ended, child=member.process.name, requests=len(member.running))
         for request in list(member.running.values()):
             self._after_death(member, request)
         member.running.clear()

@@ -62,7 +62,7 @@ def test_a_wrong_url_is_refused_without_quoting_it(url: str, monkeypatch: pytest
         with pytest.raises(SettingError) as caught:
             settings(*arguments)
         assert "secret-1" not in str(caught.value)
-        assert "https://" in str(caught.value) or "percent-encode" in str(caught.value)
+        assert "https://" in str(caught.value) or "Percent-encode" in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ async def _send(edge: Edge, raw: bytes, answers: Counter[str]) -> None:
 
 async def test_rubbish_is_refused_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """Whatever comes is answered below 500 or cut off; afterwards a genuine push is taken as before."""
-    caplog.set_level(logging.CRITICAL, "nopea.web.webhooks")  # the capture would be what grows
+    caplog.set_level(logging.CRITICAL, "nopea.web.delivery_log")  # the capture would be what grows
     answers: Counter[str] = Counter()
     async with receiving(*_repositories(), shared=SECRET, limit=80_000, read_seconds=0.5) as edge:  # type: ignore[arg-type]
         edge.now = NOW

@@ -240,6 +240,21 @@ async def test_a_repeated_delivery_is_dropped_for_ten_minutes() -> None:
         assert (await edge.send(API, sent)).status == 202
 
 
+async def test_the_same_id_at_another_address_is_another_delivery() -> None:
+    """Two webhooks of one provider send the same id to two addresses."""
+    sent = push(delivery="d-1")
+    async with receiving(repository(webhook=HOOK), repository("web", webhook=HOOK)) as edge:
+        assert (await edge.send(API, sent)).status == 202
+        assert (await edge.send("/webhook/shop/web", sent)).status == 202
+
+
+async def test_deliveries_without_an_id_are_never_duplicates() -> None:
+    """Senders of their own making have none."""
+    sent, no_id = push(), {"X-GitHub-Delivery": ""}
+    async with receiving() as edge:
+        assert [(await edge.send(API, sent, **no_id)).status for _ in range(2)] == [202, 202]
+
+
 async def test_a_forged_delivery_does_not_take_the_id_of_a_genuine_one() -> None:
     """Only what has been verified is remembered."""
     async with receiving() as edge:

@@ -219,6 +219,6 @@ def test_a_receiver_whose_url_makes_no_sense_is_said_in_a_line() -> None:
 
     assert told.exit_code == 3
     assert told.output == (
-        "nopea: --cdevents-sink: URL 2 of the list: it does not begin with http:// or https://; "
-        "write https://host/path\n"
+        "nopea: --cdevents-sink: URL 2 of the list does not begin with http:// or https://. "
+        "Write https://host/path.\n"
     )

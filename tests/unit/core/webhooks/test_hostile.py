@@ -13,7 +13,8 @@ from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.secret import Secret
 from nopea.core.webhooks.extract import extract
 from nopea.core.webhooks.match import concerns, matches_url
-from nopea.core.webhooks.verify import Refused, authenticate
+from nopea.core.webhooks.refused import RefusedError
+from nopea.core.webhooks.verify import authenticate
 
 HEADERS = sorted({name for _, sent in OWN.values() for name in sent.headers} | {"x-forgejo-event"})
 VALUES = sorted({value for _, sent in OWN.values() for value in sent.headers.values()})
@@ -64,7 +65,7 @@ def survive(provider: Provider, headers: dict[str, str], body: bytes) -> None:
     """Extract, and match what comes out."""
     try:
         delivery = extract(provider, headers, body)
-    except Refused:
+    except RefusedError:
         return
     assert bool(delivery.ignored) == (not delivery.changes and not delivery.bare)
     for change in delivery.changes:
@@ -122,7 +123,7 @@ def test_any_request_is_authenticated_or_refused(
     """And what is authenticated had the secret in it, or was a ping."""
     try:
         sender = authenticate(headers, body, Secret(secret), provider=provider, now=NOW)
-    except Refused:
+    except RefusedError:
         return
     assert provider in (None, sender)
     if sender is Provider.BITBUCKET_DATA_CENTER and headers.get("x-event-key") == "diagnostics:ping":

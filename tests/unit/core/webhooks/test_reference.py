@@ -9,7 +9,8 @@ import pytest
 from tests.unit.core.webhooks.sent import OWN, REFERENCE, Sent, reference
 
 from nopea.core.webhooks.delivery import PushedRefKind, RefChange
-from nopea.core.webhooks.verify import DIAGNOSTICS_PING, Refused
+from nopea.core.webhooks.refused import RefusedError
+from nopea.core.webhooks.verify import DIAGNOSTICS_PING
 
 FILES = reference()
 EVERY = {**FILES, **{name: sent for name, (_, sent) in OWN.items()}}
@@ -68,7 +69,7 @@ def test_one_other_byte_of_the_body_is_refused(sent: Sent) -> None:
     for position in range(len(sent.body)):
         body = bytearray(sent.body)
         body[position] ^= 1
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedError):
             replace(sent, body=bytes(body)).receive()
 
 
@@ -77,10 +78,10 @@ def test_one_other_byte_of_the_secret_is_refused(sent: Sent) -> None:
     """Wherever it is, and one more or less."""
     for position, letter in enumerate(sent.secret):
         secret = sent.secret[:position] + chr(ord(letter) ^ 1) + sent.secret[position + 1 :]
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedError):
             replace(sent, secret=secret).receive()
     for secret in (sent.secret[:-1], sent.secret + "A", sent.secret + "\n", ""):
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedError):
             replace(sent, secret=secret).receive()
 
 
@@ -94,7 +95,7 @@ def test_one_other_byte_of_the_proof_is_refused(sent: Sent) -> None:
             changed = sent.with_header(name, proof[:position] + other + proof[position + 1 :])
             if name == "authorization" and _same_password(changed, sent):
                 continue
-            with pytest.raises(Refused):
+            with pytest.raises(RefusedError):
                 changed.receive()
 
 
@@ -111,7 +112,7 @@ def test_no_proof_is_refused(sent: Sent) -> None:
     """Absent or empty, whatever else the request holds."""
     name = proof_of(sent)
     for value in (None, ""):
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedError):
             sent.with_header(name, value).receive()
 
 
@@ -128,7 +129,7 @@ def test_an_unsigned_ping_never_becomes_anything_else() -> None:
     for variant in variants:
         try:
             delivery = variant.receive()
-        except Refused:
+        except RefusedError:
             continue
         assert (delivery.ignored, delivery.changes, delivery.urls) == ("ping", (), ())
         assert not delivery.bare
