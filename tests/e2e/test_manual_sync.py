@@ -294,7 +294,8 @@ def test_rollback_without_waiting_is_done_by_the_controller(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("commit", "says"), [("abcdef12", "No commit in its history"), ("main", "is not a commit id"), ("abc", "7")]
+    ("commit", "says"),
+    [("abcdef12", "No commit in its history"), ("main", "is not a commit id"), ("abc", "7")],
 )
 def test_a_commit_that_nobody_knows_changes_nothing(site: Site, commit: str, says: str) -> None:
     """Exit code 3, no annotation."""
