@@ -49,7 +49,7 @@ class LateGroup(click.Group):
         try:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
-            if error.name != LAB_PACKAGE:
+            if (error.name or "").partition(".")[0] != LAB_PACKAGE:
                 raise
             raise click.ClickException(LAB_MISSING.format(name=cmd_name)) from error
         command = getattr(module, attribute or "command")
