@@ -179,7 +179,7 @@ def test_history_lists_passes_newest_first(site: Site) -> None:
     title, head, newest, oldest, legend = said.out.splitlines()
     assert title == f"GitRepository {repo.log_key} at {green}, follows branch main"
     assert head.split() == [
-        "COMMIT", "OUTCOME", "STARTED", "TOOK", "CREATED", "CHANGED", "PRUNED", "FAILED", "PASS", "TRIGGER",
+        "COMMIT", "OUTCOME", "STARTED", "TOOK", "CREATED", "CHANGED", "PRUNED", "FAILED", "ID", "TRIGGER",
     ]  # fmt: skip
     first, second = repo.status()["history"]
     assert newest.startswith(f"*  {green[:7]}  synced ")
@@ -294,7 +294,8 @@ def test_rollback_without_waiting_is_done_by_the_controller(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("commit", "says"), [("abcdef12", "no commit of its history"), ("main", "no commit id"), ("abc", "7")]
+    ("commit", "says"),
+    [("abcdef12", "No commit in its history"), ("main", "is not a commit id"), ("abc", "7")],
 )
 def test_a_commit_that_nobody_knows_changes_nothing(site: Site, commit: str, says: str) -> None:
     """Exit code 3, no annotation."""
