@@ -7,8 +7,8 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from tests.cluster import install_crds
 from tests.e2e import yamls
-from tests.e2e.conftest import install_crds
 from tests.e2e.process import Nopea
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Repo, Site

@@ -139,7 +139,7 @@ def test_a_pass_that_takes_longer_is_told_from_no_controller(site: Site) -> None
         said = nopea_(site, "sync", "shop", "--wait", "--timeout", "6s")
 
     assert said.code == 1, said
-    assert "the pass has not ended within 6.00s: Syncing: fetching and applying" in said.err
+    assert "the pass has not ended within 6.00s: Syncing: fetching and applying" in said.err, repo.status()
     assert "… Syncing: fetching and applying" in said.err
 
 

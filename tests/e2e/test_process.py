@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster import install_crds
 from tests.e2e import yamls
-from tests.e2e.conftest import install_crds
 from tests.e2e.process import Nopea, is_alive
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Repo, Site
@@ -19,7 +19,7 @@ from tests.gitserver import GitServer
 
 from nopea_lab.lab import Lab
 
-MANY_FILES, PER_FILE = 30, 100
+MANY_FILES, PER_FILE = 12, 100
 SECONDS = 60.0
 StartNopea = Callable[..., Nopea]
 

@@ -21,6 +21,7 @@ from nopea.core.manifests.normalize import normalize
 from nopea.core.objects import Resource, Target
 from nopea.kube.client import KubeClient
 from nopea_lab.kubectl import Kubectl
+from nopea_lab.lab import Lab
 
 INGRESSES = Resource(
     group="networking.k8s.io", version="v1", kind="Ingress", plural="ingresses", namespaced=True
@@ -50,13 +51,6 @@ BUDGETS = Resource(
 )
 ROLES = Resource(
     group="rbac.authorization.k8s.io", version="v1", kind="Role", plural="roles", namespaced=True
-)
-DEFINITIONS = Resource(
-    group="apiextensions.k8s.io",
-    version="v1",
-    kind="CustomResourceDefinition",
-    plural="customresourcedefinitions",
-    namespaced=False,
 )
 
 POD: dict[str, Any] = {
@@ -500,11 +494,10 @@ async def test_our_own_heal_makes_the_baseline_again(
     assert await world.drift() == ()
 
 
-async def test_a_custom_resource(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
+async def test_a_custom_resource(lab: Lab, client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
     """Lists are merged as the definition says: by keys where it names them, else they are one piece."""
     group = f"{secrets.token_hex(4)}.acme.example"
-    await client.apply(DEFINITIONS.at(name=f"shops.{group}"), orjson.dumps(_definition(group)))
-    kubectl("wait", "--for=condition=Established", f"crd/shops.{group}", "--timeout=60s")
+    lab.define([_definition(group)])
     shops = Resource(group=group, version="v1", kind="Shop", plural="shops", namespaced=True)
     spec = {
         "open": False,

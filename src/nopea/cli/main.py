@@ -38,7 +38,14 @@ class LateGroup(click.Group):
             return None
         place, _ = SUBCOMMANDS[cmd_name]
         module, _, name = place.partition(":")
-        command = getattr(importlib.import_module(module), name or "command")
+        try:
+            command = getattr(importlib.import_module(module), name or "command")
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "nopea_lab":
+                raise
+            raise click.ClickException(
+                f"`nopea {cmd_name}` is not installed. Install it with `pip install 'nopea[lab]'`."
+            ) from error
         assert isinstance(command, click.Command)  # noqa: S101 - a wrong table entry is a bug of ours
         return command
 

@@ -25,19 +25,19 @@ READY = "✓ nopea run is ready"
 HELD = {"etcd", "kube-apiserver", "kube-controller-manager", "git-server", "event-sink", "nopea"}
 STEPS = [
     r"✓ Control plane v1\.\d+\.\d+ is up: etcd, API server, controller manager +\d+\.\d s",
-    r"✓ Git repository is served: http://127\.0\.0\.1:\d+/shop\.git +\d+\.\d s",
+    r"✓ Git server is ready: http://127\.0\.0\.1:\d+/shop\.git +\d+\.\d s",
     r"✓ nopea run is ready: http://127\.0\.0\.1:\d+/ready +\d+\.\d s",
-    r"✓ GitRepository applied: 6 objects are there, .* +\d+\.\d s",
+    r"✓ GitRepository is Ready: 6 objects, .* +\d+\.\d s",
     r"✓ git push \"Expect more visitors\": Deployment web, replicas 2 → 4 +\d+\.\d s",
     r"✓ git push with a typo: one object refused, the rest applied +\d+\.\d s",
     r"✓ git push \"Fix the typo\": Ready again, replicas 4 → 6 +\d+\.\d s",
-    r"✓ kubectl patch web: seen and undone, replicas 6 → 1 → 6 +\d+\.\d s",
-    r"✓ git push \"End the sale\": discount\.yaml is gone, and so is its object +\d+\.\d s",
+    r"✓ kubectl patch web: reverted, replicas 6 → 1 → 6 +\d+\.\d s",
+    r"✓ git push \"End the sale\": discount\.yaml and its object are gone +\d+\.\d s",
     r"✓ Break-glass on web, patch, push: nothing is written, replicas 1 +\d+\.\d s",
     r"✓ Break-glass off: Git wins, replicas 1 → 8 +\d+\.\d s",
-    r"✓ All of it was told to a CDEvents receiver: \d+ events +\d+\.\d s",
+    r"✓ A CDEvents receiver got \d+ events +\d+\.\d s",
 ]
-ENDED = r"✓ All of it is ended, its folder is removed +\d+\.\d s"
+ENDED = r"✓ Everything has ended and the folder is removed +\d+\.\d s"
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def test_the_whole_story_fits_a_screen_and_leaves_nothing(folder: Path) -> None:
     assert any("→ correct spec.replica" in line for line in lines)
     text = " ".join(" ".join(lines).split())
     assert re.search(r"apps/Deployment shop/web: \.spec\.replicas 1 → 6 \(changed by kubectl-patch\)", text)
-    assert "any more: acme.example/Discount shop/spring" in text
+    assert re.search(r"Deleted 1 object removed in [0-9a-f]{7}: acme\.example/Discount shop/spring", text)
     assert any(re.fullmatch(r" +shop +True +Synced +[0-9a-f]{7} +5 +1 .*", line) for line in lines)
     assert re.search(
         r"incident\.detected 2, incident\.resolved 2, service\.deployed 1, service\.upgraded \d", text
@@ -161,11 +161,11 @@ def test_kept_it_follows_what_the_user_pushes_until_it_is_ended(folder: Path, tm
     with _demo(folder) as second:
         _, complaint = second.communicate(timeout=DEADLINE_SECONDS)
     assert second.returncode == 1
-    assert "✗ a demo was left running" in complaint
+    assert "✗ A demo was left running" in complaint
     assert f"demo --end --dir {folder}" in complaint
     assert all(one.is_alive() for one in everyone)
 
-    assert _end(folder) == "the demo is ended, its folder is removed\n"
+    assert _end(folder) == "The demo has ended and its folder is removed.\n"
     _assert_gone(everyone)
     assert not folder.exists()
 
@@ -195,7 +195,7 @@ def _wait_for_replicas(folder: Path, replicas: int) -> None:
 
 @pytest.mark.parametrize(
     ("number", "exit_code", "said"),
-    [(signal.SIGINT, 130, "interrupted; nothing is left running\n"), (signal.SIGTERM, 143, "")],
+    [(signal.SIGINT, 130, "Interrupted. Nothing is left running.\n"), (signal.SIGTERM, 143, "")],
 )
 def test_a_signal_while_starting_leaves_nothing(
     folder: Path, number: signal.Signals, exit_code: int, said: str
@@ -245,9 +245,9 @@ def test_a_failing_step_is_named_with_its_log_and_ends_the_rest(folder: Path, tm
 
     assert process.returncode == 1
     assert "✗ Control plane" in said
-    assert "✗ etcd ended with 7 while starting" in complaint
+    assert "✗ etcd ended with exit code 7 while starting." in complaint
     assert "| the disk is on fire" in complaint
-    assert f"the logs are in {folder / 'logs'}" in complaint
+    assert f"Its logs are in {folder / 'logs'}." in complaint
     assert "on fire" in (folder / "logs" / "etcd.log").read_text()
     assert not (folder / "lab").exists()
 

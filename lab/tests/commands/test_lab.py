@@ -81,7 +81,7 @@ def test_up_status_repair_down(folder: Path) -> None:
     assert (folder / "data").exists()
     assert _nopea("down", "--dir", str(folder)).returncode == 0
     assert not folder.exists()
-    assert "not there" in _nopea("down", "--dir", str(folder)).stderr
+    assert "There is no lab" in _nopea("down", "--dir", str(folder)).stderr
 
 
 def test_a_folder_that_is_no_lab_is_left_alone(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_binaries_prints_their_folder(tmp_path: Path) -> None:
     done = _nopea("binaries", environment={"KUBEBUILDER_ASSETS": str(tmp_path)})
 
     assert (done.returncode, done.stdout) == (0, f"{tmp_path}\n")
-    assert "from: KUBEBUILDER_ASSETS" in done.stderr
+    assert "Source: KUBEBUILDER_ASSETS" in done.stderr
 
 
 def test_an_interrupted_build_leaves_no_half_binary(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_an_interrupted_build_leaves_no_half_binary(tmp_path: Path) -> None:
 
         _, said = building.communicate(timeout=20)
     assert building.returncode == 130
-    assert "interrupted" in said
+    assert "Interrupted." in said
     assert compiler is not None
     assert not compiler.is_alive()
     cache = next((tmp_path / "nopea" / "controlplane").iterdir())

@@ -1,4 +1,4 @@
-"""Nothing is left running when the process that owns a lab is gone, however it went."""
+"""A launch is complete or leaves nothing, and nothing outlives the process that owns the lab."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from nopea_lab.identity import ProcessIdentity
+from nopea_lab.lab import Lab
+from nopea_lab.layout import LabOptions
 from nopea_lab.state import LabState
 
 pytestmark = pytest.mark.cluster  # for the binaries
@@ -70,3 +72,11 @@ def test_the_owner_dies_while_starting(tmp_path: Path, number: signal.Signals) -
         assert owner.wait(20) != 0
         _assert_all_gone(everyone, at_least=2)
     assert not LabState.read(folder / "state.json").survivors()
+
+
+def test_a_process_that_does_not_start_is_told_with_its_log(make_lab: Callable[[LabOptions], Lab]) -> None:
+    """The error has the process's own words, and nothing of the lab is left running."""
+    with pytest.raises(
+        pytest.fail.Exception, match=r"(?s)kube-apiserver ended with exit code .*--no-such-flag.*lab down"
+    ):
+        make_lab(LabOptions(apiserver_flags=("--no-such-flag",)))
