@@ -26,7 +26,7 @@ from nopea_lab.progress import Terminal
 CRDS = Path(__file__).parents[1] / "deploy" / "crds"
 _WITH_PODS = {"pods_binaries", "pods_lab", "pods_namespace"}
 _FIXTURES = {"lab", "namespace", "kubectl", "private_lab", "make_lab", *_WITH_PODS}
-_ACCOUNT_SECONDS = 20.0
+_ACCOUNT_SECONDS = 60.0
 _Found = Binaries | LabError
 _BINARIES = pytest.StashKey[_Found]()
 _POD_BINARIES = pytest.StashKey[_Found]()

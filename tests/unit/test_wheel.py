@@ -53,5 +53,5 @@ def test_without_the_lab_its_commands_say_how_to_install_it(
     answer = CliRunner().invoke(main, [command])
 
     assert answer.exit_code == 1
-    assert f"`nopea {command}` is not installed" in answer.output
+    assert f"`nopea {command}` needs the package nopea-lab, which is not installed." in answer.output
     assert "pip install 'nopea[lab]'" in answer.output

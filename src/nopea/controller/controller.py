@@ -71,7 +71,7 @@ class Controller:
 
     def why_not_ready(self) -> str:
         """Return why the controller is not ready; empty once it has had its first list."""
-        if self.health.synced:
+        if self.health.lists:
             return ""
         error = self.health.last_error
         if isinstance(error, NotFoundError):

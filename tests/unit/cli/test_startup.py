@@ -18,7 +18,7 @@ for args in json.loads(sys.argv[1]):
     with contextlib.redirect_stdout(out):
         main(args, prog_name="nopea", standalone_mode=False)
     loaded = [name for name in {HEAVY!r} if name in sys.modules]
-    said[" ".join(args)] = [out.getvalue(), loaded, "nopea.cli.run" in sys.modules]
+    said[" ".join(args)] = [out.getvalue(), loaded, "nopea.cli.commands.run" in sys.modules]
 print(json.dumps(said))
 """
 

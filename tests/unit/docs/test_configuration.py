@@ -14,7 +14,7 @@ import click
 import pytest
 
 from nopea import app, log_events
-from nopea.cli.run import SECRET_VARIABLE, MemorySize, command
+from nopea.cli.commands.run import SECRET_VARIABLE, MemorySize, command
 from nopea.core.trigger import Trigger
 from nopea.logs import Event
 from nopea.settings import Settings
