@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # A worker of `make test` has a control plane of its own (400 MB) and mostly waits for it: two for each core.
 WORKERS ?= 4
-PURE_TESTS = $(BIN)/pytest -q -n auto tests/unit lab/tests/unit
+PURE_TESTS = $(BIN)/pytest -q -n auto -m "not alone" tests/unit lab/tests/unit
 
 .PHONY: help setup lab-binaries demo test test-pure check format run bench crds lock clean
 
@@ -32,7 +32,8 @@ demo: $(STAMP) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
 
 test: $(STAMP) ## every test, on real API servers, real Git servers, real sockets (WORKERS=4 in parallel)
 	@$(BIN)/nopea lab binaries --pods >/dev/null
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
+	@$(BIN)/pytest -q -m alone
 
 test-pure: $(STAMP) ## the tests that start no server
 	@$(PURE_TESTS)

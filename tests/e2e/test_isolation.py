@@ -70,6 +70,7 @@ def bad_servers() -> Iterator[list[FaultyServer]]:
         yield [stack.enter_context(FaultyServer(behaviour)) for behaviour in behaviours]
 
 
+@pytest.mark.alone
 def test_servers_that_hang_or_drip_do_not_slow_others_down(
     site: Site, nopea: Nopea, healthy: list[Repo], bad_servers: list[FaultyServer]
 ) -> None:
@@ -88,8 +89,7 @@ def test_servers_that_hang_or_drip_do_not_slow_others_down(
 
     told = f"alone {alone}, beside {beside}"
     assert statistics.median(beside) < 2 * statistics.median(alone) + 0.5, told
-    # A child that is replaced costs a neighbour a second try; of thirty, the machine may delay three.
-    assert sorted(beside)[-4] < 2 * max(alone) + 3, told
+    assert max(beside) < 2 * max(alone) + 3, told  # a child that is replaced costs a neighbour a second try
     for repo in bad:
         repo.wait_failed("NOPEA-G008", seconds=SECONDS)
     for repo in healthy:

@@ -135,6 +135,7 @@ def test_a_bad_sink_gets_everything_after_it_recovers_and_disturbs_nobody(
     assert running.logs("messages dropped") == []
 
 
+@pytest.mark.alone
 def test_bad_sinks_delay_no_sync(
     site: Site,
     sinks: tuple[LiveSink, LiveSink],

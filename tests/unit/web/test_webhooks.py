@@ -293,6 +293,7 @@ async def test_only_post_is_taken(method: str) -> None:
             assert (await edge.request(method, path)).status == 405
 
 
+@pytest.mark.alone
 async def test_the_answer_does_not_wait_for_work() -> None:
     """Well below 100 ms for the median of many, also with a big body and many repositories."""
     many = [repository(f"r{number}", path=f"p{number}") for number in range(500)]
