@@ -199,7 +199,7 @@ def test_a_port_in_use_is_said(cluster: Cluster, tmp_path: Path) -> None:
             kubeconfig=cluster.lab.kubeconfig, folder=tmp_path / "nopea", arguments=(f"--port={port}",)
         )
         assert running.wait() == 3
-    assert f"nopea: cannot listen on 127.0.0.1:{port}" in running.log_text()
+    assert f"nopea: Cannot listen on 127.0.0.1:{port}" in running.log_text()
     assert "Traceback" not in running.log_text()
 
 

@@ -23,7 +23,7 @@ from nopea.kube.config import ClusterConfig
 from nopea.kube.errors import ApiError, UnreachableError
 from nopea.kube.execplugin import source_of
 from nopea.kube.requests import ApiRequest
-from nopea.kube.transport import Response, Transport
+from nopea.kube.transport import ApiResponse, Transport
 
 _CONFIG = ClusterConfig(server="https://fake.example", origin="a test")
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -185,14 +185,14 @@ class _Wire(Transport):
         super().__init__(_CONFIG, source_of(_CONFIG))
         self._cluster = cluster
 
-    async def send(self, request: ApiRequest, headers: Mapping[str, str]) -> Response:
+    async def send(self, request: ApiRequest, headers: Mapping[str, str]) -> ApiResponse:
         await asyncio.sleep(0)
         try:
             code, body = self._cluster.answer(request, headers)
         except RefusedError as error:
             code, body = error.code, error.status
         content_type = _DISCOVERY if "items" in body and "kind" not in body else "application/json"
-        return Response(code, {"Content-Type": content_type}, orjson.dumps(body))
+        return ApiResponse(code, {"Content-Type": content_type}, orjson.dumps(body))
 
     @asynccontextmanager
     async def stream(

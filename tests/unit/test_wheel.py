@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from hatchling.builders.wheel import WheelBuilder
-
-from nopea.cli.main import main
 
 PROJECT = Path(__file__).parents[2]
 
@@ -39,19 +35,3 @@ def test_the_image_copies_only_the_controllers_sources() -> None:
     assert "!lab" not in ignored
     assert [line for line in copied if "lab" in line] == []
     assert "cryptography==" not in (PROJECT / "requirements" / "runtime.txt").read_text()
-
-
-@pytest.mark.parametrize("command", ["lab", "demo"])
-def test_without_the_lab_its_commands_say_how_to_install_it(
-    command: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A sentence and exit code 1 instead of a traceback."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "nopea_lab"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "nopea_lab", None)
-
-    answer = CliRunner().invoke(main, [command])
-
-    assert answer.exit_code == 1
-    assert f"`nopea {command}` needs the package nopea-lab, which is not installed." in answer.output
-    assert "pip install 'nopea[lab]'" in answer.output

@@ -27,7 +27,7 @@ from nopea_lab.gobuild import (
     require_space,
 )
 from nopea_lab.programs import Program, cache_key, programs
-from nopea_lab.progress import SILENCE, Progress
+from nopea_lab.progress import SILENCE, LabProgress
 
 DOWNLOAD_SWITCH = "NOPEA_LAB_DOWNLOAD"
 BINARIES_BYTES = 450 * 2**20
@@ -57,7 +57,7 @@ class Search:
 
     environment: Mapping[str, str]
     releases: Releases | None
-    progress: Progress
+    progress: LabProgress
     pods: bool = False
 
     @property
@@ -72,7 +72,7 @@ class Search:
         *,
         offline: bool = False,
         pods: bool = False,
-        progress: Progress = SILENCE,
+        progress: LabProgress = SILENCE,
     ) -> Search:
         """Return the usual search; `NOPEA_LAB_DOWNLOAD=0` is the same as `offline`."""
         wanted = environment.get(DOWNLOAD_SWITCH, "1").lower() not in ("0", "false", "no")
@@ -193,7 +193,7 @@ def missing(folder: Path, wanted: Sequence[Program]) -> list[str]:
     return [name for name, path in paths.items() if not (path.is_file() and os.access(path, os.X_OK))]
 
 
-def ensure(*, pods: bool = False, progress: Progress = SILENCE) -> Binaries:
+def ensure(*, pods: bool = False, progress: LabProgress = SILENCE) -> Binaries:
     """Return the binaries by the usual search; see `Search.ensure`."""
     return Search.by_environment(pods=pods, progress=progress).ensure()
 

@@ -28,7 +28,7 @@ from nopea_lab.kubectl import Kubectl
 from nopea_lab.launch import Launch, start_keeper
 from nopea_lab.layout import ORDINARY, LabOptions, LabPlan, Layout
 from nopea_lab.prepare import prepare, refuse_foreign_folder
-from nopea_lab.progress import SILENCE, Progress
+from nopea_lab.progress import SILENCE, LabProgress
 from nopea_lab.state import LabState
 
 LOCK_SECONDS = 120.0
@@ -108,7 +108,7 @@ class Lab:
         """Return the path of the kubectl that fits this API server."""
         return self._find_binaries(SILENCE).path("kubectl")
 
-    def start(self, *, owned: bool = False, progress: Progress = SILENCE) -> None:
+    def start(self, *, owned: bool = False, progress: LabProgress = SILENCE) -> None:
         """Start the lab, or what is missing of it; return when it is ready to use.
 
         An `owned` lab ends when this process does, however that happens; children that this process forks
@@ -309,10 +309,10 @@ class Lab:
         plan = LabPlan.read(self._layout.plan)
         return plan.options if plan else self._options
 
-    def _launch(self, plan: LabPlan, *, binaries: Binaries, progress: Progress) -> Launch:
+    def _launch(self, plan: LabPlan, *, binaries: Binaries, progress: LabProgress) -> Launch:
         return Launch(layout=self._layout, plan=plan, binaries=binaries, progress=progress)
 
-    def _find_binaries(self, progress: Progress) -> Binaries:
+    def _find_binaries(self, progress: LabProgress) -> Binaries:
         if self._binaries is None:
             self._binaries = ensure(pods=self.has_pods, progress=progress)
         return self._binaries
@@ -330,7 +330,7 @@ class Lab:
         return answer.body
 
     @contextmanager
-    def _locked(self, progress: Progress) -> Iterator[None]:
+    def _locked(self, progress: LabProgress) -> Iterator[None]:
         def tell() -> None:
             progress.say("Another process starts or stops this lab. Waiting for it.")
 

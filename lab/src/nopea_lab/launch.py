@@ -19,7 +19,7 @@ from nopea_lab.components import APISERVER, CONTROLLER_MANAGER, KWOK, Component,
 from nopea_lab.control import Control
 from nopea_lab.errors import LabError, tail
 from nopea_lab.layout import LabPlan, Layout
-from nopea_lab.progress import Progress
+from nopea_lab.progress import LabProgress
 
 READY_SECONDS = 60.0
 _POLL_SECONDS = 0.05
@@ -65,7 +65,7 @@ class Launch:
     layout: Layout
     plan: LabPlan
     binaries: Binaries
-    progress: Progress
+    progress: LabProgress
 
     @property
     def control(self) -> Control:

@@ -127,7 +127,7 @@ def test_the_whole_story_fits_a_screen_and_leaves_nothing(folder: Path) -> None:
     assert any(re.fullmatch(r" +Deployment +web +web\.yaml#1", line) for line in lines)
     assert any("percent 10 → 30" in line for line in lines)
     assert any("NOPEA-K003 web.yaml#1" in line for line in lines)
-    assert any("→ correct spec.replica" in line for line in lines)
+    assert any("→ Correct spec.replica" in line for line in lines)
     text = " ".join(" ".join(lines).split())
     assert re.search(r"apps/Deployment shop/web: \.spec\.replicas 1 → 6 \(changed by kubectl-patch\)", text)
     assert re.search(r"Deleted 1 object removed in [0-9a-f]{7}: acme\.example/Discount shop/spring", text)

@@ -41,7 +41,7 @@ from nopea.kube.requests import (
     Preconditions,
     Selection,
 )
-from nopea.kube.transport import BodyTooBigError, Response, Transport
+from nopea.kube.transport import ApiResponse, BodyTooBigError, Transport
 from nopea.measure import Measure, not_measured
 
 CHUNK = 500
@@ -180,7 +180,7 @@ class KubeClient:
         response = await self._send(requests.delete(target, only_if=only_if))
         return LiveObject(response.body).head.kind == "Status"  # else the answer is the object, still there
 
-    async def read(self, path: str, *, accept: str = requests.JSON) -> Response:
+    async def read(self, path: str, *, accept: str = requests.JSON) -> ApiResponse:
         """Read a path that is not an object, such as `/apis`."""
         return await self._send(requests.get_path(path, accept=accept))
 
@@ -247,7 +247,7 @@ class KubeClient:
             raise _unexpected(request, response.status)
         return live
 
-    async def _send(self, request: ApiRequest) -> Response:
+    async def _send(self, request: ApiRequest) -> ApiResponse:
         caller = self._caller
         for attempt in range(_BUSY_TRIES):
             try:

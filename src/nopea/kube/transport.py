@@ -37,7 +37,7 @@ class BodyTooBigError(ServerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class ApiResponse:
     """An answer with its complete body."""
 
     status: int
@@ -72,7 +72,7 @@ class Transport:
             await self._session.close()
             await self._sockets.wait_closed()
 
-    async def send(self, request: ApiRequest, headers: Mapping[str, str]) -> Response:
+    async def send(self, request: ApiRequest, headers: Mapping[str, str]) -> ApiResponse:
         """Send a request and return the answer with any status.
 
         After a 401 the credentials are fetched again and the request is repeated once. A repeatable request
@@ -88,10 +88,10 @@ class Transport:
                         raise
                 return await self._send(request, headers)
 
-    async def _send(self, request: ApiRequest, headers: Mapping[str, str]) -> Response:
+    async def _send(self, request: ApiRequest, headers: Mapping[str, str]) -> ApiResponse:
         async with self._answer(request, headers) as answer:
             body = await _read(answer, request)
-            return Response(answer.status, answer.headers, body)
+            return ApiResponse(answer.status, answer.headers, body)
 
     @asynccontextmanager
     async def stream(

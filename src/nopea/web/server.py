@@ -75,7 +75,7 @@ async def serving(
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             raise ListenError(
-                f"Nopea cannot listen on {host}:{port}: {error.strerror}. Set another --host or --port."
+                f"Cannot listen on {host}:{port}: {error.strerror}. Set another --host or --port."
             ) from error
         bound = int(runner.addresses[0][1])
         log.write(log_events.listening, host=host, port=bound)

@@ -26,7 +26,7 @@ from nopea_lab.errors import LabError, tail
 from nopea_lab.kubectl import Kubectl, KubectlError
 from nopea_lab.lab import Lab
 from nopea_lab.layout import Layout, free_ports
-from nopea_lab.progress import Progress
+from nopea_lab.progress import LabProgress
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class DemoWorld:
         """Return the controller's readiness probe."""
         return f"http://127.0.0.1:{self._ports[CONTROLLER]}/ready"
 
-    def start_control_plane(self, progress: Progress) -> None:
+    def start_control_plane(self, progress: LabProgress) -> None:
         """Start it and define Nopea's kinds; it ends with this process, however that happens."""
         self.lab.start(owned=True, progress=progress)
         self._ports = free_ports([GIT_SERVER, CONTROLLER, EVENT_SINK])
