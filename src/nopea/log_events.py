@@ -111,7 +111,7 @@ def worker_crashed_while_stopping(repo: object) -> None:
 
 @event(ERROR, "worker does not end")
 def worker_does_not_end(repo: object) -> None:
-    """A bug in Nopea: a worker still runs although it was cancelled; the process goes on without it."""
+    """A bug in Nopea: a worker still runs although it was cancelled; the process continues without it."""
 
 
 @event(ERROR, "crash not reported")

@@ -182,7 +182,7 @@ class Lab:
         self._launch(self._plan(), binaries=self._find_binaries(SILENCE), progress=SILENCE).start(APISERVER)
 
     def restart_apiserver(self) -> None:
-        """Kill the API server and start it again: its watch caches begin anew at the current revision."""
+        """Kill the API server and start it again: its watch caches begin again at the current revision."""
         self._control.end(APISERVER.name, grace_seconds=0)
         self.start_apiserver()
 

@@ -87,7 +87,7 @@ def _locate(url: str) -> _Location:
     scp = _SCP.match(url)
     if scp is not None:
         first, separator, rest = scp[2].partition("/")
-        # user:password@host/path is no URL, but people write it: the password must not become a folder
+        # user:password@host/path is not a URL, but people write it: the password must not become a folder
         path = f"{first.rpartition('@')[2]}{separator}{rest}"
         return _Location(scp[1].lower(), _without_suffix(_clean(path.split("/"))))
     # anything else but a path may hold a user's password before an @: only its last part is used
