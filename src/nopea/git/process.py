@@ -162,7 +162,6 @@ class ChildProcess:
             "memory_bytes": settings.memory_bytes,
             "max_fetch_bytes": settings.max_fetch_bytes,
             "max_file_bytes": settings.max_file_bytes,
-            "max_checkout_bytes": settings.max_checkout_bytes,
             "max_packs": settings.max_packs,
             "max_objects": settings.max_history_objects,
         }
