@@ -20,7 +20,7 @@ from nopea.kube.client import KubeClient
 from nopea.kube.events import EventRecorder
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
-from nopea.metrics.live import GaugeReader, Point, by_label, value
+from nopea.metrics.exposition import GaugeReader, Point, by_label, value
 from nopea.metrics.repositories import Known, known_of
 from nopea.notify.outbox import Outbox
 from nopea.state.repositories import RepositoryStore

@@ -36,14 +36,14 @@ ACCEPTED: list[Fields] = [
     {"ignoreDifferences": [{"managers": ["kube-controller-manager"]}]},
 ]
 
-ONE_REF = "give exactly one of branch, tag, semver and commit"
+ONE_REF = "set exactly one of branch, tag, semver and commit"
 URL_FORM = "must be an https, http, ssh or file URL, or scp-like: user@host:path"
-NO_CREDENTIALS = "must not hold credentials; put them into a Secret and name it in secretRef"
+NO_CREDENTIALS = "must not contain credentials; put them into a Secret and name it in secretRef"
 PATH_FORM = "must be relative to the repository's root and must not contain '..'"
 INTERVAL = "must be between 1s and 8760h (a year)"
 TIMEOUT = "must be between 1s and 1h"
 GRACE = "must be at most 8760h (a year)"
-IGNORES_NOTHING = "give jsonPointers, managers or both: a rule without them ignores nothing"
+IGNORES_NOTHING = "set jsonPointers, managers or both; a rule without them ignores nothing"
 REFUSED: list[tuple[Fields, str, str]] = [
     ({"branch": None}, "spec", ONE_REF),
     ({"tag": "v1"}, "spec", ONE_REF),
@@ -182,7 +182,7 @@ def test_inventory_is_bound_to_its_repository(api: Api, field: Fields) -> None:
 
     assert moved.status == 422
     assert moved.body["details"]["causes"][0]["field"] == f"spec.{next(iter(field))}"
-    assert "is immutable: delete the Inventory and create another" in moved.body["message"]
+    assert "is immutable; delete the Inventory and create it again" in moved.body["message"]
     assert grown.status == 200, grown.body
 
 

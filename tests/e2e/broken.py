@@ -155,7 +155,7 @@ BROKEN = (
         said={
             "source": "kind.yaml#1",
             "object": f"{GROUP}/Widget small",
-            "hint": "Install its CustomResourceDefinition",
+            "hint": "install the CustomResourceDefinition",
         },
         rest=("kind-a", "kind-z"),
         cure=Cure(objects={f"{_CRDS} /widgets.{GROUP}": yamls.definition("Widget", group=GROUP)}),

@@ -221,6 +221,7 @@ def test_a_whole_life_is_told_in_order(
         assert healed.event["context"]["links"][0]["target"] == {"contextId": drift.attributes["id"]}
 
         repo.change(healPolicy="auto")
+        life.expect(began, ended)
         key = site.place("v1 secrets", "key")
         site.cluster.merge(key, {"stringData": {"password": f"{SWORDFISH}-by-hand"}})
         at_once = life.expect(began, ended, detected, resolved)

@@ -1,4 +1,4 @@
-"""A Git port over dictionaries: a branch of commits, their files by path, and what was asked of it."""
+"""An in-memory Git port: a branch of commits, their files by path, and a record of the calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nopea.reconcile.fetch import Git
 class FakeGit:
     """Serves `files` at the newest `commit`; blobs are named by their content, as in Git.
 
-    While it is `down`, the server answers nothing; what was fetched before can be read.
+    While it is `down`, the server does not respond; commits that were fetched before can be read.
     """
 
     def __init__(self, files: Mapping[str, str], *, skipped: Sequence[tuple[str, str]] = ()) -> None:

@@ -476,11 +476,11 @@ async def test_429_for_ever_is_an_error() -> None:
 
 async def test_every_request_is_measured_by_its_answer() -> None:
     """With verb, code and seconds; also when no answer came, and by clients on another's behalf."""
-    told: list[tuple[str, str]] = []
+    measured: list[tuple[str, str]] = []
 
     def measure(verb: str, code: str, seconds: float) -> None:
         assert seconds >= 0
-        told.append((verb, code))
+        measured.append((verb, code))
 
     handler, _ = answers(
         json_answer(named("a")),
@@ -499,7 +499,7 @@ async def test_every_request_is_measured_by_its_answer() -> None:
         with pytest.raises(UnreachableError):
             await client.get(TARGET)
 
-    assert told == [("get", "200"), ("get", "404"), ("apply", "200"), ("get", "unreachable")]
+    assert measured == [("get", "200"), ("get", "404"), ("apply", "200"), ("get", "unreachable")]
 
 
 async def test_lists_start_over_when_their_moment_is_gone() -> None:
@@ -518,8 +518,8 @@ async def test_lists_start_over_when_their_moment_is_gone() -> None:
         return json_answer(body, status=body.get("code", 200))()
 
     async with talking_to(handler) as client:
-        found = await client.list(CONFIG_MAPS)
-        assert [item.meta.name for item in found.items] == ["a", "b"]
+        listed = await client.list(CONFIG_MAPS)
+        assert [item.meta.name for item in listed.items] == ["a", "b"]
         assert tokens == ["", "t1", "", "t2"]
         pages[:] = [status_body(410, "Expired")]
         with pytest.raises(GoneError):

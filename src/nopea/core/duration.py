@@ -1,6 +1,6 @@
-"""Durations as Kubernetes users write them: `5m`, `1h30m`, `0s` (Go's time.ParseDuration, never negative).
+"""Parse and format durations as in Kubernetes: `5m`, `1h30m`, `0s` (Go's syntax, never negative).
 
-Also how long to wait after failures. Values only, without a clock and without randomness.
+Also the backoff after failures. Values only: no clock, no randomness.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+\Z"  # \Z: Python's $ would let a last newline pass
+PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+\Z"  # \Z: Python's $ also matches before a last newline
 _WHOLE = re.compile(PATTERN)
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _MOST_DOUBLINGS = 30  # a float overflows at 1024; every wait has reached its bound long before
@@ -16,17 +16,17 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parse a duration; raises ValueError that names the text and the form that is expected."""
+    """Parse a duration; raises ValueError with a message for users that gives examples."""
     if not _WHOLE.match(text) or len(text) > 32:
-        raise ValueError(f"{text!r} is no duration; write it like 30s, 5m or 1h30m")
+        raise ValueError(f"{text!r} is not a duration. Examples: 30s, 5m, 1h30m.")
     try:
         return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
     except OverflowError:
-        raise ValueError(f"{text!r} is longer than any duration can be") from None
+        raise ValueError(f"{text!r} is too long for a duration.") from None
 
 
 def format_seconds(seconds: float) -> str:
-    """Return a short form for people and for status: `0.42s`, `12.3s`, `4m10s`, `2h3m`."""
+    """Return a short form for messages and the status: `0.42s`, `12.3s`, `4m10s`, `2h3m`."""
     if round(seconds, 2) < 10:
         return f"{seconds:.2f}s"
     if round(seconds, 1) < 60:

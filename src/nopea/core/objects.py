@@ -1,8 +1,9 @@
-"""Names of things in a cluster: repositories, kinds, served resources and objects. Values only."""
+"""The identities of things in a cluster: repositories, kinds, served resources and objects."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -17,7 +18,7 @@ class RepoKey:
 
     @property
     def arguments(self) -> str:
-        """It as a command takes it, so that an advice can be pasted: `web -n shop`."""
+        """The arguments of a command about it, for hints that can be pasted: `web -n shop`."""
         return f"{self.name} -n {self.namespace}"
 
 
@@ -34,7 +35,7 @@ class GroupKind:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectKey:
-    """Identity of an object, whatever version serves it; `namespace` is empty for cluster-scoped ones.
+    """Identity of an object in any version; `namespace` is empty for cluster-scoped objects.
 
     Prints as `apps/Deployment shop/web` or `Namespace shop`.
     """
@@ -52,6 +53,15 @@ class ObjectKey:
     def __str__(self) -> str:
         where = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"{self.group_kind} {where}"
+
+
+NAMESPACE: Final = GroupKind("", "Namespace")
+SECRET: Final = GroupKind("", "Secret")
+VOLUME_CLAIM: Final = GroupKind("", "PersistentVolumeClaim")
+CUSTOM_RESOURCE_DEFINITION: Final = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+
+PROTECTED_KINDS: Final = frozenset((NAMESPACE, VOLUME_CLAIM, CUSTOM_RESOURCE_DEFINITION))
+"""Deleting one deletes more than the object: its content, all objects of the kind, the data."""
 
 
 def split_api_version(api_version: str) -> tuple[str, str]:
@@ -81,11 +91,11 @@ class Resource:
 
     @property
     def group_kind(self) -> GroupKind:
-        """The kind whatever the version."""
+        """The kind without its version."""
         return GroupKind(self.group, self.kind)
 
     def at(self, *, name: str, namespace: str = "") -> Target:
-        """Return the place of one object; whether a URL can name it is checked when the request is built."""
+        """Return the target of one object; its name is checked when the request is built."""
         return Target(resource=self, name=name, namespace=namespace)
 
     def __str__(self) -> str:
@@ -94,7 +104,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The place of one object; made by `Resource.at`. Prints as `deployments.apps/v1 shop/web`."""
+    """One object in one version; made by `Resource.at`. Prints as `deployments.apps/v1 shop/web`."""
 
     resource: Resource
     name: str
@@ -102,7 +112,7 @@ class Target:
 
     @property
     def key(self) -> ObjectKey:
-        """The identity of the object that is, or will be, there."""
+        """The identity of the object, which may not exist yet."""
         return ObjectKey(self.resource.group, self.resource.kind, self.namespace, self.name)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Values that must not be seen: a type that cannot print itself, and the masks for URLs and foreign text."""
+"""Hide secret values: a type that does not print its value, and masks for URLs and for text from outside."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import final
 
 MASK = "***"
 _URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://([^/?#]*)([^?#]*)")
-# schemes are bounded: a long word that is none would be read once for each of its letters
+# a bounded scheme: a long word would otherwise be matched again at each of its letters
 _USERINFO = re.compile(r"(?P<scheme>[a-zA-Z0-9+.-]{1,32}://)[^/@\s]+@")
 _QUERY = re.compile(r"(?P<url>[a-zA-Z0-9+.-]{1,32}://[^\s?#'\"]+)\?[^\s'\"]+")
 
 
 @final
 class Secret:
-    """Bytes that print as `***`; only `reveal()` gives them. Compares and hashes by value."""
+    """Bytes that print as `***`; only `reveal()` returns them. Compares and hashes by value."""
 
     __slots__ = ("_value",)
 
@@ -47,9 +47,9 @@ class Secret:
 
 
 def mask_url(url: str) -> str:
-    """Return the URL without userinfo, query and fragment, fit for a log; scp-like URLs pass unchanged.
+    """Return the URL without userinfo, query and fragment, fit for a log; scp-like URLs are unchanged.
 
-    Takes any text: what only looks like a URL (`https://[x`) is cut the same way, never an error.
+    Accepts any string and never raises: an invalid URL (`https://[x`) is cut in the same way.
     """
     if "://" not in url:
         return url
@@ -61,9 +61,9 @@ def mask_url(url: str) -> str:
 
 
 def mask_text(text: str, *secrets: Secret) -> str:
-    """Return a library's or server's text without the given secrets and without URL userinfo."""
+    """Return a message of a library or server without the given secrets, URL userinfo and URL queries."""
     for secret in secrets:
         value = secret.reveal().decode(errors="replace").strip()
-        if len(value) >= 4:  # shorter values would eat ordinary words
+        if len(value) >= 4:  # shorter values occur in ordinary words
             text = text.replace(value, MASK)
     return _QUERY.sub(rf"\g<url>?{MASK}", _USERINFO.sub(rf"\g<scheme>{MASK}@", text))

@@ -1,4 +1,4 @@
-"""Why a worker should look. A pass looks at the world; the trigger is for the log line and for history."""
+"""Why a reconciliation starts. It always compares everything; the trigger says what to ask first."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class Trigger(enum.StrEnum):
-    """All of them; design section 3 says when each comes."""
+    """All triggers; the values appear in the log and in `status.history`."""
 
     STARTUP = "startup"
     POLL = "poll"
@@ -26,19 +26,19 @@ class Trigger(enum.StrEnum):
     SHUTDOWN = "shutdown"
 
 
-RESTARTS_PASS = frozenset(
+INTERRUPTING = frozenset(
     {Trigger.SPEC_CHANGE, Trigger.ROLLBACK, Trigger.RESUME, Trigger.DELETION, Trigger.SHUTDOWN}
 )
-"""What a running pass yields to at once, between two objects."""
+"""Interrupt a running reconciliation between two objects, and start another."""
 
 ANNOUNCED = frozenset({Trigger.POLL, Trigger.WEBHOOK})
-"""What needs a pass only if Git has something to tell."""
+"""Start a reconciliation only if Git has a new commit."""
 
 WATCHED = frozenset({Trigger.OBJECT_CHANGE, Trigger.HEALTH})
-"""What needs a pass only if the watches have something to tell."""
+"""Start a reconciliation only if the watches have seen a change."""
 
 WITHOUT_GIT = WATCHED | {Trigger.HEAL, Trigger.RECONCILE}
-"""What a pass answers from the commit that it knows, without asking Git."""
+"""Need no request to Git: the last known commit is applied."""
 
 MAY_MEAN_NEW_COMMIT = frozenset({Trigger.POLL, Trigger.WEBHOOK, Trigger.MANUAL})
-"""What makes a running pass ask Git whether it still applies the newest commit."""
+"""Make a running reconciliation check that its commit is still the newest."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from nopea import tasks
+from nopea import log_events, tasks
 from nopea.core.api import names
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.objects import GroupKind, ObjectKey, Resource
@@ -24,9 +24,9 @@ from nopea.kube.errors import ApiError
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
 from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
-from nopea.logs import get_log
+from nopea.logs import Log
 
-log = get_log(__name__)
+log = Log(__name__)
 OURS = Selection(labels=names.REPOSITORY_LABEL)
 OURS_BRIEFLY = Selection(labels=names.REPOSITORY_LABEL, metadata_only=True)
 FIRST_LIST_SECONDS = 30.0
@@ -125,7 +125,7 @@ class ObjectCache:
             try:
                 found = (await self._client.list(resource, OURS_BRIEFLY)).items
             except ApiError as error:
-                log.debug("kind not swept", kind=str(resource), error=str(error))
+                log.write(log_events.kind_not_searched, kind=str(resource), error=str(error))
                 return
             if found:
                 self._start(resource)

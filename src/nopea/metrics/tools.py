@@ -1,38 +1,35 @@
-"""Which tool a field manager is: managers are free text, so a label takes the known ones and `other`."""
+"""Map a field manager to a tool, so that a metric's label has few values. A manager may be any string."""
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
-TOOLS: Final = (
-    ("kubectl", "kubectl"),
-    ("k9s", "k9s"),
-    ("openlens", "lens"),
-    ("freelens", "lens"),
-    ("lens", "lens"),
-    ("node-fetch", "lens"),
-    ("headlamp", "headlamp"),
-    ("rancher", "rancher"),
-    ("mozilla", "browser"),
-    ("helm", "helm"),
-    ("argocd", "argocd"),
-    ("kustomize-controller", "flux"),
-    ("helm-controller", "flux"),
-    ("flux", "flux"),
-    ("terraform", "terraform"),
-    ("hashicorp", "terraform"),
-    ("opentofu", "terraform"),
-    ("pulumi", "pulumi"),
-    ("ansible", "ansible"),
-    ("kube-controller-manager", "kubernetes"),
-)
-"""Beginnings of managers' names."""
+from nopea.core.apply.ignore_rules import INTERACTIVE_TOOLS
 
-_LONGEST_FIRST = sorted(TOOLS, key=lambda pair: -len(pair[0]))
+TOOLS: Final = MappingProxyType(
+    {
+        **INTERACTIVE_TOOLS,
+        "helm": "helm",
+        "argocd": "argocd",
+        "kustomize-controller": "flux",
+        "helm-controller": "flux",
+        "flux": "flux",
+        "terraform": "terraform",
+        "hashicorp": "terraform",
+        "opentofu": "terraform",
+        "pulumi": "pulumi",
+        "ansible": "ansible",
+        "kube-controller-manager": "kubernetes",
+    }
+)
+"""Prefixes of field managers, in lower case, and their tools."""
+
+_LONGEST_FIRST = sorted(TOOLS.items(), key=lambda pair: -len(pair[0]))
 
 
 def tool_of(manager: str) -> str:
-    """Return the tool; `unknown` where Kubernetes notes no manager, `other` for what is not listed."""
+    """Return the tool; `unknown` without a manager, `other` for managers that are not listed."""
     if not manager:
         return "unknown"
     name = manager.lower()

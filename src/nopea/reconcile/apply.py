@@ -17,9 +17,8 @@ import orjson
 from nopea.core.apply.adoption import adopt
 from nopea.core.apply.body import at_version, body_to_apply
 from nopea.core.manifests.render import Desired
-from nopea.core.objects import GroupKind, ObjectKey, Target
+from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey, Target
 from nopea.core.plan.model import ObservedObject, Reason, Step
-from nopea.core.plan.prune import PROTECTED_KINDS
 from nopea.informers.object_cache import ObjectCache, is_newer
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError, is_field_conflict, is_immutable

@@ -79,7 +79,7 @@ def is_unserved(error: NotFoundError) -> bool:
 
 
 def pauses() -> Iterator[float]:
-    """Return the seconds between two looks at something that is about to happen: 20 ms, doubling up to 1 s."""
+    """Yield the seconds between two looks at something that is about to happen: 20 ms, up to 1 s."""
     return (backoff_seconds(looks, first=0.02, most=1.0) for looks in itertools.count(1))
 
 

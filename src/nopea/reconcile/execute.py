@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from nopea import tasks
-from nopea.core.manifests.render import CRD, Desired
-from nopea.core.objects import GroupKind, ObjectKey, Resource
+from nopea.core.manifests.render import Desired
+from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
 from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import owned_by_other
-from nopea.core.plan.prune import PROTECTED_KINDS
 from nopea.core.problem import Problem
 from nopea.core.status.report import ObjectResult, Outcome
 from nopea.informers.object_cache import ObjectCache
@@ -201,7 +200,11 @@ class Executor:
         self, batch: Iterable[Step], execution: Execution, supersede: Supersede
     ) -> None:
         """Wait for all definitions of a batch at once: their objects come in a later batch."""
-        definitions = [step for step in batch if step.key.group_kind == CRD and step.key in execution.applied]
+        definitions = [
+            step
+            for step in batch
+            if step.key.group_kind == CUSTOM_RESOURCE_DEFINITION and step.key in execution.applied
+        ]
 
         async def wait(step: Step) -> None:
             desired = desired_of(step)

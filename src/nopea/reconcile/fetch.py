@@ -140,11 +140,11 @@ def _timeout(spec: GitRepositorySpec) -> float:
 
 def no_manifests(path: str) -> Problem:
     """Return the problem of a folder without any manifest."""
-    where = f"the folder {path}" if path else "the repository"
+    where = f"The folder {path}" if path else "The repository"
     return Problem(
         code=Code.NO_MANIFESTS,
-        message=f"{where} holds no manifest (*.yaml, *.yml, *.json)",
-        hint="Correct spec.path, or spec.exclude and .nopeaignore if they leave out too much.",
+        message=f"{where} contains no manifests (*.yaml, *.yml, *.json).",
+        hint="Correct spec.path, or check the patterns of spec.exclude and .nopeaignore.",
     )
 
 
@@ -152,7 +152,7 @@ def symlink(path: str) -> Problem:
     """Return the problem of a link where a manifest could be."""
     return Problem(
         code=Code.SYMLINK,
-        message="it is a symbolic link, which Nopea does not follow",
-        hint="Put the file itself there, or exclude the link by spec.exclude or .nopeaignore.",
+        message="The file is a symbolic link, which Nopea does not follow.",
+        hint="Replace the link with the file, or exclude it with spec.exclude or .nopeaignore.",
         source=path,
     )

@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from nopea import tasks
+from nopea import log_events, tasks
 from nopea.core.api.labels import owner_label
 from nopea.core.api.pin import explained
 from nopea.core.api.repository import Repository
@@ -24,7 +24,7 @@ from nopea.core.problem import Problem, StalledError, SyncError, TransientError
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.trigger import WITHOUT_GIT, Trigger
 from nopea.ids import new_ulid
-from nopea.logs import get_log
+from nopea.logs import Log
 from nopea.reconcile.credentials import remote_of
 from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.finalize import Finalizer
@@ -35,7 +35,7 @@ from nopea.reconcile.sync import ClusterSync
 from nopea.state.inventory import InventoryStore
 from nopea.state.store import RepositoryState, StateStore
 
-log = get_log(__name__)
+log = Log(__name__)
 
 FINALIZE_SECONDS = 5.0
 """How long a pass that lets a repository go may take once its worker is told to end."""
@@ -149,7 +149,7 @@ class Reconciler:
         try:
             await self._inventory.trim(repository, state)
         except SyncError as error:  # nothing is lost by what is too much; the next pass tries again
-            log.warning("inventories not trimmed", repo=repository.key, error=str(error))
+            log.write(log_events.inventories_not_trimmed, repo=repository.key, error=str(error))
 
     async def _outcome(
         self, request: ReconcileRequest, state: RepositoryState, report: ReconcileReport

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nopea.core.api.repository import Repository
 from nopea.core.problem import SyncError
-from nopea.core.trigger import MAY_MEAN_NEW_COMMIT, RESTARTS_PASS, Trigger
+from nopea.core.trigger import INTERRUPTING, MAY_MEAN_NEW_COMMIT, Trigger
 from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -64,7 +64,7 @@ class Supersede:
         if self._decided:
             return True
         pending = self._pending()
-        if pending & RESTARTS_PASS:
+        if pending & INTERRUPTING:
             self._decided = True
         elif pending & MAY_MEAN_NEW_COMMIT and not self._asked:
             self._asked = True

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from nopea.core.apply.ignore_rules import PEOPLE
+from nopea.core.objects import PROTECTED_KINDS
 from nopea.core.plan import contention, prune
 from nopea.core.secret import MASK
 from nopea.core.status import events as eventview
@@ -61,7 +62,7 @@ def test_events_are_told() -> None:
     first = re.search(r"the first (\w+) codes", chapter(SPEC, "Events"))
     assert first is not None
     assert NUMBERS[first[1]] == eventview.MOST_OF_A_KIND
-    assert f"the first {first[1]} objects of a pass" in " ".join(DRIFT.split())
+    assert f"the first {first[1]} objects of a sync" in " ".join(DRIFT.split())
 
 
 def test_numbers_and_kinds_of_pruning_are_told() -> None:
@@ -71,7 +72,7 @@ def test_numbers_and_kinds_of_pruning_are_told() -> None:
     assert f"never more than {prune.MOST_AT_ONCE} objects" in text
     assert "at most half of the inventory (rounded up)" in text
     assert [prune.allowed_at_once(size) for size in (1, 5, 6, 199, 500)] == [1, 3, 3, 100, 100]
-    assert all(kind.kind in text for kind in prune.PROTECTED_KINDS)
+    assert all(kind.kind in text for kind in PROTECTED_KINDS)
 
 
 def test_the_number_of_safeguards_is_told() -> None:

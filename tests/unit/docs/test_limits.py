@@ -11,7 +11,7 @@ import pytest
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
 from nopea.core.manifests import ignore, stages
-from nopea.core.manifests.yaml.limits import DEFAULT_LIMITS
+from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS
 from nopea.core.objects import GroupKind
 from nopea.core.problem import Code
 from nopea.git import remote, tree

@@ -111,10 +111,10 @@ async def test_many_files_are_parsed_in_portions() -> None:
 @pytest.mark.parametrize(
     ("files", "spec", "where"),
     [
-        ({}, {}, "the repository"),
-        ({"README.md": "x"}, {}, "the repository"),
-        ({"a.yaml": _config("a")}, {"path": "deploy"}, "the folder deploy"),
-        ({"a.yaml": _config("a")}, {"exclude": ["*.yaml"]}, "the repository"),
+        ({}, {}, "The repository"),
+        ({"README.md": "x"}, {}, "The repository"),
+        ({"a.yaml": _config("a")}, {"path": "deploy"}, "The folder deploy"),
+        ({"a.yaml": _config("a")}, {"exclude": ["*.yaml"]}, "The repository"),
     ],
 )
 async def test_no_manifest_at_all_is_a_problem(

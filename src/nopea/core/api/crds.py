@@ -1,6 +1,6 @@
-"""The two CustomResourceDefinitions as values: names, printer columns and the schemas of the model.
+"""Build the CustomResourceDefinitions: names, printer columns, and the schemas of the model.
 
-Decides how `kubectl` shows and the API server stores our objects; never touches a file or a cluster.
+Never reads or writes a file or a cluster.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nopea.core.api.status import INVENTORY_RULES, GitRepositoryStatus, Inventor
 def git_repository_crd() -> dict[str, Any]:
     """Return the CRD of GitRepository."""
     schema = root(
-        description="A Git repository whose manifests Nopea keeps applied, healthy and undrifted.",
+        description="A Git repository whose manifests Nopea applies to the cluster and keeps in sync.",
         required=("spec",),
         spec=ruled(schema_of(GitRepositorySpec, defaults=True), SPEC_RULES),
         status=schema_of(GitRepositoryStatus, defaults=False),
@@ -32,9 +32,9 @@ def git_repository_crd() -> dict[str, Any]:
 
 
 def inventory_crd() -> dict[str, Any]:
-    """Return the CRD of Inventory, which has no status: it is itself a record of what was done."""
+    """Return the CRD of Inventory. It has no status: its spec is the record of what was applied."""
     schema = root(
-        description="A part of what Nopea applied for one GitRepository; written and read by Nopea only.",
+        description="A part of the objects that Nopea applied for one GitRepository. For Nopea only.",
         required=("spec",),
         spec=ruled(schema_of(InventorySpec, defaults=False), INVENTORY_RULES),
     )

@@ -1,4 +1,4 @@
-"""Who an object belongs to: the value of the `nopea.io/repository` label."""
+"""The value of the label `nopea.io/repository`, which says to which GitRepository an object belongs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MAX_LABEL_VALUE = 63
 
 
 def owner_label(key: RepoKey) -> str:
-    """Return the label value of a repository: `<namespace>.<name>`; if too long, a prefix of it and a hash.
+    """Return `<namespace>.<name>`, or a prefix of it and a hash if it is longer than 63 characters.
 
-    Namespaces hold no dot, so the short form is unique; label values end at 63 characters (Kubernetes).
+    A namespace has no dot, so the short form is unique. Kubernetes limits label values to 63 characters.
     """
     plain = f"{key.namespace}.{key.name}"
     if len(plain) <= MAX_LABEL_VALUE:

@@ -1,4 +1,4 @@
-"""Names that outsiders depend on; they never change within v1alpha1."""
+"""Names that users and other programs depend on; they never change within v1alpha1."""
 
 from __future__ import annotations
 
@@ -29,3 +29,4 @@ PRUNE_ANNOTATION = f"{GROUP}/prune"
 ROLLBACK_ANNOTATION = f"{GROUP}/rollback-to"
 CONFIRM_PRUNE_ANNOTATION = f"{GROUP}/confirm-prune"
 ABANDON_ANNOTATION = f"{GROUP}/abandon"
+CONTROLLER = f"{GROUP}/controller"

@@ -1,4 +1,4 @@
-"""A GitRepository object, parsed once: identity always, the spec or what is wrong with it."""
+"""A parsed GitRepository object: its identity, and its spec or the problem with it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from nopea.core.secret import mask_url
 class Repository:
     """One version of a GitRepository object, as the API server stores it.
 
-    While it is rolled back, `spec` names the pin's commit in place of its own ref. A `pin_problem` is an
-    annotation that cannot be read: then nothing may be applied, for nobody knows what is wanted.
+    During a rollback, `spec` names the pinned commit instead of its own ref. With a `pin_problem`, an
+    annotation that cannot be parsed, nothing may be applied.
     """
 
     key: RepoKey
@@ -44,27 +44,27 @@ class Repository:
 
     @property
     def suspended(self) -> bool:
-        """True when the spec forbids every write."""
+        """Whether the spec forbids all writes."""
         return isinstance(self.spec, GitRepositorySpec) and self.spec.suspend
 
     @property
     def rollback_to(self) -> str:
-        """The full id of the commit that the repository is rolled back to; empty when it follows its spec."""
+        """The full id of the commit of the rollback; empty without one."""
         return self.pin.commit if self.pin else ""
 
     @property
     def version(self) -> tuple[int, str]:
-        """What tells one question to Git from another: the spec's generation, and the pin."""
+        """The generation and the pin: as long as both are the same, Git is asked for the same ref."""
         return self.generation, self.rollback_to
 
     @property
     def follows(self) -> str:
-        """The ref that Git is asked for, in words; empty when the spec cannot be read."""
+        """The ref that Git is asked for, for messages; empty for an invalid spec."""
         return "" if isinstance(self.spec, Problem) else str(ref_of(self.spec))
 
     @property
     def deletes_objects(self) -> bool:
-        """True when the objects go with the GitRepository; never without a spec that can be read."""
+        """Whether the objects are deleted with the GitRepository; never with an invalid spec."""
         if not isinstance(self.spec, GitRepositorySpec):
             return False
         default = DeletionPolicy.DELETE if self.spec.prune else DeletionPolicy.ORPHAN
@@ -77,7 +77,7 @@ class Repository:
 
 
 def parse_repository(raw: Mapping[str, Any], *, allow_file_urls: bool = False) -> Repository:
-    """Read a GitRepository as the API server sent it; a wrong spec becomes its Problem, no exception."""
+    """Parse a GitRepository from the API server; an invalid spec becomes a Problem, never an exception."""
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
     spec = parse_spec(raw.get("spec") or {}, allow_file_urls=allow_file_urls)
@@ -103,27 +103,27 @@ def parse_repository(raw: Mapping[str, Any], *, allow_file_urls: bool = False) -
 
 
 def parse_spec(raw_spec: Mapping[str, Any], *, allow_file_urls: bool = False) -> GitRepositorySpec | Problem:
-    """Parse a spec that may have been stored before today's schema; the Problem names the first bad field."""
+    """Parse a spec, which an older schema may have accepted; the Problem names the first invalid field."""
     try:
         spec = msgspec.convert(raw_spec, GitRepositorySpec)
         for field in ("interval", "timeout", "heal_grace_period"):
             parse_duration(getattr(spec, field))
         ref_of(spec)
     except (msgspec.ValidationError, ValueError) as error:
-        return _spec_problem(str(error), "Correct spec; `kubectl explain gr.spec` lists its fields.")
+        return _spec_problem(str(error), "Correct the spec. `kubectl explain gr.spec` describes its fields.")
     if spec.url.startswith("file:") and not allow_file_urls:
         return _spec_problem(
             f"{mask_url(spec.url)} is a file URL",
-            "Use https or ssh, or start Nopea with --allow-file-urls where its files may be read.",
+            "Use https or ssh, or start Nopea with --allow-file-urls.",
         )
     return spec
 
 
 def ref_of(spec: GitRepositorySpec) -> Ref:
-    """Return the one ref that the spec names; raises ValueError unless it is exactly one."""
+    """Return the ref of the spec; raises ValueError unless there is exactly one."""
     given = [Ref(kind, value) for kind in RefKind if (value := getattr(spec, kind.value)) is not None]
     if len(given) != 1:
-        raise ValueError("give exactly one of branch, tag, semver and commit")
+        raise ValueError("set exactly one of branch, tag, semver and commit")
     return given[0]
 
 
@@ -134,11 +134,13 @@ def _pin(text: object, spec: GitRepositorySpec | Problem) -> Pin | Problem | Non
 
 
 def _spec_problem(message: str, hint: str) -> Problem:
-    return Problem(code=Code.SPEC_INVALID, message=f"the spec is invalid: {message}", hint=hint)
+    return Problem(
+        code=Code.SPEC_INVALID, message=f"The spec is invalid: {message.removesuffix('.')}.", hint=hint
+    )
 
 
 def _parse_status(raw_status: Mapping[str, Any]) -> GitRepositoryStatus:
-    """Read our own earlier words; a status that another version wrote is rebuilt, not fatal."""
+    """Parse the status; one that another version wrote in another form is empty and written again."""
     try:
         return msgspec.convert(raw_status, GitRepositoryStatus)
     except msgspec.ValidationError:

@@ -1,6 +1,6 @@
-"""Turns the model of the custom resources into structural OpenAPI v3 schemas: the one origin of the CRDs.
+"""Convert the model of the custom resources to the structural OpenAPI v3 schemas of the CRDs.
 
-Decides what the API server enforces; never reads or writes a file (`deploy/generate.py` does that).
+Never reads or writes a file (`deploy/generate.py` does that).
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _PYTHON_END = r"\Z"
 
 
 def schema_of(model: type[msgspec.Struct], *, defaults: bool) -> Schema:
-    """Return the structural schema of a model; raises TypeError for a type that has no place in a CRD.
+    """Return the structural schema of a model; raises TypeError for a type that a CRD cannot express.
 
-    With `defaults` the server fills in absent fields as the model would. None and empty lists are never
-    written as defaults: absent means the same and reads better.
+    With `defaults`, the API server sets absent fields to the defaults of the model, except None and empty
+    lists, which mean the same as absent.
     """
     return _schema(type_info(model), defaults=defaults)
 
@@ -50,7 +50,7 @@ def _schema(kind: Type, *, defaults: bool) -> Schema:
         case StructType():
             return _object(kind, defaults=defaults)
         case VarTupleType(item_type=item, min_length=shortest, max_length=longest):
-            # atomic says what a list without a key is anyway: one writer owns it as a whole
+            # lists without a key are atomic by default; the schema says so explicitly
             return _given(
                 type="array",
                 items=_schema(item, defaults=defaults),
@@ -75,7 +75,7 @@ def _schema(kind: Type, *, defaults: bool) -> Schema:
 
 
 def _plain(keywords: Mapping[str, Any]) -> Schema:
-    """Return a copy of JSON's own types only, so that a YAML writer needs no anchors and no tags."""
+    """Return a copy with plain JSON types, so that a YAML writer emits neither anchors nor tags."""
     return {keyword: msgspec.to_builtins(value) for keyword, value in keywords.items()}
 
 
@@ -84,13 +84,13 @@ def _given(**keywords: Any) -> Schema:
 
 
 def _go_pattern(pattern: str | None) -> str | None:
-    """Return the pattern for Go, whose `$` is the end of the text; Python's also matches before a newline."""
+    """Return the pattern for Go, whose `$` matches only at the end; Python's also before a last newline."""
     return pattern.replace(_PYTHON_END, "$") if pattern else None
 
 
 def _optional(types: tuple[Type, ...], *, defaults: bool) -> Schema:
-    """`X | None` is an optional X: the API server drops a null before it validates."""
-    given = [one for one in types if not isinstance(one, NoneType)]
+    """Return the schema of X for `X | None`: the API server drops nulls before it validates."""
+    given = [type_ for type_ in types if not isinstance(type_, NoneType)]
     if len(given) != 1:
         raise TypeError("a structural schema has no unions; use one type, optionally with None")
     return _schema(given[0], defaults=defaults)
@@ -114,12 +114,12 @@ def _property(field: Field, *, defaults: bool) -> Schema:
 
 
 def ruled(schema: Schema, rules: tuple[Mapping[str, str], ...]) -> Schema:
-    """Return the schema with CEL rules over its fields."""
+    """Return the schema with CEL rules added."""
     return schema | {RULES: [dict(rule) for rule in rules]}
 
 
 def root(*, description: str, required: tuple[str, ...], **parts: Schema) -> Schema:
-    """Return the schema of a whole object: what every Kubernetes object has, and these parts."""
+    """Return the schema of a whole object: the fields of every Kubernetes object, and these parts."""
     return {
         "type": "object",
         "description": description,

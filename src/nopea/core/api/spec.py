@@ -1,6 +1,7 @@
-"""`GitRepository.spec` as the API server stores it: the one model; the CRD's schema is generated from it.
+"""The model of `GitRepository.spec`. The schema of the CRD is generated from it.
 
-Constraints that the API server enforces stand in `Meta`; rules over several fields in `SPEC_RULES` (CEL).
+The API server enforces the constraints in `Meta` and, over several fields, the rules in `SPEC_RULES` (CEL).
+Descriptions are what `kubectl explain` prints.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Duration = Annotated[str, Meta(max_length=32, pattern=duration.PATTERN)]
 
 
 class HealPolicy(enum.StrEnum):
-    """What to do about manual drift."""
+    """What Nopea does about manual drift."""
 
     AUTO = "auto"
     MANUAL = "manual"
@@ -33,14 +34,14 @@ class HealPolicy(enum.StrEnum):
 
 
 class DeletionPolicy(enum.StrEnum):
-    """What happens to the objects when the GitRepository is deleted."""
+    """What happens to the applied objects when the GitRepository is deleted."""
 
     DELETE = "Delete"
     ORPHAN = "Orphan"
 
 
 class Provider(enum.StrEnum):
-    """Who sends the webhook."""
+    """The Git hosting service that sends the webhook."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
@@ -52,43 +53,50 @@ class Provider(enum.StrEnum):
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Settings that every part of the API shares: immutable, camelCase on the wire."""
+    """Base of all parts of the API: immutable, camelCase on the wire."""
 
 
 class SecretReference(Model, frozen=True, kw_only=True):
     """A Secret in the GitRepository's own namespace."""
 
-    name: Annotated[Name, Meta(description="The Secret's name.")]
+    name: Annotated[Name, Meta(description="Name of the Secret.")]
 
 
 class RepositoryReference(Model, frozen=True, kw_only=True):
     """Another GitRepository."""
 
-    name: Annotated[Name, Meta(description="The GitRepository's name.")]
-    namespace: Annotated[Namespace, Meta(description="Its namespace; by default this one's own.")] | None = (
-        None
-    )
-
-
-class IgnoreRule(Model, frozen=True, kw_only=True):
-    """Fields that are left to others: every given selector must match."""
-
-    group: (
+    name: Annotated[Name, Meta(description="Name of the GitRepository.")]
+    namespace: (
         Annotated[
-            str, Meta(max_length=253, description="The objects' API group; empty means the core group.")
+            Namespace,
+            Meta(description="Namespace of the GitRepository. Defaults to the namespace of this one."),
         ]
         | None
     ) = None
-    kind: Annotated[str, Meta(min_length=1, max_length=63, description="The objects' kind.")] | None = None
-    name: Annotated[str, Meta(min_length=1, max_length=253, description="The object's name.")] | None = None
+
+
+class IgnoreRule(Model, frozen=True, kw_only=True):
+    """Differences to ignore in the objects that match all given selectors."""
+
+    group: (
+        Annotated[
+            str,
+            Meta(max_length=253, description="API group of the objects. An empty string is the core group."),
+        ]
+        | None
+    ) = None
+    kind: Annotated[str, Meta(min_length=1, max_length=63, description="Kind of the objects.")] | None = None
+    name: Annotated[str, Meta(min_length=1, max_length=253, description="Name of the object.")] | None = None
     namespace: (
-        Annotated[str, Meta(min_length=1, max_length=63, description="The objects' namespace.")] | None
+        Annotated[str, Meta(min_length=1, max_length=63, description="Namespace of the objects.")] | None
     ) = None
     json_pointers: (
         Annotated[
             tuple[Annotated[str, Meta(max_length=512, pattern="^/")], ...],
             Meta(
-                min_length=1, max_length=32, description="The fields, as RFC 6901 pointers: /spec/replicas."
+                min_length=1,
+                max_length=32,
+                description="Fields to ignore, as JSON pointers (RFC 6901), such as /spec/replicas.",
             ),
         ]
         | None
@@ -96,7 +104,7 @@ class IgnoreRule(Model, frozen=True, kw_only=True):
     managers: (
         Annotated[
             tuple[Annotated[str, Meta(min_length=1, max_length=128)], ...],
-            Meta(min_length=1, max_length=16, description="The field managers whose changes are left alone."),
+            Meta(min_length=1, max_length=16, description="Field managers whose changes are ignored."),
         ]
         | None
     ) = None
@@ -105,80 +113,121 @@ class IgnoreRule(Model, frozen=True, kw_only=True):
 IGNORE_RULES = (
     {
         "rule": "has(self.jsonPointers) || has(self.managers)",
-        "message": "give jsonPointers, managers or both: a rule without them ignores nothing",
+        "message": "set jsonPointers, managers or both; a rule without them ignores nothing",
     },
 )
 
 
 class Webhook(Model, frozen=True, kw_only=True):
-    """How a push is announced."""
+    """How a Git hosting service notifies Nopea of a push."""
 
-    secret_ref: Annotated[SecretReference, Meta(description="The Secret whose key `token` signs the push.")]
+    secret_ref: Annotated[
+        SecretReference, Meta(description="Secret whose key `token` verifies the signature of the webhook.")
+    ]
     provider: (
-        Annotated[Provider, Meta(description="Who sends the push; by default its headers tell.")] | None
+        Annotated[
+            Provider,
+            Meta(description="Git hosting service that sends the webhook; by default its headers tell."),
+        ]
+        | None
     ) = None
 
 
 class GitRepositorySpec(Model, frozen=True, kw_only=True):
-    """What to keep in the cluster, and how."""
+    """The desired state of the GitRepository."""
 
     url: Annotated[
         str,
         Meta(
             min_length=1,
             max_length=2048,
-            description="Where the repository is: https, http, ssh or scp-like (git@host:path); "
-            "file only where the controller allows it. No credentials in it: use secretRef.",
+            description="URL of the repository: https, http, ssh or scp-like (git@host:path). "
+            "file is allowed only if the controller permits it. Must not contain credentials; use secretRef.",
         ),
     ]
-    branch: Annotated[str, Meta(min_length=1, max_length=244, description="The branch to follow.")] | None = (
-        None
-    )
-    tag: Annotated[str, Meta(min_length=1, max_length=244, description="The tag to follow.")] | None = None
+    branch: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=244,
+                description="Branch to follow. Set exactly one of branch, tag, semver and commit.",
+            ),
+        ]
+        | None
+    ) = None
+    tag: Annotated[str, Meta(min_length=1, max_length=244, description="Tag to follow.")] | None = None
     semver: (
         Annotated[
-            str, Meta(min_length=1, max_length=128, description="A range; the highest tag in it is followed.")
+            str,
+            Meta(
+                min_length=1,
+                max_length=128,
+                description="Range of versions, such as >=1.2 <2. Nopea follows the highest tag in it.",
+            ),
         ]
         | None
     ) = None
     commit: (
         Annotated[
             str,
-            Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})\Z", max_length=64, description="A full commit id."),
+            Meta(
+                pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})\Z",
+                max_length=64,
+                description="Full id of the commit to apply.",
+            ),
         ]
         | None
     ) = None
     path: Annotated[
-        str, Meta(max_length=1024, description="The folder with the manifests, recursive; empty is the root.")
+        str,
+        Meta(
+            max_length=1024,
+            description="Folder with the manifests, including its subfolders. Defaults to the root.",
+        ),
     ] = ""
     exclude: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...],
-        Meta(max_length=64, description="Files to leave out, as gitignore patterns relative to path."),
+        Meta(max_length=64, description="Files to exclude, as gitignore patterns relative to path."),
     ] = ()
-    interval: Annotated[Duration, Meta(description="How often Git is asked for a new commit.")] = "5m"
+    interval: Annotated[
+        Duration, Meta(description="Interval at which Nopea checks Git for a new commit.")
+    ] = "5m"
     target_namespace: (
-        Annotated[Namespace, Meta(description="The namespace of all namespaced objects, whatever Git says.")]
-        | None
-    ) = None
-    secret_ref: (
-        Annotated[SecretReference, Meta(description="The Secret with the credentials for url.")] | None
-    ) = None
-    suspend: Annotated[bool, Meta(description="Stops every write, whatever the trigger.")] = False
-    prune: Annotated[bool, Meta(description="Delete objects that are gone from Git.")] = True
-    deletion_policy: (
         Annotated[
-            DeletionPolicy,
-            Meta(description="The objects' fate when this is deleted: Delete when prune, else Orphan."),
+            Namespace,
+            Meta(description="Namespace of all namespaced objects; overrides their own."),
         ]
         | None
     ) = None
-    heal_policy: Annotated[HealPolicy, Meta(description="What to do about manual drift.")] = HealPolicy.AUTO
+    secret_ref: (
+        Annotated[SecretReference, Meta(description="Secret with the credentials for url.")] | None
+    ) = None
+    suspend: Annotated[bool, Meta(description="Suspends all writes to the cluster.")] = False
+    prune: Annotated[bool, Meta(description="Delete objects that were removed from Git.")] = True
+    deletion_policy: (
+        Annotated[
+            DeletionPolicy,
+            Meta(
+                description="What happens to the applied objects when the GitRepository is deleted. "
+                "Defaults to Delete if prune is true, otherwise to Orphan."
+            ),
+        ]
+        | None
+    ) = None
+    heal_policy: Annotated[
+        HealPolicy,
+        Meta(
+            description="What to do about manual drift: auto reverts it, manual and notify report it, "
+            "and notify also sends a notification."
+        ),
+    ] = HealPolicy.AUTO
     heal_grace_period: Annotated[
-        Duration, Meta(description="How long manual drift may stay before it is healed.")
+        Duration, Meta(description="Time to wait before manual drift is reverted.")
     ] = "0s"
     ignore_differences: Annotated[
         tuple[Annotated[IgnoreRule, Meta(extra_json_schema={RULES: IGNORE_RULES})], ...],
-        Meta(max_length=32, description="Fields that are left to others."),
+        Meta(max_length=32, description="Differences that do not count as drift."),
     ] = ()
     depends_on: Annotated[
         tuple[RepositoryReference, ...],
@@ -186,13 +235,19 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     ] = ()
     service_account_name: (
         Annotated[
-            Name, Meta(description="The service account of this namespace that the objects are applied as.")
+            Name,
+            Meta(
+                description="ServiceAccount in the namespace of the GitRepository "
+                "that Nopea impersonates to apply the objects."
+            ),
         ]
         | None
     ) = None
-    force: Annotated[bool, Meta(description="Recreate objects whose immutable fields changed.")] = False
-    timeout: Annotated[Duration, Meta(description="The longest that one Git operation may take.")] = "5m"
-    webhook: Annotated[Webhook, Meta(description="How a push is announced to Nopea.")] | None = None
+    force: Annotated[
+        bool, Meta(description="Delete and create objects again whose immutable fields changed.")
+    ] = False
+    timeout: Annotated[Duration, Meta(description="Timeout of one Git operation.")] = "5m"
+    webhook: Annotated[Webhook, Meta(description="Webhook that triggers a sync after a push.")] | None = None
 
 
 URL_RULE = (
@@ -203,7 +258,7 @@ SPEC_RULES: tuple[dict[str, Any], ...] = (
     {
         "rule": "[has(self.branch), has(self.tag), has(self.semver), has(self.commit)]"
         ".filter(given, given).size() == 1",
-        "message": "give exactly one of branch, tag, semver and commit",
+        "message": "set exactly one of branch, tag, semver and commit",
     },
     {
         "rule": URL_RULE,
@@ -214,7 +269,7 @@ SPEC_RULES: tuple[dict[str, Any], ...] = (
         # a user without a password is how SSH URLs are written; everywhere else userinfo is a credential
         "rule": "!self.url.matches('^(https?|file)://[^/]*@') && !self.url.matches('^ssh://[^/]*:[^/]*@')",
         "fieldPath": ".url",
-        "message": "must not hold credentials; put them into a Secret and name it in secretRef",
+        "message": "must not contain credentials; put them into a Secret and name it in secretRef",
     },
     {
         "rule": r"!self.path.startsWith('/') && !self.path.matches('(^|/)\\.\\.(/|$)')",

@@ -1,4 +1,7 @@
-"""`GitRepository.status` and `Inventory` as the API server stores them: the one model, bounded everywhere."""
+"""The model of `GitRepository.status` and of `Inventory`; every field is bounded.
+
+The schemas of the CRDs are generated from it, and its descriptions are what `kubectl explain` prints.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ Value = Annotated[str, Meta(max_length=256)]
 
 
 class Phase(enum.StrEnum):
-    """One word for people; programs read the conditions."""
+    """A summary for people; programs read the conditions."""
 
     INITIALIZING = "Initializing"
     SYNCING = "Syncing"
@@ -41,21 +44,21 @@ class Phase(enum.StrEnum):
 
 
 class Condition(Model, frozen=True, kw_only=True):
-    """A metav1.Condition: what is known about one aspect, since when, and why."""
+    """One aspect of the current state of the GitRepository."""
 
     type: Annotated[
         str,
         Meta(
             min_length=1,
             max_length=316,
-            description="The aspect: Ready, Reconciling, Stalled, Healthy, Drifted, Contended or RolledBack.",
+            description="Type: Ready, Reconciling, Stalled, Healthy, Drifted, Contended or RolledBack.",
         ),
     ]
     status: Annotated[
         str,
         Meta(
             pattern=r"^(True|False|Unknown)\Z",
-            description="Whether it holds.",
+            description="Status of the condition: True, False or Unknown.",
             extra_json_schema={"enum": ["True", "False", "Unknown"]},
         ),
     ]
@@ -65,191 +68,228 @@ class Condition(Model, frozen=True, kw_only=True):
             min_length=1,
             max_length=1024,
             pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?\Z",
-            description="Why, in one word for programs.",
+            description="Reason for the last transition, as a CamelCase word.",
         ),
     ]
-    message: Annotated[str, Meta(max_length=4096, description="Why, in a sentence for people.")]
-    last_transition_time: Annotated[Time, Meta(description="When the status last changed.")]
+    message: Annotated[str, Meta(max_length=4096, description="Details of the last transition, for people.")]
+    last_transition_time: Annotated[
+        Time, Meta(description="Time at which the status of the condition last changed.")
+    ]
     observed_generation: (
-        Annotated[Generation, Meta(description="The metadata.generation that this is about.")] | None
-    ) = None
-
-
-class FieldChange(Model, frozen=True, kw_only=True):
-    """A field that differs from Git; Secret values are masked."""
-
-    path: Annotated[Line, Meta(description="Where the field is.")]
-    from_: (
-        Annotated[Value, Meta(description="The value that Git wants; absent when it wants none.")] | None
-    ) = msgspec.field(name="from", default=None)
-    to: Annotated[Value, Meta(description="The value in the cluster; absent when there is none.")] | None = (
-        None
-    )
-
-
-class DriftEntry(Model, frozen=True, kw_only=True):
-    """An object that differs from Git, and who made it differ."""
-
-    object: Annotated[Line, Meta(description="The object: apps/Deployment shop/web.")]
-    kind: Annotated[Word, Meta(description="manual_drift, or conflict when Git changed as well.")]
-    fields: Annotated[
-        tuple[FieldChange, ...], Meta(max_length=MAX_DRIFT_FIELDS, description="What differs; the first 20.")
-    ] = ()
-    manager: (
-        Annotated[str, Meta(max_length=128, description="The field manager that made the change.")] | None
-    ) = None
-    operation: Annotated[Word, Meta(description="How it did: Apply or Update.")] | None = None
-    since: Annotated[Time, Meta(description="When it did.")] | None = None
-    action: Annotated[Word, Meta(description="What Nopea does about it.")] | None = None
-
-
-class StatusError(Model, frozen=True, kw_only=True):
-    """Something wrong: what, where, and what to do next."""
-
-    code: Annotated[Word, Meta(description="The code; docs/errors.md has a section for each.")]
-    message: Annotated[Text, Meta(description="What happened.")]
-    hint: Annotated[Text, Meta(description="What to do next.")]
-    object: Annotated[Line, Meta(description="The object that it is about.")] | None = None
-    source: (
-        Annotated[Text, Meta(description="Where in the repository: a file with #document or :line after it.")]
+        Annotated[Generation, Meta(description="The metadata.generation that the condition describes.")]
         | None
     ) = None
 
 
-class HistoryEntry(Model, frozen=True, kw_only=True):
-    """One pass that changed something, failed or recovered."""
+class FieldChange(Model, frozen=True, kw_only=True):
+    """A field that differs from Git. Values of Secrets are masked."""
 
-    id: Annotated[str, Meta(max_length=26, description="The pass's ULID, as in logs and events.")]
-    commit: Annotated[CommitId, Meta(description="The commit; empty when Git could not tell it.")]
-    trigger: Annotated[str, Meta(max_length=128, description="What woke Nopea, joined by commas.")]
-    outcome: Annotated[Word, Meta(description="How it ended.")]
-    started: Annotated[Time, Meta(description="When it started.")]
-    duration: Annotated[Word, Meta(description="How long it took.")]
-    created: Annotated[Count, Meta(description="Objects created.")] = 0
-    changed: Annotated[Count, Meta(description="Objects changed.")] = 0
-    pruned: Annotated[Count, Meta(description="Objects deleted.")] = 0
-    failed: Annotated[Count, Meta(description="Objects that could not be applied.")] = 0
+    path: Annotated[Line, Meta(description="Path of the field, such as .spec.replicas.")]
+    from_: (
+        Annotated[Value, Meta(description="The value in Git; absent if Git does not set the field.")] | None
+    ) = msgspec.field(name="from", default=None)
+    to: (
+        Annotated[Value, Meta(description="The value in the cluster; absent if the field is not set.")] | None
+    ) = None
+
+
+class DriftEntry(Model, frozen=True, kw_only=True):
+    """An object that differs from Git, and the manager that changed it."""
+
+    object: Annotated[Line, Meta(description="The object, such as apps/Deployment shop/web.")]
+    kind: Annotated[Word, Meta(description="manual_drift, or conflict if Git changed the object as well.")]
+    fields: Annotated[
+        tuple[FieldChange, ...],
+        Meta(max_length=MAX_DRIFT_FIELDS, description="Fields that differ; at most 20."),
+    ] = ()
+    manager: (
+        Annotated[str, Meta(max_length=128, description="The field manager that changed the object.")] | None
+    ) = None
+    operation: Annotated[Word, Meta(description="Operation of the manager: Apply or Update.")] | None = None
+    since: Annotated[Time, Meta(description="Time of the change.")] | None = None
+    action: Annotated[Word, Meta(description="What Nopea does about the drift.")] | None = None
+
+
+class StatusError(Model, frozen=True, kw_only=True):
+    """A problem: what happened, where, and what to do next."""
+
+    code: Annotated[
+        Word, Meta(description="Error code, such as NOPEA-M001; docs/errors.md explains each code.")
+    ]
+    message: Annotated[Text, Meta(description="What happened.")]
+    hint: Annotated[Text, Meta(description="What to do next.")]
+    object: Annotated[Line, Meta(description="The object that the problem is about.")] | None = None
+    source: (
+        Annotated[Text, Meta(description="File in the repository, followed by #document or :line.")] | None
+    ) = None
+
+
+class HistoryEntry(Model, frozen=True, kw_only=True):
+    """A sync that changed something, failed or recovered."""
+
+    id: Annotated[str, Meta(max_length=26, description="ULID of the sync, as in logs and events.")]
+    commit: Annotated[CommitId, Meta(description="The commit; empty if Git could not be read.")]
+    trigger: Annotated[str, Meta(max_length=128, description="What triggered the sync, separated by commas.")]
+    outcome: Annotated[Word, Meta(description="Outcome of the sync.")]
+    started: Annotated[Time, Meta(description="Time at which the sync started.")]
+    duration: Annotated[Word, Meta(description="Duration of the sync.")]
+    created: Annotated[Count, Meta(description="Number of objects created.")] = 0
+    changed: Annotated[Count, Meta(description="Number of objects changed.")] = 0
+    pruned: Annotated[Count, Meta(description="Number of objects pruned.")] = 0
+    failed: Annotated[Count, Meta(description="Number of objects that could not be applied.")] = 0
 
 
 class InventoryEntry(Model, frozen=True, kw_only=True):
     """An object that Nopea applied."""
 
-    object: Annotated[Line, Meta(description="The object: apps/Deployment shop/web.")]
-    desired: Annotated[Hash, Meta(description="The hash of the manifest that was applied.")]
-    live: (
-        Annotated[Hash, Meta(description="The hash of the fields that Nopea owned right after applying.")]
-        | None
-    ) = None
-    commit: Annotated[CommitId, Meta(description="The commit that it was applied from.")] | None = None
+    object: Annotated[Line, Meta(description="The object, such as apps/Deployment shop/web.")]
+    desired: Annotated[Hash, Meta(description="Hash of the applied manifest.")]
+    live: Annotated[Hash, Meta(description="Hash of the fields that Nopea owned after the apply.")] | None = (
+        None
+    )
+    commit: Annotated[CommitId, Meta(description="The commit from which it was applied.")] | None = None
 
 
 class GitRepositoryStatus(Model, frozen=True, kw_only=True):
-    """What Nopea last saw and did; written only when it changes."""
+    """The last observed state of the GitRepository."""
 
     observed_generation: (
-        Annotated[Generation, Meta(description="The metadata.generation that the status is about.")] | None
+        Annotated[Generation, Meta(description="The metadata.generation that the status describes.")] | None
     ) = None
-    phase: Annotated[Phase, Meta(description="One word for people; programs read the conditions.")] | None = (
-        None
-    )
-    last_attempted_commit: Annotated[CommitId, Meta(description="The commit of the last pass.")] | None = None
+    phase: (
+        Annotated[
+            Phase, Meta(description="Summary of the state for people. Programs should read the conditions.")
+        ]
+        | None
+    ) = None
+    last_attempted_commit: Annotated[CommitId, Meta(description="The commit of the last sync.")] | None = None
     last_applied_commit: (
-        Annotated[CommitId, Meta(description="The last commit that was applied in full.")] | None
+        Annotated[CommitId, Meta(description="The last commit that was applied completely.")] | None
     ) = None
     short_commit: (
         Annotated[
             str,
             Meta(
                 max_length=SHORT_COMMIT,
-                description="The start of lastAppliedCommit, for people: a printer column cannot cut.",
+                description="The first characters of lastAppliedCommit, for the column COMMIT.",
             ),
         ]
         | None
     ) = None
     last_commit_message: (
-        Annotated[Line, Meta(description="The first line of lastAttemptedCommit's message.")] | None
+        Annotated[Line, Meta(description="First line of the message of lastAttemptedCommit.")] | None
     ) = None
     last_commit_author: (
-        Annotated[str, Meta(max_length=256, description="The author of lastAttemptedCommit.")] | None
+        Annotated[str, Meta(max_length=256, description="Author of lastAttemptedCommit.")] | None
     ) = None
-    last_commit_time: Annotated[Time, Meta(description="When lastAttemptedCommit was made.")] | None = None
+    last_commit_time: Annotated[Time, Meta(description="Time of lastAttemptedCommit.")] | None = None
     last_sync_time: (
-        Annotated[Time, Meta(description="When a pass last changed, learned or failed something.")] | None
+        Annotated[
+            Time,
+            Meta(description="Time of the last sync that changed something, found something new or failed."),
+        ]
+        | None
     ) = None
-    last_sync_duration: Annotated[Word, Meta(description="How long that pass took.")] | None = None
+    last_sync_duration: Annotated[Word, Meta(description="Duration of that sync.")] | None = None
     next_sync_time: (
-        Annotated[Time, Meta(description="When a failed pass is repeated; absent when nothing failed.")]
+        Annotated[
+            Time,
+            Meta(description="Time of the next retry; absent if the last sync succeeded."),
+        ]
         | None
     ) = None
     failures: Annotated[
-        Count, Meta(description="Passes that failed in a row; absent when the last one did not.")
+        Count, Meta(description="Number of consecutive failed syncs; absent if the last sync succeeded.")
     ] = 0
     failing_since: (
-        Annotated[Time, Meta(description="When the first of them failed; absent when the last one did not.")]
+        Annotated[
+            Time,
+            Meta(description="Time of the first of these failures; absent if the last sync succeeded."),
+        ]
         | None
     ) = None
     last_deployment: (
         Annotated[
             str,
-            Meta(max_length=26, description="The pass that last brought a change from Git, as in history."),
+            Meta(max_length=26, description="ULID of the last sync that applied a change from Git."),
         ]
         | None
     ) = None
     last_handled_sync_at: (
         Annotated[
-            str, Meta(max_length=256, description="The annotation nopea.io/sync-requested-at last obeyed.")
+            str,
+            Meta(
+                max_length=256,
+                description="Value of the annotation nopea.io/sync-requested-at that was handled last.",
+            ),
         ]
         | None
     ) = None
     last_handled_heal_at: (
         Annotated[
-            str, Meta(max_length=512, description="The annotation nopea.io/heal-requested last obeyed.")
+            str,
+            Meta(
+                max_length=512,
+                description="Value of the annotation nopea.io/heal-requested that was handled last.",
+            ),
         ]
         | None
     ) = None
-    resource_count: Annotated[Count, Meta(description="Objects in Git.")] | None = None
-    applied_count: Annotated[Count, Meta(description="Objects that are as Git wants them.")] | None = None
-    drifted_count: (
-        Annotated[Count, Meta(description="Objects that somebody changed in the cluster.")] | None
+    resource_count: Annotated[Count, Meta(description="Number of objects in Git.")] | None = None
+    applied_count: (
+        Annotated[Count, Meta(description="Number of objects that are in sync with Git.")] | None
     ) = None
-    suspended_count: Annotated[Count, Meta(description="Objects that nothing may be written to.")] | None = (
-        None
-    )
-    failed_count: Annotated[Count, Meta(description="Objects that could not be applied.")] | None = None
+    drifted_count: (
+        Annotated[Count, Meta(description="Number of objects that were changed in the cluster.")] | None
+    ) = None
+    suspended_count: (
+        Annotated[
+            Count, Meta(description="Number of objects that are not written because they are suspended.")
+        ]
+        | None
+    ) = None
+    failed_count: (
+        Annotated[Count, Meta(description="Number of objects that could not be applied.")] | None
+    ) = None
     drifts: Annotated[
-        tuple[DriftEntry, ...], Meta(max_length=MAX_DRIFTS, description="What drifted; the first 20.")
+        tuple[DriftEntry, ...], Meta(max_length=MAX_DRIFTS, description="Objects that drifted; at most 20.")
     ] = ()
     errors: Annotated[
-        tuple[StatusError, ...], Meta(max_length=MAX_ERRORS, description="What is wrong; the first 20.")
+        tuple[StatusError, ...],
+        Meta(max_length=MAX_ERRORS, description="Problems of the last sync; at most 20."),
     ] = ()
     history: Annotated[
-        tuple[HistoryEntry, ...], Meta(max_length=MAX_HISTORY, description="The last 10 passes of note.")
+        tuple[HistoryEntry, ...],
+        Meta(
+            max_length=MAX_HISTORY,
+            description="The last 10 syncs that changed something, failed or recovered.",
+        ),
     ] = ()
     inventory: Annotated[
         tuple[InventoryEntry, ...],
         Meta(
             max_length=MAX_INLINE_INVENTORY,
-            description="What was applied, up to 100 objects; the rest is in Inventory objects.",
+            description="Applied objects, at most 100. With more, they are in Inventory objects instead.",
         ),
     ] = ()
     conditions: Annotated[
         tuple[Condition, ...],
         Meta(
             max_length=16,
-            description="What is known, by aspect.",
+            description="Conditions of the GitRepository.",
             extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),
     ] = ()
 
 
 class InventorySpec(Model, frozen=True, kw_only=True):
-    """One chunk of a repository's inventory, when it is too long for the status."""
+    """A part of the inventory of a GitRepository with more than 100 objects."""
 
-    repository: Annotated[Name, Meta(description="The GitRepository's name, in this namespace.")]
-    index: Annotated[Count, Meta(description="The chunk's number, from 0.")]
+    repository: Annotated[Name, Meta(description="Name of the GitRepository, in the same namespace.")]
+    index: Annotated[Count, Meta(description="Number of this part, from 0.")]
     entries: Annotated[
         tuple[InventoryEntry, ...],
-        Meta(max_length=MAX_INVENTORY_CHUNK, description="The chunk's objects, sorted."),
+        Meta(max_length=MAX_INVENTORY_CHUNK, description="The objects of this part, sorted."),
     ] = ()
 
 
@@ -257,11 +297,11 @@ INVENTORY_RULES = (
     {
         "rule": "self.repository == oldSelf.repository",
         "fieldPath": ".repository",
-        "message": "is immutable: delete the Inventory and create another",
+        "message": "is immutable; delete the Inventory and create it again",
     },
     {
         "rule": "self.index == oldSelf.index",
         "fieldPath": ".index",
-        "message": "is immutable: delete the Inventory and create another",
+        "message": "is immutable; delete the Inventory and create it again",
     },
 )

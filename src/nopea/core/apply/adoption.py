@@ -1,9 +1,9 @@
-"""Take over what people set with kubectl, so that the next apply removes what Git omits.
+"""Adopt the fields that people set with kubectl, so that the next apply removes those that Git omits.
 
-Server-side apply deletes only what its own manager applied before. So the claims of people's tools move into
-our Apply entry, in one JSON patch that changes no field of the object but kubectl's own annotation; the apply
-after it decides by Git alone. Pure: the caller sends the patch, and asks again after a 409. Claims of all
-other managers (controllers, Helm, other appliers) stay as they are.
+Server-side apply removes only fields that its own manager applied before. So the claims of interactive tools
+move to our Apply entry, in one JSON patch that changes nothing but `managedFields` and kubectl's annotation;
+the next apply follows Git alone. The caller sends the patch, and calls again after a 409. Claims of all other
+managers (controllers, Helm, other appliers) never change.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from nopea.core.apply.fieldset import (
     node_at,
     union,
 )
-from nopea.core.apply.ignore_rules import NO_RULES, PEOPLE, IgnoreRules, ManagerPatterns, fields_without
+from nopea.core.apply.ignore_rules import NO_RULES, PEOPLE, IgnoreRules, fields_without
 from nopea.core.apply.list_items import positions
 from nopea.core.apply.projection import LAST_APPLIED, managed_fields_of
 
 BEFORE_FIRST_APPLY: Final = "before-first-apply"
-"""Who owns, so the API server says, the fields of an object that had no managedFields at its first apply."""
+"""The manager to which the API server attributes the fields of an object without managedFields."""
 
 _SUBRESOURCES: Final = ("", "scale")
-"""Through `scale`, people set a field of the object itself."""
+"""`kubectl scale` sets a field of the object through the subresource."""
 
 _LAST_APPLIED_PATH: Final = ("f:metadata", "f:annotations", f"f:{LAST_APPLIED}")
 _LAST_APPLIED_FIELDS: Final[Fields] = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
@@ -45,98 +45,95 @@ _NOTHING_KNOWN: Final[Mapping[str, Any]] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Adopting:
-    """One live object and the rules that hold for it."""
+    """One live object and its rules."""
 
     live: Mapping[str, Any]
-    people: ManagerPatterns
     rules: IgnoreRules
     api_version: str
-    """The version of our entry, old or new: an Apply entry has one, and its fields are named as there."""
+    """The apiVersion of our Apply entry; its field names are those of that version."""
 
     def concerns(self, entry: Mapping[str, Any]) -> bool:
-        """Whether an entry's claims are to be taken over."""
+        """Whether the claims of an entry are adopted."""
         manager = entry.get("manager")
         return (
             (entry.get("subresource") or "") in _SUBRESOURCES
-            and (manager == BEFORE_FIRST_APPLY or self.people.matches(manager))
+            and (manager == BEFORE_FIRST_APPLY or PEOPLE.matches(manager))
             and not self.rules.ignores_manager(manager)
         )
 
-    def kept(self, fields: Fields) -> Fields:
-        """Return what stays a person's: how they steer us, what the spec leaves to others, and status."""
+    def not_adopted(self, fields: Fields) -> Fields:
+        """Return the claims that stay: annotations that control Nopea, ignored fields and status."""
         ignored = difference(fields, fields_without(fields, self.live, self.rules.pointers))
-        return union(ignored, _steering(fields))
+        return union(ignored, _control_fields(fields))
 
     def claims(self, entry: Mapping[str, Any], freed: Fields) -> Fields:
-        """Return what of an entry's freed claims becomes ours; the others are given up, the values stay."""
+        """Return the part of an entry's freed claims that becomes ours; nobody owns the rest."""
         claims = difference(freed, _LAST_APPLIED_FIELDS)
         if entry.get("manager") == BEFORE_FIRST_APPLY:
-            # It lumps kubectl's fields with those of controllers and of the API server itself; taking those
-            # over would remove replicas that an autoscaler set, finalizers, a claim's volumeName.
+            # It mixes kubectl's fields with those of controllers and of the API server; adopting all of them
+            # would remove replicas that an autoscaler set, finalizers, a claim's volumeName.
             claims = _within(claims, last_applied_of(self.live))
         if entry.get("apiVersion") != self.api_version:
-            # Versions seldom name a field differently; where one does, nothing stands at the old path.
+            # Versions rarely rename a field; if one does, there is no value at the old path.
             claims = _within(claims, self.live)
         return claims
 
 
-def adopt(
-    live: Mapping[str, Any], *, people: ManagerPatterns = PEOPLE, rules: IgnoreRules = NO_RULES
-) -> bytes | None:
-    """Return the JSON patch (RFC 6902) that makes people's claims ours, or None where there are none.
+def adopt(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> bytes | None:
+    """Return the JSON patch (RFC 6902) that moves people's claims to our entry, or None without such claims.
 
-    `live` is the whole object as stored, `rules` its share of `ignoreDifferences`. The patch is refused with
-    409 when the object has changed since. Given the patched object it returns None. Annotations below
-    `nopea.io/` that a person set, and status, stay theirs.
+    `live` is the whole object as stored, `rules` its part of `ignoreDifferences`. The API server rejects the
+    patch with 409 if the object has changed. For the patched object the result is None. Annotations below
+    `nopea.io/` and status keep their owners.
 
-    An object without managedFields has no claims yet: ask again with what its first apply returns.
+    An object without managedFields has no claims yet: call again with the result of its first apply.
     """
     managed_fields = managed_fields_of(live)
     ours = entry_of(managed_fields, manager=names.FIELD_MANAGER)
     version = (ours or live).get("apiVersion")
-    adopting = _Adopting(live=live, people=people, rules=rules, api_version=str(version))
-    taken, remaining = _sort_out(adopting, managed_fields)
+    adopting = _Adopting(live=live, rules=rules, api_version=str(version))
+    adopted, remaining = _split(adopting, managed_fields)
 
     operations: list[dict[str, Any]] = []
-    if taken:
-        merged = _with_claims(remaining, ours, taken, api_version=adopting.api_version)
+    if adopted:
+        merged = _with_claims(remaining, ours, adopted, api_version=adopting.api_version)
         operations.append({"op": "replace", "path": "/metadata/managedFields", "value": merged})
-    if _last_applied_is_nobodys(live, remaining):
+    if _last_applied_has_no_owner(live, remaining):
         name = LAST_APPLIED.replace("/", "~1")
         operations.append({"op": "remove", "path": f"/metadata/annotations/{name}"})
     if not operations:
         return None
-    seen = live["metadata"]["resourceVersion"]
-    operations.append({"op": "replace", "path": "/metadata/resourceVersion", "value": seen})
+    version_seen = live["metadata"]["resourceVersion"]
+    operations.append({"op": "replace", "path": "/metadata/resourceVersion", "value": version_seen})
     return msgspec.json.encode(operations)
 
 
-def _sort_out(
+def _split(
     adopting: _Adopting, managed_fields: Any
 ) -> tuple[list[tuple[Mapping[str, Any], Fields]], list[Mapping[str, Any]]]:
-    """Return people's entries, each with the claims that become ours, and the entries that remain."""
-    taken: list[tuple[Mapping[str, Any], Fields]] = []
+    """Return people's entries, each with the claims that become ours, and the remaining entries."""
+    adopted: list[tuple[Mapping[str, Any], Fields]] = []
     remaining: list[Mapping[str, Any]] = []
     for entry in entries(managed_fields):
-        kept = adopting.kept(fields_of(entry)) if adopting.concerns(entry) else fields_of(entry)
-        freed = difference(fields_of(entry), kept)
+        rest = adopting.not_adopted(fields_of(entry)) if adopting.concerns(entry) else fields_of(entry)
+        freed = difference(fields_of(entry), rest)
         if not freed or freed == _MARK:
             remaining.append(entry)
             continue
-        taken.append((entry, adopting.claims(entry, freed)))
-        if kept:
-            remaining.append({**entry, "fieldsV1": kept})
-    return taken, remaining
+        adopted.append((entry, adopting.claims(entry, freed)))
+        if rest:
+            remaining.append({**entry, "fieldsV1": rest})
+    return adopted, remaining
 
 
 def last_applied_of(live: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the manifest that `kubectl apply` left in its annotation; empty where there is none to read."""
+    """Return the manifest in the annotation of `kubectl apply`; empty if there is no valid one."""
     text = find(live, _LAST_APPLIED_PATH)
     if not isinstance(text, str):
         return _NOTHING_KNOWN
     try:
         manifest = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):  # anybody may write the annotation
+    except (msgspec.DecodeError, RecursionError):  # any client may write the annotation
         return _NOTHING_KNOWN
     return manifest if isinstance(manifest, dict) else _NOTHING_KNOWN
 
@@ -144,18 +141,18 @@ def last_applied_of(live: Mapping[str, Any]) -> Mapping[str, Any]:
 def _with_claims(
     remaining: list[Mapping[str, Any]],
     ours: Mapping[str, Any] | None,
-    taken: list[tuple[Mapping[str, Any], Fields]],
+    adopted: list[tuple[Mapping[str, Any], Fields]],
     *,
     api_version: str,
 ) -> list[Mapping[str, Any]]:
-    """Return the new managedFields: our entry, grown or new, and the others."""
+    """Return the new managedFields: our entry, extended or new, and the others."""
     fields = fields_of(ours)
-    for _, claims in taken:
+    for _, claims in adopted:
         fields = union(fields, claims)
     others = [entry for entry in remaining if entry is not ours]
     if not fields:
         return others
-    times = [str(entry["time"]) for entry, claims in taken if claims and entry.get("time")]
+    times = [str(entry["time"]) for entry, claims in adopted if claims and entry.get("time")]
     entry: dict[str, Any] = {
         "manager": names.FIELD_MANAGER,
         "operation": "Apply",
@@ -169,10 +166,10 @@ def _with_claims(
     return [entry, *others]
 
 
-def _last_applied_is_nobodys(live: Mapping[str, Any], remaining: list[Mapping[str, Any]]) -> bool:
-    """Whether kubectl's annotation stands there and no remaining manager claims it.
+def _last_applied_has_no_owner(live: Mapping[str, Any], remaining: list[Mapping[str, Any]]) -> bool:
+    """Whether kubectl's annotation exists and no remaining manager claims it.
 
-    Without managedFields it is the only record of what kubectl applied, and stays until that is taken over.
+    Without managedFields it is the only record of what kubectl applied, and stays until that is adopted.
     """
     return (
         bool(managed_fields_of(live))
@@ -181,39 +178,39 @@ def _last_applied_is_nobodys(live: Mapping[str, Any], remaining: list[Mapping[st
     )
 
 
-def _steering(fields: Fields) -> Fields:
-    """Return the claims on annotations by which people steer us, and on status, which Git never sets."""
-    kept: dict[str, Any] = {}
+def _control_fields(fields: Fields) -> Fields:
+    """Return the claims on annotations that control Nopea, and on status, which Git never sets."""
+    control: dict[str, Any] = {}
     if "f:status" in fields:
-        kept["f:status"] = fields["f:status"]
+        control["f:status"] = fields["f:status"]
     annotations = node_at(fields, ("f:metadata", "f:annotations"))
     if isinstance(annotations, dict):
-        mine = {
+        ours = {
             key: node
             for key, node in annotations.items()
             if key.startswith(f"f:{names.GROUP}/") and key != f"f:{names.SOURCE_ANNOTATION}"
         }
-        if mine:
-            kept["f:metadata"] = {"f:annotations": mine}
-    return kept
+        if ours:
+            control["f:metadata"] = {"f:annotations": ours}
+    return control
 
 
 def _within(fields: Fields, value: Any, depth: int = 0) -> Fields:
-    """Return the part of a set whose fields stand in the value."""
-    found: dict[str, Any] = {}
-    where = positions(value, fields) if isinstance(value, list) else {}
+    """Return the part of a set whose fields exist in the value."""
+    existing: dict[str, Any] = {}
+    indexes = positions(value, fields) if isinstance(value, list) else {}
     for key, node in fields.items():
         if key == ".":
-            found[key] = node
+            existing[key] = node
             continue
         if isinstance(value, dict) and key[:2] == "f:":
             child = value.get(key[2:])
         else:
-            child = value[where[key]] if key in where else None
+            child = value[indexes[key]] if key in indexes else None
         if child is None:
             continue
         if not isinstance(node, dict) or not node or depth >= MAX_DEPTH:
-            found[key] = node
+            existing[key] = node
         elif part := _within(node, child, depth + 1):
-            found[key] = part
-    return found or NO_FIELDS
+            existing[key] = part
+    return existing or NO_FIELDS

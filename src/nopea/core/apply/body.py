@@ -1,4 +1,4 @@
-"""The body of one apply: what Git wants, less what is left to others in the live object. Pure."""
+"""Build the body of one apply: the desired manifest without the fields to ignore in the live object."""
 
 from __future__ import annotations
 
@@ -33,39 +33,38 @@ def body_to_apply(
     rules: IgnoreRules,
     keep: Iterable[Path] = (),
 ) -> dict[str, Any]:
-    """Return the manifest to apply over `live` so that kept and ignored fields stay as they are.
+    """Return the manifest to apply over `live` so that fields in `keep` and ignored fields do not change.
 
-    What is left to others and somebody else owns is left out: leaving it out gives our claim up and changes
-    nothing. What nobody else owns is sent as it is live, because leaving it out would remove it. A new object
-    gets everything: an ignored field starts as Git has it. The label that makes the object ours always goes
-    along, whatever is ignored.
+    An ignored field that another manager owns is omitted: that gives up our claim and changes nothing. One
+    that nobody else owns is sent with its live value, because omitting it would remove it. A new object gets
+    all fields: an ignored field starts with the value in Git. The ownership label is always included.
     """
     body = dict(desired)
     if live is None:
         return body
-    body = _less(body, tuple(keep))
+    body = _without_paths(body, tuple(keep))
     for entry in entries(managed_fields_of(live)):
         if rules.ignores_manager(entry.get("manager")):
             body = without(body, _without_identity(fields_of(entry)))
     for pointer in rules.pointers:
-        body = _left(body, live, pointer)
+        body = _ignored(body, live, pointer)
     return _labelled(body, desired)
 
 
 def at_version(body: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return a manifest whose apply is refused (409) unless the object is in this version or not there."""
+    """Return a manifest whose apply fails (409) unless the object has this version or does not exist."""
     return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
 
 
-def _less(body: dict[str, Any], keep: Sequence[Path]) -> dict[str, Any]:
-    """Leave fields out, and what is empty without them: an empty map would claim all that is in it."""
-    less: dict[str, Any] = without(body, _trie(keep))
+def _without_paths(body: dict[str, Any], keep: Sequence[Path]) -> dict[str, Any]:
+    """Remove fields and parents that become empty: an empty map would claim everything in it."""
+    rest: dict[str, Any] = without(body, _trie(keep))
     for path in keep:
         parent = path[:-1]
-        while parent and find(less, parent) in ({}, []):
-            less = without(less, _trie([parent]))
+        while parent and find(rest, parent) in ({}, []):
+            rest = without(rest, _trie([parent]))
             parent = parent[:-1]
-    return less
+    return rest
 
 
 def _trie(paths: Iterable[Path]) -> Fields:
@@ -81,18 +80,18 @@ def _without_identity(fields: Fields) -> Fields:
     return {key: child for key, child in fields.items() if key not in ("f:apiVersion", "f:kind")}
 
 
-def _left(body: dict[str, Any], live: Mapping[str, Any], pointer: str) -> dict[str, Any]:
+def _ignored(body: dict[str, Any], live: Mapping[str, Any], pointer: str) -> dict[str, Any]:
     tokens = [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
-    found = _at(live, tokens)
+    live_value = _at(live, tokens)
     changed: dict[str, Any]
-    if _is_in_list(body, tokens) or _is_in_list(live, tokens):  # field sets know no indexes
-        changed = body if _ABSENT in (found, _at(body, tokens)) else _with(body, tokens, found)
+    if _is_in_list(body, tokens) or _is_in_list(live, tokens):  # field sets have no indexes
+        changed = body if _ABSENT in (live_value, _at(body, tokens)) else _with(body, tokens, live_value)
         return changed
     changed = without_pointers(body, [pointer])
     node = node_at(_ours_alone(live), tuple(f"f:{token}" for token in tokens))
-    if node is None or found is _ABSENT:
+    if node is None or live_value is _ABSENT:
         return changed
-    changed = _with(changed, tokens, project(found, node) if has_children(node) else found)
+    changed = _with(changed, tokens, project(live_value, node) if has_children(node) else live_value)
     return changed
 
 
@@ -124,7 +123,7 @@ def _ours_alone(live: Mapping[str, Any]) -> Fields:
 
 
 def _with(value: Any, tokens: list[str], leaf: Any) -> Any:
-    """Return a copy with the leaf at the place; mappings on the way to it are made, list items are not."""
+    """Return a copy with the leaf at this path; missing mappings are created, missing list items are not."""
     if not tokens:
         return leaf
     inner = _child(value, tokens[0])

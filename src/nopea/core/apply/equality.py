@@ -1,7 +1,7 @@
-"""Whether two spellings of a value are one to the API server: `2000m` and `2`, null, `""` and absent.
+"""Compare values as the API server does: `2000m` and `2` are equal, and so are null, `""` and absent.
 
-Names of fields stand in for schemas, which the core has not; where a name says nothing, only equal is equal.
-It compares and never rewrites.
+The core has no schemas and uses the names of fields instead; for other names only identical values are equal.
+Never changes a value.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BUILT_IN_GROUPS: Final = frozenset(
         "storagemigration.k8s.io",
     )
 )  # fmt: skip
-"""Groups whose objects pass through Go types: quantities are rewritten there and zeros left out."""
+"""Groups whose objects are Go types: the API server normalizes quantities and omits zeros."""
 
 MAP_FIELDS: Final = frozenset(
     (
@@ -33,10 +33,10 @@ MAP_FIELDS: Final = frozenset(
         "parameters", "podFixed", "requests", "selector", "stringData", "volumeAttributes",
     )
 )  # fmt: skip
-"""Fields of built-in kinds that are maps with free keys; an empty one is stored as none at all."""
+"""Fields of built-in kinds that are maps with free keys; an empty one is stored as absent."""
 
-# Scalars that are pointers in Go (k8s.io/api v0.36): of these alone a zero is stored, so that it is something
-# else than none. `false` in `tty: false` is not: the API server leaves it out.
+# Scalars that are pointers in Go (k8s.io/api v0.36): only for these is a zero stored, so that it differs from
+# absent. The API server omits others, such as `tty: false`.
 _KEPT_ZEROS: Final = frozenset(
     (
         "activeDeadlineSeconds", "allocateLoadBalancerNodePorts", "allowPrivilegeEscalation",
@@ -57,7 +57,7 @@ _KEPT_ZEROS: Final = frozenset(
         "trafficDistribution", "ttlSecondsAfterFinished", "volumeAttributesClassName",
     )
 )  # fmt: skip
-# The two above are embedded in many custom resources; the others are too common as names to mean one thing.
+# These two are embedded in many custom resources; the names of the others are too common.
 _RESOURCES: Final = frozenset(("limits", "requests"))
 _QUANTITY_MAPS: Final = _RESOURCES | {"allocatedResources", "capacity", "hard", "overhead", "podFixed"}
 _LIMIT_RANGE_MAPS: Final = frozenset(("default", "defaultRequest", "max", "maxLimitRequestRatio", "min"))
@@ -78,7 +78,7 @@ _SCALES: Final[Mapping[str, Fraction]] = {
 
 
 def quantity(value: Any) -> Fraction | None:
-    """Return what a Kubernetes quantity amounts to, or None for what is none (or absurdly long)."""
+    """Return the value of a Kubernetes quantity, or None if it is not one or is absurdly long."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     match = _QUANTITY.fullmatch(value if isinstance(value, str) else repr(value))
@@ -92,14 +92,14 @@ def quantity(value: Any) -> Fraction | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spelling:
-    """How one kind's values may be spelled; compare whole values, with the names they stand under."""
+    """Compares values of one kind; `parent` and `name` are the fields in which they are."""
 
     kind: str
     built_in: bool
 
     @classmethod
     def of(cls, *objects: Any) -> Spelling:
-        """Return the spelling of the first object that says what it is."""
+        """Return the comparison for the kind of the first object that has one."""
         for item in objects:
             if isinstance(item, Mapping) and isinstance(item.get("apiVersion"), str):
                 group = split_api_version(item["apiVersion"])[0]
@@ -107,7 +107,7 @@ class Spelling:
         return cls(kind="", built_in=False)
 
     def is_left_out(self, value: Any, name: str) -> bool:
-        """Whether the API server stores such a value by storing nothing."""
+        """Whether the API server stores this value as absent."""
         if value is None:
             return True
         if not self.built_in:
@@ -119,18 +119,18 @@ class Spelling:
         return _is_empty(value)
 
     def same(self, one: Any, other: Any, *, parent: str = "", name: str = "") -> bool:
-        """Whether both mean the same; None stands for absent too."""
+        """Whether both values are equal; None means absent."""
         return self._agree(one, other, parent, name, partial=False)
 
     def holds(self, declared: Any, live: Any, *, parent: str = "", name: str = "") -> bool:
-        """Whether a live value is as declared: what is not declared in it (a default) does not count.
+        """Whether a live value is as declared; fields that are not declared, such as defaults, are ignored.
 
-        A list must have as many items, each as declared at its place.
+        A list must have the same number of items, each as declared, in order.
         """
         return self._agree(declared, live, parent, name, partial=True)
 
     def _agree(self, one: Any, other: Any, parent: str, name: str, *, partial: bool) -> bool:
-        waiting = [(one, other, parent, name)]  # no recursion: depth comes from a repository or a cluster
+        waiting = [(one, other, parent, name)]  # no recursion: the depth comes from outside
         while waiting:
             one, other, parent, name = waiting.pop()
             if isinstance(one, Mapping) and isinstance(other, Mapping):
@@ -155,7 +155,7 @@ class Spelling:
             amount = quantity(one)
             return amount is not None and amount == quantity(other)
         if isinstance(one, str) and isinstance(other, str) and self._is_bytes(parent, name):
-            return "".join(one.split()) == "".join(other.split())  # base64 may be folded into lines
+            return "".join(one.split()) == "".join(other.split())  # base64 may contain line breaks
         return False
 
     def _is_quantity(self, parent: str, name: str) -> bool:
@@ -173,7 +173,7 @@ class Spelling:
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether a container holds nothing; nulls in a mapping are nothing."""
+    """Whether a collection is empty; nulls in a mapping do not count."""
     if isinstance(value, Mapping):
         return all(item is None for item in value.values())
     return isinstance(value, list) and not value

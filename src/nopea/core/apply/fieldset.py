@@ -1,8 +1,8 @@
-"""Field sets as `managedFields` writes them (FieldsV1), and the parts of objects that they cover.
+"""Field sets in the format of `managedFields` (FieldsV1), and the parts of objects that they cover.
 
 A set is a trie of plain mappings: `f:name` is a field, `k:{…}` an item of a merged list, `v:…` a member of a
-set, `i:n` an index; `.` says that the node itself is in the set, and so does a node without children. Knows
-no schema, decides nothing about drift, and takes every shape: what a set says and a value has not is skipped.
+set, `i:n` an index. A node with `.`, or without children, is itself in the set. Uses no schema, never decides
+about drift, and never raises: paths of a set that do not exist in a value are skipped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Path = tuple[str, ...]
 """The keys of the trie from the root to a node; empty is the object itself."""
 
 MAX_DEPTH = 100
-"""What lies deeper is taken as one piece; the deepest built-in kind has some thirty levels."""
+"""Deeper values are atomic; the deepest built-in kind has about thirty levels."""
 
 NO_FIELDS: Final[Fields] = {}
 _SELF = "."
@@ -25,7 +25,7 @@ _NOTHING: Final = object()
 
 
 def entries(managed_fields: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the entries of `metadata.managedFields` that have the shape of one."""
+    """Yield the well-formed entries of `metadata.managedFields`."""
     if isinstance(managed_fields, list):
         for entry in managed_fields:
             if isinstance(entry, dict):
@@ -47,23 +47,23 @@ def entry_of(
 
 
 def fields_of(entry: Mapping[str, Any] | None) -> Fields:
-    """Return an entry's field set; empty for None and for anything that is no set."""
+    """Return an entry's field set; empty for None and for anything that is not a set."""
     fields = entry.get("fieldsV1") if entry is not None else None
     return fields if isinstance(fields, dict) else NO_FIELDS
 
 
 def is_member(node: Any) -> bool:
-    """Whether the node itself is in the set, whatever is below it."""
+    """Whether the node itself is in the set, besides its children."""
     return not isinstance(node, dict) or not node or _SELF in node
 
 
 def has_children(node: Any) -> bool:
-    """Whether the set says something below the node."""
+    """Whether anything below the node is in the set."""
     return isinstance(node, dict) and any(key != _SELF for key in node)
 
 
 def node_at(fields: Any, path: Path) -> Any | None:
-    """Return the node at a path, or None where the set says nothing at or below it."""
+    """Return the node at a path, or None if neither it nor anything below it is in the set."""
     for key in path:
         if (fields := child_at(fields, key)) is None:
             return None
@@ -71,7 +71,7 @@ def node_at(fields: Any, path: Path) -> Any | None:
 
 
 def child_at(node: Any, key: str) -> Any | None:
-    """Return the node below by its key, whichever way an item's key is written as JSON; None if not there."""
+    """Return a child by its key, in any JSON notation of an item's key, or None."""
     if not isinstance(node, dict):
         return None
     child = node.get(key)
@@ -82,7 +82,7 @@ def child_at(node: Any, key: str) -> Any | None:
 
 
 def touches(fields: Any, path: Path) -> bool:
-    """Whether the set has the node at the path, one below it, or a leaf above it, which is one piece."""
+    """Whether the set has the node at the path, one below it, or an atomic value above it."""
     for step, key in enumerate(path):
         if step and fields == NO_FIELDS:
             return True
@@ -92,7 +92,7 @@ def touches(fields: Any, path: Path) -> bool:
 
 
 def leaves(fields: Fields) -> Iterator[Path]:
-    """Yield the paths in the set that have no others below them, in the set's order."""
+    """Yield the paths of the set without children, in the order of the set."""
     if fields:
         yield from _leaves(fields, ())
 
@@ -107,7 +107,7 @@ def _leaves(node: Any, path: Path) -> Iterator[Path]:
 
 
 def union(one: Fields, other: Fields) -> Fields:
-    """Return the set of what is in either; shares nodes with both."""
+    """Return the union of two sets; shares nodes with both."""
     if not one or not other:
         return one or other
     return _union(one, other, 0)
@@ -155,10 +155,11 @@ def _difference(one: Fields, other: Fields, depth: int) -> dict[str, Any]:
 
 
 def project(value: Any, fields: Fields) -> Any:
-    """Return the part of a value that the set covers; leaves are taken whole, lists keep their order.
+    """Return the part of a value that the set covers; leaves are complete, lists keep their order.
 
-    Items of merged lists keep their keys, owned or not, and indexes keep their places (nulls before them), so
-    that projecting twice gives the same. Where nothing is covered the result is empty, or None for a scalar.
+    Items of merged lists keep their keys, owned or not, and indexes keep their places (with nulls before
+    them), so that projecting twice gives the same. If nothing is covered, the result is empty, or None for a
+    scalar.
     """
     covered = _project(value, fields, 0) if fields else _NOTHING
     if covered is not _NOTHING:
@@ -185,18 +186,18 @@ def _project(value: Any, node: Any, depth: int) -> Any:
 
 
 def _project_items(items: list[Any], node: Fields, depth: int) -> list[Any]:
-    found: dict[int, Any] = {}
+    covered: dict[int, Any] = {}
     for key, index in positions(items, node).items():
-        if index not in found:
-            found[index] = _project_item(items[index], key, node[key], depth)
+        if index not in covered:
+            covered[index] = _project_item(items[index], key, node[key], depth)
     if not any(key[:2] == "i:" for key in node):
-        return [found[index] for index in sorted(found)]
-    return [found.get(index) for index in range(max(found) + 1)] if found else []
+        return [covered[index] for index in sorted(covered)]
+    return [covered.get(index) for index in range(max(covered) + 1)] if covered else []
 
 
 def _project_item(item: Any, key: str, node: Any, depth: int) -> Any:
     if key[:2] == "v:":
-        return item  # the value is what names it, so that there is no part of it
+        return item  # the value is the key, so it has no parts
     part = _project(item, node, depth + 1)
     if key[:2] != "k:":
         return None if part is _NOTHING else part
@@ -205,7 +206,7 @@ def _project_item(item: Any, key: str, node: Any, depth: int) -> Any:
 
 
 def without(value: Any, fields: Fields) -> Any:
-    """Return the value less what the set covers; what is changed is copied, the rest shared."""
+    """Return the value without what the set covers; changed parts are copied, the rest is shared."""
     return _without(value, fields, 0) if fields else value
 
 
@@ -234,7 +235,7 @@ def _without(value: Any, node: Fields, depth: int) -> Any:
 
 
 def find(value: Any, path: Path) -> Any:
-    """Return what stands at a path; None where nothing does, which to Kubernetes is the same as null."""
+    """Return the value at a path; None if it is absent or null, which are the same to Kubernetes."""
     for key in path:
         if isinstance(value, dict) and key[:2] == "f:":
             value = value.get(key[2:])
@@ -247,5 +248,5 @@ def find(value: Any, path: Path) -> Any:
 
 
 def render_path(path: Path) -> str:
-    """Write a path as the API server does: `.spec.template.spec.containers[name="web"].image`."""
+    """Format a path as the API server does: `.spec.template.spec.containers[name="web"].image`."""
     return "".join(map(render_key, path)) or "."

@@ -1,6 +1,6 @@
-"""Which differences count as drift: whose additions are a person's, and what a spec leaves to others.
+"""Rules for which differences count as drift: the tools of people, and `ignoreDifferences`.
 
-Values and their matching only; `core/drift/find.py` and `core/apply/projection.py` find the differences.
+Never finds differences; `core/drift/find.py` and `core/apply/projection.py` do.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from nopea.core.api.spec import IgnoreRule
@@ -20,12 +21,12 @@ from nopea.core.objects import ObjectKey
 
 @dataclass(frozen=True, slots=True)
 class ManagerPatterns:
-    """Field managers by shell patterns (`kubectl*`), whatever their case."""
+    """Field managers by shell patterns (`kubectl*`), in any case."""
 
     patterns: tuple[str, ...]
 
     def matches(self, manager: Any) -> bool:
-        """Whether a manager's name fits one of the patterns."""
+        """Whether the name of a manager matches one of the patterns."""
         return isinstance(manager, str) and _compiled(self.patterns).fullmatch(manager) is not None
 
 
@@ -35,36 +36,38 @@ def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(alternatives or r"(?!)", re.IGNORECASE)
 
 
-PEOPLE: Final = ManagerPatterns(
-    (
-        "kubectl*",  # also kubectl-edit, kubectl-patch, kubectl-client-side-apply, …
-        "k9s*",
-        "rancher*",
-        "mozilla*",  # browsers: dashboards that pass on what the browser sent
-        "lens*",
-        "openlens*",
-        "freelens*",
-        "node-fetch*",  # Lens, as its HTTP client names it
-        "headlamp*",
-    )
+INTERACTIVE_TOOLS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "kubectl": "kubectl",  # also kubectl-edit, kubectl-patch, kubectl-client-side-apply, …
+        "k9s": "k9s",
+        "rancher": "rancher",
+        "mozilla": "browser",  # dashboards that pass on the browser's user agent
+        "lens": "lens",
+        "openlens": "lens",
+        "freelens": "lens",
+        "node-fetch": "lens",  # the HTTP client of Lens
+        "headlamp": "headlamp",
+    }
 )
-"""Tools by which people change objects; what any other manager adds to an object is a controller's work."""
+"""How the managers of the tools that people use start, and the tool; any other manager is a controller."""
 
-NOBODY: Final = ManagerPatterns(())
+PEOPLE: Final = ManagerPatterns(tuple(f"{start}*" for start in INTERACTIVE_TOOLS))
+"""The managers whose additions to an object count as drift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoreRules:
-    """What is left to others in one object: fields by RFC 6901 pointers, and changes by their managers.
+    """The differences to ignore in one object: fields by JSON pointers (RFC 6901), changes by manager.
 
-    A pointer means the field and everything below it, `-` and `~1` as in the RFC; list items go by index.
+    A pointer covers the field and everything below it, with `-` and `~1` as in the RFC, and list items by
+    index.
     """
 
     pointers: tuple[str, ...] = ()
     managers: tuple[str, ...] = ()
 
     def ignores_manager(self, manager: Any) -> bool:
-        """Whether this manager's changes are left alone; rules may hold shell patterns."""
+        """Whether the changes of this manager are ignored; managers are shell patterns."""
         return bool(self.managers) and ManagerPatterns(self.managers).matches(manager)
 
 
@@ -72,9 +75,9 @@ NO_RULES: Final = IgnoreRules()
 
 
 def rules_for(spec_rules: Iterable[IgnoreRule], key: ObjectKey) -> IgnoreRules:
-    """Return what a spec's `ignoreDifferences` says about one object: all rules whose selectors all match.
+    """Return the rules of `ignoreDifferences` for one object: those whose selectors all match.
 
-    A selector that is not given matches everything; an empty group means the core group.
+    An absent selector matches everything; an empty group is the core group.
     """
     pointers: list[str] = []
     managers: list[str] = []
@@ -85,16 +88,17 @@ def rules_for(spec_rules: Iterable[IgnoreRule], key: ObjectKey) -> IgnoreRules:
             (rule.name, key.name),
             (rule.namespace, key.namespace),
         )
-        if all(wanted is None or wanted == found for wanted, found in selectors):
+        if all(wanted is None or wanted == actual for wanted, actual in selectors):
             pointers.extend(rule.json_pointers or ())
             managers.extend(rule.managers or ())
     return IgnoreRules(pointers=tuple(dict.fromkeys(pointers)), managers=tuple(dict.fromkeys(managers)))
 
 
 def without_pointers(value: Any, pointers: Iterable[str]) -> Any:
-    """Return the value without the fields that the pointers name; what is changed is copied.
+    """Return the value without the fields at the pointers; changed parts are copied.
 
-    Pointers that name nothing do nothing. A list's item becomes null, so that the others keep their places.
+    A pointer to an absent field has no effect. A list item becomes null, so that the others keep their
+    indexes.
     """
     for tokens in _tokens(pointers):
         value = _without(value, tokens)
@@ -102,7 +106,7 @@ def without_pointers(value: Any, pointers: Iterable[str]) -> Any:
 
 
 def fields_without(fields: Fields, value: Any, pointers: Iterable[str]) -> Fields:
-    """Return a field set of the value without the fields that the pointers name and what is below them."""
+    """Return a field set of the value without the fields at and below the pointers."""
     for tokens in _tokens(pointers):
         fields = _node_without(fields, value, tokens)
     return fields
@@ -116,7 +120,7 @@ def _tokens(pointers: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _node_without(node: Any, value: Any, tokens: list[str]) -> Any:
-    """Take one path out of a set; a node with nothing left in it goes too, for empty would mean all of it."""
+    """Remove one path from a set, and nodes that become empty: an empty node would mean all of it."""
     if not isinstance(node, dict):
         return node
     token, *rest = tokens
@@ -135,7 +139,7 @@ def _node_without(node: Any, value: Any, tokens: list[str]) -> Any:
 
 
 def _without(value: Any, tokens: list[str]) -> Any:
-    """Copy the containers on the way, then take away the last."""
+    """Copy the collections on the way, then remove the last step."""
     root = [value]
     holder: Any = root
     place: Any = 0

@@ -1,7 +1,7 @@
-"""How the items of a list are named in a path, and where the named ones stand.
+"""Name the items of a list in a path, and find the named items.
 
-`k:{"name":"web"}` is an item of a merged list, by its keys; `v:"x"` a member of a set; `i:0` an index. Takes
-every shape of item and key; what it cannot read names nothing.
+`k:{"name":"web"}` is an item of a merged list, by its keys; `v:"x"` a member of a set; `i:0` an index. Never
+raises: a malformed item or key matches nothing.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any, Final
 import orjson
 
 KEY_DEFAULTS: Final[Mapping[str, Any]] = {"protocol": "TCP"}
-"""Keys of merged lists that the API server fills in before it looks for the item."""
+"""Defaults that the API server sets for keys of merged lists before it looks for the item."""
 
 _UNREADABLE: Final = object()
 
 
 def positions(items: list[Any], node: Mapping[str, Any]) -> dict[str, int]:
-    """Return where the items that the node names stand in the list; unknown ones are left out."""
-    found: dict[str, int] = {}
+    """Return the indexes of the items that the node names; unknown ones are omitted."""
+    indexes: dict[str, int] = {}
     by_names: dict[tuple[str, ...], dict[Any, int]] = {}
     members: dict[Any, int] | None = None
     for key in node:
@@ -34,18 +34,18 @@ def positions(items: list[Any], node: Mapping[str, Any]) -> dict[str, int]:
             if members is None:
                 members = _by_member(items)
             member = _parse_value(key)
-            index = None if member is None else members.get(_frozen(member))  # null is absent, no member
+            index = None if member is None else members.get(_frozen(member))  # null is absent, not a member
         elif kind == "i:" and key[2:].isdecimal() and len(key) < 12:
             index = int(key[2:]) if int(key[2:]) < len(items) else None
         else:
             continue
         if index is not None:
-            found[key] = index
-    return found
+            indexes[key] = index
+    return indexes
 
 
 def position(items: list[Any], key: str) -> int | None:
-    """Return where the item that the key names stands in the list, or None."""
+    """Return the index of the item that the key names, or None."""
     return positions(items, {key: None}).get(key)
 
 
@@ -70,19 +70,19 @@ def _key_values(item: Mapping[str, Any], names: tuple[str, ...]) -> tuple[Any, .
 
 
 def _frozen(value: Any) -> Any:
-    """Return something hashable that equals another's only if the values do; a bool is no number here."""
+    """Return a hashable that is equal to another only if the values are; a boolean is not a number."""
     kind = type(value)
     if kind is str or kind is int or kind is float:
         return value
     try:
         return (kind.__name__, repr(value))
-    except RecursionError:  # deeper than any honest object
+    except RecursionError:  # deeper than any real object
         return (kind.__name__, id(value))
 
 
 @lru_cache(maxsize=8192)
 def _parse_key(key: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-    """Split `k:{"name":"web"}` into names and values; both empty where it is no such key."""
+    """Split `k:{"name":"web"}` into names and values; both are empty for any other key."""
     keys = _parse_value(key)
     if not isinstance(keys, dict):
         return (), ()
@@ -103,7 +103,7 @@ def key_names(key: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8192)
 def canonical_key(key: str) -> str:
-    """Return the path element in the one way that `item_key` and `member_key` write it."""
+    """Return the path element in the notation of `item_key` and `member_key`."""
     if key[:2] not in ("k:", "v:") or (value := _parse_value(key)) is _UNREADABLE:
         return key
     if key[:2] == "v:":
@@ -112,7 +112,7 @@ def canonical_key(key: str) -> str:
 
 
 def item_key(item: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    """Return the path element of a merged list's item, or None if it lacks a key that has no default."""
+    """Return the path element of an item of a merged list; None if it lacks a key without a default."""
     keys = {name: item.get(name, KEY_DEFAULTS.get(name)) for name in sorted(names)}
     return None if None in keys.values() else "k:" + _text(keys)
 
@@ -125,12 +125,12 @@ def member_key(member: Any) -> str:
 def _text(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
-    except TypeError:  # deeper or bigger than JSON writers take
+    except TypeError:  # deeper or bigger than the JSON writer accepts
         return repr(value)
 
 
 def render_key(key: str) -> str:
-    """Write one element of a path as the API server does: `.image`, `[name="web"]`, `[="x"]`, `[0]`."""
+    """Format one element of a path as the API server does: `.image`, `[name="web"]`, `[="x"]`, `[0]`."""
     kind, rest = key[:2], key[2:]
     if kind == "f:":
         return f".{rest}" if rest.isprintable() else f".{_text(rest)}"

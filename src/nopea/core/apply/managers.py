@@ -1,4 +1,4 @@
-"""Who owns a field beside us, and since when: `managedFields` read for people. Decides nothing."""
+"""Read from `managedFields` who else owns a field, and since when. Never decides anything."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """One entry of `managedFields`. `changed_at` is None where the API server gave no time (scale)."""
+    """One entry of `managedFields`. `changed_at` is None for an entry without a time (scale)."""
 
     manager: str
     operation: str
@@ -24,29 +24,29 @@ class Owner:
 
     @property
     def age(self) -> datetime:
-        """When it changed something, for sorting: long ago where that is not known."""
+        """The time of its last change, for sorting; an unknown time is the oldest."""
         return self.changed_at or _LONG_AGO
 
     def owns(self, path: Path) -> bool:
-        """Whether it owns the value at the path, something in it, or a piece that it is part of."""
+        """Whether it owns the value at the path, a part of it, or an atomic value that contains it."""
         return touches(self.fields, path)
 
     def owns_itself(self, path: Path) -> bool:
-        """Whether it owns the very node: it made the item or the struct, or set it as one piece."""
+        """Whether it owns the node itself: it created the item or struct, or set it as an atomic value."""
         node = node_at(self.fields, path)
         return node is not None and is_member(node)
 
     def owns_as_one(self, path: Path) -> bool:
-        """Whether it owns what stands at the path as one piece."""
+        """Whether it owns the value at the path as an atomic value."""
         return node_at(self.fields, path) == NO_FIELDS
 
 
 UNKNOWN = Owner(manager="", operation="", subresource="", changed_at=None)
-"""Nobody is named: what is gone has no owner."""
+"""The owner of an absent field: Kubernetes does not record it."""
 
 
 def owner_of(entry: Mapping[str, Any]) -> Owner:
-    """Read an entry; what has another shape than it should is empty."""
+    """Parse an entry; malformed parts are empty."""
     manager, operation, subresource = (
         _text(entry.get(key)) for key in ("manager", "operation", "subresource")
     )
@@ -60,13 +60,13 @@ def owner_of(entry: Mapping[str, Any]) -> Owner:
 
 
 def owners_beside(managed_fields: Any, ours: Mapping[str, Any] | None) -> tuple[Owner, ...]:
-    """Return the owners other than our own entry, the latest change first, those without a time last."""
+    """Return all owners except our entry, the latest change first, those without a time last."""
     owners = [owner_of(entry) for entry in entries(managed_fields) if entry is not ours]
     return tuple(sorted(owners, key=lambda owner: owner.age, reverse=True))
 
 
 def owners_of(owners: tuple[Owner, ...], path: Path) -> Iterator[Owner]:
-    """Yield those who own the value at the path or something in it, in their order."""
+    """Yield the owners of the value at the path or of a part of it, in order."""
     return (owner for owner in owners if owner.owns(path))
 
 
@@ -75,7 +75,7 @@ def _text(value: Any) -> str:
 
 
 def _time(text: Any) -> datetime | None:
-    """Read RFC 3339; None for anything else."""
+    """Parse RFC 3339; None for anything else."""
     try:
         moment = datetime.fromisoformat(text)
     except (TypeError, ValueError):

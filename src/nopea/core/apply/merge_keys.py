@@ -1,7 +1,7 @@
-"""How Kubernetes merges the lists of its own kinds: by keys, as sets, or not at all (then one piece).
+"""How Kubernetes merges the lists of its own kinds: by keys, as sets, or not at all (atomic).
 
-From the API server's schemas (v1.36). Lists of custom resources are one piece, which is the default for them
-too; where a live object's `managedFields` know better, `core/drift/find.py` follows those.
+From the API server's schemas (v1.36). Lists of custom resources are atomic, which is their default; if the
+`managedFields` of a live object say otherwise, `core/drift/find.py` follows them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _CONTAINERS: Final = frozenset(("containers", "ephemeralContainers", "initContai
 
 
 def keys_of_list(name: str, *, inside: str, kind: str, built_in: bool) -> tuple[str, ...] | None:
-    """Return the keys by which the list in this field is merged: none for a set, None for one piece.
+    """Return the keys by which the list in this field is merged: () for a set, None for an atomic list.
 
-    `inside` names the field around it: of an item, the list's own.
+    `inside` is the field around it; for a field of an item, the name of the list.
     """
     if inside == "metadata" and name == "finalizers":
         return ()
@@ -60,9 +60,9 @@ def keys_of_list(name: str, *, inside: str, kind: str, built_in: bool) -> tuple[
 
 
 def by_path_element(items: Any, keys: tuple[str, ...]) -> dict[str, Any] | None:
-    """Return a list's items by their path elements (`k:…`, `v:…`); empty for None, nulls are skipped.
+    """Return the items of a list by their path elements (`k:…`, `v:…`); empty for None, nulls are skipped.
 
-    None where that cannot be done: no list, an item without its keys, two items with the same.
+    None if that is impossible: not a list, an item without its keys, or two items with the same keys.
     """
     if items is None:
         return {}

@@ -1,7 +1,7 @@
-"""The hash by which drift is noticed: of what we own in a live object, and of what people added to it.
+"""Hash the fields that we own in a live object and those that people added, to detect drift.
 
-Runs on every watch event, so it walks the field sets and builds nothing for people to read. It says that
-something may have changed; what, and by whom, is `core/drift/find.py`'s to find.
+Runs on every watch event, so it walks the field sets and builds nothing for messages. A new hash means that
+something may have changed; `core/drift/find.py` finds what, and who changed it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,13 @@ from nopea.core.apply.ignore_rules import (
     NO_RULES,
     PEOPLE,
     IgnoreRules,
-    ManagerPatterns,
     fields_without,
     without_pointers,
 )
 from nopea.core.apply.list_items import positions
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
-"""kubectl's own bookkeeping: what a `kubectl apply` really set or changed is in its entry beside it."""
+"""kubectl's record of its last apply; the fields that it set are in its entry of managedFields."""
 
 _CONTROL: Final = f"f:{names.GROUP}/"
 
@@ -48,25 +47,22 @@ def our_entry(live: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def managed_fields_of(live: Any) -> Any:
-    """Return `metadata.managedFields`, or None where the shape is another."""
+    """Return `metadata.managedFields`, or None for a malformed object."""
     metadata = live.get("metadata") if isinstance(live, Mapping) else None
     return metadata.get("managedFields") if isinstance(metadata, dict) else None
 
 
-def projection_hash(
-    live: Mapping[str, Any], *, rules: IgnoreRules | None = None, people: ManagerPatterns = PEOPLE
-) -> str | None:
-    """Hash what we own and what people's tools added; None when we have no Apply entry in the object.
+def projection_hash(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> str | None:
+    """Hash the fields that we own and that people's tools added; None without an Apply entry of ours.
 
-    Two versions of an object with one hash have not drifted from each other. A new hash is drift unless
-    `find_drift` names no field: then an ignored manager took one over, and the new hash is the baseline.
-    What else stands in the object, the order of keys and of merged items do not matter.
+    Between two versions of an object with the same hash there is no drift. Another hash is drift unless
+    `find_drift` returns no field: then an ignored manager owns one now, and the new hash is the baseline.
+    Other fields, and the order of keys and of merged items, do not affect the hash.
     """
     managed_fields = managed_fields_of(live)
     ours = entry_of(managed_fields, manager=names.FIELD_MANAGER)
     if ours is None:
         return None
-    rules = rules or NO_RULES
     fields = fields_of(ours)
     foreign: Fields = {}
     for entry in entries(managed_fields):
@@ -77,26 +73,26 @@ def projection_hash(
         value, fields = without_pointers(live, rules.pointers), fields_without(fields, live, rules.pointers)
     owned = _picture(without(value, foreign) if foreign else value, fields, 0) if fields else None
     added = {
-        "\n".join(path): found
-        for _, more in people_fields(managed_fields, fields, rules=rules, people=people)
+        "\n".join(path): item
+        for _, more in people_fields(managed_fields, fields, rules=rules)
         for path in leaves(more)
-        if (found := find(value, path)) is not None
+        if (item := find(value, path)) is not None
     }
     return hashlib.blake2b(_canonical([owned, added] if added else [owned]), digest_size=16).hexdigest()
 
 
 def people_fields(
-    managed_fields: Any, ours: Fields, *, rules: IgnoreRules, people: ManagerPatterns
+    managed_fields: Any, ours: Fields, *, rules: IgnoreRules
 ) -> Iterator[tuple[Mapping[str, Any], Fields]]:
-    """Yield each entry of a person's tool with what it added: owned by it, not by us, and not control data.
+    """Yield each entry of an interactive tool with the fields that it owns and we do not.
 
-    Left out are entries of ignored managers and of the status subresource, the object's annotations and
-    labels below `nopea.io/`, which people set to steer us, and `LAST_APPLIED`.
+    Entries of ignored managers and of the status subresource are skipped, and so are the annotations and
+    labels below `nopea.io/`, which control Nopea, and `LAST_APPLIED`.
     """
     for entry in entries(managed_fields):
         manager = entry.get("manager")
         if (
-            people.matches(manager)
+            PEOPLE.matches(manager)
             and (entry.get("subresource") or "") in ("", "scale")
             and not rules.ignores_manager(manager)
         ):
@@ -122,20 +118,20 @@ def _without_control(fields: Fields) -> Fields:
 
 
 def _without_marks(node: Fields, depth: int) -> Fields:
-    """Drop nodes that are owned only as the place of something that others own."""
+    """Drop nodes that are owned only as the parent of fields that others own."""
     if depth >= MAX_DEPTH:
         return node
     rest: dict[str, Any] = {}
     for key, child in node.items():
         if key == "." or not isinstance(child, dict) or not child:
             rest[key] = child
-        elif (kept := _without_marks(child, depth + 1)).keys() - {"."}:
-            rest[key] = kept
+        elif (deeper := _without_marks(child, depth + 1)).keys() - {"."}:
+            rest[key] = deeper
     return rest if rest.keys() - {"."} else {}
 
 
 def _below(ours: Fields, theirs: Fields, depth: int) -> dict[str, Any]:
-    """Return what others own inside of what we own as a leaf, such as our `annotations: {}`."""
+    """Return the fields that others own below a leaf of ours, such as our `annotations: {}`."""
     inside: dict[str, Any] = {}
     for key, child in ours.items():
         other = theirs.get(key)
@@ -149,36 +145,36 @@ def _below(ours: Fields, theirs: Fields, depth: int) -> dict[str, Any]:
 
 
 def _picture(value: Any, node: Fields, depth: int) -> Any:
-    """Return what the set covers in the set's own shape; what it names and the value lacks is null.
+    """Return the fields of the set in its own structure; fields that the value lacks are null.
 
-    A field that is owned but not there counts: the API server leaves out many a zero that was applied.
+    An owned field that is absent counts: the API server omits many zeros that were applied.
     """
     if depth >= MAX_DEPTH or not isinstance(node, dict):
         return value
     picture: dict[str, Any] = {}
     if isinstance(value, list):
-        where = positions(value, node)
+        indexes = positions(value, node)
         for key, child in node.items():
-            item = value[where[key]] if key in where else None
+            item = value[indexes[key]] if key in indexes else None
             picture[key] = _picture(item, child, depth + 1) if child else item
     else:
-        found = value if isinstance(value, dict) else {}
+        fields = value if isinstance(value, dict) else {}
         for key, child in node.items():
             if child:
-                picture[key] = _picture(found.get(key[2:]), child, depth + 1)
+                picture[key] = _picture(fields.get(key[2:]), child, depth + 1)
             elif key != ".":
-                item = found.get(key[2:])
-                # of a struct that we own as one piece, all that can change is the defaults in `strategy: {}`
+                item = fields.get(key[2:])
+                # in an atomic struct of ours, such as `strategy: {}`, only defaults can change
                 is_struct = isinstance(item, dict) and key[2:] not in MAP_FIELDS
                 picture[key] = {} if is_struct else item
     return picture
 
 
 def _canonical(value: Any) -> bytes:
-    """Return bytes that differ where values do, whatever the order of keys."""
+    """Return bytes that differ if the values do; the order of keys does not matter."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # deeper than 254 levels, or what JSON from another writer may hold
+    except TypeError:  # deeper than 254 levels, or not from JSON
         return _flat(value)
 
 

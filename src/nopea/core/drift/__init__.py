@@ -1,1 +1,1 @@
-"""Finds what differs between the applied, the desired and the live object, and what of it may be shown."""
+"""Differences between the applied, the desired and the live object, and what may be shown of them."""

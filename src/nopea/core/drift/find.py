@@ -1,8 +1,8 @@
-"""Which fields of one live object drifted, from what to what, and who changed them.
+"""Find the drifted fields of a live object: from which value to which, and who changed them.
 
-Ownership comes first: a value that our Apply entry still owns has been changed by nobody else, however it is
-spelled, so no defaulting, rounding or webhook looks like drift. Pure; whether and when drift is healed is the
-plan's to say, and what of a value may be shown is `core/drift/mask.py`'s.
+Ownership decides: nobody has changed a value that our Apply entry still owns, in whichever notation it is
+stored, so that defaults, rounding and webhooks never look like drift. Never decides whether and when drift is
+healed (the plan does) or what may be shown of a value (`core/drift/mask.py` does).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from nopea.core.apply.fieldset import (
     project,
     render_path,
 )
-from nopea.core.apply.ignore_rules import NO_RULES, PEOPLE, IgnoreRules, ManagerPatterns, without_pointers
+from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, without_pointers
 from nopea.core.apply.list_items import key_names, positions
 from nopea.core.apply.managers import UNKNOWN, Owner, owner_of, owners_beside, owners_of
 from nopea.core.apply.merge_keys import by_path_element, keys_of_list
@@ -38,11 +38,12 @@ from nopea.core.drift.three_way import DriftKind, Place, Side, is_identity, thre
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldDrift:
-    """One field, item or object that is not as applied; `path` is for people, `keys` are its elements.
+    """One field, item or object that differs from what was applied.
 
-    `from_` is what Git wants (None: nothing there), `to` what is live (None: gone). Both may be equal: then
-    only the ownership went over. `manager` and the rest name the present owner, and are empty where a field
-    is gone, because Kubernetes does not note who removed it.
+    `path` is its path for messages, `keys` the elements of the path. `from_` is the value in Git (None:
+    absent), `to` the live value (None: absent). If both are equal, only the ownership has changed. `manager`,
+    `operation`, `subresource` and `changed_at` are those of the current owner, and empty for an absent field:
+    Kubernetes does not record who removed it.
     """
 
     path: str
@@ -57,14 +58,14 @@ class FieldDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """What became of an object, and the fields that people or other managers changed, each once."""
+    """The kind of drift of an object, and the fields that people or other managers changed, each once."""
 
     kind: DriftKind
     fields: tuple[FieldDrift, ...] = ()
 
     @property
     def attributed(self) -> FieldDrift | None:
-        """The first field of which it is known who changed it."""
+        """The first field whose manager is known."""
         return next((field for field in self.fields if field.manager), None)
 
 
@@ -74,31 +75,30 @@ def find_drift(
     last_applied: Mapping[str, Any] | None,
     live: Mapping[str, Any] | None,
     rules: IgnoreRules = NO_RULES,
-    people: ManagerPatterns = PEOPLE,
 ) -> Drift:
-    """Compare one object with what was applied last and what Git wants now; all in the applied apiVersion.
+    """Compare a live object with the last applied and the desired manifest, all in the applied apiVersion.
 
-    Without `last_applied`, an object with our Apply entry is taken as applied from `desired`, one without it
-    as never applied (a git change). An object that is gone is one field, the object itself.
+    Without `last_applied`, an object with our Apply entry counts as applied from `desired`, one without it as
+    never applied (a git change). For a deleted object, the only field is the object itself.
     """
-    git = last_applied is not None and not Spelling.of(last_applied).same(last_applied, desired)
+    git_changed = last_applied is not None and not Spelling.of(last_applied).same(last_applied, desired)
     if live is None:
-        return _gone(desired, last_applied, git=git)
+        return _deleted(desired, last_applied, git_changed=git_changed)
     ours = our_entry(live)
     if last_applied is None and (ours is None or desired is None):
         return Drift(kind=DriftKind.GIT_CHANGE)
     base = desired if last_applied is None else last_applied
-    wanted, base, there = (without_pointers(value, rules.pointers) for value in (desired, base, live))
-    finder = _Finder(wanted=wanted, base=base, live=there, ours=ours, rules=rules, people=people)
+    wanted, base, masked_live = (without_pointers(value, rules.pointers) for value in (desired, base, live))
+    finder = _Finder(wanted=wanted, base=base, live=masked_live, ours=ours, rules=rules)
     fields = tuple(finder.run())
-    return Drift(kind=verdict_of(git=git, cluster=bool(fields)), fields=fields)
+    return Drift(kind=verdict_of(git=git_changed, cluster=bool(fields)), fields=fields)
 
 
-def _gone(desired: Any, last_applied: Any, *, git: bool) -> Drift:
+def _deleted(desired: Any, last_applied: Any, *, git_changed: bool) -> Drift:
     if desired is None or last_applied is None:
         return Drift(kind=verdict_of(git=desired is not last_applied, cluster=False))
     whole = _field((), desired, None, UNKNOWN)
-    return Drift(kind=verdict_of(git=git, cluster=True), fields=(whole,))
+    return Drift(kind=verdict_of(git=git_changed, cluster=True), fields=(whole,))
 
 
 def _field(path: Path, from_: Any, to: Any, owner: Owner) -> FieldDrift:
@@ -125,10 +125,9 @@ class _Finder:
         live: Any,
         ours: Mapping[str, Any] | None,
         rules: IgnoreRules,
-        people: ManagerPatterns,
     ) -> None:
         self._wanted, self._base, self._live = wanted, base, live
-        self._rules, self._people = rules, people
+        self._rules = rules
         self._managed_fields = managed_fields_of(live)
         self._has_entry = ours is not None
         self._ours = fields_of(ours)
@@ -136,40 +135,40 @@ class _Finder:
         self._spelling = Spelling.of(wanted, base, live)
 
     def run(self) -> Iterator[FieldDrift]:
-        found: dict[Path, FieldDrift] = {}
+        drifts: dict[Path, FieldDrift] = {}
         for place in self._lost_places():
             if (drift := self._lost_field(place)) is not None:
-                found.setdefault(drift.keys, drift)
+                drifts.setdefault(drift.keys, drift)
         for drift in self._added_fields():
-            found.setdefault(drift.keys, drift)
-        for path, drift in found.items():
-            if not any(path[:length] in found for length in range(len(path))):
+            drifts.setdefault(drift.keys, drift)
+        for path, drift in drifts.items():
+            if not any(path[:length] in drifts for length in range(len(path))):
                 yield drift
 
-    # what was applied and is not ours any more
+    # fields that were applied and that our entry no longer owns
 
     def _lost_places(self) -> Iterator[Place]:
         if self._has_entry:
             yield from self._lost(self._base, self._live, self._ours, Place())
             return
-        # nothing says what was ours: only what differs can count
+        # without an entry of ours only a difference of values can count
         for change in three_way_diff(self._base, self._base, self._live).changes:
             if change.side is Side.CLUSTER:
                 yield Place.of(change.keys)
 
     def _lost_field(self, place: Place) -> FieldDrift | None:
-        was, live = find(self._base, place.path), find(self._live, place.path)
-        wanted = was if self._wanted is None else find(self._wanted, place.path)
+        applied, live = find(self._base, place.path), find(self._live, place.path)
+        wanted = applied if self._wanted is None else find(self._wanted, place.path)
         names = {"parent": place.inside, "name": place.name}
-        if not self._spelling.same(was, wanted, **names) and self._spelling.holds(wanted, live, **names):
-            return None  # Git has come to want what somebody made of it
+        if not self._spelling.same(applied, wanted, **names) and self._spelling.holds(wanted, live, **names):
+            return None  # Git has changed to the live value
         owners = list(owners_of(self._others, place.path)) if live is not None else []
         if any(self._rules.ignores_manager(owner.manager) for owner in owners):
             return None
         return _field(place.path, wanted, live, owners[0] if owners else UNKNOWN)
 
     def _lost(self, base: Any, live: Any, node: Any, place: Place) -> Iterator[Place]:
-        """Yield where our entry has lost what was applied; `node` is what it still owns there."""
+        """Yield the places where our entry lost an applied field; `node` is what it still owns there."""
         if base is None or is_identity(place.path) or (place.path and node == NO_FIELDS):
             return
         items: Mapping[str, Any] | None = None
@@ -181,34 +180,33 @@ class _Finder:
         elif node is None and self._is_one_piece(live, place, type(base)):
             yield place
         elif isinstance(base, list):
-            where = positions(live, items) if isinstance(live, list) else {}
+            indexes = positions(live, items) if isinstance(live, list) else {}
             for key, item in items.items():
-                there = live[where[key]] if key in where else None
-                yield from self._lost_item(item, there, child_at(node, key), place.item(key))
+                live_item = live[indexes[key]] if key in indexes else None
+                yield from self._lost_item(item, live_item, child_at(node, key), place.item(key))
         else:
             fields = live if isinstance(live, Mapping) else {}
             for name, value in items.items():
-                there, child = fields.get(name), child_at(node, f"f:{name}")
-                yield from self._lost(value, there, child, place.field(name))
+                yield from self._lost(value, fields.get(name), child_at(node, f"f:{name}"), place.field(name))
 
-    def _lost_item(self, item: Any, there: Any, node: Any, place: Place) -> Iterator[Place]:
+    def _lost_item(self, item: Any, live: Any, node: Any, place: Place) -> Iterator[Place]:
         is_replaced = any(owner.owns_itself(place.path) for owner in self._others)
-        if node is None and (there is None or is_replaced):
+        if node is None and (live is None or is_replaced):
             yield place
         else:
-            yield from self._lost(item, there, node, place)
+            yield from self._lost(item, live, node, place)
 
     def _parts(self, base: Any, node: Any, place: Place) -> Mapping[str, Any] | None:
-        """Return the fields of a mapping or the named items of a merged list; None for what is one piece."""
+        """Return the fields of a mapping or the named items of a merged list; None for an atomic value."""
         if isinstance(base, Mapping):
             return base
         keys = self._list_keys(node, place) if isinstance(base, list) else None
         return None if keys is None else by_path_element(base, keys)
 
     def _list_keys(self, node: Any, place: Place) -> tuple[str, ...] | None:
-        """Ask the entries how the list is merged, and the table where none of them says it."""
+        """Return how the list is merged: from the entries, or from the table if no entry shows it."""
         nodes = [node, *(node_at(owner.fields, place.path) for owner in self._others)]
-        for key in (key for found in nodes if isinstance(found, dict) for key in found):
+        for key in (key for owned in nodes if isinstance(owned, dict) for key in owned):
             if key[:2] in ("k:", "v:"):
                 return key_names(key) if key[:2] == "k:" else ()
         if NO_FIELDS in nodes:
@@ -218,26 +216,26 @@ class _Finder:
         )
 
     def _is_one_piece(self, live: Any, place: Place, shape: type) -> bool:
-        """Whether a value that we own nothing of any more is told as a whole: it is gone, or made anew."""
+        """Whether a value of which we own nothing is one drift: it was removed, or created again."""
         if not isinstance(live, shape) or any(owner.owns_as_one(place.path) for owner in self._others):
             return True
         return place.name not in MAP_FIELDS and any(owner.owns_itself(place.path) for owner in self._others)
 
     def _is_taken(self, base: Any, live: Any, place: Place) -> bool:
-        """Whether a value that we do not own any more was changed, or went over to somebody as it is."""
+        """Whether a value that we no longer own was changed, or is now owned by another manager."""
         spelling = self._spelling
         if not spelling.holds(base, live, parent=place.inside, name=place.name):
             return True
-        if live is None:  # a custom resource keeps what Go types leave out, but for its metadata
+        if live is None:  # custom resources store empty values, which Go types omit, except in metadata
             return not spelling.built_in and place.path[:1] != ("f:metadata",)
         if isinstance(base, (Mapping, list)) and not base:
             return bool(live) and any(owner.owns_as_one(place.path) for owner in self._others)
         return any(owner.manager != FIELD_MANAGER for owner in owners_of(self._others, place.path))
 
-    # what people's tools put in beside it
+    # fields that people's tools added
 
     def _added_fields(self) -> Iterator[FieldDrift]:
-        added = people_fields(self._managed_fields, self._ours, rules=self._rules, people=self._people)
+        added = people_fields(self._managed_fields, self._ours, rules=self._rules)
         owned = [(owner_of(entry), fields) for entry, fields in added]
         for owner, fields in sorted(owned, key=lambda pair: pair[0].age, reverse=True):
             for place, node in self._added(fields, Place()):
@@ -246,7 +244,7 @@ class _Finder:
                     yield drift
 
     def _added(self, node: Any, place: Place) -> Iterator[tuple[Place, Any]]:
-        """Yield fields, and items and structs that are new as a whole."""
+        """Yield the fields, items and structs that are completely new."""
         is_whole = not has_children(node) or len(place.path) >= MAX_DEPTH
         if is_whole or (place.path and self._is_new(node, place)):
             yield place, node
@@ -260,16 +258,16 @@ class _Finder:
     def _is_new(self, node: Fields, place: Place) -> bool:
         if not is_member(node) or place.name in MAP_FIELDS or not any(key[:2] == "f:" for key in node):
             return False
-        known = (
+        others = (
             find(self._base, place.path),
             find(self._wanted, place.path),
             node_at(self._ours, place.path),
         )
-        return known == (None, None, None)
+        return others == (None, None, None)
 
     def _added_field(self, place: Place, node: Any, owner: Owner) -> FieldDrift | None:
         live = find(self._live, place.path)
-        if live is None or find(self._base, place.path) is not None:  # what was applied is lost, not added
+        if live is None or find(self._base, place.path) is not None:  # an applied field is lost, not added
             return None
         if has_children(node):
             live = project(live, node)

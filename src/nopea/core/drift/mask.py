@@ -1,6 +1,7 @@
-"""The one place where values of objects are made fit to be seen: Secrets masked, long texts cut.
+"""Mask and shorten values of objects before anybody sees them.
 
-Every view (status, Event, log, command, page) shows values through here; nothing else decides what is secret.
+Every output (status, Event, log, command, notification) shows values through this module; nothing else
+decides what is secret.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import orjson
 
 from nopea.core.apply.fieldset import Path
 from nopea.core.apply.projection import LAST_APPLIED
-from nopea.core.objects import ObjectKey
+from nopea.core.objects import SECRET, ObjectKey
 from nopea.core.secret import MASK, Secret, mask_text
 
 _SECRET_FIELDS: Final = ("data", "stringData")
@@ -23,9 +24,9 @@ _ABSENT: Final = "(none)"
 
 
 def mask_object(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the object fit to be seen: of a v1 Secret the keys stay and each value becomes a mark.
+    """Return the object with the values of a v1 Secret masked; the keys stay.
 
-    So does the copy of the whole that kubectl keeps in an annotation. Shares everything else.
+    The copy of the object in kubectl's annotation is masked too. Everything else is shared with the argument.
     """
     shown = dict(manifest)
     if manifest.get("kind") != "Secret" or manifest.get("apiVersion") != "v1":
@@ -42,25 +43,25 @@ def mask_object(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_secret(key: ObjectKey, path: Path) -> bool:
-    """Whether the value at a path of this object holds something that must not be shown."""
-    if (key.group, key.kind) != ("", "Secret"):
+    """Whether the value at this path, or a part of it, must not be shown."""
+    if key.group_kind != SECRET:
         return False
     hidden: tuple[Path, ...] = (("f:data",), ("f:stringData",), _COPY)
     return any(path[: len(place)] == place or place[: len(path)] == path for place in hidden)
 
 
 def show_field(value: Any, *, key: ObjectKey, path: Path, limit: int = 256) -> str:
-    """Return a field of an object (with an empty path, the object) as `show` does, masked where needed."""
+    """Return a field of an object as `show` does, masked if needed; an empty path is the object."""
     if not path and isinstance(value, Mapping):
         return show(mask_object(value), secret=False, limit=limit)
     return show(value, secret=is_secret(key, path), limit=limit)
 
 
 def show(value: Any, *, secret: bool, limit: int = 256) -> str:
-    """Return a value as one line of at most `limit` characters: text as it is, anything else as JSON.
+    """Return a value as one line of at most `limit` characters: a string as it is, anything else as JSON.
 
-    None, which stands for absent, is `(none)`. With `secret` only marks are shown: of a mapping one for each
-    value. Characters that could steer a terminal are escaped.
+    None, which means absent, is `(none)`. With `secret`, the value, or each value of a mapping, is replaced
+    with a mask. Characters that could control a terminal are escaped.
     """
     if value is None:
         return _ABSENT
@@ -74,21 +75,21 @@ def show(value: Any, *, secret: bool, limit: int = 256) -> str:
 
 
 def plain_line(text: str, *secrets: Secret, limit: int = 1024) -> str:
-    """Return any text as one line that may leave the cluster: the one mask of all notifications.
+    """Return a string as one line that may leave the cluster, for all notifications.
 
-    Without the given secrets, the userinfo and the queries of URLs, and characters that are not printable;
-    space of every kind is one blank; at most `limit` characters.
+    Removes the given secrets, the userinfo and queries of URLs, and characters that are not printable;
+    collapses white space; cuts to `limit` characters.
     """
-    text = mask_text(text, *secrets)  # once as it is: a key may hold newlines
-    text = "".join(" " if one.isspace() else one for one in text if one.isprintable() or one.isspace())
+    text = mask_text(text, *secrets)  # before newlines are removed: a key may contain some
+    text = "".join(" " if char.isspace() else char for char in text if char.isprintable() or char.isspace())
     text = mask_text(" ".join(text.split()), *secrets)
     return text if len(text) <= limit else f"{text[: max(limit - 1, 0)]}…"
 
 
 def mask_texts(value: Any, *secrets: Secret, names: frozenset[str] = frozenset()) -> Any:
-    """Return JSON-like data that may leave the cluster: texts are masked, and keep their lines.
+    """Return JSON-like data that may leave the cluster: strings are masked and keep their line breaks.
 
-    What stands under a key in `names` names a thing, and stays as it is.
+    Values of the keys in `names` are identifiers and stay as they are.
     """
     if isinstance(value, str):
         return mask_text(value, *secrets)
@@ -109,7 +110,7 @@ def _masked_values(value: Any) -> Any:
 
 
 def _mark(value: Any) -> str:
-    """Return a mark that tells no more than the size, so that a change of it can be seen."""
+    """Return a mask with the size of the value, so that a change of the size is visible."""
     if not isinstance(value, str):
         return MASK
     try:
@@ -122,8 +123,8 @@ def _mark(value: Any) -> str:
 def _json(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
-    except TypeError:  # deeper or bigger than the JSON writer takes
-        return "(too deep to show)"
+    except TypeError:  # deeper or bigger than the JSON writer accepts
+        return "(nested too deeply to show)"
 
 
 def _escaped(character: str) -> str:

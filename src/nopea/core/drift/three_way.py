@@ -1,8 +1,8 @@
-"""Three manifests of one object compared: what Git changed, what the cluster changed, what both did.
+"""Compare three manifests of an object: what Git changed, what the cluster changed, and what both changed.
 
-Works on plain manifests and knows nothing of field managers: who changed something, and what is drift though
-it looks equal, is `core/drift/find.py`'s to say. Only what the last applied or the desired manifest declares
-counts; defaults, status and fields that others added do not.
+Works on plain manifests, without field managers: `core/drift/find.py` finds who changed something, and what
+is drift though the values are equal. Only fields in the last applied or the desired manifest count; defaults,
+status and fields that others added do not.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ Manifest = Mapping[str, Any]
 
 
 class DriftKind(enum.StrEnum):
-    """What became of an object since it was applied last."""
+    """What happened to an object since the last apply."""
 
     NO_DRIFT = "no_drift"
     GIT_CHANGE = "git_change"
     MANUAL_DRIFT = "manual_drift"
     CONFLICT = "conflict"
-    """Git changed something in it and the cluster did too, not necessarily the same field."""
+    """Both Git and the cluster changed the object, not necessarily the same field."""
 
 
 class Side(enum.StrEnum):
-    """Who changed a field: `both` means to different values."""
+    """Who changed a field. `both`: to different values."""
 
     GIT = "git"
     CLUSTER = "cluster"
@@ -39,10 +39,10 @@ class Side(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreeWayChange:
-    """One field, or one whole item or object, that is not as it was; None stands for absent.
+    """A changed field, item or object; None means absent.
 
-    `path` is for people, `keys` are its elements (`core/apply/fieldset.py`); the object itself is `.` and ().
-    Of a live value only what is declared is kept.
+    `path` is its path for messages, `keys` the elements of the path (`core/apply/fieldset.py`); for the
+    object itself they are `.` and (). `live` contains only declared fields.
     """
 
     path: str
@@ -55,7 +55,7 @@ class ThreeWayChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreeWay:
-    """The verdict on one object, and the changes that lead to it."""
+    """The verdict on one object, and its changes."""
 
     verdict: DriftKind
     changes: tuple[ThreeWayChange, ...]
@@ -79,14 +79,14 @@ def three_way_diff(
 
 
 def verdict_of(*, git: bool, cluster: bool) -> DriftKind:
-    """Return the verdict on an object that Git, the cluster, both or neither changed."""
+    """Return the kind of drift of an object that Git, the cluster, both or neither changed."""
     if git:
         return DriftKind.CONFLICT if cluster else DriftKind.GIT_CHANGE
     return DriftKind.MANUAL_DRIFT if cluster else DriftKind.NO_DRIFT
 
 
 def is_identity(path: Path) -> bool:
-    """Whether a field only says which object this is, or in which version it was read."""
+    """Whether a field only identifies the object or its version."""
     return path in _IDENTITY
 
 
@@ -103,7 +103,7 @@ _IDENTITY: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a walk is: `name` is the field's own (empty for an item), `inside` the one around it."""
+    """A place in an object: `name` is its field (empty for an item), `inside` the field around it."""
 
     path: Path = ()
     name: str = ""
@@ -127,7 +127,7 @@ class Place:
 
 
 _Three = tuple[Any, Any, Any]
-"""The value at one place in what was applied last, in what Git wants, and in what is there."""
+"""The values at one place in the last applied, the desired and the live manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class _Walk:
         is_new = three[0] is None
         for key in {**before, **desired}:
             items = (before.get(key), desired.get(key), live.get(key))
-            # an item that Git or somebody else added or removed is one change, unless all are Git's to add
+            # an added or removed item is one change, unless Git adds the whole list
             whole = items[2] is None or (None in items and not is_new)
             yield from (self._leaf if whole else self._visit)(items, place.item(key))
 
@@ -189,35 +189,37 @@ class _Walk:
         if is_identity(place.path) and None in (before, desired):
             return None
         if self.spelling.same(before, desired, **where):
-            held = before is None or is_identity(place.path) or self.spelling.holds(before, live, **where)
-            return None if held else Side.CLUSTER
+            unchanged = (
+                before is None or is_identity(place.path) or self.spelling.holds(before, live, **where)
+            )
+            return None if unchanged else Side.CLUSTER
         if before is None or self._holds(before, live, place) or self._holds(desired, live, place):
             return Side.GIT
         return Side.BOTH
 
     def _holds(self, declared: Any, live: Any, place: Place) -> bool:
-        """Whether the live value is as declared, by the same rules as everywhere below this place."""
+        """Whether the live value is as declared, by the rules of this comparison."""
         if declared is None or live is None:
             return self.spelling.same(declared, live, parent=place.inside, name=place.name)
         return not any(self._visit((declared, declared, live), place))
 
 
 def _declared_part(live: Any, *declared: Any, depth: int) -> Any:
-    """Return the live value less the fields that none of the manifests declares."""
+    """Return the live value without the fields that no manifest declares."""
     if depth >= MAX_DEPTH:
         return live
     if isinstance(live, Mapping):
-        known = [value for value in declared if isinstance(value, Mapping)]
+        mappings = [value for value in declared if isinstance(value, Mapping)]
         return {
-            name: _declared_part(item, *(value.get(name) for value in known), depth=depth + 1)
+            name: _declared_part(item, *(value.get(name) for value in mappings), depth=depth + 1)
             for name, item in live.items()
-            if not known or any(name in value for value in known)
+            if not mappings or any(name in value for value in mappings)
         }
     if isinstance(live, list):
-        known_lists = [value for value in declared if isinstance(value, list) and len(value) == len(live)]
-        if known_lists:
+        lists = [value for value in declared if isinstance(value, list) and len(value) == len(live)]
+        if lists:
             return [
-                _declared_part(item, *(value[index] for value in known_lists), depth=depth + 1)
+                _declared_part(item, *(value[index] for value in lists), depth=depth + 1)
                 for index, item in enumerate(live)
             ]
     return live

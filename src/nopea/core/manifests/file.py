@@ -1,6 +1,6 @@
-"""Read a manifest file: bytes in, Kubernetes objects and everything that is wrong with them out.
+"""Parse a manifest file: bytes in, Kubernetes objects and all problems out.
 
-Never raises for what a file holds, never guesses past an error, never reads a second file.
+Never raises for the content of a file, never guesses after an error, never reads a second file.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import orjson
 
 from nopea.core.git.source import ParsedDocument, ParsedFile
 from nopea.core.manifests.normalize import normalize
-from nopea.core.manifests.shape import check, is_stranger, unfold
-from nopea.core.manifests.yaml.aliases import Budget
+from nopea.core.manifests.shape import check, has_no_type, unfold
+from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS, Budget, YamlLimits
 from nopea.core.manifests.yaml.documents import split
 from nopea.core.manifests.yaml.jsonstream import read_stream
-from nopea.core.manifests.yaml.limits import DEFAULT_LIMITS, UnreadableError, YamlLimits, at_line, beyond
 from nopea.core.manifests.yaml.loader import compose
+from nopea.core.manifests.yaml.positions import Positions
+from nopea.core.manifests.yaml.problems import EXCLUDE, UnreadableError, at_line, beyond
 from nopea.core.problem import Code, Problem
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -28,20 +29,21 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Value:
-    """A document as read: None when there is nothing to apply in it."""
+    """One document; `value` is None when it is empty or has a problem."""
 
     value: Any
     number: int
     line: int
     item_lines: tuple[int, ...] = ()
+    positions: Positions | None = None
     problems: tuple[Problem, ...] = ()
 
 
 def parse_file(raw: bytes, *, limits: YamlLimits = DEFAULT_LIMITS) -> ParsedFile:
-    """Return the file's objects, normalized, in order, with all its problems; raises nothing.
+    """Return the file's objects, normalized, in order, and all its problems; never raises.
 
-    A problem in one document hides neither the objects nor the problems of the others. A file without any
-    object has a problem. Problems' sources are `:LINE` or `#DOCUMENT`; the caller puts the path before them.
+    A problem in one document hides neither the objects nor the problems of the others. A file without an
+    object is a problem. Problems' sources are `:LINE` or `#DOCUMENT`; the caller puts the path before them.
     """
     try:
         text = _text(raw, limits)
@@ -54,35 +56,37 @@ def parse_file(raw: bytes, *, limits: YamlLimits = DEFAULT_LIMITS) -> ParsedFile
 
 
 class _Collector:
-    """Gather objects and problems, bounded."""
+    """Collects objects, and problems up to the limit."""
 
     def __init__(self, limits: YamlLimits) -> None:
         self._limits = limits
         self._documents: list[ParsedDocument] = []
         self._problems: list[Problem] = []
-        self._strangers = 0
+        self._untyped = 0
         self._more = 0
 
     def add(self, value: _Value) -> None:
-        """Take one document in."""
+        """Add one document."""
         self._report(value.problems)
         if value.value is None or value.problems:
             return
         for found in unfold(
             value.value, index=str(value.number), line=value.line, item_lines=value.item_lines
         ):
-            self._strangers += is_stranger(found.value)
+            self._untyped += has_no_type(found.value)
             normal = normalize(found.value) if isinstance(found.value, dict) else found.value
-            problems = check(normal, index=found.index, line=found.line)
+            problems = check(normal, found, positions=value.positions)
             self._report(problems)
             if not problems:
-                self._keep(found.index, found.line, normal)
+                self._add_object(found.index, found.line, normal)
 
-    def _keep(self, index: str, line: int, normal: dict[str, Any]) -> None:
+    def _add_object(self, index: str, line: int, normal: dict[str, Any]) -> None:
         body = orjson.dumps(normal)
         if len(body) > self._limits.object_bytes:
-            what = f"an object of {len(body):,} bytes; the API server takes {self._limits.object_bytes:,}"
-            self._report((beyond(what, source=at_line(line)).problem,))
+            message = (
+                f"The object has {len(body):,} bytes. The API server accepts {self._limits.object_bytes:,}."
+            )
+            self._report((beyond(message, source=at_line(line)).problem,))
         else:
             self._documents.append(ParsedDocument(index=index, line=line, body=body))
 
@@ -92,31 +96,31 @@ class _Collector:
         self._more += len(problems[room:])
 
     def parsed(self) -> ParsedFile:
-        """Return what was gathered; no object and no problem is itself a problem."""
+        """Return the objects and problems; a file with neither has a problem."""
         problems = list(self._problems)
-        if not self._documents and len(problems) + self._more == self._strangers:
+        if not self._documents and len(problems) + self._more == self._untyped:
             problems, self._more = [_no_object(problems)], 0
         if self._more:
             problems.append(
                 Problem(
                     code=problems[-1].code,
-                    message=f"{self._more:,} more problems in this file are not listed",
-                    hint="correct those above first",
+                    message=f"{self._more:,} more problems in this file are not listed.",
+                    hint="Correct the listed ones first.",
                 )
             )
         return ParsedFile(documents=tuple(self._documents), problems=tuple(problems))
 
 
 def _text(raw: bytes, limits: YamlLimits) -> str:
-    """Decode the file; raises UnreadableError when that is not possible or the file is no manifest at all."""
+    """Decode the file; raises UnreadableError for one that is too big, an LFS pointer or not Unicode."""
     if len(raw) > limits.file_bytes:
-        raise beyond(f"a file of {len(raw):,} bytes; Nopea reads {limits.file_bytes:,}", source="")
+        raise beyond(f"The file has {len(raw):,} bytes. Nopea reads up to {limits.file_bytes:,}.", source="")
     if raw.startswith(_LFS_POINTER):
         raise UnreadableError(
             Problem(
                 code=Code.LFS_POINTER,
-                message="a Git LFS pointer, not the file itself",
-                hint="keep manifests out of Git LFS, or exclude the file by spec.exclude or .nopeaignore",
+                message="The file is a Git LFS pointer, not a manifest.",
+                hint=f"Keep manifests out of Git LFS, or {EXCLUDE}.",
             )
         )
     encoding = "utf-16" if raw.startswith(_UTF16) else "utf-8-sig"
@@ -126,8 +130,8 @@ def _text(raw: bytes, limits: YamlLimits) -> str:
         raise UnreadableError(
             Problem(
                 code=Code.ENCODING,
-                message=f"a byte that is no {encoding.removesuffix('-sig').upper()} text",
-                hint="save the file as UTF-8; put binary data as base64 into data or binaryData",
+                message=f"The file is not valid {encoding.removesuffix('-sig').upper()}.",
+                hint="Save the file as UTF-8. Put binary data into data or binaryData, as base64.",
                 source=at_line(raw.count(b"\n", 0, error.start) + 1),
             )
         ) from error
@@ -143,7 +147,7 @@ def _values(text: str, limits: YamlLimits) -> Iterator[_Value]:
     for document in split(text):
         if document.number > limits.documents:
             problem = beyond(
-                f"more than {limits.documents:,} documents", source=at_line(document.line)
+                f"The file has more than {limits.documents:,} documents.", source=at_line(document.line)
             ).problem
             yield _Value(value=None, number=document.number, line=document.line, problems=(problem,))
             return
@@ -157,6 +161,7 @@ def _values(text: str, limits: YamlLimits) -> Iterator[_Value]:
                 number=document.number,
                 line=composed.line,
                 item_lines=composed.item_lines,
+                positions=Positions(document.text, first_line=document.line),
                 problems=composed.problems,
             )
 
@@ -164,16 +169,16 @@ def _values(text: str, limits: YamlLimits) -> Iterator[_Value]:
 def _bad_separator(line: int) -> Problem:
     return Problem(
         code=Code.YAML_SYNTAX,
-        message="something else than a comment follows --- on its line",
-        hint="put --- on a line of its own",
+        message="The line of --- has more than a comment after it.",
+        hint="Put --- on a line of its own.",
         source=at_line(line - 1),
     )
 
 
-def _no_object(strangers: list[Problem]) -> Problem:
+def _no_object(untyped: list[Problem]) -> Problem:
     return Problem(
         code=Code.NO_OBJECT_IN_FILE,
-        message="the file holds no Kubernetes object",
-        hint="exclude it by spec.exclude or .nopeaignore, or give it apiVersion and kind",
-        source=strangers[0].source if strangers else "",
+        message="The file contains no Kubernetes object.",
+        hint=f"Add apiVersion and kind, or {EXCLUDE}.",
+        source=untyped[0].source if untyped else "",
     )

@@ -1,8 +1,8 @@
-"""Match paths against one gitignore pattern, in time that no pattern can blow up. Knows nothing of files.
+"""Match paths against one gitignore pattern in linear time. Never reads a file.
 
 The usual translation to one regular expression backtracks: `*a*a*a*a*a*b` takes seconds on a name of 100
-characters, and both come from a repository. Here each star takes the first place that fits and never gives
-it back, which is right because everything between two stars has a fixed length.
+characters, and both come from a repository. Here each star takes the first match and never backtracks, which
+is correct because everything between two stars has a fixed length (docs/adr/0001-gitignore.md).
 """
 
 from __future__ import annotations
@@ -22,21 +22,24 @@ _CLASS_ITEM = re.compile(r"\[:(?P<posix>[a-z]*):\]|\\(?P<escaped>.)|(?P<plain>.)
 
 
 class _NeverError(Exception):
-    """The pattern can match nothing, such as one with an open bracket."""
+    """The pattern matches nothing, such as one with an open bracket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """One pattern, compiled: `segments` match one name each, None matches any number of folders."""
+    """One compiled pattern: each segment matches one name, None matches any number of folders."""
 
     is_negated: bool
     only_folders: bool
     segments: tuple[re.Pattern[str] | None, ...]
 
     def matches(self, parts: Sequence[str], *, is_folder: bool) -> bool:
-        """Whether the pattern names this path itself (not: a folder above it); parts are never empty."""
+        """Whether the pattern matches the path itself, not a folder above it; `parts` is never empty."""
         if self.only_folders and not is_folder:
             return False
+        last = self.segments[-1]
+        if last is not None and not last.fullmatch(parts[-1]):
+            return False  # most patterns fail here, long before their folders are compared
         return _match_segments(self.segments, parts)
 
 
@@ -54,7 +57,7 @@ def parse(line: str) -> Glob | None:
         if "/" not in text:
             names = ["**", *names]
         if _is_any_folders(names[-1]):
-            names.append("*")  # what ends in ** names everything inside, not the folder itself
+            names.append("*")  # a pattern that ends in ** matches everything inside, not the folder itself
         segments = tuple(_ANY_FOLDERS if _is_any_folders(name) else _compile(name) for name in names)
     except _NeverError:
         return None
@@ -72,7 +75,7 @@ def _is_any_folders(name: str) -> bool:
 
 
 def _names(text: str) -> list[str]:
-    """Split at slashes, but not at one in brackets, which stands for nothing there."""
+    """Split at slashes, but not at a slash in brackets, which matches nothing."""
     names = [""]
     position = 0
     while position < len(text):
@@ -147,7 +150,7 @@ def _tokens(name: str) -> Iterator[str]:
 
 
 def _class(name: str, position: int) -> tuple[str, int]:
-    """Translate what stands after `[`; return the expression and the position after its `]`."""
+    """Translate a class after its `[`; return the expression and the position after its `]`."""
     is_negated = name[position : position + 1] in ("!", "^")
     position += is_negated
     items: list[str] = []
@@ -171,7 +174,7 @@ def _class(name: str, position: int) -> tuple[str, int]:
             continue
         position = last.end()
         end = last["escaped"] or last["plain"]
-        if first <= end:  # a range that runs backwards holds nothing
+        if first <= end:  # a reversed range matches nothing
             items.append(f"{re.escape(first)}-{re.escape(end)}")
     if not items:
         return (".", position) if is_negated else (r"(?!)", position)

@@ -1,7 +1,7 @@
-"""Say which files of a repository are manifests: suffixes, hidden names, `spec.exclude`, `.nopeaignore`.
+"""Choose a repository's manifests: by suffix, hidden name, `spec.exclude` and `.nopeaignore`.
 
-Patterns mean what they mean in a .gitignore file. All paths are from the repository's root, with slashes.
-Never reads a file: the caller hands over what the ignore files hold.
+Patterns have the syntax of .gitignore. All paths are from the repository's root, with slashes. Never reads a
+file: the caller passes the content of the ignore files.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from nopea.core.manifests.gitignore import Glob, parse
-from nopea.core.manifests.yaml.limits import at_line
+from nopea.core.manifests.yaml.problems import at_line
 from nopea.core.problem import Code, Problem
 
 IGNORE_FILE = ".nopeaignore"
@@ -23,29 +23,29 @@ MAX_PATTERN_CHARACTERS = 512
 _SPEC_PROBLEM = Problem(
     code=Code.SPEC_INVALID,
     message="",
-    hint="shorten spec.exclude, or move patterns into .nopeaignore files",
+    hint="Shorten spec.exclude, or move patterns to .nopeaignore files.",
     object="spec.exclude",
 )
 
 
 def is_manifest(path: str) -> bool:
-    """Whether a path below `spec.path` names a manifest: by suffix, in any case, with nothing hidden in it.
+    """Whether a path below `spec.path` names a manifest: its suffix is one of three, no part is hidden.
 
-    A name that starts with a point hides a file or a folder. That covers what Flux leaves out by default
-    (.git, .github, .circleci, .travis.yml, .gitlab-ci.yml, .sops.yaml …) and editors' and linters' settings.
+    A leading dot hides a file or a folder. That covers what Flux excludes by default (.git, .github,
+    .circleci, .travis.yml, .gitlab-ci.yml, .sops.yaml …) and the settings of editors and linters.
     """
     return path.lower().endswith(SUFFIXES) and not any(part.startswith(".") for part in path.split("/"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """The patterns of one source, which see paths from its folder."""
+    """The patterns of one source; they match paths relative to its folder."""
 
     folder: tuple[str, ...]
     globs: tuple[Glob, ...]
 
     def verdict(self, parts: Sequence[str], *, is_folder: bool) -> bool | None:
-        """Return whether the last pattern that matches ignores the path; None when none does."""
+        """Return whether the last matching pattern ignores the path; None when no pattern matches."""
         depth = len(self.folder)
         if len(parts) <= depth or tuple(parts[:depth]) != self.folder:
             return None
@@ -56,10 +56,10 @@ class _Layer:
 
 
 class Ignore:
-    """What a repository leaves out. `problems` are those of the patterns; the others still count.
+    """The files that a repository excludes. `problems` are those of the patterns; the others are used.
 
-    `spec.exclude` stands above every `.nopeaignore`, and a deeper `.nopeaignore` above a higher one; in one
-    source the last pattern that matches decides. As in Git, nothing below an ignored folder comes back.
+    `spec.exclude` overrides every `.nopeaignore`, and a deeper `.nopeaignore` a higher one; in one source the
+    last matching pattern decides. As in Git, a file below an ignored folder cannot be included again.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Ignore:
         """Compile the patterns.
 
         `root` is `spec.path`, to whose folder `exclude` is relative; `ignore_files` maps the path of each
-        `.nopeaignore` to what it holds.
+        `.nopeaignore` to its content.
         """
         self._root = _parts(root)
         problems: list[Problem] = []
@@ -84,19 +84,19 @@ class Ignore:
         self.problems = tuple(problems)
 
     def is_ignored(self, path: str) -> bool:
-        """Whether a file is left out by a pattern, or stands in a folder that is."""
+        """Whether a pattern excludes the file or a folder above it."""
         parts = _parts(path)
         return self._is_folder_ignored(parts[:-1]) or self._verdict(parts, is_folder=False)
 
     def wants(self, path: str) -> bool:
-        """Whether a file is a manifest that counts: below `spec.path`, named like one, and not left out."""
+        """Whether a file is a manifest: below `spec.path`, named like one, and not excluded."""
         parts = _parts(path)
         depth = len(self._root)
         below = parts[depth:]
         return parts[:depth] == self._root and is_manifest("/".join(below)) and not self.is_ignored(path)
 
     def _is_folder_ignored(self, parts: tuple[str, ...]) -> bool:
-        """Ask from the top, and remember: a repository has far fewer folders than files."""
+        """Match from the top, and cache: a repository has far fewer folders than files."""
         for depth in range(1, len(parts) + 1):
             folder = parts[:depth]
             if folder not in self._ignored_folders:
@@ -118,11 +118,12 @@ def _parts(path: str) -> tuple[str, ...]:
 
 def _file_layer(path: str, raw: bytes, problems: list[Problem]) -> _Layer:
     folder = _parts(path)[:-1]
-    problem = Problem(code=Code.YAML_LIMIT, message="", hint="shorten the file", source=path)
+    problem = Problem(code=Code.YAML_LIMIT, message="", hint="Shorten the file.", source=path)
     if len(raw) > MAX_FILE_BYTES:
-        problems.append(
-            replace(problem, message=f"{len(raw):,} bytes of patterns; Nopea reads {MAX_FILE_BYTES:,}")
+        message = (
+            f"The file has {len(raw):,} bytes, more than {MAX_FILE_BYTES:,}. None of its patterns is used."
         )
+        problems.append(replace(problem, message=message))
         return _Layer(folder, ())
     try:
         text = raw.decode("utf-8-sig")
@@ -131,8 +132,8 @@ def _file_layer(path: str, raw: bytes, problems: list[Problem]) -> _Layer:
         problems.append(
             Problem(
                 code=Code.ENCODING,
-                message="the ignore file is no UTF-8 text, so none of its patterns count",
-                hint="save it as UTF-8",
+                message="The file is not valid UTF-8. None of its patterns is used.",
+                hint="Save the file as UTF-8.",
                 source=f"{path}{at_line(line)}",
             )
         )
@@ -143,17 +144,15 @@ def _file_layer(path: str, raw: bytes, problems: list[Problem]) -> _Layer:
 def _layer(
     folder: tuple[str, ...], lines: Iterable[str], problems: list[Problem], problem: Problem
 ) -> _Layer:
-    """Compile one source's lines; what is beyond a limit is left out and reported as a copy of `problem`."""
+    """Compile one source's lines; what exceeds a limit is skipped and reported as a copy of `problem`."""
     globs: list[Glob] = []
     for number, line in enumerate(lines, start=1):
         if len(line) > MAX_PATTERN_CHARACTERS:
-            message = (
-                f"pattern {number} is longer than {MAX_PATTERN_CHARACTERS} characters and does not count"
-            )
+            message = f"Pattern {number} is longer than {MAX_PATTERN_CHARACTERS} characters and is not used."
             problems.append(replace(problem, message=message))
         elif (glob := parse(line)) is not None:
             globs.append(glob)
     if len(globs) > MAX_PATTERNS:
-        message = f"{len(globs):,} patterns; those after the first {MAX_PATTERNS:,} do not count"
+        message = f"There are {len(globs):,} patterns. Only the first {MAX_PATTERNS:,} are used."
         problems.append(replace(problem, message=message))
     return _Layer(folder, tuple(globs[:MAX_PATTERNS]))

@@ -1,7 +1,7 @@
-"""Bring an object into the one form that is applied, compared and hashed. Pure; changes no meaning.
+"""Normalize an object to the form that is applied, compared and hashed. Never changes its meaning.
 
-What only the server may set is dropped, nulls are dropped because server-side apply reads them as absent,
-and a Secret's `stringData` becomes `data`.
+Fields that only the server sets are dropped, nulls are dropped because server-side apply reads them as
+absent, and a Secret's `stringData` becomes `data`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def normalize(raw_object: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy without status, server-set metadata and nulls; idempotent, shares nothing mutable.
 
     A null inside a list stays: dropping it would move the items after it. A Secret's `stringData` wins over
-    `data` as in the API server; values there that are no text stay where they are, for the server to refuse.
+    `data`, as in the API server; values in it that are not strings stay, and the server rejects them.
     """
     value = {key: item for key, item in _without_nulls(raw_object).items() if key != "status"}
     metadata = value.get("metadata")
@@ -48,16 +48,16 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _encode_string_data(secret: dict[str, Any]) -> None:
-    """Move `stringData` to `data`: it is write-only, so a key dropped there would stay in `data`."""
-    texts = secret.get("stringData")
+    """Move `stringData` to `data`: it is write-only, so a key removed from it would stay in `data`."""
+    strings = secret.get("stringData")
     data = secret.get("data", {})
-    if not isinstance(texts, dict) or not isinstance(data, dict):
+    if not isinstance(strings, dict) or not isinstance(data, dict):
         return
-    encoded = {key: _base64(text) for key, text in texts.items() if isinstance(text, str)}
-    rest = {key: text for key, text in texts.items() if not isinstance(text, str)}
+    encoded = {key: _base64(text) for key, text in strings.items() if isinstance(text, str)}
+    others = {key: text for key, text in strings.items() if not isinstance(text, str)}
     secret.pop("stringData")
-    if rest:
-        secret["stringData"] = rest
+    if others:
+        secret["stringData"] = others
     if data or encoded:
         secret["data"] = data | encoded
 

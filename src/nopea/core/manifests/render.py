@@ -1,14 +1,14 @@
-"""From parsed files to the objects that Git wants: namespaces filled in, ownership marked, doubles refused.
+"""Turn parsed files into the objects to apply: set namespaces and ownership, refuse duplicates.
 
-Pure: scopes of kinds come in as a function; nothing is read or written.
+The caller says what each kind's scope is; nothing is read or written.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import orjson
 
@@ -17,15 +17,28 @@ from nopea.core.api.spec import IgnoreRule
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, rules_for
 from nopea.core.git.source import ParsedFile
 from nopea.core.manifests.stages import Stage, stage_of
-from nopea.core.objects import GroupKind, ObjectKey, Resource, Target, split_api_version
+from nopea.core.manifests.yaml.problems import EXCLUDE
+from nopea.core.objects import (
+    CUSTOM_RESOURCE_DEFINITION,
+    GroupKind,
+    ObjectKey,
+    Resource,
+    Target,
+    split_api_version,
+)
 from nopea.core.problem import Code, Problem
 
-CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
+_BUILD_FILES: Final[Mapping[str, tuple[str, str]]] = {
+    "kustomization.yaml": ("Kustomize", "kubectl kustomize"),
+    "kustomization.yml": ("Kustomize", "kubectl kustomize"),
+    "Chart.yaml": ("Helm", "helm template"),
+}
+_IS_NOT_AN_OBJECT: Final = (Code.NO_OBJECT_IN_FILE, Code.NOT_AN_OBJECT, Code.OBJECT_METADATA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """One object as Git wants it; `body` is the JSON to apply, `hash` tells two wishes apart."""
+    """One object as Git describes it; `body` is the JSON to apply, `hash` changes when it or its rules do."""
 
     key: ObjectKey
     resource: Resource
@@ -45,7 +58,7 @@ class Desired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """What a pass puts into every object: the owner, the namespaces, and whether all may be recreated."""
+    """What a GitRepository sets on each of its objects: owner, namespaces, force and ignore rules."""
 
     owner: str
     default_namespace: str
@@ -56,7 +69,7 @@ class Rendering:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A document with its place, before its kind has been looked up."""
+    """One object of a file, with its place, before its kind has been looked up."""
 
     path: str
     index: str
@@ -66,53 +79,58 @@ class Document:
 
     @property
     def source(self) -> str:
-        """The place for people: `path/in/repo.yaml#2`."""
+        """The place in messages: `path/in/repo.yaml#2`."""
         return f"{self.path}#{self.index}"
 
 
 def read_documents(files: Mapping[str, ParsedFile]) -> tuple[list[Document], list[Problem]]:
-    """Open every document of every file, in the order of paths; problems get their path."""
-    wishes: list[Document] = []
+    """Return every object of every file, sorted by path, and the files' problems with their path."""
+    documents: list[Document] = []
     problems: list[Problem] = []
     for path in sorted(files):
-        parsed = files[path]
-        for document in parsed.documents:
-            body = orjson.loads(document.body)
-            wishes.append(
+        file = files[path]
+        for parsed in file.documents:
+            body = orjson.loads(parsed.body)
+            documents.append(
                 Document(
                     path=path,
-                    index=document.index,
+                    index=parsed.index,
                     api_version=body["apiVersion"],
                     kind=body["kind"],
                     object=body,
                 )
             )
-        problems.extend(
-            Problem(
-                code=problem.code,
-                message=problem.message,
-                hint=problem.hint,
-                source=f"{path}{problem.source}",
-                object=problem.object,
-            )
-            for problem in parsed.problems
-        )
-    return wishes, problems
+        problems.extend(_at_path(problem, path) for problem in file.problems)
+    return documents, problems
 
 
-def resources_of_definitions(wishes: Iterable[Document]) -> dict[tuple[str, str], Resource]:
+def _at_path(problem: Problem, path: str) -> Problem:
+    """Return the problem with its path; for a file of Kustomize or Helm, one that names the tool."""
+    folder, _, name = path.rpartition("/")
+    problem = replace(problem, source=f"{path}{problem.source}")
+    if name not in _BUILD_FILES or problem.code not in _IS_NOT_AN_OBJECT:
+        return problem
+    tool, command = _BUILD_FILES[name]
+    return replace(
+        problem,
+        message=f"The file is for {tool}, which Nopea does not run.",
+        hint=f"Commit the output of `{command} {folder or '.'}`, or {EXCLUDE}.",
+    )
+
+
+def resources_of_definitions(documents: Iterable[Document]) -> dict[tuple[str, str], Resource]:
     """Return the kinds that the repository's own CRDs will serve, by (apiVersion, kind)."""
-    found: dict[tuple[str, str], Resource] = {}
-    for wish in wishes:
-        if GroupKind(split_api_version(wish.api_version)[0], wish.kind) != CRD:
+    resources: dict[tuple[str, str], Resource] = {}
+    for document in documents:
+        if GroupKind(split_api_version(document.api_version)[0], document.kind) != CUSTOM_RESOURCE_DEFINITION:
             continue
-        for resource in _served(wish.object.get("spec")):
-            found[(resource.api_version, resource.kind)] = resource
-    return found
+        for resource in _served(document.object.get("spec")):
+            resources[(resource.api_version, resource.kind)] = resource
+    return resources
 
 
 def _served(spec: Any) -> list[Resource]:
-    """Read a CRD's spec leniently: what is wrong with it, the API server will say."""
+    """Return the served versions; empty for a malformed spec, which the API server will reject."""
     try:
         return [
             Resource(
@@ -130,37 +148,40 @@ def _served(spec: Any) -> list[Resource]:
 
 
 def _is_namespaced(spec: Mapping[str, Any]) -> bool:
-    """Raises KeyError for a scope that Kubernetes does not have."""
+    """Return whether the scope is Namespaced; raises KeyError for an unknown scope."""
     return {"Namespaced": True, "Cluster": False}[spec.get("scope", "Namespaced")]
 
 
 def render(
-    wishes: Iterable[Document], rendering: Rendering, find: Callable[[str, str], Resource | None]
+    documents: Iterable[Document], rendering: Rendering, find: Callable[[str, str], Resource | None]
 ) -> tuple[list[Desired], list[Problem]]:
-    """Turn wishes into objects to apply; unknown kinds and doubled objects become problems instead."""
+    """Return the objects to apply; unknown kinds and duplicate objects become problems instead.
+
+    `find` looks up a kind by apiVersion and kind, and returns None for an unknown one.
+    """
     by_key: dict[ObjectKey, list[Desired]] = {}
     problems: list[Problem] = []
-    for wish in wishes:
-        resource = find(wish.api_version, wish.kind)
+    for document in documents:
+        resource = find(document.api_version, document.kind)
         if resource is None:
-            problems.append(_unknown_kind(wish))
+            problems.append(_unknown_kind(document))
             continue
-        outcome = _render_one(wish, rendering, resource)
-        if isinstance(outcome, Problem):
-            problems.append(outcome)
+        rendered = _render_document(document, rendering, resource)
+        if isinstance(rendered, Problem):
+            problems.append(rendered)
         else:
-            by_key.setdefault(outcome.key, []).append(outcome)
+            by_key.setdefault(rendered.key, []).append(rendered)
     desired = []
     for key, candidates in by_key.items():
         if len(candidates) == 1:
             desired.append(candidates[0])
         else:
-            problems.append(_doubled(key, candidates))
+            problems.append(_duplicate(key, candidates))
     return desired, problems
 
 
-def _render_one(wish: Document, rendering: Rendering, resource: Resource) -> Desired | Problem:
-    metadata = dict(wish.object["metadata"])
+def _render_document(document: Document, rendering: Rendering, resource: Resource) -> Desired | Problem:
+    metadata = dict(document.object["metadata"])
     if not resource.namespaced:
         metadata.pop("namespace", None)
         namespace = ""
@@ -173,19 +194,19 @@ def _render_one(wish: Document, rendering: Rendering, resource: Resource) -> Des
     if wave is None:
         return Problem(
             code=Code.OBJECT_METADATA,
-            message=f"the annotation {names.WAVE_ANNOTATION} must be a whole number from -1000 to 1000",
-            hint='Write it as a quoted number, like "1".',
-            source=wish.source,
+            message=f"The annotation {names.WAVE_ANNOTATION} must be an integer from -1000 to 1000.",
+            hint='Write it as a quoted number, such as "1".',
+            source=document.source,
             object=str(key),
         )
     metadata["labels"] = {**(metadata.get("labels") or {}), names.REPOSITORY_LABEL: rendering.owner}
-    metadata["annotations"] = {**annotations, names.SOURCE_ANNOTATION: wish.source}
-    body = orjson.dumps({**wish.object, "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
+    metadata["annotations"] = {**annotations, names.SOURCE_ANNOTATION: document.source}
+    body = orjson.dumps({**document.object, "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
     rules = rules_for(rendering.ignore, key) if rendering.ignore else NO_RULES
     return Desired(
         key=key,
         resource=resource,
-        source=wish.source,
+        source=document.source,
         body=body,
         hash=_digest(body, rules),
         stage=stage_of(key.group_kind),
@@ -196,9 +217,9 @@ def _render_one(wish: Document, rendering: Rendering, resource: Resource) -> Des
 
 
 def _digest(body: bytes, rules: IgnoreRules) -> str:
-    """Tell wishes apart, also by what they leave to others: it changes what the baseline covers."""
-    said = body if rules == NO_RULES else body + repr(rules).encode()
-    return hashlib.blake2b(said, digest_size=16).hexdigest()
+    """Hash the manifest and its ignore rules: the rules change which fields the baseline covers."""
+    content = body if rules == NO_RULES else body + repr(rules).encode()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _wave(text: str) -> int | None:
@@ -209,24 +230,24 @@ def _wave(text: str) -> int | None:
     return wave if -1000 <= wave <= 1000 else None
 
 
-def _unknown_kind(wish: Document) -> Problem:
-    name = wish.object["metadata"]["name"]
+def _unknown_kind(document: Document) -> Problem:
+    name = document.object["metadata"]["name"]
     return Problem(
         code=Code.KIND_UNKNOWN,
-        message=f"the API server does not know kind {wish.kind} in {wish.api_version}",
-        hint="Install its CustomResourceDefinition, here or elsewhere, or correct apiVersion and kind; "
-        "it is tried again as soon as the kind appears.",
-        source=wish.source,
-        object=f"{GroupKind(split_api_version(wish.api_version)[0], wish.kind)} {name}",
+        message=f"The API server does not serve kind {document.kind} in {document.api_version}.",
+        hint="Correct apiVersion and kind, or install the CustomResourceDefinition. "
+        "Nopea applies the object as soon as the kind is served.",
+        source=document.source,
+        object=f"{GroupKind(split_api_version(document.api_version)[0], document.kind)} {name}",
     )
 
 
-def _doubled(key: ObjectKey, candidates: list[Desired]) -> Problem:
+def _duplicate(key: ObjectKey, candidates: list[Desired]) -> Problem:
     sources = [candidate.source for candidate in candidates]
     return Problem(
         code=Code.DUPLICATE_OBJECT,
-        message=f"{len(sources)} documents describe this object: {', '.join(sources[:5])}; none was applied",
-        hint="Keep one of them.",
+        message=f"{len(sources)} documents describe this object: {', '.join(sources[:5])}. None was applied.",
+        hint="Keep one of them and remove the others.",
         source=sources[0],
         object=str(key),
     )

@@ -1,4 +1,4 @@
-"""The order of applying: what others need comes first. Matches on group and kind, never on kind alone."""
+"""The order in which kinds are applied: dependencies first. Looks at group and kind, never at kind alone."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from nopea.core.objects import GroupKind
 
 
 class Stage(enum.IntEnum):
-    """Objects of one stage are applied at the same time; a stage starts when the one before has ended."""
+    """Objects of one stage are applied concurrently; a stage starts when the one before has ended."""
 
-    FOUNDATION = 0  # nothing else can exist before its namespace or its definition
-    RULES = 1  # a claim made before its class, or a pod before its account, is refused and not retried
-    CONFIG = 2  # what workloads mount and are reached by
+    FOUNDATION = 0  # other objects need their namespace or definition
+    RULES = 1  # a claim created before its class, or a Pod before its account, is rejected and not retried
+    CONFIG = 2  # what workloads mount, and how they are reached
     WORKLOADS = 3
     REST = 4
-    ADMISSION = 5  # a webhook whose backend is not there yet would block everything before it
+    ADMISSION = 5  # a webhook whose backend does not run yet would block everything
 
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -72,5 +72,5 @@ _BY_KIND = {GroupKind(*entry): stage for stage, entries in _STAGES.items() for e
 
 
 def stage_of(kind: GroupKind) -> Stage:
-    """Return the stage of a kind; kinds that the table does not name are `REST`."""
+    """Return the stage of a kind; kinds that are not in the table are `REST`."""
     return _BY_KIND.get(kind, Stage.REST)

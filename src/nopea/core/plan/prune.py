@@ -13,21 +13,11 @@ from itertools import islice
 from typing import Final
 
 from nopea.core.api import names
-from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.objects import PROTECTED_KINDS, ObjectKey
 from nopea.core.problem import Code, Problem
 
 MOST_AT_ONCE: Final = 100
 """Objects that one sync deletes without a confirmation, whatever the size of the inventory."""
-
-PROTECTED_KINDS: Final = frozenset(
-    {
-        GroupKind("", "Namespace"),
-        GroupKind("", "PersistentVolumeClaim"),
-        GroupKind("apiextensions.k8s.io", "CustomResourceDefinition"),
-    }
-)
-"""Deleting one deletes more than the object: its content, all objects of the kind, the data. None of them is
-pruned without a request, and none is deleted in order to be recreated."""
 
 _NAMED_IN_MESSAGE: Final = 3
 

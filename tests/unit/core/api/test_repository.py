@@ -38,7 +38,7 @@ URLS = st.text() | st.text().map("file://".__add__) | st.text().map("https://"._
         ({"interval": "soon"}, "$.interval"),
         ({"interval": "9999999999999h"}, "9999999999999h"),
         ({"timeout": "5"}, "$.timeout"),
-        ({"healGracePeriod": "9" * 31 + "h"}, "longer than any"),
+        ({"healGracePeriod": "9" * 31 + "h"}, "too long for a duration"),
         ({"commit": "abc", "branch": None}, "$.commit"),
         ({"healPolicy": "sometimes"}, "$.healPolicy"),
         ({"exclude": "*.yaml"}, "$.exclude"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nopea.core.apply.adoption import adopt, last_applied_of
 from nopea.core.apply.fieldset import entry_of, fields_of, union
-from nopea.core.apply.ignore_rules import IgnoreRules, ManagerPatterns
+from nopea.core.apply.ignore_rules import IgnoreRules
 from nopea.core.apply.projection import LAST_APPLIED
 
 NOTE: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
@@ -306,13 +306,13 @@ def test_an_ignored_item_of_a_list_stays_theirs() -> None:
     assert after["metadata"]["managedFields"][1]["fieldsV1"] == second
 
 
-def test_who_is_a_person_is_configurable() -> None:
-    """Other names can be given; what the API server calls before-first-apply is always meant."""
+def test_only_the_claims_of_peoples_tools_are_taken_over() -> None:
+    """A controller keeps what it claims; before-first-apply counts as a person's."""
     stored = live(entry("acme-console", data("a")), entry("kubectl", data("b")), a="1", b="1")
 
-    assert ours(adopted(stored, people=ManagerPatterns(("acme-*",)))) == data("a")
+    assert ours(adopted(stored)) == data("b")
     stored = live(entry("before-first-apply", data("a")), a="1")
-    assert adopt(stored, people=ManagerPatterns(())) is not None
+    assert adopt(stored) is not None
 
 
 def test_claims_of_another_version_move_where_the_name_is_the_same() -> None:

@@ -126,7 +126,7 @@ def test_values_too_deep_for_json() -> None:
     deep: Any = "x"
     for _ in range(300):
         deep = [deep]
-    assert show(deep, secret=False) == "(too deep to show)"
+    assert show(deep, secret=False) == "(nested too deeply to show)"
 
 
 @given(st.text(), st.text(), st.integers(0, 200))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nopea.core.git.source import ParsedFile
 from nopea.core.manifests.file import parse_file
-from nopea.core.manifests.yaml.limits import YamlLimits
+from nopea.core.manifests.yaml.budget import YamlLimits
 from nopea.core.problem import Code
 
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n"
@@ -191,3 +191,23 @@ def test_any_bytes_give_an_answer(raw: bytes) -> None:
 def test_any_mixture_of_yaml_gives_an_answer(fragments: list[str]) -> None:
     """No arrangement of YAML's signs raises, and every answer is within the limits."""
     assert_within(parse_file("".join(fragments).encode(), limits=SMALL), SMALL)
+
+
+def test_an_unquoted_boolean_in_a_list_has_its_own_line() -> None:
+    """The item's name is found where it is written, in the second document of the file."""
+    text = (
+        "# first\n---\napiVersion: v1\nkind: List\nitems:\n"
+        "- {apiVersion: v1, kind: Secret, metadata: {name: a}}\n"
+        "- apiVersion: v1\n  kind: Secret\n  metadata:\n    name: no\n"
+    )
+    (problem,) = parse_file(text.encode()).problems
+    assert problem.message == "metadata.name: `no` means false in YAML."
+    assert problem.source == ":10"
+
+
+def test_a_helm_template_says_so_on_its_line() -> None:
+    """The parser sees a mapping as a key, the message names Helm."""
+    text = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {{ .Release.Name }}\n"
+    (problem,) = parse_file(text.encode()).problems
+    assert problem.message.startswith("The file is a Helm template.")
+    assert problem.source == ":4"

@@ -39,7 +39,7 @@ KINDS = {
 }
 
 
-def wish(
+def document(
     name: str = "web",
     *,
     kind: str = "ConfigMap",
@@ -60,16 +60,16 @@ def wish(
 
 
 def rendered(
-    *wishes: Document, target: str | None = None, default: str = "shop", force: bool = False
+    *documents: Document, target: str | None = None, default: str = "shop", force: bool = False
 ) -> tuple[list[Desired], list[Problem]]:
     """Render with the kinds above."""
     rendering = Rendering(owner="shop.api", default_namespace=default, target_namespace=target, force=force)
-    return render(wishes, rendering, lambda api, kind: KINDS.get((api, kind)))
+    return render(documents, rendering, lambda api, kind: KINDS.get((api, kind)))
 
 
-def one(wanted: Document, **options: Any) -> Desired:
+def render_one(document_: Document, **options: Any) -> Desired:
     """Render a document that has no problem."""
-    desired, problems = rendered(wanted, **options)
+    desired, problems = rendered(document_, **options)
     assert problems == []
     assert len(desired) == 1
     return desired[0]
@@ -86,7 +86,7 @@ def body(desired: Desired) -> Any:
 )
 def test_namespaced_objects_get_a_namespace(own: str | None, target: str | None, wanted: str) -> None:
     """targetNamespace wins over Git's, and the GitRepository's own fills in."""
-    desired = one(wish(**({"namespace": own} if own else {})), target=target)
+    desired = render_one(document(**({"namespace": own} if own else {})), target=target)
 
     assert desired.key.namespace == wanted
     assert body(desired)["metadata"]["namespace"] == wanted
@@ -94,7 +94,7 @@ def test_namespaced_objects_get_a_namespace(own: str | None, target: str | None,
 
 def test_cluster_scoped_objects_get_none_and_keep_their_names() -> None:
     """targetNamespace never renames a Namespace; a namespace that Git wrote by mistake is dropped."""
-    desired = one(wish("stage", kind="Namespace", namespace="oops"), target="elsewhere")
+    desired = render_one(document("stage", kind="Namespace", namespace="oops"), target="elsewhere")
 
     assert (desired.key.namespace, desired.key.name) == ("", "stage")
     assert "namespace" not in body(desired)["metadata"]
@@ -103,13 +103,13 @@ def test_cluster_scoped_objects_get_none_and_keep_their_names() -> None:
 
 def test_every_object_is_marked_with_its_owner_and_source() -> None:
     """Git's own labels and annotations stay, but it cannot claim another owner."""
-    wanted = wish(
+    wanted = document(
         labels={"app": "web", "nopea.io/repository": "shop.rival"},
         annotations={"note": "x", "nopea.io/source": "lie"},
         path="deploy/web.yaml",
     )
 
-    metadata = body(one(wanted))["metadata"]
+    metadata = body(render_one(wanted))["metadata"]
 
     assert metadata["labels"] == {"app": "web", "nopea.io/repository": "shop.api"}
     assert metadata["annotations"] == {"note": "x", "nopea.io/source": "deploy/web.yaml#1"}
@@ -117,7 +117,7 @@ def test_every_object_is_marked_with_its_owner_and_source() -> None:
 
 def test_rendering_leaves_the_documents_alone() -> None:
     """They are shared: parsed files are cached by blob for all repositories."""
-    wanted = wish(labels={"app": "web"}, namespace="other")
+    wanted = document(labels={"app": "web"}, namespace="other")
     before = copy.deepcopy(wanted.object)
 
     rendered(wanted, target="stage")
@@ -128,11 +128,11 @@ def test_rendering_leaves_the_documents_alone() -> None:
 def test_one_object_in_two_documents_is_applied_from_neither() -> None:
     """Versions and default namespaces do not hide that it is the same; the others are not touched."""
     twice = [
-        wish(kind="Deployment", api="apps/v1", path="a.yaml"),
-        wish(kind="Deployment", api="apps/v1beta2", path="b.yaml", namespace="shop"),
+        document(kind="Deployment", api="apps/v1", path="a.yaml"),
+        document(kind="Deployment", api="apps/v1beta2", path="b.yaml", namespace="shop"),
     ]
 
-    desired, problems = rendered(*twice, wish("fine"))
+    desired, problems = rendered(*twice, document("fine"))
 
     assert [each.key.name for each in desired] == ["fine"]
     (found,) = problems
@@ -142,7 +142,9 @@ def test_one_object_in_two_documents_is_applied_from_neither() -> None:
 
 def test_a_kind_that_is_not_served_is_named_and_blocks_nobody() -> None:
     """Kind, version, object and file are in the problem."""
-    desired, problems = rendered(wish("s", kind="Shop", api="acme.example/v1", path="s.yaml"), wish("fine"))
+    desired, problems = rendered(
+        document("s", kind="Shop", api="acme.example/v1", path="s.yaml"), document("fine")
+    )
 
     assert [each.key.name for each in desired] == ["fine"]
     (found,) = problems
@@ -154,13 +156,13 @@ def test_a_kind_that_is_not_served_is_named_and_blocks_nobody() -> None:
 @pytest.mark.parametrize(("text", "wave"), [("0", 0), ("-3", -3), ("1000", 1000), ("-1000", -1000)])
 def test_a_wave_moves_an_object(text: str, wave: int) -> None:
     """By the annotation."""
-    assert one(wish(annotations={"nopea.io/wave": text})).wave == wave
+    assert render_one(document(annotations={"nopea.io/wave": text})).wave == wave
 
 
 @pytest.mark.parametrize("text", ["", "first", "1.5", "1001", "-1001", "9" * 5000])
 def test_a_wave_that_is_none_is_a_problem_of_that_object(text: str) -> None:
     """It is not applied at a guess."""
-    desired, problems = rendered(wish(annotations={"nopea.io/wave": text}), wish("fine"))
+    desired, problems = rendered(document(annotations={"nopea.io/wave": text}), document("fine"))
 
     assert [each.key.name for each in desired] == ["fine"]
     assert [(found.code, found.object) for found in problems] == [
@@ -182,18 +184,18 @@ def test_recreating_is_allowed_by_spec_or_annotation(spec: bool, annotation: str
     """Only the word true counts."""
     annotations = {} if annotation is None else {"nopea.io/force": annotation}
 
-    assert one(wish(annotations=annotations), force=spec).force is force
+    assert render_one(document(annotations=annotations), force=spec).force is force
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=5), st.randoms())
 def test_the_hash_knows_no_order(spec: dict[str, Any], random: Any) -> None:
-    """Two spellings of one wish are one wish."""
+    """Two spellings of one document are one document."""
     keys = list(spec)
     random.shuffle(keys)
     other = {key: spec[key] for key in keys}
 
-    assert one(wish(spec=_small(spec))).hash == one(wish(spec=_small(other))).hash
+    assert render_one(document(spec=_small(spec))).hash == render_one(document(spec=_small(other))).hash
 
 
 def _small(spec: dict[str, Any]) -> dict[str, Any]:
@@ -203,32 +205,51 @@ def _small(spec: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "other",
     [
-        wish(spec={"a": 2}),
-        wish(spec={"a": "1"}),
-        wish(spec={}),
-        wish(spec={"a": 1}, labels={"x": "y"}),
-        wish("b", spec={"a": 1}),
+        document(spec={"a": 2}),
+        document(spec={"a": "1"}),
+        document(spec={}),
+        document(spec={"a": 1}, labels={"x": "y"}),
+        document("b", spec={"a": 1}),
     ],
 )
-def test_another_wish_has_another_hash(other: Document) -> None:
+def test_another_document_has_another_hash(other: Document) -> None:
     """Values, types, labels, names."""
-    assert one(other).hash != one(wish(spec={"a": 1})).hash
+    assert render_one(other).hash != render_one(document(spec={"a": 1})).hash
 
 
 def test_documents_come_in_the_order_of_paths_and_problems_get_theirs() -> None:
     """One blob may stand at two paths: the place is added here."""
-    document = ParsedDocument(index="2", line=3, body=orjson.dumps(wish().object))
-    parsed = ParsedFile(documents=(document,), problems=(problem(Code.YAML_SYNTAX, source=":14"),))
+    stored = ParsedDocument(index="2", line=3, body=orjson.dumps(document().object))
+    parsed = ParsedFile(documents=(stored,), problems=(problem(Code.YAML_SYNTAX, source=":14"),))
 
-    wishes, problems = read_documents({"b.yaml": parsed, "a.yaml": parsed})
+    documents, problems = read_documents({"b.yaml": parsed, "a.yaml": parsed})
 
-    assert [each.source for each in wishes] == ["a.yaml#2", "b.yaml#2"]
+    assert [each.source for each in documents] == ["a.yaml#2", "b.yaml#2"]
     assert [found.source for found in problems] == ["a.yaml:14", "b.yaml:14"]
-    assert wishes[0].object == wish().object
+    assert documents[0].object == document().object
+
+
+@pytest.mark.parametrize(
+    ("path", "tool", "command"),
+    [
+        ("overlays/prod/kustomization.yaml", "Kustomize", "`kubectl kustomize overlays/prod`"),
+        ("kustomization.yml", "Kustomize", "`kubectl kustomize .`"),
+        ("charts/web/Chart.yaml", "Helm", "`helm template charts/web`"),
+    ],
+)
+def test_a_file_of_kustomize_or_helm_names_the_tool(path: str, tool: str, command: str) -> None:
+    """The hint is the command whose output can be committed."""
+    parsed = ParsedFile(documents=(), problems=(problem(Code.NO_OBJECT_IN_FILE, source=":1"),))
+
+    _, (named,) = read_documents({path: parsed})
+
+    assert named.message == f"The file is for {tool}, which Nopea does not run."
+    assert command in named.hint
+    assert named.source == f"{path}:1"
 
 
 def _definition(spec: Any) -> Document:
-    return wish(
+    return document(
         "shops.acme.example", kind="CustomResourceDefinition", api="apiextensions.k8s.io/v1", spec=spec
     )
 
@@ -240,7 +261,7 @@ def test_a_definition_tells_the_kinds_that_it_will_serve() -> None:
         "versions": [{"name": "v1"}, {"name": "v2", "served": True}, {"name": "v0", "served": False}],
     }  # fmt: skip
 
-    found = resources_of_definitions([_definition(spec), wish()])
+    found = resources_of_definitions([_definition(spec), document()])
 
     assert set(found) == {("acme.example/v1", "Shop"), ("acme.example/v2", "Shop")}
     assert found[("acme.example/v1", "Shop")].namespaced is False
@@ -260,7 +281,7 @@ def test_a_definition_tells_the_kinds_that_it_will_serve() -> None:
         max_leaves=12,
     )
 )
-def test_a_definition_that_is_none_serves_nothing_and_raises_nothing(spec: Any) -> None:
-    """What is wrong with it, the API server will say."""
+def test_a_malformed_definition_serves_nothing_and_raises_nothing(spec: Any) -> None:
+    """The API server rejects it."""
     for endpoint in resources_of_definitions([_definition(spec)]).values():
         assert endpoint.kind

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from nopea.core.manifests.shape import check, unfold
-from nopea.core.problem import Code
+from nopea.core.manifests.shape import Found, check, unfold
+from nopea.core.manifests.yaml.positions import Positions
+from nopea.core.problem import Code, Problem
 
 OBJECT: dict[str, Any] = {
     "apiVersion": "v1",
@@ -16,25 +17,31 @@ OBJECT: dict[str, Any] = {
 }
 
 
+def problems_of(value: Any, *, text: str = "") -> tuple[Problem, ...]:
+    """Check a value that starts on line 7, in the first item of document 2."""
+    place = Found(value=value, index="2[0]", line=7, source=":7")
+    return check(value, place, positions=Positions(text, first_line=7))
+
+
 def test_an_object_passes() -> None:
     """A complete object has no problem."""
-    assert check(OBJECT, index="1", line=1) == ()
+    assert problems_of(OBJECT) == ()
 
 
 @pytest.mark.parametrize(
     ("value", "code", "words"),
     [
-        ([1], Code.NOT_AN_OBJECT, "no mapping"),
-        ("text", Code.NOT_AN_OBJECT, "no mapping"),
-        ({"replicas": 1}, Code.NOT_AN_OBJECT, "without apiVersion and kind"),
+        ([1], Code.NOT_AN_OBJECT, "not a mapping"),
+        ("text", Code.NOT_AN_OBJECT, "not a mapping"),
+        ({"replicas": 1}, Code.NOT_AN_OBJECT, "apiVersion and kind are missing"),
         ({"kind": "A"}, Code.NOT_AN_OBJECT, "apiVersion"),
         ({"apiVersion": "v1", "kind": ""}, Code.NOT_AN_OBJECT, "kind"),
         ({"apiVersion": 1, "kind": "A"}, Code.NOT_AN_OBJECT, "apiVersion"),
         (OBJECT | {"metadata": None}, Code.OBJECT_METADATA, "metadata is missing"),
-        (OBJECT | {"metadata": ["a"]}, Code.OBJECT_METADATA, "metadata is missing or no mapping"),
+        (OBJECT | {"metadata": ["a"]}, Code.OBJECT_METADATA, "metadata is missing or is not a mapping"),
         (OBJECT | {"metadata": {}}, Code.OBJECT_METADATA, "metadata.name is missing"),
         (OBJECT | {"metadata": {"name": ""}}, Code.OBJECT_METADATA, "metadata.name is missing"),
-        (OBJECT | {"metadata": {"name": 1}}, Code.OBJECT_METADATA, "metadata.name is not a text"),
+        (OBJECT | {"metadata": {"name": 1}}, Code.OBJECT_METADATA, "metadata.name is a number, not a string"),
         (OBJECT | {"metadata": {"generateName": "a-"}}, Code.OBJECT_METADATA, "generateName"),
         (OBJECT | {"metadata": {"name": "a", "namespace": 1}}, Code.OBJECT_METADATA, "metadata.namespace"),
         (OBJECT | {"metadata": {"name": "a", "labels": {"x": 1}}}, Code.OBJECT_METADATA, "metadata.labels.x"),
@@ -48,11 +55,10 @@ def test_an_object_passes() -> None:
     ],
 )
 def test_what_is_missing_or_of_the_wrong_type_is_named(value: Any, code: Code, words: str) -> None:
-    """One problem with its code, the field, the document and a hint."""
-    (problem,) = check(value, index="2[0]", line=7)
+    """One problem with its code, the field, the line and a hint."""
+    (problem,) = problems_of(value)
     assert problem.code is code
     assert words in problem.message
-    assert "document 2[0]" in problem.message
     assert problem.source == ":7"
     assert problem.hint
 
@@ -61,18 +67,32 @@ def test_everything_wrong_with_an_object_is_told_at_once() -> None:
     """Problems do not hide each other, name the object, and never show a value."""
     secret = OBJECT | {"kind": "Secret", "data": {"key": 1234567}}
     secret["metadata"] = {"name": "web", "namespace": "shop", "labels": {"a": 1, "b": True}}
-    problems = check(secret, index="1", line=1)
+    problems = problems_of(secret)
     assert len(problems) == 3
     assert {problem.object for problem in problems} == {"Secret shop/web"}
     assert "1234567" not in str(problems)
 
 
-def test_a_kustomization_says_what_to_do_with_it() -> None:
-    """It looks like an object and is none."""
-    (problem,) = check(
-        {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}, index="1", line=1
-    )
-    assert "kustomize" in problem.hint
+def test_an_unquoted_boolean_is_shown_with_its_line() -> None:
+    """A name `n` is false in YAML; the message shows what to quote."""
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: n\n  labels: {on: Yes}\n"
+    value = OBJECT | {"metadata": {"name": False, "labels": {"on": True}}}
+
+    name, label = problems_of(value, text=text)
+
+    assert (name.message, name.source) == ("metadata.name: `n` means false in YAML.", ":10")
+    assert name.hint == 'Write "n" in quotes.'
+    assert (label.message, label.source) == ("metadata.labels.on: `Yes` means true in YAML.", ":11")
+
+
+def test_data_is_never_quoted() -> None:
+    """The line of a wrong value in data is known, and the value is not shown."""
+    text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n  key: off\n"
+    secret = OBJECT | {"kind": "Secret", "stringData": {"key": False}}
+
+    (problem,) = problems_of(secret, text=text)
+
+    assert (problem.message, problem.source) == ("stringData.key is a boolean, not a string.", ":11")
 
 
 def indexes(value: Any) -> list[str]:
@@ -122,6 +142,9 @@ def test_items_of_a_typed_list_take_its_type() -> None:
 
 
 def test_items_know_their_lines() -> None:
-    """Where lines are known they are the items' own."""
+    """An item's source is its line, or its index where the line is not known."""
     found = unfold({"kind": "List", "items": [OBJECT, OBJECT]}, index="1", line=1, item_lines=(4,))
-    assert [item.line for item in found] == [4, 1]
+    assert [(item.line, item.source, item.path) for item in found] == [
+        (4, ":4", ("items", 0)),
+        (1, "#1[1]", ("items", 1)),
+    ]

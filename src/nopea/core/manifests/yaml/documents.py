@@ -1,7 +1,7 @@
 """Split a YAML file into documents exactly where kubectl splits it. Never parses a document.
 
 kubectl splits by lines, before any YAML parser sees the text: a line that starts with `---` separates, even
-inside a quoted text, and nothing but a comment may follow on that line.
+inside a quoted string, and only a comment may follow on that line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 class RawDocument:
     """One document's text; `number` and `line` count from 1.
 
-    `bad_separator` says that something else than a comment follows the `---` that opens it.
+    `bad_separator` is set when anything but a comment follows the `---` that opens it.
     """
 
     number: int
@@ -29,7 +29,7 @@ class RawDocument:
 
     @property
     def has_content(self) -> bool:
-        """Whether there is anything but white space and comments in it."""
+        """Whether it has anything but white space and comments."""
         return _CONTENT.search(self.text) is not None
 
 
@@ -50,7 +50,7 @@ def split(text: str) -> Iterator[RawDocument]:
 
 
 def _document(text: str, number: int, line: int, *, bad_separator: bool) -> RawDocument:
-    # The line reader of kubectl ends every line, the last one too; a block scalar there would lose its end.
+    # kubectl ends every line, also the last one: without that, a block scalar would lose its last newline.
     text = text.removeprefix(_BYTE_ORDER_MARK)
     ended = text if text.endswith("\n") else f"{text}\n"
     return RawDocument(number=number, line=line, text=ended, bad_separator=bad_separator)

@@ -11,8 +11,15 @@ from typing import Any, NoReturn
 
 import orjson
 
-from nopea.core.manifests.yaml.faults import TEMPLATE_HINT, duplicate_key, wrong_value
-from nopea.core.manifests.yaml.limits import UnreadableError, YamlLimits, at_line, beyond
+from nopea.core.manifests.yaml.budget import YamlLimits
+from nopea.core.manifests.yaml.problems import (
+    UnreadableError,
+    as_template,
+    at_line,
+    beyond,
+    duplicate_key,
+    wrong_value,
+)
 from nopea.core.manifests.yaml.scalars import Scalar, to_json
 from nopea.core.problem import Code, Problem
 
@@ -21,7 +28,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _INT64_CHARACTERS = 20
-_HINT = "correct the JSON; to have a file that starts with { read as YAML, put a line of --- first"
+_HINT = "Correct the JSON. If the file is YAML, start it with a line of ---."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +41,7 @@ class JsonDocument:
 
 
 def read_stream(text: str, *, limits: YamlLimits) -> Iterator[JsonDocument]:
-    """Yield the stream's values in order; text that is no JSON is a problem, and ends the stream."""
+    """Yield the stream's values in order; text that is not JSON is a problem, and ends the stream."""
     problem = _beyond_limits(text, limits)
     position, line = 0, 1
     while problem is None:
@@ -57,7 +64,7 @@ def read_stream(text: str, *, limits: YamlLimits) -> Iterator[JsonDocument]:
 
 
 class _Reader:
-    """The rules for one value: duplicate keys are refused, numbers are narrowed."""
+    """The rules for one value: duplicate keys are problems, numbers are narrowed."""
 
     def __init__(self, line: int, most_problems: int) -> None:
         self._line = line
@@ -94,7 +101,7 @@ class _Reader:
         return to_json(number)
 
     def _refuse(self, _text: str) -> NoReturn:
-        raise UnreadableError(wrong_value("a number that JSON or 64 bits cannot hold", self._line))
+        raise UnreadableError(wrong_value("A number does not fit into JSON or 64 bits.", self._line))
 
 
 def _beyond_limits(text: str, limits: YamlLimits) -> Problem | None:
@@ -111,16 +118,16 @@ def _beyond_limits(text: str, limits: YamlLimits) -> Problem | None:
         depth += token != ","
         if depth > limits.depth or nodes > limits.nodes:
             what = (
-                f"nested deeper than {limits.depth} levels"
+                f"The document is nested deeper than {limits.depth} levels."
                 if depth > limits.depth
-                else f"the file holds more than {limits.nodes:,} values"
+                else f"The file has more than {limits.nodes:,} values."
             )
             return beyond(what, source=at_line(text.count("\n", 0, match.start()) + 1)).problem
     return None
 
 
 def _refuse_half_pairs(value: Any, text: str, line: int) -> None:
-    """Raise UnreadableError for a lone surrogate, which Python takes and no writer of JSON does."""
+    """Raise UnreadableError for a lone surrogate, which Python reads and JSON writers reject."""
     if not _SURROGATE.search(text):
         return
     try:
@@ -129,8 +136,8 @@ def _refuse_half_pairs(value: Any, text: str, line: int) -> None:
         raise UnreadableError(
             Problem(
                 code=Code.ENCODING,
-                message="half of a \\u escape pair, which is no character",
-                hint="write the character itself, or both halves",
+                message="A string contains half of a \\u escape pair, which is not a character.",
+                hint="Write the character itself, or both halves.",
                 source=at_line(line),
             )
         ) from error
@@ -142,9 +149,10 @@ def _skip_space(text: str, position: int) -> int:
 
 
 def _explain(error: json.JSONDecodeError, text: str, line: int) -> Problem:
-    return Problem(
+    problem = Problem(
         code=Code.YAML_SYNTAX,
-        message=f"no JSON: {error.msg}",
-        hint=TEMPLATE_HINT if "{{" in text else _HINT,
+        message=f"The file is not valid JSON: {error.msg}.",
+        hint=_HINT,
         source=at_line(line),
     )
+    return as_template(problem, text=text, first_line=1)

@@ -1,4 +1,4 @@
-"""Turn a mapping's key into the text that Kubernetes makes of it. Never looks at values."""
+"""Convert a mapping's key to the string that Kubernetes makes of it. Never looks at values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SINGLE_PRECISION_DIGITS = 9
 def key_text(value: Scalar) -> str:
     """Return the JSON key for a resolved scalar (`on` is `true`, `014` is `12`).
 
-    Raises ValueError, whose text is fit for a message, for null and for numbers that Kubernetes refuses.
+    Raises ValueError with a message for users for null and for numbers that Kubernetes rejects.
     """
     if isinstance(value, str):
         return value
@@ -25,9 +25,9 @@ def key_text(value: Scalar) -> str:
     if isinstance(value, float):
         return _single_precision(value)
     if value is None:
-        raise ValueError("a key is empty or null")
+        raise ValueError("A key is empty or null.")
     if value not in _INT64:
-        raise ValueError("a key is a number beyond 64 bits")
+        raise ValueError("A key is a number that does not fit into 64 bits.")
     return str(value)
 
 

@@ -1,7 +1,7 @@
 """Compose one YAML document's events into a JSON value, within limits and with every problem in it.
 
-Works on the C parser's flat events with a stack of its own: the C composer recurses, and dies with the
-process on deep nesting. Never sees more than one document.
+Works on the C parser's flat events with a stack of its own: the C composer recurses, and crashes
+the process on deep nesting. Never sees more than one document.
 """
 
 from __future__ import annotations
@@ -24,17 +24,21 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from nopea.core.manifests.yaml.aliases import Anchored, Budget
-from nopea.core.manifests.yaml.faults import (
+from nopea.core.manifests.yaml.budget import Anchored, Budget, YamlLimits
+from nopea.core.manifests.yaml.keys import key_text, plain_key
+from nopea.core.manifests.yaml.problems import (
+    UnreadableError,
+    as_template,
+    at_line,
+    beyond,
     collection_as_key,
     duplicate_key,
     endless_alias,
+    explain,
     second_document,
     unknown_alias,
     wrong_value,
 )
-from nopea.core.manifests.yaml.keys import key_text, plain_key
-from nopea.core.manifests.yaml.limits import UnreadableError, YamlLimits, at_line, beyond
 from nopea.core.manifests.yaml.scalars import (
     FIRST_OF_A_VALUE,
     TAG,
@@ -44,7 +48,6 @@ from nopea.core.manifests.yaml.scalars import (
     resolve_tagged,
     to_json,
 )
-from nopea.core.manifests.yaml.syntax import explain
 from nopea.core.problem import Problem
 
 _MERGE = "<<"
@@ -53,7 +56,7 @@ _SPECIAL_FIRST = FIRST_OF_A_VALUE | {_MERGE[0]}
 
 
 class _Key:
-    """What stands where a key is expected, when it is no text."""
+    """The place of a key that is not a string."""
 
 
 _NO_KEY: Final = _Key()
@@ -98,16 +101,17 @@ class Composed:
 def compose(text: str, *, first_line: int, limits: YamlLimits, budget: Budget) -> Composed:
     """Read one document; `first_line` is where it starts in its file.
 
-    A document with a problem has value None: half an object must not be applied.
+    A document with a problem has the value None: half an object must not be applied.
     """
     composer = _Composer(first_line, limits, budget)
     problems = composer.problems
     try:
         composer.read(CParser(text))
     except yaml.YAMLError as error:
-        problems.append(explain(error, text=text, first_line=first_line))
+        problem = explain(error, text=text, first_line=first_line)
+        problems.append(as_template(problem, text=text, first_line=first_line))
     except UnreadableError as error:
-        problems.append(error.problem)
+        problems.append(as_template(error.problem, text=text, first_line=first_line))
     return Composed(
         value=None if problems else composer.root.value[0],
         line=composer.root_line,
@@ -136,7 +140,7 @@ class _Composer:
     problems: list[Problem] = field(default_factory=list)
 
     def read(self, parser: CParser) -> None:
-        """Take every event of the parser; raises YAMLError and UnreadableError."""
+        """Read every event of the parser; raises YAMLError and UnreadableError."""
         handlers: dict[type[Event], Callable[[Any], None]] = {
             ScalarEvent: self._scalar,
             AliasEvent: self._alias,
@@ -160,7 +164,7 @@ class _Composer:
         self.root.value.clear()
 
     def _scalar(self, event: ScalarEvent) -> None:
-        """Read a scalar; texts without tag and anchor, which most are, take the short way."""
+        """Read a scalar; strings without tag and anchor, which most are, take the fast path."""
         self.budget.nodes += 1  # checked where collections start and end: this is the hottest line
         text, frame = event.value, self.frames[-1]
         if event.tag is not None or event.anchor is not None:
@@ -185,7 +189,7 @@ class _Composer:
             self._put(event, text)
 
     def _decorated_scalar(self, event: ScalarEvent, frame: _Frame) -> None:
-        """Read a scalar with a tag or an anchor; the anchor keeps what it is as a key, too."""
+        """Read a scalar with a tag or an anchor; an anchor keeps the value before JSON narrows it."""
         is_merge = event.value == _MERGE and (event.implicit[0] or event.tag == _MERGE_TAG)
         if is_merge and frame.expects_key:
             self._open_merge(event, frame)
@@ -194,7 +198,7 @@ class _Composer:
             raw = self._raw(event)
         except ValueError as error:
             self._report(
-                wrong_value(str(error), self._line(event), hint="remove the tag, or correct the value")
+                wrong_value(str(error), self._line(event), hint="Remove the tag, or correct the value.")
             )
             raw = event.value
         if event.anchor is not None:
@@ -256,7 +260,7 @@ class _Composer:
         self.frames.append(frame)
 
     def _note_line(self, event: Event, parent: _Frame) -> None:
-        """Remember where the document starts, and where each item of its `items` does."""
+        """Record the line where the document starts, and those of its `items`."""
         if len(self.frames) == 1:
             self.root_line = self._line(event)
         elif len(self.frames) == 3 and self.frames[1].key == "items" and not parent.is_map:
@@ -283,7 +287,7 @@ class _Composer:
             key = read(text)
         except ValueError as error:
             frame.key = _BAD_KEY
-            self._report(wrong_value(str(error), self._line(event), hint="quote the key, or give it a name"))
+            self._report(wrong_value(str(error), self._line(event), hint="Quote the key, or give it a name."))
             return
         frame.key = key
         if key in frame.value:
@@ -304,7 +308,7 @@ class _Composer:
         self._put(event, value)
 
     def _put(self, event: Event, value: Any) -> None:
-        """Give a finished value to the collection that it stands in."""
+        """Add a finished value to the collection around it."""
         frame = self.frames[-1]
         if not frame.is_map:
             frame.value.append(value)
@@ -320,16 +324,18 @@ class _Composer:
         if all(isinstance(source, dict) for source in sources):
             frame.merges = sources
             return
-        what = "<< takes a mapping or a list of mappings"
-        self._report(wrong_value(what, self._line(event), hint="write <<: *anchor, or quote the key '<<'"))
+        what = "The value of << must be a mapping or a list of mappings."
+        self._report(wrong_value(what, self._line(event), hint="Write <<: *anchor, or quote the key '<<'."))
 
     def _check_depth(self, levels: int, line: int) -> None:
         if len(self.frames) - 1 + levels > self.limits.depth:
-            raise beyond(f"nested deeper than {self.limits.depth} levels", source=at_line(line))
+            raise beyond(
+                f"The document is nested deeper than {self.limits.depth} levels.", source=at_line(line)
+            )
 
     def _report(self, problem: Problem) -> None:
         if len(self.problems) >= self.limits.problems:
-            raise beyond("too many problems in this document to read on", source=problem.source)
+            raise beyond("The document has too many problems to read it to its end.", source=problem.source)
         self.problems.append(problem)
 
     def _line(self, event: Event) -> int:

@@ -1,7 +1,7 @@
-"""Give a scalar the value that Kubernetes gives it: YAML 1.1 with the exceptions of its Go decoder.
+"""Resolve a scalar as Kubernetes does: YAML 1.1 with the exceptions of its Go decoder.
 
-The decoder is go-yaml v2 followed by a pass through JSON, so numbers are narrowed as JSON in Go narrows
-them. Never looks at keys' rules or at structure.
+The decoder is go-yaml v2 followed by a conversion to JSON, so numbers are narrowed as JSON in Go narrows
+them. Never looks at the rules for keys or at structure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Scalar: TypeAlias = str | int | float | bool | None
 
 TAG = "tag:yaml.org,2002:"
 FIRST_OF_A_VALUE = frozenset("+-.0123456789yYnNtTfFoO~")
-"""A plain scalar that starts otherwise, and is not empty, is a string: no table needs to be asked."""
+"""A plain scalar that starts with another character, and is not empty, is a string."""
 
 _INT64 = range(-(2**63), 2**63)
 _UINT64 = range(2**64)
@@ -54,7 +54,7 @@ _TIMESTAMP = re.compile(
 
 
 def resolve(text: str) -> Scalar:
-    """Return the value of a plain scalar before JSON narrows it; anything unknown is its own text."""
+    """Return the value of a plain scalar before JSON narrows it; anything else is a string."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] == ".":
@@ -67,7 +67,7 @@ def resolve(text: str) -> Scalar:
 def resolve_tagged(tag: str, text: str) -> Scalar:
     """Return the value of a scalar with a tag; tags outside YAML's own set are ignored.
 
-    Raises ValueError, whose text is fit for a message, when the text is no value of the tag's type.
+    Raises ValueError with a message for users when the text is not a value of the tag's type.
     """
     match tag.removeprefix(TAG):
         case "null" | "bool" | "int" | "float" as name:
@@ -90,7 +90,7 @@ def to_json(value: Scalar) -> Scalar:
     if isinstance(value, int):
         return value if value in _INT64 else float(value)
     if not math.isfinite(value):
-        raise ValueError("infinity and not-a-number do not exist in JSON")
+        raise ValueError("JSON has no infinity and no not-a-number.")
     if not value.is_integer():
         return value
     whole = int(Decimal(repr(value)))  # by its shortest spelling: that is what Go writes and reads again
@@ -127,20 +127,20 @@ def _checked(name: str, value: Scalar) -> Scalar:
         return float(value)
     kinds: Mapping[str, type] = {"null": type(None), "bool": bool, "int": int, "float": float}
     if type(value) is not kinds[name]:
-        raise ValueError(f"a value tagged !!{name} is no {name}")
+        raise ValueError(f"A value with the tag !!{name} is not of that type.")
     return value
 
 
 def _timestamp(text: str) -> str:
-    """Check a timestamp, which the decoder then takes as the text that it is."""
+    """Check a timestamp, which the decoder then keeps as a string."""
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
-        raise ValueError("a value tagged !!timestamp is no timestamp")
+        raise ValueError("A value with the tag !!timestamp is not a timestamp.")
     try:
         date(int(match["year"]), int(match["month"]), int(match["day"]))
         time(int(match["hour"] or 0), int(match["minute"] or 0), int(match["second"] or 0))
     except ValueError as error:
-        raise ValueError("a value tagged !!timestamp is no time that exists") from error
+        raise ValueError("A value with the tag !!timestamp is not a date that exists.") from error
     return text
 
 
@@ -148,4 +148,4 @@ def _binary(text: str) -> str:
     try:
         return base64.b64decode(text.translate({10: None, 13: None}), validate=True).decode()
     except (binascii.Error, UnicodeError) as error:
-        raise ValueError("a value tagged !!binary is no base64 of UTF-8 text") from error
+        raise ValueError("A value with the tag !!binary is not UTF-8 in base64.") from error

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from nopea.core.manifests.yaml.budget import YamlLimits
 from nopea.core.manifests.yaml.jsonstream import read_stream
-from nopea.core.manifests.yaml.limits import YamlLimits
 from nopea.core.problem import Code
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from nopea.core.manifests.yaml.aliases import Budget
-from nopea.core.manifests.yaml.limits import YamlLimits
+from nopea.core.manifests.yaml.budget import Budget, YamlLimits
 from nopea.core.manifests.yaml.loader import Composed, compose
 from nopea.core.problem import Code
 
