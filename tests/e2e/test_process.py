@@ -162,7 +162,7 @@ def test_a_core_service_that_ends_ends_the_process(cluster: Cluster, tmp_path: P
     ("arguments", "said"),
     [
         (("--port=70000",), "--port"),
-        (("--git-memory=much",), "write it like 512Mi"),
+        (("--git-memory=much",), "is not a size. Example: 512Mi."),
         (("--no-such-flag",), "--no-such-flag"),
     ],
 )

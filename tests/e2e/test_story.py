@@ -243,6 +243,10 @@ def test_a_whole_life_is_told_in_order(
         pruned = life.expect(began, "environment.deleted", "service.upgraded", ended, "service.published")
         assert pruned[3].facts["counts"]["pruned"] == 2
 
+        def environment_is_gone() -> None:
+            assert site.cluster.get(f"v1 namespaces /{life.environment}") is None
+
+        eventually(environment_is_gone, seconds=SECONDS)  # one in its end would make the deletion wait for it
         site.clear()
         end = life.expect(began, "service.removed", ended)
         assert end[1].event["subject"]["content"]["environment"]["id"] == site.namespace
