@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -12,6 +12,24 @@ T = TypeVar("T")
 def spawn(coroutine: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
     """Start a named task; the caller owns it and must await or `end` it."""
     return asyncio.get_running_loop().create_task(coroutine, name=name)
+
+
+async def for_each(
+    items: Sequence[T], work: Callable[[T], Awaitable[None]], *, limit: int, name: str
+) -> None:
+    """Do the work for every item, in order and at most `limit` at once.
+
+    The first error cancels the rest and is raised in an ExceptionGroup.
+    """
+    waiting = iter(items)
+
+    async def lane() -> None:
+        for item in waiting:
+            await work(item)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(min(limit, len(items))):
+            group.create_task(lane(), name=f"{name} {number}")
 
 
 async def finish(coroutine: Coroutine[Any, Any, T], *, seconds: float, name: str) -> T:

@@ -170,7 +170,7 @@ BROKEN = (
         said={
             "source": "rbac.yaml#1",
             "object": "Service NAMESPACE/rbac",
-            "hint": f"grant system:serviceaccount:NAMESPACE:{ACCOUNT} in a Role in NAMESPACE: "
+            "hint": f"Grant system:serviceaccount:NAMESPACE:{ACCOUNT} in a Role in NAMESPACE: "
             'apiGroups: [""], resources: ["services"]',
         },
         rest=("rbac-a", "rbac-z"),
@@ -190,7 +190,7 @@ BROKEN = (
             "source": "port.yaml#1",
             "object": "Service NAMESPACE/port",
             "message": "99999",
-            "hint": "correct spec.ports[0].port",
+            "hint": "Correct spec.ports[0].port",
         },
         rest=("port-a", "port-z"),
         cure=Cure(push={**files("port-a", "port-z"), "port.yaml": yamls.text(yamls.service("port"))}),

@@ -1,55 +1,72 @@
-"""A Git port over a dictionary: one commit, its files by path, and what was asked of it."""
+"""A Git port over dictionaries: a branch of commits, their files by path, and what was asked of it."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from tests.fakes.samples import COMMIT
+from tests.fakes.samples import COMMIT, problem
 
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
 from nopea.core.manifests.file import parse_file
+from nopea.core.problem import Code, StalledError, TransientError
 from nopea.reconcile.ports import Git
 
 
 class FakeGit:
-    """Serves `files` at one commit; blobs are named by their content, as in Git."""
+    """Serves `files` at the newest `commit`; blobs are named by their content, as in Git.
+
+    While it is `down`, the server answers nothing; what was fetched before can be read.
+    """
 
     def __init__(self, files: Mapping[str, str], *, skipped: Sequence[tuple[str, str]] = ()) -> None:
         self.files = dict(files)
+        self.commit = COMMIT
+        self.down = False
         self.skipped = tuple(skipped)
+        self._older: dict[str, tuple[Commit, dict[str, str]]] = {}
         self.refs: list[Ref] = []
         self.parsed: list[list[str]] = []
         self.read_blobs: list[str] = []
         self.timeouts: set[float] = set()
 
+    def push(self, changes: Mapping[str, str | None]) -> Commit:
+        """Commit files with these contents; None deletes one."""
+        self._older[self.commit.id] = (self.commit, self.files)
+        self.commit = replace(COMMIT, id=f"{len(self._older):07x}" + COMMIT.id[7:])
+        merged = {**self.files, **changes}
+        self.files = {path: text for path, text in merged.items() if text is not None}
+        return self.commit
+
     async def ls_remote(self, remote: Remote, ref: Ref, *, timeout_seconds: float) -> str:
-        """Answer with the one commit."""
+        """Answer with the newest commit."""
         return (await self.sync(remote, ref, timeout_seconds=timeout_seconds)).id
 
     async def sync(self, remote: Remote, ref: Ref, *, timeout_seconds: float) -> Commit:
-        """Answer with the one commit."""
+        """Answer with the newest commit."""
         del remote
         self.timeouts.add(timeout_seconds)
         self.refs.append(ref)
-        return COMMIT
+        if self.down:
+            raise TransientError(problem(Code.GIT_UNREACHABLE, "it does not answer"))
+        return self.commit
 
     async def head(self, remote: Remote, commit: str, *, timeout_seconds: float) -> Commit:
-        """Answer with the facts of the one commit there is."""
-        del remote, commit, timeout_seconds
-        return COMMIT
+        """Answer with the facts of a commit."""
+        del remote, timeout_seconds
+        return self._at(commit)[0]
 
     async def listing(
         self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
     ) -> FileListing:
         """List the files below the folder."""
         del remote
-        assert commit == COMMIT.id
         self.timeouts.add(timeout_seconds)
         prefix = f"{subpath.strip('/')}/" if subpath else ""
         entries = tuple(
             FileEntry(path, blob_of(text), len(text))
-            for path, text in sorted(self.files.items())
+            for path, text in sorted(self._at(commit)[1].items())
             if path.startswith(prefix)
         )
         return FileListing(files=entries, skipped=self.skipped)
@@ -58,8 +75,7 @@ class FakeGit:
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float
     ) -> dict[str, bytes]:
         """Return contents."""
-        del remote
-        assert commit == COMMIT.id
+        del remote, commit
         self.timeouts.add(timeout_seconds)
         self.read_blobs += blobs
         return {blob: self._contents()[blob] for blob in blobs}
@@ -73,8 +89,16 @@ class FakeGit:
         self.parsed.append(list(blobs))
         return {blob: parse_file(self._contents()[blob]) for blob in blobs}
 
+    def _at(self, commit: str) -> tuple[Commit, dict[str, str]]:
+        if commit == self.commit.id:
+            return self.commit, self.files
+        if commit not in self._older:
+            raise StalledError(problem(Code.GIT_REF_NOT_FOUND, f"there is no commit {commit}"))
+        return self._older[commit]
+
     def _contents(self) -> dict[str, bytes]:
-        return {blob_of(text): text.encode() for text in self.files.values()}
+        trees = [self.files, *(files for _, files in self._older.values())]
+        return {blob_of(text): text.encode() for files in trees for text in files.values()}
 
 
 def blob_of(text: str) -> str:

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-import uvloop
 from tests.git import faulty
 from tests.git.conftest import MAIN, PATIENCE, alive, children, until
 from tests.git.faulty import FaultyServer, Relay
@@ -208,21 +207,17 @@ async def test_a_child_killed_in_the_middle_is_replaced_and_its_work_repeated(
     assert pid not in await children(port)
 
 
-def test_sending_to_a_child_that_has_just_died_is_no_error(settings: GitSettings) -> None:
-    """Between a child's death and its burial frames are dropped, also on the event loop of `nopea run`."""
-
-    async def scenario() -> None:
-        child = ChildProcess("1", settings, Trust(), on_answer=lambda _: None)
-        running = spawn(child.run(), name="child")
-        await until(lambda: child.ready)
-        assert child.pid is not None
-        os.kill(child.pid, signal.SIGKILL)
-        while not running.done():
-            child.send(b"\0")
-            await asyncio.sleep(0)
-        await running
-
-    uvloop.run(scenario())
+async def test_sending_to_a_child_that_has_just_died_is_no_error(settings: GitSettings) -> None:
+    """Between a child's death and its burial frames are dropped."""
+    child = ChildProcess("1", settings, Trust(), on_answer=lambda _: None)
+    running = spawn(child.run(), name="child")
+    await until(lambda: child.ready)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    while not running.done():
+        child.send(b"\0")
+        await asyncio.sleep(0)
+    await running
 
 
 async def test_hanging_servers_leave_healthy_ones_alone(port: GitPort, server: GitServer, root: Path) -> None:

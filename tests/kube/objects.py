@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
 
 from nopea.core.objects import Resource
+from nopea.kube.discovery import Discovery
+from nopea.kube.errors import UnknownKindError
 
 CONFIG_MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
 SECRETS = Resource(group="", version="v1", kind="Secret", plural="secrets", namespaced=True)
@@ -55,3 +58,13 @@ def widget_definition(group: str) -> bytes:
             },
         }
     )
+
+
+async def served_soon(discovery: Discovery, api_version: str, kind: str) -> Resource:
+    """Return the resource as soon as a just applied definition is served; the caller owns the deadline."""
+    while True:
+        discovery.invalidate()
+        try:
+            return await discovery.find(api_version, kind)
+        except UnknownKindError:
+            await asyncio.sleep(0.1)

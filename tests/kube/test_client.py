@@ -1,12 +1,15 @@
-"""Every verb of the client, on a real API server."""
+"""Every verb of the client: on a real API server, and on servers that misbehave."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import time
+from typing import Any
 
 import orjson
 import pytest
+from aiohttp import web
 from tests.kube.objects import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -15,21 +18,37 @@ from tests.kube.objects import (
     SERVICES,
     config_map,
     deployment,
+    served_soon,
     widget_definition,
+)
+from tests.kube.server import (
+    answers,
+    json_answer,
+    listing,
+    named,
+    serving,
+    status_body,
+    talking_to,
+    text_answer,
 )
 
 from nopea.core.apply.body import at_version
 from nopea.core.problem import Code
 from nopea.kube.client import KubeClient, ServiceAccount
+from nopea.kube.config import ClusterConfig
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import (
     AlreadyExistsError,
     ApiError,
     ConflictError,
     ForbiddenError,
+    GoneError,
     InvalidError,
     NotFoundError,
+    ServerError,
+    TooManyRequestsError,
     UnauthorizedError,
+    UnreachableError,
     UnsupportedMediaError,
     immutable_fields,
     is_field_conflict,
@@ -39,14 +58,13 @@ from nopea.kube.live import Applied
 from nopea.kube.load import load_config
 from nopea.kube.paths import object_path
 from nopea.kube.problems import to_problem
-from nopea.kube.requests import ApiRequest, ApplyOptions, PatchKind, Preconditions, Selection
+from nopea.kube.requests import ApiRequest, PatchKind, Preconditions, Selection
+from nopea.tasks import spawn
 from nopea_lab.kubectl import Kubectl
 from nopea_lab.lab import Lab
 
-
-async def test_version(client: KubeClient) -> None:
-    """The server says which Kubernetes it is."""
-    assert (await client.version()).git_version.startswith("v1.")
+TARGET = CONFIG_MAPS.at(name="a", namespace="shop")
+"""A place on a server of the test's own."""
 
 
 async def test_apply_creates_configures_and_leaves(client: KubeClient, namespace: str) -> None:
@@ -69,29 +87,14 @@ async def test_apply_creates_configures_and_leaves(client: KubeClient, namespace
     assert managers == {"nopea": "Apply"}
 
 
-async def test_dry_run_stores_nothing(client: KubeClient, namespace: str) -> None:
-    """A dry run returns what would be stored, and nothing is."""
-    target = CONFIG_MAPS.at(name="maybe", namespace=namespace)
-
-    assert (await client.apply(target, config_map("maybe", a="1"), ApplyOptions(dry_run=True))).created
-
-    with pytest.raises(NotFoundError):
-        await client.get(target)
-
-
-async def test_create_get_replace_patch_delete(client: KubeClient, namespace: str) -> None:
+async def test_create_get_patch_delete(client: KubeClient, namespace: str) -> None:
     """The ordinary verbs do what they say."""
     target = CONFIG_MAPS.at(name="plain", namespace=namespace)
-    first = await client.create(CONFIG_MAPS, config_map("plain", a="1"), namespace=namespace)
+    await client.create(CONFIG_MAPS, config_map("plain", a="1"), namespace=namespace)
     with pytest.raises(AlreadyExistsError):
         await client.create(CONFIG_MAPS, config_map("plain", a="1"), namespace=namespace)
 
-    changed = first.json()
-    changed["data"] = {"a": "2"}
-    await client.replace(target, orjson.dumps(changed))
-    with pytest.raises(ConflictError):  # its resourceVersion is old now
-        await client.replace(target, orjson.dumps(changed))
-    await client.patch(target, b'{"data":{"b":"3"}}')
+    await client.patch(target, b'{"data":{"a":"2","b":"3"}}')
     operations = b'[{"op":"test","path":"/data/b","value":"3"},{"op":"remove","path":"/data/b"}]'
     await client.patch(target, operations, kind=PatchKind.JSON)
 
@@ -144,23 +147,22 @@ async def test_list_in_chunks(client: KubeClient, namespace: str) -> None:
 
 
 async def test_status_is_written_apart(client: KubeClient, namespace: str, discovery: Discovery) -> None:
-    """Status is patched and applied through its subresource, and the spec stays as it was."""
+    """Status is applied through its subresource, and the spec stays as it was."""
     group = f"g{secrets.token_hex(3)}.example.com"
     definitions = await discovery.find("apiextensions.k8s.io/v1", "CustomResourceDefinition")
     await client.apply(definitions.at(name=f"widgets.{group}"), widget_definition(group))
     async with asyncio.timeout(20):
-        widgets = await discovery.wait_for(f"{group}/v1", "Widget")
-    assert "status" in widgets.subresources
+        widgets = await served_soon(discovery, f"{group}/v1", "Widget")
     target = widgets.at(name="one", namespace=namespace)
     head = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "one"}}
     await _apply_soon(client, target, orjson.dumps({**head, "spec": {"size": 1}}))
 
-    await client.patch_status(target, b'{"status":{"phase":"Made"},"spec":{"size":9}}')
-    await client.apply_status(target, orjson.dumps({**head, "status": {"ready": True}}))
+    status = {"ready": True}
+    await client.apply_status(target, orjson.dumps({**head, "status": status, "spec": {"size": 9}}))
 
     stored = (await client.get(target)).json()
     assert stored["spec"] == {"size": 1}
-    assert stored["status"] == {"phase": "Made", "ready": True}
+    assert stored["status"] == status
     await client.delete(definitions.at(name=f"widgets.{group}"))
 
 
@@ -176,17 +178,16 @@ async def _apply_soon(client: KubeClient, target: object, body: bytes) -> None:
                 return
 
 
-async def test_field_conflict_without_force(client: KubeClient, namespace: str, kubectl: Kubectl) -> None:
-    """Without force the field of another manager is a conflict that names it; with force it is taken."""
+async def test_an_apply_takes_the_fields_of_other_managers(
+    client: KubeClient, namespace: str, kubectl: Kubectl
+) -> None:
+    """Git decides: a field that another manager owns is taken over without a conflict."""
     kubectl("-n", namespace, "create", "configmap", "shared", "--from-literal=a=theirs")
+
     target = CONFIG_MAPS.at(name="shared", namespace=namespace)
 
-    with pytest.raises(ConflictError) as conflict:
-        await client.apply(target, config_map("shared", a="ours"), ApplyOptions(force=False))
     taken = await client.apply(target, config_map("shared", a="ours"))
 
-    assert is_field_conflict(conflict.value)
-    assert [cause.field for cause in conflict.value.causes] == [".data.a"]
     assert taken.json()["data"] == {"a": "ours"}
 
 
@@ -322,7 +323,7 @@ async def test_forbidden_says_which_rule_is_missing(client: KubeClient, namespac
     with pytest.raises(ForbiddenError) as refused:
         await view.apply(DEPLOYMENTS.at(name="web", namespace=namespace), deployment("web", app="web"))
 
-    problem = to_problem(refused.value)
+    problem = to_problem(refused.value, source="web.yaml#1")
     assert problem.code is Code.FORBIDDEN
     for part in (f"system:serviceaccount:{namespace}:default", '["apps"]', '["deployments"]', '"create"'):
         assert part in problem.hint
@@ -405,3 +406,139 @@ async def test_errors_are_values_that_print(client: KubeClient, namespace: str) 
     assert f"get configmaps/v1 {namespace}/none" in text
     assert "(HTTP 404)" in text
     assert missing.value.reason == "NotFound"
+
+
+async def test_a_proxys_page_is_an_error_without_its_markup() -> None:
+    """HTML from a proxy becomes a short line of text."""
+    page = f"<html><head><title>502 Bad Gateway</title></head><body>{'<p>nginx</p>' * 5000}</body></html>"
+    handler, _ = answers(text_answer(page, status=502))
+    async with talking_to(handler) as client:
+        with pytest.raises(ServerError) as failed:
+            await client.get(TARGET)
+
+    assert failed.value.message.startswith(
+        "The answer does not come from a Kubernetes API server (HTTP 502): 502 Bad Gateway nginx"
+    )
+    assert len(failed.value.message) < 400
+    assert to_problem(failed.value).code is Code.API_BUSY
+
+
+@pytest.mark.parametrize("body", ["", "{", "null", "[]", '"x"', "{}", '{"metadata":5}', '{"metadata":{}}'])
+async def test_rubbish_with_200_is_an_error(body: str) -> None:
+    """An answer that is no object is never returned as one."""
+    handler, _ = answers(text_answer(body, status=200, content_type="application/json"))
+    async with talking_to(handler) as client:
+        with pytest.raises(ServerError):
+            await client.get(TARGET)
+
+
+_EMPTY = r"^get configmaps/v1 shop/a: The API server sent an empty answer \(HTTP 500\)\.$"
+
+
+async def test_an_empty_500() -> None:
+    """An error without a body still says what was asked and which status came."""
+    handler, _ = answers(text_answer("", status=500))
+    async with talking_to(handler) as client:
+        with pytest.raises(ServerError, match=_EMPTY):
+            await client.get(TARGET)
+
+
+async def test_429_is_waited_out_as_told() -> None:
+    """After 429 with Retry-After nothing is sent before that time, by anybody; then it is done."""
+    handler, seen = answers(
+        json_answer(status_body(429, "TooManyRequests"), status=429, Retry_After="1"), json_answer(named("a"))
+    )
+    times: list[float] = []
+
+    async def timed(request: web.BaseRequest) -> web.StreamResponse:
+        times.append(time.monotonic())
+        return await handler(request)
+
+    async with talking_to(timed) as client:
+        first = spawn(client.get(TARGET), name="first")
+        await asyncio.sleep(0.2)
+        await asyncio.gather(first, *(client.on_behalf("other").get(TARGET) for _ in range(3)))
+
+    assert len(seen) == 5
+    assert min(times[1:]) - times[0] >= 0.95
+
+
+async def test_429_for_ever_is_an_error() -> None:
+    """A server that stays busy is reported with what it asked for."""
+    handler, seen = answers(json_answer(status_body(429, "TooManyRequests"), status=429, Retry_After="0"))
+    async with talking_to(handler) as client:
+        with pytest.raises(TooManyRequestsError) as busy:
+            await client.get(TARGET)
+
+    assert busy.value.retry_after_seconds == 0
+    assert 1 < len(seen) < 10
+
+
+async def test_every_request_is_measured_by_its_answer() -> None:
+    """With verb, code and seconds; also when no answer came, and by clients on another's behalf."""
+    told: list[tuple[str, str]] = []
+
+    def measure(verb: str, code: str, seconds: float) -> None:
+        assert seconds >= 0
+        told.append((verb, code))
+
+    handler, _ = answers(
+        json_answer(named("a")),
+        json_answer(status_body(404, "NotFound"), status=404),
+        json_answer(named("a")),
+    )
+    async with (
+        serving(handler) as url,
+        KubeClient(ClusterConfig(server=url, origin="the test"), measure=measure) as client,
+    ):
+        await client.get(TARGET)
+        with pytest.raises(NotFoundError):
+            await client.get(TARGET)
+        await client.on_behalf("shop/web").apply(TARGET, config_map("a"))
+    async with KubeClient(ClusterConfig(server=url, origin="the test"), measure=measure) as client:
+        with pytest.raises(UnreachableError):
+            await client.get(TARGET)
+
+    assert told == [("get", "200"), ("get", "404"), ("apply", "200"), ("get", "unreachable")]
+
+
+async def test_lists_start_over_when_their_moment_is_gone() -> None:
+    """A 410 between two chunks of a list starts the list over; three in a row are an error."""
+    pages = [
+        listing(5, named("old"), more="t1"),
+        status_body(410, "Expired"),
+        listing(6, named("a"), more="t2"),
+        listing(6, named("b")),
+    ]
+    tokens: list[str] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        tokens.append(request.query.get("continue", ""))
+        body = pages[min(len(tokens), len(pages)) - 1]
+        return json_answer(body, status=body.get("code", 200))()
+
+    async with talking_to(handler) as client:
+        found = await client.list(CONFIG_MAPS)
+        assert [item.meta.name for item in found.items] == ["a", "b"]
+        assert tokens == ["", "t1", "", "t2"]
+        pages[:] = [status_body(410, "Expired")]
+        with pytest.raises(GoneError):
+            await client.list(CONFIG_MAPS)
+
+
+async def test_a_list_that_is_no_list_is_an_error() -> None:
+    """Something that answers 200 with other JSON does not pass for an empty cluster."""
+    bodies: tuple[Any, ...] = (
+        {},
+        {"kind": "Status", "items": []},
+        {"kind": "ConfigMapList", "items": []},
+        [],
+    )
+    for body in bodies:
+
+        async def handler(_: web.BaseRequest, body: Any = body) -> web.StreamResponse:
+            return json_answer(body)()
+
+        async with talking_to(handler) as client:
+            with pytest.raises(ServerError):
+                await client.list(CONFIG_MAPS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.kube.objects import widget_definition
+from tests.kube.objects import served_soon, widget_definition
 from tests.kube.server import json_answer, status_body, talking_to
 
 from nopea.core.objects import GroupKind
@@ -22,12 +22,11 @@ from nopea_lab.lab import Lab
 
 
 async def test_built_in_kinds(discovery: Discovery) -> None:
-    """Kinds are found with their plural, scope, verbs and subresources."""
+    """Kinds are found with their plural, scope and verbs."""
     deployments = await discovery.find("apps/v1", "Deployment")
     namespaces = await discovery.find("v1", "Namespace")
 
     assert (deployments.plural, deployments.namespaced) == ("deployments", True)
-    assert {"scale", "status"} <= deployments.subresources
     assert {"patch", "watch"} <= deployments.verbs
     assert (namespaces.plural, namespaces.namespaced) == ("namespaces", False)
     assert await discovery.find_preferred(GroupKind("apps", "Deployment")) == deployments
@@ -52,7 +51,6 @@ async def test_old_and_new_documents_agree(client: KubeClient, discovery: Discov
             resource.namespaced,
             resource.verbs,
         )
-        assert same.subresources == resource.subresources
 
 
 async def test_a_new_definition_is_found(client: KubeClient, discovery: Discovery) -> None:
@@ -65,7 +63,7 @@ async def test_a_new_definition_is_found(client: KubeClient, discovery: Discover
     definitions = await discovery.find("apiextensions.k8s.io/v1", "CustomResourceDefinition")
     await client.apply(definitions.at(name=f"widgets.{group}"), widget_definition(group))
     async with asyncio.timeout(20):
-        widgets = await discovery.wait_for(f"{group}/v1", "Widget")
+        widgets = await served_soon(discovery, f"{group}/v1", "Widget")
 
     assert (widgets.plural, widgets.namespaced) == ("widgets", True)
     await client.delete(definitions.at(name=f"widgets.{group}"))
@@ -141,7 +139,7 @@ async def test_a_server_without_aggregated_discovery() -> None:
     async with talking_to(_old_server([], broken=True)) as client:
         discovery = Discovery(client)
         assert (await discovery.find_preferred(GroupKind("apps", "Deployment"))).version == "v1"
-        assert (await discovery.find("apps/v1", "Deployment")).subresources == {"status"}
+        assert (await discovery.find("apps/v1", "Deployment")).plural == "deployments"
         assert (await discovery.find("v1", "Pod")).plural == "pods"
         with pytest.raises(ServerError, match="does not answer"):
             await discovery.find("apps/v1beta1", "Deployment")
@@ -175,6 +173,31 @@ async def test_invalidate_looks_again_at_once() -> None:
         await discovery.find("v1", "Pod")
         discovery.invalidate()
         await asyncio.gather(*(discovery.find("v1", "Pod") for _ in range(50)))
+
+    assert asked.count("/apis") == 2
+
+
+async def test_a_failed_look_keeps_the_invalidation() -> None:
+    """Kinds that changed during an outage of the API server are found once it answers again."""
+    outage = False
+    asked: list[str] = []
+    answer = _old_server(asked)
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        if outage:
+            return json_answer(status_body(500, "InternalError"), status=500)()
+        found: web.StreamResponse = await answer(request)
+        return found
+
+    async with talking_to(handler) as client:
+        discovery = Discovery(client, pace=Pace(calm_seconds=0, eager_seconds=0))
+        await discovery.find("v1", "Pod")
+        discovery.invalidate()
+        outage = True
+        with pytest.raises(ServerError):
+            await discovery.served("v1", "Pod")
+        outage = False
+        assert await discovery.served("v1", "Pod")
 
     assert asked.count("/apis") == 2
 

@@ -75,7 +75,7 @@ async def test_long_notes_odd_names_and_cluster_scope(
     wide = Regarding(api_version="v1", kind="Namespace", name=namespace)
 
     recorder.record(odd, type="Normal", reason="Synced", action="Apply", note="ö" * 2000)
-    recorder.record(wide, type="Normal", reason="Synced", action="Apply", note="", related=odd)
+    recorder.record(wide, type="Normal", reason="Synced", action="Apply", note="")
     await _finish(recorder, running)
 
     note = kubectl("-n", namespace, "get", "events.v1.events.k8s.io", "-o", "jsonpath={.items[0].note}")

@@ -1,11 +1,10 @@
-"""Sockets to the API server end exactly once, and never another's connection."""
+"""Sockets to the API server are closed before their client ends."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import gc
-import os
 import socket
 import ssl
 import struct
@@ -15,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvloop
 from tests.kube.objects import CONFIG_MAPS
 
 from nopea.kube.client import KubeClient
 from nopea.kube.config import ClusterConfig
 from nopea.kube.errors import UnreachableError
-from nopea.kube.sockets import OwnSocket, Sockets
+from nopea.kube.sockets import Sockets
 from nopea.tasks import spawn
 from nopea_lab.certificates import CertificateFolder
 
@@ -46,29 +44,8 @@ def resetting_port() -> Iterator[int]:
     serving.join()
 
 
-def test_it_does_not_close_a_descriptor_that_is_anothers() -> None:
-    """Closed underneath and its number taken by somebody else: its end leaves the other alone."""
-    own = OwnSocket(socket.AF_INET, socket.SOCK_STREAM, 0)
-    number = own.fileno()
-    os.close(number)
-    with socket.socket() as other:
-        assert other.fileno() == number
-        assert not own.is_open
-        del own
-        gc.collect()
-        assert os.fstat(number)
-
-
-def test_it_closes_its_own() -> None:
-    """An ordinary close is one."""
-    own = OwnSocket(socket.AF_INET, socket.SOCK_STREAM, 0)
-    assert own.is_open
-    own.close()
-    assert not own.is_open
-
-
 def test_connections_that_are_reset_at_once_leave_nothing_behind(resetting_port: int) -> None:
-    """On the loop that the controller runs on: no socket is left half closed, which would be a warning."""
+    """No socket is left half closed, which would be a warning."""
     config = ClusterConfig(server=f"https://127.0.0.1:{resetting_port}", insecure=True, origin="the test")
 
     async def ask(client: KubeClient) -> None:
@@ -81,7 +58,7 @@ def test_connections_that_are_reset_at_once_leave_nothing_behind(resetting_port:
                 await asyncio.gather(*(ask(client) for _ in range(30)))
                 gc.collect()
 
-    uvloop.run(ask_often())
+    asyncio.run(ask_often())
 
 
 async def test_leaving_waits_for_what_is_open() -> None:
@@ -155,7 +132,7 @@ def test_a_server_that_does_not_answer_the_end_is_hung_up_on(frozen: _Frozen) ->
         await asyncio.sleep(0.1)
         assert (before, after) == (3, 0)
 
-    uvloop.run(ask_in_vain())
+    asyncio.run(ask_in_vain())
 
 
 def _established(port: int) -> int:

@@ -119,11 +119,7 @@ def _words_of(problem: Any) -> tuple[str, str]:
 
 
 def _without_retry(hint: str) -> str:
-    """A command does not come back by itself, as the controller does."""
-    for promise in (
-        "; it is retried with backoff",
-        "; it is retried",
-        "nothing to do: it is retried with backoff",
-    ):
-        hint = hint.removesuffix(promise)
-    return hint or "try again in a moment"
+    """Remove the promise of a retry, which only the controller keeps."""
+    from nopea.kube.problems import RETRIED
+
+    return hint.removesuffix(RETRIED).rstrip() or "Try again in a moment."

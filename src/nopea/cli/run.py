@@ -164,7 +164,7 @@ def command(**options: Any) -> None:
     Exit codes: 0 drained after a signal, 1 a core service ended, 2 wrong usage, 3 wrong configuration
     (kubeconfig, cache folder, events, or the address is taken), 128 + N ended at once by a second signal N.
     """
-    import uvloop
+    import asyncio
 
     from nopea import app
     from nopea.kube.config import ConfigError
@@ -174,7 +174,7 @@ def command(**options: Any) -> None:
         settings = settings_of(**options)
         logs.configure(level=settings.log_level, format_=settings.log_format)
         _writable(settings.cache_dir)
-        code = uvloop.run(app.run(settings))
+        code = asyncio.run(app.run(settings))
     except (ConfigError, ListenError, CacheError, SettingError) as error:
         click.echo(f"nopea: {error}", err=True)
         code = app.EXIT_CONFIGURATION

@@ -24,6 +24,9 @@ from nopea.reconcile.reconciler import Services
 
 log = get_log(__name__)
 
+CLOSE_SECONDS = 2.0
+"""What cancelled workers get to clean up; it is part of the time that the drain keeps back."""
+
 
 class Controller:
     """Owns the workers: one per GitRepository that exists and is not being deleted."""
@@ -101,7 +104,7 @@ class Controller:
         except TimeoutError:
             log.warning("passes cut off at shutdown", workers=self._supervisor.running)
         finally:
-            await self._supervisor.close()
+            await self._supervisor.close(seconds=CLOSE_SECONDS)
 
     def wake(self, trigger: Trigger) -> None:
         """Put a trigger into every mailbox."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,6 +16,9 @@ from nopea.logs import get_log
 
 K = TypeVar("K")
 log = get_log(__name__)
+
+LAST_SECONDS = 0.5
+"""What an actor gets after its second cancellation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +86,19 @@ class Supervisor(Generic[K]):
         if self._actors:
             await asyncio.wait(list(self._actors.values()))
 
-    async def close(self) -> None:
-        """End every actor and wait for all of them."""
+    async def close(self, *, seconds: float) -> None:
+        """End every actor: cancel it, and cancel it again after `seconds`, which cuts off its cleanup.
+
+        Returns at the latest `LAST_SECONDS` after that; an actor that ignores both is logged and left.
+        """
         for key in list(self._actors):
             self.stop(key)
-        if ending := [actor for actors in self._ending.values() for actor in actors]:
-            await asyncio.wait(ending)  # told once: a second cancellation would cut off their cleaning up
+        ending = {actor: key for key, actors in self._ending.items() for actor in actors}
+        left = await _still_running(ending, seconds=seconds)
+        for actor in left:
+            actor.cancel()
+        for actor in await _still_running(left, seconds=LAST_SECONDS):
+            log.error("worker does not end", repo=ending[actor])
 
     def _forget(self, key: K, ended: asyncio.Task[None]) -> None:
         ending = self._ending[key]
@@ -137,6 +147,15 @@ class Supervisor(Generic[K]):
                 return await self._finishing.wait()
         except TimeoutError:
             return False
+
+
+async def _still_running(
+    actors: Collection[asyncio.Task[None]], *, seconds: float
+) -> set[asyncio.Task[None]]:
+    if not actors:
+        return set()
+    _, pending = await asyncio.wait(actors, timeout=seconds)
+    return pending
 
 
 def _told_to_end() -> bool:

@@ -8,9 +8,6 @@ from collections.abc import Iterable
 from nopea.controller.mailbox import Mailbox
 from nopea.core.trigger import Trigger
 
-EARLY_SECONDS = 0.01
-"""Loops that count in milliseconds ring a little early."""
-
 
 class Timers:
     """At most one timer per trigger; setting one replaces the earlier."""
@@ -26,14 +23,20 @@ class Timers:
         self._handles[trigger] = loop.call_later(seconds, self._mailbox.put, trigger)
 
     def keep(self, trigger: Trigger, seconds: float) -> None:
-        """Set the timer unless there is one that has not rung."""
+        """Set the timer unless there is one already."""
         if trigger not in self._handles:
+            self.set(trigger, seconds)
+
+    def no_later(self, trigger: Trigger, seconds: float) -> None:
+        """Set the timer unless there is one that rings sooner."""
+        handle = self._handles.get(trigger)
+        if handle is None or handle.when() > asyncio.get_running_loop().time() + seconds:
             self.set(trigger, seconds)
 
     def is_due(self, trigger: Trigger) -> bool:
         """Say whether it was this timer's time: what came earlier came from somebody else."""
         handle = self._handles.get(trigger)
-        return handle is not None and handle.when() <= asyncio.get_running_loop().time() + EARLY_SECONDS
+        return handle is not None and handle.when() <= asyncio.get_running_loop().time()
 
     def drop(self, triggers: Iterable[Trigger]) -> None:
         """Forget these timers, whether they have rung or not."""

@@ -110,7 +110,7 @@ class Worker:
             return
         if triggers <= WATCHED and not self._reconciler.has_changed(repository):
             if Trigger.HEALTH not in triggers:
-                timers.keep(Trigger.HEALTH, SETTLING_SECONDS)
+                timers.no_later(Trigger.HEALTH, SETTLING_SECONDS)
             elif await self._reconciler.follow_health(repository):
                 timers.set(Trigger.HEALTH, HEALTH_SECONDS)
             return

@@ -74,7 +74,7 @@ def split_api_version(api_version: str) -> tuple[str, str]:
 class Resource:
     """A kind as served in one version; `plural` is its name in URLs. Prints as `deployments.apps/v1`.
 
-    `verbs` and `subresources` come from discovery; both are empty for a resource that is a constant.
+    `verbs` comes from discovery; it is empty for a resource that is a constant.
     """
 
     group: str
@@ -83,7 +83,6 @@ class Resource:
     plural: str
     namespaced: bool
     verbs: frozenset[str] = frozenset()
-    subresources: frozenset[str] = frozenset()
 
     @property
     def api_version(self) -> str:

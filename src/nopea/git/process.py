@@ -66,7 +66,7 @@ class ChildProcess:
     def send(self, frame: bytes) -> None:
         """Hand a frame to the child, at the latest when it has been configured; a dead one gets nothing."""
         if self.ready and self._process and self._process.stdin:
-            _write(self._process.stdin, frame)
+            self._process.stdin.write(frame)
         else:
             self._unsent.append(frame)
 
@@ -126,7 +126,7 @@ class ChildProcess:
         errors = spawn(self._log_errors(process.stderr), name=f"git child {self.name} stderr")
         decoder = Decoder()
         try:
-            _write(process.stdin, encode(self._configuration(home)))
+            process.stdin.write(encode(self._configuration(home)))
             async with asyncio.timeout(_START_SECONDS) as starting:
                 while data := await process.stdout.read(_READ):
                     for answer in decoder.feed(data):
@@ -145,7 +145,7 @@ class ChildProcess:
     def _become_ready(self, stdin: asyncio.StreamWriter) -> None:
         self.ready = True
         for frame in self._unsent:
-            _write(stdin, frame)
+            stdin.write(frame)
         self._unsent.clear()
 
     def _configuration(self, home: Path) -> dict[str, Any]:
@@ -187,9 +187,3 @@ class ChildProcess:
         if process.stdin is not None:
             process.stdin.close()
         await process.wait()
-
-
-def _write(stdin: asyncio.StreamWriter, frame: bytes) -> None:
-    """Write unless the child has died: its pipe may be closed before it is buried, and uvloop then raises."""
-    if not stdin.is_closing():
-        stdin.write(frame)

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from nopea import tasks
 from nopea.core.api import names
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.objects import GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import ObservedObject
 from nopea.core.plan.observed import observed_of
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
+from nopea.kube.errors import ApiError
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
 from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
@@ -119,24 +120,21 @@ class ObjectCache:
 
         Finds what a crash between an apply and its record would leave behind unknown.
         """
-        listable = iter({r.group_kind: r for r in resources if {"list", "watch"} <= r.verbs}.values())
+        listable = {r.group_kind: r for r in resources if {"list", "watch"} <= r.verbs}
 
-        async def sweeper() -> None:
-            for resource in listable:
-                try:
-                    found = (await self._client.list(resource, OURS_BRIEFLY)).items
-                except ApiError as error:
-                    log.debug("kind not swept", kind=str(resource), error=str(error))
-                    continue
-                if found:
-                    self._start(resource)
+        async def sweep(resource: Resource) -> None:
+            try:
+                found = (await self._client.list(resource, OURS_BRIEFLY)).items
+            except ApiError as error:
+                log.debug("kind not swept", kind=str(resource), error=str(error))
+                return
+            if found:
+                self._start(resource)
 
-        async with asyncio.TaskGroup() as group:
-            for number in range(_SWEEPERS):
-                group.create_task(sweeper(), name=f"sweeper {number}")
+        await tasks.for_each([*listable.values()], sweep, limit=_SWEEPERS, name="sweep")
 
     async def ensure(self, resources: Iterable[Resource]) -> None:
-        """Return when each kind has had its first list, or cannot have one: then `knows` says so.
+        """Return when each kind has had its first list, or that has failed: then `knows` says so.
 
         Waits `FIRST_LIST_SECONDS` at most for all of them.
         """
@@ -144,7 +142,7 @@ class ObjectCache:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + FIRST_LIST_SECONDS
         while loop.time() < deadline:
-            if all(kind.health.synced or _is_final(kind.health.last_error) for kind in waited_for):
+            if all(kind.health.synced or kind.health.last_error is not None for kind in waited_for):
                 return
             await asyncio.sleep(_LOOK_SECONDS)
 
@@ -173,10 +171,18 @@ class ObjectCache:
         }
 
     def assume(self, resource: Resource, key: ObjectKey, observed: ObservedObject) -> None:
-        """Take over what an apply returned, before the watch says the same."""
+        """Take over what a request returned, before the watch says the same.
+
+        At the version that is known already it counts too: other rules may have come, and with them another
+        projection.
+        """
         kind = self._kinds.get(_version(resource))
-        if kind is not None:
-            self._take(kind, key, observed)
+        if kind is None:
+            return
+        known = kind.objects.get(key)
+        if known is not None and known.resource_version == observed.resource_version:
+            kind.remove(key)
+        self._take(kind, key, observed)
 
     def assume_gone(self, key: ObjectKey) -> None:
         """Take over that an object was deleted, before the watch says the same."""
@@ -272,7 +278,3 @@ def _version(resource: Resource) -> _KindVersion:
 def is_newer(version: str, than: str) -> bool:
     """Compare resourceVersions of one kind as decimal numbers (conformance since Kubernetes 1.35)."""
     return (len(version), version) > (len(than), than)
-
-
-def _is_final(error: ApiError | None) -> bool:
-    return isinstance(error, ForbiddenError | NotFoundError)

@@ -99,4 +99,4 @@ def _content(part: Secret | Path | None) -> Secret:
     try:
         return Secret(part.read_bytes())
     except OSError as error:
-        raise ConfigError(f"{part}: cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{part} cannot be read: {error.strerror}.") from error

@@ -10,12 +10,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import aiohttp
 import msgspec
 
+from nopea.core.api.names import FIELD_MANAGER
 from nopea.core.objects import Resource, Target
 from nopea.kube import requests
 from nopea.kube.auth import Source
@@ -33,14 +34,11 @@ from nopea.kube.execplugin import source_of
 from nopea.kube.limiter import Limiter
 from nopea.kube.live import PAGE, Applied, LiveObject, ObjectList, Page, item_of
 from nopea.kube.requests import (
-    APPLY_DEFAULTS,
     EVERYTHING,
     NO_PRECONDITIONS,
     ApiRequest,
-    ApplyOptions,
     PatchKind,
     Preconditions,
-    Propagation,
     Selection,
 )
 from nopea.kube.transport import BodyTooBigError, Response, Transport
@@ -64,17 +62,6 @@ class ServiceAccount:
         return f"system:serviceaccount:{self.namespace}:{self.name}"
 
 
-class ServerVersion(msgspec.Struct, frozen=True, rename="camel"):
-    """What `/version` says; `git_version` is like `v1.36.3`."""
-
-    major: str = ""
-    minor: str = ""
-    git_version: str = ""
-
-
-_VERSION = msgspec.json.Decoder(ServerVersion)
-
-
 class Stream:
     """The body of a watch while it comes."""
 
@@ -86,6 +73,17 @@ class Stream:
         return await self._transport.read_some(self._answer, self._request, within_seconds=within_seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """What every request goes through, which all callers share, and what tells this caller from others."""
+
+    transport: Transport
+    limiter: Limiter
+    measure: Measure
+    flow: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class KubeClient:
     """One API server, seen by one caller; enter it to connect.
 
@@ -95,38 +93,44 @@ class KubeClient:
     """
 
     def __init__(
-        self, config: ClusterConfig, *, source: Source | None = None, measure: Measure = not_measured
+        self,
+        config: ClusterConfig,
+        *,
+        source: Source | None = None,
+        measure: Measure = not_measured,
+        caller: _Caller | None = None,
     ) -> None:
-        """`measure` is told each request's verb, the answer's code, and how long the answer took."""
+        """`measure` is called with each request's verb, the answer's code, and the seconds until the answer.
+
+        `caller` is what `on_behalf` passes on.
+        """
         self.config = config
-        self.limiter = Limiter()
-        self._measure = measure
-        self._transport = Transport(config, source or source_of(config))
-        self._flow = ""
-        self._headers: Mapping[str, str] = {}
+        self._caller = caller or _Caller(Transport(config, source or source_of(config)), Limiter(), measure)
+
+    @property
+    def limiter(self) -> Limiter:
+        """The slots for requests, shared by all callers."""
+        return self._caller.limiter
 
     async def __aenter__(self) -> Self:
-        await self._transport.__aenter__()
+        await self._caller.transport.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         self.limiter.close()
-        await self._transport.__aexit__(*exc)
+        await self._caller.transport.__aexit__(*exc)
 
     def on_behalf(self, flow: str, *, of: ServiceAccount | None = None) -> KubeClient:
         """Return a client whose requests queue as `flow` (a repository) and may act as a service account.
 
         It uses this client's connections and is neither entered nor closed.
         """
-        view = object.__new__(KubeClient)
-        view.config, view.limiter, view._transport = self.config, self.limiter, self._transport
-        view._flow, view._measure = flow, self._measure
-        view._headers = {"Impersonate-User": str(of)} if of is not None else self._headers
-        return view
+        headers = {"Impersonate-User": str(of)} if of is not None else self._caller.headers
+        return KubeClient(self.config, caller=replace(self._caller, flow=flow, headers=headers))
 
-    async def get(self, target: Target, *, subresource: str = "") -> LiveObject:
+    async def get(self, target: Target) -> LiveObject:
         """Read one object, as it is now."""
-        return await self._object(requests.get(target, subresource=subresource))
+        return await self._object(requests.get(target))
 
     async def list(
         self, resource: Resource, selection: Selection = EVERYTHING, *, chunk: int = CHUNK
@@ -144,14 +148,14 @@ class KubeClient:
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def apply(self, target: Target, body: bytes, options: ApplyOptions = APPLY_DEFAULTS) -> Applied:
-        """Server-side apply the object's JSON as manager `nopea`; returns it as stored."""
-        response = await self._send(requests.apply(target, body, options))
+    async def apply(self, target: Target, body: bytes, *, subresource: str = "") -> Applied:
+        """Server-side apply the object's JSON as manager `nopea`; return the stored object."""
+        response = await self._send(requests.apply(target, body, subresource=subresource))
         return Applied(response.body, created=response.status == 201)
 
     async def apply_status(self, target: Target, body: bytes) -> Applied:
         """Server-side apply the object's status."""
-        return await self.apply(target, body, ApplyOptions(subresource="status"))
+        return await self.apply(target, body, subresource="status")
 
     async def patch(
         self,
@@ -159,48 +163,22 @@ class KubeClient:
         body: bytes,
         *,
         kind: PatchKind = PatchKind.MERGE,
-        subresource: str = "",
-        manager: str = requests.FIELD_MANAGER,
+        manager: str = FIELD_MANAGER,
     ) -> LiveObject:
-        """Change some fields of an object; returns it as stored. A person's command names another manager."""
-        request = requests.patch(target, body, kind=kind, subresource=subresource, manager=manager)
-        return await self._object(request)
-
-    async def patch_status(
-        self, target: Target, body: bytes, *, kind: PatchKind = PatchKind.MERGE
-    ) -> LiveObject:
-        """Change some fields of an object's status."""
-        return await self.patch(target, body, kind=kind, subresource="status")
+        """Change some fields of an object; return the stored object. The CLI names another manager."""
+        return await self._object(requests.patch(target, body, kind=kind, manager=manager))
 
     async def create(self, resource: Resource, body: bytes, *, namespace: str = "") -> LiveObject:
         """Store a new object; AlreadyExistsError when there is one of this name."""
         return await self._object(requests.create(resource, body, namespace=namespace))
 
-    async def replace(self, target: Target, body: bytes, *, subresource: str = "") -> LiveObject:
-        """Put an object in the place of the one with the body's resourceVersion, else ConflictError."""
-        return await self._object(requests.replace(target, body, subresource=subresource))
+    async def delete(self, target: Target, *, only_if: Preconditions = NO_PRECONDITIONS) -> bool:
+        """Delete an object; return False while finalizers or a grace period still keep it.
 
-    async def delete(
-        self,
-        target: Target,
-        *,
-        propagation: Propagation = Propagation.BACKGROUND,
-        only_if: Preconditions = NO_PRECONDITIONS,
-    ) -> bool:
-        """Ask for an object's end and say whether it is gone; NotFoundError when it was gone already.
-
-        With finalizers, a grace period, or in the foreground, it is still there when this returns.
+        Raises NotFoundError if there is no such object.
         """
-        response = await self._send(requests.delete(target, propagation=propagation, only_if=only_if))
+        response = await self._send(requests.delete(target, only_if=only_if))
         return LiveObject(response.body).head.kind == "Status"  # else it is the object as it ends
-
-    async def version(self) -> ServerVersion:
-        """Say which Kubernetes this is."""
-        response = await self.read("/version")
-        try:
-            return _VERSION.decode(response.body)
-        except msgspec.MsgspecError as error:
-            raise _rubbish(requests.get_path("/version"), response.status) from error
 
     async def read(self, path: str, *, accept: str = requests.JSON) -> Response:
         """Read a path that is not an object, such as `/apis`."""
@@ -209,14 +187,15 @@ class KubeClient:
     @asynccontextmanager
     async def stream(self, request: ApiRequest) -> AsyncIterator[Stream]:
         """Open a watch; its body comes through `Stream.read`. Holds no slot, for it lasts."""
-        async with self.limiter.slot(self._flow):
+        caller = self._caller
+        async with caller.limiter.slot(caller.flow):
             pass  # only waits out a pause that the server asked for
         async with AsyncExitStack() as stack:
-            with _Measured(request.verb, self._measure) as measured:
-                answer = await stack.enter_async_context(self._transport.stream(request, self._headers))
+            with _Measured(request.verb, caller.measure) as measured:
+                answer = await stack.enter_async_context(caller.transport.stream(request, caller.headers))
                 measured.code = str(answer.status)
             if answer.status != 200:
-                body = await self._transport.read_all(answer, request)
+                body = await caller.transport.read_all(answer, request)
                 self._note(answer.status, answer.headers)
                 raise error_of(
                     answer.status,
@@ -224,7 +203,7 @@ class KubeClient:
                     retry_after=answer.headers.get("Retry-After", ""),
                     request=str(request),
                 )
-            yield Stream(self._transport, request, answer)
+            yield Stream(caller.transport, request, answer)
 
     async def _list_once(self, resource: Resource, selection: Selection, *, chunk: int) -> ObjectList:
         items: list[LiveObject] = []
@@ -269,11 +248,12 @@ class KubeClient:
         return live
 
     async def _send(self, request: ApiRequest) -> Response:
+        caller = self._caller
         for attempt in range(_BUSY_TRIES):
             try:
-                async with self.limiter.slot(self._flow):
-                    with _Measured(request.verb, self._measure) as measured:
-                        response = await self._transport.send(request, self._headers)
+                async with caller.limiter.slot(caller.flow):
+                    with _Measured(request.verb, caller.measure) as measured:
+                        response = await caller.transport.send(request, caller.headers)
                         measured.code = str(response.status)
                     self._note(response.status, response.headers)
             except UnreachableError:
@@ -331,7 +311,7 @@ def _error_of(request: ApiRequest, status: int, headers: Mapping[str, str], body
 def _rubbish(request: ApiRequest, status: int) -> ServerError:
     return ServerError(
         ApiFailure(
-            code=status, reason="Rubbish", message="the answer is not what the Kubernetes API says it is"
+            code=status, reason="Rubbish", message="The answer is not a valid object of the Kubernetes API."
         ),
         request=str(request),
     )

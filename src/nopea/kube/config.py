@@ -1,4 +1,4 @@
-"""Where the API server is and who asks, as values; `load.py` finds them."""
+"""Where the API server is and who asks, as values. Pure; `load.py` finds them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nopea.core.secret import Secret
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the text names the file, the field and what to do."""
+    """The configuration cannot be used; the message names the file, the field and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class ExecPlugin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """How to say who asks. A `Path` is read again as files rotate; a `Secret` is the PEM or token itself."""
+    """Credentials. A `Path` is read again, because files rotate; a `Secret` is a PEM or a token."""
 
     token: Secret | Path | None = None
     certificate: Secret | Path | None = None
@@ -41,8 +41,8 @@ class User:
 class ClusterConfig:
     """One API server and one user of it.
 
-    `server` is a URL without a trailing slash; `ca` is PEM or a file of it, None for the system's
-    authorities; `namespace` is the context's default; `origin` says in errors where all this was found.
+    `server` is a URL without a trailing slash; `ca` is PEM or a file of it, or None for the system's
+    authorities; `namespace` is the context's default; `origin` names the configuration in errors.
     """
 
     server: str

@@ -35,6 +35,7 @@ class _Table:
     by_kind: dict[tuple[str, str, str], Resource]
     preferred: dict[GroupKind, Resource]
     stale: frozenset[tuple[str, str]]  # group and version of API services that do not answer
+    generation: int  # of `Discovery._generation` when the server was asked
 
 
 class Discovery:
@@ -47,11 +48,11 @@ class Discovery:
         self._table: _Table | None = None
         self._asked_at = float("-inf")
         self._eager_until = float("-inf")
-        self._stale_table = False
+        self._generation = 0
 
     def invalidate(self) -> None:
-        """Tell that the served kinds may have changed, so that the next lookup asks again."""
-        self._stale_table = True
+        """Note that the served kinds may have changed: lookups ask the server until it has answered once."""
+        self._generation += 1
         self._eager_until = time.monotonic() + self._pace.eager_for_seconds
 
     async def find(self, api_version: str, kind: str) -> Resource:
@@ -71,7 +72,7 @@ class Discovery:
         if (group, version) in table.stale:
             raise _not_answering(api_version, kind)
         raise UnknownKindError(
-            ApiFailure(code=404, reason="KindUnknown", message=f"no kind {kind} in {api_version} is served")
+            ApiFailure(code=404, reason="KindUnknown", message=_not_served(kind, api_version))
         )
 
     async def served(self, api_version: str, kind: str) -> bool:
@@ -91,22 +92,8 @@ class Discovery:
         if any(group == group_kind.group for group, _ in table.stale):
             raise _not_answering(group_kind.group, group_kind.kind)
         raise UnknownKindError(
-            ApiFailure(
-                code=404, reason="KindUnknown", message=f"no kind {group_kind} is served in any version"
-            )
+            ApiFailure(code=404, reason="KindUnknown", message=_not_served(group_kind.kind, group_kind.group))
         )
-
-    async def wait_for(self, api_version: str, kind: str) -> Resource:
-        """Return the resource as soon as it is served: for a kind whose definition was just applied.
-
-        Waits without end; the caller owns the deadline.
-        """
-        while True:
-            self.invalidate()
-            try:
-                return await self.find(api_version, kind)
-            except UnknownKindError:
-                await asyncio.sleep(self._pace.eager_seconds)
 
     async def all(self) -> tuple[Resource, ...]:
         """Return every served resource in every version."""
@@ -114,7 +101,7 @@ class Discovery:
 
     async def _fresh(self) -> _Table:
         table = self._table
-        if table is not None and not self._stale_table:
+        if table is not None and table.generation == self._generation:
             return table
         return await self._look_again(table)
 
@@ -129,8 +116,9 @@ class Discovery:
             apart = self._pace.eager_seconds if eager else self._pace.calm_seconds
             if table is not None and now - self._asked_at < apart:
                 return table
-            self._asked_at, self._stale_table = now, False
-            self._table = _table_of(await self._ask())
+            self._asked_at = now
+            generation = self._generation  # before asking: a failure or an `invalidate` meanwhile counts
+            self._table = _table_of(await self._ask(), generation)
             return self._table
 
     async def _ask(self) -> Served:
@@ -157,15 +145,19 @@ class Discovery:
                 served.stale.add((group, version))
 
 
-def _table_of(served: Served) -> _Table:
+def _table_of(served: Served, generation: int) -> _Table:
     by_kind: dict[tuple[str, str, str], Resource] = {}
     preferred: dict[GroupKind, Resource] = {}
     for resource in served.resources:
         by_kind.setdefault((resource.group, resource.version, resource.kind), resource)
         preferred.setdefault(resource.group_kind, resource)
-    return _Table(by_kind, preferred, frozenset(served.stale))
+    return _Table(by_kind, preferred, frozenset(served.stale), generation)
+
+
+def _not_served(kind: str, group: str) -> str:
+    return f"The API server does not serve kind {kind}{f' in {group}' if group else ''}."
 
 
 def _not_answering(api_version: str, kind: str) -> ServerError:
-    message = f"the API service of {api_version} does not answer, so whether it serves {kind} is not known"
+    message = f"The API service of {api_version} does not answer, so it may or may not serve kind {kind}."
     return ServerError(ApiFailure(code=503, reason="ServiceUnavailable", message=message))

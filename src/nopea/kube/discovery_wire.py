@@ -37,16 +37,11 @@ class _ServedKind(msgspec.Struct):
     kind: str = ""
 
 
-class _Sub(msgspec.Struct):
-    subresource: str = ""
-
-
 class _WireResource(msgspec.Struct, rename="camel"):
     resource: str
     response_kind: _ServedKind | None = None
     scope: str = ""
     verbs: tuple[str, ...] = ()
-    subresources: tuple[_Sub, ...] = ()
 
 
 class _WireVersion(msgspec.Struct):
@@ -120,7 +115,6 @@ def _resource_of(group: str, version: str, item: _WireResource) -> Resource:
         plural=item.resource,
         namespaced=item.scope == "Namespaced",
         verbs=frozenset(item.verbs),
-        subresources=frozenset(sub.subresource for sub in item.subresources),
     )
 
 
@@ -141,15 +135,11 @@ def read_legacy_groups(body: bytes, *, core: bool) -> list[tuple[str, str]]:
 
 
 def read_legacy_resources(body: bytes, *, group: str, version: str) -> list[Resource]:
-    """Read an APIResourceList; `pods/status` becomes a subresource of `pods`."""
+    """Read an APIResourceList, without subresources such as `pods/status`."""
     try:
         items = _OLD_RESOURCES.decode(body).resources
     except msgspec.MsgspecError as error:
         raise _unreadable() from error
-    subresources: dict[str, set[str]] = {}
-    for item in items:
-        plural, _, sub = item.name.partition("/")
-        subresources.setdefault(plural, set()).update({sub} if sub else ())
     return [
         Resource(
             group=group,
@@ -158,7 +148,6 @@ def read_legacy_resources(body: bytes, *, group: str, version: str) -> list[Reso
             plural=item.name,
             namespaced=item.namespaced,
             verbs=frozenset(item.verbs),
-            subresources=frozenset(subresources[item.name]),
         )
         for item in items
         if "/" not in item.name
@@ -167,5 +156,5 @@ def read_legacy_resources(body: bytes, *, group: str, version: str) -> list[Reso
 
 def _unreadable() -> ServerError:
     return ServerError(
-        ApiFailure(code=200, reason="Rubbish", message="the discovery document cannot be read")
+        ApiFailure(code=200, reason="Rubbish", message="The API server's discovery document cannot be read.")
     )

@@ -34,6 +34,7 @@ MESSAGE_LIMIT = 2_000
 # KEP-555: structured-merge-diff's errors reach the client unwrapped, as a 500 without a reason.
 _TYPED_PATCH = re.compile(
     r"failed to create typed patch object|error decoding patch|\.managedFields must be nil"
+    r"|quantities must match the regular expression"
 )
 _FIELD = re.compile(r"\): (?P<field>\.\S+?): ")
 _IMMUTABLE = re.compile(
@@ -45,6 +46,8 @@ _HARMLESS = re.compile(
     r"illegal base64 data at input byte \d+|field not declared in schema|field is immutable(?: when `\w+`)?"
     r"|duplicate entries for key|expected (?:string|map|list)|may not change once set|Too long|Required value"
 )
+# structured-merge-diff prints the value that it got as a Go struct
+_GO_VALUE = re.compile(r"&value\.valueUnstructured\{Value:(?P<value>[^{}]{0,500})\}")
 _TAG = re.compile(r"<[^>]{0,200}>")
 
 
@@ -108,7 +111,7 @@ class ApiError(Exception):
 
     def __str__(self) -> str:
         what = f"{self.request}: " if self.request else ""
-        code = f" (HTTP {self.code})" if self.code else ""
+        code = f" (HTTP {self.code})" if self.code and "(HTTP " not in self.message else ""
         return f"{what}{self.message}{code}"
 
 
@@ -232,12 +235,12 @@ def error_of(
 
 def _without_values(failure: ApiFailure) -> ApiFailure:
     """Keep the fields and the words that can hold no value."""
-    said = _HARMLESS.search(failure.message)
+    harmless = _HARMLESS.search(failure.message)
     fields = ", ".join(dict.fromkeys(cause.field for cause in failure.causes if cause.field))
-    message = f"the Secret is refused{f' at {fields}' if fields else ''}"
-    message += f": {said[0]}" if said else " (its values are not shown)"
+    message = f"The API server refused the Secret{f' at {fields}' if fields else ''}"
+    message += f": {harmless[0]}" if harmless else ". Its values are not shown."
     causes = tuple(
-        Cause(cause.reason, found[0] if (found := _HARMLESS.search(cause.message)) else "", cause.field)
+        Cause(cause.reason, words[0] if (words := _HARMLESS.search(cause.message)) else "", cause.field)
         for cause in failure.causes
     )
     return replace(failure, message=message, causes=causes)
@@ -262,7 +265,7 @@ def _failure_of(code: int, body: bytes, retry_after: str) -> ApiFailure:
     if status.kind != "Status":
         return ApiFailure(code=code, message=_text_of(code, body), retry_after_seconds=seconds)
     details = status.details or _WireDetails()
-    message = (status.message or "")[:MESSAGE_LIMIT] or f"the server gave no reason (HTTP {code})"
+    message = _shown(status.message) or f"The API server gave no reason (HTTP {code})."
     return ApiFailure(
         code=status.code or code,
         reason=status.reason or "",
@@ -274,9 +277,13 @@ def _failure_of(code: int, body: bytes, retry_after: str) -> ApiFailure:
     )
 
 
+def _shown(message: str | None) -> str:
+    return _GO_VALUE.sub(r"\g<value>", message or "")[:MESSAGE_LIMIT]
+
+
 def _causes_of(details: _WireDetails, message: str) -> tuple[Cause, ...]:
     causes = tuple(
-        Cause(cause.reason or "", (cause.message or "")[:MESSAGE_LIMIT], cause.field or "")
+        Cause(cause.reason or "", _shown(cause.message), cause.field or "")
         for cause in (details.causes or ())[:50]
     )
     found = None if causes else _FIELD.search(message)
@@ -289,7 +296,9 @@ def _text_of(code: int, body: bytes) -> str:
     text = body[: 4 * MESSAGE_LIMIT].decode(errors="replace")
     words = " ".join(_TAG.sub(" ", text).split())[:300]
     shown = "".join(char for char in words if char.isprintable())
-    return f"not a Kubernetes answer (HTTP {code}): {shown}" if shown else f"an empty answer (HTTP {code})"
+    if not shown:
+        return f"The API server sent an empty answer (HTTP {code})."
+    return f"The answer does not come from a Kubernetes API server (HTTP {code}): {shown}"
 
 
 def is_immutable(error: ApiError) -> bool:

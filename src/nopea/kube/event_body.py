@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from nopea.core.objects import ObjectKey, Resource, split_api_version
+from nopea.core.objects import Resource
 
 NOTE_LIMIT = 1_024
 _WORD_LIMIT = 128
@@ -30,11 +30,6 @@ class Regarding:
     namespace: str = ""
     uid: str = ""
     resource_version: str = field(default="", compare=False)
-
-    @property
-    def key(self) -> ObjectKey:
-        """The object's identity."""
-        return ObjectKey(split_api_version(self.api_version)[0], self.kind, self.namespace, self.name)
 
     def reference(self) -> dict[str, str]:
         """Return it as an ObjectReference."""
@@ -66,7 +61,6 @@ class Happening:
     """
 
     regarding: Regarding
-    related: Regarding | None
     type: str
     reason: str
     action: str
@@ -74,14 +68,11 @@ class Happening:
     at: datetime = field(compare=False)
 
 
-def happening(
-    regarding: Regarding, words: tuple[str, str, str, str], *, at: datetime, related: Regarding | None = None
-) -> Happening:
+def happening(regarding: Regarding, words: tuple[str, str, str, str], *, at: datetime) -> Happening:
     """Make a happening of (type, reason, action, note), cut to what the API takes; `at` is aware."""
     kind, reason, action, note = words
     return Happening(
         regarding=regarding,
-        related=related,
         type="Warning" if kind == "Warning" else "Normal",
         reason=cut(reason, _WORD_LIMIT),
         action=cut(action, _WORD_LIMIT),
@@ -124,8 +115,6 @@ def event_body(happened: Happening, reporter: Reporter, *, name: str) -> bytes:
         "note": happened.note,
         "regarding": happened.regarding.reference(),
     }
-    if happened.related is not None:
-        body["related"] = happened.related.reference()
     return orjson.dumps(body)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from nopea.core.api import names
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.event_body import (
@@ -75,12 +76,10 @@ class EventRecorder:
         self,
         client: KubeClient,
         *,
-        controller: str = "nopea.io/controller",
-        instance: str = "",
         pacing: Pacing | None = None,
     ) -> None:
         self._client = client
-        self._reporter = Reporter(controller, (instance or f"{socket.gethostname()}_{os.getpid()}")[:128])
+        self._reporter = Reporter(names.CONTROLLER, f"{socket.gethostname()}_{os.getpid()}"[:128])
         self._pacing = pacing or Pacing()
         self._queue: deque[Happening] = deque()
         self._arrived = asyncio.Event()
@@ -104,7 +103,6 @@ class EventRecorder:
         reason: str,
         action: str,
         note: str,
-        related: Regarding | None = None,
     ) -> None:
         """Queue an Event; drops the oldest one when too many wait.
 
@@ -115,7 +113,7 @@ class EventRecorder:
             self._queue.popleft()
             self.dropped += 1
         words = (type, reason, action, note)
-        self._queue.append(happening(regarding, words, at=datetime.now(UTC), related=related))
+        self._queue.append(happening(regarding, words, at=datetime.now(UTC)))
         self._arrived.set()
 
     async def run(self) -> None:

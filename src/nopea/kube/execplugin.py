@@ -1,4 +1,7 @@
-"""Get credentials from the program that a kubeconfig names (KEP-541): run it, read its answer."""
+"""Get credentials from the program that a kubeconfig names (KEP-541): run it and read its output.
+
+The program's output is never logged.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ from nopea.kube.config import ClusterConfig, ConfigError
 RUN_SECONDS = 30.0
 OUTPUT_LIMIT = 1024 * 1024
 
-_EARLY_SECONDS = 10.0  # a token must not run out on its way
-_SHORTEST_SECONDS = 1.0  # a plugin whose answers have always run out must not be run for each request
+_EARLY_SECONDS = 10.0  # a token must not expire on its way to the server
+_SHORTEST_SECONDS = 1.0  # a plugin whose tokens have always expired must not run for each request
 
 
 class _Status(msgspec.Struct, rename="camel"):
@@ -40,12 +43,12 @@ class _ExecCredential(msgspec.Struct, rename="camel"):
 
 
 def source_of(config: ClusterConfig) -> Source:
-    """Return where this configuration's identities come from."""
+    """Return the source of this configuration's identities."""
     return ExecSource(config) if config.user.exec is not None else UserSource(config.user)
 
 
 class ExecSource:
-    """Runs the plugin whenever an identity is wanted; the caller keeps it until it runs out."""
+    """Runs the plugin for each identity; the caller keeps the identity until it expires."""
 
     def __init__(self, config: ClusterConfig, *, run_seconds: float = RUN_SECONDS) -> None:
         if config.user.exec is None:
@@ -55,29 +58,29 @@ class ExecSource:
         self._run_seconds = run_seconds
 
     async def fetch(self) -> Identity:
-        """Run the plugin and read what it prints.
+        """Run the plugin and read its output.
 
-        Raises ConfigError with the plugin's last words, and its install hint when it is not there.
+        Raises ConfigError with the last line of the plugin's errors, or the install hint of a missing one.
         """
         output = await self._run()
         try:
             answer = msgspec.json.decode(output, type=_ExecCredential)
         except msgspec.MsgspecError as error:
-            raise self._error(f"did not print an ExecCredential: {error}") from error
+            raise self._error(f"did not print an ExecCredential: {error}.") from error
         if answer.kind != "ExecCredential" or answer.api_version != self._plugin.api_version:
-            raise self._error(f"printed {answer.kind} {answer.api_version}, not {self._plugin.api_version}")
+            raise self._error(f"printed {answer.kind} {answer.api_version}, not {self._plugin.api_version}.")
         return self._identity_of(answer.status or _Status())
 
     def _identity_of(self, status: _Status) -> Identity:
         if bool(status.client_certificate_data) != bool(status.client_key_data):
-            raise self._error("gave a client certificate or a key without the other")
+            raise self._error("returned a client certificate or a key without the other.")
         if not status.token and not status.client_certificate_data:
-            raise self._error("gave neither a token nor a client certificate")
+            raise self._error("returned neither a token nor a client certificate.")
         good_until = float("inf")
         if status.expiration_timestamp is not None:
             expires_at = status.expiration_timestamp
             if expires_at.tzinfo is None:
-                raise self._error("gave an expirationTimestamp without a time zone")
+                raise self._error("returned an expirationTimestamp without a time zone.")
             left = (expires_at - datetime.now(UTC)).total_seconds() - _EARLY_SECONDS
             good_until = time.monotonic() + max(left, _SHORTEST_SECONDS)
         return Identity(
@@ -100,37 +103,37 @@ class ExecSource:
                 start_new_session=True,  # so that its own children end with it
             )
         except OSError as error:
-            hint = f"; {plugin.install_hint}" if plugin.install_hint else ""
-            raise self._error(f"cannot be started: {error.strerror}{hint}") from error
+            hint = f" {plugin.install_hint}" if plugin.install_hint else ""
+            raise self._error(f"cannot be started: {error.strerror}.{hint}") from error
         try:
             async with asyncio.timeout(self._run_seconds):
                 output, words = await asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
                 code = await process.wait()
         except TimeoutError as error:
-            raise self._error(f"did not end within {self._run_seconds:.0f} s") from error
+            raise self._error(f"did not end within {self._run_seconds:.0f} s.") from error
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
         if code != 0:
-            raise self._error(f"ended with code {code}: {self._last_line(words)}")
+            raise self._error(f"exited with code {code}: {self._last_line(words)}")
         if len(output) > OUTPUT_LIMIT:
-            raise self._error(f"printed more than {OUTPUT_LIMIT} bytes")
+            raise self._error(f"printed more than {OUTPUT_LIMIT} bytes.")
         return output
 
     def _environment(self) -> dict[str, str]:
         spec: dict[str, Any] = {"interactive": False}
         if self._plugin.provide_cluster_info:
             spec["cluster"] = self._cluster_info()
-        told = {"apiVersion": self._plugin.api_version, "kind": "ExecCredential", "spec": spec}
-        given = {name: value.reveal().decode() for name, value in self._plugin.env}
-        return {**os.environ, **given, "KUBERNETES_EXEC_INFO": orjson.dumps(told).decode()}
+        info = {"apiVersion": self._plugin.api_version, "kind": "ExecCredential", "spec": spec}
+        variables = {name: value.reveal().decode() for name, value in self._plugin.env}
+        return {**os.environ, **variables, "KUBERNETES_EXEC_INFO": orjson.dumps(info).decode()}
 
     def _cluster_info(self) -> dict[str, Any]:
         config = self._config
         ca = config.ca
         pem = ca.read_bytes() if isinstance(ca, Path) else ca.reveal() if ca is not None else b""
-        told: dict[str, Any] = {
+        cluster: dict[str, Any] = {
             "server": config.server,
             "tls-server-name": config.tls_server_name,
             "insecure-skip-tls-verify": config.insecure,
@@ -138,11 +141,11 @@ class ExecSource:
             "proxy-url": config.proxy_url,
             "config": self._plugin.cluster_config,
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in cluster.items() if value}
 
     def _last_line(self, words: bytes) -> str:
         lines = words.decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "it printed no error.")
         return mask_text(last[:300], *(value for _, value in self._plugin.env))
 
     def _error(self, what: str) -> ConfigError:
@@ -150,8 +153,8 @@ class ExecSource:
 
 
 async def _all_of(stream: asyncio.StreamReader | None) -> bytes:
-    """Read to the end, keeping one byte more than the limit at most, so that the caller sees the excess."""
-    kept = bytearray()
+    """Read to the end, but keep at most one byte more than the limit, so that the caller notices."""
+    output = bytearray()
     while stream is not None and (part := await stream.read(65_536)):
-        kept += part[: OUTPUT_LIMIT + 1 - len(kept)]
-    return bytes(kept)
+        output += part[: OUTPUT_LIMIT + 1 - len(output)]
+    return bytes(output)

@@ -1,4 +1,4 @@
-"""Read kubeconfig files: merge them as kubectl does, pick one context. Opens no connection."""
+"""Read kubeconfig files: merge them as kubectl does, select one context. Never opens a connection."""
 
 from __future__ import annotations
 
@@ -94,25 +94,25 @@ T = TypeVar("T", _NamedCluster, _NamedUser, _NamedContext)
 
 
 def read_kubeconfig(paths: Sequence[Path], *, context: str = "") -> ClusterConfig:
-    """Merge the files (the first to name a thing wins) and return the named or the current context.
+    """Merge the files (the first that defines a name wins) and return the named or the current context.
 
-    Files that are missing are passed over as long as one is there. Relative paths are relative to the file
-    that has them. Raises ConfigError naming the file and the field.
+    Missing files are skipped as long as one exists. Relative paths are relative to the file that holds them.
+    Raises ConfigError that names the file and the field.
     """
     files = [(path, _parse(path)) for path in paths if path.exists()]
     listed = ", ".join(str(path) for path in paths)
     if not files:
-        raise ConfigError(f"no kubeconfig at {listed}: give --kubeconfig, or set KUBECONFIG")
+        raise ConfigError(f"There is no kubeconfig at {listed}. Pass --kubeconfig, or set KUBECONFIG.")
     wanted = context or next((file.current_context for _, file in files if file.current_context), "")
     if not wanted:
-        raise ConfigError(f"{listed}: current-context is not set: name a context with --context")
+        raise ConfigError(f"{listed}: current-context is not set. Name a context with --context.")
     path, named = _find("contexts", wanted, ((p, f.contexts) for p, f in files), listed)
     chosen = named.context
     cluster_path, cluster = _find("clusters", chosen.cluster, ((p, f.clusters) for p, f in files), listed)
     user = User()
     if chosen.user:
-        user_path, found = _find("users", chosen.user, ((p, f.users) for p, f in files), listed)
-        user = _user_of(user_path, found, cluster.cluster)
+        user_path, named_user = _find("users", chosen.user, ((p, f.users) for p, f in files), listed)
+        user = _user_of(user_path, named_user, cluster.cluster)
     return _config_of(
         cluster_path, cluster, user, namespace=chosen.namespace, origin=f"context {wanted} of {path}"
     )
@@ -121,20 +121,20 @@ def read_kubeconfig(paths: Sequence[Path], *, context: str = "") -> ClusterConfi
 def _parse(path: Path) -> _File:
     try:
         if path.stat().st_size > _FILE_LIMIT:
-            raise ConfigError(f"{path}: larger than {_FILE_LIMIT} bytes: this is no kubeconfig")
+            raise ConfigError(f"{path} is not a kubeconfig: it is larger than {_FILE_LIMIT} bytes.")
         # the user's own file, as trusted as the programs that it may name
         raw = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader) or {}
         return msgspec.convert(raw, _File)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark is not None else ""
         raise ConfigError(
-            f"{path}{line}: not YAML: {getattr(error, 'problem', '') or 'unreadable'}"
+            f"{path}{line} is not YAML: {getattr(error, 'problem', '') or 'unreadable'}."
         ) from error
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{path}: {error}.") from error
 
 
 def _find(what: str, name: str, files: Iterable[tuple[Path, list[T] | None]], listed: str) -> tuple[Path, T]:
@@ -145,20 +145,22 @@ def _find(what: str, name: str, files: Iterable[tuple[Path, list[T] | None]], li
                 return path, item
             names.append(item.name)
     known = ", ".join(sorted(set(names))[:20]) or "none"
-    raise ConfigError(f"{listed}: {what} has no entry {name!r}; known: {known}")
+    raise ConfigError(f"{listed}: {what} has no entry {name!r}. It has: {known}.")
 
 
 def _config_of(path: Path, named: _NamedCluster, user: User, *, namespace: str, origin: str) -> ClusterConfig:
     cluster, where = named.cluster, f"{path}: clusters[{named.name}].cluster"
     parts = urlsplit(cluster.server)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ConfigError(f"{where}.server: must be an http or https URL")
+        raise ConfigError(f"{where}.server must be an http or https URL.")
     if cluster.insecure_skip_tls_verify and (
         cluster.certificate_authority or cluster.certificate_authority_data
     ):
-        raise ConfigError(f"{where}: insecure-skip-tls-verify contradicts certificate-authority; remove one")
+        raise ConfigError(
+            f"{where}: insecure-skip-tls-verify contradicts certificate-authority. Remove one of them."
+        )
     if cluster.proxy_url and urlsplit(cluster.proxy_url).scheme not in ("http", "https"):
-        raise ConfigError(f"{where}.proxy-url: must be an http or https URL (socks5 is not supported)")
+        raise ConfigError(f"{where}.proxy-url must be an http or https URL. SOCKS is not supported.")
     authority = _Pem(path, f"{where}.certificate-authority")
     return ClusterConfig(
         server=cluster.server.rstrip("/"),
@@ -183,20 +185,20 @@ class _Pem:
             try:
                 return Secret(base64.b64decode(data, validate=True))
             except binascii.Error as error:
-                raise ConfigError(f"{self._field}-data: not base64") from error
+                raise ConfigError(f"{self._field}-data is not base64.") from error
         if not file:
             return None
-        found = self._path.parent / Path(file).expanduser()
-        if not found.is_file():
-            raise ConfigError(f"{self._field}: no file at {found}")
-        return found
+        file_path = self._path.parent / Path(file).expanduser()
+        if not file_path.is_file():
+            raise ConfigError(f"{self._field}: there is no file {file_path}.")
+        return file_path
 
 
 def _user_of(path: Path, named: _NamedUser, cluster: _Cluster) -> User:
     user, where = named.user or _User(), f"{path}: users[{named.name}].user"
     if user.auth_provider is not None:
         raise ConfigError(
-            f"{where}.auth-provider: removed from Kubernetes in 1.26; use the provider's exec plugin"
+            f"{where}.auth-provider was removed in Kubernetes 1.26. Use the provider's exec plugin."
         )
     certificate = _Pem(path, f"{where}.client-certificate").read(
         user.client_certificate_data, user.client_certificate
@@ -204,7 +206,7 @@ def _user_of(path: Path, named: _NamedUser, cluster: _Cluster) -> User:
     key = _Pem(path, f"{where}.client-key").read(user.client_key_data, user.client_key)
     if (certificate is None) != (key is None):
         missing = "client-key" if key is None else "client-certificate"
-        raise ConfigError(f"{where}.{missing}: missing; a client certificate needs its key")
+        raise ConfigError(f"{where}.{missing} is missing: a client certificate and its key belong together.")
     return User(
         token=_token_of(path, where, user),
         certificate=certificate,
@@ -217,21 +219,23 @@ def _user_of(path: Path, named: _NamedUser, cluster: _Cluster) -> User:
 
 def _token_of(path: Path, where: str, user: _User) -> Secret | Path | None:
     if user.token_file:  # kubectl reads the file over the token beside it
-        found = path.parent / Path(user.token_file).expanduser()
-        if not found.is_file():
-            raise ConfigError(f"{where}.tokenFile: no file at {found}")
-        return found
+        token_file = path.parent / Path(user.token_file).expanduser()
+        if not token_file.is_file():
+            raise ConfigError(f"{where}.tokenFile: there is no file {token_file}.")
+        return token_file
     return Secret(user.token) if user.token else None
 
 
 def _exec_of(path: Path, where: str, plugin: _Exec, cluster: _Cluster) -> ExecPlugin:
     if plugin.api_version not in EXEC_VERSIONS:
-        raise ConfigError(f"{where}.exec.apiVersion: must be one of {', '.join(EXEC_VERSIONS)}")
+        raise ConfigError(f"{where}.exec.apiVersion must be one of {', '.join(EXEC_VERSIONS)}.")
     if plugin.interactive_mode == "Always":
-        raise ConfigError(f"{where}.exec.interactiveMode: Always cannot work here: nobody is there to answer")
+        raise ConfigError(
+            f"{where}.exec.interactiveMode: Always is not supported, because nobody can answer the plugin."
+        )
     command = plugin.command
     if not command:
-        raise ConfigError(f"{where}.exec.command: must not be empty")
+        raise ConfigError(f"{where}.exec.command must not be empty.")
     if "/" in command:
         command = str(path.parent / Path(command).expanduser())
     extensions = {item.name: item.extension for item in cluster.extensions or ()}

@@ -31,6 +31,6 @@ class LineSplitter:
             self._parts.append(rest)
             self._size += len(rest)
         if self._size > self._limit or any(len(line) > self._limit for line in lines):
-            message = f"a line of the watch is longer than {self._limit} bytes"
+            message = f"A line of the watch is longer than {self._limit} bytes."
             raise ServerError(ApiFailure(code=200, reason="LineTooBig", message=message))
         return [line for line in lines if line.strip()]

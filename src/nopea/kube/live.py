@@ -14,29 +14,14 @@ import orjson
 from nopea.core.objects import ObjectKey, split_api_version
 
 
-class OwnerReference(msgspec.Struct, frozen=True, rename="camel"):
-    """Who is deleted before this object is."""
-
-    uid: str = ""
-    kind: str = ""
-    name: str = ""
-    controller: bool | None = None
-
-
 class Meta(msgspec.Struct, frozen=True, rename="camel"):
-    """An object's metadata, less `managedFields`; timestamps are RFC 3339 text as sent."""
+    """The part of an object's metadata that Nopea reads from every object."""
 
     name: str = ""
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
-    generation: int = 0
     labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    creation_timestamp: str | None = None
-    deletion_timestamp: str | None = None
-    finalizers: tuple[str, ...] = ()
-    owner_references: tuple[OwnerReference, ...] = ()
 
 
 class _Head(msgspec.Struct, frozen=True, rename="camel"):

@@ -1,4 +1,4 @@
-"""Finds the API server and its credentials in a kubeconfig or in a Pod. Opens no connection."""
+"""Find the API server and its credentials in a kubeconfig or in a Pod. Never opens a connection."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load_config(
 
 
 def is_in_cluster(environ: Mapping[str, str] = os.environ, *, files: Path = POD_FILES) -> bool:
-    """Say whether this process runs in a Pod with a service account."""
+    """Return whether this process runs in a Pod with a service account."""
     return bool(environ.get("KUBERNETES_SERVICE_HOST")) and (files / "token").is_file()
 
 
@@ -39,11 +39,13 @@ def read_in_cluster(environ: Mapping[str, str] = os.environ, *, files: Path = PO
     """Take the address from the environment and the credentials from the service account's files."""
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
     if not host:
-        raise ConfigError("KUBERNETES_SERVICE_HOST is not set: this is no Pod; give a kubeconfig")
+        raise ConfigError(
+            "KUBERNETES_SERVICE_HOST is not set: this process does not run in a Pod. Name a kubeconfig."
+        )
     for name in ("token", "ca.crt"):
         if not (files / name).is_file():
             raise ConfigError(
-                f"{files / name} is missing: set automountServiceAccountToken: true in the Pod's spec"
+                f"{files / name} is missing. Set automountServiceAccountToken: true in the Pod's spec."
             )
     namespace = files / "namespace"
     return ClusterConfig(

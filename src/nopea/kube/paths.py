@@ -25,7 +25,7 @@ def collection_path(resource: Resource, namespace: str = "") -> str:
     if not namespace:
         return f"{root}/{resource.plural}"
     if not resource.namespaced:
-        raise refused(f"{resource.kind} is cluster-scoped and cannot be in namespace {namespace!r}")
+        raise refused(f"{resource.kind} is cluster-scoped and cannot be in namespace {namespace!r}.")
     return f"{root}/namespaces/{_segment(namespace)}/{resource.plural}"
 
 
@@ -36,7 +36,7 @@ def object_path(target: Target, subresource: str = "") -> str:
     cluster-scoped one with.
     """
     if target.resource.namespaced and not target.namespace:
-        raise refused(f"{target.resource.kind} {target.name!r} is namespaced and has no namespace")
+        raise refused(f"{target.resource.kind} {target.name!r} is namespaced, but has no namespace.")
     path = f"{collection_path(target.resource, target.namespace)}/{_segment(target.name)}"
     return f"{path}/{subresource}" if subresource else path
 
@@ -49,5 +49,5 @@ def refused(message: str) -> InvalidError:
 def _segment(name: str) -> str:
     # the API server's own rule for names in paths: no slash, no percent sign, not a dot segment
     if name in _UNSAFE_NAMES or "/" in name or "%" in name or len(name) > _MAX_NAME:
-        raise refused(f"{name[:80]!r} cannot be the name of an object or a namespace")
+        raise refused(f"{name[:80]!r} is not a valid name of an object or a namespace.")
     return quote(name, safe=":")

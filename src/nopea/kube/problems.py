@@ -1,10 +1,10 @@
-"""Say an API error in Nopea's words: a code, what happened, and what to do next. Pure."""
+"""Translate an API error into a `Problem`: its code, the server's message, and what the user can do. Pure."""
 
 from __future__ import annotations
 
 import re
 
-from nopea.core.problem import Code, Problem
+from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.kube.errors import (
     AlreadyExistsError,
     ApiError,
@@ -20,7 +20,6 @@ from nopea.kube.errors import (
     UnreachableError,
     has_cause,
     immutable_fields,
-    is_field_conflict,
     is_immutable,
 )
 
@@ -32,7 +31,10 @@ _ESCALATION = re.compile(r"is attempting to grant RBAC permissions not currently
 _WEBHOOK_DENIED = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request')
 _WEBHOOK_FAILED = re.compile(r'failed calling webhook "(?P<name>[^"]+)"')
 _POLICY = re.compile(r"ValidatingAdmissionPolicy '(?P<name>[^']+)'|violates PodSecurity|exceeded quota")
-_RETRIED = "nothing to do: it is retried with backoff"
+_QUANTITY = re.compile(r"quantities must match the regular expression")
+_MANAGING_VERBS = ("get", "create", "patch", "delete")  # KEP-555: an apply is a patch that may create
+RETRIED = "Nopea retries automatically."
+"""The last sentence of some hints; a command that ends leaves it out."""
 
 
 def to_problem(
@@ -42,109 +44,118 @@ def to_problem(
     source: str = "",
     recreatable: bool = True,
 ) -> Problem:
-    """Return the problem that an error is for the object and the file it came from.
+    """Return the problem for an object and for the file that declares it.
 
-    `object` and `source` are as in `Problem`; `recreatable` is False for what Nopea never deletes in order to
-    create it anew. The message is the server's, for it names fields and values; for Secrets the client has
-    taken the values out before.
+    `object` and `source` are as in `Problem`; `recreatable` is False for kinds that Nopea never deletes in
+    order to create them again. The message is the server's, because it names fields and values; the
+    client has removed the values of Secrets.
     """
-    code, hint = _code_and_hint(error)
+    code, hint = _code_and_hint(error, managed=bool(source))
     if code is Code.IMMUTABLE and not recreatable:
-        hint = f"{_undo(error)}, or give the object a new name: it is never recreated, for what it holds"
-    message = error.message.strip().rstrip(".")
+        hint = f"{_undo(error)}, or rename the object. It is never recreated, as that would delete its data."
+    return Problem(code=code, message=_message(error), hint=hint, source=source, object=object)
+
+
+def to_sync_error(error: ApiError, *, object: str) -> TransientError | StalledError:  # noqa: A002 - as above
+    """Return the error that ends a reconciliation: transient where the same request can succeed later."""
+    problem = to_problem(error, object=object)
+    return TransientError(problem) if error.retryable else StalledError(problem)
+
+
+def _message(error: ApiError) -> str:
+    message = error.message
     if isinstance(error, InvalidError) and error.causes and not _names_fields(error):
-        message = f"{'; '.join(f'{c.field}: {c.message}' for c in error.causes[:5])}"
-    return Problem(code=code, message=message, hint=hint, source=source, object=object)
+        message = "; ".join(f"{cause.field}: {cause.message}" for cause in error.causes[:5])
+    if isinstance(error, UnauthorizedError) and message == "Unauthorized":
+        message = "The API server rejected these credentials"
+    return f"{message.strip().rstrip('.')}."
 
 
 def _names_fields(error: ApiError) -> bool:
     return all(cause.field in error.message for cause in error.causes[:5])
 
 
-def _code_and_hint(error: ApiError) -> tuple[Code, str]:
+def _code_and_hint(error: ApiError, *, managed: bool) -> tuple[Code, str]:
     admission = _admission(error)
     if admission is not None:
         return admission
     match error:
         case UnknownKindError():
-            return Code.KIND_UNKNOWN, "install the CustomResourceDefinition, or correct apiVersion and kind"
+            return Code.KIND_UNKNOWN, "Install its CustomResourceDefinition, or correct apiVersion and kind."
         case NotFoundError():
             return _not_found(error)
         case UnauthorizedError():
-            return Code.FORBIDDEN, "check the credentials that Nopea runs with: the API server knows them not"
+            return Code.FORBIDDEN, "Log in again, or correct the credentials that Nopea runs with."
         case ForbiddenError():
-            return _forbidden(error)
+            return _forbidden(error, managed=managed)
         case InvalidError():
             return _invalid(error)
         case ConflictError() | AlreadyExistsError() | GoneError():
-            return Code.API_REJECTED, _conflict_hint(error)
+            return Code.API_REJECTED, "The object changed in the meantime. The next sync reads it again."
         case TooManyRequestsError():
-            return Code.API_BUSY, _RETRIED
+            return Code.API_BUSY, RETRIED
         case UnreachableError():
-            return Code.API_UNREACHABLE, "check that the API server runs and can be reached; it is retried"
+            return Code.API_UNREACHABLE, f"Check that the API server runs and can be reached. {RETRIED}"
         case ServerError() if error.code in (502, 503, 504):
-            return Code.API_BUSY, _RETRIED
+            return Code.API_BUSY, RETRIED
         case _:
-            return Code.API_REJECTED, "see the API server's log if it stays; it is retried with backoff"
+            return Code.API_REJECTED, f"If this persists, see the API server's log. {RETRIED}"
 
 
 def _admission(error: ApiError) -> tuple[Code, str] | None:
-    """Recognise admission's answers: they come with any code that a webhook likes."""
-    if found := _WEBHOOK_DENIED.search(error.message):
-        return Code.ADMISSION_DENIED, f"change the object so that webhook {found['name']} accepts it"
-    if found := _WEBHOOK_FAILED.search(error.message):
-        hint = f"see that the service behind webhook {found['name']} answers; it is retried"
-        return Code.ADMISSION_DENIED, hint
+    """Recognize refusals by admission control: a webhook chooses the HTTP status of its refusal."""
+    if denied := _WEBHOOK_DENIED.search(error.message):
+        return Code.ADMISSION_DENIED, f"Change the object so that webhook {denied['name']} accepts it."
+    if failed := _WEBHOOK_FAILED.search(error.message):
+        return Code.ADMISSION_DENIED, f"Check the service behind webhook {failed['name']}. {RETRIED}"
     if isinstance(error, ForbiddenError | InvalidError) and _POLICY.search(error.message):
-        return Code.ADMISSION_DENIED, "change the object as the message says, or ask for the policy's owner"
+        return Code.ADMISSION_DENIED, "Change the object as the message says, or ask the owner of the policy."
     return None
 
 
 def _not_found(error: ApiError) -> tuple[Code, str]:
     if error.failure.kind == "namespaces":
         name = error.failure.name
-        return Code.NAMESPACE_MISSING, f"create Namespace {name}, or add it to this repository"
+        return Code.NAMESPACE_MISSING, f"Create Namespace {name}, or add it to this repository."
     if not error.failure.name:  # the path itself: the kind stopped being served
-        return Code.KIND_UNKNOWN, "see that its CustomResourceDefinition is still installed"
-    return Code.API_REJECTED, "it was deleted meanwhile; the next pass looks again"
+        return Code.KIND_UNKNOWN, "Check that its CustomResourceDefinition is still installed."
+    return Code.API_REJECTED, "The object was deleted in the meantime. The next sync reads it again."
 
 
-def _forbidden(error: ApiError) -> tuple[Code, str]:
+def _forbidden(error: ApiError, *, managed: bool) -> tuple[Code, str]:
     if has_cause(error, "NamespaceTerminating") or "because it is being terminated" in error.message:
-        return Code.TERMINATING, "wait until the namespace is gone, then it is created anew; it is retried"
+        return Code.TERMINATING, f"Wait until the namespace is deleted. {RETRIED}"
     if is_immutable(error):
         return _invalid(error)
     if _ESCALATION.search(error.message):
-        return Code.FORBIDDEN, "give the account these rights, or the verbs bind and escalate, first"
-    found = _RBAC.search(error.message)
-    if found is None:
-        return Code.FORBIDDEN, "see what refused it in the message, and allow it there"
-    return Code.FORBIDDEN, _rule(found)
+        return Code.FORBIDDEN, "Give the account these rights first, or the verbs bind and escalate."
+    denied = _RBAC.search(error.message)
+    if denied is None:
+        return Code.FORBIDDEN, "The message names what refused the request. Allow the request there."
+    return Code.FORBIDDEN, _missing_rule(denied, managed=managed)
 
 
-def _rule(found: re.Match[str]) -> str:
-    # server-side apply is a patch that may create: the API server checks both (KEP-555)
-    verbs = '["patch", "create"]' if found["verb"] in ("patch", "create") else f'["{found["verb"]}"]'
-    role = f"a Role in {found['namespace']}" if found["namespace"] else "a ClusterRole"
-    return (
-        f'grant {found["user"]} in {role}: apiGroups: ["{found["group"]}"], '
-        f'resources: ["{found["resource"]}"], verbs: {verbs}'
+def _missing_rule(denied: re.Match[str], *, managed: bool) -> str:
+    """Spell out the RBAC rule: for an object from Git all verbs at once, not one error after the other."""
+    verbs = _MANAGING_VERBS if managed and denied["verb"] in _MANAGING_VERBS else (denied["verb"],)
+    role = f"a Role in {denied['namespace']}" if denied["namespace"] else "a ClusterRole"
+    listed = ", ".join(f'"{verb}"' for verb in verbs)
+    rule = (
+        f'Grant {denied["user"]} in {role}: apiGroups: ["{denied["group"]}"], '
+        f'resources: ["{denied["resource"]}"], verbs: [{listed}].'
     )
+    return f"{rule} Or name another account in spec.serviceAccountName." if managed else rule
 
 
 def _invalid(error: ApiError) -> tuple[Code, str]:
     if is_immutable(error):
-        hint = f'{_undo(error)}, or let it be recreated with annotation nopea.io/force: "true"'
+        hint = f'{_undo(error)}, or let Nopea recreate the object: annotate it with nopea.io/force: "true".'
         return Code.IMMUTABLE, hint
+    if _QUANTITY.search(error.message):
+        return Code.INVALID, "Correct the quantity in the manifest. Examples: 500m, 2, 512Mi."
     fields = ", ".join(dict.fromkeys(cause.field for cause in error.causes if cause.field))
-    return Code.INVALID, f"correct {fields} in the manifest" if fields else "correct the manifest"
+    return Code.INVALID, f"Correct {fields} in the manifest." if fields else "Correct the manifest."
 
 
 def _undo(error: ApiError) -> str:
-    return f"undo the change of {', '.join(immutable_fields(error)) or 'the field'}"
-
-
-def _conflict_hint(error: ApiError) -> str:
-    if is_field_conflict(error):
-        return "another manager owns these fields; apply with force takes them over"
-    return "it changed meanwhile; the next pass looks again"
+    return f"Undo the change of {', '.join(immutable_fields(error)) or 'the field'}"

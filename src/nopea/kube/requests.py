@@ -8,11 +8,9 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from nopea.core.api.names import FIELD_MANAGER
 from nopea.core.objects import Resource, Target
 from nopea.kube.paths import collection_path, object_path
-
-FIELD_MANAGER = "nopea"
-"""The manager of every field that Nopea sets; it never changes, or old entries would own fields for ever."""
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
@@ -24,14 +22,6 @@ class PatchKind(enum.StrEnum):
 
     MERGE = "application/merge-patch+json"
     JSON = "application/json-patch+json"
-
-
-class Propagation(enum.StrEnum):
-    """What becomes of the objects that a deleted object owns."""
-
-    BACKGROUND = "Background"
-    FOREGROUND = "Foreground"
-    ORPHAN = "Orphan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +70,9 @@ def _with_query(path: str, **pairs: str) -> str:
     return f"{path}?{query}" if query else path
 
 
-def get(target: Target, *, subresource: str = "") -> ApiRequest:
+def get(target: Target) -> ApiRequest:
     """Read one object."""
-    path = object_path(target, subresource)
-    return ApiRequest(verb="get", what=str(target), method="GET", path=path, repeatable=True)
+    return ApiRequest(verb="get", what=str(target), method="GET", path=object_path(target), repeatable=True)
 
 
 def get_path(path: str, *, accept: str = JSON) -> ApiRequest:
@@ -91,16 +80,13 @@ def get_path(path: str, *, accept: str = JSON) -> ApiRequest:
     return ApiRequest(verb="get", what=path, method="GET", path=path, accept=accept, repeatable=True)
 
 
-def list_page(
-    resource: Resource, selection: Selection, *, limit: int, continue_: str = "", resource_version: str = ""
-) -> ApiRequest:
+def list_page(resource: Resource, selection: Selection, *, limit: int, continue_: str = "") -> ApiRequest:
     """Read one chunk of a list; `continue_` is the token that the chunk before gave."""
     path = _with_query(
         collection_path(resource, selection.namespace),
         labelSelector=selection.labels,
         fieldSelector=selection.fields,
         limit=str(limit),
-        resourceVersion=resource_version,
         **{"continue": continue_},
     )
     accept = METADATA.format("PartialObjectMetadataList") if selection.metadata_only else JSON
@@ -130,33 +116,14 @@ def _what(resource: Resource, selection: Selection) -> str:
     return f"{resource} in {selection.namespace}" if selection.namespace else str(resource)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplyOptions:
-    """How to apply: the defaults are those of every write that Git causes.
+def apply(target: Target, body: bytes, *, subresource: str = "") -> ApiRequest:
+    """Server-side apply of an object's JSON (KEP-555).
 
-    `force` takes fields over from other managers; `strict` refuses unknown and duplicate fields;
-    `dry_run` asks what would be stored.
+    It takes fields over from other managers, and refuses unknown and duplicate fields.
     """
-
-    force: bool = True
-    strict: bool = True
-    dry_run: bool = False
-    subresource: str = ""
-
-
-APPLY_DEFAULTS = ApplyOptions()
-
-
-def apply(target: Target, body: bytes, options: ApplyOptions = APPLY_DEFAULTS) -> ApiRequest:
-    """Server-side apply of an object's JSON (KEP-555)."""
-    query = f"fieldManager={FIELD_MANAGER}"
-    if options.force:
-        query += "&force=true"
-    if options.strict:
-        query += "&fieldValidation=Strict"
-    if options.dry_run:
-        query += "&dryRun=All"
-    path = f"{object_path(target, options.subresource)}?{query}"
+    path = _with_query(
+        object_path(target, subresource), fieldManager=FIELD_MANAGER, force="true", fieldValidation="Strict"
+    )
     return ApiRequest(
         verb="apply",
         what=str(target),
@@ -168,11 +135,9 @@ def apply(target: Target, body: bytes, options: ApplyOptions = APPLY_DEFAULTS) -
     )
 
 
-def patch(
-    target: Target, body: bytes, *, kind: PatchKind, subresource: str = "", manager: str = FIELD_MANAGER
-) -> ApiRequest:
+def patch(target: Target, body: bytes, *, kind: PatchKind, manager: str = FIELD_MANAGER) -> ApiRequest:
     """Change some fields; a merge patch may be repeated, a JSON patch (with its tests) may not."""
-    path = _with_query(object_path(target, subresource), fieldManager=manager)
+    path = _with_query(object_path(target), fieldManager=manager)
     return ApiRequest(
         verb="patch",
         what=str(target),
@@ -191,12 +156,6 @@ def create(resource: Resource, body: bytes, *, namespace: str = "") -> ApiReques
     return ApiRequest(verb="create", what=what, method="POST", path=path, body=body, content_type=JSON)
 
 
-def replace(target: Target, body: bytes, *, subresource: str = "") -> ApiRequest:
-    """Put an object in the place of the one with the body's resourceVersion."""
-    path = _with_query(object_path(target, subresource), fieldManager=FIELD_MANAGER)
-    return ApiRequest(verb="update", what=str(target), method="PUT", path=path, body=body, content_type=JSON)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preconditions:
     """What must hold of an object for it to be deleted; empty fields do not count."""
@@ -208,16 +167,14 @@ class Preconditions:
 NO_PRECONDITIONS = Preconditions()
 
 
-def delete(
-    target: Target, *, propagation: Propagation, only_if: Preconditions = NO_PRECONDITIONS
-) -> ApiRequest:
-    """Delete one object if the preconditions hold (409 otherwise)."""
+def delete(target: Target, *, only_if: Preconditions = NO_PRECONDITIONS) -> ApiRequest:
+    """Delete one object, and later what it owns, if the preconditions hold (409 otherwise)."""
     named = {"uid": only_if.uid, "resourceVersion": only_if.resource_version}
     conditions = {key: value for key, value in named.items() if value}
     options: dict[str, object] = {
         "apiVersion": "meta.k8s.io/v1",
         "kind": "DeleteOptions",
-        "propagationPolicy": propagation.value,
+        "propagationPolicy": "Background",
     }
     if conditions:
         options["preconditions"] = conditions

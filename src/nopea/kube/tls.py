@@ -1,4 +1,4 @@
-"""Build the TLS contexts for the API server: its authority, and our client certificate where there is one."""
+"""Build the TLS context for the API server: the cluster's authority and the client certificate."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from nopea.kube.config import ClusterConfig, ConfigError
 
 
 def tls_context(config: ClusterConfig, *, certificate: Secret, key: Secret) -> ssl.SSLContext:
-    """Return a context that trusts the cluster's authority alone and shows the certificate, if not empty.
+    """Return a context that trusts only the cluster's authority and presents the certificate, if not empty.
 
-    Raises ConfigError when a PEM cannot be read. The key is on disk only while OpenSSL reads it, in a file
-    that nobody else may open: the ssl module takes no bytes.
+    Raises ConfigError when a PEM cannot be read. The ssl module takes no bytes, so OpenSSL reads the key from
+    a file that no other user may open and that is deleted at once.
     """
     context = ssl.create_default_context()
     if config.insecure:
@@ -32,23 +32,25 @@ def _trusting(config: ClusterConfig) -> ssl.SSLContext:
     ca = config.ca
     try:
         pem = ca.read_text() if isinstance(ca, Path) else ca.reveal().decode() if ca is not None else ""
+        if not pem:
+            raise ssl.SSLError("empty")  # the ssl module would trust the system's authorities in its place
         return ssl.create_default_context(cadata=pem)
     except OSError as error:  # ssl.SSLError is an OSError as well
         where = f" ({ca})" if isinstance(ca, Path) else ""
         raise ConfigError(
-            f"{config.origin}: certificate-authority{where}: no PEM certificate can be read"
+            f"{config.origin}: certificate-authority{where} holds no readable PEM certificate."
         ) from error
     except ValueError as error:
-        raise ConfigError(f"{config.origin}: certificate-authority: not a PEM file") from error
+        raise ConfigError(f"{config.origin}: certificate-authority is not a PEM file.") from error
 
 
 def _show(context: ssl.SSLContext, config: ClusterConfig, *, certificate: Secret, key: Secret) -> None:
-    with tempfile.NamedTemporaryFile(prefix="nopea-") as file:  # made with mode 0600, gone at the end
+    with tempfile.NamedTemporaryFile(prefix="nopea-") as file:  # created with mode 0600
         file.write(certificate.reveal() + b"\n" + key.reveal() + b"\n")
         file.flush()
         try:
             context.load_cert_chain(file.name)
         except (ssl.SSLError, ValueError) as error:
             raise ConfigError(
-                f"{config.origin}: client certificate and key: not a matching, unencrypted PEM pair"
+                f"{config.origin}: the client certificate and key are not a matching, unencrypted PEM pair."
             ) from error

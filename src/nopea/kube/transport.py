@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -121,7 +121,7 @@ class Transport:
                     return await answer.content.readany()
             except TimeoutError as error:
                 server = mask_url(self._config.server)
-                message = f"{server} neither sent anything nor ended the watch in time"
+                message = f"{server} sent nothing and did not end the watch in time."
                 raise UnreachableError(message, request=str(request)) from error
 
     async def read_all(self, answer: aiohttp.ClientResponse, request: ApiRequest) -> bytes:
@@ -143,10 +143,12 @@ class Transport:
         answer = await self._exchange(request, headers, identity)
         if answer.status != 401:
             return answer
-        fresh = await self._credentials.renew(identity)
-        if fresh.shows_same(identity):
-            return answer
-        answer.close()
+        with ExitStack() as unless_returned:
+            unless_returned.callback(answer.close)
+            fresh = await self._credentials.renew(identity)
+            if fresh.shows_same(identity):
+                unless_returned.pop_all()
+                return answer
         return await self._exchange(request, headers, fresh)
 
     async def _exchange(
@@ -191,7 +193,7 @@ async def _read(answer: aiohttp.ClientResponse, request: ApiRequest) -> bytes:
         size += len(part)
         if size > BODY_LIMIT:
             answer.close()
-            message = f"the answer is larger than {BODY_LIMIT} bytes"
+            message = f"The answer is larger than {BODY_LIMIT} bytes."
             raise BodyTooBigError(ApiFailure(code=answer.status, message=message), request=str(request))
     return b"".join(parts)
 
@@ -216,7 +218,7 @@ class _translated:  # noqa: N801 - reads as a statement; a class, because a gene
         words = _words_of(error)
         if words:
             server = mask_url(self._config.server)
-            raise UnreachableError(f"{server} {words}", request=str(self._request)) from error
+            raise UnreachableError(f"{server} {words}.", request=str(self._request)) from error
 
 
 def _words_of(error: BaseException) -> str:
@@ -232,8 +234,8 @@ def _words_of(error: BaseException) -> str:
         case aiohttp.ServerDisconnectedError():
             return "closed the connection without an answer"
         case aiohttp.ClientPayloadError():
-            return "cut its answer short"
+            return "closed the connection in the middle of its answer"
         case aiohttp.ClientError() | OSError():
-            return f"could not be talked to: {error}"
+            return f"did not complete the request: {error}"
         case _:
             return ""

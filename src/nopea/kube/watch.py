@@ -189,7 +189,7 @@ class _Watching:
             live = LiveObject(bytes(event.object))
             version = live.meta.resource_version
         except msgspec.MsgspecError as error:
-            message = "a line of the watch is not an event"
+            message = "A line of the watch is not an event."
             raise ServerError(ApiFailure(code=200, reason="Rubbish", message=message)) from error
         if event.type == "ERROR":
             raise error_of(200, live.body, request=f"watch {self._resource}")

@@ -104,7 +104,7 @@ class Applier:
         planned = step.live
         if known is None or (planned and not is_newer(known.resource_version, planned.resource_version)):
             return step, None
-        if planned is None or _facts(known) != _facts(planned):
+        if planned is None or known.facts != planned.facts:
             return await self._look(step, desired)
         return _at(step, known.resource_version), None
 
@@ -204,11 +204,6 @@ def _body(step: Step, desired: Desired, live: Mapping[str, Any] | None) -> bytes
     if live is not None and _leaves_fields(step):
         body = body_to_apply(body, live, rules=desired.rules, keep=step.keep)
     return orjson.dumps(at_version(body, version))
-
-
-def _facts(live: ObservedObject) -> tuple[object, ...]:
-    """What a decision to apply rests on in the live object."""
-    return (live.uid, live.owner, live.break_glass, live.projection)
 
 
 def _at(step: Step, version: str) -> Step:

@@ -6,11 +6,11 @@ from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.credentials import missing_secret, parse_credentials
 from nopea.core.git.source import Credentials, Remote
 from nopea.core.objects import RepoKey
-from nopea.core.problem import Problem, StalledError, TransientError
+from nopea.core.problem import Problem, StalledError
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.kinds import SECRETS
-from nopea.kube.problems import to_problem
+from nopea.kube.problems import to_sync_error
 
 NO_CREDENTIALS = Credentials()
 
@@ -25,8 +25,7 @@ async def remote_of(client: KubeClient, key: RepoKey, spec: GitRepositorySpec) -
     except NotFoundError as error:
         raise StalledError(missing_secret(name, key.namespace)) from error
     except ApiError as error:
-        problem = to_problem(error, object=f"Secret {key.namespace}/{name}", source="")
-        raise (TransientError if error.retryable else StalledError)(problem) from error
+        raise to_sync_error(error, object=f"Secret {key.namespace}/{name}") from error
     parsed = parse_credentials(secret.json(), name=name, url=spec.url)
     if isinstance(parsed, Problem):
         raise StalledError(parsed)

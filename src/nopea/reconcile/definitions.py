@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from nopea.core.objects import Resource, Target
@@ -16,15 +16,28 @@ ESTABLISHED_SECONDS = 30.0
 SERVED_SECONDS = 10.0
 
 
-async def wait_until_established(client: KubeClient, target: Target, *, source: str) -> Problem | None:
+class Superseded(Exception):  # noqa: N818 - an answer, not an error
+    """The wait was given up because the reconciliation should stop."""
+
+
+async def wait_until_established(
+    client: KubeClient,
+    target: Target,
+    *,
+    source: str,
+    seconds: float,
+    stop: Callable[[], Awaitable[bool]],
+) -> Problem | None:
     """Return when the definition is Established; the Problem when its names are refused or time is up.
 
-    Raises ApiError when the API server cannot be asked.
+    Raises ApiError when the API server does not answer, and Superseded as soon as `stop` returns True.
     """
     definition: Mapping[str, Any] = {}
     try:
-        async with asyncio.timeout(ESTABLISHED_SECONDS):
+        async with asyncio.timeout(seconds):
             for pause in pauses():
+                if await stop():
+                    raise Superseded
                 definition = (await client.get(target)).json()
                 conditions = _conditions(definition)
                 if conditions.get("Established") == "True":
@@ -36,8 +49,8 @@ async def wait_until_established(client: KubeClient, target: Target, *, source: 
         pass  # the problem below says what is missing
     return Problem(
         code=Code.CRD_NOT_ESTABLISHED,
-        message=f"the CustomResourceDefinition is not Established: {_why(definition)}",
-        hint="Look at its conditions with `kubectl describe crd`; another definition may hold its names.",
+        message=f"The CustomResourceDefinition is not Established: {_why(definition)}.",
+        hint="Check its conditions with `kubectl describe crd`. Another definition may use the same names.",
         source=source,
         object=str(target.key),
     )
@@ -79,4 +92,4 @@ def _conditions(definition: Mapping[str, Any]) -> dict[str, str]:
 def _why(definition: Mapping[str, Any]) -> str:
     conditions = (definition.get("status") or {}).get("conditions") or ()
     messages = [condition.get("message", "") for condition in conditions if condition["status"] == "False"]
-    return "; ".join(message for message in messages if message) or "it has no condition yet"
+    return "; ".join(message for message in messages if message) or "it has no conditions yet"

@@ -6,11 +6,11 @@ come last, and only if everything before them went well.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from nopea import tasks
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
@@ -25,7 +25,7 @@ from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Preconditions
 from nopea.reconcile.apply import Applier, desired_of
-from nopea.reconcile.definitions import wait_until_established
+from nopea.reconcile.definitions import ESTABLISHED_SECONDS, Superseded, wait_until_established
 from nopea.reconcile.request import Supersede
 
 LANES = 16
@@ -42,6 +42,8 @@ class Execution:
     results: dict[ObjectKey, ObjectResult] = field(default_factory=dict)
     applied: dict[ObjectKey, LastApplied] = field(default_factory=dict)
     gone: set[ObjectKey] = field(default_factory=set)
+    left: dict[ObjectKey, ObservedObject | None] = field(default_factory=dict)
+    """The objects that were skipped or keep some drift, as they were when that was decided."""
     superseded: bool = False
     unreachable: Problem | None = None
 
@@ -71,6 +73,7 @@ class Executor:
         claim: Callable[[ObjectKey], str],
         resource_for: Callable[[GroupKind], Awaitable[Resource]],
         commit: str,
+        timeout_seconds: float = ESTABLISHED_SECONDS,
     ) -> None:
         """`claim` takes an object for the repository and returns the owner's name if it is another's."""
         self._client = client
@@ -79,6 +82,7 @@ class Executor:
         self._claim = claim
         self._resource_for = resource_for
         self._commit = commit
+        self._timeout_seconds = timeout_seconds
 
     async def execute(self, plan: Plan, supersede: Supersede) -> Execution:
         """Carry out the plan until it is done, superseded, or the API server is gone."""
@@ -90,7 +94,7 @@ class Executor:
             await self._batch(batch, execution, supersede, self._apply)
             if execution.stopped:
                 break
-            await self._wait_for_definitions(batch, execution)
+            await self._wait_for_definitions(batch, execution, supersede)
         for batch in plan.prunes():
             if not execution.went_well:
                 break
@@ -104,27 +108,24 @@ class Executor:
         supersede: Supersede,
         act: Callable[[Step, Execution], Awaitable[None]],
     ) -> None:
-        waiting = iter(batch)
-
-        async def lane() -> None:
-            for step in waiting:
-                if execution.stopped:
-                    return
-                if await supersede.now():
-                    execution.superseded = True
-                    return
+        async def take(step: Step) -> None:
+            if execution.stopped:
+                return
+            if await supersede.now():
+                execution.superseded = True
+            else:
                 await act(step, execution)
 
-        async with asyncio.TaskGroup() as group:
-            for number in range(min(LANES, len(batch))):
-                group.create_task(lane(), name=f"{batch[0].action} lane {number}")
+        await tasks.for_each(batch, take, limit=LANES, name=batch[0].action)
 
     def _leave(self, step: Step, execution: Execution) -> None:
         if step.rebase and step.desired is not None and step.live is not None:
             execution.applied[step.key] = LastApplied(
                 hash=step.desired.hash, projection=step.live.projection, commit=self._commit
             )
-        execution.results[step.key] = _left(step)
+        result = execution.results[step.key] = _left(step)
+        if result.outcome is Outcome.SKIPPED:
+            execution.left[step.key] = step.live
 
     async def _apply(self, step: Step, execution: Execution) -> None:
         desired, key = desired_of(step), step.key
@@ -153,6 +154,8 @@ class Executor:
             projection=None if step.keep else observed.projection,
             commit=self._commit,
         )
+        if step.keep:
+            execution.left[key] = observed
         same = step.live is not None and step.live.resource_version == observed.resource_version
         same = same and not self._applier.has_taken_over(key)
         outcome = Outcome.UNCHANGED if same else Outcome.CONFIGURED
@@ -193,24 +196,37 @@ class Executor:
             execution.gone.add(step.key)
         execution.results[step.key] = _result(step, Outcome.PRUNED)
 
-    async def _wait_for_definitions(self, batch: Iterable[Step], execution: Execution) -> None:
-        """Custom resources come in a later batch: let the API server serve their kinds first."""
+    async def _wait_for_definitions(
+        self, batch: Iterable[Step], execution: Execution, supersede: Supersede
+    ) -> None:
+        """Wait for all definitions of a batch at once: their objects come in a later batch."""
         definitions = [
             step
             for step in batch
             if step.key.group_kind == CUSTOM_RESOURCE_DEFINITION and step.key in execution.applied
         ]
-        for step in definitions:
+
+        async def wait(step: Step) -> None:
             desired = desired_of(step)
             try:
-                problem = await wait_until_established(self._client, desired.target, source=desired.source)
+                problem = await wait_until_established(
+                    self._client,
+                    desired.target,
+                    source=desired.source,
+                    seconds=min(ESTABLISHED_SECONDS, self._timeout_seconds),
+                    stop=supersede.now,
+                )
             except ApiError as error:  # an account may write definitions and not read them
                 _refused(step, error, execution)
+            except Superseded:
+                execution.superseded = True
             else:
                 if problem is None:
-                    continue
+                    return
                 execution.results[step.key] = _failed(step, problem)
-            del execution.applied[step.key]  # so that the next pass waits for it again
+            del execution.applied[step.key]  # so that the next reconciliation waits for it again
+
+        await tasks.for_each(definitions, wait, limit=LANES, name="definition")
 
 
 def _refused(step: Step, error: ApiError, execution: Execution) -> None:

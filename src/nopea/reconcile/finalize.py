@@ -18,12 +18,12 @@ from nopea.core.manifests.render import Desired
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Plan, Step
 from nopea.core.plan.prune import blocked
-from nopea.core.problem import Problem, StalledError, TransientError
+from nopea.core.problem import Problem
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError
 from nopea.kube.kinds import repository_target
-from nopea.kube.problems import to_problem
+from nopea.kube.problems import to_sync_error
 from nopea.reconcile.apply import Applier
 from nopea.reconcile.context import ReconcileContext
 from nopea.reconcile.execute import Executor
@@ -120,8 +120,7 @@ class Finalizer:
         except (NotFoundError, ConflictError):
             return  # it is gone
         except ApiError as error:
-            problem = to_problem(error, object=str(repository.object_key))
-            raise (TransientError if error.retryable else StalledError)(problem) from error
+            raise to_sync_error(error, object=str(repository.object_key)) from error
 
 
 async def _nothing_is_wanted(one: Desired, live: Mapping[str, Any] | None) -> Step:

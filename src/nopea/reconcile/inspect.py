@@ -5,7 +5,6 @@ For `nopea diff` and `nopea plan`. Reads only, with the caller's own rights, and
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from nopea import tasks
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.spec import GitRepositorySpec
@@ -91,7 +91,7 @@ class Inspector:
         spec = msgspec.structs.replace(
             spec, service_account_name=None
         )  # a person reads with a person's rights
-        work = ClusterSync(context, repository, spec, state, remote)
+        work = ClusterSync(context, repository, spec, state, remote, keeps_objects=True)
         planned = await work.plan(snapshot)
         objects = await _Comparison(self._client, work, state, planned).run()
         said = (one.step.problem for one in objects if one.step.problem is not None)
@@ -124,22 +124,16 @@ class _Comparison:
         self._work = work
         self._state = state
         self._planned = planned
-        self._commits: dict[str, Mapping[ObjectKey, bytes]] = {}
-        self._lock = asyncio.Lock()
 
     async def run(self) -> tuple[ObjectDiff, ...]:
         steps = self._planned.plan.steps
-        found: dict[ObjectKey, ObjectDiff] = {}
-        waiting = iter(steps)
+        diffs: dict[ObjectKey, ObjectDiff] = {}
 
-        async def lane() -> None:
-            for step in waiting:
-                found[step.key] = await self._compare(step)
+        async def compare(step: Step) -> None:
+            diffs[step.key] = await self._compare(step)
 
-        async with asyncio.TaskGroup() as group:
-            for number in range(min(LANES, len(steps))):
-                group.create_task(lane(), name=f"compare lane {number}")
-        return tuple(found[step.key] for step in steps)
+        await tasks.for_each(steps, compare, limit=LANES, name="compare")
+        return tuple(diffs[step.key] for step in steps)
 
     async def _compare(self, step: Step) -> ObjectDiff:
         desired = step.desired
@@ -183,8 +177,5 @@ class _Comparison:
         last = self._state.applied.get(key)
         if last is None or not last.commit:
             return None
-        async with self._lock:
-            if last.commit not in self._commits:
-                self._commits[last.commit] = await self._work.manifests_of(last.commit)
-        body = self._commits[last.commit].get(key)
+        body = (await self._work.manifests_of(last.commit)).get(key)
         return orjson.loads(body) if body is not None else None

@@ -5,7 +5,6 @@ Reads only. An unchanged object costs no request; one that drifted, is gone, or 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from nopea import tasks
 from nopea.core.apply.fieldset import Path, find
 from nopea.core.drift.find import Drift, find_drift
 from nopea.core.manifests.render import Desired
@@ -70,16 +70,19 @@ class Observer:
         owner: str,
         is_released: Callable[[ObjectKey, str], bool],
         previous: Previous,
+        keeps_objects: bool = False,
     ) -> None:
-        """`is_released` says that the owner of a label value has let go of an object, or is gone."""
+        """`is_released` says that the owner of a label value has let go of an object, or is gone.
+
+        With `keeps_objects`, an observation holds the objects that were read; only `nopea diff` needs them.
+        """
         self._client = client
         self._object_cache = object_cache
         self._discovery = discovery
         self._owner = owner
         self._is_released = is_released
         self._previous = previous
-        self._manifests: dict[str, Mapping[ObjectKey, bytes]] = {}
-        self._lock = asyncio.Lock()
+        self._keeps_objects = keeps_objects
 
     async def observe(self, desired: Sequence[Desired], state: RepositoryState) -> Observation:
         """Observe every desired object; raises TransientError when the API server cannot be asked."""
@@ -97,6 +100,7 @@ class Observer:
                 looks.append(one)
             else:
                 self._note(observation, one.key, live)
+                state.drifted_since.pop(one.key, None)
         await self._look_at(looks, observation, state)
         return observation
 
@@ -133,21 +137,10 @@ class Observer:
     async def _look_at(
         self, looks: Sequence[Desired], observation: Observation, state: RepositoryState
     ) -> None:
-        waiting = iter(looks)
+        async def look(one: Desired) -> None:
+            await self._look(one, observation, state)
 
-        async def lane() -> None:
-            for one in waiting:
-                await self._look(one, observation, state)
-
-        async with asyncio.TaskGroup() as group:
-            for number in range(min(LANES, len(looks))):
-                group.create_task(lane(), name=f"look lane {number}")
-
-    async def _of_commit(self, commit: str) -> Mapping[ObjectKey, bytes]:
-        async with self._lock:
-            if commit not in self._manifests:
-                self._manifests[commit] = await self._previous(commit) if commit else {}
-            return self._manifests[commit]
+        await tasks.for_each(looks, look, limit=LANES, name="look")
 
     async def _look(self, one: Desired, observation: Observation, state: RepositoryState) -> None:
         live: dict[str, Any] | None = None
@@ -166,15 +159,19 @@ class Observer:
         key, last = one.key, state.applied.get(one.key)
         if live is not None:
             observed = observed_of(live, now=datetime.now(UTC), rules=one.rules)
+            known = self._object_cache.get(one.resource, key)
+            if known is not None and known.resource_version == observed.resource_version:
+                self._object_cache.assume(one.resource, key, observed)  # it may have come under other rules
             self._note(observation, key, observed)
-            observation.live[key] = live
+            if self._keeps_objects:
+                observation.live[key] = live
         if last is None or not is_suspect(observation.observed.get(key), last):
             state.drifted_since.pop(key, None)
             return
         desired = orjson.loads(one.body)
         before = desired
         if last.hash != one.hash:
-            body = (await self._of_commit(last.commit)).get(key)
+            body = (await self._previous(last.commit)).get(key)
             before = orjson.loads(body) if body is not None else None
         drift = find_drift(desired=desired, last_applied=before or desired, live=live, rules=one.rules)
         observation.seen[key] = ObservedDrift(

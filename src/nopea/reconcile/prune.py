@@ -57,9 +57,7 @@ class Pruner:
         renamed: set[ObjectKey] = set()  # Git has the same object under another name of its kind
         wanted_uids = uids_of(owned, wanted)
         for key in sorted((known | self._state.applied.keys()) - wanted):
-            live = owned.get(key)
-            if live is None and not self._context.object_cache.covers(key.group_kind):
-                live = await self._ask(key)
+            live = owned.get(key) or await self._ask(key)  # one without our label is not in the cache
             if live is not None and live.uid in wanted_uids:
                 renamed.add(key)
                 continue
@@ -99,7 +97,7 @@ class Pruner:
             raise TransientError(to_problem(error, object=str(kind))) from error
 
     async def _ask(self, key: ObjectKey) -> ObservedObject | None:
-        """Ask for an object of a kind that cannot be followed."""
+        """Read an object that the cache does not show as ours; None once the API server says it is gone."""
         resource = await self._resource(key.group_kind)
         if resource is None:
             return None

@@ -27,7 +27,7 @@ from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
 from nopea.ids import new_ulid
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, ConflictError, NotFoundError
+from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.events import EventRecorder, Regarding
 from nopea.kube.kinds import repository_target
 from nopea.logs import get_log
@@ -218,15 +218,14 @@ class Publisher:
                 "metadata": {
                     "name": repository.key.name,
                     "namespace": repository.key.namespace,
-                    "uid": repository.uid,  # a new object of the same name must not get the old one's status
                 },
                 "status": status,
             }
         )
         try:
             await self._client.apply_status(repository_target(repository.key), body)
-        except (NotFoundError, ConflictError):
-            return True  # it is gone: nobody is left to tell
+        except NotFoundError:
+            return True  # it was deleted: there is no status to write
         except ApiError as error:
             log.warning("status not written", repo=repository.key, error=str(error))
             return False

@@ -15,8 +15,10 @@ from nopea.core.api.pin import explained
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import Remote
+from nopea.core.objects import ObjectKey
 from nopea.core.plan.dependencies import blockers, cycle_problem, find_cycle
 from nopea.core.plan.inventory import unrecorded
+from nopea.core.plan.model import ObservedObject
 from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Problem, StalledError, SyncError, TransientError
 from nopea.core.status.report import ReconcileReport, Result
@@ -84,8 +86,8 @@ class Reconciler:
         if any(other is not None and (key, other) not in state.contested for key, other in wanted):
             return True
         return any(
-            is_suspect(owned.get(key), last)
-            for key, last in state.applied.items()
+            _has_moved(key, owned.get(key), state)
+            for key in state.applied
             if object_cache.covers(key.group_kind)
         )
 
@@ -225,6 +227,13 @@ class Reconciler:
         """Whether the commit that was synced last answers all that woke us."""
         is_known = state.commit is not None and state.synced_version == request.repository.version
         return state.complete and is_known and request.triggers <= WITHOUT_GIT
+
+
+def _has_moved(key: ObjectKey, live: ObservedObject | None, state: RepositoryState) -> bool:
+    """Return whether an object is not as the last run left it; drift that it left is no news."""
+    if key in state.left:
+        return (live.facts if live is not None else None) != state.left[key]
+    return is_suspect(live, state.applied[key])
 
 
 def _triggers(request: ReconcileRequest) -> tuple[str, ...]:

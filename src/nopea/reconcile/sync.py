@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -64,13 +65,18 @@ class ClusterSync:
         spec: GitRepositorySpec,
         state: RepositoryState,
         remote: Remote,
+        *,
+        keeps_objects: bool = False,
     ) -> None:
+        """With `keeps_objects`, a plan holds the live objects that were read, whole."""
         self._context = context
         self._repository = repository
         self._spec = spec
         self._state = state
         self._remote = remote
         self._owner = owner_label(repository.key)
+        self._commits: dict[str, Mapping[ObjectKey, bytes]] = {}
+        self._commits_lock = asyncio.Lock()
         self._client = client_for(context.client, repository, spec)
         self._observer = Observer(
             client=self._client,
@@ -79,6 +85,7 @@ class ClusterSync:
             owner=self._owner,
             is_released=self._is_released,
             previous=self.manifests_of,
+            keeps_objects=keeps_objects,
         )
 
     async def run(self, snapshot: Snapshot, supersede: Supersede, report: ReconcileReport) -> ReconcileReport:
@@ -141,6 +148,7 @@ class ClusterSync:
             claim=self._claim,
             resource_for=self._context.discovery.find_preferred,
             commit=commit,
+            timeout_seconds=parse_duration(self._spec.timeout).total_seconds(),
         )
 
     async def _decide(self, one: Desired, live: Mapping[str, Any] | None) -> Step:
@@ -198,7 +206,13 @@ class ClusterSync:
         return found
 
     async def manifests_of(self, commit: str) -> Mapping[ObjectKey, bytes]:
-        """Return what an earlier commit wanted; nothing where Git cannot tell any more."""
+        """Return what an earlier commit declared; empty if Git no longer has it. Each commit is read once."""
+        async with self._commits_lock:
+            if commit not in self._commits:
+                self._commits[commit] = await self._read_commit(commit) if commit else {}
+            return self._commits[commit]
+
+    async def _read_commit(self, commit: str) -> Mapping[ObjectKey, bytes]:
         try:
             snapshot = await self._context.fetcher.snapshot_at(self._spec, self._remote, commit)
         except SyncError:
@@ -252,6 +266,13 @@ class ClusterSync:
     def _remember(self, execution: Execution, gone: Iterable[ObjectKey]) -> None:
         forget(self._state, execution.gone.union(gone))
         self._state.applied |= execution.applied
+        self._state.left = {
+            key: live.facts if live is not None and live.owner == self._owner else None
+            for key, live in execution.left.items()
+        }
+        for key, last in execution.applied.items():
+            if last.projection is not None:  # else drift was left in it
+                self._state.drifted_since.pop(key, None)
 
 
 def client_for(client: KubeClient, repository: Repository, spec: GitRepositorySpec) -> KubeClient:

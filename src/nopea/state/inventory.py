@@ -17,11 +17,11 @@ from nopea.core.api.repository import Repository
 from nopea.core.api.status import InventoryEntry, InventorySpec
 from nopea.core.objects import ObjectKey
 from nopea.core.plan import inventory
-from nopea.core.problem import Code, Problem, StalledError, TransientError
+from nopea.core.problem import Code, Problem, StalledError
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.kinds import INVENTORIES
-from nopea.kube.problems import to_problem
+from nopea.kube.problems import to_sync_error
 from nopea.kube.requests import Selection
 from nopea.state.store import RepositoryState
 
@@ -39,7 +39,11 @@ class InventoryStore:
         if state.loaded:
             return
         entries = state.status.inventory
-        if not entries and state.status.conditions:
+        if not state.status.conditions:
+            pass  # a new repository has no Inventory objects
+        elif entries:
+            await self._find_leftovers(repository, state)
+        else:
             entries = await self._read_chunks(repository, state)
         state.applied = {**inventory.read_entries(entries), **state.applied}
         state.loaded = True
@@ -72,23 +76,31 @@ class InventoryStore:
     async def _read_chunks(
         self, repository: Repository, state: RepositoryState
     ) -> tuple[InventoryEntry, ...]:
-        selection = Selection(
-            namespace=repository.key.namespace,
-            labels=f"{names.INVENTORY_LABEL}={owner_label(repository.key)}",
-        )
-        try:
-            listing = await self._client.list(INVENTORIES, selection)
-        except ApiError as error:
-            raise _sync_error(error, f"the inventories of {repository.key}") from error
         entries: list[InventoryEntry] = []
-        for live in listing.items:
-            raw = live.json()
-            if not _is_of(raw, repository):
-                continue
+        for raw in await self._list(repository, metadata_only=False):
             spec = _read_spec(raw, repository)
             state.chunks[spec.index] = _digest(spec)
             entries.extend(spec.entries)
         return tuple(entries)
+
+    async def _find_leftovers(self, repository: Repository, state: RepositoryState) -> None:
+        """Note the Inventory objects that a crash before `trim` left over, for the next `trim`."""
+        for raw in await self._list(repository, metadata_only=True):
+            index = raw["metadata"]["name"].rpartition("-")[2]
+            if index.isdecimal():
+                state.chunks.setdefault(int(index), "")
+
+    async def _list(self, repository: Repository, *, metadata_only: bool) -> list[dict[str, Any]]:
+        selection = Selection(
+            namespace=repository.key.namespace,
+            labels=f"{names.INVENTORY_LABEL}={owner_label(repository.key)}",
+            metadata_only=metadata_only,
+        )
+        try:
+            listing = await self._client.list(INVENTORIES, selection)
+        except ApiError as error:
+            raise to_sync_error(error, object=f"the inventories of {repository.key}") from error
+        return [raw for live in listing.items if _is_of(raw := live.json(), repository)]
 
     async def _write_chunk(self, repository: Repository, state: RepositoryState, spec: InventorySpec) -> None:
         digest = _digest(spec)
@@ -110,7 +122,7 @@ class InventoryStore:
         try:
             await self._client.apply(target, msgspec.json.encode(body))
         except ApiError as error:
-            raise _sync_error(error, str(target.key)) from error
+            raise to_sync_error(error, object=str(target.key)) from error
         state.chunks[spec.index] = digest
 
     async def _delete_chunk(self, repository: Repository, index: int) -> None:
@@ -121,7 +133,7 @@ class InventoryStore:
         except NotFoundError:
             return
         except ApiError as error:
-            raise _sync_error(error, str(target.key)) from error
+            raise to_sync_error(error, object=str(target.key)) from error
 
 
 def forget(state: RepositoryState, keys: Collection[ObjectKey]) -> None:
@@ -170,8 +182,3 @@ def _read_spec(raw: Mapping[str, Any], repository: Repository) -> InventorySpec:
 
 def _digest(spec: InventorySpec) -> str:
     return hashlib.blake2b(msgspec.json.encode(spec), digest_size=16).hexdigest()
-
-
-def _sync_error(error: ApiError, what: str) -> StalledError | TransientError:
-    problem = to_problem(error, object=what)
-    return (TransientError if error.retryable else StalledError)(problem)

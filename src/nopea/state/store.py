@@ -32,6 +32,8 @@ class RepositoryState:
     """The digests of the Inventory objects as last written, by index."""
     drifted_since: dict[ObjectKey, datetime] = field(default_factory=dict)
     """When drift was first seen in an object."""
+    left: dict[ObjectKey, tuple[object, ...] | None] = field(default_factory=dict)
+    """The `ObservedObject.facts` of the objects that the last run left alone; None without our label."""
     fights: Fights = NO_FIGHTS
     """Whose changes were healed how often."""
     contested: frozenset[tuple[ObjectKey, RepoKey]] = frozenset()

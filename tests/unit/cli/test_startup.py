@@ -8,7 +8,7 @@ import sys
 
 from nopea.cli.main import SUBCOMMANDS
 
-HEAVY = ("aiohttp", "pygit2", "uvloop", "msgpack", "nopea.app", "nopea.kube.client", "nopea.git.port")
+HEAVY = ("aiohttp", "pygit2", "msgpack", "nopea.app", "nopea.kube.client", "nopea.git.port")
 PROGRAM = f"""
 import contextlib, io, json, sys
 from nopea.cli.main import main

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nopea.controller.supervisor import Crash, RestartPolicy, Supervisor
+from nopea.controller.supervisor import LAST_SECONDS, Crash, RestartPolicy, Supervisor
 from nopea.tasks import end, spawn
 
 pytestmark = pytest.mark.looptime
@@ -65,7 +65,7 @@ async def test_a_crashed_actor_comes_back_after_growing_pauses() -> None:
     world = World()
     world.supervisor.start("a", world.actor("a", error=ValueError("no")))
     await asyncio.sleep(30)
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
     assert world.times("a starts") == [0, 1, 3, 7, 15, 23]
     assert [crash.count for crash in world.crashes] == [1, 2, 3, 4, 5, 6]
@@ -79,7 +79,7 @@ async def test_a_long_calm_life_wipes_the_slate() -> None:
     world = World()
     world.supervisor.start("a", world.actor("a", lives=100, error=ValueError()))
     await asyncio.sleep(450)
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
     assert world.times("a starts") == [0, 101, 202, 303, 404]
     assert {(crash.count, crash.stalled) for crash in world.crashes} == {(1, False)}
@@ -95,7 +95,7 @@ async def test_one_crash_touches_nobody_else() -> None:
     assert world.times("good starts") == [0]
     assert world.times("good ends") == []
     assert world.supervisor.running == 2
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
 
 async def test_a_group_of_errors_is_told_by_its_innermost() -> None:
@@ -104,7 +104,7 @@ async def test_a_group_of_errors_is_told_by_its_innermost() -> None:
     group = ExceptionGroup("unhandled errors in a TaskGroup", [ExceptionGroup("x", [KeyError("web")])])
     world.supervisor.start("a", world.actor("a", error=group))
     await asyncio.sleep(0.5)
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
     assert world.crashes[0].last_line == "KeyError: 'web'"
 
@@ -119,7 +119,7 @@ async def test_an_actor_that_ends_by_itself_is_not_restarted() -> None:
     assert world.times("a starts") == [0]
     assert world.supervisor.running == 0
     assert world.crashes == []
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
 
 async def test_a_failure_to_tell_does_not_end_the_restarts() -> None:
@@ -128,7 +128,7 @@ async def test_a_failure_to_tell_does_not_end_the_restarts() -> None:
     world.fail_to_tell = True
     world.supervisor.start("a", world.actor("a", error=ValueError()))
     await asyncio.sleep(5)
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
     assert world.times("a starts") == [0, 1, 3]
 
@@ -142,7 +142,7 @@ async def test_stopping_ends_the_actor_and_forgets_it(looptime: Any) -> None:
     assert "a" not in world.supervisor
     assert len(world.supervisor) == 0
 
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
     assert world.times("a ends") == [6]
     assert looptime == 6
@@ -156,7 +156,7 @@ async def test_a_new_actor_waits_for_the_old_one_of_its_key() -> None:
     await asyncio.sleep(1)
     world.supervisor.start("a", world.actor("new", lives=1000))
     await asyncio.sleep(10)
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
     assert world.times("old ends") == world.times("new starts") == [6]
 
@@ -173,7 +173,7 @@ async def test_not_even_the_third_actor_meets_the_first() -> None:
 
     assert world.times("first ends") == world.times("third starts") == [6]
     assert world.times("second starts") == []
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
 
 async def test_closing_waits_for_all_that_still_clean_up(looptime: Any) -> None:
@@ -185,7 +185,7 @@ async def test_closing_waits_for_all_that_still_clean_up(looptime: Any) -> None:
     await asyncio.sleep(1)
     world.supervisor.stop("a")
     await asyncio.sleep(1)
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
     assert looptime == 6
     assert world.times("first ends") == [6]
@@ -201,7 +201,7 @@ async def test_a_crash_while_ending_is_no_reason_to_come_back() -> None:
 
     assert world.times("a starts") == [0]
     assert world.crashes == []
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
 
 async def test_stopping_ends_a_pause_before_a_restart(looptime: Any) -> None:
@@ -210,7 +210,7 @@ async def test_stopping_ends_a_pause_before_a_restart(looptime: Any) -> None:
     world.supervisor.start("a", world.actor("a", error=ValueError()))
     await asyncio.sleep(4)
     world.supervisor.stop("a")
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
     assert looptime == 4
 
     await asyncio.sleep(100)
@@ -228,7 +228,7 @@ async def test_finishing_waits_for_work_and_not_for_pauses(looptime: Any) -> Non
 
     assert looptime == 5
     assert world.times("bad starts") == [0, 1, 3]
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
 
 
 async def test_cancelling_the_wait_passes_and_leaves_the_actors() -> None:
@@ -241,5 +241,31 @@ async def test_cancelling_the_wait_passes_and_leaves_the_actors() -> None:
 
     assert waiting.cancelled()
     assert world.supervisor.running == 1
-    await world.supervisor.close()
+    await world.supervisor.close(seconds=60)
     assert world.times("a ends") == [1]
+
+
+async def test_closing_cuts_off_what_cleans_up_for_too_long(looptime: Any) -> None:
+    """The drain has an end: a second cancellation ends the cleanup, and what ignores both is left."""
+    world = World()
+    ignored: list[float] = []
+
+    async def deaf() -> None:
+        while True:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                ignored.append(asyncio.get_running_loop().time())
+                if len(ignored) > 2:
+                    raise
+
+    world.supervisor.start("slow", world.actor("slow", lives=1000, last_words=300))
+    world.supervisor.start("deaf", deaf)
+    await asyncio.sleep(1)
+
+    await world.supervisor.close(seconds=2)
+
+    assert looptime == 1 + 2 + LAST_SECONDS
+    assert ignored == [1, 3]
+    (left,) = [task for task in asyncio.all_tasks() if task.get_name() == "worker deaf"]
+    await end(left)

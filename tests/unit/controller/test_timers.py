@@ -53,3 +53,15 @@ async def test_dropped_and_cleared_ones_never_ring() -> None:
     timers.clear()
     await asyncio.sleep(10)
     assert mailbox.pending() == frozenset()
+
+
+async def test_a_timer_is_set_earlier_and_never_later(looptime: Any) -> None:
+    """What is to happen soon does not wait for a timer that rings later."""
+    mailbox = Mailbox()
+    timers = Timers(mailbox)
+    timers.no_later(Trigger.HEALTH, 10)
+    timers.no_later(Trigger.HEALTH, 20)
+    timers.no_later(Trigger.HEALTH, 1)
+
+    assert await mailbox.take() == {Trigger.HEALTH}
+    assert looptime == 1

@@ -16,7 +16,6 @@ def test_aggregated_document() -> None:
         "responseKind": {"group": "", "version": "", "kind": "Widget"},
         "scope": "Namespaced",
         "verbs": ["get"],
-        "subresources": [{"subresource": "status"}],
     }
     group = {
         "metadata": {"name": "acme.example"},
@@ -28,12 +27,11 @@ def test_aggregated_document() -> None:
     served = read_groups(orjson.dumps({"items": [group]}))
 
     assert [str(found) for found in served.resources] == ["widgets.acme.example/v2"]
-    assert served.resources[0].subresources == {"status"}
     assert served.stale == {("acme.example", "v1")}
 
 
 def test_old_documents() -> None:
-    """The preferred version comes first; subresources are gathered under their resource."""
+    """The preferred version comes first; subresources are left out."""
     groups = {
         "groups": [
             {
@@ -51,7 +49,7 @@ def test_old_documents() -> None:
     assert read_legacy_groups(b'{"versions":["v1"]}', core=True) == [("", "v1")]
     assert read_legacy_groups(orjson.dumps(groups), core=False) == [("a", "v1"), ("a", "v2")]
     found = read_legacy_resources(orjson.dumps({"resources": resources}), group="a", version="v1")
-    assert [(one.plural, one.subresources) for one in found] == [("widgets", frozenset({"status"}))]
+    assert [resource.plural for resource in found] == ["widgets"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"items":5}', b"<html>"])

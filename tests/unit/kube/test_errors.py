@@ -182,4 +182,4 @@ def test_values_of_secrets_are_masked(message: str) -> None:
     error = error_of(422, _status(422, "Invalid", message, causes=causes), masked=True)
 
     assert "hunter2" not in f"{error} {error.causes}"
-    assert "the Secret is refused at data" in str(error)
+    assert "The API server refused the Secret at data" in str(error)

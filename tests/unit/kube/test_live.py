@@ -11,14 +11,14 @@ from nopea.kube.live import Applied, LiveObject, item_of
 
 
 def test_head_and_whole() -> None:
-    """Metadata is typed, null timestamps are None, and the whole object is a fresh dict each time."""
+    """Metadata is typed, with defaults, and the whole object is a fresh dict each time."""
     live = LiveObject(
         b'{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","generation":3,'
         b'"creationTimestamp":null,"labels":{"a":"b"},"managedFields":[{"manager":"x"}]},"spec":{"replicas":2}}'
     )
 
     assert live.key == ObjectKey("apps", "Deployment", "shop", "web")
-    assert (live.meta.generation, live.meta.labels, live.meta.creation_timestamp) == (3, {"a": "b"}, None)
+    assert (live.meta.name, live.meta.labels, live.meta.uid) == ("web", {"a": "b"}, "")
     whole = live.json()
     whole["spec"]["replicas"] = 9
     assert live.json()["spec"]["replicas"] == 2

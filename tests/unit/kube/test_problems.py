@@ -7,9 +7,16 @@ from typing import Any
 import orjson
 import pytest
 
-from nopea.core.problem import Code
-from nopea.kube.errors import ApiFailure, UnknownKindError, UnreachableError, error_of
-from nopea.kube.problems import to_problem
+from nopea.core.problem import Code, StalledError, TransientError
+from nopea.kube.errors import (
+    ApiError,
+    ApiFailure,
+    UnauthorizedError,
+    UnknownKindError,
+    UnreachableError,
+    error_of,
+)
+from nopea.kube.problems import to_problem, to_sync_error
 
 _RBAC = (
     'deployments.apps "web" is forbidden: User "system:serviceaccount:shop:deployer" cannot patch resource '
@@ -18,10 +25,15 @@ _RBAC = (
 
 
 def _problem(code: int, message: str, reason: str = "", **details: Any) -> tuple[Code, str]:
-    body = {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
-    problem = to_problem(error_of(code, orjson.dumps(body)), object="x", source="y#1")
+    problem = to_problem(error_of(code, _status(code, message, reason, **details)), object="x", source="y#1")
     assert (problem.object, problem.source) == ("x", "y#1")
     return problem.code, problem.hint
+
+
+def _status(code: int, message: str, reason: str = "", **details: Any) -> bytes:
+    return orjson.dumps(
+        {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,7 +43,7 @@ def _problem(code: int, message: str, reason: str = "", **details: Any) -> tuple
             403,
             _RBAC,
             Code.FORBIDDEN,
-            'a Role in shop: apiGroups: ["apps"], resources: ["deployments"], verbs: ["patch", "create"]',
+            'a Role in shop: apiGroups: ["apps"], resources: ["deployments"], verbs: ["get", "create",',
         ),
         (
             403,
@@ -46,13 +58,13 @@ def _problem(code: int, message: str, reason: str = "", **details: Any) -> tuple
             403,
             "unable to create new content in namespace shop because it is being terminated",
             Code.TERMINATING,
-            "wait",
+            "Wait",
         ),
         (
             403,
             'pods "x" is forbidden: violates PodSecurity "restricted:latest"',
             Code.ADMISSION_DENIED,
-            "change the object",
+            "Change the object",
         ),
         (403, "exceeded quota: small, requested: pods=1", Code.ADMISSION_DENIED, "policy"),
         (
@@ -71,13 +83,13 @@ def _problem(code: int, message: str, reason: str = "", **details: Any) -> tuple
             422,
             "ValidatingAdmissionPolicy 'owners' with binding 'b' denied request: no",
             Code.ADMISSION_DENIED,
-            "change",
+            "Change",
         ),
         (422, "spec.selector: Invalid value: 1: field is immutable", Code.IMMUTABLE, "nopea.io/force"),
         (422, "port: must be between 1 and 65535", Code.INVALID, "manifest"),
-        (409, "object was modified", Code.API_REJECTED, "next pass"),
-        (429, "slow down", Code.API_BUSY, "retried"),
-        (503, "later", Code.API_BUSY, "retried"),
+        (409, "object was modified", Code.API_REJECTED, "next sync"),
+        (429, "slow down", Code.API_BUSY, "retries"),
+        (503, "later", Code.API_BUSY, "retries"),
         (500, "oops", Code.API_REJECTED, "log"),
         (401, "Unauthorized", Code.FORBIDDEN, "credentials"),
         (
@@ -116,7 +128,7 @@ def test_invalid_names_the_fields() -> None:
     ]
     code, hint = _problem(422, "two fields", causes=causes)
 
-    assert (code, hint) == (Code.INVALID, "correct spec.a, spec.b in the manifest")
+    assert (code, hint) == (Code.INVALID, "Correct spec.a, spec.b in the manifest.")
 
 
 def test_immutable_without_a_way_to_recreate() -> None:
@@ -126,18 +138,77 @@ def test_immutable_without_a_way_to_recreate() -> None:
 
     hint = to_problem(error, recreatable=False).hint
 
-    assert "undo the change of spec" in hint
+    assert "Undo the change of spec" in hint
     assert "force" not in hint
-
-
-def test_field_conflict() -> None:
-    """A conflict over ownership says what takes the fields over."""
-    causes = [{"reason": "FieldManagerConflict", "message": "m", "field": ".spec.replicas"}]
-
-    assert "force" in _problem(409, "conflict", causes=causes)[1]
 
 
 def test_errors_without_an_answer() -> None:
     """No answer, and no such kind, have their codes."""
     assert to_problem(UnreachableError("gone")).code is Code.API_UNREACHABLE
     assert to_problem(UnknownKindError(ApiFailure(code=404, message="no kind"))).code is Code.KIND_UNKNOWN
+
+
+def test_a_missing_right_is_named_with_all_that_managing_the_object_takes() -> None:
+    """For an object from a file one hint names every verb, and the field that names another account."""
+    message = _RBAC.replace("cannot patch", "cannot get")
+
+    _, hint = _problem(403, message)
+
+    assert hint == (
+        "Grant system:serviceaccount:shop:deployer in a Role in shop: "
+        'apiGroups: ["apps"], resources: ["deployments"], verbs: ["get", "create", "patch", "delete"]. '
+        "Or name another account in spec.serviceAccountName."
+    )
+
+
+def test_a_missing_right_of_nopea_or_a_command_is_named_alone() -> None:
+    """What no file declares, such as a Secret with credentials, is read or annotated, and nothing more."""
+    message = _RBAC.replace("cannot patch", "cannot get").replace("deployments", "secrets")
+
+    hint = to_problem(error_of(403, _status(403, message)), object="Secret shop/git").hint
+
+    assert hint.endswith('resources: ["secrets"], verbs: ["get"].')
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        (422, "spec: wrong", "spec: wrong."),
+        (422, "spec: wrong. ", "spec: wrong."),
+        (401, "Unauthorized", "The API server rejected these credentials."),
+        (
+            500,
+            "error decoding patch: .data.a: expected string, got &value.valueUnstructured{Value:false}",
+            "error decoding patch: .data.a: expected string, got false.",
+        ),
+    ],
+)
+def test_the_message_is_the_servers_as_a_sentence(code: int, message: str, expected: str) -> None:
+    """It ends with one full stop, and shows neither Go's structs nor HTTP's names."""
+    assert to_problem(error_of(code, _status(code, message))).message == expected
+
+
+def test_a_wrong_quantity_is_the_manifests_fault() -> None:
+    """The server answers 500 to a quantity that it cannot convert: the hint shows what one looks like."""
+    message = (
+        "failed to convert new object (shop/web; apps/v1, Kind=Deployment) to proper version (apps/v1): "
+        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+    )
+
+    code, hint = _problem(500, message)
+
+    assert code is Code.INVALID
+    assert "512Mi" in hint
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (UnreachableError("gone"), TransientError),
+        (UnauthorizedError(ApiFailure(code=401)), TransientError),
+        (UnknownKindError(ApiFailure(code=404)), StalledError),
+    ],
+)
+def test_what_ends_a_reconciliation(error: ApiError, expected: type[Exception]) -> None:
+    """An error that a later try can cure is transient; the others wait for a change."""
+    assert type(to_sync_error(error, object="Secret shop/git")) is expected

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import orjson
-import pytest
 
 from nopea.core.objects import Resource
 from nopea.kube import requests
-from nopea.kube.errors import InvalidError
-from nopea.kube.paths import object_path
-from nopea.kube.requests import ApplyOptions, PatchKind, Preconditions, Propagation, Selection
+from nopea.kube.requests import PatchKind, Preconditions, Selection
 
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
-ROLES = Resource(
-    group="rbac.authorization.k8s.io",
-    version="v1",
-    kind="ClusterRole",
-    plural="clusterroles",
-    namespaced=False,
-)
 POD = PODS.at(name="web", namespace="shop")
 
 
 def test_apply() -> None:
-    """An apply forces, is strict, and is sent as manager nopea; options change the query only."""
+    """An apply forces, is strict, and is sent as manager nopea; a subresource changes the path only."""
     request = requests.apply(POD, b"{}")
 
     assert (request.method, request.content_type) == ("PATCH", "application/apply-patch+yaml")
@@ -31,10 +21,9 @@ def test_apply() -> None:
         "/api/v1/namespaces/shop/pods/web?fieldManager=nopea&force=true&fieldValidation=Strict"
     )
     assert request.repeatable
-    careful = requests.apply(
-        POD, b"{}", ApplyOptions(force=False, strict=False, dry_run=True, subresource="status")
+    assert requests.apply(POD, b"{}", subresource="status").path == (
+        "/api/v1/namespaces/shop/pods/web/status?fieldManager=nopea&force=true&fieldValidation=Strict"
     )
-    assert careful.path == "/api/v1/namespaces/shop/pods/web/status?fieldManager=nopea&dryRun=All"
 
 
 def test_list_and_watch_encode_selectors() -> None:
@@ -56,11 +45,9 @@ def test_list_and_watch_encode_selectors() -> None:
 
 
 def test_delete() -> None:
-    """A delete carries the propagation, and preconditions where there are some."""
-    plain = requests.delete(POD, propagation=Propagation.FOREGROUND)
-    safe = requests.delete(
-        POD, propagation=Propagation.BACKGROUND, only_if=Preconditions(uid="u", resource_version="5")
-    )
+    """A delete leaves owned objects to the garbage collector; preconditions are sent if there are any."""
+    plain = requests.delete(POD)
+    safe = requests.delete(POD, only_if=Preconditions(uid="u", resource_version="5"))
 
     assert "preconditions" not in orjson.loads(plain.body)
     assert orjson.loads(safe.body)["preconditions"] == {"uid": "u", "resourceVersion": "5"}
@@ -69,7 +56,7 @@ def test_delete() -> None:
 
 
 def test_patches_and_secrets() -> None:
-    """A JSON patch is not repeated by itself; a request for a Secret knows that it is one."""
+    """A JSON patch is not repeated; a request for a Secret knows that it is one."""
     secrets = Resource(group="", version="v1", kind="Secret", plural="secrets", namespaced=True)
 
     assert requests.patch(POD, b"{}", kind=PatchKind.MERGE).repeatable
@@ -79,14 +66,7 @@ def test_patches_and_secrets() -> None:
     assert not requests.apply(POD, b"{}").is_secret
 
 
-def test_places() -> None:
-    """Targets print as people name objects; scope is checked before anything is sent."""
-    assert str(POD) == "pods/v1 shop/web"
-    assert str(ROLES.at(name="a:b")) == "clusterroles.rbac.authorization.k8s.io/v1 a:b"
-    assert object_path(ROLES.at(name="a:b c")) == "/apis/rbac.authorization.k8s.io/v1/clusterroles/a:b%20c"
-    with pytest.raises(InvalidError, match="no namespace"):
-        object_path(PODS.at(name="web"))
-    with pytest.raises(InvalidError, match="cluster-scoped"):
-        object_path(ROLES.at(name="a", namespace="shop"))
-    with pytest.raises(InvalidError):
-        object_path(PODS.at(name="web", namespace="../kube-system"))
+def test_requests_print_as_people_name_objects() -> None:
+    """An error's text begins with the verb and the object."""
+    assert str(requests.get(POD)) == "get pods/v1 shop/web"
+    assert str(requests.create(PODS, b"{}", namespace="shop")) == "create pods/v1 in shop"

@@ -9,18 +9,16 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import orjson
-from tests.fakes.samples import repository
 from tests.fakes.watch import FakeWatch
 
 from nopea import tasks
 from nopea.core.manifests.render import Desired
 from nopea.core.manifests.stages import stage_of
-from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource, Target
+from nopea.core.objects import GroupKind, ObjectKey, Resource, Target
 from nopea.core.plan.model import (
     Action,
     BreakGlass,
     ClusterState,
-    LastApplied,
     ObservedObject,
     Plan,
     Policy,
@@ -34,13 +32,8 @@ from nopea.informers.object_cache import ObjectCache
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Preconditions
 from nopea.reconcile.apply import Applier
-from nopea.reconcile.context import ReconcileContext
 from nopea.reconcile.execute import Execution, Executor
-from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import Supersede
-from nopea.state.ownership import Ownership
-from nopea.state.repositories import RepositoryStore
-from nopea.state.store import RepositoryState
 
 MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
 KEY = ObjectKey("", "ConfigMap", "shop", "a")
@@ -182,28 +175,3 @@ async def test_a_prune_is_decided_anew_when_a_safeguard_came_meanwhile() -> None
         assert writes.deleted == []
         assert execution.results[KEY].reason is Reason.KEPT
         assert execution.results[KEY].retry_at is not None
-
-
-async def test_what_a_crash_left_unrecorded_goes_with_its_repository() -> None:
-    """Ours by label and Apply entry but in no inventory: it waits for a later pass, unless there is none."""
-    for deleting, wanted in ((False, Action.LEAVE), (True, Action.PRUNE)):
-        writes = Writes(config())
-        async with followed(writes) as object_cache:
-            nothing = cast("Any", None)
-            context = ReconcileContext(
-                client=nothing,
-                discovery=nothing,
-                fetcher=nothing,
-                object_cache=object_cache,
-                repositories=RepositoryStore(),
-                ownership=Ownership(),
-            )
-            ours = replace(repository(), key=RepoKey("shop", "web"))
-            state = RepositoryState(uid="u", status=ours.status)
-            state.applied = {ObjectKey("", "ConfigMap", "shop", "z"): LastApplied(hash="h", projection="p")}
-            pruner = Pruner(context, ours, state, client=nothing)
-            found = await pruner.steps(
-                set() if deleting else {ObjectKey("", "ConfigMap", "shop", "z")},
-                enabled=True, clean=True, commit="c", deleting=deleting,
-            )  # fmt: skip
-        assert [step.action for step in found.steps if step.key == KEY] == [wanted]

@@ -67,6 +67,26 @@ async def test_inventory_objects_stay_until_the_status_holds_what_they_held() ->
     assert objects.bodies == {}
 
 
+async def test_a_crash_before_the_trim_leaves_no_inventory_objects_behind() -> None:
+    """The next process finds what the status no longer needs, even if it is unreadable, and deletes it."""
+    objects = Objects()
+    await InventoryStore(cast("Any", objects)).save(REPOSITORY, state_of(150))
+    for name, body in objects.bodies.items():
+        objects.bodies[name] = orjson.dumps({**orjson.loads(body), "spec": {"index": "first"}})
+    applied = state_of(50).applied
+    state = RepositoryState(uid=REPOSITORY.uid, status=REPOSITORY.status)
+    state.status = msgspec.structs.replace(
+        state.status, conditions=_conditions(), inventory=inventory.entries_of(applied)
+    )
+    store = InventoryStore(cast("Any", objects))
+
+    await store.load(REPOSITORY, state)
+    await store.trim(REPOSITORY, state)
+
+    assert state.applied == applied
+    assert objects.bodies == {}
+
+
 async def test_an_inventory_that_cannot_be_read_is_not_an_empty_one() -> None:
     """It is a problem that names the object, and no crash; nothing counts as loaded."""
     objects = Objects()

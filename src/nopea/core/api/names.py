@@ -11,6 +11,8 @@ INVENTORY_KIND = "Inventory"
 INVENTORY_PLURAL = "inventories"
 
 FIELD_MANAGER = "nopea"
+"""The manager of every field that Nopea applies. Never rename it: the old name would keep its fields."""
+
 FINALIZER = f"{GROUP}/finalizer"
 CONTROLLER = f"{GROUP}/controller"
 

@@ -80,6 +80,11 @@ class ObservedObject:
     terminating: bool = False
     health: Health = UNKNOWN_HEALTH
 
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """What a decision about the object depends on: everything but its version and its state."""
+        return (self.uid, self.owner, self.projection, self.break_glass, self.prune)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastApplied:

@@ -1,0 +1,283 @@
+"""An API server in memory, below the real KubeClient: it takes requests and gives answers as the real one.
+
+The contract suite (tests/contract) holds it to a real API server's behaviour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import cast
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import orjson
+from tests.fakes.field_management import Json
+from tests.fakes.object_store import KINDS, ObjectStore, RefusedError
+
+from nopea.core.objects import ObjectKey, Resource
+from nopea.kube.client import KubeClient
+from nopea.kube.config import ClusterConfig
+from nopea.kube.errors import ApiError, UnreachableError
+from nopea.kube.execplugin import source_of
+from nopea.kube.requests import ApiRequest
+from nopea.kube.transport import Response, Transport
+
+_CONFIG = ClusterConfig(server="https://fake.example", origin="a test")
+_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+class FakeCluster(ObjectStore):
+    """`client` talks to it; what tests do to the objects themselves is done at once, without a request.
+
+    `allowed` are the service accounts with rights, `requests` all that were sent, such as
+    `apply configmaps/v1 shop/web`.
+    """
+
+    def __init__(self, *, kinds: Iterable[Resource] = KINDS, namespaces: Iterable[str] = ("shop",)) -> None:
+        self.client = KubeClient(_CONFIG)
+        self.client._caller = replace(self.client._caller, transport=_Wire(self))
+        self.allowed: set[str] = set()
+        self.requests: list[str] = []
+        self.down = False
+        self._failures: list[tuple[str, Resource, ApiError]] = []
+        self._hooks: list[tuple[str, ObjectKey, Callable[[], object]]] = []
+        self._watches: list[_Watch] = []
+        self._history: list[tuple[int, Resource, Json | None, Json | None]] = []
+        super().__init__(kinds=kinds, namespaces=namespaces)
+
+    @property
+    def writes(self) -> list[str]:
+        """The requests that change objects, without those for Events."""
+        return [
+            request
+            for request in self.requests
+            if request.split()[0] not in ("get", "list", "watch") and "events.k8s.io" not in request
+        ]
+
+    def fail_next(self, verb: str, of: Resource, error: ApiError, *, times: int = 1) -> None:
+        """Answer the next requests of this verb (such as `apply`) and resource with an error."""
+        self._failures += [(verb, of, error)] * times
+
+    def before(self, verb: str, key: ObjectKey, callback: Callable[[], object]) -> None:
+        """Call back once, when the next request of this verb for the object is under way."""
+        self._hooks.append((verb, key, callback))
+
+    def stop(self) -> None:
+        """Become unreachable, also for open watches, until `down` is False again."""
+        self.down = True
+        for watch in self._watches:
+            watch.lines.put_nowait(UnreachableError("the connection is gone"))
+
+    def compact(self) -> None:
+        """Forget old versions: a watch from one of them is answered with 410, an open one too."""
+        self._history.clear()
+        for watch in self._watches:
+            watch.expire()
+
+    def on_change(self, where: Resource, before: Json | None, after: Json | None) -> None:
+        """Tell the watches."""
+        self._history.append((self.version, where, before, after))
+        for watch in self._watches:
+            watch.tell(self.version, where, before, after)
+
+    def answer(self, request: ApiRequest, headers: Mapping[str, str]) -> tuple[int, Json]:
+        """Answer a request with its code and body; raises RefusedError, and what the test prepared."""
+        self.requests.append(str(request))
+        if request.path in ("/api", "/apis") and not self.down:
+            return 200, {"items": list(self._groups(core=request.path == "/api"))}
+        call = self.read(request, headers)
+        match request.method:
+            case "GET" if call.key.name:
+                return 200, self.find(call.key)
+            case "GET":
+                return 200, self._list(call)
+            case "DELETE":
+                gone = self.delete(call.key, orjson.loads(request.body).get("preconditions"))
+                return 200, {"kind": "Status", "status": "Success"} if gone else self.objects[call.key]
+            case "POST":
+                sent = orjson.loads(request.body)
+                sent["metadata"]["namespace"] = call.key.namespace
+                return 201, self.create(sent, manager=call.query["fieldManager"])
+        is_new = call.key not in self.objects
+        stored = self.write(
+            call.resource,
+            call.key,
+            orjson.loads(request.body),
+            request.content_type,
+            manager=call.query["fieldManager"],
+            subresource=call.subresource,
+            force=call.query.get("force") == "true",
+        )
+        return 201 if is_new else 200, stored
+
+    def read(self, request: ApiRequest, headers: Mapping[str, str]) -> _Call:
+        """Find out what a request is about, and let happen what the test prepared for it."""
+        if self.down:
+            raise UnreachableError("no route to the API server", request=str(request))
+        url = urlsplit(request.path)
+        root, version, *rest = url.path.removeprefix("/apis/").removeprefix("/").split("/")
+        group = "" if root == "api" else root
+        namespace = rest[1] if rest[0] == "namespaces" and len(rest) > 2 else ""
+        plural, name, subresource = [*(rest[2:] if namespace else rest), "", ""][:3]
+        of = (group, version, plural)
+        where = next((kind for kind in self.kinds if (kind.group, kind.version, kind.plural) == of), None)
+        if where is None or (subresource and where.group_kind in self.without_status):
+            raise RefusedError(404, "NotFound", "the server could not find the requested resource")
+        user = headers.get("Impersonate-User", "")
+        if user and user not in self.allowed:
+            message = f'{plural} is forbidden: User "{user}" cannot {request.verb} resource "{plural}"'
+            raise RefusedError(403, "Forbidden", message, name=name, kind=plural, group=group)
+        key = where.at(name=name, namespace=namespace).key
+        self._let_happen(request.verb, where, key)
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        return _Call(accept=request.accept, resource=where, key=key, subresource=subresource, query=query)
+
+    def open(self, watch: _Watch, *, since: int) -> None:
+        """Send a new watch what happened since a version, and from now on what happens."""
+        if since < self.version and (not self._history or self._history[0][0] > since + 1):
+            watch.expire()
+        for change in self._history:
+            if change[0] > since:
+                watch.tell(*change)
+        self._watches.append(watch)
+
+    def close(self, watch: _Watch) -> None:
+        """End a watch."""
+        self._watches.remove(watch)
+
+    def _let_happen(self, verb: str, where: Resource, key: ObjectKey) -> None:
+        for hook in self._hooks:
+            if hook[:2] == (verb, key):
+                self._hooks.remove(hook)
+                hook[2]()
+                break
+        for failure in self._failures:
+            if (failure[0], failure[1].group_kind) == (verb, where.group_kind):
+                self._failures.remove(failure)
+                raise failure[2]
+
+    def _list(self, call: _Call) -> Json:
+        kind = call.resource.group_kind
+        found = [self.objects[key] for key in sorted(self.objects) if key.group_kind == kind]
+        name, items = kind.kind, [value for value in found if call.selects(value)]
+        if "PartialObjectMetadataList" in call.accept:
+            name, items = "PartialObjectMetadata", [{"metadata": value["metadata"]} for value in items]
+        return {"kind": f"{name}List", "metadata": {"resourceVersion": str(self.version)}, "items": items}
+
+    def _groups(self, *, core: bool) -> Iterator[Json]:
+        for kind in self.kinds:
+            if (kind.group == "") is core:
+                described = {
+                    "resource": kind.plural,
+                    "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+                    "scope": "Namespaced" if kind.namespaced else "Cluster",
+                    "verbs": sorted(kind.verbs),
+                }
+                versions = [{"version": kind.version, "resources": [described]}]
+                yield {"metadata": {"name": kind.group}, "versions": versions}
+
+
+class _Wire(Transport):
+    """The way to the fake in place of a network."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        super().__init__(_CONFIG, source_of(_CONFIG))
+        self._cluster = cluster
+
+    async def send(self, request: ApiRequest, headers: Mapping[str, str]) -> Response:
+        await asyncio.sleep(0)
+        try:
+            code, body = self._cluster.answer(request, headers)
+        except RefusedError as error:
+            code, body = error.code, error.status
+        content_type = _DISCOVERY if "items" in body and "kind" not in body else "application/json"
+        return Response(code, {"Content-Type": content_type}, orjson.dumps(body))
+
+    @asynccontextmanager
+    async def stream(
+        self, request: ApiRequest, headers: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        self._cluster.requests.append(str(request))
+        try:
+            call = self._cluster.read(request, headers)
+        except RefusedError as error:
+            yield cast("aiohttp.ClientResponse", _Watch(None, status=error.code, error=error.status))
+            return
+        watch = _Watch(call)
+        self._cluster.open(watch, since=int(call.query["resourceVersion"]))
+        try:
+            yield cast("aiohttp.ClientResponse", watch)
+        finally:
+            self._cluster.close(watch)
+
+    async def read_some(
+        self, answer: aiohttp.ClientResponse, request: ApiRequest, *, within_seconds: float
+    ) -> bytes:
+        """Return the next event as soon as there is one."""
+        del request, within_seconds
+        line = await cast("_Watch", answer).lines.get()
+        if isinstance(line, ApiError):
+            raise line
+        return line
+
+    async def read_all(self, answer: aiohttp.ClientResponse, request: ApiRequest) -> bytes:
+        del request
+        return orjson.dumps(cast("_Watch", answer).error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """A request, read."""
+
+    accept: str
+    resource: Resource
+    key: ObjectKey
+    subresource: str
+    query: Mapping[str, str]
+
+    def selects(self, value: Json | None) -> bool:
+        """Return whether an object is in the selection of a list or watch."""
+        if value is None or self.key.namespace not in ("", value["metadata"].get("namespace")):
+            return False
+        labels, fields = value["metadata"].get("labels") or {}, {"metadata.name": value["metadata"]["name"]}
+        return _match(self.query.get("labelSelector", ""), labels) and _match(
+            self.query.get("fieldSelector", ""), fields
+        )
+
+
+def _match(selector: str, facts: Mapping[str, str]) -> bool:
+    terms = [term.partition("=") for term in selector.split(",") if term]
+    return all(facts.get(name) == text if equals else name in facts for name, equals, text in terms)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """The answer to a watch: an open one, or an error in its place."""
+
+    call: _Call | None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    lines: asyncio.Queue[bytes | ApiError] = field(default_factory=asyncio.Queue)
+    error: Json = field(default_factory=dict)
+
+    def tell(self, version: int, where: Resource, before: Json | None, after: Json | None) -> None:
+        """Send a change, seen through the selection."""
+        if self.call is None or self.call.resource != where:
+            return
+        was, is_in = self.call.selects(before), self.call.selects(after)
+        if is_in:
+            self._send("MODIFIED" if was else "ADDED", after)
+        elif was and before is not None:
+            self._send(
+                "DELETED", {**before, "metadata": {**before["metadata"], "resourceVersion": str(version)}}
+            )
+
+    def expire(self) -> None:
+        """Send what ends a watch whose version is forgotten."""
+        self._send("ERROR", RefusedError(410, "Expired", "too old resource version").status)
+
+    def _send(self, type_: str, value: Json | None) -> None:
+        self.lines.put_nowait(orjson.dumps({"type": type_, "object": value}) + b"\n")

@@ -1,0 +1,191 @@
+"""Nopea without its controller: everything a reconciliation needs, over a fake cluster and a fake Git.
+
+A test makes it, changes the cluster or Git, and runs reconciliations one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.field_management import Json
+from tests.fakes.git import FakeGit
+
+from nopea import tasks
+from nopea.core.api import names
+from nopea.core.api.repository import Repository, parse_repository
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.objects import ObjectKey, RepoKey
+from nopea.core.status.report import Outcome, ReconcileReport
+from nopea.core.status.transition import Transition
+from nopea.core.trigger import Trigger
+from nopea.informers.object_cache import ObjectCache
+from nopea.kube.discovery import Discovery, Pace
+from nopea.kube.events import EventRecorder
+from nopea.reconcile.fetch import Fetcher
+from nopea.reconcile.publish import Publisher
+from nopea.reconcile.reconciler import Reconciler, Services
+from nopea.reconcile.request import ReconcileRequest
+from nopea.state.ownership import Ownership
+from nopea.state.repositories import RepositoryStore
+from nopea.state.store import RepositoryState, StateStore
+
+NAMESPACE = "shop"
+SETTLING_SECONDS = 1.0
+"""Virtual: the loop's time passes when nothing is left to do."""
+
+
+def config_map(name: str, *, metadata: Json | None = None, **data: str) -> str:
+    """Return a file with a ConfigMap."""
+    return manifest("v1", "ConfigMap", name, metadata=metadata, data=data)
+
+
+def manifest(api_version: str, kind: str, name: str, *, metadata: Json | None = None, **fields: Any) -> str:
+    """Return a file with one object."""
+    head = {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, **(metadata or {})}}
+    return orjson.dumps({**head, **fields}).decode()
+
+
+def key_of(name: str, kind: str = "ConfigMap", *, group: str = "", namespace: str = NAMESPACE) -> ObjectKey:
+    """Return the identity of an object, by default a ConfigMap."""
+    return ObjectKey(group, kind, namespace, name)
+
+
+def repository_key(name: str = "web") -> ObjectKey:
+    """Return the identity of a GitRepository as an object."""
+    return ObjectKey(names.GROUP, names.KIND, NAMESPACE, name)
+
+
+class Installation:
+    """One Nopea process at a time; `restart` begins another, which knows what is in the cluster only.
+
+    GitRepositories are read from the cluster before each reconciliation, as the controller's watch would.
+    """
+
+    def __init__(self, cluster: FakeCluster, git: FakeGit) -> None:
+        self.cluster = cluster
+        self.git = git
+        self.woken: list[str] = []
+        self.told: list[Transition] = []
+        self._following: asyncio.Task[None] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        client = self.cluster.client
+        repositories = RepositoryStore()
+        self.events = EventRecorder(client)
+        self.services = Services(
+            client=client,
+            discovery=Discovery(client, pace=Pace(calm_seconds=0.0, eager_seconds=0.0)),
+            fetcher=Fetcher(self.git, StateStore().manifests),
+            object_cache=ObjectCache(client, rules=repositories.rules, wake=self.woken.append),
+            publisher=Publisher(
+                client=client, events=self.events, repositories=repositories, listeners=[self.told.append]
+            ),
+            repositories=repositories,
+            store=StateStore(),
+            ownership=Ownership(),
+            wake=self.woken.append,
+        )
+        self.reconciler = Reconciler(self.services)
+        self._following = tasks.spawn(self.services.object_cache.run(), name="object cache")
+
+    async def restart(self) -> None:
+        """End this process, without a last word, and begin another."""
+        await self.end()
+        self._begin()
+
+    async def end(self) -> None:
+        """End this process."""
+        await tasks.end(self._following)
+
+    def declare(self, name: str = "web", **spec: Any) -> None:
+        """Create a GitRepository that follows main."""
+        self.cluster.create(
+            {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "metadata": {"name": name, "namespace": NAMESPACE},
+                "spec": {"url": "https://git.example/shop.git", "branch": "main", **spec},
+            }
+        )
+
+    def configure(
+        self, name: str = "web", *, annotations: Mapping[str, str | None] | None = None, **spec: Any
+    ) -> None:
+        """Change a GitRepository's spec and annotations."""
+        patch = {"metadata": {"annotations": annotations or {}}, "spec": spec}
+        self.cluster.change(repository_key(name), patch)
+
+    def repository(self, name: str = "web") -> Repository:
+        """Return a GitRepository as it is now, and let the process know it."""
+        repository = parse_repository(self.cluster.objects[repository_key(name)])
+        self.services.repositories.put(repository)
+        return repository
+
+    async def sync(
+        self, *triggers: Trigger, name: str = "web", pending: Iterable[Trigger] = ()
+    ) -> ReconcileReport:
+        """Run one reconciliation once the watches have told what has happened so far."""
+        await self.settle()
+        request = ReconcileRequest(
+            repository=self.repository(name),
+            triggers=frozenset(triggers or {Trigger.RECONCILE}),
+            pending=lambda: frozenset(pending),
+            retry_seconds=10.0,
+        )
+        return await self.reconciler.run(request)
+
+    async def settle(self) -> None:
+        """Return when everything that is under way has been done."""
+        await asyncio.sleep(SETTLING_SECONDS)
+
+    def state(self, name: str = "web") -> RepositoryState:
+        """Return what the process remembers of a repository."""
+        return self.services.store.states[RepoKey(NAMESPACE, name)]
+
+    def status(self, name: str = "web") -> GitRepositoryStatus:
+        """Return a repository's status as stored."""
+        return parse_repository(self.cluster.objects[repository_key(name)]).status
+
+    def inventory(self, name: str = "web") -> set[str]:
+        """Return the names of the objects in the stored inventory."""
+        return {entry.object for entry in self.status(name).inventory}
+
+    def condition(self, type_: str, name: str = "web") -> tuple[str, str]:
+        """Return a condition's status and reason as stored; empty strings for one that is not there."""
+        found = [one for one in self.status(name).conditions if one.type == type_]
+        return (found[0].status, found[0].reason) if found else ("", "")
+
+    def data(self, name: str, *, namespace: str = NAMESPACE) -> Json | None:
+        """Return a ConfigMap's data; None when it is not there."""
+        found = self.cluster.objects.get(key_of(name, namespace=namespace))
+        return None if found is None else found.get("data", {})
+
+    def edit(self, name: str, data: Mapping[str, str | None], *, manager: str = "kubectl-edit") -> None:
+        """Change a ConfigMap's data as somebody else."""
+        self.cluster.change(key_of(name), {"data": data}, manager=manager)
+
+    def annotate(self, name: str, annotations: Mapping[str, str | None]) -> None:
+        """Annotate a ConfigMap as somebody else."""
+        self.cluster.change(key_of(name), {"metadata": {"annotations": annotations}})
+
+
+def outcomes(report: ReconcileReport) -> dict[str, Outcome]:
+    """Return what became of each object, by name."""
+    return {result.key.name: result.outcome for result in report.objects}
+
+
+@asynccontextmanager
+async def installed(files: Mapping[str, str], **spec: Any) -> AsyncIterator[Installation]:
+    """Give an installation with the GitRepository `shop/web`, whose Git holds these files."""
+    installation = Installation(FakeCluster(), FakeGit(files))
+    installation.declare(**spec)
+    try:
+        yield installation
+    finally:
+        await installation.end()

@@ -1,0 +1,235 @@
+"""The end of a GitRepository: who holds it, what goes along, what stays, and what blocks it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from tests.fakes.installation import (
+    Installation,
+    config_map,
+    installed,
+    key_of,
+    manifest,
+    outcomes,
+    repository_key,
+)
+from tests.fakes.object_store import CONFIG_MAPS, served
+
+from nopea.core.api import names
+from nopea.core.problem import Code
+from nopea.core.status.report import Outcome, ReconcileReport, Result
+from nopea.core.trigger import Trigger
+from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
+from nopea.kube.kinds import GIT_REPOSITORIES
+
+pytestmark = pytest.mark.looptime
+
+FILES = {"a.yaml": config_map("a", colour="blue"), "b.yaml": config_map("b")}
+REPOSITORY = repository_key()
+FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a policy says no"))
+
+
+@asynccontextmanager
+async def synced(files: dict[str, str] = FILES, **spec: Any) -> AsyncIterator[Installation]:
+    """Give an installation that has synced once."""
+    async with installed(files, **spec) as place:
+        await place.sync()
+        yield place
+
+
+async def end(place: Installation) -> ReconcileReport:
+    """Delete the GitRepository as a person does, and reconcile."""
+    place.cluster.delete(REPOSITORY)
+    return await place.sync(Trigger.DELETION)
+
+
+def finalizers(place: Installation) -> list[str]:
+    """Return what holds the GitRepository."""
+    found: list[str] = place.cluster.objects[REPOSITORY]["metadata"].get("finalizers", [])
+    return found
+
+
+async def test_a_repository_is_held_before_the_first_write() -> None:
+    """A deletion can come at any time after."""
+    async with installed(FILES) as place:
+        await place.sync()
+        names_of_writes = [request for request in place.cluster.writes if "apply" in request]
+        assert names_of_writes[0] == f"apply {GIT_REPOSITORIES.at(name='web', namespace='shop')}"
+        assert finalizers(place) == [names.FINALIZER]
+
+
+async def test_a_repository_whose_objects_stay_is_not_held() -> None:
+    """It follows the policy: the finalizer comes and goes with it, and those of others are left alone."""
+    async with synced(deletionPolicy="Orphan") as place:
+        assert finalizers(place) == []
+        place.cluster.change(REPOSITORY, {"metadata": {"finalizers": ["example.com/other"]}})
+        place.configure(deletionPolicy="Delete")
+        await place.sync(Trigger.SPEC_CHANGE)
+        assert set(finalizers(place)) == {"example.com/other", names.FINALIZER}
+
+        place.configure(deletionPolicy="Orphan")
+        await place.sync(Trigger.SPEC_CHANGE)
+
+        assert finalizers(place) == ["example.com/other"]
+
+
+async def test_nothing_is_written_to_a_repository_that_cannot_be_held() -> None:
+    """Else its objects could be left behind."""
+    async with installed(FILES) as place:
+        place.cluster.fail_next("apply", served(GIT_REPOSITORIES), FORBIDDEN)
+
+        report = await place.sync()
+
+        assert report.result is Result.FAILED
+        assert place.data("a") is None
+
+
+async def test_the_objects_go_with_the_repository() -> None:
+    """They are deleted, then the repository is let go."""
+    async with synced() as place:
+        report = await end(place)
+
+        assert report.result is Result.DELETED
+        assert outcomes(report) == {"a": Outcome.PRUNED, "b": Outcome.PRUNED}
+        assert [key for key in place.cluster.objects if key.kind == "ConfigMap"] == []
+        assert REPOSITORY not in place.cluster.objects
+        assert place.told[-1].report is not None
+
+
+@pytest.mark.parametrize("spec", [{"deletionPolicy": "Orphan"}, {"prune": False}, {"suspend": True}])
+async def test_the_objects_stay_where_the_spec_says_so(spec: dict[str, Any]) -> None:
+    """The policy Orphan, pruning turned off, and a suspended repository delete nothing."""
+    async with synced() as place:
+        place.configure(**spec)
+
+        report = await end(place)
+
+        assert report.result is Result.DELETED
+        assert place.data("a") == {"colour": "blue"}
+        assert REPOSITORY not in place.cluster.objects
+
+
+async def test_an_abandoned_repository_goes_at_once() -> None:
+    """Also when an object of it blocks the deletion."""
+    async with synced() as place:
+        place.cluster.change(key_of("a"), {"metadata": {"finalizers": ["example.com/hold"]}})
+        assert (await end(place)).result is Result.FAILED
+        place.configure(annotations={names.ABANDON_ANNOTATION: "true"})
+
+        assert (await place.sync(Trigger.MANUAL)).result is Result.DELETED
+        assert key_of("a") in place.cluster.objects
+        assert REPOSITORY not in place.cluster.objects
+
+
+async def test_an_object_that_will_not_go_blocks_and_is_named() -> None:
+    """The others go meanwhile; the repository follows when it is gone."""
+    async with synced() as place:
+        place.cluster.change(key_of("a"), {"metadata": {"finalizers": ["example.com/hold"]}})
+
+        report = await end(place)
+
+        assert report.result is Result.FAILED
+        assert [(problem.code, problem.object) for problem in report.problems] == [
+            (Code.PRUNE_BLOCKED, "ConfigMap shop/a")
+        ]
+        assert place.data("b") is None
+        assert finalizers(place) == [names.FINALIZER]
+        assert (await place.sync(Trigger.RETRY)).result is Result.FAILED
+        place.cluster.change(key_of("a"), {"metadata": {"finalizers": None}})
+        assert (await place.sync(Trigger.RETRY)).result is Result.DELETED
+        assert REPOSITORY not in place.cluster.objects
+
+
+@pytest.mark.parametrize(
+    ("change", "blocks"),
+    [
+        ({"annotations": {"nopea.io/prune": "false"}}, False),
+        ({"annotations": {"nopea.io/suspend-heal": "true"}}, True),
+        ({"labels": {"nopea.io/repository": "shop.api"}}, False),
+        ({"labels": None}, True),
+        ({"managedFields": [{}]}, True),
+    ],
+)
+async def test_the_safeguards_hold_in_the_end_too(change: dict[str, Any], *, blocks: bool) -> None:
+    """What somebody wants to keep stays; what is in doubt holds the repository until a person decides."""
+    async with synced() as place:
+        place.cluster.change(key_of("a"), {"metadata": change})
+
+        report = await end(place)
+
+        assert place.data("a") == {"colour": "blue"}
+        assert (REPOSITORY in place.cluster.objects) is blocks
+        assert report.result is (Result.FAILED if blocks else Result.DELETED)
+
+
+async def test_protected_kinds_block_until_they_are_let_go() -> None:
+    """A Namespace is not deleted because a GitRepository is."""
+    key = key_of("data", "Namespace", namespace="")
+    async with synced({"n.yaml": manifest("v1", "Namespace", "data")}) as place:
+        assert [problem.code for problem in (await end(place)).problems] == [Code.PRUNE_BLOCKED]
+        place.cluster.change(key, {"metadata": {"annotations": {"nopea.io/prune": "true"}}})
+
+        assert (await place.sync(Trigger.RETRY)).result is Result.DELETED
+        assert key not in place.cluster.objects
+
+
+async def test_an_object_that_cannot_be_deleted_is_tried_again() -> None:
+    """The repository stays and says why."""
+    async with synced() as place:
+        place.cluster.fail_next("delete", CONFIG_MAPS, FORBIDDEN)
+
+        report = await end(place)
+
+        assert report.result is Result.FAILED
+        assert REPOSITORY in place.cluster.objects
+        assert (await place.sync(Trigger.RETRY)).result is Result.DELETED
+
+
+async def test_a_repository_that_cannot_be_let_go_is_tried_again() -> None:
+    """Its objects are gone by then, which the next run finds."""
+    async with synced() as place:
+        down = ServerError(ApiFailure(code=503, reason="ServiceUnavailable", message="etcd is gone"))
+        place.cluster.fail_next("apply", served(GIT_REPOSITORIES), down)
+
+        report = await end(place)
+
+        assert (report.result, report.transient) == (Result.FAILED, True)
+        assert place.data("a") is None
+        assert (await place.sync(Trigger.RETRY)).result is Result.DELETED
+        assert REPOSITORY not in place.cluster.objects
+
+
+async def test_another_process_finishes_the_end() -> None:
+    """It reads the inventory from the status."""
+    async with synced() as place:
+        place.cluster.delete(REPOSITORY)
+        await place.restart()
+
+        assert (await place.sync(Trigger.STARTUP)).result is Result.DELETED
+        assert place.data("a") is None
+        assert REPOSITORY not in place.cluster.objects
+
+
+async def test_an_unreadable_spec_does_not_hold_a_repository() -> None:
+    """Nobody knows whether its objects should go, so they stay."""
+    async with synced() as place:
+        place.configure(interval="soon")
+
+        assert (await end(place)).result is Result.DELETED
+        assert place.data("a") == {"colour": "blue"}
+
+
+async def test_an_object_that_another_repository_waits_for_is_handed_over() -> None:
+    """It is not deleted with the repository that goes."""
+    async with synced({"web/a.yaml": config_map("a", colour="blue")}, path="web") as place:
+        place.git.push({"api/a.yaml": config_map("a", colour="red")})
+        place.declare("api", path="api")
+        assert (await place.sync(name="api")).result is Result.FAILED
+
+        assert (await end(place)).result is Result.DELETED
+
+        assert place.data("a") == {"colour": "blue"}
+        assert REPOSITORY not in place.cluster.objects

@@ -1,0 +1,296 @@
+"""What is seen of the live objects before anything is decided, and what it costs in requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+from tests.fakes.installation import Installation, config_map, installed, key_of
+from tests.fakes.object_store import CONFIG_MAPS
+
+from nopea.core.manifests.render import Desired
+from nopea.core.manifests.stages import stage_of
+from nopea.core.objects import ObjectKey, Resource
+from nopea.core.plan.model import LastApplied
+from nopea.core.problem import Code, TransientError
+from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
+from nopea.reconcile.observe import Observation, Observer
+
+pytestmark = pytest.mark.looptime
+
+WIDGETS = Resource(group="shop.example.com", version="v1", kind="Widget", plural="widgets", namespaced=True)
+KEY, OTHER = key_of("a"), key_of("b")
+FILES = {"a.yaml": config_map("a", colour="blue"), "b.yaml": config_map("b", colour="blue")}
+FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a policy says no"))
+BROKEN = ServerError(ApiFailure(code=500, reason="InternalError", message="a webhook is broken"))
+OLD_COMMIT = "01d" + "0" * 37
+
+
+@asynccontextmanager
+async def synced(**spec: str) -> AsyncIterator[Installation]:
+    """Give an installation in which the ConfigMaps `a` and `b` are as applied; requests count from here."""
+    async with installed(FILES, **spec) as place:
+        await place.sync()
+        place.cluster.requests.clear()
+        yield place
+
+
+def desired(name: str, *, resource: Resource = CONFIG_MAPS, **data: str) -> Desired:
+    """Return a ConfigMap as Git wants it now; without data as it was applied."""
+    labels = {"nopea.io/repository": "shop.web"}
+    metadata = {"name": name, "namespace": "shop", "labels": labels}
+    body = {
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data or {"colour": "blue"},
+    }  # fmt: skip
+    key = ObjectKey(resource.group, resource.kind, "shop", name)
+    return Desired(
+        key=key,
+        resource=resource,
+        source=f"{name}.yaml#1",
+        body=orjson.dumps(body),
+        hash="" if data else "as applied",
+        stage=stage_of(key.group_kind),
+        wave=0,
+        force=False,
+    )
+
+
+def observer(
+    place: Installation,
+    *,
+    released: Iterable[str] = (),
+    before: Mapping[ObjectKey, bytes] | None = None,
+    keeps_objects: bool = False,
+) -> Observer:
+    """Return the observer of `shop/web`; it takes what was applied for what Git wants, unless data differ."""
+    for key, last in place.state().applied.items():
+        place.state().applied[key] = LastApplied(
+            hash="as applied", projection=last.projection, commit=OLD_COMMIT
+        )
+
+    async def previous(commit: str) -> Mapping[ObjectKey, bytes]:
+        return before or {} if commit == OLD_COMMIT else {}
+
+    return Observer(
+        client=place.cluster.client,
+        object_cache=place.services.object_cache,
+        discovery=place.services.discovery,
+        owner="shop.web",
+        is_released=lambda _, owner: owner in released,
+        previous=previous,
+        keeps_objects=keeps_objects,
+    )
+
+
+async def observe(place: Installation, *wanted: Desired, looking: Observer | None = None) -> Observation:
+    """Observe once the watches have told what has happened so far; requests count from here."""
+    await place.settle()
+    place.cluster.requests.clear()
+    return await (looking or observer(place)).observe(wanted, place.state())
+
+
+def fields(observation: Observation, key: ObjectKey = KEY) -> list[str]:
+    """Return the paths that drifted in an object."""
+    return [field.path for field in observation.seen[key].drift.fields]
+
+
+async def test_what_is_as_applied_costs_no_request() -> None:
+    """The watch has shown it."""
+    async with synced() as place:
+        observation = await observe(place, desired("a"), desired("b"))
+
+        assert set(observation.observed) == {KEY, OTHER}
+        assert observation.seen == {}
+        assert place.cluster.requests == []
+
+
+async def test_what_was_never_applied_costs_one_request() -> None:
+    """There, it may be somebody else's, without our label; or not there at all."""
+    async with synced() as place:
+        place.cluster.create(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"}}
+        )
+
+        observation = await observe(place, desired("c"), desired("d"))
+
+        assert place.cluster.requests == ["get configmaps/v1 shop/c", "get configmaps/v1 shop/d"]
+        assert set(observation.observed) == {key_of("c")}
+        assert observation.observed[key_of("c")].owner is None
+        assert observation.seen == {}
+
+
+async def test_what_drifted_is_read_once_and_described() -> None:
+    """Which fields, by whom and since when, as managedFields tell."""
+    async with synced() as place:
+        at = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+        place.cluster.now = lambda: at
+        place.edit("a", {"colour": "red"})
+
+        observation = await observe(place, desired("a"), desired("b"))
+
+        assert place.cluster.requests == ["get configmaps/v1 shop/a"]
+        assert fields(observation) == [".data.colour"]
+        (drift,) = observation.seen[KEY].drift.fields
+        assert drift.manager == "kubectl-edit"
+        assert observation.seen[KEY].since == at
+        assert observation.live == {}
+
+
+async def test_whole_objects_are_kept_only_on_request() -> None:
+    """`nopea diff` shows them; a sync that adopts 10,000 objects must not hold them all."""
+    async with synced() as place:
+        place.edit("a", {"colour": "red"})
+
+        looking = observer(place, keeps_objects=True)
+        observation = await observe(place, desired("a"), looking=looking)
+
+        assert observation.live[KEY]["data"] == {"colour": "red"}
+
+
+async def test_an_object_that_is_gone_drifts_since_it_was_first_seen() -> None:
+    """Nothing in the cluster dates a deletion, so the process remembers when it noticed."""
+    async with synced() as place:
+        place.cluster.delete(KEY)
+        first = await observe(place, desired("a"))
+        second = await observe(place, desired("a"))
+
+        assert KEY not in first.observed
+        assert fields(first)
+        assert first.seen[KEY].since == second.seen[KEY].since
+        assert datetime.now(UTC) - first.seen[KEY].since < timedelta(minutes=1)
+
+
+async def test_a_second_drift_is_dated_by_itself() -> None:
+    """What was as applied in between counts anew: else the grace period would protect only once."""
+    async with synced() as place:
+        place.state().drifted_since[KEY] = datetime(2026, 11, 1, tzinfo=UTC)
+        await observe(place, desired("a"))
+
+        place.cluster.delete(KEY)
+        observation = await observe(place, desired("a"))
+
+        assert datetime.now(UTC) - observation.seen[KEY].since < timedelta(minutes=1)
+
+
+async def test_fields_that_git_changed_are_not_kept() -> None:
+    """What Git had before decides: a drifted field that Git left alone may be kept, another not."""
+    async with synced() as place:
+        place.edit("a", {"colour": "red"})
+        before = {KEY: desired("a", colour="blue", size="1").body}
+
+        left = await observe(
+            place, desired("a", colour="blue", size="2"), looking=observer(place, before=before)
+        )
+        changed = await observe(place, desired("a", colour="green"), looking=observer(place, before=before))
+        unknown = await observe(place, desired("a", colour="green"))
+
+        assert left.seen[KEY].kept == (("f:data", "f:colour"),)
+        assert changed.seen[KEY].kept == ()
+        assert unknown.seen[KEY].kept == (("f:data", "f:colour"),)
+
+
+async def test_an_object_that_cannot_be_read_is_told_with_its_file() -> None:
+    """The others are observed all the same."""
+    async with synced() as place:
+        place.edit("a", {"colour": "red"})
+        place.cluster.fail_next("get", CONFIG_MAPS, FORBIDDEN)
+
+        observation = await observe(place, desired("a"), desired("b"))
+
+        (problem,) = observation.unreadable.values()
+        assert (problem.code, problem.object, problem.source) == (
+            Code.FORBIDDEN, "ConfigMap shop/a", "a.yaml#1",
+        )  # fmt: skip
+        assert set(observation.observed) == {OTHER}
+
+
+async def test_without_an_api_server_nothing_is_observed() -> None:
+    """Discovery does not know then what is served, and no object counts as gone."""
+    async with synced() as place:
+        looking = observer(place)
+        place.services.discovery.invalidate()
+        place.cluster.stop()
+        with pytest.raises(TransientError) as error:
+            await observe(place, desired("a"), looking=looking)
+        assert error.value.problems[0].code is Code.API_UNREACHABLE
+
+
+async def test_the_label_of_an_owner_that_has_let_go_does_not_count() -> None:
+    """One that still wants the object keeps it."""
+    async with synced() as place:
+        place.cluster.change(KEY, {"metadata": {"labels": {"nopea.io/repository": "shop.api"}}})
+
+        taken = await observe(place, desired("a"))
+        free = await observe(place, desired("a"), looking=observer(place, released={"shop.api"}))
+
+        assert taken.observed[KEY].owner == "shop.api"
+        assert free.observed[KEY].owner is None
+
+
+async def test_an_object_whose_definition_is_gone_has_drifted() -> None:
+    """It cannot be asked for; it went with its kind, and comes back with it."""
+    widgets = Resource(
+        group="shop.example.com", version="v1", kind="Widget", plural="widgets", namespaced=True
+    )
+    async with synced() as place:
+        lost, new = desired("w", resource=widgets), desired("x", resource=widgets)
+        place.state().applied[lost.key] = LastApplied(hash="as applied", projection="p")
+
+        observation = await observe(place, lost, new)
+
+        assert set(observation.seen) == {lost.key}
+        assert place.cluster.requests == []
+
+
+async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
+    """What the watch cannot tell is asked; once the first list has failed, nobody waits for it."""
+    async with synced() as place:
+        place.services.object_cache._kinds.clear()
+        place.cluster.fail_next("list", CONFIG_MAPS, BROKEN, times=1000)
+        looking = observer(place)
+        begun = asyncio.get_running_loop().time()
+
+        observation = await looking.observe([desired("a"), desired("b")], place.state())
+
+        assert set(observation.observed) == {KEY, OTHER}
+        assert observation.seen == {}
+        assert not place.services.object_cache.knows(CONFIG_MAPS)
+        assert asyncio.get_running_loop().time() - begun < 1
+
+
+async def test_an_object_that_was_read_is_judged_without_a_request() -> None:
+    """For a write that met another version than it was decided for."""
+    async with synced() as place:
+        place.edit("a", {"colour": "red"})
+        await place.settle()
+        looking, live = observer(place), place.cluster.objects[KEY]
+        place.cluster.requests.clear()
+
+        drifted = await looking.judge(desired("a"), live, place.state())
+        gone = await looking.judge(desired("a"), None, place.state())
+
+        assert fields(drifted) == [".data.colour"]
+        assert KEY not in gone.observed
+        assert fields(gone)
+        assert place.cluster.requests == []
+
+
+async def test_the_clusters_state_says_when_a_fight_may_go_on() -> None:
+    """It is what was seen, with what the state remembers."""
+    async with synced() as place:
+        place.edit("a", {"colour": "red"})
+        observation = await observe(place, desired("a"))
+        now = datetime.now(UTC)
+        for _ in range(6):
+            fights = place.state().fights.healed(KEY, manager="kubectl-edit", at=now)
+            place.state().fights = fights
+
+        world = observation.world(place.state())
+
+        assert world.seen is observation.seen
+        assert world.last_applied is place.state().applied
+        assert world.heal_at[KEY] > now

@@ -1,0 +1,279 @@
+"""What has gone from Git is deleted only when every safeguard holds, as the cluster shows it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from tests.fakes.installation import Installation, config_map, installed, key_of, manifest, outcomes
+from tests.fakes.object_store import CONFIG_MAPS, DEPLOYMENTS
+
+from nopea.core.plan.model import Action
+from nopea.core.plan.prune import PruneReason, PruneVerdict
+from nopea.core.problem import Code, TransientError
+from nopea.core.status.report import Outcome, Result
+from nopea.core.trigger import Trigger
+from nopea.kube.errors import ApiFailure, ServerError
+from nopea.reconcile.prune import Pruner, Prunes
+
+pytestmark = pytest.mark.looptime
+
+KEPT = {f"keep{number}.yaml": config_map(f"keep{number}") for number in range(3)}
+OLD = key_of("old")
+GONE_FROM_GIT = {"old.yaml": None}
+Change = Callable[[Installation], object]
+
+
+@asynccontextmanager
+async def with_old(**spec: Any) -> AsyncIterator[Installation]:
+    """Give an installation in which the ConfigMap `old` was applied; it is still in Git."""
+    async with installed({**KEPT, "old.yaml": config_map("old", colour="blue")}, **spec) as place:
+        await place.sync()
+        assert OLD in place.cluster.objects
+        yield place
+
+
+async def look(
+    place: Installation, wanted: Iterable[str] = (), *, clean: bool = True, deleting: bool = False
+) -> Prunes:
+    """Return what the pruner decides when Git wants the ConfigMaps of these names only."""
+    await place.settle()
+    pruner = Pruner(place.services, place.repository(), place.state(), client=place.cluster.client)
+    keys = {key_of(name) for name in wanted}
+    return await pruner.steps(keys, enabled=True, clean=clean, commit="c0ffee0", deleting=deleting)
+
+
+async def test_what_is_gone_from_git_is_deleted() -> None:
+    """With its uid as a precondition, after everything else; and it leaves the inventory."""
+    async with with_old() as place:
+        place.git.push(GONE_FROM_GIT)
+
+        report = await place.sync(Trigger.POLL)
+
+        assert outcomes(report)["old"] is Outcome.PRUNED
+        assert report.result is Result.SYNCED
+        assert OLD not in place.cluster.objects
+        assert "ConfigMap shop/old" not in place.inventory()
+        assert place.cluster.writes[-2].startswith("delete configmaps/v1 shop/old")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"annotations": {"nopea.io/prune": "false"}}, PruneReason.ANNOTATED),
+        ({"annotations": {"nopea.io/prune": "never"}}, PruneReason.ANNOTATED),
+        ({"annotations": {"nopea.io/suspend-heal": "true"}}, PruneReason.BREAK_GLASS),
+        ({"labels": {"nopea.io/repository": "shop.api"}}, PruneReason.OWNED_BY_OTHER),
+        ({"labels": None}, PruneReason.NO_LABEL),
+        ({"managedFields": [{}]}, PruneReason.NOT_APPLIED),
+    ],
+)
+async def test_each_safeguard_keeps_the_object(change: dict[str, Any], reason: PruneReason) -> None:
+    """Whatever somebody has changed in it since it was applied."""
+    async with with_old() as place:
+        place.cluster.change(OLD, {"metadata": change})
+        found = await look(place, ["keep0", "keep1", "keep2"])
+        place.git.push(GONE_FROM_GIT)
+
+        await place.sync(Trigger.POLL)
+
+        assert found.decisions[OLD].reason is reason
+        assert place.data("old") == {"colour": "blue"}
+
+
+async def test_with_pruning_off_everything_stays() -> None:
+    """The object stays in the inventory, so that it goes when pruning is turned on."""
+    async with with_old(prune=False) as place:
+        place.git.push(GONE_FROM_GIT)
+        assert outcomes(await place.sync(Trigger.POLL))["old"] is Outcome.SKIPPED
+        assert place.data("old") is not None
+        assert "ConfigMap shop/old" in place.inventory()
+
+        place.configure(prune=True)
+        await place.sync(Trigger.SPEC_CHANGE)
+
+        assert place.data("old") is None
+
+
+async def test_protected_kinds_go_on_request_only() -> None:
+    """A Namespace takes all that is in it along: the problem says how to let it go."""
+    files = {**KEPT, "old.yaml": manifest("v1", "Namespace", "old")}
+    key = key_of("old", "Namespace", namespace="")
+    async with installed(files) as place:
+        await place.sync()
+        place.git.push(GONE_FROM_GIT)
+
+        report = await place.sync(Trigger.POLL)
+
+        assert [problem.code for problem in report.problems] == [Code.PRUNE_PROTECTED]
+        assert key in place.cluster.objects
+        assert "Namespace old" in place.inventory()
+        place.cluster.change(key, {"metadata": {"annotations": {"nopea.io/prune": "true"}}})
+        assert (await place.sync(Trigger.RETRY)).result is Result.SYNCED
+        assert key not in place.cluster.objects
+
+
+async def test_most_objects_at_once_need_a_confirmation() -> None:
+    """Three of four are kept until the annotation names the commit."""
+    async with with_old() as place:
+        commit = place.git.push(dict.fromkeys(KEPT))
+
+        report = await place.sync(Trigger.POLL)
+
+        assert report.codes == (Code.PRUNE_GUARD,)
+        assert len(place.inventory()) == 4
+        place.configure(annotations={"nopea.io/confirm-prune": commit.id[:7]})
+        assert (await place.sync(Trigger.MANUAL)).result is Result.SYNCED
+        assert place.inventory() == {"ConfigMap shop/old"}
+        assert {key.name for key in place.cluster.objects if key.kind == "ConfigMap"} == {"old"}
+
+
+async def test_nothing_is_deleted_when_git_renders_to_nothing_or_not_cleanly() -> None:
+    """Everything is there, but Git does not say so."""
+    async with with_old() as place:
+        empty = await look(place)
+        unclean = await look(place, ["keep0", "keep1", "keep2"], clean=False)
+
+        assert empty.decisions[OLD].reason is PruneReason.RENDERED_TO_NOTHING
+        assert unclean.decisions[OLD].reason is PruneReason.RENDER_FAILED
+        assert all(step.action is Action.REFUSE for step in (*empty.steps, *unclean.steps))
+
+
+async def test_an_object_that_is_gone_already_is_forgotten() -> None:
+    """The API server has said so; there is nothing to report."""
+    async with with_old() as place:
+        place.cluster.delete(OLD)
+        place.git.push(GONE_FROM_GIT)
+
+        report = await place.sync(Trigger.POLL)
+
+        assert report.result is Result.SYNCED
+        assert "old" not in outcomes(report)
+        assert "ConfigMap shop/old" not in place.inventory()
+
+
+async def test_an_object_in_its_end_is_waited_for() -> None:
+    """A finalizer keeps it in the cluster, and so in the inventory, without another deletion."""
+    async with with_old() as place:
+        place.cluster.change(OLD, {"metadata": {"finalizers": ["example.com/hold"]}})
+        place.git.push(GONE_FROM_GIT)
+        assert outcomes(await place.sync(Trigger.POLL))["old"] is Outcome.PRUNED
+        assert "ConfigMap shop/old" in place.inventory()
+        place.cluster.requests.clear()
+
+        await place.sync()
+
+        assert not any(request.startswith("delete") for request in place.cluster.requests)
+        place.cluster.change(OLD, {"metadata": {"finalizers": None}})
+        await place.sync()
+        assert "ConfigMap shop/old" not in place.inventory()
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {"annotations": {"nopea.io/prune": "false"}},
+        {"annotations": {"nopea.io/suspend-heal": "true"}},
+        {"labels": {"nopea.io/repository": "shop.api"}},
+    ],
+)
+async def test_a_safeguard_that_comes_while_it_is_deleted_holds(meanwhile: dict[str, Any]) -> None:
+    """The deletion names the version that was decided about, and a later look decides again."""
+    async with with_old() as place:
+        place.git.push(GONE_FROM_GIT)
+        place.cluster.before("delete", OLD, lambda: place.cluster.change(OLD, {"metadata": meanwhile}))
+
+        report = await place.sync(Trigger.POLL)
+
+        assert outcomes(report)["old"] is Outcome.SKIPPED
+        assert report.retry_at is not None
+        assert place.data("old") == {"colour": "blue"}
+
+
+async def test_another_object_of_the_name_is_not_deleted() -> None:
+    """Somebody made it anew while the deletion was under way: its uid is another."""
+    async with with_old() as place:
+
+        def make_anew() -> None:
+            place.cluster.delete(OLD)
+            place.cluster.create(
+                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "old", "namespace": "shop"}}
+            )
+
+        place.git.push(GONE_FROM_GIT)
+        place.cluster.before("delete", OLD, make_anew)
+
+        await place.sync(Trigger.POLL)
+
+        assert OLD in place.cluster.objects
+
+
+async def test_what_a_crash_left_unrecorded_goes_in_two_steps() -> None:
+    """Ours by label and Apply entry and in no inventory: it is taken in first, and pruned by a later look."""
+    async with with_old() as place:
+        del place.state().applied[OLD]
+
+        first = await look(place, ["keep0", "keep1", "keep2"])
+        second = await look(place, ["keep0", "keep1", "keep2"])
+
+        assert first.decisions[OLD].reason is PruneReason.NOT_IN_INVENTORY
+        assert OLD in place.state().applied
+        assert second.decisions[OLD].verdict is PruneVerdict.PRUNE
+
+
+async def test_what_a_crash_left_unrecorded_goes_with_its_repository() -> None:
+    """There is no later look that would find it in the inventory."""
+    async with with_old() as place:
+        del place.state().applied[OLD]
+        found = await look(place, deleting=True)
+        assert found.decisions[OLD].verdict is PruneVerdict.PRUNE
+
+
+async def test_an_object_whose_kind_is_not_served_any_more_is_gone() -> None:
+    """With its definition all objects of a kind went."""
+    async with installed({**KEPT, "old.yaml": manifest("apps/v1", "Deployment", "old", spec={})}) as place:
+        await place.sync()
+        assert "apps/Deployment shop/old" in place.inventory()
+        place.cluster.kinds.remove(DEPLOYMENTS)
+        place.git.push(GONE_FROM_GIT)
+        await place.restart()
+
+        assert (await place.sync(Trigger.STARTUP)).result is Result.SYNCED
+        assert "apps/Deployment shop/old" not in place.inventory()
+
+
+async def test_an_object_whose_label_somebody_removed_is_refused_and_stays_recorded() -> None:
+    """The watch does not show it any more, but it is there, and a person has to decide."""
+    async with with_old(healPolicy="manual") as place:
+        place.cluster.change(OLD, {"metadata": {"labels": None}})
+        await place.sync()
+        place.git.push(GONE_FROM_GIT)
+
+        for trigger in (Trigger.POLL, Trigger.RETRY):
+            report = await place.sync(trigger)
+            assert [(problem.code, problem.object) for problem in report.problems] == [
+                (Code.PRUNE_PROTECTED, "ConfigMap shop/old")
+            ]
+        assert "ConfigMap shop/old" in place.inventory()
+        assert place.data("old") == {"colour": "blue"}
+
+        place.cluster.delete(OLD)
+        assert (await place.sync(Trigger.RETRY)).result is Result.SYNCED
+        assert "ConfigMap shop/old" not in place.inventory()
+
+
+async def test_a_kind_that_cannot_be_listed_is_asked_object_by_object() -> None:
+    """An object of it is not taken for gone; one that cannot be read stops everything."""
+    async with with_old() as place:
+        place.services.object_cache._kinds.clear()
+        broken = ServerError(ApiFailure(code=500, reason="InternalError", message="a webhook is broken"))
+        place.cluster.fail_next("list", CONFIG_MAPS, broken, times=1000)
+
+        found = await look(place, ["keep0", "keep1", "keep2"])
+
+        assert found.decisions[OLD].verdict is PruneVerdict.PRUNE
+        place.cluster.fail_next("get", CONFIG_MAPS, broken)
+        with pytest.raises(TransientError):
+            await look(place, ["keep0", "keep1", "keep2"])
