@@ -5,7 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# A worker of `make test` has a control plane of its own (400 MB) and mostly waits for it: two for each core.
 WORKERS ?= 4
+PURE_TESTS = $(BIN)/pytest -q -n auto -m "not alone" tests/unit lab/tests/unit
 
 .PHONY: help setup lab-binaries demo test test-pure check format run bench crds lock clean
 
@@ -28,19 +30,20 @@ lab-binaries: $(STAMP) ## find, download or build etcd, kube-apiserver, kube-con
 demo: $(STAMP) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
 	@$(BIN)/nopea demo
 
-test: $(STAMP) ## every test, on real API servers, real Git servers, real sockets (WORKERS=4 side by side)
+test: $(STAMP) ## every test, on real API servers, real Git servers, real sockets (WORKERS=4 in parallel)
 	@$(BIN)/nopea lab binaries --pods >/dev/null
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
+	@$(BIN)/pytest -q -m alone
 
 test-pure: $(STAMP) ## the tests that start no server
-	@$(BIN)/pytest -q tests/unit lab/tests/unit
+	@$(PURE_TESTS)
 
 check: $(STAMP) ## format, lint, types, import contracts, pure tests (about a minute)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q tests/unit lab/tests/unit
+	@$(PURE_TESTS)
 
 format: $(STAMP) ## rewrite the code in the project's format
 	@$(BIN)/ruff format .

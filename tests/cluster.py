@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from nopea_lab.api import ApiAnswer
 from nopea_lab.binaries import Binaries, ensure
@@ -22,9 +23,10 @@ from nopea_lab.lab import Lab
 from nopea_lab.layout import ORDINARY, LabOptions
 from nopea_lab.progress import Terminal
 
+CRDS = Path(__file__).parents[1] / "deploy" / "crds"
 _WITH_PODS = {"pods_binaries", "pods_lab", "pods_namespace"}
 _FIXTURES = {"lab", "namespace", "kubectl", "private_lab", "make_lab", *_WITH_PODS}
-_ACCOUNT_SECONDS = 20.0
+_ACCOUNT_SECONDS = 60.0
 _Found = Binaries | LabError
 _BINARIES = pytest.StashKey[_Found]()
 _POD_BINARIES = pytest.StashKey[_Found]()
@@ -76,6 +78,17 @@ def lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -
     started = _started(pytestconfig, tmp_path_factory.mktemp("lab") / "lab")
     yield started
     started.stop()
+
+
+def install_crds(lab: Lab) -> None:
+    """Have the lab serve our kinds, as deploy/crds defines them."""
+    lab.define(yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml")))
+
+
+@pytest.fixture(scope="session")
+def crds(lab: Lab) -> None:
+    """Our kinds, served by the shared lab."""
+    install_crds(lab)
 
 
 @pytest.fixture(scope="session")

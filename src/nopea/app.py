@@ -10,16 +10,16 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 
-from nopea import __version__, tasks
+from nopea import __version__, log_events, tasks
 from nopea.assembly import Process, assembled
 from nopea.controller.kinds import follow_kinds
 from nopea.informers.follow import follow_objects
-from nopea.logs import get_log
+from nopea.logs import Log
 from nopea.settings import Settings
 from nopea.state.mirrors import sweep_mirrors
 from nopea.web.server import serving
 
-log = get_log(__name__)
+log = Log(__name__)
 
 EXIT_OK = 0
 EXIT_SERVICE_ENDED = 1
@@ -68,14 +68,14 @@ class App:
                 )
             )
             services = _started(process)
-            log.info("started", version=__version__, server=process.server)
+            log.write(log_events.started, version=__version__, server=process.server)
             try:
                 failed = await self._serve(services)
                 await self._drain(process, services)
             finally:
                 await process.controller.drain(seconds=0)
                 await tasks.end(*services.values())
-        log.info("stopped", why=self._why_stopped)
+        log.write(log_events.stopped, why=self._why_stopped)
         return EXIT_SERVICE_ENDED if failed else EXIT_OK
 
     async def _serve(self, services: dict[str, asyncio.Task[None]]) -> bool:
@@ -89,23 +89,23 @@ class App:
         for name in ended:
             error = services[name].exception()
             if error is not None:
-                log.crash("core service crashed", error, service=name)
+                log.crash(log_events.core_service_crashed, error, service=name)
             else:
-                log.error("core service ended", service=name)
+                log.write(log_events.core_service_ended, service=name)
             self.stop(f"{name} ended")
         return bool(ended)
 
     async def _drain(self, process: Process, services: dict[str, asyncio.Task[None]]) -> None:
         """Stop in order: no new work, passes end between two objects, signals go out, the rest is closed."""
-        log.info("draining", why=self._why_stopped, workers=process.controller.workers)
+        log.write(log_events.draining, why=self._why_stopped, workers=process.controller.workers)
         process.readiness.draining = True
         await tasks.end(services["controller"])
-        for_passes, for_signals = drain_shares(self._settings.shutdown_seconds)
+        for_passes, for_messages = drain_shares(self._settings.shutdown_seconds)
         await process.controller.drain(seconds=for_passes)
         process.events.stop()
-        flushing = tasks.spawn(_flush(process, for_signals), name="flush of outboxes")
+        flushing = tasks.spawn(_flush(process, for_messages), name="flush of outboxes")
         try:
-            await asyncio.wait([services["events"], flushing], timeout=for_signals + _TO_TELL_SECONDS)
+            await asyncio.wait([services["events"], flushing], timeout=for_messages + _TO_TELL_SECONDS)
         finally:
             await tasks.end(flushing)
 
@@ -133,13 +133,13 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
         "notifications": process.notifier.run(),
     }
     started = {name: tasks.spawn(running, name=name) for name, running in work.items()}
-    return {**started, **process.senders.start()}
+    return {**started, **process.outboxes.start()}
 
 
 async def _flush(process: Process, seconds: float) -> None:
     """Send what waits in all queues, at once, for a bounded time."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(process.senders.close(seconds), name="flush of events")
+        group.create_task(process.outboxes.close(seconds), name="flush of events")
         group.create_task(process.notifier.close(seconds), name="flush of notifications")
 
 

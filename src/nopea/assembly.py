@@ -66,7 +66,7 @@ class Process:
     events: EventRecorder
     services: Services
     controller: Controller
-    senders: Outboxes
+    outboxes: Outboxes
     notifier: Notifier
     readiness: Readiness
     routes: Sequence[web.RouteDef]
@@ -79,16 +79,16 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
     instruments = Instruments()
     store = StateStore()
     async with AsyncExitStack() as stack:
-        senders = await stack.enter_async_context(Outboxes())
+        outboxes = await stack.enter_async_context(Outboxes())
         client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
         git = GitPort(_git_settings(settings), measure=instruments.git_operation)
         events = EventRecorder(client)
-        notifier = Notifier(settings.notify, senders.post, remote_of=store.remote)
-        listeners: list[Callable[[Transition], None]] = [instruments.told, notifier.listen]
-        if (cdevents := cdevents_sink(settings, senders, server=config.server)) is not None:
+        notifier = Notifier(settings.notify, outboxes.post, remote_of=store.remote)
+        listeners: list[Callable[[Transition], None]] = [instruments.on_transition, notifier.on_transition]
+        if (cdevents := cdevents_sink(settings, outboxes, server=config.server)) is not None:
             listeners.append(cdevents)
         if (tracer := tracer_from(os.environ)) is not None:
-            listeners.append(tracer.told)
+            listeners.append(tracer.on_transition)
             stack.push_async_callback(tracer.close, TRACES_SECONDS)
         mailboxes = Mailboxes()
         services = _services(settings, client, git, events, store, listeners, mailboxes)
@@ -109,7 +109,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             repositories=services.repositories,
             store=store,
             controller=controller,
-            outboxes=lambda: [*senders.outboxes, *notifier.outboxes],
+            outboxes=lambda: [*outboxes.outboxes, *notifier.outboxes],
             is_ready=lambda: not readiness.why_not(),
         )
         yield Process(
@@ -119,7 +119,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             events=events,
             services=services,
             controller=controller,
-            senders=senders,
+            outboxes=outboxes,
             notifier=notifier,
             readiness=readiness,
             routes=[

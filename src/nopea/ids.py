@@ -28,7 +28,7 @@ class Ulids:
     """A monotonic source: in one millisecond the random part counts on.
 
     A clock that goes back is not followed: the last time stays until the clock has caught up, so that the
-    order is kept (the library's own policies would draw anew at the lower time). The random part never wraps.
+    order is kept (the library's own policies would use the lower time). The random part never wraps.
     """
 
     def __init__(

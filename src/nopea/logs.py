@@ -1,63 +1,68 @@
-"""Logs: a constant message and facts as keys, as one JSON object a line or as text for a console.
+"""Logs: an event of the catalogue and its facts, as one JSON object a line or as a line for a console.
 
-Facts never hold secrets: credentials are `Secret` values, which print as `Secret(***)`.
+The events are in `nopea.log_events`. Facts never hold secrets: credentials are `Secret` values, which print
+as `Secret(***)`.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal, TextIO
+from typing import Any, ClassVar, Generic, Literal, ParamSpec, TextIO
 
 Format = Literal["json", "console"]
+Facts = ParamSpec("Facts")
 _MAX_FACT = 4096
 
 
+@dataclass(frozen=True, slots=True)
+class Event(Generic[Facts]):
+    """What a line can report: its level, its constant message, the names of its facts, and what it means."""
+
+    level: int
+    message: str
+    facts: tuple[str, ...]
+    meaning: str
+
+
+def event(level: int, message: str) -> Callable[[Callable[Facts, None]], Event[Facts]]:
+    """Declare an event: the function's parameters are its facts, its docstring is its meaning."""
+
+    def declare(function: Callable[Facts, None]) -> Event[Facts]:
+        meaning = " ".join((function.__doc__ or "").split())
+        return Event(level, message, tuple(inspect.signature(function).parameters), meaning)
+
+    return declare
+
+
 class Log:
-    """A logger with facts bound to it; `bind` returns one with more."""
+    """Writes events in the name of one module; mypy checks their facts."""
 
-    __slots__ = ("_facts", "_logger")
+    __slots__ = ("_logger",)
 
-    def __init__(self, logger: logging.Logger, facts: dict[str, Any] | None = None) -> None:
-        self._logger = logger
-        self._facts = facts or {}
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
 
-    def bind(self, **facts: Any) -> Log:
-        """Return a log whose every line carries these facts too."""
-        return Log(self._logger, {**self._facts, **facts})
+    def write(self, event: Event[Facts], /, *args: Facts.args, **facts: Facts.kwargs) -> None:
+        """Write one line, unless the level of the log is above the event's."""
+        del args  # facts have names
+        self._log(event, facts)
 
-    def debug(self, message: str, **facts: Any) -> None:
-        """Say what a developer wants to see."""
-        self._log(logging.DEBUG, message, facts)
-
-    def info(self, message: str, **facts: Any) -> None:
-        """Say what an operator may want to know."""
-        self._log(logging.INFO, message, facts)
-
-    def warning(self, message: str, **facts: Any) -> None:
-        """Say that Nopea handled something that someone should know."""
-        self._log(logging.WARNING, message, facts)
-
-    def error(self, message: str, **facts: Any) -> None:
-        """Say that someone must act."""
-        self._log(logging.ERROR, message, facts)
-
-    def crash(self, message: str, error: BaseException, **facts: Any) -> None:
-        """Report a bug of ours with its traceback."""
-        self._log(logging.ERROR, message, facts, error)
-
-    def _log(
-        self, level: int, message: str, facts: dict[str, Any], crash: BaseException | None = None
+    def crash(
+        self, event: Event[Facts], error: BaseException, /, *args: Facts.args, **facts: Facts.kwargs
     ) -> None:
-        if self._logger.isEnabledFor(level):
-            self._logger.log(level, message, extra={"facts": {**self._facts, **facts}}, exc_info=crash)
+        """Write one line with the traceback of a bug in Nopea."""
+        del args
+        self._log(event, facts, error)
 
-
-def get_log(name: str) -> Log:
-    """Return the log of a module."""
-    return Log(logging.getLogger(name))
+    def _log(self, event: Event[Facts], facts: dict[str, Any], error: BaseException | None = None) -> None:
+        if self._logger.isEnabledFor(event.level):
+            self._logger.log(event.level, event.message, extra={"facts": facts}, exc_info=error)
 
 
 class JsonFormatter(logging.Formatter):
@@ -79,7 +84,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Text for people: time, level, message, then `key=value`; colour on a terminal."""
+    """A line for people: time, level, message, then `key=value`; colour on a terminal."""
 
     _COLOURS: ClassVar = {
         logging.DEBUG: "2",
@@ -125,7 +130,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool | int | float) or value is None:
         return value
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(one) for one in list(value)[:50]]
+        return [_plain(item) for item in list(value)[:50]]
     text = str(value)
     return text if len(text) <= _MAX_FACT else f"{text[: _MAX_FACT - 1]}…"
 
@@ -134,5 +139,9 @@ def _quoted(value: Any) -> str:
     """Return the value for a terminal: what could steer it, or turn the line around, is escaped."""
     text = json.dumps(value, ensure_ascii=False)
     if not text.isprintable():
-        text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+        text = "".join(_escaped(character) for character in text)
     return text[1:-1] if isinstance(value, str) and value and " " not in value and "=" not in value else text
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -20,7 +20,7 @@ from nopea.kube.client import KubeClient
 from nopea.kube.events import EventRecorder
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
-from nopea.metrics.live import GaugeReader, Point, by_label, value
+from nopea.metrics.exposition import GaugeReader, Point, by_label, value
 from nopea.metrics.repositories import Known, known_of
 from nopea.notify.outbox import Outbox
 from nopea.state.repositories import RepositoryStore
@@ -61,7 +61,7 @@ def readings_of(parts: Parts) -> dict[Metric, GaugeReader]:
         catalogue.EVENTS_DROPPED: value(lambda: parts.events.dropped),
         catalogue.WORKERS: value(lambda: parts.controller.workers),
         catalogue.WORKER_RESTARTS: value(lambda: parts.controller.restarts),
-        catalogue.CACHE_BYTES: by_label(lambda: {"manifests": parts.store.manifests.size_bytes}),
+        catalogue.CACHE_BYTES: by_label(lambda: {"manifests": parts.store.manifests.currsize}),
         catalogue.CACHE_ENTRIES: by_label(lambda: _entries(parts)),
         catalogue.READY: value(lambda: float(parts.is_ready())),
         catalogue.LEADER: value(lambda: 1.0),

@@ -1,10 +1,10 @@
-"""What the tests rely on in an API server: the fake and a real one pass the same suite."""
+"""The behaviour of an API server that the tests rely on: the fake and a real one pass the same suite."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -45,14 +45,14 @@ KUBECTL = "kubectl-edit"
 
 @dataclass
 class Server:
-    """A client of the server under test, and a namespace in it that is the test's own."""
+    """A client of the server under test, and a namespace that only this test uses."""
 
     client: KubeClient
     namespace: str
     fake: FakeCluster | None = None
 
     async def wait_for_another_second(self) -> None:
-        """Return when times in the cluster, which have whole seconds, are later than now."""
+        """Wait until timestamps in the cluster, which have whole seconds, differ from now."""
         if self.fake is None:
             await asyncio.sleep(1.1)
         else:
@@ -73,7 +73,7 @@ class Server:
 
 @pytest_asyncio.fixture(params=["fake", pytest.param("real", marks=pytest.mark.cluster)])
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
-    """Give the fake, then a real API server."""
+    """Yield the fake, then a real API server."""
     if request.param == "fake":
         fake = FakeCluster()
         yield Server(fake.client, "shop", fake)
@@ -90,13 +90,13 @@ def config(
     metadata: Json | None = None,
     **fields: Any,
 ) -> bytes:
-    """Return a ConfigMap; `fields` are those beside the metadata."""
+    """Return a ConfigMap; `fields` are all but its metadata."""
     head = {"name": name, **({"labels": labels} if labels else {}), **(metadata or {})}
     return orjson.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": head, **fields})
 
 
 def fields(live: LiveObject, manager: str, operation: str, subresource: str = "") -> Any:
-    """Return what a manager owns."""
+    """Return a manager's field set."""
     entries = live.json()["metadata"]["managedFields"]
     return fields_of(entry_of(entries, manager=manager, operation=operation, subresource=subresource))
 
@@ -109,7 +109,7 @@ def time(live: LiveObject, manager: str, operation: str) -> str:
 
 
 async def test_an_apply_creates(server: Server) -> None:
-    """A new object has an identity of its own, and its manager owns exactly what was sent."""
+    """A new object gets a uid and a creation time, and its manager owns exactly the fields that it sent."""
     target = server.at(CONFIG_MAPS)
 
     created = await server.client.apply(target, config(labels={"app": "web"}, data={"a": "1"}))
@@ -128,7 +128,7 @@ async def test_an_apply_creates(server: Server) -> None:
 
 
 async def test_an_equal_apply_keeps_the_version(server: Server) -> None:
-    """Nothing is written that is there already, not even a time."""
+    """An apply without a change writes nothing, not even a timestamp."""
     target = server.at(CONFIG_MAPS)
     created = await server.client.apply(target, config(data={"a": "1"}))
 
@@ -139,7 +139,7 @@ async def test_an_equal_apply_keeps_the_version(server: Server) -> None:
 
 
 async def test_an_apply_changes_adds_and_removes(server: Server) -> None:
-    """What was applied before and is not sent any more goes; what others added stays."""
+    """Fields that were applied before and are missing now are removed; fields that others added stay."""
     target = server.at(CONFIG_MAPS)
     created = await server.client.apply(target, config(labels={"app": "web"}, data={"a": "1", "b": "1"}))
     await server.client.patch(target, orjson.dumps({"data": {"c": "1"}}), manager=KUBECTL)
@@ -156,7 +156,7 @@ async def test_an_apply_changes_adds_and_removes(server: Server) -> None:
 
 
 async def test_what_another_manager_owns_too_stays(server: Server) -> None:
-    """A field that its applier gives up stays while somebody else claims it."""
+    """A field that its applier gives up stays while another manager owns it."""
     target = server.at(CONFIG_MAPS)
     await server.client.apply(target, config(data={"a": "1"}))
     live = await server.client.patch(target, orjson.dumps({"data": {"b": "1"}}), manager=KUBECTL)
@@ -170,7 +170,7 @@ async def test_what_another_manager_owns_too_stays(server: Server) -> None:
 
 
 async def test_an_update_takes_a_field_over(server: Server) -> None:
-    """Who changes a field owns it alone; a field that is removed has no owner left."""
+    """A manager that changes a field becomes its only owner; a removed field has no owner."""
     target = server.at(CONFIG_MAPS)
     await server.client.apply(target, config(data={"a": "1", "b": "1", "c": "1"}))
 
@@ -182,7 +182,7 @@ async def test_an_update_takes_a_field_over(server: Server) -> None:
 
 
 async def test_a_claim_has_the_time_of_the_last_change(server: Server) -> None:
-    """Also when a manager changes what it owns already; whoever only loses a field keeps its time."""
+    """This holds for a field that it owns already; a manager that only loses a field keeps its time."""
     target = server.at(CONFIG_MAPS)
     created = await server.client.apply(target, config(data={"a": "1", "b": "1"}))
     first = await server.client.patch(target, orjson.dumps({"data": {"a": "2"}}), manager=KUBECTL)
@@ -198,7 +198,7 @@ async def test_a_claim_has_the_time_of_the_last_change(server: Server) -> None:
 
 
 async def test_an_equal_patch_changes_no_owner(server: Server) -> None:
-    """A patch that sets what is there already is not stored."""
+    """A patch without a change is not stored."""
     target = server.at(CONFIG_MAPS)
     created = await server.client.apply(target, config(data={"a": "1"}))
 
@@ -208,7 +208,7 @@ async def test_an_equal_patch_changes_no_owner(server: Server) -> None:
 
 
 async def test_a_forced_apply_takes_a_field_back(server: Server) -> None:
-    """Without force it is a conflict that names the field; with it the other manager loses the claim."""
+    """Without force, the conflict names the field; with force, the other manager loses it."""
     target = server.at(CONFIG_MAPS)
     await server.client.apply(target, config(data={"a": "1", "b": "1"}))
     await server.client.patch(target, orjson.dumps({"data": {"a": "2"}}), manager=KUBECTL)
@@ -226,7 +226,7 @@ async def test_a_forced_apply_takes_a_field_back(server: Server) -> None:
 
 
 async def test_claims_can_be_taken_over(server: Server) -> None:
-    """Nopea's adoption patch rewrites managedFields at one version: after it, an apply removes the fields."""
+    """Nopea's adoption patch rewrites managedFields at a version; the next apply removes the fields."""
     target = server.at(CONFIG_MAPS)
     await server.client.apply(target, config(data={"a": "1"}))
     live = await server.client.patch(target, orjson.dumps({"data": {"b": "1"}}), manager=KUBECTL)
@@ -244,7 +244,7 @@ async def test_claims_can_be_taken_over(server: Server) -> None:
 
 
 async def test_an_apply_at_an_old_version_is_a_conflict(server: Server) -> None:
-    """Nothing is written; at the present version it is."""
+    """It writes nothing; an apply at the current version succeeds."""
     target = server.at(CONFIG_MAPS)
     created = await server.client.apply(target, config(data={"a": "1"}))
     changed = await server.client.patch(target, orjson.dumps({"data": {"b": "1"}}), manager=KUBECTL)
@@ -261,7 +261,7 @@ async def test_an_apply_at_an_old_version_is_a_conflict(server: Server) -> None:
 
 
 async def test_an_apply_for_another_uid_is_refused(server: Server) -> None:
-    """Nothing is created for a uid (409), and an object that took the name is not written (422)."""
+    """It does not create an object (409), and does not write to another object of the same name (422)."""
     target = server.at(CONFIG_MAPS)
     other = config(metadata={"uid": "00000000-0000-0000-0000-000000000000"}, data={"a": "1"})
     with pytest.raises(ConflictError):
@@ -273,7 +273,7 @@ async def test_an_apply_for_another_uid_is_refused(server: Server) -> None:
 
 
 async def test_what_is_not_there_cannot_be_read_changed_or_deleted(server: Server) -> None:
-    """404 names the object, so that it is told from a kind that is not served."""
+    """The 404 names the object, which distinguishes it from a kind that is not served."""
     target = server.at(CONFIG_MAPS)
     for act in (
         lambda: server.client.get(target),
@@ -287,7 +287,7 @@ async def test_what_is_not_there_cannot_be_read_changed_or_deleted(server: Serve
 
 
 async def test_a_namespace_that_is_not_there_is_named(server: Server) -> None:
-    """Nothing is created in it."""
+    """An apply into it is a 404 that names the namespace."""
     target = CONFIG_MAPS.at(name="settings", namespace="nopea-not-there")
     with pytest.raises(NotFoundError) as missing:
         await server.client.apply(target, config(data={"a": "1"}))
@@ -295,7 +295,7 @@ async def test_a_namespace_that_is_not_there_is_named(server: Server) -> None:
 
 
 async def test_a_kind_that_is_not_served_is_told_from_a_missing_object(server: Server) -> None:
-    """Its 404 names nothing, and discovery does not know it."""
+    """Its 404 names no object, and discovery does not list it."""
     with pytest.raises(NotFoundError) as missing:
         await server.client.get(server.at(WIDGETS))
     assert is_unserved(missing.value)
@@ -306,7 +306,7 @@ async def test_a_kind_that_is_not_served_is_told_from_a_missing_object(server: S
 
 
 async def test_discovery_says_what_is_served(server: Server) -> None:
-    """Places and verbs."""
+    """It reports paths, scope and verbs."""
     discovery = Discovery(server.client)
 
     maps = await discovery.find("v1", "ConfigMap")
@@ -330,7 +330,7 @@ async def never() -> bool:
 
 
 async def test_a_definition_makes_a_kind(server: Server) -> None:
-    """It is Established, then served; a custom resource has a generation and a status of its own."""
+    """It becomes Established, then served; a custom resource has a generation and a status subresource."""
     group = f"{server.namespace}.example.com"
     definition = DEFINITIONS.at(name=f"widgets.{group}")
     widgets = Resource(group=group, version="v1", kind="Widget", plural="widgets", namespaced=True)
@@ -347,11 +347,11 @@ async def test_a_definition_makes_a_kind(server: Server) -> None:
     created = await server.client.apply(target, widget(spec={"size": 1}, status={"phase": "Ready"}))
     assert (generation(created), created.json().get("status")) == (1, None)
 
-    told = await server.client.apply_status(target, widget(spec={"size": 9}, status={"phase": "Ready"}))
-    assert (generation(told), told.json()["status"]) == (1, {"phase": "Ready"})
-    assert told.json()["spec"] == {"size": 1}
-    assert fields(told, "nopea", "Apply", "status").keys() == {"f:status"}
-    assert "f:status" not in fields(told, "nopea", "Apply")
+    updated = await server.client.apply_status(target, widget(spec={"size": 9}, status={"phase": "Ready"}))
+    assert (generation(updated), updated.json()["status"]) == (1, {"phase": "Ready"})
+    assert updated.json()["spec"] == {"size": 1}
+    assert fields(updated, "nopea", "Apply", "status").keys() == {"f:status"}
+    assert "f:status" not in fields(updated, "nopea", "Apply")
 
     other = {"name": "w", "uid": "00000000-0000-0000-0000-000000000000", "labels": {"app": "web"}}
     with pytest.raises(InvalidError):
@@ -369,7 +369,7 @@ async def test_a_definition_makes_a_kind(server: Server) -> None:
 
 
 async def test_a_status_has_no_place_in_what_has_none(server: Server) -> None:
-    """A ConfigMap has no status subresource, and nothing has one that is not there."""
+    """A ConfigMap has no status subresource, and a missing object has no status."""
     with pytest.raises(NotFoundError):
         await server.client.apply_status(server.at(CONFIG_MAPS), config())
     with pytest.raises(NotFoundError):
@@ -377,7 +377,7 @@ async def test_a_status_has_no_place_in_what_has_none(server: Server) -> None:
 
 
 async def test_a_list_gives_what_matches(server: Server) -> None:
-    """By namespace, label, label value and name; metadata alone where that is asked for."""
+    """A list selects by namespace, label, label value and name, and can return metadata only."""
     for name, labels in (("a", {"app": "web"}), ("b", {"app": "api"}), ("c", {"tier": "web"})):
         await server.client.apply(server.at(CONFIG_MAPS, name), config(name, labels=labels, data={"k": "v"}))
 
@@ -404,7 +404,7 @@ async def test_a_list_gives_what_matches(server: Server) -> None:
 
 
 async def test_a_watch_tells_what_changes_in_its_selection(server: Server) -> None:
-    """What loses the label is deleted for it, and what gets it is new."""
+    """An object that loses the label is DELETED, and one that gains it is ADDED."""
     target, other = server.at(CONFIG_MAPS, "a"), server.at(CONFIG_MAPS, "b")
     first = await server.client.apply(target, config("a", labels={"app": "web"}))
     await server.client.apply(other, config("b"))
@@ -415,15 +415,15 @@ async def test_a_watch_tells_what_changes_in_its_selection(server: Server) -> No
         assert [live.json() for live in synced.objects] == [first.json()]
 
         changed = await server.client.apply(target, config("a", labels={"app": "web"}, data={"k": "v"}))
-        told = await anext(events)
-        assert isinstance(told, Changed)
-        assert told.object.json() == changed.json()
+        event = await anext(events)
+        assert isinstance(event, Changed)
+        assert event.object.json() == changed.json()
 
         await server.client.patch(other, orjson.dumps({"data": {"unseen": "1"}}))
         labelled = await server.client.patch(other, orjson.dumps({"metadata": {"labels": {"app": "web"}}}))
-        told = await anext(events)
-        assert isinstance(told, Changed)
-        assert told.object.json() == labelled.json()
+        event = await anext(events)
+        assert isinstance(event, Changed)
+        assert event.object.json() == labelled.json()
 
         bare = await server.client.patch(target, orjson.dumps({"metadata": {"labels": None}}))
         left = await anext(events)
@@ -439,8 +439,37 @@ async def test_a_watch_tells_what_changes_in_its_selection(server: Server) -> No
         assert int(gone.object.meta.resource_version) > int(labelled.meta.resource_version)
 
 
+@pytest.mark.parametrize("kind", ["fake", pytest.param("real", marks=pytest.mark.cluster)])
+async def test_a_watch_from_a_forgotten_version_is_told_to_list_again(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    """The 410 comes as an event in the stream, not as the code of the response."""
+    async with AsyncExitStack() as stack:
+        if kind == "fake":
+            fake = FakeCluster(namespaces=["default"])
+            client, forget = fake.client, fake.compact
+        else:
+            lab: Lab = request.getfixturevalue("private_lab")
+            client = await stack.enter_async_context(KubeClient(load_config(lab.kubeconfig)))
+            forget = lab.expire_watches
+        target = CONFIG_MAPS.at(name="settings", namespace="default")
+        old = await client.apply(target, config(data={"a": "1"}))
+        await client.apply(target, config(data={"a": "2"}))
+        await asyncio.to_thread(forget)
+        version = old.meta.resource_version
+        watch = requests.watch(CONFIG_MAPS, Selection(), resource_version=version, timeout_seconds=30)
+
+        async with client.stream(watch) as stream:
+            event = orjson.loads(await stream.read(within_seconds=10))
+
+    assert event["type"] == "ERROR"
+    assert {name: event["object"][name] for name in ("kind", "reason", "code")} == {
+        "kind": "Status", "reason": "Expired", "code": 410,
+    }  # fmt: skip
+
+
 async def test_a_deletion_asks_for_the_object_that_was_meant(server: Server) -> None:
-    """Another uid or version is a conflict, and nothing is deleted."""
+    """A deletion with another uid or version is a conflict and deletes nothing."""
     target = server.at(CONFIG_MAPS)
     created = await server.client.apply(target, config(data={"a": "1"}))
     for wrong in (
@@ -458,7 +487,7 @@ async def test_a_deletion_asks_for_the_object_that_was_meant(server: Server) -> 
 
 
 async def test_a_finalizer_keeps_an_object(server: Server) -> None:
-    """It is marked and stays; it goes when the last finalizer is taken off."""
+    """A deletion sets deletionTimestamp; the object disappears with its last finalizer."""
     target = server.at(CONFIG_MAPS)
     held = config(metadata={"finalizers": ["example.com/hold"]})
     created = await server.client.apply(target, held)
@@ -476,7 +505,7 @@ async def test_a_finalizer_keeps_an_object(server: Server) -> None:
 
 
 async def test_finalizers_are_a_set(server: Server) -> None:
-    """An apply adds and removes its own, and leaves those of others."""
+    """An apply adds and removes its own finalizers and keeps those of other managers."""
     target = server.at(CONFIG_MAPS)
     await server.client.apply(target, config(metadata={"finalizers": ["example.com/a"]}))
     await server.client.patch(
@@ -492,7 +521,7 @@ async def test_finalizers_are_a_set(server: Server) -> None:
 
 
 async def test_an_immutable_object_is_refused(server: Server) -> None:
-    """The error says that only a new object can have the change."""
+    """The error says that the field cannot change after creation."""
     target = server.at(CONFIG_MAPS)
     await server.client.apply(target, config(immutable=True, data={"a": "1"}))
     with pytest.raises(InvalidError) as refused:
@@ -501,7 +530,7 @@ async def test_an_immutable_object_is_refused(server: Server) -> None:
 
 
 async def test_a_name_can_be_had_again(server: Server) -> None:
-    """The new object is another; a version of the old one does not stop its creation."""
+    """The new object has another uid; a resourceVersion of the old one does not prevent its creation."""
     target = server.at(CONFIG_MAPS)
     first = await server.client.apply(target, config(data={"a": "1"}))
     await server.client.delete(target)
@@ -522,7 +551,7 @@ async def test_a_creation_meets_what_is_there(server: Server) -> None:
 
 
 async def test_an_account_without_rights_is_refused(server: Server) -> None:
-    """A service account may do nothing until somebody lets it."""
+    """A service account has no rights until somebody grants some."""
     account = ServiceAccount(namespace=server.namespace, name="deployer")
     with pytest.raises(ForbiddenError):
         await server.client.on_behalf("a flow", of=account).apply(

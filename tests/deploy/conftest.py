@@ -1,4 +1,4 @@
-"""What the tests of deploy/ share: the CRDs on the shared lab, and a namespace to ask about objects in."""
+"""What the tests of deploy/ share: the API server with our kinds, and a namespace to ask about objects in."""
 
 from __future__ import annotations
 
@@ -49,17 +49,6 @@ class Api:
 
 def _query(*, keep: bool) -> str:
     return "fieldValidation=Strict" if keep else "fieldValidation=Strict&dryRun=All"
-
-
-@pytest.fixture(scope="session")
-def crds(lab: Lab) -> None:
-    """Our CRDs, served by the shared lab."""
-    lab.run_kubectl(
-        "apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", str(DEPLOY / "crds")
-    )
-    lab.run_kubectl(
-        "wait", "--for=condition=Established", "--timeout=20s", *(f"crd/{name}" for name in CRD_NAMES)
-    )
 
 
 CRD_NAMES = tuple(f"{plural}.{names.GROUP}" for plural in (names.PLURAL, names.INVENTORY_PLURAL))

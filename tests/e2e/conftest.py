@@ -15,19 +15,11 @@ from tests.gitserver import GitServer
 
 from nopea_lab.lab import Lab
 
-CRDS = Path(__file__).parents[2] / "deploy" / "crds"
-
-
-def install_crds(lab: Lab) -> None:
-    """Have the API server serve our kinds."""
-    lab.run_kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-    lab.run_kubectl("wait", "--for=condition=Established", "--timeout=20s", "-f", str(CRDS))
-
 
 @pytest.fixture(scope="session")
-def cluster(lab: Lab) -> Cluster:
+def cluster(lab: Lab, crds: None) -> Cluster:
     """The shared API server, which serves our kinds."""
-    install_crds(lab)
+    del crds
     return Cluster(lab)
 
 

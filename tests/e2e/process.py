@@ -20,8 +20,8 @@ from typing import Any
 
 from tests.e2e.waiting import eventually
 
-STARTED_SECONDS = 20.0
-STOPPED_SECONDS = 30.0
+STARTED_SECONDS = 60.0
+STOPPED_SECONDS = 60.0
 
 # The line is searched for, not parsed: it may be JSON or text for a console.
 _LISTENING = re.compile(r"\blistening\b.*\bport\W+(\d+)")

@@ -60,7 +60,7 @@ def test_nothing_differs_after_a_sync(site: Site) -> None:
     said = _nopea(site, "diff", "shop")
 
     assert said.code == 0, said
-    assert "nothing differs" in said.out
+    assert "Nothing differs." in said.out
     assert said.err == ""
     assert [site.cluster.must_get(place) for place in places] == before
 
@@ -149,7 +149,7 @@ def test_a_missing_repository_is_one_sentence_and_what_to_do(site: Site, command
     said = _nopea(site, *command, "nobody")
 
     assert (said.code, said.out) == (3, "")
-    assert f"there is no GitRepository {site.namespace}/nobody" in said.err
+    assert f"GitRepository {site.namespace}/nobody does not exist." in said.err
     assert "kubectl get gr -A" in said.err
 
 

@@ -143,7 +143,7 @@ def test_a_repository_can_be_deleted_and_made_again_while_its_worker_waits(
 
 
 def _assert_gone(nopea: Nopea, repo: Repo) -> None:
-    assert nopea.logs("repository gone", repo=repo.log_key)
+    assert nopea.logs("repository deleted", repo=repo.log_key)
 
 
 def test_a_crashed_worker_does_not_hold_up_the_shutdown(
@@ -155,6 +155,6 @@ def test_a_crashed_worker_does_not_hold_up_the_shutdown(
     try:
         _crashes(patient, buggy, 1)
         assert patient.stop() == 0
-        assert patient.logs("passes cut off at shutdown") == []
+        assert patient.logs("syncs interrupted at shutdown") == []
     finally:
         patient.kill()

@@ -50,13 +50,13 @@ def test_a_big_repository_is_applied_in_one_pass(site: Site, nopea: Nopea) -> No
     status = repo.wait_synced(repo.git.tip(), seconds=SECONDS)["status"]
     assert (status["resourceCount"], status["appliedCount"], status["failedCount"]) == (MANY, MANY, 0)
     assert _versions(site, repo) == ["1"] * MANY
-    (line,) = nopea.logs("pass finished", repo=repo.log_key)
+    (line,) = nopea.logs("sync finished", repo=repo.log_key)
     assert line["created"] == MANY
 
     repo.git.commit({**files, "more.yaml": yamls.text(yamls.config_map("more", version="2"))})
     repo.sync_and_wait(seconds=SECONDS)
 
-    last = nopea.logs("pass finished", repo=repo.log_key)[-1]
+    last = nopea.logs("sync finished", repo=repo.log_key)[-1]
     assert (last["objects"], last["created"], last["configured"]) == (MANY + 1, 1, 0)
 
 
@@ -72,7 +72,7 @@ def test_the_newest_commit_wins(site: Site, nopea: Nopea) -> None:
     status = repo.wait_synced(newest, seconds=SECONDS)["status"]
     assert _versions(site, repo) == ["2"] * MANY
     assert [entry["commit"] for entry in status["history"]] == [newest]
-    first, *_, last = nopea.logs("pass finished", repo=repo.log_key)
+    first, *_, last = nopea.logs("sync finished", repo=repo.log_key)
     assert (first["result"], last["result"], last["commit"]) == ("superseded", "synced", newest)
     assert first["created"] < MANY
 
@@ -176,6 +176,6 @@ def test_a_kind_that_appears_elsewhere_is_applied_at_once(site: Site, nopea: Nop
 
     repo.wait_synced(repo.git.tip())
     assert datetime.now(UTC) < next_try
-    assert nopea.logs("pass finished", repo=repo.log_key)[0]["triggers"] == ["kind change"]
+    assert nopea.logs("sync finished", repo=repo.log_key)[0]["triggers"] == ["kind change"]
     assert site.cluster.must_get(site.place(f"{group}/v1 widgets", "small"))["spec"] == {"size": 1}
     site.cluster.delete(place)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.cluster import install_crds
 from tests.e2e import yamls
-from tests.e2e.conftest import install_crds
 from tests.e2e.process import Nopea
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Repo, Site

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from tests.cluster import install_crds
 from tests.e2e import yamls
-from tests.e2e.conftest import install_crds
 from tests.e2e.process import Nopea
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Repo, Site
@@ -50,7 +50,7 @@ def test_the_api_server_dies_in_the_middle_of_a_sync(town: Site, start_nopea: St
 
     eventually(it_is_noticed, seconds=SECONDS)
     assert running.get("/health").status == 200
-    assert len({line["repo"] for line in running.logs("pass finished")}) < REPOSITORIES
+    assert len({line["repo"] for line in running.logs("sync finished")}) < REPOSITORIES
     lab.start_apiserver()
 
     for repo in repositories:
@@ -84,7 +84,7 @@ def test_a_watch_that_the_server_has_forgotten_is_made_up_for(town: Site, start_
     assert town.cluster.must_get(town.place("v1 configmaps", "web-0-0"))["data"] == {"colour": "red"}
 
     def deletion_is_noticed() -> None:
-        assert running.logs("repository gone", repo=gone.log_key), running.log_text()
+        assert running.logs("repository deleted", repo=gone.log_key), running.log_text()
 
     eventually(deletion_is_noticed, seconds=SECONDS)
     expired = [line for line in running.logs()[known:] if "410" in line.get("error", "")]

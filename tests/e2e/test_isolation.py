@@ -70,6 +70,7 @@ def bad_servers() -> Iterator[list[FaultyServer]]:
         yield [stack.enter_context(FaultyServer(behaviour)) for behaviour in behaviours]
 
 
+@pytest.mark.alone
 def test_servers_that_hang_or_drip_do_not_slow_others_down(
     site: Site, nopea: Nopea, healthy: list[Repo], bad_servers: list[FaultyServer]
 ) -> None:

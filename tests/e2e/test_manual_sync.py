@@ -44,7 +44,7 @@ def test_sync_brings_a_new_commit_at_once(site: Site) -> None:
 
     said = nopea_(site, "sync", "shop")
 
-    assert (said.code, said.out) == (0, f"asked GitRepository {repo.log_key} for a pass\n"), said
+    assert (said.code, said.out) == (0, f"Requested a sync of GitRepository {repo.log_key}.\n"), said
     repo.wait_synced(green)
     asked = repo.get()["metadata"]["annotations"]["nopea.io/sync-requested-at"]
     assert "." in asked
@@ -62,7 +62,7 @@ def test_wait_tells_what_the_pass_did(site: Site) -> None:
     assert colour_of(site) == "green"
     assert "2 objects; 1 created, 1 changed" in said.out
     assert green in said.out
-    assert "asked GitRepository" in said.err
+    assert "Requested a sync of GitRepository" in said.err
 
 
 def test_wait_tells_the_drift_that_was_left(site: Site) -> None:
@@ -76,7 +76,7 @@ def test_wait_tells_the_drift_that_was_left(site: Site) -> None:
     said = nopea_(site, "sync", "shop", "--wait")
 
     assert said.code == 0, said
-    assert "1 drifted and left" in said.out
+    assert "1 drifted" in said.out
     assert f"drifted: ConfigMap {site.namespace}/web  left: break-glass  by kubectl-patch" in said.out
 
 
@@ -89,7 +89,7 @@ def test_wait_fails_with_every_error_of_the_pass(site: Site) -> None:
     said = nopea_(site, "sync", "shop", "--wait")
 
     assert (said.code, said.out) == (1, ""), said
-    assert f"the pass failed at {bad[:7]}" in said.err
+    assert f"the sync of {bad[:7]} failed" in said.err
     assert "✗ NOPEA-M004 bad.yaml:2" in said.err
     assert "✗ NOPEA-K001 odd.yaml#1 o.example/Odd x" in said.err
     assert said.err.count("\n→ ") >= 2
@@ -139,7 +139,7 @@ def test_a_pass_that_takes_longer_is_told_from_no_controller(site: Site) -> None
         said = nopea_(site, "sync", "shop", "--wait", "--timeout", "6s")
 
     assert said.code == 1, said
-    assert "the pass has not ended within 6.00s: Syncing: fetching and applying" in said.err
+    assert "the sync has not ended within 6.00s. Syncing: fetching and applying" in said.err
     assert "… Syncing: fetching and applying" in said.err
 
 
@@ -161,7 +161,7 @@ def test_on_a_terminal_the_progress_goes_away(site: Site) -> None:
     said = say_on_a_terminal(site.cluster.lab, "sync", "shop", "--wait", "-n", site.namespace)
 
     assert said.code == 0, said
-    assert "asked GitRepository" in said.out
+    assert "Requested a sync of GitRepository" in said.out
     assert "\x1b[2K" in said.out
     last = said.out.rpartition("\x1b[2K")[2]
     assert "asked" not in last
@@ -179,7 +179,7 @@ def test_history_lists_passes_newest_first(site: Site) -> None:
     title, head, newest, oldest, legend = said.out.splitlines()
     assert title == f"GitRepository {repo.log_key} at {green}, follows branch main"
     assert head.split() == [
-        "COMMIT", "OUTCOME", "STARTED", "TOOK", "CREATED", "CHANGED", "PRUNED", "FAILED", "PASS", "TRIGGER",
+        "COMMIT", "OUTCOME", "STARTED", "TOOK", "CREATED", "CHANGED", "PRUNED", "FAILED", "ID", "TRIGGER",
     ]  # fmt: skip
     first, second = repo.status()["history"]
     assert newest.startswith(f"*  {green[:7]}  synced ")
@@ -294,7 +294,8 @@ def test_rollback_without_waiting_is_done_by_the_controller(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("commit", "says"), [("abcdef12", "no commit of its history"), ("main", "no commit id"), ("abc", "7")]
+    ("commit", "says"),
+    [("abcdef12", "No commit in its history"), ("main", "is not a commit id"), ("abc", "7")],
 )
 def test_a_commit_that_nobody_knows_changes_nothing(site: Site, commit: str, says: str) -> None:
     """Exit code 3, no annotation."""
@@ -328,7 +329,7 @@ def test_rollback_of_a_suspended_repository_waits_for_resume(site: Site) -> None
     said = nopea_(site, "rollback", "shop", "--wait")
 
     assert said.code == 1, said
-    assert "it is suspended" in said.err
+    assert "The GitRepository is suspended" in said.err
     assert colour_of(site) == "green"
     assert nopea_(site, "resume", "shop").code == 0
     repo.wait_synced(blue)
@@ -364,4 +365,4 @@ def test_a_missing_repository_is_one_sentence_and_what_to_do(site: Site, command
     said = nopea_(site, command, "nobody")
 
     assert (said.code, said.out) == (3, "")
-    assert f"there is no GitRepository {site.namespace}/nobody" in said.err
+    assert f"GitRepository {site.namespace}/nobody does not exist." in said.err

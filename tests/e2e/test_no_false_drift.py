@@ -15,8 +15,8 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.cluster import install_crds
 from tests.e2e import yamls
-from tests.e2e.conftest import install_crds
 from tests.e2e.tap import Asked, Tapped
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Repo, Site
@@ -119,7 +119,7 @@ def _applies(lab: Lab) -> float:
 
 
 def _reconciles(nopea: Tapped, repo: Repo) -> int:
-    finished = nopea.logs("pass finished", repo=repo.log_key)
+    finished = nopea.logs("sync finished", repo=repo.log_key)
     return sum("reconcile" in line["triggers"] for line in finished)
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster import install_crds
 from tests.e2e import yamls
-from tests.e2e.conftest import install_crds
 from tests.e2e.process import Nopea, is_alive
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Repo, Site
@@ -19,7 +19,7 @@ from tests.gitserver import GitServer
 
 from nopea_lab.lab import Lab
 
-MANY_FILES, PER_FILE = 30, 100
+MANY_FILES, PER_FILE = 12, 100
 SECONDS = 60.0
 StartNopea = Callable[..., Nopea]
 
@@ -96,9 +96,9 @@ def test_a_signal_stops_a_pass_between_two_objects(own: Site, start_nopea: Start
     assert f"shutdown after {done} objects" in reconciling["message"]
     assert repo.wait_event("Interrupted")["note"] == reconciling["message"]
     messages = [line["message"] for line in running.logs()]
-    ends = [messages.index(message) for message in ("draining", "pass finished", "stopped")]
+    ends = [messages.index(message) for message in ("draining", "sync finished", "stopped")]
     assert ends == sorted(ends)
-    assert running.logs("passes cut off at shutdown") == []
+    assert running.logs("syncs interrupted at shutdown") == []
 
     _started(start_nopea, own)
     status = repo.wait_synced(seconds=SECONDS)["status"]
@@ -118,7 +118,7 @@ def test_the_drain_ends_in_time(own: Site, start_nopea: StartNopea, hanging: Fau
     assert (answer.status, answer.text) == (503, "not ready: shutting down\n")
     assert running.get("/health").status == 200
     assert running.wait(seconds=15) == 0, running.log_text()
-    assert running.logs("passes cut off at shutdown", workers=1)
+    assert running.logs("syncs interrupted at shutdown", workers=1)
     assert running.logs("stopped", why="SIGTERM")
     assert [pid for pid in children if is_alive(pid)] == []
 
@@ -162,7 +162,7 @@ def test_a_core_service_that_ends_ends_the_process(cluster: Cluster, tmp_path: P
     ("arguments", "said"),
     [
         (("--port=70000",), "--port"),
-        (("--git-memory=much",), "write it like 512Mi"),
+        (("--git-memory=much",), "is not a size. Example: 512Mi."),
         (("--no-such-flag",), "--no-such-flag"),
     ],
 )
@@ -199,7 +199,7 @@ def test_a_port_in_use_is_said(cluster: Cluster, tmp_path: Path) -> None:
             kubeconfig=cluster.lab.kubeconfig, folder=tmp_path / "nopea", arguments=(f"--port={port}",)
         )
         assert running.wait() == 3
-    assert f"nopea: cannot listen on 127.0.0.1:{port}" in running.log_text()
+    assert f"nopea: Cannot listen on 127.0.0.1:{port}" in running.log_text()
     assert "Traceback" not in running.log_text()
 
 
@@ -232,8 +232,8 @@ def test_logs_for_a_console(own: Site, start_nopea: StartNopea) -> None:
     assert [
         line for line in lines if not re.match(r"\d\d:\d\d:\d\d\.\d{3} (debug|info|warning) +\S", line)
     ] == []
-    (told,) = [line for line in lines if "pass finished" in line]
-    assert re.search(rf" info +pass finished repo={repo.log_key} .*result=synced commit=[0-9a-f]{{40}}", told)
+    (told,) = [line for line in lines if "sync finished" in line]
+    assert re.search(rf" info +sync finished repo={repo.log_key} .*result=synced commit=[0-9a-f]{{40}}", told)
 
 
 def _many() -> dict[str, str]:

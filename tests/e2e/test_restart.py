@@ -76,7 +76,7 @@ def _wait_first_pass(nopea: Tapped, repo: Repo, *, seconds: float = SECONDS) -> 
     """Return when the controller has had its first pass over the repository, and told all about it."""
 
     def finished() -> None:
-        assert nopea.logs("pass finished", repo=repo.log_key), nopea.log_text()
+        assert nopea.logs("sync finished", repo=repo.log_key), nopea.log_text()
 
     eventually(finished, seconds=seconds)
 

@@ -221,6 +221,7 @@ def test_a_whole_life_is_told_in_order(
         assert healed.event["context"]["links"][0]["target"] == {"contextId": drift.attributes["id"]}
 
         repo.change(healPolicy="auto")
+        life.expect(began, ended)
         key = site.place("v1 secrets", "key")
         site.cluster.merge(key, {"stringData": {"password": f"{SWORDFISH}-by-hand"}})
         at_once = life.expect(began, ended, detected, resolved)
@@ -242,6 +243,10 @@ def test_a_whole_life_is_told_in_order(
         pruned = life.expect(began, "environment.deleted", "service.upgraded", ended, "service.published")
         assert pruned[3].facts["counts"]["pruned"] == 2
 
+        def environment_is_gone() -> None:
+            assert site.cluster.get(f"v1 namespaces /{life.environment}") is None
+
+        eventually(environment_is_gone, seconds=SECONDS)  # one in its end would make the deletion wait for it
         site.clear()
         end = life.expect(began, "service.removed", ended)
         assert end[1].event["subject"]["content"]["environment"]["id"] == site.namespace

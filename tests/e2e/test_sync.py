@@ -11,7 +11,7 @@ from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Site, condition
 
 PASS_KEYS = {
-    "time", "level", "message", "logger", "repo", "pass_id", "triggers", "result", "commit", "objects",
+    "time", "level", "message", "logger", "repo", "sync_id", "triggers", "result", "commit", "objects",
     "created", "configured", "pruned", "drifted", "failed", "seconds",
 }  # fmt: skip
 
@@ -65,7 +65,7 @@ def test_one_pass_applies_a_whole_repository(site: Site, nopea: Nopea) -> None:
         _assert_ours(site.cluster.must_get(place), owner=f"{site.namespace}.shop", source=source)
     _assert_told(found, commit, count=13)
     assert [line["result"] for line in nopea.logs(repo=f"{site.namespace}/shop")] == ["synced"]
-    line = nopea.logs("pass finished", repo=f"{site.namespace}/shop")[0]
+    line = nopea.logs("sync finished", repo=f"{site.namespace}/shop")[0]
     assert line.keys() == PASS_KEYS
     assert (line["commit"], line["created"], line["triggers"]) == (commit, 13, ["startup"])
 
@@ -163,7 +163,7 @@ def test_a_spec_change_is_followed_without_a_restart(site: Site, nopea: Nopea, c
     moved = other if change == "targetNamespace" else site.namespace
     colour = "blue" if change == "targetNamespace" else "red"
     assert site.cluster.must_get(f"v1 configmaps {moved}/web")["data"] == {"colour": colour}
-    passes = nopea.logs("pass finished", repo=repo.log_key)
+    passes = nopea.logs("sync finished", repo=repo.log_key)
     assert passes[-1]["triggers"] == ["spec change"]
     site.cluster.delete(f"v1 namespaces /{other}")
 

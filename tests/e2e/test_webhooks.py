@@ -76,7 +76,7 @@ def _version(site: Site, name: str = "web") -> str:
 
 def _passes(nopea: Nopea, repo: Repo) -> list[list[str]]:
     """Return what woke each pass of a repository."""
-    return [line["triggers"] for line in nopea.logs("pass finished", repo=repo.log_key)]
+    return [line["triggers"] for line in nopea.logs("sync finished", repo=repo.log_key)]
 
 
 def _address(repo: Repo) -> str:

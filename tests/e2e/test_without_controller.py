@@ -56,7 +56,7 @@ def test_the_time_ends_the_wait(alone: Site) -> None:
     said = run(alone, "sync", "shop", "--wait", "--timeout", "1s")
 
     assert (said.code, said.out) == (1, ""), said
-    assert "no controller has taken the request within 1.00s" in said.err
+    assert "no controller has handled the request within 1.00s" in said.err
     assert "nopea run" in said.err
     assert "nopea.io/sync-requested-at" in repo.get()["metadata"]["annotations"]
 
@@ -69,8 +69,8 @@ def test_an_empty_history_says_why(alone: Site) -> None:
 
     assert said.code == 0, said
     assert said.out.splitlines() == [
-        f"GitRepository {repo.log_key} with nothing applied yet, follows branch main",
-        "no pass yet: see that `nopea run` is up and watches this namespace",
+        f"GitRepository {repo.log_key} (nothing applied yet), follows branch main",
+        "No sync yet. Check that `nopea run` runs and watches this namespace.",
     ]
     assert run(alone, "history", "shop", "-o", "json").json["history"] == []
 
@@ -81,7 +81,7 @@ def test_a_rollback_without_a_history_says_why(alone: Site) -> None:
 
     said = run(alone, "rollback", "shop")
 
-    assert (said.code, "nothing was ever applied" in said.err) == (3, True), said
+    assert (said.code, "No commit was ever applied" in said.err) == (3, True), said
     assert run(alone, "rollback", "shop", "a" * 40).code == 0
     assert repo.get()["metadata"]["annotations"][ROLLBACK] == "a" * 40
 
@@ -101,7 +101,7 @@ def test_a_repository_that_goes_meanwhile_ends_the_wait(alone: Site) -> None:
         said = waiting.result(timeout=60)
 
     assert said.code == 3, said
-    assert f"GitRepository {repo.log_key} was deleted meanwhile" in said.err
+    assert f"GitRepository {repo.log_key} was deleted while" in said.err
 
 
 def test_somebody_elses_rollback_ends_the_wait_for_mine(alone: Site) -> None:
@@ -119,7 +119,7 @@ def test_somebody_elses_rollback_ends_the_wait_for_mine(alone: Site) -> None:
         said = waiting.result(timeout=60)
 
     assert said.code == 1, said
-    assert "somebody else changed its rollback meanwhile" in said.err
+    assert "Another user has changed the rollback" in said.err
     assert "b" * 40 in said.err
 
 

@@ -176,7 +176,7 @@ class Repo:
         )
         return value
 
-    def sync_and_wait(self, *, seconds: float = 20.0) -> Json:
+    def sync_and_wait(self, *, seconds: float = 60.0) -> Json:
         """Ask for a pass and return the status that answers it."""
         value = self.sync_now()
 
@@ -187,7 +187,7 @@ class Repo:
 
         return eventually(handled, seconds=seconds)
 
-    def wait_synced(self, commit: str = "", *, seconds: float = 20.0) -> Json:
+    def wait_synced(self, commit: str = "", *, seconds: float = 60.0) -> Json:
         """Wait until it is Ready for the current spec (and at the commit) and return the object."""
 
         def synced() -> Json:
@@ -201,7 +201,7 @@ class Repo:
 
         return eventually(synced, seconds=seconds)
 
-    def wait_failed(self, code: str, *, seconds: float = 20.0) -> Json:
+    def wait_failed(self, code: str, *, seconds: float = 60.0) -> Json:
         """Wait until it is not Ready because of the code and return the object."""
 
         def failed() -> Json:
@@ -217,7 +217,7 @@ class Repo:
         listed = self.site.cluster.list(self.site.place("events.k8s.io/v1 events"))
         return [event for event in listed if event["regarding"].get("uid") == self.get()["metadata"]["uid"]]
 
-    def wait_event(self, reason: str, *, seconds: float = 10.0) -> Json:
+    def wait_event(self, reason: str, *, seconds: float = 60.0) -> Json:
         """Wait for an Event with this reason and return it."""
 
         def told() -> Json:

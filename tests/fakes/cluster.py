@@ -1,6 +1,6 @@
-"""An API server in memory, below the real KubeClient: it takes requests and gives answers as the real one.
+"""An in-memory API server below the real KubeClient: it takes the requests and returns the responses of one.
 
-The contract suite (tests/contract) holds it to a real API server's behaviour.
+The contract suite (tests/contract) runs the same tests against this fake and a real API server.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from nopea.kube.config import ClusterConfig
 from nopea.kube.errors import ApiError, UnreachableError
 from nopea.kube.execplugin import source_of
 from nopea.kube.requests import ApiRequest
-from nopea.kube.transport import Response, Transport
+from nopea.kube.transport import ApiResponse, Transport
 
 _CONFIG = ClusterConfig(server="https://fake.example", origin="a test")
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
 class FakeCluster(ObjectStore):
-    """`client` talks to it; what tests do to the objects themselves is done at once, without a request.
+    """`client` sends requests to it; the methods of the store change objects directly, without a request.
 
     `allowed` are the service accounts with rights, `requests` all that were sent, such as
     `apply configmaps/v1 shop/web`.
@@ -50,7 +50,7 @@ class FakeCluster(ObjectStore):
 
     @property
     def writes(self) -> list[str]:
-        """The requests that change objects, without those for Events."""
+        """The requests that change objects, except those for Events."""
         return [
             request
             for request in self.requests
@@ -58,33 +58,31 @@ class FakeCluster(ObjectStore):
         ]
 
     def fail_next(self, verb: str, of: Resource, error: ApiError, *, times: int = 1) -> None:
-        """Answer the next requests of this verb (such as `apply`) and resource with an error."""
+        """Raise an error for the next requests with this verb (such as `apply`) and resource."""
         self._failures += [(verb, of, error)] * times
 
     def before(self, verb: str, key: ObjectKey, callback: Callable[[], object]) -> None:
-        """Call back once, when the next request of this verb for the object is under way."""
+        """Call back once, just before the next request with this verb reads or writes the object."""
         self._hooks.append((verb, key, callback))
 
     def stop(self) -> None:
-        """Become unreachable, also for open watches, until `down` is False again."""
+        """Break open watches and refuse connections until `down` is set to False."""
         self.down = True
         for watch in self._watches:
             watch.lines.put_nowait(UnreachableError("the connection is gone"))
 
     def compact(self) -> None:
-        """Forget old versions: a watch from one of them is answered with 410, an open one too."""
+        """Forget old versions: a watch that starts from one gets a 410 event; open watches continue."""
         self._history.clear()
-        for watch in self._watches:
-            watch.expire()
 
     def on_change(self, where: Resource, before: Json | None, after: Json | None) -> None:
-        """Tell the watches."""
+        """Send a change to the open watches."""
         self._history.append((self.version, where, before, after))
         for watch in self._watches:
             watch.tell(self.version, where, before, after)
 
     def answer(self, request: ApiRequest, headers: Mapping[str, str]) -> tuple[int, Json]:
-        """Answer a request with its code and body; raises RefusedError, and what the test prepared."""
+        """Return the response's code and body; raises RefusedError and the errors that `fail_next` queued."""
         self.requests.append(str(request))
         if request.path in ("/api", "/apis") and not self.down:
             return 200, {"items": list(self._groups(core=request.path == "/api"))}
@@ -114,7 +112,7 @@ class FakeCluster(ObjectStore):
         return 201 if is_new else 200, stored
 
     def read(self, request: ApiRequest, headers: Mapping[str, str]) -> _Call:
-        """Find out what a request is about, and let happen what the test prepared for it."""
+        """Parse a request, check that it may be served, and run the prepared hooks and failures."""
         if self.down:
             raise UnreachableError("no route to the API server", request=str(request))
         url = urlsplit(request.path)
@@ -136,7 +134,7 @@ class FakeCluster(ObjectStore):
         return _Call(accept=request.accept, resource=where, key=key, subresource=subresource, query=query)
 
     def open(self, watch: _Watch, *, since: int) -> None:
-        """Send a new watch what happened since a version, and from now on what happens."""
+        """Send the changes since a version to a new watch, and all later ones."""
         if since < self.version and (not self._history or self._history[0][0] > since + 1):
             watch.expire()
         for change in self._history:
@@ -181,20 +179,20 @@ class FakeCluster(ObjectStore):
 
 
 class _Wire(Transport):
-    """The way to the fake in place of a network."""
+    """The transport of the fake: it replaces the network."""
 
     def __init__(self, cluster: FakeCluster) -> None:
         super().__init__(_CONFIG, source_of(_CONFIG))
         self._cluster = cluster
 
-    async def send(self, request: ApiRequest, headers: Mapping[str, str]) -> Response:
+    async def send(self, request: ApiRequest, headers: Mapping[str, str]) -> ApiResponse:
         await asyncio.sleep(0)
         try:
             code, body = self._cluster.answer(request, headers)
         except RefusedError as error:
             code, body = error.code, error.status
         content_type = _DISCOVERY if "items" in body and "kind" not in body else "application/json"
-        return Response(code, {"Content-Type": content_type}, orjson.dumps(body))
+        return ApiResponse(code, {"Content-Type": content_type}, orjson.dumps(body))
 
     @asynccontextmanager
     async def stream(
@@ -216,7 +214,7 @@ class _Wire(Transport):
     async def read_some(
         self, answer: aiohttp.ClientResponse, request: ApiRequest, *, within_seconds: float
     ) -> bytes:
-        """Return the next event as soon as there is one."""
+        """Wait for the next event and return it."""
         del request, within_seconds
         line = await cast("_Watch", answer).lines.get()
         if isinstance(line, ApiError):
@@ -230,7 +228,7 @@ class _Wire(Transport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """A request, read."""
+    """A parsed request."""
 
     accept: str
     resource: Resource
@@ -239,7 +237,7 @@ class _Call:
     query: Mapping[str, str]
 
     def selects(self, value: Json | None) -> bool:
-        """Return whether an object is in the selection of a list or watch."""
+        """Return whether a list or watch selects an object."""
         if value is None or self.key.namespace not in ("", value["metadata"].get("namespace")):
             return False
         labels, fields = value["metadata"].get("labels") or {}, {"metadata.name": value["metadata"]["name"]}
@@ -255,7 +253,7 @@ def _match(selector: str, facts: Mapping[str, str]) -> bool:
 
 @dataclass(slots=True)
 class _Watch:
-    """The answer to a watch: an open one, or an error in its place."""
+    """The response to a watch: an open stream, or an error."""
 
     call: _Call | None
     status: int = 200
@@ -264,7 +262,7 @@ class _Watch:
     error: Json = field(default_factory=dict)
 
     def tell(self, version: int, where: Resource, before: Json | None, after: Json | None) -> None:
-        """Send a change, seen through the selection."""
+        """Send a change as the watch's selection sees it."""
         if self.call is None or self.call.resource != where:
             return
         was, is_in = self.call.selects(before), self.call.selects(after)
@@ -276,7 +274,7 @@ class _Watch:
             )
 
     def expire(self) -> None:
-        """Send what ends a watch whose version is forgotten."""
+        """Send the event that says that the watch's version is too old."""
         self._send("ERROR", RefusedError(410, "Expired", "too old resource version").status)
 
     def _send(self, type_: str, value: Json | None) -> None:

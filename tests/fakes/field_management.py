@@ -1,6 +1,6 @@
-"""Server-side apply (KEP-555) over plain JSON: what an apply or an update makes of an object.
+"""Server-side apply (KEP-555) over plain JSON: the object that results from an apply or an update.
 
-Pure; the fake API server stores what comes out. It knows no schemas: lists are atomic, except the few that
+Pure; the fake API server stores the result. It has no schemas: lists are atomic, except the few that
 `_LISTS` names, and what a CustomResourceDefinition would default or drop stays as it was sent.
 """
 
@@ -28,7 +28,7 @@ _LISTS: Mapping[str, tuple[str, ...]] = {
     "ownerReferences": ("uid",),
     "containers": ("name",),
 }
-"""The lists that are merged, with the keys of their items; without keys, a list is a set."""
+"""The merged lists, with the keys of their items; a list without keys is a set."""
 
 _EMPTY_IS_ABSENT = ("labels", "annotations", "finalizers", "ownerReferences", "data")
 _SERVER = ("name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields",
@@ -36,7 +36,7 @@ _SERVER = ("name", "namespace", "uid", "resourceVersion", "generation", "creatio
 
 
 class FieldConflictError(Exception):
-    """An apply without force would change fields of other managers: `conflicts` are managers and paths."""
+    """An apply without force would change fields of other managers; `conflicts` lists managers and paths."""
 
     def __init__(self, conflicts: list[tuple[str, Path]]) -> None:
         super().__init__(conflicts)
@@ -45,7 +45,7 @@ class FieldConflictError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """Who writes: a manager through one operation (Apply or Update), version and subresource."""
+    """The author of a write: a manager with its operation (Apply or Update), version and subresource."""
 
     manager: str
     operation: str
@@ -54,7 +54,7 @@ class Writer:
     subresource: str = ""
 
     def owns(self, entry: Mapping[str, Any]) -> bool:
-        """Return whether a managedFields entry is this writer's."""
+        """Return whether a managedFields entry belongs to this writer."""
         ours = (self.manager, self.operation, self.subresource)
         return ours == (entry["manager"], entry["operation"], entry.get("subresource", ""))
 
@@ -81,7 +81,7 @@ def applied(live: Json, config: Json, writer: Writer, *, force: bool) -> Json:
 
 
 def updated(before: Json, after: Json, writer: Writer) -> Json:
-    """Return the object after an update or a patch: the writer owns what it changed, the others lose it."""
+    """Return the object after an update or patch: the writer owns what it changed, others lose it."""
     entries = _entries(after)
     changed = _differences(_managed_part(before), _managed_part(after))
     taken = _present(changed, after)
@@ -92,7 +92,7 @@ def updated(before: Json, after: Json, writer: Writer) -> Json:
 
 
 def _managed(value: Json, entries: Iterable[Json], writer: Writer, *, changed: Fields, owned: Fields) -> Json:
-    """Return the object with new managedFields, and without maps that Kubernetes does not store empty."""
+    """Return the object with new managedFields and without the empty maps that Kubernetes drops."""
     kept: list[Json] = []
     for entry in entries:
         fields = difference(fields_of(entry), changed)
@@ -131,7 +131,7 @@ def _managed_part(value: Json) -> Json:
 
 
 def _children(value: Any, name: str = "") -> dict[str, Any] | None:
-    """Return what a value is merged by: its fields, or the items of a merged list; None for a leaf."""
+    """Return a value's fields, or the items of a merged list, by path element; None for a leaf."""
     if isinstance(value, dict):
         return {f"f:{key}": child for key, child in value.items()}
     if isinstance(value, list) and name in _LISTS:
@@ -141,7 +141,7 @@ def _children(value: Any, name: str = "") -> dict[str, Any] | None:
 
 
 def _fields(value: Any, name: str = "") -> Fields:
-    """Return the set of an applied configuration: its leaves, and the items of merged lists themselves."""
+    """Return the field set of an applied configuration: its leaves and the items of merged lists."""
     marks: Json = {".": {}} if isinstance(value, dict) and name[:2] == "k:" else {}
     children = _children(value, name.removeprefix("f:")) or {}
     fields = {key: _fields(child, key) for key, child in children.items()}
@@ -161,7 +161,7 @@ def _merge(live: Any, config: Any, name: str = "") -> Any:
 
 
 def _differences(before: Any, after: Any, name: str = "") -> Fields:
-    """Return the set of what was added, changed or removed, with a mark where a map itself came or went."""
+    """Return the fields that were added, changed or removed; `.` marks a map that appeared or disappeared."""
     old, new = _children(before, name), _children(after, name)
     if (old is None and new is None) or not (old or new):
         return {}
@@ -179,7 +179,7 @@ def _differences(before: Any, after: Any, name: str = "") -> Fields:
 
 
 def _present(fields: Fields, value: Any, name: str = "") -> Fields:
-    """Return the part of a set that stands in a value."""
+    """Return the part of a field set that exists in a value."""
     children = _children(value, name) or {}
     found: Json = {".": {}} if "." in fields else {}
     for key, node in fields.items():
@@ -195,7 +195,7 @@ def _intersection(one: Fields, other: Fields) -> Fields:
 
 
 def _without_empty(value: Any, fields: Fields) -> Any:
-    """Drop the maps that are empty now that what the set names was taken out of them."""
+    """Drop the maps that became empty when the fields of the set were removed."""
     if not isinstance(value, dict):
         return value
     kept: Json = {}

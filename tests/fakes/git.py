@@ -1,4 +1,4 @@
-"""A Git port over dictionaries: a branch of commits, their files by path, and what was asked of it."""
+"""An in-memory Git port: a branch of commits, their files by path, and a record of the calls."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.fakes.samples import COMMIT, problem
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
 from nopea.core.manifests.file import parse_file
 from nopea.core.problem import Code, StalledError, TransientError
-from nopea.reconcile.ports import Git
+from nopea.reconcile.fetch import Git
 
 
 class FakeGit:
     """Serves `files` at the newest `commit`; blobs are named by their content, as in Git.
 
-    While it is `down`, the server answers nothing; what was fetched before can be read.
+    While it is `down`, the server does not respond; commits that were fetched before can be read.
     """
 
     def __init__(self, files: Mapping[str, str], *, skipped: Sequence[tuple[str, str]] = ()) -> None:

@@ -1,6 +1,6 @@
-"""Nopea without its controller: everything a reconciliation needs, over a fake cluster and a fake Git.
+"""Nopea without its controller: all that a reconciliation needs, on a fake cluster and a fake Git.
 
-A test makes it, changes the cluster or Git, and runs reconciliations one by one.
+A test creates it, changes the cluster or Git, and runs one reconciliation after another.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from nopea.state.store import RepositoryState, StateStore
 
 NAMESPACE = "shop"
 SETTLING_SECONDS = 1.0
-"""Virtual: the loop's time passes when nothing is left to do."""
+"""Virtual: the loop's time passes as soon as every task is idle."""
 
 
 def config_map(name: str, *, metadata: Json | None = None, **data: str) -> str:
@@ -61,16 +61,16 @@ def repository_key(name: str = "web") -> ObjectKey:
 
 
 class Installation:
-    """One Nopea process at a time; `restart` begins another, which knows what is in the cluster only.
+    """One Nopea process; `restart` replaces it by another, which knows only what is in the cluster.
 
-    GitRepositories are read from the cluster before each reconciliation, as the controller's watch would.
+    Each reconciliation reads its GitRepository from the cluster, as the controller's watch would.
     """
 
     def __init__(self, cluster: FakeCluster, git: FakeGit) -> None:
         self.cluster = cluster
         self.git = git
         self.woken: list[str] = []
-        self.told: list[Transition] = []
+        self.transitions: list[Transition] = []
         self._following: asyncio.Task[None] | None = None
         self._begin()
 
@@ -84,7 +84,10 @@ class Installation:
             fetcher=Fetcher(self.git, StateStore().manifests),
             object_cache=ObjectCache(client, rules=repositories.rules, wake=self.woken.append),
             publisher=Publisher(
-                client=client, events=self.events, repositories=repositories, listeners=[self.told.append]
+                client=client,
+                events=self.events,
+                repositories=repositories,
+                listeners=[self.transitions.append],
             ),
             repositories=repositories,
             store=StateStore(),
@@ -95,7 +98,7 @@ class Installation:
         self._following = tasks.spawn(self.services.object_cache.run(), name="object cache")
 
     async def restart(self) -> None:
-        """End this process, without a last word, and begin another."""
+        """Kill this process and start another."""
         await self.end()
         self._begin()
 
@@ -122,7 +125,7 @@ class Installation:
         self.cluster.change(repository_key(name), patch)
 
     def repository(self, name: str = "web") -> Repository:
-        """Return a GitRepository as it is now, and let the process know it."""
+        """Return the current GitRepository and put it into the process's RepositoryStore."""
         repository = parse_repository(self.cluster.objects[repository_key(name)])
         self.services.repositories.put(repository)
         return repository
@@ -130,7 +133,7 @@ class Installation:
     async def sync(
         self, *triggers: Trigger, name: str = "web", pending: Iterable[Trigger] = ()
     ) -> ReconcileReport:
-        """Run one reconciliation once the watches have told what has happened so far."""
+        """Wait until the watches have caught up, then run one reconciliation."""
         await self.settle()
         request = ReconcileRequest(
             repository=self.repository(name),
@@ -141,7 +144,7 @@ class Installation:
         return await self.reconciler.run(request)
 
     async def settle(self) -> None:
-        """Return when everything that is under way has been done."""
+        """Wait until every task is idle."""
         await asyncio.sleep(SETTLING_SECONDS)
 
     def state(self, name: str = "web") -> RepositoryState:
@@ -157,32 +160,32 @@ class Installation:
         return {entry.object for entry in self.status(name).inventory}
 
     def condition(self, type_: str, name: str = "web") -> tuple[str, str]:
-        """Return a condition's status and reason as stored; empty strings for one that is not there."""
+        """Return a condition's stored status and reason; empty strings if it is absent."""
         found = [one for one in self.status(name).conditions if one.type == type_]
         return (found[0].status, found[0].reason) if found else ("", "")
 
     def data(self, name: str, *, namespace: str = NAMESPACE) -> Json | None:
-        """Return a ConfigMap's data; None when it is not there."""
+        """Return a ConfigMap's data; None if the ConfigMap does not exist."""
         found = self.cluster.objects.get(key_of(name, namespace=namespace))
         return None if found is None else found.get("data", {})
 
     def edit(self, name: str, data: Mapping[str, str | None], *, manager: str = "kubectl-edit") -> None:
-        """Change a ConfigMap's data as somebody else."""
+        """Change a ConfigMap's data as another manager."""
         self.cluster.change(key_of(name), {"data": data}, manager=manager)
 
     def annotate(self, name: str, annotations: Mapping[str, str | None]) -> None:
-        """Annotate a ConfigMap as somebody else."""
+        """Annotate a ConfigMap as another manager."""
         self.cluster.change(key_of(name), {"metadata": {"annotations": annotations}})
 
 
 def outcomes(report: ReconcileReport) -> dict[str, Outcome]:
-    """Return what became of each object, by name."""
+    """Return each object's outcome by name."""
     return {result.key.name: result.outcome for result in report.objects}
 
 
 @asynccontextmanager
 async def installed(files: Mapping[str, str], **spec: Any) -> AsyncIterator[Installation]:
-    """Give an installation with the GitRepository `shop/web`, whose Git holds these files."""
+    """Yield an installation with the GitRepository `shop/web`; its Git repository holds these files."""
     installation = Installation(FakeCluster(), FakeGit(files))
     installation.declare(**spec)
     try:

@@ -49,7 +49,7 @@ KINDS = (
 
 
 class RefusedError(Exception):
-    """What the API server does not do: the code and the Status of its answer."""
+    """A refused request: the code and the Status of the response."""
 
     def __init__(self, code: int, reason: str, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -59,7 +59,7 @@ class RefusedError(Exception):
 
 
 class ObjectStore:
-    """`objects` is what is stored; `on_change` is called with the version, and before and after."""
+    """Stores `objects`; calls `on_change` after each change, with the object before and after it."""
 
     def __init__(self, *, kinds: Iterable[Resource] = KINDS, namespaces: Iterable[str] = ("shop",)) -> None:
         self.kinds = list(kinds)
@@ -88,7 +88,7 @@ class ObjectStore:
         return self.write(where, key, patch, PatchKind.MERGE, manager=manager, subresource=subresource)
 
     def delete(self, key: ObjectKey, conditions: Mapping[str, str] | None = None) -> bool:
-        """Delete an object, or mark it when it has finalizers; return whether it is gone."""
+        """Delete an object, or set its deletionTimestamp if it has finalizers; return whether it is gone."""
         where, metadata = self.kind_of(key), self.find(key)["metadata"]
         for name, wanted in (conditions or {}).items():
             if metadata[name] != wanted:
@@ -103,7 +103,7 @@ class ObjectStore:
         return True
 
     def find(self, key: ObjectKey) -> Json:
-        """Return an object; 404 when it is not there."""
+        """Return an object; raises a 404 if it does not exist."""
         if key not in self.objects:
             where = self.kind_of(key)
             message = f'{where.plural} "{key.name}" not found'
@@ -121,7 +121,7 @@ class ObjectStore:
         subresource: str = "",
         force: bool = True,
     ) -> Json:
-        """Carry out an apply or a patch. Only an apply creates, and only the object itself."""
+        """Apply or patch an object or its status. Only an apply creates, and never through a subresource."""
         has_status = where.group_kind not in self.without_status
         if content_type == APPLY and not subresource and key not in self.objects:
             if sent["metadata"].get("uid"):
@@ -160,10 +160,10 @@ class ObjectStore:
         return next(kind for kind in self.kinds if kind.group_kind == key.group_kind)
 
     def on_change(self, where: Resource, before: Json | None, after: Json | None) -> None:
-        """Take a change, which has made `version`."""
+        """Receive a change; `version` is its resourceVersion."""
 
     def _store(self, where: Resource, key: ObjectKey, value: Json) -> Json:
-        """Store an object unless nothing changed; one in its end goes with its last finalizer."""
+        """Store an object if it changed; remove one that is being deleted and has no finalizers left."""
         before = self.objects.get(key)
         if before is not None and _less_times(before) == _less_times(value):
             return before
@@ -196,7 +196,7 @@ class ObjectStore:
         return stored
 
     def serve(self, spec: Json) -> None:
-        """Serve what a definition defines, in its first version."""
+        """Serve the first version of a CustomResourceDefinition."""
         version, kind = spec["versions"][0], spec["names"]
         where = _builtin(
             spec["group"],
@@ -227,7 +227,7 @@ class ObjectStore:
 
 
 def _part(sent: Json, otherwise: Json, subresource: str, *, has_status: bool) -> Json:
-    """Return what a write may set: the status through that subresource, else all but it."""
+    """Return the part that a write may set: the status through its subresource, else everything else."""
     if subresource:  # the version is the only metadata that counts, not even the uid does
         version = {key: text for key, text in sent["metadata"].items() if key == "resourceVersion"}
         status = {"status": sent["status"]} if "status" in sent else {}
@@ -252,7 +252,7 @@ def _merged(value: Any, patch: Any) -> Any:
 
 
 def _json_patched(value: Json, patch: list[Json]) -> Json:
-    """Apply a JSON patch (RFC 6902) of replacements and removals of what is not a map."""
+    """Apply a JSON patch (RFC 6902) that replaces and removes values that are not maps."""
     for step in patch:
         names = [name.replace("~1", "/").replace("~0", "~") for name in step["path"].split("/")[1:]]
         change = step.get("value")

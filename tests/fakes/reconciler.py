@@ -70,7 +70,7 @@ class FakeReconciler:
         del repository
         return False
 
-    async def has_news(self, repository: Repository) -> bool:
+    async def has_new_commit(self, repository: Repository) -> bool:
         """Answer `news` at once."""
         del repository
         self.asked_at.append(asyncio.get_running_loop().time())

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from tests.gitserver import GitServer, Origin
 
-from nopea.core.git.source import Ref, RefKind
+from nopea.core.git.source import FileEntry, Ref, RefKind, Remote
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.tasks import end, spawn
@@ -93,3 +93,11 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def files_of(
+    port: GitPort, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
+) -> tuple[FileEntry, ...]:
+    """Return the manifest and ignore files below a folder of a commit."""
+    listing = await port.listing(remote, commit, subpath, timeout_seconds=timeout_seconds)
+    return listing.files

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.git import faulty
-from tests.git.conftest import MAIN, PATIENCE, running
+from tests.git.conftest import MAIN, PATIENCE, files_of, running
 from tests.git.faulty import FaultyServer
 from tests.git.sshd import SshServer, make_key
 from tests.gitserver import Access, GitServer, Origin
@@ -74,7 +74,7 @@ async def test_credentials_that_began_to_fail_do_not_open_the_mirror(
     commit = await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
 
     with pytest.raises(StalledError):
-        await port.files(Remote(remote.url), commit.id, "", timeout_seconds=PATIENCE)
+        await files_of(port, Remote(remote.url), commit.id, "", timeout_seconds=PATIENCE)
 
 
 @pytest.mark.parametrize("credentials", [BASIC, BEARER], ids=["basic", "token"])
@@ -208,7 +208,7 @@ async def test_an_ssh_key_lets_in(
     commit = await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
 
     assert commit.id == origin.tip()
-    assert len(await port.files(remote, commit.id, "", timeout_seconds=PATIENCE)) == 4
+    assert len(await files_of(port, remote, commit.id, "", timeout_seconds=PATIENCE)) == 4
 
 
 async def test_an_unknown_or_changed_host_key_is_refused(

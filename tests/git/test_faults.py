@@ -220,6 +220,7 @@ async def test_sending_to_a_child_that_has_just_died_is_no_error(settings: GitSe
     await running
 
 
+@pytest.mark.alone
 async def test_hanging_servers_leave_healthy_ones_alone(port: GitPort, server: GitServer, root: Path) -> None:
     """Forty servers that hang add nothing to the latency of healthy repositories beside them."""
     for number in range(30):

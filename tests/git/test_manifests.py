@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.git.conftest import MAIN, PATIENCE, children
+from tests.git.conftest import MAIN, PATIENCE, children, files_of
 from tests.gitserver import GitServer, Origin
 
 from nopea.core.git.source import Remote
@@ -32,7 +32,9 @@ async def test_manifests_arrive_parsed(port: GitPort, server: GitServer, origin:
     )
     remote = Remote(server.url("shop.git"))
     await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
-    files = {file.path: file.blob for file in await port.files(remote, commit, "", timeout_seconds=PATIENCE)}
+    files = {
+        file.path: file.blob for file in await files_of(port, remote, commit, "", timeout_seconds=PATIENCE)
+    }
 
     parsed = await port.manifests(remote, list(files.values()), timeout_seconds=PATIENCE)
 
@@ -49,7 +51,7 @@ async def test_many_megabytes_come_in_portions(port: GitPort, server: GitServer,
     commit = origin.commit({f"{n}.yaml": CONFIG.format(name=f"c{n}", text=text) for n in range(1000, 1020)})
     remote = Remote(server.url("shop.git"))
     await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
-    blobs = [file.blob for file in await port.files(remote, commit, "", timeout_seconds=PATIENCE)]
+    blobs = [file.blob for file in await files_of(port, remote, commit, "", timeout_seconds=PATIENCE)]
 
     contents = await port.read(remote, commit, blobs, timeout_seconds=PATIENCE)
     parsed = await port.manifests(remote, blobs, timeout_seconds=PATIENCE)
@@ -72,7 +74,9 @@ async def test_hostile_files_are_problems_of_their_own(
     })  # fmt: skip
     remote = Remote(server.url("shop.git"))
     await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
-    files = {file.path: file.blob for file in await port.files(remote, commit, "", timeout_seconds=PATIENCE)}
+    files = {
+        file.path: file.blob for file in await files_of(port, remote, commit, "", timeout_seconds=PATIENCE)
+    }
 
     parsed = await port.manifests(remote, list(files.values()), timeout_seconds=PATIENCE)
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.git.conftest import FILES, MAIN, PATIENCE, running
+from tests.git.conftest import FILES, MAIN, PATIENCE, files_of, running
 from tests.gitserver import GitServer, Origin
 
 from nopea.core.git.source import Ref, RefKind, Remote
@@ -37,7 +37,7 @@ async def test_a_commit_is_synced_listed_and_read(port: GitPort, server: GitServ
     remote = Remote(server.url("shop.git"))
 
     commit = await port.sync(remote, MAIN, timeout_seconds=T)
-    files = await port.files(remote, commit.id, "deploy/", timeout_seconds=T)
+    files = await files_of(port, remote, commit.id, "deploy/", timeout_seconds=T)
     contents = await port.read(remote, commit.id, [file.blob for file in files], timeout_seconds=T)
 
     assert commit.id == origin.tip()
@@ -84,8 +84,8 @@ async def test_two_branches_share_one_mirror(
 
     assert (main.id, staging.id) == (origin.tip(), other)
     assert len(mirrors(settings)) == 1
-    assert len(await port.files(remote, main.id, "", timeout_seconds=T)) == 4
-    assert len(await port.files(remote, staging.id, "", timeout_seconds=T)) == 1
+    assert len(await files_of(port, remote, main.id, "", timeout_seconds=T)) == 4
+    assert len(await files_of(port, remote, staging.id, "", timeout_seconds=T)) == 1
 
 
 async def test_a_new_commit_and_a_rewritten_history_are_followed(
@@ -100,7 +100,9 @@ async def test_a_new_commit_and_a_rewritten_history_are_followed(
     rewritten = origin.commit({"two.yaml": "a: 2\n"}, orphan=True)
     assert (await port.sync(remote, MAIN, timeout_seconds=T)).id == rewritten
 
-    assert [file.path for file in await port.files(remote, rewritten, "", timeout_seconds=T)] == ["two.yaml"]
+    assert [file.path for file in await files_of(port, remote, rewritten, "", timeout_seconds=T)] == [
+        "two.yaml"
+    ]
 
 
 async def test_tags_ranges_and_commits_are_found(port: GitPort, server: GitServer, origin: Origin) -> None:
@@ -161,7 +163,7 @@ async def test_what_is_not_there_has_its_own_code(port: GitPort, server: GitServ
     assert await code_of(sync("empty.git")) == Code.GIT_EMPTY_REPOSITORY
     for subpath in ("deploi", "deploy/api.yaml", "../deploy", "deploy/api.yaml/x"):
         assert (
-            await code_of(port.files(remote, commit.id, subpath, timeout_seconds=T))
+            await code_of(files_of(port, remote, commit.id, subpath, timeout_seconds=T))
             == Code.GIT_PATH_NOT_FOUND
         )
 
@@ -184,29 +186,6 @@ async def test_links_and_submodules_are_skipped_and_listed(
     assert listing.skipped == (("link.yaml", "symlink"), ("sub", "submodule"))
 
 
-async def test_a_checkout_has_no_link_that_leads_out(
-    port: GitPort, server: GitServer, origin: Origin, tmp_path: Path
-) -> None:
-    """Exported links are copies of files inside; links out of the folder and submodules are left out."""
-    commit = origin.commit(
-        {"app/run.sh": "#!/bin/sh\n", "app/copy.sh": "run.sh", "app/out": "../../etc/passwd",
-         "app/abs": "/etc/passwd", "app/up": "../other.txt", "app/sub": "1" * 40, "other.txt": "x"},
-        modes={"app/run.sh": "100755", "app/copy.sh": "120000", "app/out": "120000", "app/abs": "120000",
-               "app/up": "120000", "app/sub": "160000"},
-    )  # fmt: skip
-    remote = Remote(server.url("shop.git"))
-    await port.sync(remote, MAIN, timeout_seconds=T)
-
-    left_out = await port.checkout(remote, commit, "app", tmp_path / "out", timeout_seconds=T)
-
-    assert left_out == ["app/abs", "app/out", "app/sub", "app/up"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["copy.sh", "run.sh"]
-    assert (tmp_path / "out" / "copy.sh").read_text() == "#!/bin/sh\n"
-    assert (tmp_path / "out" / "run.sh").stat().st_mode & 0o111
-    again = port.checkout(remote, commit, "app", tmp_path / "out", timeout_seconds=T)
-    assert await code_of(again) == Code.GIT_PROTOCOL
-
-
 async def test_a_damaged_mirror_is_cloned_again(
     port: GitPort, server: GitServer, settings: GitSettings
 ) -> None:
@@ -218,9 +197,9 @@ async def test_a_damaged_mirror_is_cloned_again(
         pack.chmod(0o644)
         pack.write_bytes(b"garbage")
 
-    assert len(await port.files(remote, commit.id, "", timeout_seconds=T)) == 4
+    assert len(await files_of(port, remote, commit.id, "", timeout_seconds=T)) == 4
     shutil.rmtree(mirror)
-    assert len(await port.files(remote, commit.id, "", timeout_seconds=T)) == 4
+    assert len(await files_of(port, remote, commit.id, "", timeout_seconds=T)) == 4
     (mirror / "HEAD").write_text("nonsense")
     assert (await port.sync(remote, MAIN, timeout_seconds=T)).id == commit.id
     assert mirrors(settings) == [mirror]
@@ -237,11 +216,11 @@ async def test_a_repair_follows_the_branch_when_history_was_rewritten(
     origin.git("gc", "--quiet", "--prune=now")
     shutil.rmtree(mirrors(settings)[0])
 
-    gone = port.files(remote, commit.id, "", timeout_seconds=T)
+    gone = files_of(port, remote, commit.id, "", timeout_seconds=T)
 
     assert await code_of(gone) == Code.GIT_REF_NOT_FOUND
     fresh = await port.sync(remote, MAIN, timeout_seconds=T)
-    assert [file.path for file in await port.files(remote, fresh.id, "", timeout_seconds=T)] == ["a.yaml"]
+    assert [file.path for file in await files_of(port, remote, fresh.id, "", timeout_seconds=T)] == ["a.yaml"]
 
 
 async def test_unused_mirrors_are_forgotten(
@@ -258,7 +237,9 @@ async def test_unused_mirrors_are_forgotten(
     assert len(mirrors(settings)) == 1
     assert (
         len(
-            await port.files(kept, (await port.sync(kept, MAIN, timeout_seconds=T)).id, "", timeout_seconds=T)
+            await files_of(
+                port, kept, (await port.sync(kept, MAIN, timeout_seconds=T)).id, "", timeout_seconds=T
+            )
         )
         == 4
     )

@@ -122,5 +122,5 @@ def service(**spec: Any) -> dict[str, Any]:
 
 def labels_and_notes(live: Mapping[str, Any]) -> dict[str, Any]:
     """Return labels and annotations, less those of controllers."""
-    kept = without_bookkeeping(live)["metadata"]
-    return {"labels": kept.get("labels"), "annotations": kept["annotations"]}
+    metadata = without_bookkeeping(live)["metadata"]
+    return {"labels": metadata.get("labels"), "annotations": metadata["annotations"]}

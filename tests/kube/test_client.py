@@ -456,7 +456,9 @@ async def test_429_is_waited_out_as_told() -> None:
 
     async with talking_to(timed) as client:
         first = spawn(client.get(TARGET), name="first")
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10):
+            while client.limiter.limit.paused_until == 0.0:  # noqa: ASYNC110 - until the answer has come
+                await asyncio.sleep(0.01)
         await asyncio.gather(first, *(client.on_behalf("other").get(TARGET) for _ in range(3)))
 
     assert len(seen) == 5
@@ -476,11 +478,11 @@ async def test_429_for_ever_is_an_error() -> None:
 
 async def test_every_request_is_measured_by_its_answer() -> None:
     """With verb, code and seconds; also when no answer came, and by clients on another's behalf."""
-    told: list[tuple[str, str]] = []
+    measured: list[tuple[str, str]] = []
 
     def measure(verb: str, code: str, seconds: float) -> None:
         assert seconds >= 0
-        told.append((verb, code))
+        measured.append((verb, code))
 
     handler, _ = answers(
         json_answer(named("a")),
@@ -499,7 +501,7 @@ async def test_every_request_is_measured_by_its_answer() -> None:
         with pytest.raises(UnreachableError):
             await client.get(TARGET)
 
-    assert told == [("get", "200"), ("get", "404"), ("apply", "200"), ("get", "unreachable")]
+    assert measured == [("get", "200"), ("get", "404"), ("apply", "200"), ("get", "unreachable")]
 
 
 async def test_lists_start_over_when_their_moment_is_gone() -> None:
@@ -518,8 +520,8 @@ async def test_lists_start_over_when_their_moment_is_gone() -> None:
         return json_answer(body, status=body.get("code", 200))()
 
     async with talking_to(handler) as client:
-        found = await client.list(CONFIG_MAPS)
-        assert [item.meta.name for item in found.items] == ["a", "b"]
+        listed = await client.list(CONFIG_MAPS)
+        assert [item.meta.name for item in listed.items] == ["a", "b"]
         assert tokens == ["", "t1", "", "t2"]
         pages[:] = [status_body(410, "Expired")]
         with pytest.raises(GoneError):

@@ -146,7 +146,7 @@ async def test_a_server_without_aggregated_discovery() -> None:
 
 
 async def test_unknown_kinds_do_not_hammer_the_server() -> None:
-    """A thousand lookups of unknown kinds at once and in a row cost one look."""
+    """A thousand lookups of unknown kinds at once and in a row cost one request."""
     asked: list[str] = []
     async with talking_to(_old_server(asked)) as client:
         discovery = Discovery(client, pace=Pace(calm_seconds=30))
@@ -186,8 +186,8 @@ async def test_a_failed_look_keeps_the_invalidation() -> None:
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
         if outage:
             return json_answer(status_body(500, "InternalError"), status=500)()
-        found: web.StreamResponse = await answer(request)
-        return found
+        response: web.StreamResponse = await answer(request)
+        return response
 
     async with talking_to(handler) as client:
         discovery = Discovery(client, pace=Pace(calm_seconds=0, eager_seconds=0))
@@ -209,8 +209,8 @@ async def test_a_cancelled_look_does_not_stop_the_others() -> None:
 
     async def slow(request: web.BaseRequest) -> web.StreamResponse:
         await held.wait()
-        found: web.StreamResponse = await answer(request)
-        return found
+        response: web.StreamResponse = await answer(request)
+        return response
 
     async with talking_to(slow) as client, asyncio.TaskGroup() as group:
         discovery = Discovery(client)

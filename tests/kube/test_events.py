@@ -45,7 +45,7 @@ async def test_repetitions_are_one_event(client: KubeClient, namespace: str, kub
     recorder.record(about, type="Normal", reason="Synced", action="Apply", note="commit abc")
     await _finish(recorder, running)
 
-    told = kubectl(
+    events = kubectl(
         "-n",
         namespace,
         "get",
@@ -54,7 +54,7 @@ async def test_repetitions_are_one_event(client: KubeClient, namespace: str, kub
         "jsonpath={range .items[*]}"
         "{.type} {.reason} {.series.count} {.regarding.name} {.reportingController} {.note}{'\\n'}{end}",
     )
-    assert sorted(told.strip().split("\n")) == [
+    assert sorted(events.strip().split("\n")) == [
         "Normal Synced  a nopea.io/controller commit abc",
         "Warning ApplyFailed 3 a nopea.io/controller it did not work",
     ]
@@ -82,8 +82,8 @@ async def test_long_notes_odd_names_and_cluster_scope(
     assert len(note.encode()) <= 1024
     assert note.endswith("ö…")
     selector = f"involvedObject.name={namespace}"
-    found = kubectl("-n", "default", "get", "events", "--field-selector", selector, "-o", "name")
-    assert "event/" in found
+    names = kubectl("-n", "default", "get", "events", "--field-selector", selector, "-o", "name")
+    assert "event/" in names
     assert recorder.dropped == 0
 
 

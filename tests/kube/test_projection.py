@@ -21,6 +21,7 @@ from nopea.core.manifests.normalize import normalize
 from nopea.core.objects import Resource, Target
 from nopea.kube.client import KubeClient
 from nopea_lab.kubectl import Kubectl
+from nopea_lab.lab import Lab
 
 INGRESSES = Resource(
     group="networking.k8s.io", version="v1", kind="Ingress", plural="ingresses", namespaced=True
@@ -50,13 +51,6 @@ BUDGETS = Resource(
 )
 ROLES = Resource(
     group="rbac.authorization.k8s.io", version="v1", kind="Role", plural="roles", namespaced=True
-)
-DEFINITIONS = Resource(
-    group="apiextensions.k8s.io",
-    version="v1",
-    kind="CustomResourceDefinition",
-    plural="customresourcedefinitions",
-    namespaced=False,
 )
 
 POD: dict[str, Any] = {
@@ -224,14 +218,14 @@ class World:
 
     async def drift(self, rules: IgnoreRules | None = None) -> tuple[FieldDrift, ...]:
         """Return the fields that drifted."""
-        found = find_drift(
+        drift = find_drift(
             desired=self.desired,
             last_applied=self.desired,
             live=await self.live(),
             rules=rules or IgnoreRules(),
         )
-        assert found.kind is (DriftKind.MANUAL_DRIFT if found.fields else DriftKind.NO_DRIFT)
-        return found.fields
+        assert drift.kind is (DriftKind.MANUAL_DRIFT if drift.fields else DriftKind.NO_DRIFT)
+        return drift.fields
 
     def patch(self, patch: Any, *options: str, kind: str = "merge") -> None:
         """Change the object as a person does, with kubectl."""
@@ -312,12 +306,12 @@ async def test_what_a_person_does_with_kubectl_is_one_field(
     world.run_kubectl(*command)
 
     assert await world.hash() != world.baseline
-    (found,) = await world.drift()
-    assert (found.path, found.from_, found.to, found.manager) == (path, from_, to, manager)
+    (field,) = await world.drift()
+    assert (field.path, field.from_, field.to, field.manager) == (path, from_, to, manager)
     if manager:
-        assert found.operation == "Update"
-        assert found.subresource == ("scale" if command[0] == "scale" else "")
-        assert (found.changed_at is None) == (command[0] == "scale")
+        assert field.operation == "Update"
+        assert field.subresource == ("scale" if command[0] == "scale" else "")
+        assert (field.changed_at is None) == (command[0] == "scale")
 
 
 async def test_list_items(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
@@ -335,17 +329,17 @@ async def test_list_items(client: KubeClient, kubectl: Kubectl, namespace: str) 
         kind="json",
     )
 
-    found = {field.path: field for field in await world.drift()}
+    drifted = {field.path: field for field in await world.drift()}
     containers = ".spec.template.spec.containers"
-    assert list(found) == [
+    assert list(drifted) == [
         '.spec.template.spec.volumes[name="scratch"].emptyDir',
         f'{containers}[name="web"].ports[containerPort=53,protocol="UDP"]',
         f'{containers}[name="debug"]',
         '.spec.template.spec.volumes[name="scratch"].hostPath',
     ]
-    debug = found[f'{containers}[name="debug"]']
+    debug = drifted[f'{containers}[name="debug"]']
     assert (debug.from_, debug.to["image"], debug.manager) == (None, "debug:1", "kubectl-patch")
-    assert found['.spec.template.spec.volumes[name="scratch"].hostPath'].to == {"path": "/", "type": ""}
+    assert drifted['.spec.template.spec.volumes[name="scratch"].hostPath'].to == {"path": "/", "type": ""}
 
 
 async def test_an_atomic_value_is_one_field(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
@@ -367,8 +361,8 @@ async def test_a_field_inside_an_empty_struct_of_ours(
     world.patch({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}})
 
     assert await world.hash() != world.baseline
-    (found,) = await world.drift()
-    assert (found.path, found.to, found.manager) == (".spec.strategy.type", "Recreate", "kubectl-patch")
+    (field,) = await world.drift()
+    assert (field.path, field.to, field.manager) == (".spec.strategy.type", "Recreate", "kubectl-patch")
 
 
 async def test_controllers_may_add_and_people_may_steer(
@@ -408,8 +402,8 @@ async def test_a_controller_that_takes_a_field_of_ours(
 
     world.patch({"spec": {"replicas": 9}}, "--field-manager=acme-scaler")
 
-    (found,) = await world.drift()
-    assert (found.path, found.manager, found.to) == (".spec.replicas", "acme-scaler", 9)
+    (field,) = await world.drift()
+    assert (field.path, field.manager, field.to) == (".spec.replicas", "acme-scaler", 9)
     assert await world.drift(IgnoreRules(managers=("acme-scaler",))) == ()
     by_pointer = IgnoreRules(pointers=("/spec/replicas",))
     assert await world.drift(by_pointer) == ()
@@ -429,8 +423,8 @@ async def test_kubectl_apply_of_the_same_and_of_more(
 
     kubectl("apply", "-f", "-", stdin=json.dumps({**world.desired, "data": {"color": "blue", "size": "big"}}))
 
-    found = [(field.path, field.from_, field.to, field.manager) for field in await world.drift()]
-    assert found == [
+    drifted = [(field.path, field.from_, field.to, field.manager) for field in await world.drift()]
+    assert drifted == [
         (".data.color", "red", "blue", "kubectl-client-side-apply"),
         (".data.size", None, "big", "kubectl-client-side-apply"),
     ]
@@ -454,8 +448,8 @@ async def test_server_side_apply_by_another_manager(
     assert await world.drift() == ()
 
     apply(color="blue")
-    (found,) = await world.drift()
-    assert (found.path, found.to, found.manager, found.operation) == (
+    (field,) = await world.drift()
+    assert (field.path, field.to, field.manager, field.operation) == (
         ".data.color", "blue", "acme-tool", "Apply",
     )  # fmt: skip
 
@@ -467,8 +461,8 @@ async def test_changed_and_changed_back(client: KubeClient, kubectl: Kubectl, na
     world.patch({"data": {"color": "red"}})
 
     assert await world.hash() != world.baseline
-    (found,) = await world.drift()
-    assert (found.from_, found.to, found.manager) == ("red", "red", "kubectl-patch")
+    (field,) = await world.drift()
+    assert (field.from_, field.to, field.manager) == ("red", "red", "kubectl-patch")
 
 
 async def test_made_anew_by_a_person(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
@@ -478,10 +472,10 @@ async def test_made_anew_by_a_person(client: KubeClient, kubectl: Kubectl, names
     world.run_kubectl("create", "configmap", "thing", "--from-literal=color=red", "--from-literal=size=small")
 
     assert await world.hash() is None
-    found = {field.path: (field.from_, field.to, field.manager) for field in await world.drift()}
-    assert found[".data.size"] == ("big", "small", "kubectl-create")
-    assert ".data.color" not in found
-    assert ".metadata.labels" in found
+    drifted = {field.path: (field.from_, field.to, field.manager) for field in await world.drift()}
+    assert drifted[".data.size"] == ("big", "small", "kubectl-create")
+    assert ".data.color" not in drifted
+    assert ".metadata.labels" in drifted
 
 
 async def test_our_own_heal_makes_the_baseline_again(
@@ -500,11 +494,10 @@ async def test_our_own_heal_makes_the_baseline_again(
     assert await world.drift() == ()
 
 
-async def test_a_custom_resource(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
+async def test_a_custom_resource(lab: Lab, client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
     """Lists are merged as the definition says: by keys where it names them, else they are one piece."""
     group = f"{secrets.token_hex(4)}.acme.example"
-    await client.apply(DEFINITIONS.at(name=f"shops.{group}"), orjson.dumps(_definition(group)))
-    kubectl("wait", "--for=condition=Established", f"crd/shops.{group}", "--timeout=60s")
+    lab.define([_definition(group)])
     shops = Resource(group=group, version="v1", kind="Shop", plural="shops", namespaced=True)
     spec = {
         "open": False,
@@ -526,8 +519,8 @@ async def test_a_custom_resource(client: KubeClient, kubectl: Kubectl, namespace
         kind="json",
     )
 
-    found = {field.path: (field.from_, field.to) for field in await world.drift()}
-    assert found == {
+    drifted = {field.path: (field.from_, field.to) for field in await world.drift()}
+    assert drifted == {
         ".spec.doors[id=2].color": ("green", "blue"),
         ".spec.shelves": ([{"id": 1, "size": "1.0"}], [{"id": 1, "size": "1", "kind": "plain"}]),
         ".spec.issuer": ({}, None),

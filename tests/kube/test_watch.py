@@ -55,11 +55,11 @@ class Mirror:
         self.kinds.append(type(event).__name__)
         match event:
             case Synced(objects):
-                self.values = {one.meta.name: _value(one.json()) for one in objects}
-            case Changed(one):
-                self.values[one.meta.name] = _value(one.json())
-            case Deleted(one):
-                del self.values[one.meta.name]
+                self.values = {object_.meta.name: _value(object_.json()) for object_ in objects}
+            case Changed(object_):
+                self.values[object_.meta.name] = _value(object_.json())
+            case Deleted(object_):
+                del self.values[object_.meta.name]
 
 
 def _value(body: dict[str, dict[str, str]]) -> str:
@@ -128,8 +128,8 @@ async def test_big_objects(client: KubeClient, namespace: str) -> None:
             await _put(client, namespace, name, big)
         await mirror.until(dict.fromkeys("abc", big[:20]))
 
-    found = await client.list(CONFIG_MAPS, selection)
-    assert all(len(one.json()["data"]["v"]) == len(big) for one in found.items)
+    listed = await client.list(CONFIG_MAPS, selection)
+    assert all(len(object_.json()["data"]["v"]) == len(big) for object_ in listed.items)
 
 
 async def test_the_server_ends_watches(client: KubeClient, namespace: str) -> None:
@@ -205,13 +205,14 @@ async def test_a_kind_that_is_not_served(client: KubeClient, namespace: str) -> 
     """A watch of a kind that is not served says so in its health, and keeps trying."""
     health = WatchHealth()
     events = list_and_watch(client, WIDGETS, Selection(namespace=namespace), timing=FAST, health=health)
-    async with aclosing(events):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.4):
-                await anext(events)
+    async with aclosing(events), asyncio.timeout(30):
+        following = spawn(_next(events), name="following")
+        while health.last_error is None:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+        assert not following.done()
+        await end(following)
 
     assert not health.synced
-    assert health.last_error is not None
     assert health.last_error.code == 404
 
 
@@ -227,8 +228,8 @@ async def _take(
             list_and_watch(client, CONFIG_MAPS, timing=timing, health=health or WatchHealth())
         ) as events,
     ):
-        async for one in events:
-            seen.append(_words(one))
+        async for change in events:
+            seen.append(_words(change))
             if len(seen) == count:
                 break
     return seen
@@ -249,14 +250,14 @@ async def _watch_for(client: KubeClient, seconds: float, *, timing: Timing) -> N
             return
 
 
-def _words(one: Event) -> str:
-    match one:
+def _words(change: Event) -> str:
+    match change:
         case Synced(objects):
-            return f"synced {','.join(found.meta.name for found in objects)}"
-        case Changed(found):
-            return f"changed {found.meta.name}"
-        case Deleted(found):
-            return f"deleted {found.meta.name}"
+            return f"synced {','.join(object_.meta.name for object_ in objects)}"
+        case Changed(object_):
+            return f"changed {object_.meta.name}"
+        case Deleted(object_):
+            return f"deleted {object_.meta.name}"
 
 
 async def test_an_ended_watch_goes_on_from_the_last_version() -> None:
@@ -454,3 +455,51 @@ async def test_health_tells_forbidden_from_working(caplog: pytest.LogCaptureFixt
     assert [line["message"] for line in lines] == ["watch interrupted", "watch works again"]
     assert "403" in lines[0]["error"]
     assert [line["resource"] for line in lines] == [str(CONFIG_MAPS)] * 2
+
+
+@pytest.mark.parametrize(("status", "stale_after"), [(403, 60.0), (404, 60.0), (500, 0.1)])
+async def test_a_watch_that_fails_is_believed_no_longer(status: int, stale_after: float) -> None:
+    """A refusal at once, and an outage after a while, make the objects stale until the watch works again."""
+    failing = True
+    timing = Timing(
+        shortest=5, longest=6, grace=5, first_pause=0.01, longest_pause=0.05, stale_after=stale_after
+    )
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        if not request.query.get("watch"):
+            return json_answer(listing(5))()
+        if failing:
+            return json_answer(status_body(status, "Refused"), status=status)()
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(event("ADDED", named("a", 6)))
+        await asyncio.sleep(60)
+        return response
+
+    health = WatchHealth()
+    async with (
+        talking_to(handler) as client,
+        asyncio.timeout(10),
+        aclosing(list_and_watch(client, CONFIG_MAPS, timing=timing, health=health)) as events,
+    ):
+        await anext(events)
+        assert health.synced
+        following = spawn(_next(events), name="following")
+        while health.synced:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+        failing = False
+        while not isinstance(await following, Changed):
+            following = spawn(_next(events), name="following")
+        assert health.synced
+
+
+async def test_a_short_outage_leaves_the_list_believed() -> None:
+    """A server that restarts does not make every object be read again."""
+    script = ScriptedWatch(
+        [listing(5)], [[event("ADDED", named("a", 6))], [event("ADDED", named("b", 7))]], cut=True
+    )
+    health = WatchHealth()
+
+    await _take(script, 3, health=health)
+
+    assert health.synced

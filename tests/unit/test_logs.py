@@ -12,11 +12,18 @@ import pytest
 
 from nopea.core.git.source import Credentials, Remote
 from nopea.core.objects import RepoKey
-from nopea.core.problem import Code
 from nopea.core.secret import Secret
-from nopea.logs import Format, configure, get_log
+from nopea.logs import Event, Format, Log, configure, event
 
-log = get_log("nopea.tests")
+
+def _any(level: int, message: str) -> Event[...]:
+    """Return an event with any facts; the catalogue's are in test_log_events."""
+    return Event(level, message, (), "")
+
+
+DEBUG, INFO = _any(logging.DEBUG, "quiet"), _any(logging.INFO, "said")
+WARNING, ERROR = _any(logging.WARNING, "sync failed"), _any(logging.ERROR, "worker crashed")
+log = Log("nopea.tests")
 
 
 class Screen(io.StringIO):
@@ -51,38 +58,32 @@ def _line(stream: io.StringIO) -> dict[str, Any]:
 def test_a_line_has_its_message_and_facts() -> None:
     """Time in UTC, level, message, logger; facts with their types, keys and codes as text."""
     stream = _stream()
-    log.info("pass finished", repo=RepoKey("shop", "api"), objects=3, seconds=0.5, ok=True, commit=None)
+    log.write(INFO, repo=RepoKey("shop", "api"), objects=3, seconds=0.5, ok=True, commit=None)
 
     line = _line(stream)
 
     assert line.pop("time").endswith("Z")
     assert line == {
-        "level": "info", "message": "pass finished", "logger": "nopea.tests",
+        "level": "info", "message": "said", "logger": "nopea.tests",
         "repo": "shop/api", "objects": 3, "seconds": 0.5, "ok": True, "commit": None,
     }  # fmt: skip
 
 
-def test_bound_facts_are_in_every_line_and_nobody_elses() -> None:
-    """The later word wins; the log that was bound from is as before."""
-    stream = _stream()
-    bound = log.bind(repo="shop/api", pass_id="1").bind(pass_id="2")
-    bound.warning("one", codes=(Code.INVALID, Code.FORBIDDEN))
-    log.info("two")
+def test_an_event_has_the_facts_and_the_meaning_of_its_declaration() -> None:
+    """The parameters are the facts; the docstring is the meaning, in one line."""
 
-    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+    @event(logging.INFO, "kettle boils")
+    def kettle(litres: float, tea: str) -> None:
+        """The water
+        is hot."""
 
-    assert (first["repo"], first["pass_id"], first["codes"]) == (
-        "shop/api",
-        "2",
-        ["NOPEA-K003", "NOPEA-K002"],
-    )
-    assert "repo" not in second
+    assert kettle == Event(logging.INFO, "kettle boils", ("litres", "tea"), "The water is hot.")
 
 
 def test_a_fact_cannot_pose_as_the_level_or_the_logger() -> None:
     """It gets a key of its own."""
     stream = _stream()
-    log.info("said", level="error", logger="x", time="never")
+    log.write(INFO, level="error", logger="x", time="never")
 
     line = _line(stream)
 
@@ -95,7 +96,7 @@ def test_a_fact_cannot_pose_as_the_level_or_the_logger() -> None:
 def test_whatever_a_fact_holds_is_one_line(format_: Format) -> None:
     """A newline, a quote, an escape sequence in a commit message forge no line and colour no terminal."""
     stream = _stream(format_)
-    log.info("said", text='a\nlevel=error "x" \x1b[31mred\x1b[0m \x07', words=["a\nb", 1])
+    log.write(INFO, text='a\nlevel=error "x" \x1b[31mred\x1b[0m \x07', words=["a\nb", 1])
 
     text = stream.getvalue()
 
@@ -107,7 +108,7 @@ def test_whatever_a_fact_holds_is_one_line(format_: Format) -> None:
 def test_a_console_line_reads_from_left_to_right() -> None:
     """Characters that turn a line around, or that old terminals take for commands, are shown escaped."""
     stream = _stream("console")
-    log.info("said", text="safe\u202eevil", other="\x9b31m ü")
+    log.write(INFO, text="safe\u202eevil", other="\x9b31m ü")
 
     assert r"text=safe\u202eevil" in stream.getvalue()
     assert r'other="\x9b31m ü"' in stream.getvalue()
@@ -119,7 +120,7 @@ def test_secrets_do_not_reach_it(format_: Format) -> None:
     stream = _stream(format_)
     hidden = Secret("hunter2-hunter2")
     remote = Remote("https://h/x", Credentials(username="hunter2-user", token=hidden))
-    log.info("said", one=hidden, many=[hidden], within={"a": hidden}, remote=remote)
+    log.write(INFO, one=hidden, many=[hidden], within={"a": hidden}, remote=remote)
 
     assert "hunter2" not in stream.getvalue()
 
@@ -127,7 +128,7 @@ def test_secrets_do_not_reach_it(format_: Format) -> None:
 def test_facts_are_bounded() -> None:
     """A server's page or 10,000 paths do not fill the disk."""
     stream = _stream()
-    log.info("said", page="x" * 1_000_000, paths=[f"{number}" for number in range(10_000)])
+    log.write(INFO, page="x" * 1_000_000, paths=[f"{number}" for number in range(10_000)])
 
     line = _line(stream)
 
@@ -142,7 +143,7 @@ def test_a_crash_carries_its_traceback() -> None:
     try:
         int("a bug")
     except ValueError as error:
-        log.crash("worker crashed", error, crashes=1)
+        log.crash(ERROR, error, crashes=1)
 
     line = _line(stream)
 
@@ -154,20 +155,20 @@ def test_a_crash_carries_its_traceback() -> None:
 def test_only_what_is_asked_for_is_said() -> None:
     """Our level as told; libraries' from warning on, whatever ours is."""
     stream = _stream(level="info")
-    log.debug("quiet")
-    log.info("heard")
+    log.write(DEBUG)
+    log.write(INFO)
     logging.getLogger("library").info("quiet too")
     logging.getLogger("library").warning("heard of %s", "a library")
 
     assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == [
-        "heard", "heard of a library",
+        "said", "heard of a library",
     ]  # fmt: skip
 
 
 def test_configuring_again_replaces() -> None:
     """No line is said twice."""
     first, second = _stream(), _stream()
-    log.info("said")
+    log.write(INFO)
 
     assert first.getvalue() == ""
     assert len(second.getvalue().splitlines()) == 1
@@ -176,18 +177,18 @@ def test_configuring_again_replaces() -> None:
 def test_a_console_line_is_for_people() -> None:
     """Words bare, texts quoted, empty ones visible; no colour into a pipe."""
     stream = _stream("console")
-    log.warning("pass failed", repo=RepoKey("shop", "api"), why="no route", failed=2, url="", pair="a=b")
+    log.write(WARNING, repo=RepoKey("shop", "api"), why="no route", failed=2, url="", pair="a=b")
 
     text = stream.getvalue()
 
     assert text[8:].startswith(".")
-    assert text.endswith('warning pass failed repo=shop/api why="no route" failed=2 url="" pair="a=b"\n')
+    assert text.endswith('warning sync failed repo=shop/api why="no route" failed=2 url="" pair="a=b"\n')
     assert "\033" not in text
 
 
 def test_a_terminal_gets_colours() -> None:
     """By level."""
     stream = _stream("console", stream=Screen())
-    log.error("act")
+    log.write(ERROR)
 
     assert "\033[31;1merror" in stream.getvalue()

@@ -26,7 +26,7 @@ from nopea.kube.config import ClusterConfig
 from nopea.kube.events import EventRecorder, Regarding
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
-from nopea.notify.message import Message, Response
+from nopea.notify.http import Message, Response
 from nopea.notify.outbox import Outbox
 from nopea.readings import Parts, child_ends, readings_of, repositories_of
 from nopea.reconcile.reconciler import Services

@@ -27,7 +27,7 @@ from nopea_lab.gobuild import (
     require_space,
 )
 from nopea_lab.programs import Program, cache_key, programs
-from nopea_lab.progress import SILENCE, Progress
+from nopea_lab.progress import SILENCE, LabProgress
 
 DOWNLOAD_SWITCH = "NOPEA_LAB_DOWNLOAD"
 BINARIES_BYTES = 450 * 2**20
@@ -57,7 +57,7 @@ class Search:
 
     environment: Mapping[str, str]
     releases: Releases | None
-    progress: Progress
+    progress: LabProgress
     pods: bool = False
 
     @property
@@ -72,7 +72,7 @@ class Search:
         *,
         offline: bool = False,
         pods: bool = False,
-        progress: Progress = SILENCE,
+        progress: LabProgress = SILENCE,
     ) -> Search:
         """Return the usual search; `NOPEA_LAB_DOWNLOAD=0` is the same as `offline`."""
         wanted = environment.get(DOWNLOAD_SWITCH, "1").lower() not in ("0", "false", "no")
@@ -87,7 +87,7 @@ class Search:
         if found := self.find():
             return found
         folder = cache_folder(self.environment)
-        waiting = "another process gets the lab's binaries; waiting for it"
+        waiting = "Another process gets the lab's programs. Waiting for it."
         with locked(
             folder / "lock", deadline_seconds=LOCK_SECONDS, on_wait=lambda: self.progress.say(waiting)
         ):
@@ -102,14 +102,14 @@ class Search:
             absent = missing(Path(assets), self.programs)
             if not absent:
                 return Binaries(folder=Path(assets).absolute(), origin="KUBEBUILDER_ASSETS")
-            self.progress.say(f"KUBEBUILDER_ASSETS={assets} is not used: it lacks {', '.join(absent)}")
+            self.progress.say(f"KUBEBUILDER_ASSETS={assets} is ignored because it lacks {', '.join(absent)}.")
         folder = cache_folder(self.environment)
         return None if missing(folder, self.programs) else Binaries(folder=folder, origin="cache")
 
     def _download(self, folder: Path) -> list[str]:
         """Download what is missing; return why some could not be."""
         if self.releases is None:
-            return ["not downloaded: switched off"]
+            return ["Nothing was downloaded: downloads are switched off."]
         reasons: dict[bool, str] = {}
         for program in self._absent(folder):
             if not program.verifiable or program.archive in reasons:
@@ -119,7 +119,7 @@ class Search:
                     fetch(program, temporary, releases=self.releases, on_bytes=self._tell_bytes(program.name))
                 self.progress.say(f"✓ {program.name} downloaded")
             except DownloadError as error:
-                reasons[program.archive] = f"not downloaded: {error}"
+                reasons[program.archive] = f"{program.name} was not downloaded: {error}."
                 self.progress.say(reasons[program.archive])
         return list(reasons.values())
 
@@ -149,12 +149,12 @@ class Search:
         minutes = max(1, sum(program.build_seconds for program in absent) / 60)
         names = ", ".join(program.name for program in absent)
         self.progress.say(
-            f"building {names} from source: about {minutes:.0f} min on two cores with empty caches, "
-            "once per machine"
+            f"Building {names} from source, once per machine. "
+            f"This takes about {minutes:.0f} min on two cores."
         )
         self.progress.say(
-            f"disk: up to 1 GB in {toolchain.module_cache}, about 2 GB in {toolchain.build_cache}, "
-            f"0.4 GB in {folder}"
+            f"It needs up to 1 GB in {toolchain.module_cache}, about 2 GB in {toolchain.build_cache} "
+            f"and 0.4 GB in {folder}."
         )
         require_space(
             {
@@ -168,15 +168,15 @@ class Search:
     def _tell_seconds(self, program: Program) -> Callable[[float], None]:
         place = self.programs.index(program) + 1
         count = len(self.programs)
-        text = f"building {program.name} ({place} of {count}), about {_spoken(program.build_seconds)}"
+        text = f"Building {program.name} ({place} of {count}), about {_spoken(program.build_seconds)}"
         self.progress.say(f"{text} on two cores…")
         return lambda seconds: self.progress.tick(f"  {text}: {seconds:.0f} s so far")
 
     def _tell_bytes(self, name: str) -> Callable[[int], None]:
         began_at = time.monotonic()
-        self.progress.say(f"downloading {name}…")
+        self.progress.say(f"Downloading {name}…")
         return lambda come: self.progress.tick(
-            f"  downloading {name}: {come / 2**20:.0f} MiB in {time.monotonic() - began_at:.0f} s"
+            f"  Downloading {name}: {come / 2**20:.0f} MiB in {time.monotonic() - began_at:.0f} s"
         )
 
 
@@ -193,7 +193,7 @@ def missing(folder: Path, wanted: Sequence[Program]) -> list[str]:
     return [name for name, path in paths.items() if not (path.is_file() and os.access(path, os.X_OK))]
 
 
-def ensure(*, pods: bool = False, progress: Progress = SILENCE) -> Binaries:
+def ensure(*, pods: bool = False, progress: LabProgress = SILENCE) -> Binaries:
     """Return the binaries by the usual search; see `Search.ensure`."""
     return Search.by_environment(pods=pods, progress=progress).ensure()
 

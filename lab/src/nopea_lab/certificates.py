@@ -75,7 +75,7 @@ class CertificateFolder:
         return self.service_account_public_key.exists()
 
     def make(self) -> None:
-        """Make every certificate and key anew."""
+        """Make every certificate and key again."""
         make_private_folder(self.path)
         for authority, subjects in (("ca", CLUSTER_SUBJECTS), ("etcd-ca", ETCD_SUBJECTS)):
             certificate, key = _authority(f"nopea-lab-{authority}")

@@ -80,10 +80,12 @@ class Control:
                 answer = json.loads(read_line(connection))
         except (OSError, ValueError) as error:
             raise KeeperGoneError(
-                f"no lab runs in {self.folder}: {error}", hint="Start it with `nopea lab up`."
+                f"No lab runs in {self.folder}: {error}.", hint="Start it with `nopea lab up`."
             ) from error
         if "error" in answer:
-            raise LabError(f"the lab's keeper refused: {answer['error']}", hint=f"See {self.folder}/logs.")
+            raise LabError(
+                f"The lab's keeper refused the request: {answer['error']}.", hint=f"See {self.folder}/logs."
+            )
         return dict(answer)
 
 

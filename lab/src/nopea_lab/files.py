@@ -71,7 +71,7 @@ def _take(path: Path, *, give_up_at: float, on_wait: Callable[[], None]) -> int:
         os.close(handle)
         if time.monotonic() > give_up_at:
             raise LabError(
-                f"another process holds {path}", hint="Wait until it is done, or end it, and try again."
+                f"Another process holds {path}.", hint="Wait until it is done, or end it, and try again."
             )
         time.sleep(_POLL_SECONDS)
 

@@ -1,8 +1,8 @@
 """A Git server on loopback for demos, tests and benchmarks: `git http-backend` behind a small HTTP server.
 
-It serves every repository under one folder over smart HTTP or HTTPS, with basic authentication or a bearer
-token when asked to, and counts the requests it answers. It never listens beyond loopback, and refuses pushes
-unless it was made to take them.
+It serves every repository under one folder over smart HTTP or HTTPS, optionally with basic authentication or
+a bearer token, and counts the requests it answers. It never listens beyond loopback, and refuses pushes
+unless it was made to take them. As a program (arguments: the folder, the port) it takes pushes until SIGTERM.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import contextlib
 import hmac
 import os
 import shutil
+import signal
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -271,3 +273,16 @@ def _chunks(stream: BufferedIOBase) -> Iterator[bytes]:
         total += size
         yield stream.read(size)
         stream.readline()
+
+
+def main(arguments: list[str]) -> None:
+    """Serve fetches and pushes until SIGTERM or SIGINT."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    with GitServer(Path(arguments[0]), port=int(arguments[1]), takes_pushes=True):
+        ended.wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -45,7 +45,7 @@ class Toolchain:
         go = shutil.which("go", path=environment.get("PATH"))
         if go is None:
             raise LabError(
-                "there is no Go toolchain to build the lab's programs with",
+                "The lab's programs must be built, and there is no Go toolchain on the PATH.",
                 hint=f"Install Go {_NEEDED_GO} or later (https://go.dev/dl), or set KUBEBUILDER_ASSETS to a "
                 "folder with etcd, kube-apiserver, kube-controller-manager and kubectl.",
             )
@@ -60,7 +60,7 @@ class Toolchain:
                 env=dict(environment),
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise LabError(f"{go} does not work: {error}", hint="Check the Go installation.") from error
+            raise LabError(f"{go} does not work: {error}.", hint="Check the Go installation.") from error
         caches = done.stdout.split("\n")
         return cls(go=go, module_cache=Path(caches[0]), build_cache=Path(caches[1]))
 
@@ -76,8 +76,8 @@ def require_space(needs: Mapping[Path, int]) -> None:
         free = shutil.disk_usage(place).free
         if free < size:
             raise LabError(
-                f"the file system of {place} has {free / GIB:.1f} GiB free, "
-                f"the build may need {size / GIB:.1f}",
+                f"The file system of {place} has {free / GIB:.1f} GiB free, "
+                f"and the build may need {size / GIB:.1f} GiB.",
                 hint="Make room, or point GOCACHE, GOMODCACHE, TMPDIR and XDG_CACHE_HOME to another disk.",
             )
 
@@ -124,7 +124,7 @@ class Workshop:
                 _end_group(child)
         if exit_code:
             raise LabError(
-                f"building {program.name} failed: `go build` ended with {exit_code}",
+                f"Building {program.name} failed: `go build` ended with exit code {exit_code}.",
                 detail=tail(log),
                 hint=f"Does `go env GOPROXY` reach a module proxy, and is Go {_NEEDED_GO} or later? What is "
                 "built so far is kept; run the same command again to go on.",
@@ -166,7 +166,7 @@ def _await(child: subprocess.Popen[bytes], on_seconds: Callable[[float], None]) 
             on_seconds(time.monotonic() - began_at)
         if time.monotonic() - began_at > DEADLINE_SECONDS:
             raise LabError(
-                f"`go build` did not end within {DEADLINE_SECONDS / 60:.0f} minutes",
+                f"`go build` did not end within {DEADLINE_SECONDS / 60:.0f} minutes.",
                 hint="What is built so far is kept; run the same command again to go on.",
             )
 

@@ -2,7 +2,7 @@
 
 It ends them when its owner's pipe closes (the kernel closes it however the owner dies), when it is told to,
 and when it gets SIGTERM; should it be killed itself, the kernel kills them (PR_SET_PDEATHSIG). It knows
-nothing of Kubernetes and never starts anything again by itself.
+nothing of Kubernetes and never restarts anything on its own.
 """
 
 from __future__ import annotations

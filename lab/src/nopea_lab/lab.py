@@ -9,7 +9,8 @@ import base64
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +28,14 @@ from nopea_lab.kubectl import Kubectl
 from nopea_lab.launch import Launch, start_keeper
 from nopea_lab.layout import ORDINARY, LabOptions, LabPlan, Layout
 from nopea_lab.prepare import prepare, refuse_foreign_folder
-from nopea_lab.progress import SILENCE, Progress
+from nopea_lab.progress import SILENCE, LabProgress
 from nopea_lab.state import LabState
 
 LOCK_SECONDS = 120.0
 _GONE_SECONDS = 10.0
+_SERVED_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +108,7 @@ class Lab:
         """Return the path of the kubectl that fits this API server."""
         return self._find_binaries(SILENCE).path("kubectl")
 
-    def start(self, *, owned: bool = False, progress: Progress = SILENCE) -> None:
+    def start(self, *, owned: bool = False, progress: LabProgress = SILENCE) -> None:
         """Start the lab, or what is missing of it; return when it is ready to use.
 
         An `owned` lab ends when this process does, however that happens; children that this process forks
@@ -118,7 +122,7 @@ class Lab:
             if self._control.is_there():
                 if owned and self._owner_pipe is None:
                     raise LabError(
-                        f"the lab in {self.folder} runs already and has no owner",
+                        f"The lab in {self.folder} runs already and has no owner.",
                         hint="End it with `nopea lab down`, or take another folder.",
                     )
                 launch.start_all()
@@ -164,10 +168,10 @@ class Lab:
         """Send a signal to one process from outside, as an accident would; the keeper does not revive it."""
         process = LabState.read(self._layout.state).processes.get(component.name)
         if process is None:
-            raise LabError(f"{component.name} does not run", hint="Start it first.")
+            raise LabError(f"{component.name} does not run.", hint="Start it first.")
         process.send(number)
         if number is signal.SIGKILL and not process.wait_gone(deadline_seconds=_GONE_SECONDS):
-            raise LabError(f"{component.name} does not die", hint=f"See process {process.pid}.")
+            raise LabError(f"{component.name} did not end after SIGKILL.", hint=f"See process {process.pid}.")
 
     def kill_apiserver(self) -> None:
         """Kill the API server with SIGKILL and return when it is gone."""
@@ -178,7 +182,7 @@ class Lab:
         self._launch(self._plan(), binaries=self._find_binaries(SILENCE), progress=SILENCE).start(APISERVER)
 
     def restart_apiserver(self) -> None:
-        """Kill the API server and start it again: its watch caches begin anew at the current revision."""
+        """Kill the API server and start it again: its watch caches begin again at the current revision."""
         self._control.end(APISERVER.name, grace_seconds=0)
         self.start_apiserver()
 
@@ -207,6 +211,26 @@ class Lab:
             method, path, body, content_type=content_type
         )
 
+    def define(self, definitions: Iterable[Mapping[str, Any]]) -> None:
+        """Apply CustomResourceDefinitions and return when the API server serves each version of them.
+
+        Unknown fields are refused. Raises LabError for a definition that is refused or not served in 30 s.
+        (`kubectl wait` fails on a definition whose `status.conditions` is still null.)
+        """
+        known = list(definitions)
+        for definition in known:
+            name = definition["metadata"]["name"]
+            path = f"{_DEFINITIONS}/{name}?fieldManager=kubectl&force=true&fieldValidation=Strict"
+            answer = self.request("PATCH", path, definition, content_type="application/apply-patch+yaml")
+            if answer.status not in (200, 201):
+                raise LabError(
+                    f"The API server refused the CustomResourceDefinition {name}.",
+                    detail=f"  | {answer.body}",
+                    hint="Correct the definition.",
+                )
+        for definition in known:
+            self._wait_served(definition)
+
     def run_kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Run kubectl as administrator; see `Kubectl`."""
         return Kubectl(binary=self.kubectl, kubeconfig=self.kubeconfig)(*arguments, stdin=stdin)
@@ -215,6 +239,27 @@ class Lab:
         """Write a kubeconfig that logs in with a token, such as `kubectl create token` prints."""
         authority = self._layout.certificates.certificate("ca")
         kubeconfig.write_for_token(path, server=self.api_url, authority=authority, token=token)
+
+    def _wait_served(self, definition: Mapping[str, Any]) -> None:
+        name, spec = definition["metadata"]["name"], definition["spec"]
+        root, plural = f"/apis/{spec['group']}", spec["names"]["plural"]
+        lists = [f"{root}/{version['name']}/{plural}" for version in spec["versions"] if version["served"]]
+        give_up_at = time.monotonic() + _SERVED_SECONDS
+        while not (self._is_established(name) and all(self._answers(path) for path in lists)):
+            if time.monotonic() > give_up_at:
+                raise LabError(
+                    f"The CustomResourceDefinition {name} is not served after {_SERVED_SECONDS:.0f} s.",
+                    hint=f"See the conditions of {name}.",
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _answers(self, path: str) -> bool:
+        return self.request("GET", path).status == 200
+
+    def _is_established(self, name: str) -> bool:
+        status = self.request("GET", f"{_DEFINITIONS}/{name}").body.get("status") or {}
+        conditions = status.get("conditions") or ()  # null for a moment after it was created
+        return ("Established", "True") in [(each["type"], each["status"]) for each in conditions]
 
     def _start_anew(self, launch: Launch, *, owned: bool) -> None:
         self._owner_pipe = start_keeper(self._layout)
@@ -245,7 +290,9 @@ class Lab:
         for name, process in LabState.read(self._layout.state).survivors().items():
             process.send(signal.SIGKILL)
             if not process.wait_gone(deadline_seconds=_GONE_SECONDS):
-                raise LabError(f"{name} (process {process.pid}) does not die", hint="Try again.")
+                raise LabError(
+                    f"{name} (process {process.pid}) did not end after SIGKILL.", hint="Try again."
+                )
 
     def _close_owner_pipe(self) -> None:
         if self._owner_pipe is not None:
@@ -255,17 +302,17 @@ class Lab:
     def _plan(self) -> LabPlan:
         plan = LabPlan.read(self._layout.plan)
         if plan is None:
-            raise LabError(f"there is no lab in {self.folder}", hint="Start one with `nopea lab up`.")
+            raise LabError(f"There is no lab in {self.folder}.", hint="Start one with `nopea lab up`.")
         return plan
 
     def _known_options(self) -> LabOptions:
         plan = LabPlan.read(self._layout.plan)
         return plan.options if plan else self._options
 
-    def _launch(self, plan: LabPlan, *, binaries: Binaries, progress: Progress) -> Launch:
+    def _launch(self, plan: LabPlan, *, binaries: Binaries, progress: LabProgress) -> Launch:
         return Launch(layout=self._layout, plan=plan, binaries=binaries, progress=progress)
 
-    def _find_binaries(self, progress: Progress) -> Binaries:
+    def _find_binaries(self, progress: LabProgress) -> Binaries:
         if self._binaries is None:
             self._binaries = ensure(pods=self.has_pods, progress=progress)
         return self._binaries
@@ -279,13 +326,13 @@ class Lab:
     def _ask_etcd(self, path: str, body: dict[str, Any]) -> Any:
         answer = ETCD.client(self._layout, self._plan()).request("POST", path, body)
         if answer.status != 200:
-            raise LabError(f"etcd: {path}: {answer.status} {answer.body}", hint="See its log.")
+            raise LabError(f"etcd answered {path} with {answer.status}: {answer.body}.", hint="See its log.")
         return answer.body
 
     @contextmanager
-    def _locked(self, progress: Progress) -> Iterator[None]:
+    def _locked(self, progress: LabProgress) -> Iterator[None]:
         def tell() -> None:
-            progress.say("another process starts or stops this lab; waiting for it")
+            progress.say("Another process starts or stops this lab. Waiting for it.")
 
         with locked(self.folder / "lock", deadline_seconds=LOCK_SECONDS, on_wait=tell):
             yield
@@ -298,7 +345,7 @@ def _state(report: ProcessReport | None) -> str:
         return "running"
     if report.exit_code < 0:
         return f"killed ({signal.Signals(-report.exit_code).name})"
-    return f"ended with {report.exit_code}"
+    return f"exit code {report.exit_code}"
 
 
 def _base64(text: str) -> str:

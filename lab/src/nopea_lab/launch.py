@@ -19,7 +19,7 @@ from nopea_lab.components import APISERVER, CONTROLLER_MANAGER, KWOK, Component,
 from nopea_lab.control import Control
 from nopea_lab.errors import LabError, tail
 from nopea_lab.layout import LabPlan, Layout
-from nopea_lab.progress import Progress
+from nopea_lab.progress import LabProgress
 
 READY_SECONDS = 60.0
 _POLL_SECONDS = 0.05
@@ -48,7 +48,7 @@ def start_keeper(layout: Layout) -> int:
         os.close(ours)
         log_file = layout.log("keeper")
         raise LabError(
-            "the lab's keeper did not start", detail=tail(log_file), hint=f"See {log_file}."
+            "The lab's keeper did not start.", detail=tail(log_file), hint=f"See {log_file}."
         ) from error
     except BaseException:
         os.close(ours)
@@ -65,7 +65,7 @@ class Launch:
     layout: Layout
     plan: LabPlan
     binaries: Binaries
-    progress: Progress
+    progress: LabProgress
 
     @property
     def control(self) -> Control:
@@ -76,10 +76,10 @@ class Launch:
         """Start what does not run, each after the one before is ready. Raises LabError with the log's end."""
         for component in components(self.plan.options):
             self.start(component)
-        self._wait("the first objects", self._has_first_objects, needs=CONTROLLER_MANAGER)
+        self._wait("The default service account", self._has_first_objects, needs=CONTROLLER_MANAGER)
         if self.plan.options.pods:
             client = APISERVER.client(self.layout, self.plan)
-            self._wait("the simulated node", lambda: node.is_ready(client), needs=KWOK)
+            self._wait("The simulated node", lambda: node.is_ready(client), needs=KWOK)
 
     def start(self, component: Component) -> None:
         """Start one process unless it runs, and wait until it is ready."""
@@ -113,15 +113,16 @@ class Launch:
             exit_code = self.control.processes()[needs.name].exit_code
             if exit_code is not None:
                 raise LabError(
-                    f"{needs.name} ended with {exit_code} while starting",
+                    f"{needs.name} ended with exit code {exit_code} while starting.",
                     detail=tail(log),
-                    hint=f"The whole log is {log}; `nopea lab down` removes the lab, `up` makes a new one.",
+                    hint=f"The whole log is {log}. "
+                    "`nopea lab down` removes the lab, `nopea lab up` makes a new one.",
                 )
             if time.monotonic() > give_up_at:
                 raise LabError(
-                    f"{what}: not ready after {READY_SECONDS:.0f} s",
+                    f"{what} was not ready after {READY_SECONDS:.0f} s.",
                     detail=tail(log),
-                    hint=f"Is the machine very busy? The whole log is {log}. Try again.",
+                    hint=f"Try again when the machine is less busy. The whole log is {log}.",
                 )
-            self.progress.tick(f"  waiting for {what}")
+            self.progress.tick(f"  Waiting for {what[0].lower()}{what[1:]}")
             time.sleep(_POLL_SECONDS)

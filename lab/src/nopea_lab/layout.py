@@ -106,8 +106,8 @@ class LabPlan:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            hint = "Remove the lab with `nopea lab down` and start it anew."
-            raise LabError(f"{path} cannot be read: {error!r}", hint=hint) from error
+            hint = "Remove the lab with `nopea lab down` and start it again."
+            raise LabError(f"{path} cannot be read: {error!r}.", hint=hint) from error
 
     def write(self, path: Path) -> None:
         """Keep the plan in the file."""
@@ -131,7 +131,8 @@ def free_ports(names: Sequence[str], *, tries: int = 200) -> dict[str, int]:
     if len(chosen) < len(names):
         low, high = PORT_RANGE.start, PORT_RANGE.stop - 1
         raise LabError(
-            f"no free loopback ports between {low} and {high}", hint="End what listens there and try again."
+            f"There are no free loopback ports between {low} and {high}.",
+            hint="End what listens there and try again.",
         )
     return chosen
 

@@ -22,11 +22,11 @@ def refuse_foreign_folder(layout: Layout) -> None:
     if layout.plan.exists() or not layout.folder.exists():
         return
     if not layout.folder.is_dir():
-        raise LabError(f"{layout.folder} is not a folder", hint="Give an empty or new folder with --dir.")
+        raise LabError(f"{layout.folder} is not a folder.", hint="Give an empty or new folder with --dir.")
     foreign = sorted(path.name for path in layout.folder.iterdir() if path.name not in _EARLY_FILES)
     if foreign:
         raise LabError(
-            f"{layout.folder} is not a lab: it holds {', '.join(foreign[:3])}",
+            f"{layout.folder} is not a lab: it holds {', '.join(foreign[:3])}.",
             hint="Give an empty or new folder with --dir.",
         )
 

@@ -10,7 +10,7 @@ import time
 from typing import Protocol, TextIO
 
 
-class Progress(Protocol):
+class LabProgress(Protocol):
     """Who hears of progress."""
 
     def say(self, text: str) -> None:

@@ -75,11 +75,3 @@ def test_without_watch_cache_a_compaction_alone_expires(make_lab: Callable[[LabO
 
     _assert_expired(_watch(lab, old))
     assert lab.request("GET", f"{CONFIG_MAPS}?limit=1&continue={page}").status == 410
-
-
-def test_a_process_that_does_not_start_is_told_with_its_log(make_lab: Callable[[LabOptions], Lab]) -> None:
-    """The error has the process's own words, and nothing of the lab is left running."""
-    with pytest.raises(
-        pytest.fail.Exception, match=r"(?s)kube-apiserver ended with .*--no-such-flag.*lab down"
-    ):
-        make_lab(LabOptions(apiserver_flags=("--no-such-flag",)))

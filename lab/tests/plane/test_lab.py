@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nopea_lab.api import ApiAnswer
 from nopea_lab.errors import LabError
 from nopea_lab.kubectl import Kubectl, KubectlError
 from nopea_lab.lab import Lab
+from nopea_lab.layout import ORDINARY
 from nopea_lab.programs import KUBERNETES_VERSION
 
 READER = """
@@ -84,6 +88,66 @@ def test_admission_is_that_of_a_normal_cluster(kubectl: Kubectl, namespace: str)
     assert (pod["spec"]["serviceAccountName"], pod["spec"]["priority"]) == ("default", 0)
     with pytest.raises(KubectlError, match="not found"):
         kubectl("run", "two", "--image=acme/web", "-n", f"{namespace}-gone")
+
+
+def test_a_defined_kind_is_served_when_define_returns(lab: Lab) -> None:
+    """Objects of the kind can be listed at once; defining it again changes nothing."""
+    group = f"{secrets.token_hex(4)}.acme.example"
+
+    for _ in range(2):
+        lab.define([_shops(group)])
+
+        assert lab.request("GET", f"/apis/{group}/v1/shops").status == 200
+
+
+class _SlowLab(Lab):
+    """A lab whose new definition has `conditions: null` first, as an API server's has for a moment."""
+
+    asked = 0
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
+    ) -> ApiAnswer:
+        del body, content_type
+        if method == "GET" and "customresourcedefinitions" in path:
+            self.asked += 1
+            established = [{"type": "Established", "status": "True"}]
+            return ApiAnswer(200, {"status": {"conditions": established if self.asked > 2 else None}})
+        return ApiAnswer(200, {})
+
+
+def test_a_definition_without_conditions_is_waited_for(tmp_path: Path) -> None:
+    """`status.conditions` is null for a moment after the creation, at which `kubectl wait` fails."""
+    lab = _SlowLab(tmp_path, options=ORDINARY, binaries=None)
+
+    lab.define([_shops("acme.example")])
+
+    assert lab.asked == 3
+
+
+def test_a_definition_that_the_api_server_refuses_is_named(lab: Lab) -> None:
+    """An unknown field is refused, and the error has the API server's answer."""
+    definition = _shops("acme.example")
+    definition["spec"]["colour"] = "red"
+
+    with pytest.raises(LabError, match=r"(?s)shops\.acme\.example.*spec\.colour"):
+        lab.define([definition])
+
+
+def _shops(group: str) -> dict[str, Any]:
+    version = {
+        "name": "v1", "served": True, "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object"}},
+    }  # fmt: skip
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"shops.{group}"},
+        "spec": {
+            "group": group, "scope": "Namespaced", "versions": [version],
+            "names": {"plural": "shops", "kind": "Shop"},
+        },
+    }  # fmt: skip
 
 
 def test_it_has_one_owner(lab: Lab) -> None:

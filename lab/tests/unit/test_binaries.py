@@ -111,7 +111,9 @@ def test_an_incomplete_given_folder_is_not_mixed_with_another_version(
     found = _search(environment, heard=heard).ensure()
 
     assert found.folder == cache_folder(environment)
-    assert heard.lines == [f"KUBEBUILDER_ASSETS={assets} is not used: it lacks kube-controller-manager"]
+    assert heard.lines == [
+        f"KUBEBUILDER_ASSETS={assets} is ignored because it lacks kube-controller-manager."
+    ]
 
 
 def test_the_cache_comes_before_downloads(environment: dict[str, str], server: ReleaseServer) -> None:
@@ -153,9 +155,9 @@ def test_what_cannot_be_downloaded_is_built(
     assert [(folder / name).read_bytes() for name in PROGRAM_NAMES[1:]] == [program] * 3
     assert (folder / "etcd").read_text() == "go.etcd.io/etcd/server/v3 0 -mod=readonly\n"
     assert go.read_text().split() == ["go.etcd.io/etcd/server/v3"]
-    assert "not downloaded: 127.0.0.1: Not Found" in heard.lines
-    assert "building etcd (1 of 4), about 35 seconds on two cores…" in heard.lines
-    assert any("disk: up to 1 GB" in line for line in heard.lines)
+    assert "etcd was not downloaded: 127.0.0.1: Not Found." in heard.lines
+    assert "Building etcd (1 of 4), about 35 seconds on two cores…" in heard.lines
+    assert any("It needs up to 1 GB" in line for line in heard.lines)
 
 
 def test_what_runs_pods_is_got_when_it_is_asked_for(
@@ -173,7 +175,7 @@ def test_what_runs_pods_is_got_when_it_is_asked_for(
 
     assert (folder / "kube-scheduler").read_bytes() == b"scheduler"
     assert go.read_text().split() == ["sigs.k8s.io/kwok/cmd/kwok"]
-    assert "building kwok (6 of 6), about 1.0 minutes on two cores…" in heard.lines
+    assert "Building kwok (6 of 6), about 1.0 minutes on two cores…" in heard.lines
     assert not [asked for asked in server.asked if "kwok" in asked]
 
 
@@ -184,7 +186,7 @@ def test_a_given_folder_without_a_scheduler_has_no_pods(environment: dict[str, s
 
     assert _search(environment).find() is not None
     assert _search(environment, heard=heard, pods=True).find() is None
-    assert heard.lines[0].endswith("is not used: it lacks kube-scheduler, kwok")
+    assert heard.lines[0].endswith("is ignored because it lacks kube-scheduler, kwok.")
 
 
 def test_a_host_that_fails_is_asked_once(
@@ -211,7 +213,7 @@ def test_without_network_and_without_go_the_error_says_what_was_tried(environmen
         _search(environment, NO_RELEASES).ensure()
 
     assert "no Go toolchain" in raised.value.message
-    assert raised.value.detail.count("not downloaded: 127.0.0.1:") == 2
+    assert raised.value.detail.count("was not downloaded: 127.0.0.1:") == 2
     assert "go.dev/dl" in raised.value.hint
     assert "KUBEBUILDER_ASSETS" in raised.value.hint
 
@@ -256,5 +258,5 @@ def test_two_processes_build_once(environment: dict[str, str], go: Path) -> None
         _fill(folder)
     waiter.join()
 
-    assert heard.lines == ["another process gets the lab's binaries; waiting for it"]
+    assert heard.lines == ["Another process gets the lab's programs. Waiting for it."]
     assert not go.exists()

@@ -1,4 +1,4 @@
-"""Read a folder of this machine as a commit of Git would be read. Follows no link, writes nothing."""
+"""Read a local folder as if it were a commit. Follows no symbolic link and writes nothing."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MAX_FILES = 100_000
 
 
 def read_folder(root: Path, *, path: str = "", exclude: Sequence[str] = ()) -> Snapshot:
-    """Return the manifests below `path` of the folder that stands for a repository's root.
+    """Return the manifests below `path`, with `root` as the root of the repository.
 
-    A single file is a repository of one file. Raises StalledError when it cannot be read.
+    A file as `root` is a repository of one file. Raises StalledError when it cannot be read.
     """
     try:
         return _read(root, path=path, exclude=exclude)
@@ -28,8 +28,8 @@ def read_folder(root: Path, *, path: str = "", exclude: Sequence[str] = ()) -> S
         raise StalledError(
             Problem(
                 code=Code.GIT_PATH_NOT_FOUND,
-                message=f"{error.filename or root} cannot be read: {error.strerror}",
-                hint="Correct the path, or what may be read there.",
+                message=f"{error.filename or root} cannot be read: {error.strerror}.",
+                hint="Correct the path or its permissions.",
             )
         ) from error
 
@@ -37,12 +37,14 @@ def read_folder(root: Path, *, path: str = "", exclude: Sequence[str] = ()) -> S
 def _read(root: Path, *, path: str, exclude: Sequence[str]) -> Snapshot:
     if root.is_file():
         return _snapshot({root.name: _parse(root)}, ())
-    found = sorted(_walk(root))
+    names = sorted(_walk(root))
     ignore_files = {
-        name: _start(root / name, MAX_FILE_BYTES) for name in found if name.rpartition("/")[2] == IGNORE_FILE
+        name: _read_start(root / name, MAX_FILE_BYTES)
+        for name in names
+        if name.rpartition("/")[2] == IGNORE_FILE
     }
     ignore = Ignore(root=path, exclude=exclude, ignore_files=ignore_files)
-    wanted = [name for name in found if ignore.wants(name)]
+    wanted = [name for name in names if ignore.wants(name)]
     links = [name for name in wanted if (root / name).is_symlink()]
     files = {name: _parse(root / name) for name in wanted if name not in links}
     problems = (*ignore.problems, *map(symlink, links))
@@ -66,11 +68,11 @@ def _raise(error: OSError) -> None:
 
 
 def _parse(file: Path) -> ParsedFile:
-    return parse_file(_start(file, DEFAULT_LIMITS.file_bytes))
+    return parse_file(_read_start(file, DEFAULT_LIMITS.file_bytes))
 
 
-def _start(file: Path, limit: int) -> bytes:
-    """Return the file, or so much of it that it is seen to be too long."""
+def _read_start(file: Path, limit: int) -> bytes:
+    """Return at most one byte more than `limit`, which shows that the file is too long."""
     with file.open("rb") as stream:
         return stream.read(limit + 1)
 
@@ -83,6 +85,6 @@ def _snapshot(files: dict[str, ParsedFile], problems: tuple[Problem, ...]) -> Sn
 def _too_many(root: Path) -> Problem:
     return Problem(
         code=Code.YAML_LIMIT,
-        message=f"more than {MAX_FILES:,} files below {root}",
-        hint="Name the folder of the manifests.",
+        message=f"There are more than {MAX_FILES:,} files below {root}.",
+        hint="Give a folder that holds only the manifests.",
     )

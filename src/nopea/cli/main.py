@@ -1,4 +1,4 @@
-"""The `nopea` command: parses arguments and hands over; each subcommand has a file of its own."""
+"""The `nopea` command: finds the subcommand, whose file is in `commands/` (or in the package nopea-lab)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ import click
 from nopea import __version__
 
 SUBCOMMANDS = {
-    "run": ("nopea.cli.run", "Run the controller."),
-    "diff": ("nopea.cli.diff", "Show what differs, from what to what, and who changed it."),
-    "plan": ("nopea.cli.plan", "Show what applying a folder would do."),
-    "heal": ("nopea.cli.heal", "Put right what people changed in the cluster."),
-    "sync": ("nopea.cli.sync", "Have Git and the cluster looked at now."),
-    "history": ("nopea.cli.history", "List the passes that changed something, failed or recovered."),
-    "rollback": ("nopea.cli.rollback", "Go back to an earlier commit, and stay there."),
-    "suspend": ("nopea.cli.suspend", "Write nothing to a repository's objects, or to one."),
-    "resume": ("nopea.cli.suspend:resume", "End what `suspend` began."),
-    "lab": ("nopea_lab.commands.lab", "A local control plane: up, status, down."),
-    "demo": ("nopea_lab.commands.demo", "Tell the whole story on a local control plane."),
+    "run": ("nopea.cli.commands.run", "Run the controller."),
+    "diff": ("nopea.cli.commands.diff", "Show what differs between Git and the cluster, and who changed it."),
+    "plan": ("nopea.cli.commands.plan", "Show what applying a folder would do."),
+    "heal": ("nopea.cli.commands.heal", "Revert manual changes in the cluster."),
+    "sync": ("nopea.cli.commands.sync", "Sync with Git now."),
+    "history": (
+        "nopea.cli.commands.history",
+        "List the last syncs that changed something, failed or recovered.",
+    ),
+    "rollback": ("nopea.cli.commands.rollback", "Return to an earlier commit and stay there."),
+    "suspend": ("nopea.cli.commands.suspend", "Stop writing to a repository's objects, or to one object."),
+    "resume": ("nopea.cli.commands.suspend:resume", "Undo `suspend`."),
+    "lab": ("nopea_lab.commands.lab", "Manage a local control plane (needs nopea-lab)."),
+    "demo": ("nopea_lab.commands.demo", "Show all of Nopea on a local control plane (needs nopea-lab)."),
 }
+LAB_PACKAGE = "nopea_lab"
+LAB_MISSING = (
+    "`nopea {name}` needs the package nopea-lab, which is not installed. "
+    "Install it with `pip install 'nopea[lab]'`, or with `pip install ./lab` in a checkout."
+)
 
 
 class LateGroup(click.Group):
@@ -32,24 +40,30 @@ class LateGroup(click.Group):
         return list(SUBCOMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the subcommand, or a placeholder with its help while only help is asked for."""
+        """Return the subcommand; raises ClickException (exit code 1) when nopea-lab is not installed."""
         del ctx
         if cmd_name not in SUBCOMMANDS:
             return None
-        place, _ = SUBCOMMANDS[cmd_name]
-        module, _, name = place.partition(":")
-        command = getattr(importlib.import_module(module), name or "command")
-        assert isinstance(command, click.Command)  # noqa: S101 - a wrong table entry is a bug of ours
+        location, _ = SUBCOMMANDS[cmd_name]
+        module_name, _, attribute = location.partition(":")
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != LAB_PACKAGE:
+                raise
+            raise click.ClickException(LAB_MISSING.format(name=cmd_name)) from error
+        command = getattr(module, attribute or "command")
+        assert isinstance(command, click.Command)  # noqa: S101 - a wrong entry in the table is a bug
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands from the table, without importing them."""
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in SUBCOMMANDS.items()])
+            formatter.write_dl([(name, summary) for name, (_, summary) in SUBCOMMANDS.items()])
 
 
 @click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nopea")
 def main() -> None:
-    """Nopea keeps Kubernetes clusters equal to Git, and says who made them differ."""
+    """Nopea keeps Kubernetes clusters in sync with Git, and shows who changed them."""

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterable
 from contextlib import aclosing
 
+from nopea import log_events
 from nopea.controller.mailbox import Mailboxes
 from nopea.controller.supervisor import Crash, RestartPolicy, Supervisor
 from nopea.controller.worker import ReconcilePort, Worker
@@ -19,10 +20,10 @@ from nopea.kube.kinds import GIT_REPOSITORIES
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
 from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
-from nopea.logs import get_log
+from nopea.logs import Log
 from nopea.reconcile.reconciler import Services
 
-log = get_log(__name__)
+log = Log(__name__)
 
 CLOSE_SECONDS = 2.0
 """What cancelled workers get to clean up; it is part of the time that the drain keeps back."""
@@ -70,7 +71,7 @@ class Controller:
 
     def why_not_ready(self) -> str:
         """Return why the controller is not ready; empty once it has had its first list."""
-        if self.health.synced:
+        if self.health.lists:
             return ""
         error = self.health.last_error
         if isinstance(error, NotFoundError):
@@ -102,7 +103,7 @@ class Controller:
             async with asyncio.timeout(seconds):
                 await self._supervisor.finished()
         except TimeoutError:
-            log.warning("passes cut off at shutdown", workers=self._supervisor.running)
+            log.write(log_events.syncs_interrupted, workers=self._supervisor.running)
         finally:
             await self._supervisor.close(seconds=CLOSE_SECONDS)
 
@@ -180,7 +181,7 @@ class Controller:
     def _gone(self, key: RepoKey) -> None:
         known = self._services.repositories.get(key)
         if self._mailboxes.close(key):
-            log.info("repository gone", repo=key)
+            log.write(log_events.repository_deleted, repo=key)
             if known is not None and not known.deleting:  # else a pass has ended it, and tells
                 self._services.publisher.gone(known, self._services.store.states.get(key))
         self._supervisor.stop(key)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 
+from nopea import log_events
 from nopea.core.objects import Resource
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -16,9 +17,9 @@ from nopea.kube.errors import ApiError
 from nopea.kube.kinds import DEFINITIONS
 from nopea.kube.requests import Selection
 from nopea.kube.watch import list_and_watch
-from nopea.logs import get_log
+from nopea.logs import Log
 
-log = get_log(__name__)
+log = Log(__name__)
 
 LOOKS_AFTER_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
 """A definition is served some time after its last event, and nothing tells when; a look is two requests."""
@@ -51,7 +52,7 @@ async def _follow_served(discovery: Discovery, changed: asyncio.Event, wake: Cal
             try:
                 now = frozenset(await discovery.all())
             except ApiError as error:
-                log.warning("served kinds not read", error=str(error))
+                log.write(log_events.discovery_failed, error=str(error))
                 continue
             if now != served:
                 served = now

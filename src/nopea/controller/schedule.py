@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nopea.core.duration import backoff_seconds
+
 POLL_JITTER = 0.1
 RECONCILE_POLLS = 2
 FIRST_RETRY_SECONDS = 1.0
@@ -28,5 +30,5 @@ class Schedule:
 
     def retry_seconds(self, failures: int) -> float:
         """Return the wait after failures in a row (≥ 1): 1 s doubling up to the interval, ± 20 %."""
-        doubled = FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 30)
-        return min(doubled, self.interval_seconds) * (1 + RETRY_JITTER * (2 * self.random() - 1))
+        backoff = backoff_seconds(failures, first=FIRST_RETRY_SECONDS, most=self.interval_seconds)
+        return backoff * (1 + RETRY_JITTER * (2 * self.random() - 1))

@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from nopea import tasks
-from nopea.logs import get_log
+from nopea import log_events, tasks
+from nopea.core.duration import backoff_seconds
+from nopea.logs import Log
 
 K = TypeVar("K")
-log = get_log(__name__)
+log = Log(__name__)
 
 LAST_SECONDS = 0.5
 """What an actor gets after its second cancellation."""
@@ -32,7 +33,7 @@ class RestartPolicy:
 
     def delay(self, crashes: int) -> float:
         """Return the wait before the restart after that many crashes in a row (≥ 1)."""
-        return min(self.first_seconds * 2.0 ** (crashes - 1), self.most_seconds)
+        return backoff_seconds(crashes, first=self.first_seconds, most=self.most_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ class Supervisor(Generic[K]):
         for actor in left:
             actor.cancel()
         for actor in await _still_running(left, seconds=LAST_SECONDS):
-            log.error("worker does not end", repo=ending[actor])
+            log.write(log_events.worker_does_not_end, repo=ending[actor])
 
     def _forget(self, key: K, ended: asyncio.Task[None]) -> None:
         ending = self._ending[key]
@@ -119,13 +120,13 @@ class Supervisor(Generic[K]):
                 await run()
             except Exception as error:  # noqa: BLE001 - the supervisor: a bug in one actor must not touch another
                 if _told_to_end():
-                    log.crash("worker crashed while it ended", error, repo=key)
+                    log.crash(log_events.worker_crashed_while_stopping, error, repo=key)
                     return
                 calm = loop.time() - started >= self._policy.calm_seconds
                 crashes = 1 if calm else crashes + 1
                 delay = self._policy.delay(crashes)
                 last_line = traceback.format_exception_only(_innermost(error))[-1].strip()
-                log.crash("worker crashed", error, repo=key, crashes=crashes, restart_in=delay)
+                log.crash(log_events.worker_crashed, error, repo=key, crashes=crashes, restart_in=delay)
             else:
                 return
             self.restarts += 1
@@ -138,7 +139,7 @@ class Supervisor(Generic[K]):
         try:
             await self._on_crash(key, crash)
         except Exception as error:  # noqa: BLE001 - else the actor would never be restarted
-            log.crash("crash not reported", error, repo=key)
+            log.crash(log_events.crash_not_reported, error, repo=key)
 
     async def _finishing_within(self, seconds: float) -> bool:
         """Wait before a restart; True when there is none any more, because everybody finishes."""

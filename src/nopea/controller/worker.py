@@ -58,7 +58,7 @@ class ReconcilePort(Protocol):
         """Tell the objects' health; True when it should be looked at again though no watch tells of it."""
         ...
 
-    async def has_news(self, repository: Repository) -> bool:
+    async def has_new_commit(self, repository: Repository) -> bool:
         """Ask Git only: True when a pass could find something to do."""
         ...
 
@@ -102,7 +102,7 @@ class Worker:
         if Trigger.WEBHOOK in triggers and not timers.is_due(Trigger.WEBHOOK):
             self._looks = 0
         timers.drop(triggers)
-        if triggers <= ANNOUNCED and not await self._reconciler.has_news(repository):
+        if triggers <= ANNOUNCED and not await self._reconciler.has_new_commit(repository):
             timers.keep(Trigger.POLL, schedule.poll_seconds())
             if Trigger.WEBHOOK in triggers and self._looks < len(SECOND_LOOKS_SECONDS):
                 timers.set(Trigger.WEBHOOK, SECOND_LOOKS_SECONDS[self._looks])

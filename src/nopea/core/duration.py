@@ -1,4 +1,7 @@
-"""Parse and format durations as in Kubernetes: `5m`, `1h30m`, `0s` (Go's syntax, never negative)."""
+"""Parse and format durations as in Kubernetes: `5m`, `1h30m`, `0s` (Go's syntax, never negative).
+
+Also the backoff after failures. Values only: no clock, no randomness.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from datetime import timedelta
 PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+\Z"  # \Z: Python's $ also matches before a last newline
 _WHOLE = re.compile(PATTERN)
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_MOST_DOUBLINGS = 30  # a float overflows at 1024; every wait has reached its bound long before
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -32,3 +36,8 @@ def format_seconds(seconds: float) -> str:
         return f"{minutes}m{rest}s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes}m"
+
+
+def backoff_seconds(failures: int, *, first: float, most: float) -> float:
+    """Return the wait after that many failures in a row: `first` after one, doubling up to `most`."""
+    return min(first * 2.0 ** min(max(failures - 1, 0), _MOST_DOUBLINGS), most)

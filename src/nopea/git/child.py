@@ -44,7 +44,6 @@ class Setup:
     proxy: bool
     max_fetch_bytes: int
     max_file_bytes: int
-    max_checkout_bytes: int
     limits: mirror.MirrorLimits
 
     @classmethod
@@ -76,7 +75,6 @@ class Setup:
             raw["proxy"],
             raw["max_fetch_bytes"],
             raw["max_file_bytes"],
-            raw["max_checkout_bytes"],
             limits,
         )
 
@@ -96,7 +94,6 @@ class Child:
             Op.READ: _read,
             Op.MANIFESTS: _manifests,
             Op.HEAD: _head,
-            Op.CHECKOUT: _checkout,
         }
 
     def take(self, request: dict[str, Any]) -> None:
@@ -197,12 +194,6 @@ def _head(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     del setup
     with _opened(request["mirror"]) as repository:
         return mirror.facts(repository, request["commit"], fetched=False)
-
-
-def _checkout(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
-    into, limit = Path(request["into"]), setup.max_checkout_bytes
-    with _opened(request["mirror"]) as repository:
-        return tree.checkout(repository, request["commit"], request["subpath"], into, max_bytes=limit)
 
 
 def main() -> None:

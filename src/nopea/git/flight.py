@@ -25,6 +25,7 @@ class Flights(Generic[T]):
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, _Flight[T]] = {}
+        self._cancelled: set[asyncio.Task[T]] = set()
 
     async def join(self, key: Hashable, begin: Callable[[], Coroutine[Any, Any, T]], *, deadline: float) -> T:
         """Return what the operation with this key returns, beginning it when none is on its way.
@@ -46,16 +47,18 @@ class Flights(Generic[T]):
             flight.waiters -= 1
             if not flight.waiters and not flight.task.done():
                 self._flights.pop(key, None)
+                self._cancelled.add(flight.task)
                 flight.task.cancel()
 
     async def close(self) -> None:
-        """Cancel everything that is on its way."""
-        flights = [flight.task for flight in self._flights.values()]
+        """Cancel everything that is on its way, and wait until all of it has ended."""
+        flights = [*self._cancelled, *(flight.task for flight in self._flights.values())]
         self._flights.clear()
         await end(*flights)
 
     def _landed(self, key: Hashable, task: asyncio.Task[T]) -> None:
         if (flight := self._flights.get(key)) is not None and flight.task is task:
             del self._flights[key]
+        self._cancelled.discard(task)
         if not task.cancelled():
             task.exception()  # marks it as seen: every waiter may have gone

@@ -10,20 +10,24 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Any
 
+from nopea import log_events
+from nopea.core.duration import backoff_seconds
 from nopea.git.process import ChildProcess, Trust
 from nopea.git.protocol import ErrorKind, Op, encode
 from nopea.git.request import GitRequest, Lane, Member
 from nopea.git.settings import GitSettings, GitStatistics
-from nopea.logs import get_log
+from nopea.logs import Log
 
-log = get_log("nopea.git")
+log = Log("nopea.git")
 
 _WATCH_SECONDS = 0.5
 _MAX_REMEMBERED = 10_000
 _LOCAL_PER_CHILD = 4
 _MAX_STARTS = 3
+_FIRST_RESTART_SECONDS = 0.2
 _MAX_RESTART_SECONDS = 5.0
 _IDLE_SECONDS = 60.0
 
@@ -55,6 +59,7 @@ class Pool:
         finally:
             for request in itertools.chain(*self._queues.values()):
                 request.fail(ErrorKind.DIED, "the Git port is closing")
+                request.end()
             self._queues.clear()
 
     async def _keep(self) -> None:
@@ -65,18 +70,26 @@ class Pool:
             self._watch()
 
     async def submit(
-        self, op: Op, fields: dict[str, Any], *, trust: Trust, key: str, network: bool, deadline: float
+        self,
+        op: Op,
+        fields: dict[str, Any],
+        *,
+        trust: Trust,
+        key: str,
+        network: bool,
+        deadline: float,
+        on_end: Callable[[], None] | None = None,
     ) -> Any:
         """Have a child do it and return its result; raises OperationError, TIMEOUT at the deadline.
 
-        The deadline is in loop time. Cancelling the caller drops the result; what runs already may run on to
-        its deadline.
+        The deadline is in loop time. Cancelling the caller drops the result; a child that works on it may
+        continue to the deadline. `on_end` is called when none does any more.
         """
         loop = asyncio.get_running_loop()
         lane = (Lane.SLOW if key in self._slow else Lane.YOUNG) if network else Lane.LOCAL
         request = GitRequest(
             op=op, fields=fields, trust=trust, key=key, deadline=deadline, future=loop.create_future(),
-            lane=lane, alone=key in self._suspects,
+            lane=lane, alone=key in self._suspects, on_end=on_end,
         )  # fmt: skip
         request.timers.append(loop.call_at(deadline, self._expire, request))
         self._counts["operations"] += 1
@@ -192,6 +205,7 @@ class Pool:
         if error is not None and error["kind"] == ErrorKind.MEMORY and not request.alone:
             self._repeat(request, alone=True)
             return
+        request.end()
         self._suspects.pop(request.key, None)
         if request.lane is Lane.SLOW and now - request.began_at < self._settings.slow_after_seconds:
             self._slow.pop(request.key, None)
@@ -206,6 +220,7 @@ class Pool:
         member = request.member
         if member is None:
             request.fail(ErrorKind.TIMEOUT, "it waited for its turn all the time")
+            request.end()
             return
         _remember(self._suspects, request.key)
         request.fail(ErrorKind.TIMEOUT, "the operation was still running")
@@ -215,6 +230,7 @@ class Pool:
         """Forget who asked; what runs keeps its deadline, the oldest ends early when there are too many."""
         if request.member is None:
             request.fail(ErrorKind.DIED, "nobody waits for it")
+            request.end()
             return
         running = (other for member in self._members for other in member.running.values())
         left = sorted((other for other in running if other.future.done()), key=lambda other: other.began_at)
@@ -224,6 +240,7 @@ class Pool:
     def _repeat(self, request: GitRequest, *, alone: bool) -> None:
         request.member = None
         if request.future.done():
+            request.end()
             return
         request.alone = request.alone or alone
         self._counts["repeated"] += 1
@@ -253,7 +270,10 @@ class Pool:
     async def _attend(self, member: Member) -> None:
         try:
             if self._failed_starts:
-                await asyncio.sleep(min(0.1 * 2**self._failed_starts, _MAX_RESTART_SECONDS))
+                pause = backoff_seconds(
+                    self._failed_starts, first=_FIRST_RESTART_SECONDS, most=_MAX_RESTART_SECONDS
+                )
+                await asyncio.sleep(pause)
             await member.process.run()
         finally:
             self._bury(member)
@@ -287,9 +307,11 @@ class Pool:
         if member.cause is None and self._group is not None:
             self._counts["crashed"] += 1
             self._failed_starts += not member.answered
-            log.warning("git child ended", child=member.process.name, requests=len(member.running))
+            log.write(log_events.git_child_ended, child=member.process.name, requests=len(member.running))
         for request in list(member.running.values()):
             self._after_death(member, request)
+            if request.member is member:  # it is not repeated
+                request.end()
         member.running.clear()
         if self._group is not None:
             self._dispatch()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, RefKind, Remote
+from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
 from nopea.core.problem import SyncError
 from nopea.git import trouble
 from nopea.git.flight import Flights
@@ -27,7 +27,6 @@ from nopea.git.settings import GitSettings, GitStatistics
 from nopea.git.wire import (
     MIRROR_SUFFIX,
     commit_of,
-    is_ssh,
     mirror_name,
     parsed_file,
     raw_address,
@@ -100,17 +99,13 @@ class GitPort:
         self._remember(call, commit.id, ref)
         return commit
 
-    async def files(
-        self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
-    ) -> list[FileEntry]:
-        """Return the manifest (.yaml, .yml, .json) and .nopeaignore files under a folder, sorted by path."""
-        listing = await self.listing(remote, commit, subpath, timeout_seconds=timeout_seconds)
-        return list(listing.files)
-
     async def listing(
         self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
     ) -> FileListing:
-        """Like `files`, and also what was skipped: links that look like manifests, and submodules."""
+        """Return the manifest (.yaml, .yml, .json) and .nopeaignore files under a folder, sorted by path.
+
+        Also returns what was skipped: symlinks that look like manifests, and submodules.
+        """
         call = self._call(remote, timeout_seconds)
         answer = await self._local(call, Op.FILES, commit, {"commit": commit, "subpath": subpath})
         return FileListing(
@@ -150,19 +145,6 @@ class GitPort:
         call = self._call(remote, timeout_seconds)
         return commit_of(await self._local(call, Op.HEAD, commit, {"commit": commit}))
 
-    async def checkout(
-        self, remote: Remote, commit: str, subpath: str, into: Path, *, timeout_seconds: float
-    ) -> list[str]:
-        """Write a folder of a commit into an empty or missing folder; returns the paths that were left out.
-
-        What is written has no links: a symlink to a file inside becomes a copy, any other and every
-        submodule is left out.
-        """
-        call = self._call(remote, timeout_seconds)
-        fields = {"commit": commit, "subpath": subpath, "into": str(into)}
-        answer = await self._local(call, Op.CHECKOUT, commit, fields)
-        return cast("list[str]", answer["left_out"])
-
     async def forget(self, in_use: Collection[Remote]) -> int:
         """Delete the mirrors of all other remotes and return how many there were."""
         kept = {mirror_name(remote) for remote in in_use}
@@ -170,8 +152,12 @@ class GitPort:
             path for path in self._settings.cache_dir.glob(f"*{MIRROR_SUFFIX}") if path.name not in kept
         ]
         for path in unused:
-            async with _Writer(self._writers, path.name):
+            lock = _Writer(self._writers, path.name)
+            await lock.acquire()
+            try:
                 await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+            finally:
+                lock.release()
         return len(unused)
 
     def _call(self, remote: Remote, timeout_seconds: float) -> _Call:
@@ -214,13 +200,18 @@ class GitPort:
 
     async def _sync(self, call: _Call, ref: Ref, *, again: bool) -> Any:
         fields = {"ref": raw_ref(ref), "address": raw_address(call.remote)}
-        async with _Writer(self._writers, call.mirror):
-            try:
-                return await self._submit(call, Op.SYNC, {**fields, "again": again}, network=True)
-            except OperationError as error:
-                if error.kind is not ErrorKind.MIRROR or again:
-                    raise
-            return await self._submit(call, Op.SYNC, {**fields, "again": True}, network=True)
+        try:
+            return await self._write(call, {**fields, "again": again})
+        except OperationError as error:
+            if error.kind is not ErrorKind.MIRROR or again:
+                raise
+        return await self._write(call, {**fields, "again": True})
+
+    async def _write(self, call: _Call, fields: dict[str, Any]) -> Any:
+        """Have a child write into the mirror; no other one does until it has ended, even if nobody waits."""
+        lock = _Writer(self._writers, call.mirror)
+        await lock.acquire()
+        return await self._submit(call, Op.SYNC, fields, network=True, on_end=lock.release)
 
     async def _local(self, call: _Call, op: Op, commit: str, fields: dict[str, Any]) -> Any:
         try:
@@ -283,7 +274,15 @@ class GitPort:
                 found[blob] = trouble.deadly_file(error.message)
         return found
 
-    async def _submit(self, call: _Call, op: Op, fields: dict[str, Any], *, network: bool) -> Any:
+    async def _submit(
+        self,
+        call: _Call,
+        op: Op,
+        fields: dict[str, Any],
+        *,
+        network: bool,
+        on_end: Callable[[], None] | None = None,
+    ) -> Any:
         path = str(self._settings.cache_dir / call.mirror)
         started, ended = time.perf_counter(), "cancelled"
         try:
@@ -294,6 +293,7 @@ class GitPort:
                 key=call.mirror if network else f"{op} {call.mirror}",
                 network=network,
                 deadline=call.deadline,
+                on_end=on_end,
             )
             ended = "ok"
             return answer
@@ -326,7 +326,8 @@ class _Writer:
         self._writers = writers
         self._mirror = mirror
 
-    async def __aenter__(self) -> None:
+    async def acquire(self) -> None:
+        """Wait for the other writers."""
         lock, users = self._writers.get(self._mirror) or (asyncio.Lock(), 0)
         self._writers[self._mirror] = (lock, users + 1)
         try:
@@ -335,7 +336,8 @@ class _Writer:
             self._leave()
             raise
 
-    async def __aexit__(self, *exc: object) -> None:
+    def release(self) -> None:
+        """Let the next writer in; any callback may call it."""
         self._writers[self._mirror][0].release()
         self._leave()
 

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nopea import log_events
 from nopea.core.secret import mask_text
 from nopea.git.protocol import Decoder, FrameError, Op, encode
 from nopea.git.settings import GitSettings
-from nopea.logs import get_log
+from nopea.logs import Log
 from nopea.tasks import end, spawn
 
-log = get_log("nopea.git")
+log = Log("nopea.git")
 
 HOMES = ".children"
 _START_SECONDS = 30
@@ -93,7 +94,7 @@ class ChildProcess:
             self._process = await self._start(home)
             await self._converse(self._process, home)
         except OSError as error:
-            log.warning("git child cannot be started", child=self.name, error=str(error))
+            log.write(log_events.git_child_cannot_be_started, child=self.name, error=str(error))
         finally:
             self.ready = False
             await self._reap()
@@ -136,9 +137,9 @@ class ChildProcess:
                         else:
                             self._on_answer(answer)
         except FrameError as error:
-            log.warning("git child does not speak the protocol", child=self.name, error=str(error))
+            log.write(log_events.git_child_speaks_nonsense, child=self.name, error=str(error))
         except TimeoutError:
-            log.warning("git child did not start in time", child=self.name)
+            log.write(log_events.git_child_did_not_start, child=self.name)
         finally:
             await end(errors)
 
@@ -161,7 +162,6 @@ class ChildProcess:
             "memory_bytes": settings.memory_bytes,
             "max_fetch_bytes": settings.max_fetch_bytes,
             "max_file_bytes": settings.max_file_bytes,
-            "max_checkout_bytes": settings.max_checkout_bytes,
             "max_packs": settings.max_packs,
             "max_objects": settings.max_history_objects,
         }
@@ -173,7 +173,7 @@ class ChildProcess:
             for line in data.decode(errors="replace").splitlines():
                 lines += 1
                 if lines <= _LOG_LINES:
-                    log.debug("git child said", child=self.name, line=mask_text(line[:_LOG_LINE]))
+                    log.write(log_events.git_child_output, child=self.name, line=mask_text(line[:_LOG_LINE]))
 
     async def _reap(self) -> None:
         process = self._process

@@ -27,7 +27,6 @@ class Op(enum.StrEnum):
     READ = "read"
     MANIFESTS = "manifests"
     HEAD = "head"
-    CHECKOUT = "checkout"
 
 
 class ErrorKind(enum.StrEnum):

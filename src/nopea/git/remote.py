@@ -15,6 +15,7 @@ import pygit2
 from pygit2.enums import CredentialType
 from pygit2.ffi import C
 
+from nopea.core.git.source import is_ssh
 from nopea.git.failure import GitFailure, network
 from nopea.git.protocol import ErrorKind
 
@@ -51,7 +52,7 @@ class RemoteAddress:
     @property
     def ssh(self) -> bool:
         """True for `ssh://` and scp-like URLs."""
-        return "://" not in self.url or self.url.startswith("ssh://")
+        return is_ssh(self.url)
 
     @property
     def local(self) -> bool:

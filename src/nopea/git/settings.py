@@ -30,7 +30,6 @@ class GitSettings:
     max_abandoned: int = 32
     max_fetch_bytes: int = 1024 * MIB
     max_file_bytes: int = 16 * MIB
-    max_checkout_bytes: int = 256 * MIB
     # A mirror with this many packs is cloned again: libgit2 cannot repack one.
     max_packs: int = 50
     # A history with more objects than this is fetched without its past.

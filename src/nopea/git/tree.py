@@ -1,14 +1,12 @@
-"""Read a commit in a bare mirror (child side): list manifest files, read blobs, parse them, export a tree.
+"""Read a commit in a bare mirror (child side): list manifest files, read blobs, parse them.
 
-Never follows a symlink or a submodule, never reads a work tree, never writes outside the folder it is given.
+Never follows a symlink or a submodule, never reads a work tree, writes nothing.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pygit2
@@ -22,7 +20,6 @@ IGNORE_FILE = ".nopeaignore"
 _SUFFIXES = (".yaml", ".yml", ".json")
 _MAX_DEPTH = 64
 _MAX_ENTRIES = 500_000
-_MAX_LINK = 4096
 _SPLIT = "Split the file, or leave it out by spec.exclude or .nopeaignore."
 
 
@@ -131,70 +128,6 @@ def _answer(blobs: Sequence[str], one: Callable[[str], Any], *, size: Callable[[
         done[blob] = one(blob)
         total += size(done[blob])
     return {"done": done, "rest": []}
-
-
-def checkout(
-    repository: pygit2.Repository, commit: str, subpath: str, into: Path, *, max_bytes: int
-) -> dict[str, Any]:
-    """Write a folder of a commit into an empty folder; returns the paths that were left out.
-
-    Symlinks become copies of the file they lead to inside the folder; those that lead out of it, to a folder
-    or to another link are left out, and so are submodules: what is written has no links to follow.
-    """
-    path, tree = folder(repository, commit, subpath)
-    into.mkdir(parents=True, exist_ok=True)
-    if any(into.iterdir()):
-        raise GitFailure(ErrorKind.REFUSED, f"{into} is not empty")
-    entries = list(walk("", tree))
-    by_path = {
-        entry.path: entry for entry in entries if entry.mode in (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
-    }
-    left_out, written = [], 0
-    for entry in entries:
-        source = (
-            by_path.get(_target(repository, entry))
-            if entry.mode == FileMode.LINK
-            else by_path.get(entry.path)
-        )
-        if source is None or not _is_clean(entry.path):
-            left_out.append(f"{path}/{entry.path}" if path else entry.path)
-            continue
-        content = _blob(repository, source.blob, max_bytes=max_bytes)
-        written += len(content)
-        if written > max_bytes:
-            raise GitFailure(ErrorKind.TOO_BIG, f"more than {max_bytes} bytes in one folder")
-        with storage():
-            _write(into / entry.path, content, executable=source.mode == FileMode.BLOB_EXECUTABLE)
-    return {"left_out": sorted(left_out)}
-
-
-def _target(repository: pygit2.Repository, link: Entry) -> str:
-    """Return the path inside the folder that a symlink names, or nothing when it leads out."""
-    text = _blob(repository, link.blob, max_bytes=_MAX_LINK).decode(errors="replace")
-    parts: list[str] = [] if text.startswith("/") else list(PurePosixPath(link.path).parent.parts)
-    for part in text.split("/"):
-        if part == "..":
-            if not parts:
-                return ""
-            parts.pop()
-        elif part not in ("", "."):
-            parts.append(part)
-    return "" if text.startswith("/") else "/".join(parts)
-
-
-def _is_clean(path: str) -> bool:
-    """Git allows trees with any names; a hostile one holds `..` or a name with a zero byte."""
-    return all(
-        part not in ("", ".", "..") and part.lower() != ".git" and "\0" not in part
-        for part in path.split("/")
-    )
-
-
-def _write(path: Path, content: bytes, *, executable: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, 0o755 if executable else 0o644), "wb") as stream:
-        stream.write(content)
 
 
 def _is_manifest(path: str) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from nopea.core.git.source import Commit, Credentials, ParsedDocument, ParsedFile, Ref, Remote
+from nopea.core.git.source import Commit, Credentials, ParsedDocument, ParsedFile, Ref, Remote, is_ssh
 from nopea.core.problem import Code, Problem
 from nopea.git.process import Trust
 
@@ -17,11 +17,6 @@ def mirror_name(remote: Remote) -> str:
     """Return the folder that equal remotes share."""
     key = f"{remote.url}\0{remote.credentials.digest()}"
     return hashlib.sha256(key.encode()).hexdigest() + MIRROR_SUFFIX
-
-
-def is_ssh(url: str) -> bool:
-    """Say whether the URL is `ssh://…` or scp-like (`git@host:path`)."""
-    return url.startswith("ssh://") or ("://" not in url and not url.startswith("/"))
 
 
 def trust_of(url: str, credentials: Credentials) -> Trust:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 
+from nopea import log_events
 from nopea.core.objects import GroupKind
 from nopea.informers.object_cache import ObjectCache
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError
-from nopea.logs import get_log
+from nopea.logs import Log
 
-log = get_log(__name__)
+log = Log(__name__)
 
 RETIRE_SECONDS = 60.0
 
@@ -33,7 +34,7 @@ async def _sweep(object_cache: ObjectCache, discovery: Discovery) -> None:
     try:
         resources = await discovery.all()
     except ApiError as error:
-        log.warning("kinds not swept", error=str(error))
+        log.write(log_events.unrecorded_objects_not_searched, error=str(error))
         return
     await object_cache.sweep(resources)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from nopea import tasks
+from nopea import log_events, tasks
 from nopea.core.api import names
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.objects import GroupKind, ObjectKey, Resource
@@ -24,15 +24,14 @@ from nopea.kube.errors import ApiError
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
 from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
-from nopea.logs import get_log
+from nopea.logs import Log
 
-log = get_log(__name__)
+log = Log(__name__)
 OURS = Selection(labels=names.REPOSITORY_LABEL)
 OURS_BRIEFLY = Selection(labels=names.REPOSITORY_LABEL, metadata_only=True)
 FIRST_LIST_SECONDS = 30.0
 IDLE_SECONDS = 300.0
 """A kind that a pass asked for may get its first object a little later."""
-_LOOK_SECONDS = 0.05
 _SWEEPERS = 8
 
 RulesOf: TypeAlias = Callable[[str, ObjectKey], IgnoreRules]
@@ -126,7 +125,7 @@ class ObjectCache:
             try:
                 found = (await self._client.list(resource, OURS_BRIEFLY)).items
             except ApiError as error:
-                log.debug("kind not swept", kind=str(resource), error=str(error))
+                log.write(log_events.kind_not_searched, kind=str(resource), error=str(error))
                 return
             if found:
                 self._start(resource)
@@ -138,13 +137,11 @@ class ObjectCache:
 
         Waits `FIRST_LIST_SECONDS` at most for all of them.
         """
-        waited_for = [self._start(resource) for resource in resources]
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + FIRST_LIST_SECONDS
-        while loop.time() < deadline:
-            if all(kind.health.synced or kind.health.last_error is not None for kind in waited_for):
-                return
-            await asyncio.sleep(_LOOK_SECONDS)
+        informers = [self._start(resource) for resource in resources]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LIST_SECONDS):
+                for informer in informers:
+                    await informer.health.answered.wait()
 
     def follow(self, resource: Resource) -> None:
         """Follow a kind from now on, without waiting for its first list."""
@@ -269,6 +266,27 @@ class ObjectCache:
         for owner in set(owners):
             if owner:
                 self._wake(owner)
+
+
+class ListedObjects(ObjectCache):
+    """Bounded by one owner's objects. A kind that may not be listed stays unknown."""
+
+    def __init__(self, client: KubeClient, *, owner: str, rules: RulesOf) -> None:
+        super().__init__(client, rules=rules)
+        self._selection = Selection(labels=f"{names.REPOSITORY_LABEL}={owner}") if owner else None
+
+    async def ensure(self, resources: Iterable[Resource]) -> None:
+        """List each kind that has not been listed yet."""
+        for resource in resources:
+            if self._selection is None or self.knows(resource):
+                continue
+            try:
+                listing = await self._client.list(resource, self._selection)
+            except ApiError:
+                continue  # the look at each object says what is wrong
+            kind = self._start(resource)
+            kind.health.synced = True
+            self._replace(kind, listing.items)
 
 
 def _version(resource: Resource) -> _KindVersion:

@@ -1,4 +1,4 @@
-"""Who asks: the header and client certificate of the next request, kept fresh. Sends no request itself."""
+"""The credentials of requests: header and client certificate, kept fresh. Never sends a request itself."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nopea.core.secret import Secret
 from nopea.kube.config import ConfigError, User
 
 REREAD_SECONDS = 60.0
-"""How long a file's content is used: kubelet rotates tokens in place, long before the old ones end."""
+"""How long the content of a file is used: kubelet rotates tokens long before they expire."""
 
 _NOTHING = Secret(b"")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What a request shows the server. `good_until` is on the monotonic clock, in seconds."""
+    """The credentials of a request. `good_until` is in seconds of the monotonic clock."""
 
     authorization: Secret = field(default=_NOTHING)
     certificate: Secret = field(default=_NOTHING)
@@ -28,23 +28,23 @@ class Identity:
     good_until: float = float("inf")
 
     def shows_same(self, other: Identity) -> bool:
-        """Say whether the server would see the same credentials."""
+        """Return whether the server sees the same credentials."""
         mine = (self.authorization, self.certificate, self.key)
         return mine == (other.authorization, other.certificate, other.key)
 
 
 class Source(Protocol):
-    """Where identities come from."""
+    """Provides identities."""
 
     async def fetch(self) -> Identity:
-        """Return a fresh identity. Raises ConfigError when there is none."""
+        """Return a new identity. Raises ConfigError when there is none."""
         ...
 
 
 class ApiCredentials:
-    """The current identity; asks its source when the old one has run out or was refused.
+    """The current identity; fetches another when it has expired or was refused.
 
-    Any number of requests may ask at once: the source is asked once.
+    Any number of requests may ask at the same time: the source is asked once.
     """
 
     def __init__(self, source: Source) -> None:
@@ -53,14 +53,14 @@ class ApiCredentials:
         self._identity: Identity | None = None
 
     async def current(self) -> Identity:
-        """Return an identity that is still good."""
+        """Return an identity that has not expired."""
         identity = self._identity
         if identity is not None and time.monotonic() < identity.good_until:
             return identity
         return await self._replace(identity)
 
     async def renew(self, refused: Identity) -> Identity:
-        """Return an identity after the server refused one; the same again if the source has no other."""
+        """Return another identity after the server refused one; an equal one if the source has no other."""
         return await self._replace(refused)
 
     async def _replace(self, old: Identity | None) -> Identity:
@@ -71,14 +71,14 @@ class ApiCredentials:
 
 
 class UserSource:
-    """Tokens, certificates and passwords that a kubeconfig holds or names; named files are read again."""
+    """Tokens, certificates and passwords that a kubeconfig holds, or names as files, which are read again."""
 
     def __init__(self, user: User) -> None:
         self._user = user
         self._rotates = any(isinstance(part, Path) for part in (user.token, user.certificate, user.key))
 
     async def fetch(self) -> Identity:
-        """Read what the user says, files included."""
+        """Read the user's credentials, including their files."""
         user = self._user
         token = _content(user.token).reveal().strip()
         authorization = b"Bearer " + token if token else b""

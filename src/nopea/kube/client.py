@@ -1,7 +1,7 @@
 """The verbs of the Kubernetes API, for everything that Nopea reads and writes in a cluster.
 
-It sends, repeats what the server put off (429), and returns objects or raises an `ApiError`. It keeps no
-cache and decides nothing about the objects.
+The client sends requests, repeats those that the server postponed (429), and returns objects or raises an
+`ApiError`. It never caches, and it decides nothing about objects.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from nopea.kube.requests import (
     Preconditions,
     Selection,
 )
-from nopea.kube.transport import BodyTooBigError, Response, Transport
+from nopea.kube.transport import ApiResponse, BodyTooBigError, Transport
 from nopea.measure import Measure, not_measured
 
 CHUNK = 500
@@ -53,7 +53,7 @@ _LIST_TRIES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceAccount:
-    """Whom to impersonate. The API server adds the groups that service accounts have."""
+    """The account to impersonate. The API server adds the groups of service accounts."""
 
     namespace: str
     name: str
@@ -63,19 +63,19 @@ class ServiceAccount:
 
 
 class Stream:
-    """The body of a watch while it comes."""
+    """The body of a watch while the server sends it."""
 
     def __init__(self, transport: Transport, request: ApiRequest, answer: aiohttp.ClientResponse) -> None:
         self._transport, self._request, self._answer = transport, request, answer
 
     async def read(self, *, within_seconds: float) -> bytes:
-        """Return the next bytes, empty at the end; UnreachableError when none come in time."""
+        """Return the next bytes, empty at the end. Raises UnreachableError when none arrive in time."""
         return await self._transport.read_some(self._answer, self._request, within_seconds=within_seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class _Caller:
-    """What every request goes through, which all callers share, and what tells this caller from others."""
+    """What all callers share, and what distinguishes this one: its queue and the headers of its requests."""
 
     transport: Transport
     limiter: Limiter
@@ -85,11 +85,11 @@ class _Caller:
 
 
 class KubeClient:
-    """One API server, seen by one caller; enter it to connect.
+    """One API server for one caller; enter it to connect.
 
-    `on_behalf` gives the same connections to another caller. Every method raises `ApiError` (see
-    `errors.py`), is safe to cancel, and has the transport's deadline for each request that it sends; waiting
-    for a turn (see `limiter.py`) has no deadline but the caller's own.
+    `on_behalf` shares the connections with another caller. Every method raises `ApiError` (see `errors.py`),
+    is safe to cancel, and has the transport's deadline for each request that it sends. Waiting for a slot
+    (see `limiter.py`) has no deadline but the caller's own.
     """
 
     def __init__(
@@ -123,22 +123,22 @@ class KubeClient:
     def on_behalf(self, flow: str, *, of: ServiceAccount | None = None) -> KubeClient:
         """Return a client whose requests queue as `flow` (a repository) and may act as a service account.
 
-        It uses this client's connections and is neither entered nor closed.
+        It uses this client's connections: do not enter or close it.
         """
         headers = {"Impersonate-User": str(of)} if of is not None else self._caller.headers
         return KubeClient(self.config, caller=replace(self._caller, flow=flow, headers=headers))
 
     async def get(self, target: Target) -> LiveObject:
-        """Read one object, as it is now."""
+        """Read one object."""
         return await self._object(requests.get(target))
 
     async def list(
         self, resource: Resource, selection: Selection = EVERYTHING, *, chunk: int = CHUNK
     ) -> ObjectList:
-        """Read every object that matches, as of one moment, `chunk` at a time.
+        """Read every object that matches, at one resourceVersion, `chunk` objects at a time.
 
-        Starts over when the moment has left the server's memory (410) between two chunks, and asks for less
-        at once when a chunk is too big to take.
+        Starts again when that version expires (410) between two chunks, and asks for smaller chunks when one
+        exceeds the transport's limit.
         """
         for attempt in range(_LIST_TRIES):
             try:
@@ -169,7 +169,7 @@ class KubeClient:
         return await self._object(requests.patch(target, body, kind=kind, manager=manager))
 
     async def create(self, resource: Resource, body: bytes, *, namespace: str = "") -> LiveObject:
-        """Store a new object; AlreadyExistsError when there is one of this name."""
+        """Create an object. Raises AlreadyExistsError if there is one of this name."""
         return await self._object(requests.create(resource, body, namespace=namespace))
 
     async def delete(self, target: Target, *, only_if: Preconditions = NO_PRECONDITIONS) -> bool:
@@ -178,18 +178,18 @@ class KubeClient:
         Raises NotFoundError if there is no such object.
         """
         response = await self._send(requests.delete(target, only_if=only_if))
-        return LiveObject(response.body).head.kind == "Status"  # else it is the object as it ends
+        return LiveObject(response.body).head.kind == "Status"  # else the answer is the object, still there
 
-    async def read(self, path: str, *, accept: str = requests.JSON) -> Response:
+    async def read(self, path: str, *, accept: str = requests.JSON) -> ApiResponse:
         """Read a path that is not an object, such as `/apis`."""
         return await self._send(requests.get_path(path, accept=accept))
 
     @asynccontextmanager
     async def stream(self, request: ApiRequest) -> AsyncIterator[Stream]:
-        """Open a watch; its body comes through `Stream.read`. Holds no slot, for it lasts."""
+        """Open a watch and yield its body. It holds no slot, because it stays open for minutes."""
         caller = self._caller
         async with caller.limiter.slot(caller.flow):
-            pass  # only waits out a pause that the server asked for
+            pass  # only waits until the end of a pause that the server asked for
         async with AsyncExitStack() as stack:
             with _Measured(request.verb, caller.measure) as measured:
                 answer = await stack.enter_async_context(caller.transport.stream(request, caller.headers))
@@ -221,7 +221,7 @@ class KubeClient:
             token = page.metadata.continue_
             if not token:
                 return ObjectList(tuple(items), page.metadata.resource_version)
-            await asyncio.sleep(0)  # let others run between two chunks of a big list
+            await asyncio.sleep(0)  # lets other tasks run between two chunks of a big list
 
     async def _page(
         self, resource: Resource, selection: Selection, chunk: int, token: str
@@ -231,23 +231,23 @@ class KubeClient:
         try:
             page = PAGE.decode(response.body)
         except msgspec.MsgspecError as error:
-            raise _rubbish(request, response.status) from error
+            raise _unexpected(request, response.status) from error
         if not page.kind.endswith("List") or not page.metadata.resource_version:
-            raise _rubbish(request, response.status)
+            raise _unexpected(request, response.status)
         return page, resource.kind if not selection.metadata_only else page.kind.removesuffix("List")
 
     async def _object(self, request: ApiRequest) -> LiveObject:
         response = await self._send(request)
         live = LiveObject(response.body)
         try:
-            named = live.meta.name
+            name = live.meta.name
         except msgspec.MsgspecError as error:
-            raise _rubbish(request, response.status) from error
-        if not named:
-            raise _rubbish(request, response.status)
+            raise _unexpected(request, response.status) from error
+        if not name:
+            raise _unexpected(request, response.status)
         return live
 
-    async def _send(self, request: ApiRequest) -> Response:
+    async def _send(self, request: ApiRequest) -> ApiResponse:
         caller = self._caller
         for attempt in range(_BUSY_TRIES):
             try:
@@ -277,7 +277,7 @@ class KubeClient:
 
 
 class _Measured:
-    """Tells of one request how it was answered and after how long, also when it was not."""
+    """Reports the outcome and the duration of one request, also when it fails or is cancelled."""
 
     __slots__ = ("_measure", "_started", "_verb", "code")
 
@@ -308,7 +308,7 @@ def _error_of(request: ApiRequest, status: int, headers: Mapping[str, str], body
     return error_of(status, body, retry_after=after, request=str(request), masked=request.is_secret)
 
 
-def _rubbish(request: ApiRequest, status: int) -> ServerError:
+def _unexpected(request: ApiRequest, status: int) -> ServerError:
     return ServerError(
         ApiFailure(
             code=status, reason="Rubbish", message="The answer is not a valid object of the Kubernetes API."

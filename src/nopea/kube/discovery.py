@@ -1,7 +1,7 @@
-"""Which kinds the API server serves, and where: asked once, and again when an unknown kind turns up.
+"""Find the resources of kinds: the API server is asked once, and again when a kind is unknown.
 
-It never asks for one kind at a time, and never more often than `Pace` allows, however many unknown kinds
-there are.
+Discovery never asks for a single kind, and never more often than `Pace` allows, however many kinds are
+unknown.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from nopea.kube.errors import ApiError, ApiFailure, ServerError, UnknownKindErro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How often unknown kinds may cause a new look.
+    """The least time between two discovery requests.
 
-    `calm_seconds` apart, but `eager_seconds` apart in the `eager_for_seconds` after `invalidate`: the server
-    needs a moment to serve what a new CustomResourceDefinition defines.
+    It is `calm_seconds`, but `eager_seconds` in the `eager_for_seconds` after `invalidate`: the API server
+    serves the kind of a new CustomResourceDefinition only after a moment.
     """
 
     calm_seconds: float = 10.0
@@ -35,11 +35,11 @@ class _Table:
     by_kind: dict[tuple[str, str, str], Resource]
     preferred: dict[GroupKind, Resource]
     stale: frozenset[tuple[str, str]]  # group and version of API services that do not answer
-    generation: int  # of `Discovery._generation` when the server was asked
+    generation: int  # `Discovery._generation` at the time of the request
 
 
 class Discovery:
-    """The served kinds. Lookups are answered from memory; a miss may ask the server, one caller for all."""
+    """The served kinds. Lookups read memory; a miss may ask the server, once for all waiting callers."""
 
     def __init__(self, client: KubeClient, *, pace: Pace | None = None) -> None:
         self._client = client
@@ -51,7 +51,7 @@ class Discovery:
         self._generation = 0
 
     def invalidate(self) -> None:
-        """Note that the served kinds may have changed: lookups ask the server until it has answered once."""
+        """Note that the served kinds may have changed: lookups ask the server until it has answered."""
         self._generation += 1
         self._eager_until = time.monotonic() + self._pace.eager_for_seconds
 
@@ -63,12 +63,12 @@ class Discovery:
         """
         group, version = split_api_version(api_version)
         table = await self._fresh()
-        found = table.by_kind.get((group, version, kind))
-        if found is None:
-            table = await self._look_again(table)
-            found = table.by_kind.get((group, version, kind))
-        if found is not None:
-            return found
+        resource = table.by_kind.get((group, version, kind))
+        if resource is None:
+            table = await self._ask_again(table)
+            resource = table.by_kind.get((group, version, kind))
+        if resource is not None:
+            return resource
         if (group, version) in table.stale:
             raise _not_answering(api_version, kind)
         raise UnknownKindError(
@@ -76,19 +76,19 @@ class Discovery:
         )
 
     async def served(self, api_version: str, kind: str) -> bool:
-        """Say whether a kind is served, without asking anew for one that is not; raises as `all`."""
+        """Return whether a kind is served; a miss does not ask the server. Raises as `all`."""
         group, version = split_api_version(api_version)
         return (group, version, kind) in (await self._fresh()).by_kind
 
     async def find_preferred(self, group_kind: GroupKind) -> Resource:
-        """Return the resource of a kind in the version that the server prefers; raises as `find`."""
+        """Return the resource of a kind in the server's preferred version; raises as `find`."""
         table = await self._fresh()
-        found = table.preferred.get(group_kind)
-        if found is None:
-            table = await self._look_again(table)
-            found = table.preferred.get(group_kind)
-        if found is not None:
-            return found
+        resource = table.preferred.get(group_kind)
+        if resource is None:
+            table = await self._ask_again(table)
+            resource = table.preferred.get(group_kind)
+        if resource is not None:
+            return resource
         if any(group == group_kind.group for group, _ in table.stale):
             raise _not_answering(group_kind.group, group_kind.kind)
         raise UnknownKindError(
@@ -96,17 +96,17 @@ class Discovery:
         )
 
     async def all(self) -> tuple[Resource, ...]:
-        """Return every served resource in every version."""
+        """Return every served resource in every version. Raises ApiError when the server cannot be asked."""
         return tuple((await self._fresh()).by_kind.values())
 
     async def _fresh(self) -> _Table:
         table = self._table
         if table is not None and table.generation == self._generation:
             return table
-        return await self._look_again(table)
+        return await self._ask_again(table)
 
-    async def _look_again(self, seen: _Table | None) -> _Table:
-        """Ask the server, unless somebody did since `seen` or it is too early."""
+    async def _ask_again(self, seen: _Table | None) -> _Table:
+        """Ask the server, unless another caller did since `seen` or it is too early."""
         async with self._lock:
             table = self._table
             if table is not None and table is not seen:
@@ -133,14 +133,14 @@ class Discovery:
         return served
 
     async def _ask_each(self, versions: Iterable[tuple[str, str]], served: Served) -> None:
-        """Ask group by group, as servers before 1.26 need it; a broken API service fails alone."""
+        """Ask group by group, for servers before 1.26; a broken API service affects only its own kinds."""
         for group, version in versions:
             path = f"/apis/{group}/{version}" if group else f"/api/{version}"
             try:
                 answer = await self._client.read(path)
                 served.resources.extend(read_legacy_resources(answer.body, group=group, version=version))
             except ApiError as error:
-                if error.code == 0:  # the server itself is gone, not a service behind it
+                if error.code == 0:  # the server itself, not a service behind it
                     raise
                 served.stale.add((group, version))
 

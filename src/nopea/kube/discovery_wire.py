@@ -1,4 +1,4 @@
-"""Read the API server's discovery documents, aggregated (KEP-3352) and old. Pure: bytes in, resources out."""
+"""Parse the API server's discovery documents, aggregated (KEP-3352) and old. Pure: it sends nothing."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from nopea.kube.errors import ApiFailure, ServerError
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
 ACCEPT = f"{_AGGREGATED.format('v2')},{_AGGREGATED.format('v2beta1')},application/json"
-"""Asks for everything in one document; a server that cannot answers with the old one."""
+"""Asks for all groups in one document; an older server answers with the list of groups."""
 
 
 @dataclass(slots=True)
 class Served:
-    """What was read so far: resources in the server's order of preference, and versions without answer."""
+    """Resources in the server's order of preference, and versions whose API service does not answer."""
 
     resources: list[Resource] = field(default_factory=list)
     stale: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, other: Served) -> None:
-        """Append what another document said."""
+        """Append the content of another document."""
         self.resources.extend(other.resources)
         self.stale |= other.stale
 
@@ -91,7 +91,7 @@ _OLD_RESOURCES = msgspec.json.Decoder(_OldResources)
 
 
 def read_groups(body: bytes) -> Served:
-    """Read an APIGroupDiscoveryList, v2 or v2beta1; groups marked stale keep what they last served."""
+    """Parse an APIGroupDiscoveryList, v2 or v2beta1; a stale group keeps the kinds that it served last."""
     served = Served()
     try:
         groups = _GROUPS.decode(body).items
@@ -119,23 +119,23 @@ def _resource_of(group: str, version: str, item: _WireResource) -> Resource:
 
 
 def read_legacy_groups(body: bytes, *, core: bool) -> list[tuple[str, str]]:
-    """Read `/api` (core) or `/apis`; returns group and version, the preferred version of a group first."""
+    """Parse `/api` (core) or `/apis`; return group and version, a group's preferred version first."""
     try:
         document = _OLD_GROUPS.decode(body)
     except msgspec.MsgspecError as error:
         raise _unreadable() from error
     if core:
         return [("", version) for version in document.versions]
-    found: list[tuple[str, str]] = []
+    versions_of_groups: list[tuple[str, str]] = []
     for group in document.groups:
         preferred = group.preferred_version.version if group.preferred_version else ""
         versions = sorted((v.version for v in group.versions), key=preferred.__ne__)
-        found.extend((group.name, version) for version in versions)
-    return found
+        versions_of_groups.extend((group.name, version) for version in versions)
+    return versions_of_groups
 
 
 def read_legacy_resources(body: bytes, *, group: str, version: str) -> list[Resource]:
-    """Read an APIResourceList, without subresources such as `pods/status`."""
+    """Parse an APIResourceList, without subresources such as `pods/status`."""
     try:
         items = _OLD_RESOURCES.decode(body).resources
     except msgspec.MsgspecError as error:

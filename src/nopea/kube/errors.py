@@ -1,22 +1,22 @@
-"""What the API server, or the way to it, answers when it does not do what it was asked.
+"""The errors of requests to the API server.
 
-Everything below is an `ApiError`; catch the kind you can handle and let the rest pass:
+All are `ApiError`; catch the class that you can handle and let the others pass:
 
     ApiError
     ├── InvalidError            400, 422, and the 500 of a failed typed apply: the object must change
     ├── UnauthorizedError       401: credentials are missing, wrong or expired
-    ├── ForbiddenError          403: RBAC, admission or a terminating namespace said no
-    ├── NotFoundError           404: the object, its namespace or its kind is not there
+    ├── ForbiddenError          403: RBAC, admission or a terminating namespace refuses
+    ├── NotFoundError           404: the object, its namespace or its kind does not exist
     │   └── UnknownKindError        no served resource has this apiVersion and kind
     ├── ConflictError           409: another manager owns a field, or the precondition does not hold
     ├── AlreadyExistsError      409 on create
     ├── GoneError               410: the resourceVersion or continue token is too old; list again
-    ├── UnsupportedMediaError   415: this resource does not take this kind of patch
-    ├── TooManyRequestsError    429: the server asks for less; `retry_after_seconds` says for how long
-    ├── ServerError             5xx, and answers that are no Kubernetes answer at all
+    ├── UnsupportedMediaError   415: the resource does not support this format of patch
+    ├── TooManyRequestsError    429: the server is overloaded; wait for `retry_after_seconds`
+    ├── ServerError             5xx, and answers that do not come from Kubernetes
     └── UnreachableError        no answer: network, TLS, deadline, an answer cut short
 
-Pure: makes values out of answers; never sends anything.
+Pure: it parses answers and never sends anything.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from typing import ClassVar
 import msgspec
 
 MESSAGE_LIMIT = 2_000
-"""Characters kept of a server's message: a proxy's HTML page must not fill a status."""
+"""Maximum characters of a server's message: a proxy's HTML page must not fill a status."""
 
-# KEP-555: structured-merge-diff's errors reach the client unwrapped, as a 500 without a reason.
+# KEP-555: errors of structured-merge-diff and of conversions reach the client as a 500 without a reason.
 _TYPED_PATCH = re.compile(
     r"failed to create typed patch object|error decoding patch|\.managedFields must be nil"
     r"|quantities must match the regular expression"
@@ -46,14 +46,14 @@ _HARMLESS = re.compile(
     r"illegal base64 data at input byte \d+|field not declared in schema|field is immutable(?: when `\w+`)?"
     r"|duplicate entries for key|expected (?:string|map|list)|may not change once set|Too long|Required value"
 )
-# structured-merge-diff prints the value that it got as a Go struct
+# structured-merge-diff prints a wrong value as a Go struct
 _GO_VALUE = re.compile(r"&value\.valueUnstructured\{Value:(?P<value>[^{}]{0,500})\}")
 _TAG = re.compile(r"<[^>]{0,200}>")
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason inside a Status: `field` is a path such as `spec.ports[0].port`, or empty."""
+    """One cause in a Status: `field` is a path such as `spec.ports[0].port`, or empty."""
 
     reason: str = ""
     message: str = ""
@@ -62,7 +62,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiFailure:
-    """The facts of a failed request; `code` is the HTTP status, 0 where no answer came."""
+    """The details of a failed request; `code` is the HTTP status, or 0 without an answer."""
 
     code: int
     reason: str = ""
@@ -74,10 +74,10 @@ class ApiFailure:
 
 
 class ApiError(Exception):
-    """A request that was not done; `request` says which, such as `patch deployments shop/web`."""
+    """A request failed; `request` names it, such as `patch deployments.apps/v1 shop/web`."""
 
     retryable: ClassVar[bool] = False
-    """True where the same request can succeed later without a person changing anything."""
+    """True if the same request can succeed later although nobody changes anything."""
 
     def __init__(self, failure: ApiFailure, *, request: str = "") -> None:
         super().__init__(failure.message)
@@ -86,7 +86,7 @@ class ApiError(Exception):
 
     @property
     def code(self) -> int:
-        """The HTTP status, or 0 where no answer came."""
+        """The HTTP status, or 0 without an answer."""
         return self.failure.code
 
     @property
@@ -96,7 +96,7 @@ class ApiError(Exception):
 
     @property
     def message(self) -> str:
-        """The server's words, at most `MESSAGE_LIMIT` characters, on one line unless the server broke it."""
+        """The server's message, at most `MESSAGE_LIMIT` characters; it may have line breaks."""
         return self.failure.message
 
     @property
@@ -106,7 +106,7 @@ class ApiError(Exception):
 
     @property
     def retry_after_seconds(self) -> float | None:
-        """How long the server asked to wait, or None."""
+        """The seconds that the server asks to wait, or None."""
         return self.failure.retry_after_seconds
 
     def __str__(self) -> str:
@@ -116,21 +116,21 @@ class ApiError(Exception):
 
 
 class InvalidError(ApiError):
-    """The request or the object is wrong; it stays wrong until somebody changes it."""
+    """The request or the object is invalid until somebody changes it."""
 
 
 class UnauthorizedError(ApiError):
-    """The server does not know who asks."""
+    """The server does not accept the credentials."""
 
     retryable = True  # credentials rotate
 
 
 class ForbiddenError(ApiError):
-    """The server knows who asks and refuses."""
+    """The server accepts the credentials, but refuses the request."""
 
 
 class NotFoundError(ApiError):
-    """The object, its namespace or its kind is not there."""
+    """The object, its namespace or its kind does not exist."""
 
 
 class UnknownKindError(NotFoundError):
@@ -138,23 +138,23 @@ class UnknownKindError(NotFoundError):
 
 
 class ConflictError(ApiError):
-    """Another manager owns a field, or the object is not the one that was meant."""
+    """Another manager owns a field, or the object does not have the expected uid or version."""
 
     retryable = True
 
 
 class AlreadyExistsError(ApiError):
-    """Create found an object of this name."""
+    """There is already an object of this name."""
 
 
 class GoneError(ApiError):
-    """The resourceVersion or continue token is older than the server's memory."""
+    """The resourceVersion or continue token has expired."""
 
     retryable = True
 
 
 class UnsupportedMediaError(ApiError):
-    """The resource does not take this kind of patch."""
+    """The resource does not support this format of patch."""
 
 
 class TooManyRequestsError(ApiError):
@@ -170,7 +170,7 @@ class ServerError(ApiError):
 
 
 class UnreachableError(ApiError):
-    """No answer came."""
+    """The server did not answer."""
 
     retryable = True
 
@@ -220,11 +220,11 @@ _STATUS = msgspec.json.Decoder(_WireStatus)
 def error_of(
     code: int, body: bytes, *, retry_after: str = "", request: str = "", masked: bool = False
 ) -> ApiError:
-    """Make the error for an answer; any body will do: a Status, a proxy's HTML page, rubbish, nothing.
+    """Return the error for an answer with any body: a Status, a proxy's HTML page, or nothing.
 
-    `code` is the HTTP status (for an ERROR event in a watch: 200, and the Status's own code is taken),
-    `retry_after` the header's value, of which only the form in seconds is understood. `masked` drops the
-    values that the server quotes from a refused object: for Secrets.
+    `code` is the HTTP status (200 for an ERROR event of a watch, where the Status has the code);
+    `retry_after` is the header's value, which is ignored unless it is in seconds. `masked` removes the values
+    that the server quotes from a refused Secret.
     """
     failure = _failure_of(code, body, retry_after)
     kind = _class_of(failure)
@@ -234,7 +234,7 @@ def error_of(
 
 
 def _without_values(failure: ApiFailure) -> ApiFailure:
-    """Keep the fields and the words that can hold no value."""
+    """Keep the fields, and the parts of the message that cannot contain a value."""
     harmless = _HARMLESS.search(failure.message)
     fields = ", ".join(dict.fromkeys(cause.field for cause in failure.causes if cause.field))
     message = f"The API server refused the Secret{f' at {fields}' if fields else ''}"
@@ -286,10 +286,10 @@ def _causes_of(details: _WireDetails, message: str) -> tuple[Cause, ...]:
         Cause(cause.reason or "", _shown(cause.message), cause.field or "")
         for cause in (details.causes or ())[:50]
     )
-    found = None if causes else _FIELD.search(message)
-    if found is None:
+    field = None if causes else _FIELD.search(message)
+    if field is None:
         return causes
-    return (Cause("FieldValueInvalid", message[found.end() :], found["field"].removeprefix(".")),)
+    return (Cause("FieldValueInvalid", message[field.end() :], field["field"].removeprefix(".")),)
 
 
 def _text_of(code: int, body: bytes) -> str:
@@ -302,22 +302,22 @@ def _text_of(code: int, body: bytes) -> str:
 
 
 def is_immutable(error: ApiError) -> bool:
-    """Say whether an apply was refused only because it changes a field that cannot change after creation."""
+    """Return whether an apply was refused because it changes an immutable field."""
     if not isinstance(error, InvalidError | ForbiddenError) or error.code not in (403, 422):
         return False
     return bool(_IMMUTABLE.search(error.message)) or any(_IMMUTABLE.search(c.message) for c in error.causes)
 
 
 def immutable_fields(error: ApiError) -> tuple[str, ...]:
-    """Return the paths of the immutable fields that the error names; empty where it names none."""
+    """Return the paths of the immutable fields that the error names."""
     return tuple(c.field for c in error.causes if c.field and _IMMUTABLE.search(c.message))
 
 
 def is_field_conflict(error: ApiError) -> bool:
-    """Tell a conflict over field ownership (server-side apply) from a stale resourceVersion or uid."""
+    """Return whether the conflict is about field ownership, not about a resourceVersion or uid."""
     return isinstance(error, ConflictError) and any(c.reason == "FieldManagerConflict" for c in error.causes)
 
 
 def has_cause(error: ApiError, reason: str) -> bool:
-    """Say whether one of the causes has this reason, such as `NamespaceTerminating`."""
+    """Return whether one of the causes has this reason, such as `NamespaceTerminating`."""
     return any(cause.reason == reason for cause in error.causes)

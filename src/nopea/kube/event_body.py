@@ -1,4 +1,4 @@
-"""What an Event looks like on the wire. Pure; `events.py` sends it."""
+"""Build the JSON of an Event. Pure; `events.py` sends it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVENTS = Resource(group="events.k8s.io", version="v1", kind="Event", plural="eve
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regarding:
-    """The object that an Event is about; `namespace` is empty for cluster-scoped ones."""
+    """The object of an Event; `namespace` is empty for a cluster-scoped object."""
 
     api_version: str
     kind: str
@@ -32,8 +32,8 @@ class Regarding:
     resource_version: str = field(default="", compare=False)
 
     def reference(self) -> dict[str, str]:
-        """Return it as an ObjectReference."""
-        told = {
+        """Return the ObjectReference."""
+        fields = {
             "apiVersion": self.api_version,
             "kind": self.kind,
             "name": self.name,
@@ -41,12 +41,12 @@ class Regarding:
             "uid": self.uid,
             "resourceVersion": self.resource_version,
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in fields.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Who says it: a qualified name such as `nopea.io/controller`, and the process (≤ 128 characters)."""
+    """The sender: a qualified name such as `nopea.io/controller`, and the process, in 128 characters."""
 
     controller: str
     instance: str
@@ -54,10 +54,10 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """Something that happened. Two that differ only in time are one series.
+    """One occurrence. Occurrences that differ only in time are one series.
 
-    The note counts as well, unlike in other components' recorders: an Event's note cannot change, so a series
-    over different notes would show people the first commit or error for ever.
+    The note distinguishes them too, unlike in other components: an Event's note cannot change, so a series
+    over different notes would show the first commit or error for ever.
     """
 
     regarding: Regarding
@@ -69,7 +69,7 @@ class Happening:
 
 
 def happening(regarding: Regarding, words: tuple[str, str, str, str], *, at: datetime) -> Happening:
-    """Make a happening of (type, reason, action, note), cut to what the API takes; `at` is aware."""
+    """Return an occurrence of (type, reason, action, note), cut to the API's limits; `at` is aware."""
     kind, reason, action, note = words
     return Happening(
         regarding=regarding,
@@ -82,7 +82,7 @@ def happening(regarding: Regarding, words: tuple[str, str, str, str], *, at: dat
 
 
 def cut(text: str, limit: int) -> str:
-    """Shorten a text to `limit` bytes of UTF-8 with an ellipsis, never inside a character."""
+    """Shorten a string to `limit` bytes of UTF-8 with an ellipsis, never inside a character."""
     raw = text.encode(errors="replace")
     if len(raw) <= limit:
         return raw.decode()
@@ -90,12 +90,12 @@ def cut(text: str, limit: int) -> str:
 
 
 def event_namespace(happened: Happening) -> str:
-    """Return where the Event lives: with its object, or in `default` for cluster-scoped ones."""
+    """Return the Event's namespace: its object's, or `default` for a cluster-scoped object."""
     return happened.regarding.namespace or "default"
 
 
 def new_event_name(happened: Happening) -> str:
-    """Return `<object>.<hex nanoseconds>`, or a UUID where that is no name that the API takes."""
+    """Return `<object>.<hex nanoseconds>`, or a UUID where that is not a valid name."""
     name = f"{happened.regarding.name}.{time.time_ns():x}"
     return name if len(name) <= 253 and _SUBDOMAIN.fullmatch(name) else str(uuid.uuid4())
 
@@ -119,10 +119,10 @@ def event_body(happened: Happening, reporter: Reporter, *, name: str) -> bytes:
 
 
 def series_body(happened: Happening, *, count: int) -> bytes:
-    """Return the merge patch that says how often, and when last."""
+    """Return the merge patch with the count and the time of the last occurrence."""
     return orjson.dumps({"series": {"count": count, "lastObservedTime": micro_time(happened.at)}})
 
 
 def micro_time(at: datetime) -> str:
-    """Write an aware UTC time as Kubernetes' MicroTime: always six digits of fraction, or it is refused."""
+    """Format an aware UTC time as a MicroTime: the API server demands six digits of fraction."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

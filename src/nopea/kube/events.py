@@ -1,7 +1,7 @@
-"""Tell people in Kubernetes Events what happened to an object (`events.k8s.io/v1`, series and all).
+"""Send Kubernetes Events (`events.k8s.io/v1`), with equal ones counted in a series.
 
-Recording never blocks and never fails; what cannot be sent in time is counted and dropped. Nothing reads
-Events back.
+Recording never blocks and never fails: Events that cannot be sent in time are counted and dropped. Nopea
+never reads Events.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from nopea import log_events
 from nopea.core.api import names
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
@@ -30,16 +31,16 @@ from nopea.kube.event_body import (
     series_body,
 )
 from nopea.kube.pause import Backoff
-from nopea.logs import get_log
+from nopea.logs import Log
 
 __all__ = ["EventRecorder", "Regarding"]
 
-log = get_log(__name__)
+log = Log(__name__)
 
 QUEUE_LIMIT = 1_000
 SERIES_LIMIT = 4_096
 FLUSH_SECONDS = 5.0
-"""How long `run` goes on after `stop`."""
+"""How long `run` continues after `stop`."""
 
 _TRIES = 4
 _Write = Callable[[Happening], Awaitable[None]]
@@ -47,10 +48,10 @@ _Write = Callable[[Happening], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pacing:
-    """When occurrences become writes.
+    """When occurrences are written.
 
-    A series ends after `quiet_seconds` of silence, as elsewhere in Kubernetes; its second occurrence is
-    written at once, later ones `refresh_seconds` apart at most.
+    A series ends after `quiet_seconds` without an occurrence, as elsewhere in Kubernetes. Its second
+    occurrence is written at once, later ones at most every `refresh_seconds`.
     """
 
     quiet_seconds: float = 360.0
@@ -59,7 +60,7 @@ class Pacing:
 
 @dataclass(slots=True)
 class _Series:
-    """An Event that exists: how often it happened, when last, and what of that the server knows."""
+    """An Event on the server: its occurrences, the last one, and how many of them the server has counted."""
 
     name: str
     last: Happening
@@ -70,7 +71,7 @@ class _Series:
 
 
 class EventRecorder:
-    """Takes what happened; `run` sends it, one request at a time."""
+    """Queues Events; `run` sends them, one request at a time."""
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class EventRecorder:
 
     @property
     def queued(self) -> int:
-        """How many wait to be sent."""
+        """The number of Events that wait to be sent."""
         return len(self._queue)
 
     def record(
@@ -104,9 +105,9 @@ class EventRecorder:
         action: str,
         note: str,
     ) -> None:
-        """Queue an Event; drops the oldest one when too many wait.
+        """Queue an Event; a full queue drops its oldest one.
 
-        `type` is Normal or Warning, `reason` and `action` one CamelCase word each of at most 128 characters;
+        `type` is Normal or Warning; `reason` and `action` are CamelCase words of at most 128 characters;
         `note` is cut to 1,024 bytes. Never blocks, never raises.
         """
         if len(self._queue) >= QUEUE_LIMIT:
@@ -117,16 +118,16 @@ class EventRecorder:
         self._arrived.set()
 
     async def run(self) -> None:
-        """Send what is recorded until `stop`; then what is left, for at most `FLUSH_SECONDS`."""
+        """Send recorded Events until `stop`, then the remaining ones for at most `FLUSH_SECONDS`."""
         try:
             async with asyncio.timeout(None) as self._deadline:
                 await self._work()
         except TimeoutError:
             self.dropped += len(self._queue)
-            log.warning("events dropped at the end", count=len(self._queue))
+            log.write(log_events.events_dropped, count=len(self._queue))
 
     def stop(self) -> None:
-        """Let `run` end."""
+        """Ask `run` to end."""
         self._stopping = True
         self._arrived.set()
         if self._deadline is not None:
@@ -138,8 +139,8 @@ class EventRecorder:
                 await self._attempt(self._write, self._queue.popleft())
             else:
                 await self._wait()
-            await self._refresh(all_of_them=False)
-        await self._refresh(all_of_them=True)
+            await self._refresh(all_series=False)
+        await self._refresh(all_series=True)
 
     async def _wait(self) -> None:
         self._arrived.clear()
@@ -150,7 +151,7 @@ class EventRecorder:
             return
 
     async def _attempt(self, write: _Write, happened: Happening) -> None:
-        """Write with a few tries; what cannot be written is counted and forgotten."""
+        """Write with a few retries; an Event that cannot be written is counted and dropped."""
         backoff = Backoff(first_seconds=0.5, most_seconds=10.0)
         for attempt in range(_TRIES):
             try:
@@ -168,13 +169,13 @@ class EventRecorder:
                 return
 
     async def _write(self, happened: Happening) -> None:
-        """Create an Event, or count one more occurrence of one that exists."""
+        """Create an Event, or count one more occurrence of an existing one."""
         now = time.monotonic()
         series = self._series.get(happened)
         if series is None or now - series.seen_at >= self._pacing.quiet_seconds:
             await self._create(happened)
             return
-        if series.last is not happened:  # a repeated try has been counted before
+        if series.last is not happened:  # a retry was counted before
             series.count, series.seen_at, series.last = series.count + 1, now, happened
         if series.written >= 2 and now - series.written_at < self._pacing.refresh_seconds:
             self._late[happened] = series
@@ -186,14 +187,14 @@ class EventRecorder:
         body = event_body(happened, self._reporter, name=name)
         await self._client.create(EVENTS, body, namespace=event_namespace(happened))
         now = time.monotonic()
-        self._series.pop(happened, None)  # its place is at the end now, and its key is this happening
+        self._series.pop(happened, None)  # moves the series to the end, with this occurrence as its key
         self._series[happened] = _Series(name, happened, now, now)
         while len(self._series) > SERIES_LIMIT:
-            forgotten, _ = self._series.popitem(last=False)
-            self._late.pop(forgotten, None)
+            oldest, _ = self._series.popitem(last=False)
+            self._late.pop(oldest, None)
 
     async def _update(self, happened: Happening) -> None:
-        """Write a series' count; when its Event has expired on the server, create a new one."""
+        """Write the count of a series; create a new Event if the old one has expired on the server."""
         series = self._series[happened]
         target = EVENTS.at(name=series.name, namespace=event_namespace(happened))
         count = series.count
@@ -205,14 +206,14 @@ class EventRecorder:
             return
         series.written, series.written_at = count, time.monotonic()
 
-    async def _refresh(self, *, all_of_them: bool) -> None:
+    async def _refresh(self, *, all_series: bool) -> None:
         now = time.monotonic()
         for happened, series in list(self._late.items()):
-            if all_of_them or now - series.written_at >= self._pacing.refresh_seconds:
+            if all_series or now - series.written_at >= self._pacing.refresh_seconds:
                 await self._attempt(self._update, happened)
 
     def _give_up(self, error: ApiError) -> None:
         self.dropped += 1
         if self.failing is None or type(self.failing) is not type(error):
-            log.warning("event not sent", error=str(error))
+            log.write(log_events.event_not_sent, error=str(error))
         self.failing = error

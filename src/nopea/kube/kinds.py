@@ -27,5 +27,5 @@ SECRETS = Resource(group="", version="v1", kind="Secret", plural="secrets", name
 
 
 def repository_target(key: RepoKey) -> Target:
-    """Return the place of a GitRepository."""
+    """Return the target of a GitRepository."""
     return GIT_REPOSITORIES.at(name=key.name, namespace=key.namespace)

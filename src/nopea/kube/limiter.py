@@ -1,7 +1,7 @@
-"""How many requests may be under way, and whose turn it is. Knows nothing of HTTP.
+"""Limit the requests in flight, and queue the callers. This module knows nothing of HTTP.
 
-`AdaptiveLimit` decides from what the server answers; `Limiter` makes callers wait, one queue for each flow.
-There is no fixed rate: the API server knows best how much it can take, and says so with 429.
+`AdaptiveLimit` decides from the server's answers; `Limiter` makes callers wait, with one queue per flow.
+There is no fixed rate: the API server answers 429 when it cannot take more.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 MOST_PAUSE_SECONDS = 120.0
-"""A `Retry-After` longer than this is cut: a lying server must not stop Nopea for a day."""
+"""A longer `Retry-After` is cut: a broken server must not stop Nopea for a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Between how many requests under way the limit moves, and where it starts."""
+    """The range of the limit on requests in flight, and its start value."""
 
     least: int = 4
     most: int = 64
@@ -27,10 +27,10 @@ class Bounds:
 
 @dataclass(slots=True)
 class AdaptiveLimit:
-    """Additive increase, multiplicative decrease (as TCP's RFC 5681), and pauses as the server asks.
+    """Additive increase, multiplicative decrease (as TCP's RFC 5681), and the server's pauses.
 
-    Times are seconds on any one monotonic clock. All waiters hear of one overload at about the same time,
-    so the limit shrinks at most once in `cooldown_seconds`.
+    Times are seconds on one monotonic clock. One overload fails many requests at about the same time, so the
+    limit shrinks at most once in `cooldown_seconds`.
     """
 
     bounds: Bounds = field(default=Bounds())
@@ -45,16 +45,16 @@ class AdaptiveLimit:
 
     @property
     def allowed(self) -> int:
-        """How many requests may be under way."""
+        """The number of requests that may be in flight."""
         return int(self._size)
 
     def went_well(self, *, used: int) -> None:
-        """Count an answer; the limit grows by about one per round of answers while it is what holds back."""
+        """Count an answer; a limit that is fully used grows by about one per round of answers."""
         if used >= self.allowed:
             self._size = min(float(self.bounds.most), self._size + 1 / self._size)
 
     def overloaded(self, *, now: float, retry_after_seconds: float | None) -> None:
-        """Count a refusal: fewer requests from now on, and none before the server's time has passed."""
+        """Count a refusal: shrink the limit, and start no request before the server's time has passed."""
         if retry_after_seconds is not None:
             until = now + min(max(retry_after_seconds, 0.0), MOST_PAUSE_SECONDS)
             self.paused_until = max(self.paused_until, until)
@@ -68,11 +68,11 @@ def _now() -> float:
 
 
 class Limiter:
-    """Slots for requests, given out in turn: first come first served in a flow, round robin between flows.
+    """Slots for requests: first come first served within a flow, round robin between flows.
 
-    A flow may hold half of what the others leave, at least one slot: so there is room for a newcomer while
-    10,000 objects of one repository wait, and while every request of another hangs. The queues hold callers,
-    not requests, so they are bounded by what the callers start.
+    A flow may hold half of the slots that the others leave, at least one. So a new flow gets a slot while
+    10,000 objects of another wait, or while all requests of another hang. The queues hold callers, so the
+    number of tasks bounds them.
     """
 
     def __init__(self, limit: AdaptiveLimit | None = None) -> None:
@@ -84,17 +84,17 @@ class Limiter:
 
     @property
     def used(self) -> int:
-        """How many slots are held."""
+        """The number of slots in use."""
         return self._used
 
     @property
     def waiting(self) -> int:
-        """How many callers wait for one."""
+        """The number of callers that wait for a slot."""
         return sum(len(queue) for queue in self._queues.values())
 
     @asynccontextmanager
     async def slot(self, flow: str) -> AsyncIterator[None]:
-        """Hold a slot of `flow` while the block runs; waits for one. Cancellation gives it back."""
+        """Wait for a slot of `flow` and hold it while the block runs; cancellation returns it."""
         await self.acquire(flow)
         try:
             yield
@@ -102,7 +102,7 @@ class Limiter:
             self.release(flow)
 
     async def acquire(self, flow: str) -> None:
-        """Wait for a slot; the caller must `release` it."""
+        """Wait for a slot, which the caller must `release`."""
         if not self._queues and self._may_start(flow, _now()):
             self._take(flow)
             return
@@ -112,14 +112,14 @@ class Limiter:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # given in the same moment: pass it on
+            if turn.done() and not turn.cancelled():  # granted at the same moment: pass it on
                 self.release(flow)
             else:
                 self._leave(flow, turn)
             raise
 
     def release(self, flow: str) -> None:
-        """Give a slot back."""
+        """Return a slot."""
         self._used -= 1
         self._held[flow] -= 1
         if not self._held[flow]:
@@ -127,15 +127,15 @@ class Limiter:
         self._give_out()
 
     def went_well(self) -> None:
-        """Tell that the server answered in time."""
+        """Note that the server answered in time."""
         self.limit.went_well(used=self._used)
 
     def overloaded(self, retry_after_seconds: float | None) -> None:
-        """Tell that the server refused for load; nothing starts before `retry_after_seconds` have passed."""
+        """Note that the server is overloaded; no request starts before `retry_after_seconds` have passed."""
         self.limit.overloaded(now=_now(), retry_after_seconds=retry_after_seconds)
 
     def close(self) -> None:
-        """Forget the timer that would end a pause; waiters are their owners' to cancel."""
+        """Cancel the timer that would end a pause; the owners of waiting tasks cancel them."""
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
@@ -159,7 +159,7 @@ class Limiter:
                 del self._queues[flow]
 
     def _give_out(self) -> None:
-        """Give free slots to those whose turn it is, and see to it that a pause ends."""
+        """Grant the free slots in turn, or set the timer that ends a pause."""
         now = _now()
         if now < self.limit.paused_until:
             self._wake_at(self.limit.paused_until)
@@ -174,7 +174,7 @@ class Limiter:
         queue = self._queues.pop(flow)
         turn = queue.popleft()
         if queue:
-            self._queues[flow] = queue  # at the end: the other flows come first
+            self._queues[flow] = queue  # at the end: the other flows are next
         if not turn.done():
             self._take(flow)
             turn.set_result(None)

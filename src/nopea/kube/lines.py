@@ -1,15 +1,15 @@
-"""Split a stream of bytes into lines of any length up to a bound. Pure."""
+"""Split a stream of bytes into lines of limited length. Pure."""
 
 from __future__ import annotations
 
 from nopea.kube.errors import ApiFailure, ServerError
 
 LINE_LIMIT = 16 * 1024 * 1024
-"""Bytes of one watch event; etcd stores at most 1.5 MB for an object, JSON's escapes make that 9 MB."""
+"""Bytes of one watch event: etcd stores at most 1.5 MB per object, which JSON's escapes can make 9 MB."""
 
 
 class LineSplitter:
-    """Collects chunks and gives whole lines, without their newline; empty lines are dropped."""
+    """Takes chunks and returns complete lines, without their newline; it drops empty lines."""
 
     def __init__(self, *, limit: int = LINE_LIMIT) -> None:
         self._limit = limit
@@ -19,7 +19,7 @@ class LineSplitter:
     def feed(self, chunk: bytes) -> list[bytes]:
         """Take the next bytes and return the lines that they complete.
 
-        Raises ServerError with reason LineTooBig when a line is longer than the limit.
+        Raises ServerError with reason LineTooBig for a line that exceeds the limit.
         """
         *whole, rest = chunk.split(b"\n")
         lines: list[bytes] = []

@@ -1,6 +1,6 @@
-"""Objects as the API server sent them: the bytes, and on demand the few fields that everybody needs.
+"""Objects as the API server sent them: their JSON, and their metadata on demand.
 
-Decoding is late and partial, because a list of 10,000 objects is mostly read for its metadata.
+Decoding is lazy and partial, because most objects of a long list are read only for their metadata.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class LiveObject:
     def head(self) -> _Head:
         """apiVersion, kind and metadata, decoded once.
 
-        Raises msgspec.MsgspecError for a body that is not an object; the client checks that where it reads.
+        Raises msgspec.MsgspecError for a body that is not an object; the client checks each body that it
+        reads.
         """
         if self._head is None:
             self._head = _HEAD.decode(self.body)
@@ -65,7 +66,7 @@ class LiveObject:
         return ObjectKey(group, head.kind, head.metadata.namespace, head.metadata.name)
 
     def json(self) -> dict[str, Any]:
-        """Decode the whole object; each call gives a fresh one that the caller may change."""
+        """Decode the complete object; each call returns a new one that the caller may change."""
         decoded: dict[str, Any] = orjson.loads(self.body)
         return decoded
 
@@ -80,7 +81,7 @@ class LiveObject:
 
 
 class Applied(LiveObject):
-    """The object as stored after an apply; `created` says that it was not there before.
+    """The stored object after an apply; `created` is True if the apply created it.
 
     An apply that changed nothing returns the resourceVersion that the object already had.
     """
@@ -94,7 +95,7 @@ class Applied(LiveObject):
 
 @dataclass(frozen=True, slots=True)
 class ObjectList:
-    """Every object that matched, and the resourceVersion from which a watch sees all later changes."""
+    """Every object that matches, and the resourceVersion from which a watch sees all later changes."""
 
     items: tuple[LiveObject, ...]
     resource_version: str
@@ -106,7 +107,7 @@ class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Page(msgspec.Struct, frozen=True, rename="camel"):
-    """One chunk of a list as it came over the wire."""
+    """One chunk of a list as the server sends it."""
 
     kind: str = ""
     metadata: _ListMeta = _ListMeta()
@@ -117,7 +118,7 @@ PAGE = msgspec.json.Decoder(Page)
 
 
 def item_of(raw: msgspec.Raw, *, api_version: str, kind: str) -> LiveObject:
-    """Copy one list item out of its page and give it the apiVersion and kind that lists leave out."""
+    """Copy one item out of its page, and add the apiVersion and kind that items of lists lack."""
     body = bytes(raw)
     live = LiveObject(body)
     if live.head.kind:

@@ -18,7 +18,7 @@ _MAX_NAME = 253
 def collection_path(resource: Resource, namespace: str = "") -> str:
     """Return the path of all objects of a resource, or of those in one namespace.
 
-    Raises InvalidError for a namespace of a cluster-scoped resource, and for one that no path can hold.
+    Raises InvalidError for a namespace of a cluster-scoped resource, and for an invalid one.
     """
     prefix = f"/apis/{resource.group}" if resource.group else "/api"
     root = f"{prefix}/{resource.version}"
@@ -32,8 +32,8 @@ def collection_path(resource: Resource, namespace: str = "") -> str:
 def object_path(target: Target, subresource: str = "") -> str:
     """Return the path of one object, or of a subresource of it.
 
-    Raises InvalidError for a name that no path can hold, for a namespaced kind without a namespace and for a
-    cluster-scoped one with.
+    Raises InvalidError for an invalid name, for a namespaced kind without a namespace, and for a cluster-
+    scoped kind with one.
     """
     if target.resource.namespaced and not target.namespace:
         raise refused(f"{target.resource.kind} {target.name!r} is namespaced, but has no namespace.")
@@ -42,7 +42,7 @@ def object_path(target: Target, subresource: str = "") -> str:
 
 
 def refused(message: str) -> InvalidError:
-    """Make the error for a request that is not even sent."""
+    """Return the error of a request that is not sent."""
     return InvalidError(ApiFailure(code=400, reason="BadRequest", message=message))
 
 

@@ -1,13 +1,15 @@
-"""Pauses between tries: exponential, with jitter, with an upper bound."""
+"""Pauses between retries: exponential backoff with jitter and an upper bound."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 
+from nopea.core.duration import backoff_seconds
+
 
 class Backoff:
-    """Doubles from `first_seconds` to `most_seconds`; each pause is a random part, half at least, of that."""
+    """Doubles from `first_seconds` to `most_seconds`; a pause is a random part, at least half, of that."""
 
     def __init__(self, *, first_seconds: float, most_seconds: float) -> None:
         self._first, self._most = first_seconds, most_seconds
@@ -15,14 +17,14 @@ class Backoff:
 
     def next_seconds(self) -> float:
         """Count a failure and return how long to wait after it."""
-        ceiling = min(self._most, self._first * 2.0 ** min(self.failures, 30))
         self.failures += 1
+        ceiling = backoff_seconds(self.failures, first=self._first, most=self._most)
         return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - spreads load, guards nothing
 
     def reset(self) -> None:
-        """Forget the failures: it works."""
+        """Forget the failures, after a success."""
         self.failures = 0
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; yields to the loop even for 0 seconds."""
+        """Wait; yields to the event loop even for 0 seconds."""
         await asyncio.sleep(seconds)

@@ -18,7 +18,7 @@ METADATA = "application/json;as={};g=meta.k8s.io;v=v1,application/json"
 
 
 class PatchKind(enum.StrEnum):
-    """How the body of a patch is meant (strategic merge is left out: custom resources refuse it)."""
+    """The format of a patch. Strategic merge is missing, because custom resources do not support it."""
 
     MERGE = "application/merge-patch+json"
     JSON = "application/json-patch+json"
@@ -28,7 +28,7 @@ class PatchKind(enum.StrEnum):
 class ApiRequest:
     """One request, ready to send: `path` has its query and is percent-encoded.
 
-    `repeatable` says that sending it twice leaves the world as sending it once.
+    `repeatable` is True if sending it twice has the effect of sending it once.
     """
 
     verb: str
@@ -42,7 +42,7 @@ class ApiRequest:
 
     @property
     def is_secret(self) -> bool:
-        """True where the body may be a Secret's: an answer may quote it."""
+        """True if the body may be a Secret's, which an answer may quote."""
         return self.path.startswith("/api/v1/") and "/secrets" in self.path
 
     def __str__(self) -> str:
@@ -51,9 +51,9 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which objects of a kind: all, or those in a namespace, with labels, with field values.
+    """Selects objects of a kind by namespace, labels and fields; empty parts select all.
 
-    `metadata_only` asks for PartialObjectMetadata: everything but spec and status.
+    `metadata_only` asks for PartialObjectMetadata, which has no spec or status.
     """
 
     namespace: str = ""
@@ -81,7 +81,7 @@ def get_path(path: str, *, accept: str = JSON) -> ApiRequest:
 
 
 def list_page(resource: Resource, selection: Selection, *, limit: int, continue_: str = "") -> ApiRequest:
-    """Read one chunk of a list; `continue_` is the token that the chunk before gave."""
+    """Read one chunk of a list; `continue_` is the token of the previous chunk."""
     path = _with_query(
         collection_path(resource, selection.namespace),
         labelSelector=selection.labels,
@@ -97,7 +97,7 @@ def list_page(resource: Resource, selection: Selection, *, limit: int, continue_
 def watch(
     resource: Resource, selection: Selection, *, resource_version: str, timeout_seconds: int
 ) -> ApiRequest:
-    """Follow changes after `resource_version`; the server ends the stream after `timeout_seconds`."""
+    """Follow the changes after `resource_version`; the server ends the stream after `timeout_seconds`."""
     path = _with_query(
         collection_path(resource, selection.namespace),
         watch="1",
@@ -119,7 +119,7 @@ def _what(resource: Resource, selection: Selection) -> str:
 def apply(target: Target, body: bytes, *, subresource: str = "") -> ApiRequest:
     """Server-side apply of an object's JSON (KEP-555).
 
-    It takes fields over from other managers, and refuses unknown and duplicate fields.
+    It takes over fields of other managers; the API server refuses unknown and duplicate fields.
     """
     path = _with_query(
         object_path(target, subresource), fieldManager=FIELD_MANAGER, force="true", fieldValidation="Strict"
@@ -150,7 +150,7 @@ def patch(target: Target, body: bytes, *, kind: PatchKind, manager: str = FIELD_
 
 
 def create(resource: Resource, body: bytes, *, namespace: str = "") -> ApiRequest:
-    """Store a new object."""
+    """Create an object."""
     path = _with_query(collection_path(resource, namespace), fieldManager=FIELD_MANAGER)
     what = f"{resource} in {namespace}" if namespace else str(resource)
     return ApiRequest(verb="create", what=what, method="POST", path=path, body=body, content_type=JSON)
@@ -158,7 +158,7 @@ def create(resource: Resource, body: bytes, *, namespace: str = "") -> ApiReques
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preconditions:
-    """What must hold of an object for it to be deleted; empty fields do not count."""
+    """The uid and the version that an object must have to be deleted; empty fields are not checked."""
 
     uid: str = ""
     resource_version: str = ""
@@ -169,8 +169,8 @@ NO_PRECONDITIONS = Preconditions()
 
 def delete(target: Target, *, only_if: Preconditions = NO_PRECONDITIONS) -> ApiRequest:
     """Delete one object, and later what it owns, if the preconditions hold (409 otherwise)."""
-    named = {"uid": only_if.uid, "resourceVersion": only_if.resource_version}
-    conditions = {key: value for key, value in named.items() if value}
+    fields = {"uid": only_if.uid, "resourceVersion": only_if.resource_version}
+    conditions = {key: value for key, value in fields.items() if value}
     options: dict[str, object] = {
         "apiVersion": "meta.k8s.io/v1",
         "kind": "DeleteOptions",

@@ -1,6 +1,6 @@
 """Send requests to the API server and read answers: connections, TLS, credentials, deadlines, size limits.
 
-It translates what goes wrong on the wire into `UnreachableError` and never looks into a body.
+The transport translates network errors into `UnreachableError`. It never parses a body.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from nopea.kube.tls import tls_context
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 65.0
-"""The server gives up on a request after 60 s; a little longer, so that its own answer reaches us."""
+"""The server ends a request after 60 s; this is longer, so that its own answer arrives."""
 
 BODY_LIMIT = 128 * 1024 * 1024
-"""Bytes of one answer. A list asks for chunks, and for smaller ones when a chunk is larger than this."""
+"""Bytes of one answer. A list asks for smaller chunks when one is larger than this."""
 
 
 class BodyTooBigError(ServerError):
@@ -37,8 +37,8 @@ class BodyTooBigError(ServerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """An answer with its whole body."""
+class ApiResponse:
+    """An answer with its complete body."""
 
     status: int
     headers: Mapping[str, str]
@@ -46,7 +46,7 @@ class Response:
 
 
 class Transport:
-    """Connections to one API server; enter it to open them, leave it to close them."""
+    """The connections to one API server; enter it before the first request, leave it to close them."""
 
     def __init__(self, config: ClusterConfig, source: Source) -> None:
         self._config = config
@@ -61,7 +61,7 @@ class Transport:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-            # the server compresses at a CPU cost that matters more than bytes beside it; and no bombs
+            # compression costs the server more CPU than it saves; and no decompression bombs
             headers={"User-Agent": f"nopea/{nopea.__version__}", "Accept-Encoding": "identity"},
             trust_env=False,
         )
@@ -72,12 +72,12 @@ class Transport:
             await self._session.close()
             await self._sockets.wait_closed()
 
-    async def send(self, request: ApiRequest, headers: Mapping[str, str]) -> Response:
-        """Send and return the answer, whatever its status.
+    async def send(self, request: ApiRequest, headers: Mapping[str, str]) -> ApiResponse:
+        """Send a request and return the answer with any status.
 
-        Credentials that the server refuses are fetched anew once and the request is sent again; a repeatable
-        request is sent again once when a kept connection turns out to be closed. Raises UnreachableError
-        when no whole answer came within `ANSWER_SECONDS`, BodyTooBigError when it is too long.
+        After a 401 the credentials are fetched again and the request is repeated once. A repeatable request
+        is also repeated once when a kept connection turns out to be closed. Raises UnreachableError when no
+        complete answer arrives within `ANSWER_SECONDS`, BodyTooBigError when it is too long.
         """
         with _translated(request, self._config):
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -88,18 +88,18 @@ class Transport:
                         raise
                 return await self._send(request, headers)
 
-    async def _send(self, request: ApiRequest, headers: Mapping[str, str]) -> Response:
+    async def _send(self, request: ApiRequest, headers: Mapping[str, str]) -> ApiResponse:
         async with self._answer(request, headers) as answer:
             body = await _read(answer, request)
-            return Response(answer.status, answer.headers, body)
+            return ApiResponse(answer.status, answer.headers, body)
 
     @asynccontextmanager
     async def stream(
         self, request: ApiRequest, headers: Mapping[str, str]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send and give the answer while its body still comes; leaving closes the connection.
+        """Send a request and yield the answer before its body is complete; leaving closes the connection.
 
-        The caller reads through `read_some`, with its own deadline.
+        The caller reads with `read_some`, with its own deadline.
         """
         answer: aiohttp.ClientResponse | None = None
         try:
@@ -125,7 +125,7 @@ class Transport:
                 raise UnreachableError(message, request=str(request)) from error
 
     async def read_all(self, answer: aiohttp.ClientResponse, request: ApiRequest) -> bytes:
-        """Return the whole body of a streamed answer that turned out to be short (an error)."""
+        """Return the complete body of a streamed answer that is an error."""
         with _translated(request, self._config):
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await _read(answer, request)
@@ -156,11 +156,11 @@ class Transport:
     ) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("the client is not open: enter it with `async with`")
-        sent = {"Accept": request.accept, **headers}
+        fields = {"Accept": request.accept, **headers}
         if identity.authorization:
-            sent["Authorization"] = identity.authorization.reveal().decode("latin-1")
+            fields["Authorization"] = identity.authorization.reveal().decode("latin-1")
         if request.content_type:
-            sent["Content-Type"] = request.content_type
+            fields["Content-Type"] = request.content_type
         options: dict[str, Any] = {"ssl": self._tls(identity), "allow_redirects": False}
         if self._config.tls_server_name:
             options["server_hostname"] = self._config.tls_server_name
@@ -168,14 +168,14 @@ class Transport:
             options["proxy"] = self._config.proxy_url
         url = URL(self._config.server + request.path, encoded=True)
         return await self._session.request(
-            request.method, url, data=request.body or None, headers=sent, **options
+            request.method, url, data=request.body or None, headers=fields, **options
         )
 
     def _tls(self, identity: Identity) -> ssl.SSLContext:
-        # one context as long as the certificate stays: aiohttp keeps connections per context
+        # one context until the certificate changes: aiohttp keeps connections per context
         if self._context is not None:
-            shown, context = self._context
-            if (shown.certificate, shown.key) == (identity.certificate, identity.key):
+            presented, context = self._context
+            if (presented.certificate, presented.key) == (identity.certificate, identity.key):
                 return context
         context = tls_context(self._config, certificate=identity.certificate, key=identity.key)
         self._context = (identity, context)
@@ -199,7 +199,7 @@ async def _read(answer: aiohttp.ClientResponse, request: ApiRequest) -> bytes:
 
 
 class _translated:  # noqa: N801 - reads as a statement; a class, because a generator costs 2 µs per request
-    """Turn what the network throws into `UnreachableError` that names the server."""
+    """Translate network errors into an `UnreachableError` that names the server."""
 
     __slots__ = ("_config", "_request")
 
@@ -215,13 +215,13 @@ class _translated:  # noqa: N801 - reads as a statement; a class, because a gene
         if isinstance(error, ConfigError):
             failure = ApiFailure(code=401, reason="Credentials", message=str(error))
             raise UnauthorizedError(failure, request=str(self._request)) from error
-        words = _words_of(error)
-        if words:
+        reason = _reason_of(error)
+        if reason:
             server = mask_url(self._config.server)
-            raise UnreachableError(f"{server} {words}.", request=str(self._request)) from error
+            raise UnreachableError(f"{server} {reason}.", request=str(self._request)) from error
 
 
-def _words_of(error: BaseException) -> str:
+def _reason_of(error: BaseException) -> str:
     match error:
         case TimeoutError():
             return f"did not answer within {ANSWER_SECONDS:.0f} s"

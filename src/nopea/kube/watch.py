@@ -1,11 +1,12 @@
-"""Follow the objects of one kind: the whole set first, then each change, for ever.
+"""Follow the objects of one kind: first the complete list, then each change.
 
-Level-based: after an outage too long for the server's memory the whole set comes again. It keeps no objects
-and never gives up; who consumes the stream ends it by closing it.
+Level-based: when the server no longer has the changes since the last version, the complete list comes again.
+A watch keeps no objects and never gives up; its consumer ends it by closing it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator
@@ -14,36 +15,46 @@ from typing import TypeAlias
 
 import msgspec
 
+from nopea import log_events
 from nopea.core.objects import Resource
 from nopea.kube import requests
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, ApiFailure, GoneError, NotFoundError, ServerError, error_of, has_cause
+from nopea.kube.errors import (
+    ApiError,
+    ApiFailure,
+    ForbiddenError,
+    GoneError,
+    NotFoundError,
+    ServerError,
+    error_of,
+    has_cause,
+)
 from nopea.kube.lines import LineSplitter
 from nopea.kube.live import LiveObject
 from nopea.kube.pause import Backoff
 from nopea.kube.requests import EVERYTHING, Selection
-from nopea.logs import get_log
+from nopea.logs import Log
 
-log = get_log(__name__)
+log = Log(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """Everything there is; whatever the consumer knew and is not in it is gone."""
+    """Every object that exists; an object that the consumer knew and that is not in it is gone."""
 
     objects: tuple[LiveObject, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An object is new or has changed; this is how it is now."""
+    """An object is new or has changed; this is its current state."""
 
     object: LiveObject
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """An object is gone, or matches the selection no more; this is how it was last seen."""
+    """An object is gone, or no longer matches the selection; this is its last state."""
 
     object: LiveObject
 
@@ -53,11 +64,12 @@ Event: TypeAlias = Synced | Changed | Deleted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How long things last, in seconds.
+    """Durations in seconds.
 
-    One watch lasts a random time from `shortest` to `longest`, so that watches do not end together; after
-    `grace` more without its end the connection is taken for dead; failures are `first_pause` to
-    `longest_pause` apart. `chunk` counts the objects that a list asks for at once.
+    One watch lasts a random time from `shortest` to `longest`, so that watches do not all end at once. If it
+    has not ended `grace` seconds later, the connection counts as dead. Retries are `first_pause` to
+    `longest_pause` apart; after `stale_after` seconds of failures the objects count as stale. `chunk` is the
+    number of objects in one page of a list.
     """
 
     shortest: float = 300.0
@@ -65,6 +77,7 @@ class Timing:
     grace: float = 15.0
     first_pause: float = 0.25
     longest_pause: float = 30.0
+    stale_after: float = 60.0
     chunk: int = 500
 
 
@@ -73,29 +86,40 @@ DEFAULT_TIMING = Timing()
 
 @dataclass(slots=True)
 class WatchHealth:
-    """What `/ready` and metrics want to know; written by the watch, read by anybody.
+    """The state of a watch for `/ready` and metrics; only the watch writes it.
 
-    `synced` turns True with the first list and stays so; `last_error` is None while the watch works.
+    `synced` is True while the objects that the watch has yielded are current: from the first list on, unless
+    the server refuses the watch (403, 404) or it has failed for long. `lists` counts complete lists;
+    `last_error` is None while the watch works. `answered` is set once the first list has come or failed.
     """
 
     synced: bool = False
     lists: int = 0
     last_error: ApiError | None = None
+    answered: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _logged: str = field(default="", repr=False)
+    _failing_since: float | None = field(default=None, repr=False)
 
     def works(self, resource: Resource) -> None:
-        """Note that the server answers."""
+        """Note that the server answers: the last list and what has followed it are current."""
         if self._logged:
-            log.info("watch works again", resource=str(resource))
-        self.last_error, self._logged = None, ""
+            log.write(log_events.watch_works_again, resource=str(resource))
+        self.last_error, self._logged, self._failing_since = None, "", None
+        self.synced = True
+        self.answered.set()
 
-    def failed(self, resource: Resource, error: ApiError) -> None:
-        """Note a failure; logged when it differs from the last one, not at each retry."""
+    def failed(self, resource: Resource, error: ApiError, *, stale_after: float) -> None:
+        """Note a failure; it is logged if it differs from the previous one, not at each retry."""
         self.last_error = error
-        said = f"{type(error).__name__} {error.code} {error.reason}"
-        if said != self._logged:
-            log.warning("watch interrupted", resource=str(resource), error=str(error))
-        self._logged = said
+        self.answered.set()
+        now = time.monotonic()
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        if isinstance(error, ForbiddenError | NotFoundError) or now - self._failing_since >= stale_after:
+            self.synced = False
+        failure = f"{type(error).__name__} {error.code} {error.reason}"
+        if failure != self._logged:
+            log.write(log_events.watch_interrupted, resource=str(resource), error=str(error))
+        self._logged = failure
 
 
 class _WireEvent(msgspec.Struct):
@@ -114,11 +138,11 @@ async def list_and_watch(
     timing: Timing = DEFAULT_TIMING,
     health: WatchHealth | None = None,
 ) -> AsyncGenerator[Event, None]:
-    """Give `Synced` with every object, then `Changed` and `Deleted`; `Synced` again after a new list.
+    """Yield `Synced` with every object, then `Changed` and `Deleted`; `Synced` again after a new list.
 
-    Use it with `contextlib.aclosing`: closing or cancelling ends the connection. Objects of one kind come in
-    the server's order; the same state may be seen twice. Raises nothing that a later try could cure: failures
-    are in `health`, which is also how to see that the kind is not served or RBAC forbids the watch.
+    Use it with `contextlib.aclosing`: closing or cancelling ends the connection. Events come in the server's
+    order; the same state may come twice. No ApiError is raised: `health` holds the last one, also when the
+    kind is not served or RBAC forbids the watch.
     """
     watching = _Watching(client, resource, selection, timing, health or WatchHealth())
     while True:
@@ -141,7 +165,7 @@ async def list_and_watch(
 
 
 class _Watching:
-    """Where one list-and-watch stands: the last version seen, and how long to pause after a failure."""
+    """The state of one list-and-watch: the last version seen, and the pause after a failure."""
 
     def __init__(
         self,
@@ -162,13 +186,12 @@ class _Watching:
     async def list(self) -> Synced:
         listing = await self._client.list(self._resource, self._selection, chunk=self._timing.chunk)
         self.version = listing.resource_version
-        self._health.synced = True
         self._health.lists += 1
         self._health.works(self._resource)
         return Synced(listing.items)
 
     def next_request(self) -> tuple[requests.ApiRequest, float]:
-        """Return the watch to open, and when (monotonic) its silence means that the connection is dead."""
+        """Return the watch to open, and the monotonic time after which its connection counts as dead."""
         seconds = random.uniform(self._timing.shortest, self._timing.longest)  # noqa: S311 - spreads load
         request = requests.watch(
             self._resource,
@@ -183,7 +206,7 @@ class _Watching:
         self._health.works(self._resource)
 
     def take(self, line: bytes) -> Event | None:
-        """Read one line of the stream; raises the error that it may hold."""
+        """Return the event of one line, or None for a bookmark. Raises the error of an ERROR event."""
         try:
             event = _EVENT.decode(line)
             live = LiveObject(bytes(event.object))
@@ -202,17 +225,17 @@ class _Watching:
                 return Changed(live)
             case "DELETED":
                 return Deleted(live)
-            case _:  # BOOKMARK, and kinds of event that do not exist yet
+            case _:  # BOOKMARK, and types of event that future servers may add
                 return None
 
     def ended(self) -> None:
-        """Go on at once after a normal end; a server that ends every watch at once is not asked in a loop."""
+        """Continue at once after a normal end, but pause if the server ends every watch immediately."""
         lasted = time.monotonic() - self._opened_at
         self._pause_seconds = 0.0 if self._productive or lasted > 1.0 else self._backoff.next_seconds()
 
     def failed(self, error: ApiError) -> None:
-        """Decide whether the last version is still of use, and how long to wait."""
-        self._health.failed(self._resource, error)
+        """Decide whether the last version can be continued from, and how long to wait."""
+        self._health.failed(self._resource, error, stale_after=self._timing.stale_after)
         pause = self._backoff.next_seconds()
         if isinstance(error, GoneError) or has_cause(error, "ResourceVersionTooLarge"):
             pause = 0.0 if self.version and self._backoff.failures == 1 else pause

@@ -1,1 +1,1 @@
-"""What Prometheus reads: the metrics, and how passes, requests and Git operations are counted."""
+"""Prometheus metrics, and traces."""

@@ -1,7 +1,7 @@
-"""Every metric there is: name, type, labels, help. Who counts, who reads, and docs/runbook.md agree with it.
+"""The catalogue of the metrics: name, type, labels, help. docs/runbook.md has each of them.
 
-Labels come from small sets, or from the GitRepositories that exist; never from a commit, a URL, a message or
-an object. A repository's labels are not `namespace` and `name`: scraping adds a `namespace` of its own.
+Label values come from small sets or from the existing GitRepositories, never from a commit, a URL, a message
+or an object. The labels of a repository are not `namespace` and `name`, because scraping adds a `namespace`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 class Type(enum.StrEnum):
-    """What kind of number it is."""
+    """The type of a metric."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -20,7 +20,7 @@ class Type(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One metric; `name` is what a query says, a histogram's without `_bucket`."""
+    """One metric; `name` is the name in queries, for a histogram without `_bucket`."""
 
     name: str
     help: str
@@ -45,20 +45,20 @@ _SLOW = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _REPOSITORY = ("repository_namespace", "repository")
 
-# Passes.
+# Syncs.
 SYNCS = _counter(
     "nopea_syncs_total",
-    "Passes over a repository, by how they ended and what woke them.",
+    "Syncs of a repository, by result and trigger.",
     "result",
     "trigger",
 )
 SYNC_SECONDS = _histogram(
-    "nopea_sync_duration_seconds", "How long passes took.", "result", buckets=_SLOW
+    "nopea_sync_duration_seconds", "Duration of syncs.", "result", buckets=_SLOW
 )  # fmt: skip
-SYNC_OBJECTS = _counter("nopea_sync_objects_total", "Objects that passes looked at, by result.", "result")
+SYNC_OBJECTS = _counter("nopea_sync_objects_total", "Objects that syncs checked, by result.", "result")
 DRIFTS = _counter(
     "nopea_drifts_total",
-    "Objects met changed in the cluster, by kind of drift, what was done, and the tool that changed them.",
+    "Drifted objects, by kind of drift, action, and the tool that changed them.",
     "kind",
     "action",
     "tool",
@@ -73,29 +73,25 @@ CONDITIONS = _gauge(
 REPOSITORY_INFO = _gauge(
     "nopea_repository_info", "A GitRepository, always 1.", *_REPOSITORY, "phase", "heal_policy"
 )
-REPOSITORY_READY = _gauge(
-    "nopea_repository_ready", "1 when the GitRepository is Ready, else 0.", *_REPOSITORY
-)
+REPOSITORY_READY = _gauge("nopea_repository_ready", "1 if the GitRepository is Ready, else 0.", *_REPOSITORY)
 REPOSITORY_HEALTHY = _gauge(
-    "nopea_repository_healthy", "1 when its objects are Healthy, else 0; absent while unknown.", *_REPOSITORY
+    "nopea_repository_healthy", "1 if its objects are healthy, else 0; absent while unknown.", *_REPOSITORY
 )
-REPOSITORY_SUSPENDED = _gauge("nopea_repository_suspended", "1 when it is suspended, else 0.", *_REPOSITORY)
-REPOSITORY_OBJECTS = _gauge("nopea_repository_objects", "Objects that Git has for it.", *_REPOSITORY)
+REPOSITORY_SUSPENDED = _gauge("nopea_repository_suspended", "1 if it is suspended, else 0.", *_REPOSITORY)
+REPOSITORY_OBJECTS = _gauge("nopea_repository_objects", "Objects of the repository in Git.", *_REPOSITORY)
 REPOSITORY_DRIFTED = _gauge(
-    "nopea_repository_drifted_objects", "Objects that somebody changed in the cluster.", *_REPOSITORY
+    "nopea_repository_drifted_objects",
+    "Objects that differ from Git because they were changed in the cluster.",
+    *_REPOSITORY,
 )
 REPOSITORY_FAILED = _gauge(
     "nopea_repository_failed_objects", "Objects that could not be applied.", *_REPOSITORY
 )
-REPOSITORY_FAILURES = _gauge(
-    "nopea_repository_failures", "Passes that failed in a row, up to now.", *_REPOSITORY
-)
-REPOSITORY_INTERVAL = _gauge(
-    "nopea_repository_interval_seconds", "The interval that its spec asks for.", *_REPOSITORY
-)
+REPOSITORY_FAILURES = _gauge("nopea_repository_failures", "Consecutive failed syncs.", *_REPOSITORY)
+REPOSITORY_INTERVAL = _gauge("nopea_repository_interval_seconds", "The value of spec.interval.", *_REPOSITORY)
 REPOSITORY_LAST_SYNC = _gauge(
     "nopea_repository_last_sync_timestamp_seconds",
-    "When a pass of this process last ended without a problem; absent before the first.",
+    "When this process last synced it without a problem, in Unix time; absent before the first time.",
     *_REPOSITORY,
 )
 
@@ -103,12 +99,12 @@ REPOSITORY_LAST_SYNC = _gauge(
 GIT_OPERATIONS = _counter("nopea_git_operations_total", "Git operations, by result.", "operation", "result")
 GIT_SECONDS = _histogram(
     "nopea_git_operation_duration_seconds",
-    "How long Git operations took, with the wait for a turn.",
+    "Duration of Git operations, including the wait for a Git process.",
     "operation",
     buckets=_SLOW,
 )
-GIT_RUNNING = _gauge("nopea_git_operations_running", "Git operations that a child works on.")
-GIT_CHILDREN = _gauge("nopea_git_children", "Git processes that run.")
+GIT_RUNNING = _gauge("nopea_git_operations_running", "Git operations in progress.")
+GIT_CHILDREN = _gauge("nopea_git_children", "Running Git processes.")
 GIT_CHILD_STARTS = _counter("nopea_git_child_starts_total", "Git processes started.")
 GIT_CHILD_ENDS = _counter(
     "nopea_git_child_failures_total", "Git processes that died or were killed, by cause.", "cause"
@@ -116,54 +112,54 @@ GIT_CHILD_ENDS = _counter(
 
 # The API server.
 API_REQUESTS = _counter(
-    "nopea_api_requests_total", "Requests to the API server, by verb and answer.", "verb", "code"
+    "nopea_api_requests_total", "Requests to the API server, by verb and response code.", "verb", "code"
 )
 API_SECONDS = _histogram(
     "nopea_api_request_duration_seconds",
-    "How long the API server took to answer; of a watch, until it opened.",
+    "Duration of requests to the API server; of a watch, until it opened.",
     "verb",
     buckets=_QUICK,
 )
-API_RUNNING = _gauge("nopea_api_requests_running", "Requests that the API server works on, without watches.")
-API_ALLOWED = _gauge("nopea_api_requests_allowed", "How many of them may run at once, as it adapts.")
+API_RUNNING = _gauge("nopea_api_requests_running", "Requests to the API server in progress, without watches.")
+API_ALLOWED = _gauge("nopea_api_requests_allowed", "The current limit of requests in progress.")
 WATCHES = _gauge("nopea_watches", "Watches on applied kinds, by state.", "state")
 WATCH_LISTS = _counter(
-    "nopea_watch_lists_total", "Whole lists read by those watches; the first of each, and after gaps."
+    "nopea_watch_lists_total", "Complete lists that these watches read: the first of each, and after gaps."
 )
 
 # Webhooks.
 WEBHOOKS = _counter(
     "nopea_webhook_deliveries_total",
-    "Deliveries at the webhook endpoints, by who sent them and what came of it.",
+    "Webhook deliveries, by provider and result.",
     "provider",
     "result",
 )
 WEBHOOK_SECONDS = _histogram(
     "nopea_webhook_answer_duration_seconds",
-    "How long deliveries took to be answered.",
+    "Duration of webhook requests.",
     "result",
     buckets=_QUICK,
 )
 
 # Sinks.
-SINK_DELIVERED = _counter("nopea_sink_delivered_total", "Messages that a sink took.", "sink")
+SINK_DELIVERED = _counter("nopea_sink_delivered_total", "Messages that a sink accepted.", "sink")
 SINK_DROPPED = _counter(
-    "nopea_sink_dropped_total", "Messages that a sink did not get, by reason.", "sink", "reason"
+    "nopea_sink_dropped_total", "Messages that were not delivered to a sink, by reason.", "sink", "reason"
 )
-SINK_RETRIED = _counter("nopea_sink_retried_total", "Tries that failed and are repeated.", "sink")
-SINK_QUEUED = _gauge("nopea_sink_queue_length", "Messages that wait for a sink.", "sink")
-SINK_STOPPED = _gauge("nopea_sink_stopped", "1 when a sink has said that it is gone (410), else 0.", "sink")
+SINK_RETRIED = _counter("nopea_sink_retried_total", "Delivery attempts that failed and are repeated.", "sink")
+SINK_QUEUED = _gauge("nopea_sink_queue_length", "Messages that wait for delivery.", "sink")
+SINK_STOPPED = _gauge("nopea_sink_stopped", "1 if the sink has answered 410 Gone, else 0.", "sink")
 
-# Inside.
-QUEUE_LENGTH = _gauge("nopea_queue_length", "What waits for its turn, by queue.", "queue")
-EVENTS_DROPPED = _counter("nopea_events_dropped_total", "Kubernetes Events that could not be sent.")
+# Internals.
+QUEUE_LENGTH = _gauge("nopea_queue_length", "Waiting items, by queue.", "queue")
+EVENTS_DROPPED = _counter("nopea_events_dropped_total", "Kubernetes Events that were lost.")
 WORKERS = _gauge("nopea_workers", "Workers, one per GitRepository.")
 WORKER_RESTARTS = _counter("nopea_worker_restarts_total", "Workers restarted after a crash.")
-CACHE_BYTES = _gauge("nopea_cache_size_bytes", "Memory that caches hold, about.", "cache")
-CACHE_ENTRIES = _gauge("nopea_cache_entries", "Entries that caches hold.", "cache")
-READY = _gauge("nopea_ready", "1 when /ready says so, else 0.")
-LEADER = _gauge("nopea_leader", "1 when this process applies; the only process always does.")
-BUILD_INFO = _gauge("nopea_build_info", "The version that runs, always 1.", "version", "python")
+CACHE_BYTES = _gauge("nopea_cache_size_bytes", "Approximate size of caches.", "cache")
+CACHE_ENTRIES = _gauge("nopea_cache_entries", "Entries in caches.", "cache")
+READY = _gauge("nopea_ready", "1 if the process is ready, else 0.")
+LEADER = _gauge("nopea_leader", "1 if this process applies objects; always 1, because there is one process.")
+BUILD_INFO = _gauge("nopea_build_info", "The running version, always 1.", "version", "python")
 
 COUNTED = (
     SYNCS,
@@ -177,7 +173,7 @@ COUNTED = (
     WEBHOOKS,
     WEBHOOK_SECONDS,
 )
-"""What is counted as it happens."""
+"""Counted as things happen."""
 
 OF_REPOSITORIES = (
     REPOSITORIES,
@@ -194,7 +190,7 @@ OF_REPOSITORIES = (
     REPOSITORY_INTERVAL,
     REPOSITORY_LAST_SYNC,
 )
-"""What is read from the GitRepositories that exist, at each scrape."""
+"""Read from the existing GitRepositories at each scrape."""
 
 LIVE = (
     GIT_RUNNING,
@@ -220,7 +216,7 @@ LIVE = (
     LEADER,
     BUILD_INFO,
 )
-"""What is read from the parts of the process, at each scrape."""
+"""Read from the parts of the process at each scrape."""
 
 PROCESS = (
     _gauge("process_virtual_memory_bytes", "Virtual memory size in bytes."),
@@ -230,6 +226,6 @@ PROCESS = (
     _gauge("process_open_fds", "Number of open file descriptors."),
     _gauge("process_max_fds", "Maximum number of open file descriptors."),
 )
-"""What the Prometheus client tells of any process."""
+"""Metrics of the Prometheus client about the process."""
 
 ALL = (*COUNTED, *OF_REPOSITORIES, *LIVE, *PROCESS)

@@ -1,6 +1,6 @@
-"""One scrape: looks at everything on the event loop, then renders in a thread what thousands of series need.
+"""One scrape: reads everything on the event loop, then renders thousands of series in a thread.
 
-Prometheus' text format, or OpenMetrics for a client that asks for it.
+Prometheus' text format, or OpenMetrics for a client that accepts it.
 """
 
 from __future__ import annotations
@@ -8,20 +8,48 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 
-from nopea.metrics import live, repositories
-from nopea.metrics.catalogue import Metric
-from nopea.metrics.live import GaugeReader
+from nopea.metrics import repositories
+from nopea.metrics.catalogue import Metric, Type
 from nopea.metrics.repositories import Known
+
+Point: TypeAlias = tuple[tuple[str, ...], float]
+GaugeReader: TypeAlias = Callable[[], Iterable[Point]]
+"""Returns current values by their labels; called on the event loop, so it must be quick."""
+
+
+def value(read: Callable[[], float]) -> GaugeReader:
+    """Return the reader of a metric without labels."""
+    return lambda: [((), read())]
+
+
+def by_label(read: Callable[[], Mapping[str, float]]) -> GaugeReader:
+    """Return the reader of a metric with one label."""
+    return lambda: [((label,), number) for label, number in read().items()]
+
+
+def _families_of(readings: Mapping[Metric, GaugeReader]) -> Iterator[Family]:
+    """Read all current values."""
+    for metric, read in readings.items():
+        family: CounterMetricFamily | GaugeMetricFamily = (
+            CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
+            if metric.type is Type.COUNTER
+            else GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+        )
+        for labels, number in read():
+            family.add_metric(labels, number)
+        yield family
 
 
 @dataclass(frozen=True, slots=True)
 class _Scrape:
-    """What the encoder wants: families, each once; without `_created`, which doubles series for nothing."""
+    """A registry for the encoder: each family once, without `_created`, which would double the series."""
 
     families: tuple[Family, ...]
     known: list[Known]
@@ -34,7 +62,7 @@ class _Scrape:
 
 
 class Exposition:
-    """Answers scrapes one after the other, each from its own picture: many at once would take all threads."""
+    """Serves scrapes one after the other, each from its own snapshot: many at once would take all threads."""
 
     def __init__(
         self,
@@ -52,7 +80,7 @@ class Exposition:
         """Return the body and its content type for a client's `Accept` header."""
         encode, content_type = choose_encoder(accept)
         async with self._turn:
-            scrape = _Scrape(tuple(live.families_of(self._readings)), self._repositories(), self._registry)
+            scrape = _Scrape(tuple(_families_of(self._readings)), self._repositories(), self._registry)
             return await asyncio.to_thread(encode, scrape), content_type
 
 

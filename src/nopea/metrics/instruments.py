@@ -1,11 +1,13 @@
-"""What is counted as it happens: passes, Git operations, API requests; in an own registry, never the global.
+"""The metrics that are counted as things happen: syncs, Git operations, API requests, webhooks.
 
-Counting costs about a microsecond and never raises on what rooms tell; what only has a present value is not
-counted here but read at the scrape (`live.py`, `repositories.py`).
+They are in a registry of their own, never the global one. Counting costs less than a microsecond. Metrics
+that only have a current value are read at the scrape (`exposition.py`, `repositories.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -38,122 +40,101 @@ BY_WEIGHT: Final = (
     Trigger.POLL,
     Trigger.SHUTDOWN,
 )
-"""Of several triggers, a pass is counted under the first of these: each pass is counted once."""
+"""A sync with several triggers is counted once, under the first of these."""
 
 
 def trigger_label(triggers: tuple[str, ...]) -> str:
-    """Return the label of a pass that these triggers woke."""
-    heaviest = next((one for one in BY_WEIGHT if one in triggers), None)
+    """Return the label of a sync with these triggers."""
+    heaviest = next((trigger for trigger in BY_WEIGHT if trigger in triggers), None)
     return heaviest.replace(" ", "_") if heaviest else "unknown"
 
 
-class Counters:
-    """A counter's children, kept: `labels()` at each increment is four times dearer."""
-
-    __slots__ = ("_children", "_metric")
-
-    def __init__(self, metric: Metric, registry: CollectorRegistry) -> None:
-        self._metric = Counter(metric.name, metric.help, metric.labels, registry=registry)
-        self._children: dict[tuple[str, ...], Counter] = {}
-
-    def add(self, *labels: str, amount: float = 1.0) -> None:
-        """Count; an amount of 0 makes the series, so that rates begin before the first event."""
-        child = self._children.get(labels)
-        if child is None:
-            child = self._children[labels] = self._metric.labels(*labels)
-        child.inc(amount)
+def _counter(metric: Metric, registry: CollectorRegistry) -> Callable[..., Counter]:
+    """Return the children of a counter by their label values, cached: `labels()` costs four times as much."""
+    return cache(Counter(metric.name, metric.help, metric.labels, registry=registry).labels)
 
 
-class Histograms:
-    """The same for a histogram."""
-
-    __slots__ = ("_children", "_metric")
-
-    def __init__(self, metric: Metric, registry: CollectorRegistry) -> None:
-        self._metric = Histogram(
-            metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry
-        )
-        self._children: dict[str, Histogram] = {}
-
-    def observe(self, label: str, seconds: float) -> None:
-        """Take one duration."""
-        child = self._children.get(label)
-        if child is None:
-            child = self._children[label] = self._metric.labels(label)
-        child.observe(seconds)
+def _histogram(metric: Metric, registry: CollectorRegistry) -> Callable[..., Histogram]:
+    """Return the children of a histogram by their label values, cached."""
+    buckets = metric.buckets
+    return cache(
+        Histogram(metric.name, metric.help, metric.labels, buckets=buckets, registry=registry).labels
+    )
 
 
 class Instruments:
-    """The counters of one process; two of them share nothing."""
+    """The counters of one process; two instances share nothing."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._syncs = Counters(catalogue.SYNCS, self.registry)
-        self._sync_seconds = Histograms(catalogue.SYNC_SECONDS, self.registry)
-        self._objects = Counters(catalogue.SYNC_OBJECTS, self.registry)
-        self._drifts = Counters(catalogue.DRIFTS, self.registry)
-        self._git = Counters(catalogue.GIT_OPERATIONS, self.registry)
-        self._git_seconds = Histograms(catalogue.GIT_SECONDS, self.registry)
-        self._api = Counters(catalogue.API_REQUESTS, self.registry)
-        self._api_seconds = Histograms(catalogue.API_SECONDS, self.registry)
-        self._webhooks = Counters(catalogue.WEBHOOKS, self.registry)
-        self._webhook_seconds = Histograms(catalogue.WEBHOOK_SECONDS, self.registry)
+        self._syncs = _counter(catalogue.SYNCS, self.registry)
+        self._sync_seconds = _histogram(catalogue.SYNC_SECONDS, self.registry)
+        self._objects = _counter(catalogue.SYNC_OBJECTS, self.registry)
+        self._drifts = _counter(catalogue.DRIFTS, self.registry)
+        self._git = _counter(catalogue.GIT_OPERATIONS, self.registry)
+        self._git_seconds = _histogram(catalogue.GIT_SECONDS, self.registry)
+        self._api = _counter(catalogue.API_REQUESTS, self.registry)
+        self._api_seconds = _histogram(catalogue.API_SECONDS, self.registry)
+        self._webhooks = _counter(catalogue.WEBHOOKS, self.registry)
+        self._webhook_seconds = _histogram(catalogue.WEBHOOK_SECONDS, self.registry)
         self.synced_at: dict[RepoKey, float] = {}
-        """When a pass last synced a repository (Unix time); a scrape drops those that are gone."""
+        """When a repository was last synced (Unix time); a scrape drops deleted repositories."""
         for outcome in Outcome:
-            self._objects.add(outcome, amount=0)
-        self._webhooks.add("unknown", "refused", amount=0)
+            self._objects(outcome).inc(0)  # a rate does not see the first value of a series
+        self._webhooks("unknown", "refused").inc(0)
 
     def git_operation(self, operation: str, result: str, seconds: float) -> None:
         """Count a Git operation."""
-        self._git.add(operation, result)
-        self._git_seconds.observe(operation, seconds)
+        self._git(operation, result).inc()
+        self._git_seconds(operation).observe(seconds)
 
     def api_request(self, verb: str, code: str, seconds: float) -> None:
         """Count a request to the API server."""
-        self._api.add(verb, code)
-        self._api_seconds.observe(verb, seconds)
+        self._api(verb, code).inc()
+        self._api_seconds(verb).observe(seconds)
 
     def webhook(self, provider: str, result: str, seconds: float) -> None:
-        """Count a delivery; the provider is known once the sender has proved who it is."""
-        self._webhooks.add(provider, result)
-        self._webhook_seconds.observe(result, seconds)
+        """Count a delivery; the provider is known once the sender is authenticated."""
+        self._webhooks(provider, result).inc()
+        self._webhook_seconds(result).observe(seconds)
 
-    def told(self, step: Transition) -> None:
-        """Count the pass of a step, if there was one."""
-        report = step.report
+    def on_transition(self, transition: Transition) -> None:
+        """Count the sync of a transition, if there was one."""
+        report = transition.report
         if report is None:
             return
-        self._syncs.add(report.result, trigger_label(report.triggers))
-        self._sync_seconds.observe(report.result, report.seconds)
+        self._syncs(report.result, trigger_label(report.triggers)).inc()
+        self._sync_seconds(report.result).observe(report.seconds)
         self._count_objects(report)
         if report.result is Result.SYNCED:
-            self.synced_at[step.repository.key] = step.at.timestamp()
+            self.synced_at[transition.repository.key] = transition.at.timestamp()
         elif report.result is Result.DELETED:
-            self.synced_at.pop(step.repository.key, None)
+            self.synced_at.pop(transition.repository.key, None)
 
     def _count_objects(self, report: ReconcileReport) -> None:
-        unchanged = Outcome.UNCHANGED  # most are: 10,000 of them must not cost a hash each
-        moved = [one for one in report.objects if one.outcome is not unchanged or one.seen is not None]
-        self._objects.add(unchanged, amount=len(report.objects) - len(moved))
-        for one in moved:
-            self._objects.add(one.outcome)
-            if one.drifts or one.healed:
-                self._drifts.add(*_drift_labels(one))
+        unchanged = Outcome.UNCHANGED  # most objects: 10,000 of them must not cost a hash each
+        changed = [
+            result for result in report.objects if result.outcome is not unchanged or result.seen is not None
+        ]
+        self._objects(unchanged).inc(len(report.objects) - len(changed))
+        for result in changed:
+            self._objects(result.outcome).inc()
+            if result.drifts or result.healed:
+                self._drifts(*_drift_labels(result)).inc()
 
 
-def _drift_labels(one: ObjectResult) -> tuple[str, str, str]:
-    assert one.seen is not None  # noqa: S101 - what drifts was seen
-    drift = one.seen.drift
+def _drift_labels(result: ObjectResult) -> tuple[str, str, str]:
+    assert result.seen is not None  # noqa: S101 - drift was observed
+    drift = result.seen.drift
     field = drift.attributed
-    return drift.kind, _action(one), tool_of(field.manager if field else "")
+    return drift.kind, _action(result), tool_of(field.manager if field else "")
 
 
-def _action(one: ObjectResult) -> str:
-    if one.healed:
+def _action(result: ObjectResult) -> str:
+    if result.healed:
         return "healed"
-    return "failed" if one.outcome is Outcome.FAILED else f"left_{_WHY_LEFT.get(one.reason, 'other')}"
+    return "failed" if result.outcome is Outcome.FAILED else f"left_{_WHY_LEFT.get(result.reason, 'other')}"
 
 
 _WHY_LEFT: Final = {

@@ -1,6 +1,6 @@
-"""The repositories that exist, as metrics. Pure: from values to families, so a thread may do it.
+"""The metrics of the existing repositories. Pure, so it may run in a thread.
 
-A repository that is gone has no series, for nothing is kept here.
+Nothing is kept, so a deleted repository has no series.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FALSE_IF_ABSENT = (STALLED, DRIFTED, CONTENDED)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A repository, its status as last written, and when it was last synced (0: not by this process)."""
+    """A repository, its last written status, and when this process last synced it (0: never)."""
 
     repository: Repository
     status: GitRepositoryStatus
@@ -39,14 +39,15 @@ def known_of(
     statuses: Mapping[RepoKey, GitRepositoryStatus],
     synced_at: dict[RepoKey, float],
 ) -> list[Known]:
-    """Take a picture of the repositories, and forget when those that are gone were synced."""
-    pictures = [
-        Known(one, statuses.get(one.key, one.status), synced_at.get(one.key, 0.0)) for one in repositories
+    """Return a snapshot of the repositories, and remove deleted ones from `synced_at`."""
+    snapshot = [
+        Known(repository, statuses.get(repository.key, repository.status), synced_at.get(repository.key, 0.0))
+        for repository in repositories
     ]
-    if len(synced_at) > len(pictures):
-        for key in synced_at.keys() - {one.repository.key for one in pictures}:
+    if len(synced_at) > len(snapshot):
+        for key in synced_at.keys() - {known.repository.key for known in snapshot}:
             del synced_at[key]
-    return pictures
+    return snapshot
 
 
 def families_of(known: Sequence[Known]) -> Iterator[Family]:
@@ -56,7 +57,7 @@ def families_of(known: Sequence[Known]) -> Iterator[Family]:
         for metric in catalogue.OF_REPOSITORIES
     }
     families[catalogue.REPOSITORIES].add_metric((), len(known))
-    suspended = sum(one.repository.suspended for one in known)
+    suspended = sum(entry.repository.suspended for entry in known)
     families[catalogue.REPOSITORIES_SUSPENDED].add_metric((), suspended)
     counts: Counter[tuple[str, str]] = Counter(
         {
@@ -65,11 +66,11 @@ def families_of(known: Sequence[Known]) -> Iterator[Family]:
             for status in ("True", "False", "Unknown")
         }
     )
-    for one in known:
-        conditions = {condition.type: condition.status for condition in one.status.conditions}
+    for entry in known:
+        conditions = {condition.type: condition.status for condition in entry.status.conditions}
         counts.update(_conditions(conditions))
-        key = (one.repository.key.namespace, one.repository.key.name)
-        for metric, value, *labels in _gauges(one, conditions):
+        key = (entry.repository.key.namespace, entry.repository.key.name)
+        for metric, value, *labels in _gauges(entry, conditions):
             families[metric].add_metric((*key, *labels), value)
     for labels_, count in sorted(counts.items()):
         families[catalogue.CONDITIONS].add_metric(labels_, count)
@@ -83,9 +84,9 @@ def _conditions(conditions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield type_, conditions.get(type_, "False")
 
 
-def _gauges(one: Known, conditions: Mapping[str, str]) -> Iterator[tuple[Metric, float, *tuple[str, ...]]]:
-    """Return what there is to say of one repository: metric, value, labels beside its own."""
-    repository, status = one.repository, one.status
+def _gauges(known: Known, conditions: Mapping[str, str]) -> Iterator[tuple[Metric, float, *tuple[str, ...]]]:
+    """Yield the metrics of one repository: metric, value, and labels besides those of the repository."""
+    repository, status = known.repository, known.status
     spec = repository.spec
     policy = "unknown" if isinstance(spec, Problem) else str(spec.heal_policy)
     phase = str(status.phase) if status.phase is not None else "unknown"
@@ -101,5 +102,5 @@ def _gauges(one: Known, conditions: Mapping[str, str]) -> Iterator[tuple[Metric,
     yield catalogue.REPOSITORY_FAILURES, status.failures
     if not isinstance(spec, Problem):
         yield catalogue.REPOSITORY_INTERVAL, parse_duration(spec.interval).total_seconds()
-    if one.synced_at:
-        yield catalogue.REPOSITORY_LAST_SYNC, one.synced_at
+    if known.synced_at:
+        yield catalogue.REPOSITORY_LAST_SYNC, known.synced_at

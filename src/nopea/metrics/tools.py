@@ -1,4 +1,4 @@
-"""Map a field manager to a tool, so that a metric's label has few values. Managers are free text."""
+"""Map a field manager to a tool, so that a metric's label has few values. A manager may be any string."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ TOOLS: Final = MappingProxyType(
         "kube-controller-manager": "kubernetes",
     }
 )
-"""How the names of a tool's managers start, in lower case, and the tool."""
+"""Prefixes of field managers, in lower case, and their tools."""
 
 _LONGEST_FIRST = sorted(TOOLS.items(), key=lambda pair: -len(pair[0]))
 
 
 def tool_of(manager: str) -> str:
-    """Return the tool; `unknown` where Kubernetes records no manager, `other` for what is not listed."""
+    """Return the tool; `unknown` without a manager, `other` for managers that are not listed."""
     if not manager:
         return "unknown"
     name = manager.lower()

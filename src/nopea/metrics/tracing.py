@@ -1,7 +1,7 @@
-"""Optional OpenTelemetry traces: a span for each pass, sent in the background to an OTLP/HTTP collector.
+"""Optional OpenTelemetry traces: a span for each sync, sent in the background to an OTLP/HTTP collector.
 
-Only where the standard variables name an endpoint and the extra `otel` is installed. Telling never blocks:
-spans wait in a bounded queue, and one that finds it full is lost.
+Only if the standard variables name an endpoint and the extra `otel` is installed. Never blocks: spans wait in
+a bounded queue, and are lost when it is full.
 """
 
 from __future__ import annotations
@@ -13,75 +13,75 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from nopea import __version__
+from nopea import __version__, log_events
 from nopea.core.secret import mask_url
 from nopea.core.status.report import Outcome, ReconcileReport
 from nopea.core.status.transition import Transition
-from nopea.logs import get_log
+from nopea.logs import Log
 
-log = get_log(__name__)
+log = Log(__name__)
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-"""The variables that ask for traces; the exporter reads these and its others (headers, timeout) by itself."""
+"""The variables that enable traces; the exporter reads these and others (headers, timeout)."""
 
 MOST_SPANS = 2_048
 SEND_EVERY_MILLISECONDS = 2_000
 
 
 class Tracer:
-    """Turns passes into spans; `close` it to send what waits."""
+    """Turns syncs into spans; `close` sends the queued ones."""
 
     def __init__(self, provider: Any) -> None:
         self._provider = provider
         self._tracer = provider.get_tracer("nopea", __version__)
 
-    def told(self, step: Transition) -> None:
-        """Make the span of a step's pass, if there was one."""
+    def on_transition(self, transition: Transition) -> None:
+        """Create the span of the sync of a transition, if there was one."""
         from opentelemetry.trace import Status, StatusCode
 
-        report = step.report
+        report = transition.report
         if report is None:
             return
         ended_at = report.started_at + timedelta(seconds=report.seconds)
         span = self._tracer.start_span(
             "nopea.pass",
             start_time=_nanoseconds(report.started_at.timestamp()),
-            attributes=_attributes(str(step.repository.key), report),
+            attributes=_attributes(str(transition.repository.key), report),
         )
         if report.problems:
             span.set_status(Status(StatusCode.ERROR, " ".join(report.codes)))
         span.end(_nanoseconds(ended_at.timestamp()))
 
     async def close(self, seconds: float) -> None:
-        """Send what waits, for at most so long; what is left then is lost."""
+        """Send the queued spans within `seconds`; the rest is lost."""
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
 
         def shut_down() -> None:
             self._provider.shutdown()
-            with contextlib.suppress(RuntimeError):  # the loop has not waited for us, and is closed
+            with contextlib.suppress(RuntimeError):  # the loop is closed already
                 loop.call_soon_threadsafe(ended.set)
 
-        # a thread of its own: one of the loop's would be waited for without end
+        # its own thread: the loop would wait for one of its own without a bound
         threading.Thread(target=shut_down, name="traces", daemon=True).start()
         try:
             async with asyncio.timeout(seconds):
                 await ended.wait()
         except TimeoutError:
-            log.warning("traces lost at the end", seconds=seconds)
+            log.write(log_events.traces_lost, seconds=seconds)
 
 
 def tracer_from(environment: Mapping[str, str]) -> Tracer | None:
-    """Return the tracer that the environment asks for; None, with one warning, where the extra is missing."""
+    """Return the tracer that the environment asks for; None, with a warning, if the extra is missing."""
     endpoint = next((environment[name] for name in ENDPOINTS if environment.get(name)), "")
     if not endpoint:
         return None
     try:
         provider = _provider(environment)
     except ImportError as error:
-        log.warning("traces need the extra otel", install="pip install 'nopea[otel]'", error=str(error))
+        log.write(log_events.traces_need_otel, install="pip install 'nopea[otel]'", error=str(error))
         return None
-    log.info("sending traces", endpoint=mask_url(endpoint))
+    log.write(log_events.sending_traces, endpoint=mask_url(endpoint))
     return Tracer(provider)
 
 

@@ -1,1 +1,1 @@
-"""Delivers what happened to the outside: CDEvents, notifications, commit statuses. One queue per receiver."""
+"""Delivers CDEvents, notifications and commit statuses to the outside, with one queue per receiver."""

@@ -1,6 +1,6 @@
-"""Sends CDEvents: a step of a repository becomes events, each one CloudEvents message for every sink.
+"""Sends CDEvents: a transition becomes events, and each event one CloudEvents message for every sink.
 
-What happened is decided in `core/cdevents/`, when and how often it is sent in `notify/outbox.py`.
+`core/cdevents/` decides which events there are, `notify/outbox.py` when and how often they are sent.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from cloudevents.core.bindings.http import HTTPMessage, to_binary, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from nopea.core.cdevents.builder import DriftAs
 from nopea.core.cdevents.event import CDEvent, to_json
 from nopea.core.cdevents.mapping import Mapper
-from nopea.core.cdevents.scene import DriftAs
 from nopea.core.cdevents.vocabulary import SpecVersion
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import mask_url
 from nopea.core.status.transition import Transition
-from nopea.notify.message import Message
+from nopea.notify.http import Message
 from nopea.notify.outbox import Outbox
 from nopea.notify.outboxes import Outboxes
 from nopea.settings import SettingError, Settings
@@ -39,9 +39,9 @@ class ContentMode(enum.StrEnum):
 
 
 class _Format(JSONFormat):
-    """The SDK's JSON, but for data that is JSON already: that stays as it is, and is not written as base64.
+    """The JSON format of the SDK, which would write data that is already JSON as base64.
 
-    Beyond ASCII nothing is escaped either, which could double the size of a message that just fits.
+    Non-ASCII characters are not escaped, which could double the size of a message that just fits.
     """
 
     def write(self, event: BaseCloudEvent) -> bytes:
@@ -49,7 +49,7 @@ class _Format(JSONFormat):
         attributes: dict[str, Any] = dict(event.get_attributes())
         data = event.get_data()
         if not isinstance(data, bytes):
-            raise TypeError("the data has to be JSON already")
+            raise TypeError("the data must be encoded JSON")
         return orjson.dumps(
             {**attributes, "data": orjson.Fragment(data)}, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
         )
@@ -60,9 +60,9 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+")
 
 
 def encode(event: CDEvent, version: SpecVersion, mode: ContentMode) -> HTTPMessage:
-    """Return an event as the CloudEvents HTTP binding sends it: headers and body.
+    """Return headers and body of an event in the CloudEvents HTTP binding.
 
-    Header values are percent-encoded, and there is no `ce-datacontenttype`: `Content-Type` says it.
+    Header values are percent-encoded; `Content-Type` takes the place of `ce-datacontenttype`.
     """
     body = to_json(event, version)
     attributes = {
@@ -82,7 +82,7 @@ def encode(event: CDEvent, version: SpecVersion, mode: ContentMode) -> HTTPMessa
 
 @dataclass(frozen=True, slots=True)
 class CDEventsSink:
-    """A listener of the publisher: returns at once, for it only puts messages into outboxes."""
+    """Receives the transitions of all repositories; only fills outboxes, so it never blocks."""
 
     events_of: Callable[[Transition], Iterable[CDEvent]]
     outboxes: Sequence[tuple[ReceiverAddress, Outbox]]
@@ -90,7 +90,7 @@ class CDEventsSink:
     mode: ContentMode = ContentMode.BINARY
 
     def __call__(self, transition: Transition) -> None:
-        """Offer the step's events to every sink, in their order."""
+        """Offer the events of the transition to every sink, in their order."""
         for event in self.events_of(transition):
             encoded = encode(event, self.version, self.mode)
             for address, outbox in self.outboxes:
@@ -99,8 +99,8 @@ class CDEventsSink:
                 )
 
 
-def cdevents_sink(settings: Settings, senders: Outboxes, *, server: str) -> CDEventsSink | None:
-    """Return the listener that the settings ask for, with an outbox for each URL; None without URLs.
+def cdevents_sink(settings: Settings, outboxes: Outboxes, *, server: str) -> CDEventsSink | None:
+    """Return the receiver that the settings ask for, with an outbox for each URL; None without URLs.
 
     `server` is the API server's URL, the default source. Raises SettingError.
     """
@@ -109,8 +109,8 @@ def cdevents_sink(settings: Settings, senders: Outboxes, *, server: str) -> CDEv
     source = settings.cdevents_source or mask_url(server)
     if not _ABSOLUTE.fullmatch(source) or mask_url(source) != source:
         raise SettingError(
-            "--cdevents-source: it is no absolute URI, or has a user, query or fragment; "
-            "write one that no other controller has, like https://nopea.acme.example/clusters/prod"
+            "--cdevents-source: The URI is not absolute, or has a user, query or fragment. "
+            "Write a unique one, for example https://nopea.acme.example/clusters/prod."
         )
     try:
         mapper = Mapper(
@@ -121,7 +121,7 @@ def cdevents_sink(settings: Settings, senders: Outboxes, *, server: str) -> CDEv
     return CDEventsSink(
         events_of=mapper.events,
         outboxes=[
-            (address, senders.add(f"cdevents-{number}"))
+            (address, outboxes.add(f"cdevents-{number}"))
             for number, address in enumerate(settings.cdevents_sink, start=1)
         ],
         version=SpecVersion(settings.cdevents_version),

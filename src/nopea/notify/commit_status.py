@@ -1,19 +1,20 @@
-"""Sends the status of a commit back to the Git server that it came from.
+"""Sends the status of a commit to the Git server that it came from.
 
-A token is a repository's own, goes to that repository's server only, and never where it was refused before.
-Decides neither when nor what: that is `core/notify/commit_status.py`'s and the rate limit's.
+A token is sent to the server of its own repository only, and never again once it was refused there.
+`core/notify/commit_status.py` decides what is sent, the rate limit when.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from cachetools import LRUCache
+
+from nopea import log_events
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.git.source import Remote
 from nopea.core.notify.address import InvalidAddressError, ReceiverAddress
@@ -28,33 +29,35 @@ from nopea.core.notify.commit_status import (
 from nopea.core.notify.delivery import DeliveryPolicy
 from nopea.core.objects import RepoKey
 from nopea.core.status.transition import Transition
-from nopea.logs import get_log
-from nopea.notify.message import Message, Post, Response
+from nopea.logs import Log
+from nopea.notify.http import Message, Post, Response
 from nopea.notify.outbox import Outbox
 
-log = get_log(__name__)
+log = Log(__name__)
 
 MAX_HOSTS: Final = 32
 MAX_REFUSED: Final = 10_000
-POLICY: Final = DeliveryPolicy(most_messages=1000, life_seconds=900, mendable=frozenset(), gone_stops=False)
-"""A status that is a quarter of an hour late helps nobody; many repositories share a host's queue."""
+POLICY: Final = DeliveryPolicy(
+    most_messages=1000, life_seconds=900, correctable=frozenset(), gone_stops=False
+)
+"""A status is useless after a quarter of an hour; many repositories share the queue of a host."""
 
-_NO_PROVIDER = "nobody says whose API the server speaks; name it in spec.webhook.provider"
-_NO_TOKEN = "the repository's Secret has no token (or password) that the server's API could take"
+_NO_PROVIDER = "the API of the server is unknown; set spec.webhook.provider"
+_NO_TOKEN = "the repository's Secret has no token or password for the server's API"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _StatusMessage(Message):
-    """A status on its way, and whose it is."""
+    """A status with what is needed to handle a refusal."""
 
     repository: RepoKey
     provider: Provider
     token: str
-    """The digest of the credentials that it goes with."""
+    """The digest of the credentials that authorize it."""
 
 
 class CommitStatuses:
-    """One queue for each server, so that one that is away holds up no other; `run` owns them all."""
+    """One queue for each server, so that one that is down delays no other; `run` owns them all."""
 
     def __init__(
         self,
@@ -71,40 +74,40 @@ class CommitStatuses:
         self._boxes: dict[str, Outbox] = {}
         self._group: asyncio.TaskGroup | None = None
         self._closing = asyncio.Event()
-        self._refused: OrderedDict[RepoKey, str] = OrderedDict()
-        self._silent: OrderedDict[RepoKey, None] = OrderedDict()
+        self._refused: LRUCache[RepoKey, str] = LRUCache(MAX_REFUSED)
+        self._logged: LRUCache[RepoKey, None] = LRUCache(MAX_REFUSED)
 
     @property
     def outboxes(self) -> tuple[Outbox, ...]:
-        """The queues of now, for counting."""
+        """The current queues, for the metrics."""
         return tuple(self._boxes.values())
 
-    def status_of(self, step: Transition) -> CommitStatus | None:
-        """Return what a step means for its commit, if anything; an unknown server is said once."""
-        repository = step.repository
+    def status_of(self, transition: Transition) -> CommitStatus | None:
+        """Return the commit status of a transition, if any; an unknown server is logged once."""
+        repository = transition.repository
         if isinstance(repository.spec, GitRepositorySpec) and provider_of(repository.spec) is None:
-            self._say_once(repository.key, _NO_PROVIDER)
+            self._log_once(repository.key, _NO_PROVIDER)
             return None
-        return commit_status(step)
+        return commit_status(transition)
 
     def send(self, status: CommitStatus) -> None:
-        """Put a status on its way; one that cannot go is said once. Never blocks."""
+        """Queue a status; one that cannot be sent is logged once. Never blocks."""
         remote = self._remote_of(status.repository)
         if remote is None or remote.url != status.url:
-            return  # the spec names another server by now: these are not its credentials
+            return  # the spec has another URL by now: these are not its credentials
         token = remote.credentials.digest()
         if self._refused.get(status.repository) == token and token:
             return
         header = authorization(status, remote.credentials)
         if header is None:
-            self._say_once(status.repository, _NO_TOKEN)
+            self._log_once(status.repository, _NO_TOKEN)
             return
         context = f"{self._context}/{status.repository}"
         request = request_of(status, context=context, target_url=self._target_url)
         try:
             address = replace(ReceiverAddress.parse(request.url), authorization=header)
         except InvalidAddressError as error:
-            self._say_once(status.repository, str(error))
+            self._log_once(status.repository, str(error))
             return
         message = _StatusMessage(
             id=f"{status.repository} {status.commit} {status.state}",
@@ -127,7 +130,7 @@ class CommitStatuses:
             self._group = None
 
     async def close(self, seconds: float) -> None:
-        """Take nothing more, deliver what waits for at most so long, and let `run` end."""
+        """Deliver the queued statuses within `seconds`, and let `run` end."""
         self._closing.set()
         await asyncio.gather(*(box.close(seconds) for box in self._boxes.values()))
 
@@ -136,51 +139,44 @@ class CommitStatuses:
         if name not in self._boxes and len(self._boxes) >= MAX_HOSTS:
             name = "commit status others"
         if name not in self._boxes:
-            self._boxes[name] = box = Outbox(name, self._post_and_look, policy=POLICY)
+            self._boxes[name] = box = Outbox(name, self._post_and_record_refusal, policy=POLICY)
             if self._group is not None:
                 self._group.create_task(box.run(), name=f"outbox {name}")
         return self._boxes[name]
 
-    async def _post_and_look(self, message: Message) -> Response:
-        answer = await self._post(message)
-        if answer.status == 403 and answer.retry_after:
-            return Response(status=429, retry_after=answer.retry_after)  # so GitHub says "not so fast"
-        is_refusal = 400 <= answer.status < 500 and answer.status not in (408, 425, 429)
+    async def _post_and_record_refusal(self, message: Message) -> Response:
+        response = await self._post(message)
+        if response.status == 403 and response.retry_after:
+            return Response(status=429, retry_after=response.retry_after)  # GitHub's rate limit
+        is_refusal = 400 <= response.status < 500 and response.status not in (408, 425, 429)
         if isinstance(message, _StatusMessage) and is_refusal:
-            self._refuse(message, answer.status)
-        return answer
+            self._handle_refusal(message, response.status)
+        return response
 
-    def _refuse(self, message: _StatusMessage, answer: int) -> None:
-        """Say once for each token what it lacks; where it is the token, it is not shown there again."""
-        if message.provider is Provider.GITLAB and answer == 400:
-            self._say_once(message.repository, "GitLab refuses it: most likely it has this state already")
+    def _handle_refusal(self, message: _StatusMessage, status: int) -> None:
+        """Log once for each token what to grant; a refused token is not sent there again."""
+        if message.provider is Provider.GITLAB and status == 400:
+            self._log_once(
+                message.repository, "GitLab refuses it, most likely because the commit already has this state"
+            )
             return
-        if answer in (401, 403, 404):
+        if status in (401, 403, 404):
             self._refused[message.repository] = message.token
-            self._refused.move_to_end(message.repository)
-            if len(self._refused) > MAX_REFUSED:
-                self._refused.popitem(last=False)
-        elif not _first(self._silent, message.repository):
+        elif not self._is_first(message.repository):
             return
-        log.warning(
-            "commit status refused",
+        log.write(
+            log_events.commit_status_refused,
             repo=message.repository,
             url=str(message.address),
-            status=answer,
-            hint=what_to_grant(message.provider, answer),
+            status=status,
+            hint=what_to_grant(message.provider, status),
         )
 
-    def _say_once(self, repository: RepoKey, why: str) -> None:
-        if _first(self._silent, repository):
-            log.debug("commit status not sent", repo=repository, why=why)
+    def _log_once(self, repository: RepoKey, why: str) -> None:
+        if self._is_first(repository):
+            log.write(log_events.commit_status_not_sent, repo=repository, why=why)
 
-
-def _first(said: OrderedDict[RepoKey, None], repository: RepoKey) -> bool:
-    """Whether it is the first time; remembers so many that no log is flooded."""
-    if repository in said:
-        return False
-    said[repository] = None
-    if len(said) > MAX_REFUSED:
-        with contextlib.suppress(KeyError):
-            said.popitem(last=False)
-    return True
+    def _is_first(self, repository: RepoKey) -> bool:
+        is_first = repository not in self._logged
+        self._logged[repository] = None
+        return is_first

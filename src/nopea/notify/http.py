@@ -1,69 +1,73 @@
-"""Sends a message by HTTP, once: connections, TLS, what went wrong in words; never decides to try again.
+"""Sends a message by HTTP, once: connections, TLS, failures in words; never decides to try again.
 
-It follows no redirect, keeps no cookie, reads no proxy from the environment (as nothing in Nopea does) and
-little of an answer. Certificates are checked against the system's authorities, or those of SSL_CERT_FILE.
+It follows no redirect, keeps no cookie, ignores proxies in the environment (like everything in Nopea) and
+reads little of a response. Certificates are verified against the system's authorities, or those of
+SSL_CERT_FILE.
 """
 
 from __future__ import annotations
 
-import functools
 import os
 import ssl
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 import nopea
-from nopea.notify.message import Message, NoResponseError, Response
+from nopea.core.notify.address import ReceiverAddress
 
 MOST_BODY = 64 * 1024
-"""Bytes that are read of an answer, so that its connection can be kept; after them it is closed."""
+"""Bytes that are read of a response, to keep its connection; a longer response closes it."""
 
 CONNECTIONS = 100
 IDLE_SECONDS = 15.0
-"""Shorter than servers keep theirs: a message that meets a connection just being closed has to wait."""
+"""Shorter than servers keep theirs: a message on a connection that is being closed must be repeated."""
 
 
-MOST_INTERIM = 10
-"""Answers 1xx before the one that counts."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One POST. Each attempt sends the same bytes: receivers detect a repetition by its id."""
+
+    id: str
+    """Unique; for the log."""
+    address: ReceiverAddress
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the body and the headers."""
+        return len(self.body) + sum(len(name) + len(value) for name, value in self.headers.items())
 
 
-class _StrictHandler(ResponseHandler):
-    """Cuts a connection that sends interim answers without end: taking them in would stop the event loop."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """The response of a sink: a status, and `Retry-After` as it came (empty: none)."""
 
-    _interim = 0
-
-    def feed_data(self, data: tuple[Any, Any], size: int = 0) -> None:
-        """Take an answer's head from the parser."""
-        self._interim = self._interim + 1 if 100 <= data[0].code < 200 else 0
-        if self._interim <= MOST_INTERIM:
-            super().feed_data(data, size)
-        elif self._interim == MOST_INTERIM + 1 and self.transport is not None:
-            self.set_exception(HttpProcessingError(message="too many interim answers"))
-            self.transport.abort()
+    status: int
+    retry_after: str = ""
 
 
-class _Connector(aiohttp.TCPConnector):
-    """Makes connections with our handler."""
+class NoResponseError(Exception):
+    """No complete response came; the message says why and is fit for a log. Another attempt may succeed."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        handler: type[ResponseHandler] = _StrictHandler
-        self._factory = functools.partial(handler, loop=self._loop)  # aiohttp has no public place for it
+
+Post = Callable[[Message], Awaitable[Response]]
+"""Sends a message once. Raises NoResponseError; has no deadline of its own; cancellation ends it at once."""
 
 
 class HttpPoster:
-    """Connections to all sinks; enter it to open them, leave it to close them."""
+    """The connections to all sinks: opened on entering, closed on leaving."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=_Connector(
+            connector=aiohttp.TCPConnector(
                 limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ssl=ssl.create_default_context()
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -80,9 +84,9 @@ class HttpPoster:
             self._session = None
 
     async def post(self, message: Message) -> Response:
-        """Send and return the answer, whatever its status; raises NoAnswerError. The deadline is yours."""
+        """Send and return the response, any status. Raises NoResponseError; the caller owns the deadline."""
         if self._session is None:
-            raise RuntimeError("the poster is not open: enter it with `async with`")
+            raise RuntimeError("HttpPoster is not open: use it with `async with`")
         address = message.address
         headers = dict(message.headers)
         if address.authorization is not None:
@@ -91,47 +95,47 @@ class HttpPoster:
         try:
             async with self._session.post(
                 url, data=message.body, headers=headers, allow_redirects=False
-            ) as answer:
-                await _skip(answer)
-                return Response(status=answer.status, retry_after=answer.headers.get("Retry-After", ""))
+            ) as response:
+                await _discard_body(response)
+                return Response(status=response.status, retry_after=response.headers.get("Retry-After", ""))
         except (aiohttp.ClientError, OSError) as error:
-            raise NoResponseError(f"{address} {_words(error)}") from error
+            raise NoResponseError(f"{address} {_describe(error)}") from error
 
 
-async def _skip(answer: aiohttp.ClientResponse) -> None:
-    """Read the body to its end, so that one that is cut short shows; a long one is not waited for."""
+async def _discard_body(response: aiohttp.ClientResponse) -> None:
+    """Read the body to its end, which detects a truncated one; close the connection of a long one."""
     read = 0
-    async for part in answer.content.iter_any():
+    async for part in response.content.iter_any():
         read += len(part)
         if read > MOST_BODY:
-            answer.close()
+            response.close()
             return
 
 
-def _words(error: Exception) -> str:
-    """Say what went wrong, in words of our own: a library's may quote the URL."""
+def _describe(error: Exception) -> str:
+    """Return what went wrong in our own words: those of a library may quote the URL."""
     match error:
         case aiohttp.ClientConnectorCertificateError(
             certificate_error=ssl.SSLCertVerificationError() as cause
         ):
-            return f"has a certificate that is not trusted: {cause.verify_message}"
+            return f"has an untrusted certificate: {cause.verify_message}"
         case aiohttp.ClientSSLError():
-            return "does not speak TLS as we do; check the port and its certificate"
+            return "failed the TLS handshake; check the port and its certificate"
         case aiohttp.ClientConnectorDNSError():
-            return "has a host name that cannot be resolved"
+            return "has a host name that does not resolve"
         case aiohttp.ClientConnectorError():
-            return f"cannot be reached: {_system_words(error.os_error)}"
+            return f"cannot be reached: {_os_reason(error.os_error)}"
         case aiohttp.ServerDisconnectedError():
-            return "closed the connection without an answer"
+            return "closed the connection without a response"
         case aiohttp.ClientPayloadError():
-            return "cut its answer short"
+            return "sent a truncated response"
         case aiohttp.ClientResponseError():
-            return "sent an answer that is no HTTP"
+            return "sent an invalid HTTP response"
         case OSError():
-            return f"could not be talked to: {_system_words(error)}"
+            return f"failed: {_os_reason(error)}"
         case _:
-            return f"could not be talked to: {type(error).__name__}"
+            return f"failed: {type(error).__name__}"
 
 
-def _system_words(error: OSError) -> str:
+def _os_reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else type(error).__name__

@@ -1,7 +1,4 @@
-"""All outboxes of the process and the connections they share: made, run, flushed and closed together.
-
-Knows nothing of what is sent.
-"""
+"""All outboxes of the process and the connections they share: created, run, flushed and closed together."""
 
 from __future__ import annotations
 
@@ -11,13 +8,12 @@ from typing import Self
 
 from nopea import tasks
 from nopea.core.notify.delivery import DeliveryPolicy
-from nopea.notify.http import HttpPoster
-from nopea.notify.message import Post
+from nopea.notify.http import HttpPoster, Post
 from nopea.notify.outbox import Outbox
 
 
 class Outboxes:
-    """Enter it to open connections, leave it to close them; add outboxes before `start`."""
+    """Connections are opened on entering and closed on leaving; add outboxes before `start`."""
 
     def __init__(self) -> None:
         self._poster = HttpPoster()
@@ -31,21 +27,21 @@ class Outboxes:
         await self._poster.__aexit__(*exc)
 
     def add(self, name: str, policy: DeliveryPolicy | None = None) -> Outbox:
-        """Return a new outbox; `name` is its label in logs and metrics, and nobody else's."""
+        """Create an outbox; `name` is its unique label in logs and metrics."""
         if name in self._outboxes:
-            raise ValueError(f"there is an outbox {name} already")
+            raise ValueError(f"there is already an outbox {name}")
         made = Outbox(name, self._poster.post, policy=policy)
         self._outboxes[name] = made
         return made
 
     @property
     def post(self) -> Post:
-        """What sends over the shared connections, for who has queues of its own."""
+        """Sends over the shared connections, for callers with their own queues."""
         return self._poster.post
 
     @property
     def outboxes(self) -> Sequence[Outbox]:
-        """All of them, in the order in which they were added."""
+        """All outboxes, in the order in which they were added."""
         return tuple(self._outboxes.values())
 
     def start(self) -> dict[str, asyncio.Task[None]]:
@@ -56,7 +52,7 @@ class Outboxes:
         }
 
     async def close(self, seconds: float) -> None:
-        """Deliver what waits, all sinks at once, for at most so long."""
+        """Deliver the queued messages of all sinks in parallel, within `seconds`."""
         async with asyncio.TaskGroup() as group:
             for name, outbox in self._outboxes.items():
                 group.create_task(outbox.close(seconds), name=f"closing of outbox {name}")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
+from nopea.core.duration import backoff_seconds
 from nopea.core.objects import Resource, Target
 from nopea.core.problem import Code, Problem
 from nopea.kube.client import KubeClient
@@ -77,11 +79,8 @@ def is_unserved(error: NotFoundError) -> bool:
 
 
 def pauses() -> Iterator[float]:
-    """Yield the seconds between two looks at something that is about to happen: 20 ms, doubling up to 1 s."""
-    pause = 0.02
-    while True:
-        yield pause
-        pause = min(pause * 2, 1.0)
+    """Yield the seconds between two looks at something that is about to happen: 20 ms, up to 1 s."""
+    return (backoff_seconds(looks, first=0.02, most=1.0) for looks in itertools.count(1))
 
 
 def _conditions(definition: Mapping[str, Any]) -> dict[str, str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
-from nopea.core.git.source import Commit, FileEntry, ParsedFile, Remote
+from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
 from nopea.core.manifests.ignore import IGNORE_FILE, Ignore
 from nopea.core.problem import Code, Problem
-from nopea.reconcile.ports import Git
 from nopea.state.store import ManifestCache
 
 PARSE_BATCH = 64
@@ -28,6 +28,40 @@ class Snapshot:
     commit: Commit
     files: dict[str, ParsedFile]
     problems: tuple[Problem, ...]
+
+
+class Git(Protocol):
+    """The Git port; every call raises SyncError kinds only, and ends by its own deadline."""
+
+    async def ls_remote(self, remote: Remote, ref: Ref, *, timeout_seconds: float) -> str:
+        """Return the commit id that the ref points to, without a fetch."""
+        ...
+
+    async def sync(self, remote: Remote, ref: Ref, *, timeout_seconds: float) -> Commit:
+        """Bring the ref's commit into the mirror and return its facts."""
+        ...
+
+    async def head(self, remote: Remote, commit: str, *, timeout_seconds: float) -> Commit:
+        """Return the facts of a commit."""
+        ...
+
+    async def listing(
+        self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
+    ) -> FileListing:
+        """List the manifest and ignore files below a folder at a commit, and what was skipped."""
+        ...
+
+    async def read(
+        self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float
+    ) -> dict[str, bytes]:
+        """Return the contents of blobs."""
+        ...
+
+    async def manifests(
+        self, remote: Remote, blobs: Sequence[str], *, timeout_seconds: float
+    ) -> dict[str, ParsedFile]:
+        """Return blobs as parsed manifests; the parsing happens in the child."""
+        ...
 
 
 class Fetcher:
@@ -95,7 +129,7 @@ class Fetcher:
             batch = missing[start : start + PARSE_BATCH]
             answer = await self._git.manifests(remote, batch, timeout_seconds=_timeout(spec))
             for blob, file in answer.items():
-                self._manifests.put(blob, file)
+                self._manifests[blob] = file
             parsed.update(answer)
         return parsed
 

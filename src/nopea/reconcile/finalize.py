@@ -25,10 +25,9 @@ from nopea.kube.errors import ApiError, ConflictError, NotFoundError
 from nopea.kube.kinds import repository_target
 from nopea.kube.problems import to_sync_error
 from nopea.reconcile.apply import Applier
-from nopea.reconcile.context import ReconcileContext
 from nopea.reconcile.execute import Executor
 from nopea.reconcile.prune import Pruner
-from nopea.reconcile.request import Supersede
+from nopea.reconcile.request import ReconcileContext, Supersede
 from nopea.reconcile.sync import client_for, with_execution
 from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nopea import log_events
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
@@ -15,11 +16,11 @@ from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
 from nopea.kube.kinds import PODS
 from nopea.kube.requests import Selection
-from nopea.logs import get_log
+from nopea.logs import Log
 from nopea.reconcile.sync import client_for
 from nopea.state.store import RepositoryState
 
-log = get_log(__name__)
+log = Log(__name__)
 _WORKLOADS_LOOKED_AT = 5
 """Whose Pods are asked for at once: the message of one is what a person needs."""
 
@@ -51,7 +52,7 @@ class HealthFollower:
             try:
                 pods = await client.list(PODS, selection)
             except ApiError as error:
-                log.debug("pods not seen", object=str(key), error=str(error))
+                log.write(log_events.pods_not_read, object=str(key), error=str(error))
                 continue
             trouble = pod_trouble(pod.json() for pod in pods.items)
             if trouble:

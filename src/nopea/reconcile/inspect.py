@@ -21,15 +21,15 @@ from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Reason, Step
 from nopea.core.plan.object_diff import ObjectDiff, Three, field_diffs
 from nopea.core.problem import Problem
-from nopea.informers.listed import ListedObjects
+from nopea.informers.object_cache import ListedObjects
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
 from nopea.kube.kinds import GIT_REPOSITORIES
 from nopea.kube.problems import to_problem
-from nopea.reconcile.context import ReconcileContext
 from nopea.reconcile.fetch import Fetcher, Snapshot
 from nopea.reconcile.observe import LANES
+from nopea.reconcile.request import ReconcileContext
 from nopea.reconcile.sync import ClusterSync, Planned
 from nopea.state.ownership import Ownership
 from nopea.state.repositories import RepositoryStore

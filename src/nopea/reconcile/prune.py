@@ -17,7 +17,7 @@ from nopea.core.problem import TransientError
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError, UnknownKindError
 from nopea.kube.problems import to_problem
-from nopea.reconcile.context import ReconcileContext
+from nopea.reconcile.request import ReconcileContext
 from nopea.state.store import RepositoryState
 
 

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
-from nopea import tasks
+from nopea import log_events, tasks
 from nopea.core.api import names
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus
@@ -30,12 +31,12 @@ from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.events import EventRecorder, Regarding
 from nopea.kube.kinds import repository_target
-from nopea.logs import get_log
+from nopea.logs import Log
 from nopea.reconcile.request import ReconcileRequest
 from nopea.state.repositories import RepositoryStore
 from nopea.state.store import RepositoryState
 
-log = get_log(__name__)
+log = Log(__name__)
 PROGRESS_AFTER_SECONDS = 2.0
 """A pass that ends sooner is reported once: two writes fewer for each of a thousand repositories."""
 
@@ -194,7 +195,7 @@ class Publisher:
             try:
                 listener(step)
             except Exception as error:  # noqa: BLE001 - a bug in a signal must not stop what it tells of
-                log.crash("signal not given", error, repo=repository.key)
+                log.crash(log_events.message_not_made, error, repo=repository.key)
 
     def _record_contested(
         self, repository: Repository, state: RepositoryState, report: ReconcileReport
@@ -227,7 +228,7 @@ class Publisher:
         except NotFoundError:
             return True  # it was deleted: there is no status to write
         except ApiError as error:
-            log.warning("status not written", repo=repository.key, error=str(error))
+            log.write(log_events.status_not_written, repo=repository.key, error=str(error))
             return False
         state.status = status
         return True
@@ -245,28 +246,29 @@ def _regarding(repository: Repository) -> Regarding:
 
 
 def _log_pass(repository: Repository, report: ReconcileReport, *, known: tuple[Problem, ...]) -> None:
-    bound = log.bind(
-        repo=repository.key,
-        pass_id=report.id,
-        triggers=report.triggers,
-        result=report.result,
-        commit=report.commit.id if report.commit else None,
-        objects=len(report.objects),
-        created=report.count(Outcome.CREATED),
-        configured=report.count(Outcome.CONFIGURED),
-        pruned=report.count(Outcome.PRUNED),
-        drifted=sum(one.drifts for one in report.objects),
-        failed=report.count(Outcome.FAILED),
-        seconds=round(report.seconds, 3),
-    )
+    facts: dict[str, Any] = {
+        "repo": repository.key,
+        "sync_id": report.id,
+        "triggers": report.triggers,
+        "result": report.result,
+        "commit": report.commit.id if report.commit else None,
+        "objects": len(report.objects),
+        "created": report.count(Outcome.CREATED),
+        "configured": report.count(Outcome.CONFIGURED),
+        "pruned": report.count(Outcome.PRUNED),
+        "drifted": sum(one.drifts for one in report.objects),
+        "failed": report.count(Outcome.FAILED),
+        "seconds": round(report.seconds, 3),
+    }
     if not report.problems:
-        bound.info("pass finished")
+        log.write(log_events.sync_finished, **facts)
         return
     if report.problems == known:
-        bound.warning("pass failed again", codes=report.codes)
+        log.write(log_events.sync_failed_again, **facts, codes=report.codes)
         return
-    bound.warning(
-        "pass failed",
+    log.write(
+        log_events.sync_failed,
+        **facts,
         codes=report.codes,
         problems=[str(problem) for problem in report.problems[:10]],
         url="" if isinstance(repository.spec, Problem) else mask_url(repository.spec.url),

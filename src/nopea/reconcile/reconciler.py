@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from nopea import tasks
+from nopea import log_events, tasks
 from nopea.core.api.labels import owner_label
 from nopea.core.api.pin import explained
 from nopea.core.api.repository import Repository
@@ -24,21 +24,20 @@ from nopea.core.problem import Problem, StalledError, SyncError, TransientError
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.trigger import WITHOUT_GIT, Trigger
 from nopea.ids import new_ulid
-from nopea.logs import get_log
-from nopea.reconcile.context import ReconcileContext
+from nopea.logs import Log
 from nopea.reconcile.credentials import remote_of
 from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.finalize import Finalizer
 from nopea.reconcile.health import HealthFollower
 from nopea.reconcile.publish import Publisher
-from nopea.reconcile.request import ReconcileRequest, Supersede
+from nopea.reconcile.request import ReconcileContext, ReconcileRequest, Supersede
 from nopea.reconcile.sync import ClusterSync
 from nopea.state.inventory import InventoryStore
 from nopea.state.store import RepositoryState, StateStore
 
-log = get_log(__name__)
+log = Log(__name__)
 
-LAST_WORDS_SECONDS = 5.0
+FINALIZE_SECONDS = 5.0
 """How long a pass that lets a repository go may take once its worker is told to end."""
 
 
@@ -59,7 +58,7 @@ class Reconciler:
         self._finalizer = Finalizer(services)
         self._health = HealthFollower(services.client, services.object_cache)
 
-    async def has_news(self, repository: Repository) -> bool:
+    async def has_new_commit(self, repository: Repository) -> bool:
         """Ask Git only: False when the commit that was synced without a problem is still the newest."""
         spec = repository.spec
         state = self._services.store.states.get(repository.key)
@@ -107,7 +106,7 @@ class Reconciler:
         # Without our finalizer the watch says that the repository is gone, and its worker is cancelled, often
         # before the answer to our own write is here: what was deleted has to be told all the same.
         name = f"end of {request.repository.key}"
-        return await tasks.finish(self._run(request), seconds=LAST_WORDS_SECONDS, name=name)
+        return await tasks.finish(self._run(request), seconds=FINALIZE_SECONDS, name=name)
 
     async def _run(self, request: ReconcileRequest) -> ReconcileReport:
         repository, services = request.repository, self._services
@@ -150,7 +149,7 @@ class Reconciler:
         try:
             await self._inventory.trim(repository, state)
         except SyncError as error:  # nothing is lost by what is too much; the next pass tries again
-            log.warning("inventories not trimmed", repo=repository.key, error=str(error))
+            log.write(log_events.inventories_not_trimmed, repo=repository.key, error=str(error))
 
     async def _outcome(
         self, request: ReconcileRequest, state: RepositoryState, report: ReconcileReport

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Collection
 from typing import Protocol
 
+from nopea import log_events
 from nopea.core.git.source import Remote
-from nopea.logs import get_log
+from nopea.logs import Log
 from nopea.state.store import StateStore
 
-log = get_log(__name__)
+log = Log(__name__)
 SWEEP_SECONDS = 1800.0
 """Long enough that, after a start, every repository has had a pass: its mirror counts as used from then."""
 
@@ -31,4 +32,4 @@ async def sweep_mirrors(mirrors: Mirrors, store: StateStore, *, every_seconds: f
             {state.remote for state in store.states.values() if state.remote is not None}
         )
         if deleted:
-            log.info("mirrors deleted", count=deleted)
+            log.write(log_events.mirrors_deleted, count=deleted)

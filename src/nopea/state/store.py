@@ -6,9 +6,10 @@ by a number of bytes.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from cachetools import LRUCache
 
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import Commit, ParsedFile, Remote
@@ -79,32 +80,15 @@ class StateStore:
         self.states.pop(key, None)
 
 
-class ManifestCache:
-    """Parsed files by blob id, least recently used out first: equal content is parsed once."""
+class ManifestCache(LRUCache[str, ParsedFile]):
+    """Parsed files by blob id, least recently used out first: equal content is parsed once.
+
+    Sizes are estimates in bytes. A file that is larger than the cache fills it alone.
+    """
 
     def __init__(self, *, limit_bytes: int) -> None:
-        self._limit = limit_bytes
-        self._files: OrderedDict[str, tuple[ParsedFile, int]] = OrderedDict()
-        self.size_bytes = 0
+        super().__init__(maxsize=limit_bytes, getsizeof=lambda file: min(_size_of(file), limit_bytes))
 
-    def __len__(self) -> int:
-        return len(self._files)
 
-    def get(self, blob: str) -> ParsedFile | None:
-        """Return the parsed file of a blob, if it is still known."""
-        found = self._files.get(blob)
-        if found is None:
-            return None
-        self._files.move_to_end(blob)
-        return found[0]
-
-    def put(self, blob: str, parsed: ParsedFile) -> None:
-        """Remember a parsed file and let go of the oldest beyond the limit."""
-        size = 512 + sum(len(document.body) + 200 for document in parsed.documents)
-        if blob in self._files:
-            self.size_bytes -= self._files.pop(blob)[1]
-        self._files[blob] = (parsed, size)
-        self.size_bytes += size
-        while self.size_bytes > self._limit and len(self._files) > 1:
-            _, (_, freed) = self._files.popitem(last=False)
-            self.size_bytes -= freed
+def _size_of(file: ParsedFile) -> int:
+    return 512 + sum(len(document.body) + 200 for document in file.documents)

@@ -1,1 +1,1 @@
-"""The HTTP server: probes and webhooks; metrics and the dashboard have their place here."""
+"""The HTTP server: probes, metrics and webhooks."""

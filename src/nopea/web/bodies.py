@@ -1,6 +1,6 @@
-"""Reads a request's body once, as the bytes that were sent: with a cap, a deadline, few large ones at a time.
+"""Reads the body of a request as it was sent: with a size limit, a deadline, few large ones at once.
 
-It never decodes, inflates or parses: signatures are made over the bytes.
+Never decodes, decompresses or parses, because signatures cover the bytes.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http_exceptions import HttpProcessingError
 
 from nopea.core.problem import Code
-from nopea.web.answers import Declined
+from nopea.core.webhooks.refused import RefusedError
 
 SMALL = 64 * 1024
-"""A body that is announced to be no larger than what is buffered anyway needs no turn.
+"""Bodies up to this Content-Length are buffered anyway, and do not count as large.
 
-Nearly all are: so strangers who send slowly keep out none of them.
+Nearly all are small, so slow strangers cannot keep them out.
 """
 
 AT_ONCE = 16
-"""Larger bodies in memory at a time, each up to the limit. A turn is for `READ_SECONDS`."""
+"""Large bodies in memory at a time, each up to the limit, for at most `READ_SECONDS`."""
 
 MOST = 256
-"""Requests at a time, with those that wait for their turn; their senders are held back by TCP meanwhile."""
+"""Requests at a time, including those that wait; TCP holds back their senders."""
 
 WAIT_SECONDS = 5.0
 READ_SECONDS = 10.0
@@ -36,7 +36,7 @@ _BROKEN = (web.RequestPayloadError, ClientPayloadError, HttpProcessingError)
 
 
 class Bodies:
-    """All bodies that the process holds: bounded in size, in number, and in the time each may take."""
+    """All bodies in memory: bounded in size, in number, and in the time to read each."""
 
     def __init__(
         self, *, limit: int, small: int = SMALL, at_once: int = AT_ONCE, most: int = MOST,
@@ -47,20 +47,20 @@ class Bodies:
         self._wait_seconds, self._read_seconds = wait_seconds, read_seconds
         self._turns = asyncio.Semaphore(at_once)
         self.held_now = 0
-        """Requests that are read, that wait, or whose body is in use."""
+        """Requests that are being read, that wait, or whose body is in use."""
 
     @asynccontextmanager
     async def held(self, request: web.Request) -> AsyncIterator[bytes]:
         """Yield the body, which counts as held until the context ends.
 
-        Raises Declined: 400 broken, 408 too slow, 413 too large, 415 compressed, 429 too many at once.
+        Raises RefusedError: 400 broken, 408 too slow, 413 too large, 415 compressed, 429 too many at once.
         """
         encoding = request.headers.get("Content-Encoding", "").strip().lower()
         if encoding not in ("", "identity"):
-            raise Declined.because(
+            raise RefusedError.because(
                 Code.WEBHOOK_PAYLOAD,
-                "the body is compressed",
-                "Send it without Content-Encoding: signatures are made over the bytes as they are.",
+                "The body is compressed.",
+                "Send it without Content-Encoding: signatures cover the uncompressed bytes.",
                 status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             )
         if (request.content_length or 0) > self.limit:
@@ -96,35 +96,35 @@ class Bodies:
                     if len(body) > self.limit:
                         raise self._too_large()
         except TimeoutError as error:
-            raise Declined.because(
+            raise RefusedError.because(
                 Code.WEBHOOK_TRY_AGAIN,
-                f"the body did not come within {self._read_seconds:g} s",
-                "Look for what is slow between the sender and Nopea, and send the delivery again.",
+                f"The body did not arrive within {self._read_seconds:g} s.",
+                "Check the network between the sender and Nopea, and send the delivery again.",
                 status=HTTPStatus.REQUEST_TIMEOUT,
             ) from error
         except _BROKEN as error:
-            raise Declined.because(
+            raise RefusedError.because(
                 Code.WEBHOOK_PAYLOAD,
-                "the body breaks the rules of HTTP",
-                "Look for a proxy that changes requests on their way to Nopea.",
+                "The body is not valid HTTP.",
+                "Check for a proxy that changes requests on the way to Nopea.",
                 status=HTTPStatus.BAD_REQUEST,
             ) from error
         return bytes(body)
 
-    def _too_large(self) -> Declined:
-        return Declined.because(
+    def _too_large(self) -> RefusedError:
+        return RefusedError.because(
             Code.WEBHOOK_TOO_LARGE,
-            f"the body has more than {self.limit} bytes",
-            "Raise --webhook-body-limit, or push fewer commits at once; polling finds the commit meanwhile.",
+            f"The body is larger than {self.limit} bytes.",
+            "Raise --webhook-body-limit, or push fewer commits at once. Polling finds the commit meanwhile.",
             status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         )
 
 
-def _busy() -> Declined:
-    return Declined.because(
+def _busy() -> RefusedError:
+    return RefusedError.because(
         Code.WEBHOOK_TRY_AGAIN,
-        "too many deliveries come at once",
-        "Send the delivery again later; polling finds the commit meanwhile.",
+        "Too many deliveries arrive at once.",
+        "Send the delivery again later. Polling finds the commit meanwhile.",
         status=HTTPStatus.TOO_MANY_REQUESTS,
         retry_after_seconds=10,
     )

@@ -1,6 +1,6 @@
-"""Ends connections on which nothing is asked: half a request must not hold a socket for ever.
+"""Closes idle connections, so that an incomplete request cannot hold a socket for ever.
 
-aiohttp bounds how long a connection may rest between requests, not how long the first one may take to come.
+aiohttp limits the time between requests of a connection, but not the time until the first one.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 IDLE_SECONDS = 30.0
 MOST = 1_024
-"""Connections; the longest idle are ended beyond that."""
+"""Connections; beyond that, the longest idle ones are closed."""
 
 
 class IdleConnections:
-    """Watches a server: `counting` tells it which connections are busy, `run` ends those that are not."""
+    """Closes the idle connections of a server: `counting` marks busy connections, `run` closes the others."""
 
     def __init__(self, *, idle_seconds: float = IDLE_SECONDS, most: int = MOST) -> None:
         self._idle_seconds = idle_seconds
@@ -28,7 +28,7 @@ class IdleConnections:
         self._idle_since: dict[web.RequestHandler, float] = {}
 
     def counting(self, handler: Handler) -> Handler:
-        """Return the handler, with its connection counted as busy meanwhile."""
+        """Return the handler, which marks its connection as busy while it runs."""
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             connection = request.protocol
@@ -44,14 +44,14 @@ class IdleConnections:
         return handle
 
     async def run(self, server: web.Server) -> None:
-        """Look for idle connections until cancelled; each is ended between one and one and a half times."""
+        """Close idle connections until cancelled, after 1 to 1.5 times `idle_seconds`."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._idle_seconds / 2)
             self.look(server.connections, now=loop.time())
 
     def look(self, connections: list[web.RequestHandler], *, now: float) -> None:
-        """End those that have been idle for too long, and the longest idle while there are too many."""
+        """Close connections that are idle too long, and the longest idle ones while there are too many."""
         idle = [connection for connection in connections if connection not in self._busy]
         self._idle_since = {connection: self._idle_since.get(connection, now) for connection in idle}
         oldest_first = sorted(self._idle_since, key=self._idle_since.__getitem__)

@@ -1,4 +1,4 @@
-"""`GET /metrics`: hands a scrape to whoever renders it; knows HTTP and nothing of metrics."""
+"""`GET /metrics`: passes a scrape on; knows HTTP and nothing about metrics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 MOST_ACCEPT = 1_024
-"""Characters of an Accept header that are looked at."""
+"""Characters of the Accept header that are read."""
 
 
 def metrics_routes(scrape: Callable[[str], Awaitable[tuple[bytes, str]]]) -> list[web.RouteDef]:

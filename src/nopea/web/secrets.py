@@ -1,6 +1,6 @@
-"""The secrets of webhooks: a repository's own, read from the cluster, and the process-wide one.
+"""The secrets of webhooks: those of repositories, read from the cluster, and the process-wide one.
 
-What is missing is a problem that says so; a repository's own secret never falls back to the process-wide one.
+A repository with a Secret of its own never falls back to the process-wide secret.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ import asyncio
 import base64
 import binascii
 import math
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from cachetools import LRUCache
+
 from nopea.core.objects import Target
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
+from nopea.core.webhooks.refused import RefusedError
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.kinds import SECRETS
 from nopea.kube.live import LiveObject
 from nopea.kube.problems import to_problem
-from nopea.web.answers import Declined
 
 KEY = "token"
 KEEP_SECONDS = 30.0
@@ -32,7 +33,7 @@ LONGEST_FILE = 64 * 1024
 
 
 class Reader(Protocol):
-    """What is asked of the API server; KubeClient implements it."""
+    """Reads an object from the API server; KubeClient implements it."""
 
     async def get(self, target: Target) -> LiveObject:
         """Read one object, or raise ApiError."""
@@ -40,35 +41,34 @@ class Reader(Protocol):
 
 
 class _Entry:
-    """What a Secret was when it was read last. The lock makes many who ask one who reads."""
+    """A Secret as last read. The lock makes concurrent callers share one request."""
 
     def __init__(self) -> None:
         self.value: Secret | Problem | None = None
         self.read_at = 0.0
         self.failure = ""
-        """Why the last attempt gave nothing at all; it leaves `value` as it was."""
+        """Why the last attempt failed; `value` is unchanged then."""
         self.tried_at = -math.inf
         self.lock = asyncio.Lock()
 
 
 class HookSecrets:
-    """The Secrets that specs name, kept for 30 s, so that a flood of deliveries is no flood of requests.
+    """The Secrets in specs, cached for 30 s, so that a flood of deliveries is not a flood of requests.
 
-    Any one Secret is read at most once a second, whatever comes and also while the API server is away: who
-    waits behind somebody who waited in vain does not wait again.
+    A Secret is read at most once a second, also while the API server is unreachable: callers that waited for
+    a failed request do not start another.
     """
 
     def __init__(self, client: Reader, *, clock: Callable[[], float], most: int = MOST) -> None:
         self._client = client
         self._clock = clock
-        self._most = most
-        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
+        self._entries: LRUCache[tuple[str, str], _Entry] = LRUCache(most)
 
     def __len__(self) -> int:
         return len(self._entries)
 
     async def read(self, namespace: str, name: str) -> Secret:
-        """Return the token. Raises Declined: 403 where there is none, 503 where nobody can say."""
+        """Return the token. Raises RefusedError: 403 without a token, 503 if it cannot be read now."""
         entry = self._entry(namespace, name)
         async with entry.lock:
             kept_seconds = KEEP_SECONDS if isinstance(entry.value, Secret) else AGAIN_SECONDS
@@ -79,7 +79,7 @@ class HookSecrets:
             return _token(entry)
 
     async def read_again(self, namespace: str, name: str) -> Secret | None:
-        """Read it anew because a signature did not fit: None where it was read a moment ago or cannot be."""
+        """Read it again after a wrong signature; None if it was just read or cannot be read."""
         entry = self._entry(namespace, name)
         async with entry.lock:
             if self._was_just_tried(entry):
@@ -87,15 +87,11 @@ class HookSecrets:
             try:
                 await self._renew(entry, namespace, name)
                 return _token(entry)
-            except Declined:
-                return None  # the signature stays refused: it did not fit the last secret that is known
+            except RefusedError:
+                return None  # the refusal stands: the signature does not match the last known secret
 
     def _entry(self, namespace: str, name: str) -> _Entry:
-        entry = self._entries.setdefault((namespace, name), _Entry())
-        self._entries.move_to_end((namespace, name))
-        if len(self._entries) > self._most:
-            self._entries.popitem(last=False)
-        return entry
+        return self._entries.setdefault((namespace, name), _Entry())
 
     def _was_just_tried(self, entry: _Entry) -> bool:
         return self._clock() - entry.tried_at < AGAIN_SECONDS
@@ -104,8 +100,8 @@ class HookSecrets:
         try:
             entry.value = await self._ask(namespace, name)
             entry.read_at, entry.failure = self._clock(), ""
-        except Declined as declined:
-            entry.failure = declined.problem.message
+        except RefusedError as error:
+            entry.failure = error.problem.message
             raise
         finally:
             entry.tried_at = self._clock()
@@ -117,9 +113,9 @@ class HookSecrets:
                 live = await self._client.get(SECRETS.at(name=name, namespace=namespace))
             return _token_of(live.json(), where=where)
         except NotFoundError:
-            return _missing(f"{where} does not exist", "Create it, or correct spec.webhook.secretRef.name.")
+            return _missing(f"{where} does not exist.", "Create it, or correct spec.webhook.secretRef.name.")
         except TimeoutError as error:
-            raise _not_now(f"the API server did not answer for {where}") from error
+            raise _not_now(f"The API server did not respond to the request for {where}.") from error
         except ApiError as error:
             problem = to_problem(error, object=where, source="")
             if error.retryable:
@@ -128,7 +124,7 @@ class HookSecrets:
 
 
 class SharedSecret:
-    """The process-wide secret: a file, read again when it changes, or a value from the environment."""
+    """The process-wide secret: a file, which is read again when it changes, or a value."""
 
     def __init__(self, value: Secret, file: Path | None) -> None:
         self._value = value
@@ -136,20 +132,20 @@ class SharedSecret:
         self._version: tuple[int, ...] = ()
 
     def read(self) -> Secret:
-        """Return it. Raises Declined (403) where none is configured or the file holds none."""
+        """Return it. Raises RefusedError (403) if none is configured or the file is empty."""
         if self._file is not None:
-            self._look(self._file)
+            self._reload(self._file)
         if not self._value:
-            raise Declined(
+            raise RefusedError(
                 _missing(
-                    "no secret is configured for this address",
-                    "Give the repository spec.webhook.secretRef, or the process NOPEA_WEBHOOK_SECRET_FILE.",
+                    "No secret is configured for this address.",
+                    "Set spec.webhook.secretRef in the GitRepository, or --webhook-secret-file.",
                 )
             )
         return self._value
 
-    def _look(self, file: Path) -> None:
-        """Follow the file: mounted Secrets are replaced under the same name."""
+    def _reload(self, file: Path) -> None:
+        """Read the file if it has changed: mounted Secrets are replaced under the same name."""
         try:
             now = file.stat()
             version = (now.st_ino, now.st_mtime_ns, now.st_size)
@@ -160,9 +156,9 @@ class SharedSecret:
             self._version = version
         except OSError as error:
             self._value, self._version = Secret(b""), ()
-            raise Declined(
+            raise RefusedError(
                 _missing(
-                    f"the file of the process-wide secret cannot be read: {error.strerror}",
+                    f"The file of the process-wide secret cannot be read: {error.strerror}.",
                     "Create the Secret that is mounted there, or correct --webhook-secret-file.",
                 )
             ) from error
@@ -173,19 +169,19 @@ def _token(entry: _Entry) -> Secret:
         case Secret() as token:
             return token
         case Problem() as problem:
-            raise Declined(problem)
+            raise RefusedError(problem)
         case None:
-            raise AssertionError("unreachable: it was read, or the reason was raised")
+            raise AssertionError("unreachable: it was read, or RefusedError was raised")
 
 
 def _token_of(raw: dict[str, Any], *, where: str) -> Secret | Problem:
-    """Values are stripped: a trailing newline in a file is the commonest mistake there is."""
+    """Return the token, stripped, because a trailing newline is the most common mistake."""
     try:
         value = base64.b64decode((raw.get("data") or {}).get(KEY) or "", validate=True).strip()
     except (binascii.Error, ValueError, TypeError):
         value = b""
     if not value:
-        return _missing(f"{where} has no key {KEY}", f"Put the webhook's secret there, under the key {KEY}.")
+        return _missing(f"{where} has no key `{KEY}`.", f"Put the webhook's secret into the key `{KEY}`.")
     return Secret(value)
 
 
@@ -193,10 +189,10 @@ def _missing(message: str, hint: str) -> Problem:
     return Problem(code=Code.WEBHOOK_NO_SECRET, message=message, hint=hint)
 
 
-def _not_now(message: str) -> Declined:
-    return Declined.because(
+def _not_now(message: str) -> RefusedError:
+    return RefusedError.because(
         Code.WEBHOOK_TRY_AGAIN,
         message,
-        "Send the delivery again later; polling finds the commit meanwhile.",
+        "Send the delivery again later. Polling finds the commit meanwhile.",
         retry_after_seconds=10,
     )

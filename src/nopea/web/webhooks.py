@@ -1,7 +1,7 @@
-"""`POST /webhook…`: a push is announced; the repositories that it concerns look at Git.
+"""`POST /webhook…`: wakes the repositories that a push concerns, so that they ask Git.
 
-A delivery is a hint: it decides who looks, never what is applied. Everything here is answered at once; the
-work is done by the workers that are woken. Nothing is parsed before the sender has proved who it is.
+A delivery decides which repositories ask Git, never what is applied. The response does not wait for their
+work. Nothing is parsed before the sender is authenticated.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp import web
+from cachetools import TTLCache
 from multidict import CIMultiDictProxy
 
 from nopea.core.api.repository import Repository
@@ -22,22 +23,21 @@ from nopea.core.secret import Secret
 from nopea.core.webhooks.delivery import Delivery
 from nopea.core.webhooks.extract import extract
 from nopea.core.webhooks.match import concerns, matches_url
-from nopea.core.webhooks.shapes import loggable
-from nopea.core.webhooks.verify import Refused, authenticate
-from nopea.logs import get_log
+from nopea.core.webhooks.refused import RefusedError
+from nopea.core.webhooks.verify import authenticate
 from nopea.measure import Measure, not_measured
 from nopea.state.repositories import RepositoryStore
-from nopea.web.allowance import Allowance
-from nopea.web.answers import Declined, ignored, refused, woken
+from nopea.web.answers import ignored, refused, woken
 from nopea.web.bodies import Bodies
+from nopea.web.delivery_log import DeliveryLog
 from nopea.web.secrets import HookSecrets, SharedSecret
-from nopea.web.seen import RecentDeliveries
 
-log = get_log(__name__)
+RECENT_SECONDS = 600.0
+MAX_RECENT = 4_096
+"""Delivery ids that are remembered, because providers send a delivery again."""
 
-_LONGEST_ADDRESS = 160
 _MAY_BE_THE_OLD_SECRET = {Code.WEBHOOK_SIGNATURE, Code.WEBHOOK_UNSIGNED, Code.WEBHOOK_NO_SECRET}
-"""Refusals that a secret of another kind would turn: a token and a signing token want different headers."""
+"""Refusals that another secret may lift: a token and a signing token need different headers."""
 
 
 def _now() -> datetime:
@@ -45,9 +45,9 @@ def _now() -> datetime:
 
 
 def _joined(raw_headers: CIMultiDictProxy[str]) -> dict[str, str]:
-    """Return the headers by lower-case name; one that comes several times is what RFC 9110 makes of it.
+    """Return the headers by lower-case name; repeated headers are joined with commas (RFC 9110).
 
-    So two signatures, tokens or events are none, in either order.
+    So a request with two signatures, tokens or events has no valid one.
     """
     headers: dict[str, str] = {}
     for raw_name, value in raw_headers.items():
@@ -56,24 +56,20 @@ def _joined(raw_headers: CIMultiDictProxy[str]) -> dict[str, str]:
     return headers
 
 
-def _address(request: web.Request) -> str:
-    return loggable(request.path, longest=_LONGEST_ADDRESS)
-
-
 @dataclass(frozen=True, slots=True)
-class _Gate:
-    """What a delivery at an address must be signed with, and whom it may wake."""
+class _Endpoint:
+    """The secret of an address, and the repositories that it may wake."""
 
     secret: Secret
     provider: Provider | None = None
     key: RepoKey | None = None
-    """The repository that the address names; None: all without a secret of their own."""
+    """The repository in the address; None: all without a secret of their own."""
     own: tuple[str, str] | None = None
     """Namespace and name of the repository's own Secret; None: the process-wide secret."""
 
 
 class Webhooks:
-    """Takes deliveries. `wake` puts the trigger into mailboxes and returns whose; it never blocks."""
+    """Receives deliveries. `wake` triggers repositories and returns those that it woke; it never blocks."""
 
     def __init__(
         self,
@@ -97,9 +93,8 @@ class Webhooks:
         self._measure = measure
         self._clock = clock
         self._now = now
-        self._seen = RecentDeliveries(clock)
-        self._refusals = Allowance(clock, burst=20, seconds=3.0)
-        self._idle = Allowance(clock, burst=100, seconds=0.5)
+        self._log = DeliveryLog(clock)
+        self._recent: TTLCache[tuple[str, str], None] = TTLCache(MAX_RECENT, RECENT_SECONDS, timer=clock)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints."""
@@ -125,126 +120,107 @@ class Webhooks:
         began = self._clock()
         try:
             self._must_be_ready()
-            gate = _Gate(self._shared.read()) if candidates is None else await self._gate(candidates())
+            endpoint = (
+                _Endpoint(self._shared.read()) if candidates is None else await self._endpoint(candidates())
+            )
             async with self._bodies.held(request) as body:
-                delivery = await self._taken_in(request, body, gate)
+                delivery = await self._authenticated_delivery(request, body, endpoint)
             self._must_be_ready()  # the body may have been slow
-        except Declined as declined:
+        except RefusedError as error:
             self._measure("unknown", "refused", self._clock() - began)
-            self._tell_refusal(request, declined)
-            return refused(declined)
-        keys, reason = self._whom(delivery, gate, address=request.path)
-        self._measure(delivery.provider, "woken" if keys else "ignored", self._clock() - began)
-        self._tell(request, delivery.provider, keys, reason, seconds=self._clock() - began)
+            self._log.refused(request.path, error.problem, status=error.status)
+            return refused(error)
+        keys, reason = self._wake_concerned(delivery, endpoint, address=request.path)
+        seconds = self._clock() - began
+        self._measure(delivery.provider, "woken" if keys else "ignored", seconds)
+        self._log.received(request.path, delivery.provider, keys, ignored=reason, seconds=seconds)
         return woken(keys) if keys else ignored(reason)
 
     def _must_be_ready(self) -> None:
-        """Before the first list nobody is known, and while the process drains nobody works any more."""
+        """Refuse while repositories are not listed yet, and while the process drains."""
         if reason := self._why_not_ready():
-            raise Declined.because(
+            raise RefusedError.because(
                 Code.WEBHOOK_TRY_AGAIN,
-                f"Nopea is not ready: {reason}",
-                "Send the delivery again later; every repository looks at Git when Nopea starts.",
+                f"Nopea is not ready: {reason}.",
+                "Send the delivery again later. Every repository asks Git when Nopea starts.",
                 retry_after_seconds=10,
             )
 
-    async def _gate(self, keys: Sequence[RepoKey]) -> _Gate:
+    async def _endpoint(self, keys: Sequence[RepoKey]) -> _Endpoint:
         if len(keys) > 1:
-            raise Declined.because(
+            raise RefusedError.because(
                 Code.WEBHOOK_AMBIGUOUS_NAME,
-                f"{len(keys)} namespaces have a GitRepository of this name",
-                "Send it to /webhook/NAMESPACE/NAME.",
+                f"{len(keys)} namespaces have a GitRepository of this name.",
+                "Send the delivery to /webhook/NAMESPACE/NAME.",
             )
         repository = self._repositories.get(keys[0]) if keys else None
         if repository is None:
-            raise Declined.because(
+            raise RefusedError.because(
                 Code.WEBHOOK_UNKNOWN_REPOSITORY,
-                "there is no GitRepository at this address",
-                "Correct the webhook's URL: /webhook/NAMESPACE/NAME.",
+                "There is no GitRepository for this address.",
+                "Correct the URL of the webhook: /webhook/NAMESPACE/NAME.",
             )
         spec = repository.spec
-        if isinstance(spec, Problem):  # it may name a Secret that cannot be read from it
-            raise Declined.because(
-                Code.WEBHOOK_NO_SECRET, "the GitRepository's spec cannot be read", "Correct its spec."
+        if isinstance(spec, Problem):  # it may name a Secret that is unknown here
+            raise RefusedError.because(
+                Code.WEBHOOK_NO_SECRET, "The spec of the GitRepository is invalid.", "Correct the spec."
             )
         if spec.webhook is None:
-            return _Gate(self._shared.read(), key=repository.key)
+            return _Endpoint(self._shared.read(), key=repository.key)
         own = (repository.key.namespace, spec.webhook.secret_ref.name)
-        return _Gate(await self._secrets.read(*own), spec.webhook.provider, repository.key, own)
+        return _Endpoint(await self._secrets.read(*own), spec.webhook.provider, repository.key, own)
 
-    async def _taken_in(self, request: web.Request, body: bytes, gate: _Gate) -> Delivery:
-        """Prove the sender, then read what it says; raises Declined."""
+    async def _authenticated_delivery(
+        self, request: web.Request, body: bytes, endpoint: _Endpoint
+    ) -> Delivery:
+        """Authenticate the sender, then parse the body. Raises RefusedError."""
         headers = _joined(request.headers)
-        try:
-            provider = await self._authenticated(headers, body, gate)
-            return extract(provider, headers, body)
-        except Refused as error:
-            raise Declined(error.problem) from error
+        return extract(await self._sender(headers, body, endpoint), headers, body)
 
-    async def _authenticated(self, headers: dict[str, str], body: bytes, gate: _Gate) -> Provider:
+    async def _sender(self, headers: dict[str, str], body: bytes, endpoint: _Endpoint) -> Provider:
         try:
-            return authenticate(headers, body, gate.secret, provider=gate.provider, now=self._now())
-        except Refused as error:
-            if gate.own is None or error.problem.code not in _MAY_BE_THE_OLD_SECRET:
+            return authenticate(headers, body, endpoint.secret, provider=endpoint.provider, now=self._now())
+        except RefusedError as error:
+            if endpoint.own is None or error.problem.code not in _MAY_BE_THE_OLD_SECRET:
                 raise
-            renewed = await self._secrets.read_again(*gate.own)  # the Secret may just have been changed
-            if renewed is None or renewed == gate.secret:
+            renewed = await self._secrets.read_again(*endpoint.own)  # the Secret may just have been changed
+            if renewed is None or renewed == endpoint.secret:
                 raise
-            return authenticate(headers, body, renewed, provider=gate.provider, now=self._now())
+            return authenticate(headers, body, renewed, provider=endpoint.provider, now=self._now())
 
-    def _whom(self, delivery: Delivery, gate: _Gate, *, address: str) -> tuple[tuple[RepoKey, ...], str]:
-        """Wake whom it concerns; without anybody, say why."""
+    def _wake_concerned(
+        self, delivery: Delivery, endpoint: _Endpoint, *, address: str
+    ) -> tuple[tuple[RepoKey, ...], str]:
+        """Wake the repositories that the delivery concerns and return them; without any, return why."""
         if delivery.ignored:
             return (), delivery.ignored
-        if (address, delivery.id) in self._seen:
+        if delivery.id and (address, delivery.id) in self._recent:
             return (), "duplicate"
-        meant = self._meant(delivery, gate.key)
-        if not meant:
+        candidates = self._candidates(delivery, endpoint.key)
+        if not candidates:
             return (), "other repository"
-        concerned = [one for one, spec in meant if concerns(spec, delivery)]
+        concerned = [repository for repository, spec in candidates if concerns(spec, delivery)]
         if not concerned:
             return (), "other ref or paths"
-        keys = self._wake(one.key for one in concerned if not one.suspended)
-        if keys:  # what woke nobody is answered for its own reason again, should it come again
-            self._seen.add((address, delivery.id))
+        keys = self._wake(repository.key for repository in concerned if not repository.suspended)
+        if keys and delivery.id:  # a repetition that woke no repository gets the same reason again
+            self._recent[address, delivery.id] = None
         return keys, "" if keys else "suspended"
 
-    def _meant(self, delivery: Delivery, key: RepoKey | None) -> list[tuple[Repository, GitRepositorySpec]]:
-        """Return whom the address names, else all that have the URL and no secret of their own.
+    def _candidates(
+        self, delivery: Delivery, key: RepoKey | None
+    ) -> list[tuple[Repository, GitRepositorySpec]]:
+        """Return the repository in the address, else all with this URL and without a secret of their own.
 
-        Who has one has it so that nobody else's word counts. Asked only once the sender is proved: it is the
-        one thing here that takes longer the more repositories there are.
+        Called only for authenticated senders: it is the one step here that takes longer with more
+        repositories.
         """
         if key is not None:
             named = self._repositories.get(key)
             return [(named, named.spec)] if named and isinstance(named.spec, GitRepositorySpec) else []
         return [
-            (one, spec) for one in self._repositories.all()
-            if isinstance(spec := one.spec, GitRepositorySpec)
+            (repository, spec) for repository in self._repositories.all()
+            if isinstance(spec := repository.spec, GitRepositorySpec)
             and spec.webhook is None
             and matches_url(spec.url, delivery)
         ]  # fmt: skip
-
-    def _tell(
-        self,
-        request: web.Request,
-        provider: Provider,
-        keys: Sequence[RepoKey],
-        reason: str,
-        *,
-        seconds: float,
-    ) -> None:
-        suppressed = 0 if keys else self._idle.take()  # one sort of ping comes unsigned
-        if suppressed is not None:
-            log.info(
-                "webhook received", address=_address(request), provider=provider, woken=keys, ignored=reason,
-                seconds=round(seconds, 4), suppressed=suppressed,
-            )  # fmt: skip
-
-    def _tell_refusal(self, request: web.Request, declined: Declined) -> None:
-        suppressed = self._refusals.take()
-        if suppressed is not None:
-            log.warning(
-                "webhook refused", address=_address(request), status=int(declined.status),
-                code=declined.problem.code, problem=declined.problem.message, suppressed=suppressed,
-            )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from nopea.cli import diff, heal, history, plan, rollback, suspend, sync
+from nopea.cli.commands import diff, heal, history, plan, rollback, suspend, sync
 from nopea.cli.main import main
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 600_000, tzinfo=UTC)
@@ -35,25 +35,25 @@ COMMANDS = {
 )
 def test_an_end_is_a_time_or_a_duration(text: str, until: datetime) -> None:
     """In whole seconds, never shorter than was asked for."""
-    assert suspend.moment(text, now=NOW) == until
+    assert suspend.parse_until(text, now=NOW) == until
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("tomorrow", "no time and no duration"),
-        ("", "no time and no duration"),
+        ("tomorrow", "neither a time nor a duration"),
+        ("", "neither a time nor a duration"),
         ("2026-01-31T18:00:00", "no time zone"),
         ("2025-12-31T18:00:00Z", "in the past"),
         ("0s", "in the past"),
-        ("9" * 20 + "h", "no time and no duration"),
-        ("99999999h", "no time and no duration"),
+        ("9" * 20 + "h", "neither a time nor a duration"),
+        ("99999999h", "neither a time nor a duration"),
     ],
 )
-def test_any_other_end_is_refused_in_words(text: str, said: str) -> None:
+def test_any_other_end_is_refused_in_words(text: str, message: str) -> None:
     """An end that cannot be read would protect for ever, one in the past not at all."""
-    with pytest.raises(ValueError, match=said):
-        suspend.moment(text, now=NOW)
+    with pytest.raises(ValueError, match=message):
+        suspend.parse_until(text, now=NOW)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -65,7 +65,7 @@ def test_every_command_chooses_its_cluster_alike(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["diff"], "Missing argument 'NAME'"),
         (["heal"], "Missing argument 'NAME'"),
@@ -73,7 +73,7 @@ def test_every_command_chooses_its_cluster_alike(name: str) -> None:
         (["plan", "-f", "/nonexistent"], "does not exist"),
         (["diff", "shop", "-o", "yaml"], "'yaml' is not one of"),
         (["suspend", "shop", "--until", "2h"], "--until needs an OBJECT"),
-        (["suspend", "shop", "deployment/web", "--until", "never"], "no time and no duration"),
+        (["suspend", "shop", "deployment/web", "--until", "never"], "neither a time nor a duration"),
         (["resume", "shop", "--until", "2h"], "No such option"),
         (["sync"], "Missing argument 'NAME'"),
         (["history"], "Missing argument 'NAME'"),
@@ -81,16 +81,16 @@ def test_every_command_chooses_its_cluster_alike(name: str) -> None:
         (["sync", "shop", "--timeout", "5m"], "--timeout needs --wait"),
         (["rollback", "shop", "--timeout", "5m"], "--timeout needs --wait"),
         (["sync", "shop", "--wait", "--timeout", "soon"], "is not a duration"),
-        (["sync", "shop", "--wait", "--timeout", "0s"], "more than no time"),
+        (["sync", "shop", "--wait", "--timeout", "0s"], "longer than 0s"),
         (["rollback", "shop", "abc1234", "--resume"], "--resume takes no COMMIT"),
         (["history", "shop", "-o", "yaml"], "'yaml' is not one of"),
     ],
 )
-def test_wrong_usage_ends_with_2(arguments: list[str], said: str) -> None:
+def test_wrong_usage_ends_with_2(arguments: list[str], message: str) -> None:
     """So that it is told from `diff`'s 1."""
     done = CliRunner().invoke(main, arguments)
 
-    assert (done.exit_code, said in done.output) == (2, True), done.output
+    assert (done.exit_code, message in done.output) == (2, True), done.output
 
 
 def test_an_object_may_be_one_word_or_two() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nopea.core.duration import PATTERN, format_seconds, parse_duration
+from nopea.core.duration import PATTERN, backoff_seconds, format_seconds, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,11 @@ def test_longer_than_any_duration() -> None:
 def test_shown_short_and_never_as_sixty_of_something(seconds: float, text: str) -> None:
     """Rounding carries over to the next unit."""
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(0, 1.0), (1, 1.0), (2, 2.0), (4, 8.0), (6, 20.0), (10_000, 20.0)]
+)
+def test_a_backoff_doubles_up_to_its_bound(failures: int, seconds: float) -> None:
+    """Also after so many failures that a power of two would overflow."""
+    assert backoff_seconds(failures, first=1.0, most=20.0) == seconds

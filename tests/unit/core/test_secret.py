@@ -28,7 +28,7 @@ def test_no_way_of_printing_shows_it() -> None:
 @pytest.mark.parametrize(
     "write",
     [pickle.dumps, json.dumps, msgspec.json.encode, copy.copy, copy.deepcopy],
-    ids=lambda write: f"{write.__module__}.{write.__name__}",
+    ids=["pickle", "json", "msgspec", "copy", "deepcopy"],
 )
 def test_no_writer_takes_it(write: object) -> None:
     """Serialisers and copies refuse a Secret instead of storing it."""

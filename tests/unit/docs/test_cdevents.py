@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.unit.core.cdevents.telling import MAPPER, facts
+from tests.unit.core.cdevents.mapped import MAPPER, facts
 from tests.unit.core.cdevents.test_mapping import life
 
-from nopea.core.cdevents import event, mapping, passes, shrink
+from nopea.core.cdevents import event, mapping, syncs, truncate
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
 from nopea.core.status.report import Outcome
 
@@ -23,7 +23,7 @@ def chapter(heading: str) -> str:
 
 def test_types_are_told() -> None:
     """Every type in both spellings, and no other."""
-    rows = re.findall(r"^\| (\S+) \| `(\S+)` \| `(\S+)` \|", chapter("Which events there are"), re.MULTILINE)
+    rows = re.findall(r"^\| (\S+) \| `(\S+)` \| `(\S+)` \|", chapter("Events"), re.MULTILINE)
 
     assert rows == [
         (one.value, one.spelled(SpecVersion.V0_5_1), one.spelled(SpecVersion.V0_4_1)) for one in EventType
@@ -35,22 +35,22 @@ def test_numbers_are_told() -> None:
     assert f"at most {mapping.MAX_EVENTS} events" in PAGE
     assert f"{MAPPER.failing_after} attempts in a row failed" in PAGE
     assert f"at most {event.MAX_BYTES // 1024} KiB" in PAGE
-    assert f"at most {passes._ERRORS} characters" in PAGE
-    assert f"`{shrink.CUT}`" in PAGE
+    assert f"at most {syncs._ERRORS} characters" in PAGE
+    assert f"`{truncate.CUT}`" in PAGE
 
 
 def test_facts_are_told() -> None:
     """Every field of `customData.nopea` that a repository's life brings, and those that few lives bring."""
     told: set[str] = set()
-    for row in re.findall(r"^\| (`.+?) \|", chapter("Facts of our own"), re.MULTILINE):
+    for row in re.findall(r"^\| (`.+?) \|", chapter("Custom data"), re.MULTILINE):
         told |= set(re.findall(r"`(\w+)`", row))
     found: dict[str, Any] = {}
     for one in life():
         found |= facts(one)
 
     assert told == found.keys() | {"path", "leftOut", "truncated"}
-    assert all(f"`{outcome}`" in chapter("Facts of our own") for outcome in Outcome)
-    assert all(f"`{key}`" in chapter("Facts of our own") for key in found["drift"])
+    assert all(f"`{outcome}`" in chapter("Custom data") for outcome in Outcome)
+    assert all(f"`{key}`" in chapter("Custom data") for key in found["drift"])
 
 
 def test_subjects_are_told() -> None:

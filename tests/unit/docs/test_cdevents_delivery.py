@@ -31,8 +31,8 @@ def test_numbers_are_told() -> None:
 
 def test_answers_are_told() -> None:
     """The statuses in the table mean what it says."""
-    assert "| 408, 425, 429, 5xx | tried again |" in DELIVERY
-    assert "| 401, 403, 404 | tried again" in DELIVERY
+    assert "| 408, 425, 429, 5xx | retried |" in DELIVERY
+    assert "| 401, 403, 404 | retried" in DELIVERY
     assert {POLICY.verdict(status) for status in (408, 425, 429, 500, 599, 401, 403, 404)} == {
         DeliveryVerdict.RETRY
     }

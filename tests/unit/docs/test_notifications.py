@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report
+from tests.fakes.transitions import History, edited, synced
 
 from nopea.core.notify.formats import SIGNATURE_HEADER, json_body
 from nopea.core.notify.notification import Notification, NotificationKind
 from nopea.core.notify.rate_limit import MAX_WAITING, QUIET_SECONDS
-from nopea.core.notify.rules import PATIENCE, notices
+from nopea.core.notify.rules import FAILURES_BEFORE_NOTIFYING, notifications_of
 from nopea.core.problem import Code
 from nopea.core.status.report import Result
 from nopea.settings import NotifySettings
@@ -22,7 +22,7 @@ TEXT = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text(encod
 
 
 def samples() -> dict[str, Notification]:
-    """Return a notice of each kind."""
+    """Return a notification of each kind."""
     world = History(healPolicy="notify")
     steps = [
         world.did(synced(edited())),
@@ -31,7 +31,7 @@ def samples() -> dict[str, Notification]:
         world.healthy("False"),
         world.rolled_back_to("d" * 40),
     ]
-    return {str(notice.kind): notice for step in steps for notice in notices(step)}
+    return {str(notification.kind): notification for step in steps for notification in notifications_of(step)}
 
 
 def shape(value: Any) -> Any:
@@ -59,15 +59,15 @@ def test_every_kind_and_its_facts_are_told() -> None:
     found = samples()
     assert set(found) == {str(kind) for kind in NotificationKind}
     rows = dict(re.findall(r"^\| `(\w+)` \| (`.*) \|$", TEXT, re.MULTILINE))
-    for kind, notice in found.items():
+    for kind, notification in found.items():
         assert f"| `{kind}` | " in TEXT.partition("## JSON")[0]
-        for fact in notice.facts:
+        for fact in notification.facts:
             assert f"`{fact}`" in rows[kind]
 
 
 def test_numbers_are_told() -> None:
     """Patience, the limit and the quiet time."""
-    assert f"after {PATIENCE} failed passes in a row" in TEXT
+    assert f"after {FAILURES_BEFORE_NOTIFYING} failed syncs in a row" in TEXT
     assert f"`--notify-per-minute` messages ({NotifySettings().per_minute})" in TEXT
     assert f"once in {QUIET_SECONDS / 60:g} minutes" in TEXT
     assert f"the\n{MAX_WAITING} that wait" in TEXT

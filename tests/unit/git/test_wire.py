@@ -7,13 +7,22 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nopea.core.git.source import Commit, Credentials, ParsedDocument, ParsedFile, Ref, RefKind, Remote
+from nopea.core.git.source import (
+    Commit,
+    Credentials,
+    ParsedDocument,
+    ParsedFile,
+    Ref,
+    RefKind,
+    Remote,
+    is_ssh,
+)
 from nopea.core.manifests.file import parse_file
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
 from nopea.git.process import Trust
 from nopea.git.protocol import Decoder, encode
-from nopea.git.wire import commit_of, is_ssh, mirror_name, parsed_file, raw_address, raw_ref, trust_of
+from nopea.git.wire import commit_of, mirror_name, parsed_file, raw_address, raw_ref, trust_of
 
 FULL = Credentials(
     username="bot",

@@ -179,6 +179,28 @@ async def test_what_an_apply_returned_is_known_at_once_and_told_to_nobody() -> N
         assert place.told == []
 
 
+async def test_an_object_that_was_read_under_other_rules_replaces_the_known_one() -> None:
+    """Its version is the same, its projection is not; a later event of the watch still counts."""
+    async with following(config()) as place:
+        place.object_cache.assume(MAPS, key(), observed(1, projection="p2"))
+        assert place.object_cache.get(MAPS, key()) == observed(1, projection="p2")
+        place.watch.put(config(version=2))
+        await place.arrived(3)
+        assert place.object_cache.get(MAPS, key()) == observed(2)
+
+
+async def test_a_first_list_that_fails_ends_the_wait() -> None:
+    """Its objects are read one by one then; the list is tried again in the background."""
+    place = Place(FakeWatch([config()]))
+    place.watch.down = True
+    async with place.running():
+        async with asyncio.timeout(5):
+            await place.object_cache.ensure([MAPS])
+        assert not place.object_cache.knows(MAPS)
+        place.watch.down = False
+        await place.until(lambda: place.object_cache.knows(MAPS))
+
+
 async def test_versions_are_numbers() -> None:
     """10 is newer than 9."""
     async with following(config(version=9)) as place:

@@ -26,7 +26,7 @@ def test_aggregated_document() -> None:
     }
     served = read_groups(orjson.dumps({"items": [group]}))
 
-    assert [str(found) for found in served.resources] == ["widgets.acme.example/v2"]
+    assert [str(resource) for resource in served.resources] == ["widgets.acme.example/v2"]
     assert served.stale == {("acme.example", "v1")}
 
 
@@ -48,8 +48,8 @@ def test_old_documents() -> None:
 
     assert read_legacy_groups(b'{"versions":["v1"]}', core=True) == [("", "v1")]
     assert read_legacy_groups(orjson.dumps(groups), core=False) == [("a", "v1"), ("a", "v2")]
-    found = read_legacy_resources(orjson.dumps({"resources": resources}), group="a", version="v1")
-    assert [resource.plural for resource in found] == ["widgets"]
+    read = read_legacy_resources(orjson.dumps({"resources": resources}), group="a", version="v1")
+    assert [resource.plural for resource in read] == ["widgets"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"items":5}', b"<html>"])

@@ -39,7 +39,7 @@ def test_micro_time_has_six_digits() -> None:
     assert micro_time(AT) == "2026-01-02T03:04:05.000000Z"
 
 
-def test_body() -> None:
+def test_an_events_fields() -> None:
     """Everything that the API demands is there, and nothing deprecated."""
     words = ("Warning", "ApplyFailed", "Apply", "no")
     body = orjson.loads(
@@ -73,12 +73,12 @@ def test_what_is_one_series() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kept"), [("web", True), ("a:b", False), ("Web", False), ("x" * 250, False)]
+    ("name", "used"), [("web", True), ("a:b", False), ("Web", False), ("x" * 250, False)]
 )
-def test_names(name: str, kept: bool) -> None:
+def test_an_event_is_named_after_its_object(name: str, used: bool) -> None:
     """The object's name begins the Event's where the API takes it; otherwise a UUID is the name."""
     about = happening(Regarding(api_version="v1", kind="X", name=name), ("Normal", "A", "B", ""), at=AT)
 
-    assert new_event_name(about).startswith(f"{name}.") is kept
+    assert new_event_name(about).startswith(f"{name}.") is used
     assert len(new_event_name(about)) <= 253
     assert event_namespace(about) == "default"

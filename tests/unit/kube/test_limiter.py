@@ -65,13 +65,13 @@ async def test_never_more_than_allowed(looptime: Any) -> None:
     limiter = Limiter(_limit(10))
     most = 0
 
-    async def one(flow: str) -> None:
+    async def request(flow: str) -> None:
         nonlocal most
         async with limiter.slot(flow):
             most = max(most, limiter.used)
             await asyncio.sleep(1)
 
-    await asyncio.gather(*(one(f"flow-{number % 7}") for number in range(100)))
+    await asyncio.gather(*(request(f"flow-{number % 7}") for number in range(100)))
 
     assert 8 <= most <= 10  # a part is kept for newcomers
     assert (limiter.used, limiter.waiting) == (0, 0)
@@ -114,12 +114,12 @@ async def test_first_come_first_served_in_a_flow(looptime: Any) -> None:
     limiter = Limiter(_limit(2))
     order: list[int] = []
 
-    async def one(number: int) -> None:
+    async def request(number: int) -> None:
         async with limiter.slot("flow"):
             order.append(number)
             await asyncio.sleep(1)
 
-    await asyncio.gather(*(one(number) for number in range(10)))
+    await asyncio.gather(*(request(number) for number in range(10)))
 
     assert order == list(range(10))
 

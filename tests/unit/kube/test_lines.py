@@ -14,13 +14,13 @@ from nopea.kube.lines import LineSplitter
 def test_any_split_gives_the_same_lines(lines: list[bytes], data: st.DataObject) -> None:
     """However the bytes are cut into chunks, the same lines come out."""
     stream = b"".join(line + b"\n" for line in lines)
-    splitter, found = LineSplitter(), []
+    splitter, read = LineSplitter(), []
     while stream:
         size = data.draw(st.integers(1, len(stream)))
-        found += splitter.feed(stream[:size])
+        read += splitter.feed(stream[:size])
         stream = stream[size:]
 
-    assert found == lines
+    assert read == lines
 
 
 def test_empty_lines_are_dropped_and_an_unfinished_one_waits() -> None:

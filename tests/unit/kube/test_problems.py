@@ -102,10 +102,10 @@ def _status(code: int, message: str, reason: str = "", **details: Any) -> bytes:
 )
 def test_code_and_hint(code: int, message: str, expected: Code, hint: str) -> None:
     """Each kind of refusal has its code and a hint that says what to do."""
-    found, said = _problem(code, message)
+    actual, text = _problem(code, message)
 
-    assert found is expected
-    assert hint in said
+    assert actual is expected
+    assert hint in text
 
 
 def test_missing_namespace_and_missing_object() -> None:

@@ -15,9 +15,8 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.status.transition import Transition
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Type
-from nopea.metrics.exposition import Exposition
+from nopea.metrics.exposition import Exposition, GaugeReader, by_label, value
 from nopea.metrics.instruments import Instruments
-from nopea.metrics.live import GaugeReader, by_label, value
 from nopea.metrics.repositories import Known
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
@@ -43,7 +42,7 @@ def exposition(repositories: int = 2) -> Exposition:
     instruments.git_operation("sync", "ok", 0.1)
     status = GitRepositoryStatus()
     step = Transition(repository=repository(), before=status, after=status, report=report(), at=NOW)
-    instruments.told(step)
+    instruments.on_transition(step)
     known = [Known(repository(f"r{number}"), status, 5.0) for number in range(repositories)]
     return Exposition(
         instruments.registry,

@@ -45,9 +45,9 @@ def drifted(outcome: Outcome, *, manager: str = "kubectl-edit", **changes: Any) 
 def test_a_pass_is_counted_once_with_its_duration() -> None:
     """By how it ended, and under the heaviest of what woke it."""
     instruments = Instruments()
-    instruments.told(step(report(triggers=("object change", "poll", "webhook"))))
-    instruments.told(step(report(Result.FAILED, triggers=("retry",))))
-    instruments.told(step(None))
+    instruments.on_transition(step(report(triggers=("object change", "poll", "webhook"))))
+    instruments.on_transition(step(report(Result.FAILED, triggers=("retry",))))
+    instruments.on_transition(step(None))
 
     found = scraped(instruments)
     assert found.all("nopea_syncs_total") == {
@@ -72,7 +72,7 @@ def test_objects_are_counted_by_result() -> None:
     """All of them, and those that did not happen are there with 0."""
     instruments = Instruments()
     outcomes = (Outcome.CREATED, Outcome.UNCHANGED, Outcome.UNCHANGED, Outcome.PRUNED)
-    instruments.told(step(report(objects=[result_of("a", outcome) for outcome in outcomes])))
+    instruments.on_transition(step(report(objects=[result_of("a", outcome) for outcome in outcomes])))
 
     found = scraped(instruments).all("nopea_sync_objects_total")
     counted = {dict(labels)["result"]: value for labels, value in found.items()}
@@ -96,7 +96,7 @@ def test_objects_are_counted_by_result() -> None:
 def test_drift_is_counted_by_what_was_done(one: ObjectResult, action: str, tool: str) -> None:
     """With the kind, and the tool of whoever did it."""
     instruments = Instruments()
-    instruments.told(step(report(objects=[one, result_of("b", Outcome.CONFIGURED)])))
+    instruments.on_transition(step(report(objects=[one, result_of("b", Outcome.CONFIGURED)])))
 
     assert scraped(instruments).all("nopea_drifts_total") == {
         frozenset({("kind", "manual_drift"), ("action", action), ("tool", tool)}): 1.0
@@ -106,11 +106,11 @@ def test_drift_is_counted_by_what_was_done(one: ObjectResult, action: str, tool:
 def test_the_last_sync_is_remembered_until_the_repository_ends() -> None:
     """A failed pass does not count as one."""
     instruments = Instruments()
-    instruments.told(step(report(), name="a"))
-    instruments.told(step(report(Result.FAILED), name="b"))
+    instruments.on_transition(step(report(), name="a"))
+    instruments.on_transition(step(report(Result.FAILED), name="b"))
     assert instruments.synced_at == {repository("a").key: NOW.timestamp()}
 
-    instruments.told(step(report(Result.DELETED), name="a"))
+    instruments.on_transition(step(report(Result.DELETED), name="a"))
     assert instruments.synced_at == {}
 
 

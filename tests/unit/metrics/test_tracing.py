@@ -120,9 +120,9 @@ async def test_each_pass_is_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
     bodies: list[bytes] = []
     async with receiving(bodies) as endpoint:
         tracer = asked(monkeypatch, endpoint)
-        tracer.told(step(report(objects=[result_of("a", Outcome.CREATED)])))
-        tracer.told(step(report(Result.FAILED, problems=[problem()])))
-        tracer.told(step(None))
+        tracer.on_transition(step(report(objects=[result_of("a", Outcome.CREATED)])))
+        tracer.on_transition(step(report(Result.FAILED, problems=[problem()])))
+        tracer.on_transition(step(None))
         await tracer.close(10)
 
     well, failed = spans_of(bodies)
@@ -146,7 +146,7 @@ async def test_a_collector_that_is_silent_holds_up_nothing(
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, answers none
         tracer = asked(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
         for _ in range(5_000):
-            tracer.told(step(report()))
+            tracer.on_transition(step(report()))
         await tracer.close(0.2)
 
-    assert "traces lost at the end" in caplog.text
+    assert "traces lost at shutdown" in caplog.text

@@ -12,7 +12,7 @@ from typing import Any
 from nopea import tasks
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.delivery import DeliveryPolicy
-from nopea.notify.message import Message, NoResponseError, Response
+from nopea.notify.http import Message, NoResponseError, Response
 from nopea.notify.outbox import Outbox
 
 ENDPOINT = ReceiverAddress.parse("https://ada:hunter22@events.acme.example/hook/topsecret")

@@ -9,10 +9,10 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.fakes.news import History, synced
 from tests.fakes.samples import COMMIT, problem, report, result_of
 from tests.fakes.sink import Reply, Sink
-from tests.unit.notify.telling import telling
+from tests.fakes.transitions import History, synced
+from tests.unit.notify.running import running_notifier
 
 from nopea.core.git.source import Credentials, Remote
 from nopea.core.objects import RepoKey
@@ -44,11 +44,11 @@ async def test_github_is_told() -> None:
     """`POST /repos/{owner}/{repo}/statuses/{sha}` with a Bearer token."""
     async with Sink(usual=Reply(status=201)) as server:
         url = server.url("/acme/shop.git")
-        async with telling(
+        async with running_notifier(
             replace(ON, cluster="production", target_url="https://nopea.acme.example/"),
             remotes={KEY: Remote(url, TOKEN)},
         ) as notifier:
-            notifier.listen(world(url, "github").did(CREATED))
+            notifier.on_transition(world(url, "github").did(CREATED))
             (arrived,) = await server.wait_for(1)
     assert arrived.path == f"/api/v3/repos/acme/shop/statuses/{SHA}"
     assert arrived.headers["authorization"] == "Bearer tok-123456"
@@ -62,8 +62,8 @@ async def test_gitlab_is_told() -> None:
     """`POST /api/v4/projects/{path}/statuses/{sha}` with the path encoded and the words in the query."""
     async with Sink(usual=Reply(status=201)) as server:
         url = server.url("/acme/web/shop.git")
-        async with telling(ON, remotes={KEY: Remote(url, TOKEN)}) as notifier:
-            notifier.listen(world(url, "gitlab").did(FAILED))
+        async with running_notifier(ON, remotes={KEY: Remote(url, TOKEN)}) as notifier:
+            notifier.on_transition(world(url, "gitlab").did(FAILED))
             (arrived,) = await server.wait_for(1)
     parts = urlsplit(arrived.path)
     assert parts.path == f"/api/v4/projects/acme%2Fweb%2Fshop/statuses/{SHA}"
@@ -88,8 +88,8 @@ async def test_gitea_is_told(credentials: Credentials, header: str) -> None:
     """`POST /api/v1/repos/{owner}/{repo}/statuses/{sha}` with a token, or with user and password."""
     async with Sink(usual=Reply(status=201)) as server:
         url = server.url("/acme/shop.git")
-        async with telling(ON, remotes={KEY: Remote(url, credentials)}) as notifier:
-            notifier.listen(world(url, "gitea").did(CREATED))
+        async with running_notifier(ON, remotes={KEY: Remote(url, credentials)}) as notifier:
+            notifier.on_transition(world(url, "gitea").did(CREATED))
             (arrived,) = await server.wait_for(1)
     assert arrived.path == f"/api/v1/repos/acme/shop/statuses/{SHA}"
     assert arrived.headers["authorization"] == header
@@ -101,12 +101,12 @@ async def test_the_same_state_of_a_commit_is_told_once() -> None:
     async with Sink(usual=Reply(status=201)) as server:
         url = server.url("/acme/shop.git")
         repo = world(url, "github")
-        async with telling(ON, remotes={KEY: Remote(url, TOKEN)}) as notifier:
+        async with running_notifier(ON, remotes={KEY: Remote(url, TOKEN)}) as notifier:
             for _ in range(3):
-                notifier.listen(repo.did(CREATED))
+                notifier.on_transition(repo.did(CREATED))
             await server.wait_for(1)
-            notifier.listen(repo.did(FAILED))
-            notifier.listen(repo.did(FAILED))
+            notifier.on_transition(repo.did(FAILED))
+            notifier.on_transition(repo.did(FAILED))
             await server.wait_for(2)
         assert [one.json["state"] for one in server.taken] == ["success", "failure"]
 
@@ -122,8 +122,8 @@ async def test_no_token_goes_where_it_does_not_belong(remote: Remote | None) -> 
         url = server.url("/acme/shop.git")
         if remote is not None and not remote.url:
             remote = Remote(url, Credentials(identity=Secret("key"), password=Secret("")))
-        async with telling(ON, remotes={KEY: remote} if remote else {}) as notifier:
-            notifier.listen(world(url, "github").did(CREATED))
+        async with running_notifier(ON, remotes={KEY: remote} if remote else {}) as notifier:
+            notifier.on_transition(world(url, "github").did(CREATED))
         assert server.arrivals == []
 
 
@@ -136,14 +136,14 @@ async def test_a_token_that_is_refused_is_not_shown_again(
     async with Sink(usual=Reply(status=answer)) as server:
         url = server.url("/acme/shop.git")
         repo, remotes = world(url, "github"), {KEY: Remote(url, TOKEN)}
-        async with telling(ON, remotes=remotes) as notifier:
-            notifier.listen(repo.did(CREATED))
+        async with running_notifier(ON, remotes=remotes) as notifier:
+            notifier.on_transition(repo.did(CREATED))
             await _until(lambda: bool(warnings(caplog)))
-            notifier.listen(repo.did(FAILED))
+            notifier.on_transition(repo.did(FAILED))
             await asyncio.sleep(0.05)
             assert len(server.arrivals) == 1
             remotes[KEY] = Remote(url, Credentials(token=Secret("tok-654321")))
-            notifier.listen(repo.did(replace(CREATED, commit=replace(COMMIT, id="d" * 40))))
+            notifier.on_transition(repo.did(replace(CREATED, commit=replace(COMMIT, id="d" * 40))))
             await _until(lambda: len(server.arrivals) == 2)
     first, *_ = warnings(caplog)
     assert (first["repo"], first["status"]) == (KEY, answer)
@@ -157,10 +157,10 @@ async def test_a_commit_that_the_server_lost_is_said_once(caplog: pytest.LogCapt
     async with Sink(usual=Reply(status=422)) as server:
         url = server.url("/acme/shop.git")
         repo = world(url, "gitea")
-        async with telling(ON, remotes={KEY: Remote(url, TOKEN)}) as notifier:
-            notifier.listen(repo.did(CREATED))
+        async with running_notifier(ON, remotes={KEY: Remote(url, TOKEN)}) as notifier:
+            notifier.on_transition(repo.did(CREATED))
             await _until(lambda: len(server.arrivals) == 1)
-            notifier.listen(repo.did(FAILED))
+            notifier.on_transition(repo.did(FAILED))
             await _until(lambda: len(server.arrivals) == 2)
     assert len(warnings(caplog)) == 1
 
@@ -170,8 +170,8 @@ async def test_a_server_that_is_busy_is_asked_again() -> None:
     async with Sink(usual=Reply(status=201)) as server:
         server.replies.extend([Reply(status=500), Reply(status=403, headers={"Retry-After": "0"})])
         url = server.url("/acme/shop.git")
-        async with telling(ON, remotes={KEY: Remote(url, TOKEN)}) as notifier:
-            notifier.listen(world(url, "github").did(CREATED))
+        async with running_notifier(ON, remotes={KEY: Remote(url, TOKEN)}) as notifier:
+            notifier.on_transition(world(url, "github").did(CREATED))
             await server.wait_for(1)
         assert [one.status for one in server.arrivals] == [500, 403, 201]
 
@@ -179,9 +179,9 @@ async def test_a_server_that_is_busy_is_asked_again() -> None:
 async def test_an_unknown_server_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     """A debug line names the field that would tell."""
     caplog.set_level(logging.DEBUG, logger="nopea")
-    async with telling(ON) as notifier:
+    async with running_notifier(ON) as notifier:
         for _ in range(3):
-            notifier.listen(History(url="https://git.acme.example/acme/shop").did(CREATED))
+            notifier.on_transition(History(url="https://git.acme.example/acme/shop").did(CREATED))
     lines = [one for one in caplog.records if one.getMessage() == "commit status not sent"]
     assert len(lines) == 1
     assert "spec.webhook.provider" in str(lines[0].__dict__["facts"]["why"])
@@ -192,10 +192,12 @@ async def test_one_server_that_is_down_holds_up_no_other() -> None:
     async with Sink() as server:
         down, url = "http://127.0.0.1:9/acme/shop.git", server.url("/acme/shop.git")
         other = RepoKey("shop", "other")
-        async with telling(ON, remotes={other: Remote(down, TOKEN), KEY: Remote(url, TOKEN)}) as notifier:
+        async with running_notifier(
+            ON, remotes={other: Remote(down, TOKEN), KEY: Remote(url, TOKEN)}
+        ) as notifier:
             lost = History(name="other", url=down, webhook={"secretRef": {"name": "h"}, "provider": "gitea"})
-            notifier.listen(lost.did(CREATED))
-            notifier.listen(world(url, "gitea").did(CREATED))
+            notifier.on_transition(lost.did(CREATED))
+            notifier.on_transition(world(url, "gitea").did(CREATED))
             await server.wait_for(1)
             assert len(notifier.outboxes) == 2
             await notifier.close(0)

@@ -7,10 +7,10 @@ import logging
 from dataclasses import replace
 
 import pytest
-from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report, result_of
 from tests.fakes.sink import Reply, Sink
-from tests.unit.notify.telling import telling
+from tests.fakes.transitions import History, edited, synced
+from tests.unit.notify.running import running_notifier
 
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.formats import signature
@@ -35,8 +35,8 @@ async def test_drift_arrives_as_json_and_in_slack() -> None:
             slack_urls=urls(sink.url("/services/T0/B0/xyz")),
             cluster="acme",
         )
-        async with telling(settings) as notifier:
-            notifier.listen(History(healPolicy="notify").did(synced(edited())))
+        async with running_notifier(settings) as notifier:
+            notifier.on_transition(History(healPolicy="notify").did(synced(edited())))
             arrived = {one.path: one for one in await sink.wait_for(2)}
 
     assert arrived["/json"].json["title"] == "shop/api: ConfigMap shop/web was changed by kubectl-edit"
@@ -53,8 +53,8 @@ async def test_json_is_signed_where_a_secret_is_set() -> None:
         settings = NotifySettings(
             json_urls=urls(sink.url("/json")), slack_urls=urls(sink.url("/slack")), secret=secret
         )
-        async with telling(settings) as notifier:
-            notifier.listen(History().did(FAILED))
+        async with running_notifier(settings) as notifier:
+            notifier.on_transition(History().did(FAILED))
             arrived = {one.path: one for one in await sink.wait_for(2)}
 
     assert arrived["/json"].headers["x-signature"] == signature(secret, arrived["/json"].body)
@@ -65,11 +65,11 @@ async def test_a_failure_is_one_message_over_its_retries_and_the_recovery_anothe
     """Retries wake nobody."""
     world = History()
     async with Sink() as sink:
-        async with telling(NotifySettings(json_urls=urls(sink.url()))) as notifier:
+        async with running_notifier(NotifySettings(json_urls=urls(sink.url()))) as notifier:
             for _ in range(20):
-                notifier.listen(world.did(FAILED))
+                notifier.on_transition(world.did(FAILED))
             await sink.wait_for(1)
-            notifier.listen(world.did(synced()))
+            notifier.on_transition(world.did(synced()))
             await sink.wait_for(2)
         assert [one.json["kind"] for one in sink.taken] == ["failure", "recovery"]
 
@@ -77,10 +77,10 @@ async def test_a_failure_is_one_message_over_its_retries_and_the_recovery_anothe
 async def test_what_is_told_later_says_how_many_were_held_back() -> None:
     """Flapping is summed up in the last message."""
     world = History()
-    async with Sink() as sink, telling(NotifySettings(json_urls=urls(sink.url()))) as notifier:
+    async with Sink() as sink, running_notifier(NotifySettings(json_urls=urls(sink.url()))) as notifier:
         for _ in range(3):  # in one breath: the newest replaces what has not gone yet
-            notifier.listen(world.did(FAILED))
-            notifier.listen(world.did(synced()))
+            notifier.on_transition(world.did(FAILED))
+            notifier.on_transition(world.did(synced()))
         (arrived,) = await sink.wait_for(1)
     assert (arrived.json["kind"], arrived.json["heldBack"]) == ("recovery", 5)
 
@@ -89,8 +89,8 @@ async def test_a_sink_that_fails_is_tried_again_and_holds_up_no_other() -> None:
     """Each address has a queue of its own."""
     async with Sink() as bad, Sink() as good:
         bad.replies.extend([Reply(status=500)])
-        async with telling(NotifySettings(json_urls=urls(bad.url(), good.url()))) as notifier:
-            notifier.listen(History().did(FAILED))
+        async with running_notifier(NotifySettings(json_urls=urls(bad.url(), good.url()))) as notifier:
+            notifier.on_transition(History().did(FAILED))
             await good.wait_for(1)
             await bad.wait_for(1)
         assert [one.status for one in bad.arrivals] == [500, 202]
@@ -103,8 +103,8 @@ async def test_a_secret_of_git_is_in_no_message() -> None:
     done = report(Result.FAILED, problems=[problem(Code.GIT_NOT_FOUND, "no such user tok-123456")])
     async with Sink() as sink:
         settings = NotifySettings(json_urls=urls(sink.url()))
-        async with telling(settings) as notifier:
-            notifier.listen(replace(world.did(done), hidden=(Secret("tok-123456"),)))
+        async with running_notifier(settings) as notifier:
+            notifier.on_transition(replace(world.did(done), hidden=(Secret("tok-123456"),)))
             (arrived,) = await sink.wait_for(1)
     assert b"tok-123456" not in arrived.body
     assert b"no such user ***" in arrived.body
@@ -112,8 +112,8 @@ async def test_a_secret_of_git_is_in_no_message() -> None:
 
 async def test_nothing_is_sent_where_nobody_is_to_be_told() -> None:
     """Without settings it listens, holds nothing and ends when it is closed."""
-    async with telling(NotifySettings()) as notifier:
-        notifier.listen(History().did(FAILED))
+    async with running_notifier(NotifySettings()) as notifier:
+        notifier.on_transition(History().did(FAILED))
         assert notifier.outboxes == ()
 
 
@@ -122,11 +122,11 @@ async def test_the_end_sends_what_may_go_and_counts_the_rest(caplog: pytest.LogC
     caplog.set_level(logging.WARNING, logger="nopea")
     async with Sink() as sink:
         settings = NotifySettings(json_urls=urls(sink.url()), per_minute=1)
-        async with telling(settings) as notifier:
+        async with running_notifier(settings) as notifier:
             for name in "abc":
-                notifier.listen(History(name=name).did(FAILED))
+                notifier.on_transition(History(name=name).did(FAILED))
         assert len(sink.taken) == 1
-    (line,) = [one for one in caplog.records if one.getMessage() == "notices held back at the end"]
+    (line,) = [one for one in caplog.records if one.getMessage() == "notifications dropped at shutdown"]
     assert line.__dict__["facts"] == {"count": 2}
 
 
@@ -134,12 +134,12 @@ async def test_listening_does_not_wait() -> None:
     """A thousand steps are taken while the sink hangs."""
     async with (
         Sink(usual=Reply(delay=30)) as sink,
-        telling(NotifySettings(json_urls=urls(sink.url()))) as notifier,
+        running_notifier(NotifySettings(json_urls=urls(sink.url()))) as notifier,
     ):
         started = asyncio.get_running_loop().time()
         for number in range(1000):
-            notifier.listen(History(name=f"r{number}").did(synced(result_of("web", Outcome.CREATED))))
-            notifier.listen(History(name=f"r{number}").did(FAILED))
+            notifier.on_transition(History(name=f"r{number}").did(synced(result_of("web", Outcome.CREATED))))
+            notifier.on_transition(History(name=f"r{number}").did(FAILED))
         assert asyncio.get_running_loop().time() - started < 10
         await sink.shut()
         await notifier.close(0)
@@ -150,10 +150,10 @@ async def test_a_bug_in_one_message_ends_nothing(caplog: pytest.LogCaptureFixtur
     broken = History()
     async with Sink() as sink:
         settings = NotifySettings(json_urls=urls(sink.url()), cluster="\udc80")  # what no JSON can hold
-        async with telling(settings) as notifier:
-            notifier.listen(broken.did(FAILED))
-            notifier.listen(History(name="other").did(FAILED))
+        async with running_notifier(settings) as notifier:
+            notifier.on_transition(broken.did(FAILED))
+            notifier.on_transition(History(name="other").did(FAILED))
             async with asyncio.timeout(20):
                 while len(caplog.records) < 2:  # noqa: ASYNC110 - a log has no event
                     await asyncio.sleep(0.01)
-    assert {one.getMessage() for one in caplog.records} == {"signal not given"}
+    assert {one.getMessage() for one in caplog.records} == {"message not made"}

@@ -13,7 +13,7 @@ from tests.fakes.sink import CLOSE, GARBAGE, HANG, MID_BODY, MID_HEADERS, Arriva
 from nopea import tasks
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.delivery import DeliveryPolicy, DropReason
-from nopea.notify.message import Message
+from nopea.notify.http import Message
 from nopea.notify.outbox import Outbox
 from nopea.notify.outboxes import Outboxes
 
@@ -33,22 +33,22 @@ def ids(arrivals: list[Arrival]) -> list[str]:
     return [arrival.headers["ce-id"] for arrival in arrivals]
 
 
-def outbox(senders: Outboxes, name: str) -> Outbox:
+def outbox(outboxes: Outboxes, name: str) -> Outbox:
     """Return the outbox of that name."""
-    return next(one for one in senders.outboxes if one.name == name)
+    return next(one for one in outboxes.outboxes if one.name == name)
 
 
 @asynccontextmanager
 async def delivering(*names: str, policy: DeliveryPolicy = FAST) -> AsyncIterator[Outboxes]:
     """Run outboxes of these names; leaving flushes them."""
-    async with Outboxes() as senders:
+    async with Outboxes() as outboxes:
         for name in names:
-            senders.add(name, policy)
-        running = senders.start()
+            outboxes.add(name, policy)
+        running = outboxes.start()
         await asyncio.sleep(0)
         try:
-            yield senders
-            await senders.close(20)
+            yield outboxes
+            await outboxes.close(20)
         finally:
             await tasks.end(*running.values())
 
@@ -71,44 +71,44 @@ async def delivering(*names: str, policy: DeliveryPolicy = FAST) -> AsyncIterato
 )
 async def test_what_fails_for_a_while_gets_everything_in_order(reply: Reply) -> None:
     """Nothing is lost, and the order is kept, however the first three tries end."""
-    async with Sink() as sink, delivering("one") as senders:
+    async with Sink() as sink, delivering("one") as outboxes:
         sink.replies.extend([reply] * 3)
         for number in range(5):
-            assert outbox(senders, "one").offer(message(str(number), sink))
+            assert outbox(outboxes, "one").offer(message(str(number), sink))
         taken = await sink.wait_for(5)
 
     assert ids(taken) == ["0", "1", "2", "3", "4"]
     assert len({(a.headers["ce-id"], a.body) for a in sink.arrivals}) == 5
-    assert outbox(senders, "one").stats().retried == 3
-    assert outbox(senders, "one").stats().dropped == {}
+    assert outbox(outboxes, "one").stats().retried == 3
+    assert outbox(outboxes, "one").stats().dropped == {}
 
 
 async def test_a_slow_sink_gets_everything() -> None:
     """Slow answers are waited for, within the deadline of a try."""
-    async with Sink(usual=Reply(delay=0.1)) as sink, delivering("one") as senders:
+    async with Sink(usual=Reply(delay=0.1)) as sink, delivering("one") as outboxes:
         for number in range(5):
-            outbox(senders, "one").offer(message(str(number), sink))
+            outbox(outboxes, "one").offer(message(str(number), sink))
         taken = await sink.wait_for(5)
 
     assert ids(taken) == ["0", "1", "2", "3", "4"]
-    assert outbox(senders, "one").stats().retried == 0
+    assert outbox(outboxes, "one").stats().retried == 0
 
 
 async def outage(seconds: float, policy: DeliveryPolicy) -> None:
     """Close the port for that long while messages come; all of them arrive afterwards, in order, once."""
-    async with Sink() as sink, delivering("one", policy=policy) as senders:
-        outbox(senders, "one").offer(message("0", sink))
+    async with Sink() as sink, delivering("one", policy=policy) as outboxes:
+        outbox(outboxes, "one").offer(message("0", sink))
         await sink.wait_for(1)
         await sink.shut()
         for number in range(1, 20):
-            outbox(senders, "one").offer(message(str(number), sink))
+            outbox(outboxes, "one").offer(message(str(number), sink))
             await asyncio.sleep(seconds / 19)
         await sink.open()
-        outbox(senders, "one").offer(message("20", sink))
+        outbox(outboxes, "one").offer(message("20", sink))
         taken = await sink.wait_for(21, seconds=90)
 
     assert ids(taken) == [str(number) for number in range(21)]
-    assert outbox(senders, "one").stats().dropped == {}
+    assert outbox(outboxes, "one").stats().dropped == {}
 
 
 async def test_a_sink_that_is_down_loses_nothing() -> None:
@@ -124,58 +124,58 @@ async def test_a_sink_that_is_down_for_30_seconds_loses_nothing() -> None:
 
 async def test_a_redirect_loses_the_message_and_only_it() -> None:
     """It is counted as refused, and the address that it leads to gets nothing."""
-    async with Sink() as sink, Sink() as other, delivering("one") as senders:
+    async with Sink() as sink, Sink() as other, delivering("one") as outboxes:
         sink.replies.append(Reply(status=302, headers={"Location": other.url()}))
         for number in range(3):
-            outbox(senders, "one").offer(message(str(number), sink))
+            outbox(outboxes, "one").offer(message(str(number), sink))
         taken = await sink.wait_for(2)
         assert other.arrivals == []
 
     assert ids(taken) == ["1", "2"]
-    assert outbox(senders, "one").stats().dropped == {DropReason.REFUSED: 1}
+    assert outbox(outboxes, "one").stats().dropped == {DropReason.REFUSED: 1}
 
 
 async def test_410_stops_one_sink_and_no_other() -> None:
     """The one that is gone is not asked again; its neighbour goes on."""
-    async with Sink(usual=Reply(status=410)) as gone, Sink() as good, delivering("gone", "good") as senders:
+    async with Sink(usual=Reply(status=410)) as gone, Sink() as good, delivering("gone", "good") as outboxes:
         for number in range(3):
-            outbox(senders, "gone").offer(message(str(number), gone))
-            outbox(senders, "good").offer(message(str(number), good))
+            outbox(outboxes, "gone").offer(message(str(number), gone))
+            outbox(outboxes, "good").offer(message(str(number), good))
         await good.wait_for(3)
 
     assert len(gone.arrivals) == 1
-    assert outbox(senders, "gone").stats().stopped
-    assert outbox(senders, "good").stats().delivered == 3
+    assert outbox(outboxes, "gone").stats().stopped
+    assert outbox(outboxes, "good").stats().delivered == 3
 
 
 async def test_a_sink_that_hangs_delays_no_other() -> None:
     """Each has a queue of its own."""
-    async with Sink(usual=HANG) as hangs, Sink() as good, delivering("hangs", "good") as senders:
+    async with Sink(usual=HANG) as hangs, Sink() as good, delivering("hangs", "good") as outboxes:
         for number in range(50):
-            outbox(senders, "hangs").offer(message(str(number), hangs))
-            outbox(senders, "good").offer(message(str(number), good))
+            outbox(outboxes, "hangs").offer(message(str(number), hangs))
+            outbox(outboxes, "good").offer(message(str(number), good))
         taken = await good.wait_for(50)
-        await senders.close(0.1)
+        await outboxes.close(0.1)
 
     assert len(taken) == 50
-    assert outbox(senders, "hangs").stats().dropped == {DropReason.SHUTDOWN: 50}
+    assert outbox(outboxes, "hangs").stats().dropped == {DropReason.SHUTDOWN: 50}
 
 
 async def test_closing_flushes_all_sinks_at_once() -> None:
     """What waits is sent before the end; two slow sinks take the time of one."""
     async with Sink(usual=Reply(delay=0.2)) as one, Sink(usual=Reply(delay=0.2)) as two:
-        async with delivering("one", "two") as senders:
+        async with delivering("one", "two") as outboxes:
             for number in range(5):
-                outbox(senders, "one").offer(message(str(number), one))
-                outbox(senders, "two").offer(message(str(number), two))
-            await senders.close(20)
+                outbox(outboxes, "one").offer(message(str(number), one))
+                outbox(outboxes, "two").offer(message(str(number), two))
+            await outboxes.close(20)
 
         assert ids(one.taken) == ids(two.taken) == ["0", "1", "2", "3", "4"]
 
 
 async def test_a_name_is_given_once() -> None:
     """Two queues of one label could not be told apart."""
-    senders = Outboxes()
-    senders.add("one")
-    with pytest.raises(ValueError, match="an outbox one already"):
-        senders.add("one")
+    outboxes = Outboxes()
+    outboxes.add("one")
+    with pytest.raises(ValueError, match="already an outbox one"):
+        outboxes.add("one")

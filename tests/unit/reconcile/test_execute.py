@@ -1,177 +1,127 @@
-"""What may have changed between the plan and the write: break-glass, another owner, another object."""
+"""One step is executed, with the changes that may come between the plan and the write."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, cast
+from collections.abc import Callable
 
-import orjson
-from tests.fakes.watch import FakeWatch
+import pytest
+from tests.fakes.object_store import CONFIG_MAPS
+from tests.unit.reconcile.acting import DELETE, GET, KEY, PROTECTED, Acting, acting
 
-from nopea import tasks
-from nopea.core.manifests.render import Desired
-from nopea.core.manifests.stages import stage_of
-from nopea.core.objects import GroupKind, ObjectKey, Resource, Target
-from nopea.core.plan.model import (
-    Action,
-    BreakGlass,
-    ClusterState,
-    ObservedObject,
-    Plan,
-    Policy,
-    Reason,
-    Step,
-)
-from nopea.core.plan.observed import observed_of
-from nopea.core.plan.plan import plan
+from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, Step
+from nopea.core.problem import Code
 from nopea.core.status.report import Outcome
-from nopea.informers.object_cache import ObjectCache
-from nopea.kube.live import LiveObject
-from nopea.kube.requests import Preconditions
-from nopea.reconcile.apply import Applier
-from nopea.reconcile.execute import Execution, Executor
-from nopea.reconcile.request import Supersede
+from nopea.kube.errors import ApiFailure, ForbiddenError, UnreachableError
 
-MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
-KEY = ObjectKey("", "ConfigMap", "shop", "a")
-OURS = {"manager": "nopea", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1"}
-
-
-def config(version: int = 1, *, owner: str = "shop.web", **annotations: str) -> dict[str, Any]:
-    """Return a ConfigMap that Nopea applied."""
-    metadata = {
-        "name": "a",
-        "namespace": "shop",
-        "uid": "u-a",
-        "resourceVersion": str(version),
-        "labels": {"nopea.io/repository": owner},
-        "annotations": {f"nopea.io/{name.replace('_', '-')}": text for name, text in annotations.items()},
-        "managedFields": [{**OURS, "fieldsV1": {"f:data": {"f:colour": {}}}}],
-    }
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"colour": "blue"}}
-
-
-class Writes(FakeWatch):
-    """Remembers deletions and answers reads; a body that is applied fails the test: nothing answers it."""
-
-    def __init__(self, *objects: dict[str, Any]) -> None:
-        super().__init__(objects)
-        self.deleted: list[Preconditions] = []
-
-    async def delete_object(self, target: Target, *, only_if: Preconditions) -> bool:
-        """Take a deletion."""
-        del target
-        self.deleted.append(only_if)
-        return True
-
-    async def get(self, target: Target) -> LiveObject:
-        """Read an object."""
-        return LiveObject(orjson.dumps(self.objects[(target.namespace, target.name)]))
-
-
-class _Client:
-    def __init__(self, writes: Writes) -> None:
-        self.delete = writes.delete_object
-        self.get = writes.get
-
-
-@asynccontextmanager
-async def followed(writes: Writes) -> AsyncIterator[ObjectCache]:
-    """Return an index that has listed the ConfigMaps."""
-    object_cache = ObjectCache(writes.client)
-    running = tasks.spawn(object_cache.run(), name="index")
-    try:
-        await object_cache.ensure([MAPS])
-        yield object_cache
-    finally:
-        await tasks.end(running)
-
-
-async def execute(writes: Writes, object_cache: ObjectCache, step: Step) -> Execution:
-    """Carry out one step."""
-    client = cast("Any", _Client(writes))
-
-    async def resource_for(kind: GroupKind) -> Resource:
-        del kind
-        return MAPS
-
-    async def newest() -> str:
-        return ""
-
-    async def decide(one: Desired, live: Mapping[str, Any] | None) -> Step:
-        world = ClusterState(observed={one.key: observed_of(live, now=datetime.now(UTC))} if live else {})
-        policy = Policy(owner="shop.web")
-        return plan(desired=[one], cluster=world, policy=policy, now=datetime.now(UTC)).steps[0]
-
-    executor = Executor(
-        client=client,
-        object_cache=object_cache,
-        applier=Applier(
-            client=client,
-            object_cache=object_cache,
-            owner="shop.web",
-            defined_here=frozenset(),
-            decide=decide,
-        ),
-        claim=lambda _: "",
-        resource_for=resource_for,
-        commit="c0ffee",
-    )
-    return await executor.execute(Plan(steps=(step,)), Supersede(frozenset, newest, commit=""))
+pytestmark = pytest.mark.looptime
 
 
 def prune_of(live: ObservedObject) -> Step:
-    """Return the decision to delete the object as it was seen."""
+    """Return the decision to delete the ConfigMap as it was seen."""
     return Step(action=Action.PRUNE, reason=Reason.GONE_FROM_GIT, key=KEY, live=live)
 
 
+async def test_an_apply_is_recorded_with_its_baseline() -> None:
+    """The cache knows it at once, before the watch event arrives."""
+    async with acting() as actor:
+        execution = await actor.execute(actor.step(actor.live()))
+        live = actor.live()
+        assert execution.results[KEY].outcome is Outcome.CONFIGURED
+        assert execution.applied == {KEY: LastApplied(hash="h", projection=live.projection, commit="c0ffee")}
+        assert actor.object_cache.get(CONFIG_MAPS, KEY) == live
+
+
 async def test_break_glass_after_the_plan_stops_the_write() -> None:
-    """A long pass does not write over what a person has just protected."""
-    writes = Writes(config(2, suspend_heal="true"))
-    async with followed(writes) as object_cache:
-        live = object_cache.owned("shop.web")[KEY]
-        endpoint = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
-        desired = Desired(
-            key=KEY,
-            resource=endpoint,
-            source="a.yaml#1",
-            body=b"{}",
-            hash="h",
-            stage=stage_of(KEY.group_kind),
-            wave=0,
-            force=False,
-        )
-        planned = replace(live, break_glass=None, resource_version="1")
-        step = Step(action=Action.APPLY, reason=Reason.GIT_CHANGE, key=KEY, desired=desired, live=planned)
-        execution = await execute(writes, object_cache, step)
-    assert live.break_glass == BreakGlass()
-    assert (execution.results[KEY].outcome, execution.results[KEY].reason) == (
-        Outcome.SKIPPED,
-        Reason.BREAK_GLASS,
-    )
-    assert execution.applied == {}
+    """A long reconciliation does not overwrite an object that was just protected."""
+    async with acting() as actor:
+        planned = actor.live()
+        actor.annotate(PROTECTED)
+        await actor.settle()
+        execution = await actor.execute(actor.step(planned))
+        result = execution.results[KEY]
+        assert (result.outcome, result.reason) == (Outcome.SKIPPED, Reason.BREAK_GLASS)
+        assert execution.applied == {}
+        assert execution.left == {KEY: actor.live()}
+        assert actor.data() == {"colour": "blue"}
+
+
+async def test_a_refusal_is_told_with_the_object_and_its_file() -> None:
+    """The record of the last apply stays as it was."""
+    async with acting() as actor:
+        actor.cluster.fail_next("apply", CONFIG_MAPS, ForbiddenError(ApiFailure(code=403, message="no")))
+        execution = await actor.execute(actor.step(actor.live()))
+        problem = execution.results[KEY].problem
+        assert problem is not None
+        assert (problem.code, problem.object, problem.source) == (
+            Code.FORBIDDEN, "ConfigMap shop/web", "web.yaml#1",
+        )  # fmt: skip
+        assert execution.applied == {}
+        assert not execution.went_well
+
+
+async def test_without_an_api_server_the_execution_stops() -> None:
+    """No object counts as failed."""
+    async with acting() as actor:
+        actor.cluster.fail_next("apply", CONFIG_MAPS, UnreachableError("no route"))
+        execution = await actor.execute(actor.step(actor.live()))
+        assert execution.stopped
+        assert execution.unreachable is not None
+        assert execution.results == {}
 
 
 async def test_a_prune_names_the_version_that_was_decided_about() -> None:
     """So what changes between the last event and the request is not deleted."""
-    writes = Writes(config(2))
-    async with followed(writes) as object_cache:
-        execution = await execute(writes, object_cache, prune_of(object_cache.owned("shop.web")[KEY]))
-    assert writes.deleted == [Preconditions(uid="u-a", resource_version="2")]
-    assert execution.gone == {KEY}
+    async with acting() as actor:
+        actor.cluster.before("delete", KEY, actor.move_on)
+        execution = await actor.execute(prune_of(actor.live()))
+        assert actor.cluster.requests == [DELETE]
+        assert KEY in actor.cluster.objects
+        assert execution.results[KEY].reason is Reason.KEPT
+
+        await actor.settle()
+        execution = await actor.execute(prune_of(actor.live()))
+        assert KEY not in actor.cluster.objects
+        assert execution.gone == {KEY}
+        assert actor.object_cache.get(CONFIG_MAPS, KEY) is None
 
 
-async def test_a_prune_is_decided_anew_when_a_safeguard_came_meanwhile() -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda actor: actor.annotate(PROTECTED),
+        lambda actor: actor.annotate({"nopea.io/prune": "false"}),
+        Acting.give_away,
+    ],
+)
+async def test_a_prune_is_decided_anew_when_a_safeguard_came_meanwhile(
+    change: Callable[[Acting], object],
+) -> None:
     """Break-glass, the prune annotation and another owner count until the last moment."""
-    for now in (config(2, suspend_heal="true"), config(2, prune="false"), config(2, owner="shop.api")):
-        writes = Writes(now)
-        async with followed(writes) as object_cache:
-            (live,) = (object_cache.owned("shop.web") | object_cache.owned("shop.api")).values()
-            before = replace(live, break_glass=None, prune=None, owner="shop.web", resource_version="1")
-            execution = await execute(writes, object_cache, prune_of(before))
-        assert writes.deleted == []
+    async with acting() as actor:
+        planned = actor.live()
+        change(actor)
+        await actor.settle()
+        execution = await actor.execute(prune_of(planned))
+        assert actor.cluster.requests == []
         assert execution.results[KEY].reason is Reason.KEPT
         assert execution.results[KEY].retry_at is not None
+        assert KEY in actor.cluster.objects
+
+
+async def test_an_object_that_a_finalizer_holds_is_not_gone() -> None:
+    """It was deleted, and stays recorded until it is gone."""
+    async with acting() as actor:
+        actor.cluster.change(KEY, {"metadata": {"finalizers": ["example.com/hold"]}})
+        await actor.settle()
+        execution = await actor.execute(prune_of(actor.live()))
+        assert execution.results[KEY].outcome is Outcome.PRUNED
+        assert execution.gone == set()
+
+
+async def test_an_object_that_is_gone_already_is_pruned() -> None:
+    """A 404 for the deletion means that the object is gone."""
+    async with acting() as actor:
+        actor.cluster.before("delete", KEY, lambda: actor.cluster.delete(KEY))
+        execution = await actor.execute(prune_of(actor.live()))
+        assert execution.gone == {KEY}
+        assert GET not in actor.cluster.requests

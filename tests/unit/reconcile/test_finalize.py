@@ -1,4 +1,4 @@
-"""The end of a GitRepository: who holds it, what goes along, what stays, and what blocks it."""
+"""The deletion of a GitRepository: its finalizer, its objects, and what blocks it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.fakes.installation import (
     outcomes,
     repository_key,
 )
-from tests.fakes.object_store import CONFIG_MAPS, served
+from tests.fakes.object_store import CONFIG_MAPS
 
 from nopea.core.api import names
 from nopea.core.problem import Code
@@ -34,7 +34,7 @@ FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a p
 
 @asynccontextmanager
 async def synced(files: dict[str, str] = FILES, **spec: Any) -> AsyncIterator[Installation]:
-    """Give an installation that has synced once."""
+    """Yield an installation that has synced once."""
     async with installed(files, **spec) as place:
         await place.sync()
         yield place
@@ -47,13 +47,13 @@ async def end(place: Installation) -> ReconcileReport:
 
 
 def finalizers(place: Installation) -> list[str]:
-    """Return what holds the GitRepository."""
+    """Return the finalizers of the GitRepository."""
     found: list[str] = place.cluster.objects[REPOSITORY]["metadata"].get("finalizers", [])
     return found
 
 
 async def test_a_repository_is_held_before_the_first_write() -> None:
-    """A deletion can come at any time after."""
+    """A deletion can come at any time after that write."""
     async with installed(FILES) as place:
         await place.sync()
         names_of_writes = [request for request in place.cluster.writes if "apply" in request]
@@ -62,7 +62,7 @@ async def test_a_repository_is_held_before_the_first_write() -> None:
 
 
 async def test_a_repository_whose_objects_stay_is_not_held() -> None:
-    """It follows the policy: the finalizer comes and goes with it, and those of others are left alone."""
+    """The finalizer follows the deletion policy; finalizers of others stay."""
     async with synced(deletionPolicy="Orphan") as place:
         assert finalizers(place) == []
         place.cluster.change(REPOSITORY, {"metadata": {"finalizers": ["example.com/other"]}})
@@ -77,9 +77,9 @@ async def test_a_repository_whose_objects_stay_is_not_held() -> None:
 
 
 async def test_nothing_is_written_to_a_repository_that_cannot_be_held() -> None:
-    """Else its objects could be left behind."""
+    """Otherwise a deletion could leave its objects behind."""
     async with installed(FILES) as place:
-        place.cluster.fail_next("apply", served(GIT_REPOSITORIES), FORBIDDEN)
+        place.cluster.fail_next("apply", GIT_REPOSITORIES, FORBIDDEN)
 
         report = await place.sync()
 
@@ -88,7 +88,7 @@ async def test_nothing_is_written_to_a_repository_that_cannot_be_held() -> None:
 
 
 async def test_the_objects_go_with_the_repository() -> None:
-    """They are deleted, then the repository is let go."""
+    """They are deleted, then the finalizer is removed."""
     async with synced() as place:
         report = await end(place)
 
@@ -96,7 +96,7 @@ async def test_the_objects_go_with_the_repository() -> None:
         assert outcomes(report) == {"a": Outcome.PRUNED, "b": Outcome.PRUNED}
         assert [key for key in place.cluster.objects if key.kind == "ConfigMap"] == []
         assert REPOSITORY not in place.cluster.objects
-        assert place.told[-1].report is not None
+        assert place.transitions[-1].report is not None
 
 
 @pytest.mark.parametrize("spec", [{"deletionPolicy": "Orphan"}, {"prune": False}, {"suspend": True}])
@@ -113,7 +113,7 @@ async def test_the_objects_stay_where_the_spec_says_so(spec: dict[str, Any]) -> 
 
 
 async def test_an_abandoned_repository_goes_at_once() -> None:
-    """Also when an object of it blocks the deletion."""
+    """It releases the GitRepository even if an object blocks the deletion."""
     async with synced() as place:
         place.cluster.change(key_of("a"), {"metadata": {"finalizers": ["example.com/hold"]}})
         assert (await end(place)).result is Result.FAILED
@@ -125,7 +125,7 @@ async def test_an_abandoned_repository_goes_at_once() -> None:
 
 
 async def test_an_object_that_will_not_go_blocks_and_is_named() -> None:
-    """The others go meanwhile; the repository follows when it is gone."""
+    """The other objects are deleted meanwhile; the GitRepository follows when the last one is gone."""
     async with synced() as place:
         place.cluster.change(key_of("a"), {"metadata": {"finalizers": ["example.com/hold"]}})
 
@@ -154,7 +154,7 @@ async def test_an_object_that_will_not_go_blocks_and_is_named() -> None:
     ],
 )
 async def test_the_safeguards_hold_in_the_end_too(change: dict[str, Any], *, blocks: bool) -> None:
-    """What somebody wants to keep stays; what is in doubt holds the repository until a person decides."""
+    """Objects that somebody keeps stay; doubtful ones block the GitRepository until a person decides."""
     async with synced() as place:
         place.cluster.change(key_of("a"), {"metadata": change})
 
@@ -166,7 +166,7 @@ async def test_the_safeguards_hold_in_the_end_too(change: dict[str, Any], *, blo
 
 
 async def test_protected_kinds_block_until_they_are_let_go() -> None:
-    """A Namespace is not deleted because a GitRepository is."""
+    """A Namespace is not deleted only because its GitRepository is."""
     key = key_of("data", "Namespace", namespace="")
     async with synced({"n.yaml": manifest("v1", "Namespace", "data")}) as place:
         assert [problem.code for problem in (await end(place)).problems] == [Code.PRUNE_BLOCKED]
@@ -177,7 +177,7 @@ async def test_protected_kinds_block_until_they_are_let_go() -> None:
 
 
 async def test_an_object_that_cannot_be_deleted_is_tried_again() -> None:
-    """The repository stays and says why."""
+    """The GitRepository stays, and its report says why."""
     async with synced() as place:
         place.cluster.fail_next("delete", CONFIG_MAPS, FORBIDDEN)
 
@@ -189,10 +189,10 @@ async def test_an_object_that_cannot_be_deleted_is_tried_again() -> None:
 
 
 async def test_a_repository_that_cannot_be_let_go_is_tried_again() -> None:
-    """Its objects are gone by then, which the next run finds."""
+    """The next run finds that its objects are gone and removes the finalizer."""
     async with synced() as place:
         down = ServerError(ApiFailure(code=503, reason="ServiceUnavailable", message="etcd is gone"))
-        place.cluster.fail_next("apply", served(GIT_REPOSITORIES), down)
+        place.cluster.fail_next("apply", GIT_REPOSITORIES, down)
 
         report = await end(place)
 
@@ -214,7 +214,7 @@ async def test_another_process_finishes_the_end() -> None:
 
 
 async def test_an_unreadable_spec_does_not_hold_a_repository() -> None:
-    """Nobody knows whether its objects should go, so they stay."""
+    """Its deletion policy is unknown, so its objects stay."""
     async with synced() as place:
         place.configure(interval="soon")
 
@@ -223,7 +223,7 @@ async def test_an_unreadable_spec_does_not_hold_a_repository() -> None:
 
 
 async def test_an_object_that_another_repository_waits_for_is_handed_over() -> None:
-    """It is not deleted with the repository that goes."""
+    """It is not deleted with the GitRepository that is deleted."""
     async with synced({"web/a.yaml": config_map("a", colour="blue")}, path="web") as place:
         place.git.push({"api/a.yaml": config_map("a", colour="red")})
         place.declare("api", path="api")

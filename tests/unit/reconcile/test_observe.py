@@ -1,4 +1,4 @@
-"""What is seen of the live objects before anything is decided, and what it costs in requests."""
+"""What is observed of the live objects before a decision, and which requests that takes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OLD_COMMIT = "01d" + "0" * 37
 
 @asynccontextmanager
 async def synced(**spec: str) -> AsyncIterator[Installation]:
-    """Give an installation in which the ConfigMaps `a` and `b` are as applied; requests count from here."""
+    """Yield an installation in which the ConfigMaps `a` and `b` are as applied, with no requests recorded."""
     async with installed(FILES, **spec) as place:
         await place.sync()
         place.cluster.requests.clear()
@@ -40,7 +40,7 @@ async def synced(**spec: str) -> AsyncIterator[Installation]:
 
 
 def desired(name: str, *, resource: Resource = CONFIG_MAPS, **data: str) -> Desired:
-    """Return a ConfigMap as Git wants it now; without data as it was applied."""
+    """Return a desired ConfigMap; without data it is the one that was applied."""
     labels = {"nopea.io/repository": "shop.web"}
     metadata = {"name": name, "namespace": "shop", "labels": labels}
     body = {
@@ -66,7 +66,7 @@ def observer(
     before: Mapping[ObjectKey, bytes] | None = None,
     keeps_objects: bool = False,
 ) -> Observer:
-    """Return the observer of `shop/web`; it takes what was applied for what Git wants, unless data differ."""
+    """Return the observer of `shop/web`, for which the last apply has the hash of `desired` without data."""
     for key, last in place.state().applied.items():
         place.state().applied[key] = LastApplied(
             hash="as applied", projection=last.projection, commit=OLD_COMMIT
@@ -87,7 +87,7 @@ def observer(
 
 
 async def observe(place: Installation, *wanted: Desired, looking: Observer | None = None) -> Observation:
-    """Observe once the watches have told what has happened so far; requests count from here."""
+    """Wait until the watches have caught up, clear the record of requests, and observe."""
     await place.settle()
     place.cluster.requests.clear()
     return await (looking or observer(place)).observe(wanted, place.state())
@@ -99,7 +99,7 @@ def fields(observation: Observation, key: ObjectKey = KEY) -> list[str]:
 
 
 async def test_what_is_as_applied_costs_no_request() -> None:
-    """The watch has shown it."""
+    """The object cache has it."""
     async with synced() as place:
         observation = await observe(place, desired("a"), desired("b"))
 
@@ -109,7 +109,7 @@ async def test_what_is_as_applied_costs_no_request() -> None:
 
 
 async def test_what_was_never_applied_costs_one_request() -> None:
-    """There, it may be somebody else's, without our label; or not there at all."""
+    """It may exist without our label, where the cache does not see it, or not exist."""
     async with synced() as place:
         place.cluster.create(
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"}}
@@ -124,7 +124,7 @@ async def test_what_was_never_applied_costs_one_request() -> None:
 
 
 async def test_what_drifted_is_read_once_and_described() -> None:
-    """Which fields, by whom and since when, as managedFields tell."""
+    """managedFields say which fields changed, by whom and when."""
     async with synced() as place:
         at = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
         place.cluster.now = lambda: at
@@ -152,7 +152,7 @@ async def test_whole_objects_are_kept_only_on_request() -> None:
 
 
 async def test_an_object_that_is_gone_drifts_since_it_was_first_seen() -> None:
-    """Nothing in the cluster dates a deletion, so the process remembers when it noticed."""
+    """Nothing in the cluster dates a deletion, so the process remembers when it noticed it."""
     async with synced() as place:
         place.cluster.delete(KEY)
         first = await observe(place, desired("a"))
@@ -165,7 +165,7 @@ async def test_an_object_that_is_gone_drifts_since_it_was_first_seen() -> None:
 
 
 async def test_a_second_drift_is_dated_by_itself() -> None:
-    """What was as applied in between counts anew: else the grace period would protect only once."""
+    """It does not get the date of an earlier drift, or the grace period would protect only once."""
     async with synced() as place:
         place.state().drifted_since[KEY] = datetime(2026, 11, 1, tzinfo=UTC)
         await observe(place, desired("a"))
@@ -177,7 +177,7 @@ async def test_a_second_drift_is_dated_by_itself() -> None:
 
 
 async def test_fields_that_git_changed_are_not_kept() -> None:
-    """What Git had before decides: a drifted field that Git left alone may be kept, another not."""
+    """The previous commit decides: a drifted field is kept if Git did not change it."""
     async with synced() as place:
         place.edit("a", {"colour": "red"})
         before = {KEY: desired("a", colour="blue", size="1").body}
@@ -194,7 +194,7 @@ async def test_fields_that_git_changed_are_not_kept() -> None:
 
 
 async def test_an_object_that_cannot_be_read_is_told_with_its_file() -> None:
-    """The others are observed all the same."""
+    """Other objects are still observed."""
     async with synced() as place:
         place.edit("a", {"colour": "red"})
         place.cluster.fail_next("get", CONFIG_MAPS, FORBIDDEN)
@@ -209,7 +209,7 @@ async def test_an_object_that_cannot_be_read_is_told_with_its_file() -> None:
 
 
 async def test_without_an_api_server_nothing_is_observed() -> None:
-    """Discovery does not know then what is served, and no object counts as gone."""
+    """If discovery fails, no object counts as gone."""
     async with synced() as place:
         looking = observer(place)
         place.services.discovery.invalidate()
@@ -220,7 +220,7 @@ async def test_without_an_api_server_nothing_is_observed() -> None:
 
 
 async def test_the_label_of_an_owner_that_has_let_go_does_not_count() -> None:
-    """One that still wants the object keeps it."""
+    """An owner that still declares the object keeps it."""
     async with synced() as place:
         place.cluster.change(KEY, {"metadata": {"labels": {"nopea.io/repository": "shop.api"}}})
 
@@ -232,7 +232,7 @@ async def test_the_label_of_an_owner_that_has_let_go_does_not_count() -> None:
 
 
 async def test_an_object_whose_definition_is_gone_has_drifted() -> None:
-    """It cannot be asked for; it went with its kind, and comes back with it."""
+    """It was deleted with its kind, and cannot be read until the kind is served again."""
     widgets = Resource(
         group="shop.example.com", version="v1", kind="Widget", plural="widgets", namespaced=True
     )
@@ -247,7 +247,7 @@ async def test_an_object_whose_definition_is_gone_has_drifted() -> None:
 
 
 async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
-    """What the watch cannot tell is asked; once the first list has failed, nobody waits for it."""
+    """After the first list has failed, nobody waits for it."""
     async with synced() as place:
         place.services.object_cache._kinds.clear()
         place.cluster.fail_next("list", CONFIG_MAPS, BROKEN, times=1000)
@@ -263,7 +263,7 @@ async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
 
 
 async def test_an_object_that_was_read_is_judged_without_a_request() -> None:
-    """For a write that met another version than it was decided for."""
+    """A write that met another version reads the object itself."""
     async with synced() as place:
         place.edit("a", {"colour": "red"})
         await place.settle()
@@ -280,7 +280,7 @@ async def test_an_object_that_was_read_is_judged_without_a_request() -> None:
 
 
 async def test_the_clusters_state_says_when_a_fight_may_go_on() -> None:
-    """It is what was seen, with what the state remembers."""
+    """It combines the observation with the remembered state."""
     async with synced() as place:
         place.edit("a", {"colour": "red"})
         observation = await observe(place, desired("a"))

@@ -1,4 +1,4 @@
-"""What has gone from Git is deleted only when every safeguard holds, as the cluster shows it."""
+"""An object that is gone from Git is deleted only if every safeguard allows it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Change = Callable[[Installation], object]
 
 @asynccontextmanager
 async def with_old(**spec: Any) -> AsyncIterator[Installation]:
-    """Give an installation in which the ConfigMap `old` was applied; it is still in Git."""
+    """Yield an installation in which the ConfigMap `old` was applied and is still in Git."""
     async with installed({**KEPT, "old.yaml": config_map("old", colour="blue")}, **spec) as place:
         await place.sync()
         assert OLD in place.cluster.objects
@@ -38,7 +38,7 @@ async def with_old(**spec: Any) -> AsyncIterator[Installation]:
 async def look(
     place: Installation, wanted: Iterable[str] = (), *, clean: bool = True, deleting: bool = False
 ) -> Prunes:
-    """Return what the pruner decides when Git wants the ConfigMaps of these names only."""
+    """Return the pruner's decisions if Git declares only the ConfigMaps with these names."""
     await place.settle()
     pruner = Pruner(place.services, place.repository(), place.state(), client=place.cluster.client)
     keys = {key_of(name) for name in wanted}
@@ -46,7 +46,7 @@ async def look(
 
 
 async def test_what_is_gone_from_git_is_deleted() -> None:
-    """With its uid as a precondition, after everything else; and it leaves the inventory."""
+    """It is deleted after everything else is applied, and leaves the inventory."""
     async with with_old() as place:
         place.git.push(GONE_FROM_GIT)
 
@@ -71,7 +71,7 @@ async def test_what_is_gone_from_git_is_deleted() -> None:
     ],
 )
 async def test_each_safeguard_keeps_the_object(change: dict[str, Any], reason: PruneReason) -> None:
-    """Whatever somebody has changed in it since it was applied."""
+    """The safeguard holds however late the object was changed."""
     async with with_old() as place:
         place.cluster.change(OLD, {"metadata": change})
         found = await look(place, ["keep0", "keep1", "keep2"])
@@ -84,7 +84,7 @@ async def test_each_safeguard_keeps_the_object(change: dict[str, Any], reason: P
 
 
 async def test_with_pruning_off_everything_stays() -> None:
-    """The object stays in the inventory, so that it goes when pruning is turned on."""
+    """The object stays in the inventory, so it is deleted when pruning is turned on."""
     async with with_old(prune=False) as place:
         place.git.push(GONE_FROM_GIT)
         assert outcomes(await place.sync(Trigger.POLL))["old"] is Outcome.SKIPPED
@@ -98,7 +98,7 @@ async def test_with_pruning_off_everything_stays() -> None:
 
 
 async def test_protected_kinds_go_on_request_only() -> None:
-    """A Namespace takes all that is in it along: the problem says how to let it go."""
+    """Deleting a Namespace deletes its contents; the problem says how to allow that."""
     files = {**KEPT, "old.yaml": manifest("v1", "Namespace", "old")}
     key = key_of("old", "Namespace", namespace="")
     async with installed(files) as place:
@@ -131,7 +131,7 @@ async def test_most_objects_at_once_need_a_confirmation() -> None:
 
 
 async def test_nothing_is_deleted_when_git_renders_to_nothing_or_not_cleanly() -> None:
-    """Everything is there, but Git does not say so."""
+    """An empty or broken rendering does not mean that the objects are unwanted."""
     async with with_old() as place:
         empty = await look(place)
         unclean = await look(place, ["keep0", "keep1", "keep2"], clean=False)
@@ -142,7 +142,7 @@ async def test_nothing_is_deleted_when_git_renders_to_nothing_or_not_cleanly() -
 
 
 async def test_an_object_that_is_gone_already_is_forgotten() -> None:
-    """The API server has said so; there is nothing to report."""
+    """After a 404 it leaves the inventory without a report."""
     async with with_old() as place:
         place.cluster.delete(OLD)
         place.git.push(GONE_FROM_GIT)
@@ -155,7 +155,7 @@ async def test_an_object_that_is_gone_already_is_forgotten() -> None:
 
 
 async def test_an_object_in_its_end_is_waited_for() -> None:
-    """A finalizer keeps it in the cluster, and so in the inventory, without another deletion."""
+    """While a finalizer keeps it, it stays in the inventory and is not deleted again."""
     async with with_old() as place:
         place.cluster.change(OLD, {"metadata": {"finalizers": ["example.com/hold"]}})
         place.git.push(GONE_FROM_GIT)
@@ -180,7 +180,7 @@ async def test_an_object_in_its_end_is_waited_for() -> None:
     ],
 )
 async def test_a_safeguard_that_comes_while_it_is_deleted_holds(meanwhile: dict[str, Any]) -> None:
-    """The deletion names the version that was decided about, and a later look decides again."""
+    """The deletion names the version of the decision; a later run decides again."""
     async with with_old() as place:
         place.git.push(GONE_FROM_GIT)
         place.cluster.before("delete", OLD, lambda: place.cluster.change(OLD, {"metadata": meanwhile}))
@@ -193,17 +193,17 @@ async def test_a_safeguard_that_comes_while_it_is_deleted_holds(meanwhile: dict[
 
 
 async def test_another_object_of_the_name_is_not_deleted() -> None:
-    """Somebody made it anew while the deletion was under way: its uid is another."""
+    """It was created again while the deletion was under way, with another uid."""
     async with with_old() as place:
 
-        def make_anew() -> None:
+        def create_again() -> None:
             place.cluster.delete(OLD)
             place.cluster.create(
                 {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "old", "namespace": "shop"}}
             )
 
         place.git.push(GONE_FROM_GIT)
-        place.cluster.before("delete", OLD, make_anew)
+        place.cluster.before("delete", OLD, create_again)
 
         await place.sync(Trigger.POLL)
 
@@ -211,7 +211,7 @@ async def test_another_object_of_the_name_is_not_deleted() -> None:
 
 
 async def test_what_a_crash_left_unrecorded_goes_in_two_steps() -> None:
-    """Ours by label and Apply entry and in no inventory: it is taken in first, and pruned by a later look."""
+    """With our label and Apply entry but in no inventory, it is recorded first and pruned by a later run."""
     async with with_old() as place:
         del place.state().applied[OLD]
 
@@ -224,7 +224,7 @@ async def test_what_a_crash_left_unrecorded_goes_in_two_steps() -> None:
 
 
 async def test_what_a_crash_left_unrecorded_goes_with_its_repository() -> None:
-    """There is no later look that would find it in the inventory."""
+    """No later run would find it in the inventory."""
     async with with_old() as place:
         del place.state().applied[OLD]
         found = await look(place, deleting=True)
@@ -232,7 +232,7 @@ async def test_what_a_crash_left_unrecorded_goes_with_its_repository() -> None:
 
 
 async def test_an_object_whose_kind_is_not_served_any_more_is_gone() -> None:
-    """With its definition all objects of a kind went."""
+    """The objects of a kind are deleted with its CustomResourceDefinition."""
     async with installed({**KEPT, "old.yaml": manifest("apps/v1", "Deployment", "old", spec={})}) as place:
         await place.sync()
         assert "apps/Deployment shop/old" in place.inventory()
@@ -245,7 +245,7 @@ async def test_an_object_whose_kind_is_not_served_any_more_is_gone() -> None:
 
 
 async def test_an_object_whose_label_somebody_removed_is_refused_and_stays_recorded() -> None:
-    """The watch does not show it any more, but it is there, and a person has to decide."""
+    """The watch no longer shows it, but it exists, and a person has to decide."""
     async with with_old(healPolicy="manual") as place:
         place.cluster.change(OLD, {"metadata": {"labels": None}})
         await place.sync()
@@ -265,7 +265,7 @@ async def test_an_object_whose_label_somebody_removed_is_refused_and_stays_recor
 
 
 async def test_a_kind_that_cannot_be_listed_is_asked_object_by_object() -> None:
-    """An object of it is not taken for gone; one that cannot be read stops everything."""
+    """Its objects do not count as gone; one that cannot be read stops the reconciliation."""
     async with with_old() as place:
         place.services.object_cache._kinds.clear()
         broken = ServerError(ApiFailure(code=500, reason="InternalError", message="a webhook is broken"))

@@ -26,7 +26,7 @@ async def test_a_sync_is_published_with_one_status_write() -> None:
         await place.sync()
 
         assert place.condition("Ready") == ("True", "Succeeded")
-        (transition,) = place.told
+        (transition,) = place.transitions
         assert transition.after == place.status()
 
 
@@ -39,7 +39,7 @@ async def test_a_sync_that_changes_nothing_writes_nothing() -> None:
         await place.sync()
 
         assert len(place.cluster.writes) == before
-        assert not place.told[-1].is_news
+        assert not place.transitions[-1].is_reportable
 
 
 async def test_a_conflict_on_the_status_is_not_taken_for_a_deletion() -> None:

@@ -57,10 +57,10 @@ def test_the_least_recently_used_file_goes_first() -> None:
     """Reading counts as use."""
     store = ManifestCache(limit_bytes=3000)
     for blob in ("a", "b", "c"):
-        store.put(blob, _file(200))
+        store[blob] = _file(200)
     assert store.get("a") is not None
 
-    store.put("d", _file(200))
+    store["d"] = _file(200)
 
     assert [blob for blob in "abcd" if store.get(blob)] == ["a", "c", "d"]
 
@@ -68,24 +68,24 @@ def test_the_least_recently_used_file_goes_first() -> None:
 def test_a_file_put_again_counts_once() -> None:
     """Two repositories may parse the same blob at the same moment."""
     store = ManifestCache(limit_bytes=10_000)
-    store.put("a", _file(200))
-    size = store.size_bytes
+    store["a"] = _file(200)
+    size = store.currsize
 
-    store.put("a", _file(200))
+    store["a"] = _file(200)
 
-    assert (len(store), store.size_bytes) == (1, size)
+    assert (len(store), store.currsize) == (1, size)
 
 
 def test_one_file_over_the_limit_is_held_alone() -> None:
     """It is at most a file's limit; holding none would parse it at every pass."""
     store = ManifestCache(limit_bytes=1000)
-    store.put("small", _file(10))
-    store.put("big", _file(5000))
+    store["small"] = _file(10)
+    store["big"] = _file(5000)
 
     assert store.get("small") is None
     assert store.get("big") is not None
 
-    store.put("small", _file(10))
+    store["small"] = _file(10)
     assert store.get("big") is None
 
 
@@ -98,7 +98,7 @@ def test_the_bound_holds_whatever_comes(moves: list[tuple[str, int, bool]]) -> N
         if read:
             store.get(blob)
         else:
-            store.put(blob, _file(size))
+            store[blob] = _file(size)
             assert store.get(blob) == _file(size)
-        assert store.size_bytes <= 4000
-        assert store.size_bytes == sum(known for _, known in store._files.values())
+        assert store.currsize <= 4000
+        assert store.currsize == sum(store.getsizeof(file) for file in store.values())

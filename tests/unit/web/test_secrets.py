@@ -11,8 +11,8 @@ from tests.unit.web.edge import Clock, SecretsOfCluster
 
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
+from nopea.core.webhooks.refused import RefusedError
 from nopea.kube.errors import UnreachableError
-from nopea.web.answers import Declined
 from nopea.web.secrets import LONGEST_FILE, HookSecrets, SharedSecret
 
 TOKEN = Secret(b"the token")
@@ -51,7 +51,7 @@ async def test_what_was_missing_is_found_a_second_later(cluster: SecretsOfCluste
     clock = Clock()
     secrets = HookSecrets(cluster, clock=clock)
     for _ in range(10):
-        with pytest.raises(Declined) as refused:
+        with pytest.raises(RefusedError) as refused:
             await secrets.read("shop", "new")
         assert refused.value.problem.code is Code.WEBHOOK_NO_SECRET
     assert cluster.reads == 1
@@ -93,7 +93,7 @@ async def test_an_api_server_that_does_not_answer_is_not_waited_for(
     """The sender is told to come again."""
     monkeypatch.setattr("nopea.web.secrets.READ_SECONDS", 0.05)
     cluster.delay_seconds = 60
-    with pytest.raises(Declined) as declined:
+    with pytest.raises(RefusedError) as declined:
         await HookSecrets(cluster, clock=Clock()).read("shop", "hook")
 
     assert declined.value.status == 503
@@ -114,7 +114,7 @@ async def test_an_outage_is_waited_for_once_a_second(
 
     clock.seconds += 30
     answers = await asyncio.gather(*(secrets.read("shop", "hook") for _ in range(20)), return_exceptions=True)
-    assert {answer.status for answer in answers if isinstance(answer, Declined)} == {503}
+    assert {answer.status for answer in answers if isinstance(answer, RefusedError)} == {503}
     assert cluster.reads == 3
 
     cluster.delay_seconds = 0
@@ -136,7 +136,7 @@ async def test_the_cache_is_bounded(cluster: SecretsOfCluster) -> None:
 
 def test_without_a_value_or_a_file_there_is_none() -> None:
     """Which is a refusal, not a pass."""
-    with pytest.raises(Declined) as refused:
+    with pytest.raises(RefusedError) as refused:
         SharedSecret(Secret(b""), None).read()
 
     assert refused.value.status == 403
@@ -166,7 +166,7 @@ def test_a_file_that_holds_nothing_is_refused(tmp_path: Path, content: str | Non
     secret = SharedSecret(Secret("from the environment"), file)
     if content is not None:
         file.write_text(content)
-    with pytest.raises(Declined) as refused:
+    with pytest.raises(RefusedError) as refused:
         secret.read()
     assert refused.value.problem.code is Code.WEBHOOK_NO_SECRET
 
@@ -182,7 +182,7 @@ def test_a_file_that_goes_takes_the_secret_with_it(tmp_path: Path) -> None:
     secret.read()
     file.unlink()
 
-    with pytest.raises(Declined):
+    with pytest.raises(RefusedError):
         secret.read()
 
 

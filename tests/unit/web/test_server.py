@@ -106,7 +106,7 @@ async def test_a_bug_is_a_500_and_a_line_in_the_log(caplog: pytest.LogCaptureFix
 
 async def test_a_taken_port_is_an_error_that_says_so(probe: Probe) -> None:
     """With the address and what to do; the first server goes on."""
-    with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{probe.port}.*choose another port"):
+    with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{probe.port}.*Set another --host or --port"):
         async with serving(host="127.0.0.1", port=probe.port, why_not_ready=str):
             pass
 

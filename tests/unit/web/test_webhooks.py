@@ -240,6 +240,21 @@ async def test_a_repeated_delivery_is_dropped_for_ten_minutes() -> None:
         assert (await edge.send(API, sent)).status == 202
 
 
+async def test_the_same_id_at_another_address_is_another_delivery() -> None:
+    """Two webhooks of one provider send the same id to two addresses."""
+    sent = push(delivery="d-1")
+    async with receiving(repository(webhook=HOOK), repository("web", webhook=HOOK)) as edge:
+        assert (await edge.send(API, sent)).status == 202
+        assert (await edge.send("/webhook/shop/web", sent)).status == 202
+
+
+async def test_deliveries_without_an_id_are_never_duplicates() -> None:
+    """Senders of their own making have none."""
+    sent, no_id = push(), {"X-GitHub-Delivery": ""}
+    async with receiving() as edge:
+        assert [(await edge.send(API, sent, **no_id)).status for _ in range(2)] == [202, 202]
+
+
 async def test_a_forged_delivery_does_not_take_the_id_of_a_genuine_one() -> None:
     """Only what has been verified is remembered."""
     async with receiving() as edge:
@@ -278,6 +293,7 @@ async def test_only_post_is_taken(method: str) -> None:
             assert (await edge.request(method, path)).status == 405
 
 
+@pytest.mark.alone
 async def test_the_answer_does_not_wait_for_work() -> None:
     """Well below 100 ms for the median of many, also with a big body and many repositories."""
     many = [repository(f"r{number}", path=f"p{number}") for number in range(500)]

@@ -32,9 +32,9 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
     "--keep",
     is_flag=True,
     envvar="DEMO_KEEP",
-    help="Leave it running and say what to try.  [env: DEMO_KEEP=1]",
+    help="Leave the demo running and print what to try.  [env: DEMO_KEEP=1]",
 )
-@click.option("--end", is_flag=True, help="End a demo that was left running, and remove its folder.")
+@click.option("--end", is_flag=True, help="End a demo that was left running and remove its folder.")
 @click.option(
     "--dir",
     "path",
@@ -43,10 +43,11 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
     help="The demo's folder.  [default: $XDG_STATE_HOME or ~/.local/state, then nopea/demo]",
 )
 def command(*, keep: bool, end: bool, path: Path | None) -> None:
-    """Tell the whole story on a local control plane: changes, a mistake, drift, pruning, break-glass.
+    """Show Nopea on a local control plane: changes, a mistake, drift, pruning, break-glass.
 
-    Needs git, and takes about 20 s once the control plane's programs are there. Exit codes: 0 done, 1 a step
-    failed, 130 interrupted, 143 terminated; after each of them nothing is left running.
+    Needs git. Takes about 20 s when the control plane's programs are on this machine.
+
+    Exit codes: 0 done, 1 a step failed, 130 interrupted, 143 terminated. Nothing is left running.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     folder = DemoFolder((path or default_folder()).absolute())
@@ -71,28 +72,28 @@ def _run(folder: DemoFolder, *, keep: bool) -> None:
             with screen.step("Ending") as step:
                 world.end_controller()
                 folder.remove()
-                step.text = "All of it is ended, its folder is removed"
+                step.text = "Everything has ended and the folder is removed"
     except (KeyboardInterrupt, SystemExit):
         folder.remove()
         raise
     except BaseException:
         folder.clear(keep_logs=True)
-        click.echo(f"everything is ended; the logs are in {folder.logs}", err=True)
+        click.echo(f"The demo has ended. Its logs are in {folder.logs}.", err=True)
         raise
 
 
 def _end(folder: DemoFolder) -> None:
     if not folder.path.exists():
-        click.echo(f"there is no demo in {folder.path}")
+        click.echo(f"There is no demo in {folder.path}.")
         return
     with folder.held():
         folder.remove()
-    click.echo("the demo is ended, its folder is removed")
+    click.echo("The demo has ended and its folder is removed.")
 
 
 def _say_what_to_try(world: DemoWorld, screen: Screen) -> None:
     screen.line("")
-    screen.line("It stays, and follows what you push. Try:", style="bold")
+    screen.line("The demo keeps running and follows what you push. Try:", style="bold")
     for purpose, line in what_to_try(world):
         screen.line(f"  {purpose:<17}{line}")
 
@@ -109,5 +110,5 @@ def _told() -> Iterator[None]:
         click.echo(f"→ {error.hint}", err=True)
         raise click.exceptions.Exit(EXIT_FAILED) from error
     except KeyboardInterrupt:
-        click.echo("interrupted; nothing is left running", err=True)
+        click.echo("Interrupted. Nothing is left running.", err=True)
         raise click.exceptions.Exit(EXIT_INTERRUPTED) from None

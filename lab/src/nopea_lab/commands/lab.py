@@ -27,22 +27,22 @@ _FOLDER = click.option(
 _OFFLINE = click.option(
     "--offline",
     is_flag=True,
-    help="Do not try release downloads; build what is missing.  [env: NOPEA_LAB_DOWNLOAD=0]",
+    help="Build missing programs instead of downloading releases.  [env: NOPEA_LAB_DOWNLOAD=0]",
 )
 
 
 @click.group()
 def command() -> None:
-    """Run a local control plane: etcd, API server, controller manager; with --pods a node too."""
+    """Run a local control plane: etcd, API server and controller manager, with --pods also a node."""
 
 
 @command.command()
 @_FOLDER
 @_OFFLINE
-@click.option("--no-watch-cache", is_flag=True, help="A new lab's API server reads every watch from etcd.")
-@click.option("--pods", is_flag=True, help="Add a scheduler and a simulated node, so that Pods run.")
+@click.option("--no-watch-cache", is_flag=True, help="Let a new lab's API server serve each watch from etcd.")
+@click.option("--pods", is_flag=True, help="Add a scheduler and a simulated node so that Pods run.")
 def up(folder: Path | None, *, offline: bool, no_watch_cache: bool, pods: bool) -> None:
-    """Start the lab, or what is missing of it, and print the path of its kubeconfig."""
+    """Start the lab, or repair it, and print the path of its kubeconfig."""
     with _told():
         progress = Terminal()
         folder = folder or default_folder()
@@ -56,14 +56,18 @@ def up(folder: Path | None, *, offline: bool, no_watch_cache: bool, pods: bool) 
 
 @command.command()
 @_FOLDER
-@click.option("--keep-data", is_flag=True, help="Keep objects, certificates and ports for the next `up`.")
+@click.option(
+    "--keep-data", is_flag=True, help="Keep objects, certificates and ports for the next `nopea lab up`."
+)
 def down(folder: Path | None, *, keep_data: bool) -> None:
     """End the lab's processes and remove its folder."""
     lab = Lab.open(folder or default_folder())
     with _told():
         was_there = lab.folder.exists()
         lab.stop(keep_data=keep_data)
-    click.echo(f"the lab in {lab.folder} is {'down' if was_there else 'not there'}", err=True)
+    click.echo(
+        f"The lab in {lab.folder} is down." if was_there else f"There is no lab in {lab.folder}.", err=True
+    )
 
 
 @command.command()
@@ -79,18 +83,18 @@ def status(folder: Path | None) -> None:
     for name, pid, state, url in table:
         click.echo(f"{name:<{widths[0]}}  {pid:<{widths[1]}}  {state:<{widths[2]}}  {url}".rstrip())
     if not all(row.is_running for row in rows):
-        click.echo(f"the lab in {lab.folder} is not running; start it with `nopea lab up`", err=True)
+        click.echo(f"The lab in {lab.folder} is not running. Start it with `nopea lab up`.", err=True)
         raise click.exceptions.Exit(1)
 
 
 @command.command()
 @_OFFLINE
-@click.option("--pods", is_flag=True, help="Those that run Pods too.")
+@click.option("--pods", is_flag=True, help="Include the programs that run Pods.")
 def binaries(*, offline: bool, pods: bool) -> None:
-    """Find, download or build the programs, and print their folder."""
+    """Find, download or build the programs and print their folder."""
     with _told():
         found = Search.by_environment(offline=offline, pods=pods, progress=Terminal()).ensure()
-        click.echo(f"from: {found.origin}", err=True)
+        click.echo(f"Source: {found.origin}", err=True)
     click.echo(found.folder)
 
 
@@ -106,5 +110,5 @@ def _told() -> Iterator[None]:
         click.echo(f"→ {error.hint}", err=True)
         raise click.exceptions.Exit(1) from error
     except KeyboardInterrupt:
-        click.echo("interrupted; nothing that this command started is left running", err=True)
+        click.echo("Interrupted. Nothing that this command started is left running.", err=True)
         raise click.exceptions.Exit(130) from None

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nopea_lab.control import Control
-from nopea_lab.demo.errors import DemoError
 from nopea_lab.demo.shell import quoted, this_program
 from nopea_lab.errors import LabError
 from nopea_lab.files import locked, make_private_folder
@@ -80,7 +79,7 @@ class DemoFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other demos out of the folder meanwhile. Raises DemoError when one is in it.
+        """Keep other demos out of the folder meanwhile. Raises LabError when one is in it.
 
         The kernel lets go when this process ends, however that happens.
         """
@@ -90,8 +89,8 @@ class DemoFolder:
             try:
                 stack.enter_context(locked(self.path / _LOCK, deadline_seconds=0))
             except LabError as error:
-                raise DemoError(
-                    f"another `nopea demo` runs in {self.path}",
+                raise LabError(
+                    f"Another `nopea demo` runs in {self.path}.",
                     hint="Wait until it ends, or end it with Ctrl-C in its terminal.",
                 ) from error
             yield
@@ -99,8 +98,8 @@ class DemoFolder:
     def claim(self) -> None:
         """Make the folder empty for a new demo; removes what a killed or failed one left. Needs `held`."""
         if Control(self.lab).is_there():
-            raise DemoError(
-                f"a demo was left running in {self.path}", hint=f"End it first: {self.end_command}"
+            raise LabError(
+                f"A demo was left running in {self.path}.", hint=f"End it first: {self.end_command}"
             )
         self.clear()
         (self.path / _MARK).write_text(_MARK_TEXT)
@@ -131,6 +130,6 @@ class DemoFolder:
         if not self.path.exists() or (self.path / _MARK).exists():
             return
         if not self.path.is_dir() or {entry.name for entry in self.path.iterdir()} - {_LOCK}:
-            raise DemoError(
-                f"{self.path} is not a demo's folder", hint="Give an empty or new folder with --dir."
+            raise LabError(
+                f"{self.path} is not a demo's folder.", hint="Give an empty or new folder with --dir."
             )

@@ -11,18 +11,18 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from nopea_lab.demo.errors import DemoError
 from nopea_lab.demo.shop import DemoCommit
+from nopea_lab.errors import LabError
 
 _DEADLINE_SECONDS = 30.0
 _BRANCH = "main"
 
 
 def find_git() -> str:
-    """Return the path of git. Raises DemoError where there is none."""
+    """Return the path of git. Raises LabError where there is none."""
     git = shutil.which("git")
     if git is None:
-        raise DemoError("git is not on the PATH", hint="Install it, for example: apt-get install git")
+        raise LabError("git is not on the PATH.", hint="Install it, for example with `apt-get install git`.")
     return git
 
 
@@ -90,7 +90,7 @@ class Origin:
             )
         except subprocess.SubprocessError as error:
             said = (getattr(error, "stderr", None) or "").strip()
-            raise DemoError(
-                f"git {' '.join(arguments)} failed", detail=said, hint="Run the demo again."
+            raise LabError(
+                f"git {' '.join(arguments)} failed.", detail=said, hint="Run the demo again."
             ) from error
         return done.stdout.strip()

@@ -10,9 +10,9 @@ from typing import Any
 
 from nopea.core.api import names
 from nopea_lab.demo import shop
-from nopea_lab.demo.errors import DemoError
 from nopea_lab.demo.screen import Screen, ScreenStep
 from nopea_lab.demo.world import DemoWorld
+from nopea_lab.errors import LabError
 from nopea_lab.programs import KUBERNETES_VERSION
 
 _COLUMNS = r"custom-columns=KIND:.kind,NAME:.metadata.name,FROM FILE:.metadata.annotations.nopea\.io/source"
@@ -44,7 +44,7 @@ def _set_up(world: DemoWorld, screen: Screen) -> None:
         world.origin.clone(world.git_url)
         world.origin.commit(shop.FIRST)
         world.origin.push()
-        step.text = f"Git repository is served: {world.git_url}"
+        step.text = f"Git server is ready: {world.git_url}"
     with screen.step("nopea run") as step:
         world.start_event_sink()
         world.start_controller()
@@ -56,10 +56,10 @@ def _first_sync(world: DemoWorld, screen: Screen) -> None:
         manifests = shop.git_repository(world.git_url, webhook_token=world.announce_pushes())
         world.kubectl("apply", "-f", "-", stdin=manifests)
         step.restart_clock()
-        step.tick("waiting for Ready")
-        status = world.wait_for("Ready GitRepository", lambda: _settled(world, ready="True"))
+        step.tick("Waiting for Ready")
+        status = world.wait_for("The GitRepository is not Ready", lambda: _settled(world, ready="True"))
         step.text = (
-            f"GitRepository applied: {status['appliedCount']} objects are there, a CRD and its object too"
+            f"GitRepository is Ready: {status['appliedCount']} objects, among them a CRD and an object of it"
         )
     screen.block(world.kubectl("get", "gitrepositories").splitlines())
     listed = world.kubectl(
@@ -80,7 +80,7 @@ def _mistake(world: DemoWorld, screen: Screen) -> None:
     with screen.step("git push with a typo") as step:
         status = _push(world, step, shop.BROKEN, ready="False")
         step.text = f"{step.text}: one object refused, the rest applied"
-    screen.block([f"Discount spring, percent {before} → {_percent(world)}. Deployment web stays as it was:"])
+    screen.block([f"Discount spring, percent {before} → {_percent(world)}. Deployment web is unchanged:"])
     error = status["errors"][0]
     screen.paragraph(f"{error['code']} {error['source']}: {error['message']}", style="red")
     screen.paragraph(f"→ {error['hint']}")
@@ -98,23 +98,21 @@ def _edit(world: DemoWorld, screen: Screen) -> None:
     with screen.step("kubectl patch deployment web") as step:
         _patch_replicas(world)
         step.restart_clock()
-        step.tick("waiting for Nopea to see it")
-        world.wait_for("healed Deployment", lambda: _replicas(world) == before)
+        step.tick("Waiting for Nopea to see it")
+        world.wait_for("Deployment web was not reverted", lambda: _replicas(world) == before)
         step.stop_clock()
-        note = world.wait_for("Event that tells of it", lambda: world.event("DriftHealed"))
-        step.text = (
-            f"kubectl patch web: seen and undone, replicas {before} → {shop.EDITED_REPLICAS} → {before}"
-        )
+        note = world.wait_for("There is no Event DriftHealed", lambda: world.event("DriftHealed"))
+        step.text = f"kubectl patch web: reverted, replicas {before} → {shop.EDITED_REPLICAS} → {before}"
     screen.paragraph(f"DriftHealed: {note}")
 
 
 def _removal(world: DemoWorld, screen: Screen) -> None:
     with screen.step(f'git push "{shop.CLOSED.message}"') as step:
         _push(world, step, shop.CLOSED, ready="True")
-        world.wait_for("end of Discount spring", lambda: world.find(shop.DISCOUNT_PATH) is None)
+        world.wait_for("Discount spring was not deleted", lambda: world.find(shop.DISCOUNT_PATH) is None)
         step.stop_clock()
-        note = world.wait_for("Event that tells of it", lambda: world.event("Pruned"))
-        step.text = f"{step.text}: {shop.DISCOUNT} is gone, and so is its object"
+        note = world.wait_for("There is no Event Pruned", lambda: world.event("Pruned"))
+        step.text = f"{step.text}: {shop.DISCOUNT} and its object are gone"
     screen.paragraph(f"Pruned: {note}")
 
 
@@ -125,7 +123,7 @@ def _break_glass(world: DemoWorld, screen: Screen) -> None:
         written = _generation(world)
         status = _push(world, step, shop.GROWN, ready="True")
         if _generation(world) != written or status.get("suspendedCount") != 1:
-            raise DemoError("Deployment web was written under break-glass", hint="Run the demo again.")
+            raise LabError("Nopea changed Deployment web under break-glass.", hint="Run the demo again.")
         step.text = f"Break-glass on web, patch, push: nothing is written, replicas {_replicas(world)}"
     screen.block(world.kubectl("get", "gitrepositories").splitlines())
 
@@ -135,8 +133,8 @@ def _glass_mended(world: DemoWorld, screen: Screen) -> None:
     with screen.step("Break-glass off") as step:
         world.kubectl(*_ANNOTATE, f"{names.SUSPEND_HEAL_ANNOTATION}-")
         step.restart_clock()
-        step.tick("waiting for Nopea")
-        world.wait_for("Deployment as Git wants it", lambda: _replicas(world) != before)
+        step.tick("Waiting for Nopea")
+        world.wait_for("Deployment web was not reverted", lambda: _replicas(world) != before)
         step.text = f"Break-glass off: Git wins, replicas {before} → {_replicas(world)}"
     screen.paragraph(
         "Seconds count from the end of kubectl or the start of git push, which a signed webhook announces.",
@@ -147,8 +145,8 @@ def _glass_mended(world: DemoWorld, screen: Screen) -> None:
 def _told(world: DemoWorld, screen: Screen) -> None:
     """Show what a receiver of CDEvents has heard of it all, each type with how often."""
     with screen.step("CDEvents") as step:
-        counts = world.wait_for("end of the story in CDEvents", lambda: _counted(world))
-        step.text = f"All of it was told to a CDEvents receiver: {sum(counts.values())} events"
+        counts = world.wait_for("The receiver did not get every CDEvent", lambda: _counted(world))
+        step.text = f"A CDEvents receiver got {sum(counts.values())} events"
     screen.paragraph(", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
@@ -166,9 +164,9 @@ def _push(world: DemoWorld, step: ScreenStep, change: shop.DemoCommit, *, ready:
     commit = world.origin.commit(change)
     step.restart_clock()
     world.origin.push()
-    step.tick("waiting for Nopea")
+    step.tick("Waiting for Nopea")
     return world.wait_for(
-        f"answer to commit {commit[:7]}", lambda: _settled(world, commit=commit, ready=ready)
+        f"Commit {commit[:7]} was not synced", lambda: _settled(world, commit=commit, ready=ready)
     )
 
 

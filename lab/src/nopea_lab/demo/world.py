@@ -7,7 +7,6 @@ process unless it is told to (`keep_running`). Never tells anything to the user.
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import secrets
 import subprocess
@@ -21,14 +20,13 @@ from nopea.core.api.names import GROUP, PLURAL, VERSION
 from nopea_lab.binaries import Binaries
 from nopea_lab.control import GRACE_SECONDS, Control, KeeperGoneError
 from nopea_lab.demo import shop
-from nopea_lab.demo.errors import DemoError
 from nopea_lab.demo.folder import DemoFolder
 from nopea_lab.demo.origin import Origin
-from nopea_lab.errors import tail
+from nopea_lab.errors import LabError, tail
 from nopea_lab.kubectl import Kubectl, KubectlError
 from nopea_lab.lab import Lab
 from nopea_lab.layout import Layout, free_ports
-from nopea_lab.progress import Progress
+from nopea_lab.progress import LabProgress
 
 T = TypeVar("T")
 
@@ -63,24 +61,18 @@ class DemoWorld:
         """Return the controller's readiness probe."""
         return f"http://127.0.0.1:{self._ports[CONTROLLER]}/ready"
 
-    def start_control_plane(self, progress: Progress) -> None:
+    def start_control_plane(self, progress: LabProgress) -> None:
         """Start it and define Nopea's kinds; it ends with this process, however that happens."""
         self.lab.start(owned=True, progress=progress)
         self._ports = free_ports([GIT_SERVER, CONTROLLER, EVENT_SINK])
-        definitions = [git_repository_crd(), inventory_crd()]
-        progress.tick("defining GitRepository and Inventory")
-        self.kubectl(
-            "apply", "--server-side", "-f", "-",
-            stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": definitions}),
-        )  # fmt: skip
-        names = [f"crd/{definition['metadata']['name']}" for definition in definitions]
-        self.kubectl("wait", "--for=condition=Established", "--timeout=20s", *names)
+        progress.tick("Defining GitRepository and Inventory")
+        self.lab.define([git_repository_crd(), inventory_crd()])
 
     def start_git_server(self) -> None:
         """Serve the repositories over HTTP on loopback; returns when it answers."""
         self._start(
             GIT_SERVER,
-            ["nopea_lab.demo.serve", str(self.folder.repositories), str(self._ports[GIT_SERVER])],
+            ["nopea_lab.gitserver", str(self.folder.repositories), str(self._ports[GIT_SERVER])],
             is_ready=lambda: _status(self._ports[GIT_SERVER], "/shop.git/HEAD") == http.HTTPStatus.OK,
         )
 
@@ -130,12 +122,12 @@ class DemoWorld:
         return token
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        """Run kubectl and return its standard output. Raises DemoError."""
+        """Run kubectl and return its standard output. Raises LabError."""
         try:
             return self._kubectl(*arguments, stdin=stdin)
         except (KubectlError, subprocess.TimeoutExpired) as error:
-            raise DemoError(
-                "kubectl failed", detail=f"  | {error}", hint=self._look_at("kube-apiserver")
+            raise LabError(
+                "kubectl failed.", detail=f"  | {error}", hint=self._look_at("kube-apiserver")
             ) from error
 
     def status(self) -> dict[str, Any]:
@@ -155,17 +147,17 @@ class DemoWorld:
             return None  # `wait_for` looks whether the API server has ended
         return dict(answer.body) if answer.status == http.HTTPStatus.OK else None
 
-    def wait_for(self, what: str, ask: Callable[[], T | None]) -> T:
+    def wait_for(self, problem: str, ask: Callable[[], T | None]) -> T:
         """Ask again and again until the answer is neither None nor False, and return it.
 
-        Raises DemoError after `READY_SECONDS`, or when the controller or the Git server has ended.
+        Raises LabError that names the `problem` after `READY_SECONDS`, or when a process has ended.
         """
         give_up_at = time.monotonic() + READY_SECONDS
         while (answer := ask()) is None or answer is False:
             self._require_running()
             if time.monotonic() > give_up_at:
-                raise DemoError(
-                    f"no {what} after {READY_SECONDS:.0f} s",
+                raise LabError(
+                    f"{problem} after {READY_SECONDS:.0f} s.",
                     detail=tail(self._log(CONTROLLER)),
                     hint=self._look_at(CONTROLLER),
                 )
@@ -184,19 +176,19 @@ class DemoWorld:
         # The user's own settings of a controller are not meant for this one.
         unset = [word for key in os.environ if key.startswith("NOPEA_") for word in ("-u", key)]
         self._control.start(name, ["env", *unset, sys.executable, "-P", "-m", *module])
-        self.wait_for(f"answer of {name}", is_ready)
+        self.wait_for(f"{name} did not answer", is_ready)
 
     def _require_running(self) -> None:
         try:
             reports = self._control.processes()
         except KeeperGoneError as error:
-            raise DemoError(
-                "the processes of the demo were ended from outside", hint="Run the demo again."
+            raise LabError(
+                "The processes of the demo were ended from outside.", hint="Run the demo again."
             ) from error
         for name, report in reports.items():
             if report.exit_code is not None:
-                raise DemoError(
-                    f"{name} ended with {report.exit_code}",
+                raise LabError(
+                    f"{name} ended with exit code {report.exit_code}.",
                     detail=tail(self._log(name)),
                     hint=self._look_at(name),
                 )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nopea_lab.demo.errors import DemoError
 from nopea_lab.demo.folder import DemoFolder, default_folder
+from nopea_lab.errors import LabError
 
 
 def test_the_default_is_beside_the_users_own_lab() -> None:
@@ -39,7 +39,7 @@ def test_only_one_demo_is_in_the_folder(tmp_path: Path) -> None:
     with folder.held():
         folder.claim()
 
-        with pytest.raises(DemoError, match="another `nopea demo` runs") as caught, folder.held():
+        with pytest.raises(LabError, match="Another `nopea demo` runs") as caught, folder.held():
             pass
 
         assert "Ctrl-C" in caught.value.hint
@@ -56,7 +56,7 @@ def test_a_strangers_folder_is_refused(tmp_path: Path, *, is_file: bool) -> None
         place.mkdir()
         (place / "thesis.txt").write_text("mine")
 
-    with pytest.raises(DemoError, match="not a demo's folder"), DemoFolder(place).held():
+    with pytest.raises(LabError, match="not a demo's folder"), DemoFolder(place).held():
         pass
 
 

@@ -1,1 +1,1 @@
-"""CDEvents: which events a repository's step is, and how they are written. Values only; delivers nothing."""
+"""CDEvents: which events a transition causes, and their JSON. Pure; delivers nothing."""

@@ -1,6 +1,6 @@
-"""A CDEvent as a value, and its JSON in either version: always valid, never longer than `MAX_BYTES`.
+"""A CDEvent and its JSON in either version: always valid, never longer than `MAX_BYTES`.
 
-Decides nothing about what happened; cuts texts and lists that are too long, and says that it did.
+Strings and lists that are too long are truncated, with a mark.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any, Final
 
 import orjson
 
-from nopea.core.cdevents.shrink import fit
+from nopea.core.cdevents.truncate import fit
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
 
 MAX_BYTES: Final = 60 * 1024
 """Of one event's JSON. The whole CloudEvents message may have 64 KiB; the rest is for its attributes."""
 MAX_ID: Final = 2048
-"""Characters of a source or of a subject's id: they name things, so they are never cut."""
+"""Characters of a source or a subject id; identifiers are never truncated."""
 MAX_LINKS: Final = 8
 
 
 class LinkType(enum.StrEnum):
-    """How two events belong together: one came after the other, or one is about the other."""
+    """How two events are linked: one follows the other, or one is related to the other."""
 
     PATH = "PATH"
     RELATION = "RELATION"
@@ -32,34 +32,34 @@ class LinkType(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A link to the event with this context id; `kind` says which relation, and is empty in a PATH."""
+    """A link to the event with this context id; `kind` names the relation, and is empty for a PATH."""
 
     type: LinkType
     context_id: str
     kind: str = ""
 
     def to_value(self) -> dict[str, Any]:
-        """Return the link as it is embedded in a context."""
+        """Return the link as part of a context."""
         if self.type is LinkType.PATH:
             return {"linkType": "PATH", "from": {"contextId": self.context_id}}
         return {"linkType": "RELATION", "linkKind": self.kind, "target": {"contextId": self.context_id}}
 
 
 def after(context_id: str) -> Link:
-    """Return the link that says which event came before."""
+    """Return the link to the previous event."""
     return Link(type=LinkType.PATH, context_id=context_id)
 
 
 def resolves(context_id: str) -> Link:
-    """Return the link from an end to its beginning."""
+    """Return the link from `resolved` to its `detected`."""
     return Link(type=LinkType.RELATION, context_id=context_id, kind="RESOLVES")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CDEvent:
-    """One occurrence. `timestamp` is aware; it and `id` stay the same however often the event is sent.
+    """One occurrence. `timestamp` is aware; it and `id` are the same in each delivery of the event.
 
-    Raises ValueError where it could not be written: without names, with endless ones, or with a naive time.
+    Raises ValueError for identifiers that are empty or too long, too many links, or a naive time.
     """
 
     id: str
@@ -75,22 +75,22 @@ class CDEvent:
     def __post_init__(self) -> None:
         names = (self.id, self.source, self.subject_id, self.chain_id)
         if not all(0 < len(name) <= MAX_ID for name in names):
-            raise ValueError(f"a CDEvent's names have 1 to {MAX_ID} characters")
+            raise ValueError(f"an identifier of a CDEvent has 1 to {MAX_ID} characters")
         if len(self.links) > MAX_LINKS:
             raise ValueError(f"a CDEvent has at most {MAX_LINKS} links")
         if self.timestamp.tzinfo is None:
-            raise ValueError("a CDEvent's time needs an offset")
+            raise ValueError("the timestamp of a CDEvent needs a time zone")
 
     @property
     def time(self) -> str:
-        """The time of the occurrence in RFC 3339, UTC: `context.timestamp` and the CloudEvents `time`."""
+        """The time in RFC 3339 and UTC: `context.timestamp` and the CloudEvents `time`."""
         return self.timestamp.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def to_json(event: CDEvent, version: SpecVersion = SpecVersion.V0_5_1) -> bytes:
-    """Return the event as the version writes it, at most `MAX_BYTES` long.
+    """Return the event in the JSON of that version, at most `MAX_BYTES` long.
 
-    What had to be left out is said in its place and by `customData.nopea.truncated`.
+    Truncated values end in a mark, and `customData.nopea.truncated` is true.
     """
     content, custom = fit(
         event.content,

@@ -1,6 +1,6 @@
 """Ids of events and chains, derived from what the status persists: no process has to remember them.
 
-So an event told twice is one event to its consumers, and an end links to its beginning after a restart too.
+So consumers can drop a duplicate, and `resolved` links to its `detected` across restarts.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from nopea.core.cdevents.vocabulary import EventType
 
 _LONGEST_SUBJECT: Final = 1024
 _EVENTS: Final = uuid.UUID("5f0e4c1a-9d4e-5b7c-8a57-0c3f6f1f0e11")
-"""The namespace of our UUIDv5s; another one would make every event another."""
+"""The namespace of the UUIDv5s; never change it, or all ids change."""
 
 
 def event_id(type_: EventType | str, *seed: str) -> str:
-    """Return the id of the event that the seed tells apart; never depends on the specification's version."""
+    """Return the id for a seed; it does not depend on the version of the specification."""
     name = type_.value if isinstance(type_, EventType) else type_
     return str(uuid.uuid5(_EVENTS, _joined(name, *seed)))
 
 
-def service_event_id(uid: str, pass_id: str) -> str:
-    """Return the id of deployed, upgraded or rolledback of a pass: it has one of them, whichever it was."""
-    return event_id("service", uid, pass_id)
+def service_event_id(uid: str, sync_id: str) -> str:
+    """Return the id of deployed, upgraded or rolledback, of which a sync has at most one."""
+    return event_id("service", uid, sync_id)
 
 
 def chain_id(*seed: str) -> str:
-    """Return the chain that the seed tells apart, shaped as a UUIDv4.
+    """Return the chain id for a seed, in the form of a UUIDv4.
 
     CDEvents asks for a UUIDv4, but a random one would be lost in a restart between two events of a chain. So
-    the 122 free bits are those of a hash, as good as random, and version and variant say 4.
+    the 122 free bits are those of a hash, and version and variant say 4.
     """
     digest = hashlib.sha256(_joined("chain", *seed).encode("utf-8", "replace")).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 def bounded(subject_id: str) -> str:
-    """Return a subject's id; of one that no Kubernetes name could give, a start and a hash of the whole."""
+    """Return the id of a subject; one that is too long is replaced by its start and a hash."""
     if len(subject_id) <= _LONGEST_SUBJECT:
         return subject_id
     digest = hashlib.sha256(subject_id.encode("utf-8", "replace")).hexdigest()
@@ -46,6 +46,6 @@ def bounded(subject_id: str) -> str:
 
 
 def _joined(*parts: str) -> str:
-    """Join the parts so that no two lists of parts give the same text."""
+    """Join the parts so that different lists of parts give different strings."""
     text = "".join(f"{len(part)}:{part}" for part in parts)
     return text.encode("utf-8", "replace").decode()

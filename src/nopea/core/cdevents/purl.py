@@ -1,4 +1,4 @@
-"""The package URL (purl) of a commit: what CDEvents calls an artifactId. Never holds credentials.
+"""The package URL (purl) of a commit, which CDEvents calls artifactId. Never contains credentials.
 
 Follows purl-spec 1.0: `pkg:type/namespace/name@version?qualifiers#subpath`, each part percent-encoded.
 """
@@ -12,8 +12,8 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 MAX_PURL: Final = 4096
-"""Characters; of what would be longer only the repository's name and the commit are told."""
-_RICHER: Final = {
+"""Characters; a longer purl is reduced to the name of the repository and the commit."""
+_PURL_TYPES: Final = {
     "github.com": "github",
     "www.github.com": "github",
     "ssh.github.com": "github",
@@ -30,8 +30,8 @@ _LONGEST_NAME: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a repository is; `host` is empty for what is reached by a path."""
+class _Location:
+    """Where a repository is; `host` is empty for a local path."""
 
     host: str
     segments: tuple[str, ...]
@@ -44,55 +44,55 @@ def artifact_id(url: str, commit: str, subpath: str = "") -> str:
     `https`, `ssh` and scp-like URLs of one repository give the same purl: transport, user, default port and
     `.git` are left out. What has no host is `pkg:generic`; a local path goes into `vcs_url`.
     """
-    place = _place_of(url)
-    whole = _known(place, commit) or _generic(place, commit)
+    location = _locate(url)
+    whole = _known(location, commit) or _generic(location, commit)
     below = "/".join(_encoded(part) for part in _clean(subpath.split("/")))
     if below and len(whole) + len(below) < MAX_PURL:
         return f"{whole}#{below}"
     return whole
 
 
-def _known(place: _Place, commit: str) -> str | None:
-    """Return the purl of a repository on a host; None without a host or a name, or if it would be endless."""
-    if not place.host or not place.segments:
+def _known(location: _Location, commit: str) -> str | None:
+    """Return the purl of a repository on a host; None without host or name, or if it would be too long."""
+    if not location.host or not location.segments:
         return None
-    richer = _RICHER.get(place.host.rpartition(":")[0] or place.host)
-    if richer and len(place.segments) == 2:
-        where, names = richer, tuple(part.lower() for part in place.segments)
+    purl_type = _PURL_TYPES.get(location.host.rpartition(":")[0] or location.host)
+    if purl_type and len(location.segments) == 2:
+        where, names = purl_type, tuple(part.lower() for part in location.segments)
     else:
-        where, names = "git", (place.host, *place.segments)
+        where, names = "git", (location.host, *location.segments)
     purl = f"pkg:{where}/{'/'.join(map(_encoded, names))}{_version(commit)}"
     return purl if len(purl) <= MAX_PURL else None
 
 
-def _generic(place: _Place, commit: str) -> str:
-    """Return the purl of what no richer type fits."""
-    name = (place.segments[-1:] or (place.host,))[0][:_LONGEST_NAME] or "repository"
+def _generic(location: _Location, commit: str) -> str:
+    """Return the generic purl."""
+    name = (location.segments[-1:] or (location.host,))[0][:_LONGEST_NAME] or "repository"
     purl = f"pkg:generic/{_encoded(name)}{_version(commit)}"
-    if not place.is_path or not place.segments:
+    if not location.is_path or not location.segments:
         return purl
-    vcs_url = f"git+file:///{'/'.join(map(_encoded, place.segments))}@{commit}"
+    vcs_url = f"git+file:///{'/'.join(map(_encoded, location.segments))}@{commit}"
     full = f"{purl}?vcs_url={_encoded(vcs_url)}"
     return full if len(full) <= MAX_PURL else purl
 
 
-def _place_of(url: str) -> _Place:
+def _locate(url: str) -> _Location:
     found = _URL.match(url)
     if found is not None:
         scheme, authority, path = found[1].lower(), found[2], found[3]
         segments = _without_suffix(_clean(unquote(path).split("/")))
         if scheme == "file":
-            return _Place("", segments, is_path=True)
-        return _Place(_host(authority.rpartition("@")[2], scheme), segments)
+            return _Location("", segments, is_path=True)
+        return _Location(_host(authority.rpartition("@")[2], scheme), segments)
     scp = _SCP.match(url)
     if scp is not None:
         first, separator, rest = scp[2].partition("/")
-        # user:password@host/path is no URL, but people write it: the password must not become a folder
+        # user:password@host/path is not a URL, but people write it: the password must not become a folder
         path = f"{first.rpartition('@')[2]}{separator}{rest}"
-        return _Place(scp[1].lower(), _without_suffix(_clean(path.split("/"))))
-    # anything else but a path may hold a user's password before an @: only its last part is told
+        return _Location(scp[1].lower(), _without_suffix(_clean(path.split("/"))))
+    # anything else but a path may hold a user's password before an @: only its last part is used
     is_path = url.startswith(("/", "."))
-    return _Place("", _without_suffix(_clean(url.rpartition("@")[2].split("/"))), is_path=is_path)
+    return _Location("", _without_suffix(_clean(url.rpartition("@")[2].split("/"))), is_path=is_path)
 
 
 def _host(authority: str, scheme: str) -> str:
@@ -128,4 +128,4 @@ def _version(commit: str) -> str:
 
 def _encoded(text: str) -> str:
     """Percent-encode all but what purl leaves as it is: letters, digits, `.-_~` and the colon."""
-    return quote(text, safe=":", errors="replace")
+    return quote(text, safe=":", errors="relocation")

@@ -1,6 +1,6 @@
-"""The event types that Nopea emits, and how each version of the CDEvents specification spells them.
+"""The event types that Nopea emits, and their names in each version of the CDEvents specification.
 
-Type versions belong to the events, not to the specification, so every spelling stands here in full.
+Each type has a version of its own, so every name is written here in full.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Final
 
 
 class SpecVersion(enum.StrEnum):
-    """A released CDEvents specification. Between the two, keys were renamed: an event is one or the other."""
+    """A released CDEvents specification. Their keys differ: an event follows one of them."""
 
     V0_5_1 = "0.5.1"
     V0_4_1 = "0.4.1"
 
 
 class EventType(enum.Enum):
-    """What happened; the value is subject and predicate, which no version renames."""
+    """What happened; the value is subject and predicate, which are the same in all versions."""
 
     TASKRUN_STARTED = "taskrun.started"
     TASKRUN_FINISHED = "taskrun.finished"
@@ -43,7 +43,7 @@ class EventType(enum.Enum):
 
     @property
     def subject_type(self) -> str:
-        """`subject.type`, which 0.4.1 requires and 0.5.1 rejects."""
+        """`subject.type`, which 0.4.1 requires and 0.5.1 forbids."""
         return _SPELLINGS[self].subject_type
 
 

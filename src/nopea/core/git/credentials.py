@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from nopea.core.git.source import Credentials
+from nopea.core.git.source import Credentials, is_ssh
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
 
@@ -35,17 +35,17 @@ def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Cred
         return problem(
             "a value is not valid base64 or not text", "Create the Secret anew from the right files."
         )
-    is_ssh = url.startswith("ssh://") or "://" not in url
-    if is_ssh and "identity" not in values:
+    ssh = is_ssh(url)
+    if ssh and "identity" not in values:
         return problem(
             "an SSH URL needs the key identity (a private key)", "Add identity and known_hosts to the Secret."
         )
-    if is_ssh and not texts.get("known_hosts", "").strip():
+    if ssh and not texts.get("known_hosts", "").strip():
         return problem(
             "an SSH URL needs the key known_hosts; unknown host keys are refused",
             "Add known_hosts, as `ssh-keyscan HOST` prints it, after checking its fingerprint.",
         )
-    if not is_ssh and not values.keys() & {"username", "password", "token", "ca.crt"}:
+    if not ssh and not values.keys() & {"username", "password", "token", "ca.crt"}:
         return problem("none of its keys serves an HTTP URL", f"Nopea reads these keys: {_KEYS}.")
     if url.startswith("https:") and texts.get("ca.crt") and not _holds_certificates(texts["ca.crt"]):
         return problem(

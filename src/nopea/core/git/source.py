@@ -11,6 +11,11 @@ from nopea.core.problem import Problem
 from nopea.core.secret import Secret
 
 
+def is_ssh(url: str) -> bool:
+    """Return whether a URL is `ssh://…` or scp-like (`git@host:path`); an absolute path is neither."""
+    return url.startswith("ssh://") or ("://" not in url and not url.startswith("/"))
+
+
 class RefKind(enum.StrEnum):
     """How a spec names the commit it wants."""
 

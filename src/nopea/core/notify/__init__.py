@@ -1,1 +1,1 @@
-"""Decides what receivers are told, in which form and how often, and what their answers mean."""
+"""Notifications and commit statuses: which are sent, in which format and how often."""

@@ -1,4 +1,4 @@
-"""An address that messages are sent to: parsed once, and never printed with anything that opens it.
+"""The address of a receiver: parsed once, and never printed with anything that grants access.
 
 Pure: resolves no name and opens no connection.
 """
@@ -6,7 +6,7 @@ Pure: resolves no name and opens no connection.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
@@ -16,14 +16,14 @@ MOST_CHARACTERS = 4096
 
 
 class InvalidAddressError(ValueError):
-    """The text is no address that messages can be sent to; says why and what to write, and never the text."""
+    """The URL cannot be used. The message says why and what to write, and never quotes the URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverAddress:
-    """A URL and what authorizes us there. Paths and queries are secrets too: many webhooks have no other.
+    """A URL and its authorization. Path and query are secret too: many webhooks have no other secret.
 
-    `str()` gives what may be logged: `https://hooks.acme.example/***`.
+    `str()` is fit for a log: `https://hooks.acme.example/***`.
     """
 
     url: Secret
@@ -33,7 +33,7 @@ class ReceiverAddress:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read an http or https URL; user and password in it become Basic authorization.
+        """Parse an http or https URL; a user and password in it become Basic authorization.
 
         Raises InvalidAddressError.
         """
@@ -48,51 +48,42 @@ class ReceiverAddress:
             authorization=_basic(parts),
         )
 
-    def with_bearer(self, token: Secret) -> Self:
-        """Return the same address with a Bearer token instead of what authorized us before.
-
-        Raises InvalidAddressError for a token that cannot stand in a header.
-        """
-        value = token.reveal().strip()
-        if not value or not all(0x21 <= byte <= 0x7E for byte in value):
-            raise InvalidAddressError(
-                "the token is empty or has characters that no header can hold; check its file or Secret"
-            )
-        return replace(self, authorization=Secret(b"Bearer " + value))
-
     def __str__(self) -> str:
         return self.shown
 
 
 def parse_addresses(text: str) -> tuple[ReceiverAddress, ...]:
-    """Read a comma-separated list of URLs; what stands twice is one. Raises InvalidAddressError."""
-    found: dict[ReceiverAddress, None] = {}
+    """Parse a comma-separated list of URLs without duplicates. Raises InvalidAddressError."""
+    addresses: dict[ReceiverAddress, None] = {}
     for number, part in enumerate(text.split(","), start=1):
         if part.strip():
             try:
-                found[ReceiverAddress.parse(part.strip())] = None
+                addresses[ReceiverAddress.parse(part.strip())] = None
             except InvalidAddressError as error:
-                raise InvalidAddressError(f"URL {number} of the list: {error}") from error
-    return tuple(found)
+                words = str(error).replace("The URL", f"URL {number} of the list")
+                raise InvalidAddressError(words) from error
+    return tuple(addresses)
 
 
 def _split(text: str) -> tuple[SplitResult, int | None]:
     if len(text) > MOST_CHARACTERS:
-        raise InvalidAddressError(f"it is longer than {MOST_CHARACTERS} characters")
+        raise InvalidAddressError(f"The URL is longer than {MOST_CHARACTERS} characters.")
     if not all(0x21 <= ord(character) <= 0x7E for character in text):
         raise InvalidAddressError(
-            "it has spaces or characters beyond ASCII; percent-encode them, and write the host in punycode"
+            "The URL has spaces or non-ASCII characters. Percent-encode them, and write the host in punycode."
         )
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         # not chained: the cause's text may quote the password
-        raise InvalidAddressError("its host or port cannot be read; write https://host:port/path") from None
+        raise InvalidAddressError(
+            "The URL has an invalid host or port. Write https://host:port/path."
+        ) from None
     if parts.scheme not in ("http", "https"):
-        raise InvalidAddressError("it does not begin with http:// or https://; write https://host/path")
+        raise InvalidAddressError("The URL does not begin with http:// or https://. Write https://host/path.")
     if not parts.hostname or "%" in parts.hostname:
-        raise InvalidAddressError("it names no host; write https://host/path")
+        raise InvalidAddressError("The URL has no host. Write https://host/path.")
     return parts, port
 
 

@@ -1,6 +1,6 @@
-"""What a Git server is told about a commit: which state, on which address, in which words. Pure.
+"""The status of a commit at its Git server: the state, the address and the words. Pure; sends nothing.
 
-Only what is final is told: that a commit is applied, or that it cannot be. Nothing is sent from here.
+Only final states are reported: the commit is applied, or it cannot be applied.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import orjson
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.drift.mask import plain_line
 from nopea.core.git.source import Credentials
-from nopea.core.notify.rate_limit import Role
-from nopea.core.notify.rules import PATIENCE
+from nopea.core.notify.rate_limit import AlertState
+from nopea.core.notify.rules import FAILURES_BEFORE_NOTIFYING
 from nopea.core.objects import RepoKey
 from nopea.core.secret import Secret
 from nopea.core.status.report import Result
@@ -29,34 +29,34 @@ MAX_DESCRIPTION: Final = 140
 PROVIDERS: Final = frozenset({Provider.GITHUB, Provider.GITLAB, Provider.GITEA})
 _SCP: Final = re.compile(r"[A-Za-z0-9._-]+@(?P<host>[A-Za-z0-9.-]+):(?P<path>.+)", re.DOTALL)
 _GRANTS: Final = {
-    Provider.GITHUB: "use a token with `Commit statuses: write` (classic: `repo:status`)",
-    Provider.GITLAB: "use a project access token with the scope `api` and the role Developer",
-    Provider.GITEA: "use a token with the permission `repository: write`",
+    Provider.GITHUB: "Use a token with `Commit statuses: write` (classic: `repo:status`)",
+    Provider.GITLAB: "Use a project access token with the scope `api` and the alert_state Developer",
+    Provider.GITEA: "Use a token with the permission `repository: write`",
 }
 _SSH_HOSTS: Final = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
-"""Hosts that serve SSH on port 443 for others."""
+"""Hosts that serve SSH on port 443 for another host."""
 
 
 class State(enum.StrEnum):
-    """What became of the commit."""
+    """The result for a commit."""
 
     SUCCESS = "success"
     FAILURE = "failure"
-    """A person has to correct it."""
+    """Somebody must correct the commit."""
     ERROR = "error"
-    """It failed for reasons that may go away, again and again."""
+    """It failed repeatedly, for reasons that may go away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitStatus:
-    """One status of one commit; goes to the repository's own server only."""
+    """One status of one commit, for the repository's own server only."""
 
     repository: RepoKey
     url: str
-    """The repository's: only credentials that belong to it may be sent."""
+    """The URL of the repository; only its own credentials may be sent."""
     provider: Provider
     server: str
-    """Where the repository is: `https://git.acme.example`, with the port of an http URL."""
+    """The base URL of the server: `https://git.acme.example`, with the port of an http URL."""
     path: str
     commit: str
     state: State
@@ -64,85 +64,85 @@ class CommitStatus:
 
     @property
     def subject(self) -> str:
-        """What the newest replaces: the repository's statuses."""
+        """The latest status of a repository replaces the one that waits."""
         return f"{self.repository} commit status"
 
     @property
-    def same(self) -> str:
-        """The commit and its state: the words are no news."""
+    def fingerprint(self) -> str:
+        """The commit and its state; another description is a repetition."""
         return f"{self.commit} {self.state}"
 
     @property
-    def role(self) -> Role:
-        """Every status stands for itself."""
-        return Role.NEWS
+    def alert_state(self) -> AlertState:
+        """A status is not an alert."""
+        return AlertState.EVENT
 
     @property
-    def lasting(self) -> bool:
-        """True: the server remembers it."""
+    def sent_once(self) -> bool:
+        """True: the server keeps it."""
         return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusRequest:
-    """The POST that sets a status, without what authorizes it."""
+    """The POST that sets a status, without its authorization."""
 
     url: str
     body: bytes
 
 
-def commit_status(step: Transition) -> CommitStatus | None:
-    """Return what is to be told of a step; None for no news, no commit, and servers that we do not know."""
-    spec = step.repository.spec
-    commit = step.report.commit if step.report else None
-    found = _state(step)
-    if found is None or commit is None or not isinstance(spec, GitRepositorySpec):
+def commit_status(transition: Transition) -> CommitStatus | None:
+    """Return the status to report; None without a change, a commit or a known server."""
+    spec = transition.repository.spec
+    commit = transition.report.commit if transition.report else None
+    result = _state(transition)
+    if result is None or commit is None or not isinstance(spec, GitRepositorySpec):
         return None
-    where = _locate(spec.url)
+    place = _locate(spec.url)
     provider = provider_of(spec)
-    if where is None or provider is None:
+    if place is None or provider is None:
         return None
-    state, description = found
+    state, description = result
     return CommitStatus(
-        repository=step.repository.key,
+        repository=transition.repository.key,
         url=spec.url,
         provider=provider,
-        server=where[0],
-        path=where[1],
+        server=place[0],
+        path=place[1],
         commit=commit.id,
         state=state,
-        description=plain_line(description, *step.hidden, limit=MAX_DESCRIPTION),
+        description=plain_line(description, *transition.hidden, limit=MAX_DESCRIPTION),
     )
 
 
-def _state(step: Transition) -> tuple[State, str] | None:
-    report = step.report
+def _state(transition: Transition) -> tuple[State, str] | None:
+    report = transition.report
     if report is None or report.commit is None:
         return None
     if report.result is Result.SYNCED:
-        news = step.is_news or step.before.failures > 0
-        return (State.SUCCESS, summary(report)) if news else None
+        has_changed = transition.is_reportable or transition.before.failures > 0
+        return (State.SUCCESS, summary(report)) if has_changed else None
     if report.result is not Result.FAILED:
         return None
     problems = [problem for problem in report.problems if not problem.code.startswith("NOPEA-G")]
     if not problems:
-        return None  # Git could not be asked: that says nothing of the commit
-    first = next((one for one in problems if not one.code.transient), problems[0])
+        return None  # Git could not be reached: that says nothing about the commit
+    first = next((problem for problem in problems if not problem.code.transient), problems[0])
     where = " ".join(part for part in (first.source, first.object) if part)
     more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
     text = f"{first.code}{f' {where}' if where else ''}: {first.message}"
-    text = f"{plain_line(text, *step.hidden, limit=MAX_DESCRIPTION - len(more))}{more}"
+    text = f"{plain_line(text, *transition.hidden, limit=MAX_DESCRIPTION - len(more))}{more}"
     if not first.code.transient:
         return State.FAILURE, text
-    return (State.ERROR, text) if step.after.failures >= PATIENCE else None
+    return (State.ERROR, text) if transition.after.failures >= FAILURES_BEFORE_NOTIFYING else None
 
 
 def provider_of(spec: GitRepositorySpec) -> Provider | None:
-    """Return whose API the server speaks: as the webhook's provider says, else as its host's name does."""
+    """Return the provider whose API the server has: spec.webhook.provider, else a guess by the host name."""
     if spec.webhook is not None and spec.webhook.provider is not None:
         return spec.webhook.provider if spec.webhook.provider in PROVIDERS else None
-    where = _locate(spec.url)
-    host = urlsplit(where[0]).hostname or "" if where else ""
+    place = _locate(spec.url)
+    host = urlsplit(place[0]).hostname or "" if place else ""
     if host in ("github.com", "www.github.com") or host.startswith("github."):
         return Provider.GITHUB
     if host == "gitlab.com" or host.startswith("gitlab."):
@@ -153,7 +153,7 @@ def provider_of(spec: GitRepositorySpec) -> Provider | None:
 
 
 def request_of(status: CommitStatus, *, context: str, target_url: str) -> StatusRequest:
-    """Return the provider's request. `target_url`, if any, is where the status leads a reader."""
+    """Return the provider's request. `target_url`, if any, is the link of the status."""
     sha = quote(status.commit, safe="")
     if status.provider is Provider.GITLAB:
         state = {State.SUCCESS: "success"}.get(status.state, "failed")
@@ -172,7 +172,7 @@ def request_of(status: CommitStatus, *, context: str, target_url: str) -> Status
 
 
 def _api(status: CommitStatus, below: list[str]) -> str:
-    """Return where the API is; a server that is below a path of its host has that path before it."""
+    """Return the base URL of the API; a server below a path of its host has that path in front."""
     root = "/".join([status.server, *below])
     if status.provider is Provider.GITEA:
         return f"{root}/api/v1"
@@ -181,9 +181,9 @@ def _api(status: CommitStatus, below: list[str]) -> str:
 
 
 def authorization(status: CommitStatus, credentials: Credentials) -> Secret | None:
-    """Return the header Authorization from the repository's own credentials; None where they hold no token.
+    """Return the header Authorization from the repository's own credentials; None if they hold no token.
 
-    Beside an SSH key, `password` is the key's own and opens nothing else.
+    Beside an SSH key, `password` is the passphrase of the key and is never sent.
     """
     over_ssh = not status.url.startswith(("http://", "https://"))
     password = Secret(b"") if over_ssh else credentials.password
@@ -198,14 +198,14 @@ def authorization(status: CommitStatus, credentials: Credentials) -> Secret | No
 
 
 def what_to_grant(provider: Provider, answer: int) -> str:
-    """Return what a person can do about an answer that refuses a status."""
+    """Return what to do about a response that refuses a status."""
     if answer in (401, 403, 404):
-        return f"{_GRANTS[provider]} in the Secret of spec.secretRef; without it, set no --commit-status"
-    return "the server does not take statuses of this commit; see whether it still has the commit"
+        return f"{_GRANTS[provider]} in the Secret of spec.secretRef, or remove --commit-status."
+    return "Check whether the server still has the commit."
 
 
 def _locate(url: str) -> tuple[str, str] | None:
-    """Return the server and the path of a repository's URL; None for files and what is no owner/name."""
+    """Return the server and the path of a repository's URL; None for files and paths without owner/name."""
     scp = _SCP.fullmatch(url) if "://" not in url else None
     if scp is not None:
         server, path = f"https://{_web_host(scp['host'])}", scp["path"]

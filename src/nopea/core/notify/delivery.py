@@ -1,4 +1,4 @@
-"""What a sink's answer means for the message that was sent, and how long a message is tried.
+"""What the response of a sink means for a message, and how long delivery is attempted.
 
 Pure: sends nothing, waits for nothing, rolls no dice. `notify/outbox.py` acts on it.
 """
@@ -13,27 +13,29 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 
+from nopea.core.duration import backoff_seconds
+
 
 class DeliveryVerdict(enum.Enum):
-    """What to do after an answer."""
+    """What to do after a response."""
 
     DELIVERED = "delivered"
     RETRY = "retry"
     REFUSED = "refused"
-    """This message will never be taken; others may be."""
+    """The sink will never accept this message; it may accept others."""
     GONE = "gone"
-    """The sink wants no message ever again (HTTP 410)."""
+    """The sink accepts no message any more (HTTP 410)."""
 
 
 class DropReason(enum.Enum):
     """Why a message was not delivered; the values are labels of a metric."""
 
     FULL = "full"
-    """It was the oldest when the queue had no place for a new one."""
+    """It was the oldest when the queue had no room for a new one."""
     TOO_BIG = "too_big"
     REFUSED = "refused"
     EXPIRED = "expired"
-    """It was tried for as long as the policy says."""
+    """It was not delivered within its lifetime."""
     STOPPED = "stopped"
     """The sink had answered 410."""
     SHUTDOWN = "shutdown"
@@ -42,46 +44,46 @@ class DropReason(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryPolicy:
-    """How one sink is served. The defaults lose nothing while a sink is away for an hour.
+    """How messages are delivered to one sink. The defaults lose nothing while a sink is down for an hour.
 
-    A message is tried at least once, and again until it is `life_seconds` old. Pauses are random between 0
-    and a ceiling that doubles from `first_seconds` to `most_seconds` (full jitter: many senders that lost
-    the same sink do not come back all at once), or what `Retry-After` says, up to
+    Delivery is attempted at least once, and again until the message is `life_seconds` old. Pauses are random
+    between 0 and a ceiling that doubles from `first_seconds` to `most_seconds` (full jitter: many outboxes
+    that lost the same sink do not come back all at once), or what `Retry-After` says, up to
     `retry_after_most_seconds`.
     """
 
     most_messages: int = 10_000
-    """A thousand repositories that start at once tell a handful of things each."""
+    """Enough for a thousand repositories that start at once with a handful of messages each."""
     most_bytes: int = 16 * 1024 * 1024
     attempt_seconds: float = 10.0
     life_seconds: float = 3600.0
     first_seconds: float = 1.0
     most_seconds: float = 60.0
     retry_after_most_seconds: float = 300.0
-    mendable: frozenset[int] = frozenset({401, 403, 404})
-    """Refusals that a person can end at the sink (a token, a route): retried. Where one queue serves many
-    addresses, leave this empty, or one of them holds up the others."""
+    correctable: frozenset[int] = frozenset({401, 403, 404})
+    """Refusals that can be corrected at the sink (a token, a route) are retried. Leave this empty for a queue
+    with many addresses, or one of them holds up the others."""
     gone_stops: bool = True
-    """410 ends the sink for this process; False: it only refuses the one message."""
+    """True: 410 stops the sink until a restart; False: it refuses only the one message."""
 
     def verdict(self, status: int) -> DeliveryVerdict:
-        """Return what an HTTP status means; a redirect is a refusal, for it is never followed."""
+        """Return what an HTTP status means; a redirect is a refusal because redirects are not followed."""
         if 200 <= status < 300:
             return DeliveryVerdict.DELIVERED
         if status == 410:
             return DeliveryVerdict.GONE if self.gone_stops else DeliveryVerdict.REFUSED
-        if status >= 500 or status in (408, 425, 429) or status in self.mendable:
+        if status >= 500 or status in (408, 425, 429) or status in self.correctable:
             return DeliveryVerdict.RETRY
         return DeliveryVerdict.REFUSED
 
     def ceiling_seconds(self, failures: int) -> float:
         """Return the longest pause after so many failures in a row."""
-        return min(self.most_seconds, self.first_seconds * 2.0 ** min(max(failures - 1, 0), 30))
+        return backoff_seconds(failures, first=self.first_seconds, most=self.most_seconds)
 
     def retry_after_seconds(self, header: str, *, now: datetime) -> float | None:
-        """Return the pause that a `Retry-After` asks for (RFC 9110, 10.2.3), cut to what is allowed.
+        """Return the pause that a `Retry-After` asks for (RFC 9110, 10.2.3), up to the allowed maximum.
 
-        None when the header is empty or makes no sense; then the ordinary pause holds.
+        None if the header is empty or invalid; then the usual pause applies.
         """
         text = header.strip()
         if not text:
@@ -105,12 +107,12 @@ def _until(text: str, *, now: datetime) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryStats:
-    """What one outbox has done since the process began, and what waits in it."""
+    """What one outbox has done since the process started, and what is queued."""
 
     queued: int = 0
     queued_bytes: int = 0
     delivered: int = 0
     retried: int = 0
-    """Tries that failed and were followed, or will be, by another."""
+    """Attempts that failed and are repeated."""
     dropped: Mapping[DropReason, int] = field(default_factory=lambda: MappingProxyType({}))
     stopped: bool = False

@@ -1,7 +1,7 @@
-"""A notice as messages: generic JSON in a schema of our own, and Slack's. Pure; nothing is decided here.
+"""The formats of a notification: generic JSON and Slack's. Pure; decides nothing.
 
-Slack's form is text with one attachment, not blocks: Mattermost, Rocket.Chat, Discord's `/slack` and others
-that take Slack's messages understand it as well.
+The Slack format is text with one attachment instead of blocks, which Mattermost, Rocket.Chat and Discord's
+`/slack` understand as well.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nopea.core.secret import Secret
 VERSION: Final = 1
 SIGNATURE_HEADER: Final = "X-Signature"
 SLACK_TEXT: Final = 3000
-"""Characters of Slack's that a text may have, after escaping."""
+"""Characters of the attachment's text, after escaping."""
 
 _COLOURS: Final = {Severity.ERROR: "#d50200", Severity.WARNING: "#de9e31", Severity.INFO: "#2fa44f"}
 _SIGNS: Final = {
@@ -31,58 +31,58 @@ _SIGNS: Final = {
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-def notice_id(notice: Notification) -> str:
-    """Return what tells this message from others, the same at each try."""
-    parts = (notice.subject, notice.same, notice.at.isoformat())
+def notification_id(notification: Notification) -> str:
+    """Return the id of the message, which is the same at each attempt."""
+    parts = (notification.subject, notification.fingerprint, notification.at.isoformat())
     return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()[:32]
 
 
-def json_body(notice: Notification, *, held_back: int, cluster: str) -> bytes:
-    """Return the generic message; docs/notifications.md has its schema, and `version` changes with it."""
-    commit = notice.commit
+def json_body(notification: Notification, *, held_back: int, cluster: str) -> bytes:
+    """Return the generic message; its schema is in docs/notifications.md, and `version` changes with it."""
+    commit = notification.commit
     return orjson.dumps(
         {
             "version": VERSION,
-            "id": notice_id(notice),
-            "time": format_time(notice.at),
-            "kind": notice.kind,
-            "severity": notice.severity,
+            "id": notification_id(notification),
+            "time": format_time(notification.at),
+            "kind": notification.kind,
+            "severity": notification.severity,
             "cluster": cluster or None,
             "repository": {
-                "namespace": notice.repository.namespace,
-                "name": notice.repository.name,
-                "url": notice.url or None,
-                "ref": notice.ref or None,
+                "namespace": notification.repository.namespace,
+                "name": notification.repository.name,
+                "url": notification.url or None,
+                "ref": notification.ref or None,
             },
             "commit": commit
             and {"id": commit.id, "message": commit.message or None, "author": commit.author or None},
-            "title": notice.title,
-            "text": [plain(line) for line in notice.lines],
-            "facts": notice.facts,
+            "title": notification.title,
+            "text": [plain(line) for line in notification.lines],
+            "facts": notification.facts,
             "heldBack": held_back,
         }
     )
 
 
 def signature(secret: Secret, body: bytes) -> str:
-    """Return the value of `X-Signature`: HMAC-SHA256 of the body, as our generic webhook takes it."""
+    """Return the value of `X-Signature`: HMAC-SHA256 of the body, as Nopea's generic webhook expects it."""
     return f"sha256={hmac.new(secret.reveal(), body, hashlib.sha256).hexdigest()}"
 
 
-def slack_body(notice: Notification, *, held_back: int, cluster: str) -> bytes:
-    """Return the message for Slack and what understands its messages."""
-    lines = [_mrkdwn(line) for line in notice.lines]
+def slack_body(notification: Notification, *, held_back: int, cluster: str) -> bytes:
+    """Return the message in Slack's format."""
+    lines = [_mrkdwn(line) for line in notification.lines]
     if held_back:
         lines.append(f"_and {held_back} more {'was' if held_back == 1 else 'were'} held back_")
     attachment: dict[str, Any] = {
-        "fallback": _escaped(notice.title),
-        "color": _COLOURS[notice.severity],
+        "fallback": _escaped(notification.title),
+        "color": _COLOURS[notification.severity],
         "text": _bounded(lines),
-        "footer": _footer(notice, cluster),
-        "ts": int(notice.at.timestamp()),
+        "footer": _footer(notification, cluster),
+        "ts": int(notification.at.timestamp()),
         "mrkdwn_in": ["text"],
     }
-    text = f"{_SIGNS[notice.severity]} *{_escaped(notice.title)}*"
+    text = f"{_SIGNS[notification.severity]} *{_escaped(notification.title)}*"
     return orjson.dumps({"text": text, "attachments": [attachment]})
 
 
@@ -91,7 +91,7 @@ def _mrkdwn(line: Line) -> str:
 
 
 def _span(text: str) -> str:
-    """A backquote would end the span, and an empty one is none."""
+    """Return a code span; a backquote inside would end it, and Slack does not render an empty one."""
     return f"`{_escaped(text.replace('`', chr(0x2019)))}`" if text.strip() else ""
 
 
@@ -100,22 +100,22 @@ def _escaped(text: str) -> str:
 
 
 def _bounded(lines: list[str]) -> str:
-    """Join whole lines as far as they fit: a cut inside one could split an escape."""
-    kept: list[str] = []
+    """Join as many whole lines as fit: a cut inside a line could split an escape."""
+    fitting: list[str] = []
     size = 0
     for line in lines:
         size += len(line) + 1
         if size > SLACK_TEXT:
-            return "\n".join([*kept, "…"])
-        kept.append(line)
-    return "\n".join(kept)
+            return "\n".join([*fitting, "…"])
+        fitting.append(line)
+    return "\n".join(fitting)
 
 
-def _footer(notice: Notification, cluster: str) -> str:
-    commit = notice.commit
+def _footer(notification: Notification, cluster: str) -> str:
+    commit = notification.commit
     parts = [
         cluster,
-        f"{notice.ref} @ {commit.id[:SHORT_COMMIT]}" if commit else notice.ref,
+        f"{notification.ref} @ {commit.id[:SHORT_COMMIT]}" if commit else notification.ref,
         commit.message if commit else "",
         commit.author.partition(" <")[0] if commit else "",  # the address is in the JSON
     ]

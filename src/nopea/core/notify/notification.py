@@ -1,7 +1,7 @@
-"""What is told to people outside the cluster: one value, of which each sink's message is a view.
+"""A notification: one value, from which the message of each format is made.
 
-A `Notification` is made by `make_notice` only, which masks and bounds every text in it. `rules.py` decides
-what is sent.
+`make_notification` is the only constructor: it masks secrets and bounds every string. `rules.py` decides what
+is sent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from nopea.core.drift.mask import plain_line
-from nopea.core.notify.rate_limit import Role
+from nopea.core.notify.rate_limit import AlertState
 from nopea.core.objects import RepoKey
 from nopea.core.secret import Secret
 
@@ -25,7 +25,7 @@ _MAX_DEPTH: Final = 6
 
 
 class NotificationKind(enum.StrEnum):
-    """What a notice is about."""
+    """The subject of a notification."""
 
     DRIFT = "drift"
     FAILURE = "failure"
@@ -36,7 +36,7 @@ class NotificationKind(enum.StrEnum):
 
 
 class Severity(enum.StrEnum):
-    """How urgent it is: whether a person has to act, should look, or may know."""
+    """The urgency: act, look, or for information."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -45,7 +45,7 @@ class Severity(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeText:
-    """A word that is shown as it is typed: a name, a path, a value."""
+    """A string that is shown as code: a name, a path, a value."""
 
     text: str
 
@@ -55,7 +55,7 @@ Line = tuple[str | CodeText, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitFacts:
-    """The commit that a notice is about; only its id is always known."""
+    """The commit of a notification; only its id is always known."""
 
     id: str
     message: str = ""
@@ -64,9 +64,9 @@ class CommitFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One piece of news about a repository; `facts` is what `lines` say, for programs.
+    """One notification about a repository; `facts` has the content of `lines` for programs.
 
-    `same` tells equal news: for the rate limit and as the message's id it stands for the content.
+    `fingerprint` is equal for repetitions; the rate limit and the id of the message use it.
     """
 
     kind: NotificationKind
@@ -79,30 +79,30 @@ class Notification:
     title: str
     lines: tuple[Line, ...]
     facts: Mapping[str, Any]
-    same: str
-    role: Role = Role.NEWS
+    fingerprint: str
+    alert_state: AlertState = AlertState.EVENT
 
     @property
     def subject(self) -> str:
-        """What the newest news replaces the older of: one aspect of one repository."""
+        """One aspect of one repository; the latest notification of a subject replaces the one that waits."""
         aspect = "sync" if self.kind in (NotificationKind.FAILURE, NotificationKind.RECOVERY) else self.kind
         return f"{self.repository} {aspect}"
 
     @property
-    def lasting(self) -> bool:
-        """False: the same may happen again, and is told again when the quiet time is over."""
+    def sent_once(self) -> bool:
+        """False: a repetition is sent once the quiet time is over."""
         return False
 
 
 def plain(line: Line) -> str:
-    """Return the line as plain text."""
+    """Return the line without formatting."""
     return "".join(part if isinstance(part, str) else part.text for part in line)
 
 
-def make_notice(
+def make_notification(
     *, hidden: Sequence[Secret], title: str, lines: Sequence[Line], facts: Mapping[str, Any], **rest: Any
 ) -> Notification:
-    """Return a notice whose texts are masked (`core/drift/mask.py`), on one line each, and bounded."""
+    """Return a notification whose strings are masked (`core/drift/mask.py`), single-line and bounded."""
     shown = tuple(
         tuple(_part(part, hidden) for part in line)
         for line in (*lines[:MAX_LINES], *([("…",)] if len(lines) > MAX_LINES else ()))

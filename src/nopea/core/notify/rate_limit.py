@@ -1,8 +1,8 @@
-"""The one rate limit of all that is told to people and Git servers. A value with a bound; time comes in.
+"""The rate limit of notifications and commit statuses: pure, bounded, time comes in as an argument.
 
-News is never lost because it came too soon: the newest of each subject waits its turn, so what was told last
-becomes true at the latest when the quiet time is over. What is replaced or overflows is counted, and the next
-message says how many those were.
+A message is never lost because it came too early: the latest of each subject waits, so that receivers learn
+the current state when the quiet time ends at the latest. Messages that are replaced or overflow are counted,
+and the next notification carries their number.
 """
 
 from __future__ import annotations
@@ -15,42 +15,41 @@ from typing import Final, Generic, Protocol, TypeVar
 
 QUIET_SECONDS: Final = 600.0
 MAX_WAITING: Final = 100
-MAX_LASTING: Final = 2000
+MAX_WAITING_ONCE: Final = 2000
+"""The same for messages that are sent once."""
 MAX_SUBJECTS: Final = 20_000
 _REMEMBERED: Final = 8
 
 
-class Role(enum.Enum):
-    """What news is to other news of its subject."""
+class AlertState(enum.Enum):
+    """What a message means for the alert of its subject."""
 
-    NEWS = "news"
-    OPENS = "opens"
-    CLOSES = "closes"
-    CLOSES_IF_TOLD = "closes if told"
-    """The end of something of which nobody need hear who has not heard of its beginning."""
+    EVENT = "event"
+    """It neither begins nor ends an alert."""
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    RESOLVED_IF_FIRING = "resolved if firing"
+    """Sent only if the last alert of the subject that was sent is firing."""
 
 
 class Limited(Protocol):
-    """What passes the limit. `subject` is what it is about, `same` tells equal content.
-
-    `lasting` is what need not be told twice, however long ago it was; it goes after what is not.
-    """
+    """A message that the rate limit holds back or releases."""
 
     @property
     def subject(self) -> str:
-        """Name what it is about."""
+        """What it is about; the latest message of a subject replaces the one that waits."""
 
     @property
-    def same(self) -> str:
-        """Name its content."""
+    def fingerprint(self) -> str:
+        """Its content: messages of one subject with equal fingerprints are repetitions."""
 
     @property
-    def role(self) -> Role:
-        """Say what it is to other news of its subject."""
+    def alert_state(self) -> AlertState:
+        """What it means for the alert of its subject."""
 
     @property
-    def lasting(self) -> bool:
-        """Say whether it need not be told twice."""
+    def sent_once(self) -> bool:
+        """True if a repetition is never sent, however late; such messages are released after the others."""
 
 
 T = TypeVar("T", bound=Limited)
@@ -58,7 +57,7 @@ T = TypeVar("T", bound=Limited)
 
 @dataclass(frozen=True, slots=True)
 class Released(Generic[T]):
-    """What may go now, and how many were held back before it."""
+    """A message that may be sent now, and how many were held back before it."""
 
     item: T
     held_back: int
@@ -67,25 +66,25 @@ class Released(Generic[T]):
 @dataclass(slots=True)
 class _Subject(Generic[T]):
     sent: OrderedDict[str, float] = field(default_factory=OrderedDict)
-    """When what was told, the last of it last."""
+    """When each fingerprint was sent, the latest last."""
     waiting: T | None = None
-    is_open: bool = False
+    is_firing: bool = False
     held_back: int = 0
 
     def due_at(self, quiet: float) -> float:
-        """When what waits may go: at once, or when its like was told long enough ago."""
-        if self.waiting is None or self.waiting.same not in self.sent:
+        """Return when the waiting message may be sent: 0 for at once, else at the end of the quiet time."""
+        if self.waiting is None or self.waiting.fingerprint not in self.sent:
             return 0.0
-        return self.sent[self.waiting.same] + quiet
+        return self.sent[self.waiting.fingerprint] + quiet
 
-    def is_told(self, item: T, *, now: float, quiet: float) -> bool:
-        """Whether the item is what was told last, lately."""
+    def is_repetition(self, item: T, *, now: float, quiet: float) -> bool:
+        """Return whether the last message that was sent says the same and is recent."""
         last = next(reversed(self.sent), None)
-        return last == item.same and (item.lasting or now < self.sent[last] + quiet)
+        return last == item.fingerprint and (item.sent_once or now < self.sent[last] + quiet)
 
 
 class RateLimit(Generic[T]):
-    """At most `per_minute` messages, all at once if need be; the same of a subject once in a quiet time."""
+    """A token bucket of `per_minute` messages; a subject repeats nothing within its quiet time."""
 
     def __init__(self, *, per_minute: int, quiet_seconds: float = QUIET_SECONDS) -> None:
         self._per_second = per_minute / 60
@@ -99,27 +98,27 @@ class RateLimit(Generic[T]):
 
     @property
     def waiting(self) -> int:
-        """How many items wait."""
+        """The number of messages that wait."""
         return sum(map(len, self._waiting.values()))
 
     def offer(self, item: T, *, now: float) -> None:
-        """Let an item wait its turn, unless it is as was told; it replaces what waits of its subject."""
+        """Let a message wait unless it is a repetition; it replaces the waiting message of its subject."""
         subject = self._subject(item.subject)
         subject.held_back += self._withdraw(item.subject, subject)
-        if item.role is Role.CLOSES_IF_TOLD and not subject.is_open:
+        if item.alert_state is AlertState.RESOLVED_IF_FIRING and not subject.is_firing:
             return
-        if subject.is_told(item, now=now, quiet=self._quiet):
-            subject.held_back += not item.lasting
+        if subject.is_repetition(item, now=now, quiet=self._quiet):
+            subject.held_back += not item.sent_once
             return
         subject.waiting = item
-        queue = self._waiting[item.lasting]
+        queue = self._waiting[item.sent_once]
         queue[item.subject] = None
-        if len(queue) > (MAX_LASTING if item.lasting else MAX_WAITING):
+        if len(queue) > (MAX_WAITING_ONCE if item.sent_once else MAX_WAITING):
             oldest = self._subjects[next(iter(queue))]
             self._overflowed += self._withdraw(next(iter(queue)), oldest)
 
     def take(self, *, now: float) -> Iterator[Released[T]]:
-        """Yield what may go now, news before what is lasting, each in the order of its coming."""
+        """Yield the messages that may be sent now, those that are sent once last, each group in its order."""
         self._fill(now)
         for queue in self._waiting.values():
             for name in list(queue):
@@ -131,7 +130,7 @@ class RateLimit(Generic[T]):
                     yield self._release(name, subject, now)
 
     def next_at(self, *, now: float) -> float | None:
-        """Return when `take` may yield something; None while nothing waits."""
+        """Return when `take` may yield a message; None while none waits."""
         self._fill(now)
         due = [self._subjects[name].due_at(self._quiet) for queue in self._waiting.values() for name in queue]
         if not due:
@@ -140,33 +139,33 @@ class RateLimit(Generic[T]):
         return max(min(due), now + missing / self._per_second)
 
     def _subject(self, name: str) -> _Subject[T]:
-        found = self._subjects.setdefault(name, _Subject())
+        subject = self._subjects.setdefault(name, _Subject())
         self._subjects.move_to_end(name)
-        while len(self._subjects) > MAX_SUBJECTS:  # what waits is far less: the oldest that does not goes
-            idle = next(key for key, one in self._subjects.items() if one.waiting is None)
+        while len(self._subjects) > MAX_SUBJECTS:  # far fewer wait: drop the oldest that does not
+            idle = next(key for key, old in self._subjects.items() if old.waiting is None)
             del self._subjects[idle]
-        return found
+        return subject
 
     def _withdraw(self, name: str, subject: _Subject[T]) -> int:
-        """Take back what waits; return whether that was something that a reader misses."""
+        """Drop the waiting message; return 1 if it counts as held back, else 0."""
         if subject.waiting is None:
             return 0
-        lasting = subject.waiting.lasting
-        del self._waiting[lasting][name]
+        sent_once = subject.waiting.sent_once
+        del self._waiting[sent_once][name]
         subject.waiting = None
-        return int(not lasting)
+        return int(not sent_once)
 
     def _release(self, name: str, subject: _Subject[T], now: float) -> Released[T]:
         item = subject.waiting
         assert item is not None  # noqa: S101 - the queues hold exactly what waits
         self._withdraw(name, subject)
-        subject.sent[item.same] = now
-        subject.sent.move_to_end(item.same)
+        subject.sent[item.fingerprint] = now
+        subject.sent.move_to_end(item.fingerprint)
         while len(subject.sent) > _REMEMBERED:
             subject.sent.popitem(last=False)
-        if item.role is not Role.NEWS:
-            subject.is_open = item.role is Role.OPENS
-        if item.lasting:
+        if item.alert_state is not AlertState.EVENT:
+            subject.is_firing = item.alert_state is AlertState.FIRING
+        if item.sent_once:
             return Released(item, 0)
         held_back = subject.held_back + self._overflowed
         subject.held_back = self._overflowed = 0

@@ -1,7 +1,7 @@
-"""Decide which news of a step people are told: drift that is left, failures, recoveries, health and the like.
+"""Which notifications a transition causes: drift, failures, recoveries, health, contention, rollbacks.
 
-Pure. Only the statuses before and after are compared, so each piece of news is told once, also across
-restarts, and retries tell nothing. What a policy asks to be silent about is not in here.
+Pure. Only the statuses before and after are compared, so each change is reported once, also across restarts,
+and retries report nothing.
 """
 
 from __future__ import annotations
@@ -27,67 +27,79 @@ from nopea.core.notify.notification import (
     Notification,
     NotificationKind,
     Severity,
-    make_notice,
+    make_notification,
 )
-from nopea.core.notify.rate_limit import Role
+from nopea.core.notify.rate_limit import AlertState
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code as ProblemCode
 from nopea.core.secret import mask_url
 from nopea.core.status.rollback import pinned_note, released_note
 from nopea.core.status.transition import Transition
 
-PATIENCE: Final = 3
-"""So many passes in a row must fail before a problem that may go away by itself is told."""
+FAILURES_BEFORE_NOTIFYING: Final = 3
+"""This many syncs in a row must fail before a transient problem is reported."""
 
-_OBJECTS: Final = 5
-_FIELDS: Final = 3
+_MAX_OBJECTS: Final = 5
+_MAX_FIELDS: Final = 3
 _LEFT: Final = f"left: {Reason.POLICY}"
 _TRANSIENT: Final = frozenset(code.value for code in ProblemCode if code.transient)
 
 
-def notices(step: Transition) -> tuple[Notification, ...]:
-    """Return what people are to be told of a step."""
-    found = (_drift(step), _failure(step), _recovery(step), *_health(step))
-    return tuple(one for one in (*found, _contention(step), _rollback(step)) if one is not None)
+def notifications_of(transition: Transition) -> tuple[Notification, ...]:
+    """Return the notifications of a transition, in a fixed order."""
+    candidates = (
+        _drift(transition),
+        _failure(transition),
+        _recovery(transition),
+        _health(transition),
+        _contention(transition),
+        _rollback(transition),
+    )
+    return tuple(notification for notification in candidates if notification is not None)
 
 
-def told_codes(status: GitRepositoryStatus) -> frozenset[str]:
-    """Return the codes in a status that people have been told: what may go away by itself only in the end."""
+def reported_codes(status: GitRepositoryStatus) -> frozenset[str]:
+    """Return the codes of a status that have been reported: transient ones only after repeated failures."""
     codes = {error.code for error in status.errors}
-    return frozenset(codes if status.failures >= PATIENCE else codes - _TRANSIENT)
+    return frozenset(codes if status.failures >= FAILURES_BEFORE_NOTIFYING else codes - _TRANSIENT)
 
 
 # drift
 
 
-def _drift(step: Transition) -> Notification | None:
-    spec = step.repository.spec
+def _drift(transition: Transition) -> Notification | None:
+    spec = transition.repository.spec
     if not isinstance(spec, GitRepositorySpec) or spec.heal_policy is not HealPolicy.NOTIFY:
         return None
-    known = {_drift_id(drift) for drift in step.before.drifts}
-    new = [one for one in step.after.drifts if one.action == _LEFT and _drift_id(one) not in known]
+    known = {_drift_id(drift) for drift in transition.before.drifts}
+    new = [
+        drift for drift in transition.after.drifts if drift.action == _LEFT and _drift_id(drift) not in known
+    ]
     if not new:
         return None
-    key = step.repository.key
-    lines = [line for one in new[:_OBJECTS] for line in _drift_lines(one)]
-    if len(new) > _OBJECTS:
-        lines.append((f"and {len(new) - _OBJECTS} more objects",))
-    asked = CodeText(f"nopea heal {key.name} --namespace {key.namespace}")
-    lines.append(("Left as it is (healPolicy: notify). To put it right: ", asked))
-    what = new[0].object if len(new) == 1 else f"{len(new)} objects"
-    facts = {"drifts": [_drift_facts(one) for one in new], "driftedCount": step.after.drifted_count or 0}
-    return _notice(
-        step,
+    key = transition.repository.key
+    lines = [line for drift in new[:_MAX_OBJECTS] for line in _drift_lines(drift)]
+    if len(new) > _MAX_OBJECTS:
+        lines.append((f"and {_more(new, _MAX_OBJECTS, 'object')}",))
+    command = CodeText(f"nopea heal {key.name} --namespace {key.namespace}")
+    lines.append(("Not healed because of healPolicy: notify. To heal it: ", command))
+    subject = new[0].object if len(new) == 1 else f"{len(new)} objects"
+    facts = {
+        "drifts": [_drift_facts(drift) for drift in new],
+        "driftedCount": transition.after.drifted_count or 0,
+    }
+    return _notification(
+        transition,
         kind=NotificationKind.DRIFT,
         severity=Severity.WARNING,
-        title=f"{what} {_deed(new)}",
+        title=f"{subject} {_what_happened(new)}",
         lines=lines,
         facts=facts,
-        same=f"{[_drift_id(one) for one in new]}",
+        fingerprint=f"{[_drift_id(drift) for drift in new]}",
     )
 
 
-def _deed(new: list[DriftEntry]) -> str:
+def _what_happened(new: list[DriftEntry]) -> str:
     if len(new) == 1 and _is_gone(new[0]):
         return "was deleted in the cluster"
     if len(new) > 1:
@@ -96,7 +108,7 @@ def _deed(new: list[DriftEntry]) -> str:
 
 
 def _drift_id(drift: DriftEntry) -> tuple[str, str | None, tuple[FieldChange, ...]]:
-    """What makes drift the same drift: not since when, which may be known better later."""
+    """Return what identifies drift; not its time, which may become known later."""
     return drift.object, drift.manager, drift.fields
 
 
@@ -107,14 +119,14 @@ def _is_gone(drift: DriftEntry) -> bool:
 def _drift_lines(drift: DriftEntry) -> Iterable[Line]:
     when = f" at {drift.since}" if drift.since else ""
     if _is_gone(drift):
-        yield CodeText(drift.object), f" was deleted{when}; Kubernetes does not note by whom"
+        yield CodeText(drift.object), f" was deleted{when}. Kubernetes does not record by whom."
         return
-    by: Line = (" by ", CodeText(drift.manager)) if drift.manager else (", nobody knows by whom",)
+    by: Line = (" by ", CodeText(drift.manager)) if drift.manager else (" by an unknown client",)
     yield CodeText(drift.object), " was changed", *by, when
-    for field in drift.fields[:_FIELDS]:
+    for field in drift.fields[:_MAX_FIELDS]:
         yield "• ", CodeText(field.path), ": ", *_value(field.from_), " → ", *_value(field.to)
-    if len(drift.fields) > _FIELDS:
-        yield (f"• and {len(drift.fields) - _FIELDS} more fields",)
+    if len(drift.fields) > _MAX_FIELDS:
+        yield (f"• and {_more(drift.fields, _MAX_FIELDS, 'field')}",)
 
 
 def _value(value: str | None) -> Line:
@@ -122,7 +134,7 @@ def _value(value: str | None) -> Line:
 
 
 def _drift_facts(drift: DriftEntry) -> dict[str, Any]:
-    fields = [{"path": one.path, "from": one.from_, "to": one.to} for one in drift.fields]
+    fields = [{"path": field.path, "from": field.from_, "to": field.to} for field in drift.fields]
     return {
         "object": drift.object,
         "kind": drift.kind,
@@ -134,34 +146,39 @@ def _drift_facts(drift: DriftEntry) -> dict[str, Any]:
     }
 
 
-# failures and their end
+def _more(items: Sequence[Any], shown: int, noun: str) -> str:
+    count = len(items) - shown
+    return f"{count} more {noun}{'s' * (count != 1)}"
 
 
-def _failure(step: Transition) -> Notification | None:
-    new = told_codes(step.after) - told_codes(step.before)
+# failures and recovery
+
+
+def _failure(transition: Transition) -> Notification | None:
+    new = reported_codes(transition.after) - reported_codes(transition.before)
     if not new:
         return None
-    errors = sorted(step.after.errors, key=lambda error: error.code not in new)  # the new ones first
-    lines = [line for error in errors[:_OBJECTS] for line in _error_lines(error)]
-    if len(errors) > _OBJECTS:
-        lines.append((f"and {len(errors) - _OBJECTS} more problems",))
-    lines.append(_outlook(step.after, errors))
+    errors = sorted(transition.after.errors, key=lambda error: error.code not in new)  # the new ones first
+    lines = [line for error in errors[:_MAX_OBJECTS] for line in _error_lines(error)]
+    if len(errors) > _MAX_OBJECTS:
+        lines.append((f"and {_more(errors, _MAX_OBJECTS, 'problem')}",))
+    lines.append(_outlook(transition.after, errors))
     reason = _reason(errors[0].code)
     facts = {
-        "failures": step.after.failures,
+        "failures": transition.after.failures,
         "transient": all(error.code in _TRANSIENT for error in errors),
-        "lastAppliedCommit": step.after.last_applied_commit,
+        "lastAppliedCommit": transition.after.last_applied_commit,
         "problems": [_error_facts(error) for error in errors],
     }
-    return _notice(
-        step,
+    return _notification(
+        transition,
         kind=NotificationKind.FAILURE,
         severity=Severity.ERROR,
         title=f"sync failed ({reason})",
         lines=lines,
         facts=facts,
-        same=f"failed: {sorted(new)}",
-        role=Role.OPENS,
+        fingerprint=f"failed: {sorted(new)}",
+        alert_state=AlertState.FIRING,
     )
 
 
@@ -174,12 +191,12 @@ def _error_lines(error: StatusError) -> Iterable[Line]:
 
 
 def _outlook(status: GitRepositoryStatus, errors: Sequence[StatusError]) -> Line:
-    """Say what runs meanwhile, and whether somebody has to act."""
+    """Return what runs meanwhile, and whether somebody must act."""
     applied = status.last_applied_commit
-    runs: Line = ("Last applied in full: ", CodeText(applied[:SHORT_COMMIT]), ". ") if applied else ()
+    runs: Line = ("Still applied: ", CodeText(applied[:SHORT_COMMIT]), ". ") if applied else ()
     if all(error.code in _TRANSIENT for error in errors):
-        return *runs, f"Failed {status.failures} times in a row; it is tried again by itself."
-    return *runs, "Somebody has to correct it; it is tried again by itself."
+        return *runs, f"{status.failures} syncs in a row have failed. Nopea keeps trying."
+    return *runs, "Somebody must correct this. Nopea keeps trying."
 
 
 def _error_facts(error: StatusError) -> dict[str, Any]:
@@ -200,121 +217,120 @@ def _reason(code: str) -> str:
         return code
 
 
-def _recovery(step: Transition) -> Notification | None:
-    before, after = step.before, step.after
+def _recovery(transition: Transition) -> Notification | None:
+    before, after = transition.before, transition.after
     if after.phase is not Phase.SYNCED or after.errors or not (before.errors or before.failures):
         return None
     ready = find(after.conditions, READY)
-    said = ready.message if ready else ""
+    message = ready.message if ready else ""
     count = before.failures
     attempts = f" Recovered after {count} failed attempt{'' if count == 1 else 's'}." if count else ""
     codes = sorted({error.code for error in before.errors})
-    return _notice(
-        step,
+    return _notification(
+        transition,
         kind=NotificationKind.RECOVERY,
         severity=Severity.INFO,
         title="sync works again",
-        lines=[(f"{said}{attempts}",)],
-        facts={"failures": before.failures, "codes": codes, "summary": said},
-        same="recovered",
-        role=Role.CLOSES if told_codes(before) else Role.CLOSES_IF_TOLD,
+        lines=[(f"{message}{attempts}",)],
+        facts={"failures": before.failures, "codes": codes, "summary": message},
+        fingerprint="recovered",
+        alert_state=AlertState.RESOLVED if reported_codes(before) else AlertState.RESOLVED_IF_FIRING,
     )
 
 
-# health and fights
+# health, contention, rollback
 
 
-def _health(step: Transition) -> Iterable[Notification | None]:
-    before, after = (find(status.conditions, HEALTHY) for status in (step.before, step.after))
+def _health(transition: Transition) -> Notification | None:
+    before, after = (find(status.conditions, HEALTHY) for status in (transition.before, transition.after))
     was = before.status if before else ""
     if after is None or after.status == was or after.status not in ("True", "False"):
-        return
+        return None
     facts = {"healthy": after.status == "True", "reason": after.reason, "message": after.message}
     if after.status == "False":
-        yield _notice(
-            step,
+        return _notification(
+            transition,
             kind=NotificationKind.HEALTH,
             severity=Severity.WARNING,
             title="objects are unhealthy",
             lines=[(part,) for part in after.message.split("; ")],
             facts=facts,
-            same=f"unhealthy: {after.message}",
-            role=Role.OPENS,
+            fingerprint=f"unhealthy: {after.message}",
+            alert_state=AlertState.FIRING,
         )
-        return
-    yield _notice(
-        step,
+    return _notification(
+        transition,
         kind=NotificationKind.HEALTH,
         severity=Severity.INFO,
         title="all objects are healthy again",
         lines=[(f"{after.message}.",)],
         facts=facts,
-        same="healthy",
-        role=Role.CLOSES if was == "False" else Role.CLOSES_IF_TOLD,
+        fingerprint="healthy",
+        alert_state=AlertState.RESOLVED if was == "False" else AlertState.RESOLVED_IF_FIRING,
     )
 
 
-def _contention(step: Transition) -> Notification | None:
-    before, after = (find(status.conditions, CONTENDED) for status in (step.before, step.after))
+def _contention(transition: Transition) -> Notification | None:
+    before, after = (find(status.conditions, CONTENDED) for status in (transition.before, transition.after))
     if after is None or after.status != "True" or (before is not None and before.status == "True"):
         return None
-    return _notice(
-        step,
+    return _notification(
+        transition,
         kind=NotificationKind.CONTENTION,
         severity=Severity.WARNING,
-        title="somebody changes an object back again and again",
+        title="another client keeps changing an object back",
         lines=[
             (after.message,),
-            ("→ Stop it, or leave the field to it by ", CodeText("ignoreDifferences"), "."),
+            ("→ Stop that client, or add the field to ", CodeText("ignoreDifferences"), "."),
         ],
         facts={"message": after.message},
-        same=f"contended: {after.message.partition(' back ')[0]}",
+        fingerprint=f"contended: {after.message.partition(' back ')[0]}",
     )
 
 
-def _rollback(step: Transition) -> Notification | None:
-    """Tell of a repository that does not follow its spec, and of the end of that: others may wonder."""
-    before, after = step.before.conditions, step.after.conditions
-    follows = step.repository.follows
+def _rollback(transition: Transition) -> Notification | None:
+    """Report that a repository is held at a commit, and the end of that."""
+    before, after = transition.before.conditions, transition.after.conditions
+    follows = transition.repository.follows
     held = pinned_note(before, after)
     note = held or released_note(before, after, follows=follows)
     if not note:
         return None
-    commit = step.repository.rollback_to
+    commit = transition.repository.rollback_to
     title = f"rolled back to {commit[:SHORT_COMMIT]}" if held else f"follows {follows} again"
-    return _notice(
-        step,
+    return _notification(
+        transition,
         kind=NotificationKind.ROLLBACK,
         severity=Severity.WARNING if held else Severity.INFO,
         title=title,
         lines=[(f"{note[:1].upper()}{note[1:]}.",)],
         facts={"rolledBack": bool(held), "commit": commit or None, "message": note},
-        same=f"rolled back: {commit}",
-        role=Role.OPENS if held else Role.CLOSES,
+        fingerprint=f"rolled back: {commit}",
+        alert_state=AlertState.FIRING if held else AlertState.RESOLVED,
     )
 
 
-def _notice(step: Transition, *, title: str, **rest: Any) -> Notification:
-    repository = step.repository
+def _notification(transition: Transition, *, title: str, **rest: Any) -> Notification:
+    repository = transition.repository
     spec = repository.spec if isinstance(repository.spec, GitRepositorySpec) else None
-    return make_notice(
-        hidden=step.hidden,
+    return make_notification(
+        hidden=transition.hidden,
         title=f"{repository.key}: {title}",
         repository=repository.key,
         url=mask_url(spec.url) if spec else "",
         ref=str(ref_of(spec)) if spec else "",
-        commit=_commit(step),
-        at=step.at,
+        commit=_commit(transition),
+        at=transition.at,
         **rest,
     )
 
 
-def _commit(step: Transition) -> CommitFacts | None:
-    """Return the commit that was looked at; none when Git did not get that far."""
-    if step.report is not None:
-        found = step.report.commit
-        return CommitFacts(id=found.id, message=found.message, author=found.author) if found else None
-    status = step.after
+def _commit(transition: Transition) -> CommitFacts | None:
+    """Return the commit of the sync; None if Git did not deliver one."""
+    if transition.report is not None:
+        commit = transition.report.commit
+        return CommitFacts(id=commit.id, message=commit.message, author=commit.author) if commit else None
+    status = transition.after
     if not status.last_attempted_commit:
         return None
     return CommitFacts(

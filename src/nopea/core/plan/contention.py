@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from nopea.core.duration import format_seconds
+from nopea.core.duration import backoff_seconds, format_seconds
 from nopea.core.objects import ObjectKey
 
 CONTENDED_AFTER: Final = 3
@@ -45,10 +45,14 @@ class HealRecord:
     @property
     def backoff(self) -> timedelta:
         """The minimum time after the last heal: zero at first, then 10 s, doubling up to 1 h."""
-        beyond = self.heals - CONTENDED_AFTER
-        if beyond < 0:
+        if self.heals < CONTENDED_AFTER:
             return timedelta()
-        return min(FIRST_BACKOFF * (1 << min(beyond, 16)), LONGEST_BACKOFF)
+        seconds = backoff_seconds(
+            self.heals - CONTENDED_AFTER + 1,
+            first=FIRST_BACKOFF.total_seconds(),
+            most=LONGEST_BACKOFF.total_seconds(),
+        )
+        return timedelta(seconds=seconds)
 
     @property
     def calm_at(self) -> datetime:

@@ -155,12 +155,12 @@ def _suspended(previous: GitRepositoryStatus, report: ReconcileReport, now: date
 
 def _times(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> dict[str, str | None]:
     """A sync that found nothing to do leaves no trace, so that an idle cluster sees no writes."""
-    if _is_news(previous, report):
+    if _is_reportable(previous, report):
         return {"last_sync_time": format_time(now), "last_sync_duration": format_seconds(report.seconds)}
     return {}
 
 
-def _is_news(previous: GitRepositoryStatus, report: ReconcileReport) -> bool:
+def _is_reportable(previous: GitRepositoryStatus, report: ReconcileReport) -> bool:
     commit = report.commit.id if report.commit else previous.last_attempted_commit
     return (
         report.changed
@@ -257,7 +257,7 @@ def with_health(
 
 
 def _history(previous: GitRepositoryStatus, report: ReconcileReport) -> tuple[HistoryEntry, ...]:
-    if not _is_news(previous, report):
+    if not _is_reportable(previous, report):
         return previous.history
     entry = HistoryEntry(
         id=report.id,

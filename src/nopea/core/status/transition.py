@@ -17,7 +17,7 @@ class Transition:
 
     `report` is the reconciliation that caused it; None for a mere change of health or a crashed worker. After
     a superseded reconciliation, and after the last one of a repository, `after` equals `before`: no status
-    was written. Reconciliations that changed nothing are published as well; `is_news` tells them apart.
+    was written. Reconciliations that changed nothing are published as well; `is_reportable` tells them apart.
     """
 
     repository: Repository
@@ -29,7 +29,7 @@ class Transition:
     """The known credentials of the repository; no text about the transition may show them."""
 
     @property
-    def is_news(self) -> bool:
+    def is_reportable(self) -> bool:
         """True when it is worth a notification: the history has it, or the repository is gone."""
         if self.report is None:
             return self.before.conditions != self.after.conditions

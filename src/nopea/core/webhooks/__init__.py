@@ -1,1 +1,1 @@
-"""Webhooks: whether a delivery is genuine, what it says, whom it concerns. Values in, values out."""
+"""Webhooks: whether a delivery is genuine, what it says, which repositories it concerns. Pure."""

@@ -1,4 +1,4 @@
-"""What Azure DevOps says: `git.push`, with all its refs or as a bare hint. It tells no changed files."""
+"""Deliveries of Azure DevOps: `git.push`, with its refs or without details. They list no changed files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import msgspec
 
 from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode
-from nopea.core.webhooks.delivery import Delivery
-from nopea.core.webhooks.shapes import (
+from nopea.core.webhooks.delivery import (
     NOT_ABOUT_REFS,
     NOTHING_MOVED,
+    Delivery,
     FullRef,
     Oid,
     loggable,
@@ -49,11 +49,11 @@ class _AzureEvent(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
-    """Return what an authenticated delivery of Azure DevOps says; raises Refused for a wrong body.
+    """Return an authenticated delivery of Azure DevOps; raises RefusedError for an invalid body.
 
-    A subscription that sends no resource details gives a bare delivery.
+    Without resource details the delivery is bare.
     """
-    del headers  # Azure DevOps says everything in the body
+    del headers  # everything is in the body
     kind = decode(body, _AzureEvent)
     delivery = Delivery(
         provider=Provider.AZURE_DEVOPS,
@@ -80,6 +80,6 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
 
 
 def _ssh_url(remote: str) -> str:
-    """Return the SSH URL of the same repository, whose host and path differ from the one that is named."""
+    """Return the SSH URL of the repository, whose host and path differ from the HTTPS URL."""
     parts = _REMOTE.match(remote)
     return f"git@ssh.dev.azure.com:v3/{'/'.join(parts.groups())}" if parts else ""

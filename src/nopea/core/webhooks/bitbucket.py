@@ -1,4 +1,4 @@
-"""What Bitbucket Cloud and Bitbucket Data Center say: several refs in one delivery, no changed files."""
+"""Deliveries of Bitbucket Cloud and Bitbucket Data Center: several refs in one, no changed files."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import msgspec
 
 from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode
-from nopea.core.webhooks.delivery import Delivery, RefChange
-from nopea.core.webhooks.shapes import (
+from nopea.core.webhooks.delivery import (
     KINDS,
+    Delivery,
     FullRef,
     Oid,
+    RefChange,
     RefName,
-    Told,
+    RefUpdates,
     delivery_of,
     event_of,
     first_id,
@@ -84,30 +85,32 @@ class _CenterBody(msgspec.Struct, frozen=True):
 
 
 def extract_cloud(headers: Mapping[str, str], body: bytes) -> Delivery:
-    """Return what an authenticated delivery of Bitbucket Cloud says; raises Refused for a wrong body."""
+    """Return an authenticated delivery of Bitbucket Cloud; raises RefusedError for an invalid body."""
     event = event_of(headers, "x-event-key")
-    told: Told | None = None
+    updates: RefUpdates | None = None
     if event == "repo:push":
         push = decode(body, _CloudBody)
         changes = tuple(change for raw in push.push.changes for change in _cloud_change(raw))
-        told = Told(_cloud_urls(push.repository), changes)
-    return delivery_of(Provider.BITBUCKET_CLOUD, event, first_id(headers, "x-request-uuid"), told)
+        updates = RefUpdates(_cloud_urls(push.repository), changes)
+    return delivery_of(Provider.BITBUCKET_CLOUD, event, first_id(headers, "x-request-uuid"), updates)
 
 
 def extract_data_center(headers: Mapping[str, str], body: bytes) -> Delivery:
-    """Return what an authenticated delivery of Data Center says; raises Refused for a wrong body.
+    """Return an authenticated delivery of Data Center; raises RefusedError for an invalid body.
 
-    A ping may come unsigned: nothing of it is read.
+    A ping may be unsigned, so its body is not read.
     """
     event = event_of(headers, "x-event-key")
-    told: Told | None = None
+    updates: RefUpdates | None = None
     if event == "repo:refs_changed":
         push = decode(body, _CenterBody)
         urls = urls_of(*(link.href for link in push.repository.links.clone))
-        told = Told(urls, tuple(change for raw in push.changes for change in moved(raw.ref.id, raw.to_hash)))
+        updates = RefUpdates(
+            urls, tuple(change for raw in push.changes for change in moved(raw.ref.id, raw.to_hash))
+        )
     delivery_id = first_id(headers, "x-request-id")
     ping = event == DIAGNOSTICS_PING
-    return delivery_of(Provider.BITBUCKET_DATA_CENTER, event, delivery_id, told, ping=ping)
+    return delivery_of(Provider.BITBUCKET_DATA_CENTER, event, delivery_id, updates, ping=ping)
 
 
 def _cloud_change(raw: _CloudChange) -> tuple[RefChange, ...]:
@@ -121,7 +124,7 @@ def _cloud_change(raw: _CloudChange) -> tuple[RefChange, ...]:
 
 
 def _cloud_urls(repository: _CloudRepository) -> tuple[str, ...]:
-    """Cloud names no clone URL; all of them are spelled like the page's."""
+    """Return the URL of the web page: the body has no clone URL, and all have the same path."""
     if repository.links.html.href:
         return urls_of(repository.links.html.href)
     return urls_of(f"https://bitbucket.org/{repository.full_name}") if repository.full_name else ()

@@ -1,6 +1,6 @@
-"""Read the body of a delivery: out of a form where it is in one, and into a typed shape.
+"""Decodes the body of a delivery, which may be in a form, into a typed struct.
 
-Never raises anything but Refused for what a body holds.
+Raises nothing but RefusedError for any body.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ T = TypeVar("T")
 
 
 def payload_of(headers: Mapping[str, str], body: bytes) -> bytes:
-    """Return the JSON text: the body itself, or what its form field `payload` holds. Parses no JSON."""
+    """Return the encoded JSON: the body itself, or the form field `payload`. Does not parse JSON."""
     if headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         return body
     fields = body.split(b"&", _MAX_FIELDS)
     if len(fields) > _MAX_FIELDS:
         raise wrong_payload("the form has too many fields")
     values = [value for name, _, value in (field.partition(b"=") for field in fields) if name == _FIELD]
-    if len(values) != 1:  # two readers of a form with two of them may read two different things
-        raise wrong_payload("the form has not exactly one field `payload`")
+    if len(values) != 1:  # of two fields, another reader may take the other one
+        raise wrong_payload("the form needs exactly one field `payload`")
     return _unquoted(values[0])
 
 
 def _unquoted(value: bytes) -> bytes:
-    """Undo a form's `+` and `%XX`.
+    """Decode the `+` and `%XX` of a form.
 
-    Anybody may send 2 MiB of `%`, with which urllib would hold up the process for half a second.
-    Quoted-printable is the same with `=` for `%`, and is read in C. No genuine sender's escapes are broken.
+    urllib would block the process for half a second on 2 MiB of `%`, which anybody may send. Quoted-printable
+    is the same with `=` for `%`, and is decoded in C. It decodes valid escapes in the same way.
     """
     return binascii.a2b_qp(value.replace(b"=", b"%3D").replace(b"%", b"=").replace(b"+", b" "))
 
 
 def decode(text: bytes, shape: type[T]) -> T:
-    """Return the JSON text as that shape; what the shape does not name is skipped."""
+    """Return the JSON as that type; unknown fields are skipped."""
     try:
         return msgspec.json.decode(text, type=shape)
     except RecursionError:

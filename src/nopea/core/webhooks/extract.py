@@ -1,6 +1,6 @@
-"""What an authenticated delivery says. Each provider has its own file; this one picks it.
+"""Parses an authenticated delivery with the module of its provider.
 
-Only ever called after `verify.authenticate`; gives a Delivery or raises Refused, whatever the bytes.
+Call it only after `verify.authenticate`. It returns a Delivery or raises RefusedError, for any bytes.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _EXTRACTORS: dict[Provider, Callable[[Mapping[str, str], bytes], Delivery]] = {
 
 
 def extract(provider: Provider, headers: Mapping[str, str], body: bytes) -> Delivery:
-    """Return what the delivery says; raises Refused for a body of another shape. Header names are lower-case.
+    """Return the delivery. Header names are lower-case. Raises RefusedError for an invalid body.
 
-    The result's provider is Azure DevOps where GENERIC was given and the body is Azure's.
+    The provider of the result is Azure DevOps if GENERIC was given and the body is Azure's.
     """
     return _EXTRACTORS[provider](headers, body)

@@ -1,4 +1,4 @@
-"""What a sender of its own says: `{"repository": URL, "ref": "refs/heads/main", "commit": ID}`."""
+"""Deliveries of other senders: `{"repository": URL, "ref": "refs/heads/main", "commit": ID}`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import msgspec
 from nopea.core.api.spec import Provider
 from nopea.core.webhooks import azure
 from nopea.core.webhooks.body import decode
-from nopea.core.webhooks.delivery import Delivery
-from nopea.core.webhooks.shapes import NOTHING_MOVED, FullRef, Oid, first_id, moved, urls_of
+from nopea.core.webhooks.delivery import NOTHING_MOVED, Delivery, FullRef, Oid, first_id, moved, urls_of
 
 
 class _GenericEvent(msgspec.Struct, frozen=True, rename="camel"):
@@ -24,9 +23,9 @@ class _GenericBody(msgspec.Struct, frozen=True):
 
 
 def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
-    """Return what an authenticated delivery without event headers says; raises Refused for a wrong body.
+    """Return an authenticated delivery without event headers; raises RefusedError for an invalid body.
 
-    What has an `eventType` comes from Azure DevOps. Without `ref` it is a bare hint.
+    A body with `eventType` comes from Azure DevOps. Without `ref` the delivery is bare.
     """
     if decode(body, _GenericEvent).event_type is not None:
         return azure.extract(headers, body)

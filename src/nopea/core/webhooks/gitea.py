@@ -1,4 +1,4 @@
-"""What Gitea and Forgejo say: push, create and delete. They tell no forced push."""
+"""Deliveries of Gitea and Forgejo: push, create and delete. They do not mark forced pushes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import msgspec
 
 from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode
-from nopea.core.webhooks.delivery import Delivery, RefChange
-from nopea.core.webhooks.github import _GitHubRepository, commit_of, told_by
-from nopea.core.webhooks.shapes import (
+from nopea.core.webhooks.delivery import (
+    Delivery,
     FullRef,
     Head,
     Oid,
     PushedCommit,
-    Told,
+    RefChange,
+    RefUpdates,
     changed_paths,
     delivery_of,
     event_of,
@@ -23,6 +23,7 @@ from nopea.core.webhooks.shapes import (
     is_zero,
     moved,
 )
+from nopea.core.webhooks.github import _GitHubRepository, commit_of, ref_updates_of
 
 
 class _GiteaPush(msgspec.Struct, frozen=True):
@@ -36,15 +37,15 @@ class _GiteaPush(msgspec.Struct, frozen=True):
 
 
 def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
-    """Return what an authenticated delivery says; raises Refused for a body that is none of its."""
+    """Return an authenticated delivery; raises RefusedError for an invalid body."""
     event = event_of(headers, "x-forgejo-event") or event_of(headers, "x-gitea-event")
     delivery_id = first_id(headers, "x-forgejo-delivery", "x-gitea-delivery")
-    return delivery_of(Provider.GITEA, event, delivery_id, told_by(event, headers, body, push=_push))
+    return delivery_of(Provider.GITEA, event, delivery_id, ref_updates_of(event, headers, body, push=_push))
 
 
-def _push(text: bytes) -> Told:
+def _push(text: bytes) -> RefUpdates:
     push = decode(text, _GiteaPush)
-    return Told(push.repository.urls, _changes(push))
+    return RefUpdates(push.repository.urls, _changes(push))
 
 
 def _changes(push: _GiteaPush) -> tuple[RefChange, ...]:

@@ -1,4 +1,4 @@
-"""What GitHub says: push, create, delete and ping."""
+"""Deliveries of GitHub: push, create, delete and ping."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import msgspec
 
 from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode, payload_of
-from nopea.core.webhooks.delivery import Delivery, PushedRefKind, RefChange
-from nopea.core.webhooks.shapes import (
+from nopea.core.webhooks.delivery import (
     KINDS,
+    Delivery,
     FullRef,
     Head,
     Oid,
     PushedCommit,
+    PushedRefKind,
+    RefChange,
     RefName,
-    Told,
+    RefUpdates,
     changed_paths,
     delivery_of,
     event_of,
@@ -30,7 +32,7 @@ _MAX_COMMITS = 2048  # GitHub lists no more; a list of that length may be cut
 
 
 class _GitHubRepository(msgspec.Struct, frozen=True):
-    """The repository, as GitHub and Gitea describe it."""
+    """The repository in the bodies of GitHub and Gitea."""
 
     html_url: str | None = None
     clone_url: str | None = None
@@ -39,12 +41,12 @@ class _GitHubRepository(msgspec.Struct, frozen=True):
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """All that it is known by."""
+        """All its URLs."""
         return urls_of(self.clone_url, self.ssh_url, self.html_url, self.git_url)
 
 
 class NamedRef(msgspec.Struct, frozen=True):
-    """The body of `create` and `delete`, at GitHub and Gitea: the ref by its short name."""
+    """The body of `create` and `delete` at GitHub and Gitea, with the short name of the ref."""
 
     ref: RefName
     ref_type: str
@@ -52,7 +54,7 @@ class NamedRef(msgspec.Struct, frozen=True):
     sha: Oid | None = None
 
     def changes(self, *, deleted: bool) -> tuple[RefChange, ...]:
-        """Return the one ref; a repository's creation (old GitHub) moves none."""
+        """Return the change of the ref; the creation of a repository (old GitHub) has none."""
         kind = KINDS.get(self.ref_type)
         if kind is None:
             return ()
@@ -73,31 +75,31 @@ class _GitHubPush(msgspec.Struct, frozen=True):
 
 
 def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
-    """Return what an authenticated delivery of GitHub says; raises Refused for a body that is none of its."""
+    """Return an authenticated delivery of GitHub; raises RefusedError for an invalid body."""
     event = event_of(headers, "x-github-event")
-    told = told_by(event, headers, body, push=_push)
+    updates = ref_updates_of(event, headers, body, push=_push)
     return delivery_of(
-        Provider.GITHUB, event, first_id(headers, "x-github-delivery"), told, ping=event == "ping"
+        Provider.GITHUB, event, first_id(headers, "x-github-delivery"), updates, ping=event == "ping"
     )
 
 
-def told_by(
-    event: str, headers: Mapping[str, str], body: bytes, *, push: Callable[[bytes], Told]
-) -> Told | None:
-    """Return what an event of GitHub or Gitea says, whose pushes differ; None for what is about no ref."""
+def ref_updates_of(
+    event: str, headers: Mapping[str, str], body: bytes, *, push: Callable[[bytes], RefUpdates]
+) -> RefUpdates | None:
+    """Return the updates of an event of GitHub or Gitea, whose pushes differ; None without a ref."""
     match event:
         case "push":
             return push(payload_of(headers, body))
         case "create" | "delete":
             named = decode(payload_of(headers, body), NamedRef)
-            return Told(named.repository.urls, named.changes(deleted=event == "delete"))
+            return RefUpdates(named.repository.urls, named.changes(deleted=event == "delete"))
         case _:
             return None
 
 
-def _push(text: bytes) -> Told:
+def _push(text: bytes) -> RefUpdates:
     push = decode(text, _GitHubPush)
-    return Told(push.repository.urls, _changes(push))
+    return RefUpdates(push.repository.urls, _changes(push))
 
 
 def _changes(push: _GitHubPush) -> tuple[RefChange, ...]:
@@ -107,7 +109,7 @@ def _changes(push: _GitHubPush) -> tuple[RefChange, ...]:
 
 
 def commit_of(ref: str, after: str, head: Head | None) -> str | None:
-    """Return the commit that was pushed: `after` of an annotated tag is the tag object, never the commit."""
+    """Return the pushed commit; `after` of an annotated tag is the tag object, not the commit."""
     if head is not None:
         return head.id
     return None if ref.startswith("refs/tags/") else after

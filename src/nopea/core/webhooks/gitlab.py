@@ -1,4 +1,4 @@
-"""What GitLab says: push and tag push, of a project, a group or the instance. It tells no forced push."""
+"""Deliveries of GitLab: push and tag push of a project, a group or the instance."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import msgspec
 
 from nopea.core.api.spec import Provider
 from nopea.core.webhooks.body import decode
-from nopea.core.webhooks.delivery import Delivery, RefChange
-from nopea.core.webhooks.shapes import (
+from nopea.core.webhooks.delivery import (
+    Delivery,
     FullRef,
     Oid,
     PushedCommit,
-    Told,
+    RefChange,
+    RefUpdates,
     changed_paths,
     delivery_of,
     event_of,
@@ -49,22 +50,22 @@ class _GitLabPush(msgspec.Struct, frozen=True):
 
 
 def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
-    """Return what an authenticated delivery of GitLab says; raises Refused for a body that is none of its."""
+    """Return an authenticated delivery of GitLab; raises RefusedError for an invalid body."""
     event = event_of(headers, "x-gitlab-event")
     delivery_id = first_id(headers, "idempotency-key", "webhook-id")
     return delivery_of(Provider.GITLAB, event, delivery_id, _read(event, body))
 
 
-def _read(event: str, body: bytes) -> Told | None:
+def _read(event: str, body: bytes) -> RefUpdates | None:
     if event not in _EVENTS or not _is_push(event, body):
         return None
     push = decode(body, _GitLabPush)
     urls = urls_of(push.project.git_http_url, push.project.git_ssh_url, push.project.web_url)
-    return Told(urls, _changes(push))
+    return RefUpdates(urls, _changes(push))
 
 
 def _is_push(event: str, body: bytes) -> bool:
-    """Instance hooks have one header for everything; there the body says what it is about."""
+    """Return whether it is a push; hooks of an instance have the event only in the body."""
     if event != "System Hook":
         return True
     kind = decode(body, _GitLabEvent)
@@ -80,9 +81,10 @@ def _changes(push: _GitLabPush) -> tuple[RefChange, ...]:
 
 
 def _paths(push: _GitLabPush) -> frozenset[str] | None:
-    """GitLab lists the newest 20 commits: fewer than there are tell nothing about the others.
+    """Return the changed files; None if GitLab does not list all commits, for it lists only the newest 20.
 
-    What a forced push takes back is in no list either, and GitLab tells of no force: a poll finds that.
+    Files that a forced push reverts are in no list, and GitLab does not mark forced pushes: a poll finds
+    them.
     """
     is_whole = push.total_commits_count == len(push.commits) and not is_zero(push.before)
     return changed_paths(push.commits) if is_whole else None

@@ -1,6 +1,6 @@
-"""Whom a delivery concerns: by URL, by branch or tag, by changed files.
+"""Which repositories a delivery concerns: by URL, by branch or tag, by changed files.
 
-In doubt it concerns the repository: that costs one question to Git, and the other mistake a poll's wait.
+In doubt it concerns a repository: that costs one request to Git; the opposite mistake costs a poll interval.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from nopea.core.webhooks.delivery import Delivery, PushedRefKind, RefChange
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCP = re.compile(r"(?P<host>[^/@]*@(?:\[[^\]/]*\]|[^/@:]*)):(?P<path>.*)", re.DOTALL)
 _MANY_CHANGES = 200
-"""Refs that are held against each of thousands of repositories; a delivery of more concerns them all."""
+"""Refs that are compared with each of thousands of repositories; a delivery with more concerns all."""
 
 
 def normalise_url(url: str) -> str:
-    """Return `host/path`, which all the URLs of one repository share; takes any text, and its own results.
+    """Return `host/path`, which all URLs of a repository share; accepts any string, and is idempotent.
 
-    Scheme, user, port, query, fragment, a trailing `/` and a trailing `.git` go; the host is in lower case.
+    Scheme, user, port, query, fragment, a trailing `/` and a trailing `.git` are removed; the host is
+    lower-case.
     """
     rest = url.strip()
     if scheme := _SCHEME.match(rest):
@@ -36,18 +37,15 @@ def normalise_url(url: str) -> str:
 
 
 def matches_url(spec_url: str, delivery: Delivery) -> bool:
-    """Whether the delivery names the repository at this URL; the case of its path does not count.
-
-    It does not count at any of the providers either, and two repositories are never told apart by it there.
-    """
+    """Return whether the delivery is about the repository at this URL; case is ignored, as providers do."""
     return normalise_url(spec_url).casefold() in _names(delivery.urls)
 
 
 def concerns(spec: GitRepositorySpec, delivery: Delivery) -> bool:
-    """Whether the delivery can mean a new commit for this repository, whose URL is already known to match.
+    """Return whether the delivery may mean a new commit for this repository, whose URL matches.
 
-    A bare delivery and one of very many refs always can. A deleted ref, a pinned commit and another branch or
-    tag cannot, nor can a push whose files are all outside `spec.path`.
+    A bare delivery and one with very many refs always may. A deleted ref, a pinned commit, another branch or
+    tag, and a push whose files are all outside `spec.path` may not.
     """
     if delivery.ignored:
         return False
@@ -66,17 +64,17 @@ def _is_ref(spec: GitRepositorySpec, change: RefChange) -> bool:
     return change.name == spec.tag or (spec.semver is not None and _is_in(spec.semver, change.name))
 
 
-@lru_cache(maxsize=1_024)  # one delivery is held against many repositories, mostly with the same ranges
+@lru_cache(maxsize=1_024)  # a delivery is compared with many repositories, mostly with the same ranges
 def _is_in(text: str, tag: str) -> bool:
     version = parse_version(tag)
     try:
         return version is not None and Range.parse(text).holds(version)
-    except ValueError:  # the spec's own error, which the next pass reports
+    except ValueError:  # an error in the spec, which the next reconciliation reports
         return False
 
 
 def _touches(path: str, changed: frozenset[str] | None) -> bool:
-    """A file in the place of a folder above counts too: it was a link or a module, or becomes one."""
+    """Return whether a changed file is in `path`, or replaces one of its parents (a link or submodule)."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if changed is None or not parts:
         return True
@@ -88,7 +86,7 @@ def _touches(path: str, changed: frozenset[str] | None) -> bool:
     return place < len(names) and names[place].startswith(inside)
 
 
-# One delivery is held against every repository: what does not depend on the repository is kept for the next.
+# A delivery is compared with every repository: results that do not depend on the repository are cached.
 @lru_cache(maxsize=8)
 def _names(urls: tuple[str, ...]) -> frozenset[str]:
     return frozenset(normalise_url(url).casefold() for url in urls)
@@ -100,7 +98,7 @@ def _in_order(paths: frozenset[str]) -> tuple[str, ...]:
 
 
 def _without_port(authority: str) -> str:
-    """Return the host. Not by a pattern: to find no `:` and digits at the end takes one quadratic time."""
+    """Return the host. A regular expression would take quadratic time for hostile strings."""
     while True:
         authority = authority.rstrip()
         host, colon, port = authority.rpartition(":")

@@ -1,7 +1,7 @@
-"""The ways to prove that a delivery comes from who knows the secret. Each raises Refused or returns.
+"""The authentication schemes of deliveries. Each check returns, or raises RefusedError.
 
-Everything is compared in constant time and in one spelling only: a signature in capitals, with other padding
-or with a blank is refused. Nothing here reads what the body means.
+Comparisons take constant time and accept one spelling only: a signature in capitals, with other padding or
+with a space is refused. Bodies are not parsed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def check_hmac(
     *,
     algorithms: tuple[str, ...] = ("sha256",),
 ) -> None:
-    """Check `header: sha256=<hex>`; an algorithm that is not listed is refused, sha1 always."""
+    """Check `header: sha256=<hex>`; algorithms that are not listed are refused, such as sha1."""
     given = _value(headers, header)
     algorithm = given.partition(b"=")[0].decode("latin-1")
     if algorithm not in algorithms:
@@ -51,17 +51,17 @@ def check_token(headers: Mapping[str, str], header: str, secret: Secret) -> None
 
 
 def check_basic(headers: Mapping[str, str], secret: Secret) -> None:
-    """Check that the password of `Authorization: Basic` is the secret, whoever the user is."""
+    """Check that the password of `Authorization: Basic` is the secret, for any user."""
     header = "authorization"
     scheme, _, given = _value(headers, header).partition(b" ")
     if scheme.lower() != b"basic":
-        raise unsigned("authorization of the kind Basic")
+        raise unsigned("authorization (Basic)")
     _, _, password = _canonical_base64(given).partition(b":")
     _compare_plain(secret.reveal(), password, header)
 
 
 def check_standard(headers: Mapping[str, str], body: bytes, secret: Secret, *, now: datetime) -> None:
-    """Check a Standard Webhooks signature: any of `v1,<base64>` fits, and it is not older than 5 minutes.
+    """Check a Standard Webhooks signature: one of `v1,<base64>` matches, and it is at most 5 minutes old.
 
     The secret is a signing token, `whsec_<base64>`.
     """
@@ -73,8 +73,8 @@ def check_standard(headers: Mapping[str, str], body: bytes, secret: Secret, *, n
         raise wrong_signature("webhook-timestamp")
     digest = hmac.digest(key, b".".join((delivery_id, timestamp, body)), "sha256")
     expected = b"v1," + b64encode(digest)
-    fits = [hmac.compare_digest(expected, candidate) for candidate in given.split(b" ")]
-    if not any(fits):
+    matches = [hmac.compare_digest(expected, candidate) for candidate in given.split(b" ")]
+    if not any(matches):
         raise wrong_signature(STANDARD_SIGNATURE)
     age = int(now.timestamp()) - int(timestamp)
     if abs(age) > TOLERANCE_SECONDS:
@@ -84,15 +84,15 @@ def check_standard(headers: Mapping[str, str], body: bytes, secret: Secret, *, n
 def _signing_key(secret: Secret) -> bytes:
     text = secret.reveal()
     if not text.startswith(SIGNING_TOKEN):
-        raise unusable_secret("the secret is no signing token (whsec_…), which webhook-signature needs")
+        raise unusable_secret("webhook-signature needs a signing token (whsec_…), but the secret is not one.")
     key = _canonical_base64(text.removeprefix(SIGNING_TOKEN))
     if not key:
-        raise unusable_secret("the signing token has no base64 after whsec_")
+        raise unusable_secret("The signing token is not valid base64 after whsec_.")
     return key
 
 
 def _canonical_base64(text: bytes) -> bytes:
-    """Return what the text encodes, or nothing unless it is spelled the one usual way."""
+    """Return the decoded bytes; empty unless the encoding is canonical."""
     try:
         decoded = b64decode(text, validate=True)
     except binascii.Error:
@@ -101,10 +101,10 @@ def _canonical_base64(text: bytes) -> bytes:
 
 
 def _value(headers: Mapping[str, str], header: str) -> bytes:
-    """Return the header's bytes as they came; absent, empty and oversized ones are refused."""
+    """Return the bytes of the header; absent, empty and oversized headers are refused."""
     text = headers.get(header, "")
     try:
-        value = text.encode("utf-8", "surrogateescape")  # how HTTP servers keep bytes that are no UTF-8
+        value = text.encode("utf-8", "surrogateescape")  # how aiohttp keeps bytes that are not UTF-8
     except UnicodeEncodeError:
         raise wrong_signature(header) from None
     if not value:
@@ -124,5 +124,5 @@ def _compare(expected: bytes, given: bytes, header: str) -> None:
 
 
 def _compare_plain(expected: bytes, given: bytes, header: str) -> None:
-    """Compare secrets of unknown length by their digests, which are equally long."""
+    """Compare secrets of unknown length by their digests."""
     _compare(hashlib.sha256(expected).digest(), hashlib.sha256(given).digest(), header)

@@ -1,8 +1,7 @@
-"""Who sent a delivery, and whether they know the secret: told by headers and raw bytes, before parsing.
+"""Identifies and authenticates the sender of a delivery, by headers and raw bytes, before parsing.
 
-Never reads what the body means. The one thing that it undoes first is the form around a Gitea payload,
-because Gitea signs what is inside. The scheme that a request uses is the first that it has a header of; a
-second one is no second chance.
+Only the form around a Gitea payload is decoded first, because Gitea signs its content. A request is checked
+by the first scheme of which it has a header; if that fails, no other scheme is tried.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from datetime import datetime
 from nopea.core.api.spec import Provider
 from nopea.core.secret import Secret
 from nopea.core.webhooks.body import payload_of
-from nopea.core.webhooks.refused import Refused, unsigned, unusable_secret, wrong_signature
+from nopea.core.webhooks.refused import RefusedError, unsigned, unusable_secret, wrong_signature
 from nopea.core.webhooks.schemes import (
     SIGNING_TOKEN,
     STANDARD_SIGNATURE,
@@ -24,14 +23,12 @@ from nopea.core.webhooks.schemes import (
     check_token,
 )
 
-__all__ = ["DIAGNOSTICS_PING", "Refused", "authenticate", "detect"]
-
 DIAGNOSTICS_PING = "diagnostics:ping"
 """The event of Bitbucket Data Center's "Test connection", which comes unsigned."""
 
 
 def detect(headers: Mapping[str, str]) -> Provider:
-    """Return who the headers (lower-case names) say has sent it; Azure DevOps has none, and is GENERIC here.
+    """Return the provider by the headers (lower-case names); GENERIC also for Azure DevOps, which has none.
 
     Gitea and Forgejo also send GitHub's headers, so they come first. A proxy may add `x-request-id` to
     anything, so Bitbucket Cloud comes before Data Center.
@@ -51,13 +48,13 @@ def detect(headers: Mapping[str, str]) -> Provider:
 def authenticate(
     headers: Mapping[str, str], body: bytes, secret: Secret, *, provider: Provider | None, now: datetime
 ) -> Provider:
-    """Return who sent it, once it is proven that they know the secret; raises Refused otherwise.
+    """Return the provider of an authenticated delivery; raises RefusedError otherwise.
 
-    Header names are lower-case. A given `provider` is the only one whose headers count. GENERIC is also what
-    Azure DevOps gets when no provider is given: `extract` tells them apart by the body.
+    Header names are lower-case. Only the headers of a given `provider` count. Without one, Azure DevOps is
+    GENERIC as well: `extract` distinguishes them by the body.
     """
     if not secret:
-        raise unusable_secret("no secret is configured for webhooks here")
+        raise unusable_secret("No secret is configured for this webhook.")
     sender = provider or detect(headers)
     match sender:
         case Provider.GITHUB:
@@ -78,10 +75,10 @@ def authenticate(
 
 
 def _gitlab(headers: Mapping[str, str], body: bytes, secret: Secret, *, now: datetime) -> None:
-    """The secret says which scheme counts; a header of the other one proves nothing and spoils nothing.
+    """Check by the scheme of the secret; headers of the other scheme are ignored.
 
-    GitLab may send both, from two secrets of which only one is here. A signing token that comes as a plain
-    token is refused: it is meant never to travel.
+    GitLab may send both, from two secrets of which Nopea has one. A signing token that is sent as a plain
+    token is refused, because signing tokens are never sent.
     """
     if secret.reveal().startswith(SIGNING_TOKEN):
         check_standard(headers, body, secret, now=now)
@@ -93,7 +90,7 @@ def _gitea(headers: Mapping[str, str], body: bytes, secret: Secret) -> None:
     header = "x-forgejo-signature" if "x-forgejo-event" in headers else "x-gitea-signature"
     try:
         payload = payload_of(headers, body)
-    except Refused as error:  # nobody has proved anything yet: no word about the body
+    except RefusedError as error:  # the sender is not authenticated yet: say nothing about the body
         raise wrong_signature(header) from error
     check_bare_hmac(headers, header, payload, secret)
 
@@ -103,7 +100,7 @@ def _data_center(headers: Mapping[str, str], body: bytes, secret: Secret) -> Non
         check_hmac(headers, "x-hub-signature", body, secret)
     elif "authorization" in headers:
         check_basic(headers, secret)
-    elif headers.get("x-event-key") != DIAGNOSTICS_PING:  # `extract` takes nothing but a ping from that event
+    elif headers.get("x-event-key") != DIAGNOSTICS_PING:  # `extract` reads nothing from that event
         raise unsigned("x-hub-signature")
 
 

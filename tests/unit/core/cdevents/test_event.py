@@ -14,7 +14,7 @@ from tests.fakes.cdevents import check, official_errors
 
 from nopea.core.cdevents.event import MAX_BYTES, CDEvent, after, resolves, to_json
 from nopea.core.cdevents.ids import chain_id, event_id
-from nopea.core.cdevents.shrink import CUT, foreign
+from nopea.core.cdevents.truncate import CUT, external_text
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
 
 OLD = SpecVersion.V0_4_1
@@ -156,5 +156,5 @@ def test_a_url_that_is_cut_in_two_shows_no_password() -> None:
     """What is masked only as a whole is left out as a whole."""
     text = f"https://{'u' * 50}@git " * 20 + "https://user:hunter2@git.acme.example/" * 20
 
-    assert [foreign(text, length).count("hunter") for length in range(20, 1000)] == [0] * 980
-    assert foreign("short", 5) == "short"
+    assert [external_text(text, length).count("hunter") for length in range(20, 1000)] == [0] * 980
+    assert external_text("short", 5) == "short"

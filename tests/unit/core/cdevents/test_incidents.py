@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.fakes.samples import COMMIT, NOW, problem, repository, result_of
 from tests.fakes.story import Story, commit
-from tests.unit.core.cdevents.telling import (
+from tests.unit.core.cdevents.mapped import (
     ATTEMPT,
     MAPPER,
     SERVICE,
@@ -23,9 +23,9 @@ from tests.unit.core.cdevents.telling import (
 )
 from tests.unit.core.status.test_drifts_status import field, gone
 
+from nopea.core.cdevents.builder import DriftAs
 from nopea.core.cdevents.event import LinkType
 from nopea.core.cdevents.mapping import MAX_EVENTS
-from nopea.core.cdevents.scene import DriftAs
 from nopea.core.drift.find import Drift, FieldDrift
 from nopea.core.drift.three_way import DriftKind
 from nopea.core.objects import ObjectKey
@@ -162,7 +162,10 @@ def test_drift_that_is_left_is_an_incident() -> None:
     [
         (ObjectKey("", "ConfigMap", "shop", "settings"), "ConfigMap/shop/settings"),
         (ObjectKey("", "Namespace", "", "shop"), "Namespace/shop"),
-        (ObjectKey("rbac.acme.example", "Role", "", "a:viewer"), "rbac.acme.example.Role/a:viewer"),
+        (
+            ObjectKey("rbac.acme.example", "AlertState", "", "a:viewer"),
+            "rbac.acme.example.AlertState/a:viewer",
+        ),
     ],
 )
 def test_subjects_of_drift(key: ObjectKey, place: str) -> None:
@@ -205,9 +208,9 @@ def test_another_change_of_the_object_is_told() -> None:
 @pytest.mark.parametrize(
     ("end", "told"),
     [
-        ([met(Outcome.CONFIGURED, reason=Reason.MANUAL_DRIFT)], "was put right"),
-        ([replace(met(Outcome.UNCHANGED), seen=None)], "does not differ from Git any more"),
-        ([], "is not looked after any more"),
+        ([met(Outcome.CONFIGURED, reason=Reason.MANUAL_DRIFT)], "was healed"),
+        ([replace(met(Outcome.UNCHANGED), seen=None)], "no longer differs from Git"),
+        ([], "is no longer managed"),
     ],
 )
 def test_drift_that_ends_is_resolved(end: list[ObjectResult], told: str) -> None:

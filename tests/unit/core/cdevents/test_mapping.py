@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.fakes.cdevents import check, has_reference, official_errors, reference
 from tests.fakes.samples import problem, repository, result_of
 from tests.fakes.story import HEALTHY, Story, commit
-from tests.unit.core.cdevents.telling import MAPPER, events
+from tests.unit.core.cdevents.mapped import MAPPER, events
 from tests.unit.core.cdevents.test_incidents import CUSTOM, met
 from tests.unit.core.status.test_drifts_status import field
 

@@ -37,39 +37,24 @@ def test_userinfo_becomes_basic_authorization() -> None:
 def test_nothing_prints_what_opens_the_sink() -> None:
     """Neither text nor repr has the password, the token or the path."""
     address = ReceiverAddress.parse("https://ada:hunter22@a.example/hook/topsecret?key=alsosecret")
-    with_token = address.with_bearer(Secret("bearertoken"))
 
-    for text in (str(address), repr(address), str(with_token), repr(with_token)):
-        assert not any(word in text for word in ("hunter22", "topsecret", "alsosecret", "bearertoken"))
-
-
-def test_a_token_replaces_basic() -> None:
-    """A token's surrounding newline, as files have one, is not sent."""
-    address = ReceiverAddress.parse("https://ada:pw@a.example").with_bearer(Secret("t0ken\n"))
-
-    assert address.authorization == Secret("Bearer t0ken")
-
-
-@pytest.mark.parametrize("token", ["", "\n", "a b", "a\nb", "tökn"])
-def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
-    """A line break would let it write headers of its own."""
-    with pytest.raises(InvalidAddressError, match="check its file or Secret"):
-        ReceiverAddress.parse("https://a.example").with_bearer(Secret(token))
+    for text in (str(address), repr(address)):
+        assert not any(word in text for word in ("hunter22", "topsecret", "alsosecret"))
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a.example/x", "begin with http"),
-        ("ftp://a.example", "begin with http"),
-        ("https:///x", "names no host"),
-        ("https://user:pass@/x", "names no host"),
-        ("https://a.example:99999/", "host or port cannot be read"),
-        ("https://a.example:port/", "host or port cannot be read"),
-        ("https://[::1/", "host or port cannot be read"),
-        ("https://a.example/ü", "percent-encode"),
-        ("https://a.example/a b", "percent-encode"),
-        ("https://a.example/\r\nx: y", "percent-encode"),
+        ("a.example/x", "does not begin with http"),
+        ("ftp://a.example", "does not begin with http"),
+        ("https:///x", "has no host"),
+        ("https://user:pass@/x", "has no host"),
+        ("https://a.example:99999/", "invalid host or port"),
+        ("https://a.example:port/", "invalid host or port"),
+        ("https://[::1/", "invalid host or port"),
+        ("https://a.example/ü", "Percent-encode"),
+        ("https://a.example/a b", "Percent-encode"),
+        ("https://a.example/\r\nx: y", "Percent-encode"),
         ("https://a.example/" + "x" * 5_000, "longer than"),
     ],
 )
@@ -92,5 +77,5 @@ def test_a_list_is_read_in_order_and_once() -> None:
 
 def test_an_error_names_the_place_in_the_list() -> None:
     """Which of the URLs is wrong can be seen without printing it."""
-    with pytest.raises(InvalidAddressError, match="URL 2 of the list: it does not begin with http"):
+    with pytest.raises(InvalidAddressError, match="URL 2 of the list does not begin with http"):
         parse_addresses("https://a.example,ftp://b.example")

@@ -6,8 +6,8 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.fakes.news import History, synced
 from tests.fakes.samples import COMMIT, problem, report, result_of
+from tests.fakes.transitions import History, synced
 
 from nopea.core.api.spec import GitRepositorySpec, Provider
 from nopea.core.git.source import Credentials
@@ -20,8 +20,8 @@ from nopea.core.notify.commit_status import (
     provider_of,
     request_of,
 )
-from nopea.core.notify.rate_limit import Role
-from nopea.core.notify.rules import PATIENCE
+from nopea.core.notify.rate_limit import AlertState
+from nopea.core.notify.rules import FAILURES_BEFORE_NOTIFYING
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
 from nopea.core.status.report import Outcome, ReconcileReport, Result
@@ -63,7 +63,7 @@ def test_a_commit_that_is_applied_succeeds() -> None:
     assert (status.commit, status.state, status.description) == (
         SHA, State.SUCCESS, "Applied 1 object at c0ffee0.",
     )  # fmt: skip
-    assert (status.role, status.lasting) == (Role.NEWS, True)
+    assert (status.alert_state, status.sent_once) == (AlertState.EVENT, True)
 
 
 def test_a_pass_that_found_nothing_tells_nothing() -> None:
@@ -84,8 +84,8 @@ def test_what_a_person_must_correct_fails() -> None:
 def test_what_may_go_away_is_an_error_when_it_stays() -> None:
     """A moment's trouble does not make a commit flicker."""
     repo = world()
-    found = [commit_status(repo.did(failed(Code.API_UNREACHABLE))) for _ in range(PATIENCE)]
-    assert found[:-1] == [None] * (PATIENCE - 1)
+    found = [commit_status(repo.did(failed(Code.API_UNREACHABLE))) for _ in range(FAILURES_BEFORE_NOTIFYING)]
+    assert found[:-1] == [None] * (FAILURES_BEFORE_NOTIFYING - 1)
     assert found[-1] is not None
     assert found[-1].state is State.ERROR
 
@@ -177,7 +177,7 @@ def test_gitlabs_addresses(url: str, provider: str, start: str) -> None:
 def test_gitlab_knows_one_word_for_what_failed(code: Code) -> None:
     """`failure` and `error` are not among its states."""
     repo = world("https://gitlab.com/acme/shop")
-    for _ in range(PATIENCE - 1):
+    for _ in range(FAILURES_BEFORE_NOTIFYING - 1):
         repo.did(failed(Code.API_BUSY))
     status = commit_status(repo.did(failed(code)))
     assert status is not None

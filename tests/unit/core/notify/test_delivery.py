@@ -29,8 +29,8 @@ def test_statuses_have_a_meaning(statuses: tuple[int, ...], verdict: DeliveryVer
 
 
 def test_a_queue_for_many_addresses_is_not_held_up() -> None:
-    """Without mendable refusals, and where 410 stops nothing, one bad address costs its own messages only."""
-    shared = DeliveryPolicy(mendable=frozenset(), gone_stops=False)
+    """Without retried refusals, and if 410 stops nothing, one bad address costs only its own messages."""
+    shared = DeliveryPolicy(correctable=frozenset(), gone_stops=False)
 
     assert {shared.verdict(status) for status in (401, 403, 404, 410)} == {DeliveryVerdict.REFUSED}
 

@@ -1,4 +1,4 @@
-"""A notice as JSON and as Slack's message: the schema, the escapes, the bounds, and nothing secret."""
+"""A notification as JSON and as Slack's message: the schema, the escapes, the bounds, and nothing secret."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.news import History, edited, synced
 from tests.fakes.samples import problem, report
+from tests.fakes.transitions import History, edited, synced
 
-from nopea.core.notify.formats import SLACK_TEXT, json_body, notice_id, signature, slack_body
+from nopea.core.notify.formats import SLACK_TEXT, json_body, notification_id, signature, slack_body
 from nopea.core.notify.notification import Notification
-from nopea.core.notify.rules import notices
+from nopea.core.notify.rules import notifications_of
 from nopea.core.objects import ObjectKey
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
@@ -25,16 +25,16 @@ SECRET = ObjectKey("", "Secret", "shop", "key")
 
 
 def drift(**change: Any) -> Notification:
-    """Return the notice of drift under `notify`."""
+    """Return the notification of drift under `notify`."""
     world = History(healPolicy="notify")
     world.did(synced())
-    (notice,) = notices(world.did(synced(edited(**change))))
-    return notice
+    (notification,) = notifications_of(world.did(synced(edited(**change))))
+    return notification
 
 
-def slack(notice: Notification, *, held_back: int = 0, cluster: str = "") -> dict[str, Any]:
+def slack(notification: Notification, *, held_back: int = 0, cluster: str = "") -> dict[str, Any]:
     """Return Slack's message, read back."""
-    return dict(json.loads(slack_body(notice, held_back=held_back, cluster=cluster)))
+    return dict(json.loads(slack_body(notification, held_back=held_back, cluster=cluster)))
 
 
 def test_the_json_has_the_documented_fields() -> None:
@@ -58,15 +58,15 @@ def test_what_is_not_known_is_null() -> None:
     """A program finds every field in every message."""
     world = History()
     done = report(Result.FAILED, problems=[problem(Code.GIT_NOT_FOUND)], commit=None)
-    (notice,) = notices(world.did(done))
-    found = json.loads(json_body(notice, held_back=0, cluster=""))
+    (notification,) = notifications_of(world.did(done))
+    found = json.loads(json_body(notification, held_back=0, cluster=""))
     assert (found["commit"], found["cluster"], found["heldBack"]) == (None, None, 0)
 
 
 def test_the_id_tells_messages_apart() -> None:
     """The same message has the same id at each try; another one has another."""
-    assert notice_id(drift()) == notice_id(drift())
-    assert notice_id(drift()) != notice_id(drift(to="Open"))
+    assert notification_id(drift()) == notification_id(drift())
+    assert notification_id(drift()) != notification_id(drift(to="Open"))
 
 
 def test_the_signature_is_the_bodys_hmac() -> None:
@@ -83,7 +83,7 @@ def test_slacks_message_is_good_to_read() -> None:
     assert attachment["text"].splitlines() == [
         "`ConfigMap shop/web` was changed by `kubectl-edit` at 2026-11-24T05:00:00Z",
         "• `.data.greeting`: `Welcome` → `Closed`",
-        "Left as it is (healPolicy: notify). To put it right: `nopea heal api --namespace shop`",
+        "Not healed because of healPolicy: notify. To heal it: `nopea heal api --namespace shop`",
     ]
     assert attachment["footer"] == "acme-production · branch main @ c0ffee0 · Raise the replicas · Deploy Bot"
     assert attachment["fallback"] == "shop/api: ConfigMap shop/web was changed by kubectl-edit"
@@ -107,14 +107,14 @@ def test_slacks_message_is_bounded_and_valid(texts: list[str]) -> None:
     """Whatever the texts, the message is JSON within the limit, with no bare angle bracket."""
     world = History()
     problems = [problem(Code.FORBIDDEN, text) for text in texts]
-    (notice,) = notices(world.did(report(Result.FAILED, problems=problems)))
-    message = slack(notice, held_back=5)
+    (notification,) = notifications_of(world.did(report(Result.FAILED, problems=problems)))
+    message = slack(notification, held_back=5)
     text = message["attachments"][0]["text"]
     assert len(text) <= SLACK_TEXT + 2
     assert "<" not in text
     assert ">" not in text
     assert text.count("&") == text.count("&amp;") + text.count("&lt;") + text.count("&gt;")
-    json_body(notice, held_back=0, cluster="")
+    json_body(notification, held_back=0, cluster="")
 
 
 @given(
@@ -127,10 +127,12 @@ def test_a_secrets_value_is_in_no_message(before: str, after: str, whole: bool) 
     old, new = (base64.b64encode(value.encode()).decode() for value in (before, after))
     if whole:
         manifest = {"apiVersion": "v1", "kind": "Secret", "data": {"password": old}}
-        notice = drift(path="", from_=manifest, to=None, manager="", key=SECRET)
+        notification = drift(path="", from_=manifest, to=None, manager="", key=SECRET)
     else:
-        notice = drift(path=".data.password", from_=old, to=new, key=SECRET)
-    sent = json_body(notice, held_back=0, cluster="") + slack_body(notice, held_back=0, cluster="")
+        notification = drift(path=".data.password", from_=old, to=new, key=SECRET)
+    sent = json_body(notification, held_back=0, cluster="") + slack_body(
+        notification, held_back=0, cluster=""
+    )
     for value in (before, after, old, new):
         assert value.encode() not in sent
     assert b"Secret shop/key" in sent

@@ -15,7 +15,7 @@ from nopea.core.notify.notification import (
     Notification,
     NotificationKind,
     Severity,
-    make_notice,
+    make_notification,
     plain,
 )
 from nopea.core.objects import RepoKey
@@ -25,7 +25,7 @@ TOKEN = "s3cr3t-token"
 
 
 def made(**texts: Any) -> Notification:
-    """Return a notice with these texts; the token must not be seen."""
+    """Return a notification with these texts; the token must not be seen."""
     fields: dict[str, Any] = {
         "kind": NotificationKind.FAILURE,
         "severity": Severity.ERROR,
@@ -34,19 +34,19 @@ def made(**texts: Any) -> Notification:
         "ref": "",
         "commit": None,
         "at": datetime(2026, 11, 24, tzinfo=UTC),
-        "same": "x",
+        "fingerprint": "x",
         "title": "",
         "lines": (),
         "facts": {},
     }
-    return make_notice(hidden=[Secret(TOKEN)], **{**fields, **texts})
+    return make_notification(hidden=[Secret(TOKEN)], **{**fields, **texts})
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_no_field_shows_a_hidden_secret(before: str, after: str) -> None:
     """Title, lines, words, commit, URL and facts of any depth go through the one mask."""
     text = f"{before}{TOKEN}{after}"
-    notice = made(
+    notification = made(
         title=text,
         url=text,
         ref=text,
@@ -54,21 +54,21 @@ def test_no_field_shows_a_hidden_secret(before: str, after: str) -> None:
         commit=CommitFacts(id="c0", message=text),
         facts={"a": text, "b": [{"c": text}], "d": {"e": (text,)}},
     )
-    assert TOKEN not in repr(notice)
+    assert TOKEN not in repr(notification)
 
 
 def test_blanks_between_words_and_names_stay() -> None:
     """A line is put together of parts, and reads as written."""
-    notice = made(lines=[(CodeText("web"), " was changed by ", CodeText("k9s"), ", at\nnoon")])
-    assert plain(notice.lines[0]) == "web was changed by k9s, at noon"
+    notification = made(lines=[(CodeText("web"), " was changed by ", CodeText("k9s"), ", at\nnoon")])
+    assert plain(notification.lines[0]) == "web was changed by k9s, at noon"
 
 
 def test_lines_and_lists_are_bounded() -> None:
     """A repository with a thousand problems makes one message of readable size."""
-    notice = made(lines=[("x",)] * 1000, facts={"many": ["y"] * 1000, "deep": [[[[[[[[["z"]]]]]]]]]})
-    assert len(notice.lines) == MAX_LINES + 1
-    assert len(notice.facts["many"]) == 50
-    assert "z" not in str(notice.facts)
+    notification = made(lines=[("x",)] * 1000, facts={"many": ["y"] * 1000, "deep": [[[[[[[[["z"]]]]]]]]]})
+    assert len(notification.lines) == MAX_LINES + 1
+    assert len(notification.facts["many"]) == 50
+    assert "z" not in str(notification.facts)
 
 
 def test_failure_and_recovery_are_one_subject() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nopea.core.notify import rate_limit as ratelimit
-from nopea.core.notify.rate_limit import MAX_WAITING, QUIET_SECONDS, RateLimit, Role
+from nopea.core.notify.rate_limit import MAX_WAITING, QUIET_SECONDS, AlertState, RateLimit
 
 
 @dataclass(frozen=True)
@@ -16,18 +16,18 @@ class News:
     """Something that passes the limit."""
 
     subject: str
-    same: str = "x"
-    role: Role = Role.NEWS
-    lasting: bool = False
+    fingerprint: str = "x"
+    alert_state: AlertState = AlertState.EVENT
+    sent_once: bool = False
 
 
 def told(limit: RateLimit[News], now: float) -> list[tuple[str, str, int]]:
     """Return subject, content and count of all that may go now."""
-    return [(one.item.subject, one.item.same, one.held_back) for one in limit.take(now=now)]
+    return [(one.item.subject, one.item.fingerprint, one.held_back) for one in limit.take(now=now)]
 
 
-FAILED = News("a", "failed", Role.OPENS)
-WORKS = News("a", "works", Role.CLOSES)
+FAILED = News("a", "failed", AlertState.FIRING)
+WORKS = News("a", "works", AlertState.RESOLVED)
 
 
 def test_news_goes_at_once() -> None:
@@ -97,7 +97,7 @@ def test_what_cannot_wait_is_counted() -> None:
 
 def test_an_end_is_told_to_those_who_heard_the_beginning() -> None:
     """Nobody who was not woken is told that he may sleep on."""
-    over = News("a", "works", Role.CLOSES_IF_TOLD)
+    over = News("a", "works", AlertState.RESOLVED_IF_FIRING)
     limit = RateLimit[News](per_minute=30)
     limit.offer(over, now=0)
     assert told(limit, 0) == []
@@ -111,7 +111,7 @@ def test_an_end_is_told_to_those_who_heard_the_beginning() -> None:
 
 def test_what_lasts_is_told_once_and_after_the_news() -> None:
     """A Git server remembers a status for ever; people come first."""
-    status = News("a status", "c0ffee success", lasting=True)
+    status = News("a status", "c0ffee success", sent_once=True)
     limit = RateLimit[News](per_minute=30)
     limit.offer(status, now=0)
     limit.offer(News("b"), now=0)
@@ -126,19 +126,19 @@ def test_what_lasts_is_told_once_and_after_the_news() -> None:
             st.integers(0, 40),
             st.sampled_from("abcdef"),
             st.sampled_from("xyz"),
-            st.sampled_from(Role),
+            st.sampled_from(AlertState),
             st.booleans(),
         ),
         max_size=120,
     )
 )
-def test_the_limit_holds_whatever_comes(offered: list[tuple[int, str, str, Role, bool]]) -> None:
+def test_the_limit_holds_whatever_comes(offered: list[tuple[int, str, str, AlertState, bool]]) -> None:
     """Never more than the bucket and its refill, never the same twice in the quiet time; all of it ends."""
     limit = RateLimit[News](per_minute=6)
     now, sent = 0.0, list[tuple[float, str, str]]()
-    for wait, subject, same, role, lasting in offered:
+    for wait, subject, same, alert_state, sent_once in offered:
         now += wait
-        limit.offer(News(f"{subject}{lasting}", same, role, lasting), now=now)
+        limit.offer(News(f"{subject}{sent_once}", same, alert_state, sent_once), now=now)
         sent += [(now, name, what) for name, what, _ in told(limit, now)]
     for _ in range(200):
         due = limit.next_at(now=now)

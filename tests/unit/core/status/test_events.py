@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.fakes.news import edited
 from tests.fakes.samples import NOW, problem, report, repository, result_of
+from tests.fakes.transitions import edited
 
 from nopea.core.api.pin import Pin
 from nopea.core.api.status import GitRepositoryStatus, Phase

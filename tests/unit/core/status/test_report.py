@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.fakes.news import edited
 from tests.fakes.samples import problem, report, result_of
+from tests.fakes.transitions import edited
 
 from nopea.core.problem import Code
 from nopea.core.status.report import Outcome, Result

@@ -43,8 +43,8 @@ def test_a_pass_that_found_nothing_is_no_news() -> None:
     first = step(GitRepositoryStatus(), SYNCED)
     again = step(first.after, report(objects=[result_of("a")]))
 
-    assert first.is_news
-    assert not again.is_news
+    assert first.is_reportable
+    assert not again.is_reportable
 
 
 def test_the_end_of_a_repository_is_news() -> None:
@@ -55,7 +55,7 @@ def test_the_end_of_a_repository_is_news() -> None:
         after=GitRepositoryStatus(),
         report=report(Result.DELETED, commit=None),
         at=NOW,
-    ).is_news
+    ).is_reportable
 
 
 def test_health_alone_is_news_when_a_condition_changed() -> None:
@@ -67,4 +67,4 @@ def test_health_alone_is_news_when_a_condition_changed() -> None:
         report=None,
         at=NOW,
     )
-    assert not one.is_news
+    assert not one.is_reportable

@@ -16,10 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from nopea.core.api.spec import Provider
+from nopea.core.problem import Code
 from nopea.core.secret import Secret
-from nopea.core.webhooks.delivery import Delivery
+from nopea.core.webhooks.delivery import Delivery, RefChange
 from nopea.core.webhooks.extract import extract
+from nopea.core.webhooks.refused import RefusedError
 from nopea.core.webhooks.verify import authenticate
 
 _BESIDE = Path(__file__).parents[5] / "shared" / "reference"
@@ -211,6 +215,29 @@ def azure_push(**changes: Any) -> dict[str, Any]:
 def generic_push(**changes: Any) -> dict[str, Any]:
     """The body for senders of one's own."""
     return {"repository": f"{WEB_URL}.git", "ref": MAIN, "commit": NEW, **changes}
+
+
+def changes(sent: Sent) -> list[RefChange]:
+    """What moved, without the files."""
+    return [replace(change, paths=None) for change in sent.receive().changes]
+
+
+def paths(sent: Sent) -> frozenset[str] | None:
+    """The files of the one change."""
+    (change,) = sent.receive().changes
+    return change.paths
+
+
+def commit(*modified: str, **lists: Any) -> dict[str, Any]:
+    """A commit in a push."""
+    return {"id": NEW, "added": [], "removed": [], "modified": list(modified), **lists}
+
+
+def refused(sent: Sent) -> None:
+    """It is refused for its body."""
+    with pytest.raises(RefusedError) as caught:
+        sent.receive()
+    assert caught.value.problem.code is Code.WEBHOOK_PAYLOAD
 
 
 def _raw(body: Mapping[str, Any] | bytes) -> bytes:

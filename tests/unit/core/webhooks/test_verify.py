@@ -39,7 +39,8 @@ from tests.unit.core.webhooks.sent import (
 from nopea.core.api.spec import Provider
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
-from nopea.core.webhooks.verify import Refused, authenticate, detect
+from nopea.core.webhooks.refused import RefusedError
+from nopea.core.webhooks.verify import authenticate, detect
 
 NO_PROOF = (Code.WEBHOOK_UNSIGNED, Code.WEBHOOK_SIGNATURE)
 
@@ -51,7 +52,7 @@ def verified(sent: Sent, provider: Provider | None = None) -> Provider:
 
 def refusal(sent: Sent, provider: Provider | None = None) -> Code:
     """The code that it is refused with."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedError) as caught:
         verified(sent, provider)
     assert SECRET not in str(caught.value)
     return caught.value.problem.code

@@ -14,7 +14,7 @@ _MOST_CHARACTERS: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class SourceScalar:
     """A scalar as the file has it: its line, counted from 1 in the file, and its characters."""
 
     line: int
@@ -28,14 +28,14 @@ class Positions:
         self._text = text
         self._first_line = first_line
 
-    def find(self, path: Sequence[str | int]) -> Written | None:
+    def find(self, path: Sequence[str | int]) -> SourceScalar | None:
         """Return the scalar at a path of keys and indexes; None for anything else, merged keys among it."""
         node = self._root
         for step in path:
             node = _child(node, step)
         if not isinstance(node, yaml.ScalarNode):
             return None
-        return Written(line=self._first_line + node.start_mark.line, text=node.value)
+        return SourceScalar(line=self._first_line + node.start_mark.line, text=node.value)
 
     @cached_property
     def _root(self) -> yaml.Node | None:

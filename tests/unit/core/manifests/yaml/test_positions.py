@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nopea.core.manifests.yaml.positions import Positions, Written
+from nopea.core.manifests.yaml.positions import Positions, SourceScalar
 
 TEXT = "kind: List\nitems:\n- a: 1\n- metadata:\n    # comment\n    name: n\n    labels: {x: on}\n"
 
@@ -12,13 +12,13 @@ TEXT = "kind: List\nitems:\n- a: 1\n- metadata:\n    # comment\n    name: n\n   
 @pytest.mark.parametrize(
     ("path", "written"),
     [
-        (("kind",), Written(line=10, text="List")),
-        (("items", 1, "metadata", "name"), Written(line=15, text="n")),
-        (("items", 1, "metadata", "labels", "x"), Written(line=16, text="on")),
+        (("kind",), SourceScalar(line=10, text="List")),
+        (("items", 1, "metadata", "name"), SourceScalar(line=15, text="n")),
+        (("items", 1, "metadata", "labels", "x"), SourceScalar(line=16, text="on")),
     ],
 )
 def test_a_scalar_has_its_line_in_the_file_and_its_own_characters(
-    path: tuple[str | int, ...], written: Written
+    path: tuple[str | int, ...], written: SourceScalar
 ) -> None:
     """Lines count from the document's first line, and `on` is not yet a boolean."""
     assert Positions(TEXT, first_line=10).find(path) == written

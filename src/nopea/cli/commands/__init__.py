@@ -1,0 +1,1 @@
+"""The subcommands of `nopea`, one file each; main.py lists them."""

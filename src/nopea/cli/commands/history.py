@@ -1,0 +1,56 @@
+"""`nopea history`: list the last syncs of a GitRepository, as its status keeps them. Reads only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+
+if TYPE_CHECKING:
+    from nopea.kube.client import KubeClient
+
+
+@click.command("history")
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Output format.  [default: text]",
+)
+@cluster_options
+def command(*, cluster: ClusterChoice, name: str, output: str) -> None:
+    """List the last 10 syncs of GitRepository NAME that changed something, failed or recovered.
+
+    Exit codes: 0 listed, 2 wrong usage, 3 the cluster could not be read.
+    """
+
+    async def work(client: KubeClient, namespace: str) -> int:
+        return await _show(client, namespace, name, output)
+
+    run_with_cluster(cluster, work)
+
+
+async def _show(client: KubeClient, namespace: str, name: str, output: str) -> int:
+    import shutil
+    import sys
+    from datetime import UTC, datetime
+
+    from nopea.cli.output.history import history_json, history_lines
+    from nopea.cli.output.messages import print_hint, print_json
+    from nopea.cli.repository import read_repository
+    from nopea.core.objects import RepoKey
+
+    repository = await read_repository(client, RepoKey(namespace, name))
+    if output == "json":
+        print_json(history_json(repository))
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        for line in history_lines(repository, now=datetime.now(UTC), width=width):
+            click.echo(line)
+    if repository.pin_problem is not None:
+        print_hint(f"{repository.pin_problem.message} {repository.pin_problem.hint}")
+    return 0

@@ -1,0 +1,107 @@
+"""`nopea rollback`: pin a GitRepository to a commit, or let it follow its spec again.
+
+Annotates the GitRepository; leaves its spec, which may itself be in Git, and its objects to the controller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.wait import wait_options
+
+if TYPE_CHECKING:
+    from nopea.core.api.repository import Repository
+    from nopea.kube.client import KubeClient
+
+
+@click.command("rollback")
+@click.argument("name")
+@click.argument("commit", required=False)
+@click.option("--resume", is_flag=True, help="Follow the branch, tag or version range of the spec again.")
+@wait_options
+@cluster_options
+def command(
+    *, cluster: ClusterChoice, name: str, commit: str | None, resume: bool, wait_seconds: float | None
+) -> None:
+    """Return GitRepository NAME to COMMIT (default: the one applied before), and stay there until --resume.
+
+    COMMIT is a full id, or the first 7 or more digits of one that `nopea history NAME` lists.
+
+    Exit codes: 0 done (with --wait: it synced), 1 the sync failed or timed out, or the GitRepository is
+    suspended, 2 wrong usage, 3 the commit is unknown, or the cluster could not be read or changed.
+    """
+    if resume and commit:
+        raise click.UsageError("--resume takes no COMMIT: it returns to the ref in the spec.")
+
+    async def work(client: KubeClient, namespace: str) -> int:
+        from nopea.cli.repository import read_repository, refuse_deleting
+        from nopea.core.objects import RepoKey
+
+        repository = await read_repository(client, RepoKey(namespace, name))
+        refuse_deleting(repository)
+        if resume:
+            return await _resume(client, repository, wait_seconds)
+        return await _pin(client, repository, commit, wait_seconds)
+
+    run_with_cluster(cluster, work)
+
+
+async def _pin(
+    client: KubeClient, repository: Repository, reference: str | None, wait_seconds: float | None
+) -> int:
+    from nopea.cli.cluster import CommandError
+    from nopea.cli.commit_reference import UnknownCommitError, find_commit, previous_commit
+
+    status = repository.status
+    try:
+        commit = find_commit(reference, status) if reference is not None else previous_commit(status)
+    except UnknownCommitError as error:
+        raise CommandError(f"GitRepository {repository.key}: {error}", error.hint) from error
+    ref = repository.pin.left if repository.pin else repository.follows or "the ref in its spec"
+    applied = f" (applied now: {status.short_commit})" if status.short_commit else ""
+    verb = "is already pinned" if repository.rollback_to == commit else "is pinned"
+    return await _annotate(
+        client,
+        repository,
+        commit,
+        f"GitRepository {repository.key} {verb} to {commit}{applied}.\n"
+        f"→ {ref} is not followed until `nopea rollback {repository.key.arguments} --resume`.",
+        wait_seconds,
+    )
+
+
+async def _resume(client: KubeClient, repository: Repository, wait_seconds: float | None) -> int:
+    if repository.pin is None and repository.pin_problem is None:
+        click.echo(f"GitRepository {repository.key} is not rolled back: it follows {repository.follows}.")
+        return 0
+    ref = repository.pin.left if repository.pin else repository.follows or "the ref in its spec"
+    message = f"GitRepository {repository.key} follows {ref} again."
+    return await _annotate(client, repository, None, message, wait_seconds)
+
+
+async def _annotate(
+    client: KubeClient, repository: Repository, commit: str | None, message: str, wait_seconds: float | None
+) -> int:
+    """Set or remove the pin, print `message`, and wait for the sync if --wait is given and it can happen."""
+    from nopea.cli.output.messages import print_hint
+    from nopea.cli.repository import annotate
+    from nopea.cli.requests import PinRequest
+    from nopea.cli.wait import EXIT_NOT_SYNCED, wait_for
+    from nopea.core.api.names import ROLLBACK_ANNOTATION
+    from nopea.kube.kinds import repository_target
+
+    await annotate(client, repository_target(repository.key), {ROLLBACK_ANNOTATION: commit})
+    click.echo(message)
+    if repository.suspended:
+        ends = f"`nopea resume {repository.key.arguments}`"
+        print_hint(f"The GitRepository is suspended: this is applied after {ends}.")
+        return 0 if wait_seconds is None else EXIT_NOT_SYNCED
+    if wait_seconds is None:
+        return 0
+    request = PinRequest(commit or "")
+    return await wait_for(
+        client, repository, request, message="Waiting for the controller.", seconds=wait_seconds
+    )

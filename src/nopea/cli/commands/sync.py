@@ -1,0 +1,56 @@
+"""`nopea sync`: ask the controller to sync now, and wait for the result if --wait is given.
+
+Annotates the GitRepository and writes to no other object.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.wait import wait_options
+
+if TYPE_CHECKING:
+    from nopea.kube.client import KubeClient
+
+
+@click.command("sync")
+@click.argument("name")
+@wait_options
+@cluster_options
+def command(*, cluster: ClusterChoice, name: str, wait_seconds: float | None) -> None:
+    """Sync GitRepository NAME with Git now.
+
+    This also reverts drift, whatever the healPolicy; `nopea diff NAME` shows it first.
+
+    Exit codes: 0 requested (with --wait: it synced), 1 the sync failed or timed out, or the GitRepository is
+    suspended, 2 wrong usage, 3 the cluster could not be read or changed.
+    """
+
+    async def work(client: KubeClient, namespace: str) -> int:
+        return await _sync(client, namespace, name, wait_seconds)
+
+    run_with_cluster(cluster, work)
+
+
+async def _sync(client: KubeClient, namespace: str, name: str, wait_seconds: float | None) -> int:
+    from nopea.cli.repository import annotate, read_repository, refuse_deleting
+    from nopea.cli.requests import SyncRequest, request_value
+    from nopea.cli.wait import EXIT_SYNCED, print_suspended, wait_for
+    from nopea.core.api.names import SYNC_REQUESTED_ANNOTATION
+    from nopea.core.objects import RepoKey
+    from nopea.kube.kinds import repository_target
+
+    repository = await read_repository(client, RepoKey(namespace, name))
+    refuse_deleting(repository)
+    if repository.suspended:
+        return print_suspended(repository)
+    value = request_value()
+    await annotate(client, repository_target(repository.key), {SYNC_REQUESTED_ANNOTATION: value})
+    message = f"Requested a sync of GitRepository {repository.key}."
+    if wait_seconds is not None:
+        return await wait_for(client, repository, SyncRequest(value), message=message, seconds=wait_seconds)
+    click.echo(message)
+    return EXIT_SYNCED

@@ -1,0 +1,121 @@
+"""Inspect for `diff` and `plan`: a GitRepository at its newest commit, or a folder in place of the commit.
+
+Git mirrors are kept in a temporary folder. Nothing is written to the cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nopea import tasks
+from nopea.cli.folder import read_folder
+from nopea.cli.repository import read_repository, read_state
+from nopea.core.api.pin import explained
+from nopea.core.api.repository import Repository
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.git.source import Remote
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Problem, StalledError, SyncError
+from nopea.git.port import GitPort
+from nopea.git.settings import GitSettings
+from nopea.kube.client import KubeClient
+from nopea.reconcile.credentials import remote_of
+from nopea.reconcile.fetch import Fetcher
+from nopea.reconcile.inspect import Inspection, Inspector
+from nopea.state.store import RepositoryState, StateStore
+
+NO_REPOSITORY = "PLAN"
+"""The name used where there is no GitRepository: capitals are invalid, so that none can have it."""
+
+NO_URL = "file:///nowhere"
+"""The URL used for a folder; it is never fetched, because nothing was applied from it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectedRepository:
+    """The result of an inspection; `commit` is empty for a folder."""
+
+    repository: Repository
+    commit: str
+    inspection: Inspection
+
+
+async def inspect_repository(client: KubeClient, namespace: str, name: str) -> InspectedRepository:
+    """Inspect a GitRepository at the newest commit of its ref; raises CommandError, SyncError, ApiError."""
+    repository = await read_repository(client, RepoKey(namespace, name))
+    spec = _spec(repository)
+    state = await read_state(client, repository)
+    remote = await remote_of(client, repository.key, spec)
+    async with temporary_fetcher() as fetcher:
+        try:
+            snapshot = await fetcher.snapshot(spec, remote)
+        except SyncError as error:
+            raise StalledError(*(explained(problem, repository.pin) for problem in error.problems)) from error
+        inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
+    return InspectedRepository(repository=repository, commit=snapshot.commit.id, inspection=inspection)
+
+
+async def inspect_folder_as(
+    client: KubeClient, namespace: str, name: str, folder: Path
+) -> InspectedRepository:
+    """Inspect a GitRepository as if the folder were the root of its newest commit; raises the same."""
+    repository = await read_repository(client, RepoKey(namespace, name))
+    spec = _spec(repository)
+    state = await read_state(client, repository)
+    try:
+        remote = await remote_of(client, repository.key, spec)
+    except SyncError:
+        remote = Remote(spec.url)  # then only the last applied values are missing
+    snapshot = read_folder(folder, path=spec.path, exclude=spec.exclude)
+    async with temporary_fetcher() as fetcher:
+        inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
+    return InspectedRepository(repository=repository, commit="", inspection=inspection)
+
+
+async def inspect_folder(client: KubeClient, namespace: str, folder: Path) -> InspectedRepository:
+    """Inspect a folder as if a new GitRepository in the namespace applied it; raises the same."""
+    spec = GitRepositorySpec(url=NO_URL, branch="main")
+    status = GitRepositoryStatus()
+    repository = Repository(
+        key=RepoKey(namespace, NO_REPOSITORY),
+        uid="",
+        generation=0,
+        resource_version="",
+        deleting=False,
+        sync_requested_at="",
+        spec=spec,
+        status=status,
+    )
+    state = RepositoryState(uid="", status=status, loaded=True)
+    snapshot = read_folder(folder)
+    async with temporary_fetcher() as fetcher:
+        inspector = Inspector(client, fetcher)
+        inspection = await inspector.inspect(repository, spec, state, Remote(spec.url), snapshot)
+    return InspectedRepository(repository=repository, commit="", inspection=inspection)
+
+
+def _spec(repository: Repository) -> GitRepositorySpec:
+    if isinstance(repository.spec, Problem):
+        raise StalledError(repository.spec)
+    if repository.pin_problem is not None:
+        raise StalledError(repository.pin_problem)
+    return repository.spec
+
+
+@asynccontextmanager
+async def temporary_fetcher() -> AsyncIterator[Fetcher]:
+    """Yield a fetcher whose mirrors and child processes are removed when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="nopea-", ignore_cleanup_errors=True) as folder:
+        git = GitPort(GitSettings(cache_dir=Path(folder), allow_file_urls=True))
+        git_task = tasks.spawn(git.run(), name="git port")
+        try:
+            await asyncio.sleep(0)  # lets the port create its folder first
+            yield Fetcher(git, StateStore().manifests)
+        finally:
+            await tasks.end(git_task)

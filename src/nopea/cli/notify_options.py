@@ -1,0 +1,108 @@
+"""The notification options of `nopea run`. Secrets come from a file or the environment, never from a flag."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from nopea.core.drift.mask import plain_line
+from nopea.core.notify.address import InvalidAddressError, ReceiverAddress, parse_addresses
+from nopea.core.secret import Secret
+from nopea.settings import NotifySettings, SettingError
+
+SLACK_VARIABLE: Final = "NOPEA_SLACK_URL"
+SECRET_VARIABLE: Final = "NOPEA_NOTIFY_SECRET"
+"""Neither has a flag: command lines are visible to all users of the machine."""
+
+DEFAULTS: Final = NotifySettings()
+_MAX_BYTES: Final = 64 * 1024
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def notify_options(command: F) -> F:
+    """Add the notification options to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def notify_settings(
+    *,
+    notify_url: str | None,
+    notify_secret_file: Path | None,
+    slack_url_file: Path | None,
+    notify_per_minute: int,
+    cluster_name: str | None,
+    commit_status: bool,
+    commit_status_url: str | None,
+) -> NotifySettings:
+    """Return the settings that the options give; raises SettingError."""
+    slack = _secret(slack_url_file, SLACK_VARIABLE, flag="--slack-url-file")
+    return NotifySettings(
+        json_urls=_addresses(notify_url or "", option="--notify-url"),
+        secret=_secret(notify_secret_file, SECRET_VARIABLE, flag="--notify-secret-file"),
+        slack_urls=_addresses(
+            slack.reveal().decode(errors="replace"), option=f"--slack-url-file or {SLACK_VARIABLE}"
+        ),
+        per_minute=notify_per_minute,
+        cluster=plain_line(cluster_name or "", limit=100),
+        commit_status=commit_status,
+        target_url=commit_status_url or "",
+    )
+
+
+def _addresses(urls: str, *, option: str) -> tuple[ReceiverAddress, ...]:
+    try:
+        return parse_addresses(urls)
+    except InvalidAddressError as error:
+        raise SettingError(f"{option}: {error}") from error
+
+
+def _secret(file: Path | None, variable: str, *, flag: str) -> Secret:
+    """Return the contents of the file, or else of the variable, without surrounding white space."""
+    if file is None:
+        return Secret(os.environ.get(variable, "").strip())
+    try:
+        with file.open("rb") as stream:
+            return Secret(stream.read(_MAX_BYTES).strip())
+    except OSError as error:
+        raise SettingError(f"{flag}: {file} cannot be read: {error.strerror}.") from error
+
+
+_OPTIONS = (
+    click.option(
+        "--notify-url",
+        help="URLs that get drift under healPolicy notify, failures and recoveries as JSON; "
+        "comma-separated.  [default: none]",
+    ),
+    click.option(
+        "--notify-secret-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=f"File with the secret that signs notifications.  [default: the variable {SECRET_VARIABLE}]",
+    ),
+    click.option(
+        "--slack-url-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="File with the URL of a Slack-compatible incoming webhook for notifications.  "
+        f"[default: the variable {SLACK_VARIABLE}]",
+    ),
+    click.option(
+        "--notify-per-minute",
+        default=DEFAULTS.per_minute,
+        type=click.IntRange(1, 10_000),
+        metavar="COUNT",
+        help="Maximum number of messages and commit statuses per minute.",
+    ),
+    click.option("--cluster-name", help="Name of this cluster in notifications.  [default: none]"),
+    click.option(
+        "--commit-status",
+        is_flag=True,
+        help="Set the commit status on GitHub, GitLab and Gitea, with the repository's own token.",
+    ),
+    click.option("--commit-status-url", help="URL that commit statuses link to.  [default: none]"),
+)

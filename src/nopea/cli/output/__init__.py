@@ -1,0 +1,1 @@
+"""What the commands print: values in, lines and JSON out."""

@@ -1,0 +1,62 @@
+"""Show what a command waits for: a spinner on a terminal, elsewhere a line for each change.
+
+Writes to standard error; standard output is for results.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+
+class Progress(Protocol):
+    """Shows the current state of a command that waits."""
+
+    def show(self, text: str) -> None:
+        """Show this text instead of the previous one."""
+        ...
+
+
+class _Lines:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = ""
+
+    def show(self, text: str) -> None:
+        if text != self._shown:
+            self._stream.write(f"… {text}\n")
+            self._stream.flush()
+        self._shown = text
+
+
+class _Spinner:
+    def __init__(self, progress: RichProgress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def show(self, text: str) -> None:
+        self._progress.update(self._task, description=text)
+
+
+@contextmanager
+def show_progress(text: str, *, stream: TextIO | None = None) -> Iterator[Progress]:
+    """Show `text` on the stream (default: standard error); a terminal is cleared when the block ends."""
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        lines = _Lines(stream)
+        lines.show(text)
+        yield lines
+        return
+    from rich.console import Console
+    from rich.progress import Progress as RichProgress
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with RichProgress(*columns, console=Console(file=stream, highlight=False), transient=True) as progress:
+        yield _Spinner(progress, progress.add_task(text))

@@ -1,0 +1,100 @@
+"""Decide from a GitRepository whether the controller has handled a user's request, and with which result."""
+
+from __future__ import annotations
+
+import enum
+from datetime import UTC, datetime
+from typing import Protocol
+
+from nopea.core.api.conditions import READY, RECONCILING, STALLED, find
+from nopea.core.api.repository import Repository
+from nopea.core.api.status import GitRepositoryStatus, Phase
+from nopea.core.problem import Code
+from nopea.core.status.report import Result
+from nopea.core.status.rollback import has_moved
+
+
+class RequestProgress(enum.StrEnum):
+    """The result of the sync that handled a request."""
+
+    SYNCED = "synced"
+    FAILED = "failed"
+    SUSPENDED = "suspended"
+    REPLACED = "replaced"  # another user has changed the request since
+
+
+class UserRequest(Protocol):
+    """A request to the controller, made by an annotation."""
+
+    def verdict(self, repository: Repository) -> RequestProgress | None:
+        """Return the result, or None while there is none; call it with each later version."""
+        ...
+
+
+class SyncRequest:
+    """One value of `nopea.io/sync-requested-at`, until a sync has handled it.
+
+    When several users request a sync, only the latest value is handled, by a sync that started after all of
+    them. So each later value of the annotation that is seen here counts as this request's too.
+    """
+
+    def __init__(self, value: str) -> None:
+        self._values = {value}
+
+    def verdict(self, repository: Repository) -> RequestProgress | None:
+        """Return the result, or None while it is not handled."""
+        self._values.add(repository.sync_requested_at)
+        if repository.status.last_handled_sync_at not in self._values - {""}:
+            return None
+        return verdict_of(repository.status)
+
+
+class PinRequest:
+    """A rollback to a commit, or the end of a rollback if `commit` is empty, until the status reports it.
+
+    Unlike a SyncRequest it does not revert drift that the policy leaves.
+    """
+
+    def __init__(self, commit: str) -> None:
+        self._commit = commit
+
+    def verdict(self, repository: Repository) -> RequestProgress | None:
+        """Return the result, or None while no sync has reported it."""
+        if repository.rollback_to != self._commit or repository.pin_problem is not None:
+            return RequestProgress.REPLACED
+        status = repository.status
+        is_invalid = any(error.code == Code.ROLLBACK_INVALID for error in status.errors)
+        if is_invalid or has_moved(status.conditions, repository.pin):
+            return None
+        return verdict_of(status)
+
+
+def request_value() -> str:
+    """Return a value for a request's annotation: RFC 3339 with microseconds, so that two requests differ."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def verdict_of(status: GitRepositoryStatus) -> RequestProgress:
+    """Return the result of the last sync in the history, which lists each sync that handled a request.
+
+    The phase alone is not enough: the next sync may have started already.
+    """
+    if status.phase is Phase.SUSPENDED:
+        return RequestProgress.SUSPENDED
+    if status.history:
+        return (
+            RequestProgress.SYNCED if status.history[0].outcome == Result.SYNCED else RequestProgress.FAILED
+        )
+    return RequestProgress.SYNCED if status.phase is Phase.SYNCED else RequestProgress.FAILED
+
+
+def stage_of(status: GitRepositoryStatus) -> str:
+    """Return what the controller is doing according to the status; empty if the status does not say."""
+    stalled = find(status.conditions, STALLED)
+    if stalled is not None and stalled.reason == "WorkerCrashed":
+        return stalled.message
+    running = find(status.conditions, RECONCILING)
+    if running is not None and running.reason == "Progressing":
+        ready = find(status.conditions, READY)
+        return f"{status.phase}: {ready.message if ready else running.message}"
+    return ""

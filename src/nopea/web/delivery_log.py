@@ -1,0 +1,76 @@
+"""Logs webhook deliveries, at a bounded rate: a flood of requests must not become a flood of log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from nopea import log_events
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Problem
+from nopea.core.webhooks.delivery import loggable
+from nopea.logs import Log
+
+log = Log(__name__)
+
+_MAX_ADDRESS = 160
+
+
+class TokenBucket:
+    """Allows `burst` events at once and one more every `seconds`; counts those that it does not allow."""
+
+    def __init__(self, clock: Callable[[], float], *, burst: int, seconds: float) -> None:
+        self._clock = clock
+        self._burst = float(burst)
+        self._seconds = seconds
+        self._tokens = self._burst
+        self._filled_at = clock()
+        self._suppressed = 0
+
+    def take(self) -> int | None:
+        """Return the number suppressed since the last allowed event; None if this one is suppressed too."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) / self._seconds)
+        self._filled_at = now
+        if self._tokens < 1:
+            self._suppressed += 1
+            return None
+        self._tokens -= 1
+        suppressed, self._suppressed = self._suppressed, 0
+        return suppressed
+
+
+class DeliveryLog:
+    """Writes one line for a delivery; `clock` is monotonic, in seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._ignored = TokenBucket(clock, burst=100, seconds=0.5)
+        self._refused = TokenBucket(clock, burst=20, seconds=3.0)
+
+    def received(
+        self, path: str, provider: str, woken: Collection[RepoKey], *, ignored: str, seconds: float
+    ) -> None:
+        """Log a genuine delivery; those that wake nothing are limited, because some pings are unsigned."""
+        suppressed = 0 if woken else self._ignored.take()
+        if suppressed is not None:
+            log.write(
+                log_events.webhook_received,
+                address=loggable(path, longest=_MAX_ADDRESS),
+                provider=provider,
+                woken=woken,
+                ignored=ignored,
+                seconds=round(seconds, 4),
+                suppressed=suppressed,
+            )
+
+    def refused(self, path: str, problem: Problem, *, status: int) -> None:
+        """Log a refused delivery."""
+        suppressed = self._refused.take()
+        if suppressed is not None:
+            log.write(
+                log_events.webhook_refused,
+                address=loggable(path, longest=_MAX_ADDRESS),
+                status=status,
+                code=problem.code,
+                problem=problem.message,
+                suppressed=suppressed,
+            )

@@ -1,0 +1,73 @@
+"""`nopea diff` against a cluster in memory and a Git repository on disk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.unit.cli.conftest import Commands
+
+from nopea.core.api.names import ROLLBACK_ANNOTATION
+
+MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web\n"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    author = ["-c", "user.name=Ada", "-c", "user.email=ada@acme.example"]
+    return subprocess.run(
+        ["git", *author, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def commit(tmp_path: Path, commands: Commands) -> str:
+    """Give the commit of a repository with one manifest, which the GitRepository follows."""
+    (tmp_path / "web.yaml").write_text(MAP)
+    _git(tmp_path, "init", "-q", "-b", "main")
+    _git(tmp_path, "add", ".")
+    _git(tmp_path, "commit", "-q", "-m", "Add web")
+    commands.store(url=tmp_path.as_uri(), status={"inventory": []})
+    return _git(tmp_path, "rev-parse", "HEAD")
+
+
+def test_an_object_that_is_missing_differs(commands: Commands, commit: str) -> None:
+    """Exit code 1; nothing is written."""
+    result = commands.run("diff", "api")
+
+    assert result.exit_code == 1, result.output
+    title, first, *_ = result.stdout.splitlines()
+    assert title == f"GitRepository shop/api at {commit[:12]}: last applied → Git → live"
+    assert first == "create ConfigMap shop/web: not there  web.yaml#1"
+    assert commands.cluster.writes == []
+
+
+def test_json_names_the_commit(commands: Commands, commit: str) -> None:
+    """And the repository."""
+    result = commands.run("diff", "api", "-o", "json")
+
+    document = json.loads(result.stdout)
+    assert (document["repository"], document["commit"], document["differs"]) == ("shop/api", commit, True)
+
+
+def test_a_rollback_and_a_suspension_are_pointed_out(commands: Commands, commit: str) -> None:
+    """With the commands that end them."""
+    commands.store(
+        url=commands.repository()["spec"]["url"], suspend=True, annotations={ROLLBACK_ANNOTATION: commit}
+    )
+
+    result = commands.run("diff", "api")
+
+    assert "branch main is not followed until `nopea rollback api -n shop --resume`." in result.stderr
+    assert "nothing is written until `nopea resume api -n shop`." in result.stderr
+
+
+def test_a_repository_that_cannot_be_read_ends_with_3(commands: Commands, tmp_path: Path) -> None:
+    """With the code of the problem."""
+    commands.store(url=(tmp_path / "nowhere").as_uri())
+
+    result = commands.run("diff", "api")
+
+    assert result.exit_code == 3
+    assert "✗ NOPEA-G" in result.stderr

@@ -1,0 +1,83 @@
+"""The command line against the cluster in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.samples import raw_repository
+
+from nopea.cli import cluster as connection
+from nopea.cli.cluster import ClusterChoice
+from nopea.cli.main import main
+from nopea.core.objects import ObjectKey
+from nopea.kube.client import KubeClient
+
+COMMIT = "a" * 40
+NEWER = "b" * 40
+WEB = "ConfigMap shop/web"
+
+
+def entry(commit: str, number: int = 1, **facts: Any) -> dict[str, Any]:
+    """Return a sync of the history as the API server stores it."""
+    return {
+        "id": f"01JZZZZZZZZZZZZZZZZZZZZZZ{number}", "commit": commit, "trigger": "poll", "outcome": "synced",
+        "started": "2026-11-24T05:00:00Z", "duration": "1.50s", **facts,
+    }  # fmt: skip
+
+
+class Commands:
+    """Runs `nopea` with a cluster in memory that has the GitRepository shop/api."""
+
+    def __init__(self) -> None:
+        self.cluster = FakeCluster()
+
+    def store(self, name: str = "api", **changes: Any) -> None:
+        """Store the GitRepository; it has applied the ConfigMap shop/web from COMMIT."""
+        status = {
+            "phase": "Synced",
+            "lastAppliedCommit": NEWER,
+            "shortCommit": NEWER[:7],
+            "resourceCount": 1,
+            "history": [entry(NEWER, 2), entry(COMMIT)],
+            "inventory": [{"object": WEB, "desired": "1" * 64, "live": "2" * 64, "commit": NEWER}],
+            **changes.pop("status", {}),
+        }
+        raw = raw_repository(name, status=status, **changes)
+        self.cluster.objects[self.key(name)] = raw
+
+    @staticmethod
+    def key(name: str = "api") -> ObjectKey:
+        """Return the GitRepository's key."""
+        return ObjectKey("nopea.io", "GitRepository", "shop", name)
+
+    def repository(self) -> dict[str, Any]:
+        """Return the stored GitRepository."""
+        return self.cluster.objects[self.key()]
+
+    def annotation(self, name: str) -> str | None:
+        """Return one of its annotations."""
+        value = (self.repository()["metadata"].get("annotations") or {}).get(name)
+        return None if value is None else str(value)
+
+    def run(self, *arguments: str) -> Result:
+        """Run a command to its end."""
+        return CliRunner().invoke(main, [*arguments])
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
+    """Give the commands, connected to a cluster in memory."""
+    running = Commands()
+
+    @asynccontextmanager
+    async def connect(choice: ClusterChoice) -> AsyncIterator[tuple[KubeClient, str]]:
+        yield running.cluster.client, choice.namespace or "shop"
+
+    monkeypatch.setattr(connection, "connect", connect)
+    running.store()
+    return running

@@ -1,0 +1,49 @@
+"""What all commands print the same way."""
+
+from __future__ import annotations
+
+import pytest
+
+from nopea.cli.output.messages import count, print_error, print_hint, print_json, print_problem
+from nopea.core.problem import Code, Problem
+
+PROBLEM = Problem(
+    code=Code.INVALID, message="It is wrong.", hint="Fix it.", source="web.yaml#1", object="ConfigMap a/b"
+)
+
+
+def test_an_error_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """The hint is a line of its own, and only there if it is given."""
+    print_error("It failed.", "Try again.")
+    print_error("It failed.")
+    print_hint("Wait.")
+
+    assert capsys.readouterr() == ("", "✗ It failed.\n→ Try again.\n✗ It failed.\n→ Wait.\n")
+
+
+def test_a_problem_has_its_code_and_place(capsys: pytest.CaptureFixture[str]) -> None:
+    """Another hint may replace its own."""
+    print_problem(PROBLEM)
+    print_problem(PROBLEM, hint="Wait.")
+
+    line = "✗ NOPEA-K003 web.yaml#1 ConfigMap a/b: It is wrong.\n"
+    assert capsys.readouterr().err == f"{line}→ Fix it.\n{line}→ Wait.\n"
+
+
+def test_a_problem_without_a_place_has_its_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """With one space."""
+    print_problem(Problem(code=Code.INVALID, message="It is wrong.", hint="Fix it."))
+
+    assert capsys.readouterr().err.startswith("✗ NOPEA-K003: It is wrong.\n")
+
+
+def test_json_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """Indented."""
+    print_json({"a": 1})
+
+    assert capsys.readouterr() == ('{\n  "a": 1\n}\n', "")
+
+
+def test_one_is_singular() -> None:
+    """Any other number is plural."""
+    assert [count(number, "object") for number in (0, 1, 2)] == ["0 objects", "1 object", "2 objects"]

@@ -1,0 +1,96 @@
+"""The lines of a finished sync."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+from tests.fakes.samples import COMMIT, NOW, problem, report, repository, result_of
+
+from nopea.cli.output.sync import failed_line, may_have_more, synced_lines
+from nopea.core.api.names import ROLLBACK_ANNOTATION
+from nopea.core.api.repository import Repository
+from nopea.core.api.status import MAX_ERRORS, DriftEntry, GitRepositoryStatus, StatusError
+from nopea.core.status.report import Outcome, ReconcileReport, Result
+from nopea.core.status.status import reported
+
+
+def after(result: ReconcileReport, **options: Any) -> Repository:
+    """Return the repository as the sync left it."""
+    status = reported(GitRepositoryStatus(), result, now=NOW, retry_at=None)
+    return replace(repository(**options), status=status)
+
+
+def lines(found: Repository) -> list[str]:
+    """Return the lines without colours."""
+    return [click.unstyle(line) for line in synced_lines(found)]
+
+
+def test_a_pass_that_changed_something() -> None:
+    """What there is, what was done, which commit by whom."""
+    done = [result_of("a", Outcome.CREATED), result_of("b", Outcome.CONFIGURED), result_of("c")]
+
+    assert lines(after(report(objects=done))) == [
+        "✓ GitRepository shop/api synced in 1.50s: 3 objects; 1 created, 1 changed",
+        f"  commit {COMMIT.id}  Raise the replicas, Deploy Bot",
+    ]
+
+
+def test_a_pass_that_found_nothing_to_do() -> None:
+    """One object is one object."""
+    assert lines(after(report(objects=[result_of("a")])))[0].endswith("1 object; nothing to change")
+
+
+def test_a_rolled_back_repository_says_what_is_not_followed() -> None:
+    """Each time: a person who syncs may wonder where the new commit is."""
+    found = after(report(), annotations={ROLLBACK_ANNOTATION: COMMIT.id})
+
+    assert lines(found)[-1] == (
+        "  rolled back: branch main is not followed until `nopea rollback api -n shop --resume`"
+    )
+
+
+def test_drift_that_was_left() -> None:
+    """Which object, why, by whom as far as that is known."""
+    found = after(report(objects=[result_of("a")]))
+    drifts = (
+        DriftEntry(
+            object="ConfigMap shop/a", kind="manual_drift", manager="kubectl-edit", action="left: policy"
+        ),
+        DriftEntry(object="ConfigMap shop/b", kind="manual_drift", action="left: policy"),
+    )
+    status = GitRepositoryStatus(history=found.status.history, drifted_count=2, drifts=drifts)
+
+    told = lines(replace(found, status=status))
+
+    assert "2 drifted" in told[0]
+    assert told[2:] == [
+        "  drifted: ConfigMap shop/a  left: policy  by kubectl-edit",
+        "  drifted: ConfigMap shop/b  left: policy",
+    ]
+
+
+def test_a_pass_that_failed_says_how_far_it_came() -> None:
+    """At which commit, or before any."""
+    some = report(
+        Result.FAILED,
+        objects=[result_of("a"), result_of("b", Outcome.FAILED, problem())],
+        problems=[problem()],
+    )
+    none = report(Result.FAILED, commit=None, problems=[problem()])
+
+    assert failed_line(after(some)) == (
+        "GitRepository shop/api: the sync of c0ffee0 failed. 1 of 2 objects in sync; 1 failed."
+    )
+    assert failed_line(after(none)) == "GitRepository shop/api: the sync failed before it read a commit."
+
+
+def test_a_full_list_of_errors_may_not_be_complete() -> None:
+    """The status holds a limited number."""
+    error = StatusError(
+        code="NOPEA-K003", message="bad", hint="Correct it.", object="ConfigMap a/b", source="x:1"
+    )
+
+    assert not may_have_more(GitRepositoryStatus(errors=(error,)))
+    assert may_have_more(GitRepositoryStatus(errors=(error,) * MAX_ERRORS))

@@ -1,0 +1,59 @@
+"""Inspections of a folder, alone and as a GitRepository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.unit.cli.conftest import Commands
+
+from nopea.cli.inspection import inspect_folder, inspect_folder_as, temporary_fetcher
+from nopea.core.api.names import ROLLBACK_ANNOTATION
+from nopea.core.problem import StalledError
+
+MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: api\n"
+
+
+async def test_a_folder_alone_is_a_new_repository(commands: Commands, tmp_path: Path) -> None:
+    """In the given namespace, with nothing applied before."""
+    (tmp_path / "api.yaml").write_text(MAP)
+
+    inspected = await inspect_folder(commands.cluster.client, "shop", tmp_path)
+
+    (created,) = inspected.inspection.objects
+    assert (str(created.step.key), str(created.step.action)) == ("ConfigMap shop/api", "create")
+    assert inspected.commit == ""
+
+
+async def test_as_a_repository_its_spec_counts(commands: Commands, tmp_path: Path) -> None:
+    """Only files below its path; the object it has applied and Git has not is pruned or gone."""
+    commands.store(path="deploy/", status={"inventory": []})
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "api.yaml").write_text(MAP)
+    (tmp_path / "other.yaml").write_text(MAP.replace("api", "other"))
+
+    inspected = await inspect_folder_as(commands.cluster.client, "shop", "api", tmp_path)
+
+    assert [str(found.step.key) for found in inspected.inspection.objects] == ["ConfigMap shop/api"]
+
+
+async def test_an_invalid_rollback_stops_it(commands: Commands, tmp_path: Path) -> None:
+    """As it stops the controller."""
+    commands.store(annotations={ROLLBACK_ANNOTATION: "main"})
+
+    with pytest.raises(StalledError, match="is not a full commit id"):
+        await inspect_folder_as(commands.cluster.client, "shop", "api", tmp_path)
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+async def test_the_fetcher_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its mirrors are in a temporary folder."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    async with temporary_fetcher():
+        assert len(_names(tmp_path)) == 1
+
+    assert _names(tmp_path) == []

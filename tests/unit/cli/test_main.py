@@ -1,0 +1,48 @@
+"""The `nopea` command and its table of subcommands."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from nopea import __version__
+from nopea.cli.main import SUBCOMMANDS, main
+
+
+@pytest.mark.parametrize("name", ["lab", "demo"])
+def test_without_nopea_lab_it_says_how_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence with the command, and exit code 1."""
+    for module in [module for module in sys.modules if module.partition(".")[0] == "nopea_lab"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "nopea_lab", None)
+
+    result = CliRunner().invoke(main, [name])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: `nopea {name}` needs the package nopea-lab, which is not installed. "
+        "Install it with `pip install 'nopea[lab]'`, or with `pip install ./lab` in a checkout.\n"
+    )
+
+
+def test_help_lists_every_command_with_its_summary() -> None:
+    """In the order of the table."""
+    output = CliRunner().invoke(main, ["--help"]).stdout
+
+    positions = [output.index(f"  {name} ") for name in SUBCOMMANDS]
+    assert positions == sorted(positions)
+    assert all(summary in output for _, summary in SUBCOMMANDS.values())
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    """Exit code 2."""
+    result = CliRunner().invoke(main, ["deploy"])
+
+    assert (result.exit_code, "No such command 'deploy'" in result.stderr) == (2, True)
+
+
+def test_the_version_is_the_packages() -> None:
+    """With the program's name."""
+    assert CliRunner().invoke(main, ["--version"]).stdout == f"nopea, version {__version__}\n"

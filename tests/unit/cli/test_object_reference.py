@@ -1,0 +1,84 @@
+"""Which object a reference means."""
+
+from __future__ import annotations
+
+import pytest
+
+from nopea.cli.object_reference import UnknownObjectError, find_object
+from nopea.core.objects import GroupKind, ObjectKey
+
+WEB = ObjectKey("apps", "Deployment", "shop", "web")
+OTHER = ObjectKey("apps", "Deployment", "test", "api")
+API = ObjectKey("apps", "Deployment", "shop", "api")
+SERVICE = ObjectKey("", "Service", "shop", "web")
+SPACE = ObjectKey("", "Namespace", "", "shop")
+INGRESS = ObjectKey("networking.k8s.io", "Ingress", "shop", "web")
+KEYS = (WEB, OTHER, API, SERVICE, SPACE, INGRESS)
+PLURALS = {"deployments.apps": GroupKind("apps", "Deployment"), "services.": GroupKind("", "Service"),
+           "ingresses.networking.k8s.io": GroupKind("networking.k8s.io", "Ingress")}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_object_is_found_as_it_prints(key: ObjectKey) -> None:
+    """The spelling of the status and of Events, copied from there."""
+    assert find_object(str(key), KEYS) == key
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("deployment/web", WEB),
+        ("Deployment/web", WEB),
+        ("deployments/web", WEB),
+        ("deployments.apps/web", WEB),
+        ("deployment.apps/web", WEB),
+        ("deployment web", WEB),
+        ("deployment shop/web", WEB),
+        ("deployment test/api", OTHER),
+        ("services/web", SERVICE),
+        ("service shop/web", SERVICE),
+        ("namespace/shop", SPACE),
+        ("ingresses.networking.k8s.io/web", INGRESS),
+        ("ingress  shop/web", INGRESS),
+    ],
+)
+def test_an_object_is_found_as_kubectl_writes_it(text: str, key: ObjectKey) -> None:
+    """Kind or plural, with its group or without, whatever the case of the kind."""
+    assert find_object(text, KEYS, plurals=PLURALS) == key
+
+
+def test_a_name_that_fits_several_is_no_guess() -> None:
+    """All of them are named, as they have to be written."""
+    with pytest.raises(UnknownObjectError, match="Deployment shop/api, apps/Deployment test/api"):
+        find_object("deployment/api", KEYS)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("web", "is not an object. Example:"),
+        ("", "is not an object. Example:"),
+        ("a b c", "is not an object. Example:"),
+        ("deployment/", "is not an object. Example:"),
+        ("/web", "is not an object. Example:"),
+        ("deployment /web", "is not an object. Example:"),
+        ("deployment a/b/c", "is not an object. Example:"),
+        ("configmap/web", "Applied: Service shop/web, apps/Deployment shop/web, networking"),
+        ("deployment.batch/web", "is not an applied object"),
+        ("batch/Deployment web", "is not an applied object"),
+        ("deployment test/web", "is not an applied object"),
+        ("service/none", "and 3 more"),
+    ],
+)
+def test_anything_else_is_an_error_that_helps(text: str, message: str) -> None:
+    """It shows an example, or the objects of this name, or all objects."""
+    with pytest.raises(UnknownObjectError) as caught:
+        find_object(text, KEYS, plurals=PLURALS)
+
+    assert message in str(caught.value)
+
+
+def test_a_repository_without_objects_says_so() -> None:
+    """A repository that has applied nothing yet."""
+    with pytest.raises(UnknownObjectError, match="nothing is applied yet"):
+        find_object("service/web", ())

@@ -1,0 +1,66 @@
+"""Reading and annotating the GitRepository of a command."""
+
+from __future__ import annotations
+
+import pytest
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.object_store import KINDS
+from tests.fakes.samples import repository
+from tests.unit.cli.conftest import WEB, Commands
+
+from nopea.cli.cluster import CommandError
+from nopea.cli.repository import annotate, find_applied, read_repository, refuse_deleting
+from nopea.core.objects import RepoKey
+from nopea.kube.kinds import repository_target
+
+KEY = RepoKey("shop", "api")
+
+
+async def test_a_repository_is_read(commands: Commands) -> None:
+    """As the controller parses it."""
+    assert (await read_repository(commands.cluster.client, KEY)).follows == "branch main"
+
+
+async def test_a_repository_that_does_not_exist_is_an_error() -> None:
+    """With the command that lists those that do."""
+    with pytest.raises(CommandError, match="GitRepository shop/api does not exist") as caught:
+        await read_repository(FakeCluster().client, KEY)
+
+    assert "kubectl get gr -A" in caught.value.hint
+
+
+async def test_a_cluster_without_the_kind_is_told_apart() -> None:
+    """It may be the wrong cluster, or Nopea is not installed."""
+    kinds = [kind for kind in KINDS if kind.group != "nopea.io"]
+
+    with pytest.raises(CommandError, match="does not serve the kind GitRepository") as caught:
+        await read_repository(FakeCluster(kinds=kinds).client, KEY)
+
+    assert "--context" in caught.value.hint
+
+
+async def test_an_applied_object_is_found_by_its_plural(commands: Commands) -> None:
+    """The cluster tells which kind that is."""
+    client = commands.cluster.client
+    shop = await read_repository(client, KEY)
+
+    assert str(await find_applied(client, shop, "configmaps/web")) == WEB
+    with pytest.raises(CommandError, match="is not an applied object"):
+        await find_applied(client, shop, "secrets/web")
+
+
+async def test_annotations_are_set_and_removed(commands: Commands) -> None:
+    """None removes one; the others stay."""
+    client, target = commands.cluster.client, repository_target(KEY)
+
+    await annotate(client, target, {"a": "1", "b": "2"})
+    await annotate(client, target, {"a": None})
+
+    assert (commands.annotation("a"), commands.annotation("b")) == (None, "2")
+
+
+def test_a_repository_that_is_being_deleted_is_refused() -> None:
+    """Any other passes."""
+    refuse_deleting(repository())
+    with pytest.raises(CommandError, match="is being deleted"):
+        refuse_deleting(repository(deleting=True))

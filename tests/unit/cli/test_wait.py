@@ -1,0 +1,106 @@
+"""Waiting for the controller, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+import pytest
+from tests.unit.cli.conftest import COMMIT, Commands, entry
+
+from nopea.cli.cluster import CommandError
+from nopea.cli.repository import read_repository
+from nopea.cli.requests import PinRequest, SyncRequest, UserRequest
+from nopea.cli.wait import EXIT_NOT_SYNCED, EXIT_SYNCED, print_suspended, wait_for
+from nopea.core.api.names import ROLLBACK_ANNOTATION
+from nopea.core.objects import RepoKey
+
+pytestmark = pytest.mark.looptime
+KEY = RepoKey("shop", "api")
+VALUE = "2026-11-24T05:00:01Z"
+
+
+async def _wait(commands: Commands, request: UserRequest | None = None, *, seconds: float = 30) -> int:
+    repository = await read_repository(commands.cluster.client, KEY)
+    return await wait_for(
+        commands.cluster.client, repository, request or SyncRequest(VALUE), message="Asked.", seconds=seconds
+    )
+
+
+def _handled(commands: Commands, **status: Any) -> None:
+    commands.store(status={"lastHandledSyncAt": VALUE, **status})
+
+
+async def test_a_sync_that_ends_is_printed(commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what it did; exit code 0."""
+    asyncio.get_running_loop().call_later(0.1, lambda: _handled(commands))
+
+    assert await _wait(commands) == EXIT_SYNCED
+    output = capsys.readouterr()
+    assert click.unstyle(output.out).startswith(
+        "✓ GitRepository shop/api synced: 1 object; nothing to change\n"
+    )
+    assert output.err == "… Asked.\n"
+
+
+async def test_a_sync_that_fails_lists_its_errors(
+    commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1."""
+    error = {
+        "code": "NOPEA-K003",
+        "message": "It is wrong.",
+        "hint": "Fix it.",
+        "object": "ConfigMap shop/web",
+    }
+    _handled(commands, phase="Failed", history=[entry(COMMIT, outcome="failed", failed=1)], errors=[error])
+
+    assert await _wait(commands) == EXIT_NOT_SYNCED
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1:] == [
+        f"✗ GitRepository shop/api: the sync of {COMMIT[:7]} failed. 0 of 1 object in sync; 1 failed.",
+        "✗ NOPEA-K003 ConfigMap shop/web: It is wrong.",
+        "→ Fix it.",
+    ]
+
+
+async def test_an_api_server_that_is_away_is_waited_for(
+    commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message after the timeout says so."""
+    asyncio.get_running_loop().call_later(0.1, commands.cluster.stop)
+
+    assert await _wait(commands, seconds=0.5) == EXIT_NOT_SYNCED
+    output = capsys.readouterr().err
+    assert "… The API server does not answer: " in output
+    assert "✗ GitRepository shop/api: the API server does not answer after 0.50s: " in output
+
+
+async def test_a_repository_that_is_deleted_ends_it(commands: Commands) -> None:
+    """With an error."""
+    asyncio.get_running_loop().call_later(0.1, lambda: commands.store(deleting=True))
+
+    with pytest.raises(CommandError, match="was deleted while"):
+        await _wait(commands)
+
+
+async def test_another_users_rollback_ends_it(commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message says what holds now."""
+    commands.store(annotations={ROLLBACK_ANNOTATION: COMMIT})
+
+    assert await _wait(commands, PinRequest("c" * 40)) == EXIT_NOT_SYNCED
+    assert (
+        f"Another user has changed the rollback of GitRepository shop/api. It is pinned to {COMMIT}."
+        in capsys.readouterr().err
+    )
+
+
+async def test_a_suspended_repository_is_not_synced(
+    commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The hint says how to resume it."""
+    repository = await read_repository(commands.cluster.client, KEY)
+
+    assert print_suspended(repository) == EXIT_NOT_SYNCED
+    assert "`nopea resume api -n shop` resumes it and starts a sync." in capsys.readouterr().err

@@ -1,0 +1,45 @@
+"""Deliveries of Gitea and Forgejo."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from urllib.parse import urlencode
+
+import pytest
+from tests.unit.core.webhooks.sent import NEW, WEB_URL, changes, gitea, github_push, paths
+
+from nopea.core.webhooks.delivery import PushedRefKind, RefChange
+
+BRANCH, TAG = PushedRefKind.BRANCH, PushedRefKind.TAG
+
+
+def test_gitea_may_send_forms_too() -> None:
+    """What is in the form is read."""
+    payload = json.dumps(github_push()).encode()
+    form = gitea(payload).with_header("content-type", "application/x-www-form-urlencoded")
+
+    assert changes(replace(form, body=urlencode({"payload": payload}).encode())) == [
+        RefChange(BRANCH, "main", NEW)
+    ]
+
+
+@pytest.mark.parametrize("brand", ["gitea", "forgejo"])
+def test_both_brands_send_a_push_with_an_id(brand: str) -> None:
+    """Each with headers of its own beside GitHub's."""
+    delivery = gitea(github_push(), brand=brand).receive()
+
+    assert (delivery.event, delivery.id) == ("push", "d-1")
+
+
+def test_files_are_known_only_with_all_commits() -> None:
+    """`total_commits` says how many there are."""
+    assert paths(gitea(github_push())) == frozenset({"web/app.yaml"})
+    assert paths(gitea(github_push(total_commits=2))) is None
+
+
+def test_creating_a_branch_has_an_event_of_its_own() -> None:
+    """With the short name."""
+    body = {"ref": "feature/a", "ref_type": "branch", "sha": NEW, "repository": {"html_url": WEB_URL}}
+
+    assert changes(gitea(body, event="create")) == [RefChange(BRANCH, "feature/a", NEW)]

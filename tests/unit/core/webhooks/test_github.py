@@ -1,0 +1,42 @@
+"""Deliveries of GitHub."""
+
+from __future__ import annotations
+
+from tests.unit.core.webhooks.sent import NEW, WEB_URL, ZERO, changes, commit, github, github_push, paths
+
+from nopea.core.webhooks.delivery import PushedRefKind, RefChange
+
+BRANCH, TAG = PushedRefKind.BRANCH, PushedRefKind.TAG
+
+
+def test_a_push_names_all_urls_of_the_repository() -> None:
+    """Users write any of them into the spec."""
+    urls = (f"{WEB_URL}.git", "git@code.acme.example:acme/shop.git", WEB_URL)
+    assert github(github_push()).receive().urls == urls
+
+
+def test_a_ping_is_ignored() -> None:
+    """GitHub sends one when the webhook is created."""
+    assert github(b"{}", event="ping").receive().ignored == "ping"
+
+
+def test_a_deleted_branch_has_no_commit() -> None:
+    """By the flag or by zeros."""
+    gone = [RefChange(BRANCH, "main", None, deleted=True)]
+
+    assert changes(github(github_push(after=ZERO, head_commit=None))) == gone
+    assert changes(github(github_push(deleted=True))) == gone
+
+
+def test_files_are_known_only_with_all_commits() -> None:
+    """Not of a forced push, and not of a list that GitHub may have truncated."""
+    assert paths(github(github_push(commits=[commit("a"), commit("b", removed=["c"])]))) == frozenset("abc")
+    assert paths(github(github_push(forced=True))) is None
+    assert paths(github(github_push(commits=[commit("a")] * 2048))) is None
+
+
+def test_a_deleted_tag_comes_with_an_event_of_its_own() -> None:
+    """With the short name."""
+    body = {"ref": "v1", "ref_type": "tag", "sha": NEW, "repository": {}}
+
+    assert changes(github(body, event="delete")) == [RefChange(TAG, "v1", None, deleted=True)]

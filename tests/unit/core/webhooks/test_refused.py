@@ -1,0 +1,52 @@
+"""The refusals of deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from nopea.core.problem import Code
+from nopea.core.webhooks.refused import (
+    STATUS,
+    RefusedError,
+    stale,
+    unsigned,
+    unusable_secret,
+    wrong_payload,
+    wrong_signature,
+)
+
+
+@pytest.mark.parametrize(
+    ("refuse", "status"),
+    [
+        (lambda: unsigned("x-signature"), 401),
+        (lambda: wrong_signature("x-signature"), 401),
+        (lambda: stale(400, tolerance=300), 401),
+        (lambda: unusable_secret("There is no secret."), 403),
+        (lambda: wrong_payload("it is empty"), 400),
+    ],
+)
+def test_a_refusal_says_what_and_what_to_do_in_sentences(
+    refuse: Callable[[], RefusedError], status: int
+) -> None:
+    """With the HTTP status of its code."""
+    error = refuse()
+
+    assert error.status == status
+    assert error.problem.message.endswith(".")
+    assert error.problem.hint.endswith(".")
+    assert str(error) == str(error.problem)
+
+
+def test_a_stale_signature_says_in_which_direction() -> None:
+    """So that the wrong clock can be found."""
+    assert "400 s in the past" in stale(400, tolerance=300).problem.message
+    assert "400 s in the future" in stale(-400, tolerance=300).problem.message
+
+
+def test_every_webhook_code_has_a_status() -> None:
+    """None is answered with a server error but the one that asks to try again."""
+    assert set(STATUS) == {code for code in Code if code.name.startswith("WEBHOOK_")}
+    assert [code for code, status in STATUS.items() if status >= 500] == [Code.WEBHOOK_TRY_AGAIN]

@@ -1,0 +1,31 @@
+"""A notifier that runs and sends over loopback, for the tests of what arrives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from nopea import tasks
+from nopea.core.git.source import Remote
+from nopea.core.objects import RepoKey
+from nopea.notify.http import HttpPoster
+from nopea.notify.notifier import Notifier
+from nopea.settings import NotifySettings
+
+
+@asynccontextmanager
+async def running_notifier(
+    settings: NotifySettings, *, remotes: dict[RepoKey, Remote] | None = None
+) -> AsyncIterator[Notifier]:
+    """Run a notifier; leaving lets it deliver what waits."""
+    async with HttpPoster() as poster:
+        notifier = Notifier(settings, poster.post, remote_of=(remotes or {}).get)
+        running = tasks.spawn(notifier.run(), name="notifier")
+        await asyncio.sleep(0)
+        try:
+            yield notifier
+            await notifier.close(10)
+            await running
+        finally:
+            await tasks.end(running)

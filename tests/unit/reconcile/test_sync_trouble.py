@@ -1,0 +1,272 @@
+"""Failures, concurrent changes and interruptions while a commit is applied, and contested objects."""
+
+from __future__ import annotations
+
+import pytest
+from tests.fakes.installation import (
+    config_map,
+    installed,
+    key_of,
+    manifest,
+    outcomes,
+    repository_key,
+)
+from tests.fakes.object_store import CONFIG_MAPS, served
+
+from nopea.core.objects import Resource
+from nopea.core.plan.model import Reason
+from nopea.core.problem import Code
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
+from nopea.core.trigger import Trigger
+from nopea.kube.errors import ApiFailure, ForbiddenError
+
+WIDGETS = served(
+    Resource(group="shop.example.com", version="v1", kind="Widget", plural="widgets", namespaced=True)
+)
+pytestmark = pytest.mark.looptime
+
+BLUE = {"a.yaml": config_map("a", colour="blue")}
+PROTECTED = {"nopea.io/suspend-heal": "true"}
+FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a policy says no"))
+
+
+def only(report: ReconcileReport) -> ObjectResult:
+    """Return the result of the one object."""
+    (result,) = report.objects
+    return result
+
+
+async def test_break_glass_that_comes_while_a_write_is_under_way_holds() -> None:
+    """The write conflicts with the new version, and the new decision leaves the object alone."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        place.git.push({"a.yaml": config_map("a", colour="green")})
+        place.cluster.before("apply", key_of("a"), lambda: place.annotate("a", PROTECTED))
+
+        result = only(await place.sync(Trigger.POLL))
+
+        assert (result.outcome, result.reason) == (Outcome.SKIPPED, Reason.BREAK_GLASS)
+        assert place.data("a") == {"colour": "blue"}
+
+
+async def test_a_change_while_a_write_is_under_way_is_not_lost() -> None:
+    """The decision is made again for the new version, which is then written."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        place.git.push({"a.yaml": config_map("a", colour="green")})
+        place.cluster.before("apply", key_of("a"), lambda: place.edit("a", {"by": "it"}, manager="operator"))
+
+        assert only(await place.sync(Trigger.POLL)).outcome is Outcome.CONFIGURED
+        assert place.data("a") == {"colour": "green", "by": "it"}
+
+
+async def test_another_repositorys_object_is_refused() -> None:
+    """Its data and label stay; the owner is woken, to report the conflict as well."""
+    async with installed({"web/a.yaml": config_map("a", colour="blue")}, path="web") as place:
+        place.declare("api", path="api")
+        place.git.push({"api/a.yaml": config_map("a", colour="red")})
+        await place.sync()
+        place.woken.clear()
+
+        report = await place.sync(name="api")
+
+        assert report.result is Result.FAILED
+        assert report.codes == (Code.OWNED_BY_OTHER,)
+        assert place.data("a") == {"colour": "blue"}
+        assert "shop.web" in place.woken
+        assert place.inventory("api") == set()
+        contested = (await place.sync()).contested
+        assert [(str(key), str(other)) for key, other in contested] == [("ConfigMap shop/a", "shop/api")]
+
+
+async def test_an_object_is_handed_over() -> None:
+    """The new owner waits until the old one releases the object; it is never deleted."""
+    async with installed({"web/a.yaml": config_map("a", colour="blue")}, path="web") as place:
+        place.git.push({"web/keep.yaml": config_map("keep"), "api/a.yaml": config_map("a", colour="red")})
+        place.declare("api", path="api")
+        await place.sync()
+        assert (await place.sync(name="api")).codes == (Code.OWNED_BY_OTHER,)
+        uid = place.cluster.objects[key_of("a")]["metadata"]["uid"]
+
+        place.git.push({"web/a.yaml": None})
+        assert (await place.sync(Trigger.POLL)).result is Result.SYNCED
+        report = await place.sync(Trigger.RETRY, name="api")
+
+        assert report.result is Result.SYNCED
+        live = place.cluster.objects[key_of("a")]
+        assert (live["metadata"]["uid"], live["data"]) == (uid, {"colour": "red"})
+        assert live["metadata"]["labels"] == {"nopea.io/repository": "shop.api"}
+        assert place.inventory("web") == {"ConfigMap shop/keep"}
+        assert place.inventory("api") == {"ConfigMap shop/a"}
+
+
+async def test_an_object_of_a_repository_that_is_gone_is_taken_over() -> None:
+    """The label of a deleted GitRepository protects nothing."""
+    async with installed(BLUE, prune=False) as place:
+        await place.sync()
+        place.declare("api", path="api")
+        place.git.push({"api/a.yaml": config_map("a", colour="red")})
+        key = place.repository().key
+        place.cluster.delete(repository_key("web"))
+        place.services.repositories.remove(key)
+        place.services.ownership.release(key)
+
+        assert (await place.sync(name="api")).result is Result.SYNCED
+        assert place.data("a") == {"colour": "red"}
+
+
+async def test_an_unknown_kind_fails_alone() -> None:
+    """The problem names its file; other objects are applied, and a new kind triggers another try."""
+    files = {**BLUE, "w.yaml": manifest("shop.example.com/v1", "Widget", "w")}
+    async with installed(files) as place:
+        report = await place.sync()
+
+        assert report.result is Result.FAILED
+        assert [(problem.code, problem.source) for problem in report.problems] == [
+            (Code.KIND_UNKNOWN, "w.yaml#1")
+        ]
+        assert place.data("a") == {"colour": "blue"}
+        assert place.state().unknown_kinds
+
+        place.cluster.kinds.append(WIDGETS)
+        assert (await place.sync(Trigger.KIND_CHANGE)).result is Result.SYNCED
+        assert not place.state().unknown_kinds
+
+
+async def test_an_object_that_is_refused_fails_alone() -> None:
+    """Other objects are applied; the next reconciliation tries again."""
+    files = {**BLUE, "b.yaml": config_map("b")}
+    async with installed(files) as place:
+        place.cluster.fail_next("apply", CONFIG_MAPS, FORBIDDEN)
+
+        report = await place.sync()
+
+        assert sorted(outcomes(report).values()) == [Outcome.CREATED, Outcome.FAILED]
+        assert len(place.inventory()) == 1
+        assert (await place.sync(Trigger.RETRY)).result is Result.SYNCED
+        assert place.inventory() == {"ConfigMap shop/a", "ConfigMap shop/b"}
+
+
+async def test_an_api_server_that_goes_down_in_the_middle_stops_the_rest() -> None:
+    """No further object is tried; the next reconciliation does the rest."""
+    files = {
+        "a.yaml": manifest("v1", "Namespace", "new"),
+        **{f"{number:02}.yaml": config_map(f"c{number:02}") for number in range(40)},
+    }
+    async with installed(files) as place:
+        place.cluster.before("apply", key_of("c05"), place.cluster.stop)
+
+        report = await place.sync()
+
+        assert report.result is Result.FAILED
+        assert Code.API_UNREACHABLE in report.codes
+        written = {key.name for key in place.cluster.objects if key.kind == "ConfigMap"}
+        assert len(written) < 10
+        assert {key.name for key in place.state().applied} <= {*written, "new"}
+        assert place.inventory() == set()
+
+        place.cluster.down = False
+        await place.settle()
+        assert (await place.sync(Trigger.RETRY)).result is Result.SYNCED
+        assert len(place.inventory()) == 41
+
+
+async def test_a_crash_in_the_middle_is_finished_by_the_next_process() -> None:
+    """A new process, which knows only the cluster, does what is left and rewrites nothing."""
+    files = {f"{number:02}.yaml": config_map(f"c{number:02}", colour="blue") for number in range(40)}
+    async with installed(files) as place:
+        place.cluster.before("apply", key_of("c20"), place.cluster.stop)
+        await place.sync()
+        written = {key for key in place.cluster.objects if key.kind == "ConfigMap"}
+        assert 0 < len(written) < 40
+        versions = {key: place.cluster.objects[key]["metadata"]["resourceVersion"] for key in written}
+
+        place.cluster.down = False
+        await place.restart()
+        report = await place.sync(Trigger.STARTUP)
+
+        assert report.result is Result.SYNCED
+        assert len(place.inventory()) == 40
+        assert all(
+            place.cluster.objects[key]["metadata"]["resourceVersion"] == version
+            for key, version in versions.items()
+        )
+
+
+async def test_a_newer_commit_stops_a_reconciliation_between_two_objects() -> None:
+    """The objects applied so far are recorded; the next run applies the newer commit."""
+    files = {f"{number:02}.yaml": config_map(f"c{number:02}", colour="blue") for number in range(40)}
+    async with installed(files) as place:
+        pending: set[Trigger] = set()
+
+        def push() -> None:
+            place.git.push({name: config_map(f"c{name[:2]}", colour="red") for name in files})
+            pending.add(Trigger.WEBHOOK)
+
+        place.cluster.before("apply", key_of("c05"), push)
+        report = await place.sync(pending=pending)
+
+        assert report.result is Result.SUPERSEDED
+        written = [key for key in place.cluster.objects if key.kind == "ConfigMap"]
+        assert 0 < len(written) < 40
+        assert set(written) == set(place.state().applied)
+
+        assert (await place.sync(Trigger.WEBHOOK)).result is Result.SYNCED
+        assert all(place.data(f"c{number:02}") == {"colour": "red"} for number in range(40))
+
+
+async def test_nothing_is_pruned_while_something_fails() -> None:
+    """Prunes come last, and only if everything else succeeded."""
+    files = {**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}
+    async with installed(files) as place:
+        await place.sync()
+        place.git.push({"b.yaml": None, "a.yaml": config_map("a", colour="red")})
+        place.cluster.fail_next("apply", CONFIG_MAPS, FORBIDDEN)
+
+        assert (await place.sync(Trigger.POLL)).result is Result.FAILED
+        assert place.data("b") == {}
+
+        report = await place.sync(Trigger.RETRY)
+        assert outcomes(report)["b"] is Outcome.PRUNED
+        assert place.data("b") is None
+        assert place.inventory() == {"ConfigMap shop/a", "ConfigMap shop/c"}
+
+
+async def test_a_file_that_cannot_be_read_stops_pruning() -> None:
+    """The missing object may be in that file."""
+    files = {**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}
+    async with installed(files) as place:
+        await place.sync()
+        place.git.push({"b.yaml": "kind: [", "a.yaml": config_map("a", colour="red")})
+
+        report = await place.sync(Trigger.POLL)
+
+        assert report.result is Result.FAILED
+        assert place.data("a") == {"colour": "red"}
+        assert place.data("b") == {}
+        assert "ConfigMap shop/b" in place.inventory()
+
+
+async def test_an_object_that_cannot_be_read_is_not_written() -> None:
+    """It may be under break-glass or belong to another GitRepository."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        place.edit("a", {"colour": "red"})
+        place.cluster.fail_next("get", CONFIG_MAPS, FORBIDDEN)
+
+        result = only(await place.sync())
+
+        assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.UNREADABLE)
+        assert place.data("a") == {"colour": "red"}
+
+
+async def test_without_discovery_nothing_is_decided() -> None:
+    """A kind that cannot be looked up does not count as missing."""
+    async with installed(BLUE) as place:
+        place.cluster.stop()
+
+        report = await place.sync()
+
+        assert report.result is Result.FAILED
+        assert report.codes == (Code.API_UNREACHABLE,)
+        assert report.transient

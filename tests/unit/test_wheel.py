@@ -1,0 +1,37 @@
+"""What `pip install nopea` brings: the controller, without the lab beside it."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("project", "package"), [(PROJECT, "nopea"), (PROJECT / "lab", "nopea_lab")], ids=["nopea", "nopea-lab"]
+)
+def test_a_wheel_holds_its_package_and_nothing_else(project: Path, package: str, tmp_path: Path) -> None:
+    """Neither wheel carries the other's files, tests or tools."""
+    (wheel,) = WheelBuilder(str(project)).build(directory=str(tmp_path), versions=["standard"])
+
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    folders = {name.partition("/")[0] for name in names}
+    assert folders == {package, f"{package}-0.1.0.dist-info"}
+    sources = {str(path.relative_to(project / "src")) for path in (project / "src").rglob("*.py")}
+    assert sources <= set(names)
+
+
+def test_the_image_copies_only_the_controllers_sources() -> None:
+    """The lab's folder is not even sent to the build."""
+    ignored = (PROJECT / ".dockerignore").read_text().splitlines()
+    copied = [line for line in (PROJECT / "Dockerfile").read_text().splitlines() if line.startswith("COPY")]
+
+    assert ignored[1] == "*"
+    assert "!lab" not in ignored
+    assert [line for line in copied if "lab" in line] == []
+    assert "cryptography==" not in (PROJECT / "requirements" / "runtime.txt").read_text()

@@ -1,0 +1,64 @@
+"""The lines of deliveries, and how many a flood may write."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.notify.posting import facts
+from tests.unit.web.edge import Clock
+
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code, Problem
+from nopea.web.delivery_log import DeliveryLog, TokenBucket
+
+REFUSAL = Problem(code=Code.WEBHOOK_SIGNATURE, message="The header x does not match.", hint="")
+
+
+def test_a_burst_then_a_trickle_and_the_rest_is_counted() -> None:
+    """The next allowed event has the number of those that were not."""
+    clock = Clock()
+    bucket = TokenBucket(clock, burst=2, seconds=10)
+    assert [bucket.take() for _ in range(5)] == [0, 0, None, None, None]
+
+    clock.seconds += 10
+    assert [bucket.take() for _ in range(2)] == [3, None]
+
+
+def test_a_quiet_hour_earns_one_burst() -> None:
+    """Not more."""
+    clock = Clock()
+    bucket = TokenBucket(clock, burst=2, seconds=10)
+    clock.seconds += 3600
+
+    assert [bucket.take() for _ in range(3)] == [0, 0, None]
+
+
+def test_a_delivery_that_wakes_is_always_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Its number is bounded by the pushes; a path from outside is fit for the log."""
+    caplog.set_level("INFO", logger="nopea")
+    log = DeliveryLog(Clock())
+    for _ in range(150):
+        log.received("/webhook/\x1b[31m", "github", [RepoKey("shop", "api")], ignored="", seconds=0.00126)
+
+    assert len(caplog.records) == 150
+    assert facts(caplog.records[0]) == {
+        "address": "/webhook/?[31m", "provider": "github", "woken": [RepoKey("shop", "api")], "ignored": "",
+        "seconds": 0.0013, "suppressed": 0,
+    }  # fmt: skip
+
+
+def test_a_flood_of_pings_and_refusals_is_not_a_flood_of_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """Each has a bucket of its own, and the next line has the number of those that are missing."""
+    caplog.set_level("INFO", logger="nopea")
+    clock = Clock()
+    log = DeliveryLog(clock)
+    for _ in range(1000):
+        log.received("/webhook", "github", [], ignored="ping", seconds=0)
+        log.refused("/webhook", REFUSAL, status=401)
+    assert len(caplog.records) == 120
+
+    clock.seconds += 3
+    log.refused("/webhook", REFUSAL, status=401)
+    assert facts(caplog.records[-1]) == {
+        "address": "/webhook", "status": 401, "code": Code.WEBHOOK_SIGNATURE, "problem": REFUSAL.message,
+        "suppressed": 980,
+    }  # fmt: skip

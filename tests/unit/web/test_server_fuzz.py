@@ -1,0 +1,123 @@
+"""Rubbish at every endpoint: never a 5xx, never a crash, never memory that grows.
+
+Five seconds; `NOPEA_FUZZ_SECONDS=60` for a minute, `-s` shows the figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import resource
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from tests.fakes.deliveries import push
+from tests.fakes.samples import repository
+from tests.unit.core.webhooks.sent import NOW, SECRET, TOKEN, WEB_URL
+from tests.unit.web.edge import Edge, receiving, until
+from tests.unit.web.rubbish import Rubbish
+
+SECONDS = float(os.environ.get("NOPEA_FUZZ_SECONDS", "5"))
+AT_ONCE = 16
+SILENCE_SECONDS = 0.3
+"""After half a request nothing comes."""
+GROWTH_BYTES = 24 * 1024**2
+"""What the allocator may take beyond the first fifth of the time; a leak of 1 KB a request takes more."""
+
+pytestmark = pytest.mark.timeout(SECONDS + 120)
+
+
+def _resident() -> int:
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def _hook(name: str) -> dict[str, object]:
+    return {"secretRef": {"name": name}}
+
+
+def _repositories() -> list[object]:
+    where = {"url": WEB_URL, "path": "web"}
+    return [
+        repository("own", webhook=_hook("hook"), **where),
+        repository("token", webhook=_hook("token"), **where),
+        repository("gitlab", webhook={**_hook("token"), "provider": "gitlab"}, **where),
+        repository("missing", webhook=_hook("missing"), **where),
+        repository("shared", **where),
+        repository("tags", **{**where, "branch": None, "semver": ">=1.0.0"}),
+        repository("twice", **where),
+        repository("twice", namespace="team", **where),
+        repository("asleep", suspend=True, **where),
+        repository("broken", url=5),
+    ]
+
+
+EXPECTED = {"200", "202", "400", "401", "403", "404", "405", "409", "413", "415"}
+"""Answers that the rubbish must have caused, however slow the machine is."""
+
+
+async def _send(edge: Edge, raw: bytes, answers: Counter[str]) -> None:
+    """Write it to a connection of its own and count the answers until the server closes or falls silent."""
+    try:
+        async with asyncio.timeout(20):
+            reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+    except ConnectionError:
+        answers["not connected"] += 1
+        return
+    try:
+        writer.write(raw)
+        with suppress(ConnectionError):
+            await writer.drain()
+        got = b""
+        with suppress(ConnectionError, TimeoutError):
+            while chunk := await asyncio.wait_for(reader.read(65536), SILENCE_SECONDS):
+                got += chunk
+        statuses = [line[9:12].decode() for line in got.split(b"\r\n") if line.startswith(b"HTTP/1.")]
+        answers.update(statuses or ["closed"])
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def test_rubbish_is_refused_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever comes is answered below 500 or cut off; afterwards a genuine push is taken as before."""
+    caplog.set_level(logging.CRITICAL, "nopea.web.delivery_log")  # the capture would be what grows
+    answers: Counter[str] = Counter()
+    async with receiving(*_repositories(), shared=SECRET, limit=80_000, read_seconds=0.5) as edge:  # type: ignore[arg-type]
+        edge.now = NOW
+        edge.cluster.data |= {"shop/hook": {"token": SECRET}, "shop/token": {"token": TOKEN}}
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        async def work(seed: int, until_time: float) -> None:
+            rubbish = Rubbish(seed)
+            while loop.time() < until_time or (
+                not answers.keys() >= EXPECTED and loop.time() < until_time + 60
+            ):
+                await _send(edge, rubbish.next(), answers)
+                edge.clock.seconds += 0.01
+                edge.woken.clear()
+                edge.measured.clear()
+
+        await asyncio.gather(*(work(seed, began + SECONDS / 5) for seed in range(AT_ONCE)))
+        before = _resident()
+        await asyncio.gather(*(work(100 + seed, began + SECONDS) for seed in range(AT_ONCE)))
+        after = _resident()
+
+        await until(lambda: edge.bodies.held_now == 0)
+        assert (
+            await edge.send("/webhook/shop/shared", push(secret=SECRET, url=WEB_URL, paths=["web/a"]))
+        ).status == 202
+
+    print(f"\n{answers.total()} answers in {SECONDS:g} s: {dict(sorted(answers.items()))}")  # noqa: T201
+    print(f"resident: {before / 1024**2:.1f} MiB after a fifth, {after / 1024**2:.1f} MiB at the end")  # noqa: T201
+    assert [status for status in answers if status.startswith("5")] == []
+    assert answers.keys() >= EXPECTED
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert after - before < GROWTH_BYTES
