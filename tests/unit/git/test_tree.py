@@ -1,0 +1,137 @@
+"""Reading a commit in a bare mirror: which files are listed, and what a hostile tree can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pygit2
+import pytest
+from tests.gitserver import Origin
+
+from nopea.git import tree
+from nopea.git.failure import GitFailure
+from nopea.git.protocol import ANSWER_BYTES, ErrorKind
+
+FILES = {
+    "README.md": "no",
+    "root.yml": "a: 1\n",
+    "deploy/web.yaml": "kind: ConfigMap\n",
+    "deploy/data.JSON": "{}",
+    "deploy/.nopeaignore": "*.md\n",
+    "deploy/link.yaml": "web.yaml",
+    "deploy/sub": "1" * 40,
+}
+MODES = {"deploy/link.yaml": "120000", "deploy/sub": "160000"}
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Origin:
+    """A repository with manifests, a link and a submodule."""
+    made = Origin(tmp_path / "shop.git")
+    made.commit(FILES, modes=MODES)
+    return made
+
+
+@pytest.fixture
+def repository(origin: Origin) -> Iterator[pygit2.Repository]:
+    """The same, opened."""
+    opened = pygit2.Repository(str(origin.path))
+    yield opened
+    opened.free()
+
+
+def test_manifest_and_ignore_files_are_listed_in_order(repository: pygit2.Repository, origin: Origin) -> None:
+    """By their suffix in any case, with blob and size; a link and a submodule are reported as skipped."""
+    found = tree.files(repository, origin.tip(), "")
+
+    assert [(path, size) for path, _, size in found["files"]] == [
+        ("deploy/.nopeaignore", 5),
+        ("deploy/data.JSON", 2),
+        ("deploy/web.yaml", 16),
+        ("root.yml", 5),
+    ]
+    assert found["skipped"] == [("deploy/link.yaml", "symlink"), ("deploy/sub", "submodule")]
+
+
+@pytest.mark.parametrize("subpath", ["deploy", "deploy/", "./deploy", "/deploy"])
+def test_a_folder_is_found_however_it_is_written(
+    repository: pygit2.Repository, origin: Origin, subpath: str
+) -> None:
+    """Paths stay those from the repository's root."""
+    found = tree.files(repository, origin.tip(), subpath)
+
+    assert [path for path, _, _ in found["files"]][-1] == "deploy/web.yaml"
+
+
+@pytest.mark.parametrize(
+    "subpath", ["deplyo", "deploy/web.yaml", "..", "deploy/../deploy", "deploy/link.yaml"]
+)
+def test_a_folder_that_is_not_there_is_an_error_with_those_that_are(
+    repository: pygit2.Repository, origin: Origin, subpath: str
+) -> None:
+    """A file, a link and `..` are not folders."""
+    with pytest.raises(GitFailure) as failure:
+        tree.files(repository, origin.tip(), subpath)
+
+    assert failure.value.kind is ErrorKind.PATH_MISSING
+    if subpath == "deplyo":
+        assert failure.value.message == "there is no folder deplyo"
+        assert failure.value.facts["folders"] == ["deploy"]
+
+
+def test_a_tree_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    """Sixty-four folders are enough for anybody."""
+    origin = Origin(tmp_path / "deep.git")
+    commit = origin.commit({f"{'d/' * 66}web.yaml": "a: 1\n"})
+
+    with pytest.raises(GitFailure, match="nested deeper than 64") as failure:
+        tree.files(pygit2.Repository(str(origin.path)), commit, "")
+
+    assert failure.value.kind is ErrorKind.TOO_BIG
+
+
+def test_contents_come_in_portions(tmp_path: Path) -> None:
+    """An answer ends at about its size and says what is left."""
+    origin = Origin(tmp_path / "big.git")
+    origin.commit({f"{name}.yaml": name * (ANSWER_BYTES // 2 + 1) for name in "abc"})
+    repository = pygit2.Repository(str(origin.path))
+    blobs = [blob for _, blob, _ in tree.files(repository, origin.tip(), "")["files"]]
+
+    first = tree.read(repository, blobs, max_bytes=ANSWER_BYTES)
+    second = tree.read(repository, first["rest"], max_bytes=ANSWER_BYTES)
+
+    assert list(first["done"]) == blobs[:2]
+    assert (list(second["done"]), second["rest"]) == (blobs[2:], [])
+
+
+def test_a_file_over_the_limit_is_an_error_and_a_problem_of_its_manifest(
+    repository: pygit2.Repository, origin: Origin
+) -> None:
+    """Reading fails; parsing reports the one file and parses the others."""
+    blobs = [blob for _, blob, _ in tree.files(repository, origin.tip(), "")["files"]]
+    with pytest.raises(GitFailure, match="a file of 16 bytes, the limit is 10"):
+        tree.read(repository, blobs, max_bytes=10)
+
+    class Parsed:
+        """A file without documents."""
+
+        documents = ()
+        problems = ()
+
+    found = tree.manifests(repository, blobs, lambda _: Parsed(), max_bytes=10)["done"]
+
+    assert [len(parsed["problems"]) for parsed in found.values()] == [0, 0, 1, 0]
+
+
+def test_an_id_of_a_tree_is_not_a_file(repository: pygit2.Repository, origin: Origin) -> None:
+    """Only blobs are read."""
+    with pytest.raises(GitFailure) as failure:
+        tree.read(repository, [origin.git("rev-parse", "main:deploy")], max_bytes=1000)
+
+    assert failure.value.kind is ErrorKind.REFUSED
+
+
+def test_equal_blobs_are_asked_for_once() -> None:
+    """In the order of the first."""
+    assert tree.ids(["b", "a", "b"]) == ["b", "a"]
