@@ -1,0 +1,187 @@
+"""What is sent to a Git server, what it may answer, and what it never sees."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pygit2
+import pytest
+from pygit2.enums import CredentialType
+from tests.git import faulty
+from tests.git.faulty import FaultyServer
+from tests.gitserver import Origin
+
+from nopea.git.failure import GitFailure
+from nopea.git.protocol import ErrorKind
+from nopea.git.remote import Line, RemoteAddress, Session, TooManyObjectsError, create_repository
+
+SECRET = b"hunter2"
+
+
+def address(url: str = "https://git.example/shop.git", **raw: Any) -> RemoteAddress:
+    """Return an address as a request describes it, without credentials except those given."""
+    empty = {"username": "", "password": b"", "token": b"", "identity": b"", "identity_password": b""}
+    return RemoteAddress.parse({"url": url, **empty, **raw}, proxy=False)
+
+
+def session(used: RemoteAddress, *, seconds: float = 60, max_bytes: int = 1000) -> Session:
+    """Return a conversation's callbacks."""
+    return Session(used, ends_at=time.monotonic() + seconds, max_bytes=max_bytes)
+
+
+def progress(*, received: int = 0, total: int = 0) -> SimpleNamespace:
+    """Return what libgit2 reports while a pack arrives."""
+    return SimpleNamespace(received_bytes=received, total_objects=total)
+
+
+@pytest.mark.parametrize(
+    ("url", "raw", "secret"),
+    [
+        ("https://git.example/shop.git", {}, False),
+        ("https://git.example/shop.git", {"token": SECRET}, True),
+        ("https://git.example/shop.git", {"username": "robot"}, True),
+        ("https://robot:hunter2@git.example/shop.git", {}, True),
+    ],
+)
+def test_an_address_is_secret_when_a_redirect_would_show_a_credential(
+    url: str, raw: dict[str, Any], secret: bool
+) -> None:
+    """A user name counts too: some servers take the token as the user."""
+    assert address(url, **raw).secret is secret
+
+
+def test_an_address_does_not_print_what_is_in_it() -> None:
+    """A traceback with its locals shows no credential."""
+    assert "hunter2" not in repr(address("https://robot:hunter2@git.example/", password=SECRET, token=SECRET))
+
+
+def test_only_a_file_url_is_local() -> None:
+    """libgit2 cannot fetch at a depth from one."""
+    assert address("file:///srv/shop.git").local
+    assert not address().local
+
+
+def test_a_password_is_given_once() -> None:
+    """A server that asks again does not accept it, so the conversation ends instead of going round."""
+    callbacks = session(address(username="robot", password=SECRET))
+    asked = CredentialType.USERPASS_PLAINTEXT
+
+    assert isinstance(callbacks.credentials("https://git.example", None, asked), pygit2.UserPass)
+    with pytest.raises(GitFailure) as failure:
+        callbacks.credentials("https://git.example", None, asked)
+
+    assert failure.value.kind is ErrorKind.AUTHENTICATION
+    assert failure.value.facts == {"given": True}
+
+
+@pytest.mark.parametrize(
+    ("raw", "asked"),
+    [
+        ({}, CredentialType.USERPASS_PLAINTEXT),
+        ({"password": SECRET}, CredentialType.SSH_KEY),
+        ({"identity": SECRET}, CredentialType.USERPASS_PLAINTEXT),
+    ],
+    ids=["without any", "a password for SSH", "a key for HTTP"],
+)
+def test_a_credential_of_another_kind_is_not_given(raw: dict[str, Any], asked: CredentialType) -> None:
+    """A server that asks for what the Secret does not hold refuses access."""
+    with pytest.raises(GitFailure) as failure:
+        session(address(**raw)).credentials("ssh://git.example", "git", asked)
+
+    assert failure.value.kind is ErrorKind.AUTHENTICATION
+
+
+def test_asking_for_the_user_does_not_count_as_asking_for_the_key() -> None:
+    """SSH asks for the name first; the key follows."""
+    callbacks = session(address("ssh://git.example/shop.git", identity=b"a key"))
+
+    assert isinstance(callbacks.credentials("", None, CredentialType.USERNAME), pygit2.Username)
+    assert callbacks.credentials("", "git", CredentialType.SSH_KEY) is not None
+
+
+def test_a_token_goes_into_the_authorization_header() -> None:
+    """As a bearer token, and only when there is one."""
+    assert session(address(token=SECRET)).custom_headers() == ["Authorization: Bearer hunter2"]
+    assert session(address()).custom_headers() is None
+
+
+@pytest.mark.parametrize("valid", [True, False])
+def test_only_a_verified_host_is_trusted(valid: bool) -> None:
+    """pygit2's own answer would let any SSH host pass."""
+    assert session(address()).certificate_check(None, valid, b"git.example") is valid
+
+
+def test_a_pack_within_its_limits_goes_on() -> None:
+    """Bytes, time and objects are all below their limits."""
+    callbacks = session(address())
+    callbacks.max_objects = 10
+
+    callbacks.transfer_progress(progress(received=1000, total=10))
+
+
+def test_a_pack_over_the_limit_in_bytes_is_too_big() -> None:
+    """What has arrived counts, not what the server announced."""
+    with pytest.raises(GitFailure) as failure:
+        session(address()).transfer_progress(progress(received=1001))
+
+    assert failure.value.kind is ErrorKind.TOO_BIG
+
+
+def test_a_pack_after_the_deadline_is_late() -> None:
+    """A server that drips is stopped inside the child, before the parent has to kill it."""
+    with pytest.raises(GitFailure) as failure:
+        session(address(), seconds=-1).transfer_progress(progress(received=1))
+
+    assert failure.value.kind is ErrorKind.TIMEOUT
+
+
+def test_a_pack_with_too_many_objects_is_stopped_at_its_header() -> None:
+    """So that the fetch begins again without the past, before the objects arrive."""
+    callbacks = session(address())
+    callbacks.max_objects = 10
+
+    with pytest.raises(TooManyObjectsError):
+        callbacks.transfer_progress(progress(total=11))
+
+
+def test_the_refs_of_a_repository_are_listed_by_full_name(tmp_path: Path) -> None:
+    """Branches, tags and HEAD, with their ids."""
+    origin = Origin(tmp_path / "shop.git")
+    commit = origin.commit({"a.yaml": "name: a\n"})
+    origin.tag("v1", commit)
+    create_repository(tmp_path / "scratch", redirects=True)
+    line = Line(address=address(f"file://{origin.path}"), ends_at=time.monotonic() + 60, max_bytes=1000)
+
+    heads = line.talk(pygit2.Repository(str(tmp_path / "scratch"))).heads()
+
+    assert heads == {"HEAD": commit, "refs/heads/main": commit, "refs/tags/v1": commit}
+
+
+@pytest.mark.parametrize(("redirects", "reached"), [(True, True), (False, False)])
+def test_a_redirect_to_another_host_is_followed_only_without_secrets(
+    tmp_path: Path, redirects: bool, reached: bool
+) -> None:
+    """The other host hears nothing when the repository was made for secrets."""
+    create_repository(tmp_path / "scratch", redirects=redirects)
+    with FaultyServer(faulty.hang_up) as other:
+        location = other.url("shop.git/info/refs?service=git-upload-pack", host="localhost")
+        moved = faulty.answer("302 Found", headers=f"Location: {location}\r\n".encode())
+        with FaultyServer(faulty.always(moved)) as server:
+            line = Line(address=address(server.url()), ends_at=time.monotonic() + 60, max_bytes=1000)
+            with pytest.raises(GitFailure):
+                line.talk(pygit2.Repository(str(tmp_path / "scratch"))).heads()
+        assert bool(other.requests) is reached
+
+
+def test_nothing_of_an_address_is_written_to_disk(tmp_path: Path) -> None:
+    """The remote is anonymous: the repository's configuration does not know it."""
+    create_repository(tmp_path / "scratch", redirects=False)
+    used = address("https://robot:hunter2@git.example/shop.git", password=SECRET)
+
+    Line(address=used, ends_at=0, max_bytes=0).talk(pygit2.Repository(str(tmp_path / "scratch")))
+
+    written = [path.read_bytes() for path in (tmp_path / "scratch").rglob("*") if path.is_file()]
+    assert not [content for content in written if b"git.example" in content or SECRET in content]
