@@ -33,9 +33,9 @@ async def for_each(
 
 
 async def finish(coroutine: Coroutine[Any, Any, T], *, seconds: float, name: str) -> T:
-    """Return what it gives; a cancellation passes only after it has had so long to end by itself.
+    """Return the result; a cancellation waits up to `seconds` for the coroutine to end, then passes.
 
-    What it raises meanwhile is raised in place of the cancellation.
+    An error that it raises meanwhile replaces the cancellation.
     """
     task = spawn(coroutine, name=name)
     try:

@@ -35,7 +35,7 @@ IDLE_SECONDS = 300.0
 _SWEEPERS = 8
 
 RulesOf: TypeAlias = Callable[[str, ObjectKey], IgnoreRules]
-"""What the owner of a label value leaves to others in an object."""
+"""Returns what the repository of a label value ignores in an object."""
 
 _KindVersion: TypeAlias = tuple[str, str, str]
 

@@ -1,7 +1,7 @@
 """Apply one object in the version that was decided about; recreate it where that is allowed.
 
 Each write names that version, so the API server refuses it once the object has moved on (409). Then the
-object is read and decided about anew: what came meanwhile, above all break-glass, is never written over. An
+object is read and decided about again: what came meanwhile, above all break-glass, is never written over. An
 object that was not there is applied without a version. It decides nothing itself.
 """
 
@@ -109,7 +109,7 @@ class Applier:
         return _at(step, known.resource_version), None
 
     async def _look(self, step: Step, desired: Desired) -> tuple[Step, Mapping[str, Any] | None]:
-        """Read the object, and decide anew if it is not in the step's version any more."""
+        """Read the object, and decide again if its version is no longer that of the step."""
         try:
             live = (await self._client.get(desired.target)).json()
         except NotFoundError:
@@ -155,7 +155,7 @@ class Applier:
         return ours and step.key.group_kind not in PROTECTED_KINDS and step.key not in self._recreated
 
     async def _recreate(self, target: Target, desired: Desired, live: ObservedObject | None) -> Applied:
-        """Delete and apply anew; what stands there then, of the old name or in its end, is a conflict."""
+        """Delete and apply again; what stands there then, of the old name or in its end, is a conflict."""
         assert live is not None  # noqa: S101 - what is not there has no field that cannot change
         version = live.resource_version
         await self._client.delete(target, only_if=Preconditions(uid=live.uid, resource_version=version))

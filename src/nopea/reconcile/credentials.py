@@ -16,7 +16,7 @@ NO_CREDENTIALS = Credentials()
 
 
 async def remote_of(client: KubeClient, key: RepoKey, spec: GitRepositorySpec) -> Remote:
-    """Return the spec's URL with its credentials, read anew; raises SyncError if the Secret cannot serve."""
+    """Return the spec's URL with the credentials of its Secret; raises SyncError if there are none."""
     if spec.secret_ref is None:
         return Remote(spec.url, NO_CREDENTIALS)
     name = spec.secret_ref.name

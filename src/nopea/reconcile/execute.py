@@ -262,7 +262,7 @@ def _result(step: Step, outcome: Outcome) -> ObjectResult:
 
 
 def _applied(step: Step, outcome: Outcome) -> ObjectResult:
-    """What an apply kept is drift that the policy leaves; the rest of what drifted is as Git wants it now."""
+    """Fields that the apply kept are drift that the policy leaves; the others are in sync now."""
     result = _result(step, outcome)
     if step.seen is None or not step.keep:
         return result

@@ -48,7 +48,7 @@ class Inspection:
 
     @property
     def differs(self) -> bool:
-        """True when the cluster is not as Git wants it."""
+        """True when the cluster differs from Git."""
         return any(one.differs for one in self.objects)
 
     @property
@@ -59,7 +59,7 @@ class Inspection:
 
 
 class Inspector:
-    """Inspects through one connection; every inspection looks anew."""
+    """Inspects through one connection; every inspection reads the cluster again."""
 
     def __init__(self, client: KubeClient, fetcher: Fetcher) -> None:
         self._client = client

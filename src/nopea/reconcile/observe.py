@@ -180,7 +180,7 @@ class Observer:
 
 
 def managers_of(drift: Drift) -> frozenset[str]:
-    """Return who made an object drift; an empty name where Kubernetes does not note it."""
+    """Return the managers that made an object drift; an empty name if Kubernetes does not record it."""
     return frozenset(one.manager for one in drift.fields)
 
 

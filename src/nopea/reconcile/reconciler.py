@@ -229,7 +229,7 @@ class Reconciler:
 
 
 def _has_moved(key: ObjectKey, live: ObservedObject | None, state: RepositoryState) -> bool:
-    """Return whether an object is not as the last run left it; drift that it left is no news."""
+    """Return whether an object differs from what the last run left; drift that it left does not count."""
     if key in state.left:
         return (live.facts if live is not None else None) != state.left[key]
     return is_suspect(live, state.applied[key])

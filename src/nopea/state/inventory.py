@@ -174,7 +174,7 @@ def _read_spec(raw: Mapping[str, Any], repository: Repository) -> InventorySpec:
         problem = Problem(
             code=Code.API_REJECTED,
             message=f"the Inventory {name} cannot be read: {error}",
-            hint="Another version of Nopea wrote it, or a person: put it right, or delete it to start anew.",
+            hint="Another version of Nopea wrote it, or a person: correct it, or delete it to start again.",
             object=f"{names.GROUP}/{names.INVENTORY_KIND} {repository.key.namespace}/{name}",
         )
         raise StalledError(problem) from error

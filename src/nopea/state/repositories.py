@@ -61,7 +61,7 @@ class RepositoryStore:
         return label in self._by_label or not self._whole_cluster
 
     def rules(self, label: str, key: ObjectKey) -> IgnoreRules:
-        """Return what the repository that a label value names leaves to others in an object."""
+        """Return what the repository of a label value ignores in an object."""
         repository = self.owner(label)
         if repository is None or isinstance(repository.spec, Problem):
             return NO_RULES

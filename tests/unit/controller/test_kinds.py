@@ -1,0 +1,92 @@
+"""A definition that comes or goes renews discovery and wakes who waits for its kind; in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.fakes.cluster import FakeCluster
+
+from nopea.controller.kinds import LOOKS_AFTER_SECONDS, follow_kinds
+from nopea.core.objects import ObjectKey
+from nopea.kube.discovery import Discovery, Pace
+from nopea.kube.errors import UnknownKindError
+from nopea.kube.kinds import DEFINITIONS
+from nopea.tasks import end, spawn
+
+pytestmark = pytest.mark.looptime
+
+SETTLED = sum(LOOKS_AFTER_SECONDS) + 1
+DEFINITION = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "widgets.acme.example"},
+    "spec": {
+        "group": "acme.example",
+        "scope": "Namespaced",
+        "names": {"kind": "Widget", "plural": "widgets"},
+        "versions": [{"name": "v1", "served": True, "storage": True, "schema": {}}],
+    },
+}
+
+
+@asynccontextmanager
+async def following(cluster: FakeCluster) -> AsyncIterator[tuple[Discovery, list[float]]]:
+    """Follow definitions; give discovery and the times of the wake-ups so far."""
+    discovery = Discovery(cluster.client, pace=Pace(calm_seconds=0.0, eager_seconds=0.0))
+    woken: list[float] = []
+    loop = asyncio.get_running_loop()
+    running = spawn(
+        follow_kinds(cluster.client, discovery, wake=lambda: woken.append(loop.time())), name="follow"
+    )
+    try:
+        await asyncio.sleep(SETTLED)
+        woken.clear()
+        yield discovery, woken
+    finally:
+        await end(running)
+
+
+async def test_a_new_definition_wakes_once_its_kind_is_served() -> None:
+    """Within a moment, and once."""
+    cluster = FakeCluster()
+    async with following(cluster) as (discovery, woken):
+        with pytest.raises(UnknownKindError):
+            await discovery.find("acme.example/v1", "Widget")
+        created_at = asyncio.get_running_loop().time()
+
+        cluster.create(DEFINITION)
+        await asyncio.sleep(SETTLED)
+
+        assert len(woken) == 1
+        assert woken[0] - created_at < 1
+        assert (await discovery.find("acme.example/v1", "Widget")).plural == "widgets"
+
+
+async def test_a_definition_that_changes_nothing_served_wakes_nobody() -> None:
+    """A label on it is no reason to reconcile."""
+    cluster = FakeCluster()
+    cluster.create(DEFINITION)
+    async with following(cluster) as (_, woken):
+        key = ObjectKey(DEFINITIONS.group, DEFINITIONS.kind, "", "widgets.acme.example")
+        cluster.change(key, {"metadata": {"labels": {"app": "web"}}})
+        await asyncio.sleep(SETTLED)
+
+        assert woken == []
+
+
+async def test_discovery_that_fails_is_asked_again() -> None:
+    """The definition's event is not lost: the looks go on until the server answers."""
+    cluster = FakeCluster()
+    async with following(cluster) as (_, woken):
+        cluster.create(DEFINITION)
+        cluster.down = True
+        await asyncio.sleep(1)
+        assert woken == []
+
+        cluster.down = False
+        await asyncio.sleep(SETTLED)
+
+        assert len(woken) == 1

@@ -1,0 +1,103 @@
+"""From what a Git child answered to the error that users read."""
+
+from __future__ import annotations
+
+import pytest
+
+from nopea.core.git.source import Credentials, Ref, RefKind, Remote
+from nopea.core.problem import Code, StalledError, TransientError
+from nopea.core.secret import Secret
+from nopea.git import problems
+from nopea.git.protocol import ErrorKind
+
+URL = "https://git.acme.example/shop.git"
+MAIN = Ref(RefKind.BRANCH, "main")
+WITHOUT_ENTRY = {ErrorKind.REF_MISSING, ErrorKind.PATH_MISSING, ErrorKind.AUTHENTICATION}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ErrorKind if kind not in WITHOUT_ENTRY])
+def test_every_kind_has_a_code_and_sentences(kind: ErrorKind) -> None:
+    """The URL first, what happened, the detail; the hint is a sentence of its own."""
+    error = problems.error_of(kind, "some detail", {}, remote=Remote(URL), ref=MAIN)
+
+    (problem,) = error.problems
+    assert problem.message.startswith(f"{URL}: ")
+    assert problem.message.endswith(": some detail.")
+    assert problem.hint[0].isupper()
+    assert problem.hint.endswith(".")
+    assert isinstance(error, TransientError) is problem.code.transient or kind in (
+        ErrorKind.REDIRECT,
+        ErrorKind.REFUSED,
+    )
+
+
+def test_no_credential_is_in_a_message() -> None:
+    """Neither that of the URL nor one that the server repeats."""
+    remote = Remote("https://ada:s3cret@git.acme.example/shop.git", Credentials(token=Secret(b"t0ken")))
+
+    error = problems.error_of(ErrorKind.PROTOCOL, "you sent t0ken", {}, remote=remote, ref=MAIN)
+
+    assert "s3cret" not in str(error)
+    assert "t0ken" not in str(error)
+
+
+def test_a_missing_ref_names_similar_ones() -> None:
+    """The typing error is seen at once."""
+    error = problems.error_of(
+        ErrorKind.REF_MISSING, "no such ref", {"similar": ["main", "maint"]}, remote=Remote(URL), ref=MAIN
+    )
+
+    assert isinstance(error, StalledError)
+    (problem,) = error.problems
+    assert problem.message == f"{URL} has no branch main: no such ref."
+    assert problem.hint == "Correct spec.branch. The repository has, for example: main, maint."
+
+
+def test_a_missing_folder_names_those_beside_it() -> None:
+    """In the folder where the path stops to exist."""
+    facts = {"at": "deploy", "folders": ["web", "db"]}
+
+    error = problems.error_of(
+        ErrorKind.PATH_MISSING, "there is no folder deploy/shop", facts, remote=Remote(URL), ref=None
+    )
+
+    (problem,) = error.problems
+    assert problem.message == f"{URL}: there is no folder deploy/shop at this commit."
+    assert problem.hint == "Correct spec.path. Folders in deploy/: web, db."
+
+
+@pytest.mark.parametrize(
+    ("credentials", "hint"),
+    [(Credentials(), "Set spec.secretRef"), (Credentials(token=Secret(b"x")), "Check the Secret")],
+)
+def test_a_refusal_says_whether_credentials_are_missing_or_wrong(credentials: Credentials, hint: str) -> None:
+    """Two problems with one answer of the server."""
+    error = problems.error_of(ErrorKind.AUTHENTICATION, "401", {}, remote=Remote(URL, credentials), ref=MAIN)
+
+    assert error.problems[0].code is Code.GIT_AUTHENTICATION
+    assert error.problems[0].hint.startswith(hint)
+
+
+def test_what_is_refused_before_it_is_asked() -> None:
+    """A file URL, and SSH without a key or without known_hosts."""
+    remote = Remote("git@git.acme.example:shop.git")
+
+    refusals = [
+        problems.file_url_refused(Remote("file:///srv/shop.git")),
+        problems.identity_missing(remote),
+        problems.known_hosts_missing(remote),
+    ]
+
+    assert [refusal.problems[0].code for refusal in refusals] == [
+        Code.SPEC_INVALID,
+        Code.GIT_AUTHENTICATION,
+        Code.GIT_HOST_KEY,
+    ]
+
+
+def test_a_file_that_no_child_survived_is_a_problem_and_no_documents() -> None:
+    """The other files of the repository are applied."""
+    parsed = problems.deadly_file("the child process died")
+
+    assert parsed.documents == ()
+    assert parsed.problems[0].message == "The file cannot be parsed: the child process died."

@@ -1,0 +1,80 @@
+"""The Secret that a spec names for Git."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from tests.fakes.cluster import FakeCluster
+
+from nopea.core.api.spec import GitRepositorySpec, SecretReference
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code, StalledError, TransientError
+from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
+from nopea.kube.kinds import SECRETS
+from nopea.reconcile.credentials import remote_of
+
+URL = "https://git.acme.example/shop.git"
+KEY = RepoKey("shop", "web")
+SPEC = GitRepositorySpec(url=URL, branch="main", secret_ref=SecretReference(name="git"))
+
+
+def cluster(**data: str) -> FakeCluster:
+    """Return a cluster with the Secret `git`."""
+    made = FakeCluster()
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    made.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "git", "namespace": "shop"},
+            "data": encoded,
+        }
+    )
+    return made
+
+
+async def test_without_a_secret_nothing_is_read() -> None:
+    """A public repository costs no request."""
+    made = cluster()
+
+    remote = await remote_of(made.client, KEY, GitRepositorySpec(url=URL, branch="main"))
+
+    assert (remote.url, remote.credentials.username) == (URL, "")
+    assert made.requests == []
+
+
+async def test_the_secret_becomes_credentials_that_do_not_print() -> None:
+    """It is read from the repository's own namespace."""
+    made = cluster(username="ada", password="s3cret")
+
+    remote = await remote_of(made.client, KEY, SPEC)
+
+    assert remote.credentials.username == "ada"
+    assert remote.credentials.password.reveal() == b"s3cret"
+    assert "s3cret" not in repr(remote)
+    assert made.requests == ["get secrets/v1 shop/git"]
+
+
+async def test_a_missing_secret_and_one_that_does_not_serve_stall() -> None:
+    """A user must create or correct it."""
+    with pytest.raises(StalledError) as missing:
+        await remote_of(FakeCluster().client, KEY, SPEC)
+    with pytest.raises(StalledError) as invalid:
+        await remote_of(cluster(colour="blue").client, KEY, SPEC)
+
+    assert missing.value.problems[0].code is Code.GIT_SECRET_MISSING
+    assert invalid.value.problems[0].code is Code.GIT_SECRET_INVALID
+
+
+async def test_a_secret_that_may_not_be_read_stalls_and_a_broken_server_is_retried() -> None:
+    """Each with the Secret's name."""
+    made = cluster(token="x")
+    made.fail_next("get", SECRETS, ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no")))
+    with pytest.raises(StalledError) as refused:
+        await remote_of(made.client, KEY, SPEC)
+    made.fail_next("get", SECRETS, ServerError(ApiFailure(code=500, reason="Broken", message="no")), times=9)
+    with pytest.raises(TransientError) as broken:
+        await remote_of(made.client, KEY, SPEC)
+
+    assert {refused.value.problems[0].object, broken.value.problems[0].object} == {"Secret shop/git"}

@@ -1,0 +1,101 @@
+"""What `nopea diff` and `nopea plan` show: a plan with the differences of each object. Nothing is written."""
+
+from __future__ import annotations
+
+import pytest
+from tests.fakes.installation import Installation, config_map, installed, key_of
+from tests.fakes.object_store import CONFIG_MAPS
+
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.git.source import Remote
+from nopea.core.plan.model import Action, Reason
+from nopea.core.plan.object_diff import ObjectDiff
+from nopea.kube.errors import ApiFailure, ForbiddenError
+from nopea.reconcile.inspect import Inspection, Inspector
+
+pytestmark = pytest.mark.looptime
+
+FILES = {"a.yaml": config_map("a", colour="blue"), "b.yaml": config_map("b", colour="blue")}
+FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a policy says no"))
+
+
+async def inspect(place: Installation) -> Inspection:
+    """Inspect the newest commit as a user would, without the controller's memory of live objects."""
+    await place.settle()
+    repository = place.repository()
+    spec = repository.spec
+    assert isinstance(spec, GitRepositorySpec)
+    remote = Remote(spec.url)
+    fetcher = place.services.fetcher
+    snapshot = await fetcher.snapshot(spec, remote)
+    place.cluster.requests.clear()
+    inspector = Inspector(place.cluster.client, fetcher)
+    return await inspector.inspect(repository, spec, place.state(), remote, snapshot)
+
+
+def diff_of(inspection: Inspection, name: str) -> ObjectDiff:
+    """Return what was found about a ConfigMap."""
+    return next(diff for diff in inspection.objects if diff.step.key == key_of(name))
+
+
+async def test_a_cluster_in_sync_differs_in_nothing() -> None:
+    """And nothing is written."""
+    async with installed(FILES) as place:
+        await place.sync()
+
+        inspection = await inspect(place)
+
+        assert not inspection.differs
+        assert inspection.is_complete
+        assert {diff.step.action for diff in inspection.objects} == {Action.LEAVE}
+        assert place.cluster.writes == []
+
+
+async def test_drift_is_shown_with_both_values_and_the_manager() -> None:
+    """What Git declares, what is live, and who changed it."""
+    async with installed(FILES) as place:
+        await place.sync()
+        place.edit("a", {"colour": "red"})
+
+        inspection = await inspect(place)
+
+        (field,) = diff_of(inspection, "a").fields
+        assert (field.path, field.git, field.live, field.manager) == (
+            ".data.colour",
+            "blue",
+            "red",
+            "kubectl-edit",
+        )
+        assert inspection.differs
+        assert place.cluster.writes == []
+
+
+async def test_a_new_commit_is_shown_before_it_is_applied() -> None:
+    """A change, a new object and one that would be deleted."""
+    async with installed(FILES) as place:
+        await place.sync()
+        place.git.push({"a.yaml": config_map("a", colour="green"), "b.yaml": None, "c.yaml": config_map("c")})
+
+        inspection = await inspect(place)
+
+        assert {diff.step.key.name: diff.step.action for diff in inspection.objects} == {
+            "a": Action.APPLY,
+            "b": Action.PRUNE,
+            "c": Action.CREATE,
+        }
+        (field,) = diff_of(inspection, "a").fields
+        assert (field.last, field.git, field.live) == ("blue", "green", "blue")
+
+
+async def test_an_object_that_may_not_be_read_is_refused_with_its_problem() -> None:
+    """The others are compared; the inspection is not complete."""
+    async with installed(FILES) as place:
+        await place.sync()
+        place.edit("a", {"colour": "red"})
+        place.cluster.fail_next("get", CONFIG_MAPS, FORBIDDEN, times=2)
+
+        inspection = await inspect(place)
+
+        step = diff_of(inspection, "a").step
+        assert (step.action, step.reason) == (Action.REFUSE, Reason.UNREADABLE)
+        assert [problem.object for problem in inspection.problems] == ["ConfigMap shop/a"]
