@@ -96,7 +96,7 @@ BROKEN = (
         reason="GitAuthentication",
         files=files("wrong"),
         spec=_guarded("wrong-credentials"),
-        said={"message": "wrong-credentials.git: the server refuses access", "hint": "secretRef"},
+        said={"message": "wrong-credentials.git: the server refused access", "hint": "secretRef"},
         cure=_with_secret("wrong-credentials"),
     ),
     Broken(
@@ -123,7 +123,7 @@ BROKEN = (
         reason="GitPathNotFound",
         files={"deploy/web/web.yaml": yamls.text(yamls.config_map("path"))},
         spec={"path": "deploy/shop"},
-        said={"message": "deploy/shop is no folder", "hint": "spec.path; deploy/ has the folders: web"},
+        said={"message": "there is no folder deploy/shop", "hint": "spec.path. Folders in deploy/: web"},
         cure=Cure(push={"deploy/shop/web.yaml": yamls.text(yamls.config_map("path"))}),
     ),
     Broken(

@@ -113,12 +113,14 @@ def test_a_commit_that_is_there_is_not_fetched(shop: Mirror, server: GitServer, 
 def test_a_new_commit_is_fetched_into_the_mirror(shop: Mirror, origin: Origin) -> None:
     """What was there before stays: other repositories may read it."""
     first = shop.sync()["id"]
+    place = shop.path.stat().st_ino
     staging = origin.commit({"a.yaml": "a: 1\n"}, branch="staging")
     second = origin.commit({"b.yaml": "b: 1\n"}, orphan=True)
 
     assert shop.sync(STAGING)["id"] == staging
     assert shop.sync() == {**shop.sync(), "id": second, "fetched": True}
     assert all(shop.has(commit) for commit in (first, staging, second))
+    assert shop.path.stat().st_ino == place
     assert shop.refs() == ["refs/heads/main", "refs/heads/staging"]
 
 

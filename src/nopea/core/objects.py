@@ -74,7 +74,7 @@ def split_api_version(api_version: str) -> tuple[str, str]:
 class Resource:
     """A kind as served in one version; `plural` is its name in URLs. Prints as `deployments.apps/v1`.
 
-    `verbs` is what discovery reports, empty for a resource that code names.
+    `verbs` comes from discovery; it is empty for a resource that is a constant.
     """
 
     group: str

@@ -40,7 +40,7 @@ def sync(path: Path, ref: Ref, line: Line, limits: MirrorLimits, *, again: bool)
     """Bring the commit that the ref means into the mirror and return its facts.
 
     Asks the server for its refs first and fetches only a commit that is not there. `again` says that the
-    mirror failed a reader, so it is cloned anew whatever it looks like.
+    mirror failed a reader, so it is cloned again whatever it looks like.
     """
     with opened(path) as repository:
         kept = _refs(repository) if repository is not None else []
@@ -131,7 +131,7 @@ def facts(repository: pygit2.Repository, commit: str, *, fetched: bool) -> dict[
     with storage():
         found = repository[commit]
     if not isinstance(found, pygit2.Commit):
-        raise GitFailure(ErrorKind.REF_MISSING, f"{commit} is no commit", similar=[])
+        raise GitFailure(ErrorKind.REF_MISSING, f"{commit} is not a commit", similar=[])
     first = found.message.strip().partition("\n")[0]
     return {
         "id": str(found.id),

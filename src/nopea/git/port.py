@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
 from nopea.core.problem import SyncError
-from nopea.git import trouble
+from nopea.git import problems
 from nopea.git.flight import Flights
 from nopea.git.pool import Pool
 from nopea.git.process import HOMES, Trust
@@ -164,12 +164,12 @@ class GitPort:
         """Refuse what must not be asked, and fix the deadline."""
         url, credentials = remote.url, remote.credentials
         if url.startswith(("file:", "/")) and not self._settings.allow_file_urls:
-            raise trouble.file_url_refused(remote)
+            raise problems.file_url_refused(remote)
         if is_ssh(url):
             if not credentials.identity:
-                raise trouble.identity_missing(remote)
+                raise problems.identity_missing(remote)
             if not credentials.known_hosts.strip():
-                raise trouble.known_hosts_missing(remote)
+                raise problems.known_hosts_missing(remote)
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         return _Call(remote, mirror_name(remote), trust_of(url, credentials), deadline)
 
@@ -189,7 +189,7 @@ class GitPort:
             try:
                 return await self._flights.join((key, call.trust), begin_own, deadline=call.deadline)
             except TimeoutError:
-                raise trouble.error_of(
+                raise problems.error_of(
                     ErrorKind.TIMEOUT, "the time is up", {}, remote=call.remote, ref=ref
                 ) from None
             except OperationError as error:
@@ -231,7 +231,7 @@ class GitPort:
         return await self._submit(call, op, fields, network=False)
 
     def _translated(self, error: OperationError, call: _Call, ref: Ref | None = None) -> SyncError:
-        return trouble.error_of(error.kind, error.message, error.facts, remote=call.remote, ref=ref)
+        return problems.error_of(error.kind, error.message, error.facts, remote=call.remote, ref=ref)
 
     async def _repair(self, call: _Call, commit: str, *, again: bool) -> None:
         """Have the commit in the mirror: by the ref that it was synced by, or by its id when that moved."""
@@ -271,7 +271,7 @@ class GitPort:
             except OperationError as error:
                 if error.kind not in _DEADLY:
                     raise self._translated(error, call) from error
-                found[blob] = trouble.deadly_file(error.message)
+                found[blob] = problems.deadly_file(error.message)
         return found
 
     async def _submit(

@@ -30,7 +30,7 @@ class Op(enum.StrEnum):
 
 
 class ErrorKind(enum.StrEnum):
-    """Why a child could not do it; `nopea.git.trouble` turns each into a Problem."""
+    """Why a child could not do it; `nopea.git.problems` turns each into a Problem."""
 
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"

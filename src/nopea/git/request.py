@@ -81,7 +81,7 @@ class Member:
     trust: Trust
     alone: bool
     running: dict[int, GitRequest] = field(default_factory=dict)
-    # Why we killed it: TIMEOUT (a late request) or MEMORY; None means that it ended by itself.
+    # Why we killed it: TIMEOUT (a late request) or MEMORY; None means that it ended on its own.
     cause: ErrorKind | None = None
     answered: bool = False
     idle_since: float = 0.0

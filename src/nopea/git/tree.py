@@ -43,7 +43,10 @@ def folder(repository: pygit2.Repository, commit: str, subpath: str) -> tuple[st
             names = sorted(entry.name or "" for entry in tree if entry.filemode == FileMode.TREE)[:20]
             missing = "/".join(parts[: index + 1])
             raise GitFailure(
-                ErrorKind.PATH_MISSING, f"{missing} is no folder", at="/".join(parts[:index]), folders=names
+                ErrorKind.PATH_MISSING,
+                f"there is no folder {missing}",
+                at="/".join(parts[:index]),
+                folders=names,
             )
         tree = found
     return "/".join(parts), tree
@@ -67,7 +70,7 @@ def files(repository: pygit2.Repository, commit: str, subpath: str) -> dict[str,
 
 
 def walk(path: str, tree: pygit2.Tree) -> Iterator[Entry]:
-    """Yield everything under a tree that is no folder, unordered; bounded in depth and number."""
+    """Yield every file, link and submodule under a tree, unordered; bounded in depth and number."""
     waiting: list[tuple[str, Any, int]] = [(path, tree, 0)]
     count = 0
     while waiting:
@@ -139,7 +142,7 @@ def _tree(repository: pygit2.Repository, commit: str) -> pygit2.Tree:
     with storage():
         found = repository[commit]
     if not isinstance(found, pygit2.Commit):
-        raise GitFailure(ErrorKind.REFUSED, f"{commit} is no commit")
+        raise GitFailure(ErrorKind.REFUSED, f"{commit} is not a commit")
     with storage():
         return found.tree
 
@@ -152,7 +155,7 @@ def _blob(repository: pygit2.Repository, blob: str, *, max_bytes: int) -> bytes:
                 ErrorKind.TOO_BIG, f"a file of {size} bytes, the limit is {max_bytes}", blob=blob
             )
         if kind != ObjectType.BLOB:
-            raise GitFailure(ErrorKind.REFUSED, f"{blob} is no file")
+            raise GitFailure(ErrorKind.REFUSED, f"{blob} is not a file")
         content: bytes = repository.odb.read(blob)[1]
     return content
 

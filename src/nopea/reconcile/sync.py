@@ -48,7 +48,7 @@ class Planned:
     """
 
     plan: Plan
-    wishes: tuple[Document, ...]
+    documents: tuple[Document, ...]
     problems: tuple[Problem, ...]
     live: Mapping[ObjectKey, Mapping[str, Any]]
     gone: frozenset[ObjectKey]
@@ -94,7 +94,9 @@ class ClusterSync:
         """
         planned = await self.plan(snapshot)
         self._note_refusals(planned.plan.steps)
-        execution = await self._executor(planned.wishes, snapshot.commit.id).execute(planned.plan, supersede)
+        execution = await self._executor(planned.documents, snapshot.commit.id).execute(
+            planned.plan, supersede
+        )
         self._remember(execution, planned.gone)
         self._note_heals(execution.results.values())
         problems = [*planned.problems]
@@ -104,8 +106,8 @@ class ClusterSync:
 
     async def plan(self, snapshot: Snapshot) -> Planned:
         """Render, observe and decide; writes nothing to the cluster. Raises as `run`."""
-        wishes, problems = read_documents(snapshot.files)
-        desired, more = await self._render(wishes)
+        documents, problems = read_documents(snapshot.files)
+        desired, more = await self._render(documents)
         problems = [*snapshot.problems, *problems, *more]
         clean = not problems
         self._context.ownership.keep(self._repository.key, (one.key for one in desired), complete=clean)
@@ -126,14 +128,14 @@ class ClusterSync:
         )
         return Planned(
             plan=steps,
-            wishes=tuple(wishes),
+            documents=tuple(documents),
             problems=tuple(problems),
             live=observation.live,
             gone=prunes.gone,
         )
 
-    def _executor(self, wishes: Sequence[Document], commit: str) -> Executor:
-        defined = {GroupKind(e.group, e.kind) for e in resources_of_definitions(wishes).values()}
+    def _executor(self, documents: Sequence[Document], commit: str) -> Executor:
+        defined = {GroupKind(e.group, e.kind) for e in resources_of_definitions(documents).values()}
         return Executor(
             client=self._client,
             object_cache=self._context.object_cache,
@@ -174,8 +176,8 @@ class ClusterSync:
             heal_objects=frozenset({key} if key else ()),
         )
 
-    async def _render(self, wishes: Sequence[Document]) -> tuple[list[Desired], list[Problem]]:
-        resources = await self._resources(wishes)
+    async def _render(self, documents: Sequence[Document]) -> tuple[list[Desired], list[Problem]]:
+        resources = await self._resources(documents)
         rendering = Rendering(
             owner=self._owner,
             default_namespace=self._repository.key.namespace,
@@ -183,15 +185,19 @@ class ClusterSync:
             force=self._spec.force,
             ignore=self._spec.ignore_differences,
         )
-        desired, problems = render(wishes, rendering, lambda version, kind: resources.get((version, kind)))
-        self._state.unknown_kinds = len(resources) < len({(wish.api_version, wish.kind) for wish in wishes})
+        desired, problems = render(documents, rendering, lambda version, kind: resources.get((version, kind)))
+        self._state.unknown_kinds = len(resources) < len(
+            {(document.api_version, document.kind) for document in documents}
+        )
         return desired, problems
 
-    async def _resources(self, wishes: Iterable[Document]) -> Mapping[tuple[str, str], Resource]:
+    async def _resources(self, documents: Iterable[Document]) -> Mapping[tuple[str, str], Resource]:
         """Look up every kind once: what the server serves, else what the repository's own CRDs will serve."""
-        own = resources_of_definitions(wishes)
+        own = resources_of_definitions(documents)
         found: dict[tuple[str, str], Resource] = {}
-        for api_version, kind in dict.fromkeys((wish.api_version, wish.kind) for wish in wishes):
+        for api_version, kind in dict.fromkeys(
+            (document.api_version, document.kind) for document in documents
+        ):
             try:
                 if (api_version, kind) in own:
                     found[(api_version, kind)] = own[(api_version, kind)]
@@ -216,9 +222,9 @@ class ClusterSync:
             snapshot = await self._context.fetcher.snapshot_at(self._spec, self._remote, commit)
         except SyncError:
             return {}
-        wishes, _ = read_documents(snapshot.files)
+        documents, _ = read_documents(snapshot.files)
         unknown = self._state.unknown_kinds
-        desired, _ = await self._render(wishes)
+        desired, _ = await self._render(documents)
         self._state.unknown_kinds = unknown
         return {one.key: one.body for one in desired}
 

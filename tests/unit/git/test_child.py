@@ -161,7 +161,8 @@ def test_the_program_configures_itself_answers_and_ends_with_the_pipe(tmp_path: 
         assert child.stdout is not None
         child.stdin.write(encode(configuration) + encode(head))
         child.stdin.flush()
-        decoder, answers = Decoder(), []
+        decoder = Decoder()
+        answers: list[dict[str, Any]] = []
         while len(answers) < 2:
             answers += decoder.feed(os.read(child.stdout.fileno(), MIB))
         child.stdin.close()

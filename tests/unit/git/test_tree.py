@@ -55,13 +55,22 @@ def test_a_folder_is_found_however_it_is_spelt(
 
 @pytest.mark.parametrize(
     ("subpath", "at"),
-    [("deploi", ""), ("deploy/qa", "deploy"), ("deploy/a.yaml", "deploy"), ("deploy/../deploy", "deploy")],
+    [
+        ("deploi", ""),
+        ("deploy/qa", "deploy"),
+        ("deploy/a.yaml", "deploy"),
+        ("deploy/link", "deploy"),
+        ("deploy/../deploy", "deploy"),
+    ],
 )
 def test_a_folder_that_is_not_there_names_its_neighbours(
     origin: Origin, repository: pygit2.Repository, subpath: str, at: str
 ) -> None:
-    """The failure has the last folder that exists and the folders in it; `..` leads nowhere."""
-    commit = origin.commit({"deploy/a.yaml": "", "deploy/prod/b.yaml": "", "docs/c.md": ""})
+    """The failure has the last folder that exists and the folders in it; `..` and links lead nowhere."""
+    commit = origin.commit(
+        {"deploy/a.yaml": "", "deploy/prod/b.yaml": "", "deploy/link": "prod", "docs/c.md": ""},
+        modes={"deploy/link": "120000"},
+    )
 
     failure = failure_of(lambda: tree.folder(repository, commit, subpath))
 

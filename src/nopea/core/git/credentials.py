@@ -33,31 +33,32 @@ def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Cred
         }
     except (binascii.Error, UnicodeDecodeError, ValueError, TypeError):
         return problem(
-            "a value is not valid base64 or not text", "Create the Secret anew from the right files."
+            "a value is not valid base64 or not UTF-8.", "Create the Secret again from the right files."
         )
     ssh = is_ssh(url)
     if ssh and "identity" not in values:
         return problem(
-            "an SSH URL needs the key identity (a private key)", "Add identity and known_hosts to the Secret."
+            "an SSH URL needs the key identity (a private key).",
+            "Add identity and known_hosts to the Secret.",
         )
     if ssh and not texts.get("known_hosts", "").strip():
         return problem(
-            "an SSH URL needs the key known_hosts; unknown host keys are refused",
-            "Add known_hosts, as `ssh-keyscan HOST` prints it, after checking its fingerprint.",
+            "an SSH URL needs the key known_hosts, because unknown host keys are refused.",
+            "Add the output of `ssh-keyscan HOST` as known_hosts, after you have checked its fingerprint.",
         )
     if not ssh and not values.keys() & {"username", "password", "token", "ca.crt"}:
-        return problem("none of its keys serves an HTTP URL", f"Nopea reads these keys: {_KEYS}.")
+        return problem("none of its keys is for an HTTP URL.", f"Nopea reads these keys: {_KEYS}.")
     if url.startswith("https:") and texts.get("ca.crt") and not _holds_certificates(texts["ca.crt"]):
         return problem(
-            "the value of ca.crt holds no certificates in PEM form",
-            "Give it the authority's certificate, from BEGIN CERTIFICATE to END CERTIFICATE.",
+            "the value of ca.crt holds no PEM certificates.",
+            "Set it to the certificate of the authority, from BEGIN CERTIFICATE to END CERTIFICATE.",
         )
     if (
         ("username" in values) != ("password" in values)
         and "token" not in values
         and "identity" not in values
     ):
-        return problem("username and password must be given together", "Add the missing key, or use token.")
+        return problem("username and password must be set together.", "Add the missing key, or use token.")
     return Credentials(
         username=texts.get("username", "").strip(),
         password=_secret(values, "password"),
@@ -73,8 +74,8 @@ def missing_secret(name: str, namespace: str) -> Problem:
     """Return the problem of a Secret that does not exist."""
     return Problem(
         code=Code.GIT_SECRET_MISSING,
-        message=f"Secret {name} does not exist in namespace {namespace}",
-        hint="Create it, or correct spec.secretRef.name; it is looked for again at every retry.",
+        message=f"Secret {name} does not exist in namespace {namespace}.",
+        hint="Create it, or correct spec.secretRef.name. Nopea looks for it again at every attempt.",
         object=f"Secret {namespace}/{name}",
     )
 

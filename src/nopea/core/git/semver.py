@@ -26,7 +26,7 @@ Comparator = Callable[[Version], bool]
 
 
 def parse_version(text: str) -> Version | None:
-    """Return the version that a tag's name spells, or None when it is no version."""
+    """Return the version that a tag's name spells, or None when it is not a version."""
     try:
         return Version.parse(text.removeprefix("v"), optional_minor_and_patch=True)
     except ValueError:
@@ -64,7 +64,7 @@ def _parse_alternative(text: str) -> tuple[bool, tuple[Comparator, ...]]:
     while position < len(text):
         term = _TERM.match(text, position)
         if term is None:
-            raise ValueError(f"{text[position:]!r} is no version range, for example '>=1.2 <2.0' or '1.x'")
+            raise ValueError(f"{text[position:]!r} is not a version range. Examples: '>=1.2 <2.0', '1.x'")
         comparators += _comparators(term)
         prereleases = prereleases or term["pre"] is not None
         position = term.end()

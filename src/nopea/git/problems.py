@@ -1,0 +1,185 @@
+"""Turns the error of a Git child into the error that users read. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nopea.core.git.source import ParsedFile, Ref, Remote
+from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
+from nopea.core.secret import mask_text, mask_url
+from nopea.git.protocol import ErrorKind
+
+
+def error_of(
+    kind: ErrorKind, message: str, facts: dict[str, Any], *, remote: Remote, ref: Ref | None
+) -> SyncError:
+    """Return a StalledError if a user must act, else a TransientError; it never holds a secret."""
+    url = mask_url(remote.url)
+    detail = mask_text(message, *remote.credentials.secrets())
+    match kind:
+        case ErrorKind.REF_MISSING:
+            return _ref_missing(url, detail, facts, ref)
+        case ErrorKind.PATH_MISSING:
+            return _path_missing(url, detail, facts)
+        case ErrorKind.AUTHENTICATION:
+            return _authentication(url, detail, remote)
+        case _:
+            code, what, hint = _PLAIN[kind]
+            problem = Problem(code=code, message=f"{url}: {what}: {detail}.", hint=hint)
+            return StalledError(problem) if kind in _STALLED else TransientError(problem)
+
+
+def deadly_file(message: str) -> ParsedFile:
+    """Return a parsed file without documents, with the reason: every child that parsed it died."""
+    problem = Problem(
+        code=Code.YAML_LIMIT,
+        message=f"The file cannot be parsed: {message}.",
+        hint="Split or simplify the file, or exclude it with spec.exclude or .nopeaignore.",
+    )
+    return ParsedFile(documents=(), problems=(problem,))
+
+
+def file_url_refused(remote: Remote) -> SyncError:
+    """Return the error for a file URL while they are not allowed."""
+    return _stalled(
+        Code.SPEC_INVALID,
+        f"{mask_url(remote.url)}: file URLs are not allowed.",
+        "Use an https or ssh URL in spec.url, or start Nopea with --allow-file-urls.",
+    )
+
+
+def known_hosts_missing(remote: Remote) -> SyncError:
+    """Return the error for an SSH URL without known_hosts."""
+    return _stalled(
+        Code.GIT_HOST_KEY,
+        f"{mask_url(remote.url)}: the Secret has no known_hosts, so the server's key cannot be verified.",
+        "Add the key `known_hosts` to the Secret in spec.secretRef. `ssh-keyscan HOST` prints its lines; "
+        "compare them with the fingerprints that the host publishes.",
+    )
+
+
+def identity_missing(remote: Remote) -> SyncError:
+    """Return the error for an SSH URL without a private key."""
+    return _stalled(
+        Code.GIT_AUTHENTICATION,
+        f"{mask_url(remote.url)}: SSH needs a private key, and the Secret has none.",
+        "Add the key `identity` (a private key) to the Secret in spec.secretRef.",
+    )
+
+
+def _stalled(code: Code, message: str, hint: str) -> StalledError:
+    return StalledError(Problem(code=code, message=message, hint=hint))
+
+
+def _ref_missing(url: str, detail: str, facts: dict[str, Any], ref: Ref | None) -> SyncError:
+    similar = ", ".join(str(name) for name in facts.get("similar", ()))
+    hint = f"Correct spec.{ref.kind}" if ref else "Correct the ref in the spec"
+    hint += f". The repository has, for example: {similar}." if similar else ", or push it."
+    return _stalled(Code.GIT_REF_NOT_FOUND, f"{url} has no {ref or 'such ref'}: {detail}.", hint)
+
+
+def _path_missing(url: str, detail: str, facts: dict[str, Any]) -> SyncError:
+    folders = ", ".join(str(name) for name in facts.get("folders", ()))
+    where = f"{facts.get('at')}/" if facts.get("at") else "the repository's root"
+    hint = f"Correct spec.path. Folders in {where}: {folders}." if folders else "Correct spec.path."
+    return _stalled(Code.GIT_PATH_NOT_FOUND, f"{url}: {detail} at this commit.", hint)
+
+
+def _authentication(url: str, detail: str, remote: Remote) -> SyncError:
+    if remote.credentials.digest():
+        hint = "Check the Secret in spec.secretRef: its user, token or key must have read access."
+    else:
+        hint = "Set spec.secretRef to a Secret with username and password, token or identity."
+    return _stalled(Code.GIT_AUTHENTICATION, f"{url}: the server refused access: {detail}.", hint)
+
+
+_STALLED = frozenset(
+    {
+        ErrorKind.HOST_KEY,
+        ErrorKind.CERTIFICATE,
+        ErrorKind.REPOSITORY_MISSING,
+        ErrorKind.EMPTY,
+        ErrorKind.REDIRECT,
+        ErrorKind.TOO_BIG,
+        ErrorKind.MEMORY,
+        ErrorKind.REFUSED,
+    }
+)
+
+_PLAIN: dict[ErrorKind, tuple[Code, str, str]] = {
+    ErrorKind.UNREACHABLE: (
+        Code.GIT_UNREACHABLE,
+        "the Git server cannot be reached",
+        "Check that the server is up and that the cluster's network lets Nopea reach it.",
+    ),
+    ErrorKind.TIMEOUT: (
+        Code.GIT_TIMEOUT,
+        "the Git server did not answer in time",
+        "Check the server and the network. For a big repository, raise spec.timeout.",
+    ),
+    ErrorKind.HOST_KEY: (
+        Code.GIT_HOST_KEY,
+        "the server's SSH key is not the one in known_hosts",
+        "If the server really has a new key, add it to `known_hosts` in the Secret (`ssh-keyscan HOST`).",
+    ),
+    ErrorKind.CERTIFICATE: (
+        Code.GIT_CERTIFICATE,
+        "the server's certificate is not trusted",
+        "Put the certificate authority into `ca.crt` in the Secret, or correct the host name in spec.url.",
+    ),
+    ErrorKind.REPOSITORY_MISSING: (
+        Code.GIT_NOT_FOUND,
+        "the repository does not exist",
+        "Correct spec.url. Some servers also answer this when the credentials may not see the repository.",
+    ),
+    ErrorKind.EMPTY: (
+        Code.GIT_EMPTY_REPOSITORY,
+        "the repository is empty",
+        "Push a first commit. Nopea checks again automatically.",
+    ),
+    ErrorKind.REDIRECT: (
+        Code.GIT_PROTOCOL,
+        "the server redirects to another host, which must not get the credentials",
+        "Set spec.url to the final URL.",
+    ),
+    ErrorKind.PROTOCOL: (
+        Code.GIT_PROTOCOL,
+        "the server does not speak the Git protocol",
+        "Check that spec.url is the URL to clone from, not that of a web page or of a login page.",
+    ),
+    ErrorKind.TOO_BIG: (
+        Code.GIT_TOO_BIG,
+        "the repository is over a limit",
+        "Remove big files from the repository, or raise the controller's limit.",
+    ),
+    ErrorKind.MEMORY: (
+        Code.GIT_TOO_BIG,
+        "the repository needs more memory than a Git process may use",
+        "Use a smaller repository, or raise `--git-memory`.",
+    ),
+    ErrorKind.DISK: (
+        Code.GIT_DISK,
+        "Nopea cannot write to the cache folder",
+        "Give the volume of the cache folder more space, and check that Nopea may write to it.",
+    ),
+    ErrorKind.MIRROR: (
+        Code.GIT_PROTOCOL,
+        "the local mirror could not be repaired",
+        "Nopea clones it again at the next attempt. If the error stays, check the disk of the cache folder.",
+    ),
+    ErrorKind.REFUSED: (
+        Code.GIT_PROTOCOL,
+        "the commit or path cannot be read",
+        "Correct the commit or path.",
+    ),
+    ErrorKind.BUG: (
+        Code.GIT_CHILD_DIED,
+        "the Git process failed unexpectedly",
+        "Report this with the log. Nopea tries again.",
+    ),
+    ErrorKind.DIED: (
+        Code.GIT_CHILD_DIED,
+        "the Git process died",
+        "Nopea tries again in a process of its own. If the error stays, report it with the log.",
+    ),
+}
