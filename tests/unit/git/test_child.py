@@ -1,193 +1,193 @@
-"""The child's side of the frames: every request has one answer, whatever happens to it."""
+"""A real Git child, spoken to in frames as its parent does."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.gitserver import Origin
 
-from nopea.core.secret import MASK
-from nopea.git.child import Child, Setup
-from nopea.git.failure import GitFailure
-from nopea.git.mirror import MirrorLimits
 from nopea.git.protocol import MAX_FRAME, Decoder, ErrorKind, Op, encode
-from nopea.git.settings import MIB
 
-SECRETS = {"password": b"pw-pw-pw", "token": b"tk-tk-tk", "identity": b"id-id-id", "identity_password": b""}
+MIB = 1024 * 1024
+ADDRESS = {
+    "username": "robot",
+    "password": b"hunter2",
+    "token": b"",
+    "identity": b"",
+    "identity_password": b"",
+}
 
 
-class Served:
-    """A child in this process, configured for a folder, with the end of its pipe that the parent has."""
+class Conversation:
+    """A child's standard input and output."""
 
-    def __init__(self, home: Path) -> None:
-        self.answers, write = os.pipe()
-        self.child = Child(write, threads=2)
-        limits = MirrorLimits(max_packs=50, max_objects=1000)
-        self.child._setup = Setup(home, False, MIB, MIB, limits)
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
         self._decoder = Decoder()
+        self._answers: list[dict[str, Any]] = []
+
+    def send(self, op: str, **fields: Any) -> None:
+        """Write one request."""
+        self.write(encode({"op": op, "seconds": 30, **fields}))
+
+    def write(self, data: bytes) -> None:
+        """Write bytes as they are."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for the next answer."""
+        assert self.process.stdout is not None
+        while not self._answers:
+            data = os.read(self.process.stdout.fileno(), MIB)
+            assert data, "the child has ended"
+            self._answers += self._decoder.feed(data)
+        return self._answers.pop(0)
 
     def ask(self, op: str, **fields: Any) -> dict[str, Any]:
-        """Ask and return the answer."""
-        self.child.take({"id": 7, "op": op, **fields})
-        messages: list[dict[str, Any]] = []
-        while not messages:
-            messages = self._decoder.feed(os.read(self.answers, MIB))
-        (answer,) = messages
-        assert answer["id"] == 7
-        return answer
+        """Send one request and wait for its answer."""
+        self.send(op, id=1, **fields)
+        return self.answer()
 
-    def answer_with(self, operation: Callable[[], Any]) -> dict[str, Any]:
-        """Ask for something that does this."""
-        self.child._operations["odd"] = lambda setup, request: operation()  # noqa: ARG005
-        return self.ask("odd", address=SECRETS)
-
-    def close(self) -> None:
-        """End its threads and the pipe."""
-        self.child._threads.shutdown()
-        os.close(self.answers)
-        os.close(self.child._answers)
+    def end(self) -> int:
+        """Close the pipe and return the exit code."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.process.wait(20)
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    """A configured child."""
-    served = Served(tmp_path)
-    yield served
-    served.close()
+def origin(tmp_path: Path) -> Origin:
+    """A repository with two manifests on main."""
+    made = Origin(tmp_path / "shop.git")
+    made.commit({"a.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n", "b.yaml": "b: [\n"})
+    return made
 
 
-def failing(error: BaseException) -> Callable[[], Any]:
-    """Return an operation that raises it."""
-
-    def operation() -> Any:
-        raise error
-
-    return operation
-
-
-def test_a_commit_is_read_from_a_mirror(served: Served, tmp_path: Path) -> None:
-    """Its facts, its files and their contents, asked one after the other."""
-    origin = Origin(tmp_path / "shop.git")
-    commit = origin.commit({"a.yaml": "a: 1\n"}, message="First line\n\nmore")
-    mirror = str(origin.path)
-
-    head = served.ask(Op.HEAD, mirror=mirror, commit=commit)["ok"]
-    ((path, blob, size),) = served.ask(Op.FILES, mirror=mirror, commit=commit, subpath="")["ok"]["files"]
-    contents = served.ask(Op.READ, mirror=mirror, blobs=[blob])["ok"]
-
-    assert (head["id"], head["message"]) == (commit, "First line")
-    assert (path, size) == ("a.yaml", 5)
-    assert contents == {"done": {blob: b"a: 1\n"}, "rest": []}
+@pytest.fixture
+def child(tmp_path: Path) -> Iterator[Conversation]:
+    """A configured child with four threads."""
+    command = [sys.executable, "-I", "-m", "nopea.git.child", str(os.getpid()), "4"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        conversation = Conversation(process)
+        conversation.send(
+            Op.CONFIGURE, id=0, home=str(tmp_path / "home"), ca_file="", proxy=False,
+            connect_timeout_ms=5000, server_timeout_ms=5000, memory_bytes=1024 * MIB,
+            max_fetch_bytes=1024 * MIB, max_file_bytes=256 * MIB, max_packs=50, max_objects=1000,
+        )  # fmt: skip
+        assert conversation.answer() == {"id": 0, "ok": {}}
+        try:
+            yield conversation
+        finally:
+            process.kill()
 
 
-def test_a_mirror_that_is_not_there_is_said_to_be_damaged(served: Served) -> None:
-    """The parent has it cloned again."""
-    assert served.ask(Op.HEAD, mirror="/nonexistent", commit="a" * 40)["err"]["kind"] == ErrorKind.MIRROR
+def test_it_ends_with_its_pipe(child: Conversation) -> None:
+    """Closing standard input is how the parent lets a child go."""
+    assert child.end() == 0
 
 
-def test_a_failure_is_answered_with_its_facts(served: Served) -> None:
-    """Kind, message and whatever the parent needs for a hint."""
-    failure = GitFailure(ErrorKind.PATH_MISSING, "there is no folder x", at="", folders=["deploy"])
+def test_it_ends_on_what_is_not_a_frame(child: Conversation) -> None:
+    """After nonsense, nothing that follows can be understood."""
+    child.write(b"\xff" * 8)
 
-    assert served.answer_with(failing(failure))["err"] == {
-        "kind": "path_missing", "message": "there is no folder x", "at": "", "folders": ["deploy"],
-    }  # fmt: skip
+    assert child.process.wait(20) != 0
 
 
-@pytest.mark.parametrize(
-    "error",
-    [GitFailure(ErrorKind.UNREACHABLE, "bad tk-tk-tk"), ValueError("bad tk-tk-tk")],
-    ids=["failure", "bug"],
-)
-def test_a_message_holds_no_secret_of_its_request(served: Served, error: Exception) -> None:
-    """Libraries quote what they were given."""
-    message = served.answer_with(failing(error))["err"]["message"]
+def test_a_frame_may_come_in_pieces(child: Conversation, origin: Origin) -> None:
+    """The pipe may cut anywhere."""
+    frame = encode({"id": 7, "op": Op.HEAD, "mirror": str(origin.path), "commit": origin.tip()})
+    for byte in range(len(frame)):
+        child.write(frame[byte : byte + 1])
 
-    assert "tk-tk-tk" not in message
-    assert f"bad {MASK}" in message
+    assert child.answer()["id"] == 7
 
 
-def test_a_bug_is_an_answer(served: Served) -> None:
-    """An unexpected exception or an unknown operation does not leave a request without an answer."""
-    bug = served.answer_with(failing(ZeroDivisionError("oops")))["err"]
-    unknown = served.ask("dance")["err"]
+def test_the_ref_of_a_server_is_asked_without_a_mirror(child: Conversation, origin: Origin) -> None:
+    """`ls_remote` answers with the commit and writes nothing."""
+    address = {**ADDRESS, "url": f"file://{origin.path}"}
 
-    assert bug == {"kind": "bug", "message": "ZeroDivisionError: oops"}
-    assert unknown["kind"] == ErrorKind.BUG
+    assert child.ask(Op.LS_REMOTE, ref=("branch", "main"), address=address)["ok"] == {"id": origin.tip()}
 
 
-def test_a_request_before_the_configuration_is_a_bug(served: Served) -> None:
-    """The parent configures a child first."""
-    served.child._setup = None
+def test_a_synced_mirror_is_listed_read_and_parsed(
+    child: Conversation, origin: Origin, tmp_path: Path
+) -> None:
+    """Each operation finds in the mirror what the one before left."""
+    mirror, address = str(tmp_path / "mirror.git"), {**ADDRESS, "url": f"file://{origin.path}"}
+    commit = child.ask(Op.SYNC, ref=("branch", "main"), address=address, mirror=mirror, again=False)["ok"][
+        "id"
+    ]
+    files = child.ask(Op.FILES, mirror=mirror, commit=commit, subpath="")["ok"]["files"]
+    blobs = [blob for _, blob, _ in files]
 
-    assert served.ask(Op.HEAD, mirror="/x", commit="a" * 40)["err"]["kind"] == ErrorKind.BUG
+    read = child.ask(Op.READ, mirror=mirror, blobs=blobs)["ok"]
+    parsed = child.ask(Op.MANIFESTS, mirror=mirror, blobs=blobs)["ok"]["done"]
+
+    assert commit == origin.tip()
+    assert read["done"][blobs[1]] == b"b: [\n"
+    assert [len(parsed[blob]["documents"]) for blob in blobs] == [1, 0]
 
 
-def test_memory_that_is_not_there_is_an_answer(served: Served) -> None:
-    """The parent tries the request alone."""
-    assert served.answer_with(failing(MemoryError()))["err"]["kind"] == ErrorKind.MEMORY
+def test_requests_are_answered_when_they_are_done(child: Conversation, origin: Origin) -> None:
+    """Several run at once; the id says whose answer it is."""
+    for number in range(1, 21):
+        child.send(Op.HEAD, id=number, mirror=str(origin.path), commit=origin.tip())
+
+    assert {child.answer()["id"] for _ in range(20)} == set(range(1, 21))
 
 
-def test_an_answer_over_the_frame_limit_is_too_big(served: Served) -> None:
-    """The request fails; the stream goes on with the next answer."""
-    assert served.answer_with(lambda: bytes(MAX_FRAME))["err"]["kind"] == ErrorKind.TOO_BIG
-    assert served.answer_with(lambda: "small")["ok"] == "small"
+def test_a_mirror_that_is_not_there_is_an_answer(child: Conversation, tmp_path: Path) -> None:
+    """The parent has it cloned."""
+    error = child.ask(Op.HEAD, mirror=str(tmp_path / "nowhere"), commit="1" * 40)["err"]
+
+    assert error["kind"] == ErrorKind.MIRROR
 
 
-def program(parent: int) -> subprocess.Popen[bytes]:
-    """Start the child as a program."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "nopea.git.child", str(parent), "2"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+def test_an_unexpected_error_is_an_answer_and_not_the_end(child: Conversation, origin: Origin) -> None:
+    """A bug costs its request and no other."""
+    assert child.ask("juggle")["err"]["kind"] == ErrorKind.BUG
+    assert child.ask(Op.HEAD, mirror=str(origin.path), commit=origin.tip())["ok"]["id"] == origin.tip()
+
+
+def test_no_answer_holds_a_secret_of_its_request(child: Conversation) -> None:
+    """A message that repeats the password is masked before it leaves the child."""
+    address = {**ADDRESS, "url": "file:///nowhere/hunter2.git"}
+
+    error = child.ask(Op.LS_REMOTE, ref=("branch", "main"), address=address)["err"]
+
+    assert error["message"]
+    assert "hunter2" not in error["message"]
+
+
+def test_an_answer_too_big_for_a_frame_is_an_error(child: Conversation, origin: Origin) -> None:
+    """The parent would otherwise have to take the stream for broken and the child for lost."""
+    origin.commit({"big.yaml": b"\0" * (MAX_FRAME + 1)})
+    blob = origin.git("rev-parse", "main:big.yaml")
+
+    assert child.ask(Op.READ, mirror=str(origin.path), blobs=[blob])["err"]["kind"] == ErrorKind.TOO_BIG
+    assert child.ask(Op.HEAD, mirror=str(origin.path), commit=origin.tip())["ok"]
+
+
+def test_memory_over_the_limit_is_an_answer(child: Conversation, origin: Origin, tmp_path: Path) -> None:
+    """The child says so and goes on; the parent repeats the request alone."""
+    child.send(
+        Op.CONFIGURE, id=0, home=str(tmp_path / "small"), ca_file="", proxy=False,
+        connect_timeout_ms=5000, server_timeout_ms=5000, memory_bytes=64 * MIB,
+        max_fetch_bytes=1024 * MIB, max_file_bytes=256 * MIB, max_packs=50, max_objects=1000,
     )  # fmt: skip
+    child.answer()
+    origin.commit({"big.yaml": b"\0" * 65 * MIB})
+    blob = origin.git("rev-parse", "main:big.yaml")
 
+    error = child.ask(Op.READ, mirror=str(origin.path), blobs=[blob])["err"]
 
-def test_the_program_configures_itself_answers_and_ends_with_the_pipe(tmp_path: Path) -> None:
-    """Two frames that arrive at once, then the end: it leaves with exit code 0."""
-    configuration = {
-        "id": 0, "op": Op.CONFIGURE, "home": str(tmp_path), "ca_file": "", "proxy": False,
-        "connect_timeout_ms": 1000, "server_timeout_ms": 1000, "memory_bytes": 200 * MIB,
-        "max_fetch_bytes": MIB, "max_file_bytes": MIB, "max_packs": 50, "max_objects": 1000,
-    }  # fmt: skip
-    head = {"id": 1, "op": Op.HEAD, "mirror": "/nonexistent", "commit": "a" * 40}
-    with program(os.getpid()) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdin.write(encode(configuration) + encode(head))
-        child.stdin.flush()
-        decoder = Decoder()
-        answers: list[dict[str, Any]] = []
-        while len(answers) < 2:
-            answers += decoder.feed(os.read(child.stdout.fileno(), MIB))
-        child.stdin.close()
-
-        assert child.wait(timeout=10) == 0
-
-    assert answers[0] == {"id": 0, "ok": {}}
-    assert (answers[1]["id"], answers[1]["err"]["kind"]) == (1, "mirror")
-
-
-def test_the_program_does_not_serve_a_stranger() -> None:
-    """A child whose parent has gone meanwhile ends at once."""
-    child = program(1 if os.getppid() != 1 else 2)
-
-    _, errors = child.communicate(timeout=10)
-
-    assert child.returncode != 0
-    assert b"OrphanError" in errors
-
-
-def test_the_program_ends_when_its_parent_speaks_nonsense() -> None:
-    """It cannot find the next frame."""
-    child = program(os.getpid())
-
-    _, errors = child.communicate(b"\xff\xff\xff\xff", timeout=10)
-
-    assert child.returncode != 0
-    assert b"FrameTooBigError" in errors
+    assert error["kind"] == ErrorKind.MEMORY

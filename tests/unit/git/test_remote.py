@@ -1,4 +1,4 @@
-"""What libgit2 is told about a server: which credential, when to stop, and where secrets may go."""
+"""What is sent to a Git server, what it may answer, and what it never sees."""
 
 from __future__ import annotations
 
@@ -10,204 +10,178 @@ from typing import Any
 import pygit2
 import pytest
 from pygit2.enums import CredentialType
-from tests.gitserver import GitServer, Origin
+from tests.git import faulty
+from tests.git.faulty import FaultyServer
+from tests.gitserver import Origin
 
 from nopea.git.failure import GitFailure
 from nopea.git.protocol import ErrorKind
 from nopea.git.remote import Line, RemoteAddress, Session, TooManyObjectsError, create_repository
 
-SSH_KEY, PASSWORD, USERNAME = (
-    CredentialType.SSH_KEY, CredentialType.USERPASS_PLAINTEXT, CredentialType.USERNAME,
-)  # fmt: skip
-FAR = 1e12
+SECRET = b"hunter2"
 
 
-def address(
-    url: str = "https://git.acme.example/shop.git", *, proxy: bool = False, **changes: Any
-) -> RemoteAddress:
-    """Return an address without credentials, but for the changes."""
-    raw = {
-        "url": url,
-        "username": "",
-        **dict.fromkeys(("password", "token", "identity", "identity_password"), b""),
-    }
-    return RemoteAddress.parse({**raw, **changes}, proxy=proxy)
+def address(url: str = "https://git.example/shop.git", **raw: Any) -> RemoteAddress:
+    """Return an address as a request describes it, without credentials except those given."""
+    empty = {"username": "", "password": b"", "token": b"", "identity": b"", "identity_password": b""}
+    return RemoteAddress.parse({"url": url, **empty, **raw}, proxy=False)
 
 
-def session(of: RemoteAddress | None = None, *, ends_at: float = FAR, max_bytes: int = 1000) -> Session:
-    """Return a session that nothing ends."""
-    return Session(of or address(), ends_at=ends_at, max_bytes=max_bytes)
+def session(used: RemoteAddress, *, seconds: float = 60, max_bytes: int = 1000) -> Session:
+    """Return a conversation's callbacks."""
+    return Session(used, ends_at=time.monotonic() + seconds, max_bytes=max_bytes)
 
 
-def progress(*, received: int = 0, total: int = 0) -> Any:
-    """Return what libgit2 reports during a fetch."""
+def progress(*, received: int = 0, total: int = 0) -> SimpleNamespace:
+    """Return what libgit2 reports while a pack arrives."""
     return SimpleNamespace(received_bytes=received, total_objects=total)
 
 
-def test_an_address_does_not_print() -> None:
-    """Neither its credentials nor a URL that may hold some."""
-    shown = f"{address('https://bot:pw-in-url@h/x', username='bot', password=b'pw-pw', token=b'tk-tk')!r}"
+@pytest.mark.parametrize(
+    ("url", "raw", "secret"),
+    [
+        ("https://git.example/shop.git", {}, False),
+        ("https://git.example/shop.git", {"token": SECRET}, True),
+        ("https://git.example/shop.git", {"username": "robot"}, True),
+        ("https://robot:hunter2@git.example/shop.git", {}, True),
+    ],
+)
+def test_an_address_is_secret_when_a_redirect_would_show_a_credential(
+    url: str, raw: dict[str, Any], secret: bool
+) -> None:
+    """A user name counts too: some servers take the token as the user."""
+    assert address(url, **raw).secret is secret
 
-    assert not any(part in shown for part in ("bot", "pw", "tk"))
+
+def test_an_address_does_not_print_what_is_in_it() -> None:
+    """A traceback with its locals shows no credential."""
+    assert "hunter2" not in repr(address("https://robot:hunter2@git.example/", password=SECRET, token=SECRET))
+
+
+def test_only_a_file_url_is_local() -> None:
+    """libgit2 cannot fetch at a depth from one."""
+    assert address("file:///srv/shop.git").local
+    assert not address().local
+
+
+def test_a_password_is_given_once() -> None:
+    """A server that asks again does not accept it, so the conversation ends instead of going round."""
+    callbacks = session(address(username="robot", password=SECRET))
+    asked = CredentialType.USERPASS_PLAINTEXT
+
+    assert isinstance(callbacks.credentials("https://git.example", None, asked), pygit2.UserPass)
+    with pytest.raises(GitFailure) as failure:
+        callbacks.credentials("https://git.example", None, asked)
+
+    assert failure.value.kind is ErrorKind.AUTHENTICATION
+    assert failure.value.facts == {"given": True}
 
 
 @pytest.mark.parametrize(
-    ("url", "changes", "secret"),
+    ("raw", "asked"),
     [
-        ("https://h/x", {}, False),
-        ("https://h/x@1", {}, True),  # more careful than needed
-        ("https://bot@h/x", {}, True),
-        ("https://h/x", {"username": "token-as-user"}, True),
-        ("https://h/x", {"password": b"pw"}, True),
-        ("https://h/x", {"token": b"tk"}, True),
-        ("file:///srv/x", {}, False),
+        ({}, CredentialType.USERPASS_PLAINTEXT),
+        ({"password": SECRET}, CredentialType.SSH_KEY),
+        ({"identity": SECRET}, CredentialType.USERPASS_PLAINTEXT),
     ],
+    ids=["without any", "a password for SSH", "a key for HTTP"],
 )
-def test_what_a_redirect_would_show_is_secret(url: str, changes: dict[str, Any], secret: bool) -> None:
-    """A credential in the Secret or in the URL; such repositories follow no redirect to another host."""
-    assert address(url, **changes).secret is secret
-
-
-@pytest.mark.parametrize(
-    ("url", "ssh", "local"),
-    [
-        ("ssh://git@h/x", True, False),
-        ("git@h:x", True, False),
-        ("https://h/x", False, False),
-        ("file:///x", False, True),
-    ],
-)
-def test_a_url_tells_how_to_talk(url: str, ssh: bool, local: bool) -> None:
-    """SSH errors read differently, and a local folder cannot be fetched from at a depth."""
-    assert (address(url).ssh, address(url).local) == (ssh, local)
-
-
-def test_a_password_is_sent_with_its_user() -> None:
-    """The user of the Secret counts, else that of the URL, else `git`."""
-    named = session(address(username="bot", password=b"pw")).credentials("", "other", PASSWORD)
-    from_url = session(address(password=b"pw")).credentials("", "other", PASSWORD)
-    neither = session(address(password=b"pw")).credentials("", None, PASSWORD)
-
-    assert [each.credential_tuple for each in (named, from_url, neither)] == [
-        ("bot", "pw"), ("other", "pw"), ("git", "pw"),
-    ]  # fmt: skip
-
-
-def test_a_key_is_sent_where_the_server_takes_one() -> None:
-    """From memory: no private key is written to disk."""
-    both = address("ssh://h/x", identity=b"KEY", identity_password=b"", password=b"pw")
-
-    given = session(both).credentials("", "git", SSH_KEY | PASSWORD)
-
-    assert isinstance(given, pygit2.KeypairFromMemory)
-    assert given.credential_tuple == ("git", None, "KEY", None)
-
-
-def test_the_question_for_a_user_name_does_not_count() -> None:
-    """SSH asks for the name first and for the key after it."""
-    asked = session(address("ssh://h/x", identity=b"KEY"))
-
-    name = asked.credentials("", None, USERNAME)
-    key = asked.credentials("", "git", SSH_KEY)
-
-    assert isinstance(name, pygit2.Username)
-    assert isinstance(key, pygit2.KeypairFromMemory)
-
-
-def test_a_second_question_is_a_refusal() -> None:
-    """The server did not accept the first answer; libgit2 would ask for ever."""
-    asked = session(address(password=b"pw"))
-    asked.credentials("", None, PASSWORD)
-
+def test_a_credential_of_another_kind_is_not_given(raw: dict[str, Any], asked: CredentialType) -> None:
+    """A server that asks for what the Secret does not hold refuses access."""
     with pytest.raises(GitFailure) as failure:
-        asked.credentials("", None, PASSWORD)
-    assert (failure.value.kind, failure.value.facts) == (ErrorKind.AUTHENTICATION, {"given": True})
+        session(address(**raw)).credentials("ssh://git.example", "git", asked)
+
+    assert failure.value.kind is ErrorKind.AUTHENTICATION
 
 
-@pytest.mark.parametrize(("token", "given"), [(b"", False), (b"tk", True)])
-def test_a_server_that_wants_what_there_is_not(token: bytes, given: bool) -> None:
-    """The failure says whether there was a credential at all: a token was sent already, as a header."""
-    with pytest.raises(GitFailure) as failure:
-        session(address(token=token)).credentials("", None, PASSWORD)
-    assert (failure.value.kind, failure.value.facts) == (ErrorKind.AUTHENTICATION, {"given": given})
+def test_asking_for_the_user_does_not_count_as_asking_for_the_key() -> None:
+    """SSH asks for the name first; the key follows."""
+    callbacks = session(address("ssh://git.example/shop.git", identity=b"a key"))
+
+    assert isinstance(callbacks.credentials("", None, CredentialType.USERNAME), pygit2.Username)
+    assert callbacks.credentials("", "git", CredentialType.SSH_KEY) is not None
 
 
-def test_a_token_is_a_header() -> None:
-    """And without a token there is none."""
-    assert session(address(token=b"tk")).custom_headers() == ["Authorization: Bearer tk"]
-    assert session().custom_headers() is None
+def test_a_token_goes_into_the_authorization_header() -> None:
+    """As a bearer token, and only when there is one."""
+    assert session(address(token=SECRET)).custom_headers() == ["Authorization: Bearer hunter2"]
+    assert session(address()).custom_headers() is None
 
 
 @pytest.mark.parametrize("valid", [True, False])
-def test_only_verified_servers_are_trusted(valid: bool) -> None:
-    """What the library could not verify is refused, SSH hosts too."""
-    assert session().certificate_check(None, valid, b"h") is valid
+def test_only_a_verified_host_is_trusted(valid: bool) -> None:
+    """pygit2's own answer would let any SSH host pass."""
+    assert session(address()).certificate_check(None, valid, b"git.example") is valid
 
 
-def test_a_fetch_stops_at_the_deadline_and_at_the_limit() -> None:
-    """The limit itself is allowed."""
-    session(max_bytes=100).transfer_progress(progress(received=100))
+def test_a_pack_within_its_limits_goes_on() -> None:
+    """Bytes, time and objects are all below their limits."""
+    callbacks = session(address())
+    callbacks.max_objects = 10
 
-    with pytest.raises(GitFailure) as big:
-        session(max_bytes=100).transfer_progress(progress(received=101))
-    with pytest.raises(GitFailure) as late:
-        session(ends_at=time.monotonic() - 1).transfer_progress(progress())
-    assert (big.value.kind, late.value.kind) == (ErrorKind.TOO_BIG, ErrorKind.TIMEOUT)
+    callbacks.transfer_progress(progress(received=1000, total=10))
 
 
-def test_a_long_history_stops_a_fetch_only_where_it_is_limited() -> None:
-    """No limit is set until a fetch asks for one."""
-    limited = session()
-    limited.transfer_progress(progress(total=10**9))
-    limited.max_objects = 10
+def test_a_pack_over_the_limit_in_bytes_is_too_big() -> None:
+    """What has arrived counts, not what the server announced."""
+    with pytest.raises(GitFailure) as failure:
+        session(address()).transfer_progress(progress(received=1001))
 
-    limited.transfer_progress(progress(total=10))
+    assert failure.value.kind is ErrorKind.TOO_BIG
+
+
+def test_a_pack_after_the_deadline_is_late() -> None:
+    """A server that drips is stopped inside the child, before the parent has to kill it."""
+    with pytest.raises(GitFailure) as failure:
+        session(address(), seconds=-1).transfer_progress(progress(received=1))
+
+    assert failure.value.kind is ErrorKind.TIMEOUT
+
+
+def test_a_pack_with_too_many_objects_is_stopped_at_its_header() -> None:
+    """So that the fetch begins again without the past, before the objects arrive."""
+    callbacks = session(address())
+    callbacks.max_objects = 10
+
     with pytest.raises(TooManyObjectsError):
-        limited.transfer_progress(progress(total=11))
+        callbacks.transfer_progress(progress(total=11))
 
 
-def test_only_repositories_without_secrets_follow_redirects(tmp_path: Path) -> None:
-    """libgit2 would show the first redirect's host the Authorization header."""
-    create_repository(tmp_path / "open", redirects=True)
-    create_repository(tmp_path / "closed", redirects=False)
-
-    assert "http.followRedirects" not in pygit2.Repository(str(tmp_path / "open")).config
-    assert pygit2.Repository(str(tmp_path / "closed")).config["http.followRedirects"] == "false"
-
-
-def test_a_conversation_lists_and_fetches_without_a_trace(tmp_path: Path) -> None:
-    """The refs by full name; what is fetched is there afterwards, and no file holds the URL."""
-    origin = Origin(tmp_path / "served" / "shop.git")
-    commit = origin.commit({"a.yaml": "a: 1\n"})
+def test_the_refs_of_a_repository_are_listed_by_full_name(tmp_path: Path) -> None:
+    """Branches, tags and HEAD, with their ids."""
+    origin = Origin(tmp_path / "shop.git")
+    commit = origin.commit({"a.yaml": "name: a\n"})
     origin.tag("v1", commit)
-    mirror = tmp_path / "mirror.git"
-    create_repository(mirror, redirects=True)
-    repository = pygit2.Repository(str(mirror))
-    with GitServer(tmp_path / "served") as server:
-        url = server.url("shop.git").replace("://", "://bot:pw-in-url@")
-        line = Line(address=address(url), ends_at=FAR, max_bytes=10**6)
-        conversation = line.talk(repository)
+    create_repository(tmp_path / "scratch", redirects=True)
+    line = Line(address=address(f"file://{origin.path}"), ends_at=time.monotonic() + 60, max_bytes=1000)
 
-        heads = conversation.heads()
-        conversation.fetch(["+refs/heads/main:refs/heads/main"])
+    heads = line.talk(pygit2.Repository(str(tmp_path / "scratch"))).heads()
 
     assert heads == {"HEAD": commit, "refs/heads/main": commit, "refs/tags/v1": commit}
-    assert list(repository.references) == ["refs/heads/main"]
-    written = b"".join(path.read_bytes() for path in mirror.rglob("*") if path.is_file())
-    assert b"pw-in-url" not in written
-    assert b"127.0.0.1" not in written
-    repository.free()
 
 
-def test_a_closed_port_is_an_unreachable_server(tmp_path: Path) -> None:
-    """What libgit2 raises is translated where it is called."""
-    with GitServer(tmp_path) as server:
-        url = server.url("shop.git")
-    create_repository(tmp_path / "mirror.git", redirects=True)
-    repository = pygit2.Repository(str(tmp_path / "mirror.git"))
+@pytest.mark.parametrize(("redirects", "reached"), [(True, True), (False, False)])
+def test_a_redirect_to_another_host_is_followed_only_without_secrets(
+    tmp_path: Path, redirects: bool, reached: bool
+) -> None:
+    """The other host hears nothing when the repository was made for secrets."""
+    create_repository(tmp_path / "scratch", redirects=redirects)
+    with FaultyServer(faulty.hang_up) as other:
+        location = other.url("shop.git/info/refs?service=git-upload-pack", host="localhost")
+        moved = faulty.answer("302 Found", headers=f"Location: {location}\r\n".encode())
+        with FaultyServer(faulty.always(moved)) as server:
+            line = Line(address=address(server.url()), ends_at=time.monotonic() + 60, max_bytes=1000)
+            with pytest.raises(GitFailure):
+                line.talk(pygit2.Repository(str(tmp_path / "scratch"))).heads()
+        assert bool(other.requests) is reached
 
-    with pytest.raises(GitFailure) as failure:
-        Line(address=address(url), ends_at=FAR, max_bytes=10**6).talk(repository).heads()
 
-    assert failure.value.kind is ErrorKind.UNREACHABLE
-    repository.free()
+def test_nothing_of_an_address_is_written_to_disk(tmp_path: Path) -> None:
+    """The remote is anonymous: the repository's configuration does not know it."""
+    create_repository(tmp_path / "scratch", redirects=False)
+    used = address("https://robot:hunter2@git.example/shop.git", password=SECRET)
+
+    Line(address=used, ends_at=0, max_bytes=0).talk(pygit2.Repository(str(tmp_path / "scratch")))
+
+    written = [path.read_bytes() for path in (tmp_path / "scratch").rglob("*") if path.is_file()]
+    assert not [content for content in written if b"git.example" in content or SECRET in content]

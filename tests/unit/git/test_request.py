@@ -1,4 +1,4 @@
-"""One operation on its way: one result, one end, timers that stop; and what a child is busy with."""
+"""One operation on its way: it ends once, for whoever still waits."""
 
 from __future__ import annotations
 
@@ -13,73 +13,67 @@ from nopea.git.protocol import ErrorKind, Op
 from nopea.git.request import GitRequest, Lane, Member, OperationError
 from nopea.git.settings import GitSettings
 
-pytestmark = pytest.mark.looptime
+
+def request(**more: Any) -> GitRequest:
+    """Return a request that has just been made."""
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    fields: dict[str, Any] = {"lane": Lane.YOUNG, "alone": False, **more}
+    return GitRequest(op=Op.HEAD, fields={}, trust=Trust(), key="shop", deadline=0, future=future, **fields)
 
 
-def request(lane: Lane = Lane.YOUNG, **changes: Any) -> GitRequest:
-    """Return a request that nobody has answered."""
-    return GitRequest(
-        op=Op.HEAD, fields={}, trust=Trust(), key="shop", deadline=60, lane=lane, alone=False,
-        future=asyncio.get_running_loop().create_future(), **changes,
-    )  # fmt: skip
+async def test_a_result_ends_the_wait_and_the_timers() -> None:
+    """A timer that went off later would kill a child for nothing."""
+    made, expired = request(), list[bool]()
+    made.timers.append(asyncio.get_running_loop().call_later(0, expired.append, True))
+
+    made.succeed({"id": "c0ffee"})
+    await asyncio.sleep(0.01)
+
+    assert await made.future == {"id": "c0ffee"}
+    assert expired == []
 
 
-async def test_the_first_outcome_counts() -> None:
-    """A request that failed at its deadline is not answered afterwards, and the other way round."""
-    late, answered = request(), request()
-    late.fail(ErrorKind.TIMEOUT, "too late", seconds=3)
-    late.succeed("an answer")
-    answered.succeed("an answer")
-    answered.fail(ErrorKind.TIMEOUT, "too late")
+async def test_a_failure_carries_its_kind_and_facts() -> None:
+    """They become the error that users read."""
+    made = request()
 
-    with pytest.raises(OperationError, match="too late") as failure:
-        await late.future
-    assert (failure.value.kind, failure.value.facts) == (ErrorKind.TIMEOUT, {"seconds": 3})
-    assert await answered.future == "an answer"
+    made.fail(ErrorKind.REF_MISSING, "there is no such branch", similar=["main"])
+
+    with pytest.raises(OperationError) as failure:
+        await made.future
+    assert failure.value.kind is ErrorKind.REF_MISSING
+    assert failure.value.facts == {"similar": ["main"]}
 
 
-async def test_an_outcome_of_a_cancelled_caller_is_dropped() -> None:
-    """Nobody waits: neither a result nor an error is raised anywhere."""
-    cancelled = request()
+async def test_what_comes_after_the_first_end_is_dropped() -> None:
+    """An answer that arrives after the deadline, or after the caller has gone, is not an error."""
+    made, cancelled = request(), request()
+    made.succeed(1)
     cancelled.future.cancel()
 
-    cancelled.succeed("an answer")
-    cancelled.fail(ErrorKind.DIED, "died")
+    made.fail(ErrorKind.TIMEOUT, "late")
+    cancelled.succeed(2)
 
+    assert await made.future == 1
     assert cancelled.future.cancelled()
 
 
-async def test_an_outcome_stops_the_timers() -> None:
-    """A deadline that has passed meanwhile must not kill a child that works for others."""
-    rung: list[str] = []
-    loop = asyncio.get_running_loop()
-    answered = request(timers=[loop.call_later(1, rung.append, "deadline")])
-
-    answered.succeed("an answer")
-    await asyncio.sleep(2)
-
-    assert rung == []
-
-
-async def test_a_request_ends_once() -> None:
-    """Whoever holds a lock for it is called one time, however often its end is noticed."""
+async def test_the_end_is_noted_once() -> None:
+    """A writer lock must not be released twice."""
     ended: list[str] = []
-    finished = request(on_end=lambda: ended.append("end"))
+    made = request(on_end=lambda: ended.append("released"))
 
-    finished.end()
-    finished.end()
-    request().end()  # nobody wants to know
+    made.end()
+    made.end()
 
-    assert ended == ["end"]
+    assert ended == ["released"]
 
 
-async def test_a_child_is_busy_by_lane(tmp_path: Path) -> None:
-    """A request that changes its lane counts in the new one."""
+async def test_a_member_counts_its_requests_by_lane(tmp_path: Path) -> None:
+    """The quotas of the lanes are independent of each other."""
     process = ChildProcess("1", GitSettings(cache_dir=tmp_path), Trust(), on_answer=lambda _: None)
     member = Member(process=process, trust=Trust(), alone=False)
     for number, lane in enumerate((Lane.YOUNG, Lane.YOUNG, Lane.LOCAL)):
-        member.running[number] = request(lane)
+        member.running[number] = request(lane=lane)
 
-    member.running[0].lane = Lane.SLOW
-
-    assert [member.busy(lane) for lane in (Lane.YOUNG, Lane.SLOW, Lane.LOCAL)] == [1, 1, 1]
+    assert [member.busy(lane) for lane in Lane] == [2, 0, 1]

@@ -1,191 +1,137 @@
-"""Reading a commit in a bare repository: folders, manifest files, contents, portions."""
+"""Reading a commit in a bare mirror: which files are listed, and what a hostile tree can do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pygit2
 import pytest
 from tests.gitserver import Origin
 
-from nopea.core.manifests.file import parse_file
-from nopea.core.problem import Code
 from nopea.git import tree
 from nopea.git.failure import GitFailure
-from nopea.git.protocol import ErrorKind
+from nopea.git.protocol import ANSWER_BYTES, ErrorKind
 
-CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+FILES = {
+    "README.md": "no",
+    "root.yml": "a: 1\n",
+    "deploy/web.yaml": "kind: ConfigMap\n",
+    "deploy/data.JSON": "{}",
+    "deploy/.nopeaignore": "*.md\n",
+    "deploy/link.yaml": "web.yaml",
+    "deploy/sub": "1" * 40,
+}
+MODES = {"deploy/link.yaml": "120000", "deploy/sub": "160000"}
 
 
 @pytest.fixture
 def origin(tmp_path: Path) -> Origin:
-    """An empty bare repository."""
-    return Origin(tmp_path / "shop.git")
+    """A repository with manifests, a link and a submodule."""
+    made = Origin(tmp_path / "shop.git")
+    made.commit(FILES, modes=MODES)
+    return made
 
 
 @pytest.fixture
 def repository(origin: Origin) -> Iterator[pygit2.Repository]:
-    """The same repository, opened with libgit2."""
+    """The same, opened."""
     opened = pygit2.Repository(str(origin.path))
     yield opened
     opened.free()
 
 
-def failure_of(call: Any) -> GitFailure:
-    """Call what must fail and return the failure."""
-    with pytest.raises(GitFailure) as failure:
-        call()
-    return failure.value
+def test_manifest_and_ignore_files_are_listed_in_order(repository: pygit2.Repository, origin: Origin) -> None:
+    """By their suffix in any case, with blob and size; a link and a submodule are reported as skipped."""
+    found = tree.files(repository, origin.tip(), "")
+
+    assert [(path, size) for path, _, size in found["files"]] == [
+        ("deploy/.nopeaignore", 5),
+        ("deploy/data.JSON", 2),
+        ("deploy/web.yaml", 16),
+        ("root.yml", 5),
+    ]
+    assert found["skipped"] == [("deploy/link.yaml", "symlink"), ("deploy/sub", "submodule")]
 
 
-@pytest.mark.parametrize("subpath", ["deploy/prod", "/deploy/prod/", "./deploy//prod/."])
-def test_a_folder_is_found_however_it_is_spelt(
-    origin: Origin, repository: pygit2.Repository, subpath: str
+@pytest.mark.parametrize("subpath", ["deploy", "deploy/", "./deploy", "/deploy"])
+def test_a_folder_is_found_however_it_is_written(
+    repository: pygit2.Repository, origin: Origin, subpath: str
 ) -> None:
-    """Slashes at the ends, double slashes and dots do not matter."""
-    commit = origin.commit({"deploy/prod/a.yaml": "a: 1\n"})
+    """Paths stay those from the repository's root."""
+    found = tree.files(repository, origin.tip(), subpath)
 
-    path, found = tree.folder(repository, commit, subpath)
-
-    assert path == "deploy/prod"
-    assert [entry.name for entry in found] == ["a.yaml"]
+    assert [path for path, _, _ in found["files"]][-1] == "deploy/web.yaml"
 
 
 @pytest.mark.parametrize(
-    ("subpath", "at"),
-    [
-        ("deploi", ""),
-        ("deploy/qa", "deploy"),
-        ("deploy/a.yaml", "deploy"),
-        ("deploy/link", "deploy"),
-        ("deploy/../deploy", "deploy"),
-    ],
+    "subpath", ["deplyo", "deploy/web.yaml", "..", "deploy/../deploy", "deploy/link.yaml"]
 )
-def test_a_folder_that_is_not_there_names_its_neighbours(
-    origin: Origin, repository: pygit2.Repository, subpath: str, at: str
+def test_a_folder_that_is_not_there_is_an_error_with_those_that_are(
+    repository: pygit2.Repository, origin: Origin, subpath: str
 ) -> None:
-    """The failure has the last folder that exists and the folders in it; `..` and links lead nowhere."""
-    commit = origin.commit(
-        {"deploy/a.yaml": "", "deploy/prod/b.yaml": "", "deploy/link": "prod", "docs/c.md": ""},
-        modes={"deploy/link": "120000"},
-    )
+    """A file, a link and `..` are not folders."""
+    with pytest.raises(GitFailure) as failure:
+        tree.files(repository, origin.tip(), subpath)
 
-    failure = failure_of(lambda: tree.folder(repository, commit, subpath))
-
-    assert failure.kind is ErrorKind.PATH_MISSING
-    assert failure.facts == {"at": at, "folders": ["prod"] if at else ["deploy", "docs"]}
+    assert failure.value.kind is ErrorKind.PATH_MISSING
+    if subpath == "deplyo":
+        assert failure.value.message == "there is no folder deplyo"
+        assert failure.value.facts["folders"] == ["deploy"]
 
 
-def test_an_object_that_is_not_a_commit_is_refused(origin: Origin, repository: pygit2.Repository) -> None:
-    """A blob's id where a commit's belongs; an id that is not there is a damaged mirror."""
-    origin.commit({"a.yaml": "a: 1\n"})
-    blob = origin.git("rev-parse", "main:a.yaml")
+def test_a_tree_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    """Sixty-four folders are enough for anybody."""
+    origin = Origin(tmp_path / "deep.git")
+    commit = origin.commit({f"{'d/' * 66}web.yaml": "a: 1\n"})
 
-    assert failure_of(lambda: tree.folder(repository, blob, "")).kind is ErrorKind.REFUSED
-    assert failure_of(lambda: tree.folder(repository, "b" * 40, "")).kind is ErrorKind.MIRROR
+    with pytest.raises(GitFailure, match="nested deeper than 64") as failure:
+        tree.files(pygit2.Repository(str(origin.path)), commit, "")
 
-
-def test_manifest_and_ignore_files_are_listed_in_order(origin: Origin, repository: pygit2.Repository) -> None:
-    """By suffix in any case, with blob and size; everything else is left out."""
-    commit = origin.commit(
-        {"b.yml": "b", "a.YAML": "aa", "sub/c.json": "{}", ".nopeaignore": "x\n", "README.md": "", "yaml": ""}
-    )
-
-    listing = tree.files(repository, commit, "")
-
-    assert [(path, size) for path, _, size in listing["files"]] == [
-        (".nopeaignore", 2), ("a.YAML", 2), ("b.yml", 1), ("sub/c.json", 2),
-    ]  # fmt: skip
-    assert listing["files"][2][1] == origin.git("rev-parse", "main:b.yml")
-    assert listing["skipped"] == []
+    assert failure.value.kind is ErrorKind.TOO_BIG
 
 
-def test_links_and_submodules_are_skipped(origin: Origin, repository: pygit2.Repository) -> None:
-    """A link that looks like a manifest and a submodule are named; another link is not a manifest."""
-    commit = origin.commit(
-        {"link.yaml": "/etc/passwd", "link.txt": "a", "sub": "1" * 40},
-        modes={"link.yaml": "120000", "link.txt": "120000", "sub": "160000"},
-    )
+def test_contents_come_in_portions(tmp_path: Path) -> None:
+    """An answer ends at about its size and says what is left."""
+    origin = Origin(tmp_path / "big.git")
+    origin.commit({f"{name}.yaml": name * (ANSWER_BYTES // 2 + 1) for name in "abc"})
+    repository = pygit2.Repository(str(origin.path))
+    blobs = [blob for _, blob, _ in tree.files(repository, origin.tip(), "")["files"]]
 
-    assert tree.files(repository, commit, "") == {
-        "files": [], "skipped": [("link.yaml", "symlink"), ("sub", "submodule")],
-    }  # fmt: skip
+    first = tree.read(repository, blobs, max_bytes=ANSWER_BYTES)
+    second = tree.read(repository, first["rest"], max_bytes=ANSWER_BYTES)
 
-
-def test_folders_have_a_bounded_depth(origin: Origin, repository: pygit2.Repository) -> None:
-    """Sixty-four folders deep is read, one more is too big."""
-    deepest = "/".join(["d"] * 64)
-    commit = origin.commit({f"{deepest}/a.yaml": "a: 1\n"})
-    assert len(tree.files(repository, commit, "")["files"]) == 1
-
-    commit = origin.commit({f"{deepest}/d/a.yaml": "a: 1\n"})
-    assert failure_of(lambda: tree.files(repository, commit, "")).kind is ErrorKind.TOO_BIG
+    assert list(first["done"]) == blobs[:2]
+    assert (list(second["done"]), second["rest"]) == (blobs[2:], [])
 
 
-def test_contents_come_in_portions(
-    origin: Origin, repository: pygit2.Repository, monkeypatch: pytest.MonkeyPatch
+def test_a_file_over_the_limit_is_an_error_and_a_problem_of_its_manifest(
+    repository: pygit2.Repository, origin: Origin
 ) -> None:
-    """An answer ends after the file that fills it, and says what is left for the next one."""
-    monkeypatch.setattr(tree, "ANSWER_BYTES", 10)
-    origin.commit({"a.yaml": "a" * 6, "b.yaml": "b" * 6, "c.yaml": "c"})
-    a, b, c = (origin.git("rev-parse", f"main:{name}.yaml") for name in "abc")
+    """Reading fails; parsing reports the one file and parses the others."""
+    blobs = [blob for _, blob, _ in tree.files(repository, origin.tip(), "")["files"]]
+    with pytest.raises(GitFailure, match="a file of 16 bytes, the limit is 10"):
+        tree.read(repository, blobs, max_bytes=10)
 
-    assert tree.read(repository, [a, b, c], max_bytes=100) == {
-        "done": {a: b"a" * 6, b: b"b" * 6}, "rest": [c],
-    }  # fmt: skip
-    assert tree.read(repository, [c], max_bytes=100) == {"done": {c: b"c"}, "rest": []}
+    class Parsed:
+        """A file without documents."""
 
+        documents = ()
+        problems = ()
 
-def test_a_file_over_the_limit_is_not_read(origin: Origin, repository: pygit2.Repository) -> None:
-    """The limit itself is allowed; the failure names the blob."""
-    origin.commit({"a.yaml": "a" * 11})
-    blob = origin.git("rev-parse", "main:a.yaml")
+    found = tree.manifests(repository, blobs, lambda _: Parsed(), max_bytes=10)["done"]
 
-    assert tree.read(repository, [blob], max_bytes=11)["done"] == {blob: b"a" * 11}
-    failure = failure_of(lambda: tree.read(repository, [blob], max_bytes=10))
-    assert (failure.kind, failure.facts) == (ErrorKind.TOO_BIG, {"blob": blob})
+    assert [len(parsed["problems"]) for parsed in found.values()] == [0, 0, 1, 0]
 
 
-def test_only_files_are_read(origin: Origin, repository: pygit2.Repository) -> None:
-    """A commit's id is refused; an id that is not there is a damaged mirror."""
-    commit = origin.commit({"a.yaml": "a"})
+def test_an_id_of_a_tree_is_not_a_file(repository: pygit2.Repository, origin: Origin) -> None:
+    """Only blobs are read."""
+    with pytest.raises(GitFailure) as failure:
+        tree.read(repository, [origin.git("rev-parse", "main:deploy")], max_bytes=1000)
 
-    assert failure_of(lambda: tree.read(repository, [commit], max_bytes=9999)).kind is ErrorKind.REFUSED
-    assert failure_of(lambda: tree.read(repository, ["b" * 40], max_bytes=9)).kind is ErrorKind.MIRROR
-
-
-def test_manifests_are_parsed_by_blob(origin: Origin, repository: pygit2.Repository) -> None:
-    """Each file gives its documents as JSON and its problems, as plain values for the frame."""
-    origin.commit({"good.yaml": CONFIG_MAP, "bad.yaml": "a: [\n"})
-    good, bad = (origin.git("rev-parse", f"main:{name}.yaml") for name in ("good", "bad"))
-
-    done = tree.manifests(repository, [good, bad], parse_file, max_bytes=1000)["done"]
-
-    assert done[good] == {
-        "documents": [("1", 1, b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}')],
-        "problems": [],
-    }
-    assert done[bad]["documents"] == []
-    assert [code for code, *_ in done[bad]["problems"]] == [Code.YAML_SYNTAX.value]
+    assert failure.value.kind is ErrorKind.REFUSED
 
 
-def test_a_manifest_over_the_limit_is_a_problem_of_its_own(
-    origin: Origin, repository: pygit2.Repository
-) -> None:
-    """The files beside it are parsed."""
-    origin.commit({"big.yaml": "#" * 1000, "good.yaml": CONFIG_MAP})
-    big, good = (origin.git("rev-parse", f"main:{name}.yaml") for name in ("big", "good"))
-
-    done = tree.manifests(repository, [big, good], parse_file, max_bytes=100)["done"]
-
-    ((code, _, hint, _, _),) = done[big]["problems"]
-    assert code == Code.YAML_LIMIT.value
-    assert "spec.exclude" in hint
-    assert len(done[good]["documents"]) == 1
-
-
-def test_ids_are_asked_once() -> None:
-    """In the order in which they came first."""
+def test_equal_blobs_are_asked_for_once() -> None:
+    """In the order of the first."""
     assert tree.ids(["b", "a", "b"]) == ["b", "a"]
