@@ -261,6 +261,25 @@ async def test_a_cancelled_caller_leaves_nothing_waiting(port: GitPort) -> None:
         assert port.statistics().abandoned_now <= 32
 
 
+async def test_a_cancelled_sync_keeps_others_out_of_its_mirror_while_its_child_writes(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """A GitRepository that is deleted and created again during its first clone has one writer at a time."""
+    with Relay(server.port) as relay:
+        remote = Remote(relay.url())
+        first = spawn(port.sync(remote, MAIN, timeout_seconds=PATIENCE), name="first")
+        await until(relay.waiting.is_set)
+        await end(first)
+        second = spawn(port.sync(remote, MAIN, timeout_seconds=PATIENCE), name="second")
+        await asyncio.sleep(0.3)
+        assert (port.statistics().operations, port.statistics().abandoned_now) == (1, 1)
+
+        relay.gate.set()
+        assert (await second).id == origin.tip()
+
+    assert server.requests["shop.git git-upload-pack POST"] == 1  # the second found what the first fetched
+
+
 async def test_each_waiter_keeps_its_own_deadline(port: GitPort, server: GitServer, origin: Origin) -> None:
     """Of two callers that share a fetch, the hasty one gives up alone and the patient one gets its commit."""
     with Relay(server.port) as relay:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+from cachetools import LRUCache
 
 from nopea import log_events
 from nopea.core.duration import backoff_seconds
@@ -39,8 +41,8 @@ class Pool:
         self._settings = settings
         self._members: list[Member] = []
         self._queues: dict[tuple[Trust, bool, Lane], deque[GitRequest]] = {}
-        self._suspects: OrderedDict[str, None] = OrderedDict()
-        self._slow: OrderedDict[str, None] = OrderedDict()
+        self._suspects: LRUCache[str, None] = LRUCache(_MAX_REMEMBERED)
+        self._slow: LRUCache[str, None] = LRUCache(_MAX_REMEMBERED)
         self._ids = itertools.count(1)
         self._failed_starts = 0
         self._group: asyncio.TaskGroup | None = None
@@ -188,7 +190,7 @@ class Pool:
 
     def _grow_old(self, request: GitRequest) -> None:
         request.lane = Lane.SLOW
-        _remember(self._slow, request.key)
+        self._slow[request.key] = None
         self._dispatch()
 
     # Ending: answers, deadlines, cancelled callers.
@@ -222,7 +224,7 @@ class Pool:
             request.fail(ErrorKind.TIMEOUT, "it waited for its turn all the time")
             request.end()
             return
-        _remember(self._suspects, request.key)
+        self._suspects[request.key] = None
         request.fail(ErrorKind.TIMEOUT, "the operation was still running")
         self._kill(member, ErrorKind.TIMEOUT)
 
@@ -327,16 +329,8 @@ class Pool:
         elif not request.alone:
             self._repeat(request, alone=True)
         elif member.cause is ErrorKind.MEMORY:
-            _remember(self._suspects, request.key)
+            self._suspects[request.key] = None
             request.fail(ErrorKind.MEMORY, f"it needs more than {self._settings.memory_bytes} bytes")
         else:
-            _remember(self._suspects, request.key)
+            self._suspects[request.key] = None
             request.fail(ErrorKind.DIED, "the child process died, and died again with this operation alone")
-
-
-def _remember(keys: OrderedDict[str, None], key: str) -> None:
-    """Add the key; the oldest goes when there are too many."""
-    keys[key] = None
-    keys.move_to_end(key)
-    if len(keys) > _MAX_REMEMBERED:
-        keys.popitem(last=False)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+
+from cachetools import LRUCache
 
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
 from nopea.core.problem import SyncError
@@ -55,7 +56,7 @@ class GitPort:
         self._pool = Pool(settings)
         self._flights: Flights[Any] = Flights()
         self._writers: dict[str, tuple[asyncio.Lock, int]] = {}
-        self._refs: OrderedDict[tuple[str, str], Ref] = OrderedDict()
+        self._refs: LRUCache[tuple[str, str], Ref] = LRUCache(_MAX_REMEMBERED)
 
     async def run(self) -> None:
         """Own the children until cancelled; none is left when it returns."""
@@ -306,9 +307,6 @@ class GitPort:
     def _remember(self, call: _Call, commit: str, ref: Ref) -> None:
         for key in ((call.mirror, commit), (call.mirror, "")):
             self._refs[key] = ref
-            self._refs.move_to_end(key)
-        while len(self._refs) > _MAX_REMEMBERED:
-            self._refs.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from tests.git.conftest import alive, until
 
 from nopea.git.process import HOMES, ChildProcess, Trust
-from nopea.git.protocol import Op, encode
+from nopea.git.protocol import MAX_FRAME, Op, encode
 from nopea.git.settings import GitSettings
 from nopea.tasks import end, spawn
 
@@ -124,3 +125,82 @@ async def test_a_cache_folder_that_is_a_file_ends_the_run(tmp_path: Path) -> Non
         await child.run()
 
     assert child.pid is None
+
+
+class ScriptedChild(ChildProcess):
+    """A child that runs a script in place of `nopea.git.child`."""
+
+    script = ""
+
+    async def _start(self, home: Path) -> asyncio.subprocess.Process:
+        del home
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-c", f"import os, sys, time\n{self.script}",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+
+
+async def answers_of(cache: Path, script: str) -> list[dict[str, Any]]:
+    """Run a script as a child to its end, and return what it answered."""
+    answers: list[dict[str, Any]] = []
+    child = ScriptedChild("1", GitSettings(cache_dir=cache), Trust(), on_answer=answers.append)
+    child.script = script
+    async with asyncio.timeout(20):
+        await child.run()
+    assert child.pid is None
+    return answers
+
+
+def write(data: bytes) -> str:
+    """Return a script that answers with the bytes."""
+    return f"os.write(1, {data!r})\n"
+
+
+CONFIGURED = encode({"id": 0, "ok": {}})
+ANSWER = encode({"id": 1, "ok": "whole"})
+
+
+async def test_half_a_frame_of_a_dying_child_is_not_an_answer(tmp_path: Path) -> None:
+    """What came whole before it is."""
+    script = write(CONFIGURED + ANSWER + encode({"id": 2, "ok": "half"})[:-1])
+
+    assert await answers_of(tmp_path, script) == [{"id": 1, "ok": "whole"}]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [b"\xff\xff\xff\xff", (MAX_FRAME + 1).to_bytes(4, "big"), b"\x00\x00\x00\x01\xc1"],
+    ids=["four gigabytes", "a byte over the limit", "no msgpack"],
+)
+async def test_a_child_that_does_not_speak_the_protocol_is_killed(tmp_path: Path, nonsense: bytes) -> None:
+    """It would run on: nothing that it says afterwards could be understood."""
+    script = write(CONFIGURED + ANSWER) + "time.sleep(0.2)\n" + write(nonsense) + "time.sleep(600)"
+
+    assert await answers_of(tmp_path, script) == [{"id": 1, "ok": "whole"}]
+
+
+async def test_a_child_that_does_not_become_ready_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time for it is bounded; afterwards there is no limit on its silence."""
+    monkeypatch.setattr("nopea.git.process._START_SECONDS", 0.3)
+
+    assert await answers_of(tmp_path, "time.sleep(600)") == []
+    assert await answers_of(tmp_path, write(CONFIGURED) + "time.sleep(0.6)\n" + write(ANSWER)) != []
+
+
+async def test_what_a_child_prints_is_bounded_and_masked_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first lines, cut, without a URL's credentials; a child that prints for ever does not stop."""
+    script = "for n in range(1000): print('https://bot:s3cret@h/x' + 'x' * 10000, file=sys.stderr)\n"
+    caplog.set_level("DEBUG", logger="nopea.git")
+
+    assert await answers_of(tmp_path, script + write(CONFIGURED + ANSWER)) != []
+
+    lines = [
+        record.__dict__["facts"]["line"] for record in caplog.records if record.msg == "git child output"
+    ]
+    assert len(lines) == 200
+    assert max(map(len, lines)) <= 500
+    assert not any("s3cret" in line for line in lines)
