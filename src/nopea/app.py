@@ -27,7 +27,7 @@ EXIT_CONFIGURATION = 3
 """2 is click's: wrong usage. A second signal ends the process at once with 128 + its number."""
 
 FLUSH_SECONDS = 5.0
-"""The longest that Events and waiting messages get in the drain, after the passes have stopped."""
+"""The longest that Events and waiting messages get in the drain, after the syncs have stopped."""
 
 CLOSE_SECONDS = 4.0
 """What the drain keeps back to close things: connections of ours and to us, children, traces."""
@@ -96,7 +96,7 @@ class App:
         return bool(ended)
 
     async def _drain(self, process: Process, services: dict[str, asyncio.Task[None]]) -> None:
-        """Stop in order: no new work, passes end between two objects, signals go out, the rest is closed."""
+        """Stop in order: no new work, syncs end between two objects, signals go out, the rest is closed."""
         log.write(log_events.draining, why=self._why_stopped, workers=process.controller.workers)
         process.readiness.draining = True
         await tasks.end(services["controller"])
@@ -111,7 +111,7 @@ class App:
 
 
 def drain_shares(shutdown_seconds: float) -> tuple[float, float]:
-    """Return what of the drain's time is for the passes, and what for Events and messages after them.
+    """Return what of the drain's time is for the syncs, and what for Events and messages after them.
 
     The rest of it is for closing. Where the whole is short, each has to do with less.
     """

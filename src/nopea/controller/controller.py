@@ -97,7 +97,7 @@ class Controller:
                         self._gone(RepoKey(live.meta.namespace, live.meta.name))
 
     async def drain(self, *, seconds: float) -> None:
-        """Let every pass stop between two objects and tell what it did; what takes longer is cancelled."""
+        """Let every sync stop between two objects and tell what it did; what takes longer is cancelled."""
         self._mailboxes.put_all(Trigger.SHUTDOWN)
         try:
             async with asyncio.timeout(seconds):
@@ -119,7 +119,7 @@ class Controller:
         return woken
 
     def kinds_changed(self) -> None:
-        """Wake the repositories whose last pass met a kind that was not served."""
+        """Wake the repositories whose last sync met a kind that was not served."""
         for key in self._mailboxes:
             state = self._services.store.states.get(key)
             if state is not None and state.unknown_kinds:
@@ -131,7 +131,7 @@ class Controller:
     def _replace_all(self, repositories: list[Repository]) -> None:
         for key in self._services.repositories.keys() - {repository.key for repository in repositories}:
             self._gone(key)
-        for repository in repositories:  # no pass starts before all are known: it asks who else exists
+        for repository in repositories:  # no sync starts before all are known: it asks who else exists
             self._changed(repository)
 
     def _changed(self, repository: Repository) -> None:
@@ -182,7 +182,7 @@ class Controller:
         known = self._services.repositories.get(key)
         if self._mailboxes.close(key):
             log.write(log_events.repository_deleted, repo=key)
-            if known is not None and not known.deleting:  # else a pass has ended it, and tells
+            if known is not None and not known.deleting:  # else a sync has ended it, and tells
                 self._services.publisher.gone(known, self._services.store.states.get(key))
         self._supervisor.stop(key)
         self._services.repositories.remove(key)

@@ -10,7 +10,7 @@ from nopea.core.trigger import Trigger
 
 
 class Mailbox:
-    """Coalesces triggers: fifty pushes are one pass. Bounded by the number of triggers there are."""
+    """Coalesces triggers: fifty pushes are one sync. Bounded by the number of triggers there are."""
 
     def __init__(self) -> None:
         self._pending: set[Trigger] = set()
@@ -22,7 +22,7 @@ class Mailbox:
         self._arrived.set()
 
     def pending(self) -> frozenset[Trigger]:
-        """Return what waits, leaving it there: a running pass looks whether it should start over."""
+        """Return what waits, leaving it there: a running sync looks whether it should start over."""
         return frozenset(self._pending)
 
     async def take(self) -> frozenset[Trigger]:

@@ -1,6 +1,6 @@
-"""One worker per GitRepository: takes triggers, runs passes one by one, decides when to look again.
+"""One worker per GitRepository: takes triggers, runs syncs one by one, decides when to look again.
 
-It never looks at the cluster or at Git itself; passes do. Crashes pass to the supervisor.
+It never looks at the cluster or at Git itself; syncs do. Crashes pass to the supervisor.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class ReconcilePort(Protocol):
     """What a worker asks for; the sync pipeline implements it."""
 
     async def run(self, request: ReconcileRequest) -> ReconcileReport:
-        """Run one whole pass and report it."""
+        """Run one whole sync and report it."""
         ...
 
     def has_changed(self, repository: Repository) -> bool:
-        """Ask the watches only: True when an object is not as the last pass left it."""
+        """Ask the watches only: True when an object is not as the last sync left it."""
         ...
 
     async def follow_health(self, repository: Repository) -> bool:
@@ -59,7 +59,7 @@ class ReconcilePort(Protocol):
         ...
 
     async def has_new_commit(self, repository: Repository) -> bool:
-        """Ask Git only: True when a pass could find something to do."""
+        """Ask Git only: True when a sync could find something to do."""
         ...
 
 
@@ -84,7 +84,7 @@ class Worker:
         self._looks = 0
 
     async def run(self) -> None:
-        """Run until a `SHUTDOWN` trigger or cancellation; the first pass starts at once."""
+        """Run until a `SHUTDOWN` trigger or cancellation; the first sync starts at once."""
         self._mailbox.put(Trigger.STARTUP)
         timers = Timers(self._mailbox)
         try:

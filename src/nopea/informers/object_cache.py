@@ -31,7 +31,7 @@ OURS = Selection(labels=names.REPOSITORY_LABEL)
 OURS_BRIEFLY = Selection(labels=names.REPOSITORY_LABEL, metadata_only=True)
 FIRST_LIST_SECONDS = 30.0
 IDLE_SECONDS = 300.0
-"""A kind that a pass asked for may get its first object a little later."""
+"""A kind that a sync asked for may get its first object a little later."""
 _SWEEPERS = 8
 
 RulesOf: TypeAlias = Callable[[str, ObjectKey], IgnoreRules]

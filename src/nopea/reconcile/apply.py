@@ -27,7 +27,7 @@ from nopea.kube.requests import PatchKind, Preconditions
 from nopea.reconcile.definitions import is_unserved, pauses, wait_until_served
 
 TRIES = 5
-"""How often a write is sent while the object moves on under it; then it is a conflict for the next pass."""
+"""How often a write is sent while the object moves on under it; then it is a conflict for the next sync."""
 
 RECREATE_SECONDS = 30.0
 _MAY_HOLD_CLAIMS = frozenset(
@@ -50,7 +50,7 @@ class Written:
 
 
 class Applier:
-    """Applies for one repository in one pass, through a client that acts for it. Raises ApiError."""
+    """Applies for one repository in one sync, through a client that acts for it. Raises ApiError."""
 
     def __init__(
         self,

@@ -37,7 +37,7 @@ DECIDE_AGAIN = timedelta(seconds=2)
 
 @dataclass(slots=True)
 class Execution:
-    """What has been done so far; readable at any time, also after the pass was stopped."""
+    """What has been done so far; readable at any time, also after the sync was stopped."""
 
     results: dict[ObjectKey, ObjectResult] = field(default_factory=dict)
     applied: dict[ObjectKey, LastApplied] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class Executor:
 
     def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
         key, observed = step.key, observed_of(applied.json(), now=datetime.now(UTC), rules=desired.rules)
-        self._object_cache.follow(desired.resource)  # its definition may have come in this pass
+        self._object_cache.follow(desired.resource)  # its definition may have come in this sync
         self._object_cache.assume(desired.resource, key, observed)
         execution.applied[key] = LastApplied(
             hash=desired.hash,
@@ -162,12 +162,12 @@ class Executor:
         execution.results[key] = _applied(step, Outcome.CREATED if applied.created else outcome)
 
     def _note_half_done(self, step: Step, execution: Execution) -> None:
-        """What was taken over and then not applied does not show as drift: have the next pass apply it."""
+        """What was taken over and then not applied does not show as drift: have the next sync apply it."""
         if step.seen is not None and self._applier.has_taken_over(step.key):
             execution.applied[step.key] = LastApplied(hash="", projection=None)
 
     async def _prune(self, step: Step, execution: Execution) -> None:
-        """Delete one object, if it is still as it was when that was decided; else a pass looks again."""
+        """Delete one object, if it is still as it was when that was decided; else a sync looks again."""
         assert step.live is not None  # noqa: S101 - what is not there is not pruned
         try:
             resource = await self._resource_for(step.key.group_kind)

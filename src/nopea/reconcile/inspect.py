@@ -1,4 +1,4 @@
-"""A pass that stops before it acts: the same fetch, rendering, observation and plan, and then a look.
+"""A sync that stops before it acts: the same fetch, rendering, observation and plan, and then a look.
 
 For `nopea diff` and `nopea plan`. Reads only, with the caller's own rights, and keeps nothing.
 """
@@ -41,7 +41,7 @@ _SAME = (Reason.UNCHANGED, Reason.IGNORED, Reason.KEPT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What a pass would do now. `problems` are all of them: of Git, of rendering, and of objects."""
+    """What a sync would do now. `problems` are all of them: of Git, of rendering, and of objects."""
 
     objects: tuple[ObjectDiff, ...]
     problems: tuple[Problem, ...]

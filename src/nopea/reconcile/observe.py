@@ -128,7 +128,7 @@ class Observer:
         observation.observed[key] = live
 
     def _note_lost(self, one: Desired, observation: Observation, state: RepositoryState) -> None:
-        """The definition comes with this pass, so no object can be there: what was applied went with it."""
+        """The definition comes with this sync, so no object can be there: what was applied went with it."""
         if one.key in state.applied:
             desired = orjson.loads(one.body)
             drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)

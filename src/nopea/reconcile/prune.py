@@ -50,7 +50,7 @@ class Pruner:
         owned = self._context.object_cache.owned(self._owner)
         known = set(self._state.applied)
         self._take_in(owned, known | wanted)
-        if deleting:  # there is no later pass that would find them in the inventory
+        if deleting:  # there is no later sync that would find them in the inventory
             known = set(self._state.applied)
         candidates: dict[ObjectKey, PruneCandidate] = {}
         lives: dict[ObjectKey, ObservedObject] = {}

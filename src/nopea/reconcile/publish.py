@@ -1,4 +1,4 @@
-"""Tell what a pass did: status, Events and one log line, all views of the same report.
+"""Tell what a sync did: status, Events and one log line, all views of the same report.
 
 Writes nothing when there is nothing to say; never decides what to do about it.
 """
@@ -38,13 +38,13 @@ from nopea.state.store import RepositoryState
 
 log = Log(__name__)
 PROGRESS_AFTER_SECONDS = 2.0
-"""A pass that ends sooner is reported once: two writes fewer for each of a thousand repositories."""
+"""A sync that ends sooner is reported once: two writes fewer for each of a thousand repositories."""
 
 
 class Publisher:
     """Writes statuses and Events of all repositories, and tells each step to the listeners.
 
-    A listener must return at once: passes wait for it. What it raises is logged and touches nobody else.
+    A listener must return at once: syncs wait for it. What it raises is logged and touches nobody else.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Publisher:
 
     @asynccontextmanager
     async def progress(self, repository: Repository, state: RepositoryState) -> AsyncIterator[None]:
-        """Say in status that a pass is under way, once it has taken `PROGRESS_AFTER_SECONDS`."""
+        """Say in status that a sync is under way, once it has taken `PROGRESS_AFTER_SECONDS`."""
         done = asyncio.Event()
 
         async def tell() -> None:
@@ -101,7 +101,7 @@ class Publisher:
             if Trigger.SHUTDOWN in request.pending():
                 await self._interrupted(repository, state, report, now=now)
             self._tell(repository, state, state.status, state.status, report, at=now)
-            return True  # else the next pass follows at once and tells its own
+            return True  # else the next sync follows at once and tells its own
         retry_at = now + timedelta(seconds=request.retry_seconds) if report.result is Result.FAILED else None
         before = state.status
         status = views.reported(before, report, now=now, retry_at=retry_at)
@@ -109,7 +109,7 @@ class Publisher:
             status = views.with_health(status, report.health, generation=report.generation, now=now)
         written = status == before or await self._write(repository, state, status)
         self._record_contested(repository, state, report)
-        if written:  # else the pass is repeated, and tells then
+        if written:  # else the sync is repeated, and tells then
             self._tell(repository, state, before, status, report, at=now)
         return written
 
@@ -124,7 +124,7 @@ class Publisher:
             self._tell(repository, state, before, status, None, at=now)
 
     def gone(self, repository: Repository, state: RepositoryState | None) -> None:
-        """Tell the end of a repository that was gone before a pass could end it: its objects run on."""
+        """Tell the end of a repository that was gone before a sync could end it: its objects run on."""
         now = datetime.now(UTC)
         status = repository.status if state is None else state.status
         report = ReconcileReport(
@@ -160,7 +160,7 @@ class Publisher:
     async def _interrupted(
         self, repository: Repository, state: RepositoryState, report: ReconcileReport, *, now: datetime
     ) -> None:
-        """Say how far a pass came that no pass of this process follows."""
+        """Say how far a sync came that no sync of this process follows."""
         status, note = views.interrupted(state.status, report, now=now)
         status = msgspec.structs.replace(status, inventory=report.inventory)
         await self._write(repository, state, status)

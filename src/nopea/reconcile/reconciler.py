@@ -1,4 +1,4 @@
-"""One pass over a repository: fetch → render → observe → plan → act → report.
+"""One sync over a repository: fetch → render → observe → plan → act → report.
 
 Looks at the world, never at the trigger. Every way out but a bug is a report, and every report is published.
 """
@@ -38,19 +38,19 @@ from nopea.state.store import RepositoryState, StateStore
 log = Log(__name__)
 
 FINALIZE_SECONDS = 5.0
-"""How long a pass that lets a repository go may take once its worker is told to end."""
+"""How long a sync that lets a repository go may take once its worker is told to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services(ReconcileContext):
-    """What passes share: clients and the process's memory."""
+    """What syncs share: clients and the process's memory."""
 
     publisher: Publisher
     store: StateStore
 
 
 class Reconciler:
-    """Runs passes; one at a time per repository, any number at once."""
+    """Runs syncs; one at a time per repository, any number at once."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -67,11 +67,11 @@ class Reconciler:
         try:
             newest = await self._services.fetcher.newest(spec, state.remote)
         except SyncError:
-            return True  # a whole pass meets the same and reports it
+            return True  # a whole sync meets the same and reports it
         return state.commit is None or newest != state.commit.id
 
     def has_changed(self, repository: Repository) -> bool:
-        """Ask the watches only: True when an object is not as the last pass left it."""
+        """Ask the watches only: True when an object is not as the last sync left it."""
         services = self._services
         state = services.store.states.get(repository.key)
         if state is None or not state.loaded:
@@ -100,7 +100,7 @@ class Reconciler:
         return health is not None and not health.is_settled
 
     async def run(self, request: ReconcileRequest) -> ReconcileReport:
-        """Run one whole pass and publish its report."""
+        """Run one whole sync and publish its report."""
         if not request.repository.deleting:
             return await self._run(request)
         # Without our finalizer the watch says that the repository is gone, and its worker is cancelled, often
@@ -148,7 +148,7 @@ class Reconciler:
     async def _trim(self, repository: Repository, state: RepositoryState) -> None:
         try:
             await self._inventory.trim(repository, state)
-        except SyncError as error:  # nothing is lost by what is too much; the next pass tries again
+        except SyncError as error:  # nothing is lost by what is too much; the next sync tries again
             log.write(log_events.inventories_not_trimmed, repo=repository.key, error=str(error))
 
     async def _outcome(
@@ -236,6 +236,6 @@ def _has_moved(key: ObjectKey, live: ObservedObject | None, state: RepositorySta
 
 
 def _triggers(request: ReconcileRequest) -> tuple[str, ...]:
-    """What woke the pass; one that a pin decides says so, whatever woke it, so that history tells."""
+    """What woke the sync; one that a pin decides says so, whatever woke it, so that history tells."""
     pinned = {Trigger.ROLLBACK} if request.repository.pin else set[Trigger]()
     return tuple(sorted(request.triggers | pinned))

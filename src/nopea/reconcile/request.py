@@ -1,4 +1,4 @@
-"""What a worker hands to a pass, and the pass's question whether it should start over."""
+"""What a worker hands to a sync, and the sync's question whether it should start over."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _wake_nobody(owner: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileContext:
-    """What the work of every pass needs: clients and the process's memory."""
+    """What the work of every sync needs: clients and the process's memory."""
 
     client: KubeClient
     discovery: Discovery
@@ -36,7 +36,7 @@ class ReconcileContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileRequest:
-    """One pass: which version of the object, why, what came in since, and when a failure is retried."""
+    """One sync: which version of the object, why, what came in since, and when a failure is retried."""
 
     repository: Repository
     triggers: frozenset[Trigger]
@@ -45,9 +45,9 @@ class ReconcileRequest:
 
 
 class Supersede:
-    """Tells a running pass, between two objects, that a newer commit or spec is known: newest wins.
+    """Tells a running sync, between two objects, that a newer commit or spec is known: newest wins.
 
-    Git is asked at most once per pass, and only after something came in that may mean a new commit.
+    Git is asked at most once per sync, and only after something came in that may mean a new commit.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Supersede:
         self._decided = False
 
     async def now(self) -> bool:
-        """Return True when the pass should stop before its next object; stays True once it was."""
+        """Return True when the sync should stop before its next object; stays True once it was."""
         if self._decided:
             return True
         pending = self._pending()
@@ -71,5 +71,5 @@ class Supersede:
             try:
                 self._decided = await self._newest() != self._commit
             except SyncError:
-                return False  # the next pass asks again and reports it
+                return False  # the next sync asks again and reports it
         return self._decided

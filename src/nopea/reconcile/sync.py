@@ -1,4 +1,4 @@
-"""The steps of a pass between a snapshot of Git and findings: render, observe, plan, act."""
+"""The steps of a sync between a snapshot of Git and findings: render, observe, plan, act."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Planned:
 
 
 class ClusterSync:
-    """One pass's work for one repository at one version."""
+    """One sync's work for one repository at one version."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class ClusterSync:
         )
 
     async def _decide(self, one: Desired, live: Mapping[str, Any] | None) -> Step:
-        """Decide about one object as it has been read just now, by what the plan of the pass went by."""
+        """Decide about one object as it has been read just now, by what the plan of the sync went by."""
         observation = await self._observer.judge(one, live, self._state)
         world = observation.world(self._state)
         (step,) = plan(desired=[one], cluster=world, policy=self._policy(), now=datetime.now(UTC)).steps

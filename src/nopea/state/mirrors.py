@@ -13,7 +13,7 @@ from nopea.state.store import StateStore
 
 log = Log(__name__)
 SWEEP_SECONDS = 1800.0
-"""Long enough that, after a start, every repository has had a pass: its mirror counts as used from then."""
+"""Long enough that, after a start, every repository has had a sync: its mirror counts as used from then."""
 
 
 class Mirrors(Protocol):

@@ -1,4 +1,4 @@
-"""Which GitRepositories exist, as the watch last said; written by the controller, read by passes."""
+"""Which GitRepositories exist, as the watch last said; written by the controller, read by syncs."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from nopea.core.problem import Problem
 
 @dataclass(slots=True)
 class RepositoryState:
-    """One repository's memory: the status as last written, and what the last passes learned."""
+    """One repository's memory: the status as last written, and what the last syncs learned."""
 
     uid: str
     status: GitRepositoryStatus
@@ -40,16 +40,16 @@ class RepositoryState:
     contested: frozenset[tuple[ObjectKey, RepoKey]] = frozenset()
     """Which objects of this repository another one wants too, as last told."""
     remote: Remote | None = None
-    """The URL with the credentials of the last pass: polls need not read the Secret again."""
+    """The URL with the credentials of the last sync: polls need not read the Secret again."""
     commit: Commit | None = None
     synced_version: tuple[int, str] | None = None
     """The `Repository.version` for which `commit` was read: while Git fails, it still holds for that one."""
     complete: bool = False
-    """True when the last pass synced `commit` without a problem: a poll that finds it again may rest."""
+    """True when the last sync synced `commit` without a problem: a poll that finds it again may rest."""
     problems: tuple[Problem, ...] = ()
-    """Those of the last pass: said in full in the log when they change, not at each retry."""
+    """Those of the last sync: said in full in the log when they change, not at each retry."""
     unknown_kinds: bool = False
-    """True when the last pass met a kind that the API server does not serve: look again when one appears."""
+    """True when the last sync met a kind that the API server does not serve: look again when one appears."""
 
 
 class StateStore:
@@ -67,7 +67,7 @@ class StateStore:
         return known
 
     def remote(self, key: RepoKey) -> Remote | None:
-        """Return the URL and credentials of a repository's last pass, if it came that far."""
+        """Return the URL and credentials of a repository's last sync, if it came that far."""
         known = self.states.get(key)
         return known.remote if known else None
 

@@ -1,4 +1,4 @@
-"""What is asked of Git and what Git answers: values that the Git port and the sync pass share."""
+"""What is asked of Git and what Git answers: values that the Git port and the sync share."""
 
 from __future__ import annotations
 
