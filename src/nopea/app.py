@@ -30,7 +30,7 @@ FLUSH_SECONDS = 5.0
 """The longest that Events and waiting messages get in the drain, after the syncs have stopped."""
 
 CLOSE_SECONDS = 4.0
-"""What the drain keeps back to close things: connections of ours and to us, children, traces."""
+"""What the drain reserves for closing connections, children and traces."""
 
 _TO_TELL_SECONDS = 0.2
 """Beyond their time: queues that are cut off count and log what is left."""
@@ -51,7 +51,7 @@ class App:
             self._stopping.set()
 
     async def run(self) -> int:
-        """Run until told to stop and drained; returns the exit code.
+        """Run until stopped and drained; returns the exit code.
 
         Raises ConfigError, SettingError and ListenError.
         """
@@ -79,7 +79,7 @@ class App:
         return EXIT_SERVICE_ENDED if failed else EXIT_OK
 
     async def _serve(self, services: dict[str, asyncio.Task[None]]) -> bool:
-        """Wait until told to stop or a core service ends; True in the second case."""
+        """Wait for a stop signal or the end of a core service; True in the second case."""
         told = tasks.spawn(_wait(self._stopping), name="stop signal")
         try:
             done, _ = await asyncio.wait({told, *services.values()}, return_when=asyncio.FIRST_COMPLETED)
@@ -111,7 +111,7 @@ class App:
 
 
 def drain_shares(shutdown_seconds: float) -> tuple[float, float]:
-    """Return what of the drain's time is for the syncs, and what for Events and messages after them.
+    """Split the drain's time between the syncs and, after them, Events and messages.
 
     The rest of it is for closing. Where the whole is short, each has to do with less.
     """

@@ -1,4 +1,4 @@
-"""The only places where tasks are born: named, owned, and ended with their owner."""
+"""The only place that creates tasks: named, owned, and ended with their owner."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ BROKEN = (
         reason="GitRefNotFound",
         files=files("branch"),
         spec={"branch": "next"},
-        said={"message": "next", "hint": "spec.branch; there are, for example: main"},
+        said={"message": "next", "hint": "Correct spec.branch. The repository has, for example: main."},
         cure=Cure(push=files("branch"), branch="next"),
     ),
     Broken(

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -376,6 +377,22 @@ async def test_a_child_that_cannot_start_fails_its_request(pool: Pool) -> None:
     assert kind is ErrorKind.DIED
     assert pool.pids() == main
     assert pool.statistics().crashed == 4
+
+
+async def test_a_pool_recovers_when_children_can_start_again(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starts that failed for a while cost no more than their pauses."""
+    python, broken = sys.executable, tmp_path / "broken"
+    broken.write_text("#!/bin/sh\nexit 3\n", encoding="ascii")
+    broken.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(broken))
+    os.kill(pool.pids()[0], signal.SIGKILL)
+    await until(lambda: pool.statistics().crashed >= 3)
+
+    monkeypatch.setattr(sys, "executable", python)
+
+    assert (await kind_of(ask_disk(pool)))[0] is ErrorKind.MIRROR
 
 
 async def test_the_end_fails_what_is_on_its_way(settings: GitSettings) -> None:

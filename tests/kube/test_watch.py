@@ -465,7 +465,13 @@ async def test_a_watch_that_fails_is_believed_no_longer(status: int, stale_after
         shortest=5, longest=6, grace=5, first_pause=0.01, longest_pause=0.05, stale_after=stale_after
     )
 
+    health = WatchHealth()
+    watching = False
+    stale = asyncio.Event()
+
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        if watching and not health.synced:  # the request that ends this is the one that is served here
+            stale.set()
         if not request.query.get("watch"):
             return json_answer(listing(5))()
         if failing:
@@ -476,7 +482,6 @@ async def test_a_watch_that_fails_is_believed_no_longer(status: int, stale_after
         await asyncio.sleep(60)
         return response
 
-    health = WatchHealth()
     async with (
         talking_to(handler) as client,
         asyncio.timeout(10),
@@ -484,9 +489,9 @@ async def test_a_watch_that_fails_is_believed_no_longer(status: int, stale_after
     ):
         await anext(events)
         assert health.synced
+        watching = True
         following = spawn(_next(events), name="following")
-        while health.synced:  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.01)
+        await stale.wait()
         failing = False
         while not isinstance(await following, Changed):
             following = spawn(_next(events), name="following")

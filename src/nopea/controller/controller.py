@@ -1,4 +1,4 @@
-"""Watches GitRepositories and tells the supervisor and the workers; never syncs anything itself."""
+"""Watches GitRepositories, and starts, wakes and stops their workers; never syncs anything itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nopea.reconcile.reconciler import Services
 log = Log(__name__)
 
 CLOSE_SECONDS = 2.0
-"""What cancelled workers get to clean up; it is part of the time that the drain keeps back."""
+"""How long cancelled workers may clean up; part of the time that the drain reserves."""
 
 
 class Controller:
@@ -97,7 +97,7 @@ class Controller:
                         self._gone(RepoKey(live.meta.namespace, live.meta.name))
 
     async def drain(self, *, seconds: float) -> None:
-        """Let every sync stop between two objects and tell what it did; what takes longer is cancelled."""
+        """Let every sync stop between two objects and report; cancel what takes longer."""
         self._mailboxes.put_all(Trigger.SHUTDOWN)
         try:
             async with asyncio.timeout(seconds):
@@ -182,7 +182,7 @@ class Controller:
         known = self._services.repositories.get(key)
         if self._mailboxes.close(key):
             log.write(log_events.repository_deleted, repo=key)
-            if known is not None and not known.deleting:  # else a sync has ended it, and tells
+            if known is not None and not known.deleting:  # else a sync handles the deletion and reports it
                 self._services.publisher.gone(known, self._services.store.states.get(key))
         self._supervisor.stop(key)
         self._services.repositories.remove(key)
@@ -198,5 +198,5 @@ class Controller:
 
 
 def _requests(repository: Repository) -> tuple[str, ...]:
-    """What people ask for by annotations."""
+    """What users request by annotations."""
     return (repository.sync_requested_at, repository.heal_requested, repository.confirm_prune)

@@ -1,4 +1,4 @@
-"""Follows CustomResourceDefinitions and wakes who waits for a kind as soon as the API server serves it.
+"""Follows CustomResourceDefinitions and wakes the workers that wait for a kind once it is served.
 
 It decides nothing about repositories, and it never reads a definition: what is served is asked of discovery.
 """
@@ -22,7 +22,7 @@ from nopea.logs import Log
 log = Log(__name__)
 
 LOOKS_AFTER_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
-"""A definition is served some time after its last event, and nothing tells when; a look is two requests."""
+"""A definition is served some time after its last event, without an event; a check costs two requests."""
 
 
 async def follow_kinds(client: KubeClient, discovery: Discovery, *, wake: Callable[[], None]) -> None:

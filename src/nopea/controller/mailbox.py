@@ -1,4 +1,4 @@
-"""The one door into a worker: remembers that something happened and why, never how many times."""
+"""A worker's only input: the set of triggers that wait, without their number."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Mailbox:
         self._arrived.set()
 
     def pending(self) -> frozenset[Trigger]:
-        """Return what waits, leaving it there: a running sync looks whether it should start over."""
+        """Return the waiting triggers without removing them: a running sync checks them."""
         return frozenset(self._pending)
 
     async def take(self) -> frozenset[Trigger]:
@@ -35,7 +35,7 @@ class Mailbox:
 
 
 class Mailboxes:
-    """The mailboxes of all workers. Whoever learns that a repository must be reconciled puts a trigger in."""
+    """The mailboxes of all workers. Callers put in a trigger when a repository must be synced."""
 
     def __init__(self) -> None:
         self._mailboxes: dict[RepoKey, Mailbox] = {}

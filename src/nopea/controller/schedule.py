@@ -15,7 +15,7 @@ RETRY_JITTER = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The rhythm of one repository; `random` returns a float in [0, 1) and is the only source of chance."""
+    """The rhythm of one repository; `random` returns a float in [0, 1) and is the only randomness."""
 
     interval_seconds: float
     random: Callable[[], float]

@@ -78,7 +78,7 @@ class Supervisor(Generic[K]):
 
     @property
     def running(self) -> int:
-        """How many actors have not ended by themselves."""
+        """How many actors are running or waiting for a restart."""
         return sum(1 for actor in self._actors.values() if not actor.done())
 
     async def finished(self) -> None:
@@ -142,7 +142,7 @@ class Supervisor(Generic[K]):
             log.crash(log_events.crash_not_reported, error, repo=key)
 
     async def _finishing_within(self, seconds: float) -> bool:
-        """Wait before a restart; True when there is none any more, because everybody finishes."""
+        """Wait before a restart; True when there will be none because the supervisor stops."""
         try:
             async with asyncio.timeout(seconds):
                 return await self._finishing.wait()
@@ -160,7 +160,7 @@ async def _still_running(
 
 
 def _told_to_end() -> bool:
-    """Say whether somebody has cancelled us, even if an error in cleaning up came out instead."""
+    """Return whether the task was cancelled, even if its cleanup raised another error."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

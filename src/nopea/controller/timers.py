@@ -1,4 +1,4 @@
-"""Timers that do one thing: put a trigger into a mailbox at its time."""
+"""Timers that put a trigger into a mailbox."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class Timers:
             self.set(trigger, seconds)
 
     def no_later(self, trigger: Trigger, seconds: float) -> None:
-        """Set the timer unless there is one that rings sooner."""
+        """Set the timer unless there is one that fires sooner."""
         handle = self._handles.get(trigger)
         if handle is None or handle.when() > asyncio.get_running_loop().time() + seconds:
             self.set(trigger, seconds)
 
     def is_due(self, trigger: Trigger) -> bool:
-        """Say whether it was this timer's time: what came earlier came from somebody else."""
+        """Return whether this timer was due: an earlier trigger came from elsewhere."""
         handle = self._handles.get(trigger)
         return handle is not None and handle.when() <= asyncio.get_running_loop().time()
 
     def drop(self, triggers: Iterable[Trigger]) -> None:
-        """Forget these timers, whether they have rung or not."""
+        """Forget these timers, whether they have fired or not."""
         for trigger in triggers:
             handle = self._handles.pop(trigger, None)
             if handle is not None:

@@ -20,23 +20,23 @@ from nopea.core.trigger import ANNOUNCED, WATCHED, Trigger
 from nopea.reconcile.request import ReconcileRequest
 
 DEFAULT_INTERVAL_SECONDS = 300.0
-"""The rhythm of a repository whose spec cannot be read."""
+"""The poll interval of a repository whose spec cannot be read."""
 
 LEAST_INTERVAL_SECONDS = 1.0
-"""What the CRD's rules demand; an object stored before them must not make its worker spin."""
+"""The CRD's minimum; an object stored before that rule must not make its worker spin."""
 
 
 SETTLING_SECONDS = 1.0
-"""A rollout changes objects many times a second; its health is told once for all of them."""
+"""A rollout changes objects many times a second; its health is published once for all of them."""
 
 HEALTH_SECONDS = 10.0
-"""How often an unhealthy repository is looked at: Pods fail without a word in what owns them."""
+"""How often an unhealthy repository is checked: a failing Pod may not change its owner's status."""
 
 SECOND_LOOKS_SECONDS = (2.0, 10.0)
 """When to ask Git again after a webhook that it does not confirm: a forge may announce too early."""
 
 HEAL_SLACK_SECONDS = 0.1
-"""Times in the cluster have whole seconds, and a timer may ring a little early."""
+"""Times in the cluster have whole seconds, and a timer may fire a little early."""
 
 
 def _now() -> datetime:
@@ -55,7 +55,7 @@ class ReconcilePort(Protocol):
         ...
 
     async def follow_health(self, repository: Repository) -> bool:
-        """Tell the objects' health; True when it should be looked at again though no watch tells of it."""
+        """Publish the objects' health; True when it must be checked again without an event."""
         ...
 
     async def has_new_commit(self, repository: Repository) -> bool:
@@ -64,7 +64,7 @@ class ReconcilePort(Protocol):
 
 
 class Worker:
-    """Keeps one repository synced until cancelled or told to shut down."""
+    """Keeps one repository synced until cancelled or shut down."""
 
     def __init__(
         self,

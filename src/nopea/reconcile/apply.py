@@ -27,7 +27,7 @@ from nopea.kube.requests import PatchKind, Preconditions
 from nopea.reconcile.definitions import is_unserved, pauses, wait_until_served
 
 TRIES = 5
-"""How often a write is sent while the object moves on under it; then it is a conflict for the next sync."""
+"""How often a write is retried while the object keeps changing; then the next sync handles the conflict."""
 
 RECREATE_SECONDS = 30.0
 _MAY_HOLD_CLAIMS = frozenset(
@@ -35,12 +35,12 @@ _MAY_HOLD_CLAIMS = frozenset(
 )  # a mere git change found the object as we left it
 
 Decide: TypeAlias = Callable[[Desired, "Mapping[str, Any] | None"], Awaitable[Step]]
-"""Say what is to be done about an object that was read just now; None: it is not there."""
+"""Decide about an object that was read just now; None: it does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a step, which is the one that was decided last.
+    """The outcome of a step, with the step as decided last.
 
     `applied` is the object as stored; None where that decision is to write nothing.
     """
@@ -70,7 +70,7 @@ class Applier:
         self._recreated: set[ObjectKey] = set()
 
     async def apply(self, step: Step) -> Written:
-        """Apply what the step wants, unless what came since it was planned forbids that."""
+        """Apply the step, unless a change since it was planned forbids that."""
         desired = desired_of(step)
         step, live = await self._newest(step, desired)
         for tries_left in reversed(range(TRIES)):
@@ -89,11 +89,11 @@ class Applier:
         return Written(step)
 
     def has_taken_over(self, key: ObjectKey) -> bool:
-        """True when people's claims in the object became ours, whether or not it was applied then."""
+        """True when fields that users had set became ours, whether or not the apply succeeded."""
         return key in self._taken_over
 
     async def _newest(self, step: Step, desired: Desired) -> tuple[Step, Mapping[str, Any] | None]:
-        """Bring the step to the newest version that is known, without a request if nothing came that counts.
+        """Bring the step to the newest known version, without a request if nothing relevant changed.
 
         The object comes along, whole, where the body depends on what is live.
         """
@@ -125,7 +125,7 @@ class Applier:
     async def _take_over(
         self, step: Step, desired: Desired, live: Mapping[str, Any] | None
     ) -> tuple[Step, Mapping[str, Any] | None]:
-        """Make people's claims in the object ours, so that the apply removes what Git does not want."""
+        """Take over the users' fields, so that the apply removes those that Git does not declare."""
         if live is None or not _may_hold_claims(step):
             return step, live
         patch = adopt(live, rules=desired.rules)
@@ -155,7 +155,7 @@ class Applier:
         return ours and step.key.group_kind not in PROTECTED_KINDS and step.key not in self._recreated
 
     async def _recreate(self, target: Target, desired: Desired, live: ObservedObject | None) -> Applied:
-        """Delete and apply again; what stands there then, of the old name or in its end, is a conflict."""
+        """Delete and apply again; an object that is still there, or is being deleted, is a conflict."""
         assert live is not None  # noqa: S101 - what is not there has no field that cannot change
         version = live.resource_version
         await self._client.delete(target, only_if=Preconditions(uid=live.uid, resource_version=version))
@@ -164,7 +164,7 @@ class Applier:
         return await self._client.apply(target, orjson.dumps(at_version(orjson.loads(desired.body), version)))
 
     async def _wait_until_gone(self, target: Target, uid: str) -> None:
-        """Return when the object is gone or another, or in time: the next apply says what is wrong."""
+        """Wait until the object is gone or replaced, or time is up: then the next apply reports the error."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + RECREATE_SECONDS
         for pause in pauses():
@@ -178,7 +178,7 @@ class Applier:
 
 
 def desired_of(step: Step) -> Desired:
-    """Return what Git wants of a step that applies."""
+    """Return the desired object of a step that applies."""
     assert step.desired is not None  # noqa: S101 - only what Git wants is applied
     return step.desired
 
@@ -207,7 +207,7 @@ def _body(step: Step, desired: Desired, live: Mapping[str, Any] | None) -> bytes
 
 
 def _at(step: Step, version: str) -> Step:
-    """Return the same decision about a later version, in which nothing is different that it rests on."""
+    """Return the same decision for a later version of the object, in which its facts are the same."""
     return step if step.live is None else replace(step, live=replace(step.live, resource_version=version))
 
 

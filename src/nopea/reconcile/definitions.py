@@ -1,4 +1,4 @@
-"""Wait for what a CustomResourceDefinition defines: first Established, then served. Every wait has an end."""
+"""Wait until a CustomResourceDefinition is Established and its kind is served; every wait has a deadline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SERVED_SECONDS = 10.0
 
 
 class Superseded(Exception):  # noqa: N818 - an answer, not an error
-    """The wait was given up because the reconciliation should stop."""
+    """The wait ended because the sync must stop."""
 
 
 async def wait_until_established(
@@ -74,12 +74,12 @@ async def wait_until_served(client: KubeClient, resource: Resource) -> None:
 
 
 def is_unserved(error: NotFoundError) -> bool:
-    """Tell a kind that is not served from an object or a namespace that is not there."""
+    """Distinguish a kind that is not served from an object or namespace that does not exist."""
     return not error.failure.name and error.failure.kind != "namespaces"
 
 
 def pauses() -> Iterator[float]:
-    """Yield the seconds between two looks at something that is about to happen: 20 ms, up to 1 s."""
+    """Yield the seconds between two checks: 20 ms, doubling up to 1 s."""
     return (backoff_seconds(looks, first=0.02, most=1.0) for looks in itertools.count(1))
 
 

@@ -1,4 +1,4 @@
-"""Carry out a plan: batch after batch, the steps of a batch at the same time, each object for itself.
+"""Carry out a plan: batch after batch, a batch at once. One failure stops no other object.
 
 It decides nothing about what to write; what fails is reported with its object, and the others go on. Prunes
 come last, and only if everything before them went well.
@@ -29,7 +29,7 @@ from nopea.reconcile.definitions import ESTABLISHED_SECONDS, Superseded, wait_un
 from nopea.reconcile.request import Supersede
 
 LANES = 16
-"""Objects of one repository under way at once; the client's limiter shares the API server fairly."""
+"""Objects of one repository written at once; the client's limiter shares the API server fairly."""
 
 DECIDE_AGAIN = timedelta(seconds=2)
 """When to look again at an object that changed between the decision to delete it and the deletion."""
@@ -54,7 +54,7 @@ class Execution:
 
     @property
     def went_well(self) -> bool:
-        """True while nothing failed and nothing was cut short; what must not be deleted holds up no other."""
+        """True while nothing failed and nothing was interrupted; protected objects do not count."""
         return not self.stopped and not any(
             one.outcome is Outcome.FAILED and one.reason is not Reason.PRUNE_REFUSED
             for one in self.results.values()
@@ -162,12 +162,12 @@ class Executor:
         execution.results[key] = _applied(step, Outcome.CREATED if applied.created else outcome)
 
     def _note_half_done(self, step: Step, execution: Execution) -> None:
-        """What was taken over and then not applied does not show as drift: have the next sync apply it."""
+        """Have the next sync apply an object taken over but not applied: it does not show as drift."""
         if step.seen is not None and self._applier.has_taken_over(step.key):
             execution.applied[step.key] = LastApplied(hash="", projection=None)
 
     async def _prune(self, step: Step, execution: Execution) -> None:
-        """Delete one object, if it is still as it was when that was decided; else a sync looks again."""
+        """Delete one object if it has not changed since the decision; else the next sync decides."""
         assert step.live is not None  # noqa: S101 - what is not there is not pruned
         try:
             resource = await self._resource_for(step.key.group_kind)
@@ -230,7 +230,7 @@ class Executor:
 
 
 def _refused(step: Step, error: ApiError, execution: Execution) -> None:
-    """Note what the API server said about an object; without an API server there is no next object either."""
+    """Record an object's error; raise it when the API server is gone, which ends the execution."""
     problem = to_problem(
         error,
         object=str(step.key),
@@ -272,12 +272,12 @@ def _applied(step: Step, outcome: Outcome) -> ObjectResult:
 
 
 def _safeguards(live: ObservedObject) -> tuple[object, ...]:
-    """What a decision to delete rests on in the live object."""
+    """The facts of a live object on which a decision to delete rests."""
     return (live.uid, live.owner, live.prune, live.break_glass, live.projection is not None)
 
 
 def _kept_for_now(step: Step) -> ObjectResult:
-    """It is not the object any more that was decided about: decide again soon."""
+    """The object has changed since the decision: decide again soon."""
     retry_at = datetime.now(UTC) + DECIDE_AGAIN
     return replace(_result(step, Outcome.SKIPPED), reason=Reason.KEPT, retry_at=retry_at)
 

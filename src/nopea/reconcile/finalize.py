@@ -1,4 +1,4 @@
-"""The GitRepository's own end: the finalizer that holds it, and the objects that go or stay with it.
+"""The deletion of a GitRepository: its finalizer, and which of its objects are deleted with it.
 
 A deletion that cannot finish says what blocks it and is tried again; `nopea.io/abandon` lets go.
 """
@@ -40,7 +40,7 @@ class Finalizer:
         self._context = context
 
     async def hold(self, repository: Repository) -> None:
-        """Make the object wait for us when it is deleted, if its objects go with it; before the first write.
+        """Add the finalizer if the objects are deleted with the GitRepository; before the first write.
 
         Raises SyncError when the API server does not let us.
         """
@@ -50,7 +50,7 @@ class Finalizer:
     async def run(
         self, repository: Repository, state: RepositoryState, report: ReconcileReport
     ) -> ReconcileReport:
-        """Delete what goes with the repository and let it go; raises SyncError if it cannot."""
+        """Delete the repository's objects and remove the finalizer; raises SyncError if it cannot."""
         if not repository.has_finalizer:
             return replace(report, result=Result.DELETED)
         report = replace(report, result=Result.DELETED)
@@ -106,7 +106,7 @@ class Finalizer:
         )
 
     async def _set(self, repository: Repository, *, held: bool) -> None:
-        """Server-side apply our finalizer or nothing: `finalizers` is a set, others' stay."""
+        """Apply our finalizer or remove it by server-side apply: `finalizers` is a set, others' stay."""
         metadata = {
             "name": repository.key.name,
             "namespace": repository.key.namespace,

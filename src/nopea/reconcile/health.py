@@ -22,11 +22,11 @@ from nopea.state.store import RepositoryState
 
 log = Log(__name__)
 _WORKLOADS_LOOKED_AT = 5
-"""Whose Pods are asked for at once: the message of one is what a person needs."""
+"""For how many objects Pods are listed at once: one failing Pod's message is enough."""
 
 
 class HealthFollower:
-    """Waits for nothing: it says what is so now."""
+    """Judges the health of objects as they are now; waits for nothing."""
 
     def __init__(self, client: KubeClient, object_cache: ObjectCache) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""A sync that stops before it acts: the same fetch, rendering, observation and plan, and then a look.
+"""A sync that stops before it acts: the same fetch, rendering, observation and plan, and then a comparison.
 
 For `nopea diff` and `nopea plan`. Reads only, with the caller's own rights, and keeps nothing.
 """
@@ -74,7 +74,7 @@ class Inspector:
         remote: Remote,
         snapshot: Snapshot,
     ) -> Inspection:
-        """Plan the snapshot and compare what the plan is about; raises SyncError where nothing can be asked.
+        """Plan the snapshot and compare what the plan is about; raises SyncError where nothing can be read.
 
         A repository without a uid is none: nothing is its own, so that every object is looked at.
         """
@@ -115,7 +115,7 @@ class Inspector:
 
 
 class _Comparison:
-    """The closer look at every object that a plan would change or that is not as it should be."""
+    """Compares every object that a plan would change or that is out of sync."""
 
     def __init__(
         self, client: KubeClient, work: ClusterSync, state: RepositoryState, planned: Planned
@@ -173,7 +173,7 @@ class _Comparison:
             return None  # deleted between the two looks
 
     async def _last(self, key: ObjectKey) -> Mapping[str, Any] | None:
-        """Return what was applied last; None where nothing was, or Git has that commit no more."""
+        """Return what was applied last; None where nothing was, or the commit is no longer in Git."""
         last = self._state.applied.get(key)
         if last is None or not last.commit:
             return None

@@ -1,4 +1,4 @@
-"""See what is live before anything is decided: from the watches, and by a look at what they cannot tell.
+"""Observe the live objects before anything is decided: from the watches, else by reads.
 
 Reads only. An unchanged object costs no request; one that drifted, is gone, or was never applied costs one.
 """
@@ -31,12 +31,12 @@ from nopea.state.store import RepositoryState
 LANES = 16
 
 Previous = Callable[[str], Awaitable[Mapping[ObjectKey, bytes]]]
-"""The manifests of a commit that was applied earlier; empty where Git has it no more."""
+"""The manifests of a commit that was applied earlier; empty where it is no longer in Git."""
 
 
 @dataclass(slots=True)
 class Observation:
-    """What was seen. `unreadable` are objects that could not be looked at: nothing may be written to them."""
+    """What was observed. `unreadable` are objects that could not be read: they must not be written."""
 
     observed: dict[ObjectKey, ObservedObject] = field(default_factory=dict)
     seen: dict[ObjectKey, ObservedDrift] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class Observer:
     async def judge(
         self, one: Desired, live: Mapping[str, Any] | None, state: RepositoryState
     ) -> Observation:
-        """Return what one object shows that was read just now; None: it is not there. Asks no API server."""
+        """Observe one object that was read just now; None: it does not exist. Sends no request."""
         observation = Observation()
         await self._judge(one, live, observation, state)
         return observation
@@ -128,7 +128,7 @@ class Observer:
         observation.observed[key] = live
 
     def _note_lost(self, one: Desired, observation: Observation, state: RepositoryState) -> None:
-        """The definition comes with this sync, so no object can be there: what was applied went with it."""
+        """Forget objects whose definition comes with this sync: they were deleted with the old definition."""
         if one.key in state.applied:
             desired = orjson.loads(one.body)
             drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)

@@ -1,4 +1,4 @@
-"""Gathers what Git does not want any more, with the facts that `core/plan/prune.py` decides by."""
+"""Gathers the objects that Git no longer declares, with the facts for `core/plan/prune.py`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nopea.state.store import RepositoryState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prunes:
-    """The steps about objects that Git does not want, and those of the inventory that are gone already."""
+    """The steps for objects that Git no longer declares, and the inventory's that are already gone."""
 
     steps: tuple[Step, ...]
     gone: frozenset[ObjectKey]
@@ -31,7 +31,7 @@ class Prunes:
 
 
 class Pruner:
-    """Looks for one repository; reads, and takes what the inventory forgot into it, but deletes nothing."""
+    """Gathers for one repository; adds to the inventory what is missing there, and deletes nothing."""
 
     def __init__(
         self, context: ReconcileContext, repository: Repository, state: RepositoryState, *, client: KubeClient
@@ -45,7 +45,7 @@ class Pruner:
     async def steps(
         self, wanted: set[ObjectKey], *, enabled: bool, clean: bool, commit: str, deleting: bool = False
     ) -> Prunes:
-        """Decide about everything that is ours and not wanted; raises TransientError if it cannot be seen."""
+        """Decide about our objects that Git no longer declares; raises TransientError if it cannot."""
         await self._follow(self._state.applied.keys() - wanted)
         owned = self._context.object_cache.owned(self._owner)
         known = set(self._state.applied)
@@ -83,7 +83,7 @@ class Pruner:
         )
 
     async def _follow(self, keys: Iterable[ObjectKey]) -> None:
-        """Watch the kinds of what is left over, so that it can be seen."""
+        """Watch the kinds of the objects that are left over."""
         kinds = {key.group_kind for key in keys if not self._context.object_cache.covers(key.group_kind)}
         resources = [resource for kind in sorted(kinds) if (resource := await self._resource(kind))]
         await self._context.object_cache.ensure(resources)
@@ -110,7 +110,7 @@ class Pruner:
         return observed_of(live.json(), now=datetime.now(UTC))
 
     def _take_in(self, owned: Mapping[ObjectKey, ObservedObject], known: set[ObjectKey]) -> None:
-        """Record what has our label and our Apply entry: a crash came between its apply and its record."""
+        """Record objects with our label and Apply entry that a crash after the apply left unrecorded."""
         for key, live in unrecorded(owned, known).items():
             self._state.applied[key] = LastApplied(hash="", projection=live.projection)
 

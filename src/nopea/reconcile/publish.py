@@ -1,4 +1,4 @@
-"""Tell what a sync did: status, Events and one log line, all views of the same report.
+"""Publish what a sync did: status, Events and one log line, all views of the same report.
 
 Writes nothing when there is nothing to say; never decides what to do about it.
 """
@@ -42,7 +42,7 @@ PROGRESS_AFTER_SECONDS = 2.0
 
 
 class Publisher:
-    """Writes statuses and Events of all repositories, and tells each step to the listeners.
+    """Writes statuses and Events of all repositories, and reports each step to the listeners.
 
     A listener must return at once: syncs wait for it. What it raises is logged and touches nobody else.
     """
@@ -62,7 +62,7 @@ class Publisher:
 
     @asynccontextmanager
     async def progress(self, repository: Repository, state: RepositoryState) -> AsyncIterator[None]:
-        """Say in status that a sync is under way, once it has taken `PROGRESS_AFTER_SECONDS`."""
+        """Set Reconciling in the status once a sync has taken `PROGRESS_AFTER_SECONDS`."""
         done = asyncio.Event()
 
         async def tell() -> None:
@@ -89,7 +89,7 @@ class Publisher:
     async def publish(
         self, request: ReconcileRequest, state: RepositoryState, report: ReconcileReport
     ) -> bool:
-        """Tell the report; False when the status could not be written and should be tried again."""
+        """Publish the report; False when the status could not be written and must be retried."""
         repository = request.repository
         _log_pass(repository, report, known=state.problems)
         state.problems = report.problems
@@ -101,7 +101,7 @@ class Publisher:
             if Trigger.SHUTDOWN in request.pending():
                 await self._interrupted(repository, state, report, now=now)
             self._tell(repository, state, state.status, state.status, report, at=now)
-            return True  # else the next sync follows at once and tells its own
+            return True  # else the next sync follows at once and reports its own
         retry_at = now + timedelta(seconds=request.retry_seconds) if report.result is Result.FAILED else None
         before = state.status
         status = views.reported(before, report, now=now, retry_at=retry_at)
@@ -109,14 +109,14 @@ class Publisher:
             status = views.with_health(status, report.health, generation=report.generation, now=now)
         written = status == before or await self._write(repository, state, status)
         self._record_contested(repository, state, report)
-        if written:  # else the sync is repeated, and tells then
+        if written:  # else the sync is repeated and reports then
             self._tell(repository, state, before, status, report, at=now)
         return written
 
     async def health(
         self, repository: Repository, state: RepositoryState, health: HealthSummary | None
     ) -> None:
-        """Tell the objects' health when it is another than was told."""
+        """Publish the objects' health when it has changed."""
         now = datetime.now(UTC)
         status = views.with_health(state.status, health, generation=repository.generation, now=now)
         before = state.status
@@ -124,7 +124,7 @@ class Publisher:
             self._tell(repository, state, before, status, None, at=now)
 
     def gone(self, repository: Repository, state: RepositoryState | None) -> None:
-        """Tell the end of a repository that was gone before a sync could end it: its objects run on."""
+        """Report the removal of a repository that no sync could handle: its objects stay."""
         now = datetime.now(UTC)
         status = repository.status if state is None else state.status
         report = ReconcileReport(
@@ -142,7 +142,7 @@ class Publisher:
         self._tell(ended, state, status, status, report, at=now)
 
     async def crashed(self, repository: Repository, state: RepositoryState, *, last_line: str) -> None:
-        """Say that the repository's worker keeps crashing."""
+        """Report that the repository's worker keeps crashing."""
         problem = Problem(
             code=Code.WORKER_CRASHED,
             message=f"its worker keeps crashing: {last_line}",
@@ -160,7 +160,7 @@ class Publisher:
     async def _interrupted(
         self, repository: Repository, state: RepositoryState, report: ReconcileReport, *, now: datetime
     ) -> None:
-        """Say how far a sync came that no sync of this process follows."""
+        """Report how far the last sync before a shutdown came."""
         status, note = views.interrupted(state.status, report, now=now)
         status = msgspec.structs.replace(status, inventory=report.inventory)
         await self._write(repository, state, status)
@@ -194,13 +194,13 @@ class Publisher:
         for listener in self._listeners:
             try:
                 listener(step)
-            except Exception as error:  # noqa: BLE001 - a bug in a signal must not stop what it tells of
+            except Exception as error:  # noqa: BLE001 - a bug in a signal must not stop what it reports
                 log.crash(log_events.message_not_made, error, repo=repository.key)
 
     def _record_contested(
         self, repository: Repository, state: RepositoryState, report: ReconcileReport
     ) -> None:
-        """Say what another repository wants too, once: it says so as well, in its errors."""
+        """Send one Event for objects that another repository declares too; it reports them in its errors."""
         for key, other in [one for one in report.contested if one not in state.contested][:MOST_OF_A_KIND]:
             note = f"{key} is declared by the GitRepository {other} too; it stays this one's"
             self._events.record(

@@ -38,7 +38,7 @@ from nopea.state.store import RepositoryState, StateStore
 log = Log(__name__)
 
 FINALIZE_SECONDS = 5.0
-"""How long a sync that lets a repository go may take once its worker is told to end."""
+"""How long a sync that releases a repository may take once its worker is cancelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Reconciler:
         try:
             newest = await self._services.fetcher.newest(spec, state.remote)
         except SyncError:
-            return True  # a whole sync meets the same and reports it
+            return True  # a whole sync fails in the same way and reports it
         return state.commit is None or newest != state.commit.id
 
     def has_changed(self, repository: Repository) -> bool:
@@ -91,7 +91,7 @@ class Reconciler:
         )
 
     async def follow_health(self, repository: Repository) -> bool:
-        """Tell the objects' health; True when it should be looked at again though no watch tells of it."""
+        """Publish the objects' health; True when it must be checked again without an event."""
         state = self._services.store.states.get(repository.key)
         if state is None or not state.loaded or repository.deleting or repository.suspended:
             return False
@@ -104,7 +104,7 @@ class Reconciler:
         if not request.repository.deleting:
             return await self._run(request)
         # Without our finalizer the watch says that the repository is gone, and its worker is cancelled, often
-        # before the answer to our own write is here: what was deleted has to be told all the same.
+        # before the answer to our own write is here: what was deleted must be reported all the same.
         name = f"end of {request.repository.key}"
         return await tasks.finish(self._run(request), seconds=FINALIZE_SECONDS, name=name)
 
@@ -140,7 +140,7 @@ class Reconciler:
         )
         if not await services.publisher.publish(request, state, report):
             state.complete = False
-            return replace(report, result=Result.FAILED)  # so that the worker comes back to tell it
+            return replace(report, result=Result.FAILED)  # so that the worker retries and reports it
         if state.loaded and report.result is not Result.DELETED:
             await self._trim(repository, state)
         return report
@@ -189,7 +189,7 @@ class Reconciler:
         return await sync.run(snapshot, supersede, report)
 
     def _wait_for_others(self, repository: Repository, spec: GitRepositorySpec) -> None:
-        """Raise what `dependsOn` makes this repository wait for."""
+        """Raise SyncError while a repository in `dependsOn` is not ready."""
         if not spec.depends_on:
             return
         repositories = self._services.repositories
@@ -211,7 +211,7 @@ class Reconciler:
     async def _snapshot(
         self, request: ReconcileRequest, spec: GitRepositorySpec, state: RepositoryState, remote: Remote
     ) -> Snapshot:
-        """Read Git; while it fails, the last version that it gave holds, and the failure is a problem."""
+        """Read Git; while it fails, use the last commit that was read and report the failure as a problem."""
         if self._is_local(request, state) and state.commit is not None:
             return await self._services.fetcher.snapshot_at(spec, remote, state.commit)
         try:
@@ -223,7 +223,7 @@ class Reconciler:
             return replace(known, problems=(*error.problems, *known.problems))
 
     def _is_local(self, request: ReconcileRequest, state: RepositoryState) -> bool:
-        """Whether the commit that was synced last answers all that woke us."""
+        """Whether the triggers can be handled with the commit that was synced last."""
         is_known = state.commit is not None and state.synced_version == request.repository.version
         return state.complete and is_known and request.triggers <= WITHOUT_GIT
 
@@ -236,6 +236,6 @@ def _has_moved(key: ObjectKey, live: ObservedObject | None, state: RepositorySta
 
 
 def _triggers(request: ReconcileRequest) -> tuple[str, ...]:
-    """What woke the sync; one that a pin decides says so, whatever woke it, so that history tells."""
+    """The triggers of the sync; with a pinned commit always a rollback, so that the history shows it."""
     pinned = {Trigger.ROLLBACK} if request.repository.pin else set[Trigger]()
     return tuple(sorted(request.triggers | pinned))

@@ -1,4 +1,4 @@
-"""What a worker hands to a sync, and the sync's question whether it should start over."""
+"""What a worker passes to a sync, and how a running sync finds out that it must start over."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _wake_nobody(owner: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileContext:
-    """What the work of every sync needs: clients and the process's memory."""
+    """What every sync needs: clients and the process's memory."""
 
     client: KubeClient
     discovery: Discovery
@@ -45,7 +45,7 @@ class ReconcileRequest:
 
 
 class Supersede:
-    """Tells a running sync, between two objects, that a newer commit or spec is known: newest wins.
+    """Checks between two objects whether a newer commit or spec is known, which then replaces this one.
 
     Git is asked at most once per sync, and only after something came in that may mean a new commit.
     """
@@ -60,7 +60,7 @@ class Supersede:
         self._decided = False
 
     async def now(self) -> bool:
-        """Return True when the sync should stop before its next object; stays True once it was."""
+        """Return True when the sync should stop before its next object; once True, it stays True."""
         if self._decided:
             return True
         pending = self._pending()

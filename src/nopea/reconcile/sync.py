@@ -1,4 +1,4 @@
-"""The steps of a sync between a snapshot of Git and findings: render, observe, plan, act."""
+"""The steps of a sync between a snapshot of Git and the report: render, observe, plan, act."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from nopea.state.store import RepositoryState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A plan with what it was made from; `live` are the objects that were looked at, whole.
+    """A plan with its inputs; `live` are the whole live objects.
 
     `problems` are those of Git and of rendering: the steps have their own. `gone` has left the cluster.
     """
@@ -153,14 +153,14 @@ class ClusterSync:
         )
 
     async def _decide(self, one: Desired, live: Mapping[str, Any] | None) -> Step:
-        """Decide about one object as it has been read just now, by what the plan of the sync went by."""
+        """Decide about one object that was read just now, with the inputs of the sync's plan."""
         observation = await self._observer.judge(one, live, self._state)
         world = observation.world(self._state)
         (step,) = plan(desired=[one], cluster=world, policy=self._policy(), now=datetime.now(UTC)).steps
         return step
 
     def _policy(self) -> Policy:
-        """Under `manual` and `notify`, a request by a person heals (design section 8)."""
+        """Under `manual` and `notify`, a user's request heals."""
         status, repository = self._state.status, self._repository
         asked = repository.sync_requested_at
         heal = repository.heal_requested
@@ -229,7 +229,7 @@ class ClusterSync:
         return {one.key: one.body for one in desired}
 
     def _is_released(self, key: ObjectKey, owner: str) -> bool:
-        """Say that an object's owner is gone, or wants it no more: then it may be taken over."""
+        """Return whether an object's owner is gone or no longer declares it: then it may be taken over."""
         if not self._context.repositories.may_exist(owner):
             return True
         repository = self._context.repositories.owner(owner)
@@ -243,7 +243,7 @@ class ClusterSync:
         return str(owner)
 
     def _wait_for(self, key: ObjectKey, owner: str | None) -> None:
-        """Want what is another's: the owner is woken to say so too, the first time."""
+        """Record that the repository declares another's object; at first, wake the owner to report it."""
         is_new = not self._context.ownership.is_waiting(key, self._repository.key)
         self._context.ownership.wait(key, self._repository.key)
         if is_new and owner:
@@ -293,7 +293,7 @@ def client_for(client: KubeClient, repository: Repository, spec: GitRepositorySp
 def with_execution(
     report: ReconcileReport, execution: Execution, problems: Iterable[Problem]
 ) -> ReconcileReport:
-    """Return the report with what became of each object; `problems` are those that are about no object."""
+    """Return the report with what became of each object; `problems` are those of no single object."""
     objects = tuple(execution.results[key] for key in sorted(execution.results))
     said = (one.problem for one in objects if one.problem is not None)
     all_problems = [*problems, *dict.fromkeys(said)]  # one problem may be about many objects

@@ -29,7 +29,7 @@ _NAME_LENGTH = 200
 
 
 class InventoryStore:
-    """Reads and writes inventories. Raises SyncError when the API server does not let it."""
+    """Reads and writes inventories. Raises SyncError when the API server refuses."""
 
     def __init__(self, client: KubeClient) -> None:
         self._client = client
@@ -137,7 +137,7 @@ class InventoryStore:
 
 
 def forget(state: RepositoryState, keys: Collection[ObjectKey]) -> None:
-    """Take objects out of the memory: they are gone, or another repository's now."""
+    """Remove objects that are gone or belong to another repository now."""
     for key in keys:
         state.applied.pop(key, None)
         state.drifted_since.pop(key, None)
@@ -166,7 +166,7 @@ def _is_of(raw: Mapping[str, Any], repository: Repository) -> bool:
 
 
 def _read_spec(raw: Mapping[str, Any], repository: Repository) -> InventorySpec:
-    """Read one Inventory object; one that cannot be read must not look like one that holds nothing."""
+    """Read one Inventory object; raise if it is malformed, which must not pass for an empty one."""
     try:
         return msgspec.convert(raw.get("spec") or {}, InventorySpec)
     except msgspec.ValidationError as error:

@@ -1,4 +1,4 @@
-"""Which repository of this process applies an object: the first one that plans it, until it lets go.
+"""Which repository of this process applies an object: the first that plans it, until it releases it.
 
 Closes the window in which two repositories apply one object before the watches have seen either's label, and
 says who waits for an object that is another's, so that it is handed over and not deleted.
@@ -19,7 +19,7 @@ class Ownership:
         self._wanted: dict[RepoKey, set[ObjectKey]] = {}
         self._waiting: dict[ObjectKey, set[RepoKey]] = {}
         self._told: set[RepoKey] = set()
-        """Those that have said once, completely, what they want: only then is silence an answer."""
+        """The repositories whose complete list of objects is known."""
 
     def claim(self, key: ObjectKey, repo: RepoKey) -> RepoKey:
         """Claim an object and return its owner: the repository itself, or the one that was first."""
@@ -27,23 +27,23 @@ class Ownership:
         return self._owner.setdefault(key, repo)
 
     def wait(self, key: ObjectKey, repo: RepoKey) -> None:
-        """Note that a repository wants an object that is another's."""
+        """Record that a repository declares an object that another one owns."""
         self._waiting.setdefault(key, set()).add(repo)
 
     def is_waiting(self, key: ObjectKey, repo: RepoKey) -> bool:
-        """True when the repository is known to want an object that is another's."""
+        """True when the repository is known to declare an object that another one owns."""
         return repo in self._waiting.get(key, ())
 
     def waiting(self, key: ObjectKey, *, besides: RepoKey) -> RepoKey | None:
-        """Return another repository that wants the object."""
+        """Return another repository that declares the object."""
         return next((repo for repo in sorted(self._waiting.get(key, ())) if repo != besides), None)
 
     def has_let_go(self, key: ObjectKey, repo: RepoKey) -> bool:
-        """True when a repository has said in this process all that it wants, without the object."""
+        """True when the repository's complete list is known and lacks the object."""
         return repo in self._told and key not in self._wanted.get(repo, ())
 
     def keep(self, repo: RepoKey, keys: Iterable[ObjectKey], *, complete: bool = True) -> None:
-        """Say what a repository wants; it lets go of all else, unless the list is not `complete`."""
+        """Set what a repository declares; a `complete` list releases all its other objects."""
         before = self._wanted.get(repo, set())
         wanted = set(keys) if complete else before | set(keys)
         if complete:

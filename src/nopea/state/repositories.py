@@ -14,7 +14,7 @@ from nopea.core.problem import Problem
 
 
 class RepositoryStore:
-    """The latest version of every GitRepository, by key and by the value of its ownership label."""
+    """The latest version of every GitRepository, by key and by ownership label value."""
 
     def __init__(self, *, whole_cluster: bool = True) -> None:
         """With `whole_cluster` False an unknown owner may exist in a namespace that is not watched."""
@@ -30,7 +30,7 @@ class RepositoryStore:
         return set(self._repositories)
 
     def put(self, repository: Repository) -> None:
-        """Take over a version; the caller sees to the order."""
+        """Store a version; the caller keeps the order."""
         self._repositories[repository.key] = repository
         self._by_label[owner_label(repository.key)] = repository.key
 
@@ -44,7 +44,7 @@ class RepositoryStore:
         return self._repositories.get(key)
 
     def all(self) -> list[Repository]:
-        """Return every repository, in no order that means anything."""
+        """Return every repository, in no particular order."""
         return list(self._repositories.values())
 
     def named(self, name: str) -> list[RepoKey]:
@@ -69,7 +69,7 @@ class RepositoryStore:
         return rules_for(ignore, key) if ignore else NO_RULES
 
     def dependencies(self) -> dict[RepoKey, tuple[RepoKey, ...]]:
-        """Return on whom each repository depends; those that depend on nobody are left out."""
+        """Return the dependencies of each repository that has some."""
         found = {}
         for key, repository in self._repositories.items():
             if not isinstance(repository.spec, Problem) and repository.spec.depends_on:
@@ -77,7 +77,7 @@ class RepositoryStore:
         return found
 
     def dependency(self, key: RepoKey) -> Dependency:
-        """Return what others that depend on a repository need to know of it."""
+        """Return a repository's readiness, for those that depend on it."""
         repository = self._repositories.get(key)
         if repository is None:
             return MISSING

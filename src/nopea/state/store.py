@@ -1,4 +1,4 @@
-"""What the process remembers of each repository; the workers come and go, the cache outlives them.
+"""What the process remembers of each repository; it outlives the workers.
 
 Bounded by what it describes: one entry per GitRepository, one line per object it declares; parsed manifests
 by a number of bytes.
@@ -36,20 +36,20 @@ class RepositoryState:
     left: dict[ObjectKey, tuple[object, ...] | None] = field(default_factory=dict)
     """The `ObservedObject.facts` of the objects that the last run left alone; None without our label."""
     fights: Fights = NO_FIGHTS
-    """Whose changes were healed how often."""
+    """How often changes by each manager were healed."""
     contested: frozenset[tuple[ObjectKey, RepoKey]] = frozenset()
-    """Which objects of this repository another one wants too, as last told."""
+    """The objects of this repository that another one declares too, as last reported."""
     remote: Remote | None = None
     """The URL with the credentials of the last sync: polls need not read the Secret again."""
     commit: Commit | None = None
     synced_version: tuple[int, str] | None = None
-    """The `Repository.version` for which `commit` was read: while Git fails, it still holds for that one."""
+    """The `Repository.version` for which `commit` was read: both are used while Git fails."""
     complete: bool = False
-    """True when the last sync synced `commit` without a problem: a poll that finds it again may rest."""
+    """True when the last sync of `commit` had no problem: a poll that finds it has nothing to do."""
     problems: tuple[Problem, ...] = ()
-    """Those of the last sync: said in full in the log when they change, not at each retry."""
+    """The problems of the last sync: logged in full when they change, not at each retry."""
     unknown_kinds: bool = False
-    """True when the last sync met a kind that the API server does not serve: look again when one appears."""
+    """True when the last sync met a kind that the API server does not serve: retry when a kind appears."""
 
 
 class StateStore:

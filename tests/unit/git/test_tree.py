@@ -9,6 +9,7 @@ import pygit2
 import pytest
 from tests.gitserver import Origin
 
+from nopea.core.manifests.file import parse_file
 from nopea.git import tree
 from nopea.git.failure import GitFailure
 from nopea.git.protocol import ANSWER_BYTES, ErrorKind
@@ -130,6 +131,41 @@ def test_an_id_of_a_tree_is_not_a_file(repository: pygit2.Repository, origin: Or
         tree.read(repository, [origin.git("rev-parse", "main:deploy")], max_bytes=1000)
 
     assert failure.value.kind is ErrorKind.REFUSED
+
+
+def test_a_commit_that_is_not_there_is_the_mirrors_fault(repository: pygit2.Repository) -> None:
+    """The parent has it fetched and asks again."""
+    with pytest.raises(GitFailure) as failure:
+        tree.files(repository, "1" * 40, "")
+
+    assert failure.value.kind is ErrorKind.MIRROR
+
+
+def test_an_id_of_a_file_is_not_a_commit(repository: pygit2.Repository, origin: Origin) -> None:
+    """Another fetch would not help, so the request is refused."""
+    with pytest.raises(GitFailure) as failure:
+        tree.files(repository, origin.git("rev-parse", "main:root.yml"), "")
+
+    assert failure.value.kind is ErrorKind.REFUSED
+
+
+def test_a_manifest_is_answered_with_its_documents_and_problems(tmp_path: Path) -> None:
+    """A file that is not YAML does not touch its neighbour in the same answer."""
+    origin = Origin(tmp_path / "two.git")
+    secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"
+    origin.commit({"a.yaml": secret, "b.yaml": "a: [\n"})
+    repository = pygit2.Repository(str(origin.path))
+    blobs = [blob for _, blob, _ in tree.files(repository, origin.tip(), "")["files"]]
+
+    answers = tree.manifests(repository, blobs, parse_file, max_bytes=1000)["done"]
+
+    good, bad = (answers[blob] for blob in blobs)
+    assert good == {
+        "documents": [("1", 2, b'{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"}}')],
+        "problems": [],
+    }
+    assert bad["documents"] == []
+    assert bad["problems"]
 
 
 def test_equal_blobs_are_asked_for_once() -> None:
