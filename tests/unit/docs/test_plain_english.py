@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "lab" / "src").rglob("*.py")])
 PAGES = sorted(
     [
-        *{*ROOT.glob("*.md")} - {ROOT / "CHANGELOG.md"},
+        *ROOT.glob("*.md"),
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "deploy").rglob("*.yaml"),
     ]
