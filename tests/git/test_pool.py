@@ -173,7 +173,7 @@ async def test_a_request_whose_children_die_is_the_cause(pool: Pool) -> None:
 
     assert quarantined == [False, True, True, True]
     assert kind is ErrorKind.DIED
-    assert "died again with this operation alone" in message
+    assert "crashed again with this operation alone" in message
     assert pool.statistics().suspects_now == 1
 
 
@@ -224,7 +224,7 @@ async def test_a_request_that_never_had_its_turn_costs_no_child(settings: GitSet
             ended: list[str] = []
 
             assert await kind_of(ask_server(pool, hanging.url("b"), seconds=0.1, ended=ended)) == (
-                ErrorKind.TIMEOUT, "it waited for its turn all the time",
+                ErrorKind.TIMEOUT, "no Git process was free before the deadline",
             )  # fmt: skip
             assert ended == [hanging.url("b")]
             assert pool.statistics().killed_late == 0

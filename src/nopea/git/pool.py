@@ -221,7 +221,7 @@ class Pool:
     def _expire(self, request: GitRequest) -> None:
         member = request.member
         if member is None:
-            request.fail(ErrorKind.TIMEOUT, "it waited for its turn all the time")
+            request.fail(ErrorKind.TIMEOUT, "no Git process was free before the deadline")
             request.end()
             return
         self._suspects[request.key] = None
@@ -333,4 +333,6 @@ class Pool:
             request.fail(ErrorKind.MEMORY, f"it needs more than {self._settings.memory_bytes} bytes")
         else:
             self._suspects[request.key] = None
-            request.fail(ErrorKind.DIED, "the child process died, and died again with this operation alone")
+            request.fail(
+                ErrorKind.DIED, "the Git process crashed, and crashed again with this operation alone"
+            )

@@ -1,8 +1,8 @@
 """Apply one object in the version that was decided about; recreate it where that is allowed.
 
 Each write names that version, so the API server refuses it once the object has moved on (409). Then the
-object is read and decided about again: what came meanwhile, above all break-glass, is never written over. An
-object that was not there is applied without a version. It decides nothing itself.
+object is read and the decision is made again, so that no concurrent change, above all break-glass, is
+overwritten. An object that did not exist is applied without a version. It decides nothing itself.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Applier:
             return await self._recreate(target, desired, step.live)
 
     def _may_recreate(self, step: Step) -> bool:
-        """Say that it carries our label, can be without what it holds, and does not outlive its deletion."""
+        """Return whether it may be deleted: it is ours, not protected, and not yet recreated in this sync."""
         ours = step.live is not None and step.live.owner == self._owner
         return ours and step.key.group_kind not in PROTECTED_KINDS and step.key not in self._recreated
 

@@ -202,7 +202,7 @@ class Publisher:
     ) -> None:
         """Send one Event for objects that another repository declares too; it reports them in its errors."""
         for key, other in [one for one in report.contested if one not in state.contested][:MOST_OF_A_KIND]:
-            note = f"{key} is declared by the GitRepository {other} too; it stays this one's"
+            note = f"{key} is also declared by the GitRepository {other}. This GitRepository keeps it."
             self._events.record(
                 _regarding(repository), type="Warning", reason="AlsoDeclared", action="Sync", note=note
             )

@@ -1,6 +1,7 @@
 """One sync over a repository: fetch → render → observe → plan → act → report.
 
-Looks at the world, never at the trigger. Every way out but a bug is a report, and every report is published.
+Compares all objects, whatever the trigger; the trigger decides only whether Git is asked first. Every outcome
+except a bug is a report, and every report is published.
 """
 
 from __future__ import annotations
