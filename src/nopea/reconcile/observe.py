@@ -93,7 +93,7 @@ class Observer:
         for one in desired:
             resource = served.get(one.resource)
             if resource is None:
-                self._note_lost(one, observation, state)
+                self._note_deleted_with_its_kind(one, observation, state)
                 continue
             live = self._object_cache.get(resource, one.key) if self._object_cache.knows(resource) else None
             if live is None or is_suspect(live, state.applied.get(one.key)):
@@ -127,8 +127,10 @@ class Observer:
             live = replace(live, owner=None)
         observation.observed[key] = live
 
-    def _note_lost(self, one: Desired, observation: Observation, state: RepositoryState) -> None:
-        """Forget objects whose definition comes with this sync: they were deleted with the old definition."""
+    def _note_deleted_with_its_kind(
+        self, one: Desired, observation: Observation, state: RepositoryState
+    ) -> None:
+        """Note an applied object as deleted: its kind is not served now, so it went with its definition."""
         if one.key in state.applied:
             desired = orjson.loads(one.body)
             drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)
@@ -157,14 +159,18 @@ class Observer:
         self, one: Desired, live: Mapping[str, Any] | None, observation: Observation, state: RepositoryState
     ) -> None:
         key, last = one.key, state.applied.get(one.key)
+        is_watched = self._object_cache.knows(one.resource)
         if live is not None:
             observed = observed_of(live, now=datetime.now(UTC), rules=one.rules)
             known = self._object_cache.get(one.resource, key)
-            if known is not None and known.resource_version == observed.resource_version:
-                self._object_cache.assume(one.resource, key, observed)  # it may have come under other rules
+            is_same = known is not None and known.resource_version == observed.resource_version
+            if is_same or not is_watched:  # it may have come under other rules; no watch will bring it
+                self._object_cache.assume(one.resource, key, observed)
             self._note(observation, key, observed)
             if self._keeps_objects:
                 observation.live[key] = live
+        elif not is_watched:
+            self._object_cache.assume_gone(key)
         if last is None or not is_suspect(observation.observed.get(key), last):
             state.drifted_since.pop(key, None)
             return

@@ -115,13 +115,17 @@ class Publisher:
 
     async def health(
         self, repository: Repository, state: RepositoryState, health: HealthSummary | None
-    ) -> None:
-        """Publish the objects' health when it has changed."""
+    ) -> bool:
+        """Publish the objects' health when it has changed; False when the status could not be written."""
         now = datetime.now(UTC)
         status = views.with_health(state.status, health, generation=repository.generation, now=now)
         before = state.status
-        if status != before and await self._write(repository, state, status):
-            self._tell(repository, state, before, status, None, at=now)
+        if status == before:
+            return True
+        if not await self._write(repository, state, status):
+            return False
+        self._tell(repository, state, before, status, None, at=now)
+        return True
 
     def gone(self, repository: Repository, state: RepositoryState | None) -> None:
         """Report the removal of a repository that no sync could handle: its objects stay."""

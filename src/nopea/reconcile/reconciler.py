@@ -97,8 +97,8 @@ class Reconciler:
         if state is None or not state.loaded or repository.deleting or repository.suspended:
             return False
         health = await self._health.look(repository, state)
-        await self._services.publisher.health(repository, state, health)
-        return health is not None and not health.is_settled
+        written = await self._services.publisher.health(repository, state, health)
+        return not written or (health is not None and not health.is_settled)
 
     async def run(self, request: ReconcileRequest) -> ReconcileReport:
         """Run one whole sync and publish its report."""

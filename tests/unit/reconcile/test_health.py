@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from tests.fakes.installation import Installation, config_map, installed, key_of, manifest
+from tests.fakes.object_store import DEPLOYMENTS
 
-from nopea.kube.errors import ApiFailure, ForbiddenError
-from nopea.kube.kinds import PODS
+from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
+from nopea.kube.kinds import GIT_REPOSITORIES, PODS
 from nopea.reconcile.health import HealthFollower
 
 pytestmark = pytest.mark.looptime
@@ -21,6 +22,10 @@ FILES = {
     ),
     "a.yaml": config_map("a"),
 }
+READY = {
+    "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1,
+    "availableReplicas": 1, "conditions": [{"type": "Available", "status": "True"}],
+}  # fmt: skip
 CRASHING = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
 
 
@@ -84,6 +89,50 @@ async def test_pods_that_may_not_be_read_leave_the_workloads_own_message() -> No
 
         assert (health.status, health.reason) == ("Unknown", "Progressing")
         assert health.message == "apps/Deployment shop/web: 0 of 1 replicas exist"
+
+
+async def test_a_kind_without_a_watch_has_the_health_that_the_sync_read() -> None:
+    """Neither list nor watch is allowed: the reads of a sync are the only news."""
+    error = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no"))
+    async with installed(FILES) as place:
+        for verb in ("list", "watch"):
+            place.cluster.fail_next(verb, DEPLOYMENTS, error, times=10_000)
+        await place.sync()
+        assert place.condition("Healthy")[0] == "Unknown"
+
+        place.cluster.change(WEB, {"status": READY}, manager="kube-controller-manager", subresource="status")
+        await place.sync()
+        assert place.condition("Healthy")[0] == "True"
+
+        failed = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+        place.cluster.change(
+            WEB,
+            {"status": {"conditions": [failed], "availableReplicas": 0}},
+            manager="kube-controller-manager",
+            subresource="status",
+        )
+        await place.sync()
+        assert place.condition("Healthy")[0] == "False"
+
+        place.configure(healPolicy="manual")
+        place.cluster.delete(WEB)
+        await place.sync()
+        assert place.condition("Healthy")[0] == "True"
+
+
+async def test_a_status_that_could_not_be_written_is_written_at_the_next_look() -> None:
+    """No event will come of a healthy object: the health is looked at again until the status has it."""
+    error = ServerError(ApiFailure(code=503, reason="ServiceUnavailable", message="etcd is gone"))
+    async with installed(FILES) as place:
+        await place.sync()
+        place.cluster.change(WEB, {"status": READY}, manager="kube-controller-manager", subresource="status")
+        await place.settle()
+        place.cluster.fail_next("apply", GIT_REPOSITORIES, error)
+
+        assert await place.reconciler.follow_health(place.repository())
+        assert not await place.reconciler.follow_health(place.repository())
+
+        assert place.condition("Healthy")[0] == "True"
 
 
 async def test_nothing_is_known_before_something_was_applied() -> None:

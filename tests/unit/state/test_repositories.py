@@ -72,4 +72,9 @@ def test_the_keys_are_a_copy() -> None:
 
 def test_removing_a_stranger_does_nothing() -> None:
     """The watch may tell of one that was never seen."""
-    RepositoryStore().remove(API)
+    repositories = RepositoryStore()
+    repositories.put(repository())
+
+    repositories.remove(API)
+
+    assert len(repositories) == 1

@@ -126,11 +126,13 @@ class Fights:
         if not contended:
             return ""
         key, record = contended[0]
+        objects = {key for key, _ in contended}
         backoff = format_seconds(record.backoff.total_seconds())
-        more = f" {len(contended) - 1} more objects are contended." if contended[1:] else ""
+        more = f" {len(objects)} objects are contended." if len(objects) > 1 else ""
         return (
-            f"{record.rival} has changed {key} back {record.heals} times. Nopea now waits {backoff} between "
-            f"heals. Stop the other writer, or add the field to spec.ignoreDifferences.{more}"
+            f"Nopea has reverted changes of {key} by {record.rival} {record.heals} times. "
+            f"It now waits {backoff} between heals. "
+            f"Stop the other writer, or add the field to spec.ignoreDifferences.{more}"
         )
 
 

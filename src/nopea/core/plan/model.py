@@ -119,7 +119,7 @@ class Policy:
     heal: HealPolicy = HealPolicy.AUTO
     grace: timedelta = timedelta(0)
     heal_requested: bool = False
-    """A user requested a sync or a heal. Under `manual` and `notify`, that heals (design section 8)."""
+    """A user requested a sync or a heal. Under `manual` and `notify`, that heals, see `docs/drift.md`."""
     heal_objects: frozenset[ObjectKey] = frozenset()
     """The objects whose healing a user requested."""
 

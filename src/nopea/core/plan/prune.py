@@ -33,7 +33,7 @@ class PruneVerdict(enum.StrEnum):
 
 
 class PruneReason(enum.StrEnum):
-    """Why. The values complete the sentence "It is not deleted: …"."""
+    """Why. The first two say why an object is deleted, the others complete "It is not deleted: …"."""
 
     GONE_FROM_GIT = "removed from Git"
     DELETED = "the GitRepository is being deleted"

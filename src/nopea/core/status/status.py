@@ -235,7 +235,7 @@ def _drifted(report: ReconcileReport, now: datetime) -> list[Condition]:
     drifted = [result for result in report.objects if result.drifts]
     conditions = []
     if drifted:
-        more = f" {len(drifted) - 1} more objects drifted." if drifted[1:] else ""
+        more = f" {len(drifted)} objects drifted." if drifted[1:] else ""
         message = cut(f"{drift_line(drifted[0])}.{more}")
         conditions.append(_condition(DRIFTED, "True", "ManualDrift", message, report.generation, now))
     if report.rivals:

@@ -384,4 +384,7 @@ def test_every_shape_is_taken(fields: Any, managed: Any) -> None:
     adopt(live(entry("kubectl", fields), entry("before-first-apply", fields)))
     stored = live()
     stored["metadata"]["managedFields"] = managed
-    adopt(stored)
+
+    patch = adopt(stored)
+
+    assert patch is None or isinstance(orjson.loads(patch), list)

@@ -128,6 +128,21 @@ def test_each_object_and_each_manager_has_its_record() -> None:
     assert Fights() == NO_FIGHTS
 
 
+def test_the_condition_says_what_was_reverted_and_what_to_do() -> None:
+    """The count is that of heals, which is what Nopea knows; the first object stands for all."""
+    fights = NO_FIGHTS
+    for turn in range(3):
+        fights = fights.healed(WEB, manager="rival", at=T0 + turn * SECOND)
+        fights = fights.healed(API, manager="rival", at=T0 + turn * SECOND)
+
+    first = min(WEB, API)
+    assert fights.describe(T0 + 3 * SECOND) == (
+        f"Nopea has reverted changes of {first} by rival 3 times. It now waits 10.0s between heals. "
+        "Stop the other writer, or add the field to spec.ignoreDifferences. 2 objects are contended."
+    )
+    assert NO_FIGHTS.describe(T0) == ""
+
+
 def test_what_is_over_is_forgotten() -> None:
     """Calm records, and those of objects that are gone, take no memory."""
     fights = NO_FIGHTS.healed(WEB, manager="old", at=T0).healed(WEB, manager="new", at=T0 + SECOND)

@@ -60,7 +60,7 @@ def test_infinity_and_not_a_number_are_refused(text: str) -> None:
 @pytest.mark.parametrize("digit", ["9", "0x" + "f", "0" + "7", ".1", "1_"])
 def test_a_very_long_number_is_read_at_once(digit: str) -> None:
     """A million digits are a value or a text, and never an error of the language."""
-    resolve(digit + digit[-1] * 1_000_000)
+    assert isinstance(resolve(digit + digit[-1] * 1_000_000), str | int | float)
 
 
 @pytest.mark.parametrize(
