@@ -35,7 +35,7 @@ def test_numbers_of_fights_are_told() -> None:
     """How many heals make a fight, and how long healing waits."""
     text = " ".join(chapter(DRIFT, "Fights").split())
 
-    assert f"after {contention.CONTENDED_AFTER} heals in a row" in text
+    assert f"{contention.CONTENDED_AFTER} times in a row" in text
     assert timedelta(minutes=10) == contention.SOON
     assert "within 10 minutes of" in text
     assert timedelta(seconds=10) == contention.FIRST_BACKOFF
