@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,13 +18,15 @@ from nopea.reconcile.fetch import Git
 class FakeGit:
     """Serves `files` at the newest `commit`; blobs are named by their content, as in Git.
 
-    While it is `down`, the server does not respond; commits that were fetched before can be read.
+    A fetch takes `seconds`. While it is `down`, the server does not respond; commits that were fetched before
+    can be read.
     """
 
     def __init__(self, files: Mapping[str, str], *, skipped: Sequence[tuple[str, str]] = ()) -> None:
         self.files = dict(files)
         self.commit = COMMIT
         self.down = False
+        self.seconds = 0.0
         self.skipped = tuple(skipped)
         self._older: dict[str, tuple[Commit, dict[str, str]]] = {}
         self.refs: list[Ref] = []
@@ -48,6 +51,7 @@ class FakeGit:
         del remote
         self.timeouts.add(timeout_seconds)
         self.refs.append(ref)
+        await asyncio.sleep(self.seconds)
         if self.down:
             raise TransientError(problem(Code.GIT_UNREACHABLE, "it does not answer"))
         return self.commit

@@ -49,7 +49,7 @@ class History:
 
     def crashed(self) -> Transition:
         """Return the step of a worker that keeps crashing."""
-        why = problem(Code.WORKER_CRASHED, "its worker keeps crashing: KeyError")
+        why = problem(Code.WORKER_CRASHED, "The worker of this GitRepository keeps crashing: KeyError.")
         return self._step(views.crashed(self.status, problem=why, generation=1, now=NOW), None)
 
     def _step(self, after: GitRepositoryStatus, done: ReconcileReport | None) -> Transition:

@@ -195,7 +195,10 @@ def _wait_for_replicas(folder: Path, replicas: int) -> None:
 
 @pytest.mark.parametrize(
     ("number", "exit_code", "said"),
-    [(signal.SIGINT, 130, "Interrupted. Nothing is left running.\n"), (signal.SIGTERM, 143, "")],
+    [
+        (signal.SIGINT, 130, "Interrupted. Nothing that this command started is left running.\n"),
+        (signal.SIGTERM, 143, ""),
+    ],
 )
 def test_a_signal_while_starting_leaves_nothing(
     folder: Path, number: signal.Signals, exit_code: int, said: str

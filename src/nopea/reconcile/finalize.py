@@ -83,7 +83,7 @@ class Finalizer:
         if not report.problems and not ending:
             return replace(report, result=Result.DELETED)
         still_there = (
-            blocked(key, "it is being deleted and not gone yet")
+            blocked(key, "It is being deleted and still exists.")
             for key in ending
             if not _is_told(key, report.problems)
         )

@@ -149,8 +149,9 @@ class Publisher:
         """Report that the repository's worker keeps crashing."""
         problem = Problem(
             code=Code.WORKER_CRASHED,
-            message=f"its worker keeps crashing: {last_line}",
-            hint="This is a bug in Nopea: report it with the traceback in the log. Others go on.",
+            message=f"The worker of this GitRepository keeps crashing: {last_line}.",
+            hint="This is a bug in Nopea. Report it with the traceback in the log. "
+            "Other GitRepositories are not affected.",
         )
         now = datetime.now(UTC)
         before = state.status

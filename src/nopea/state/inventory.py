@@ -173,7 +173,7 @@ def _read_spec(raw: Mapping[str, Any], repository: Repository) -> InventorySpec:
         name = (raw.get("metadata") or {}).get("name", "")
         problem = Problem(
             code=Code.API_REJECTED,
-            message=f"the Inventory {name} cannot be read: {error}",
+            message=f"The Inventory {name} cannot be read: {error}",
             hint="Another version of Nopea wrote it, or a person: correct it, or delete it to start again.",
             object=f"{names.GROUP}/{names.INVENTORY_KIND} {repository.key.namespace}/{name}",
         )

@@ -75,6 +75,6 @@ def test_removing_a_stranger_does_nothing() -> None:
     repositories = RepositoryStore()
     repositories.put(repository())
 
-    repositories.remove(API)
+    repositories.remove(RepoKey("shop", "stranger"))
 
     assert len(repositories) == 1

@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from nopea_lab.binaries import Search
+from nopea_lab.commands.lab import errors_on_stderr
 from nopea_lab.demo.farewell import what_to_try
 from nopea_lab.demo.folder import DemoFolder, default_folder
 from nopea_lab.demo.screen import Screen, screen_for
 from nopea_lab.demo.story import tell
 from nopea_lab.demo.world import DemoWorld
-from nopea_lab.errors import LabError
 from nopea_lab.progress import Terminal
 
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_TERMINATED = 128 + signal.SIGTERM
 
 
@@ -51,7 +47,7 @@ def command(*, keep: bool, end: bool, path: Path | None) -> None:
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     folder = DemoFolder((path or default_folder()).absolute())
-    with _told():
+    with errors_on_stderr():
         if end:
             _end(folder)
         else:
@@ -96,19 +92,3 @@ def _say_what_to_try(world: DemoWorld, screen: Screen) -> None:
     screen.line("The demo keeps running and follows what you push. Try:", style="bold")
     for purpose, line in what_to_try(world):
         screen.line(f"  {purpose:<17}{line}")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn an error into one message and exit code 1; a Ctrl-C into 130."""
-    try:
-        yield
-    except LabError as error:
-        click.secho(f"✗ {error.message}", fg="red", err=True)
-        if error.detail:
-            click.echo(error.detail, err=True)
-        click.echo(f"→ {error.hint}", err=True)
-        raise click.exceptions.Exit(EXIT_FAILED) from error
-    except KeyboardInterrupt:
-        click.echo("Interrupted. Nothing is left running.", err=True)
-        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None

@@ -5,6 +5,7 @@ Standard output has the answer only (a path, a table); everything else goes to s
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from nopea_lab.errors import LabError
 from nopea_lab.lab import Lab
 from nopea_lab.layout import LabOptions, default_folder
 from nopea_lab.progress import Terminal
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 _FOLDER = click.option(
     "--dir",
@@ -43,7 +47,7 @@ def command() -> None:
 @click.option("--pods", is_flag=True, help="Add a scheduler and a simulated node so that Pods run.")
 def up(folder: Path | None, *, offline: bool, no_watch_cache: bool, pods: bool) -> None:
     """Start the lab, or repair it, and print the path of its kubeconfig."""
-    with _told():
+    with errors_on_stderr():
         progress = Terminal()
         folder = folder or default_folder()
         options = LabOptions(watch_cache=not no_watch_cache, pods=pods)
@@ -62,7 +66,7 @@ def up(folder: Path | None, *, offline: bool, no_watch_cache: bool, pods: bool) 
 def down(folder: Path | None, *, keep_data: bool) -> None:
     """End the lab's processes and remove its folder."""
     lab = Lab.open(folder or default_folder())
-    with _told():
+    with errors_on_stderr():
         was_there = lab.folder.exists()
         lab.stop(keep_data=keep_data)
     click.echo(
@@ -75,7 +79,7 @@ def down(folder: Path | None, *, keep_data: bool) -> None:
 def status(folder: Path | None) -> None:
     """Show the lab's processes; exit with 1 unless all run."""
     lab = Lab.open(folder or default_folder())
-    with _told():
+    with errors_on_stderr():
         rows = lab.status()
     table = [("PROCESS", "PID", "STATE", "URL")]
     table += [(row.name, str(row.pid or "-"), row.state, row.url or "-") for row in rows]
@@ -84,7 +88,7 @@ def status(folder: Path | None) -> None:
         click.echo(f"{name:<{widths[0]}}  {pid:<{widths[1]}}  {state:<{widths[2]}}  {url}".rstrip())
     if not all(row.is_running for row in rows):
         click.echo(f"The lab in {lab.folder} is not running. Start it with `nopea lab up`.", err=True)
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(EXIT_FAILED)
 
 
 @command.command()
@@ -92,15 +96,15 @@ def status(folder: Path | None) -> None:
 @click.option("--pods", is_flag=True, help="Include the programs that run Pods.")
 def binaries(*, offline: bool, pods: bool) -> None:
     """Find, download or build the programs and print their folder."""
-    with _told():
+    with errors_on_stderr():
         found = Search.by_environment(offline=offline, pods=pods, progress=Terminal()).ensure()
         click.echo(f"Source: {found.origin}", err=True)
     click.echo(found.folder)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Turn an error of the lab into one message and exit code 1; a Ctrl-C into 130."""
+def errors_on_stderr() -> Iterator[None]:
+    """Print an error of the lab as one message and exit with 1; a Ctrl-C exits with 130."""
     try:
         yield
     except LabError as error:
@@ -108,7 +112,7 @@ def _told() -> Iterator[None]:
         if error.detail:
             click.echo(error.detail, err=True)
         click.echo(f"→ {error.hint}", err=True)
-        raise click.exceptions.Exit(1) from error
+        raise click.exceptions.Exit(EXIT_FAILED) from error
     except KeyboardInterrupt:
         click.echo("Interrupted. Nothing that this command started is left running.", err=True)
-        raise click.exceptions.Exit(130) from None
+        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None

@@ -201,7 +201,7 @@ def test_a_pass_under_way_does_not_take_back_ready() -> None:
 
 def test_a_crashing_worker_is_stalled_with_the_reason() -> None:
     """The traceback's last line, in the condition and among the errors."""
-    bug = problem(Code.WORKER_CRASHED, "its worker keeps crashing: ValueError: no")
+    bug = problem(Code.WORKER_CRASHED, "The worker of this GitRepository keeps crashing: ValueError: no.")
 
     status = crashed(_synced(), problem=bug, generation=1, now=NOW)
 
