@@ -98,7 +98,7 @@ def run_with_cluster(choice: ClusterChoice, work: Callable[[KubeClient, str], Aw
 
     async def run() -> int:
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - this is one
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
         # SIGTERM cancels the work, so that child processes and temporary folders are removed too
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         async with connect(choice) as (client, namespace):

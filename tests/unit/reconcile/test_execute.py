@@ -125,3 +125,17 @@ async def test_an_object_that_is_gone_already_is_pruned() -> None:
         execution = await actor.execute(prune_of(actor.live()))
         assert execution.gone == {KEY}
         assert GET not in actor.cluster.requests
+
+
+async def test_a_deletion_that_is_refused_is_told_with_the_object() -> None:
+    """It stays recorded, so that the next sync tries again."""
+    async with acting() as actor:
+        error = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a policy says no"))
+        actor.cluster.fail_next("delete", CONFIG_MAPS, error)
+        execution = await actor.execute(prune_of(actor.live()))
+        result = execution.results[KEY]
+        assert result.outcome is Outcome.FAILED
+        assert result.problem is not None
+        assert result.problem.object == "ConfigMap shop/web"
+        assert execution.gone == set()
+        assert KEY in actor.cluster.objects

@@ -99,3 +99,20 @@ async def test_an_object_that_may_not_be_read_is_refused_with_its_problem() -> N
         step = diff_of(inspection, "a").step
         assert (step.action, step.reason) == (Action.REFUSE, Reason.UNREADABLE)
         assert [problem.object for problem in inspection.problems] == ["ConfigMap shop/a"]
+        assert not inspection.is_complete
+
+
+async def test_break_glass_shows_what_it_holds_back() -> None:
+    """An object that is as Git declares it shows nothing, and costs no request."""
+    async with installed(FILES) as place:
+        await place.sync()
+        for name in ("a", "b"):
+            place.annotate(name, {"nopea.io/suspend-heal": "true"})
+        place.git.push({"a.yaml": config_map("a", colour="green")})
+
+        inspection = await inspect(place)
+
+        assert {diff.step.reason for diff in inspection.objects} == {Reason.BREAK_GLASS}
+        (field,) = diff_of(inspection, "a").fields
+        assert (field.git, field.live) == ("green", "blue")
+        assert diff_of(inspection, "b").fields == ()
