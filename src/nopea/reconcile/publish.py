@@ -91,7 +91,7 @@ class Publisher:
     ) -> bool:
         """Publish the report; False when the status could not be written and must be retried."""
         repository = request.repository
-        _log_pass(repository, report, known=state.problems)
+        _log_sync(repository, report, known=state.problems)
         state.problems = report.problems
         now = datetime.now(UTC)
         if report.result is Result.DELETED:
@@ -250,7 +250,7 @@ def _regarding(repository: Repository) -> Regarding:
     )
 
 
-def _log_pass(repository: Repository, report: ReconcileReport, *, known: tuple[Problem, ...]) -> None:
+def _log_sync(repository: Repository, report: ReconcileReport, *, known: tuple[Problem, ...]) -> None:
     facts: dict[str, Any] = {
         "repo": repository.key,
         "sync_id": report.id,
