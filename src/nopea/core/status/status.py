@@ -167,12 +167,17 @@ def _is_reportable(previous: GitRepositoryStatus, report: ReconcileReport) -> bo
         or previous.last_sync_time is None
         or commit != previous.last_attempted_commit
         or report.generation != previous.observed_generation
-        or (report.result is Result.SYNCED) != (previous.phase is Phase.SYNCED)
+        or (report.result is Result.SYNCED) != _is_in_sync(previous)
         or _errors(report.problems) != previous.errors
         or (bool(_pinning(report)) and has_moved(previous.conditions, report.pin))
         or bool(report.handled_heal_at and report.handled_heal_at != previous.last_handled_heal_at)
         or bool(report.handled_sync_at and report.handled_sync_at != previous.last_handled_sync_at)
     )
+
+
+def _is_in_sync(status: GitRepositoryStatus) -> bool:
+    """True when the last finished sync succeeded. The phase Syncing shows one that is still running."""
+    return status.phase in (Phase.SYNCED, Phase.SYNCING) and not status.failures
 
 
 def _commit_facts(report: ReconcileReport) -> dict[str, str | int | None]:

@@ -60,6 +60,24 @@ def test_an_idle_pass_leaves_no_trace() -> None:
     assert _told(before, idle, at=LATER) == before
 
 
+def test_an_idle_sync_leaves_no_trace_when_it_is_slow() -> None:
+    """Its progress was shown meanwhile: a slow Git server does not fill the history with syncs of nothing."""
+    before = _synced()
+    slow = progressing(before, generation=1, message="fetching and applying", now=LATER)
+    idle = report(objects=[result_of("a"), result_of("b")], id="01K", triggers=("reconcile",), seconds=9.0)
+
+    assert slow.phase is Phase.SYNCING
+    assert _told(slow, idle, at=LATER) == before
+
+
+def test_a_slow_sync_that_recovers_is_in_the_history() -> None:
+    """The progress shown meanwhile does not hide the failures before it."""
+    failed = _told(_synced(), report(Result.FAILED, objects=[], problems=[LASTING]), at=LATER)
+    slow = progressing(failed, generation=1, message="fetching and applying", now=LATER)
+
+    assert len(_told(slow, report(objects=[result_of("a"), result_of("b")]), at=LATER).history) == 3
+
+
 @pytest.mark.parametrize(
     "news",
     [
