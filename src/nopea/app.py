@@ -100,8 +100,8 @@ class App:
         log.write(log_events.draining, why=self._why_stopped, workers=process.controller.workers)
         process.readiness.draining = True
         await tasks.end(services["controller"])
-        for_passes, for_messages = drain_shares(self._settings.shutdown_seconds)
-        await process.controller.drain(seconds=for_passes)
+        for_syncs, for_messages = drain_shares(self._settings.shutdown_seconds)
+        await process.controller.drain(seconds=for_syncs)
         process.events.stop()
         flushing = tasks.spawn(_flush(process, for_messages), name="flush of outboxes")
         try:
@@ -125,7 +125,9 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
     services, controller = process.services, process.controller
     work = {
         "git port": process.git.run(),
-        "live index": follow_objects(services.object_cache, services.discovery, services.store.applied_kinds),
+        "object cache": follow_objects(
+            services.object_cache, services.discovery, services.store.applied_kinds
+        ),
         "definitions": follow_kinds(process.client, services.discovery, wake=controller.kinds_changed),
         "mirror sweep": sweep_mirrors(process.git, services.store),
         "controller": controller.run(),

@@ -16,6 +16,7 @@ from tests.fakes.cluster import FakeCluster
 from tests.kube.objects import CONFIG_MAPS, DEPLOYMENTS, WIDGETS, deployment, widget_definition
 
 from nopea.core.apply.adoption import adopt
+from nopea.core.apply.body import NO_VERSION
 from nopea.core.apply.fieldset import entry_of, fields_of
 from nopea.core.objects import Resource, Target
 from nopea.kube import requests
@@ -260,6 +261,20 @@ async def test_an_apply_at_an_old_version_is_a_conflict(server: Server) -> None:
     assert applied.json()["data"] == {"a": "2", "b": "1"}
 
 
+async def test_an_apply_with_no_version_only_creates(server: Server) -> None:
+    """An object that exists is a conflict, whatever its version."""
+    target = server.at(CONFIG_MAPS)
+    only_new = {"resourceVersion": NO_VERSION}
+
+    created = await server.client.apply(target, config(metadata=only_new, data={"a": "1"}))
+
+    assert created.created
+    with pytest.raises(ConflictError) as conflict:
+        await server.client.apply(target, config(metadata=only_new, data={"a": "2"}))
+    assert not is_field_conflict(conflict.value)
+    assert (await server.client.get(target)).json() == created.json()
+
+
 async def test_an_apply_for_another_uid_is_refused(server: Server) -> None:
     """It does not create an object (409), and does not write to another object of the same name (422)."""
     target = server.at(CONFIG_MAPS)
@@ -344,8 +359,12 @@ async def test_a_definition_makes_a_kind(server: Server) -> None:
     assert await wait_until_established(server.client, definition, source="", seconds=20, stop=never) is None
     await wait_until_served(server.client, widgets)
 
-    created = await server.client.apply(target, widget(spec={"size": 1}, status={"phase": "Ready"}))
+    only_new = {"name": "w", "resourceVersion": NO_VERSION}
+    first = widget(metadata=only_new, spec={"size": 1}, status={"phase": "Ready"})
+    created = await server.client.apply(target, first)
     assert (generation(created), created.json().get("status")) == (1, None)
+    with pytest.raises(ConflictError):
+        await server.client.apply(target, first)
 
     updated = await server.client.apply_status(target, widget(spec={"size": 9}, status={"phase": "Ready"}))
     assert (generation(updated), updated.json()["status"]) == (1, {"phase": "Ready"})

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from nopea import log_events
 from nopea.controller.mailbox import Mailboxes
 from nopea.controller.supervisor import Crash, RestartPolicy, Supervisor
+from nopea.controller.turns import Turns
 from nopea.controller.worker import ReconcilePort, Worker
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.objects import RepoKey
@@ -49,6 +50,7 @@ class Controller:
         self._namespace = namespace
         self._allow_file_urls = allow_file_urls
         self._mailboxes = mailboxes
+        self._turns = Turns()
         self._supervisor: Supervisor[RepoKey] = Supervisor(
             policy=restarts or RestartPolicy(), on_crash=self._on_crash
         )
@@ -99,6 +101,7 @@ class Controller:
     async def drain(self, *, seconds: float) -> None:
         """Let every sync stop between two objects and report; cancel what takes longer."""
         self._mailboxes.put_all(Trigger.SHUTDOWN)
+        self._turns.lift()
         try:
             async with asyncio.timeout(seconds):
                 await self._supervisor.finished()
@@ -173,6 +176,7 @@ class Controller:
         worker = Worker(
             latest=self._services.repositories.reader(key),
             mailbox=self._mailboxes.open(key),
+            turns=self._turns,
             reconciler=self._reconciler,
             random=random.random,
         )

@@ -28,6 +28,10 @@ class Mailbox:
     async def take(self) -> frozenset[Trigger]:
         """Wait for at least one trigger and empty the mailbox."""
         await self._arrived.wait()
+        return self.take_now()
+
+    def take_now(self) -> frozenset[Trigger]:
+        """Empty the mailbox; it may be empty already."""
         self._arrived.clear()
         taken = frozenset(self._pending)
         self._pending.clear()

@@ -12,11 +12,12 @@ from typing import Protocol
 from nopea.controller.mailbox import Mailbox
 from nopea.controller.schedule import Schedule
 from nopea.controller.timers import Timers
+from nopea.controller.turns import Turns
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
 from nopea.core.status.report import ReconcileReport, Result
-from nopea.core.trigger import ANNOUNCED, WATCHED, Trigger
+from nopea.core.trigger import ANNOUNCED, PATIENT, WATCHED, Trigger
 from nopea.reconcile.request import ReconcileRequest
 
 DEFAULT_INTERVAL_SECONDS = 300.0
@@ -44,7 +45,7 @@ def _now() -> datetime:
 
 
 class ReconcilePort(Protocol):
-    """What a worker asks for; the sync pipeline implements it."""
+    """What a worker asks for; `Reconciler` implements it."""
 
     async def run(self, request: ReconcileRequest) -> ReconcileReport:
         """Run one whole sync and report it."""
@@ -71,12 +72,14 @@ class Worker:
         *,
         latest: Callable[[], Repository],
         mailbox: Mailbox,
+        turns: Turns,
         reconciler: ReconcilePort,
         random: Callable[[], float],
         now: Callable[[], datetime] = _now,
     ) -> None:
         self._latest = latest
         self._mailbox = mailbox
+        self._turns = turns
         self._reconciler = reconciler
         self._random = random
         self._now = now
@@ -114,6 +117,18 @@ class Worker:
             elif await self._reconciler.follow_health(repository):
                 timers.set(Trigger.HEALTH, HEALTH_SECONDS)
             return
+        async with self._turns.turn(
+            repository.key, is_urgent=lambda: not (triggers | self._mailbox.pending()) <= PATIENT
+        ):
+            await self._sync(triggers | self._mailbox.take_now(), timers)
+
+    async def _sync(self, triggers: frozenset[Trigger], timers: Timers) -> None:
+        """Run a sync for what was triggered until its turn came, and set the timers by its report."""
+        if Trigger.SHUTDOWN in triggers:
+            self._mailbox.put(Trigger.SHUTDOWN)
+            return
+        repository = self._latest()
+        schedule = Schedule(interval_seconds(repository), self._random)
         retry_seconds = schedule.retry_seconds(self._failures + 1)
         report = await self._reconciler.run(
             ReconcileRequest(

@@ -42,3 +42,15 @@ WITHOUT_GIT = WATCHED | {Trigger.HEAL, Trigger.RECONCILE}
 
 MAY_MEAN_NEW_COMMIT = frozenset({Trigger.POLL, Trigger.WEBHOOK, Trigger.MANUAL})
 """Make a running reconciliation check that its commit is still the newest."""
+
+PATIENT = frozenset(
+    {
+        Trigger.STARTUP,
+        Trigger.POLL,
+        Trigger.RECONCILE,
+        Trigger.RETRY,
+        Trigger.KIND_CHANGE,
+        Trigger.DEPENDENCY,
+    }
+)
+"""Let the repositories that somebody or something waits for be synced first."""

@@ -44,7 +44,7 @@ class Tracer:
             return
         ended_at = report.started_at + timedelta(seconds=report.seconds)
         span = self._tracer.start_span(
-            "nopea.pass",
+            "nopea.sync",
             start_time=_nanoseconds(report.started_at.timestamp()),
             attributes=_attributes(str(transition.repository.key), report),
         )
@@ -106,9 +106,9 @@ def _attributes(repository: str, report: ReconcileReport) -> dict[str, Any]:
     counts = {f"nopea.objects.{outcome}": report.count(outcome) for outcome in Outcome}
     return {
         "nopea.repository": repository,
-        "nopea.pass.id": report.id,
-        "nopea.pass.result": str(report.result),
-        "nopea.pass.triggers": report.triggers,
+        "nopea.sync.id": report.id,
+        "nopea.sync.result": str(report.result),
+        "nopea.sync.triggers": report.triggers,
         "nopea.commit": report.commit.id if report.commit else "",
         "nopea.problem.codes": tuple(map(str, report.codes)),
         **counts,

@@ -2,7 +2,8 @@
 
 Each write names that version, so the API server refuses it once the object has moved on (409). Then the
 object is read and the decision is made again, so that no concurrent change, above all break-glass, is
-overwritten. An object that did not exist is applied without a version. It decides nothing itself.
+overwritten. An object that is not known to exist is applied so that the API server only creates it: a first
+sync needs no read. It decides nothing itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from nopea.core.apply.adoption import adopt
-from nopea.core.apply.body import at_version, body_to_apply
+from nopea.core.apply.body import NO_VERSION, at_version, body_to_apply
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey, Target
 from nopea.core.plan.model import ObservedObject, Reason, Step
@@ -197,9 +198,7 @@ def _leaves_fields(step: Step) -> bool:
 
 
 def _body(step: Step, desired: Desired, live: Mapping[str, Any] | None) -> bytes:
-    version = step.live.resource_version if step.live else ""
-    if not version:
-        return desired.body
+    version = step.live.resource_version if step.live else NO_VERSION
     body = orjson.loads(desired.body)
     if live is not None and _leaves_fields(step):
         body = body_to_apply(body, live, rules=desired.rules, keep=step.keep)

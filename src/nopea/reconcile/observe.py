@@ -1,6 +1,7 @@
 """Observe the live objects before anything is decided: from the watches, else by reads.
 
-Reads only. An unchanged object costs no request; one that drifted, is gone, or was never applied costs one.
+Reads only. An unchanged object costs no request, and neither does one that was never applied and carries no
+ownership label: the apply creates it or finds that it exists. One that drifted or is gone costs one.
 """
 
 from __future__ import annotations
@@ -96,7 +97,10 @@ class Observer:
                 self._note_deleted_with_its_kind(one, observation, state)
                 continue
             live = self._object_cache.get(resource, one.key) if self._object_cache.knows(resource) else None
-            if live is None or is_suspect(live, state.applied.get(one.key)):
+            last = state.applied.get(one.key)
+            if live is None and last is None and not self._keeps_objects:
+                continue
+            if live is None or is_suspect(live, last):
                 looks.append(one)
             else:
                 self._note(observation, one.key, live)

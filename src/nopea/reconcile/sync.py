@@ -157,6 +157,7 @@ class ClusterSync:
         observation = await self._observer.judge(one, live, self._state)
         world = observation.world(self._state)
         (step,) = plan(desired=[one], cluster=world, policy=self._policy(), now=datetime.now(UTC)).steps
+        self._note_refusals([step])
         return step
 
     def _policy(self) -> Policy:

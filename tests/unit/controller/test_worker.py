@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.fakes.reconciler import FakeReconciler
 from tests.fakes.samples import repository
 
 from nopea.controller.mailbox import Mailbox
+from nopea.controller.turns import Turns
 from nopea.controller.worker import DEFAULT_INTERVAL_SECONDS, Worker, interval_seconds
 from nopea.core.api.repository import Repository
 from nopea.core.status.report import Result
@@ -27,10 +29,15 @@ class Place:
 
     def __init__(self, reconciler: FakeReconciler, latest: Repository | None = None) -> None:
         self.mailbox = Mailbox()
+        self.turns = Turns(at_once=1)
         self.reconciler = reconciler
         self.latest = latest or repository()
         self.worker = Worker(
-            latest=lambda: self.latest, mailbox=self.mailbox, reconciler=reconciler, random=lambda: 0.5
+            latest=lambda: self.latest,
+            mailbox=self.mailbox,
+            turns=self.turns,
+            reconciler=reconciler,
+            random=lambda: 0.5,
         )
 
 
@@ -321,3 +328,35 @@ async def test_a_trigger_that_comes_early_takes_its_timers_place() -> None:
         await asyncio.sleep(100)
 
     assert reconciler.started_at == [0, 615]
+
+
+async def test_triggers_that_come_while_it_waits_for_its_turn_are_one_sync() -> None:
+    """The sync has the newest version of the GitRepository."""
+    reconciler = FakeReconciler()
+    async with working(reconciler) as place:
+        async with place.turns.turn(place.latest.key, is_urgent=lambda: True):
+            await asyncio.sleep(0)
+            place.latest = replace(repository(), generation=2)
+            place.mailbox.put(Trigger.SPEC_CHANGE)
+            await asyncio.sleep(1)
+            assert reconciler.requests == []
+        await asyncio.sleep(0.5)
+
+        (request,) = reconciler.requests
+        assert request.triggers == {Trigger.STARTUP, Trigger.SPEC_CHANGE}
+        assert request.repository == place.latest
+
+
+async def test_a_shutdown_ends_it_while_it_waits_for_its_turn() -> None:
+    """No sync starts."""
+    reconciler = FakeReconciler()
+    place = Place(reconciler)
+    async with place.turns.turn(place.latest.key, is_urgent=lambda: True):
+        running = spawn(place.worker.run(), name="worker")
+        await asyncio.sleep(1)
+        place.mailbox.put(Trigger.SHUTDOWN)
+        place.turns.lift()
+        async with asyncio.timeout(1):
+            await running
+
+    assert reconciler.requests == []

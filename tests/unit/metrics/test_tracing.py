@@ -127,12 +127,12 @@ async def test_each_pass_is_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
 
     well, failed = spans_of(bodies)
     facts = {one.key: one.value for one in well.attributes}
-    assert well.name == "nopea.pass"
+    assert well.name == "nopea.sync"
     assert well.start_time_unix_nano == int(NOW.timestamp()) * 10**9
     assert well.end_time_unix_nano - well.start_time_unix_nano == 1_500_000_000
     assert facts["nopea.repository"].string_value == "shop/api"
     assert facts["nopea.commit"].string_value == COMMIT.id
-    assert facts["nopea.pass.result"].string_value == "synced"
+    assert facts["nopea.sync.result"].string_value == "synced"
     assert facts["nopea.objects.created"].int_value == 1
     assert (well.status.code, failed.status.code) == (0, 2)
     assert failed.status.message == "NOPEA-K003"

@@ -18,6 +18,7 @@ from nopea.notify.outbox import Outbox
 from nopea.notify.outboxes import Outboxes
 
 FAST = DeliveryPolicy(first_seconds=0.02, most_seconds=0.1, attempt_seconds=0.5)
+PATIENT = DeliveryPolicy(first_seconds=0.02, most_seconds=0.1, attempt_seconds=20)
 LONG_OUTAGE = "NOPEA_LONG_TESTS"
 
 
@@ -79,13 +80,13 @@ async def test_what_fails_for_a_while_gets_everything_in_order(reply: Reply) -> 
 
     assert ids(taken) == ["0", "1", "2", "3", "4"]
     assert len({(a.headers["ce-id"], a.body) for a in sink.arrivals}) == 5
-    assert outbox(outboxes, "one").stats().retried == 3
+    assert outbox(outboxes, "one").stats().retried >= 3  # more if this machine is slower than the deadline
     assert outbox(outboxes, "one").stats().dropped == {}
 
 
 async def test_a_slow_sink_gets_everything() -> None:
     """Slow answers are waited for, within the deadline of a try."""
-    async with Sink(usual=Reply(delay=0.1)) as sink, delivering("one") as outboxes:
+    async with Sink(usual=Reply(delay=0.1)) as sink, delivering("one", policy=PATIENT) as outboxes:
         for number in range(5):
             outbox(outboxes, "one").offer(message(str(number), sink))
         taken = await sink.wait_for(5)

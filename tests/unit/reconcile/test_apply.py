@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.fakes.field_management import Json
 from tests.fakes.object_store import CONFIG_MAPS
 from tests.unit.reconcile.acting import APPLY, GET, KEY, PATCH, PROTECTED, Acting, acting
 
@@ -17,6 +18,7 @@ from nopea.kube.errors import ApiFailure, Cause, ConflictError
 from nopea.reconcile.apply import TRIES
 
 pytestmark = pytest.mark.looptime
+HEAD = {"apiVersion": "v1", "kind": "ConfigMap"}
 
 
 async def test_a_write_names_the_version_that_was_looked_at() -> None:
@@ -28,8 +30,8 @@ async def test_a_write_names_the_version_that_was_looked_at() -> None:
         assert actor.cluster.requests == [APPLY]
 
 
-async def test_what_is_not_there_is_made_without_a_version() -> None:
-    """A new object costs one request."""
+async def test_an_object_that_does_not_exist_is_created_with_one_request() -> None:
+    """No read comes before it."""
     async with acting() as actor:
         actor.cluster.delete(KEY)
         await actor.settle()
@@ -37,6 +39,27 @@ async def test_what_is_not_there_is_made_without_a_version() -> None:
         assert written.applied is not None
         assert written.applied.created
         assert actor.cluster.requests == [APPLY]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"annotations": PROTECTED}, Reason.BREAK_GLASS),
+        ({"labels": {"nopea.io/repository": "shop.api"}}, Reason.OWNED_BY_OTHER),
+    ],
+    ids=["break-glass", "owned by another"],
+)
+async def test_an_object_that_nobody_knew_of_is_not_overwritten(change: Json, reason: Reason) -> None:
+    """The write would only create; the object that exists is read, and the decision is made again."""
+    async with acting() as actor:
+        actor.cluster.delete(KEY)
+        await actor.settle()
+        unknown = {"metadata": {"name": "web", "namespace": "shop", **change}, "data": {"colour": "blue"}}
+        actor.cluster.before("apply", KEY, lambda: actor.cluster.create({**HEAD, **unknown}))
+        written = await actor.applier().apply(actor.step(None, Reason.NOT_THERE))
+        assert (written.applied, written.step.reason) == (None, reason)
+        assert actor.cluster.requests == [APPLY, GET]
+        assert actor.data() == {"colour": "blue"}
 
 
 async def test_a_later_version_of_the_watch_is_named() -> None:

@@ -108,14 +108,24 @@ async def test_what_is_as_applied_costs_no_request() -> None:
         assert place.cluster.requests == []
 
 
-async def test_what_was_never_applied_costs_one_request() -> None:
-    """It may exist without our label, where the cache does not see it, or not exist."""
+async def test_an_object_that_was_never_applied_costs_no_request() -> None:
+    """The apply creates it, or finds that it exists."""
+    async with synced() as place:
+        observation = await observe(place, desired("c"))
+
+        assert place.cluster.requests == []
+        assert observation.observed == {}
+
+
+async def test_a_plan_that_is_shown_reads_what_was_never_applied() -> None:
+    """`nopea diff` says whether an object without the ownership label exists."""
     async with synced() as place:
         place.cluster.create(
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"}}
         )
 
-        observation = await observe(place, desired("c"), desired("d"))
+        looking = observer(place, keeps_objects=True)
+        observation = await observe(place, desired("c"), desired("d"), looking=looking)
 
         assert place.cluster.requests == ["get configmaps/v1 shop/c", "get configmaps/v1 shop/d"]
         assert set(observation.observed) == {key_of("c")}

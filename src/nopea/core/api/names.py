@@ -14,7 +14,6 @@ FIELD_MANAGER = "nopea"
 """The manager of every field that Nopea applies. Never rename it: the old name would keep its fields."""
 
 FINALIZER = f"{GROUP}/finalizer"
-CONTROLLER = f"{GROUP}/controller"
 
 REPOSITORY_LABEL = f"{GROUP}/repository"
 INVENTORY_LABEL = f"{GROUP}/inventory-of"

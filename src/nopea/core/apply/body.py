@@ -51,8 +51,15 @@ def body_to_apply(
     return _labelled(body, desired)
 
 
+NO_VERSION = "1"
+"""A version that no object has: etcd's first revision is that of an empty store."""
+
+
 def at_version(body: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return a manifest whose apply fails (409) unless the object has this version or does not exist."""
+    """Return a manifest whose apply fails (409) unless the object has this version or does not exist.
+
+    With `NO_VERSION` the apply creates the object, and fails if there is one.
+    """
     return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
 
 

@@ -148,7 +148,7 @@ class EventBuilder:
         return facts | (self._sync_facts(report) if report is not None else {})
 
     def _sync_facts(self, report: ReconcileReport) -> dict[str, Any]:
-        facts: dict[str, Any] = {"passId": report.id, "triggers": list(report.triggers)}
+        facts: dict[str, Any] = {"syncId": report.id, "triggers": list(report.triggers)}
         if report.commit is not None:
             facts |= {
                 "commit": report.commit.id,

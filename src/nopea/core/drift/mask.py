@@ -1,7 +1,7 @@
 """Mask and shorten values of objects before anybody sees them.
 
-Every output (status, Event, log, command, notification) shows values through this module; nothing else
-decides what is secret.
+Every output (status, Event, log, command, notification) shows the fields of objects through this module.
+Values that the API server quotes in an error about a Secret are removed in `kube/errors.py`.
 """
 
 from __future__ import annotations

@@ -32,11 +32,16 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 _FIELDS = ("", "a", "containers", "data", "finalizers", "limits", "metadata", "name", "spec")
 _ITEMS = ('k:{"name":"x"}', 'k:{"name":""}', "k:{}", "k:[", "k:1", 'k:{"name":null,"a":1}')
-_OTHERS = (".", "", "x", 'v:"x"', "v:1", "v:null", "v:[]", "v:", "i:0", "i:2", "i:x", f"i:{'9' * 20}")
-TRIE_KEYS = st.sampled_from([*(f"f:{name}" for name in _FIELDS), *_ITEMS, *_OTHERS])
-TRIES: st.SearchStrategy[Any] = st.recursive(
+_VALUES = ('v:"x"', "v:1", "v:null", "v:[]", "v:")
+_INDEXES = ("i:0", "i:2", "i:x", f"i:{'9' * 20}")
+_OTHERS = (".", "", "x")
+_KINDS_OF_KEYS = ([f"f:{name}" for name in _FIELDS], _ITEMS, _VALUES, _INDEXES)
+TRIE_KEYS = st.sampled_from([key for keys in (*_KINDS_OF_KEYS, _OTHERS) for key in keys])
+TRIES: st.SearchStrategy[Any] = st.recursive(  # as in managedFields: a list is of one kind
     st.just({}),
-    lambda inner: st.dictionaries(TRIE_KEYS, inner, max_size=5),
+    lambda inner: st.sampled_from(_KINDS_OF_KEYS).flatmap(
+        lambda keys: st.dictionaries(st.sampled_from([*keys, *_OTHERS]), inner, max_size=5)
+    ),
     max_leaves=20,
 )
 HOSTILE_TRIES: st.SearchStrategy[Any] = st.recursive(

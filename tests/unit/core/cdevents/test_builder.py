@@ -61,7 +61,7 @@ def test_an_event_has_the_facts_of_repository_and_sync() -> None:
     )
 
     facts = made.custom_data["nopea"]
-    assert (facts["ref"], facts["path"], facts["passId"]) == ("refs/heads/main", "deploy", report().id)
+    assert (facts["ref"], facts["path"], facts["syncId"]) == ("refs/heads/main", "deploy", report().id)
     assert "hunter2" not in str(made)
     assert made.timestamp == NOW
 

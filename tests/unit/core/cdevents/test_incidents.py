@@ -129,7 +129,7 @@ def test_a_repository_whose_spec_cannot_be_read() -> None:
     event = only(steps[2], DETECTED)
 
     assert "artifactId" not in event.content
-    assert facts(event).keys() == {"passId", "triggers", "failures", "failingSince"}
+    assert facts(event).keys() == {"syncId", "triggers", "failures", "failingSince"}
 
 
 def test_drift_that_is_left_is_an_incident() -> None:

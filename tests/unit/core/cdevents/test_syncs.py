@@ -59,7 +59,7 @@ def test_the_first_sync_deploys() -> None:
     assert facts(event) == {
         "repository": "https://git.acme.example/shop/api.git",
         "ref": "refs/heads/main",
-        "passId": "01K00000000000000000000001",
+        "syncId": "01K00000000000000000000001",
         "triggers": ["startup"],
         "commit": COMMIT.id,
         "commitMessage": "Raise the replicas",
