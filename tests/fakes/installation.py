@@ -192,3 +192,8 @@ async def installed(files: Mapping[str, str], **spec: Any) -> AsyncIterator[Inst
         yield installation
     finally:
         await installation.end()
+
+
+def status_writes(place: Installation) -> int:
+    """Return how many status writes were sent, for a GitRepository without a finalizer."""
+    return sum(request.startswith("apply gitrepositories") for request in place.cluster.writes)

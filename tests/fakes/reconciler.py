@@ -27,9 +27,11 @@ class FakeReconciler:
     seconds: float = 1.0
     news: bool = False
     changed: bool = False
+    is_unhealthy: bool = False
     requests: list[ReconcileRequest] = field(default_factory=list)
     started_at: list[float] = field(default_factory=list)
     asked_at: list[float] = field(default_factory=list)
+    checked_at: list[float] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
     cancelled: int = 0
@@ -66,9 +68,10 @@ class FakeReconciler:
         return self.changed
 
     async def follow_health(self, repository: Repository) -> bool:
-        """Nothing is ill."""
+        """Note the time and answer `is_unhealthy`."""
         del repository
-        return False
+        self.checked_at.append(asyncio.get_running_loop().time())
+        return self.is_unhealthy
 
     async def has_new_commit(self, repository: Repository) -> bool:
         """Answer `news` at once."""

@@ -15,7 +15,7 @@ from nopea.controller.timers import Timers
 from nopea.controller.turns import Turns
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.duration import parse_duration
+from nopea.core.duration import backoff_seconds, parse_duration
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.trigger import ANNOUNCED, PATIENT, WATCHED, Trigger
 from nopea.reconcile.request import ReconcileRequest
@@ -31,7 +31,8 @@ SETTLING_SECONDS = 1.0
 """A rollout changes objects many times a second; its health is published once for all of them."""
 
 HEALTH_SECONDS = 10.0
-"""How often an unhealthy repository is checked: a failing Pod may not change its owner's status."""
+MOST_HEALTH_SECONDS = 160.0
+"""How often an unhealthy repository is checked, less and less: its Pods may fail without an event."""
 
 SECOND_LOOKS_SECONDS = (2.0, 10.0)
 """When to ask Git again after a webhook that it does not confirm: a forge may announce too early."""
@@ -85,6 +86,7 @@ class Worker:
         self._now = now
         self._failures = 0
         self._looks = 0
+        self._checks = 0
 
     async def run(self) -> None:
         """Run until a `SHUTDOWN` trigger or cancellation; the first sync starts at once."""
@@ -113,9 +115,10 @@ class Worker:
             return
         if triggers <= WATCHED and not self._reconciler.has_changed(repository):
             if Trigger.HEALTH not in triggers:
+                self._checks = 0
                 timers.no_later(Trigger.HEALTH, SETTLING_SECONDS)
             elif await self._reconciler.follow_health(repository):
-                timers.set(Trigger.HEALTH, HEALTH_SECONDS)
+                self._set_health_timer(timers)
             return
         async with self._turns.turn(
             repository.key, is_urgent=lambda: not (triggers | self._mailbox.pending()) <= PATIENT
@@ -151,10 +154,16 @@ class Worker:
                 Trigger.HEAL, max((report.retry_at - self._now()).total_seconds(), 0.0) + HEAL_SLACK_SECONDS
             )
         if report.health is not None and not report.health.is_settled:
-            timers.set(Trigger.HEALTH, HEALTH_SECONDS)
+            self._checks = 0
+            self._set_health_timer(timers)
         if report.result is Result.SYNCED:
             timers.keep(Trigger.POLL, schedule.poll_seconds())
             timers.set(Trigger.RECONCILE, schedule.reconcile_seconds())
+
+    def _set_health_timer(self, timers: Timers) -> None:
+        self._checks += 1
+        seconds = backoff_seconds(self._checks, first=HEALTH_SECONDS, most=MOST_HEALTH_SECONDS)
+        timers.set(Trigger.HEALTH, seconds)
 
 
 def interval_seconds(repository: Repository) -> float:

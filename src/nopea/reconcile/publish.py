@@ -37,6 +37,9 @@ from nopea.state.repositories import RepositoryStore
 from nopea.state.store import RepositoryState
 
 log = Log(__name__)
+DETAILS_SECONDS = 10.0
+"""A rollout changes the message of Healthy with each replica; between its ends it is written this often."""
+
 PROGRESS_AFTER_SECONDS = 2.0
 """A sync that ends sooner is reported once: two writes fewer for each of a thousand repositories."""
 
@@ -116,12 +119,15 @@ class Publisher:
     async def health(
         self, repository: Repository, state: RepositoryState, health: HealthSummary | None
     ) -> bool:
-        """Publish the objects' health when it has changed; False when the status could not be written."""
+        """Publish the objects' health when it has changed; False when that must be tried again later."""
         now = datetime.now(UTC)
         status = views.with_health(state.status, health, generation=repository.generation, now=now)
         before = state.status
         if status == before:
             return True
+        is_early = asyncio.get_running_loop().time() < state.written_at + DETAILS_SECONDS
+        if is_early and views.is_detail(before, status):
+            return False
         if not await self._write(repository, state, status):
             return False
         self._tell(repository, state, before, status, None, at=now)
@@ -235,7 +241,7 @@ class Publisher:
         except ApiError as error:
             log.write(log_events.status_not_written, repo=repository.key, error=str(error))
             return False
-        state.status = status
+        state.status, state.written_at = status, asyncio.get_running_loop().time()
         return True
 
 

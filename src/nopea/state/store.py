@@ -6,6 +6,7 @@ by a number of bytes.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -48,6 +49,8 @@ class RepositoryState:
     """True when the last sync of `commit` had no problem: a poll that finds it has nothing to do."""
     problems: tuple[Problem, ...] = ()
     """The problems of the last sync: logged in full when they change, not at each retry."""
+    written_at: float = -math.inf
+    """When the status was last written, in seconds of the event loop."""
     unknown_kinds: bool = False
     """True when the last sync met a kind that the API server does not serve: retry when a kind appears."""
 

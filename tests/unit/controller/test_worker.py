@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -360,3 +361,18 @@ async def test_a_shutdown_ends_it_while_it_waits_for_its_turn() -> None:
             await running
 
     assert reconciler.requests == []
+
+
+async def test_an_unhealthy_repository_is_checked_less_and_less() -> None:
+    """Until an object changes."""
+    reconciler = FakeReconciler(is_unhealthy=True)
+    async with working(reconciler, repository(interval="8760h")) as place:
+        await asyncio.sleep(2)
+        place.mailbox.put(Trigger.OBJECT_CHANGE)
+        await asyncio.sleep(400)
+        checked = [round(at) for at in reconciler.checked_at]
+        assert [after - before for before, after in pairwise(checked)] == [10, 20, 40, 80, 160]
+
+        place.mailbox.put(Trigger.OBJECT_CHANGE)
+        await asyncio.sleep(13)
+        assert len(reconciler.checked_at) == len(checked) + 2

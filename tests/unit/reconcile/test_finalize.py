@@ -34,8 +34,8 @@ FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a p
 
 @asynccontextmanager
 async def synced(files: dict[str, str] = FILES, **spec: Any) -> AsyncIterator[Installation]:
-    """Yield an installation that has synced once."""
-    async with installed(files, **spec) as place:
+    """Yield an installation that has synced once and deletes the objects with the GitRepository."""
+    async with installed(files, **{"deletionPolicy": "Delete", **spec}) as place:
         await place.sync()
         yield place
 
@@ -54,7 +54,7 @@ def finalizers(place: Installation) -> list[str]:
 
 async def test_a_repository_is_held_before_the_first_write() -> None:
     """A deletion can come at any time after that write."""
-    async with installed(FILES) as place:
+    async with installed(FILES, deletionPolicy="Delete") as place:
         await place.sync()
         names_of_writes = [request for request in place.cluster.writes if "apply" in request]
         assert names_of_writes[0] == f"apply {GIT_REPOSITORIES.at(name='web', namespace='shop')}"
@@ -78,7 +78,7 @@ async def test_a_repository_whose_objects_stay_is_not_held() -> None:
 
 async def test_nothing_is_written_to_a_repository_that_cannot_be_held() -> None:
     """Otherwise a deletion could leave its objects behind."""
-    async with installed(FILES) as place:
+    async with installed(FILES, deletionPolicy="Delete") as place:
         place.cluster.fail_next("apply", GIT_REPOSITORIES, FORBIDDEN)
 
         report = await place.sync()
@@ -99,9 +99,9 @@ async def test_the_objects_go_with_the_repository() -> None:
         assert place.transitions[-1].report is not None
 
 
-@pytest.mark.parametrize("spec", [{"deletionPolicy": "Orphan"}, {"prune": False}, {"suspend": True}])
+@pytest.mark.parametrize("spec", [{"deletionPolicy": "Orphan"}, {"deletionPolicy": None}, {"suspend": True}])
 async def test_the_objects_stay_where_the_spec_says_so(spec: dict[str, Any]) -> None:
-    """The policy Orphan, pruning turned off, and a suspended repository delete nothing."""
+    """The policy Orphan, which is the default, and a suspended repository delete nothing."""
     async with synced() as place:
         place.configure(**spec)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
-from tests.fakes.installation import Installation, config_map, installed, key_of, manifest
+from tests.fakes.installation import Installation, config_map, installed, key_of, manifest, status_writes
 from tests.fakes.object_store import DEPLOYMENTS
 
 from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
 from nopea.kube.kinds import GIT_REPOSITORIES, PODS
 from nopea.reconcile.health import HealthFollower
+from nopea.reconcile.publish import DETAILS_SECONDS
 
 pytestmark = pytest.mark.looptime
 
@@ -65,6 +67,7 @@ async def test_the_pods_of_an_unhealthy_workload_say_why() -> None:
     """One list by the workload's selector; the cause is in the message."""
     async with installed(FILES) as place:
         await place.sync()
+        place.cluster.change(WEB, {"status": {"replicas": 1}}, subresource="status")
         place.cluster.create(pod(CRASHING))
 
         health = await look(place)
@@ -76,10 +79,22 @@ async def test_the_pods_of_an_unhealthy_workload_say_why() -> None:
         assert place.cluster.requests == ["list pods/v1 in shop"]
 
 
+async def test_a_workload_without_pods_costs_no_request() -> None:
+    """Its controller has not looked at it yet, or cannot create any."""
+    async with installed(FILES) as place:
+        await place.sync()
+
+        health = await look(place)
+
+        assert (health.status, health.reason) == ("Unknown", "Progressing")
+        assert place.cluster.requests == []
+
+
 async def test_pods_that_may_not_be_read_leave_the_workloads_own_message() -> None:
     """The health stays known; only its cause is not."""
     async with installed(FILES) as place:
         await place.sync()
+        place.cluster.change(WEB, {"status": {"replicas": 1}}, subresource="status")
         place.cluster.create(pod(CRASHING))
         place.cluster.fail_next(
             "list", PODS, ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no"))
@@ -88,7 +103,7 @@ async def test_pods_that_may_not_be_read_leave_the_workloads_own_message() -> No
         health = await look(place)
 
         assert (health.status, health.reason) == ("Unknown", "Progressing")
-        assert health.message == "apps/Deployment shop/web: 0 of 1 replicas exist"
+        assert health.message == "apps/Deployment shop/web: 0 of 1 replicas are updated"
 
 
 async def test_a_kind_without_a_watch_has_the_health_that_the_sync_read() -> None:
@@ -133,6 +148,33 @@ async def test_a_status_that_could_not_be_written_is_written_at_the_next_look() 
         assert not await place.reconciler.follow_health(place.repository())
 
         assert place.condition("Healthy")[0] == "True"
+
+
+async def test_the_steps_of_a_rollout_are_one_write() -> None:
+    """Its end is written at once; a mere change of the message waits for the next check."""
+    async with installed(FILES, deletionPolicy="Orphan") as place:
+        await place.sync()
+        place.cluster.requests.clear()
+        for status in ({"replicas": 1}, {"replicas": 1, "updatedReplicas": 1}):
+            place.cluster.change(WEB, {"status": status}, subresource="status")
+            await place.settle()
+            assert await place.reconciler.follow_health(place.repository())
+        assert status_writes(place) == 0
+
+        place.cluster.change(WEB, {"status": READY}, subresource="status")
+        await place.settle()
+        assert not await place.reconciler.follow_health(place.repository())
+        assert status_writes(place) == 1
+
+        place.cluster.change(WEB, {"status": {"availableReplicas": 0}}, subresource="status")
+        await place.settle()
+        await place.reconciler.follow_health(place.repository())
+        place.cluster.change(
+            WEB, {"status": {"readyReplicas": 0, "updatedReplicas": 0}}, subresource="status"
+        )
+        await asyncio.sleep(DETAILS_SECONDS)
+        await place.reconciler.follow_health(place.repository())
+        assert status_writes(place) == 3
 
 
 async def test_nothing_is_known_before_something_was_applied() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.fakes.installation import Installation, config_map, installed, repository_key
+from tests.fakes.installation import Installation, config_map, installed, repository_key, status_writes
 
 from nopea import tasks
 from nopea.core.status.report import Result
@@ -17,11 +17,6 @@ pytestmark = pytest.mark.looptime
 
 FILES = {"a.yaml": config_map("a", colour="blue")}
 BUSY = ConflictError(ApiFailure(code=409, reason="Conflict", message="the object has been modified"))
-
-
-def status_writes(place: Installation) -> int:
-    """Return how many status writes were sent, for a GitRepository without a finalizer."""
-    return sum(request.startswith("apply gitrepositories") for request in place.cluster.writes)
 
 
 async def test_a_sync_is_published_with_one_status_write() -> None:

@@ -75,7 +75,7 @@ async def test_what_others_need_is_created_first() -> None:
 
         assert report.result is Result.SYNCED
         created = [request.split()[-1] for request in place.cluster.requests if request.startswith("apply ")]
-        first, then = set(created[1:3]), set(created[3:5])
+        first, then = set(created[:2]), set(created[2:4])
         assert first == {"new", "widgets.shop.example.com"}
         assert then == {"new/w", "new/c"}
         assert key_of("w", "Widget", group="shop.example.com", namespace="new") in place.cluster.objects

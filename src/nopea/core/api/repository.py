@@ -65,10 +65,22 @@ class Repository:
     @property
     def deletes_objects(self) -> bool:
         """Whether the objects are deleted with the GitRepository; never with an invalid spec."""
-        if not isinstance(self.spec, GitRepositorySpec):
-            return False
-        default = DeletionPolicy.DELETE if self.spec.prune else DeletionPolicy.ORPHAN
-        return (self.spec.deletion_policy or default) is DeletionPolicy.DELETE
+        spec = self.spec
+        return isinstance(spec, GitRepositorySpec) and spec.deletion_policy is DeletionPolicy.DELETE
+
+    @property
+    def why_objects_stay(self) -> str:
+        """Return why a deletion of the GitRepository leaves its objects; empty if it deletes them.
+
+        `reconcile/finalize.py` makes the same decision before it deletes anything.
+        """
+        if self.abandoned:
+            return "abandoned"
+        if self.suspended:
+            return "suspended"
+        if not self.deletes_objects:
+            return "deletionPolicy"
+        return "" if self.has_finalizer else "finalizer removed by others"
 
     @property
     def object_key(self) -> ObjectKey:

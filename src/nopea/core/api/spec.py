@@ -205,16 +205,13 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     ) = None
     suspend: Annotated[bool, Meta(description="Suspends all writes to the cluster.")] = False
     prune: Annotated[bool, Meta(description="Delete objects that were removed from Git.")] = True
-    deletion_policy: (
-        Annotated[
-            DeletionPolicy,
-            Meta(
-                description="What happens to the applied objects when the GitRepository is deleted. "
-                "Defaults to Delete if prune is true, otherwise to Orphan."
-            ),
-        ]
-        | None
-    ) = None
+    deletion_policy: Annotated[
+        DeletionPolicy,
+        Meta(
+            description="What happens to the applied objects when the GitRepository is deleted: "
+            "Orphan leaves them in the cluster, Delete deletes them."
+        ),
+    ] = DeletionPolicy.ORPHAN
     heal_policy: Annotated[
         HealPolicy,
         Meta(

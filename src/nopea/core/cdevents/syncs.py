@@ -168,7 +168,7 @@ def _ended(builder: EventBuilder, report: ReconcileReport, started: CDEvent) -> 
     """Return that the service was removed, or released by Nopea; nothing if it was never deployed."""
     if builder.before.last_applied_commit is None:
         return []
-    reason = _reason_to_stay(builder)
+    reason = builder.transition.repository.why_objects_stay
     type_ = EventType.REPOSITORY_RELEASED if reason else EventType.SERVICE_REMOVED
     content: dict[str, Any] = {"environment": builder.environment_ref()}
     if reason:
@@ -185,21 +185,6 @@ def _ended(builder: EventBuilder, report: ReconcileReport, started: CDEvent) -> 
             facts=work_facts(report) | {"previousCommit": builder.before.last_applied_commit},
         )
     ]
-
-
-def _reason_to_stay(builder: EventBuilder) -> str:
-    """Return why the objects were kept; empty if they were deleted with their GitRepository.
-
-    The same decision as `reconcile/finalize.py` makes before it deletes anything.
-    """
-    repository = builder.transition.repository
-    if repository.abandoned:
-        return "abandoned"
-    if repository.suspended:
-        return "suspended"
-    if not repository.deletes_objects:
-        return "deletionPolicy"
-    return "" if repository.has_finalizer else "finalizer removed by others"
 
 
 def _is_namespace(result: ObjectResult) -> bool:

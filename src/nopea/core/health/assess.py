@@ -20,6 +20,7 @@ from nopea.core.objects import split_api_version
 
 __all__ = ["Health", "HealthStatus", "assess", "pod_trouble"]
 
+_COUNTS_OF_PODS = ("replicas", "currentNumberScheduled", "active", "failed")
 _HAVE_PODS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job")
 
 
@@ -58,7 +59,7 @@ def _assess(live: Any, now: datetime) -> Health:
         now=now,
     )
     health = _common(taken) or (rule(taken) if rule else _by_ready(taken))
-    return _with_selector(health, kind, taken.spec) if rule else health
+    return _with_selector(health, kind, taken) if rule else health
 
 
 def _common(it: LiveFields) -> Health | None:
@@ -87,10 +88,12 @@ def _by_ready(it: LiveFields) -> Health:
     return progressing(it.says("Ready") or "not ready")
 
 
-def _with_selector(health: Health, kind: str, spec: Mapping[str, Any]) -> Health:
+def _with_selector(health: Health, kind: str, it: LiveFields) -> Health:
     if health.status is HealthStatus.HEALTHY or kind not in _HAVE_PODS:
         return health
-    selector = mapping(spec, "selector")
+    if health.status is not HealthStatus.FAILED and not any(it.count(field) for field in _COUNTS_OF_PODS):
+        return health
+    selector = mapping(it.spec, "selector")
     is_flat = kind == "ReplicationController"
     return replace(health, selector=_selector({"matchLabels": selector} if is_flat else selector))
 

@@ -33,7 +33,7 @@ class Health:
     """An object's health; `message` says in one line what is missing.
 
     `selector` is the label selector, as `kubectl -l` takes it, of the Pods of an unhealthy workload:
-    `pod_trouble` of those Pods says more. It is empty otherwise.
+    `pod_trouble` of those Pods says more. It is empty otherwise, and while there are none.
     """
 
     status: HealthStatus

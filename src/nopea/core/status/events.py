@@ -6,11 +6,12 @@ Events as a series.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
+from nopea.core.api import names
 from nopea.core.api.status import SHORT_COMMIT, Phase
 from nopea.core.objects import ObjectKey
 from nopea.core.status.drifts import drift_line
@@ -21,6 +22,13 @@ from nopea.core.status.transition import Transition
 
 MOST_OF_A_KIND = 5
 """The most objects or problems of one kind in the Events of one sync; the rest is in the status."""
+
+_WHY_OBJECTS_STAY = {
+    "abandoned": f"{names.ABANDON_ANNOTATION} was set",
+    "suspended": "spec.suspend was true",
+    "deletionPolicy": "spec.deletionPolicy was not Delete",
+    "finalizer removed by others": "somebody removed the finalizer",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,8 @@ def event_lines(step: Transition) -> Iterator[EventLine]:
     """Yield the Events of a transition for `kubectl describe`, in the order in which things happened."""
     yield from _rollbacks(step)
     report = step.report
+    if report is not None and report.result is Result.DELETED:
+        yield from _orphans(step)
     if report is None or report.result not in (Result.SYNCED, Result.FAILED):
         return
     if report.result is Result.SYNCED:
@@ -52,6 +62,17 @@ def _rollbacks(step: Transition) -> Iterator[EventLine]:
         yield EventLine(type="Normal", reason="RolledBack", action="Rollback", note=note)
     if note := released_note(before, after, follows=step.repository.follows or "its spec"):
         yield EventLine(type="Normal", reason="Resumed", action="Rollback", note=note)
+
+
+def _orphans(step: Transition) -> Iterator[EventLine]:
+    """Say which objects a deleted GitRepository left; beyond the inventory's inline limit only how many."""
+    why, objects = step.repository.why_objects_stay, [entry.object for entry in step.after.inventory]
+    count = len(objects) or step.after.applied_count or 0
+    if why and count:
+        named = f" ({_named(objects)})" if objects else ""
+        stay = "1 object stays" if count == 1 else f"{count} objects stay"
+        note = f"The GitRepository was deleted. {stay} in the cluster{named}: {_WHY_OBJECTS_STAY[why]}."
+        yield EventLine(type="Normal", reason="Orphaned", action="Delete", note=note)
 
 
 def _successes(step: Transition, report: ReconcileReport) -> Iterator[EventLine]:
@@ -109,7 +130,7 @@ def _problems(report: ReconcileReport) -> Iterator[EventLine]:
         yield EventLine(type="Warning", reason=code.reason, action="Sync", note=f"{matching[0]}{more}")
 
 
-def _named(keys: list[ObjectKey]) -> str:
+def _named(keys: Sequence[ObjectKey | str]) -> str:
     more = f" and {len(keys) - MOST_OF_A_KIND} more" if len(keys) > MOST_OF_A_KIND else ""
     return f"{', '.join(str(key) for key in keys[:MOST_OF_A_KIND])}{more}"
 

@@ -261,6 +261,12 @@ def with_health(
     return msgspec.structs.replace(status, conditions=conditions)
 
 
+def is_detail(before: GitRepositoryStatus, after: GitRepositoryStatus) -> bool:
+    """Return whether the health is the same and only its message says something else."""
+    was, now = find(before.conditions, HEALTHY), find(after.conditions, HEALTHY)
+    return was is not None and now is not None and (was.status, was.reason) == (now.status, now.reason)
+
+
 def _history(previous: GitRepositoryStatus, report: ReconcileReport) -> tuple[HistoryEntry, ...]:
     if not _is_reportable(previous, report):
         return previous.history

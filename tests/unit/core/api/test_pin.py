@@ -73,7 +73,7 @@ def test_capitals_and_spaces_are_no_obstacle(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "main", "abc1234", "a" * 39, "a" * 41, "g" * 40, "a" * 63, f"{OLD} x"])
 def test_a_value_that_is_no_commit_is_a_problem(text: str) -> None:
     """Nothing is pinned; the spec stays readable, so that a deletion knows what goes with it."""
-    found = pinned_to(text)
+    found = pinned_to(text, deletionPolicy="Delete")
 
     assert found.pin_problem is not None
     assert found.pin_problem.code is Code.ROLLBACK_INVALID

@@ -153,13 +153,16 @@ def test_a_pin_at_the_applied_commit_is_no_rollback() -> None:
 
 def ended(*, finalizer: bool = True, **spec: Any) -> list[Type]:
     """Return what is told of the deletion of a repository that had been deployed."""
-    story = deployed(repository=replace(repository(deleting=True, **spec), has_finalizer=finalizer))
+    deleted = repository(**{"deleting": True, "deletionPolicy": "Delete", **spec})
+    story = deployed(repository=replace(deleted, has_finalizer=finalizer))
     return types(story.step(Result.DELETED, objects=[result_of("a", Outcome.PRUNED)], at=None))
 
 
 def test_a_deleted_repository_removes_its_service() -> None:
     """Its objects went with it; the task is called by what it did."""
-    story = deployed(repository=replace(repository(deleting=True), has_finalizer=True))
+    story = deployed(
+        repository=replace(repository(deleting=True, deletionPolicy="Delete"), has_finalizer=True)
+    )
     step = story.step(Result.DELETED, objects=[result_of("a", Outcome.PRUNED)], at=None)
     event = only(step, Type.SERVICE_REMOVED)
 
@@ -173,7 +176,6 @@ def test_a_deleted_repository_removes_its_service() -> None:
     "orphaned",
     [
         {"deletionPolicy": "Orphan"},
-        {"prune": False},
         {"suspend": True},
         {"annotations": {"nopea.io/abandon": "true"}},
         {"finalizer": False},

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.fakes.samples import NOW, problem, report, repository, result_of
 from tests.fakes.transitions import edited
 
 from nopea.core.api.pin import Pin
-from nopea.core.api.status import GitRepositoryStatus, Phase
+from nopea.core.api.status import GitRepositoryStatus, InventoryEntry, Phase
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code
@@ -148,3 +149,48 @@ def test_a_rollback_is_told_when_it_begins_and_when_it_ends(result: Result) -> N
     assert goes_on == []
     assert [line.reason for line in ends] == ["Resumed"]
     assert "Follows branch main again" in ends[0].note
+
+
+@pytest.mark.parametrize(
+    ("changes", "because"),
+    [
+        ({}, "spec.deletionPolicy was not Delete"),
+        ({"deletionPolicy": "Delete", "suspend": True}, "spec.suspend was true"),
+        ({"deletionPolicy": "Delete"}, "somebody removed the finalizer"),
+        (
+            {"deletionPolicy": "Delete", "annotations": {"nopea.io/abandon": "true"}},
+            "nopea.io/abandon was set",
+        ),
+    ],
+)
+def test_objects_that_a_deleted_repository_leaves_are_named(changes: dict[str, Any], because: str) -> None:
+    """The Event says why they stay."""
+    inventory = tuple(InventoryEntry(object=f"ConfigMap shop/{name}", desired="d") for name in "abcdefg")
+    status = GitRepositoryStatus(inventory=inventory)
+    ended = Transition(
+        repository=repository(deleting=True, **changes),
+        before=status,
+        after=status,
+        report=report(Result.DELETED, commit=None),
+        at=NOW,
+    )
+
+    (line,) = event_lines(ended)
+
+    named = ", ".join(f"ConfigMap shop/{name}" for name in "abcde")
+    assert (line.type, line.reason, line.action) == ("Normal", "Orphaned", "Delete")
+    assert line.note == (
+        f"The GitRepository was deleted. 7 objects stay in the cluster ({named} and 2 more): {because}."
+    )
+
+
+def test_a_repository_that_deleted_its_objects_left_none() -> None:
+    """There is nothing to report, nor is there if it never applied an object."""
+    owner = replace(repository(deleting=True, deletionPolicy="Delete"), has_finalizer=True)
+    status = GitRepositoryStatus(inventory=(InventoryEntry(object="ConfigMap shop/a", desired="d"),))
+    deleted = report(Result.DELETED, commit=None)
+
+    for gone, left in ((owner, status), (repository(deleting=True), GitRepositoryStatus())):
+        assert [
+            *event_lines(Transition(repository=gone, before=left, after=left, report=deleted, at=NOW))
+        ] == []
