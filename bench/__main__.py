@@ -1,7 +1,7 @@
-"""First sync of many repositories: wall time until all are Ready, against bare loops of the same work.
+"""Measure the first sync of many repositories, relative to bare loops of the same work.
 
-`python -m bench [--repositories 100] [--rounds 3]`. The bare loops run before and after each
-round, on the same server, so that a machine that slows down slows both.
+Usage: `python -m bench [--repositories 100] [--rounds 3]`. The time counts until all repositories are Ready.
+The bare loops run before and after each round on the same server, so that a slow machine slows down both.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DEADLINE_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """The seconds of one round, and what the controller process used."""
+    """The durations of one round in seconds, and the resources that the controller process used."""
 
     fetches: float
     patches: float
@@ -46,7 +46,7 @@ class Round:
 
     @property
     def ratio(self) -> float:
-        """Nopea's time over the sum of the bare loops."""
+        """Nopea's time divided by the total time of the bare loops."""
         return self.nopea / (self.fetches + self.patches)
 
 
@@ -91,7 +91,7 @@ def _round(lab: Lab, folder: Path, url: str, repository_names: list[str], number
     with world.controller(lab, folder, port=_free_port()) as running:
         before = asyncio.run(_bookkeeping(lab))
         seconds = asyncio.run(_first_sync(lab, url, repository_names, namespace))
-        time.sleep(1)  # Events follow
+        time.sleep(1)  # Events are written after the sync
         writes = asyncio.run(_bookkeeping(lab)) - before
         memory, cpu = running.memory_mib(), running.cpu_seconds()
         asyncio.run(_delete_repositories(lab, namespace))
@@ -121,7 +121,7 @@ async def _make_namespace(lab: Lab, name: str) -> None:
 
 
 async def _first_sync(lab: Lab, url: str, repository_names: list[str], namespace: str) -> float:
-    """Create the GitRepositories and wait until every one is Ready; returns the seconds."""
+    """Create the GitRepositories and wait until all are Ready; return the seconds."""
     async with KubeClient(load_config(lab.kubeconfig)) as client:
         started = time.perf_counter()
         for name in repository_names:
@@ -149,7 +149,7 @@ async def _delete_repositories(lab: Lab, namespace: str) -> None:
         listing = await client.list(GIT_REPOSITORIES, Selection(namespace=namespace))
         for live in listing.items:
             await client.delete(GIT_REPOSITORIES.at(name=live.meta.name, namespace=namespace))
-        async with asyncio.timeout(DEADLINE_SECONDS):  # their objects go first
+        async with asyncio.timeout(DEADLINE_SECONDS):  # the controller deletes their objects first
             left = listing.items
             while left:
                 await asyncio.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The least that a first sync can cost: bare loops of the same fetches and of the same PATCHes."""
+"""Measure the minimum cost of a first sync: bare loops of the same fetches and the same PATCH requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PLURALS = {
 
 
 def fetch_all(url: str, names: list[str], into: Path) -> float:
-    """Fetch every repository in one fresh process of eight threads; returns the loop's seconds."""
+    """Fetch every repository in a new process with eight threads; return the loop's duration in seconds."""
     answer = subprocess.run(
         [sys.executable, "-m", "bench.bare", url, str(into)],
         input=json.dumps(names),
@@ -57,7 +57,7 @@ def _fetch_loop(url: str, names: list[str], into: Path) -> float:
 
 
 async def patch_all(config: ClusterConfig, names: list[str], namespace: str) -> float:
-    """Apply the same objects in another namespace, 32 requests at a time; returns the seconds of the loop."""
+    """Apply the same objects in another namespace, 32 requests at a time; return the seconds that it took."""
     user = config.user
     context = tls_context(config, certificate=user.certificate, key=user.key)  # type: ignore[arg-type]
     work = iter([request for name in names for request in _requests(name, namespace)])

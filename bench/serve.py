@@ -1,4 +1,4 @@
-"""Serve a folder of Git repositories until the parent's pipe closes or SIGTERM comes."""
+"""Serve a folder of Git repositories until the parent closes the pipe or sends SIGTERM."""
 
 from __future__ import annotations
 

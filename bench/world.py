@@ -1,4 +1,4 @@
-"""The world of a benchmark: a lab, Git repositories behind HTTP, and a controller process to measure."""
+"""The environment of a benchmark: Git repositories served over HTTP, and a controller process to measure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def make_repositories(root: Path, count: int) -> list[str]:
 
 @contextlib.contextmanager
 def serving(root: Path) -> Iterator[str]:
-    """Serve the repositories from a process of its own; yields the URL before the repository's name."""
+    """Serve the repositories from a separate process; yield the URL to which a repository's name is added."""
     server = subprocess.Popen(
         [sys.executable, "-m", "bench.serve", str(root)],
         stdin=subprocess.PIPE,
@@ -86,7 +86,7 @@ class Running:
 
 @contextlib.contextmanager
 def controller(lab: Lab, folder: Path, *, port: int) -> Iterator[Running]:
-    """Run `nopea run` until the context ends; yields once it is ready."""
+    """Run `nopea run` until the context ends; yield once it is ready."""
     log = folder / "nopea.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

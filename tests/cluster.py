@@ -1,7 +1,7 @@
-"""Fixtures for tests that need a real API server: shared labs, a namespace of one's own, kubectl.
+"""Fixtures for tests that need a real API server: shared labs, a namespace for each test, kubectl.
 
-Every test that uses one is marked `cluster`. A lab belongs to the test process: the kernel tells its keeper
-when that is gone, so nothing is left running after Ctrl-C, a crash or SIGKILL.
+Every test that uses one is marked `cluster`. A lab belongs to the test process: its keeper
+notices when that process ends, so nothing is left running after Ctrl-C, a crash or SIGKILL.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _POD_BINARIES = pytest.StashKey[_Found]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that needs a lab, and give the first one time to make the binaries."""
+    """Mark every test that needs a lab as `cluster`."""
     for item in items:
         if isinstance(item, pytest.Function) and _FIXTURES & set(item.fixturenames):
             item.add_marker("cluster")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Find or make the binaries before the first test: it may take minutes, and a test has a deadline."""
+    """Find or build the binaries before the first test: this can take minutes, and a test has a timeout."""
     if session.config.option.collectonly or not any(
         item.get_closest_marker("cluster") for item in session.items
     ):
@@ -49,7 +49,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
         session.config.stash[_BINARIES] = _ensured(pods=False)
-        if with_pods:  # apart: what only they need shall not fail the others
+        if with_pods:  # separately: a failure here must not fail the other tests
             session.config.stash[_POD_BINARIES] = _ensured(pods=True)
 
 
@@ -74,26 +74,26 @@ def _started(config: pytest.Config, folder: Path, options: LabOptions = ORDINARY
 
 @pytest.fixture(scope="session")
 def lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A control plane that all tests share: keep to a namespace of your own, and never kill it."""
+    """A control plane that all tests share: use only a namespace of your own, and never kill it."""
     started = _started(pytestconfig, tmp_path_factory.mktemp("lab") / "lab")
     yield started
     started.stop()
 
 
 def install_crds(lab: Lab) -> None:
-    """Have the lab serve our kinds, as deploy/crds defines them."""
+    """Install the CustomResourceDefinitions of deploy/crds in a lab."""
     lab.define(yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml")))
 
 
 @pytest.fixture(scope="session")
 def crds(lab: Lab) -> None:
-    """Our kinds, served by the shared lab."""
+    """Install Nopea's CustomResourceDefinitions in the shared lab."""
     install_crds(lab)
 
 
 @pytest.fixture(scope="session")
 def pods_binaries(pytestconfig: pytest.Config) -> Binaries:
-    """What a lab of one's own with `LabOptions(pods=True)` needs: got before the first test."""
+    """The binaries for a private lab with `LabOptions(pods=True)`, built before the first test."""
     found = pytestconfig.stash[_POD_BINARIES]
     if isinstance(found, LabError):
         pytest.fail(f"no local control plane for the tests:\n{found}", pytrace=False)
@@ -102,7 +102,7 @@ def pods_binaries(pytestconfig: pytest.Config) -> Binaries:
 
 @pytest.fixture(scope="session")
 def pods_lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Another shared lab, in which Pods run on a simulated node; keep to `pods_namespace`."""
+    """Another shared lab, in which Pods run on a simulated node: use only `pods_namespace`."""
     started = _started(pytestconfig, tmp_path_factory.mktemp("pods-lab") / "lab", LabOptions(pods=True))
     yield started
     started.stop()
@@ -110,7 +110,7 @@ def pods_lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def make_lab(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[Callable[[LabOptions], Lab]]:
-    """Start labs of one's own, with options; they end with the test."""
+    """Return a function that starts private labs with options; they stop when the test ends."""
     labs: list[Lab] = []
 
     def make(options: LabOptions) -> Lab:
@@ -143,7 +143,7 @@ def namespace(lab: Lab) -> Iterator[str]:
 
 @pytest.fixture
 def pods_namespace(pods_lab: Lab) -> Iterator[str]:
-    """The same in the lab with Pods."""
+    """A new namespace of the shared lab with Pods, like `namespace`."""
     with _new_namespace(pods_lab) as name:
         yield name
 

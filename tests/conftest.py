@@ -14,10 +14,10 @@ pytest_plugins = ["tests.cluster"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give tests the same start on every machine: no leaked loop, no hurry, a SIGINT that interrupts."""
+    """Give tests the same start everywhere: no leaked event loop, no Hypothesis deadline, default SIGINT."""
     del config
     asyncio.set_event_loop(None)  # leaked below Python 3.14
-    # An example's time is the machine's; what hangs is ended by the test's own timeout.
+    # The duration of an example depends on the machine; the test's own timeout ends what hangs.
     settings.register_profile("nopea", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("nopea")
     # A shell starts what runs in its background with SIGINT ignored, and programs under test inherit that.

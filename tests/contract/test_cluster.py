@@ -182,8 +182,8 @@ async def test_an_update_takes_a_field_over(server: Server) -> None:
     assert fields(live, KUBECTL, "Update") == {"f:data": {"f:a": {}}}
 
 
-async def test_a_claim_has_the_time_of_the_last_change(server: Server) -> None:
-    """This holds for a field that it owns already; a manager that only loses a field keeps its time."""
+async def test_a_managed_fields_entry_has_the_time_of_the_last_change(server: Server) -> None:
+    """A manager's write updates the time of its entry; an entry that only loses a field keeps its time."""
     target = server.at(CONFIG_MAPS)
     created = await server.client.apply(target, config(data={"a": "1", "b": "1"}))
     first = await server.client.patch(target, orjson.dumps({"data": {"a": "2"}}), manager=KUBECTL)
@@ -226,7 +226,7 @@ async def test_a_forced_apply_takes_a_field_back(server: Server) -> None:
     assert [entry["manager"] for entry in forced.json()["metadata"]["managedFields"]] == ["nopea"]
 
 
-async def test_claims_can_be_taken_over(server: Server) -> None:
+async def test_fields_can_be_taken_over_from_another_manager(server: Server) -> None:
     """Nopea's adoption patch rewrites managedFields at a version; the next apply removes the fields."""
     target = server.at(CONFIG_MAPS)
     await server.client.apply(target, config(data={"a": "1"}))
@@ -245,7 +245,7 @@ async def test_claims_can_be_taken_over(server: Server) -> None:
 
 
 async def test_an_apply_at_an_old_version_is_a_conflict(server: Server) -> None:
-    """It writes nothing; an apply at the current version succeeds."""
+    """An apply at an old version writes nothing; an apply at the current version succeeds."""
     target = server.at(CONFIG_MAPS)
     created = await server.client.apply(target, config(data={"a": "1"}))
     changed = await server.client.patch(target, orjson.dumps({"data": {"b": "1"}}), manager=KUBECTL)
@@ -276,7 +276,7 @@ async def test_an_apply_with_no_version_only_creates(server: Server) -> None:
 
 
 async def test_an_apply_for_another_uid_is_refused(server: Server) -> None:
-    """It does not create an object (409), and does not write to another object of the same name (422)."""
+    """An apply with a uid does not create an object (409) or write to another one of the same name (422)."""
     target = server.at(CONFIG_MAPS)
     other = config(metadata={"uid": "00000000-0000-0000-0000-000000000000"}, data={"a": "1"})
     with pytest.raises(ConflictError):
@@ -287,7 +287,7 @@ async def test_an_apply_for_another_uid_is_refused(server: Server) -> None:
         await server.client.apply(target, other)
 
 
-async def test_what_is_not_there_cannot_be_read_changed_or_deleted(server: Server) -> None:
+async def test_a_missing_object_cannot_be_read_changed_or_deleted(server: Server) -> None:
     """The 404 names the object, which distinguishes it from a kind that is not served."""
     target = server.at(CONFIG_MAPS)
     for act in (
@@ -301,16 +301,16 @@ async def test_what_is_not_there_cannot_be_read_changed_or_deleted(server: Serve
         assert missing.value.failure.name == "settings"
 
 
-async def test_a_namespace_that_is_not_there_is_named(server: Server) -> None:
-    """An apply into it is a 404 that names the namespace."""
+async def test_a_missing_namespace_is_named(server: Server) -> None:
+    """An apply into a missing namespace is a 404 that names the namespace."""
     target = CONFIG_MAPS.at(name="settings", namespace="nopea-not-there")
     with pytest.raises(NotFoundError) as missing:
         await server.client.apply(target, config(data={"a": "1"}))
     assert (missing.value.failure.kind, missing.value.failure.name) == ("namespaces", "nopea-not-there")
 
 
-async def test_a_kind_that_is_not_served_is_told_from_a_missing_object(server: Server) -> None:
-    """Its 404 names no object, and discovery does not list it."""
+async def test_an_unserved_kind_is_distinguished_from_a_missing_object(server: Server) -> None:
+    """The 404 of an unserved kind names no object, and discovery does not find the kind."""
     with pytest.raises(NotFoundError) as missing:
         await server.client.get(server.at(WIDGETS))
     assert is_unserved(missing.value)
@@ -321,7 +321,7 @@ async def test_a_kind_that_is_not_served_is_told_from_a_missing_object(server: S
 
 
 async def test_discovery_says_what_is_served(server: Server) -> None:
-    """It reports paths, scope and verbs."""
+    """Discovery reports the plural, the scope and the verbs of a kind."""
     discovery = Discovery(server.client)
 
     maps = await discovery.find("v1", "ConfigMap")
@@ -340,12 +340,12 @@ def generation(live: LiveObject) -> int:
 
 
 async def never() -> bool:
-    """Do not stop."""
+    """Return False: the wait must not stop early."""
     return False
 
 
-async def test_a_definition_makes_a_kind(server: Server) -> None:
-    """It becomes Established, then served; a custom resource has a generation and a status subresource."""
+async def test_a_custom_resource_definition_creates_a_kind(server: Server) -> None:
+    """A definition becomes Established; its custom resources have a generation and a status subresource."""
     group = f"{server.namespace}.example.com"
     definition = DEFINITIONS.at(name=f"widgets.{group}")
     widgets = Resource(group=group, version="v1", kind="Widget", plural="widgets", namespaced=True)
@@ -376,7 +376,7 @@ async def test_a_definition_makes_a_kind(server: Server) -> None:
     with pytest.raises(InvalidError):
         await server.client.apply(target, widget(metadata=other))
     unprotected = await server.client.apply_status(target, widget(metadata=other, status={"phase": "Lost"}))
-    assert unprotected.json()["status"] == {"phase": "Lost"}  # it looks at no metadata but the version
+    assert unprotected.json()["status"] == {"phase": "Lost"}  # of the metadata, it checks only the version
     assert (unprotected.meta.uid, unprotected.meta.labels) == (created.meta.uid, {})
     stale = {"name": "w", "resourceVersion": created.meta.resource_version}
     with pytest.raises(ConflictError):
@@ -387,7 +387,7 @@ async def test_a_definition_makes_a_kind(server: Server) -> None:
     await server.client.delete(definition)
 
 
-async def test_a_status_has_no_place_in_what_has_none(server: Server) -> None:
+async def test_a_status_apply_needs_a_status_subresource_and_an_object(server: Server) -> None:
     """A ConfigMap has no status subresource, and a missing object has no status."""
     with pytest.raises(NotFoundError):
         await server.client.apply_status(server.at(CONFIG_MAPS), config())
@@ -395,7 +395,7 @@ async def test_a_status_has_no_place_in_what_has_none(server: Server) -> None:
         await server.client.apply_status(server.at(DEPLOYMENTS), deployment("settings", app="web"))
 
 
-async def test_a_list_gives_what_matches(server: Server) -> None:
+async def test_a_list_returns_what_matches(server: Server) -> None:
     """A list selects by namespace, label, label value and name, and can return metadata only."""
     for name, labels in (("a", {"app": "web"}), ("b", {"app": "api"}), ("c", {"tier": "web"})):
         await server.client.apply(server.at(CONFIG_MAPS, name), config(name, labels=labels, data={"k": "v"}))
@@ -422,7 +422,7 @@ async def test_a_list_gives_what_matches(server: Server) -> None:
     assert whole.json() == (await server.client.get(server.at(CONFIG_MAPS, "c"))).json()
 
 
-async def test_a_watch_tells_what_changes_in_its_selection(server: Server) -> None:
+async def test_a_watch_reports_what_changes_in_its_selection(server: Server) -> None:
     """An object that loses the label is DELETED, and one that gains it is ADDED."""
     target, other = server.at(CONFIG_MAPS, "a"), server.at(CONFIG_MAPS, "b")
     first = await server.client.apply(target, config("a", labels={"app": "web"}))
@@ -459,7 +459,7 @@ async def test_a_watch_tells_what_changes_in_its_selection(server: Server) -> No
 
 
 @pytest.mark.parametrize("kind", ["fake", pytest.param("real", marks=pytest.mark.cluster)])
-async def test_a_watch_from_a_forgotten_version_is_told_to_list_again(
+async def test_a_watch_from_an_expired_version_must_list_again(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
     """The 410 comes as an event in the stream, not as the code of the response."""
@@ -487,7 +487,7 @@ async def test_a_watch_from_a_forgotten_version_is_told_to_list_again(
     }  # fmt: skip
 
 
-async def test_a_deletion_asks_for_the_object_that_was_meant(server: Server) -> None:
+async def test_a_deletion_checks_its_preconditions(server: Server) -> None:
     """A deletion with another uid or version is a conflict and deletes nothing."""
     target = server.at(CONFIG_MAPS)
     created = await server.client.apply(target, config(data={"a": "1"}))
@@ -548,7 +548,7 @@ async def test_an_immutable_object_is_refused(server: Server) -> None:
     assert is_immutable(refused.value)
 
 
-async def test_a_name_can_be_had_again(server: Server) -> None:
+async def test_a_name_can_be_reused(server: Server) -> None:
     """The new object has another uid; a resourceVersion of the old one does not prevent its creation."""
     target = server.at(CONFIG_MAPS)
     first = await server.client.apply(target, config(data={"a": "1"}))
@@ -561,8 +561,8 @@ async def test_a_name_can_be_had_again(server: Server) -> None:
     assert second.meta.uid != first.meta.uid
 
 
-async def test_a_creation_meets_what_is_there(server: Server) -> None:
-    """A POST never changes an object."""
+async def test_a_creation_of_an_existing_object_is_refused(server: Server) -> None:
+    """A POST never changes an existing object."""
     created = await server.client.create(CONFIG_MAPS, config(data={"a": "1"}), namespace=server.namespace)
     assert fields(created, "nopea", "Update") == {"f:data": {".": {}, "f:a": {}}}
     with pytest.raises(AlreadyExistsError):

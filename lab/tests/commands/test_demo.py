@@ -1,4 +1,4 @@
-"""`nopea demo` as a person uses it: real control plane, real Git over HTTP, real controller."""
+"""Run `nopea demo` as a user does: with a real control plane, Git over HTTP and a real controller."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ def _end(folder: Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder for a demo; whatever is left in it is ended with the test."""
+    """Yield a folder for a demo, and end whatever the test left running in it."""
     yield tmp_path / "demo"
     _end(tmp_path / "demo")
 
 
 def _read_until(process: subprocess.Popen[str], start: str) -> list[str]:
-    """Return the lines up to the one that starts like this."""
+    """Return the lines up to and including the first one that starts with `start`."""
     assert process.stdout
     lines = []
     for line in process.stdout:
@@ -88,7 +88,7 @@ def _read_until(process: subprocess.Popen[str], start: str) -> list[str]:
 
 
 def _everyone(folder: Path) -> list[ProcessIdentity]:
-    """Return the keeper, what it holds, and the children of those."""
+    """Return the keeper, the processes that it holds, and their children."""
     state = LabState.read(folder / "lab" / "state.json")
     assert state.keeper
     assert set(state.processes) == HELD
@@ -110,8 +110,8 @@ def _assert_gone(everyone: list[ProcessIdentity]) -> None:
         assert process.wait_gone(deadline_seconds=GONE_SECONDS), process
 
 
-def test_the_whole_story_fits_a_screen_and_leaves_nothing(folder: Path) -> None:
-    """Each step is told with its seconds and what the cluster says; then no process and no file is left."""
+def test_the_whole_demo_fits_one_screen_and_leaves_nothing_behind(folder: Path) -> None:
+    """Each step prints its duration and the cluster's state; afterwards no process and no file is left."""
     with _demo(folder) as process:
         lines = _read_until(process, READY)
         everyone = _everyone(folder)
@@ -119,9 +119,9 @@ def test_the_whole_story_fits_a_screen_and_leaves_nothing(folder: Path) -> None:
         lines += rest.splitlines()
 
     assert (process.returncode, complaint) == (0, "")
-    told = [line for line in lines if line.startswith(("✓", "✗"))]
-    assert len(told) == len(STEPS) + 1, told
-    for pattern, line in zip([*STEPS, ENDED], told, strict=True):
+    printed = [line for line in lines if line.startswith(("✓", "✗"))]
+    assert len(printed) == len(STEPS) + 1, printed
+    for pattern, line in zip([*STEPS, ENDED], printed, strict=True):
         assert re.fullmatch(pattern, line), line
     assert any(re.fullmatch(r" +shop +True +Synced +[0-9a-f]{7} +6 .*", line) for line in lines)
     assert any(re.fullmatch(r" +Deployment +web +web\.yaml#1", line) for line in lines)
@@ -143,8 +143,8 @@ def test_the_whole_story_fits_a_screen_and_leaves_nothing(folder: Path) -> None:
     assert not folder.exists()
 
 
-def test_kept_it_follows_what_the_user_pushes_until_it_is_ended(folder: Path, tmp_path: Path) -> None:
-    """DEMO_KEEP=1 prints what to try; a push from a fresh clone is applied; one command ends it all."""
+def test_a_kept_demo_applies_pushes_until_it_is_ended(folder: Path, tmp_path: Path) -> None:
+    """With DEMO_KEEP=1, the demo prints what to try and applies a push from a new clone; `--end` ends it."""
     with _demo(folder, environment={"DEMO_KEEP": "1", "NOPEA_NAMESPACE": "elsewhere"}) as process:
         said, complaint = process.communicate(timeout=DEADLINE_SECONDS)
     assert (process.returncode, complaint) == (0, "")
@@ -200,10 +200,10 @@ def _wait_for_replicas(folder: Path, replicas: int) -> None:
         (signal.SIGTERM, 143, ""),
     ],
 )
-def test_a_signal_while_starting_leaves_nothing(
+def test_a_signal_while_starting_leaves_nothing_behind(
     folder: Path, number: signal.Signals, exit_code: int, said: str
 ) -> None:
-    """Ctrl-C or SIGTERM while the control plane starts: every process is gone and so is the folder."""
+    """After Ctrl-C or SIGTERM while the control plane starts, every process and the folder are gone."""
     with _demo(folder) as process:
         give_up_at = time.monotonic() + DEADLINE_SECONDS
         while "kube-apiserver" not in (state := LabState.read(folder / "lab" / "state.json")).processes:
@@ -221,7 +221,7 @@ def test_a_signal_while_starting_leaves_nothing(
 
 
 def test_sigkill_leaves_no_process_and_the_next_call_cleans_up(folder: Path) -> None:
-    """Nobody can tidy up after SIGKILL, but the keeper ends every process; `--end` removes the files."""
+    """A killed demo cannot clean up, but its keeper ends every process; `--end` removes the files."""
     with _demo(folder) as process:
         _read_until(process, READY)
         everyone = _everyone(folder)
@@ -236,7 +236,7 @@ def test_sigkill_leaves_no_process_and_the_next_call_cleans_up(folder: Path) -> 
 
 
 def test_a_failing_step_is_named_with_its_log_and_ends_the_rest(folder: Path, tmp_path: Path) -> None:
-    """An API server that does not start: `✗`, the end of its log, where the logs are kept, exit code 1."""
+    """When etcd does not start, a demo prints `✗`, the end of its log and the log folder."""
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in PROGRAM_NAMES:
@@ -255,8 +255,8 @@ def test_a_failing_step_is_named_with_its_log_and_ends_the_rest(folder: Path, tm
     assert not (folder / "lab").exists()
 
 
-def test_a_folder_that_is_no_demo_is_left_alone(tmp_path: Path) -> None:
-    """Neither a demo nor its end touches it, and both say what to do."""
+def test_a_folder_that_is_not_a_demo_is_left_alone(tmp_path: Path) -> None:
+    """Neither `demo` nor `demo --end` changes such a folder, and both say what to do."""
     (tmp_path / "thesis.txt").write_text("mine")
 
     for arguments in ((), ("--end",)):

@@ -1,4 +1,4 @@
-"""`nopea lab` as a person uses it."""
+"""Run `nopea lab` as a user does."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def _nopea(*arguments: str, environment: dict[str, str] | None = None) -> subpro
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder for a detached lab, which is ended with the test."""
+    """Yield a folder for a detached lab, which is stopped at the end of the test."""
     yield tmp_path / "lab"
     Lab.open(tmp_path / "lab").stop()
 
 
 def test_up_status_repair_down(folder: Path) -> None:
-    """The life of a lab: up, found again, repaired, kept over a down, removed."""
+    """`up` starts, finds or repairs a lab; `down` stops it and, without `--keep-data`, removes its folder."""
     assert _nopea("status", "--dir", str(folder)).returncode == 1
 
     first = _nopea("up", "--dir", str(folder))
@@ -84,8 +84,8 @@ def test_up_status_repair_down(folder: Path) -> None:
     assert "There is no lab" in _nopea("down", "--dir", str(folder)).stderr
 
 
-def test_a_folder_that_is_no_lab_is_left_alone(tmp_path: Path) -> None:
-    """Neither `up` nor `down` touches it, and both say what to do."""
+def test_a_folder_that_is_not_a_lab_is_left_alone(tmp_path: Path) -> None:
+    """Neither `up` nor `down` changes such a folder, and both say what to do."""
     (tmp_path / "thesis.txt").write_text("mine")
 
     for verb in ("up", "down"):
@@ -99,7 +99,7 @@ def test_a_folder_that_is_no_lab_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_binaries_prints_their_folder(tmp_path: Path) -> None:
-    """Standard output is the folder alone, so that scripts can use it."""
+    """`nopea lab binaries` prints only the folder to standard output, so that scripts can use it."""
     for name in PROGRAM_NAMES:
         (tmp_path / name).touch(mode=0o755)
 
@@ -109,8 +109,8 @@ def test_binaries_prints_their_folder(tmp_path: Path) -> None:
     assert "Source: KUBEBUILDER_ASSETS" in done.stderr
 
 
-def test_an_interrupted_build_leaves_no_half_binary(tmp_path: Path) -> None:
-    """Ctrl-C while the compiler writes: exit code 130, the compiler gone, the cache clean."""
+def test_an_interrupted_build_leaves_no_partial_binary(tmp_path: Path) -> None:
+    """After Ctrl-C during a build, the exit code is 130, the compiler has ended and the cache is clean."""
     go = tmp_path / "bin" / "go"
     go.parent.mkdir()
     go.write_text(
@@ -141,7 +141,7 @@ def test_an_interrupted_build_leaves_no_half_binary(tmp_path: Path) -> None:
 
 
 def test_the_lab_does_not_slow_the_command_line_down() -> None:
-    """Importing the lab brings in no event loop, no HTTP client of the controller, no cryptography."""
+    """Importing the lab's commands does not import asyncio, aiohttp, cryptography, pygit2 or rich."""
     code = (
         "import sys, nopea_lab.commands.lab; print(sorted({name.partition('.')[0] for name in sys.modules}))"
     )

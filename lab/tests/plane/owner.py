@@ -1,4 +1,4 @@
-"""A program that owns a lab and waits: what the tests of its death kill.
+"""Own a lab and wait; tests kill this program to check what it leaves behind.
 
 Arguments: the lab's folder, and the word to print when the lab is ready.
 """

@@ -1,4 +1,4 @@
-"""A lab can be hurt in the ways that a controller must survive, and comes back as the same cluster."""
+"""A lab can simulate the faults that a controller must survive, and recovers as the same cluster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _create(lab: Lab, name: str) -> None:
 
 
 def _watch(lab: Lab, version: str) -> Any:
-    """Return the first event (parsed when it is the only one, as an error is)."""
+    """Return what a watch of one second receives: a single event is parsed, as an error is."""
     answer = lab.request("GET", f"{CONFIG_MAPS}?watch=1&resourceVersion={version}&timeoutSeconds=1")
     assert answer.status == 200
     return answer.body
@@ -36,8 +36,8 @@ def _assert_expired(event: Any) -> None:
     assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
 
 
-def test_api_server_keeper_and_processes_can_die_and_come_back(private_lab: Lab) -> None:
-    """Same port, same objects, same certificates; expired watches get 410 in between."""
+def test_a_lab_recovers_from_the_death_of_its_api_server_and_its_keeper(private_lab: Lab) -> None:
+    """A lab that was killed and restarted has the same port, objects and certificates; old watches get 410."""
     lab, url = private_lab, private_lab.api_url
     old = _version(lab)
     _create(lab, "one")
@@ -63,8 +63,10 @@ def test_api_server_keeper_and_processes_can_die_and_come_back(private_lab: Lab)
     assert lab.request("GET", f"{CONFIG_MAPS}/one").status == 200
 
 
-def test_without_watch_cache_a_compaction_alone_expires(make_lab: Callable[[LabOptions], Lab]) -> None:
-    """A watch gets an ERROR event with code 410, a list with `continue` the status 410."""
+def test_without_a_watch_cache_a_compaction_expires_watches_and_lists(
+    make_lab: Callable[[LabOptions], Lab],
+) -> None:
+    """After a compaction, a watch gets an ERROR event with code 410; a list with `continue` gets 410."""
     lab = make_lab(LabOptions(watch_cache=False))
     old = _version(lab)
     for name in ("one", "two"):

@@ -1,4 +1,4 @@
-"""No process outlives its lab, whoever dies and however. (Plain shells stand in for the control plane.)"""
+"""No process outlives its lab, however its owner or keeper ends. Simple programs stand in for the servers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEAF = [sys.executable, "-c", "import signal; signal.signal(15, signal.SIG_IGN);
 
 
 class KeptLab:
-    """A folder with a keeper and our end of its owner pipe."""
+    """A folder with a keeper, and the test's end of the keeper's owner pipe."""
 
     def __init__(self, folder: Path) -> None:
         self.layout = Layout(folder)
@@ -43,7 +43,7 @@ class KeptLab:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[KeptLab]:
-    """A keeper whose folder has a path too long for a socket's address."""
+    """Yield a keeper whose folder has a path that is too long for a socket address."""
     lab = KeptLab(tmp_path / ("long-" * 30))
     yield lab
     for process in LabState.read(lab.layout.state).survivors().values():
@@ -67,8 +67,8 @@ def _eventually(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_the_death_of_the_owner_ends_all(kept: KeptLab) -> None:
-    """The pipe closes, however the owner died; the big data goes, the logs stay."""
+def test_the_death_of_the_owner_ends_all_processes(kept: KeptLab) -> None:
+    """However the owner dies, its pipe closes: the keeper ends all processes and keeps only the logs."""
     kept.control.start("one", SLEEP)
     kept.control.start("two", DEAF)
     everyone = kept.everyone()
@@ -80,7 +80,7 @@ def test_the_death_of_the_owner_ends_all(kept: KeptLab) -> None:
 
 
 def test_the_death_of_the_keeper_ends_its_children(kept: KeptLab) -> None:
-    """Also where the keeper had no chance to end them."""
+    """The kernel ends the children of a killed keeper, which cannot end them itself."""
     kept.control.start("one", SLEEP)
     kept.control.start("two", DEAF)
     keeper, *children = kept.everyone()
@@ -93,8 +93,8 @@ def test_the_death_of_the_keeper_ends_its_children(kept: KeptLab) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_to_the_keeper_ends_all_in_order(kept: KeptLab, number: signal.Signals) -> None:
-    """As at a shutdown of the machine: children first, its record last."""
+def test_a_signal_to_the_keeper_ends_all_processes_in_order(kept: KeptLab, number: signal.Signals) -> None:
+    """On SIGTERM, SIGINT or SIGHUP, the keeper ends its children and removes its record; the data stays."""
     kept.control.start("one", SLEEP)
     everyone = kept.everyone()
 
@@ -106,7 +106,7 @@ def test_a_signal_to_the_keeper_ends_all_in_order(kept: KeptLab, number: signal.
 
 
 def test_a_detached_keeper_outlives_its_owner(kept: KeptLab) -> None:
-    """As `nopea lab up` leaves it."""
+    """A detached keeper, as after `nopea lab up`, continues when its owner ends."""
     kept.control.start("one", SLEEP)
     kept.control.detach()
 
@@ -118,10 +118,10 @@ def test_a_detached_keeper_outlives_its_owner(kept: KeptLab) -> None:
     _assert_all_gone(everyone)
 
 
-def test_a_deaf_process_is_killed_after_its_grace(kept: KeptLab) -> None:
-    """SIGTERM first, SIGKILL later, and the answer comes when it is gone."""
+def test_a_process_that_ignores_sigterm_is_killed_after_its_grace_period(kept: KeptLab) -> None:
+    """A process that ignores SIGTERM gets SIGKILL later; the keeper answers when the process has ended."""
     kept.control.start("deaf", DEAF)
-    time.sleep(0.2)  # until it has become deaf
+    time.sleep(0.2)  # until it ignores SIGTERM
 
     kept.control.end("deaf", grace_seconds=0.1)
 
@@ -129,7 +129,7 @@ def test_a_deaf_process_is_killed_after_its_grace(kept: KeptLab) -> None:
 
 
 def test_a_process_that_died_is_reported_and_can_be_started_again(kept: KeptLab) -> None:
-    """The keeper revives nobody by itself; starting what runs changes nothing."""
+    """The keeper does not restart processes automatically; starting a running process changes nothing."""
     kept.control.start("one", ["sh", "-c", "echo hello; exit 7"])
     _eventually(lambda: kept.control.processes()["one"].exit_code == 7)
     assert kept.layout.log("one").read_text() == "hello\n"
@@ -142,8 +142,8 @@ def test_a_process_that_died_is_reported_and_can_be_started_again(kept: KeptLab)
     assert kept.control.processes()["one"].pid == pid
 
 
-def test_what_cannot_be_started_is_told(kept: KeptLab) -> None:
-    """A missing program is an answer, and the keeper goes on."""
+def test_a_process_that_cannot_be_started_is_reported(kept: KeptLab) -> None:
+    """A missing program and an unknown process are errors, after which the keeper still answers."""
     with pytest.raises(LabError, match="No such file"):
         kept.control.start("ghost", ["/nonexistent/program"])
     with pytest.raises(LabError, match="refused"):

@@ -45,18 +45,18 @@ def _wait_for(kubectl: Kubectl, *arguments: str, wanted: str) -> None:
         time.sleep(0.1)
 
 
-def test_it_is_the_pinned_version(kubectl: Kubectl) -> None:
-    """Client and server are of one build, and say so."""
+def test_the_lab_runs_the_pinned_version(kubectl: Kubectl) -> None:
+    """The client and the server report the pinned version."""
     versions = json.loads(kubectl("version", "-o", "json"))
 
     assert versions["serverVersion"]["gitVersion"] == KUBERNETES_VERSION
     assert versions["clientVersion"]["gitVersion"] == KUBERNETES_VERSION
 
 
-def test_a_service_account_may_do_what_it_is_granted(
+def test_a_service_account_can_do_what_it_is_granted(
     lab: Lab, kubectl: Kubectl, namespace: str, tmp_path: Path
 ) -> None:
-    """Its token logs in; without a grant it gets 403, with one it reads, and still cannot write."""
+    """Its token authenticates; without a RoleBinding it gets 403, with one it can read but not write."""
     kubectl("create", "serviceaccount", "deployer", "-n", namespace)
     token = kubectl("create", "token", "deployer", "-n", namespace).strip()
     lab.write_kubeconfig(tmp_path / "kubeconfig", token=token)
@@ -74,7 +74,7 @@ def test_a_service_account_may_do_what_it_is_granted(
 
 
 def test_controllers_work(kubectl: Kubectl, namespace: str) -> None:
-    """A Deployment gets its ReplicaSet and Pods; nobody runs them, so they stay Pending."""
+    """A Deployment gets its ReplicaSet and Pods; without a node, the Pods stay Pending."""
     kubectl("apply", "-n", namespace, "-f", "-", stdin=DEPLOYMENT)
 
     phases = ("get", "pods", "-n", namespace, "-o", "jsonpath={.items[*].status.phase}")
@@ -82,7 +82,7 @@ def test_controllers_work(kubectl: Kubectl, namespace: str) -> None:
 
 
 def test_admission_is_that_of_a_normal_cluster(kubectl: Kubectl, namespace: str) -> None:
-    """A Pod gets its service account and default priority, and nothing is put into a dying namespace."""
+    """A Pod gets its service account and the default priority; a Pod in a missing namespace is refused."""
     kubectl("run", "one", "--image=acme/web", "-n", namespace)
     pod = json.loads(kubectl("get", "pod", "one", "-n", namespace, "-o", "json"))
     assert (pod["spec"]["serviceAccountName"], pod["spec"]["priority"]) == ("default", 0)
@@ -101,7 +101,7 @@ def test_a_defined_kind_is_served_when_define_returns(lab: Lab) -> None:
 
 
 class _SlowLab(Lab):
-    """A lab whose new definition has `conditions: null` first, as an API server's has for a moment."""
+    """A lab whose new definition has `conditions: null` at first, as on a real API server."""
 
     asked = 0
 
@@ -117,7 +117,7 @@ class _SlowLab(Lab):
 
 
 def test_a_definition_without_conditions_is_waited_for(tmp_path: Path) -> None:
-    """`status.conditions` is null for a moment after the creation, at which `kubectl wait` fails."""
+    """`status.conditions` is null for a moment after creation; `define` waits, but `kubectl wait` fails."""
     lab = _SlowLab(tmp_path, options=ORDINARY, binaries=None)
 
     lab.define([_shops("acme.example")])
@@ -150,8 +150,8 @@ def _shops(group: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_it_has_one_owner(lab: Lab) -> None:
-    """Another object for the same folder finds the lab, and cannot become its owner."""
+def test_a_lab_has_one_owner(lab: Lab) -> None:
+    """Another `Lab` for the same folder finds the running lab, but cannot become its owner."""
     other = Lab.open(lab.folder)
     assert other.is_running()
     assert other.api_url == lab.api_url
@@ -160,8 +160,8 @@ def test_it_has_one_owner(lab: Lab) -> None:
         other.start(owned=True)
 
 
-def test_strangers_get_nothing(lab: Lab) -> None:
-    """The folder is the user's alone, and an unknown token is 401."""
+def test_strangers_get_no_access(lab: Lab) -> None:
+    """Only the user can access the folder, and an unknown token is rejected with 401."""
     assert lab.folder.stat().st_mode & 0o077 == 0
     lab.write_kubeconfig(lab.folder / "stranger.kubeconfig", token="guessed")
     stranger = Kubectl(binary=lab.kubectl, kubeconfig=lab.folder / "stranger.kubeconfig")

@@ -1,4 +1,4 @@
-"""A launch is complete or leaves nothing, and nothing outlives the process that owns the lab."""
+"""A launch completes or leaves nothing behind, and no process outlives the owner of the lab."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _assert_all_gone(processes: list[ProcessIdentity], *, at_least: int) -> None
 
 
 def test_sigkill_of_the_owner_ends_a_running_lab(tmp_path: Path) -> None:
-    """The owner cannot clean up; the kernel closes its pipe, the keeper does the rest."""
+    """The owner cannot clean up, but the kernel closes its pipe and the keeper ends the other processes."""
     folder = tmp_path / "lab"
     with _own(folder) as owner:
         assert owner.stdout
@@ -61,7 +61,7 @@ def test_sigkill_of_the_owner_ends_a_running_lab(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_the_owner_dies_while_starting(tmp_path: Path, number: signal.Signals) -> None:
-    """A Ctrl-C or a kill halfway through the start leaves nothing either."""
+    """SIGINT or SIGKILL in the middle of the start leaves no process behind."""
     folder = tmp_path / "lab"
     with _own(folder) as owner:
         _wait_until(lambda: "etcd" in LabState.read(folder / "state.json").processes)
@@ -74,8 +74,10 @@ def test_the_owner_dies_while_starting(tmp_path: Path, number: signal.Signals) -
     assert not LabState.read(folder / "state.json").survivors()
 
 
-def test_a_process_that_does_not_start_is_told_with_its_log(make_lab: Callable[[LabOptions], Lab]) -> None:
-    """The error has the process's own words, and nothing of the lab is left running."""
+def test_a_process_that_does_not_start_is_reported_with_its_log(
+    make_lab: Callable[[LabOptions], Lab],
+) -> None:
+    """The error contains the process's own output, and the command that removes the lab."""
     with pytest.raises(
         pytest.fail.Exception, match=r"(?s)kube-apiserver ended with exit code .*--no-such-flag.*lab down"
     ):

@@ -1,4 +1,4 @@
-"""Pods run in a lab that has a node, fail where they are told to, and health says so."""
+"""Pods run in a lab that has a node and fail on request, and health reports both."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ BACK_OFF = "CrashLoopBackOff: back-off 5m0s restarting failed container; last en
 
 
 class Workloads:
-    """Creates workloads in a namespace of the lab with Pods, and assesses them as they are there."""
+    """Creates workloads in a namespace of the lab with Pods, and assesses their live objects."""
 
     def __init__(self, lab: Lab, namespace: str) -> None:
         self._lab = lab
         self._namespace = namespace
 
     def create(self, api: str, kind: str, *, behaviour: str = "", restart: str = "", **spec: Any) -> str:
-        """Create one with a Pod template of one container; return its path."""
+        """Create a workload with a Pod template of one container; return its path."""
         labels = {"app": kind.lower(), **({"lab.nopea.io/behaviour": behaviour} if behaviour else {})}
         pod: dict[str, Any] = {"containers": [{"name": "web", "image": "acme.example/web:1"}]}
         pod |= {"restartPolicy": restart} if restart else {"initContainers": [{"name": "init", "image": "a"}]}
@@ -54,14 +54,14 @@ class Workloads:
         return assess(answer.body, now=datetime.now(UTC))
 
     def pods(self, selector: str = "") -> list[Any]:
-        """Return the namespace's Pods, those of a selector."""
+        """Return the Pods of the namespace, or only those that match a selector."""
         query = f"?labelSelector={quote(selector)}" if selector else ""
         answer = self._lab.request("GET", f"/api/v1/namespaces/{self._namespace}/pods{query}")
         assert answer.status == 200, answer.body
         return list(answer.body["items"])
 
     def wait(self, path: str, is_wanted: Callable[[Health], bool]) -> Health:
-        """Return the health as soon as it is wanted."""
+        """Wait until the health satisfies `is_wanted`, and return it."""
         give_up_at = time.monotonic() + DEADLINE_SECONDS
         while not is_wanted(health := self.health(path)):
             assert time.monotonic() < give_up_at, health
@@ -71,7 +71,7 @@ class Workloads:
 
 @pytest.fixture
 def workloads(pods_lab: Lab, pods_namespace: str) -> Workloads:
-    """Workloads in a namespace of one's own."""
+    """Return workloads in a namespace that only this test uses."""
     return Workloads(pods_lab, pods_namespace)
 
 
@@ -81,7 +81,7 @@ def _is(status: HealthStatus) -> Callable[[Health], bool]:
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"])
 def test_a_workload_becomes_healthy(workloads: Workloads, kind: str) -> None:
-    """Its Pods are placed, run and are ready within seconds; before that it is on its way."""
+    """The workload is Progressing until its Pods are scheduled, running and ready; then it is Healthy."""
     spec: dict[str, Any] = {} if kind == "DaemonSet" else {"replicas": 2}
     path = workloads.create("apps/v1", kind, **spec)
     assert workloads.health(path).status is HealthStatus.PROGRESSING
@@ -98,7 +98,7 @@ def test_a_workload_becomes_healthy(workloads: Workloads, kind: str) -> None:
 
 
 def test_a_crashing_container_fails_its_deployment(workloads: Workloads) -> None:
-    """On its way until the deadline, then failed; its selector finds the Pod, and the Pod says why."""
+    """The Deployment fails at its progress deadline; its selector finds the Pod, which has the reason."""
     path = workloads.create("apps/v1", "Deployment", behaviour="crash", progressDeadlineSeconds=4)
 
     health = workloads.wait(path, _is(HealthStatus.FAILED))
@@ -112,7 +112,7 @@ def test_a_crashing_container_fails_its_deployment(workloads: Workloads) -> None
 
 
 def test_a_container_that_is_never_ready_keeps_its_workload_waiting(workloads: Workloads) -> None:
-    """It runs, so nothing has failed; what is missing is said."""
+    """The container runs, so the workload is Progressing; the message says that it is not ready."""
     path = workloads.create("apps/v1", "StatefulSet", behaviour="never-ready")
 
     health = workloads.wait(path, lambda health: bool(pod_trouble(workloads.pods(health.selector))))
@@ -123,15 +123,15 @@ def test_a_container_that_is_never_ready_keeps_its_workload_waiting(workloads: W
 
 
 def test_a_job_is_healthy_when_it_is_complete(workloads: Workloads) -> None:
-    """Not before; and one that fails says so."""
+    """A Job is Progressing until it is complete."""
     path = workloads.create("batch/v1", "Job", restart="Never")
     assert workloads.health(path).status is HealthStatus.PROGRESSING
 
     assert workloads.wait(path, _is(HealthStatus.HEALTHY)).message == ""
 
 
-def test_a_job_that_fails(workloads: Workloads) -> None:
-    """Its Pod ends with an error, and no other is tried."""
+def test_a_job_whose_pod_fails_is_failed(workloads: Workloads) -> None:
+    """A Job without retries is Failed when its Pod ends with an error."""
     path = workloads.create("batch/v1", "Job", restart="Never", behaviour="crash", backoffLimit=0)
 
     health = workloads.wait(path, _is(HealthStatus.FAILED))
@@ -141,8 +141,8 @@ def test_a_job_that_fails(workloads: Workloads) -> None:
     assert pod_trouble([pod]) == f"pod {pod['metadata']['name']} container web: Error (exit code 1)"
 
 
-def test_a_deleted_pod_goes(pods_lab: Lab, workloads: Workloads) -> None:
-    """The simulator ends it as a kubelet would."""
+def test_a_deleted_pod_disappears(pods_lab: Lab, workloads: Workloads) -> None:
+    """The simulator ends the Pods of a deleted Deployment, as a kubelet would."""
     path = workloads.create("apps/v1", "Deployment")
     workloads.wait(path, _is(HealthStatus.HEALTHY))
 
@@ -155,7 +155,7 @@ def test_a_deleted_pod_goes(pods_lab: Lab, workloads: Workloads) -> None:
 
 
 def test_a_pod_that_no_node_can_take_says_so(pods_lab: Lab, pods_namespace: str) -> None:
-    """The real scheduler's words."""
+    """The message of the scheduler says why it cannot place the Pod."""
     container = {"name": "web", "image": "a", "resources": {"requests": {"cpu": "1000"}}}
     body = {"metadata": {"name": "huge"}, "spec": {"containers": [container]}}
     path = f"/api/v1/namespaces/{pods_namespace}/pods"
@@ -171,7 +171,7 @@ def test_a_pod_that_no_node_can_take_says_so(pods_lab: Lab, pods_namespace: str)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder for a detached lab, which is ended with the test."""
+    """Yield a folder for a detached lab, which is stopped at the end of the test."""
     yield tmp_path / "lab"
     Lab.open(tmp_path / "lab").stop()
 
@@ -184,7 +184,7 @@ def _nopea(*arguments: str) -> str:
 
 
 def test_pods_are_added_to_a_running_lab(pods_binaries: Binaries, folder: Path) -> None:
-    """By a second `up`, beside what runs; a third one without the flag repairs them, and `down` ends all."""
+    """A second `up --pods` adds them; an `up` without the flag repairs them, and `down` ends everything."""
     del pods_binaries
     _nopea("up", "--dir", str(folder))
     lab = Lab.open(folder)
