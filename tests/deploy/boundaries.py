@@ -1,6 +1,6 @@
-"""Values at and just beyond every bound of a structural schema, each with the verdict that it implies.
+"""Generate values at and just beyond every bound of a structural schema, with whether it allows them.
 
-Pure: it reads the schema and makes values; the tests ask the API server and the model what they say.
+Pure: it reads the schema and generates values; the tests pass them to the API server and the model.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Case:
     value: Any
     allowed: bool
     model_tells: bool = True
-    """False for a format, which only the API server checks; what it stored then always reads."""
+    """False for a format: only the API server checks it, and what it stores can always be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """How to write a text of any length that a pattern allows, and texts that it does not."""
+    """A function that returns a matching text of any length, and texts that the pattern does not allow."""
 
     of_length: Callable[[int], str]
     wrong: tuple[str, ...]
@@ -55,7 +55,7 @@ PATTERNS = {
 
 
 def sample(schema: Schema) -> Any:
-    """Return the plainest value that the schema allows."""
+    """Return the simplest value that the schema allows."""
     match schema["type"]:
         case "object":
             return {name: sample(schema["properties"][name]) for name in schema.get("required", ())}
@@ -79,9 +79,9 @@ def _text(schema: Schema) -> str:
 
 
 def cases(schema: Schema, path: str, bases: dict[str, Any]) -> Iterator[Case]:
-    """Yield the cases of the schema and of all inside it, each as a value for the whole.
+    """Yield the cases of the schema and of all nested schemas, each as a value for the whole.
 
-    `bases` gives the value to start from where the plainest one breaks a rule over several fields.
+    `bases` gives the value to start from where the simplest one breaks a rule over several fields.
     """
     match schema["type"]:
         case "object":
@@ -133,7 +133,7 @@ def _integer(schema: Schema, path: str) -> Iterator[Case]:
 
 def _string(schema: Schema, path: str, bases: dict[str, Any]) -> Iterator[Case]:
     yield Case(path, 5, allowed=False)
-    if "format" not in schema:  # the API server takes a list for a text with a format (1.36)
+    if "format" not in schema:  # the API server accepts a list for a string with a format (1.36)
         yield Case(path, [], allowed=False)
     if "enum" in schema:
         yield from (Case(path, value, allowed=True) for value in schema["enum"])

@@ -1,4 +1,4 @@
-"""What the tests of deploy/ share: the API server with our kinds, and a namespace to ask about objects in."""
+"""Fixtures for the tests of deploy/: an API server with Nopea's kinds, and a namespace for the objects."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ MERGE_PATCH = "application/merge-patch+json"
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Asks the API server about our objects in one namespace; strict, so that unknown fields are refused."""
+    """Creates and changes Nopea's objects in one namespace; strict validation refuses unknown fields."""
 
     lab: Lab
     namespace: str
 
     def create(self, spec: dict[str, Any], *, plural: str = names.PLURAL, keep: bool = False) -> ApiAnswer:
-        """Create an object called `web` with this spec; only as a dry run unless it is to be kept."""
+        """Create an object called `web` with this spec; this is a dry run unless `keep` is set."""
         kind = names.KIND if plural == names.PLURAL else names.INVENTORY_KIND
         body = {"apiVersion": names.API_VERSION, "kind": kind, "metadata": {"name": "web"}, "spec": spec}
         return self.lab.request("POST", f"{self._path(plural)}?{_query(keep=keep)}", body)
@@ -32,7 +32,7 @@ class Api:
     def change(
         self, body: dict[str, Any], *, plural: str = names.PLURAL, status: bool = False, keep: bool = False
     ) -> ApiAnswer:
-        """Merge-patch `web` or its status; only as a dry run unless the change is to be kept."""
+        """Merge-patch `web` or its status; this is a dry run unless `keep` is set."""
         path = f"{self._path(plural)}/web{'/status' if status else ''}?{_query(keep=keep)}"
         return self.lab.request("PATCH", path, body, content_type=MERGE_PATCH)
 
@@ -56,13 +56,13 @@ CRD_NAMES = tuple(f"{plural}.{names.GROUP}" for plural in (names.PLURAL, names.I
 
 @pytest.fixture
 def api(lab: Lab, namespace: str, crds: None) -> Api:
-    """The API server, asked about a fresh namespace."""
+    """The API server, with a new namespace."""
     del crds
     return Api(lab, namespace)
 
 
 @pytest.fixture(scope="session")
 def dry_api(lab: Lab, crds: None) -> Api:
-    """The API server, asked what it would say: nothing may be kept, so one namespace serves all."""
+    """The API server, for dry runs only: nothing is stored, so all tests share one namespace."""
     del crds
     return Api(lab, "default")

@@ -29,7 +29,7 @@ def _part(crd: Schema, name: str) -> Schema:
 
 
 def _wrong(case: Case, answer: ApiAnswer, part: str, model: type[msgspec.Struct]) -> str:
-    """Return how the verdicts on one case differ, or nothing."""
+    """Return how the verdicts on one case differ; empty if they agree."""
     served = answer.status in (200, 201)
     if served is not case.allowed:
         return f"server {answer.status} on {case}: {answer.body['message'] if not served else 'stored'}"
@@ -53,7 +53,7 @@ def _differences(found: list[str]) -> str:
     ids=["GitRepository", "Inventory"],
 )
 def test_spec_bounds(dry_api: Api, plural: str, crd: Schema, model: type[msgspec.Struct]) -> None:
-    """Each value of a spec is allowed by both or refused by both, and what was stored can be read."""
+    """The API server and the model accept the same values of a spec, and a stored value can be read."""
     bases = BASES if plural == names.PLURAL else {}
     found = [
         _wrong(case, dry_api.create(case.value, plural=plural), "spec", model)
@@ -65,7 +65,7 @@ def test_spec_bounds(dry_api: Api, plural: str, crd: Schema, model: type[msgspec
 
 
 def test_status_bounds(api: Api) -> None:
-    """Each value of the status is allowed by both or refused by both, and what was stored can be read."""
+    """The API server and the model accept the same values of a status, and a stored value can be read."""
     assert api.create(dict(SPEC), keep=True).status == 201
 
     found = [

@@ -70,7 +70,7 @@ REFUSED: list[tuple[Fields, str, str]] = [
 
 @pytest.mark.parametrize("fields", ACCEPTED, ids=str)
 def test_rules_accept(dry_api: Api, fields: Fields) -> None:
-    """The rules let good specs pass."""
+    """The validation rules accept valid specs."""
     answer = dry_api.create(SPEC | fields)
 
     assert answer.status == 201, answer.body
@@ -78,7 +78,7 @@ def test_rules_accept(dry_api: Api, fields: Fields) -> None:
 
 @pytest.mark.parametrize(("fields", "where", "message"), REFUSED, ids=str)
 def test_rules_refuse(dry_api: Api, fields: Fields, where: str, message: str) -> None:
-    """Each rule refuses what it is for, names the field and says what to write instead."""
+    """Each validation rule refuses an invalid spec, names the field and says what to write instead."""
     answer = dry_api.create(SPEC | fields)
 
     assert answer.status == 422
@@ -89,14 +89,14 @@ def test_rules_refuse(dry_api: Api, fields: Fields, where: str, message: str) ->
 
 
 def test_every_rule_has_an_example() -> None:
-    """No rule stands in the CRD without a spec that it refuses in this file."""
+    """For every rule of the CRD, this file has a spec that the rule refuses."""
     assert {rule["message"] for rule in (*SPEC_RULES, *IGNORE_RULES)} == {
         message for _, _, message in REFUSED
     }
 
 
 def test_all_errors_at_once(dry_api: Api) -> None:
-    """A spec that is wrong in three ways gets three causes, not the first."""
+    """A spec with three errors gets three causes, not only the first."""
     answer = dry_api.create({"url": "ftp://git.example/acme", "branch": "main", "path": "/", "timeout": "2h"})
 
     fields = {cause["field"] for cause in answer.body["details"]["causes"]}
@@ -104,13 +104,13 @@ def test_all_errors_at_once(dry_api: Api) -> None:
 
 
 @pytest.mark.parametrize("interval", ["9999999999h", "99999999999999999999999999999ms"])
-def test_a_duration_beyond_counting_is_refused(dry_api: Api, interval: str) -> None:
-    """A duration that no clock can hold is refused, not stored."""
+def test_a_duration_that_overflows_is_refused(dry_api: Api, interval: str) -> None:
+    """A duration that overflows is refused, not stored."""
     assert dry_api.create(SPEC | {"interval": interval}).status == 422
 
 
 def test_defaults(api: Api) -> None:
-    """The API server fills in what the documentation promises."""
+    """The API server sets the documented defaults."""
     assert api.create(SPEC, keep=True).status == 201
 
     assert api.get()["spec"] == SPEC | {
@@ -142,7 +142,7 @@ def test_null_is_the_default(dry_api: Api) -> None:
     ],
 )
 def test_unknown_fields_are_refused(dry_api: Api, fields: Fields, unknown: str) -> None:
-    """A misspelt field is refused by name, so that it does not silently do nothing."""
+    """A misspelt field is refused with its name instead of being ignored."""
     answer = dry_api.create(SPEC | fields)
 
     assert answer.status == 400
@@ -172,7 +172,7 @@ def test_every_field_may_change(api: Api) -> None:
 
 @pytest.mark.parametrize("field", [{"repository": "api"}, {"index": 1}], ids=str)
 def test_inventory_is_bound_to_its_repository(api: Api, field: Fields) -> None:
-    """An Inventory cannot be made to speak for another repository or another chunk; its entries change."""
+    """The repository and the index of an Inventory are immutable; its entries can change."""
     spec = {"repository": "web", "index": 0, "entries": []}
     assert api.create(spec, plural=names.INVENTORY_PLURAL, keep=True).status == 201
 
@@ -187,7 +187,7 @@ def test_inventory_is_bound_to_its_repository(api: Api, field: Fields) -> None:
 
 
 def test_status_is_a_subresource(api: Api) -> None:
-    """Writing the object cannot touch the status, writing the status cannot touch the spec or generation."""
+    """A write to the object does not change the status; a write to the status changes nothing else."""
     assert api.create(SPEC, keep=True).status == 201
 
     api.change({"status": {"phase": "Synced"}, "spec": {"path": "deploy"}}, keep=True)
@@ -203,7 +203,7 @@ def test_status_is_a_subresource(api: Api) -> None:
 
 
 def test_conditions_are_unique_by_type(api: Api) -> None:
-    """Two conditions of one type are refused: each writer owns its own types."""
+    """Two conditions of the same type are refused."""
     assert api.create(SPEC, keep=True).status == 201
 
     answer = api.change({"status": {"conditions": [_condition("True"), _condition("False")]}}, status=True)
@@ -213,7 +213,7 @@ def test_conditions_are_unique_by_type(api: Api) -> None:
 
 
 def test_get_shows_whether_it_works(api: Api, kubectl: Kubectl) -> None:
-    """`kubectl get gr` answers "is it working?" in one row."""
+    """`kubectl get gr` shows the state of a repository in one row."""
     _make_synced(api)
 
     header, row = kubectl("-n", api.namespace, "get", "gr").splitlines()
@@ -227,7 +227,7 @@ def test_get_shows_whether_it_works(api: Api, kubectl: Kubectl) -> None:
 
 
 def test_get_wide_adds_url_and_message(api: Api, kubectl: Kubectl) -> None:
-    """`kubectl get gitrepo -o wide` adds where from and why."""
+    """`kubectl get gitrepo -o wide` adds the URL and the message."""
     _make_synced(api)
 
     header, row = kubectl("-n", api.namespace, "get", "gitrepo", "-o", "wide").splitlines()
@@ -237,7 +237,7 @@ def test_get_wide_adds_url_and_message(api: Api, kubectl: Kubectl) -> None:
 
 
 def test_a_new_object_has_an_empty_row(api: Api, kubectl: Kubectl) -> None:
-    """Before the first pass the row has blanks, not errors or rubbish."""
+    """Before the first sync, the row has empty cells instead of errors."""
     assert api.create(SPEC, keep=True).status == 201
 
     row = kubectl("-n", api.namespace, "get", "gitrepository", "--no-headers").split()
@@ -246,8 +246,8 @@ def test_a_new_object_has_an_empty_row(api: Api, kubectl: Kubectl) -> None:
     assert len(row) == 2
 
 
-def test_kubectl_refuses_with_the_message(api: Api, kubectl: Kubectl) -> None:
-    """A person who applies a wrong spec reads the field and what to do in the terminal."""
+def test_kubectl_shows_the_message_of_a_refusal(api: Api, kubectl: Kubectl) -> None:
+    """A user who applies an invalid spec with kubectl sees the message of the rule."""
     manifest = (
         f"apiVersion: {names.API_VERSION}\nkind: {names.KIND}\nmetadata: {{name: web}}\n"
         "spec: {url: 'https://robot:hunter2@git.example/acme/web', branch: main}\n"

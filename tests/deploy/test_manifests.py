@@ -1,4 +1,4 @@
-"""deploy/ on a real API server: it applies as it stands, its Pod is admitted, its rights are the least."""
+"""deploy/ on a real API server: it applies unchanged, its Pod is admitted, its permissions are minimal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _POD_SECONDS = 30.0
 
 @pytest.fixture(scope="session")
 def deployed(lab: Lab) -> str:
-    """What `kubectl apply -k deploy` prints on the shared lab."""
+    """Apply deploy/ to the shared lab and return kubectl's output."""
     arguments = ("apply", "--server-side", "--force-conflicts", "--validate=strict", "-k", str(DEPLOY))
     return lab.run_kubectl(*arguments)
 
@@ -41,7 +41,7 @@ def test_everything_applies(deployed: str) -> None:
 
 @pytest.mark.parametrize("name", CRD_NAMES)
 def test_crds_are_established_and_structural(lab: Lab, crds: None, name: str) -> None:
-    """The API server serves both CRDs, took all their names and has nothing against their schemas."""
+    """The API server has established both CRDs, accepted their names and found no fault in their schemas."""
     del crds
     crd = lab.request("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}").body
 
@@ -52,7 +52,7 @@ def test_crds_are_established_and_structural(lab: Lab, crds: None, name: str) ->
 
 
 def test_the_pod_is_admitted(lab: Lab, deployed: str) -> None:
-    """The namespace's `restricted` level lets the Deployment's Pod in, with the settings that matter."""
+    """The `restricted` Pod Security level admits the Deployment's Pod with its user and its probes."""
     del deployed
     pod = _wait_for_pod(lab)
 
@@ -74,7 +74,7 @@ def _wait_for_pod(lab: Lab) -> dict[str, Any]:
 
 @pytest.fixture
 def least(lab: Lab, namespace: str, deployed: str) -> Iterator[str]:
-    """A service account with Nopea's own roles and nothing else; its user name."""
+    """Yield the user name of a service account that has only Nopea's own roles."""
     del deployed
     bindings = [f"{role}-{secrets.token_hex(4)}" for role in ("nopea", "nopea-impersonator")]
     for binding in bindings:
@@ -128,8 +128,8 @@ MAY_NOT = [
 ]
 
 
-def test_least_rights(lab: Lab, least: str) -> None:
-    """Nopea's own roles allow what it does and nothing beyond: no object is applied with them."""
+def test_the_roles_grant_least_privilege(lab: Lab, least: str) -> None:
+    """Nopea's own roles allow what the controller needs and nothing else: they cannot apply other objects."""
     allowed = {right for right in (*MAY, *MAY_NOT) if _is_allowed(lab, least, right)}
 
     assert allowed == set(MAY)
@@ -157,8 +157,8 @@ def _is_allowed(lab: Lab, user: str, right: str) -> bool:
     return bool(answer.body["status"]["allowed"])
 
 
-def test_impersonation_brings_the_groups(lab: Lab, least: str, namespace: str, tmp_path: Path) -> None:
-    """The right to impersonate service accounts is enough: the account's groups come with it."""
+def test_impersonation_includes_the_groups(lab: Lab, least: str, namespace: str, tmp_path: Path) -> None:
+    """Permission to impersonate a service account includes the groups of that account."""
     del least
     kubectl = _as_default_account(lab, namespace, tmp_path)
 
@@ -170,10 +170,10 @@ def test_impersonation_brings_the_groups(lab: Lab, least: str, namespace: str, t
 
 
 @pytest.mark.parametrize("who", [("--as", "admin"), ("--as", "x", "--as-group", "system:masters")], ids=str)
-def test_impersonation_stops_at_accounts(
+def test_impersonation_is_limited_to_service_accounts(
     lab: Lab, least: str, namespace: str, tmp_path: Path, who: tuple[str, ...]
 ) -> None:
-    """Nopea cannot become a person or join a group, system:masters least of all."""
+    """Nopea can impersonate neither users nor groups such as system:masters."""
     del least
     with pytest.raises(KubectlError, match="Forbidden"):
         _as_default_account(lab, namespace, tmp_path)("get", "--raw", "/version", *who)

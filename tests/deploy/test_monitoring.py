@@ -1,4 +1,4 @@
-"""deploy/monitoring as kubectl builds it; its kinds are the Prometheus Operator's, which no lab serves."""
+"""deploy/monitoring as kubectl builds it; a lab does not serve the kinds of the Prometheus Operator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nopea_lab.lab import Lab
 
 
 def test_monitoring_builds(lab: Lab) -> None:
-    """One monitor, the rules, and the dashboard as the ConfigMap that Grafana's sidecar looks for."""
+    """It has a ServiceMonitor, the rules, and the dashboard in a ConfigMap for Grafana's sidecar."""
     built = list(yaml.safe_load_all(lab.run_kubectl("kustomize", str(DEPLOY / "monitoring"))))
 
     kinds = sorted(one["kind"] for one in built)

@@ -1,7 +1,7 @@
-"""Eleven ways for a repository to be broken: what is in Git, what must be said, and how a person repairs it.
+"""Eleven broken repositories: the files in Git, the error to expect, and how a user repairs it.
 
-Values only. `NAMESPACE` and `GUARDED` (the URL of a Git server that asks for a password) stand for what is
-known when the test runs.
+Values only. `NAMESPACE`, `SERVER` and `GUARDED` (a Git server that requires a password) are placeholders
+that the test replaces.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CRDS = "apiextensions.k8s.io/v1 customresourcedefinitions"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cure:
-    """What a person does about it: push files, change the spec, or put an object (by its place) there."""
+    """How a user repairs it: push files, change the spec, or create objects, given by their place."""
 
     push: Mapping[str, str] = field(default_factory=dict)
     branch: str = "main"
@@ -34,9 +34,9 @@ class Cure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """`said` must stand in the one error; `rest` are ConfigMaps that are applied all the same.
+    """A repository whose only error must contain `said`; the ConfigMaps in `rest` are applied anyway.
 
-    `whole` is the number of objects once it is cured.
+    `whole` is the number of objects after the repair.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Broken:
 
 
 def files(*names: str) -> dict[str, str]:
-    """Return one good file for each name."""
+    """Return one valid file for each name."""
     return {f"{name}.yaml": yamls.text(yamls.config_map(name)) for name in names}
 
 
 def before() -> dict[str, Manifest]:
-    """Return what is in the namespace from the start: a wrong password, an account that may do little."""
+    """Return the initial objects of the namespace: a wrong password, and an account with few permissions."""
     rbac = "rbac.authorization.k8s.io/v1"
     return {
         "v1 secrets NAMESPACE/wrong-credentials": _credentials("wrong-credentials", "guess"),

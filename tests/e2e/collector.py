@@ -1,4 +1,4 @@
-"""A server on loopback that takes every POST and keeps it: what a receiver of notifications would see."""
+"""A loopback server that accepts and records every POST, as a receiver of notifications would."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Post:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The body, read."""
+        """The body, parsed as JSON."""
         return dict(json.loads(self.body))
 
 
 class Collector:
-    """Use it as a context manager; `posts` grows."""
+    """Records the requests in `posts`; use it as a context manager."""
 
     def __init__(self) -> None:
         self.posts: list[Post] = []
@@ -41,7 +41,7 @@ class Collector:
                 _answer(self, 202)
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named by http.server
-                """Say nothing."""
+                """Log nothing."""
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
@@ -57,16 +57,16 @@ class Collector:
         self._http.server_close()
 
     def url(self, path: str) -> str:
-        """Return an address of it."""
+        """Return the URL of a path on this server."""
         return f"http://127.0.0.1:{self._http.server_address[1]}{path}"
 
     def at(self, path: str) -> list[Post]:
-        """Return what came to a path, in order."""
+        """Return the requests to a path, in order."""
         return [post for post in self.posts if post.path == path]
 
 
 class Forge(GitServer):
-    """A Git server with an API beside it: POSTs below `/api/` are kept and answered 201."""
+    """A Git server that also has an API: POSTs below `/api/` are recorded and answered with 201."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -1,4 +1,4 @@
-"""Run a `nopea` command as a person would, and keep what it said."""
+"""Run a `nopea` command as a user does, and return its output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A command's end."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -27,12 +27,12 @@ class Said:
 
     @property
     def json(self) -> dict[str, Any]:
-        """Its standard output as one JSON document."""
+        """The standard output, parsed as one JSON document."""
         return dict(json.loads(self.out))
 
 
 def say(lab: Lab, *arguments: str) -> Said:
-    """Run `nopea` with the lab's kubeconfig to its end; a traceback or a warning fails the test."""
+    """Run `nopea` with the lab's kubeconfig until it ends; a traceback or a warning fails the test."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM, *arguments],
         env={**os.environ, "KUBECONFIG": str(lab.kubeconfig)},
@@ -47,7 +47,7 @@ def say(lab: Lab, *arguments: str) -> Said:
 
 
 def say_on_a_terminal(lab: Lab, *arguments: str) -> Said:
-    """Run `nopea` in a terminal of its own; `out` has both streams, with the codes that move the cursor."""
+    """Run `nopea` in a pseudo-terminal; `out` has both streams, including cursor control codes."""
     line = shlex.join([sys.executable, "-W", "error", "-c", PROGRAM, *arguments])
     done = subprocess.run(
         ["script", "--quiet", "--return", "--command", line, "/dev/null"],

@@ -1,6 +1,6 @@
-"""The whole thing for end-to-end tests: a cluster with our CRDs, a controller process, Git over HTTP.
+"""Fixtures for end-to-end tests: a cluster with Nopea's CRDs, a controller process, Git over HTTP.
 
-A module shares one controller; each test has a namespace of its own.
+The tests of a module share one controller; each test has its own namespace.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from nopea_lab.lab import Lab
 
 @pytest.fixture(scope="session")
 def cluster(lab: Lab, crds: None) -> Cluster:
-    """The shared API server, which serves our kinds."""
+    """The shared API server, which serves Nopea's kinds."""
     del crds
     return Cluster(lab)
 
 
 @pytest.fixture(scope="module")
 def git_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    """`git http-backend` over plain HTTP, for repositories that tests make."""
+    """`git http-backend` over plain HTTP, for repositories that tests create."""
     with GitServer(tmp_path_factory.mktemp("served")) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def nopea(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nopea]:
-    """The module's controller. It must end in order, with nothing but JSON in its log."""
+    """The module's controller. It must stop with exit code 0 and log only JSON, without a traceback."""
     running = Nopea(kubeconfig=cluster.lab.kubeconfig, folder=tmp_path_factory.mktemp("nopea"))
     try:
         running.wait_until_ready()
@@ -45,7 +45,7 @@ def nopea(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def site(cluster: Cluster, git_server: GitServer, namespace: str, nopea: Nopea) -> Iterator[Site]:
-    """A namespace that the module's controller looks after."""
+    """A namespace whose GitRepositories the module's controller reconciles."""
     del nopea
     made = Site(cluster, git_server, namespace)
     yield made
@@ -54,7 +54,7 @@ def site(cluster: Cluster, git_server: GitServer, namespace: str, nopea: Nopea) 
 
 @pytest.fixture
 def start_nopea(tmp_path: Path) -> Iterator[Callable[..., Nopea]]:
-    """Start controllers of one's own: `start_nopea(lab, *arguments)`; they are killed with the test."""
+    """Return `start_nopea(lab, *arguments)`, which starts a controller that the fixture kills."""
     started: list[Nopea] = []
 
     def start(lab: Lab, *arguments: str) -> Nopea:

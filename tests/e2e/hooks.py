@@ -1,4 +1,4 @@
-"""A forge for end-to-end tests: it signs deliveries and sends them to a controller's port."""
+"""Send webhook deliveries to a controller's port, as a forge does."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.fakes.deliveries import Sent
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the forge is told."""
+    """The controller's response to a delivery."""
 
     status: int
     body: dict[str, Any]
 
 
 def deliver(nopea: Nopea, path: str, sent: Sent) -> Answer:
-    """Send a delivery as the forge would."""
+    """Send a delivery and return the response."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{nopea.port}{path}", data=sent.body, headers=dict(sent.headers), method="POST"
     )

@@ -1,6 +1,6 @@
-"""`nopea run` as a real process: started, watched from outside, and ended by its own pid.
+"""Run `nopea run` as a real process, observe it from outside, and end it by its process ID.
 
-The kernel kills it when the test process dies; what it logs is kept in a file and read as JSON.
+The kernel kills it when the test process dies; its log is kept in a file and parsed as JSON.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ STOPPED_SECONDS = 60.0
 # The line is searched for, not parsed: it may be JSON or text for a console.
 _LISTENING = re.compile(r"\blistening\b.*\bport\W+(\d+)")
 
-# A request to the kernel to end the process with the test's, before anything else.
+# Before anything else, asks the kernel to kill the process when the test process ends.
 _BOOT = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9, 0, 0, 0); "
     "os.getppid() == int(sys.argv.pop(1)) or sys.exit('orphan')\n"
 )
 PROGRAM = "from nopea.cli.main import main; main(prog_name='nopea')"
-"""The command line of `nopea`."""
+"""The Python program that runs the command line of `nopea`."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """A status and the text that came with it."""
+    """The status and the body of a response."""
 
     status: int
     text: str
@@ -65,20 +65,20 @@ class Nopea:
 
     @property
     def pid(self) -> int:
-        """The process's id."""
+        """The process ID."""
         return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended (negative: by that signal); None while it runs."""
+        """The exit code (negative: the signal that killed it), or None while it runs."""
         return self._process.poll()
 
     def wait_until_ready(self) -> None:
-        """Return when `/ready` says so."""
+        """Wait until `/ready` answers 200."""
         eventually(self._assert_ready, seconds=STARTED_SECONDS)
 
     def get(self, path: str, *, accept: str = "*/*") -> HttpAnswer:
-        """Ask its HTTP server."""
+        """Send a GET request to its HTTP server."""
         url = f"http://127.0.0.1:{self.port}{path}"
         request = urllib.request.Request(url, headers={"Accept": accept})
         try:
@@ -89,11 +89,11 @@ class Nopea:
                 return HttpAnswer(error.code, error.read().decode())
 
     def log_text(self) -> str:
-        """Return all that it printed."""
+        """Return all output of the process."""
         return self.log_path.read_text()
 
     def logs(self, message: str = "", **facts: Any) -> list[dict[str, Any]]:
-        """Return the log lines with this message and these facts; fails on a line that is no JSON object."""
+        """Return the log lines with this message and these facts; fails on a line that is not JSON."""
         lines = [
             json.loads(line) for line in self.log_text().splitlines(keepends=True) if line.endswith("\n")
         ]
@@ -105,20 +105,20 @@ class Nopea:
         ]
 
     def children(self) -> list[int]:
-        """Return the ids of its child processes that have not ended."""
+        """Return the process IDs of its running children."""
         return [pid for pid, parent in _parents().items() if parent == self.pid]
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         self._process.send_signal(number)
 
     def wait(self, *, seconds: float = STOPPED_SECONDS) -> int:
-        """Wait for its end and return how it ended, as a shell would say it."""
+        """Wait until the process ends and return its exit code, as a shell reports it."""
         code = self._process.wait(timeout=seconds)
         return code if code >= 0 else 128 - code
 
     def stop(self) -> int:
-        """End it in order and return its exit code; idempotent."""
+        """Stop the process with SIGTERM and return its exit code; idempotent."""
         if self.exit_code is None:
             self.signal(signal.SIGTERM)
         try:
@@ -129,13 +129,13 @@ class Nopea:
             raise
 
     def kill(self) -> None:
-        """End it as the kernel's memory killer would; idempotent."""
+        """Kill the process with SIGKILL, as the OOM killer does; idempotent."""
         self._process.kill()
         self._process.wait()
 
     @property
     def port(self) -> int:
-        """Where its HTTP server listens, as the log says."""
+        """The port of its HTTP server, read from the log."""
         listening = _LISTENING.search(self.log_text())
         assert listening, self.log_text()
         return int(listening[1])
@@ -159,5 +159,5 @@ def _parents() -> dict[int, int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Say whether the process has not ended."""
+    """Return whether the process is still running."""
     return pid in _parents()

@@ -1,4 +1,4 @@
-"""Receivers of events for a controller process: real HTTP servers on loopback, in a thread of their own."""
+"""Receivers of events for a controller process: real HTTP servers on loopback, in a separate thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class LiveSink:
-    """A sink that a test without an event loop can steer; enter it to open its port."""
+    """A sink that a test without an event loop can control; entering it opens its port."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -33,38 +33,38 @@ class LiveSink:
         self._loop.close()
 
     def url(self, path: str = "/events", *, userinfo: str = "") -> str:
-        """Return its address."""
+        """Return the URL of the sink."""
         return self._sink.url(path, userinfo=userinfo)
 
     def open(self) -> None:
-        """Listen, on the same port as before."""
+        """Start to listen, on the same port as before."""
         self._do(self._sink.open())
 
     def shut(self) -> None:
-        """Be down."""
+        """Stop listening."""
         self._do(self._sink.shut())
 
     def answer(self, reply: Reply = OK) -> None:
-        """Answer everything from now on like this."""
+        """Answer all further requests with `reply`."""
         self._sink.usual = reply
 
     def arrivals(self) -> list[Arrival]:
-        """Return all requests that came, taken or not."""
+        """Return all received requests, accepted or not."""
         return list(self._sink.arrivals)
 
     def taken(self) -> list[Arrival]:
-        """Return the events that were taken, each once: the first time, in order."""
+        """Return the accepted events in order, each only once, as it first arrived."""
         first: dict[str, Arrival] = {}
         for arrival in list(self._sink.taken):
             first.setdefault(arrival.headers["ce-id"], arrival)
         return list(first.values())
 
     def ids(self) -> list[str]:
-        """Return the ids of the events that were taken."""
+        """Return the ids of the accepted events."""
         return [arrival.headers["ce-id"] for arrival in self.taken()]
 
     def types(self, subject: str = "") -> list[str]:
-        """Return the events' types without prefix and version, of all or of one subject."""
+        """Return the types of all events or of one subject's, without prefix and version."""
         return [
             arrival.headers["ce-type"].removeprefix("dev.cdevents.").rpartition(".0.")[0].removesuffix(".0")
             for arrival in self.taken()
@@ -76,13 +76,13 @@ class LiveSink:
 
 
 def wrong(arrival: Arrival) -> list[str]:
-    """Return what a strict consumer has against an event in binary mode; by the official schemas too."""
+    """Return the errors that a strict consumer and the official schemas find in an event in binary mode."""
     context = arrival.json["context"]
     assert isinstance(context, dict)
-    told = (arrival.headers["ce-id"], arrival.headers["ce-type"], arrival.headers["ce-time"])
+    sent = (arrival.headers["ce-id"], arrival.headers["ce-type"], arrival.headers["ce-time"])
     found = checker.check(arrival.body)
-    if told != (context["id"], context["type"], context["timestamp"]):
-        found.append(f"attributes {told}")
+    if sent != (context["id"], context["type"], context["timestamp"]):
+        found.append(f"attributes {sent}")
     if arrival.headers["content-type"] != "application/json":
         found.append(arrival.headers["content-type"])
     return found + (checker.official_errors(arrival.body) if checker.has_reference() else [])

@@ -1,6 +1,6 @@
-"""A controller whose every request to the API server is written down, to be counted from outside.
+"""A controller whose requests to the API server are recorded, so that tests can count them.
 
-The controller is the real one; the tap notes a line for a request and passes it on untouched.
+The controller is the real one; the tap records a line for each request and forwards it unchanged.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ class Asked:
 
     @property
     def writes(self) -> bool:
-        """True when it may change something."""
+        """True if the request can change something."""
         return self.method != "GET"
 
     @property
     def watches(self) -> bool:
-        """True when it follows a kind."""
+        """True if the request is a watch."""
         return "watch=" in self.path
 
     def names_one_of(self, names: Sequence[str]) -> bool:
-        """True when it is about one object with one of these names."""
+        """Return whether the request addresses an object with one of these names."""
         return self.path.partition("?")[0].rsplit("/", 1)[-1] in names
 
 
 class Tapped(Nopea):
-    """`nopea run` with a tap."""
+    """`nopea run` whose requests are recorded."""
 
     def __init__(self, lab: Lab, folder: Path, *arguments: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ Transport._exchange = _held
 class Gated(Nopea):
     """`nopea run` whose writes to one object can be held before they reach the API server.
 
-    A write that was held goes on as it was made; the client's own deadline bounds the hold.
+    A held write continues unchanged after the release; the client's own timeout limits the hold.
     """
 
     def __init__(self, lab: Lab, folder: Path, *arguments: str) -> None:
@@ -107,11 +107,11 @@ class Gated(Nopea):
         self._shut.write_text(name)
 
     def wait_for_a_write(self) -> None:
-        """Return when a write is held."""
+        """Wait until a write is held."""
         eventually(self._assert_waits)
 
     def open(self) -> None:
-        """Let what is held go on, and all that comes."""
+        """Release the held write, and hold no further writes."""
         self._shut.unlink(missing_ok=True)
 
     def _assert_waits(self) -> None:

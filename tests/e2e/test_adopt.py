@@ -1,4 +1,4 @@
-"""Adoption: what people made with kubectl becomes Git's, without a field lost that Git declares."""
+"""Adoption: Nopea takes over objects that users created with kubectl, with the fields that Git declares."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def _made_by_kubectl(site: Site, how: str) -> str:
     return site.place("v1 configmaps", "web")
 
 
-def test_what_kubectl_applied_is_taken_over(site: Site) -> None:
-    """Git's fields win, fields that Git omits go, and kubectl's own note goes; the object stays the same."""
+def test_an_object_that_kubectl_applied_is_adopted(site: Site) -> None:
+    """Git's fields win; fields that Git omits and kubectl's annotation are removed; the uid is kept."""
     place = _made_by_kubectl(site, "apply")
     uid = site.cluster.must_get(place)["metadata"]["uid"]
     site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web", colour="blue"))})
@@ -25,15 +25,15 @@ def test_what_kubectl_applied_is_taken_over(site: Site) -> None:
     assert {entry["manager"] for entry in found["metadata"]["managedFields"]} == {"nopea"}
 
 
-def test_what_kubectl_created_is_taken_over(site: Site) -> None:
-    """The same for `kubectl create`."""
+def test_an_object_that_kubectl_created_is_adopted(site: Site) -> None:
+    """Adoption of an object from `kubectl create` also removes the fields that Git omits."""
     place = _made_by_kubectl(site, "create")
     site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web", colour="blue"))})
     assert site.cluster.must_get(place)["data"] == {"colour": "blue"}
 
 
-def test_what_another_manager_set_beside_git_stays(site: Site) -> None:
-    """A field that Helm or a controller set and Git omits is theirs."""
+def test_a_field_that_another_manager_set_stays(site: Site) -> None:
+    """A field that Helm set and Git omits stays."""
     place = site.place("v1 configmaps", "web")
     manifest = yamls.config_map("web", namespace=site.namespace, colour="red", theirs="x")
     site.cluster.put(place, manifest, manager="helm")
@@ -41,8 +41,8 @@ def test_what_another_manager_set_beside_git_stays(site: Site) -> None:
     assert site.cluster.must_get(place)["data"] == {"colour": "blue", "theirs": "x"}
 
 
-def test_an_added_key_is_taken_out(site: Site) -> None:
-    """A key that a person adds to an object of ours is manual drift, and healing removes it."""
+def test_an_added_key_is_removed(site: Site) -> None:
+    """A key that a user adds to a managed object is manual drift, and healing removes it."""
     repo = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web", colour="blue"))})
     place = site.place("v1 configmaps", "web")
     site.cluster.lab.run_kubectl(
@@ -59,7 +59,7 @@ def test_an_added_key_is_taken_out(site: Site) -> None:
 
 
 def test_break_glass_holds_before_the_first_apply(site: Site) -> None:
-    """An object that Nopea never applied is protected too."""
+    """Break-glass also protects an object that Nopea has never applied."""
     place = _made_by_kubectl(site, "create")
     site.cluster.lab.run_kubectl(
         "annotate", "configmap", "web", "-n", site.namespace, "nopea.io/suspend-heal=true"

@@ -1,4 +1,4 @@
-"""What becomes of the objects in Git: where they go, on whose behalf, in which order, and whose they stay."""
+"""How objects from Git are applied: which namespace, which account, the order, and ownership."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def _names(site: Site, repo: Repo, kind: str = CONFIG_MAPS) -> set[str]:
     return {live["metadata"]["name"] for live in listed}
 
 
-# Where.
+# Namespaces.
 
 
-def test_target_namespace_moves_what_has_a_namespace_and_nothing_else(site: Site) -> None:
-    """targetNamespace fills in and overrides namespaces; what has none, and Namespaces, stay as named."""
+def test_target_namespace_applies_to_namespaced_objects_only(site: Site) -> None:
+    """targetNamespace sets the namespace of namespaced objects; cluster-scoped objects do not change."""
     namespace, target, own = site.namespace, f"{site.namespace}-target", f"{site.namespace}-own"
     site.cluster.put(f"v1 namespaces /{target}", yamls.namespace(target))
     files = {
@@ -65,11 +65,11 @@ def test_target_namespace_moves_what_has_a_namespace_and_nothing_else(site: Site
         site.cluster.delete(place)
 
 
-# On whose behalf.
+# Service accounts.
 
 
-def test_a_service_account_brings_its_own_rights_and_no_more(site: Site) -> None:
-    """What the account may not do is refused in its name, although the controller may; a grant cures it."""
+def test_a_service_account_limits_what_is_applied(site: Site) -> None:
+    """What the account cannot apply is refused, although the controller could apply it; a grant fixes it."""
     namespace, elsewhere = site.namespace, f"{site.namespace}-b"
     site.cluster.put(f"v1 namespaces /{elsewhere}", yamls.namespace(elsewhere))
     site.cluster.put(site.place("v1 serviceaccounts", "porter"), yamls.service_account("porter"))
@@ -104,16 +104,16 @@ def test_a_service_account_brings_its_own_rights_and_no_more(site: Site) -> None
     site.cluster.delete(f"v1 namespaces /{elsewhere}")
 
 
-def test_a_service_account_that_does_not_exist_may_do_nothing(site: Site) -> None:
-    """A name without an account is no way back to the controller's own rights."""
+def test_a_missing_service_account_has_no_permissions(site: Site) -> None:
+    """A missing service account does not fall back to the controller's own permissions."""
     site.origin("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
     repo = site.follow("shop", serviceAccountName="nobody")
     repo.wait_failed("NOPEA-K002")
     assert _names(site, repo) == set()
 
 
-def test_a_definition_that_may_be_written_but_not_read_is_told(site: Site, nopea: Nopea) -> None:
-    """An account without `get` on CRDs cannot wait for one: that is told; the rest is applied."""
+def test_a_definition_that_cannot_be_read_is_reported(site: Site, nopea: Nopea) -> None:
+    """An account without `get` on CRDs cannot wait for one: the error says so, and the rest is applied."""
     namespace, group = site.namespace, f"{site.namespace}.acme.example"
     site.cluster.put(site.place("v1 serviceaccounts", "porter"), yamls.service_account("porter"))
     rules = [
@@ -146,11 +146,11 @@ def test_a_definition_that_may_be_written_but_not_read_is_told(site: Site, nopea
         site.cluster.delete(place)
 
 
-# Whose.
+# Ownership.
 
 
-def test_an_object_of_another_repository_is_refused_until_that_one_is_gone(site: Site) -> None:
-    """The second repository says whose the object is and applies the rest; the first one keeps the object."""
+def test_an_object_of_another_repository_is_refused_until_its_owner_is_gone(site: Site) -> None:
+    """The second repository names the owner in its error and applies the rest; the first keeps the object."""
     first = site.sync("first", {"web.yaml": yamls.text(yamls.config_map("web", colour="blue"))})
     before = site.cluster.must_get(site.place(CONFIG_MAPS, "web"))
     both = {
@@ -173,8 +173,8 @@ def test_an_object_of_another_repository_is_refused_until_that_one_is_gone(site:
     assert site.cluster.must_get(site.place(CONFIG_MAPS, "web"))["data"] == {"colour": "red"}
 
 
-def test_two_repositories_that_start_at_once_do_not_write_one_object_in_turn(site: Site) -> None:
-    """Of two that declare the same object and are created together one gets it, and keeps it."""
+def test_only_one_of_two_repositories_that_start_together_gets_an_object(site: Site) -> None:
+    """If two repositories that declare the same object start together, one of them gets and keeps it."""
     repos = []
     for name, colour in (("first", "blue"), ("second", "red")):
         site.origin(name, {"web.yaml": yamls.text(yamls.config_map("web", colour=colour))})
@@ -196,10 +196,10 @@ def test_two_repositories_that_start_at_once_do_not_write_one_object_in_turn(sit
     always(untouched, seconds=3)  # two retries of the refused one
 
 
-# In which order, and which of them.
+# Order and selection.
 
 
-def test_bad_objects_do_not_block_the_others_and_are_told_all_at_once(site: Site) -> None:
+def test_invalid_objects_do_not_block_the_others_and_are_reported_together(site: Site) -> None:
     """Five objects are refused, from the first stage to the last; every other one is applied."""
     group = f"{site.namespace}.acme.example"
     site.origin(
@@ -230,7 +230,7 @@ def test_bad_objects_do_not_block_the_others_and_are_told_all_at_once(site: Site
 
 
 def test_waves_order_objects_across_stages(site: Site) -> None:
-    """A lower wave is applied first whatever the kind; without the annotation an object is of wave 0."""
+    """A lower wave is applied first, regardless of the kind; without the annotation, the wave is 0."""
     waved = {
         "late": yamls.annotated(yamls.role("late", resources=("configmaps",)), wave="2"),
         "next": yamls.annotated(yamls.config_map("next"), wave="1"),
@@ -249,7 +249,7 @@ def test_waves_order_objects_across_stages(site: Site) -> None:
 
 
 def test_a_list_is_its_items(site: Site) -> None:
-    """Each item of a List is an object of its own, with its place in the file."""
+    """Each item of a List is a separate object, with its own position in the file."""
     listed = {
         "apiVersion": "v1",
         "kind": "List",
@@ -285,8 +285,8 @@ def test_excluded_files_are_not_read(site: Site) -> None:
     assert _names(site, repo) == {"web", "kept"}
 
 
-def test_a_definition_whose_names_are_taken_is_told_in_every_pass(site: Site) -> None:
-    """A definition that cannot become Established is no success, neither at first nor later."""
+def test_a_definition_whose_names_are_taken_is_reported_in_every_sync(site: Site) -> None:
+    """A definition that cannot become Established fails the first sync and every later one."""
     group = f"{site.namespace}.acme.example"
     kind = "apiextensions.k8s.io/v1 customresourcedefinitions"
     taken, wanted = yamls.definition("Widget", group=group), yamls.definition("Gadget", group=group)
@@ -306,8 +306,8 @@ def test_a_definition_whose_names_are_taken_is_told_in_every_pass(site: Site) ->
 
 
 @pytest.mark.parametrize("wave", ["soon", "1.5", "1001"])
-def test_a_wave_that_is_no_number_is_told(site: Site, wave: str) -> None:
-    """The object with the bad annotation is left out and named; its neighbours are applied."""
+def test_an_invalid_wave_is_reported(site: Site, wave: str) -> None:
+    """An object with an invalid wave is skipped and named in the error; the other objects are applied."""
     bad = yamls.annotated(yamls.config_map("bad"), wave=wave)
     site.origin("shop", {"bad.yaml": yamls.text(bad), "web.yaml": yamls.text(yamls.config_map("web"))})
     repo = site.follow("shop")

@@ -1,7 +1,7 @@
-"""Fifty repositories under one controller, eleven of them broken, each in its own way.
+"""One controller with fifty repositories, eleven of which are broken in different ways.
 
-Every broken one says what is wrong, where, and what to do next; it applies what it can, and it recovers by
-itself once the cause is gone. The healthy ones never notice.
+Every broken repository reports what is wrong, where, and what to do next; it applies what it can, and it
+recovers automatically once the cause is gone. The healthy repositories are not affected.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Street:
-    """One namespace with fifty repositories, and a second Git server that asks for a password."""
+    """One namespace with fifty repositories, and a second Git server that requires a password."""
 
     site: Site
     guarded: GitServer
@@ -33,28 +33,28 @@ class Street:
     broken: Mapping[str, Repo]
 
     def here(self, value: Any) -> Any:
-        """Return a value with the names of this run in it."""
+        """Return a value whose placeholders are replaced with the names of this run."""
         text = json.dumps(value).replace("NAMESPACE", self.site.namespace)
         return json.loads(
             text.replace("GUARDED/", self.guarded.url("")).replace("SERVER/", self.site.server.url(""))
         )
 
     def put(self, objects: Mapping[str, Json]) -> None:
-        """Put objects, by place, as a person would."""
+        """Create or replace objects, given by their place, as a user does."""
         for place, body in self.here(dict(objects)).items():
             self.site.cluster.put(place, body)
 
 
 @pytest.fixture(scope="module")
 def guarded(git_server: GitServer) -> Iterator[GitServer]:
-    """The same repositories behind a password."""
+    """A Git server with the same repositories that requires a password."""
     with GitServer(git_server.root, access=Access(username=USERNAME, password=PASSWORD)) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def street(cluster: Cluster, git_server: GitServer, guarded: GitServer, nopea: Nopea) -> Iterator[Street]:
-    """Fifty repositories at once under the module's controller, the broken ones among the others."""
+    """Fifty repositories of the module's controller, with the broken ones among the healthy ones."""
     del nopea
     site = Site(cluster, git_server, f"street-{secrets.token_hex(4)}")
     cluster.put(f"v1 namespaces /{site.namespace}", yamls.namespace(site.namespace))
@@ -75,8 +75,8 @@ def street(cluster: Cluster, git_server: GitServer, guarded: GitServer, nopea: N
     cluster.delete(made.here(f"apiextensions.k8s.io/v1 customresourcedefinitions /widgets.{GROUP}"))
 
 
-def test_the_healthy_ones_are_ready_in_their_first_pass(street: Street, nopea: Nopea) -> None:
-    """None of 39 healthy repositories needs a second pass beside the broken ones, and the process is fine."""
+def test_healthy_repositories_are_ready_after_their_first_sync(street: Street, nopea: Nopea) -> None:
+    """Each of the 39 healthy repositories is Ready after one sync, and the controller stays ready."""
     for repo in street.healthy:
         found = repo.wait_synced(repo.git.tip(), seconds=SECONDS)
         assert [entry["outcome"] for entry in found["status"]["history"]] == ["synced"]
@@ -87,8 +87,10 @@ def test_the_healthy_ones_are_ready_in_their_first_pass(street: Street, nopea: N
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.name)
-def test_a_broken_one_says_so_and_recovers(street: Street, nopea: Nopea, case: Broken) -> None:
-    """Condition, status and Event say code, place and cure; the rest is applied; the cure is all it takes."""
+def test_a_broken_repository_reports_its_error_and_recovers(
+    street: Street, nopea: Nopea, case: Broken
+) -> None:
+    """Condition, status and Event have code, place and hint; the rest is applied; the repair is enough."""
     repo = street.broken[case.name]
     found = repo.wait_failed(case.code, seconds=SECONDS)
     _assert_said(found, case, street.here(dict(case.said)))

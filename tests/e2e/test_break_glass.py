@@ -1,6 +1,6 @@
-"""Break-glass against a write that is already under way: what a person protects is never written over.
+"""Break-glass during a write: Nopea does not overwrite an object that a user protects in the meantime.
 
-The gate holds a write between Nopea and the API server while a person acts, so the race has one outcome.
+The gate holds a write between Nopea and the API server while the user acts, so that the order is fixed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PROTECTED = {"metadata": {"annotations": {"nopea.io/suspend-heal": "true"}}}
 
 @pytest.fixture
 def gated(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Gated]:
-    """A controller of one's own whose writes can be held."""
+    """A private controller whose writes can be held."""
     running = Gated(cluster.lab, tmp_path / "nopea", f"--namespace={namespace}")
     try:
         running.wait_until_ready()
@@ -39,7 +39,7 @@ def gated(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Gated]:
 
 @pytest.fixture
 def site(cluster: Cluster, git_server: GitServer, namespace: str, gated: Gated) -> Iterator[Site]:
-    """A namespace that the gated controller looks after."""
+    """A namespace whose GitRepositories the gated controller reconciles."""
     made = Site(cluster, git_server, namespace)
     yield made
     gated.open()
@@ -51,7 +51,7 @@ def _web(**data: str) -> dict[str, str]:
 
 
 def _person(site: Site, body: Json) -> Json:
-    """Change the ConfigMap `web` with kubectl and return it as it is then."""
+    """Change the ConfigMap `web` with kubectl and return the new object."""
     site.cluster.lab.run_kubectl(
         "patch", "configmap", "web", "-n", site.namespace, "--type=merge", "-p", json.dumps(body)
     )
@@ -78,10 +78,10 @@ def _take_the_label_off(repo: Repo) -> None:
 
 
 @pytest.mark.parametrize("cause", [_push, _edit, _take_the_label_off])
-def test_a_write_under_way_does_not_reach_what_a_person_protects(
+def test_a_write_in_flight_does_not_change_a_protected_object(
     site: Site, gated: Gated, cause: Callable[[Repo], None]
 ) -> None:
-    """A change from Git and a heal that are on their way are refused by break-glass that comes meanwhile."""
+    """A write in flight, from Git or for healing, is refused if break-glass is set in the meantime."""
     repo = site.sync("shop", _web())
     gated.shut("web")
     cause(repo)
@@ -93,7 +93,7 @@ def test_a_write_under_way_does_not_reach_what_a_person_protects(
     eventually(lambda: _assert_left(repo, before))
     assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": "red"}
     _person(site, {"metadata": {"annotations": {"nopea.io/suspend-heal": None}}})
-    repo.sync_now()  # what lost its label is not followed
+    repo.sync_now()  # an object without the label is not watched
     colour = "green" if cause is _push else "blue"
     eventually(lambda: _assert_colour(site, colour))
 
@@ -102,8 +102,8 @@ def _assert_colour(site: Site, colour: str) -> None:
     assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": colour}
 
 
-def test_an_adoption_under_way_does_not_reach_what_a_person_protects(site: Site, gated: Gated) -> None:
-    """Taking over a person's object stops before it has changed anything, who owns which field included."""
+def test_an_adoption_in_flight_does_not_change_a_protected_object(site: Site, gated: Gated) -> None:
+    """An adoption stops before it changes anything, even managedFields, if the object becomes protected."""
     site.cluster.put(site.place(MAPS, "web"), yamls.config_map("web", colour="white"))
     site.origin("shop", _web())
     gated.shut("web")
@@ -116,8 +116,8 @@ def test_an_adoption_under_way_does_not_reach_what_a_person_protects(site: Site,
     eventually(lambda: _assert_left(repo, before))
 
 
-def test_a_recreation_under_way_does_not_delete_what_a_person_protects(site: Site, gated: Gated) -> None:
-    """Under force, an immutable change does not delete an object that came under break-glass meanwhile."""
+def test_a_recreation_in_flight_does_not_delete_a_protected_object(site: Site, gated: Gated) -> None:
+    """With force, an immutable change does not delete an object that was protected in the meantime."""
 
     def files(colour: str) -> dict[str, str]:
         return {"web.yaml": yamls.text({**yamls.config_map("web", colour=colour), "immutable": True})}
@@ -134,8 +134,8 @@ def test_a_recreation_under_way_does_not_delete_what_a_person_protects(site: Sit
     eventually(lambda: _assert_left(repo, before))
 
 
-def test_what_another_repository_took_meanwhile_is_not_written(site: Site, gated: Gated) -> None:
-    """The ownership label counts until the last moment too; the refusal names the owner."""
+def test_an_object_that_another_repository_takes_meanwhile_is_not_written(site: Site, gated: Gated) -> None:
+    """A write is also refused if the ownership label changes in the meantime; the error names the owner."""
     repo = site.sync("shop", _web())
     gated.shut("web")
     _push(repo)
@@ -162,12 +162,12 @@ def test_what_another_repository_took_meanwhile_is_not_written(site: Site, gated
     assert live["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
-def test_manual_drift_that_came_during_the_write_is_left(site: Site, gated: Gated) -> None:
-    """Under `manual`, a change from Git that is on its way leaves an edit that it did not see."""
+def test_manual_drift_during_the_write_is_left(site: Site, gated: Gated) -> None:
+    """Under `manual`, a write in flight from Git does not overwrite an edit that it did not see."""
     repo = site.sync("shop", _web(colour="blue", size="1"), healPolicy="manual")
     gated.shut("web")
     repo.git.commit(_web(colour="blue", size="2"))
-    repo.change(interval="1s")  # a request by a person would heal
+    repo.change(interval="1s")  # a sync request would also heal
     gated.wait_for_a_write()
 
     _person(site, {"data": {"colour": "red"}})
@@ -181,8 +181,8 @@ def test_manual_drift_that_came_during_the_write_is_left(site: Site, gated: Gate
     eventually(merged)
 
 
-def test_an_object_deleted_during_the_write_is_made(site: Site, gated: Gated) -> None:
-    """A write on its way to an object that somebody deletes ends with the object as Git wants it."""
+def test_an_object_deleted_during_the_write_is_created_again(site: Site, gated: Gated) -> None:
+    """If the object is deleted during a write, it is created again as Git declares it."""
     repo = site.sync("shop", _web())
     gated.shut("web")
     repo.git.commit(_web(colour="green"))
@@ -216,7 +216,7 @@ def _change_status(site: Site, number: int) -> None:
 
 
 def test_an_object_whose_status_changes_is_written(site: Site, gated: Gated) -> None:
-    """A Deployment that moves on under the write, as in a rollout, is applied in the same pass."""
+    """A Deployment whose status changes during the write, as in a rollout, is applied in the same sync."""
     repo = site.sync("shop", _deployment(1))
     gated.shut("web")
     commit = repo.git.commit(_deployment(2))
@@ -230,7 +230,7 @@ def test_an_object_whose_status_changes_is_written(site: Site, gated: Gated) -> 
 
 
 def test_a_busy_object_is_written(site: Site) -> None:
-    """Changes from Git reach an object that somebody changes many times a second."""
+    """Changes from Git are applied to an object whose status changes many times a second."""
     repo = site.sync("shop", _deployment(1))
     done = threading.Event()
 

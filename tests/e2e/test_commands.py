@@ -1,4 +1,4 @@
-"""The commands of people: diff, plan, heal, suspend, resume, with a controller beside them."""
+"""The user commands diff, plan, heal, suspend and resume, while a controller runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _wait_colour(site: Site, colour: str) -> None:
 
 
 def test_nothing_differs_after_a_sync(site: Site) -> None:
-    """`nopea diff` says so, exits with 0 and writes nothing."""
+    """After a sync, `nopea diff` reports no difference, exits with 0 and writes nothing."""
     files = {
         **_web(),
         "api.yaml": yamls.text(yamls.deployment("api"), yamls.service("api"), yamls.secret("s", key="x")),
@@ -65,8 +65,8 @@ def test_nothing_differs_after_a_sync(site: Site) -> None:
     assert [site.cluster.must_get(place) for place in places] == before
 
 
-def test_a_manual_change_is_shown_three_ways_with_its_author(site: Site) -> None:
-    """What was applied, what Git wants, what is live; by which manager, how and when; exit code 1."""
+def test_diff_shows_three_values_and_the_manager_of_a_manual_change(site: Site) -> None:
+    """`nopea diff` shows the applied, Git's and the live value, the manager and the time."""
     repo = site.sync("shop", _web(), healPolicy="manual")
     _edit(site, "red")
     _wait_drifted(repo)
@@ -79,8 +79,8 @@ def test_a_manual_change_is_shown_three_ways_with_its_author(site: Site) -> None
     assert "\x1b" not in said.out, "colours are for terminals"
 
 
-def test_both_sides_of_a_conflict_are_told_apart_as_json(site: Site) -> None:
-    """Git's own change has no manager, the person's has; a field that both changed says so."""
+def test_diff_as_json_distinguishes_both_sides_of_a_conflict(site: Site) -> None:
+    """A change from Git has no manager; a field that Git and a manager changed has `both`."""
     repo = site.sync("shop", _web(colour="blue", size="1", shape="round"), healPolicy="manual")
     _edit(site, "red")
     _wait_drifted(repo)
@@ -105,8 +105,8 @@ def test_both_sides_of_a_conflict_are_told_apart_as_json(site: Site) -> None:
     ]  # fmt: skip
 
 
-def test_what_git_would_make_and_delete_is_shown(site: Site) -> None:
-    """A new file is an object to create, a removed one an object to prune; a deleted one is gone."""
+def test_diff_shows_what_would_be_created_and_pruned(site: Site) -> None:
+    """A new object is to be created and a removed one pruned; one that a user deleted is left by policy."""
     two = {**_web(), "api.yaml": yamls.text(yamls.config_map("api", a="1"))}
     repo = site.sync(
         "shop", {**two, "old.yaml": yamls.text(yamls.config_map("old", a="1"))}, healPolicy="manual"
@@ -117,8 +117,8 @@ def test_what_git_would_make_and_delete_is_shown(site: Site) -> None:
 
     said = _nopea(site, "diff", "shop", "-o", "json")
 
-    told = {one["object"].partition("/")[2]: (one["action"], one["reason"]) for one in said.json["objects"]}
-    assert told == {
+    shown = {one["object"].partition("/")[2]: (one["action"], one["reason"]) for one in said.json["objects"]}
+    assert shown == {
         "new": ("create", "not there"),
         "old": ("prune", "gone from Git"),
         "api": ("leave", "policy"),
@@ -126,7 +126,7 @@ def test_what_git_would_make_and_delete_is_shown(site: Site) -> None:
 
 
 def test_no_value_of_a_secret_is_shown(site: Site) -> None:
-    """A changed Secret is told by its sizes only, in text and in JSON, from all three sides."""
+    """For a changed Secret, diff shows only the sizes of the values, as text and as JSON."""
     repo = site.sync("shop", {"s.yaml": yamls.text(yamls.secret("s", key=SECRET))}, healPolicy="manual")
     site.cluster.lab.run_kubectl(
         "patch", "secret", "s", "-n", site.namespace, "--type=merge", "-p", '{"stringData":{"key":"guessed"}}'
@@ -144,8 +144,8 @@ def test_no_value_of_a_secret_is_shown(site: Site) -> None:
 
 
 @pytest.mark.parametrize("command", [["diff"], ["heal"], ["suspend"], ["resume"]])
-def test_a_missing_repository_is_one_sentence_and_what_to_do(site: Site, command: list[str]) -> None:
-    """Exit code 3, nothing on standard output."""
+def test_a_missing_repository_is_reported_with_a_hint(site: Site, command: list[str]) -> None:
+    """The command exits with 3, prints nothing to standard output and says what to do."""
     said = _nopea(site, *command, "nobody")
 
     assert (said.code, said.out) == (3, "")
@@ -153,8 +153,8 @@ def test_a_missing_repository_is_one_sentence_and_what_to_do(site: Site, command
     assert "kubectl get gr -A" in said.err
 
 
-def test_git_out_of_reach_is_told_with_its_code(site: Site) -> None:
-    """The same code and hint as in the status."""
+def test_an_unreachable_git_server_is_reported_with_its_code(site: Site) -> None:
+    """`nopea diff` exits with 3 and prints the same error code as the status."""
     site.sync("shop", _web())
     repo = site.follow("lost", url="http://127.0.0.1:9/lost.git")
 
@@ -164,16 +164,16 @@ def test_git_out_of_reach_is_told_with_its_code(site: Site) -> None:
     assert "NOPEA-G001" in said.err
 
 
-def test_a_kubeconfig_that_is_not_there_is_named(site: Site) -> None:
-    """No traceback, but the file."""
+def test_a_missing_kubeconfig_is_named(site: Site) -> None:
+    """The error names the missing file."""
     said = _nopea(site, "diff", "shop", "--kubeconfig", "/nonexistent/config")
 
     assert said.code == 3
     assert "/nonexistent/config" in said.err
 
 
-def test_heal_puts_right_what_the_policy_leaves(site: Site) -> None:
-    """Once, for all objects, by the annotation that the controller obeys."""
+def test_heal_reverts_drift_that_the_policy_leaves(site: Site) -> None:
+    """`nopea heal` requests that the controller revert the drift of all objects once."""
     repo = site.sync("shop", _web(), healPolicy="manual")
     _edit(site, "red")
     _wait_drifted(repo)
@@ -186,7 +186,7 @@ def test_heal_puts_right_what_the_policy_leaves(site: Site) -> None:
 
 
 def test_heal_of_one_object_leaves_the_others(site: Site) -> None:
-    """Written like kubectl writes it."""
+    """The object is given as in kubectl; only its drift is reverted."""
     api = {"api.yaml": yamls.text(yamls.config_map("api", a="1"))}
     repo = site.sync("shop", {**_web(), **api}, healPolicy="manual")
     _edit(site, "red")
@@ -205,8 +205,8 @@ def test_heal_of_one_object_leaves_the_others(site: Site) -> None:
     assert site.cluster.must_get(site.place("v1 configmaps", "api"))["data"] == {"a": "2"}
 
 
-def test_an_object_that_is_not_of_the_repository_is_refused(site: Site) -> None:
-    """With those that it could be."""
+def test_an_object_outside_the_repository_is_refused(site: Site) -> None:
+    """The error lists the objects of the repository that could be meant."""
     site.sync("shop", _web())
 
     said = _nopea(site, "heal", "shop", "deployment/web")
@@ -216,7 +216,7 @@ def test_an_object_that_is_not_of_the_repository_is_refused(site: Site) -> None:
 
 
 def test_suspend_and_resume_a_repository(site: Site) -> None:
-    """Git's changes wait until it is resumed; diff still shows them."""
+    """A suspended repository applies no commits until it is resumed; diff still shows the changes."""
     repo = site.sync("shop", _web(), interval="1s")
 
     assert _nopea(site, "suspend", "shop").code == 0
@@ -233,7 +233,7 @@ def _assert_phase(repo: Repo, phase: str) -> None:
 
 
 def test_suspend_and_resume_one_object(site: Site) -> None:
-    """Break-glass with an end: nothing is written to it meanwhile; resume takes both annotations away."""
+    """`suspend` sets break-glass with an end; nothing is written until `resume` removes the annotations."""
     site.sync("shop", _web())
     place = site.place("v1 configmaps", "web")
 
@@ -266,7 +266,7 @@ def _folder(path: Path, files: dict[str, str]) -> str:
 
 
 def test_plan_of_a_folder_needs_no_repository(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
-    """Create what is not there, adopt what is, with the fields that would change and their owner."""
+    """The plan creates missing objects and adopts existing ones; it shows fields and managers of changes."""
     cluster.put(f"v1 configmaps {namespace}/web", yamls.config_map("web", colour="red", size="1"))
     files = {**_web(colour="blue", size="1"), "sub/api.yaml": yamls.text(yamls.deployment("api"))}
 
@@ -287,7 +287,7 @@ def test_plan_of_a_folder_needs_no_repository(cluster: Cluster, namespace: str, 
 
 
 def test_plan_as_a_repository_knows_what_it_applied(site: Site, tmp_path: Path) -> None:
-    """A working copy against the cluster: Git's change, and what would be pruned."""
+    """`plan --for` compares a folder with a repository's applied objects: it shows changes and prunes."""
     site.sync("shop", {**_web(), "old.yaml": yamls.text(yamls.config_map("old", a="1"))})
 
     folder = _folder(tmp_path, _web(colour="green"))
@@ -300,8 +300,8 @@ def test_plan_as_a_repository_knows_what_it_applied(site: Site, tmp_path: Path) 
     assert "1 to apply, 1 to prune" in said.out
 
 
-def test_plan_refuses_what_belongs_to_another(site: Site, tmp_path: Path) -> None:
-    """As the controller would: exit code 1, the owner, and what to do."""
+def test_plan_refuses_an_object_of_another_repository(site: Site, tmp_path: Path) -> None:
+    """As in a sync, the object is refused: the plan names its owner and exits with 1."""
     repo = site.sync("shop", _web())
 
     said = _nopea(site, "plan", "-f", _folder(tmp_path, _web(colour="green")))
@@ -311,8 +311,8 @@ def test_plan_refuses_what_belongs_to_another(site: Site, tmp_path: Path) -> Non
     assert repo.label in said.out
 
 
-def test_plan_tells_every_error_of_the_folder(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
-    """Each with file and code, beside the plan of the rest; exit code 3."""
+def test_plan_reports_every_error_of_the_folder(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    """Each error has its file and code, the rest is planned, and the exit code is 3."""
     files = {
         **_web(),
         "bad.yaml": "a: 1\na: 2\n",

@@ -1,4 +1,4 @@
-"""What a pass says it changed is what it changed, also where the watch tells of a write before its answer."""
+"""A sync counts its changes correctly, even if the watch reports a write before its response arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bug in the code that one repository runs into: its worker crashes, is restarted, says so, and recovers.
+"""A bug that affects one repository: its worker crashes, is restarted, reports the crash, and recovers.
 
 The controller is the real one with one function replaced before it starts; a file switches the bug on.
 """
@@ -32,20 +32,20 @@ controller.RestartPolicy = functools.partial(controller.RestartPolicy, first_sec
 
 
 def _start(cluster: Cluster, folder: Path, bug: Path, *, first_seconds: float) -> Nopea:
-    """Start the controller with the bug; a crashed worker waits this long at first, and then ever longer."""
+    """Start the controller with the bug; `first_seconds` is the delay after the first crash of a worker."""
     program = BUGGY.format(switch=str(bug), first_seconds=first_seconds) + PROGRAM
     return Nopea(kubeconfig=cluster.lab.kubeconfig, folder=folder, program=program)
 
 
 @pytest.fixture(scope="module")
 def bug(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bug is there while this file is: planning for a repository named `buggy` raises."""
+    """The file that enables the bug: while it exists, planning for a repository named `buggy` raises."""
     return tmp_path_factory.mktemp("bug") / "switch"
 
 
 @pytest.fixture(scope="module")
 def nopea(cluster: Cluster, bug: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nopea]:
-    """The module's controller, with the bug; it must end in order all the same."""
+    """The module's controller, with the bug; it must still stop with exit code 0."""
     running = _start(cluster, tmp_path_factory.mktemp("nopea"), bug, first_seconds=0.25)
     try:
         running.wait_until_ready()
@@ -57,7 +57,7 @@ def nopea(cluster: Cluster, bug: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def buggy(site: Site, bug: Path) -> Iterator[Repo]:
-    """A repository that the bug is about, followed while the bug is there."""
+    """A repository that the bug affects, created while the bug is enabled."""
     bug.touch()
     site.origin("buggy", _files("1"))
     yield site.follow("buggy", interval="1s")
@@ -69,7 +69,7 @@ def _files(number: str) -> dict[str, str]:
 
 
 def _crashes(nopea: Nopea, repo: Repo, count: int) -> list[Json]:
-    """Wait for that many crashes of the repository's worker and return the log's lines about them."""
+    """Wait for `count` crashes of the repository's worker and return their log lines."""
 
     def crashed() -> list[Json]:
         lines = nopea.logs("worker crashed", repo=repo.log_key)
@@ -85,10 +85,10 @@ def _stalled(repo: Repo) -> Json:
     return found
 
 
-def test_a_crashing_worker_stalls_alone_and_recovers_with_the_bug_gone(
+def test_a_crashing_worker_stalls_only_its_repository_and_recovers(
     site: Site, nopea: Nopea, bug: Path, buggy: Repo
 ) -> None:
-    """It is restarted ever later, says the traceback's last line after five crashes, and then goes on."""
+    """It restarts with growing delays, reports the exception after five crashes, and recovers afterwards."""
     other = site.sync("healthy", {"api.yaml": yamls.text(yamls.config_map("api", number="1"))}, interval="1s")
 
     found = eventually(lambda: _stalled(buggy), seconds=SECONDS)
@@ -100,12 +100,12 @@ def test_a_crashing_worker_stalls_alone_and_recovers_with_the_bug_gone(
     assert all(LAST_LINE in line["traceback"] for line in crashes)
     (error,) = found["status"]["errors"]
     assert (error["code"], found["status"]["phase"]) == ("NOPEA-P001", "Failed")
-    for told in (
+    for text in (
         error["message"],
         condition(found, "Ready")["message"],
         buggy.wait_event("WorkerCrashed")["note"],
     ):
-        assert LAST_LINE in told
+        assert LAST_LINE in text
     assert condition(found, "Ready")["status"] == "False"
     newest = other.git.commit({"api.yaml": yamls.text(yamls.config_map("api", number="2"))})
     other.wait_synced(newest)
@@ -121,20 +121,18 @@ def test_a_crashing_worker_stalls_alone_and_recovers_with_the_bug_gone(
     buggy.wait_synced(newest)
 
 
-def test_a_bug_that_goes_away_soon_leaves_no_trace_in_the_status(
-    nopea: Nopea, bug: Path, buggy: Repo
-) -> None:
-    """Before the fifth crash nothing is written about it; the next restart syncs as usual."""
+def test_fewer_than_five_crashes_leave_no_trace_in_the_status(nopea: Nopea, bug: Path, buggy: Repo) -> None:
+    """Before the fifth crash, the status does not change; the next restart syncs as usual."""
     _crashes(nopea, buggy, 1)
     bug.unlink()
     status = buggy.wait_synced(buggy.git.tip(), seconds=SECONDS)["status"]
     assert [entry["outcome"] for entry in status["history"]] == ["synced"]
 
 
-def test_a_repository_can_be_deleted_and_made_again_while_its_worker_waits(
+def test_a_repository_can_be_deleted_and_created_again_while_its_worker_waits(
     cluster: Cluster, nopea: Nopea, buggy: Repo
 ) -> None:
-    """The wait for a restart ends with the repository; one of the same name starts counting from one."""
+    """Deleting the repository ends the wait for a restart; a new one of the same name counts from one."""
     before = len(_crashes(nopea, buggy, 3))
     cluster.delete(buggy.place)
     eventually(lambda: _assert_gone(nopea, buggy))
@@ -149,7 +147,7 @@ def _assert_gone(nopea: Nopea, repo: Repo) -> None:
 def test_a_crashed_worker_does_not_hold_up_the_shutdown(
     cluster: Cluster, nopea: Nopea, buggy: Repo, bug: Path, tmp_path: Path
 ) -> None:
-    """The process ends while the worker waits for a far restart, and nothing had to be cut off."""
+    """The controller stops while the worker waits for its restart, and no sync is interrupted."""
     assert nopea.stop() == 0  # the last test of the module: one controller at a time
     patient = _start(cluster, tmp_path, bug, first_seconds=120)
     try:

@@ -1,4 +1,4 @@
-"""Drift: seen by watch, attributed, and put right or left by policy. Nothing to do costs nothing."""
+"""Drift is detected by watches, attributed to a manager, and reverted or left according to the policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.e2e.world import Json, Repo, Site
 
 
 def _edit(site: Site, name: str = "web", colour: str = "red") -> str:
-    """Change a ConfigMap as `kubectl edit` would; returns its place."""
+    """Change a ConfigMap as `kubectl edit` would; return its place."""
     place = site.place("v1 configmaps", name)
     site.cluster.lab.run_kubectl(
         "patch",
@@ -30,8 +30,8 @@ def _web(**data: str) -> dict[str, str]:
     return {"web.yaml": yamls.text(yamls.config_map("web", **(data or {"colour": "blue"})))}
 
 
-def test_a_manual_change_is_put_right_and_told(site: Site) -> None:
-    """Under `auto` an edit is undone within seconds, without a poll, and the Event says who changed what."""
+def test_a_manual_change_is_reverted_and_reported(site: Site) -> None:
+    """Under `auto`, a change is reverted without a poll, and the Event says which manager changed what."""
     repo = site.sync("shop", _web())
     place = _edit(site)
 
@@ -47,7 +47,7 @@ def test_a_manual_change_is_put_right_and_told(site: Site) -> None:
 
 @pytest.mark.parametrize("policy", ["manual", "notify"])
 def test_a_manual_change_is_left_and_reported(site: Site, policy: str) -> None:
-    """Under `manual` and `notify` it stays, told with field, values and manager, until a person asks."""
+    """Under `manual` and `notify`, a change is left and reported with its manager until a requested sync."""
     repo = site.sync("shop", _web(), healPolicy=policy)
     place = _edit(site)
 
@@ -71,7 +71,7 @@ def test_a_manual_change_is_left_and_reported(site: Site, policy: str) -> None:
 
 
 def test_git_wins_on_the_fields_that_git_changed(site: Site) -> None:
-    """In a conflict under `manual`, Git's change is applied and the person's stays."""
+    """Under `manual`, Git's change of one field is applied and the manual change of another stays."""
     repo = site.sync("shop", _web(colour="blue", size="1"), healPolicy="manual")
     place = _edit(site)
     eventually(lambda: _assert_drifted(repo, 1))
@@ -93,7 +93,7 @@ def _assert_drifted(repo: Repo, count: int) -> None:
 
 
 def test_a_deleted_object_is_restored(site: Site) -> None:
-    """An object that somebody deletes comes back."""
+    """An object that a user deletes is created again."""
     site.sync("shop", _web())
     place = site.place("v1 configmaps", "web")
     uid = site.cluster.must_get(place)["metadata"]["uid"]
@@ -107,8 +107,8 @@ def test_a_deleted_object_is_restored(site: Site) -> None:
     eventually(restored, seconds=10)
 
 
-def test_a_removed_label_comes_back(site: Site) -> None:
-    """Taking the ownership label off is drift, not the end of ownership."""
+def test_a_removed_ownership_label_is_restored(site: Site) -> None:
+    """Removing the ownership label is drift; it does not end the ownership."""
     site.sync("shop", _web())
     place = site.place("v1 configmaps", "web")
     site.cluster.lab.run_kubectl("label", "configmap", "web", "-n", site.namespace, "nopea.io/repository-")
@@ -121,7 +121,7 @@ def test_a_removed_label_comes_back(site: Site) -> None:
 
 
 def test_break_glass_holds_against_everything(site: Site) -> None:
-    """Nothing is written to an object under break-glass: not by healing, not by Git, not by a request."""
+    """Nothing is written to an object under break-glass, whether for healing, a commit or a request."""
     repo = site.sync("shop", _web())
     site.cluster.lab.run_kubectl(
         "annotate", "configmap", "web", "-n", site.namespace, "nopea.io/suspend-heal=true"
@@ -142,7 +142,7 @@ def test_break_glass_holds_against_everything(site: Site) -> None:
 
 
 def test_a_grace_period_is_waited_for(site: Site) -> None:
-    """A change stays for `healGracePeriod` and is undone then, by itself."""
+    """A change stays for `healGracePeriod` and is then reverted automatically."""
     repo = site.sync("shop", _web(), healGracePeriod="4s")
     started = time.monotonic()
     place = _edit(site)
@@ -157,7 +157,7 @@ def test_a_grace_period_is_waited_for(site: Site) -> None:
 
 
 def test_an_ignored_field_is_left_to_others(site: Site) -> None:
-    """`ignoreDifferences` leaves a field to whoever sets it, also when Git changes another one."""
+    """`ignoreDifferences` leaves a field to other managers, even when Git changes another field."""
     rule = {"kind": "ConfigMap", "name": "web", "jsonPointers": ["/data/colour"]}
     repo = site.sync("shop", _web(colour="blue", size="1"), ignoreDifferences=[rule])
     place = _edit(site)
@@ -167,8 +167,8 @@ def test_an_ignored_field_is_left_to_others(site: Site) -> None:
     assert repo.status()["driftedCount"] == 0
 
 
-def test_a_lost_definition_comes_back_with_its_objects(site: Site) -> None:
-    """Deleting a CRD takes its objects along; both are drift and both come back."""
+def test_a_deleted_definition_is_restored_with_its_objects(site: Site) -> None:
+    """Deleting a CRD also deletes its objects; both are drift, and both are created again."""
     group = f"{site.namespace}.acme.example"
     files = {
         "crd.yaml": yamls.text(yamls.definition("Sprocket", group=group)),
@@ -188,8 +188,8 @@ def test_a_lost_definition_comes_back_with_its_objects(site: Site) -> None:
     eventually(back, seconds=90)
 
 
-def test_drift_is_put_right_while_git_is_gone(site: Site) -> None:
-    """Without its Git server a repository says so, and what was applied last is kept as it was."""
+def test_drift_is_reverted_while_git_is_unavailable(site: Site) -> None:
+    """While its Git repository is missing, a repository is not Ready, but drift is still reverted."""
     repo = site.sync("shop", _web(colour="blue", size="1"))
     path = repo.git.path
     path.rename(path.with_suffix(".away"))
@@ -207,8 +207,8 @@ def test_drift_is_put_right_while_git_is_gone(site: Site) -> None:
     repo.wait_synced()
 
 
-def test_a_kind_that_came_in_the_same_pass_is_watched(site: Site) -> None:
-    """Drift of a custom resource whose kind came in the same pass is seen by its watch."""
+def test_a_kind_that_is_defined_in_the_same_sync_is_watched(site: Site) -> None:
+    """A watch detects drift of a custom resource whose definition came in the same sync."""
     group = f"{site.namespace}.acme.example"
     site.sync(
         "shop",

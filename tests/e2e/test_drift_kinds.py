@@ -1,4 +1,4 @@
-"""Every way to change an object by hand, on every sort of object: told with its author, put right or left."""
+"""Ways to change objects of many kinds: each change is reported with its manager, and reverted or left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECRETS, WIDGETS = "v1 secrets", f"{GROUP}/v1 widgets"
 ROLES = "rbac.authorization.k8s.io/v1 clusterroles"
 
 Change = tuple[str, Any, Any]
-"""A path, what it was and what it became."""
+"""The path of a field, its old value and its new value."""
 
 
 def _send(
@@ -39,35 +39,35 @@ def _send(
     content_type: str = MERGE_PATCH,
     sub: str = "",
 ) -> None:
-    """Write to an object as some manager does."""
+    """Write to an object as the given manager."""
     path = f"{path_of(place)}{sub}?fieldManager={manager}{'&force=true' if content_type == APPLY else ''}"
     answer = site.cluster.lab.request(method, path, body, content_type=content_type)
     assert answer.status == 200, answer.body
 
 
 def merged(body: Json, *, manager: str) -> Edit:
-    """Merge-patch."""
+    """Return an edit that sends a JSON merge patch."""
     return lambda site, place: _send(site, place, body, manager=manager)
 
 
 def strategic(body: Json, *, manager: str) -> Edit:
-    """Patch as `kubectl edit` does."""
+    """Return an edit that sends a strategic merge patch, as `kubectl edit` does."""
     return lambda site, place: _send(site, place, body, manager=manager, content_type=STRATEGIC)
 
 
 def patched(*operations: Json, manager: str) -> Edit:
-    """JSON-patch."""
+    """Return an edit that sends a JSON patch."""
     return lambda site, place: _send(site, place, list(operations), manager=manager, content_type=JSON_PATCH)
 
 
 def scaled(replicas: int, *, manager: str) -> Edit:
-    """Write through the scale subresource."""
+    """Return an edit that writes through the scale subresource."""
     body = {"spec": {"replicas": replicas}}
     return lambda site, place: _send(site, place, body, manager=manager, sub="/scale")
 
 
 def applied(body: Json, *, manager: str) -> Edit:
-    """Apply on the server, as another manager, by force."""
+    """Return an edit that server-side applies as another manager, with force."""
 
     def edit(site: Site, place: str) -> None:
         live = site.cluster.must_get(place)
@@ -78,7 +78,7 @@ def applied(body: Json, *, manager: str) -> Edit:
 
 
 def replaced(change: Callable[[Json], None], *, manager: str) -> Edit:
-    """Read, change and put back the whole object."""
+    """Return an edit that reads, changes and replaces the whole object."""
 
     def edit(site: Site, place: str) -> None:
         live = site.cluster.must_get(place)
@@ -98,7 +98,7 @@ Edit = Callable[[Site, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One object, one change, and what has to be said about it; without `changes` it is no drift."""
+    """One object, one edit, and the drift to expect; without `changes`, the edit is not drift."""
 
     plural: str
     manifest: Manifest
@@ -107,14 +107,14 @@ class Case:
     manager: str | None = None
     operation: str | None = None
     adds: bool = False
-    """The change only adds what Git does not have: putting it right needs more than applying."""
+    """The edit only adds what Git does not declare: reverting it needs more than an apply."""
 
     @property
     def name(self) -> str:
         return str(self.manifest["metadata"]["name"])
 
     def place(self, site: Site) -> str:
-        """Where the object is, cluster-scoped or in the namespace."""
+        """Return the place of the object, cluster-scoped or in the namespace."""
         return (
             f"{self.plural} /{site.namespace}-{self.name}"
             if self.plural == ROLES
@@ -319,7 +319,7 @@ DRIFTING = tuple(case for case in CASES if case.changes)
 
 
 def _follow(site: Site, **spec: Any) -> Repo:
-    """Have every case's object applied."""
+    """Sync a repository with the objects of all cases."""
     manifests = []
     for case in CASES:
         manifest = case.manifest
@@ -335,7 +335,7 @@ def _follow(site: Site, **spec: Any) -> Repo:
 
 
 def _told(site: Site, repo: Repo, case: Case) -> Json:
-    """Return what the status says of the case's object, empty for nothing."""
+    """Return the drift that the status reports for the case's object, or an empty dictionary."""
     end = case.place(site).rpartition(" ")[2].removeprefix("/")
     drifts = repo.status().get("drifts", [])
     return next((one for one in drifts if one["object"].rpartition(" ")[2] == end), {})
@@ -348,23 +348,23 @@ def _assert_told(site: Site, repo: Repo, case: Case) -> None:
     assert (drift.get("manager"), drift.get("operation")) == (case.manager, case.operation), drift
     assert "since" in drift
     assert len(drift["fields"]) == len(case.changes), drift["fields"]
-    for told, (path, from_, to) in zip(drift["fields"], case.changes, strict=True):
-        assert told["path"] == path
-        _assert_value(told.get("from"), from_)
-        _assert_value(told.get("to"), to)
+    for reported, (path, from_, to) in zip(drift["fields"], case.changes, strict=True):
+        assert reported["path"] == path
+        _assert_value(reported.get("from"), from_)
+        _assert_value(reported.get("to"), to)
 
 
-def _assert_value(told: Any, wanted: Any) -> None:
+def _assert_value(reported: Any, wanted: Any) -> None:
     if wanted is ...:
-        assert told is not None
+        assert reported is not None
     elif isinstance(wanted, dict):
-        assert json.loads(told) == wanted
+        assert json.loads(reported) == wanted
     else:
-        assert told == wanted
+        assert reported == wanted
 
 
 def _without_noise(live: Json) -> Json:
-    """Return of an object what people write: no status, none of the API server's bookkeeping."""
+    """Return the parts of an object that users write, without its status and other metadata."""
     kept = ("labels", "annotations")
     metadata = {key: live["metadata"].get(key) for key in kept}
     if metadata["annotations"]:
@@ -380,14 +380,14 @@ def _live(site: Site, case: Case) -> Json:
 
 
 def _assert_no_words(repo: Repo, nopea: Nopea) -> None:
-    """No Secret value is in status, Events or log, plain or encoded."""
+    """Assert that no Secret value is in the status, the Events or the log, in plain text or base64."""
     seen = json.dumps([repo.get(), repo.events()]) + nopea.log_text()
     assert not [word for word in (WORD, NEW_WORD) if word in seen or _base64(word) in seen]
 
 
 @pytest.mark.parametrize("policy", ["manual", "notify"])
-def test_left_and_reported_until_a_person_asks(site: Site, nopea: Nopea, policy: str) -> None:
-    """Under `manual` and `notify` a change stays, is told with field and author, and heals on request."""
+def test_changes_are_left_and_reported_until_a_requested_sync(site: Site, nopea: Nopea, policy: str) -> None:
+    """Under `manual` and `notify`, a change is left, reported with its manager, and reverted on request."""
     repo = _follow(site, healPolicy=policy)
     before = {case.name: _live(site, case) for case in DRIFTING}
     for case in CASES:
@@ -421,18 +421,18 @@ def _assert_as_before(site: Site, case: Case, before: dict[str, Json]) -> None:
 
 
 def _assert_others_stay(site: Site) -> None:
-    """What controllers set beside Git is theirs."""
+    """Assert that fields which controllers set and Git omits are kept."""
     assert site.cluster.must_get(site.place(DEPLOYMENTS, "floating"))["spec"]["replicas"] == 4
     data = site.cluster.must_get(site.place(MAPS, "extended"))["data"]
     assert data == {"colour": "blue", "bundle": "1"}
 
 
-def test_put_right_at_once_and_told(site: Site, nopea: Nopea) -> None:
-    """Under `auto` each change is undone by itself, and its Event names the field and the author."""
+def test_changes_are_reverted_and_reported(site: Site, nopea: Nopea) -> None:
+    """Under `auto`, each change is reverted automatically, and its Event names the field and the manager."""
     repo = _follow(site)
     before = {case.name: _live(site, case) for case in DRIFTING}
 
-    def told(case: Case) -> None:
+    def reported(case: Case) -> None:
         about = re.compile(rf"{re.escape(case.place(site).rpartition(' ')[2].removeprefix('/'))}[:,]")
         notes = [event["note"] for event in repo.events() if event["reason"] == "DriftHealed"]
         said = [note for note in notes if about.search(note)]
@@ -445,13 +445,13 @@ def test_put_right_at_once_and_told(site: Site, nopea: Nopea) -> None:
         if not case.adds:
             case.edit(site, case.place(site))
             eventually(lambda case=case: _assert_as_before(site, case, before), seconds=SECONDS)  # type: ignore[misc]
-            eventually(lambda case=case: told(case), seconds=SECONDS)  # type: ignore[misc]
+            eventually(lambda case=case: reported(case), seconds=SECONDS)  # type: ignore[misc]
     _assert_no_words(repo, nopea)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.adds], ids=lambda case: case.name)
-def test_what_a_person_added_is_taken_away(site: Site, case: Case) -> None:
-    """Under `auto` a key, an item or a Secret's word that `kubectl` added goes again."""
+def test_manual_additions_are_removed(site: Site, case: Case) -> None:
+    """Under `auto`, a key, a list item or a Secret entry that kubectl added is removed."""
     repo = site.sync("shop", {"one.yaml": yamls.text(case.manifest)})
     before = _live(site, case)
     case.edit(site, case.place(site))
@@ -464,8 +464,8 @@ def test_what_a_person_added_is_taken_away(site: Site, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.changes], ids=lambda case: case.name)
-def test_what_a_controller_sets_beside_git_is_no_drift(site: Site, case: Case) -> None:
-    """Replicas that Git leaves out, and a key that a controller adds, stay under `auto` and are not told."""
+def test_fields_that_a_controller_sets_are_not_drift(site: Site, case: Case) -> None:
+    """Replicas that Git omits, and a key that a controller adds, stay under `auto` and are not reported."""
     repo = site.sync("shop", {"one.yaml": yamls.text(case.manifest)})
     case.edit(site, case.place(site))
     after = _live(site, case)
@@ -479,8 +479,8 @@ def test_what_a_controller_sets_beside_git_is_no_drift(site: Site, case: Case) -
     assert {event["reason"] for event in repo.events()} == {"Synced"}
 
 
-def test_an_object_with_two_names_is_one_object(site: Site) -> None:
-    """An Event is served by two groups: it is kept, also when Git changes its name."""
+def test_an_object_that_two_groups_serve_is_one_object(site: Site) -> None:
+    """An Event is served by two API groups; it is kept when Git changes from one group to the other."""
     made = "2026-01-02T03:04:05.000000Z"
     about = {"apiVersion": "v1", "kind": "ConfigMap", "name": "web", "namespace": site.namespace}
     facts = {"reportingInstance": "robot-0", "action": "Note", "reason": "Noted", "type": "Normal"}

@@ -1,4 +1,4 @@
-"""What people read in `kubectl describe`: one Event for each thing that happened, repetitions counted."""
+"""Events as `kubectl describe` shows them: one for each occurrence, with repetitions counted."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def _reasons(repo: Repo) -> list[str]:
     return [event["reason"] for event in sorted(repo.events(), key=lambda event: event["eventTime"])]
 
 
-def test_a_push_is_told_with_what_it_changed(site: Site) -> None:
-    """The first sync is Synced, the next commit is Changed and names the objects."""
+def test_a_push_is_reported_with_its_changes(site: Site) -> None:
+    """The first sync emits Synced; the next commit emits Changed with the names of the objects."""
     repo = site.sync("shop", WEB)
     repo.wait_event("Synced")
     files = {
@@ -35,8 +35,8 @@ def test_a_push_is_told_with_what_it_changed(site: Site) -> None:
     assert _reasons(repo) == ["Synced", "Changed"]
 
 
-def test_failure_and_recovery_are_told(site: Site) -> None:
-    """A broken commit is one Event with its repetitions counted; the mended one says that it is over."""
+def test_failure_and_recovery_are_reported(site: Site) -> None:
+    """A broken commit emits one Event whose repetitions are counted; its correction emits Recovered."""
     repo = site.sync("shop", WEB)
     repo.git.commit(BROKEN)
     repo.sync_now()
@@ -55,8 +55,8 @@ def test_failure_and_recovery_are_told(site: Site) -> None:
     assert "failures" not in repo.status()
 
 
-def test_a_refusal_is_told_to_both(site: Site) -> None:
-    """Who may not have an object is told why; who has it is told once, though it fails for other reasons."""
+def test_a_refusal_is_reported_to_both_repositories(site: Site) -> None:
+    """The refused repository gets the reason; the owner gets one Event, even across its own failures."""
     owner = site.sync("owner", WEB)
     other = site.follow("other")
     site.origin("other", WEB)
@@ -70,8 +70,8 @@ def test_a_refusal_is_told_to_both(site: Site) -> None:
         owner.sync_now()
         eventually(_more_failures(owner, before), seconds=20)
 
-    (told,) = [event for event in owner.events() if event["reason"] == "AlsoDeclared"]
-    assert "series" not in told
+    (declared,) = [event for event in owner.events() if event["reason"] == "AlsoDeclared"]
+    assert "series" not in declared
 
 
 def _more_failures(repo: Repo, before: int) -> Callable[[], None]:

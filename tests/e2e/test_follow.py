@@ -1,4 +1,4 @@
-"""When a repository is applied, and when not: newest commit, suspension, kinds that come later, big ones."""
+"""When a repository is applied: newest commit, suspension, kinds that are installed later, many objects."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _versions(site: Site, repo: Repo) -> list[str]:
 
 
 def _begun(site: Site, repo: Repo) -> int:
-    """Wait until the first objects of a big repository are there and return how many."""
+    """Wait until the first objects of a big repository exist and return their number."""
 
     def some() -> int:
         found = len(_versions(site, repo))
@@ -42,8 +42,8 @@ def _begun(site: Site, repo: Repo) -> int:
     return eventually(some, seconds=SECONDS)
 
 
-def test_a_big_repository_is_applied_in_one_pass(site: Site, nopea: Nopea) -> None:
-    """A thousand objects are applied and counted; a commit that changes one of them writes one."""
+def test_a_big_repository_is_applied_in_one_sync(site: Site, nopea: Nopea) -> None:
+    """A thousand objects are applied and counted; a commit that adds one object creates only that one."""
     files = _many("1")
     site.origin("shop", files)
     repo = site.follow("shop")
@@ -61,7 +61,7 @@ def test_a_big_repository_is_applied_in_one_pass(site: Site, nopea: Nopea) -> No
 
 
 def test_the_newest_commit_wins(site: Site, nopea: Nopea) -> None:
-    """A pass over a big commit stops between objects once a newer one is known; the newest is left."""
+    """The sync of a big commit stops between two objects when a newer one arrives; the newest is applied."""
     site.origin("shop", _many("1"))
     repo = site.follow("shop")
     assert _begun(site, repo) < MANY
@@ -84,8 +84,8 @@ def _nothing(site: Site, repo: Repo) -> None:
     assert _versions(site, repo) == []
 
 
-def test_suspended_from_the_start_nothing_is_written(site: Site) -> None:
-    """Startup, a request for a sync and a change of the spec are answered, and write nothing."""
+def test_a_repository_that_starts_suspended_writes_nothing(site: Site) -> None:
+    """Startup, a sync request and a change of the spec are handled, but no object is written."""
     site.origin("shop", {f"{n}/web.yaml": yamls.text(yamls.config_map("web", version=n)) for n in "ab"})
     repo = site.follow("shop", path="a", suspend=True)
     eventually(lambda: _assert_suspended(repo, generation=1))
@@ -100,8 +100,8 @@ def test_suspended_from_the_start_nothing_is_written(site: Site) -> None:
     assert _versions(site, repo) == ["b"]
 
 
-def test_suspended_later_nothing_is_followed(site: Site) -> None:
-    """Neither polls nor requests apply a new commit or put back a deleted object; resuming does both."""
+def test_a_suspended_repository_applies_no_commit_and_reverts_no_drift(site: Site) -> None:
+    """Neither polls nor requests apply a new commit or restore a deleted object; resuming does both."""
     files = {
         name: yamls.text(yamls.config_map(name.removesuffix(".yaml"), version="1"))
         for name in ("api.yaml", "web.yaml")
@@ -124,8 +124,8 @@ def test_suspended_later_nothing_is_followed(site: Site) -> None:
     assert sorted(_versions(site, repo)) == ["1", "2"]
 
 
-def test_suspending_stops_a_pass_between_two_objects(site: Site) -> None:
-    """A big pass under way stops soon after, and goes on when resumed."""
+def test_suspending_stops_a_sync_between_two_objects(site: Site) -> None:
+    """A running sync of many objects stops soon after suspension, and resuming completes it."""
     site.origin("shop", _many("1"))
     repo = site.follow("shop")
     _begun(site, repo)

@@ -1,4 +1,4 @@
-"""Changes that the API server does not take on a living object: told with the field; recreated if asked."""
+"""Changes to immutable fields: they are reported with the field; with force, the object is recreated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORCE = "nopea.io/force"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change that the API server refuses: the kind in API words, before, after, the field it names."""
+    """A change that the API server refuses: the kind, both manifests, and the field that the error names."""
 
     kind: str
     before: Manifest
@@ -60,7 +60,7 @@ by_kind = pytest.mark.parametrize("kind", CHANGES)
 
 
 def _pushed(site: Site, change: Change, **spec: Any) -> tuple[Repo, Json]:
-    """Sync the state before, push the one after and ask for a pass; returns what was there before."""
+    """Sync the old manifest, push the new one and request a sync; return the object as it was before."""
     repo = site.sync("shop", {"web.yaml": yamls.text(change.before)}, **spec)
     before = site.cluster.must_get(site.place(change.kind, "web"))
     repo.git.commit({"web.yaml": yamls.text(change.after), "rest.yaml": yamls.text(yamls.config_map("rest"))})
@@ -74,8 +74,8 @@ def _error(repo: Repo) -> Json:
 
 
 @by_kind
-def test_an_immutable_change_is_told_with_the_field(site: Site, kind: str) -> None:
-    """Without force the object stays as it is, the error names field and cure, and the rest is applied."""
+def test_an_immutable_change_is_reported_with_the_field(site: Site, kind: str) -> None:
+    """Without force, the object does not change, the error names field and fix, and the rest is applied."""
     change = CHANGES[kind]
     repo, before = _pushed(site, change)
 
@@ -93,7 +93,7 @@ def test_an_immutable_change_is_told_with_the_field(site: Site, kind: str) -> No
 
 @by_kind
 def test_spec_force_recreates_an_immutable_change(site: Site, kind: str) -> None:
-    """With spec.force the object is another one, as Git wants it, and still the repository's."""
+    """With spec.force, the object is recreated with another uid and still belongs to the repository."""
     repo, before = _pushed(site, CHANGES[kind], force=True)
     repo.wait_synced(repo.git.tip(), seconds=40)
     live = site.cluster.must_get(site.place(CHANGES[kind].kind, "web"))
@@ -102,7 +102,7 @@ def test_spec_force_recreates_an_immutable_change(site: Site, kind: str) -> None
 
 
 def test_the_annotation_recreates_its_object_only(site: Site) -> None:
-    """Of two immutable changes in one commit, the one annotated with force is recreated, the other told."""
+    """Of two objects with an immutable change, the annotated one is recreated and the other is reported."""
     blue = {name: {**_immutable("blue"), "metadata": {"name": name}} for name in ("api", "web")}
     red = {name: {**_immutable("red"), "metadata": {"name": name}} for name in ("api", "web")}
     repo = site.sync("shop", {f"{name}.yaml": yamls.text(one) for name, one in blue.items()})
@@ -119,7 +119,7 @@ def test_the_annotation_recreates_its_object_only(site: Site) -> None:
 
 
 def test_force_is_for_immutable_changes_only(site: Site) -> None:
-    """An ordinary change keeps the object under force, and so does an invalid one."""
+    """With force, neither an ordinary change nor an invalid one recreates the object."""
     repo = site.sync("shop", {"web.yaml": yamls.text(yamls.service("web"))}, force=True)
     uid = site.cluster.must_get(site.place("v1 services", "web"))["metadata"]["uid"]
     repo.git.commit({"web.yaml": yamls.text(yamls.service("web", port=8080))})
@@ -132,7 +132,7 @@ def test_force_is_for_immutable_changes_only(site: Site) -> None:
     assert (live["metadata"]["uid"], live["spec"]["ports"][0]["port"]) == (uid, 8080)
 
 
-# What is never recreated: it would take what is inside it along.
+# Never recreated, because their deletion also deletes what they contain.
 
 
 def _claim(site: Site) -> tuple[str, Manifest, Manifest]:
@@ -148,10 +148,10 @@ def _definition(site: Site) -> tuple[str, Manifest, Manifest]:
 
 
 @pytest.mark.parametrize("make", [_claim, _definition])
-def test_what_holds_something_is_never_recreated(
+def test_claims_and_definitions_are_never_recreated(
     site: Site, make: Callable[[Site], tuple[str, Manifest, Manifest]]
 ) -> None:
-    """A claim and a definition stay whatever spec.force and the annotation say; the cure is not force."""
+    """A PVC and a CRD are kept despite spec.force and the annotation; the hint does not suggest force."""
     place, before, after = make(site)
     repo = site.sync("shop", {"web.yaml": yamls.text(before)}, force=True)
     uid = site.cluster.must_get(place)["metadata"]["uid"]

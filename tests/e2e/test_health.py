@@ -1,4 +1,4 @@
-"""Health follows the watches and waits for nothing; dependants wait for it. On a lab in which Pods run."""
+"""Health is updated from watches and does not delay a sync; dependent repositories wait for it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def _healthy(repo: Repo, status: str, *, says: str = "") -> None:
     assert says in found["message"], found
 
 
-def test_health_is_told_and_carried_up(pods_site: Site) -> None:
-    """A good Deployment makes Healthy True; a crashing one makes it False with its container's words."""
+def test_the_health_of_objects_is_reported_in_the_repository(pods_site: Site) -> None:
+    """A healthy Deployment makes Healthy True; a crashing one makes it False with the container's reason."""
     site = pods_site
     good = site.sync("good", {"web.yaml": yamls.text(yamls.deployment("web"))})
     eventually(lambda: _healthy(good, "True"), seconds=60)
@@ -40,12 +40,12 @@ def test_health_is_told_and_carried_up(pods_site: Site) -> None:
     crash["spec"]["template"]["metadata"]["labels"]["lab.nopea.io/behaviour"] = "crash"
     crash["spec"]["template"]["metadata"]["annotations"] = {"lab.nopea.io/behaviour": "crash"}
     bad = site.sync("bad", {"crash.yaml": yamls.text(crash)})
-    assert bad.condition("Ready")["status"] == "True"  # applied is applied, whatever becomes of it
+    assert bad.condition("Ready")["status"] == "True"  # Ready means applied, not healthy
     eventually(lambda: _healthy(bad, "False", says="CrashLoopBackOff"), seconds=60)
 
 
-def test_a_repository_waits_for_what_it_depends_on(site: Site) -> None:
-    """Nothing is applied before the other is Ready and Healthy, and then at once; a circle is named."""
+def test_a_repository_waits_for_its_dependency(site: Site) -> None:
+    """Nothing is applied before the dependency is Ready and Healthy; a dependency cycle is an error."""
     site.origin("infra")
     web = {"web.yaml": yamls.text(yamls.config_map("web"))}
     site.origin("shop", web)
@@ -61,8 +61,8 @@ def test_a_repository_waits_for_what_it_depends_on(site: Site) -> None:
     assert "shop" in found["status"]["errors"][0]["message"]
 
 
-def test_a_fight_is_noticed_and_slowed_down(site: Site) -> None:
-    """When the same manager changes an object back each time, healing backs off and names the rival."""
+def test_contention_with_another_manager_is_reported(site: Site) -> None:
+    """When a manager reverts each healing, the Contended condition is True and names that manager."""
     repo = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web", colour="blue"))})
     place = site.place("v1 configmaps", "web")
 
@@ -77,8 +77,8 @@ def test_a_fight_is_noticed_and_slowed_down(site: Site) -> None:
     assert "rival" in repo.condition("Contended")["message"]
 
 
-def test_an_object_of_two_repositories_is_told_by_both(site: Site) -> None:
-    """The refused one says so in its errors, the owner in an Event."""
+def test_an_object_of_two_repositories_is_reported_by_both(site: Site) -> None:
+    """The refused repository has an error, and the owner gets an Event."""
     owner = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
     site.follow("store", url=site.url("shop")).wait_failed("NOPEA-K004")
     assert "store" in owner.wait_event("AlsoDeclared")["note"]

@@ -1,4 +1,4 @@
-"""The API server goes away, comes back, and forgets: nopea goes on where it was, and misses nothing."""
+"""The API server stops, restarts and expires watches: Nopea continues and misses no change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ StartNopea = Callable[..., Nopea]
 
 @pytest.fixture
 def town(private_lab: Lab, git_server: GitServer) -> Site:
-    """A namespace on a control plane of one's own, which the test may hurt."""
+    """A namespace on a private control plane, which the test can kill."""
     install_crds(private_lab)
     site = Site(Cluster(private_lab), git_server, f"town-{secrets.token_hex(4)}")
     site.cluster.put(f"v1 namespaces /{site.namespace}", yamls.namespace(site.namespace))
@@ -32,7 +32,7 @@ def town(private_lab: Lab, git_server: GitServer) -> Site:
 
 
 def test_the_api_server_dies_in_the_middle_of_a_sync(town: Site, start_nopea: StartNopea) -> None:
-    """Killed between 40 first passes and started again: every repository becomes Ready, nothing crashed."""
+    """If the API server is killed during 40 first syncs and restarted, every repository becomes Ready."""
     lab = town.cluster.lab
     for number in range(REPOSITORIES):
         town.origin(f"shop-{number}", _shop(number))
@@ -61,15 +61,15 @@ def test_the_api_server_dies_in_the_middle_of_a_sync(town: Site, start_nopea: St
     _assert_unhurt(running)
 
 
-def test_a_watch_that_the_server_has_forgotten_is_made_up_for(town: Site, start_nopea: StartNopea) -> None:
-    """What was created, changed and deleted before a 410 is followed: the list says how it is now."""
+def test_an_expired_watch_is_replaced_by_a_new_list(town: Site, start_nopea: StartNopea) -> None:
+    """GitRepositories that were created, changed or deleted before a 410 are found by a new list."""
     lab = town.cluster.lab
     running = start_nopea(lab)
     shop, gone = (town.sync(name, _shop(number)) for number, name in enumerate(("shop", "gone")))
     shop.git.commit(_shop(0, colour="red"), branch="next")
     town.origin("new", _shop(2))
 
-    running.signal(signal.SIGSTOP)  # the connection of its watch ends unread: nothing of this reaches it
+    running.signal(signal.SIGSTOP)  # its watch connection ends unread: none of these changes reaches it
     lab.kill_apiserver()
     lab.start_apiserver()
     created = town.follow("new")
@@ -104,12 +104,12 @@ def _applied(site: Site, *, limit: int = 0) -> list[Json]:
 
 
 def _troubled(running: Nopea) -> list[Json]:
-    """Return the log lines of passes that met an unreachable API server."""
+    """Return the log lines of syncs that could not reach the API server."""
     return [line for line in running.logs() if "NOPEA-K008" in line.get("codes", ())]
 
 
 def _assert_followed(repo: Repo, files: dict[str, str]) -> None:
-    """The watch works: a request in the GitRepository brings the newest commit."""
+    """Assert that the watch works: a sync request in the GitRepository applies the newest commit."""
     name = "after-the-storm"
     commit = repo.git.commit({**files, f"{name}.yaml": yamls.text(yamls.config_map(name))})
     repo.sync_and_wait(seconds=SECONDS)

@@ -1,4 +1,4 @@
-"""The inventory in Kubernetes: ten thousand lines are kept, read back by another process, written once."""
+"""The inventory in Kubernetes: ten thousand entries are stored, read back, and written only once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OBJECTS = 10_000
 
 
 def _repository(cluster: Cluster, namespace: str) -> Repository:
-    """Create a GitRepository that no controller looks after, with conditions as after a first pass."""
+    """Create a suspended GitRepository; return it with conditions as after a first sync."""
     place = f"nopea.io/v1alpha1 gitrepositories {namespace}"
     body = {
         "apiVersion": "nopea.io/v1alpha1",
@@ -44,8 +44,8 @@ def _repository(cluster: Cluster, namespace: str) -> Repository:
     return parse_repository(raw)
 
 
-async def test_ten_thousand_objects_are_kept_and_read_back(cluster: Cluster, namespace: str) -> None:
-    """They fit into ten Inventory objects; what has not changed is not written again."""
+async def test_ten_thousand_entries_are_stored_and_read_back(cluster: Cluster, namespace: str) -> None:
+    """Ten thousand entries fit into ten Inventory objects, and unchanged ones are not written again."""
     repository = _repository(cluster, namespace)
     applied = {
         ObjectKey("apps", "Deployment", f"team-{number % 50}", f"web-{number:05}"): LastApplied(
@@ -72,8 +72,8 @@ async def test_ten_thousand_objects_are_kept_and_read_back(cluster: Cluster, nam
         assert after == before
 
 
-def test_a_repository_made_again_takes_its_objects_back(site: Site) -> None:
-    """Deleted with `Orphan` and created again over the same objects: nothing is deleted, all is recorded."""
+def test_a_repository_that_is_created_again_adopts_its_objects(site: Site) -> None:
+    """After an `Orphan` deletion, a repository of the same name keeps and records the existing objects."""
     repo = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web"))}, deletionPolicy="Orphan")
     place = site.place("v1 configmaps", "web")
     uid = site.cluster.must_get(place)["metadata"]["uid"]

@@ -1,4 +1,4 @@
-"""Trouble of one repository stays its own: a Git server that hangs or drips, a child that is killed."""
+"""One repository does not disturb others: its Git server hangs or is slow, or its Git child is killed."""
 
 from __future__ import annotations
 
@@ -64,22 +64,22 @@ def _applied(repo: Repo) -> str:
 
 @pytest.fixture
 def bad_servers() -> Iterator[list[FaultyServer]]:
-    """Servers that say nothing, that stop in the middle of a pack, and that send a byte now and then."""
+    """Servers that send nothing, that stop in the middle of a pack, and that send single bytes slowly."""
     with ExitStack() as stack:
         behaviours = (silent, packing(stop_in_pack), drip_refs)
         yield [stack.enter_context(FaultyServer(behaviour)) for behaviour in behaviours]
 
 
 @pytest.mark.alone
-def test_servers_that_hang_or_drip_do_not_slow_others_down(
+def test_servers_that_hang_or_are_slow_do_not_slow_others_down(
     site: Site, nopea: Nopea, healthy: list[Repo], bad_servers: list[FaultyServer]
 ) -> None:
-    """From push to applied takes ten healthy repositories about as long beside thirty bad ones as without."""
+    """Thirty bad repositories hardly increase the time from push to apply of ten healthy ones."""
     alone = _latencies(healthy, range(1, 1 + ROUNDS))
     bad = []
     for number in range(10):
         for kind, server in enumerate(bad_servers):
-            # A short deadline costs a child its life; within the long one libgit2 gives up on silence.
+            # A short timeout kills the child; within a long one, libgit2 gives up on a silent server.
             timeout = "3s" if number % 2 else LONG[kind]
             url = server.url(f"{site.namespace}-{number}.git")
             bad.append(site.follow(f"bad-{kind}-{number}", url=url, timeout=timeout))
@@ -87,9 +87,9 @@ def test_servers_that_hang_or_drip_do_not_slow_others_down(
 
     beside = _latencies(healthy, range(10, 10 + ROUNDS))
 
-    told = f"alone {alone}, beside {beside}"
-    assert statistics.median(beside) < 2 * statistics.median(alone) + 0.5, told
-    assert max(beside) < 2 * max(alone) + 3, told  # a child that is replaced costs a neighbour a second try
+    measured = f"alone {alone}, beside {beside}"
+    assert statistics.median(beside) < 2 * statistics.median(alone) + 0.5, measured
+    assert max(beside) < 2 * max(alone) + 3, measured  # a replaced child makes another repository fetch again
     for repo in bad:
         repo.wait_failed("NOPEA-G008", seconds=SECONDS)
     for repo in healthy:
@@ -107,7 +107,7 @@ def _assert_all_asked(servers: list[FaultyServer], count: int) -> None:
 
 
 def _kill(pids: list[int]) -> None:
-    """End children as the kernel's memory killer would; returns when they are gone."""
+    """Kill children as the OOM killer does; return when they are gone."""
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: _assert_gone(pids))
@@ -118,7 +118,7 @@ def _assert_gone(pids: list[int]) -> None:
 
 
 def _fetching(nopea: Nopea, relay: Relay) -> int:
-    """Wait until a fetch is held up in the relay and return the id of the child that does it."""
+    """Wait until the relay holds a fetch and return the process ID of the child that runs it."""
     eventually(lambda: _assert_under_way(relay))
     relay.waiting.clear()
     sockets = _sockets_to(urlsplit(relay.url()).port)
@@ -146,7 +146,7 @@ def _open_files(pid: int) -> set[str]:
 
 @pytest.fixture
 def relay(site: Site) -> Iterator[Relay]:
-    """The way to the Git server, on which fetches wait until the test lets them pass."""
+    """A relay to the Git server that holds fetches until the test releases them."""
     with Relay(site.server.port) as made:
         yield made
 
@@ -166,10 +166,10 @@ def _assert_untouched(repos: list[Repo], nopea: Nopea) -> None:
     assert nopea.logs("worker crashed") == []
 
 
-def test_a_child_killed_in_the_middle_of_a_fetch_is_not_noticed(
+def test_a_child_killed_during_a_fetch_fails_no_sync(
     nopea: Nopea, healthy: list[Repo], slow: Repo, relay: Relay
 ) -> None:
-    """The fetch is repeated by another child: no pass of any repository fails."""
+    """Another child repeats the fetch: no sync of any repository fails."""
     killed = _fetching(nopea, relay)
     _kill([killed])
     assert _fetching(nopea, relay) != killed
@@ -181,10 +181,10 @@ def test_a_child_killed_in_the_middle_of_a_fetch_is_not_noticed(
     assert [(one["trigger"], one["outcome"]) for one in status["history"]] == [("startup", "synced")]
 
 
-def test_a_fetch_that_costs_two_children_is_told_and_retried(
+def test_a_fetch_that_loses_two_children_is_reported_and_retried(
     nopea: Nopea, healthy: list[Repo], slow: Repo, relay: Relay
 ) -> None:
-    """When the repeated fetch dies as well, the repository says so and recovers by itself; others go on."""
+    """If the repeated fetch dies too, the repository reports it and recovers; other repositories continue."""
     _kill([_fetching(nopea, relay)])
     _kill([_fetching(nopea, relay)])
     slow.wait_failed("NOPEA-G009", seconds=SECONDS)
@@ -195,10 +195,10 @@ def test_a_fetch_that_costs_two_children_is_told_and_retried(
     slow.wait_synced(slow.git.tip(), seconds=SECONDS)
 
 
-def test_every_child_killed_at_once_again_and_again_costs_time_only(
+def test_killing_all_children_repeatedly_only_costs_time(
     nopea: Nopea, healthy: list[Repo], slow: Repo, relay: Relay
 ) -> None:
-    """The process outlives the death of all its children at one moment, and everything is synced again."""
+    """The controller survives the death of all its children at once, and all repositories sync again."""
     for _ in range(3):
         eventually(lambda: _assert_under_way(relay))
         relay.waiting.clear()

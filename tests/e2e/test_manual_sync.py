@@ -360,7 +360,7 @@ def test_diff_of_a_rolled_back_repository_is_against_the_pin(site: Site) -> None
 
 
 @pytest.mark.parametrize("command", ["sync", "history", "rollback"])
-def test_a_missing_repository_is_one_sentence_and_what_to_do(site: Site, command: str) -> None:
+def test_a_missing_repository_is_reported(site: Site, command: str) -> None:
     """Exit code 3, nothing on standard output."""
     said = nopea_(site, command, "nobody")
 
