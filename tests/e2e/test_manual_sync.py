@@ -1,4 +1,4 @@
-"""`nopea sync`, `nopea history` and `nopea rollback`, as a person runs them beside a controller."""
+"""The commands `nopea sync`, `nopea history` and `nopea rollback`, while a controller runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def nopea_(site: Site, *arguments: str) -> Said:
 
 
 def colour_of(site: Site) -> str:
-    """Return what is in the cluster."""
+    """Return the colour of the live ConfigMap."""
     return str(site.cluster.must_get(site.place("v1 configmaps", "web"))["data"]["colour"])
 
 
@@ -37,8 +37,8 @@ def two_commits(site: Site, **spec: str) -> tuple[Repo, str, str]:
     return repo, blue, green
 
 
-def test_sync_brings_a_new_commit_at_once(site: Site) -> None:
-    """Without a poll; the annotation is a time with its fraction, and the command does not wait."""
+def test_sync_applies_a_new_commit_at_once(site: Site) -> None:
+    """`nopea sync` does not wait; the new commit is applied, and the annotation is a time with fractions."""
     repo = site.sync("shop", web("blue"))
     green = repo.git.commit(web("green"))
 
@@ -51,8 +51,8 @@ def test_sync_brings_a_new_commit_at_once(site: Site) -> None:
     assert asked.endswith("Z")
 
 
-def test_wait_tells_what_the_pass_did(site: Site) -> None:
-    """Commit, message, counts; exit code 0, and it is in the cluster when the command ends."""
+def test_wait_prints_what_the_sync_did(site: Site) -> None:
+    """`sync --wait` ends when the commit is applied, prints it with its counts, and exits with 0."""
     repo = site.sync("shop", web("blue"))
     green = repo.git.commit({**web("green"), "api.yaml": yamls.text(yamls.config_map("api", a="1"))})
 
@@ -65,8 +65,8 @@ def test_wait_tells_what_the_pass_did(site: Site) -> None:
     assert "Requested a sync of GitRepository" in said.err
 
 
-def test_wait_tells_the_drift_that_was_left(site: Site) -> None:
-    """With the reason, and who made it."""
+def test_wait_prints_the_drift_that_was_left(site: Site) -> None:
+    """`sync --wait` prints drift that was left, with the reason and the manager."""
     site.sync("shop", web("blue"))
     assert nopea_(site, "suspend", "shop", "configmap/web").code == 0
     site.cluster.lab.run_kubectl(
@@ -80,8 +80,8 @@ def test_wait_tells_the_drift_that_was_left(site: Site) -> None:
     assert f"drifted: ConfigMap {site.namespace}/web  left: break-glass  by kubectl-patch" in said.out
 
 
-def test_wait_fails_with_every_error_of_the_pass(site: Site) -> None:
-    """Each with its code, its place and its advice; exit code 1, and nothing on standard output."""
+def test_wait_fails_with_every_error_of_the_sync(site: Site) -> None:
+    """Each error has code, place and hint; the exit code is 1, and standard output is empty."""
     repo = site.sync("shop", web("blue"))
     odd = yamls.text(yamls.custom("Odd", "x", group="o.example"))
     bad = repo.git.commit({**web("green"), "bad.yaml": "a: 1\na: 2\n", "odd.yaml": odd})
@@ -95,8 +95,8 @@ def test_wait_fails_with_every_error_of_the_pass(site: Site) -> None:
     assert said.err.count("\n→ ") >= 2
 
 
-def test_wait_fails_when_git_cannot_be_asked(site: Site) -> None:
-    """Though the version that Git gave before still holds."""
+def test_wait_fails_when_git_is_unreachable(site: Site) -> None:
+    """`sync --wait` fails although the commit that was fetched before is still applied."""
     repo = site.sync("shop", web("blue"))
     repo.change(url="http://127.0.0.1:9/gone.git")
 
@@ -106,8 +106,8 @@ def test_wait_fails_when_git_cannot_be_asked(site: Site) -> None:
     assert "NOPEA-G001" in said.err
 
 
-def test_a_suspended_repository_says_so_at_once(site: Site) -> None:
-    """Nothing is asked, and the way on is told."""
+def test_sync_of_a_suspended_repository_fails_at_once(site: Site) -> None:
+    """The command requests no sync and says how to resume the repository."""
     repo = site.sync("shop", web("blue"), suspend=False)
     repo.change(suspend=True)
 
@@ -119,8 +119,8 @@ def test_a_suspended_repository_says_so_at_once(site: Site) -> None:
     assert "nopea.io/sync-requested-at" not in repo.get()["metadata"].get("annotations", {})
 
 
-def test_many_who_ask_at_once_all_end(site: Site) -> None:
-    """Passes handle the latest request only; it answers the earlier ones too."""
+def test_simultaneous_requests_all_end(site: Site) -> None:
+    """A sync handles only the latest request, which also completes the earlier ones."""
     site.sync("shop", web("blue"))
 
     with ThreadPoolExecutor(4) as pool:
@@ -129,8 +129,8 @@ def test_many_who_ask_at_once_all_end(site: Site) -> None:
     assert [said.code for said in ends] == [0] * 4, ends
 
 
-def test_a_pass_that_takes_longer_is_told_from_no_controller(site: Site) -> None:
-    """A Git server that does not answer: the pass is seen under way, then the time is over."""
+def test_a_slow_sync_is_distinguished_from_a_missing_controller(site: Site) -> None:
+    """If the Git server does not answer, the command reports a running sync until its timeout."""
     slow = site.server.url("never")
     repo = site.sync("shop", web("blue"))
     with _Silence() as port:
@@ -144,7 +144,7 @@ def test_a_pass_that_takes_longer_is_told_from_no_controller(site: Site) -> None
 
 
 class _Silence:
-    """A port that takes connections and never says a word."""
+    """A port that accepts connections and never answers."""
 
     def __enter__(self) -> int:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -154,8 +154,8 @@ class _Silence:
         self._socket.close()
 
 
-def test_on_a_terminal_the_progress_goes_away(site: Site) -> None:
-    """A moving line while it waits, then the result alone, in colour."""
+def test_on_a_terminal_the_progress_is_erased(site: Site) -> None:
+    """On a terminal, a progress line is shown during the wait and is then replaced by the result."""
     site.sync("shop", web("blue"))
 
     said = say_on_a_terminal(site.cluster.lab, "sync", "shop", "--wait", "-n", site.namespace)
@@ -169,8 +169,8 @@ def test_on_a_terminal_the_progress_goes_away(site: Site) -> None:
     assert "1 object; nothing to change" in last
 
 
-def test_history_lists_passes_newest_first(site: Site) -> None:
-    """What is applied now is marked; ids, commits, triggers and counts are those of the status."""
+def test_history_lists_syncs_newest_first(site: Site) -> None:
+    """`nopea history` marks the applied commit; ids, commits and triggers are those of the status."""
     repo, blue, green = two_commits(site)
 
     said = nopea_(site, "history", "shop")
@@ -191,23 +191,27 @@ def test_history_lists_passes_newest_first(site: Site) -> None:
     assert legend == "* applied now"
 
 
-def test_history_as_json_is_the_status_and_more(site: Site) -> None:
-    """Zeros are there too; what a rollback made is marked."""
+def test_history_as_json_extends_the_status(site: Site) -> None:
+    """The JSON includes zero counts and marks the entries of a rollback."""
     repo, blue, green = two_commits(site)
     assert nopea_(site, "rollback", "shop", "--wait").code == 0
 
-    told = nopea_(site, "history", "shop", "-o", "json").json
+    printed = nopea_(site, "history", "shop", "-o", "json").json
 
-    assert told["repository"] == repo.log_key
-    assert (told["lastAppliedCommit"], told["rollbackTo"], told["follows"]) == (blue, blue, "branch main")
-    marks = [(one["commit"], one["current"], one["rollback"]) for one in told["history"]]
+    assert printed["repository"] == repo.log_key
+    assert (printed["lastAppliedCommit"], printed["rollbackTo"], printed["follows"]) == (
+        blue,
+        blue,
+        "branch main",
+    )
+    marks = [(one["commit"], one["current"], one["rollback"]) for one in printed["history"]]
     assert marks == [(blue, True, True), (green, False, False), (blue, False, False)]
-    assert [one["id"] for one in told["history"]] == [one["id"] for one in repo.status()["history"]]
-    assert (told["history"][0]["created"], told["history"][0]["changed"]) == (0, 1)
+    assert [one["id"] for one in printed["history"]] == [one["id"] for one in repo.status()["history"]]
+    assert (printed["history"][0]["created"], printed["history"][0]["changed"]) == (0, 1)
 
 
-def test_rollback_goes_to_the_commit_before_and_stays(site: Site) -> None:
-    """Without a commit; new pushes do not move it, and --resume goes to the branch's tip."""
+def test_rollback_applies_the_previous_commit_and_stays_there(site: Site) -> None:
+    """Without a commit, rollback pins the previous one; new pushes have no effect until `--resume`."""
     repo, blue, _ = two_commits(site)
     spec = repo.get()["spec"]
 
@@ -230,7 +234,7 @@ def test_rollback_goes_to_the_commit_before_and_stays(site: Site) -> None:
 
 
 def test_two_rollbacks_in_a_row_go_two_commits_back(site: Site) -> None:
-    """The second does not return to what the first left."""
+    """A second rollback goes further back; it does not return to the commit that the first one left."""
     repo, blue, _ = two_commits(site)
     red = repo.git.commit(web("red"))
     repo.sync_now()
@@ -247,8 +251,8 @@ def test_two_rollbacks_in_a_row_go_two_commits_back(site: Site) -> None:
     assert "no commit that was applied before" in third.err
 
 
-def test_after_a_commit_that_failed_rollback_returns_to_the_last_good_one(site: Site) -> None:
-    """Not to the one before that: the last good one is what people mean."""
+def test_after_a_failed_commit_rollback_goes_to_the_last_successful_one(site: Site) -> None:
+    """After a failed commit, rollback goes to the last successful commit, not to the one before it."""
     repo = site.sync("shop", web("blue"))
     blue = repo.status()["lastAppliedCommit"]
     repo.git.commit({**web("green"), "bad.yaml": "a: 1\na: 2\n"})
@@ -261,7 +265,7 @@ def test_after_a_commit_that_failed_rollback_returns_to_the_last_good_one(site: 
 
 
 def test_waiting_for_a_rollback_does_not_heal_what_the_policy_leaves(site: Site) -> None:
-    """It asks for the commit, not for a sync: a field that both commits have alike stays as it was made."""
+    """`rollback --wait` requests no sync: a manual change of a field that both commits share stays."""
     two = {"web.yaml": yamls.text(yamls.config_map("web", colour="blue", size="1"))}
     repo = site.sync("shop", two, healPolicy="manual")
     green = repo.git.commit({"web.yaml": yamls.text(yamls.config_map("web", colour="green", size="1"))})
@@ -278,8 +282,8 @@ def test_waiting_for_a_rollback_does_not_heal_what_the_policy_leaves(site: Site)
     }
 
 
-def test_rollback_without_waiting_is_done_by_the_controller(site: Site) -> None:
-    """A short id is enough for a commit of the history."""
+def test_rollback_without_waiting_is_applied_by_the_controller(site: Site) -> None:
+    """Without `--wait`, the controller applies the commit later; a short id of the history is sufficient."""
     repo, blue, _ = two_commits(site)
 
     said = nopea_(site, "rollback", "shop", blue[:8])
@@ -297,8 +301,8 @@ def test_rollback_without_waiting_is_done_by_the_controller(site: Site) -> None:
     ("commit", "says"),
     [("abcdef12", "No commit in its history"), ("main", "is not a commit id"), ("abc", "7")],
 )
-def test_a_commit_that_nobody_knows_changes_nothing(site: Site, commit: str, says: str) -> None:
-    """Exit code 3, no annotation."""
+def test_an_unknown_commit_changes_nothing(site: Site, commit: str, says: str) -> None:
+    """For an unknown or invalid commit, rollback exits with 3 and sets no annotation."""
     repo = site.sync("shop", web("blue"))
 
     said = nopea_(site, "rollback", "shop", commit)
@@ -308,8 +312,8 @@ def test_a_commit_that_nobody_knows_changes_nothing(site: Site, commit: str, say
     assert "nopea.io/rollback-to" not in repo.get()["metadata"].get("annotations", {})
 
 
-def test_a_full_id_that_git_lacks_fails_with_advice(site: Site) -> None:
-    """The pass says so; what is in the cluster stays, and --resume is the way out."""
+def test_a_full_id_that_git_lacks_fails_with_a_hint(site: Site) -> None:
+    """The sync fails with a hint to use `--resume`, and the objects in the cluster stay unchanged."""
     site.sync("shop", web("blue"))
 
     said = nopea_(site, "rollback", "shop", "d" * 40, "--wait")
@@ -322,7 +326,7 @@ def test_a_full_id_that_git_lacks_fails_with_advice(site: Site) -> None:
 
 
 def test_rollback_of_a_suspended_repository_waits_for_resume(site: Site) -> None:
-    """The pin is set and told; with --wait the exit code says that nothing was applied."""
+    """The pinned commit is applied only after `resume`; until then, `rollback --wait` exits with 1."""
     repo, blue, _ = two_commits(site)
     repo.change(suspend=True)
 
@@ -336,8 +340,8 @@ def test_rollback_of_a_suspended_repository_waits_for_resume(site: Site) -> None
     assert colour_of(site) == "blue"
 
 
-def test_resume_of_what_is_not_rolled_back_is_no_error(site: Site) -> None:
-    """It says what is followed, and annotates nothing."""
+def test_resume_without_a_rollback_is_not_an_error(site: Site) -> None:
+    """`rollback --resume` prints the branch that is followed and writes nothing."""
     repo = site.sync("shop", web("blue"))
     before = repo.get()["metadata"]["resourceVersion"]
 
@@ -348,7 +352,7 @@ def test_resume_of_what_is_not_rolled_back_is_no_error(site: Site) -> None:
 
 
 def test_diff_of_a_rolled_back_repository_is_against_the_pin(site: Site) -> None:
-    """And says that the branch is not followed."""
+    """`nopea diff` compares with the pinned commit and says that the branch is not followed."""
     _, blue, _ = two_commits(site)
     assert nopea_(site, "rollback", "shop", "--wait").code == 0
 
@@ -361,7 +365,7 @@ def test_diff_of_a_rolled_back_repository_is_against_the_pin(site: Site) -> None
 
 @pytest.mark.parametrize("command", ["sync", "history", "rollback"])
 def test_a_missing_repository_is_reported(site: Site, command: str) -> None:
-    """Exit code 3, nothing on standard output."""
+    """The command exits with 3 and prints nothing to standard output."""
     said = nopea_(site, command, "nobody")
 
     assert (said.code, said.out) == (3, "")

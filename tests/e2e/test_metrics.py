@@ -1,4 +1,4 @@
-"""`/metrics` of a real process: values move with what happens, and series go with their repository."""
+"""`/metrics` of a real controller: values follow events, and series disappear with their repository."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def _scrape(nopea: Nopea) -> Series:
-    """Return every series; fails on one that comes twice."""
+    """Return every series; a duplicate series fails the test."""
     found: Series = {}
     for family in text_string_to_metric_families(nopea.get("/metrics").text):
         for sample in family.samples:
@@ -50,8 +50,8 @@ def _labels(repo: Repo) -> dict[str, str]:
     return {"repository_namespace": repo.site.namespace, "repository": repo.name}
 
 
-def test_a_push_moves_the_counters(site: Site, nopea: Nopea) -> None:
-    """Passes, objects, Git and the API server: each is counted, and the repository is ready."""
+def test_a_push_increments_the_counters(site: Site, nopea: Nopea) -> None:
+    """Syncs, objects, Git operations and API requests are counted, and the repository is ready."""
     before = _sum(nopea, "nopea_sync_objects_total", result="created")
     repo = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web", colour="blue"))})
 
@@ -72,8 +72,8 @@ def test_a_push_moves_the_counters(site: Site, nopea: Nopea) -> None:
 
 
 @pytest.mark.parametrize(("policy", "action"), [("auto", "healed"), ("manual", "left_policy")])
-def test_drift_is_counted_by_what_was_done(site: Site, nopea: Nopea, policy: str, action: str) -> None:
-    """With the tool that did it; what is left is a gauge until it is put right."""
+def test_drift_is_counted_by_action(site: Site, nopea: Nopea, policy: str, action: str) -> None:
+    """Drift is counted with its action and tool; a gauge shows the drifted objects that are left."""
     repo = site.sync(
         "shop", {"web.yaml": yamls.text(yamls.config_map("web", colour="blue"))}, healPolicy=policy
     )
@@ -85,8 +85,8 @@ def test_drift_is_counted_by_what_was_done(site: Site, nopea: Nopea, policy: str
     _becomes(nopea, float(policy == "manual"), "nopea_repository_drifted_objects", **_labels(repo))
 
 
-def test_a_failing_repository_is_seen(site: Site, nopea: Nopea) -> None:
-    """Not ready, with its failures in a row, and Git's part of it."""
+def test_a_failing_repository_is_reported(site: Site, nopea: Nopea) -> None:
+    """The metrics have the readiness and the failures of the repository, and the Git result."""
     site.origin("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
     repo = site.follow("shop", branch="gone")
     repo.wait_failed("NOPEA-G003")
@@ -97,8 +97,8 @@ def test_a_failing_repository_is_seen(site: Site, nopea: Nopea) -> None:
     _grows(nopea, 0, "nopea_repository_conditions", condition="Ready", status="False")
 
 
-def test_series_go_with_their_repository(site: Site, nopea: Nopea) -> None:
-    """Nothing of a deleted GitRepository is left."""
+def test_series_disappear_with_their_repository(site: Site, nopea: Nopea) -> None:
+    """No series of a deleted GitRepository remains."""
     repo = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
     _becomes(nopea, 1, "nopea_repository_info", **_labels(repo))
     site.cluster.delete(repo.place)
@@ -110,8 +110,8 @@ def test_series_go_with_their_repository(site: Site, nopea: Nopea) -> None:
     eventually(gone)
 
 
-def test_both_formats_are_strictly_right(site: Site, nopea: Nopea) -> None:
-    """A client that asks for OpenMetrics gets it, and its strict parser takes all of it."""
+def test_both_formats_are_valid(site: Site, nopea: Nopea) -> None:
+    """A client can request OpenMetrics; strict parsers accept it and the text format."""
     site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
     openmetrics = nopea.get("/metrics", accept="application/openmetrics-text; version=1.0.0").text
 

@@ -1,4 +1,4 @@
-"""What people and Git servers hear of: `nopea run` with sinks on loopback, on the real API server."""
+"""Notifications and commit statuses of `nopea run`, with loopback receivers and a real API server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BROKEN = {"web.yaml": "kind: ConfigMap\n  bad: [\n"}
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
-    """The receiver of both kinds of message."""
+    """The receiver of JSON and Slack messages."""
     with Collector() as opened:
         yield opened
 
@@ -33,7 +33,7 @@ def collector() -> Iterator[Collector]:
 def nopea(
     cluster: Cluster, collector: Collector, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Nopea]:
-    """A controller that tells both sinks and Git servers."""
+    """A controller that sends messages to both sinks and commit statuses to Git servers."""
     folder = tmp_path_factory.mktemp("nopea")
     (folder / "secret").write_text(f"{SECRET}\n")
     (folder / "slack").write_text(f"{collector.url(SLACK_PATH)}\n")
@@ -62,12 +62,12 @@ def of_repository(posts: list[Post], site: Site, name: str = "shop") -> list[dic
 
 
 def web(**data: str) -> dict[str, str]:
-    """Return a folder with one ConfigMap."""
+    """Return the files of a commit with one ConfigMap."""
     return {"web.yaml": yamls.text(yamls.config_map("web", **data))}
 
 
-def test_drift_under_notify_arrives_with_who_changed_it(site: Site, collector: Collector) -> None:
-    """JSON for programs, signed, and a message for people: object, field, both values, and the hand."""
+def test_drift_under_notify_is_sent_with_its_manager(site: Site, collector: Collector) -> None:
+    """The signed JSON and the Slack message have the object, the field, both values and the manager."""
     repo = site.sync("shop", web(greeting="Welcome"), healPolicy="notify")
     place = site.place("v1 configmaps", "web")
     site.cluster.lab.run_kubectl(
@@ -75,12 +75,12 @@ def test_drift_under_notify_arrives_with_who_changed_it(site: Site, collector: C
         '{"data":{"greeting":"Closed <today>"}}',
     )  # fmt: skip
 
-    def told() -> dict[str, Any]:
+    def received() -> dict[str, Any]:
         messages = of_repository(collector.posts, site)
         assert len(messages) == 1, messages
         return messages[0]
 
-    message = eventually(told)
+    message = eventually(received)
     assert (message["kind"], message["cluster"]) == ("drift", "lab")
     (drift,) = message["facts"]["drifts"]
     assert (drift["object"], drift["manager"]) == (f"ConfigMap {site.namespace}/web", "kubectl-patch")
@@ -105,8 +105,8 @@ def test_drift_under_notify_arrives_with_who_changed_it(site: Site, collector: C
     assert len(of_repository(collector.posts, site)) == 1
 
 
-def test_a_secret_that_drifts_is_told_without_its_values(site: Site, collector: Collector) -> None:
-    """That it changed and who did it, not what it holds, neither plain nor encoded."""
+def test_drift_of_a_secret_is_sent_without_its_values(site: Site, collector: Collector) -> None:
+    """The message reports the change of the Secret without its values, neither plain nor encoded."""
     secret = {
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"},
         "data": {"password": base64.b64encode(b"swordfish-1").decode()},
@@ -118,12 +118,12 @@ def test_a_secret_that_drifts_is_told_without_its_values(site: Site, collector: 
         f'{{"data":{{"password":"{new}"}}}}',
     )  # fmt: skip
 
-    def told() -> dict[str, Any]:
+    def received() -> dict[str, Any]:
         messages = of_repository(collector.posts, site)
         assert len(messages) == 1, messages
         return messages[0]
 
-    message = eventually(told)
+    message = eventually(received)
     assert message["facts"]["drifts"][0]["fields"] == [
         {"path": ".data.password", "from": "*** (11 bytes)", "to": "*** (9 bytes)"}
     ]
@@ -132,8 +132,8 @@ def test_a_secret_that_drifts_is_told_without_its_values(site: Site, collector: 
             assert value not in post.body
 
 
-def test_a_failure_is_told_once_over_its_retries_and_its_end_once(site: Site, collector: Collector) -> None:
-    """The same problem again is no news; that it is over is."""
+def test_a_failure_and_its_recovery_are_sent_once_each(site: Site, collector: Collector) -> None:
+    """A repeated problem is not sent again, but its recovery is sent."""
     repo = site.sync("shop", web(greeting="Welcome"), interval="1s")
     repo.git.commit(BROKEN)
 
@@ -155,8 +155,8 @@ def test_a_failure_is_told_once_over_its_retries_and_its_end_once(site: Site, co
     eventually(both)
 
 
-def test_a_commits_status_arrives_at_its_own_server(site: Site) -> None:
-    """Success and failure of each commit, with the repository's own token."""
+def test_a_commit_status_is_sent_to_the_git_server(site: Site) -> None:
+    """The success or failure of each commit is sent, with the repository's own token."""
     origin = site.origin("shop", web(greeting="Welcome"))
     site.cluster.put(
         site.place("v1 secrets", "git"),
@@ -174,13 +174,13 @@ def test_a_commits_status_arrives_at_its_own_server(site: Site) -> None:
         repo.wait_synced(good)
         bad = origin.commit(BROKEN)
 
-        def told() -> list[tuple[str, str]]:
+        def received() -> list[tuple[str, str]]:
             found = [(post.path, post.json["state"]) for post in forge.posts]
             assert len(found) == 2, found
             return found
 
         where = f"/api/v3/repos/{site.namespace}/shop/statuses"
-        assert eventually(told) == [(f"{where}/{good}", "success"), (f"{where}/{bad}", "failure")]
+        assert eventually(received) == [(f"{where}/{good}", "success"), (f"{where}/{bad}", "failure")]
         first, second = forge.posts
         assert first.headers["authorization"] == f"Bearer {TOKEN}"
         assert first.json["context"] == f"nopea/lab/{site.namespace}/shop"

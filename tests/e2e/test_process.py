@@ -1,4 +1,4 @@
-"""`nopea run` as Kubernetes sees it: probes, signals, exit codes, and the flags that change what it does."""
+"""`nopea run` as Kubernetes sees it: probes, signals, exit codes and flags."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ StartNopea = Callable[..., Nopea]
 
 @pytest.fixture
 def own(cluster: Cluster, git_server: GitServer, namespace: str) -> Iterator[Site]:
-    """A namespace that no controller looks after yet: start one with `--namespace`."""
+    """A namespace without a controller: start one with `--namespace`."""
     site = Site(cluster, git_server, namespace)
     yield site
     site.clear()
@@ -34,7 +34,7 @@ def own(cluster: Cluster, git_server: GitServer, namespace: str) -> Iterator[Sit
 
 @pytest.fixture
 def hanging() -> Iterator[FaultyServer]:
-    """A Git server that takes requests and never answers."""
+    """A Git server that accepts requests and never answers."""
     with FaultyServer(silent) as server:
         yield server
 
@@ -45,8 +45,8 @@ def _started(start_nopea: StartNopea, site: Site, *arguments: str) -> Nopea:
     return running
 
 
-def test_probes_tell_the_first_list(private_lab: Lab, start_nopea: StartNopea) -> None:
-    """Alive at once; ready from the first list on, and why not before; a later outage changes neither."""
+def test_readiness_depends_on_the_first_list(private_lab: Lab, start_nopea: StartNopea) -> None:
+    """The process is alive at once, and ready after the first list even during a later outage."""
     install_crds(private_lab)
     private_lab.kill_apiserver()
     running = start_nopea(private_lab)
@@ -76,8 +76,8 @@ def test_probes_tell_the_first_list(private_lab: Lab, start_nopea: StartNopea) -
     assert running.stop() == 0, running.log_text()
 
 
-def test_a_signal_stops_a_pass_between_two_objects(own: Site, start_nopea: StartNopea) -> None:
-    """SIGTERM: status and Event tell exactly how far it came, children end; a new process goes on."""
+def test_a_signal_stops_a_sync_between_two_objects(own: Site, start_nopea: StartNopea) -> None:
+    """On SIGTERM, status and Event say how many objects were applied; a new process completes the sync."""
     own.origin("many").commit(_many())
     running = _started(start_nopea, own)
     repo = own.follow("many")
@@ -106,7 +106,7 @@ def test_a_signal_stops_a_pass_between_two_objects(own: Site, start_nopea: Start
 
 
 def test_the_drain_ends_in_time(own: Site, start_nopea: StartNopea, hanging: FaultyServer) -> None:
-    """A pass that cannot stop is cut off within --shutdown-seconds; meanwhile alive, but not ready."""
+    """A sync that cannot stop is interrupted within --shutdown-seconds; meanwhile, /ready is 503."""
     running = _started(start_nopea, own, "--shutdown-seconds=15")
     _follow_hanging(own, hanging)
     children = running.children()
@@ -129,7 +129,7 @@ def test_the_drain_ends_in_time(own: Site, start_nopea: StartNopea, hanging: Fau
 def test_a_second_signal_ends_it_at_once(
     own: Site, start_nopea: StartNopea, hanging: FaultyServer, first: signal.Signals, second: signal.Signals
 ) -> None:
-    """Whoever insists need not wait for the drain: 128 + the signal, and no child is left."""
+    """A second signal ends the drain: the exit code is 128 + the signal, and no child is left."""
     running = _started(start_nopea, own, "--shutdown-seconds=3600")
     _follow_hanging(own, hanging)
     children = running.children()
@@ -148,7 +148,7 @@ def test_a_second_signal_ends_it_at_once(
 
 
 def test_a_core_service_that_ends_ends_the_process(cluster: Cluster, tmp_path: Path) -> None:
-    """Exit code 1, and the log names the service: here Git's folder turns out to be a file."""
+    """If a service crashes (here Git's folder is a file), the log names it, and the exit code is 1."""
     cache = tmp_path / "nopea" / "cache"
     cache.mkdir(parents=True)
     (cache / "git").write_text("in the way")
@@ -166,23 +166,23 @@ def test_a_core_service_that_ends_ends_the_process(cluster: Cluster, tmp_path: P
         (("--no-such-flag",), "--no-such-flag"),
     ],
 )
-def test_wrong_usage_is_said(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
-    """Exit code 2 and the option."""
+def test_wrong_usage_is_reported(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    """Wrong usage ends the process with exit code 2 and a message about the option."""
     running = Nopea(kubeconfig=tmp_path / "any", folder=tmp_path / "nopea", arguments=arguments)
     assert running.wait() == 2
     assert said in running.log_text()
 
 
-def test_wrong_usage_by_environment_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 2 and the value, for a `NOPEA_*` variable too."""
+def test_an_invalid_environment_variable_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invalid `NOPEA_*` variable ends the process with exit code 2 and a message with the value."""
     monkeypatch.setenv("NOPEA_SHUTDOWN_SECONDS", "soon")
     running = Nopea(kubeconfig=tmp_path / "any", folder=tmp_path / "nopea")
     assert running.wait() == 2
     assert "'soon'" in running.log_text()
 
 
-def test_wrong_configuration_is_said(tmp_path: Path) -> None:
-    """Exit code 3 and, in one line without a traceback, the kubeconfig that cannot be read."""
+def test_a_missing_kubeconfig_is_reported(tmp_path: Path) -> None:
+    """A missing kubeconfig ends the process with exit code 3 and one line that names the file."""
     missing = tmp_path / "no-kubeconfig"
     running = Nopea(kubeconfig=missing, folder=tmp_path / "nopea")
     assert running.wait() == 3
@@ -191,8 +191,8 @@ def test_wrong_configuration_is_said(tmp_path: Path) -> None:
     assert str(missing) in line
 
 
-def test_a_port_in_use_is_said(cluster: Cluster, tmp_path: Path) -> None:
-    """Exit code 3 and the address that another process has."""
+def test_a_port_in_use_is_reported(cluster: Cluster, tmp_path: Path) -> None:
+    """A port in use ends the process with exit code 3 and a message that names the address."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         running = Nopea(
@@ -204,7 +204,7 @@ def test_a_port_in_use_is_said(cluster: Cluster, tmp_path: Path) -> None:
 
 
 def test_one_namespace_only(own: Site, cluster: Cluster, start_nopea: StartNopea) -> None:
-    """With --namespace the GitRepositories of all others are left alone."""
+    """With --namespace, GitRepositories in other namespaces are ignored."""
     other = Site(cluster, own.server, f"{own.namespace}-b")
     cluster.put(f"v1 namespaces /{other.namespace}", yamls.namespace(other.namespace))
     other.origin("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
@@ -224,7 +224,7 @@ def test_one_namespace_only(own: Site, cluster: Cluster, start_nopea: StartNopea
 
 
 def test_logs_for_a_console(own: Site, start_nopea: StartNopea) -> None:
-    """--log-format=console: time, level, message and facts as text, one line each."""
+    """With --log-format=console, each log line is text with time, level, message and facts."""
     running = _started(start_nopea, own, "--log-format=console")
     repo = own.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
     assert running.stop() == 0
@@ -232,8 +232,10 @@ def test_logs_for_a_console(own: Site, start_nopea: StartNopea) -> None:
     assert [
         line for line in lines if not re.match(r"\d\d:\d\d:\d\d\.\d{3} (debug|info|warning) +\S", line)
     ] == []
-    (told,) = [line for line in lines if "sync finished" in line]
-    assert re.search(rf" info +sync finished repo={repo.log_key} .*result=synced commit=[0-9a-f]{{40}}", told)
+    (entry,) = [line for line in lines if "sync finished" in line]
+    assert re.search(
+        rf" info +sync finished repo={repo.log_key} .*result=synced commit=[0-9a-f]{{40}}", entry
+    )
 
 
 def _many() -> dict[str, str]:
@@ -246,7 +248,7 @@ def _many() -> dict[str, str]:
 
 
 def _follow_hanging(site: Site, server: FaultyServer) -> None:
-    """Follow a repository of a server that does not answer, and return when it has been asked."""
+    """Create a GitRepository of a server that does not answer, and return after its first request."""
     site.follow("shop", url=server.url(), timeout="10m")
 
     def asked() -> None:

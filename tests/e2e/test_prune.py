@@ -1,4 +1,4 @@
-"""Pruning and deletion: what Git does not want goes, and nothing goes by accident."""
+"""Pruning and deletion: objects that Git no longer declares are deleted, and no other objects."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def _maps(*names: str) -> dict[str, str]:
     return {f"{name}.yaml": yamls.text(yamls.config_map(name, colour="blue")) for name in names}
 
 
-def test_what_is_gone_from_git_is_deleted(site: Site) -> None:
-    """A file removed from Git takes its object with it, in the same pass, and the Event says so."""
+def test_an_object_removed_from_git_is_deleted(site: Site) -> None:
+    """The object of a removed file is deleted in the same sync, and an Event names it."""
     repo = site.sync("shop", _maps("api", "db", "web"))
     repo.git.commit(_maps("api", "db"))
     status = repo.sync_and_wait()
@@ -23,8 +23,8 @@ def test_what_is_gone_from_git_is_deleted(site: Site) -> None:
     assert "web" in repo.wait_event("Pruned")["note"]
 
 
-def test_prune_false_keeps_it(site: Site) -> None:
-    """With `prune: false` objects stay, and stay in the inventory."""
+def test_prune_false_keeps_objects(site: Site) -> None:
+    """With `prune: false`, removed objects stay in the cluster and in the inventory."""
     repo = site.sync("shop", _maps("api", "web"), prune=False)
     repo.git.commit(_maps("api"))
     status = repo.sync_and_wait()
@@ -33,15 +33,15 @@ def test_prune_false_keeps_it(site: Site) -> None:
 
 
 def test_a_broken_file_prunes_nothing(site: Site) -> None:
-    """While anything in Git cannot be read, nothing is deleted."""
+    """While a file in Git cannot be parsed, nothing is deleted."""
     repo = site.sync("shop", _maps("api", "db", "web"))
     repo.git.commit({**_maps("api", "db"), "broken.yaml": "a: [1\n"})
     repo.sync_and_wait()
     assert site.cluster.get(site.place("v1 configmaps", "web")) is not None
 
 
-def test_the_guard_holds_a_big_deletion_back(site: Site) -> None:
-    """More than half of the inventory goes only with the annotation that names the commit."""
+def test_a_large_prune_needs_a_confirmation(site: Site) -> None:
+    """More than half of the inventory is pruned only with an annotation that confirms the commit."""
     repo = site.sync("shop", _maps("a", "b", "c", "d", "e"))
     commit = repo.git.commit(_maps("a"))
     status = repo.sync_and_wait()
@@ -54,7 +54,7 @@ def test_the_guard_holds_a_big_deletion_back(site: Site) -> None:
 
 
 def test_deleting_the_repository_deletes_its_objects(site: Site) -> None:
-    """By default the objects go first, then the GitRepository."""
+    """By default, the objects are deleted first, then the GitRepository."""
     repo = site.sync("shop", _maps("api", "web"))
     assert repo.get()["metadata"]["finalizers"] == ["nopea.io/finalizer"]
     site.cluster.delete(repo.place)
@@ -80,7 +80,7 @@ def _assert_gone(site: Site, place: str) -> None:
 
 
 def test_a_renamed_repository_hands_its_objects_over(site: Site) -> None:
-    """Another GitRepository over the same objects takes them when the first one goes; nothing is deleted."""
+    """When a GitRepository is deleted, another one that declares the same objects takes them over."""
     old = site.sync("shop", _maps("web"))
     place = site.place("v1 configmaps", "web")
     uid = site.cluster.must_get(place)["metadata"]["uid"]
@@ -93,7 +93,7 @@ def test_a_renamed_repository_hands_its_objects_over(site: Site) -> None:
 
 
 def test_more_than_a_hundred_objects_go_into_inventory_objects(site: Site) -> None:
-    """A long inventory is kept beside the status, and pruned from as a short one is."""
+    """A long inventory is stored in Inventory objects, and pruning works as with a short one."""
     names = [f"m{number:03}" for number in range(150)]
     repo = site.sync("shop", _maps(*names))
     assert "inventory" not in repo.status()
@@ -107,7 +107,7 @@ def test_more_than_a_hundred_objects_go_into_inventory_objects(site: Site) -> No
 
 
 def test_a_shrinking_inventory_moves_into_the_status(site: Site) -> None:
-    """Once it has room in the status, the Inventory objects go, and not before it is there."""
+    """When the inventory fits into the status, it is stored there and the Inventory objects are deleted."""
     names = [f"m{number:03}" for number in range(102)]
     repo = site.sync("shop", _maps(*names))
     repo.git.commit(_maps(*names[:-4]))
@@ -120,8 +120,8 @@ def _assert_no_inventories(site: Site) -> None:
     assert site.cluster.list(site.place("nopea.io/v1alpha1 inventories")) == []
 
 
-def test_what_must_not_be_deleted_holds_up_no_other(site: Site) -> None:
-    """A claim on storage stays and is told; what else has gone from Git goes."""
+def test_an_object_that_must_not_be_deleted_does_not_block_others(site: Site) -> None:
+    """A PersistentVolumeClaim stays; other objects that were removed from Git are deleted."""
     files = _maps("a", "b", "c")
     repo = site.sync("shop", {**files, "p.yaml": yamls.text(yamls.claim("p"))})
     repo.git.commit(_maps("a", "b"))

@@ -1,4 +1,4 @@
-"""A repository that is held at a commit by the annotation: what is applied, what is told, how it ends."""
+"""The annotation that pins a repository to a commit: what is applied and reported, and how it ends."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def web(colour: str, **more: str) -> dict[str, str]:
 
 
 def colour_of(site: Site) -> str:
-    """Return what is in the cluster."""
+    """Return the colour of the live ConfigMap."""
     return str(site.cluster.must_get(site.place("v1 configmaps", "web"))["data"]["colour"])
 
 
 def wait_colour(site: Site, colour: str) -> None:
-    """Wait until this is in the cluster."""
+    """Wait until the live ConfigMap has this colour."""
 
     def coloured() -> None:
         assert colour_of(site) == colour
@@ -29,12 +29,12 @@ def wait_colour(site: Site, colour: str) -> None:
 
 
 def pin(repo: Repo, commit: str | None) -> None:
-    """Set the annotation, or take it away."""
+    """Set the rollback annotation, or remove it."""
     repo.site.cluster.merge(repo.place, {"metadata": {"annotations": {ROLLBACK: commit}}})
 
 
 def wait_held(repo: Repo, commit: str) -> None:
-    """Wait until the commit is applied, and its status says that it is held."""
+    """Wait until the commit is applied and the status says that it is pinned."""
 
     def held() -> None:
         status = repo.status()
@@ -54,8 +54,8 @@ def two_commits(site: Site, **spec: str) -> tuple[Repo, str, str]:
     return repo, blue, green
 
 
-def test_a_pinned_commit_is_applied_and_told_everywhere(site: Site) -> None:
-    """The cluster, the condition, Ready's message, the history and an Event; the spec is not touched."""
+def test_a_pinned_commit_is_applied_and_reported_everywhere(site: Site) -> None:
+    """The conditions, the history and an Event report the pinned commit; the spec does not change."""
     repo, blue, _ = two_commits(site)
     spec = repo.get()["spec"]
 
@@ -73,8 +73,8 @@ def test_a_pinned_commit_is_applied_and_told_everywhere(site: Site) -> None:
     assert repo.get()["spec"] == spec
 
 
-def test_drift_that_the_policy_leaves_outlives_it(site: Site) -> None:
-    """Under `manual`, what a person changed stays through a rollback and back, and is told all the time."""
+def test_drift_that_the_policy_leaves_outlives_a_rollback(site: Site) -> None:
+    """Under `manual`, a manual change stays and is reported during a rollback and after it."""
     repo = site.sync("shop", web("blue"), healPolicy="manual", interval="1s")
     blue = str(repo.status()["lastAppliedCommit"])
     repo.wait_synced(repo.git.commit(web("blue", size="2")))
@@ -102,8 +102,8 @@ def _assert_left(repo: Repo) -> None:
     assert [field["path"] for drift in drifts for field in drift["fields"]] == [".data.colour"], repo.status()
 
 
-def test_new_commits_do_not_move_it(site: Site) -> None:
-    """Neither a poll nor a request follows the branch meanwhile."""
+def test_new_commits_do_not_move_a_pin(site: Site) -> None:
+    """While a commit is pinned, neither a poll nor a sync request applies a new one."""
     repo, blue, _ = two_commits(site, interval="1s")
     pin(repo, blue)
     wait_held(repo, blue)
@@ -119,8 +119,8 @@ def _assert_colour(site: Site, colour: str) -> None:
     assert colour_of(site) == colour
 
 
-def test_drift_is_put_right_to_the_pinned_commit(site: Site) -> None:
-    """And the entry of the history says that a pin decided."""
+def test_drift_is_reverted_to_the_pinned_commit(site: Site) -> None:
+    """Healing uses the pinned commit, and the history entry has the trigger `rollback`."""
     repo, blue, _ = two_commits(site)
     pin(repo, blue)
     wait_held(repo, blue)
@@ -129,14 +129,14 @@ def test_drift_is_put_right_to_the_pinned_commit(site: Site) -> None:
 
     wait_colour(site, "blue")
 
-    def told() -> None:
+    def shown() -> None:
         assert repo.status()["history"][0]["trigger"] == "object change,rollback", repo.status()["history"]
 
-    eventually(told)
+    eventually(shown)
 
 
 def test_without_the_annotation_the_branch_is_followed_again(site: Site) -> None:
-    """To its tip, which may be a third commit; the condition goes, and an Event tells."""
+    """Removing the annotation applies the branch's tip, removes the condition and emits an Event."""
     repo, blue, _ = two_commits(site)
     pin(repo, blue)
     wait_held(repo, blue)
@@ -155,7 +155,7 @@ def test_without_the_annotation_the_branch_is_followed_again(site: Site) -> None
 
 
 def test_a_pin_can_be_moved(site: Site) -> None:
-    """Two rollbacks in a row, the second while the first may still be applied."""
+    """A second pin takes effect even while the first may still be applied."""
     repo, blue, green = two_commits(site)
     red = repo.git.commit(web("red"))
     repo.sync_now()
@@ -171,8 +171,8 @@ def test_a_pin_can_be_moved(site: Site) -> None:
     assert colour_of(site) == "green"
 
 
-def test_a_tag_and_a_commit_of_the_spec_give_way(site: Site) -> None:
-    """The condition names what is left."""
+def test_a_pin_overrides_a_commit_of_the_spec(site: Site) -> None:
+    """The condition names the commit of the spec that the pin overrides."""
     repo, blue, green = two_commits(site)
     repo.change(branch=None, commit=green)
     repo.wait_synced(green)
@@ -183,8 +183,8 @@ def test_a_tag_and_a_commit_of_the_spec_give_way(site: Site) -> None:
     assert f"instead of commit {green}" in repo.condition("RolledBack")["message"]
 
 
-def test_a_value_that_is_no_commit_changes_nothing(site: Site) -> None:
-    """It is an error with its code, and the branch is not followed either: nobody knows what is wanted."""
+def test_an_invalid_pin_changes_nothing(site: Site) -> None:
+    """A value that is not a commit is an error, and the branch is not followed either."""
     repo, blue, _ = two_commits(site)
     pin(repo, "main")
     repo.wait_failed("NOPEA-S005")
@@ -198,8 +198,8 @@ def test_a_value_that_is_no_commit_changes_nothing(site: Site) -> None:
     assert colour_of(site) == "blue"
 
 
-def test_a_commit_that_git_lacks_applies_nothing(site: Site) -> None:
-    """Nor does the version that Git gave before hold for it; the advice is about the pin."""
+def test_a_pin_that_git_lacks_applies_nothing(site: Site) -> None:
+    """A pinned commit that Git lacks is an error with a hint about rollback; the objects stay unchanged."""
     repo, _, green = two_commits(site)
 
     pin(repo, "d" * 40)
@@ -211,8 +211,8 @@ def test_a_commit_that_git_lacks_applies_nothing(site: Site) -> None:
     assert repo.status()["lastAppliedCommit"] == green
 
 
-def test_while_git_is_away_a_pin_waits(site: Site) -> None:
-    """The version that Git gave before is not applied in its place."""
+def test_while_git_is_unreachable_a_pin_waits(site: Site) -> None:
+    """If a pinned commit cannot be fetched, no other commit is applied in its place."""
     repo, blue, _ = two_commits(site)
     pin(repo, blue)
     wait_held(repo, blue)
@@ -229,8 +229,8 @@ def test_while_git_is_away_a_pin_waits(site: Site) -> None:
     assert colour_of(site) == "blue"
 
 
-def test_a_suspended_repository_is_held_when_it_goes_on(site: Site) -> None:
-    """The pin is told at once, and nothing is written before."""
+def test_a_pin_of_a_suspended_repository_is_applied_after_resume(site: Site) -> None:
+    """The condition reports the pin at once, but nothing is applied until the repository is resumed."""
     repo, blue, _ = two_commits(site)
     repo.change(suspend=True)
 
@@ -240,10 +240,10 @@ def test_a_suspended_repository_is_held_when_it_goes_on(site: Site) -> None:
     eventually(suspended)
     pin(repo, blue)
 
-    def told() -> None:
+    def shown() -> None:
         assert blue in repo.condition("RolledBack").get("message", "")
 
-    eventually(told)
+    eventually(shown)
     assert colour_of(site) == "green"
     repo.change(suspend=False)
     wait_held(repo, blue)

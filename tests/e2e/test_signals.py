@@ -1,4 +1,4 @@
-"""CDEvents of a real controller to real sinks, good and bad: nothing lost, nothing twice, no pass held up."""
+"""CDEvents from a real controller to good and bad sinks: no loss, no duplicate, no delayed sync."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Start = Callable[..., Nopea]
 
 @pytest.fixture
 def site(cluster: Cluster, git_server: GitServer, namespace: str) -> Iterator[Site]:
-    """A namespace that the test's own controllers look after."""
+    """A namespace for the controllers that the test starts."""
     made = Site(cluster, git_server, namespace)
     yield made
-    for name in made.names:  # nobody may be left to delete the objects: the namespace goes with them
+    for name in made.names:  # no controller may be running that would remove the finalizer
         place = made.place("nopea.io/v1alpha1 gitrepositories", name)
         made.cluster.merge(place, {"metadata": {"finalizers": None}})
     made.clear()
@@ -35,7 +35,7 @@ def site(cluster: Cluster, git_server: GitServer, namespace: str) -> Iterator[Si
 
 @pytest.fixture
 def sinks() -> Iterator[tuple[LiveSink, LiveSink]]:
-    """Two sinks: one that stays good, one to be steered."""
+    """Two sinks: one that works, and one whose behaviour the test changes."""
     with LiveSink() as good, LiveSink() as other:
         yield good, other
 
@@ -54,12 +54,12 @@ def start(start_nopea: Start, site: Site, *urls: str, options: tuple[str, ...] =
 
 
 def named(name: str, value: int) -> dict[str, str]:
-    """Return a repository with one ConfigMap."""
+    """Return the files of a commit with one ConfigMap."""
     return {"map.yaml": yamls.text(yamls.config_map(f"settings-{name}", value=str(value)))}
 
 
 def push(repo: Repo, value: int) -> str:
-    """Push a change, have it applied, and return the commit."""
+    """Push a change, wait until it is applied, and return the commit."""
     commit = repo.git.commit(named(repo.name, value))
     repo.sync_now()
     repo.wait_synced(commit, seconds=SECONDS)
@@ -67,23 +67,23 @@ def push(repo: Repo, value: int) -> str:
 
 
 def service_of(repo: Repo) -> str:
-    """Return the subject of the events about what a repository keeps."""
+    """Return the subject of a repository's service events."""
     return f"gitrepository/{repo.site.namespace}/{repo.name}"
 
 
 def assert_service(sink: LiveSink, repo: Repo, *types: str) -> None:
-    """The sink has got exactly these service events about the repository, in this order."""
-    told = [one for one in sink.types(service_of(repo)) if one in ("service.deployed", "service.upgraded")]
-    assert told == list(types), sink.types()
+    """Assert that the sink received exactly these service events of the repository, in this order."""
+    found = [one for one in sink.types(service_of(repo)) if one in ("service.deployed", "service.upgraded")]
+    assert found == list(types), sink.types()
 
 
 def assert_same(good: LiveSink, other: LiveSink) -> None:
-    """Both have got the same events in the same order."""
+    """Assert that both sinks received the same events in the same order."""
     assert other.ids() == good.ids()
 
 
 def metrics(running: Nopea) -> str:
-    """Return what Prometheus would read."""
+    """Return the metrics page."""
     answer = running.get("/metrics")
     assert answer.status == 200
     return answer.text
@@ -99,10 +99,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_a_bad_sink_gets_everything_after_it_recovers_and_disturbs_nobody(
+def test_a_bad_sink_gets_all_events_after_recovery_and_affects_no_other(
     bad: str, site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start
 ) -> None:
-    """The good sink gets each event while the other one is bad; afterwards that one has the same events."""
+    """The good sink gets every event while the other fails; after recovery, the other has the same events."""
     good, other = sinks
     running = start(start_nopea, site, good.url(), other.url("/topsecret", userinfo="ada:hunter22"))
     repos = [site.sync(name, named(name, 0)) for name in NAMES]
@@ -141,7 +141,7 @@ def test_bad_sinks_delay_no_sync(
     sinks: tuple[LiveSink, LiveSink],
     start_nopea: Start,
 ) -> None:
-    """Passes take as long with a sink that is down, slow, hangs or fails as they take with good ones."""
+    """A sync takes as long with a sink that is down, slow, hanging or failing as with good sinks."""
     good, other = sinks
     running = start(start_nopea, site, good.url(), other.url())
     repo = site.sync("one", named("one", 0))
@@ -164,10 +164,10 @@ def test_bad_sinks_delay_no_sync(
     assert medians["bad"] < 2 * medians["good"] + 0.05, seconds
 
 
-def test_a_restart_deploys_nothing_again(
+def test_a_restart_emits_no_second_deployment(
     site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start
 ) -> None:
-    """The second process knows that the first one deployed: what follows is an upgrade."""
+    """After a restart, the next change emits service.upgraded, not another service.deployed."""
     good, _ = sinks
     first = start(start_nopea, site, good.url())
     repo = site.sync("one", named("one", 0))
@@ -183,8 +183,10 @@ def test_a_restart_deploys_nothing_again(
     assert_service(good, repo, "service.deployed", "service.upgraded")
 
 
-def test_sigterm_sends_what_waits(site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start) -> None:
-    """Events that a slow sink has not taken yet reach it before the process ends."""
+def test_sigterm_flushes_queued_events(
+    site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start
+) -> None:
+    """Events that are still queued for a slow sink are delivered before the process ends."""
     good, slow = sinks
     slow.answer(Reply(delay=0.2))
     running = start(start_nopea, site, good.url(), slow.url())
@@ -199,10 +201,10 @@ def test_sigterm_sends_what_waits(site: Site, sinks: tuple[LiveSink, LiveSink], 
     assert running.logs("messages dropped") == []
 
 
-def test_a_dead_sink_does_not_hold_up_the_end(
+def test_a_hanging_sink_does_not_delay_the_shutdown(
     site: Site, sinks: tuple[LiveSink, LiveSink], start_nopea: Start
 ) -> None:
-    """The flush has a bound within --shutdown-seconds; what is left is counted in the log."""
+    """The flush ends within --shutdown-seconds, and the log has the number of dropped events."""
     _, hangs = sinks
     hangs.answer(HANG)
     running = start(start_nopea, site, hangs.url(), options=("--shutdown-seconds=4",))

@@ -1,4 +1,4 @@
-"""One repository's whole life, as a sink that a real controller sends to reads it: what is told, in order."""
+"""The events of a repository's whole life cycle, in order, as a sink of a real controller receives them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Start = Callable[..., Nopea]
 
 @dataclass(frozen=True)
 class Told:
-    """An event as its receiver reads it, whatever the mode."""
+    """An event as its receiver reads it, in either mode."""
 
     attributes: dict[str, str]
     event: dict[str, Any]
@@ -38,17 +38,17 @@ class Told:
 
     @property
     def kind(self) -> str:
-        """Subject and predicate of the type."""
+        """The subject and the predicate of the event's type."""
         return ".".join(self.attributes["type"].split(".")[2:4])
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Facts of our own."""
+        """Nopea's own facts in the event."""
         return dict(self.event["customData"]["nopea"])
 
 
 def read(arrival: Arrival) -> Told:
-    """Read a message as the HTTP binding of CloudEvents says, and fail on what it forbids."""
+    """Parse a message according to the HTTP binding of CloudEvents; a violation fails the test."""
     headers, size = arrival.headers, len(arrival.body)
     if headers["content-type"].startswith("application/cloudevents+json"):
         assert [name for name in headers if name.startswith("ce-")] == []
@@ -67,7 +67,7 @@ def read(arrival: Arrival) -> Told:
 
 
 def assert_valid(told: Told, version: str) -> None:
-    """Attributes and event say the same, and a strict consumer of this version takes it."""
+    """Assert that attributes and event agree, and that a strict consumer of this version accepts it."""
     context = told.event["context"]
     assert told.attributes == {
         "specversion": "1.0",
@@ -87,21 +87,21 @@ def assert_valid(told: Told, version: str) -> None:
 
 @pytest.fixture
 def sink() -> Iterator[LiveSink]:
-    """Who is told."""
+    """The sink that receives the events."""
     with LiveSink() as opened:
         yield opened
 
 
 @pytest.fixture
 def site(cluster: Cluster, git_server: GitServer, namespace: str) -> Iterator[Site]:
-    """A namespace that the test's own controllers look after."""
+    """A namespace for the controllers that the test starts."""
     made = Site(cluster, git_server, namespace)
     yield made
     made.clear()
 
 
 class Life:
-    """A repository, its controller, and what the sink has read of it."""
+    """A repository, its controller, and the events that the sink has received."""
 
     def __init__(self, site: Site, sink: LiveSink, begin: Callable[[], Nopea], server: GitServer) -> None:
         self.site, self.sink, self._begin = site, sink, begin
@@ -122,7 +122,7 @@ class Life:
         )  # fmt: skip
 
     def files(self, colour: str, *, label: str = "one", with_old: bool = True) -> dict[str, str]:
-        """Return a commit's files: a namespace, a Secret, a ConfigMap and one that goes later."""
+        """Return a commit's files: a namespace, a Secret, a ConfigMap and one that is removed later."""
         environment = yamls.namespace(self.environment)
         environment["metadata"] |= {"labels": {"tier": label}, "annotations": {"nopea.io/prune": "true"}}
         found = {
@@ -133,12 +133,12 @@ class Life:
         return found | ({"old.yaml": yamls.text(yamls.config_map("old", a="1"))} if with_old else {})
 
     def restart(self) -> None:
-        """End the controller in order and start another."""
+        """Stop the controller and start another one."""
         assert self.running.stop() == 0
         self.running = self._begin()
 
     def told(self, after: int = 0) -> list[Told]:
-        """Return what was told of this repository, each event once, from a place on."""
+        """Return the received events, each only once, without the first `after`."""
         known: dict[str, Told] = {}
         for arrival in self.sink.arrivals():
             one = read(arrival)
@@ -146,7 +146,7 @@ class Life:
         return list(known.values())[after:]
 
     def expect(self, *kinds: str) -> list[Told]:
-        """Wait until exactly these were told since the last time, and return them."""
+        """Wait until exactly these events arrived since the last call, and return them."""
         found: list[Told] = []
 
         def all_told() -> None:
@@ -163,10 +163,10 @@ class Life:
 
 
 @pytest.mark.parametrize("arguments", [BINARY, FLUX], ids=["binary 0.5.1", "structured 0.4.1"])
-def test_a_whole_life_is_told_in_order(
+def test_the_whole_life_cycle_is_reported_in_order(
     arguments: tuple[str, ...], site: Site, sink: LiveSink, start_nopea: Start
 ) -> None:
-    """From the first sync over failures, drift, rollback and two restarts to the end: nothing else, once."""
+    """From first sync to deletion, with two restarts, each step emits exactly its events, and each once."""
     is_flux = arguments is FLUX
     detected = "nopea-drift.detected" if is_flux else "incident.detected"
     resolved = "nopea-drift.healed" if is_flux else "incident.resolved"
@@ -246,7 +246,7 @@ def test_a_whole_life_is_told_in_order(
         def environment_is_gone() -> None:
             assert site.cluster.get(f"v1 namespaces /{life.environment}") is None
 
-        eventually(environment_is_gone, seconds=SECONDS)  # one in its end would make the deletion wait for it
+        eventually(environment_is_gone, seconds=SECONDS)  # a terminating namespace would delay the deletion
         site.clear()
         end = life.expect(began, "service.removed", ended)
         assert end[1].event["subject"]["content"]["environment"]["id"] == site.namespace

@@ -1,4 +1,4 @@
-"""The main loop: a repository is applied in one pass, followed, and told about."""
+"""The main loop: a repository is applied in one sync, followed and reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PASS_KEYS = {
 
 
 def _everything(namespace: str, group: str) -> dict[str, str]:
-    """A repository in which every file needs another one first, in the wrong order by name."""
+    """Return files that depend on each other, in the wrong order by name."""
     webhook = yamls.webhook_configuration(f"check-{namespace}", namespace=f"{namespace}-shop")
     return {
         "a-webhook.yaml": yamls.text(webhook),
@@ -39,8 +39,8 @@ def _everything(namespace: str, group: str) -> dict[str, str]:
     }
 
 
-def test_one_pass_applies_a_whole_repository(site: Site, nopea: Nopea) -> None:
-    """Namespaces, CRDs and their objects, workloads, RBAC and webhooks are applied in one pass, and told."""
+def test_one_sync_applies_a_whole_repository(site: Site, nopea: Nopea) -> None:
+    """Namespaces, CRDs, custom resources, workloads, RBAC and webhooks are applied in one sync."""
     group, shop = f"{site.namespace}.acme.example", f"{site.namespace}-shop"
     origin = site.origin("shop")
     commit = origin.commit(_everything(site.namespace, group), message="Open the shop\n\nAt last.")
@@ -104,8 +104,8 @@ def _assert_told(found: Json, commit: str, *, count: int) -> None:
     assert {one["type"] for one in status["conditions"]} == {"Healthy", "Ready"}
 
 
-def test_a_pass_is_told_in_an_event(site: Site) -> None:
-    """The Event about a pass says what was applied, in words, from the controller."""
+def test_a_sync_is_reported_in_an_event(site: Site) -> None:
+    """The Event about a sync says what was applied and names the controller."""
     repo = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
     event = repo.wait_event("Synced")
     assert (event["type"], event["action"]) == ("Normal", "Sync")
@@ -113,8 +113,8 @@ def test_a_pass_is_told_in_an_event(site: Site) -> None:
     assert event["reportingController"] == "nopea.io/controller"
 
 
-def test_a_new_commit_is_followed_and_the_rest_left_alone(site: Site) -> None:
-    """After a push only what changed is written: the others keep resourceVersion and managedFields."""
+def test_a_new_commit_writes_only_changed_objects(site: Site) -> None:
+    """After a push, only changed objects are written: others keep resourceVersion and managedFields."""
     files = {
         f"{name}.yaml": yamls.text(yamls.config_map(name, colour="blue")) for name in ("api", "db", "web")
     }
@@ -134,8 +134,8 @@ def test_a_new_commit_is_followed_and_the_rest_left_alone(site: Site) -> None:
     assert entry["trigger"].startswith(("poll", "reconcile"))  # at this interval, whichever comes first
 
 
-def test_nothing_to_do_writes_nothing(site: Site) -> None:
-    """Polls that find the same commit leave the GitRepository and its objects as they are."""
+def test_a_sync_without_changes_writes_nothing(site: Site) -> None:
+    """Polls that find the same commit leave the GitRepository and its objects unchanged."""
     repo = site.sync("shop", {"web.yaml": yamls.text(yamls.config_map("web"))}, interval="1s")
     repo.wait_event("Synced")
     place = site.place("v1 configmaps", "web")
@@ -150,8 +150,8 @@ def test_nothing_to_do_writes_nothing(site: Site) -> None:
 
 
 @pytest.mark.parametrize("change", ["branch", "path", "targetNamespace"])
-def test_a_spec_change_is_followed_without_a_restart(site: Site, nopea: Nopea, change: str) -> None:
-    """Another branch, path or target namespace is applied by the same worker, at once."""
+def test_a_spec_change_is_applied_without_a_restart(site: Site, nopea: Nopea, change: str) -> None:
+    """The running worker applies another branch, path or target namespace at once."""
     one = yamls.text(yamls.config_map("web", colour="blue"))
     two = yamls.text(yamls.config_map("web", colour="red"))
     repo = site.sync("shop", {"one/web.yaml": one, "two/web.yaml": two}, path="one")
@@ -168,8 +168,8 @@ def test_a_spec_change_is_followed_without_a_restart(site: Site, nopea: Nopea, c
     site.cluster.delete(f"v1 namespaces /{other}")
 
 
-def test_kubectl_get_reads_well(site: Site, cluster: Cluster) -> None:
-    """`kubectl get gr` answers "is it working?" for a synced, a failed and a suspended repository."""
+def test_kubectl_get_shows_the_state(site: Site, cluster: Cluster) -> None:
+    """`kubectl get gr` shows the state of a synced, a failed and a suspended repository."""
     good = {"web.yaml": yamls.text(yamls.config_map("web"))}
     synced = site.sync("synced", good)
     site.origin("suspended", good)

@@ -1,4 +1,4 @@
-"""A push is announced to the real process and is in the cluster at once, though the interval is an hour."""
+"""Webhooks to a real controller: a push is applied at once although the interval is an hour."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OWN = "the secret of one repository"
 HOOK = {"secretRef": {"name": "hook"}}
 CONFIG_MAPS = "v1 configmaps"
 SLOWEST_SECONDS = 10.0
-"""What a busy machine may take; the figure that is printed is what counts."""
+"""The limit for a busy machine; the test prints the actual durations."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def secret_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def nopea(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, secret_file: Path) -> Iterator[Nopea]:
-    """A controller with a process-wide secret; it ends in order and without a traceback."""
+    """A controller with a process-wide secret; it must stop with exit code 0 and without a traceback."""
     running = Nopea(
         kubeconfig=cluster.lab.kubeconfig,
         folder=tmp_path_factory.mktemp("nopea"),
@@ -75,7 +75,7 @@ def _version(site: Site, name: str = "web") -> str:
 
 
 def _passes(nopea: Nopea, repo: Repo) -> list[list[str]]:
-    """Return what woke each pass of a repository."""
+    """Return the triggers of each sync of a repository."""
     return [line["triggers"] for line in nopea.logs("sync finished", repo=repo.log_key)]
 
 
@@ -84,7 +84,7 @@ def _address(repo: Repo) -> str:
 
 
 def test_a_push_is_applied_within_two_seconds(site: Site, nopea: Nopea) -> None:
-    """From the push to the object in the cluster, three times; and the answer does not wait for it."""
+    """The fastest of three pushes is in the cluster within two seconds."""
     repo = _follow(site, "shop", {"web.yaml": _config("0")})
     took, answered = [], []
     for version in "123":
@@ -106,8 +106,8 @@ def test_a_push_is_applied_within_two_seconds(site: Site, nopea: Nopea) -> None:
     assert {entry["trigger"] for entry in status["history"][:3]} == {Trigger.WEBHOOK.value}
 
 
-def test_a_push_to_a_monorepo_wakes_whom_it_concerns(site: Site, nopea: Nopea) -> None:
-    """At the process-wide address, by the changed path; the other does not even ask Git."""
+def test_a_push_to_a_monorepo_syncs_only_affected_repositories(site: Site, nopea: Nopea) -> None:
+    """The process-wide webhook selects repositories by the changed paths; others do not sync."""
     files = {"web/web.yaml": _config("1", "web"), "jobs/jobs.yaml": _config("1", "jobs")}
     site.origin("mono", files)
     web, jobs = (
@@ -128,8 +128,8 @@ def test_a_push_to_a_monorepo_wakes_whom_it_concerns(site: Site, nopea: Nopea) -
     assert nopea.logs("webhook received", address="/webhook")[-1]["woken"] == [web.log_key]
 
 
-def test_an_own_secret_is_the_only_one_that_counts(site: Site, nopea: Nopea) -> None:
-    """Not the process-wide one; and a new one from the moment it is stored."""
+def test_a_repositorys_own_secret_replaces_the_process_wide_one(site: Site, nopea: Nopea) -> None:
+    """Only the repository's own secret is accepted; a changed one takes effect without a restart."""
     _secret(site, OWN)
     repo = _follow(site, "shop", {"web.yaml": _config("1")}, webhook=HOOK)
     commit = repo.git.commit({"web.yaml": _config("2")})
@@ -150,8 +150,8 @@ def test_an_own_secret_is_the_only_one_that_counts(site: Site, nopea: Nopea) -> 
     assert deliver(nopea, _address(repo), push(url=url, secret=OWN)).status == 401
 
 
-def test_a_missing_secret_refuses_everybody(site: Site, nopea: Nopea) -> None:
-    """The process-wide one does not stand in for it."""
+def test_a_missing_secret_refuses_all_deliveries(site: Site, nopea: Nopea) -> None:
+    """The process-wide secret does not replace a missing Secret of the repository."""
     repo = _follow(site, "shop", {"web.yaml": _config("1")}, webhook=HOOK)
 
     answer = deliver(nopea, _address(repo), push(url=site.url("shop")))
@@ -160,8 +160,8 @@ def test_a_missing_secret_refuses_everybody(site: Site, nopea: Nopea) -> None:
     assert nopea.logs("webhook refused", address=_address(repo))[-1]["code"] == "NOPEA-W005"
 
 
-def test_what_is_forged_or_of_no_concern_wakes_nobody(site: Site, nopea: Nopea) -> None:
-    """A wrong signature, a deleted branch, another branch: the new commit stays where it is."""
+def test_forged_and_irrelevant_deliveries_start_no_sync(site: Site, nopea: Nopea) -> None:
+    """A wrong signature, a deleted branch or another branch does not apply the new commit."""
     repo = _follow(site, "shop", {"web.yaml": _config("1")})
     commit = repo.git.commit({"web.yaml": _config("2")})
     url, before = site.url("shop"), _passes(nopea, repo)
@@ -178,8 +178,8 @@ def test_what_is_forged_or_of_no_concern_wakes_nobody(site: Site, nopea: Nopea) 
     always(untouched, seconds=1.5)
 
 
-def test_a_repeated_delivery_and_one_without_news_are_no_pass(site: Site, nopea: Nopea) -> None:
-    """The first is dropped by its id, the other costs a question to Git."""
+def test_a_repeated_delivery_and_one_without_a_new_commit_start_no_sync(site: Site, nopea: Nopea) -> None:
+    """A duplicate is ignored by its delivery id; one without a new commit only polls Git."""
     repo = _follow(site, "shop", {"web.yaml": _config("1")})
     sent = push(url=site.url("shop"), delivery="d-1")
     before = _passes(nopea, repo)
@@ -190,4 +190,4 @@ def test_a_repeated_delivery_and_one_without_news_are_no_pass(site: Site, nopea:
     def untouched() -> None:
         assert _passes(nopea, repo) == before
 
-    always(untouched, seconds=3)  # the second look is after 2 s
+    always(untouched, seconds=3)  # the second poll is after 2 s

@@ -1,4 +1,4 @@
-"""What people ask for while no controller runs: they are told, and it is obeyed when one comes."""
+"""Commands while no controller runs: they say so, and a controller that starts later acts on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROLLBACK = "nopea.io/rollback-to"
 
 @pytest.fixture
 def alone(cluster: Cluster, git_server: GitServer, namespace: str) -> Iterator[Site]:
-    """A namespace that nobody looks after."""
+    """A namespace without a controller."""
     made = Site(cluster, git_server, namespace)
     yield made
     made.clear()
@@ -30,7 +30,7 @@ def web(colour: str) -> dict[str, str]:
 
 
 def colour_of(site: Site) -> str:
-    """Return what is in the cluster."""
+    """Return the colour of the live ConfigMap."""
     return str(site.cluster.must_get(site.place("v1 configmaps", "web"))["data"]["colour"])
 
 
@@ -49,8 +49,8 @@ def two_commits(site: Site) -> tuple[Repo, str, str]:
     return repo, blue, green
 
 
-def test_the_time_ends_the_wait(alone: Site) -> None:
-    """Exit code 1, and what may be wrong; the request stays for the controller that comes."""
+def test_the_timeout_ends_the_wait(alone: Site) -> None:
+    """After the timeout, the command exits with 1 and a hint; the request stays for a later controller."""
     repo = alone.follow("shop")
 
     said = run(alone, "sync", "shop", "--wait", "--timeout", "1s")
@@ -62,7 +62,7 @@ def test_the_time_ends_the_wait(alone: Site) -> None:
 
 
 def test_an_empty_history_says_why(alone: Site) -> None:
-    """It is no error: there is nothing yet."""
+    """An empty history is not an error; the output says that there was no sync yet."""
     repo = alone.follow("shop")
 
     said = run(alone, "history", "shop")
@@ -76,7 +76,7 @@ def test_an_empty_history_says_why(alone: Site) -> None:
 
 
 def test_a_rollback_without_a_history_says_why(alone: Site) -> None:
-    """There is no commit before; a full id is taken all the same."""
+    """Without a previous commit, rollback fails and says why; a full commit id is still accepted."""
     repo = alone.follow("shop")
 
     said = run(alone, "rollback", "shop")
@@ -86,8 +86,8 @@ def test_a_rollback_without_a_history_says_why(alone: Site) -> None:
     assert repo.get()["metadata"]["annotations"][ROLLBACK] == "a" * 40
 
 
-def test_a_repository_that_goes_meanwhile_ends_the_wait(alone: Site) -> None:
-    """With a sentence, not at the end of the time."""
+def test_deleting_the_repository_ends_the_wait(alone: Site) -> None:
+    """The command reports the deletion at once instead of waiting for its timeout."""
     repo = alone.follow("shop")
 
     with ThreadPoolExecutor(1) as pool:
@@ -104,8 +104,8 @@ def test_a_repository_that_goes_meanwhile_ends_the_wait(alone: Site) -> None:
     assert f"GitRepository {repo.log_key} was deleted while" in said.err
 
 
-def test_somebody_elses_rollback_ends_the_wait_for_mine(alone: Site) -> None:
-    """It would never come true."""
+def test_another_rollback_ends_the_wait(alone: Site) -> None:
+    """A rollback to another commit ends the wait, because the requested commit will not be applied."""
     repo = alone.follow("shop")
 
     with ThreadPoolExecutor(1) as pool:
@@ -124,7 +124,7 @@ def test_somebody_elses_rollback_ends_the_wait_for_mine(alone: Site) -> None:
 
 
 def test_a_restart_keeps_the_pin(alone: Site, start_nopea: Callable[..., Nopea]) -> None:
-    """A new process, with no mirror of its own yet, fetches the pinned commit and not the branch."""
+    """A new controller without a mirror fetches the pinned commit instead of the branch."""
     scope = f"--namespace={alone.namespace}"
     first = start_nopea(alone.cluster.lab, scope)
     first.wait_until_ready()
@@ -142,10 +142,8 @@ def test_a_restart_keeps_the_pin(alone: Site, start_nopea: Callable[..., Nopea])
     assert repo.status()["history"][0]["trigger"] in ("manual,rollback", "rollback,startup")
 
 
-def test_a_rollback_is_obeyed_by_the_controller_that_comes(
-    alone: Site, start_nopea: Callable[..., Nopea]
-) -> None:
-    """Pinned and released while nobody looked."""
+def test_a_rollback_is_applied_by_a_later_controller(alone: Site, start_nopea: Callable[..., Nopea]) -> None:
+    """A rollback and its end, both requested while no controller runs, are applied after the next start."""
     scope = f"--namespace={alone.namespace}"
     first = start_nopea(alone.cluster.lab, scope)
     first.wait_until_ready()

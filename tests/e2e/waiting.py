@@ -1,4 +1,4 @@
-"""Wait for the world to become as it should: every wait has a deadline and says what it saw last."""
+"""Wait until a claim holds: every wait has a deadline and raises the last failure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ PAUSE_SECONDS = 0.1
 
 
 def eventually(claim: Callable[[], T], *, seconds: float = 60.0) -> T:
-    """Call the claim until it neither fails nor cannot reach a server; then return what it returned.
+    """Call the claim every 0.1 s until it raises no AssertionError or OSError, and return its result.
 
-    After `seconds` its last failure is raised, which shows the last state. Steps of 0.1 s. The default is for
-    a machine that runs several labs: what must be quick says so with its own seconds.
+    After `seconds`, its last failure is raised, which shows the last state. The default is for a machine that
+    runs several labs: a test that requires a quick result passes its own seconds.
     """
     give_up_at = time.monotonic() + seconds
     while True:
@@ -27,7 +27,7 @@ def eventually(claim: Callable[[], T], *, seconds: float = 60.0) -> T:
 
 
 def always(claim: Callable[[], object], *, seconds: float) -> None:
-    """Call the claim again and again for that long; its first failure is raised."""
+    """Call the claim every 0.1 s for `seconds`; its first failure is raised."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         claim()

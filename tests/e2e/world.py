@@ -1,6 +1,6 @@
-"""The world that a test sees: the API server's objects, and GitRepositories with a repository to push to.
+"""What a test can access: the API server's objects, and GitRepositories with a repository to push to.
 
-Everything is read from the API server; nothing is known of the controller's inside.
+All state is read from the API server; the controller's internals are not used.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Cluster:
         return dict(answer.body)
 
     def must_get(self, place: str) -> Json:
-        """Return an object that has to be there."""
+        """Return an object; a missing object fails the test."""
         found = self.get(place)
         assert found is not None, f"{place} does not exist"
         return found
@@ -65,7 +65,7 @@ class Cluster:
         return dict(answer.body)
 
     def delete(self, place: str) -> None:
-        """Delete an object, there or not."""
+        """Delete an object if it exists."""
         answer = self.lab.request("DELETE", path_of(place))
         assert answer.status in (200, 202, 404), answer.body
 
@@ -84,14 +84,14 @@ class Site:
         return f"{kind} {self.namespace}/{name}" if name else f"{kind} {self.namespace}"
 
     def origin(self, name: str, files: Mapping[str, str | bytes] | None = None) -> Origin:
-        """Make the repository that `url(name)` serves, with a first commit if there are files."""
+        """Create the repository that `url(name)` serves, with a first commit if there are files."""
         origin = Origin(self.server.root / self.namespace / f"{name}.git")
         if files is not None:
             origin.commit(files)
         return origin
 
     def url(self, name: str) -> str:
-        """Return the URL of a repository made by `origin`."""
+        """Return the URL of a repository created by `origin`."""
         return self.server.url(f"{self.namespace}/{name}.git")
 
     def follow(self, name: str, **spec: Any) -> Repo:
@@ -113,14 +113,14 @@ class Site:
         return Repo(self, name)
 
     def sync(self, name: str, files: Mapping[str, str | bytes], **spec: Any) -> Repo:
-        """Make a repository, follow it, and wait until its commit is applied."""
+        """Create a repository and its GitRepository, and wait until the commit is applied."""
         commit = self.origin(name, files).commit(files)
         repo = self.follow(name, **spec)
         repo.wait_synced(commit)
         return repo
 
     def clear(self) -> None:
-        """Delete the GitRepositories, so that no other controller meets them."""
+        """Delete the GitRepositories, so that no other controller reconciles them."""
         for name in self.names:
             self.cluster.delete(self.place("nopea.io/v1alpha1 gitrepositories", name))
 
@@ -134,7 +134,7 @@ class Repo:
 
     @property
     def place(self) -> str:
-        """Where it is."""
+        """The place of the GitRepository."""
         return self.site.place("nopea.io/v1alpha1 gitrepositories", self.name)
 
     @property
@@ -149,7 +149,7 @@ class Repo:
 
     @property
     def git(self) -> Origin:
-        """The repository behind it, to push to."""
+        """The Git repository that it follows, to push to."""
         return Origin(self.site.server.root / self.site.namespace / f"{self.name}.git")
 
     def get(self) -> Json:
@@ -169,7 +169,7 @@ class Repo:
         self.site.cluster.merge(self.place, {"spec": spec})
 
     def sync_now(self) -> str:
-        """Ask for a pass at once by the annotation; returns its value."""
+        """Request a sync with the annotation and return its value."""
         value = f"now-{next(_moments)}"
         self.site.cluster.merge(
             self.place, {"metadata": {"annotations": {"nopea.io/sync-requested-at": value}}}
@@ -177,7 +177,7 @@ class Repo:
         return value
 
     def sync_and_wait(self, *, seconds: float = 60.0) -> Json:
-        """Ask for a pass and return the status that answers it."""
+        """Request a sync, wait for it, and return the status."""
         value = self.sync_now()
 
         def handled() -> Json:
@@ -220,12 +220,12 @@ class Repo:
     def wait_event(self, reason: str, *, seconds: float = 60.0) -> Json:
         """Wait for an Event with this reason and return it."""
 
-        def told() -> Json:
+        def arrived() -> Json:
             matching = [event for event in self.events() if event["reason"] == reason]
             assert matching, self.events()
             return matching[0]
 
-        return eventually(told, seconds=seconds)
+        return eventually(arrived, seconds=seconds)
 
 
 def condition(found: Json, type_: str) -> Json:

@@ -1,4 +1,4 @@
-"""Manifests for repositories under test: small, valid, and named by what they are."""
+"""Small, valid manifests for the repositories under test."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def custom(kind: str, name: str, *, group: str, namespace: str = "", **spec: Any
 
 
 def role(name: str, *, resources: tuple[str, ...], verbs: tuple[str, ...] = ("*",)) -> Manifest:
-    """Return a Role over kinds of the core group."""
+    """Return a Role for resources of the core group."""
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
@@ -95,7 +95,7 @@ def role(name: str, *, resources: tuple[str, ...], verbs: tuple[str, ...] = ("*"
 
 
 def role_binding(name: str, *, role: str, account: str, namespace: str) -> Manifest:
-    """Return a RoleBinding that gives a Role of its namespace to a service account of a namespace."""
+    """Return a RoleBinding that grants a Role of its namespace to a service account of a namespace."""
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
@@ -136,7 +136,7 @@ def claim(name: str, *, size: str = "1Gi", storage_class: str = "fast") -> Manif
 
 
 def webhook_configuration(name: str, *, namespace: str) -> Manifest:
-    """Return a ValidatingWebhookConfiguration for a kind that nobody has, so that it blocks nothing."""
+    """Return a ValidatingWebhookConfiguration for a kind that does not exist, so that it blocks nothing."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",

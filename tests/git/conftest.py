@@ -62,7 +62,7 @@ async def port(settings: GitSettings) -> AsyncIterator[GitPort]:
 
 @asynccontextmanager
 async def running(port: GitPort) -> AsyncIterator[GitPort]:
-    """Run a port; afterwards no child of it may be left."""
+    """Run a port; a child that is left afterwards fails the test."""
     task = spawn(port.run(), name="git port")
     await children(port)
     try:
@@ -74,12 +74,12 @@ async def running(port: GitPort) -> AsyncIterator[GitPort]:
 
 
 async def children(port: GitPort, *, count: int = 1) -> list[int]:
-    """Wait until so many children run and return their process ids."""
+    """Wait until `count` children run and return their process IDs."""
     return await until(lambda: pids if len(pids := port.pids()) >= count else None)
 
 
 async def until(claim: Callable[[], T | None], *, seconds: float = PATIENCE) -> T:
-    """Wait until the claim gives something true and return it."""
+    """Wait until the claim returns a true value, and return it."""
     async with asyncio.timeout(seconds):
         while not (found := claim()):  # noqa: ASYNC110 — the state of real processes has no event
             await asyncio.sleep(0.01)
@@ -87,7 +87,7 @@ async def until(claim: Callable[[], T | None], *, seconds: float = PATIENCE) -> 
 
 
 def alive(pid: int) -> bool:
-    """Say whether a process exists (a zombie does)."""
+    """Return whether a process exists, even as a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Git servers that misbehave, on loopback: silent, dripping, endless, cutting, lying, redirecting."""
+"""Loopback Git servers that misbehave: silent, slow or endless ones, and ones that send wrong data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMIT = "a" * 40
 
 
 class FaultyServer:
-    """Hand each connection's first request to the behaviour; `requests` keeps what was asked."""
+    """Pass each request to the behaviour and record it in `requests`."""
 
     def __init__(self, behaviour: Behaviour, *, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[bytes] = []
@@ -30,7 +30,7 @@ class FaultyServer:
         self._accepting = threading.Thread(target=self._accept, daemon=True)
 
     def url(self, name: str = "shop.git", *, host: str = "127.0.0.1", scheme: str = "http") -> str:
-        """Return the URL of a repository that does not matter."""
+        """Return a URL on this server; the repository's name does not matter."""
         return f"{scheme}://{host}:{self.port}/{name}"
 
     @property
@@ -99,7 +99,7 @@ def _request(connection: socket.socket) -> bytes:
 
 
 def answer(status: str, *, headers: bytes = b"", body: bytes = b"", length: int | None = None) -> bytes:
-    """Return an HTTP answer; `length` lies about the body's."""
+    """Return an HTTP response; `length` replaces its Content-Length."""
     size = len(body) if length is None else length
     return b"HTTP/1.1 %b\r\n%bContent-Length: %d\r\n\r\n%b" % (status.encode(), headers, size, body)
 
@@ -121,17 +121,17 @@ def always(data: bytes) -> Behaviour:
 
 
 def silent(connection: socket.socket, _: bytes) -> None:
-    """Accept the request and say nothing."""
+    """Accept the request and send nothing."""
     connection.recv(1)
 
 
 def hang_up(connection: socket.socket, _: bytes) -> None:
-    """Close without a word."""
+    """Close the connection without a response."""
     connection.shutdown(socket.SHUT_RDWR)
 
 
 def drip_refs(connection: socket.socket, _: bytes) -> None:
-    """Send the refs one byte a tenth of a second, always more to come."""
+    """Send the refs at ten bytes per second, without ever completing the announced length."""
     connection.sendall(b"HTTP/1.1 200 OK\r\n" + ADVERTISEMENT + b"Content-Length: 100000\r\n\r\n")
     for byte in refs() + b" " * 10_000:
         connection.sendall(bytes([byte]))
@@ -139,7 +139,7 @@ def drip_refs(connection: socket.socket, _: bytes) -> None:
 
 
 def endless_refs(connection: socket.socket, _: bytes) -> None:
-    """Send refs for ever, as fast as the reader takes them."""
+    """Send refs endlessly, as fast as the client reads them."""
     connection.sendall(b"HTTP/1.1 200 OK\r\n" + ADVERTISEMENT + b"Transfer-Encoding: chunked\r\n\r\n")
     _chunk(connection, line(b"# service=git-upload-pack\n") + b"0000")
     for block in _ref_blocks():
@@ -178,25 +178,25 @@ _PACK_HEAD = line(b"\x01PACK\0\0\0\x02\0\0\0\x09")
 
 
 def stop_in_pack(connection: socket.socket, request: bytes) -> None:
-    """Begin a pack and say nothing more."""
+    """Start a pack and send nothing more."""
     connection.sendall(_PACK_BEGINS + _PACK_HEAD)
     silent(connection, request)
 
 
 def cut_in_pack(connection: socket.socket, request: bytes) -> None:
-    """Begin a pack and hang up."""
+    """Start a pack and close the connection."""
     connection.sendall(_PACK_BEGINS + _PACK_HEAD)
     hang_up(connection, request)
 
 
 def garbage_pack(connection: socket.socket, _: bytes) -> None:
-    """Send a pack that is none."""
+    """Send invalid data in place of a pack."""
     body = line(b"NAK\n") + line(b"\x01PACK\0\0\0\x02\0\0\0\x09" + b"\xff" * 200) + b"0000"
     connection.sendall(answer("200 OK", headers=RESULT, body=body))
 
 
 def drip_pack(connection: socket.socket, _: bytes) -> None:
-    """Send a pack's bytes, one frame a twentieth of a second."""
+    """Send a pack slowly, with one frame every twentieth of a second."""
     connection.sendall(_PACK_BEGINS + _PACK_HEAD)
     for _number in range(10_000):
         connection.sendall(line(b"\x01\x95"))

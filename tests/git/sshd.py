@@ -1,4 +1,4 @@
-"""OpenSSH's own server on a loopback port, for one user, with keys of its own and nothing of the system's."""
+"""OpenSSH's sshd on a loopback port, for one user, with its own keys and without system configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/
 
 
 def require_sshd() -> str:
-    """Return sshd's path; skip the test where it is missing, but fail it in CI."""
+    """Return sshd's path; if it is missing, skip the test, or fail it in CI."""
     if _SSHD is not None and shutil.which("ssh-keygen"):
         return _SSHD
     reason = "sshd or ssh-keygen is missing; install OpenSSH (for example: apt-get install openssh-server)"
@@ -27,14 +27,14 @@ def require_sshd() -> str:
 
 
 def make_key(path: Path, *, kind: str = "ed25519", passphrase: str = "") -> str:
-    """Make a key pair and return the public key's line."""
+    """Generate a key pair and return the public key's line."""
     command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "acme", "-f", str(path)]
     subprocess.run(command, check=True, capture_output=True)
     return path.with_suffix(".pub").read_text()
 
 
 class SshServer:
-    """A running sshd that lets the given public keys in as the current user."""
+    """An sshd that accepts the authorized public keys for the current user."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -47,12 +47,12 @@ class SshServer:
             self.port = int(probe.getsockname()[1])
 
     def authorize(self, *public_keys: str) -> None:
-        """Let these keys in, and no others."""
+        """Accept these keys only."""
         (self._folder / "authorized").write_text("".join(public_keys))
 
     @property
     def known_hosts(self) -> str:
-        """The line that a careful person would have written."""
+        """The correct known_hosts line of this server."""
         kind, key = self.host_key.split()[:2]
         return f"[127.0.0.1]:{self.port} {kind} {key}\n"
 
@@ -62,7 +62,7 @@ class SshServer:
 
     def __enter__(self) -> SshServer:
         if os.geteuid() == 0:
-            Path("/run/sshd").mkdir(exist_ok=True)  # sshd as root insists on this empty folder
+            Path("/run/sshd").mkdir(exist_ok=True)  # sshd as root requires this empty folder
         options = {
             "Port": self.port, "ListenAddress": "127.0.0.1", "HostKey": self._folder / "host",
             "AuthorizedKeysFile": self._folder / "authorized", "PidFile": "none", "StrictModes": "no",

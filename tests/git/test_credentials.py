@@ -1,4 +1,4 @@
-"""Credentials against real servers: what lets in, what is refused, and that no secret gets anywhere else."""
+"""Credentials with real servers: which ones are accepted or refused, and that no secret is disclosed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BEARER = Credentials(token=Secret(TOKEN))
 
 
 async def refused(port: GitPort, remote: Remote) -> tuple[Code, str]:
-    """Sync with a remote that a person must correct, and return the code and the whole text."""
+    """Sync with a remote that a user must correct, and return the code and the full text of the error."""
     with pytest.raises(StalledError) as failure:
         await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
     (problem,) = failure.value.problems
@@ -47,10 +47,10 @@ async def refused(port: GitPort, remote: Remote) -> tuple[Code, str]:
     [(Access(username="acme", password=PASSWORD), BASIC), (Access(token=TOKEN), BEARER)],
     ids=["basic", "token"],
 )
-async def test_the_right_credentials_let_in(
+async def test_valid_credentials_are_accepted(
     port: GitPort, server: GitServer, origin: Origin, access: Access, good: Credentials
 ) -> None:
-    """A password or token opens the repository; none, and a wrong one, are refused with what to do."""
+    """A correct password or token is accepted; a missing or a wrong one is refused."""
     server.access = access
     url = server.url("shop.git")
 
@@ -65,10 +65,8 @@ async def test_the_right_credentials_let_in(
     assert "wrong-secret" not in text
 
 
-async def test_credentials_that_began_to_fail_do_not_open_the_mirror(
-    port: GitPort, server: GitServer
-) -> None:
-    """A mirror belongs to its credentials: other ones get no look at what is on disk already."""
+async def test_other_credentials_do_not_open_the_mirror(port: GitPort, server: GitServer) -> None:
+    """A mirror belongs to its credentials: a remote without them cannot read what is already on disk."""
     server.access = Access(username="acme", password=PASSWORD)
     remote = Remote(server.url("shop.git"), BASIC)
     commit = await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
@@ -78,8 +76,8 @@ async def test_credentials_that_began_to_fail_do_not_open_the_mirror(
 
 
 @pytest.mark.parametrize("credentials", [BASIC, BEARER], ids=["basic", "token"])
-async def test_a_redirect_to_another_host_sees_no_credential(port: GitPort, credentials: Credentials) -> None:
-    """A server that redirects elsewhere is refused by name, and elsewhere hears nothing."""
+async def test_a_redirect_to_another_host_gets_no_credential(port: GitPort, credentials: Credentials) -> None:
+    """A redirect to another host is an error that says so, and the other host gets no request."""
     with FaultyServer(faulty.always(faulty.answer("404 Not Found"))) as elsewhere:
         there = elsewhere.url("shop.git/info/refs?service=git-upload-pack", host="localhost")
         found = faulty.answer("302 Found", headers=f"Location: {there}\r\n".encode())
@@ -94,7 +92,7 @@ async def test_a_redirect_to_another_host_sees_no_credential(port: GitPort, cred
 async def test_a_redirect_without_credentials_is_followed(
     port: GitPort, server: GitServer, origin: Origin
 ) -> None:
-    """Public repositories may move: the redirect leads to the commit."""
+    """Without credentials, a redirect to another host is followed."""
     there = server.url("shop.git/info/refs?service=git-upload-pack", host="localhost")
     found = faulty.answer("301 Moved", headers=f"Location: {there}\r\n".encode())
     with FaultyServer(faulty.always(found)) as redirecting:
@@ -102,10 +100,10 @@ async def test_a_redirect_without_credentials_is_followed(
     assert commit.id == origin.tip()
 
 
-async def test_a_downgrade_from_https_does_not_show_the_token(
+async def test_a_downgrade_from_https_does_not_send_the_token(
     port: GitPort, authority: tuple[str, Path, Path]
 ) -> None:
-    """An https server that redirects to plain http on its own host gets no credential sent there."""
+    """If an HTTPS server redirects to plain HTTP on the same host, no request is sent there."""
     ca, certificate, key = authority
     with FaultyServer(faulty.always(faulty.answer("404 Not Found"))) as plain:
         there = plain.url("shop.git/info/refs?service=git-upload-pack")
@@ -120,7 +118,7 @@ async def test_a_downgrade_from_https_does_not_show_the_token(
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Path]:
-    """A private authority's PEM, and the certificate and key of a server on loopback that it signed."""
+    """A private authority's PEM, and the certificate and key that it issued for a loopback server."""
     folder = tmp_path_factory.mktemp("authority")
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Acme Authority")])
@@ -150,10 +148,10 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Path
     return ca.decode(), folder / "server.crt", folder / "server.key"
 
 
-async def test_a_private_authority_is_trusted_where_its_secret_says_so(
+async def test_a_private_authority_is_trusted_only_with_its_secret(
     port: GitPort, root: Path, origin: Origin, authority: tuple[str, Path, Path]
 ) -> None:
-    """`ca.crt` opens a server that is refused without it, also after other repositories trusted it."""
+    """A server is accepted only with its `ca.crt`, even after another remote has trusted it."""
     ca, certificate, key = authority
     with GitServer(root, certificate=(certificate, key)) as server:
         url = server.url("shop.git")
@@ -169,7 +167,7 @@ async def test_a_private_authority_is_trusted_where_its_secret_says_so(
 async def test_children_for_authorities_are_bounded(
     tmp_path: Path, root: Path, origin: Origin, authority: tuple[str, Path, Path]
 ) -> None:
-    """Many different `ca.crt` take turns in a bounded number of children."""
+    """Many different `ca.crt` share a limited number of children."""
     ca, certificate, key = authority
     port = GitPort(GitSettings(cache_dir=tmp_path / "cache", trust_children=2))
     with GitServer(root, certificate=(certificate, key)) as server:
@@ -177,7 +175,7 @@ async def test_children_for_authorities_are_bounded(
             for number in range(5):
                 remote = Remote(server.url("shop.git"), Credentials(ca_crt=f"{ca}# {number}\n"))
                 assert (await port.sync(remote, MAIN, timeout_seconds=PATIENCE)).id == origin.tip()
-                assert len(port.pids()) <= 4  # the main one, two that trust, one on its way out
+                assert len(port.pids()) <= 4  # the main child, two with an authority, one that is ending
 
 
 @pytest.fixture
@@ -188,7 +186,7 @@ def ssh(tmp_path: Path) -> Iterator[SshServer]:
 
 
 def key_of(tmp_path: Path, ssh: SshServer, *, kind: str = "ed25519", passphrase: str = "") -> Credentials:
-    """Make a key that the server lets in and return the credentials for it."""
+    """Generate a key that the server accepts, and return its credentials."""
     ssh.authorize(make_key(tmp_path / "key", kind=kind, passphrase=passphrase))
     return Credentials(
         identity=Secret((tmp_path / "key").read_bytes()), identity_password=Secret(passphrase),
@@ -199,10 +197,10 @@ def key_of(tmp_path: Path, ssh: SshServer, *, kind: str = "ed25519", passphrase:
 @pytest.mark.parametrize(
     ("kind", "passphrase"), [("ed25519", ""), ("ecdsa", ""), ("rsa", ""), ("ed25519", "open-sesame")]
 )
-async def test_an_ssh_key_lets_in(
+async def test_an_ssh_key_is_accepted(
     port: GitPort, ssh: SshServer, origin: Origin, tmp_path: Path, kind: str, passphrase: str
 ) -> None:
-    """Keys of each kind, and one with a passphrase, open a repository on a known host."""
+    """Keys of each type, and one with a passphrase, are accepted on a known host."""
     remote = Remote(ssh.url(origin.path), key_of(tmp_path, ssh, kind=kind, passphrase=passphrase))
 
     commit = await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
@@ -214,7 +212,7 @@ async def test_an_ssh_key_lets_in(
 async def test_an_unknown_or_changed_host_key_is_refused(
     port: GitPort, ssh: SshServer, origin: Origin, tmp_path: Path
 ) -> None:
-    """No known_hosts, one without this host, and one with another key for it are refused before the login."""
+    """Without a known_hosts entry that has the host and its key, the connection is refused."""
     good = key_of(tmp_path, ssh)
     url = ssh.url(origin.path)
     other = make_key(tmp_path / "other").split()[1]
@@ -226,10 +224,10 @@ async def test_an_unknown_or_changed_host_key_is_refused(
         assert "known_hosts" in text
 
 
-async def test_a_key_that_is_not_let_in_is_an_authentication_problem(
+async def test_a_key_that_is_not_accepted_is_an_authentication_problem(
     port: GitPort, ssh: SshServer, origin: Origin, tmp_path: Path
 ) -> None:
-    """A key that the server does not know, no key, a wrong passphrase and no key at all in it are told."""
+    """An unknown key, an empty one, a wrong passphrase and an invalid key are authentication problems."""
     good = key_of(tmp_path, ssh, passphrase="open-sesame")
     url = ssh.url(origin.path)
     make_key(tmp_path / "stranger")
@@ -244,10 +242,10 @@ async def test_a_key_that_is_not_let_in_is_an_authentication_problem(
         assert (await refused(port, Remote(url, wrong)))[0] == Code.GIT_AUTHENTICATION
 
 
-async def test_a_repository_that_ssh_does_not_have_is_named(
+async def test_a_missing_repository_over_ssh_is_reported(
     port: GitPort, ssh: SshServer, tmp_path: Path
 ) -> None:
-    """A path without a repository behind SSH is a missing repository, not a broken connection."""
+    """Over SSH, a path without a repository is a missing repository, not a connection failure."""
     remote = Remote(ssh.url(tmp_path / "nothing.git"), key_of(tmp_path, ssh))
     assert (await refused(port, remote))[0] == Code.GIT_NOT_FOUND
 
@@ -255,7 +253,7 @@ async def test_a_repository_that_ssh_does_not_have_is_named(
 async def test_no_secret_is_in_any_output(
     port: GitPort, server: GitServer, caplog: pytest.LogCaptureFixture, settings: GitSettings
 ) -> None:
-    """Neither arguments, environments, logs, errors nor files hold a password, also not one from a URL."""
+    """No argument, environment, log, error or file contains a password, not even one from a URL."""
     caplog.set_level(logging.DEBUG)
     server.access = Access(username="acme", password=PASSWORD)
     url = server.url("shop.git")
@@ -271,7 +269,7 @@ async def test_no_secret_is_in_any_output(
 
 
 def traces(port: GitPort, settings: GitSettings) -> list[str]:
-    """Return what others can see of the children, and every file in the cache."""
+    """Return what other users can see of the children, and the content of every file in the cache."""
     processes = [f"/proc/{pid}/{name}" for pid in port.pids() for name in ("cmdline", "environ")]
     listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     files = [str(path) for path in settings.cache_dir.rglob("*") if path.is_file()]

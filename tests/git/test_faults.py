@@ -1,4 +1,4 @@
-"""The Git port against servers that misbehave and children that die: who pays, and how much."""
+"""The Git port with servers that misbehave and children that die: which calls are affected, and how."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ HTML = b"Content-Type: text/html\r\n"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> GitSettings:
-    """Short times, so that servers that hang cost a test a second."""
+    """Short timeouts, so that a server that hangs delays a test only by about a second."""
     return GitSettings(
         cache_dir=tmp_path / "cache", server_timeout_seconds=5, slow_after_seconds=0.2, memory_bytes=256 * MIB
     )
 
 
 async def problem_of(port: GitPort, url: str, *, seconds: float = 8) -> tuple[type[SyncError], Code]:
-    """Sync from a server that cannot serve, and return the error's kind and code."""
+    """Sync from a server that fails, and return the error's type and code."""
     with pytest.raises(SyncError) as failure:
         await port.sync(Remote(url), MAIN, timeout_seconds=seconds)
     (problem,) = failure.value.problems
@@ -65,10 +65,10 @@ async def problem_of(port: GitPort, url: str, *, seconds: float = 8) -> tuple[ty
         "cut in the pack", "garbage for a pack",
     ],
 )  # fmt: skip
-async def test_a_server_that_fails_is_named_with_its_code(
+async def test_a_server_that_fails_is_reported_with_its_code(
     port: GitPort, behaviour: faulty.Behaviour, code: Code
 ) -> None:
-    """Each way of failing has its code at once, and costs no child."""
+    """Each failure is reported at once with its code, and no child is lost."""
     with FaultyServer(behaviour) as server:
         kind, found = await problem_of(port, server.url())
 
@@ -77,8 +77,8 @@ async def test_a_server_that_fails_is_named_with_its_code(
     assert port.statistics().started == 1
 
 
-async def test_a_lying_length_and_a_redirect_loop_end(port: GitPort) -> None:
-    """A body shorter than its Content-Length and a redirect to itself are errors, not waits."""
+async def test_a_wrong_length_and_a_redirect_loop_are_errors(port: GitPort) -> None:
+    """A body shorter than its Content-Length and a redirect loop are errors and do not hang."""
 
     def lie(connection: socket.socket, request: bytes) -> None:
         connection.sendall(
@@ -93,8 +93,8 @@ async def test_a_lying_length_and_a_redirect_loop_end(port: GitPort) -> None:
         assert len(looper.requests) < 20
 
 
-async def test_nobody_listens(port: GitPort) -> None:
-    """A closed port and a name that does not exist are unreachable servers."""
+async def test_a_closed_port_and_an_unknown_host_are_unreachable(port: GitPort) -> None:
+    """A closed port and an unknown host name are reported as unreachable."""
     with FaultyServer(faulty.hang_up) as server:
         closed = server.url()
     assert await problem_of(port, closed) == (TransientError, Code.GIT_UNREACHABLE)
@@ -109,7 +109,7 @@ async def test_nobody_listens(port: GitPort) -> None:
 async def test_a_server_that_never_ends_fails_at_the_deadline(
     port: GitPort, behaviour: faulty.Behaviour
 ) -> None:
-    """The call ends at its deadline, whatever libgit2 does, and the port works on."""
+    """The call ends at its deadline, whatever libgit2 does, and no operation is left running."""
     with FaultyServer(behaviour) as server:
         began = time.monotonic()
         assert await problem_of(port, server.url(), seconds=0.8) == (TransientError, Code.GIT_TIMEOUT)
@@ -117,8 +117,8 @@ async def test_a_server_that_never_ends_fails_at_the_deadline(
     await until(lambda: port.statistics().running_now == 0)
 
 
-async def test_libgit2_gives_up_on_silence_before_the_parent_kills(tmp_path: Path) -> None:
-    """With a deadline far away, the server timeout ends a silent conversation inside the child."""
+async def test_libgit2_times_out_before_the_parent_kills_the_child(tmp_path: Path) -> None:
+    """With a long deadline, the server timeout ends a silent connection inside the child."""
     port = GitPort(GitSettings(cache_dir=tmp_path / "cache", server_timeout_seconds=0.5))
     async with asyncio.TaskGroup() as group:
         running = group.create_task(port.run())
@@ -131,8 +131,8 @@ async def test_libgit2_gives_up_on_silence_before_the_parent_kills(tmp_path: Pat
         running.cancel()
 
 
-async def test_endless_refs_cost_a_bounded_memory(port: GitPort, server: GitServer) -> None:
-    """A server that never stops listing refs ends as too big, and no child holds much more than its limit."""
+async def test_endless_refs_use_bounded_memory(port: GitPort, server: GitServer) -> None:
+    """Endless refs are reported as too big, and no child uses much more memory than its limit."""
     with FaultyServer(faulty.endless_refs) as hostile:
         task = spawn(problem_of(port, hostile.url(), seconds=PATIENCE), name="hostile")
         highest = 0
@@ -156,7 +156,7 @@ def _resident(pid: int) -> int:
 async def test_neighbours_of_a_late_operation_are_repeated(
     port: GitPort, server: GitServer, origin: Origin
 ) -> None:
-    """When a late operation costs the child its life, the call beside it succeeds without noticing."""
+    """When a child is killed for a late operation, other calls in that child are repeated and succeed."""
     with FaultyServer(faulty.drip_refs) as slow, Relay(server.port) as relay:
         neighbour = spawn(port.sync(Remote(relay.url()), MAIN, timeout_seconds=PATIENCE), name="neighbour")
         await until(relay.waiting.is_set)
@@ -167,10 +167,10 @@ async def test_neighbours_of_a_late_operation_are_repeated(
     assert (port.statistics().killed_late, port.statistics().repeated) == (1, 1)
 
 
-async def test_an_operation_that_cost_a_child_runs_alone_until_it_succeeds(
+async def test_an_operation_that_lost_a_child_runs_alone_until_it_succeeds(
     port: GitPort, root: Path, origin: Origin
 ) -> None:
-    """The next try of a late remote runs in quarantine: its second death costs the main child nothing."""
+    """A late remote is retried in a separate child: its second timeout does not affect the main child."""
     del origin
     with FaultyServer(faulty.drip_refs) as slow:
         url, number = slow.url(), slow.port
@@ -192,7 +192,7 @@ async def test_an_operation_that_cost_a_child_runs_alone_until_it_succeeds(
 async def test_a_child_killed_in_the_middle_is_replaced_and_its_work_repeated(
     port: GitPort, server: GitServer, origin: Origin
 ) -> None:
-    """SIGKILL during a fetch costs nobody anything: the request is repeated and succeeds."""
+    """After SIGKILL during a fetch, the request is repeated and succeeds."""
     with Relay(server.port) as relay:
         sync = spawn(port.sync(Remote(relay.url()), MAIN, timeout_seconds=PATIENCE), name="sync")
         await until(relay.waiting.is_set)
@@ -207,8 +207,8 @@ async def test_a_child_killed_in_the_middle_is_replaced_and_its_work_repeated(
     assert pid not in await children(port)
 
 
-async def test_sending_to_a_child_that_has_just_died_is_no_error(settings: GitSettings) -> None:
-    """Between a child's death and its burial frames are dropped."""
+async def test_sending_to_a_child_that_has_just_died_is_not_an_error(settings: GitSettings) -> None:
+    """Frames for a child that has died are dropped until its death is noticed."""
     child = ChildProcess("1", settings, Trust(), on_answer=lambda _: None)
     running = spawn(child.run(), name="child")
     await until(lambda: child.ready)
@@ -221,8 +221,10 @@ async def test_sending_to_a_child_that_has_just_died_is_no_error(settings: GitSe
 
 
 @pytest.mark.alone
-async def test_hanging_servers_leave_healthy_ones_alone(port: GitPort, server: GitServer, root: Path) -> None:
-    """Forty servers that hang add nothing to the latency of healthy repositories beside them."""
+async def test_hanging_servers_do_not_slow_healthy_ones_down(
+    port: GitPort, server: GitServer, root: Path
+) -> None:
+    """Forty servers that hang hardly increase the latency of healthy repositories."""
     for number in range(30):
         Origin(root / f"r{number}.git").commit({"a.yaml": f"n: {number}\n"})
 
@@ -248,8 +250,8 @@ async def test_hanging_servers_leave_healthy_ones_alone(port: GitPort, server: G
     assert max(beside) < max(alone) + 2
 
 
-async def test_a_cancelled_caller_leaves_nothing_waiting(port: GitPort) -> None:
-    """Cancelling drops queued requests at once; running ones are bounded, and the port still ends in time."""
+async def test_a_cancelled_caller_leaves_no_queued_request(port: GitPort) -> None:
+    """Cancellation drops queued requests at once; the number of abandoned running requests is bounded."""
     with FaultyServer(faulty.silent) as hanging:
         tasks = [
             spawn(port.sync(Remote(hanging.url(f"h{number}.git")), MAIN, timeout_seconds=60), name="caller")
@@ -281,7 +283,7 @@ async def test_a_cancelled_sync_keeps_others_out_of_its_mirror_while_its_child_w
 
 
 async def test_each_waiter_keeps_its_own_deadline(port: GitPort, server: GitServer, origin: Origin) -> None:
-    """Of two callers that share a fetch, the hasty one gives up alone and the patient one gets its commit."""
+    """Of two callers that share a fetch, one can time out while the other still gets the commit."""
     with Relay(server.port) as relay:
         remote = Remote(relay.url())
         patient = spawn(port.sync(remote, MAIN, timeout_seconds=PATIENCE), name="patient")
@@ -293,7 +295,7 @@ async def test_each_waiter_keeps_its_own_deadline(port: GitPort, server: GitServ
 
 
 async def test_nothing_is_left_when_the_port_ends(settings: GitSettings) -> None:
-    """Ending the port in the middle of work kills and reaps its children and fails the calls."""
+    """Stopping the port during an operation kills and reaps its children and fails the calls."""
     port = GitPort(settings)
     running = spawn(port.run(), name="git port")
     (pid,) = await children(port)
@@ -309,7 +311,7 @@ async def test_nothing_is_left_when_the_port_ends(settings: GitSettings) -> None
 
 
 async def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
-    """When the controller is killed with SIGKILL, its children are gone within a moment."""
+    """When the controller is killed with SIGKILL, its children end within seconds."""
     code = (
         "import asyncio, pathlib\n"
         "from nopea.git.port import GitPort\n"
@@ -333,7 +335,7 @@ async def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
 
 
 def _runs(pid: int) -> bool:
-    """Say whether a process that we cannot reap runs (a zombie of a dead parent does not)."""
+    """Return whether a process that we cannot reap is running; a zombie is not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -1,4 +1,4 @@
-"""Manifests parsed in a child: what arrives, and what a hostile file costs."""
+"""Manifests are parsed in a child: what the parent receives, and the effect of hostile files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  t
 
 @pytest.fixture
 def settings(tmp_path: Path) -> GitSettings:
-    """A small file limit, so that a big file is quickly made."""
+    """A small file limit, so that a test can create a file that is too big quickly."""
     return GitSettings(cache_dir=tmp_path / "cache", max_file_bytes=4 * MIB, allow_file_urls=True)
 
 
 async def test_manifests_arrive_parsed(port: GitPort, server: GitServer, origin: Origin) -> None:
-    """Documents come as JSON with their place, problems with their code, file by file."""
+    """For each file, documents arrive as JSON with their position, and problems with their code."""
     commit = origin.commit(
         {
             "good.yaml": CONFIG.format(name="a", text="x") + "---\n" + CONFIG.format(name="b", text="z"),
@@ -45,8 +45,10 @@ async def test_manifests_arrive_parsed(port: GitPort, server: GitServer, origin:
     assert [problem.code for problem in bad.problems] == [Code.YAML_SYNTAX]
 
 
-async def test_many_megabytes_come_in_portions(port: GitPort, server: GitServer, origin: Origin) -> None:
-    """More content than one answer holds arrives whole, parsed and unparsed."""
+async def test_large_content_is_split_into_several_answers(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """Content that exceeds the size of one answer arrives complete, parsed and unparsed."""
     text = "t" * MIB
     commit = origin.commit({f"{n}.yaml": CONFIG.format(name=f"c{n}", text=text) for n in range(1000, 1020)})
     remote = Remote(server.url("shop.git"))
@@ -61,10 +63,8 @@ async def test_many_megabytes_come_in_portions(port: GitPort, server: GitServer,
     assert [len(parsed[blob].documents) for blob in blobs] == [1] * 20
 
 
-async def test_hostile_files_are_problems_of_their_own(
-    port: GitPort, server: GitServer, origin: Origin
-) -> None:
-    """Nesting, aliases and sheer size cost their own file, not its neighbours and not the child."""
+async def test_hostile_files_do_not_affect_others(port: GitPort, server: GitServer, origin: Origin) -> None:
+    """Deep nesting, alias bombs and big files are problems that affect neither other files nor the child."""
     bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"a{n}: &a{n} [{','.join(f'*a{n - 1}' for _ in range(9))}]\n" for n in range(1, 9)
     )

@@ -1,4 +1,4 @@
-"""Mirrors on disk: cloned, fetched into, cloned again when damaged or grown, never half there."""
+"""Mirrors on disk: they are cloned, fetched into, and cloned again if damaged or grown; never partial."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ class Mirror:
         self.url = url
 
     def line(self) -> Line:
-        """Return what a request may use to talk."""
+        """Return the address and the limits of a request."""
         empty = dict.fromkeys(("password", "token", "identity", "identity_password"), b"")
         address = RemoteAddress.parse({"url": self.url, "username": "", **empty}, proxy=False)
         return Line(address=address, ends_at=time.monotonic() + 30, max_bytes=10**8)
 
     def sync(self, ref: Ref = MAIN, *, limits: MirrorLimits = LIMITS, again: bool = False) -> dict[str, Any]:
-        """Bring a ref's commit into the mirror."""
+        """Fetch a ref's commit into the mirror."""
         return mirror.sync(self.path, ref, self.line(), limits, again=again)
 
     def failure(self, ref: Ref = MAIN, **options: Any) -> GitFailure:
-        """Sync what cannot be synced."""
+        """Sync, expect a failure, and return it."""
         with pytest.raises(GitFailure) as failure:
             self.sync(ref, **options)
         return failure.value
@@ -61,13 +61,13 @@ class Mirror:
             return sorted(repository.references)
 
     def has(self, commit: str) -> bool:
-        """Say whether a commit is there."""
+        """Return whether the mirror has a commit."""
         with opened(self.path) as repository:
             assert repository is not None
             return has_commit(repository, commit)
 
     def is_shallow(self) -> bool:
-        """Say whether its history was cut."""
+        """Return whether the mirror is shallow."""
         with opened(self.path) as repository:
             assert repository is not None
             return repository.is_shallow
@@ -79,7 +79,7 @@ class Mirror:
 
 @pytest.fixture
 def shop(tmp_path: Path, server: GitServer) -> Iterator[Mirror]:
-    """The place of a mirror of `shop.git`; afterwards nothing but a mirror is there."""
+    """A mirror of `shop.git`; at the end of the test, its folder must contain nothing else."""
     folder = tmp_path / "mirrors"
     folder.mkdir()
     yield Mirror(folder / "shop.git", server.url("shop.git"))
@@ -87,7 +87,7 @@ def shop(tmp_path: Path, server: GitServer) -> Iterator[Mirror]:
 
 
 def test_a_first_sync_clones_the_wanted_ref(shop: Mirror, origin: Origin) -> None:
-    """A bare repository with one branch and the commit's facts; other branches stay on the server."""
+    """The first sync creates a bare repository with one branch, and returns the commit's facts."""
     origin.commit({"a.yaml": "a: 1\n"}, branch="staging")
 
     facts = shop.sync()
@@ -101,7 +101,7 @@ def test_a_first_sync_clones_the_wanted_ref(shop: Mirror, origin: Origin) -> Non
 
 
 def test_a_commit_that_is_there_is_not_fetched(shop: Mirror, server: GitServer, origin: Origin) -> None:
-    """A branch costs a question for the refs; a commit by its id costs nothing."""
+    """A known branch only needs a request for the refs; a known commit id needs no request."""
     shop.sync()
 
     assert shop.sync()["fetched"] is False
@@ -111,7 +111,7 @@ def test_a_commit_that_is_there_is_not_fetched(shop: Mirror, server: GitServer, 
 
 
 def test_a_new_commit_is_fetched_into_the_mirror(shop: Mirror, origin: Origin) -> None:
-    """What was there before stays: other repositories may read it."""
+    """Commits and refs of earlier fetches stay, because other repositories may read them."""
     first = shop.sync()["id"]
     place = shop.path.stat().st_ino
     staging = origin.commit({"a.yaml": "a: 1\n"}, branch="staging")
@@ -128,7 +128,7 @@ def test_a_new_commit_is_fetched_into_the_mirror(shop: Mirror, origin: Origin) -
 def test_a_mirror_that_cannot_be_opened_or_read_is_cloned_again(
     shop: Mirror, origin: Origin, victim: str
 ) -> None:
-    """A missing HEAD within the sync; a damaged pack is a failure that has the parent ask `again`."""
+    """A missing HEAD is repaired in the same sync; a damaged pack fails until a sync with `again`."""
     shop.sync()
     if victim == "HEAD":
         (shop.path / "HEAD").unlink()
@@ -144,8 +144,8 @@ def test_a_mirror_that_cannot_be_opened_or_read_is_cloned_again(
     assert shop.has(origin.tip())
 
 
-def test_cloning_again_brings_the_refs_along(shop: Mirror, origin: Origin) -> None:
-    """Those that the server still has: each belongs to a repository that would have to fetch it again."""
+def test_cloning_again_keeps_the_refs(shop: Mirror, origin: Origin) -> None:
+    """A new clone has all refs of the old mirror that the server still has."""
     staging = origin.commit({"a.yaml": "a: 1\n"}, branch="staging")
     origin.commit({"a.yaml": "a: 2\n"}, branch="gone")
     shop.sync()
@@ -160,7 +160,7 @@ def test_cloning_again_brings_the_refs_along(shop: Mirror, origin: Origin) -> No
 
 
 def test_a_mirror_with_too_many_packs_is_cloned_again(shop: Mirror, origin: Origin) -> None:
-    """Each fetch adds one, and libgit2 cannot repack."""
+    """Each fetch adds a pack, and libgit2 cannot repack; above the limit, the mirror is cloned again."""
     limits = MirrorLimits(max_packs=3, max_objects=50_000)
     for number in range(4):
         origin.commit({"a.yaml": f"a: {number}\n"})
@@ -170,8 +170,8 @@ def test_a_mirror_with_too_many_packs_is_cloned_again(shop: Mirror, origin: Orig
     assert shop.has(origin.tip())
 
 
-def test_a_long_history_is_fetched_without_its_past(shop: Mirror, origin: Origin) -> None:
-    """Also the next commit is: the mirror stays shallow."""
+def test_a_long_history_is_fetched_shallow(shop: Mirror, origin: Origin) -> None:
+    """Above the limit of objects, a mirror is shallow, and it stays shallow after the next fetch."""
     old = origin.tip()
     for number in range(5):
         origin.commit({"a.yaml": f"a: {number}\n"})
@@ -188,8 +188,8 @@ def test_a_long_history_is_fetched_without_its_past(shop: Mirror, origin: Origin
 
 
 @pytest.mark.parametrize("serves_ids", [True, False])
-def test_a_commit_of_the_past_is_fetched_by_its_id(shop: Mirror, origin: Origin, serves_ids: bool) -> None:
-    """Where the server does not serve ids, everything is fetched to find it."""
+def test_an_old_commit_is_fetched_by_its_id(shop: Mirror, origin: Origin, serves_ids: bool) -> None:
+    """If the server does not serve commit ids, the whole history is fetched to find the commit."""
     old = origin.tip()
     origin.commit({"a.yaml": "a: 1\n"})
     origin.git("config", "uploadpack.allowAnySHA1InWant", str(serves_ids).lower())
@@ -197,8 +197,8 @@ def test_a_commit_of_the_past_is_fetched_by_its_id(shop: Mirror, origin: Origin,
     assert shop.sync(commit_ref(old))["id"] == old
 
 
-def test_a_shallow_mirror_gets_its_past_for_a_commit_by_its_id(shop: Mirror, origin: Origin) -> None:
-    """A pinned commit may be older than what a shallow mirror has."""
+def test_a_shallow_mirror_fetches_an_old_commit_by_its_id(shop: Mirror, origin: Origin) -> None:
+    """A pinned commit that is older than the shallow history is fetched."""
     old = origin.tip()
     for number in range(5):
         origin.commit({"a.yaml": f"a: {number}\n"})
@@ -208,15 +208,15 @@ def test_a_shallow_mirror_gets_its_past_for_a_commit_by_its_id(shop: Mirror, ori
     assert shop.sync(commit_ref(old))["id"] == old
 
 
-def test_a_commit_of_no_branch_is_missing(shop: Mirror) -> None:
-    """In a new mirror and in an old one."""
+def test_an_unknown_commit_is_missing(shop: Mirror) -> None:
+    """An unknown commit id is reported as missing, in a new mirror and in an existing one."""
     assert shop.failure(commit_ref("b" * 40)).kind is ErrorKind.REF_MISSING
     shop.sync()
     assert shop.failure(commit_ref("b" * 40)).kind is ErrorKind.REF_MISSING
 
 
 def test_a_missing_ref_names_similar_ones(shop: Mirror, origin: Origin) -> None:
-    """And a range that cannot be read is quoted."""
+    """A missing branch is reported with similar names, and an invalid range is quoted."""
     failure = shop.failure(Ref(RefKind.BRANCH, "mian"))
     assert (failure.kind, failure.facts) == (ErrorKind.REF_MISSING, {"similar": ["main"]})
 
@@ -225,8 +225,8 @@ def test_a_missing_ref_names_similar_ones(shop: Mirror, origin: Origin) -> None:
     assert shop.sync(Ref(RefKind.SEMVER, "1.x"))["id"] == origin.tip()
 
 
-def test_an_empty_repository_is_named(shop: Mirror, root: Path, server: GitServer) -> None:
-    """And leaves no mirror."""
+def test_an_empty_repository_is_reported(shop: Mirror, root: Path, server: GitServer) -> None:
+    """An empty repository is reported, and no mirror is created."""
     Origin(root / "empty.git")
     shop.url = server.url("empty.git")
 
@@ -235,7 +235,7 @@ def test_an_empty_repository_is_named(shop: Mirror, root: Path, server: GitServe
 
 
 def test_a_failed_clone_leaves_the_old_mirror(shop: Mirror, origin: Origin) -> None:
-    """It is replaced when the new one is complete, and not before."""
+    """A mirror is replaced only after the new clone is complete."""
     shop.sync()
     with FaultyServer(faulty.packing(faulty.cut_in_pack)) as cutting:
         shop.url = cutting.url()
@@ -244,8 +244,8 @@ def test_a_failed_clone_leaves_the_old_mirror(shop: Mirror, origin: Origin) -> N
     assert shop.has(origin.tip())
 
 
-def test_what_arrives_damaged_is_the_servers_fault(shop: Mirror) -> None:
-    """Not a damaged mirror: the parent would have it cloned again, and again."""
+def test_damaged_data_is_a_fault_of_the_server(shop: Mirror) -> None:
+    """Damaged data from the server is not reported as a damaged mirror, which would be cloned repeatedly."""
     with FaultyServer(faulty.packing(faulty.garbage_pack)) as lying:
         shop.url = lying.url()
         assert shop.failure().kind is ErrorKind.PROTOCOL
@@ -253,8 +253,8 @@ def test_what_arrives_damaged_is_the_servers_fault(shop: Mirror) -> None:
     assert not shop.path.exists()
 
 
-def test_a_fetch_removes_what_a_killed_one_left(shop: Mirror, origin: Origin) -> None:
-    """Temporary packs would fill the disk."""
+def test_a_fetch_removes_temporary_packs_of_a_killed_one(shop: Mirror, origin: Origin) -> None:
+    """A fetch removes the temporary packs of a killed fetch, which would fill the disk."""
     shop.sync()
     left = shop.path / "objects" / "pack" / "pack_1a2b3c"
     left.write_bytes(b"half a pack")
@@ -265,8 +265,8 @@ def test_a_fetch_removes_what_a_killed_one_left(shop: Mirror, origin: Origin) ->
     assert not left.exists()
 
 
-def test_a_folder_of_this_machine_is_mirrored_with_its_history(shop: Mirror, origin: Origin) -> None:
-    """libgit2 cannot fetch a folder at a depth, nor by an id."""
+def test_a_local_folder_is_mirrored_with_its_history(shop: Mirror, origin: Origin) -> None:
+    """libgit2 cannot fetch a local folder with a depth or by an id, so the mirror has the whole history."""
     old = origin.tip()
     origin.commit(FILES | {"a.yaml": "a: 1\n"})
     shop.url = f"file://{origin.path}"
@@ -276,8 +276,8 @@ def test_a_folder_of_this_machine_is_mirrored_with_its_history(shop: Mirror, ori
     assert shop.sync(commit_ref(old))["id"] == old
 
 
-def test_the_server_alone_resolves_a_ref(shop: Mirror, origin: Origin, tmp_path: Path) -> None:
-    """Nothing is fetched."""
+def test_resolving_a_ref_fetches_nothing(shop: Mirror, origin: Origin, tmp_path: Path) -> None:
+    """Resolving a ref asks the server only: nothing is fetched."""
     create_repository(tmp_path / "scratch", redirects=True)
     with opened(tmp_path / "scratch") as repository:
         assert repository is not None
@@ -285,7 +285,7 @@ def test_the_server_alone_resolves_a_ref(shop: Mirror, origin: Origin, tmp_path:
         assert list(repository.references) == []
 
 
-def test_only_a_commit_with_its_tree_is_there(shop: Mirror, origin: Origin) -> None:
+def test_only_a_commit_with_its_tree_is_present(shop: Mirror, origin: Origin) -> None:
     """A blob, an unknown id and nonsense are not commits."""
     shop.sync()
     blob = origin.git("rev-parse", "main:deploy/api.yaml")
@@ -299,7 +299,7 @@ def test_only_a_commit_with_its_tree_is_there(shop: Mirror, origin: Origin) -> N
 
 
 def test_a_commits_facts_are_short(shop: Mirror, origin: Origin) -> None:
-    """The first line of the message, at most 200 characters; a blob has no facts."""
+    """The message is its first line, limited to 200 characters; a blob has no facts."""
     origin.commit({"a.yaml": ""}, message="x" * 300 + "\nsecond line")
 
     assert shop.sync()["message"] == "x" * 200
@@ -313,7 +313,7 @@ def test_a_commits_facts_are_short(shop: Mirror, origin: Origin) -> None:
 
 @pytest.mark.parametrize("name", ["nothing", "folder", "file"])
 def test_what_is_not_a_mirror_is_not_opened(tmp_path: Path, name: str) -> None:
-    """A path that does not exist, a folder of something else, and a file."""
+    """A missing path, another folder and a file are not opened as a mirror."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("")
 
