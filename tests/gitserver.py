@@ -1,4 +1,4 @@
-"""Repositories and servers that Git tests share: real ones on loopback, nothing outside it."""
+"""Git repositories and servers that tests share: real servers, on loopback only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Origin:
         self.git("init", "--quiet", "--bare", f"--initial-branch={branch}", str(path), inside=False)
 
     def git(self, *arguments: str, input: bytes = b"", inside: bool = True, index: str = "") -> str:  # noqa: A002
-        """Run Git on the repository and return what it printed."""
+        """Run Git on the repository and return its output."""
         where = ["--git-dir", str(self.path)] if inside else []
         environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **_IDENTITY}
         if index:
@@ -74,5 +74,5 @@ class Origin:
         self.git("tag", *(["-a", "-m", name] if annotated else []), name, commit)
 
     def tip(self, branch: str = "main") -> str:
-        """Return the id of the branch's last commit, or nothing."""
+        """Return the id of the branch's last commit, or an empty string."""
         return self.git("for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")

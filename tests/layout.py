@@ -1,9 +1,8 @@
-"""Print what keeps the tests from mirroring the sources: `python tests/layout.py` lists it, one line each.
+"""Print where the tests do not mirror the sources: `python tests/layout.py` prints a line per problem.
 
-Each module has a test file of its own name: below tests/unit at the same place, or directly below a room of
-tests that need a real server. A second file about a module adds words to the name. No unit test file is left
-without its module. No class name is defined twice,
-and no module is longer than `MAX_LINES`.
+Each module has a test file of the same name: at the same place below tests/unit, or directly in a folder of
+tests that need a real server. A second file for a module adds words to the name. Each unit test file has a
+module. No class name is defined twice, and no module is longer than `MAX_LINES`.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ _FREE = {"docs", "deploy", "test_layout_of_tests.py", "test_wheel.py"}  # their 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package's folder, the one of its tests, and the room of the tests of modules outside any folder."""
+    """A package's folder, the folder of its tests, and the test folder of modules outside any folder."""
 
     sources: Path
     tests: Path
     root_room: str
 
     def modules(self) -> Iterator[Path]:
-        """Yield the modules; a package's `__init__` has nothing to test but its names."""
+        """Yield the modules that need tests: all but `__init__` and `__main__`."""
         for path in sorted(self.sources.rglob("*.py")):
             if path.name not in {"__init__.py", "__main__.py"}:
                 yield path.relative_to(self.sources)

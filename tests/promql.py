@@ -1,6 +1,6 @@
-"""Takes a PromQL expression apart as far as its names go: metrics, their label matchers, grouping labels.
+"""Extract the names from a PromQL expression: metrics, their label matchers, and grouping labels.
 
-Knows no grammar; a real parser is Prometheus' own.
+This is not a parser of the grammar; Prometheus has one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _GROUPING = frozenset({"by", "without", "on", "ignoring", "group_left", "group_r
 
 @dataclass(slots=True)
 class Names:
-    """What an expression names."""
+    """The names in an expression."""
 
     metrics: dict[str, set[str]] = field(default_factory=dict)
     """Metrics with the labels that their matchers name."""
@@ -27,7 +27,7 @@ class Names:
 
 
 def tokens(expression: str) -> Iterator[tuple[str, str]]:
-    """Return kind and text of each token; raises ValueError where there is none."""
+    """Yield the kind and the text of each token; raise ValueError for unknown text."""
     position = 0
     while position < len(expression):
         match = _TOKEN.match(expression, position)
@@ -63,6 +63,6 @@ def names_in(expression: str) -> Names:
 
 
 def _labels(read: list[tuple[str, str]], start: int, end: str) -> tuple[int, set[str]]:
-    """Return where the list ends, and the names in it."""
+    """Return the position of the end of the list, and the names in the list."""
     stop = next(number for number in range(start, len(read)) if read[number][1] == end)
     return stop, {text for kind, text in read[start:stop] if kind == "name"}

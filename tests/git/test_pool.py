@@ -1,4 +1,4 @@
-"""The pool with real children: deadlines, quarantine, lanes, cancelled callers, the end."""
+"""The pool with real children: deadlines, quarantine, lanes, cancelled callers, shutdown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from nopea.tasks import end, spawn
 
 @pytest.fixture
 def settings(tmp_path: Path) -> GitSettings:
-    """One main child; a request is slow after a fifth of a second."""
+    """Settings with one main child, in which a request is slow after 0.2 s."""
     return GitSettings(cache_dir=tmp_path / "cache", server_timeout_seconds=60, slow_after_seconds=0.2)
 
 
@@ -46,7 +46,7 @@ async def pool(settings: GitSettings) -> AsyncIterator[Pool]:
 
 @asynccontextmanager
 async def running(settings: GitSettings) -> AsyncIterator[Pool]:
-    """Run a pool; afterwards no child of it may be left."""
+    """Run a pool; a child that is left afterwards fails the test."""
     pool = Pool(settings)
     task = spawn(pool.run(), name="pool")
     await until(pool.pids)
@@ -67,7 +67,7 @@ async def ask_server(
     trust: Trust = Trust(),  # noqa: B008 — frozen
     ended: list[str] | None = None,
 ) -> str:
-    """Ask a server for the commit of main; `ended` gets the key when no child works on it any more."""
+    """Request the commit of main from a server; `ended` gets the key once no child works on the request."""
     key = key or url
     answer = await pool.submit(
         Op.LS_REMOTE,
@@ -82,7 +82,7 @@ async def ask_server(
 
 
 async def ask_disk(pool: Pool, op: Op = Op.HEAD, *, key: str = "disk", **fields: Any) -> Any:
-    """Ask about a mirror on disk; by default one that does not exist."""
+    """Send a request about a mirror on disk, by default about one that does not exist."""
     return await pool.submit(
         op,
         {"mirror": "/nonexistent", "commit": "a" * 40, **fields},
@@ -94,7 +94,7 @@ async def ask_disk(pool: Pool, op: Op = Op.HEAD, *, key: str = "disk", **fields:
 
 
 async def kind_of(call: Any) -> tuple[ErrorKind, str]:
-    """Await a call that must fail and return why."""
+    """Await a call that must fail, and return the kind and the message of its error."""
     with pytest.raises(OperationError) as failure:
         await call
     return failure.value.kind, failure.value.message
@@ -110,7 +110,7 @@ async def test_a_child_answers(pool: Pool, server: GitServer, origin: Origin) ->
 
 
 async def test_a_request_before_the_start_waits_for_a_child(settings: GitSettings) -> None:
-    """Callers need not know whether the pool runs already."""
+    """A request that is submitted before the pool runs is answered after its start."""
     pool = Pool(settings)
     early = spawn(kind_of(ask_disk(pool)), name="early")
     await asyncio.sleep(0)
@@ -120,10 +120,10 @@ async def test_a_request_before_the_start_waits_for_a_child(settings: GitSetting
     await end(task)
 
 
-async def test_a_late_request_costs_its_child_and_its_neighbour_is_repeated(
+async def test_a_late_request_loses_its_child_and_the_other_request_is_repeated(
     pool: Pool, server: GitServer, origin: Origin
 ) -> None:
-    """The late one fails at its deadline; the other one runs again in a new child and succeeds."""
+    """A late request fails at its deadline and its child is killed; the other request is repeated."""
     (first,) = pool.pids()
     with FaultyServer(faulty.silent) as hanging, Relay(server.port, held=b"GET") as relay:
         neighbour = spawn(ask_server(pool, relay.url()), name="neighbour")
@@ -140,10 +140,10 @@ async def test_a_late_request_costs_its_child_and_its_neighbour_is_repeated(
     assert not alive(first)
 
 
-async def test_a_request_that_cost_a_child_runs_alone_the_next_time(
+async def test_a_request_that_lost_a_child_runs_alone_the_next_time(
     pool: Pool, server: GitServer, origin: Origin
 ) -> None:
-    """Its second death leaves the main child alone, and an answer ends the quarantine."""
+    """A second timeout does not affect the main child, and an answer ends the quarantine."""
     with FaultyServer(faulty.silent) as hanging:
         (first,) = pool.pids()
         await kind_of(ask_server(pool, hanging.url(), seconds=0.3, key="shop"))
@@ -157,9 +157,9 @@ async def test_a_request_that_cost_a_child_runs_alone_the_next_time(
     assert pool.statistics().suspects_now == 0
 
 
-async def test_a_request_whose_children_die_is_the_cause(pool: Pool) -> None:
-    """It is repeated alone, in three children in case one died of its start; then it fails."""
-    await kind_of(ask_disk(pool))  # a child that has answered does not die of its start
+async def test_a_request_whose_children_die_fails(pool: Pool) -> None:
+    """A request whose child dies is repeated alone, in three children in turn, and fails."""
+    await kind_of(ask_disk(pool))  # once a child has answered, its death is not a failed start
     quarantined = []
     with FaultyServer(faulty.silent) as hanging:
         call = spawn(kind_of(ask_server(pool, hanging.url())), name="call")
@@ -177,8 +177,8 @@ async def test_a_request_whose_children_die_is_the_cause(pool: Pool) -> None:
     assert pool.statistics().suspects_now == 1
 
 
-async def test_a_request_in_quarantine_has_its_child_for_itself(pool: Pool) -> None:
-    """Two suspects never share a child: else one would be blamed for the other."""
+async def test_a_request_in_quarantine_has_its_own_child(pool: Pool) -> None:
+    """Two suspects never share a child, because one could be blamed for the other."""
     with FaultyServer(faulty.silent) as hanging:
         for name in ("a", "b"):
             await kind_of(ask_server(pool, hanging.url(name), seconds=0.3))
@@ -191,7 +191,7 @@ async def test_a_request_in_quarantine_has_its_child_for_itself(pool: Pool) -> N
 
 
 async def test_a_file_beyond_the_memory_limit_fails_alone(tmp_path: Path, settings: GitSettings) -> None:
-    """The child cannot allocate it, so it is tried again alone, and then it is too big; no child dies."""
+    """A child cannot allocate the file, so the request is repeated alone and then fails; no child dies."""
     big = Origin(tmp_path / "big.git")
     big.commit({"big.yaml": bytes(64 * MIB)})
     blob = big.git("rev-parse", "main:big.yaml")
@@ -204,8 +204,8 @@ async def test_a_file_beyond_the_memory_limit_fails_alone(tmp_path: Path, settin
 
 
 async def test_a_child_that_grows_over_the_limit_is_killed(settings: GitSettings) -> None:
-    """Resident memory counts mapped files too. The request fails after a second try alone."""
-    limit = 26 * MIB  # a child that does nothing allocates 17 MiB and holds 33
+    """Resident memory includes mapped files. The request fails after a second attempt alone."""
+    limit = 26 * MIB  # an idle child allocates 17 MiB and has 33 MiB resident
     async with running(replace(settings, memory_bytes=limit)) as pool:
         with FaultyServer(faulty.silent) as hanging:
             kind, message = await kind_of(ask_server(pool, hanging.url()))
@@ -215,8 +215,8 @@ async def test_a_child_that_grows_over_the_limit_is_killed(settings: GitSettings
     assert pool.statistics().suspects_now == 1
 
 
-async def test_a_request_that_never_had_its_turn_costs_no_child(settings: GitSettings) -> None:
-    """It fails at its deadline, and says that it waited."""
+async def test_a_request_that_never_ran_kills_no_child(settings: GitSettings) -> None:
+    """A queued request fails at its deadline with the reason that no Git process was free."""
     async with running(replace(settings, young_per_child=1, slow_after_seconds=60)) as pool:
         with FaultyServer(faulty.silent) as hanging:
             first = spawn(ask_server(pool, hanging.url("a")), name="first")
@@ -231,10 +231,10 @@ async def test_a_request_that_never_had_its_turn_costs_no_child(settings: GitSet
             await end(first)
 
 
-async def test_a_slow_request_makes_room_for_fresh_ones(
+async def test_a_slow_request_makes_room_for_new_ones(
     settings: GitSettings, server: GitServer, origin: Origin
 ) -> None:
-    """A server that hangs holds a fresh request's place for `slow_after_seconds`, not to its deadline."""
+    """A hanging request blocks a slot for new ones only for `slow_after_seconds`, not until its deadline."""
     async with running(replace(settings, young_per_child=1)) as pool:
         with FaultyServer(faulty.silent) as hanging:
             stuck = spawn(ask_server(pool, hanging.url()), name="stuck")
@@ -245,8 +245,8 @@ async def test_a_slow_request_makes_room_for_fresh_ones(
             await end(stuck)
 
 
-async def test_a_server_known_as_slow_takes_no_fresh_place(settings: GitSettings) -> None:
-    """Its next request goes into the slow lane at once, until it answers quickly."""
+async def test_a_server_known_as_slow_uses_the_slow_lane(settings: GitSettings) -> None:
+    """The next request to a slow server uses the slow lane at once, until the server answers quickly."""
 
     delay = threading.Event()
 
@@ -265,7 +265,7 @@ async def test_a_server_known_as_slow_takes_no_fresh_place(settings: GitSettings
 
 
 async def test_disk_work_does_not_wait_for_the_network(settings: GitSettings) -> None:
-    """Requests about mirrors have threads of their own."""
+    """Requests about mirrors on disk have their own threads."""
     async with running(replace(settings, threads_per_child=6, slow_after_seconds=60)) as pool:
         with FaultyServer(faulty.silent) as hanging:
             stuck = [spawn(ask_server(pool, hanging.url(f"{n}")), name=f"stuck {n}") for n in range(4)]
@@ -277,7 +277,7 @@ async def test_disk_work_does_not_wait_for_the_network(settings: GitSettings) ->
 
 
 async def test_a_cancelled_request_ends_when_its_child_has_ended(pool: Pool) -> None:
-    """Cancelling drops the result, not the work: `on_end` comes when nothing writes any more."""
+    """Cancellation drops the result, not the work: `on_end` is called when the child no longer writes."""
     ended: list[str] = []
     with FaultyServer(faulty.silent) as hanging:
         call = spawn(ask_server(pool, hanging.url(), key="shop", ended=ended, seconds=1), name="call")
@@ -295,7 +295,7 @@ async def test_a_cancelled_request_ends_when_its_child_has_ended(pool: Pool) -> 
 
 
 async def test_a_cancelled_request_in_the_queue_ends_at_once(settings: GitSettings) -> None:
-    """No child has ever seen it."""
+    """A cancelled request in the queue ends at once and is never sent to a child."""
     ended: list[str] = []
     async with running(replace(settings, young_per_child=1, slow_after_seconds=60)) as pool:
         with FaultyServer(faulty.silent) as hanging:
@@ -311,7 +311,7 @@ async def test_a_cancelled_request_in_the_queue_ends_at_once(settings: GitSettin
 
 
 async def test_too_many_cancelled_requests_end_the_oldest(settings: GitSettings) -> None:
-    """What nobody waits for is bounded; its child is killed."""
+    """The number of abandoned requests is bounded: the child of the oldest one is killed."""
     ended: list[str] = []
     async with running(replace(settings, max_abandoned=1)) as pool:
         with FaultyServer(faulty.silent) as hanging:
@@ -327,7 +327,7 @@ async def test_too_many_cancelled_requests_end_the_oldest(settings: GitSettings)
 async def test_each_trust_has_a_child_and_idle_ones_make_room(
     settings: GitSettings, server: GitServer, origin: Origin
 ) -> None:
-    """The child of one set of known hosts does not serve another; the idle one ends for the new one."""
+    """A child serves only one set of known hosts; an idle child ends to make room for another set."""
     async with running(replace(settings, trust_children=1)) as pool:
         main = pool.pids()
         for hosts in ("a ssh-ed25519 AAAA", "b ssh-ed25519 AAAA"):
@@ -342,7 +342,7 @@ async def test_each_trust_has_a_child_and_idle_ones_make_room(
 async def test_a_trust_waits_while_all_children_for_trusts_are_busy(
     settings: GitSettings, server: GitServer
 ) -> None:
-    """It gets the next child that is free; the main child never takes its requests."""
+    """A request with another trust waits for a free child; the main child never serves it."""
     async with running(replace(settings, trust_children=1)) as pool:
         with Relay(server.port, held=b"GET") as relay:
             first = spawn(ask_server(pool, relay.url(), trust=Trust(known_hosts="a x y")), name="first")
@@ -359,7 +359,7 @@ async def test_a_trust_waits_while_all_children_for_trusts_are_busy(
 async def test_an_idle_extra_child_ends(
     settings: GitSettings, server: GitServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Children for a trust or in quarantine cost memory only while they are needed; the main child stays."""
+    """An idle child for a trust ends, so that it uses no memory; the main child stays."""
     monkeypatch.setattr("nopea.git.pool._IDLE_SECONDS", 0.1)
     async with running(settings) as pool:
         (main,) = pool.pids()
@@ -369,7 +369,7 @@ async def test_an_idle_extra_child_ends(
 
 
 async def test_a_child_that_cannot_start_fails_its_request(pool: Pool) -> None:
-    """A few starts are tried, with pauses; children of others are untouched."""
+    """A few starts are tried, with pauses; other children are not affected."""
     main = pool.pids()
 
     kind, _ = await kind_of(ask_server(pool, "https://h.invalid/x", trust=Trust(ca_crt="not a certificate")))
@@ -382,7 +382,7 @@ async def test_a_child_that_cannot_start_fails_its_request(pool: Pool) -> None:
 async def test_a_pool_recovers_when_children_can_start_again(
     pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Starts that failed for a while cost no more than their pauses."""
+    """After failed starts, the pool serves requests again as soon as a child can start."""
     python, broken = sys.executable, tmp_path / "broken"
     broken.write_text("#!/bin/sh\nexit 3\n", encoding="ascii")
     broken.chmod(0o700)
@@ -395,8 +395,8 @@ async def test_a_pool_recovers_when_children_can_start_again(
     assert (await kind_of(ask_disk(pool)))[0] is ErrorKind.MIRROR
 
 
-async def test_the_end_fails_what_is_on_its_way(settings: GitSettings) -> None:
-    """Running and queued requests fail, each ends once, and no child or home of one is left."""
+async def test_stopping_fails_running_and_queued_requests(settings: GitSettings) -> None:
+    """Running and queued requests fail, each ends once, and no child or home folder is left."""
     ended: list[str] = []
     async with running(replace(settings, young_per_child=1, slow_after_seconds=60)) as pool:
         with FaultyServer(faulty.silent) as hanging:

@@ -19,7 +19,7 @@ T = PATIENCE
 
 
 def mirrors(settings: GitSettings) -> list[Path]:
-    """Return the mirrors on disk, half-made ones too."""
+    """Return the mirrors on disk, including incomplete ones."""
     return sorted(path for path in settings.cache_dir.iterdir() if not path.name.startswith(".children"))
 
 
@@ -33,7 +33,7 @@ async def code_of(call: asyncio.Future[object] | object) -> Code:
 
 
 async def test_a_commit_is_synced_listed_and_read(port: GitPort, server: GitServer, origin: Origin) -> None:
-    """The first sync gives the branch's commit, and its files are listed in order and read by blob."""
+    """The first sync returns the branch's commit, and its files are listed in order and read by blob."""
     remote = Remote(server.url("shop.git"))
 
     commit = await port.sync(remote, MAIN, timeout_seconds=T)
@@ -50,7 +50,7 @@ async def test_a_commit_is_synced_listed_and_read(port: GitPort, server: GitServ
 
 
 async def test_an_unchanged_branch_is_not_fetched_again(port: GitPort, server: GitServer) -> None:
-    """A second sync asks for the refs and nothing else."""
+    """A second sync only requests the refs."""
     remote = Remote(server.url("shop.git"))
     first = await port.sync(remote, MAIN, timeout_seconds=T)
 
@@ -60,8 +60,8 @@ async def test_an_unchanged_branch_is_not_fetched_again(port: GitPort, server: G
     assert server.requests == {"shop.git git-upload-pack GET": 3, "shop.git git-upload-pack POST": 1}
 
 
-async def test_many_askers_share_one_fetch(port: GitPort, server: GitServer) -> None:
-    """A hundred concurrent syncs of one URL and branch are one conversation with the server."""
+async def test_many_callers_share_one_fetch(port: GitPort, server: GitServer) -> None:
+    """A hundred concurrent syncs of one URL and branch share a single fetch."""
     remote = Remote(server.url("shop.git"))
 
     commits = await asyncio.gather(*(port.sync(remote, MAIN, timeout_seconds=T) for _ in range(100)))
@@ -73,7 +73,7 @@ async def test_many_askers_share_one_fetch(port: GitPort, server: GitServer) -> 
 async def test_two_branches_share_one_mirror(
     port: GitPort, server: GitServer, origin: Origin, settings: GitSettings
 ) -> None:
-    """Concurrent syncs of two branches of one URL end in one mirror that has both commits."""
+    """Concurrent syncs of two branches of one URL use one mirror, which has both commits."""
     other = origin.commit({"a.yaml": "a: 1\n"}, branch="staging")
     remote = Remote(server.url("shop.git"))
 
@@ -126,10 +126,10 @@ async def test_tags_ranges_and_commits_are_found(port: GitPort, server: GitServe
     assert await port.ls_remote(remote, Ref(RefKind.TAG, "v1.2.0"), timeout_seconds=T) == first
 
 
-async def test_a_commit_of_the_past_is_found_in_a_fresh_mirror(
+async def test_an_old_commit_is_found_in_a_new_mirror(
     port: GitPort, server: GitServer, origin: Origin
 ) -> None:
-    """A commit ref works as the very first sync, and an id that nobody has is a missing ref."""
+    """The first sync can be of a commit id, and an unknown id is a missing ref."""
     first = origin.tip()
     origin.commit({"a.yaml": "a: 1\n"})
     remote = Remote(server.url("shop.git"))
@@ -140,7 +140,7 @@ async def test_a_commit_of_the_past_is_found_in_a_fresh_mirror(
 
 
 async def test_a_missing_branch_names_similar_ones(port: GitPort, server: GitServer) -> None:
-    """A misspelt branch is a person's matter, and the hint shows what there is."""
+    """A misspelt branch is a StalledError whose hint has similar branches."""
     with pytest.raises(StalledError) as failure:
         await port.sync(Remote(server.url("shop.git")), Ref(RefKind.BRANCH, "mian"), timeout_seconds=T)
 
@@ -150,8 +150,8 @@ async def test_a_missing_branch_names_similar_ones(port: GitPort, server: GitSer
     assert "main" in problem.hint
 
 
-async def test_what_is_not_there_has_its_own_code(port: GitPort, server: GitServer, root: Path) -> None:
-    """No repository, an empty repository, no folder and a file where a folder should be are told apart."""
+async def test_missing_things_have_their_own_codes(port: GitPort, server: GitServer, root: Path) -> None:
+    """A missing repository, an empty one and a path that is not a folder have different codes."""
     Origin(root / "empty.git")
     remote = Remote(server.url("shop.git"))
     commit = await port.sync(remote, MAIN, timeout_seconds=T)
@@ -171,7 +171,7 @@ async def test_what_is_not_there_has_its_own_code(port: GitPort, server: GitServ
 async def test_links_and_submodules_are_skipped_and_listed(
     port: GitPort, server: GitServer, origin: Origin
 ) -> None:
-    """A symlink that looks like a manifest and a submodule are named, not followed; others are left alone."""
+    """A symlink named like a manifest and a submodule are listed as skipped; other files are ignored."""
     commit = origin.commit(
         {"real.yaml": "a: 1\n", "link.yaml": "real.yaml", "notes.txt": "x", "sub": "1" * 40,
          ".nopeaignore": "*.json\n"},
@@ -189,7 +189,7 @@ async def test_links_and_submodules_are_skipped_and_listed(
 async def test_a_damaged_mirror_is_cloned_again(
     port: GitPort, server: GitServer, settings: GitSettings
 ) -> None:
-    """Reading from a mirror whose pack is garbage, or which is gone, repairs it within the same call."""
+    """Reading from a damaged or missing mirror repairs it within the same call."""
     remote = Remote(server.url("shop.git"))
     commit = await port.sync(remote, MAIN, timeout_seconds=T)
     (mirror,) = mirrors(settings)
@@ -208,7 +208,7 @@ async def test_a_damaged_mirror_is_cloned_again(
 async def test_a_repair_follows_the_branch_when_history_was_rewritten(
     port: GitPort, server: GitServer, origin: Origin, settings: GitSettings
 ) -> None:
-    """When the mirror is lost and its commit is gone from the server, the caller learns that it is gone."""
+    """If the mirror is lost and the server no longer has its commit, the caller gets a missing ref."""
     remote = Remote(server.url("shop.git"))
     commit = await port.sync(remote, MAIN, timeout_seconds=T)
     origin.commit({"a.yaml": "a: 1\n"}, orphan=True)
@@ -223,7 +223,7 @@ async def test_a_repair_follows_the_branch_when_history_was_rewritten(
     assert [file.path for file in await files_of(port, remote, fresh.id, "", timeout_seconds=T)] == ["a.yaml"]
 
 
-async def test_unused_mirrors_are_forgotten(
+async def test_unused_mirrors_are_removed(
     port: GitPort, server: GitServer, root: Path, settings: GitSettings
 ) -> None:
     """Only the mirrors of remotes in use stay on disk."""
@@ -245,10 +245,10 @@ async def test_unused_mirrors_are_forgotten(
     )
 
 
-async def test_a_folder_of_this_machine_is_read_only_when_allowed(
+async def test_a_local_folder_is_read_only_when_allowed(
     tmp_path: Path, port: GitPort, origin: Origin
 ) -> None:
-    """A file URL works where it is allowed and is refused, before any child hears of it, where it is not."""
+    """A file URL works if it is allowed; otherwise, it is refused before a child gets it."""
     remote = Remote(f"file://{origin.path}")
     assert (await port.sync(remote, MAIN, timeout_seconds=T)).id == origin.tip()
 
@@ -257,14 +257,14 @@ async def test_a_folder_of_this_machine_is_read_only_when_allowed(
         assert await code_of(strict.sync(Remote(url), MAIN, timeout_seconds=T)) == Code.SPEC_INVALID
 
 
-async def test_every_operation_is_measured_by_its_end(server: GitServer, settings: GitSettings) -> None:
-    """With its name, how it ended, and the seconds."""
-    told: list[tuple[str, str]] = []
-    port = GitPort(settings, measure=lambda what, ended, seconds: told.append((what, ended)))  # noqa: ARG005
+async def test_every_operation_is_measured_with_its_result(server: GitServer, settings: GitSettings) -> None:
+    """Each operation is measured with its name and its result."""
+    seen: list[tuple[str, str]] = []
+    port = GitPort(settings, measure=lambda what, ended, seconds: seen.append((what, ended)))  # noqa: ARG005
     async with running(port):
         await port.sync(Remote(server.url("shop.git")), MAIN, timeout_seconds=T)
         await code_of(
             port.sync(Remote(server.url("shop.git")), Ref(RefKind.BRANCH, "gone"), timeout_seconds=T)
         )
 
-    assert told == [("sync", "ok"), ("sync", "ref_missing")]
+    assert seen == [("sync", "ok"), ("sync", "ref_missing")]

@@ -1,4 +1,4 @@
-"""A person with kubectl, and Nopea beside: what the tests of adoption do, and small manifests."""
+"""A user's kubectl and Nopea's client: the steps of the adoption tests, and small manifests."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from nopea_lab.kubectl import Kubectl
 
 @dataclass(frozen=True)
 class World:
-    """A namespace, a person's kubectl in it, and Nopea's client."""
+    """A namespace, a user's kubectl for it, and Nopea's client."""
 
     client: KubeClient
     kubectl: Kubectl
     namespace: str
 
     def run(self, *arguments: str, stdin: Mapping[str, Any] | None = None) -> str:
-        """Do something as a person."""
+        """Run kubectl as a user."""
         text = None if stdin is None else orjson.dumps(stdin).decode()
         return self.kubectl(f"--namespace={self.namespace}", *arguments, stdin=text)
 
     def at(self, resource: Resource, name: str) -> Target:
-        """Name an object of the namespace."""
+        """Return the target of an object in the namespace."""
         return resource.at(name=name, namespace=self.namespace)
 
     async def get(self, target: Target) -> dict[str, Any]:
-        """Read it."""
+        """Return the live object."""
         return (await self.client.get(target)).json()
 
     async def adopt(self, target: Target) -> dict[str, Any]:
-        """Take it over, which changes nothing else and leaves nothing to take over; return it as stored."""
+        """Adopt the object and return it; assert that nothing else changes and nothing is left to adopt."""
         for _ in range(20):
             before = await self.get(target)
             patch = adopt(before)
@@ -60,7 +60,7 @@ class World:
         raise AssertionError(f"{target} never holds still")
 
     async def adopt_and_apply(self, target: Target, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        """Take an object over, then apply Git's manifest once; return it as stored."""
+        """Adopt an object, then apply Git's manifest once; return the stored object."""
         before = await self.adopt(target)
         after = (await self.client.apply(target, orjson.dumps(manifest))).json()
         assert after["metadata"]["uid"] == before["metadata"]["uid"]
@@ -69,7 +69,7 @@ class World:
 
 
 def without_bookkeeping(live: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object less what adoption may change, and less status, which controllers write meanwhile."""
+    """Return an object without what adoption may change and without status, which controllers write."""
     metadata = {
         key: value
         for key, value in live["metadata"].items()
@@ -90,7 +90,7 @@ def config_map(name: str, data: Mapping[str, str], **metadata: Any) -> dict[str,
 
 
 def managers(live: Mapping[str, Any]) -> set[tuple[str, str, str]]:
-    """Return who claims something: manager, operation, subresource."""
+    """Return the manager, operation and subresource of each managedFields entry."""
     return {
         (entry["manager"], entry["operation"], entry.get("subresource", ""))
         for entry in live["metadata"]["managedFields"]
@@ -121,6 +121,6 @@ def service(**spec: Any) -> dict[str, Any]:
 
 
 def labels_and_notes(live: Mapping[str, Any]) -> dict[str, Any]:
-    """Return labels and annotations, less those of controllers."""
+    """Return labels and annotations, without those of controllers."""
     metadata = without_bookkeeping(live)["metadata"]
     return {"labels": metadata.get("labels"), "annotations": metadata["annotations"]}

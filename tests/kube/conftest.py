@@ -1,4 +1,4 @@
-"""Clients of the shared control plane, and of servers that misbehave on purpose."""
+"""Clients of the shared control plane."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ async def client(lab: Lab) -> AsyncIterator[KubeClient]:
 
 @pytest_asyncio.fixture
 async def discovery(client: KubeClient) -> Discovery:
-    """What the shared lab serves."""
+    """The discovery of the kinds that the shared lab serves."""
     return Discovery(client)

@@ -35,7 +35,7 @@ def deployment(name: str, *, app: str, **extra: Any) -> bytes:
 
 
 def widget_definition(group: str) -> bytes:
-    """Return the CustomResourceDefinition of a Widget with a status in a group of one's own."""
+    """Return the CustomResourceDefinition of a Widget with a status subresource in the given group."""
     field = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     schema = {"type": "object", "properties": {"spec": field, "status": field}}
     version = {
@@ -61,7 +61,7 @@ def widget_definition(group: str) -> bytes:
 
 
 async def served_soon(discovery: Discovery, api_version: str, kind: str) -> Resource:
-    """Return the resource as soon as a just applied definition is served; the caller owns the deadline."""
+    """Wait until a newly applied definition is served and return its resource; callers set a deadline."""
     while True:
         discovery.invalidate()
         try:

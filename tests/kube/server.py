@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers as a test says, right or wrong."""
+"""A real HTTP server on loopback whose answers, valid or not, are defined by a test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[str]:
-    """Answer every request with `handler` until the block ends; gives the server's URL."""
+    """Answer every request with `handler` until the block ends; yield the server's URL."""
     server = web.Server(handler, handler_cancellation=True)
     runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
@@ -32,13 +32,13 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def talking_to(handler: Handler) -> AsyncIterator[KubeClient]:
-    """Give a client of a server that answers with `handler`."""
+    """Yield a client of a server that answers with `handler`."""
     async with serving(handler) as url, KubeClient(ClusterConfig(server=url, origin="the test")) as client:
         yield client
 
 
 def answers(*responses: Callable[[], web.StreamResponse]) -> tuple[Handler, list[web.BaseRequest]]:
-    """Return a handler that gives the answers in turn, then the last for ever, and the requests it saw."""
+    """Return a handler that sends the responses in order and then repeats the last, and its requests."""
     seen: list[web.BaseRequest] = []
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
@@ -50,7 +50,7 @@ def answers(*responses: Callable[[], web.StreamResponse]) -> tuple[Handler, list
 
 
 def json_answer(body: Any, *, status: int = 200, **headers: str) -> Callable[[], web.StreamResponse]:
-    """Return a maker of a JSON answer."""
+    """Return a function that creates a JSON response."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda: web.Response(
         body=orjson.dumps(body), status=status, headers=named, content_type="application/json"
@@ -60,12 +60,12 @@ def json_answer(body: Any, *, status: int = 200, **headers: str) -> Callable[[],
 def text_answer(
     text: str, *, status: int, content_type: str = "text/html"
 ) -> Callable[[], web.StreamResponse]:
-    """Return a maker of an answer that is not Kubernetes'."""
+    """Return a function that creates a response that does not come from Kubernetes."""
     return lambda: web.Response(text=text, status=status, content_type=content_type)
 
 
 def status_body(code: int, reason: str, message: str = "no", **details: Any) -> dict[str, Any]:
-    """Return a Status that says failure."""
+    """Return a Status of a failure."""
     return {
         "kind": "Status",
         "apiVersion": "v1",
@@ -95,15 +95,15 @@ def event(kind: str, body: dict[str, Any]) -> bytes:
 
 
 def bookmark(version: int) -> bytes:
-    """Return the line that only says how far the watch has come."""
+    """Return a BOOKMARK event, which only has the resourceVersion of the watch."""
     head = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"resourceVersion": str(version)}}
     return event("BOOKMARK", head)
 
 
 class ScriptedWatch:
-    """Lists from `lists` and watches from `watches`, each in turn; then a watch that stays open.
+    """A handler that answers with `lists` and `watches` in order; after them, a watch stays open.
 
-    A watch is a list of chunks of bytes; after the last one the server ends it, properly unless `cut`.
+    A watch is a list of chunks of bytes; after the last one, the server ends it properly unless `cut`.
     """
 
     def __init__(

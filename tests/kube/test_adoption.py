@@ -1,4 +1,4 @@
-"""What kubectl, Helm and other appliers made becomes Git's, on a real API server."""
+"""Adoption of objects that kubectl, Helm and other managers created, on a real API server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOPEA = ("nopea", "Apply", "")
 
 @pytest.fixture
 def world(client: KubeClient, kubectl: Kubectl, namespace: str) -> World:
-    """A namespace with a person and Nopea in it."""
+    """A namespace with a user's kubectl and Nopea's client."""
     return World(client, kubectl, namespace)
 
 
@@ -44,10 +44,10 @@ def world(client: KubeClient, kubectl: Kubectl, namespace: str) -> World:
         (["create", "--save-config", "-f", "-"], ("kubectl-create", "Update", "")),
     ],
 )
-async def test_git_decides_about_what_kubectl_made(
+async def test_git_decides_about_objects_that_kubectl_created(
     world: World, command: list[str], claims: tuple[str, str, str]
 ) -> None:
-    """What Git declares has Git's value, what it omits and kubectl had set is gone after one apply."""
+    """After one apply, declared fields have Git's values, and omitted fields that kubectl set are removed."""
     made = config_map(
         "settings", {"same": "1", "other": "old", "extra": "1"},
         labels={"team": "shop", "old": "1"}, annotations={"note": "by hand"},
@@ -76,10 +76,10 @@ async def test_git_decides_about_what_kubectl_made(
         (["rollout", "restart", "deployment/web"], "kubectl-rollout"),
     ],
 )
-async def test_what_people_add_to_our_object_goes(
+async def test_changes_by_kubectl_are_reverted(
     world: World, monkeypatch: pytest.MonkeyPatch, command: list[str], manager: str
 ) -> None:
-    """Each way of changing an object with kubectl is taken over, so that the next apply takes it back."""
+    """Changes by each kubectl command are adopted, so that the next apply reverts them."""
     monkeypatch.setenv("KUBE_EDITOR", "sed -i s/progressDeadlineSeconds:.600/progressDeadlineSeconds:\\ 700/")
     git, target = deployment(), world.at(DEPLOYMENTS, "web")
     ours = (await world.client.apply(target, orjson.dumps(git))).json()
@@ -93,8 +93,8 @@ async def test_what_people_add_to_our_object_goes(
     assert manager not in {name for name, _, _ in managers(after)}
 
 
-async def test_scaling_by_hand_goes(world: World) -> None:
-    """A claim made through the scale subresource is taken over like the others."""
+async def test_manual_scaling_is_reverted(world: World) -> None:
+    """Ownership through the scale subresource is adopted like any other."""
     target = world.at(DEPLOYMENTS, "web")
     await world.client.apply(target, orjson.dumps(deployment(replicas=2)))
     world.run("scale", "deployment/web", "--replicas=3")
@@ -106,8 +106,8 @@ async def test_scaling_by_hand_goes(world: World) -> None:
     assert ("kubectl", "Update", "scale") not in managers(after)
 
 
-async def test_scaling_what_nobody_claims_leaves_no_claim(world: World) -> None:
-    """The API server records no scaling of replicas that nobody had set: there is nothing to take over."""
+async def test_scaling_an_unowned_field_records_no_owner(world: World) -> None:
+    """The API server records no owner when replicas that no manager owns are scaled: nothing is adopted."""
     target = world.at(DEPLOYMENTS, "web")
     await world.client.apply(target, orjson.dumps(deployment()))
     world.run("scale", "deployment/web", "--replicas=3")
@@ -116,8 +116,8 @@ async def test_scaling_what_nobody_claims_leaves_no_claim(world: World) -> None:
 
 
 @pytest.mark.parametrize("command", ["apply", "create"])
-async def test_a_deployment_does_not_notice(world: World, command: str) -> None:
-    """Where Git says what kubectl had said, nothing changes, and no Pod is replaced."""
+async def test_an_adopted_deployment_does_not_roll_out(world: World, command: str) -> None:
+    """If Git declares what kubectl applied, the spec does not change, and no Pod is replaced."""
     target, git = world.at(DEPLOYMENTS, "web"), deployment(replicas=2)
     world.run(command, "-f", "-", stdin=git)
     world.run("wait", "deployment/web", "--for=jsonpath={.status.observedGeneration}", "--timeout=50s")
@@ -131,8 +131,8 @@ async def test_a_deployment_does_not_notice(world: World, command: str) -> None:
     assert len(world.run("get", "replicasets", "-o", "name").split()) == 1
 
 
-async def test_one_item_goes_and_its_neighbours_stay(world: World) -> None:
-    """Of a list that is merged by keys, Git's items stay as they were and the omitted ones go."""
+async def test_an_omitted_list_item_is_removed_and_the_others_stay(world: World) -> None:
+    """In a list that is merged by keys, Git's items stay unchanged and omitted ones are removed."""
     target, git, made = world.at(DEPLOYMENTS, "web"), deployment(), deployment()
     container = made["spec"]["template"]["spec"]["containers"][0]
     container["env"] = [{"name": "DEBUG", "value": "1"}]
@@ -149,7 +149,7 @@ async def test_one_item_goes_and_its_neighbours_stay(world: World) -> None:
 
 @pytest.mark.parametrize("command", ["apply", "create"])
 async def test_a_service_keeps_its_address(world: World, command: str) -> None:
-    """The cluster IP and node port that the API server chose stay through the taking over."""
+    """The cluster IP and the node port that the API server chose stay after the adoption."""
     target, git = world.at(SERVICES, "web"), service(selector={"app": "web"})
     made = service(selector={"app": "web"}, sessionAffinity="ClientIP")
     world.run(command, "-f", "-", stdin=made)
@@ -164,7 +164,7 @@ async def test_a_service_keeps_its_address(world: World, command: str) -> None:
 
 
 async def test_a_claim_keeps_its_volume(world: World) -> None:
-    """What a controller set in an object that kubectl made stays, immutable fields among it."""
+    """Fields that a controller set stay after the adoption, including immutable ones."""
     target = world.at(CLAIMS, "disk")
     git = {
         "apiVersion": "v1",
@@ -183,7 +183,7 @@ async def test_a_claim_keeps_its_volume(world: World) -> None:
 
 
 async def test_an_autoscalers_replicas_stay(world: World) -> None:
-    """Replicas that an autoscaler changed after kubectl are not ours to drop."""
+    """Replicas that an autoscaler changed after kubectl stay after the adoption."""
     target = world.at(DEPLOYMENTS, "web")
     world.run("create", "-f", "-", stdin=deployment(replicas=2))
     world.run("scale", "deployment/web", "--replicas=5")
@@ -209,7 +209,7 @@ async def test_an_autoscalers_replicas_stay(world: World) -> None:
 async def test_other_managers_lose_values_not_fields(
     world: World, command: list[str], entry: tuple[str, str, str]
 ) -> None:
-    """Helm's and other appliers' claims stay: Git's values win by force, what they added is not deleted."""
+    """Other managers keep their own fields; for shared fields, Git's values win by force."""
     target = world.at(CONFIG_MAPS, "settings")
     world.run(*command, "-f", "-", stdin=config_map("settings", {"both": "old", "theirs": "1"}))
     assert adopt(await world.get(target)) is None
@@ -222,8 +222,8 @@ async def test_other_managers_lose_values_not_fields(
     assert adopt(after) is None
 
 
-async def test_helms_fields_stay_beside_kubectls(world: World) -> None:
-    """In an object of several managers only the people's claims are taken over."""
+async def test_helms_fields_stay_when_kubectls_are_adopted(world: World) -> None:
+    """In an object with several managers, only kubectl's fields are adopted."""
     target = world.at(CONFIG_MAPS, "settings")
     world.run("apply", "-f", "-", stdin=config_map("settings", {"git": "old", "kubectl": "1"}))
     world.run("patch", "cm/settings", "--field-manager=helm", "-p", '{"data":{"helm":"1"}}')
@@ -234,8 +234,8 @@ async def test_helms_fields_stay_beside_kubectls(world: World) -> None:
     assert managers(after) == {NOPEA, ("helm", "Update", "")}
 
 
-async def test_how_people_steer_nopea_stays_theirs(world: World) -> None:
-    """Annotations below nopea.io/ survive, whether set by annotate or by apply; others beside them go."""
+async def test_control_annotations_stay(world: World) -> None:
+    """Nopea's control annotations stay, whether set by annotate or apply; other annotations are removed."""
     target = world.at(CONFIG_MAPS, "settings")
     git = config_map("settings", {"a": "1"}, annotations={"nopea.io/source": "a.yaml#1"})
     by_apply = {"nopea.io/prune": "false", "nopea.io/source": "b.yaml#1", "note": "by hand"}
@@ -256,8 +256,8 @@ async def test_how_people_steer_nopea_stays_theirs(world: World) -> None:
     assert (await world.get(target))["metadata"]["annotations"] == {"nopea.io/source": "a.yaml#1"}
 
 
-async def test_break_glass_alone_is_nothing_to_take_over(world: World) -> None:
-    """An object that people only steer is left as it is."""
+async def test_control_annotations_alone_are_not_adopted(world: World) -> None:
+    """An object to which a user added only control annotations needs no adoption."""
     target = world.at(CONFIG_MAPS, "settings")
     await world.client.apply(target, orjson.dumps(config_map("settings", {"a": "1"})))
     world.run("annotate", "cm/settings", "nopea.io/suspend-heal=true")
@@ -265,8 +265,8 @@ async def test_break_glass_alone_is_nothing_to_take_over(world: World) -> None:
     assert adopt(await world.get(target)) is None
 
 
-async def test_a_race_is_noticed(world: World) -> None:
-    """When the object changes between the look and the patch, the patch is refused as a conflict."""
+async def test_a_change_before_the_adoption_is_a_conflict(world: World) -> None:
+    """If the object changes between the read and the patch, the patch is refused as a conflict."""
     target = world.at(CONFIG_MAPS, "settings")
     world.run("apply", "-f", "-", stdin=config_map("settings", {"a": "1"}))
     patch = adopt(await world.get(target))
@@ -277,8 +277,8 @@ async def test_a_race_is_noticed(world: World) -> None:
         await world.client.patch(target, patch, kind=PatchKind.JSON)
 
 
-async def test_kubectl_can_go_on_and_is_taken_over_again(world: World) -> None:
-    """A kubectl apply after the taking over works, and Nopea wins again."""
+async def test_a_later_kubectl_apply_is_adopted_again(world: World) -> None:
+    """A kubectl apply after an adoption succeeds, and its fields are adopted again."""
     target, git = world.at(CONFIG_MAPS, "settings"), config_map("settings", {"a": "1"})
     made = config_map("settings", {"a": "2", "b": "2"})
     world.run("apply", "-f", "-", stdin=made)
@@ -292,8 +292,8 @@ async def test_kubectl_can_go_on_and_is_taken_over_again(world: World) -> None:
 
 
 @pytest.mark.parametrize("command", ["apply", "create"])
-async def test_what_was_there_before_the_first_apply(world: World, command: str) -> None:
-    """Of an object without managedFields, what kubectl's annotation names is taken over, and nothing else."""
+async def test_an_object_without_managed_fields(world: World, command: str) -> None:
+    """Without managedFields, only the fields in kubectl's last-applied annotation are adopted."""
     target, git = world.at(DEPLOYMENTS, "web"), deployment()
     made = deployment(minReadySeconds=7, template_annotations={"note": "by hand"})
     made["metadata"]["finalizers"] = ["acme.example/hold"] if command == "create" else []
@@ -318,8 +318,8 @@ async def test_what_was_there_before_the_first_apply(world: World, command: str)
         world.run("patch", "deployment/web", "-p", '{"metadata":{"finalizers":null}}', "--type=merge")
 
 
-async def test_kubectl_used_another_version(world: World) -> None:
-    """Claims made in another version of the kind are taken over where the field has the same name."""
+async def test_fields_of_another_version_are_adopted(world: World) -> None:
+    """Fields that were set in another version of the kind are adopted if they have the same name."""
     target = world.at(HPAS, "web")
     reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
     made = {

@@ -64,11 +64,11 @@ from nopea_lab.kubectl import Kubectl
 from nopea_lab.lab import Lab
 
 TARGET = CONFIG_MAPS.at(name="a", namespace="shop")
-"""A place on a server of the test's own."""
+"""The target of requests to a server of the test."""
 
 
-async def test_apply_creates_configures_and_leaves(client: KubeClient, namespace: str) -> None:
-    """An apply says whether it created, and a second equal one changes no resourceVersion."""
+async def test_apply_creates_configures_or_changes_nothing(client: KubeClient, namespace: str) -> None:
+    """An apply reports whether it created the object; an equal one does not change the resourceVersion."""
     target = CONFIG_MAPS.at(name="settings", namespace=namespace)
 
     created = await client.apply(target, config_map("settings", color="red"))
@@ -88,7 +88,7 @@ async def test_apply_creates_configures_and_leaves(client: KubeClient, namespace
 
 
 async def test_create_get_patch_delete(client: KubeClient, namespace: str) -> None:
-    """The ordinary verbs do what they say."""
+    """The client creates, reads, patches and deletes an object."""
     target = CONFIG_MAPS.at(name="plain", namespace=namespace)
     await client.create(CONFIG_MAPS, config_map("plain", a="1"), namespace=namespace)
     with pytest.raises(AlreadyExistsError):
@@ -105,8 +105,8 @@ async def test_create_get_patch_delete(client: KubeClient, namespace: str) -> No
     assert missing.value.failure.name == "plain"
 
 
-async def test_delete_only_the_object_that_is_meant(client: KubeClient, namespace: str) -> None:
-    """A delete with another uid is refused, with the right one it is done."""
+async def test_delete_checks_the_uid(client: KubeClient, namespace: str) -> None:
+    """A delete with another uid is refused; with the right uid, it succeeds."""
     target = CONFIG_MAPS.at(name="mine", namespace=namespace)
     made = await client.apply(target, config_map("mine"))
 
@@ -120,7 +120,7 @@ async def test_delete_only_the_object_that_is_meant(client: KubeClient, namespac
 
 
 async def test_list_in_chunks(client: KubeClient, namespace: str) -> None:
-    """A list in chunks holds every object once, each with apiVersion and kind; selections select."""
+    """A list in chunks has every object once, with apiVersion and kind; selections are applied."""
     names = [f"item-{number}" for number in range(7)]
     for name in names:
         labels = {"parity": "even" if int(name[-1]) % 2 == 0 else "odd"}
@@ -146,8 +146,10 @@ async def test_list_in_chunks(client: KubeClient, namespace: str) -> None:
     assert {item.head.kind for item in partial.items} == {"PartialObjectMetadata"}
 
 
-async def test_status_is_written_apart(client: KubeClient, namespace: str, discovery: Discovery) -> None:
-    """Status is applied through its subresource, and the spec stays as it was."""
+async def test_status_is_written_through_its_subresource(
+    client: KubeClient, namespace: str, discovery: Discovery
+) -> None:
+    """A status is applied through its subresource, and the spec does not change."""
     group = f"g{secrets.token_hex(3)}.example.com"
     definitions = await discovery.find("apiextensions.k8s.io/v1", "CustomResourceDefinition")
     await client.apply(definitions.at(name=f"widgets.{group}"), widget_definition(group))
@@ -167,7 +169,7 @@ async def test_status_is_written_apart(client: KubeClient, namespace: str, disco
 
 
 async def _apply_soon(client: KubeClient, target: object, body: bytes) -> None:
-    """Apply as soon as a just defined kind takes objects: discovery is a moment ahead of storage."""
+    """Apply as soon as a newly defined kind accepts objects: discovery is slightly ahead of storage."""
     async with asyncio.timeout(20):
         while True:
             try:
@@ -181,7 +183,7 @@ async def _apply_soon(client: KubeClient, target: object, body: bytes) -> None:
 async def test_an_apply_takes_the_fields_of_other_managers(
     client: KubeClient, namespace: str, kubectl: Kubectl
 ) -> None:
-    """Git decides: a field that another manager owns is taken over without a conflict."""
+    """A field that another manager owns is taken over without a conflict."""
     kubectl("-n", namespace, "create", "configmap", "shared", "--from-literal=a=theirs")
 
     target = CONFIG_MAPS.at(name="shared", namespace=namespace)
@@ -191,8 +193,8 @@ async def test_an_apply_takes_the_fields_of_other_managers(
     assert taken.json()["data"] == {"a": "ours"}
 
 
-async def test_an_apply_names_a_version(client: KubeClient, namespace: str) -> None:
-    """An apply with an old version is refused, also where it would change nothing; to nothing it creates."""
+async def test_an_apply_checks_its_version(client: KubeClient, namespace: str) -> None:
+    """An apply at an old version is refused even without a change; a deleted object is created again."""
     target = CONFIG_MAPS.at(name="seen", namespace=namespace)
     first = (await client.apply(target, config_map("seen", a="1"))).meta.resource_version
 
@@ -221,7 +223,7 @@ async def test_an_apply_names_a_version(client: KubeClient, namespace: str) -> N
 async def test_invalid_fields_are_named(
     client: KubeClient, namespace: str, body: dict[str, object], code: int, field: str
 ) -> None:
-    """An unknown field and a wrong type (which the server answers with 500) and a bad value are invalid."""
+    """An unknown field, a wrong type (the server answers both with 500) and a bad value are invalid."""
     full = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, **body}
 
     with pytest.raises(InvalidError) as refused:
@@ -235,8 +237,10 @@ async def test_invalid_fields_are_named(
     assert field in problem.hint
 
 
-async def test_duplicate_list_key_and_rubbish_are_invalid(client: KubeClient, namespace: str) -> None:
-    """A list with one key twice, and a body that is no object, are the manifest's fault."""
+async def test_a_duplicate_list_key_and_a_malformed_body_are_invalid(
+    client: KubeClient, namespace: str
+) -> None:
+    """A list with a duplicate key and a body that is not an object are invalid."""
     twice = deployment("d", app="web").replace(
         b'[{"name":"web","image":"web:1"}]', b'[{"name":"w","image":"a"},{"name":"w","image":"b"}]'
     )
@@ -246,7 +250,7 @@ async def test_duplicate_list_key_and_rubbish_are_invalid(client: KubeClient, na
 
 
 async def test_values_of_a_secret_are_not_quoted(client: KubeClient, namespace: str) -> None:
-    """The server quotes a refused Secret's value; the error does not, but names the field."""
+    """The server quotes a refused Secret's value; the error only names the field."""
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"pin": 49152}}
 
     with pytest.raises(InvalidError) as refused:
@@ -257,7 +261,7 @@ async def test_values_of_a_secret_are_not_quoted(client: KubeClient, namespace: 
 
 
 async def test_immutable_field(client: KubeClient, namespace: str) -> None:
-    """A change of an immutable field is told from other invalid values, and named."""
+    """A change of an immutable field is distinguished from other invalid values, and the field is named."""
     target = DEPLOYMENTS.at(name="web", namespace=namespace)
     await client.apply(target, deployment("web", app="web"))
 
@@ -287,7 +291,7 @@ def _other_address(address: str) -> str:
 
 
 async def test_missing_namespace(client: KubeClient) -> None:
-    """An object for a namespace that is not there gets a problem that names the namespace."""
+    """An object for a missing namespace gets a problem that names the namespace."""
     with pytest.raises(NotFoundError) as missing:
         await client.apply(CONFIG_MAPS.at(name="a", namespace="nowhere"), config_map("a"))
 
@@ -298,7 +302,7 @@ async def test_missing_namespace(client: KubeClient) -> None:
 
 
 async def test_terminating_namespace(client: KubeClient) -> None:
-    """A namespace on its way out refuses new objects with a problem that says to wait."""
+    """A terminating namespace refuses new objects with a code of its own."""
     name = f"leaving-{secrets.token_hex(3)}"
     at = NAMESPACES.at(name=name)
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
@@ -317,7 +321,7 @@ async def test_terminating_namespace(client: KubeClient) -> None:
 
 
 async def test_forbidden_says_which_rule_is_missing(client: KubeClient, namespace: str) -> None:
-    """A service account without rights is refused, and the hint is the rule that it lacks."""
+    """A service account without permissions is refused, and the hint has the rule that it lacks."""
     view = client.on_behalf("shop/web", of=ServiceAccount(namespace=namespace, name="default"))
 
     with pytest.raises(ForbiddenError) as refused:
@@ -332,7 +336,7 @@ async def test_forbidden_says_which_rule_is_missing(client: KubeClient, namespac
 async def test_impersonation_has_the_groups_of_service_accounts(
     client: KubeClient, namespace: str, kubectl: Kubectl
 ) -> None:
-    """An impersonated service account may do what its group was granted, as in a Pod."""
+    """An impersonated service account has the permissions of its group, as in a Pod."""
     group = f"--group=system:serviceaccounts:{namespace}"
     kubectl("-n", namespace, "create", "rolebinding", "all", "--clusterrole=edit", group)
     view = client.on_behalf("shop/web", of=ServiceAccount(namespace=namespace, name="default"))
@@ -341,7 +345,7 @@ async def test_impersonation_has_the_groups_of_service_accounts(
 
 
 async def test_service_account_token(lab: Lab, namespace: str, kubectl: Kubectl) -> None:
-    """A token kubeconfig asks as its service account; a wrong token is unauthorized."""
+    """A kubeconfig with a token authenticates as its service account; a wrong token is unauthorized."""
     path = lab.kubeconfig.parent / f"token-{namespace}"
     lab.write_kubeconfig(path, token=kubectl("-n", namespace, "create", "token", "default").strip())
     async with KubeClient(load_config(path)) as account:
@@ -356,7 +360,7 @@ async def test_service_account_token(lab: Lab, namespace: str, kubectl: Kubectl)
 
 
 async def test_unsupported_patch(client: KubeClient, namespace: str) -> None:
-    """A kind of patch that the server does not know is its own error."""
+    """A patch type that the server does not support has its own error."""
     target = CONFIG_MAPS.at(name="a", namespace=namespace)
     request = ApiRequest(
         verb="patch",
@@ -372,21 +376,21 @@ async def test_unsupported_patch(client: KubeClient, namespace: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a%2fb", "../../secrets/s"])
-async def test_odd_names_reach_no_other_object(client: KubeClient, namespace: str, name: str) -> None:
+async def test_unsafe_names_reach_no_other_object(client: KubeClient, namespace: str, name: str) -> None:
     """A name that would change the path is refused before anything is sent."""
     with pytest.raises(InvalidError):
         await client.get(CONFIG_MAPS.at(name=name, namespace=namespace))
 
 
 async def test_names_with_colons(client: KubeClient, discovery: Discovery) -> None:
-    """Names that RBAC allows and DNS does not are reached."""
+    """Objects with names that RBAC allows but DNS does not can be read."""
     roles = await discovery.find("rbac.authorization.k8s.io/v1", "ClusterRole")
 
     assert (await client.get(roles.at(name="system:discovery"))).meta.name == "system:discovery"
 
 
-async def test_many_at_once(client: KubeClient, namespace: str) -> None:
-    """A hundred applies at once all succeed, each on its own."""
+async def test_many_concurrent_applies(client: KubeClient, namespace: str) -> None:
+    """A hundred concurrent applies all succeed."""
     names = [f"many-{number}" for number in range(100)]
 
     applied = await asyncio.gather(
@@ -397,7 +401,7 @@ async def test_many_at_once(client: KubeClient, namespace: str) -> None:
     assert (client.limiter.used, client.limiter.waiting) == (0, 0)
 
 
-async def test_errors_are_values_that_print(client: KubeClient, namespace: str) -> None:
+async def test_an_error_names_its_request(client: KubeClient, namespace: str) -> None:
     """An error names the request, the reason and the HTTP status."""
     with pytest.raises(ApiError) as missing:
         await client.get(CONFIG_MAPS.at(name="none", namespace=namespace))
@@ -424,8 +428,8 @@ async def test_a_proxys_page_is_an_error_without_its_markup() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{", "null", "[]", '"x"', "{}", '{"metadata":5}', '{"metadata":{}}'])
-async def test_rubbish_with_200_is_an_error(body: str) -> None:
-    """An answer that is no object is never returned as one."""
+async def test_a_malformed_response_with_200_is_an_error(body: str) -> None:
+    """A response with status 200 that is not an object is an error."""
     handler, _ = answers(text_answer(body, status=200, content_type="application/json"))
     async with talking_to(handler) as client:
         with pytest.raises(ServerError):
@@ -436,15 +440,15 @@ _EMPTY = r"^get configmaps/v1 shop/a: The API server sent an empty answer \(HTTP
 
 
 async def test_an_empty_500() -> None:
-    """An error without a body still says what was asked and which status came."""
+    """An error without a body still names the request and the status."""
     handler, _ = answers(text_answer("", status=500))
     async with talking_to(handler) as client:
         with pytest.raises(ServerError, match=_EMPTY):
             await client.get(TARGET)
 
 
-async def test_429_is_waited_out_as_told() -> None:
-    """After 429 with Retry-After nothing is sent before that time, by anybody; then it is done."""
+async def test_429_is_retried_after_retry_after() -> None:
+    """After a 429 with Retry-After, no client sends a request before that time; then it is repeated."""
     handler, seen = answers(
         json_answer(status_body(429, "TooManyRequests"), status=429, Retry_After="1"), json_answer(named("a"))
     )
@@ -457,7 +461,7 @@ async def test_429_is_waited_out_as_told() -> None:
     async with talking_to(timed) as client:
         first = spawn(client.get(TARGET), name="first")
         async with asyncio.timeout(10):
-            while client.limiter.limit.paused_until == 0.0:  # noqa: ASYNC110 - until the answer has come
+            while client.limiter.limit.paused_until == 0.0:  # noqa: ASYNC110 - until the response has arrived
                 await asyncio.sleep(0.01)
         await asyncio.gather(first, *(client.on_behalf("other").get(TARGET) for _ in range(3)))
 
@@ -465,8 +469,8 @@ async def test_429_is_waited_out_as_told() -> None:
     assert min(times[1:]) - times[0] >= 0.95
 
 
-async def test_429_for_ever_is_an_error() -> None:
-    """A server that stays busy is reported with what it asked for."""
+async def test_a_permanent_429_is_an_error() -> None:
+    """A server that stays busy is an error with its Retry-After."""
     handler, seen = answers(json_answer(status_body(429, "TooManyRequests"), status=429, Retry_After="0"))
     async with talking_to(handler) as client:
         with pytest.raises(TooManyRequestsError) as busy:
@@ -476,8 +480,8 @@ async def test_429_for_ever_is_an_error() -> None:
     assert 1 < len(seen) < 10
 
 
-async def test_every_request_is_measured_by_its_answer() -> None:
-    """With verb, code and seconds; also when no answer came, and by clients on another's behalf."""
+async def test_every_request_is_measured() -> None:
+    """Each request is measured with verb, code and seconds, even without an answer or on behalf of others."""
     measured: list[tuple[str, str]] = []
 
     def measure(verb: str, code: str, seconds: float) -> None:
@@ -504,7 +508,7 @@ async def test_every_request_is_measured_by_its_answer() -> None:
     assert measured == [("get", "200"), ("get", "404"), ("apply", "200"), ("get", "unreachable")]
 
 
-async def test_lists_start_over_when_their_moment_is_gone() -> None:
+async def test_a_list_starts_over_after_410() -> None:
     """A 410 between two chunks of a list starts the list over; three in a row are an error."""
     pages = [
         listing(5, named("old"), more="t1"),
@@ -528,8 +532,8 @@ async def test_lists_start_over_when_their_moment_is_gone() -> None:
             await client.list(CONFIG_MAPS)
 
 
-async def test_a_list_that_is_no_list_is_an_error() -> None:
-    """Something that answers 200 with other JSON does not pass for an empty cluster."""
+async def test_a_response_that_is_not_a_list_is_an_error() -> None:
+    """A 200 response with other JSON is an error and not an empty list."""
     bodies: tuple[Any, ...] = (
         {},
         {"kind": "Status", "items": []},

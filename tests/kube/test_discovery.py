@@ -1,4 +1,4 @@
-"""Discovery on a real API server and on servers that speak only the old documents or are half broken."""
+"""Discovery on a real API server, on one with only legacy documents, and on partly broken ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_built_in_kinds(discovery: Discovery) -> None:
 
 
 async def test_old_and_new_documents_agree(client: KubeClient, discovery: Discovery) -> None:
-    """Group by group, as old servers are asked, the same resources are found."""
+    """Legacy discovery, group by group, finds the same resources as aggregated discovery."""
     old = Discovery(client)
     answer = Served()
     for path, core in (("/api", True), ("/apis", False)):
@@ -69,8 +69,8 @@ async def test_a_new_definition_is_found(client: KubeClient, discovery: Discover
     await client.delete(definitions.at(name=f"widgets.{group}"))
 
 
-async def test_a_broken_api_service_fails_alone(discovery: Discovery, lab: Lab) -> None:
-    """An aggregated API without its service breaks no other kind, and its kinds are not called unknown."""
+async def test_a_broken_api_service_affects_no_other_kind(discovery: Discovery, lab: Lab) -> None:
+    """An aggregated API without its service affects no other kind, and its own kinds are not unknown."""
     group = f"b{secrets.token_hex(3)}.example.com"
     spec = {
         "group": group,
@@ -135,7 +135,7 @@ def _old_server(asked: list[str], *, broken: bool = False) -> Any:
 
 
 async def test_a_server_without_aggregated_discovery() -> None:
-    """An old server is asked group by group; the preferred version is kept, a broken one fails alone."""
+    """Without aggregated discovery, each group is read; a broken version does not affect the others."""
     async with talking_to(_old_server([], broken=True)) as client:
         discovery = Discovery(client)
         assert (await discovery.find_preferred(GroupKind("apps", "Deployment"))).version == "v1"
@@ -146,7 +146,7 @@ async def test_a_server_without_aggregated_discovery() -> None:
 
 
 async def test_unknown_kinds_do_not_hammer_the_server() -> None:
-    """A thousand lookups of unknown kinds at once and in a row cost one request."""
+    """A thousand lookups of unknown kinds, concurrent and sequential, cause no further discovery."""
     asked: list[str] = []
     async with talking_to(_old_server(asked)) as client:
         discovery = Discovery(client, pace=Pace(calm_seconds=30))
@@ -165,8 +165,8 @@ async def test_unknown_kinds_do_not_hammer_the_server() -> None:
     assert asked.count("/apis") == 1
 
 
-async def test_invalidate_looks_again_at_once() -> None:
-    """After `invalidate` the next lookup asks the server, once for everybody."""
+async def test_after_invalidate_the_next_lookup_asks_the_server() -> None:
+    """After `invalidate`, the next lookups share one new request."""
     asked: list[str] = []
     async with talking_to(_old_server(asked)) as client:
         discovery = Discovery(client, pace=Pace(calm_seconds=30, eager_seconds=0))
@@ -177,7 +177,7 @@ async def test_invalidate_looks_again_at_once() -> None:
     assert asked.count("/apis") == 2
 
 
-async def test_a_failed_look_keeps_the_invalidation() -> None:
+async def test_a_failed_lookup_keeps_the_invalidation() -> None:
     """Kinds that changed during an outage of the API server are found once it answers again."""
     outage = False
     asked: list[str] = []
@@ -202,8 +202,8 @@ async def test_a_failed_look_keeps_the_invalidation() -> None:
     assert asked.count("/apis") == 2
 
 
-async def test_a_cancelled_look_does_not_stop_the_others() -> None:
-    """Whoever asks first may be cancelled; who waits gets the answer all the same."""
+async def test_a_cancelled_lookup_does_not_stop_the_others() -> None:
+    """If the first caller is cancelled, other callers still get the answer."""
     held = asyncio.Event()
     answer = _old_server([])
 

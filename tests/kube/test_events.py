@@ -1,4 +1,4 @@
-"""Events as kubectl shows them, and a recorder that never stands in anybody's way."""
+"""Events as kubectl shows them, and a recorder that never blocks its caller."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def _finish(recorder: EventRecorder, running: asyncio.Task[None]) -> None:
 
 async def _until_sent(recorder: EventRecorder) -> None:
     async with asyncio.timeout(10):
-        while recorder._queue or not recorder._series:  # noqa: ASYNC110 - nothing in it tells when it is idle
+        while recorder._queue or not recorder._series:  # noqa: ASYNC110 - it has no signal for idle
             await asyncio.sleep(0.02)
 
 
@@ -66,7 +66,7 @@ async def test_repetitions_are_one_event(client: KubeClient, namespace: str, kub
 async def test_long_notes_odd_names_and_cluster_scope(
     client: KubeClient, namespace: str, kubectl: Kubectl
 ) -> None:
-    """A note is cut between characters; objects with odd names and cluster-scoped ones get Events, too."""
+    """A long note is cut between characters; odd names and cluster-scoped objects get Events as well."""
     recorder = EventRecorder(client)
     running = spawn(recorder.run(), name="events")
     odd = Regarding(
@@ -87,8 +87,10 @@ async def test_long_notes_odd_names_and_cluster_scope(
     assert recorder.dropped == 0
 
 
-async def test_an_expired_event_is_created_anew(client: KubeClient, namespace: str, kubectl: Kubectl) -> None:
-    """When the server has dropped the Event of a series, the next occurrence is a new one."""
+async def test_an_expired_event_is_created_again(
+    client: KubeClient, namespace: str, kubectl: Kubectl
+) -> None:
+    """If the server has dropped the Event of a series, the next occurrence creates a new one."""
     about = Regarding(api_version="v1", kind="ConfigMap", namespace=namespace, name="a")
     recorder = EventRecorder(client, pacing=Pacing(refresh_seconds=0))
     running = spawn(recorder.run(), name="events")
@@ -103,7 +105,7 @@ async def test_an_expired_event_is_created_anew(client: KubeClient, namespace: s
 
 
 async def test_a_full_queue_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody sends: recording goes on, memory stays bounded, and the loss is counted."""
+    """If no Event can be sent, recording continues, the queue stays bounded, and losses are counted."""
     monkeypatch.setattr(events_module, "QUEUE_LIMIT", 10)
 
     async def refuse(_: web.BaseRequest) -> web.StreamResponse:
@@ -120,8 +122,8 @@ async def test_a_full_queue_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) ->
     assert recorder.failing is not None
 
 
-async def test_a_hanging_server_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After `stop` the recorder ends within its bound, sent or not, and says how many were lost."""
+async def test_a_hanging_server_does_not_delay_the_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `stop`, the recorder ends within its time limit and counts the Events that were not sent."""
     monkeypatch.setattr(events_module, "FLUSH_SECONDS", 0.2)
 
     async def hang(_: web.BaseRequest) -> web.StreamResponse:
@@ -139,7 +141,7 @@ async def test_a_hanging_server_does_not_hold_up_the_end(monkeypatch: pytest.Mon
 
 
 async def test_an_outage_is_retried() -> None:
-    """An API server that is busy for a moment gets the Event when it is back."""
+    """If the API server is unavailable for a moment, the Event is sent again."""
     calls = 0
 
     async def flaky(_: web.BaseRequest) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Exec plugins: real programs that print credentials, hang, fail or lie."""
+"""Exec plugins: real programs that print credentials, hang, fail or print invalid output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ V1 = "client.authentication.k8s.io/v1"
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """Where a test writes its plugin."""
+    """The path to which a test writes its plugin."""
     return tmp_path / "login"
 
 
@@ -45,7 +45,7 @@ def _prints(**status: Any) -> str:
 
 
 async def test_a_token_is_a_bearer_header(program: Path) -> None:
-    """A token without a time is good until the server refuses it."""
+    """A token without an expiration is valid until the server refuses it."""
     identity = await ExecSource(_config(program, _prints(token="abc"))).fetch()
 
     assert identity.authorization.reveal() == b"Bearer abc"
@@ -53,7 +53,7 @@ async def test_a_token_is_a_bearer_header(program: Path) -> None:
 
 
 async def test_a_client_certificate(program: Path) -> None:
-    """A certificate and its key come together."""
+    """A plugin can return a client certificate with its key."""
     script = _prints(clientCertificateData="cert", clientKeyData="key")
 
     identity = await ExecSource(_config(program, script)).fetch()
@@ -65,7 +65,7 @@ async def test_a_client_certificate(program: Path) -> None:
 async def test_credentials_are_used_until_shortly_before_they_expire(
     program: Path, minutes: int, least: float, most: float
 ) -> None:
-    """Until ten seconds before their end; for a second if they have expired, so that a burst runs it once."""
+    """Credentials are used until ten seconds before they expire; expired ones for one second."""
     expires = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
     script = _prints(token="abc", expirationTimestamp=expires)
 
@@ -74,8 +74,8 @@ async def test_credentials_are_used_until_shortly_before_they_expire(
     assert least <= identity.good_until - time.monotonic() <= most
 
 
-async def test_what_the_plugin_is_given(program: Path) -> None:
-    """Its arguments, its variables, and the cluster if it asks for that."""
+async def test_the_plugin_gets_its_arguments_and_variables(program: Path) -> None:
+    """The plugin gets its arguments and variables, and the cluster if the kubeconfig says so."""
     script = f'echo "$KUBERNETES_EXEC_INFO" > {program}.info; echo $1-$REGION > {program}.seen\n'
     config = _config(
         program,
@@ -111,8 +111,8 @@ async def test_what_the_plugin_is_given(program: Path) -> None:
         ("head -c 2000000 /dev/zero", "printed more than"),
     ],
 )
-async def test_what_went_wrong_is_named(program: Path, script: str, says: str) -> None:
-    """The error names the configuration and the program."""
+async def test_an_error_names_its_cause(program: Path, script: str, says: str) -> None:
+    """The error names the configuration, the program and the cause."""
     with pytest.raises(ConfigError, match=says) as wrong:
         await ExecSource(_config(program, script)).fetch()
 
@@ -120,7 +120,7 @@ async def test_what_went_wrong_is_named(program: Path, script: str, says: str) -
 
 
 async def test_a_missing_program_shows_its_install_hint(program: Path) -> None:
-    """The kubeconfig's hint tells where to get the program."""
+    """If the program is missing, the error includes the kubeconfig's install hint."""
     config = _config(program.with_name("other"), "")
     plugin = ExecPlugin(api_version=V1, command=str(program), install_hint="Install login from acme.example.")
     config = replace(config, user=User(exec=plugin))
@@ -130,7 +130,7 @@ async def test_a_missing_program_shows_its_install_hint(program: Path) -> None:
 
 
 async def test_a_plugin_that_hangs_is_ended_with_its_children(program: Path) -> None:
-    """After its time the whole process group is killed."""
+    """After its time limit, the plugin's whole process group is killed."""
     source = ExecSource(_config(program, "sleep 60 & sleep 60"), run_seconds=0.3)
     began = time.monotonic()
 
@@ -141,7 +141,7 @@ async def test_a_plugin_that_hangs_is_ended_with_its_children(program: Path) -> 
 
 
 async def test_a_secret_in_its_environment_is_masked_in_its_errors(program: Path) -> None:
-    """The last line of its errors is shown without the values that the kubeconfig passes."""
+    """The plugin's last error line is shown without the values that the kubeconfig passes to it."""
     config = _config(program, "echo bad key $KEY >&2; exit 1", env=(("KEY", Secret("hunter2")),))
 
     with pytest.raises(ConfigError) as wrong:

@@ -1,4 +1,4 @@
-"""The laws of drift, on what a real API server stores: nothing that only looks different is drift."""
+"""Drift detection on objects that a real API server stores: a different spelling is not drift."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ AWKWARD: list[tuple[Resource, dict[str, Any]]] = [
 
 @dataclass
 class World:
-    """One applied object: what was applied, and who can change it."""
+    """An applied object: its desired state, its baseline, and kubectl to change it."""
 
     client: KubeClient
     target: Target
@@ -209,11 +209,11 @@ class World:
     run_kubectl: Callable[..., str]
 
     async def live(self) -> dict[str, Any]:
-        """Return the object as it is now."""
+        """Return the live object."""
         return (await self.client.get(self.target)).json()
 
     async def hash(self, **rules: Any) -> str | None:
-        """Return the hash of the projection as it is now."""
+        """Return the hash of the live object's projection."""
         return projection_hash(await self.live(), **rules)
 
     async def drift(self, rules: IgnoreRules | None = None) -> tuple[FieldDrift, ...]:
@@ -228,7 +228,7 @@ class World:
         return drift.fields
 
     def patch(self, patch: Any, *options: str, kind: str = "merge") -> None:
-        """Change the object as a person does, with kubectl."""
+        """Patch the object with kubectl, as a user does."""
         resource = self.target.resource
         what = f"{resource.plural}.{resource.group}".rstrip(".")
         self.run_kubectl(
@@ -254,10 +254,10 @@ async def _apply(
 
 
 @pytest.mark.parametrize(("resource", "body"), AWKWARD, ids=lambda value: getattr(value, "kind", ""))
-async def test_awkward_spelling_is_no_drift(
+async def test_a_different_spelling_is_not_drift(
     client: KubeClient, kubectl: Kubectl, namespace: str, resource: Resource, body: dict[str, Any]
 ) -> None:
-    """Defaults, canonical quantities, zeros left out and folded base64 are no drift, by either comparison."""
+    """Defaults, canonical quantities, omitted zeros and folded base64 are not drift in either comparison."""
     world = await _apply(client, kubectl, namespace, resource, body)
     again = await client.apply(world.target, orjson.dumps(world.desired))
     live = await world.live()
@@ -290,7 +290,7 @@ CASES: list[tuple[str, list[str], str, Any, Any, str]] = [
 
 @pytest.mark.parametrize(("command", "path", "from_", "to", "manager"), [case[1:] for case in CASES],
                          ids=[case[0] for case in CASES])  # fmt: skip
-async def test_what_a_person_does_with_kubectl_is_one_field(
+async def test_each_kubectl_change_is_one_field(
     client: KubeClient,
     kubectl: Kubectl,
     namespace: str,
@@ -300,7 +300,7 @@ async def test_what_a_person_does_with_kubectl_is_one_field(
     to: Any,
     manager: str,
 ) -> None:
-    """Each change is noticed by the hash and told once: where, from what, to what, by whom."""
+    """Each change alters the hash and is reported once, with path, old value, new value and manager."""
     world = await _apply(client, kubectl, namespace, DEPLOYMENTS, _deployment())
 
     world.run_kubectl(*command)
@@ -315,7 +315,7 @@ async def test_what_a_person_does_with_kubectl_is_one_field(
 
 
 async def test_list_items(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
-    """An item that a person puts before ours, removes or makes anew is one field each, by its keys."""
+    """List items that a user adds, removes or changes are one field each, identified by their keys."""
     world = await _apply(client, kubectl, namespace, DEPLOYMENTS, _deployment())
     pod = "/spec/template/spec"
 
@@ -343,7 +343,7 @@ async def test_list_items(client: KubeClient, kubectl: Kubectl, namespace: str) 
 
 
 async def test_an_atomic_value_is_one_field(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
-    """Rules of a Role and arguments of a container are told as a whole."""
+    """An atomic list, such as the rules of a Role, is reported as a whole."""
     role = await _apply(client, kubectl, namespace, ROLES, AWKWARD[-1][1])
     role.patch([{"op": "add", "path": "/rules/0/verbs/-", "value": "delete"}], kind="json")
     (rules,) = await role.drift()
@@ -352,10 +352,10 @@ async def test_an_atomic_value_is_one_field(client: KubeClient, kubectl: Kubectl
     assert (rules.from_, rules.to[0]["verbs"]) == (role.desired["rules"], ["get", "delete"])
 
 
-async def test_a_field_inside_an_empty_struct_of_ours(
+async def test_a_field_inside_an_applied_empty_struct(
     client: KubeClient, kubectl: Kubectl, namespace: str
 ) -> None:
-    """What a person sets inside `strategy: {}` is an addition, though the API server leaves us the struct."""
+    """A field that a user sets inside an applied `strategy: {}` is drift, even if Nopea owns the struct."""
     world = await _apply(client, kubectl, namespace, DEPLOYMENTS, _deployment(strategy={}))
 
     world.patch({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}})
@@ -365,10 +365,10 @@ async def test_a_field_inside_an_empty_struct_of_ours(
     assert (field.path, field.to, field.manager) == (".spec.strategy.type", "Recreate", "kubectl-patch")
 
 
-async def test_controllers_may_add_and_people_may_steer(
+async def test_additions_of_controllers_and_control_annotations_are_not_drift(
     client: KubeClient, kubectl: Kubectl, namespace: str
 ) -> None:
-    """Additions of other managers, status and our control annotations change no hash and are no drift."""
+    """Additions of other managers, status and control annotations keep the hash and are not drift."""
     world = await _apply(client, kubectl, namespace, DEPLOYMENTS, _deployment(strategy={}))
     operator = "--field-manager=acme-operator"
 
@@ -394,10 +394,10 @@ async def test_controllers_may_add_and_people_may_steer(
     assert three_way_diff(world.desired, world.desired, live).verdict is DriftKind.NO_DRIFT
 
 
-async def test_a_controller_that_takes_a_field_of_ours(
+async def test_a_controller_that_changes_a_declared_field(
     client: KubeClient, kubectl: Kubectl, namespace: str
 ) -> None:
-    """What Git declares counts whoever changes it, unless the rules leave the field or the manager alone."""
+    """A change to a declared field is drift, unless a rule ignores the field or the manager."""
     world = await _apply(client, kubectl, namespace, DEPLOYMENTS, _deployment())
 
     world.patch({"spec": {"replicas": 9}}, "--field-manager=acme-scaler")
@@ -412,10 +412,10 @@ async def test_a_controller_that_takes_a_field_of_ours(
     assert await world.hash(rules=by_pointer) == projection_hash(before, rules=by_pointer)
 
 
-async def test_kubectl_apply_of_the_same_and_of_more(
+async def test_kubectl_apply_of_the_same_and_of_other_fields(
     client: KubeClient, kubectl: Kubectl, namespace: str
 ) -> None:
-    """Applying the same by kubectl is no drift, for its bookkeeping is none; what it sets beside ours is."""
+    """A kubectl apply of the same manifest is not drift; other values and additional fields are."""
     world = await _apply(client, kubectl, namespace, CONFIG_MAPS, {"data": {"color": "red"}})
     kubectl("apply", "-f", "-", stdin=json.dumps(world.desired))
     assert await world.hash() == world.baseline
@@ -433,7 +433,7 @@ async def test_kubectl_apply_of_the_same_and_of_more(
 async def test_server_side_apply_by_another_manager(
     client: KubeClient, kubectl: Kubectl, namespace: str
 ) -> None:
-    """Sharing a value is no drift; taking it over by force is."""
+    """Applying the same value as another manager is not drift; forcing a different one is."""
     world = await _apply(client, kubectl, namespace, CONFIG_MAPS, {"data": {"color": "red", "size": "big"}})
     head = {key: world.desired[key] for key in ("apiVersion", "kind")}
     metadata = {"name": "thing", "namespace": namespace}
@@ -455,7 +455,7 @@ async def test_server_side_apply_by_another_manager(
 
 
 async def test_changed_and_changed_back(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
-    """A value that somebody set again as it was is not ours any more: told, with equal values."""
+    """A value that a user changed and changed back has another owner: it is reported with equal values."""
     world = await _apply(client, kubectl, namespace, CONFIG_MAPS, {"data": {"color": "red"}})
     world.patch({"data": {"color": "blue"}})
     world.patch({"data": {"color": "red"}})
@@ -465,8 +465,8 @@ async def test_changed_and_changed_back(client: KubeClient, kubectl: Kubectl, na
     assert (field.from_, field.to, field.manager) == ("red", "red", "kubectl-patch")
 
 
-async def test_made_anew_by_a_person(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
-    """An object that was deleted and created again has no entry of ours: only differences are told."""
+async def test_recreated_by_a_user(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
+    """An object that a user recreated has no entry of Nopea: only differences are reported."""
     world = await _apply(client, kubectl, namespace, CONFIG_MAPS, {"data": {"color": "red", "size": "big"}})
     world.run_kubectl("delete", "configmap", "thing")
     world.run_kubectl("create", "configmap", "thing", "--from-literal=color=red", "--from-literal=size=small")
@@ -478,10 +478,8 @@ async def test_made_anew_by_a_person(client: KubeClient, kubectl: Kubectl, names
     assert ".metadata.labels" in drifted
 
 
-async def test_our_own_heal_makes_the_baseline_again(
-    client: KubeClient, kubectl: Kubectl, namespace: str
-) -> None:
-    """After drift and another apply the hash is the first one, whoever still stands in managedFields."""
+async def test_healing_restores_the_baseline(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
+    """After drift and another apply, the hash is the baseline, whatever else is in managedFields."""
     world = await _apply(client, kubectl, namespace, DEPLOYMENTS, _deployment())
     world.patch({"spec": {"replicas": 9, "template": {"spec": {"nodeSelector": {"disk": "ssd"}}}}})
     assert {field.path for field in await world.drift()} == {
@@ -495,7 +493,7 @@ async def test_our_own_heal_makes_the_baseline_again(
 
 
 async def test_a_custom_resource(lab: Lab, client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
-    """Lists are merged as the definition says: by keys where it names them, else they are one piece."""
+    """Lists follow their definition: they are merged by keys if it names them, and are atomic otherwise."""
     group = f"{secrets.token_hex(4)}.acme.example"
     lab.define([_definition(group)])
     shops = Resource(group=group, version="v1", kind="Shop", plural="shops", namespaced=True)

@@ -26,7 +26,7 @@ from nopea_lab.certificates import CertificateFolder
 
 @pytest.fixture
 def resetting_port() -> Iterator[int]:
-    """The port of a server that resets every connection as soon as it is there."""
+    """The port of a server that resets every connection immediately."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
 
     def serve() -> None:
@@ -45,7 +45,7 @@ def resetting_port() -> Iterator[int]:
 
 
 def test_connections_that_are_reset_at_once_leave_nothing_behind(resetting_port: int) -> None:
-    """No socket is left half closed, which would be a warning."""
+    """No socket is left half closed, which would cause a warning."""
     config = ClusterConfig(server=f"https://127.0.0.1:{resetting_port}", insecure=True, origin="the test")
 
     async def ask(client: KubeClient) -> None:
@@ -61,8 +61,8 @@ def test_connections_that_are_reset_at_once_leave_nothing_behind(resetting_port:
     asyncio.run(ask_often())
 
 
-async def test_leaving_waits_for_what_is_open() -> None:
-    """Returns when the last socket is closed, and does not wait for ever for one that stays."""
+async def test_leaving_waits_for_open_sockets() -> None:
+    """`wait_closed` returns when the last socket is closed, or after a limit if one stays open."""
     sockets = Sockets()
     opened = sockets.open((socket.AF_INET, socket.SOCK_STREAM, 0))
     waiting = spawn(sockets.wait_closed(), name="leaving")
@@ -78,7 +78,7 @@ async def test_leaving_waits_for_what_is_open() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Frozen:
-    """A TLS server that reads each request and then does nothing any more."""
+    """A TLS server that reads each request and never answers."""
 
     port: int
     connections: list[ssl.SSLSocket]
@@ -90,7 +90,7 @@ class _Frozen:
 
 @pytest.fixture
 def frozen(tmp_path: Path) -> Iterator[_Frozen]:
-    """A server on loopback that answers nothing, not even the end of TLS."""
+    """A loopback server that answers nothing, not even the closure of TLS."""
     folder = CertificateFolder(tmp_path)
     folder.make()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -114,8 +114,8 @@ def frozen(tmp_path: Path) -> Iterator[_Frozen]:
     made.end()
 
 
-def test_a_server_that_does_not_answer_the_end_is_hung_up_on(frozen: _Frozen) -> None:
-    """Requests to a frozen API server are given up: their connections, which TLS keeps waiting, close too."""
+def test_connections_to_a_frozen_server_are_closed(frozen: _Frozen) -> None:
+    """After requests to a frozen API server time out, their TLS connections are closed as well."""
     config = ClusterConfig(server=f"https://127.0.0.1:{frozen.port}", insecure=True, origin="the test")
 
     async def ask(client: KubeClient) -> None:
@@ -128,7 +128,7 @@ def test_a_server_that_does_not_answer_the_end_is_hung_up_on(frozen: _Frozen) ->
             await asyncio.gather(*(ask(client) for _ in range(3)))
             before = _established(frozen.port)
         after = _established(frozen.port)
-        frozen.end()  # else a loop with connections left, as where this fails, would not end
+        frozen.end()  # otherwise, if this test fails, a loop with open connections would not end
         await asyncio.sleep(0.1)
         assert (before, after) == (3, 0)
 
@@ -136,6 +136,6 @@ def test_a_server_that_does_not_answer_the_end_is_hung_up_on(frozen: _Frozen) ->
 
 
 def _established(port: int) -> int:
-    """Count the connections to a port on loopback that nobody has ended."""
+    """Count the established connections to a loopback port."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(peer.endswith(f":{port:04X}") and state == "01" for _, _, peer, state, *_ in lines)

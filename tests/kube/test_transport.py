@@ -1,4 +1,4 @@
-"""The transport against servers, proxies and networks that misbehave."""
+"""The transport with servers, proxies and networks that misbehave."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TARGET = CONFIG_MAPS.at(name="a", namespace="shop")
 
 
 async def test_a_401_is_closed_when_no_other_credentials_can_be_read(tmp_path: Path) -> None:
-    """The token's file is gone when the server refuses the token: the connection is closed, not leaked."""
+    """If the server refuses a token whose file is gone, the connection is closed and not leaked."""
     token = tmp_path / "token"
     token.write_text("old")
     closed = asyncio.Event()
@@ -49,8 +49,8 @@ async def test_a_401_is_closed_when_no_other_credentials_can_be_read(tmp_path: P
             await closed.wait()
 
 
-async def test_a_cut_answer_is_no_answer() -> None:
-    """An answer shorter than promised is UnreachableError, not half an object."""
+async def test_a_truncated_response_is_an_error() -> None:
+    """A response that is shorter than its Content-Length is UnreachableError."""
 
     async def cutter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -68,8 +68,8 @@ def _url(server: asyncio.Server) -> str:
     return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def test_a_closed_kept_connection_costs_a_repeatable_request_nothing() -> None:
-    """A connection that the server closed between two requests is opened again for an apply."""
+async def test_a_repeatable_request_survives_a_closed_connection() -> None:
+    """If the server closes a kept connection, an apply is sent again on a new one."""
     stored = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}'
     connections = 0
 
@@ -81,7 +81,7 @@ async def test_a_closed_kept_connection_costs_a_repeatable_request_nothing() -> 
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(stored), stored))
         await writer.drain()
         if not reader.at_eof():
-            await reader.read(1)  # the second request arrives, and the server goes
+            await reader.read(1)  # the second request arrives, and the server disconnects
         writer.transport.abort()
 
     server = await asyncio.start_server(one_answer, "127.0.0.1", 0)
@@ -101,7 +101,7 @@ def _length_of(head: bytes) -> int:
 
 
 async def test_redirects_are_not_followed() -> None:
-    """A redirect is an error: credentials go to no other server."""
+    """A redirect is an error, and credentials are not sent to another server."""
     async with serving(answers(json_answer(named("a")))[0]) as other:
         handler, seen = answers(lambda: web.Response(status=302, headers={"Location": other}))
         async with talking_to(handler) as client:
@@ -111,7 +111,7 @@ async def test_redirects_are_not_followed() -> None:
 
 
 async def test_refused_connection() -> None:
-    """Nothing that listens is UnreachableError with a problem that says so."""
+    """A port without a server is UnreachableError, with the code for an unreachable API server."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -122,7 +122,7 @@ async def test_refused_connection() -> None:
 
 
 async def test_unknown_authority_and_wrong_name_are_refused(lab: Lab) -> None:
-    """The server must show a certificate of the cluster's authority for the name that was asked for."""
+    """The server must present a certificate of the cluster's authority for the requested name."""
     config = load_config(lab.kubeconfig)
     system = ClusterConfig(server=config.server, user=config.user)
     renamed = ClusterConfig(
@@ -165,8 +165,8 @@ async def test_a_rotated_token_is_read_again_on_401(tmp_path: Path) -> None:
     assert shown == ["Bearer old", "Bearer old", "Bearer new", "Bearer new"]
 
 
-async def test_basic_credentials_and_impersonation_headers() -> None:
-    """User name and password become a Basic header; a service account is asked for by its user name."""
+async def test_basic_credentials_without_impersonation() -> None:
+    """User name and password become a Basic header, and no impersonation header is sent."""
     seen: list[web.BaseRequest] = []
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
@@ -182,7 +182,7 @@ async def test_basic_credentials_and_impersonation_headers() -> None:
 
 
 async def test_requests_through_a_proxy() -> None:
-    """With a proxy-url requests go to the proxy, named by their full address."""
+    """With a proxy-url, requests go to the proxy with their full URL."""
     handler, seen = answers(json_answer(named("a")))
     async with serving(handler) as proxy:
         config = ClusterConfig(server="http://cluster.example.com:8080", proxy_url=proxy)
@@ -191,8 +191,8 @@ async def test_requests_through_a_proxy() -> None:
     assert str(seen[0].url).startswith("http://cluster.example.com:8080/api/v1/")
 
 
-async def test_a_silent_server_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that takes the request and says nothing is UnreachableError at the deadline."""
+async def test_a_silent_server_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that accepts a request and never answers is UnreachableError at the deadline."""
     monkeypatch.setattr("nopea.kube.transport.ANSWER_SECONDS", 0.2)
 
     async def handler(_: web.BaseRequest) -> web.StreamResponse:
@@ -205,8 +205,8 @@ async def test_a_silent_server_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
         assert client.limiter.used == 0
 
 
-async def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer larger than the bound is an error; a list asks for smaller chunks first."""
+async def test_a_response_over_the_limit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response over the size limit is an error; a list requests smaller chunks first."""
     monkeypatch.setattr("nopea.kube.transport.BODY_LIMIT", 10_000)
     limits: list[str] = []
 

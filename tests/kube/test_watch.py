@@ -1,4 +1,4 @@
-"""The watch: on a real API server, and on servers that end, cut, lie and fall silent."""
+"""The watch, on a real API server and on servers that end it, send invalid data or stay silent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FASTER = Timing(shortest=5, longest=6, grace=5, first_pause=0.01, longest_pause=
 
 
 class Mirror:
-    """What a consumer knows: the names and values that the stream has told so far."""
+    """A consumer's state: the names and values from the events so far."""
 
     def __init__(self, events: AsyncGenerator[Event, None]) -> None:
         self._events = events
@@ -46,7 +46,7 @@ class Mirror:
         self.kinds: list[str] = []
 
     async def until(self, wanted: dict[str, str]) -> None:
-        """Follow the stream until exactly this is known."""
+        """Read events until the state equals `wanted`."""
         async with asyncio.timeout(60):
             while self.values != wanted:
                 self._take(await anext(self._events))
@@ -81,7 +81,7 @@ async def _put(client: KubeClient, namespace: str, name: str, value: str, **labe
 
 
 async def test_changes_arrive(client: KubeClient, namespace: str) -> None:
-    """What exists comes first, then every creation, change and deletion."""
+    """Existing objects arrive first, then every creation, change and deletion."""
     await _put(client, namespace, "a", "1")
     async with _mirror(client, Selection(namespace=namespace, labels="app=web")) as mirror:
         await mirror.until({"a": "1"})
@@ -95,7 +95,7 @@ async def test_changes_arrive(client: KubeClient, namespace: str) -> None:
 
 
 async def test_an_object_that_leaves_the_selection_is_deleted(client: KubeClient, namespace: str) -> None:
-    """Taking the label away is seen as Deleted, putting it on as Changed."""
+    """Removing the label is a Deleted event; adding it is a Changed event."""
     async with _mirror(client, Selection(namespace=namespace, labels="app=web")) as mirror:
         await _put(client, namespace, "a", "1", app="other")
         await _put(client, namespace, "a", "1", app="web")
@@ -105,7 +105,7 @@ async def test_an_object_that_leaves_the_selection_is_deleted(client: KubeClient
 
 
 async def test_only_metadata(client: KubeClient, namespace: str) -> None:
-    """A metadata watch carries labels and resourceVersion, and no data."""
+    """A metadata watch has the labels of an object, but not its data."""
     selection = Selection(namespace=namespace, labels="app=web", metadata_only=True)
     async with asyncio.timeout(20), aclosing(list_and_watch(client, CONFIG_MAPS, selection)) as events:
         assert await anext(events) == Synced(())
@@ -118,7 +118,7 @@ async def test_only_metadata(client: KubeClient, namespace: str) -> None:
 
 
 async def test_big_objects(client: KubeClient, namespace: str) -> None:
-    """Objects of 900 KiB, whose events are lines longer than 512 KiB, come whole, by list and by watch."""
+    """Objects of 900 KiB, whose events are lines longer than 512 KiB, arrive complete by list and watch."""
     big = "x" * 900 * 1024
     selection = Selection(namespace=namespace, labels="app=web")
     await _put(client, namespace, "a", big)
@@ -133,7 +133,7 @@ async def test_big_objects(client: KubeClient, namespace: str) -> None:
 
 
 async def test_the_server_ends_watches(client: KubeClient, namespace: str) -> None:
-    """Watches that the server ends each second lose nothing, and the set is listed only once."""
+    """Watches that the server ends every second lose no event, and the objects are listed only once."""
     health = WatchHealth()
     brief = Timing(shortest=1, longest=1, grace=5, first_pause=0.05, longest_pause=0.1)
     selection = Selection(namespace=namespace, labels="app=web")
@@ -154,8 +154,8 @@ async def _namespace(lab: Lab) -> str:
     return name
 
 
-async def test_an_api_server_that_dies_and_returns(private_lab: Lab) -> None:
-    """After kill and restart the same stream goes on and ends with what is there."""
+async def test_a_watch_survives_a_restart_of_the_api_server(private_lab: Lab) -> None:
+    """After a kill and a restart of the API server, the same stream continues with the current objects."""
     namespace = await _namespace(private_lab)
     health = WatchHealth()
     selection = Selection(namespace=namespace, labels="app=web")
@@ -179,8 +179,8 @@ async def test_an_api_server_that_dies_and_returns(private_lab: Lab) -> None:
     assert health.last_error is None
 
 
-async def test_forgotten_history_is_listed_again(private_lab: Lab) -> None:
-    """When the server has forgotten our version (410), the whole set comes again as Synced."""
+async def test_an_expired_version_is_listed_again(private_lab: Lab) -> None:
+    """If the resourceVersion has expired (410), all objects arrive again as Synced."""
     namespace = await _namespace(private_lab)
     health = WatchHealth()
     selection = Selection(namespace=namespace, labels="app=web")
@@ -190,7 +190,7 @@ async def test_forgotten_history_is_listed_again(private_lab: Lab) -> None:
     ):
         await _put(client, namespace, "a", "1")
         await mirror.until({"a": "1"})
-        # the consumer is elsewhere while the object goes and the history that holds its end is thrown away
+        # the consumer does not read while the object is deleted and the history of its deletion is compacted
         await client.delete(CONFIG_MAPS.at(name="a", namespace=namespace))
         await asyncio.to_thread(private_lab.expire_watches)
         await _put(client, namespace, "b", "2")
@@ -202,12 +202,12 @@ async def test_forgotten_history_is_listed_again(private_lab: Lab) -> None:
 
 
 async def test_a_kind_that_is_not_served(client: KubeClient, namespace: str) -> None:
-    """A watch of a kind that is not served says so in its health, and keeps trying."""
+    """A watch of an unserved kind reports the error in its health and keeps retrying."""
     health = WatchHealth()
     events = list_and_watch(client, WIDGETS, Selection(namespace=namespace), timing=FAST, health=health)
     async with aclosing(events), asyncio.timeout(30):
         following = spawn(_next(events), name="following")
-        while health.last_error is None:  # noqa: ASYNC110 - nothing tells of it
+        while health.last_error is None:  # noqa: ASYNC110 - it has no signal
             await asyncio.sleep(0.01)
         assert not following.done()
         await end(following)
@@ -219,7 +219,7 @@ async def test_a_kind_that_is_not_served(client: KubeClient, namespace: str) -> 
 async def _take(
     script: Any, count: int, *, timing: Timing = FASTER, health: WatchHealth | None = None
 ) -> list[str]:
-    """Return the first events of a watch as words."""
+    """Return the first events of a watch as text."""
     seen: list[str] = []
     async with (
         talking_to(script) as client,
@@ -240,7 +240,7 @@ async def _next(events: AsyncGenerator[Event, None]) -> Event:
 
 
 async def _watch_for(client: KubeClient, seconds: float, *, timing: Timing) -> None:
-    """Follow a watch for some time, whatever it says."""
+    """Follow a watch for some seconds and ignore its events."""
     async with aclosing(list_and_watch(client, CONFIG_MAPS, timing=timing)) as events:
         try:
             async with asyncio.timeout(seconds):
@@ -260,7 +260,7 @@ def _words(change: Event) -> str:
             return f"deleted {object_.meta.name}"
 
 
-async def test_an_ended_watch_goes_on_from_the_last_version() -> None:
+async def test_an_ended_watch_continues_from_the_last_version() -> None:
     """After a normal end the watch resumes from the last event or bookmark, without a new list."""
     script = ScriptedWatch(
         [listing(5, named("a", 5))],
@@ -274,8 +274,8 @@ async def test_an_ended_watch_goes_on_from_the_last_version() -> None:
     assert script.asked[:3] == ["list", "watch 5", "watch 9"]
 
 
-async def test_a_cut_watch_goes_on_from_the_last_version() -> None:
-    """A connection that breaks in the middle of a line loses and repeats nothing."""
+async def test_a_broken_watch_continues_from_the_last_version() -> None:
+    """A connection that breaks in the middle of a line loses and repeats no event."""
     line = event("ADDED", named("c", 7))
     script = ScriptedWatch(
         [listing(5)], [[event("ADDED", named("b", 6)), line[: len(line) // 2]], [line]], cut=True
@@ -294,7 +294,7 @@ async def test_gone_as_an_event_lists_again() -> None:
 
 
 async def test_gone_as_a_status_lists_again() -> None:
-    """HTTP 410 in answer to the watch leads to a new list."""
+    """HTTP 410 in response to the watch request leads to a new list."""
     watches = 0
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
@@ -309,8 +309,8 @@ async def test_gone_as_a_status_lists_again() -> None:
     assert health.lists == 3
 
 
-async def test_a_gone_that_never_ends_is_not_a_busy_loop() -> None:
-    """A server that answers 410 to every watch is asked at a slowing pace."""
+async def test_a_permanent_410_is_not_a_busy_loop() -> None:
+    """A server that answers 410 to every watch is asked with growing delays."""
     lists = 0
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
@@ -328,7 +328,7 @@ async def test_a_gone_that_never_ends_is_not_a_busy_loop() -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_a_busy_server_is_not_listed_again(status: int) -> None:
-    """Refusals for load keep the version: the watch resumes where it was."""
+    """After refusals because of load, the watch resumes from its version without a new list."""
     calls: list[str] = []
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
@@ -347,8 +347,8 @@ async def test_a_busy_server_is_not_listed_again(status: int) -> None:
     assert calls[:4] == ["list", "5", "5", "5"]
 
 
-async def test_an_error_event_is_a_pause_not_an_end() -> None:
-    """An ERROR event that is not 410, and a line that is no event, are failures to resume from."""
+async def test_a_watch_resumes_after_an_error_event() -> None:
+    """After an ERROR event other than 410, or a line that is not an event, the watch resumes."""
     script = ScriptedWatch(
         [listing(5)],
         [
@@ -363,7 +363,7 @@ async def test_an_error_event_is_a_pause_not_an_end() -> None:
 
 
 async def test_big_lines_in_any_split() -> None:
-    """An event of 3 MiB that comes in pieces is one event; small ones around it are not lost."""
+    """An event of 3 MiB that arrives in pieces is one event; small events around it are not lost."""
     big = event("MODIFIED", named("big", 7, text="x" * 3 * 1024 * 1024))
     stream = event("ADDED", named("a", 6)) + big + event("ADDED", named("b", 8))
     pieces = [stream[i : i + 700_001] for i in range(0, len(stream), 700_001)]
@@ -377,7 +377,7 @@ async def test_big_lines_in_any_split() -> None:
 
 
 async def test_an_endless_line_is_cut_off_and_listed_again() -> None:
-    """A line beyond the bound ends the watch, not the process: what is there comes by a list."""
+    """A line over the size limit ends the watch, and a new list returns the objects."""
     flood = [b'{"type":"ADDED","object":{"x":"' + b"x" * 1024 * 1024] * 20
     health = WatchHealth()
 
@@ -387,8 +387,8 @@ async def test_an_endless_line_is_cut_off_and_listed_again() -> None:
     ]
 
 
-async def test_a_silent_connection_is_given_up() -> None:
-    """A server that neither sends nor ends the watch is left after the watch's time and the grace."""
+async def test_a_silent_connection_is_closed() -> None:
+    """A connection on which nothing arrives is closed after the watch's timeout and the grace period."""
     quick = Timing(shortest=0.1, longest=0.1, grace=0.1, first_pause=0.01, longest_pause=0.02)
     script = ScriptedWatch([listing(5)], [])
     health = WatchHealth()
@@ -404,7 +404,7 @@ async def test_a_silent_connection_is_given_up() -> None:
 
 
 async def test_a_server_that_ends_every_watch_at_once_is_not_hammered() -> None:
-    """Watches that end without an event in no time are spaced like failures."""
+    """Watches that end immediately without an event are retried with delays, like failures."""
     script = ScriptedWatch([listing(5)], [[] for _ in range(500)])
     slow = Timing(shortest=5, longest=6, first_pause=0.1, longest_pause=5)
     async with talking_to(script) as client:
@@ -413,7 +413,7 @@ async def test_a_server_that_ends_every_watch_at_once_is_not_hammered() -> None:
 
 
 async def test_closing_the_stream_ends_the_connection() -> None:
-    """The consumer owns the watch: when it closes it, the server sees the connection go."""
+    """When the consumer closes the stream, the connection to the server is closed."""
     script = ScriptedWatch([listing(5)], [])
     async with talking_to(script) as client, asyncio.timeout(10):
         async with aclosing(list_and_watch(client, CONFIG_MAPS, timing=FASTER)) as events:
@@ -424,8 +424,8 @@ async def test_closing_the_stream_ends_the_connection() -> None:
         await script.closed.wait()
 
 
-async def test_health_tells_forbidden_from_working(caplog: pytest.LogCaptureFixture) -> None:
-    """A refused list keeps trying, is in the health, is logged once, and is forgotten when it works."""
+async def test_health_reports_a_forbidden_list(caplog: pytest.LogCaptureFixture) -> None:
+    """A forbidden list is retried, logged once, and no longer reported in the health when it works."""
     refusals = 5
     caplog.set_level(logging.INFO, logger="nopea.kube.watch")
 
@@ -458,8 +458,8 @@ async def test_health_tells_forbidden_from_working(caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.parametrize(("status", "stale_after"), [(403, 60.0), (404, 60.0), (500, 0.1)])
-async def test_a_watch_that_fails_is_believed_no_longer(status: int, stale_after: float) -> None:
-    """A refusal at once, and an outage after a while, make the objects stale until the watch works again."""
+async def test_a_failing_watch_becomes_stale(status: int, stale_after: float) -> None:
+    """A refusal makes the objects stale at once, and an outage after a while, until the watch works again."""
     failing = True
     timing = Timing(
         shortest=5, longest=6, grace=5, first_pause=0.01, longest_pause=0.05, stale_after=stale_after
@@ -498,8 +498,8 @@ async def test_a_watch_that_fails_is_believed_no_longer(status: int, stale_after
         assert health.synced
 
 
-async def test_a_short_outage_leaves_the_list_believed() -> None:
-    """A server that restarts does not make every object be read again."""
+async def test_a_short_outage_does_not_make_the_objects_stale() -> None:
+    """After a short outage, the objects are not stale, so they need not be read again."""
     script = ScriptedWatch(
         [listing(5)], [[event("ADDED", named("a", 6))], [event("ADDED", named("b", 7))]], cut=True
     )
