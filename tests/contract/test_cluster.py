@@ -570,7 +570,7 @@ async def test_a_creation_of_an_existing_object_is_refused(server: Server) -> No
 
 
 async def test_an_account_without_rights_is_refused(server: Server) -> None:
-    """A service account has no rights until somebody grants some."""
+    """A service account has no permissions until they are granted."""
     account = ServiceAccount(namespace=server.namespace, name="deployer")
     with pytest.raises(ForbiddenError):
         await server.client.on_behalf("a flow", of=account).apply(

@@ -164,7 +164,7 @@ def _next_sync(status: Json) -> datetime:
 
 
 def test_a_kind_that_appears_elsewhere_is_applied_at_once(site: Site, nopea: Nopea) -> None:
-    """When somebody installs the missing definition, its objects are applied without waiting for a timer."""
+    """When the missing definition is installed, its objects are applied without waiting for a timer."""
     group = f"{site.namespace}.acme.example"
     site.origin("shop", {"widget.yaml": yamls.text(yamls.custom("Widget", "small", group=group, size=1))})
     repo = site.follow("shop")

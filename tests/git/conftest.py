@@ -21,7 +21,7 @@ from nopea.tasks import end, spawn
 T = TypeVar("T")
 MAIN = Ref(RefKind.BRANCH, "main")
 FILES = {f"deploy/{name}.yaml": f"name: {name}\n" for name in ("api", "db", "web", "worker")}
-# How long a healthy call may take on a busy machine before the test says that it hangs.
+# How long a healthy call may take on a busy machine before the test fails as hanging.
 PATIENCE = 20.0
 
 

@@ -153,7 +153,7 @@ def _resident(pid: int) -> int:
         return 0
 
 
-async def test_neighbours_of_a_late_operation_are_repeated(
+async def test_other_calls_beside_a_late_operation_are_repeated(
     port: GitPort, server: GitServer, origin: Origin
 ) -> None:
     """When a child is killed for a late operation, other calls in that child are repeated and succeed."""

@@ -100,7 +100,7 @@ def test_a_first_sync_clones_the_wanted_ref(shop: Mirror, origin: Origin) -> Non
     assert not (shop.path / ".git").exists()
 
 
-def test_a_commit_that_is_there_is_not_fetched(shop: Mirror, server: GitServer, origin: Origin) -> None:
+def test_a_commit_that_is_present_is_not_fetched(shop: Mirror, server: GitServer, origin: Origin) -> None:
     """A known branch only needs a request for the refs; a known commit id needs no request."""
     shop.sync()
 

@@ -145,7 +145,7 @@ async def test_a_server_without_aggregated_discovery() -> None:
             await discovery.find("apps/v1beta1", "Deployment")
 
 
-async def test_unknown_kinds_do_not_hammer_the_server() -> None:
+async def test_unknown_kinds_do_not_overload_the_server() -> None:
     """A thousand lookups of unknown kinds, concurrent and sequential, cause no further discovery."""
     asked: list[str] = []
     async with talking_to(_old_server(asked)) as client:

@@ -143,7 +143,7 @@ async def test_the_server_ends_watches(client: KubeClient, namespace: str) -> No
             await _put(client, namespace, f"n{number}", str(number))
             wanted[f"n{number}"] = str(number)
             await mirror.until(wanted)
-            await asyncio.sleep(0.5)  # the server's second, not ours
+            await asyncio.sleep(0.5)  # the server ends the watch every second
 
     assert health.lists == 1
 
@@ -285,7 +285,7 @@ async def test_a_broken_watch_continues_from_the_last_version() -> None:
     assert script.asked[:3] == ["list", "watch 5", "watch 6"]
 
 
-async def test_gone_as_an_event_lists_again() -> None:
+async def test_a_410_event_lists_again() -> None:
     """An ERROR event with code 410 leads to a new list, which the consumer sees as Synced."""
     gone = event("ERROR", status_body(410, "Expired", "too old resource version"))
     script = ScriptedWatch([listing(5, named("a", 5)), listing(20, named("z", 20))], [[gone]])
@@ -293,7 +293,7 @@ async def test_gone_as_an_event_lists_again() -> None:
     assert await _take(script, 2) == ["synced a", "synced z"]
 
 
-async def test_gone_as_a_status_lists_again() -> None:
+async def test_a_410_status_lists_again() -> None:
     """HTTP 410 in response to the watch request leads to a new list."""
     watches = 0
 
@@ -403,7 +403,7 @@ async def test_a_silent_connection_is_closed() -> None:
     assert isinstance(health.last_error, UnreachableError | None)
 
 
-async def test_a_server_that_ends_every_watch_at_once_is_not_hammered() -> None:
+async def test_a_server_that_ends_every_watch_at_once_is_not_overloaded() -> None:
     """Watches that end immediately without an event are retried with delays, like failures."""
     script = ScriptedWatch([listing(5)], [[] for _ in range(500)])
     slow = Timing(shortest=5, longest=6, first_pause=0.1, longest_pause=5)

@@ -37,7 +37,7 @@ def _assert_expired(event: Any) -> None:
 
 
 def test_a_lab_recovers_from_the_death_of_its_api_server_and_its_keeper(private_lab: Lab) -> None:
-    """A lab that was killed and restarted has the same port, objects and certificates; old watches get 410."""
+    """After a kill and a restart, a lab has the same port, objects and certificates; old watches get 410."""
     lab, url = private_lab, private_lab.api_url
     old = _version(lab)
     _create(lab, "one")

@@ -154,7 +154,7 @@ def test_a_deleted_pod_disappears(pods_lab: Lab, workloads: Workloads) -> None:
         time.sleep(0.1)
 
 
-def test_a_pod_that_no_node_can_take_says_so(pods_lab: Lab, pods_namespace: str) -> None:
+def test_a_pod_that_cannot_be_scheduled_has_a_reason(pods_lab: Lab, pods_namespace: str) -> None:
     """The message of the scheduler says why it cannot place the Pod."""
     container = {"name": "web", "image": "a", "resources": {"requests": {"cpu": "1000"}}}
     body = {"metadata": {"name": "huge"}, "spec": {"containers": [container]}}
