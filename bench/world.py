@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,24 +67,9 @@ def serving(root: Path) -> Iterator[str]:
         server.wait(timeout=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A controller process."""
-
-    pid: int
-
-    def memory_mib(self) -> float:
-        """Return the proportional set size of the process and its children."""
-        return sum(_pss(pid) for pid in [self.pid, *_children(self.pid)]) / 1024
-
-    def cpu_seconds(self) -> float:
-        """Return the processor time of the process and its children."""
-        return sum(_cpu(pid) for pid in [self.pid, *_children(self.pid)])
-
-
 @contextlib.contextmanager
-def controller(lab: Lab, folder: Path, *, port: int) -> Iterator[Running]:
-    """Run `nopea run` until the context ends; yield once it is ready."""
+def controller(lab: Lab, folder: Path, *, port: int) -> Iterator[int]:
+    """Run `nopea run` until the context ends; yield its process id once it is ready."""
     log = folder / "nopea.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -100,7 +83,7 @@ def controller(lab: Lab, folder: Path, *, port: int) -> Iterator[Running]:
         )
         try:
             _wait_ready(port, log)
-            yield Running(process.pid)
+            yield process.pid
         finally:
             process.terminate()
             try:
@@ -129,20 +112,3 @@ def _wait_ready(port: int, log: Path) -> None:
             connection.close()
         time.sleep(0.05)
     raise SystemExit(f"nopea run was not ready in {READY_SECONDS:.0f} s; its log is {log}")
-
-
-def _children(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in text.split()]
-
-
-def _pss(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    return 0
-
-
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
