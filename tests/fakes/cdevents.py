@@ -1,6 +1,6 @@
-"""What a consumer checks in a CDEvent: an own strict checker, and the official schemas where they are there.
+"""Checks of a CDEvent's JSON as a consumer does them: a strict checker, and the official schemas if present.
 
-The own one knows the shape of both versions and runs everywhere; it never looks at `src/nopea`.
+The checker knows both versions of the specification and runs everywhere; it does not use `src/nopea`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _SUBJECT_TYPES = {
 
 
 def is_purl(text: str) -> bool:
-    """Say whether a text is a purl: encoded, and without empty or leading-out segments."""
+    """Return whether a text is a valid purl: percent-encoded, without empty segments, `.` or `..`."""
     found = _PURL.fullmatch(text)
     if found is None:
         return False
@@ -66,7 +66,7 @@ def is_purl(text: str) -> bool:
 
 
 def check(raw: bytes, version: str = "0.5.1") -> list[str]:
-    """Return what is wrong with an event's JSON; nothing when a strict consumer takes it."""
+    """Return what is wrong with an event's JSON; an empty list if a strict consumer accepts it."""
     event = json.loads(raw)
     try:
         wrong = list(_check(event, version))
@@ -157,7 +157,7 @@ def _keys(where: str, value: Any, required: set[str], optional: set[str]) -> Ite
 
 
 def has_reference() -> bool:
-    """Say whether the official schemas are there."""
+    """Return whether the official schemas are present."""
     return (_folder() / "schemas").is_dir()
 
 
@@ -168,7 +168,7 @@ def _folder() -> Path:
 
 
 def reference() -> Path:
-    """Return the folder with the official schemas; skips the test where it is missing."""
+    """Return the folder with the official schemas; skip the test if it is missing."""
     folder = _folder()
     if not has_reference():
         pytest.skip(f"no CDEvents schemas in {folder}; NOPEA_REFERENCE may name their parent folder")
@@ -192,7 +192,7 @@ def _validators(folder: Path) -> tuple[dict[str, Draft202012Validator], Draft202
 
 
 def official_errors(raw: bytes) -> list[str]:
-    """Return what the official 0.5.1 schema of the event's type says against it; skips without schemas."""
+    """Return the errors by the official 0.5.1 schema of the event's type; skip the test without schemas."""
     event = json.loads(raw)
     by_type, custom = _validators(reference())
     type_ = event["context"]["type"]

@@ -1,4 +1,4 @@
-"""An in-memory API server below the real KubeClient: it takes the requests and returns the responses of one.
+"""An in-memory API server behind the real KubeClient: it takes requests and returns responses.
 
 The contract suite (tests/contract) runs the same tests against this fake and a real API server.
 """
@@ -30,9 +30,9 @@ _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 
 
 class FakeCluster(ObjectStore):
-    """`client` sends requests to it; the methods of the store change objects directly, without a request.
+    """A fake API server: `client` sends it requests; the store's methods change objects without a request.
 
-    `allowed` are the service accounts with rights, `requests` all that were sent, such as
+    `allowed` are the service accounts with rights, `requests` all requests that were sent, such as
     `apply configmaps/v1 shop/web`.
     """
 
@@ -262,7 +262,7 @@ class _Watch:
     error: Json = field(default_factory=dict)
 
     def tell(self, version: int, where: Resource, before: Json | None, after: Json | None) -> None:
-        """Send a change as the watch's selection sees it."""
+        """Send a change to the watch if its selectors select the object before or after the change."""
         if self.call is None or self.call.resource != where:
             return
         was, is_in = self.call.selects(before), self.call.selects(after)
@@ -274,7 +274,7 @@ class _Watch:
             )
 
     def expire(self) -> None:
-        """Send the event that says that the watch's version is too old."""
+        """Send the ERROR event for a resourceVersion that is too old."""
         self._send("ERROR", RefusedError(410, "Expired", "too old resource version").status)
 
     def _send(self, type_: str, value: Json | None) -> None:

@@ -1,4 +1,4 @@
-"""Webhook deliveries as forges send them, signed: what a test sends to the edge."""
+"""Signed webhook deliveries as Git providers send them, for the tests of the HTTP server."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ URL = "https://git.acme.example/shop/api.git"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Headers and body of a delivery."""
+    """The headers and the body of a delivery."""
 
     headers: Mapping[str, str]
     body: bytes
 
     def tampered(self) -> Sent:
-        """Return it with one byte of the body changed."""
+        """Return the delivery with one byte of the body changed."""
         return replace(self, body=self.body.replace(b"refs/heads", b"refs/headS", 1))
 
 
 def github(event: str, payload: Mapping[str, Any], *, secret: str = SECRET, delivery: str = "") -> Sent:
-    """Return a delivery as GitHub sends it; without a `delivery` its id is new."""
+    """Return a delivery as GitHub sends it; the default is a new delivery id."""
     body = json.dumps(payload).encode()
     digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     return Sent(
@@ -45,7 +45,7 @@ def push(
     *, url: str = URL, ref: str = "refs/heads/main", commit: str = "c0ffee0" + "0" * 33,
     paths: Sequence[str] = ("web.yaml",), deleted: bool = False, padding: int = 0, **how: str,
 ) -> Sent:  # fmt: skip
-    """Return GitHub's delivery of a push of one commit that changes these paths."""
+    """Return GitHub's delivery for a push of one commit that changes these paths."""
     zero = "0" * 40
     change = {"id": commit, "added": [], "removed": [], "modified": list(paths), "message": "x" * padding}
     payload = {
@@ -68,5 +68,5 @@ def push(
 
 
 def ping(**how: str) -> Sent:
-    """Return GitHub's greeting."""
+    """Return GitHub's ping."""
     return github("ping", {"zen": "Keep it small.", "repository": {"clone_url": URL}}, **how)

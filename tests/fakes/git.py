@@ -16,7 +16,7 @@ from nopea.reconcile.fetch import Git
 
 
 class FakeGit:
-    """Serves `files` at the newest `commit`; blobs are named by their content, as in Git.
+    """Serves `files` at the newest `commit`; a blob id is the hash of the content.
 
     A fetch takes `seconds`. While it is `down`, the server does not respond; commits that were fetched before
     can be read.
@@ -35,7 +35,7 @@ class FakeGit:
         self.timeouts: set[float] = set()
 
     def push(self, changes: Mapping[str, str | None]) -> Commit:
-        """Commit files with these contents; None deletes one."""
+        """Commit files with these contents; None deletes a file."""
         self._older[self.commit.id] = (self.commit, self.files)
         self.commit = replace(COMMIT, id=f"{len(self._older):07x}" + COMMIT.id[7:])
         merged = {**self.files, **changes}
@@ -43,11 +43,11 @@ class FakeGit:
         return self.commit
 
     async def ls_remote(self, remote: Remote, ref: Ref, *, timeout_seconds: float) -> str:
-        """Answer with the newest commit."""
+        """Return the id of the newest commit."""
         return (await self.sync(remote, ref, timeout_seconds=timeout_seconds)).id
 
     async def sync(self, remote: Remote, ref: Ref, *, timeout_seconds: float) -> Commit:
-        """Answer with the newest commit."""
+        """Return the newest commit."""
         del remote
         self.timeouts.add(timeout_seconds)
         self.refs.append(ref)
@@ -57,14 +57,14 @@ class FakeGit:
         return self.commit
 
     async def head(self, remote: Remote, commit: str, *, timeout_seconds: float) -> Commit:
-        """Answer with the facts of a commit."""
+        """Return the facts of a commit."""
         del remote, timeout_seconds
         return self._at(commit)[0]
 
     async def listing(
         self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
     ) -> FileListing:
-        """List the files below the folder."""
+        """Return the files below the folder."""
         del remote
         self.timeouts.add(timeout_seconds)
         prefix = f"{subpath.strip('/')}/" if subpath else ""
@@ -78,7 +78,7 @@ class FakeGit:
     async def read(
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float
     ) -> dict[str, bytes]:
-        """Return contents."""
+        """Return the contents of blobs."""
         del remote, commit
         self.timeouts.add(timeout_seconds)
         self.read_blobs += blobs
@@ -87,7 +87,7 @@ class FakeGit:
     async def manifests(
         self, remote: Remote, blobs: Sequence[str], *, timeout_seconds: float
     ) -> dict[str, ParsedFile]:
-        """Return contents, parsed."""
+        """Return the parsed files of blobs."""
         del remote
         self.timeouts.add(timeout_seconds)
         self.parsed.append(list(blobs))
@@ -106,7 +106,7 @@ class FakeGit:
 
 
 def blob_of(text: str) -> str:
-    """Return the id of a content."""
+    """Return the blob id of a content."""
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Nopea without its controller: all that a reconciliation needs, on a fake cluster and a fake Git.
+"""Nopea without its controller: what a reconciliation needs, on a fake cluster and a fake Git.
 
 A test creates it, changes the cluster or Git, and runs one reconciliation after another.
 """
@@ -40,28 +40,28 @@ SETTLING_SECONDS = 1.0
 
 
 def config_map(name: str, *, metadata: Json | None = None, **data: str) -> str:
-    """Return a file with a ConfigMap."""
+    """Return the text of a file with a ConfigMap."""
     return manifest("v1", "ConfigMap", name, metadata=metadata, data=data)
 
 
 def manifest(api_version: str, kind: str, name: str, *, metadata: Json | None = None, **fields: Any) -> str:
-    """Return a file with one object."""
+    """Return the text of a file with one object."""
     head = {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, **(metadata or {})}}
     return orjson.dumps({**head, **fields}).decode()
 
 
 def key_of(name: str, kind: str = "ConfigMap", *, group: str = "", namespace: str = NAMESPACE) -> ObjectKey:
-    """Return the identity of an object, by default a ConfigMap."""
+    """Return the key of an object, by default a ConfigMap."""
     return ObjectKey(group, kind, namespace, name)
 
 
 def repository_key(name: str = "web") -> ObjectKey:
-    """Return the identity of a GitRepository as an object."""
+    """Return the key of a GitRepository as an object."""
     return ObjectKey(names.GROUP, names.KIND, NAMESPACE, name)
 
 
 class Installation:
-    """One Nopea process; `restart` replaces it by another, which knows only what is in the cluster.
+    """One Nopea process; `restart` replaces it by a new one, which knows only what is in the cluster.
 
     Each reconciliation reads its GitRepository from the cluster, as the controller's watch would.
     """
@@ -107,7 +107,7 @@ class Installation:
         await tasks.end(self._following)
 
     def declare(self, name: str = "web", **spec: Any) -> None:
-        """Create a GitRepository that follows main."""
+        """Create a GitRepository that follows the branch main."""
         self.cluster.create(
             {
                 "apiVersion": names.API_VERSION,

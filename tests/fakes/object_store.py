@@ -1,7 +1,7 @@
-"""The objects of an API server in memory: versions, managers, finalizers, preconditions, definitions.
+"""The objects of an in-memory API server: versions, managers, finalizers, preconditions, definitions.
 
-Knows no HTTP and no watches; `cluster.py` serves it. It has no schemas, admission or controllers, and each
-kind exists in one version.
+It does not know HTTP or watches; `cluster.py` serves it. It has no schemas, admission or controllers, and
+each kind exists in one version.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class ObjectStore:
         return True
 
     def find(self, key: ObjectKey) -> Json:
-        """Return an object; raises a 404 if it does not exist."""
+        """Return an object; raise a 404 if it does not exist."""
         if key not in self.objects:
             where = self.kind_of(key)
             message = f'{where.plural} "{key.name}" not found'
@@ -160,7 +160,7 @@ class ObjectStore:
         return next(kind for kind in self.kinds if kind.group_kind == key.group_kind)
 
     def on_change(self, where: Resource, before: Json | None, after: Json | None) -> None:
-        """Receive a change; `version` is its resourceVersion."""
+        """Called after each change; `version` is the object's resourceVersion."""
 
     def _store(self, where: Resource, key: ObjectKey, value: Json) -> Json:
         """Store an object if it changed; remove one that is being deleted and has no finalizers left."""
@@ -228,7 +228,7 @@ class ObjectStore:
 
 def _part(sent: Json, otherwise: Json, subresource: str, *, has_status: bool) -> Json:
     """Return the part that a write may set: the status through its subresource, else everything else."""
-    if subresource:  # the version is the only metadata that counts, not even the uid does
+    if subresource:  # a subresource write sets only the status; of the metadata, only the version counts
         version = {key: text for key, text in sent["metadata"].items() if key == "resourceVersion"}
         status = {"status": sent["status"]} if "status" in sent else {}
         return {**otherwise, "metadata": {**otherwise.get("metadata", {}), **version}, **status}

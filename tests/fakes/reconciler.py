@@ -1,4 +1,4 @@
-"""Passes that a test scripts: how long each takes and how it ends; and what the worker asked for."""
+"""A reconciler whose syncs a test scripts: how long each takes and how it ends. It records its requests."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from nopea.reconcile.request import ReconcileRequest
 
 @dataclass
 class FakeReconciler:
-    """Runs nothing: each pass takes `seconds` and ends with the next of `results`, then for ever as `last`.
+    """Does nothing: each sync takes `seconds` and ends with the next of `results`, later ones with `last`.
 
-    An exception among the results is raised, as a bug in a pass would. A pass notes when it was cancelled.
+    An exception among the results is raised, like a bug in a sync. `cancelled` counts the cancelled syncs.
     """
 
     results: Iterable[Result | Exception] = ()
@@ -41,11 +41,11 @@ class FakeReconciler:
 
     @property
     def triggers(self) -> list[frozenset[Trigger]]:
-        """What woke each pass."""
+        """The triggers of each sync."""
         return [request.triggers for request in self.requests]
 
     async def run(self, request: ReconcileRequest) -> ReconcileReport:
-        """Take the time, and end as scripted."""
+        """Wait for `seconds`, then return or raise the next result."""
         self.requests.append(request)
         self.started_at.append(asyncio.get_running_loop().time())
         self.running += 1
@@ -63,7 +63,7 @@ class FakeReconciler:
         return report(result)
 
     def has_changed(self, repository: Repository) -> bool:
-        """Answer `changed`."""
+        """Return `changed`."""
         del repository
         return self.changed
 
@@ -74,7 +74,7 @@ class FakeReconciler:
         return self.is_unhealthy
 
     async def has_new_commit(self, repository: Repository) -> bool:
-        """Answer `news` at once."""
+        """Return `news` and record the time of the question."""
         del repository
         self.asked_at.append(asyncio.get_running_loop().time())
         return self.news

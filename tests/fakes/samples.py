@@ -1,4 +1,4 @@
-"""Values that many tests need: one of each, with everything but the interesting part filled in."""
+"""Sample values for tests: a GitRepository, a problem, an object's result and a report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def raw_repository(
     status: dict[str, Any] | None = None,
     **spec: Any,
 ) -> dict[str, Any]:
-    """Return a GitRepository as the API server sends it; it follows main every 5 minutes."""
+    """Return a GitRepository as the API server sends it; by default it follows the branch main."""
     metadata: dict[str, Any] = {
         "name": name, "namespace": namespace, "uid": uid, "generation": generation, "resourceVersion": "7",
         "annotations": annotations or {},
@@ -44,7 +44,7 @@ def raw_repository(
 
 
 def repository(name: str = "api", **changes: Any) -> Repository:
-    """Return `raw_repository` parsed."""
+    """Return the parsed `raw_repository`."""
     return parse_repository(raw_repository(name, **changes))
 
 
@@ -54,7 +54,7 @@ def problem(code: Code = Code.INVALID, message: str = "it is wrong", **where: st
 
 
 def result_of(name: str, outcome: Outcome = Outcome.UNCHANGED, why: Problem | None = None) -> ObjectResult:
-    """Return what became of the ConfigMap of this name."""
+    """Return the result of the ConfigMap with this name."""
     return ObjectResult(key=ObjectKey("", "ConfigMap", "shop", name), outcome=outcome, problem=why)
 
 
@@ -66,7 +66,7 @@ def report(
     commit: Commit | None = COMMIT,
     **changes: Any,
 ) -> ReconcileReport:
-    """Return the report of a pass at `COMMIT` that took 1.5 s."""
+    """Return the report of a sync of `COMMIT` that took 1.5 s."""
     fields: dict[str, Any] = {
         "id": "01JZZZZZZZZZZZZZZZZZZZZZZZ", "generation": 1, "triggers": ("startup",), "started_at": NOW,
         "seconds": 1.5, "handled_sync_at": "",

@@ -1,6 +1,6 @@
-"""A real HTTP server on loopback that takes messages, and that can be told to misbehave.
+"""A real HTTP server on loopback that receives messages and can be told to misbehave.
 
-It speaks HTTP/1.1 by hand, because a server library would not close in the middle of an answer.
+It speaks HTTP/1.1 itself, because server libraries do not close a connection in the middle of a response.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How one request is answered: after `delay` seconds, with all of the answer or its first part."""
+    """The response to one request: sent after `delay` seconds, in full or only its first part."""
 
     status: int = 202
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ GARBAGE = Reply(status=-1)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request as it came; header names are in lower case."""
+    """A received request; header names are in lower case."""
 
     path: str
     headers: Mapping[str, str]
@@ -46,14 +46,14 @@ class Arrival:
 
     @property
     def json(self) -> dict[str, object]:
-        """The body, which has to be a JSON object."""
+        """The body, which must be a JSON object."""
         found = orjson.loads(self.body)
         assert isinstance(found, dict)
         return found
 
 
 class Sink:
-    """Enter it to open its port. `replies` are used up first, then `usual` answers everything."""
+    """An HTTP server that listens while the context is open. It sends `replies` first, then `usual`."""
 
     def __init__(self, *, usual: Reply = OK) -> None:
         self.usual = usual
@@ -72,12 +72,12 @@ class Sink:
         await self.shut()
 
     async def open(self) -> None:
-        """Listen, on the same port as before."""
+        """Listen; after `shut`, on the same port as before."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def shut(self) -> None:
-        """Be down: the port is closed and every connection cut."""
+        """Close the port and all connections."""
         if self._server is not None:
             self._server.close()
             for task in self._serving:
@@ -88,16 +88,16 @@ class Sink:
             self._server = None
 
     def url(self, path: str = "/events", *, userinfo: str = "") -> str:
-        """Return its address."""
+        """Return the server's URL."""
         return f"http://{userinfo}{'@' if userinfo else ''}127.0.0.1:{self.port}{path}"
 
     @property
     def taken(self) -> list[Arrival]:
-        """The requests that were answered 2xx."""
+        """The requests that got a 2xx response."""
         return [arrival for arrival in self.arrivals if 200 <= arrival.status < 300]
 
     async def wait_for(self, count: int, *, seconds: float = 20.0) -> list[Arrival]:
-        """Wait until so many requests were answered 2xx and return them."""
+        """Wait until that many requests got a 2xx response, and return them."""
         async with asyncio.timeout(seconds), self._arrived:
             await self._arrived.wait_for(lambda: len(self.taken) >= count)
         return self.taken
@@ -111,13 +111,13 @@ class Sink:
                 while await self._answer_one(reader, writer):
                     pass
         except asyncio.CancelledError:
-            return  # `shut` waits for this task; there is nothing to pass it to
+            return  # `shut` cancels this task and waits for it
         finally:
             writer.transport.abort()
             self._serving.discard(task)
 
     async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Take a request and answer it; False when the connection is to be closed."""
+        """Receive a request and respond to it; return False if the connection must be closed."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.rstrip("\r\n").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

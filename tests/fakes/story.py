@@ -1,6 +1,6 @@
-"""A repository's story, pass by pass, as signals are told it: each step starts from the status as stored.
+"""The syncs of a repository as transitions, one after another; each starts from the stored status.
 
-Between any two steps the status goes through JSON, so every story is also one of restarts.
+Between two steps the status is written as JSON and read again, so each story also covers restarts.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ PROGRESSING = HealthSummary(
 
 
 def commit(digit: str, message: str = "Raise the replicas") -> Commit:
-    """Return another commit for each digit."""
+    """Return a commit whose id consists of this digit."""
     return Commit(id=digit * 40, author=COMMIT.author, message=message, committed_at=NOW)
 
 
 @dataclass(slots=True)
 class Story:
-    """A repository to which passes happen, a minute apart."""
+    """A repository with syncs one minute apart."""
 
     repository: Repository = field(default_factory=repository)
     status: GitRepositoryStatus = field(default_factory=GitRepositoryStatus)
@@ -53,7 +53,7 @@ class Story:
         health: HealthSummary | None = None,
         **changes: Any,
     ) -> Transition:
-        """Let a pass happen, and return how it is told."""
+        """Finish a sync and return its transition."""
         self.passes += 1
         self.now += timedelta(minutes=1)
         done = report(
@@ -76,7 +76,7 @@ class Story:
         return self._told(after, done)
 
     def look(self, health: HealthSummary | None) -> Transition:
-        """Let the health of the objects be looked at between two passes."""
+        """Check the health of the objects between two syncs and return the transition."""
         self.now += timedelta(minutes=1)
         return self._told(with_health(self.status, health, generation=1, now=self.now), None)
 

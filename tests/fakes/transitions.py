@@ -1,4 +1,4 @@
-"""Transitions of a repository, one after the other: drift, failures, recoveries and health."""
+"""Transitions of a repository, one after another: drift, failures, recoveries and health."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ EMPTY = GitRepositoryStatus()
 
 
 class History:
-    """A repository whose status each step carries on."""
+    """A repository whose status is carried from step to step."""
 
     def __init__(self, **spec: Any) -> None:
         self.repository: Repository = repository(**spec)
         self.status = EMPTY
 
     def did(self, done: ReconcileReport) -> Transition:
-        """Return the step that a pass makes."""
+        """Return the transition of a sync."""
         return self._step(views.reported(self.status, done, now=NOW, retry_at=None), done)
 
     def healthy(self, status: str, message: str = "2 objects are healthy.") -> Transition:
-        """Return the step of a look at the objects' health."""
+        """Return the transition of a health check."""
         seen = HealthSummary(
             status=status, reason="Healthy" if status == "True" else "Unhealthy", message=message
         )
         return self._step(views.with_health(self.status, seen, generation=1, now=NOW), None)
 
     def rolled_back_to(self, commit: str) -> Transition:
-        """Return the step of the pass that holds the repository at a commit; with none, that lets it go."""
+        """Return the transition of a sync that pins the repository to a commit, or unpins it without one."""
         raw = raw_repository(annotations={names.ROLLBACK_ANNOTATION: commit} if commit else {})
         self.repository = parse_repository(raw)
         return self.did(synced(pin=self.repository.pin))
 
     def crashed(self) -> Transition:
-        """Return the step of a worker that keeps crashing."""
+        """Return the transition of a worker that keeps crashing."""
         why = problem(Code.WORKER_CRASHED, "The worker of this GitRepository keeps crashing: KeyError.")
         return self._step(views.crashed(self.status, problem=why, generation=1, now=NOW), None)
 
@@ -68,7 +68,7 @@ def edited(
     reason: Reason = Reason.POLICY,
     key: ObjectKey | None = None,
 ) -> ObjectResult:
-    """Return an object that somebody changed and that was left."""
+    """Return the result of an object with a manual change that was left as it is."""
     keys = tuple(f"f:{part}" for part in path.split(".") if part)
     field = FieldDrift(
         path=path, keys=keys, from_=from_, to=to, manager=manager, operation="Update", subresource="",
@@ -80,5 +80,5 @@ def edited(
 
 
 def synced(*objects: ObjectResult, **changes: Any) -> ReconcileReport:
-    """Return the report of a pass that went well."""
+    """Return the report of a successful sync."""
     return report(objects=objects or [result_of("web")], **changes)

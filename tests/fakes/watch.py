@@ -1,4 +1,4 @@
-"""The part of the API server that a watch needs: one list, then lines as the test sends them."""
+"""The part of the API server that a watch needs: one list, then the events that the test sends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 class FakeWatch:
-    """Holds objects by name; what is put or deleted while a watch is open is sent to it."""
+    """Objects by name; each change while a watch is open is sent to that watch."""
 
     def __init__(self, objects: Iterable[Json] = ()) -> None:
         self.objects: dict[tuple[str, str], Json] = {_name(one): one for one in objects}
@@ -30,7 +30,7 @@ class FakeWatch:
 
     @property
     def client(self) -> KubeClient:
-        """The same, as what a watch takes."""
+        """This fake, with the type of a client."""
         return cast("KubeClient", self)
 
     def put(self, one: Json) -> None:
@@ -44,7 +44,7 @@ class FakeWatch:
         self._send("DELETED", one)
 
     def forget_history(self) -> None:
-        """End the watch and have everything listed again, as after an outage."""
+        """Send a 410 error event, so that the watch lists again, as after an outage."""
         status = {
             "kind": "Status",
             "status": "Failure",
@@ -55,7 +55,7 @@ class FakeWatch:
         self._send("ERROR", status)
 
     def change_unseen(self, *put: Json, deleted: Iterable[Json] = ()) -> None:
-        """Change objects without telling an open watch."""
+        """Change objects without sending events to an open watch."""
         for one in deleted:
             self.objects.pop(_name(one), None)
         self.objects |= {_name(one): one for one in put}
@@ -63,7 +63,7 @@ class FakeWatch:
     async def list(
         self, resource: Resource, selection: Selection = EVERYTHING, *, chunk: int = 500
     ) -> ObjectList:
-        """Answer a list, or fail while down."""
+        """Return the list of objects; raise an error while down."""
         del resource, chunk
         self.selections.append(selection)
         if self.down:
@@ -74,13 +74,13 @@ class FakeWatch:
 
     @asynccontextmanager
     async def stream(self, request: ApiRequest) -> AsyncIterator[FakeWatch]:
-        """Answer a watch."""
+        """Open a watch."""
         del request
         self._lines = asyncio.Queue()
         yield self
 
     async def read(self, *, within_seconds: float) -> bytes:
-        """Return the next line as soon as there is one."""
+        """Wait for the next event and return it."""
         del within_seconds
         return await self._lines.get()
 

@@ -1,4 +1,4 @@
-"""The command line against the cluster in memory."""
+"""Fixtures for the tests of the command line: a cluster in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WEB = "ConfigMap shop/web"
 
 
 def entry(commit: str, number: int = 1, **facts: Any) -> dict[str, Any]:
-    """Return a sync of the history as the API server stores it."""
+    """Return a history entry as the API server stores it."""
     return {
         "id": f"01JZZZZZZZZZZZZZZZZZZZZZZ{number}", "commit": commit, "trigger": "poll", "outcome": "synced",
         "started": "2026-11-24T05:00:00Z", "duration": "1.50s", **facts,
@@ -31,13 +31,13 @@ def entry(commit: str, number: int = 1, **facts: Any) -> dict[str, Any]:
 
 
 class Commands:
-    """Runs `nopea` with a cluster in memory that has the GitRepository shop/api."""
+    """Runs `nopea` against a cluster in memory that contains the GitRepository shop/api."""
 
     def __init__(self) -> None:
         self.cluster = FakeCluster()
 
     def store(self, name: str = "api", **changes: Any) -> None:
-        """Store the GitRepository; it has applied the ConfigMap shop/web from COMMIT."""
+        """Store the GitRepository; it has applied the ConfigMap shop/web."""
         status = {
             "phase": "Synced",
             "lastAppliedCommit": NEWER,
@@ -60,18 +60,18 @@ class Commands:
         return self.cluster.objects[self.key()]
 
     def annotation(self, name: str) -> str | None:
-        """Return one of its annotations."""
+        """Return an annotation of the GitRepository."""
         value = (self.repository()["metadata"].get("annotations") or {}).get(name)
         return None if value is None else str(value)
 
     def run(self, *arguments: str) -> Result:
-        """Run a command to its end."""
+        """Run a command and return its result."""
         return CliRunner().invoke(main, [*arguments])
 
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
-    """Give the commands, connected to a cluster in memory."""
+    """Return the commands, connected to a cluster in memory."""
     running = Commands()
 
     @asynccontextmanager

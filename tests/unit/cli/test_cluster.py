@@ -1,4 +1,4 @@
-"""How a command connects, and how it ends."""
+"""How a command connects to the cluster, and how it ends."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def exit_code(work: Work, choice: ClusterChoice | None = None) -> object:
 
 @pytest.mark.usefixtures("commands")
 def test_the_work_gives_the_exit_code() -> None:
-    """It gets the namespace that was chosen."""
+    """The work gets the selected namespace, and its result is the exit code."""
 
     async def work(client: KubeClient, namespace: str) -> int:
         del client
@@ -63,14 +63,14 @@ def test_the_work_gives_the_exit_code() -> None:
 def test_an_error_is_printed_and_has_an_exit_code(
     error: BaseException, code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without a traceback."""
+    """Each error ends the command with its exit code and message, without a traceback."""
     assert exit_code(raising(error)) == code
     assert capsys.readouterr() == ("", message)
 
 
 @pytest.mark.usefixtures("commands")
 def test_an_error_of_the_api_server_promises_no_retry(capsys: pytest.CaptureFixture[str]) -> None:
-    """Only the controller tries again automatically."""
+    """A command does not retry automatically, so the message does not say so."""
     assert exit_code(raising(UnreachableError("no route", request="get pods"))) == 3
 
     output = capsys.readouterr().err
@@ -80,15 +80,15 @@ def test_an_error_of_the_api_server_promises_no_retry(capsys: pytest.CaptureFixt
 
 
 def test_a_missing_kubeconfig_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Exit code 3."""
+    """A missing kubeconfig ends the command with exit code 3."""
     choice = ClusterChoice(kubeconfig=tmp_path / "config")
 
     assert exit_code(raising(AssertionError()), choice) == 3
     assert str(tmp_path / "config") in capsys.readouterr().err
 
 
-def test_an_api_server_that_is_down_ends_with_3(commands: Commands) -> None:
-    """In every command."""
+def test_an_unreachable_api_server_exits_with_3(commands: Commands) -> None:
+    """Every command prints NOPEA-K008 and exits with 3."""
     commands.cluster.stop()
 
     for name in ("diff", "heal", "history", "rollback", "suspend", "sync"):

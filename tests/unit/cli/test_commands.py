@@ -1,4 +1,4 @@
-"""What the commands for people take and refuse, before anything is asked."""
+"""Which arguments the commands accept and reject before they contact the cluster."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ COMMANDS = {
         ("2026-01-31T18:00:00+02:00", datetime(2026, 1, 31, 16, tzinfo=UTC)),
     ],
 )
-def test_an_end_is_a_time_or_a_duration(text: str, until: datetime) -> None:
-    """In whole seconds, never shorter than was asked for."""
+def test_until_is_a_time_or_a_duration(text: str, until: datetime) -> None:
+    """A duration ends at a whole second, never earlier than requested."""
     assert suspend.parse_until(text, now=NOW) == until
 
 
@@ -50,15 +50,15 @@ def test_an_end_is_a_time_or_a_duration(text: str, until: datetime) -> None:
         ("99999999h", "neither a time nor a duration"),
     ],
 )
-def test_any_other_end_is_refused_in_words(text: str, message: str) -> None:
-    """An end that cannot be read would protect for ever, one in the past not at all."""
+def test_any_other_until_is_refused(text: str, message: str) -> None:
+    """A time without a zone, a time in the past and any other text are rejected with a message."""
     with pytest.raises(ValueError, match=message):
         suspend.parse_until(text, now=NOW)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_chooses_its_cluster_alike(name: str) -> None:
-    """With the three options that kubectl has too."""
+def test_every_command_has_the_options_of_the_cluster(name: str) -> None:
+    """Every command has --kubeconfig, --context and --namespace, as kubectl does."""
     options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
 
     assert {"--kubeconfig", "--context", "-n", "--namespace"} <= options
@@ -86,29 +86,29 @@ def test_every_command_chooses_its_cluster_alike(name: str) -> None:
         (["history", "shop", "-o", "yaml"], "'yaml' is not one of"),
     ],
 )
-def test_wrong_usage_ends_with_2(arguments: list[str], message: str) -> None:
-    """So that it is told from `diff`'s 1."""
+def test_wrong_usage_exits_with_2(arguments: list[str], message: str) -> None:
+    """Wrong usage has an exit code of its own: 1 means that `diff` found a difference."""
     done = CliRunner().invoke(main, arguments)
 
     assert (done.exit_code, message in done.output) == (2, True), done.output
 
 
 def test_an_object_may_be_one_word_or_two() -> None:
-    """As it prints, quoted or not."""
+    """An object is accepted as it is printed, with or without quotes."""
     for given in (["apps/Deployment shop/web"], ["apps/Deployment", "shop/web"]):
-        told = heal.command.make_context("heal", ["shop", *given]).params
-        assert " ".join(told["object_"]) == "apps/Deployment shop/web"
+        parameters = heal.command.make_context("heal", ["shop", *given]).params
+        assert " ".join(parameters["object_"]) == "apps/Deployment shop/web"
 
 
-def test_an_end_is_read_with_the_command() -> None:
-    """As an aware time."""
-    told = suspend.command.make_context("suspend", ["shop", "cm/web", "--until", "1h"]).params
+def test_until_is_parsed_with_the_command() -> None:
+    """The option --until becomes a time with a zone."""
+    parameters = suspend.command.make_context("suspend", ["shop", "cm/web", "--until", "1h"]).params
 
-    assert told["until"] - datetime.now(UTC) < timedelta(hours=1, seconds=1)
+    assert parameters["until"] - datetime.now(UTC) < timedelta(hours=1, seconds=1)
 
 
-def test_a_kubeconfig_that_cannot_be_read_ends_with_3(tmp_path: Path) -> None:
-    """With its path, and without a traceback."""
+def test_an_invalid_kubeconfig_exits_with_3(tmp_path: Path) -> None:
+    """The message contains the path, and there is no traceback."""
     file = tmp_path / "config"
     file.write_text("{")
     for arguments in (["diff", "shop"], ["plan", "-f", str(tmp_path)], ["suspend", "shop"]):

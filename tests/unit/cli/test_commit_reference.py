@@ -1,4 +1,4 @@
-"""Which commit a reference means, according to the status."""
+"""Which commit a reference means, according to the history in the status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OLD, MIDDLE, NEW = "a" * 40, "b" * 40, "c" * 40
 
 
 def passed(commit: str, outcome: str = "synced", *, trigger: str = "poll") -> HistoryEntry:
-    """Return a pass of the history."""
+    """Return a history entry of a sync."""
     return HistoryEntry(
         id="", commit=commit, trigger=trigger, outcome=outcome, started="2026-11-24T05:00:00Z", duration="1s"
     )
@@ -27,7 +27,7 @@ def status(
 
 
 def test_going_back_twice_goes_to_older_commits() -> None:
-    """What a rollback applied is passed over, so that the second does not return to what the first left."""
+    """Syncs under a rollback are skipped, so a second rollback goes further back."""
     first = status(
         passed(MIDDLE, trigger="rollback"), passed(NEW), passed(MIDDLE), passed(OLD), applied=MIDDLE
     )
@@ -42,8 +42,8 @@ def test_going_back_twice_goes_to_older_commits() -> None:
     assert previous_commit(first) == previous_commit(healed) == OLD
 
 
-def test_after_resume_the_line_of_the_branch_counts_again() -> None:
-    """The rollback between is no commit that was applied before."""
+def test_after_resume_the_commits_of_the_branch_count_again() -> None:
+    """A commit that only a rollback applied is not the previous commit."""
     found = status(
         passed(NEW, trigger="resume"),
         passed(OLD, trigger="rollback"),
@@ -55,22 +55,22 @@ def test_after_resume_the_line_of_the_branch_counts_again() -> None:
     assert previous_commit(found) == MIDDLE
 
 
-def test_a_commit_that_came_twice_is_followed_in_time() -> None:
-    """A branch that was set back and forth: the latest one before counts."""
+def test_the_previous_commit_is_the_latest_other_one() -> None:
+    """If a branch was reset to an older commit, the commit applied just before counts."""
     found = status(passed(OLD), passed(NEW), passed(OLD), applied=OLD)
 
     assert previous_commit(found) == NEW
 
 
-def test_the_commit_before_is_the_last_one_that_synced_and_is_not_applied_now() -> None:
-    """Failed passes and later passes of the same commit are passed over."""
+def test_the_previous_commit_was_synced_and_differs_from_the_applied_one() -> None:
+    """Failed syncs and repeated syncs of the applied commit are skipped."""
     found = status(passed(NEW), passed(NEW), passed(MIDDLE, "failed"), passed(OLD), applied=NEW)
 
     assert previous_commit(found) == OLD
 
 
-def test_after_a_commit_that_failed_the_last_good_one_is_meant() -> None:
-    """Part of the failed one may be in the cluster: to go back is to undo that."""
+def test_after_a_failed_commit_the_last_applied_one_is_the_previous() -> None:
+    """The failed commit may be partly applied, so a rollback reverts it."""
     found = status(passed(NEW, "failed"), passed(MIDDLE), passed(OLD), applied=MIDDLE, attempted=NEW)
 
     assert previous_commit(found) == MIDDLE
@@ -88,8 +88,8 @@ def test_after_a_commit_that_failed_the_last_good_one_is_meant() -> None:
         ),
     ],
 )
-def test_without_a_commit_before_it_says_why(found: GitRepositoryStatus, says: str) -> None:
-    """And what to do."""
+def test_without_a_previous_commit_the_error_says_why(found: GitRepositoryStatus, says: str) -> None:
+    """The error has a hint as well."""
     with pytest.raises(UnknownCommitError, match=says) as caught:
         previous_commit(found)
 
@@ -97,7 +97,7 @@ def test_without_a_commit_before_it_says_why(found: GitRepositoryStatus, says: s
 
 
 def test_a_short_id_is_found_in_the_history() -> None:
-    """Also one that failed, and the last applied one that the history has lost."""
+    """Failed commits are found too, and the applied commit even if the history no longer lists it."""
     found = status(passed(NEW), passed(MIDDLE, "failed"), applied=OLD)
 
     assert [find_commit(one[:7], found) for one in (NEW, MIDDLE, OLD)] == [NEW, MIDDLE, OLD]
@@ -106,7 +106,7 @@ def test_a_short_id_is_found_in_the_history() -> None:
 
 @pytest.mark.parametrize("text", [OLD, "0" * 64])
 def test_a_full_id_needs_no_history(text: str) -> None:
-    """Git is asked when it is applied."""
+    """A full id is accepted as it is; Git is asked for it when it is applied."""
     assert find_commit(text, status()) == text
 
 
@@ -121,7 +121,7 @@ def test_a_full_id_needs_no_history(text: str) -> None:
     ],
 )
 def test_what_cannot_be_resolved_is_refused(text: str, says: str) -> None:
-    """Too short, no id, unknown, ambiguous: each in its own words."""
+    """A text that is too short, not an id, unknown or ambiguous has its own message and a hint."""
     found = status(passed("c" * 40), passed("c" * 39 + "d"))
 
     with pytest.raises(UnknownCommitError, match=says) as caught:
@@ -130,8 +130,8 @@ def test_what_cannot_be_resolved_is_refused(text: str, says: str) -> None:
     assert caught.value.hint
 
 
-def test_commits_are_known_once_each() -> None:
-    """Newest first, without the passes that saw none."""
+def test_each_known_commit_is_listed_once() -> None:
+    """The newest commit comes first; syncs that read no commit are skipped."""
     found = status(passed(NEW), passed(""), passed(OLD), passed(NEW), applied=NEW)
 
     assert known_commits(found) == (NEW, OLD)

@@ -1,4 +1,4 @@
-"""A folder is read as Git would be read."""
+"""A local folder is read in the same way as a Git repository."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def _write(root: Path, *names: str, text: str = MAP) -> None:
 
 
 def test_manifests_are_found_at_any_depth(tmp_path: Path) -> None:
-    """By their path from the root; other files and hidden ones are not looked at."""
+    """Files are listed by their path from the root; other files and hidden ones are ignored."""
     _write(tmp_path, "b.yaml", "sub/deep/a.YML", "c.json", "README.md", ".git/d.yaml", "sub/.hidden.yaml")
 
     assert list(read_folder(tmp_path).files) == ["b.yaml", "c.json", "sub/deep/a.YML"]
 
 
 def test_path_exclude_and_ignore_files_count(tmp_path: Path) -> None:
-    """As they do for a GitRepository."""
+    """The path, exclude patterns and .nopeaignore files select files as for a GitRepository."""
     _write(tmp_path, "top.yaml", "deploy/a.yaml", "deploy/values.yaml", "deploy/old/b.yaml")
     _write(tmp_path, "deploy/.nopeaignore", text="old/\n")
 
@@ -34,14 +34,14 @@ def test_path_exclude_and_ignore_files_count(tmp_path: Path) -> None:
 
 
 def test_a_single_file_is_enough(tmp_path: Path) -> None:
-    """It is called by its name."""
+    """A single file is read whatever its suffix, and listed by its name."""
     _write(tmp_path, "web.txt")
 
     assert list(read_folder(tmp_path / "web.txt").files) == ["web.txt"]
 
 
-def test_links_are_told_and_not_followed(tmp_path: Path) -> None:
-    """Neither those of files nor those of folders."""
+def test_links_are_reported_and_not_followed(tmp_path: Path) -> None:
+    """Links to files and to folders are not followed; a link to a manifest is a problem."""
     _write(tmp_path, "in/a.yaml", "out/b.yaml")
     (tmp_path / "in" / "link.yaml").symlink_to(tmp_path / "out" / "b.yaml")
     (tmp_path / "in" / "folder").symlink_to(tmp_path / "out")
@@ -52,19 +52,19 @@ def test_links_are_told_and_not_followed(tmp_path: Path) -> None:
     assert [(problem.code, problem.source) for problem in found.problems] == [("NOPEA-M012", "link.yaml")]
 
 
-def test_a_folder_without_manifests_says_so(tmp_path: Path) -> None:
-    """It is not an empty plan."""
+def test_a_folder_without_manifests_is_a_problem(tmp_path: Path) -> None:
+    """A folder without manifests is a problem, not an empty plan."""
     assert [problem.code for problem in read_folder(tmp_path).problems] == ["NOPEA-M011"]
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """With the reason that the system gives."""
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    """The error contains the folder and the system's reason."""
     with pytest.raises(StalledError, match="nowhere cannot be read: No such file"):
         read_folder(tmp_path / "nowhere")
 
 
-def test_a_file_beyond_the_limit_is_told(tmp_path: Path) -> None:
-    """Without reading all of it."""
+def test_a_file_beyond_the_limit_is_a_problem(tmp_path: Path) -> None:
+    """A file over the size limit is a problem and is not read in full."""
     with (tmp_path / "big.yaml").open("wb") as stream:
         stream.truncate(200 * 1024 * 1024)
 

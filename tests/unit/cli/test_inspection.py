@@ -1,4 +1,4 @@
-"""Inspections of a folder, alone and as a GitRepository."""
+"""Inspections of a folder, by itself and on behalf of a GitRepository."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: api\n"
 
 
 async def test_a_folder_alone_is_a_new_repository(commands: Commands, tmp_path: Path) -> None:
-    """In the given namespace, with nothing applied before."""
+    """The objects belong to the given namespace, and nothing counts as applied."""
     (tmp_path / "api.yaml").write_text(MAP)
 
     inspected = await inspect_folder(commands.cluster.client, "shop", tmp_path)
@@ -25,8 +25,8 @@ async def test_a_folder_alone_is_a_new_repository(commands: Commands, tmp_path: 
     assert inspected.commit == ""
 
 
-async def test_as_a_repository_its_spec_counts(commands: Commands, tmp_path: Path) -> None:
-    """Only files below its path; the object it has applied and Git has not is pruned or gone."""
+async def test_on_behalf_of_a_repository_its_spec_counts(commands: Commands, tmp_path: Path) -> None:
+    """Only files below `spec.path` are inspected."""
     commands.store(path="deploy/", status={"inventory": []})
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "api.yaml").write_text(MAP)
@@ -37,8 +37,8 @@ async def test_as_a_repository_its_spec_counts(commands: Commands, tmp_path: Pat
     assert [str(found.step.key) for found in inspected.inspection.objects] == ["ConfigMap shop/api"]
 
 
-async def test_an_invalid_rollback_stops_it(commands: Commands, tmp_path: Path) -> None:
-    """As it stops the controller."""
+async def test_an_invalid_rollback_stops_the_inspection(commands: Commands, tmp_path: Path) -> None:
+    """An invalid rollback annotation is an error, as it is for the controller."""
     commands.store(annotations={ROLLBACK_ANNOTATION: "main"})
 
     with pytest.raises(StalledError, match="is not a full commit id"):
@@ -50,7 +50,7 @@ def _names(folder: Path) -> list[str]:
 
 
 async def test_the_fetcher_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its mirrors are in a temporary folder."""
+    """The fetcher's mirrors are in a temporary folder, which is removed at the end."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     async with temporary_fetcher():

@@ -13,7 +13,7 @@ from nopea.cli.main import SUBCOMMANDS, main
 
 @pytest.mark.parametrize("name", ["lab", "demo"])
 def test_without_nopea_lab_it_says_how_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One sentence with the command, and exit code 1."""
+    """The message names the missing package and how to install it; the exit code is 1."""
     for module in [module for module in sys.modules if module.partition(".")[0] == "nopea_lab"]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "nopea_lab", None)
@@ -28,7 +28,7 @@ def test_without_nopea_lab_it_says_how_to_install_it(name: str, monkeypatch: pyt
 
 
 def test_help_lists_every_command_with_its_summary() -> None:
-    """In the order of the table."""
+    """The commands are listed in the order of the table."""
     output = CliRunner().invoke(main, ["--help"]).stdout
 
     positions = [output.index(f"  {name} ") for name in SUBCOMMANDS]
@@ -37,12 +37,12 @@ def test_help_lists_every_command_with_its_summary() -> None:
 
 
 def test_an_unknown_command_is_wrong_usage() -> None:
-    """Exit code 2."""
+    """An unknown command ends with exit code 2."""
     result = CliRunner().invoke(main, ["deploy"])
 
     assert (result.exit_code, "No such command 'deploy'" in result.stderr) == (2, True)
 
 
-def test_the_version_is_the_packages() -> None:
-    """With the program's name."""
+def test_the_version_is_that_of_the_package() -> None:
+    """`--version` prints the program's name and the version of the package."""
     assert CliRunner().invoke(main, ["--version"]).stdout == f"nopea, version {__version__}\n"

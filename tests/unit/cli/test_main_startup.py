@@ -1,4 +1,4 @@
-"""What a command that only talks loads: a start costs what is imported, every time."""
+"""Which modules a command imports: imports are most of a command's startup time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ print(json.dumps(said))
 
 
 def test_help_loads_neither_http_nor_git() -> None:
-    """`nopea --help` loads no command; a command's own help loads none of the controller."""
+    """`nopea --help` imports no command; the help of a command imports nothing of the controller."""
     commands = [["--version"], ["--help"], *([name, "--help"] for name in SUBCOMMANDS)]
 
     done = subprocess.run(

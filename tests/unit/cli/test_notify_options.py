@@ -1,4 +1,4 @@
-"""The options of notifications: secrets from files and the environment, never from a flag."""
+"""The options of notifications: secrets come from files and the environment, never from a flag."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from nopea.settings import NotifySettings, SettingError
 
 
 def settings(*arguments: str) -> NotifySettings:
-    """Return what the command line means."""
+    """Return the notification settings of a command line."""
     with command.make_context("run", list(arguments)) as context:
         return settings_of(**context.params).notify
 
 
 def test_nothing_is_sent_by_default() -> None:
-    """Who gives no address tells nobody."""
+    """Without an address there is no receiver."""
     assert settings() == NotifySettings()
 
 
 def test_secrets_come_from_files(tmp_path: Path) -> None:
-    """Without the newline at their end."""
+    """The trailing newline of a file is not part of the secret."""
     (tmp_path / "secret").write_text("hush-hush\n")
     (tmp_path / "slack").write_text("https://hooks.acme.example/services/T0\n")
     found = settings(
@@ -38,7 +38,7 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
 
 
 def test_secrets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Kubernetes hands them to a container."""
+    """Secrets may be environment variables, as Kubernetes sets them from a Secret."""
     monkeypatch.setenv("NOPEA_NOTIFY_SECRET", "hush-hush")
     monkeypatch.setenv("NOPEA_SLACK_URL", "https://hooks.acme.example/services/T0")
     found = settings()
@@ -47,7 +47,7 @@ def test_secrets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_settings_do_not_print_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever logs them shows nothing."""
+    """The repr of the settings contains no secret, password, token or path."""
     monkeypatch.setenv("NOPEA_NOTIFY_SECRET", "hush-hush")
     monkeypatch.setenv("NOPEA_SLACK_URL", "https://ada:pw12345@hooks.acme.example/services/T0")
     text = repr(settings("--notify-url=https://hooks.acme.example/token-123"))
@@ -56,7 +56,7 @@ def test_settings_do_not_print_a_secret(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("url", ["hooks.acme.example/secret-1", "https://", "https://a b/secret-1"])
 def test_a_wrong_url_is_refused_without_quoting_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Flag and variable alike; the message says what to write."""
+    """The message does not show the URL of the flag or variable, but says how to write one."""
     monkeypatch.setenv("NOPEA_SLACK_URL", url)
     for arguments in ([f"--notify-url={url}"], []):
         with pytest.raises(SettingError) as caught:
@@ -65,7 +65,7 @@ def test_a_wrong_url_is_refused_without_quoting_it(url: str, monkeypatch: pytest
         assert "https://" in str(caught.value) or "Percent-encode" in str(caught.value)
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """With its path, and the flag that names it."""
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The error contains the path of the file and the system's reason."""
     with pytest.raises(SettingError, match=r"no-such cannot be read: No such file"):
         settings(f"--notify-secret-file={tmp_path / 'no-such'}")

@@ -19,8 +19,8 @@ PLURALS = {"deployments.apps": GroupKind("apps", "Deployment"), "services.": Gro
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_an_object_is_found_as_it_prints(key: ObjectKey) -> None:
-    """The spelling of the status and of Events, copied from there."""
+def test_an_object_is_found_as_it_is_printed(key: ObjectKey) -> None:
+    """An object is found by the form that the status and Events use."""
     assert find_object(str(key), KEYS) == key
 
 
@@ -43,12 +43,12 @@ def test_an_object_is_found_as_it_prints(key: ObjectKey) -> None:
     ],
 )
 def test_an_object_is_found_as_kubectl_writes_it(text: str, key: ObjectKey) -> None:
-    """Kind or plural, with its group or without, whatever the case of the kind."""
+    """The kind may be singular or plural, with or without its group, in any case."""
     assert find_object(text, KEYS, plurals=PLURALS) == key
 
 
-def test_a_name_that_fits_several_is_no_guess() -> None:
-    """All of them are named, as they have to be written."""
+def test_an_ambiguous_name_is_an_error() -> None:
+    """The error lists all matching objects in their full form."""
     with pytest.raises(UnknownObjectError, match="Deployment shop/api, apps/Deployment test/api"):
         find_object("deployment/api", KEYS)
 
@@ -70,15 +70,15 @@ def test_a_name_that_fits_several_is_no_guess() -> None:
         ("service/none", "and 3 more"),
     ],
 )
-def test_anything_else_is_an_error_that_helps(text: str, message: str) -> None:
-    """It shows an example, or the objects of this name, or all objects."""
+def test_any_other_reference_is_an_error(text: str, message: str) -> None:
+    """The error shows an example, the objects with this name, or all applied objects."""
     with pytest.raises(UnknownObjectError) as caught:
         find_object(text, KEYS, plurals=PLURALS)
 
     assert message in str(caught.value)
 
 
-def test_a_repository_without_objects_says_so() -> None:
-    """A repository that has applied nothing yet."""
+def test_without_applied_objects_the_error_says_so() -> None:
+    """If nothing is applied yet, the error says so."""
     with pytest.raises(UnknownObjectError, match="nothing is applied yet"):
         find_object("service/web", ())

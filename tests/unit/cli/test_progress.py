@@ -1,4 +1,4 @@
-"""What a waiting command shows, on a terminal and elsewhere."""
+"""The progress that a waiting command shows, on a terminal and elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
 
 
 def test_a_log_gets_a_line_for_each_change() -> None:
-    """And none for a repeated text, and no control codes."""
+    """Without a terminal, each new text is a line without control codes; a repeated text is not printed."""
     stream = io.StringIO()
 
     with show_progress("asked", stream=stream) as progress:
@@ -27,7 +27,7 @@ def test_a_log_gets_a_line_for_each_change() -> None:
 
 
 def test_a_terminal_is_left_clean() -> None:
-    """The line is shown without interpreting markup, and removed at the end."""
+    """On a terminal the text is shown without interpreting markup, and the line is removed at the end."""
     stream = Terminal()
 
     with show_progress("asked [bold]", stream=stream) as progress:

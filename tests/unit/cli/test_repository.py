@@ -1,4 +1,4 @@
-"""Reading and annotating the GitRepository of a command."""
+"""How a command reads and annotates its GitRepository."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ KEY = RepoKey("shop", "api")
 
 
 async def test_a_repository_is_read(commands: Commands) -> None:
-    """As the controller parses it."""
+    """The GitRepository is parsed as in the controller."""
     assert (await read_repository(commands.cluster.client, KEY)).follows == "branch main"
 
 
 async def test_a_repository_that_does_not_exist_is_an_error() -> None:
-    """With the command that lists those that do."""
+    """The hint contains the command that lists the existing ones."""
     with pytest.raises(CommandError, match="GitRepository shop/api does not exist") as caught:
         await read_repository(FakeCluster().client, KEY)
 
     assert "kubectl get gr -A" in caught.value.hint
 
 
-async def test_a_cluster_without_the_kind_is_told_apart() -> None:
-    """It may be the wrong cluster, or Nopea is not installed."""
+async def test_a_cluster_that_does_not_serve_the_kind_is_an_error() -> None:
+    """The hint mentions --context: it may be the wrong cluster."""
     kinds = [kind for kind in KINDS if kind.group != "nopea.io"]
 
     with pytest.raises(CommandError, match="does not serve the kind GitRepository") as caught:
@@ -40,7 +40,7 @@ async def test_a_cluster_without_the_kind_is_told_apart() -> None:
 
 
 async def test_an_applied_object_is_found_by_its_plural(commands: Commands) -> None:
-    """The cluster tells which kind that is."""
+    """The kind of a plural name is looked up in the cluster."""
     client = commands.cluster.client
     shop = await read_repository(client, KEY)
 
@@ -50,7 +50,7 @@ async def test_an_applied_object_is_found_by_its_plural(commands: Commands) -> N
 
 
 async def test_annotations_are_set_and_removed(commands: Commands) -> None:
-    """None removes one; the others stay."""
+    """The value None removes an annotation; the others stay."""
     client, target = commands.cluster.client, repository_target(KEY)
 
     await annotate(client, target, {"a": "1", "b": "2"})
@@ -60,7 +60,7 @@ async def test_annotations_are_set_and_removed(commands: Commands) -> None:
 
 
 def test_a_repository_that_is_being_deleted_is_refused() -> None:
-    """Any other passes."""
+    """A GitRepository that is being deleted is an error; any other is not."""
     refuse_deleting(repository())
     with pytest.raises(CommandError, match="is being deleted"):
         refuse_deleting(repository(deleting=True))

@@ -1,4 +1,4 @@
-"""Whether what somebody asked for has been done, and how it ended."""
+"""Whether a user's request has been handled, and with which result."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ NOTHING = GitRepositoryStatus()
 
 
 def after(result: Result, previous: GitRepositoryStatus = NOTHING, **facts: Any) -> GitRepositoryStatus:
-    """Return the status after a pass that ended so."""
+    """Return the status after a sync with this result."""
     problems = [problem()] if result is Result.FAILED else []
     return reported(previous, report(result, **{"problems": problems, **facts}), now=NOW, retry_at=None)
 
 
 def asked(value: str, status: GitRepositoryStatus) -> Repository:
-    """Return a repository with this request and status."""
+    """Return a repository with this sync request and status."""
     found = repository(annotations={SYNC_REQUESTED_ANNOTATION: value})
     return _with(found, status)
 
 
 def pinned(commit: str, status: GitRepositoryStatus) -> Repository:
-    """Return a repository with this pin (empty: none) and status."""
+    """Return a repository with this rollback annotation (empty: none) and status."""
     found = repository(annotations={ROLLBACK_ANNOTATION: commit} if commit else {})
     return _with(found, status)
 
@@ -53,23 +53,23 @@ def _with(found: Repository, status: GitRepositoryStatus) -> Repository:
         (Result.SUSPENDED, RequestProgress.SUSPENDED),
     ],
 )
-def test_a_handled_request_has_the_verdict_of_its_pass(result: Result, verdict: RequestProgress) -> None:
-    """A pass that fails handles it too."""
+def test_a_handled_request_has_the_verdict_of_its_sync(result: Result, verdict: RequestProgress) -> None:
+    """A failed or suspended sync handles the request as well."""
     status = after(result, handled_sync_at=MINE)
 
     assert SyncRequest(MINE).verdict(asked(MINE, status)) is verdict
 
 
-def test_an_older_pass_answers_nothing() -> None:
-    """It looked at the world before the request."""
+def test_a_sync_before_the_request_has_no_verdict() -> None:
+    """A sync that handled an older request, or none, does not count."""
     status = after(Result.SYNCED, handled_sync_at=OLDER)
 
     assert SyncRequest(MINE).verdict(asked(MINE, status)) is None
     assert SyncRequest(MINE).verdict(asked(MINE, NOTHING)) is None
 
 
-def test_a_later_request_of_somebody_else_answers_mine() -> None:
-    """Passes handle the latest value only; all who asked before must end as well."""
+def test_a_handled_later_request_answers_an_earlier_one() -> None:
+    """A sync handles only the latest value, so it also ends the wait for all earlier ones."""
     request = SyncRequest(MINE)
     status = after(Result.SYNCED, handled_sync_at=LATER)
 
@@ -77,8 +77,8 @@ def test_a_later_request_of_somebody_else_answers_mine() -> None:
     assert request.verdict(asked(LATER, status)) is RequestProgress.SYNCED
 
 
-def test_a_later_request_that_was_replaced_again_answers_too() -> None:
-    """It was seen in the annotation, after mine."""
+def test_a_later_request_that_was_replaced_counts_as_well() -> None:
+    """A value that was seen in the annotation after the own one is later, even if a third has replaced it."""
     request = SyncRequest(MINE)
     request.verdict(asked(LATER, NOTHING))
 
@@ -87,23 +87,23 @@ def test_a_later_request_that_was_replaced_again_answers_too() -> None:
     )
 
 
-def test_an_annotation_that_was_taken_away_answers_nothing() -> None:
-    """A status that never handled anything is no answer."""
+def test_a_removed_annotation_has_no_verdict() -> None:
+    """A removed annotation and a status that has handled nothing are not an answer."""
     request = SyncRequest(MINE)
 
     assert request.verdict(asked("", NOTHING)) is None
 
 
-def test_the_next_pass_under_way_does_not_hide_how_it_ended() -> None:
-    """The phase is that of the next one; the history tells of the last."""
+def test_a_sync_in_progress_does_not_hide_the_last_verdict() -> None:
+    """The phase describes the sync in progress; the verdict comes from the history."""
     for result, verdict in ((Result.SYNCED, RequestProgress.SYNCED), (Result.FAILED, RequestProgress.FAILED)):
         status = progressing(after(result), generation=1, message="fetching", now=NOW)
 
         assert verdict_of(status) is verdict
 
 
-def test_a_rollback_is_answered_when_a_pass_tells_of_it() -> None:
-    """Of this commit, not of the one before; with the verdict of that pass."""
+def test_a_rollback_is_answered_by_the_condition() -> None:
+    """The condition must name the requested commit; the verdict is that of the sync."""
     main = Ref(RefKind.BRANCH, "main")
     request = PinRequest(NEW)
     before = after(Result.SYNCED, pin=Pin(commit=OLD, instead_of=main))
@@ -116,7 +116,7 @@ def test_a_rollback_is_answered_when_a_pass_tells_of_it() -> None:
 
 
 def test_a_release_is_answered_when_the_condition_is_gone() -> None:
-    """By the pass that followed the branch again."""
+    """The verdict is that of the sync that follows the branch again."""
     held = after(Result.SYNCED, pin=Pin(commit=OLD, instead_of=Ref(RefKind.BRANCH, "main")))
     released = after(Result.SYNCED, held)
 
@@ -124,8 +124,8 @@ def test_a_release_is_answered_when_the_condition_is_gone() -> None:
     assert PinRequest("").verdict(pinned("", released)) is RequestProgress.SYNCED
 
 
-def test_a_rollback_that_could_not_be_read_is_no_answer_to_the_next() -> None:
-    """The pass that met the malformed one is not the pass that was asked for."""
+def test_a_sync_with_an_invalid_rollback_does_not_answer_a_release() -> None:
+    """A sync that failed because of an invalid annotation did not follow the branch."""
     broken = after(Result.FAILED, problems=[problem(Code.ROLLBACK_INVALID)])
 
     assert PinRequest("").verdict(pinned("", broken)) is None
@@ -133,13 +133,13 @@ def test_a_rollback_that_could_not_be_read_is_no_answer_to_the_next() -> None:
 
 
 @pytest.mark.parametrize("now", [OLD, "", "main"])
-def test_a_rollback_that_somebody_replaced_never_comes_true(now: str) -> None:
-    """By another commit, by a release, by rubbish."""
+def test_a_replaced_rollback_ends_the_wait(now: str) -> None:
+    """Another commit, a release or an invalid value replaces the request."""
     assert PinRequest(NEW).verdict(pinned(now, NOTHING)) is RequestProgress.REPLACED
 
 
 def test_what_the_controller_is_doing() -> None:
-    """A pass that takes its time, a worker that crashes; a quiet one says nothing."""
+    """A sync in progress and a crashing worker are described; otherwise the text is empty."""
     running = progressing(NOTHING, generation=1, message="fetching and applying", now=NOW)
     broken = crashed(NOTHING, problem=problem(Code.WORKER_CRASHED, "boom"), generation=1, now=NOW)
 

@@ -1,4 +1,4 @@
-"""Waiting for the controller, in virtual time."""
+"""How a command waits for the controller, in virtual time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _handled(commands: Commands, **status: Any) -> None:
 
 
 async def test_a_sync_that_ends_is_printed(commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
-    """With what it did; exit code 0."""
+    """The result is printed, and the exit code is 0."""
     asyncio.get_running_loop().call_later(0.1, lambda: _handled(commands))
 
     assert await _wait(commands) == EXIT_SYNCED
@@ -47,7 +47,7 @@ async def test_a_sync_that_ends_is_printed(commands: Commands, capsys: pytest.Ca
 async def test_a_sync_that_fails_lists_its_errors(
     commands: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 1."""
+    """The errors are printed, and the exit code is 1."""
     error = {
         "code": "NOPEA-K003",
         "message": "It is wrong.",
@@ -65,10 +65,10 @@ async def test_a_sync_that_fails_lists_its_errors(
     ]
 
 
-async def test_an_api_server_that_is_away_is_waited_for(
+async def test_an_unreachable_api_server_is_retried_until_the_timeout(
     commands: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The message after the timeout says so."""
+    """The progress and the message after the timeout say that the API server does not answer."""
     asyncio.get_running_loop().call_later(0.1, commands.cluster.stop)
 
     assert await _wait(commands, seconds=0.5) == EXIT_NOT_SYNCED
@@ -77,16 +77,18 @@ async def test_an_api_server_that_is_away_is_waited_for(
     assert "✗ GitRepository shop/api: the API server does not answer after 0.50s: " in output
 
 
-async def test_a_repository_that_is_deleted_ends_it(commands: Commands) -> None:
-    """With an error."""
+async def test_a_deletion_ends_the_wait(commands: Commands) -> None:
+    """The deletion of the GitRepository is an error."""
     asyncio.get_running_loop().call_later(0.1, lambda: commands.store(deleting=True))
 
     with pytest.raises(CommandError, match="was deleted while"):
         await _wait(commands)
 
 
-async def test_another_users_rollback_ends_it(commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
-    """The message says what holds now."""
+async def test_another_users_rollback_ends_the_wait(
+    commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the commit to which the GitRepository is pinned now."""
     commands.store(annotations={ROLLBACK_ANNOTATION: COMMIT})
 
     assert await _wait(commands, PinRequest("c" * 40)) == EXIT_NOT_SYNCED
@@ -99,7 +101,7 @@ async def test_another_users_rollback_ends_it(commands: Commands, capsys: pytest
 async def test_a_suspended_repository_is_not_synced(
     commands: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The hint says how to resume it."""
+    """The hint names the command that resumes the GitRepository."""
     repository = await read_repository(commands.cluster.client, KEY)
 
     assert print_suspended(repository) == EXIT_NOT_SYNCED

@@ -1,4 +1,4 @@
-"""From watch events to workers, in virtual time: who gets one, who is woken, who is forgotten."""
+"""From watch events to workers, in virtual time: which are started, triggered and stopped."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ STARTUP = frozenset({Trigger.STARTUP})
 
 @dataclass
 class Told:
-    """A publisher that remembers whose worker was said to crash, and why, and whose end was told."""
+    """A publisher that records the crashes and the deletions that it must report."""
 
     crashes: list[tuple[RepoKey, str]] = field(default_factory=list)
     ends: list[RepoKey] = field(default_factory=list)
 
     async def crashed(self, repository: Repository, state: RepositoryState, *, last_line: str) -> None:
-        """Remember it."""
+        """Record the crash."""
         del state
         self.crashes.append((repository.key, last_line))
 
     def gone(self, repository: Repository, state: RepositoryState | None) -> None:
-        """Remember it."""
+        """Record the deletion."""
         del state
         self.ends.append(repository.key)
 
 
 class Place:
-    """A controller with what it shares with passes."""
+    """A controller with the state that it shares with reconciliations."""
 
     def __init__(self, watch: FakeWatch, reconciler: FakeReconciler, **options: Any) -> None:
         self.watch, self.reconciler, self.told = watch, reconciler, Told()
@@ -70,11 +70,11 @@ class Place:
         )
 
     def woken(self, key: RepoKey) -> list[frozenset[Trigger]]:
-        """Return what woke each pass of a repository."""
+        """Return the triggers of each sync of a repository."""
         return [one.triggers for one in self.reconciler.requests if one.repository.key == key]
 
     def remember(self, key: RepoKey, *, uid: str = "uid-1") -> RepositoryState:
-        """Give the repository what a pass leaves behind."""
+        """Create the state that a sync of the repository leaves behind."""
         self.ownership.claim(ObjectKey("", "ConfigMap", "shop", key.name), key)
         return self.store.state(key, uid=uid, status=GitRepositoryStatus())
 
@@ -95,7 +95,7 @@ async def controlling(
 
 
 async def test_each_repository_has_a_worker() -> None:
-    """Those that were there, and those that come later; a broken spec is a worker's business too."""
+    """New GitRepositories get a worker too, and so do those with an invalid spec."""
     async with controlling(raw_repository("api"), raw_repository("web", url=5)) as place:
         place.watch.put(raw_repository("new"))
         await asyncio.sleep(1)
@@ -105,8 +105,8 @@ async def test_each_repository_has_a_worker() -> None:
         assert place.woken(API) == place.woken(WEB) == place.woken(RepoKey("shop", "new")) == [STARTUP]
 
 
-async def test_a_new_spec_is_a_pass_and_no_new_worker() -> None:
-    """The pass sees the new version."""
+async def test_a_new_spec_triggers_a_sync_of_the_same_worker() -> None:
+    """The sync gets the new version of the GitRepository."""
     async with controlling(raw_repository("api"), raw_repository("web")) as place:
         place.watch.put(raw_repository("api", generation=2, path="deploy"))
         await asyncio.sleep(1)
@@ -116,8 +116,8 @@ async def test_a_new_spec_is_a_pass_and_no_new_worker() -> None:
         assert place.woken(WEB) == [STARTUP]
 
 
-async def test_a_request_by_annotation_is_a_pass() -> None:
-    """Each new value once."""
+async def test_a_request_by_annotation_triggers_a_sync() -> None:
+    """Each new value of the annotation triggers one sync."""
     asked = raw_repository("api", annotations={"nopea.io/sync-requested-at": "now"})
     async with controlling(raw_repository("api")) as place:
         place.watch.put(asked)
@@ -127,8 +127,8 @@ async def test_a_request_by_annotation_is_a_pass() -> None:
         assert place.woken(API) == [STARTUP, {Trigger.MANUAL}]
 
 
-async def test_our_own_status_wakes_nobody() -> None:
-    """The watch shows what we wrote; reacting to it would never end."""
+async def test_a_status_write_triggers_nothing() -> None:
+    """The watch also shows the controller's own status writes, which must not trigger a sync."""
     async with controlling(raw_repository("api")) as place:
         place.watch.put(raw_repository("api", status={"phase": "Synced"}))
         await asyncio.sleep(1)
@@ -137,8 +137,8 @@ async def test_our_own_status_wakes_nobody() -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "deleting"])
-async def test_a_repository_that_goes_is_forgotten(how: str) -> None:
-    """Its pass is cancelled; directory, cache and claims let go; its neighbour is not touched."""
+async def test_a_deleted_repository_is_forgotten(how: str) -> None:
+    """Its sync is cancelled and its state and claims are released; other repositories are not affected."""
     slow = FakeReconciler(seconds=100)
     async with controlling(raw_repository("api"), raw_repository("web"), reconciler=slow) as place:
         place.remember(API)
@@ -156,8 +156,8 @@ async def test_a_repository_that_goes_is_forgotten(how: str) -> None:
         assert place.told.ends == [API]
 
 
-async def test_an_end_that_a_pass_made_is_the_passs_to_tell() -> None:
-    """Whoever holds the finalizer tells what became of the objects, once."""
+async def test_a_deletion_with_a_finalizer_is_reported_by_the_sync() -> None:
+    """The sync that removes the finalizer reports the deletion, so the controller does not."""
     held = raw_repository("api", deleting=True)
     held["metadata"]["finalizers"] = ["nopea.io/finalizer"]
     async with controlling(raw_repository("api")) as place:
@@ -170,8 +170,8 @@ async def test_an_end_that_a_pass_made_is_the_passs_to_tell() -> None:
         assert place.told.ends == []
 
 
-async def test_an_end_is_told_once() -> None:
-    """However many versions of the object come after it."""
+async def test_a_deletion_is_reported_once() -> None:
+    """Later versions of the deleted object do not report it again."""
     async with controlling(raw_repository("api")) as place:
         place.watch.put(raw_repository("api", deleting=True))
         place.watch.put(raw_repository("api", deleting=True, generation=2))
@@ -181,8 +181,8 @@ async def test_an_end_is_told_once() -> None:
         assert place.told.ends == [API]
 
 
-async def test_another_object_of_the_same_name_starts_afresh() -> None:
-    """Deleted and made again between two looks: nothing of the old one's memory serves the new one."""
+async def test_a_recreated_repository_starts_without_state() -> None:
+    """A GitRepository with a new uid does not inherit the state of the old one."""
     async with controlling(raw_repository("api")) as place:
         place.remember(API).complete = True
         place.watch.put(raw_repository("api", uid="uid-2"))
@@ -194,8 +194,8 @@ async def test_another_object_of_the_same_name_starts_afresh() -> None:
         assert place.reconciler.requests[-1].repository.uid == "uid-2"
 
 
-async def test_after_an_outage_only_what_changed_is_touched() -> None:
-    """The list comes anew: who is missing goes, who is new comes, who changed is woken, the others rest."""
+async def test_after_an_outage_only_changes_are_handled() -> None:
+    """After a new list, missing repositories are stopped, new ones started and changed ones triggered."""
     kept, changed, gone = raw_repository("kept"), raw_repository("changed"), raw_repository("gone")
     async with controlling(kept, changed, gone) as place:
         place.watch.change_unseen(
@@ -211,8 +211,8 @@ async def test_after_an_outage_only_what_changed_is_touched() -> None:
         assert place.woken(RepoKey("shop", "new")) == [STARTUP]
 
 
-async def test_every_repository_is_known_before_the_first_pass() -> None:
-    """A pass asks who else exists: an owner that is not listed yet would lose its objects."""
+async def test_every_repository_is_known_before_the_first_sync() -> None:
+    """A sync takes over objects of owners that do not exist, so all owners must be known first."""
     seen: list[int] = []
 
     class Looking(FakeReconciler):
@@ -230,8 +230,8 @@ async def test_every_repository_is_known_before_the_first_pass() -> None:
     await place.controller.drain(seconds=0)
 
 
-async def test_ready_with_the_first_list_and_for_good() -> None:
-    """Before it the reason is given; an outage later does not take it back."""
+async def test_ready_since_the_first_list() -> None:
+    """Before the first list the reason is reported; a later outage does not make the process unready."""
     place = Place(FakeWatch([raw_repository()]), FakeReconciler(seconds=0))
     assert place.controller.why_not_ready() == "waiting for the list of GitRepositories"
     place.watch.down = True
@@ -252,16 +252,16 @@ async def test_ready_with_the_first_list_and_for_good() -> None:
     await place.controller.drain(seconds=0)
 
 
-async def test_one_namespace_is_watched_when_told() -> None:
-    """And the whole cluster otherwise."""
+async def test_one_namespace_is_watched_if_configured() -> None:
+    """Without a namespace the whole cluster is watched."""
     async with controlling(namespace="shop") as place:
         assert place.watch.selections[0].namespace == "shop"
     async with controlling() as place:
         assert place.watch.selections[0].namespace == ""
 
 
-async def test_a_new_kind_wakes_who_waits_for_one() -> None:
-    """And nobody else."""
+async def test_a_new_kind_triggers_the_repositories_that_wait_for_one() -> None:
+    """Repositories without unknown kinds are not triggered."""
     async with controlling(raw_repository("api"), raw_repository("web")) as place:
         place.remember(API).unknown_kinds = True
         place.remember(WEB)
@@ -272,8 +272,8 @@ async def test_a_new_kind_wakes_who_waits_for_one() -> None:
         assert place.woken(WEB) == [STARTUP]
 
 
-async def test_a_push_wakes_whom_it_is_for() -> None:
-    """And says who that was: a repository that is gone is not woken."""
+async def test_a_push_triggers_its_repositories() -> None:
+    """The result lists the triggered repositories; one that no longer exists is not among them."""
     reconciler = FakeReconciler(seconds=0, news=True)
     async with controlling(raw_repository("api"), raw_repository("web"), reconciler=reconciler) as place:
         assert place.controller.webhook_received([API, RepoKey("shop", "gone")]) == (API,)
@@ -283,8 +283,8 @@ async def test_a_push_wakes_whom_it_is_for() -> None:
         assert place.woken(WEB) == [STARTUP]
 
 
-async def test_everybody_can_be_woken() -> None:
-    """With one trigger."""
+async def test_all_repositories_can_be_triggered() -> None:
+    """All workers get the same trigger."""
     async with controlling(raw_repository("api"), raw_repository("web")) as place:
         place.controller.wake(Trigger.RECONCILE)
         await asyncio.sleep(1)
@@ -292,8 +292,8 @@ async def test_everybody_can_be_woken() -> None:
         assert place.woken(API) == place.woken(WEB) == [STARTUP, {Trigger.RECONCILE}]
 
 
-async def test_draining_lets_passes_end(looptime: Any) -> None:
-    """It takes as long as the longest pass, and no timer starts another."""
+async def test_draining_waits_for_running_syncs(looptime: Any) -> None:
+    """Draining takes as long as the longest sync, and no timer starts another one."""
     slow = FakeReconciler(seconds=10)
     async with controlling(raw_repository("api"), raw_repository("web"), reconciler=slow) as place:
         await place.controller.drain(seconds=60)
@@ -304,8 +304,8 @@ async def test_draining_lets_passes_end(looptime: Any) -> None:
         assert len(slow.requests) == 2
 
 
-async def test_draining_cuts_off_what_takes_too_long(looptime: Any) -> None:
-    """The time is bounded, whatever a pass does."""
+async def test_draining_cancels_syncs_after_the_deadline(looptime: Any) -> None:
+    """A sync that is still running after the deadline is cancelled."""
     slow = FakeReconciler(seconds=10_000)
     async with controlling(raw_repository("api"), reconciler=slow) as place:
         await place.controller.drain(seconds=5)
@@ -314,8 +314,8 @@ async def test_draining_cuts_off_what_takes_too_long(looptime: Any) -> None:
         assert slow.cancelled == 1
 
 
-async def test_a_worker_in_backoff_does_not_hold_up_the_drain(looptime: Any) -> None:
-    """A crash loop must not make each shutdown take all of its time."""
+async def test_a_worker_in_backoff_does_not_delay_the_drain(looptime: Any) -> None:
+    """A worker that waits to be restarted has nothing to finish."""
     crashing = FakeReconciler([RuntimeError("a bug")] * 100, seconds=0)
     restarts = RestartPolicy(first_seconds=1000, most_seconds=1000)
     async with controlling(raw_repository("api"), reconciler=crashing, restarts=restarts) as place:
@@ -324,8 +324,8 @@ async def test_a_worker_in_backoff_does_not_hold_up_the_drain(looptime: Any) -> 
         assert looptime == 1
 
 
-async def test_a_worker_that_keeps_crashing_is_told_in_its_status() -> None:
-    """From the policy's count on, with the reason; while it lasts, its neighbour is synced."""
+async def test_a_worker_that_keeps_crashing_is_reported() -> None:
+    """It is reported from the policy's count on, with the error; other repositories are synced meanwhile."""
 
     class Crashing(FakeReconciler):
         async def run(self, request: ReconcileRequest) -> ReconcileReport:
@@ -348,8 +348,8 @@ async def test_a_worker_that_keeps_crashing_is_told_in_its_status() -> None:
         assert place.woken(API) == [STARTUP] * 4
 
 
-async def test_file_urls_are_as_the_process_was_told() -> None:
-    """Parsing happens here, once."""
+async def test_file_urls_are_allowed_by_the_option() -> None:
+    """The controller parses GitRepositories with the option; by default a file URL is invalid."""
     local = raw_repository("api", url="file:///srv/git/api")
     async with controlling(local) as place:
         assert not hasattr(place.reconciler.requests[0].repository.spec, "url")
@@ -357,8 +357,8 @@ async def test_file_urls_are_as_the_process_was_told() -> None:
         assert hasattr(place.reconciler.requests[0].repository.spec, "url")
 
 
-async def test_a_pin_its_change_and_its_end_are_passes() -> None:
-    """Though the generation stays; a value that cannot be read is one too, for somebody must be told."""
+async def test_changes_of_the_rollback_annotation_trigger_syncs() -> None:
+    """The annotation does not change the generation; an invalid value triggers a sync too."""
     free = raw_repository("api")
     held, other, wrong = (
         raw_repository("api", annotations={"nopea.io/rollback-to": text})

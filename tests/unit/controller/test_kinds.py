@@ -1,4 +1,4 @@
-"""A definition that comes or goes renews discovery and wakes who waits for its kind; in virtual time."""
+"""How changes of CustomResourceDefinitions refresh discovery and trigger repositories; in virtual time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DEFINITION = {
 
 @asynccontextmanager
 async def following(cluster: FakeCluster) -> AsyncIterator[tuple[Discovery, list[float]]]:
-    """Follow definitions; give discovery and the times of the wake-ups so far."""
+    """Follow the definitions; yield discovery and the times of the callbacks so far."""
     discovery = Discovery(cluster.client, pace=Pace(calm_seconds=0.0, eager_seconds=0.0))
     woken: list[float] = []
     loop = asyncio.get_running_loop()
@@ -49,8 +49,8 @@ async def following(cluster: FakeCluster) -> AsyncIterator[tuple[Discovery, list
         await end(running)
 
 
-async def test_a_new_definition_wakes_once_its_kind_is_served() -> None:
-    """Within a moment, and once."""
+async def test_a_new_definition_triggers_once_its_kind_is_served() -> None:
+    """The callback is called once, less than a second after the definition was created."""
     cluster = FakeCluster()
     async with following(cluster) as (discovery, woken):
         with pytest.raises(UnknownKindError):
@@ -65,8 +65,8 @@ async def test_a_new_definition_wakes_once_its_kind_is_served() -> None:
         assert (await discovery.find("acme.example/v1", "Widget")).plural == "widgets"
 
 
-async def test_a_definition_that_changes_nothing_served_wakes_nobody() -> None:
-    """A label on it is no reason to reconcile."""
+async def test_a_change_that_does_not_affect_discovery_triggers_nothing() -> None:
+    """A label on a definition does not change what is served."""
     cluster = FakeCluster()
     cluster.create(DEFINITION)
     async with following(cluster) as (_, woken):
@@ -77,8 +77,8 @@ async def test_a_definition_that_changes_nothing_served_wakes_nobody() -> None:
         assert woken == []
 
 
-async def test_discovery_that_fails_is_asked_again() -> None:
-    """The definition's event is not lost: the looks go on until the server answers."""
+async def test_failed_discovery_is_retried() -> None:
+    """If discovery fails after the event, it is retried until the API server responds."""
     cluster = FakeCluster()
     async with following(cluster) as (_, woken):
         cluster.create(DEFINITION)

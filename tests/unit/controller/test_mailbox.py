@@ -1,4 +1,4 @@
-"""The door into a worker: nothing is lost, nothing is counted, nobody is blocked."""
+"""The mailbox of a worker: triggers are kept until they are taken, and equal ones coalesce."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from nopea.core.trigger import Trigger
 from nopea.tasks import end, spawn
 
 
-async def test_fifty_pushes_are_one() -> None:
-    """Equal triggers coalesce, different ones come together."""
+async def test_fifty_pushes_are_one_trigger() -> None:
+    """Equal triggers coalesce; different ones are taken together."""
     mailbox = Mailbox()
     for _ in range(50):
         mailbox.put(Trigger.WEBHOOK)
@@ -20,8 +20,8 @@ async def test_fifty_pushes_are_one() -> None:
     assert mailbox.pending() == frozenset()
 
 
-async def test_taking_waits_for_the_first() -> None:
-    """An empty mailbox holds its reader, and what comes later is taken later."""
+async def test_taking_waits_for_a_trigger() -> None:
+    """Taking from an empty mailbox waits; a later trigger is taken later."""
     mailbox = Mailbox()
     taking = spawn(mailbox.take(), name="taking")
     await asyncio.sleep(0)
@@ -34,8 +34,8 @@ async def test_taking_waits_for_the_first() -> None:
     assert await mailbox.take() == {Trigger.RETRY}
 
 
-async def test_looking_takes_nothing() -> None:
-    """A running pass looks at what waits; the next one still gets it."""
+async def test_pending_takes_nothing() -> None:
+    """A running sync can look at the pending triggers; they remain for the next sync."""
     mailbox = Mailbox()
     mailbox.put(Trigger.SPEC_CHANGE)
 
@@ -43,8 +43,8 @@ async def test_looking_takes_nothing() -> None:
     assert await mailbox.take() == {Trigger.SPEC_CHANGE}
 
 
-async def test_a_cancelled_reader_loses_nothing() -> None:
-    """What arrives in the moment of the cancellation is there for the next reader."""
+async def test_a_cancelled_take_loses_nothing() -> None:
+    """A trigger that arrives at the time of the cancellation is kept for the next take."""
     mailbox = Mailbox()
     taking = spawn(mailbox.take(), name="taking")
     await asyncio.sleep(0)
@@ -54,8 +54,8 @@ async def test_a_cancelled_reader_loses_nothing() -> None:
     assert await mailbox.take() == {Trigger.MANUAL}
 
 
-async def test_what_is_taken_does_not_change_any_more() -> None:
-    """The triggers of a pass are those that woke it."""
+async def test_taken_triggers_do_not_change() -> None:
+    """A trigger that arrives after the take is not added to the set that was taken."""
     mailbox = Mailbox()
     mailbox.put(Trigger.POLL)
     taken = await mailbox.take()

@@ -1,4 +1,4 @@
-"""The rhythm of a repository stays within its bounds, whatever chance says."""
+"""The intervals of a repository stay within their bounds for any random value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHANCE = st.floats(0, 1, exclude_max=True)
 @settings(deadline=None, max_examples=40)
 @given(chance=CHANCE, interval=st.floats(1, 1e8))
 def test_polls_come_within_a_tenth_of_the_interval(chance: float, interval: float) -> None:
-    """Poll and reconcile keep their distance; chance only spreads them."""
+    """The jitter of polls and reconciliations is at most ten percent."""
     schedule = Schedule(interval, lambda: chance)
 
     assert 0.9 * interval <= schedule.poll_seconds() <= 1.1 * interval
@@ -26,19 +26,19 @@ def test_polls_come_within_a_tenth_of_the_interval(chance: float, interval: floa
 def test_retries_never_stop_and_never_exceed_the_interval(
     chance: float, interval: float, failures: int
 ) -> None:
-    """After any number of failures there is a next try, at most the interval and a fifth away."""
+    """After any number of failures the next retry comes within 120 percent of the interval."""
     assert 0.8 <= Schedule(interval, lambda: chance).retry_seconds(failures) <= 1.2 * interval
 
 
 def test_retries_double_up_to_the_interval() -> None:
-    """Without jitter: 1, 2, 4 … seconds, then the interval for ever."""
+    """Without jitter the pauses are 1, 2, 4 … seconds, then the interval."""
     schedule = Schedule(10.0, lambda: 0.5)
 
     assert [schedule.retry_seconds(failures) for failures in (1, 2, 3, 4, 5, 6)] == [1, 2, 4, 8, 10, 10]
 
 
 def test_two_repositories_do_not_stay_in_step() -> None:
-    """Different chances give different waits, in all three rhythms."""
+    """Different random values give different pauses for polls and retries."""
     early, late = Schedule(300.0, lambda: 0.0), Schedule(300.0, lambda: 0.999)
 
     assert early.poll_seconds() == pytest.approx(270)

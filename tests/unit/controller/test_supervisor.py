@@ -1,4 +1,4 @@
-"""one_for_one, in virtual time: who crashes comes back, who does not is not touched, and nobody is left."""
+"""The supervisor restarts crashed actors independently of each other; in virtual time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POLICY = RestartPolicy(first_seconds=1, most_seconds=8, stalled_after=3, calm_se
 
 
 class World:
-    """A supervisor, what its actors did, and what was told about crashes."""
+    """A supervisor, a log of its actors, and the crashes that were reported."""
 
     def __init__(self) -> None:
         self.supervisor: Supervisor[str] = Supervisor(policy=POLICY, on_crash=self._on_crash)
@@ -25,17 +25,17 @@ class World:
         self.fail_to_tell = False
 
     def note(self, what: str) -> None:
-        """Remember that it happened now."""
+        """Record an event with the current time."""
         self.log.append((asyncio.get_running_loop().time(), what))
 
     def times(self, what: str) -> list[float]:
-        """Return when it happened."""
+        """Return the times of an event."""
         return [at for at, happened in self.log if happened == what]
 
     def actor(
         self, name: str, *, lives: float = 0, error: Exception | None = None, last_words: float = 0
     ) -> Callable[[], Awaitable[None]]:
-        """Return an actor that lives so long, then ends or crashes; cancelled, it takes its time."""
+        """Return an actor that ends or crashes after `lives` seconds and cleans up for `last_words`."""
 
         async def run() -> None:
             self.note(f"{name} starts")
@@ -60,8 +60,8 @@ class World:
             raise RuntimeError("nobody listens")
 
 
-async def test_a_crashed_actor_comes_back_after_growing_pauses() -> None:
-    """1, 2, 4, 8 seconds, then the most; the count grows and turns to stalled."""
+async def test_a_crashed_actor_is_restarted_with_backoff() -> None:
+    """The pause doubles up to the maximum; the actor is stalled from the third crash on."""
     world = World()
     world.supervisor.start("a", world.actor("a", error=ValueError("no")))
     await asyncio.sleep(30)
@@ -74,8 +74,8 @@ async def test_a_crashed_actor_comes_back_after_growing_pauses() -> None:
     assert world.supervisor.restarts == 6
 
 
-async def test_a_long_calm_life_wipes_the_slate() -> None:
-    """An actor that ran for `calm_seconds` starts with the first pause again and is not stalled."""
+async def test_a_long_run_resets_the_backoff() -> None:
+    """A crash after at least `calm_seconds` counts as the first one."""
     world = World()
     world.supervisor.start("a", world.actor("a", lives=100, error=ValueError()))
     await asyncio.sleep(450)
@@ -85,8 +85,8 @@ async def test_a_long_calm_life_wipes_the_slate() -> None:
     assert {(crash.count, crash.stalled) for crash in world.crashes} == {(1, False)}
 
 
-async def test_one_crash_touches_nobody_else() -> None:
-    """While one crashes again and again, its neighbour lives on undisturbed."""
+async def test_a_crash_does_not_affect_other_actors() -> None:
+    """One actor crashes repeatedly while another one continues to run."""
     world = World()
     world.supervisor.start("bad", world.actor("bad", error=ValueError()))
     world.supervisor.start("good", world.actor("good", lives=1000))
@@ -98,8 +98,8 @@ async def test_one_crash_touches_nobody_else() -> None:
     await world.supervisor.close(seconds=60)
 
 
-async def test_a_group_of_errors_is_told_by_its_innermost() -> None:
-    """`unhandled errors in a TaskGroup` tells an operator nothing."""
+async def test_an_exception_group_is_reported_by_its_innermost_error() -> None:
+    """The text `unhandled errors in a TaskGroup` does not say what failed."""
     world = World()
     group = ExceptionGroup("unhandled errors in a TaskGroup", [ExceptionGroup("x", [KeyError("web")])])
     world.supervisor.start("a", world.actor("a", error=group))
@@ -109,8 +109,8 @@ async def test_a_group_of_errors_is_told_by_its_innermost() -> None:
     assert world.crashes[0].last_line == "KeyError: 'web'"
 
 
-async def test_an_actor_that_ends_by_itself_is_not_restarted() -> None:
-    """It was told to; the supervisor only notes that it runs no more."""
+async def test_an_actor_that_returns_is_not_restarted() -> None:
+    """An actor that returns is no longer running; this is not a crash."""
     world = World()
     world.supervisor.start("a", world.actor("a", lives=1))
     await world.supervisor.finished()
@@ -122,8 +122,8 @@ async def test_an_actor_that_ends_by_itself_is_not_restarted() -> None:
     await world.supervisor.close(seconds=60)
 
 
-async def test_a_failure_to_tell_does_not_end_the_restarts() -> None:
-    """Whoever reports crashes may crash too; the actor comes back all the same."""
+async def test_a_failing_crash_callback_does_not_stop_the_restarts() -> None:
+    """The actor is restarted even if the callback raises an error."""
     world = World()
     world.fail_to_tell = True
     world.supervisor.start("a", world.actor("a", error=ValueError()))
@@ -133,8 +133,8 @@ async def test_a_failure_to_tell_does_not_end_the_restarts() -> None:
     assert world.times("a starts") == [0, 1, 3]
 
 
-async def test_stopping_ends_the_actor_and_forgets_it(looptime: Any) -> None:
-    """At once for the caller; the clean-up goes on and is waited for by `close`."""
+async def test_stopping_cancels_the_actor_and_forgets_it(looptime: Any) -> None:
+    """`stop` returns at once; the actor cleans up in the background, and `close` waits for it."""
     world = World()
     world.supervisor.start("a", world.actor("a", lives=1000, last_words=5))
     await asyncio.sleep(1)
@@ -150,7 +150,7 @@ async def test_stopping_ends_the_actor_and_forgets_it(looptime: Any) -> None:
 
 
 async def test_a_new_actor_waits_for_the_old_one_of_its_key() -> None:
-    """There is never a moment with two actors of one repository."""
+    """Two actors with the same key never run at the same time."""
     world = World()
     world.supervisor.start("a", world.actor("old", lives=1000, last_words=5))
     await asyncio.sleep(1)
@@ -161,8 +161,8 @@ async def test_a_new_actor_waits_for_the_old_one_of_its_key() -> None:
     assert world.times("old ends") == world.times("new starts") == [6]
 
 
-async def test_not_even_the_third_actor_meets_the_first() -> None:
-    """Deleted and made again twice while the first still cleans up: the middle one never runs."""
+async def test_a_third_actor_waits_for_the_first() -> None:
+    """If a key is started twice during the cleanup, only the last actor runs, after the cleanup."""
     world = World()
     world.supervisor.start("a", world.actor("first", lives=1000, last_words=5))
     await asyncio.sleep(1)
@@ -176,8 +176,8 @@ async def test_not_even_the_third_actor_meets_the_first() -> None:
     await world.supervisor.close(seconds=60)
 
 
-async def test_closing_waits_for_all_that_still_clean_up(looptime: Any) -> None:
-    """Those that were stopped one after another as well."""
+async def test_closing_waits_for_all_cleanups(looptime: Any) -> None:
+    """`close` also waits for the cleanup of actors that were replaced or stopped earlier."""
     world = World()
     world.supervisor.start("a", world.actor("first", lives=1000, last_words=5))
     await asyncio.sleep(1)
@@ -191,8 +191,8 @@ async def test_closing_waits_for_all_that_still_clean_up(looptime: Any) -> None:
     assert world.times("first ends") == [6]
 
 
-async def test_a_crash_while_ending_is_no_reason_to_come_back() -> None:
-    """A stopped actor stays stopped, even when cleaning up fails: its repository is gone."""
+async def test_a_crash_while_stopping_does_not_restart_the_actor() -> None:
+    """A stopped actor is not restarted even if its cleanup fails."""
     world = World()
     world.supervisor.start("a", world.actor("a", lives=1000, last_words=5, error=ValueError()))
     await asyncio.sleep(1)
@@ -205,7 +205,7 @@ async def test_a_crash_while_ending_is_no_reason_to_come_back() -> None:
 
 
 async def test_stopping_ends_a_pause_before_a_restart(looptime: Any) -> None:
-    """Nobody comes back after it was stopped, and nobody is waited for who only rests."""
+    """An actor that waits for its restart is stopped at once and not restarted."""
     world = World()
     world.supervisor.start("a", world.actor("a", error=ValueError()))
     await asyncio.sleep(4)
@@ -217,8 +217,8 @@ async def test_stopping_ends_a_pause_before_a_restart(looptime: Any) -> None:
     assert world.times("a starts") == [0, 1, 3]
 
 
-async def test_finishing_waits_for_work_and_not_for_pauses(looptime: Any) -> None:
-    """At the end of the process a crashed actor is not restarted, and its backoff holds up nobody."""
+async def test_finishing_waits_for_running_actors_only(looptime: Any) -> None:
+    """`finished` does not wait for an actor in backoff and does not restart it."""
     world = World()
     world.supervisor.start("bad", world.actor("bad", error=ValueError()))
     world.supervisor.start("good", world.actor("good", lives=5))
@@ -231,8 +231,8 @@ async def test_finishing_waits_for_work_and_not_for_pauses(looptime: Any) -> Non
     await world.supervisor.close(seconds=60)
 
 
-async def test_cancelling_the_wait_passes_and_leaves_the_actors() -> None:
-    """A deadline around `finished` ends the waiting; `close` ends the actors."""
+async def test_cancelling_finished_leaves_the_actors_running() -> None:
+    """A deadline around `finished` ends only the wait; `close` ends the actors."""
     world = World()
     world.supervisor.start("a", world.actor("a", lives=1000))
     waiting = spawn(world.supervisor.finished(), name="waiting")
@@ -245,8 +245,8 @@ async def test_cancelling_the_wait_passes_and_leaves_the_actors() -> None:
     assert world.times("a ends") == [1]
 
 
-async def test_closing_cuts_off_what_cleans_up_for_too_long(looptime: Any) -> None:
-    """The drain has an end: a second cancellation ends the cleanup, and what ignores both is left."""
+async def test_closing_is_bounded(looptime: Any) -> None:
+    """After the deadline the cleanup is cancelled again; an actor that ignores this too is left."""
     world = World()
     ignored: list[float] = []
 

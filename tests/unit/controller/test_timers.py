@@ -1,4 +1,4 @@
-"""Timers put triggers at their time, at most one of each, and never after they were dropped."""
+"""Timers put triggers into the mailbox at their time, at most one of each; dropped timers do not fire."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from nopea.core.trigger import Trigger
 pytestmark = pytest.mark.looptime
 
 
-async def test_it_rings_at_its_time(looptime: Any) -> None:
-    """One trigger, once."""
+async def test_a_timer_puts_its_trigger_once(looptime: Any) -> None:
+    """The trigger arrives at its time, and only once."""
     mailbox = Mailbox()
     Timers(mailbox).set(Trigger.POLL, 300)
 
@@ -25,8 +25,8 @@ async def test_it_rings_at_its_time(looptime: Any) -> None:
     assert mailbox.pending() == frozenset()
 
 
-async def test_setting_again_replaces(looptime: Any) -> None:
-    """The later word holds, be it earlier or later."""
+async def test_setting_a_timer_again_replaces_it(looptime: Any) -> None:
+    """A timer that is set again fires only at the new time."""
     mailbox = Mailbox()
     timers = Timers(mailbox)
     timers.set(Trigger.RETRY, 10)
@@ -38,8 +38,8 @@ async def test_setting_again_replaces(looptime: Any) -> None:
     assert looptime == 20
 
 
-async def test_dropped_and_cleared_ones_never_ring() -> None:
-    """Dropping spares the others; dropping what is not there or has rung does nothing."""
+async def test_dropped_and_cleared_timers_never_fire() -> None:
+    """Dropping does not affect other timers, and does nothing for a timer that is not set or has fired."""
     mailbox = Mailbox()
     timers = Timers(mailbox)
     timers.set(Trigger.POLL, 1)
@@ -56,7 +56,7 @@ async def test_dropped_and_cleared_ones_never_ring() -> None:
 
 
 async def test_a_timer_is_set_earlier_and_never_later(looptime: Any) -> None:
-    """What is to happen soon does not wait for a timer that rings later."""
+    """`no_later` moves a timer forward, never back."""
     mailbox = Mailbox()
     timers = Timers(mailbox)
     timers.no_later(Trigger.HEALTH, 10)

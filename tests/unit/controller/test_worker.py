@@ -1,4 +1,4 @@
-"""One worker in virtual time: when it looks, when it only asks, and when it rests."""
+"""One worker in virtual time: when it syncs, when it only polls Git, and when it does nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ S, F, X = Result.SYNCED, Result.FAILED, Result.SUPERSEDED
 
 
 class Place:
-    """A worker's surroundings: its mailbox and the latest version of its repository. No jitter."""
+    """A worker with its mailbox and the latest version of its repository, without jitter."""
 
     def __init__(self, reconciler: FakeReconciler, latest: Repository | None = None) -> None:
         self.mailbox = Mailbox()
@@ -53,8 +53,8 @@ async def working(reconciler: FakeReconciler, latest: Repository | None = None) 
         await end(running)
 
 
-async def test_it_starts_with_a_pass_then_polls_and_reconciles() -> None:
-    """Polls ask Git only; every second one is a whole pass that compares the objects."""
+async def test_it_starts_with_a_sync_then_polls_and_reconciles() -> None:
+    """A poll asks only Git; every second interval there is a full sync, which compares the objects."""
     reconciler = FakeReconciler()
     async with working(reconciler):
         await asyncio.sleep(1300)
@@ -66,8 +66,8 @@ async def test_it_starts_with_a_pass_then_polls_and_reconciles() -> None:
     assert all(asked not in (0, 601, 1202) for asked in reconciler.asked_at)
 
 
-async def test_a_poll_that_finds_a_commit_is_a_pass() -> None:
-    """And the next poll is an interval after its end."""
+async def test_a_poll_that_finds_a_commit_starts_a_sync() -> None:
+    """The next poll comes one interval after the end of the sync."""
     reconciler = FakeReconciler(news=True)
     async with working(reconciler):
         await asyncio.sleep(700)
@@ -76,8 +76,8 @@ async def test_a_poll_that_finds_a_commit_is_a_pass() -> None:
     assert reconciler.triggers[1:] == [{Trigger.POLL}, {Trigger.POLL}]
 
 
-async def test_any_other_trigger_is_a_pass_without_asking() -> None:
-    """A request, a change in the cluster: the pass looks at the world."""
+async def test_any_other_trigger_starts_a_sync_at_once() -> None:
+    """A sync by request or because of a change in the cluster does not ask Git first."""
     reconciler = FakeReconciler()
     async with working(reconciler) as place:
         await asyncio.sleep(10)
@@ -91,8 +91,8 @@ async def test_any_other_trigger_is_a_pass_without_asking() -> None:
     assert reconciler.triggers[1:] == [{Trigger.MANUAL}, {Trigger.POLL, Trigger.OBJECT_CHANGE}]
 
 
-async def test_a_push_that_git_confirms_is_a_pass_at_once() -> None:
-    """Asking comes first: it is one request."""
+async def test_a_push_that_git_confirms_starts_a_sync() -> None:
+    """Git is asked first; the sync starts at once if there is a new commit."""
     reconciler = FakeReconciler(news=True)
     async with working(reconciler) as place:
         await asyncio.sleep(10)
@@ -103,8 +103,8 @@ async def test_a_push_that_git_confirms_is_a_pass_at_once() -> None:
     assert reconciler.triggers[1:] == [{Trigger.WEBHOOK}]
 
 
-async def test_a_push_that_changes_nothing_costs_three_questions_and_no_pass() -> None:
-    """A forge may announce before its servers agree, so Git is asked twice more; the poll keeps its time."""
+async def test_a_push_without_a_new_commit_asks_git_three_times() -> None:
+    """Not all servers of a provider may have the push yet, so Git is asked twice more; polls stay on time."""
     reconciler = FakeReconciler()
     async with working(reconciler) as place:
         await asyncio.sleep(10)
@@ -115,8 +115,8 @@ async def test_a_push_that_changes_nothing_costs_three_questions_and_no_pass() -
     assert reconciler.started_at == [0]
 
 
-async def test_a_push_that_git_confirms_late_is_a_pass_then() -> None:
-    """Two seconds after it was announced; then nobody asks any more."""
+async def test_a_push_that_git_confirms_late_starts_a_sync_then() -> None:
+    """The second question, two seconds later, finds the commit; no more questions follow."""
     reconciler = FakeReconciler()
     async with working(reconciler) as place:
         await asyncio.sleep(10)
@@ -129,8 +129,8 @@ async def test_a_push_that_git_confirms_late_is_a_pass_then() -> None:
     assert reconciler.triggers[1:] == [{Trigger.WEBHOOK}]
 
 
-async def test_each_push_has_its_second_looks() -> None:
-    """One that comes between the looks at an earlier one begins anew."""
+async def test_each_push_starts_the_repeated_questions_again() -> None:
+    """A push between the questions for an earlier push starts them again."""
     reconciler = FakeReconciler()
     async with working(reconciler) as place:
         await asyncio.sleep(10)
@@ -144,8 +144,8 @@ async def test_each_push_has_its_second_looks() -> None:
     assert reconciler.asked_at == [10, 12, 17, 19, 29]
 
 
-async def test_what_comes_during_a_pass_is_one_pass_after_it() -> None:
-    """Never two at once, never one for each."""
+async def test_triggers_during_a_sync_are_one_sync_after_it() -> None:
+    """Syncs of a repository never run concurrently, and triggers coalesce."""
     reconciler = FakeReconciler(seconds=10, news=True)
     async with working(reconciler) as place:
         for _ in range(5):
@@ -157,8 +157,8 @@ async def test_what_comes_during_a_pass_is_one_pass_after_it() -> None:
     assert reconciler.most_running == 1
 
 
-async def test_a_running_pass_sees_what_has_come() -> None:
-    """So that it can stop between two objects."""
+async def test_a_running_sync_sees_pending_triggers() -> None:
+    """A running sync can look at the mailbox, so that it can stop between two objects."""
     reconciler = FakeReconciler(seconds=10)
     async with working(reconciler) as place:
         await asyncio.sleep(1)
@@ -169,7 +169,7 @@ async def test_a_running_pass_sees_what_has_come() -> None:
 
 
 async def test_failures_are_retried_with_backoff_up_to_the_interval() -> None:
-    """1, 2, 4, 8, then every 10 seconds; no poll and no reconcile in between."""
+    """Pauses are 1, 2, 4, 8, then 10 seconds; there are no polls or scheduled syncs in between."""
     reconciler = FakeReconciler(last=F, seconds=0)
     async with working(reconciler, repository(interval="10s")):
         await asyncio.sleep(40)
@@ -180,8 +180,8 @@ async def test_failures_are_retried_with_backoff_up_to_the_interval() -> None:
     assert reconciler.asked_at == []
 
 
-async def test_success_forgets_the_failures() -> None:
-    """The first failure after it is retried after a second again."""
+async def test_success_resets_the_backoff() -> None:
+    """The first failure after a success is retried after one second."""
     reconciler = FakeReconciler([F, F, S, F, S], seconds=0)
     async with working(reconciler) as place:
         await asyncio.sleep(5)
@@ -191,8 +191,8 @@ async def test_success_forgets_the_failures() -> None:
     assert reconciler.started_at == [0, 1, 3, 5, 6]
 
 
-async def test_a_trigger_during_the_backoff_is_not_held_up() -> None:
-    """A push that may repair it is tried at once; the failure still counts."""
+async def test_a_trigger_during_the_backoff_is_not_delayed() -> None:
+    """A push is handled at once; its failure increases the backoff."""
     reconciler = FakeReconciler([F, F, F], seconds=0, news=True)
     async with working(reconciler) as place:
         await asyncio.sleep(4)
@@ -202,8 +202,8 @@ async def test_a_trigger_during_the_backoff_is_not_held_up() -> None:
     assert reconciler.started_at == [0, 1, 3, 4]
 
 
-async def test_a_superseded_pass_starts_over_at_once() -> None:
-    """It is no failure: no pause, no count."""
+async def test_a_superseded_sync_starts_again_at_once() -> None:
+    """It does not count as a failure and there is no pause."""
     reconciler = FakeReconciler([X, X, F, S], seconds=1)
     async with working(reconciler):
         await asyncio.sleep(20)
@@ -212,7 +212,7 @@ async def test_a_superseded_pass_starts_over_at_once() -> None:
 
 
 async def test_a_suspended_repository_sets_no_timers() -> None:
-    """Nothing wakes it but a trigger from outside; then it looks again."""
+    """Only an external trigger starts another sync."""
     reconciler = FakeReconciler(last=Result.SUSPENDED)
     async with working(reconciler) as place:
         await asyncio.sleep(1_000_000)
@@ -224,8 +224,8 @@ async def test_a_suspended_repository_sets_no_timers() -> None:
     assert reconciler.asked_at == []
 
 
-async def test_suspending_drops_the_timers_that_ran() -> None:
-    """Neither poll nor reconcile of the time before."""
+async def test_suspending_drops_the_timers() -> None:
+    """The timers for polls and reconciliations are dropped."""
     reconciler = FakeReconciler([S], last=Result.SUSPENDED)
     async with working(reconciler) as place:
         await asyncio.sleep(10)
@@ -236,8 +236,8 @@ async def test_suspending_drops_the_timers_that_ran() -> None:
     assert reconciler.asked_at == []
 
 
-async def test_each_pass_gets_the_latest_version() -> None:
-    """The version and its interval are read when the pass starts, not when the worker did."""
+async def test_each_sync_gets_the_latest_version() -> None:
+    """The GitRepository and its interval are read when a sync starts."""
     reconciler = FakeReconciler()
     async with working(reconciler) as place:
         await asyncio.sleep(10)
@@ -250,8 +250,8 @@ async def test_each_pass_gets_the_latest_version() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 10.0])
-async def test_shutdown_ends_it_after_the_pass(seconds: float, looptime: Any) -> None:
-    """A running pass is not cut off by it, whatever else has come; an idle worker ends at once."""
+async def test_shutdown_ends_the_worker_after_the_sync(seconds: float, looptime: Any) -> None:
+    """A running sync is not cancelled, and pending triggers are dropped; an idle worker ends at once."""
     reconciler = FakeReconciler(seconds=seconds)
     place = Place(reconciler)
     running = spawn(place.worker.run(), name="worker")
@@ -265,8 +265,8 @@ async def test_shutdown_ends_it_after_the_pass(seconds: float, looptime: Any) ->
     assert reconciler.cancelled == 0
 
 
-async def test_shutdown_wins_over_starting_over() -> None:
-    """A pass that stopped because of the shutdown is not begun again."""
+async def test_shutdown_wins_over_a_superseded_sync() -> None:
+    """A sync that stopped because of the shutdown is not started again."""
     reconciler = FakeReconciler([X], seconds=10)
     place = Place(reconciler)
     running = spawn(place.worker.run(), name="worker")
@@ -277,8 +277,8 @@ async def test_shutdown_wins_over_starting_over() -> None:
     assert reconciler.started_at == [0]
 
 
-async def test_cancellation_passes_and_leaves_no_timer() -> None:
-    """The pass is told, and nothing rings in an abandoned mailbox."""
+async def test_cancellation_cancels_the_sync_and_leaves_no_timer() -> None:
+    """The running sync is cancelled, and no timer fires afterwards."""
     reconciler = FakeReconciler(seconds=10)
     async with working(reconciler) as place:
         await asyncio.sleep(15)
@@ -290,8 +290,8 @@ async def test_cancellation_passes_and_leaves_no_timer() -> None:
     assert place.mailbox.pending() == frozenset()
 
 
-async def test_a_crash_passes_and_the_next_life_starts_with_a_pass() -> None:
-    """The supervisor's business; the mailbox and what came in meanwhile live on."""
+async def test_after_a_crash_the_next_run_starts_with_a_sync() -> None:
+    """The error is raised to the supervisor; the mailbox keeps triggers that arrived meanwhile."""
     reconciler = FakeReconciler([RuntimeError("a bug")], seconds=1)
     place = Place(reconciler)
     with pytest.raises(RuntimeError, match="a bug"):
@@ -315,17 +315,17 @@ async def test_a_crash_passes_and_the_next_life_starts_with_a_pass() -> None:
         ({"url": 5}, None),
     ],
 )
-def test_the_interval_is_the_specs_and_never_a_spin(spec: dict[str, Any], seconds: float | None) -> None:
-    """An object stored before the schema's rules, or with no readable spec, has a rhythm as well."""
+def test_the_interval_has_a_minimum_and_a_default(spec: dict[str, Any], seconds: float | None) -> None:
+    """The minimum applies to objects that older schemas accepted, the default to invalid specs."""
     assert interval_seconds(repository(**spec)) == (seconds or DEFAULT_INTERVAL_SECONDS)
 
 
-async def test_a_trigger_that_comes_early_takes_its_timers_place() -> None:
-    """A reconcile asked for from outside is not followed by the one that was due while it ran."""
+async def test_an_early_trigger_replaces_its_timer() -> None:
+    """A reconcile trigger drops the timer of the same trigger, which would fire during the sync."""
     reconciler = FakeReconciler(seconds=20)
     async with working(reconciler) as place:
         await asyncio.sleep(615)
-        place.mailbox.put(Trigger.RECONCILE)  # its own timer would ring at 620
+        place.mailbox.put(Trigger.RECONCILE)  # its timer would fire at 620
         await asyncio.sleep(100)
 
     assert reconciler.started_at == [0, 615]

@@ -1,4 +1,4 @@
-"""`nopea diff` against a cluster in memory and a Git repository on disk."""
+"""`nopea diff` with a cluster in memory and a Git repository on disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def commit(tmp_path: Path, commands: Commands) -> str:
-    """Give the commit of a repository with one manifest, which the GitRepository follows."""
+    """Return the commit of a repository with one manifest, which the GitRepository follows."""
     (tmp_path / "web.yaml").write_text(MAP)
     _git(tmp_path, "init", "-q", "-b", "main")
     _git(tmp_path, "add", ".")
@@ -32,8 +32,8 @@ def commit(tmp_path: Path, commands: Commands) -> str:
     return _git(tmp_path, "rev-parse", "HEAD")
 
 
-def test_an_object_that_is_missing_differs(commands: Commands, commit: str) -> None:
-    """Exit code 1; nothing is written."""
+def test_a_missing_object_is_a_difference(commands: Commands, commit: str) -> None:
+    """A missing object is listed as to be created; the exit code is 1 and nothing is written."""
     result = commands.run("diff", "api")
 
     assert result.exit_code == 1, result.output
@@ -43,8 +43,8 @@ def test_an_object_that_is_missing_differs(commands: Commands, commit: str) -> N
     assert commands.cluster.writes == []
 
 
-def test_json_names_the_commit(commands: Commands, commit: str) -> None:
-    """And the repository."""
+def test_json_names_the_repository_and_the_commit(commands: Commands, commit: str) -> None:
+    """The JSON output contains the repository, the commit and whether anything differs."""
     result = commands.run("diff", "api", "-o", "json")
 
     document = json.loads(result.stdout)
@@ -52,7 +52,7 @@ def test_json_names_the_commit(commands: Commands, commit: str) -> None:
 
 
 def test_a_rollback_and_a_suspension_are_pointed_out(commands: Commands, commit: str) -> None:
-    """With the commands that end them."""
+    """Hints name the commands that end the rollback and the suspension."""
     commands.store(
         url=commands.repository()["spec"]["url"], suspend=True, annotations={ROLLBACK_ANNOTATION: commit}
     )
@@ -63,8 +63,8 @@ def test_a_rollback_and_a_suspension_are_pointed_out(commands: Commands, commit:
     assert "nothing is written until `nopea resume api -n shop`." in result.stderr
 
 
-def test_a_repository_that_cannot_be_read_ends_with_3(commands: Commands, tmp_path: Path) -> None:
-    """With the code of the problem."""
+def test_an_unreadable_git_repository_exits_with_3(commands: Commands, tmp_path: Path) -> None:
+    """If Git cannot be read, the exit code is 3 and the problem is printed with its code."""
     commands.store(url=(tmp_path / "nowhere").as_uri())
 
     result = commands.run("diff", "api")

@@ -1,4 +1,4 @@
-"""`nopea heal` against a cluster in memory."""
+"""`nopea heal` with a cluster in memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from tests.unit.cli.conftest import WEB, Commands
 from nopea.core.api.names import HEAL_REQUESTED_ANNOTATION
 
 
-def test_all_objects_are_healed_on_request(commands: Commands) -> None:
-    """The annotation holds a time only."""
+def test_healing_all_objects_is_requested(commands: Commands) -> None:
+    """Without an object, the annotation contains only the time of the request."""
     result = commands.run("heal", "api")
 
     assert (result.exit_code, result.stderr) == (0, "")
@@ -16,8 +16,8 @@ def test_all_objects_are_healed_on_request(commands: Commands) -> None:
     assert " " not in (commands.annotation(HEAL_REQUESTED_ANNOTATION) or " ")
 
 
-def test_one_object_is_healed_on_request(commands: Commands) -> None:
-    """The annotation names it, however the user wrote it."""
+def test_healing_one_object_is_requested(commands: Commands) -> None:
+    """The annotation contains the object's key, in whichever form the user wrote it."""
     result = commands.run("heal", "api", "configmaps/web")
 
     assert result.exit_code == 0, result.output
@@ -26,7 +26,7 @@ def test_one_object_is_healed_on_request(commands: Commands) -> None:
 
 
 def test_an_object_of_another_repository_is_refused(commands: Commands) -> None:
-    """Nothing is annotated."""
+    """An object that the repository has not applied is rejected; no annotation is set."""
     result = commands.run("heal", "api", "service/web")
 
     assert result.exit_code == 3
@@ -35,7 +35,7 @@ def test_an_object_of_another_repository_is_refused(commands: Commands) -> None:
 
 
 def test_a_suspended_repository_is_pointed_out(commands: Commands) -> None:
-    """The request waits until it is resumed."""
+    """The request is made, and a hint says that nothing is written until the repository is resumed."""
     commands.store(suspend=True)
 
     result = commands.run("heal", "api")

@@ -1,4 +1,4 @@
-"""`nopea history` against a cluster in memory."""
+"""`nopea history` with a cluster in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nopea.core.api.names import ROLLBACK_ANNOTATION
 
 
 def test_the_syncs_are_a_table(commands: Commands) -> None:
-    """The newest first, with what is applied and followed above."""
+    """The newest sync comes first, below a title with the applied commit and the followed branch."""
     result = commands.run("history", "api")
 
     title, head, newest, older, legend = result.stdout.splitlines()
@@ -22,7 +22,7 @@ def test_the_syncs_are_a_table(commands: Commands) -> None:
 
 
 def test_json_is_one_document(commands: Commands) -> None:
-    """For programs."""
+    """`-o json` prints one JSON document with the history."""
     result = commands.run("history", "api", "-o", "json")
 
     assert result.exit_code == 0
@@ -30,7 +30,7 @@ def test_json_is_one_document(commands: Commands) -> None:
 
 
 def test_an_invalid_rollback_is_explained(commands: Commands) -> None:
-    """On standard error, so that JSON stays JSON."""
+    """The explanation goes to standard error, so standard output remains valid JSON."""
     commands.store(annotations={ROLLBACK_ANNOTATION: "main"})
 
     result = commands.run("history", "api", "-o", "json")
@@ -39,8 +39,8 @@ def test_an_invalid_rollback_is_explained(commands: Commands) -> None:
     assert "is not a full commit id" in result.stderr
 
 
-def test_a_missing_repository_ends_with_3(commands: Commands) -> None:
-    """The message says how to find those that exist."""
+def test_a_missing_repository_exits_with_3(commands: Commands) -> None:
+    """If the GitRepository does not exist, the message says how to list the existing ones."""
     result = commands.run("history", "nobody")
 
     assert (result.exit_code, result.stdout) == (3, "")

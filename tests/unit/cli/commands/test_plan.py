@@ -1,4 +1,4 @@
-"""`nopea plan` against a cluster in memory."""
+"""`nopea plan` with a cluster in memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web\n"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> str:
-    """Give a folder with one manifest."""
+    """Return a folder with one manifest."""
     (tmp_path / "web.yaml").write_text(MAP)
     return str(tmp_path)
 
 
 def test_a_new_object_would_be_created(commands: Commands, folder: str) -> None:
-    """Nothing is written."""
+    """A new object is listed as to be created; nothing is written."""
     result = commands.run("plan", "-f", folder)
 
     assert result.exit_code == 0, result.output
@@ -29,7 +29,7 @@ def test_a_new_object_would_be_created(commands: Commands, folder: str) -> None:
 
 
 def test_json_lists_the_objects(commands: Commands, folder: str) -> None:
-    """With their actions."""
+    """The JSON output lists each object with its action."""
     result = commands.run("plan", "-f", folder, "-o", "json")
 
     assert [(step["object"], step["action"]) for step in json.loads(result.stdout)["objects"]] == [
@@ -37,8 +37,8 @@ def test_json_lists_the_objects(commands: Commands, folder: str) -> None:
     ]
 
 
-def test_a_file_with_an_error_ends_with_3(commands: Commands, tmp_path: Path) -> None:
-    """The problem is on standard error, the plan of the rest on standard output."""
+def test_a_file_with_an_error_exits_with_3(commands: Commands, tmp_path: Path) -> None:
+    """The problem is printed on standard error, the plan of the other files on standard output."""
     (tmp_path / "web.yaml").write_text(MAP)
     (tmp_path / "bad.yaml").write_text("a: 1\na: 2\n")
 
@@ -50,5 +50,5 @@ def test_a_file_with_an_error_ends_with_3(commands: Commands, tmp_path: Path) ->
 
 
 def test_a_repository_that_does_not_exist_is_refused(commands: Commands, folder: str) -> None:
-    """With --for it is needed."""
+    """`--for` requires an existing GitRepository."""
     assert commands.run("plan", "-f", folder, "--for", "nobody").exit_code == 3

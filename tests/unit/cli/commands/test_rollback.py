@@ -1,4 +1,4 @@
-"""`nopea rollback` against a cluster in memory."""
+"""`nopea rollback` with a cluster in memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from tests.unit.cli.conftest import COMMIT, NEWER, Commands
 from nopea.core.api.names import ROLLBACK_ANNOTATION
 
 
-def test_without_a_commit_it_returns_to_the_previous_one(commands: Commands) -> None:
-    """The output says what is not followed, and how to end it."""
+def test_the_default_is_the_previous_commit(commands: Commands) -> None:
+    """The output names the branch that is not followed and the command that ends the rollback."""
     result = commands.run("rollback", "api")
 
     assert result.exit_code == 0, result.output
@@ -20,20 +20,20 @@ def test_without_a_commit_it_returns_to_the_previous_one(commands: Commands) -> 
 
 
 def test_a_short_id_is_completed(commands: Commands) -> None:
-    """From the history."""
+    """A short commit id is completed from the history."""
     assert commands.run("rollback", "api", COMMIT[:7]).exit_code == 0
     assert commands.annotation(ROLLBACK_ANNOTATION) == COMMIT
 
 
-def test_the_same_pin_again_says_so(commands: Commands) -> None:
-    """It is no error."""
+def test_the_same_pin_again_is_reported(commands: Commands) -> None:
+    """A rollback to the pinned commit is not an error; the output says that it is already pinned."""
     commands.store(annotations={ROLLBACK_ANNOTATION: COMMIT})
 
     assert "is already pinned to" in commands.run("rollback", "api", COMMIT).stdout
 
 
 def test_an_unknown_commit_changes_nothing(commands: Commands) -> None:
-    """Exit code 3."""
+    """A commit that is not in the history ends with exit code 3 and writes nothing."""
     result = commands.run("rollback", "api", "cafecafe")
 
     assert (result.exit_code, commands.cluster.writes) == (3, [])
@@ -41,7 +41,7 @@ def test_an_unknown_commit_changes_nothing(commands: Commands) -> None:
 
 
 def test_resume_removes_the_pin(commands: Commands) -> None:
-    """And names the ref that is followed again."""
+    """`--resume` removes the annotation and names the branch that is followed again."""
     commands.store(annotations={ROLLBACK_ANNOTATION: COMMIT})
 
     result = commands.run("rollback", "api", "--resume")
@@ -51,7 +51,7 @@ def test_resume_removes_the_pin(commands: Commands) -> None:
 
 
 def test_resume_without_a_pin_writes_nothing(commands: Commands) -> None:
-    """It is not an error either."""
+    """`--resume` without a rollback succeeds and writes nothing."""
     result = commands.run("rollback", "api", "--resume")
 
     assert (result.exit_code, commands.cluster.writes) == (0, [])
@@ -59,7 +59,7 @@ def test_resume_without_a_pin_writes_nothing(commands: Commands) -> None:
 
 
 def test_a_suspended_repository_applies_it_later(commands: Commands) -> None:
-    """With --wait nothing can be waited for: exit code 1."""
+    """A suspended repository can be pinned, but `--wait` ends with exit code 1."""
     commands.store(suspend=True)
 
     assert commands.run("rollback", "api").exit_code == 0

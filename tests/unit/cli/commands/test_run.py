@@ -1,4 +1,4 @@
-"""From flags and `NOPEA_*` to what the controller is told."""
+"""`nopea run`: from flags and `NOPEA_*` variables to the settings of the controller."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ DEFAULTS = Settings()
 
 
 class Screen(io.StringIO):
-    """A terminal, as far as a stream can tell."""
+    """A stream that says it is a terminal."""
 
     def isatty(self) -> bool:
-        """Say that it is one."""
+        """Return True."""
         return True
 
 
@@ -50,7 +50,7 @@ def _told(*args: str) -> dict[str, Any]:
     [("512Mi", 512 * 2**20), ("1Gi", 2**30), ("64Ki", 64 * 2**10), ("1048576", 2**20), ("0", 0)],
 )
 def test_sizes_are_written_as_in_kubernetes(text: str, size: int) -> None:
-    """Binary units or plain bytes; the default passes as it is."""
+    """A size has a binary unit or is a number of bytes; an integer is taken as it is."""
     assert MemorySize().convert(text, None, None) == size
     assert MemorySize().convert(size, None, None) == size
 
@@ -58,23 +58,23 @@ def test_sizes_are_written_as_in_kubernetes(text: str, size: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "Mi", "512M", "512mi", "512 Mi", "-1", "1.5Gi", "1e9", "٥Mi", "five", "9" * 5000, "9" * 30]
 )
-def test_anything_else_is_refused_with_the_form_that_is_expected(text: str) -> None:
-    """In words, not with a traceback."""
+def test_an_invalid_size_is_refused(text: str) -> None:
+    """An invalid size is a usage error with a message, not a traceback."""
     with pytest.raises(click.BadParameter, match="is not a size"):
         MemorySize().convert(text, None, None)
 
 
-def test_nothing_given_is_the_defaults_of_the_settings() -> None:
-    """One place says what they are."""
-    told = _told()
+def test_the_defaults_are_those_of_the_settings() -> None:
+    """Without flags and variables, each option has the default of Settings."""
+    parameters = _told()
 
-    assert told["port"] == DEFAULTS.port
-    assert told["host"] == DEFAULTS.host
-    assert told["git_children"] == DEFAULTS.git_children
-    assert told["git_memory"] == DEFAULTS.git_memory_bytes
-    assert told["shutdown_seconds"] == DEFAULTS.shutdown_seconds
-    assert told["allow_file_urls"] is False
-    assert told["namespace"] is told["kubeconfig"] is told["context"] is None
+    assert parameters["port"] == DEFAULTS.port
+    assert parameters["host"] == DEFAULTS.host
+    assert parameters["git_children"] == DEFAULTS.git_children
+    assert parameters["git_memory"] == DEFAULTS.git_memory_bytes
+    assert parameters["shutdown_seconds"] == DEFAULTS.shutdown_seconds
+    assert parameters["allow_file_urls"] is False
+    assert parameters["namespace"] is parameters["kubeconfig"] is parameters["context"] is None
 
 
 GIVEN = [
@@ -99,10 +99,10 @@ GIVEN = [
 
 
 @pytest.mark.parametrize(("name", "text", "value"), GIVEN)
-def test_a_flag_and_its_variable_say_the_same(
+def test_a_flag_and_its_variable_set_the_same_option(
     name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """--git-memory is NOPEA_GIT_MEMORY."""
+    """The variable has the flag's name: --git-memory is NOPEA_GIT_MEMORY."""
     key = name.replace("-", "_")
     assert _told(f"--{name}", text)[key] == value
 
@@ -111,7 +111,7 @@ def test_a_flag_and_its_variable_say_the_same(
 
 
 def test_the_flag_wins() -> None:
-    """A person at the keyboard knows better than the environment."""
+    """A flag overrides its environment variable."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NOPEA_PORT", "1")
         patch.setenv("NOPEA_NAMESPACE", "web")
@@ -136,8 +136,8 @@ def test_the_flag_wins() -> None:
         ["extra"],
     ],
 )
-def test_what_makes_no_sense_is_wrong_usage(args: list[str]) -> None:
-    """Exit code 2, before anything is started; the message names the option or the word."""
+def test_invalid_arguments_are_usage_errors(args: list[str]) -> None:
+    """Exit code 2; the message names the option or the argument."""
     with pytest.raises(click.UsageError) as caught:
         _told(*args)
 
@@ -145,8 +145,8 @@ def test_what_makes_no_sense_is_wrong_usage(args: list[str]) -> None:
     assert args[0] in caught.value.format_message()
 
 
-def test_a_service_of_our_name_does_not_get_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kubernetes sets NOPEA_PORT=tcp://… for a Service named nopea: it is refused by name, not misread."""
+def test_the_variable_of_a_service_named_nopea_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes sets NOPEA_PORT=tcp://… for a Service named nopea; the error quotes the value."""
     monkeypatch.setenv("NOPEA_PORT", "tcp://10.0.0.1:80")
 
     with pytest.raises(click.BadParameter, match="tcp://10"):
@@ -154,7 +154,7 @@ def test_a_service_of_our_name_does_not_get_in_the_way(monkeypatch: pytest.Monke
 
 
 def test_every_option_reaches_the_settings() -> None:
-    """An option that nothing reads would be a lie; a setting without an option cannot be set."""
+    """Every option sets a setting, and every setting has an option."""
     args = [word for name, text, _ in GIVEN for word in (f"--{name}", text)]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -191,8 +191,8 @@ def test_every_option_reaches_the_settings() -> None:
     assert [name for name in fields(settings) if getattr(settings, name) == getattr(default, name)] == []
 
 
-def test_logs_are_for_programs_unless_a_person_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Text on a terminal, JSON elsewhere, and what was asked for in any case."""
+def test_the_default_log_format_depends_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default is text on a terminal and JSON elsewhere; --log-format overrides it."""
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert settings_of(**_told()).log_format == "json"
 
@@ -201,24 +201,24 @@ def test_logs_are_for_programs_unless_a_person_looks(monkeypatch: pytest.MonkeyP
     assert settings_of(**_told("--log-format", "json")).log_format == "json"
 
 
-def test_a_cache_folder_that_cannot_be_made_is_said_in_a_line(tmp_path: Path) -> None:
-    """A wrong folder is a wrong configuration, with its name and the option: no traceback."""
+def test_a_cache_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
+    """The exit code is 3, and the output names the folder and the option."""
     taken = tmp_path / "file"
     taken.write_text("")
-    told = CliRunner().invoke(command, ["--cache-dir", str(taken / "cache")])
+    result = CliRunner().invoke(command, ["--cache-dir", str(taken / "cache")])
 
-    assert told.exit_code == 3
-    assert str(taken) in told.output
-    assert "--cache-dir" in told.output
+    assert result.exit_code == 3
+    assert str(taken) in result.output
+    assert "--cache-dir" in result.output
 
 
-def test_a_receiver_whose_url_makes_no_sense_is_said_in_a_line() -> None:
-    """A wrong configuration: which URL and what to write, without showing it, for it may hold a password."""
+def test_an_invalid_sink_url_is_reported_without_showing_it() -> None:
+    """The message says which URL of the list is wrong; the URL is not shown, as it may contain a password."""
     urls = "https://events.acme.example,ftp://ada:hunter22@events.acme.example/topsecret"
-    told = CliRunner().invoke(command, [], env={"NOPEA_CDEVENTS_SINK": urls})
+    result = CliRunner().invoke(command, [], env={"NOPEA_CDEVENTS_SINK": urls})
 
-    assert told.exit_code == 3
-    assert told.output == (
+    assert result.exit_code == 3
+    assert result.output == (
         "nopea: --cdevents-sink: URL 2 of the list does not begin with http:// or https://. "
         "Write https://host/path.\n"
     )

@@ -1,4 +1,4 @@
-"""`nopea suspend` and `nopea resume` against a cluster in memory."""
+"""`nopea suspend` and `nopea resume` with a cluster in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _annotations(commands: Commands) -> dict[str, Any]:
 
 
 def test_a_repository_is_suspended_and_resumed(commands: Commands) -> None:
-    """By its spec."""
+    """A GitRepository is suspended and resumed by `spec.suspend`."""
     suspended = commands.run("suspend", "api")
     assert (suspended.exit_code, suspended.stdout) == (0, "GitRepository shop/api is suspended.\n")
     assert commands.repository()["spec"]["suspend"] is True
@@ -35,7 +35,7 @@ def test_a_repository_is_suspended_and_resumed(commands: Commands) -> None:
 
 
 def test_an_object_is_suspended_and_resumed(commands: Commands) -> None:
-    """By annotations on the live object, which `resume` removes."""
+    """An object is suspended by annotations on the live object; `resume` removes them."""
     _store_web(commands)
 
     suspended = commands.run("suspend", "api", WEB, "--until", "2099-01-31T18:00:00Z")
@@ -49,15 +49,15 @@ def test_an_object_is_suspended_and_resumed(commands: Commands) -> None:
     assert _annotations(commands) == {}
 
 
-def test_an_object_without_an_end_names_the_command_that_ends_it(commands: Commands) -> None:
-    """The suspension lasts until `nopea resume`."""
+def test_without_until_the_suspension_lasts_until_resume(commands: Commands) -> None:
+    """Without --until, the output says that the suspension lasts until `nopea resume`."""
     _store_web(commands)
 
     assert commands.run("suspend", "api", WEB).stdout == f"{WEB} is suspended until `nopea resume`.\n"
 
 
 def test_an_object_that_is_gone_cannot_be_suspended(commands: Commands) -> None:
-    """The message offers to suspend the repository."""
+    """If the object is not in the cluster, the message offers to suspend the GitRepository."""
     result = commands.run("suspend", "api", WEB)
 
     assert result.exit_code == 3

@@ -1,4 +1,4 @@
-"""`nopea sync` against a cluster in memory."""
+"""`nopea sync` with a cluster in memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nopea.core.api.names import SYNC_REQUESTED_ANNOTATION
 
 
 def test_a_sync_is_requested(commands: Commands) -> None:
-    """By an annotation, and no other write."""
+    """The only write is the annotation that requests the sync."""
     result = commands.run("sync", "api")
 
     assert (result.exit_code, result.stdout) == (0, "Requested a sync of GitRepository shop/api.\n")
@@ -17,7 +17,7 @@ def test_a_sync_is_requested(commands: Commands) -> None:
 
 
 def test_a_suspended_repository_is_not_synced(commands: Commands) -> None:
-    """Exit code 1, and no request that would be forgotten."""
+    """The exit code is 1, and no request is left on the GitRepository."""
     commands.store(suspend=True)
 
     result = commands.run("sync", "api")
@@ -28,7 +28,7 @@ def test_a_suspended_repository_is_not_synced(commands: Commands) -> None:
 
 
 def test_a_repository_that_is_being_deleted_is_not_synced(commands: Commands) -> None:
-    """Exit code 3."""
+    """The exit code is 3, and nothing is written."""
     commands.store(deleting=True)
 
     result = commands.run("sync", "api")
@@ -37,8 +37,8 @@ def test_a_repository_that_is_being_deleted_is_not_synced(commands: Commands) ->
     assert "GitRepository shop/api is being deleted" in result.stderr
 
 
-def test_waiting_ends_with_1_when_no_controller_answers(commands: Commands) -> None:
-    """The message says what to check."""
+def test_waiting_exits_with_1_when_no_controller_answers(commands: Commands) -> None:
+    """The message says that no controller has handled the request."""
     result = commands.run("sync", "api", "--wait", "--timeout", "0.01s")
 
     assert result.exit_code == 1

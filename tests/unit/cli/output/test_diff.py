@@ -1,4 +1,4 @@
-"""How an inspection reads: lines for people, JSON for programs."""
+"""The output of an inspection: lines for users, JSON for programs."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def _plain(*objects: ObjectDiff) -> list[str]:
 
 
 def test_a_field_is_one_line_with_its_author() -> None:
-    """Path, three values, and who did it, how and when."""
+    """The line contains path, three values, manager, operation and time."""
     assert _plain(_object(_field())) == [
         "leave  apps/Deployment shop/web: policy",
         "    .spec.replicas: 2 → 2 → 5   by kubectl (Update/scale) at 2026-03-04T05:06:07Z",
     ]
 
 
-def test_long_values_stand_below_each_other() -> None:
-    """Each with its name, and cut where nobody reads on."""
+def test_long_values_are_on_separate_lines() -> None:
+    """Each value is on its own line with its name, and truncated."""
     lines = _plain(_object(_field(git="x" * 5000)))
 
     assert [line[:20] for line in lines[2:]] == [
@@ -59,8 +59,8 @@ def test_long_values_stand_below_each_other() -> None:
     assert len(lines[3]) < 1100
 
 
-def test_what_is_absent_is_told_from_what_is_not_known() -> None:
-    """And a change that nobody signed says so."""
+def test_absent_and_unknown_values_look_different() -> None:
+    """An absent value is (none), an unknown one (unknown); a change without a manager says so."""
     gone = _field(live=None, manager="", operation="", subresource="", changed_at=None)
     lost = _field(last=None, last_is_known=False)
     new = _field(last=None, side=Side.GIT, manager="", operation="", subresource="", changed_at=None)
@@ -73,19 +73,19 @@ def test_what_is_absent_is_told_from_what_is_not_known() -> None:
 
 
 def test_a_refusal_says_why_and_what_to_do() -> None:
-    """Below its object."""
+    """The message and the hint follow the object's line."""
     refused = _object(action=Action.REFUSE, reason=Reason.OWNED_BY_OTHER, problem=PROBLEM)
 
     assert _plain(refused)[1:] == ["    it is another's", "    → Remove it."]
 
 
 def test_lines_are_coloured() -> None:
-    """`click.echo` takes the colours away where no terminal is."""
+    """Lines contain colour codes; `click.echo` removes them if the output is not a terminal."""
     assert all("\x1b[" in line for line in object_lines((_object(_field()),)))
 
 
 def test_the_summary_counts_what_would_be_done() -> None:
-    """In the order of importance, and says so when there is nothing."""
+    """Actions come before unchanged objects; an empty inspection has its own text."""
     unchanged = _object(reason=Reason.UNCHANGED)
     create = _object(action=Action.CREATE, reason=Reason.NOT_THERE)
 
@@ -94,18 +94,18 @@ def test_the_summary_counts_what_would_be_done() -> None:
 
 
 def test_json_has_every_fact() -> None:
-    """Null where there is none."""
+    """Every field is present; unknown values are null."""
     refused = _object(_field(live=None), action=Action.REFUSE, reason=Reason.OWNED_BY_OTHER, problem=PROBLEM)
     inspection = Inspection(objects=(refused,), problems=(PROBLEM,))
 
-    told = inspection_json(inspection, inspection.objects, commit="1f0c")
+    document = inspection_json(inspection, inspection.objects, commit="1f0c")
 
     problem = {"code": "NOPEA-K004", "message": "it is another's", "hint": "Remove it.", "source": None,
                "object": str(KEY)}  # fmt: skip
     field = {"path": ".spec.replicas", "lastApplied": "2", "git": "2", "live": None, "changedBy": "cluster",
              "manager": "kubectl", "operation": "Update", "subresource": "scale",
              "time": "2026-03-04T05:06:07Z"}  # fmt: skip
-    assert told == {
+    assert document == {
         "commit": "1f0c",
         "differs": True,
         "objects": [
@@ -117,7 +117,7 @@ def test_json_has_every_fact() -> None:
 
 
 def test_an_inspection_is_complete_when_only_objects_are_refused() -> None:
-    """A problem of Git or of reading leaves the answer open."""
+    """An object that cannot be read, or a problem without an object, makes the inspection incomplete."""
     refused = _object(action=Action.REFUSE, reason=Reason.OWNED_BY_OTHER, problem=PROBLEM)
     unreadable = _object(action=Action.REFUSE, reason=Reason.UNREADABLE, problem=PROBLEM)
 

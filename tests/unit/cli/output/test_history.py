@@ -1,4 +1,4 @@
-"""The passes of a repository as a table and as JSON."""
+"""The syncs of a repository as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OLD, NEW = "a" * 40, "b" * 40
 
 
 def entry(commit: str, number: int, **facts: object) -> dict[str, object]:
-    """Return a pass as the API server stores it."""
+    """Return a history entry as the API server stores it."""
     return {
         "id": f"01JZZZZZZZZZZZZZZZZZZZZZZ{number}", "commit": commit, "trigger": "poll", "outcome": "synced",
         "started": "2026-11-24T05:00:00Z", "duration": "1.50s", **facts,
@@ -32,15 +32,15 @@ def shown(found: Repository) -> list[str]:
 def with_history(
     *entries: dict[str, object], applied: str | None = NEW, pin: str | None = None
 ) -> Repository:
-    """Return a repository with these passes, newest first."""
+    """Return a repository with these history entries, newest first."""
     status: dict[str, object] = {"history": list(entries)}
     if applied:
         status["lastAppliedCommit"] = applied
     return repository(annotations={ROLLBACK_ANNOTATION: pin} if pin is not None else {}, status=status)
 
 
-def test_each_pass_is_a_line() -> None:
-    """Commit, outcome, age and time, duration, counts, id, triggers."""
+def test_each_sync_is_a_line() -> None:
+    """A line contains commit, outcome, age, time, duration, counts, id and triggers."""
     _, head, line, *_ = shown(
         with_history(entry(NEW, 1, trigger="manual,poll", created=3, changed=2, pruned=1, failed=4))
     )
@@ -54,8 +54,8 @@ def test_each_pass_is_a_line() -> None:
     assert head.index("CREATED") + len("CREATED") - 1 == line.index(" 3 ") + 1
 
 
-def test_a_narrow_terminal_gets_what_fits() -> None:
-    """Without the ids first, then without the times: 80 columns are enough for a pass with one trigger."""
+def test_a_narrow_terminal_gets_fewer_columns() -> None:
+    """The ids are dropped first, then the times; a sync with one trigger fits into 80 columns."""
     found = with_history(entry(NEW, 1, outcome="failed", trigger="rollback"), entry(OLD, 2))
 
     def table(width: int) -> list[str]:
@@ -68,8 +68,8 @@ def test_a_narrow_terminal_gets_what_fits() -> None:
     assert table(80)[1].split()[1:6] == [NEW[:7], "failed", "60m", "ago", "1.50s"]
 
 
-def test_the_newest_pass_of_the_applied_commit_is_marked() -> None:
-    """And no failed one of the same commit; a pass that saw no commit shows a dash."""
+def test_the_newest_sync_of_the_applied_commit_is_marked() -> None:
+    """A failed sync of that commit is not marked; a sync that read no commit shows a dash."""
     lines = shown(
         with_history(
             entry("", 1, outcome="failed"), entry(NEW, 2, outcome="failed"), entry(NEW, 3), entry(NEW, 4)
@@ -81,8 +81,8 @@ def test_the_newest_pass_of_the_applied_commit_is_marked() -> None:
     assert lines[-1] == "* applied now"
 
 
-def test_what_a_rollback_decided_is_marked() -> None:
-    """Also a heal while it held; the title says what is not followed."""
+def test_syncs_under_a_rollback_are_marked() -> None:
+    """A heal under a rollback is marked as well; the title names the branch that is not followed."""
     lines = shown(
         with_history(
             entry(OLD, 1, trigger="object change,rollback"), entry(OLD, 2, trigger="rollback"), entry(NEW, 3),
@@ -97,8 +97,8 @@ def test_what_a_rollback_decided_is_marked() -> None:
     assert lines[-1] == "* applied now   ↩ applied by a rollback"
 
 
-def test_a_rollback_that_cannot_be_read_is_in_the_title() -> None:
-    """Nothing is followed then."""
+def test_an_invalid_rollback_is_in_the_title() -> None:
+    """The title says that the rollback annotation is invalid."""
     assert "its rollback annotation is invalid" in shown(with_history(entry(NEW, 1), pin="main"))[0]
 
 
@@ -119,20 +119,22 @@ def test_a_rollback_that_cannot_be_read_is_in_the_title() -> None:
         ),
     ],
 )  # fmt: skip
-def test_an_empty_history_helps(status: dict[str, object], says: str) -> None:
-    """With what is known instead."""
+def test_an_empty_history_shows_what_to_check(status: dict[str, object], says: str) -> None:
+    """Without syncs, the output shows the Ready condition or says what to check."""
     lines = shown(repository(status=status))
 
     assert len(lines) == 2
     assert says in lines[1]
 
 
-def test_json_has_zeros_and_marks() -> None:
-    """A program needs no defaults of ours."""
-    told = history_json(with_history(entry(OLD, 1, trigger="rollback"), entry(NEW, 2), applied=OLD, pin=OLD))
+def test_json_has_every_field() -> None:
+    """JSON contains all fields, including counts of zero and the marks."""
+    document = history_json(
+        with_history(entry(OLD, 1, trigger="rollback"), entry(NEW, 2), applied=OLD, pin=OLD)
+    )
 
-    assert (told["follows"], told["rollbackTo"]) == ("branch main", OLD)
-    first, second = told["history"]
+    assert (document["follows"], document["rollbackTo"]) == ("branch main", OLD)
+    first, second = document["history"]
     assert set(first) == {
         "id", "commit", "trigger", "outcome", "started", "duration", "created", "changed", "pruned", "failed",
         "current", "rollback",
@@ -146,5 +148,5 @@ def test_json_has_zeros_and_marks() -> None:
     [(-5, "0s"), (0, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (172800, "2d")],
 )
 def test_ages(seconds: float, text: str) -> None:
-    """In one unit, as kubectl tells them; a clock that runs ahead is no trouble."""
+    """An age has one unit, as in kubectl; a time in the future is 0s."""
     assert age(seconds) == text

@@ -1,4 +1,4 @@
-"""What all commands print the same way."""
+"""What all commands print in the same way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROBLEM = Problem(
 
 
 def test_an_error_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    """The hint is a line of its own, and only there if it is given."""
+    """A hint is printed on a line of its own, if there is one."""
     print_error("It failed.", "Try again.")
     print_error("It failed.")
     print_hint("Wait.")
@@ -22,7 +22,7 @@ def test_an_error_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_problem_has_its_code_and_place(capsys: pytest.CaptureFixture[str]) -> None:
-    """Another hint may replace its own."""
+    """The line contains code, file and object; a given hint replaces the problem's hint."""
     print_problem(PROBLEM)
     print_problem(PROBLEM, hint="Wait.")
 
@@ -31,19 +31,19 @@ def test_a_problem_has_its_code_and_place(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_problem_without_a_place_has_its_code(capsys: pytest.CaptureFixture[str]) -> None:
-    """With one space."""
+    """Without file and object, the code is followed by the message."""
     print_problem(Problem(code=Code.INVALID, message="It is wrong.", hint="Fix it."))
 
     assert capsys.readouterr().err.startswith("✗ NOPEA-K003: It is wrong.\n")
 
 
 def test_json_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    """Indented."""
+    """JSON is printed indented on standard output."""
     print_json({"a": 1})
 
     assert capsys.readouterr() == ('{\n  "a": 1\n}\n', "")
 
 
 def test_one_is_singular() -> None:
-    """Any other number is plural."""
+    """The noun is in the plural for every number except 1."""
     assert [count(number, "object") for number in (0, 1, 2)] == ["0 objects", "1 object", "2 objects"]

@@ -17,7 +17,7 @@ from nopea.core.status.status import reported
 
 
 def after(result: ReconcileReport, **options: Any) -> Repository:
-    """Return the repository as the sync left it."""
+    """Return the repository with the status after the sync."""
     status = reported(GitRepositoryStatus(), result, now=NOW, retry_at=None)
     return replace(repository(**options), status=status)
 
@@ -27,8 +27,8 @@ def lines(found: Repository) -> list[str]:
     return [click.unstyle(line) for line in synced_lines(found)]
 
 
-def test_a_pass_that_changed_something() -> None:
-    """What there is, what was done, which commit by whom."""
+def test_a_sync_with_changes() -> None:
+    """The lines contain the counts, the commit, its message and its author."""
     done = [result_of("a", Outcome.CREATED), result_of("b", Outcome.CONFIGURED), result_of("c")]
 
     assert lines(after(report(objects=done))) == [
@@ -37,13 +37,13 @@ def test_a_pass_that_changed_something() -> None:
     ]
 
 
-def test_a_pass_that_found_nothing_to_do() -> None:
-    """One object is one object."""
+def test_a_sync_without_changes() -> None:
+    """The line says that there was nothing to change."""
     assert lines(after(report(objects=[result_of("a")])))[0].endswith("1 object; nothing to change")
 
 
 def test_a_rolled_back_repository_says_what_is_not_followed() -> None:
-    """Each time: a person who syncs may wonder where the new commit is."""
+    """The last line names the branch that is not followed and the command that ends the rollback."""
     found = after(report(), annotations={ROLLBACK_ANNOTATION: COMMIT.id})
 
     assert lines(found)[-1] == (
@@ -52,7 +52,7 @@ def test_a_rolled_back_repository_says_what_is_not_followed() -> None:
 
 
 def test_drift_that_was_left() -> None:
-    """Which object, why, by whom as far as that is known."""
+    """Each drifted object has a line with the reason and, if known, the manager."""
     found = after(report(objects=[result_of("a")]))
     drifts = (
         DriftEntry(
@@ -62,17 +62,17 @@ def test_drift_that_was_left() -> None:
     )
     status = GitRepositoryStatus(history=found.status.history, drifted_count=2, drifts=drifts)
 
-    told = lines(replace(found, status=status))
+    output = lines(replace(found, status=status))
 
-    assert "2 drifted" in told[0]
-    assert told[2:] == [
+    assert "2 drifted" in output[0]
+    assert output[2:] == [
         "  drifted: ConfigMap shop/a  left: policy  by kubectl-edit",
         "  drifted: ConfigMap shop/b  left: policy",
     ]
 
 
-def test_a_pass_that_failed_says_how_far_it_came() -> None:
-    """At which commit, or before any."""
+def test_a_failed_sync_says_how_far_it_came() -> None:
+    """The line contains the commit and the counts, or says that no commit was read."""
     some = report(
         Result.FAILED,
         objects=[result_of("a"), result_of("b", Outcome.FAILED, problem())],
@@ -86,8 +86,8 @@ def test_a_pass_that_failed_says_how_far_it_came() -> None:
     assert failed_line(after(none)) == "GitRepository shop/api: the sync failed before it read a commit."
 
 
-def test_a_full_list_of_errors_may_not_be_complete() -> None:
-    """The status holds a limited number."""
+def test_a_full_list_of_errors_may_be_incomplete() -> None:
+    """The status holds a limited number of errors, so a full list may have been truncated."""
     error = StatusError(
         code="NOPEA-K003", message="bad", hint="Correct it.", object="ConfigMap a/b", source="x:1"
     )

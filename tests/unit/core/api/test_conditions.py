@@ -1,4 +1,4 @@
-"""Conditions: whose they are, and since when they hold."""
+"""Conditions: which belong to the controller, and since when they have their status."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def _condition(type_: str, status: str, *, at: str = LATE, message: str = "") ->
     return Condition(type=type_, status=status, reason="R", message=message, last_transition_time=at)
 
 
-def test_the_time_of_the_transition_stays_while_the_status_does() -> None:
-    """Another reason or message is no transition."""
+def test_the_transition_time_changes_only_with_the_status() -> None:
+    """Another reason or message is not a transition."""
     before = [_condition("Ready", "False", at=EARLY, message="old")]
 
     (same,) = merge(before, [_condition("Ready", "False", message="new")], owned=OWNED)
@@ -26,8 +26,8 @@ def test_the_time_of_the_transition_stays_while_the_status_does() -> None:
     assert turned.last_transition_time == LATE
 
 
-def test_ours_go_when_they_are_not_wanted_and_others_stay() -> None:
-    """An abnormal condition is gone when it does not hold; a stranger's is not ours to remove."""
+def test_own_conditions_are_removed_and_foreign_ones_stay() -> None:
+    """An own condition that is not set any more is removed; conditions of other programs are kept."""
     before = [_condition("Stalled", "True"), _condition("Ready", "False"), _condition("Audited", "True")]
 
     merged = merge(before, [_condition("Ready", "True")], owned=OWNED)
@@ -35,15 +35,15 @@ def test_ours_go_when_they_are_not_wanted_and_others_stay() -> None:
     assert [(one.type, one.status) for one in merged] == [("Audited", "True"), ("Ready", "True")]
 
 
-def test_their_order_never_changes_by_itself() -> None:
-    """Sorted by type: else equal statuses would look different and be written."""
+def test_conditions_are_sorted_by_type() -> None:
+    """A stable order avoids status writes that change nothing."""
     wanted = [_condition("Stalled", "True"), _condition("Ready", "False")]
 
     assert merge((), wanted, owned=OWNED) == merge((), reversed(wanted), owned=OWNED)
 
 
-def test_find_gives_the_one_of_the_type() -> None:
-    """Or None."""
+def test_find_returns_the_condition_of_the_type() -> None:
+    """Without such a condition the result is None."""
     ready = _condition("Ready", "True")
 
     assert find([_condition("Stalled", "True"), ready], "Ready") is ready
@@ -51,7 +51,7 @@ def test_find_gives_the_one_of_the_type() -> None:
 
 
 def test_times_are_utc_with_seconds() -> None:
-    """As Kubernetes writes them, whatever the zone of the value."""
+    """Times are in UTC without fractions, as Kubernetes writes them, whatever the zone of the value."""
     moment = datetime(2026, 11, 24, 7, 30, 1, 999_999, tzinfo=timezone(timedelta(hours=2)))
 
     assert format_time(moment) == "2026-11-24T05:30:01Z"

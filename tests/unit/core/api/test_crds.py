@@ -1,4 +1,4 @@
-"""The CRDs as they are made from the model, and as they lie in deploy/crds/."""
+"""The CRDs as the model generates them, and as they are committed in deploy/crds/."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CRDS = {"GitRepository": git_repository_crd(), "Inventory": inventory_crd()}
 FOLDER = Path(__file__).parents[4] / "deploy" / "crds"
 
 
-def test_committed_files_are_the_generated() -> None:
-    """deploy/crds/ holds exactly what the model says; `make crds` writes it."""
+def test_committed_files_are_the_generated_ones() -> None:
+    """The folder deploy/crds/ contains exactly the CRDs of the model; `make crds` writes them."""
     assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} == rendered()
 
 
 def fields(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
-    """Yield every field below a schema with its path, items of lists included."""
+    """Yield every field below a schema with its path, including the fields of list items."""
     if schema["type"] == "array":
         yield from fields(schema["items"], f"{path}[]")
     for name, inner in schema.get("properties", {}).items():
@@ -31,7 +31,7 @@ def fields(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
 
 
 def own_fields(crd: Schema) -> Iterator[tuple[str, Schema]]:
-    """Yield the fields of spec and status, which are ours; the rest is Kubernetes' own."""
+    """Yield the fields of spec and status; the other fields are defined by Kubernetes."""
     properties = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
     for part in ("spec", "status"):
         if part in properties:
@@ -40,13 +40,13 @@ def own_fields(crd: Schema) -> Iterator[tuple[str, Schema]]:
 
 @pytest.mark.parametrize("crd", CRDS.values(), ids=CRDS)
 def test_every_field_is_described(crd: Schema) -> None:
-    """`kubectl explain` has a sentence for every field."""
+    """`kubectl explain` shows a sentence for every field."""
     assert [path for path, schema in own_fields(crd) if not schema.get("description", "").endswith(".")] == []
 
 
 @pytest.mark.parametrize("crd", CRDS.values(), ids=CRDS)
 def test_everything_that_grows_is_bounded(crd: Schema) -> None:
-    """Every text, list and number ends somewhere: etcd's limit and CEL's cost estimate depend on it."""
+    """Every string, list and number has a limit, because of etcd's object size and CEL's cost estimate."""
     assert [path for path, schema in own_fields(crd) if not _is_bounded(schema)] == []
 
 
@@ -64,7 +64,7 @@ def _is_bounded(schema: Schema) -> bool:
 
 
 def test_a_full_object_fits_into_etcd() -> None:
-    """A GitRepository with every list and text full stays below etcd's 1.5 MiB; so does a full Inventory."""
+    """A GitRepository or Inventory with all fields at their limits is smaller than etcd's 1.5 MiB."""
     for crd in CRDS.values():
         properties = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
         assert sum(_longest(properties.get(part, {"type": "boolean"})) for part in ("spec", "status")) < 1.5e6

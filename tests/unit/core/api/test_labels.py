@@ -1,4 +1,4 @@
-"""The ownership label: legal for Kubernetes, and no two repositories share one."""
+"""The ownership label: valid for Kubernetes, and different for each repository."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ KEYS = st.builds(RepoKey, NAMESPACES, NAMES)
 
 @settings(max_examples=30, deadline=None)
 @given(KEYS)
-def test_every_repository_has_a_legal_label(key: RepoKey) -> None:
-    """Kubernetes takes at most 63 characters of a small alphabet."""
+def test_every_repository_has_a_valid_label(key: RepoKey) -> None:
+    """Kubernetes allows at most 63 characters of a limited alphabet."""
     assert LABEL_VALUE.fullmatch(owner_label(key))
 
 
 @settings(max_examples=30, deadline=None)
 @given(KEYS, KEYS)
 def test_two_repositories_have_two_labels(one: RepoKey, other: RepoKey) -> None:
-    """Equal labels mean the same repository: else each would prune the other's objects."""
+    """With the same label, two repositories would prune each other's objects."""
     assert (owner_label(one) == owner_label(other)) == (one == other)
 
 
 def test_short_names_are_readable_and_long_ones_differ_at_the_end() -> None:
-    """A person finds the repository in the label; two long names with the same start stay apart."""
+    """A short name is in the label as it is; long names with the same prefix have different labels."""
     assert owner_label(RepoKey("shop", "web")) == "shop.web"
     long = "a" * 80
     assert owner_label(RepoKey("shop", f"{long}1")) != owner_label(RepoKey("shop", f"{long}2"))
@@ -39,7 +39,7 @@ def test_short_names_are_readable_and_long_ones_differ_at_the_end() -> None:
 
 
 def test_the_label_does_not_change_between_releases() -> None:
-    """Labels live in clusters: another form would make every object a stranger."""
+    """Objects in clusters carry the label; another form would orphan them."""
     assert (
         owner_label(RepoKey("shop", "w" * 100))
         == "shop.wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww-b2fa644004fe25e82ddf"

@@ -1,4 +1,4 @@
-"""What the annotation of a rollback means, and how it is explained."""
+"""How the rollback annotation is parsed, and how problems with it are explained."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ MAIN = Ref(RefKind.BRANCH, "main")
 
 
 def pinned_to(text: str, **spec: str) -> Repository:
-    """Return a repository with the annotation."""
+    """Return a repository with this rollback annotation."""
     return repository(annotations={ROLLBACK_ANNOTATION: text}, **spec)
 
 
 def spec_of(found: Repository) -> GitRepositorySpec:
-    """Return its spec, which must be one."""
+    """Return the repository's spec, which must be valid."""
     assert isinstance(found.spec, GitRepositorySpec)
     return found.spec
 
 
 @pytest.mark.parametrize("kind", ["branch", "tag", "semver"])
 def test_a_pinned_repository_asks_git_for_the_commit(kind: str) -> None:
-    """Whatever its spec follows; what that is stays known."""
+    """The pin replaces the ref of the spec, and keeps it for messages."""
     raw = raw_repository(annotations={ROLLBACK_ANNOTATION: OLD})
     del raw["spec"]["branch"]
     raw["spec"][kind] = "1.x"
@@ -44,7 +44,7 @@ def test_a_pinned_repository_asks_git_for_the_commit(kind: str) -> None:
 
 
 def test_everything_else_of_the_spec_stays() -> None:
-    """Path, policies and the rest are those of the spec."""
+    """A pin changes only the ref; path, URL and interval are those of the spec."""
     free = spec_of(repository(path="deploy"))
     held = spec_of(pinned_to(OLD, path="deploy"))
 
@@ -52,7 +52,7 @@ def test_everything_else_of_the_spec_stays() -> None:
 
 
 def test_a_commit_in_the_spec_gives_way_to_the_pin() -> None:
-    """It is told as what is left."""
+    """The pin replaces `spec.commit`; the message names the replaced commit."""
     raw = raw_repository(annotations={ROLLBACK_ANNOTATION: OLD})
     del raw["spec"]["branch"]
     raw["spec"]["commit"] = NEW
@@ -65,8 +65,8 @@ def test_a_commit_in_the_spec_gives_way_to_the_pin() -> None:
 
 
 @pytest.mark.parametrize("text", [OLD.upper(), f" {OLD}\n", "0" * 64])
-def test_capitals_and_spaces_are_no_obstacle(text: str) -> None:
-    """Also SHA-256 ids."""
+def test_capitals_and_spaces_are_accepted(text: str) -> None:
+    """Spaces around the id and upper case are accepted, and so are SHA-256 ids."""
     assert pinned_to(text).rollback_to == text.strip().lower()
 
 
@@ -82,8 +82,8 @@ def test_a_value_that_is_no_commit_is_a_problem(text: str) -> None:
     assert found.deletes_objects
 
 
-def test_a_broken_spec_and_a_pin_are_told_apart() -> None:
-    """The pin is known though nobody can say what it left."""
+def test_a_pin_is_known_despite_an_invalid_spec() -> None:
+    """With an invalid spec the pin is known, but not the ref that it replaces."""
     found = pinned_to(OLD, url="")
 
     assert isinstance(found.spec, Problem)
@@ -91,8 +91,8 @@ def test_a_broken_spec_and_a_pin_are_told_apart() -> None:
     assert found.follows == ""
 
 
-def test_a_version_of_the_question_has_the_pin_in_it() -> None:
-    """What Git answered for the branch is no answer for the pin, nor for another one."""
+def test_the_version_depends_on_the_pin() -> None:
+    """A commit that Git returned for the branch does not answer a request for a pin."""
     versions = {repository().version, pinned_to(OLD).version, pinned_to(NEW).version}
 
     assert len(versions) == 3
@@ -100,7 +100,7 @@ def test_a_version_of_the_question_has_the_pin_in_it() -> None:
 
 @given(st.text())
 def test_any_text_is_a_pin_or_a_problem(text: str) -> None:
-    """A pin always holds a full id that Git can be asked for."""
+    """A pin always contains a full commit id; the message of a problem is bounded."""
     found = parse_pin(text, instead_of=MAIN)
 
     if isinstance(found, Pin):
@@ -111,7 +111,7 @@ def test_any_text_is_a_pin_or_a_problem(text: str) -> None:
 
 
 def test_a_missing_commit_is_explained_by_the_pin() -> None:
-    """The advice for spec.commit would mislead; other problems keep theirs."""
+    """If the pinned commit does not exist, the hint is about the rollback; other problems keep their hint."""
     missing = Problem(code=Code.GIT_REF_NOT_FOUND, message="no such commit", hint="Correct spec.commit.")
     other = Problem(code=Code.GIT_UNREACHABLE, message="down", hint="Wait.")
     pin = Pin(commit=OLD, instead_of=MAIN)

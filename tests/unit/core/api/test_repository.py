@@ -1,4 +1,4 @@
-"""A GitRepository is always somebody; what is wrong with its spec is a value, not an exception."""
+"""A GitRepository can always be parsed; an invalid spec is a problem, not an exception."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ URLS = st.text() | st.text().map("file://".__add__) | st.text().map("https://"._
     ],
     ids=str,
 )
-def test_a_wrong_spec_is_a_problem_that_names_the_field(change: dict[str, Any], says: str) -> None:
-    """Whatever was stored before today's schema: its identity is known, and a person is told."""
+def test_an_invalid_spec_is_a_problem_that_names_the_field(change: dict[str, Any], says: str) -> None:
+    """This includes specs that were stored before the schema rejected them."""
     spec = {key: value for key, value in {**GOOD, **change}.items() if value is not None}
 
     found = parse_spec(spec)
@@ -64,17 +64,17 @@ def test_a_wrong_spec_is_a_problem_that_names_the_field(change: dict[str, Any], 
     | JSON
 )
 def test_no_spec_raises(raw_spec: Any) -> None:
-    """One object that a person wrote must not stop the controller of all others."""
+    """An invalid object of one user must not stop the controller for all others."""
     assert isinstance(parse_spec(raw_spec), GitRepositorySpec | Problem)
 
 
-def test_file_urls_are_read_where_they_are_allowed() -> None:
-    """By the flag only."""
+def test_file_urls_are_accepted_if_allowed() -> None:
+    """A file URL is valid only with the option that allows it."""
     assert isinstance(parse_spec({**GOOD, "url": "file:///srv/git"}, allow_file_urls=True), GitRepositorySpec)
 
 
 def test_the_problem_of_a_url_hides_its_credentials() -> None:
-    """They have no place in a status."""
+    """The problem is written to the status, so it must not contain the password of a URL."""
     found = parse_spec({**GOOD, "url": "file://bot:hunter22@h/x"})
 
     assert isinstance(found, Problem)
@@ -83,7 +83,7 @@ def test_the_problem_of_a_url_hides_its_credentials() -> None:
 
 @pytest.mark.parametrize("kind", list(RefKind))
 def test_each_kind_of_ref_is_read(kind: RefKind) -> None:
-    """Branch, tag, semver and commit."""
+    """A spec follows a branch, a tag, a semver range or a commit."""
     value = "a" * 40
     spec = parse_spec({"url": "https://h/x", kind.value: value})
 
@@ -91,8 +91,8 @@ def test_each_kind_of_ref_is_read(kind: RefKind) -> None:
     assert ref_of(spec) == Ref(kind, value)
 
 
-def test_identity_is_read_beside_a_broken_spec() -> None:
-    """The worker needs it to say what is wrong."""
+def test_identity_is_read_despite_an_invalid_spec() -> None:
+    """The worker needs key, uid and generation to report the problem."""
     found = repository(url=5, uid="u", generation=3, annotations={"nopea.io/sync-requested-at": "now"})
 
     assert (found.key, found.uid, found.generation) == (RepoKey("shop", "api"), "u", 3)
@@ -102,22 +102,22 @@ def test_identity_is_read_beside_a_broken_spec() -> None:
     assert str(found.object_key) == "nopea.io/GitRepository shop/api"
 
 
-def test_suspended_and_deleting_are_seen() -> None:
-    """Both forbid what workers do."""
+def test_suspended_and_deleting_are_read() -> None:
+    """Both are false by default."""
     assert repository(suspend=True).suspended
     assert repository(deleting=True).deleting
     assert not repository().suspended
     assert not repository().deleting
 
 
-def test_a_status_of_another_version_is_rebuilt() -> None:
-    """What we cannot read of our own earlier words is forgotten; what we can is kept."""
+def test_an_unreadable_status_is_dropped() -> None:
+    """A status that this version cannot parse counts as empty."""
     assert repository(status={"phase": "Synced"}).status.phase is Phase.SYNCED
     assert repository(status={"phase": "Dancing", "resourceCount": -1}).status == GitRepositoryStatus()
 
 
 def test_an_object_without_spec_status_and_annotations_is_read() -> None:
-    """As an older schema may have let it be stored."""
+    """An older schema may have allowed such an object."""
     raw = raw_repository()
     del raw["spec"], raw["status"], raw["metadata"]["annotations"], raw["metadata"]["generation"]
 
@@ -127,8 +127,8 @@ def test_an_object_without_spec_status_and_annotations_is_read() -> None:
     assert (found.generation, found.sync_requested_at) == (0, "")
 
 
-def test_a_long_request_is_cut_to_what_status_can_echo() -> None:
-    """`lastHandledSyncAt` takes 256 characters; the request must still be seen as handled."""
+def test_a_long_request_is_truncated() -> None:
+    """The value is truncated to the 256 characters of `lastHandledSyncAt`, so that it counts as handled."""
     found = repository(annotations={"nopea.io/sync-requested-at": "x" * 1000})
 
     assert found.sync_requested_at == "x" * 256
