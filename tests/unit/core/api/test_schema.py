@@ -1,4 +1,4 @@
-"""The structural schemas that are made from msgspec models."""
+"""The structural schemas that are generated from msgspec models."""
 
 from __future__ import annotations
 
@@ -76,44 +76,44 @@ CART = {
 
 
 def test_schema_of_a_model() -> None:
-    """Names, bounds, texts, defaults, choices, lists and nested objects all reach the schema."""
+    """Names, bounds, descriptions, defaults, choices, lists and nested objects are all in the schema."""
     assert schema_of(Cart, defaults=True) == CART
 
 
 def test_schema_without_defaults() -> None:
-    """A status has no defaults: the server must not invent what nobody reported."""
+    """A status has no defaults, as the API server must not add values that were not reported."""
     properties = schema_of(Cart, defaults=False)["properties"]
 
     assert not [name for name, schema in properties.items() if "default" in schema]
 
 
 class Loose(msgspec.Struct):
-    """A model with what a structural schema cannot say."""
+    """A model with a union, which a structural schema cannot express."""
 
     either: int | str
 
 
 class Wild(msgspec.Struct):
-    """A model with a type that has no bounds."""
+    """A model with a type without bounds."""
 
     anything: dict[str, Any]
 
 
 class Odd(msgspec.Struct):
-    """A model with a bound that the generator would have to drop."""
+    """A model with a bound that the generator does not support."""
 
     above: Annotated[int, Meta(gt=0)]
 
 
 @pytest.mark.parametrize("model", [Loose, Wild, Odd])
-def test_unfit_types_are_refused(model: type[msgspec.Struct]) -> None:
-    """A model that the API server could not enforce is a mistake that generation reports."""
+def test_unsupported_types_are_refused(model: type[msgspec.Struct]) -> None:
+    """The generator rejects a model that the API server could not enforce."""
     with pytest.raises(TypeError, match="structural schema"):
         schema_of(model, defaults=False)
 
 
 def test_rules_are_added() -> None:
-    """CEL rules stand beside the fields that they are about, and the given schema stays as it was."""
+    """CEL rules are added to a copy of the schema."""
     schema = {"type": "object"}
     rule = {"rule": "self.a < self.b", "message": "a must be less than b"}
 
@@ -121,8 +121,8 @@ def test_rules_are_added() -> None:
     assert schema == {"type": "object"}
 
 
-def test_root_has_what_every_object_has() -> None:
-    """A whole object has apiVersion, kind and metadata besides its own parts."""
+def test_root_has_the_fields_of_every_object() -> None:
+    """The schema of an object has apiVersion, kind and metadata besides its own parts."""
     schema = root(description="A cart.", required=("spec",), spec={"type": "object"})
 
     assert list(schema["properties"]) == ["apiVersion", "kind", "metadata", "spec"]

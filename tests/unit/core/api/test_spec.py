@@ -1,4 +1,4 @@
-"""The model of the spec reads what the API server stores."""
+"""How the model of the spec reads what the API server stores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ URL = "https://git.example/acme/web"
 
 
 def test_defaults_are_those_of_the_server() -> None:
-    """A spec stored before a default existed reads as if the server had filled it in."""
+    """A spec that was stored before a default existed is read as if the server had set it."""
     spec = msgspec.convert({"url": URL, "branch": "main"}, GitRepositorySpec)
 
     assert (spec.interval, spec.timeout, spec.prune, spec.path) == ("5m", "5m", True, "")
@@ -19,7 +19,7 @@ def test_defaults_are_those_of_the_server() -> None:
 
 
 def test_fields_of_a_newer_version_are_ignored() -> None:
-    """A field that this version does not know does not stop it: a rollback must keep working."""
+    """Unknown fields are ignored, so that an older version of Nopea can read newer specs."""
     spec = msgspec.convert({"url": URL, "branch": "main", "invented": {"a": 1}}, GitRepositorySpec)
 
     assert spec.url == URL
@@ -36,7 +36,7 @@ def test_fields_of_a_newer_version_are_ignored() -> None:
     ],
 )
 def test_an_error_names_the_field(raw: dict[str, object], path: str) -> None:
-    """What is wrong is named by its path."""
+    """The error contains the path of the invalid field."""
     with pytest.raises(msgspec.ValidationError) as error:
         msgspec.convert(raw, GitRepositorySpec)
 

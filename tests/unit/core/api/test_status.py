@@ -1,4 +1,4 @@
-"""The model of the status reads what it wrote."""
+"""How the model of the status is written and read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOW = "2026-11-24T05:00:00Z"
 
 
 def test_status_survives_json() -> None:
-    """A status written as JSON and read again is the same, with camelCase names on the way."""
+    """A status that is written as JSON and read again is equal; its names are in camelCase."""
     ready = Condition(type="Ready", status="True", reason="Succeeded", message="", last_transition_time=NOW)
     change = FieldChange(path="/spec/replicas", from_="2", to="5")
     drift = DriftEntry(object="apps/Deployment shop/web", kind="manual_drift", fields=(change,))
@@ -24,14 +24,14 @@ def test_status_survives_json() -> None:
     assert b'"from":"2"' in wire
 
 
-def test_absent_is_not_written() -> None:
-    """What is not known is left out, so that a status stays small and a patch says only what is true."""
+def test_absent_fields_are_not_written() -> None:
+    """Unknown fields are omitted; zero is written."""
     assert msgspec.json.encode(GitRepositoryStatus(resource_count=0)) == b'{"resourceCount":0}'
 
 
 @pytest.mark.parametrize("status", ["true", "Maybe", "True\n"])
 def test_condition_status_is_one_of_three(status: str) -> None:
-    """A condition holds, does not hold, or is unknown."""
+    """The status of a condition is True, False or Unknown."""
     raw = {"type": "Ready", "status": status, "reason": "A", "message": "", "lastTransitionTime": NOW}
 
     with pytest.raises(msgspec.ValidationError):

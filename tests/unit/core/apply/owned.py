@@ -1,4 +1,4 @@
-"""Live objects for the tests of drift: what an API server would store and note in `managedFields`."""
+"""Live objects for tests, with the `managedFields` that an API server would store."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ HOSTILE_TRIES: st.SearchStrategy[Any] = st.recursive(
 
 
 def deployment() -> dict[str, Any]:
-    """Return a Deployment as Git has it."""
+    """Return the Deployment in Git."""
     container = {
         "name": "web",
         "image": "web:1",
@@ -75,7 +75,7 @@ def deployment() -> dict[str, Any]:
 
 
 def owned_fields(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return the field set that the API server notes for an apply of a built-in kind."""
+    """Return the field set that the API server records for an apply of a built-in kind."""
     fields: dict[str, Any] = _fields(manifest, "", "", manifest.get("kind", ""))
     for name in ("f:apiVersion", "f:kind"):
         fields.pop(name, None)
@@ -107,7 +107,7 @@ def entry(fields: Fields, *, manager: str = "nopea", operation: str = "Apply", *
 def stored(
     manifest: dict[str, Any], *entries: dict[str, Any], fields: Fields | None = None
 ) -> dict[str, Any]:
-    """Return the object as applied by us, with the entries of others; `fields` replaces our own set."""
+    """Return the live object after our apply, with entries of others; `fields` replaces our own field set."""
     live = copy.deepcopy(manifest)
     ours = entry(owned_fields(manifest) if fields is None else fields)
     live.setdefault("metadata", {})["managedFields"] = [ours, *entries]
@@ -125,7 +125,7 @@ def trie(paths: Iterable[Path]) -> dict[str, Any]:
 
 
 def shuffled(value: Any) -> Any:
-    """Return the same with all keys in another order."""
+    """Return the value with the keys of all mappings in another order."""
     if isinstance(value, dict):
         return {key: shuffled(item) for key, item in reversed(value.items())}
     return [shuffled(item) for item in value] if isinstance(value, list) else value

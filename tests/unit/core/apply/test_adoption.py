@@ -1,4 +1,4 @@
-"""Whose claims are taken over, and which of them."""
+"""Which field claims of other managers are taken over."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTE: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}
 
 
 def entry(manager: str, fields: Any, operation: str = "Update", **extra: str) -> dict[str, Any]:
-    """Return one entry of managedFields."""
+    """Return an entry of managedFields."""
     return {
         "manager": manager,
         "operation": operation,
@@ -31,7 +31,7 @@ def entry(manager: str, fields: Any, operation: str = "Update", **extra: str) ->
 
 
 def data(*keys: str) -> dict[str, Any]:
-    """Return the set of some keys of a ConfigMap."""
+    """Return the field set of some keys of a ConfigMap."""
     return {"f:data": {f"f:{key}": {} for key in keys}}
 
 
@@ -44,7 +44,7 @@ def live(*managed: Any, annotations: dict[str, str] | None = None, **values: str
 
 
 def adopted(stored: dict[str, Any], **options: Any) -> dict[str, Any] | None:
-    """Return the object with the patch carried out, None where there is none."""
+    """Return the object after the adoption's patch; None if there is no patch."""
     patch = adopt(stored, **options)
     if patch is None:
         return None
@@ -56,7 +56,7 @@ def adopted(stored: dict[str, Any], **options: Any) -> dict[str, Any] | None:
         holder = result
         for part in holders:
             holder = holder[part]
-        assert last in holder  # both remove and replace need it
+        assert last in holder  # remove and replace both need an existing value
         if operation["op"] == "remove":
             del holder[last]
         else:
@@ -66,7 +66,7 @@ def adopted(stored: dict[str, Any], **options: Any) -> dict[str, Any] | None:
 
 
 def ours(stored: dict[str, Any] | None) -> Any:
-    """Return our claims."""
+    """Return our field set."""
     assert stored is not None
     return fields_of(entry_of(stored["metadata"]["managedFields"], manager="nopea"))
 
@@ -84,8 +84,8 @@ def ours(stored: dict[str, Any] | None) -> Any:
         ("kubectl", "Update", {"subresource": "scale"}),
     ],
 )
-def test_peoples_claims_become_ours(manager: str, operation: str, extra: dict[str, str]) -> None:
-    """Every tool's claims are moved, under whatever operation, and its entry goes."""
+def test_claims_of_user_tools_are_taken_over(manager: str, operation: str, extra: dict[str, str]) -> None:
+    """The claims of a user's tool are moved whatever the operation, and its entry is removed."""
     after = adopted(live(entry(manager, data("a"), operation, **extra), a="1"))
 
     assert ours(after) == data("a")
@@ -107,8 +107,8 @@ def test_peoples_claims_become_ours(manager: str, operation: str, extra: dict[st
         ("kubectl-patch", "Update", {"subresource": "resize"}),
     ],
 )
-def test_the_claims_of_others_stay(manager: str, operation: str, extra: dict[str, str]) -> None:
-    """Controllers, Helm and other appliers keep theirs, as does everyone in other subresources."""
+def test_other_claims_stay(manager: str, operation: str, extra: dict[str, str]) -> None:
+    """Controllers, Helm and other appliers keep their claims, as do all entries for status and resize."""
     theirs = entry(manager, data("b"), operation, **extra)
 
     assert adopt(live(theirs, b="1")) is None
@@ -120,8 +120,8 @@ def test_the_claims_of_others_stay(manager: str, operation: str, extra: dict[str
     assert theirs in after["metadata"]["managedFields"]
 
 
-def test_claims_join_what_we_own() -> None:
-    """Our entry keeps its claims, version and time, and gains the others'."""
+def test_claims_are_merged_into_our_entry() -> None:
+    """Our entry keeps its claims, version and time, and gets the others' claims."""
     mine = entry("nopea", data("mine", "both"), "Apply", time="2026-01-01T00:00:00Z")
     theirs = entry("kubectl-edit", data("both", "theirs"), time="2026-02-01T00:00:00Z")
 
@@ -133,8 +133,8 @@ def test_claims_join_what_we_own() -> None:
     ]
 
 
-def test_a_new_entry_is_as_old_as_the_newest_claim() -> None:
-    """Until our first apply, the time of our entry is when a person last set something."""
+def test_a_new_entry_has_the_time_of_the_newest_claim() -> None:
+    """Until our first apply, the time of our entry is that of the newest claim taken over."""
     one = entry("kubectl-create", data("a"), time="2026-01-01T00:00:00Z")
     two = entry("kubectl-edit", data("b"), time="2026-02-01T00:00:00Z")
 
@@ -146,16 +146,16 @@ def test_a_new_entry_is_as_old_as_the_newest_claim() -> None:
     ]
 
 
-def test_the_patch_tells_of_a_race() -> None:
-    """It writes the resourceVersion that was seen, which the API server answers with 409 when it is old."""
+def test_the_patch_detects_a_concurrent_change() -> None:
+    """The patch sets the resourceVersion that was read; if it is old, the API server responds with 409."""
     patch = adopt(live(entry("kubectl-edit", data("a")), a="1"))
 
     assert patch is not None
     assert orjson.loads(patch)[-1] == {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"}
 
 
-def test_kubectls_annotation_goes_and_its_claim_with_it() -> None:
-    """What kubectl keeps for itself is removed and never becomes ours; other annotations stay."""
+def test_kubectls_annotation_is_removed_with_its_claim() -> None:
+    """The last-applied annotation of kubectl is removed and not taken over; other annotations stay."""
     claims = union(data("a"), NOTE)
     stored = live(
         entry("kubectl-client-side-apply", claims), annotations={LAST_APPLIED: "{}", "note": "x"}, a="1"
@@ -168,8 +168,8 @@ def test_kubectls_annotation_goes_and_its_claim_with_it() -> None:
     assert after["metadata"]["annotations"] == {"note": "x"}
 
 
-def test_kubectls_annotation_goes_alone() -> None:
-    """Left without an owner, it still goes."""
+def test_kubectls_annotation_is_removed_without_other_claims() -> None:
+    """The annotation is removed even if nothing else has to be taken over."""
     after = adopted(live(entry("nopea", data("a"), "Apply"), annotations={LAST_APPLIED: "{}"}, a="1"))
 
     assert after is not None
@@ -181,14 +181,14 @@ def test_kubectls_annotation_goes_alone() -> None:
 
 
 def test_another_managers_annotation_stays() -> None:
-    """A tool that applies as kubectl does, such as an Argo CD of old, keeps its record."""
+    """A tool other than kubectl that uses the annotation, such as Argo CD, keeps it."""
     stored = live(entry("argocd-controller", NOTE), annotations={LAST_APPLIED: "{}"})
 
     assert adopt(stored) is None
 
 
 def test_an_object_without_owners_waits_for_its_first_apply() -> None:
-    """Without managedFields nothing is known of who set what; the annotation is the only record and stays."""
+    """Without managedFields the annotation is the only record of what was set, so it stays."""
     stored = live(annotations={LAST_APPLIED: '{"data":{"a":"1"}}'}, a="1")
     assert adopt(stored) is None
     del stored["metadata"]["managedFields"]
@@ -197,7 +197,7 @@ def test_an_object_without_owners_waits_for_its_first_apply() -> None:
 
 
 def test_before_the_first_apply_only_kubectls_record_counts() -> None:
-    """Of what the API server lumps together, kubectl's record becomes ours and the rest nobody's."""
+    """Claims of before-first-apply become ours if kubectl's annotation contains them; others are released."""
     lump = union(
         {
             "f:data": {".": {}, "f:a": {}, "f:controller": {}},
@@ -228,7 +228,7 @@ def test_before_the_first_apply_only_kubectls_record_counts() -> None:
     "record", [None, "", "{", '{"data":["a"]}', '{"data":"a"}', "[]", "null", "[" * 100_000]
 )
 def test_before_the_first_apply_without_a_record_nothing_becomes_ours(record: str | None) -> None:
-    """With no annotation, or one that says nothing, the claims are given up and every value stays."""
+    """Without a readable annotation the claims are released; all values stay."""
     annotations = {LAST_APPLIED: record} if record is not None else {}
     mine = entry("nopea", data("g"), "Apply")
     stored = live(mine, entry("before-first-apply", union(data("a"), NOTE)), annotations=annotations, a="1")
@@ -241,13 +241,13 @@ def test_before_the_first_apply_without_a_record_nothing_becomes_ours(record: st
 
 
 @pytest.mark.parametrize("record", [None, "", "{", "[]", "null", 7, "[" * 100_000])
-def test_a_record_that_nobody_can_read_says_nothing(record: Any) -> None:
-    """Anybody may write kubectl's annotation."""
+def test_an_unreadable_record_is_empty(record: Any) -> None:
+    """Any client can write kubectl's annotation, so it may be invalid."""
     assert last_applied_of(live(annotations={LAST_APPLIED: record})) == {}
 
 
-def test_steering_stays_a_persons() -> None:
-    """Annotations below nopea.io/ and status keep their owner; our own bookkeeping and all else moves."""
+def test_control_annotations_and_status_keep_their_owner() -> None:
+    """Control annotations below nopea.io/ stay with the user; our own label and annotation are taken over."""
     steering: dict[str, Any] = {
         "f:metadata": {"f:annotations": {"f:nopea.io/suspend-heal": {}, "f:nopea.io/prune": {}}}
     }
@@ -269,15 +269,15 @@ def test_steering_stays_a_persons() -> None:
 
 
 @pytest.mark.parametrize("mark", [{}, {".": {}}])
-def test_steering_alone_is_left_in_peace(mark: dict[str, Any]) -> None:
-    """An object that a person only steers needs no write, even where the annotation was its first."""
+def test_control_annotations_alone_cause_no_write(mark: dict[str, Any]) -> None:
+    """An object on which a user set only control annotations needs no patch."""
     fields = {"f:metadata": {"f:annotations": {**mark, "f:nopea.io/suspend-heal": {}}}}
 
     assert adopt(live(entry("kubectl-annotate", fields))) is None
 
 
-def test_what_the_spec_leaves_to_others_stays_theirs() -> None:
-    """Ignored pointers and managers are not taken over."""
+def test_ignored_claims_stay() -> None:
+    """Claims to ignored pointers and claims of ignored managers are not taken over."""
     stored = live(
         entry("kubectl-edit", data("a", "b")), entry("kubectl-patch", data("c")), a="1", b="1", c="1"
     )
@@ -290,8 +290,8 @@ def test_what_the_spec_leaves_to_others_stays_theirs() -> None:
     assert adopt(after, rules=IgnoreRules(pointers=("/data/b",), managers=("kubectl-patch",))) is None
 
 
-def test_an_ignored_item_of_a_list_stays_theirs() -> None:
-    """A pointer names an item by its place in the live list, a claim by its keys."""
+def test_a_claim_to_an_ignored_list_item_stays() -> None:
+    """A pointer selects an item by its index in the live list, a claim by its keys."""
     ports: dict[str, Any] = {
         f'k:{{"port":{port},"protocol":"TCP"}}': {".": {}, "f:port": {}} for port in (80, 90)
     }
@@ -306,8 +306,8 @@ def test_an_ignored_item_of_a_list_stays_theirs() -> None:
     assert after["metadata"]["managedFields"][1]["fieldsV1"] == second
 
 
-def test_only_the_claims_of_peoples_tools_are_taken_over() -> None:
-    """A controller keeps what it claims; before-first-apply counts as a person's."""
+def test_only_claims_of_user_tools_are_taken_over() -> None:
+    """A controller keeps its claims; before-first-apply counts as a user's tool."""
     stored = live(entry("acme-console", data("a")), entry("kubectl", data("b")), a="1", b="1")
 
     assert ours(adopted(stored)) == data("b")
@@ -315,8 +315,8 @@ def test_only_the_claims_of_peoples_tools_are_taken_over() -> None:
     assert adopt(stored) is not None
 
 
-def test_claims_of_another_version_move_where_the_name_is_the_same() -> None:
-    """Our entry has one version; a claim that fits nothing in the object is given up."""
+def test_claims_of_another_version_are_taken_over_if_the_field_exists() -> None:
+    """Our entry has one version; a claim to a field that the object does not have is released."""
     theirs = {**entry("kubectl", data("a", "renamed")), "apiVersion": "v1beta1"}
     assert ours(adopted(live(theirs, a="1"))) == data("a")
 
@@ -346,8 +346,8 @@ ENTRIES = st.builds(
 
 @settings(deadline=None)
 @given(st.lists(ENTRIES, max_size=5, unique_by=lambda item: (item["manager"], item["operation"])))
-def test_once_is_enough_and_nothing_else_changes(managed: list[dict[str, Any]]) -> None:
-    """After one patch nothing is left to take over, and our claims have only grown."""
+def test_adoption_is_idempotent_and_changes_only_metadata(managed: list[dict[str, Any]]) -> None:
+    """After one patch nothing is left to take over, and none of our claims is lost."""
     stored = live(*managed, a="1")
     before = copy.deepcopy(stored)
 
@@ -379,8 +379,8 @@ SHAPES: st.SearchStrategy[Any] = st.recursive(
 
 @settings(deadline=None)
 @given(SHAPES, SHAPES)
-def test_every_shape_is_taken(fields: Any, managed: Any) -> None:
-    """What a broken server or an odd client leaves there crashes nothing."""
+def test_no_shape_raises(fields: Any, managed: Any) -> None:
+    """Invalid managedFields from a server or client do not raise an error."""
     adopt(live(entry("kubectl", fields), entry("before-first-apply", fields)))
     stored = live()
     stored["metadata"]["managedFields"] = managed

@@ -1,4 +1,4 @@
-"""What is sent in one apply, so that what is left to others stays as it is."""
+"""The body of an apply: ignored and kept fields stay as they are in the cluster."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ IMAGE = (
 
 
 def left(*pointers: str) -> IgnoreRules:
-    """Return rules that leave these fields to others."""
+    """Return rules that ignore these pointers."""
     return IgnoreRules(pointers=pointers)
 
 
 def owned_by(manager: str, *paths: Path) -> dict[str, Any]:
-    """Return a manager's entry with these fields."""
+    """Return the entry of a manager that owns these fields."""
     return entry(trie(paths), manager=manager, operation="Update")
 
 
 def changed(**spec: Any) -> dict[str, Any]:
-    """Return the Deployment with these fields of its spec."""
+    """Return the Deployment with these changes of its spec."""
     manifest = deployment()
     manifest["spec"] |= spec
     return manifest
 
 
 def test_a_new_object_gets_everything() -> None:
-    """An ignored field starts as Git has it."""
+    """A new object is created with all fields in Git, ignored ones included."""
     rules = IgnoreRules(pointers=("/spec/replicas",), managers=("*",))
     assert body_to_apply(deployment(), None, rules=rules, keep=[TEAM]) == deployment()
 
 
-def test_without_rules_git_has_it_all() -> None:
-    """What others own is taken over."""
+def test_without_rules_all_fields_are_sent() -> None:
+    """Without ignore rules, fields that others own are overwritten."""
     live = stored(changed(replicas=5), owned_by("kubectl-edit", REPLICAS))
     assert body_to_apply(deployment(), live, rules=NO_RULES) == deployment()
 
 
 def test_kept_fields_are_left_out() -> None:
-    """Leaving them out gives our claim up; everything else is sent."""
+    """Leaving a field out releases our claim to it; everything else is sent."""
     live = stored(changed(replicas=5), owned_by("kubectl-edit", REPLICAS, TEAM, IMAGE))
     body = body_to_apply(deployment(), live, rules=NO_RULES, keep=[REPLICAS, TEAM, IMAGE])
     expected = deployment()
@@ -62,8 +62,8 @@ def test_kept_fields_are_left_out() -> None:
     assert body == expected
 
 
-def test_what_is_empty_without_kept_fields_is_left_out_too() -> None:
-    """An empty map would claim whatever is in it, and what drifted there would never be seen again."""
+def test_a_map_that_becomes_empty_is_left_out() -> None:
+    """An empty map would claim all of its content, and drift in it would no longer be detected."""
     manifest = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -77,8 +77,8 @@ def test_what_is_empty_without_kept_fields_is_left_out_too() -> None:
     assert body == {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
 
 
-def test_what_git_wants_to_be_empty_is_sent() -> None:
-    """Only what is empty for want of kept fields is left out."""
+def test_a_map_that_is_empty_in_git_is_sent() -> None:
+    """Only maps that become empty because of kept fields are left out."""
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {}}
     live = {**manifest, "data": {"colour": "red"}}
 
@@ -88,8 +88,8 @@ def test_what_git_wants_to_be_empty_is_sent() -> None:
 @pytest.mark.parametrize(
     ("managers", "is_left"), [(("scaler",), True), (("s*",), True), (("other",), False), ((), False)]
 )
-def test_what_an_ignored_manager_owns_is_left_out(managers: tuple[str, ...], is_left: bool) -> None:
-    """By its name or a pattern, and only what it owns; what names the object always goes along."""
+def test_fields_of_an_ignored_manager_are_left_out(managers: tuple[str, ...], is_left: bool) -> None:
+    """Managers match by name or pattern; apiVersion and kind are always sent."""
     fields = {"f:apiVersion": {}, "f:kind": {}, **trie([REPLICAS])}
     live = stored(changed(replicas=5), entry(fields, manager="scaler", operation="Update"))
     expected = deployment()
@@ -102,22 +102,22 @@ def test_what_an_ignored_manager_owns_is_left_out(managers: tuple[str, ...], is_
     ("live", "sent"),
     [
         (stored(changed(replicas=5)), 5),  # nobody else owns it
-        (stored(changed(replicas=5), owned_by("scaler", REPLICAS)), None),  # both do
+        (stored(changed(replicas=5), owned_by("scaler", REPLICAS)), None),  # both own it
         (stored(changed(replicas=5), owned_by("scaler", REPLICAS), fields=trie([TEAM])), None),
-        (stored(changed(replicas=5), fields=trie([TEAM])), None),  # nobody at all: set by default
+        (stored(changed(replicas=5), fields=trie([TEAM])), None),  # no owner: a default
         (stored(changed(replicas=5), owned_by("scaler", TEAM)), 5),
         (stored(changed(replicas=5), owned_by("scaler", REPLICAS), owned_by("labeller", TEAM)), None),
     ],
 )
 def test_an_ignored_field(live: dict[str, Any], sent: int | None) -> None:
-    """It is sent as it is live where only our claim holds it, and left out otherwise."""
+    """An ignored field is sent with its live value if we are its only owner, and left out otherwise."""
     body = body_to_apply(deployment(), live, rules=left("/spec/replicas"))
     assert body["spec"].get("replicas") == sent
     assert {**body, "spec": {**body["spec"], "replicas": 2}} == deployment()
 
 
-def test_an_ignored_field_outlives_its_removal_from_git() -> None:
-    """Taking `replicas` from Git when a scaler takes over must not scale to one."""
+def test_an_ignored_field_that_git_removes_keeps_its_live_value() -> None:
+    """Removing `replicas` from Git for an autoscaler must not scale the Deployment to one."""
     manifest = deployment()
     del manifest["spec"]["replicas"]
     live = stored(changed(replicas=5))
@@ -126,15 +126,15 @@ def test_an_ignored_field_outlives_its_removal_from_git() -> None:
     assert body_to_apply(manifest, shared, rules=left("/spec/replicas")) == manifest
 
 
-def test_an_ignored_field_that_is_not_there_stays_away() -> None:
-    """Somebody has removed it."""
+def test_an_ignored_field_that_is_not_live_is_left_out() -> None:
+    """An ignored field that was removed from the live object is not added again."""
     live = stored(deployment())
     del live["spec"]["replicas"]
     assert "replicas" not in body_to_apply(deployment(), live, rules=left("/spec/replicas"))["spec"]
 
 
-def test_below_a_pointer_each_field_has_its_owner() -> None:
-    """What others own in it is left to them, what is only ours stays as it is live."""
+def test_fields_below_a_pointer_are_handled_by_owner() -> None:
+    """Fields of others are left out; fields that only we own are sent with their live value."""
     live = stored(deployment(), owned_by("kubectl-label", ("f:metadata", "f:labels", "f:tier")))
     live["metadata"]["labels"] |= {"tier": "front", "team": "red"}
     body = body_to_apply(deployment(), live, rules=left("/metadata/labels"))
@@ -152,8 +152,8 @@ def test_below_a_pointer_each_field_has_its_owner() -> None:
         NO_RULES,
     ],
 )
-def test_our_label_always_goes_along(rules: IgnoreRules, live_labels: dict[str, str]) -> None:
-    """Without it the object would not be ours any more, and nobody would heal or prune it."""
+def test_our_label_is_always_sent(rules: IgnoreRules, live_labels: dict[str, str]) -> None:
+    """Without the label the object would not count as ours and would be neither healed nor pruned."""
     label = ("f:metadata", "f:labels", f"f:{LABEL}")
     live = stored(deployment(), owned_by("kubectl-label", TEAM, label), fields=trie([REPLICAS]))
     live["metadata"]["labels"] = live_labels
@@ -162,7 +162,7 @@ def test_our_label_always_goes_along(rules: IgnoreRules, live_labels: dict[str, 
 
 
 def test_a_key_with_a_slash() -> None:
-    """Pointers write it `~1`, and `~` as `~0`."""
+    """In pointers, `~1` is a slash and `~0` a tilde."""
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a/b~c": "git", "d": "git"}}
     live = stored({**manifest, "data": {"a/b~c": "live", "d": "live"}})
     body = body_to_apply(manifest, live, rules=left("/data/a~1b~0c"))
@@ -182,7 +182,7 @@ def test_a_key_with_a_slash() -> None:
     ],
 )
 def test_a_pointer_into_a_list(pointer: str, image: str) -> None:
-    """The item of that number is sent as it is live; what is missing on either side stays as Git has it."""
+    """An existing item is sent with its live value; a pointer that matches nothing changes nothing."""
     live = stored(deployment())
     live["spec"]["template"]["spec"]["containers"][0] |= {"image": "web:9", "stdin": True}
     expected = deployment()
@@ -190,8 +190,8 @@ def test_a_pointer_into_a_list(pointer: str, image: str) -> None:
     assert body_to_apply(deployment(), live, rules=left(pointer)) == expected
 
 
-def test_a_list_item_that_is_not_there_yet() -> None:
-    """It starts as Git has it: a hole in the list would be no manifest."""
+def test_a_list_item_that_is_not_live_yet() -> None:
+    """An ignored item that the live list does not have is sent as in Git."""
     live = stored(deployment())
     live["spec"]["template"]["spec"]["containers"][0]["args"] = ["--fast"]
     rules = left("/spec/template/spec/containers/0/args/1", "/spec/template/spec/containers/0/args/0")
@@ -200,21 +200,21 @@ def test_a_list_item_that_is_not_there_yet() -> None:
 
 @pytest.mark.parametrize(("git", "there"), [(["a"], None), (["a"], {}), (None, ["b"])])
 def test_a_list_on_one_side_only(git: Any, there: Any) -> None:
-    """An item's number means nothing where there is no list: what Git says is sent."""
+    """If only one side is a list, the index has no meaning and the value in Git is sent."""
     manifest = {"apiVersion": "acme.example/v1", "kind": "Widget", "spec": {"parts": git}}
     live = stored({**manifest, "spec": {"parts": there}})
     assert body_to_apply(manifest, live, rules=left("/spec/parts/0")) == manifest
 
 
 @pytest.mark.parametrize("spec", [None, "text"])
-def test_an_ignored_field_in_what_is_no_mapping_in_git(spec: Any) -> None:
-    """There is no place for it: Git wants something else there."""
+def test_an_ignored_field_below_a_value_that_is_not_a_mapping(spec: Any) -> None:
+    """If the parent in Git is not a mapping, it is sent as it is."""
     manifest = {**deployment(), "spec": spec}
     assert body_to_apply(manifest, stored(deployment()), rules=left("/spec/replicas")) == manifest
 
 
-def test_nothing_that_came_in_is_changed() -> None:
-    """The wish is used again in the next pass."""
+def test_the_inputs_are_not_changed() -> None:
+    """The manifest and the live object are used again afterwards."""
     manifest, live = deployment(), stored(changed(replicas=5), owned_by("scaler", TEAM))
     before = copy.deepcopy((manifest, live))
     rules = IgnoreRules(pointers=("/spec/replicas", "/metadata/labels"), managers=("scaler",))
@@ -230,7 +230,7 @@ def test_nothing_that_came_in_is_changed() -> None:
     st.lists(TRIES, max_size=2),
 )
 def test_no_shape_raises(tokens: list[str], body: Any, live: Any, tries: list[Any]) -> None:
-    """Whatever Git, the cluster and the rules look like; and a new body is a new object's again."""
+    """No manifest, live object or rule raises an error, and a body is a valid body of a new object."""
     live = {**live, "metadata": {"managedFields": [entry(fields) for fields in tries]}}
     rules = IgnoreRules(pointers=("/" + "/".join(tokens),), managers=("*",))
     sent = body_to_apply(body, live, rules=rules)
@@ -238,10 +238,10 @@ def test_no_shape_raises(tokens: list[str], body: Any, live: Any, tries: list[An
 
 
 @given(st.sampled_from(["/spec", "/metadata", "/spec/template", "/metadata/labels", "/spec/selector"]))
-def test_what_is_only_ours_and_as_in_git_is_sent_unchanged(pointer: str) -> None:
-    """Ignoring what nobody touched changes nothing of what we apply and own."""
+def test_ignoring_unchanged_fields_changes_nothing(pointer: str) -> None:
+    """If only we own a field and it is as in Git, ignoring it does not change what we apply."""
     body = body_to_apply(deployment(), stored(deployment()), rules=left(pointer))
     expected = deployment()
-    if pointer == "/metadata":  # its name and namespace have no owner, and are sent as they are
+    if pointer == "/metadata":  # name and namespace have no owner and are sent as they are
         expected["metadata"] = {**expected["metadata"]}
     assert owned_fields(body) == owned_fields(expected)

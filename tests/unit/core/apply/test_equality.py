@@ -1,4 +1,4 @@
-"""Spellings that mean the same to the API server, and those that do not."""
+"""Which values are the same to the API server although they are written differently."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ CUSTOM = Spelling(kind="Shop", built_in=False)
     ],
 )  # fmt: skip
 def test_quantities(text: Any, amount: Any) -> None:
-    """Suffixes of both kinds and exponents, as text or number."""
+    """Quantities have decimal or binary suffixes or exponents, and may be strings or numbers."""
     assert quantity(text) == amount
 
 
 @pytest.mark.parametrize(
     "text", ["", "x", "1K", "1 Gi", "1GiB", ".", "1e999", "9" * 41, "٣", True, None, [], {}, "1\n", "0x1"]
 )
-def test_what_is_no_quantity(text: Any) -> None:
-    """What Kubernetes refuses, and what would cost too much to work out, has no amount."""
+def test_other_values_are_not_quantities(text: Any) -> None:
+    """Values that Kubernetes rejects, and values that are too expensive to compute, are not quantities."""
     assert quantity(text) is None
 
 
@@ -64,7 +64,7 @@ def test_what_is_no_quantity(text: Any) -> None:
     ],
 )
 def test_same(one: Any, other: Any, parent: str, name: str) -> None:
-    """Quantities where quantities stand, zeros that are not stored, and numbers as numbers."""
+    """Quantities in the fields of quantities, omitted zero values, and equal numbers are the same."""
     assert POD.same(one, other, parent=parent, name=name)
     assert POD.same(other, one, parent=parent, name=name)
     assert POD.holds(one, other, parent=parent, name=name) or one == {}
@@ -92,14 +92,14 @@ def test_same(one: Any, other: Any, parent: str, name: str) -> None:
         ("a\n", "a", "spec", "text"),
     ],
 )
-def test_not_the_same(one: Any, other: Any, parent: str, name: str) -> None:
-    """Other places, other types, zeros that are stored, and empty structs are differences."""
+def test_different(one: Any, other: Any, parent: str, name: str) -> None:
+    """Other fields, other types, zero values that are stored, and empty structs are different."""
     assert not POD.same(one, other, parent=parent, name=name)
     assert not POD.same(other, one, parent=parent, name=name)
 
 
-def test_places_depend_on_the_kind() -> None:
-    """`max` is a quantity in a LimitRange, `data` base64 in a Secret, and neither elsewhere."""
+def test_fields_depend_on_the_kind() -> None:
+    """`max` is a quantity only in a LimitRange, and `data` is base64 only in a Secret."""
     limit_range = Spelling(kind="LimitRange", built_in=True)
     secret, config = Spelling(kind="Secret", built_in=True), Spelling(kind="ConfigMap", built_in=True)
     assert limit_range.same("1000m", 1, parent="max", name="cpu")
@@ -110,7 +110,7 @@ def test_places_depend_on_the_kind() -> None:
 
 
 def test_custom_resources_are_stored_as_written() -> None:
-    """No zero is left out there and no quantity rewritten, but for the resources of a container."""
+    """In custom resources only limits and requests are quantities, and zero values are stored."""
     assert CUSTOM.same(None, {}, name="a")
     assert CUSTOM.same(None, [], name="a")
     assert not CUSTOM.same(None, False, name="a")
@@ -119,8 +119,8 @@ def test_custom_resources_are_stored_as_written() -> None:
     assert CUSTOM.same("1Gi", "1024Mi", parent="limits", name="memory")
 
 
-def test_what_is_not_declared_does_not_count() -> None:
-    """Defaults in a struct are held, also in the items of a list; another number of items is not."""
+def test_undeclared_fields_are_ignored() -> None:
+    """Defaults in a struct or list item do not matter; another number of items does."""
     declared = {"ports": [{"port": 80}], "tty": False}
     assert POD.holds(declared, {"ports": [{"port": 80, "protocol": "TCP"}], "x": 1})
     assert not POD.holds(declared, {"ports": [{"port": 81}]})
@@ -133,8 +133,8 @@ def test_what_is_not_declared_does_not_count() -> None:
     [("v1", True), ("apps/v1", True), ("networking.k8s.io/v1", True), ("gateway.networking.k8s.io/v1", False),
      ("acme.example/v1", False)],
 )  # fmt: skip
-def test_the_kind_comes_from_the_first_object_that_tells(api_version: str, *, built_in: bool) -> None:
-    """A group of its own ending in k8s.io is still a custom one."""
+def test_the_kind_comes_from_the_first_object_that_has_one(api_version: str, *, built_in: bool) -> None:
+    """A custom group may end in k8s.io too."""
     found = Spelling.of(None, "x", {}, {"apiVersion": api_version, "kind": "Thing"}, {"apiVersion": "x"})
     assert found == Spelling(kind="Thing", built_in=built_in)
     assert Spelling.of(None) == Spelling(kind="", built_in=False)
@@ -142,23 +142,23 @@ def test_the_kind_comes_from_the_first_object_that_tells(api_version: str, *, bu
 
 @settings(deadline=None)
 @given(JSON, st.sampled_from([POD, CUSTOM]))
-def test_every_value_is_itself(value: Any, spelling: Spelling) -> None:
-    """Whatever the shape."""
+def test_every_value_equals_itself(value: Any, spelling: Spelling) -> None:
+    """Any value is the same as itself."""
     assert spelling.same(value, value)
     assert spelling.holds(value, value)
 
 
 @settings(deadline=None)
 @given(JSON, JSON)
-def test_sameness_goes_both_ways_and_is_held(one: Any, other: Any) -> None:
-    """Order plays no part, and what is the same is held."""
+def test_sameness_is_symmetric_and_implies_holds(one: Any, other: Any) -> None:
+    """The order of the values does not matter, and a value holds whatever is the same."""
     assert POD.same(one, other) == POD.same(other, one)
     if POD.same(one, other):
         assert POD.holds(one, other)
 
 
-def test_depth_costs_no_stack() -> None:
-    """Values nested a hundred thousand times are compared."""
+def test_deep_values_do_not_overflow_the_stack() -> None:
+    """Values with a hundred thousand levels are compared."""
     one: Any = 1
     other: Any = 1
     for _ in range(100_000):

@@ -1,4 +1,4 @@
-"""Field sets: membership, arithmetic, and the parts of objects that they cover."""
+"""Field sets: membership, union and difference, and the parts of objects that they cover."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CONTAINERS = ("f:spec", "f:template", "f:spec", "f:containers")
 
 
 def test_the_entry_is_found_by_its_whole_identity() -> None:
-    """Manager, operation and subresource all count; no subresource and an empty one are the same."""
+    """Manager, operation and subresource must match; a missing subresource equals an empty one."""
     ours, update = entry({"f:a": {}}), entry({}, operation="Update")
     status = entry({}, subresource="status")
     assert entry_of([update, status, ours], manager="nopea") is ours
@@ -53,8 +53,8 @@ def test_the_entry_is_found_by_its_whole_identity() -> None:
 
 
 @pytest.mark.parametrize("hostile", [None, {}, "x", 1, [None], ["x"], [[]]])
-def test_what_are_no_entries_is_none(hostile: Any) -> None:
-    """Any other shape of `managedFields` has no entries."""
+def test_invalid_managed_fields_have_no_entries(hostile: Any) -> None:
+    """Any value of `managedFields` that is not a list of entries has no entries."""
     assert list(entries(hostile)) == []
     assert entry_of(hostile, manager="nopea") is None
 
@@ -62,7 +62,7 @@ def test_what_are_no_entries_is_none(hostile: Any) -> None:
 @settings(deadline=None)
 @given(JSON, TRIES)
 def test_projecting_twice_is_projecting_once(value: Any, fields: Any) -> None:
-    """The projection of a projection by the same set is itself, and the input stays as it was."""
+    """Projecting by a set is idempotent and does not change the input."""
     before = copy.deepcopy(value)
     once = project(value, fields)
     assert project(once, fields) == once
@@ -71,8 +71,8 @@ def test_projecting_twice_is_projecting_once(value: Any, fields: Any) -> None:
 
 @settings(deadline=None)
 @given(JSON, HOSTILE_TRIES)
-def test_no_shape_is_too_strange(value: Any, fields: Any) -> None:
-    """Values of other shapes than the set says, and sets that are none, raise nothing."""
+def test_no_shape_raises(value: Any, fields: Any) -> None:
+    """Values that do not match the set, and invalid sets, do not raise errors."""
     if isinstance(fields, dict):
         project(value, fields)
         without(value, fields)
@@ -83,7 +83,7 @@ def test_no_shape_is_too_strange(value: Any, fields: Any) -> None:
 
 
 def test_an_object_projected_by_its_own_fields_is_itself() -> None:
-    """Only what says which object it is has no owner; the order of keys plays no part."""
+    """Only the fields that identify the object have no owner; the order of keys does not matter."""
     manifest = deployment()
     whole = project(manifest, owned_fields(manifest))
     assert whole["spec"] == manifest["spec"]
@@ -94,7 +94,7 @@ def test_an_object_projected_by_its_own_fields_is_itself() -> None:
 
 
 def test_only_what_is_covered_is_projected() -> None:
-    """Items are found by their keys wherever they stand, members by value, and the rest is left out."""
+    """Items are found by their keys and set members by value; everything else is omitted."""
     value = {
         "status": {"replicas": 3},
         "spec": {
@@ -121,7 +121,7 @@ def test_only_what_is_covered_is_projected() -> None:
 
 
 def test_a_key_that_the_manifest_leaves_out_has_its_default() -> None:
-    """A port without protocol is the TCP port of the set, and never the UDP one."""
+    """A port without a protocol is the TCP port of the set, never the UDP port."""
     key = 'k:{"containerPort":80,"protocol":"TCP"}'
     fields: dict[str, Any] = {"f:ports": {key: {".": {}, "f:containerPort": {}}}}
     for port in ({"containerPort": 80}, {"containerPort": 80, "protocol": "TCP"}):
@@ -129,15 +129,15 @@ def test_a_key_that_the_manifest_leaves_out_has_its_default() -> None:
     assert project({"ports": [{"containerPort": 80, "protocol": "UDP"}]}, fields) == {}
 
 
-def test_marks_keep_the_place_without_what_is_in_it() -> None:
-    """A node that is owned itself is there though nothing in it is covered."""
+def test_a_dot_keeps_a_node_without_its_content() -> None:
+    """A node that is owned itself is in the projection even if nothing in it is covered."""
     value = {"annotations": {"x": "1"}, "list": [1], "text": "t", "gone": {}}
     fields: dict[str, Any] = {f"f:{name}": {".": {}} for name in ("annotations", "list", "text", "absent")}
     assert project(value, fields) == {"annotations": {}, "list": [], "text": "t"}
 
 
 def test_leaves_are_the_deepest_paths() -> None:
-    """Marks are no leaves where something is below them."""
+    """A node with a dot is a leaf only if nothing is below it."""
     fields: dict[str, Any] = {"f:a": {".": {}, "f:b": {}}, "f:c": {".": {}}, "f:d": {}}
     assert list(leaves(fields)) == [("f:a", "f:b"), ("f:c",), ("f:d",)]
     assert list(leaves({})) == []
@@ -146,7 +146,7 @@ def test_leaves_are_the_deepest_paths() -> None:
 @settings(deadline=None)
 @given(TRIES, TRIES)
 def test_the_arithmetic_of_sets(one: Any, other: Any) -> None:
-    """A difference and what was taken away make the union; nothing of the other set is left."""
+    """Union and difference of field sets are those of their members."""
     members, others = _members(one), _members(other)
     assert _members(difference(one, other)) == members - others
     assert _members(union(one, other)) == members | others
@@ -162,15 +162,15 @@ def _members(fields: Any, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
     return found
 
 
-def test_owning_an_empty_struct_is_not_owning_what_is_in_it() -> None:
-    """`strategy: {}` of ours takes nothing from who set the type in it."""
+def test_owning_an_empty_struct_does_not_own_its_content() -> None:
+    """With `strategy: {}` of ours, whoever set the type in it keeps it."""
     assert difference({"f:s": {"f:type": {}}}, {"f:s": {}}) == {"f:s": {"f:type": {}}}
     assert difference({"f:s": {".": {}, "f:type": {}}}, {"f:s": {}}) == {"f:s": {"f:type": {}}}
     assert difference({"f:s": {}}, {"f:s": {"f:type": {}}}) == {"f:s": {}}
 
 
-def test_without_takes_away_what_is_covered() -> None:
-    """Fields, items and members go; the rest is shared, the input untouched."""
+def test_without_removes_what_is_covered() -> None:
+    """Fields, items and members are removed; the input does not change."""
     value = {"a": {"x": 1, "y": 2}, "list": [{"name": "web", "b": 1}, {"name": "db"}], "set": ["p", "q"]}
     before = copy.deepcopy(value)
     fields: dict[str, Any] = {
@@ -184,8 +184,8 @@ def test_without_takes_away_what_is_covered() -> None:
     assert value == before
 
 
-def test_a_node_is_found_whichever_way_its_key_is_written() -> None:
-    """JSON in keys may have spaces, another order and escapes."""
+def test_a_node_is_found_in_any_spelling_of_its_key() -> None:
+    """The JSON in keys may have spaces, another order and escapes."""
     fields: dict[str, Any] = {
         "f:ports": {'k:{"protocol": "TCP", "port": 80}': {"f:x": {}}, 'v:"\\u003c"': {}}
     }
@@ -197,8 +197,8 @@ def test_a_node_is_found_whichever_way_its_key_is_written() -> None:
     assert has_children(fields)
 
 
-def test_a_set_touches_what_it_has_above_at_or_below() -> None:
-    """A leaf above is one piece with what is in it; a mark above is not."""
+def test_a_set_touches_the_paths_of_its_members() -> None:
+    """A leaf includes everything below it; a node with a dot does not."""
     fields: dict[str, Any] = {"f:a": {}, "f:b": {".": {}, "f:c": {}}, "f:m": {".": {}}}
     assert touches(fields, ("f:a",))
     assert touches(fields, ("f:a", "f:x"))
@@ -209,8 +209,8 @@ def test_a_set_touches_what_it_has_above_at_or_below() -> None:
     assert not touches({}, ("f:a",))
 
 
-def test_paths_are_written_as_the_api_server_does() -> None:
-    """Fields with dots, keys with names, members and indexes after the field they are in."""
+def test_paths_are_rendered_as_by_the_api_server() -> None:
+    """Fields follow dots; items and set members are in brackets after their list."""
     assert render_path((*CONTAINERS, WEB, "f:image")) == '.spec.template.spec.containers[name="web"].image'
     ports = ("f:ports", 'k:{"protocol":"TCP","containerPort":80}')
     assert render_path(ports) == '.ports[containerPort=80,protocol="TCP"]'
@@ -222,7 +222,7 @@ def test_paths_are_written_as_the_api_server_does() -> None:
 
 
 def test_values_are_found_by_path() -> None:
-    """What is not there is None, whatever stands in the way."""
+    """A path that does not exist has the value None."""
     live = stored(deployment())
     assert find(live, (*CONTAINERS, WEB, "f:image")) == "web:1"
     assert find(live, (*CONTAINERS, WEB, "f:ports", 'k:{"containerPort":80,"protocol":"TCP"}')) == {
@@ -234,7 +234,7 @@ def test_values_are_found_by_path() -> None:
 
 
 def test_depth_is_bounded() -> None:
-    """Sets and values deeper than any honest object cost no stack."""
+    """Very deep sets and values do not overflow the stack."""
     deep: Any = {}
     value: Any = 1
     for _ in range(10_000):

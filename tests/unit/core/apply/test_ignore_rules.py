@@ -1,4 +1,4 @@
-"""Whose changes count, and what a spec leaves to others."""
+"""Which managers are users' tools, and which differences a spec ignores."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ POINTERS = st.lists(
         "rancher-ui", "Mozilla", "Lens", "OpenLens", "node-fetch", "headlamp", "KUBECTL-EDIT",
     ],
 )  # fmt: skip
-def test_tools_of_people(manager: str) -> None:
-    """A person works through one of these, whatever their case."""
+def test_tools_of_users(manager: str) -> None:
+    """Each of these tools is recognized in any case."""
     assert PEOPLE.matches(manager)
 
 
@@ -44,13 +44,13 @@ def test_tools_of_people(manager: str) -> None:
     "manager",
     ["nopea", "kube-controller-manager", "helm", "my-kubectl", "acme-operator", "", None, 1, "silence"],
 )
-def test_controllers_are_no_people(manager: Any) -> None:
-    """Everybody else is a controller, also those whose name only contains a tool's."""
+def test_controllers_are_not_users(manager: Any) -> None:
+    """Any other manager is a controller, even if its name contains that of a tool."""
     assert not PEOPLE.matches(manager)
 
 
-def test_patterns_take_characters_as_they_are() -> None:
-    """A dot is a dot, and a pattern is matched to its end."""
+def test_patterns_are_not_regular_expressions() -> None:
+    """A dot matches only a dot, and a pattern must match the whole name."""
     patterns = ManagerPatterns(("acme.tool", "team-?"))
     assert patterns.matches("acme.tool")
     assert not patterns.matches("acmextool")
@@ -72,7 +72,7 @@ def test_patterns_take_characters_as_they_are() -> None:
     ],
 )
 def test_every_given_selector_must_match(selectors: dict[str, str], *, matches: bool) -> None:
-    """A selector that is not given matches all; an empty group is the core group."""
+    """A selector that is not set matches everything; an empty group is the core group."""
     rule = IgnoreRule(json_pointers=("/spec/replicas",), managers=("scaler",), **selectors)
     found = rules_for([rule], WEB)
     assert found == (
@@ -80,8 +80,8 @@ def test_every_given_selector_must_match(selectors: dict[str, str], *, matches: 
     )
 
 
-def test_rules_add_up_once_each() -> None:
-    """Several rules for one object are all in force."""
+def test_rules_are_combined() -> None:
+    """All rules that match an object apply; duplicates are removed."""
     one = IgnoreRule(json_pointers=("/a", "/b"))
     other = IgnoreRule(json_pointers=("/b",), managers=("x*",))
     rules = rules_for([one, other], WEB)
@@ -105,8 +105,8 @@ def test_rules_add_up_once_each() -> None:
         ("/a/b", {"a": {}, "list": [{"x": 1, "y": 2}, "q"], "m/n~o": 1}),
     ],
 )
-def test_pointers_take_away_a_field_and_what_is_below(pointer: str, left: Any) -> None:
-    """Items go by index and leave their place; `~1` is a slash, `~0` a tilde."""
+def test_pointers_remove_a_field_and_everything_below(pointer: str, left: Any) -> None:
+    """List items become null, so that the indexes of the others stay; `~1` is a slash, `~0` a tilde."""
     value = {"a": {"b": 1}, "list": [{"x": 1, "y": 2}, "q"], "m/n~o": 1}
     before = copy.deepcopy(value)
     assert without_pointers(value, [pointer]) == left
@@ -116,16 +116,16 @@ def test_pointers_take_away_a_field_and_what_is_below(pointer: str, left: Any) -
 @pytest.mark.parametrize(
     "pointer", ["", "a", "/", "/none", "/list/2", "/list/-", "/list/01", "/a/b/c", "/list/x"]
 )
-def test_pointers_that_name_nothing_do_nothing(pointer: str) -> None:
-    """A rule may be for another object of the kind."""
+def test_pointers_that_match_nothing_change_nothing(pointer: str) -> None:
+    """A rule may be about another object of the kind."""
     value = {"a": {"b": 1}, "list": [{"x": 1}, "q"]}
     fields: dict[str, Any] = {"f:a": {"f:b": {}}, "f:list": {"i:0": {}}}
     assert without_pointers(value, [pointer]) == value
     assert fields_without(fields, value, [pointer]) == fields
 
 
-def test_pointers_take_away_from_field_sets_too() -> None:
-    """Items are found where they stand; a node with nothing left goes, because empty would mean all of it."""
+def test_pointers_remove_fields_from_field_sets() -> None:
+    """Items are found by index; a node that becomes empty is removed, as it would cover the whole value."""
     value = {
         "spec": {"replicas": 1, "list": [{"name": "proxy"}, {"name": "web", "image": "w"}], "sel": {"x": 1}}
     }
@@ -145,8 +145,8 @@ def test_pointers_take_away_from_field_sets_too() -> None:
 
 @settings(deadline=None)
 @given(JSON, TRIES, POINTERS)
-def test_no_shape_is_too_strange(value: Any, fields: Any, pointers: list[str]) -> None:
-    """Whatever stands at a pointer, taking it away twice is taking it away once."""
+def test_no_shape_raises(value: Any, fields: Any, pointers: list[str]) -> None:
+    """Removing pointers is idempotent for any value."""
     once = without_pointers(value, pointers)
     assert without_pointers(once, pointers) == once
     fields_without(fields, value, pointers)

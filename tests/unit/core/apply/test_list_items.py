@@ -1,4 +1,4 @@
-"""How items of lists are named and found."""
+"""How list items are named and found."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from nopea.core.apply.list_items import canonical_key, item_key, key_names, memb
     ],
 )
 def test_items_are_found_by_keys_values_and_indexes(key: str, index: int | None) -> None:
-    """A bool is not a number, a number is one however it is written, and nonsense names nothing."""
+    """A bool is not a number, numbers match in any notation, and invalid keys match nothing."""
     items: list[Any] = [{"name": "a"}, {"name": "b"}, {"id": 1}, {"id": True}, "x", 7, None]
     assert position(items, key) == index
 
 
-def test_of_doubled_items_the_first_is_found() -> None:
-    """Doubled keys, which old objects may hold, are no error."""
+def test_of_duplicate_items_the_first_is_found() -> None:
+    """Duplicate keys, which old objects may have, are not an error."""
     assert positions([{"name": "a"}, {"name": "a"}, "x", "x"], {'k:{"name":"a"}': {}, 'v:"x"': {}}) == {
         'k:{"name":"a"}': 0,
         'v:"x"': 2,
@@ -45,7 +45,7 @@ def test_of_doubled_items_the_first_is_found() -> None:
 
 
 def test_items_get_the_key_that_the_api_server_gives_them() -> None:
-    """Names are sorted, defaults filled in; without a key there is no name."""
+    """The names in a key are sorted and have defaults; an item without its key has none."""
     assert item_key({"containerPort": 80}, ("protocol", "containerPort")) == (
         'k:{"containerPort":80,"protocol":"TCP"}'
     )
@@ -56,8 +56,8 @@ def test_items_get_the_key_that_the_api_server_gives_them() -> None:
     assert key_names("k:nonsense") == ()
 
 
-def test_keys_are_compared_in_one_spelling() -> None:
-    """Order, spaces and escapes do not matter; what cannot be read stays as it is."""
+def test_keys_are_compared_in_canonical_form() -> None:
+    """Order, spaces and escapes do not matter; an invalid key stays as it is."""
     assert canonical_key('k:{"b": 1, "a": "\\u003c"}') == 'k:{"a":"<","b":1}'
     assert canonical_key('v: "x"') == 'v:"x"'
     assert canonical_key("k:[1]") == "k:[1]"

@@ -35,19 +35,19 @@ from nopea.core.apply.merge_keys import by_path_element, keys_of_list
     ],
 )
 def test_the_lists_of_built_in_kinds(name: str, inside: str, kind: str, keys: Any) -> None:
-    """By the API server's schemas: keys, a set (no keys) or one piece (None)."""
+    """Lists of built-in kinds are merged by keys, are sets (no keys), or are atomic (None)."""
     assert keys_of_list(name, inside=inside, kind=kind, built_in=True) == keys
 
 
-def test_the_lists_of_custom_resources_are_one_piece() -> None:
-    """But for those in the metadata, which is the same for every kind."""
+def test_the_lists_of_custom_resources_are_atomic() -> None:
+    """Only the lists in the metadata, which all kinds share, are merged."""
     assert keys_of_list("containers", inside="spec", kind="Shop", built_in=False) is None
     assert keys_of_list("finalizers", inside="metadata", kind="Shop", built_in=False) == ()
     assert keys_of_list("ownerReferences", inside="metadata", kind="Shop", built_in=False) == ("uid",)
 
 
 def test_items_by_their_path_elements() -> None:
-    """Keys with defaults, members by value, nulls skipped."""
+    """Keys get their defaults, set members are named by value, and nulls are skipped."""
     assert by_path_element([{"port": 1}, None], ("port", "protocol")) == {
         'k:{"port":1,"protocol":"TCP"}': {"port": 1}
     }
@@ -58,6 +58,6 @@ def test_items_by_their_path_elements() -> None:
 @pytest.mark.parametrize(
     "items", [[{"name": "a"}, {"name": "a"}], [{"x": 1}], ["a"], "text", {"name": "a"}, 1]
 )
-def test_what_cannot_be_merged(items: Any) -> None:
-    """Doubles, items without their keys and other shapes are one piece."""
+def test_other_lists_are_atomic(items: Any) -> None:
+    """Lists with duplicates or with items without keys, and other values, are atomic."""
     assert by_path_element(items, ("name",)) is None

@@ -1,4 +1,4 @@
-"""The hash that says whether an object may have drifted."""
+"""The hash that shows whether an object may have drifted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _update(fields: Any, manager: str = "kubectl-edit", **more: Any) -> dict[str
 
 
 def test_without_our_entry_there_is_no_hash() -> None:
-    """An object that we never applied, or that lost its entries, is no baseline."""
+    """An object that we never applied, or that has lost our entry, has no baseline."""
     live = stored(deployment())
     assert BASE is not None
     assert len(BASE) == 32
@@ -45,8 +45,8 @@ def test_without_our_entry_there_is_no_hash() -> None:
     assert projection_hash({}) is None
 
 
-def test_the_order_of_keys_and_items_never_matters() -> None:
-    """Another writer's order, and items that moved, are the same object."""
+def test_the_order_of_keys_and_items_does_not_matter() -> None:
+    """An object with keys and items in another order has the same hash."""
     assert projection_hash(shuffled(stored(deployment()))) == BASE
     moved = stored(deployment())
     container = moved["spec"]["template"]["spec"]["containers"][0]
@@ -96,15 +96,15 @@ def _work_in_status(live: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("change", [_set_status, _default, _inject, _share, _steer, _work_in_status])
-def test_what_changes_no_hash(change: Callable[[dict[str, Any]], None]) -> None:
-    """Status, defaults, other managers' items, shared values and control annotations are nothing to us."""
+def test_changes_that_keep_the_hash(change: Callable[[dict[str, Any]], None]) -> None:
+    """Status, defaults, items of other managers, shared values and control annotations do not count."""
     live = stored(deployment())
     change(live)
     assert projection_hash(live) == BASE
 
 
 def test_an_owned_value_changes_the_hash() -> None:
-    """The value counts, wherever it is: field, item, member, one piece."""
+    """A change of a field, an item, a set member or an atomic value changes the hash."""
     hashes = {BASE}
     changes: tuple[Callable[[dict[str, Any]], Any], ...] = (
         lambda live: live["spec"].update(replicas=3),
@@ -121,8 +121,8 @@ def test_an_owned_value_changes_the_hash() -> None:
     assert len(hashes) == 7
 
 
-def test_losing_a_field_changes_the_hash_though_the_value_is_the_same() -> None:
-    """Who set a value again as it was owns it now; a zero that the API server does not store counts too."""
+def test_losing_a_field_changes_the_hash() -> None:
+    """The hash changes even if the value is the same or is a zero value that is not stored."""
     manifest = deployment()
     rest = difference(owned_fields(manifest), REPLICAS)
     assert projection_hash(stored(manifest, _update(REPLICAS), fields=rest)) != BASE
@@ -138,8 +138,8 @@ def test_losing_a_field_changes_the_hash_though_the_value_is_the_same() -> None:
     ("manager", "counts"),
     [("kubectl-edit", True), ("kubectl", True), ("K9S", True), ("acme-operator", False), ("mallory", False)],
 )
-def test_fields_that_peoples_tools_add_count(manager: str, *, counts: bool) -> None:
-    """With their values, from any operation, and by the patterns given."""
+def test_fields_that_user_tools_add_count(manager: str, *, counts: bool) -> None:
+    """Fields that a user's tool added are part of the hash, with their values."""
     hashes = set()
     for paused in (True, False):
         live = stored(deployment(), entry({"f:spec": {"f:paused": {}}}, manager=manager))
@@ -150,7 +150,7 @@ def test_fields_that_peoples_tools_add_count(manager: str, *, counts: bool) -> N
 
 
 def test_ignored_fields_and_managers_do_not_count() -> None:
-    """Neither with another value, nor lost to others, nor added: only the rest is hashed."""
+    """Ignored fields do not count if they are changed, taken by others or added."""
     rules = IgnoreRules(pointers=("/spec/replicas", "/spec/template/spec/containers/0/image", "/spec/paused"))
     base = projection_hash(stored(deployment()), rules=rules)
     lost = trie([("f:spec", "f:replicas"), (*POD, "f:containers", WEB, "f:image")])
@@ -169,8 +169,8 @@ def test_ignored_fields_and_managers_do_not_count() -> None:
     assert projection_hash(added, rules=IgnoreRules(managers=("kubectl-*",))) == BASE
 
 
-def test_what_others_put_into_an_empty_struct_or_map_of_ours() -> None:
-    """Defaults and controllers' keys in our `strategy: {}` are not ours; a person's are an addition."""
+def test_content_that_others_add_to_an_empty_struct_or_map_of_ours() -> None:
+    """Defaults and keys of controllers do not count; a field that a user's tool sets does."""
     manifest = deployment()
     manifest["spec"]["strategy"] = {}
     manifest["metadata"]["annotations"] = {}
@@ -186,8 +186,8 @@ def test_what_others_put_into_an_empty_struct_or_map_of_ours() -> None:
 
 @settings(deadline=None)
 @given(JSON, HOSTILE_TRIES, HOSTILE_TRIES)
-def test_hostile_shapes_give_a_hash(value: Any, ours: Any, theirs: Any) -> None:
-    """Objects of another shape than their fields say hash, and equal ones equally."""
+def test_any_shape_has_a_hash(value: Any, ours: Any, theirs: Any) -> None:
+    """Objects that do not match their field set have a hash; equal objects have the same one."""
     live = value if isinstance(value, dict) else {"spec": value}
     metadata = live.get("metadata")
     entries = [entry(ours), entry(theirs, manager="kubectl"), entry(theirs, manager="x")]
@@ -199,8 +199,8 @@ def test_hostile_shapes_give_a_hash(value: Any, ours: Any, theirs: Any) -> None:
     assert projection_hash(copy.deepcopy(live), rules=rules) == projection_hash(live, rules=rules)
 
 
-def test_values_deeper_or_bigger_than_json_writers_take_have_a_hash() -> None:
-    """Depth and numbers come from the cluster and must not stop the watch."""
+def test_values_too_deep_or_too_big_for_json_have_a_hash() -> None:
+    """Such values come from the cluster and must not stop the watch."""
     hashes = set()
     for end in (1, 2, 2**70):
         deep: Any = [end]
@@ -213,7 +213,7 @@ def test_values_deeper_or_bigger_than_json_writers_take_have_a_hash() -> None:
 
 
 def test_hashing_is_fast_enough_for_every_event() -> None:
-    """It costs a small multiple of reading the object once (about 30 µs here; told, not asserted tightly)."""
+    """Hashing an object is faster than copying it once (about 30 µs on the development machine)."""
     live = stored(deployment(), _update(REPLICAS), _update({"f:status": {"f:replicas": {}}}, "controller"))
     copying = min(timeit.repeat(lambda: copy.deepcopy(live), number=50, repeat=5))
     hashing = min(timeit.repeat(lambda: projection_hash(live), number=50, repeat=5))

@@ -1,4 +1,4 @@
-"""What the tests of the mapping share: a mapper, the events of a step in short, and every check of them."""
+"""Helpers for the tests of the mapper: its events, checked, and their parts."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ ATTEMPT = [Type.TASKRUN_STARTED, Type.TASKRUN_FINISHED]
 
 
 def events(step: Transition, mapper: Mapper = MAPPER) -> tuple[CDEvent, ...]:
-    """Return the step's events, each of which a strict consumer takes in both shapes.
+    """Return the events of a transition after checking that a strict consumer accepts each in both versions.
 
-    Where the official schemas are, each is valid by them too.
+    If the official schemas are present, each event is checked by them too.
     """
-    told = mapper.events(step)
-    assert len(told) <= MAX_EVENTS
-    assert mapper.events(step) == told, "the same step told twice is told the same"
-    assert len({one.id for one in told}) == len(told)
-    for one in told:
+    found = mapper.events(step)
+    assert len(found) <= MAX_EVENTS
+    assert mapper.events(step) == found, "the same step told twice is told the same"
+    assert len({one.id for one in found}) == len(found)
+    for one in found:
         for version in SpecVersion:
             raw = to_json(one, version)
             assert check(raw, version.value) == []
             assert len(raw) < MAX_MESSAGE
         if has_reference():
             assert official_errors(to_json(one)) == []
-    return told
+    return found
 
 
 def types(step: Transition, mapper: Mapper = MAPPER) -> list[EventType]:
-    """Return what the step's events are about, in order."""
+    """Return the types of the events, in order."""
     return [one.type for one in events(step, mapper)]
 
 
 def only(step: Transition, type_: EventType, mapper: Mapper = MAPPER) -> CDEvent:
-    """Return the one event of this type."""
+    """Return the only event of this type."""
     (found,) = [one for one in events(step, mapper) if one.type is type_]
     return found
 
 
 def facts(event: CDEvent) -> dict[str, Any]:
-    """Return our own facts as a consumer reads them."""
-    told: dict[str, Any] = json.loads(to_json(event))["customData"]["nopea"]
-    return told
+    """Return the custom data of an event as a consumer reads it."""
+    found: dict[str, Any] = json.loads(to_json(event))["customData"]["nopea"]
+    return found
 
 
 def linked(event: CDEvent) -> list[str]:
-    """Return the ids that an event links to."""
+    """Return the ids of the events to which an event links."""
     return [link.context_id for link in event.links]

@@ -1,4 +1,4 @@
-"""The parts that all events of a transition share."""
+"""The parts that all events of a transition have in common."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nopea.core.status.transition import Transition
 
 
 def builder(*, environment: str = "", hidden: tuple[Secret, ...] = (), **spec: Any) -> EventBuilder:
-    """Return the builder for a sync of a repository."""
+    """Return the event builder for a sync of a repository."""
     status = GitRepositoryStatus()
     transition = Transition(
         repository=repository(**spec), before=status, after=status, report=report(), at=NOW, hidden=hidden
@@ -43,19 +43,19 @@ def builder(*, environment: str = "", hidden: tuple[Secret, ...] = (), **spec: A
 def test_the_environment_is_configured_or_the_namespace(
     environment: str, spec: dict[str, Any], expected: str
 ) -> None:
-    """The target namespace before that of the GitRepository, which an invalid spec has as well."""
+    """The default is targetNamespace, or without one (or a valid spec) the GitRepository's namespace."""
     assert builder(environment=environment, **spec).environment_ref()["id"] == expected
 
 
 def test_an_artifact_needs_a_commit_and_a_valid_spec() -> None:
-    """Else the content has none."""
+    """Without a commit or a valid spec the content has no artifactId."""
     assert builder().artifact("c0ffee")["artifactId"].endswith("@c0ffee")
     assert builder().artifact(None) == {}
     assert builder(url=5).artifact("c0ffee") == {}
 
 
 def test_an_event_has_the_facts_of_repository_and_sync() -> None:
-    """The ref in Git's spelling; never the credentials of the URL."""
+    """The ref is written as in Git; the credentials of the URL are omitted."""
     made = builder(url="https://ada:hunter2@git.acme.example/shop.git", path="deploy").event(
         EventType.TASKRUN_STARTED, id_="1", chain="c", subject="s", content={}
     )
@@ -67,7 +67,7 @@ def test_an_event_has_the_facts_of_repository_and_sync() -> None:
 
 
 def test_the_credentials_of_the_repository_are_masked_everywhere() -> None:
-    """In the content and in facts; identifiers stay as they are."""
+    """Credentials are masked in the content and in the custom data."""
     made = builder(hidden=(Secret("tok-123456"),)).event(
         EventType.TASKRUN_FINISHED,
         id_="1", chain="c", subject="s", content={"errors": "bad tok-123456"}, facts={"why": "tok-123456"},
@@ -77,7 +77,7 @@ def test_the_credentials_of_the_repository_are_masked_everywhere() -> None:
 
 
 def test_a_subject_that_is_too_long_is_bounded() -> None:
-    """By a hash, so that two of them stay different."""
+    """A long subject is shortened with a hash, so different subjects remain different."""
     made = [
         builder().event(EventType.TASKRUN_STARTED, id_="1", chain="c", subject="s" * 3000 + end, content={})
         for end in "ab"
@@ -87,7 +87,7 @@ def test_a_subject_that_is_too_long_is_bounded() -> None:
 
 
 def test_the_work_of_a_sync_is_counted_by_outcome() -> None:
-    """With its duration, rounded."""
+    """The facts contain the count of each outcome and the rounded duration."""
     facts = work_facts(replace(report(), seconds=1.23456))
     assert facts["durationSeconds"] == 1.235
     assert set(facts["counts"]) == {outcome.value for outcome in Outcome}

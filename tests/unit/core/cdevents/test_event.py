@@ -1,4 +1,4 @@
-"""A CDEvent's JSON: both shapes, always valid, never too long."""
+"""The JSON of a CDEvent: valid in both versions of the specification, and bounded."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ values = st.recursive(
 
 
 def test_the_shape_of_0_5_1() -> None:
-    """The version is `specversion`, the subject has no type, facts of ours are custom data."""
-    told = json.loads(to_json(EVENT))
+    """The version is `specversion`, the subject has no type, and Nopea's facts are custom data."""
+    event = json.loads(to_json(EVENT))
 
-    assert told == {
+    assert event == {
         "context": {
             "specversion": "0.5.1",
             "id": EVENT.id,
@@ -61,61 +61,61 @@ def test_the_shape_of_0_5_1() -> None:
 
 
 def test_the_shape_of_0_4_1() -> None:
-    """The version is `version`, the subject has a type, and event types have their versions of that time."""
-    told = json.loads(to_json(EVENT, OLD))
+    """The version is `version`, the subject has a type, and the event types have the versions of 0.4.1."""
+    event = json.loads(to_json(EVENT, OLD))
 
-    assert told["context"]["version"] == "0.4.1"
-    assert "specversion" not in told["context"]
-    assert told["context"]["type"] == "dev.cdevents.taskrun.finished.0.2.0"
-    assert told["subject"]["type"] == "taskRun"
+    assert event["context"]["version"] == "0.4.1"
+    assert "specversion" not in event["context"]
+    assert event["context"]["type"] == "dev.cdevents.taskrun.finished.0.2.0"
+    assert event["subject"]["type"] == "taskRun"
     assert check(to_json(EVENT, OLD), "0.4.1") == []
 
 
-def test_both_checks_take_it() -> None:
-    """The own checker and the official schema."""
+def test_both_checkers_accept_the_event() -> None:
+    """The own checker and the official schema find no errors."""
     assert check(to_json(EVENT)) == []
     assert official_errors(to_json(EVENT)) == []
 
 
-def test_nothing_of_ours_means_no_custom_data() -> None:
-    """`null` and empty things are left out: schemas reject null."""
-    told = json.loads(to_json(replace(EVENT, custom_data={}, links=())))
+def test_empty_parts_are_omitted() -> None:
+    """Empty links and custom data are omitted."""
+    event = json.loads(to_json(replace(EVENT, custom_data={}, links=())))
 
-    assert told.keys() == {"context", "subject"}
-    assert "links" not in told["context"]
+    assert event.keys() == {"context", "subject"}
+    assert "links" not in event["context"]
 
 
 def test_times_are_utc() -> None:
-    """Whatever the offset of the value, and with no fraction where there is none."""
+    """Times with another offset are converted to UTC; a fraction of zero is omitted."""
     there = datetime(2026, 11, 24, 7, 0, tzinfo=timezone(timedelta(hours=2)))
 
     assert replace(EVENT, timestamp=there).time == "2026-11-24T05:00:00Z"
 
 
-def test_a_long_text_is_cut_and_says_so() -> None:
-    """As little as needed is lost, and the mark stands where the end is missing."""
-    told = json.loads(to_json(replace(EVENT, content={**EVENT.content, "errors": "é" * 100_000})))
+def test_a_long_text_is_truncated_and_marked() -> None:
+    """The text keeps 4096 characters including the mark, and the custom data says that it is truncated."""
+    event = json.loads(to_json(replace(EVENT, content={**EVENT.content, "errors": "é" * 100_000})))
 
-    assert told["subject"]["content"]["errors"].endswith(CUT)
-    assert len(told["subject"]["content"]["errors"]) == 4096
-    assert told["customData"]["nopea"] == {"commit": "c0ffee", "truncated": True}
+    assert event["subject"]["content"]["errors"].endswith(CUT)
+    assert len(event["subject"]["content"]["errors"]) == 4096
+    assert event["customData"]["nopea"] == {"commit": "c0ffee", "truncated": True}
 
 
-def test_a_long_list_is_cut_and_says_so() -> None:
-    """The first items stay whole."""
+def test_a_long_list_is_truncated_and_marked() -> None:
+    """The first 100 items are kept in full."""
     fields = [{"path": f"spec.field{number}", "to": "x" * 200} for number in range(1000)]
-    told = json.loads(to_json(replace(EVENT, custom_data={"nopea": {"fields": fields}})))
+    event = json.loads(to_json(replace(EVENT, custom_data={"nopea": {"fields": fields}})))
 
-    assert told["customData"]["nopea"]["fields"] == fields[:100]
-    assert told["customData"]["nopea"]["truncated"] is True
+    assert event["customData"]["nopea"]["fields"] == fields[:100]
+    assert event["customData"]["nopea"]["truncated"] is True
 
 
-def test_names_are_not_cut_while_anything_else_can_be() -> None:
-    """A cut name would be the name of something else."""
+def test_names_are_truncated_last() -> None:
+    """A truncated name would identify something else."""
     content = {"artifactId": "pkg:generic/" + "a" * 3000, "description": "x" * 100_000}
-    told = json.loads(to_json(replace(EVENT, content=content)))
+    event = json.loads(to_json(replace(EVENT, content=content)))
 
-    assert told["subject"]["content"]["artifactId"] == content["artifactId"]
+    assert event["subject"]["content"]["artifactId"] == content["artifactId"]
 
 
 @pytest.mark.parametrize("version", SpecVersion)
@@ -123,16 +123,16 @@ def test_names_are_not_cut_while_anything_else_can_be() -> None:
 def test_any_text_gives_valid_json_within_the_limit(
     version: SpecVersion, errors: str, custom: Any, repeat: int
 ) -> None:
-    """Control characters, lone surrogates, endless lists: still JSON, still short, still an event."""
+    """Control characters, lone surrogates and long lists give valid, bounded JSON."""
     raw = to_json(
         replace(EVENT, content={"errors": errors * repeat}, custom_data={"nopea": {"a": [custom] * repeat}}),
         version,
     )
 
     assert len(raw) <= MAX_BYTES
-    told = json.loads(raw)
-    assert told["subject"]["id"] == EVENT.subject_id
-    assert told["customData"]["nopea"].keys() <= {"a", "truncated"}
+    event = json.loads(raw)
+    assert event["subject"]["id"] == EVENT.subject_id
+    assert event["customData"]["nopea"].keys() <= {"a", "truncated"}
 
 
 @pytest.mark.parametrize(
@@ -146,14 +146,14 @@ def test_any_text_gives_valid_json_within_the_limit(
     ],
     ids=str,
 )
-def test_what_could_not_be_written_is_no_event(wrong: dict[str, Any]) -> None:
-    """Names and a time with an offset are what a CDEvent cannot be without."""
+def test_invalid_events_are_refused(wrong: dict[str, Any]) -> None:
+    """A CDEvent needs a subject, a source and a time with an offset, and has few links."""
     with pytest.raises(ValueError, match="a CDEvent"):
         replace(EVENT, **wrong)
 
 
-def test_a_url_that_is_cut_in_two_shows_no_password() -> None:
-    """What is masked only as a whole is left out as a whole."""
+def test_a_truncated_url_shows_no_password() -> None:
+    """A URL that is truncated does not show a part of its password."""
     text = f"https://{'u' * 50}@git " * 20 + "https://user:hunter2@git.acme.example/" * 20
 
     assert [external_text(text, length).count("hunter") for length in range(20, 1000)] == [0] * 980

@@ -1,4 +1,4 @@
-"""Incidents: syncs that go on failing, drift; each ends on the subject and in the chain that it began."""
+"""Incidents of failing syncs and of drift: the end has the subject and chain of the start."""
 
 from __future__ import annotations
 
@@ -47,29 +47,29 @@ def met(
     since: datetime = AN_HOUR_AGO,
     reason: Reason = Reason.POLICY,
 ) -> ObjectResult:
-    """Return what became of an object in which drift was met; skipped is left as it is."""
+    """Return the result of an object in which drift was found; by default it was left as it is."""
     drift = Drift(kind=DriftKind.MANUAL_DRIFT, fields=fields or (field(),))
     seen = ObservedDrift(drift=drift, since=since)
     return ObjectResult(key=key, outcome=outcome, reason=reason, seen=seen)
 
 
 def healthy_story(**spec: Any) -> Story:
-    """Return the story of a repository that has been deployed and is well."""
+    """Return a repository after its first deployment."""
     story = Story(repository=repository(**spec))
     story.step(objects=[result_of("a", Outcome.CREATED)])
     return story
 
 
-def test_failing_again_and_again_is_one_incident() -> None:
-    """Exactly when the number is reached, though a failure that goes on is no news; never again after it."""
+def test_repeated_failures_are_one_incident() -> None:
+    """The incident is sent once, when the configured number of failures is reached."""
     story = healthy_story()
-    told = [types(story.step(Result.FAILED, problems=[problem()])) for _ in range(6)]
+    sent = [types(story.step(Result.FAILED, problems=[problem()])) for _ in range(6)]
 
-    assert told == [ATTEMPT, [], [DETECTED], [], [], []]
+    assert sent == [ATTEMPT, [], [DETECTED], [], [], []]
 
 
 def test_what_the_incident_says() -> None:
-    """How often, since when and why; what runs meanwhile; a subject of its own."""
+    """The incident has its own subject, the count, start and cause of failures, and the deployed artifact."""
     story = healthy_story()
     for _ in range(2):
         story.step(Result.FAILED, problems=[problem()], at=commit("2"))
@@ -86,7 +86,7 @@ def test_what_the_incident_says() -> None:
 
 
 def test_recovery_resolves_the_incident() -> None:
-    """It links to the beginning even when the history has forgotten it; after fewer failures none is due."""
+    """It links to the start even if the history no longer has it; fewer failures are not an incident."""
     story = healthy_story()
     story.step(Result.FAILED, problems=[problem()])
     assert RESOLVED not in types(story.step())
@@ -100,8 +100,8 @@ def test_recovery_resolves_the_incident() -> None:
     assert resolved.content["description"] == "sync succeeded after 15 failures"
 
 
-def test_the_next_incident_is_another() -> None:
-    """The same commit, the same error, the same subject: another id, for consumers drop what they know."""
+def test_the_next_incident_has_another_id() -> None:
+    """The same failure in a later incident has another id, as consumers drop known ids."""
     story = healthy_story()
     found = []
     for _ in range(2):
@@ -116,14 +116,14 @@ def test_the_next_incident_is_another() -> None:
 
 
 def test_the_number_of_failures_is_a_setting() -> None:
-    """One is enough if people want it so."""
+    """With `failing_after` 1 the first failure is an incident."""
     step = healthy_story().step(Result.FAILED, problems=[problem()])
 
     assert types(step, replace(MAPPER, failing_after=1)) == [*ATTEMPT, DETECTED]
 
 
-def test_a_repository_whose_spec_cannot_be_read() -> None:
-    """Its incidents know no artifact, and it has no facts about Git."""
+def test_an_incident_of_an_invalid_spec() -> None:
+    """The incident has no artifact and no facts about Git."""
     story = Story(repository=repository(url=7))
     steps = [story.step(Result.FAILED, problems=[problem(Code.SPEC_INVALID)], at=None) for _ in range(3)]
     event = only(steps[2], DETECTED)
@@ -133,7 +133,7 @@ def test_a_repository_whose_spec_cannot_be_read() -> None:
 
 
 def test_drift_that_is_left_is_an_incident() -> None:
-    """Of the object: which fields, from what to what, who changed them, how and when, and what is done."""
+    """The event contains the object, the fields with both values, the manager, the time and the action."""
     step = healthy_story().step(objects=[met()])
     event = only(step, DETECTED)
 
@@ -169,22 +169,22 @@ def test_drift_that_is_left_is_an_incident() -> None:
     ],
 )
 def test_subjects_of_drift(key: ObjectKey, place: str) -> None:
-    """The core group and cluster-scoped objects leave out what they have not."""
+    """The subject omits an empty group and an empty namespace."""
     assert (
         only(healthy_story().step(objects=[met(key=key)]), DETECTED).subject_id == f"{SERVICE}/drift/{place}"
     )
 
 
-def test_drift_is_told_once() -> None:
-    """As long as it stays the same, whichever process looks at it."""
+def test_drift_is_sent_once() -> None:
+    """Unchanged drift is not sent again by later syncs."""
     story = healthy_story()
     story.step(objects=[met()])
 
     assert events(story.step(objects=[met()])) == ()
 
 
-def test_undated_drift_is_told_once_across_restarts() -> None:
-    """Nobody dates a deletion: another process sees it later, and yet it is the same one."""
+def test_undated_drift_is_sent_once_across_restarts() -> None:
+    """A deletion has no date, so another process sees it at a later time; it is still the same drift."""
     story = healthy_story()
     story.step(objects=[met(Outcome.SKIPPED, gone())])
     again = story.step(objects=[met(Outcome.SKIPPED, gone(), since=NOW)])
@@ -193,8 +193,8 @@ def test_undated_drift_is_told_once_across_restarts() -> None:
     assert story.status.drifts[0].since == "2026-11-24T04:00:00Z"
 
 
-def test_another_change_of_the_object_is_told() -> None:
-    """Somebody else may have made it; the end links to the newest."""
+def test_another_change_of_the_object_is_sent() -> None:
+    """A new change starts a new incident, to which the end links."""
     story = healthy_story()
     first = only(story.step(objects=[met()]), DETECTED)
     changed = met(Outcome.SKIPPED, field(to=7, changed_at=NOW), since=NOW)
@@ -214,7 +214,7 @@ def test_another_change_of_the_object_is_told() -> None:
     ],
 )
 def test_drift_that_ends_is_resolved(end: list[ObjectResult], told: str) -> None:
-    """Healed, changed back by somebody, or gone from Git: the incident is over and links to its beginning."""
+    """The incident ends if the drift was healed or undone, or if the object was removed from Git."""
     story = healthy_story()
     detected = only(story.step(objects=[met()]), DETECTED)
     resolved = only(story.step(objects=end), RESOLVED)
@@ -224,8 +224,8 @@ def test_drift_that_ends_is_resolved(end: list[ObjectResult], told: str) -> None
     assert resolved.content["description"] == f"apps/Deployment shop/web {told}"
 
 
-def test_drift_that_is_healed_at_once_is_both() -> None:
-    """It happened, though the status never knew of it: the attempt, then the beginning and the end."""
+def test_drift_that_is_healed_at_once_starts_and_ends() -> None:
+    """Drift that never was in the status has a start and an end, after the events of the sync."""
     step = healthy_story().step(objects=[met(Outcome.CONFIGURED, reason=Reason.MANUAL_DRIFT)])
     detected, resolved = events(step)[2:]
 
@@ -234,8 +234,8 @@ def test_drift_that_is_healed_at_once_is_both() -> None:
     assert facts(resolved)["drift"]["action"] == "reverted"
 
 
-def test_a_pass_that_broke_off_resolves_nothing_it_did_not_see() -> None:
-    """The API server was lost before the object's turn came."""
+def test_an_aborted_sync_resolves_nothing() -> None:
+    """A sync that stopped before it reached the object does not end its incident."""
     story = healthy_story()
     story.step(objects=[met()])
     step = story.step(Result.FAILED, problems=[problem(Code.API_UNREACHABLE)])
@@ -244,7 +244,7 @@ def test_a_pass_that_broke_off_resolves_nothing_it_did_not_see() -> None:
 
 
 def test_a_conflict_that_keeps_the_drift_does_not_end_it() -> None:
-    """Under `manual` only Git's change is applied; what a person changed beside it stays."""
+    """Under `manual`, a change of Git is applied around the drift, which remains."""
     story = healthy_story(healPolicy="manual")
     story.step(objects=[met()])
     step = story.step(objects=[replace(met(Outcome.CONFIGURED), left=True)])
@@ -252,8 +252,8 @@ def test_a_conflict_that_keeps_the_drift_does_not_end_it() -> None:
     assert not {DETECTED, RESOLVED} & set(types(step))
 
 
-def test_drift_is_a_custom_event_if_people_want_it() -> None:
-    """Where paging tools listen to incidents; ids stay, so that a changed setting breaks no link."""
+def test_drift_can_be_a_custom_event() -> None:
+    """With the setting `custom`, ids and links are the same as for incidents."""
     story = healthy_story()
     begin = story.step(objects=[met()])
     end = story.step(objects=[met(Outcome.CONFIGURED, reason=Reason.MANUAL_DRIFT)])
@@ -264,39 +264,39 @@ def test_drift_is_a_custom_event_if_people_want_it() -> None:
     assert detected.subject_id == SUBJECT
 
 
-def test_the_end_of_a_repository_ends_its_incidents() -> None:
-    """Nobody is left who would."""
+def test_the_deletion_of_a_repository_ends_its_incidents() -> None:
+    """All open incidents are resolved by the deletion."""
     story = healthy_story()
     story.step(objects=[met()])
     for _ in range(3):
         story.step(Result.FAILED, problems=[problem()], objects=[met()])
     story.repository = replace(repository(deleting=True), has_finalizer=True)
-    told = events(story.step(Result.DELETED, at=None))[3:]
+    sent = events(story.step(Result.DELETED, at=None))[3:]
 
-    assert [(one.type, one.subject_id) for one in told] == [
+    assert [(one.type, one.subject_id) for one in sent] == [
         (RESOLVED, f"{SERVICE}/incident/sync-failing"),
         (RESOLVED, SUBJECT),
     ]
-    assert all(one.content["description"].endswith("the GitRepository was deleted") for one in told)
+    assert all(one.content["description"].endswith("the GitRepository was deleted") for one in sent)
 
 
-def test_secrets_stay_secret() -> None:
-    """Of a Secret's value only a mark is told, wherever it drifted."""
+def test_values_of_secrets_are_masked() -> None:
+    """Of a Secret's value only the size is sent, whether the key or all of the data drifted."""
     key = ObjectKey("", "Secret", "shop", "key")
     fields = [
         field("data.token", "b2xkLXRva2Vu", "bmV3LXRva2Vu"),
         field("data", {"token": "b2xkLXRva2Vu"}, {}),
     ]
     for outcome in (Outcome.SKIPPED, Outcome.CONFIGURED, Outcome.FAILED):
-        told = str(events(healthy_story().step(objects=[met(outcome, *fields, key=key)])))
+        sent = str(events(healthy_story().step(objects=[met(outcome, *fields, key=key)])))
 
-        assert "*** (9 bytes)" in told
-        assert "b2xkLXRva2Vu" not in told
-        assert "bmV3LXRva2Vu" not in told
+        assert "*** (9 bytes)" in sent
+        assert "b2xkLXRva2Vu" not in sent
+        assert "bmV3LXRva2Vu" not in sent
 
 
 def test_a_thousand_drifts_are_not_a_thousand_events() -> None:
-    """What was put right at once and found no room is counted; what is left is the status's first twenty."""
+    """The number of events is bounded; the events that are left out are counted."""
     keys = [replace(WEB, name=f"web-{number}") for number in range(1000)]
     story = healthy_story()
     story.step(objects=[met(key=key) for key in keys])
@@ -310,8 +310,8 @@ def test_a_thousand_drifts_are_not_a_thousand_events() -> None:
     assert facts(only(step, ATTEMPT[1]))["leftOut"] == 960
 
 
-def test_drift_that_the_status_has_no_room_for_goes_on() -> None:
-    """It tells of twenty objects; one that others push out of the list is not put right by that."""
+def test_drift_beyond_the_limit_of_the_status_is_not_resolved() -> None:
+    """The status lists twenty objects; drift that does not fit any more is not resolved."""
     keys = [replace(WEB, name=f"web-{number}") for number in range(30)]
     story = healthy_story()
     story.step(objects=[met(key=key) for key in keys[10:]])

@@ -1,4 +1,4 @@
-"""Whatever a step holds, its events are valid, short and few; and the official schemas say so too."""
+"""For any transition the mapper's events are valid, bounded and few."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from nopea.core.secret import Secret
 from nopea.core.status.report import ObjectResult, Outcome, Result
 from nopea.core.status.transition import Transition
 
-texts = st.text(max_size=200)  # no lone surrogates: no status could be written with them
+texts = st.text(max_size=200)  # a status cannot contain lone surrogates
 long_texts = st.builds(lambda text, times: text * times, texts, st.integers(1, 500))
 
 
 def everything() -> Story:
-    """Return a story in which all kinds of things have gone wrong."""
+    """Return a repository with a deployment, drift and repeated failures."""
     story = Story()
     story.step(objects=[result_of("a", Outcome.CREATED), met()], health=HEALTHY)
     for _ in range(3):
@@ -51,7 +51,7 @@ def everything() -> Story:
 def test_any_text_gives_valid_events(
     message: str, error: str, name: str, path: str, value: str, url: str, folder: str
 ) -> None:
-    """In commit messages, errors, names, fields, values and URLs; in both shapes, for both ways of drift."""
+    """Any text in messages, errors, names, fields, values and URLs gives valid events in both versions."""
     story = everything()
     story.repository = repository(url=f"https://git.acme.example/{url}", path=folder)
     key = ObjectKey(name, "Kind", name, name)
@@ -66,22 +66,22 @@ def test_any_text_gives_valid_events(
             assert events(step, mapper)
 
 
-def test_no_text_shows_the_repositorys_own_credentials_or_those_of_a_url() -> None:
-    """Not in messages, errors, descriptions or fields that drifted, however long; names stay names."""
+def test_no_event_shows_credentials() -> None:
+    """Git credentials and passwords in URLs are masked in all texts; names are not."""
     token = "api-token-1"
     url = f"https://deploy:hunter22@db.acme.example said {token}"
     story = Story(repository=repository(name=token))
     drifted = met(Outcome.SKIPPED, field(".data.url", url, url, manager=token))
-    told = [
+    sent = [
         *events(hiding(story.step(objects=[drifted], at=commit("2", f"Use {url}")), token)),
         *events(hiding(story.step(Result.FAILED, problems=[problem(message=url)] * 9), token)),
     ]
     for length in range(4000, 4200):
         failed = story.step(Result.FAILED, problems=[problem(message="x" * length + token * 9)])
-        told += events(hiding(failed, token))
+        sent += events(hiding(failed, token))
 
-    assert {one.type for one in told} >= {EventType.TASKRUN_FINISHED, EventType.INCIDENT_DETECTED}
-    for one in told:
+    assert {one.type for one in sent} >= {EventType.TASKRUN_FINISHED, EventType.INCIDENT_DETECTED}
+    for one in sent:
         named = f"gitrepository/shop/{token}"
         assert one.subject_id.startswith(named)
         texts = to_json(one).decode().replace(named, "")
@@ -90,12 +90,12 @@ def test_no_text_shows_the_repositorys_own_credentials_or_those_of_a_url() -> No
 
 
 def hiding(step: Transition, token: str) -> Transition:
-    """Return the step of a repository whose Git is opened by this token."""
+    """Return the transition of a repository with this token as its Git credentials."""
     return replace(step, hidden=(Secret(token),))
 
 
 def mutations() -> list[tuple[str, Callable[[dict[str, Any]], object]]]:
-    """Return ways to break an event."""
+    """Return changes that make an event invalid."""
     return [
         ("no id", lambda event: event["context"].pop("id")),
         ("old version key", lambda event: event["context"].update(version="0.4.1")),
@@ -113,12 +113,12 @@ def mutations() -> list[tuple[str, Callable[[dict[str, Any]], object]]]:
 
 
 @pytest.mark.parametrize(("what", "spoil"), mutations(), ids=[name for name, _ in mutations()])
-def test_the_own_check_is_strict(what: str, spoil: Callable[[dict[str, Any]], object]) -> None:
-    """It finds what the official schemas find, for it runs where they are not."""
+def test_the_own_checker_is_strict(what: str, spoil: Callable[[dict[str, Any]], object]) -> None:
+    """It finds what the official schemas find, because they are not present everywhere."""
     (event,) = [one for one in events(Story().step()) if one.type is EventType.SERVICE_DEPLOYED]
-    told = json.loads(to_json(event))
-    spoil(told)
-    raw = json.dumps(told).encode()
+    broken = json.loads(to_json(event))
+    spoil(broken)
+    raw = json.dumps(broken).encode()
 
     assert check(raw), what
     if has_reference() and what != "unknown type":
@@ -133,17 +133,17 @@ def test_the_own_check_is_strict(what: str, spoil: Callable[[dict[str, Any]], ob
         ("artifactId", "api"),
     ],
 )
-def test_the_own_check_knows_purls(key: str, value: str) -> None:
-    """The official schemas do not, but consumers refuse them."""
+def test_the_own_checker_checks_purls(key: str, value: str) -> None:
+    """The official schemas do not check purls, but consumers do."""
     (event,) = [one for one in events(Story().step()) if one.type is EventType.SERVICE_DEPLOYED]
-    told = json.loads(to_json(event))
-    told["subject"]["content"][key] = value
+    broken = json.loads(to_json(event))
+    broken["subject"]["content"][key] = value
 
-    assert check(json.dumps(told).encode()) == [f"artifactId {value}"]
+    assert check(json.dumps(broken).encode()) == [f"artifactId {value}"]
 
 
 def life() -> list[CDEvent]:
-    """Return events of every type there is, as one repository's life tells them."""
+    """Return events of every type, from the syncs of one repository."""
     story = everything()
     pinned = repository(annotations={ROLLBACK_ANNOTATION: "1" * 40})
     lives = [*story.told, story.step(objects=[met(Outcome.CONFIGURED)], at=commit("1"))]
@@ -163,19 +163,19 @@ def one_of_each() -> dict[EventType, CDEvent]:
     return {one.type: one for one in life()}
 
 
-def test_every_type_is_told_and_valid_in_both_shapes() -> None:
-    """Of each event type that exists, one that a story told."""
-    told = one_of_each()
+def test_every_type_is_valid_in_both_versions() -> None:
+    """The syncs of one repository cause an event of each type, and each is valid in both versions."""
+    sent = one_of_each()
 
-    assert told.keys() == set(EventType)
+    assert sent.keys() == set(EventType)
     for version in SpecVersion:
-        assert {key: check(to_json(one, version), version.value) for key, one in told.items()} == {
+        assert {key: check(to_json(one, version), version.value) for key, one in sent.items()} == {
             key: [] for key in EventType
         }
 
 
 def test_every_type_is_valid_by_its_official_schema() -> None:
-    """As above, by the schemas that the specification publishes."""
+    """An event of each type is valid by the schema that the specification publishes."""
     reference()
 
     assert {key: official_errors(to_json(one)) for key, one in one_of_each().items()} == {

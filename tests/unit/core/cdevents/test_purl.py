@@ -1,4 +1,4 @@
-"""The purl of a commit: valid for every URL, one for each repository, never with credentials."""
+"""The purl of a commit: valid for every URL, unique for a repository, without credentials."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ SHA = "9fceb02d0ae598e95dc970b74767f19372d61af8"
         ("https://git.acme.example/.git", "pkg:git/git.acme.example/.git"),
     ],
 )
-def test_hosts(url: str, purl: str) -> None:
-    """Types with rules of their own where there is one, else the host as namespace; transport left out."""
+def test_urls_with_a_host(url: str, purl: str) -> None:
+    """GitHub and Bitbucket have their own types; for other hosts the host is the namespace."""
     assert artifact_id(url, SHA) == f"{purl}@{SHA}"
     assert is_purl(artifact_id(url, SHA))
 
@@ -47,8 +47,8 @@ def test_hosts(url: str, purl: str) -> None:
 @pytest.mark.parametrize(
     "url", ["file:///srv/git/api.git", "file://localhost/srv/git/api.git", "/srv/git/api"]
 )
-def test_paths(url: str) -> None:
-    """What has no host is generic, with the path as a qualifier."""
+def test_urls_without_a_host(url: str) -> None:
+    """A local path gives a generic purl with the path as a qualifier."""
     purl = artifact_id(url, SHA)
 
     assert purl == f"pkg:generic/api@{SHA}?vcs_url=git%2Bfile:%2F%2F%2Fsrv%2Fgit%2Fapi%40{SHA}"
@@ -66,7 +66,7 @@ def test_paths(url: str) -> None:
     ],
 )
 def test_a_folder_of_a_monorepo(subpath: str, end: str) -> None:
-    """The folder is the subpath, and never leads out."""
+    """The folder is the subpath, without `.` and `..`."""
     assert artifact_id("https://github.com/acme/shop", SHA, subpath) == f"pkg:github/acme/shop@{SHA}{end}"
 
 
@@ -85,7 +85,7 @@ def test_a_folder_of_a_monorepo(subpath: str, end: str) -> None:
     ],
 )
 def test_no_credentials(url: str) -> None:
-    """Whatever stands before an @ or after a ? stays out, also where the URL is malformed."""
+    """User, password, query and fragment are omitted, even from a malformed URL."""
     purl = artifact_id(url, SHA)
 
     assert "hunter2" not in purl
@@ -103,8 +103,8 @@ def test_no_credentials(url: str) -> None:
     commit=st.text(min_size=1, max_size=64),
     subpath=st.text(),
 )
-def test_every_text_gives_a_purl(url: str, commit: str, subpath: str) -> None:
-    """By the purl grammar: encoded, no empty segment, none that leads out, and not endless."""
+def test_any_text_gives_a_valid_purl(url: str, commit: str, subpath: str) -> None:
+    """The purl is valid and bounded for any URL, commit and folder."""
     purl = artifact_id(url, commit, subpath)
 
     assert is_purl(purl), purl
@@ -112,6 +112,6 @@ def test_every_text_gives_a_purl(url: str, commit: str, subpath: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://git.acme.example/" + "ü/" * 4000, "/" + "ü/" * 4000])
-def test_endless_urls_keep_name_and_commit(url: str) -> None:
-    """A purl that is too long tells what it can."""
+def test_very_long_urls_keep_name_and_commit(url: str) -> None:
+    """A purl that is too long is reduced to the name and the commit."""
     assert artifact_id(url, SHA) == f"pkg:generic/%C3%BC@{SHA}"

@@ -1,4 +1,4 @@
-"""A sync attempt's events: the task, the service, the namespaces."""
+"""The events of a sync: the task run, the service and the namespaces."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ SAME = [result_of("a"), result_of("b")]
 
 
 def namespace(name: str, outcome: Outcome) -> ObjectResult:
-    """Return what became of a Namespace."""
+    """Return the result of a Namespace."""
     return ObjectResult(key=ObjectKey("", "Namespace", "", name), outcome=outcome)
 
 
 def deployed(**changes: Any) -> Story:
-    """Return the story of a repository that has been deployed."""
+    """Return a repository after its first deployment."""
     story = Story(**changes)
     story.step(objects=CREATED)
     return story
 
 
 def test_the_first_sync_deploys() -> None:
-    """The service is the GitRepository; the artifact is the commit; facts of ours are custom data."""
+    """The service is the GitRepository, the artifact is the commit, and Nopea's facts are custom data."""
     step = Story().step(objects=CREATED)
     event = only(step, Type.SERVICE_DEPLOYED)
 
@@ -71,14 +71,14 @@ def test_the_first_sync_deploys() -> None:
 
 
 def test_a_restart_does_not_deploy_again() -> None:
-    """First is what the status says is first; another process finds nothing to tell."""
+    """The status says which commit was deployed, so another process sends nothing."""
     story = deployed()
 
     assert events(story.step(objects=SAME)) == ()
 
 
 def test_a_new_commit_upgrades() -> None:
-    """It links to the deployment before, whichever process told it, and says which commit that was."""
+    """The event links to the previous deployment and names its commit."""
     story = Story()
     first = only(story.step(objects=CREATED), Type.SERVICE_DEPLOYED)
     step = story.step(objects=CHANGED, at=commit("2"))
@@ -92,7 +92,7 @@ def test_a_new_commit_upgrades() -> None:
 
 
 def test_the_link_outlives_the_history() -> None:
-    """However many passes healed, failed or found nothing in between."""
+    """The link to the previous deployment exists even if the history no longer contains it."""
     story = Story()
     first = only(story.step(objects=CREATED), Type.SERVICE_DEPLOYED)
     for number in range(12):
@@ -103,22 +103,22 @@ def test_the_link_outlives_the_history() -> None:
     assert first.id in linked(only(story.step(objects=CHANGED, at=commit("2")), Type.SERVICE_UPGRADED))
 
 
-def test_a_commit_that_changes_nothing_is_no_deployment() -> None:
-    """The attempt is told, for its commit is new; a service event would count a deployment that was none."""
+def test_a_commit_that_changes_nothing_is_not_a_deployment() -> None:
+    """The sync of the new commit is sent, but no service event, because nothing was deployed."""
     step = deployed().step(objects=SAME, at=commit("2"))
 
     assert types(step) == ATTEMPT
 
 
-def test_applying_a_commit_again_is_no_deployment() -> None:
-    """Such as when drift is put right, or a person asks for a sync."""
+def test_applying_a_commit_again_is_not_a_deployment() -> None:
+    """A heal or a sync on request of the same commit is not a deployment."""
     step = deployed().step(objects=CHANGED)
 
     assert types(step) == ATTEMPT
 
 
-def test_what_a_failed_pass_changed_is_deployed_by_the_next() -> None:
-    """The commit came into the cluster in two steps; the one that completes it tells."""
+def test_a_deployment_is_sent_by_the_sync_that_completes_it() -> None:
+    """If a failed sync applied a part of the commit, the sync that succeeds sends the event."""
     story = deployed()
     failed = story.step(Result.FAILED, objects=CHANGED, problems=[problem()], at=commit("2"))
     done = story.step(objects=SAME, at=commit("2"))
@@ -128,7 +128,7 @@ def test_what_a_failed_pass_changed_is_deployed_by_the_next() -> None:
 
 
 def test_a_pin_that_changes_the_commit_rolls_back() -> None:
-    """What `nopea rollback` asked for is told as such; the return to the branch is an upgrade."""
+    """A rollback is sent as such; the return to the branch is an upgrade."""
     story = Story()
     story.step(objects=CREATED, at=commit("1"))
     upgraded = only(story.step(objects=CHANGED, at=commit("2")), Type.SERVICE_UPGRADED)
@@ -143,8 +143,8 @@ def test_a_pin_that_changes_the_commit_rolls_back() -> None:
     assert event.id in linked(back)
 
 
-def test_a_pin_at_the_applied_commit_is_no_rollback() -> None:
-    """Nothing goes back."""
+def test_a_pin_at_the_applied_commit_is_not_a_rollback() -> None:
+    """A pin to the applied commit changes nothing, so only the sync is sent."""
     story = deployed()
     story.repository = repository(annotations={ROLLBACK_ANNOTATION: COMMIT.id})
 
@@ -182,14 +182,14 @@ def test_a_deleted_repository_removes_its_service() -> None:
     ],
     ids=str,
 )
-def test_a_service_that_runs_on_is_released(orphaned: dict[str, Any]) -> None:
-    """To tell that it was removed would be false."""
+def test_a_service_whose_objects_stay_is_released(orphaned: dict[str, Any]) -> None:
+    """If the objects stay in the cluster, the service is released, not removed."""
     assert ended() == [STARTED, Type.SERVICE_REMOVED, FINISHED]
     assert ended(**orphaned) == [STARTED, Type.REPOSITORY_RELEASED, FINISHED]
 
 
-def test_what_never_was_deployed_is_not_removed() -> None:
-    """Consumers would look for a service that never was."""
+def test_a_service_that_never_was_deployed_is_not_removed() -> None:
+    """Without a deployment, the deletion has no service event."""
     story = Story(repository=replace(repository(deleting=True), has_finalizer=True))
 
     assert types(story.step(Result.DELETED, at=None)) == ATTEMPT
@@ -205,7 +205,7 @@ def test_what_never_was_deployed_is_not_removed() -> None:
     ],
 )
 def test_outcomes(result: Result, code: Code | None, outcome: str) -> None:
-    """Who is at fault, manifests and policies or servers and the network, is told apart."""
+    """Failures that a user must correct, failures that may pass and superseded syncs are distinguished."""
     step = Story().step(result, objects=CREATED, problems=[problem(code)] if code else [])
     event = only(step, FINISHED)
 
@@ -214,8 +214,8 @@ def test_outcomes(result: Result, code: Code | None, outcome: str) -> None:
     assert ("errors" in event.content) == bool(code)
 
 
-def test_errors_are_masked_and_short() -> None:
-    """A URL in a server's words may hold a password; a thousand errors are not sent."""
+def test_errors_are_masked_and_bounded() -> None:
+    """Passwords in URLs are masked, and the text is truncated."""
     many = [
         problem(message=f"{number} https://user:hunter2@git.acme.example " + "x" * 900)
         for number in range(99)
@@ -227,8 +227,8 @@ def test_errors_are_masked_and_short() -> None:
     assert errors.startswith("NOPEA-K003: 0 https://***@git.acme.example")
 
 
-def test_an_attempt_is_one_chain_in_order() -> None:
-    """Each event leads to the one before; started has the time of the start, all others that of the end."""
+def test_a_sync_is_one_chain_in_order() -> None:
+    """Each event links to the previous one; the first has the start time, all others the end time."""
     step = Story().step(objects=CREATED)
     started, service, finished = events(step)
 
@@ -241,7 +241,7 @@ def test_an_attempt_is_one_chain_in_order() -> None:
 
 
 def test_times_are_in_the_order_of_the_events() -> None:
-    """Even where the clock that measured the pass runs a little ahead of the one that dates the step."""
+    """The times never decrease, and the last one is that of the transition."""
     for seconds in (0.0, 1.5, 61.0):
         story = Story()
         namespace = ObjectResult(key=ObjectKey("", "Namespace", "", "web"), outcome=Outcome.CREATED)
@@ -253,8 +253,8 @@ def test_times_are_in_the_order_of_the_events() -> None:
         assert times[-1] == step.at
 
 
-def test_attempts_that_are_no_news_are_not_told() -> None:
-    """A failure that goes on in the same way, and a suspended repository that is looked at."""
+def test_syncs_without_news_are_not_sent() -> None:
+    """The same failure again and a suspended sync send nothing."""
     story = Story()
     failed = [story.step(Result.FAILED, problems=[problem()]) for _ in range(2)]
 
@@ -263,7 +263,7 @@ def test_attempts_that_are_no_news_are_not_told() -> None:
 
 
 def test_namespaces_are_environments() -> None:
-    """Created, changed and deleted by the pass; one that stayed as it was is not told."""
+    """Created, changed and deleted Namespaces have an event; an unchanged one has none."""
     step = deployed().step(
         objects=[
             namespace("one", Outcome.CREATED),
@@ -272,27 +272,27 @@ def test_namespaces_are_environments() -> None:
             namespace("four", Outcome.UNCHANGED),
         ]
     )
-    told = {one.subject_id: one for one in events(step) if "environment" in one.type.value}
+    sent = {one.subject_id: one for one in events(step) if "environment" in one.type.value}
 
-    assert {name: one.type for name, one in told.items()} == {
+    assert {name: one.type for name, one in sent.items()} == {
         "one": Type.ENVIRONMENT_CREATED,
         "two": Type.ENVIRONMENT_MODIFIED,
         "three": Type.ENVIRONMENT_DELETED,
     }
-    assert told["one"].content == {"name": "one"}
+    assert sent["one"].content == {"name": "one"}
 
 
 def test_a_thousand_namespaces_are_not_a_thousand_events() -> None:
-    """What is left out is counted."""
+    """The number of events is bounded; the events that are left out are counted."""
     step = Story().step(objects=[namespace(f"n{number}", Outcome.CREATED) for number in range(1000)])
-    told = events(step)
+    sent = events(step)
 
-    assert len(told) == MAX_EVENTS
+    assert len(sent) == MAX_EVENTS
     assert facts(only(step, FINISHED))["leftOut"] == 1000 - (MAX_EVENTS - 3)
 
 
-def test_the_environment_may_be_named() -> None:
-    """By the setting, else the target namespace, else the GitRepository's own."""
+def test_the_environment_can_be_configured() -> None:
+    """The environment is that of the setting, else the target namespace."""
     named = Mapper(source=SOURCE, environment="production")
     aimed = Story(repository=repository(targetNamespace="live"))
 
@@ -303,7 +303,7 @@ def test_the_environment_may_be_named() -> None:
 
 
 def test_healthy_after_a_rollout_is_published() -> None:
-    """It joins the deployment's chain and links to it, though it comes minutes later."""
+    """The event links to the deployment and is in its chain, and is sent once."""
     story = Story()
     deployment = only(story.step(objects=CREATED, health=PROGRESSING), Type.SERVICE_DEPLOYED)
     step = story.look(HEALTHY)
@@ -316,7 +316,7 @@ def test_healthy_after_a_rollout_is_published() -> None:
 
 
 def test_a_deployment_that_was_healthy_at_once_is_published() -> None:
-    """Of each deployment, though the condition did not change."""
+    """Each deployment is published once, even if the health did not change."""
     story = Story()
     first = story.step(objects=CREATED, health=HEALTHY)
     second = story.step(objects=CHANGED, at=commit("2"), health=HEALTHY)
@@ -325,8 +325,8 @@ def test_a_deployment_that_was_healthy_at_once_is_published() -> None:
     assert types(story.step(objects=CHANGED, at=commit("2"), health=HEALTHY)) == ATTEMPT
 
 
-def test_what_never_was_applied_in_full_is_not_published() -> None:
-    """Half of it may be healthy."""
+def test_a_partial_deployment_is_not_published() -> None:
+    """If the first sync fails, healthy objects are not a published service."""
     step = Story().step(Result.FAILED, problems=[problem()], objects=CREATED, health=HEALTHY)
 
     assert types(step) == ATTEMPT
@@ -341,7 +341,7 @@ def test_what_never_was_applied_in_full_is_not_published() -> None:
     ],
 )
 def test_refs(spec: dict[str, str], ref: str) -> None:
-    """Branches and tags as Git spells them."""
+    """Branches and tags are written as in Git."""
     story = Story(repository=repository(**spec))
 
     assert facts(only(story.step(objects=CREATED), FINISHED))["ref"] == ref
@@ -358,14 +358,14 @@ def test_refs(spec: dict[str, str], ref: str) -> None:
     ],
     ids=str,
 )
-def test_settings_that_give_no_events(wrong: dict[str, Any]) -> None:
-    """They are refused at the start and not at the first event."""
+def test_invalid_settings_are_refused(wrong: dict[str, Any]) -> None:
+    """Invalid settings are rejected at the start, not at the first event."""
     with pytest.raises(ValueError, match=r"source|environment|incident"):
         Mapper(**{"source": SOURCE, **wrong})
 
 
-def test_the_url_is_told_without_credentials() -> None:
-    """A token in its query is one."""
+def test_the_url_is_sent_without_credentials() -> None:
+    """The query of the URL is omitted, as it may contain a token."""
     story = Story(repository=repository(url="https://git.acme.example/shop/api.git?token=hunter2"))
     event = only(story.step(objects=CREATED), Type.SERVICE_DEPLOYED)
 

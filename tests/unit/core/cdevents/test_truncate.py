@@ -1,4 +1,4 @@
-"""Content that is too long is truncated step by step, identifiers last."""
+"""How content that is too long is truncated: step by step, identifiers last."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from nopea.core.secret import Secret
 
 
 def within(size: int) -> Callable[[Mapping[str, Any], Mapping[str, Any]], bool]:
-    """Return whether both fit into so many bytes of JSON."""
+    """Return whether content and custom data fit into this number of bytes of JSON."""
     return lambda content, custom: len(orjson.dumps([content, custom])) <= size
 
 
-def test_what_fits_is_unchanged() -> None:
-    """Without a mark."""
+def test_content_that_fits_is_unchanged() -> None:
+    """Content that fits is returned without a mark."""
     content, custom = {"id": "x", "list": [1, 2]}, {"nopea": {"a": None}}
     assert fit(content, custom, fits=within(1000)) == (content, custom)
 
 
-def test_what_does_not_fit_is_marked() -> None:
-    """Strings end in the mark, lists are shorter, and a fact says so."""
+def test_truncated_content_is_marked() -> None:
+    """Strings end with the mark, lists are shorter, and the custom data says that it is truncated."""
     content, custom = fit({"errors": "x" * 5000, "items": list(range(200))}, {"nopea": {}}, fits=within(4700))
 
     assert len(content["errors"]) == 4096
@@ -33,7 +33,7 @@ def test_what_does_not_fit_is_marked() -> None:
 
 
 def test_identifiers_are_truncated_last() -> None:
-    """A truncated identifier names something else."""
+    """A truncated identifier would identify something else."""
     content = {"id": "i" * 300, "description": "d" * 5000}
     shorter, _ = fit(content, {}, fits=within(600))
     assert shorter["id"] == content["id"]
@@ -45,7 +45,7 @@ def test_identifiers_are_truncated_last() -> None:
 
 
 def test_the_result_is_always_json() -> None:
-    """Lone surrogates and endless nesting are replaced."""
+    """Lone surrogates and values that are nested too deeply are replaced."""
     deep: dict[str, Any] = {}
     for _ in range(50):
         deep = {"a": deep}
@@ -56,14 +56,14 @@ def test_the_result_is_always_json() -> None:
     assert orjson.dumps(content)
 
 
-def test_a_cut_string_has_at_most_its_length() -> None:
-    """Also if the mark alone is longer."""
+def test_a_truncated_string_has_at_most_the_given_length() -> None:
+    """The limit holds even if it is shorter than the mark."""
     assert cut("short", 5) == "short"
     assert len(cut("x" * 100, 50)) == 50
     assert len(cut("x" * 100, 3)) == 3
 
 
-def test_external_text_is_masked_before_it_is_cut() -> None:
-    """Half a URL would hide what must be masked."""
+def test_external_text_is_masked_before_it_is_truncated() -> None:
+    """In a truncated URL the password would not be recognized."""
     assert "hunter2" not in external_text(f"{'a ' * 30}https://ada:hunter2@git.acme.example", 60)
     assert external_text("the token tok-123", 100, Secret("tok-123")) == "the token ***"

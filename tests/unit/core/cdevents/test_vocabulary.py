@@ -1,4 +1,4 @@
-"""Every event type as both versions of the specification spell it."""
+"""Every event type as written in both versions of the specification."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CUSTOM = {
 
 
 def test_standard_types() -> None:
-    """At 0.4.1 each of them was one minor version behind."""
+    """In 0.4.1 each type is one minor version older."""
     for name, subject in STANDARD.items():
         type_ = EventType(name)
         assert type_.spelled(NEW) == f"dev.cdevents.{name}.0.3.0"
@@ -38,7 +38,7 @@ def test_standard_types() -> None:
 
 
 def test_custom_types() -> None:
-    """They have versions of their own, another for each specification, of one digit a part."""
+    """Custom types have a version of their own in each version of the specification."""
     for name, subject in CUSTOM.items():
         type_ = EventType(name)
         assert type_.spelled(NEW) == f"dev.cdeventsx.{name}.0.1.0"
@@ -47,6 +47,6 @@ def test_custom_types() -> None:
         assert re.fullmatch(r"dev\.cdeventsx\.[a-z]+-[a-z]+\.[a-z]+\.\d\.\d\.\d", type_.spelled(NEW))
 
 
-def test_there_are_no_others() -> None:
-    """The two tables of this test are all there is."""
+def test_there_are_no_other_types() -> None:
+    """The two tables of this file contain all event types."""
     assert {one.value for one in EventType} == STANDARD.keys() | CUSTOM.keys()

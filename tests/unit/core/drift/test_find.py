@@ -1,4 +1,4 @@
-"""What drifted in one object, and who did it."""
+"""Which fields of an object drifted, and which manager changed them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _update(fields: Any, manager: str = "kubectl-edit", **more: Any) -> dict[str
 
 
 def _put(value: Any, path: Path, new: Any) -> None:
-    """Set what stands at a path of fields and items; None takes it away."""
+    """Set the value at a path of fields and items; None removes it."""
     holder = find(value, path[:-1])
     name = path[-1][2:]
     if new is None:
@@ -47,7 +47,7 @@ def _put(value: Any, path: Path, new: Any) -> None:
 
 
 def _taken(*paths: Path, manager: str = "kubectl-edit", manifest: Any = None, **more: Any) -> dict[str, Any]:
-    """Return the object after somebody set fields of ours: we own them no more."""
+    """Return the object after another manager took over some of our fields."""
     manifest = manifest or deployment()
     lost = trie(paths)
     return stored(manifest, _update(lost, manager, **more), fields=difference(owned_fields(manifest), lost))
@@ -64,8 +64,8 @@ def _told(drift: Drift) -> dict[str, tuple[Any, Any, str]]:
     return told
 
 
-def test_equal_is_no_drift() -> None:
-    """An object as applied, in any order of keys, with what others added and shared."""
+def test_an_unchanged_object_has_no_drift() -> None:
+    """The order of keys, fields that controllers added and shared fields do not matter."""
     live = stored(deployment(), _update({"f:spec": {"f:paused": {}}}, "acme-operator"))
     live["spec"]["paused"] = True
     live["metadata"]["managedFields"].append(entry({"f:spec": {"f:replicas": {}}}, manager="kubectl"))
@@ -74,7 +74,7 @@ def test_equal_is_no_drift() -> None:
 
 
 def test_a_value_that_we_own_has_not_been_changed() -> None:
-    """However it is spelled, by whatever webhook or rounding: a change by others would have cost us it."""
+    """Whoever changes a field becomes its owner, so other values of fields that we own do not count."""
     live = stored(deployment())
     container = live["spec"]["template"]["spec"]["containers"][0]
     container["image"] = "mirror.acme.example/web:1"
@@ -82,8 +82,8 @@ def test_a_value_that_we_own_has_not_been_changed() -> None:
     assert _drift(live).fields == ()
 
 
-def test_a_changed_field_is_told_with_its_owner() -> None:
-    """Path, both values, manager, operation, subresource and time."""
+def test_a_changed_field_has_its_manager() -> None:
+    """The drift contains path, both values, manager, operation, subresource and time."""
     live = _taken(("f:spec", "f:replicas"), manager="kubectl", subresource="scale")
     live["spec"]["replicas"] = 5
     assert _drift(live) == Drift(
@@ -103,8 +103,8 @@ def test_a_changed_field_is_told_with_its_owner() -> None:
     )
 
 
-def test_what_is_gone_has_no_owner() -> None:
-    """Kubernetes does not note who removed a field: nobody is blamed."""
+def test_a_removed_field_has_no_manager() -> None:
+    """Kubernetes does not record who removed a field."""
     fields = owned_fields(deployment())
     container: Any = node_at(fields, CONTAINER)
     del container["f:env"]
@@ -117,8 +117,8 @@ def test_what_is_gone_has_no_owner() -> None:
     assert field.from_ == deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
 
 
-def test_a_value_that_went_over_as_it_was() -> None:
-    """Somebody set it again: it is theirs now, with equal values; a zero that is not stored is nobody's."""
+def test_a_field_with_the_same_value_and_another_owner() -> None:
+    """A field that another manager set to the same value has drifted; an omitted zero value has not."""
     assert _told(_drift(_taken(("f:spec", "f:replicas")))) == {".spec.replicas": (2, 2, "kubectl-edit")}
     manifest = deployment()
     manifest["spec"]["paused"] = False
@@ -129,7 +129,7 @@ def test_a_value_that_went_over_as_it_was() -> None:
 
 
 def test_items_are_found_by_keys_with_defaults() -> None:
-    """A removed port, a removed container and a replaced one are one field each."""
+    """A removed item and a replaced item are one changed field each."""
     live = stored(
         deployment(),
         fields=difference(
@@ -162,8 +162,8 @@ def test_items_are_found_by_keys_with_defaults() -> None:
     )  # fmt: skip
 
 
-def test_one_piece_is_told_once() -> None:
-    """An atomic list, an atomic map and a set's member."""
+def test_an_atomic_value_is_one_field() -> None:
+    """An atomic list, an atomic map and a member of a set are one changed field each."""
     live = _taken((*CONTAINER, "f:args"), ("f:spec", "f:selector"))
     live["spec"]["template"]["spec"]["containers"][0]["args"] = ["--slow"]
     live["spec"]["selector"] = {"matchLabels": {"app": "x"}}
@@ -183,8 +183,8 @@ def test_one_piece_is_told_once() -> None:
     }
 
 
-def test_what_people_add_is_told_with_nothing_wanted() -> None:
-    """New items and structs as a whole, keys of maps one by one; what the entry shares with us is not new."""
+def test_fields_that_a_user_adds_have_no_value_in_git() -> None:
+    """A new item or struct is one field, each key of a map too; shared and control fields do not count."""
     fields = {
         "f:metadata": {"f:annotations": {".": {}, "f:a/b": {}, f"f:{LAST_APPLIED}": {}, "f:nopea.io/x": {}}},
         "f:spec": {
@@ -215,8 +215,8 @@ def test_what_people_add_is_told_with_nothing_wanted() -> None:
     assert _drift(live, rules=IgnoreRules(managers=(who,))).fields == ()
 
 
-def test_what_two_people_added_is_told_once_by_the_latest() -> None:
-    """And a field in an item that another person added is part of that item."""
+def test_a_field_that_two_users_added_has_the_latest_manager() -> None:
+    """A field in an item that another user added is part of that item."""
     debug = 'k:{"name":"debug"}'
     one = trie([("f:spec", "f:paused"), *[(*POD, "f:containers", debug, key) for key in (".", "f:name")]])
     two = trie([("f:spec", "f:paused"), (*POD, "f:containers", debug, "f:image")])
@@ -229,8 +229,8 @@ def test_what_two_people_added_is_told_once_by_the_latest() -> None:
     }
 
 
-def test_git_and_cluster() -> None:
-    """A Git change alone, a conflict, and a change that Git has come to want."""
+def test_changes_in_git_and_in_the_cluster() -> None:
+    """A change in both to different values is a conflict; in Git alone or to the same value, a Git change."""
     wanted = deployment()
     wanted["spec"]["replicas"] = 3
     assert _drift(stored(deployment()), desired=wanted) == Drift(kind=DriftKind.GIT_CHANGE)
@@ -252,8 +252,8 @@ def test_git_and_cluster() -> None:
     assert _told(_drift(added, desired=wanted)) == {".spec.paused": (True, False, "kubectl-edit")}
 
 
-def test_an_object_that_git_gave_up() -> None:
-    """Its drift since the last apply is a conflict, told with what was applied."""
+def test_an_object_that_git_removed() -> None:
+    """Drift since the last apply is a conflict, compared with what was applied."""
     assert _drift(stored(deployment()), desired=None) == Drift(kind=DriftKind.GIT_CHANGE)
     live = _taken(("f:spec", "f:replicas"))
     live["spec"]["replicas"] = 9
@@ -261,8 +261,8 @@ def test_an_object_that_git_gave_up() -> None:
     assert (drift.kind, _told(drift)) == (DriftKind.CONFLICT, {".spec.replicas": (2, 9, "kubectl-edit")})
 
 
-def test_an_object_that_is_gone() -> None:
-    """One field with the whole object; nothing where nothing was applied or wanted."""
+def test_a_missing_object() -> None:
+    """A missing object is one changed field, unless it was never applied or is not in Git."""
     gone = _drift(None)
     assert gone.kind is DriftKind.MANUAL_DRIFT
     (field,) = gone.fields
@@ -276,7 +276,7 @@ def test_an_object_that_is_gone() -> None:
 
 
 def test_without_a_last_applied_manifest() -> None:
-    """Our entry says that it was applied; without one it never was."""
+    """Without the manifest, our managedFields entry shows that the object was applied."""
     live = _taken(("f:spec", "f:replicas"))
     live["spec"]["replicas"] = 9
     assert _drift(live, last_applied=None) == _drift(live)
@@ -286,7 +286,7 @@ def test_without_a_last_applied_manifest() -> None:
 
 
 def test_without_our_entry_values_are_compared() -> None:
-    """An object that a person made anew is told by what differs in it, and by what it has more."""
+    """An object that a user created again differs by its values and by the fields that it has in addition."""
     manifest = deployment()
     fields = owned_fields(manifest)
     fields["f:spec"]["f:paused"] = {}
@@ -314,7 +314,7 @@ def test_without_our_entry_values_are_compared() -> None:
     ],
 )
 def test_ignored_fields_and_managers(rules: IgnoreRules, left: set[str]) -> None:
-    """A pointer means the field and what is below it; a manager whatever it took."""
+    """A pointer covers the field and everything below it, a manager all fields that it changed."""
     live = _taken(("f:spec", "f:replicas"), (*CONTAINER, "f:image"))
     live["spec"]["replicas"] = 9
     live["spec"]["template"]["spec"]["containers"][0]["image"] = "web:2"
@@ -323,15 +323,15 @@ def test_ignored_fields_and_managers(rules: IgnoreRules, left: set[str]) -> None
     assert drift.kind is (DriftKind.MANUAL_DRIFT if left else DriftKind.NO_DRIFT)
 
 
-def test_our_own_later_updates_are_nobodys_drift() -> None:
-    """What Nopea itself set by another operation, to the same value, went over to nobody."""
+def test_our_own_updates_are_not_drift() -> None:
+    """A field that Nopea set by another operation has not drifted."""
     assert _drift(_taken(("f:spec", "f:replicas"), manager="nopea")).fields == ()
 
 
 @settings(deadline=None)
 @given(st.data())
-def test_every_changed_leaf_is_told_exactly_once(data: st.DataObject) -> None:
-    """Any set of our leaves that others changed or removed is what is told, and the hash sees it too."""
+def test_every_changed_leaf_is_found_once(data: st.DataObject) -> None:
+    """Each field of ours that was changed or removed is found once, and the projection hash changes."""
     manifest = deployment()
     ours = owned_fields(manifest)
     keys = ("f:name", "f:containerPort", "f:protocol")
@@ -357,7 +357,7 @@ def test_every_changed_leaf_is_told_exactly_once(data: st.DataObject) -> None:
 @settings(deadline=None)
 @given(JSON, JSON)
 def test_equal_inputs_never_drift(spec: Any, added: Any) -> None:
-    """Whatever was applied, and whatever a controller put beside it."""
+    """An applied object has no drift whatever a controller added to it."""
     manifest = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -373,8 +373,8 @@ def test_equal_inputs_never_drift(spec: Any, added: Any) -> None:
 
 @settings(deadline=None)
 @given(JSON, JSON, JSON, HOSTILE_TRIES, HOSTILE_TRIES)
-def test_hostile_shapes_give_an_answer(last: Any, desired: Any, spec: Any, ours: Any, theirs: Any) -> None:
-    """Live objects of another shape than manifests and field sets raise nothing; no path comes twice."""
+def test_any_shape_has_a_result(last: Any, desired: Any, spec: Any, ours: Any, theirs: Any) -> None:
+    """Live objects that do not match the field set raise no error, and no path is found twice."""
     head = {"apiVersion": "v1", "kind": "Pod"}
     entries = [entry(ours), _update(theirs), _update(theirs, "x", time=spec), spec]
     live = {**head, "spec": spec, "metadata": {"managedFields": entries}}

@@ -1,4 +1,4 @@
-"""Finer points of drift: who owns a list, an empty value or a map, and values that are spelled otherwise."""
+"""Details of drift: owners of lists, empty values and maps, and values in another spelling."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CPU_TOLD = '.spec.template.spec.containers[name="web"].resources.limits.cpu'
 
 
 def update(*paths: Path, manager: str = "kubectl-edit") -> dict[str, Any]:
-    """Return the entry of somebody who set these fields."""
+    """Return the entry of a user who set these fields."""
     return entry(trie(paths), manager=manager, operation="Update")
 
 
 def with_cpu(cpu: str | None) -> dict[str, Any]:
-    """Return the Deployment with this limit."""
+    """Return the Deployment with this CPU limit."""
     manifest = deployment()
     limits = manifest["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
     del limits["cpu"]
@@ -35,26 +35,26 @@ def with_cpu(cpu: str | None) -> dict[str, Any]:
 
 
 def widget(**spec: Any) -> dict[str, Any]:
-    """Return an object of a kind that no table knows."""
+    """Return an object of a custom kind."""
     head = {"apiVersion": "acme.example/v1", "kind": "Widget"}
     return {**head, "metadata": {"name": "w", "namespace": "shop"}, "spec": spec}
 
 
 def told(drift: Drift) -> dict[str, tuple[Any, Any, str]]:
-    """Return what is told: from what, to what, by whom, by path."""
+    """Return the changed fields by path: value in Git, live value and manager."""
     return {field.path: (field.from_, field.to, field.manager) for field in drift.fields}
 
 
 def drift(live: Any, *, last: Any, desired: Any = None) -> Drift:
-    """Compare; Git wants what was applied last, if nothing else is said."""
+    """Find the drift; by default, the manifest in Git is the last applied one."""
     return find_drift(desired=last if desired is None else desired, last_applied=last, live=live)
 
 
-# values that are spelled otherwise
+# Values in another spelling
 
 
-def test_another_spelling_in_git_is_no_change_of_git() -> None:
-    """`2000m` and `2` are one."""
+def test_another_spelling_is_not_a_change_in_git() -> None:
+    """`2000m` and `2` are the same quantity."""
     found = drift(stored(with_cpu("2000m")), last=with_cpu("2000m"), desired=with_cpu("2"))
     assert found == Drift(kind=DriftKind.NO_DRIFT)
 
@@ -62,23 +62,23 @@ def test_another_spelling_in_git_is_no_change_of_git() -> None:
 @pytest.mark.parametrize(
     ("last", "desired", "live", "expected"),
     [
-        # Git has come to want what somebody made of it
+        # Git now declares what the user set
         ("1", "2000m", "2", {}),
         (None, "2000m", "2", {}),
         ("1", "2000m", "3", {CPU_TOLD: ("2000m", "3", "kubectl-edit")}),
         (None, "2000m", "3", {CPU_TOLD: ("2000m", "3", "kubectl-edit")}),
-        # Git wants the same as before in other words, and the field went over
+        # Git declares the same value in another spelling, and the field has another owner
         ("2000m", "2", "2", {CPU_TOLD: ("2", "2", "kubectl-edit")}),
     ],
 )
-def test_spelling_counts_for_nothing(last: Any, desired: str, live: str, expected: Any) -> None:
-    """Quantities are compared by what they amount to."""
+def test_quantities_are_compared_by_amount(last: Any, desired: str, live: str, expected: Any) -> None:
+    """The spelling of a quantity does not matter."""
     there = stored(with_cpu(live), update(CPU), fields=difference(owned_fields(with_cpu("1")), trie([CPU])))
     assert told(drift(there, last=with_cpu(last), desired=with_cpu(desired))) == expected
 
 
 def test_our_own_update_in_another_spelling() -> None:
-    """What Nopea's own Update entry holds has not been changed by anybody."""
+    """A field in Nopea's own Update entry has not drifted, even with another spelling."""
     manifest = with_cpu("2000m")
     manifest["spec"]["template"]["spec"]["volumes"] = [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}]
     size = (*POD, "f:volumes", 'k:{"name":"tmp"}', "f:emptyDir", "f:sizeLimit")
@@ -88,11 +88,11 @@ def test_our_own_update_in_another_spelling() -> None:
     assert told(drift(live, last=manifest)) == {}
 
 
-# lists
+# Lists
 
 
-def test_the_table_says_how_a_list_is_merged_when_no_entry_does() -> None:
-    """All of a Service's ports are gone: each is told by its keys."""
+def test_a_list_without_entry_is_merged_by_the_schema() -> None:
+    """If all ports of a Service are replaced, each old port is a removed item."""
     service: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Service",
@@ -111,14 +111,14 @@ ITEM_A, ITEM_B = 'k:{"id":"a"}', 'k:{"id":"b"}'
 
 @pytest.mark.parametrize("ours_says", [True, False])
 def test_a_custom_kinds_list_is_merged_as_the_entries_say(ours_says: bool) -> None:
-    """No table knows it; our entry or another's does."""
+    """Our entry or another one shows that the list of a custom kind is merged by keys."""
     manifest = widget(parts=[{"id": "a", "size": 1}, {"id": "b", "size": 1}], keep=1)
     size = (SPEC, "f:parts", ITEM_A, "f:size")
     other: dict[str, Any] = {ITEM_B: {".": {}, "f:id": {}, "f:size": {}}}
     fields: dict[str, Any] = {SPEC: {"f:keep": {}, "f:parts": {ITEM_A: {".": {}, "f:id": {}}, **other}}}
     live = stored(manifest, update(size), fields=fields)
     live["spec"]["parts"][0]["size"] = 9
-    if not ours_says:  # it all went over as it was
+    if not ours_says:  # our entry does not contain the list
         fields[SPEC].pop("f:parts")
         theirs: dict[str, Any] = {SPEC: {"f:parts": {ITEM_A: {"f:size": {}}}}}
         live = stored(manifest, entry(theirs, manager="kubectl-edit", operation="Update"), fields=fields)
@@ -127,15 +127,15 @@ def test_a_custom_kinds_list_is_merged_as_the_entries_say(ours_says: bool) -> No
 
 
 def test_a_custom_kinds_set() -> None:
-    """Each member by itself."""
+    """Each member of a set is compared separately."""
     manifest = widget(tags=["a", "b"])
     live = stored(manifest, fields={SPEC: {"f:tags": {'v:"a"': {}}}})
     live["spec"]["tags"] = ["a", "c"]
     assert told(drift(live, last=manifest)) == {'.spec.tags[="b"]': ("b", None, "")}
 
 
-def test_a_custom_kinds_plain_list_is_one_piece() -> None:
-    """Without a word in any entry it is not merged."""
+def test_a_custom_kinds_list_without_entry_is_atomic() -> None:
+    """If no entry shows that the list is merged, it is one changed field."""
     manifest = widget(containers=[{"name": "a"}, {"name": "b"}], keep=1)
     live = stored(manifest, update((SPEC, "f:containers")), fields={SPEC: {"f:keep": {}}})
     live["spec"]["containers"] = [{"name": "b"}]
@@ -144,11 +144,11 @@ def test_a_custom_kinds_plain_list_is_one_piece() -> None:
     }
 
 
-# what is empty
+# Empty values
 
 
-def test_an_empty_value_of_a_custom_kind_is_there() -> None:
-    """Its removal is told, but for metadata, which is the API server's own."""
+def test_an_empty_value_of_a_custom_kind_counts() -> None:
+    """Its removal is drift, except in the metadata."""
     manifest = widget(parts=[], limits={}, keep=1)
     manifest["metadata"]["annotations"] = {}
     live = stored(manifest, fields={SPEC: {"f:keep": {}}})
@@ -156,8 +156,8 @@ def test_an_empty_value_of_a_custom_kind_is_there() -> None:
     assert told(drift(live, last=manifest)) == {".spec.parts": ([], None, ""), ".spec.limits": ({}, None, "")}
 
 
-def test_an_empty_value_of_a_built_in_kind_is_none() -> None:
-    """The API server stores it by storing nothing."""
+def test_an_empty_value_of_a_built_in_kind_does_not_count() -> None:
+    """The API server does not store empty values of built-in kinds."""
     manifest = deployment()
     manifest["spec"]["template"]["spec"] |= {"tolerations": [], "nodeSelector": {}}
     live = stored(manifest, fields=owned_fields(deployment()))
@@ -168,12 +168,12 @@ def test_an_empty_value_of_a_built_in_kind_is_none() -> None:
 @pytest.mark.parametrize(
     ("theirs", "expected"),
     [
-        ({}, {".spec.limits": ({}, {"a": 1}, "operator")}),  # set as one piece, and so replaced
-        ({"f:a": {}}, {}),  # added to it by no person
+        ({}, {".spec.limits": ({}, {"a": 1}, "operator")}),  # set as a whole, so it was replaced
+        ({"f:a": {}}, {}),  # a key added by a controller
     ],
 )
-def test_who_fills_an_empty_map(theirs: Any, expected: Any) -> None:
-    """Putting something in is not taking it over; setting it anew is."""
+def test_who_changes_an_empty_map(theirs: Any, expected: Any) -> None:
+    """A key that a controller adds is not drift; replacing the map is."""
     manifest = widget(limits={}, keep=1)
     filled = entry({SPEC: {"f:limits": theirs}}, manager="operator", operation="Update")
     live = stored(manifest, filled, fields={SPEC: {"f:keep": {}}})
@@ -181,11 +181,11 @@ def test_who_fills_an_empty_map(theirs: Any, expected: Any) -> None:
     assert told(drift(live, last=manifest)) == expected
 
 
-# maps and structs
+# Maps and structs
 
 
-def test_labels_are_told_one_by_one() -> None:
-    """Also when somebody took the map and all that was ours in it."""
+def test_each_label_is_a_field() -> None:
+    """Labels are compared one by one, even if another manager took over the whole map."""
     theirs: dict[str, Any] = {"f:metadata": {"f:labels": {".": {}, "f:team": {}}}}
     fields = copy.deepcopy(owned_fields(deployment()))
     del fields["f:metadata"]["f:labels"]
@@ -195,15 +195,15 @@ def test_labels_are_told_one_by_one() -> None:
 
 
 def added(fields: Any, **pod: Any) -> dict[str, Any]:
-    """Return the Deployment to whose Pod somebody added these."""
+    """Return the Deployment after a user added these fields to its Pod template."""
     live = stored(deployment(), entry(fields, manager="kubectl-edit", operation="Update"))
     for part, value in pod.items():
         live["spec"]["template"][part] |= value
     return live
 
 
-def test_what_is_added_to_a_map_is_told_one_by_one() -> None:
-    """Also when the map is new."""
+def test_each_added_map_key_is_a_field() -> None:
+    """The keys of a new map are one field each."""
     fields = trie([(SPEC, "f:template", "f:metadata", "f:annotations", key) for key in (".", "f:a", "f:b")])
     live = added(fields, metadata={"annotations": {"a": "1", "b": "2"}})
     assert told(drift(live, last=deployment())) == {
@@ -215,16 +215,16 @@ def test_what_is_added_to_a_map_is_told_one_by_one() -> None:
 SECURITY = [(*POD, "f:securityContext", key) for key in (".", "f:runAsUser", "f:runAsGroup")]
 
 
-def test_a_new_struct_is_told_as_one() -> None:
-    """Nobody had it before."""
+def test_a_new_struct_is_one_field() -> None:
+    """A struct that the object did not have is one changed field."""
     live = added(trie(SECURITY), spec={"securityContext": {"runAsUser": 1, "runAsGroup": 1}})
     path, is_new = ".spec.template.spec.securityContext", (None, {"runAsUser": 1, "runAsGroup": 1})
     assert told(drift(live, last=deployment())) == {path: (*is_new, "kubectl-edit")}
 
 
 @pytest.mark.parametrize("known", ["applied", "wanted"])
-def test_what_is_added_to_a_known_struct_is_told_by_field(known: str) -> None:
-    """Git had it, or has come to want it."""
+def test_additions_to_a_known_struct_are_fields(known: str) -> None:
+    """If Git declares or declared the struct, each added field counts."""
     manifest = deployment()
     manifest["spec"]["template"]["spec"]["securityContext"] = {"runAsUser": 1}
     last = manifest if known == "applied" else deployment()
@@ -235,11 +235,11 @@ def test_what_is_added_to_a_known_struct_is_told_by_field(known: str) -> None:
     }
 
 
-# what stands above
+# Identity and records
 
 
-def test_what_names_an_object_never_drifts() -> None:
-    """Its version, kind, name and namespace are not fields that somebody could change."""
+def test_the_identity_of_an_object_never_drifts() -> None:
+    """The fields apiVersion, kind, name and namespace cannot drift."""
     theirs: dict[str, Any] = {
         "f:apiVersion": {},
         "f:kind": {},
@@ -250,8 +250,8 @@ def test_what_names_an_object_never_drifts() -> None:
     assert told(drift(live, last=deployment())) == {}
 
 
-def test_without_a_record_git_is_what_was_applied() -> None:
-    """Our entry in the object says that something was: a manual change made meanwhile is still one."""
+def test_without_a_record_git_is_compared() -> None:
+    """Our entry shows that the object was applied, so a manual change is still drift."""
     path = (SPEC, "f:replicas")
     live = stored(deployment(), update(path), fields=difference(owned_fields(deployment()), trie([path])))
     live["spec"]["replicas"] = 5
@@ -262,7 +262,7 @@ def test_without_a_record_git_is_what_was_applied() -> None:
 
 @pytest.mark.parametrize("odd", ["text", 1, None, [], [1], {}])
 def test_a_value_of_another_shape_than_our_entry_says(odd: Any) -> None:
-    """An answer, not an error."""
+    """A value that does not match our field set gives a result, not an error."""
     live = stored(deployment())
     live["spec"]["template"]["spec"]["containers"] = odd
     assert drift(live, last=deployment()).kind in DriftKind

@@ -1,4 +1,4 @@
-"""What of an object's values may be seen."""
+"""Which values of an object may be shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _secret(**fields: Any) -> dict[str, Any]:
 
 
 def test_a_secret_keeps_its_keys_and_loses_its_values() -> None:
-    """The size is told, so that a change can be seen; everything else of the object stays."""
+    """Values are replaced by their size, so that changes are visible; the rest of the object is unchanged."""
     manifest = _secret(data={"password": "aHVudGVyMg==", "empty": ""}, stringData={"pin": "4711!"})
     before = copy.deepcopy(manifest)
     assert mask_object(manifest) == _secret(
@@ -37,8 +37,8 @@ def test_a_secret_keeps_its_keys_and_loses_its_values() -> None:
     assert manifest == before
 
 
-def test_kubectls_copy_of_the_whole_is_masked_too() -> None:
-    """The annotation holds the values once more."""
+def test_kubectls_last_applied_annotation_is_masked() -> None:
+    """The annotation contains a copy of the values."""
     copied = '{"data":{"password":"aHVudGVyMg=="}}'
     manifest = _secret(metadata={"name": "key", "annotations": {LAST_APPLIED: copied, "a": "b"}})
     annotations = mask_object(manifest)["metadata"]["annotations"]
@@ -46,7 +46,7 @@ def test_kubectls_copy_of_the_whole_is_masked_too() -> None:
 
 
 def test_other_kinds_are_shown() -> None:
-    """A ConfigMap is no Secret, nor is another group's kind of that name."""
+    """A ConfigMap and a Secret of another group are not masked."""
     for head in (
         {"apiVersion": "v1", "kind": "ConfigMap"},
         {"apiVersion": "acme.example/v1", "kind": "Secret"},
@@ -73,7 +73,7 @@ def test_other_kinds_are_shown() -> None:
     ],
 )
 def test_which_fields_of_a_secret_are_hidden(path: Path, *, hidden: bool) -> None:
-    """Its values, and everything around them."""
+    """The values and all parents that contain them are masked."""
     assert is_secret(SECRET, path) == hidden
     assert ("hunter2" in show_field("hunter2 x", key=SECRET, path=path)) != hidden
 
@@ -81,7 +81,7 @@ def test_which_fields_of_a_secret_are_hidden(path: Path, *, hidden: bool) -> Non
 @settings(deadline=None)
 @given(JSON, JSON, st.sampled_from(["data", "stringData"]))
 def test_no_content_of_a_secret_is_ever_shown(value: Any, more: Any, field: str) -> None:
-    """Whatever its shape, and whatever else is in the object."""
+    """No form of output shows a value, whatever its shape."""
     canary = "c0ffee-canary"
     for hidden in (canary, {"a": canary, "b": value}, [canary, value], {"a": {"kind": canary}}):
         manifest = _secret(**{field: hidden}, other=more)
@@ -97,7 +97,7 @@ def test_no_content_of_a_secret_is_ever_shown(value: Any, more: Any, field: str)
 
 
 def test_values_are_one_line_of_bounded_length() -> None:
-    """Texts as they are, the rest as JSON, absent as such; control characters cannot steer a terminal."""
+    """Strings are shown as they are, other values as JSON; control characters are escaped."""
     assert show("web:1", secret=False) == "web:1"
     assert show(None, secret=False) == show(None, secret=True) == "(none)"
     assert show(2, secret=False) == "2"
@@ -115,14 +115,14 @@ def test_values_are_one_line_of_bounded_length() -> None:
 @settings(deadline=None)
 @given(value=JSON, limit=st.integers(1, 300), secret=st.booleans())
 def test_every_value_can_be_shown(value: Any, limit: int, *, secret: bool) -> None:
-    """Within the limit, printable."""
+    """The text of any value is printable and within the limit."""
     text = show(value, secret=secret, limit=limit)
     assert len(text) <= max(limit, len("(none)"))
     assert text.isprintable()
 
 
 def test_values_too_deep_for_json() -> None:
-    """They are named, not shown."""
+    """A value that is nested too deeply is replaced by a note."""
     deep: Any = "x"
     for _ in range(300):
         deep = [deep]
@@ -131,7 +131,7 @@ def test_values_too_deep_for_json() -> None:
 
 @given(st.text(), st.text(), st.integers(0, 200))
 def test_a_line_is_printable_bounded_and_without_the_secret(before: str, after: str, limit: int) -> None:
-    """Whatever stands around it, a secret goes out in no line, nor does what could steer a terminal."""
+    """Whatever surrounds a secret, the line does not show it and has no control characters."""
     shown = plain_line(f"{before}hunter2{after}", Secret("hunter2"), limit=limit)
     assert "hunter2" not in shown
     assert len(shown) <= max(limit, 1)
@@ -148,6 +148,6 @@ def test_a_line_is_printable_bounded_and_without_the_secret(before: str, after: 
         ("x" * 20, "xxxxxxxxx…"),
     ],
 )
-def test_a_line_for_the_outside(text: str, shown: str) -> None:
-    """Space is a blank, URLs lose what opens them, and a secret is seen behind characters that are not."""
+def test_a_line_for_external_output(text: str, shown: str) -> None:
+    """Whitespace is collapsed, URLs lose credentials, and secrets with invisible characters are masked."""
     assert plain_line(text, Secret("token-1234"), limit=10 if text.startswith("x") else 100) == shown

@@ -1,4 +1,4 @@
-"""Three manifests of one object: who changed what."""
+"""The differences between the last applied, the desired and the live object."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _edited(edit: Edit) -> dict[str, Any]:
 
 
 def _live(manifest: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the manifest as a server stores it: spelled its way, with defaults and what others added."""
+    """Return the object as the API server stores it: with other spellings, defaults and additions."""
     live = copy.deepcopy(manifest or deployment())
     container = _web(live)
     container["resources"]["limits"]["cpu"] = "2"
@@ -63,8 +63,8 @@ def _replicas(number: int) -> Edit:
     return lambda manifest: manifest["spec"].update(replicas=number)
 
 
-def test_what_nobody_declared_is_no_drift() -> None:
-    """Defaults, status, other spellings, injected items and another order are nothing."""
+def test_undeclared_fields_are_not_drift() -> None:
+    """Defaults, status, other spellings, injected items and another order do not count."""
     found = three_way_diff(deployment(), deployment(), _live())
     assert found == ThreeWay(verdict=DriftKind.NO_DRIFT, changes=())
     assert three_way_diff(shuffled(deployment()), deployment(), shuffled(_live())) == found
@@ -93,7 +93,7 @@ EDITS: list[tuple[Edit, str, Any, Any]] = [
 
 @pytest.mark.parametrize(("edit", "path", "before", "after"), EDITS, ids=[edit[1] for edit in EDITS])
 def test_one_change_by_either_or_both(edit: Edit, path: str, before: Any, after: Any) -> None:
-    """The same edit in the cluster is drift, in Git a Git change, in both no conflict."""
+    """A change in the cluster is drift, in Git a Git change; the same change in both is not a conflict."""
     drifted = three_way_diff(deployment(), deployment(), _edited_live(edit))
     assert drifted.verdict is DriftKind.MANUAL_DRIFT
     (change,) = drifted.changes
@@ -120,7 +120,7 @@ def _edited_live(edit: Edit) -> dict[str, Any]:
 
 
 def test_both_changed_one_field() -> None:
-    """To different values it is a conflict, and all three are told."""
+    """Different values of one field are a conflict; the result contains all three."""
     found = three_way_diff(deployment(), _edited(_replicas(3)), _edited_live(_replicas(4)))
     assert found.verdict is DriftKind.CONFLICT
     assert found.changes == (
@@ -136,15 +136,15 @@ def test_both_changed_one_field() -> None:
 
 
 def test_both_changed_different_fields() -> None:
-    """The object is in conflict, the fields tell whose each is."""
+    """The object is in conflict, and each field shows which side changed it."""
     live = _edited_live(lambda m: _web(m).update(image="web:2"))
     found = three_way_diff(deployment(), _edited(_replicas(3)), live)
     assert found.verdict is DriftKind.CONFLICT
     assert _paths(found) == {".spec.replicas": Side.GIT, f"{CONTAINER}.image": Side.CLUSTER}
 
 
-def test_git_removes_what_the_cluster_changed() -> None:
-    """A removed field with another value is in conflict; with the old one, or gone, it is Git's alone."""
+def test_git_removes_a_field() -> None:
+    """If the cluster changed the value it is a conflict; if not, or if the field is gone, a Git change."""
     without = _edited(lambda m: m["spec"].pop("replicas"))
     assert three_way_diff(deployment(), without, _edited_live(_replicas(9))).verdict is DriftKind.CONFLICT
     assert three_way_diff(deployment(), without, _live()).verdict is DriftKind.GIT_CHANGE
@@ -153,7 +153,7 @@ def test_git_removes_what_the_cluster_changed() -> None:
 
 
 def test_git_adds_a_field_that_the_cluster_has() -> None:
-    """It is Git's change, whatever stands there: nothing that we applied was touched."""
+    """It is a Git change whatever the live value, as no applied field was changed."""
     wanted = _edited(lambda m: m["spec"].update(paused=True))
     for paused in (True, False):
         live = _live()
@@ -177,7 +177,7 @@ def test_git_adds_a_field_that_the_cluster_has() -> None:
     ],
 )
 def test_whole_objects(last: Any, desired: Any, live: Any, verdict: DriftKind) -> None:
-    """An object that is not there is one change, with an empty path."""
+    """If a whole object is missing or to be removed, this is one change with the path `.`."""
     found = three_way_diff(last, desired, live)
     assert found.verdict is verdict
     assert [(change.path, change.keys) for change in found.changes] == [(".", ())] * len(found.changes)
@@ -185,7 +185,7 @@ def test_whole_objects(last: Any, desired: Any, live: Any, verdict: DriftKind) -
 
 
 def test_an_object_that_was_never_applied() -> None:
-    """Every field that Git declares is a Git change, one by one, but for those that name the object."""
+    """Each field that Git declares is a Git change, except those that identify the object."""
     found = three_way_diff(None, deployment(), _live())
     assert found.verdict is DriftKind.GIT_CHANGE
     paths = _paths(found)
@@ -196,14 +196,14 @@ def test_an_object_that_was_never_applied() -> None:
 
 
 def test_another_api_version() -> None:
-    """In Git it is a change; live it is only how the object was read."""
+    """Another apiVersion is a change in Git, but not in the cluster."""
     other = _edited(lambda m: m.update(apiVersion="apps/v2"))
     assert _paths(three_way_diff(deployment(), other, deployment())) == {".apiVersion": Side.GIT}
     assert three_way_diff(deployment(), deployment(), other).verdict is DriftKind.NO_DRIFT
 
 
-def test_live_values_are_shown_without_what_nobody_declared() -> None:
-    """A person who compares three values should see what differs, not the defaults."""
+def test_live_values_are_shown_without_undeclared_fields() -> None:
+    """The value that is compared does not contain defaults."""
     live = _edited_live(lambda m: _web(m)["env"].clear())
     wanted = _edited(lambda m: m["spec"]["template"]["spec"].clear())
     (change,) = three_way_diff(deployment(), wanted, live).changes
@@ -212,8 +212,8 @@ def test_live_values_are_shown_without_what_nobody_declared() -> None:
     assert change.live["image"] == "web:1"
 
 
-def test_nulls_and_emptiness_are_absence() -> None:
-    """In any of the three."""
+def test_null_and_empty_values_count_as_absent() -> None:
+    """This holds for each of the three objects."""
     base = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
     empty = {**base, "data": {}, "immutable": None, "metadata": {"name": "a", "labels": {"x": None}}}
     for last in (base, empty):
@@ -225,7 +225,7 @@ def test_nulls_and_emptiness_are_absence() -> None:
 @settings(deadline=None)
 @given(JSON)
 def test_an_object_never_differs_from_itself(value: Any) -> None:
-    """Any JSON at all."""
+    """Any JSON value is equal to itself."""
     assert three_way_diff(value, value, copy.deepcopy(value)).verdict is DriftKind.NO_DRIFT
     built_in = {"apiVersion": "v1", "kind": "Pod", "spec": value}
     assert three_way_diff(built_in, shuffled(built_in), built_in).changes == ()
@@ -233,8 +233,8 @@ def test_an_object_never_differs_from_itself(value: Any) -> None:
 
 @settings(deadline=None)
 @given(JSON, JSON, JSON)
-def test_changes_are_told_once_and_make_the_verdict(last: Any, desired: Any, live: Any) -> None:
-    """No path is in another, and the verdict is that of the changes' sides, whatever the shapes."""
+def test_each_change_is_found_once_and_determines_the_verdict(last: Any, desired: Any, live: Any) -> None:
+    """No path is inside another, and the verdict follows from the sides of the changes."""
     head = {"apiVersion": "v1", "kind": "Pod"}
     found = three_way_diff({**head, "spec": last}, {**head, "spec": desired}, {**head, "spec": live})
     keys = [change.keys for change in found.changes]
@@ -247,7 +247,7 @@ def test_changes_are_told_once_and_make_the_verdict(last: Any, desired: Any, liv
 
 
 def test_depth_is_bounded() -> None:
-    """A value nested deeper than the stack is one piece."""
+    """A value that is nested too deeply is one change."""
     one: Any = 1
     other: Any = 2
     for _ in range(5_000):
@@ -257,8 +257,8 @@ def test_depth_is_bounded() -> None:
     assert len(found.changes) == 1
 
 
-def test_places_know_what_they_are_in() -> None:
-    """An item has no name of its own; its fields are in the list's."""
+def test_a_place_has_its_name_and_its_parent() -> None:
+    """A list item has no name of its own; its fields are inside the list."""
     place = Place.of(("f:spec", "f:containers", 'k:{"name":"web"}', "f:ports"))
     assert (place.name, place.inside) == ("ports", "containers")
     assert is_identity(("f:metadata", "f:name"))

@@ -1,4 +1,4 @@
-"""From a Secret to credentials: what serves the URL, and what to say when nothing does."""
+"""From a Secret to Git credentials: which keys a URL needs, and the problem if they are missing."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _refused(url: str, secret: dict[str, Any]) -> Problem:
     return found
 
 
-def test_a_trailing_newline_is_no_part_of_a_password() -> None:
-    """Files end in newlines; passwords, tokens and users do not."""
+def test_a_trailing_newline_is_removed() -> None:
+    """User names, passwords and tokens do not end with a newline, but files do."""
     found = _parsed(HTTPS, username="bot\n", password=" pw\n")
 
     assert (found.username, found.password.reveal()) == ("bot", b"pw")
@@ -55,7 +55,7 @@ def test_a_trailing_newline_is_no_part_of_a_password() -> None:
 
 
 def test_files_stay_as_they_are() -> None:
-    """Keys, known_hosts and authorities are files: their last newline belongs to them."""
+    """The trailing newline of a key, of known_hosts and of a CA certificate is kept."""
     found = _parsed(SSH, identity="KEY\n", known_hosts="h ssh-ed25519 AAAA\n", ca_crt="PEM\n")
 
     assert found.identity.reveal() == b"KEY\n"
@@ -64,7 +64,7 @@ def test_files_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize("url", [SSH, SCP])
 def test_a_key_may_have_a_passphrase_under_either_name(url: str) -> None:
-    """`identity_password` wins; `password` is what Flux calls it."""
+    """`identity_password` wins over `password`, which is Flux' name."""
     key = {"identity": "KEY", "known_hosts": "h"}
     both = _parsed(url, **key, password="one", identity_password="two")
 
@@ -86,10 +86,10 @@ def test_a_key_may_have_a_passphrase_under_either_name(url: str) -> None:
         (HTTPS, {"password": "pw-pw"}, "together"),
     ],
 )
-def test_a_secret_that_cannot_serve_the_url_says_which_key_is_missing(
+def test_a_secret_without_the_keys_for_the_url_is_refused(
     url: str, values: dict[str, str], names: str
 ) -> None:
-    """The message names the Secret and the key, and no value."""
+    """The message names the Secret and the key, and contains no value."""
     problem = _refused(url, _secret(**values))
 
     assert names in problem.message
@@ -102,33 +102,33 @@ def test_a_secret_that_cannot_serve_the_url_says_which_key_is_missing(
     [{"token": "not base64!"}, {"token": "YQ"}, {"username": "/w==", "password": "YQ=="}, {"token": 5}],
     ids=str,
 )
-def test_rubbish_is_refused_without_being_shown(data: dict[str, Any]) -> None:
-    """Broken base64, binary where text is needed, and what is no text at all."""
+def test_invalid_values_are_refused_without_being_shown(data: dict[str, Any]) -> None:
+    """Invalid base64, binary data in a text field and values that are not strings are rejected."""
     assert "not base64!" not in str(_refused(HTTPS, {"data": data}))
 
 
-def test_authorities_alone_are_enough_for_https() -> None:
-    """A public repository on a server with a private authority."""
+def test_a_ca_certificate_alone_is_enough_for_https() -> None:
+    """A public repository may be on a server with a private CA."""
     assert _parsed(HTTPS, ca_crt=AUTHORITY).ca_crt == AUTHORITY
 
 
 @pytest.mark.parametrize(
     "text", ["PEM", AUTHORITY.replace("MIIB", "MIIC"), AUTHORITY.partition("-----END")[0]]
 )
-def test_authorities_that_cannot_be_read_are_refused(text: str) -> None:
-    """They are named here, where the Secret is known: libgit2 would take its process down with them."""
+def test_an_invalid_ca_certificate_is_refused(text: str) -> None:
+    """It is checked here because libgit2 would crash its process."""
     assert "ca.crt" in _refused(HTTPS, _secret(ca_crt=text, token="tk-tk")).message
 
 
 def test_empty_data_and_null_values_are_absent_keys() -> None:
-    """The API server leaves `data` out of an empty Secret."""
+    """The API server omits `data` of an empty Secret."""
     _refused(HTTPS, {})
     _refused(HTTPS, {"data": None})
     _refused(HTTPS, {"data": {"token": None}})
 
 
 def test_a_missing_secret_is_named_with_its_namespace() -> None:
-    """So that a person finds where to create it."""
+    """The problem contains the namespace in which the Secret must be created."""
     problem = missing_secret("git", "shop")
 
     assert problem.code is Code.GIT_SECRET_MISSING

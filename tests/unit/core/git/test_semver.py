@@ -1,4 +1,4 @@
-"""Versions and ranges as people write them; what is none is refused, not guessed."""
+"""Versions and version ranges; an invalid range is rejected."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def _holds(text: str, *versions: str) -> list[bool]:
         ("1.0.0-rc.1", ["1.0.0-rc.1"], ["1.0.0", "1.0.0-rc.2"]),
     ],
 )
-def test_ranges_mean_what_people_expect(text: str, inside: list[str], outside: list[str]) -> None:
-    """The usual operators; a pre-release fits only a range that names one."""
+def test_ranges_have_the_usual_operators(text: str, inside: list[str], outside: list[str]) -> None:
+    """A pre-release matches only a range that mentions one."""
     assert _holds(text, *inside) == [True] * len(inside)
     assert _holds(text, *outside) == [False] * len(outside)
 
@@ -72,8 +72,8 @@ def test_ranges_mean_what_people_expect(text: str, inside: list[str], outside: l
         "1.0 beta", "x" * 257, "99999999999", "1.2.3-", "^", "^v",
     ],
 )  # fmt: skip
-def test_what_is_no_range_is_refused(text: str) -> None:
-    """A typo must not mean every version."""
+def test_an_invalid_range_is_refused(text: str) -> None:
+    """A typing error must not match every version."""
     with pytest.raises(ValueError, match="version"):
         Range.parse(text)
 
@@ -81,7 +81,7 @@ def test_what_is_no_range_is_refused(text: str) -> None:
 @settings(deadline=None, max_examples=50)
 @given(st.text(alphabet="0123456789.xX*v^~<>=!|-, +abc", max_size=20), VERSIONS)
 def test_any_text_is_a_range_or_a_value_error(text: str, version: Version) -> None:
-    """And a range has an answer for every version."""
+    """A valid range can be compared with every version."""
     try:
         wanted = Range.parse(text)
     except ValueError:
@@ -92,7 +92,7 @@ def test_any_text_is_a_range_or_a_value_error(text: str, version: Version) -> No
 @settings(deadline=None, max_examples=50)
 @given(VERSIONS, VERSIONS)
 def test_comparing_agrees_with_the_order_of_versions(wanted: Version, version: Version) -> None:
-    """For full versions without pre-release, against the library's own order."""
+    """For full versions without a pre-release, ranges agree with the library's order."""
     wanted, version = wanted.replace(prerelease=None), version.replace(prerelease=None)
 
     assert Range.parse(f">={wanted}").holds(version) == (version >= wanted)
@@ -109,13 +109,13 @@ def test_comparing_agrees_with_the_order_of_versions(wanted: Version, version: V
     ],
 )  # fmt: skip
 def test_tags_are_versions(tag: str, version: str) -> None:
-    """With or without v, with or without minor and patch."""
+    """The prefix v, the minor version and the patch version are optional."""
     assert str(parse_version(tag)) == version
 
 
 @pytest.mark.parametrize(
     "tag", ["", "v", "latest", "1.2.3.4", "release-1.2.3", "01.2.3", "vv1.2.3", "9" * 5000]
 )
-def test_other_tags_are_none(tag: str) -> None:
-    """They are no candidates."""
+def test_other_tags_are_not_versions(tag: str) -> None:
+    """Any other tag is not a candidate."""
     assert parse_version(tag) is None

@@ -1,4 +1,4 @@
-"""What is asked of Git: credentials tell themselves apart without showing themselves."""
+"""Remotes, refs and credentials: credentials can be compared, but are never shown."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ FULL = Credentials(
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Credentials)])
-def test_every_field_tells_credentials_apart(name: str) -> None:
-    """Repositories share a mirror only if the server would treat them alike."""
+def test_the_digest_depends_on_every_field(name: str) -> None:
+    """Repositories share a mirror only if their credentials are equal."""
     value = getattr(FULL, name)
     change: dict[str, Any] = {name: Secret("other") if isinstance(value, Secret) else "other"}
 
     assert replace(FULL, **change).digest() != FULL.digest()
 
 
-def test_the_borders_between_fields_count() -> None:
-    """The same characters, divided otherwise, are other credentials."""
+def test_the_digest_depends_on_the_field_boundaries() -> None:
+    """The same characters in other fields are other credentials."""
     one = Credentials(username="ab", password=Secret("c"))
     other = Credentials(username="a", password=Secret("bc"))
 
     assert one.digest() != other.digest()
 
 
-def test_nothing_of_it_prints() -> None:
-    """Neither credentials nor a remote show any of it, the user name included."""
+def test_credentials_are_not_printed() -> None:
+    """Neither credentials nor a remote show a secret or the user name."""
     shown = f"{FULL} {FULL!r} {Remote('https://h/x', FULL)!r} {FULL.digest()}"
 
     for part in ("bot-token", "pw-pw", "tk-tk", "id-id", "ip-ip", "kh-kh", "ca-ca"):
@@ -47,11 +47,11 @@ def test_nothing_of_it_prints() -> None:
 
 
 def test_no_credentials_have_an_empty_digest() -> None:
-    """So that public repositories share one mirror."""
+    """Public repositories share one mirror."""
     assert Credentials().digest() == ""
     assert Remote("https://h/x") == Remote("https://h/x", Credentials())
 
 
 def test_a_ref_prints_as_in_the_spec() -> None:
-    """`branch main`, as an error says it."""
+    """Errors show a ref as `branch main`."""
     assert str(Ref(RefKind.BRANCH, "main")) == "branch main"

@@ -1,4 +1,4 @@
-"""Selectors of unhealthy workloads; odd shapes are never healthy and never raise."""
+"""The Pod selectors of unhealthy workloads; invalid objects are never healthy and never raise errors."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ SELECTORS = [
 
 
 @pytest.mark.parametrize(("selector", "text"), SELECTORS)
-def test_a_workload_that_is_not_healthy_tells_how_to_find_its_pods(selector: Any, text: str) -> None:
-    """As kubectl's -l takes it; nothing rather than a selector that would take in other Pods too."""
+def test_an_unhealthy_workload_has_the_selector_of_its_pods(selector: Any, text: str) -> None:
+    """The selector has the format of `kubectl -l`; it is empty rather than too broad."""
     assert health_of(deployment(counts=(1, 1, 1, 1), selector=selector)).selector == text
     assert health_of(deployment(selector=selector)).selector == ""
 
 
 def test_selectors_of_other_kinds() -> None:
-    """A controller's selector is flat, a failed Job has one, a Service's is nobody's Pods."""
+    """A ReplicationController has a map as its selector; a Service has no Pods of its own."""
     controller = replica_set("ReplicationController", readyReplicas=0)
     controller |= {"apiVersion": "v1", "spec": {"replicas": 2, "selector": {"app": "web"}}}
     service = live_object("v1", "Service", spec={"type": "LoadBalancer", "selector": {"app": "web"}})
@@ -76,16 +76,16 @@ def test_selectors_of_other_kinds() -> None:
     assert health_of(service).selector == ""
 
 
-def test_an_unplaced_pod_fails_with_time_alone() -> None:
-    """The same object, assessed later."""
+def test_an_unscheduled_pod_fails_after_a_while() -> None:
+    """The same Pod is progressing at first and has failed later."""
     unplaced = pod("Pending", NO_ROOM, created="2026-05-04T12:00:00Z")
 
     assert assess(unplaced, now=NOW + timedelta(seconds=15)).status is PROGRESSING
     assert assess(unplaced, now=NOW + timedelta(seconds=16)).status is FAILED
 
 
-def test_foreign_text_is_one_bounded_line() -> None:
-    """A message goes into a condition and a log line, however long the controller talks."""
+def test_messages_are_one_bounded_line() -> None:
+    """The message of a controller is shortened, as it is used in conditions and log lines."""
     health = health_of(custom(condition("Stalled", message="line\n" * 10_000)))
 
     assert len(health.message) == 400
@@ -112,8 +112,8 @@ def _with(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
 
 
 @pytest.mark.parametrize("live", [live for live, _, _ in CASES.values()], ids=CASES.keys())
-def test_no_odd_value_anywhere_raises(live: Fields) -> None:
-    """Each field of each case in turn holds a value of another type."""
+def test_no_unexpected_value_raises(live: Fields) -> None:
+    """Any value of another type in any field gives a result."""
     for path in _places(live):
         for odd in ODD:
             health = health_of(_with(live, path, odd))
@@ -124,8 +124,8 @@ def test_no_odd_value_anywhere_raises(live: Fields) -> None:
 
 @pytest.mark.parametrize("odd", [odd for odd in ODD if not isinstance(odd, dict)])
 @pytest.mark.parametrize("field", ["metadata", "spec", "status"])
-def test_an_odd_workload_is_not_healthy(field: str, odd: Any) -> None:
-    """Nobody knows what a list in the place of the status means."""
+def test_an_invalid_workload_is_not_healthy(field: str, odd: Any) -> None:
+    """A workload whose metadata, spec or status is not a mapping is never healthy."""
     for live in (deployment(), stateful_set(), daemon_set(), replica_set(), job(condition("Complete"))):
         assert health_of({**live, field: odd}).status in (UNKNOWN, PROGRESSING)
 
@@ -138,8 +138,8 @@ JSON = st.recursive(
 
 
 @given(kind=st.sampled_from(sorted(RULES)), spec=JSON, status=JSON, metadata=JSON)
-def test_hostile_shapes_never_raise(kind: tuple[str, str], spec: Any, status: Any, metadata: Any) -> None:
-    """Whatever stands in the place of spec, status and metadata, an answer comes."""
+def test_no_shape_raises(kind: tuple[str, str], spec: Any, status: Any, metadata: Any) -> None:
+    """Any spec, status and metadata gives a result."""
     group, name = kind
     live = {"apiVersion": f"{group}/v1" if group else "v1", "kind": name, "metadata": metadata}
 
@@ -147,6 +147,6 @@ def test_hostile_shapes_never_raise(kind: tuple[str, str], spec: Any, status: An
 
 
 @given(JSON)
-def test_what_is_no_object_is_unknown(value: Any) -> None:
-    """Neither a text nor a mapping without a kind is healthy."""
+def test_other_values_are_unknown(value: Any) -> None:
+    """A value that is not an object has an unknown health."""
     assert health_of(value).status is UNKNOWN

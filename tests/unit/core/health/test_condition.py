@@ -18,7 +18,7 @@ UNREADABLE = Health(status=HealthStatus.UNKNOWN, message="spec is not a mapping"
 
 @pytest.mark.parametrize(("count", "message"), [(1, "1 object is healthy."), (2, "2 objects are healthy.")])
 def test_all_healthy_is_true_and_counted(count: int, message: str) -> None:
-    """One object is counted in the singular."""
+    """If all objects are healthy, the condition is True and counts them."""
     summary = summarize(dict(list({WEB: FINE, API: FINE}.items())[:count]), {})
 
     assert (summary.status, summary.reason, summary.message) == ("True", "Healthy", message)
@@ -26,7 +26,7 @@ def test_all_healthy_is_true_and_counted(count: int, message: str) -> None:
 
 
 def test_one_failed_object_makes_it_false_and_only_failed_ones_are_named() -> None:
-    """What still progresses beside a failure is not the news."""
+    """If an object has failed, the message does not mention objects that are progressing."""
     summary = summarize({WEB: SLOW, DB: BROKEN, API: FINE}, {})
 
     assert (summary.status, summary.reason) == ("False", "Unhealthy")
@@ -43,7 +43,7 @@ def test_a_failure_of_its_pods_makes_a_workload_failed() -> None:
 
 
 def test_progress_is_unknown_and_names_the_object() -> None:
-    """Not ready yet is neither healthy nor unhealthy."""
+    """An object that is not ready yet makes the condition Unknown."""
     summary = summarize({WEB: SLOW, API: FINE}, {})
 
     assert (summary.status, summary.reason) == ("Unknown", "Progressing")
@@ -51,13 +51,13 @@ def test_progress_is_unknown_and_names_the_object() -> None:
 
 
 def test_unreadable_objects_alone_are_unknown() -> None:
-    """Beside an object that progresses, the reason is Progressing."""
+    """If another object is progressing, the reason is Progressing."""
     assert summarize({WEB: UNREADABLE}, {}).reason == "Unknown"
     assert summarize({WEB: UNREADABLE, API: SLOW}, {}).reason == "Progressing"
 
 
 def test_three_objects_are_named_and_the_others_counted() -> None:
-    """A message has a bound; an object without a message shows its status."""
+    """The message is bounded; an object without a message shows its status."""
     summary = summarize({WEB: SLOW, API: GOING, DB: SLOW, JOB: SLOW}, {})
 
     assert summary.message.startswith("apps/Deployment shop/api: terminating; apps/Deployment shop/db: ")
@@ -67,7 +67,7 @@ def test_three_objects_are_named_and_the_others_counted() -> None:
 
 
 def test_failed_objects_come_first() -> None:
-    """Then those that terminate, then those that progress."""
+    """Terminating objects come second, then progressing and unknown ones."""
     healths = {API: SLOW, DB: UNREADABLE, JOB: GOING, WEB: BROKEN}
 
     assert unsettled(healths) == [WEB, JOB, API, DB]

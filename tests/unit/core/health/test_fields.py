@@ -1,4 +1,4 @@
-"""Reading the fields that the health rules need."""
+"""How the health rules read the fields of an object."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nopea.core.health.fields import (
 
 
 def fields(spec: dict[str, Any] | None = None, status: dict[str, Any] | None = None) -> LiveFields:
-    """Make the parts of an object with these conditions, counts and settings."""
+    """Return the parts of an object with this spec and status."""
     status = status or {}
     return LiveFields(
         spec=spec or {},
@@ -32,7 +32,7 @@ def fields(spec: dict[str, Any] | None = None, status: dict[str, Any] | None = N
 
 
 def test_absent_fields_have_the_defaults_of_the_api() -> None:
-    """One replica unless the spec says otherwise; a count that a controller omits is zero."""
+    """The default is one replica; a missing count is zero."""
     assert fields().wants() == 1
     assert fields({"replicas": 0}).wants() == 0
     assert fields().count("readyReplicas") == 0
@@ -40,8 +40,8 @@ def test_absent_fields_have_the_defaults_of_the_api() -> None:
     assert number({}, "partition", 7) == 7
 
 
-def test_a_condition_is_found_by_type_and_says_its_message_or_its_reason() -> None:
-    """On one line; a condition that is absent has neither."""
+def test_a_condition_is_found_by_type() -> None:
+    """Its text is the message, or the reason without one, on one line; an absent condition has none."""
     listed = [
         {"type": "Ready", "status": "False", "reason": "Waiting", "message": "two\nlines"},
         {"type": "Synced", "status": "True", "reason": "Done"},
@@ -60,7 +60,7 @@ def test_a_condition_is_found_by_type_and_says_its_message_or_its_reason() -> No
     [(None, None), (3, 3), ("3", 3), ("0" * 19 + "3", OddShapeError), ("x", OddShapeError)],
 )
 def test_a_generation_may_be_a_short_string(value: object, expected: object) -> None:
-    """Some controllers write it so; other strings are not generations."""
+    """Some controllers write the generation as a string; other strings are an error."""
     parent = {} if value is None else {"generation": value}
     if expected is OddShapeError:
         with pytest.raises(OddShapeError):
@@ -77,8 +77,8 @@ def test_a_generation_may_be_a_short_string(value: object, expected: object) -> 
         ({"conditions": [{"type": 1}]}, "status.conditions holds an item that is not a condition"),
     ],
 )
-def test_odd_conditions_are_an_error(status: dict[str, Any], message: str) -> None:
-    """Not a healthy object by accident."""
+def test_invalid_conditions_are_an_error(status: dict[str, Any], message: str) -> None:
+    """An object with invalid conditions must not count as healthy."""
     with pytest.raises(OddShapeError, match=message):
         conditions_of(status)
 

@@ -1,4 +1,4 @@
-"""What is said about Pods that do not work."""
+"""The text that explains why Pods do not work."""
 
 from __future__ import annotations
 
@@ -110,14 +110,14 @@ CASES: dict[str, tuple[Fields, str]] = {
 
 
 @pytest.mark.parametrize(("pod", "said"), CASES.values(), ids=CASES.keys())
-def test_each_trouble(pod: Fields, said: str) -> None:
-    """A Pod's trouble is named with Pod and container; one that works or starts has none."""
+def test_each_kind_of_trouble(pod: Fields, said: str) -> None:
+    """The text names the Pod and the container; a Pod that works or is starting has none."""
     assert pod_trouble([pod]) == (f"pod web-5d8{said}" if said else "")
     assert trouble_of(pod) == said.lstrip(": ")
 
 
-def test_the_most_telling_comes_first_in_any_order() -> None:
-    """A reason of the kubelet before an exit code, that before a missing node; with words before without."""
+def test_the_most_specific_trouble_comes_first() -> None:
+    """The kubelet's reasons come before exit codes, those before scheduling; a text with a message first."""
     pods = [
         _pod(_container(running={}, started=True), name="a"),
         _pod(name="b", phase="Pending", conditions=[UNPLACED]),
@@ -134,23 +134,23 @@ def test_the_most_telling_comes_first_in_any_order() -> None:
     assert pod_trouble([]) == ""
 
 
-def test_the_same_trouble_of_many_is_told_of_one_and_the_same() -> None:
-    """The text does not change with the order in which a list comes."""
+def test_of_equal_troubles_the_first_pod_by_name_is_named() -> None:
+    """The text does not depend on the order of the Pods."""
     pods = [_pod(_waits("CrashLoopBackOff", BACK_OFF), name=name) for name in ("web-c", "web-a", "web-b")]
 
     assert {pod_trouble(order)[:9] for order in itertools.permutations(pods)} == {"pod web-a"}
 
 
-def test_last_words_are_one_bounded_line() -> None:
-    """A container may write 4 KiB to its termination message."""
+def test_a_termination_message_is_one_bounded_line() -> None:
+    """A container can write 4 KiB to its termination message."""
     said = trouble_of(_pod(_ended(1, message="panic\n" * 700)))
 
     assert "\n" not in said
     assert len(said) < 450
 
 
-def test_crashing_is_crashing_again_and_again() -> None:
-    """One bad end may be followed by a good start."""
+def test_crashing_means_repeated_crashes() -> None:
+    """A single failure may be followed by a successful start."""
     assert is_crashing(_pod(RUNS, _waits("CrashLoopBackOff")))
     assert is_crashing(_pod(initContainerStatuses=[_waits("CrashLoopBackOff")]))
     assert not is_crashing(_pod(_ended(1)))
@@ -188,7 +188,7 @@ HOSTILE = st.recursive(
 
 
 @given(st.lists(HOSTILE, max_size=4), HOSTILE)
-def test_hostile_shapes_never_raise(pods: Any, status: Any) -> None:
-    """Whatever stands for a Pod or its status, a text comes."""
+def test_no_shape_raises(pods: Any, status: Any) -> None:
+    """Any Pod and any status gives a text."""
     assert isinstance(pod_trouble(pods), str)
     assert isinstance(pod_trouble([{"metadata": {"name": "web"}, "status": status}]), str)

@@ -1,4 +1,4 @@
-"""Every kind's health rule, in a table."""
+"""The health rule of every kind, as a table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from nopea.core.health.assess import HealthStatus
 from nopea.core.health.rules import RULES
 
 CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
-    # The checks that come first, in their order
+    # The checks for all kinds, in their order
     "deleted": (
         live_object("v1", "ConfigMap", deletionTimestamp="2026-05-04T11:59:00Z"),
         TERMINATING,
@@ -320,7 +320,7 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
     "Job, about to be suspended": (job(suspend=True, active=1), PROGRESSING, "1 running"),
     "Job, resumed": (job(condition("Suspended", "False"), active=1), PROGRESSING, "1 running"),
     "CronJob": (live_object("batch/v1", "CronJob", spec={"suspend": True}, status={}), HEALTHY, ""),
-    # Networking, storage, policy, scaling: only what cannot work is waited for
+    # Networking, storage, policy, scaling: progressing only if the object cannot work yet
     "Service": (
         live_object("v1", "Service", spec={"type": "ClusterIP"}, status={"loadBalancer": {}}),
         HEALTHY,
@@ -383,7 +383,7 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
         "deleted",
     ),
     "Namespace, new": (live_object("v1", "Namespace"), PROGRESSING, "not active yet"),
-    # Definitions
+    # CustomResourceDefinitions and APIServices
     "CRD": (crd(condition("NamesAccepted"), condition("Established")), HEALTHY, ""),
     "CRD, new": (crd(), PROGRESSING, "not established yet"),
     "CRD, installing": (
@@ -422,8 +422,8 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
 
 
 @pytest.mark.parametrize(("live", "status", "message"), CASES.values(), ids=CASES.keys())
-def test_each_cell(live: Fields, status: HealthStatus, message: str) -> None:
-    """A kind in a state has this health, and the message says what is missing."""
+def test_each_case(live: Fields, status: HealthStatus, message: str) -> None:
+    """An object in a state has this health, and the message says what is missing."""
     before = copy.deepcopy(live)
 
     health = health_of(live)
@@ -433,8 +433,8 @@ def test_each_cell(live: Fields, status: HealthStatus, message: str) -> None:
     assert bool(message) == bool(health.message)
 
 
-def test_every_rule_has_a_healthy_and_another_cell_or_is_healthy_at_once() -> None:
-    """The table above covers the table of rules."""
-    told = {(live["apiVersion"].rpartition("/")[0], live["kind"]) for live, _, _ in CASES.values()}
+def test_every_rule_has_a_case() -> None:
+    """The table covers every kind with a rule."""
+    covered = {(live["apiVersion"].rpartition("/")[0], live["kind"]) for live, _, _ in CASES.values()}
 
-    assert set(RULES) <= told
+    assert set(RULES) <= covered

@@ -1,4 +1,4 @@
-"""A file's bytes become objects and problems: all of both, whatever the bytes are."""
+"""How the bytes of a file become objects and problems, whatever the bytes are."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ SMALL = YamlLimits(file_bytes=2_000, object_bytes=200, documents=5, nodes=100, d
 
 
 def names(parsed: ParsedFile) -> list[str]:
-    """Return the objects' names."""
+    """Return the names of the objects."""
     return [orjson.loads(document.body)["metadata"]["name"] for document in parsed.documents]
 
 
 def codes(parsed: ParsedFile) -> list[tuple[Code, str]]:
-    """Return the problems' codes and sources."""
+    """Return the codes and sources of the problems."""
     return [(problem.code, problem.source) for problem in parsed.problems]
 
 
 def test_objects_come_in_order_with_index_line_and_compact_json() -> None:
-    """A document knows where it stands, and its body is the object."""
+    """A document has its index and line in the file, and its body is compact JSON."""
     parsed = parse_file(f"# shop\n{CONFIG.format(name='a')}---\n---\n\n{CONFIG.format(name='b')}".encode())
     assert [(document.index, document.line) for document in parsed.documents] == [("1", 2), ("3", 9)]
     assert parsed.documents[0].body == b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}'
@@ -46,7 +46,7 @@ def test_objects_come_in_order_with_index_line_and_compact_json() -> None:
 
 
 def test_an_error_hides_neither_objects_nor_other_errors() -> None:
-    """Documents before, between and after broken ones count, and every break is told."""
+    """Objects before, between and after invalid documents are read, and every error is reported."""
     parts = [CONFIG.format(name="a"), "a: [1\nb: 2\n", CONFIG.format(name="c"), "a: 1\na: 2\n", "kind: X\n"]
     parsed = parse_file("---\n".join(parts).encode())
     assert names(parsed) == ["a", "c"]
@@ -57,15 +57,15 @@ def test_an_error_hides_neither_objects_nor_other_errors() -> None:
     ]
 
 
-def test_a_bad_separator_is_told_and_separates() -> None:
-    """The documents around it are read."""
+def test_an_invalid_separator_is_reported_and_separates() -> None:
+    """The documents before and after an invalid separator are read."""
     parsed = parse_file(f"{CONFIG.format(name='a')}---foo\n{CONFIG.format(name='b')}".encode())
     assert names(parsed) == ["a", "b"]
     assert codes(parsed) == [(Code.YAML_SYNTAX, ":5")]
 
 
 def test_lists_unfold_with_the_lines_of_their_items() -> None:
-    """A typed list's items inherit the type; the index names list and position."""
+    """The items of a typed list inherit its type; the index contains list and position."""
     head = "apiVersion: v1\nkind: ConfigMapList\nitems:\n"
     parsed = parse_file(
         f"{head}- metadata: {{name: a}}\n- metadata:\n    name: b\n- metadata: {{}}\n".encode()
@@ -75,7 +75,7 @@ def test_lists_unfold_with_the_lines_of_their_items() -> None:
 
 
 def test_a_json_file_is_a_stream_of_objects() -> None:
-    """Two objects without a separator are two documents."""
+    """Two JSON objects without a separator are two documents."""
     body = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "%s"}}\n'
     parsed = parse_file(f"  {body % 'a'}{body % 'b'}".encode())
     assert names(parsed) == ["a", "b"]
@@ -84,7 +84,7 @@ def test_a_json_file_is_a_stream_of_objects() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_unicode_encodings_with_a_mark_are_read(encoding: str) -> None:
-    """UTF-8 with or without a mark, and UTF-16 with one."""
+    """A file may be UTF-8 with or without a byte order mark, or UTF-16 with one."""
     assert names(parse_file(CONFIG.format(name="ä").encode(encoding))) == ["ä"]
 
 
@@ -109,22 +109,22 @@ def test_unicode_encodings_with_a_mark_are_read(encoding: str) -> None:
     ],
 )
 def test_a_file_without_objects_has_one_problem(raw: bytes, code: Code, source: str) -> None:
-    """Whatever the reason, the file is named once, with what to do."""
+    """A file without objects has exactly one problem with a hint, whatever the reason."""
     parsed = parse_file(raw, limits=SMALL)
     assert parsed.documents == ()
     assert codes(parsed) == [(code, source)]
     assert parsed.problems[0].hint
 
 
-def test_a_stranger_among_objects_is_told_by_itself() -> None:
-    """Where a file holds objects, a document that is none is that document's problem."""
+def test_another_document_among_objects_is_a_problem() -> None:
+    """If a file contains objects, a document that is not an object is a problem of its own."""
     parsed = parse_file(f"{CONFIG.format(name='a')}---\nreplicas: 1\n".encode())
     assert names(parsed) == ["a"]
     assert codes(parsed) == [(Code.NOT_AN_OBJECT, ":6")]
 
 
 def test_an_object_that_is_too_big_leaves_the_others() -> None:
-    """The API server's limit is per object."""
+    """The limit of the API server applies to each object, so the others are read."""
     big = f"{CONFIG.format(name='b')}data: {{a: {'x' * 500}}}\n"
     parsed = parse_file(
         "---\n".join([CONFIG.format(name="a"), big, CONFIG.format(name="c")]).encode(), limits=SMALL
@@ -134,14 +134,14 @@ def test_an_object_that_is_too_big_leaves_the_others() -> None:
 
 
 def test_problems_are_bounded_and_the_rest_is_counted() -> None:
-    """The last problem says how many are not listed."""
+    """The last problem says how many problems are omitted."""
     parsed = parse_file("---\n".join(["kind: X\n"] * 5).encode(), limits=YamlLimits(problems=3))
     assert len(parsed.problems) == 4
     assert parsed.problems[-1].message.startswith("2 more problems")
 
 
 def test_problems_never_show_values() -> None:
-    """A value may be a secret, whatever is wrong with it."""
+    """A value may be a secret, so no problem shows it."""
     head = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n"
     for wrong in (
         "  a: !!int hunter2\n  b: .inf\n",
@@ -155,8 +155,8 @@ def test_problems_never_show_values() -> None:
         assert "4711" not in str(parsed.problems)
 
 
-def test_thirty_thousand_open_brackets_do_not_kill_the_process() -> None:
-    """A 30 kB file that crashes the C composer is a problem like any other; so are three million brackets."""
+def test_deeply_nested_files_do_not_crash_the_process() -> None:
+    """A 30 kB file that crashes libyaml's composer is an ordinary problem, and so is a 3 MB one."""
     program = (
         "from nopea.core.manifests.file import parse_file\n"
         "brackets = (b'[' * 30000, b'[' * 3000000, b'a: ' + b'{b: ' * 30000, b'- ' * 99999)\n"
@@ -170,7 +170,7 @@ def test_thirty_thousand_open_brackets_do_not_kill_the_process() -> None:
 
 
 def assert_within(parsed: ParsedFile, limits: YamlLimits) -> None:
-    """Check what every answer promises."""
+    """Check what holds for every parsed file."""
     assert parsed.documents or parsed.problems
     assert len(parsed.problems) <= limits.problems + 1
     assert all(problem.message and problem.hint for problem in parsed.problems)
@@ -181,20 +181,20 @@ def assert_within(parsed: ParsedFile, limits: YamlLimits) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300))
-def test_any_bytes_give_an_answer(raw: bytes) -> None:
-    """No bytes raise, and every answer is within the limits."""
+def test_any_bytes_have_a_result(raw: bytes) -> None:
+    """Any bytes give objects or problems within the limits."""
     assert_within(parse_file(raw, limits=SMALL), SMALL)
 
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(FRAGMENTS, max_size=40))
-def test_any_mixture_of_yaml_gives_an_answer(fragments: list[str]) -> None:
-    """No arrangement of YAML's signs raises, and every answer is within the limits."""
+def test_any_mixture_of_yaml_has_a_result(fragments: list[str]) -> None:
+    """Any sequence of YAML tokens gives objects or problems within the limits."""
     assert_within(parse_file("".join(fragments).encode(), limits=SMALL), SMALL)
 
 
 def test_an_unquoted_boolean_in_a_list_has_its_own_line() -> None:
-    """The item's name is found where it is written, in the second document of the file."""
+    """The problem has the line of the item's name, even in the second document of the file."""
     text = (
         "# first\n---\napiVersion: v1\nkind: List\nitems:\n"
         "- {apiVersion: v1, kind: Secret, metadata: {name: a}}\n"
@@ -205,8 +205,8 @@ def test_an_unquoted_boolean_in_a_list_has_its_own_line() -> None:
     assert problem.source == ":10"
 
 
-def test_a_helm_template_says_so_on_its_line() -> None:
-    """The parser sees a mapping as a key, the message names Helm."""
+def test_a_helm_template_is_recognized() -> None:
+    """To YAML the template is a mapping as a key; the message says that it is a Helm template."""
     text = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {{ .Release.Name }}\n"
     (problem,) = parse_file(text.encode()).problems
     assert problem.message.startswith("The file is a Helm template.")

@@ -1,4 +1,4 @@
-"""One gitignore pattern: what it names, in Git's own opinion, and how fast."""
+"""A gitignore pattern: which paths it matches, compared with Git, and how fast."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ PATHS = [
 
 
 def named(pattern: str, path: str, *, is_folder: bool = False) -> bool:
-    """Whether a pattern names a path."""
+    """Return whether a pattern matches a path."""
     glob = parse(pattern)
     return glob is not None and glob.matches(path.split("/"), is_folder=is_folder)
 
@@ -103,19 +103,19 @@ def named(pattern: str, path: str, *, is_folder: bool = False) -> bool:
         ("A", "a", False),
     ],
 )
-def test_a_pattern_names_what_gitignore_says(pattern: str, path: str, answer: bool) -> None:
-    """Anchors, stars, classes, escapes and trailing spaces mean what Git's manual says."""
+def test_a_pattern_matches_as_in_gitignore(pattern: str, path: str, answer: bool) -> None:
+    """Anchors, stars, classes, escapes and trailing spaces have the meaning of Git's manual."""
     assert named(pattern, path) is answer
 
 
 @pytest.mark.parametrize("line", ["", "   ", "# comment"])
-def test_blank_lines_and_comments_are_no_patterns(line: str) -> None:
-    """They are skipped."""
+def test_blank_lines_and_comments_are_not_patterns(line: str) -> None:
+    """Blank lines and comments are skipped."""
     assert parse(line) is None
 
 
-def test_a_trailing_slash_names_folders_only() -> None:
-    """`a/` is no file."""
+def test_a_trailing_slash_matches_folders_only() -> None:
+    """The pattern `a/` does not match a file."""
     assert named("a/", "x/a", is_folder=True)
     assert not named("a/", "x/a")
 
@@ -124,13 +124,13 @@ def test_a_trailing_slash_names_folders_only() -> None:
     "pattern", ["*a" * 100 + "*b", "**/" * 100 + "b", "?*" * 100 + "b", "[ab]*" * 80 + "c"]
 )
 def test_no_pattern_takes_long(pattern: str) -> None:
-    """Patterns and paths that make a backtracking matcher run for years are answered at once."""
+    """Patterns that take exponential time with backtracking are matched quickly."""
     assert not named(pattern, "/".join(["a" * 250] * 15))
 
 
 @pytest.fixture(scope="module")
 def work_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository without a commit, in which real Git reads .gitignore."""
+    """Return a repository without a commit, in which Git reads .gitignore."""
     path = tmp_path_factory.mktemp("ignore")
     subprocess.run(["git", "init", "--quiet", str(path)], check=True, timeout=30)
     return path
@@ -140,10 +140,10 @@ def work_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(
     patterns=st.lists(st.lists(PATTERN_PARTS, min_size=1, max_size=6).map("".join), min_size=1, max_size=4)
 )
-def test_git_has_the_same_opinion(work_tree: Path, patterns: list[str]) -> None:
-    """Whole ignore files mean the same as in real Git, for every path."""
-    # Git takes the fixed start of a pattern off first, and then finds a ** at the start of what is left:
-    # `a**/b` crosses folders, against its own manual. Here the manual holds.
+def test_git_ignores_the_same_paths(work_tree: Path, patterns: list[str]) -> None:
+    """An ignore file matches the same paths as in Git."""
+    # Git strips the literal prefix of a pattern first, and then finds `**` at the start of the rest:
+    # contrary to its manual, `a**/b` matches across folders. Nopea follows the manual.
     text = "\n".join(re.sub(r"(?<=[^/*!])\*{2,}", "*", pattern) for pattern in patterns) + "\n"
     work_tree.joinpath(".gitignore").write_text(text)
     asked = "\0".join(PATHS).encode()

@@ -30,12 +30,12 @@ from nopea.core.problem import Code
     ],
 )
 def test_a_manifest_has_a_suffix_and_is_not_hidden(path: str, answer: bool) -> None:
-    """Suffixes count in any case; a leading point hides a file, and all of a folder."""
+    """Suffixes match in any case; a leading dot hides a file, or a folder with everything in it."""
     assert is_manifest(path) is answer
 
 
-def test_only_what_is_below_the_path_counts() -> None:
-    """`spec.path` bounds the choice, and may itself be hidden."""
+def test_only_files_below_the_path_count() -> None:
+    """Files outside `spec.path` are ignored; the path itself may be a hidden folder."""
     ignore = Ignore(root=".deploy/prod/")
     assert ignore.wants(".deploy/prod/web.yaml")
     assert not ignore.wants(".deploy/prod/.ci/web.yaml")
@@ -44,7 +44,7 @@ def test_only_what_is_below_the_path_counts() -> None:
 
 
 def test_exclude_is_relative_to_the_path() -> None:
-    """A leading slash means the folder of `spec.path`, not the repository's root."""
+    """In `spec.exclude`, a leading slash means the folder of `spec.path`, not the root of the repository."""
     ignore = Ignore(root="./deploy", exclude=["/tmp/", "**/kustomization.yaml"])
     assert not ignore.wants("deploy/tmp/web.yaml")
     assert ignore.wants("deploy/a/tmp/web.yaml")
@@ -53,7 +53,7 @@ def test_exclude_is_relative_to_the_path() -> None:
 
 
 def test_an_ignore_file_is_relative_to_its_folder_and_the_deepest_decides() -> None:
-    """Nested files add to and take back from those above them, for their own folder only."""
+    """A nested ignore file extends and overrides those above it, for its own folder only."""
     ignore = Ignore(
         ignore_files={
             ".nopeaignore": b"values*.yaml\n/a/old\n",
@@ -69,22 +69,22 @@ def test_an_ignore_file_is_relative_to_its_folder_and_the_deepest_decides() -> N
     assert not ignore.wants("a/old/web.yaml")
 
 
-def test_nothing_below_an_ignored_folder_comes_back() -> None:
-    """As in Git, a negation cannot reach into an ignored folder; one beside `folder/*` can."""
+def test_nothing_below_an_ignored_folder_is_included() -> None:
+    """As in Git, a negation does not apply below an ignored folder; below `folder/*` it does."""
     assert not Ignore(exclude=["a/", "!a/web.yaml"]).wants("a/web.yaml")
     assert not Ignore(exclude=["a/"], ignore_files={"a/.nopeaignore": b"!web.yaml\n"}).wants("a/web.yaml")
     assert Ignore(exclude=["a/*", "!a/web.yaml"]).wants("a/web.yaml")
 
 
-def test_the_spec_stands_above_ignore_files() -> None:
-    """Who owns the GitRepository decides over who owns the repository."""
+def test_the_spec_overrides_ignore_files() -> None:
+    """`spec.exclude` wins over the ignore files in the repository."""
     ignore = Ignore(exclude=["b.yaml", "!c.yaml"], ignore_files={".nopeaignore": b"c.yaml\n!b.yaml\n"})
     assert not ignore.wants("b.yaml")
     assert ignore.wants("c.yaml")
 
 
-def test_what_is_beyond_a_bound_is_reported_and_the_rest_counts() -> None:
-    """Patterns are bounded in length and number, files in size, and each excess is named."""
+def test_exceeded_limits_are_reported() -> None:
+    """Patterns and files beyond a limit are problems; all others apply."""
     many = [f"x{number}.yaml" for number in range(MAX_PATTERNS + 1)]
     ignore = Ignore(
         exclude=["a.yaml", "*" * (MAX_PATTERN_CHARACTERS + 1)],

@@ -1,4 +1,4 @@
-"""The one form in which objects are applied, compared and hashed."""
+"""The normal form in which objects are applied, compared and hashed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ OBJECTS = st.fixed_dictionaries(
 
 @settings(deadline=None)
 @given(OBJECTS)
-def test_normalizing_twice_changes_nothing_and_the_input_stays(raw_object: dict[str, Any]) -> None:
-    """The function is idempotent and pure, and its result is JSON."""
+def test_normalizing_is_idempotent_and_pure(raw_object: dict[str, Any]) -> None:
+    """The result can be normalized again and is JSON; the input does not change."""
     before = copy.deepcopy(raw_object)
     once = normalize(raw_object)
     assert normalize(once) == once
@@ -34,8 +34,8 @@ def test_normalizing_twice_changes_nothing_and_the_input_stays(raw_object: dict[
     assert orjson.loads(orjson.dumps(once)) == once
 
 
-def test_what_only_the_server_sets_is_dropped() -> None:
-    """Status and server-set metadata go; everything else stays, also under the same names deeper down."""
+def test_fields_of_the_server_are_dropped() -> None:
+    """The status and server-set metadata are dropped; fields with the same names elsewhere stay."""
     raw_object = {
         "apiVersion": "v1", "kind": "Foo", "status": {"a": 1},
         "metadata": {
@@ -51,8 +51,8 @@ def test_what_only_the_server_sets_is_dropped() -> None:
     }  # fmt: skip
 
 
-def test_nulls_go_from_mappings_and_stay_in_lists() -> None:
-    """A null in a list keeps the place of the items after it; empty collections say something and stay."""
+def test_nulls_are_dropped_from_mappings_only() -> None:
+    """A null in a list keeps the position of later items; empty collections and zero values stay."""
     spec: dict[str, Any] = {
         "a": None,
         "b": [None, {"c": None, "d": 0}],
@@ -79,12 +79,12 @@ def test_nulls_go_from_mappings_and_stay_in_lists() -> None:
     ],
 )
 def test_string_data_becomes_data(given_fields: dict[str, Any], wanted_fields: dict[str, Any]) -> None:
-    """Texts are encoded and win over data; what is no text waits for the check to name it."""
+    """Strings are encoded and override data; other values stay, so that the check can report them."""
     secret = {"apiVersion": "v1", "kind": "Secret"}
     assert normalize(secret | given_fields) == secret | wanted_fields
 
 
-def test_string_data_of_other_kinds_is_left_alone() -> None:
-    """Only the core Secret has that field."""
+def test_string_data_of_other_kinds_is_unchanged() -> None:
+    """Only the Secret of the core group has stringData."""
     other = {"apiVersion": "acme.example/v1", "kind": "Secret", "stringData": {"a": "x"}}
     assert normalize(other) == other

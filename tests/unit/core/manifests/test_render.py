@@ -1,4 +1,4 @@
-"""From documents to the objects that Git wants, and to the problems of those that cannot be."""
+"""From documents to the desired objects, and to the problems of documents that cannot be rendered."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def document(
     spec: Any = None,
     **meta: Any,
 ) -> Document:
-    """Return a document of that kind; `meta` are further metadata."""
+    """Return a document of this kind; `meta` is additional metadata."""
     raw = {"apiVersion": api, "kind": kind, "metadata": {"name": name, **meta}}
     return Document(
         path=path,
@@ -62,13 +62,13 @@ def document(
 def rendered(
     *documents: Document, target: str | None = None, default: str = "shop", force: bool = False
 ) -> tuple[list[Desired], list[Problem]]:
-    """Render with the kinds above."""
+    """Render the documents; only the kinds above are served."""
     rendering = Rendering(owner="shop.api", default_namespace=default, target_namespace=target, force=force)
     return render(documents, rendering, lambda api, kind: KINDS.get((api, kind)))
 
 
 def render_one(document_: Document, **options: Any) -> Desired:
-    """Render a document that has no problem."""
+    """Render a document that has no problems."""
     desired, problems = rendered(document_, **options)
     assert problems == []
     assert len(desired) == 1
@@ -76,7 +76,7 @@ def render_one(document_: Document, **options: Any) -> Desired:
 
 
 def body(desired: Desired) -> Any:
-    """Return the object that is applied."""
+    """Return the object in the body to apply."""
     return orjson.loads(desired.body)
 
 
@@ -85,7 +85,7 @@ def body(desired: Desired) -> Any:
     [(None, None, "shop"), ("other", None, "other"), (None, "stage", "stage"), ("other", "stage", "stage")],
 )
 def test_namespaced_objects_get_a_namespace(own: str | None, target: str | None, wanted: str) -> None:
-    """targetNamespace wins over Git's, and the GitRepository's own fills in."""
+    """The targetNamespace wins over the namespace in Git; the default is that of the GitRepository."""
     desired = render_one(document(**({"namespace": own} if own else {})), target=target)
 
     assert desired.key.namespace == wanted
@@ -93,7 +93,7 @@ def test_namespaced_objects_get_a_namespace(own: str | None, target: str | None,
 
 
 def test_cluster_scoped_objects_get_none_and_keep_their_names() -> None:
-    """targetNamespace never renames a Namespace; a namespace that Git wrote by mistake is dropped."""
+    """The targetNamespace does not rename a Namespace, and a namespace in Git is dropped."""
     desired = render_one(document("stage", kind="Namespace", namespace="oops"), target="elsewhere")
 
     assert (desired.key.namespace, desired.key.name) == ("", "stage")
@@ -102,7 +102,7 @@ def test_cluster_scoped_objects_get_none_and_keep_their_names() -> None:
 
 
 def test_every_object_is_marked_with_its_owner_and_source() -> None:
-    """Git's own labels and annotations stay, but it cannot claim another owner."""
+    """Labels and annotations in Git stay, but cannot name another owner or source."""
     wanted = document(
         labels={"app": "web", "nopea.io/repository": "shop.rival"},
         annotations={"note": "x", "nopea.io/source": "lie"},
@@ -115,8 +115,8 @@ def test_every_object_is_marked_with_its_owner_and_source() -> None:
     assert metadata["annotations"] == {"note": "x", "nopea.io/source": "deploy/web.yaml#1"}
 
 
-def test_rendering_leaves_the_documents_alone() -> None:
-    """They are shared: parsed files are cached by blob for all repositories."""
+def test_rendering_does_not_change_the_documents() -> None:
+    """Parsed files are cached and shared by all repositories."""
     wanted = document(labels={"app": "web"}, namespace="other")
     before = copy.deepcopy(wanted.object)
 
@@ -126,7 +126,7 @@ def test_rendering_leaves_the_documents_alone() -> None:
 
 
 def test_one_object_in_two_documents_is_applied_from_neither() -> None:
-    """Versions and default namespaces do not hide that it is the same; the others are not touched."""
+    """Another version or the default namespace do not make it another object; other objects are rendered."""
     twice = [
         document(kind="Deployment", api="apps/v1", path="a.yaml"),
         document(kind="Deployment", api="apps/v1beta2", path="b.yaml", namespace="shop"),
@@ -140,8 +140,8 @@ def test_one_object_in_two_documents_is_applied_from_neither() -> None:
     assert "a.yaml#1, b.yaml#1" in found.message
 
 
-def test_a_kind_that_is_not_served_is_named_and_blocks_nobody() -> None:
-    """Kind, version, object and file are in the problem."""
+def test_a_kind_that_is_not_served_is_a_problem_of_its_object() -> None:
+    """The problem contains kind, version, object and file; other objects are rendered."""
     desired, problems = rendered(
         document("s", kind="Shop", api="acme.example/v1", path="s.yaml"), document("fine")
     )
@@ -154,14 +154,14 @@ def test_a_kind_that_is_not_served_is_named_and_blocks_nobody() -> None:
 
 
 @pytest.mark.parametrize(("text", "wave"), [("0", 0), ("-3", -3), ("1000", 1000), ("-1000", -1000)])
-def test_a_wave_moves_an_object(text: str, wave: int) -> None:
-    """By the annotation."""
+def test_the_wave_is_an_annotation(text: str, wave: int) -> None:
+    """The annotation sets the wave of the object."""
     assert render_one(document(annotations={"nopea.io/wave": text})).wave == wave
 
 
 @pytest.mark.parametrize("text", ["", "first", "1.5", "1001", "-1001", "9" * 5000])
-def test_a_wave_that_is_none_is_a_problem_of_that_object(text: str) -> None:
-    """It is not applied at a guess."""
+def test_an_invalid_wave_is_a_problem_of_its_object(text: str) -> None:
+    """An object with an invalid wave is not applied; other objects are rendered."""
     desired, problems = rendered(document(annotations={"nopea.io/wave": text}), document("fine"))
 
     assert [each.key.name for each in desired] == ["fine"]
@@ -181,7 +181,7 @@ def test_a_wave_that_is_none_is_a_problem_of_that_object(text: str) -> None:
     ],
 )
 def test_recreating_is_allowed_by_spec_or_annotation(spec: bool, annotation: str | None, force: bool) -> None:
-    """Only the word true counts."""
+    """The annotation allows it only with the value `true`."""
     annotations = {} if annotation is None else {"nopea.io/force": annotation}
 
     assert render_one(document(annotations=annotations), force=spec).force is force
@@ -189,8 +189,8 @@ def test_recreating_is_allowed_by_spec_or_annotation(spec: bool, annotation: str
 
 @settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=5), st.randoms())
-def test_the_hash_knows_no_order(spec: dict[str, Any], random: Any) -> None:
-    """Two spellings of one document are one document."""
+def test_the_hash_does_not_depend_on_the_order(spec: dict[str, Any], random: Any) -> None:
+    """The same fields in another order have the same hash."""
     keys = list(spec)
     random.shuffle(keys)
     other = {key: spec[key] for key in keys}
@@ -213,12 +213,12 @@ def _small(spec: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_another_document_has_another_hash(other: Document) -> None:
-    """Values, types, labels, names."""
+    """The hash depends on values, types, labels and names."""
     assert render_one(other).hash != render_one(document(spec={"a": 1})).hash
 
 
-def test_documents_come_in_the_order_of_paths_and_problems_get_theirs() -> None:
-    """One blob may stand at two paths: the place is added here."""
+def test_documents_and_problems_are_sorted_by_path() -> None:
+    """The same blob may be at two paths, so documents and problems get their path here."""
     stored = ParsedDocument(index="2", line=3, body=orjson.dumps(document().object))
     parsed = ParsedFile(documents=(stored,), problems=(problem(Code.YAML_SYNTAX, source=":14"),))
 
@@ -238,7 +238,7 @@ def test_documents_come_in_the_order_of_paths_and_problems_get_theirs() -> None:
     ],
 )
 def test_a_file_of_kustomize_or_helm_names_the_tool(path: str, tool: str, command: str) -> None:
-    """The hint is the command whose output can be committed."""
+    """The hint contains a command whose output can be committed."""
     parsed = ParsedFile(documents=(), problems=(problem(Code.NO_OBJECT_IN_FILE, source=":1"),))
 
     _, (named,) = read_documents({path: parsed})
@@ -254,8 +254,8 @@ def _definition(spec: Any) -> Document:
     )
 
 
-def test_a_definition_tells_the_kinds_that_it_will_serve() -> None:
-    """So that its objects can be applied in the same pass; what is not served is not."""
+def test_a_definition_announces_the_kinds_that_it_will_serve() -> None:
+    """Their objects can be applied in the same sync; versions that are not served are omitted."""
     spec = {
         "group": "acme.example", "names": {"kind": "Shop", "plural": "shops"}, "scope": "Cluster",
         "versions": [{"name": "v1"}, {"name": "v2", "served": True}, {"name": "v0", "served": False}],
@@ -281,7 +281,7 @@ def test_a_definition_tells_the_kinds_that_it_will_serve() -> None:
         max_leaves=12,
     )
 )
-def test_a_malformed_definition_serves_nothing_and_raises_nothing(spec: Any) -> None:
-    """The API server rejects it."""
+def test_an_invalid_definition_raises_nothing(spec: Any) -> None:
+    """The API server will reject an invalid definition."""
     for endpoint in resources_of_definitions([_definition(spec)]).values():
         assert endpoint.kind

@@ -1,4 +1,4 @@
-"""What counts as a Kubernetes object, and how lists unfold."""
+"""What a Kubernetes object must contain, and how lists are unfolded."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def problems_of(value: Any, *, text: str = "") -> tuple[Problem, ...]:
     return check(value, place, positions=Positions(text, first_line=7))
 
 
-def test_an_object_passes() -> None:
-    """A complete object has no problem."""
+def test_a_valid_object_has_no_problem() -> None:
+    """An object with apiVersion, kind and name has no problem."""
     assert problems_of(OBJECT) == ()
 
 
@@ -54,8 +54,8 @@ def test_an_object_passes() -> None:
         (OBJECT | {"kind": "Secret", "stringData": {"on": True}}, Code.YAML_VALUE, "stringData.on"),
     ],
 )
-def test_what_is_missing_or_of_the_wrong_type_is_named(value: Any, code: Code, words: str) -> None:
-    """One problem with its code, the field, the line and a hint."""
+def test_a_missing_field_or_a_wrong_type_is_a_problem(value: Any, code: Code, words: str) -> None:
+    """The problem has a code, the field, the line and a hint."""
     (problem,) = problems_of(value)
     assert problem.code is code
     assert words in problem.message
@@ -63,8 +63,8 @@ def test_what_is_missing_or_of_the_wrong_type_is_named(value: Any, code: Code, w
     assert problem.hint
 
 
-def test_everything_wrong_with_an_object_is_told_at_once() -> None:
-    """Problems do not hide each other, name the object, and never show a value."""
+def test_all_problems_of_an_object_are_reported() -> None:
+    """Each problem names the object, and none shows a value."""
     secret = OBJECT | {"kind": "Secret", "data": {"key": 1234567}}
     secret["metadata"] = {"name": "web", "namespace": "shop", "labels": {"a": 1, "b": True}}
     problems = problems_of(secret)
@@ -74,7 +74,7 @@ def test_everything_wrong_with_an_object_is_told_at_once() -> None:
 
 
 def test_an_unquoted_boolean_is_shown_with_its_line() -> None:
-    """A name `n` is false in YAML; the message shows what to quote."""
+    """In YAML the name `n` is false; the message shows what has to be quoted."""
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: n\n  labels: {on: Yes}\n"
     value = OBJECT | {"metadata": {"name": False, "labels": {"on": True}}}
 
@@ -85,8 +85,8 @@ def test_an_unquoted_boolean_is_shown_with_its_line() -> None:
     assert (label.message, label.source) == ("metadata.labels.on: `Yes` means true in YAML.", ":11")
 
 
-def test_data_is_never_quoted() -> None:
-    """The line of a wrong value in data is known, and the value is not shown."""
+def test_values_in_data_are_never_shown() -> None:
+    """A wrong value in data is reported with its line, but not shown."""
     text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n  key: off\n"
     secret = OBJECT | {"kind": "Secret", "stringData": {"key": False}}
 
@@ -96,12 +96,12 @@ def test_data_is_never_quoted() -> None:
 
 
 def indexes(value: Any) -> list[str]:
-    """Return the indexes of what a value unfolds to."""
+    """Return the indexes of the objects to which a value unfolds."""
     return [found.index for found in unfold(value, index="2", line=1)]
 
 
-def test_lists_unfold_and_lists_in_them_too() -> None:
-    """Each item has its list's index and its own position."""
+def test_nested_lists_unfold() -> None:
+    """The index of an item contains that of its list and its own position."""
     nested = {
         "apiVersion": "v1",
         "kind": "List",
@@ -121,13 +121,13 @@ def test_lists_unfold_and_lists_in_them_too() -> None:
         5,
     ],
 )
-def test_what_is_no_list_stays_whole(value: Any) -> None:
-    """A kind that ends in List needs items to be one."""
+def test_other_values_do_not_unfold(value: Any) -> None:
+    """A kind that ends in List is a list only if it has items."""
     assert [found.value for found in unfold(value, index="2", line=1)] == [value]
 
 
 def test_items_of_a_typed_list_take_its_type() -> None:
-    """Items that name neither apiVersion nor kind inherit both; others, and items of a plain List, do not."""
+    """Items without apiVersion and kind inherit both; other items and those of a plain List do not."""
     typed = {
         "apiVersion": "v1",
         "kind": "ConfigMapList",
@@ -141,8 +141,8 @@ def test_items_of_a_typed_list_take_its_type() -> None:
     assert [found.value for found in unfold(plain, index="1", line=1)] == [{"metadata": {"name": "a"}}]
 
 
-def test_items_know_their_lines() -> None:
-    """An item's source is its line, or its index where the line is not known."""
+def test_items_have_their_lines() -> None:
+    """The source of an item is its line, or its index if the line is unknown."""
     found = unfold({"kind": "List", "items": [OBJECT, OBJECT]}, index="1", line=1, item_lines=(4,))
     assert [(item.line, item.source, item.path) for item in found] == [
         (4, ":4", ("items", 0)),

@@ -1,4 +1,4 @@
-"""The order of applying: what others need comes first."""
+"""The order in which kinds are applied."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ NEEDS = [
 
 
 @pytest.mark.parametrize(("kind", "needed"), NEEDS, ids=str)
-def test_what_is_needed_comes_before(kind: GroupKind, needed: GroupKind) -> None:
-    """An object that would be refused without the other is applied in a later stage."""
+def test_dependencies_come_first(kind: GroupKind, needed: GroupKind) -> None:
+    """An object that needs another one to exist is applied in a later stage."""
     assert stage_of(needed) < stage_of(kind)
 
 
@@ -43,5 +43,5 @@ def test_what_is_needed_comes_before(kind: GroupKind, needed: GroupKind) -> None
     ids=str,
 )
 def test_a_kind_of_another_group_is_another_kind(kind: GroupKind) -> None:
-    """Names alone say nothing: they are custom resources like any other."""
+    """Kinds with a well-known name in another group are custom resources."""
     assert stage_of(kind) is Stage.REST

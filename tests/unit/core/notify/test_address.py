@@ -1,4 +1,4 @@
-"""What is an address, how its credentials are taken out of it, and that nothing prints them."""
+"""How the URL of a receiver is parsed, and that its credentials are never shown."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from nopea.core.secret import Secret
         ("https://ada:pw@a.example/x#y", "https://a.example/x", "https://a.example/***"),
     ],
 )  # fmt: skip
-def test_an_address_is_read_and_shown(text: str, url: str, shown: str) -> None:
-    """What is requested keeps path and query as written; what is shown ends behind the host."""
+def test_an_address_is_parsed_and_shown(text: str, url: str, shown: str) -> None:
+    """The request uses path and query as written; the address is shown without them."""
     address = ReceiverAddress.parse(text)
 
     assert address.url.reveal().decode() == url
@@ -28,14 +28,14 @@ def test_an_address_is_read_and_shown(text: str, url: str, shown: str) -> None:
 
 
 def test_userinfo_becomes_basic_authorization() -> None:
-    """User and password are decoded, and leave the URL (RFC 7617's example)."""
+    """User and password are decoded and removed from the URL (example of RFC 7617)."""
     address = ReceiverAddress.parse("https://Aladdin:open%20sesame@a.example/")
 
     assert address.authorization == Secret("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
 
 
-def test_nothing_prints_what_opens_the_sink() -> None:
-    """Neither text nor repr has the password, the token or the path."""
+def test_credentials_are_not_shown() -> None:
+    """Neither str nor repr contain the password, the token or the path."""
     address = ReceiverAddress.parse("https://ada:hunter22@a.example/hook/topsecret?key=alsosecret")
 
     for text in (str(address), repr(address)):
@@ -58,8 +58,8 @@ def test_nothing_prints_what_opens_the_sink() -> None:
         ("https://a.example/" + "x" * 5_000, "longer than"),
     ],
 )
-def test_what_is_no_address_is_refused_with_advice(text: str, words: str) -> None:
-    """The error says what to write instead, and never repeats the text."""
+def test_an_invalid_address_is_refused(text: str, words: str) -> None:
+    """The error says what is wrong and does not contain the URL."""
     with pytest.raises(InvalidAddressError, match=words) as caught:
         ReceiverAddress.parse(text)
 
@@ -68,7 +68,7 @@ def test_what_is_no_address_is_refused_with_advice(text: str, words: str) -> Non
 
 
 def test_a_list_is_read_in_order_and_once() -> None:
-    """Spaces and empty places do not matter, repeats send nothing twice."""
+    """Spaces and empty items are ignored, and duplicates are removed."""
     found = parse_addresses("https://a.example, http://b.example/x,,https://a.example/ ,")
 
     assert [str(address) for address in found] == ["https://a.example", "http://b.example/***"]
@@ -76,6 +76,6 @@ def test_a_list_is_read_in_order_and_once() -> None:
 
 
 def test_an_error_names_the_place_in_the_list() -> None:
-    """Which of the URLs is wrong can be seen without printing it."""
+    """The error says which URL of the list is invalid without showing it."""
     with pytest.raises(InvalidAddressError, match="URL 2 of the list does not begin with http"):
         parse_addresses("https://a.example,ftp://b.example")

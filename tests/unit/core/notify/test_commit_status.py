@@ -1,4 +1,4 @@
-"""Commit statuses: when, on which server and path, in which words."""
+"""Commit statuses: when they are sent, to which URL and with which content."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ CREATED = synced(result_of("web", Outcome.CREATED))
 
 
 def failed(*codes: Code) -> ReconcileReport:
-    """Return the report of a pass that failed with these codes."""
+    """Return the report of a sync that failed with these codes."""
     return report(Result.FAILED, problems=[problem(code, source="deploy/web.yaml:14") for code in codes])
 
 
 def world(url: str = "https://github.com/acme/shop.git", provider: str = "") -> History:
-    """Return a repository at this URL."""
+    """Return a repository with this URL."""
     webhook = {"webhook": {"secretRef": {"name": "hook"}, "provider": provider}} if provider else {}
     return History(url=url, **webhook)
 
 
 def status_at(url: str, provider: str = "") -> CommitStatus | None:
-    """Return the status of a first sync."""
+    """Return the commit status of a first sync."""
     return commit_status(world(url, provider).did(CREATED))
 
 
@@ -53,11 +53,11 @@ def asked(url: str, provider: str = "", *, target_url: str = "") -> StatusReques
     return request_of(status, context="nopea/shop/api", target_url=target_url)
 
 
-# when
+# When
 
 
 def test_a_commit_that_is_applied_succeeds() -> None:
-    """It says what was applied."""
+    """The description says what was applied."""
     status = commit_status(world().did(CREATED))
     assert status is not None
     assert (status.commit, status.state, status.description) == (
@@ -66,23 +66,23 @@ def test_a_commit_that_is_applied_succeeds() -> None:
     assert (status.alert_state, status.sent_once) == (AlertState.EVENT, True)
 
 
-def test_a_pass_that_found_nothing_tells_nothing() -> None:
-    """A restart of a thousand repositories sets no status."""
+def test_a_sync_without_changes_sends_nothing() -> None:
+    """A restart does not set statuses for all repositories again."""
     repo = world()
     repo.did(CREATED)
     assert commit_status(repo.did(synced())) is None
 
 
-def test_what_a_person_must_correct_fails() -> None:
-    """It names the first such problem, where it is, and how many more there are."""
+def test_a_problem_that_a_user_must_correct_is_a_failure() -> None:
+    """The description contains the first such problem, its place, and the number of other problems."""
     status = commit_status(world().did(failed(Code.API_BUSY, Code.YAML_SYNTAX, Code.FORBIDDEN)))
     assert status is not None
     assert status.state is State.FAILURE
     assert status.description == "NOPEA-M001 deploy/web.yaml:14: it is wrong (and 2 more)"
 
 
-def test_what_may_go_away_is_an_error_when_it_stays() -> None:
-    """A moment's trouble does not make a commit flicker."""
+def test_a_lasting_transient_problem_is_an_error() -> None:
+    """A transient problem is sent only after several failures, so the status does not flap."""
     repo = world()
     found = [commit_status(repo.did(failed(Code.API_UNREACHABLE))) for _ in range(FAILURES_BEFORE_NOTIFYING)]
     assert found[:-1] == [None] * (FAILURES_BEFORE_NOTIFYING - 1)
@@ -90,14 +90,14 @@ def test_what_may_go_away_is_an_error_when_it_stays() -> None:
     assert found[-1].state is State.ERROR
 
 
-def test_a_git_server_that_is_away_says_nothing_of_a_commit() -> None:
-    """It could not be told anyway."""
+def test_a_problem_with_the_git_server_is_not_sent() -> None:
+    """Problems with the Git server say nothing about a commit."""
     repo = world()
     assert [commit_status(repo.did(failed(Code.GIT_NOT_FOUND))) for _ in range(5)] == [None] * 5
 
 
-def test_success_after_failures_is_told_though_nothing_was_changed() -> None:
-    """Else the commit would stay red."""
+def test_success_after_failures_is_sent_without_changes() -> None:
+    """Otherwise the commit would keep the status failed."""
     repo = world()
     repo.did(CREATED)
     repo.did(failed(Code.FORBIDDEN))
@@ -106,8 +106,8 @@ def test_success_after_failures_is_told_though_nothing_was_changed() -> None:
     assert status.state is State.SUCCESS
 
 
-def test_words_that_are_too_long_are_cut() -> None:
-    """GitHub takes 140 characters; how many more problems there are stays readable."""
+def test_a_long_description_is_truncated() -> None:
+    """GitHub accepts 140 characters; the number of other problems is kept."""
     problems = [problem(Code.FORBIDDEN, "x" * 500), problem(Code.INVALID)]
     status = commit_status(world().did(report(Result.FAILED, problems=problems)))
     assert status is not None
@@ -116,13 +116,13 @@ def test_words_that_are_too_long_are_cut() -> None:
 
 
 @pytest.mark.parametrize("result", [Result.SUPERSEDED, Result.SUSPENDED, Result.DELETED])
-def test_a_pass_that_did_not_end_says_nothing_of_a_commit(result: Result) -> None:
-    """The next one does."""
+def test_other_results_send_nothing(result: Result) -> None:
+    """A superseded or suspended sync and a deletion do not set a status."""
     repo = world()
     assert commit_status(repo._step(repo.status, report(result))) is None
 
 
-# where
+# Where
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_a_pass_that_did_not_end_says_nothing_of_a_commit(result: Result) -> Non
          f"https://gitea.acme.example/api/v1/repos/acme/a%20b/statuses/{SHA}"),
     ],
 )  # fmt: skip
-def test_githubs_and_giteas_addresses(url: str, provider: str, wanted: str) -> None:
-    """Each at the host of the repository, over http only where the repository is."""
+def test_the_urls_of_github_and_gitea(url: str, provider: str, wanted: str) -> None:
+    """The API is on the repository's host, and uses http only if the repository's URL does."""
     request = asked(url, provider)
     assert request.url == wanted
     assert json.loads(request.body) == {
@@ -163,8 +163,8 @@ def test_githubs_and_giteas_addresses(url: str, provider: str, wanted: str) -> N
         ("http://[::1]:8080/a/b", "gitlab", "http://[::1]:8080/api/v4/projects/a%2Fb/"),
     ],
 )
-def test_gitlabs_addresses(url: str, provider: str, start: str) -> None:
-    """The project is one encoded segment, and what is told is in the query."""
+def test_the_urls_of_gitlab(url: str, provider: str, start: str) -> None:
+    """The project is one encoded segment, and the status is in the query."""
     parts = urlsplit(asked(url, provider, target_url="https://nopea.acme.example/").url)
     assert parts._replace(query="").geturl() == f"{start}statuses/{SHA}"
     assert parse_qs(parts.query) == {
@@ -174,8 +174,8 @@ def test_gitlabs_addresses(url: str, provider: str, start: str) -> None:
 
 
 @pytest.mark.parametrize("code", [Code.FORBIDDEN, Code.API_BUSY])
-def test_gitlab_knows_one_word_for_what_failed(code: Code) -> None:
-    """`failure` and `error` are not among its states."""
+def test_gitlab_has_one_state_for_failures(code: Code) -> None:
+    """GitLab has the state `failed` instead of `failure` and `error`."""
     repo = world("https://gitlab.com/acme/shop")
     for _ in range(FAILURES_BEFORE_NOTIFYING - 1):
         repo.did(failed(Code.API_BUSY))
@@ -185,8 +185,8 @@ def test_gitlab_knows_one_word_for_what_failed(code: Code) -> None:
     assert parse_qs(query)["state"] == ["failed"]
 
 
-def test_a_target_is_linked() -> None:
-    """The reader of a status can go where more is to be seen."""
+def test_the_target_url_is_sent() -> None:
+    """The status links to the configured URL."""
     body = json.loads(asked("https://github.com/acme/shop", target_url="https://nopea.acme.example/").body)
     assert body["target_url"] == "https://nopea.acme.example/"
 
@@ -202,19 +202,19 @@ def test_a_target_is_linked() -> None:
         ("https:///acme/shop", "github"),
     ],
 )
-def test_other_servers_are_told_nothing(url: str, provider: str) -> None:
-    """No token goes where nobody knows what would be done with it."""
+def test_other_servers_get_nothing(url: str, provider: str) -> None:
+    """Without a known API on the host, no status and no token is sent."""
     assert status_at(url, provider) is None
 
 
-def test_the_webhooks_provider_says_whose_api_it_is() -> None:
-    """A host's name says nothing when the spec says more."""
+def test_the_webhook_provider_determines_the_api() -> None:
+    """The provider in the spec wins over the host name."""
     spec = world("https://gitlab.acme.example/acme/shop", "gitea").repository.spec
     assert isinstance(spec, GitRepositorySpec)
     assert provider_of(spec) is Provider.GITEA
 
 
-# with what
+# Credentials
 
 
 @pytest.mark.parametrize(
@@ -232,8 +232,8 @@ def test_the_webhooks_provider_says_whose_api_it_is() -> None:
         ("https://github.com/acme/shop", Credentials(token=Secret("tok\r\nHost: evil.example")), None),
     ],
 )
-def test_what_authorizes_a_status(url: str, credentials: Credentials, header: bytes | None) -> None:
-    """The repository's own token in the form of its server; never a key's password, never two headers."""
+def test_the_authorization_of_a_status(url: str, credentials: Credentials, header: bytes | None) -> None:
+    """The token is sent in the form of its server; passphrases of SSH keys and invalid tokens are not."""
     status = status_at(url)
     assert status is not None
     found = authorization(status, credentials)

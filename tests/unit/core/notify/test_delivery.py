@@ -1,4 +1,4 @@
-"""What answers mean, how long pauses are, and what of Retry-After is followed."""
+"""The meaning of responses, the pauses between retries, and the Retry-After header."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ POLICY = DeliveryPolicy()
         ((410,), DeliveryVerdict.GONE),
     ],
 )
-def test_statuses_have_a_meaning(statuses: tuple[int, ...], verdict: DeliveryVerdict) -> None:
-    """Each status says whether the message came, may come, will not, or none ever will."""
+def test_statuses_have_a_verdict(statuses: tuple[int, ...], verdict: DeliveryVerdict) -> None:
+    """A message is delivered, is retried, is refused, or the receiver is gone."""
     assert {POLICY.verdict(status) for status in statuses} == {verdict}
 
 
-def test_a_queue_for_many_addresses_is_not_held_up() -> None:
-    """Without retried refusals, and if 410 stops nothing, one bad address costs only its own messages."""
+def test_a_queue_for_many_addresses_is_not_blocked() -> None:
+    """With this policy refusals are not retried and 410 does not stop the queue of the other addresses."""
     shared = DeliveryPolicy(correctable=frozenset(), gone_stops=False)
 
     assert {shared.verdict(status) for status in (401, 403, 404, 410)} == {DeliveryVerdict.REFUSED}
 
 
 def test_pauses_double_up_to_a_bound() -> None:
-    """The longest pause grows with the failures in a row, and a million of them overflow nothing."""
+    """The longest pause doubles with each failure in a row, up to a maximum."""
     assert [POLICY.ceiling_seconds(count) for count in (0, 1, 2, 3, 7, 1_000_000)] == [1, 1, 2, 4, 60, 60]
 
 
@@ -62,12 +62,12 @@ def test_pauses_double_up_to_a_bound() -> None:
     ],
 )
 def test_retry_after_is_read_in_each_form(header: str, seconds: float | None) -> None:
-    """Seconds and the three forms of an HTTP date, never longer than allowed; nonsense is no wish."""
+    """The header contains seconds or one of three date formats; it is bounded, and ignored if invalid."""
     assert POLICY.retry_after_seconds(header, now=NOW) == seconds
 
 
-def test_retry_after_compares_moments_not_digits() -> None:
-    """A clock in another zone gives the same pause."""
+def test_retry_after_does_not_depend_on_the_time_zone() -> None:
+    """A current time in another time zone gives the same pause."""
     local = NOW.astimezone(timezone(timedelta(hours=2)))
 
     assert POLICY.retry_after_seconds("Mon, 04 May 2026 09:15:30 GMT", now=local) == 30.0

@@ -1,4 +1,4 @@
-"""A notification as JSON and as Slack's message: the schema, the escapes, the bounds, and nothing secret."""
+"""A notification as JSON and as a Slack message: fields, escaping, limits, and no secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECRET = ObjectKey("", "Secret", "shop", "key")
 
 
 def drift(**change: Any) -> Notification:
-    """Return the notification of drift under `notify`."""
+    """Return a notification of drift under `healPolicy: notify`."""
     world = History(healPolicy="notify")
     world.did(synced())
     (notification,) = notifications_of(world.did(synced(edited(**change))))
@@ -33,12 +33,12 @@ def drift(**change: Any) -> Notification:
 
 
 def slack(notification: Notification, *, held_back: int = 0, cluster: str = "") -> dict[str, Any]:
-    """Return Slack's message, read back."""
+    """Return the parsed Slack message."""
     return dict(json.loads(slack_body(notification, held_back=held_back, cluster=cluster)))
 
 
 def test_the_json_has_the_documented_fields() -> None:
-    """The schema is a promise: a field that goes or changes is another version."""
+    """The schema is documented; removing or changing a field needs another version."""
     found = json.loads(json_body(drift(), held_back=3, cluster="acme-production"))
     assert {key: value for key, value in found.items() if key not in ("id", "text", "facts")} == {
         "version": 1, "time": "2026-11-24T05:00:00Z", "kind": "drift", "severity": "warning",
@@ -54,8 +54,8 @@ def test_the_json_has_the_documented_fields() -> None:
     assert ".data.greeting: Welcome → Closed" in found["text"][1]
 
 
-def test_what_is_not_known_is_null() -> None:
-    """A program finds every field in every message."""
+def test_unknown_fields_are_null() -> None:
+    """Every field is in every message."""
     world = History()
     done = report(Result.FAILED, problems=[problem(Code.GIT_NOT_FOUND)], commit=None)
     (notification,) = notifications_of(world.did(done))
@@ -63,20 +63,20 @@ def test_what_is_not_known_is_null() -> None:
     assert (found["commit"], found["cluster"], found["heldBack"]) == (None, None, 0)
 
 
-def test_the_id_tells_messages_apart() -> None:
-    """The same message has the same id at each try; another one has another."""
+def test_the_id_identifies_the_message() -> None:
+    """The same message has the same id at each try; another message has another id."""
     assert notification_id(drift()) == notification_id(drift())
     assert notification_id(drift()) != notification_id(drift(to="Open"))
 
 
-def test_the_signature_is_the_bodys_hmac() -> None:
-    """The receiver computes it over the bytes that it got."""
+def test_the_signature_is_the_hmac_of_the_body() -> None:
+    """The receiver can compute the signature from the body."""
     wanted = hmac.new(b"key", b"body", hashlib.sha256).hexdigest()
     assert signature(Secret("key"), b"body") == f"sha256={wanted}"
 
 
-def test_slacks_message_is_good_to_read() -> None:
-    """A title with a sign, what changed in the attachment, where and which commit in its footer."""
+def test_the_parts_of_a_slack_message() -> None:
+    """The title has an icon, the attachment the changes, and its footer the cluster, ref and commit."""
     message = slack(drift(), cluster="acme-production")
     (attachment,) = message["attachments"]
     assert message["text"] == ":warning: *shop/api: ConfigMap shop/web was changed by kubectl-edit*"
@@ -89,22 +89,22 @@ def test_slacks_message_is_good_to_read() -> None:
     assert attachment["fallback"] == "shop/api: ConfigMap shop/web was changed by kubectl-edit"
 
 
-def test_slack_calls_nobody_and_shows_no_link() -> None:
-    """What stands in an object cannot steer the channel: Slack's three characters are escaped."""
+def test_slack_markup_is_escaped() -> None:
+    """Values of an object cannot mention a channel or contain a link."""
     text = slack(drift(to="<!channel> <https://evil.example|log in> &lt; `rm`"))["attachments"][0]["text"]
     assert "<" not in text
     assert "&lt;!channel&gt; &lt;https://evil.example|log in&gt; &amp;lt; ’rm’`" in text
 
 
 def test_slack_says_what_was_held_back() -> None:
-    """A reader knows that there was more."""
+    """The message contains the number of notifications that were held back."""
     assert slack(drift(), held_back=12)["attachments"][0]["text"].endswith("_and 12 more were held back_")
     assert slack(drift(), held_back=1)["attachments"][0]["text"].endswith("_and 1 more was held back_")
 
 
 @given(st.lists(st.text(min_size=1, max_size=2000), min_size=1, max_size=30))
-def test_slacks_message_is_bounded_and_valid(texts: list[str]) -> None:
-    """Whatever the texts, the message is JSON within the limit, with no bare angle bracket."""
+def test_a_slack_message_is_bounded_and_valid(texts: list[str]) -> None:
+    """For any texts the message is within the limit, and markup is escaped."""
     world = History()
     problems = [problem(Code.FORBIDDEN, text) for text in texts]
     (notification,) = notifications_of(world.did(report(Result.FAILED, problems=problems)))
@@ -123,7 +123,7 @@ def test_slacks_message_is_bounded_and_valid(texts: list[str]) -> None:
     whole=st.booleans(),
 )
 def test_a_secrets_value_is_in_no_message(before: str, after: str, whole: bool) -> None:
-    """Neither encoded nor plain, whether one key drifted or the Secret was deleted."""
+    """No message contains the value, encoded or not, whether a key drifted or the Secret was deleted."""
     old, new = (base64.b64encode(value.encode()).decode() for value in (before, after))
     if whole:
         manifest = {"apiVersion": "v1", "kind": "Secret", "data": {"password": old}}

@@ -1,4 +1,4 @@
-"""The value that people are told: its texts are masked as it is made, so no sink has to think of it."""
+"""A notification: its texts are masked when it is created, for all receivers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOKEN = "s3cr3t-token"
 
 
 def made(**texts: Any) -> Notification:
-    """Return a notification with these texts; the token must not be seen."""
+    """Return a notification with these texts, in which the token must be masked."""
     fields: dict[str, Any] = {
         "kind": NotificationKind.FAILURE,
         "severity": Severity.ERROR,
@@ -44,7 +44,7 @@ def made(**texts: Any) -> Notification:
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_no_field_shows_a_hidden_secret(before: str, after: str) -> None:
-    """Title, lines, words, commit, URL and facts of any depth go through the one mask."""
+    """Title, lines, commit, URL and nested facts are all masked."""
     text = f"{before}{TOKEN}{after}"
     notification = made(
         title=text,
@@ -57,14 +57,14 @@ def test_no_field_shows_a_hidden_secret(before: str, after: str) -> None:
     assert TOKEN not in repr(notification)
 
 
-def test_blanks_between_words_and_names_stay() -> None:
-    """A line is put together of parts, and reads as written."""
+def test_spaces_between_parts_are_kept() -> None:
+    """A line consists of parts, and the spaces between them are kept."""
     notification = made(lines=[(CodeText("web"), " was changed by ", CodeText("k9s"), ", at\nnoon")])
     assert plain(notification.lines[0]) == "web was changed by k9s, at noon"
 
 
 def test_lines_and_lists_are_bounded() -> None:
-    """A repository with a thousand problems makes one message of readable size."""
+    """A repository with a thousand problems sends one message of readable size."""
     notification = made(lines=[("x",)] * 1000, facts={"many": ["y"] * 1000, "deep": [[[[[[[[["z"]]]]]]]]]})
     assert len(notification.lines) == MAX_LINES + 1
     assert len(notification.facts["many"]) == 50
@@ -72,6 +72,6 @@ def test_lines_and_lists_are_bounded() -> None:
 
 
 def test_failure_and_recovery_are_one_subject() -> None:
-    """The newest of the two is what counts."""
+    """Only the newer of the two is sent; health is another subject."""
     assert made(kind=NotificationKind.FAILURE).subject == made(kind=NotificationKind.RECOVERY).subject
     assert made(kind=NotificationKind.FAILURE).subject != made(kind=NotificationKind.HEALTH).subject

@@ -1,4 +1,4 @@
-"""The rate limit: how many, how often the same, and what becomes of what has to wait."""
+"""The rate limit of notifications: how many per minute, how often the same, and what is held back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nopea.core.notify.rate_limit import MAX_WAITING, QUIET_SECONDS, AlertState,
 
 @dataclass(frozen=True)
 class News:
-    """Something that passes the limit."""
+    """An item for the rate limit."""
 
     subject: str
     fingerprint: str = "x"
@@ -22,7 +22,7 @@ class News:
 
 
 def told(limit: RateLimit[News], now: float) -> list[tuple[str, str, int]]:
-    """Return subject, content and count of all that may go now."""
+    """Return subject, fingerprint and held-back count of all items that may be sent now."""
     return [(one.item.subject, one.item.fingerprint, one.held_back) for one in limit.take(now=now)]
 
 
@@ -30,16 +30,16 @@ FAILED = News("a", "failed", AlertState.FIRING)
 WORKS = News("a", "works", AlertState.RESOLVED)
 
 
-def test_news_goes_at_once() -> None:
-    """Nothing waits that need not."""
+def test_an_item_is_sent_at_once() -> None:
+    """The first item does not wait."""
     limit = RateLimit[News](per_minute=30)
     limit.offer(News("a"), now=0)
     assert told(limit, 0) == [("a", "x", 0)]
     assert limit.next_at(now=0) is None
 
 
-def test_the_same_is_told_once_in_the_quiet_time() -> None:
-    """What a reader was told last needs no second message; the next one says how many there were."""
+def test_the_same_item_is_sent_once_in_the_quiet_time() -> None:
+    """The next message contains the number of items that were held back."""
     limit = RateLimit[News](per_minute=30)
     for now in (0, 1, 2):
         limit.offer(News("a"), now=now)
@@ -48,8 +48,8 @@ def test_the_same_is_told_once_in_the_quiet_time() -> None:
     assert told(limit, QUIET_SECONDS + 1) == [("a", "x", 2)]
 
 
-def test_what_was_told_last_becomes_true() -> None:
-    """Flapping is told slowly, and its last state is told in the end, without anything new happening."""
+def test_the_last_state_is_sent_in_the_end() -> None:
+    """While a subject flaps, items wait; after the quiet time the last state is sent."""
     limit = RateLimit[News](per_minute=30)
     limit.offer(FAILED, now=0)
     limit.offer(WORKS, now=1)
@@ -65,8 +65,8 @@ def test_what_was_told_last_becomes_true() -> None:
     assert told(limit, due) == [("a", "failed", 0)]
 
 
-def test_flapping_that_ends_as_told_is_over() -> None:
-    """A failure that waited and has ended is told by nobody."""
+def test_flapping_back_to_the_sent_state_sends_nothing() -> None:
+    """A failure that was held back and has recovered is not sent."""
     limit = RateLimit[News](per_minute=30)
     for now, one in enumerate([FAILED, WORKS, FAILED, WORKS]):
         limit.offer(one, now=now)
@@ -74,8 +74,8 @@ def test_flapping_that_ends_as_told_is_over() -> None:
     assert limit.next_at(now=4) is None
 
 
-def test_the_process_tells_so_many_a_minute() -> None:
-    """The bucket holds a minute's worth; then each waits for its token, in the order of coming."""
+def test_the_number_of_items_per_minute_is_limited() -> None:
+    """The bucket holds the items of a minute; further items wait in their order."""
     limit = RateLimit[News](per_minute=2)
     for name in "abcd":
         limit.offer(News(name), now=0)
@@ -86,8 +86,8 @@ def test_the_process_tells_so_many_a_minute() -> None:
     assert told(limit, 60) == [("d", "x", 0)]
 
 
-def test_what_cannot_wait_is_counted() -> None:
-    """When too much waits the oldest goes, and the next message says how many were held back."""
+def test_dropped_items_are_counted() -> None:
+    """If too many items wait, the oldest is dropped, and the next message contains the count."""
     limit = RateLimit[News](per_minute=1)
     for number in range(MAX_WAITING + 13):
         limit.offer(News(str(number)), now=0)
@@ -95,8 +95,8 @@ def test_what_cannot_wait_is_counted() -> None:
     assert told(limit, 60) == [("14", "x", 0)]
 
 
-def test_an_end_is_told_to_those_who_heard_the_beginning() -> None:
-    """Nobody who was not woken is told that he may sleep on."""
+def test_a_resolution_is_sent_only_after_its_alert() -> None:
+    """A RESOLVED_IF_FIRING item is sent only if the subject's alert was sent."""
     over = News("a", "works", AlertState.RESOLVED_IF_FIRING)
     limit = RateLimit[News](per_minute=30)
     limit.offer(over, now=0)
@@ -109,8 +109,8 @@ def test_an_end_is_told_to_those_who_heard_the_beginning() -> None:
     assert told(limit, QUIET_SECONDS * 2) == []
 
 
-def test_what_lasts_is_told_once_and_after_the_news() -> None:
-    """A Git server remembers a status for ever; people come first."""
+def test_a_lasting_item_is_sent_once_and_last() -> None:
+    """A commit status is stored by the Git server, so it is sent once and after notifications."""
     status = News("a status", "c0ffee success", sent_once=True)
     limit = RateLimit[News](per_minute=30)
     limit.offer(status, now=0)
@@ -132,8 +132,8 @@ def test_what_lasts_is_told_once_and_after_the_news() -> None:
         max_size=120,
     )
 )
-def test_the_limit_holds_whatever_comes(offered: list[tuple[int, str, str, AlertState, bool]]) -> None:
-    """Never more than the bucket and its refill, never the same twice in the quiet time; all of it ends."""
+def test_the_limit_holds_for_any_items(offered: list[tuple[int, str, str, AlertState, bool]]) -> None:
+    """The rate and the quiet time are never exceeded, and the queue becomes empty."""
     limit = RateLimit[News](per_minute=6)
     now, sent = 0.0, list[tuple[float, str, str]]()
     for wait, subject, same, alert_state, sent_once in offered:
@@ -156,8 +156,8 @@ def test_the_limit_holds_whatever_comes(offered: list[tuple[int, str, str, Alert
         ]
 
 
-def test_it_forgets_subjects_that_nothing_was_heard_of_for_long() -> None:
-    """Repositories come and go for years; the table does not grow with them."""
+def test_old_subjects_are_forgotten() -> None:
+    """The number of remembered subjects is bounded."""
     limit = RateLimit[News](per_minute=10**9)
     for number in range(ratelimit.MAX_SUBJECTS + 50):
         limit.offer(News(str(number)), now=number)

@@ -1,4 +1,4 @@
-"""What people are told of a step, and what they are not."""
+"""Which transitions cause a notification, and which do not."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from nopea.core.status.transition import Transition
 
 
 def failed(*codes: Code, message: str = "it is wrong") -> ReconcileReport:
-    """Return the report of a pass that failed with these codes."""
+    """Return the report of a sync that failed with these codes."""
     return report(Result.FAILED, problems=[problem(code, message) for code in codes])
 
 
 def one(step: Transition) -> Notification:
-    """Return the only notification of a step."""
+    """Return the only notification of a transition."""
     (found,) = notifications_of(step)
     return found
 
 
 def text(notification: Notification) -> str:
-    """Return all that a reader sees."""
+    """Return the text of a notification."""
     return "\n".join((notification.title, *(plain(line) for line in notification.lines)))
 
 
 def kinds(step: Transition) -> list[NotificationKind]:
-    """Return the kinds of a step's notices."""
+    """Return the kinds of a transition's notifications."""
     return [notification.kind for notification in notifications_of(step)]
 
 
-# drift
+# Drift
 
 
-def test_drift_that_is_left_under_notify_is_told_with_who_and_what() -> None:
-    """The reader learns object, field, both values, manager, and how to put it right."""
+def test_drift_is_sent_under_notify() -> None:
+    """The notification contains object, field, both values, manager, and the command to heal it."""
     world = History(healPolicy="notify")
     world.did(synced())
     notification = one(world.did(synced(edited())))
@@ -62,19 +62,19 @@ def test_drift_that_is_left_under_notify_is_told_with_who_and_what() -> None:
 
 @pytest.mark.parametrize("policy", ["auto", "manual"])
 def test_other_policies_send_no_drift(policy: str) -> None:
-    """Under `auto` it is put right, under `manual` the status tells whoever looks."""
+    """Under `auto` drift is healed; under `manual` it is only in the status."""
     world = History(healPolicy=policy)
     assert kinds(world.did(synced(edited()))) == []
 
 
-def test_drift_that_is_meant_is_not_told() -> None:
-    """Who protects an object knows that it differs."""
+def test_drift_under_break_glass_is_not_sent() -> None:
+    """Drift of an object under break-glass is intended."""
     world = History(healPolicy="notify")
     assert kinds(world.did(synced(edited(reason=Reason.BREAK_GLASS)))) == []
 
 
-def test_drift_is_told_once() -> None:
-    """The next pass finds the same and tells nothing; another value, object or hand is news."""
+def test_drift_is_sent_once() -> None:
+    """Unchanged drift is not sent again; another value, manager or object is."""
     world = History(healPolicy="notify")
     assert kinds(world.did(synced(edited()))) == [NotificationKind.DRIFT]
     assert kinds(world.did(synced(edited()))) == []
@@ -84,8 +84,8 @@ def test_drift_is_told_once() -> None:
     assert [drift["object"] for drift in more.facts["drifts"]] == ["ConfigMap shop/api"]
 
 
-def test_an_object_that_was_deleted_is_told_so() -> None:
-    """Nobody is blamed where Kubernetes does not note who it was."""
+def test_a_deleted_object_is_reported_as_deleted() -> None:
+    """No manager is named, as Kubernetes does not record who deleted an object."""
     world = History(healPolicy="notify")
     notification = one(world.did(synced(edited(path=".", from_={"kind": "ConfigMap"}, to=None, manager=""))))
     assert notification.title == "shop/api: ConfigMap shop/web was deleted in the cluster"
@@ -93,8 +93,8 @@ def test_an_object_that_was_deleted_is_told_so() -> None:
     assert notification.facts["drifts"][0]["deleted"] is True
 
 
-def test_much_drift_is_summed_up() -> None:
-    """The text names the first objects, the facts the first twenty."""
+def test_much_drift_is_summarized() -> None:
+    """The text names the first objects and counts the others; the facts contain the total."""
     world = History(healPolicy="notify")
     notification = one(world.did(synced(*(edited(f"web-{number:02}") for number in range(30)))))
     assert notification.title == "shop/api: 20 objects were changed in the cluster"
@@ -102,11 +102,11 @@ def test_much_drift_is_summed_up() -> None:
     assert notification.facts["driftedCount"] == 30
 
 
-# failures
+# Failures
 
 
-def test_a_failure_is_told_once_over_its_retries() -> None:
-    """The first pass that failed tells it; the same problem again is no news, another one is."""
+def test_a_failure_is_sent_once() -> None:
+    """Only the first failed sync sends a notification; a retry does so only with another problem."""
     world = History()
     first = one(world.did(failed(Code.YAML_SYNTAX)))
     assert (first.kind, first.severity, first.alert_state) == (
@@ -123,16 +123,16 @@ def test_a_failure_is_told_once_over_its_retries() -> None:
     assert another.title == "shop/api: sync failed (Forbidden)"
 
 
-def test_what_may_go_away_by_itself_is_told_when_it_does_not() -> None:
-    """A server that is away for a moment wakes nobody; neither does its coming back."""
+def test_a_transient_failure_is_sent_if_it_lasts() -> None:
+    """A short outage of a server causes no notification."""
     world = History()
     world.did(synced())
-    told = [kinds(world.did(failed(Code.GIT_UNREACHABLE))) for _ in range(FAILURES_BEFORE_NOTIFYING + 2)]
-    assert told == [[]] * (FAILURES_BEFORE_NOTIFYING - 1) + [[NotificationKind.FAILURE], [], []]
+    sent = [kinds(world.did(failed(Code.GIT_UNREACHABLE))) for _ in range(FAILURES_BEFORE_NOTIFYING + 2)]
+    assert sent == [[]] * (FAILURES_BEFORE_NOTIFYING - 1) + [[NotificationKind.FAILURE], [], []]
 
 
-def test_a_recovery_is_told_when_its_failure_was() -> None:
-    """It says how long it took and what is applied now."""
+def test_a_recovery_is_sent() -> None:
+    """The notification contains the number of failed attempts and the applied commit."""
     world = History()
     for _ in range(4):
         world.did(failed(Code.YAML_SYNTAX))
@@ -148,15 +148,15 @@ def test_a_recovery_is_told_when_its_failure_was() -> None:
     assert kinds(world.did(synced())) == []
 
 
-def test_a_short_trouble_ends_for_those_who_heard_of_it_only() -> None:
-    """A recovery of what no notification told goes only where something else of it was told."""
+def test_the_recovery_of_an_unsent_failure_is_resolved_if_firing() -> None:
+    """It is delivered only if another failure of the subject was sent."""
     world = History()
     world.did(failed(Code.GIT_UNREACHABLE))
     assert one(world.did(synced())).alert_state is AlertState.RESOLVED_IF_FIRING
 
 
-def test_a_worker_that_crashes_is_told_once_and_so_is_its_end() -> None:
-    """No pass reports it, so its step has no report."""
+def test_a_crashing_worker_is_sent_once_and_so_is_its_recovery() -> None:
+    """A crash has no report of a sync."""
     world = History()
     world.did(synced())
     assert one(world.crashed()).title == "shop/api: sync failed (WorkerCrashed)"
@@ -164,25 +164,25 @@ def test_a_worker_that_crashes_is_told_once_and_so_is_its_end() -> None:
     assert text(one(world.did(synced()))).endswith("Applied 1 object at c0ffee0.")
 
 
-def test_a_failure_says_what_runs_meanwhile() -> None:
-    """The reader wants to know whether the shop is open."""
+def test_a_failure_names_the_applied_commit() -> None:
+    """The notification contains the commit that is still applied."""
     world = History()
     world.did(synced())
     assert "Still applied: c0ffee0." in text(one(world.did(failed(Code.FORBIDDEN))))
 
 
-def test_a_success_and_a_suspension_are_silent() -> None:
-    """What went as it should is nobody's news here."""
+def test_a_success_and_a_suspension_send_nothing() -> None:
+    """Neither a successful sync nor a suspended repository causes a notification."""
     world = History()
     assert kinds(world.did(synced(result_of("web", Outcome.CREATED)))) == []
     assert kinds(world.did(report(Result.SUSPENDED, commit=None))) == []
 
 
-# health and fights
+# Health, contention and rollbacks
 
 
-def test_health_is_told_when_it_turns_bad_and_when_it_is_good_again() -> None:
-    """Also when it was in between first: the reader who heard of the one hears of the other."""
+def test_health_is_sent_when_it_changes() -> None:
+    """Unhealthy and healthy again cause a notification, even with an unknown health in between."""
     world = History()
     world.did(synced())
     assert kinds(world.healthy("Unknown")) == []
@@ -201,8 +201,8 @@ def test_health_is_told_when_it_turns_bad_and_when_it_is_good_again() -> None:
     assert one(world.healthy("True")).alert_state is AlertState.RESOLVED_IF_FIRING
 
 
-def test_a_fight_is_told_under_auto() -> None:
-    """What is healed again and again needs a person."""
+def test_contention_is_sent_under_auto() -> None:
+    """An object that is healed repeatedly needs a user; it is sent once."""
     world = History(healPolicy="auto")
     rivals = "ConfigMap shop/web: changed by acme-operator after each of 3 heals in a row"
     notification = one(world.did(synced(rivals=rivals)))
@@ -211,8 +211,8 @@ def test_a_fight_is_told_under_auto() -> None:
     assert kinds(world.did(synced(rivals=rivals))) == []
 
 
-def test_a_rollback_is_told_and_so_is_its_end() -> None:
-    """Who waits for a commit to be applied learns why it is not, once."""
+def test_a_rollback_and_its_end_are_sent() -> None:
+    """Each is sent once; the notification names the branch that is not followed."""
     world = History()
     world.did(synced())
     held = one(world.rolled_back_to("d" * 40))
@@ -228,24 +228,24 @@ def test_a_rollback_is_told_and_so_is_its_end() -> None:
     assert (over.title, over.alert_state) == ("shop/api: follows branch main again", AlertState.RESOLVED)
 
 
-# masks and bounds
+# Masks and limits
 
 
 def test_texts_are_masked_and_on_one_line() -> None:
-    """Neither a URL's user nor a known secret nor a control character gets out, whoever wrote the text."""
+    """Credentials in URLs, known secrets and control characters are removed from all texts."""
     world = History()
     message = "https://deploy:hunter2@git.acme.example said\x1b[31m tok-123456\n<!channel>"
     step = world.did(failed(Code.GIT_PROTOCOL, Code.FORBIDDEN, message=message))
     (notification,) = notifications_of(replace(step, hidden=(Secret("tok-123456"),)))
-    told = text(notification) + str(notification.facts)
-    assert "hunter2" not in told
-    assert "tok-123456" not in told
-    assert "\x1b" not in told
+    sent = text(notification) + str(notification.facts)
+    assert "hunter2" not in sent
+    assert "tok-123456" not in sent
+    assert "\x1b" not in sent
     assert "https://***@git.acme.example said[31m *** <!channel>" in text(notification)
 
 
-def test_a_long_text_is_cut() -> None:
-    """Whatever a server said, a message stays readable."""
+def test_a_long_text_is_truncated() -> None:
+    """Text and facts are bounded, whatever a server returned."""
     world = History()
     notification = one(world.did(failed(*[Code.FORBIDDEN] * 30, message="x" * 10_000)))
     assert len(text(notification)) < 8_000

@@ -1,4 +1,4 @@
-"""What the tests of the plan are made of: wishes, live objects, what was applied, and looks at drift."""
+"""Helpers for the tests of the plan: desired and live objects, last applied states and drift."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BEFORE = replace(LAST, hash="h0")
 
 
 def wish(key: ObjectKey = WEB, *, hash_: str = "h1", wave: int = 0) -> Desired:
-    """Return an object as Git wants it."""
+    """Return a desired object."""
     endpoint = Resource(
         group=key.group, version="v1", kind=key.kind, plural=f"{key.kind.lower()}s", namespaced=True
     )
@@ -59,7 +59,7 @@ def wish(key: ObjectKey = WEB, *, hash_: str = "h1", wave: int = 0) -> Desired:
 
 
 def changed(path: tuple[str, ...] = REPLICAS, *, to: Any = 5) -> FieldDrift:
-    """Return a field that a person changed a minute ago."""
+    """Return a field that a user changed a minute ago."""
     return FieldDrift(
         path=".".join(part[2:] for part in path), keys=path, from_=2, to=to, manager="kubectl-edit",
         operation="Update", subresource="", changed_at=NOW - MINUTE,
@@ -67,7 +67,7 @@ def changed(path: tuple[str, ...] = REPLICAS, *, to: Any = 5) -> FieldDrift:
 
 
 def seen(*fields: FieldDrift, since: datetime = NOW - MINUTE, **more: Any) -> ObservedDrift:
-    """Return a look at an object in which these fields had drifted."""
+    """Return observed drift of these fields."""
     kind = DriftKind.MANUAL_DRIFT if fields else DriftKind.NO_DRIFT
     return ObservedDrift(drift=Drift(kind=kind, fields=fields), since=since, **more)
 
@@ -86,7 +86,7 @@ def decide(
     now: datetime = NOW,
     **policy: Any,
 ) -> Step:
-    """Return the one step about the Deployment; `policy` are the fields of `Policy`."""
+    """Return the only step, about the Deployment; `policy` are fields of `Policy`."""
     observed = {} if live is None else {WEB: live}
     known = {} if last is None else {WEB: last}
     around = ClusterState(observed=observed, last_applied=known, seen={} if look is None else {WEB: look})
@@ -96,5 +96,5 @@ def decide(
 
 
 def prune(key: ObjectKey) -> Step:
-    """Return the step about an object that has gone from Git."""
+    """Return the step for an object that was removed from Git."""
     return Step(action=Action.PRUNE, reason=Reason.GONE_FROM_GIT, key=key, live=LIVE)

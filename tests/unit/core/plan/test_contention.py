@@ -1,4 +1,4 @@
-"""When healing slows down, and when it is quick again."""
+"""When healing is slowed down because of another manager, and when it is fast again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ API = ObjectKey("apps", "Deployment", "shop", "api")
 
 
 def fight(heals: int, *, manager: str = "rival", at: datetime = T0) -> HealRecord:
-    """Return the record of a fight with its last heal at a time."""
+    """Return the record of this number of heals, with the last one at a time."""
     return HealRecord(manager=manager, heals=heals, last_at=at)
 
 
@@ -42,7 +42,7 @@ def fight(heals: int, *, manager: str = "rival", at: datetime = T0) -> HealRecor
     ],
 )  # fmt: skip
 def test_the_backoff(heals: int, seconds: int) -> None:
-    """Two heals are quick; from the third on the wait doubles from 10 s to an hour."""
+    """The first two heals are immediate; from the third on the backoff doubles from 10 s to an hour."""
     record = fight(heals)
 
     assert next_heal_at(record, T0) == T0 + timedelta(seconds=seconds)
@@ -56,8 +56,8 @@ def test_nothing_healed_yet() -> None:
     assert healed(None, manager="rival", at=T0) == fight(1)
 
 
-def test_three_heals_soon_after_each_other_are_a_fight() -> None:
-    """Each within the window of the one before, however long the three take together."""
+def test_three_heals_in_a_row_are_contention() -> None:
+    """Each heal is within the window after the previous one, whatever the total time."""
     record = healed(None, manager="rival", at=T0)
     record = healed(record, manager="rival", at=T0 + SOON - SECOND)
     assert not is_contended(record, record.last_at)
@@ -67,23 +67,23 @@ def test_three_heals_soon_after_each_other_are_a_fight() -> None:
     assert record.heals == 3
 
 
-def test_rare_changes_are_no_fight() -> None:
-    """A heal that is not soon after the last one starts the count again."""
+def test_rare_changes_are_not_contention() -> None:
+    """A heal after the window starts the count again."""
     record = healed(fight(2), manager="rival", at=T0 + SOON)
 
     assert record == fight(1, at=T0 + SOON)
 
 
-def test_another_manager_is_another_fight() -> None:
-    """What one did does not slow the healing of what another does."""
+def test_managers_are_counted_separately() -> None:
+    """Changes by one manager do not slow the healing of changes by another."""
     record = healed(fight(9), manager="other", at=T0 + SECOND)
 
     assert record == fight(1, manager="other", at=T0 + SECOND)
 
 
 @pytest.mark.parametrize(("heals", "calm"), [(2, SOON), (3, SOON), (12, CALM_BACKOFFS * LONGEST_BACKOFF)])
-def test_calm_ends_a_fight(heals: int, calm: timedelta) -> None:
-    """After several backoffs without a heal all is forgotten, not a moment earlier."""
+def test_calm_ends_the_contention(heals: int, calm: timedelta) -> None:
+    """After some time without a heal the count starts again, and not earlier."""
     record, before = fight(heals), T0 + calm - SECOND
 
     assert is_contended(record, before) is (heals >= 3)
@@ -94,21 +94,21 @@ def test_calm_ends_a_fight(heals: int, calm: timedelta) -> None:
 
 
 def test_a_clock_that_was_set_back_does_not_stop_healing() -> None:
-    """A last heal in the future delays the next one by one backoff at most, and is counted."""
+    """If the last heal is in the future, the next one waits for one backoff at most, and is counted."""
     record = fight(3, at=T0 + timedelta(days=1))
 
     assert next_heal_at(record, T0) == T0 + FIRST_BACKOFF
     assert healed(record, manager="rival", at=T0) == fight(4, at=T0 + timedelta(days=1))
 
 
-def test_a_rival_has_a_name() -> None:
-    """Where nobody knows who it is, a reader is told so."""
+def test_the_rival_is_named() -> None:
+    """If the manager is unknown, the text says so."""
     assert fight(3, manager="acme-operator").rival == "acme-operator"
     assert fight(3, manager="").rival == "an unknown manager"
 
 
-def test_each_object_and_each_manager_has_its_record() -> None:
-    """Two rivals that take turns are both noticed; another object is not slowed."""
+def test_each_object_and_manager_has_its_own_record() -> None:
+    """Two managers that take turns are both detected; another object is not slowed."""
     fights = NO_FIGHTS
     for turn in range(6):
         fights = fights.healed(WEB, manager=f"rival-{turn % 2}", at=T0 + turn * SECOND)
@@ -129,7 +129,7 @@ def test_each_object_and_each_manager_has_its_record() -> None:
 
 
 def test_the_condition_says_what_was_reverted_and_what_to_do() -> None:
-    """The count is that of heals, which is what Nopea knows; the first object stands for all."""
+    """The message contains the number of heals of the first object and the number of contended objects."""
     fights = NO_FIGHTS
     for turn in range(3):
         fights = fights.healed(WEB, manager="rival", at=T0 + turn * SECOND)
@@ -143,8 +143,8 @@ def test_the_condition_says_what_was_reverted_and_what_to_do() -> None:
     assert NO_FIGHTS.describe(T0) == ""
 
 
-def test_what_is_over_is_forgotten() -> None:
-    """Calm records, and those of objects that are gone, take no memory."""
+def test_old_records_are_forgotten() -> None:
+    """Records of objects that are gone or calm are removed."""
     fights = NO_FIGHTS.healed(WEB, manager="old", at=T0).healed(WEB, manager="new", at=T0 + SECOND)
     fights = fights.healed(API, manager="new", at=T0 + SECOND)
 
@@ -154,8 +154,8 @@ def test_what_is_over_is_forgotten() -> None:
     assert fights.forget(now=T0 + SOON + SECOND, keep={WEB, API}) == NO_FIGHTS
 
 
-def test_a_rival_that_changes_its_name_is_bounded() -> None:
-    """Only so many managers are remembered for an object: those healed last."""
+def test_the_number_of_managers_is_bounded() -> None:
+    """For each object only the managers healed last are kept."""
     fights = NO_FIGHTS
     for turn in range(MAX_RIVALS + 1):
         fights = fights.healed(WEB, manager=f"rival-{turn}", at=T0)
@@ -170,8 +170,8 @@ WAITS = st.lists(st.timedeltas(timedelta(), timedelta(hours=6)), max_size=40)
 
 
 @given(WAITS)
-def test_backoff_grows_within_a_fight_is_bounded_and_resets(waits: list[timedelta]) -> None:
-    """Whatever the rhythm: the wait never shrinks but by calm, doubles at most, and stays within an hour."""
+def test_the_backoff_grows_is_bounded_and_resets(waits: list[timedelta]) -> None:
+    """For any heals the backoff shrinks only after calm, at most doubles, and is at most an hour."""
     record = healed(None, manager="rival", at=T0)
     now = T0
     for wait in waits:
@@ -189,8 +189,8 @@ def test_backoff_grows_within_a_fight_is_bounded_and_resets(waits: list[timedelt
 
 
 @given(st.integers(1, 200))
-def test_a_rival_that_never_rests_is_healed_ever_more_slowly(rounds: int) -> None:
-    """Healing as soon as it may keeps the fight known: no wait is so long that it counts as calm."""
+def test_permanent_contention_is_never_forgotten(rounds: int) -> None:
+    """Healing as soon as it is allowed never counts as calm."""
     record = healed(None, manager="rival", at=T0)
     for _ in range(rounds):
         at = next_heal_at(record, record.last_at)

@@ -1,4 +1,4 @@
-"""What a repository waits for, and dependency cycles."""
+"""What a repository waits for, and cycles of dependencies."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def keys(*names: str) -> tuple[RepoKey, ...]:
     return tuple(RepoKey("shop", name) for name in names)
 
 
-def test_a_dependency_is_in_the_own_namespace_unless_it_says_otherwise() -> None:
-    """Each is named once, in the order of the spec."""
+def test_the_default_namespace_of_a_dependency_is_the_own_one() -> None:
+    """Each dependency is listed once, in the order of the spec."""
     assert dependencies_of(SHOP, spec("infra", "base/crds", "shop/infra")) == (
         RepoKey("shop", "infra"),
         RepoKey("base", "crds"),
@@ -47,7 +47,7 @@ def test_a_dependency_is_in_the_own_namespace_unless_it_says_otherwise() -> None
 
 
 def test_nothing_to_wait_for() -> None:
-    """Without dependencies, or with fine ones, a repository goes ahead."""
+    """Without dependencies, or if all are ready and healthy, nothing blocks."""
     assert blockers(SHOP, spec(), lambda _: MISSING) == ()
     assert blockers(SHOP, spec("infra"), lambda _: FINE) == ()
 
@@ -73,7 +73,7 @@ def test_nothing_to_wait_for() -> None:
     ],
 )
 def test_what_blocks(state: Dependency, code: Code, message: str) -> None:
-    """A dependency that is missing, not ready or not healthy is named, with what it lacks."""
+    """A dependency that is missing, not ready or not healthy blocks; the message contains the reason."""
     (problem,) = blockers(SHOP, spec("base/infra"), lambda _: state)
 
     assert problem.code is code
@@ -81,8 +81,8 @@ def test_what_blocks(state: Dependency, code: Code, message: str) -> None:
     assert problem.message == f"The dependency GitRepository base/infra {message}"
 
 
-def test_every_blocker_is_told() -> None:
-    """All that is in the way is said at once, in the order of the spec."""
+def test_every_blocker_is_reported() -> None:
+    """All blocking dependencies are reported, in the order of the spec."""
     states = {"a": Dependency(), "b": FINE, "c": MISSING}
 
     problems = blockers(SHOP, spec("c", "b", "a"), lambda key: states[key.name])
@@ -102,22 +102,22 @@ def test_every_blocker_is_told() -> None:
         ({"a": "a"}, "a a"),
         ({"a": "b", "b": "a"}, "a b a"),
         ({"a": "b", "b": "c", "c": "a"}, "a b c a"),
-        ({"a": "bc", "b": "c", "c": "a"}, "a c a"),  # the shortest
-        ({"a": "cb", "b": "a", "c": "a"}, "a b a"),  # always the same
-        ({"a": "b", "b": "c", "c": "b"}, ""),  # a leads to a cycle and is not in it
-        ({"a": "bc", "b": "d", "c": "d"}, ""),  # two ways, no cycle
+        ({"a": "bc", "b": "c", "c": "a"}, "a c a"),  # the shortest cycle
+        ({"a": "cb", "b": "a", "c": "a"}, "a b a"),  # the first by name
+        ({"a": "b", "b": "c", "c": "b"}, ""),  # a leads to a cycle but is not part of it
+        ({"a": "bc", "b": "d", "c": "d"}, ""),  # two paths, but no cycle
         ({"a": "b", "b": "cd", "c": "c", "d": "a"}, "a b d a"),
     ],
 )
 def test_cycles(edges: dict[str, str], cycle: str) -> None:
-    """A cycle through the repository is returned from itself to itself."""
+    """A cycle starts and ends with the repository itself."""
     found = find_cycle(keys("a")[0], {keys(one)[0]: keys(*others) for one, others in edges.items()})
 
     assert found == keys(*cycle.split())
 
 
 def test_a_cycle_is_named() -> None:
-    """The problem shows the whole cycle."""
+    """The message contains the whole cycle."""
     problem = cycle_problem(keys("a", "b", "a"))
 
     assert problem.code is Code.DEPENDENCY_CYCLE
@@ -126,8 +126,8 @@ def test_a_cycle_is_named() -> None:
     assert problem.hint == "Remove one of them from spec.dependsOn."
 
 
-def test_a_long_chain_ends() -> None:
-    """Thousands of repositories in a row need no deep stack."""
+def test_a_long_chain_does_not_overflow_the_stack() -> None:
+    """A chain of thousands of dependencies is searched."""
     chain = keys(*(f"r{number}" for number in range(5000)))
     edges = {one: [other] for one, other in pairwise(chain)}
 
@@ -140,8 +140,8 @@ NAMES = st.sampled_from(keys(*"abcdef"))
 
 
 @given(st.dictionaries(NAMES, st.frozensets(NAMES, max_size=3)))
-def test_a_cycle_is_one_and_all_in_it_find_one(edges: dict[RepoKey, frozenset[RepoKey]]) -> None:
-    """Each step of it is a dependency, and everyone on it is told of a cycle, too."""
+def test_a_found_cycle_is_real_and_known_to_all_its_members(edges: dict[RepoKey, frozenset[RepoKey]]) -> None:
+    """Each step of a cycle is a dependency, and every member finds a cycle."""
     for start, first in edges.items():
         cycle = find_cycle(start, edges)
         assert not cycle or cycle[0] == cycle[-1] == start

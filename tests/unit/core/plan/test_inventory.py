@@ -1,4 +1,4 @@
-"""The inventory: what is written is read again, what is no line is passed over, what is missing found."""
+"""The inventory: how entries are written, read and distributed, and how unrecorded objects are found."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ CORE_EVENT = ObjectKey("", "Event", "shop", "noted")
 
 
 def lines(count: int) -> tuple[InventoryEntry, ...]:
-    """Return so many lines."""
+    """Return this number of entries."""
     return tuple(
         InventoryEntry(object=f"ConfigMap shop/c{number:05}", desired="h") for number in range(count)
     )
 
 
 @given(KEYS)
-def test_a_key_reads_as_it_prints(key: ObjectKey) -> None:
-    """Whatever its group, with a namespace or without."""
+def test_a_printed_key_can_be_parsed(key: ObjectKey) -> None:
+    """A key can be parsed with and without group and namespace."""
     assert parse_key(str(key)) == key
 
 
 @given(st.dictionaries(KEYS, LAST, max_size=5))
-def test_what_is_written_is_read(applied: dict[ObjectKey, LastApplied]) -> None:
-    """The lines are sorted by object and lose nothing."""
+def test_written_entries_can_be_read(applied: dict[ObjectKey, LastApplied]) -> None:
+    """The entries are sorted by object and contain everything."""
     entries = entries_of(applied)
     assert read_entries(entries) == applied
     assert [parse_key(entry.object) for entry in entries] == sorted(applied)
 
 
-def test_what_a_line_says() -> None:
-    """The object as it prints, the wish, the baseline if there is one, and the commit if it is known."""
+def test_the_fields_of_an_entry() -> None:
+    """An entry has the object, the hash, and the baseline and commit if they are known."""
     web = ObjectKey("apps", "Deployment", "shop", "web")
     space = ObjectKey("", "Namespace", "", "shop")
     applied = {
@@ -86,20 +86,20 @@ def test_what_a_line_says() -> None:
         ("Service shop/web ", None),
     ],
 )
-def test_reading_a_key(text: str, expected: ObjectKey | None) -> None:
-    """Anything but kind and name, with group and namespace where they are, names no object."""
+def test_parsing_a_key(text: str, expected: ObjectKey | None) -> None:
+    """A text without kind or name, or with extra parts, is not a key."""
     assert parse_key(text) == expected
 
 
 @given(st.text(max_size=20))
 def test_no_text_is_misread(text: str) -> None:
-    """What is read as an object has a kind and a name, and says the same to people as it did before."""
+    """A text that is parsed has a kind and a name, and the key is stable when printed and parsed again."""
     key = parse_key(text)
     assert key is None or (key.kind and key.name and parse_key(str(key)) == key)
 
 
-def test_a_line_that_names_no_object_is_passed_over() -> None:
-    """A broken line costs itself, not the inventory."""
+def test_an_invalid_entry_is_skipped() -> None:
+    """An invalid entry does not affect the others."""
     entries = (InventoryEntry(object="rubbish", desired="h0"), *lines(1))
     assert read_entries(entries) == {
         ObjectKey("", "ConfigMap", "shop", "c00000"): LastApplied(hash="h", projection=None)
@@ -118,8 +118,8 @@ def test_a_line_that_names_no_object_is_passed_over() -> None:
         (10_000, 0, [MAX_INVENTORY_CHUNK] * 10),
     ],
 )
-def test_where_the_lines_are_kept(count: int, in_status: int, pieces: list[int]) -> None:
-    """Either all in the status or all in chunks; none is lost and none is in both."""
+def test_where_entries_are_stored(count: int, in_status: int, pieces: list[int]) -> None:
+    """All entries are either in the status or in chunks; none is lost or duplicated."""
     entries = lines(count)
     assert len(inline(entries)) == in_status
     assert [len(piece) for piece in chunks(entries)] == pieces
@@ -130,26 +130,26 @@ def _live(uid: str, *, projection: str | None = "hash") -> ObservedObject:
     return ObservedObject(owner="shop.shop", resource_version="1", uid=uid, projection=projection)
 
 
-def test_what_is_applied_and_not_recorded_is_found() -> None:
-    """An object with our Apply entry that no line names is unrecorded; one without the entry is not ours."""
+def test_unrecorded_objects_are_found() -> None:
+    """An object with our Apply entry is unrecorded if it is not in the inventory."""
     owned = {WEB: _live("1"), API: _live("2"), EVENT: _live("3", projection=None)}
     assert unrecorded(owned, {WEB}) == {API: owned[API]}
 
 
-def test_another_name_of_a_recorded_object_is_not_an_object() -> None:
-    """An Event is served by two groups: the name that is recorded stands for both."""
+def test_a_recorded_object_under_another_group_is_not_unrecorded() -> None:
+    """Events are served by two API groups; the recorded key covers both."""
     owned = {EVENT: _live("1"), CORE_EVENT: _live("1")}
     assert unrecorded(owned, {EVENT}) == {}
     assert unrecorded(owned, {CORE_EVENT}) == {}
 
 
-def test_unknown_uids_are_nobodys() -> None:
-    """Two objects whose uids are not known are two objects."""
+def test_objects_without_uids_are_different_objects() -> None:
+    """Two objects without a known uid are not the same object."""
     owned = {WEB: _live(""), API: _live("")}
     assert unrecorded(owned, {WEB}) == {API: owned[API]}
     assert uids_of(owned, {WEB, API}) == set()
 
 
 def test_only_live_objects_have_uids() -> None:
-    """Of the keys that are asked about, those that are not live say nothing."""
+    """Keys of objects that do not exist have no uid."""
     assert uids_of({WEB: _live("1"), API: _live("2")}, {WEB, EVENT}) == {"1"}

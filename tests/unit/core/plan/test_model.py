@@ -1,4 +1,4 @@
-"""In which order a plan's steps are taken, and what holds for every plan, whatever the world is like."""
+"""The order of a plan's steps, and what holds for every plan."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ WIDGET = ObjectKey("acme.example", "Widget", "shop", "w")
 
 
 def keys(batches: list[list[Step]]) -> list[list[ObjectKey]]:
-    """Return the objects of batches."""
+    """Return the keys of the steps in batches."""
     return [[step.key for step in batch] for batch in batches]
 
 
 def planned(*desired: Desired, prunes: tuple[Step, ...] = (), world: ClusterState | None = None) -> Plan:
-    """Return the plan for an empty cluster, or that world."""
+    """Return the plan, by default for an empty cluster."""
     return plan(
         desired=desired, cluster=world or ClusterState(), policy=Policy(owner=OWNER), now=NOW, prunes=prunes
     )
 
 
-def test_what_others_need_comes_first() -> None:
-    """Waves come one after another, and in each the stages; the objects of a batch are sorted by name."""
+def test_dependencies_come_first() -> None:
+    """Waves come first, then stages; within a batch, steps are sorted by key."""
     wishes = [wish(WIDGET), wish(WEB), wish(CONFIG_2), wish(CONFIG), wish(NAMESPACE), wish(API, wave=-1)]
     expected = [[API], [NAMESPACE], [CONFIG, CONFIG_2], [WEB], [WIDGET]]
     assert keys(planned(*wishes).groups()) == expected
@@ -68,12 +68,12 @@ def test_what_others_need_comes_first() -> None:
 
 
 def test_a_wave_outweighs_a_stage() -> None:
-    """A namespace of a later wave comes after a workload of an earlier one."""
+    """A Namespace in a later wave comes after a workload in an earlier one."""
     assert keys(planned(wish(NAMESPACE, wave=2), wish(WEB, wave=1)).groups()) == [[WEB], [NAMESPACE]]
 
 
 def test_only_writes_are_in_batches() -> None:
-    """What is left or refused is in the plan, and in no batch."""
+    """Steps that write nothing are in the plan, but not in a batch."""
     world = ClusterState(
         observed={WEB: LIVE, API: replace(LIVE, owner="shop.other")}, last_applied={WEB: LAST}
     )
@@ -83,15 +83,15 @@ def test_only_writes_are_in_batches() -> None:
     assert {step.key for step in made.steps} == {WEB, API, CONFIG, CONFIG_2}
 
 
-def test_prunes_go_backwards() -> None:
-    """What others need is deleted last."""
+def test_prunes_are_in_reverse_order() -> None:
+    """Objects that others need are deleted last."""
     made = planned(prunes=tuple(prune(key) for key in (CONFIG_2, NAMESPACE, WIDGET, WEB, CONFIG)))
     assert made.groups() == []
     assert keys(made.prunes()) == [[WIDGET], [WEB], [CONFIG, CONFIG_2], [NAMESPACE]]
 
 
-def test_where_prunes_stand_among_the_steps() -> None:
-    """In wave 0 at their stage: a report lists an object in one place, whether it stays or goes."""
+def test_the_place_of_prunes_among_the_steps() -> None:
+    """In the list of steps a prune is in wave 0 and in the stage of its kind."""
     made = planned(
         wish(API, wave=-1), wish(NAMESPACE), wish(WIDGET, wave=1), prunes=(prune(CONFIG), prune(WEB))
     )
@@ -100,8 +100,8 @@ def test_where_prunes_stand_among_the_steps() -> None:
     assert [step.key for step in made.steps] == [WEB, CONFIG_2]
 
 
-def test_what_is_kept_from_pruning_is_not_pruned() -> None:
-    """Steps about objects that are kept or refused come along for the report only."""
+def test_kept_and_refused_prunes_are_in_no_batch() -> None:
+    """They are only in the list of steps, for the report."""
     kept = replace(prune(WEB), action=Action.LEAVE, reason=Reason.KEPT)
     refused = replace(prune(API), action=Action.REFUSE, reason=Reason.PRUNE_REFUSED)
     made = planned(prunes=(kept, refused))
@@ -111,11 +111,11 @@ def test_what_is_kept_from_pruning_is_not_pruned() -> None:
 
 @pytest.mark.parametrize("action", list(Action))
 def test_what_writes(action: Action) -> None:
-    """Creating and applying write an object; pruning is counted apart."""
+    """Only creating and applying count as writes; prunes are handled separately."""
     assert replace(prune(WEB), action=action).writes is (action in (Action.CREATE, Action.APPLY))
 
 
-# whatever the world is like
+# Any cluster state
 
 KEYS = st.builds(
     ObjectKey,
@@ -158,10 +158,10 @@ WORLDS = st.builds(
 @given(
     st.dictionaries(KEYS, st.tuples(HASHES, st.integers(-1, 2)), max_size=8), st.sets(KEYS), WORLDS, POLICIES
 )
-def test_the_promises_of_every_plan(
+def test_what_holds_for_every_plan(
     wanted: dict[ObjectKey, tuple[str, int]], gone: set[ObjectKey], world: ClusterState, policy: Policy
 ) -> None:
-    """One step for every object; no write under break-glass, of another's, of the unread."""
+    """Each object has one step; objects that are under break-glass, foreign or unreadable are not written."""
     wishes = [wish(key, hash_=hash_, wave=wave) for key, (hash_, wave) in wanted.items()]
     prunes = [prune(key) for key in gone - wanted.keys()]
     made = plan(desired=wishes, cluster=world, policy=policy, now=NOW, prunes=prunes)

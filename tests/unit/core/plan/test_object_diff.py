@@ -1,4 +1,4 @@
-"""What differs in an object, field by field, and who made it so."""
+"""The differences of an object, field by field, with their managers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _git(kind: str = "ConfigMap", **data: str) -> dict[str, Any]:
 
 
 def _live(applied: dict[str, Any], *, by: str = "", **changed: str | None) -> dict[str, Any]:
-    """Return the applied object as stored, after somebody changed data in it."""
+    """Return the stored object after a manager changed its data."""
     live = copy.deepcopy(applied)
     ours: dict[str, Any] = {f"f:{name}": {} for name in applied["data"] if name not in changed}
     marks: dict[str, Any] = {
@@ -37,7 +37,7 @@ def _live(applied: dict[str, Any], *, by: str = "", **changed: str | None) -> di
         live["data"].pop(name, None)
         if value is not None:
             live["data"][name] = value
-    owned = {"f:data": ours or {".": {}}, "f:metadata": marks}  # {} would be all of it
+    owned = {"f:data": ours or {".": {}}, "f:metadata": marks}  # {} would own all of it
     live["metadata"]["managedFields"] = [
         {"manager": "nopea", "operation": "Apply", "fieldsV1": owned},
         {"manager": by, "operation": "Update", "time": TIME,
@@ -63,52 +63,52 @@ def _short(fields: list[FieldDiff]) -> list[tuple[str, str | None, str | None, s
     return [(one.path, one.last, one.git, one.live, str(one.side), one.manager) for one in fields]
 
 
-def test_equal_manifests_differ_in_nothing() -> None:
-    """Whatever else the live object holds."""
+def test_equal_manifests_have_no_differences() -> None:
+    """Fields that only the live object has do not count."""
     assert _diffs(_git(a="1"), _git(a="1"), _live(_git(a="1"))) == []
 
 
-def test_a_change_of_git_is_gits() -> None:
-    """Nobody is named beside it; what Git takes away is (none)."""
+def test_a_change_in_git() -> None:
+    """The side is Git, and there is no manager; a removed field has no value in Git."""
     assert _short(_diffs(_git(a="1", b="1"), _git(a="2"), _live(_git(a="1", b="1")))) == [
         (".data.a", "1", "2", "1", "git", ""),
         (".data.b", "1", None, "1", "git", ""),
     ]
 
 
-def test_a_change_of_a_person_has_its_author() -> None:
-    """With manager, operation and time."""
+def test_a_change_in_the_cluster() -> None:
+    """The difference has manager, operation and time."""
     (field,) = _diffs(_git(a="1"), _git(a="1"), _live(_git(a="1"), by="kubectl-edit", a="2"))
 
     assert _short([field]) == [(".data.a", "1", "1", "2", "cluster", "kubectl-edit")]
     assert (field.operation, field.changed_at is not None) == ("Update", True)
 
 
-def test_a_field_that_both_changed_is_one_field() -> None:
-    """With three values and the author of the live one."""
+def test_a_change_in_both() -> None:
+    """The difference has all three values and the manager of the live one."""
     assert _short(_diffs(_git(a="1"), _git(a="2"), _live(_git(a="1"), by="k9s", a="3"))) == [
         (".data.a", "1", "2", "3", "both", "k9s")
     ]
 
 
-def test_an_object_that_is_gone_is_one_field() -> None:
-    """The object itself, whole on both sides that have it."""
+def test_a_missing_object_is_one_field() -> None:
+    """The values are those of the whole object."""
     (field,) = _diffs(_git(a="1"), _git(a="1"), None)
 
     assert (field.path, field.live, field.side) == (".", None, Side.CLUSTER)
     assert field.last == field.git
 
 
-def test_an_object_that_was_never_there_is_gits() -> None:
-    """Nothing was applied, nothing is live."""
+def test_a_new_object_is_a_change_in_git() -> None:
+    """The object was not applied and is not live; ownership marks are not shown."""
     (field,) = _diffs(None, _git(a="1"), None)
 
     assert (field.path, field.last, field.live, field.side) == (".", None, None, Side.GIT)
     assert "nopea.io/" not in str(field.git), "the marks of ownership are no news"
 
 
-def test_taking_over_shows_what_would_change_and_whose_it_is() -> None:
-    """Not what is equal already, and not the marks of ownership, which every object gets."""
+def test_adoption_shows_what_would_change_and_its_manager() -> None:
+    """Equal fields and ownership marks are not shown."""
     live = _live(_git(a="1", b="1"), by="helm", a="2")
     del live["metadata"]["labels"], live["metadata"]["annotations"]
     live["metadata"]["managedFields"].pop(0)
@@ -117,8 +117,8 @@ def test_taking_over_shows_what_would_change_and_whose_it_is() -> None:
 
 
 @pytest.mark.parametrize("was_applied", [False, True])
-def test_what_nobody_knows_any_more_is_told_from_what_was_not_there(was_applied: bool) -> None:
-    """Git may have lost the commit that was applied last."""
+def test_an_unknown_last_value_differs_from_an_absent_one(was_applied: bool) -> None:
+    """The last applied value is unknown if the commit is no longer in Git."""
     live = _live(_git(a="1"), by="k9s", a="2")
     three = Three(last=None, desired=_git(a="1"), live=live, was_applied=was_applied)
 
@@ -127,8 +127,8 @@ def test_what_nobody_knows_any_more_is_told_from_what_was_not_there(was_applied:
     assert (field.last, field.last_is_known) == (None, not was_applied)
 
 
-def test_what_is_left_to_others_is_not_shown() -> None:
-    """Neither the person's change nor Git's."""
+def test_ignored_fields_are_not_shown() -> None:
+    """Neither the change in the cluster nor the one in Git is shown."""
     rules = IgnoreRules(pointers=("/data/a",))
 
     assert _diffs(_git(a="1"), _git(a="2"), _live(_git(a="1"), by="k9s", a="3"), rules=rules) == []
@@ -137,7 +137,7 @@ def test_what_is_left_to_others_is_not_shown() -> None:
 @pytest.mark.parametrize("last", [None, _git("Secret", key="b2xk")])
 @pytest.mark.parametrize("gone", [False, True])
 def test_values_of_a_secret_are_masked(last: dict[str, Any] | None, gone: bool) -> None:
-    """On all three sides, of a field and of the whole object."""
+    """All three values are masked, for a field and for the whole object."""
     key = ObjectKey("", "Secret", "shop", "web")
     live = None if gone else _live(_git("Secret", key="b2xk"), by="k9s", key="bGl2ZQ==")
 
@@ -160,8 +160,8 @@ def test_values_of_a_secret_are_masked(last: dict[str, Any] | None, gone: bool) 
         (Action.LEAVE, Reason.KEPT, False),
     ],
 )
-def test_an_object_without_fields_differs_by_what_becomes_of_it(
+def test_an_object_without_fields_differs_by_its_action(
     action: Action, reason: Reason, differs: bool
 ) -> None:
-    """An apply that changes no field is no difference."""
+    """An apply that changes no field is not a difference."""
     assert ObjectDiff(step=Step(action=action, reason=reason, key=KEY)).differs is differs

@@ -1,4 +1,4 @@
-"""What a plan is told of a live object."""
+"""The facts about a live object that a plan needs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 
 
 def annotated(**annotations: Any) -> ObservedObject:
-    """Return what is observed of an object with these annotations, their names without the group."""
+    """Return the facts of an object with these annotations, named without their prefix."""
     named = {f"nopea.io/{name.replace('_', '-')}": value for name, value in annotations.items()}
     return observed_of({"metadata": {"annotations": named}}, now=NOW)
 
 
-def test_all_that_a_plan_needs() -> None:
-    """Owner, version, uid, projection and the marks that steer us."""
+def test_the_facts_of_an_object() -> None:
+    """The facts are owner, version, uid, projection hash and health."""
     live = stored(deployment())
     live["metadata"] |= {"resourceVersion": "42", "uid": "u-1"}
     assert observed_of(live, now=NOW) == ObservedObject(
@@ -41,20 +41,20 @@ def test_all_that_a_plan_needs() -> None:
 
 
 @pytest.mark.parametrize("live", [{}, {"metadata": None}, {"metadata": {}}, {"metadata": {"labels": None}}])
-def test_an_object_with_nothing_in_it(live: dict[str, Any]) -> None:
-    """It is nobody's and was never applied."""
+def test_an_empty_object(live: dict[str, Any]) -> None:
+    """An object without metadata has no owner and no projection."""
     found = observed_of(live, now=NOW)
     assert replace(found, health=UNKNOWN_HEALTH) == ObservedObject(owner=None, resource_version="")
     assert found.health.status is HealthStatus.UNKNOWN
 
 
 def test_an_empty_owner_is_not_none() -> None:
-    """An empty label is one."""
+    """An empty label counts as an owner."""
     assert observed_of({"metadata": {"labels": {"nopea.io/repository": ""}}}, now=NOW).owner == ""
 
 
-def test_the_rules_count() -> None:
-    """What a spec leaves to others is not in the projection."""
+def test_ignored_fields_are_not_in_the_projection() -> None:
+    """The projection hash depends on the rules and not on ignored values."""
     live = stored(deployment())
     rules = IgnoreRules(pointers=("/spec/replicas",))
     before = observed_of(live, rules=rules, now=NOW).projection
@@ -66,15 +66,15 @@ def test_the_rules_count() -> None:
     )
 
 
-def test_what_is_being_deleted() -> None:
-    """By its deletion timestamp."""
+def test_an_object_that_is_being_deleted() -> None:
+    """Only the deletion timestamp counts."""
     assert observed_of({"metadata": {"deletionTimestamp": "2026-11-24T05:00:00Z"}}, now=NOW).terminating
     assert not observed_of({"metadata": {"deletionGracePeriodSeconds": 1}}, now=NOW).terminating
 
 
 @pytest.mark.parametrize("value", [None, "true", "false", "nonsense"])
-def test_the_pruning_mark_is_passed_on_as_it_is(value: str | None) -> None:
-    """What it means is the pruning rules' to say."""
+def test_the_prune_annotation_is_kept_as_it_is(value: str | None) -> None:
+    """The rules for pruning interpret the value."""
     assert annotated(**({} if value is None else {"prune": value})).prune == value
 
 
@@ -86,19 +86,19 @@ def test_the_pruning_mark_is_passed_on_as_it_is(value: str | None) -> None:
         (None, None),
         ("", None),
         ("tomorrow", None),
-        ("2026-11-24T05:00:00", None),  # without a zone nobody knows when
+        ("2026-11-24T05:00:00", None),  # without a zone the time is ambiguous
         ("2026-11-24", None),
         ("9" * 5000, None),
     ],
 )
 def test_break_glass(until: str | None, ends: datetime | None) -> None:
-    """It ends at a time that can be read; one that cannot must not end the protection."""
+    """An end that cannot be parsed does not end the protection."""
     more = {} if until is None else {"suspend_heal_until": until}
     assert annotated(suspend_heal="true", **more).break_glass == BreakGlass(until=ends)
 
 
 @pytest.mark.parametrize("value", [None, "", "false", "True", "yes", "1"])
-def test_what_is_no_break_glass(value: str | None) -> None:
-    """Only `true` is; an end alone protects nothing."""
+def test_no_break_glass(value: str | None) -> None:
+    """Only the value `true` protects; an end alone does not."""
     marks = {"suspend_heal_until": "2030-01-01T00:00:00Z"}
     assert annotated(**marks, **({} if value is None else {"suspend_heal": value})).break_glass is None

@@ -1,4 +1,4 @@
-"""Every cell of policy × state: which action, for which reason. A new reason is a new line in a table."""
+"""The action and the reason for each state and heal policy, as a table."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from nopea.core.problem import Code
 
 
 def answer(step: Step) -> tuple[Action, Reason]:
-    """Return what a table says of a step."""
+    """Return the action and the reason of a step."""
     return (step.action, step.reason)
 
 
@@ -69,7 +69,7 @@ STATES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     ("state", "auto", "manual", "manual_asked"),
     [
-        # state, healPolicy auto, healPolicy manual or notify, the same when a person asked for healing
+        # state, healPolicy auto, healPolicy manual or notify, the same with a request to heal
         ("not there", CREATED, CREATED, CREATED),
         ("somebody's", ADOPTED, ADOPTED, ADOPTED),
         ("labelled by hand", ADOPTED, ADOPTED, ADOPTED),
@@ -88,7 +88,7 @@ STATES: dict[str, dict[str, Any]] = {
     ],
 )  # fmt: skip
 def test_every_state_under_every_policy(state: str, auto: Any, manual: Any, manual_asked: Any) -> None:
-    """`manual` and `notify` differ from `auto` only in what people changed, and only until they are asked."""
+    """`manual` and `notify` differ from `auto` only for manual changes without a request to heal."""
     facts = STATES[state]
     assert answer(decide(**facts, heal=AUTO)) == auto
     for heal in (MANUAL, NOTIFY):
@@ -99,7 +99,7 @@ def test_every_state_under_every_policy(state: str, auto: Any, manual: Any, manu
 
 
 def test_the_table_has_every_state() -> None:
-    """A state without a line in the table would be a cell that nobody looked at."""
+    """Each state has a line in the table."""
     (mark,) = [mark for mark in test_every_state_under_every_policy.pytestmark if mark.name == "parametrize"]
     assert [line[0] for line in mark.args[1]] == list(STATES)
 
@@ -111,7 +111,7 @@ def test_the_table_has_every_state() -> None:
 def test_nothing_is_written_where_writing_is_forbidden(
     state: str, asked: bool, heal: HealPolicy, above: str
 ) -> None:
-    """Suspension, an object that cannot be read, another's object and break-glass stand above every state."""
+    """Unreadable objects, objects of another owner and break-glass prevent writes in every state."""
     facts = {"live": LIVE, "last": LAST, "look": None, **STATES[state]}
     live, last, look = facts["live"] or LIVE, facts["last"], facts["look"]
     if above == "other owner":
@@ -137,8 +137,8 @@ def test_nothing_is_written_where_writing_is_forbidden(
     )
 
 
-def test_what_stands_above_what() -> None:
-    """An unreadable object is refused first, then one of another repository, whatever its break-glass."""
+def test_the_order_of_the_refusals() -> None:
+    """Unreadable comes first, then another owner, then break-glass."""
     live = replace(LIVE, owner="shop.other", break_glass=BreakGlass())
     world = ClusterState(observed={WEB: live}, unreadable={WEB: problem(Code.FORBIDDEN)})
     assert answer(decide(world=world)) == (Action.REFUSE, Reason.UNREADABLE)
@@ -146,7 +146,7 @@ def test_what_stands_above_what() -> None:
 
 
 def test_a_refusal_carries_its_problem() -> None:
-    """What could not be read is told as it was met; an owner's conflict names owner, object and file."""
+    """The problem of reading is passed on; that of another owner names owner, object and file."""
     trouble = problem(Code.FORBIDDEN)
     assert decide(world=ClusterState(unreadable={WEB: trouble})).problem == trouble
     found = decide(replace(LIVE, owner="shop.other")).problem
@@ -157,8 +157,8 @@ def test_a_refusal_carries_its_problem() -> None:
     assert (found.object, found.source) == ("apps/Deployment shop/web", "web.yaml#1")
 
 
-def test_a_label_without_a_name_is_anothers() -> None:
-    """An empty label is somebody's doing: it is not no label, and not ours."""
+def test_an_empty_label_is_another_owner() -> None:
+    """An empty label does not mean that the object has no owner."""
     found = decide(replace(LIVE, owner=""))
     assert answer(found) == (Action.REFUSE, Reason.OWNED_BY_OTHER)
     assert found.problem is not None
@@ -175,8 +175,8 @@ def test_a_label_without_a_name_is_anothers() -> None:
         (NOW - MINUTE, False),
     ],
 )
-def test_break_glass_ends_when_it_says(until: datetime | None, protects: bool) -> None:
-    """Without an end it protects for ever; with one until that moment, and then the pass comes again."""
+def test_break_glass_ends_at_its_time(until: datetime | None, protects: bool) -> None:
+    """Without an end the protection is permanent; with one, the sync is repeated at that time."""
     step = decide(replace(LIVE, break_glass=BreakGlass(until=until)), look=DRIFTED)
     assert BreakGlass(until=until).holds(NOW) is protects
     assert answer(step) == ((Action.LEAVE, Reason.BREAK_GLASS) if protects else HEALED)
@@ -199,7 +199,7 @@ def test_break_glass_ends_when_it_says(until: datetime | None, protects: bool) -
     ],
 )
 def test_the_grace_period(since: datetime, asked: Any, expected: Any) -> None:
-    """Drift is left for so long after it began, then healed; who is asked to heal does not wait."""
+    """Drift is healed after the grace period; a request to heal does not wait for it."""
     step = decide(look=seen(changed(), since=since), grace=5 * MINUTE, **asked)
     assert answer(step) == expected
     assert step.retry_at == (since + 5 * MINUTE if expected == WAITS else None)
@@ -212,7 +212,7 @@ def test_the_grace_period(since: datetime, asked: Any, expected: Any) -> None:
         (0, NOW, {}, HEALED, None),
         (0, NOW - MINUTE, {}, HEALED, None),
         (2, NOW + 5 * MINUTE, {}, CONTENDED, NOW + 5 * MINUTE),
-        (2, NOW + MINUTE, {}, WAITS, NOW + MINUTE),  # both end then, for the drift began a minute ago
+        (2, NOW + MINUTE, {}, WAITS, NOW + MINUTE),  # both end then, as the drift began a minute ago
         (5, NOW + MINUTE, {}, WAITS, NOW + 4 * MINUTE),
         (0, NOW + MINUTE, {"heal_requested": True}, HEALED, None),
         (0, NOW + MINUTE, {"heal_objects": frozenset({WEB})}, HEALED, None),
@@ -220,10 +220,8 @@ def test_the_grace_period(since: datetime, asked: Any, expected: Any) -> None:
         (0, NOW + MINUTE, {"heal": MANUAL, "heal_requested": True}, HEALED, None),
     ],
 )
-def test_what_is_fought_over(
-    grace: int, heal_at: datetime, policy: Any, expected: Any, retry_at: Any
-) -> None:
-    """It is healed when the fight's pause is over, or when a person asks; the later wait counts."""
+def test_a_contended_object(grace: int, heal_at: datetime, policy: Any, expected: Any, retry_at: Any) -> None:
+    """It is healed after the backoff or on request; with a grace period the later time counts."""
     world = ClusterState(
         observed={WEB: LIVE}, last_applied={WEB: LAST}, seen={WEB: DRIFTED}, heal_at={WEB: heal_at}
     )
@@ -232,8 +230,8 @@ def test_what_is_fought_over(
     assert step.retry_at == retry_at
 
 
-def test_a_fight_holds_up_only_healing() -> None:
-    """Neither another object nor what Git changed."""
+def test_contention_delays_only_heals() -> None:
+    """Other objects and changes in Git are not delayed."""
     fought: dict[str, Any] = {"observed": {WEB: LIVE}, "heal_at": {WEB: NOW + MINUTE}}
     assert (
         answer(decide(world=ClusterState(**fought, last_applied={WEB: BEFORE}, seen={WEB: DRIFTED})))
@@ -246,8 +244,8 @@ def test_a_fight_holds_up_only_healing() -> None:
     )
 
 
-def test_a_git_change_waits_for_no_grace_period() -> None:
-    """What Git changed is applied at once, drifted or not; and so is what was never there."""
+def test_a_git_change_does_not_wait_for_the_grace_period() -> None:
+    """Changes in Git and new objects are applied at once, even if the object has drifted."""
     for facts in (STATES["conflict"], STATES["git change"], STATES["not there"], STATES["not recorded"]):
         assert decide(**facts, grace=60 * MINUTE).writes
 
@@ -264,26 +262,26 @@ def test_a_git_change_waits_for_no_grace_period() -> None:
     ],
 )
 def test_what_a_conflict_keeps(policy: Any, kept: Any) -> None:
-    """Unasked, `manual` and `notify` keep what people changed where Git did not; otherwise Git has it all."""
+    """Without a request, `manual` and `notify` keep manual changes to fields that Git did not change."""
     step = decide(last=BEFORE, look=KEPT, **policy)
     assert answer(step) == GIT_WINS
     assert step.keep == kept
 
 
 def test_healing_keeps_nothing() -> None:
-    """All that drifted is put right."""
+    """A heal reverts all drifted fields."""
     assert decide(look=KEPT).keep == ()
     assert decide(look=KEPT, heal=MANUAL, heal_requested=True).keep == ()
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_only_an_ignored_difference_makes_a_new_baseline(state: str) -> None:
-    """Anything else would forget drift that was left."""
+    """In any other state a new baseline would hide drift that was left."""
     assert decide(**STATES[state]).rebase is (state == "ignored field")
 
 
-def test_a_step_carries_what_it_was_decided_from() -> None:
-    """Views and the executor need no second look-up."""
+def test_a_step_contains_what_it_was_decided_from() -> None:
+    """The executor and the views need no further lookup."""
     step = decide(look=DRIFTED)
     assert (step.key, step.desired, step.live, step.seen) == (WEB, wish(), LIVE, DRIFTED)
     assert (step.problem, step.retry_at) == (None, None)
@@ -303,6 +301,8 @@ def test_a_step_carries_what_it_was_decided_from() -> None:
         (replace(LIVE, projection=None), replace(LAST, projection=None), True),
     ],
 )
-def test_who_is_looked_at(live: ObservedObject | None, last: LastApplied | None, suspect: bool) -> None:
-    """Whatever is not as our last apply left it; two unknown baselines are not equal."""
+def test_which_objects_are_suspect(
+    live: ObservedObject | None, last: LastApplied | None, suspect: bool
+) -> None:
+    """An applied object is suspect if it does not match its baseline, or if either is unknown."""
     assert is_suspect(live, last) is suspect

@@ -1,4 +1,4 @@
-"""Every safeguard against deleting by accident; each has a test that fails when it is taken out."""
+"""The safeguards against accidental deletion, each with a test."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def decide(
     confirmed: bool = False,
     deleting: bool = False,
 ) -> dict[ObjectKey, PruneDecision]:
-    """Decide with everything in favour of deleting, but for what the test says."""
+    """Decide about the candidates; by default everything allows the deletion."""
     return prune_decisions(
         candidates=candidates,
         inventory_size=inventory_size,
@@ -54,17 +54,17 @@ def decide(
 
 
 def config_maps(count: int, candidate: PruneCandidate = PRUNABLE) -> dict[ObjectKey, PruneCandidate]:
-    """Return so many candidates."""
+    """Return this number of candidates."""
     return {ObjectKey("", "ConfigMap", "shop", f"c{number:03}"): candidate for number in range(count)}
 
 
 def verdicts(decisions: dict[ObjectKey, PruneDecision]) -> list[tuple[PruneVerdict, PruneReason]]:
-    """Return what was decided, without problems."""
+    """Return verdicts and reasons."""
     return [(decision.verdict, decision.reason) for decision in decisions.values()]
 
 
-def test_what_passes_every_safeguard_is_deleted() -> None:
-    """An object of ours that has gone from Git goes; it stays in the inventory until it is gone."""
+def test_an_object_that_passes_every_safeguard_is_deleted() -> None:
+    """Objects that were removed from Git are deleted, and so are those of a deleted GitRepository."""
     assert decide({WEB: PRUNABLE}) == {
         WEB: PruneDecision(verdict=PruneVerdict.PRUNE, reason=PruneReason.GONE_FROM_GIT)
     }
@@ -91,10 +91,10 @@ RULES = [
 
 @pytest.mark.parametrize("deleting", [False, True])
 @pytest.mark.parametrize(("change", "verdict", "reason"), RULES)
-def test_each_object_has_to_pass(
+def test_each_safeguard_keeps_an_object(
     change: dict[str, bool | str | None], verdict: PruneVerdict, reason: PruneReason, deleting: bool
 ) -> None:
-    """One thing that does not fit keeps an object, also when the whole GitRepository is deleted."""
+    """A single condition keeps the object, also if the GitRepository is deleted."""
     candidate = replace(PRUNABLE, **change)  # type: ignore[arg-type]  # a table of any of its fields
 
     decision = decide({WEB: candidate}, deleting=deleting)[WEB]
@@ -105,8 +105,8 @@ def test_each_object_has_to_pass(
 
 @pytest.mark.parametrize("deleting", [False, True])
 @pytest.mark.parametrize("key", [NAMESPACE, CLAIM, DEFINITION])
-def test_protected_kinds_go_only_on_request(key: ObjectKey, deleting: bool) -> None:
-    """A namespace, a claim and a definition take more along than themselves: a person has to ask for it."""
+def test_protected_kinds_are_deleted_only_on_request(key: ObjectKey, deleting: bool) -> None:
+    """Deleting a Namespace, a claim or a definition deletes more than one object, so it must be requested."""
     candidate = replace(PRUNABLE, prune_live="true")
     assert decide({key: candidate}, deleting=deleting)[key].verdict is PruneVerdict.PRUNE
 
@@ -115,14 +115,14 @@ def test_protected_kinds_go_only_on_request(key: ObjectKey, deleting: bool) -> N
 
 
 def test_only_the_real_kinds_are_protected() -> None:
-    """A kind of the same name in another group is like any other."""
+    """A kind with the same name in another group is not protected."""
     key = ObjectKey("acme.example", "Namespace", "", "shop")
 
     assert decide({key: PRUNABLE})[key].verdict is PruneVerdict.PRUNE
 
 
 def test_what_a_refusal_says() -> None:
-    """A person learns which object stays, why, and how to let it go or keep it."""
+    """The problem names the object, the reason, and how to delete or keep it."""
     namespace, unlabelled = decide({NAMESPACE: PRUNABLE, WEB: replace(PRUNABLE, owner=None)}).values()
 
     assert namespace.problem == Problem(
@@ -142,8 +142,8 @@ def test_what_a_refusal_says() -> None:
     )
 
 
-def test_what_blocks_a_deletion_says_how_to_let_go() -> None:
-    """A refusal must not hold the GitRepository for ever without a way out."""
+def test_a_blocked_deletion_says_how_to_continue() -> None:
+    """The hint says how to delete the GitRepository and keep its objects."""
     expected = Problem(
         code=Code.PRUNE_BLOCKED,
         message="The object is not deleted: objects of this kind are deleted only on request.",
@@ -156,8 +156,8 @@ def test_what_blocks_a_deletion_says_how_to_let_go() -> None:
     assert blocked(NAMESPACE, expected.message) == expected
 
 
-def test_break_glass_means_no_write() -> None:
-    """It stays for as long as that lasts; a GitRepository that is being deleted has to wait, and says so."""
+def test_break_glass_prevents_deletion() -> None:
+    """The object is kept until the protection ends; the deletion of a GitRepository is blocked until then."""
     held = {WEB: replace(PRUNABLE, break_glass=True)}
 
     assert decide(held)[WEB] == PruneDecision(verdict=PruneVerdict.KEEP, reason=PruneReason.BREAK_GLASS)
@@ -169,7 +169,7 @@ def test_break_glass_means_no_write() -> None:
 
 
 def test_pruning_can_be_off() -> None:
-    """With spec.prune false nothing is deleted and nobody is bothered; deletionPolicy decides for itself."""
+    """With `spec.prune: false` nothing is deleted or reported, unless the GitRepository is deleted."""
     unlabelled = {WEB: replace(PRUNABLE, owner=None), NAMESPACE: PRUNABLE, CLAIM: PRUNABLE}
 
     assert set(verdicts(decide(unlabelled, enabled=False))) == {(PruneVerdict.KEEP, PruneReason.PRUNING_OFF)}
@@ -177,7 +177,7 @@ def test_pruning_can_be_off() -> None:
 
 
 def test_a_failed_render_deletes_nothing() -> None:
-    """An object in a file that could not be read has not gone from Git."""
+    """An object may be in a file that could not be read."""
     for confirmed in (False, True):
         (decision,) = decide({WEB: PRUNABLE}, rendered_cleanly=False, confirmed=confirmed).values()
         assert decision == PruneDecision(verdict=PruneVerdict.REFUSE, reason=PruneReason.RENDER_FAILED)
@@ -185,7 +185,7 @@ def test_a_failed_render_deletes_nothing() -> None:
 
 
 def test_an_empty_render_deletes_nothing() -> None:
-    """Not even when confirmed: who means it deletes the GitRepository."""
+    """Even with a confirmation nothing is deleted; to delete everything, delete the GitRepository."""
     for confirmed in (False, True):
         (decision,) = decide({WEB: PRUNABLE}, rendered_count=0, confirmed=confirmed).values()
         assert (decision.verdict, decision.reason) == (PruneVerdict.REFUSE, PruneReason.RENDERED_TO_NOTHING)
@@ -207,7 +207,7 @@ def test_an_empty_render_deletes_nothing() -> None:
     ],
 )  # fmt: skip
 def test_the_guard(inventory: int, allowed: int) -> None:
-    """Half of the inventory rounded up, and never more than 100 at once; one more, and none goes."""
+    """At most half of the inventory, rounded up, and 100 objects are deleted at once; otherwise none is."""
     assert allowed_at_once(inventory) == allowed <= MOST_AT_ONCE
     within = decide(config_maps(allowed), inventory_size=inventory)
     beyond = decide(config_maps(allowed + 1), inventory_size=inventory)
@@ -216,8 +216,8 @@ def test_the_guard(inventory: int, allowed: int) -> None:
     assert set(verdicts(beyond)) == {(PruneVerdict.REFUSE, PruneReason.GUARD)}
 
 
-def test_the_guard_lets_go_what_is_confirmed_or_deleted() -> None:
-    """A person's confirmation, or the end of the GitRepository, is enough."""
+def test_the_guard_allows_confirmed_deletions() -> None:
+    """A confirmation or the deletion of the GitRepository allows any number."""
     everything = config_maps(1000)
 
     for decisions in (
@@ -228,7 +228,7 @@ def test_the_guard_lets_go_what_is_confirmed_or_deleted() -> None:
 
 
 def test_the_guard_says_how_to_confirm() -> None:
-    """One problem for the whole pass: how many of how many, the first of them, and the annotation."""
+    """All objects share one problem with the counts, the first objects and the annotation."""
     problems = {decision.problem for decision in decide(config_maps(5), inventory_size=8).values()}
 
     assert problems == {
@@ -245,8 +245,8 @@ def test_the_guard_says_how_to_confirm() -> None:
     assert problem.message.endswith(": ConfigMap shop/c000, ConfigMap shop/c001, ConfigMap shop/c002.")
 
 
-def test_nothing_is_being_deleted_unless_it_is_said() -> None:
-    """By default all rules hold, and a problem without a commit says where one belongs."""
+def test_the_defaults_are_safe() -> None:
+    """By default the GitRepository is not being deleted; without a commit the hint has a placeholder."""
     decisions = prune_decisions(
         candidates=config_maps(4),
         inventory_size=4,
@@ -264,7 +264,7 @@ def test_nothing_is_being_deleted_unless_it_is_said() -> None:
 
 
 def test_the_guard_counts_what_would_be_deleted() -> None:
-    """What stays anyway does not trip it, and keeps its own verdict and reason when it trips."""
+    """Objects that are kept anyway do not count, and keep their own verdict and reason."""
     kept = {WEB: replace(PRUNABLE, prune_live="false"), NAMESPACE: PRUNABLE}
 
     assert [one.verdict for one in decide({**config_maps(2), **kept}, inventory_size=4).values()] == [
@@ -280,8 +280,8 @@ def test_the_guard_counts_what_would_be_deleted() -> None:
 
 
 @pytest.mark.parametrize("on_the_way", [{"terminating": True}, {"live": False}])
-def test_what_is_on_its_way_out_lets_no_more_go(on_the_way: dict[str, bool]) -> None:
-    """Two passes in a row cannot delete everything: the second half is measured by what is left."""
+def test_the_guard_counts_earlier_deletions(on_the_way: dict[str, bool]) -> None:
+    """Objects that are being deleted count too, so that two syncs in a row cannot delete everything."""
     half = replace(PRUNABLE, **on_the_way)  # type: ignore[arg-type]  # a table of two of its fields
     leaving = {replace(key, namespace="old"): one for key, one in config_maps(50, half).items()}
 
@@ -309,7 +309,7 @@ def test_what_is_on_its_way_out_lets_no_more_go(on_the_way: dict[str, bool]) -> 
 def test_what_a_verdict_means(
     verdict: PruneVerdict, reason: PruneReason, forgets: bool, blocks: bool
 ) -> None:
-    """Survivors stay in the inventory; a deletion waits for what goes or should go, not for what is kept."""
+    """The verdict decides whether the object stays in the inventory and whether it blocks a deletion."""
     decision = PruneDecision(verdict=verdict, reason=reason)
 
     assert (decision.forgets, decision.blocks_deletion) == (forgets, blocks)
@@ -343,7 +343,7 @@ def test_nothing_is_ever_deleted_against_a_safeguard(
     confirmed: bool,
     deleting: bool,
 ) -> None:
-    """Whatever comes together: each candidate gets one verdict, and what is deleted passed everything."""
+    """In any situation each candidate has a verdict, and a deleted one has passed all safeguards."""
     decisions = decide(
         candidates,
         inventory_size=inventory,

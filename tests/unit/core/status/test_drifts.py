@@ -1,4 +1,4 @@
-"""The sentences about drift: what a person reads in Events and in the condition Drifted."""
+"""The sentences about drift in Events and in the condition Drifted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def field(
     manager: str = "kubectl-edit",
     at: datetime | None = AT,
 ) -> FieldDrift:
-    """Make a changed field."""
+    """Return a changed field."""
     return FieldDrift(
         path="".join(f".{key[2:]}" for key in keys),
         keys=keys,
@@ -36,20 +36,20 @@ def field(
 
 
 def result(*fields: FieldDrift, key: ObjectKey = WEB, reason: Reason = Reason.POLICY) -> ObjectResult:
-    """Make the result of an object with that drift, which was left."""
+    """Return the result of an object with drift that was left as it is."""
     seen = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=fields), since=AT)
     return ObjectResult(key=key, outcome=Outcome.SKIPPED, reason=reason, seen=seen)
 
 
-def test_a_changed_field_is_told_with_both_values_and_who_and_when() -> None:
-    """One sentence holds all that a person asks first."""
+def test_a_changed_field() -> None:
+    """The sentence contains object, field, both values, manager and time."""
     assert drift_line(result(field("f:spec", "f:colour"))) == (
         "apps/Deployment shop/web: .spec.colour blue → red (changed by kubectl-edit at 2026-11-25T13:11:25Z)"
     )
 
 
-def test_a_change_without_a_time_or_an_owner_says_no_more_than_is_known() -> None:
-    """The scale subresource has no time; a removed field has no owner."""
+def test_an_unknown_time_or_manager_is_omitted() -> None:
+    """Changes through the scale subresource have no time; removed fields have no manager."""
     scaled = field("f:replicas", from_=6, to=1, manager="kubectl", at=None)
     removed = field("f:colour", to=None, manager="", at=None)
 
@@ -57,8 +57,8 @@ def test_a_change_without_a_time_or_an_owner_says_no_more_than_is_known() -> Non
     assert drift_line(result(removed)).endswith(".colour blue → (none)")
 
 
-def test_a_deleted_object_is_told_as_one() -> None:
-    """Nobody is named, for Kubernetes does not note who deleted it."""
+def test_a_deleted_object() -> None:
+    """No manager is named, as Kubernetes does not record who deleted an object."""
     gone = field(from_={"kind": "Deployment"}, to=None, manager="", at=None)
 
     assert drift_line(result(gone)) == (
@@ -67,7 +67,7 @@ def test_a_deleted_object_is_told_as_one() -> None:
 
 
 def test_many_fields_are_counted() -> None:
-    """The first three are told, the others counted."""
+    """The first three fields are named, the others counted."""
     line = drift_line(result(*(field(f"f:{name}") for name in "abcde")))
 
     assert ".c blue → red and 2 more fields (changed by" in line
@@ -75,7 +75,7 @@ def test_many_fields_are_counted() -> None:
 
 
 def test_values_of_secrets_are_masked_in_sentence_and_status() -> None:
-    """A Secret's value is not told to whoever may read Events or the GitRepository."""
+    """Users who may read Events or GitRepositories may not be allowed to read Secrets."""
     one = result(
         field("f:data", "f:token", from_="aHVzaA==", to="bG91ZA=="),
         key=ObjectKey("", "Secret", "shop", "git"),
@@ -94,7 +94,7 @@ def test_values_of_secrets_are_masked_in_sentence_and_status() -> None:
 
     change = drifts_of(report)[0].fields[0]
 
-    told = f"{drift_line(one)} {change.from_} {change.to}"
-    assert "aHVzaA" not in told
-    assert "bG91ZA" not in told
-    assert ".data.token" in told
+    shown = f"{drift_line(one)} {change.from_} {change.to}"
+    assert "aHVzaA" not in shown
+    assert "bG91ZA" not in shown
+    assert ".data.token" in shown

@@ -1,4 +1,4 @@
-"""Drift in the status, and every shape of its sentence: nothing secret, nothing without a bound."""
+"""Drift in the status and in sentences: masked and bounded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 
 def field(path: str = "spec.replicas", from_: Any = 2, to: Any = 5, **owner: Any) -> FieldDrift:
-    """Return a field that somebody changed an hour ago with kubectl edit."""
+    """Return a field that a user changed an hour ago."""
     facts = {"manager": "kubectl-edit", "operation": "Update", "changed_at": NOW - HOUR, **owner}
     keys = tuple(f"f:{name}" for name in path.split(".")) if path else ()
     return FieldDrift(path=path, keys=keys, from_=from_, to=to, subresource="", **facts)
@@ -41,13 +41,13 @@ def result(
     reason: Reason = Reason.POLICY,
     kind: DriftKind = DriftKind.MANUAL_DRIFT,
 ) -> ObjectResult:
-    """Return what became of an object in which these fields had drifted."""
+    """Return the result of an object with drift in these fields."""
     look = ObservedDrift(drift=Drift(kind=kind, fields=fields), since=NOW - HOUR)
     return ObjectResult(key=key, outcome=outcome, reason=reason, seen=look)
 
 
-def test_a_line_of_the_status() -> None:
-    """Which object, which field from what to what, who did it and how, since when, and what is done."""
+def test_an_entry_of_the_status() -> None:
+    """An entry has object, fields with both values, manager, operation, start and action."""
     assert drifts_of(report(objects=[result(field())])) == (
         DriftEntry(
             object="apps/Deployment shop/web",
@@ -61,8 +61,8 @@ def test_a_line_of_the_status() -> None:
     )
 
 
-def test_what_is_absent_stays_absent() -> None:
-    """A field that was added has no value in Git, one that is gone no live one; nobody is named by guess."""
+def test_absent_values_and_unknown_managers_are_omitted() -> None:
+    """An added field has no value in Git, a removed one no live value and no manager."""
     added, lost = field("data.a", None, "x"), field("data.b", "y", None, manager="", operation="")
     (line,) = drifts_of(report(objects=[result(lost, added)]))
     assert line.fields == (
@@ -89,16 +89,14 @@ def test_what_is_absent_stays_absent() -> None:
         (Outcome.UNCHANGED, Reason.IGNORED, None),
     ],
 )
-def test_what_was_put_right_is_not_in_the_status(
-    outcome: Outcome, reason: Reason, action: str | None
-) -> None:
-    """Only what is still not as Git has it, with what is done about it."""
+def test_reverted_drift_is_not_in_the_status(outcome: Outcome, reason: Reason, action: str | None) -> None:
+    """The status contains only remaining drift, with the action."""
     lines = drifts_of(report(objects=[result(field(), outcome=outcome, reason=reason)]))
     assert [line.action for line in lines] == ([] if action is None else [action])
 
 
-def test_no_action_is_cut_short() -> None:
-    """Every reason for which an object may be left fits into the status's word."""
+def test_no_action_is_truncated() -> None:
+    """The action for every reason fits into the field."""
     for reason in Reason:
         (line,) = drifts_of(report(objects=[result(field(), reason=reason)]))
         assert line.action is not None
@@ -106,14 +104,14 @@ def test_no_action_is_cut_short() -> None:
         assert reason in (Reason.OWNED_BY_OTHER, Reason.NOT_RECORDED) or line.action == f"left: {reason}"
 
 
-def test_a_conflict_is_called_so() -> None:
-    """Git and the cluster both changed."""
+def test_a_conflict_has_its_own_kind() -> None:
+    """If Git and the cluster both changed, the kind is conflict."""
     (line,) = drifts_of(report(objects=[result(field(), kind=DriftKind.CONFLICT)]))
     assert line.kind == "conflict"
 
 
 def test_a_secrets_values_are_shown_nowhere() -> None:
-    """Neither in the status nor in a sentence; that it changed can be seen by the size."""
+    """Status and sentences contain only the size of a value."""
     one = result(field("data.password", "aHVudGVyMg==", "aHVudGVyMQ==", manager="kubectl-patch"), key=SECRET)
     whole = result(field("", {"apiVersion": "v1", "kind": "Secret", "data": {"p": "aHVudGVyMg=="}}, None))
     (line, of_whole) = drifts_of(report(objects=[one, whole]))
@@ -125,7 +123,7 @@ def test_a_secrets_values_are_shown_nowhere() -> None:
 
 
 def test_the_status_has_bounds() -> None:
-    """So many objects and fields, the first of them; long texts are cut."""
+    """The number of objects and fields is limited, and long texts are truncated."""
     many = [field(f"data.k{number}") for number in range(MAX_DRIFT_FIELDS + 1)]
     lines = drifts_of(report(objects=[result(*many)] * (MAX_DRIFTS + 1)))
     assert len(lines) == MAX_DRIFTS
@@ -164,18 +162,18 @@ def test_the_status_has_bounds() -> None:
     ],
 )
 def test_a_sentence(fields: list[FieldDrift], said: str) -> None:
-    """The object, at most three fields and how many more, and who changed them when, as far as known."""
+    """It contains the object, up to three fields, the count of the others, and manager and time if known."""
     assert drift_line(result(*fields)) == f"apps/Deployment shop/web: {said}"
 
 
-def test_long_values_are_cut_in_a_sentence() -> None:
-    """To 60 characters."""
+def test_long_values_are_truncated_in_a_sentence() -> None:
+    """A value has at most 60 characters."""
     said = drift_line(result(field("data.a", "a" * 61, "b" * 60, changed_at=None)))
     assert f"data.a {'a' * 59}… → {'b' * 60} (changed by" in said
 
 
-def test_undated_drift_keeps_the_time_that_is_known() -> None:
-    """A process that has just started sees a deletion later than the one before it did."""
+def test_undated_drift_keeps_its_first_time() -> None:
+    """After a restart the process sees a deletion at a later time, but keeps the time in the status."""
     (known,) = drifts_of(report(objects=[result(gone())]))
     later = replace(
         result(gone()),
@@ -187,7 +185,7 @@ def test_undated_drift_keeps_the_time_that_is_known() -> None:
 
 
 def test_dated_drift_has_the_time_of_its_change() -> None:
-    """Another change of the same object is another time, whatever was known."""
+    """A later change of the same object has a later time, whatever the status contains."""
     (known,) = drifts_of(report(objects=[result(field())]))
     look = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=(field(),)), since=NOW)
 
@@ -195,6 +193,6 @@ def test_dated_drift_has_the_time_of_its_change() -> None:
     assert now.since == "2026-11-24T05:00:00Z"
 
 
-def test_what_was_put_right_says_so() -> None:
-    """The line about it is not in the status, but signals tell it."""
+def test_the_action_of_reverted_drift() -> None:
+    """Reverted drift is not in the status, but in events."""
     assert drift_of(result(field(), outcome=Outcome.CONFIGURED)).action == "reverted"

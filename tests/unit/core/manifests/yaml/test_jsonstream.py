@@ -1,4 +1,4 @@
-"""Files that start with a brace."""
+"""Files that start with a brace are read as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nopea.core.problem import Code
 
 
 def test_a_stream_of_objects_is_read_in_order_with_lines() -> None:
-    """Objects follow each other with or without space."""
+    """Objects may follow each other with or without whitespace."""
     found = list(read_stream('\n{"a": 1}{"b":\n 2}\n\n{"c": 3}\n', limits=YamlLimits()))
     assert [(document.value, document.line) for document in found] == [
         ({"a": 1}, 2),
@@ -27,7 +27,7 @@ def test_a_stream_of_objects_is_read_in_order_with_lines() -> None:
      ("9223372036854775807", 2**63 - 1), ("-9223372036854775808", -(2**63)), ("null", None), ('"\\/"', "/")],
 )  # fmt: skip
 def test_numbers_are_narrowed_as_in_yaml(text: str, value: Any) -> None:
-    """Whole numbers become integers, what 64 bits do not hold becomes a float."""
+    """Whole numbers become integers; numbers beyond 64 bits become floats."""
     (document,) = read_stream(f'{{"a": {text}}}', limits=YamlLimits())
     assert document.value == {"a": value}
     assert type(document.value["a"]) is type(value)
@@ -50,8 +50,8 @@ def test_numbers_are_narrowed_as_in_yaml(text: str, value: Any) -> None:
         ('{"a": "' + '\\"' * 1_000, Code.YAML_SYNTAX, 1),
     ],
 )
-def test_what_is_refused_names_its_line_and_code(text: str, code: Code, line: int) -> None:
-    """Syntax, duplicate keys, numbers, half characters and limits are problems and never exceptions."""
+def test_an_error_has_its_line_and_code(text: str, code: Code, line: int) -> None:
+    """Syntax errors, duplicate keys, lone surrogates and exceeded limits are problems, not exceptions."""
     problems = [
         problem for found in read_stream(text, limits=YamlLimits(nodes=1_000)) for problem in found.problems
     ]
@@ -59,7 +59,7 @@ def test_what_is_refused_names_its_line_and_code(text: str, code: Code, line: in
 
 
 def test_objects_before_a_syntax_error_count() -> None:
-    """What was read before the error stands."""
+    """Objects before the error are read."""
     found = list(read_stream('{"a": 1}\n{"b"', limits=YamlLimits()))
     assert found[0].value == {"a": 1}
     assert found[1].problems[0].source == ":2"

@@ -1,4 +1,4 @@
-"""The text that Kubernetes makes of a mapping's key."""
+"""The string that Kubernetes makes of the key of a mapping."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from nopea.core.manifests.yaml.keys import plain_key
     ],
 )  # fmt: skip
 def test_a_key_is_printed_as_the_decoder_prints_it(text: str, key: str) -> None:
-    """A key that is no text becomes one, floats in single precision."""
+    """Keys of other types become strings, floats in single precision."""
     assert plain_key(text) == key
 
 
 @pytest.mark.parametrize("text", ["", "~", "null", "18446744073709551615"])
-def test_null_and_numbers_beyond_64_bits_are_no_keys(text: str) -> None:
-    """What kubectl refuses as a key is refused."""
+def test_null_and_numbers_beyond_64_bits_are_refused(text: str) -> None:
+    """Keys that kubectl rejects are rejected."""
     with pytest.raises(ValueError, match="A key is"):
         plain_key(text)

@@ -1,4 +1,4 @@
-"""One document's structure: keys, merges, anchors, limits, lines."""
+"""The structure of a document: keys, merges, anchors, limits, lines."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read(text: str, limits: YamlLimits | None = None) -> Composed:
     ],
 )
 def test_a_document_has_kubectls_value(text: str, value: Any) -> None:
-    """Collections, tags, anchors and aliases compose as in kubectl."""
+    """Collections, tags, anchors and aliases have the same value as in kubectl."""
     composed = read(text)
     assert composed.problems == ()
     assert composed.value == value
@@ -59,8 +59,8 @@ def test_a_document_has_kubectls_value(text: str, value: Any) -> None:
         ("{!foo <<: 1}", {"<<": 1}),
     ],
 )
-def test_a_merge_gives_way_to_own_keys(text: str, value: Any) -> None:
-    """Own keys win wherever they stand, earlier mappings win over later ones, quoted << is a key."""
+def test_own_keys_win_over_merged_keys(text: str, value: Any) -> None:
+    """Own keys win in any order, earlier mappings win over later ones, and a quoted << is an ordinary key."""
     composed = read(f"b: &b {{x: 1, y0: 2}}\nc: {text}\n")
     assert composed.problems == ()
     assert composed.value["c"] == value
@@ -91,36 +91,36 @@ def test_a_merge_gives_way_to_own_keys(text: str, value: Any) -> None:
         ("a: b\x07\n", Code.ENCODING, 1),
     ],
 )
-def test_what_is_refused_names_its_line_and_code(text: str, code: Code, line: int) -> None:
-    """A document with a problem gives no value, a code, and the line of the cause."""
+def test_an_error_has_its_line_and_code(text: str, code: Code, line: int) -> None:
+    """A document with a problem has no value; the problem has a code and the line of the cause."""
     composed = read(text)
     assert composed.value is None
     assert [(problem.code, problem.source) for problem in composed.problems] == [(code, f":{line}")]
     assert all(problem.message and problem.hint for problem in composed.problems)
 
 
-def test_all_values_that_are_wrong_are_told_at_once() -> None:
+def test_all_wrong_values_are_reported() -> None:
     """A wrong value does not hide the next one."""
     composed = read("a: .inf\nb: 1\nb: 2\nc: !!int x\n~: 1\n")
     assert [problem.source for problem in composed.problems] == [":1", ":3", ":4", ":5"]
 
 
 def test_problems_are_bounded() -> None:
-    """A document of nothing but problems is given up at the limit."""
+    """A document with too many problems is not read further."""
     composed = read("a: 1\n" * 1_000, YamlLimits(problems=10))
     assert len(composed.problems) == 11
     assert composed.problems[-1].code is Code.YAML_LIMIT
 
 
 @pytest.mark.parametrize("text", ["[" * 6 + "]" * 6, "a: {b: {c: {d: {e: {f: 1}}}}}", "- - - - - - 1"])
-def test_depth_is_capped(text: str) -> None:
-    """Five levels pass where five are allowed, and the sixth does not."""
+def test_depth_is_limited(text: str) -> None:
+    """Nesting up to the limit is allowed; one level more is not."""
     assert read(text, YamlLimits(depth=6)).problems == ()
     assert read(text, YamlLimits(depth=5)).problems[0].code is Code.YAML_LIMIT
 
 
-def test_aliases_cannot_nest_deeper_than_the_cap() -> None:
-    """Levels count where an alias puts them, not only where they are written."""
+def test_aliases_cannot_exceed_the_depth() -> None:
+    """The depth of an alias counts where it is used."""
     text = "a: &a [[1]]\nb: &b [[*a]]\nc: [*b]\n"
     assert read(text, YamlLimits(depth=6)).value["c"] == [[[[[1]]]]]
     assert read(text, YamlLimits(depth=5)).problems[0].code is Code.YAML_LIMIT
@@ -128,7 +128,7 @@ def test_aliases_cannot_nest_deeper_than_the_cap() -> None:
 
 @pytest.mark.parametrize("levels", [4, 9, 30])
 def test_a_billion_laughs_is_refused(levels: int) -> None:
-    """Anchors that multiply are stopped before they are written out."""
+    """Anchors that multiply are rejected before they are expanded."""
     lines = ["a0: &a0 [lol,lol,lol,lol,lol,lol,lol,lol,lol]"]
     for level in range(1, levels):
         lines.append(f"a{level}: &a{level} [{','.join([f'*a{level - 1}'] * 9)}]")
@@ -138,7 +138,7 @@ def test_a_billion_laughs_is_refused(levels: int) -> None:
 
 
 def test_the_line_is_where_the_content_starts() -> None:
-    """Comments before the first key do not count, and items know their own lines."""
+    """Comments before the first key do not count, and each item has its own line."""
     composed = compose(
         "# comment\n\nkind: List\nitems:\n- a: 1\n- 5\n- b: 1\n",
         first_line=11,

@@ -1,4 +1,4 @@
-"""What kubectl makes of whole files, case by case, from the reference beside the project."""
+"""Comparison with kubectl for whole files, from the reference cases beside the project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nopea.core.problem import Code
 
 REFERENCE = Path(__file__).parents[6] / "shared" / "reference" / "kubernetes-yaml.json"
 
-# Where Nopea refuses what kubectl takes: the code it refuses with. docs/manifests.md says why.
+# Files that Nopea rejects and kubectl accepts, with the code. docs/manifests.md gives the reasons.
 STRICTER = {
     "key: 1 and '1' both": Code.YAML_DUPLICATE_KEY,
     "key: true and 'true' both": Code.YAML_DUPLICATE_KEY,
@@ -29,15 +29,15 @@ STRICTER = {
     "docs: empty file": Code.NO_OBJECT_IN_FILE,
     "docs: whitespace only": Code.NO_OBJECT_IN_FILE,
 }
-# Where Nopea reads another value: the `spec` that it reads.
+# Files that Nopea reads differently, with the `spec` that it reads.
 DIFFERENT: dict[str, Any] = {
-    # YAML says that a mapping's own keys win over merged ones; kubectl lets a later << override them.
+    # In YAML a mapping's own keys win over merged ones; in kubectl a later << overrides them.
     "dup: own key then merge": {"b": {"x": 1, "true": 2}, "c": {"x": 9, "true": 2}},
-    # An escape of YAML 1.2 with one possible meaning, which kubectl's older parser does not know.
+    # An escape of YAML 1.2 that kubectl's parser does not know.
     'v: "a\\/b"': {"v": "a/b"},
 }
 
-# kubectl refuses a file whole; in these the documents without an error count. How many they are.
+# Files that kubectl rejects as a whole; Nopea reads this number of documents without an error.
 READ_BESIDE = {
     "anchor: across documents": 1,
     "docs: '---foo'": 2,
@@ -47,7 +47,7 @@ READ_BESIDE = {
 
 
 def same(ours: Any, theirs: Any) -> bool:
-    """Compare JSON strictly by type; beyond 2^62 by value, because kubectl prints 16 digits of floats."""
+    """Compare JSON values and types; above 2^62 only values, as kubectl prints 16 digits of floats."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
     if isinstance(ours, list) and isinstance(theirs, list):
@@ -58,7 +58,7 @@ def same(ours: Any, theirs: Any) -> bool:
 
 
 def reference_cases() -> list[Any]:
-    """Return the reference's cases, or one that says why there are none."""
+    """Return the reference cases; without them, one case that is skipped."""
     if not REFERENCE.exists():
         return [pytest.param({}, marks=pytest.mark.skip(reason=f"{REFERENCE.name} is not there"))]
     cases = json.loads(REFERENCE.read_text(encoding="utf-8"))["cases"]
@@ -67,7 +67,7 @@ def reference_cases() -> list[Any]:
 
 @pytest.mark.parametrize("case", reference_cases())
 def test_a_file_is_read_as_kubectl_reads_it(case: dict[str, Any]) -> None:
-    """The same objects, or an error where kubectl has one; each deviation is named above."""
+    """A file gives the same objects or errors as in kubectl, except for the deviations above."""
     raw = case["text"].encode() if "text" in case else base64.b64decode(case["base64"])
     parsed = parse_file(raw)
     objects = [orjson.loads(document.body) for document in parsed.documents]
@@ -84,7 +84,7 @@ def test_a_file_is_read_as_kubectl_reads_it(case: dict[str, Any]) -> None:
 
 
 def test_every_deviation_is_a_case() -> None:
-    """No name stands above that the reference does not have."""
+    """Every deviation above is in the reference cases."""
     if not REFERENCE.exists():
         pytest.skip(f"{REFERENCE.name} is not there")
     known = {case["name"] for case in json.loads(REFERENCE.read_text(encoding="utf-8"))["cases"]}

@@ -1,4 +1,4 @@
-"""The problems of reading a file, in words for users."""
+"""The messages about problems with a YAML file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nopea.core.problem import Code, Problem
 
 
 def parser_error(text: str) -> yaml.YAMLError:
-    """Return what the parser itself says about a text."""
+    """Return the error that the parser raises for a text."""
     with pytest.raises(yaml.YAMLError) as caught:
         deque(yaml.parse(text, Loader=yaml.CSafeLoader))
     return caught.value
@@ -51,7 +51,7 @@ def parser_error(text: str) -> yaml.YAMLError:
     ],
 )
 def test_a_parser_error_is_explained(text: str, words: str, line: int) -> None:
-    """The words are ours, the line is the file's, and there is a hint."""
+    """The message is Nopea's own, the line is that of the file, and there is a hint."""
     problem = explain(parser_error(text), text=text, first_line=10)
     assert problem.code is Code.YAML_SYNTAX
     assert words in problem.message
@@ -66,7 +66,7 @@ SYNTAX = Problem(code=Code.YAML_SYNTAX, message="A [list] is not closed.", hint=
     "expression", ["{{ .Release.Name }}", '{{- include "web.labels" . }}', "{{ toYaml . }}"]
 )
 def test_a_helm_template_is_recognised_anywhere(expression: str) -> None:
-    """The parser may fail far from the first expression."""
+    """The parser may fail far from the first template expression."""
     problem = as_template(SYNTAX, text=f"name: {expression}\n\n\nb: 1\n", first_line=10)
     assert problem.message == "The file is a Helm template. Nopea does not render Helm charts."
     assert "`helm template`" in problem.hint
@@ -74,13 +74,13 @@ def test_a_helm_template_is_recognised_anywhere(expression: str) -> None:
 
 
 def test_other_braces_count_on_the_line_of_the_problem_or_above_it() -> None:
-    """An alert quotes braces that have nothing to do with a syntax error further down."""
+    """Braces in a quoted string, as in an alert rule, do not explain a syntax error further down."""
     assert "is a template" in as_template(SYNTAX, text="a\nb: {{ x }}\nc\n", first_line=10).message
     assert as_template(SYNTAX, text='s: "{{ $labels.pod }}"\nb\nc: [\n', first_line=10) is SYNTAX
 
 
 def test_a_name_is_shown_on_one_line_and_bounded() -> None:
-    """A key from a file cannot steer a terminal or fill a status."""
+    """A key from a file may contain control characters or be very long."""
     assert shown("a\nb\x1b") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"
     assert len(shown("x" * 500)) == 81
 
@@ -98,7 +98,7 @@ def test_a_name_is_shown_on_one_line_and_bounded() -> None:
     ],
 )
 def test_each_problem_has_sentences_and_a_line(problem: Problem, code: Code) -> None:
-    """Message and hint start with a capital or a quoted sign and end with a full stop."""
+    """Message and hint start with a capital letter and end with a full stop."""
     assert (problem.code, problem.source) == (code, ":3")
     for sentence in (problem.message, problem.hint):
         assert sentence[0].isupper()
@@ -107,7 +107,7 @@ def test_each_problem_has_sentences_and_a_line(problem: Problem, code: Code) -> 
 
 @pytest.mark.parametrize("character", ["\0", "\a", "\x7f"])
 def test_a_control_character_is_an_encoding_problem_on_its_line(character: str) -> None:
-    """The parser counts bytes; the line is right beside characters of several bytes, too."""
+    """The parser counts bytes; the line is correct after multi-byte characters as well."""
     text = f"a: ääääää\nb: ö{character}\n"
     problem = explain(parser_error(text), text=text, first_line=1)
     assert (problem.code, problem.source) == (Code.ENCODING, ":2")

@@ -1,4 +1,4 @@
-"""The value of a scalar, row by row of what kubectl makes of it."""
+"""The values of scalars, as a table of what kubectl reads."""
 
 from __future__ import annotations
 
@@ -38,28 +38,28 @@ PLAIN: tuple[tuple[str, Scalar], ...] = (
 
 
 @pytest.mark.parametrize(("text", "value"), PLAIN)
-def test_a_plain_scalar_is_what_kubectl_makes_of_it(text: str, value: Scalar) -> None:
-    """A plain scalar has kubectl's value, and its type."""
+def test_a_plain_scalar_has_kubectls_value(text: str, value: Scalar) -> None:
+    """A plain scalar has the same value and type as in kubectl."""
     assert plain(text) == value
     assert type(plain(text)) is type(value)
 
 
 @pytest.mark.parametrize("text", [text for text, value in PLAIN if value != text and text])
-def test_the_first_character_tells_what_may_be_a_value(text: str) -> None:
-    """Every scalar that is no text starts with a character of the table that spares the others a look."""
+def test_the_first_character_shows_what_may_be_a_value(text: str) -> None:
+    """Every scalar that is not a string starts with a character of the table; others are not checked."""
     assert text[0] in FIRST_OF_A_VALUE
 
 
 @pytest.mark.parametrize("text", [".inf", "-.Inf", "+.INF", ".nan", ".NaN"])
 def test_infinity_and_not_a_number_are_refused(text: str) -> None:
-    """JSON has neither, so neither has Kubernetes."""
+    """JSON cannot represent them, so Kubernetes cannot either."""
     with pytest.raises(ValueError, match="JSON"):
         plain(text)
 
 
 @pytest.mark.parametrize("digit", ["9", "0x" + "f", "0" + "7", ".1", "1_"])
-def test_a_very_long_number_is_read_at_once(digit: str) -> None:
-    """A million digits are a value or a text, and never an error of the language."""
+def test_a_very_long_number_is_read_quickly(digit: str) -> None:
+    """A number with a million digits is a value or a string, and never an exception."""
     assert isinstance(resolve(digit + digit[-1] * 1_000_000), str | int | float)
 
 
@@ -82,8 +82,8 @@ def test_a_very_long_number_is_read_at_once(digit: str) -> None:
         ("merge", "a", "a"),
     ],
 )
-def test_a_tag_gives_the_type(tag: str, text: str, value: Scalar) -> None:
-    """YAML's own tags convert, and unknown ones are ignored."""
+def test_a_tag_sets_the_type(tag: str, text: str, value: Scalar) -> None:
+    """YAML's own tags convert the value; unknown ones are ignored."""
     assert to_json(resolve_tagged(TAG + tag, text)) == value
 
 
@@ -106,13 +106,13 @@ def test_a_tag_gives_the_type(tag: str, text: str, value: Scalar) -> None:
     ],
 )
 def test_a_tag_that_does_not_fit_is_refused_without_quoting_the_value(tag: str, text: str) -> None:
-    """The error names the tag and not the value, which may be a secret."""
+    """The error contains the tag but not the value, which may be a secret."""
     with pytest.raises(ValueError, match=f"!!{tag}") as caught:
         resolve_tagged(TAG + tag, text)
     assert not text or text not in str(caught.value)
 
 
-def test_a_tag_of_an_own_kind_is_ignored() -> None:
-    """`!foo 1` and `! 1` are the text `1`."""
+def test_a_local_tag_makes_a_string() -> None:
+    """`!foo 1` and `! 1` are the string `1`."""
     assert resolve_tagged("!foo", "1") == "1"
     assert resolve_tagged("!", "1") == "1"
