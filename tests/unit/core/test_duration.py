@@ -1,4 +1,4 @@
-"""Durations: what Go's parser takes, and how they are shown."""
+"""Durations: how they are parsed, as in Go, and how they are shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nopea.core.duration import PATTERN, backoff_seconds, format_seconds, parse_
     ],
 )  # fmt: skip
 def test_durations_are_the_sum_of_their_parts(text: str, seconds: float) -> None:
-    """Hours, minutes, seconds and milliseconds add up, with fractions."""
+    """Hours, minutes, seconds and milliseconds, with fractions, are added."""
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
@@ -28,8 +28,8 @@ def test_durations_are_the_sum_of_their_parts(text: str, seconds: float) -> None
     "text",
     ["", "5", "m", "-5m", "+5m", "5 m", "5M", "1d", "5m\n", " 5m", ".5h", "5.h", "٥m", "1e3s", "5µs", "0"],
 )
-def test_anything_else_is_refused_by_name(text: str) -> None:
-    """The error quotes the text and shows the form that is expected."""
+def test_any_other_text_is_refused(text: str) -> None:
+    """The error quotes the text."""
     with pytest.raises(ValueError, match=re.escape(repr(text))):
         parse_duration(text)
 
@@ -40,17 +40,17 @@ PARTS = st.tuples(NUMBERS, st.sampled_from(["ms", "s", "m", "h"])).map("".join)
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(PARTS, min_size=1, max_size=3).map("".join))
-def test_what_the_schema_lets_pass_is_a_duration_or_a_value_error(text: str) -> None:
-    """No text that the pattern admits raises anything but ValueError, however many digits it has."""
+def test_any_text_that_matches_the_pattern_is_a_duration_or_a_value_error(text: str) -> None:
+    """No text that the schema accepts raises another error, however many digits it has."""
     assert re.match(PATTERN, text)
     try:
         assert parse_duration(text) >= timedelta(0)
     except ValueError:
-        assert len(text) > 11  # a year has 5 digits
+        assert len(text) > 11  # a duration that is too long has many digits
 
 
-def test_longer_than_any_duration() -> None:
-    """Thirty digits of hours are refused, not an overflow that nobody expects."""
+def test_a_duration_that_is_too_long_is_refused() -> None:
+    """A number of hours with 31 digits is a ValueError, not an overflow."""
     with pytest.raises(ValueError, match="too long for a duration"):
         parse_duration("9" * 31 + "h")
 
@@ -63,8 +63,8 @@ def test_longer_than_any_duration() -> None:
         (7380, "2h3m"), (360_000, "100h0m"),
     ],
 )  # fmt: skip
-def test_shown_short_and_never_as_sixty_of_something(seconds: float, text: str) -> None:
-    """Rounding carries over to the next unit."""
+def test_rounding_carries_over(seconds: float, text: str) -> None:
+    """Rounding never shows 60 of a unit but one of the next."""
     assert format_seconds(seconds) == text
 
 
@@ -72,5 +72,5 @@ def test_shown_short_and_never_as_sixty_of_something(seconds: float, text: str) 
     ("failures", "seconds"), [(0, 1.0), (1, 1.0), (2, 2.0), (4, 8.0), (6, 20.0), (10_000, 20.0)]
 )
 def test_a_backoff_doubles_up_to_its_bound(failures: int, seconds: float) -> None:
-    """Also after so many failures that a power of two would overflow."""
+    """A very large number of failures does not overflow."""
     assert backoff_seconds(failures, first=1.0, most=20.0) == seconds

@@ -1,4 +1,4 @@
-"""Names of objects: how they print, sort and are taken apart."""
+"""Names of objects: how they are printed, compared and parsed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from nopea.core.objects import GroupKind, ObjectKey, RepoKey, split_api_version
         (ObjectKey("", "Namespace", "", "shop"), "Namespace shop"),
     ],
 )
-def test_printed_as_people_write_them(name: object, text: str) -> None:
-    """The core group and the missing namespace leave no trace."""
+def test_names_are_printed(name: object, text: str) -> None:
+    """The core group and a missing namespace are omitted."""
     assert str(name) == text
 
 
@@ -31,12 +31,12 @@ def test_printed_as_people_write_them(name: object, text: str) -> None:
     ],
 )
 def test_api_version_is_group_and_version(api_version: str, parts: tuple[str, str]) -> None:
-    """The core group is empty."""
+    """The group of `v1` is empty."""
     assert split_api_version(api_version) == parts
 
 
 def test_kinds_of_two_groups_are_two_kinds() -> None:
-    """A Service of another group is no Service."""
+    """A kind with the same name in another group is another kind."""
     assert (
         ObjectKey("", "Service", "shop", "a").group_kind != ObjectKey("x", "Service", "shop", "a").group_kind
     )

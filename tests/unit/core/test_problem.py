@@ -1,4 +1,4 @@
-"""Problems and their codes: one value, readable everywhere."""
+"""Problems and their codes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nopea.core.problem import Code, StalledError, SyncError, TransientError, fi
 REASON = re.compile(r"[A-Z][A-Za-z]*")
 
 
-def test_every_code_has_its_own_legal_reason() -> None:
-    """Reasons are words that conditions and Events take, and no two codes share one."""
+def test_every_code_has_its_own_valid_reason() -> None:
+    """A reason is a valid reason of conditions and Events, and no two codes share one."""
     reasons = [code.reason for code in Code]
 
     assert all(REASON.fullmatch(reason) for reason in reasons)
@@ -20,20 +20,20 @@ def test_every_code_has_its_own_legal_reason() -> None:
     assert Code.GIT_REF_NOT_FOUND.reason == "GitRefNotFound"
 
 
-def test_every_code_is_spelled_alike() -> None:
-    """Outsiders match on them: NOPEA, a letter for the area, three digits."""
+def test_every_code_has_the_same_format() -> None:
+    """Other programs match on codes: NOPEA, a letter for the area, three digits."""
     assert [code for code in Code if not re.fullmatch(r"NOPEA-[GMKSPW]\d{3}", code)] == []
 
 
-def test_a_problem_says_code_place_what_and_hint() -> None:
-    """What is not known leaves no gap."""
+def test_a_problem_is_printed() -> None:
+    """The text has code, place, message and hint; an unknown place leaves no gap."""
     assert str(problem(Code.INVALID, "no such field")) == "NOPEA-K003: no such field. Correct it."
     placed = problem(Code.INVALID, "no such field", source="web.yaml#2", object="Service shop/web")
     assert str(placed) == "NOPEA-K003 web.yaml#2 Service shop/web: no such field. Correct it."
 
 
-def test_waiting_helps_against_the_network_and_not_against_a_spec() -> None:
-    """The retry policy's one question."""
+def test_which_codes_are_transient() -> None:
+    """Problems of the network are transient; an invalid spec and missing rights are not."""
     assert Code.GIT_UNREACHABLE.transient
     assert Code.API_UNREACHABLE.transient
     assert not Code.SPEC_INVALID.transient
@@ -42,7 +42,7 @@ def test_waiting_helps_against_the_network_and_not_against_a_spec() -> None:
 
 
 def test_an_error_carries_all_problems() -> None:
-    """Whoever catches it reports every one, not the first."""
+    """All problems of an error can be reported, not only the first."""
     error = TransientError(problem(message="one"), problem(message="two"))
 
     assert [one.message for one in error.problems] == ["one", "two"]
@@ -52,8 +52,8 @@ def test_an_error_carries_all_problems() -> None:
     assert not isinstance(error, StalledError)
 
 
-def test_many_problems_become_one_sentence() -> None:
-    """The first three in full, the rest counted; three are not `and 0 more`."""
+def test_many_problems_are_summarized() -> None:
+    """The first three problems are shown in full, and the others are counted."""
     problems = [problem(message=f"fault {number}") for number in range(5)]
 
     assert first_lines(problems).endswith("fault 2. Correct it. 2 more problems: see status.errors.")

@@ -1,4 +1,4 @@
-"""What must not be seen is not seen, in any spelling."""
+"""Secrets are masked in every form of output."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from nopea.core.secret import MASK, Secret, mask_text, mask_url
 HIDDEN = Secret("s3cret-token")
 
 
-def test_no_way_of_printing_shows_it() -> None:
-    """repr, str, format, percent, and inside containers."""
+def test_no_form_of_output_shows_a_secret() -> None:
+    """repr, str, format and % do not show it, nor do containers."""
     shown = [
         repr(HIDDEN), str(HIDDEN), f"{HIDDEN}", f"{HIDDEN!r:>40}", f"{HIDDEN:s}", "%s %r" % (HIDDEN, HIDDEN),  # noqa: UP031
         repr({"token": HIDDEN}), repr([HIDDEN]),
@@ -30,15 +30,15 @@ def test_no_way_of_printing_shows_it() -> None:
     [pickle.dumps, json.dumps, msgspec.json.encode, copy.copy, copy.deepcopy],
     ids=["pickle", "json", "msgspec", "copy", "deepcopy"],
 )
-def test_no_writer_takes_it(write: object) -> None:
-    """Serialisers and copies refuse a Secret instead of storing it."""
+def test_a_secret_cannot_be_serialized(write: object) -> None:
+    """Serializing or copying a Secret raises a TypeError."""
     assert callable(write)
     with pytest.raises(TypeError):
         write(HIDDEN)
 
 
-def test_it_compares_by_value_and_only_with_its_kind() -> None:
-    """Equal secrets share a mirror; the plain text is not a Secret."""
+def test_secrets_are_compared_by_value() -> None:
+    """Secrets with the same value are equal; the plain value is not equal to a Secret."""
     assert Secret("a") == Secret(b"a")
     assert hash(Secret("a")) == hash(Secret(b"a"))
     assert Secret("a") != Secret("b")
@@ -64,15 +64,15 @@ def test_it_compares_by_value_and_only_with_its_kind() -> None:
         (" https://bot:pass@git.acme.example/shop", MASK),
     ],
 )
-def test_urls_lose_what_may_be_secret(url: str, masked: str) -> None:
-    """Userinfo, query and fragment go; a broken URL is masked like a good one and raises nothing."""
+def test_urls_are_masked(url: str, masked: str) -> None:
+    """User, password, query and fragment are removed, also from an invalid URL."""
     assert mask_url(url) == masked
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.text(), st.text(alphabet=st.characters(exclude_characters="/?#@"), min_size=8))
 def test_no_text_breaks_the_masks(text: str, password: str) -> None:
-    """Any text passes through both masks, and userinfo of any URL is gone from the first."""
+    """Any text can be masked, and the password of any URL is removed."""
     mask_url(text)
     mask_text(text, Secret(text))
     assert password not in mask_url(f"https://bot:{password}@h/").replace("https://h/", "")
@@ -87,17 +87,17 @@ def test_no_text_breaks_the_masks(text: str, password: str) -> None:
         ("nothing to hide: a@b.example, 2 + 2 = 4?", "nothing to hide: a@b.example, 2 + 2 = 4?"),
     ],
 )
-def test_foreign_text_loses_secrets_userinfo_and_queries(text: str, masked: str) -> None:
-    """What a library or a server says may be shown after that."""
+def test_external_text_is_masked(text: str, masked: str) -> None:
+    """Secrets, and credentials and queries of URLs are removed from texts of servers and libraries."""
     assert mask_text(text, HIDDEN) == masked
 
 
-def test_short_values_do_not_eat_ordinary_words() -> None:
-    """A secret of three letters would turn half of the text into stars."""
+def test_short_values_are_not_masked() -> None:
+    """Masking a value of three letters would damage ordinary words."""
     assert mask_text("the cat sat", Secret("cat"), Secret(b"")) == "the cat sat"
     assert mask_text("sat on pass\n", Secret("pass\n")) == "sat on ***\n"
 
 
-def test_long_words_are_read_once() -> None:
-    """A server's megabyte without a space would else hold up the controller for minutes."""
+def test_long_words_are_masked_quickly() -> None:
+    """A megabyte without a space is masked in linear time."""
     assert mask_text("a" * 1_000_000) == "a" * 1_000_000

@@ -17,6 +17,6 @@ def test_only_a_request_about_the_repository_itself_interrupts() -> None:
     assert {Trigger.SPEC_CHANGE, Trigger.DELETION, Trigger.SHUTDOWN} < INTERRUPTING
 
 
-def test_values_are_words_for_the_log_and_the_history() -> None:
+def test_values_can_be_joined_in_the_log_and_the_history() -> None:
     """They are joined by commas in `status.history`, so none of them contains one."""
     assert all(trigger.value.replace(" ", "").islower() for trigger in Trigger)

@@ -1,4 +1,4 @@
-"""deploy/ and the Dockerfile agree with the settings and the version of the code."""
+"""The manifests in deploy/ and the Dockerfile match the settings and the version of the code."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ MIB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def pod() -> dict[str, Any]:
-    """The Pod of the Deployment."""
+    """Return the Pod spec of the Deployment."""
     deployment = yaml.safe_load((DEPLOY / "deployment.yaml").read_text(encoding="utf-8"))
     spec: dict[str, Any] = deployment["spec"]["template"]["spec"]
     return spec
 
 
 def test_kustomization_lists_every_file() -> None:
-    """No manifest in deploy/ is forgotten by `kubectl apply -k`, but for the optional ones."""
+    """`kubectl apply -k deploy` applies every manifest except the optional ones."""
     kustomization = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text(encoding="utf-8"))
 
     files = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.rglob("*.yaml")}
-    files -= {file for file in files if file.startswith("monitoring/")}  # optional, with one of its own
+    files -= {file for file in files if file.startswith("monitoring/")}  # optional: it has its own
     assert set(kustomization["resources"]) == files - {"kustomization.yaml"}
 
 
 def test_versions_agree(pod: dict[str, Any]) -> None:
-    """The image's tag is the version of the code, in both places where it stands."""
+    """The image tag is the version of the code in both places."""
     kustomization = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text(encoding="utf-8"))
 
     assert pod["containers"][0]["image"] == f"nopea:{__version__}"
@@ -43,14 +43,14 @@ def test_versions_agree(pod: dict[str, Any]) -> None:
 
 
 def test_the_drain_fits_into_the_grace_period(pod: dict[str, Any]) -> None:
-    """The kubelet's SIGKILL comes after Nopea's own end, with seconds to spare."""
+    """Nopea ends at least five seconds before the kubelet kills it."""
     grace = timedelta(seconds=pod["terminationGracePeriodSeconds"])
 
     assert grace - timedelta(seconds=Settings().shutdown_seconds) >= timedelta(seconds=5)
 
 
 def test_port_and_cache_are_the_defaults(pod: dict[str, Any]) -> None:
-    """The manifests rely on the code's defaults, so they must be those."""
+    """The manifests set neither, so they must match the defaults of the code."""
     container = pod["containers"][0]
 
     assert container["ports"] == [{"name": "http", "containerPort": Settings().port}]
@@ -58,7 +58,7 @@ def test_port_and_cache_are_the_defaults(pod: dict[str, Any]) -> None:
 
 
 def test_memory_holds_the_git_children(pod: dict[str, Any]) -> None:
-    """All Git children at their own limit do not get the controller killed for memory."""
+    """The memory limit is enough for all Git children at their own limits."""
     limit = pod["containers"][0]["resources"]["limits"]["memory"]
     children = Settings().git_children * Settings().git_memory_bytes
 
@@ -67,7 +67,7 @@ def test_memory_holds_the_git_children(pod: dict[str, Any]) -> None:
 
 
 def test_the_image_runs_as_the_pods_user(pod: dict[str, Any]) -> None:
-    """The image's own user is the one that the Pod asks for, and not root."""
+    """The user of the image is that of the Pod, and not root."""
     user = pod["securityContext"]["runAsUser"]
 
     assert f"USER {user}:{user}\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -75,7 +75,7 @@ def test_the_image_runs_as_the_pods_user(pod: dict[str, Any]) -> None:
 
 
 def test_the_image_gets_only_what_it_needs() -> None:
-    """Everything that the Dockerfile copies passes .dockerignore, and nothing else does."""
+    """The file .dockerignore allows exactly the files that the Dockerfile copies."""
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     copied: set[str] = set()
     for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines():

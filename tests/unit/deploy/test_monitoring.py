@@ -1,4 +1,4 @@
-"""deploy/monitoring: dashboard and rules use metrics and labels that exist, and are well formed."""
+"""The dashboard and the rules in deploy/monitoring are valid and use existing metrics and labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VARIABLES = {"datasource": "prometheus", "namespace": None, "repository": None}
 
 
 def series() -> dict[str, set[str]]:
-    """Return the names that a query may say, with their labels."""
+    """Return the series names that a query may use, with their labels."""
     known: dict[str, set[str]] = {}
     for metric in catalogue.ALL:
         histogram = metric.type is Type.HISTOGRAM
@@ -39,12 +39,12 @@ SERIES = series()
 
 
 def panels() -> list[dict[str, Any]]:
-    """Return the dashboard's panels without its rows."""
+    """Return the panels of the dashboard, without its rows."""
     return [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 
 
 def expressions() -> Iterator[tuple[str, str]]:
-    """Yield every query with where it stands; the dashboard's variables become values."""
+    """Yield every query with its place; variables of the dashboard are replaced by values."""
     for alert in ALERTS:
         yield alert["alert"], alert["expr"]
     for panel in panels():
@@ -53,7 +53,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 def variable_queries() -> list[tuple[str, str, str]]:
-    """Return name, metric and label of each variable that is a query."""
+    """Return name, metric and label of each variable that is filled by a query."""
     found = []
     for variable in DASHBOARD["templating"]["list"]:
         if variable["type"] == "query":
@@ -64,8 +64,8 @@ def variable_queries() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(("place", "expression"), list(expressions()))
-def test_every_query_names_what_exists(place: str, expression: str) -> None:
-    """Metrics of the catalogue, and labels that they have."""
+def test_every_query_uses_existing_metrics_and_labels(place: str, expression: str) -> None:
+    """Metrics and labels of a query are in the catalogue."""
     found: Names = names_in(expression)
 
     assert found.metrics, place
@@ -75,14 +75,14 @@ def test_every_query_names_what_exists(place: str, expression: str) -> None:
     assert found.grouping <= set().union(*(SERIES[metric] for metric in found.metrics)) | OF_THE_SCRAPE
 
 
-def test_every_variable_asks_for_what_exists() -> None:
-    """A label of a metric that has it."""
+def test_every_variable_uses_an_existing_label() -> None:
+    """The metric of a variable has the label."""
     for _, metric, label in variable_queries():
         assert label in SERIES[metric]
 
 
-def test_the_tokenizer_finds_what_is_wrong() -> None:
-    """Else the test above would prove nothing."""
+def test_the_tokenizer_finds_unknown_names() -> None:
+    """The tokenizer that the other tests use finds metrics, labels and unclosed brackets."""
     found = names_in('sum by (nosuch) (rate(acme_total{colour=~"r.*"}[5m])) / on (job) other > 2')
 
     assert found.metrics == {"acme_total": {"colour"}, "other": set()}
@@ -91,8 +91,8 @@ def test_the_tokenizer_finds_what_is_wrong() -> None:
         names_in("sum(acme_total")
 
 
-def test_every_metric_of_ours_is_used() -> None:
-    """What nobody looks at should not be counted; the other names of a process are for those who ask."""
+def test_every_own_metric_is_used() -> None:
+    """Every metric except those of the process is in the dashboard or in an alert."""
     used = {name for _, expression in expressions() for name in names_in(expression).metrics}
     used |= {metric for _, metric, _ in variable_queries()}
     used |= {name.removesuffix("_bucket") for name in used}
@@ -101,8 +101,8 @@ def test_every_metric_of_ours_is_used() -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_every_alert_is_whole(alert: dict[str, Any]) -> None:
-    """Name, expression, patience, severity, and for people: summary, description, a place in the runbook."""
+def test_every_alert_is_complete(alert: dict[str, Any]) -> None:
+    """An alert has an expression, a duration, a severity, a summary, a description and a runbook link."""
     assert set(alert) == {"alert", "expr", "for", "labels", "annotations"}
     assert re.fullmatch(r"Nopea[A-Za-z]+", alert["alert"])
     assert re.fullmatch(r"\d+[smh]", alert["for"])
@@ -112,8 +112,8 @@ def test_every_alert_is_whole(alert: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_what_an_alert_says_is_in_its_result(alert: dict[str, Any]) -> None:
-    """A label of a template that the expression aggregates away would print nothing."""
+def test_the_labels_in_an_alert_text_are_in_its_result(alert: dict[str, Any]) -> None:
+    """A label that the expression aggregates away would be empty in the text."""
     found = names_in(alert["expr"])
     texts = " ".join(alert["annotations"].values())
     used = set(re.findall(r"\$labels\.(\w+)", texts))
@@ -126,14 +126,14 @@ def test_what_an_alert_says_is_in_its_result(alert: dict[str, Any]) -> None:
     assert used <= there
 
 
-def test_alerts_have_names_of_their_own() -> None:
-    """Prometheus would take two of one name for one."""
+def test_alerts_have_unique_names() -> None:
+    """Prometheus treats two alerts with the same name as one."""
     names = [alert["alert"] for alert in ALERTS]
     assert len(names) == len(set(names))
 
 
 def test_the_operators_rules_are_the_same() -> None:
-    """prometheus-rule.yaml wraps rules.yaml."""
+    """The file prometheus-rule.yaml contains the rules of rules.yaml."""
     wrapped = yaml.safe_load((MONITORING / "prometheus-rule.yaml").read_text(encoding="utf-8"))
 
     assert (wrapped["apiVersion"], wrapped["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
@@ -141,7 +141,7 @@ def test_the_operators_rules_are_the_same() -> None:
 
 
 def test_the_monitors_find_the_service_and_the_pod() -> None:
-    """By labels and the port's name, under the path that is served."""
+    """Labels, port name and path of the monitors match."""
     service = yaml.safe_load((ROOT / "deploy" / "service.yaml").read_text(encoding="utf-8"))
     deployment = yaml.safe_load((ROOT / "deploy" / "deployment.yaml").read_text(encoding="utf-8"))
     pod = deployment["spec"]["template"]
@@ -162,7 +162,7 @@ def test_the_monitors_find_the_service_and_the_pod() -> None:
 
 
 def test_the_pod_is_annotated_for_scrapes() -> None:
-    """With the port that the process listens on."""
+    """The annotations contain the port on which the process listens."""
     deployment = yaml.safe_load((ROOT / "deploy" / "deployment.yaml").read_text(encoding="utf-8"))
 
     assert deployment["spec"]["template"]["metadata"]["annotations"] == {
@@ -173,7 +173,7 @@ def test_the_pod_is_annotated_for_scrapes() -> None:
 
 
 def test_kustomization_names_files_that_exist() -> None:
-    """One monitor, the rules, and the dashboard."""
+    """The kustomization contains a monitor, the rules and the dashboard."""
     kustomization = yaml.safe_load((MONITORING / "kustomization.yaml").read_text(encoding="utf-8"))
     files = [*kustomization["resources"], *kustomization["configMapGenerator"][0]["files"]]
 
@@ -181,8 +181,8 @@ def test_kustomization_names_files_that_exist() -> None:
     assert all((MONITORING / file).is_file() for file in files)
 
 
-def test_the_dashboard_asks_the_data_source_that_one_chooses() -> None:
-    """Nothing is bound to the place where it was drawn."""
+def test_the_dashboard_uses_the_selected_data_source() -> None:
+    """No panel refers to a fixed data source."""
     variables = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
 
     assert list(variables) == list(VARIABLES)
@@ -196,7 +196,7 @@ def test_the_dashboard_asks_the_data_source_that_one_chooses() -> None:
 
 
 def test_the_dashboard_is_laid_out() -> None:
-    """Ids are unique, panels lie on Grafana's grid of 24 columns and do not cover each other."""
+    """Ids are unique, and panels fit into Grafana's 24 columns and do not overlap."""
     all_panels = DASHBOARD["panels"]
     cells: set[tuple[int, int]] = set()
     for panel in all_panels:
@@ -216,7 +216,7 @@ def test_the_dashboard_is_laid_out() -> None:
 
 
 def test_tables_name_their_columns() -> None:
-    """Grafana would call them `Value #A`, and labels by their names in queries."""
+    """Grafana's default names are `Value #A` and the names of labels."""
     for panel in (panel for panel in panels() if panel["type"] == "table"):
         columns = panel["transformations"][-1]["options"]
         values = {f"Value #{target['refId']}" for target in panel["targets"]}

@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md names folders and files that exist, and every room of the source."""
+"""ARCHITECTURE.md mentions existing folders and files, and every room of the source."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ NAMES = set(re.findall(r"`([\w./-]+(?:\.py|/))`", TEXT)) | set(re.findall(r" ([a
 
 
 def exists(name: str) -> bool:
-    """Return whether a path is there: from the root, from the package, or as a file name in some room."""
+    """Return whether a path exists: from the root, from the package, or as a file name in any folder."""
     return any((base / name).exists() for base in (ROOT, SOURCE)) or (
         "/" not in name and any(SOURCE.rglob(name))
     )
 
 
 def test_every_path_exists() -> None:
-    """A reader who follows the page arrives somewhere."""
+    """Every folder and file that the page mentions exists."""
     assert len(NAMES) > 60
     assert sorted(name for name in NAMES if not exists(name)) == []
 
 
 def test_every_room_is_a_row() -> None:
-    """Every folder of the source stands in a table, with its promise."""
+    """Every folder of the source is in a table, with its promise."""
     rooms = [path.parent.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("__init__.py")]
     missing = [
         room for room in rooms if room not in (".", "core/manifests/yaml") and f"| `{room}/`" not in TEXT
@@ -35,5 +35,5 @@ def test_every_room_is_a_row() -> None:
 
 
 def test_rooms_are_folders_and_not_lists_of_files() -> None:
-    """A row that needs braces describes a room that is not there."""
+    """A room is a folder, so no row contains a list in braces."""
     assert "{" not in TEXT

@@ -1,4 +1,4 @@
-"""What docs/cdevents.md says of event types, subjects, facts and limits is so in the code."""
+"""The event types, subjects, facts and limits in docs/cdevents.md match the code."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PAGE = (Path(__file__).parents[3] / "docs" / "cdevents.md").read_text(encoding="
 
 
 def chapter(heading: str) -> str:
-    """Return what stands below a heading, up to the next."""
+    """Return the text below a heading, up to the next heading."""
     return re.split(r"^#+ ", PAGE.partition(f"## {heading}\n")[2], flags=re.MULTILINE)[0]
 
 
-def test_types_are_told() -> None:
-    """Every type in both spellings, and no other."""
+def test_types_are_documented() -> None:
+    """The table contains every type in both versions, and no others."""
     rows = re.findall(r"^\| (\S+) \| `(\S+)` \| `(\S+)` \|", chapter("Events"), re.MULTILINE)
 
     assert rows == [
@@ -30,8 +30,8 @@ def test_types_are_told() -> None:
     ]
 
 
-def test_numbers_are_told() -> None:
-    """How many events, how many failures, how long."""
+def test_limits_are_documented() -> None:
+    """The page contains the limits of events, failures and sizes."""
     assert f"at most {mapping.MAX_EVENTS} events" in PAGE
     assert f"{MAPPER.failing_after} attempts in a row failed" in PAGE
     assert f"at most {event.MAX_BYTES // 1024} KiB" in PAGE
@@ -39,22 +39,22 @@ def test_numbers_are_told() -> None:
     assert f"`{truncate.CUT}`" in PAGE
 
 
-def test_facts_are_told() -> None:
-    """Every field of `customData.nopea` that a repository's life brings, and those that few lives bring."""
-    told: set[str] = set()
+def test_facts_are_documented() -> None:
+    """The page lists every field of `customData.nopea`."""
+    documented: set[str] = set()
     for row in re.findall(r"^\| (`.+?) \|", chapter("Custom data"), re.MULTILINE):
-        told |= set(re.findall(r"`(\w+)`", row))
+        documented |= set(re.findall(r"`(\w+)`", row))
     found: dict[str, Any] = {}
     for one in life():
         found |= facts(one)
 
-    assert told == found.keys() | {"path", "leftOut", "truncated"}
+    assert documented == found.keys() | {"path", "leftOut", "truncated"}
     assert all(f"`{outcome}`" in chapter("Custom data") for outcome in Outcome)
     assert all(f"`{key}`" in chapter("Custom data") for key in found["drift"])
 
 
-def test_subjects_are_told() -> None:
-    """Every subject of that life has a pattern in the table."""
+def test_subjects_are_documented() -> None:
+    """Every subject matches a pattern in the table, and every pattern is used."""
     patterns = [
         re.sub(r"[A-Z]+", r"[^/]+", re.escape(one))
         for one in re.findall(r"^\| `(gitrepository\S+)` \|", PAGE, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What docs/cdevents.md says of delivery is so in the code."""
+"""The chapter about delivery in docs/cdevents.md matches the code."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ DELIVERY = " ".join(re.split(r"^## ", TEXT.partition("## Delivery\n")[2], flags=
 POLICY = DeliveryPolicy()
 
 
-def test_every_reason_is_told() -> None:
-    """The table of reasons has the values that logs and metrics carry, and no other."""
+def test_every_reason_is_documented() -> None:
+    """The table contains exactly the reasons that logs and metrics use."""
     table = DELIVERY.partition("| reason | means |")[2]
 
     assert set(re.findall(r"\| `(\w+)` \|", table)) == {reason.value for reason in DropReason}
 
 
-def test_numbers_are_told() -> None:
-    """Pauses, deadlines and bounds are those of the policy."""
+def test_limits_are_documented() -> None:
+    """Pauses, timeouts and limits are those of the policy."""
     assert f"nothing for {POLICY.attempt_seconds:g} s" in DELIVERY
     assert f"doubles from {POLICY.first_seconds:g} s to {POLICY.most_seconds:g} s" in DELIVERY
     assert f"up to {POLICY.retry_after_most_seconds / 60:g} minutes" in DELIVERY
@@ -29,8 +29,8 @@ def test_numbers_are_told() -> None:
     assert "until it is an hour old" in DELIVERY
 
 
-def test_answers_are_told() -> None:
-    """The statuses in the table mean what it says."""
+def test_responses_are_documented() -> None:
+    """The statuses in the table have the documented effect."""
     assert "| 408, 425, 429, 5xx | retried |" in DELIVERY
     assert "| 401, 403, 404 | retried" in DELIVERY
     assert {POLICY.verdict(status) for status in (408, 425, 429, 500, 599, 401, 403, 404)} == {

@@ -1,4 +1,4 @@
-"""docs/commands.md and the commands say the same."""
+"""docs/commands.md matches the commands."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ FOR_PEOPLE = [name for name in SUBCOMMANDS if name not in ELSEWHERE]
 
 
 def chapter(name: str) -> str:
-    """Return what the page says under the command's heading."""
+    """Return the text below the command's heading."""
     chapters = re.split(r"\n## ", TEXT)[1:]
     return next(text for text in chapters if f"nopea {name}" in text.partition("\n")[0])
 
 
 def test_every_command_is_in_the_list() -> None:
-    """And none that there is not; the others are named with their pages."""
+    """The list contains exactly the commands; those with a page of their own are mentioned."""
     listed = set(re.findall(r"^\| `nopea (\w+)", TEXT, re.MULTILINE))
 
     assert listed == set(FOR_PEOPLE)
@@ -34,21 +34,21 @@ def test_every_command_is_in_the_list() -> None:
 
 
 @pytest.mark.parametrize("name", FOR_PEOPLE)
-def test_every_option_is_told(name: str) -> None:
-    """In the command's own chapter."""
+def test_every_option_is_documented(name: str) -> None:
+    """Each option is in the chapter of its command."""
     command = main.get_command(click.Context(main), name)
     assert command is not None
-    told = chapter(name)
+    text = chapter(name)
 
     options = {option.opts[-1]: option.opts for option in command.params if isinstance(option, click.Option)}
     assert [
-        one for one, spelt in options.items() if one not in COMMON and not any(s in told for s in spelt)
+        one for one, spelt in options.items() if one not in COMMON and not any(s in text for s in spelt)
     ] == []
 
 
 @pytest.mark.parametrize("name", ["diff", "plan", "sync", "rollback"])
 def test_every_exit_code_of_the_help_is_in_the_table(name: str) -> None:
-    """The same numbers, in the same order."""
+    """The table contains the same numbers in the same order."""
     command = main.get_command(click.Context(main), name)
     assert command is not None
     promised = re.findall(r"[:,]\s+(\d) ", (command.help or "").partition("Exit codes")[2])

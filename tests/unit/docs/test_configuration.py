@@ -1,4 +1,4 @@
-"""docs/configuration.md and the command line, the exit codes, the HTTP server and the log say the same."""
+"""docs/configuration.md matches the command line, exit codes, HTTP server and log."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ EVENTS = [value for value in vars(log_events).values() if isinstance(value, Even
 
 
 def rows(chapter: str) -> list[list[str]]:
-    """Return the cells of a chapter's table, without its head."""
+    """Return the cells of the table in a chapter, without its head."""
     lines = [line for line in CHAPTERS[chapter].splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def quoted(cell: str) -> list[str]:
-    """Return what stands in backquotes."""
+    """Return the texts in backquotes."""
     return re.findall(r"`([^`]*)`", cell)
 
 
 def settings_rows() -> dict[str, list[str]]:
-    """Return the rows of the table of options by flag."""
+    """Return the rows of the table of options, by flag."""
     return {quoted(row[0])[0]: row for row in rows("Configuration of `nopea run`")}
 
 
-def test_every_option_is_told_and_no_other() -> None:
-    """The table has exactly the command's flags, in its order."""
+def test_every_option_is_documented() -> None:
+    """The table contains exactly the command's flags, in its order."""
     assert list(settings_rows()) == [option.opts[0] for option in OPTIONS]
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_the_variable_sets_the_option(option: click.Option, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each variable in the table reaches the option beside it."""
+    """Each variable in the table sets the option in its row."""
     (variable,) = quoted(settings_rows()[option.opts[0]][1])
     sample = SAMPLES.get(str(option.name), "sample")
     monkeypatch.setenv(variable, sample)
@@ -65,30 +65,32 @@ def test_the_variable_sets_the_option(option: click.Option, monkeypatch: pytest.
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A manifest may leave a variable empty."""
+    """An empty variable leaves the default."""
     monkeypatch.setenv("NOPEA_NAMESPACE", "")
     assert command.make_context("run", []).params["namespace"] is None
 
 
 def test_defaults_are_those_of_the_settings() -> None:
-    """The table's defaults are what `nopea run` takes without flags and what Settings has."""
-    told = {option.name: quoted(settings_rows()[option.opts[0]][2]) for option in OPTIONS}
+    """The defaults in the table are those of Settings."""
+    documented = {option.name: quoted(settings_rows()[option.opts[0]][2]) for option in OPTIONS}
     defaults = Settings()
 
     for name in ("host", "port", "log_level", "git_children", "shutdown_seconds", "cdevents_mode",
                  "cdevents_version", "cdevents_drift"):  # fmt: skip
         value = getattr(defaults, name)
-        assert told[name] == [f"{value:g}" if isinstance(value, float) else str(value)]
-    assert MemorySize().convert(told["git_memory"][0], None, None) == defaults.git_memory_bytes
-    assert MemorySize().convert(told["webhook_body_limit"][0], None, None) == defaults.webhook_body_limit
-    assert told["webhook_secret_file"] == [SECRET_VARIABLE]
-    assert told["cache_dir"][0] == str(defaults.cache_dir)
+        assert documented[name] == [f"{value:g}" if isinstance(value, float) else str(value)]
+    assert MemorySize().convert(documented["git_memory"][0], None, None) == defaults.git_memory_bytes
+    assert (
+        MemorySize().convert(documented["webhook_body_limit"][0], None, None) == defaults.webhook_body_limit
+    )
+    assert documented["webhook_secret_file"] == [SECRET_VARIABLE]
+    assert documented["cache_dir"][0] == str(defaults.cache_dir)
     assert settings_rows()["--allow-file-urls"][2] == "off"
     assert defaults.allow_file_urls is False
 
 
-def test_help_tells_the_same_defaults() -> None:
-    """Who asks the command reads what the table says."""
+def test_the_help_shows_the_same_defaults() -> None:
+    """The defaults in the table are also in the help of the command."""
     with click.Context(command, info_name="run", terminal_width=1000, **command.context_settings) as context:
         help_text = command.get_help(context)
     lines = {line.split()[0]: line for line in help_text.splitlines() if line.startswith("  --")}
@@ -99,32 +101,32 @@ def test_help_tells_the_same_defaults() -> None:
 
 
 def test_every_setting_has_an_option() -> None:
-    """What the process can be told, its command line can say."""
+    """Every setting has an option, except the secret, which is only a variable."""
     names = {str(option.name).replace("git_memory", "git_memory_bytes") for option in OPTIONS}
     notify = {"notify_url", "notify_secret_file", "slack_url_file", "notify_per_minute", "cluster_name",
               "commit_status", "commit_status_url"}  # fmt: skip
     assert notify <= names
-    names = names - notify | {"notify"}  # one value, `NotifySettings`
-    by_variable_alone = {"webhook_secret"}  # a flag would show it to everybody on the machine
+    names = names - notify | {"notify"}  # one setting, `NotifySettings`
+    by_variable_alone = {"webhook_secret"}  # a flag would be visible in the process list
     assert names | by_variable_alone == {field.name for field in fields(Settings)}
     assert f"`{SECRET_VARIABLE}` has no flag" in TEXT
 
 
-def test_exit_codes_are_told() -> None:
-    """The table has every way to end, and the help tells the same codes."""
-    told = [row[0] for row in rows("Exit codes")]
+def test_exit_codes_are_documented() -> None:
+    """The table contains every exit code, and the help the same ones."""
+    documented = [row[0] for row in rows("Exit codes")]
     wrong_usage = click.UsageError.exit_code
 
-    assert told[:4] == [
+    assert documented[:4] == [
         str(code) for code in (app.EXIT_OK, app.EXIT_SERVICE_ENDED, wrong_usage, app.EXIT_CONFIGURATION)
     ]
-    assert told[4] == f"{128 + signal.SIGINT}, {128 + signal.SIGTERM}"
-    assert len(told) == 5
-    assert all(re.search(rf"\b{code} ", command.help or "") for code in told[:4])
+    assert documented[4] == f"{128 + signal.SIGINT}, {128 + signal.SIGTERM}"
+    assert len(documented) == 5
+    assert all(re.search(rf"\b{code} ", command.help or "") for code in documented[:4])
 
 
 def routes() -> Iterator[str]:
-    """Find every route of the HTTP server: `router.add_get("/…")` and `web.get("/…")` in the sources."""
+    """Yield every route of the HTTP server: `router.add_get("/…")` and `web.get("/…")` in the sources."""
     for path in sorted((SOURCES / "web").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
@@ -134,33 +136,33 @@ def routes() -> Iterator[str]:
                         yield f"{method} {route}"
 
 
-def test_endpoints_are_told() -> None:
-    """The table has the server's routes, no more and no fewer."""
+def test_endpoints_are_documented() -> None:
+    """The table contains exactly the routes of the server."""
     assert sorted(quoted(row[0])[0] for row in rows("HTTP")) == sorted(routes())
 
 
 def log_row(event: Event[...]) -> list[str]:
-    """Return the row of an event, as the table has it."""
+    """Return the row of an event in the table."""
     level = logging.getLevelName(event.level).lower()
     return [level, f"`{event.message}`", ", ".join(f"`{fact}`" for fact in event.facts), event.meaning]
 
 
 def test_the_table_of_the_log_is_the_catalogue() -> None:
-    """Each event with level, message, facts and meaning, in the same order; a meaning may have links."""
+    """Each event has its level, message, facts and meaning, in the order of the catalogue."""
     table = [[re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", cell) for cell in row] for row in rows("Log")]
     assert table == [log_row(event) for event in EVENTS]
 
 
-def test_the_example_lines_are_of_messages_that_exist() -> None:
-    """What the reader sees is what the log has."""
+def test_the_example_log_lines_have_existing_messages() -> None:
+    """Each line of the example starts with a message of the catalogue."""
     messages = "|".join(sorted((event.message for event in EVENTS), key=len, reverse=True))
     shown = CHAPTERS["Log"].rpartition("```text\n")[2].partition("```")[0].splitlines()
     assert len(shown) > 5
     assert [line for line in shown if not re.match(rf"[\d:.]{{12}} \w+ +(?:{messages})( |$)", line)] == []
 
 
-def test_every_trigger_is_told() -> None:
-    """A pass can say what woke it in no word that the reader has not seen."""
+def test_every_trigger_is_documented() -> None:
+    """Every trigger that can be in a log line is listed."""
     woken_by = {trigger.value for trigger in Trigger if trigger is not Trigger.SHUTDOWN}
     sentence = CHAPTERS["Log"].partition("The triggers are")[2].partition("\n\n")[0]
     assert woken_by <= set(quoted(sentence))

@@ -1,4 +1,4 @@
-"""What docs/drift.md and docs/spec.md say of drift, Events and pruning is so in the code."""
+"""What docs/drift.md and docs/spec.md say about drift, Events and pruning matches the code."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seve
 
 
 def chapter(text: str, heading: str) -> str:
-    """Return what stands below a heading, up to the next of any level."""
+    """Return the text below a heading, up to the next heading of any level."""
     return re.split(r"^#+ ", text.partition(f"# {heading}\n")[2], flags=re.MULTILINE)[0]
 
 
-def test_peoples_tools_are_told() -> None:
-    """Every pattern of a person's tool is listed, in the code's order, and no other."""
+def test_user_tools_are_documented() -> None:
+    """The list contains exactly the patterns of users' tools, in the order of the code."""
     listed = next(line for line in DRIFT.splitlines() if line.startswith("`kubectl*`, "))
 
     assert tuple(re.findall(r"`([^`]+)`", listed)) == PEOPLE.patterns
 
 
-def test_numbers_of_fights_are_told() -> None:
-    """How many heals make a fight, and how long healing waits."""
+def test_limits_of_contention_are_documented() -> None:
+    """The page says how many heals are contention and how long healing waits."""
     text = " ".join(chapter(DRIFT, "Fights").split())
 
     assert f"{contention.CONTENDED_AFTER} times in a row" in text
@@ -43,30 +43,30 @@ def test_numbers_of_fights_are_told() -> None:
     assert "waits 10 s, then twice as long each time, up to 1 h" in text
 
 
-def test_the_mark_of_secrets_is_told() -> None:
-    """The example of a masked value looks like one."""
+def test_the_mask_of_secrets_is_documented() -> None:
+    """The example of a masked value has the right form."""
     assert f"`{MASK} (5 bytes)`" in DRIFT
 
 
-def test_events_are_told() -> None:
-    """Every reason of an Event is listed with its type, and no other."""
+def test_events_are_documented() -> None:
+    """The table contains exactly the reasons of Events, with their types."""
     source = "".join(Path(room.__file__ or "").read_text(encoding="utf-8") for room in (publish, eventview))
     sent = set(re.findall(r'type="(\w+)",\s+reason="(\w+)"', source))
-    told = {
+    documented = {
         (row[1], row[0])
         for row in re.findall(r"^\| `(\w+)` \| (\w+) \|", chapter(SPEC, "Events"), re.MULTILINE)
     }
 
     assert len(sent) == len(re.findall(r'reason="', source)), "a reason in another order of arguments"
-    assert told == sent
+    assert documented == sent
     first = re.search(r"the first (\w+) codes", chapter(SPEC, "Events"))
     assert first is not None
     assert NUMBERS[first[1]] == eventview.MOST_OF_A_KIND
     assert f"the first {first[1]} objects of a sync" in " ".join(DRIFT.split())
 
 
-def test_numbers_and_kinds_of_pruning_are_told() -> None:
-    """The guard's two bounds and the kinds that are deleted on request only."""
+def test_limits_and_kinds_of_pruning_are_documented() -> None:
+    """The page contains both limits of the guard and the protected kinds."""
     text = " ".join(chapter(SPEC, "Pruning").split())
 
     assert f"never more than {prune.MOST_AT_ONCE} objects" in text
@@ -75,8 +75,8 @@ def test_numbers_and_kinds_of_pruning_are_told() -> None:
     assert all(kind.kind in text for kind in PROTECTED_KINDS)
 
 
-def test_the_number_of_safeguards_is_told() -> None:
-    """The README counts as many as the list has."""
+def test_the_number_of_safeguards_is_documented() -> None:
+    """The README mentions the number of safeguards in the list."""
     count = len(re.findall(r"^\d+\. ", chapter(SPEC, "Pruning"), re.MULTILINE))
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
 

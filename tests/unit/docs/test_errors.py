@@ -1,4 +1,4 @@
-"""docs/errors.md and the codes say the same."""
+"""docs/errors.md matches the codes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ SECTIONS = dict(section.split("\n", 1) for section in TEXT.split("\n## ")[1:])
 
 
 def test_every_code_has_a_section_and_every_section_a_code() -> None:
-    """A code that a person reads anywhere can be looked up, under its number and its reason, in order."""
+    """The sections are the codes with their reasons, in order."""
     assert list(SECTIONS) == [f"{code.value} {code.reason}" for code in Code]
 
 
 def test_every_section_helps() -> None:
-    """Each section tells what it means, where it comes from and what to do."""
+    """Each section has the meaning, the likely causes and what to do."""
     for heading, body in SECTIONS.items():
         meaning, causes, advice = body.strip().split("\n\n", 2)
         assert len(meaning) > 20, heading
@@ -24,8 +24,8 @@ def test_every_section_helps() -> None:
         assert advice.startswith("**What to do:** "), heading
 
 
-def test_what_passes_by_itself_says_so() -> None:
-    """A reader can rely on the mark: it stands exactly where Nopea retries on its own."""
+def test_transient_codes_are_marked() -> None:
+    """Exactly the codes that Nopea retries are marked."""
     marked = {heading.split()[0] for heading, body in SECTIONS.items() if "*Resolves automatically" in body}
 
     assert marked == {code.value for code in Code if code.transient}

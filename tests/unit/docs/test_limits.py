@@ -1,4 +1,4 @@
-"""Limits, codes and the order of kinds in docs/manifests.md and docs/git.md are those of the code."""
+"""The limits, codes and order of kinds in docs/manifests.md and docs/git.md match the code."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ GIT = GitSettings(cache_dir=Path("unused"))
 
 
 def table(page: str, chapter: str) -> list[list[str]]:
-    """Return the cells of the first table of a chapter, without its head."""
+    """Return the cells of the first table in a chapter, without its head."""
     text = (DOCS / page).read_text(encoding="utf-8")
     lines = text.partition(f"# {chapter}\n")[2].partition("\n|")[2].partition("\n\n")[0].splitlines()
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def number(text: str) -> int:
-    """Read `10 MiB`, `1,000,000`, `` (`5m`) `` or `10 s`."""
+    """Return the number in `10 MiB`, `1,000,000`, `` (`5m`) `` or `10 s`."""
     found = re.search(r"([\d,]+) ?([A-Za-z]*)", text)
     assert found is not None, text
     return int(found[1].replace(",", "")) * UNITS.get(found[2].removesuffix("characters"), 1)
 
 
 def test_limits_of_manifests() -> None:
-    """Every limit of reading files and patterns, in the table's order."""
+    """The table contains every limit of files and patterns, in order."""
     limits = DEFAULT_LIMITS
-    told = [number(row[1]) for row in table("manifests.md", "Limits")]
+    documented = [number(row[1]) for row in table("manifests.md", "Limits")]
 
-    assert told == [
+    assert documented == [
         limits.file_bytes, limits.object_bytes, limits.documents, limits.nodes, limits.depth, limits.problems,
         ignore.MAX_FILE_BYTES, ignore.MAX_PATTERNS, ignore.MAX_PATTERN_CHARACTERS,
     ]  # fmt: skip
 
 
 def test_limits_of_exclude() -> None:
-    """The bounds that the API server checks."""
+    """The page contains the limits of the schema."""
     schema = msgspec.json.schema_components([GitRepositorySpec])[1]["GitRepositorySpec"]
     exclude = schema["properties"]["exclude"]
     text = (DOCS / "manifests.md").read_text(encoding="utf-8")
@@ -58,26 +58,26 @@ def test_limits_of_exclude() -> None:
 
 
 def test_limits_of_git() -> None:
-    """Every limit of talking to a server, in the table's order; those of the process are the defaults."""
-    told = [number(row[1].replace("Mi`", " MiB")) for row in table("git.md", "Limits and deadlines")]
+    """The table contains every limit of Git operations, in order."""
+    documented = [number(row[1].replace("Mi`", " MiB")) for row in table("git.md", "Limits and deadlines")]
     spec = GitRepositorySpec(url="https://git.acme.example/shop.git")
 
-    assert told == [
+    assert documented == [
         parse_duration(spec.timeout).total_seconds(), GIT.connect_timeout_seconds, GIT.server_timeout_seconds,
         GIT.max_fetch_bytes, remote._MAX_HEADS, Settings().git_memory_bytes, tree._MAX_ENTRIES,
         tree._MAX_DEPTH,
     ]  # fmt: skip
 
 
-def test_numbers_of_mirrors() -> None:
-    """When a mirror is cloned again, and how much history it has."""
+def test_limits_of_mirrors() -> None:
+    """The page says when a mirror is cloned again and how much history it has."""
     text = (DOCS / "git.md").read_text(encoding="utf-8")
     assert f"{GIT.max_packs} packs" in text
     assert f"more than {GIT.max_history_objects:,} objects" in text
 
 
 def test_the_order_of_kinds() -> None:
-    """Each kind in the table of stages is applied in that stage."""
+    """Each kind in the table is applied in the stage of its row."""
     by_name: dict[str, list[GroupKind]] = {}
     for kind in stages._BY_KIND:
         by_name.setdefault(kind.kind, []).append(kind)
@@ -94,6 +94,6 @@ def test_the_order_of_kinds() -> None:
 
 @pytest.mark.parametrize("page", ["git.md", "manifests.md", "configuration.md"])
 def test_codes_exist(page: str) -> None:
-    """A code in the text is one that Nopea has."""
+    """Every code in the text exists."""
     text = (DOCS / page).read_text(encoding="utf-8")
     assert set(re.findall(r"NOPEA-[A-Z]\d+", text)) <= {code.value for code in Code}

@@ -1,4 +1,4 @@
-"""Links in the documentation lead somewhere."""
+"""Links in the documentation have a target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def links(page: Path) -> Iterator[str]:
-    """Yield the targets of a page's links that lead into this repository."""
+    """Yield the targets of a page's links within this repository."""
     text = _CODE.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
     for target in _LINK.findall(text):
         if not re.match(r"[a-z]+:", target):
@@ -26,7 +26,7 @@ def links(page: Path) -> Iterator[str]:
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """Return what a link can point to in a page: its headings as GitHub names them, and `<a id>`."""
+    """Return the anchors of a page: its headings as GitHub names them, and `<a id>`."""
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     found: list[str] = re.findall(r'<a id="([^"]+)">', text)
     for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
@@ -37,14 +37,14 @@ def anchors(page: Path) -> frozenset[str]:
 
 
 def test_the_pages_are_found() -> None:
-    """The test looks at something."""
+    """The list of pages is not empty."""
     names = {page.name for page in PAGES}
     assert {"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "git.md", "spec.md"} <= names
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
-    """A relative link names a file of the repository, and its anchor a heading there."""
+    """A relative link names a file of the repository, and its anchor a heading in it."""
     broken = []
     for target in links(page):
         path, _, anchor = target.partition("#")

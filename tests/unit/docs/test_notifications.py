@@ -1,4 +1,4 @@
-"""docs/notifications.md and the messages say the same."""
+"""docs/notifications.md matches the messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEXT = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text(encod
 
 
 def samples() -> dict[str, Notification]:
-    """Return a notification of each kind."""
+    """Return one notification of each kind."""
     world = History(healPolicy="notify")
     steps = [
         world.did(synced(edited())),
@@ -42,7 +42,7 @@ def shape(value: Any) -> Any:
 
 
 def test_the_example_is_a_message() -> None:
-    """It has the fields that a message of drift has, in their order and no others."""
+    """The example has exactly the fields of a message about drift, in their order."""
     example = json.loads(TEXT.partition("```json\n")[2].partition("```")[0])
     sent = json.loads(json_body(samples()["drift"], held_back=0, cluster="production"))
     assert list(example) == list(sent)
@@ -54,8 +54,8 @@ def _without_facts(example: dict[str, Any], sent: dict[str, Any]) -> bool:
     return not facts and shape({**example, "facts": {}}) == shape({**sent, "facts": {}})
 
 
-def test_every_kind_and_its_facts_are_told() -> None:
-    """The two tables have each kind, and each fact of it."""
+def test_every_kind_and_its_facts_are_documented() -> None:
+    """The two tables contain each kind and its facts."""
     found = samples()
     assert set(found) == {str(kind) for kind in NotificationKind}
     rows = dict(re.findall(r"^\| `(\w+)` \| (`.*) \|$", TEXT, re.MULTILINE))
@@ -65,8 +65,8 @@ def test_every_kind_and_its_facts_are_told() -> None:
             assert f"`{fact}`" in rows[kind]
 
 
-def test_numbers_are_told() -> None:
-    """Patience, the limit and the quiet time."""
+def test_limits_are_documented() -> None:
+    """The page contains the number of failures, the rate limit and the quiet time."""
     assert f"after {FAILURES_BEFORE_NOTIFYING} failed syncs in a row" in TEXT
     assert f"`--notify-per-minute` messages ({NotifySettings().per_minute})" in TEXT
     assert f"once in {QUIET_SECONDS / 60:g} minutes" in TEXT

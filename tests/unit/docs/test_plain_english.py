@@ -1,4 +1,4 @@
-"""What users and readers see is plain English: the house's old words stay out."""
+"""Messages, documentation and comments are plain English: certain invented words are forbidden."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PATTERN = re.compile("|".join(f"(?:{word})" for word in HOUSE_WORDS), re.IGNOREC
 
 
 def prose(source: Path) -> Iterator[tuple[int, str]]:
-    """Yield the string literals and docstrings of a module, and its comments, with their lines."""
+    """Yield the string literals, docstrings and comments of a module, with their lines."""
     text = source.read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -63,7 +63,7 @@ def test_no_house_word_in_the_sources() -> None:
 
 
 def test_no_house_word_in_the_documentation() -> None:
-    """So do the pages; the changelog's entries about released versions stay as they are."""
+    """The documentation uses the same words."""
     found = [
         f"{page.relative_to(ROOT)}: {match[0]}"
         for page in PAGES

@@ -1,4 +1,4 @@
-"""docs/runbook.md tells of every metric and every alert, as they are."""
+"""docs/runbook.md describes every metric and every alert."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", r
 
 
 def sections(chapter: str) -> dict[str, str]:
-    """Return the parts of a chapter (`## …`) by their headings (`### …`)."""
+    """Return the sections (`### …`) of a chapter (`## …`) by heading."""
     (body,) = re.findall(rf"^## {chapter}\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
     return dict(part.split("\n", 1) for part in re.split(r"^### ", body, flags=re.MULTILINE)[1:])
 
 
-def test_every_metric_is_told_with_type_and_labels() -> None:
-    """And no metric that nobody exposes."""
-    told = {
+def test_every_metric_is_documented_with_type_and_labels() -> None:
+    """The table contains exactly the metrics that exist."""
+    documented = {
         name: (type_, tuple(re.findall(r"`(\w+)`", labels))) for name, type_, labels, *_ in ROW.findall(TEXT)
     }
-    assert told == {metric.name: (metric.type.value, metric.labels) for metric in catalogue.ALL}
+    assert documented == {metric.name: (metric.type.value, metric.labels) for metric in catalogue.ALL}
 
 
 def test_every_metric_says_what_to_do() -> None:
-    """What it means, and what when it looks wrong: `none` at least where there is nothing to do."""
+    """Each metric has a meaning and a text about unusual values, at least `none`."""
     assert len(ROW.findall(TEXT)) == len(catalogue.ALL)
     for name, _, _, means, wrong in ROW.findall(TEXT):
         assert means.strip(), name
@@ -42,7 +42,7 @@ def test_every_metric_says_what_to_do() -> None:
 
 
 def test_every_alert_has_its_section_in_the_order_of_the_rules() -> None:
-    """With what it means and what to do, and the alert's link leads there."""
+    """Each section says what to do, and the alert links to it."""
     alerts = sections("Alerts")
 
     assert list(alerts) == [alert["alert"] for alert in ALERTS]
@@ -52,8 +52,8 @@ def test_every_alert_has_its_section_in_the_order_of_the_rules() -> None:
         assert "\n- " in alerts[name], f"{name} says nothing to do"
 
 
-def test_what_is_looked_for_in_the_log_can_be_found() -> None:
-    """The runbook greps for words of messages that docs/configuration.md has."""
+def test_the_log_messages_in_the_runbook_exist() -> None:
+    """The texts for which the runbook greps are in docs/configuration.md."""
     log = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     for words in re.findall(r"grep '([a-z ]+)'", TEXT):
         assert words in log, words

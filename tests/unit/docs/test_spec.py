@@ -1,4 +1,4 @@
-"""docs/spec.md and the CRDs say the same."""
+"""docs/spec.md matches the CRDs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Schema = dict[str, Any]
 
 
 def rows(chapter: str) -> list[list[str]]:
-    """Return the cells of a chapter's table, without its head."""
+    """Return the cells of the table in a chapter, without its head."""
     lines = [line for line in CHAPTERS[chapter].splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def fields(crd: Schema, part: str) -> dict[str, Schema]:
-    """Return the schema of every field of spec or status by its path."""
+    """Return the schema of every field of spec or status, by path."""
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part]
     return dict(_below(schema, part))
 
@@ -37,48 +37,50 @@ def _below(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
 
 
 def named(chapter: str) -> list[str]:
-    """Return the first cell of each row, without its quotes."""
+    """Return the first cell of each row, without backquotes."""
     return [row[0].strip("`") for row in rows(chapter)]
 
 
-def test_every_field_of_the_spec_is_there() -> None:
+def test_every_field_of_the_spec_is_documented() -> None:
     """The table of the spec has exactly the CRD's fields, in its order."""
     assert named("Spec") == list(fields(git_repository_crd(), "spec"))
 
 
-def test_every_field_of_the_status_is_there() -> None:
+def test_every_field_of_the_status_is_documented() -> None:
     """The table of the status has exactly the CRD's fields, in its order."""
     assert named("Status") == list(fields(git_repository_crd(), "status"))
 
 
-def test_every_field_of_inventory_is_there() -> None:
+def test_every_field_of_inventory_is_documented() -> None:
     """The table of Inventory has exactly the CRD's fields, in its order."""
     assert named("Inventory") == list(fields(inventory_crd(), "spec"))
 
 
-def test_defaults_are_told() -> None:
-    """A default in the table is the one that the API server fills in, and none is kept from the reader."""
-    told = {row[0].strip("`"): row[1].strip("`") for row in rows("Spec")}
+def test_defaults_are_documented() -> None:
+    """The table contains every default of the schema."""
+    documented = {row[0].strip("`"): row[1].strip("`") for row in rows("Spec")}
     for path, schema in fields(git_repository_crd(), "spec").items():
         if schema.get("default", "") != "":
-            assert told[path] == str(schema["default"]).replace("True", "true").replace("False", "false")
+            assert documented[path] == str(schema["default"]).replace("True", "true").replace(
+                "False", "false"
+            )
 
 
-def test_every_refusal_is_told() -> None:
-    """The messages of all rules are in the documentation, word for word."""
+def test_every_validation_message_is_documented() -> None:
+    """The messages of all validation rules are in the table, word for word."""
     messages = [rule["message"] for rule in (*SPEC_RULES, *IGNORE_RULES)]
 
     assert [row[1] for row in rows("Validation")] == messages
 
 
-def test_columns_are_told() -> None:
-    """The table of columns is that of `kubectl get`, in its order."""
+def test_columns_are_documented() -> None:
+    """The table contains the columns of `kubectl get`, in their order."""
     assert named("Columns") == [column["name"] for column in REPOSITORY_COLUMNS]
     assert all(f"`{column['name']}`" in CHAPTERS["Inventory"] for column in INVENTORY_COLUMNS)
 
 
-def test_names_are_told() -> None:
-    """Every label, annotation and finalizer of ours is explained, and no other is invented."""
+def test_names_are_documented() -> None:
+    """The table contains exactly our labels, annotations and the finalizer."""
     ours = {
         value for value in vars(names).values() if isinstance(value, str) and value.startswith("nopea.io/")
     }

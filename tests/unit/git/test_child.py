@@ -1,4 +1,4 @@
-"""A real Git child, spoken to in frames as its parent does."""
+"""A real Git child process, which receives frames as from its parent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ADDRESS = {
 
 
 class Conversation:
-    """A child's standard input and output."""
+    """The standard input and output of a child."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -33,17 +33,17 @@ class Conversation:
         self._answers: list[dict[str, Any]] = []
 
     def send(self, op: str, **fields: Any) -> None:
-        """Write one request."""
+        """Send a request."""
         self.write(encode({"op": op, "seconds": 30, **fields}))
 
     def write(self, data: bytes) -> None:
-        """Write bytes as they are."""
+        """Send bytes as they are."""
         assert self.process.stdin is not None
         self.process.stdin.write(data)
         self.process.stdin.flush()
 
     def answer(self) -> dict[str, Any]:
-        """Wait for the next answer."""
+        """Wait for the next response."""
         assert self.process.stdout is not None
         while not self._answers:
             data = os.read(self.process.stdout.fileno(), MIB)
@@ -52,7 +52,7 @@ class Conversation:
         return self._answers.pop(0)
 
     def ask(self, op: str, **fields: Any) -> dict[str, Any]:
-        """Send one request and wait for its answer."""
+        """Send a request and wait for its response."""
         self.send(op, id=1, **fields)
         return self.answer()
 
@@ -65,7 +65,7 @@ class Conversation:
 
 @pytest.fixture
 def origin(tmp_path: Path) -> Origin:
-    """A repository with two manifests on main."""
+    """Return a repository with two manifests on main."""
     made = Origin(tmp_path / "shop.git")
     made.commit({"a.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n", "b.yaml": "b: [\n"})
     return made
@@ -73,7 +73,7 @@ def origin(tmp_path: Path) -> Origin:
 
 @pytest.fixture
 def child(tmp_path: Path) -> Iterator[Conversation]:
-    """A configured child with four threads."""
+    """Yield a configured child with four threads."""
     command = [sys.executable, "-I", "-m", "nopea.git.child", str(os.getpid()), "4"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
@@ -90,20 +90,20 @@ def child(tmp_path: Path) -> Iterator[Conversation]:
             process.kill()
 
 
-def test_it_ends_with_its_pipe(child: Conversation) -> None:
-    """Closing standard input is how the parent lets a child go."""
+def test_a_child_ends_with_its_pipe(child: Conversation) -> None:
+    """The parent ends a child by closing its standard input."""
     assert child.end() == 0
 
 
-def test_it_ends_on_what_is_not_a_frame(child: Conversation) -> None:
-    """After nonsense, nothing that follows can be understood."""
+def test_a_child_ends_on_an_invalid_frame(child: Conversation) -> None:
+    """After an invalid frame, no later frame can be understood."""
     child.write(b"\xff" * 8)
 
     assert child.process.wait(20) != 0
 
 
 def test_a_frame_may_come_in_pieces(child: Conversation, origin: Origin) -> None:
-    """The pipe may cut anywhere."""
+    """A frame may arrive byte by byte."""
     frame = encode({"id": 7, "op": Op.HEAD, "mirror": str(origin.path), "commit": origin.tip()})
     for byte in range(len(frame)):
         child.write(frame[byte : byte + 1])
@@ -111,8 +111,8 @@ def test_a_frame_may_come_in_pieces(child: Conversation, origin: Origin) -> None
     assert child.answer()["id"] == 7
 
 
-def test_the_ref_of_a_server_is_asked_without_a_mirror(child: Conversation, origin: Origin) -> None:
-    """`ls_remote` answers with the commit and writes nothing."""
+def test_ls_remote_needs_no_mirror(child: Conversation, origin: Origin) -> None:
+    """The response contains the commit."""
     address = {**ADDRESS, "url": f"file://{origin.path}"}
 
     assert child.ask(Op.LS_REMOTE, ref=("branch", "main"), address=address)["ok"] == {"id": origin.tip()}
@@ -121,7 +121,7 @@ def test_the_ref_of_a_server_is_asked_without_a_mirror(child: Conversation, orig
 def test_a_synced_mirror_is_listed_read_and_parsed(
     child: Conversation, origin: Origin, tmp_path: Path
 ) -> None:
-    """Each operation finds in the mirror what the one before left."""
+    """Each operation uses the mirror that the previous one left."""
     mirror, address = str(tmp_path / "mirror.git"), {**ADDRESS, "url": f"file://{origin.path}"}
     commit = child.ask(Op.SYNC, ref=("branch", "main"), address=address, mirror=mirror, again=False)["ok"][
         "id"
@@ -138,28 +138,28 @@ def test_a_synced_mirror_is_listed_read_and_parsed(
 
 
 def test_requests_are_answered_when_they_are_done(child: Conversation, origin: Origin) -> None:
-    """Several run at once; the id says whose answer it is."""
+    """Requests run concurrently; the id says to which request a response belongs."""
     for number in range(1, 21):
         child.send(Op.HEAD, id=number, mirror=str(origin.path), commit=origin.tip())
 
     assert {child.answer()["id"] for _ in range(20)} == set(range(1, 21))
 
 
-def test_a_mirror_that_is_not_there_is_an_answer(child: Conversation, tmp_path: Path) -> None:
-    """The parent has it cloned."""
+def test_a_missing_mirror_is_an_error_response(child: Conversation, tmp_path: Path) -> None:
+    """The parent then requests a clone."""
     error = child.ask(Op.HEAD, mirror=str(tmp_path / "nowhere"), commit="1" * 40)["err"]
 
     assert error["kind"] == ErrorKind.MIRROR
 
 
-def test_an_unexpected_error_is_an_answer_and_not_the_end(child: Conversation, origin: Origin) -> None:
-    """A bug costs its request and no other."""
+def test_an_unexpected_error_is_an_error_response(child: Conversation, origin: Origin) -> None:
+    """A bug fails only its own request; the child continues."""
     assert child.ask("juggle")["err"]["kind"] == ErrorKind.BUG
     assert child.ask(Op.HEAD, mirror=str(origin.path), commit=origin.tip())["ok"]["id"] == origin.tip()
 
 
-def test_no_answer_holds_a_secret_of_its_request(child: Conversation) -> None:
-    """A message that repeats the password is masked before it leaves the child."""
+def test_no_response_contains_a_secret_of_its_request(child: Conversation) -> None:
+    """A message that repeats the password is masked in the child."""
     address = {**ADDRESS, "url": "file:///nowhere/hunter2.git"}
 
     error = child.ask(Op.LS_REMOTE, ref=("branch", "main"), address=address)["err"]
@@ -168,8 +168,8 @@ def test_no_answer_holds_a_secret_of_its_request(child: Conversation) -> None:
     assert "hunter2" not in error["message"]
 
 
-def test_an_answer_too_big_for_a_frame_is_an_error(child: Conversation, origin: Origin) -> None:
-    """The parent would otherwise have to take the stream for broken and the child for lost."""
+def test_a_response_too_big_for_a_frame_is_an_error(child: Conversation, origin: Origin) -> None:
+    """Otherwise the parent would have to kill the child because of an invalid frame."""
     origin.commit({"big.yaml": b"\0" * (MAX_FRAME + 1)})
     blob = origin.git("rev-parse", "main:big.yaml")
 
@@ -177,8 +177,10 @@ def test_an_answer_too_big_for_a_frame_is_an_error(child: Conversation, origin: 
     assert child.ask(Op.HEAD, mirror=str(origin.path), commit=origin.tip())["ok"]
 
 
-def test_memory_over_the_limit_is_an_answer(child: Conversation, origin: Origin, tmp_path: Path) -> None:
-    """The child says so and goes on; the parent repeats the request alone."""
+def test_memory_over_the_limit_is_an_error_response(
+    child: Conversation, origin: Origin, tmp_path: Path
+) -> None:
+    """The child reports the error and continues."""
     child.send(
         Op.CONFIGURE, id=0, home=str(tmp_path / "small"), ca_file="", proxy=False,
         connect_timeout_ms=5000, server_timeout_ms=5000, memory_bytes=64 * MIB,

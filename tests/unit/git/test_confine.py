@@ -1,4 +1,4 @@
-"""What a Git child does to itself, tried in processes that may die of it."""
+"""The restrictions that a Git child sets for itself, tested in processes of their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(code: str, *, input: str = "") -> str:  # noqa: A002
 
 
 def test_a_child_is_killed_when_its_parent_ends() -> None:
-    """The kernel kills it, although it waits for nothing of its parent."""
+    """The kernel kills the child, even if it is not reading from its parent."""
     code = """
         import os, sys, time
         from nopea.git.confine import die_with
@@ -38,7 +38,7 @@ def test_a_child_is_killed_when_its_parent_ends() -> None:
         os._exit(0)
     """
     child = int(run(code))
-    # `run` returns when the child has closed its pipe; the kernel does that before the child is a zombie.
+    # `run` returns when the child's pipe is closed, which is before the child is a zombie.
     deadline = time.monotonic() + 10
     while state(child) not in {"gone", "Z"}:
         assert time.monotonic() < deadline
@@ -46,15 +46,15 @@ def test_a_child_is_killed_when_its_parent_ends() -> None:
 
 
 def state(pid: int) -> str:
-    """Return the letter of a process's state, Z for a zombie."""
+    """Return the letter of a process's state: Z for a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return "gone"
 
 
-def test_a_child_whose_parent_has_gone_does_not_start() -> None:
-    """The parent's id is compared after the kernel was asked, so nothing lies between."""
+def test_a_child_whose_parent_has_ended_does_not_start() -> None:
+    """The parent's id is compared after the request to the kernel, so there is no race."""
     code = """
         from nopea.git.confine import OrphanError, die_with
         try:
@@ -66,7 +66,7 @@ def test_a_child_whose_parent_has_gone_does_not_start() -> None:
 
 
 def test_a_child_leaves_no_core_dump() -> None:
-    """Memory with credentials in it never reaches the disk."""
+    """Memory that contains credentials is never written to disk."""
     code = """
         import resource, sys
         from nopea.git.confine import die_with
@@ -76,8 +76,8 @@ def test_a_child_leaves_no_core_dump() -> None:
     assert run(code) == "(0, 0)\n"
 
 
-def test_memory_over_the_limit_is_refused_and_not_given() -> None:
-    """The process gets a MemoryError that it can answer with."""
+def test_memory_over_the_limit_is_refused() -> None:
+    """The process gets a MemoryError and continues."""
     code = """
         from nopea.git.confine import limit_memory
         limit_memory(128 * 1024 * 1024)
@@ -90,8 +90,8 @@ def test_memory_over_the_limit_is_refused_and_not_given() -> None:
     assert run(code) == "refused\n1048576\n"
 
 
-def test_only_the_private_pipe_carries_answers() -> None:
-    """What a library prints or reads by accident goes to standard error and comes from nowhere."""
+def test_only_the_private_pipe_carries_responses() -> None:
+    """What a library prints goes to standard error, and standard input is empty."""
     code = """
         import os, sys
         from nopea.git.confine import take_pipes

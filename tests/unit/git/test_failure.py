@@ -1,4 +1,4 @@
-"""What libgit2 raises, as one of our kinds: its words and classes as observed with 1.9."""
+"""How errors of libgit2 are classified, with the messages and classes of version 1.9."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NET, SSL, SSH, ODB, NOMEMORY, HTTP = 12, 16, 23, 9, 1, 34
 def _git_error(message: str, error_class: int | None = None) -> pygit2.GitError:
     error = pygit2.GitError(message)
     if error_class is not None:
-        setattr(error, "error_class", error_class)  # noqa: B010 - pygit2 sets it where no type knows of it
+        setattr(error, "error_class", error_class)  # noqa: B010 - pygit2's types do not declare it
     return error
 
 
@@ -54,7 +54,7 @@ def _over_network(error: BaseException, *, ssh: bool = False) -> GitFailure:
     ids=str,
 )
 def test_over_the_network(error: BaseException, kind: ErrorKind) -> None:
-    """The kind decides whether waiting helps and what a person is told; the words are kept for them."""
+    """The kind decides about retries and the hint; the message is kept."""
     failure = _over_network(error)
 
     assert failure.kind is kind
@@ -62,7 +62,7 @@ def test_over_the_network(error: BaseException, kind: ErrorKind) -> None:
 
 
 def test_a_bad_certificate_is_a_host_key_over_ssh() -> None:
-    """The same exception, another thing to do."""
+    """The same exception has another kind, because it needs another hint."""
     error = pygit2.errors.CertificateError("no")
 
     assert _over_network(error, ssh=True).kind is ErrorKind.HOST_KEY
@@ -83,7 +83,7 @@ def test_a_bad_certificate_is_a_host_key_over_ssh() -> None:
     ids=str,
 )
 def test_on_the_disk(error: BaseException, kind: ErrorKind) -> None:
-    """A damaged mirror is cloned again; a full disk is not cured by that."""
+    """A damaged mirror is cloned again; a full disk is an error of its own."""
     with pytest.raises(GitFailure) as caught, storage():
         raise error
 
@@ -93,14 +93,14 @@ def test_on_the_disk(error: BaseException, kind: ErrorKind) -> None:
 @pytest.mark.parametrize(
     "error", [ValueError("a bug"), KeyboardInterrupt(), GitFailure(ErrorKind.EMPTY, "x")], ids=repr
 )
-def test_everything_else_passes(error: BaseException) -> None:
-    """A bug is not dressed up as a network failure, and our own word is not translated again."""
+def test_other_exceptions_are_not_translated(error: BaseException) -> None:
+    """A bug does not count as a network failure, and a GitFailure is not translated again."""
     with pytest.raises(type(error)) as caught, network(ssh=False), storage():
         raise error
 
     assert caught.value is error
 
 
-def test_facts_travel_with_the_failure() -> None:
-    """Further keys of the error frame."""
+def test_a_failure_has_facts() -> None:
+    """The facts are further keys of the error frame."""
     assert GitFailure(ErrorKind.REF_MISSING, "no", similar=["main"]).facts == {"similar": ["main"]}

@@ -1,4 +1,4 @@
-"""Equal requests share one operation, in virtual time; nobody waits longer than he said."""
+"""Equal requests share one operation, each with its own deadline; in virtual time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Operation:
-    """Something that takes its time; counts how often it was begun and cancelled."""
+    """An operation that takes some time and counts its starts and cancellations."""
 
     def __init__(self, seconds: float = 10, error: Exception | None = None) -> None:
         self.seconds, self.error = seconds, error
@@ -23,7 +23,7 @@ class Operation:
 
     @property
     def begin(self) -> Callable[[], Coroutine[Any, Any, str]]:
-        """What `join` takes."""
+        """The function that `join` takes."""
         return self._run
 
     async def _run(self) -> str:
@@ -39,7 +39,7 @@ class Operation:
 
 
 async def test_a_hundred_repositories_fetch_once(looptime: Any) -> None:
-    """All of them get the one answer, also those that come late."""
+    """All of them get the same result, even those that join late."""
     flights, operation = Flights[str](), Operation()
 
     async def join(after: float) -> str:
@@ -54,7 +54,7 @@ async def test_a_hundred_repositories_fetch_once(looptime: Any) -> None:
 
 
 async def test_another_key_is_another_operation() -> None:
-    """And the next request after the answer is a new one: the world may have moved."""
+    """A request after the end of the operation starts a new one."""
     flights, operation = Flights[str](), Operation()
     await asyncio.gather(
         flights.join("a", operation.begin, deadline=100), flights.join("b", operation.begin, deadline=100)
@@ -64,8 +64,8 @@ async def test_another_key_is_another_operation() -> None:
     assert await flights.join("a", operation.begin, deadline=100) == "answer 3"
 
 
-async def test_each_has_his_own_deadline() -> None:
-    """The impatient one gives up at his time; the patient one still gets the answer."""
+async def test_each_request_has_its_own_deadline() -> None:
+    """A request that times out does not affect the others."""
     flights, operation = Flights[str](), Operation()
     patient = spawn(flights.join("a", operation.begin, deadline=100), name="patient")
     await asyncio.sleep(1)
@@ -78,8 +78,8 @@ async def test_each_has_his_own_deadline() -> None:
     assert operation.cancelled == 0
 
 
-async def test_who_began_it_may_leave_first() -> None:
-    """The operation belongs to all who wait."""
+async def test_the_first_request_may_be_cancelled() -> None:
+    """The operation continues for the other requests."""
     flights, operation = Flights[str](), Operation()
     first = spawn(flights.join("a", operation.begin, deadline=100), name="first")
     await asyncio.sleep(1)
@@ -92,8 +92,8 @@ async def test_who_began_it_may_leave_first() -> None:
     assert operation.cancelled == 0
 
 
-async def test_when_the_last_has_gone_it_is_cancelled() -> None:
-    """Nothing runs for nobody; the next request begins anew."""
+async def test_an_operation_without_requests_is_cancelled() -> None:
+    """The next request starts the operation again."""
     flights, operation = Flights[str](), Operation()
     waiting = [spawn(flights.join("a", operation.begin, deadline=100), name=f"w{n}") for n in range(3)]
     await asyncio.sleep(1)
@@ -104,8 +104,8 @@ async def test_when_the_last_has_gone_it_is_cancelled() -> None:
     assert await flights.join("a", operation.begin, deadline=100) == "answer 2"
 
 
-async def test_an_error_is_everybodys_and_is_not_kept() -> None:
-    """Each waiter gets it; the next request tries again."""
+async def test_an_error_goes_to_all_requests_and_is_not_kept() -> None:
+    """All requests get the error; the next request tries again."""
     flights, operation = Flights[str](), Operation(error=ValueError("no"))
     results = await asyncio.gather(
         *(flights.join("a", operation.begin, deadline=100) for _ in range(3)), return_exceptions=True
@@ -116,16 +116,16 @@ async def test_an_error_is_everybodys_and_is_not_kept() -> None:
     assert await flights.join("a", operation.begin, deadline=100) == "answer 2"
 
 
-async def test_the_operations_own_word_comes_before_the_deadline() -> None:
-    """Who began it waits a moment longer: the operation ends then itself, with a better reason."""
+async def test_the_error_of_the_operation_wins_over_the_deadline() -> None:
+    """If the operation fails at the deadline, its own error is raised, which says more."""
     flights, operation = Flights[str](), Operation(seconds=10, error=ValueError("the server hangs"))
 
     with pytest.raises(ValueError, match="the server hangs"):
         await flights.join("a", operation.begin, deadline=10)
 
 
-async def test_closing_cancels_what_is_on_its_way() -> None:
-    """And every waiter is released."""
+async def test_closing_cancels_running_operations() -> None:
+    """The requests are cancelled as well."""
     flights, operation = Flights[str](), Operation()
     waiting = spawn(flights.join("a", operation.begin, deadline=100), name="waiting")
     await asyncio.sleep(1)

@@ -1,4 +1,4 @@
-"""From what a Git child answered to the error that users read."""
+"""From the error of a Git child to the problem that users read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WITHOUT_ENTRY = {ErrorKind.REF_MISSING, ErrorKind.PATH_MISSING, ErrorKind.AUTHEN
 
 @pytest.mark.parametrize("kind", [kind for kind in ErrorKind if kind not in WITHOUT_ENTRY])
 def test_every_kind_has_a_code_and_sentences(kind: ErrorKind) -> None:
-    """The URL first, what happened, the detail; the hint is a sentence of its own."""
+    """The message contains the URL and the detail; the hint is a sentence."""
     error = problems.error_of(kind, "some detail", {}, remote=Remote(URL), ref=MAIN)
 
     (problem,) = error.problems
@@ -32,7 +32,7 @@ def test_every_kind_has_a_code_and_sentences(kind: ErrorKind) -> None:
 
 
 def test_no_credential_is_in_a_message() -> None:
-    """Neither that of the URL nor one that the server repeats."""
+    """Neither the password in the URL nor a token that the server repeats is shown."""
     remote = Remote("https://ada:s3cret@git.acme.example/shop.git", Credentials(token=Secret(b"t0ken")))
 
     error = problems.error_of(ErrorKind.PROTOCOL, "you sent t0ken", {}, remote=remote, ref=MAIN)
@@ -42,7 +42,7 @@ def test_no_credential_is_in_a_message() -> None:
 
 
 def test_a_missing_ref_names_similar_ones() -> None:
-    """The typing error is seen at once."""
+    """The hint lists similar refs, because it may be a typing error."""
     error = problems.error_of(
         ErrorKind.REF_MISSING, "no such ref", {"similar": ["main", "maint"]}, remote=Remote(URL), ref=MAIN
     )
@@ -54,7 +54,7 @@ def test_a_missing_ref_names_similar_ones() -> None:
 
 
 def test_a_missing_folder_names_those_beside_it() -> None:
-    """In the folder where the path stops to exist."""
+    """The hint lists the folders in the last part of the path that exists."""
     facts = {"at": "deploy", "folders": ["web", "db"]}
 
     error = problems.error_of(
@@ -71,15 +71,15 @@ def test_a_missing_folder_names_those_beside_it() -> None:
     [(Credentials(), "Set spec.secretRef"), (Credentials(token=Secret(b"x")), "Check the Secret")],
 )
 def test_a_refusal_says_whether_credentials_are_missing_or_wrong(credentials: Credentials, hint: str) -> None:
-    """Two problems with one answer of the server."""
+    """The server's response is the same for both, but the hint differs."""
     error = problems.error_of(ErrorKind.AUTHENTICATION, "401", {}, remote=Remote(URL, credentials), ref=MAIN)
 
     assert error.problems[0].code is Code.GIT_AUTHENTICATION
     assert error.problems[0].hint.startswith(hint)
 
 
-def test_what_is_refused_before_it_is_asked() -> None:
-    """A file URL, and SSH without a key or without known_hosts."""
+def test_what_is_refused_without_contacting_the_server() -> None:
+    """A file URL, and SSH without a key or known_hosts, is refused."""
     remote = Remote("git@git.acme.example:shop.git")
 
     refusals = [
@@ -95,8 +95,8 @@ def test_what_is_refused_before_it_is_asked() -> None:
     ]
 
 
-def test_a_file_that_no_child_survived_is_a_problem_and_no_documents() -> None:
-    """The other files of the repository are applied."""
+def test_a_file_that_crashes_a_child_is_a_problem() -> None:
+    """The file has a problem and no documents; other files are not affected."""
     parsed = problems.deadly_file("the child process died")
 
     assert parsed.documents == ()

@@ -1,4 +1,4 @@
-"""One Git child seen from its parent: started, configured, answering, killed, reaped."""
+"""A Git child process from the parent's side: started, configured, used, killed and reaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nopea.tasks import end, spawn
 
 
 class Parent:
-    """Keeps what a child answers."""
+    """Starts a child and keeps its responses."""
 
     def __init__(self, cache: Path, trust: Trust) -> None:
         self.answers: list[dict[str, Any]] = []
@@ -36,7 +36,7 @@ class Parent:
 async def started(
     cache: Path, trust: Trust | None = None
 ) -> AsyncIterator[tuple[Parent, asyncio.Task[None]]]:
-    """Run a child until the end of the block; then it must be gone."""
+    """Run a child until the context is closed; then it must have ended."""
     parent = Parent(cache, trust or Trust())
     running = spawn(parent.child.run(), name="child")
     pid = await until(lambda: parent.child.pid)
@@ -48,8 +48,8 @@ async def started(
     assert list((cache / HOMES).iterdir()) == []
 
 
-async def test_frames_that_come_before_it_is_ready_are_answered(tmp_path: Path) -> None:
-    """They wait until the child has been configured, and are answered once each."""
+async def test_requests_before_the_child_is_ready_are_answered(tmp_path: Path) -> None:
+    """They are sent after the configuration, and answered once each."""
     async with started(tmp_path) as (parent, _):
         assert not parent.child.ready
         for number in (1, 2, 3):
@@ -63,7 +63,7 @@ async def test_frames_that_come_before_it_is_ready_are_answered(tmp_path: Path) 
 
 
 async def test_a_killed_child_is_reaped_and_its_home_removed(tmp_path: Path) -> None:
-    """`run` returns, no zombie stays, and nothing more is sent."""
+    """`run` returns, no zombie is left, and nothing more is sent."""
     async with started(tmp_path) as (parent, running):
         await until(lambda: parent.child.ready)
         assert parent.child.resident_bytes() > 1024**2
@@ -79,7 +79,7 @@ async def test_a_killed_child_is_reaped_and_its_home_removed(tmp_path: Path) -> 
 
 
 async def test_a_child_that_dies_ends_the_run(tmp_path: Path) -> None:
-    """SIGKILL from outside is the same as an end of its own: the pool decides what to repeat."""
+    """A SIGKILL from outside ends `run`, so that the pool can repeat the requests."""
     async with started(tmp_path) as (parent, running):
         await until(lambda: parent.child.ready)
 
@@ -90,10 +90,10 @@ async def test_a_child_that_dies_ends_the_run(tmp_path: Path) -> None:
         assert not parent.child.ready
 
 
-async def test_what_it_trusts_is_in_its_home_and_nothing_else_in_its_environment(
+async def test_trusted_keys_are_in_its_home_and_no_secret_in_its_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """libgit2 reads both files; a variable of the controller may hold a secret."""
+    """libgit2 reads both files; the controller's environment is not inherited, as it may contain secrets."""
     monkeypatch.setenv("NOPEA_WEBHOOK_SECRET", "s3cret")
     async with started(tmp_path, Trust(ca_crt="PEM", known_hosts="git.example ssh-ed25519 AAAA")) as (
         parent,
@@ -111,12 +111,12 @@ async def test_what_it_trusts_is_in_its_home_and_nothing_else_in_its_environment
 
 
 def environment_of(pid: int) -> bytes:
-    """Return a process's environment."""
+    """Return the environment of a process."""
     return Path(f"/proc/{pid}/environ").read_bytes()
 
 
 async def test_a_cache_folder_that_is_a_file_ends_the_run(tmp_path: Path) -> None:
-    """The log says why; the pool starts another one later."""
+    """The child does not start, and `run` returns."""
     file = tmp_path / "cache"
     file.write_text("")
     child = ChildProcess("1", GitSettings(cache_dir=file), Trust(), on_answer=lambda _: None)
@@ -141,7 +141,7 @@ class ScriptedChild(ChildProcess):
 
 
 async def answers_of(cache: Path, script: str) -> list[dict[str, Any]]:
-    """Run a script as a child to its end, and return what it answered."""
+    """Run a script as a child to its end and return its responses."""
     answers: list[dict[str, Any]] = []
     child = ScriptedChild("1", GitSettings(cache_dir=cache), Trust(), on_answer=answers.append)
     child.script = script
@@ -152,7 +152,7 @@ async def answers_of(cache: Path, script: str) -> list[dict[str, Any]]:
 
 
 def write(data: bytes) -> str:
-    """Return a script that answers with the bytes."""
+    """Return a script that writes these bytes as its response."""
     return f"os.write(1, {data!r})\n"
 
 
@@ -160,8 +160,8 @@ CONFIGURED = encode({"id": 0, "ok": {}})
 ANSWER = encode({"id": 1, "ok": "whole"})
 
 
-async def test_half_a_frame_of_a_dying_child_is_not_an_answer(tmp_path: Path) -> None:
-    """What came whole before it is."""
+async def test_an_incomplete_frame_of_a_dying_child_is_not_a_response(tmp_path: Path) -> None:
+    """Complete frames before it are responses."""
     script = write(CONFIGURED + ANSWER + encode({"id": 2, "ok": "half"})[:-1])
 
     assert await answers_of(tmp_path, script) == [{"id": 1, "ok": "whole"}]
@@ -173,7 +173,7 @@ async def test_half_a_frame_of_a_dying_child_is_not_an_answer(tmp_path: Path) ->
     ids=["four gigabytes", "a byte over the limit", "no msgpack"],
 )
 async def test_a_child_that_does_not_speak_the_protocol_is_killed(tmp_path: Path, nonsense: bytes) -> None:
-    """It would run on: nothing that it says afterwards could be understood."""
+    """After an invalid frame, nothing else that the child sends could be understood."""
     script = write(CONFIGURED + ANSWER) + "time.sleep(0.2)\n" + write(nonsense) + "time.sleep(600)"
 
     assert await answers_of(tmp_path, script) == [{"id": 1, "ok": "whole"}]
@@ -182,17 +182,17 @@ async def test_a_child_that_does_not_speak_the_protocol_is_killed(tmp_path: Path
 async def test_a_child_that_does_not_become_ready_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time for it is bounded; afterwards there is no limit on its silence."""
+    """Only the time until it is ready is bounded."""
     monkeypatch.setattr("nopea.git.process._START_SECONDS", 0.3)
 
     assert await answers_of(tmp_path, "time.sleep(600)") == []
     assert await answers_of(tmp_path, write(CONFIGURED) + "time.sleep(0.6)\n" + write(ANSWER)) != []
 
 
-async def test_what_a_child_prints_is_bounded_and_masked_in_the_log(
+async def test_the_output_of_a_child_is_bounded_and_masked_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The first lines, cut, without a URL's credentials; a child that prints for ever does not stop."""
+    """The number and length of the lines is limited, and credentials in URLs are masked."""
     script = "for n in range(1000): print('https://bot:s3cret@h/x' + 'x' * 10000, file=sys.stderr)\n"
     caplog.set_level("DEBUG", logger="nopea.git")
 

@@ -1,4 +1,4 @@
-"""Frames: any cut of the stream gives the same messages, and any other stream is refused."""
+"""Frames: split in any way they give the same messages, and invalid ones are refused."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ MESSAGES = st.builds(lambda id_, ok: {"id": id_, "ok": ok}, st.integers(0, 2**32
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(MESSAGES, max_size=4), st.data())
-def test_any_cut_of_the_stream_gives_the_same_messages(
+def test_any_split_of_the_stream_gives_the_same_messages(
     messages: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    """Pipes cut anywhere, also inside the length."""
+    """A pipe may split a frame anywhere, even inside the length."""
     stream = b"".join(encode(message) for message in messages)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
     decoder = Decoder()
@@ -41,7 +41,7 @@ def test_any_cut_of_the_stream_gives_the_same_messages(
 
 
 def test_byte_by_byte() -> None:
-    """Each message comes with its last byte, not later."""
+    """A message is complete with its last byte."""
     decoder = Decoder()
     frame = encode({"id": 1, "ok": b"\x00\xff"})
 
@@ -50,8 +50,8 @@ def test_byte_by_byte() -> None:
     ]
 
 
-def test_contents_stay_bytes_and_words_stay_words() -> None:
-    """A file is not decoded on the way."""
+def test_bytes_and_strings_are_kept() -> None:
+    """The content of a file remains bytes, even if it is not UTF-8."""
     (message,) = Decoder().feed(encode({"id": 1, "ok": {"blob": b"caf\xe9", "name": "café"}}))
 
     assert message["ok"] == {"blob": b"caf\xe9", "name": "café"}
@@ -60,7 +60,7 @@ def test_contents_stay_bytes_and_words_stay_words() -> None:
 @settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=64) | st.binary(max_size=32).map(lambda body: len(body).to_bytes(4, "big") + body))
 def test_no_stream_raises_anything_but_a_frame_error(stream: bytes) -> None:
-    """A child that lies costs itself, not the port of all repositories."""
+    """An invalid stream affects only its own child."""
     try:
         messages = Decoder(limit=32).feed(stream)
     except FrameError:
@@ -84,20 +84,20 @@ def test_no_stream_raises_anything_but_a_frame_error(stream: bytes) -> None:
     ],
     ids=repr,
 )
-def test_a_frame_that_is_no_message_is_refused(body: bytes) -> None:
-    """Not msgpack, no map, no id, more or less than one value."""
+def test_an_invalid_message_is_refused(body: bytes) -> None:
+    """A message must be one msgpack map with a numeric id."""
     with pytest.raises(FrameError):
         Decoder().feed(len(body).to_bytes(4, "big") + body)
 
 
-def test_a_lying_length_is_refused_before_anything_is_read() -> None:
-    """Two gigabytes are not waited for."""
+def test_a_length_over_the_limit_is_refused() -> None:
+    """The frame is refused before its body is read."""
     with pytest.raises(FrameTooBigError, match="over the limit of 10"):
         Decoder(limit=10).feed((2**31).to_bytes(4, "big"))
 
 
 def test_the_limit_itself_is_allowed() -> None:
-    """On both sides alike."""
+    """Encoder and decoder have the same limit."""
     frame = encode({"id": 1, "ok": "x" * 10})
     size = len(frame) - 4
 

@@ -1,4 +1,4 @@
-"""Which commit a ref means among those that a server lists."""
+"""Which commit a ref refers to among those that a server lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEADS = {
     "refs/heads/feature/x": "f" * 40,
     "refs/tags/main": "t" * 40,
     "refs/tags/v1.0.0": "1" * 40,
-    "refs/tags/v1.9.0": "o" * 40,  # an annotated tag: the object, then what it points to
+    "refs/tags/v1.9.0": "o" * 40,  # an annotated tag: the tag object, then the commit
     "refs/tags/v1.9.0^{}": "9" * 40,
     "refs/tags/v1.10.0": "a" * 40,
     "refs/tags/v2.0.0-rc.1": "r" * 40,
@@ -42,26 +42,26 @@ HEADS = {
     ],
 )
 def test_a_ref_is_found_by_its_full_name(kind: RefKind, value: str, wanted: tuple[str, str] | None) -> None:
-    """A tag is not a branch, an annotated tag is its commit, 1.10 is above 1.9."""
+    """A tag is not a branch, an annotated tag is its commit, and 1.10 is newer than 1.9."""
     assert find(Ref(kind, value), HEADS) == wanted
 
 
-def test_two_spellings_of_one_version_have_one_winner() -> None:
-    """Whatever the order of the server's list: else each poll would bring another commit."""
+def test_of_two_spellings_of_a_version_always_the_same_wins() -> None:
+    """The result does not depend on the order in which the server lists the tags."""
     heads = {"refs/tags/1.0.0": "a" * 40, "refs/tags/v1.0.0": "b" * 40, "refs/tags/v1": "c" * 40}
     backwards = dict(reversed(heads.items()))
 
     assert find(Ref(RefKind.SEMVER, "1.x"), heads) == find(Ref(RefKind.SEMVER, "1.x"), backwards)
 
 
-def test_a_range_that_is_none_is_told() -> None:
-    """By a ValueError that quotes it."""
+def test_an_invalid_range_is_an_error() -> None:
+    """The ValueError quotes the range."""
     with pytest.raises(ValueError, match="newest"):
         find(Ref(RefKind.SEMVER, "newest"), HEADS)
 
 
-def test_a_hint_names_what_looks_alike() -> None:
-    """Of the same sort only, and what there is when nothing looks alike."""
+def test_similar_refs_are_suggested() -> None:
+    """Only refs of the same kind are suggested; if none is similar, the existing ones."""
     assert similar(Ref(RefKind.BRANCH, "mian"), HEADS) == ["main"]
     assert "v1.0.0" in similar(Ref(RefKind.TAG, "v1.0"), HEADS)
     assert similar(Ref(RefKind.BRANCH, "zzz"), HEADS) == ["feature/x", "main", "v3.0.0"]

@@ -1,4 +1,4 @@
-"""What is sent to a Git server, what it may answer, and what it never sees."""
+"""Communication with a Git server: credentials, limits, redirects, and what is stored."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ SECRET = b"hunter2"
 
 
 def address(url: str = "https://git.example/shop.git", **raw: Any) -> RemoteAddress:
-    """Return an address as a request describes it, without credentials except those given."""
+    """Return an address as in a request; by default it has no credentials."""
     empty = {"username": "", "password": b"", "token": b"", "identity": b"", "identity_password": b""}
     return RemoteAddress.parse({"url": url, **empty, **raw}, proxy=False)
 
 
 def session(used: RemoteAddress, *, seconds: float = 60, max_bytes: int = 1000) -> Session:
-    """Return a conversation's callbacks."""
+    """Return the callbacks for libgit2."""
     return Session(used, ends_at=time.monotonic() + seconds, max_bytes=max_bytes)
 
 
 def progress(*, received: int = 0, total: int = 0) -> SimpleNamespace:
-    """Return what libgit2 reports while a pack arrives."""
+    """Return what libgit2 reports while it receives a pack."""
     return SimpleNamespace(received_bytes=received, total_objects=total)
 
 
@@ -46,26 +46,24 @@ def progress(*, received: int = 0, total: int = 0) -> SimpleNamespace:
         ("https://robot:hunter2@git.example/shop.git", {}, True),
     ],
 )
-def test_an_address_is_secret_when_a_redirect_would_show_a_credential(
-    url: str, raw: dict[str, Any], secret: bool
-) -> None:
-    """A user name counts too: some servers take the token as the user."""
+def test_an_address_with_credentials_is_secret(url: str, raw: dict[str, Any], secret: bool) -> None:
+    """A user name counts too, because some servers accept a token as the user."""
     assert address(url, **raw).secret is secret
 
 
-def test_an_address_does_not_print_what_is_in_it() -> None:
-    """A traceback with its locals shows no credential."""
+def test_an_address_does_not_show_credentials() -> None:
+    """A traceback with local variables contains no credential."""
     assert "hunter2" not in repr(address("https://robot:hunter2@git.example/", password=SECRET, token=SECRET))
 
 
 def test_only_a_file_url_is_local() -> None:
-    """libgit2 cannot fetch at a depth from one."""
+    """libgit2 cannot make a shallow fetch from a file URL."""
     assert address("file:///srv/shop.git").local
     assert not address().local
 
 
 def test_a_password_is_given_once() -> None:
-    """A server that asks again does not accept it, so the conversation ends instead of going round."""
+    """A server that asks again has rejected the password, so the operation ends."""
     callbacks = session(address(username="robot", password=SECRET))
     asked = CredentialType.USERPASS_PLAINTEXT
 
@@ -87,7 +85,7 @@ def test_a_password_is_given_once() -> None:
     ids=["without any", "a password for SSH", "a key for HTTP"],
 )
 def test_a_credential_of_another_kind_is_not_given(raw: dict[str, Any], asked: CredentialType) -> None:
-    """A server that asks for what the Secret does not hold refuses access."""
+    """If the Secret has no credential of the requested kind, the kind of the failure is AUTHENTICATION."""
     with pytest.raises(GitFailure) as failure:
         session(address(**raw)).credentials("ssh://git.example", "git", asked)
 
@@ -95,7 +93,7 @@ def test_a_credential_of_another_kind_is_not_given(raw: dict[str, Any], asked: C
 
 
 def test_asking_for_the_user_does_not_count_as_asking_for_the_key() -> None:
-    """SSH asks for the name first; the key follows."""
+    """SSH asks for the user first, then for the key."""
     callbacks = session(address("ssh://git.example/shop.git", identity=b"a key"))
 
     assert isinstance(callbacks.credentials("", None, CredentialType.USERNAME), pygit2.Username)
@@ -103,19 +101,19 @@ def test_asking_for_the_user_does_not_count_as_asking_for_the_key() -> None:
 
 
 def test_a_token_goes_into_the_authorization_header() -> None:
-    """As a bearer token, and only when there is one."""
+    """A token is sent as a bearer token."""
     assert session(address(token=SECRET)).custom_headers() == ["Authorization: Bearer hunter2"]
     assert session(address()).custom_headers() is None
 
 
 @pytest.mark.parametrize("valid", [True, False])
 def test_only_a_verified_host_is_trusted(valid: bool) -> None:
-    """pygit2's own answer would let any SSH host pass."""
+    """The default of pygit2 would accept any SSH host."""
     assert session(address()).certificate_check(None, valid, b"git.example") is valid
 
 
-def test_a_pack_within_its_limits_goes_on() -> None:
-    """Bytes, time and objects are all below their limits."""
+def test_a_pack_within_its_limits_is_accepted() -> None:
+    """Bytes, time and objects are all within their limits."""
     callbacks = session(address())
     callbacks.max_objects = 10
 
@@ -123,15 +121,15 @@ def test_a_pack_within_its_limits_goes_on() -> None:
 
 
 def test_a_pack_over_the_limit_in_bytes_is_too_big() -> None:
-    """What has arrived counts, not what the server announced."""
+    """The received bytes count, not the announced size."""
     with pytest.raises(GitFailure) as failure:
         session(address()).transfer_progress(progress(received=1001))
 
     assert failure.value.kind is ErrorKind.TOO_BIG
 
 
-def test_a_pack_after_the_deadline_is_late() -> None:
-    """A server that drips is stopped inside the child, before the parent has to kill it."""
+def test_a_pack_after_the_deadline_is_a_timeout() -> None:
+    """A slow server is stopped in the child, so the parent does not have to kill it."""
     with pytest.raises(GitFailure) as failure:
         session(address(), seconds=-1).transfer_progress(progress(received=1))
 
@@ -139,7 +137,7 @@ def test_a_pack_after_the_deadline_is_late() -> None:
 
 
 def test_a_pack_with_too_many_objects_is_stopped_at_its_header() -> None:
-    """So that the fetch begins again without the past, before the objects arrive."""
+    """The fetch is then started again without history, before the objects are received."""
     callbacks = session(address())
     callbacks.max_objects = 10
 
@@ -148,7 +146,7 @@ def test_a_pack_with_too_many_objects_is_stopped_at_its_header() -> None:
 
 
 def test_the_refs_of_a_repository_are_listed_by_full_name(tmp_path: Path) -> None:
-    """Branches, tags and HEAD, with their ids."""
+    """Branches, tags and HEAD are listed with their ids."""
     origin = Origin(tmp_path / "shop.git")
     commit = origin.commit({"a.yaml": "name: a\n"})
     origin.tag("v1", commit)
@@ -164,7 +162,7 @@ def test_the_refs_of_a_repository_are_listed_by_full_name(tmp_path: Path) -> Non
 def test_a_redirect_to_another_host_is_followed_only_without_secrets(
     tmp_path: Path, redirects: bool, reached: bool
 ) -> None:
-    """The other host hears nothing when the repository was made for secrets."""
+    """With secrets, the other host is not contacted."""
     create_repository(tmp_path / "scratch", redirects=redirects)
     with FaultyServer(faulty.hang_up) as other:
         location = other.url("shop.git/info/refs?service=git-upload-pack", host="localhost")
@@ -177,7 +175,7 @@ def test_a_redirect_to_another_host_is_followed_only_without_secrets(
 
 
 def test_nothing_of_an_address_is_written_to_disk(tmp_path: Path) -> None:
-    """The remote is anonymous: the repository's configuration does not know it."""
+    """The remote is anonymous, so it is not in the configuration of the repository."""
     create_repository(tmp_path / "scratch", redirects=False)
     used = address("https://robot:hunter2@git.example/shop.git", password=SECRET)
 

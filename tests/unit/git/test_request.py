@@ -1,4 +1,4 @@
-"""One operation on its way: it ends once, for whoever still waits."""
+"""A request to a Git child: it ends once, with a result or a failure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nopea.git.settings import GitSettings
 
 
 def request(**more: Any) -> GitRequest:
-    """Return a request that has just been made."""
+    """Return a new request."""
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     fields: dict[str, Any] = {"lane": Lane.YOUNG, "alone": False, **more}
     return GitRequest(op=Op.HEAD, fields={}, trust=Trust(), key="shop", deadline=0, future=future, **fields)
 
 
 async def test_a_result_ends_the_wait_and_the_timers() -> None:
-    """A timer that went off later would kill a child for nothing."""
+    """A timer that fires later would kill the child."""
     made, expired = request(), list[bool]()
     made.timers.append(asyncio.get_running_loop().call_later(0, expired.append, True))
 
@@ -33,8 +33,8 @@ async def test_a_result_ends_the_wait_and_the_timers() -> None:
     assert expired == []
 
 
-async def test_a_failure_carries_its_kind_and_facts() -> None:
-    """They become the error that users read."""
+async def test_a_failure_has_its_kind_and_facts() -> None:
+    """They become the problem that users read."""
     made = request()
 
     made.fail(ErrorKind.REF_MISSING, "there is no such branch", similar=["main"])
@@ -45,8 +45,8 @@ async def test_a_failure_carries_its_kind_and_facts() -> None:
     assert failure.value.facts == {"similar": ["main"]}
 
 
-async def test_what_comes_after_the_first_end_is_dropped() -> None:
-    """An answer that arrives after the deadline, or after the caller has gone, is not an error."""
+async def test_a_response_after_the_end_is_dropped() -> None:
+    """A response after the timeout or a cancellation is not an error."""
     made, cancelled = request(), request()
     made.succeed(1)
     cancelled.future.cancel()
@@ -58,7 +58,7 @@ async def test_what_comes_after_the_first_end_is_dropped() -> None:
     assert cancelled.future.cancelled()
 
 
-async def test_the_end_is_noted_once() -> None:
+async def test_the_end_is_reported_once() -> None:
     """A writer lock must not be released twice."""
     ended: list[str] = []
     made = request(on_end=lambda: ended.append("released"))
@@ -70,7 +70,7 @@ async def test_the_end_is_noted_once() -> None:
 
 
 async def test_a_member_counts_its_requests_by_lane(tmp_path: Path) -> None:
-    """The quotas of the lanes are independent of each other."""
+    """The limits of the lanes are independent of each other."""
     process = ChildProcess("1", GitSettings(cache_dir=tmp_path), Trust(), on_answer=lambda _: None)
     member = Member(process=process, trust=Trust(), alone=False)
     for number, lane in enumerate((Lane.YOUNG, Lane.YOUNG, Lane.LOCAL)):

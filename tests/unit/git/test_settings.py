@@ -1,4 +1,4 @@
-"""The Git port's limits fit each other."""
+"""The settings of the Git port: safe defaults, and limits that match."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from nopea.git.protocol import MAX_FRAME
 from nopea.git.settings import GitSettings
 
 
-def test_healthy_servers_have_threads_left_when_slow_ones_hang(tmp_path: Path) -> None:
-    """Slow requests get half of a child's network threads; the young ones fit beside them."""
+def test_new_requests_have_threads_left_if_slow_ones_hang(tmp_path: Path) -> None:
+    """New requests need less than half of a child's network threads."""
     settings = GitSettings(cache_dir=tmp_path)
 
     assert settings.young_per_child < settings.threads_per_child // 2
 
 
 def test_the_biggest_file_fits_into_a_frame_and_into_a_childs_memory(tmp_path: Path) -> None:
-    """A file below the limit never ends a child or a conversation."""
+    """A file within the limit does not exceed the limits of frames and memory."""
     settings = GitSettings(cache_dir=tmp_path)
 
     assert settings.max_file_bytes < MAX_FRAME < settings.memory_bytes
 
 
-def test_what_asks_more_of_the_machine_is_off(tmp_path: Path) -> None:
-    """Files of this machine are not read, and no proxy sees the traffic, unless somebody says so."""
+def test_local_files_and_proxies_are_off_by_default(tmp_path: Path) -> None:
+    """File URLs and proxies must be allowed explicitly."""
     settings = GitSettings(cache_dir=tmp_path)
 
     assert not settings.allow_file_urls
     assert not settings.use_proxy_environment
 
 
-def test_a_pool_that_has_not_begun_has_counted_nothing(tmp_path: Path) -> None:
+def test_the_statistics_of_a_new_pool_are_zero(tmp_path: Path) -> None:
     """Every statistic starts at zero."""
     statistics = Pool(GitSettings(cache_dir=tmp_path)).statistics()
 

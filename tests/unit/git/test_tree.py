@@ -1,4 +1,4 @@
-"""Reading a commit in a bare mirror: which files are listed, and what a hostile tree can do."""
+"""Reading a commit in a bare mirror: which files are listed, and protection against hostile trees."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MODES = {"deploy/link.yaml": "120000", "deploy/sub": "160000"}
 
 @pytest.fixture
 def origin(tmp_path: Path) -> Origin:
-    """A repository with manifests, a link and a submodule."""
+    """Return a repository with manifests, a symlink and a submodule."""
     made = Origin(tmp_path / "shop.git")
     made.commit(FILES, modes=MODES)
     return made
@@ -36,14 +36,14 @@ def origin(tmp_path: Path) -> Origin:
 
 @pytest.fixture
 def repository(origin: Origin) -> Iterator[pygit2.Repository]:
-    """The same, opened."""
+    """Yield the repository opened with pygit2."""
     opened = pygit2.Repository(str(origin.path))
     yield opened
     opened.free()
 
 
 def test_manifest_and_ignore_files_are_listed_in_order(repository: pygit2.Repository, origin: Origin) -> None:
-    """By their suffix in any case, with blob and size; a link and a submodule are reported as skipped."""
+    """Suffixes match in any case; a symlink and a submodule are reported as skipped."""
     found = tree.files(repository, origin.tip(), "")
 
     assert [(path, size) for path, _, size in found["files"]] == [
@@ -56,10 +56,10 @@ def test_manifest_and_ignore_files_are_listed_in_order(repository: pygit2.Reposi
 
 
 @pytest.mark.parametrize("subpath", ["deploy", "deploy/", "./deploy", "/deploy"])
-def test_a_folder_is_found_however_it_is_written(
+def test_a_folder_is_found_in_any_spelling(
     repository: pygit2.Repository, origin: Origin, subpath: str
 ) -> None:
-    """Paths stay those from the repository's root."""
+    """Paths remain relative to the root of the repository."""
     found = tree.files(repository, origin.tip(), subpath)
 
     assert [path for path, _, _ in found["files"]][-1] == "deploy/web.yaml"
@@ -68,10 +68,10 @@ def test_a_folder_is_found_however_it_is_written(
 @pytest.mark.parametrize(
     "subpath", ["deplyo", "deploy/web.yaml", "..", "deploy/../deploy", "deploy/link.yaml"]
 )
-def test_a_folder_that_is_not_there_is_an_error_with_those_that_are(
+def test_a_missing_folder_is_an_error_with_the_existing_ones(
     repository: pygit2.Repository, origin: Origin, subpath: str
 ) -> None:
-    """A file, a link and `..` are not folders."""
+    """A file, a symlink and `..` are not folders."""
     with pytest.raises(GitFailure) as failure:
         tree.files(repository, origin.tip(), subpath)
 
@@ -81,8 +81,8 @@ def test_a_folder_that_is_not_there_is_an_error_with_those_that_are(
         assert failure.value.facts["folders"] == ["deploy"]
 
 
-def test_a_tree_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
-    """Sixty-four folders are enough for anybody."""
+def test_a_tree_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    """The limit is 64 folders."""
     origin = Origin(tmp_path / "deep.git")
     commit = origin.commit({f"{'d/' * 66}web.yaml": "a: 1\n"})
 
@@ -92,8 +92,8 @@ def test_a_tree_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
     assert failure.value.kind is ErrorKind.TOO_BIG
 
 
-def test_contents_come_in_portions(tmp_path: Path) -> None:
-    """An answer ends at about its size and says what is left."""
+def test_contents_are_returned_in_batches(tmp_path: Path) -> None:
+    """A response ends at about its maximum size and lists the remaining blobs."""
     origin = Origin(tmp_path / "big.git")
     origin.commit({f"{name}.yaml": name * (ANSWER_BYTES // 2 + 1) for name in "abc"})
     repository = pygit2.Repository(str(origin.path))
@@ -109,7 +109,7 @@ def test_contents_come_in_portions(tmp_path: Path) -> None:
 def test_a_file_over_the_limit_is_an_error_and_a_problem_of_its_manifest(
     repository: pygit2.Repository, origin: Origin
 ) -> None:
-    """Reading fails; parsing reports the one file and parses the others."""
+    """Reading fails; parsing reports a problem for this file and parses the others."""
     blobs = [blob for _, blob, _ in tree.files(repository, origin.tip(), "")["files"]]
     with pytest.raises(GitFailure, match="a file of 16 bytes, the limit is 10"):
         tree.read(repository, blobs, max_bytes=10)
@@ -126,15 +126,15 @@ def test_a_file_over_the_limit_is_an_error_and_a_problem_of_its_manifest(
 
 
 def test_an_id_of_a_tree_is_not_a_file(repository: pygit2.Repository, origin: Origin) -> None:
-    """Only blobs are read."""
+    """Only blobs can be read."""
     with pytest.raises(GitFailure) as failure:
         tree.read(repository, [origin.git("rev-parse", "main:deploy")], max_bytes=1000)
 
     assert failure.value.kind is ErrorKind.REFUSED
 
 
-def test_a_commit_that_is_not_there_is_the_mirrors_fault(repository: pygit2.Repository) -> None:
-    """The parent has it fetched and asks again."""
+def test_a_missing_commit_is_a_problem_of_the_mirror(repository: pygit2.Repository) -> None:
+    """The parent then fetches the commit and repeats the request."""
     with pytest.raises(GitFailure) as failure:
         tree.files(repository, "1" * 40, "")
 
@@ -142,15 +142,15 @@ def test_a_commit_that_is_not_there_is_the_mirrors_fault(repository: pygit2.Repo
 
 
 def test_an_id_of_a_file_is_not_a_commit(repository: pygit2.Repository, origin: Origin) -> None:
-    """Another fetch would not help, so the request is refused."""
+    """Fetching would not help, so the request is refused."""
     with pytest.raises(GitFailure) as failure:
         tree.files(repository, origin.git("rev-parse", "main:root.yml"), "")
 
     assert failure.value.kind is ErrorKind.REFUSED
 
 
-def test_a_manifest_is_answered_with_its_documents_and_problems(tmp_path: Path) -> None:
-    """A file that is not YAML does not touch its neighbour in the same answer."""
+def test_a_manifest_is_returned_with_its_documents_and_problems(tmp_path: Path) -> None:
+    """A file that is not YAML does not affect others in the same response."""
     origin = Origin(tmp_path / "two.git")
     secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"
     origin.commit({"a.yaml": secret, "b.yaml": "a: [\n"})
@@ -168,6 +168,6 @@ def test_a_manifest_is_answered_with_its_documents_and_problems(tmp_path: Path) 
     assert bad["problems"]
 
 
-def test_equal_blobs_are_asked_for_once() -> None:
-    """In the order of the first."""
+def test_equal_blobs_are_read_once() -> None:
+    """The order is that of the first occurrence."""
     assert tree.ids(["b", "a", "b"]) == ["b", "a"]

@@ -1,4 +1,4 @@
-"""Between values and frames: what goes out, what comes back, and who shares a mirror or a child."""
+"""How values become frames and back, and which remotes share a mirror or a child."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ HTTPS = Remote("https://git.acme.example/x", FULL)
         ("/srv/x", False),
     ],
 )
-def test_ssh_is_told_by_the_url(url: str, ssh: bool) -> None:
-    """Scp-like URLs have no scheme; a folder is none of them."""
+def test_ssh_is_detected_from_the_url(url: str, ssh: bool) -> None:
+    """Scp-like URLs have no scheme; a local path is not SSH."""
     assert is_ssh(url) is ssh
 
 
 def test_a_mirror_is_shared_by_url_and_credentials() -> None:
-    """Whoever may not read a repository must not find it in another's mirror; its name tells no secret."""
+    """Without equal credentials a mirror is not shared; its name does not show them."""
     names = {
         mirror_name(HTTPS),
         mirror_name(Remote("https://git.acme.example/y", FULL)),
@@ -78,12 +78,12 @@ def test_a_mirror_is_shared_by_url_and_credentials() -> None:
     ],
 )
 def test_a_child_trusts_only_what_the_url_needs(url: str, trust: Trust) -> None:
-    """Else one repository's authority would vouch for another's server."""
+    """Otherwise the CA of one repository would be trusted for another's server."""
     assert trust_of(url, FULL) == trust
 
 
 def test_an_address_carries_every_secret_over_the_wire() -> None:
-    """As bytes, and back unchanged; known_hosts and authorities go by another way."""
+    """Secrets are sent as bytes; known_hosts and CA certificates are not part of the address."""
     (message,) = Decoder().feed(encode({"id": 1, "address": raw_address(HTTPS)}))
 
     assert message["address"] == {
@@ -92,15 +92,15 @@ def test_an_address_carries_every_secret_over_the_wire() -> None:
     }  # fmt: skip
 
 
-def test_a_ref_is_two_words() -> None:
-    """Its kind and its value."""
+def test_a_ref_is_two_strings() -> None:
+    """A ref is sent as its kind and its value."""
     (message,) = Decoder().feed(encode({"id": 1, "ref": raw_ref(Ref(RefKind.SEMVER, "1.x"))}))
 
     assert message["ref"] == ["semver", "1.x"]
 
 
-def test_a_commit_comes_back_in_utc() -> None:
-    """Seconds since the epoch on the wire."""
+def test_the_time_of_a_commit_is_utc() -> None:
+    """The frame contains seconds since the epoch."""
     answer = {"id": "a" * 40, "author": "Bot", "message": "x", "time": 1_700_000_000}
 
     assert commit_of(answer) == Commit(
@@ -108,8 +108,8 @@ def test_a_commit_comes_back_in_utc() -> None:
     )
 
 
-def test_a_parsed_file_survives_the_way() -> None:
-    """Documents and problems, as the child's parser made them."""
+def test_a_parsed_file_survives_a_frame() -> None:
+    """Documents and problems are the same after encoding and decoding."""
     parsed = parse_file(b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\na: [\n")
     assert len(parsed.documents) == len(parsed.problems) == 1
     raw = {
@@ -124,8 +124,8 @@ def test_a_parsed_file_survives_the_way() -> None:
     assert parsed_file(message["ok"]) == parsed
 
 
-def test_an_empty_parsed_file_is_one() -> None:
-    """A file of comments only, and the fields in their places."""
+def test_an_empty_parsed_file_is_valid() -> None:
+    """A file of comments has no documents; the order of the fields is fixed."""
     assert parsed_file({"documents": [], "problems": []}) == ParsedFile(documents=(), problems=())
     found = parsed_file(
         {"documents": [["2[0]", 7, b"{}"]], "problems": [["NOPEA-M001", "m", "h", ":1", "o"]]}

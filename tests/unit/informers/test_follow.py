@@ -1,4 +1,4 @@
-"""Which kinds have an informer, and until when; in virtual time."""
+"""Which kinds have an informer, and for how long; in virtual time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OURS = {
 
 @asynccontextmanager
 async def following(cluster: FakeCluster, applied: set[GroupKind]) -> AsyncIterator[ObjectCache]:
-    """Follow objects; `applied` is what repositories have applied."""
+    """Follow objects; `applied` are the kinds that repositories have applied."""
     cache = ObjectCache(cluster.client)
     running = spawn(follow_objects(cache, Discovery(cluster.client), lambda: applied), name="follow")
     try:
@@ -38,7 +38,7 @@ async def following(cluster: FakeCluster, applied: set[GroupKind]) -> AsyncItera
 
 
 async def test_kinds_with_objects_of_ours_are_followed_from_the_start() -> None:
-    """A crash between an apply and its record leaves an object that no inventory names."""
+    """After a crash, an object that was applied may not be in any inventory."""
     cluster = FakeCluster()
     cluster.create(OURS)
 
@@ -48,8 +48,8 @@ async def test_kinds_with_objects_of_ours_are_followed_from_the_start() -> None:
         assert cache.statistics().watches["working"] == 1
 
 
-async def test_a_kind_that_nobody_needs_is_let_go() -> None:
-    """Nothing live, nothing applied, and not asked for lately."""
+async def test_an_unused_kind_is_no_longer_followed() -> None:
+    """A kind without live and applied objects is dropped if it was not requested lately."""
     cluster = FakeCluster()
     created = cluster.create(OURS)
     applied: set[GroupKind] = set()
@@ -68,8 +68,8 @@ async def test_a_kind_that_nobody_needs_is_let_go() -> None:
         assert cache.statistics().watches["working"] == 0
 
 
-async def test_an_api_server_that_does_not_answer_does_not_end_the_following() -> None:
-    """The search is given up with a line in the log; reconciliations ask for their kinds themselves."""
+async def test_following_continues_if_the_api_server_is_down() -> None:
+    """The search for kinds is given up; reconciliations request their kinds themselves."""
     cluster = FakeCluster()
     cluster.create(OURS)
     cluster.stop()

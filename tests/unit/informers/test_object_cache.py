@@ -1,4 +1,4 @@
-"""What the live index knows, and whom it tells, over a small watch that the test feeds."""
+"""What the object cache contains and which owners it wakes, with a fake watch."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def config(name: str = "a", version: int = 1, *, owner: str | None = WEB, **more
 
 
 def key(name: str = "a") -> ObjectKey:
-    """Return the identity of that ConfigMap."""
+    """Return the key of the ConfigMap."""
     return ObjectKey("", "ConfigMap", "shop", name)
 
 
 def observed(version: int, *, owner: str | None = WEB, name: str = "a", **more: Any) -> ObservedObject:
-    """Return what an apply says of that ConfigMap."""
+    """Return the observed facts of the ConfigMap."""
     health = assess(config(name), now=NOW)
     return ObservedObject(owner=owner, resource_version=str(version), uid=f"u-{name}", health=health, **more)
 
 
 class Place:
-    """A running index, what it was fed with, and whom it told."""
+    """An object cache, its fake watch, and the owners that it woke."""
 
     def __init__(self, watch: FakeWatch) -> None:
         self.watch = watch
@@ -53,28 +53,28 @@ class Place:
 
     @property
     def told(self) -> list[str]:
-        """Whom it told since the start, in some order."""
+        """The owners that were woken since the start, sorted."""
         return sorted(one for one in self._told if one != MARK)
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Return when it holds; fail after ten seconds."""
+        """Wait until the condition holds; fail after ten seconds."""
         async with asyncio.timeout(10):
-            while not holds():  # noqa: ASYNC110 - what is waited for is in the index, which has no event for it
+            while not holds():  # noqa: ASYNC110 - the cache has no event to wait for
                 await asyncio.sleep(0.005)
 
     async def arrived(self, version: int) -> None:
-        """Return when everything that was sent has been taken: what comes last is a mark."""
+        """Wait until all events were received, by sending a last one."""
         self.watch.put(config("mark", version, owner=MARK))
         await self.until(lambda: self.version("mark") == str(version))
 
     def version(self, name: str = "a") -> str | None:
-        """Return the version that is known of that ConfigMap."""
+        """Return the cached version of the ConfigMap."""
         found = self.object_cache.get(MAPS, key(name))
         return found.resource_version if found else None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Follow what is asked for until the block ends."""
+        """Run the object cache until the context is closed."""
         task = asyncio.get_running_loop().create_task(self.object_cache.run())
         try:
             yield
@@ -84,13 +84,13 @@ class Place:
                 await task
 
     def forget_told(self) -> None:
-        """Count from here."""
+        """Forget the owners that were woken so far."""
         self._told.clear()
 
 
 @asynccontextmanager
 async def following(*objects: dict[str, Any]) -> AsyncIterator[Place]:
-    """Run an index over these ConfigMaps until the block ends; the first list has been told by then."""
+    """Run an object cache that has listed these ConfigMaps until the context is closed."""
     place = Place(FakeWatch(objects))
     async with place.running():
         await place.object_cache.ensure([MAPS])
@@ -100,7 +100,7 @@ async def following(*objects: dict[str, Any]) -> AsyncIterator[Place]:
 
 
 async def test_before_the_first_list_nothing_is_known() -> None:
-    """Nothing known is not the same as nothing there."""
+    """An empty cache does not mean that there are no objects."""
     object_cache = ObjectCache(FakeWatch([config()]).client)
     assert not object_cache.knows(MAPS)
     assert not object_cache.covers(MAPS.group_kind)
@@ -108,8 +108,8 @@ async def test_before_the_first_list_nothing_is_known() -> None:
     assert object_cache.owned(WEB) == {}
 
 
-async def test_what_is_listed_is_known() -> None:
-    """By object, by owner and by kind; only what carries our label was asked for."""
+async def test_listed_objects_are_known() -> None:
+    """Objects are found by key, by owner and by kind; only objects with our label are listed."""
     async with following(config(), config("b", owner="shop.other")) as place:
         assert place.object_cache.knows(MAPS)
         assert place.object_cache.covers(GroupKind("", "ConfigMap"))
@@ -122,15 +122,15 @@ async def test_what_is_listed_is_known() -> None:
 
 
 async def test_a_kind_is_followed_once() -> None:
-    """However often it is asked for."""
+    """A kind has one watch however often it is requested."""
     async with following(config()) as place:
         await place.object_cache.ensure([MAPS, MAPS])
         await place.arrived(2)
         assert place.watch.lists == 1
 
 
-async def test_a_change_is_taken_and_told() -> None:
-    """A person's mark, for example."""
+async def test_a_change_wakes_the_owner() -> None:
+    """A change such as a user's annotation is in the cache, and wakes the owner."""
     async with following(config()) as place:
         place.watch.put(config(version=2, annotations={"nopea.io/prune": "false"}))
         await place.arrived(3)
@@ -138,8 +138,8 @@ async def test_a_change_is_taken_and_told() -> None:
         assert place.told == [WEB]
 
 
-async def test_what_a_plan_would_answer_alike_is_not_told() -> None:
-    """A new version with nothing of ours changed is a controller's status, by the thousand."""
+async def test_a_change_without_effect_on_a_plan_wakes_nobody() -> None:
+    """A new version without a relevant change is stored, such as a new status."""
     async with following(config()) as place:
         place.watch.put(config(version=2, annotations={"acme.example/seen": "1"}))
         await place.arrived(3)
@@ -147,8 +147,8 @@ async def test_what_a_plan_would_answer_alike_is_not_told() -> None:
         assert place.told == []
 
 
-async def test_a_deletion_is_taken_and_told() -> None:
-    """The object is gone, and its owner is to look."""
+async def test_a_deletion_wakes_the_owner() -> None:
+    """The object is removed from the cache."""
     async with following(config(), config("b")) as place:
         place.watch.delete(config(version=2))
         await place.arrived(3)
@@ -156,8 +156,8 @@ async def test_a_deletion_is_taken_and_told() -> None:
         assert place.told == [WEB]
 
 
-async def test_a_label_that_is_taken_off_or_given_away_is_told() -> None:
-    """The old owner loses it, a new one gets it: both look."""
+async def test_a_changed_owner_label_wakes_both_owners() -> None:
+    """The old owner loses the object, and the new one gets it."""
     async with following(config(), config("b")) as place:
         place.watch.put(config(version=2, owner="shop.other"))
         place.watch.put(config("b", version=3, owner=None))
@@ -168,8 +168,8 @@ async def test_a_label_that_is_taken_off_or_given_away_is_told() -> None:
         assert place.object_cache.owned("shop.other") == {key(): observed(2, owner="shop.other")}
 
 
-async def test_what_an_apply_returned_is_known_at_once_and_told_to_nobody() -> None:
-    """The watch that says the same later is no news, and one that is behind does not undo it."""
+async def test_the_result_of_an_apply_is_known_at_once() -> None:
+    """It wakes nobody, and an older event of the watch does not replace it."""
     async with following(config()) as place:
         place.object_cache.assume(MAPS, key(), observed(10, projection="p1"))
         assert place.version() == "10"
@@ -179,8 +179,8 @@ async def test_what_an_apply_returned_is_known_at_once_and_told_to_nobody() -> N
         assert place.told == []
 
 
-async def test_an_object_that_was_read_under_other_rules_replaces_the_known_one() -> None:
-    """Its version is the same, its projection is not; a later event of the watch still counts."""
+async def test_an_object_with_another_projection_replaces_the_known_one() -> None:
+    """The version is the same, but other ignore rules give another projection; later events count."""
     async with following(config()) as place:
         place.object_cache.assume(MAPS, key(), observed(1, projection="p2"))
         assert place.object_cache.get(MAPS, key()) == observed(1, projection="p2")
@@ -189,8 +189,8 @@ async def test_an_object_that_was_read_under_other_rules_replaces_the_known_one(
         assert place.object_cache.get(MAPS, key()) == observed(2)
 
 
-async def test_a_first_list_that_fails_ends_the_wait() -> None:
-    """Its objects are read one by one then; the list is tried again in the background."""
+async def test_a_failed_first_list_ends_the_wait() -> None:
+    """Objects are then read one by one, and the list is retried in the background."""
     place = Place(FakeWatch([config()]))
     place.watch.down = True
     async with place.running():
@@ -202,7 +202,7 @@ async def test_a_first_list_that_fails_ends_the_wait() -> None:
 
 
 async def test_versions_are_numbers() -> None:
-    """10 is newer than 9."""
+    """Version 10 is newer than version 9."""
     async with following(config(version=9)) as place:
         place.object_cache.assume(MAPS, key(), observed(10))
         assert place.version() == "10"
@@ -210,8 +210,8 @@ async def test_versions_are_numbers() -> None:
         assert place.version() == "10"
 
 
-async def test_a_deletion_that_is_behind_does_not_undo_an_apply() -> None:
-    """The object was deleted and made again, and the watch has only come to the deletion."""
+async def test_an_older_deletion_does_not_undo_an_apply() -> None:
+    """The object was deleted and created again, and the watch has only seen the deletion."""
     async with following(config()) as place:
         place.object_cache.assume(MAPS, key(), observed(10))
         place.watch.delete(config(version=9))
@@ -222,8 +222,8 @@ async def test_a_deletion_that_is_behind_does_not_undo_an_apply() -> None:
         assert place.version() is None
 
 
-async def test_what_was_deleted_is_gone_at_once() -> None:
-    """Only that object, of that kind."""
+async def test_a_deleted_object_is_removed_at_once() -> None:
+    """Only the object with this key and kind is removed."""
     async with following(config(), config("b")) as place:
         place.object_cache.assume_gone(ObjectKey("acme.example", "ConfigMap", "shop", "b"))
         place.object_cache.assume_gone(key())
@@ -231,14 +231,14 @@ async def test_what_was_deleted_is_gone_at_once() -> None:
 
 
 async def test_a_kind_that_is_not_followed_is_not_assumed() -> None:
-    """One object of it would be taken for all of them."""
+    """With one known object, the kind would seem to be complete."""
     object_cache = ObjectCache(FakeWatch().client)
     object_cache.assume(OTHERS, ObjectKey("acme.example", "Widget", "shop", "w"), observed(1))
     assert object_cache.owned(WEB) == {}
 
 
-async def test_a_new_list_tells_what_was_missed() -> None:
-    """What is gone, what is new and what has changed meanwhile; not what stayed as it was."""
+async def test_a_new_list_wakes_the_owners_of_changed_objects() -> None:
+    """Deleted, new and changed objects wake their owners; unchanged objects do not."""
     async with following(config(), config("b", owner="shop.b"), config("c", owner="shop.c")) as place:
         place.watch.change_unseen(
             config("b", version=5, owner="shop.b", annotations={"nopea.io/prune": "true"}),
@@ -252,12 +252,12 @@ async def test_a_new_list_tells_what_was_missed() -> None:
         assert place.version("c") == "1"
 
 
-async def test_a_sweep_follows_what_has_objects_of_ours() -> None:
-    """A crash may have left some that no inventory names; what cannot be listed is passed over."""
+async def test_a_sweep_follows_kinds_with_objects_of_ours() -> None:
+    """After a crash they may not be in an inventory; kinds that cannot be listed are skipped."""
     place = Place(FakeWatch([config()]))
     object_cache, watch = place.object_cache, place.watch
     await object_cache.sweep([OTHERS])
-    assert watch.lists == 0  # it cannot be watched
+    assert watch.lists == 0  # the kind cannot be watched
     watch.down = True
     await object_cache.sweep([MAPS])
     watch.down = False
@@ -269,7 +269,7 @@ async def test_a_sweep_follows_what_has_objects_of_ours() -> None:
 
 
 async def test_a_kind_without_objects_of_ours_is_not_followed() -> None:
-    """There would be a watch for every kind that is served."""
+    """Otherwise every served kind would have a watch."""
     place = Place(FakeWatch())
     async with place.running():
         await place.object_cache.sweep([MAPS])
@@ -278,8 +278,8 @@ async def test_a_kind_without_objects_of_ours_is_not_followed() -> None:
         assert not place.object_cache.knows(MAPS)
 
 
-async def test_a_kind_that_nobody_needs_any_more_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No object of it is live, none was applied and nobody asked lately; each of these alone keeps it."""
+async def test_an_unused_kind_is_retired(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A live object, an applied object or a recent request keeps the kind."""
     async with following(config()) as place:
         object_cache = place.object_cache
         object_cache.retire([])
@@ -300,8 +300,8 @@ async def test_a_kind_that_nobody_needs_any_more_is_left(monkeypatch: pytest.Mon
         assert object_cache.knows(MAPS)
 
 
-async def test_it_counts_what_it_follows() -> None:
-    """Objects, watches by state, and whole lists."""
+async def test_the_statistics_of_the_cache() -> None:
+    """The statistics are objects, watches by state, and lists."""
     async with following(config("a", 1), config("b", 2)) as place:
         counts = place.object_cache.statistics()
 

@@ -1,4 +1,4 @@
-"""The identity that a request shows: where it is read from, and when it is read again."""
+"""The credentials of requests: from where they are read, and when they are read again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _header(identity: Identity) -> bytes:
 
 
 class _Counting:
-    """A source whose identities are numbered, and good for a given time from the start of the clock."""
+    """A source of numbered identities with a given expiry time."""
 
     def __init__(self, *, good_until: float = float("inf")) -> None:
         self.fetched = 0
@@ -32,7 +32,7 @@ class _Counting:
 
 
 async def test_a_token_is_a_bearer_header() -> None:
-    """A token is sent without the newline that its file ends with; it wins over a user name."""
+    """The trailing newline of a token is removed; a token wins over a user name."""
     user = User(token=Secret("abc\n"), username="ann", password=Secret("pass"))
 
     assert _header(await UserSource(user).fetch()) == b"Bearer abc"
@@ -45,8 +45,8 @@ async def test_user_name_and_password_are_a_basic_header() -> None:
     assert _header(await UserSource(user).fetch()) == b"Basic YW5uOnBhc3M="
 
 
-async def test_nobody_has_no_header() -> None:
-    """A user without credentials is anonymous, for ever."""
+async def test_without_credentials_there_is_no_header() -> None:
+    """A user without credentials is anonymous."""
     identity = await UserSource(User()).fetch()
 
     assert _header(identity) == b""
@@ -54,7 +54,7 @@ async def test_nobody_has_no_header() -> None:
 
 
 async def test_files_are_read_again(tmp_path: Path) -> None:
-    """Each fetch reads the files, whose content is good for a limited time."""
+    """Each fetch reads the files, and their content expires."""
     token = tmp_path / "token"
     token.write_text("old")
     source = UserSource(User(token=token))
@@ -68,13 +68,13 @@ async def test_files_are_read_again(tmp_path: Path) -> None:
 
 
 async def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """The error says which file cannot be read, and why."""
+    """The error contains the file and the system's reason."""
     with pytest.raises(ConfigError, match=r"token cannot be read: No such file or directory\."):
         await UserSource(User(token=tmp_path / "token")).fetch()
 
 
-async def test_an_identity_is_kept_while_it_is_good() -> None:
-    """Any number of requests, at once or in a row, fetch one identity."""
+async def test_an_identity_is_kept_while_it_is_valid() -> None:
+    """Concurrent and later requests use the same identity."""
     source = _Counting()
     credentials = ApiCredentials(source)
 
@@ -84,8 +84,8 @@ async def test_an_identity_is_kept_while_it_is_good() -> None:
     assert source.fetched == 1
 
 
-async def test_an_identity_that_ran_out_is_fetched_again() -> None:
-    """After its time each request asks for a new one."""
+async def test_an_expired_identity_is_fetched_again() -> None:
+    """A request after the expiry fetches a new identity."""
     source = _Counting(good_until=float("-inf"))
     credentials = ApiCredentials(source)
 
@@ -95,7 +95,7 @@ async def test_an_identity_that_ran_out_is_fetched_again() -> None:
 
 
 async def test_a_refused_identity_is_replaced_once() -> None:
-    """Many requests that were refused with the same identity fetch one new identity."""
+    """Concurrent requests that were refused with the same identity fetch one new identity."""
     source = _Counting()
     credentials = ApiCredentials(source)
     refused = await credentials.current()
@@ -107,7 +107,7 @@ async def test_a_refused_identity_is_replaced_once() -> None:
 
 
 def test_same_credentials_are_recognized() -> None:
-    """Two identities are the same for the server whatever the time for which they are good."""
+    """The expiry time does not make two identities different."""
     identity = Identity(authorization=Secret("a"))
 
     assert identity.shows_same(Identity(authorization=Secret("a"), good_until=5))
@@ -116,5 +116,5 @@ def test_same_credentials_are_recognized() -> None:
 
 
 def test_files_are_used_for_less_than_a_tokens_life() -> None:
-    """Tokens of service accounts are valid for ten minutes at least, and rotated before their end."""
+    """Service account tokens are valid for at least ten minutes and rotated before they expire."""
     assert auth.REREAD_SECONDS <= 120

@@ -1,4 +1,4 @@
-"""The values that say where the API server is and who asks."""
+"""The configuration of the API server and the user."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def test_printing_a_configuration_shows_no_secret() -> None:
     assert "hunter2" not in repr(ClusterConfig(server="https://a", user=user, ca=Secret("hunter2")))
 
 
-def test_the_safe_choice_is_the_default() -> None:
-    """Without a word about it certificates are verified, and requests go to namespace default."""
+def test_the_defaults_are_safe() -> None:
+    """By default certificates are verified, and the namespace is `default`."""
     config = ClusterConfig(server="https://a")
 
     assert (config.insecure, config.namespace, config.user) == (False, "default", User())

@@ -1,4 +1,4 @@
-"""Discovery documents, aggregated and old, whole and broken."""
+"""Parsing discovery documents: aggregated, legacy and invalid ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nopea.kube.errors import ServerError
 
 
 def test_aggregated_document() -> None:
-    """Resources keep the server's order; stale versions are marked, entries without a kind are left out."""
+    """Resources keep their order; stale versions are marked, and entries without a kind are omitted."""
     resource = {
         "resource": "widgets",
         "responseKind": {"group": "", "version": "", "kind": "Widget"},
@@ -30,8 +30,8 @@ def test_aggregated_document() -> None:
     assert served.stale == {("acme.example", "v1")}
 
 
-def test_old_documents() -> None:
-    """The preferred version comes first; subresources are left out."""
+def test_legacy_documents() -> None:
+    """The preferred version comes first; subresources are omitted."""
     groups = {
         "groups": [
             {
@@ -53,7 +53,7 @@ def test_old_documents() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"items":5}', b"<html>"])
-def test_rubbish_is_an_error_not_an_empty_cluster(body: bytes) -> None:
-    """A document that cannot be read never means that nothing is served."""
+def test_an_invalid_document_is_an_error(body: bytes) -> None:
+    """An invalid document does not mean that nothing is served."""
     with pytest.raises(ServerError):
         read_groups(body)

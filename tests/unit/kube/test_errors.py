@@ -1,4 +1,4 @@
-"""Errors out of answers of every quality."""
+"""How responses become errors, whatever their body."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _status(code: int, reason: str = "", message: str = "no", **details: Any) ->
     ],
 )
 def test_kind_of_each_status(code: int, reason: str, kind: type[ApiError], retryable: bool) -> None:
-    """Every status has its kind of error, and each kind says whether time can heal it."""
+    """Each status has its type of error, which says whether a retry can help."""
     error = error_of(code, _status(code, reason), request="get x")
 
     assert type(error) is kind
@@ -61,8 +61,8 @@ def test_kind_of_each_status(code: int, reason: str, kind: type[ApiError], retry
         b"\x00\x1b[31m",
     ],
 )
-def test_any_body_will_do(body: bytes) -> None:
-    """No body makes the error itself fail, and none puts control characters into it."""
+def test_any_body_gives_an_error(body: bytes) -> None:
+    """Any body gives an error with a printable message."""
     error = error_of(503, body)
 
     assert type(error) is errors.ServerError
@@ -71,8 +71,8 @@ def test_any_body_will_do(body: bytes) -> None:
     assert error.message.isprintable()
 
 
-def test_a_list_of_nulls_is_fine() -> None:
-    """A Status whose optional parts are null is read."""
+def test_null_fields_are_accepted() -> None:
+    """A Status may contain null in its optional fields."""
     error = error_of(
         422, b'{"kind":"Status","message":null,"reason":null,"details":{"causes":null,"name":null}}'
     )
@@ -81,8 +81,8 @@ def test_a_list_of_nulls_is_fine() -> None:
     assert error.causes == ()
 
 
-def test_long_messages_are_cut() -> None:
-    """A message and its causes are bounded."""
+def test_long_messages_are_truncated() -> None:
+    """The message and its causes are bounded."""
     causes = [{"reason": "R", "message": "y" * 10_000, "field": "f"}] * 1000
     error = error_of(422, _status(422, message="x" * 100_000, causes=causes))
 
@@ -101,12 +101,12 @@ def test_long_messages_are_cut() -> None:
     ],
 )
 def test_retry_after(header: str, details: dict[str, Any], seconds: float | None) -> None:
-    """The header wins over the body; a date is not understood."""
+    """The header wins over the body; a date is not supported."""
     assert error_of(429, _status(429, **details), retry_after=header).retry_after_seconds == seconds
 
 
 def test_typed_apply_failures_are_invalid() -> None:
-    """The 500 of a failed typed apply is the object's fault, and its field is taken from the message."""
+    """A failed typed apply has the status 500, but is caused by the object; the field is in the message."""
     message = (
         "failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): "
         ".spec.x: field not declared in schema"
@@ -118,7 +118,7 @@ def test_typed_apply_failures_are_invalid() -> None:
 
 
 def test_an_error_event_has_its_own_code() -> None:
-    """An ERROR event in a stream (HTTP 200) is told by the Status inside."""
+    """The code of an ERROR event in a stream is that of its Status."""
     assert type(error_of(200, _status(410, "Expired"))) is errors.GoneError
 
 
@@ -138,7 +138,7 @@ def test_an_error_event_has_its_own_code() -> None:
     ],
 )
 def test_immutable_fields_are_recognised(message: str) -> None:
-    """The API server's ways to say that a field cannot change."""
+    """The API server reports immutable fields with different messages."""
     field = message.partition(":")[0]
     causes = [{"reason": "FieldValueInvalid", "message": message.partition(": ")[2], "field": field}]
     error = error_of(422, _status(422, "Invalid", f"X is invalid: {message}", causes=causes))
@@ -148,13 +148,13 @@ def test_immutable_fields_are_recognised(message: str) -> None:
 
 
 def test_other_invalid_values_are_not_immutable() -> None:
-    """A bad value, and a conflict, are something else."""
+    """Other invalid values and conflicts do not count as immutable."""
     assert not is_immutable(error_of(422, _status(422, "Invalid", "port: must be between 1 and 65535")))
     assert not is_immutable(error_of(409, _status(409, "Conflict", "field is immutable")))
 
 
-def test_conflicts_are_told_apart() -> None:
-    """A field conflict has its causes; a stale resourceVersion has none."""
+def test_conflicts_are_distinguished() -> None:
+    """A field conflict has causes; a stale resourceVersion has none."""
     cause = {
         "reason": "FieldManagerConflict",
         "message": 'conflict with "kubectl"',
@@ -177,7 +177,7 @@ def test_conflicts_are_told_apart() -> None:
     ],
 )
 def test_values_of_secrets_are_masked(message: str) -> None:
-    """What the server quotes from a refused Secret is not in the error; the harmless part is."""
+    """What the server quotes from a Secret is removed from the error; the field is kept."""
     causes = [{"reason": "FieldValueInvalid", "message": 'Invalid value: "hunter2"', "field": "data"}]
     error = error_of(422, _status(422, "Invalid", message, causes=causes), masked=True)
 

@@ -1,4 +1,4 @@
-"""Events on the wire."""
+"""The bodies of Events."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ WEB = Regarding(api_version="apps/v1", kind="Deployment", namespace="shop", name
 
 
 @given(st.text(max_size=50), st.integers(3, 60))
-def test_cut_keeps_whole_characters(text: str, limit: int) -> None:
-    """A cut text fits, is valid, and begins as the text did."""
+def test_truncation_keeps_whole_characters(text: str, limit: int) -> None:
+    """A truncated text fits, is valid, and starts like the original."""
     short = cut(text, limit)
 
     assert len(short.encode()) <= limit
@@ -35,12 +35,12 @@ def test_cut_keeps_whole_characters(text: str, limit: int) -> None:
 
 
 def test_micro_time_has_six_digits() -> None:
-    """A whole second is written with its six zeros: the API server parses strictly."""
+    """The API server requires six digits, even for a whole second."""
     assert micro_time(AT) == "2026-01-02T03:04:05.000000Z"
 
 
 def test_an_events_fields() -> None:
-    """Everything that the API demands is there, and nothing deprecated."""
+    """All required fields are set, and no deprecated ones."""
     words = ("Warning", "ApplyFailed", "Apply", "no")
     body = orjson.loads(
         event_body(happening(WEB, words, at=AT), Reporter("nopea.io/controller", "me"), name="n")
@@ -57,8 +57,8 @@ def test_an_events_fields() -> None:
     }
 
 
-def test_what_is_one_series() -> None:
-    """Time and the object's resourceVersion do not tell two happenings apart; the note does."""
+def test_which_events_are_one_series() -> None:
+    """Time and resourceVersion do not matter; the note does."""
     later = datetime(2026, 2, 2, tzinfo=UTC)
     newer = Regarding(
         api_version="apps/v1", kind="Deployment", namespace="shop", name="web", uid="u", resource_version="9"
@@ -76,7 +76,7 @@ def test_what_is_one_series() -> None:
     ("name", "used"), [("web", True), ("a:b", False), ("Web", False), ("x" * 250, False)]
 )
 def test_an_event_is_named_after_its_object(name: str, used: bool) -> None:
-    """The object's name begins the Event's where the API takes it; otherwise a UUID is the name."""
+    """The name starts with that of the object if this is valid; otherwise it is a UUID."""
     about = happening(Regarding(api_version="v1", kind="X", name=name), ("Normal", "A", "B", ""), at=AT)
 
     assert new_event_name(about).startswith(f"{name}.") is used

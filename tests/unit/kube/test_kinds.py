@@ -1,4 +1,4 @@
-"""The resources that Nopea itself reads and writes."""
+"""The resources that Nopea itself uses."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CRDS = Path(__file__).parents[3] / "deploy" / "crds"
 
 
 @pytest.mark.parametrize("resource", [GIT_REPOSITORIES, INVENTORIES])
-def test_its_own_kinds_are_those_that_are_installed(resource: Resource) -> None:
-    """Group, version, plural and scope are the ones of the shipped definitions."""
+def test_own_kinds_match_the_crds(resource: Resource) -> None:
+    """Group, version, plural and scope are those of the CRDs in deploy/crds/."""
     definitions = [
         document
         for file in CRDS.glob("*.yaml")
@@ -30,8 +30,8 @@ def test_its_own_kinds_are_those_that_are_installed(resource: Resource) -> None:
     assert (spec["scope"] == "Namespaced") is resource.namespaced
 
 
-def test_the_place_of_a_repository() -> None:
-    """A GitRepository is found by its namespace and name."""
+def test_the_path_of_a_repository() -> None:
+    """The path contains the namespace and the name."""
     path = object_path(repository_target(RepoKey("shop", "web")))
 
     assert path == "/apis/nopea.io/v1alpha1/namespaces/shop/gitrepositories/web"

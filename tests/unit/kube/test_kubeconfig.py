@@ -1,4 +1,4 @@
-"""Kubeconfig files: merged as kubectl merges them, and errors that name the file and the field."""
+"""Kubeconfig files: merged as in kubectl; errors name the file and the field."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLUGIN = {"apiVersion": EXEC_VERSIONS[0], "command": "login"}
 
 
 def _write(path: Path, *, cluster: Any = None, user: Any = None, **changes: Any) -> Path:
-    """Write a kubeconfig with one context, `shop`, whose cluster and user are given."""
+    """Write a kubeconfig with the context `shop`, this cluster and this user."""
     document = {
         "current-context": "shop",
         "contexts": [{"name": "shop", "context": {"cluster": "c", "user": "u", "namespace": "web"}}],
@@ -33,12 +33,12 @@ def _write(path: Path, *, cluster: Any = None, user: Any = None, **changes: Any)
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where a test writes its kubeconfig."""
+    """Return the path of a kubeconfig."""
     return tmp_path / "config"
 
 
-def test_the_current_context_is_taken(file: Path) -> None:
-    """Its cluster, user and namespace are returned; the URL has no trailing slash."""
+def test_the_current_context_is_used(file: Path) -> None:
+    """Cluster, user and namespace are those of the context; a trailing slash is removed from the URL."""
     config = read_kubeconfig([_write(file)])
 
     assert (config.server, config.namespace) == ("https://api.acme.example:6443", "web")
@@ -47,7 +47,7 @@ def test_the_current_context_is_taken(file: Path) -> None:
 
 
 def test_a_named_context_wins(file: Path) -> None:
-    """A context that is asked for is taken in place of the current one; a missing namespace is `default`."""
+    """A given context is used instead of the current one; the default namespace is `default`."""
     contexts = [
         {"name": "shop", "context": {"cluster": "missing"}},
         {"name": "other", "context": {"cluster": "c"}},
@@ -59,7 +59,7 @@ def test_a_named_context_wins(file: Path) -> None:
 
 
 def test_the_first_file_that_defines_a_name_wins(tmp_path: Path) -> None:
-    """Files are merged entry by entry, and missing files are skipped."""
+    """Files are merged by entry, and missing files are skipped."""
     first = _write(tmp_path / "first", user={"token": "first"}, contexts=None, clusters=None)
     second = _write(tmp_path / "second", user={"token": "second"})
 
@@ -70,7 +70,7 @@ def test_the_first_file_that_defines_a_name_wins(tmp_path: Path) -> None:
 
 
 def test_paths_are_relative_to_their_file(file: Path, tmp_path: Path) -> None:
-    """Certificates, keys, tokens and plugins are looked for beside the kubeconfig that names them."""
+    """Paths of certificates, keys, tokens and plugins are relative to the kubeconfig."""
     for name in ("ca.pem", "tls.crt", "tls.key", "token"):
         (tmp_path / name).write_text(name)
     user = {
@@ -91,14 +91,14 @@ def test_paths_are_relative_to_their_file(file: Path, tmp_path: Path) -> None:
 
 
 def test_data_wins_over_a_file(file: Path) -> None:
-    """As in kubectl, the base64 data is taken where both forms are there."""
+    """As in kubectl, base64 data wins over a file."""
     cluster = {**SERVER, "certificate-authority": "missing", "certificate-authority-data": PEM}
 
     assert read_kubeconfig([_write(file, cluster=cluster)]).ca == Secret("pem")
 
 
-def test_an_exec_plugin_is_read_whole(file: Path) -> None:
-    """Arguments, environment, hint and the cluster's extension for the plugin are kept."""
+def test_an_exec_plugin_is_read(file: Path) -> None:
+    """Arguments, environment, hint and the cluster's extension are read."""
     extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "shop"}}
     plugin = {
         **PLUGIN,
@@ -147,8 +147,8 @@ def test_an_exec_plugin_is_read_whole(file: Path) -> None:
         ({"user": {"exec": {**PLUGIN, "interactiveMode": "Always"}}}, "interactiveMode: Always"),
     ],
 )
-def test_what_is_wrong_is_named(file: Path, changes: dict[str, Any], says: str) -> None:
-    """An error names the file and the field, and is a sentence."""
+def test_an_error_names_the_file_and_the_field(file: Path, changes: dict[str, Any], says: str) -> None:
+    """The message is a sentence with the file and the field."""
     with pytest.raises(ConfigError, match=says) as wrong:
         read_kubeconfig([_write(file, **changes)])
 
@@ -156,8 +156,8 @@ def test_what_is_wrong_is_named(file: Path, changes: dict[str, Any], says: str) 
     assert str(wrong.value).endswith(".")
 
 
-def test_what_is_not_yaml_is_named_with_its_line(file: Path) -> None:
-    """A syntax error has a line; a file that cannot be read says why."""
+def test_invalid_yaml_is_reported_with_its_line(file: Path) -> None:
+    """A file that cannot be read is reported with the system's reason."""
     file.write_text("a: b\nc: [\n")
     with pytest.raises(ConfigError, match=r"config:3 is not YAML: "):
         read_kubeconfig([file])
@@ -165,7 +165,7 @@ def test_what_is_not_yaml_is_named_with_its_line(file: Path) -> None:
         read_kubeconfig([file.parent])
 
 
-def test_no_file_at_all(tmp_path: Path) -> None:
-    """The error lists where a kubeconfig was looked for."""
+def test_no_file_exists(tmp_path: Path) -> None:
+    """The error lists the paths where a kubeconfig was expected."""
     with pytest.raises(ConfigError, match=r"There is no kubeconfig at .*a, .*b\. Pass --kubeconfig"):
         read_kubeconfig([tmp_path / "a", tmp_path / "b"])

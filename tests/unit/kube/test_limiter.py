@@ -1,4 +1,4 @@
-"""The limit's decisions, and whose turn it is, in virtual time."""
+"""The adaptive limit of concurrent requests, and fairness between flows; in virtual time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def _limit(start: int, *, least: int = 1, most: int = 64) -> AdaptiveLimit:
     return AdaptiveLimit(Bounds(least=least, most=most, start=start))
 
 
-def test_grows_only_while_it_holds_back() -> None:
-    """A round of answers adds about one when the limit is used up, and nothing when it is not."""
+def test_the_limit_grows_only_if_it_is_used_up() -> None:
+    """About one slot is added per round of successful requests that use all slots."""
     limit = _limit(8)
     for _ in range(100):
         limit.went_well(used=3)
@@ -31,8 +31,8 @@ def test_grows_only_while_it_holds_back() -> None:
     assert limit.allowed == 64
 
 
-def test_shrinks_once_for_one_overload() -> None:
-    """Many refusals at about the same time count once; it never falls below the least."""
+def test_the_limit_shrinks_once_per_overload() -> None:
+    """Simultaneous rejections count once; the limit never falls below the minimum."""
     limit = _limit(32, least=4)
     for _ in range(30):
         limit.overloaded(now=10.0, retry_after_seconds=None)
@@ -44,8 +44,8 @@ def test_shrinks_once_for_one_overload() -> None:
     assert limit.allowed == 4
 
 
-def test_pauses_as_told_within_reason() -> None:
-    """The latest time holds, and a Retry-After of a year is cut."""
+def test_a_pause_is_bounded() -> None:
+    """The latest end of a pause counts, and a very long Retry-After is shortened."""
     limit = _limit(8)
     limit.overloaded(now=10.0, retry_after_seconds=5)
     limit.overloaded(now=10.0, retry_after_seconds=2)
@@ -60,8 +60,8 @@ async def _work(limiter: Limiter, flow: str, done: list[str], *, seconds: float 
     done.append(flow)
 
 
-async def test_never_more_than_allowed(looptime: Any) -> None:
-    """Ten at a time, whatever the flows; everybody gets through."""
+async def test_the_limit_is_never_exceeded(looptime: Any) -> None:
+    """All requests of all flows are done, at most ten at a time."""
     limiter = Limiter(_limit(10))
     most = 0
 
@@ -73,13 +73,13 @@ async def test_never_more_than_allowed(looptime: Any) -> None:
 
     await asyncio.gather(*(request(f"flow-{number % 7}") for number in range(100)))
 
-    assert 8 <= most <= 10  # a part is kept for newcomers
+    assert 8 <= most <= 10  # some slots are reserved for new flows
     assert (limiter.used, limiter.waiting) == (0, 0)
     assert looptime <= 20
 
 
 async def test_a_long_queue_does_not_starve_others(looptime: Any) -> None:
-    """With 1,000 requests of one repository waiting, another's is done in the time of one request."""
+    """With 1,000 waiting requests of one flow, another flow waits for one request at most."""
     limiter = Limiter(_limit(8))
     done: list[str] = []
     big = [spawn(_work(limiter, "big", done), name=f"big-{n}") for n in range(1000)]
@@ -92,8 +92,8 @@ async def test_a_long_queue_does_not_starve_others(looptime: Any) -> None:
     assert (limiter.used, limiter.waiting) == (0, 0)
 
 
-async def test_hanging_requests_of_many_flows_leave_room(looptime: Any) -> None:
-    """Flows whose requests hang hold no more than leaves a slot for a newcomer."""
+async def test_hanging_requests_leave_a_slot_for_others(looptime: Any) -> None:
+    """Flows with hanging requests cannot use all slots."""
     limiter = Limiter(_limit(8))
     done: list[str] = []
     hanging = []
@@ -109,7 +109,7 @@ async def test_hanging_requests_of_many_flows_leave_room(looptime: Any) -> None:
 
 
 async def test_first_come_first_served_in_a_flow(looptime: Any) -> None:
-    """Requests of one flow start in the order in which they came."""
+    """Requests of a flow are started in their order."""
     del looptime
     limiter = Limiter(_limit(2))
     order: list[int] = []
@@ -124,8 +124,8 @@ async def test_first_come_first_served_in_a_flow(looptime: Any) -> None:
     assert order == list(range(10))
 
 
-async def test_a_pause_holds_everybody_and_ends(looptime: Any) -> None:
-    """Nothing starts before the server's time has passed; then it goes on by itself."""
+async def test_a_pause_applies_to_all_flows(looptime: Any) -> None:
+    """No request starts before the end of the pause."""
     limiter = Limiter(_limit(8))
     done: list[str] = []
     limiter.overloaded(5)
@@ -137,7 +137,7 @@ async def test_a_pause_holds_everybody_and_ends(looptime: Any) -> None:
 
 
 async def test_a_pause_that_grows_while_waiting(looptime: Any) -> None:
-    """A second refusal during the pause is obeyed as well."""
+    """A second rejection during the pause extends it."""
     limiter = Limiter(_limit(8))
     done: list[str] = []
     limiter.overloaded(2)
@@ -150,7 +150,7 @@ async def test_a_pause_that_grows_while_waiting(looptime: Any) -> None:
 
 
 async def test_cancelled_waiters_leave_the_queue(looptime: Any) -> None:
-    """A cancelled waiter takes no slot, also when it is cancelled in the moment of its turn."""
+    """A cancelled request does not use a slot, even if it was just about to get one."""
     del looptime
     limiter = Limiter(_limit(1))
     done: list[str] = []
@@ -160,7 +160,7 @@ async def test_cancelled_waiters_leave_the_queue(looptime: Any) -> None:
     third = spawn(_work(limiter, "b", done), name="third")
     await asyncio.sleep(0)
     await end(first)
-    limiter.release("holder")  # the second's turn, in the same moment in which it is cancelled
+    limiter.release("holder")  # the second one gets its slot at the time of its cancellation
     await end(second)
     await third
 

@@ -1,4 +1,4 @@
-"""Lines out of any split of a stream."""
+"""Splitting a stream into lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nopea.kube.lines import LineSplitter
 
 @given(st.lists(st.binary(min_size=1, max_size=20).filter(lambda b: b.strip() and b"\n" not in b)), st.data())
 def test_any_split_gives_the_same_lines(lines: list[bytes], data: st.DataObject) -> None:
-    """However the bytes are cut into chunks, the same lines come out."""
+    """The lines do not depend on how the stream is split into chunks."""
     stream = b"".join(line + b"\n" for line in lines)
     splitter, read = LineSplitter(), []
     while stream:
@@ -23,8 +23,8 @@ def test_any_split_gives_the_same_lines(lines: list[bytes], data: st.DataObject)
     assert read == lines
 
 
-def test_empty_lines_are_dropped_and_an_unfinished_one_waits() -> None:
-    """Blank lines are nothing; a line without its newline is not given."""
+def test_empty_lines_are_dropped_and_incomplete_ones_kept() -> None:
+    """A line without a newline is returned once it is complete."""
     splitter = LineSplitter()
 
     assert splitter.feed(b"\n\r\n a\n\nb") == [b" a"]
@@ -35,7 +35,7 @@ def test_empty_lines_are_dropped_and_an_unfinished_one_waits() -> None:
     "chunks", [[b"x" * 11], [b"x" * 6, b"x" * 6], [b"x" * 11 + b"\n"], [b"x" * 6, b"x" * 6 + b"\n"]]
 )
 def test_a_line_beyond_the_limit(chunks: list[bytes]) -> None:
-    """A line longer than the limit is an error, finished or not."""
+    """A line over the limit is an error, complete or not."""
     splitter = LineSplitter(limit=10)
     with pytest.raises(ServerError) as error:
         _feed(splitter, chunks)

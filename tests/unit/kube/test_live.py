@@ -1,4 +1,4 @@
-"""Objects as bytes, and the little that is decoded of them."""
+"""Live objects as bytes that are decoded only as far as needed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from nopea.core.objects import ObjectKey
 from nopea.kube.live import Applied, LiveObject, item_of
 
 
-def test_head_and_whole() -> None:
-    """Metadata is typed, with defaults, and the whole object is a fresh dict each time."""
+def test_metadata_and_whole_object() -> None:
+    """Metadata is typed and has defaults; each call returns a new dict of the whole object."""
     live = LiveObject(
         b'{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"shop","generation":3,'
         b'"creationTimestamp":null,"labels":{"a":"b"},"managedFields":[{"manager":"x"}]},"spec":{"replicas":2}}'
@@ -24,8 +24,8 @@ def test_head_and_whole() -> None:
     assert live.json()["spec"]["replicas"] == 2
 
 
-def test_nothing_of_it_prints() -> None:
-    """An object's text shows its size only: it may be a Secret."""
+def test_the_content_is_not_shown() -> None:
+    """An object is shown by its size only, as it may be a Secret."""
     live = Applied(b'{"kind":"Secret","data":{"a":"hunter2"}}', created=True)
 
     assert "hunter2" not in f"{live} {live!r}"
@@ -42,7 +42,7 @@ def test_nothing_of_it_prints() -> None:
     ],
 )
 def test_list_items_get_their_kind(item: bytes, kind: str) -> None:
-    """What a list leaves out of its items is put back; what is there stays."""
+    """Items of a list get the missing kind; an existing kind is kept."""
     live = item_of(msgspec.Raw(item), api_version="v1", kind="ConfigMap")
 
     assert orjson.loads(live.body)["kind"] == kind

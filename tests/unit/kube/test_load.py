@@ -1,4 +1,4 @@
-"""Which configuration is taken: the option, KUBECONFIG, the Pod, or the home folder."""
+"""Which configuration is used: the option, KUBECONFIG, the Pod, or the home folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _kubeconfig(path: Path, server: str) -> Path:
 
 @pytest.fixture
 def account(tmp_path: Path) -> Path:
-    """The files of a Pod's service account."""
+    """Return a folder with the files of a service account."""
     folder = tmp_path / "account"
     folder.mkdir()
     (folder / "token").write_text("t")
@@ -34,7 +34,7 @@ def account(tmp_path: Path) -> Path:
 
 
 def test_the_option_wins(tmp_path: Path) -> None:
-    """A path that is given is read, whatever the environment says."""
+    """A given path is read whatever the environment contains."""
     mine = _kubeconfig(tmp_path / "mine", "https://mine")
     other = _kubeconfig(tmp_path / "other", "https://other")
 
@@ -42,7 +42,7 @@ def test_the_option_wins(tmp_path: Path) -> None:
 
 
 def test_the_variable_comes_before_the_pod_and_the_home(tmp_path: Path) -> None:
-    """KUBECONFIG may list several files; those that are missing are skipped."""
+    """KUBECONFIG may list several files; missing ones are skipped."""
     listed = _kubeconfig(tmp_path / "listed", "https://listed")
     _kubeconfig(tmp_path / ".kube" / "config", "https://home")
     environ = {"KUBECONFIG": f"{tmp_path / 'missing'}:{listed}", "HOME": str(tmp_path), **POD}
@@ -51,27 +51,27 @@ def test_the_variable_comes_before_the_pod_and_the_home(tmp_path: Path) -> None:
 
 
 def test_the_home_is_last(tmp_path: Path) -> None:
-    """Outside a Pod and without a variable, ~/.kube/config is read."""
+    """Outside a Pod and without the variable, ~/.kube/config is read."""
     _kubeconfig(tmp_path / ".kube" / "config", "https://home")
 
     assert load_config(environ={"HOME": str(tmp_path)}).server == "https://home"
 
 
 def test_no_kubeconfig_says_what_to_do(tmp_path: Path) -> None:
-    """The error names the file that was looked for, the option and the variable."""
+    """The error contains the expected file, the option and the variable."""
     with pytest.raises(ConfigError, match=r"\.kube/config.*--kubeconfig.*KUBECONFIG"):
         load_config(environ={"HOME": str(tmp_path)})
 
 
 def test_a_pod_is_recognized_by_its_variable_and_its_token(account: Path, tmp_path: Path) -> None:
-    """A Pod without a mounted token does not count as one that can ask the API server."""
+    """A Pod without a mounted token cannot use the API server."""
     assert is_in_cluster(POD, files=account)
     assert not is_in_cluster({}, files=account)
     assert not is_in_cluster(POD, files=tmp_path)
 
 
 def test_a_pods_configuration(account: Path) -> None:
-    """The address is the environment's, the files are named and not copied, for they rotate."""
+    """The address comes from the environment; the files are read later, because they are rotated."""
     config = read_in_cluster(POD, files=account)
 
     assert config.server == "https://10.0.0.1:6443"
@@ -80,7 +80,7 @@ def test_a_pods_configuration(account: Path) -> None:
 
 
 def test_an_ipv6_address_is_bracketed(account: Path) -> None:
-    """A URL's host needs brackets around an IPv6 address."""
+    """In a URL, an IPv6 address needs brackets."""
     environ = {"KUBERNETES_SERVICE_HOST": "fd00::1"}
 
     assert read_in_cluster(environ, files=account).server == "https://[fd00::1]:443"
@@ -88,14 +88,14 @@ def test_an_ipv6_address_is_bracketed(account: Path) -> None:
 
 @pytest.mark.parametrize("name", ["token", "ca.crt"])
 def test_a_pod_without_its_files_says_which_field_mounts_them(account: Path, name: str) -> None:
-    """A Pod with automountServiceAccountToken: false has no credentials."""
+    """The error mentions automountServiceAccountToken."""
     (account / name).unlink()
 
     with pytest.raises(ConfigError, match=f"{name}.*automountServiceAccountToken"):
         read_in_cluster(POD, files=account)
 
 
-def test_outside_a_pod_there_is_no_pods_configuration(account: Path) -> None:
-    """Without the variable this process is not in a Pod."""
+def test_outside_a_pod_there_is_no_in_cluster_configuration(account: Path) -> None:
+    """Without the variable the process is not in a Pod."""
     with pytest.raises(ConfigError, match="KUBERNETES_SERVICE_HOST"):
         read_in_cluster({}, files=account)

@@ -1,4 +1,4 @@
-"""The URL paths of resources and objects."""
+"""The API paths of resources and objects."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ROLES = Resource(
 
 
 def test_collections() -> None:
-    """The core group has a prefix of its own; a namespace is optional."""
+    """The core group has its own prefix; the namespace is optional."""
     assert collection_path(PODS) == "/api/v1/pods"
     assert collection_path(PODS, "shop") == "/api/v1/namespaces/shop/pods"
     assert collection_path(ROLES) == "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 
 
 def test_objects_and_subresources() -> None:
-    """Names are percent-encoded, but for the colons that RBAC's names have."""
+    """Names are percent-encoded, except for the colons in RBAC names."""
     pod = PODS.at(name="web", namespace="shop")
 
     assert object_path(pod) == "/api/v1/namespaces/shop/pods/web"
@@ -44,7 +44,7 @@ def test_scope_is_checked_before_anything_is_sent() -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../web", "a%2fb", "x" * 254])
 def test_a_name_cannot_lead_to_another_object(name: str) -> None:
-    """What is not one segment of a path is refused, as a name and as a namespace."""
+    """A name or namespace that is not a single path segment is refused."""
     with pytest.raises(InvalidError, match="not a valid name"):
         object_path(PODS.at(name=name, namespace="shop"))
     if name:

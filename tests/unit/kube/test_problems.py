@@ -1,4 +1,4 @@
-"""Problems out of API errors: the code, and a hint that a person can act on."""
+"""How API errors become problems: the code, and a hint for the user."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _status(code: int, message: str, reason: str = "", **details: Any) -> bytes:
     ],
 )
 def test_code_and_hint(code: int, message: str, expected: Code, hint: str) -> None:
-    """Each kind of refusal has its code and a hint that says what to do."""
+    """Each kind of error has its code and a hint that says what to do."""
     actual, text = _problem(code, message)
 
     assert actual is expected
@@ -109,20 +109,20 @@ def test_code_and_hint(code: int, message: str, expected: Code, hint: str) -> No
 
 
 def test_missing_namespace_and_missing_object() -> None:
-    """A 404 about a namespace is told from one about the object."""
+    """A 404 for the namespace has another code than a 404 for the object."""
     assert _problem(404, "namespaces not found", name="shop", kind="namespaces")[0] is Code.NAMESPACE_MISSING
     assert _problem(404, "not found", name="web", kind="deployments")[0] is Code.API_REJECTED
 
 
 def test_terminating_by_its_cause() -> None:
-    """The API server's machine-readable cause is enough, whatever the words."""
+    """The cause NamespaceTerminating is enough, whatever the message."""
     causes = [{"reason": "NamespaceTerminating", "message": "x", "field": "metadata.namespace"}]
 
     assert _problem(403, "no", causes=causes)[0] is Code.TERMINATING
 
 
 def test_invalid_names_the_fields() -> None:
-    """The hint lists each wrong field once."""
+    """The hint lists each invalid field once."""
     causes = [
         {"reason": "FieldValueInvalid", "message": "bad", "field": f} for f in ("spec.a", "spec.b", "spec.a")
     ]
@@ -132,7 +132,7 @@ def test_invalid_names_the_fields() -> None:
 
 
 def test_immutable_without_a_way_to_recreate() -> None:
-    """For what is never recreated, the hint does not offer force."""
+    """If the object cannot be recreated, the hint does not mention force."""
     causes = [{"reason": "FieldValueForbidden", "message": "spec is immutable", "field": "spec"}]
     error = error_of(422, orjson.dumps({"kind": "Status", "code": 422, "details": {"causes": causes}}))
 
@@ -142,14 +142,14 @@ def test_immutable_without_a_way_to_recreate() -> None:
     assert "force" not in hint
 
 
-def test_errors_without_an_answer() -> None:
-    """No answer, and no such kind, have their codes."""
+def test_errors_without_a_response() -> None:
+    """An unreachable API server and an unknown kind have their own codes."""
     assert to_problem(UnreachableError("gone")).code is Code.API_UNREACHABLE
     assert to_problem(UnknownKindError(ApiFailure(code=404, message="no kind"))).code is Code.KIND_UNKNOWN
 
 
-def test_a_missing_right_is_named_with_all_that_managing_the_object_takes() -> None:
-    """For an object from a file one hint names every verb, and the field that names another account."""
+def test_a_missing_right_to_a_manifests_object_lists_all_verbs() -> None:
+    """The hint lists every verb that managing the object needs, and spec.serviceAccountName."""
     message = _RBAC.replace("cannot patch", "cannot get")
 
     _, hint = _problem(403, message)
@@ -161,8 +161,8 @@ def test_a_missing_right_is_named_with_all_that_managing_the_object_takes() -> N
     )
 
 
-def test_a_missing_right_of_nopea_or_a_command_is_named_alone() -> None:
-    """What no file declares, such as a Secret with credentials, is read or annotated, and nothing more."""
+def test_a_missing_right_to_another_object_lists_one_verb() -> None:
+    """For an object that is not from a manifest, such as a Secret, only the missing verb is listed."""
     message = _RBAC.replace("cannot patch", "cannot get").replace("deployments", "secrets")
 
     hint = to_problem(error_of(403, _status(403, message)), object="Secret shop/git").hint
@@ -183,13 +183,13 @@ def test_a_missing_right_of_nopea_or_a_command_is_named_alone() -> None:
         ),
     ],
 )
-def test_the_message_is_the_servers_as_a_sentence(code: int, message: str, expected: str) -> None:
-    """It ends with one full stop, and shows neither Go's structs nor HTTP's names."""
+def test_the_message_is_that_of_the_server_as_a_sentence(code: int, message: str, expected: str) -> None:
+    """It ends with one full stop, without Go structs or the names of HTTP statuses."""
     assert to_problem(error_of(code, _status(code, message))).message == expected
 
 
-def test_a_wrong_quantity_is_the_manifests_fault() -> None:
-    """The server answers 500 to a quantity that it cannot convert: the hint shows what one looks like."""
+def test_an_invalid_quantity_is_a_problem_of_the_manifest() -> None:
+    """The API server responds with 500; the hint shows a valid quantity."""
     message = (
         "failed to convert new object (shop/web; apps/v1, Kind=Deployment) to proper version (apps/v1): "
         "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
@@ -209,6 +209,6 @@ def test_a_wrong_quantity_is_the_manifests_fault() -> None:
         (UnknownKindError(ApiFailure(code=404)), StalledError),
     ],
 )
-def test_what_ends_a_reconciliation(error: ApiError, expected: type[Exception]) -> None:
-    """An error that a later try can cure is transient; the others wait for a change."""
+def test_which_errors_are_transient(error: ApiError, expected: type[Exception]) -> None:
+    """An error that a retry can resolve is transient; others are not."""
     assert type(to_sync_error(error, object="Secret shop/git")) is expected

@@ -1,4 +1,4 @@
-"""Requests as they go over the wire."""
+"""Requests to the API server: method, path and body."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ POD = PODS.at(name="web", namespace="shop")
 
 
 def test_apply() -> None:
-    """An apply forces, is strict, and is sent as manager nopea; a subresource changes the path only."""
+    """An apply uses force, strict validation and the manager nopea; a subresource changes only the path."""
     request = requests.apply(POD, b"{}")
 
     assert (request.method, request.content_type) == ("PATCH", "application/apply-patch+yaml")
@@ -27,7 +27,7 @@ def test_apply() -> None:
 
 
 def test_list_and_watch_encode_selectors() -> None:
-    """Selectors are percent-encoded, empty parts are left out, metadata is asked for by Accept."""
+    """Selectors are percent-encoded, empty ones omitted; the Accept header requests metadata only."""
     selection = Selection(
         namespace="shop", labels="a in (b,c),d!=e", fields="metadata.name=x", metadata_only=True
     )
@@ -45,7 +45,7 @@ def test_list_and_watch_encode_selectors() -> None:
 
 
 def test_delete() -> None:
-    """A delete leaves owned objects to the garbage collector; preconditions are sent if there are any."""
+    """Owned objects are deleted in the background; preconditions are optional."""
     plain = requests.delete(POD)
     safe = requests.delete(POD, only_if=Preconditions(uid="u", resource_version="5"))
 
@@ -56,7 +56,7 @@ def test_delete() -> None:
 
 
 def test_patches_and_secrets() -> None:
-    """A JSON patch is not repeated; a request for a Secret knows that it is one."""
+    """A JSON patch must not be repeated; a request for a Secret is marked."""
     secrets = Resource(group="", version="v1", kind="Secret", plural="secrets", namespaced=True)
 
     assert requests.patch(POD, b"{}", kind=PatchKind.MERGE).repeatable
@@ -66,7 +66,7 @@ def test_patches_and_secrets() -> None:
     assert not requests.apply(POD, b"{}").is_secret
 
 
-def test_requests_print_as_people_name_objects() -> None:
-    """An error's text begins with the verb and the object."""
+def test_requests_are_printed() -> None:
+    """The text contains the verb and the object."""
     assert str(requests.get(POD)) == "get pods/v1 shop/web"
     assert str(requests.create(PODS, b"{}", namespace="shop")) == "create pods/v1 in shop"

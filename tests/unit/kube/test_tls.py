@@ -1,4 +1,4 @@
-"""The TLS context: whom it trusts, and what it presents."""
+"""The TLS context: trusted authorities and client certificates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOTHING = Secret(b"")
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> CertificateFolder:
-    """An authority and certificates that it signed."""
+    """Return a CA and certificates that it signed."""
     folder = CertificateFolder(tmp_path_factory.mktemp("certificates"))
     folder.make()
     return folder
@@ -28,7 +28,7 @@ def _context(config: ClusterConfig, certificate: Secret = NOTHING, key: Secret =
 
 
 def test_servers_are_verified() -> None:
-    """Without an authority of the cluster the system's are trusted; names are checked."""
+    """Without a CA in the configuration, those of the system are trusted; host names are checked."""
     context = _context(ClusterConfig(server="https://a"))
 
     assert context.check_hostname
@@ -37,14 +37,14 @@ def test_servers_are_verified() -> None:
 
 
 def test_insecure_verifies_nothing() -> None:
-    """insecure-skip-tls-verify of the kubeconfig is obeyed."""
+    """The setting insecure-skip-tls-verify disables verification."""
     context = _context(ClusterConfig(server="https://a", insecure=True))
 
     assert (context.check_hostname, context.verify_mode) == (False, ssl.CERT_NONE)
 
 
 def test_only_the_clusters_authority_is_trusted(certificates: CertificateFolder) -> None:
-    """An authority, from a file or from data, replaces the system's."""
+    """A CA from a file or from data replaces those of the system."""
     path = certificates.certificate("ca")
 
     for ca in (path, Secret(path.read_bytes())):
@@ -54,7 +54,7 @@ def test_only_the_clusters_authority_is_trusted(certificates: CertificateFolder)
 
 @pytest.mark.parametrize("ca", [b"", b"\n", b"rubbish", b"\xff"])
 def test_an_authority_that_is_not_pem(ca: bytes, tmp_path: Path) -> None:
-    """An empty one too is an error, not the system's authorities; the error names the configuration."""
+    """An invalid or empty CA is an error that names the configuration."""
     with pytest.raises(ConfigError, match="the test: certificate-authority"):
         _context(ClusterConfig(server="https://a", ca=Secret(ca), origin="the test"))
     file = tmp_path / "ca.pem"
@@ -66,7 +66,7 @@ def test_an_authority_that_is_not_pem(ca: bytes, tmp_path: Path) -> None:
 def test_a_client_certificate_is_loaded_and_leaves_no_file(
     certificates: CertificateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenSSL takes files only; the one with the key is gone when the context is there."""
+    """OpenSSL loads only files; the temporary file with the key is deleted."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     config = ClusterConfig(server="https://a")
     certificate = Secret(certificates.certificate("admin").read_bytes())
@@ -77,7 +77,7 @@ def test_a_client_certificate_is_loaded_and_leaves_no_file(
 
 
 def test_a_key_of_another_certificate_is_refused(certificates: CertificateFolder) -> None:
-    """A certificate and a key that do not belong together are an error of the configuration."""
+    """A key that does not match the certificate is an error."""
     certificate = Secret(certificates.certificate("admin").read_bytes())
 
     with pytest.raises(ConfigError, match="not a matching, unencrypted PEM pair"):

@@ -1,4 +1,4 @@
-"""What the tests of this folder read: series by name and labels, from a real rendering."""
+"""Reading series by name and labels from a real scrape."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Scraped:
         }
 
     def value(self, name: str, **labels: str) -> float | None:
-        """Return a series' value, None when there is no such series."""
+        """Return the value of a series; None if it does not exist."""
         return self._series.get((name, frozenset(labels.items())))
 
     def all(self, name: str) -> Mapping[frozenset[tuple[str, str]], float]:
-        """Return all series of a metric by their labels."""
+        """Return the series of a metric by labels."""
         return {labels: value for (known, labels), value in self._series.items() if known == name}
 
     def labels(self, name: str) -> set[frozenset[str]]:
-        """Return the sets of label names that a metric's series have."""
+        """Return the sets of label names of a metric."""
         return {frozenset(key for key, _ in labels) for labels in self.all(name)}

@@ -1,4 +1,4 @@
-"""Whole scrapes: both formats, strictly parsed, with promlint's rules; and what they cost."""
+"""Whole scrapes: both formats, parsed strictly, the rules of promlint, and their cost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OTHER_UNITS = re.compile(r"_(milliseconds|ms|minutes|hours|days|kilobytes|megaby
 
 
 def reading(metric: catalogue.Metric) -> GaugeReader:
-    """Return a reading that fits the metric."""
+    """Return a reader with the labels of the metric."""
     match len(metric.labels):
         case 0:
             return value(lambda: 1.0)
@@ -36,7 +36,7 @@ def reading(metric: catalogue.Metric) -> GaugeReader:
 
 
 def exposition(repositories: int = 2) -> Exposition:
-    """Return one whose every metric has a series."""
+    """Return an exposition with a series for every metric."""
     instruments = Instruments()
     instruments.api_request("get", "200", 0.01)
     instruments.git_operation("sync", "ok", 0.1)
@@ -52,15 +52,15 @@ def exposition(repositories: int = 2) -> Exposition:
 
 
 async def test_the_text_format_is_the_default() -> None:
-    """Whoever does not ask gets what every Prometheus reads."""
+    """Without an Accept header the response is in the text format."""
     body, content_type = await exposition().scrape("")
 
     assert content_type.startswith("text/plain; version=")
     assert Scraped(body).value("nopea_repositories") == 2
 
 
-async def test_openmetrics_for_those_who_ask() -> None:
-    """The strict parser takes it: suffixes, order, the end mark."""
+async def test_openmetrics_on_request() -> None:
+    """The strict parser accepts suffixes, order and end mark."""
     body, content_type = await exposition().scrape(OPENMETRICS)
 
     assert content_type.startswith("application/openmetrics-text")
@@ -69,7 +69,7 @@ async def test_openmetrics_for_those_who_ask() -> None:
 
 
 async def test_names_types_and_help_are_the_catalogues() -> None:
-    """What is exposed is what the catalogue says, and each family once."""
+    """Each metric of the catalogue is exposed once, with its type and help."""
     body, _ = await exposition().scrape("")
     text = body.decode()
 
@@ -81,8 +81,8 @@ async def test_names_types_and_help_are_the_catalogues() -> None:
     assert "_created" not in text
 
 
-async def test_no_series_comes_twice() -> None:
-    """Prometheus would refuse the scrape."""
+async def test_no_series_is_duplicated() -> None:
+    """Prometheus rejects a scrape with duplicates."""
     body, _ = await exposition(20).scrape("")
     series = [line.rpartition(" ")[0] for line in body.decode().splitlines() if not line.startswith("#")]
 
@@ -90,7 +90,7 @@ async def test_no_series_comes_twice() -> None:
 
 
 def test_promlints_rules() -> None:
-    """Help, base units, `_total` for counters alone, no type in a name, labels without the name's words."""
+    """Names, units, suffixes and labels follow the rules of promlint."""
     for metric in catalogue.ALL:
         words = metric.name.split("_")
         assert metric.help, metric.name
@@ -105,8 +105,8 @@ def test_promlints_rules() -> None:
     assert len(set(names)) == len(names)
 
 
-async def test_a_big_scrape_leaves_the_loop_free() -> None:
-    """A thousand repositories are rendered in a thread: timers of the loop go on meanwhile."""
+async def test_a_big_scrape_does_not_block_the_loop() -> None:
+    """A thousand repositories are rendered in a thread, and the event loop continues."""
     big = exposition(1_000)
     turns = 0
     scraping = tasks.spawn(big.scrape(""), name="scrape")

@@ -1,4 +1,4 @@
-"""What is counted of passes, Git operations and requests."""
+"""The counters of syncs, Git operations and requests."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from nopea.metrics.instruments import BY_WEIGHT, Instruments, trigger_label
 
 
 def step(done: ReconcileReport | None, name: str = "api") -> Transition:
-    """Return the transition of a pass."""
+    """Return the transition of a sync."""
     status = GitRepositoryStatus()
     return Transition(repository=repository(name), before=status, after=status, report=done, at=NOW)
 
 
 def scraped(instruments: Instruments) -> Scraped:
-    """Return what it counts."""
+    """Return the series of the instruments."""
     return Scraped(generate_latest(instruments.registry))
 
 
 def drifted(outcome: Outcome, *, manager: str = "kubectl-edit", **changes: Any) -> ObjectResult:
-    """Return an object that somebody changed."""
+    """Return the result of an object that a manager changed."""
     field = FieldDrift(
         path=".data.a", keys=(), from_="1", to="2", manager=manager, operation="Update", subresource="",
         changed_at=datetime(2026, 11, 24, tzinfo=UTC),
@@ -42,8 +42,8 @@ def drifted(outcome: Outcome, *, manager: str = "kubectl-edit", **changes: Any) 
     return replace(result_of("a", outcome), seen=seen, **changes)
 
 
-def test_a_pass_is_counted_once_with_its_duration() -> None:
-    """By how it ended, and under the heaviest of what woke it."""
+def test_a_sync_is_counted_once_with_its_duration() -> None:
+    """It is counted by result and by its most important trigger."""
     instruments = Instruments()
     instruments.on_transition(step(report(triggers=("object change", "poll", "webhook"))))
     instruments.on_transition(step(report(Result.FAILED, triggers=("retry",))))
@@ -59,7 +59,7 @@ def test_a_pass_is_counted_once_with_its_duration() -> None:
 
 
 def test_every_trigger_has_its_label() -> None:
-    """None is counted as unknown, and no two look alike."""
+    """No trigger is counted as unknown, and each has its own label."""
     labels = {trigger_label((trigger,)) for trigger in Trigger}
 
     assert set(BY_WEIGHT) == set(Trigger)
@@ -69,7 +69,7 @@ def test_every_trigger_has_its_label() -> None:
 
 
 def test_objects_are_counted_by_result() -> None:
-    """All of them, and those that did not happen are there with 0."""
+    """Results that did not occur are counted with 0."""
     instruments = Instruments()
     outcomes = (Outcome.CREATED, Outcome.UNCHANGED, Outcome.UNCHANGED, Outcome.PRUNED)
     instruments.on_transition(step(report(objects=[result_of("a", outcome) for outcome in outcomes])))
@@ -93,8 +93,8 @@ def test_objects_are_counted_by_result() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_drift_is_counted_by_what_was_done(one: ObjectResult, action: str, tool: str) -> None:
-    """With the kind, and the tool of whoever did it."""
+def test_drift_is_counted_by_action(one: ObjectResult, action: str, tool: str) -> None:
+    """The labels are kind, action and the tool of the manager."""
     instruments = Instruments()
     instruments.on_transition(step(report(objects=[one, result_of("b", Outcome.CONFIGURED)])))
 
@@ -103,8 +103,8 @@ def test_drift_is_counted_by_what_was_done(one: ObjectResult, action: str, tool:
     }
 
 
-def test_the_last_sync_is_remembered_until_the_repository_ends() -> None:
-    """A failed pass does not count as one."""
+def test_the_last_sync_is_remembered_until_the_repository_is_deleted() -> None:
+    """A failed sync does not count."""
     instruments = Instruments()
     instruments.on_transition(step(report(), name="a"))
     instruments.on_transition(step(report(Result.FAILED), name="b"))
@@ -115,7 +115,7 @@ def test_the_last_sync_is_remembered_until_the_repository_ends() -> None:
 
 
 def test_requests_and_operations_are_counted_with_their_durations() -> None:
-    """Each by what was done and how it ended."""
+    """Each is counted by operation and result."""
     instruments = Instruments()
     instruments.api_request("apply", "200", 0.02)
     instruments.api_request("apply", "409", 0.02)
@@ -131,8 +131,8 @@ def test_requests_and_operations_are_counted_with_their_durations() -> None:
     assert found.value("nopea_git_operation_duration_seconds_bucket", operation="sync", le="30.0") == 1.0
 
 
-def test_two_processes_in_one_share_nothing() -> None:
-    """Each has a registry of its own, so neither fails to register nor counts for the other."""
+def test_instruments_share_nothing() -> None:
+    """Each instance has its own registry."""
     first, second = Instruments(), Instruments()
     first.api_request("get", "200", 0.01)
 

@@ -1,4 +1,4 @@
-"""The repositories that exist, as series."""
+"""The series of the existing repositories."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Families:
         self._known = known
 
     def collect(self) -> Any:
-        """Give them to the encoder."""
+        """Return the metric families for the encoder."""
         return families_of(self._known)
 
 
@@ -44,8 +44,8 @@ def known(name: str = "api", *, synced_at: float = 0.0, conditions: Any = (), **
 API = {"repository_namespace": "shop", "repository": "api"}
 
 
-def test_a_repository_is_told_with_its_own_labels() -> None:
-    """Counts come from the status as it was written last."""
+def test_a_repository_has_its_own_labels() -> None:
+    """The values come from the status that was written last."""
     found = scraped(
         known(
             synced_at=1_795_000_000.0,
@@ -58,19 +58,19 @@ def test_a_repository_is_told_with_its_own_labels() -> None:
     )
 
     assert found.value("nopea_repository_info", **API, phase="Synced", heal_policy="auto") == 1.0
-    told = {
+    values = {
         name: found.value(f"nopea_repository_{name}", **API)
         for name in ("ready", "healthy", "suspended", "objects", "drifted_objects", "failures")
     }
-    assert told == {
+    assert values == {
         "ready": 1, "healthy": 0, "suspended": 0, "objects": 7, "drifted_objects": 2, "failures": 3,
     }  # fmt: skip
     assert found.value("nopea_repository_interval_seconds", **API) == 300.0
     assert found.value("nopea_repository_last_sync_timestamp_seconds", **API) == 1_795_000_000.0
 
 
-def test_what_is_not_known_has_no_series() -> None:
-    """Nobody has looked at its objects yet, so neither 0 nor 1 would be true; Ready it is not."""
+def test_unknown_values_have_no_series() -> None:
+    """Health and counts are unknown until the first sync; Ready is 0."""
     found = scraped(known())
 
     assert found.value("nopea_repository_ready", **API) == 0.0
@@ -79,8 +79,8 @@ def test_what_is_not_known_has_no_series() -> None:
     assert found.value("nopea_repository_last_sync_timestamp_seconds", **API) is None
 
 
-def test_conditions_are_counted_over_all() -> None:
-    """For each condition the three statuses sum up to the repositories."""
+def test_conditions_are_counted_over_all_repositories() -> None:
+    """For each condition, the counts of the three statuses add up to the number of repositories."""
     found = scraped(
         known("a", conditions=[condition("Ready", "True")]),
         known("b", conditions=[condition("Ready", "False"), condition("Stalled", "True")]),
@@ -96,16 +96,16 @@ def test_conditions_are_counted_over_all() -> None:
     assert found.value("nopea_repositories") == 3
 
 
-def test_a_spec_that_cannot_be_read_is_told_all_the_same() -> None:
-    """Its policy and interval are not known."""
+def test_an_invalid_spec_has_series() -> None:
+    """Its heal policy is `unknown`, and it has no interval."""
     found = scraped(Known(repository("api", url=""), GitRepositoryStatus(), 0.0))
 
     assert found.value("nopea_repository_info", **API, phase="unknown", heal_policy="unknown") == 1.0
     assert found.all("nopea_repository_interval_seconds") == {}
 
 
-def test_a_repository_that_is_gone_is_forgotten() -> None:
-    """Its last sync goes with it: nothing grows with what has been."""
+def test_a_deleted_repository_is_forgotten() -> None:
+    """Its last sync is removed, so nothing grows without bound."""
     synced_at = {RepoKey("shop", "api"): 5.0, RepoKey("shop", "gone"): 6.0}
 
     (picture,) = known_of([repository("api")], {}, synced_at)

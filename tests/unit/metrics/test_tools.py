@@ -1,4 +1,4 @@
-"""Which tool a field manager is."""
+"""The tool to which a field manager belongs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from nopea.metrics.tools import TOOLS, tool_of
     ],
 )
 def test_a_manager_is_a_known_tool_or_other(manager: str, tool: str) -> None:
-    """Free text never becomes a label."""
+    """The name of a manager is never used as a label."""
     assert tool_of(manager) == tool
 
 
-def test_every_tool_of_people_is_known() -> None:
-    """What drift takes for a person's, the metric can name."""
+def test_every_user_tool_is_known() -> None:
+    """Each tool that drift detection treats as a user's has a label."""
     for pattern in PEOPLE.patterns:
         assert tool_of(pattern.rstrip("*")) in set(TOOLS.values())

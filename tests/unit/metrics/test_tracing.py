@@ -1,4 +1,4 @@
-"""Traces: only when asked for, said once when they cannot be, and real spans at a real receiver."""
+"""Traces: only if configured, with a warning if the extra is missing, and received by a real collector."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ THREADS_END_SECONDS = 30.0
 
 
 def step(done: ReconcileReport | None) -> Transition:
-    """Return the transition of a pass."""
+    """Return the transition of a sync."""
     status = GitRepositoryStatus()
     return Transition(repository=repository(), before=status, after=status, report=done, at=NOW)
 
 
 def test_without_an_endpoint_there_are_no_traces() -> None:
-    """The extra is not even looked for."""
+    """Without an endpoint there is no tracer."""
     assert tracer_from({}) is None
     assert tracer_from({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}) is None
 
 
-def test_a_missing_extra_is_said_once(
+def test_a_missing_extra_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With what to install; the process goes on without traces."""
+    """The process continues without traces."""
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     for name in [name for name in sys.modules if name.startswith("opentelemetry.")]:
         monkeypatch.delitem(sys.modules, name)
@@ -58,7 +58,7 @@ def test_a_missing_extra_is_said_once(
 
 @asynccontextmanager
 async def receiving(bodies: list[bytes]) -> AsyncIterator[str]:
-    """Take OTLP over HTTP on loopback; gives the endpoint."""
+    """Receive OTLP over HTTP on loopback; yield the endpoint."""
 
     async def take(request: web.Request) -> web.Response:
         bodies.append(await request.read())
@@ -77,7 +77,7 @@ async def receiving(bodies: list[bytes]) -> AsyncIterator[str]:
 
 @pytest.fixture(autouse=True)
 def no_thread_left_behind() -> Iterator[None]:
-    """End with the exporter's threads: one that goes on trying draws random numbers beside other tests."""
+    """Wait for the exporter's threads, because one that keeps retrying would affect other tests."""
     before = set(threading.enumerate())
     yield
     give_up_at = time.monotonic() + THREADS_END_SECONDS
@@ -87,7 +87,7 @@ def no_thread_left_behind() -> Iterator[None]:
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> Tracer:
-    """Return the tracer of an environment that names the endpoint."""
+    """Return a tracer for this endpoint."""
     environment = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
@@ -115,8 +115,8 @@ def spans_of(bodies: list[bytes]) -> list[Any]:
 
 
 @needs_otel
-async def test_each_pass_is_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the report's times and facts; a failed one has the codes; health alone makes none."""
+async def test_each_sync_is_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A span has the times and facts of the report, and codes on failure; health checks have none."""
     bodies: list[bytes] = []
     async with receiving(bodies) as endpoint:
         tracer = asked(monkeypatch, endpoint)
@@ -139,11 +139,11 @@ async def test_each_pass_is_a_span(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_otel
-async def test_a_collector_that_is_silent_holds_up_nothing(
+async def test_a_silent_collector_does_not_block(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Telling more than the queue holds returns at once, and the end waits as long as it was told."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, answers none
+    """Recording more spans than the queue holds returns at once, and closing is bounded."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and does not respond
         tracer = asked(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
         for _ in range(5_000):
             tracer.on_transition(step(report()))

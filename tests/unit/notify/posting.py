@@ -1,4 +1,4 @@
-"""A sink that is a function, an outbox that runs before it, and what they said. Time is the loop's."""
+"""A fake sink with an outbox, in the time of the event loop."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def message(id_: str, *, size: int = 10) -> Message:
 
 
 def now() -> float:
-    """Return the loop's time."""
+    """Return the time of the event loop."""
     return asyncio.get_running_loop().time()
 
 
 class FakeSink:
-    """Answers as `answer` says for the n-th try (from 0); remembers the tries and what it took."""
+    """Responds to the n-th try (from 0) with `answer(n)`; records the tries and the accepted messages."""
 
     def __init__(self, answer: Callable[[int], Response | str | float] = lambda _: OK) -> None:
         self._answer = answer
@@ -38,7 +38,7 @@ class FakeSink:
         self.taken: list[str] = []
 
     async def post(self, sent: Message) -> Response:
-        """Take a message: an answer, a text for none, or seconds of silence before a good one."""
+        """Receive a message: respond, fail with a text, or respond after a number of seconds."""
         answer = self._answer(len(self.tries))
         self.tries.append((now(), sent))
         if isinstance(answer, str):
@@ -52,14 +52,14 @@ class FakeSink:
 
     @property
     def gaps(self) -> list[float]:
-        """Seconds between the tries."""
+        """The seconds between the tries."""
         times = [at for at, _ in self.tries]
         return [round(later - before, 3) for before, later in itertools.pairwise(times)]
 
 
 @asynccontextmanager
 async def delivering(sink: FakeSink, policy: DeliveryPolicy | None = None) -> AsyncIterator[Outbox]:
-    """Run an outbox before the sink; leaving flushes it for a minute."""
+    """Run an outbox for the sink; flush it for up to a minute at the end."""
     outbox = Outbox("one", sink.post, policy=policy)
     running = tasks.spawn(outbox.run(), name="outbox")
     await asyncio.sleep(0)
@@ -72,7 +72,7 @@ async def delivering(sink: FakeSink, policy: DeliveryPolicy | None = None) -> As
 
 
 def failing_until(moment: float) -> Callable[[int], Response | str]:
-    """Give no answer before a time of the loop, and take everything from then on."""
+    """Fail before this time of the event loop, and accept everything from then on."""
     return lambda _: OK if now() >= moment else "https://events.acme.example/*** cannot be reached"
 
 

@@ -1,4 +1,4 @@
-"""A notifier that runs and sends over loopback, for the tests of what arrives."""
+"""A running notifier that sends messages over loopback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nopea.settings import NotifySettings
 async def running_notifier(
     settings: NotifySettings, *, remotes: dict[RepoKey, Remote] | None = None
 ) -> AsyncIterator[Notifier]:
-    """Run a notifier; leaving lets it deliver what waits."""
+    """Run a notifier; at the end it delivers the waiting messages."""
     async with HttpPoster() as poster:
         notifier = Notifier(settings, poster.post, remote_of=(remotes or {}).get)
         running = tasks.spawn(notifier.run(), name="notifier")

@@ -1,4 +1,4 @@
-"""From a step to CloudEvents messages at the sinks: headers, bodies, settings, cost."""
+"""From a transition to CloudEvents messages at the sinks: headers, bodies, settings, cost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SOURCE = "https://nopea.acme.example/clusters/prod"
 
 
 def event(subject: str = "gitrepository/shop/web", **changes: Any) -> CDEvent:
-    """Return an event."""
+    """Return a CDEvent."""
     values: dict[str, Any] = {
         "id": "5f0e4c1a-9d4e-5b7c-8a57-0c3f6f1f0e11",
         "source": SOURCE,
@@ -43,8 +43,8 @@ def event(subject: str = "gitrepository/shop/web", **changes: Any) -> CDEvent:
     return CDEvent(**values | changes)
 
 
-def test_binary_mode_is_what_the_binding_documents() -> None:
-    """Attributes are headers, the content type is the only one without a prefix, the body is the CDEvent."""
+def test_binary_mode_follows_the_http_binding() -> None:
+    """Attributes are headers with the prefix ce-, the content type has none, and the body is the CDEvent."""
     sent = encode(event(), SpecVersion.V0_5_1, ContentMode.BINARY)
 
     assert sent.headers == {
@@ -71,14 +71,14 @@ def test_binary_mode_is_what_the_binding_documents() -> None:
     ],
 )
 def test_header_values_are_percent_encoded(subject: str, header: str) -> None:
-    """Space, quote, percent and what is not printable ASCII, in upper-case hex."""
+    """Space, quote, percent and everything but printable ASCII is encoded in upper-case hex."""
     sent = encode(event(subject), SpecVersion.V0_5_1, ContentMode.BINARY)
 
     assert sent.headers["ce-subject"] == header
 
 
 def test_structured_mode_is_one_json_object() -> None:
-    """The subject is a string, the time has its name in CloudEvents, the data is the CDEvent itself."""
+    """The JSON contains the attributes, and the CDEvent as data."""
     sent = encode(event("ä/1"), SpecVersion.V0_5_1, ContentMode.STRUCTURED)
     whole = json.loads(sent.body)
     data = whole.pop("data")
@@ -97,8 +97,8 @@ def test_structured_mode_is_one_json_object() -> None:
 
 
 @pytest.mark.parametrize("mode", ContentMode)
-def test_a_consumer_reads_back_what_was_sent(mode: ContentMode) -> None:
-    """The SDK, as a receiver, decodes one round and gets the same attributes and data in both modes."""
+def test_a_consumer_can_read_what_was_sent(mode: ContentMode) -> None:
+    """The CloudEvents SDK reads the same attributes and data in both modes."""
     sent = encode(event("pkg:oci/ä@sha256%3A12"), SpecVersion.V0_5_1, mode)
     read = from_http_event(HTTPMessage(headers=sent.headers, body=sent.body))
     data = read.get_data()
@@ -112,17 +112,17 @@ def test_a_consumer_reads_back_what_was_sent(mode: ContentMode) -> None:
 
 @pytest.mark.parametrize("mode", ContentMode)
 def test_times_are_utc_and_the_same_in_both_places(mode: ContentMode) -> None:
-    """An event with another offset, and one without a fraction, are told like all others."""
+    """Attribute and context have the same time in UTC, without an empty fraction."""
     local = datetime(2026, 5, 4, 11, 15, 27, tzinfo=timezone(timedelta(hours=2)))
     sent = encode(event(timestamp=local), SpecVersion.V0_5_1, mode)
-    told = sent.headers.get("ce-time") or json.loads(sent.body)["time"]
+    sent_time = sent.headers.get("ce-time") or json.loads(sent.body)["time"]
 
-    assert told == "2026-05-04T09:15:27Z"
+    assert sent_time == "2026-05-04T09:15:27Z"
     assert b'"timestamp":"2026-05-04T09:15:27Z"' in sent.body
 
 
 def test_the_older_version_has_its_own_type() -> None:
-    """Attribute and context agree for 0.4.1 too."""
+    """Attribute and context match for 0.4.1 too."""
     sent = encode(event(), SpecVersion.V0_4_1, ContentMode.BINARY)
 
     assert sent.headers["ce-type"] == "dev.cdevents.service.upgraded.0.2.0"
@@ -132,15 +132,15 @@ def test_the_older_version_has_its_own_type() -> None:
 
 @pytest.mark.parametrize("mode", ContentMode)
 def test_the_largest_message_is_64_kib(mode: ContentMode) -> None:
-    """Attributes included, and also when nothing in it is ASCII."""
+    """The limit includes the headers, and holds for texts that are not ASCII."""
     sent = encode(event("ä" * 500, custom_data={"nopea": {"text": "ä" * 100_000}}), SpecVersion.V0_5_1, mode)
     headers = sum(len(name) + len(value) + 4 for name, value in sent.headers.items())
 
     assert len(sent.body) + headers <= checker.MAX_MESSAGE
 
 
-def test_encoding_costs_a_worker_nothing_to_speak_of() -> None:
-    """Well below a millisecond an event, also on a busy machine (about 25 µs on an idle one)."""
+def test_encoding_is_fast() -> None:
+    """Encoding an event takes less than a millisecond (about 25 µs on an idle machine)."""
     best = min(_seconds_of_encoding(200) for _ in range(5)) / 200
 
     assert best < 0.001
@@ -154,7 +154,7 @@ def _seconds_of_encoding(count: int) -> float:
 
 
 async def test_every_sink_gets_every_event_in_order() -> None:
-    """A step's events go to all sinks; one that is down takes nothing away from the others."""
+    """A sink that is down does not affect the others."""
     events = [event(id=str(number)) for number in range(3)]
     async with Sink() as down, Sink() as one, Sink() as two, Outboxes() as outboxes:
         await down.shut()
@@ -178,17 +178,17 @@ async def test_every_sink_gets_every_event_in_order() -> None:
 
 
 def _any_step() -> Any:
-    """What no one looks at, for the events are given."""
+    """Return a transition that is not used, as the events are given."""
     return None
 
 
-def test_without_urls_nobody_listens() -> None:
-    """Who wants no events pays nothing for them."""
+def test_without_urls_there_is_no_sink() -> None:
+    """Without a URL no events are made."""
     assert cdevents_sink(Settings(), Outboxes(), server="https://10.96.0.1:443") is None
 
 
-async def test_settings_become_a_listener() -> None:
-    """Each URL has an outbox with a name that tells no secret; the source is the API server's URL, masked."""
+async def test_settings_become_a_sink() -> None:
+    """Each URL has an outbox without secrets in its name; the source is the masked URL of the API server."""
     settings = Settings(
         cdevents_sink=(
             ReceiverAddress.parse("https://a.example/x"),
@@ -217,8 +217,8 @@ async def test_settings_become_a_listener() -> None:
         "x:ü",
     ],
 )
-async def test_a_source_that_is_no_absolute_uri_is_refused(source: str) -> None:
-    """The error names the option and shows an example."""
+async def test_an_invalid_source_is_refused(source: str) -> None:
+    """The source must be an absolute URI; the error names the option."""
     settings = Settings(cdevents_sink=(ReceiverAddress.parse("https://a.example"),), cdevents_source=source)
     with pytest.raises(SettingError, match="--cdevents-source") as caught:
         cdevents_sink(settings, Outboxes(), server="https://10.96.0.1:443")
@@ -226,8 +226,8 @@ async def test_a_source_that_is_no_absolute_uri_is_refused(source: str) -> None:
     assert "pw" not in str(caught.value)
 
 
-async def test_a_urn_is_a_source_too() -> None:
-    """Any absolute URI will do."""
+async def test_a_urn_is_a_valid_source() -> None:
+    """Any absolute URI is valid."""
     settings = Settings(
         cdevents_sink=(ReceiverAddress.parse("https://a.example"),), cdevents_source="urn:acme:prod"
     )

@@ -1,4 +1,4 @@
-"""Commit statuses as they arrive: loopback servers play GitHub, GitLab and Gitea."""
+"""Commit statuses as servers receive them: fakes of GitHub, GitLab and Gitea on loopback."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ TOKEN = Credentials(token=Secret("tok-123456"))
 
 
 def world(url: str, provider: str) -> History:
-    """Return a repository at this URL."""
+    """Return a repository with this URL."""
     return History(url=url, webhook={"secretRef": {"name": "hook"}, "provider": provider})
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
-    """Return the facts of the refusals that were logged."""
+    """Return the facts of the logged refusals."""
     found = [one for one in caplog.records if one.getMessage() == "commit status refused"]
     return [dict(one.__dict__["facts"]) for one in found]
 
 
-async def test_github_is_told() -> None:
-    """`POST /repos/{owner}/{repo}/statuses/{sha}` with a Bearer token."""
+async def test_github_gets_a_status() -> None:
+    """`POST /repos/{owner}/{repo}/statuses/{sha}` has a Bearer token."""
     async with Sink(usual=Reply(status=201)) as server:
         url = server.url("/acme/shop.git")
         async with running_notifier(
@@ -58,8 +58,8 @@ async def test_github_is_told() -> None:
     }  # fmt: skip
 
 
-async def test_gitlab_is_told() -> None:
-    """`POST /api/v4/projects/{path}/statuses/{sha}` with the path encoded and the words in the query."""
+async def test_gitlab_gets_a_status() -> None:
+    """`POST /api/v4/projects/{path}/statuses/{sha}` has an encoded path and the status in the query."""
     async with Sink(usual=Reply(status=201)) as server:
         url = server.url("/acme/web/shop.git")
         async with running_notifier(ON, remotes={KEY: Remote(url, TOKEN)}) as notifier:
@@ -84,8 +84,8 @@ async def test_gitlab_is_told() -> None:
     ],
     ids=["token", "password"],
 )
-async def test_gitea_is_told(credentials: Credentials, header: str) -> None:
-    """`POST /api/v1/repos/{owner}/{repo}/statuses/{sha}` with a token, or with user and password."""
+async def test_gitea_gets_a_status(credentials: Credentials, header: str) -> None:
+    """`POST /api/v1/repos/{owner}/{repo}/statuses/{sha}` has a token, or user and password."""
     async with Sink(usual=Reply(status=201)) as server:
         url = server.url("/acme/shop.git")
         async with running_notifier(ON, remotes={KEY: Remote(url, credentials)}) as notifier:
@@ -96,8 +96,8 @@ async def test_gitea_is_told(credentials: Credentials, header: str) -> None:
     assert arrived.json["state"] == "success"
 
 
-async def test_the_same_state_of_a_commit_is_told_once() -> None:
-    """Heals and retries at one commit are no news for it; failure and success are."""
+async def test_the_same_state_of_a_commit_is_sent_once() -> None:
+    """Only a changed state of the commit is sent again."""
     async with Sink(usual=Reply(status=201)) as server:
         url = server.url("/acme/shop.git")
         repo = world(url, "github")
@@ -116,8 +116,8 @@ async def test_the_same_state_of_a_commit_is_told_once() -> None:
     [None, Remote("https://other.acme.example/acme/shop.git", TOKEN), Remote("", Credentials())],
     ids=["no pass yet", "another URL's", "no token"],
 )
-async def test_no_token_goes_where_it_does_not_belong(remote: Remote | None) -> None:
-    """Credentials are sent to the server of their own repository's URL, or not at all."""
+async def test_no_token_is_sent_to_another_server(remote: Remote | None) -> None:
+    """Credentials are sent only to the server of their own repository's URL."""
     async with Sink() as server:
         url = server.url("/acme/shop.git")
         if remote is not None and not remote.url:
@@ -128,10 +128,8 @@ async def test_no_token_goes_where_it_does_not_belong(remote: Remote | None) -> 
 
 
 @pytest.mark.parametrize("answer", [401, 403, 404])
-async def test_a_token_that_is_refused_is_not_shown_again(
-    answer: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The log says once what to grant; another token is tried."""
+async def test_a_refused_token_is_not_sent_again(answer: int, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says once which right is missing; another token is tried."""
     caplog.set_level(logging.WARNING, logger="nopea")
     async with Sink(usual=Reply(status=answer)) as server:
         url = server.url("/acme/shop.git")
@@ -151,8 +149,10 @@ async def test_a_token_that_is_refused_is_not_shown_again(
     assert "tok-123456" not in caplog.text
 
 
-async def test_a_commit_that_the_server_lost_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    """422 is about the commit: the next one is tried."""
+async def test_a_commit_that_the_server_does_not_know_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A 422 concerns only this commit, so the next one is tried."""
     caplog.set_level(logging.WARNING, logger="nopea")
     async with Sink(usual=Reply(status=422)) as server:
         url = server.url("/acme/shop.git")
@@ -165,8 +165,8 @@ async def test_a_commit_that_the_server_lost_is_said_once(caplog: pytest.LogCapt
     assert len(warnings(caplog)) == 1
 
 
-async def test_a_server_that_is_busy_is_asked_again() -> None:
-    """429, 5xx, and GitHub's 403 with a time to wait."""
+async def test_a_busy_server_is_retried() -> None:
+    """This includes GitHub's 403 with Retry-After."""
     async with Sink(usual=Reply(status=201)) as server:
         server.replies.extend([Reply(status=500), Reply(status=403, headers={"Retry-After": "0"})])
         url = server.url("/acme/shop.git")
@@ -176,8 +176,8 @@ async def test_a_server_that_is_busy_is_asked_again() -> None:
         assert [one.status for one in server.arrivals] == [500, 403, 201]
 
 
-async def test_an_unknown_server_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    """A debug line names the field that would tell."""
+async def test_an_unknown_server_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A debug line mentions spec.webhook.provider."""
     caplog.set_level(logging.DEBUG, logger="nopea")
     async with running_notifier(ON) as notifier:
         for _ in range(3):
@@ -187,8 +187,8 @@ async def test_an_unknown_server_is_said_once(caplog: pytest.LogCaptureFixture) 
     assert "spec.webhook.provider" in str(lines[0].__dict__["facts"]["why"])
 
 
-async def test_one_server_that_is_down_holds_up_no_other() -> None:
-    """Each host has a queue of its own."""
+async def test_a_server_that_is_down_does_not_delay_others() -> None:
+    """Each host has its own queue."""
     async with Sink() as server:
         down, url = "http://127.0.0.1:9/acme/shop.git", server.url("/acme/shop.git")
         other = RepoKey("shop", "other")
@@ -204,8 +204,8 @@ async def test_one_server_that_is_down_holds_up_no_other() -> None:
 
 
 async def _until(claim: object) -> None:
-    """Wait until a claim holds."""
+    """Wait until the condition holds."""
     assert callable(claim)
     async with asyncio.timeout(20):
-        while not claim():  # noqa: ASYNC110 - what is waited for has no event
+        while not claim():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Dropped messages: counted by reason, logged at a bounded rate."""
+"""Dropped messages are counted by reason and logged at a limited rate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nopea.notify.drop_counter import LOG_SECONDS, DropCounter
 
 
 async def test_drops_are_counted_by_reason() -> None:
-    """From the start of the process, also after they were logged."""
+    """The counts include drops that were already logged."""
     counter = DropCounter("one")
     counter.add(DropReason.FULL)
     counter.write_log()
@@ -27,7 +27,7 @@ async def test_drops_are_counted_by_reason() -> None:
 async def test_the_first_drop_is_logged_at_once_and_the_others_after_a_minute(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """One line for each reason, with the sum, the last error and the last id."""
+    """A line contains the reason, the count, the last error and the last id."""
     counter = DropCounter("one")
     running = tasks.spawn(counter.run(), name="drops")
     counter.add(DropReason.REFUSED, error="400", last="a")

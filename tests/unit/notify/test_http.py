@@ -1,4 +1,4 @@
-"""One POST over real sockets: what arrives, and in which words failures come back."""
+"""One POST over real sockets: what is received, and how failures are reported."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ from nopea.notify.http import MOST_BODY, HttpPoster, Message, NoResponseError, R
 
 @pytest_asyncio.fixture
 async def sink() -> AsyncIterator[Sink]:
-    """A sink that takes everything."""
+    """Yield a sink that accepts everything."""
     async with Sink() as opened:
         yield opened
 
 
 @pytest_asyncio.fixture
 async def poster() -> AsyncIterator[HttpPoster]:
-    """An open poster."""
+    """Yield an open poster."""
     async with HttpPoster() as opened:
         yield opened
 
 
 def message(url: str, body: bytes = b'{"a":1}') -> Message:
-    """Return a message to the URL."""
+    """Return a message to this URL."""
     headers = {"Content-Type": "application/json", "ce-id": "01"}
     return Message(id="1", address=ReceiverAddress.parse(url), body=body, headers=headers)
 
 
 async def failure(poster: HttpPoster, sent: Message) -> str:
-    """Return the words of a failure, which name the sink and nothing secret."""
+    """Post a message that fails, and return the text of the error."""
     async with asyncio.timeout(10):
         with pytest.raises(NoResponseError) as caught:
             await poster.post(sent)
     return str(caught.value)
 
 
-async def test_a_message_arrives_as_it_is(sink: Sink, poster: HttpPoster) -> None:
-    """Path, query, headers and body are those of the message; no cookie, no compression."""
+async def test_a_message_arrives_unchanged(sink: Sink, poster: HttpPoster) -> None:
+    """Path, query, headers and body are those of the message."""
     assert await poster.post(message(sink.url("/a%2Fb?key=x%3D"))) == Response(status=202)
 
     (arrival,) = sink.arrivals
@@ -68,7 +68,7 @@ async def test_a_message_arrives_as_it_is(sink: Sink, poster: HttpPoster) -> Non
 
 
 async def test_credentials_of_the_url_are_sent_as_basic(sink: Sink, poster: HttpPoster) -> None:
-    """User and password go into a header, not into the request line."""
+    """User and password are in a header, not in the request line."""
     await poster.post(message(sink.url(userinfo="Aladdin:open%20sesame")))
 
     assert sink.arrivals[0].headers["authorization"] == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
@@ -76,7 +76,7 @@ async def test_credentials_of_the_url_are_sent_as_basic(sink: Sink, poster: Http
 
 
 async def test_a_token_is_sent_as_bearer(sink: Sink, poster: HttpPoster) -> None:
-    """As the CloudEvents webhook specification has it."""
+    """This follows the CloudEvents webhook specification."""
     address = replace(ReceiverAddress.parse(sink.url()), authorization=Secret("Bearer t0ken"))
     await poster.post(Message(id="1", address=address, body=b"", headers={}))
 
@@ -84,7 +84,7 @@ async def test_a_token_is_sent_as_bearer(sink: Sink, poster: HttpPoster) -> None
 
 
 async def test_any_status_is_a_response(sink: Sink, poster: HttpPoster) -> None:
-    """Failures come back as they are, with what they say of another try."""
+    """Failures are returned with their Retry-After header."""
     sink.replies.append(Reply(status=429, headers={"Retry-After": "7"}))
     sink.replies.append(Reply(status=500, body=b"oh"))
 
@@ -93,7 +93,7 @@ async def test_any_status_is_a_response(sink: Sink, poster: HttpPoster) -> None:
 
 
 async def test_a_redirect_is_not_followed(sink: Sink, poster: HttpPoster) -> None:
-    """It would take the event, and the credentials, where nobody has decided to send them."""
+    """A redirect would send the event and the credentials to another address."""
     async with Sink() as other:
         sink.replies.append(Reply(status=307, headers={"Location": other.url()}))
 
@@ -104,23 +104,23 @@ async def test_a_redirect_is_not_followed(sink: Sink, poster: HttpPoster) -> Non
 async def test_proxies_of_the_environment_are_not_used(
     sink: Sink, poster: HttpPoster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As for the API server and Git."""
+    """The same holds for the API server and Git."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
 
     assert (await poster.post(message(sink.url()))).status == 202
 
 
-async def test_a_long_answer_is_not_read_to_its_end(sink: Sink, poster: HttpPoster) -> None:
-    """What it says after 64 KiB costs neither memory nor time; the message has come."""
+async def test_a_long_response_is_not_read_to_its_end(sink: Sink, poster: HttpPoster) -> None:
+    """At most 64 KiB are read, and the response counts."""
     sink.usual = Reply(status=200, body=b"x" * (4 * MOST_BODY))
 
     for _ in range(2):
         assert (await poster.post(message(sink.url()))).status == 200
 
 
-async def test_a_compressed_answer_is_not_unpacked(sink: Sink, poster: HttpPoster) -> None:
-    """Nobody asked for it, and it could be a bomb."""
+async def test_a_compressed_response_is_not_decompressed(sink: Sink, poster: HttpPoster) -> None:
+    """Compression was not requested, and the response could be a decompression bomb."""
     sink.usual = Reply(status=200, headers={"Content-Encoding": "gzip"}, body=b"not gzip at all")
 
     assert (await poster.post(message(sink.url()))).status == 200
@@ -136,16 +136,18 @@ async def test_a_compressed_answer_is_not_unpacked(sink: Sink, poster: HttpPoste
         (Reply(headers={"X-Long": "x" * 100_000}), "sent an invalid HTTP response"),
     ],
 )
-async def test_half_an_answer_is_none(sink: Sink, poster: HttpPoster, reply: Reply, words: str) -> None:
-    """Whoever closes in the middle may not have kept the message."""
+async def test_an_incomplete_response_is_a_failure(
+    sink: Sink, poster: HttpPoster, reply: Reply, words: str
+) -> None:
+    """The sink may not have stored the message."""
     sink.replies.append(reply)
 
     assert await failure(poster, message(sink.url())) == f"http://127.0.0.1:{sink.port}/*** {words}"
     assert (await poster.post(message(sink.url()))).status == 202
 
 
-async def test_interim_responses_without_end_hold_up_no_other_sink(sink: Sink, poster: HttpPoster) -> None:
-    """Messages to other sinks arrive meanwhile, and cancellation ends it, as at the caller's deadline."""
+async def test_endless_interim_responses_do_not_block_other_sinks(sink: Sink, poster: HttpPoster) -> None:
+    """Other messages arrive meanwhile, and the request can be cancelled."""
     interim = b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -164,23 +166,23 @@ async def test_interim_responses_without_end_hold_up_no_other_sink(sink: Sink, p
         await tasks.end(endless)
 
 
-async def test_a_closed_port_is_told(sink: Sink, poster: HttpPoster) -> None:
-    """The words name the sink and the system's reason, and no secret of the URL."""
+async def test_a_closed_port_is_reported(sink: Sink, poster: HttpPoster) -> None:
+    """The error contains the sink and the reason, but no secret of the URL."""
     await sink.shut()
     words = await failure(poster, message(sink.url("/topsecret?key=alsosecret", userinfo="ada:hunter22")))
 
     assert words == f"http://127.0.0.1:{sink.port}/*** cannot be reached: Connection refused"
 
 
-async def test_an_unknown_host_is_told(poster: HttpPoster) -> None:
-    """A name under a domain that is reserved never to exist."""
+async def test_an_unknown_host_is_reported(poster: HttpPoster) -> None:
+    """The domain `.invalid` never resolves."""
     words = await failure(poster, message("http://events.acme.invalid/x"))
 
     assert words == "http://events.acme.invalid/*** has a host name that does not resolve"
 
 
-async def test_a_connection_that_was_cut_is_opened_anew(sink: Sink, poster: HttpPoster) -> None:
-    """After the sink was away on the same port, a message arrives."""
+async def test_a_broken_connection_is_opened_again(sink: Sink, poster: HttpPoster) -> None:
+    """After an outage of the sink, the next message arrives."""
     await poster.post(message(sink.url()))
     await sink.shut()
     await failure(poster, message(sink.url()))
@@ -189,18 +191,16 @@ async def test_a_connection_that_was_cut_is_opened_anew(sink: Sink, poster: Http
     assert (await poster.post(message(sink.url()))).status == 202
 
 
-async def test_cancellation_passes_at_once(sink: Sink, poster: HttpPoster) -> None:
-    """The owner's deadline ends a try in the middle."""
+async def test_cancellation_is_immediate(sink: Sink, poster: HttpPoster) -> None:
+    """A timeout of the caller ends the request."""
     sink.usual = Reply(delay=60)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
             await poster.post(message(sink.url()))
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused(
-    poster: HttpPoster, certificate: Path
-) -> None:
-    """TLS is checked, and the words say what is wrong with it."""
+async def test_an_untrusted_certificate_is_refused(poster: HttpPoster, certificate: Path) -> None:
+    """The error says what is wrong with the certificate."""
     async with web_server(certificate) as port:
         words = await failure(poster, message(f"https://localhost:{port}/topsecret"))
 
@@ -210,14 +210,14 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
 async def test_an_authority_of_the_environment_is_trusted(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SSL_CERT_FILE names the authorities of the sinks."""
+    """SSL_CERT_FILE contains additional authorities."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     async with web_server(certificate) as port, HttpPoster() as poster:
         assert (await poster.post(message(f"https://localhost:{port}/"))).status == 204
 
 
-async def test_tls_to_a_port_without_it_is_told(poster: HttpPoster) -> None:
-    """https for http is a common slip."""
+async def test_tls_to_a_port_without_tls_is_reported(poster: HttpPoster) -> None:
+    """The error says that the TLS handshake failed."""
     async with web_server(None) as port:
         words = await failure(poster, message(f"https://127.0.0.1:{port}/"))
 
@@ -226,7 +226,7 @@ async def test_tls_to_a_port_without_it_is_told(poster: HttpPoster) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate of localhost, with its key in the same file."""
+    """Return the file of a self-signed certificate for localhost, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -254,7 +254,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @asynccontextmanager
 async def web_server(certificate: Path | None) -> AsyncIterator[int]:
-    """Answer 204, over TLS where there is a certificate."""
+    """Respond with 204, over TLS if there is a certificate."""
     context = None
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

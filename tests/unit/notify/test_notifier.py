@@ -1,4 +1,4 @@
-"""Notifications as they arrive: real HTTP on loopback."""
+"""Notifications as receivers get them, over HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FAILED = report(Result.FAILED, problems=[problem(Code.YAML_SYNTAX)])
 
 
 def urls(*texts: str) -> tuple[ReceiverAddress, ...]:
-    """Return addresses."""
+    """Return these addresses."""
     return tuple(ReceiverAddress.parse(text) for text in texts)
 
 
 async def test_drift_arrives_as_json_and_in_slack() -> None:
-    """Each gets its own form of the same news, at its own path."""
+    """Each receiver gets its own format of the notification."""
     async with Sink() as sink:
         settings = NotifySettings(
             json_urls=urls(sink.url("/json")),
@@ -46,8 +46,8 @@ async def test_drift_arrives_as_json_and_in_slack() -> None:
     assert str(arrived["/services/T0/B0/xyz"].json["text"]).startswith(":warning: *shop/api: ")
 
 
-async def test_json_is_signed_where_a_secret_is_set() -> None:
-    """The receiver knows that it is ours; Slack, which checks nothing, is not told a signature."""
+async def test_json_is_signed_if_a_secret_is_set() -> None:
+    """Slack messages are not signed."""
     secret = Secret("acme-secret")
     async with Sink() as sink:
         settings = NotifySettings(
@@ -61,8 +61,8 @@ async def test_json_is_signed_where_a_secret_is_set() -> None:
     assert "x-signature" not in arrived["/slack"].headers
 
 
-async def test_a_failure_is_one_message_over_its_retries_and_the_recovery_another() -> None:
-    """Retries wake nobody."""
+async def test_a_failure_and_its_recovery_are_one_message_each() -> None:
+    """Retries of a failed sync send nothing."""
     world = History()
     async with Sink() as sink:
         async with running_notifier(NotifySettings(json_urls=urls(sink.url()))) as notifier:
@@ -74,19 +74,19 @@ async def test_a_failure_is_one_message_over_its_retries_and_the_recovery_anothe
         assert [one.json["kind"] for one in sink.taken] == ["failure", "recovery"]
 
 
-async def test_what_is_told_later_says_how_many_were_held_back() -> None:
-    """Flapping is summed up in the last message."""
+async def test_a_message_says_how_many_were_held_back() -> None:
+    """If a repository flaps, the last message contains the count."""
     world = History()
     async with Sink() as sink, running_notifier(NotifySettings(json_urls=urls(sink.url()))) as notifier:
-        for _ in range(3):  # in one breath: the newest replaces what has not gone yet
+        for _ in range(3):  # without a pause: the newest one replaces a waiting one
             notifier.on_transition(world.did(FAILED))
             notifier.on_transition(world.did(synced()))
         (arrived,) = await sink.wait_for(1)
     assert (arrived.json["kind"], arrived.json["heldBack"]) == ("recovery", 5)
 
 
-async def test_a_sink_that_fails_is_tried_again_and_holds_up_no_other() -> None:
-    """Each address has a queue of its own."""
+async def test_a_failing_receiver_is_retried_and_does_not_delay_others() -> None:
+    """Each address has its own queue."""
     async with Sink() as bad, Sink() as good:
         bad.replies.extend([Reply(status=500)])
         async with running_notifier(NotifySettings(json_urls=urls(bad.url(), good.url()))) as notifier:
@@ -98,7 +98,7 @@ async def test_a_sink_that_fails_is_tried_again_and_holds_up_no_other() -> None:
 
 
 async def test_a_secret_of_git_is_in_no_message() -> None:
-    """The repository's own credentials are masked even where a server repeats them in its words."""
+    """Git credentials are masked even if a server repeats them."""
     world = History()
     done = report(Result.FAILED, problems=[problem(Code.GIT_NOT_FOUND, "no such user tok-123456")])
     async with Sink() as sink:
@@ -110,15 +110,17 @@ async def test_a_secret_of_git_is_in_no_message() -> None:
     assert b"no such user ***" in arrived.body
 
 
-async def test_nothing_is_sent_where_nobody_is_to_be_told() -> None:
-    """Without settings it listens, holds nothing and ends when it is closed."""
+async def test_nothing_is_sent_without_receivers() -> None:
+    """Without settings the notifier has no outboxes."""
     async with running_notifier(NotifySettings()) as notifier:
         notifier.on_transition(History().did(FAILED))
         assert notifier.outboxes == ()
 
 
-async def test_the_end_sends_what_may_go_and_counts_the_rest(caplog: pytest.LogCaptureFixture) -> None:
-    """A drain does not wait for the rate limit, and says what it left."""
+async def test_closing_sends_what_the_limit_allows_and_counts_the_rest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The drain does not wait for the rate limit, and the dropped messages are logged."""
     caplog.set_level(logging.WARNING, logger="nopea")
     async with Sink() as sink:
         settings = NotifySettings(json_urls=urls(sink.url()), per_minute=1)
@@ -130,8 +132,8 @@ async def test_the_end_sends_what_may_go_and_counts_the_rest(caplog: pytest.LogC
     assert line.__dict__["facts"] == {"count": 2}
 
 
-async def test_listening_does_not_wait() -> None:
-    """A thousand steps are taken while the sink hangs."""
+async def test_the_listener_does_not_block() -> None:
+    """A thousand transitions are accepted while the receiver hangs."""
     async with (
         Sink(usual=Reply(delay=30)) as sink,
         running_notifier(NotifySettings(json_urls=urls(sink.url()))) as notifier,
@@ -145,15 +147,15 @@ async def test_listening_does_not_wait() -> None:
         await notifier.close(0)
 
 
-async def test_a_bug_in_one_message_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged, and the next one goes."""
+async def test_an_error_in_one_message_does_not_stop_others(caplog: pytest.LogCaptureFixture) -> None:
+    """The error is logged, and the next message is handled."""
     broken = History()
     async with Sink() as sink:
-        settings = NotifySettings(json_urls=urls(sink.url()), cluster="\udc80")  # what no JSON can hold
+        settings = NotifySettings(json_urls=urls(sink.url()), cluster="\udc80")  # cannot be encoded as JSON
         async with running_notifier(settings) as notifier:
             notifier.on_transition(broken.did(FAILED))
             notifier.on_transition(History(name="other").did(FAILED))
             async with asyncio.timeout(20):
-                while len(caplog.records) < 2:  # noqa: ASYNC110 - a log has no event
+                while len(caplog.records) < 2:  # noqa: ASYNC110 - there is no event to wait for
                     await asyncio.sleep(0.01)
     assert {one.getMessage() for one in caplog.records} == {"message not made"}

@@ -1,4 +1,4 @@
-"""Delivery in virtual time: order, retries, pauses, bounds, the log. The sink is a function."""
+"""Delivery in virtual time: order, retries, pauses, limits and the log, with a fake sink."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from nopea.notify.outbox import Outbox
 pytestmark = pytest.mark.looptime
 
 
-async def test_messages_come_in_order() -> None:
-    """What is offered first is sent first, each once."""
+async def test_messages_are_sent_in_order() -> None:
+    """Each message is sent once."""
     sink = FakeSink()
     async with delivering(sink) as outbox:
         assert all(outbox.offer(message(str(number))) for number in range(100))
@@ -31,7 +31,7 @@ async def test_messages_come_in_order() -> None:
 
 
 async def test_nothing_is_lost_and_order_is_kept_while_the_sink_is_down_for_30_seconds() -> None:
-    """Messages offered before, during and after an outage all come, in order, the same at every try."""
+    """Messages before, during and after an outage arrive in order; each try sends the same message."""
     sink = FakeSink(failing_until(30.0))
     async with delivering(sink) as outbox:
         for number in range(45):
@@ -47,7 +47,7 @@ async def test_nothing_is_lost_and_order_is_kept_while_the_sink_is_down_for_30_s
 
 
 async def test_an_outage_of_50_minutes_loses_nothing() -> None:
-    """The policy's promise, an hour, is kept."""
+    """The policy keeps messages for an hour."""
     sink = FakeSink(failing_until(3_000.0))
     async with delivering(sink) as outbox:
         outbox.offer(message("old"))
@@ -56,8 +56,8 @@ async def test_an_outage_of_50_minutes_loses_nothing() -> None:
     assert sink.taken == ["old"]
 
 
-async def test_pauses_grow_and_are_spread() -> None:
-    """Full jitter: each pause is somewhere below a ceiling that doubles up to a minute."""
+async def test_pauses_grow_and_have_jitter() -> None:
+    """Each pause is random, below a limit that doubles up to a minute."""
     sink = FakeSink(lambda _: Response(status=500))
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
@@ -72,8 +72,8 @@ async def test_pauses_grow_and_are_spread() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_retry_after_in_seconds_is_waited_for(status: int) -> None:
-    """The sink says when to come again, and we come then, not earlier and hardly later."""
+async def test_retry_after_in_seconds_is_respected(status: int) -> None:
+    """The next try comes at the requested time."""
     sink = FakeSink(lambda number: Response(status=status, retry_after="42") if number == 0 else OK)
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
@@ -82,8 +82,8 @@ async def test_retry_after_in_seconds_is_waited_for(status: int) -> None:
     assert sink.gaps == [42.0]
 
 
-async def test_retry_after_as_a_date_is_waited_for() -> None:
-    """The other form of the header."""
+async def test_retry_after_as_a_date_is_respected() -> None:
+    """The header may contain a date."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
     sink = FakeSink(lambda number: Response(status=429, retry_after=date) if number == 0 else OK)
     async with delivering(sink) as outbox:
@@ -94,7 +94,7 @@ async def test_retry_after_as_a_date_is_waited_for() -> None:
 
 
 async def test_retry_after_is_bounded() -> None:
-    """A sink cannot silence us for a day."""
+    """A pause is at most five minutes."""
     sink = FakeSink(lambda number: Response(status=429, retry_after="86400") if number == 0 else OK)
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
@@ -103,8 +103,8 @@ async def test_retry_after_is_bounded() -> None:
     assert sink.gaps == [300.0]
 
 
-async def test_a_sink_that_hangs_is_left_after_the_deadline_of_a_try() -> None:
-    """Silence costs ten seconds, and the message is tried again."""
+async def test_a_hanging_sink_is_retried_after_a_timeout() -> None:
+    """A try takes at most ten seconds."""
     sink = FakeSink(lambda number: 1e6 if number == 0 else OK)
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
@@ -116,7 +116,7 @@ async def test_a_sink_that_hangs_is_left_after_the_deadline_of_a_try() -> None:
 
 @pytest.mark.parametrize("status", [302, 307, 400, 413, 415, 422])
 async def test_a_refused_message_is_dropped_and_the_next_one_sent(status: int) -> None:
-    """What the sink will never take is tried once and counted."""
+    """A refused message is not retried, and is counted."""
     sink = FakeSink(lambda number: Response(status=status) if number == 0 else OK)
     async with delivering(sink) as outbox:
         outbox.offer(message("bad"))
@@ -126,8 +126,8 @@ async def test_a_refused_message_is_dropped_and_the_next_one_sent(status: int) -
     assert outbox.stats().dropped == {DropReason.REFUSED: 1}
 
 
-async def test_a_message_that_always_fails_does_not_block_for_ever() -> None:
-    """The head is given up after its hour; those that aged behind it have their try all the same."""
+async def test_a_message_that_always_fails_expires() -> None:
+    """It is dropped after an hour; the messages behind it are still tried, although they are as old."""
     poisoned = FakeSink(lambda _: Response(status=500))
     healthy = FakeSink()
 
@@ -148,7 +148,7 @@ async def test_a_message_that_always_fails_does_not_block_for_ever() -> None:
 
 
 async def test_410_stops_the_sink(caplog: pytest.LogCaptureFixture) -> None:
-    """The sink is never asked again, what waits and what comes is counted, and one error line tells it."""
+    """The sink is not contacted again; all messages are counted, and one error is logged."""
     sink = FakeSink(lambda _: Response(status=410))
     async with delivering(sink) as outbox:
         for number in range(3):
@@ -164,7 +164,7 @@ async def test_410_stops_the_sink(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_410_can_mean_one_message() -> None:
-    """Where one queue serves many addresses, one of them that is gone stops no other."""
+    """If a queue serves several addresses, a 410 concerns only the message."""
     sink = FakeSink(lambda number: Response(status=410) if number == 0 else OK)
     async with delivering(sink, DeliveryPolicy(gone_stops=False)) as outbox:
         outbox.offer(message("1"))
@@ -175,7 +175,7 @@ async def test_410_can_mean_one_message() -> None:
 
 
 async def test_a_full_queue_drops_the_oldest() -> None:
-    """The latest is what is so now; the message under way is not torn out."""
+    """Newer messages are more useful; the message in delivery is not dropped."""
     sink = FakeSink(lambda number: 5.0 if number == 0 else OK)
     async with delivering(sink, DeliveryPolicy(most_messages=4)) as outbox:
         outbox.offer(message("0"))
@@ -187,8 +187,8 @@ async def test_a_full_queue_drops_the_oldest() -> None:
     assert outbox.stats().dropped == {DropReason.FULL: 6}
 
 
-async def test_bytes_are_bounded_too() -> None:
-    """Few big messages fill the queue as many small ones do, and one that never fits is refused."""
+async def test_bytes_are_limited() -> None:
+    """A few big messages can fill the queue; a message over the limit is refused."""
     sink = FakeSink(lambda number: 5.0 if number == 0 else OK)
     async with delivering(sink, DeliveryPolicy(most_bytes=1_000)) as outbox:
         outbox.offer(message("0", size=300))
@@ -204,7 +204,7 @@ async def test_bytes_are_bounded_too() -> None:
 
 
 async def test_drops_are_logged_at_a_bounded_rate(caplog: pytest.LogCaptureFixture) -> None:
-    """Thousands of drops in ten minutes are ten lines, and the lines add up to all of them."""
+    """Thousands of drops in ten minutes are about ten lines, which contain all counts."""
     sink = FakeSink(lambda _: Response(status=415))
     async with delivering(sink) as outbox:
         for number in range(6_000):
@@ -219,7 +219,7 @@ async def test_drops_are_logged_at_a_bounded_rate(caplog: pytest.LogCaptureFixtu
 
 
 async def test_an_outage_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:
-    """The sink fails, with the reason; the sink works again. Not a line per try."""
+    """One line reports the failure with its reason, the other the recovery."""
     caplog.set_level(logging.INFO, logger="nopea")
     sink = FakeSink(failing_until(600.0))
     async with delivering(sink) as outbox:
@@ -230,8 +230,8 @@ async def test_an_outage_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:
     assert facts(caplog.records[0])["error"] == "https://events.acme.example/*** cannot be reached"
 
 
-async def test_one_failure_is_no_line(caplog: pytest.LogCaptureFixture) -> None:
-    """A kept connection that was closed meanwhile wakes nobody."""
+async def test_a_single_failure_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A keep-alive connection may have been closed meanwhile."""
     caplog.set_level(logging.INFO, logger="nopea")
     sink = FakeSink(lambda number: "closed" if number == 0 else OK)
     async with delivering(sink) as outbox:
@@ -243,7 +243,7 @@ async def test_one_failure_is_no_line(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_a_bug_in_the_poster_ends_the_run() -> None:
-    """What nobody foresaw is not swallowed: the owner sees it."""
+    """An unexpected exception is raised to the owner."""
 
     async def broken(sent: Message) -> Response:
         raise ZeroDivisionError(sent.id)
@@ -255,7 +255,7 @@ async def test_a_bug_in_the_poster_ends_the_run() -> None:
 
 
 async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Neither password nor path of the URL stands in any line."""
+    """No line contains the password or the path of the URL."""
     caplog.set_level(logging.DEBUG, logger="nopea")
     answers: list[Response | str] = [
         Response(status=500),
@@ -274,11 +274,11 @@ async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "topsecret" not in text
 
 
-# How it ends.
+# Closing
 
 
-async def test_closing_flushes_what_waits() -> None:
-    """All that was offered before the end is sent, and nothing is taken any more."""
+async def test_closing_flushes_waiting_messages() -> None:
+    """Waiting messages are sent, and new ones are refused."""
     sink = FakeSink(lambda _: 0.1)
     async with delivering(sink) as outbox:
         for number in range(20):
@@ -291,7 +291,7 @@ async def test_closing_flushes_what_waits() -> None:
 
 
 async def test_closing_cuts_a_pause_short() -> None:
-    """The last seconds are used: a sink that came back in a long pause gets its messages."""
+    """A sink that has recovered gets its messages before the end of the pause."""
     sink = FakeSink(failing_until(1_000.0))
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
@@ -303,8 +303,8 @@ async def test_closing_cuts_a_pause_short() -> None:
     assert sink.taken == ["1"]
 
 
-async def test_closing_ends_in_time_and_tells_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
-    """A sink that is down does not hold up the end; how much was lost is one line."""
+async def test_closing_is_bounded_and_logs_what_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    """If the sink is down, closing ends after its timeout, and one line contains the count."""
     sink = FakeSink(lambda _: "down")
     async with delivering(sink) as outbox:
         for number in range(7):
@@ -319,8 +319,8 @@ async def test_closing_ends_in_time_and_tells_what_is_left(caplog: pytest.LogCap
     assert (last["reason"], last["count"], last["sink"]) == ("shutdown", 7, "one")
 
 
-async def test_closing_ends_in_time_though_the_sink_hangs() -> None:
-    """A try that is under way is cut off."""
+async def test_closing_is_bounded_if_the_sink_hangs() -> None:
+    """A running try is cancelled."""
     sink = FakeSink(lambda _: 1e6)
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
@@ -332,8 +332,8 @@ async def test_closing_ends_in_time_though_the_sink_hangs() -> None:
     assert outbox.stats().dropped == {DropReason.SHUTDOWN: 1}
 
 
-async def test_closing_does_not_hurry_a_sink_that_asked_for_a_pause() -> None:
-    """Retry-After holds at the end too."""
+async def test_closing_respects_retry_after() -> None:
+    """There is no further try before the requested time."""
     sink = FakeSink(lambda _: Response(status=429, retry_after="60"))
     async with delivering(sink) as outbox:
         outbox.offer(message("1"))
@@ -343,8 +343,8 @@ async def test_closing_does_not_hurry_a_sink_that_asked_for_a_pause() -> None:
     assert len(sink.tries) == 1
 
 
-async def test_closing_before_running_loses_and_counts() -> None:
-    """A process that never came to run tells what it had been given."""
+async def test_closing_before_running_counts_the_messages() -> None:
+    """Messages that were never sent are counted as dropped."""
     outbox = Outbox("one", FakeSink().post)
     outbox.offer(message("1"))
 
@@ -354,8 +354,8 @@ async def test_closing_before_running_loses_and_counts() -> None:
     assert outbox.stats().dropped == {DropReason.SHUTDOWN: 1}
 
 
-async def test_cancellation_passes_at_once_and_is_counted() -> None:
-    """The owner can end it at any moment; it leaves no task behind and knows what it lost."""
+async def test_cancellation_is_immediate_and_counted() -> None:
+    """The waiting messages are counted as dropped."""
     sink = FakeSink(lambda _: 1e6)
     outbox = Outbox("one", sink.post)
     running = tasks.spawn(outbox.run(), name="outbox")

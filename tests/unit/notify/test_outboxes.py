@@ -1,4 +1,4 @@
-"""Outboxes over real sockets: sinks that misbehave in every way get all that the policy promises."""
+"""Outboxes over real sockets, with sinks that fail in different ways."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ LONG_OUTAGE = "NOPEA_LONG_TESTS"
 
 
 def message(id_: str, sink: Sink) -> Message:
-    """Return a message to the sink."""
+    """Return a message to this sink."""
     return Message(
         id=id_, address=ReceiverAddress.parse(sink.url()), body=id_.encode(), headers={"ce-id": id_}
     )
 
 
 def ids(arrivals: list[Arrival]) -> list[str]:
-    """Return the messages' ids."""
+    """Return the ids of the messages."""
     return [arrival.headers["ce-id"] for arrival in arrivals]
 
 
 def outbox(outboxes: Outboxes, name: str) -> Outbox:
-    """Return the outbox of that name."""
+    """Return the outbox with this name."""
     return next(one for one in outboxes.outboxes if one.name == name)
 
 
 @asynccontextmanager
 async def delivering(*names: str, policy: DeliveryPolicy = FAST) -> AsyncIterator[Outboxes]:
-    """Run outboxes of these names; leaving flushes them."""
+    """Run outboxes with these names; flush them at the end."""
     async with Outboxes() as outboxes:
         for name in names:
             outboxes.add(name, policy)
@@ -70,8 +70,8 @@ async def delivering(*names: str, policy: DeliveryPolicy = FAST) -> AsyncIterato
     ],
     ids=["500", "503", "429", "408", "401", "close", "mid-headers", "mid-body", "garbage", "hang"],
 )
-async def test_what_fails_for_a_while_gets_everything_in_order(reply: Reply) -> None:
-    """Nothing is lost, and the order is kept, however the first three tries end."""
+async def test_a_sink_that_fails_for_a_while_gets_everything_in_order(reply: Reply) -> None:
+    """No message is lost or reordered, however the first three tries fail."""
     async with Sink() as sink, delivering("one") as outboxes:
         sink.replies.extend([reply] * 3)
         for number in range(5):
@@ -96,7 +96,7 @@ async def test_a_slow_sink_gets_everything() -> None:
 
 
 async def outage(seconds: float, policy: DeliveryPolicy) -> None:
-    """Close the port for that long while messages come; all of them arrive afterwards, in order, once."""
+    """Close the port for this time while messages are offered; all arrive afterwards, in order, once."""
     async with Sink() as sink, delivering("one", policy=policy) as outboxes:
         outbox(outboxes, "one").offer(message("0", sink))
         await sink.wait_for(1)
@@ -113,18 +113,18 @@ async def outage(seconds: float, policy: DeliveryPolicy) -> None:
 
 
 async def test_a_sink_that_is_down_loses_nothing() -> None:
-    """The port is closed and opened again; what came meanwhile follows."""
+    """Messages that were offered during the outage are delivered afterwards."""
     await outage(0.5, FAST)
 
 
 @pytest.mark.skipif(not os.environ.get(LONG_OUTAGE), reason=f"takes 30 s; {LONG_OUTAGE}=1 runs it")
 async def test_a_sink_that_is_down_for_30_seconds_loses_nothing() -> None:
-    """The same with the policy as it is, in real time."""
+    """The same holds for the default policy in real time."""
     await outage(30.0, DeliveryPolicy())
 
 
-async def test_a_redirect_loses_the_message_and_only_it() -> None:
-    """It is counted as refused, and the address that it leads to gets nothing."""
+async def test_a_redirected_message_is_dropped() -> None:
+    """It is counted as refused, and nothing is sent to the other address."""
     async with Sink() as sink, Sink() as other, delivering("one") as outboxes:
         sink.replies.append(Reply(status=302, headers={"Location": other.url()}))
         for number in range(3):
@@ -137,7 +137,7 @@ async def test_a_redirect_loses_the_message_and_only_it() -> None:
 
 
 async def test_410_stops_one_sink_and_no_other() -> None:
-    """The one that is gone is not asked again; its neighbour goes on."""
+    """The sink is not contacted again; other sinks are not affected."""
     async with Sink(usual=Reply(status=410)) as gone, Sink() as good, delivering("gone", "good") as outboxes:
         for number in range(3):
             outbox(outboxes, "gone").offer(message(str(number), gone))
@@ -149,8 +149,8 @@ async def test_410_stops_one_sink_and_no_other() -> None:
     assert outbox(outboxes, "good").stats().delivered == 3
 
 
-async def test_a_sink_that_hangs_delays_no_other() -> None:
-    """Each has a queue of its own."""
+async def test_a_hanging_sink_does_not_delay_others() -> None:
+    """Each sink has its own queue."""
     async with Sink(usual=HANG) as hangs, Sink() as good, delivering("hangs", "good") as outboxes:
         for number in range(50):
             outbox(outboxes, "hangs").offer(message(str(number), hangs))
@@ -162,8 +162,8 @@ async def test_a_sink_that_hangs_delays_no_other() -> None:
     assert outbox(outboxes, "hangs").stats().dropped == {DropReason.SHUTDOWN: 50}
 
 
-async def test_closing_flushes_all_sinks_at_once() -> None:
-    """What waits is sent before the end; two slow sinks take the time of one."""
+async def test_closing_flushes_all_sinks_concurrently() -> None:
+    """All waiting messages are sent."""
     async with Sink(usual=Reply(delay=0.2)) as one, Sink(usual=Reply(delay=0.2)) as two:
         async with delivering("one", "two") as outboxes:
             for number in range(5):
@@ -174,8 +174,8 @@ async def test_closing_flushes_all_sinks_at_once() -> None:
         assert ids(one.taken) == ids(two.taken) == ["0", "1", "2", "3", "4"]
 
 
-async def test_a_name_is_given_once() -> None:
-    """Two queues of one label could not be told apart."""
+async def test_names_of_outboxes_are_unique() -> None:
+    """Two outboxes with the same name could not be distinguished in metrics."""
     outboxes = Outboxes()
     outboxes.add("one")
     with pytest.raises(ValueError, match="already an outbox one"):

@@ -56,7 +56,7 @@ class Acting:
         self.object_cache = ObjectCache(self.cluster.client)
 
     def live(self) -> ObservedObject:
-        """Return the ConfigMap as a plan sees it."""
+        """Return the ConfigMap as a plan observes it."""
         return observed_of(self.cluster.objects[KEY], now=datetime.now(UTC))
 
     def data(self) -> Json:
@@ -65,7 +65,7 @@ class Acting:
         return found
 
     def annotate(self, annotations: Mapping[str, str]) -> None:
-        """Annotate the ConfigMap as a person does."""
+        """Annotate the ConfigMap as a user does."""
         self.cluster.change(KEY, {"metadata": {"annotations": annotations}})
 
     def give_away(self) -> None:
@@ -108,7 +108,7 @@ class Acting:
         )
 
     async def execute(self, step: Step) -> Execution:
-        """Carry out one step."""
+        """Execute one step."""
 
         async def resource_for(kind: GroupKind) -> Resource:
             assert kind == CONFIG_MAPS.group_kind
@@ -138,7 +138,7 @@ class Acting:
 
 @asynccontextmanager
 async def acting() -> AsyncIterator[Acting]:
-    """Yield it with a running cache."""
+    """Yield the cluster with a running object cache."""
     actor = Acting()
     await actor.cluster.client.apply(CONFIG_MAPS.at(name="web", namespace="shop"), manifest("blue"))
     running = tasks.spawn(actor.object_cache.run(), name="object cache")

@@ -1,4 +1,4 @@
-"""A write names the version that the decision was about: what is sent, and how often."""
+"""A write names the version that the decision was based on: which requests are sent."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.looptime
 HEAD = {"apiVersion": "v1", "kind": "ConfigMap"}
 
 
-async def test_a_write_names_the_version_that_was_looked_at() -> None:
-    """In the ordinary case this takes no further request."""
+async def test_a_write_needs_one_request() -> None:
+    """The version is known from the plan, so the object is not read again."""
     async with acting() as actor:
         written = await actor.applier().apply(actor.step(actor.live()))
         assert written.applied is not None
@@ -73,7 +73,7 @@ async def test_a_later_version_of_the_watch_is_named() -> None:
         assert actor.data()["colour"] == "green"
 
 
-async def test_what_the_watch_shows_since_the_plan_is_decided_about() -> None:
+async def test_a_change_since_the_plan_is_decided_again() -> None:
     """Break-glass that arrived through the watch stops the write before it is sent."""
     async with acting() as actor:
         planned = actor.live()
@@ -84,8 +84,8 @@ async def test_what_the_watch_shows_since_the_plan_is_decided_about() -> None:
         assert actor.cluster.requests == [GET]
 
 
-async def test_an_object_that_moves_on_is_looked_at_and_written_again() -> None:
-    """The second write names the new version."""
+async def test_a_write_is_repeated_after_a_conflict() -> None:
+    """The object is read, and the second write names the new version."""
     async with acting() as actor:
         actor.cluster.before("apply", KEY, actor.move_on)
         written = await actor.applier().apply(actor.step(actor.live()))
@@ -94,8 +94,8 @@ async def test_an_object_that_moves_on_is_looked_at_and_written_again() -> None:
         assert actor.data()["colour"] == "green"
 
 
-async def test_break_glass_that_comes_during_the_write_holds() -> None:
-    """The write is refused, and no other follows."""
+async def test_break_glass_during_the_write_prevents_it() -> None:
+    """The write conflicts and is not repeated."""
     async with acting() as actor:
         actor.cluster.before("apply", KEY, lambda: actor.annotate(PROTECTED))
         written = await actor.applier().apply(actor.step(actor.live()))
@@ -104,8 +104,8 @@ async def test_break_glass_that_comes_during_the_write_holds() -> None:
         assert actor.data() == {"colour": "blue"}
 
 
-async def test_an_owner_that_comes_during_the_write_is_refused() -> None:
-    """The object now carries the label of another GitRepository."""
+async def test_a_new_owner_during_the_write_prevents_it() -> None:
+    """The object now has the label of another GitRepository."""
     async with acting() as actor:
         actor.cluster.before("apply", KEY, actor.give_away)
         written = await actor.applier().apply(actor.step(actor.live()))
@@ -113,8 +113,8 @@ async def test_an_owner_that_comes_during_the_write_is_refused() -> None:
         assert actor.data() == {"colour": "blue"}
 
 
-async def test_an_object_that_always_moves_on_is_given_up() -> None:
-    """After some tries it is a conflict, and a later reconciliation tries again."""
+async def test_an_object_that_keeps_changing_is_a_conflict() -> None:
+    """After some tries the write fails, and a later reconciliation tries again."""
     async with acting() as actor:
         for _ in range(TRIES + 1):
             actor.cluster.before("apply", KEY, actor.move_on)
@@ -125,8 +125,8 @@ async def test_an_object_that_always_moves_on_is_given_up() -> None:
         assert actor.data()["colour"] == "blue"
 
 
-async def test_a_conflict_over_something_else_is_not_tried_again() -> None:
-    """If the object still has the named version, the conflict is about something else, such as a quota."""
+async def test_another_conflict_is_not_retried() -> None:
+    """If the object still has the named version, the conflict has another reason, such as a quota."""
     quota = ConflictError(ApiFailure(code=409, reason="Conflict", kind="resourcequotas", name="shop"))
     async with acting() as actor:
         actor.cluster.fail_next("apply", CONFIG_MAPS, quota)
@@ -135,7 +135,7 @@ async def test_a_conflict_over_something_else_is_not_tried_again() -> None:
         assert actor.cluster.requests == [APPLY, GET]
 
 
-async def test_a_conflict_over_fields_is_not_tried_again() -> None:
+async def test_a_field_conflict_is_not_retried() -> None:
     """Field ownership does not depend on the version."""
     causes = (Cause("FieldManagerConflict", "conflict", ".data.colour"),)
     async with acting() as actor:
@@ -147,14 +147,14 @@ async def test_a_conflict_over_fields_is_not_tried_again() -> None:
 
 
 async def edited(actor: Acting, *, colour: str = "green") -> Step:
-    """Return the heal of the ConfigMap in which kubectl has set the colour."""
+    """Return the step that heals the ConfigMap after kubectl changed the colour."""
     actor.cluster.change(KEY, {"data": {"colour": "red" if colour == "green" else colour}})
     await actor.settle()
     seen = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT), since=datetime.now(UTC))
     return replace(actor.step(actor.live(), Reason.MANUAL_DRIFT, colour=colour), seen=seen)
 
 
-async def test_a_heal_goes_on_after_it_has_taken_claims_over() -> None:
+async def test_a_heal_continues_after_an_adoption() -> None:
     """After adoption our own fields no longer show as drift; a concurrent change must not end the heal."""
     async with acting() as actor:
         step = await edited(actor)
@@ -166,7 +166,7 @@ async def test_a_heal_goes_on_after_it_has_taken_claims_over() -> None:
         assert actor.data()["colour"] == "green"
 
 
-async def test_what_was_taken_over_and_then_protected_is_applied_when_that_ends() -> None:
+async def test_an_adopted_object_under_break_glass_is_applied_later() -> None:
     """The record marks the object as out of date, because its drift can no longer be detected."""
     async with acting() as actor:
         step = await edited(actor)
@@ -178,7 +178,7 @@ async def test_what_was_taken_over_and_then_protected_is_applied_when_that_ends(
         assert actor.data() == {"colour": "red"}
 
 
-async def test_what_only_was_taken_over_is_changed() -> None:
+async def test_an_adoption_counts_as_a_change() -> None:
     """The apply after an adoption counts as a change even if it is a no-op."""
     async with acting() as actor:
         step = await edited(actor, colour="yellow")

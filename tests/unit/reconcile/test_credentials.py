@@ -35,7 +35,7 @@ def cluster(**data: str) -> FakeCluster:
 
 
 async def test_without_a_secret_nothing_is_read() -> None:
-    """A public repository costs no request."""
+    """A public repository needs no request."""
     made = cluster()
 
     remote = await remote_of(made.client, KEY, GitRepositorySpec(url=URL, branch="main"))
@@ -44,8 +44,8 @@ async def test_without_a_secret_nothing_is_read() -> None:
     assert made.requests == []
 
 
-async def test_the_secret_becomes_credentials_that_do_not_print() -> None:
-    """It is read from the repository's own namespace."""
+async def test_the_secret_becomes_credentials() -> None:
+    """The Secret is read from the repository's namespace, and its values are masked."""
     made = cluster(username="ada", password="s3cret")
 
     remote = await remote_of(made.client, KEY, SPEC)
@@ -56,8 +56,8 @@ async def test_the_secret_becomes_credentials_that_do_not_print() -> None:
     assert made.requests == ["get secrets/v1 shop/git"]
 
 
-async def test_a_missing_secret_and_one_that_does_not_serve_stall() -> None:
-    """A user must create or correct it."""
+async def test_a_missing_or_unusable_secret_stalls() -> None:
+    """A user must create or correct the Secret."""
     with pytest.raises(StalledError) as missing:
         await remote_of(FakeCluster().client, KEY, SPEC)
     with pytest.raises(StalledError) as invalid:
@@ -67,8 +67,8 @@ async def test_a_missing_secret_and_one_that_does_not_serve_stall() -> None:
     assert invalid.value.problems[0].code is Code.GIT_SECRET_INVALID
 
 
-async def test_a_secret_that_may_not_be_read_stalls_and_a_broken_server_is_retried() -> None:
-    """Each with the Secret's name."""
+async def test_a_forbidden_secret_stalls_and_a_server_error_is_retried() -> None:
+    """Both problems name the Secret."""
     made = cluster(token="x")
     made.fail_next("get", SECRETS, ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no")))
     with pytest.raises(StalledError) as refused:

@@ -1,4 +1,4 @@
-"""Waiting for what a CustomResourceDefinition defines: every wait has an end."""
+"""Waiting until a CustomResourceDefinition is Established: every wait is bounded."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SHOPS = DEFINITIONS.at(name="shops.acme.example")
 
 
 class Server:
-    """Gives a definition these conditions, one answer after another; the last one for ever."""
+    """Returns a definition with these conditions, one set per request; the last set repeatedly."""
 
     def __init__(self, *answers: dict[str, str]) -> None:
         self._answers = list(answers)
         self.asked = 0
 
     async def get(self, target: object) -> LiveObject:
-        """Read the definition."""
+        """Return the definition."""
         del target
         self.asked += 1
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
@@ -39,7 +39,7 @@ class Server:
 
 
 async def wait(server: Any, *, seconds: float = 30, stop_after: int = 1000) -> Any:
-    """Wait for the definition; `stop` is True after so many looks."""
+    """Wait for the definition; `stop` returns True after this number of requests."""
 
     async def stop() -> bool:
         return bool(server.asked >= stop_after)
@@ -48,7 +48,7 @@ async def wait(server: Any, *, seconds: float = 30, stop_after: int = 1000) -> A
 
 
 async def test_an_established_definition_ends_the_wait() -> None:
-    """As soon as it is; the looks come at growing distances."""
+    """The definition is read until it is Established."""
     server = Server({}, {"Established": "False"}, {"Established": "True"})
 
     assert await wait(server) is None
@@ -56,7 +56,7 @@ async def test_an_established_definition_ends_the_wait() -> None:
 
 
 async def test_refused_names_end_the_wait_with_a_problem() -> None:
-    """They will not be accepted later."""
+    """Names that were not accepted will not be accepted later."""
     server = Server({"NamesAccepted": "False", "Established": "False"})
 
     problem = await wait(server)
@@ -64,8 +64,8 @@ async def test_refused_names_end_the_wait_with_a_problem() -> None:
     assert (problem.code, problem.source, server.asked) == (Code.CRD_NOT_ESTABLISHED, "shops.yaml#1", 1)
 
 
-async def test_the_time_that_is_given_ends_the_wait(looptime: Any) -> None:
-    """With a problem that says what is missing."""
+async def test_the_timeout_ends_the_wait(looptime: Any) -> None:
+    """The problem says what is missing."""
     problem = await wait(Server({}), seconds=4)
 
     assert problem.message == "The CustomResourceDefinition is not Established: it has no conditions yet."
@@ -83,7 +83,7 @@ async def test_a_reconciliation_that_should_stop_ends_the_wait() -> None:
 
 
 def test_pauses_double_up_to_a_second() -> None:
-    """Twenty milliseconds at first."""
+    """The first pause is 20 milliseconds."""
     waits = pauses()
 
     assert [next(waits) for _ in range(8)] == [0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0]
@@ -92,15 +92,15 @@ def test_pauses_double_up_to_a_second() -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "unserved"), [("", "", True), ("web", "deployments", False), ("", "namespaces", False)]
 )
-def test_an_unserved_kind_is_told_from_a_missing_object(name: str, kind: str, unserved: bool) -> None:
-    """The API server names the object or the namespace that it does not have."""
+def test_an_unserved_kind_is_not_a_missing_object(name: str, kind: str, unserved: bool) -> None:
+    """For a missing object or namespace, the API server returns its name or kind."""
     failure = ApiFailure(code=404, reason="NotFound", message="not found", name=name, kind=kind)
 
     assert is_unserved(NotFoundError(failure)) is unserved
 
 
 def definition(name: str) -> str:
-    """Return a file with a definition."""
+    """Return the text of a file with a definition."""
     return manifest(
         "apiextensions.k8s.io/v1",
         "CustomResourceDefinition",
@@ -115,12 +115,12 @@ def definition(name: str) -> str:
 
 
 def definitions(count: int) -> dict[str, str]:
-    """Return files with that many definitions."""
+    """Return this number of files with a definition each."""
     return {f"{number}.yaml": definition(f"kind{number}") for number in range(count)}
 
 
 async def test_definitions_are_awaited_together_and_within_the_timeout(looptime: Any) -> None:
-    """Twenty definitions that are never Established cost one timeout, not twenty."""
+    """Twenty definitions that are never Established take one timeout, not twenty."""
     async with installed(definitions(20), timeout="5s") as place:
         place.cluster.establishes = False
 

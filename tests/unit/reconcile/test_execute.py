@@ -1,4 +1,4 @@
-"""One step is executed, with the changes that may come between the plan and the write."""
+"""The execution of one step, with changes between the plan and the write."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.looptime
 
 
 def prune_of(live: ObservedObject) -> Step:
-    """Return the decision to delete the ConfigMap as it was seen."""
+    """Return the step that deletes the ConfigMap as observed."""
     return Step(action=Action.PRUNE, reason=Reason.GONE_FROM_GIT, key=KEY, live=live)
 
 
 async def test_an_apply_is_recorded_with_its_baseline() -> None:
-    """The cache knows it at once, before the watch event arrives."""
+    """The object cache contains the result before the watch event arrives."""
     async with acting() as actor:
         execution = await actor.execute(actor.step(actor.live()))
         live = actor.live()
@@ -45,7 +45,7 @@ async def test_break_glass_after_the_plan_stops_the_write() -> None:
         assert actor.data() == {"colour": "blue"}
 
 
-async def test_a_refusal_is_told_with_the_object_and_its_file() -> None:
+async def test_a_refusal_has_the_object_and_its_file() -> None:
     """The record of the last apply stays as it was."""
     async with acting() as actor:
         actor.cluster.fail_next("apply", CONFIG_MAPS, ForbiddenError(ApiFailure(code=403, message="no")))
@@ -69,8 +69,8 @@ async def test_without_an_api_server_the_execution_stops() -> None:
         assert execution.results == {}
 
 
-async def test_a_prune_names_the_version_that_was_decided_about() -> None:
-    """So what changes between the last event and the request is not deleted."""
+async def test_a_prune_names_the_version_of_the_decision() -> None:
+    """An object that changes before the request is not deleted."""
     async with acting() as actor:
         actor.cluster.before("delete", KEY, actor.move_on)
         execution = await actor.execute(prune_of(actor.live()))
@@ -93,10 +93,10 @@ async def test_a_prune_names_the_version_that_was_decided_about() -> None:
         Acting.give_away,
     ],
 )
-async def test_a_prune_is_decided_anew_when_a_safeguard_came_meanwhile(
+async def test_a_prune_is_not_executed_if_a_safeguard_applies_now(
     change: Callable[[Acting], object],
 ) -> None:
-    """Break-glass, the prune annotation and another owner count until the last moment."""
+    """Break-glass, the prune annotation and another owner count until the request is sent."""
     async with acting() as actor:
         planned = actor.live()
         change(actor)
@@ -109,7 +109,7 @@ async def test_a_prune_is_decided_anew_when_a_safeguard_came_meanwhile(
 
 
 async def test_an_object_that_a_finalizer_holds_is_not_gone() -> None:
-    """It was deleted, and stays recorded until it is gone."""
+    """It counts as pruned and stays recorded until it is gone."""
     async with acting() as actor:
         actor.cluster.change(KEY, {"metadata": {"finalizers": ["example.com/hold"]}})
         await actor.settle()
@@ -118,7 +118,7 @@ async def test_an_object_that_a_finalizer_holds_is_not_gone() -> None:
         assert execution.gone == set()
 
 
-async def test_an_object_that_is_gone_already_is_pruned() -> None:
+async def test_an_object_that_is_already_gone_is_pruned() -> None:
     """A 404 for the deletion means that the object is gone."""
     async with acting() as actor:
         actor.cluster.before("delete", KEY, lambda: actor.cluster.delete(KEY))
@@ -127,8 +127,8 @@ async def test_an_object_that_is_gone_already_is_pruned() -> None:
         assert GET not in actor.cluster.requests
 
 
-async def test_a_deletion_that_is_refused_is_told_with_the_object() -> None:
-    """It stays recorded, so that the next sync tries again."""
+async def test_a_refused_deletion_is_a_problem_of_the_object() -> None:
+    """The object stays recorded, so that the next sync tries again."""
     async with acting() as actor:
         error = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a policy says no"))
         actor.cluster.fail_next("delete", CONFIG_MAPS, error)

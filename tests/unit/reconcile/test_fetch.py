@@ -1,4 +1,4 @@
-"""From a spec to parsed files: which are taken, which are parsed, and what is said about the rest."""
+"""From a spec to parsed files: which files are selected, parsed and skipped."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def _snapshot(
 
 
 async def test_every_manifest_below_the_path_is_read() -> None:
-    """By path from the repository's root, at the commit; other folders and other files are not."""
+    """Files are listed by their path from the root; other folders and hidden files are ignored."""
     files = {
         "deploy/a.yaml": _config("a"),
         "deploy/b/c.json": '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}',
@@ -53,8 +53,8 @@ async def test_every_manifest_below_the_path_is_read() -> None:
     assert snapshot.problems == ()
 
 
-async def test_excluded_files_are_not_even_parsed() -> None:
-    """By spec.exclude, relative to the path, and by .nopeaignore."""
+async def test_excluded_files_are_not_parsed() -> None:
+    """Files are excluded by spec.exclude, relative to the path, and by .nopeaignore."""
     files = {
         "deploy/a.yaml": _config("a"), "deploy/kustomization.yaml": "resources: []\n",
         "deploy/draft/b.yaml": "not: [closed", "deploy/.nopeaignore": "draft/\n",
@@ -71,7 +71,7 @@ async def test_excluded_files_are_not_even_parsed() -> None:
 
 
 async def test_a_commit_that_touches_one_file_parses_one_file() -> None:
-    """The others are known by their blobs; a pass without a change parses none."""
+    """The other files are cached by blob; a fetch without changes parses nothing."""
     git = FakeGit({f"{number}.yaml": _config(f"c{number}") for number in range(5)})
     fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20))
     await fetcher.snapshot(_spec(), REMOTE)
@@ -85,8 +85,8 @@ async def test_a_commit_that_touches_one_file_parses_one_file() -> None:
     assert len(snapshot.files) == 5
 
 
-async def test_equal_files_are_parsed_once_and_stand_at_both_places() -> None:
-    """And for every repository that has them."""
+async def test_equal_files_are_parsed_once() -> None:
+    """The parsed file is shared by paths and by repositories."""
     git = FakeGit({"a.yaml": _config("x"), "b.yaml": _config("x")})
     manifests = ManifestCache(limit_bytes=2**20)
 
@@ -97,8 +97,8 @@ async def test_equal_files_are_parsed_once_and_stand_at_both_places() -> None:
     assert snapshot.files["a.yaml"] == snapshot.files["b.yaml"]
 
 
-async def test_many_files_are_parsed_in_portions() -> None:
-    """So that a slow file delays only its own; every one comes back, even when the cache holds only a few."""
+async def test_many_files_are_parsed_in_batches() -> None:
+    """A slow file delays only its batch; all files are returned even if the cache holds only a few."""
     git = FakeGit({f"{number:03}.yaml": _config(f"c{number}") for number in range(2 * PARSE_BATCH + 1)})
 
     snapshot = await Fetcher(git, ManifestCache(limit_bytes=2000)).snapshot(_spec(), REMOTE)
@@ -120,7 +120,7 @@ async def test_many_files_are_parsed_in_portions() -> None:
 async def test_no_manifest_at_all_is_a_problem(
     files: dict[str, str], spec: dict[str, Any], where: str
 ) -> None:
-    """Else a typo in the path would look like a repository without objects, and all of them be pruned."""
+    """Otherwise a typing error in the path would cause all objects to be pruned."""
     snapshot = await _snapshot(files, **spec)
 
     assert snapshot.files == {}
@@ -129,8 +129,8 @@ async def test_no_manifest_at_all_is_a_problem(
     ]
 
 
-async def test_a_link_is_named_unless_it_is_excluded() -> None:
-    """Links are not followed; submodules hold no manifests of this repository and are nobody's fault."""
+async def test_a_symlink_is_a_problem_unless_it_is_excluded() -> None:
+    """Symlinks are not followed; submodules are skipped silently."""
     skipped = [("link.yaml", "symlink"), ("old.yaml", "symlink"), ("module.yaml", "submodule")]
 
     snapshot = await _snapshot({"a.yaml": _config("a")}, skipped=skipped, exclude=["old.yaml"])
@@ -139,16 +139,16 @@ async def test_a_link_is_named_unless_it_is_excluded() -> None:
     assert set(snapshot.files) == {"a.yaml"}
 
 
-async def test_a_broken_file_keeps_its_problem_and_its_place() -> None:
-    """The selection has no problem with it."""
+async def test_a_broken_file_keeps_its_problem() -> None:
+    """The problem belongs to the file, not to the selection of files."""
     snapshot = await _snapshot({"a.yaml": "a: [", "b.yaml": _config("b")})
 
     assert snapshot.problems == ()
     assert [problem.code for problem in snapshot.files["a.yaml"].problems] == [Code.YAML_SYNTAX]
 
 
-async def test_git_is_asked_for_the_specs_ref_within_its_time() -> None:
-    """Every question has the deadline of spec.timeout."""
+async def test_git_is_asked_for_the_ref_of_the_spec() -> None:
+    """Every Git operation has the timeout of the spec."""
     git = FakeGit({"a.yaml": _config("a"), ".nopeaignore": "x\n"})
     fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20))
     spec = _spec(branch=None, tag="v1", timeout="1m30s")

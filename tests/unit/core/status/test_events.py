@@ -1,4 +1,4 @@
-"""Which Kubernetes Events a step is worth."""
+"""Which Kubernetes Events a transition causes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ FAILED = report(Result.FAILED, objects=[result_of("a", Outcome.FAILED, problem()
 
 
 def lines(before: GitRepositoryStatus, done: ReconcileReport) -> list[EventLine]:
-    """Return the Events of a pass after this status."""
+    """Return the Events of a sync after this status."""
     after = reported(before, done, now=NOW, retry_at=None)
     step = Transition(repository=repository(), before=before, after=after, report=done, at=NOW)
     return list(event_lines(step))
 
 
 def after(*passes: ReconcileReport) -> GitRepositoryStatus:
-    """Return the status after these passes."""
+    """Return the status after these syncs."""
     status = GitRepositoryStatus()
     for done in passes:
         status = reported(status, done, now=NOW, retry_at=None)
@@ -40,7 +40,7 @@ def after(*passes: ReconcileReport) -> GitRepositoryStatus:
 
 
 def test_the_first_sync_is_one_event() -> None:
-    """A thousand new repositories are a thousand writes, not two thousand."""
+    """The first sync causes a single Event, without one for the created objects."""
     (line,) = lines(GitRepositoryStatus(), FIRST)
 
     assert (line.type, line.reason) == ("Normal", "Synced")
@@ -48,7 +48,7 @@ def test_the_first_sync_is_one_event() -> None:
 
 
 def test_a_change_names_the_objects() -> None:
-    """Who reads `kubectl describe` sees what Git changed, and at which commit."""
+    """The Event contains the commit and the first objects of each outcome."""
     done = report(
         objects=[
             result_of("a", Outcome.CONFIGURED),
@@ -65,13 +65,13 @@ def test_a_change_names_the_objects() -> None:
     )
 
 
-def test_nothing_to_do_is_no_event() -> None:
-    """An idle cluster stays quiet."""
+def test_a_sync_without_changes_has_no_event() -> None:
+    """An idle cluster gets no Events."""
     assert lines(after(FIRST), report(objects=[result_of("a")])) == []
 
 
-def test_a_failure_is_told_by_its_code_and_recovery_once() -> None:
-    """Recovery says how long it took; the next good pass says nothing."""
+def test_a_failure_has_the_reason_of_its_code_and_recovery_is_sent_once() -> None:
+    """The Event of the recovery contains the number of failed attempts; the next sync has no Event."""
     (failure,) = lines(after(FIRST), FAILED)
     status = after(FIRST, FAILED, FAILED)
     (recovered,) = lines(status, report(objects=[result_of("a")]))
@@ -83,13 +83,13 @@ def test_a_failure_is_told_by_its_code_and_recovery_once() -> None:
     assert lines(status, report(objects=[result_of("a")])) == []
 
 
-def test_a_first_sync_after_failures_is_told_as_recovery() -> None:
-    """One Event: it says both."""
+def test_a_first_sync_after_failures_is_a_recovery() -> None:
+    """A single Event reports both."""
     assert [line.reason for line in lines(after(FAILED), FIRST)] == ["Recovered"]
 
 
-def test_a_pass_that_told_its_progress_is_no_new_sync() -> None:
-    """A slow pass has the phase Syncing before it ends; that alone is nothing to tell."""
+def test_progress_alone_has_no_event() -> None:
+    """A slow sync has the phase Syncing before it ends; this alone causes no Event."""
     status = reported(GitRepositoryStatus(), FIRST, now=NOW, retry_at=None)
     slow = GitRepositoryStatus(
         phase=Phase.SYNCING, last_applied_commit=status.last_applied_commit, history=status.history
@@ -97,8 +97,8 @@ def test_a_pass_that_told_its_progress_is_no_new_sync() -> None:
     assert lines(slow, report(objects=[result_of("a")])) == []
 
 
-def test_deletions_by_git_are_told_apart() -> None:
-    """A prune is no change of an object that Git still wants."""
+def test_prunes_have_their_own_event() -> None:
+    """Deleted objects are not in the Event about changed objects."""
     done = report(objects=[result_of("a"), result_of("old", Outcome.PRUNED)])
     (line,) = lines(after(FIRST), done)
 
@@ -107,7 +107,7 @@ def test_deletions_by_git_are_told_apart() -> None:
 
 
 def test_the_same_change_healed_again_is_the_same_event() -> None:
-    """Word for word, whenever it was made: the recorder counts such Events as a series."""
+    """The text does not contain the time of the change, so the recorder counts the Events as a series."""
     once = replace(edited(), outcome=Outcome.CONFIGURED, reason=Reason.MANUAL_DRIFT)
     assert once.seen is not None
     (field,) = once.seen.drift.fields
@@ -121,8 +121,8 @@ def test_the_same_change_healed_again_is_the_same_event() -> None:
     assert first == second
 
 
-def test_drift_that_stays_beside_a_change_is_not_told_as_healed() -> None:
-    """What Git changed is told, and that the rest was left."""
+def test_drift_that_stays_beside_a_change_is_not_healed() -> None:
+    """The Events report the change from Git and the remaining drift."""
     half = replace(edited(), outcome=Outcome.CONFIGURED, left=True)
 
     assert [line.reason for line in lines(after(FIRST), report(objects=[half]))] == [
@@ -132,8 +132,8 @@ def test_drift_that_stays_beside_a_change_is_not_told_as_healed() -> None:
 
 
 @pytest.mark.parametrize("result", [Result.SYNCED, Result.SUSPENDED])
-def test_a_rollback_is_told_when_it_begins_and_when_it_ends(result: Result) -> None:
-    """Whatever the pass was otherwise, and once: not at each pass under it."""
+def test_a_rollback_has_an_event_at_its_start_and_end(result: Result) -> None:
+    """The Event is sent once, not with each sync under the rollback."""
     pin = Pin(commit="c0ffee0" + "0" * 33, instead_of=Ref(RefKind.BRANCH, "main"))
     held = report(result, objects=[result_of("a")], pin=pin)
     free = report(result, objects=[result_of("a")])

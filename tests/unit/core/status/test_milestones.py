@@ -1,4 +1,4 @@
-"""What a status remembers of earlier passes: since when syncs fail, and which pass deployed last."""
+"""What the status remembers of earlier syncs: since when they fail, and the last deployment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAME = [result_of("a")]
 
 
 def deployments(*passes: dict[str, object]) -> list[str | None]:
-    """Return which pass was the last deployment after each of these; the first is called 1."""
+    """Return the number of the last deployment after each sync; the first sync has number 1."""
     story = Story()
     found: list[str | None] = []
     for one in passes:
@@ -28,12 +28,12 @@ def deployments(*passes: dict[str, object]) -> list[str | None]:
 
 
 def test_the_first_sync_is_a_deployment() -> None:
-    """Also when the objects were there already: the service has come under our hands."""
+    """This holds even if all objects existed before."""
     assert deployments({"objects": SAME}) == ["1"]
 
 
-def test_another_commit_is_one_if_it_changed_something() -> None:
-    """Changed, created or deleted; what is as it was is no deployment, nor is the same commit again."""
+def test_another_commit_is_a_deployment_if_it_changed_something() -> None:
+    """A commit without changes, and changes at the same commit, are not deployments."""
     pruned = [result_of("a"), result_of("b", Outcome.PRUNED)]
 
     assert deployments(
@@ -44,8 +44,8 @@ def test_another_commit_is_one_if_it_changed_something() -> None:
     ) == ["1", "1", "3", "3"]
 
 
-def test_halves_make_a_whole() -> None:
-    """What failed passes changed is deployed by the one that succeeds, and only by that."""
+def test_changes_of_failed_syncs_count_for_the_next_success() -> None:
+    """What failed syncs changed is deployed by the first sync that succeeds."""
     half = {"result": Result.FAILED, "problems": [problem()], "at": commit("2"), "objects": CHANGED}
 
     assert deployments(
@@ -56,8 +56,8 @@ def test_halves_make_a_whole() -> None:
     ) == ["1", "1", "3", "3"]
 
 
-def test_failures_in_a_row_have_one_beginning() -> None:
-    """It stays whatever the errors are, and goes with the first success."""
+def test_failures_in_a_row_have_one_start() -> None:
+    """The start of the failures does not depend on the errors, and is removed by a success."""
     story = Story()
     story.step(objects=CREATED)
     began = format_time(story.now + timedelta(minutes=1))
@@ -71,8 +71,8 @@ def test_failures_in_a_row_have_one_beginning() -> None:
     assert story.status.failing_since is None
 
 
-def test_passes_under_way_forget_nothing() -> None:
-    """Progress, suspension and a shutdown say nothing of either."""
+def test_unfinished_syncs_change_nothing() -> None:
+    """Progress, suspension and a shutdown change neither field."""
     story = Story()
     story.step(objects=CREATED)
     story.step(Result.FAILED, problems=[problem()])
@@ -87,8 +87,8 @@ def test_passes_under_way_forget_nothing() -> None:
         assert (status.last_deployment, status.failing_since) == known
 
 
-def test_a_status_of_an_older_version_is_taken_on() -> None:
-    """It has neither field: the next deployment is the first that is known, and failures begin now."""
+def test_a_status_of_an_older_version_is_extended() -> None:
+    """It has neither field: the next deployment is the first known one, and failures start now."""
     story = Story()
     story.step(objects=CREATED)
     story.step(Result.FAILED, problems=[problem()])

@@ -1,4 +1,4 @@
-"""What a report answers about its pass."""
+"""What a report says about its sync."""
 
 from __future__ import annotations
 
@@ -21,10 +21,8 @@ from nopea.core.status.report import Outcome, Result
         ([Outcome.CONFIGURED], True),
     ],
 )
-def test_a_pass_changed_the_cluster_when_an_object_was_written(
-    outcomes: list[Outcome], changed: bool
-) -> None:
-    """What failed or was left alone is no change."""
+def test_a_sync_changed_the_cluster_if_an_object_was_written(outcomes: list[Outcome], changed: bool) -> None:
+    """Failed and skipped objects are not changes."""
     assert report(objects=[result_of(str(n), one) for n, one in enumerate(outcomes)]).changed is changed
 
 
@@ -39,29 +37,29 @@ def test_a_pass_changed_the_cluster_when_an_object_was_written(
     ],
 )
 def test_drift_is_left_or_healed(outcome: Outcome, left: bool, answers: tuple[bool, bool]) -> None:
-    """Never both; an object that was written while its drift stays is not healed."""
+    """An object whose drift remains is not healed, even if it was written."""
     one = replace(edited(), outcome=outcome, left=left)
 
     assert (one.drifts, one.healed) == answers
 
 
-def test_one_problem_for_a_person_makes_the_pass_one_for_a_person() -> None:
-    """Only if everything may pass by itself, waiting is the advice."""
+def test_a_sync_is_transient_if_all_its_problems_are() -> None:
+    """One problem that a user must correct makes the whole sync a lasting failure."""
     passing, lasting = problem(Code.GIT_TIMEOUT), problem(Code.INVALID)
 
     assert report(Result.FAILED, problems=[passing, passing]).transient
     assert not report(Result.FAILED, problems=[passing, lasting]).transient
 
 
-def test_codes_come_once_each_in_the_order_of_finding() -> None:
-    """One Event for each."""
+def test_each_code_is_listed_once() -> None:
+    """The codes are in the order in which they were found."""
     codes = [Code.INVALID, Code.FORBIDDEN, Code.INVALID]
 
     assert report(problems=[problem(code) for code in codes]).codes == (Code.INVALID, Code.FORBIDDEN)
 
 
-def test_counting_takes_any_of_the_outcomes() -> None:
-    """Several outcomes add up."""
+def test_counts_of_several_outcomes_are_added() -> None:
+    """The count of several outcomes is the sum of their counts."""
     objects = [
         result_of("a", Outcome.CREATED),
         result_of("b", Outcome.FAILED),

@@ -1,4 +1,4 @@
-"""How a rollback is told: the condition, the message of Ready, the history and the Events."""
+"""How a rollback is shown in the conditions, the history and the Events."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ NOTHING = GitRepositoryStatus()
 def after(
     one: ReconcileReport, previous: GitRepositoryStatus = NOTHING, *, later: int = 0
 ) -> GitRepositoryStatus:
-    """Return the status after a pass."""
+    """Return the status after a sync."""
     return reported(previous, one, now=NOW + timedelta(seconds=later), retry_at=None)
 
 
 def moved(before: GitRepositoryStatus, status: GitRepositoryStatus) -> tuple[str, str]:
-    """Return what is told of a step: that it is pinned, that it is released."""
+    """Return the notes about pinning and releasing for a transition."""
     steps = (before.conditions, status.conditions)
     return pinned_note(*steps), released_note(*steps, follows="branch main")
 
 
 def test_a_pinned_repository_has_the_condition() -> None:
-    """It names the commit, the ref that is left, and how to return."""
+    """The message contains the commit, the ref that is not followed, and how to return."""
     found = find(after(report(pin=PIN)).conditions, ROLLED_BACK)
 
     assert found is not None
@@ -44,8 +44,8 @@ def test_a_pinned_repository_has_the_condition() -> None:
         assert part in found.message
 
 
-def test_one_that_follows_its_spec_has_none() -> None:
-    """And loses it when it is released."""
+def test_a_repository_that_follows_its_spec_has_no_condition() -> None:
+    """The condition is removed when the rollback ends."""
     held = after(report(pin=PIN))
 
     assert find(after(report()).conditions, ROLLED_BACK) is None
@@ -53,7 +53,7 @@ def test_one_that_follows_its_spec_has_none() -> None:
 
 
 def test_ready_says_what_is_not_followed() -> None:
-    """Who reads only Ready is not misled."""
+    """The message of Ready names the branch that is not followed."""
     found = find(after(report(pin=PIN, objects=[result_of("a")])).conditions, READY)
 
     assert found is not None
@@ -61,16 +61,16 @@ def test_ready_says_what_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize("result", [Result.FAILED, Result.SUSPENDED])
-def test_it_is_told_also_where_nothing_could_be_applied(result: Result) -> None:
-    """A pin holds before it is applied."""
+def test_the_condition_is_set_even_if_nothing_was_applied(result: Result) -> None:
+    """A pin is in effect before its commit is applied."""
     problems = [problem(Code.GIT_UNREACHABLE)] if result is Result.FAILED else []
     status = after(report(result, commit=None, problems=problems, pin=PIN))
 
     assert find(status.conditions, ROLLED_BACK) is not None
 
 
-def test_a_pass_that_could_not_read_the_pin_leaves_what_was_told() -> None:
-    """Nobody released it."""
+def test_an_invalid_rollback_keeps_the_condition() -> None:
+    """An invalid annotation does not end the rollback, so no Event is sent."""
     held = after(report(pin=PIN))
     broken = after(report(Result.FAILED, commit=None, problems=[problem(Code.ROLLBACK_INVALID)]), held)
 
@@ -79,7 +79,7 @@ def test_a_pass_that_could_not_read_the_pin_leaves_what_was_told() -> None:
 
 
 def test_pinning_and_releasing_are_in_the_history_even_at_the_same_commit() -> None:
-    """Nothing in the cluster changed, and yet it is news; the next pass is none."""
+    """Pinning is in the history even if no object changes; later syncs without changes are not."""
     free = after(report(objects=[result_of("a", Outcome.CREATED)]))
     held = after(report(id="P", pin=PIN, triggers=("rollback",)), free)
     again = after(report(id="Q", pin=PIN, triggers=("poll", "rollback")), held)
@@ -91,7 +91,7 @@ def test_pinning_and_releasing_are_in_the_history_even_at_the_same_commit() -> N
 
 
 def test_the_time_of_the_condition_stays() -> None:
-    """It tells since when it is held, through every pass."""
+    """The time of the condition is the start of the rollback."""
     held = after(report(pin=PIN))
     later = after(report(pin=PIN, objects=[result_of("a", Outcome.CONFIGURED)]), held, later=60)
 
@@ -101,8 +101,8 @@ def test_the_time_of_the_condition_stays() -> None:
     assert one.last_transition_time == two.last_transition_time
 
 
-def test_events_tell_the_beginning_each_move_and_the_end() -> None:
-    """Once each."""
+def test_each_pin_and_the_release_have_a_note() -> None:
+    """Pinning, pinning to another commit and releasing have one note each."""
     free = after(report())
     first, second = after(report(pin=PIN), free), after(report(pin=OTHER), free)
 
@@ -112,8 +112,8 @@ def test_events_tell_the_beginning_each_move_and_the_end() -> None:
     assert moved(first, first) == moved(free, free) == ("", "")
 
 
-def test_a_move_is_seen_in_either_direction() -> None:
-    """From nothing to a pin, from pin to pin, and back."""
+def test_moves_are_detected() -> None:
+    """Setting, changing and removing the pin are moves."""
     held = rolled_back(PIN, generation=1, now=NOW)
 
     assert not has_moved((), None)

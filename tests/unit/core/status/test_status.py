@@ -1,4 +1,4 @@
-"""From an executed pass to the status that people and programs read."""
+"""From the report of a sync to the status of the GitRepository."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _synced(**changes: Any) -> GitRepositoryStatus:
     return _told(NOTHING, report(objects=[result_of("a", Outcome.CREATED), result_of("b")], **changes))
 
 
-def test_a_synced_pass_is_ready_and_tells_its_commit() -> None:
-    """Counts, commit and times are those of the report; nothing abnormal is said."""
+def test_a_successful_sync_is_ready() -> None:
+    """Counts, commit and times are those of the report, and Ready is the only condition."""
     status = _synced()
 
     assert _conditions(status) == {"Ready": ("True", "Succeeded")}
@@ -52,8 +52,8 @@ def test_a_synced_pass_is_ready_and_tells_its_commit() -> None:
     assert len(status.history) == 1
 
 
-def test_an_idle_pass_leaves_no_trace() -> None:
-    """The same commit, nothing written: the status is equal, so that an idle cluster sees no writes."""
+def test_an_idle_sync_leaves_no_trace() -> None:
+    """If nothing changed the status is equal, so an idle cluster sees no writes."""
     before = _synced()
     idle = report(objects=[result_of("a"), result_of("b")], id="01K", triggers=("reconcile",), seconds=9.0)
 
@@ -61,7 +61,7 @@ def test_an_idle_pass_leaves_no_trace() -> None:
 
 
 def test_an_idle_sync_leaves_no_trace_when_it_is_slow() -> None:
-    """Its progress was shown meanwhile: a slow Git server does not fill the history with syncs of nothing."""
+    """The progress of a slow sync does not add an entry to the history."""
     before = _synced()
     slow = progressing(before, generation=1, message="fetching and applying", now=LATER)
     idle = report(objects=[result_of("a"), result_of("b")], id="01K", triggers=("reconcile",), seconds=9.0)
@@ -71,7 +71,7 @@ def test_an_idle_sync_leaves_no_trace_when_it_is_slow() -> None:
 
 
 def test_a_slow_sync_that_recovers_is_in_the_history() -> None:
-    """The progress shown meanwhile does not hide the failures before it."""
+    """The progress of the sync does not hide earlier failures."""
     failed = _told(_synced(), report(Result.FAILED, objects=[], problems=[LASTING]), at=LATER)
     slow = progressing(failed, generation=1, message="fetching and applying", now=LATER)
 
@@ -89,16 +89,16 @@ def test_a_slow_sync_that_recovers_is_in_the_history() -> None:
     ],
     ids=["healed", "commit", "spec", "requested", "failed"],
 )
-def test_news_are_told_with_their_time(news: ReconcileReport) -> None:
-    """Whatever was changed, learned or failed moves the time and enters history."""
+def test_news_have_their_time(news: ReconcileReport) -> None:
+    """A change, a new commit or spec, a request and a failure set the time and are in the history."""
     status = _told(_synced(), news, at=LATER)
 
     assert status.last_sync_time == "2026-11-24T06:00:00Z"
     assert len(status.history) == 2
 
 
-def test_a_failure_for_a_person_is_stalled() -> None:
-    """Ready says why, Stalled that waiting does not help; the commit that was applied in full stays."""
+def test_a_failure_that_a_user_must_correct_is_stalled() -> None:
+    """Ready and Stalled have the reason; the last commit that was fully applied stays."""
     newer = Commit(id="beef" * 10, author="Bot", message="Break it", committed_at=NOW)
     failed = report(
         Result.FAILED,
@@ -119,8 +119,8 @@ def test_a_failure_for_a_person_is_stalled() -> None:
     assert ready.message.startswith("Applied 1 of 2 objects. NOPEA-K003: no such field")
 
 
-def test_a_failure_that_may_pass_is_retried() -> None:
-    """Reconciling, not Stalled: the kstatus way of saying that it is being worked on."""
+def test_a_transient_failure_is_reconciling() -> None:
+    """By the rules of kstatus, Reconciling means that the controller is working on it."""
     status = _told(NOTHING, report(Result.FAILED, problems=[PASSING], commit=None), retry=True)
 
     assert _conditions(status) == {
@@ -129,8 +129,8 @@ def test_a_failure_that_may_pass_is_retried() -> None:
     }
 
 
-def test_a_pass_that_never_reached_git_keeps_what_was_known() -> None:
-    """A dead Git server does not make the last commit and the counts disappear."""
+def test_a_sync_that_did_not_reach_git_keeps_the_known_commit() -> None:
+    """While the Git server is down, the last commit and the counts stay in the status."""
     before = _synced()
 
     status = _told(before, report(Result.FAILED, problems=[PASSING], commit=None))
@@ -139,8 +139,8 @@ def test_a_pass_that_never_reached_git_keeps_what_was_known() -> None:
     assert (status.resource_count, status.last_commit_author) == (2, "Deploy Bot")
 
 
-def test_recovery_takes_back_everything_that_was_wrong() -> None:
-    """Errors, Stalled and the next try are gone; that it recovered is in history."""
+def test_recovery_removes_all_signs_of_failure() -> None:
+    """Errors, Stalled and the next retry are removed; the recovery is in the history."""
     failed = _told(_synced(), report(Result.FAILED, problems=[LASTING]), retry=True)
 
     status = _told(failed, report(objects=[result_of("a"), result_of("b")]), at=LATER)
@@ -159,8 +159,8 @@ def test_recovery_takes_back_everything_that_was_wrong() -> None:
     ],
     ids=["new", "synced", "failed"],
 )
-def test_suspending_keeps_what_was_known(before: GitRepositoryStatus, ready: str) -> None:
-    """Whether the objects are right does not change by looking away; nothing is retried or stalled."""
+def test_suspending_keeps_the_known_state(before: GitRepositoryStatus, ready: str) -> None:
+    """Ready keeps its status while the repository is suspended; nothing is retried or stalled."""
     status = _told(before, report(Result.SUSPENDED, commit=None, generation=2, handled_sync_at="now"))
 
     assert _conditions(status) == {"Ready": (ready, "Suspended")}
@@ -170,7 +170,7 @@ def test_suspending_keeps_what_was_known(before: GitRepositoryStatus, ready: str
 
 
 def test_a_handled_request_is_echoed_and_not_forgotten() -> None:
-    """The next pass, which nobody asked for, leaves the echo in place."""
+    """The handled request stays in the status after later syncs."""
     handled = _synced(handled_sync_at="now")
 
     assert handled.last_handled_sync_at == "now"
@@ -179,7 +179,7 @@ def test_a_handled_request_is_echoed_and_not_forgotten() -> None:
 
 
 def test_history_and_errors_are_bounded() -> None:
-    """Ten passes, newest first; twenty errors."""
+    """The history keeps the newest syncs and the status the first errors."""
     status = NOTHING
     for number in range(MAX_HISTORY + 5):
         problems = [problem(message=f"fault {number}.{fault}") for fault in range(MAX_ERRORS + 5)]
@@ -191,7 +191,7 @@ def test_history_and_errors_are_bounded() -> None:
 
 
 def test_conditions_of_others_stay() -> None:
-    """Another program's condition is not ours to remove."""
+    """Conditions of other programs are kept in every case."""
     audited = Condition(type="Audited", status="True", reason="Ok", message="", last_transition_time="x")
     before = msgspec.structs.replace(_synced(), conditions=(audited,))
 
@@ -204,8 +204,8 @@ def test_conditions_of_others_stay() -> None:
         assert audited in status.conditions
 
 
-def test_a_pass_under_way_does_not_take_back_ready() -> None:
-    """A second look at what was fine is no reason to alarm; a new spec is one not to promise."""
+def test_progress_does_not_change_ready() -> None:
+    """A sync in progress keeps the status of Ready, unless the spec is new."""
     before = _synced()
 
     same = progressing(before, generation=1, message="fetching", now=LATER)
@@ -218,7 +218,7 @@ def test_a_pass_under_way_does_not_take_back_ready() -> None:
 
 
 def test_a_crashing_worker_is_stalled_with_the_reason() -> None:
-    """The traceback's last line, in the condition and among the errors."""
+    """The last line of the traceback is in the condition, and the error in the list."""
     bug = problem(Code.WORKER_CRASHED, "The worker of this GitRepository keeps crashing: ValueError: no.")
 
     status = crashed(_synced(), problem=bug, generation=1, now=NOW)
@@ -229,8 +229,8 @@ def test_a_crashing_worker_is_stalled_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize(("text", "kept"), [("abc", "abc"), ("abcd", "abcd"), ("abcde", "abc…")])
-def test_cutting_says_that_something_is_missing(text: str, kept: str) -> None:
-    """The ellipsis counts."""
+def test_truncation_is_marked(text: str, kept: str) -> None:
+    """The ellipsis counts as a character."""
     assert cut(text, 4) == kept
 
 
@@ -263,10 +263,10 @@ COMMITS = st.none() | st.builds(
     result=st.sampled_from([Result.FAILED, Result.SUSPENDED]),
     seconds=st.floats(0, 1e6),
 )
-def test_the_api_server_takes_every_status(
+def test_every_status_is_valid(
     problems: list[Problem], commit: Commit | None, handled: str, result: Result, seconds: float
 ) -> None:
-    """Whatever went wrong can be told: a status over a bound would be refused and leave people blind."""
+    """A status with a value beyond the schema's limits would be rejected, and the failure not be shown."""
     told = report(result, problems=problems, commit=commit, handled_sync_at=handled, seconds=seconds)
 
     for status in (

@@ -1,4 +1,4 @@
-"""A repository's step from one status to the next, as signals read it."""
+"""The step of a repository from one status to the next, from which all notifications are derived."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ FAILED = report(Result.FAILED, problems=[problem()])
 
 
 def step(before: GitRepositoryStatus, done: ReconcileReport) -> Transition:
-    """Return the transition that a pass makes."""
+    """Return the transition of a sync."""
     after = reported(before, done, now=NOW, retry_at=None)
     return Transition(repository=repository(), before=before, after=after, report=done, at=NOW)
 
 
-def test_the_first_sync_is_first_once() -> None:
-    """What is in the status, not what a process remembers, says whether a sync is the first."""
+def test_a_first_sync_happens_once() -> None:
+    """Whether a sync is the first one is decided by the status, which survives restarts."""
     first = step(GitRepositoryStatus(), SYNCED)
     second = step(first.after, SYNCED)
 
@@ -29,7 +29,7 @@ def test_the_first_sync_is_first_once() -> None:
 
 
 def test_failures_are_counted_and_recovery_is_seen() -> None:
-    """Failed passes in a row are in the status, so that a restart does not count anew."""
+    """The count of failures in a row is in the status, so a restart does not reset it."""
     once = step(GitRepositoryStatus(), FAILED)
     twice = step(once.after, FAILED)
     well = step(twice.after, SYNCED)
@@ -38,8 +38,8 @@ def test_failures_are_counted_and_recovery_is_seen() -> None:
     assert [one.is_recovery for one in (once, twice, well)] == [False, False, True]
 
 
-def test_a_pass_that_found_nothing_is_no_news() -> None:
-    """Consumers would count deployments that were none."""
+def test_a_sync_without_changes_is_not_reported() -> None:
+    """Consumers would count a deployment that did not happen."""
     first = step(GitRepositoryStatus(), SYNCED)
     again = step(first.after, report(objects=[result_of("a")]))
 
@@ -47,8 +47,8 @@ def test_a_pass_that_found_nothing_is_no_news() -> None:
     assert not again.is_reportable
 
 
-def test_the_end_of_a_repository_is_news() -> None:
-    """No status is left that could differ."""
+def test_a_deletion_is_reported() -> None:
+    """A deletion is reported although the status does not differ."""
     assert Transition(
         repository=repository(),
         before=GitRepositoryStatus(),
@@ -58,8 +58,8 @@ def test_the_end_of_a_repository_is_news() -> None:
     ).is_reportable
 
 
-def test_health_alone_is_news_when_a_condition_changed() -> None:
-    """Health is looked at often and seldom another."""
+def test_a_health_check_without_changes_is_not_reported() -> None:
+    """A health check is reported only if a condition changed."""
     one = Transition(
         repository=repository(),
         before=GitRepositoryStatus(),

@@ -1,6 +1,6 @@
-"""Deliveries as providers send them: the reference's, where it is there, and our own for each provider.
+"""Deliveries as providers send them: reference deliveries, if present, and own ones for each provider.
 
-The own ones are signed here, by the test, so every provider is always checked.
+The own deliveries are signed here, so that every provider is always tested.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WEB_URL = "https://code.acme.example/acme/shop"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One request: lower-case header names, the raw body, the secret of the receiver and its clock."""
+    """A request: lower-case header names, the raw body, and the receiver's secret and time."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -47,18 +47,18 @@ class Sent:
     expect: Mapping[str, Any] = field(default_factory=dict)
 
     def receive(self, provider: Provider | None = None) -> Delivery:
-        """Do what the endpoint does: verify, then extract."""
+        """Verify and extract the delivery, as the endpoint does."""
         sender = authenticate(self.headers, self.body, Secret(self.secret), provider=provider, now=self.now)
         return extract(sender, self.headers, self.body)
 
     def with_header(self, name: str, value: str | None) -> Sent:
-        """The same with another value of a header, or without it."""
+        """Return the request with another value of a header, or without the header."""
         rest = {key: text for key, text in self.headers.items() if key != name}
         return replace(self, headers=rest if value is None else {**rest, name: value})
 
 
 def reference() -> dict[str, Sent]:
-    """The reference's deliveries by file name; none where the reference is missing."""
+    """Return the reference deliveries by file name; none if the reference is missing."""
     if not (REFERENCE / "index.json").is_file():
         return {}
     index = json.loads((REFERENCE / "index.json").read_bytes())
@@ -75,14 +75,14 @@ def reference() -> dict[str, Sent]:
 
 
 def hex_of(body: bytes, *, secret: str = SECRET, algorithm: str = "sha256") -> str:
-    """The HMAC that a provider computes."""
+    """Return the HMAC as a provider computes it."""
     return hmac.new(secret.encode(), body, getattr(hashlib, algorithm)).hexdigest()
 
 
 def standard_headers(
     body: bytes, *, key: bytes = bytes(range(32)), at: datetime = NOW, delivery_id: str = "msg_1"
 ) -> dict[str, str]:
-    """The three headers of Standard Webhooks."""
+    """Return the three headers of Standard Webhooks."""
     timestamp = str(int(at.timestamp()))
     digest = hmac.new(key, f"{delivery_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
     return {
@@ -93,12 +93,12 @@ def standard_headers(
 
 
 def basic(password: str = SECRET, *, user: str = "nopea") -> str:
-    """The value of Authorization."""
+    """Return the value of the Authorization header."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def github(body: Mapping[str, Any] | bytes, *, event: str = "push") -> Sent:
-    """A delivery of GitHub."""
+    """Return a delivery of GitHub."""
     raw = _raw(body)
     headers = {
         "x-github-event": event, "x-github-delivery": "d-1", "x-hub-signature": "sha1=" + "0" * 40,
@@ -108,20 +108,20 @@ def github(body: Mapping[str, Any] | bytes, *, event: str = "push") -> Sent:
 
 
 def gitlab(body: Mapping[str, Any] | bytes, *, event: str = "Push Hook") -> Sent:
-    """A delivery of GitLab with the plain token."""
+    """Return a delivery of GitLab with a plain token."""
     headers = {"x-gitlab-event": event, "x-gitlab-token": SECRET, "idempotency-key": "d-1"}
     return Sent(headers=headers, body=_raw(body))
 
 
 def gitlab_signed(body: Mapping[str, Any] | bytes, *, at: datetime = NOW) -> Sent:
-    """A delivery of GitLab with a signing token."""
+    """Return a delivery of GitLab with a signing token."""
     raw = _raw(body)
     headers = {"x-gitlab-event": "Push Hook", **standard_headers(raw, at=at)}
     return Sent(headers=headers, body=raw, secret=TOKEN)
 
 
 def gitea(body: Mapping[str, Any] | bytes, *, event: str = "push", brand: str = "gitea") -> Sent:
-    """A delivery of Gitea or Forgejo, with GitHub's headers as they send them."""
+    """Return a delivery of Gitea or Forgejo, with the GitHub headers that they also send."""
     raw = _raw(body)
     digest = hex_of(raw)
     headers = {
@@ -133,7 +133,7 @@ def gitea(body: Mapping[str, Any] | bytes, *, event: str = "push", brand: str = 
 
 
 def cloud(body: Mapping[str, Any] | bytes, *, event: str = "repo:push") -> Sent:
-    """A delivery of Bitbucket Cloud, through a proxy that adds its own x-request-id."""
+    """Return a delivery of Bitbucket Cloud through a proxy that adds its own x-request-id."""
     raw = _raw(body)
     headers = {
         "x-event-key": event, "x-hook-uuid": "{1}", "x-request-uuid": "d-1", "x-request-id": "proxy",
@@ -143,26 +143,26 @@ def cloud(body: Mapping[str, Any] | bytes, *, event: str = "repo:push") -> Sent:
 
 
 def data_center(body: Mapping[str, Any] | bytes, *, event: str = "repo:refs_changed") -> Sent:
-    """A delivery of Bitbucket Data Center, signed."""
+    """Return a signed delivery of Bitbucket Data Center."""
     raw = _raw(body)
     headers = {"x-event-key": event, "x-request-id": "d-1", "x-hub-signature": f"sha256={hex_of(raw)}"}
     return Sent(headers=headers, body=raw)
 
 
 def azure(body: Mapping[str, Any] | bytes) -> Sent:
-    """A delivery of Azure DevOps."""
+    """Return a delivery of Azure DevOps."""
     return Sent(headers={"authorization": basic()}, body=_raw(body))
 
 
 def generic(body: Mapping[str, Any] | bytes, *, algorithm: str = "sha256") -> Sent:
-    """A delivery of a sender of one's own."""
+    """Return a delivery of a custom sender."""
     raw = _raw(body)
     digest = hex_of(raw, algorithm=algorithm)
     return Sent(headers={"x-signature": f"{algorithm}={digest}"}, body=raw)
 
 
 def github_push(**changes: Any) -> dict[str, Any]:
-    """GitHub's body, in the parts that are read; Gitea's has the same, and `total_commits`."""
+    """Return the used parts of GitHub's body; Gitea has the same and `total_commits`."""
     commits = [{"id": NEW, "added": [], "removed": [], "modified": ["web/app.yaml"]}]
     urls = {
         "html_url": WEB_URL,
@@ -176,7 +176,7 @@ def github_push(**changes: Any) -> dict[str, Any]:
 
 
 def gitlab_push(**changes: Any) -> dict[str, Any]:
-    """GitLab's body, in the parts that are read."""
+    """Return the used parts of GitLab's body."""
     project = {"web_url": WEB_URL, "git_http_url": f"{WEB_URL}.git", "git_ssh_url": None}
     commits = [{"id": NEW, "added": ["api/new.yaml"], "removed": [], "modified": ["web/app.yaml"]}]
     return {
@@ -186,25 +186,25 @@ def gitlab_push(**changes: Any) -> dict[str, Any]:
 
 
 def cloud_push(*changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Bitbucket Cloud's body."""
+    """Return Bitbucket Cloud's body."""
     repository = {"full_name": "acme/shop", "links": {"html": {"href": "https://bitbucket.org/acme/shop"}}}
     return {"repository": repository, "push": {"changes": changes or [{"new": cloud_ref(), "old": None}]}}
 
 
 def cloud_ref(kind: str = "branch", name: str = "main") -> dict[str, Any]:
-    """One side of a change in Bitbucket Cloud's body."""
+    """Return one side of a change in Bitbucket Cloud's body."""
     return {"type": kind, "name": name, "target": {"hash": NEW}}
 
 
 def data_center_push(*changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Bitbucket Data Center's body."""
+    """Return Bitbucket Data Center's body."""
     clone = [{"name": "ssh", "href": "ssh://git@code.acme.example:7999/acme/shop.git"}]
     moved = {"ref": {"id": MAIN}, "toHash": NEW}
     return {"repository": {"links": {"clone": clone}}, "changes": changes or [moved]}
 
 
 def azure_push(**changes: Any) -> dict[str, Any]:
-    """Azure DevOps' body."""
+    """Return Azure DevOps' body."""
     resource = {
         "refUpdates": [{"name": MAIN, "oldObjectId": OLD, "newObjectId": NEW}],
         "repository": {"remoteUrl": "https://dev.azure.com/acme/Shop/_git/web"},
@@ -213,28 +213,28 @@ def azure_push(**changes: Any) -> dict[str, Any]:
 
 
 def generic_push(**changes: Any) -> dict[str, Any]:
-    """The body for senders of one's own."""
+    """Return the body of a custom sender."""
     return {"repository": f"{WEB_URL}.git", "ref": MAIN, "commit": NEW, **changes}
 
 
 def changes(sent: Sent) -> list[RefChange]:
-    """What moved, without the files."""
+    """Return the changed refs of a delivery, without the files."""
     return [replace(change, paths=None) for change in sent.receive().changes]
 
 
 def paths(sent: Sent) -> frozenset[str] | None:
-    """The files of the one change."""
+    """Return the files of the only change."""
     (change,) = sent.receive().changes
     return change.paths
 
 
 def commit(*modified: str, **lists: Any) -> dict[str, Any]:
-    """A commit in a push."""
+    """Return a commit of a push."""
     return {"id": NEW, "added": [], "removed": [], "modified": list(modified), **lists}
 
 
 def refused(sent: Sent) -> None:
-    """It is refused for its body."""
+    """Check that the delivery is refused because of its body."""
     with pytest.raises(RefusedError) as caught:
         sent.receive()
     assert caught.value.problem.code is Code.WEBHOOK_PAYLOAD

@@ -13,15 +13,15 @@ BRANCH = PushedRefKind.BRANCH
 
 
 @pytest.mark.parametrize("resource", [None, {}, {"url": "https://dev.azure.com/x", "pushId": 3}])
-def test_azure_without_details_is_a_bare_hint(resource: Any) -> None:
-    """A subscription may leave them out; something was pushed all the same."""
+def test_azure_without_details_is_a_bare_delivery(resource: Any) -> None:
+    """A subscription may omit the details, but something was pushed."""
     delivery = azure(azure_push(resource=resource)).receive()
 
     assert (delivery.bare, delivery.changes, delivery.ignored, delivery.id) == (True, (), "", "d-1")
 
 
 def test_azures_ssh_url_is_another_path_on_another_host() -> None:
-    """It is told beside the one that Azure names."""
+    """The SSH URL is added to the one that Azure sends."""
     remote = "https://acme@dev.azure.com/acme/My%20Shop/_git/web"
     resource = {"refUpdates": [], "repository": {"remoteUrl": remote}}
 
@@ -32,12 +32,12 @@ def test_azures_ssh_url_is_another_path_on_another_host() -> None:
 
 
 def test_a_push_lists_its_refs() -> None:
-    """Each with its new commit; refs that are not branches or tags are left out."""
+    """Each branch and tag has its new commit; other refs are ignored."""
     updates = [{"name": MAIN, "newObjectId": NEW}, {"name": "refs/notes/x", "newObjectId": NEW}]
 
     assert changes(azure(azure_push(resource={"refUpdates": updates}))) == [RefChange(BRANCH, "main", NEW)]
 
 
 def test_other_events_are_ignored() -> None:
-    """Their resource is not read."""
+    """The resource of another event is not parsed."""
     assert azure({"eventType": "build.complete", "resource": 3}).receive().ignored

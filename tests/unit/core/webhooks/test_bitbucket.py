@@ -19,27 +19,27 @@ from nopea.core.webhooks.delivery import PushedRefKind, RefChange
 BRANCH, TAG = PushedRefKind.BRANCH, PushedRefKind.TAG
 
 
-def test_bitbucket_cloud_without_links_is_known_by_its_name() -> None:
-    """There is no clone URL in either case."""
+def test_cloud_without_links_has_a_url_from_its_name() -> None:
+    """The body contains no clone URL."""
     body = {**cloud_push(), "repository": {"full_name": "acme/shop"}}
 
     assert cloud(body).receive().urls == ("https://bitbucket.org/acme/shop",)
 
 
 def test_cloud_marks_a_deleted_branch_by_its_missing_new_side() -> None:
-    """The old side has its name."""
+    """The name of the branch is in the old side."""
     body = cloud_push({"new": None, "old": cloud_ref()})
 
     assert changes(cloud(body)) == [RefChange(BRANCH, "main", None, deleted=True)]
 
 
 def test_cloud_bookmarks_are_ignored() -> None:
-    """They are neither branches nor tags."""
+    """A bookmark is neither a branch nor a tag."""
     assert cloud(cloud_push({"new": cloud_ref("bookmark"), "old": None})).receive().ignored
 
 
 def test_data_center_lists_full_refs() -> None:
-    """Zeros mean deleted."""
+    """A hash of zeros means that the ref was deleted."""
     moved, gone = {"ref": {"id": "refs/tags/v1"}, "toHash": NEW}, {"ref": {"id": MAIN}, "toHash": ZERO}
 
     assert changes(data_center(data_center_push(moved, gone))) == [
@@ -49,5 +49,5 @@ def test_data_center_lists_full_refs() -> None:
 
 
 def test_the_ping_of_data_center_is_not_read() -> None:
-    """It may be unsigned."""
+    """A ping may be unsigned, so its body is not parsed."""
     assert data_center(b"[", event="diagnostics:ping").receive().ignored == "ping"

@@ -1,4 +1,4 @@
-"""The value of a delivery and the parts of bodies."""
+"""The delivery and the parts from which it is made."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ ID = "9f" * 20
     ],
 )
 def test_a_full_ref_is_a_branch_or_a_tag(ref: str, parts: tuple[PushedRefKind, str] | None) -> None:
-    """Everything else is of no concern."""
+    """Other refs are ignored."""
     assert split_ref(ref) == parts
 
 
 def test_zeros_are_a_deletion() -> None:
-    """In either hash."""
+    """This holds for SHA-1 and for SHA-256 hashes."""
     gone = (RefChange(PushedRefKind.BRANCH, "main", None, deleted=True),)
 
     assert is_zero("0" * 64)
@@ -49,7 +49,7 @@ def test_zeros_are_a_deletion() -> None:
 
 
 def test_files_are_all_or_unknown() -> None:
-    """A commit that lists none makes them unknown, as does a missing list."""
+    """If a commit lists no files, or a list is missing, the files are unknown."""
     whole = PushedCommit(added=("a",), removed=(), modified=("b",))
 
     assert changed_paths([whole, PushedCommit(added=(), removed=("c",), modified=())]) == frozenset("abc")
@@ -59,26 +59,26 @@ def test_files_are_all_or_unknown() -> None:
 
 
 def test_an_id_is_short_and_printable_or_missing() -> None:
-    """The first usable header counts."""
+    """The first header with a usable id counts."""
     assert usable_id("x" * 256)
     assert (usable_id("x" * 257), usable_id("a b"), usable_id("ü")) == ("", "", "")
     assert first_id({"a": "a b", "b": "2"}, "a", "b") == "2"
     assert first_id({}, "a") == ""
 
 
-def test_what_is_logged_is_short_ascii() -> None:
-    """Whatever was sent."""
+def test_logged_text_is_short_ascii() -> None:
+    """Any text is reduced to printable ASCII and truncated."""
     assert loggable("a\n\x1b\udcff" + "x" * 100) == "a???" + "x" * 60
 
 
-def test_urls_are_given_once_and_bounded() -> None:
-    """Without empty and endless ones."""
+def test_urls_are_unique_and_bounded() -> None:
+    """Empty and very long URLs are omitted."""
     assert urls_of("a", None, "b", "", "a", "x" * 3000) == ("a", "b")
     assert len(urls_of(*map(str, range(100)))) == 16
 
 
 def test_a_delivery_without_changes_is_ignored() -> None:
-    """With the reason."""
+    """The reason is in `ignored`."""
     assert delivery_of(Provider.GITHUB, "ping", "1", None, ping=True).ignored == "ping"
     assert delivery_of(Provider.GITHUB, "issues", "1", None).ignored
     assert delivery_of(Provider.GITHUB, "push", "1", RefUpdates(("u",), ())).ignored

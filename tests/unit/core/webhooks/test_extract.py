@@ -1,4 +1,4 @@
-"""What deliveries say that the reference's do not show: every provider's corners."""
+"""Special cases of each provider's deliveries that the reference does not contain."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ NEW_SHA256 = "9f" * 32
 
 
 @pytest.mark.parametrize(("provider", "sent"), list(OWN.values()), ids=list(OWN))
-def test_every_provider_tells_of_a_push(provider: Provider, sent: Sent) -> None:
-    """Each in its own words the same: main is at a commit, in a repository with a URL."""
+def test_every_provider_sends_a_push(provider: Provider, sent: Sent) -> None:
+    """The result is the same for each provider: the commit of main, in a repository with a URL."""
     delivery = sent.receive()
 
     assert delivery.provider is provider
@@ -56,15 +56,15 @@ def test_every_provider_tells_of_a_push(provider: Provider, sent: Sent) -> None:
 
 
 @pytest.mark.parametrize("sent", [github(github_push()), gitea(github_push())])
-def test_all_urls_of_a_repository_are_told(sent: Sent) -> None:
-    """Users write any of them into the spec; what is null or missing is no URL."""
+def test_all_urls_of_a_repository_are_extracted(sent: Sent) -> None:
+    """A user may write any of them into the spec; missing URLs are omitted."""
     assert sent.receive().urls == (f"{WEB_URL}.git", "git@code.acme.example:acme/shop.git", WEB_URL)
     assert gitlab(gitlab_push()).receive().urls == (f"{WEB_URL}.git", WEB_URL)
 
 
 @pytest.mark.parametrize("zero", [ZERO, ZERO_SHA256])
 def test_zeros_mean_deleted_in_either_hash(zero: str) -> None:
-    """Never a commit of zeros."""
+    """A hash of zeros is a deletion, not a commit."""
     gone = [RefChange(BRANCH, "main", None, deleted=True)]
     gone_by_github = github_push(after=zero, deleted=True, head_commit=None, commits=[])
 
@@ -79,7 +79,7 @@ def test_zeros_mean_deleted_in_either_hash(zero: str) -> None:
 
 
 def test_ids_may_be_sha256() -> None:
-    """Repositories of that format have ids of 64 digits."""
+    """Repositories with SHA-256 have commit ids of 64 digits."""
     push = github_push(after=NEW_SHA256, head_commit={"id": NEW_SHA256})
 
     assert changes(github(push)) == [RefChange(BRANCH, "main", NEW_SHA256)]
@@ -96,7 +96,7 @@ def test_ids_may_be_sha256() -> None:
     ],
 )
 def test_an_annotated_tags_commit_is_not_the_tag_object(sent: Sent) -> None:
-    """It is what the tag points at."""
+    """The commit is the one to which the tag points."""
     assert changes(sent) == [RefChange(TAG, "v1", NEW)]
 
 
@@ -109,14 +109,14 @@ def test_an_annotated_tags_commit_is_not_the_tag_object(sent: Sent) -> None:
         gitea({"ref": "v1", "ref_type": "tag", "sha": TAG_OBJECT, "repository": {}}, event="create"),
     ],
 )
-def test_a_tag_whose_commit_is_not_told_has_none(sent: Sent) -> None:
-    """The tag object never takes its place."""
+def test_a_tag_without_its_commit_has_none(sent: Sent) -> None:
+    """The id of the tag object is not used as the commit."""
     assert changes(sent) == [RefChange(TAG, "v1", None)]
 
 
 @pytest.mark.parametrize("make", [github, gitea])
 def test_creating_and_deleting_have_events_of_their_own(make: Any) -> None:
-    """With short names, which may have slashes."""
+    """These events contain short names, which may contain slashes."""
     body = {"ref": "feature/a", "ref_type": "branch", "repository": {"html_url": WEB_URL}}
 
     assert changes(make(body, event="create")) == [RefChange(BRANCH, "feature/a", None)]
@@ -148,8 +148,8 @@ def test_creating_and_deleting_have_events_of_their_own(make: Any) -> None:
         generic(generic_push(ref="refs/notes/x")),
     ],
 )
-def test_what_moves_no_branch_or_tag_is_ignored(sent: Sent) -> None:
-    """With a reason; it is no error, or the provider would switch the webhook off."""
+def test_a_delivery_that_changes_no_branch_or_tag_is_ignored(sent: Sent) -> None:
+    """It has a reason and is not an error, as providers disable webhooks that fail."""
     delivery = sent.receive()
 
     assert delivery.ignored
@@ -158,12 +158,12 @@ def test_what_moves_no_branch_or_tag_is_ignored(sent: Sent) -> None:
 
 @pytest.mark.parametrize("sent", [github(b"", event="ping"), data_center(b"[", event="diagnostics:ping")])
 def test_a_ping_is_not_read(sent: Sent) -> None:
-    """Whatever stands in it."""
+    """The body of a ping is not parsed."""
     assert sent.receive().ignored == "ping"
 
 
-def test_a_delivery_may_hold_many_refs() -> None:
-    """All of them are told, in order."""
+def test_a_delivery_may_contain_many_refs() -> None:
+    """All of them are extracted, in order."""
     names = [f"b/{number}" for number in range(500)]
     expected = [RefChange(BRANCH, name, NEW) for name in names]
     updates = [{"name": f"refs/heads/{name}", "newObjectId": NEW} for name in names]
@@ -183,8 +183,8 @@ def test_a_delivery_may_hold_many_refs() -> None:
         (gitea(github_push()), {"web/app.yaml"}),
     ],
 )
-def test_a_whole_list_of_commits_tells_the_files(sent: Sent, expected: set[str]) -> None:
-    """Added, removed and modified ones, of all commits."""
+def test_a_complete_list_of_commits_has_the_files(sent: Sent, expected: set[str]) -> None:
+    """The files are those added, removed and modified by all commits."""
     assert paths(sent) == frozenset(expected)
 
 
@@ -214,19 +214,19 @@ def test_a_whole_list_of_commits_tells_the_files(sent: Sent, expected: set[str])
         generic(generic_push()),
     ],
 )
-def test_files_are_unknown_when_the_list_may_not_be_whole(sent: Sent) -> None:
-    """Cut, forced, new, too long, a commit that tells none, or a provider that never does."""
+def test_files_are_unknown_if_the_list_may_be_incomplete(sent: Sent) -> None:
+    """Forced and new refs, truncated or very long lists, and some providers give no usable list."""
     assert paths(sent) is None
 
 
 @pytest.mark.parametrize("identity", ["", "x" * 257, "a b", "ü", "\udcff", "a\nb"])
-def test_an_id_that_is_none_is_not_used(identity: str) -> None:
-    """No two deliveries are taken for one because their ids were cut."""
+def test_an_invalid_id_is_not_used(identity: str) -> None:
+    """Truncated ids could be the same for two different deliveries."""
     assert github(github_push()).with_header("x-github-delivery", identity).receive().id == ""
 
 
-def test_an_unknown_event_is_fit_for_a_log() -> None:
-    """Short and printable, whatever was sent."""
+def test_an_unknown_event_can_be_logged() -> None:
+    """The name of the event is shortened and printable."""
     sent = github(b"{}").with_header("x-github-event", "a\n\udcff" + "ü" * 1000)
 
     assert sent.receive().event == "a" + "?" * 63
@@ -241,8 +241,8 @@ def test_an_unknown_event_is_fit_for_a_log() -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("make", [github, gitlab, gitea, cloud, data_center, azure, generic])
-def test_what_is_no_body_is_refused(make: Any, body: bytes) -> None:
-    """Broken, of another shape, nested without end."""
+def test_an_invalid_body_is_refused(make: Any, body: bytes) -> None:
+    """A body that is broken, has another shape or is nested too deeply is refused."""
     refused(make(body))
 
 
@@ -277,13 +277,13 @@ def test_what_is_no_body_is_refused(make: Any, body: bytes) -> None:
         github(b"x=1").with_header("content-type", "application/x-www-form-urlencoded"),
     ],
 )
-def test_a_field_of_another_shape_is_refused(sent: Sent) -> None:
-    """Nothing is guessed, and the message names the field, not what stood in it."""
+def test_an_invalid_field_is_refused(sent: Sent) -> None:
+    """A field with another type or format is not interpreted."""
     refused(sent)
 
 
 def test_a_refusal_quotes_nothing_of_the_body() -> None:
-    """A body may hold what must not reach a log."""
+    """The message names the field and does not contain its value."""
     with pytest.raises(RefusedError) as caught:
         github(github_push(after="hunter2", before=OLD)).receive()
 
@@ -291,8 +291,8 @@ def test_a_refusal_quotes_nothing_of_the_body() -> None:
     assert "$.after" in str(caught.value)
 
 
-def test_no_delivery_names_endless_urls() -> None:
-    """Each is held against every repository."""
+def test_the_number_of_urls_is_limited() -> None:
+    """Each URL is compared with every repository."""
     clone = [{"href": f"https://code.acme.example/{number}"} for number in range(1000)]
 
     body = {**data_center_push(), "repository": {"links": {"clone": clone}}}

@@ -1,4 +1,4 @@
-"""Whatever anybody sends ends in a delivery or in a refusal, and never in another exception."""
+"""Any request results in a delivery or in a refusal, and never in another exception."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ SPEC = GitRepositorySpec(url="https://code.acme.example/acme/shop.git", branch="
 
 
 def survive(provider: Provider, headers: dict[str, str], body: bytes) -> None:
-    """Extract, and match what comes out."""
+    """Extract the delivery and match it with a repository."""
     try:
         delivery = extract(provider, headers, body)
     except RefusedError:
@@ -76,19 +76,19 @@ def survive(provider: Provider, headers: dict[str, str], body: bytes) -> None:
 
 
 def in_every_event(event: str) -> dict[str, str]:
-    """The headers of all providers at once."""
+    """Return the event headers of all providers."""
     return dict.fromkeys(EVENT_HEADERS, event)
 
 
 @given(st.sampled_from(Provider), st.sampled_from(EVENTS), json_values)
 def test_any_json_is_a_delivery_or_refused(provider: Provider, event: str, value: Any) -> None:
-    """For every provider and event."""
+    """This holds for every provider and event."""
     survive(provider, in_every_event(event), json.dumps(value).encode())
 
 
 @given(st.sampled_from(sorted(OWN)), st.data())
 def test_any_field_of_a_genuine_body_may_be_anything(name: str, data: st.DataObject) -> None:
-    """One value of it is another, at any depth."""
+    """One value at any depth is replaced by another one."""
     provider, sent = OWN[name]
     body = json.loads(sent.body)
     place: Any = body
@@ -107,7 +107,7 @@ def test_any_field_of_a_genuine_body_may_be_anything(name: str, data: st.DataObj
 def test_any_bytes_and_headers_are_a_delivery_or_refused(
     provider: Provider, headers: dict[str, str], body: bytes
 ) -> None:
-    """Forms too."""
+    """This includes forms."""
     survive(provider, headers, body)
 
 
@@ -120,7 +120,7 @@ def test_any_bytes_and_headers_are_a_delivery_or_refused(
 def test_any_request_is_authenticated_or_refused(
     headers: dict[str, str], body: bytes, secret: str, provider: Provider | None
 ) -> None:
-    """And what is authenticated had the secret in it, or was a ping."""
+    """An authenticated request contains the secret or a signature, or is a ping."""
     try:
         sender = authenticate(headers, body, Secret(secret), provider=provider, now=NOW)
     except RefusedError:
@@ -133,8 +133,8 @@ def test_any_request_is_authenticated_or_refused(
 
 
 @given(st.binary(max_size=100), st.sampled_from(["sha256", "sha512"]))
-def test_what_is_signed_is_authenticated(body: bytes, algorithm: str) -> None:
-    """Whatever the body."""
+def test_a_signed_body_is_authenticated(body: bytes, algorithm: str) -> None:
+    """Any body with a correct signature is authenticated."""
     headers = {"x-signature": f"{algorithm}={hex_of(body, algorithm=algorithm)}"}
 
     assert authenticate(headers, body, Secret(SECRET), provider=None, now=NOW) is Provider.GENERIC

@@ -1,4 +1,4 @@
-"""The reference's 20 deliveries: each is taken as its index says, and refused after any byte is changed."""
+"""The 20 reference deliveries: accepted as expected, and refused after any byte is changed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PROOFS = (
     "x-hub-signature-256", "x-gitlab-token", "webhook-signature", "x-forgejo-signature", "x-gitea-signature",
     "x-hub-signature", "authorization", "x-signature",
 )  # fmt: skip
-UNPROTECTED = ("x-gitlab-token", "authorization")  # the secret itself is sent: nothing vouches for the body
+UNPROTECTED = ("x-gitlab-token", "authorization")  # these send the secret itself; the body is not protected
 
 
 def every() -> list[Any]:
-    """Each delivery by name, without the one ping that comes unsigned."""
+    """Return all deliveries by name, except the unsigned ping."""
     return [
         pytest.param(sent, id=name)
         for name, sent in EVERY.items()
@@ -31,21 +31,21 @@ def every() -> list[Any]:
 
 
 def proof_of(sent: Sent) -> str:
-    """The header that is verified."""
+    """Return the name of the header that is verified."""
     if "x-gitea-event" in sent.headers or "x-gitlab-event" in sent.headers:
         return next(name for name in PROOFS[1:] if name in sent.headers)
     return next(name for name in PROOFS if name in sent.headers)
 
 
 @pytest.mark.skipif(not FILES, reason=f"the reference is not at {REFERENCE}")
-def test_the_reference_has_all_20() -> None:
-    """None is left out below."""
+def test_the_reference_has_20_deliveries() -> None:
+    """All reference deliveries are tested below."""
     assert len(FILES) == 20
 
 
 @pytest.mark.parametrize("sent", [pytest.param(sent, id=name) for name, sent in FILES.items()])
-def test_a_delivery_says_what_the_index_expects(sent: Sent) -> None:
-    """Kind, name, commit and deletion of every ref, or a ping and nothing else."""
+def test_a_delivery_has_the_expected_content(sent: Sent) -> None:
+    """Kind, name, commit and deletion of every ref match the index; a ping has no changes."""
     delivery = sent.receive()
 
     if sent.expect.get("kind") == "ping":
@@ -64,8 +64,8 @@ def test_a_delivery_says_what_the_index_expects(sent: Sent) -> None:
 
 
 @pytest.mark.parametrize("sent", [one for one in every() if proof_of(one.values[0]) not in UNPROTECTED])
-def test_one_other_byte_of_the_body_is_refused(sent: Sent) -> None:
-    """Wherever it is, but for a plain token and Basic: they send the secret, and nothing covers the body."""
+def test_a_changed_byte_of_the_body_is_refused(sent: Sent) -> None:
+    """Plain tokens and Basic are excluded, because they do not protect the body."""
     for position in range(len(sent.body)):
         body = bytearray(sent.body)
         body[position] ^= 1
@@ -74,8 +74,8 @@ def test_one_other_byte_of_the_body_is_refused(sent: Sent) -> None:
 
 
 @pytest.mark.parametrize("sent", every())
-def test_one_other_byte_of_the_secret_is_refused(sent: Sent) -> None:
-    """Wherever it is, and one more or less."""
+def test_a_changed_byte_of_the_secret_is_refused(sent: Sent) -> None:
+    """A longer or shorter secret is refused as well."""
     for position, letter in enumerate(sent.secret):
         secret = sent.secret[:position] + chr(ord(letter) ^ 1) + sent.secret[position + 1 :]
         with pytest.raises(RefusedError):
@@ -86,8 +86,8 @@ def test_one_other_byte_of_the_secret_is_refused(sent: Sent) -> None:
 
 
 @pytest.mark.parametrize("sent", every())
-def test_one_other_byte_of_the_proof_is_refused(sent: Sent) -> None:
-    """Wherever it is in the signature or token, capitals for small letters too."""
+def test_a_changed_byte_of_the_proof_is_refused(sent: Sent) -> None:
+    """Any change of the signature or token is refused, even of the case of a letter."""
     name = proof_of(sent)
     proof = sent.headers[name]
     for position, letter in enumerate(proof):
@@ -100,24 +100,24 @@ def test_one_other_byte_of_the_proof_is_refused(sent: Sent) -> None:
 
 
 def _same_password(changed: Sent, sent: Sent) -> bool:
-    """Any user may be given, and the scheme's name may be in capitals: the password is the secret."""
+    """Return whether only the user or the case of the scheme changed, as only the password matters."""
     scheme, _, given = changed.headers["authorization"].partition(" ")
     _, _, right = sent.headers["authorization"].partition(" ")
-    user = len("bm9wZWE6")  # `nopea:` fills it exactly
+    user = len("bm9wZWE6")  # `nopea:` is exactly these base64 characters
     return scheme.lower() == "basic" and given[user:] == right[user:]
 
 
 @pytest.mark.parametrize("sent", every())
-def test_no_proof_is_refused(sent: Sent) -> None:
-    """Absent or empty, whatever else the request holds."""
+def test_a_missing_proof_is_refused(sent: Sent) -> None:
+    """A missing or empty signature or token is refused."""
     name = proof_of(sent)
     for value in (None, ""):
         with pytest.raises(RefusedError):
             sent.with_header(name, value).receive()
 
 
-def test_an_unsigned_ping_never_becomes_anything_else() -> None:
-    """Whatever body and headers go with it, it stays a ping or is refused."""
+def test_an_unsigned_ping_is_only_ever_a_ping() -> None:
+    """With any other body or header it remains a ping or is refused."""
     ping = Sent(headers={"x-event-key": DIAGNOSTICS_PING, "x-request-id": "d-1"}, body=b'{"test":true}')
     variants = [replace(ping, body=sent.body) for sent in EVERY.values()]
     variants += [

@@ -14,8 +14,8 @@ from nopea.core.webhooks.delivery import PushedRefKind, RefChange
 BRANCH, TAG = PushedRefKind.BRANCH, PushedRefKind.TAG
 
 
-def test_gitea_may_send_forms_too() -> None:
-    """What is in the form is read."""
+def test_gitea_may_send_forms() -> None:
+    """The payload is read from the form."""
     payload = json.dumps(github_push()).encode()
     form = gitea(payload).with_header("content-type", "application/x-www-form-urlencoded")
 
@@ -26,20 +26,20 @@ def test_gitea_may_send_forms_too() -> None:
 
 @pytest.mark.parametrize("brand", ["gitea", "forgejo"])
 def test_both_brands_send_a_push_with_an_id(brand: str) -> None:
-    """Each with headers of its own beside GitHub's."""
+    """Gitea and Forgejo send headers of their own besides GitHub's."""
     delivery = gitea(github_push(), brand=brand).receive()
 
     assert (delivery.event, delivery.id) == ("push", "d-1")
 
 
 def test_files_are_known_only_with_all_commits() -> None:
-    """`total_commits` says how many there are."""
+    """The files are unknown if `total_commits` is larger than the list."""
     assert paths(gitea(github_push())) == frozenset({"web/app.yaml"})
     assert paths(gitea(github_push(total_commits=2))) is None
 
 
 def test_creating_a_branch_has_an_event_of_its_own() -> None:
-    """With the short name."""
+    """The event contains the short name."""
     body = {"ref": "feature/a", "ref_type": "branch", "sha": NEW, "repository": {"html_url": WEB_URL}}
 
     assert changes(gitea(body, event="create")) == [RefChange(BRANCH, "feature/a", NEW)]

@@ -9,8 +9,8 @@ from nopea.core.webhooks.delivery import PushedRefKind, RefChange
 BRANCH, TAG = PushedRefKind.BRANCH, PushedRefKind.TAG
 
 
-def test_an_instances_hook_tells_pushes_in_its_body() -> None:
-    """GitLab has one header for all that an instance's hook sends."""
+def test_a_system_hook_has_its_event_in_the_body() -> None:
+    """GitLab uses one header value for all events of a system hook."""
     push = gitlab_push(event_name="push")
     del push["object_kind"]
 
@@ -18,12 +18,12 @@ def test_an_instances_hook_tells_pushes_in_its_body() -> None:
 
 
 def test_a_system_hook_about_something_else_is_ignored() -> None:
-    """Its body is read no further."""
+    """The body of another event is not parsed further."""
     assert gitlab({"event_name": "user_create"}, event="System Hook").receive().ignored
 
 
-def test_an_annotated_tag_is_at_the_commit_of_the_checkout() -> None:
-    """`after` is the tag object, which is never reported as a commit."""
+def test_the_commit_of_an_annotated_tag_is_checkout_sha() -> None:
+    """The field `after` is the tag object, which is not used as the commit."""
     tag = gitlab_push(ref="refs/tags/v1", after=TAG_OBJECT, object_kind="tag_push")
 
     assert changes(gitlab(tag, event="Tag Push Hook")) == [RefChange(TAG, "v1", NEW)]
@@ -33,7 +33,7 @@ def test_an_annotated_tag_is_at_the_commit_of_the_checkout() -> None:
 
 
 def test_files_are_known_only_with_all_commits() -> None:
-    """GitLab lists the newest 20; a new branch lists none of the older ones."""
+    """GitLab lists the newest 20 commits, and none of the older ones of a new branch."""
     assert paths(gitlab(gitlab_push())) == frozenset({"api/new.yaml", "web/app.yaml"})
     assert paths(gitlab(gitlab_push(total_commits_count=21))) is None
     assert paths(gitlab(gitlab_push(before=ZERO))) is None

@@ -1,4 +1,4 @@
-"""Whom a delivery concerns: URLs in every spelling, branches, tags, ranges, and folders of a monorepo."""
+"""Which repositories a delivery concerns: by URL, branch, tag, version range and folder."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ URL = "https://git.acme.example/acme/shop.git"
 
 
 def delivery(*changes: RefChange, urls: tuple[str, ...] = (URL,), **facts: Any) -> Delivery:
-    """A delivery of these changes."""
+    """Return a delivery with these changes."""
     return Delivery(Provider.GITHUB, "push", "d-1", urls, changes, **facts)
 
 
 def spec(**fields: Any) -> GitRepositorySpec:
-    """A repository on main, unless it says otherwise."""
+    """Return a spec that follows main unless another ref is given."""
     ref = {} if {"tag", "semver", "commit"} & set(fields) else {"branch": "main"}
     return GitRepositorySpec(url=URL, **{**ref, **fields})
 
 
 def branch(name: str = "main", *paths: str) -> RefChange:
-    """A branch that moved."""
+    """Return a change of a branch."""
     return RefChange(PushedRefKind.BRANCH, name, COMMIT, paths=frozenset(paths) or None)
 
 
 def tag(name: str) -> RefChange:
-    """A tag that moved."""
+    """Return a change of a tag."""
     return RefChange(PushedRefKind.TAG, name, COMMIT)
 
 
@@ -56,8 +56,8 @@ def tag(name: str) -> RefChange:
         " https://git.acme.example/acme/shop.git?x=1#y ",
     ],
 )
-def test_all_urls_of_a_repository_are_one(url: str) -> None:
-    """Scheme, user, port, case of the host and the endings do not matter."""
+def test_all_urls_of_a_repository_are_equal(url: str) -> None:
+    """Scheme, user, port, case of the host and suffixes do not matter."""
     assert normalise_url(url) == "git.acme.example/acme/shop"
     assert matches_url(url, delivery(urls=("https://elsewhere.example/x", URL)))
 
@@ -76,8 +76,8 @@ def test_all_urls_of_a_repository_are_one(url: str) -> None:
         "",
     ],
 )
-def test_another_repository_is_another(url: str) -> None:
-    """However alike it looks."""
+def test_urls_of_other_repositories_differ(url: str) -> None:
+    """Similar URLs do not match."""
     assert not matches_url(url, delivery())
 
 
@@ -92,19 +92,19 @@ def test_another_repository_is_another(url: str) -> None:
         ("https://git.acme.example/a/b:c@d", "git.acme.example/a/b:c@d"),
     ],
 )
-def test_unusual_urls_keep_what_tells_them_apart(url: str, expected: str) -> None:
-    """IPv6, local files, colons and at signs in a path."""
+def test_unusual_urls_are_normalized(url: str, expected: str) -> None:
+    """This covers IPv6 addresses, local files, and colons and at signs in a path."""
     assert normalise_url(url) == expected
 
 
-def test_the_case_of_a_path_does_not_count() -> None:
-    """No provider has two repositories that differ in it, and people write it as they like."""
+def test_the_case_of_a_path_does_not_matter() -> None:
+    """No provider has two repositories whose names differ only in case."""
     assert matches_url("https://git.acme.example/ACME/Shop", delivery())
 
 
 @pytest.mark.parametrize("end", [":1" * 1000 + "x", ":" * 2000 + "x", " " * 2000 + "x", ".git/" * 400])
 def test_no_url_takes_long(end: str) -> None:
-    """Whoever may sign a delivery holds up nobody else's: a hundred of the longest in a moment."""
+    """A signed delivery with very long URLs does not delay others."""
     began = time.process_time()
     for number in range(100):
         normalise_url(f"https://host{number}{end}")
@@ -113,13 +113,13 @@ def test_no_url_takes_long(end: str) -> None:
 
 
 def test_a_delivery_without_urls_matches_no_url() -> None:
-    """Old Bitbucket Data Centers name none: they need the repository's own address."""
+    """Old versions of Bitbucket Data Center send no URLs, so they need the repository's own endpoint."""
     assert not matches_url(URL, delivery(urls=()))
 
 
 @given(st.text())
 def test_any_text_has_one_normal_form(url: str) -> None:
-    """Nothing is an error, and the result is its own normal form."""
+    """Any text can be normalized, and normalization is idempotent."""
     once = normalise_url(url)
 
     assert normalise_url(once) == once
@@ -131,7 +131,7 @@ def test_any_text_has_one_normal_form(url: str) -> None:
     port=st.integers(1, 65535),
 )
 def test_every_spelling_of_a_url_is_the_same(host: str, path: str, port: int) -> None:
-    """Https, ssh with a port and scp-like."""
+    """HTTPS, SSH with a port and scp-like URLs are equal."""
     spellings = {
         f"https://{host}/{path}", f"ssh://git@{host.upper()}:{port}/{path}.git", f"git@{host}:{path}.git",
         f"https://{host.lower()}:{port}/{path}/",
@@ -150,8 +150,8 @@ def test_every_spelling_of_a_url_is_the_same(host: str, path: str, port: int) ->
         ({"semver": "1.x"}, tag("1.0.0")),
     ],
 )
-def test_the_ref_that_is_followed_concerns(fields: dict[str, Any], change: RefChange) -> None:
-    """A branch, a tag, any version in the range; also as the last of several changes."""
+def test_a_change_of_the_followed_ref_concerns(fields: dict[str, Any], change: RefChange) -> None:
+    """A branch, a tag or a version in the range may be any of several changes."""
     assert concerns(spec(**fields), delivery(change))
     assert concerns(spec(**fields), delivery(branch("x"), tag("y"), change))
 
@@ -175,21 +175,21 @@ def test_the_ref_that_is_followed_concerns(fields: dict[str, Any], change: RefCh
         ({"commit": COMMIT}, tag(COMMIT)),
     ],
 )
-def test_any_other_ref_does_not(fields: dict[str, Any], change: RefChange) -> None:
-    """Nor does anything move what is pinned to a commit."""
+def test_other_refs_do_not_concern(fields: dict[str, Any], change: RefChange) -> None:
+    """A repository with a fixed commit is concerned by no change."""
     assert not concerns(spec(**fields), delivery(change))
 
 
-def test_a_deleted_ref_concerns_nobody() -> None:
-    """There is nothing to apply; the poll says that the branch is gone."""
+def test_a_deleted_ref_concerns_no_repository() -> None:
+    """There is nothing to apply; the next poll reports the missing branch."""
     gone = RefChange(PushedRefKind.BRANCH, "main", None, deleted=True)
 
     assert not concerns(spec(), delivery(gone))
     assert concerns(spec(), delivery(gone, branch()))
 
 
-def test_a_push_of_very_many_refs_concerns_everybody() -> None:
-    """Holding each against thousands of repositories would take minutes."""
+def test_a_push_of_very_many_refs_concerns_all_repositories() -> None:
+    """Comparing each ref with thousands of repositories would take too long."""
     tags = [tag(f"v1.{number}.0") for number in range(10_000)]
     began = time.process_time()
 
@@ -198,8 +198,8 @@ def test_a_push_of_very_many_refs_concerns_everybody() -> None:
     assert not concerns(spec(semver=">=2"), delivery(*tags[:100]))
 
 
-def test_an_ignored_delivery_concerns_nobody_and_a_bare_one_everybody() -> None:
-    """A bare one does not say what changed: Git is asked, except about nothing at all."""
+def test_an_ignored_delivery_concerns_none_and_a_bare_one_all() -> None:
+    """A bare delivery does not say what changed, so Git is asked."""
     assert not concerns(spec(), delivery(branch(), ignored="ping"))
     for fields in ({}, {"tag": "v1"}, {"path": "apps/web"}):
         assert concerns(spec(**fields), delivery(bare=True))
@@ -220,7 +220,7 @@ def test_an_ignored_delivery_concerns_nobody_and_a_bare_one_everybody() -> None:
     ],
 )
 def test_a_push_into_the_folder_concerns(path: str, changed: str) -> None:
-    """At any depth; also when the folder itself was or becomes a link or a module."""
+    """The change may be at any depth, or of the folder itself, as a link or submodule."""
     assert concerns(spec(path=path), delivery(branch("main", "docs/x.md", changed)))
 
 
@@ -235,8 +235,8 @@ def test_a_push_into_the_folder_concerns(path: str, changed: str) -> None:
         ("web", "apps/web/x.yaml"),
     ],
 )
-def test_a_push_elsewhere_in_a_monorepo_does_not(path: str, changed: str) -> None:
-    """Only the repositories that it concerns are woken."""
+def test_a_push_to_another_folder_does_not_concern(path: str, changed: str) -> None:
+    """Only repositories whose folder changed are triggered."""
     assert not concerns(spec(path=path), delivery(branch("main", changed)))
 
 
@@ -246,10 +246,8 @@ def test_a_push_elsewhere_in_a_monorepo_does_not(path: str, changed: str) -> Non
         st.lists(st.sampled_from(["a", "b", "c", "a-b", "a.b", "ü"]), min_size=1, max_size=4).map("/".join)
     ),
 )
-def test_a_folder_is_touched_by_what_is_in_it_and_by_what_it_is_in(
-    parts: list[str], changed: set[str]
-) -> None:
-    """The quick search finds what comparing with every file finds."""
+def test_changes_below_and_above_a_folder_concern_it(parts: list[str], changed: set[str]) -> None:
+    """The fast search gives the same result as comparing with every file."""
     folder = "/".join(parts)
     expected = not changed or any(
         f"{name}/".startswith(f"{folder}/") or folder.startswith(f"{name}/") for name in changed
@@ -259,5 +257,5 @@ def test_a_folder_is_touched_by_what_is_in_it_and_by_what_it_is_in(
 
 
 def test_a_push_whose_files_are_unknown_concerns_every_folder() -> None:
-    """A poll's wait would be the worse mistake."""
+    """Otherwise the repository would have to wait for the next poll."""
     assert concerns(spec(path="apps/web"), delivery(branch()))

@@ -28,10 +28,8 @@ from nopea.core.webhooks.refused import (
         (lambda: wrong_payload("it is empty"), 400),
     ],
 )
-def test_a_refusal_says_what_and_what_to_do_in_sentences(
-    refuse: Callable[[], RefusedError], status: int
-) -> None:
-    """With the HTTP status of its code."""
+def test_a_refusal_has_a_message_a_hint_and_a_status(refuse: Callable[[], RefusedError], status: int) -> None:
+    """Message and hint are sentences, and the HTTP status is that of the code."""
     error = refuse()
 
     assert error.status == status
@@ -41,12 +39,12 @@ def test_a_refusal_says_what_and_what_to_do_in_sentences(
 
 
 def test_a_stale_signature_says_in_which_direction() -> None:
-    """So that the wrong clock can be found."""
+    """The message says whether the time is in the past or in the future."""
     assert "400 s in the past" in stale(400, tolerance=300).problem.message
     assert "400 s in the future" in stale(-400, tolerance=300).problem.message
 
 
 def test_every_webhook_code_has_a_status() -> None:
-    """None is answered with a server error but the one that asks to try again."""
+    """Only WEBHOOK_TRY_AGAIN is a server error."""
     assert set(STATUS) == {code for code in Code if code.name.startswith("WEBHOOK_")}
     assert [code for code, status in STATUS.items() if status >= 500] == [Code.WEBHOOK_TRY_AGAIN]

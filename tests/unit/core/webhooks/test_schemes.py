@@ -23,7 +23,7 @@ KEY = Secret(SECRET)
 
 
 def test_an_hmac_names_its_algorithm() -> None:
-    """SHA-1 and capitals are refused even if the digest is right."""
+    """SHA-1, upper-case digests and digests without an algorithm are refused."""
     check_hmac({"h": f"sha256={hex_of(BODY)}"}, "h", BODY, KEY)
     check_hmac({"h": f"sha512={hex_of(BODY, algorithm='sha512')}"}, "h", BODY, KEY, algorithms=("sha512",))
     for value in (f"sha1={hex_of(BODY, algorithm='sha1')}", f"sha256={hex_of(BODY).upper()}", hex_of(BODY)):
@@ -32,14 +32,14 @@ def test_an_hmac_names_its_algorithm() -> None:
 
 
 def test_a_bare_hmac_is_hex_only() -> None:
-    """Over the bytes of the body."""
+    """The digest covers the bytes of the body."""
     check_bare_hmac({"h": hex_of(BODY)}, "h", BODY, KEY)
     with pytest.raises(RefusedError):
         check_bare_hmac({"h": hex_of(BODY)}, "h", BODY + b" ", KEY)
 
 
 def test_a_token_is_the_secret_itself() -> None:
-    """A missing one is reported as unsigned, not as wrong."""
+    """A missing token is reported as unsigned, not as wrong."""
     check_token({"h": SECRET}, "h", KEY)
     with pytest.raises(RefusedError):
         check_token({"h": f"{SECRET} "}, "h", KEY)
@@ -48,8 +48,8 @@ def test_a_token_is_the_secret_itself() -> None:
     assert caught.value.problem.code is Code.WEBHOOK_UNSIGNED
 
 
-def test_basic_takes_any_user() -> None:
-    """Only the password counts; another scheme is unsigned."""
+def test_basic_accepts_any_user() -> None:
+    """Only the password counts; another scheme is refused."""
     check_basic({"authorization": basic(user="anybody")}, KEY)
     for value in (basic("wrong"), f"Bearer {SECRET}", "Basic !"):
         with pytest.raises(RefusedError):
@@ -57,7 +57,7 @@ def test_basic_takes_any_user() -> None:
 
 
 def test_a_standard_webhook_is_signed_and_recent() -> None:
-    """One of several signatures is enough."""
+    """One valid signature of several is enough; an old timestamp is refused."""
     headers = standard_headers(BODY)
     both = {**headers, "webhook-signature": f"v1,AAAA {headers['webhook-signature']}"}
     check_standard(both, BODY, Secret(TOKEN), now=NOW)
@@ -70,6 +70,6 @@ def test_a_standard_webhook_is_signed_and_recent() -> None:
 
 
 def test_an_oversized_header_is_refused() -> None:
-    """Before it is compared."""
+    """A very long header is refused even if it equals the secret."""
     with pytest.raises(RefusedError):
         check_token({"h": "x" * 10_000}, "h", Secret("x" * 10_000))

@@ -1,4 +1,4 @@
-"""Who sent it, and whether they know the secret: published vectors, every scheme, and what proves nothing."""
+"""How the sender of a delivery is authenticated: published test vectors, and every scheme."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ NO_PROOF = (Code.WEBHOOK_UNSIGNED, Code.WEBHOOK_SIGNATURE)
 
 
 def verified(sent: Sent, provider: Provider | None = None) -> Provider:
-    """Authenticate only."""
+    """Authenticate the request and return its provider."""
     return authenticate(sent.headers, sent.body, Secret(sent.secret), provider=provider, now=sent.now)
 
 
 def refusal(sent: Sent, provider: Provider | None = None) -> Code:
-    """The code that it is refused with."""
+    """Return the code with which the request is refused."""
     with pytest.raises(RefusedError) as caught:
         verified(sent, provider)
     assert SECRET not in str(caught.value)
@@ -76,7 +76,7 @@ def refusal(sent: Sent, provider: Provider | None = None) -> Code:
     ],
 )
 def test_the_published_hmac_vectors_hold(header: str, value: str, extra: dict[str, str], body: bytes) -> None:
-    """GitHub's own example, and the one for Bitbucket Cloud."""
+    """The examples of GitHub and Bitbucket Cloud are accepted."""
     sent = Sent(headers={header: value, **extra}, body=body, secret="It's a Secret to Everybody")
 
     assert verified(sent) is detect(sent.headers)
@@ -106,7 +106,7 @@ def test_the_published_hmac_vectors_hold(header: str, value: str, extra: dict[st
 def test_the_standard_webhooks_vectors_hold(
     secret: str, delivery_id: str, timestamp: int, signature: str, body: bytes, event: dict[str, str]
 ) -> None:
-    """From GitLab and from senders of one's own alike."""
+    """They are accepted from GitLab and from custom senders."""
     headers = {"webhook-id": delivery_id, "webhook-signature": signature, **event}
     headers["webhook-timestamp"] = str(timestamp)
     sent = Sent(headers=headers, body=body, secret=secret, now=datetime.fromtimestamp(timestamp, UTC))
@@ -117,17 +117,17 @@ def test_the_standard_webhooks_vectors_hold(
 
 
 @pytest.mark.parametrize(("provider", "sent"), list(OWN.values()), ids=list(OWN))
-def test_every_provider_is_told_by_its_headers(provider: Provider, sent: Sent) -> None:
-    """Azure DevOps, which has none, by its body: `extract` says so."""
+def test_every_provider_is_detected_by_its_headers(provider: Provider, sent: Sent) -> None:
+    """Azure DevOps has no such headers; `extract` detects it by its body."""
     assert verified(sent) is detect(sent.headers)
     assert sent.receive().provider is provider
 
 
 @pytest.mark.parametrize(("provider", "sent"), list(OWN.values()), ids=list(OWN))
-def test_a_fixed_provider_takes_its_own_and_no_other(provider: Provider, sent: Sent) -> None:
-    """Another provider's headers count for nothing, even with a correct signature in them."""
+def test_a_fixed_provider_accepts_only_its_own_headers(provider: Provider, sent: Sent) -> None:
+    """Headers of other providers are ignored, even with a correct signature."""
     assert verified(sent, provider) is provider
-    # Gitea also signs as GitHub, and Bitbucket's two sign alike
+    # Gitea also sends GitHub's signature, and both Bitbuckets sign in the same way
     alike = {
         Provider.GITEA: {Provider.GITHUB},
         Provider.BITBUCKET_CLOUD: {Provider.BITBUCKET_DATA_CENTER},
@@ -135,27 +135,27 @@ def test_a_fixed_provider_takes_its_own_and_no_other(provider: Provider, sent: S
         Provider.AZURE_DEVOPS: {Provider.BITBUCKET_DATA_CENTER},
     }.get(provider, set())
     if sent.secret == TOKEN:
-        alike = {Provider.GENERIC}  # both take Standard Webhooks
+        alike = {Provider.GENERIC}  # both accept Standard Webhooks
     for other in set(Provider) - {provider} - alike:
         assert refusal(sent, other) in NO_PROOF, other
 
 
 @pytest.mark.parametrize("provider", [None, *Provider])
 def test_without_a_secret_everything_is_refused(provider: Provider | None) -> None:
-    """An empty secret would make every signature easy; the unsigned ping is refused as well."""
+    """With an empty secret anybody could sign; even the unsigned ping is refused."""
     for sent in (github(b"{}"), Sent(headers={"x-event-key": "diagnostics:ping"}, body=b"{}")):
         assert refusal(replace(sent, secret=""), provider) is Code.WEBHOOK_NO_SECRET
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"x" * 100_000])
-def test_the_body_is_not_read_before_it_is_verified(body: bytes) -> None:
-    """What no parser takes is verified all the same, and what is forged never reaches one."""
+def test_the_body_is_not_parsed_before_it_is_verified(body: bytes) -> None:
+    """A body that cannot be parsed is verified, and a forged one is never parsed."""
     assert verified(github(body)) is Provider.GITHUB
     assert refusal(replace(github(b"{}"), body=body)) is Code.WEBHOOK_SIGNATURE
 
 
-def test_sha1_proves_nothing() -> None:
-    """Neither GitHub's old header nor the algorithm in one of the others."""
+def test_sha1_is_refused() -> None:
+    """Neither GitHub's old header nor SHA-1 in another header is accepted."""
     body = b"{}"
     sha1 = f"sha1={hex_of(body, algorithm='sha1')}"
 
@@ -166,7 +166,7 @@ def test_sha1_proves_nothing() -> None:
 
 
 def test_gitea_without_a_secret_is_refused() -> None:
-    """It then sends its headers with empty digests, and those of GitHub with a bare prefix."""
+    """Without a secret, Gitea sends headers with empty digests."""
     sent = gitea(github_push())
     for name in ("x-gitea-signature", "x-hub-signature-256"):
         sent = sent.with_header(name, "")
@@ -179,7 +179,7 @@ def test_gitea_without_a_secret_is_refused() -> None:
 
 @pytest.mark.parametrize("piece", [b"%", b"%41", b"%\n", b"=", b"+"])
 def test_no_form_takes_long(piece: bytes) -> None:
-    """It is undone before its sender is proved: 2 MiB of escapes hold up nobody."""
+    """Forms are decoded before the sender is verified, so decoding 2 MiB of escapes must be fast."""
     sent = gitea(b"{}").with_header("content-type", "application/x-www-form-urlencoded")
     body = b"payload=" + piece * (2 * 1024**2 // len(piece))
     began = time.process_time()
@@ -192,16 +192,16 @@ def test_no_form_takes_long(piece: bytes) -> None:
     st.binary(max_size=60) | st.text("=\r\n\t %+_aA0.", max_size=60).map(str.encode),
     st.sampled_from(["", "=\r\n\t_."]),
 )
-def test_a_form_holds_any_payload(payload: bytes, kept: str) -> None:
-    """Whatever has to be escaped in it, and whatever a sender leaves as it is."""
+def test_a_form_may_contain_any_payload(payload: bytes, kept: str) -> None:
+    """Any payload can be sent in a form, whichever characters the sender escapes."""
     sent = gitea(payload).with_header("content-type", "application/x-www-form-urlencoded")
 
     form = b"payload=" + quote_plus(payload, safe=kept).encode()
     assert verified(replace(sent, body=form)) is Provider.GITEA
 
 
-def test_gitea_signs_what_is_in_the_form() -> None:
-    """And GitHub signs the form: each is refused when it does as the other."""
+def test_gitea_signs_the_payload_of_a_form() -> None:
+    """GitHub signs the whole form; each is refused if it is signed in the other way."""
     payload = b'{"a": "\xc3\xbc +&="}'
     form = urlencode({"payload": payload}).encode()
     kind = "application/x-www-form-urlencoded; charset=utf-8"
@@ -216,8 +216,8 @@ def test_gitea_signs_what_is_in_the_form() -> None:
     assert refusal(replace(as_gitea, body=form + b"&x=" * 100)) is Code.WEBHOOK_SIGNATURE
 
 
-def test_several_signatures_may_stand_beside_each_other() -> None:
-    """While a key is being replaced; one that fits is enough, in version 1 only."""
+def test_one_valid_signature_of_several_is_enough() -> None:
+    """During a key rotation there are several; only signatures of version 1 count."""
     sent = gitlab_signed(gitlab_push())
     right = sent.headers["webhook-signature"]
 
@@ -228,29 +228,29 @@ def test_several_signatures_may_stand_beside_each_other() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-300, 0, 300])
-def test_five_minutes_of_difference_are_taken(seconds: int) -> None:
-    """Either way: clocks are not equal, and deliveries take time."""
+def test_five_minutes_of_difference_are_accepted(seconds: int) -> None:
+    """Clocks differ in either direction, and deliveries take time."""
     sent = gitlab_signed(gitlab_push(), at=NOW + timedelta(seconds=seconds))
 
     assert verified(sent) is Provider.GITLAB
 
 
 @pytest.mark.parametrize("seconds", [-301, 301, 10**9, -(10**9)])
-def test_more_is_stale(seconds: int) -> None:
-    """An old delivery that somebody recorded is not taken again."""
+def test_a_larger_difference_is_stale(seconds: int) -> None:
+    """A recorded delivery cannot be replayed later."""
     assert refusal(gitlab_signed(gitlab_push(), at=NOW + timedelta(seconds=seconds))) is Code.WEBHOOK_STALE
 
 
 @pytest.mark.parametrize("timestamp", ["", "soon", "-1", "1e9", "٣", "1" * 13, "1777886130.0", " 1777886130"])
-def test_a_timestamp_is_digits(timestamp: str) -> None:
-    """Signed or not."""
+def test_a_timestamp_consists_of_digits(timestamp: str) -> None:
+    """Any other timestamp is refused."""
     sent = gitlab_signed(gitlab_push()).with_header("webhook-timestamp", timestamp)
 
     assert refusal(sent) in NO_PROOF
 
 
 def test_with_a_signing_token_only_the_signature_counts() -> None:
-    """GitLab may send a plain token beside it, of another secret: it neither proves nor spoils anything."""
+    """A plain token in the same request is ignored, whether right or wrong."""
     signed = gitlab_signed(gitlab_push())
     plain = gitlab(gitlab_push())
 
@@ -262,7 +262,7 @@ def test_with_a_signing_token_only_the_signature_counts() -> None:
 
 
 def test_with_a_plain_token_only_the_token_counts() -> None:
-    """A signature by a token that is not here cannot be checked, and does not replace the plain one."""
+    """A signature in the same request cannot be verified and does not replace the token."""
     plain = gitlab(gitlab_push())
     both = replace(plain, headers={**plain.headers, **standard_headers(plain.body)})
 
@@ -272,20 +272,20 @@ def test_with_a_plain_token_only_the_token_counts() -> None:
 
 
 @pytest.mark.parametrize("token", ["whsec_", "whsec_?", "whsec_A", "whsec_AB==", "whsec_" + "A" * 5])
-def test_a_signing_token_that_is_none_is_the_receivers_fault(token: str) -> None:
-    """The operator is told, instead of looking for a wrong signature."""
+def test_an_invalid_signing_token_is_reported(token: str) -> None:
+    """The operator learns that the configured secret is invalid, not the signature."""
     assert refusal(replace(gitlab_signed(gitlab_push()), secret=token)) is Code.WEBHOOK_NO_SECRET
 
 
 def test_standard_webhooks_need_a_signing_token() -> None:
-    """Keys are never guessed from a plain secret."""
+    """A plain secret is not used as the signing key."""
     sent = Sent(headers=standard_headers(b"{}", key=SECRET.encode()), body=b"{}")
 
     assert refusal(sent) is Code.WEBHOOK_NO_SECRET
 
 
-def test_basic_takes_any_user_and_one_password() -> None:
-    """The password is the secret; it may hold colons, and no other scheme is Basic."""
+def test_basic_accepts_any_user_and_only_the_secret() -> None:
+    """The password is the secret and may contain colons; other schemes are refused."""
     sent = azure(azure_push())
     assert verified(sent.with_header("authorization", basic(user=""))) is Provider.GENERIC
     assert verified(sent.with_header("authorization", basic().replace("Basic", "basic"))) is Provider.GENERIC
@@ -297,8 +297,8 @@ def test_basic_takes_any_user_and_one_password() -> None:
     assert refusal(sent.with_header("authorization", f"Bearer {SECRET}")) is Code.WEBHOOK_UNSIGNED
 
 
-def test_data_center_may_use_basic_and_a_wrong_signature_is_no_second_chance() -> None:
-    """A signature that is there decides, empty or wrong, whatever the password."""
+def test_data_center_may_use_basic_but_a_signature_decides() -> None:
+    """If there is a signature, even an empty one, the password is ignored."""
     signed = data_center(data_center_push())
     with_basic = signed.with_header("x-hub-signature", None).with_header("authorization", basic())
 
@@ -308,7 +308,7 @@ def test_data_center_may_use_basic_and_a_wrong_signature_is_no_second_chance() -
 
 
 def test_only_data_centers_ping_may_be_unsigned() -> None:
-    """Not with a wrong signature or password, not Cloud's, not spelled otherwise."""
+    """A ping with a wrong signature or password, or of another provider, is refused."""
     ping = Sent(headers={"x-event-key": "diagnostics:ping"}, body=b'{"test":true}')
 
     assert verified(ping) is Provider.BITBUCKET_DATA_CENTER
@@ -320,21 +320,21 @@ def test_only_data_centers_ping_may_be_unsigned() -> None:
     assert refusal(ping, Provider.GENERIC) is Code.WEBHOOK_UNSIGNED
 
 
-def test_a_proxys_request_id_does_not_make_cloud_a_data_center() -> None:
-    """Ingress controllers add x-request-id to everything."""
+def test_a_proxys_request_id_does_not_change_the_provider() -> None:
+    """Ingress controllers add x-request-id to every request."""
     assert detect(cloud(cloud_push()).headers) is Provider.BITBUCKET_CLOUD
 
 
-def test_a_fixed_generic_sender_signs() -> None:
-    """Basic is for Azure DevOps, which cannot."""
+def test_a_fixed_generic_sender_must_sign() -> None:
+    """Basic is only for Azure DevOps, which cannot sign."""
     assert refusal(azure(generic_push()), Provider.GENERIC) is Code.WEBHOOK_UNSIGNED
 
 
 @pytest.mark.parametrize(
     "value", ["ü", "\udcff\udc80", "\ud800", "x" * 100_000, "sha256=\x00", "v1,\udcff", "\n"]
 )
-def test_odd_headers_are_refused(value: str) -> None:
-    """Neither bytes that are no UTF-8 nor a huge value ends in another exception."""
+def test_invalid_headers_are_refused(value: str) -> None:
+    """Headers that are not UTF-8 or very long raise no other exception."""
     names = {"x-hub-signature-256", "x-hub-signature", "x-gitlab-token", "webhook-signature", "authorization",
              "webhook-id", "webhook-timestamp", "x-gitea-signature", "x-signature"}  # fmt: skip
     for _, sent in OWN.values():
@@ -346,8 +346,8 @@ def test_odd_headers_are_refused(value: str) -> None:
             assert refusal(sent.with_header(name, value)) in NO_PROOF
 
 
-def test_a_secret_may_be_no_ascii() -> None:
-    """A header's bytes are compared, whatever text the server made of them."""
+def test_a_secret_may_contain_any_bytes() -> None:
+    """The bytes of the header are compared, whatever text the server decoded them to."""
     raw = b"gr\xfc\xc3\xbc"
     headers = {"x-gitlab-event": "Push Hook", "x-gitlab-token": raw.decode("utf-8", "surrogateescape")}
 
