@@ -44,7 +44,7 @@ _CONTENT: dict[str, tuple[set[str], set[str]]] = {
     "incident.detected": ({"environment"}, {"description", "service", "artifactId"}),
     "incident.resolved": ({"environment"}, {"description", "service", "artifactId"}),
 }
-"""Required and optional keys of the content; `uri` is left out, for it has another name in 0.4.1."""
+"""Required and optional keys of the content; `uri` is left out, because it has another name in 0.4.1."""
 _SUBJECT_TYPES = {
     "taskrun": "taskRun",
     "service": "service",

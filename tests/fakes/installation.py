@@ -36,7 +36,7 @@ from nopea.state.store import RepositoryState, StateStore
 
 NAMESPACE = "shop"
 SETTLING_SECONDS = 1.0
-"""Virtual: the loop's time passes as soon as every task is idle."""
+"""Virtual time, which passes as soon as every task is idle."""
 
 
 def config_map(name: str, *, metadata: Json | None = None, **data: str) -> str:

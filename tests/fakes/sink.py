@@ -24,7 +24,7 @@ class Reply:
     body: bytes = b""
     delay: float = 0.0
     cut: int | None = None
-    """Close after so many bytes of the answer; None: all of it is sent."""
+    """Close after this many bytes of the response; None: the whole response is sent."""
 
 
 OK = Reply()

@@ -1,4 +1,4 @@
-"""How the parts of the process are connected: each connection is made in one place and works."""
+"""The connections between the parts of the process, each of which is made in one place."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ users: [{name: test, user: {}}]
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings of a process whose API server does not exist: nothing is started, so nothing asks it."""
+    """Return settings for an API server that does not exist; the tests start nothing that contacts it."""
     (tmp_path / "kubeconfig").write_text(KUBECONFIG)
     return Settings(kubeconfig=tmp_path / "kubeconfig", cache_dir=tmp_path / "cache")
 
 
 async def test_a_changed_object_wakes_the_worker_of_its_owner(settings: Settings) -> None:
-    """The object cache and a reconciliation wake it by the value of the ownership label."""
+    """The object cache and a reconciliation wake the worker by the value of the ownership label."""
     async with assembled(settings) as process:
         key = repository("api").key
         process.services.repositories.put(repository("api"))
@@ -43,8 +43,8 @@ async def test_a_changed_object_wakes_the_worker_of_its_owner(settings: Settings
         assert process.services.object_cache._wake == process.services.wake
 
 
-async def test_the_process_is_not_ready_before_its_first_list_nor_while_it_drains(settings: Settings) -> None:
-    """The probes ask the same value as the webhooks."""
+async def test_the_process_is_not_ready_before_its_first_list_or_during_the_drain(settings: Settings) -> None:
+    """The probes and the webhooks use the same readiness."""
     async with assembled(settings) as process:
         assert process.readiness.why_not() != ""
 
@@ -57,7 +57,7 @@ async def test_the_process_is_not_ready_before_its_first_list_nor_while_it_drain
 
 
 async def test_the_server_gets_every_route(settings: Settings) -> None:
-    """Metrics and the three forms of a webhook's address; the probes are the server's own."""
+    """The routes are the metrics and the three forms of a webhook's address; the server adds the probes."""
     async with assembled(settings) as process:
         assert {route.path for route in process.routes} >= {
             "/metrics",
@@ -68,8 +68,8 @@ async def test_the_server_gets_every_route(settings: Settings) -> None:
         assert process.server == "http://127.0.0.1:1"
 
 
-async def test_a_configuration_that_cannot_be_used_ends_it_before_anything_is_open(tmp_path: Path) -> None:
-    """The command says what is wrong and exits."""
+async def test_an_invalid_configuration_fails_before_the_start(tmp_path: Path) -> None:
+    """The command reports the ConfigError and exits."""
     with pytest.raises(ConfigError):
         async with assembled(Settings(kubeconfig=tmp_path / "missing")):
             pass

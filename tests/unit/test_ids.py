@@ -1,4 +1,4 @@
-"""New ids grow, whatever the clock does and whoever asks."""
+"""New ids increase for any behaviour of the clock and any number of threads."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def randomness_of(text: str) -> bytes:
 
 
 FROM_096 = randomness_of("0" * 10 + "Y" * 16)
-"""What a source of random numbers gives that always answers 0.96."""
+"""The random part if every random number is 0.96."""
 
 
 class Clock:
-    """A clock that shows what it is told to; sleeping moves it by `step` milliseconds."""
+    """A clock that shows the given times; a sleep moves it by `step` milliseconds."""
 
     def __init__(self, *shows: int, step: int = 1) -> None:
         self.shows = list(shows)
@@ -36,25 +36,25 @@ class Clock:
         self._step = step
 
     def now(self) -> int:
-        """Show the next time; the last one for ever."""
+        """Return the next time; the last one is repeated."""
         return self.shows.pop(0) if len(self.shows) > 1 else self.shows[0]
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the clock."""
         assert 0 < seconds <= 0.01
         self.slept += 1
         self.shows[0] += self._step
 
 
 def ids_of(clock: Clock, *randomness: bytes) -> Ulids:
-    """Return a source over a clock; the random parts come in this order, the last one for ever."""
+    """Return a source with a clock; it uses the random parts in this order and repeats the last one."""
     parts: Iterator[bytes] = iter(randomness)
     last = randomness[-1]
     return Ulids(now=clock.now, randomness=lambda _: next(parts, last), sleep=clock.sleep)
 
 
-def test_in_one_millisecond_the_random_part_counts_on() -> None:
-    """With its carry, as the specification's vectors have it; the next millisecond draws anew."""
+def test_in_one_millisecond_the_random_part_is_incremented() -> None:
+    """The increment carries as in the specification's vectors; the next millisecond has new randomness."""
     source = ids_of(Clock(*[MILLISECOND] * 4, MILLISECOND + 1), FROM_096)
 
     assert [source.new()[10:] for _ in range(4)] == [
@@ -64,7 +64,7 @@ def test_in_one_millisecond_the_random_part_counts_on() -> None:
 
 
 def test_the_vector_with_a_carry() -> None:
-    """…RZ is followed by …S0."""
+    """The id that ends in RZ is followed by one that ends in S0."""
     first = ULID.from_str("01BX5ZZKBKACTAV9WEVGEMMVRZ")
     source = ids_of(Clock(first.milliseconds), first.bytes[6:])
 
@@ -72,7 +72,7 @@ def test_the_vector_with_a_carry() -> None:
 
 
 def test_a_clock_that_goes_back_is_not_followed() -> None:
-    """The last time stays and the random part counts on, until the clock has caught up."""
+    """The last time is kept and the random part incremented until the clock has caught up."""
     source = ids_of(Clock(MILLISECOND, MILLISECOND - 3_600_000, 1, MILLISECOND + 1), FROM_096)
 
     assert [source.new() for _ in range(4)] == [
@@ -82,7 +82,7 @@ def test_a_clock_that_goes_back_is_not_followed() -> None:
 
 
 def test_a_full_millisecond_waits_for_the_next() -> None:
-    """After 01BX5ZZKBKZZZZZZZZZZZZZZZZ nothing fits into it, and nothing is wrapped."""
+    """No id follows 01BX5ZZKBKZZZZZZZZZZZZZZZZ in its millisecond, so the source waits."""
     full = ULID.from_str("01BX5ZZKBKZZZZZZZZZZZZZZZZ")
     clock = Clock(full.milliseconds)
     source = ids_of(clock, b"\xff" * 10, bytes(10))
@@ -93,7 +93,7 @@ def test_a_full_millisecond_waits_for_the_next() -> None:
 
 
 def test_a_full_millisecond_that_never_ends_is_an_error() -> None:
-    """Not an id out of order, and not a wait without an end."""
+    """The source neither returns an id out of order nor waits for ever."""
     clock = Clock(MILLISECOND, step=0)
     source = ids_of(clock, b"\xff" * 10)
     source.new()
@@ -109,23 +109,23 @@ def test_a_full_millisecond_that_never_ends_is_an_error() -> None:
         st.integers(0, MAX_RANDOMNESS) | st.integers(MAX_RANDOMNESS - 3, MAX_RANDOMNESS), min_size=1
     ),
 )
-def test_ids_grow_under_any_clock_and_any_randomness(times: list[int], parts: list[int]) -> None:
-    """Also where random parts are near their end."""
+def test_ids_increase_for_any_clock_and_any_randomness(times: list[int], parts: list[int]) -> None:
+    """The random parts include values close to the maximum."""
     count = len(times)
     source = ids_of(Clock(*times), *(part.to_bytes(10, "big") for part in parts))
     made: list[str] = []
     for _ in range(count):
         try:
             made.append(source.new())
-        except IdsExhaustedError:  # a clock that stays behind a full millisecond: refused, not wrapped
+        except IdsExhaustedError:  # a clock that stays behind a full millisecond: an error, no wrapped id
             break
 
-    assert all(one < other for one, other in pairwise(made))
-    assert [str(ULID.from_str(one)) for one in made] == made
+    assert all(ulid < other for ulid, other in pairwise(made))
+    assert [str(ULID.from_str(ulid)) for ulid in made] == made
 
 
 def test_threads_share_one_order() -> None:
-    """Each thread's ids grow, and no two of all are equal."""
+    """The ids of each thread increase, and no two ids are equal."""
     made: list[list[str]] = [[] for _ in range(8)]
 
     def make(mine: list[str]) -> None:
@@ -141,8 +141,8 @@ def test_threads_share_one_order() -> None:
     assert len({one for mine in made for one in mine}) == 8 * 2000
 
 
-def test_an_overtaken_clock_reading_does_not_count_back() -> None:
-    """A thread that read the time, slept, and comes after another one's newer id still gets a greater one."""
+def test_an_outdated_clock_reading_does_not_decrease_ids() -> None:
+    """A thread that read the time before another thread made a newer id still gets a greater id."""
     times = iter([5, 9, 7, 8, 9])
     source = Ulids(now=lambda: next(times), randomness=bytes)
 

@@ -1,4 +1,4 @@
-"""The library that our ids come from keeps to the specification: its vectors, its laws, what it refuses."""
+"""The ULID library conforms to the specification: its vectors, its invariants and its rejections."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PARTS = st.tuples(st.integers(0, MAX_MILLISECONDS), st.integers(0, MAX_RANDOMNES
 
 
 def of_parts(milliseconds: int, randomness: int) -> ULID:
-    """Return the ULID of a time and 80 bits."""
+    """Return the ULID with this time and these 80 random bits."""
     return ULID.from_bytes(milliseconds.to_bytes(6, "big") + randomness.to_bytes(10, "big"))
 
 
 def is_ulid(text: str) -> bool:
-    """Say whether the library takes it."""
+    """Return whether the library accepts the text."""
     try:
         ULID.from_str(text)
     except ValueError:
@@ -43,11 +43,11 @@ def is_ulid(text: str) -> bool:
     ],
 )
 def test_the_parts_of_known_ids(text: str, milliseconds: int, randomness: int) -> None:
-    """Read and written, in capitals and not."""
-    one = ULID.from_str(text)
+    """Ids are read in upper and lower case and written in upper case."""
+    ulid = ULID.from_str(text)
 
-    assert one == ULID.from_str(text.lower()) == of_parts(milliseconds, randomness)
-    assert one.milliseconds == milliseconds
+    assert ulid == ULID.from_str(text.lower()) == of_parts(milliseconds, randomness)
+    assert ulid.milliseconds == milliseconds
     assert str(of_parts(milliseconds, randomness)) == text
 
 
@@ -58,8 +58,8 @@ def test_the_parts_of_known_ids(text: str, milliseconds: int, randomness: int) -
         ("01JQ4T23H220KM7X0B3V1109DQ", "0195C9A1-0E22-1027-43F4-0B1EC21025B7"),
     ],
 )
-def test_the_same_bits_as_a_uuid(text: str, form: str) -> None:
-    """128 bits, most significant first."""
+def test_a_ulid_has_the_bits_of_a_uuid(text: str, form: str) -> None:
+    """A ULID has 128 bits, with the most significant first."""
     assert int(ULID.from_str(text)) == uuid.UUID(form).int
     assert ULID.from_str(text).to_uuid() == uuid.UUID(form)
 
@@ -85,15 +85,15 @@ def test_the_same_bits_as_a_uuid(text: str, form: str) -> None:
         "01563DF3-6481-D676-4C61-EFB99302BD5B",
     ],
 )
-def test_what_is_no_ulid_is_refused(text: str) -> None:
-    """Too big, too long, too short, a letter that is none, also one that is a digit only in capitals."""
+def test_invalid_ulids_are_rejected(text: str) -> None:
+    """The texts are too big, too long or too short, or contain an invalid character."""
     with pytest.raises(ValueError, match=r"ULID|overflow"):
         ULID.from_str(text)
 
 
 @pytest.mark.parametrize("place", range(26))
-def test_no_place_takes_a_byte_outside_the_alphabet(place: int) -> None:
-    """All 256, at each place: exactly the alphabet and its small letters pass, 0 to 7 at the first."""
+def test_no_position_accepts_a_byte_outside_the_alphabet(place: int) -> None:
+    """Only the alphabet in either case is accepted at each position, and only 0 to 7 at the first."""
     good = set(ALPHABET[:8] if place == 0 else ALPHABET + ALPHABET.lower())
     base = "0" * 26
 
@@ -102,28 +102,28 @@ def test_no_place_takes_a_byte_outside_the_alphabet(place: int) -> None:
     assert passing == good
 
 
-def test_a_time_beyond_the_last_is_refused() -> None:
-    """Never cut, never carried."""
+def test_a_time_beyond_the_maximum_is_rejected() -> None:
+    """The time is neither truncated nor carried over."""
     with pytest.raises(ValueError, match="timestamp"):
         ULID.from_timestamp(MAX_MILLISECONDS + 1)
 
 
 @given(PARTS)
-def test_text_and_parts_are_the_same(parts: tuple[int, int]) -> None:
-    """There and back, through either case."""
-    one = of_parts(*parts)
+def test_text_and_parts_are_equivalent(parts: tuple[int, int]) -> None:
+    """The text of an id is read back as the same id, in either case."""
+    ulid = of_parts(*parts)
 
-    assert ULID.from_str(str(one)) == ULID.from_str(str(one).lower()) == one
+    assert ULID.from_str(str(ulid)) == ULID.from_str(str(ulid).lower()) == ulid
 
 
 @given(PARTS, PARTS)
 def test_the_order_of_texts_is_that_of_the_parts(one: tuple[int, int], other: tuple[int, int]) -> None:
-    """So that names and logs sort by time."""
+    """Names and log lines with ids therefore sort by time."""
     assert (str(of_parts(*one)) < str(of_parts(*other))) == (one < other)
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_a_ulid_or_refused(text: str) -> None:
-    """What passes is written back as the same in capitals."""
+def test_any_text_is_a_ulid_or_rejected(text: str) -> None:
+    """An accepted text is written back in upper case."""
     if is_ulid(text):
         assert str(ULID.from_str(text)) == text.upper()

@@ -1,4 +1,4 @@
-"""The tests mirror the sources: a stranger finds the tests of a module by its name."""
+"""The tests mirror the sources, so that the tests of a module are found by its name."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from tests.layout import problems
 
 
 def test_every_module_has_its_test_file_and_every_class_one_name() -> None:
-    """No module without tests, no tests without a module, no class name twice, no module over 400 lines."""
+    """The layout rules also limit the length of a module to 400 lines."""
     assert problems() == []

@@ -1,4 +1,4 @@
-"""Log lines: one a line, facts as keys, nothing secret, nothing that hurts a terminal."""
+"""Log lines: one line for each event, facts as keys, no secrets and no terminal control characters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nopea.logs import Event, Format, Log, configure, event
 
 
 def _any(level: int, message: str) -> Event[...]:
-    """Return an event with any facts; the catalogue's are in test_log_events."""
+    """Return an event that accepts any facts."""
     return Event(level, message, (), "")
 
 
@@ -27,10 +27,10 @@ log = Log("nopea.tests")
 
 
 class Screen(io.StringIO):
-    """A terminal, as far as a stream can tell."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
-        """Say that it is one."""
+        """Return True."""
         return True
 
 
@@ -56,7 +56,7 @@ def _line(stream: io.StringIO) -> dict[str, Any]:
 
 
 def test_a_line_has_its_message_and_facts() -> None:
-    """Time in UTC, level, message, logger; facts with their types, keys and codes as text."""
+    """The time is in UTC; facts keep their types, and keys and codes are text."""
     stream = _stream()
     log.write(INFO, repo=RepoKey("shop", "api"), objects=3, seconds=0.5, ok=True, commit=None)
 
@@ -70,7 +70,7 @@ def test_a_line_has_its_message_and_facts() -> None:
 
 
 def test_an_event_has_the_facts_and_the_meaning_of_its_declaration() -> None:
-    """The parameters are the facts; the docstring is the meaning, in one line."""
+    """The parameters are the facts, and the docstring is the meaning, on one line."""
 
     @event(logging.INFO, "kettle boils")
     def kettle(litres: float, tea: str) -> None:
@@ -80,8 +80,8 @@ def test_an_event_has_the_facts_and_the_meaning_of_its_declaration() -> None:
     assert kettle == Event(logging.INFO, "kettle boils", ("litres", "tea"), "The water is hot.")
 
 
-def test_a_fact_cannot_pose_as_the_level_or_the_logger() -> None:
-    """It gets a key of its own."""
+def test_a_fact_cannot_replace_the_level_or_the_logger() -> None:
+    """A fact with a reserved name gets another key."""
     stream = _stream()
     log.write(INFO, level="error", logger="x", time="never")
 
@@ -93,8 +93,8 @@ def test_a_fact_cannot_pose_as_the_level_or_the_logger() -> None:
 
 
 @pytest.mark.parametrize("format_", ["json", "console"])
-def test_whatever_a_fact_holds_is_one_line(format_: Format) -> None:
-    """A newline, a quote, an escape sequence in a commit message forge no line and colour no terminal."""
+def test_any_fact_is_written_on_one_line(format_: Format) -> None:
+    """A newline or an escape sequence in a fact neither forges a line nor colours a terminal."""
     stream = _stream(format_)
     log.write(INFO, text='a\nlevel=error "x" \x1b[31mred\x1b[0m \x07', words=["a\nb", 1])
 
@@ -106,7 +106,7 @@ def test_whatever_a_fact_holds_is_one_line(format_: Format) -> None:
 
 
 def test_a_console_line_reads_from_left_to_right() -> None:
-    """Characters that turn a line around, or that old terminals take for commands, are shown escaped."""
+    """Characters that change the text direction or control old terminals are escaped."""
     stream = _stream("console")
     log.write(INFO, text="safe\u202eevil", other="\x9b31m ü")
 
@@ -115,8 +115,8 @@ def test_a_console_line_reads_from_left_to_right() -> None:
 
 
 @pytest.mark.parametrize("format_", ["json", "console"])
-def test_secrets_do_not_reach_it(format_: Format) -> None:
-    """Neither alone nor inside other values."""
+def test_secrets_are_not_logged(format_: Format) -> None:
+    """A secret is hidden both alone and inside other values."""
     stream = _stream(format_)
     hidden = Secret("hunter2-hunter2")
     remote = Remote("https://h/x", Credentials(username="hunter2-user", token=hidden))
@@ -126,7 +126,7 @@ def test_secrets_do_not_reach_it(format_: Format) -> None:
 
 
 def test_facts_are_bounded() -> None:
-    """A server's page or 10,000 paths do not fill the disk."""
+    """Long texts and lists are cut, so that they do not fill the disk."""
     stream = _stream()
     log.write(INFO, page="x" * 1_000_000, paths=[f"{number}" for number in range(10_000)])
 
@@ -137,8 +137,8 @@ def test_facts_are_bounded() -> None:
     assert len(line["paths"]) == 50
 
 
-def test_a_crash_carries_its_traceback() -> None:
-    """Inside the one line."""
+def test_a_crash_has_its_traceback() -> None:
+    """The traceback is a field of the one line."""
     stream = _stream()
     try:
         int("a bug")
@@ -152,8 +152,8 @@ def test_a_crash_carries_its_traceback() -> None:
     assert line["traceback"].endswith("'a bug'")
 
 
-def test_only_what_is_asked_for_is_said() -> None:
-    """Our level as told; libraries' from warning on, whatever ours is."""
+def test_only_the_configured_levels_are_logged() -> None:
+    """Our level is as configured; libraries are logged from the level warning."""
     stream = _stream(level="info")
     log.write(DEBUG)
     log.write(INFO)
@@ -165,8 +165,8 @@ def test_only_what_is_asked_for_is_said() -> None:
     ]  # fmt: skip
 
 
-def test_configuring_again_replaces() -> None:
-    """No line is said twice."""
+def test_a_second_configuration_replaces_the_first() -> None:
+    """No line is written twice."""
     first, second = _stream(), _stream()
     log.write(INFO)
 
@@ -174,8 +174,8 @@ def test_configuring_again_replaces() -> None:
     assert len(second.getvalue().splitlines()) == 1
 
 
-def test_a_console_line_is_for_people() -> None:
-    """Words bare, texts quoted, empty ones visible; no colour into a pipe."""
+def test_a_console_line_is_readable() -> None:
+    """Words are bare, texts are quoted, empty texts are visible, and a pipe gets no colours."""
     stream = _stream("console")
     log.write(WARNING, repo=RepoKey("shop", "api"), why="no route", failed=2, url="", pair="a=b")
 
@@ -187,7 +187,7 @@ def test_a_console_line_is_for_people() -> None:
 
 
 def test_a_terminal_gets_colours() -> None:
-    """By level."""
+    """The colour depends on the level."""
     stream = _stream("console", stream=Screen())
     log.write(ERROR)
 

@@ -1,4 +1,4 @@
-"""The callable by which a room reports what it did."""
+"""The callable by which a component reports its work to the metrics."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from nopea.kube.client import KubeClient
 from nopea.measure import Measure, not_measured
 
 
-def test_nothing_is_kept_unless_somebody_counts() -> None:
-    """The default of everything that measures takes any values and returns at once."""
+def test_by_default_nothing_is_measured() -> None:
+    """The default of every measured component accepts any values and ignores them."""
     default: Measure = not_measured
 
     default("sync", "ok", 0.5)

@@ -1,4 +1,4 @@
-"""Which part answers which metric: every one of the catalogue, from real parts that have just been made."""
+"""The readings of all metrics in the catalogue, from real components that have just been made."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def _gone(message: Message) -> Response:
 
 @asynccontextmanager
 async def parts(cache_dir: Path) -> AsyncIterator[Parts]:
-    """Make the parts, with one sink that has nothing yet; none runs, and the controller is not ready."""
+    """Yield components that are not running, with one empty sink; the controller is not ready."""
     async with KubeClient(ClusterConfig(server="https://127.0.0.1:1", origin="the test")) as client:
         box = Outbox("cdevents", _gone)
         yield Parts(
@@ -63,12 +63,12 @@ async def parts(cache_dir: Path) -> AsyncIterator[Parts]:
 
 
 def read(parts: Parts, metric: Metric) -> dict[tuple[str, ...], float]:
-    """Return what a metric's reading says."""
+    """Return the values of a metric by its labels."""
     return dict(readings_of(parts)[metric]())
 
 
-async def test_every_live_metric_is_answered_with_its_labels(tmp_path: Path) -> None:
-    """No more and no fewer than the catalogue has."""
+async def test_every_live_metric_has_a_reading_with_its_labels(tmp_path: Path) -> None:
+    """There is a reading for every live metric of the catalogue and for no other."""
     async with parts(tmp_path) as made:
         readings = readings_of(made)
 
@@ -77,8 +77,8 @@ async def test_every_live_metric_is_answered_with_its_labels(tmp_path: Path) -> 
             assert {len(labels) for labels, _ in reading()} <= {len(metric.labels)}, metric.name
 
 
-async def test_what_waits_and_what_is_held_is_told(tmp_path: Path) -> None:
-    """Queues and caches by name."""
+async def test_queues_and_caches_have_readings(tmp_path: Path) -> None:
+    """The readings have the names of the queues and caches as labels."""
     async with parts(tmp_path) as made:
         regarding = Regarding(api_version="v1", kind="ConfigMap", namespace="shop", name="a", uid="u")
         made.events.record(regarding, type="Normal", reason="Synced", action="Sync", note="done")
@@ -96,7 +96,7 @@ async def test_what_waits_and_what_is_held_is_told(tmp_path: Path) -> None:
 
 
 def test_each_end_of_a_git_process_has_its_cause() -> None:
-    """Crashed by itself, or killed for being late or big."""
+    """The process crashed, or was killed because it exceeded its time or its memory."""
     counts = GitStatistics(
         children_now=0, running_now=0, queued_now=0, abandoned_now=0, suspects_now=0, started=9,
         crashed=1, killed_late=2, killed_big=3, operations=0, repeated=0,
@@ -105,8 +105,8 @@ def test_each_end_of_a_git_process_has_its_cause() -> None:
     assert child_ends(counts) == {"crashed": 1, "late": 2, "memory": 3}
 
 
-async def test_a_sink_tells_what_became_of_its_messages(tmp_path: Path) -> None:
-    """One that answers 410 is stopped, and what it refused is counted by reason."""
+async def test_a_sink_has_readings_of_its_messages(tmp_path: Path) -> None:
+    """After a response of 410 the sink is stopped, and dropped messages are counted by reason."""
     address = ReceiverAddress.parse("https://events.acme.example/hook")
     async with parts(tmp_path) as made:
         (outbox,) = made.outboxes()
@@ -126,13 +126,13 @@ async def test_a_sink_tells_what_became_of_its_messages(tmp_path: Path) -> None:
         }
 
 
-async def test_repositories_are_told_by_the_status_that_was_written_last(tmp_path: Path) -> None:
-    """The watch may say it later."""
+async def test_repositories_have_the_status_that_was_written_last(tmp_path: Path) -> None:
+    """The watch may report that status later."""
     repository = parse_repository(raw_repository("api"))
     written = parse_repository(raw_repository("api", status={"failures": 3})).status
     async with parts(tmp_path) as made:
         made.repositories.put(repository)
-        assert [one.status for one in repositories_of(made, {})] == [repository.status]
+        assert [known.status for known in repositories_of(made, {})] == [repository.status]
 
         made.store.state(repository.key, uid="uid-1", status=written)
-        assert [one.status.failures for one in repositories_of(made, {})] == [3]
+        assert [known.status.failures for known in repositories_of(made, {})] == [3]

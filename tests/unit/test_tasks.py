@@ -1,4 +1,4 @@
-"""Tasks have a name, an owner and an end."""
+"""Tasks have a name and an owner, which ends them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ async def _answer() -> int:
     return 7
 
 
-async def test_a_task_has_its_name_and_its_answer() -> None:
-    """As it was spawned."""
+async def test_a_task_has_its_name_and_its_result() -> None:
+    """The task has the name that it was started with."""
     task = spawn(_answer(), name="answer")
 
     assert task.get_name() == "answer"
@@ -35,7 +35,7 @@ async def test_a_task_has_its_name_and_its_answer() -> None:
 
 
 async def test_ending_waits_for_the_clean_up() -> None:
-    """Of all of them; None and finished ones are fine."""
+    """The call waits for all the tasks; None and finished tasks are accepted."""
     log: list[str] = []
     tasks = [spawn(_sleep_then_clean(log), name=f"task {number}") for number in range(3)]
     done = spawn(_answer(), name="done")
@@ -48,8 +48,8 @@ async def test_ending_waits_for_the_clean_up() -> None:
     assert all(task.cancelled() for task in tasks)
 
 
-async def test_what_an_ended_task_raised_is_dropped_silently() -> None:
-    """The owner chose to; nothing complains at garbage collection."""
+async def test_the_error_of_an_ended_task_is_dropped_silently() -> None:
+    """The owner ended the task, so the event loop does not report its error later."""
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     task = spawn(_fail(), name="fails")
@@ -62,8 +62,8 @@ async def test_what_an_ended_task_raised_is_dropped_silently() -> None:
     assert complaints == []
 
 
-async def test_a_cancellation_of_the_owner_passes() -> None:
-    """After the tasks have been told; they are not left running."""
+async def test_a_cancellation_of_the_owner_is_raised() -> None:
+    """The owner's tasks have been cancelled by then and are not left running."""
     log: list[str] = []
     task = spawn(_sleep_then_clean(log), name="task")
     await asyncio.sleep(0)
@@ -79,8 +79,8 @@ async def test_a_cancellation_of_the_owner_passes() -> None:
     assert log == ["cleaned"]
 
 
-async def test_last_words_are_said_before_a_cancellation_passes() -> None:
-    """What has begun ends by itself, as long as it is quick about it; then the caller is cancelled."""
+async def test_a_final_step_ends_before_a_cancellation_is_raised() -> None:
+    """A step that is quick enough is completed; then the caller is cancelled."""
     said: list[str] = []
 
     async def last_words() -> None:
@@ -96,8 +96,8 @@ async def test_last_words_are_said_before_a_cancellation_passes() -> None:
     assert said == ["goodbye"]
 
 
-async def test_last_words_have_a_bound() -> None:
-    """What takes longer is cancelled and waited for."""
+async def test_a_final_step_has_a_time_limit() -> None:
+    """A step that takes longer is cancelled, and its clean-up is waited for."""
     log: list[str] = []
     caller = spawn(finish(_sleep_then_clean(log), seconds=0.01, name="last words"), name="caller")
     await asyncio.sleep(0.001)
@@ -108,15 +108,15 @@ async def test_last_words_have_a_bound() -> None:
     assert log == ["cleaned"]
 
 
-async def test_what_finishes_undisturbed_gives_its_answer_or_error() -> None:
-    """As if it had been awaited."""
+async def test_a_step_without_a_cancellation_gives_its_result_or_error() -> None:
+    """The result or error is the same as that of a plain `await`."""
     assert await finish(_answer(), seconds=1, name="answer") == 7
     with pytest.raises(ValueError, match="dropped"):
         await finish(_fail(), seconds=1, name="failure")
 
 
-async def test_a_bug_in_the_last_words_shows() -> None:
-    """It is raised in place of the cancellation."""
+async def test_an_error_in_the_final_step_is_raised() -> None:
+    """The error replaces the cancellation."""
 
     async def fails_late() -> None:
         await asyncio.sleep(0.01)

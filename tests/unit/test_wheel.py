@@ -1,4 +1,4 @@
-"""What `pip install nopea` brings: the controller, without the lab beside it."""
+"""The contents of the wheels and of the image: the controller without the lab."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ PROJECT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("project", "package"), [(PROJECT, "nopea"), (PROJECT / "lab", "nopea_lab")], ids=["nopea", "nopea-lab"]
 )
-def test_a_wheel_holds_its_package_and_nothing_else(project: Path, package: str, tmp_path: Path) -> None:
-    """Neither wheel carries the other's files, tests or tools."""
+def test_a_wheel_contains_only_its_package(project: Path, package: str, tmp_path: Path) -> None:
+    """Neither wheel contains files of the other, tests or tools."""
     (wheel,) = WheelBuilder(str(project)).build(directory=str(tmp_path), versions=["standard"])
 
     with zipfile.ZipFile(wheel) as archive:
@@ -27,7 +27,7 @@ def test_a_wheel_holds_its_package_and_nothing_else(project: Path, package: str,
 
 
 def test_the_image_copies_only_the_controllers_sources() -> None:
-    """The lab's folder is not even sent to the build."""
+    """The folder of the lab is not even sent to the build."""
     ignored = (PROJECT / ".dockerignore").read_text().splitlines()
     copied = [line for line in (PROJECT / "Dockerfile").read_text().splitlines() if line.startswith("COPY")]
 

@@ -41,7 +41,7 @@ async def synced(files: dict[str, str] = FILES, **spec: Any) -> AsyncIterator[In
 
 
 async def end(place: Installation) -> ReconcileReport:
-    """Delete the GitRepository as a person does, and reconcile."""
+    """Delete the GitRepository as a user does, and reconcile."""
     place.cluster.delete(REPOSITORY)
     return await place.sync(Trigger.DELETION)
 
@@ -61,8 +61,8 @@ async def test_a_repository_is_held_before_the_first_write() -> None:
         assert finalizers(place) == [names.FINALIZER]
 
 
-async def test_a_repository_whose_objects_stay_is_not_held() -> None:
-    """The finalizer follows the deletion policy; finalizers of others stay."""
+async def test_a_repository_whose_objects_stay_has_no_finalizer() -> None:
+    """The finalizer follows the deletion policy; finalizers of other controllers stay."""
     async with synced(deletionPolicy="Orphan") as place:
         assert finalizers(place) == []
         place.cluster.change(REPOSITORY, {"metadata": {"finalizers": ["example.com/other"]}})
@@ -87,8 +87,8 @@ async def test_nothing_is_written_to_a_repository_that_cannot_be_held() -> None:
         assert place.data("a") is None
 
 
-async def test_the_objects_go_with_the_repository() -> None:
-    """They are deleted, then the finalizer is removed."""
+async def test_the_objects_are_deleted_with_the_repository() -> None:
+    """The objects are deleted first; then the finalizer is removed."""
     async with synced() as place:
         report = await end(place)
 
@@ -112,8 +112,8 @@ async def test_the_objects_stay_where_the_spec_says_so(spec: dict[str, Any]) -> 
         assert REPOSITORY not in place.cluster.objects
 
 
-async def test_an_abandoned_repository_goes_at_once() -> None:
-    """It releases the GitRepository even if an object blocks the deletion."""
+async def test_an_abandoned_repository_is_released_at_once() -> None:
+    """The annotation releases the GitRepository even if an object blocks the deletion."""
     async with synced() as place:
         place.cluster.change(key_of("a"), {"metadata": {"finalizers": ["example.com/hold"]}})
         assert (await end(place)).result is Result.FAILED
@@ -124,8 +124,8 @@ async def test_an_abandoned_repository_goes_at_once() -> None:
         assert REPOSITORY not in place.cluster.objects
 
 
-async def test_an_object_that_will_not_go_blocks_and_is_named() -> None:
-    """The other objects are deleted meanwhile; the GitRepository follows when the last one is gone."""
+async def test_an_object_with_a_finalizer_blocks_and_is_named() -> None:
+    """The other objects are deleted; the GitRepository is deleted once the last object is gone."""
     async with synced() as place:
         place.cluster.change(key_of("a"), {"metadata": {"finalizers": ["example.com/hold"]}})
 
@@ -153,8 +153,8 @@ async def test_an_object_that_will_not_go_blocks_and_is_named() -> None:
         ({"managedFields": [{}]}, True),
     ],
 )
-async def test_the_safeguards_hold_in_the_end_too(change: dict[str, Any], *, blocks: bool) -> None:
-    """Objects that somebody keeps stay; doubtful ones block the GitRepository until a person decides."""
+async def test_the_safeguards_apply_to_the_deletion_too(change: dict[str, Any], *, blocks: bool) -> None:
+    """Protected objects stay; doubtful ones block the GitRepository until a user decides."""
     async with synced() as place:
         place.cluster.change(key_of("a"), {"metadata": change})
 
@@ -165,8 +165,8 @@ async def test_the_safeguards_hold_in_the_end_too(change: dict[str, Any], *, blo
         assert report.result is (Result.FAILED if blocks else Result.DELETED)
 
 
-async def test_protected_kinds_block_until_they_are_let_go() -> None:
-    """A Namespace is not deleted only because its GitRepository is."""
+async def test_protected_kinds_block_until_they_are_annotated() -> None:
+    """The deletion of the GitRepository alone does not delete a Namespace."""
     key = key_of("data", "Namespace", namespace="")
     async with synced({"n.yaml": manifest("v1", "Namespace", "data")}) as place:
         assert [problem.code for problem in (await end(place)).problems] == [Code.PRUNE_BLOCKED]
@@ -176,8 +176,8 @@ async def test_protected_kinds_block_until_they_are_let_go() -> None:
         assert key not in place.cluster.objects
 
 
-async def test_an_object_that_cannot_be_deleted_is_tried_again() -> None:
-    """The GitRepository stays, and its report says why."""
+async def test_a_failed_deletion_is_retried() -> None:
+    """The GitRepository stays, and its report fails until a later deletion succeeds."""
     async with synced() as place:
         place.cluster.fail_next("delete", CONFIG_MAPS, FORBIDDEN)
 
@@ -188,8 +188,8 @@ async def test_an_object_that_cannot_be_deleted_is_tried_again() -> None:
         assert (await place.sync(Trigger.RETRY)).result is Result.DELETED
 
 
-async def test_a_repository_that_cannot_be_let_go_is_tried_again() -> None:
-    """The next run finds that its objects are gone and removes the finalizer."""
+async def test_a_failed_removal_of_the_finalizer_is_retried() -> None:
+    """The next run finds that the objects are gone and removes the finalizer."""
     async with synced() as place:
         down = ServerError(ApiFailure(code=503, reason="ServiceUnavailable", message="etcd is gone"))
         place.cluster.fail_next("apply", GIT_REPOSITORIES, down)
@@ -202,8 +202,8 @@ async def test_a_repository_that_cannot_be_let_go_is_tried_again() -> None:
         assert REPOSITORY not in place.cluster.objects
 
 
-async def test_another_process_finishes_the_end() -> None:
-    """It reads the inventory from the status."""
+async def test_another_process_finishes_the_deletion() -> None:
+    """A new process reads the inventory from the status."""
     async with synced() as place:
         place.cluster.delete(REPOSITORY)
         await place.restart()
@@ -213,8 +213,8 @@ async def test_another_process_finishes_the_end() -> None:
         assert REPOSITORY not in place.cluster.objects
 
 
-async def test_an_unreadable_spec_does_not_hold_a_repository() -> None:
-    """Its deletion policy is unknown, so its objects stay."""
+async def test_an_unreadable_spec_does_not_block_the_deletion() -> None:
+    """The deletion policy is unknown, so the objects stay."""
     async with synced() as place:
         place.configure(interval="soon")
 
@@ -223,7 +223,7 @@ async def test_an_unreadable_spec_does_not_hold_a_repository() -> None:
 
 
 async def test_an_object_that_another_repository_waits_for_is_handed_over() -> None:
-    """It is not deleted with the GitRepository that is deleted."""
+    """The object is not deleted with its GitRepository if another GitRepository declares it."""
     async with synced({"web/a.yaml": config_map("a", colour="blue")}, path="web") as place:
         place.git.push({"api/a.yaml": config_map("a", colour="red")})
         place.declare("api", path="api")

@@ -1,4 +1,4 @@
-"""Following the health of what was applied: from the watches, and from the Pods of what is not healthy."""
+"""The health of applied objects, from the watches and from the Pods of unhealthy workloads."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def pod(state: dict[str, Any]) -> dict[str, Any]:
 
 
 async def look(place: Installation) -> Any:
-    """Return the health that the process sees now; requests count from here."""
+    """Return the health that the process sees now; only requests after this call are recorded."""
     await place.settle()
     place.cluster.requests.clear()
     follower = HealthFollower(place.cluster.client, place.services.object_cache)
     return await follower.look(place.repository(), place.state())
 
 
-async def test_what_is_healthy_costs_no_request() -> None:
-    """The watches have shown it."""
+async def test_healthy_objects_cost_no_request() -> None:
+    """The health comes from the watches."""
     async with installed({"a.yaml": config_map("a")}) as place:
         await place.sync()
 
@@ -63,8 +63,8 @@ async def test_what_is_healthy_costs_no_request() -> None:
         assert place.cluster.requests == []
 
 
-async def test_the_pods_of_an_unhealthy_workload_say_why() -> None:
-    """One list by the workload's selector; the cause is in the message."""
+async def test_the_pods_of_an_unhealthy_workload_give_the_cause() -> None:
+    """One list request by the workload's selector finds the cause for the message."""
     async with installed(FILES) as place:
         await place.sync()
         place.cluster.change(WEB, {"status": {"replicas": 1}}, subresource="status")
@@ -91,7 +91,7 @@ async def test_a_workload_without_pods_costs_no_request() -> None:
 
 
 async def test_pods_that_may_not_be_read_leave_the_workloads_own_message() -> None:
-    """The health stays known; only its cause is not."""
+    """If Pods are forbidden, the health is known but its cause is not."""
     async with installed(FILES) as place:
         await place.sync()
         place.cluster.change(WEB, {"status": {"replicas": 1}}, subresource="status")
@@ -107,7 +107,7 @@ async def test_pods_that_may_not_be_read_leave_the_workloads_own_message() -> No
 
 
 async def test_a_kind_without_a_watch_has_the_health_that_the_sync_read() -> None:
-    """Neither list nor watch is allowed: the reads of a sync are the only news."""
+    """If list and watch are forbidden, the health comes from the reads of each sync."""
     error = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no"))
     async with installed(FILES) as place:
         for verb in ("list", "watch"):
@@ -135,8 +135,8 @@ async def test_a_kind_without_a_watch_has_the_health_that_the_sync_read() -> Non
         assert place.condition("Healthy")[0] == "True"
 
 
-async def test_a_status_that_could_not_be_written_is_written_at_the_next_look() -> None:
-    """No event will come of a healthy object: the health is looked at again until the status has it."""
+async def test_a_status_that_could_not_be_written_is_written_at_the_next_check() -> None:
+    """The health is checked again until the status is written, since no further event comes."""
     error = ServerError(ApiFailure(code=503, reason="ServiceUnavailable", message="etcd is gone"))
     async with installed(FILES) as place:
         await place.sync()

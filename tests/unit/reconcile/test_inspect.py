@@ -1,4 +1,4 @@
-"""What `nopea diff` and `nopea plan` show: a plan with the differences of each object. Nothing is written."""
+"""The plan behind `nopea diff` and `nopea plan`, with the differences of each object; nothing is written."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ async def inspect(place: Installation) -> Inspection:
 
 
 def diff_of(inspection: Inspection, name: str) -> ObjectDiff:
-    """Return what was found about a ConfigMap."""
+    """Return the inspection's result for a ConfigMap."""
     return next(diff for diff in inspection.objects if diff.step.key == key_of(name))
 
 
-async def test_a_cluster_in_sync_differs_in_nothing() -> None:
-    """And nothing is written."""
+async def test_a_cluster_in_sync_has_no_differences() -> None:
+    """Every object is left as it is, and nothing is written."""
     async with installed(FILES) as place:
         await place.sync()
 
@@ -52,7 +52,7 @@ async def test_a_cluster_in_sync_differs_in_nothing() -> None:
 
 
 async def test_drift_is_shown_with_both_values_and_the_manager() -> None:
-    """What Git declares, what is live, and who changed it."""
+    """A drifted field has the value in Git, the live value and the manager that changed it."""
     async with installed(FILES) as place:
         await place.sync()
         place.edit("a", {"colour": "red"})
@@ -71,7 +71,7 @@ async def test_drift_is_shown_with_both_values_and_the_manager() -> None:
 
 
 async def test_a_new_commit_is_shown_before_it_is_applied() -> None:
-    """A change, a new object and one that would be deleted."""
+    """The plan contains a change, a new object and an object to prune."""
     async with installed(FILES) as place:
         await place.sync()
         place.git.push({"a.yaml": config_map("a", colour="green"), "b.yaml": None, "c.yaml": config_map("c")})
@@ -102,8 +102,8 @@ async def test_an_object_that_may_not_be_read_is_refused_with_its_problem() -> N
         assert not inspection.is_complete
 
 
-async def test_break_glass_shows_what_it_holds_back() -> None:
-    """An object that is as Git declares it shows nothing, and costs no request."""
+async def test_break_glass_shows_the_differences_that_it_keeps() -> None:
+    """A protected object that matches Git has no differences."""
     async with installed(FILES) as place:
         await place.sync()
         for name in ("a", "b"):

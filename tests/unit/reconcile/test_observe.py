@@ -1,4 +1,4 @@
-"""What is observed of the live objects before a decision, and which requests that takes."""
+"""The observation of the live objects before a decision, and the requests that it takes."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ async def observe(place: Installation, *wanted: Desired, looking: Observer | Non
 
 
 def fields(observation: Observation, key: ObjectKey = KEY) -> list[str]:
-    """Return the paths that drifted in an object."""
+    """Return the paths of an object's drifted fields."""
     return [field.path for field in observation.seen[key].drift.fields]
 
 
-async def test_what_is_as_applied_costs_no_request() -> None:
-    """The object cache has it."""
+async def test_unchanged_objects_cost_no_request() -> None:
+    """The object cache has the state of the objects."""
     async with synced() as place:
         observation = await observe(place, desired("a"), desired("b"))
 
@@ -133,8 +133,8 @@ async def test_a_plan_that_is_shown_reads_what_was_never_applied() -> None:
         assert observation.seen == {}
 
 
-async def test_what_drifted_is_read_once_and_described() -> None:
-    """managedFields say which fields changed, by whom and when."""
+async def test_a_drifted_object_is_read_once_and_described() -> None:
+    """The managedFields show which fields changed, who changed them and when."""
     async with synced() as place:
         at = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
         place.cluster.now = lambda: at
@@ -161,7 +161,7 @@ async def test_whole_objects_are_kept_only_on_request() -> None:
         assert observation.live[KEY]["data"] == {"colour": "red"}
 
 
-async def test_an_object_that_is_gone_drifts_since_it_was_first_seen() -> None:
+async def test_a_deleted_object_drifts_since_its_deletion_was_noticed() -> None:
     """Nothing in the cluster dates a deletion, so the process remembers when it noticed it."""
     async with synced() as place:
         place.cluster.delete(KEY)
@@ -174,8 +174,8 @@ async def test_an_object_that_is_gone_drifts_since_it_was_first_seen() -> None:
         assert datetime.now(UTC) - first.seen[KEY].since < timedelta(minutes=1)
 
 
-async def test_a_second_drift_is_dated_by_itself() -> None:
-    """It does not get the date of an earlier drift, or the grace period would protect only once."""
+async def test_a_second_drift_has_its_own_date() -> None:
+    """With the date of an earlier drift, the grace period would protect an object only once."""
     async with synced() as place:
         place.state().drifted_since[KEY] = datetime(2026, 11, 1, tzinfo=UTC)
         await observe(place, desired("a"))
@@ -187,7 +187,7 @@ async def test_a_second_drift_is_dated_by_itself() -> None:
 
 
 async def test_fields_that_git_changed_are_not_kept() -> None:
-    """The previous commit decides: a drifted field is kept if Git did not change it."""
+    """A drifted field is kept if Git did not change it since the previous commit."""
     async with synced() as place:
         place.edit("a", {"colour": "red"})
         before = {KEY: desired("a", colour="blue", size="1").body}
@@ -203,8 +203,8 @@ async def test_fields_that_git_changed_are_not_kept() -> None:
         assert unknown.seen[KEY].kept == (("f:data", "f:colour"),)
 
 
-async def test_an_object_that_cannot_be_read_is_told_with_its_file() -> None:
-    """Other objects are still observed."""
+async def test_an_object_that_cannot_be_read_is_reported_with_its_file() -> None:
+    """The other objects are still observed."""
     async with synced() as place:
         place.edit("a", {"colour": "red"})
         place.cluster.fail_next("get", CONFIG_MAPS, FORBIDDEN)
@@ -229,8 +229,8 @@ async def test_without_an_api_server_nothing_is_observed() -> None:
         assert error.value.problems[0].code is Code.API_UNREACHABLE
 
 
-async def test_the_label_of_an_owner_that_has_let_go_does_not_count() -> None:
-    """An owner that still declares the object keeps it."""
+async def test_the_label_of_an_owner_that_released_the_object_does_not_count() -> None:
+    """An owner that has not released the object keeps it."""
     async with synced() as place:
         place.cluster.change(KEY, {"metadata": {"labels": {"nopea.io/repository": "shop.api"}}})
 
@@ -242,7 +242,7 @@ async def test_the_label_of_an_owner_that_has_let_go_does_not_count() -> None:
 
 
 async def test_an_object_whose_definition_is_gone_has_drifted() -> None:
-    """It was deleted with its kind, and cannot be read until the kind is served again."""
+    """The object was deleted with its kind and cannot be read until the kind is served again."""
     widgets = Resource(
         group="shop.example.com", version="v1", kind="Widget", plural="widgets", namespaced=True
     )
@@ -257,7 +257,7 @@ async def test_an_object_whose_definition_is_gone_has_drifted() -> None:
 
 
 async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
-    """After the first list has failed, nobody waits for it."""
+    """After the first list has failed, the observation does not wait for another."""
     async with synced() as place:
         place.services.object_cache._kinds.clear()
         place.cluster.fail_next("list", CONFIG_MAPS, BROKEN, times=1000)
@@ -273,7 +273,7 @@ async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
 
 
 async def test_an_object_that_was_read_is_judged_without_a_request() -> None:
-    """A write that met another version reads the object itself."""
+    """After a write conflict the object has been read already, so no second read is needed."""
     async with synced() as place:
         place.edit("a", {"colour": "red"})
         await place.settle()
@@ -289,8 +289,8 @@ async def test_an_object_that_was_read_is_judged_without_a_request() -> None:
         assert place.cluster.requests == []
 
 
-async def test_the_clusters_state_says_when_a_fight_may_go_on() -> None:
-    """It combines the observation with the remembered state."""
+async def test_the_clusters_state_says_when_a_contended_object_may_be_healed() -> None:
+    """The state of the cluster combines the observation with the remembered state."""
     async with synced() as place:
         place.edit("a", {"colour": "red"})
         observation = await observe(place, desired("a"))

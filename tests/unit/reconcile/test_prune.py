@@ -1,4 +1,4 @@
-"""An object that is gone from Git is deleted only if every safeguard allows it."""
+"""The safeguards of pruning: an object that is gone from Git is deleted only if all of them allow it."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ async def look(
     return await pruner.steps(keys, enabled=True, clean=clean, commit="c0ffee0", deleting=deleting)
 
 
-async def test_what_is_gone_from_git_is_deleted() -> None:
-    """It is deleted after everything else is applied, and leaves the inventory."""
+async def test_an_object_gone_from_git_is_deleted() -> None:
+    """The object is deleted after everything else is applied, and leaves the inventory."""
     async with with_old() as place:
         place.git.push(GONE_FROM_GIT)
 
@@ -71,7 +71,7 @@ async def test_what_is_gone_from_git_is_deleted() -> None:
     ],
 )
 async def test_each_safeguard_keeps_the_object(change: dict[str, Any], reason: PruneReason) -> None:
-    """The safeguard holds however late the object was changed."""
+    """A safeguard applies even if it is set just before the prune."""
     async with with_old() as place:
         place.cluster.change(OLD, {"metadata": change})
         found = await look(place, ["keep0", "keep1", "keep2"])
@@ -83,7 +83,7 @@ async def test_each_safeguard_keeps_the_object(change: dict[str, Any], reason: P
         assert place.data("old") == {"colour": "blue"}
 
 
-async def test_with_pruning_off_everything_stays() -> None:
+async def test_with_pruning_off_nothing_is_deleted() -> None:
     """The object stays in the inventory, so it is deleted when pruning is turned on."""
     async with with_old(prune=False) as place:
         place.git.push(GONE_FROM_GIT)
@@ -97,8 +97,8 @@ async def test_with_pruning_off_everything_stays() -> None:
         assert place.data("old") is None
 
 
-async def test_protected_kinds_go_on_request_only() -> None:
-    """Deleting a Namespace deletes its contents; the problem says how to allow that."""
+async def test_protected_kinds_are_deleted_on_request_only() -> None:
+    """Deleting a Namespace deletes its contents, so it needs an annotation."""
     files = {**KEPT, "old.yaml": manifest("v1", "Namespace", "old")}
     key = key_of("old", "Namespace", namespace="")
     async with installed(files) as place:
@@ -115,8 +115,8 @@ async def test_protected_kinds_go_on_request_only() -> None:
         assert key not in place.cluster.objects
 
 
-async def test_most_objects_at_once_need_a_confirmation() -> None:
-    """Three of four are kept until the annotation names the commit."""
+async def test_pruning_most_objects_needs_a_confirmation() -> None:
+    """Three of four objects are kept until the annotation names the commit."""
     async with with_old() as place:
         commit = place.git.push(dict.fromkeys(KEPT))
 
@@ -141,8 +141,8 @@ async def test_nothing_is_deleted_when_git_renders_to_nothing_or_not_cleanly() -
         assert all(step.action is Action.REFUSE for step in (*empty.steps, *unclean.steps))
 
 
-async def test_an_object_that_is_gone_already_is_forgotten() -> None:
-    """After a 404 it leaves the inventory without a report."""
+async def test_an_object_that_is_already_deleted_is_forgotten() -> None:
+    """The object leaves the inventory, and the report does not mention it."""
     async with with_old() as place:
         place.cluster.delete(OLD)
         place.git.push(GONE_FROM_GIT)
@@ -154,8 +154,8 @@ async def test_an_object_that_is_gone_already_is_forgotten() -> None:
         assert "ConfigMap shop/old" not in place.inventory()
 
 
-async def test_an_object_in_its_end_is_waited_for() -> None:
-    """While a finalizer keeps it, it stays in the inventory and is not deleted again."""
+async def test_a_terminating_object_stays_in_the_inventory() -> None:
+    """While a finalizer keeps the object, it stays in the inventory and is not deleted again."""
     async with with_old() as place:
         place.cluster.change(OLD, {"metadata": {"finalizers": ["example.com/hold"]}})
         place.git.push(GONE_FROM_GIT)
@@ -179,8 +179,8 @@ async def test_an_object_in_its_end_is_waited_for() -> None:
         {"labels": {"nopea.io/repository": "shop.api"}},
     ],
 )
-async def test_a_safeguard_that_comes_while_it_is_deleted_holds(meanwhile: dict[str, Any]) -> None:
-    """The deletion names the version of the decision; a later run decides again."""
+async def test_a_safeguard_set_during_the_deletion_is_respected(meanwhile: dict[str, Any]) -> None:
+    """The deletion has the version of the decision as precondition; a later run decides again."""
     async with with_old() as place:
         place.git.push(GONE_FROM_GIT)
         place.cluster.before("delete", OLD, lambda: place.cluster.change(OLD, {"metadata": meanwhile}))
@@ -192,8 +192,8 @@ async def test_a_safeguard_that_comes_while_it_is_deleted_holds(meanwhile: dict[
         assert place.data("old") == {"colour": "blue"}
 
 
-async def test_another_object_of_the_name_is_not_deleted() -> None:
-    """It was created again while the deletion was under way, with another uid."""
+async def test_another_object_with_the_same_name_is_not_deleted() -> None:
+    """An object that was created again during the deletion has another uid."""
     async with with_old() as place:
 
         def create_again() -> None:
@@ -210,8 +210,8 @@ async def test_another_object_of_the_name_is_not_deleted() -> None:
         assert OLD in place.cluster.objects
 
 
-async def test_what_a_crash_left_unrecorded_goes_in_two_steps() -> None:
-    """With our label and Apply entry but in no inventory, it is recorded first and pruned by a later run."""
+async def test_an_object_unrecorded_after_a_crash_is_pruned_in_two_steps() -> None:
+    """The object is in no inventory: it is recorded first, and a later run prunes it."""
     async with with_old() as place:
         del place.state().applied[OLD]
 
@@ -223,15 +223,15 @@ async def test_what_a_crash_left_unrecorded_goes_in_two_steps() -> None:
         assert second.decisions[OLD].verdict is PruneVerdict.PRUNE
 
 
-async def test_what_a_crash_left_unrecorded_goes_with_its_repository() -> None:
-    """No later run would find it in the inventory."""
+async def test_an_unrecorded_object_is_deleted_with_its_repository() -> None:
+    """No later run would find the object in the inventory."""
     async with with_old() as place:
         del place.state().applied[OLD]
         found = await look(place, deleting=True)
         assert found.decisions[OLD].verdict is PruneVerdict.PRUNE
 
 
-async def test_an_object_whose_kind_is_not_served_any_more_is_gone() -> None:
+async def test_an_object_whose_kind_is_no_longer_served_is_gone() -> None:
     """The objects of a kind are deleted with its CustomResourceDefinition."""
     async with installed({**KEPT, "old.yaml": manifest("apps/v1", "Deployment", "old", spec={})}) as place:
         await place.sync()
@@ -244,8 +244,8 @@ async def test_an_object_whose_kind_is_not_served_any_more_is_gone() -> None:
         assert "apps/Deployment shop/old" not in place.inventory()
 
 
-async def test_an_object_whose_label_somebody_removed_is_refused_and_stays_recorded() -> None:
-    """The watch no longer shows it, but it exists, and a person has to decide."""
+async def test_an_object_without_our_label_is_refused_and_stays_recorded() -> None:
+    """The watch no longer shows the object, but it exists, so a user has to decide."""
     async with with_old(healPolicy="manual") as place:
         place.cluster.change(OLD, {"metadata": {"labels": None}})
         await place.sync()
@@ -264,7 +264,7 @@ async def test_an_object_whose_label_somebody_removed_is_refused_and_stays_recor
         assert "ConfigMap shop/old" not in place.inventory()
 
 
-async def test_a_kind_that_cannot_be_listed_is_asked_object_by_object() -> None:
+async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
     """Its objects do not count as gone; one that cannot be read stops the reconciliation."""
     async with with_old() as place:
         place.services.object_cache._kinds.clear()

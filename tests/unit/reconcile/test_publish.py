@@ -1,4 +1,4 @@
-"""What is written to the API server about a reconciliation, and what happens when that is refused."""
+"""What a reconciliation writes to the API server, and what happens when a write is rejected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BUSY = ConflictError(ApiFailure(code=409, reason="Conflict", message="the object
 
 
 async def test_a_sync_is_published_with_one_status_write() -> None:
-    """Status, an Event and a transition, once."""
+    """A sync causes one status write and one transition."""
     async with installed(FILES, deletionPolicy="Orphan") as place:
         await place.sync()
 
@@ -31,7 +31,7 @@ async def test_a_sync_is_published_with_one_status_write() -> None:
 
 
 async def test_a_sync_that_changes_nothing_writes_nothing() -> None:
-    """An idle cluster sees no writes; the transition is published and is not news."""
+    """An idle cluster gets no writes; the transition is published but not reportable."""
     async with installed(FILES) as place:
         await place.sync()
         before = len(place.cluster.writes)
@@ -57,7 +57,7 @@ async def test_a_conflict_on_the_status_is_not_taken_for_a_deletion() -> None:
 
 
 async def test_a_deleted_repository_has_no_status_to_write() -> None:
-    """There is nothing to repeat."""
+    """A deletion during the status write is not a failure."""
     async with installed(FILES, deletionPolicy="Orphan") as place:
         place.cluster.before("apply", repository_key(), lambda: place.cluster.delete(repository_key()))
 
@@ -74,8 +74,8 @@ async def events(place: Installation) -> list[str]:
     return [value["reason"] for key, value in place.cluster.objects.items() if key.kind == "Event"]
 
 
-async def test_a_long_sync_shows_that_it_is_under_way() -> None:
-    """And its end takes that back."""
+async def test_a_long_sync_is_reconciling_in_the_status() -> None:
+    """The condition Reconciling is set while the sync runs and removed at its end."""
     async with installed(FILES, deletionPolicy="Orphan") as place:
         place.git.seconds = PROGRESS_AFTER_SECONDS + 1
         syncing = tasks.spawn(place.sync(), name="sync")
@@ -87,8 +87,8 @@ async def test_a_long_sync_shows_that_it_is_under_way() -> None:
         assert status_writes(place) == 2
 
 
-async def test_a_sync_that_is_cancelled_ends_its_progress() -> None:
-    """No write comes after its end."""
+async def test_a_cancelled_sync_writes_no_progress() -> None:
+    """No status write comes after the cancellation."""
     async with installed(FILES, deletionPolicy="Orphan") as place:
         place.git.seconds = PROGRESS_AFTER_SECONDS + 1
         syncing = tasks.spawn(place.sync(), name="sync")
@@ -100,7 +100,7 @@ async def test_a_sync_that_is_cancelled_ends_its_progress() -> None:
 
 
 async def test_a_crashing_worker_is_in_the_status_and_in_an_event() -> None:
-    """With the last line of the traceback."""
+    """The error contains the last line of the traceback."""
     async with installed(FILES) as place:
         await place.sync()
 
@@ -114,8 +114,8 @@ async def test_a_crashing_worker_is_in_the_status_and_in_an_event() -> None:
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-async def test_a_repository_that_is_gone_is_reported_as_it_was_last(*, is_known: bool) -> None:
-    """Its memory counts; without any, the status that the watch showed."""
+async def test_a_deleted_repository_is_reported_with_its_last_status(*, is_known: bool) -> None:
+    """The status is the remembered one, or without it the one that the watch showed."""
     async with installed(FILES) as place:
         await place.sync()
         writes = len(place.cluster.writes)

@@ -43,7 +43,7 @@ async def test_a_report_is_published() -> None:
         assert report.triggers == ("startup",)
 
 
-async def test_while_git_fails_its_last_version_holds() -> None:
+async def test_while_git_fails_the_last_commit_stays_in_effect() -> None:
     """Drift is still healed, and the report contains the failure."""
     async with installed(BLUE) as place:
         await place.sync()
@@ -60,7 +60,7 @@ async def test_while_git_fails_its_last_version_holds() -> None:
         assert (await place.sync(Trigger.RETRY)).result is Result.SYNCED
 
 
-async def test_a_commit_of_another_spec_does_not_hold() -> None:
+async def test_a_commit_of_another_spec_is_not_used() -> None:
     """While Git fails, the known commit does not stand in for a new ref or path."""
     async with installed(BLUE) as place:
         await place.sync()
@@ -88,8 +88,8 @@ async def test_without_any_commit_nothing_is_written() -> None:
         assert place.data("a") == {"colour": "blue"}
 
 
-async def test_what_the_known_commit_answers_does_not_ask_git() -> None:
-    """A change in the cluster does not ask Git; a poll or a new spec does."""
+async def test_a_change_in_the_cluster_does_not_ask_git() -> None:
+    """Git is asked only for a poll or a new spec."""
     async with installed(BLUE) as place:
         await place.sync(Trigger.STARTUP)
         place.git.refs.clear()
@@ -102,8 +102,8 @@ async def test_what_the_known_commit_answers_does_not_ask_git() -> None:
         assert len(place.git.refs) == 2
 
 
-async def test_a_suspended_repository_is_left_alone() -> None:
-    """It applies no commit and heals no drift until the suspension ends."""
+async def test_a_suspended_repository_is_not_synced() -> None:
+    """No commit is applied and no drift is healed until the suspension ends."""
     async with installed(BLUE) as place:
         await place.sync()
         place.configure(suspend=True)
@@ -122,7 +122,7 @@ async def test_a_suspended_repository_is_left_alone() -> None:
 
 
 async def test_an_unreadable_spec_is_reported() -> None:
-    """Nothing is done until somebody corrects it."""
+    """Nothing is applied until a user corrects the spec."""
     async with installed(BLUE, interval="soon") as place:
         report = await place.sync()
         assert (report.result, report.codes) == (Result.FAILED, (Code.SPEC_INVALID,))
@@ -130,8 +130,8 @@ async def test_an_unreadable_spec_is_reported() -> None:
         assert place.status().errors[0].code == Code.SPEC_INVALID
 
 
-async def test_an_unreadable_rollback_stops_everything() -> None:
-    """The wanted commit is unknown."""
+async def test_an_unreadable_rollback_stops_the_reconciliation() -> None:
+    """Nothing is applied, because the wanted commit is unknown."""
     async with installed(BLUE) as place:
         place.configure(annotations={"nopea.io/rollback-to": "yesterday"})
         report = await place.sync()
@@ -156,7 +156,7 @@ async def test_a_repository_waits_for_those_it_depends_on() -> None:
         assert place.data("a") == {"colour": "blue"}
 
 
-async def test_a_secret_that_is_not_there_is_reported() -> None:
+async def test_a_missing_secret_is_reported() -> None:
     """Git is not contacted without its credentials."""
     async with installed(BLUE, secretRef={"name": "git"}) as place:
         report = await place.sync()
@@ -165,8 +165,8 @@ async def test_a_secret_that_is_not_there_is_reported() -> None:
         assert place.git.refs == []
 
 
-async def test_a_restart_finds_everything_in_the_cluster() -> None:
-    """It writes nothing, forgets nothing, and prunes what disappeared from Git meanwhile."""
+async def test_a_new_process_finds_its_state_in_the_cluster() -> None:
+    """A new process writes nothing, and prunes what disappeared from Git meanwhile."""
     async with installed({**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}) as place:
         await place.sync()
         await place.restart()
@@ -179,8 +179,8 @@ async def test_a_restart_finds_everything_in_the_cluster() -> None:
         assert outcomes(await place.sync(Trigger.STARTUP))["b"] is Outcome.PRUNED
 
 
-async def test_drift_is_seen_across_a_restart() -> None:
-    """The baseline is in the inventory."""
+async def test_drift_is_detected_after_a_restart() -> None:
+    """The hash and the projection of the last apply are in the inventory."""
     async with installed(BLUE, healPolicy="manual") as place:
         await place.sync()
         await place.restart()
@@ -193,7 +193,7 @@ async def test_drift_is_seen_across_a_restart() -> None:
         assert [field.path for field in result.seen.drift.fields] == [".data.colour"]
 
 
-async def test_a_long_inventory_is_kept_beside_the_status() -> None:
+async def test_a_long_inventory_is_kept_in_inventory_objects() -> None:
     """Another process reads the Inventory objects; they are deleted when the status has room again."""
     chunk = ObjectKey(INVENTORIES.group, INVENTORIES.kind, NAMESPACE, "web-0")
     async with installed(MANY) as place:
@@ -226,7 +226,7 @@ async def test_an_inventory_that_cannot_be_written_fails_the_report() -> None:
 
 
 async def test_an_inventory_that_cannot_be_read_stops_the_reconciliation() -> None:
-    """Without it, nothing says what may be pruned."""
+    """Without the inventory it is unknown what may be pruned."""
     async with installed(MANY) as place:
         await place.sync()
         await place.restart()
@@ -257,7 +257,7 @@ async def test_a_crash_between_an_apply_and_its_record_loses_nothing() -> None:
         assert place.inventory() == {"ConfigMap shop/a", "ConfigMap shop/b", "ConfigMap shop/c"}
 
 
-async def test_a_status_that_cannot_be_written_is_tried_again() -> None:
+async def test_a_failed_status_write_is_retried() -> None:
     """The report counts as failed, so the worker retries; listeners get it after the write succeeded."""
     async with installed(BLUE) as place:
         await place.sync()
@@ -274,7 +274,7 @@ async def test_a_status_that_cannot_be_written_is_tried_again() -> None:
 
 
 async def test_a_superseded_reconciliation_publishes_no_status() -> None:
-    """The next run publishes its own; at shutdown there is no next run, so the status says so."""
+    """The next run publishes its own status; at shutdown there is no next run, so Reconciling stays set."""
     async with installed(BLUE) as place:
         report = await place.sync(pending={Trigger.SPEC_CHANGE})
         assert report.result is Result.SUPERSEDED
@@ -285,7 +285,7 @@ async def test_a_superseded_reconciliation_publishes_no_status() -> None:
         assert place.condition("Reconciling") == ("True", "Progressing")
 
 
-async def test_a_repository_that_is_gone_needs_no_status() -> None:
+async def test_a_deleted_repository_needs_no_status() -> None:
     """A deletion during the reconciliation is not a failure."""
     async with installed(BLUE, deletionPolicy="Orphan") as place:
         place.cluster.before("apply", key_of("a"), lambda: place.cluster.delete(repository_key()))

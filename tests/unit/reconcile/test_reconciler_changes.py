@@ -1,4 +1,4 @@
-"""Which changes in the cluster and in Git call for a reconciliation, and which do not."""
+"""The changes in the cluster and in Git that need a reconciliation, and those that do not."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ BLUE = {"a.yaml": config_map("a", colour="blue")}
 PROTECTED = {"nopea.io/suspend-heal": "true"}
 
 
-async def test_news_are_asked_of_git_only() -> None:
-    """A newer commit, a failing Git server and a failed report are news; the same commit is not."""
+async def test_only_git_decides_whether_there_is_a_new_commit() -> None:
+    """A newer commit, a failing Git server and a failed report count; the same commit does not."""
     async with installed(BLUE) as place:
         assert await place.reconciler.has_new_commit(place.repository())
         await place.sync()
@@ -39,12 +39,12 @@ async def test_news_are_asked_of_git_only() -> None:
 
 @pytest.fixture(params=["change", "deletion", "label"])
 def drift(request: pytest.FixtureRequest) -> str:
-    """Ways in which an object stops being as it was applied."""
+    """A way in which an object can drift."""
     return str(request.param)
 
 
 def drifts(place: Installation, how: str) -> None:
-    """Make the ConfigMap drift."""
+    """Make the ConfigMap drift in this way."""
     match how:
         case "change":
             place.edit("a", {"colour": "red"})
@@ -61,7 +61,7 @@ async def changed(place: Installation) -> bool:
 
 
 async def test_drift_is_a_change(drift: str) -> None:
-    """It is a change until it is healed; before the first reconciliation everything is."""
+    """Drift is a change until it is healed; before the first reconciliation there is always a change."""
     async with installed(BLUE) as place:
         assert await changed(place)
         await place.sync()
@@ -76,7 +76,7 @@ async def test_drift_is_a_change(drift: str) -> None:
 
 
 async def test_drift_that_is_left_is_a_change_once(drift: str) -> None:
-    """Drift that the policy leaves needs no other reconciliation until something changes."""
+    """Drift that the policy leaves needs no further reconciliation until something changes."""
     async with installed(BLUE, healPolicy="manual") as place:
         await place.sync()
         drifts(place, drift)
@@ -91,7 +91,7 @@ async def test_drift_that_is_left_is_a_change_once(drift: str) -> None:
 
 
 async def test_the_end_of_break_glass_is_a_change() -> None:
-    """The commit that came meanwhile is applied then."""
+    """The commit that arrived under break-glass is applied when break-glass ends."""
     async with installed(BLUE) as place:
         await place.sync()
         place.annotate("a", PROTECTED)
@@ -107,8 +107,8 @@ async def test_the_end_of_break_glass_is_a_change() -> None:
         assert not await changed(place)
 
 
-async def test_the_end_of_what_keeps_an_object_is_a_change() -> None:
-    """It is gone from Git, and pruned as soon as its annotation is removed."""
+async def test_the_end_of_a_prune_safeguard_is_a_change() -> None:
+    """The object is gone from Git and is pruned as soon as its annotation is removed."""
     async with installed({**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}) as place:
         await place.sync()
         place.annotate("b", {"nopea.io/prune": "false"})
@@ -123,7 +123,7 @@ async def test_the_end_of_what_keeps_an_object_is_a_change() -> None:
         assert place.data("b") is None
 
 
-async def test_what_a_crash_left_unrecorded_is_a_change() -> None:
+async def test_an_object_unrecorded_after_a_crash_is_a_change() -> None:
     """The object has our label and Apply entry but is in no inventory."""
     async with installed(BLUE) as place:
         await place.sync()
@@ -131,7 +131,7 @@ async def test_what_a_crash_left_unrecorded_is_a_change() -> None:
         assert await changed(place)
 
 
-async def test_a_rival_is_a_change_until_it_is_told() -> None:
+async def test_a_rival_repository_is_a_change_until_it_is_reported() -> None:
     """The owner reports once that another GitRepository declares its object."""
     async with installed({"web/a.yaml": config_map("a")}, path="web") as place:
         place.git.push({"api/a.yaml": config_map("a")})
@@ -145,7 +145,7 @@ async def test_a_rival_is_a_change_until_it_is_told() -> None:
 
 
 async def test_health_is_followed_without_a_reconciliation() -> None:
-    """The condition follows the objects; True asks for another check."""
+    """The condition follows the objects; the return value True requests another check."""
     deployment = manifest("apps/v1", "Deployment", "d", spec={"replicas": 1})
     async with installed({"d.yaml": deployment}) as place:
         key = key_of("d", "Deployment", group="apps")
@@ -162,7 +162,7 @@ async def test_health_is_followed_without_a_reconciliation() -> None:
         assert place.condition("Healthy")[0] == "True"
 
 
-async def test_a_change_of_ignored_fields_costs_one_look() -> None:
+async def test_a_change_of_ignored_fields_costs_one_check() -> None:
     """The apply under the new rules is a no-op, and the object counts as applied from then on."""
     rules = [{"kind": "ConfigMap", "jsonPointers": ["/data/colour"]}]
     async with installed({"a.yaml": config_map("a", colour="blue", size="1")}) as place:
@@ -176,7 +176,7 @@ async def test_a_change_of_ignored_fields_costs_one_look() -> None:
         assert "get configmaps/v1 shop/a" not in place.cluster.requests
 
 
-async def test_objects_listed_before_their_repository_are_looked_at_once() -> None:
+async def test_objects_listed_before_their_repository_are_checked_once() -> None:
     """A new process may list them before it knows their GitRepository's ignoreDifferences."""
     rules = [{"kind": "ConfigMap", "jsonPointers": ["/data/colour"]}]
     async with installed(

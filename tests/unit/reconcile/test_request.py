@@ -1,4 +1,4 @@
-"""Newest wins: when a running pass stops between two objects, and how seldom it asks Git."""
+"""When a newer request stops a running sync between two objects, and how often the sync asks Git."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OLD, NEW = "a" * 40, "b" * 40
 
 
 class Question:
-    """What waits in the mailbox, what Git answers, and how often it was asked."""
+    """A mailbox with pending triggers and a Git server that counts how often it is asked."""
 
     def __init__(self, *pending: Trigger, newest: str | Exception = OLD) -> None:
         self.pending = set(pending)
@@ -29,8 +29,8 @@ class Question:
 
 
 @pytest.mark.parametrize("trigger", [Trigger.SPEC_CHANGE, Trigger.ROLLBACK, Trigger.RESUME, Trigger.SHUTDOWN])
-async def test_a_new_spec_and_the_end_stop_a_pass_without_asking(trigger: Trigger) -> None:
-    """Also when something else came first."""
+async def test_a_new_spec_and_the_shutdown_stop_a_sync_without_asking_git(trigger: Trigger) -> None:
+    """The trigger stops the sync even if a webhook is pending as well."""
     question = Question(Trigger.WEBHOOK, trigger)
 
     assert await question.supersede.now()
@@ -38,8 +38,8 @@ async def test_a_new_spec_and_the_end_stop_a_pass_without_asking(trigger: Trigge
 
 
 @pytest.mark.parametrize("trigger", [Trigger.WEBHOOK, Trigger.POLL, Trigger.MANUAL])
-async def test_what_may_mean_a_commit_is_asked_about(trigger: Trigger) -> None:
-    """The pass stops only if there is one."""
+async def test_git_is_asked_after_triggers_that_may_mean_a_new_commit(trigger: Trigger) -> None:
+    """The sync stops only if Git has a new commit."""
     assert await Question(trigger, newest=NEW).supersede.now()
     assert not await Question(trigger, newest=OLD).supersede.now()
 
@@ -47,8 +47,8 @@ async def test_what_may_mean_a_commit_is_asked_about(trigger: Trigger) -> None:
 @pytest.mark.parametrize(
     "trigger", [Trigger.OBJECT_CHANGE, Trigger.RECONCILE, Trigger.RETRY, Trigger.KIND_CHANGE, Trigger.STARTUP]
 )
-async def test_everything_else_waits_for_the_next_pass(trigger: Trigger) -> None:
-    """A change in the cluster does not stop the repair of another."""
+async def test_all_other_triggers_wait_for_the_next_sync(trigger: Trigger) -> None:
+    """A change in the cluster does not stop a running sync, and Git is not asked."""
     question = Question(trigger, newest=NEW)
 
     assert not await question.supersede.now()
@@ -56,7 +56,7 @@ async def test_everything_else_waits_for_the_next_pass(trigger: Trigger) -> None
 
 
 async def test_git_is_asked_once_for_a_thousand_objects() -> None:
-    """However often the pass looks up between them."""
+    """A pending webhook causes one question to Git, not one for each object."""
     question = Question()
     for _ in range(1000):
         assert not await question.supersede.now()
@@ -67,8 +67,8 @@ async def test_git_is_asked_once_for_a_thousand_objects() -> None:
     assert question.asked == 1
 
 
-async def test_once_superseded_always_superseded() -> None:
-    """The mailbox may have been emptied meanwhile."""
+async def test_a_superseded_sync_stays_superseded() -> None:
+    """The sync stays superseded even if the mailbox has been emptied meanwhile."""
     question = Question(Trigger.WEBHOOK, newest=NEW)
     assert await question.supersede.now()
     question.pending.clear()
@@ -77,8 +77,8 @@ async def test_once_superseded_always_superseded() -> None:
     assert question.asked == 1
 
 
-async def test_a_git_server_that_fails_stops_nothing() -> None:
-    """The pass goes on with what it has; the next one meets the failure and reports it."""
+async def test_a_failing_git_server_does_not_stop_the_sync() -> None:
+    """The sync continues with its commit, and Git is not asked again."""
     question = Question(Trigger.WEBHOOK, newest=TransientError(problem(Code.GIT_TIMEOUT)))
 
     assert not await question.supersede.now()
@@ -86,8 +86,8 @@ async def test_a_git_server_that_fails_stops_nothing() -> None:
     assert question.asked == 1
 
 
-async def test_a_new_spec_stops_a_pass_after_git_was_asked() -> None:
-    """The one question does not make it deaf."""
+async def test_a_new_spec_stops_a_sync_after_git_was_asked() -> None:
+    """Git is asked once, but a new spec still stops the sync afterwards."""
     question = Question(Trigger.WEBHOOK)
     assert not await question.supersede.now()
 

@@ -1,4 +1,4 @@
-"""One commit becomes the state of the cluster: what is written, left alone and recorded."""
+"""What a sync of one commit writes, what it leaves alone and what it records."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def definition() -> str:
 
 
 async def test_a_first_sync_creates_and_records() -> None:
-    """Every object in Git is in the cluster with our label, and in the inventory."""
+    """Every object in Git is in the cluster with our label and in the inventory."""
     async with installed({"a.yaml": config_map("a", colour="blue"), "b.yaml": config_map("b")}) as place:
         report = await place.sync()
 
@@ -61,8 +61,8 @@ async def test_a_first_sync_creates_and_records() -> None:
         assert place.condition("Ready") == ("True", "Succeeded")
 
 
-async def test_what_others_need_is_created_first() -> None:
-    """Namespaces and CustomResourceDefinitions come first, in one reconciliation."""
+async def test_dependencies_are_created_first() -> None:
+    """Namespaces and CustomResourceDefinitions come first, in the same reconciliation."""
     in_new = {"namespace": "new"}
     files = {
         "a.yaml": manifest("shop.example.com/v1", "Widget", "w", metadata=in_new, spec={"size": 1}),
@@ -82,7 +82,7 @@ async def test_what_others_need_is_created_first() -> None:
 
 
 async def test_a_second_sync_writes_nothing() -> None:
-    """If neither Git nor the cluster changed, no request writes."""
+    """If neither Git nor the cluster changed, the sync sends no write."""
     async with installed(BLUE) as place:
         await place.sync()
         version = place.cluster.version
@@ -141,7 +141,7 @@ async def test_an_object_deleted_by_hand_is_created_again() -> None:
         assert place.data("a") == {"colour": "blue"}
 
 
-async def test_what_controllers_do_to_an_object_is_not_drift() -> None:
+async def test_fields_of_controllers_are_not_drift() -> None:
     """Fields that a controller added stay and cause no write."""
     async with installed(BLUE) as place:
         await place.sync()
@@ -195,7 +195,7 @@ async def test_a_request_heals_what_the_policy_leaves(annotations: dict[str, str
 
 
 async def test_git_wins_on_the_fields_that_git_changed() -> None:
-    """Under `manual`, a new commit is applied around the drift that is left."""
+    """Under the policy `manual`, a new commit is applied, and the drift in other fields stays."""
     async with installed({"a.yaml": config_map("a", colour="blue", size="1")}, healPolicy="manual") as place:
         await place.sync()
         place.edit("a", {"colour": "red"})
@@ -209,7 +209,7 @@ async def test_git_wins_on_the_fields_that_git_changed() -> None:
 
 
 async def test_drift_stays_for_the_grace_period() -> None:
-    """Until then it is left, and the report says when to check again; old drift is healed at once."""
+    """Until it ends the drift is left, and the report says when to check again; old drift is healed."""
     async with installed(BLUE, healGracePeriod="1h") as place:
         await place.sync()
         place.edit("a", {"colour": "red"})
@@ -227,7 +227,7 @@ async def test_drift_stays_for_the_grace_period() -> None:
         assert place.data("a") == {"colour": "blue"}
 
 
-async def test_a_heal_ends_the_drift_that_it_undid() -> None:
+async def test_a_heal_ends_the_drift() -> None:
     """A drift right after the heal gets the whole grace period again."""
     async with installed(BLUE, healGracePeriod="1h") as place:
         await place.sync()
@@ -258,7 +258,7 @@ async def test_ignored_fields_are_left_to_others() -> None:
         assert place.data("a") == {"colour": "red", "size": "2"}
 
 
-async def test_a_label_that_somebody_removed_comes_back() -> None:
+async def test_a_removed_label_is_restored() -> None:
     """The object stays ours although the watch no longer shows it."""
     async with installed(BLUE) as place:
         await place.sync()
@@ -270,7 +270,7 @@ async def test_a_label_that_somebody_removed_comes_back() -> None:
         assert outcomes(await place.sync()) == {"a": Outcome.UNCHANGED}
 
 
-async def test_break_glass_holds_until_it_is_taken_off() -> None:
+async def test_break_glass_applies_until_it_is_removed() -> None:
     """Until then neither drift nor a new commit causes a write to the object."""
     async with installed(BLUE) as place:
         await place.sync()
@@ -287,8 +287,8 @@ async def test_break_glass_holds_until_it_is_taken_off() -> None:
         assert place.data("a") == {"colour": "green"}
 
 
-async def test_an_object_that_exists_is_adopted() -> None:
-    """It becomes ours, and fields that kubectl had set and Git omits are removed."""
+async def test_an_existing_object_is_adopted() -> None:
+    """The object becomes ours, and fields that kubectl had set and Git omits are removed."""
     async with installed(BLUE) as place:
         place.cluster.create(
             {
@@ -338,8 +338,8 @@ async def test_an_immutable_object_is_recreated_with_force_only() -> None:
         assert place.cluster.objects[key_of("a")]["metadata"]["uid"] != uid
 
 
-async def test_fights_are_fought_ever_more_seldom() -> None:
-    """The manager that keeps changing an object is named, and the heals become rarer."""
+async def test_contended_objects_are_healed_less_and_less_often() -> None:
+    """The manager that keeps changing the object is named, and heals become less frequent."""
     async with installed(BLUE) as place:
         await place.sync()
         report = await place.sync()

@@ -36,7 +36,7 @@ def only(report: ReconcileReport) -> ObjectResult:
     return result
 
 
-async def test_break_glass_that_comes_while_a_write_is_under_way_holds() -> None:
+async def test_break_glass_set_during_a_write_is_respected() -> None:
     """The write conflicts with the new version, and the new decision leaves the object alone."""
     async with installed(BLUE) as place:
         await place.sync()
@@ -49,7 +49,7 @@ async def test_break_glass_that_comes_while_a_write_is_under_way_holds() -> None
         assert place.data("a") == {"colour": "blue"}
 
 
-async def test_a_change_while_a_write_is_under_way_is_not_lost() -> None:
+async def test_a_change_during_a_write_is_not_lost() -> None:
     """The decision is made again for the new version, which is then written."""
     async with installed(BLUE) as place:
         await place.sync()
@@ -61,7 +61,7 @@ async def test_a_change_while_a_write_is_under_way_is_not_lost() -> None:
 
 
 async def test_another_repositorys_object_is_refused() -> None:
-    """Its data and label stay; the owner is woken, to report the conflict as well."""
+    """The object's data and label stay; the owner is woken to report the conflict as well."""
     async with installed({"web/a.yaml": config_map("a", colour="blue")}, path="web") as place:
         place.declare("api", path="api")
         place.git.push({"api/a.yaml": config_map("a", colour="red")})
@@ -100,7 +100,7 @@ async def test_an_object_is_handed_over() -> None:
         assert place.inventory("api") == {"ConfigMap shop/a"}
 
 
-async def test_an_object_of_a_repository_that_is_gone_is_taken_over() -> None:
+async def test_an_object_of_a_deleted_repository_is_taken_over() -> None:
     """The label of a deleted GitRepository protects nothing."""
     async with installed(BLUE, prune=False) as place:
         await place.sync()
@@ -116,7 +116,7 @@ async def test_an_object_of_a_repository_that_is_gone_is_taken_over() -> None:
 
 
 async def test_an_unknown_kind_fails_alone() -> None:
-    """The problem names its file; other objects are applied, and a new kind triggers another try."""
+    """The problem has the file of the object; others are applied, and a new kind causes a retry."""
     files = {**BLUE, "w.yaml": manifest("shop.example.com/v1", "Widget", "w")}
     async with installed(files) as place:
         report = await place.sync()
@@ -133,8 +133,8 @@ async def test_an_unknown_kind_fails_alone() -> None:
         assert not place.state().unknown_kinds
 
 
-async def test_an_object_that_is_refused_fails_alone() -> None:
-    """Other objects are applied; the next reconciliation tries again."""
+async def test_a_rejected_object_fails_alone() -> None:
+    """The other objects are applied; the next reconciliation tries again."""
     files = {**BLUE, "b.yaml": config_map("b")}
     async with installed(files) as place:
         place.cluster.fail_next("apply", CONFIG_MAPS, FORBIDDEN)
@@ -147,8 +147,8 @@ async def test_an_object_that_is_refused_fails_alone() -> None:
         assert place.inventory() == {"ConfigMap shop/a", "ConfigMap shop/b"}
 
 
-async def test_an_api_server_that_goes_down_in_the_middle_stops_the_rest() -> None:
-    """No further object is tried; the next reconciliation does the rest."""
+async def test_an_outage_of_the_api_server_stops_the_sync() -> None:
+    """No further object is tried; the next reconciliation applies the rest."""
     files = {
         "a.yaml": manifest("v1", "Namespace", "new"),
         **{f"{number:02}.yaml": config_map(f"c{number:02}") for number in range(40)},
@@ -171,8 +171,8 @@ async def test_an_api_server_that_goes_down_in_the_middle_stops_the_rest() -> No
         assert len(place.inventory()) == 41
 
 
-async def test_a_crash_in_the_middle_is_finished_by_the_next_process() -> None:
-    """A new process, which knows only the cluster, does what is left and rewrites nothing."""
+async def test_the_next_process_finishes_after_a_crash() -> None:
+    """A new process, which knows only the cluster, applies the rest and rewrites nothing."""
     files = {f"{number:02}.yaml": config_map(f"c{number:02}", colour="blue") for number in range(40)}
     async with installed(files) as place:
         place.cluster.before("apply", key_of("c20"), place.cluster.stop)
@@ -260,7 +260,7 @@ async def test_an_object_that_cannot_be_read_is_not_written() -> None:
         assert place.data("a") == {"colour": "red"}
 
 
-async def test_without_discovery_nothing_is_decided() -> None:
+async def test_without_discovery_no_decision_is_made() -> None:
     """A kind that cannot be looked up does not count as missing."""
     async with installed(BLUE) as place:
         place.cluster.stop()

@@ -1,4 +1,4 @@
-"""Where the inventory is while it moves: at every moment it can be read back from somewhere."""
+"""The move of the inventory between the status and Inventory objects, which can be read at any time."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ REPOSITORY = repository()
 
 
 class Objects:
-    """Holds the Inventory objects, as the API server does."""
+    """Stores the Inventory objects as the API server does."""
 
     def __init__(self) -> None:
         self.bodies: dict[str, bytes] = {}
 
     async def apply(self, target: Any, body: bytes) -> None:
-        """Store one."""
+        """Store an object."""
         self.bodies[target.key.name] = body
 
     async def delete(self, target: Any) -> None:
-        """Delete one."""
+        """Delete an object."""
         del self.bodies[target.key.name]
 
     async def list(self, *_: Any) -> ObjectList:
-        """List all."""
+        """List all objects."""
         return ObjectList(items=tuple(map(LiveObject, self.bodies.values())), resource_version="1")
 
 
 def state_of(count: int) -> RepositoryState:
-    """Return the memory of so many applied objects."""
+    """Return the state of a repository with this number of applied objects."""
     state = RepositoryState(uid=REPOSITORY.uid, status=GitRepositoryStatus())
     for number in range(count):
         state.applied[ObjectKey("", "ConfigMap", "shop", f"m{number:03}")] = LastApplied(
@@ -50,8 +50,8 @@ def state_of(count: int) -> RepositoryState:
     return state
 
 
-async def test_inventory_objects_stay_until_the_status_holds_what_they_held() -> None:
-    """A crash between the two would leave the inventory nowhere."""
+async def test_inventory_objects_stay_until_the_status_has_their_entries() -> None:
+    """If they were deleted first, a crash in between would lose the inventory."""
     objects = Objects()
     store = InventoryStore(cast("Any", objects))
     state = state_of(101)
@@ -68,7 +68,7 @@ async def test_inventory_objects_stay_until_the_status_holds_what_they_held() ->
 
 
 async def test_a_crash_before_the_trim_leaves_no_inventory_objects_behind() -> None:
-    """The next process finds what the status no longer needs, even if it is unreadable, and deletes it."""
+    """The next process deletes Inventory objects that the status no longer needs, even unreadable ones."""
     objects = Objects()
     await InventoryStore(cast("Any", objects)).save(REPOSITORY, state_of(150))
     for name, body in objects.bodies.items():
@@ -87,8 +87,8 @@ async def test_a_crash_before_the_trim_leaves_no_inventory_objects_behind() -> N
     assert objects.bodies == {}
 
 
-async def test_an_inventory_that_cannot_be_read_is_not_an_empty_one() -> None:
-    """It is a problem that names the object, and no crash; nothing counts as loaded."""
+async def test_an_unreadable_inventory_is_not_an_empty_one() -> None:
+    """It is a problem that names the object and not a crash; the state does not count as loaded."""
     objects = Objects()
     store = InventoryStore(cast("Any", objects))
     await store.save(REPOSITORY, state_of(101))

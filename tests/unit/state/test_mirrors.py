@@ -1,4 +1,4 @@
-"""Deleting mirrors that no repository uses, in virtual time."""
+"""Deletion of mirrors that no repository uses, in virtual time."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ pytestmark = pytest.mark.looptime
 
 
 class Mirrors:
-    """Remembers which remotes are in use at each sweep."""
+    """Records which remotes are in use at each sweep."""
 
     def __init__(self) -> None:
         self.sweeps: list[tuple[float, set[str]]] = []
 
     async def forget(self, in_use: Collection[Remote]) -> int:
-        """Take a sweep."""
+        """Record a sweep."""
         now = asyncio.get_running_loop().time()
         self.sweeps.append((now, {remote.url for remote in in_use}))
         return 1
 
 
-async def test_only_what_a_repository_uses_is_kept(looptime: Any) -> None:
-    """The first sweep comes late: by then every repository has had its first reconciliation."""
+async def test_only_mirrors_in_use_are_kept(looptime: Any) -> None:
+    """The first sweep is late, when every repository has had its first reconciliation."""
     del looptime
     store, mirrors = StateStore(), Mirrors()
     for name in ("api", "web", "new"):
         status = repository(name).status
         state = store.state(RepoKey("shop", name), uid="u", status=status)
-        if name != "new":  # it has not come as far as its remote
+        if name != "new":  # it has not been reconciled yet, so its remote is unknown
             state.remote = Remote(f"https://git.acme.example/{name}.git")
     sweeping = spawn(sweep_mirrors(mirrors, store), name="sweep")
 

@@ -1,4 +1,4 @@
-"""Who applies an object: the first that plans it, until it lets go."""
+"""The owner of an object is the first repository that plans it, until it releases the object."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ API, WEB = RepoKey("shop", "api"), RepoKey("shop", "web")
 A, B, C = (ObjectKey("", "ConfigMap", "shop", name) for name in "abc")
 
 
-def test_the_first_has_it_and_the_second_is_told_who() -> None:
-    """Asking again changes nothing."""
+def test_the_first_claim_wins_and_a_second_returns_the_owner() -> None:
+    """A repeated claim changes nothing."""
     ownership = Ownership()
 
     assert [ownership.claim(A, API), ownership.claim(A, WEB), ownership.claim(A, API)] == [API] * 3
 
 
-def test_what_is_no_longer_declared_is_free() -> None:
-    """The rest is kept; what was never held is not claimed by keeping it."""
+def test_an_object_no_longer_declared_is_free() -> None:
+    """The other objects are kept; keeping an object that was never claimed does not claim it."""
     ownership = Ownership()
     ownership.claim(A, API)
     ownership.claim(B, API)
@@ -32,8 +32,8 @@ def test_what_is_no_longer_declared_is_free() -> None:
     assert ownership.claim(C, WEB) == WEB
 
 
-def test_one_cannot_let_go_of_anothers() -> None:
-    """Whoever did not get an object frees nothing by dropping it."""
+def test_a_repository_cannot_release_the_object_of_another() -> None:
+    """A repository whose claim failed frees nothing when it drops the object."""
     ownership = Ownership()
     ownership.claim(A, API)
     ownership.claim(A, WEB)
@@ -44,8 +44,8 @@ def test_one_cannot_let_go_of_anothers() -> None:
     assert ownership.claim(A, WEB) == API
 
 
-def test_a_repository_that_is_gone_holds_nothing() -> None:
-    """Releasing twice, or one that never claimed, does no harm."""
+def test_a_deleted_repository_owns_nothing() -> None:
+    """A second release has no effect."""
     ownership = Ownership()
     ownership.claim(A, API)
 
@@ -67,7 +67,7 @@ MOVES = st.one_of(
 @settings(deadline=None, max_examples=40)
 @given(st.lists(MOVES, max_size=20))
 def test_every_object_has_at_most_one_owner_at_any_time(moves: list[tuple[str, RepoKey, object]]) -> None:
-    """Against a model that is a plain dictionary; nothing is left once all have gone."""
+    """The model is a plain dictionary; nothing is left after all repositories are released."""
     ownership, owner = Ownership(), dict[ObjectKey, RepoKey]()
     for move, repo, what in moves:
         if isinstance(what, ObjectKey):
@@ -78,15 +78,15 @@ def test_every_object_has_at_most_one_owner_at_any_time(moves: list[tuple[str, R
                 ownership.keep(repo, kept)
             else:
                 ownership.release(repo)
-            owner = {key: one for key, one in owner.items() if one != repo or key in kept}
+            owner = {key: holder for key, holder in owner.items() if holder != repo or key in kept}
     for repo in (API, WEB, RepoKey("a", "b")):
         ownership.release(repo)
     assert not ownership._owner
     assert not ownership._wanted
 
 
-def test_a_partial_list_lets_go_of_nothing() -> None:
-    """After a restart, what a broken file hides is not free for others: its repository has not dropped it."""
+def test_an_incomplete_list_releases_nothing() -> None:
+    """After a restart an unreadable file may declare the object, so it is not free for others."""
     ownership = Ownership()
 
     ownership.keep(API, [A], complete=False)

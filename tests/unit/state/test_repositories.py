@@ -1,4 +1,4 @@
-"""Which GitRepositories exist, by key and by label."""
+"""The existing GitRepositories, by key and by label."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nopea.state.repositories import RepositoryStore
 API = RepoKey("shop", "api")
 
 
-def test_a_label_leads_to_its_repository() -> None:
-    """As long as it exists."""
+def test_a_repository_is_found_by_its_label() -> None:
+    """The label finds the repository until it is removed."""
     repositories = RepositoryStore()
     repositories.put(repository())
     assert repositories.owner("shop.api") == repository()
@@ -25,7 +25,7 @@ def test_a_label_leads_to_its_repository() -> None:
 
 
 def test_the_latest_version_counts() -> None:
-    """Two versions are one repository."""
+    """Two versions of a repository are one entry."""
     repositories = RepositoryStore()
     repositories.put(repository())
     repositories.put(repository(generation=2))
@@ -37,8 +37,8 @@ def test_the_latest_version_counts() -> None:
 
 
 @pytest.mark.parametrize("whole_cluster", [True, False])
-def test_an_unknown_owner_is_gone_only_if_all_are_known(whole_cluster: bool) -> None:
-    """With one namespace watched, another's objects must not be taken over."""
+def test_an_unknown_owner_may_exist_unless_all_namespaces_are_watched(whole_cluster: bool) -> None:
+    """If one namespace is watched, objects of other namespaces' owners must not be taken over."""
     repositories = RepositoryStore(whole_cluster=whole_cluster)
     repositories.put(repository())
 
@@ -46,8 +46,8 @@ def test_an_unknown_owner_is_gone_only_if_all_are_known(whole_cluster: bool) -> 
     assert repositories.may_exist("other.web") is not whole_cluster
 
 
-def test_a_reader_keeps_the_last_version_after_the_end() -> None:
-    """A pass that outlives its repository still has a spec to finish with."""
+def test_a_reader_keeps_the_last_version_after_a_deletion() -> None:
+    """A sync that runs while its repository is deleted still has a spec to finish with."""
     repositories = RepositoryStore()
     repositories.put(repository())
     latest = repositories.reader(API)
@@ -61,7 +61,7 @@ def test_a_reader_keeps_the_last_version_after_the_end() -> None:
 
 
 def test_the_keys_are_a_copy() -> None:
-    """They may be walked while repositories come and go."""
+    """Repositories may be added and removed while the keys are iterated."""
     repositories = RepositoryStore()
     repositories.put(repository())
     for key in repositories.keys():  # noqa: SIM118 - a method, not a dict's
@@ -70,8 +70,8 @@ def test_the_keys_are_a_copy() -> None:
     assert len(repositories) == 0
 
 
-def test_removing_a_stranger_does_nothing() -> None:
-    """The watch may tell of one that was never seen."""
+def test_removing_an_unknown_repository_does_nothing() -> None:
+    """The watch may report the deletion of a repository that was never seen."""
     repositories = RepositoryStore()
     repositories.put(repository())
 

@@ -1,4 +1,4 @@
-"""The process's memory: it outlives workers, not repositories, and never outgrows its bound."""
+"""The state of repositories, which outlives workers but not repositories, and the bounded manifest cache."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def _file(size: int) -> ParsedFile:
     return ParsedFile(documents=(ParsedDocument(index="1", line=1, body=b"x" * size),), problems=())
 
 
-def test_the_memory_of_a_repository_stays() -> None:
-    """The next pass, or the next worker after a crash, finds it; what was written last counts."""
+def test_the_state_of_a_repository_is_kept() -> None:
+    """The next sync or worker gets the same state, with the status that was written last."""
     store = StateStore()
     first = store.state(API, uid="u", status=STATUS)
     first.complete = True
@@ -30,8 +30,8 @@ def test_the_memory_of_a_repository_stays() -> None:
     assert again.status == STATUS
 
 
-def test_another_object_of_the_same_name_starts_with_nothing() -> None:
-    """Its uid tells it apart: what was applied for the old one says nothing about the new one."""
+def test_a_new_repository_of_the_same_name_starts_with_nothing() -> None:
+    """A repository with another uid does not get the state of the deleted one."""
     store = StateStore()
     store.state(API, uid="u", status=STATUS).complete = True
 
@@ -42,8 +42,8 @@ def test_another_object_of_the_same_name_starts_with_nothing() -> None:
     assert store.states[API] is fresh
 
 
-def test_what_is_gone_is_forgotten() -> None:
-    """Also when it was never known."""
+def test_a_deleted_repository_is_forgotten() -> None:
+    """Forgetting an unknown repository has no effect."""
     store = StateStore()
     store.state(API, uid="u", status=STATUS)
 
@@ -53,8 +53,8 @@ def test_what_is_gone_is_forgotten() -> None:
     assert store.states == {}
 
 
-def test_the_least_recently_used_file_goes_first() -> None:
-    """Reading counts as use."""
+def test_the_least_recently_used_file_is_evicted_first() -> None:
+    """A read counts as use."""
     store = ManifestCache(limit_bytes=3000)
     for blob in ("a", "b", "c"):
         store[blob] = _file(200)
@@ -65,8 +65,8 @@ def test_the_least_recently_used_file_goes_first() -> None:
     assert [blob for blob in "abcd" if store.get(blob)] == ["a", "c", "d"]
 
 
-def test_a_file_put_again_counts_once() -> None:
-    """Two repositories may parse the same blob at the same moment."""
+def test_a_file_stored_twice_counts_once() -> None:
+    """Two repositories may parse the same blob at the same time."""
     store = ManifestCache(limit_bytes=10_000)
     store["a"] = _file(200)
     size = store.currsize
@@ -76,8 +76,8 @@ def test_a_file_put_again_counts_once() -> None:
     assert (len(store), store.currsize) == (1, size)
 
 
-def test_one_file_over_the_limit_is_held_alone() -> None:
-    """It is at most a file's limit; holding none would parse it at every pass."""
+def test_a_file_over_the_limit_is_cached_alone() -> None:
+    """Without the cached file, every sync would parse it again."""
     store = ManifestCache(limit_bytes=1000)
     store["small"] = _file(10)
     store["big"] = _file(5000)
@@ -91,8 +91,8 @@ def test_one_file_over_the_limit_is_held_alone() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 3000), st.booleans()), max_size=40))
-def test_the_bound_holds_whatever_comes(moves: list[tuple[str, int, bool]]) -> None:
-    """The count of bytes is that of what is there, and what was just put is there."""
+def test_the_cache_never_exceeds_its_limit(moves: list[tuple[str, int, bool]]) -> None:
+    """The byte count matches the cached files, and the file stored last is always cached."""
     store = ManifestCache(limit_bytes=4000)
     for blob, size, read in moves:
         if read:

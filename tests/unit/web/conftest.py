@@ -1,4 +1,4 @@
-"""What the tests of the HTTP server share."""
+"""Fixtures for the tests of the HTTP server."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def short_linger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not read on for seconds after a test that sends half a body."""
+    """Shorten the time for which the server reads on after a test that sends half a body."""
     monkeypatch.setattr("nopea.web.server.LINGER_SECONDS", 0.05)

@@ -1,4 +1,4 @@
-"""The webhooks' edge for tests: a real server on loopback over repositories that the test names."""
+"""A webhook server on loopback for tests, with the repositories that the test gives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HOOK = {"secretRef": {"name": "hook"}}
 
 @dataclass
 class Clock:
-    """Seconds that pass when the test says so."""
+    """A clock that the test moves."""
 
     seconds: float = 1_000.0
 
@@ -43,7 +43,7 @@ class Clock:
 
 @dataclass
 class SecretsOfCluster:
-    """The API server as far as Secrets go: `data` by `namespace/name`; `error` is raised instead."""
+    """The Secrets of an API server: `data` by `namespace/name`; if `error` is set, reads raise it."""
 
     data: dict[str, dict[str, str]] = field(default_factory=dict)
     error: ApiError | None = None
@@ -51,7 +51,7 @@ class SecretsOfCluster:
     delay_seconds: float = 0.0
 
     async def get(self, target: Target) -> LiveObject:
-        """Answer as the API server would."""
+        """Respond as the API server does."""
         self.reads += 1
         await asyncio.sleep(self.delay_seconds)
         if self.error is not None:
@@ -65,7 +65,7 @@ class SecretsOfCluster:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a sender gets."""
+    """The response that a sender gets."""
 
     status: int
     body: Any
@@ -73,12 +73,12 @@ class Answered:
 
     @property
     def code(self) -> str:
-        """The error code."""
+        """The error code of the response."""
         return str(self.body["code"])
 
 
 class Edge:
-    """Repositories and their secrets, and a client; `woken` is everybody who was, in order."""
+    """Repositories with their secrets, and a client; `woken` has the woken repositories in order."""
 
     def __init__(self, repositories: Iterable[Repository], *, shared: str, file: Path | None) -> None:
         self.clock = Clock()
@@ -97,13 +97,13 @@ class Edge:
         self.shared = SharedSecret(Secret(shared), file)
 
     def wake(self, keys: Iterable[RepoKey]) -> tuple[RepoKey, ...]:
-        """Remember whom, as the controller would."""
+        """Record the repositories, as the controller would wake them."""
         woken = tuple(keys)
         self.woken += map(str, woken)
         return woken
 
     def webhooks(self) -> Webhooks:
-        """Return the endpoints over all of this."""
+        """Return the endpoints with the parts of this class."""
         return Webhooks(
             repositories=self.repositories,
             wake=self.wake,
@@ -117,11 +117,11 @@ class Edge:
         )
 
     async def send(self, path: str, sent: Sent, **headers: str) -> Answered:
-        """Send a delivery and return the answer."""
+        """Send a delivery and return the response."""
         return await self.request("POST", path, data=sent.body, headers={**sent.headers, **headers})
 
     async def request(self, method: str, path: str, **options: Any) -> Answered:
-        """Send anything."""
+        """Send any request and return the response."""
         assert self.session is not None
         url = f"http://127.0.0.1:{self.port}{path}"
         async with self.session.request(method, url, **options) as answer:
@@ -133,7 +133,7 @@ class Edge:
 async def until(claim: Callable[[], bool], *, seconds: float = 10.0) -> None:
     """Wait until the claim is true."""
     async with asyncio.timeout(seconds):
-        while not claim():  # noqa: ASYNC110 - nobody tells what happens inside the server
+        while not claim():  # noqa: ASYNC110 - the server has no event to wait for
             await asyncio.sleep(0.005)
 
 
@@ -151,4 +151,4 @@ async def receiving(
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
     async with session as edge.session, server as edge.port:
         yield edge
-    await until(lambda: asyncio.all_tasks() <= before)  # aiohttp's own end a moment after their sockets
+    await until(lambda: asyncio.all_tasks() <= before)  # aiohttp's own tasks end shortly after their sockets

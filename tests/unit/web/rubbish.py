@@ -1,7 +1,7 @@
-"""Requests that nobody sends on purpose: bytes for a socket, made from a seed.
+"""Random requests from a seed, as bytes for a socket.
 
-Many are genuine deliveries of some provider with a piece of the body replaced and signed anew, so that they
-reach what reads bodies; the rest breaks HTTP at every place where it can be broken.
+Many are genuine deliveries of a provider with a piece of the body replaced and a new signature, so that
+they reach the code that parses bodies; the others break HTTP in every part of a request.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SENDERS: tuple[tuple[Callable[[Any], Sent], Callable[[], dict[str, Any]]], ...]
 
 
 class Rubbish:
-    """An endless supply; equal seeds give equal requests."""
+    """An endless supply of random requests; equal seeds give equal requests."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
@@ -49,7 +49,7 @@ class Rubbish:
         )  # fmt: skip
 
     def next(self) -> bytes:
-        """Return what to write to a fresh connection."""
+        """Return the bytes to write to a new connection."""
         return self._random.choice(self._kinds)()
 
     def _signed(self) -> bytes:
@@ -65,7 +65,7 @@ class Rubbish:
             ):
                 headers[name] = self._text(40)
         body = delivery.body
-        if self._random.random() < 0.2:  # Gitea's signature still fits then
+        if self._random.random() < 0.2:  # Gitea's signature is still valid then
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             body = (
                 b"payload="
@@ -161,7 +161,7 @@ class Rubbish:
         return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
 
     def _spoilt(self, value: Any) -> Any:
-        """Replace, now and then, a piece of a value by something else."""
+        """Replace pieces of a value at random."""
         if self._random.random() < 0.06:
             return self._thing()
         if isinstance(value, dict):

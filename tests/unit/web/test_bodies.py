@@ -1,4 +1,4 @@
-"""Bodies as they come: too large, too slow, too many, compressed, broken. Never a 5xx, never much memory."""
+"""Bodies that are too large, slow, too many, compressed or broken: no 5xx, and bounded memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ API = "/webhook/shop/api"
 
 
 async def test_a_body_above_the_limit_is_413() -> None:
-    """Whether its length is announced or not; one at the limit is read."""
+    """The limit applies with and without an announced length; a body at the limit is read."""
     fits = push(padding=50_000)
     sent = push(padding=50_001)
 
@@ -33,7 +33,7 @@ async def test_a_body_above_the_limit_is_413() -> None:
 
 
 async def test_a_body_in_chunks_is_read_whole() -> None:
-    """A proxy may send it so."""
+    """A proxy may send a body in chunks."""
     sent = push()
 
     async def in_pieces() -> AsyncIterator[bytes]:
@@ -46,7 +46,7 @@ async def test_a_body_in_chunks_is_read_whole() -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "nonsense", "gzip, gzip"])
 async def test_a_compressed_body_is_415(encoding: str) -> None:
-    """It is never inflated: a bomb is a few bytes here, too."""
+    """The body is never decompressed, so a decompression bomb has no effect."""
     bomb = gzip.compress(b"\0" * 50_000_000)
     async with receiving(limit=2 * 1024**2) as edge:
         answer = await edge.request(
@@ -74,12 +74,12 @@ async def connected(edge: Edge, first: bytes) -> AsyncIterator[tuple[StreamReade
 
 
 def half(edge: Edge) -> AbstractAsyncContextManager[tuple[StreamReader, StreamWriter]]:
-    """Send a request whose body does not come to its end."""
+    """Send a request whose body is never completed."""
     return connected(edge, HEAD + b"Content-Length: 1000\r\n\r\n" + b"x" * 10)
 
 
 async def test_a_slow_sender_is_408() -> None:
-    """Its turn goes to the next."""
+    """The next sender gets its turn."""
     async with receiving(small=0, read_seconds=0.2, at_once=1) as edge:
         async with half(edge) as (reader, _):
             assert (await reader.readline()).startswith(b"HTTP/1.1 408")
@@ -87,7 +87,7 @@ async def test_a_slow_sender_is_408() -> None:
 
 
 async def test_bodies_take_turns() -> None:
-    """Who comes while others are read waits, and is answered when they end."""
+    """A delivery that arrives while others are read waits, and is answered when they end."""
     bounds: dict[str, Any] = {"small": 0, "at_once": 2, "read_seconds": 0.5, "wait_seconds": 10}
     async with receiving(**bounds) as edge, half(edge) as (first, _), half(edge) as (second, _):
         answers = await asyncio.gather(*(edge.send(API, push()) for _ in range(5)))
@@ -96,8 +96,8 @@ async def test_bodies_take_turns() -> None:
         assert [(await reader.readline())[9:12] for reader in (first, second)] == [b"408"] * 2
 
 
-async def test_strangers_who_send_slowly_hold_no_turn() -> None:
-    """However many they are: what is small is read beside them, and what is large has its turn at once."""
+async def test_slow_senders_of_small_bodies_take_no_turn() -> None:
+    """Small bodies are read beside them, and a large body gets its turn at once."""
     bounds: dict[str, Any] = {"at_once": 1, "read_seconds": 30, "wait_seconds": 0.1, "limit": 500_000}
     async with receiving(**bounds) as edge, half(edge), half(edge), half(edge):
         await until(lambda: edge.bodies.held_now == 3)
@@ -108,7 +108,7 @@ async def test_strangers_who_send_slowly_hold_no_turn() -> None:
 
 @pytest.mark.parametrize("length", [b"Content-Length: 400000", b"Transfer-Encoding: chunked"])
 async def test_a_body_that_may_be_large_waits_for_its_turn(length: bytes) -> None:
-    """As long as another one is read; small ones overtake it."""
+    """While another large body is read, a large one has to wait and a small one does not."""
     bounds: dict[str, Any] = {"at_once": 1, "read_seconds": 30, "wait_seconds": 0.1, "limit": 500_000}
     async with receiving(**bounds) as edge, connected(edge, HEAD + length + b"\r\n\r\n"):
         await until(lambda: edge.bodies.held_now == 1)
@@ -117,8 +117,8 @@ async def test_a_body_that_may_be_large_waits_for_its_turn(length: bytes) -> Non
         assert (await edge.send(API, push())).status == 202
 
 
-async def test_who_waits_too_long_for_a_turn_is_429() -> None:
-    """With the time to come again; never a 5xx."""
+async def test_a_sender_that_waits_too_long_for_a_turn_is_429() -> None:
+    """The response has a Retry-After header and is not a 5xx."""
     async with receiving(small=0, at_once=1, read_seconds=30, wait_seconds=0.1) as edge, half(edge):
         await until(lambda: edge.bodies.held_now == 1)
         answer = await edge.send(API, push())
@@ -127,8 +127,8 @@ async def test_who_waits_too_long_for_a_turn_is_429() -> None:
         assert answer.headers["Retry-After"] == "10"
 
 
-async def test_too_many_who_wait_are_429_at_once() -> None:
-    """The queue has an end."""
+async def test_too_many_waiting_senders_are_429_at_once() -> None:
+    """The queue is bounded."""
     bounds: dict[str, Any] = {"small": 0, "at_once": 1, "most": 2, "read_seconds": 0.5, "wait_seconds": 10}
     async with receiving(**bounds) as edge, half(edge):
         await until(lambda: edge.bodies.held_now == 1)
@@ -137,8 +137,8 @@ async def test_too_many_who_wait_are_429_at_once() -> None:
         assert sorted(answer.status for answer in answers) == [202, 429, 429, 429, 429]
 
 
-async def test_a_sender_that_goes_away_frees_its_turn() -> None:
-    """Nothing is left behind."""
+async def test_a_sender_that_disconnects_frees_its_turn() -> None:
+    """After three aborted connections the next delivery is accepted."""
     async with receiving(small=0, at_once=1, wait_seconds=5) as edge:
         for _ in range(3):
             async with half(edge) as (_, writer):
@@ -150,8 +150,8 @@ async def test_a_sender_that_goes_away_frees_its_turn() -> None:
 @pytest.mark.parametrize(
     "rest", [b"zz\r\n", b"5\r\nabcdefgh\r\n", b"-1\r\n", b"FFFFFFFFFFFFFFFFFF\r\n", b"\r\n"]
 )
-async def test_a_body_that_breaks_http_is_refused(rest: bytes) -> None:
-    """Chunks that are none; 408 where aiohttp has taken the head already and waits for the rest."""
+async def test_a_body_with_invalid_chunks_is_rejected(rest: bytes) -> None:
+    """The response is 400, or 408 if aiohttp has accepted the head and waits for the rest."""
     async with receiving(read_seconds=0.3) as edge:
         for at_once in (True, False):
             head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

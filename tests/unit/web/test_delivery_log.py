@@ -1,4 +1,4 @@
-"""The lines of deliveries, and how many a flood may write."""
+"""The log lines of deliveries, and the limit on their number."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from nopea.web.delivery_log import DeliveryLog, TokenBucket
 REFUSAL = Problem(code=Code.WEBHOOK_SIGNATURE, message="The header x does not match.", hint="")
 
 
-def test_a_burst_then_a_trickle_and_the_rest_is_counted() -> None:
-    """The next allowed event has the number of those that were not."""
+def test_a_bucket_allows_a_burst_and_counts_what_it_suppresses() -> None:
+    """The next allowed event has the number of the suppressed ones."""
     clock = Clock()
     bucket = TokenBucket(clock, burst=2, seconds=10)
     assert [bucket.take() for _ in range(5)] == [0, 0, None, None, None]
@@ -23,8 +23,8 @@ def test_a_burst_then_a_trickle_and_the_rest_is_counted() -> None:
     assert [bucket.take() for _ in range(2)] == [3, None]
 
 
-def test_a_quiet_hour_earns_one_burst() -> None:
-    """Not more."""
+def test_a_quiet_hour_allows_one_burst() -> None:
+    """The bucket never holds more than one burst."""
     clock = Clock()
     bucket = TokenBucket(clock, burst=2, seconds=10)
     clock.seconds += 3600
@@ -32,8 +32,8 @@ def test_a_quiet_hour_earns_one_burst() -> None:
     assert [bucket.take() for _ in range(3)] == [0, 0, None]
 
 
-def test_a_delivery_that_wakes_is_always_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Its number is bounded by the pushes; a path from outside is fit for the log."""
+def test_a_delivery_that_wakes_a_repository_is_always_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Pushes bound the number of these lines; unsafe characters of the path are replaced."""
     caplog.set_level("INFO", logger="nopea")
     log = DeliveryLog(Clock())
     for _ in range(150):
@@ -46,8 +46,8 @@ def test_a_delivery_that_wakes_is_always_logged(caplog: pytest.LogCaptureFixture
     }  # fmt: skip
 
 
-def test_a_flood_of_pings_and_refusals_is_not_a_flood_of_lines(caplog: pytest.LogCaptureFixture) -> None:
-    """Each has a bucket of its own, and the next line has the number of those that are missing."""
+def test_a_flood_of_pings_and_refusals_writes_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """Pings and refusals have separate buckets; the next line has the number of suppressed ones."""
     caplog.set_level("INFO", logger="nopea")
     clock = Clock()
     log = DeliveryLog(clock)

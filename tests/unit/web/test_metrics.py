@@ -9,7 +9,7 @@ from nopea.web.server import serving
 
 
 async def test_a_scrape_is_answered_in_the_clients_format() -> None:
-    """The Accept header goes to whoever renders, cut to a bound; the content type comes from there."""
+    """The renderer gets the Accept header, cut to a limit, and chooses the content type."""
     asked: list[str] = []
 
     async def scrape(accept: str) -> tuple[bytes, str]:

@@ -1,4 +1,4 @@
-"""Where the secrets of webhooks come from, how often they are read, and that none is no way in."""
+"""The sources of webhook secrets, how often they are read, and the rejection without a secret."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TOKEN = Secret(b"the token")
 
 @pytest.fixture
 def cluster() -> SecretsOfCluster:
-    """One Secret."""
+    """Return a cluster with one Secret."""
     return SecretsOfCluster({"shop/hook": {"token": "the token\n"}})
 
 
 async def test_a_secret_is_kept_for_half_a_minute(cluster: SecretsOfCluster) -> None:
-    """Then it is read again; its value has no newline of a file at its end."""
+    """Then the Secret is read again; its value has no trailing newline."""
     clock = Clock()
     secrets = HookSecrets(cluster, clock=clock)
     for _ in range(10):
@@ -37,8 +37,8 @@ async def test_a_secret_is_kept_for_half_a_minute(cluster: SecretsOfCluster) -> 
     assert cluster.reads == 2
 
 
-async def test_many_who_ask_at_once_are_one_request(cluster: SecretsOfCluster) -> None:
-    """Those who come later wait for the first."""
+async def test_concurrent_reads_are_one_request(cluster: SecretsOfCluster) -> None:
+    """Later callers wait for the first one's request."""
     cluster.delay_seconds = 0.05
     secrets = HookSecrets(cluster, clock=Clock())
 
@@ -46,8 +46,8 @@ async def test_many_who_ask_at_once_are_one_request(cluster: SecretsOfCluster) -
     assert cluster.reads == 1
 
 
-async def test_what_was_missing_is_found_a_second_later(cluster: SecretsOfCluster) -> None:
-    """A person who creates the Secret does not wait; a flood asks once a second."""
+async def test_a_missing_secret_is_found_a_second_later(cluster: SecretsOfCluster) -> None:
+    """A missing Secret is read once a second, so a flood of deliveries is not a flood of requests."""
     clock = Clock()
     secrets = HookSecrets(cluster, clock=clock)
     for _ in range(10):
@@ -61,8 +61,8 @@ async def test_what_was_missing_is_found_a_second_later(cluster: SecretsOfCluste
     assert await secrets.read("shop", "new") == TOKEN
 
 
-async def test_it_is_read_again_at_most_once_a_second(cluster: SecretsOfCluster) -> None:
-    """However many signatures do not fit."""
+async def test_a_secret_is_read_again_at_most_once_a_second(cluster: SecretsOfCluster) -> None:
+    """The limit holds for any number of wrong signatures."""
     clock = Clock()
     secrets = HookSecrets(cluster, clock=clock)
     await secrets.read("shop", "hook")
@@ -75,8 +75,8 @@ async def test_it_is_read_again_at_most_once_a_second(cluster: SecretsOfCluster)
     assert cluster.reads == 2
 
 
-async def test_an_outage_while_it_is_read_again_leaves_the_refusal(cluster: SecretsOfCluster) -> None:
-    """And the secret that was known goes on to serve for its half minute."""
+async def test_an_outage_during_the_second_read_keeps_the_refusal(cluster: SecretsOfCluster) -> None:
+    """The known secret stays in use for the rest of its half minute."""
     clock = Clock()
     secrets = HookSecrets(cluster, clock=clock)
     await secrets.read("shop", "hook")
@@ -87,10 +87,10 @@ async def test_an_outage_while_it_is_read_again_leaves_the_refusal(cluster: Secr
     assert await secrets.read("shop", "hook") == TOKEN
 
 
-async def test_an_api_server_that_does_not_answer_is_not_waited_for(
+async def test_a_silent_api_server_is_not_waited_for(
     cluster: SecretsOfCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sender is told to come again."""
+    """The sender gets a 503 and has to retry."""
     monkeypatch.setattr("nopea.web.secrets.READ_SECONDS", 0.05)
     cluster.delay_seconds = 60
     with pytest.raises(RefusedError) as declined:
@@ -102,7 +102,7 @@ async def test_an_api_server_that_does_not_answer_is_not_waited_for(
 async def test_an_outage_is_waited_for_once_a_second(
     cluster: SecretsOfCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not once by each of many who wait behind each other, and not for each forged signature."""
+    """Neither concurrent requests nor forged signatures multiply the wait."""
     monkeypatch.setattr("nopea.web.secrets.READ_SECONDS", 0.05)
     clock = Clock()
     secrets = HookSecrets(cluster, clock=clock)
@@ -123,7 +123,7 @@ async def test_an_outage_is_waited_for_once_a_second(
 
 
 async def test_the_cache_is_bounded(cluster: SecretsOfCluster) -> None:
-    """What was asked for longest ago goes first."""
+    """The Secret that was requested longest ago is evicted first."""
     secrets = HookSecrets(cluster, clock=Clock(), most=2)
     for name in ("a", "b", "hook", "c"):
         cluster.data[f"shop/{name}"] = {"token": "the token"}
@@ -134,16 +134,16 @@ async def test_the_cache_is_bounded(cluster: SecretsOfCluster) -> None:
     assert cluster.reads == 4
 
 
-def test_without_a_value_or_a_file_there_is_none() -> None:
-    """Which is a refusal, not a pass."""
+def test_without_a_value_or_a_file_there_is_no_secret() -> None:
+    """Without a value or a file there is no secret, so deliveries are rejected."""
     with pytest.raises(RefusedError) as refused:
         SharedSecret(Secret(b""), None).read()
 
     assert refused.value.status == 403
 
 
-def test_the_file_wins_and_is_followed(tmp_path: Path) -> None:
-    """A mounted Secret is replaced under the same name, by a link or in place."""
+def test_the_file_takes_precedence_and_is_read_again(tmp_path: Path) -> None:
+    """The new value is used after a mounted file is replaced or rewritten."""
     file = tmp_path / "token"
     file.write_text("first\n")
     secret = SharedSecret(Secret("from the environment"), file)
@@ -160,8 +160,8 @@ def test_the_file_wins_and_is_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "", "\n"])
-def test_a_file_that_holds_nothing_is_refused(tmp_path: Path, content: str | None) -> None:
-    """It does not fall back to the value of the environment, and comes back with its file."""
+def test_a_missing_or_empty_file_is_refused(tmp_path: Path, content: str | None) -> None:
+    """The value of the environment is not used instead; a file with content is read at once."""
     file = tmp_path / "token"
     secret = SharedSecret(Secret("from the environment"), file)
     if content is not None:
@@ -174,8 +174,8 @@ def test_a_file_that_holds_nothing_is_refused(tmp_path: Path, content: str | Non
     assert secret.read() == Secret("here")
 
 
-def test_a_file_that_goes_takes_the_secret_with_it(tmp_path: Path) -> None:
-    """An operator who removes it means it."""
+def test_a_deleted_file_deletes_the_secret(tmp_path: Path) -> None:
+    """An operator who deletes the file revokes the secret."""
     file = tmp_path / "token"
     file.write_text("first")
     secret = SharedSecret(Secret(b""), file)
@@ -187,7 +187,7 @@ def test_a_file_that_goes_takes_the_secret_with_it(tmp_path: Path) -> None:
 
 
 def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
-    """Somebody gave the wrong one."""
+    """The operator may have configured a wrong file."""
     file = tmp_path / "token"
     file.write_bytes(b"x" * 2 * LONGEST_FILE)
 

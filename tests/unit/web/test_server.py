@@ -1,4 +1,4 @@
-"""The probes over real HTTP on loopback: what they answer, and how the server starts and ends."""
+"""The responses of the probes over real HTTP on loopback, and the start and the end of the server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nopea.web.server import ListenError, serving
 
 
 class Probe:
-    """Asks a server whose readiness the test decides."""
+    """A client of a server whose readiness the test sets."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self.session = session
@@ -23,33 +23,33 @@ class Probe:
         self.port = 0
 
     def why_not_ready(self) -> str:
-        """Answer as the process would."""
+        """Return the reason, as the process does."""
         return self.reason
 
     async def ask(self, path: str, method: str = "GET") -> tuple[int, str]:
-        """Return status and body."""
+        """Send a request and return the status and the body."""
         async with self.session.request(method, f"http://127.0.0.1:{self.port}{path}") as answer:
             return answer.status, await answer.text()
 
 
 @pytest_asyncio.fixture
 async def probe() -> AsyncIterator[Probe]:
-    """A server on a free port, and a client."""
+    """Yield a client of a server on a free port."""
     async with aiohttp.ClientSession() as session:
         probe = Probe(session)
         async with serving(host="127.0.0.1", port=0, why_not_ready=probe.why_not_ready) as probe.port:
             yield probe
 
 
-async def test_healthy_while_the_loop_turns(probe: Probe) -> None:
-    """Whether the process is ready or not: a restart would not help."""
+async def test_the_process_is_healthy_while_the_event_loop_runs(probe: Probe) -> None:
+    """A process that is not ready is healthy, because a restart would not help."""
     probe.reason = "waiting for the list of GitRepositories"
 
     assert await probe.ask("/health") == (200, "ok\n")
 
 
-async def test_ready_says_why_not_and_changes_its_mind(probe: Probe) -> None:
-    """503 with the reason, 200 once there is none, and 503 again when the process drains."""
+async def test_ready_follows_the_readiness_of_the_process(probe: Probe) -> None:
+    """The response is 503 with the reason, 200 without one, and 503 again during the drain."""
     probe.reason = "waiting for the list of GitRepositories"
     assert await probe.ask("/ready") == (503, "not ready: waiting for the list of GitRepositories\n")
 
@@ -60,22 +60,22 @@ async def test_ready_says_why_not_and_changes_its_mind(probe: Probe) -> None:
     assert (await probe.ask("/ready"))[0] == 503
 
 
-async def test_nothing_else_is_served(probe: Probe) -> None:
-    """Neither other paths nor other methods."""
+async def test_other_paths_and_methods_are_not_served(probe: Probe) -> None:
+    """Another path is a 404, and another method is a 405."""
     assert (await probe.ask("/"))[0] == 404
     assert (await probe.ask("/health", "POST"))[0] == 405
 
 
-async def test_another_method_names_those_that_there_are(probe: Probe) -> None:
-    """As HTTP demands of a 405."""
+async def test_a_405_lists_the_allowed_methods(probe: Probe) -> None:
+    """HTTP requires the Allow header in a 405."""
     async with probe.session.post(f"http://127.0.0.1:{probe.port}/health") as answer:
         assert answer.status == 405
         assert answer.headers["Allow"] == "GET,HEAD"
 
 
 @pytest.mark.parametrize("path", ["/health", "/nothing"])
-async def test_an_expectation_that_nobody_knows_is_417(probe: Probe, path: str) -> None:
-    """Whatever bytes it is made of; 100-continue is what may be expected."""
+async def test_an_unknown_expectation_is_417(probe: Probe, path: str) -> None:
+    """Only `100-continue` is supported; any other bytes are rejected."""
     for line, status in ((b"Expect: \x80", b"417"), (b"Expect: 100-continue", b"100")):
         reader, writer = await asyncio.open_connection("127.0.0.1", probe.port)
         writer.write(b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % (path.encode(), line))
@@ -85,7 +85,7 @@ async def test_an_expectation_that_nobody_knows_is_417(probe: Probe, path: str) 
 
 
 async def test_a_bug_is_a_500_and_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """What strangers send is no news, what we did wrong is."""
+    """Invalid requests of clients are not errors in the log; a bug of the server is."""
 
     async def wrong(request: web.Request) -> web.Response:
         raise RuntimeError(f"a bug at {request.path}")
@@ -104,8 +104,8 @@ async def test_a_bug_is_a_500_and_a_line_in_the_log(caplog: pytest.LogCaptureFix
     assert "a bug at /wrong" in str(line.exc_info)
 
 
-async def test_a_taken_port_is_an_error_that_says_so(probe: Probe) -> None:
-    """With the address and what to do; the first server goes on."""
+async def test_a_port_in_use_is_a_clear_error(probe: Probe) -> None:
+    """The error has the address and the options to change; the first server continues."""
     with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{probe.port}.*Set another --host or --port"):
         async with serving(host="127.0.0.1", port=probe.port, why_not_ready=str):
             pass
@@ -113,15 +113,15 @@ async def test_a_taken_port_is_an_error_that_says_so(probe: Probe) -> None:
     assert (await probe.ask("/health"))[0] == 200
 
 
-async def test_an_address_of_another_machine_is_an_error_too() -> None:
-    """192.0.2.1 is for documentation: nobody has it."""
+async def test_a_foreign_address_is_a_clear_error() -> None:
+    """The address 192.0.2.1 is reserved for documentation, so no interface has it."""
     with pytest.raises(ListenError, match=r"192\.0\.2\.1"):
         async with serving(host="192.0.2.1", port=0, why_not_ready=str):
             pass
 
 
-async def test_the_port_is_free_afterwards() -> None:
-    """Also when what it served for has crashed."""
+async def test_the_port_is_free_after_the_end() -> None:
+    """The port is released even if the process crashes."""
     with pytest.raises(RuntimeError, match="the process"):
         async with serving(host="127.0.0.1", port=0, why_not_ready=str) as port:
             raise RuntimeError("the process")
@@ -130,8 +130,8 @@ async def test_the_port_is_free_afterwards() -> None:
         pass
 
 
-async def test_an_open_connection_does_not_hold_up_the_end() -> None:
-    """A client that is connected and silent is cut off in time."""
+async def test_an_open_connection_does_not_delay_the_end() -> None:
+    """The connection of a silent client is closed in time."""
     loop = asyncio.get_running_loop()
     async with serving(host="127.0.0.1", port=0, why_not_ready=str) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -139,5 +139,5 @@ async def test_an_open_connection_does_not_hold_up_the_end() -> None:
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         began = loop.time()
 
-    assert loop.time() - began < 4  # twice what the server grants; an idle connection is closed at once
+    assert loop.time() - began < 4  # twice the server's limit; an idle connection is closed at once
     writer.close()

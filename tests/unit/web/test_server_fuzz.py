@@ -1,6 +1,6 @@
-"""Rubbish at every endpoint: never a 5xx, never a crash, never memory that grows.
+"""Random requests at every endpoint: no 5xx, no crash and no growing memory.
 
-Five seconds; `NOPEA_FUZZ_SECONDS=60` for a minute, `-s` shows the figures.
+The test takes five seconds; `NOPEA_FUZZ_SECONDS=60` runs it for a minute, and `-s` shows the figures.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from tests.unit.web.rubbish import Rubbish
 SECONDS = float(os.environ.get("NOPEA_FUZZ_SECONDS", "5"))
 AT_ONCE = 16
 SILENCE_SECONDS = 0.3
-"""After half a request nothing comes."""
+"""The time without data after which a response counts as complete."""
 GROWTH_BYTES = 24 * 1024**2
-"""What the allocator may take beyond the first fifth of the time; a leak of 1 KB a request takes more."""
+"""The allowed growth after the first fifth of the time; a leak of 1 KB a request exceeds it."""
 
 pytestmark = pytest.mark.timeout(SECONDS + 120)
 
@@ -58,11 +58,11 @@ def _repositories() -> list[object]:
 
 
 EXPECTED = {"200", "202", "400", "401", "403", "404", "405", "409", "413", "415"}
-"""Answers that the rubbish must have caused, however slow the machine is."""
+"""Statuses that the random requests must have caused, however slow the machine is."""
 
 
 async def _send(edge: Edge, raw: bytes, answers: Counter[str]) -> None:
-    """Write it to a connection of its own and count the answers until the server closes or falls silent."""
+    """Write the bytes to a new connection; count the responses until the server closes or is silent."""
     try:
         async with asyncio.timeout(20):
             reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
@@ -85,9 +85,9 @@ async def _send(edge: Edge, raw: bytes, answers: Counter[str]) -> None:
             await writer.wait_closed()
 
 
-async def test_rubbish_is_refused_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever comes is answered below 500 or cut off; afterwards a genuine push is taken as before."""
-    caplog.set_level(logging.CRITICAL, "nopea.web.delivery_log")  # the capture would be what grows
+async def test_random_requests_are_rejected_without_effect(caplog: pytest.LogCaptureFixture) -> None:
+    """Every response is below 500; afterwards a genuine push is accepted as before."""
+    caplog.set_level(logging.CRITICAL, "nopea.web.delivery_log")  # else captured records use memory
     answers: Counter[str] = Counter()
     async with receiving(*_repositories(), shared=SECRET, limit=80_000, read_seconds=0.5) as edge:  # type: ignore[arg-type]
         edge.now = NOW

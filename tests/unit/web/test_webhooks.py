@@ -1,4 +1,4 @@
-"""Deliveries over real HTTP on loopback: who is woken, and what the sender is told."""
+"""Deliveries over real HTTP on loopback: the woken repositories and the responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OTHER = "another secret"
 
 
 async def test_a_push_wakes_the_repository() -> None:
-    """202, and who."""
+    """The response is 202 with the name of the repository."""
     async with receiving() as edge:
         answer = await edge.send(API, push())
 
@@ -25,7 +25,7 @@ async def test_a_push_wakes_the_repository() -> None:
 
 
 async def test_every_delivery_is_measured_once() -> None:
-    """By its provider, known once it is proved, and by what came of it."""
+    """The labels are the outcome and the provider, which is unknown until the signature is verified."""
     async with receiving() as edge:
         for sent in (push(), ping(), push(secret=OTHER)):
             await edge.send(API, sent)
@@ -45,8 +45,8 @@ async def test_every_delivery_is_measured_once() -> None:
     ],
     ids=["branch", "tag", "paths", "deletion", "ping", "event"],
 )
-async def test_what_is_genuine_and_of_no_concern_is_answered_200(sent: object, reason: str | None) -> None:
-    """A forge takes anything else for a failure and stops sending."""
+async def test_a_genuine_delivery_without_effect_is_200(sent: object, reason: str | None) -> None:
+    """Providers treat any other status as a failure and stop sending."""
     async with receiving(repository(webhook=HOOK, path="deploy" if reason else "")) as edge:
         answer = await edge.send(API, sent)  # type: ignore[arg-type]
 
@@ -57,7 +57,7 @@ async def test_what_is_genuine_and_of_no_concern_is_answered_200(sent: object, r
 
 
 async def test_a_suspended_repository_is_not_woken() -> None:
-    """It would only look to say so."""
+    """The delivery is ignored, since a sync would only report the suspension."""
     async with receiving(repository(webhook=HOOK, suspend=True)) as edge:
         answer = await edge.send(API, push())
 
@@ -65,8 +65,8 @@ async def test_a_suspended_repository_is_not_woken() -> None:
         assert edge.woken == []
 
 
-async def test_the_url_is_not_compared_where_the_address_names_the_repository() -> None:
-    """A mirror's webhook may serve: the operator has said for whom it is."""
+async def test_the_url_is_not_compared_if_the_address_names_the_repository() -> None:
+    """The webhook of a mirror may use the address of the repository."""
     async with receiving() as edge:
         answer = await edge.send(API, push(url="https://mirror.acme.example/copy.git"))
 
@@ -74,8 +74,8 @@ async def test_the_url_is_not_compared_where_the_address_names_the_repository() 
 
 
 @pytest.mark.parametrize("name", [*OWN, *reference()])
-async def test_every_provider_is_taken_and_refused_with_another_secret(name: str) -> None:
-    """Over the wire as in the core: one byte of the secret, and it wakes nobody."""
+async def test_every_provider_is_accepted_with_its_secret_only(name: str) -> None:
+    """A secret with one other byte wakes no repository."""
     sent = OWN[name][1] if name in OWN else reference()[name]
     async with receiving(repository(webhook=HOOK, url="https://git.acme.example/any.git")) as edge:
         edge.now = sent.now
@@ -93,7 +93,7 @@ async def test_every_provider_is_taken_and_refused_with_another_secret(name: str
         assert edge.woken == []
 
 
-# Who is refused.
+# Rejected deliveries.
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ async def test_every_provider_is_taken_and_refused_with_another_secret(name: str
     ],
     ids=["secret", "body", "empty"],
 )
-async def test_a_wrong_signature_wakes_nobody(sent: object, code: str) -> None:
-    """401 with the code."""
+async def test_a_wrong_signature_wakes_no_repository(sent: object, code: str) -> None:
+    """The response is 401 with the code and a hint."""
     async with receiving() as edge:
         answer = await edge.send(API, sent)  # type: ignore[arg-type]
 
@@ -115,8 +115,8 @@ async def test_a_wrong_signature_wakes_nobody(sent: object, code: str) -> None:
         assert edge.woken == []
 
 
-async def test_an_unsigned_delivery_wakes_nobody() -> None:
-    """401; an empty signature is none."""
+async def test_an_unsigned_delivery_wakes_no_repository() -> None:
+    """The response is 401; an empty signature counts as none."""
     sent = push()
     async with receiving() as edge:
         for signature in (None, ""):
@@ -130,14 +130,14 @@ async def test_an_unsigned_delivery_wakes_nobody() -> None:
 
 
 async def test_the_spec_fixes_the_provider() -> None:
-    """The headers of others prove nothing then."""
+    """The headers of other providers are not accepted."""
     async with receiving(repository(webhook={**HOOK, "provider": "gitlab"})) as edge:
         assert (await edge.send(API, push())).status == 401
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"ref": 5}', b"[" * 50_000])
-async def test_a_signed_body_that_is_no_payload_is_refused(body: bytes) -> None:
-    """400, however it is wrong."""
+async def test_a_signed_body_that_is_not_a_payload_is_refused(body: bytes) -> None:
+    """The response is 400 for every kind of invalid body."""
     import hashlib
     import hmac
 
@@ -160,15 +160,15 @@ async def test_a_signed_body_that_is_no_payload_is_refused(body: bytes) -> None:
     ],
 )
 async def test_an_unknown_address_is_404(path: str) -> None:
-    """Whoever asks, and before anything is read."""
+    """The response is the same for a genuine delivery."""
     async with receiving() as edge:
         answer = await edge.send(path, push())
 
         assert (answer.status, answer.code) == (404, "NOPEA-W006")
 
 
-async def test_a_name_alone_serves_while_it_is_unique() -> None:
-    """409 once a second namespace has it."""
+async def test_a_name_alone_is_enough_while_it_is_unique() -> None:
+    """The response is 409 once a second namespace has a repository of this name."""
     async with receiving() as edge:
         assert (await edge.send("/webhook/api", push())).body == {"woken": ["shop/api"]}
 
@@ -179,8 +179,8 @@ async def test_a_name_alone_serves_while_it_is_unique() -> None:
         assert (await edge.send(API, push())).status == 202
 
 
-async def test_without_any_secret_everything_is_refused() -> None:
-    """403: an open door is no default."""
+async def test_without_any_secret_every_delivery_is_refused() -> None:
+    """The response is 403: by default, unsigned deliveries are not accepted."""
     async with receiving(repository()) as edge:
         for path in ("/webhook", "/webhook/api", API):
             answer = await edge.send(path, push())
@@ -188,7 +188,7 @@ async def test_without_any_secret_everything_is_refused() -> None:
 
 
 async def test_a_broken_spec_is_refused() -> None:
-    """It may name a Secret that cannot be read from it, so the process-wide one must not stand in."""
+    """The unreadable spec may name a Secret, so the process-wide secret is not used instead."""
     async with receiving(repository(url=5), shared=SECRET) as edge:
         answer = await edge.send(API, push())
 
@@ -198,8 +198,8 @@ async def test_a_broken_spec_is_refused() -> None:
 # The process-wide address.
 
 
-async def test_the_process_wide_address_wakes_whom_the_push_concerns() -> None:
-    """By URL, ref and path; a repository with a secret of its own stays out."""
+async def test_the_process_wide_address_wakes_the_matching_repositories() -> None:
+    """URL, ref and path have to match; a repository with a secret of its own is not woken."""
     async with receiving(
         repository("web", path="web"),
         repository("jobs", path="jobs"),
@@ -218,18 +218,18 @@ async def test_the_process_wide_address_wakes_whom_the_push_concerns() -> None:
 
 
 async def test_the_process_wide_address_ignores_foreign_repositories() -> None:
-    """200 with why."""
+    """The response is 200 with the reason."""
     async with receiving(repository(), shared=SECRET) as edge:
         answer = await edge.send("/webhook", push(url="https://git.acme.example/unknown.git"))
 
         assert (answer.status, answer.body) == (200, {"ignored": "other repository"})
 
 
-# Repetition.
+# Repeated deliveries.
 
 
 async def test_a_repeated_delivery_is_dropped_for_ten_minutes() -> None:
-    """By its id, per address."""
+    """A repetition is recognized by its id."""
     sent = push(delivery="d-1")
     async with receiving() as edge:
         assert (await edge.send(API, sent)).status == 202
@@ -249,21 +249,21 @@ async def test_the_same_id_at_another_address_is_another_delivery() -> None:
 
 
 async def test_deliveries_without_an_id_are_never_duplicates() -> None:
-    """Senders of their own making have none."""
+    """Custom senders may have no ids."""
     sent, no_id = push(), {"X-GitHub-Delivery": ""}
     async with receiving() as edge:
         assert [(await edge.send(API, sent, **no_id)).status for _ in range(2)] == [202, 202]
 
 
-async def test_a_forged_delivery_does_not_take_the_id_of_a_genuine_one() -> None:
-    """Only what has been verified is remembered."""
+async def test_a_forged_delivery_does_not_block_the_id_of_a_genuine_one() -> None:
+    """Only the ids of verified deliveries are remembered."""
     async with receiving() as edge:
         assert (await edge.send(API, push(delivery="d-1", secret=OTHER))).status == 401
         assert (await edge.send(API, push(delivery="d-1"))).status == 202
 
 
-async def test_a_delivery_that_woke_nobody_is_looked_at_again() -> None:
-    """A person sends it again after correcting the spec."""
+async def test_a_delivery_that_woke_no_repository_is_handled_again() -> None:
+    """A user may send the delivery again after correcting the spec."""
     sent = push(delivery="d-1", ref="refs/heads/next")
     async with receiving() as edge:
         assert (await edge.send(API, sent)).status == 200
@@ -272,8 +272,8 @@ async def test_a_delivery_that_woke_nobody_is_looked_at_again() -> None:
         assert (await edge.send(API, sent)).status == 202
 
 
-async def test_a_delivery_to_a_suspended_repository_counts_when_it_is_sent_again() -> None:
-    """Nothing was done about it: after `nopea resume` it is no duplicate."""
+async def test_a_delivery_to_a_suspended_repository_is_handled_again() -> None:
+    """The first delivery had no effect, so after `nopea resume` it is not a duplicate."""
     sent = push(delivery="d-1")
     async with receiving(repository(webhook=HOOK, suspend=True)) as edge:
         assert (await edge.send(API, sent)).body == {"ignored": "suspended"}
@@ -282,20 +282,20 @@ async def test_a_delivery_to_a_suspended_repository_counts_when_it_is_sent_again
         assert (await edge.send(API, sent)).status == 202
 
 
-# Manners.
+# Methods, latency and the log.
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-async def test_only_post_is_taken(method: str) -> None:
-    """405, at every address."""
+async def test_only_post_is_accepted(method: str) -> None:
+    """Every address responds to another method with 405."""
     async with receiving() as edge:
         for path in ("/webhook", "/webhook/api", API):
             assert (await edge.request(method, path)).status == 405
 
 
 @pytest.mark.alone
-async def test_the_answer_does_not_wait_for_work() -> None:
-    """Well below 100 ms for the median of many, also with a big body and many repositories."""
+async def test_the_response_does_not_wait_for_work() -> None:
+    """The median is below 100 ms, with a large body and many repositories."""
     many = [repository(f"r{number}", path=f"p{number}") for number in range(500)]
     took = []
     async with receiving(*many, shared=SECRET, limit=2 * 1024**2) as edge:
@@ -308,8 +308,8 @@ async def test_the_answer_does_not_wait_for_work() -> None:
     assert sorted(took)[7] < 0.1
 
 
-async def test_the_log_tells_each_delivery_and_no_content(caplog: pytest.LogCaptureFixture) -> None:
-    """One line with the result; neither headers, nor body, nor secret."""
+async def test_the_log_contains_each_delivery_without_its_content(caplog: pytest.LogCaptureFixture) -> None:
+    """The line has the result, and neither headers, body nor secret."""
     caplog.set_level(logging.INFO, "nopea")
     async with receiving() as edge:
         await edge.send(API, push(commit="d" * 40, delivery="an-id-to-look-for"))
@@ -321,16 +321,16 @@ async def test_the_log_tells_each_delivery_and_no_content(caplog: pytest.LogCapt
     assert all(word not in text for word in ("d" * 40, "sha256=", "an-id", SECRET, "a wrong secret"))
 
 
-async def test_an_address_writes_nothing_but_itself_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Strangers choose it: no new line, no escape of a terminal, no text that turns its direction."""
+async def test_an_address_cannot_forge_log_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """Senders choose the path, so newlines, terminal escapes and direction marks are replaced."""
     async with receiving() as edge:
         await edge.send("/webhook/%1b[31m%0a%c2%9b%e2%80%ae/api", push())
 
     assert caplog.records[-1].__dict__["facts"]["address"] == "/webhook/?[31m???/api"
 
 
-async def test_a_flood_of_refusals_is_a_few_log_lines(caplog: pytest.LogCaptureFixture) -> None:
-    """And the next line says how many were not told."""
+async def test_a_flood_of_refusals_writes_few_log_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """The next line has the number of suppressed ones."""
     caplog.set_level(logging.INFO, "nopea")
     async with receiving() as edge:
         for _ in range(100):

@@ -1,4 +1,4 @@
-"""Which secret a delivery has to be signed with, and what is answered while that cannot be told."""
+"""The secret that a delivery has to be signed with, and the responses while it cannot be read."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ API = "/webhook/shop/api"
 OTHER = "another secret"
 
 
-async def test_a_repository_without_a_secret_of_its_own_takes_the_process_wide_one() -> None:
-    """At its address."""
+async def test_a_repository_without_a_secret_of_its_own_uses_the_process_wide_one() -> None:
+    """At the repository's address, deliveries with another secret are rejected."""
     async with receiving(repository(), shared=OTHER) as edge:
         assert (await edge.send(API, push(secret=OTHER))).status == 202
         assert (await edge.send(API, push())).status == 401
 
 
 async def test_an_own_secret_excludes_the_process_wide_one() -> None:
-    """Who knows only that one cannot wake the repository."""
+    """A sender that has only the process-wide secret cannot wake the repository."""
     async with receiving(shared=OTHER) as edge:
         assert (await edge.send(API, push())).status == 202
         assert (await edge.send(API, push(secret=OTHER))).status == 401
@@ -33,7 +33,7 @@ async def test_an_own_secret_excludes_the_process_wide_one() -> None:
 
 @pytest.mark.parametrize("data", [None, {}, {"password": OTHER}, {"token": ""}, {"token": " \n"}])
 async def test_an_own_secret_that_is_missing_is_refused(data: dict[str, str] | None) -> None:
-    """403: it never falls back to the process-wide one."""
+    """The response is 403; the process-wide secret is never used instead."""
     async with receiving(shared=OTHER) as edge:
         del edge.cluster.data["shop/hook"]
         if data is not None:
@@ -45,8 +45,8 @@ async def test_an_own_secret_that_is_missing_is_refused(data: dict[str, str] | N
         assert edge.woken == []
 
 
-async def test_a_new_secret_counts_at_once_and_the_old_one_no_more() -> None:
-    """A signature that does not fit has the Secret read again, at most once a second."""
+async def test_a_new_secret_replaces_the_old_one_at_once() -> None:
+    """After a wrong signature the Secret is read again, at most once a second."""
     async with receiving() as edge:
         assert (await edge.send(API, push())).status == 202
         edge.cluster.data["shop/hook"] = {"token": OTHER}
@@ -57,8 +57,8 @@ async def test_a_new_secret_counts_at_once_and_the_old_one_no_more() -> None:
         assert edge.cluster.reads == 2
 
 
-async def test_a_token_may_become_a_signing_token() -> None:
-    """Which wants other headers: the new Secret counts at once, though no signature was wrong."""
+async def test_a_token_may_be_replaced_by_a_signing_token() -> None:
+    """The new Secret is used at once, although other headers are needed and no signature was wrong."""
     token, signed = OWN["gitlab token"][1], OWN["gitlab signing token"][1]
     async with receiving() as edge:
         edge.now = signed.now
@@ -71,8 +71,8 @@ async def test_a_token_may_become_a_signing_token() -> None:
             assert (await edge.request("POST", API, data=sent.body, headers=sent.headers)).status == 202
 
 
-async def test_a_header_that_comes_twice_proves_nothing() -> None:
-    """In either order: whatever a proxy before Nopea looked at, the first or the last."""
+async def test_a_header_that_is_sent_twice_is_not_trusted() -> None:
+    """The order does not matter, since a proxy may have checked the first or the last one."""
     sent = push()
     forged = ("X-Hub-Signature-256", "sha256=" + "0" * 64)
     genuine = list(sent.headers.items())
@@ -86,8 +86,8 @@ async def test_a_header_that_comes_twice_proves_nothing() -> None:
         assert (answer.status, edge.woken) == (200, [])
 
 
-async def test_a_flood_of_forged_deliveries_is_no_flood_of_requests() -> None:
-    """The API server is asked once."""
+async def test_a_flood_of_forged_deliveries_is_one_request() -> None:
+    """The Secret is read from the API server once."""
     async with receiving() as edge:
         answers = await asyncio.gather(*(edge.send(API, push(secret=OTHER)) for _ in range(50)))
 
@@ -95,8 +95,8 @@ async def test_a_flood_of_forged_deliveries_is_no_flood_of_requests() -> None:
         assert edge.cluster.reads == 1
 
 
-async def test_an_outage_of_the_api_server_asks_the_sender_to_come_again() -> None:
-    """503 with Retry-After: the one case in which nobody can say whether the sender is genuine."""
+async def test_an_outage_of_the_api_server_asks_the_sender_to_retry() -> None:
+    """The response is 503 with Retry-After, because the signature cannot be verified."""
     async with receiving() as edge:
         edge.cluster.error = UnreachableError("no route")
         answer = await edge.send(API, push())
@@ -109,7 +109,7 @@ async def test_an_outage_of_the_api_server_asks_the_sender_to_come_again() -> No
 
 
 async def test_a_secret_that_may_not_be_read_is_refused() -> None:
-    """403 with what the API server said: a person must act."""
+    """The response is 403, because a user has to grant the permission."""
     async with receiving() as edge:
         edge.cluster.error = ForbiddenError(ApiFailure(code=403, message="secrets is forbidden"))
         answer = await edge.send(API, push())
@@ -117,8 +117,8 @@ async def test_a_secret_that_may_not_be_read_is_refused() -> None:
         assert (answer.status, answer.code) == (403, "NOPEA-W005")
 
 
-async def test_not_ready_asks_the_sender_to_come_again() -> None:
-    """Before the first list nobody is known: 404 would be a lie."""
+async def test_before_the_first_list_the_sender_is_asked_to_retry() -> None:
+    """The repositories are still unknown, so a 404 would be wrong."""
     async with receiving() as edge:
         edge.reason = "waiting for the list of GitRepositories"
         answer = await edge.send("/webhook/nobody", push())
@@ -127,8 +127,8 @@ async def test_not_ready_asks_the_sender_to_come_again() -> None:
         assert edge.reason in answer.body["message"]
 
 
-async def test_a_body_that_ends_when_nobody_works_any_more_is_503() -> None:
-    """It came slowly, and the process drains meanwhile: 202 would be a lie."""
+async def test_a_body_that_is_completed_during_the_drain_is_503() -> None:
+    """A 202 would be wrong, because no worker handles the push any more."""
     sent = push()
     held_back = asyncio.Event()
 
