@@ -1,7 +1,4 @@
-"""A real HTTP server on loopback that receives messages and can be told to misbehave.
-
-It speaks HTTP/1.1 itself, because server libraries do not close a connection in the middle of a response.
-"""
+"""A real HTTP server on loopback that receives messages and can be made to misbehave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inspections of a folder, by itself and on behalf of a GitRepository."""
+"""Inspections of a folder, alone and on behalf of a GitRepository."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_every_metric_is_documented_with_type_and_labels() -> None:
     assert documented == {metric.name: (metric.type.value, metric.labels) for metric in catalogue.ALL}
 
 
-def test_every_metric_says_what_to_do() -> None:
+def test_every_metric_has_a_text_on_unusual_values() -> None:
     """Each metric has a meaning and a text about unusual values, at least `none`."""
     assert len(ROW.findall(TEXT)) == len(catalogue.ALL)
     for name, _, _, means, wrong in ROW.findall(TEXT):

@@ -138,8 +138,8 @@ async def test_a_change_wakes_the_owner() -> None:
         assert place.told == [WEB]
 
 
-async def test_a_change_without_effect_on_a_plan_wakes_nobody() -> None:
-    """A new version without a relevant change is stored, such as a new status."""
+async def test_a_change_without_effect_on_a_plan_wakes_no_worker() -> None:
+    """A new version without a relevant change, such as a new status, is stored."""
     async with following(config()) as place:
         place.watch.put(config(version=2, annotations={"acme.example/seen": "1"}))
         await place.arrived(3)
@@ -169,7 +169,7 @@ async def test_a_changed_owner_label_wakes_both_owners() -> None:
 
 
 async def test_the_result_of_an_apply_is_known_at_once() -> None:
-    """It wakes nobody, and an older event of the watch does not replace it."""
+    """It wakes no worker, and an older event of the watch does not replace it."""
     async with following(config()) as place:
         place.object_cache.assume(MAPS, key(), observed(10, projection="p1"))
         assert place.version() == "10"

@@ -108,8 +108,8 @@ async def test_a_prune_is_not_executed_if_a_safeguard_applies_now(
         assert KEY in actor.cluster.objects
 
 
-async def test_an_object_that_a_finalizer_holds_is_not_gone() -> None:
-    """It counts as pruned and stays recorded until it is gone."""
+async def test_an_object_with_a_finalizer_is_not_gone() -> None:
+    """The object counts as pruned and stays recorded until it is gone."""
     async with acting() as actor:
         actor.cluster.change(KEY, {"metadata": {"finalizers": ["example.com/hold"]}})
         await actor.settle()

@@ -42,7 +42,7 @@ def test_a_sync_without_changes() -> None:
     assert lines(after(report(objects=[result_of("a")])))[0].endswith("1 object; nothing to change")
 
 
-def test_a_rolled_back_repository_says_what_is_not_followed() -> None:
+def test_a_rolled_back_repository_names_the_branch_that_is_not_followed() -> None:
     """The last line names the branch that is not followed and the command that ends the rollback."""
     found = after(report(), annotations={ROLLBACK_ANNOTATION: COMMIT.id})
 
@@ -71,7 +71,7 @@ def test_drift_that_was_left() -> None:
     ]
 
 
-def test_a_failed_sync_says_how_far_it_came() -> None:
+def test_a_failed_sync_has_its_progress() -> None:
     """The line contains the commit and the counts, or says that no commit was read."""
     some = report(
         Result.FAILED,

@@ -101,7 +101,7 @@ def test_fields_of_an_ignored_manager_are_left_out(managers: tuple[str, ...], is
 @pytest.mark.parametrize(
     ("live", "sent"),
     [
-        (stored(changed(replicas=5)), 5),  # nobody else owns it
+        (stored(changed(replicas=5)), 5),  # no other owner
         (stored(changed(replicas=5), owned_by("scaler", REPLICAS)), None),  # both own it
         (stored(changed(replicas=5), owned_by("scaler", REPLICAS), fields=trie([TEAM])), None),
         (stored(changed(replicas=5), fields=trie([TEAM])), None),  # no owner: a default

@@ -163,7 +163,7 @@ def _members(fields: Any, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
 
 
 def test_owning_an_empty_struct_does_not_own_its_content() -> None:
-    """With `strategy: {}` of ours, whoever set the type in it keeps it."""
+    """If we own `strategy: {}`, the manager that set the type in it keeps the type."""
     assert difference({"f:s": {"f:type": {}}}, {"f:s": {}}) == {"f:s": {"f:type": {}}}
     assert difference({"f:s": {".": {}, "f:type": {}}}, {"f:s": {}}) == {"f:s": {"f:type": {}}}
     assert difference({"f:s": {}}, {"f:s": {"f:type": {}}}) == {"f:s": {}}

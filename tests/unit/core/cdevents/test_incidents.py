@@ -68,7 +68,7 @@ def test_repeated_failures_are_one_incident() -> None:
     assert sent == [ATTEMPT, [], [DETECTED], [], [], []]
 
 
-def test_what_the_incident_says() -> None:
+def test_the_content_of_an_incident() -> None:
     """The incident has its own subject, the count, start and cause of failures, and the deployed artifact."""
     story = healthy_story()
     for _ in range(2):

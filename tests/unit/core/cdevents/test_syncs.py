@@ -253,8 +253,8 @@ def test_times_are_in_the_order_of_the_events() -> None:
         assert times[-1] == step.at
 
 
-def test_syncs_without_news_are_not_sent() -> None:
-    """The same failure again and a suspended sync send nothing."""
+def test_syncs_without_a_new_result_are_not_sent() -> None:
+    """A repeated failure and a suspended sync send no event."""
     story = Story()
     failed = [story.step(Result.FAILED, problems=[problem()]) for _ in range(2)]
 

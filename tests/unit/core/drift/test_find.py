@@ -74,7 +74,7 @@ def test_an_unchanged_object_has_no_drift() -> None:
 
 
 def test_a_value_that_we_own_has_not_been_changed() -> None:
-    """Whoever changes a field becomes its owner, so other values of fields that we own do not count."""
+    """A manager that changes a field becomes its owner, so other values of our fields do not count."""
     live = stored(deployment())
     container = live["spec"]["template"]["spec"]["containers"][0]
     container["image"] = "mirror.acme.example/web:1"

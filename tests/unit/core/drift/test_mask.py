@@ -131,7 +131,7 @@ def test_values_too_deep_for_json() -> None:
 
 @given(st.text(), st.text(), st.integers(0, 200))
 def test_a_line_is_printable_bounded_and_without_the_secret(before: str, after: str, limit: int) -> None:
-    """Whatever surrounds a secret, the line does not show it and has no control characters."""
+    """The line has neither the secret nor control characters, for any text around the secret."""
     shown = plain_line(f"{before}hunter2{after}", Secret("hunter2"), limit=limit)
     assert "hunter2" not in shown
     assert len(shown) <= max(limit, 1)

@@ -110,7 +110,7 @@ def test_kept_and_refused_prunes_are_in_no_batch() -> None:
 
 
 @pytest.mark.parametrize("action", list(Action))
-def test_what_writes(action: Action) -> None:
+def test_the_actions_that_write(action: Action) -> None:
     """Only creating and applying count as writes; prunes are handled separately."""
     assert replace(prune(WEB), action=action).writes is (action in (Action.CREATE, Action.APPLY))
 
@@ -158,7 +158,7 @@ WORLDS = st.builds(
 @given(
     st.dictionaries(KEYS, st.tuples(HASHES, st.integers(-1, 2)), max_size=8), st.sets(KEYS), WORLDS, POLICIES
 )
-def test_what_holds_for_every_plan(
+def test_the_invariants_of_every_plan(
     wanted: dict[ObjectKey, tuple[str, int]], gone: set[ObjectKey], world: ClusterState, policy: Policy
 ) -> None:
     """Each object has one step; objects that are under break-glass, foreign or unreadable are not written."""

@@ -121,7 +121,7 @@ def test_only_the_real_kinds_are_protected() -> None:
     assert decide({key: PRUNABLE})[key].verdict is PruneVerdict.PRUNE
 
 
-def test_what_a_refusal_says() -> None:
+def test_the_problem_of_a_refusal() -> None:
     """The problem names the object, the reason, and how to delete or keep it."""
     namespace, unlabelled = decide({NAMESPACE: PRUNABLE, WEB: replace(PRUNABLE, owner=None)}).values()
 

@@ -52,8 +52,8 @@ def test_a_repository_that_follows_its_spec_has_no_condition() -> None:
     assert find(after(report(), held).conditions, ROLLED_BACK) is None
 
 
-def test_ready_says_what_is_not_followed() -> None:
-    """The message of Ready names the branch that is not followed."""
+def test_ready_names_the_branch_that_is_not_followed() -> None:
+    """The condition's message contains the branch."""
     found = find(after(report(pin=PIN, objects=[result_of("a")])).conditions, READY)
 
     assert found is not None

@@ -89,7 +89,7 @@ def test_a_slow_sync_that_recovers_is_in_the_history() -> None:
     ],
     ids=["healed", "commit", "spec", "requested", "failed"],
 )
-def test_news_have_their_time(news: ReconcileReport) -> None:
+def test_a_sync_with_a_new_result_sets_the_time(news: ReconcileReport) -> None:
     """A change, a new commit or spec, a request and a failure set the time and are in the history."""
     status = _told(_synced(), news, at=LATER)
 

@@ -116,7 +116,7 @@ def test_a_missing_proof_is_refused(sent: Sent) -> None:
             sent.with_header(name, value).receive()
 
 
-def test_an_unsigned_ping_is_only_ever_a_ping() -> None:
+def test_an_unsigned_ping_is_always_a_ping() -> None:
     """With any other body or header it remains a ping or is refused."""
     ping = Sent(headers={"x-event-key": DIAGNOSTICS_PING, "x-request-id": "d-1"}, body=b'{"test":true}')
     variants = [replace(ping, body=sent.body) for sent in EVERY.values()]

@@ -75,7 +75,9 @@ def refusal(sent: Sent, provider: Provider | None = None) -> Code:
         ),
     ],
 )
-def test_the_published_hmac_vectors_hold(header: str, value: str, extra: dict[str, str], body: bytes) -> None:
+def test_the_published_hmac_vectors_are_accepted(
+    header: str, value: str, extra: dict[str, str], body: bytes
+) -> None:
     """The examples of GitHub and Bitbucket Cloud are accepted."""
     sent = Sent(headers={header: value, **extra}, body=body, secret="It's a Secret to Everybody")
 
@@ -103,10 +105,10 @@ def test_the_published_hmac_vectors_hold(header: str, value: str, extra: dict[st
     ],
 )
 @pytest.mark.parametrize("event", [{}, {"x-gitlab-event": "Push Hook"}])
-def test_the_standard_webhooks_vectors_hold(
+def test_the_standard_webhooks_vectors_are_accepted(
     secret: str, delivery_id: str, timestamp: int, signature: str, body: bytes, event: dict[str, str]
 ) -> None:
-    """They are accepted from GitLab and from custom senders."""
+    """The vectors are accepted from GitLab and from custom senders."""
     headers = {"webhook-id": delivery_id, "webhook-signature": signature, **event}
     headers["webhook-timestamp"] = str(timestamp)
     sent = Sent(headers=headers, body=body, secret=secret, now=datetime.fromtimestamp(timestamp, UTC))
