@@ -89,7 +89,7 @@ def _locate(url: str) -> _Location:
         first, separator, rest = scp[2].partition("/")
         # user:password@host/path is not a URL, but people write it: the password must not become a folder
         path = f"{first.rpartition('@')[2]}{separator}{rest}"
-        return _Location(scp[1].lower(), _without_suffix(_clean(path.split("/"))))
+        return _Location(_without_dots(scp[1]), _without_suffix(_clean(path.split("/"))))
     # anything else but a path may hold a user's password before an @: only its last part is used
     is_path = url.startswith(("/", "."))
     return _Location("", _without_suffix(_clean(url.rpartition("@")[2].split("/"))), is_path=is_path)
@@ -100,8 +100,13 @@ def _host(authority: str, scheme: str) -> str:
     found = _PORT.match(authority)
     if found is None:
         return ""
-    host, port = found[1].lower(), found[2] or ""
+    host, port = _without_dots(found[1]), found[2] or ""
     return f"{host}:{port}" if host and port and port != _DEFAULT_PORTS.get(scheme) else host
+
+
+def _without_dots(host: str) -> str:
+    """Return the host in lower case; the dot of the root zone is left out, and dots alone name no host."""
+    return host.lower().strip(".")
 
 
 def _clean(parts: Iterable[str]) -> tuple[str, ...]:
@@ -128,4 +133,4 @@ def _version(commit: str) -> str:
 
 def _encoded(text: str) -> str:
     """Percent-encode all but what purl leaves as it is: letters, digits, `.-_~` and the colon."""
-    return quote(text, safe=":", errors="relocation")
+    return quote(text, safe=":", errors="replace")

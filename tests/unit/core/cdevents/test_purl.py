@@ -92,6 +92,12 @@ def test_no_credentials(url: str) -> None:
     assert is_purl(purl)
 
 
+@pytest.mark.parametrize("url", ["A://.", "A://./x", "a@.:x", "https://..:80", "https://h/\ud800", ".", ".."])
+def test_a_host_of_dots_and_half_a_character_are_not_written(url: str) -> None:
+    """The purl stays valid."""
+    assert is_purl(artifact_id(url, SHA))
+
+
 @given(
     url=st.one_of(
         st.text(),
