@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.e2e import yamls
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Site
@@ -54,8 +55,8 @@ def test_a_large_prune_needs_a_confirmation(site: Site) -> None:
 
 
 def test_deleting_the_repository_deletes_its_objects(site: Site) -> None:
-    """By default, the objects are deleted first, then the GitRepository."""
-    repo = site.sync("shop", _maps("api", "web"))
+    """With `deletionPolicy: Delete`, the objects are deleted first, then the GitRepository."""
+    repo = site.sync("shop", _maps("api", "web"), deletionPolicy="Delete")
     assert repo.get()["metadata"]["finalizers"] == ["nopea.io/finalizer"]
     site.cluster.delete(repo.place)
 
@@ -67,21 +68,32 @@ def test_deleting_the_repository_deletes_its_objects(site: Site) -> None:
 
 
 def test_orphan_leaves_the_objects(site: Site) -> None:
-    """With `deletionPolicy: Orphan` the objects stay, and no finalizer holds the GitRepository."""
-    repo = site.sync("shop", _maps("web"), deletionPolicy="Orphan")
+    """By default the objects stay, no finalizer holds the GitRepository, and an Event names them."""
+    repo = site.sync("shop", _maps("web"))
     assert "finalizers" not in repo.get()["metadata"]
     site.cluster.delete(repo.place)
     eventually(lambda: _assert_gone(site, repo.place))
     assert site.cluster.get(site.place("v1 configmaps", "web")) is not None
+
+    def noted() -> None:
+        events = site.cluster.list(site.place("events.k8s.io/v1 events"))
+        (note,) = [event["note"] for event in events if event["reason"] == "Orphaned"]
+        assert note == (
+            f"The GitRepository was deleted. 1 object stays in the cluster (ConfigMap {site.namespace}/web): "
+            "spec.deletionPolicy was not Delete."
+        )
+
+    eventually(noted)
 
 
 def _assert_gone(site: Site, place: str) -> None:
     assert site.cluster.get(place) is None
 
 
-def test_a_renamed_repository_hands_its_objects_over(site: Site) -> None:
+@pytest.mark.parametrize("policy", ["Orphan", "Delete"])
+def test_a_renamed_repository_hands_its_objects_over(site: Site, policy: str) -> None:
     """When a GitRepository is deleted, another one that declares the same objects takes them over."""
-    old = site.sync("shop", _maps("web"))
+    old = site.sync("shop", _maps("web"), deletionPolicy=policy)
     place = site.place("v1 configmaps", "web")
     uid = site.cluster.must_get(place)["metadata"]["uid"]
     new = site.follow("store", url=site.url("shop"))

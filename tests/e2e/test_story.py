@@ -118,7 +118,7 @@ class Life:
         )  # fmt: skip
         self.repo: Repo = site.follow(
             "shop", url=server.url(f"{site.namespace}/shop.git"), interval="1s", healPolicy="manual",
-            secretRef={"name": "git"}, targetNamespace=site.namespace,
+            secretRef={"name": "git"}, targetNamespace=site.namespace, deletionPolicy="Delete",
         )  # fmt: skip
 
     def files(self, colour: str, *, label: str = "one", with_old: bool = True) -> dict[str, str]:
