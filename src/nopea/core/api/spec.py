@@ -230,6 +230,9 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         tuple[RepositoryReference, ...],
         Meta(max_length=32, description="GitRepositories that must be Ready before this one is applied."),
     ] = ()
+    wait: Annotated[bool, Meta(description="Ready is True only while all applied objects are healthy.")] = (
+        False
+    )
     service_account_name: (
         Annotated[
             Name,

@@ -10,6 +10,9 @@ from datetime import datetime
 from nopea.core.problem import Problem
 from nopea.core.secret import Secret
 
+_SHA256_LENGTH = 64
+_SHORT = 7
+
 
 def is_ssh(url: str) -> bool:
     """Return whether a URL is `ssh://…` or scp-like (`git@host:path`); an absolute path is neither."""
@@ -82,6 +85,13 @@ class Commit:
     author: str
     message: str
     committed_at: datetime
+
+
+def revision_of(ref: Ref, commit: Commit) -> str:
+    """Return a commit as users know it: `main@sha1:c0ffee0`, or `sha1:c0ffee0` for a named commit."""
+    algorithm = "sha256" if len(commit.id) == _SHA256_LENGTH else "sha1"
+    name = "" if ref.kind is RefKind.COMMIT else f"{ref.value}@"
+    return f"{name}{algorithm}:{commit.id[:_SHORT]}"
 
 
 @dataclass(frozen=True, slots=True)
