@@ -11,18 +11,21 @@ from tests.deploy.conftest import Api
 
 from nopea.core.api import names
 from nopea.core.api.conditions import format_time
-from nopea.core.api.spec import IGNORE_RULES, SPEC_RULES
+from nopea.core.api.rules import IGNORE_RULES, REF_RULES, SPEC_RULES
 from nopea_lab.kubectl import Kubectl, KubectlError
 
 Fields = dict[str, Any]
 URL = "https://git.example/acme/web"
-SPEC: Fields = {"url": URL, "branch": "main"}
+SPEC: Fields = {"url": URL, "ref": {"branch": "main"}}
 COMMIT = "3f2a9c1d5e6b7a8091a2b3c4d5e6f708192a3b4c"
 
 ACCEPTED: list[Fields] = [
-    {"tag": "v1.2.0", "branch": None},
-    {"semver": ">=1.2 <2", "branch": None},
-    {"commit": COMMIT, "branch": None},
+    {"ref": None},
+    {"ref": {}},
+    {"ref": {"tag": "v1.2.0"}},
+    {"ref": {"semver": ">=1.2 <2"}},
+    {"ref": {"commit": COMMIT}},
+    {"ref": {"branch": "main", "commit": COMMIT}},
     {"url": "http://git.example/acme/web.git"},
     {"url": "ssh://git@git.example:2222/acme/web"},
     {"url": "git@git.example:acme/web.git"},
@@ -36,7 +39,7 @@ ACCEPTED: list[Fields] = [
     {"ignoreDifferences": [{"managers": ["kube-controller-manager"]}]},
 ]
 
-ONE_REF = "set exactly one of branch, tag, semver and commit"
+ONE_REF = "set only one of branch, tag, semver and commit; only branch and commit can be combined"
 URL_FORM = "must be an https, http, ssh or file URL, or scp-like: user@host:path"
 NO_CREDENTIALS = "must not contain credentials; put them into a Secret and name it in secretRef"
 PATH_FORM = "must be relative to the repository's root and must not contain '..'"
@@ -45,9 +48,12 @@ TIMEOUT = "must be between 1s and 1h"
 GRACE = "must be at most 8760h (a year)"
 IGNORES_NOTHING = "set jsonPointers, managers or both; a rule without them ignores nothing"
 REFUSED: list[tuple[Fields, str, str]] = [
-    ({"branch": None}, "spec", ONE_REF),
-    ({"tag": "v1"}, "spec", ONE_REF),
-    ({"semver": "1.x", "commit": COMMIT}, "spec", ONE_REF),
+    ({"ref": {"branch": "main", "tag": "v1"}}, "spec.ref", ONE_REF),
+    ({"ref": {"branch": "main", "semver": "1.x"}}, "spec.ref", ONE_REF),
+    ({"ref": {"tag": "v1", "semver": "1.x"}}, "spec.ref", ONE_REF),
+    ({"ref": {"tag": "v1", "commit": COMMIT}}, "spec.ref", ONE_REF),
+    ({"ref": {"semver": "1.x", "commit": COMMIT}}, "spec.ref", ONE_REF),
+    ({"ref": {"branch": "main", "tag": "v1", "commit": COMMIT}}, "spec.ref", ONE_REF),
     ({"url": "git.example/acme/web"}, "spec.url", URL_FORM),
     ({"url": "ftp://git.example/acme/web"}, "spec.url", URL_FORM),
     ({"url": "https://git.example/a b"}, "spec.url", URL_FORM),
@@ -90,14 +96,16 @@ def test_rules_refuse(dry_api: Api, fields: Fields, where: str, message: str) ->
 
 def test_every_rule_has_an_example() -> None:
     """For every rule of the CRD, this file has a spec that the rule refuses."""
-    assert {rule["message"] for rule in (*SPEC_RULES, *IGNORE_RULES)} == {
+    assert {rule["message"] for rule in (*SPEC_RULES, *REF_RULES, *IGNORE_RULES)} == {
         message for _, _, message in REFUSED
     }
 
 
 def test_all_errors_at_once(dry_api: Api) -> None:
     """A spec with three errors gets three causes, not only the first."""
-    answer = dry_api.create({"url": "ftp://git.example/acme", "branch": "main", "path": "/", "timeout": "2h"})
+    answer = dry_api.create(
+        {"url": "ftp://git.example/acme", "ref": {"branch": "main"}, "path": "/", "timeout": "2h"}
+    )
 
     fields = {cause["field"] for cause in answer.body["details"]["causes"]}
     assert fields == {"spec.url", "spec.path", "spec.timeout"}
@@ -119,6 +127,7 @@ def test_defaults(api: Api) -> None:
         "timeout": "5m",
         "suspend": False,
         "prune": True,
+        "deletionPolicy": "Orphan",
         "force": False,
         "healPolicy": "auto",
         "healGracePeriod": "0s",
@@ -137,7 +146,8 @@ def test_null_is_the_default(dry_api: Api) -> None:
 @pytest.mark.parametrize(
     ("fields", "unknown"),
     [
-        ({"brnach": "main"}, "spec.brnach"),
+        ({"ref": {"brnach": "main"}}, "spec.ref.brnach"),
+        ({"branch": "main"}, "spec.branch"),
         ({"secretRef": {"name": "git", "key": "x"}}, "spec.secretRef.key"),
     ],
 )
@@ -164,7 +174,7 @@ def test_every_field_may_change(api: Api) -> None:
     assert api.create(SPEC, keep=True).status == 201
 
     answer = api.change(
-        {"spec": {"url": "git@git.example:acme/api", "branch": None, "tag": "v1", "path": "x"}}
+        {"spec": {"url": "git@git.example:acme/api", "ref": {"branch": None, "tag": "v1"}, "path": "x"}}
     )
 
     assert answer.status == 200, answer.body
@@ -250,7 +260,7 @@ def test_kubectl_shows_the_message_of_a_refusal(api: Api, kubectl: Kubectl) -> N
     """A user who applies an invalid spec with kubectl sees the message of the rule."""
     manifest = (
         f"apiVersion: {names.API_VERSION}\nkind: {names.KIND}\nmetadata: {{name: web}}\n"
-        "spec: {url: 'https://robot:hunter2@git.example/acme/web', branch: main}\n"
+        "spec: {url: 'https://robot:hunter2@git.example/acme/web', ref: {branch: main}}\n"
     )
     with pytest.raises(KubectlError, match=re.escape(NO_CREDENTIALS)):
         kubectl("-n", api.namespace, "apply", "--server-side", "-f", "-", stdin=manifest)

@@ -25,7 +25,7 @@ def _repository(cluster: Cluster, namespace: str) -> Repository:
         "apiVersion": "nopea.io/v1alpha1",
         "kind": "GitRepository",
         "metadata": {"name": "big", "namespace": namespace},
-        "spec": {"url": "https://git.acme.invalid/big.git", "branch": "main", "suspend": True},
+        "spec": {"url": "https://git.acme.invalid/big.git", "ref": {"branch": "main"}, "suspend": True},
     }
     made = cluster.lab.request("POST", path_of(place), body)
     assert made.status == 201, made.body

@@ -65,7 +65,7 @@ async def test_a_commit_of_another_spec_is_not_used() -> None:
     async with installed(BLUE) as place:
         await place.sync()
         place.git.down = True
-        place.configure(branch="other")
+        place.configure(ref={"branch": "other"})
         place.cluster.delete(key_of("a"))
 
         report = await place.sync(Trigger.SPEC_CHANGE)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from nopea.core.api import names
+from nopea.core.api.rules import SPEC_RULES
 from nopea.core.api.schema import Schema, root, ruled, schema_of
-from nopea.core.api.spec import SPEC_RULES, GitRepositorySpec
+from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import INVENTORY_RULES, GitRepositoryStatus, InventorySpec
 
 

@@ -26,7 +26,7 @@ from msgspec.inspect import (
     type_info,
 )
 
-from nopea.core.api.spec import RULES
+from nopea.core.api.rules import RULES
 
 Schema = dict[str, Any]
 _PYTHON_END = r"\Z"

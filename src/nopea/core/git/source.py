@@ -6,6 +6,7 @@ import enum
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from nopea.core.problem import Problem
 from nopea.core.secret import Secret
@@ -23,17 +24,25 @@ class RefKind(enum.StrEnum):
     TAG = "tag"
     SEMVER = "semver"
     COMMIT = "commit"
+    HEAD = "HEAD"
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A branch, a tag, a semver range over tags, or a full commit id; prints as `branch main`."""
+    """A branch, a tag, a semver range over tags, a full commit id, or the server's HEAD (without a value).
+
+    Prints as `branch main`.
+    """
 
     kind: RefKind
     value: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.value}"
+        return "the default branch" if self.kind is RefKind.HEAD else f"{self.kind} {self.value}"
+
+
+DEFAULT_BRANCH: Final = Ref(RefKind.HEAD, "")
+"""What a repository without a ref follows: the branch that the server's HEAD points to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +85,18 @@ class Remote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """A commit's facts; `message` is the first line, at most 200 characters; `committed_at` is aware UTC."""
+    """A commit's facts; `message` is the first line, at most 200 characters; `committed_at` is aware UTC.
+
+    `ref` is the full name of the branch or tag that the commit was found by: for the default branch its
+    branch, for a range the chosen tag. It is empty if the commit was asked for by its id or the server does
+    not say which branch HEAD points to. Two refs can lead to the same commit, so it is not compared.
+    """
 
     id: str
     author: str
     message: str
     committed_at: datetime
+    ref: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ URL = "https://git.example/acme/web"
 
 def test_defaults_are_those_of_the_server() -> None:
     """A spec that was stored before a default existed is read as if the server had set it."""
-    spec = msgspec.convert({"url": URL, "branch": "main"}, GitRepositorySpec)
+    spec = msgspec.convert({"url": URL, "ref": {"branch": "main"}}, GitRepositorySpec)
 
     assert (spec.interval, spec.timeout, spec.prune, spec.path) == ("5m", "5m", True, "")
     assert spec.heal_policy is HealPolicy.AUTO
@@ -20,7 +20,7 @@ def test_defaults_are_those_of_the_server() -> None:
 
 def test_fields_of_a_newer_version_are_ignored() -> None:
     """Unknown fields are ignored, so that an older version of Nopea can read newer specs."""
-    spec = msgspec.convert({"url": URL, "branch": "main", "invented": {"a": 1}}, GitRepositorySpec)
+    spec = msgspec.convert({"url": URL, "ref": {"branch": "main"}, "invented": {"a": 1}}, GitRepositorySpec)
 
     assert spec.url == URL
 

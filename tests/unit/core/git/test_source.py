@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nopea.core.git.source import Credentials, Ref, RefKind, Remote
+from nopea.core.git.source import DEFAULT_BRANCH, Credentials, Ref, RefKind, Remote
 from nopea.core.secret import Secret
 
 FULL = Credentials(
@@ -55,3 +55,4 @@ def test_no_credentials_have_an_empty_digest() -> None:
 def test_a_ref_prints_as_in_the_spec() -> None:
     """Errors show a ref as `branch main`."""
     assert str(Ref(RefKind.BRANCH, "main")) == "branch main"
+    assert str(DEFAULT_BRANCH) == "the default branch"
