@@ -83,7 +83,7 @@ def test_a_repository_that_is_created_again_adopts_its_objects(site: Site) -> No
         assert site.cluster.get(repo.place) is None
 
     eventually(gone)
-    again = site.follow("shop")
+    again = site.follow("shop", pruneLimit="100%")
     again.wait_synced()
     assert site.cluster.must_get(place)["metadata"]["uid"] == uid
     assert [entry["object"] for entry in again.status()["inventory"]] == [f"ConfigMap {site.namespace}/web"]

@@ -29,7 +29,7 @@ def fields(crd: Schema, part: str) -> dict[str, Schema]:
 
 
 def _below(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
-    if schema["type"] == "array":
+    if schema.get("type") == "array":
         yield from _below(schema["items"], f"{path}[]")
     for name, inner in schema.get("properties", {}).items():
         yield f"{path}.{name}", inner

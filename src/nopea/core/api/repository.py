@@ -119,8 +119,8 @@ def parse_spec(raw_spec: Mapping[str, Any], *, allow_file_urls: bool = False) ->
     """Parse a spec, which an older schema may have accepted; the Problem names the first invalid field."""
     try:
         spec = msgspec.convert(raw_spec, GitRepositorySpec)
-        for field in ("interval", "timeout", "heal_grace_period"):
-            parse_duration(getattr(spec, field))
+        for text in (spec.interval, spec.retry_interval, spec.timeout, spec.heal_grace_period):
+            parse_duration(text or "0s")
         ref_of(spec)
     except (msgspec.ValidationError, ValueError) as error:
         return _spec_problem(str(error), "Correct the spec. `kubectl explain gr.spec` describes its fields.")

@@ -49,6 +49,12 @@ SPEC_RULES: tuple[dict[str, Any], ...] = (
         "message": "must be between 1s and 8760h (a year)",
     },
     {
+        "rule": "!has(self.retryInterval) || (duration(self.retryInterval) >= duration('1s') "
+        "&& duration(self.retryInterval) <= duration('8760h'))",
+        "fieldPath": ".retryInterval",
+        "message": "must be between 1s and 8760h (a year)",
+    },
+    {
         "rule": "duration(self.timeout) >= duration('1s') && duration(self.timeout) <= duration('1h')",
         "fieldPath": ".timeout",
         "message": "must be between 1s and 1h",

@@ -22,6 +22,8 @@ NAMESPACE = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z"
 Name = Annotated[str, Meta(min_length=1, max_length=253, pattern=NAME)]
 Namespace = Annotated[str, Meta(min_length=1, max_length=63, pattern=NAMESPACE)]
 Duration = Annotated[str, Meta(max_length=32, pattern=duration.PATTERN)]
+Percentage = Annotated[str, Meta(max_length=4, pattern=r"^(100|[1-9]?[0-9])%\Z")]
+PruneLimit = Annotated[int, Meta(ge=0, le=2**31 - 1)] | Percentage
 
 
 class HealPolicy(enum.StrEnum):
@@ -190,6 +192,16 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     interval: Annotated[
         Duration, Meta(description="Interval at which Nopea checks Git for a new commit.")
     ] = "5m"
+    retry_interval: (
+        Annotated[
+            Duration,
+            Meta(
+                description="Longest wait before a failed sync is retried. The first retry comes after a "
+                "second, and every further wait is twice as long. Defaults to interval."
+            ),
+        ]
+        | None
+    ) = None
     target_namespace: (
         Annotated[
             Namespace,
@@ -202,6 +214,13 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     ) = None
     suspend: Annotated[bool, Meta(description="Suspends all writes to the cluster.")] = False
     prune: Annotated[bool, Meta(description="Delete objects that were removed from Git.")] = True
+    prune_limit: Annotated[
+        PruneLimit,
+        Meta(
+            description="Most objects that one sync deletes without a confirmation: a number, or a "
+            "percentage of all applied objects, rounded down and never more than 100."
+        ),
+    ] = "25%"
     deletion_policy: Annotated[
         DeletionPolicy,
         Meta(
@@ -240,5 +259,6 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     force: Annotated[
         bool, Meta(description="Delete and create objects again whose immutable fields changed.")
     ] = False
+    wait: Annotated[bool, Meta(description="Count the health of the objects as part of Ready.")] = False
     timeout: Annotated[Duration, Meta(description="Timeout of one Git operation.")] = "5m"
     webhook: Annotated[Webhook, Meta(description="Webhook that triggers a sync after a push.")] | None = None
