@@ -248,10 +248,10 @@ def test_get_shows_whether_it_works(api: Api, kubectl: Kubectl) -> None:
 
 
 def test_get_wide_adds_url_and_message(api: Api, kubectl: Kubectl) -> None:
-    """`kubectl get gitrepo -o wide` adds the URL and the message."""
+    """`kubectl get gitrepositories.nopea.io -o wide` adds the URL and the message."""
     _make_synced(api)
 
-    header, row = kubectl("-n", api.namespace, "get", "gitrepo", "-o", "wide").splitlines()
+    header, row = kubectl("-n", api.namespace, "get", "gitrepositories.nopea.io", "-o", "wide").splitlines()
 
     assert re.split(r" {2,}", header.strip())[-2:] == ["URL", "MESSAGE"]
     assert re.split(r" {2,}", row.strip())[-2:] == [URL, "applied 12 objects"]

@@ -153,7 +153,7 @@ def test_a_missing_repository_is_reported_with_a_hint(site: Site, command: list[
 
     assert (said.code, said.out) == (3, "")
     assert f"GitRepository {site.namespace}/nobody does not exist." in said.err
-    assert "kubectl get gr -A" in said.err
+    assert "kubectl get gitrepositories.nopea.io -A" in said.err
 
 
 def test_an_unreachable_git_server_is_reported_with_its_code(site: Site) -> None:
