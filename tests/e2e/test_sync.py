@@ -154,7 +154,8 @@ def test_a_spec_change_is_applied_without_a_restart(site: Site, nopea: Nopea, ch
     """The running worker applies another branch, path or target namespace at once."""
     one = yamls.text(yamls.config_map("web", colour="blue"))
     two = yamls.text(yamls.config_map("web", colour="red"))
-    repo = site.sync("shop", {"one/web.yaml": one, "two/web.yaml": two}, path="one")
+    # another namespace replaces the only object
+    repo = site.sync("shop", {"one/web.yaml": one, "two/web.yaml": two}, path="one", pruneLimit="100%")
     repo.git.commit({"one/web.yaml": two}, branch="next")
     site.cluster.put(f"v1 namespaces /{site.namespace}-b", yamls.namespace(f"{site.namespace}-b"))
     other = f"{site.namespace}-b"
