@@ -106,7 +106,7 @@ def test_the_group_tells_the_two_apart(
 
 def test_the_categories_list_our_kinds(api: Api, kubectl: Kubectl) -> None:
     """`kubectl get nopea` and `kubectl get gitops` list GitRepositories and Inventories."""
-    spec = {"repository": "web", "index": 0, "entries": []}
+    spec = {"repository": "web", "index": 0, "objects": ""}
     assert api.create({"url": "https://git.example/acme/web"}, keep=True).status == 201
     assert api.create(spec, plural=names.INVENTORY_PLURAL, keep=True).status == 201
 

@@ -193,13 +193,12 @@ def test_every_field_may_change(api: Api) -> None:
 
 @pytest.mark.parametrize("field", [{"repository": "api"}, {"index": 1}], ids=str)
 def test_inventory_is_bound_to_its_repository(api: Api, field: Fields) -> None:
-    """The repository and the index of an Inventory are immutable; its entries can change."""
-    spec = {"repository": "web", "index": 0, "entries": []}
+    """The repository and the index of an Inventory are immutable; its record can change."""
+    spec = {"repository": "web", "index": 0, "objects": ""}
     assert api.create(spec, plural=names.INVENTORY_PLURAL, keep=True).status == 201
 
     moved = api.change({"spec": field}, plural=names.INVENTORY_PLURAL)
-    entry = {"object": "Service shop/web", "desired": "a1"}
-    grown = api.change({"spec": {"entries": [entry]}}, plural=names.INVENTORY_PLURAL)
+    grown = api.change({"spec": {"objects": "eJw="}}, plural=names.INVENTORY_PLURAL)
 
     assert moved.status == 422
     assert moved.body["details"]["causes"][0]["field"] == f"spec.{next(iter(field))}"
@@ -211,14 +210,14 @@ def test_status_is_a_subresource(api: Api) -> None:
     """A write to the object does not change the status; a write to the status changes nothing else."""
     assert api.create(SPEC, keep=True).status == 201
 
-    api.change({"status": {"phase": "Synced"}, "spec": {"path": "deploy"}}, keep=True)
+    api.change({"status": {"summary": "Suspended"}, "spec": {"path": "deploy"}}, keep=True)
     after_object_write = api.get()
-    api.change({"status": {"phase": "Failed"}, "spec": {"path": "other"}}, status=True, keep=True)
+    api.change({"status": {"summary": "Invalid"}, "spec": {"path": "other"}}, status=True, keep=True)
     after_status_write = api.get()
 
     assert "status" not in after_object_write
     assert after_object_write["metadata"]["generation"] == 2
-    assert after_status_write["status"] == {"phase": "Failed"}
+    assert after_status_write["status"] == {"summary": "Invalid"}
     assert after_status_write["spec"]["path"] == "deploy"
     assert after_status_write["metadata"]["generation"] == 2
 
@@ -240,21 +239,24 @@ def test_get_shows_whether_it_works(api: Api, kubectl: Kubectl) -> None:
     header, row = kubectl("-n", api.namespace, "get", "gr").splitlines()
 
     assert re.split(r" {2,}", header.strip()) == [
-        "NAME", "READY", "PHASE", "COMMIT", "RESOURCES", "DRIFT", "LAST SYNC", "AGE",
+        "NAME", "READY", "HEALTH", "REVISION", "DRIFT", "STATUS", "AGE",
     ]  # fmt: skip
-    cells = row.split()
-    assert cells[:6] == ["web", "True", "Synced", COMMIT[:7], "12", "1"]
-    assert all(re.fullmatch(r"\d+s", age) for age in cells[6:]), cells
+    *cells, age = re.split(r" {2,}", row.strip())
+    revision = f"main@sha1:{COMMIT[:7]}"
+    assert cells == ["web", "True", "Unhealthy", revision, "1", "Deployment web: CrashLoopBackOff"]
+    assert re.fullmatch(r"\d+s", age), row
 
 
-def test_get_wide_adds_url_and_message(api: Api, kubectl: Kubectl) -> None:
-    """`kubectl get gitrepositories.nopea.io -o wide` adds the URL and the message."""
+def test_get_wide_adds_counts_and_url(api: Api, kubectl: Kubectl) -> None:
+    """`kubectl get gitrepositories.nopea.io -o wide` adds counts, the last sync and the URL."""
     _make_synced(api)
 
     header, row = kubectl("-n", api.namespace, "get", "gitrepositories.nopea.io", "-o", "wide").splitlines()
 
-    assert re.split(r" {2,}", header.strip())[-2:] == ["URL", "MESSAGE"]
-    assert re.split(r" {2,}", row.strip())[-2:] == [URL, "applied 12 objects"]
+    assert re.split(r" {2,}", header.strip())[-4:] == ["OBJECTS", "FAILED", "LAST SYNC", "URL"]
+    objects, failed, synced, url = re.split(r" {2,}", row.strip())[-4:]
+    assert (objects, failed, url) == ("12", "0", URL)
+    assert re.fullmatch(r"\d+s", synced), row
 
 
 def test_a_new_object_has_an_empty_row(api: Api, kubectl: Kubectl) -> None:
@@ -280,23 +282,25 @@ def test_kubectl_shows_the_message_of_a_refusal(api: Api, kubectl: Kubectl) -> N
 def _make_synced(api: Api) -> None:
     assert api.create(SPEC, keep=True).status == 201
     status = {
-        "phase": "Synced",
+        "summary": "Deployment web: CrashLoopBackOff",
+        "revision": f"main@sha1:{COMMIT[:7]}",
         "lastAppliedCommit": COMMIT,
-        "shortCommit": COMMIT[:7],
         "resourceCount": 12,
         "driftedCount": 1,
+        "failedCount": 0,
         "lastSyncTime": format_time(datetime.now(UTC)),
-        "conditions": [_condition("True")],
+        "conditions": [_condition("True"), _condition("False", type="Healthy", reason="Unhealthy")],
     }
     answer = api.change({"status": status}, status=True, keep=True)
     assert answer.status == 200, answer.body
 
 
-def _condition(status: str) -> Fields:
+def _condition(status: str, **changes: str) -> Fields:
     return {
         "type": "Ready",
         "status": status,
         "reason": "Succeeded",
         "message": "applied 12 objects",
         "lastTransitionTime": "2026-11-24T05:00:00Z",
+        **changes,
     }

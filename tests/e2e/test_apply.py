@@ -138,7 +138,7 @@ def test_a_definition_that_cannot_be_read_is_reported(site: Site, nopea: Nopea) 
 
     repo.wait_failed("NOPEA-K002")
 
-    assert repo.sync_and_wait()["phase"] == "Failed"
+    assert repo.sync_and_wait()["errors"]
     assert "get" in _errors(repo)["kind.yaml#1"]["message"]
     assert _names(site, repo) == {"web"}
     assert nopea.logs("worker crashed") == []
@@ -167,7 +167,7 @@ def test_an_object_of_another_repository_is_refused_until_its_owner_is_gone(site
     assert error["object"] == f"ConfigMap {site.namespace}/web"
     assert _names(site, second) == {"api"}
     assert site.cluster.must_get(site.place(CONFIG_MAPS, "web")) == before
-    assert first.sync_and_wait()["phase"] == "Synced"
+    assert "errors" not in first.sync_and_wait()
     site.cluster.delete(first.place)
     second.wait_synced(seconds=40)
     assert site.cluster.must_get(site.place(CONFIG_MAPS, "web"))["data"] == {"colour": "red"}
@@ -181,9 +181,9 @@ def test_only_one_of_two_repositories_that_start_together_gets_an_object(site: S
         repos.append(site.follow(name))
 
     def settled() -> tuple[Repo, Repo]:
-        by_phase = {repo.status().get("phase"): repo for repo in repos}
-        assert set(by_phase) == {"Synced", "Failed"}
-        return by_phase["Synced"], by_phase["Failed"]
+        by_ready = {repo.condition("Ready").get("status"): repo for repo in repos}
+        assert set(by_ready) == {"True", "False"}
+        return by_ready["True"], by_ready["False"]
 
     owner, refused = eventually(settled)
     refused.wait_failed("NOPEA-K004")
@@ -296,7 +296,7 @@ def test_a_definition_whose_names_are_taken_is_reported_in_every_sync(site: Site
     repo = site.follow("shop")
     repo.wait_failed("NOPEA-K007")
     assert "already in use" in _errors(repo)["kind.yaml#1"]["message"]
-    assert repo.sync_and_wait()["phase"] == "Failed"
+    assert repo.sync_and_wait()["errors"]
     assert _names(site, repo) == {"web"}
 
     site.cluster.delete(f"{kind} /widgets.{group}")

@@ -99,7 +99,7 @@ def test_a_crashing_worker_stalls_only_its_repository_and_recovers(
     assert all(after == 2 * before for before, after in pairwise(waits)), waits
     assert all(LAST_LINE in line["traceback"] for line in crashes)
     (error,) = found["status"]["errors"]
-    assert (error["code"], found["status"]["phase"]) == ("NOPEA-P001", "Failed")
+    assert (error["code"], found["status"]["summary"]) == ("NOPEA-P001", "Worker keeps crashing")
     for text in (
         error["message"],
         condition(found, "Ready")["message"],
@@ -115,7 +115,12 @@ def test_a_crashing_worker_stalls_only_its_repository_and_recovers(
     bug.unlink()
 
     healed = buggy.wait_synced(buggy.git.tip(), seconds=SECONDS)
-    assert {one["type"] for one in healed["status"]["conditions"]} <= {"Healthy", "Ready"}
+    assert {one["type"] for one in healed["status"]["conditions"]} <= {
+        "Healthy",
+        "Ready",
+        "Fetched",
+        "Applied",
+    }
     assert healed["status"].get("errors", []) == []
     newest = buggy.git.commit(_files("2"))
     buggy.wait_synced(newest)

@@ -201,7 +201,8 @@ def test_drift_is_reverted_while_git_is_unavailable(site: Site) -> None:
         assert site.cluster.must_get(place)["data"] == {"colour": "blue", "size": "1"}
 
     eventually(healed)
-    assert repo.condition("Ready")["status"] == "False"
+    assert repo.condition("Ready")["status"] == "True"
+    assert repo.condition("Fetched")["reason"] == "GitNotFound"
     path.with_suffix(".away").rename(path)
     repo.sync_now()
     repo.wait_synced()

@@ -16,6 +16,8 @@ from tests.e2e.waiting import always, eventually
 from tests.e2e.world import APPLY, MERGE_PATCH, Json, Repo, Site, path_of
 from tests.e2e.yamls import Manifest
 
+from nopea.core.plan.inventory import unpack
+
 SECONDS = 20.0
 GROUP = "parts.acme.example"
 JSON_PATCH = "application/json-patch+json"
@@ -491,10 +493,10 @@ def test_an_object_that_two_groups_serve_is_one_object(site: Site) -> None:
     repo = site.sync("shop", {"noted.yaml": yamls.text({**new, **one, "regarding": about}), **other})
     place = site.place("events.k8s.io/v1 events", "noted")
     uid = site.cluster.must_get(place)["metadata"]["uid"]
-    assert len(repo.sync_and_wait()["inventory"]) == 2
+    assert len(unpack(repo.sync_and_wait()["inventory"])) == 2
 
     repo.git.commit({"noted.yaml": yamls.text({**old, **one, "involvedObject": about}), **other})
-    assert len(repo.sync_and_wait()["inventory"]) == 2
+    assert len(unpack(repo.sync_and_wait()["inventory"])) == 2
     repo.sync_and_wait()
     assert site.cluster.must_get(place)["metadata"]["uid"] == uid
     assert "Pruned" not in {event["reason"] for event in repo.events()}

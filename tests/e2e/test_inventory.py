@@ -59,7 +59,7 @@ async def test_ten_thousand_entries_are_stored_and_read_back(cluster: Cluster, n
         state = RepositoryState(
             uid=repository.uid, status=GitRepositoryStatus(), applied=dict(applied), loaded=True
         )
-        assert await store.save(repository, state) == ()
+        assert await store.save(repository, state) == ""
         before = {one["metadata"]["name"]: one["metadata"]["resourceVersion"] for one in cluster.list(place)}
         assert len(before) == OBJECTS / 1000
 
@@ -86,7 +86,7 @@ def test_a_repository_that_is_created_again_adopts_its_objects(site: Site) -> No
     again = site.follow("shop", pruneLimit="100%")
     again.wait_synced()
     assert site.cluster.must_get(place)["metadata"]["uid"] == uid
-    assert [entry["object"] for entry in again.status()["inventory"]] == [f"ConfigMap {site.namespace}/web"]
+    assert again.inventory() == [f"ConfigMap {site.namespace}/web"]
     again.git.commit({"api.yaml": yamls.text(yamls.config_map("api"))})
     again.sync_and_wait()
 

@@ -225,5 +225,5 @@ def _assert_quiet(nopea: Tapped, repo: Repo, declared: _Declared) -> dict[str, J
 def _assert_synced(repo: Repo) -> Json:
     status = repo.status()
     assert status.get("errors", []) == []
-    assert status.get("phase") == "Synced"
+    assert "Reconciling" not in [each["type"] for each in status["conditions"]]
     return status

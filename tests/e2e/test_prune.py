@@ -7,6 +7,8 @@ from tests.e2e import yamls
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Site
 
+from nopea.core.plan.inventory import unpack
+
 
 def _maps(*names: str) -> dict[str, str]:
     return {f"{name}.yaml": yamls.text(yamls.config_map(name, colour="blue")) for name in names}
@@ -20,7 +22,7 @@ def test_an_object_removed_from_git_is_deleted(site: Site) -> None:
     assert site.cluster.get(site.place("v1 configmaps", "web")) is None
     assert site.cluster.get(site.place("v1 configmaps", "db")) is not None
     assert status["history"][0]["pruned"] == 1
-    assert [entry["object"].split("/")[-1] for entry in status["inventory"]] == ["api", "db", "log"]
+    assert [key.name for key in unpack(status["inventory"])] == ["api", "db", "log"]
     assert "web" in repo.wait_event("Pruned")["note"]
 
 
@@ -30,7 +32,7 @@ def test_prune_false_keeps_objects(site: Site) -> None:
     repo.git.commit(_maps("api"))
     status = repo.sync_and_wait()
     assert site.cluster.get(site.place("v1 configmaps", "web")) is not None
-    assert len(status["inventory"]) == 2
+    assert len(unpack(status["inventory"])) == 2
 
 
 def test_a_broken_file_prunes_nothing(site: Site) -> None:
@@ -129,12 +131,12 @@ def test_more_than_a_hundred_objects_go_into_inventory_objects(site: Site) -> No
     repo = site.sync("shop", _maps(*names))
     assert "inventory" not in repo.status()
     chunks = site.cluster.list(site.place("nopea.io/v1alpha1 inventories"))
-    assert [len(chunk["spec"]["entries"]) for chunk in chunks] == [150]
+    assert [len(unpack(chunk["spec"]["objects"])) for chunk in chunks] == [150]
     repo.git.commit(_maps(*names[:-1]))
     repo.sync_and_wait()
     assert site.cluster.get(site.place("v1 configmaps", names[-1])) is None
     chunks = site.cluster.list(site.place("nopea.io/v1alpha1 inventories"))
-    assert [len(chunk["spec"]["entries"]) for chunk in chunks] == [149]
+    assert [len(unpack(chunk["spec"]["objects"])) for chunk in chunks] == [149]
 
 
 def test_a_shrinking_inventory_moves_into_the_status(site: Site) -> None:
@@ -143,7 +145,7 @@ def test_a_shrinking_inventory_moves_into_the_status(site: Site) -> None:
     repo = site.sync("shop", _maps(*names))
     repo.git.commit(_maps(*names[:-4]))
     status = repo.sync_and_wait(seconds=40)
-    assert len(status["inventory"]) == 98
+    assert len(unpack(status["inventory"])) == 98
     eventually(lambda: _assert_no_inventories(site))
 
 

@@ -12,6 +12,7 @@ from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Repo, Site
 from tests.gitserver import GitServer
 
+from nopea.core.plan.inventory import pack, unpack
 from nopea.reconcile.publish import PROGRESS_AFTER_SECONDS
 
 SECONDS = 60.0
@@ -205,7 +206,7 @@ def test_two_thousand_objects_survive(site: Site, controllers: Controllers) -> N
     repo = site.follow("shop", interval="1s")
     repo.wait_synced(seconds=120)
     chunks = {one["metadata"]["name"]: one for one in site.cluster.list(site.place(INVENTORIES))}
-    assert sum(len(one["spec"]["entries"]) for one in chunks.values()) == MANY
+    assert sum(len(unpack(one["spec"]["objects"])) for one in chunks.values()) == MANY
     controllers.kill()
     before = _versions(site)
     assert len(before) == MANY
@@ -219,7 +220,7 @@ def test_two_thousand_objects_survive(site: Site, controllers: Controllers) -> N
     repo.wait_synced(repo.git.commit(_many(MANY - PER_FILE)), seconds=120)
     assert len(_versions(site)) == MANY - PER_FILE
     assert (
-        sum(len(one["spec"]["entries"]) for one in site.cluster.list(site.place(INVENTORIES)))
+        sum(len(unpack(one["spec"]["objects"])) for one in site.cluster.list(site.place(INVENTORIES)))
         == MANY - PER_FILE
     )
 
@@ -262,9 +263,9 @@ def test_a_line_lost_from_an_inventory_object_is_taken_in_again(site: Site, cont
     repo = site.sync("shop", _files(*names))
     (chunk,) = site.cluster.list(site.place(INVENTORIES))
     controllers.kill()
-    left = [one for one in chunk["spec"]["entries"] if not one["object"].endswith("/m007")]
+    left = pack({key: last for key, last in unpack(chunk["spec"]["objects"]).items() if key.name != "m007"})
     assert len(left) == 119
-    site.cluster.merge(site.place(INVENTORIES, chunk["metadata"]["name"]), {"spec": {"entries": left}})
+    site.cluster.merge(site.place(INVENTORIES, chunk["metadata"]["name"]), {"spec": {"objects": left}})
     repo.git.commit(_files(*(name for name in names if name != "m007")))
 
     controllers.start()
@@ -289,7 +290,7 @@ def _one_drift(repo: Repo) -> Json:
 
 
 def _recorded(repo: Repo) -> list[str]:
-    return [entry["object"].rpartition("/")[2] for entry in repo.status()["inventory"]]
+    return [key.name for key in unpack(repo.status()["inventory"])]
 
 
 def _assert_recorded(repo: Repo, names: list[str]) -> None:
@@ -297,6 +298,7 @@ def _assert_recorded(repo: Repo, names: list[str]) -> None:
 
 
 def _forget(repo: Repo, name: str) -> None:
-    """Take a line out of the status, as if the controller had died before writing it."""
-    lines = [entry for entry in repo.status()["inventory"] if not entry["object"].endswith(f"/{name}")]
-    repo.site.cluster.merge(f"{repo.place}/status", {"status": {"inventory": lines}})
+    """Take a record out of the status, as if the controller had died before writing it."""
+    known = unpack(repo.status()["inventory"])
+    left = pack({key: last for key, last in known.items() if key.name != name})
+    repo.site.cluster.merge(f"{repo.place}/status", {"status": {"inventory": left}})

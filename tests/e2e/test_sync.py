@@ -81,10 +81,9 @@ def _assert_ours(live: Json, *, owner: str, source: str) -> None:
 def _assert_told(found: Json, commit: str, *, count: int) -> None:
     status = found["status"]
     facts = {
-        "phase": "Synced",
+        "revision": f"main@sha1:{commit[:7]}",
         "lastAttemptedCommit": commit,
         "lastAppliedCommit": commit,
-        "shortCommit": commit[:7],
         "lastCommitMessage": "Open the shop",
         "resourceCount": count,
         "appliedCount": count,
@@ -101,7 +100,7 @@ def _assert_told(found: Json, commit: str, *, count: int) -> None:
     ready = condition(found, "Ready")
     assert (ready["status"], ready["reason"]) == ("True", "Succeeded")
     assert ready["message"] == f"Applied {count} objects at {commit[:7]}."
-    assert {one["type"] for one in status["conditions"]} == {"Healthy", "Ready"}
+    assert {one["type"] for one in status["conditions"]} == {"Healthy", "Ready", "Fetched", "Applied"}
 
 
 def test_a_sync_is_reported_in_an_event(site: Site) -> None:

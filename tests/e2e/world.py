@@ -14,6 +14,7 @@ from tests.e2e.waiting import eventually
 from tests.e2e.yamls import Manifest
 from tests.gitserver import GitServer, Origin
 
+from nopea.core.plan.inventory import unpack
 from nopea_lab.lab import Lab
 
 Json = dict[str, Any]
@@ -200,15 +201,20 @@ class Repo:
         return eventually(synced, seconds=seconds)
 
     def wait_failed(self, code: str, *, seconds: float = 60.0) -> Json:
-        """Wait until it is not Ready because of the code and return the object."""
+        """Wait until it fails with the code and return the object; Git's failures leave Ready as it is."""
+        type_ = "Fetched" if code.startswith("NOPEA-G") else "Ready"
 
         def failed() -> Json:
             found = self.get()
-            assert condition(found, "Ready").get("status") == "False", found.get("status")
+            assert condition(found, type_).get("status") == "False", found.get("status")
             assert code in [error["code"] for error in found["status"].get("errors", ())], found["status"]
             return found
 
         return eventually(failed, seconds=seconds)
+
+    def inventory(self) -> list[str]:
+        """Return the names of the objects that the status records."""
+        return [str(key) for key in unpack(self.status().get("inventory", ""))]
 
     def events(self) -> list[Json]:
         """Return the Events about it."""

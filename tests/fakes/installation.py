@@ -20,6 +20,7 @@ from nopea.core.api import names
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import ObjectKey, RepoKey
+from nopea.core.plan.inventory import unpack
 from nopea.core.status.report import Outcome, ReconcileReport
 from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
@@ -157,7 +158,7 @@ class Installation:
 
     def inventory(self, name: str = "web") -> set[str]:
         """Return the names of the objects in the stored inventory."""
-        return {entry.object for entry in self.status(name).inventory}
+        return {str(key) for key in unpack(self.status(name).inventory)}
 
     def condition(self, type_: str, name: str = "web") -> tuple[str, str]:
         """Return a condition's stored status and reason; empty strings if it is absent."""

@@ -71,7 +71,7 @@ async def find_applied(client: KubeClient, repository: Repository, reference: st
     except UnknownObjectError as error:
         raise CommandError(
             f"GitRepository {repository.key}: {error}",
-            "The inventory in its status lists its objects.",
+            f"`nopea diff {repository.key.arguments}` lists its objects.",
         ) from error
 
 

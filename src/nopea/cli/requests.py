@@ -6,9 +6,9 @@ import enum
 from datetime import UTC, datetime
 from typing import Protocol
 
-from nopea.core.api.conditions import READY, RECONCILING, STALLED, find
+from nopea.core.api.conditions import READY, RECONCILING, STALLED, SUSPENDED, find
 from nopea.core.api.repository import Repository
-from nopea.core.api.status import GitRepositoryStatus, Phase
+from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.problem import Code
 from nopea.core.status.report import Result
 from nopea.core.status.rollback import has_moved
@@ -77,15 +77,12 @@ def request_value() -> str:
 def verdict_of(status: GitRepositoryStatus) -> RequestProgress:
     """Return the result of the last sync in the history, which lists each sync that handled a request.
 
-    The phase alone is not enough: the next sync may have started already.
+    The conditions are not enough: the next sync may have started already.
     """
-    if status.phase is Phase.SUSPENDED:
+    if find(status.conditions, SUSPENDED) is not None:
         return RequestProgress.SUSPENDED
-    if status.history:
-        return (
-            RequestProgress.SYNCED if status.history[0].outcome == Result.SYNCED else RequestProgress.FAILED
-        )
-    return RequestProgress.SYNCED if status.phase is Phase.SYNCED else RequestProgress.FAILED
+    is_synced = bool(status.history) and status.history[0].outcome == Result.SYNCED
+    return RequestProgress.SYNCED if is_synced else RequestProgress.FAILED
 
 
 def stage_of(status: GitRepositoryStatus) -> str:
@@ -96,5 +93,5 @@ def stage_of(status: GitRepositoryStatus) -> str:
     running = find(status.conditions, RECONCILING)
     if running is not None and running.reason == "Progressing":
         ready = find(status.conditions, READY)
-        return f"{status.phase}: {ready.message if ready else running.message}"
+        return ready.message if ready else running.message
     return ""

@@ -84,6 +84,16 @@ class Code(enum.StrEnum):
         return "".join(word.capitalize() for word in self.name.split("_"))
 
     @property
+    def is_git(self) -> bool:
+        """True when Git could not be read, so that what is applied may be old but is not wrong."""
+        return self.startswith("NOPEA-G")
+
+    @property
+    def is_waiting(self) -> bool:
+        """True when the repository only waits for another one."""
+        return self in (Code.DEPENDENCY_NOT_READY, Code.DEPENDENCY_MISSING)
+
+    @property
     def transient(self) -> bool:
         """True when the problem may go away without a person: the network, a server, a race."""
         return self in _TRANSIENT

@@ -156,6 +156,11 @@ class ObjectCache:
         """True when `owned` can be believed for objects of this kind."""
         return any(found.health.synced for found in self._kinds.values() if found.resource.group_kind == kind)
 
+    def is_refused(self, kind: GroupKind) -> bool:
+        """True when the kind was asked for and cannot be followed, so that `owned` misses its objects."""
+        found = [each.health for each in self._kinds.values() if each.resource.group_kind == kind]
+        return any(health.last_error for health in found) and not any(health.synced for health in found)
+
     def get(self, resource: Resource, key: ObjectKey) -> ObservedObject | None:
         """Return what is live under our label; None when nothing is, or the kind is not known."""
         kind = self._kinds.get(_version(resource))

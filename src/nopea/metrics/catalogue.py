@@ -70,9 +70,7 @@ REPOSITORIES_SUSPENDED = _gauge("nopea_repositories_suspended", "GitRepositories
 CONDITIONS = _gauge(
     "nopea_repository_conditions", "GitRepositories by condition and its status.", "condition", "status"
 )
-REPOSITORY_INFO = _gauge(
-    "nopea_repository_info", "A GitRepository, always 1.", *_REPOSITORY, "phase", "heal_policy"
-)
+REPOSITORY_INFO = _gauge("nopea_repository_info", "A GitRepository, always 1.", *_REPOSITORY, "heal_policy")
 REPOSITORY_READY = _gauge("nopea_repository_ready", "1 if the GitRepository is Ready, else 0.", *_REPOSITORY)
 REPOSITORY_HEALTHY = _gauge(
     "nopea_repository_healthy", "1 if its objects are healthy, else 0; absent while unknown.", *_REPOSITORY

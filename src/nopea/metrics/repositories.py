@@ -89,8 +89,7 @@ def _gauges(known: Known, conditions: Mapping[str, str]) -> Iterator[tuple[Metri
     repository, status = known.repository, known.status
     spec = repository.spec
     policy = "unknown" if isinstance(spec, Problem) else str(spec.heal_policy)
-    phase = str(status.phase) if status.phase is not None else "unknown"
-    yield catalogue.REPOSITORY_INFO, 1, phase, policy
+    yield catalogue.REPOSITORY_INFO, 1, policy
     yield catalogue.REPOSITORY_READY, conditions.get(READY) == "True"
     if conditions.get(HEALTHY, "Unknown") != "Unknown":
         yield catalogue.REPOSITORY_HEALTHY, conditions[HEALTHY] == "True"

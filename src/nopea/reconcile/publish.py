@@ -76,7 +76,7 @@ class Publisher:
                 status = views.progressing(
                     state.status,
                     generation=repository.generation,
-                    message="fetching and applying",
+                    message="Fetching and applying",
                     now=datetime.now(UTC),
                 )
                 await self._write(repository, state, status)
@@ -107,9 +107,7 @@ class Publisher:
             return True  # else the next sync follows at once and reports its own
         retry_at = now + timedelta(seconds=request.retry_seconds) if report.result is Result.FAILED else None
         before = state.status
-        status = views.reported(before, report, now=now, retry_at=retry_at)
-        if report.result is not Result.SUSPENDED:
-            status = views.with_health(status, report.health, generation=report.generation, now=now)
+        status = views.reported(before, report, now=now, retry_at=retry_at, wait=repository.waits_for_health)
         written = status == before or await self._write(repository, state, status)
         self._record_contested(repository, state, report)
         if written:  # else the sync is repeated and reports then
@@ -121,7 +119,13 @@ class Publisher:
     ) -> bool:
         """Publish the objects' health when it has changed; False when that must be tried again later."""
         now = datetime.now(UTC)
-        status = views.with_health(state.status, health, generation=repository.generation, now=now)
+        status = views.with_health(
+            state.status,
+            health,
+            wait=repository.waits_for_health,
+            generation=repository.generation,
+            now=now,
+        )
         before = state.status
         if status == before:
             return True

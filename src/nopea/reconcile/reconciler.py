@@ -7,15 +7,16 @@ except a bug is a report, and every report is published.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from nopea import log_events, tasks
 from nopea.core.api.labels import owner_label
 from nopea.core.api.pin import explained
-from nopea.core.api.repository import Repository
+from nopea.core.api.repository import Repository, ref_of
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.git.source import Remote
+from nopea.core.git.source import Remote, revision_of
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.dependencies import blockers, cycle_problem, find_cycle
 from nopea.core.plan.inventory import unrecorded
@@ -138,6 +139,7 @@ class Reconciler:
             inventory=inventory,
             health=await self._health.look(repository, state) if state.loaded else None,
             rivals=state.fights.describe(datetime.now(UTC)),
+            unwatched=self._unwatched(state),
         )
         if not await services.publisher.publish(request, state, report):
             state.complete = False
@@ -176,10 +178,13 @@ class Reconciler:
         if repository.pin_problem is not None:
             raise StalledError(repository.pin_problem)
         await self._inventory.load(repository, state)
-        self._wait_for_others(repository, spec)
+        waits_for = self._blockers(repository, spec)
+        if waits_for and not self._has_synced(repository, state):
+            raise TransientError(*waits_for)
         remote = await self._remote(request, spec, state)
-        snapshot = await self._snapshot(request, spec, state, remote)
+        snapshot = await self._snapshot(request, spec, state, remote, waits_for)
         state.commit, state.synced_version = snapshot.commit, repository.version
+        report = replace(report, revision=revision_of(ref_of(spec), snapshot.commit))
         await self._finalizer.hold(repository)
         supersede = Supersede(
             request.pending,
@@ -189,17 +194,15 @@ class Reconciler:
         sync = ClusterSync(self._services, repository, spec, state, remote)
         return await sync.run(snapshot, supersede, report)
 
-    def _wait_for_others(self, repository: Repository, spec: GitRepositorySpec) -> None:
-        """Raise SyncError while a repository in `dependsOn` is not ready."""
+    def _blockers(self, repository: Repository, spec: GitRepositorySpec) -> tuple[Problem, ...]:
+        """Return what it waits for by `dependsOn`; raise SyncError for a cycle."""
         if not spec.depends_on:
-            return
+            return ()
         repositories = self._services.repositories
         cycle = find_cycle(repository.key, repositories.dependencies())
         if cycle:
             raise StalledError(cycle_problem(cycle))
-        problems = blockers(repository.key, spec, repositories.dependency)
-        if problems:
-            raise TransientError(*problems)
+        return blockers(repository.key, spec, repositories.dependency)
 
     async def _remote(
         self, request: ReconcileRequest, spec: GitRepositorySpec, state: RepositoryState
@@ -210,23 +213,42 @@ class Reconciler:
         return state.remote
 
     async def _snapshot(
-        self, request: ReconcileRequest, spec: GitRepositorySpec, state: RepositoryState, remote: Remote
+        self,
+        request: ReconcileRequest,
+        spec: GitRepositorySpec,
+        state: RepositoryState,
+        remote: Remote,
+        waits_for: Sequence[Problem],
     ) -> Snapshot:
-        """Read Git; while it fails, use the last commit that was read and report the failure as a problem."""
-        if self._is_local(request, state) and state.commit is not None:
-            return await self._services.fetcher.snapshot_at(spec, remote, state.commit)
-        try:
-            return await self._services.fetcher.snapshot(spec, remote)
-        except SyncError as error:
-            if state.commit is None or state.synced_version != request.repository.version:
-                raise
-            known = await self._services.fetcher.snapshot_at(spec, remote, state.commit)
-            return replace(known, problems=(*error.problems, *known.problems))
+        """Read Git. While it fails, or the repository waits, use the last commit and report why.
+
+        So drift in it is still reverted.
+        """
+        fetcher = self._services.fetcher
+        problems = waits_for
+        if not problems and not self._is_local(request, state):
+            try:
+                return await fetcher.snapshot(spec, remote)
+            except SyncError as error:
+                if not self._has_synced(request.repository, state):
+                    raise
+                problems = error.problems
+        assert state.commit is not None  # noqa: S101 - `_has_synced` and `_is_local` have seen it
+        known = await fetcher.snapshot_at(spec, remote, state.commit)
+        return replace(known, problems=(*problems, *known.problems))
 
     def _is_local(self, request: ReconcileRequest, state: RepositoryState) -> bool:
         """Whether the triggers can be handled with the commit that was synced last."""
-        is_known = state.commit is not None and state.synced_version == request.repository.version
-        return state.complete and is_known and request.triggers <= WITHOUT_GIT
+        has_synced = self._has_synced(request.repository, state)
+        return state.complete and has_synced and request.triggers <= WITHOUT_GIT
+
+    def _has_synced(self, repository: Repository, state: RepositoryState) -> bool:
+        """Whether a commit is known for the repository's spec as it is now."""
+        return state.commit is not None and state.synced_version == repository.version
+
+    def _unwatched(self, state: RepositoryState) -> tuple[str, ...]:
+        kinds = {key.group_kind for key in state.applied}
+        return tuple(sorted(str(kind) for kind in kinds if self._services.object_cache.is_refused(kind)))
 
 
 def _has_moved(key: ObjectKey, live: ObservedObject | None, state: RepositoryState) -> bool:

@@ -14,9 +14,10 @@ import msgspec
 from nopea.core.api import names
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
-from nopea.core.api.status import InventoryEntry, InventorySpec
+from nopea.core.api.status import InventorySpec
 from nopea.core.objects import ObjectKey
 from nopea.core.plan import inventory
+from nopea.core.plan.model import LastApplied
 from nopea.core.problem import Code, Problem, StalledError
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
@@ -38,50 +39,48 @@ class InventoryStore:
         """Fill the state's memory of what was applied from Kubernetes, the first time only."""
         if state.loaded:
             return
-        entries = state.status.inventory
-        if not state.status.conditions:
-            pass  # a new repository has no Inventory objects
-        elif entries:
+        applied = _unpack(state.status.inventory, "status.inventory", of=str(repository.object_key))
+        if applied:
             await self._find_leftovers(repository, state)
-        else:
-            entries = await self._read_chunks(repository, state)
-        state.applied = {**inventory.read_entries(entries), **state.applied}
+        elif state.status.conditions:  # else it is new and has no Inventory objects
+            applied = await self._read_chunks(repository, state)
+        state.applied = {**applied, **state.applied}
         state.loaded = True
 
-    async def save(self, repository: Repository, state: RepositoryState) -> tuple[InventoryEntry, ...]:
+    async def save(self, repository: Repository, state: RepositoryState) -> str:
         """Write what is too long for the status into Inventory objects; return what the status holds.
 
         What an Inventory object held that is not needed any more stays until `trim`.
         """
-        entries = inventory.entries_of(state.applied)
-        wanted = dict(enumerate(inventory.chunks(entries)))
-        for index, chunk in wanted.items():
-            spec = InventorySpec(repository=repository.key.name, index=index, entries=chunk)
+        for index, chunk in enumerate(inventory.chunks(state.applied)):
+            spec = InventorySpec(repository=repository.key.name, index=index, objects=chunk)
             await self._write_chunk(repository, state, spec)
-        return inventory.inline(entries)
+        return inventory.inline(state.applied)
 
     async def trim(self, repository: Repository, state: RepositoryState) -> None:
         """Delete the Inventory objects that are too many, once the status holds what was in them.
 
         Before that a crash would leave the inventory nowhere.
         """
-        entries = inventory.entries_of(state.applied)
-        if state.status.inventory != inventory.inline(entries):
+        if state.status.inventory != inventory.inline(state.applied):
             return
-        needed = len(inventory.chunks(entries))
+        needed = len(inventory.chunks(state.applied))
         for index in [index for index in state.chunks if index >= needed]:
             await self._delete_chunk(repository, index)
             del state.chunks[index]
 
     async def _read_chunks(
         self, repository: Repository, state: RepositoryState
-    ) -> tuple[InventoryEntry, ...]:
-        entries: list[InventoryEntry] = []
+    ) -> dict[ObjectKey, LastApplied]:
+        applied: dict[ObjectKey, LastApplied] = {}
         for raw in await self._list(repository, metadata_only=False):
             spec = _read_spec(raw, repository)
             state.chunks[spec.index] = _digest(spec)
-            entries.extend(spec.entries)
-        return tuple(entries)
+            name = (
+                f"{names.GROUP}/{names.INVENTORY_KIND} {repository.key.namespace}/{raw['metadata']['name']}"
+            )
+            applied |= _unpack(spec.objects, "spec.objects", of=name)
+        return applied
 
     async def _find_leftovers(self, repository: Repository, state: RepositoryState) -> None:
         """Note the Inventory objects that a crash before `trim` left over, for the next `trim`."""
@@ -171,13 +170,28 @@ def _read_spec(raw: Mapping[str, Any], repository: Repository) -> InventorySpec:
         return msgspec.convert(raw.get("spec") or {}, InventorySpec)
     except msgspec.ValidationError as error:
         name = (raw.get("metadata") or {}).get("name", "")
-        problem = Problem(
+        raise _unreadable(
+            "spec", error, of=f"{names.GROUP}/{names.INVENTORY_KIND} {repository.key.namespace}/{name}"
+        ) from error
+
+
+def _unpack(text: str, field: str, *, of: str) -> dict[ObjectKey, LastApplied]:
+    try:
+        return inventory.unpack(text)
+    except ValueError as error:
+        raise _unreadable(field, error, of=of) from error
+
+
+def _unreadable(field: str, error: Exception, *, of: str) -> StalledError:
+    return StalledError(
+        Problem(
             code=Code.API_REJECTED,
-            message=f"The Inventory {name} cannot be read: {error}",
-            hint="Another version of Nopea wrote it, or a person: correct it, or delete it to start again.",
-            object=f"{names.GROUP}/{names.INVENTORY_KIND} {repository.key.namespace}/{name}",
+            message=f"The inventory in {field} cannot be read: {error}",
+            hint="Another version of Nopea wrote it, or a user. Restore it, or remove it: "
+            "then Nopea finds its objects by their labels.",
+            object=of,
         )
-        raise StalledError(problem) from error
+    )
 
 
 def _digest(spec: InventorySpec) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nopea.core.api.conditions import HEALTHY, READY, find
+from nopea.core.api.conditions import APPLIED, HEALTHY, find
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, rules_for
@@ -77,18 +77,19 @@ class RepositoryStore:
         return found
 
     def dependency(self, key: RepoKey) -> Dependency:
-        """Return a repository's readiness, for those that depend on it."""
+        """Return whether a repository is applied and healthy, for those that depend on it."""
         repository = self._repositories.get(key)
         if repository is None:
             return MISSING
-        ready = find(repository.status.conditions, READY)
+        applied = find(repository.status.conditions, APPLIED)
         healthy = find(repository.status.conditions, HEALTHY)
-        is_ready = ready is not None and ready.status == "True"
-        is_current = ready is not None and ready.observed_generation == repository.generation
+        is_applied = applied is not None and applied.status == "True"
+        is_current = applied is not None and applied.observed_generation == repository.generation
         return Dependency(
-            ready=is_ready and is_current,
+            applied=is_applied and is_current,
             healthy=healthy is None or healthy.status == "True",
-            reason=(ready.reason if ready and not is_ready else "") or (healthy.message if healthy else ""),
+            reason=(applied.reason if applied and not is_applied else "")
+            or (healthy.message if healthy else ""),
         )
 
     def reader(self, key: RepoKey) -> Callable[[], Repository]:

@@ -15,11 +15,14 @@ from nopea.cli import cluster as connection
 from nopea.cli.cluster import ClusterChoice
 from nopea.cli.main import main
 from nopea.core.objects import ObjectKey
+from nopea.core.plan.inventory import pack
+from nopea.core.plan.model import LastApplied
 from nopea.kube.client import KubeClient
 
 COMMIT = "a" * 40
 NEWER = "b" * 40
 WEB = "ConfigMap shop/web"
+APPLIED = LastApplied(hash="1" * 32, projection="2" * 32, commit="d" * 40)
 
 
 def entry(commit: str, number: int = 1, **facts: Any) -> dict[str, Any]:
@@ -39,12 +42,10 @@ class Commands:
     def store(self, name: str = "api", **changes: Any) -> None:
         """Store the GitRepository; it has applied the ConfigMap shop/web."""
         status = {
-            "phase": "Synced",
             "lastAppliedCommit": NEWER,
-            "shortCommit": NEWER[:7],
             "resourceCount": 1,
             "history": [entry(NEWER, 2), entry(COMMIT)],
-            "inventory": [{"object": WEB, "desired": "1" * 64, "live": "2" * 64, "commit": NEWER}],
+            "inventory": pack({ObjectKey("", "ConfigMap", "shop", "web"): APPLIED}),
             **changes.pop("status", {}),
         }
         raw = raw_repository(name, status=status, **changes)

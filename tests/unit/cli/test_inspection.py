@@ -27,7 +27,7 @@ async def test_a_folder_alone_is_a_new_repository(commands: Commands, tmp_path: 
 
 async def test_on_behalf_of_a_repository_its_spec_counts(commands: Commands, tmp_path: Path) -> None:
     """Only files below `spec.path` are inspected."""
-    commands.store(path="deploy/", status={"inventory": []})
+    commands.store(path="deploy/", status={"inventory": ""})
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "api.yaml").write_text(MAP)
     (tmp_path / "other.yaml").write_text(MAP.replace("api", "other"))

@@ -95,7 +95,7 @@ def test_a_removed_annotation_has_no_verdict() -> None:
 
 
 def test_a_sync_in_progress_does_not_hide_the_last_verdict() -> None:
-    """The phase describes the sync in progress; the verdict comes from the history."""
+    """The conditions describe the sync in progress; the verdict comes from the history."""
     for result, verdict in ((Result.SYNCED, RequestProgress.SYNCED), (Result.FAILED, RequestProgress.FAILED)):
         status = progressing(after(result), generation=1, message="fetching", now=NOW)
 
@@ -143,6 +143,6 @@ def test_what_the_controller_is_doing() -> None:
     running = progressing(NOTHING, generation=1, message="fetching and applying", now=NOW)
     broken = crashed(NOTHING, problem=problem(Code.WORKER_CRASHED, "boom"), generation=1, now=NOW)
 
-    assert stage_of(running) == "Initializing: fetching and applying"
+    assert stage_of(running) == "fetching and applying"
     assert "boom" in stage_of(broken)
     assert stage_of(NOTHING) == stage_of(after(Result.SYNCED)) == ""

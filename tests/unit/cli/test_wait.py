@@ -39,7 +39,7 @@ async def test_a_sync_that_ends_is_printed(commands: Commands, capsys: pytest.Ca
     assert await _wait(commands) == EXIT_SYNCED
     output = capsys.readouterr()
     assert click.unstyle(output.out).startswith(
-        "✓ GitRepository shop/api synced: 1 object; nothing to change\n"
+        "✓ GitRepository shop/api synced in 1.50s: 1 object; nothing to change\n"
     )
     assert output.err == "… Asked.\n"
 
@@ -54,7 +54,7 @@ async def test_a_sync_that_fails_lists_its_errors(
         "hint": "Fix it.",
         "object": "ConfigMap shop/web",
     }
-    _handled(commands, phase="Failed", history=[entry(COMMIT, outcome="failed", failed=1)], errors=[error])
+    _handled(commands, history=[entry(COMMIT, outcome="failed", failed=1)], errors=[error])
 
     assert await _wait(commands) == EXIT_NOT_SYNCED
     lines = capsys.readouterr().err.splitlines()

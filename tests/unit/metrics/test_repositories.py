@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from tests.fakes.samples import repository
 from tests.unit.metrics.samples import Scraped
 
-from nopea.core.api.status import Condition, GitRepositoryStatus, Phase
+from nopea.core.api.status import Condition, GitRepositoryStatus
 from nopea.core.objects import RepoKey
 from nopea.metrics.repositories import Known, families_of, known_of
 
@@ -50,14 +50,13 @@ def test_a_repository_has_its_own_labels() -> None:
         known(
             synced_at=1_795_000_000.0,
             conditions=[condition("Ready", "True"), condition("Healthy", "False")],
-            phase=Phase.SYNCED,
             resource_count=7,
             drifted_count=2,
             failures=3,
         )
     )
 
-    assert found.value("nopea_repository_info", **API, phase="Synced", heal_policy="auto") == 1.0
+    assert found.value("nopea_repository_info", **API, heal_policy="auto") == 1.0
     values = {
         name: found.value(f"nopea_repository_{name}", **API)
         for name in ("ready", "healthy", "suspended", "objects", "drifted_objects", "failures")
@@ -100,7 +99,7 @@ def test_an_invalid_spec_has_series() -> None:
     """Its heal policy is `unknown`, and it has no interval."""
     found = scraped(Known(repository("api", url=""), GitRepositoryStatus(), 0.0))
 
-    assert found.value("nopea_repository_info", **API, phase="unknown", heal_policy="unknown") == 1.0
+    assert found.value("nopea_repository_info", **API, heal_policy="unknown") == 1.0
     assert found.all("nopea_repository_interval_seconds") == {}
 
 

@@ -13,6 +13,7 @@ from tests.fakes.installation import (
 )
 
 from nopea.core.objects import ObjectKey
+from nopea.core.plan.inventory import unpack
 from nopea.core.problem import Code
 from nopea.core.status.report import Outcome, Result
 from nopea.core.trigger import Trigger
@@ -55,9 +56,12 @@ async def test_while_git_fails_the_last_commit_stays_in_effect() -> None:
         assert (report.result, report.codes) == (Result.FAILED, (Code.GIT_UNREACHABLE,))
         assert report.commit == place.git.commit
         assert place.data("a") == {"colour": "blue"}
-        assert place.condition("Ready")[0] == "False"
+        assert place.condition("Fetched") == ("False", "GitUnreachable")
+        assert place.condition("Applied") == place.condition("Ready") == ("True", "Succeeded")
+        assert (place.status().summary or "").startswith("Git cannot be reached; next try")
         place.git.down = False
         assert (await place.sync(Trigger.RETRY)).result is Result.SYNCED
+        assert place.condition("Fetched") == ("True", "Succeeded")
 
 
 async def test_a_commit_of_another_spec_is_not_used() -> None:
@@ -140,20 +144,42 @@ async def test_an_unreadable_rollback_stops_the_reconciliation() -> None:
 
 
 async def test_a_repository_waits_for_those_it_depends_on() -> None:
-    """Until they are Ready nothing is applied, and the problem names them."""
+    """Until they are applied and healthy nothing is applied, and the problem names them."""
     files = {"web/a.yaml": config_map("a", colour="blue"), "base/b.yaml": config_map("b")}
     async with installed(files, path="web", dependsOn=[{"name": "base"}]) as place:
         place.declare("base", path="base")
         place.repository("base")
         report = await place.sync()
         assert report.codes == (Code.DEPENDENCY_NOT_READY,)
-        assert "shop/base" in report.problems[0].message
+        assert report.problems[0].object == "GitRepository shop/base"
+        assert place.status().summary == "Waiting for GitRepository base"
         assert place.data("a") is None
 
         await place.sync(name="base")
         place.repository("base")
         assert (await place.sync(Trigger.DEPENDENCY)).result is Result.SYNCED
         assert place.data("a") == {"colour": "blue"}
+
+
+async def test_drift_is_reverted_while_it_waits() -> None:
+    """A dependency in trouble does not stop the care for what is applied already; a new commit waits."""
+    files = {"web/a.yaml": config_map("a", colour="blue"), "base/b.yaml": config_map("b")}
+    async with installed(files, path="web", dependsOn=[{"name": "base"}]) as place:
+        place.declare("base", path="base")
+        await place.sync(name="base")
+        place.repository("base")
+        await place.sync()
+        place.configure("base", path="elsewhere")  # not applied yet
+        place.repository("base")
+        place.edit("a", {"colour": "red"})
+        place.git.push({"web/a.yaml": config_map("a", colour="green")})
+
+        report = await place.sync(Trigger.POLL)
+
+        assert report.codes == (Code.DEPENDENCY_NOT_READY,)
+        assert place.data("a") == {"colour": "blue"}
+        assert place.condition("Ready") == ("False", "DependencyNotReady")
+        assert place.condition("Applied") == ("True", "Succeeded")
 
 
 async def test_a_missing_secret_is_reported() -> None:
@@ -200,7 +226,7 @@ async def test_a_long_inventory_is_kept_in_inventory_objects() -> None:
     async with installed(MANY, pruneLimit="50%") as place:
         await place.sync()
         assert place.inventory() == set()
-        assert len(place.cluster.objects[chunk]["spec"]["entries"]) == 110
+        assert len(unpack(place.cluster.objects[chunk]["spec"]["objects"])) == 110
 
         await place.restart()
         place.cluster.requests.clear()

@@ -14,6 +14,7 @@ from tests.fakes.installation import (
     outcomes,
 )
 
+from nopea.core.plan.inventory import unpack
 from nopea.core.plan.model import Reason
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.trigger import Trigger
@@ -108,8 +109,7 @@ async def test_a_new_commit_is_applied() -> None:
         assert place.data("b") == {"size": "2", "new": "1"}
         assert place.cluster.objects[key_of("a")]["metadata"]["resourceVersion"] == version
         assert report.commit == place.git.commit
-        commits = {entry.object: entry.commit for entry in place.status().inventory}
-        assert commits["ConfigMap shop/b"] == place.git.commit.id
+        assert unpack(place.status().inventory)[key_of("b")].commit == place.git.commit.id
 
 
 async def test_manual_drift_is_healed() -> None:

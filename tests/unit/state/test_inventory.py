@@ -55,14 +55,14 @@ async def test_inventory_objects_stay_until_the_status_has_their_entries() -> No
     objects = Objects()
     store = InventoryStore(cast("Any", objects))
     state = state_of(101)
-    assert await store.save(REPOSITORY, state) == ()
+    assert await store.save(REPOSITORY, state) == ""
 
     state.applied.popitem()
     inline = await store.save(REPOSITORY, state)
     await store.trim(REPOSITORY, state)
-    assert (len(inline), len(objects.bodies)) == (100, 1)
+    assert (len(inventory.unpack(inline)), len(objects.bodies)) == (100, 1)
 
-    state.status = msgspec.structs.replace(state.status, inventory=inventory.entries_of(state.applied))
+    state.status = msgspec.structs.replace(state.status, inventory=inventory.pack(state.applied))
     await store.trim(REPOSITORY, state)
     assert objects.bodies == {}
 
@@ -76,7 +76,7 @@ async def test_a_crash_before_the_trim_leaves_no_inventory_objects_behind() -> N
     applied = state_of(50).applied
     state = RepositoryState(uid=REPOSITORY.uid, status=REPOSITORY.status)
     state.status = msgspec.structs.replace(
-        state.status, conditions=_conditions(), inventory=inventory.entries_of(applied)
+        state.status, conditions=_conditions(), inventory=inventory.pack(applied)
     )
     store = InventoryStore(cast("Any", objects))
 

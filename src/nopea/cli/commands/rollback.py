@@ -54,6 +54,7 @@ async def _pin(
 ) -> int:
     from nopea.cli.cluster import CommandError
     from nopea.cli.commit_reference import UnknownCommitError, find_commit, previous_commit
+    from nopea.core.api.status import SHORT_COMMIT
 
     status = repository.status
     try:
@@ -61,7 +62,8 @@ async def _pin(
     except UnknownCommitError as error:
         raise CommandError(f"GitRepository {repository.key}: {error}", error.hint) from error
     ref = repository.pin.left if repository.pin else repository.follows or "the ref in its spec"
-    applied = f" (applied now: {status.short_commit})" if status.short_commit else ""
+    now = (status.last_applied_commit or "")[:SHORT_COMMIT]
+    applied = f" (applied now: {now})" if now else ""
     verb = "is already pinned" if repository.rollback_to == commit else "is pinned"
     return await _annotate(
         client,

@@ -14,7 +14,7 @@ from nopea.core.api.status import MAX_ERRORS, SHORT_COMMIT, GitRepositoryStatus,
 def synced_lines(repository: Repository) -> Iterator[str]:
     """Yield the lines of a successful sync: the counts, the commit, and the drift that was left."""
     status = repository.status
-    took = f" in {status.last_sync_duration}" if status.last_sync_duration else ""
+    took = f" in {status.history[0].duration}" if status.history else ""
     head = f"GitRepository {repository.key} synced{took}: {counts_of(status)}"
     yield f"{click.style('✓', fg='green', bold=True)} {head}"
     yield f"  {commit_line(status)}"

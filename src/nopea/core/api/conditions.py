@@ -1,4 +1,4 @@
-"""Conditions by the API conventions and kstatus: Ready is always set, abnormal ones only while True."""
+"""Conditions by the API conventions and kstatus: Ready is always set, abnormal ones only while they hold."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from msgspec.structs import replace
 from nopea.core.api.status import Condition
 
 READY = "Ready"
+FETCHED = "Fetched"
+APPLIED = "Applied"
+WATCHING = "Watching"
+SUSPENDED = "Suspended"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 DRIFTED = "Drifted"

@@ -70,6 +70,11 @@ class Repository:
         return isinstance(spec, GitRepositorySpec) and spec.deletion_policy is DeletionPolicy.DELETE
 
     @property
+    def waits_for_health(self) -> bool:
+        """Whether health is a part of Ready."""
+        return isinstance(self.spec, GitRepositorySpec) and self.spec.wait
+
+    @property
     def why_objects_stay(self) -> str:
         """Return why a deletion of the GitRepository leaves its objects; empty if it deletes them.
 

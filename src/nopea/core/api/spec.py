@@ -246,6 +246,9 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         tuple[RepositoryReference, ...],
         Meta(max_length=32, description="GitRepositories that must be Ready before this one is applied."),
     ] = ()
+    wait: Annotated[bool, Meta(description="Ready is True only while all applied objects are healthy.")] = (
+        False
+    )
     service_account_name: (
         Annotated[
             Name,
@@ -259,6 +262,5 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     force: Annotated[
         bool, Meta(description="Delete and create objects again whose immutable fields changed.")
     ] = False
-    wait: Annotated[bool, Meta(description="Count the health of the objects as part of Ready.")] = False
     timeout: Annotated[Duration, Meta(description="Timeout of one Git operation.")] = "5m"
     webhook: Annotated[Webhook, Meta(description="Webhook that triggers a sync after a push.")] | None = None

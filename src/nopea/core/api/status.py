@@ -5,7 +5,6 @@ The schemas of the CRDs are generated from it, and its descriptions are what `ku
 
 from __future__ import annotations
 
-import enum
 from typing import Annotated
 
 import msgspec
@@ -20,6 +19,7 @@ MAX_HISTORY = 10
 MAX_INLINE_INVENTORY = 100
 MAX_INVENTORY_CHUNK = 1000
 MAX_MESSAGE = 1024
+MAX_SUMMARY = 160
 SHORT_COMMIT = 7
 
 Text = Annotated[str, Meta(max_length=MAX_MESSAGE)]
@@ -33,16 +33,6 @@ Word = Annotated[str, Meta(max_length=32)]
 Value = Annotated[str, Meta(max_length=256)]
 
 
-class Phase(enum.StrEnum):
-    """A summary for people; programs read the conditions."""
-
-    INITIALIZING = "Initializing"
-    SYNCING = "Syncing"
-    SYNCED = "Synced"
-    FAILED = "Failed"
-    SUSPENDED = "Suspended"
-
-
 class Condition(Model, frozen=True, kw_only=True):
     """One aspect of the current state of the GitRepository."""
 
@@ -51,7 +41,8 @@ class Condition(Model, frozen=True, kw_only=True):
         Meta(
             min_length=1,
             max_length=316,
-            description="Type: Ready, Reconciling, Stalled, Healthy, Drifted, Contended or RolledBack.",
+            description="Type: Ready, Fetched, Applied, Healthy, Reconciling, Stalled, Suspended, Drifted, "
+            "Contended, RolledBack or Watching.",
         ),
     ]
     status: Annotated[
@@ -139,42 +130,36 @@ class HistoryEntry(Model, frozen=True, kw_only=True):
     failed: Annotated[Count, Meta(description="Number of objects that could not be applied.")] = 0
 
 
-class InventoryEntry(Model, frozen=True, kw_only=True):
-    """An object that Nopea applied."""
-
-    object: Annotated[Line, Meta(description="The object, such as apps/Deployment shop/web.")]
-    desired: Annotated[Hash, Meta(description="Hash of the applied manifest.")]
-    live: Annotated[Hash, Meta(description="Hash of the fields that Nopea owned after the apply.")] | None = (
-        None
-    )
-    commit: Annotated[CommitId, Meta(description="The commit from which it was applied.")] | None = None
-
-
 class GitRepositoryStatus(Model, frozen=True, kw_only=True):
     """The last observed state of the GitRepository."""
 
     observed_generation: (
         Annotated[Generation, Meta(description="The metadata.generation that the status describes.")] | None
     ) = None
-    phase: (
+    summary: (
         Annotated[
-            Phase, Meta(description="Summary of the state for people. Programs should read the conditions.")
+            str,
+            Meta(
+                max_length=MAX_SUMMARY,
+                description="What to know about the GitRepository, in one sentence. "
+                "Programs should read the conditions.",
+            ),
+        ]
+        | None
+    ) = None
+    revision: (
+        Annotated[
+            str,
+            Meta(
+                max_length=300,
+                description="What is applied: the branch or tag and the first characters of the commit.",
+            ),
         ]
         | None
     ) = None
     last_attempted_commit: Annotated[CommitId, Meta(description="The commit of the last sync.")] | None = None
     last_applied_commit: (
         Annotated[CommitId, Meta(description="The last commit that was applied completely.")] | None
-    ) = None
-    short_commit: (
-        Annotated[
-            str,
-            Meta(
-                max_length=SHORT_COMMIT,
-                description="The first characters of lastAppliedCommit, for the column COMMIT.",
-            ),
-        ]
-        | None
     ) = None
     last_commit_message: (
         Annotated[Line, Meta(description="First line of the message of lastAttemptedCommit.")] | None
@@ -190,7 +175,6 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
         ]
         | None
     ) = None
-    last_sync_duration: Annotated[Word, Meta(description="Duration of that sync.")] | None = None
     next_sync_time: (
         Annotated[
             Time,
@@ -258,6 +242,9 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
         tuple[StatusError, ...],
         Meta(max_length=MAX_ERRORS, description="Problems of the last sync; at most 20."),
     ] = ()
+    error_count: Annotated[
+        Count, Meta(description="Number of problems of the last sync; errors lists the first of them.")
+    ] = 0
     history: Annotated[
         tuple[HistoryEntry, ...],
         Meta(
@@ -266,12 +253,13 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
         ),
     ] = ()
     inventory: Annotated[
-        tuple[InventoryEntry, ...],
+        str,
         Meta(
-            max_length=MAX_INLINE_INVENTORY,
-            description="Applied objects, at most 100. With more, they are in Inventory objects instead.",
+            max_length=131_072,
+            description="Record of the applied objects, at most 100, packed. For Nopea only. "
+            "With more, the record is in Inventory objects instead.",
         ),
-    ] = ()
+    ] = ""
     conditions: Annotated[
         tuple[Condition, ...],
         Meta(
@@ -287,10 +275,9 @@ class InventorySpec(Model, frozen=True, kw_only=True):
 
     repository: Annotated[Name, Meta(description="Name of the GitRepository, in the same namespace.")]
     index: Annotated[Count, Meta(description="Number of this part, from 0.")]
-    entries: Annotated[
-        tuple[InventoryEntry, ...],
-        Meta(max_length=MAX_INVENTORY_CHUNK, description="The objects of this part, sorted."),
-    ] = ()
+    objects: Annotated[
+        str, Meta(max_length=1_000_000, description="Record of the objects of this part, packed.")
+    ] = ""
 
 
 INVENTORY_RULES = (

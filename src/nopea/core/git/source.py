@@ -11,6 +11,9 @@ from typing import Final
 from nopea.core.problem import Problem
 from nopea.core.secret import Secret
 
+_SHA256_LENGTH = 64
+_SHORT = 7
+
 
 def is_ssh(url: str) -> bool:
     """Return whether a URL is `ssh://…` or scp-like (`git@host:path`); an absolute path is neither."""
@@ -97,6 +100,18 @@ class Commit:
     message: str
     committed_at: datetime
     ref: str = field(default="", compare=False)
+
+
+def revision_of(ref: Ref, commit: Commit) -> str:
+    """Return a commit as users know it: `main@sha1:c0ffee0`, or `sha1:c0ffee0` without a known name.
+
+    The name is that of the branch or tag that the commit was found by: of the default branch its branch, of a
+    range the chosen tag.
+    """
+    algorithm = "sha256" if len(commit.id) == _SHA256_LENGTH else "sha1"
+    found_by = commit.ref.removeprefix("refs/heads/").removeprefix("refs/tags/") or ref.value
+    name = f"{found_by}@" if found_by and ref.kind is not RefKind.COMMIT else ""
+    return f"{name}{algorithm}:{commit.id[:_SHORT]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from nopea.core.notify.rate_limit import AlertState
 from nopea.core.notify.rules import FAILURES_BEFORE_NOTIFYING
 from nopea.core.objects import RepoKey
 from nopea.core.secret import Secret
+from nopea.core.status.conditions import report_line
 from nopea.core.status.report import Result
-from nopea.core.status.status import summary
 from nopea.core.status.transition import Transition
 
 MAX_DESCRIPTION: Final = 140
@@ -30,7 +30,7 @@ PROVIDERS: Final = frozenset({Provider.GITHUB, Provider.GITLAB, Provider.GITEA})
 _SCP: Final = re.compile(r"[A-Za-z0-9._-]+@(?P<host>[A-Za-z0-9.-]+):(?P<path>.+)", re.DOTALL)
 _GRANTS: Final = {
     Provider.GITHUB: "Use a token with `Commit statuses: write` (classic: `repo:status`)",
-    Provider.GITLAB: "Use a project access token with the scope `api` and the alert_state Developer",
+    Provider.GITLAB: "Use a project access token with the scope `api` and the role Developer",
     Provider.GITEA: "Use a token with the permission `repository: write`",
 }
 _SSH_HOSTS: Final = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
@@ -121,7 +121,7 @@ def _state(transition: Transition) -> tuple[State, str] | None:
         return None
     if report.result is Result.SYNCED:
         has_changed = transition.is_reportable or transition.before.failures > 0
-        return (State.SUCCESS, summary(report)) if has_changed else None
+        return (State.SUCCESS, report_line(report)) if has_changed else None
     if report.result is not Result.FAILED:
         return None
     problems = [problem for problem in report.problems if not problem.code.startswith("NOPEA-G")]

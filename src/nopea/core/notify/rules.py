@@ -17,7 +17,6 @@ from nopea.core.api.status import (
     DriftEntry,
     FieldChange,
     GitRepositoryStatus,
-    Phase,
     StatusError,
 )
 from nopea.core.notify.notification import (
@@ -219,7 +218,7 @@ def _reason(code: str) -> str:
 
 def _recovery(transition: Transition) -> Notification | None:
     before, after = transition.before, transition.after
-    if after.phase is not Phase.SYNCED or after.errors or not (before.errors or before.failures):
+    if after.failures or after.errors or not (before.errors or before.failures):
         return None
     ready = find(after.conditions, READY)
     message = ready.message if ready else ""

@@ -18,12 +18,12 @@ from nopea.core.problem import Code, Problem
 class Dependency:
     """What is known about a repository that another one depends on.
 
-    `ready` and `healthy` are about its current generation: a status older than the spec is neither.
-    `reason` says why it is not ready or healthy, and may be empty.
+    `applied` and `healthy` are about its current generation: a status older than the spec is neither.
+    `reason` says why it is not, and may be empty.
     """
 
     exists: bool = True
-    ready: bool = False
+    applied: bool = False
     healthy: bool = False
     reason: str = ""
 
@@ -40,7 +40,7 @@ def dependencies_of(key: RepoKey, spec: GitRepositorySpec) -> tuple[RepoKey, ...
 def blockers(
     key: RepoKey, spec: GitRepositorySpec, lookup: Callable[[RepoKey], Dependency]
 ) -> tuple[Problem, ...]:
-    """Return one problem for each dependency that is missing, not ready or not healthy; empty to go ahead.
+    """Return one problem for each dependency that is missing, not applied or not healthy; empty to go ahead.
 
     A repository that depends on itself waits for ever; `find_cycle` reports that.
     """
@@ -87,16 +87,18 @@ def _problem(other: RepoKey, state: Dependency) -> Problem | None:
     if not state.exists:
         return Problem(
             code=Code.DEPENDENCY_MISSING,
-            message=f"The dependency GitRepository {other} does not exist.",
+            message="The dependency does not exist.",
             hint="Create it, or correct spec.dependsOn.",
+            object=f"GitRepository {other}",
         )
-    if state.ready and state.healthy:
+    if state.applied and state.healthy:
         return None
-    missing = "healthy" if state.ready else "ready"
+    missing = "healthy" if state.applied else "applied"
     because = f": {state.reason.rstrip('.')}" if state.reason else ""
     return Problem(
         code=Code.DEPENDENCY_NOT_READY,
-        message=f"The dependency GitRepository {other} is not {missing}{because}.",
+        message=f"The dependency is not {missing}{because}.",
         hint=f"The sync continues automatically. To see why it waits, run "
         f"`kubectl -n {other.namespace} describe gr {other.name}`.",
+        object=f"GitRepository {other}",
     )

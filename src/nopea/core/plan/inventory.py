@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import base64
+import zlib
+from collections.abc import Collection, Mapping
 
-from nopea.core.api.status import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK, InventoryEntry
+import msgspec
+
+from nopea.core.api.status import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import LastApplied, ObservedObject
 
-
-def entries_of(applied: Mapping[ObjectKey, LastApplied]) -> tuple[InventoryEntry, ...]:
-    """Return the inventory's entries, sorted by object."""
-    return tuple(
-        InventoryEntry(object=str(key), desired=last.hash, live=last.projection, commit=last.commit or None)
-        for key, last in sorted(applied.items())
-    )
+_MOST_BYTES = 4 * 1024 * 1024
+"""Of one unpacked text; a thousand objects with the longest names need less."""
 
 
-def read_entries(entries: Iterable[InventoryEntry]) -> dict[ObjectKey, LastApplied]:
-    """Return the records in the entries; an entry that does not name an object is skipped."""
-    applied: dict[ObjectKey, LastApplied] = {}
-    for entry in entries:
-        key = parse_key(entry.object)
-        if key is not None:
-            applied[key] = LastApplied(hash=entry.desired, projection=entry.live, commit=entry.commit or "")
-    return applied
+def pack(applied: Mapping[ObjectKey, LastApplied]) -> str:
+    """Return the records as one short text, equal for equal records; empty for none.
+
+    It is compressed and in base64, because a list of records costs the API server as much as the objects do.
+    """
+    records = [(str(key), last.hash, last.projection, last.commit) for key, last in sorted(applied.items())]
+    if not records:
+        return ""
+    return base64.b64encode(zlib.compress(msgspec.msgpack.encode(records), level=9)).decode()
+
+
+def unpack(text: str) -> dict[ObjectKey, LastApplied]:
+    """Return the records in a text of `pack`; raises ValueError for any other text."""
+    if not text:
+        return {}
+    unpacker = zlib.decompressobj()
+    try:
+        packed = unpacker.decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
+        records = msgspec.msgpack.decode(packed, type=list[tuple[str, str, str | None, str]])
+    except (zlib.error, msgspec.MsgspecError) as error:
+        raise ValueError(str(error)) from error
+    return {
+        _key(name): LastApplied(hash=hash_, projection=projection, commit=commit)
+        for name, hash_, projection, commit in records
+    }
+
+
+def _key(name: str) -> ObjectKey:
+    key = parse_key(name)
+    if key is None:
+        raise ValueError(f"{name[:100]!r} is not an object")
+    return key
 
 
 def uids_of(owned: Mapping[ObjectKey, ObservedObject], keys: Collection[ObjectKey]) -> set[str]:
@@ -60,13 +83,17 @@ def parse_key(text: str) -> ObjectKey | None:
     return ObjectKey(group, kind, namespace, name) if kind and name and "/" not in name else None
 
 
-def inline(entries: tuple[InventoryEntry, ...]) -> tuple[InventoryEntry, ...]:
-    """Return the entries if they fit into the status, else nothing: then they are in chunks."""
-    return entries if len(entries) <= MAX_INLINE_INVENTORY else ()
+def inline(applied: Mapping[ObjectKey, LastApplied]) -> str:
+    """Return the packed records if the status holds them, else nothing: then they are in chunks."""
+    return pack(applied) if len(applied) <= MAX_INLINE_INVENTORY else ""
 
 
-def chunks(entries: tuple[InventoryEntry, ...]) -> list[tuple[InventoryEntry, ...]]:
-    """Return the entries in the chunks that Inventory objects hold; nothing when the status holds them."""
-    if len(entries) <= MAX_INLINE_INVENTORY:
+def chunks(applied: Mapping[ObjectKey, LastApplied]) -> list[str]:
+    """Return the packed records that Inventory objects hold; nothing when the status holds them."""
+    if len(applied) <= MAX_INLINE_INVENTORY:
         return []
-    return [entries[at : at + MAX_INVENTORY_CHUNK] for at in range(0, len(entries), MAX_INVENTORY_CHUNK)]
+    records = sorted(applied.items())
+    return [
+        pack(dict(records[at : at + MAX_INVENTORY_CHUNK]))
+        for at in range(0, len(records), MAX_INVENTORY_CHUNK)
+    ]

@@ -12,12 +12,15 @@ from itertools import islice
 from typing import Literal
 
 from nopea.core.api import names
-from nopea.core.api.status import SHORT_COMMIT, Phase
+from nopea.core.api.conditions import HEALTHY, READY, SUSPENDED, find
+from nopea.core.api.status import SHORT_COMMIT, GitRepositoryStatus
 from nopea.core.objects import ObjectKey
+from nopea.core.plan.inventory import unpack
+from nopea.core.status.conditions import report_line
 from nopea.core.status.drifts import drift_line
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.status.rollback import pinned_note, released_note
-from nopea.core.status.status import summary
+from nopea.core.status.status import RECOVERING, UNHEALTHY
 from nopea.core.status.transition import Transition
 
 MOST_OF_A_KIND = 5
@@ -44,6 +47,7 @@ class EventLine:
 def event_lines(step: Transition) -> Iterator[EventLine]:
     """Yield the Events of a transition for `kubectl describe`, in the order in which things happened."""
     yield from _rollbacks(step)
+    yield from _health(step)
     report = step.report
     if report is not None and report.result is Result.DELETED:
         yield from _orphans(step)
@@ -51,6 +55,8 @@ def event_lines(step: Transition) -> Iterator[EventLine]:
         return
     if report.result is Result.SYNCED:
         yield from _successes(step, report)
+    if not step.is_first_sync and (note := _changes(report)):
+        yield EventLine(type="Normal", reason="Changed", action="Apply", note=note)
     yield from _drifts(report)
     yield from _prunes(report)
     yield from _problems(report)
@@ -66,7 +72,7 @@ def _rollbacks(step: Transition) -> Iterator[EventLine]:
 
 def _orphans(step: Transition) -> Iterator[EventLine]:
     """Say which objects a deleted GitRepository left; beyond the inventory's inline limit only how many."""
-    why, objects = step.repository.why_objects_stay, [entry.object for entry in step.after.inventory]
+    why, objects = step.repository.why_objects_stay, _recorded(step.after.inventory)
     count = len(objects) or step.after.applied_count or 0
     if why and count:
         named = f" ({_named(objects)})" if objects else ""
@@ -75,15 +81,36 @@ def _orphans(step: Transition) -> Iterator[EventLine]:
         yield EventLine(type="Normal", reason="Orphaned", action="Delete", note=note)
 
 
+def _recorded(inventory: str) -> list[ObjectKey]:
+    try:
+        return sorted(unpack(inventory))
+    except ValueError:  # a sync would report that
+        return []
+
+
 def _successes(step: Transition, report: ReconcileReport) -> Iterator[EventLine]:
     if step.is_recovery:
         attempts = "attempt" if step.before.failures == 1 else "attempts"
-        note = f"Recovered after {step.before.failures} failed {attempts}. {summary(report)}"
+        note = f"Recovered after {step.before.failures} failed {attempts}. {report_line(report)}"
         yield EventLine(type="Normal", reason="Recovered", action="Sync", note=note)
-    elif step.is_first_sync or step.before.phase not in (Phase.SYNCED, Phase.SYNCING):
-        yield EventLine(type="Normal", reason="Synced", action="Sync", note=summary(report))
-    if not step.is_first_sync and (note := _changes(report)):
-        yield EventLine(type="Normal", reason="Changed", action="Apply", note=note)
+    elif step.is_first_sync or not _was_ready(step.before):
+        yield EventLine(type="Normal", reason="Synced", action="Sync", note=report_line(report))
+
+
+def _was_ready(before: GitRepositoryStatus) -> bool:
+    ready = find(before.conditions, READY)
+    return ready is not None and ready.status == "True" and find(before.conditions, SUSPENDED) is None
+
+
+def _health(step: Transition) -> Iterator[EventLine]:
+    """Say when objects became unhealthy, and when all are healthy again, but not each step of a rollout."""
+    before, after = (find(status.conditions, HEALTHY) for status in (step.before, step.after))
+    if after is None or (before is not None and before.status == after.status):
+        return
+    if after.status == "False":
+        yield EventLine(type="Warning", reason="Unhealthy", action="Health", note=after.message)
+    elif after.status == "True" and before is not None and before.reason in (UNHEALTHY, RECOVERING):
+        yield EventLine(type="Normal", reason="Healthy", action="Health", note=after.message)
 
 
 def _changes(report: ReconcileReport) -> str:
@@ -130,7 +157,7 @@ def _problems(report: ReconcileReport) -> Iterator[EventLine]:
         yield EventLine(type="Warning", reason=code.reason, action="Sync", note=f"{matching[0]}{more}")
 
 
-def _named(keys: Sequence[ObjectKey | str]) -> str:
+def _named(keys: Sequence[ObjectKey]) -> str:
     more = f" and {len(keys) - MOST_OF_A_KIND} more" if len(keys) > MOST_OF_A_KIND else ""
     return f"{', '.join(str(key) for key in keys[:MOST_OF_A_KIND])}{more}"
 

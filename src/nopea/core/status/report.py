@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nopea.core.api.pin import Pin
-from nopea.core.api.status import InventoryEntry
 from nopea.core.git.source import Commit
 from nopea.core.health.condition import HealthSummary
 from nopea.core.objects import ObjectKey, RepoKey
@@ -79,6 +78,8 @@ class ReconcileReport:
     started_at: datetime
     result: Result = Result.SYNCED
     commit: Commit | None = None
+    revision: str = ""
+    """The commit as users know it: `main@sha1:c0ffee0`."""
     objects: tuple[ObjectResult, ...] = ()
     problems: tuple[Problem, ...] = ()
     seconds: float = 0.0
@@ -89,12 +90,14 @@ class ReconcileReport:
     health: HealthSummary | None = None
     rivals: str = ""
     """The contention, in sentences; empty when there is none."""
+    unwatched: tuple[str, ...] = ()
+    """The kinds of applied objects that cannot be watched."""
     contested: tuple[tuple[ObjectKey, RepoKey], ...] = ()
     """Objects that another repository declares as well."""
     without_git: bool = False
     """True when Git was not asked for a newer commit, because the known one was enough."""
-    inventory: tuple[InventoryEntry, ...] = ()
-    """The inventory in the status; empty when it is in Inventory objects."""
+    inventory: str = ""
+    """The packed inventory for the status; empty when it is in Inventory objects."""
 
     def count(self, *outcomes: Outcome) -> int:
         """Return how many objects had one of the outcomes."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
 
 from nopea.core.api.conditions import (
-    CONTENDED,
-    DRIFTED,
+    APPLIED,
     HEALTHY,
     READY,
     RECONCILING,
     ROLLED_BACK,
     STALLED,
+    SUSPENDED,
     find,
     format_time,
     merge,
@@ -22,40 +22,40 @@ from nopea.core.api.conditions import (
 from nopea.core.api.status import (
     MAX_ERRORS,
     MAX_HISTORY,
-    MAX_MESSAGE,
-    SHORT_COMMIT,
     Condition,
     GitRepositoryStatus,
     HistoryEntry,
-    Phase,
     StatusError,
 )
 from nopea.core.duration import format_seconds
 from nopea.core.health.condition import HealthSummary
 from nopea.core.plan.model import Reason
-from nopea.core.problem import Code, Problem, first_lines
-from nopea.core.status.drifts import drift_line, drifts_of
+from nopea.core.problem import Code, Problem
+from nopea.core.status.conditions import ALWAYS_OWNED, IN_SYNC, condition, conditions_of, cut
+from nopea.core.status.drifts import drifts_of
 from nopea.core.status.milestones import failing_since, last_deployment
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.rollback import has_moved, rolled_back
+from nopea.core.status.summary import problem_line, state_line
 
-OWNED = frozenset({READY, RECONCILING, STALLED, DRIFTED, CONTENDED})
-_APPLIED = (Outcome.CREATED, Outcome.CONFIGURED, Outcome.UNCHANGED)
+WORKER_CRASHED = "WorkerCrashed"
+UNHEALTHY, RECOVERING = "Unhealthy", "Recovering"
 
 
 def progressing(
     previous: GitRepositoryStatus, *, generation: int, message: str, now: datetime
 ) -> GitRepositoryStatus:
     """Return the status while a sync is in progress."""
-    phase = Phase.SYNCING if previous.last_applied_commit else Phase.INITIALIZING
     before = find(previous.conditions, READY)
     ready = before.status if before and previous.observed_generation == generation else "Unknown"
     wanted = [
-        _condition(READY, ready, "Progressing", message, generation, now),
-        _condition(RECONCILING, "True", "Progressing", message, generation, now),
+        condition(READY, ready, "Progressing", message, generation, now),
+        condition(RECONCILING, "True", "Progressing", message, generation, now),
     ]
     return msgspec.structs.replace(
-        previous, phase=phase, conditions=merge(previous.conditions, wanted, owned=OWNED)
+        previous,
+        summary=message,
+        conditions=merge(previous.conditions, wanted, owned=ALWAYS_OWNED - {STALLED}),
     )
 
 
@@ -66,7 +66,7 @@ def interrupted(
 
     It records nothing about the commit: the next process syncs again.
     """
-    applied = report.count(*_APPLIED)
+    applied = report.count(*IN_SYNC)
     message = (
         f"Interrupted by the controller's shutdown after {applied} objects. The sync resumes when it is back."
     )
@@ -77,33 +77,38 @@ def crashed(
     previous: GitRepositoryStatus, *, problem: Problem, generation: int, now: datetime
 ) -> GitRepositoryStatus:
     """Return the status of a repository whose worker keeps crashing."""
-    message = cut(str(problem))
     wanted = [
-        _condition(READY, "False", "WorkerCrashed", message, generation, now),
-        _condition(STALLED, "True", "WorkerCrashed", message, generation, now),
+        condition(type_, status, WORKER_CRASHED, str(problem), generation, now)
+        for type_, status in ((READY, "False"), (STALLED, "True"))
     ]
     return msgspec.structs.replace(
         previous,
-        phase=Phase.FAILED,
+        summary=problem_line([problem]),
         errors=_errors([problem]),
-        conditions=merge(previous.conditions, wanted, owned=OWNED),
+        error_count=1,
+        conditions=merge(previous.conditions, wanted, owned=ALWAYS_OWNED),
     )
 
 
 def reported(
-    previous: GitRepositoryStatus, report: ReconcileReport, *, now: datetime, retry_at: datetime | None
+    previous: GitRepositoryStatus,
+    report: ReconcileReport,
+    *,
+    now: datetime,
+    retry_at: datetime | None,
+    wait: bool = False,
 ) -> GitRepositoryStatus:
     """Return the status after a sync; equal to the previous one when nothing changed.
 
     `retry_at` is set when the sync failed and becomes `nextSyncTime`. Otherwise that field is absent, because
-    polls that find nothing write nothing.
+    polls that find nothing write nothing. With `wait`, health is a part of Ready.
     """
     if report.result is Result.SUSPENDED:
         return _suspended(previous, report, now)
     ok = report.result is Result.SYNCED
+    conditions, owned = conditions_of(previous, report, now)
     changes = dict(
         observed_generation=report.generation,
-        phase=Phase.SYNCED if ok else Phase.FAILED,
         next_sync_time=format_time(retry_at) if retry_at else None,
         failures=0 if ok else previous.failures + 1,
         failing_since=failing_since(previous, report, now),
@@ -111,24 +116,24 @@ def reported(
         last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
         last_handled_heal_at=report.handled_heal_at or previous.last_handled_heal_at,
         errors=_errors(report.problems),
+        error_count=len(report.problems),
         drifts=drifts_of(report, known=previous.drifts) if report.commit else previous.drifts,
         inventory=report.inventory,
         history=_history(previous, report),
-        conditions=merge(previous.conditions, _conditions(report, now), owned=_owned(report)),
+        conditions=merge(previous.conditions, conditions, owned=owned),
         **_times(previous, report, now),
         **_commit_facts(report),
     )
-    return msgspec.structs.replace(previous, **changes)
+    status = msgspec.structs.replace(previous, **changes)
+    if report.problems:
+        status = msgspec.structs.replace(status, summary=_problem_line(status, report.problems, retry_at))
+    return with_health(status, report.health, wait=wait, generation=report.generation, now=now)
 
 
-def _owned(report: ReconcileReport) -> frozenset[str]:
-    """Without a commit no object was looked at, so the conditions about objects stay."""
-    return _pinning(report) | (OWNED if report.commit else OWNED - {DRIFTED, CONTENDED})
-
-
-def _pinning(report: ReconcileReport) -> frozenset[str]:
-    """If the pin could not be read, the condition about it stays."""
-    return frozenset() if Code.ROLLBACK_INVALID in report.codes else frozenset({ROLLED_BACK})
+def _problem_line(status: GitRepositoryStatus, problems: Sequence[Problem], retry_at: datetime | None) -> str:
+    ready = find(status.conditions, READY)
+    line = problem_line(problems, retry_at=retry_at)
+    return f"{line}; the last commit stays applied" if ready and ready.status == "True" else line
 
 
 def _suspended(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> GitRepositoryStatus:
@@ -136,19 +141,21 @@ def _suspended(previous: GitRepositoryStatus, report: ReconcileReport, now: date
     before = find(previous.conditions, READY)
     ready = before.status if before else "Unknown"
     message = "Suspended. Nothing is written until spec.suspend is false."
+    pinning = frozenset() if Code.ROLLBACK_INVALID in report.codes else frozenset({ROLLED_BACK})
     return msgspec.structs.replace(
         previous,
         observed_generation=report.generation,
-        phase=Phase.SUSPENDED,
+        summary="Suspended",
         next_sync_time=None,
         last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
         conditions=merge(
             previous.conditions,
             [
-                _condition(READY, ready, "Suspended", message, report.generation, now),
+                condition(READY, ready, "Suspended", message, report.generation, now),
+                condition(SUSPENDED, "True", "Suspended", message, report.generation, now),
                 *rolled_back(report.pin, generation=report.generation, now=now),
             ],
-            owned=OWNED | _pinning(report),
+            owned=ALWAYS_OWNED | pinning,
         ),
     )
 
@@ -156,7 +163,7 @@ def _suspended(previous: GitRepositoryStatus, report: ReconcileReport, now: date
 def _times(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> dict[str, str | None]:
     """A sync that found nothing to do leaves no trace, so that an idle cluster sees no writes."""
     if _is_reportable(previous, report):
-        return {"last_sync_time": format_time(now), "last_sync_duration": format_seconds(report.seconds)}
+        return {"last_sync_time": format_time(now)}
     return {}
 
 
@@ -169,15 +176,15 @@ def _is_reportable(previous: GitRepositoryStatus, report: ReconcileReport) -> bo
         or report.generation != previous.observed_generation
         or (report.result is Result.SYNCED) != _is_in_sync(previous)
         or _errors(report.problems) != previous.errors
-        or (bool(_pinning(report)) and has_moved(previous.conditions, report.pin))
+        or (Code.ROLLBACK_INVALID not in report.codes and has_moved(previous.conditions, report.pin))
         or bool(report.handled_heal_at and report.handled_heal_at != previous.last_handled_heal_at)
         or bool(report.handled_sync_at and report.handled_sync_at != previous.last_handled_sync_at)
     )
 
 
 def _is_in_sync(status: GitRepositoryStatus) -> bool:
-    """True when the last finished sync succeeded. The phase Syncing shows one that is still running."""
-    return status.phase in (Phase.SYNCED, Phase.SYNCING) and not status.failures
+    """Return whether the last sync that ended has succeeded."""
+    return not status.failures and find(status.conditions, SUSPENDED) is None
 
 
 def _commit_facts(report: ReconcileReport) -> dict[str, str | int | None]:
@@ -189,76 +196,46 @@ def _commit_facts(report: ReconcileReport) -> dict[str, str | int | None]:
         "last_commit_author": report.commit.author[:256],
         "last_commit_time": format_time(report.commit.committed_at),
         "resource_count": sum(result.declared for result in report.objects),
-        "applied_count": sum(result.declared and result.outcome in _APPLIED for result in report.objects),
+        "applied_count": sum(result.declared and result.outcome in IN_SYNC for result in report.objects),
         "drifted_count": sum(result.drifts for result in report.objects),
         "suspended_count": sum(result.reason is Reason.BREAK_GLASS for result in report.objects),
         "failed_count": report.count(Outcome.FAILED),
     }
     if report.result is Result.SYNCED:
         facts["last_applied_commit"] = report.commit.id
-        facts["short_commit"] = report.commit.id[:SHORT_COMMIT]
+        facts["revision"] = report.revision
     return facts
 
 
-def _conditions(report: ReconcileReport, now: datetime) -> list[Condition]:
-    generation = report.generation
-    more = [*_drifted(report, now), *rolled_back(report.pin, generation=generation, now=now)]
-    if report.result is Result.SYNCED:
-        return [_condition(READY, "True", "Succeeded", summary(report), generation, now), *more]
-    message = cut(summary(report))
-    reason = report.problems[0].code.reason if report.problems else "Failed"
-    ready = _condition(READY, "False", reason, message, generation, now)
-    if report.transient:
-        return [
-            ready,
-            *more,
-            _condition(RECONCILING, "True", "ProgressingWithRetry", message, generation, now),
-        ]
-    return [ready, *more, _condition(STALLED, "True", reason, message, generation, now)]
-
-
-def summary(report: ReconcileReport) -> str:
-    """Return the report in a sentence or two, for the Ready condition and the Event."""
-    if report.result is Result.SYNCED:
-        assert report.commit is not None  # noqa: S101 - a successful sync has a commit
-        declared = sum(result.declared for result in report.objects)
-        pruned = report.count(Outcome.PRUNED)
-        also = f" and pruned {pruned}" if pruned else ""
-        drifted = sum(result.drifts for result in report.objects)
-        left = f" {drifted} drifted and not reverted." if drifted else ""
-        objects = "object" if declared == 1 else "objects"
-        held = f" Rolled back: {report.pin.left} is not followed." if report.pin else ""
-        return f"Applied {declared} {objects} at {report.commit.id[:SHORT_COMMIT]}{also}.{left}{held}"
-    failed = report.count(Outcome.FAILED)
-    declared = sum(result.declared for result in report.objects)
-    ahead = f"Applied {report.count(*_APPLIED)} of {declared} objects. " if failed else ""
-    return f"{ahead}{first_lines(report.problems)}"
-
-
-def _drifted(report: ReconcileReport, now: datetime) -> list[Condition]:
-    """The conditions Drifted and Contended, which are present only while they are true."""
-    drifted = [result for result in report.objects if result.drifts]
-    conditions = []
-    if drifted:
-        more = f" {len(drifted)} objects drifted." if drifted[1:] else ""
-        message = cut(f"{drift_line(drifted[0])}.{more}")
-        conditions.append(_condition(DRIFTED, "True", "ManualDrift", message, report.generation, now))
-    if report.rivals:
-        message = cut(report.rivals)
-        conditions.append(_condition(CONTENDED, "True", "ChangedBackAgain", message, report.generation, now))
-    return conditions
-
-
 def with_health(
-    status: GitRepositoryStatus, health: HealthSummary | None, *, generation: int, now: datetime
+    status: GitRepositoryStatus,
+    health: HealthSummary | None,
+    *,
+    wait: bool = False,
+    generation: int,
+    now: datetime,
 ) -> GitRepositoryStatus:
     """Return the status with the condition Healthy, or without it when the health is not known."""
-    wanted = []
-    if health is not None:
-        message = cut(health.message)
-        wanted = [_condition(HEALTHY, health.status, health.reason, message, generation, now)]
+    wanted = [] if health is None else [_healthy(status, health, generation, now)]
     conditions = merge(status.conditions, wanted, owned=frozenset({HEALTHY}))
-    return msgspec.structs.replace(status, conditions=conditions)
+    applied = find(conditions, APPLIED)
+    if wait and health is not None and applied is not None and applied.status == "True" and not status.errors:
+        words = (applied.reason, applied.message) if health.is_settled else (health.reason, health.message)
+        ready = condition(READY, "True" if health.is_settled else "False", *words, generation, now)
+        conditions = merge(conditions, [ready], owned=frozenset({READY}))
+    status = msgspec.structs.replace(status, conditions=conditions)
+    if status.errors or find(conditions, SUSPENDED) is not None:
+        return status
+    line = state_line(status, brief=health.brief if health is not None else "")
+    return msgspec.structs.replace(status, summary=line)
+
+
+def _healthy(status: GitRepositoryStatus, health: HealthSummary, generation: int, now: datetime) -> Condition:
+    """Return the condition; after a failure, its reason is Recovering until all objects are healthy."""
+    before = find(status.conditions, HEALTHY)
+    recovers = before is not None and before.reason in (UNHEALTHY, RECOVERING) and health.status == "Unknown"
+    reason = RECOVERING if recovers else health.reason
+    return condition(HEALTHY, health.status, reason, health.message, generation, now)
 
 
 def is_detail(before: GitRepositoryStatus, after: GitRepositoryStatus) -> bool:
@@ -296,21 +273,3 @@ def _errors(problems: Iterable[Problem]) -> tuple[StatusError, ...]:
         )
         for problem in list(problems)[:MAX_ERRORS]
     )
-
-
-def _condition(
-    type_: str, status: str, reason: str, message: str, generation: int, now: datetime
-) -> Condition:
-    return Condition(
-        type=type_,
-        status=status,
-        reason=reason,
-        message=message,
-        last_transition_time=format_time(now),
-        observed_generation=generation,
-    )
-
-
-def cut(text: str, limit: int = MAX_MESSAGE) -> str:
-    """Shorten a string to the limit, with an ellipsis at the end if something is missing."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nopea.core.api.repository import Repository
-from nopea.core.api.status import GitRepositoryStatus, Phase
+from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.secret import Secret
 from nopea.core.status.report import ReconcileReport, Result
 
@@ -47,4 +47,4 @@ class Transition:
     @property
     def is_recovery(self) -> bool:
         """True when a sync succeeded after one or more failures."""
-        return self.before.failures > 0 and self.after.failures == 0 and self.after.phase is Phase.SYNCED
+        return self.before.failures > 0 and self.after.failures == 0

@@ -28,7 +28,7 @@ def commit(tmp_path: Path, commands: Commands) -> str:
     _git(tmp_path, "init", "-q", "-b", "main")
     _git(tmp_path, "add", ".")
     _git(tmp_path, "commit", "-q", "-m", "Add web")
-    commands.store(url=tmp_path.as_uri(), status={"inventory": []})
+    commands.store(url=tmp_path.as_uri(), status={"inventory": ""})
     return _git(tmp_path, "rev-parse", "HEAD")
 
 

@@ -11,7 +11,7 @@ from tests.fakes.samples import raw_repository, repository
 
 from nopea.core.api.repository import parse_repository, parse_spec, ref_of
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.api.status import GitRepositoryStatus, Phase
+from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import DEFAULT_BRANCH, Ref, RefKind
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem
@@ -131,8 +131,8 @@ def test_suspended_and_deleting_are_read() -> None:
 
 def test_an_unreadable_status_is_dropped() -> None:
     """A status that this version cannot parse counts as empty."""
-    assert repository(status={"phase": "Synced"}).status.phase is Phase.SYNCED
-    assert repository(status={"phase": "Dancing", "resourceCount": -1}).status == GitRepositoryStatus()
+    assert repository(status={"summary": "Suspended"}).status.summary == "Suspended"
+    assert repository(status={"summary": 5, "resourceCount": -1}).status == GitRepositoryStatus()
 
 
 def test_an_object_without_spec_status_and_annotations_is_read() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from nopea.core.api.status import Condition, DriftEntry, FieldChange, GitRepositoryStatus, Phase
+from nopea.core.api.status import Condition, DriftEntry, FieldChange, GitRepositoryStatus
 
 NOW = "2026-11-24T05:00:00Z"
 
@@ -15,7 +15,7 @@ def test_status_survives_json() -> None:
     ready = Condition(type="Ready", status="True", reason="Succeeded", message="", last_transition_time=NOW)
     change = FieldChange(path="/spec/replicas", from_="2", to="5")
     drift = DriftEntry(object="apps/Deployment shop/web", kind="manual_drift", fields=(change,))
-    status = GitRepositoryStatus(phase=Phase.SYNCED, drifts=(drift,), conditions=(ready,))
+    status = GitRepositoryStatus(summary="1 object in sync", drifts=(drift,), conditions=(ready,))
 
     wire = msgspec.json.encode(status)
 

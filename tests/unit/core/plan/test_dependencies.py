@@ -21,7 +21,7 @@ from nopea.core.plan.dependencies import (
 from nopea.core.problem import Code
 
 SHOP = RepoKey("shop", "web")
-FINE = Dependency(ready=True, healthy=True)
+FINE = Dependency(applied=True, healthy=True)
 
 
 def spec(*names: str) -> GitRepositorySpec:
@@ -57,28 +57,28 @@ def test_nothing_to_wait_for() -> None:
     [
         (MISSING, Code.DEPENDENCY_MISSING, "does not exist."),
         (
-            Dependency(exists=False, ready=True, healthy=True),
+            Dependency(exists=False, applied=True, healthy=True),
             Code.DEPENDENCY_MISSING,
             "does not exist.",
         ),
-        (Dependency(), Code.DEPENDENCY_NOT_READY, "is not ready."),
-        (Dependency(healthy=True), Code.DEPENDENCY_NOT_READY, "is not ready."),
-        (Dependency(ready=True), Code.DEPENDENCY_NOT_READY, "is not healthy."),
-        (Dependency(reason="GitTimeout"), Code.DEPENDENCY_NOT_READY, "is not ready: GitTimeout."),
+        (Dependency(), Code.DEPENDENCY_NOT_READY, "is not applied."),
+        (Dependency(healthy=True), Code.DEPENDENCY_NOT_READY, "is not applied."),
+        (Dependency(applied=True), Code.DEPENDENCY_NOT_READY, "is not healthy."),
+        (Dependency(reason="GitTimeout"), Code.DEPENDENCY_NOT_READY, "is not applied: GitTimeout."),
         (
-            Dependency(ready=True, reason="apps/Deployment base/db: crashing"),
+            Dependency(applied=True, reason="apps/Deployment base/db: crashing"),
             Code.DEPENDENCY_NOT_READY,
             "is not healthy: apps/Deployment base/db: crashing.",
         ),
     ],
 )
 def test_what_blocks(state: Dependency, code: Code, message: str) -> None:
-    """A dependency that is missing, not ready or not healthy blocks; the message contains the reason."""
+    """A dependency that is missing, not applied or not healthy blocks; the message contains the reason."""
     (problem,) = blockers(SHOP, spec("base/infra"), lambda _: state)
 
     assert problem.code is code
     assert problem.code.transient
-    assert problem.message == f"The dependency GitRepository base/infra {message}"
+    assert problem.message == f"The dependency {message}"
 
 
 def test_every_blocker_is_reported() -> None:

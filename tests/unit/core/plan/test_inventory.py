@@ -1,20 +1,25 @@
-"""The inventory: how entries are written, read and distributed, and how unrecorded objects are found."""
+"""The inventory: how records are packed and distributed, and how unrecorded objects are found."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import zlib
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nopea.core.api.status import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK, InventoryEntry
+from nopea.core.api.status import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import (
     chunks,
-    entries_of,
     inline,
+    pack,
     parse_key,
-    read_entries,
     uids_of,
+    unpack,
     unrecorded,
 )
 from nopea.core.plan.model import LastApplied, ObservedObject
@@ -29,11 +34,10 @@ EVENT = ObjectKey("events.k8s.io", "Event", "shop", "noted")
 CORE_EVENT = ObjectKey("", "Event", "shop", "noted")
 
 
-def lines(count: int) -> tuple[InventoryEntry, ...]:
-    """Return this number of entries."""
-    return tuple(
-        InventoryEntry(object=f"ConfigMap shop/c{number:05}", desired="h") for number in range(count)
-    )
+def records(count: int) -> dict[ObjectKey, LastApplied]:
+    """Return this number of records."""
+    keys = (ObjectKey("", "ConfigMap", "shop", f"c{number:05}") for number in range(count))
+    return {key: LastApplied(hash="h", projection=None, commit="") for key in keys}
 
 
 @given(KEYS)
@@ -43,25 +47,25 @@ def test_a_printed_key_can_be_parsed(key: ObjectKey) -> None:
 
 
 @given(st.dictionaries(KEYS, LAST, max_size=5))
-def test_written_entries_can_be_read(applied: dict[ObjectKey, LastApplied]) -> None:
-    """The entries are sorted by object and contain everything."""
-    entries = entries_of(applied)
-    assert read_entries(entries) == applied
-    assert [parse_key(entry.object) for entry in entries] == sorted(applied)
+def test_packed_records_can_be_unpacked(applied: dict[ObjectKey, LastApplied]) -> None:
+    """Nothing is lost, and the order of the records does not change the text."""
+    text = pack(applied)
+
+    assert unpack(text) == applied
+    assert pack(dict(reversed(applied.items()))) == text
 
 
-def test_the_fields_of_an_entry() -> None:
-    """An entry has the object, the hash, and the baseline and commit if they are known."""
-    web = ObjectKey("apps", "Deployment", "shop", "web")
-    space = ObjectKey("", "Namespace", "", "shop")
+def test_a_packed_record_is_short() -> None:
+    """Hundred records of a usual length stay far below what etcd accepts."""
+    hashes = (hashlib.blake2b(str(n).encode(), digest_size=16).hexdigest() for n in range(200))
     applied = {
-        web: LastApplied(hash="h1", projection="p1", commit="c0ffee"),
-        space: LastApplied(hash="h2", projection=None),
+        ObjectKey("apps", "Deployment", "shop", f"web-{number}"): LastApplied(
+            hash=next(hashes), projection=next(hashes), commit="c0ffee" * 6 + "c0ff"
+        )
+        for number in range(100)
     }
-    assert entries_of(applied) == (
-        InventoryEntry(object="Namespace shop", desired="h2"),
-        InventoryEntry(object="apps/Deployment shop/web", desired="h1", live="p1", commit="c0ffee"),
-    )
+
+    assert len(pack(applied)) < 7_000
 
 
 @pytest.mark.parametrize(
@@ -98,12 +102,20 @@ def test_no_text_is_misread(text: str) -> None:
     assert key is None or (key.kind and key.name and parse_key(str(key)) == key)
 
 
-def test_an_invalid_entry_is_skipped() -> None:
-    """An invalid entry does not affect the others."""
-    entries = (InventoryEntry(object="rubbish", desired="h0"), *lines(1))
-    assert read_entries(entries) == {
-        ObjectKey("", "ConfigMap", "shop", "c00000"): LastApplied(hash="h", projection=None)
-    }
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rubbish",
+        "bm9uZQ==",
+        pack(records(3))[:-8],
+        base64.b64encode(zlib.compress(msgspec.msgpack.encode([("Service", "h", None, "")]))).decode(),
+        base64.b64encode(zlib.compress(b"\x00" * 10_000_000)).decode(),
+    ],
+)
+def test_an_unreadable_text_is_an_error(text: str) -> None:
+    """It must not pass for an empty inventory: its objects would stay for ever."""
+    with pytest.raises(ValueError, match=r"\w"):
+        unpack(text)
 
 
 @pytest.mark.parametrize(
@@ -119,11 +131,11 @@ def test_an_invalid_entry_is_skipped() -> None:
     ],
 )
 def test_where_entries_are_stored(count: int, in_status: int, pieces: list[int]) -> None:
-    """All entries are either in the status or in chunks; none is lost or duplicated."""
-    entries = lines(count)
-    assert len(inline(entries)) == in_status
-    assert [len(piece) for piece in chunks(entries)] == pieces
-    assert inline(entries) + sum(chunks(entries), ()) == entries
+    """All records are either in the status or in chunks; none is lost or duplicated."""
+    applied = records(count)
+    unpacked = [unpack(text) for text in (inline(applied), *chunks(applied))]
+    assert [len(found) for found in unpacked] == [in_status, *pieces]
+    assert {key: last for found in unpacked for key, last in found.items()} == applied
 
 
 def _live(uid: str, *, projection: str | None = "hash") -> ObservedObject:

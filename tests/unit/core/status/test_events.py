@@ -11,17 +11,27 @@ from tests.fakes.samples import NOW, problem, report, repository, result_of
 from tests.fakes.transitions import edited
 
 from nopea.core.api.pin import Pin
-from nopea.core.api.status import GitRepositoryStatus, InventoryEntry, Phase
+from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import Ref, RefKind
-from nopea.core.plan.model import Reason
+from nopea.core.health.condition import HealthSummary
+from nopea.core.objects import ObjectKey
+from nopea.core.plan.inventory import pack
+from nopea.core.plan.model import LastApplied, Reason
 from nopea.core.problem import Code
 from nopea.core.status.events import EventLine, event_lines
 from nopea.core.status.report import Outcome, ReconcileReport, Result
-from nopea.core.status.status import reported
+from nopea.core.status.status import progressing, reported, with_health
 from nopea.core.status.transition import Transition
 
 FIRST = report(objects=[result_of("a", Outcome.CREATED)])
 FAILED = report(Result.FAILED, objects=[result_of("a", Outcome.FAILED, problem())], problems=[problem()])
+
+
+def inventory(*names: str) -> str:
+    """Return the packed inventory of these ConfigMaps."""
+    return pack(
+        {ObjectKey("", "ConfigMap", "shop", name): LastApplied(hash="h", projection=None) for name in names}
+    )
 
 
 def lines(before: GitRepositoryStatus, done: ReconcileReport) -> list[EventLine]:
@@ -89,11 +99,9 @@ def test_a_first_sync_after_failures_is_a_recovery() -> None:
 
 
 def test_progress_alone_has_no_event() -> None:
-    """A slow sync has the phase Syncing before it ends; this alone causes no Event."""
+    """A slow sync shows its progress in the status before it ends; this alone causes no Event."""
     status = reported(GitRepositoryStatus(), FIRST, now=NOW, retry_at=None)
-    slow = GitRepositoryStatus(
-        phase=Phase.SYNCING, last_applied_commit=status.last_applied_commit, history=status.history
-    )
+    slow = progressing(status, generation=1, message="Fetching and applying", now=NOW)
     assert lines(slow, report(objects=[result_of("a")])) == []
 
 
@@ -165,8 +173,7 @@ def test_a_rollback_has_an_event_at_its_start_and_end(result: Result) -> None:
 )
 def test_objects_that_a_deleted_repository_leaves_are_named(changes: dict[str, Any], because: str) -> None:
     """The Event says why they stay."""
-    inventory = tuple(InventoryEntry(object=f"ConfigMap shop/{name}", desired="d") for name in "abcdefg")
-    status = GitRepositoryStatus(inventory=inventory)
+    status = GitRepositoryStatus(inventory=inventory(*"abcdefg"))
     ended = Transition(
         repository=repository(deleting=True, **changes),
         before=status,
@@ -187,10 +194,38 @@ def test_objects_that_a_deleted_repository_leaves_are_named(changes: dict[str, A
 def test_a_repository_that_deleted_its_objects_left_none() -> None:
     """There is nothing to report, nor is there if it never applied an object."""
     owner = replace(repository(deleting=True, deletionPolicy="Delete"), has_finalizer=True)
-    status = GitRepositoryStatus(inventory=(InventoryEntry(object="ConfigMap shop/a", desired="d"),))
+    status = GitRepositoryStatus(inventory=inventory("a"))
     deleted = report(Result.DELETED, commit=None)
 
     for gone, left in ((owner, status), (repository(deleting=True), GitRepositoryStatus())):
         assert [
             *event_lines(Transition(repository=gone, before=left, after=left, report=deleted, at=NOW))
         ] == []
+
+
+def test_unhealthy_objects_and_their_recovery_are_events() -> None:
+    """The steps of a rollout are not, nor is a first rollout."""
+    rolling = HealthSummary(status="Unknown", reason="Progressing", message="0 of 1 replicas exist")
+    crashing = HealthSummary(status="False", reason="Unhealthy", message="Deployment api: CrashLoopBackOff")
+    healthy = HealthSummary(status="True", reason="Healthy", message="1 object is healthy.")
+    status, found = after(FIRST), []
+    for health in (rolling, healthy, rolling, crashing, rolling, healthy, rolling, healthy):
+        later = with_health(status, health, generation=1, now=NOW)
+        step = Transition(repository=repository(), before=status, after=later, report=None, at=NOW)
+        found += [(line.type, line.reason, line.note) for line in event_lines(step)]
+        status = later
+
+    assert found == [
+        ("Warning", "Unhealthy", "Deployment api: CrashLoopBackOff"),
+        ("Normal", "Healthy", "1 object is healthy."),
+    ]
+
+
+def test_a_sync_that_failed_in_part_names_what_it_changed() -> None:
+    """The refusal alone would hide that the cluster has changed; the sync that recovers does the same."""
+    objects = [result_of("a", Outcome.CONFIGURED), result_of("b", Outcome.FAILED, problem())]
+    half = report(Result.FAILED, objects=objects, problems=[problem()])
+    rest = report(objects=[result_of("a"), result_of("b", Outcome.CREATED)])
+
+    assert [line.reason for line in lines(after(FIRST), half)] == ["Changed", "Invalid"]
+    assert [line.reason for line in lines(after(FIRST, half), rest)] == ["Recovered", "Changed"]

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from tests.fakes.samples import COMMIT, NOW, problem, report, result_of
 
 from nopea.core.api.conditions import find
-from nopea.core.api.status import MAX_ERRORS, MAX_HISTORY, Condition, GitRepositoryStatus, Phase
+from nopea.core.api.status import MAX_ERRORS, MAX_HISTORY, Condition, GitRepositoryStatus
 from nopea.core.git.source import Commit
 from nopea.core.problem import Code, Problem
+from nopea.core.status.conditions import cut
 from nopea.core.status.report import Outcome, ReconcileReport, Result
-from nopea.core.status.status import crashed, cut, progressing, reported
+from nopea.core.status.status import crashed, progressing, reported
 
 LATER = NOW + timedelta(hours=1)
 NOTHING = GitRepositoryStatus()
@@ -30,8 +31,11 @@ def _told(
     return reported(previous, told, now=at, retry_at=at + timedelta(seconds=30) if retry else None)
 
 
-def _conditions(status: GitRepositoryStatus) -> dict[str, tuple[str, str]]:
-    return {one.type: (one.status, one.reason) for one in status.conditions}
+def _conditions(status: GitRepositoryStatus, *types: str) -> dict[str, tuple[str, str]]:
+    """Return status and reason of these conditions, by default of all but Fetched and Applied."""
+    found = {each.type: (each.status, each.reason) for each in status.conditions}
+    left_out = () if types else ("Fetched", "Applied")
+    return {type_: found[type_] for type_ in types or found if type_ not in left_out}
 
 
 def _synced(**changes: Any) -> GitRepositoryStatus:
@@ -39,15 +43,17 @@ def _synced(**changes: Any) -> GitRepositoryStatus:
 
 
 def test_a_successful_sync_is_ready() -> None:
-    """Counts, commit and times are those of the report, and Ready is the only condition."""
-    status = _synced()
+    """Counts, commit and times are those of the report; nothing is wrong."""
+    status = _synced(revision="main@sha1:c0ffee0")
 
-    assert _conditions(status) == {"Ready": ("True", "Succeeded")}
-    assert (status.phase, status.observed_generation) == (Phase.SYNCED, 1)
+    assert {each.type: each.status for each in status.conditions} == dict.fromkeys(
+        ("Applied", "Fetched", "Ready"), "True"
+    )
+    assert (status.summary, status.observed_generation) == ("2 objects in sync", 1)
     assert (status.last_attempted_commit, status.last_applied_commit) == (COMMIT.id, COMMIT.id)
-    assert status.short_commit == COMMIT.id[:7]
+    assert status.revision == "main@sha1:c0ffee0"
     assert (status.resource_count, status.applied_count, status.failed_count) == (2, 2, 0)
-    assert (status.last_sync_time, status.last_sync_duration) == ("2026-11-24T05:00:00Z", "1.50s")
+    assert (status.last_sync_time, status.history[0].duration) == ("2026-11-24T05:00:00Z", "1.50s")
     assert status.next_sync_time is None
     assert len(status.history) == 1
 
@@ -66,7 +72,7 @@ def test_an_idle_sync_leaves_no_trace_when_it_is_slow() -> None:
     slow = progressing(before, generation=1, message="fetching and applying", now=LATER)
     idle = report(objects=[result_of("a"), result_of("b")], id="01K", triggers=("reconcile",), seconds=9.0)
 
-    assert slow.phase is Phase.SYNCING
+    assert slow.summary == "fetching and applying"
     assert _told(slow, idle, at=LATER) == before
 
 
@@ -107,11 +113,15 @@ def test_a_failure_that_a_user_must_correct_is_stalled() -> None:
         commit=newer,
     )
 
-    status = _told(_synced(), failed, retry=True)
+    status = _told(_synced(revision="main@sha1:c0ffee0"), failed, retry=True)
 
     assert _conditions(status) == {"Ready": ("False", "Invalid"), "Stalled": ("True", "Invalid")}
+    assert _conditions(status, "Applied", "Fetched") == {
+        "Applied": ("False", "Invalid"),
+        "Fetched": ("True", "Succeeded"),
+    }
     assert (status.last_attempted_commit, status.last_applied_commit) == (newer.id, COMMIT.id)
-    assert status.short_commit == COMMIT.id[:7]
+    assert status.revision == "main@sha1:c0ffee0"
     assert [(error.code, error.message) for error in status.errors] == [("NOPEA-K003", "no such field")]
     assert status.next_sync_time == "2026-11-24T05:00:30Z"
     ready = find(status.conditions, "Ready")
@@ -146,7 +156,7 @@ def test_recovery_removes_all_signs_of_failure() -> None:
     status = _told(failed, report(objects=[result_of("a"), result_of("b")]), at=LATER)
 
     assert _conditions(status) == {"Ready": ("True", "Succeeded")}
-    assert (status.errors, status.next_sync_time, status.phase) == ((), None, Phase.SYNCED)
+    assert (status.errors, status.error_count, status.next_sync_time) == ((), 0, None)
     assert [entry.outcome for entry in status.history] == ["synced", "failed", "synced"]
 
 
@@ -163,8 +173,8 @@ def test_suspending_keeps_the_known_state(before: GitRepositoryStatus, ready: st
     """Ready keeps its status while the repository is suspended; nothing is retried or stalled."""
     status = _told(before, report(Result.SUSPENDED, commit=None, generation=2, handled_sync_at="now"))
 
-    assert _conditions(status) == {"Ready": (ready, "Suspended")}
-    assert (status.phase, status.next_sync_time, status.observed_generation) == (Phase.SUSPENDED, None, 2)
+    assert _conditions(status) == {"Ready": (ready, "Suspended"), "Suspended": ("True", "Suspended")}
+    assert (status.summary, status.next_sync_time, status.observed_generation) == ("Suspended", None, 2)
     assert status.last_handled_sync_at == "now"
     assert status.history == before.history
 
@@ -213,8 +223,7 @@ def test_progress_does_not_change_ready() -> None:
 
     assert _conditions(same) == {"Ready": ("True", "Progressing"), "Reconciling": ("True", "Progressing")}
     assert _conditions(other)["Ready"] == ("Unknown", "Progressing")
-    assert same.phase is Phase.SYNCING
-    assert progressing(NOTHING, generation=1, message="", now=NOW).phase is Phase.INITIALIZING
+    assert same.summary == "fetching"
 
 
 def test_a_crashing_worker_is_stalled_with_the_reason() -> None:
@@ -224,7 +233,9 @@ def test_a_crashing_worker_is_stalled_with_the_reason() -> None:
     status = crashed(_synced(), problem=bug, generation=1, now=NOW)
 
     assert _conditions(status) == {"Ready": ("False", "WorkerCrashed"), "Stalled": ("True", "WorkerCrashed")}
-    assert "ValueError: no" in status.conditions[0].message
+    stalled = find(status.conditions, "Stalled")
+    assert stalled is not None
+    assert "ValueError: no" in stalled.message
     assert [error.code for error in status.errors] == ["NOPEA-P001"]
 
 

@@ -1,0 +1,128 @@
+"""The column STATUS: what a user must know about a GitRepository, in one short sentence. Pure.
+
+It holds no URL and no error code; conditions and errors have the details. The time of the next try is in UTC:
+the stored text could not count minutes down.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from nopea.core.api.conditions import DRIFTED, HEALTHY, ROLLED_BACK, find
+from nopea.core.api.status import MAX_SUMMARY, GitRepositoryStatus
+from nopea.core.problem import Code, Problem
+
+_PHRASES = {
+    Code.GIT_UNREACHABLE: "Git cannot be reached",
+    Code.GIT_AUTHENTICATION: "Git login refused",
+    Code.GIT_REF_NOT_FOUND: "branch, tag or commit not found in Git",
+    Code.GIT_PATH_NOT_FOUND: "folder not found in Git",
+    Code.GIT_EMPTY_REPOSITORY: "Git repository is empty",
+    Code.GIT_HOST_KEY: "SSH host key is not known",
+    Code.GIT_CERTIFICATE: "TLS certificate of the Git server refused",
+    Code.GIT_TIMEOUT: "Git server too slow",
+    Code.GIT_CHILD_DIED: "Git process died",
+    Code.GIT_PROTOCOL: "answer of the Git server cannot be read",
+    Code.GIT_TOO_BIG: "Git repository too large",
+    Code.GIT_SECRET_MISSING: "Secret missing",
+    Code.GIT_SECRET_INVALID: "Secret invalid",
+    Code.GIT_NOT_FOUND: "Git repository not found",
+    Code.GIT_DISK: "disk of the Git cache full",
+    Code.YAML_SYNTAX: "invalid YAML",
+    Code.YAML_VALUE: "invalid YAML value",
+    Code.YAML_LIMIT: "YAML too large",
+    Code.YAML_DUPLICATE_KEY: "duplicate key",
+    Code.NOT_AN_OBJECT: "not a Kubernetes object",
+    Code.NO_OBJECT_IN_FILE: "no Kubernetes object",
+    Code.DUPLICATE_OBJECT: "object declared twice",
+    Code.ENCODING: "not UTF-8",
+    Code.LFS_POINTER: "Git LFS pointer",
+    Code.OBJECT_METADATA: "invalid metadata",
+    Code.NO_MANIFESTS: "no manifests",
+    Code.SYMLINK: "symbolic link",
+    Code.KIND_UNKNOWN: "kind is not served",
+    Code.FORBIDDEN: "forbidden",
+    Code.INVALID: "invalid",
+    Code.OWNED_BY_OTHER: "owned by another GitRepository",
+    Code.IMMUTABLE: "immutable field changed",
+    Code.NAMESPACE_MISSING: "namespace missing",
+    Code.CRD_NOT_ESTABLISHED: "definition not established",
+    Code.API_UNREACHABLE: "API server cannot be reached",
+    Code.API_REJECTED: "refused by the API server",
+    Code.API_BUSY: "API server busy",
+    Code.TERMINATING: "being deleted",
+    Code.ADMISSION_DENIED: "denied by admission control",
+    Code.PRUNE_GUARD: "deletion held back by the prune guard",
+    Code.PRUNE_PROTECTED: "kept, because its kind is protected",
+    Code.PRUNE_BLOCKED: "deletion blocked",
+    Code.SPEC_INVALID: "spec invalid",
+    Code.DEPENDENCY_NOT_READY: "waiting",
+    Code.DEPENDENCY_MISSING: "waiting",
+    Code.DEPENDENCY_CYCLE: "dependencies form a cycle",
+    Code.ROLLBACK_INVALID: "rollback annotation invalid",
+    Code.WORKER_CRASHED: "worker keeps crashing",
+}
+_LINE = re.compile(r"(?:#\d+(?:\[\d+\])*|:\d+)\Z")
+
+
+def problem_line(problems: Sequence[Problem], *, retry_at: datetime | None = None) -> str:
+    """Return what is wrong: the problem, or the number of problems and of files, and the first of them."""
+    listed = list(dict.fromkeys(_one(problem) for problem in problems))
+    files = {_LINE.sub("", problem.source) for problem in problems if problem.source}
+    line = listed[0]
+    if listed[1:]:
+        where = f" in {len(files)} files" if files and files - {""} and len(files) > 1 else ""
+        line = f"{len(problems)} problems{where}; {line}"
+    if retry_at is not None and all(_is_retried(problem.code) for problem in problems):
+        line = f"{line}; next try {retry_at.astimezone(UTC):%H:%M:%SZ}"
+    return _bounded(line)
+
+
+def state_line(status: GitRepositoryStatus, *, brief: str) -> str:
+    """Return the state of a repository whose last sync found no problem; `brief` is its health."""
+    held, healthy = find(status.conditions, ROLLED_BACK), find(status.conditions, HEALTHY)
+    if held is not None:
+        line = f"Rolled back to {(status.last_applied_commit or '')[:7]}"
+    elif healthy is not None and healthy.status != "True" and brief:
+        line = brief
+    elif find(status.conditions, DRIFTED) is not None:
+        drifted = status.drifted_count or 0
+        line = f"{drifted} {'object' if drifted == 1 else 'objects'} drifted and not reverted"
+    else:
+        count = status.applied_count or 0
+        line = f"{count} {'object' if count == 1 else 'objects'} in sync"
+    return _bounded(line)
+
+
+def _is_retried(code: Code) -> bool:
+    """Return whether time may solve it; a repository that waits is woken by the one it waits for."""
+    return (code.transient or code.is_git) and not code.is_waiting
+
+
+def _one(problem: Problem) -> str:
+    phrase = _PHRASES.get(problem.code, problem.code.reason)
+    object_ = short_object(problem.object)
+    if problem.code.is_waiting:
+        return f"Waiting for {object_ or 'another GitRepository'}"
+    if problem.code.is_git:
+        return _capitalized(phrase)
+    if object_:
+        return f"{object_}: {phrase}"
+    return f"{problem.source} {phrase}" if problem.source else _capitalized(phrase)
+
+
+def short_object(text: str) -> str:
+    """Return kind and name of a printed object: `Deployment api` for `apps/Deployment shop/api`."""
+    kind, _, where = text.partition(" ")
+    return f"{kind.rpartition('/')[2]} {where.rpartition('/')[2]}" if where else text
+
+
+def _capitalized(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _bounded(line: str) -> str:
+    one_line = " ".join(line.split())
+    return one_line if len(one_line) <= MAX_SUMMARY else f"{one_line[: MAX_SUMMARY - 1]}…"

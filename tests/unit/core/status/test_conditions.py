@@ -1,0 +1,132 @@
+"""The conditions after a sync: what Ready, Fetched and Applied say, and what comes beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from tests.fakes.samples import NOW, problem, report, result_of
+
+from nopea.core.api.conditions import find
+from nopea.core.api.pin import Pin
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.health.condition import HealthSummary
+from nopea.core.problem import Code, Problem
+from nopea.core.status.conditions import applied_line, failure_line, report_line
+from nopea.core.status.report import Outcome, ReconcileReport, Result
+from nopea.core.status.status import reported, with_health
+
+GIT, LOGIN = problem(Code.GIT_UNREACHABLE, "no route"), problem(Code.GIT_AUTHENTICATION, "no login")
+WAITS, WRONG = problem(Code.DEPENDENCY_NOT_READY, "not yet"), problem(Code.INVALID, "no such field")
+PIN = Pin(commit="b" * 40, instead_of=None)
+SYNCED = report(objects=[result_of("a")])
+CRASHING = HealthSummary(status="False", reason="Unhealthy", message="it crashes", brief="ConfigMap a: crash")
+ROLLING = HealthSummary(status="Unknown", reason="Progressing", message="0 of 1", brief="ConfigMap a: 0 of 1")
+HEALTHY = HealthSummary(status="True", reason="Healthy", message="1 object is healthy.")
+
+
+def after(*reports: ReconcileReport, wait: bool = False) -> GitRepositoryStatus:
+    """Return the status after these syncs."""
+    status = GitRepositoryStatus()
+    for each in reports:
+        status = reported(status, each, now=NOW, retry_at=None, wait=wait)
+    return status
+
+
+def failed(*problems: Problem, commit: bool = True, generation: int = 1) -> ReconcileReport:
+    """Return a failed sync; with `commit` the last known one was applied."""
+    more = {} if commit else {"commit": None}
+    objects = [result_of("a", Outcome.FAILED if WRONG in problems else Outcome.UNCHANGED)] if commit else []
+    return report(Result.FAILED, problems=problems, objects=objects, generation=generation, **more)
+
+
+def told(status: GitRepositoryStatus, types: Iterable[str]) -> list[str]:
+    """Return the statuses of these conditions; `-` for one that is absent."""
+    return [found.status if (found := find(status.conditions, type_)) else "-" for type_ in types]
+
+
+@pytest.mark.parametrize(
+    ("reports", "statuses"),
+    [
+        ([SYNCED], "True True True - -"),
+        ([failed(GIT, commit=False)], "False False - True -"),
+        ([failed(LOGIN, commit=False)], "False False - - True"),
+        ([SYNCED, failed(GIT)], "True False True - -"),
+        ([SYNCED, failed(GIT, commit=False)], "True False True - -"),
+        ([SYNCED, failed(LOGIN)], "True False True - True"),
+        ([SYNCED, failed(GIT, commit=False, generation=2)], "False False True True -"),
+        ([SYNCED, failed(WRONG)], "False True False - True"),
+        ([SYNCED, failed(GIT, WRONG)], "False False False - True"),
+        ([SYNCED, failed(WRONG), failed(GIT, commit=False)], "False False False True -"),
+        ([SYNCED, failed(WAITS)], "False True True True -"),
+        ([failed(WAITS, commit=False)], "False - - True -"),
+        ([SYNCED, failed(GIT), SYNCED], "True True True - -"),
+    ],
+)
+def test_what_is_ready_fetched_and_applied(reports: list[ReconcileReport], statuses: str) -> None:
+    """While only Git fails, Ready stays True for a commit that is applied under the same spec."""
+    found = told(after(*reports), ("Ready", "Fetched", "Applied", "Reconciling", "Stalled"))
+
+    assert " ".join(found) == statuses
+
+
+def test_a_rollback_that_git_cannot_fetch_is_not_ready() -> None:
+    """The pinned commit is not applied, however often it is tried; nor is the branch after the rollback."""
+    pinned, freed = replace(failed(GIT, commit=False), pin=PIN), failed(GIT, commit=False)
+
+    assert [told(after(SYNCED, *[pinned] * n), ["Ready"]) for n in (1, 2)] == [["False"]] * 2
+    held = replace(SYNCED, pin=PIN)
+    assert told(after(held, pinned), ["Ready"]) == ["True"]
+    assert [told(after(held, *[freed] * n), ["Ready"]) for n in (1, 2)] == [["False"]] * 2
+
+
+def test_unwatched_kinds_are_named() -> None:
+    """The condition is absent when every kind is watched."""
+    status = after(report(objects=[result_of("a")], unwatched=("Service", "apps/Deployment")))
+    watching = find(status.conditions, "Watching")
+
+    assert watching is not None
+    assert (watching.status, watching.reason) == ("False", "NotWatched")
+    assert "Changes of Service, apps/Deployment are noticed only" in watching.message
+    assert find(after(SYNCED).conditions, "Watching") is None
+
+
+@pytest.mark.parametrize(("health", "ready"), [(HEALTHY, "True"), (ROLLING, "False"), (CRASHING, "False")])
+def test_health_is_part_of_ready_only_with_wait(health: HealthSummary, ready: str) -> None:
+    """Both at the end of a sync and when health changes later."""
+    synced = report(objects=[result_of("a")], health=health)
+    later = with_health(after(SYNCED, wait=True), health, wait=True, generation=1, now=NOW)
+
+    assert told(after(synced, wait=True), ["Ready"]) == told(later, ["Ready"]) == [ready]
+    assert told(after(synced), ["Ready"]) == ["True"]
+    back = with_health(later, HEALTHY, wait=True, generation=1, now=NOW)
+    assert told(back, ["Ready"]) == ["True"]
+
+
+def test_health_does_not_make_a_failed_sync_ready() -> None:
+    """With `wait`, health is needed but does not suffice."""
+    status = with_health(after(SYNCED, failed(WRONG)), HEALTHY, wait=True, generation=1, now=NOW)
+
+    assert told(status, ["Ready", "Healthy"]) == ["False", "True"]
+
+
+def test_a_rollout_after_a_failure_is_a_recovery() -> None:
+    """The reason tells it from the rollout of something new."""
+    reasons = []
+    status = after(SYNCED)
+    for health in (ROLLING, CRASHING, ROLLING, ROLLING, HEALTHY, ROLLING):
+        status = with_health(status, health, generation=1, now=NOW)
+        found = find(status.conditions, "Healthy")
+        assert found is not None
+        reasons.append(found.reason)
+
+    assert reasons == ["Progressing", "Unhealthy", "Recovering", "Recovering", "Healthy", "Progressing"]
+
+
+def test_a_report_in_sentences() -> None:
+    """Events and commit statuses use them."""
+    assert report_line(SYNCED) == applied_line(SYNCED) == "Applied 1 object at c0ffee0."
+    wrong = failed(WRONG)
+    assert report_line(wrong) == failure_line(wrong, [WRONG])
+    assert report_line(wrong).startswith("Applied 0 of 1 objects. NOPEA-K003")

@@ -1,0 +1,138 @@
+"""The column STATUS: one short sentence for each state that a user may meet."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.samples import NOW, problem, report, result_of
+from tests.fakes.transitions import edited
+
+from nopea.core.api.pin import Pin
+from nopea.core.api.status import MAX_SUMMARY, GitRepositoryStatus
+from nopea.core.health.condition import HealthSummary
+from nopea.core.plan.model import Reason
+from nopea.core.problem import Code, Problem
+from nopea.core.status.report import ReconcileReport, Result
+from nopea.core.status.status import crashed, progressing, reported
+from nopea.core.status.summary import problem_line, short_object
+
+CRASH = HealthSummary(
+    status="False", reason="Unhealthy", message="…", brief="Deployment api: CrashLoopBackOff (exit code 1)"
+)
+GIT = problem(Code.GIT_UNREACHABLE, "cannot resolve https://git.acme.example")
+SYNCED = report(objects=[result_of("a"), result_of("b")], health=None)
+RETRY = NOW + timedelta(minutes=3)
+
+
+def after(*reports: ReconcileReport) -> GitRepositoryStatus:
+    """Return the status after these syncs; failed ones are tried again in three minutes."""
+    status = GitRepositoryStatus()
+    for each in reports:
+        retry_at = RETRY if each.result is Result.FAILED else None
+        status = reported(status, each, now=NOW, retry_at=retry_at)
+    return status
+
+
+def failed(*problems: Problem, commit: bool = True) -> ReconcileReport:
+    """Return a failed sync with these problems."""
+    failure = report(Result.FAILED, problems=problems)
+    return failure if commit else replace(failure, commit=None)
+
+
+def in_file(source: str, code: Code = Code.YAML_SYNTAX) -> Problem:
+    """Return a problem in a file."""
+    return problem(code, "wrong", source=source)
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (GitRepositoryStatus(), None),
+        (
+            progressing(after(), generation=1, message="Fetching and applying", now=NOW),
+            "Fetching and applying",
+        ),
+        (after(SYNCED), "2 objects in sync"),
+        (after(report(objects=[result_of("a")])), "1 object in sync"),
+        (after(replace(SYNCED, health=CRASH)), "Deployment api: CrashLoopBackOff (exit code 1)"),
+        (after(report(objects=[edited(Reason.POLICY)])), "1 object drifted and not reverted"),
+        (
+            after(SYNCED, failed(GIT)),
+            "Git cannot be reached; next try 05:03:00Z; the last commit stays applied",
+        ),
+        (
+            after(failed(problem(Code.GIT_AUTHENTICATION, "no"), commit=False)),
+            "Git login refused; next try 05:03:00Z",
+        ),
+        (
+            after(failed(in_file("a.yaml:7"), in_file("a.yaml:9"), in_file("b/c.yaml#2"))),
+            "3 problems in 2 files; a.yaml:7 invalid YAML",
+        ),
+        (
+            after(
+                failed(problem(Code.IMMUTABLE, "no", object="apps/Deployment shop/api", source="a.yaml#1"))
+            ),
+            "Deployment api: immutable field changed",
+        ),
+        (after(report(Result.SUSPENDED, commit=None)), "Suspended"),
+        (
+            after(replace(SYNCED, pin=Pin(commit="c0ffee0" + "0" * 33, instead_of=None))),
+            "Rolled back to c0ffee0",
+        ),
+        (
+            after(
+                failed(
+                    problem(Code.DEPENDENCY_NOT_READY, "no", object="GitRepository infra/base"), commit=False
+                )
+            ),
+            "Waiting for GitRepository base",
+        ),
+        (
+            crashed(after(SYNCED), problem=problem(Code.WORKER_CRASHED, "ValueError"), generation=1, now=NOW),
+            "Worker keeps crashing",
+        ),
+    ],
+)
+def test_each_state_is_one_sentence(status: GitRepositoryStatus, line: str | None) -> None:
+    """A user reads it in the table of `kubectl get gr`."""
+    assert status.summary == line
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_no_code_and_no_url(code: Code) -> None:
+    """Each error has words of its own; the details are in the conditions."""
+    if code.startswith("NOPEA-W"):
+        return  # about a webhook's sender, never in a status
+    line = problem_line([problem(code, "see https://git.acme.example/shop")])
+
+    assert "NOPEA" not in line
+    assert "//" not in line
+    assert not re.search("[a-z][A-Z]", line.replace("GitRepository", ""))
+    assert len(line) < 60
+
+
+def test_a_problem_that_only_a_user_can_solve_has_no_next_try() -> None:
+    """It is tried again all the same, but waiting does not help."""
+    assert problem_line([problem(Code.INVALID, "no")], retry_at=RETRY) == "Invalid"
+
+
+def test_objects_are_named_briefly() -> None:
+    """Group and namespace are left out."""
+    assert short_object("apps/Deployment shop/api") == "Deployment api"
+    assert short_object("Namespace shop") == "Namespace shop"
+    assert short_object("odd") == "odd"
+
+
+@given(st.lists(st.builds(Problem, code=st.sampled_from(Code), message=st.text(), hint=st.text(),
+                          source=st.text(), object=st.text()), min_size=1, max_size=30))  # fmt: skip
+def test_any_problems_are_one_bounded_line(problems: list[Problem]) -> None:
+    """The CRD bounds the field."""
+    line = problem_line(problems, retry_at=RETRY)
+
+    assert 0 < len(line) <= MAX_SUMMARY
+    assert not re.search(r"[\r\n\t]", line)
