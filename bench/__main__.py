@@ -173,7 +173,7 @@ class _Bench:
         await _make_namespace(self._lab, namespace)
         async with KubeClient(load_config(self._lab.kubeconfig)) as client:
             for name in self._names:
-                spec = {"url": f"{self._url}{name}.git", "branch": "main", "interval": "1h"}
+                spec = {"url": f"{self._url}{name}.git", "ref": {"branch": "main"}, "interval": "1h"}
                 head = {"apiVersion": names.API_VERSION, "kind": names.KIND}
                 body = {**head, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
                 await client.create(GIT_REPOSITORIES, orjson.dumps(body), namespace=namespace)

@@ -49,6 +49,9 @@ PATTERNS = {
     "^([0-9a-f]{40}|[0-9a-f]{64})$": Pattern(
         lambda n: "0" * n, ("0" * 39, "0" * 41, "g" * 40, "A" * 40), shortest=40
     ),
+    "^(100|[1-9]?[0-9])%$": Pattern(
+        lambda n: "100%"[-n:], ("101%", "-1%", "+1%", "25", "%", "2.5%", "25 %", "025%", "all"), shortest=4
+    ),
     "^/": Pattern(lambda n: "/" + "a" * (n - 1), ("a", "a/")),
     "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$": Pattern(lambda n: "A" * n, ("1A", "A-", "A b", "A:")),
 }
@@ -56,7 +59,7 @@ PATTERNS = {
 
 def sample(schema: Schema) -> Any:
     """Return the simplest value that the schema allows."""
-    match schema["type"]:
+    match _type(schema):
         case "object":
             return {name: sample(schema["properties"][name]) for name in schema.get("required", ())}
         case "array":
@@ -67,6 +70,10 @@ def sample(schema: Schema) -> Any:
             return True
         case _:
             return _text(schema)
+
+
+def _type(schema: Schema) -> str:
+    return "int-or-string" if schema.get("x-kubernetes-int-or-string") else str(schema["type"])
 
 
 def _text(schema: Schema) -> str:
@@ -83,7 +90,9 @@ def cases(schema: Schema, path: str, bases: dict[str, Any]) -> Iterator[Case]:
 
     `bases` gives the value to start from where the simplest one breaks a rule over several fields.
     """
-    match schema["type"]:
+    match _type(schema):
+        case "int-or-string":
+            yield from _int_or_string(schema, path)
         case "object":
             yield from _object(schema, path, bases)
         case "array":
@@ -129,6 +138,15 @@ def _integer(schema: Schema, path: str) -> Iterator[Case]:
     if most is not None:
         yield Case(path, most, allowed=True)
         yield Case(path, most + 1, allowed=False)
+
+
+def _int_or_string(schema: Schema, path: str) -> Iterator[Case]:
+    pattern = PATTERNS[schema["pattern"]]
+    for value in (schema["minimum"], schema["maximum"], pattern.of_length(schema["maxLength"])):
+        yield Case(path, value, allowed=True)
+    wrong: tuple[Any, ...] = (schema["minimum"] - 1, schema["maximum"] + 1, 1.5, True, [], {}, "")
+    for value in (*wrong, *pattern.wrong, pattern.of_length(schema["maxLength"]) + "\n"):
+        yield Case(path, value, allowed=False)
 
 
 def _string(schema: Schema, path: str, bases: dict[str, Any]) -> Iterator[Case]:

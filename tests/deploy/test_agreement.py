@@ -13,12 +13,10 @@ from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus, InventorySpec
 from nopea_lab.api import ApiAnswer
 
-SPEC = {"url": "https://git.example/acme/web", "branch": "main"}
-OTHER_REF = {"url": SPEC["url"]}
+SPEC = {"url": "https://git.example/acme/web"}
 BASES = {
     "spec": SPEC,
     "spec.url": SPEC["url"],
-    **{f"spec.{ref}<": OTHER_REF for ref in ("branch", "tag", "semver", "commit")},
     "spec.ignoreDifferences[]": {"managers": ["hpa"]},
 }
 

@@ -11,18 +11,21 @@ from tests.deploy.conftest import Api
 
 from nopea.core.api import names
 from nopea.core.api.conditions import format_time
-from nopea.core.api.spec import IGNORE_RULES, SPEC_RULES
+from nopea.core.api.rules import IGNORE_RULES, REF_RULES, SPEC_RULES
 from nopea_lab.kubectl import Kubectl, KubectlError
 
 Fields = dict[str, Any]
 URL = "https://git.example/acme/web"
-SPEC: Fields = {"url": URL, "branch": "main"}
+SPEC: Fields = {"url": URL, "ref": {"branch": "main"}}
 COMMIT = "3f2a9c1d5e6b7a8091a2b3c4d5e6f708192a3b4c"
 
 ACCEPTED: list[Fields] = [
-    {"tag": "v1.2.0", "branch": None},
-    {"semver": ">=1.2 <2", "branch": None},
-    {"commit": COMMIT, "branch": None},
+    {"ref": None},
+    {"ref": {}},
+    {"ref": {"tag": "v1.2.0"}},
+    {"ref": {"semver": ">=1.2 <2"}},
+    {"ref": {"commit": COMMIT}},
+    {"ref": {"branch": "main", "commit": COMMIT}},
     {"url": "http://git.example/acme/web.git"},
     {"url": "ssh://git@git.example:2222/acme/web"},
     {"url": "git@git.example:acme/web.git"},
@@ -32,22 +35,30 @@ ACCEPTED: list[Fields] = [
     {"interval": "1s", "timeout": "1s"},
     {"interval": "8760h", "timeout": "1h", "healGracePeriod": "8760h"},
     {"interval": "1h30m0.5s"},
+    {"retryInterval": "1s"},
+    {"interval": "1m", "retryInterval": "8760h"},
+    *({"pruneLimit": limit} for limit in (0, 1, 2_000, "0%", "25%", "100%")),
+    {"wait": True},
     {"ignoreDifferences": [{"kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]},
     {"ignoreDifferences": [{"managers": ["kube-controller-manager"]}]},
 ]
 
-ONE_REF = "set exactly one of branch, tag, semver and commit"
+ONE_REF = "set only one of branch, tag, semver and commit; only branch and commit can be combined"
 URL_FORM = "must be an https, http, ssh or file URL, or scp-like: user@host:path"
 NO_CREDENTIALS = "must not contain credentials; put them into a Secret and name it in secretRef"
 PATH_FORM = "must be relative to the repository's root and must not contain '..'"
 INTERVAL = "must be between 1s and 8760h (a year)"
 TIMEOUT = "must be between 1s and 1h"
+PERCENTAGE = "should match '^(100|[1-9]?[0-9])%$'"
 GRACE = "must be at most 8760h (a year)"
 IGNORES_NOTHING = "set jsonPointers, managers or both; a rule without them ignores nothing"
 REFUSED: list[tuple[Fields, str, str]] = [
-    ({"branch": None}, "spec", ONE_REF),
-    ({"tag": "v1"}, "spec", ONE_REF),
-    ({"semver": "1.x", "commit": COMMIT}, "spec", ONE_REF),
+    ({"ref": {"branch": "main", "tag": "v1"}}, "spec.ref", ONE_REF),
+    ({"ref": {"branch": "main", "semver": "1.x"}}, "spec.ref", ONE_REF),
+    ({"ref": {"tag": "v1", "semver": "1.x"}}, "spec.ref", ONE_REF),
+    ({"ref": {"tag": "v1", "commit": COMMIT}}, "spec.ref", ONE_REF),
+    ({"ref": {"semver": "1.x", "commit": COMMIT}}, "spec.ref", ONE_REF),
+    ({"ref": {"branch": "main", "tag": "v1", "commit": COMMIT}}, "spec.ref", ONE_REF),
     ({"url": "git.example/acme/web"}, "spec.url", URL_FORM),
     ({"url": "ftp://git.example/acme/web"}, "spec.url", URL_FORM),
     ({"url": "https://git.example/a b"}, "spec.url", URL_FORM),
@@ -61,6 +72,10 @@ REFUSED: list[tuple[Fields, str, str]] = [
     ({"path": "deploy/../../etc"}, "spec.path", PATH_FORM),
     ({"interval": "999ms"}, "spec.interval", INTERVAL),
     ({"interval": "8761h"}, "spec.interval", INTERVAL),
+    ({"retryInterval": "0s"}, "spec.retryInterval", INTERVAL),
+    ({"retryInterval": "8761h"}, "spec.retryInterval", INTERVAL),
+    *(({"pruneLimit": limit}, "spec.pruneLimit", PERCENTAGE) for limit in ("25", "101%", "-1%", "2.5%")),
+    ({"pruneLimit": -1}, "spec.pruneLimit", "should be greater than or equal to 0"),
     ({"timeout": "0s"}, "spec.timeout", TIMEOUT),
     ({"timeout": "61m"}, "spec.timeout", TIMEOUT),
     ({"healGracePeriod": "8761h"}, "spec.healGracePeriod", GRACE),
@@ -90,14 +105,16 @@ def test_rules_refuse(dry_api: Api, fields: Fields, where: str, message: str) ->
 
 def test_every_rule_has_an_example() -> None:
     """For every rule of the CRD, this file has a spec that the rule refuses."""
-    assert {rule["message"] for rule in (*SPEC_RULES, *IGNORE_RULES)} == {
-        message for _, _, message in REFUSED
-    }
+    rules = {rule["message"] for rule in (*SPEC_RULES, *REF_RULES, *IGNORE_RULES)}
+
+    assert rules <= {message for _, _, message in REFUSED}
 
 
 def test_all_errors_at_once(dry_api: Api) -> None:
     """A spec with three errors gets three causes, not only the first."""
-    answer = dry_api.create({"url": "ftp://git.example/acme", "branch": "main", "path": "/", "timeout": "2h"})
+    answer = dry_api.create(
+        {"url": "ftp://git.example/acme", "ref": {"branch": "main"}, "path": "/", "timeout": "2h"}
+    )
 
     fields = {cause["field"] for cause in answer.body["details"]["causes"]}
     assert fields == {"spec.url", "spec.path", "spec.timeout"}
@@ -119,8 +136,9 @@ def test_defaults(api: Api) -> None:
         "timeout": "5m",
         "suspend": False,
         "prune": True,
-        "deletionPolicy": "Orphan",
+        "pruneLimit": "25%",
         "wait": False,
+        "deletionPolicy": "Orphan",
         "force": False,
         "healPolicy": "auto",
         "healGracePeriod": "0s",
@@ -139,7 +157,8 @@ def test_null_is_the_default(dry_api: Api) -> None:
 @pytest.mark.parametrize(
     ("fields", "unknown"),
     [
-        ({"brnach": "main"}, "spec.brnach"),
+        ({"ref": {"brnach": "main"}}, "spec.ref.brnach"),
+        ({"branch": "main"}, "spec.branch"),
         ({"secretRef": {"name": "git", "key": "x"}}, "spec.secretRef.key"),
     ],
 )
@@ -166,7 +185,7 @@ def test_every_field_may_change(api: Api) -> None:
     assert api.create(SPEC, keep=True).status == 201
 
     answer = api.change(
-        {"spec": {"url": "git@git.example:acme/api", "branch": None, "tag": "v1", "path": "x"}}
+        {"spec": {"url": "git@git.example:acme/api", "ref": {"branch": None, "tag": "v1"}, "path": "x"}}
     )
 
     assert answer.status == 200, answer.body
@@ -229,10 +248,10 @@ def test_get_shows_whether_it_works(api: Api, kubectl: Kubectl) -> None:
 
 
 def test_get_wide_adds_counts_and_url(api: Api, kubectl: Kubectl) -> None:
-    """`kubectl get gr -o wide` adds counts, the last sync and the URL."""
+    """`kubectl get gitrepositories.nopea.io -o wide` adds counts, the last sync and the URL."""
     _make_synced(api)
 
-    header, row = kubectl("-n", api.namespace, "get", "gr", "-o", "wide").splitlines()
+    header, row = kubectl("-n", api.namespace, "get", "gitrepositories.nopea.io", "-o", "wide").splitlines()
 
     assert re.split(r" {2,}", header.strip())[-4:] == ["OBJECTS", "FAILED", "LAST SYNC", "URL"]
     objects, failed, synced, url = re.split(r" {2,}", row.strip())[-4:]
@@ -254,7 +273,7 @@ def test_kubectl_shows_the_message_of_a_refusal(api: Api, kubectl: Kubectl) -> N
     """A user who applies an invalid spec with kubectl sees the message of the rule."""
     manifest = (
         f"apiVersion: {names.API_VERSION}\nkind: {names.KIND}\nmetadata: {{name: web}}\n"
-        "spec: {url: 'https://robot:hunter2@git.example/acme/web', branch: main}\n"
+        "spec: {url: 'https://robot:hunter2@git.example/acme/web', ref: {branch: main}}\n"
     )
     with pytest.raises(KubectlError, match=re.escape(NO_CREDENTIALS)):
         kubectl("-n", api.namespace, "apply", "--server-side", "-f", "-", stdin=manifest)

@@ -113,8 +113,8 @@ BROKEN = (
         code="NOPEA-G003",
         reason="GitRefNotFound",
         files=files("branch"),
-        spec={"branch": "next"},
-        said={"message": "next", "hint": "Correct spec.branch. The repository has, for example: main."},
+        spec={"ref": {"branch": "next"}},
+        said={"message": "next", "hint": "Correct spec.ref.branch. The repository has, for example: main."},
         cure=Cure(push=files("branch"), branch="next"),
     ),
     Broken(

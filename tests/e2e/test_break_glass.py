@@ -149,7 +149,7 @@ def test_an_object_that_another_repository_takes_meanwhile_is_not_written(site: 
             "apiVersion": "nopea.io/v1alpha1",
             "kind": "GitRepository",
             "metadata": {"name": "stock", "namespace": site.namespace},
-            "spec": {"url": site.url("stock"), "branch": "main", "suspend": True},
+            "spec": {"url": site.url("stock"), "ref": {"branch": "main"}, "suspend": True},
         },
     )
     site.names.append("stock")

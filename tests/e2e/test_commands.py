@@ -109,7 +109,10 @@ def test_diff_shows_what_would_be_created_and_pruned(site: Site) -> None:
     """A new object is to be created and a removed one pruned; one that a user deleted is left by policy."""
     two = {**_web(), "api.yaml": yamls.text(yamls.config_map("api", a="1"))}
     repo = site.sync(
-        "shop", {**two, "old.yaml": yamls.text(yamls.config_map("old", a="1"))}, healPolicy="manual"
+        "shop",
+        {**two, "old.yaml": yamls.text(yamls.config_map("old", a="1"))},
+        healPolicy="manual",
+        pruneLimit="100%",
     )
     site.cluster.delete(site.place("v1 configmaps", "api"))
     _wait_drifted(repo)
@@ -150,7 +153,7 @@ def test_a_missing_repository_is_reported_with_a_hint(site: Site, command: list[
 
     assert (said.code, said.out) == (3, "")
     assert f"GitRepository {site.namespace}/nobody does not exist." in said.err
-    assert "kubectl get gr -A" in said.err
+    assert "kubectl get gitrepositories.nopea.io -A" in said.err
 
 
 def test_an_unreachable_git_server_is_reported_with_its_code(site: Site) -> None:
@@ -288,7 +291,8 @@ def test_plan_of_a_folder_needs_no_repository(cluster: Cluster, namespace: str, 
 
 def test_plan_as_a_repository_knows_what_it_applied(site: Site, tmp_path: Path) -> None:
     """`plan --for` compares a folder with a repository's applied objects: it shows changes and prunes."""
-    site.sync("shop", {**_web(), "old.yaml": yamls.text(yamls.config_map("old", a="1"))})
+    old = {"old.yaml": yamls.text(yamls.config_map("old", a="1"))}
+    site.sync("shop", {**_web(), **old}, pruneLimit="100%")
 
     folder = _folder(tmp_path, _web(colour="green"))
     said = _nopea(site, "plan", "-f", folder, "--for", "shop")

@@ -73,7 +73,7 @@ def test_an_expired_watch_is_replaced_by_a_new_list(town: Site, start_nopea: Sta
     lab.kill_apiserver()
     lab.start_apiserver()
     created = town.follow("new")
-    shop.change(branch="next")
+    shop.change(ref={"branch": "next"})
     town.cluster.delete(gone.place)
     lab.expire_watches()
     known = len(running.logs())

@@ -25,7 +25,7 @@ def _repository(cluster: Cluster, namespace: str) -> Repository:
         "apiVersion": "nopea.io/v1alpha1",
         "kind": "GitRepository",
         "metadata": {"name": "big", "namespace": namespace},
-        "spec": {"url": "https://git.acme.invalid/big.git", "branch": "main", "suspend": True},
+        "spec": {"url": "https://git.acme.invalid/big.git", "ref": {"branch": "main"}, "suspend": True},
     }
     made = cluster.lab.request("POST", path_of(place), body)
     assert made.status == 201, made.body
@@ -83,7 +83,7 @@ def test_a_repository_that_is_created_again_adopts_its_objects(site: Site) -> No
         assert site.cluster.get(repo.place) is None
 
     eventually(gone)
-    again = site.follow("shop")
+    again = site.follow("shop", pruneLimit="100%")
     again.wait_synced()
     assert site.cluster.must_get(place)["metadata"]["uid"] == uid
     assert again.inventory() == [f"ConfigMap {site.namespace}/web"]

@@ -88,7 +88,7 @@ def test_drift_is_counted_by_action(site: Site, nopea: Nopea, policy: str, actio
 def test_a_failing_repository_is_reported(site: Site, nopea: Nopea) -> None:
     """The metrics have the readiness and the failures of the repository, and the Git result."""
     site.origin("shop", {"web.yaml": yamls.text(yamls.config_map("web"))})
-    repo = site.follow("shop", branch="gone")
+    repo = site.follow("shop", ref={"branch": "gone"})
     repo.wait_failed("NOPEA-G003")
 
     _becomes(nopea, 0, "nopea_repository_ready", **_labels(repo))

@@ -16,13 +16,13 @@ def _maps(*names: str) -> dict[str, str]:
 
 def test_an_object_removed_from_git_is_deleted(site: Site) -> None:
     """The object of a removed file is deleted in the same sync, and an Event names it."""
-    repo = site.sync("shop", _maps("api", "db", "web"))
-    repo.git.commit(_maps("api", "db"))
+    repo = site.sync("shop", _maps("api", "db", "log", "web"))
+    repo.git.commit(_maps("api", "db", "log"))
     status = repo.sync_and_wait()
     assert site.cluster.get(site.place("v1 configmaps", "web")) is None
     assert site.cluster.get(site.place("v1 configmaps", "db")) is not None
     assert status["history"][0]["pruned"] == 1
-    assert [key.name for key in unpack(status["inventory"])] == ["api", "db"]
+    assert [key.name for key in unpack(status["inventory"])] == ["api", "db", "log"]
     assert "web" in repo.wait_event("Pruned")["note"]
 
 
@@ -37,14 +37,14 @@ def test_prune_false_keeps_objects(site: Site) -> None:
 
 def test_a_broken_file_prunes_nothing(site: Site) -> None:
     """While a file in Git cannot be parsed, nothing is deleted."""
-    repo = site.sync("shop", _maps("api", "db", "web"))
+    repo = site.sync("shop", _maps("api", "db", "web"), pruneLimit="100%")
     repo.git.commit({**_maps("api", "db"), "broken.yaml": "a: [1\n"})
     repo.sync_and_wait()
     assert site.cluster.get(site.place("v1 configmaps", "web")) is not None
 
 
 def test_a_large_prune_needs_a_confirmation(site: Site) -> None:
-    """More than half of the inventory is pruned only with an annotation that confirms the commit."""
+    """More than a quarter of the inventory is pruned only with an annotation that confirms the commit."""
     repo = site.sync("shop", _maps("a", "b", "c", "d", "e"))
     commit = repo.git.commit(_maps("a"))
     status = repo.sync_and_wait()
@@ -54,6 +54,25 @@ def test_a_large_prune_needs_a_confirmation(site: Site) -> None:
     repo.wait_synced(commit)
     for name in "bcde":
         assert site.cluster.get(site.place("v1 configmaps", name)) is None
+
+
+def test_one_of_two_objects_is_more_than_a_quarter(site: Site) -> None:
+    """The default limit is not rounded up; the message says what it allows."""
+    repo = site.sync("shop", _maps("api", "web"))
+    commit = repo.git.commit(_maps("api"))
+    status = repo.sync_and_wait()
+    (error,) = status["errors"]
+    assert error["code"] == "NOPEA-K013"
+    assert (
+        "1 of 2 objects were removed from Git, and spec.pruneLimit (25%) allows 0 at once."
+        in error["message"]
+    )
+    assert site.cluster.get(site.place("v1 configmaps", "web")) is not None
+
+    repo.change(pruneLimit=1)
+
+    repo.wait_synced(commit)
+    assert site.cluster.get(site.place("v1 configmaps", "web")) is None
 
 
 def test_deleting_the_repository_deletes_its_objects(site: Site) -> None:
@@ -137,7 +156,7 @@ def _assert_no_inventories(site: Site) -> None:
 def test_an_object_that_must_not_be_deleted_does_not_block_others(site: Site) -> None:
     """A PersistentVolumeClaim stays; other objects that were removed from Git are deleted."""
     files = _maps("a", "b", "c")
-    repo = site.sync("shop", {**files, "p.yaml": yamls.text(yamls.claim("p"))})
+    repo = site.sync("shop", {**files, "p.yaml": yamls.text(yamls.claim("p"))}, pruneLimit=1)
     repo.git.commit(_maps("a", "b"))
     repo.sync_and_wait()
     assert site.cluster.get(site.place("v1 configmaps", "c")) is None

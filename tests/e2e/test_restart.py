@@ -228,7 +228,7 @@ def test_two_thousand_objects_survive(site: Site, controllers: Controllers) -> N
 def test_what_no_inventory_names_is_taken_in_and_pruned(site: Site, controllers: Controllers) -> None:
     """What a crash left between apply and record is recorded by one pass and deleted by the next."""
     controllers.start()
-    repo = site.sync("shop", _files("store", "db", "web"))
+    repo = site.sync("shop", _files("store", "db", "web"), pruneLimit="50%")
     controllers.kill()
     _forget(repo, "web")
     repo.git.commit(_files("store", "db"))
@@ -246,7 +246,7 @@ def test_what_no_inventory_names_and_git_wants_is_recorded_again(
 ) -> None:
     """It comes back into the inventory, and is pruned as any other when Git drops it."""
     controllers.start()
-    repo = site.sync("shop", _files("store", "db", "web"), interval="1s")
+    repo = site.sync("shop", _files("store", "db", "web"), interval="1s", pruneLimit="50%")
     controllers.kill()
     _forget(repo, "web")
 

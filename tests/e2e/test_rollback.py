@@ -174,7 +174,7 @@ def test_a_pin_can_be_moved(site: Site) -> None:
 def test_a_pin_overrides_a_commit_of_the_spec(site: Site) -> None:
     """The condition names the commit of the spec that the pin overrides."""
     repo, blue, green = two_commits(site)
-    repo.change(branch=None, commit=green)
+    repo.change(ref={"branch": None, "commit": green})
     repo.wait_synced(green)
 
     pin(repo, blue)

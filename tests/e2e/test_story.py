@@ -119,6 +119,7 @@ class Life:
         self.repo: Repo = site.follow(
             "shop", url=server.url(f"{site.namespace}/shop.git"), interval="1s", healPolicy="manual",
             secretRef={"name": "git"}, targetNamespace=site.namespace, deletionPolicy="Delete",
+            pruneLimit="100%",
         )  # fmt: skip
 
     def files(self, colour: str, *, label: str = "one", with_old: bool = True) -> dict[str, str]:

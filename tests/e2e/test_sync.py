@@ -148,16 +148,17 @@ def test_a_sync_without_changes_writes_nothing(site: Site) -> None:
     assert (repo.get(), site.cluster.must_get(place), len(repo.events())) == before
 
 
-@pytest.mark.parametrize("change", ["branch", "path", "targetNamespace"])
+@pytest.mark.parametrize("change", ["ref", "path", "targetNamespace"])
 def test_a_spec_change_is_applied_without_a_restart(site: Site, nopea: Nopea, change: str) -> None:
     """The running worker applies another branch, path or target namespace at once."""
     one = yamls.text(yamls.config_map("web", colour="blue"))
     two = yamls.text(yamls.config_map("web", colour="red"))
-    repo = site.sync("shop", {"one/web.yaml": one, "two/web.yaml": two}, path="one")
+    # another namespace replaces the only object
+    repo = site.sync("shop", {"one/web.yaml": one, "two/web.yaml": two}, path="one", pruneLimit="100%")
     repo.git.commit({"one/web.yaml": two}, branch="next")
     site.cluster.put(f"v1 namespaces /{site.namespace}-b", yamls.namespace(f"{site.namespace}-b"))
     other = f"{site.namespace}-b"
-    repo.change(**{change: {"branch": "next", "path": "two", "targetNamespace": other}[change]})
+    repo.change(**{change: {"ref": {"branch": "next"}, "path": "two", "targetNamespace": other}[change]})
     repo.wait_synced()
     moved = other if change == "targetNamespace" else site.namespace
     colour = "blue" if change == "targetNamespace" else "red"
@@ -167,6 +168,22 @@ def test_a_spec_change_is_applied_without_a_restart(site: Site, nopea: Nopea, ch
     site.cluster.delete(f"v1 namespaces /{other}")
 
 
+def test_the_default_branch_is_followed_also_when_it_changes(site: Site) -> None:
+    """Without a ref the branch is the one that the server's HEAD names at each poll."""
+    blue = {"web.yaml": yamls.text(yamls.config_map("web", colour="blue"))}
+    red = {"web.yaml": yamls.text(yamls.config_map("web", colour="red"))}
+    repo = site.sync("shop", blue, ref=None, interval="1s")
+    assert "ref" not in repo.get()["spec"]
+    first = repo.git.tip()
+
+    repo.git.commit(red, branch="next")
+    repo.git.git("symbolic-ref", "HEAD", "refs/heads/next")
+
+    repo.wait_synced(repo.git.tip("next"))
+    assert repo.git.tip() == first
+    assert site.cluster.must_get(site.place("v1 configmaps", "web"))["data"] == {"colour": "red"}
+
+
 def test_kubectl_get_shows_the_state(site: Site, cluster: Cluster) -> None:
     """`kubectl get gr` shows the state of a synced, a failed and a suspended repository."""
     good = {"web.yaml": yamls.text(yamls.config_map("web"))}
@@ -174,7 +191,7 @@ def test_kubectl_get_shows_the_state(site: Site, cluster: Cluster) -> None:
     site.origin("suspended", good)
     site.follow("suspended", suspend=True)
     site.origin("broken", good)
-    broken = site.follow("broken", branch="gone")
+    broken = site.follow("broken", ref={"branch": "gone"})
     broken.wait_failed("NOPEA-G003")
 
     def shown() -> dict[str, list[str]]:

@@ -97,9 +97,7 @@ class Site:
 
     def follow(self, name: str, **spec: Any) -> Repo:
         """Create the GitRepository of this name; it follows `url(name)` on main every 5 minutes."""
-        wanted: Json = {"url": self.url(name), "interval": "5m", **spec}
-        if not wanted.keys() & {"branch", "tag", "semver", "commit"}:
-            wanted["branch"] = "main"
+        wanted: Json = {"url": self.url(name), "ref": {"branch": "main"}, "interval": "5m", **spec}
         body = {
             "apiVersion": "nopea.io/v1alpha1",
             "kind": "GitRepository",

@@ -114,7 +114,7 @@ class Installation:
                 "apiVersion": names.API_VERSION,
                 "kind": names.KIND,
                 "metadata": {"name": name, "namespace": NAMESPACE},
-                "spec": {"url": "https://git.example/shop.git", "branch": "main", **spec},
+                "spec": {"url": "https://git.example/shop.git", "ref": {"branch": "main"}, **spec},
             }
         )
 

@@ -38,7 +38,7 @@ def raw_repository(
         "apiVersion": "nopea.io/v1alpha1",
         "kind": "GitRepository",
         "metadata": metadata,
-        "spec": {"url": "https://git.acme.example/shop/api.git", "branch": "main", **spec},
+        "spec": {"url": "https://git.acme.example/shop/api.git", "ref": {"branch": "main"}, **spec},
         "status": status or {},
     }
 

@@ -94,7 +94,7 @@ def test_a_first_sync_clones_the_wanted_ref(shop: Mirror, origin: Origin) -> Non
 
     assert facts == {
         "id": origin.tip(), "author": "Acme Robot <robot@acme.example>", "message": "Change",
-        "time": facts["time"], "fetched": True,
+        "time": facts["time"], "ref": "refs/heads/main", "fetched": True,
     }  # fmt: skip
     assert shop.refs() == ["refs/heads/main"]
     assert not (shop.path / ".git").exists()

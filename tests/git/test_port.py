@@ -10,7 +10,7 @@ import pytest
 from tests.git.conftest import FILES, MAIN, PATIENCE, files_of, running
 from tests.gitserver import GitServer, Origin
 
-from nopea.core.git.source import Ref, RefKind, Remote
+from nopea.core.git.source import DEFAULT_BRANCH, Ref, RefKind, Remote
 from nopea.core.problem import Code, StalledError, SyncError
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
@@ -115,15 +115,84 @@ async def test_tags_ranges_and_commits_are_found(port: GitPort, server: GitServe
     remote = Remote(server.url("shop.git"))
 
     found = [
-        (await port.sync(remote, Ref(kind, value), timeout_seconds=T)).id
+        await port.sync(remote, Ref(kind, value), timeout_seconds=T)
         for kind, value in (
             (RefKind.TAG, "v1.2.0"), (RefKind.SEMVER, ">=1.0 <3.0"),
             (RefKind.COMMIT, second), (RefKind.COMMIT, first),
         )
     ]  # fmt: skip
 
-    assert found == [first, second, second, first]
+    assert [commit.id for commit in found] == [first, second, second, first]
+    assert [commit.ref for commit in found] == ["refs/tags/v1.2.0", "refs/tags/v1.10.0", "", ""]
     assert await port.ls_remote(remote, Ref(RefKind.TAG, "v1.2.0"), timeout_seconds=T) == first
+
+
+@pytest.mark.parametrize("over", ["http", "file"])
+async def test_the_default_branch_is_followed_when_it_moves_and_when_it_changes(
+    port: GitPort, server: GitServer, origin: Origin, over: str
+) -> None:
+    """HEAD is the commit of the branch that the server names, and the port says which one that is."""
+    remote = Remote(server.url("shop.git") if over == "http" else f"file://{origin.path}")
+    next_commit = origin.commit({"a.yaml": "a: 1\n"}, branch="next")
+
+    first = await port.sync(remote, DEFAULT_BRANCH, timeout_seconds=T)
+    assert (first.id, first.ref) == (origin.tip(), "refs/heads/main")
+    moved = origin.commit({"a.yaml": "a: 2\n"})
+    assert await port.ls_remote(remote, DEFAULT_BRANCH, timeout_seconds=T) == moved
+    second = await port.sync(remote, DEFAULT_BRANCH, timeout_seconds=T)
+    assert (second.id, second.ref) == (moved, "refs/heads/main")
+
+    origin.git("symbolic-ref", "HEAD", "refs/heads/next")
+
+    assert await port.ls_remote(remote, DEFAULT_BRANCH, timeout_seconds=T) == next_commit
+    third = await port.sync(remote, DEFAULT_BRANCH, timeout_seconds=T)
+    assert (third.id, third.ref) == (next_commit, "refs/heads/next")
+    assert [file.path for file in await files_of(port, remote, third.id, "", timeout_seconds=T)] == ["a.yaml"]
+
+
+async def test_a_head_without_a_branch_is_followed(port: GitPort, server: GitServer, origin: Origin) -> None:
+    """A detached HEAD has a commit but no branch: the commit is applied, and no name is invented."""
+    first = origin.tip()
+    second = origin.commit({"a.yaml": "a: 1\n"}, branch="next")
+    origin.git("update-ref", "--no-deref", "HEAD", first)
+    remote = Remote(server.url("shop.git"))
+
+    found = await port.sync(remote, DEFAULT_BRANCH, timeout_seconds=T)
+    assert (found.id, found.ref) == (first, "")
+    origin.git("update-ref", "--no-deref", "HEAD", second)
+    found = await port.sync(remote, DEFAULT_BRANCH, timeout_seconds=T)
+
+    assert (found.id, found.ref) == (second, "")
+
+
+async def test_a_head_whose_branch_does_not_exist_is_reported(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """The hint names the branches that there are."""
+    origin.git("symbolic-ref", "HEAD", "refs/heads/master")
+    remote = Remote(server.url("shop.git"))
+
+    with pytest.raises(StalledError) as failure:
+        await port.sync(remote, DEFAULT_BRANCH, timeout_seconds=T)
+
+    (problem,) = failure.value.problems
+    assert problem.code == Code.GIT_REF_NOT_FOUND
+    assert "has no default branch" in problem.message
+    assert problem.hint.endswith("The repository has, for example: main.")
+    assert await code_of(port.ls_remote(remote, DEFAULT_BRANCH, timeout_seconds=T)) == Code.GIT_REF_NOT_FOUND
+
+
+async def test_a_damaged_mirror_of_the_default_branch_is_repaired(
+    port: GitPort, server: GitServer, origin: Origin, settings: GitSettings
+) -> None:
+    """Files can be listed again after the mirror was lost, without another ref."""
+    remote = Remote(server.url("shop.git"))
+    commit = await port.sync(remote, DEFAULT_BRANCH, timeout_seconds=T)
+    for mirror in mirrors(settings):
+        shutil.rmtree(mirror)
+
+    assert commit.id == origin.tip()
+    assert len(await files_of(port, remote, commit.id, "", timeout_seconds=T)) == len(FILES)
 
 
 async def test_an_old_commit_is_found_in_a_new_mirror(

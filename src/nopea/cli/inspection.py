@@ -80,7 +80,7 @@ async def inspect_folder_as(
 
 async def inspect_folder(client: KubeClient, namespace: str, folder: Path) -> InspectedRepository:
     """Inspect a folder as if a new GitRepository in the namespace applied it; raises the same."""
-    spec = GitRepositorySpec(url=NO_URL, branch="main")
+    spec = GitRepositorySpec(url=NO_URL)
     status = GitRepositoryStatus()
     repository = Repository(
         key=RepoKey(namespace, NO_REPOSITORY),

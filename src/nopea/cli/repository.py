@@ -41,7 +41,7 @@ def missing(error: NotFoundError, key: RepoKey) -> CommandError:
         )
     return CommandError(
         f"GitRepository {key} does not exist.",
-        "`kubectl get gr -A` lists all GitRepositories; -n selects the namespace.",
+        "`kubectl get gitrepositories.nopea.io -A` lists all GitRepositories; -n selects the namespace.",
     )
 
 

@@ -15,10 +15,14 @@ RETRY_JITTER = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The rhythm of one repository; `random` returns a float in [0, 1) and is the only randomness."""
+    """The rhythm of one repository; `random` returns a float in [0, 1) and is the only randomness.
+
+    `retry_interval_seconds` is the longest wait after a failure; None means the interval.
+    """
 
     interval_seconds: float
     random: Callable[[], float]
+    retry_interval_seconds: float | None = None
 
     def poll_seconds(self) -> float:
         """Return the wait until the next poll: the interval ± 10 %, so that repositories spread out."""
@@ -29,6 +33,8 @@ class Schedule:
         return RECONCILE_POLLS * self.poll_seconds()
 
     def retry_seconds(self, failures: int) -> float:
-        """Return the wait after failures in a row (≥ 1): 1 s doubling up to the interval, ± 20 %."""
-        backoff = backoff_seconds(failures, first=FIRST_RETRY_SECONDS, most=self.interval_seconds)
+        """Return the wait after failures in a row (≥ 1): 1 s doubling up to the longest wait, ± 20 %."""
+        longest = self.retry_interval_seconds
+        most = self.interval_seconds if longest is None else longest
+        backoff = backoff_seconds(failures, first=FIRST_RETRY_SECONDS, most=most)
         return backoff * (1 + RETRY_JITTER * (2 * self.random() - 1))

@@ -103,7 +103,7 @@ class Worker:
 
     async def _handle(self, triggers: frozenset[Trigger], timers: Timers) -> None:
         repository = self._latest()
-        schedule = Schedule(interval_seconds(repository), self._random)
+        schedule = self._schedule(repository)
         if Trigger.WEBHOOK in triggers and not timers.is_due(Trigger.WEBHOOK):
             self._looks = 0
         timers.drop(triggers)
@@ -131,7 +131,7 @@ class Worker:
             self._mailbox.put(Trigger.SHUTDOWN)
             return
         repository = self._latest()
-        schedule = Schedule(interval_seconds(repository), self._random)
+        schedule = self._schedule(repository)
         retry_seconds = schedule.retry_seconds(self._failures + 1)
         report = await self._reconciler.run(
             ReconcileRequest(
@@ -160,6 +160,9 @@ class Worker:
             timers.keep(Trigger.POLL, schedule.poll_seconds())
             timers.set(Trigger.RECONCILE, schedule.reconcile_seconds())
 
+    def _schedule(self, repository: Repository) -> Schedule:
+        return Schedule(interval_seconds(repository), self._random, retry_interval_seconds(repository))
+
     def _set_health_timer(self, timers: Timers) -> None:
         self._checks += 1
         seconds = backoff_seconds(self._checks, first=HEALTH_SECONDS, most=MOST_HEALTH_SECONDS)
@@ -171,3 +174,11 @@ def interval_seconds(repository: Repository) -> float:
     if isinstance(repository.spec, GitRepositorySpec):
         return max(parse_duration(repository.spec.interval).total_seconds(), LEAST_INTERVAL_SECONDS)
     return DEFAULT_INTERVAL_SECONDS
+
+
+def retry_interval_seconds(repository: Repository) -> float | None:
+    """Return the repository's longest wait before a retry; None if its spec does not set one."""
+    spec = repository.spec
+    if not isinstance(spec, GitRepositorySpec) or spec.retry_interval is None:
+        return None
+    return max(parse_duration(spec.retry_interval).total_seconds(), LEAST_INTERVAL_SECONDS)

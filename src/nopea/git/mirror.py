@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,15 @@ import pygit2
 from nopea.core.git.source import Ref, RefKind
 from nopea.git.failure import GitFailure, storage
 from nopea.git.protocol import ErrorKind
-from nopea.git.ref import find, similar
+from nopea.git.ref import HEAD, RemoteRefs, find, similar
 from nopea.git.remote import Conversation, Line, TooManyObjectsError, create_repository
 
 TEMPORARY = ".new-"
 _UNSHALLOW = 2147483647  # GIT_FETCH_DEPTH_UNSHALLOW
 _EVERYTHING = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
 _MESSAGE_LENGTH = 200
+# A mirror's own HEAD stays as it was made: a HEAD without a branch is kept under this name.
+_HEAD_HERE = "refs/nopea/HEAD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,27 +73,31 @@ def opened(path: Path) -> Iterator[pygit2.Repository | None]:
 
 def resolve(conversation: Conversation, ref: Ref) -> str:
     """Ask the server and return the commit that the ref means; raises Failure when there is none."""
-    return _choose(ref, _heads(conversation))[1]
+    return _choose(ref, _refs_of(conversation))[1]
 
 
-def _heads(conversation: Conversation) -> dict[str, str]:
-    heads = conversation.heads()
-    if not heads:
+def _refs_of(conversation: Conversation) -> RemoteRefs:
+    refs = conversation.refs()
+    if not refs.ids:
         raise GitFailure(ErrorKind.EMPTY, "the server lists no refs")
-    return heads
+    return refs
 
 
-def _choose(ref: Ref, heads: Mapping[str, str]) -> tuple[str, str]:
+def _choose(ref: Ref, refs: RemoteRefs) -> tuple[str, str]:
     """Return the full name and the commit; a commit has no name."""
     if ref.kind is RefKind.COMMIT:
         return "", ref.value
     try:
-        found = find(ref, heads)
+        found = find(ref, refs)
     except ValueError as error:
         raise GitFailure(ErrorKind.REF_MISSING, str(error), similar=[]) from error
     if found is None:
-        raise GitFailure(ErrorKind.REF_MISSING, "no such ref", similar=similar(ref, heads))
+        raise GitFailure(ErrorKind.REF_MISSING, _no(ref), similar=similar(ref, refs.ids))
     return found
+
+
+def _no(ref: Ref) -> str:
+    return "HEAD points to no branch" if ref.kind is RefKind.HEAD else "no such ref"
 
 
 def _update(
@@ -101,9 +107,9 @@ def _update(
     if ref.kind is RefKind.COMMIT and has_commit(repository, ref.value):
         return facts(repository, ref.value, fetched=False)
     conversation = line.talk(repository)
-    name, commit = _choose(ref, _heads(conversation))
+    name, commit = _choose(ref, _refs_of(conversation))
     if has_commit(repository, commit):
-        return facts(repository, commit, fetched=False)
+        return facts(repository, commit, name=name, fetched=False)
     if _packs(path) >= limits.max_packs:
         return None
     _sweep(path)
@@ -126,8 +132,11 @@ def has_commit(repository: pygit2.Repository, commit: str) -> bool:
     return isinstance(found, pygit2.Commit) and found.tree_id in repository.odb
 
 
-def facts(repository: pygit2.Repository, commit: str, *, fetched: bool) -> dict[str, Any]:
-    """Return what a Commit value needs; raises Failure when the mirror does not have it."""
+def facts(repository: pygit2.Repository, commit: str, *, name: str = "", fetched: bool) -> dict[str, Any]:
+    """Return what a Commit value needs; raises Failure when the mirror does not have it.
+
+    `name` is the full name of the ref that it was found by.
+    """
     with storage():
         found = repository[commit]
     if not isinstance(found, pygit2.Commit):
@@ -138,6 +147,7 @@ def facts(repository: pygit2.Repository, commit: str, *, fetched: bool) -> dict[
         "author": f"{found.author.name} <{found.author.email}>"[:_MESSAGE_LENGTH],
         "message": first[:_MESSAGE_LENGTH],
         "time": found.commit_time,
+        "ref": "" if name == HEAD else name,
         "fetched": fetched,
     }
 
@@ -171,10 +181,10 @@ def _clone_into(
         if repository is None:
             raise GitFailure(ErrorKind.DISK, "a mirror that was just made cannot be opened")
         conversation = line.talk(repository)
-        heads = _heads(conversation)
-        name, commit = _choose(ref, heads)
+        refs = _refs_of(conversation)
+        name, commit = _choose(ref, refs)
         if name:
-            names = sorted({name, *(other for other in kept if other in heads)})
+            names = sorted({name, *(other for other in kept if other in refs.ids)})
             conversation.fetch([_refspec(each) for each in names], depth=depth, max_objects=max_objects)
         else:
             _fetch_commit(repository, conversation, commit, line=line)
@@ -183,14 +193,14 @@ def _clone_into(
 
 def _arrived(repository: pygit2.Repository, name: str, commit: str) -> dict[str, Any]:
     if has_commit(repository, commit):
-        return facts(repository, commit, fetched=True)
+        return facts(repository, commit, name=name, fetched=True)
     if name:  # the ref moved between the listing and the fetch; the next try sees the newer one
         raise GitFailure(ErrorKind.UNREACHABLE, f"{name} moved while it was fetched")
     raise GitFailure(ErrorKind.REF_MISSING, "no branch or tag of the repository contains it", similar=[])
 
 
 def _refspec(name: str) -> str:
-    return f"+{name}:{name}"
+    return f"+{HEAD}:{_HEAD_HERE}" if name == HEAD else f"+{name}:{name}"
 
 
 def _refs(repository: pygit2.Repository) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nopea.core.git.source import ParsedFile, Ref, Remote
+from nopea.core.git.source import DEFAULT_BRANCH, ParsedFile, Ref, Remote
 from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
 from nopea.core.secret import mask_text, mask_url
 from nopea.git.protocol import ErrorKind
@@ -73,9 +73,14 @@ def _stalled(code: Code, message: str, hint: str) -> StalledError:
 
 def _ref_missing(url: str, detail: str, facts: dict[str, Any], ref: Ref | None) -> SyncError:
     similar = ", ".join(str(name) for name in facts.get("similar", ()))
-    hint = f"Correct spec.{ref.kind}" if ref else "Correct the ref in the spec"
-    hint += f". The repository has, for example: {similar}." if similar else ", or push it."
-    return _stalled(Code.GIT_REF_NOT_FOUND, f"{url} has no {ref or 'such ref'}: {detail}.", hint)
+    if ref == DEFAULT_BRANCH:
+        what, hint = "default branch", "Set spec.ref.branch, or correct the default branch on the server"
+    else:
+        what = str(ref) if ref else "such ref"
+        hint = f"Correct spec.ref.{ref.kind}" if ref else "Correct spec.ref"
+        hint += "" if similar else ", or push it"
+    hint += f". The repository has, for example: {similar}." if similar else "."
+    return _stalled(Code.GIT_REF_NOT_FOUND, f"{url} has no {what}: {detail}.", hint)
 
 
 def _path_missing(url: str, detail: str, facts: dict[str, Any]) -> SyncError:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from semver import Version
 
 from nopea.core.git.semver import Range, parse_version
 from nopea.core.git.source import Ref, RefKind
+
+HEAD = "HEAD"
 
 _BRANCHES = "refs/heads/"
 _TAGS = "refs/tags/"
@@ -18,13 +21,29 @@ _SIMILAR = 3
 _COMPARED = 5000
 
 
-def find(ref: Ref, heads: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the full name and commit id that a branch, tag or semver range means, or None.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteRefs:
+    """The refs that a server lists: ids by full name, annotated tags also peeled (`name^{}`).
 
-    `heads` maps full ref names to ids as a server lists them, annotated tags also peeled (`name^{}`).
-    Raises ValueError for a range that is none.
+    `default` is the full name of the branch that HEAD points to; empty if the server does not say it, or if
+    HEAD points to a commit.
     """
+
+    ids: Mapping[str, str]
+    default: str = ""
+
+
+def find(ref: Ref, refs: RemoteRefs) -> tuple[str, str] | None:
+    """Return the full name and commit id that a ref means, or None: a commit is not looked up.
+
+    The name of the default branch is `HEAD` if the server does not say it. Raises ValueError for a range
+    that is none.
+    """
+    heads = refs.ids
     match ref.kind:
+        case RefKind.HEAD:
+            named = _found(refs.default, heads) if refs.default.startswith(_BRANCHES) else None
+            return named or _found(HEAD, heads)
         case RefKind.BRANCH:
             return _found(_BRANCHES + ref.value, heads)
         case RefKind.TAG:
@@ -41,7 +60,7 @@ def find(ref: Ref, heads: Mapping[str, str]) -> tuple[str, str] | None:
 
 def similar(ref: Ref, heads: Iterable[str]) -> list[str]:
     """Return up to three names of that sort that look like the missing one, else the first ones."""
-    prefix = _BRANCHES if ref.kind is RefKind.BRANCH else _TAGS
+    prefix = _BRANCHES if ref.kind in (RefKind.BRANCH, RefKind.HEAD) else _TAGS
     names = sorted(
         name.removeprefix(prefix) for name in heads if name.startswith(prefix) and not name.endswith(_PEELED)
     )[:_COMPARED]

@@ -18,6 +18,7 @@ from pygit2.ffi import C
 from nopea.core.git.source import is_ssh
 from nopea.git.failure import GitFailure, network
 from nopea.git.protocol import ErrorKind
+from nopea.git.ref import HEAD, RemoteRefs
 
 _MAX_HEADS = 500_000
 
@@ -133,13 +134,16 @@ class Conversation:
     session: Session
     address: RemoteAddress
 
-    def heads(self) -> dict[str, str]:
-        """Connect and return the ids of all refs that the server lists, by full name."""
+    def refs(self) -> RemoteRefs:
+        """Connect and return all refs that the server lists."""
         with network(ssh=self.address.ssh):
             listed = self.remote.list_heads(callbacks=self.session, proxy=self._proxy)
         if len(listed) > _MAX_HEADS:
             raise GitFailure(ErrorKind.TOO_BIG, f"the server lists {len(listed)} refs")
-        return {head.name: str(head.oid) for head in listed if head.name}
+        return RemoteRefs(
+            ids={head.name: str(head.oid) for head in listed if head.name},
+            default=next((head.symref_target or "" for head in listed if head.name == HEAD), ""),
+        )
 
     def fetch(self, refspecs: list[str], *, depth: int = 0, max_objects: int = 0) -> None:
         """Fetch into the repository; raises TooManyObjectsError over `max_objects` (0: no limit)."""

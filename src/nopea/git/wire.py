@@ -51,6 +51,7 @@ def commit_of(answer: dict[str, Any]) -> Commit:
         author=answer["author"],
         message=answer["message"],
         committed_at=datetime.fromtimestamp(answer["time"], tz=UTC),
+        ref=answer["ref"],
     )
 
 

@@ -70,8 +70,8 @@ class Finalizer:
         report: ReconcileReport,
     ) -> ReconcileReport:
         client = client_for(self._context.client, repository, spec)
-        pruner = Pruner(self._context, repository, state, client=client)
-        prunes = await pruner.steps(set(), enabled=True, clean=True, commit="", deleting=True)
+        pruner = Pruner(self._context, repository, spec, state, client=client)
+        prunes = await pruner.steps(set(), clean=True, commit="", deleting=True)
         execution = await self._executor(client).execute(Plan(steps=prunes.steps), _never())
         forget(state, prunes.gone | execution.gone)
         report = with_execution(report, execution, ())

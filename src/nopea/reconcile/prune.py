@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
+from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.objects import GroupKind, ObjectKey, Resource
 from nopea.core.plan.inventory import uids_of, unrecorded
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, Step
@@ -34,16 +35,23 @@ class Pruner:
     """Gathers for one repository; adds to the inventory what is missing there, and deletes nothing."""
 
     def __init__(
-        self, context: ReconcileContext, repository: Repository, state: RepositoryState, *, client: KubeClient
+        self,
+        context: ReconcileContext,
+        repository: Repository,
+        spec: GitRepositorySpec,
+        state: RepositoryState,
+        *,
+        client: KubeClient,
     ) -> None:
         self._context = context
         self._repository = repository
+        self._spec = spec
         self._state = state
         self._client = client
         self._owner = owner_label(repository.key)
 
     async def steps(
-        self, wanted: set[ObjectKey], *, enabled: bool, clean: bool, commit: str, deleting: bool = False
+        self, wanted: set[ObjectKey], *, clean: bool, commit: str, deleting: bool = False
     ) -> Prunes:
         """Decide about our objects that Git no longer declares; raises TransientError if it cannot."""
         await self._follow(self._state.applied.keys() - wanted)
@@ -68,10 +76,11 @@ class Pruner:
             candidates=candidates,
             inventory_size=len(self._state.applied),
             owner=self._owner,
-            enabled=enabled,
+            enabled=self._spec.prune,
             rendered_cleanly=clean,
             rendered_count=len(wanted),
             confirmed=self._is_confirmed(commit),
+            limit=self._spec.prune_limit,
             deleting=deleting,
             commit=commit,
         )

@@ -112,10 +112,9 @@ class ClusterSync:
         clean = not problems
         self._context.ownership.keep(self._repository.key, (one.key for one in desired), complete=clean)
         observation = await self._observer.observe(desired, self._state)
-        pruner = Pruner(self._context, self._repository, self._state, client=self._client)
+        pruner = Pruner(self._context, self._repository, self._spec, self._state, client=self._client)
         prunes = await pruner.steps(
             {one.key for one in desired},
-            enabled=self._spec.prune,
             clean=clean,
             commit=snapshot.commit.id,
         )

@@ -37,6 +37,24 @@ def test_retries_double_up_to_the_interval() -> None:
     assert [schedule.retry_seconds(failures) for failures in (1, 2, 3, 4, 5, 6)] == [1, 2, 4, 8, 10, 10]
 
 
+@settings(deadline=None, max_examples=40)
+@given(chance=CHANCE, retry=st.floats(1, 1e8), failures=st.integers(1, 10**9))
+def test_the_retry_interval_limits_the_pauses_instead(chance: float, retry: float, failures: int) -> None:
+    """It may be shorter or longer than the interval, and does not change the polls."""
+    schedule = Schedule(60.0, lambda: chance, retry)
+
+    assert 0.8 <= schedule.retry_seconds(failures) <= 1.2 * retry
+    assert 54 <= schedule.poll_seconds() <= 66
+
+
+def test_retries_double_up_to_the_retry_interval() -> None:
+    """Without jitter the pauses are 1, 2, 4 … seconds, then the retry interval."""
+    short, long = Schedule(60.0, lambda: 0.5, 3.0), Schedule(3.0, lambda: 0.5, 60.0)
+
+    assert [short.retry_seconds(failures) for failures in (1, 2, 3, 4)] == [1, 2, 3, 3]
+    assert [long.retry_seconds(failures) for failures in (5, 6, 7, 8)] == [16, 32, 60, 60]
+
+
 def test_two_repositories_do_not_stay_in_step() -> None:
     """Different random values give different pauses for polls and retries."""
     early, late = Schedule(300.0, lambda: 0.0), Schedule(300.0, lambda: 0.999)

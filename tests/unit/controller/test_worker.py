@@ -15,7 +15,12 @@ from tests.fakes.samples import repository
 
 from nopea.controller.mailbox import Mailbox
 from nopea.controller.turns import Turns
-from nopea.controller.worker import DEFAULT_INTERVAL_SECONDS, Worker, interval_seconds
+from nopea.controller.worker import (
+    DEFAULT_INTERVAL_SECONDS,
+    Worker,
+    interval_seconds,
+    retry_interval_seconds,
+)
 from nopea.core.api.repository import Repository
 from nopea.core.status.report import Result
 from nopea.core.trigger import Trigger
@@ -168,6 +173,16 @@ async def test_a_running_sync_sees_pending_triggers() -> None:
         assert pending() == {Trigger.SPEC_CHANGE}
 
 
+async def test_failures_are_retried_with_backoff_up_to_the_retry_interval() -> None:
+    """A repository that is polled rarely can be retried often."""
+    reconciler = FakeReconciler(last=F, seconds=0)
+    async with working(reconciler, repository(interval="1h", retryInterval="3s")):
+        await asyncio.sleep(10)
+
+    assert reconciler.started_at == [0, 1, 3, 6, 9]
+    assert [request.retry_seconds for request in reconciler.requests] == [1, 2, 3, 3, 3]
+
+
 async def test_failures_are_retried_with_backoff_up_to_the_interval() -> None:
     """Pauses are 1, 2, 4, 8, then 10 seconds; there are no polls or scheduled syncs in between."""
     reconciler = FakeReconciler(last=F, seconds=0)
@@ -318,6 +333,23 @@ async def test_after_a_crash_the_next_run_starts_with_a_sync() -> None:
 def test_the_interval_has_a_minimum_and_a_default(spec: dict[str, Any], seconds: float | None) -> None:
     """The minimum applies to objects that older schemas accepted, the default to invalid specs."""
     assert interval_seconds(repository(**spec)) == (seconds or DEFAULT_INTERVAL_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "seconds"),
+    [
+        ({}, None),
+        ({"interval": "10m"}, None),
+        ({"retryInterval": "1m30s"}, 90),
+        ({"retryInterval": "0s"}, 1),
+        ({"retryInterval": "2m", "url": 5}, None),
+    ],
+)
+def test_the_retry_interval_is_optional_and_has_a_minimum(
+    spec: dict[str, Any], seconds: float | None
+) -> None:
+    """Without it, or with an invalid spec, retries are limited by the interval."""
+    assert retry_interval_seconds(repository(**spec)) == seconds
 
 
 async def test_an_early_trigger_replaces_its_timer() -> None:

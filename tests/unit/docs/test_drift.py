@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.apply.ignore_rules import PEOPLE
 from nopea.core.objects import PROTECTED_KINDS
 from nopea.core.plan import contention, prune
@@ -69,9 +70,10 @@ def test_limits_and_kinds_of_pruning_are_documented() -> None:
     """The page contains both limits of the guard and the protected kinds."""
     text = " ".join(chapter(SPEC, "Pruning").split())
 
-    assert f"never more than {prune.MOST_AT_ONCE} objects" in text
-    assert "at most half of the inventory (rounded up)" in text
-    assert [prune.allowed_at_once(size) for size in (1, 5, 6, 199, 500)] == [1, 3, 3, 100, 100]
+    assert f"never allows more than {prune.MOST_AT_ONCE} objects" in text
+    assert "by default a quarter (`25%`)" in text
+    limit = GitRepositorySpec(url="https://git.acme.example/shop.git").prune_limit
+    assert [prune.allowed_at_once(size, limit) for size in (2, 4, 7, 500)] == [0, 1, 1, 100]
     assert all(kind.kind in text for kind in PROTECTED_KINDS)
 
 

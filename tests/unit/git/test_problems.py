@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nopea.core.git.source import Credentials, Ref, RefKind, Remote
+from nopea.core.git.source import DEFAULT_BRANCH, Credentials, Ref, RefKind, Remote
 from nopea.core.problem import Code, StalledError, TransientError
 from nopea.core.secret import Secret
 from nopea.git import problems
@@ -50,7 +50,29 @@ def test_a_missing_ref_names_similar_ones() -> None:
     assert isinstance(error, StalledError)
     (problem,) = error.problems
     assert problem.message == f"{URL} has no branch main: no such ref."
-    assert problem.hint == "Correct spec.branch. The repository has, for example: main, maint."
+    assert problem.hint == "Correct spec.ref.branch. The repository has, for example: main, maint."
+
+
+@pytest.mark.parametrize(
+    ("similar", "hint"),
+    [
+        (["main"], " The repository has, for example: main."),
+        ([], ""),
+    ],
+)
+def test_a_missing_default_branch_is_a_matter_of_the_server(similar: list[str], hint: str) -> None:
+    """The spec names no ref that could be corrected."""
+    error = problems.error_of(
+        ErrorKind.REF_MISSING,
+        "HEAD points to no branch",
+        {"similar": similar},
+        remote=Remote(URL),
+        ref=DEFAULT_BRANCH,
+    )
+
+    (problem,) = error.problems
+    assert problem.message == f"{URL} has no default branch: HEAD points to no branch."
+    assert problem.hint == "Set spec.ref.branch, or correct the default branch on the server." + hint
 
 
 def test_a_missing_folder_names_those_beside_it() -> None:

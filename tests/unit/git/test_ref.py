@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nopea.core.git.source import Ref, RefKind
-from nopea.git.ref import find, similar
+from nopea.core.git.source import DEFAULT_BRANCH, Ref, RefKind
+from nopea.git.ref import RemoteRefs, find, similar
 
 HEADS = {
     "HEAD": "m" * 40,
@@ -43,7 +43,30 @@ HEADS = {
 )
 def test_a_ref_is_found_by_its_full_name(kind: RefKind, value: str, wanted: tuple[str, str] | None) -> None:
     """A tag is not a branch, an annotated tag is its commit, and 1.10 is newer than 1.9."""
-    assert find(Ref(kind, value), HEADS) == wanted
+    assert find(Ref(kind, value), RemoteRefs(ids=HEADS, default="refs/heads/main")) == wanted
+
+
+@pytest.mark.parametrize(
+    ("default", "wanted"),
+    [
+        ("refs/heads/feature/x", ("refs/heads/feature/x", "f" * 40)),
+        ("", ("HEAD", "m" * 40)),
+        ("refs/heads/deleted", ("HEAD", "m" * 40)),
+        ("refs/pull/7/head", ("HEAD", "m" * 40)),
+        ("refs/tags/latest", ("HEAD", "m" * 40)),
+    ],
+)
+def test_the_default_branch_is_the_one_that_the_server_names(default: str, wanted: tuple[str, str]) -> None:
+    """HEAD is found even if the server does not name its branch, or names something else."""
+    assert find(DEFAULT_BRANCH, RemoteRefs(ids=HEADS, default=default)) == wanted
+
+
+def test_a_server_may_have_no_default_branch() -> None:
+    """HEAD is not listed if its branch does not exist."""
+    without = {name: commit for name, commit in HEADS.items() if name != "HEAD"}
+
+    assert find(DEFAULT_BRANCH, RemoteRefs(ids=without)) is None
+    assert similar(DEFAULT_BRANCH, without) == ["feature/x", "main", "v3.0.0"]
 
 
 def test_of_two_spellings_of_a_version_always_the_same_wins() -> None:
@@ -51,13 +74,16 @@ def test_of_two_spellings_of_a_version_always_the_same_wins() -> None:
     heads = {"refs/tags/1.0.0": "a" * 40, "refs/tags/v1.0.0": "b" * 40, "refs/tags/v1": "c" * 40}
     backwards = dict(reversed(heads.items()))
 
-    assert find(Ref(RefKind.SEMVER, "1.x"), heads) == find(Ref(RefKind.SEMVER, "1.x"), backwards)
+    found = [find(Ref(RefKind.SEMVER, "1.x"), RemoteRefs(ids=ids)) for ids in (heads, backwards)]
+
+    assert found[0] is not None
+    assert found[0] == found[1]
 
 
 def test_an_invalid_range_is_an_error() -> None:
     """The ValueError quotes the range."""
     with pytest.raises(ValueError, match="newest"):
-        find(Ref(RefKind.SEMVER, "newest"), HEADS)
+        find(Ref(RefKind.SEMVER, "newest"), RemoteRefs(ids=HEADS))
 
 
 def test_similar_refs_are_suggested() -> None:

@@ -146,16 +146,17 @@ def test_a_pack_with_too_many_objects_is_stopped_at_its_header() -> None:
 
 
 def test_the_refs_of_a_repository_are_listed_by_full_name(tmp_path: Path) -> None:
-    """Branches, tags and HEAD are listed with their ids."""
+    """Branches, tags and HEAD are listed with their ids, and the branch that HEAD points to."""
     origin = Origin(tmp_path / "shop.git")
     commit = origin.commit({"a.yaml": "name: a\n"})
     origin.tag("v1", commit)
     create_repository(tmp_path / "scratch", redirects=True)
     line = Line(address=address(f"file://{origin.path}"), ends_at=time.monotonic() + 60, max_bytes=1000)
 
-    heads = line.talk(pygit2.Repository(str(tmp_path / "scratch"))).heads()
+    refs = line.talk(pygit2.Repository(str(tmp_path / "scratch"))).refs()
 
-    assert heads == {"HEAD": commit, "refs/heads/main": commit, "refs/tags/v1": commit}
+    assert refs.ids == {"HEAD": commit, "refs/heads/main": commit, "refs/tags/v1": commit}
+    assert refs.default == "refs/heads/main"
 
 
 @pytest.mark.parametrize(("redirects", "reached"), [(True, True), (False, False)])
@@ -170,7 +171,7 @@ def test_a_redirect_to_another_host_is_followed_only_without_secrets(
         with FaultyServer(faulty.always(moved)) as server:
             line = Line(address=address(server.url()), ends_at=time.monotonic() + 60, max_bytes=1000)
             with pytest.raises(GitFailure):
-                line.talk(pygit2.Repository(str(tmp_path / "scratch"))).heads()
+                line.talk(pygit2.Repository(str(tmp_path / "scratch"))).refs()
         assert bool(other.requests) is reached
 
 

@@ -101,11 +101,19 @@ def test_a_ref_is_two_strings() -> None:
 
 def test_the_time_of_a_commit_is_utc() -> None:
     """The frame contains seconds since the epoch."""
-    answer = {"id": "a" * 40, "author": "Bot", "message": "x", "time": 1_700_000_000}
+    answer = {"id": "a" * 40, "author": "Bot", "message": "x", "time": 1_700_000_000, "ref": ""}
 
     assert commit_of(answer) == Commit(
         id="a" * 40, author="Bot", message="x", committed_at=datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
     )
+
+
+def test_a_commit_carries_the_ref_that_it_was_found_by() -> None:
+    """Two refs can lead to the same commit, so the ref makes no difference when commits are compared."""
+    answer = {"id": "a" * 40, "author": "Bot", "message": "x", "time": 0, "ref": "refs/heads/main"}
+
+    assert commit_of(answer).ref == "refs/heads/main"
+    assert commit_of(answer) == commit_of({**answer, "ref": "refs/tags/v1"})
 
 
 def test_a_parsed_file_survives_a_frame() -> None:

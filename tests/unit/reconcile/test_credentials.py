@@ -16,7 +16,7 @@ from nopea.reconcile.credentials import remote_of
 
 URL = "https://git.acme.example/shop.git"
 KEY = RepoKey("shop", "web")
-SPEC = GitRepositorySpec(url=URL, branch="main", secret_ref=SecretReference(name="git"))
+SPEC = GitRepositorySpec(url=URL, secret_ref=SecretReference(name="git"))
 
 
 def cluster(**data: str) -> FakeCluster:
@@ -38,7 +38,7 @@ async def test_without_a_secret_nothing_is_read() -> None:
     """A public repository needs no request."""
     made = cluster()
 
-    remote = await remote_of(made.client, KEY, GitRepositorySpec(url=URL, branch="main"))
+    remote = await remote_of(made.client, KEY, GitRepositorySpec(url=URL))
 
     assert (remote.url, remote.credentials.username) == (URL, "")
     assert made.requests == []

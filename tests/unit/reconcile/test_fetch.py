@@ -20,7 +20,7 @@ REMOTE = Remote("https://git.acme.example/shop/api.git")
 
 
 def _spec(**changes: Any) -> GitRepositorySpec:
-    spec = parse_spec({"url": REMOTE.url, "branch": "main", **changes})
+    spec = parse_spec({"url": REMOTE.url, "ref": {"branch": "main"}, **changes})
     assert isinstance(spec, GitRepositorySpec)
     return spec
 
@@ -151,7 +151,7 @@ async def test_git_is_asked_for_the_ref_of_the_spec() -> None:
     """Every Git operation has the timeout of the spec."""
     git = FakeGit({"a.yaml": _config("a"), ".nopeaignore": "x\n"})
     fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20))
-    spec = _spec(branch=None, tag="v1", timeout="1m30s")
+    spec = _spec(ref={"tag": "v1"}, timeout="1m30s")
 
     assert await fetcher.newest(spec, REMOTE) == COMMIT.id
     await fetcher.snapshot(spec, REMOTE)

@@ -72,7 +72,7 @@ async def test_drift_is_shown_with_both_values_and_the_manager() -> None:
 
 async def test_a_new_commit_is_shown_before_it_is_applied() -> None:
     """The plan contains a change, a new object and an object to prune."""
-    async with installed(FILES) as place:
+    async with installed(FILES, pruneLimit=1) as place:
         await place.sync()
         place.git.push({"a.yaml": config_map("a", colour="green"), "b.yaml": None, "c.yaml": config_map("c")})
 

@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.installation import Installation, config_map, installed, key_of, manifest, outcomes
 from tests.fakes.object_store import CONFIG_MAPS, DEPLOYMENTS
 
+from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.plan.model import Action
 from nopea.core.plan.prune import PruneReason, PruneVerdict
 from nopea.core.problem import Code, TransientError
@@ -40,9 +41,11 @@ async def look(
 ) -> Prunes:
     """Return the pruner's decisions if Git declares only the ConfigMaps with these names."""
     await place.settle()
-    pruner = Pruner(place.services, place.repository(), place.state(), client=place.cluster.client)
+    repository = place.repository()
+    assert isinstance(repository.spec, GitRepositorySpec)
+    pruner = Pruner(place.services, repository, repository.spec, place.state(), client=place.cluster.client)
     keys = {key_of(name) for name in wanted}
-    return await pruner.steps(keys, enabled=True, clean=clean, commit="c0ffee0", deleting=deleting)
+    return await pruner.steps(keys, clean=clean, commit="c0ffee0", deleting=deleting)
 
 
 async def test_an_object_gone_from_git_is_deleted() -> None:
@@ -128,6 +131,27 @@ async def test_pruning_most_objects_needs_a_confirmation() -> None:
         assert (await place.sync(Trigger.MANUAL)).result is Result.SYNCED
         assert place.inventory() == {"ConfigMap shop/old"}
         assert {key.name for key in place.cluster.objects if key.kind == "ConfigMap"} == {"old"}
+
+
+async def test_the_limit_of_the_spec_replaces_the_default() -> None:
+    """A number or a share of the spec allows what the default would hold back."""
+    for limit in (3, "75%"):
+        async with with_old(pruneLimit=limit) as place:
+            place.git.push(dict.fromkeys(KEPT))
+
+            assert (await place.sync(Trigger.POLL)).result is Result.SYNCED
+            assert place.inventory() == {"ConfigMap shop/old"}
+
+
+async def test_a_limit_of_zero_holds_back_every_prune() -> None:
+    """Every removal is confirmed, even one that the default would allow."""
+    async with with_old(pruneLimit=0) as place:
+        place.git.push(GONE_FROM_GIT)
+
+        report = await place.sync(Trigger.POLL)
+
+        assert report.codes == (Code.PRUNE_GUARD,)
+        assert OLD in place.cluster.objects
 
 
 async def test_nothing_is_deleted_when_git_renders_to_nothing_or_not_cleanly() -> None:

@@ -69,7 +69,7 @@ async def test_a_commit_of_another_spec_is_not_used() -> None:
     async with installed(BLUE) as place:
         await place.sync()
         place.git.down = True
-        place.configure(branch="other")
+        place.configure(ref={"branch": "other"})
         place.cluster.delete(key_of("a"))
 
         report = await place.sync(Trigger.SPEC_CHANGE)
@@ -193,7 +193,8 @@ async def test_a_missing_secret_is_reported() -> None:
 
 async def test_a_new_process_finds_its_state_in_the_cluster() -> None:
     """A new process writes nothing, and prunes what disappeared from Git meanwhile."""
-    async with installed({**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}) as place:
+    files = {**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}
+    async with installed(files, pruneLimit=1) as place:
         await place.sync()
         await place.restart()
         place.cluster.requests.clear()
@@ -222,7 +223,7 @@ async def test_drift_is_detected_after_a_restart() -> None:
 async def test_a_long_inventory_is_kept_in_inventory_objects() -> None:
     """Another process reads the Inventory objects; they are deleted when the status has room again."""
     chunk = ObjectKey(INVENTORIES.group, INVENTORIES.kind, NAMESPACE, "web-0")
-    async with installed(MANY) as place:
+    async with installed(MANY, pruneLimit="50%") as place:
         await place.sync()
         assert place.inventory() == set()
         assert len(unpack(place.cluster.objects[chunk]["spec"]["objects"])) == 110

@@ -109,7 +109,8 @@ async def test_the_end_of_break_glass_is_a_change() -> None:
 
 async def test_the_end_of_a_prune_safeguard_is_a_change() -> None:
     """The object is gone from Git and is pruned as soon as its annotation is removed."""
-    async with installed({**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}) as place:
+    files = {**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}
+    async with installed(files, pruneLimit=1) as place:
         await place.sync()
         place.annotate("b", {"nopea.io/prune": "false"})
         place.git.push({"b.yaml": None})

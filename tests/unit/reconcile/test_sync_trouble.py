@@ -218,7 +218,7 @@ async def test_a_newer_commit_stops_a_reconciliation_between_two_objects() -> No
 async def test_nothing_is_pruned_while_something_fails() -> None:
     """Prunes come last, and only if everything else succeeded."""
     files = {**BLUE, "b.yaml": config_map("b"), "c.yaml": config_map("c")}
-    async with installed(files) as place:
+    async with installed(files, pruneLimit=1) as place:
         await place.sync()
         place.git.push({"b.yaml": None, "a.yaml": config_map("a", colour="red")})
         place.cluster.fail_next("apply", CONFIG_MAPS, FORBIDDEN)

@@ -49,7 +49,7 @@ def _repositories() -> list[object]:
         repository("gitlab", webhook={**_hook("token"), "provider": "gitlab"}, **where),
         repository("missing", webhook=_hook("missing"), **where),
         repository("shared", **where),
-        repository("tags", **{**where, "branch": None, "semver": ">=1.0.0"}),
+        repository("tags", **{**where, "ref": {"semver": ">=1.0.0"}}),
         repository("twice", **where),
         repository("twice", namespace="team", **where),
         repository("asleep", suspend=True, **where),

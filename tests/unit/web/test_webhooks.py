@@ -203,7 +203,7 @@ async def test_the_process_wide_address_wakes_the_matching_repositories() -> Non
     async with receiving(
         repository("web", path="web"),
         repository("jobs", path="jobs"),
-        repository("old", path="web", branch="old"),
+        repository("old", path="web", ref={"branch": "old"}),
         repository("other", path="web", url="https://git.acme.example/other.git"),
         repository("ssh", path="web", url="git@git.acme.example:shop/api"),
         repository("own", path="web", webhook=HOOK),
@@ -267,7 +267,7 @@ async def test_a_delivery_that_woke_no_repository_is_handled_again() -> None:
     sent = push(delivery="d-1", ref="refs/heads/next")
     async with receiving() as edge:
         assert (await edge.send(API, sent)).status == 200
-        edge.repositories.put(repository(webhook=HOOK, branch="next"))
+        edge.repositories.put(repository(webhook=HOOK, ref={"branch": "next"}))
 
         assert (await edge.send(API, sent)).status == 202
 

@@ -159,7 +159,8 @@ metadata:
   namespace: default
 spec:
   url: {url}
-  branch: main
+  ref:
+    branch: main
   webhook:
     provider: generic
     secretRef:

@@ -61,7 +61,7 @@ def _first_sync(world: DemoWorld, screen: Screen) -> None:
         step.text = (
             f"GitRepository is Ready: {status['appliedCount']} objects, among them a CRD and an object of it"
         )
-    screen.block(world.kubectl("get", "gitrepositories").splitlines())
+    screen.block(world.kubectl("get", f"{names.PLURAL}.{names.GROUP}").splitlines())
     listed = world.kubectl(
         "-n", shop.NAMESPACE, "get", shop.KINDS, "-l", "nopea.io/repository", "-o", _COLUMNS
     )
@@ -125,7 +125,7 @@ def _break_glass(world: DemoWorld, screen: Screen) -> None:
         if _generation(world) != written or status.get("suspendedCount") != 1:
             raise LabError("Nopea changed Deployment web under break-glass.", hint="Run the demo again.")
         step.text = f"Break-glass on web, patch, push: nothing is written, replicas {_replicas(world)}"
-    screen.block(world.kubectl("get", "gitrepositories").splitlines())
+    screen.block(world.kubectl("get", f"{names.PLURAL}.{names.GROUP}").splitlines())
 
 
 def _glass_mended(world: DemoWorld, screen: Screen) -> None:

@@ -52,6 +52,6 @@ def test_the_git_repository_names_the_url_and_trusts_the_hook() -> None:
     assert secret["metadata"] == {"name": shop.WEBHOOK_SECRET, "namespace": "default"}
     assert manifest["spec"] == {
         "url": "http://127.0.0.1:1/shop.git",
-        "branch": "main",
+        "ref": {"branch": "main"},
         "webhook": {"provider": "generic", "secretRef": {"name": shop.WEBHOOK_SECRET}},
     }

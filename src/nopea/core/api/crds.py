@@ -8,9 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from nopea.core.api import names
+from nopea.core.api.rules import SPEC_RULES
 from nopea.core.api.schema import Schema, root, ruled, schema_of
-from nopea.core.api.spec import SPEC_RULES, GitRepositorySpec
+from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import INVENTORY_RULES, GitRepositoryStatus, InventorySpec
+
+CATEGORIES = ["nopea", "gitops"]
+"""Names that stand for several kinds: `kubectl get nopea`."""
 
 
 def git_repository_crd() -> dict[str, Any]:
@@ -27,7 +31,8 @@ def git_repository_crd() -> dict[str, Any]:
         "listKind": f"{names.KIND}List",
         "plural": names.PLURAL,
         "singular": names.KIND.lower(),
-        "shortNames": ["gr", "gitrepo"],
+        "shortNames": ["gr"],  # not gitrepo: that is Flux's GitRepository
+        "categories": CATEGORIES,
     }
     return _crd(kinds, schema, columns=REPOSITORY_COLUMNS, has_status=True)
 
@@ -44,6 +49,7 @@ def inventory_crd() -> dict[str, Any]:
         "listKind": f"{names.INVENTORY_KIND}List",
         "plural": names.INVENTORY_PLURAL,
         "singular": names.INVENTORY_KIND.lower(),
+        "categories": CATEGORIES,
     }
     return _crd(kinds, schema, columns=INVENTORY_COLUMNS, has_status=False)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from nopea.core.api.names import ROLLBACK_ANNOTATION
-from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.git.source import Ref, RefKind
+from nopea.core.api.spec import GitReference, GitRepositorySpec
+from nopea.core.git.source import Ref
 from nopea.core.problem import Code, Problem
 
 _FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -56,8 +56,7 @@ def parse_pin(text: str, *, instead_of: Ref | None) -> Pin | Problem:
 
 def pinned(spec: GitRepositorySpec, pin: Pin) -> GitRepositorySpec:
     """Return the spec with the pin's commit in place of its ref."""
-    refs: dict[str, str | None] = {kind.value: None for kind in RefKind}
-    return msgspec.structs.replace(spec, **{**refs, RefKind.COMMIT.value: pin.commit})
+    return msgspec.structs.replace(spec, ref=GitReference(commit=pin.commit))
 
 
 def explained(problem: Problem, pin: Pin | None) -> Problem:

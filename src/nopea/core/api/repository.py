@@ -10,10 +10,11 @@ import msgspec
 
 from nopea.core.api import names
 from nopea.core.api.pin import Pin, parse_pin, pinned
-from nopea.core.api.spec import DeletionPolicy, GitRepositorySpec
+from nopea.core.api.rules import REF_RULES
+from nopea.core.api.spec import DeletionPolicy, GitReference, GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.duration import parse_duration
-from nopea.core.git.source import Ref, RefKind
+from nopea.core.git.source import DEFAULT_BRANCH, Ref, RefKind
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import mask_url
@@ -123,8 +124,8 @@ def parse_spec(raw_spec: Mapping[str, Any], *, allow_file_urls: bool = False) ->
     """Parse a spec, which an older schema may have accepted; the Problem names the first invalid field."""
     try:
         spec = msgspec.convert(raw_spec, GitRepositorySpec)
-        for field in ("interval", "timeout", "heal_grace_period"):
-            parse_duration(getattr(spec, field))
+        for text in (spec.interval, spec.retry_interval, spec.timeout, spec.heal_grace_period):
+            parse_duration(text or "0s")
         ref_of(spec)
     except (msgspec.ValidationError, ValueError) as error:
         return _spec_problem(str(error), "Correct the spec. `kubectl explain gr.spec` describes its fields.")
@@ -137,11 +138,23 @@ def parse_spec(raw_spec: Mapping[str, Any], *, allow_file_urls: bool = False) ->
 
 
 def ref_of(spec: GitRepositorySpec) -> Ref:
-    """Return the ref of the spec; raises ValueError unless there is exactly one."""
-    given = [Ref(kind, value) for kind in RefKind if (value := getattr(spec, kind.value)) is not None]
-    if len(given) != 1:
-        raise ValueError("set exactly one of branch, tag, semver and commit")
-    return given[0]
+    """Return the ref of the spec: by default the default branch, and a commit instead of its branch.
+
+    Raises ValueError for any other combination.
+    """
+    match spec.ref or GitReference():
+        case GitReference(branch=None, tag=None, semver=None, commit=None):
+            return DEFAULT_BRANCH
+        case GitReference(branch=str(name), tag=None, semver=None, commit=None):
+            return Ref(RefKind.BRANCH, name)
+        case GitReference(branch=None, tag=str(name), semver=None, commit=None):
+            return Ref(RefKind.TAG, name)
+        case GitReference(branch=None, tag=None, semver=str(versions), commit=None):
+            return Ref(RefKind.SEMVER, versions)
+        case GitReference(tag=None, semver=None, commit=str(commit)):
+            return Ref(RefKind.COMMIT, commit)
+        case _:
+            raise ValueError(f"spec.ref: {REF_RULES[0]['message']}")
 
 
 def _pin(text: object, spec: GitRepositorySpec | Problem) -> Pin | Problem | None:

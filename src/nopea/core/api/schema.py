@@ -26,7 +26,7 @@ from msgspec.inspect import (
     type_info,
 )
 
-from nopea.core.api.spec import RULES
+from nopea.core.api.rules import RULES
 
 Schema = dict[str, Any]
 _PYTHON_END = r"\Z"
@@ -89,11 +89,23 @@ def _go_pattern(pattern: str | None) -> str | None:
 
 
 def _optional(types: tuple[Type, ...], *, defaults: bool) -> Schema:
-    """Return the schema of X for `X | None`: the API server drops nulls before it validates."""
+    """Return the schema of X for `X | None`: the API server drops nulls before it validates.
+
+    The only other union is Kubernetes' IntOrString: each keyword constrains one of the two.
+    """
     given = [type_ for type_ in types if not isinstance(type_, NoneType)]
+    if sorted(type(_bare(type_)).__name__ for type_ in given) == [IntType.__name__, StrType.__name__]:
+        schemas = [_schema(type_, defaults=defaults) for type_ in given]
+        merged = {keyword: value for schema in schemas for keyword, value in schema.items()}
+        del merged["type"]
+        return {"x-kubernetes-int-or-string": True} | merged
     if len(given) != 1:
         raise TypeError("a structural schema has no unions; use one type, optionally with None")
     return _schema(given[0], defaults=defaults)
+
+
+def _bare(kind: Type) -> Type:
+    return kind.type if isinstance(kind, Metadata) else kind
 
 
 def _object(kind: StructType, *, defaults: bool) -> Schema:

@@ -1,28 +1,29 @@
 """The model of `GitRepository.spec`. The schema of the CRD is generated from it.
 
-The API server enforces the constraints in `Meta` and, over several fields, the rules in `SPEC_RULES` (CEL).
+The API server enforces the constraints in `Meta` and, over several fields, the rules in `rules.py` (CEL).
 Descriptions are what `kubectl explain` prints.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from nopea.core import duration
+from nopea.core.api.rules import IGNORE_RULES, REF_RULES, RULES
 
 # Patterns end in \Z, not $: Python's $ also matches before a last newline, the API server's does not.
 NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z"
 NAMESPACE = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z"
 
-RULES = "x-kubernetes-validations"
-
 Name = Annotated[str, Meta(min_length=1, max_length=253, pattern=NAME)]
 Namespace = Annotated[str, Meta(min_length=1, max_length=63, pattern=NAMESPACE)]
 Duration = Annotated[str, Meta(max_length=32, pattern=duration.PATTERN)]
+Percentage = Annotated[str, Meta(max_length=4, pattern=r"^(100|[1-9]?[0-9])%\Z")]
+PruneLimit = Annotated[int, Meta(ge=0, le=2**31 - 1)] | Percentage
 
 
 class HealPolicy(enum.StrEnum):
@@ -60,6 +61,36 @@ class SecretReference(Model, frozen=True, kw_only=True):
     """A Secret in the GitRepository's own namespace."""
 
     name: Annotated[Name, Meta(description="Name of the Secret.")]
+
+
+class GitReference(Model, frozen=True, kw_only=True):
+    """A branch, a tag, a range of versions or a commit."""
+
+    branch: Annotated[str, Meta(min_length=1, max_length=244, description="Branch to follow.")] | None = None
+    tag: Annotated[str, Meta(min_length=1, max_length=244, description="Tag to follow.")] | None = None
+    semver: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=128,
+                description="Range of versions, such as >=1.2 <2. Nopea follows the highest tag in it.",
+            ),
+        ]
+        | None
+    ) = None
+    commit: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})\Z",
+                max_length=64,
+                description="Full id of the commit to apply. It may be set together with branch, "
+                "which is then not followed.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class RepositoryReference(Model, frozen=True, kw_only=True):
@@ -110,14 +141,6 @@ class IgnoreRule(Model, frozen=True, kw_only=True):
     ) = None
 
 
-IGNORE_RULES = (
-    {
-        "rule": "has(self.jsonPointers) || has(self.managers)",
-        "message": "set jsonPointers, managers or both; a rule without them ignores nothing",
-    },
-)
-
-
 class Webhook(Model, frozen=True, kw_only=True):
     """How a Git hosting service notifies Nopea of a push."""
 
@@ -145,36 +168,12 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
             "file is allowed only if the controller permits it. Must not contain credentials; use secretRef.",
         ),
     ]
-    branch: (
+    ref: (
         Annotated[
-            str,
+            GitReference,
             Meta(
-                min_length=1,
-                max_length=244,
-                description="Branch to follow. Set exactly one of branch, tag, semver and commit.",
-            ),
-        ]
-        | None
-    ) = None
-    tag: Annotated[str, Meta(min_length=1, max_length=244, description="Tag to follow.")] | None = None
-    semver: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=128,
-                description="Range of versions, such as >=1.2 <2. Nopea follows the highest tag in it.",
-            ),
-        ]
-        | None
-    ) = None
-    commit: (
-        Annotated[
-            str,
-            Meta(
-                pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})\Z",
-                max_length=64,
-                description="Full id of the commit to apply.",
+                description="What to follow. Defaults to the default branch of the repository (HEAD).",
+                extra_json_schema={RULES: REF_RULES},
             ),
         ]
         | None
@@ -193,6 +192,16 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     interval: Annotated[
         Duration, Meta(description="Interval at which Nopea checks Git for a new commit.")
     ] = "5m"
+    retry_interval: (
+        Annotated[
+            Duration,
+            Meta(
+                description="Longest wait before a failed sync is retried. The first retry comes after a "
+                "second, and every further wait is twice as long. Defaults to interval."
+            ),
+        ]
+        | None
+    ) = None
     target_namespace: (
         Annotated[
             Namespace,
@@ -205,6 +214,13 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     ) = None
     suspend: Annotated[bool, Meta(description="Suspends all writes to the cluster.")] = False
     prune: Annotated[bool, Meta(description="Delete objects that were removed from Git.")] = True
+    prune_limit: Annotated[
+        PruneLimit,
+        Meta(
+            description="Most objects that one sync deletes without a confirmation: a number, or a "
+            "percentage of all applied objects, rounded down and never more than 100."
+        ),
+    ] = "25%"
     deletion_policy: Annotated[
         DeletionPolicy,
         Meta(
@@ -248,47 +264,3 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     ] = False
     timeout: Annotated[Duration, Meta(description="Timeout of one Git operation.")] = "5m"
     webhook: Annotated[Webhook, Meta(description="Webhook that triggers a sync after a push.")] | None = None
-
-
-URL_RULE = (
-    r"self.url.matches('^(https?|ssh|file)://[^\\s]+$') "
-    r"|| self.url.matches('^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^\\s]+$')"
-)
-SPEC_RULES: tuple[dict[str, Any], ...] = (
-    {
-        "rule": "[has(self.branch), has(self.tag), has(self.semver), has(self.commit)]"
-        ".filter(given, given).size() == 1",
-        "message": "set exactly one of branch, tag, semver and commit",
-    },
-    {
-        "rule": URL_RULE,
-        "fieldPath": ".url",
-        "message": "must be an https, http, ssh or file URL, or scp-like: user@host:path",
-    },
-    {
-        # a user without a password is how SSH URLs are written; everywhere else userinfo is a credential
-        "rule": "!self.url.matches('^(https?|file)://[^/]*@') && !self.url.matches('^ssh://[^/]*:[^/]*@')",
-        "fieldPath": ".url",
-        "message": "must not contain credentials; put them into a Secret and name it in secretRef",
-    },
-    {
-        "rule": r"!self.path.startsWith('/') && !self.path.matches('(^|/)\\.\\.(/|$)')",
-        "fieldPath": ".path",
-        "message": "must be relative to the repository's root and must not contain '..'",
-    },
-    {
-        "rule": "duration(self.interval) >= duration('1s') && duration(self.interval) <= duration('8760h')",
-        "fieldPath": ".interval",
-        "message": "must be between 1s and 8760h (a year)",
-    },
-    {
-        "rule": "duration(self.timeout) >= duration('1s') && duration(self.timeout) <= duration('1h')",
-        "fieldPath": ".timeout",
-        "message": "must be between 1s and 1h",
-    },
-    {
-        "rule": "duration(self.healGracePeriod) <= duration('8760h')",
-        "fieldPath": ".healGracePeriod",
-        "message": "must be at most 8760h (a year)",
-    },
-)

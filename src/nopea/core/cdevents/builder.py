@@ -31,6 +31,7 @@ _REFS = {
     RefKind.TAG: "refs/tags/",
     RefKind.SEMVER: "semver ",
     RefKind.COMMIT: "",
+    RefKind.HEAD: "HEAD",
 }
 
 

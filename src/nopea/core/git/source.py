@@ -6,6 +6,7 @@ import enum
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from nopea.core.problem import Problem
 from nopea.core.secret import Secret
@@ -26,17 +27,25 @@ class RefKind(enum.StrEnum):
     TAG = "tag"
     SEMVER = "semver"
     COMMIT = "commit"
+    HEAD = "HEAD"
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A branch, a tag, a semver range over tags, or a full commit id; prints as `branch main`."""
+    """A branch, a tag, a semver range over tags, a full commit id, or the server's HEAD (without a value).
+
+    Prints as `branch main`.
+    """
 
     kind: RefKind
     value: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.value}"
+        return "the default branch" if self.kind is RefKind.HEAD else f"{self.kind} {self.value}"
+
+
+DEFAULT_BRANCH: Final = Ref(RefKind.HEAD, "")
+"""What a repository without a ref follows: the branch that the server's HEAD points to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +88,29 @@ class Remote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """A commit's facts; `message` is the first line, at most 200 characters; `committed_at` is aware UTC."""
+    """A commit's facts; `message` is the first line, at most 200 characters; `committed_at` is aware UTC.
+
+    `ref` is the full name of the branch or tag that the commit was found by: for the default branch its
+    branch, for a range the chosen tag. It is empty if the commit was asked for by its id or the server does
+    not say which branch HEAD points to. Two refs can lead to the same commit, so it is not compared.
+    """
 
     id: str
     author: str
     message: str
     committed_at: datetime
+    ref: str = field(default="", compare=False)
 
 
 def revision_of(ref: Ref, commit: Commit) -> str:
-    """Return a commit as users know it: `main@sha1:c0ffee0`, or `sha1:c0ffee0` for a named commit."""
+    """Return a commit as users know it: `main@sha1:c0ffee0`, or `sha1:c0ffee0` without a known name.
+
+    The name is that of the branch or tag that the commit was found by: of the default branch its branch, of a
+    range the chosen tag.
+    """
     algorithm = "sha256" if len(commit.id) == _SHA256_LENGTH else "sha1"
-    name = "" if ref.kind is RefKind.COMMIT else f"{ref.value}@"
+    found_by = commit.ref.removeprefix("refs/heads/").removeprefix("refs/tags/") or ref.value
+    name = f"{found_by}@" if found_by and ref.kind is not RefKind.COMMIT else ""
     return f"{name}{algorithm}:{commit.id[:_SHORT]}"
 
 

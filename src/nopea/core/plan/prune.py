@@ -13,11 +13,12 @@ from itertools import islice
 from typing import Final
 
 from nopea.core.api import names
+from nopea.core.api.spec import PruneLimit
 from nopea.core.objects import PROTECTED_KINDS, ObjectKey
 from nopea.core.problem import Code, Problem
 
 MOST_AT_ONCE: Final = 100
-"""Objects that one sync deletes without a confirmation, whatever the size of the inventory."""
+"""The most objects that a percentage allows one sync to delete without a confirmation."""
 
 _NAMED_IN_MESSAGE: Final = 3
 
@@ -104,14 +105,16 @@ def prune_decisions(
     rendered_cleanly: bool,
     rendered_count: int,
     confirmed: bool,
+    limit: PruneLimit,
     deleting: bool = False,
     commit: str = "",
 ) -> dict[ObjectKey, PruneDecision]:
     """Decide about every candidate, in their order.
 
-    `inventory_size` counts all objects of the inventory, including the candidates. `enabled` is spec.prune.
-    `confirmed` means that the annotation `nopea.io/confirm-prune` names this `commit`. `deleting` means that
-    the GitRepository is being deleted with deletionPolicy Delete: then only each object's safeguards apply.
+    `inventory_size` counts all objects of the inventory, including the candidates. `enabled` is spec.prune,
+    `limit` is spec.pruneLimit. `confirmed` means that the annotation `nopea.io/confirm-prune` names this
+    `commit`. `deleting` means that the GitRepository is being deleted with deletionPolicy Delete: then only
+    each object's safeguards apply.
     """
     decisions = {
         key: _decide(key, candidate, owner=owner, enabled=enabled, deleting=deleting)
@@ -130,21 +133,23 @@ def prune_decisions(
         reason = PruneReason.RENDER_FAILED  # the errors were reported where they were found
     elif rendered_count <= 0:
         reason, problem = PruneReason.RENDERED_TO_NOTHING, _nothing_left(pruned)
-    elif len(pruned) > allowed_at_once(left) and not confirmed:
-        reason, problem = PruneReason.GUARD, _too_many(pruned, left=left, commit=commit)
+    elif len(pruned) > allowed_at_once(left, limit) and not confirmed:
+        reason, problem = PruneReason.GUARD, _too_many(pruned, left=left, limit=limit, commit=commit)
     else:
         return decisions
     refusal = PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
     return {**decisions, **dict.fromkeys(pruned, refusal)}
 
 
-def allowed_at_once(inventory_size: int) -> int:
-    """Return how many objects one sync may delete without a confirmation: half of them, at most 100.
+def allowed_at_once(inventory_size: int, limit: PruneLimit) -> int:
+    """Return how many objects one sync may delete without a confirmation.
 
-    Rounded up, so that the only object of a repository can be replaced. Terminating objects are not counted
-    in the inventory, or two syncs in a row could delete all of it.
+    That is the limit if it is a number. A percentage is rounded down, and 100 is the most that it allows.
+    Terminating objects are not counted in the inventory, or a few syncs in a row could delete all of it.
     """
-    return min((inventory_size + 1) // 2, MOST_AT_ONCE)
+    if isinstance(limit, int):
+        return limit
+    return min(inventory_size * int(limit.removesuffix("%")) // 100, MOST_AT_ONCE)
 
 
 def blocked(key: ObjectKey, message: str) -> Problem:
@@ -229,11 +234,13 @@ def _nothing_left(pruned: list[ObjectKey]) -> Problem:
     )
 
 
-def _too_many(pruned: list[ObjectKey], *, left: int, commit: str) -> Problem:
+def _too_many(pruned: list[ObjectKey], *, left: int, limit: PruneLimit, commit: str) -> Problem:
     confirmation = f"{names.CONFIRM_PRUNE_ANNOTATION}: {commit or '<commit>'}"
+    allowed = f"spec.pruneLimit ({limit}) allows {allowed_at_once(left, limit)} at once"
     return Problem(
         code=Code.PRUNE_GUARD,
-        message=f"{len(pruned)} of {left} objects were removed from Git. None is pruned: {_named(pruned)}.",
+        message=f"{len(pruned)} of {left} objects were removed from Git, and {allowed}. "
+        f"None is pruned: {_named(pruned)}.",
         hint=f"Restore them, or confirm the prune: annotate the GitRepository with {confirmation}.",
     )
 

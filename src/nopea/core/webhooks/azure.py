@@ -32,6 +32,7 @@ class _RefUpdate(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Repository(msgspec.Struct, frozen=True, rename="camel"):
     remote_url: str | None = None
+    default_branch: str | None = None
 
 
 class _AzureResource(msgspec.Struct, frozen=True, rename="camel"):
@@ -66,7 +67,8 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
     if kind.event_type != "git.push":
         return delivery
     resource = decode(body, _AzureBody).resource or _AzureResource()
-    remote = (resource.repository or _Repository()).remote_url or ""
+    repository = resource.repository or _Repository()
+    remote = repository.remote_url or ""
     updates = resource.ref_updates or ()
     changes = tuple(change for raw in updates for change in moved(raw.name, raw.new_object_id))
     bare = resource.ref_updates is None
@@ -76,6 +78,7 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
         changes=changes,
         ignored="" if changes or bare else NOTHING_MOVED,
         bare=bare,
+        default_branch=(repository.default_branch or "").removeprefix("refs/heads/"),
     )
 
 

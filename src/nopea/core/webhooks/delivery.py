@@ -61,7 +61,8 @@ class Delivery:
 
     `id` is the same when the provider sends the delivery again, or empty if it has none. `urls` are the URLs
     of the repository, unchanged. `ignored` says why there is nothing to do, or is empty. A `bare` delivery
-    says that something changed, but not what: it has no changes.
+    says that something changed, but not what: it has no changes. `default_branch` is the short name of the
+    repository's default branch; empty if the provider does not send it.
     """
 
     provider: Provider
@@ -71,6 +72,7 @@ class Delivery:
     changes: tuple[RefChange, ...]
     ignored: str = ""
     bare: bool = False
+    default_branch: str = ""
 
 
 KINDS = {kind.value: kind for kind in PushedRefKind}
@@ -92,10 +94,11 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class RefUpdates(NamedTuple):
-    """The repository and its ref changes in a body."""
+    """The repository and its ref changes in a body; `default_branch` as in a Delivery."""
 
     urls: tuple[str, ...]
     changes: tuple[RefChange, ...]
+    default_branch: str = ""
 
 
 def delivery_of(
@@ -106,7 +109,10 @@ def delivery_of(
         why = "ping" if ping else NOT_ABOUT_REFS
         return Delivery(provider, event, delivery_id, urls=(), changes=(), ignored=why)
     why = "" if updates.changes else NOTHING_MOVED
-    return Delivery(provider, event, delivery_id, updates.urls, updates.changes, ignored=why)
+    return Delivery(
+        provider, event, delivery_id, updates.urls, updates.changes,
+        ignored=why, default_branch=updates.default_branch,
+    )  # fmt: skip
 
 
 def is_zero(oid: str) -> bool:

@@ -45,7 +45,7 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
 
 def _push(text: bytes) -> RefUpdates:
     push = decode(text, _GiteaPush)
-    return RefUpdates(push.repository.urls, _changes(push))
+    return RefUpdates(push.repository.urls, _changes(push), push.repository.default_branch or "")
 
 
 def _changes(push: _GiteaPush) -> tuple[RefChange, ...]:

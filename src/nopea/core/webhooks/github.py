@@ -38,6 +38,7 @@ class _GitHubRepository(msgspec.Struct, frozen=True):
     clone_url: str | None = None
     ssh_url: str | None = None
     git_url: str | None = None
+    default_branch: str | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -92,14 +93,18 @@ def ref_updates_of(
             return push(payload_of(headers, body))
         case "create" | "delete":
             named = decode(payload_of(headers, body), NamedRef)
-            return RefUpdates(named.repository.urls, named.changes(deleted=event == "delete"))
+            return RefUpdates(
+                named.repository.urls,
+                named.changes(deleted=event == "delete"),
+                named.repository.default_branch or "",
+            )
         case _:
             return None
 
 
 def _push(text: bytes) -> RefUpdates:
     push = decode(text, _GitHubPush)
-    return RefUpdates(push.repository.urls, _changes(push))
+    return RefUpdates(push.repository.urls, _changes(push), push.repository.default_branch or "")
 
 
 def _changes(push: _GitHubPush) -> tuple[RefChange, ...]:

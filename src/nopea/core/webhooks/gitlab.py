@@ -37,6 +37,7 @@ class _Project(msgspec.Struct, frozen=True):
     web_url: str | None = None
     git_http_url: str | None = None
     git_ssh_url: str | None = None
+    default_branch: str | None = None
 
 
 class _GitLabPush(msgspec.Struct, frozen=True):
@@ -61,7 +62,7 @@ def _read(event: str, body: bytes) -> RefUpdates | None:
         return None
     push = decode(body, _GitLabPush)
     urls = urls_of(push.project.git_http_url, push.project.git_ssh_url, push.project.web_url)
-    return RefUpdates(urls, _changes(push))
+    return RefUpdates(urls, _changes(push), push.project.default_branch or "")
 
 
 def _is_push(event: str, body: bytes) -> bool:

@@ -9,8 +9,10 @@ import re
 from bisect import bisect_left
 from functools import lru_cache
 
+from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.semver import Range, parse_version
+from nopea.core.git.source import Ref, RefKind
 from nopea.core.webhooks.delivery import Delivery, PushedRefKind, RefChange
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -45,23 +47,35 @@ def concerns(spec: GitRepositorySpec, delivery: Delivery) -> bool:
     """Return whether the delivery may mean a new commit for this repository, whose URL matches.
 
     A bare delivery and one with very many refs always may. A deleted ref, a pinned commit, another branch or
-    tag, and a push whose files are all outside `spec.path` may not.
+    tag, and a push whose files are all outside `spec.path` may not. Of a repository that follows the default
+    branch, any branch may if the delivery does not say which one that is.
     """
     if delivery.ignored:
         return False
     if delivery.bare or len(delivery.changes) > _MANY_CHANGES:
         return True
-    return any(_is_followed(spec, change) for change in delivery.changes)
+    try:
+        ref = ref_of(spec)
+    except ValueError:  # an error in the spec, which the next reconciliation reports
+        return False
+    return any(
+        not change.deleted and _is_ref(ref, change, delivery) and _touches(spec.path, change.paths)
+        for change in delivery.changes
+    )
 
 
-def _is_followed(spec: GitRepositorySpec, change: RefChange) -> bool:
-    return not change.deleted and _is_ref(spec, change) and _touches(spec.path, change.paths)
-
-
-def _is_ref(spec: GitRepositorySpec, change: RefChange) -> bool:
-    if change.kind is PushedRefKind.BRANCH:
-        return change.name == spec.branch
-    return change.name == spec.tag or (spec.semver is not None and _is_in(spec.semver, change.name))
+def _is_ref(ref: Ref, change: RefChange, delivery: Delivery) -> bool:
+    match ref.kind:
+        case RefKind.HEAD:
+            return change.kind is PushedRefKind.BRANCH and delivery.default_branch in ("", change.name)
+        case RefKind.BRANCH:
+            return change.kind is PushedRefKind.BRANCH and change.name == ref.value
+        case RefKind.TAG:
+            return change.kind is PushedRefKind.TAG and change.name == ref.value
+        case RefKind.SEMVER:
+            return change.kind is PushedRefKind.TAG and _is_in(ref.value, change.name)
+        case RefKind.COMMIT:
+            return False
 
 
 @lru_cache(maxsize=1_024)  # a delivery is compared with many repositories, mostly with the same ranges

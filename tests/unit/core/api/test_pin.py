@@ -33,8 +33,7 @@ def spec_of(found: Repository) -> GitRepositorySpec:
 def test_a_pinned_repository_asks_git_for_the_commit(kind: str) -> None:
     """The pin replaces the ref of the spec, and keeps it for messages."""
     raw = raw_repository(annotations={ROLLBACK_ANNOTATION: OLD})
-    del raw["spec"]["branch"]
-    raw["spec"][kind] = "1.x"
+    raw["spec"]["ref"] = {kind: "1.x"}
 
     found = parse_repository(raw)
 
@@ -52,10 +51,9 @@ def test_everything_else_of_the_spec_stays() -> None:
 
 
 def test_a_commit_in_the_spec_gives_way_to_the_pin() -> None:
-    """The pin replaces `spec.commit`; the message names the replaced commit."""
+    """The pin replaces `spec.ref.commit`; the message names the replaced commit."""
     raw = raw_repository(annotations={ROLLBACK_ANNOTATION: OLD})
-    del raw["spec"]["branch"]
-    raw["spec"]["commit"] = NEW
+    raw["spec"]["ref"] = {"commit": NEW}
 
     found = parse_repository(raw)
 
@@ -112,7 +110,7 @@ def test_any_text_is_a_pin_or_a_problem(text: str) -> None:
 
 def test_a_missing_commit_is_explained_by_the_pin() -> None:
     """If the pinned commit does not exist, the hint is about the rollback; other problems keep their hint."""
-    missing = Problem(code=Code.GIT_REF_NOT_FOUND, message="no such commit", hint="Correct spec.commit.")
+    missing = Problem(code=Code.GIT_REF_NOT_FOUND, message="no such commit", hint="Correct spec.ref.commit.")
     other = Problem(code=Code.GIT_UNREACHABLE, message="down", hint="Wait.")
     pin = Pin(commit=OLD, instead_of=MAIN)
 

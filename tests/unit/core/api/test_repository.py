@@ -12,11 +12,11 @@ from tests.fakes.samples import raw_repository, repository
 from nopea.core.api.repository import parse_repository, parse_spec, ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
-from nopea.core.git.source import Ref, RefKind
+from nopea.core.git.source import DEFAULT_BRANCH, Ref, RefKind
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem
 
-GOOD = {"url": "https://git.acme.example/x", "branch": "main"}
+GOOD = {"url": "https://git.acme.example/x", "ref": {"branch": "main"}}
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -33,13 +33,15 @@ URLS = st.text() | st.text().map("file://".__add__) | st.text().map("https://"._
         ({"url": None}, "url"),
         ({"url": 5}, "$.url"),
         ({"url": ""}, "$.url"),
-        ({"branch": None}, "exactly one"),
-        ({"tag": "v1"}, "exactly one"),
+        ({"ref": {"branch": "main", "tag": "v1"}}, "spec.ref: set only one"),
+        ({"ref": {"tag": "v1", "commit": "a" * 40}}, "spec.ref: set only one"),
+        ({"ref": {"branch": "main", "semver": "1.x", "commit": "a" * 40}}, "spec.ref: set only one"),
+        ({"ref": "main"}, "$.ref"),
         ({"interval": "soon"}, "$.interval"),
         ({"interval": "9999999999999h"}, "9999999999999h"),
         ({"timeout": "5"}, "$.timeout"),
         ({"healGracePeriod": "9" * 31 + "h"}, "too long for a duration"),
-        ({"commit": "abc", "branch": None}, "$.commit"),
+        ({"ref": {"commit": "abc"}}, "$.ref.commit"),
         ({"healPolicy": "sometimes"}, "$.healPolicy"),
         ({"exclude": "*.yaml"}, "$.exclude"),
         ({"url": "file:///srv/git"}, "file URL"),
@@ -60,8 +62,7 @@ def test_an_invalid_spec_is_a_problem_that_names_the_field(change: dict[str, Any
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.fixed_dictionaries({"url": URLS, "branch": JSON}, optional={"interval": st.text(), "path": JSON})
-    | JSON
+    st.fixed_dictionaries({"url": URLS}, optional={"ref": JSON, "interval": st.text(), "path": JSON}) | JSON
 )
 def test_no_spec_raises(raw_spec: Any) -> None:
     """An invalid object of one user must not stop the controller for all others."""
@@ -81,14 +82,32 @@ def test_the_problem_of_a_url_hides_its_credentials() -> None:
     assert "hunter22" not in str(found)
 
 
-@pytest.mark.parametrize("kind", list(RefKind))
+@pytest.mark.parametrize("kind", [kind for kind in RefKind if kind is not RefKind.HEAD])
 def test_each_kind_of_ref_is_read(kind: RefKind) -> None:
     """A spec follows a branch, a tag, a semver range or a commit."""
     value = "a" * 40
-    spec = parse_spec({"url": "https://h/x", kind.value: value})
+    spec = parse_spec({"url": "https://h/x", "ref": {kind.value: value}})
 
     assert isinstance(spec, GitRepositorySpec)
     assert ref_of(spec) == Ref(kind, value)
+
+
+@pytest.mark.parametrize("given", [{}, {"ref": {}}], ids=str)
+def test_the_default_branch_is_followed_without_a_ref(given: dict[str, Any]) -> None:
+    """An absent ref and an empty one mean the HEAD of the server."""
+    spec = parse_spec({"url": "https://h/x", **given})
+
+    assert isinstance(spec, GitRepositorySpec)
+    assert ref_of(spec) == DEFAULT_BRANCH
+    assert repository(ref=None).follows == "the default branch"
+
+
+def test_a_commit_beside_a_branch_is_what_is_applied() -> None:
+    """As in Flux, the branch only says where the commit comes from."""
+    spec = parse_spec({"url": "https://h/x", "ref": {"branch": "main", "commit": "a" * 40}})
+
+    assert isinstance(spec, GitRepositorySpec)
+    assert ref_of(spec) == Ref(RefKind.COMMIT, "a" * 40)
 
 
 def test_identity_is_read_despite_an_invalid_spec() -> None:

@@ -80,6 +80,19 @@ def test_schema_of_a_model() -> None:
     assert schema_of(Cart, defaults=True) == CART
 
 
+def test_an_int_or_a_string_is_kubernetes_own_union() -> None:
+    """The bounds of the number and those of the string stand side by side; each applies to its own type."""
+    assert schema_of(Share, defaults=True)["properties"]["of"] == {
+        "x-kubernetes-int-or-string": True,
+        "minimum": 0,
+        "maximum": 9,
+        "maxLength": 4,
+        "pattern": "^[0-9]+%$",
+        "description": "How much.",
+        "default": "25%",
+    }
+
+
 def test_schema_without_defaults() -> None:
     """A status has no defaults, as the API server must not add values that were not reported."""
     properties = schema_of(Cart, defaults=False)["properties"]
@@ -87,10 +100,19 @@ def test_schema_without_defaults() -> None:
     assert not [name for name, schema in properties.items() if "default" in schema]
 
 
+class Share(Model, frozen=True, kw_only=True):
+    """A number or a percentage."""
+
+    of: Annotated[
+        Annotated[int, Meta(ge=0, le=9)] | Annotated[str, Meta(max_length=4, pattern=r"^[0-9]+%\Z")],
+        Meta(description="How much."),
+    ] = "25%"
+
+
 class Loose(msgspec.Struct):
     """A model with a union, which a structural schema cannot express."""
 
-    either: int | str
+    either: bool | str
 
 
 class Wild(msgspec.Struct):

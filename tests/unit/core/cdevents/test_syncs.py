@@ -335,9 +335,10 @@ def test_a_partial_deployment_is_not_published() -> None:
 @pytest.mark.parametrize(
     ("spec", "ref"),
     [
-        ({"branch": None, "tag": "v1"}, "refs/tags/v1"),
-        ({"branch": None, "semver": "1.x"}, "semver 1.x"),
-        ({"branch": None, "commit": "2" * 40}, "2" * 40),
+        ({"ref": {"tag": "v1"}}, "refs/tags/v1"),
+        ({"ref": {"semver": "1.x"}}, "semver 1.x"),
+        ({"ref": {"commit": "2" * 40}}, "2" * 40),
+        ({"ref": None}, "HEAD"),
     ],
 )
 def test_refs(spec: dict[str, str], ref: str) -> None:

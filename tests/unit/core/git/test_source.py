@@ -6,8 +6,9 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+from tests.fakes.samples import COMMIT
 
-from nopea.core.git.source import Credentials, Ref, RefKind, Remote
+from nopea.core.git.source import DEFAULT_BRANCH, Credentials, Ref, RefKind, Remote, revision_of
 from nopea.core.secret import Secret
 
 FULL = Credentials(
@@ -55,3 +56,27 @@ def test_no_credentials_have_an_empty_digest() -> None:
 def test_a_ref_prints_as_in_the_spec() -> None:
     """Errors show a ref as `branch main`."""
     assert str(Ref(RefKind.BRANCH, "main")) == "branch main"
+    assert str(DEFAULT_BRANCH) == "the default branch"
+
+
+@pytest.mark.parametrize(
+    ("ref", "found_by", "revision"),
+    [
+        (Ref(RefKind.BRANCH, "main"), "refs/heads/main", "main@sha1:c0ffee0"),
+        (Ref(RefKind.BRANCH, "main"), "", "main@sha1:c0ffee0"),
+        (DEFAULT_BRANCH, "refs/heads/feature/x", "feature/x@sha1:c0ffee0"),
+        (DEFAULT_BRANCH, "", "sha1:c0ffee0"),
+        (Ref(RefKind.TAG, "v1"), "refs/tags/v1", "v1@sha1:c0ffee0"),
+        (Ref(RefKind.SEMVER, "1.x"), "refs/tags/v1.10.0", "v1.10.0@sha1:c0ffee0"),
+        (Ref(RefKind.SEMVER, "1.x"), "", "1.x@sha1:c0ffee0"),
+        (Ref(RefKind.COMMIT, "c0ffee0" + "0" * 33), "", "sha1:c0ffee0"),
+    ],
+)
+def test_a_revision_names_the_branch_or_tag_that_was_found(ref: Ref, found_by: str, revision: str) -> None:
+    """Users see which branch is the default one and which tag a range has chosen."""
+    assert revision_of(ref, replace(COMMIT, ref=found_by)) == revision
+
+
+def test_a_revision_names_the_algorithm() -> None:
+    """A repository with SHA-256 ids has longer ones."""
+    assert revision_of(DEFAULT_BRANCH, replace(COMMIT, id="a" * 64)) == "sha256:aaaaaaa"

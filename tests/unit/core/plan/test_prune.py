@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nopea.core.api.spec import GitRepositorySpec, PruneLimit
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.prune import (
     MOST_AT_ONCE,
@@ -21,6 +22,7 @@ from nopea.core.plan.prune import (
 )
 from nopea.core.problem import Code, Problem
 
+DEFAULT_LIMIT = GitRepositorySpec(url="https://git.acme.example/shop.git").prune_limit
 OWNER = "shop.web"
 WEB = ObjectKey("apps", "Deployment", "shop", "web")
 NAMESPACE = ObjectKey("", "Namespace", "", "shop")
@@ -37,6 +39,7 @@ def decide(
     rendered_cleanly: bool = True,
     rendered_count: int = 10,
     confirmed: bool = False,
+    limit: PruneLimit = "50%",
     deleting: bool = False,
 ) -> dict[ObjectKey, PruneDecision]:
     """Decide about the candidates; by default everything allows the deletion."""
@@ -48,6 +51,7 @@ def decide(
         rendered_cleanly=rendered_cleanly,
         rendered_count=rendered_count,
         confirmed=confirmed,
+        limit=limit,
         deleting=deleting,
         commit="c0ffee",
     )
@@ -202,18 +206,38 @@ def test_an_empty_render_deletes_nothing() -> None:
 @pytest.mark.parametrize(
     ("inventory", "allowed"),
     [
-        (0, 0), (1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (10, 5), (199, 100), (200, 100), (201, 100),
+        (0, 0), (1, 0), (2, 0), (3, 0), (4, 1), (7, 1), (8, 2), (10, 2), (399, 99), (400, 100), (404, 100),
         (10_000, 100),
     ],
 )  # fmt: skip
-def test_the_guard(inventory: int, allowed: int) -> None:
-    """At most half of the inventory, rounded up, and 100 objects are deleted at once; otherwise none is."""
-    assert allowed_at_once(inventory) == allowed <= MOST_AT_ONCE
-    within = decide(config_maps(allowed), inventory_size=inventory)
-    beyond = decide(config_maps(allowed + 1), inventory_size=inventory)
+def test_the_default_guard(inventory: int, allowed: int) -> None:
+    """At most a quarter of the inventory and 100 objects are deleted at once; otherwise none is."""
+    assert allowed_at_once(inventory, DEFAULT_LIMIT) == allowed <= MOST_AT_ONCE
+    within = decide(config_maps(allowed), inventory_size=inventory, limit=DEFAULT_LIMIT)
+    beyond = decide(config_maps(allowed + 1), inventory_size=inventory, limit=DEFAULT_LIMIT)
 
     assert set(verdicts(within)) <= {(PruneVerdict.PRUNE, PruneReason.GONE_FROM_GIT)}
     assert set(verdicts(beyond)) == {(PruneVerdict.REFUSE, PruneReason.GUARD)}
+
+
+@pytest.mark.parametrize(
+    ("limit", "inventory", "allowed"),
+    [
+        ("0%", 1000, 0),
+        ("1%", 99, 0),
+        ("1%", 100, 1),
+        ("50%", 3, 1),
+        ("100%", 1, 1),
+        ("100%", 101, MOST_AT_ONCE),
+        (0, 1000, 0),
+        (1, 1, 1),
+        (5, 2, 5),
+        (500, 1000, 500),
+    ],
+)
+def test_the_limit_is_a_share_or_a_number(limit: PruneLimit, inventory: int, allowed: int) -> None:
+    """A share is rounded down and never allows more than 100; a number is meant as it is written."""
+    assert allowed_at_once(inventory, limit) == allowed
 
 
 def test_the_guard_allows_confirmed_deletions() -> None:
@@ -234,8 +258,8 @@ def test_the_guard_says_how_to_confirm() -> None:
     assert problems == {
         Problem(
             code=Code.PRUNE_GUARD,
-            message="5 of 8 objects were removed from Git. None is pruned: ConfigMap shop/c000, "
-            "ConfigMap shop/c001, ConfigMap shop/c002 and 2 more.",
+            message="5 of 8 objects were removed from Git, and spec.pruneLimit (50%) allows 4 at once. None "
+            "is pruned: ConfigMap shop/c000, ConfigMap shop/c001, ConfigMap shop/c002 and 2 more.",
             hint="Restore them, or confirm the prune: annotate the GitRepository with "
             "nopea.io/confirm-prune: c0ffee.",
         )
@@ -255,6 +279,7 @@ def test_the_defaults_are_safe() -> None:
         rendered_cleanly=True,
         rendered_count=1,
         confirmed=False,
+        limit=3,
     )
 
     problem = next(iter(decisions.values())).problem
@@ -333,7 +358,13 @@ KEYS = st.sampled_from([WEB, NAMESPACE, CLAIM, DEFINITION, *config_maps(5)])
 FLAGS = st.booleans()
 
 
-@given(st.dictionaries(KEYS, FAVOURABLE), st.integers(0, 20), FLAGS, FLAGS, st.integers(0, 2), FLAGS, FLAGS)
+LIMITS = st.integers(0, 10) | st.integers(0, 100).map("{}%".format)
+
+
+@given(
+    st.dictionaries(KEYS, FAVOURABLE), st.integers(0, 20), FLAGS, FLAGS, st.integers(0, 2),
+    FLAGS, LIMITS, FLAGS,
+)  # fmt: skip
 def test_nothing_is_ever_deleted_against_a_safeguard(
     candidates: dict[ObjectKey, PruneCandidate],
     inventory: int,
@@ -341,6 +372,7 @@ def test_nothing_is_ever_deleted_against_a_safeguard(
     clean: bool,
     count: int,
     confirmed: bool,
+    limit: PruneLimit,
     deleting: bool,
 ) -> None:
     """In any situation each candidate has a verdict, and a deleted one has passed all safeguards."""
@@ -351,6 +383,7 @@ def test_nothing_is_ever_deleted_against_a_safeguard(
         rendered_cleanly=clean,
         rendered_count=count,
         confirmed=confirmed,
+        limit=limit,
         deleting=deleting,
     )
 
@@ -365,4 +398,4 @@ def test_nothing_is_ever_deleted_against_a_safeguard(
         assert enabled
         assert clean
         assert count > 0
-        assert confirmed or len(pruned) <= allowed_at_once(inventory)
+        assert confirmed or len(pruned) <= allowed_at_once(inventory, limit)

@@ -41,3 +41,12 @@ def test_a_push_lists_its_refs() -> None:
 def test_other_events_are_ignored() -> None:
     """The resource of another event is not parsed."""
     assert azure({"eventType": "build.complete", "resource": 3}).receive().ignored
+
+
+def test_the_default_branch_is_read() -> None:
+    """Azure sends its full name."""
+    repository = {"remoteUrl": "https://dev.azure.com/acme/Shop/_git/web", "defaultBranch": MAIN}
+
+    push = azure(azure_push(resource={"refUpdates": [], "repository": repository}))
+
+    assert push.receive().default_branch == "main"

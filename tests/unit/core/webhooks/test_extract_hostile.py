@@ -58,7 +58,7 @@ header_values = st.one_of(
     st.text(st.characters(categories=["Cs"]), max_size=3),
 )
 headers_of_all_sorts = st.dictionaries(st.sampled_from(HEADERS), header_values, max_size=8)
-SPEC = GitRepositorySpec(url="https://code.acme.example/acme/shop.git", branch="main", path="apps/web")
+SPEC = GitRepositorySpec(url="https://code.acme.example/acme/shop.git", path="apps/web")
 
 
 def survive(provider: Provider, headers: dict[str, str], body: bytes) -> None:

@@ -43,3 +43,10 @@ def test_creating_a_branch_has_an_event_of_its_own() -> None:
     body = {"ref": "feature/a", "ref_type": "branch", "sha": NEW, "repository": {"html_url": WEB_URL}}
 
     assert changes(gitea(body, event="create")) == [RefChange(BRANCH, "feature/a", NEW)]
+
+
+def test_the_default_branch_is_read() -> None:
+    """Gitea sends its name, as GitHub does."""
+    repository = {"clone_url": f"{WEB_URL}.git", "default_branch": "main"}
+
+    assert gitea(github_push(repository=repository)).receive().default_branch == "main"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.unit.core.webhooks.sent import NEW, WEB_URL, ZERO, changes, commit, github, github_push, paths
 
 from nopea.core.webhooks.delivery import PushedRefKind, RefChange
@@ -40,3 +41,13 @@ def test_a_deleted_tag_has_an_event_of_its_own() -> None:
     body = {"ref": "v1", "ref_type": "tag", "sha": NEW, "repository": {}}
 
     assert changes(github(body, event="delete")) == [RefChange(TAG, "v1", None, deleted=True)]
+
+
+@pytest.mark.parametrize(("sent", "read"), [("main", "main"), (None, "")])
+def test_the_default_branch_is_read(sent: str | None, read: str) -> None:
+    """GitHub sends its name with every event; without it, it is unknown."""
+    repository = {"clone_url": f"{WEB_URL}.git", "default_branch": sent}
+    created = {"ref": "next", "ref_type": "branch", "repository": repository}
+
+    assert github(github_push(repository=repository)).receive().default_branch == read
+    assert github(created, event="create").receive().default_branch == read

@@ -37,3 +37,11 @@ def test_files_are_known_only_with_all_commits() -> None:
     assert paths(gitlab(gitlab_push())) == frozenset({"api/new.yaml", "web/app.yaml"})
     assert paths(gitlab(gitlab_push(total_commits_count=21))) is None
     assert paths(gitlab(gitlab_push(before=ZERO))) is None
+
+
+def test_the_default_branch_is_read() -> None:
+    """GitLab sends its name in the project."""
+    project = {"git_http_url": "https://code.acme.example/acme/shop.git", "default_branch": "main"}
+
+    assert gitlab(gitlab_push(project=project)).receive().default_branch == "main"
+    assert gitlab(gitlab_push(project={**project, "default_branch": None})).receive().default_branch == ""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nopea.core.api.spec import GitRepositorySpec, Provider
+from nopea.core.api.spec import GitReference, GitRepositorySpec, Provider
 from nopea.core.webhooks.delivery import Delivery, PushedRefKind, RefChange
 from nopea.core.webhooks.match import concerns, matches_url, normalise_url
 
@@ -24,8 +24,8 @@ def delivery(*changes: RefChange, urls: tuple[str, ...] = (URL,), **facts: Any) 
 
 def spec(**fields: Any) -> GitRepositorySpec:
     """Return a spec that follows main unless another ref is given."""
-    ref = {} if {"tag", "semver", "commit"} & set(fields) else {"branch": "main"}
-    return GitRepositorySpec(url=URL, **{**ref, **fields})
+    ref = {name: fields.pop(name) for name in ("branch", "tag", "semver", "commit") if name in fields}
+    return GitRepositorySpec(url=URL, ref=GitReference(**(ref or {"branch": "main"})), **fields)
 
 
 def branch(name: str = "main", *paths: str) -> RefChange:
@@ -172,12 +172,38 @@ def test_a_change_of_the_followed_ref_concerns(fields: dict[str, Any], change: R
         ({"semver": "1.x"}, branch("v1.0.0")),
         ({"semver": "no range"}, tag("v1.0.0")),
         ({"commit": COMMIT}, branch()),
+        ({"branch": "main", "commit": COMMIT}, branch()),
         ({"commit": COMMIT}, tag(COMMIT)),
     ],
 )
 def test_other_refs_do_not_concern(fields: dict[str, Any], change: RefChange) -> None:
     """A repository with a fixed commit is concerned by no change."""
     assert not concerns(spec(**fields), delivery(change))
+
+
+@pytest.mark.parametrize("ref", [None, GitReference()])
+def test_the_default_branch_is_the_one_that_the_delivery_names(ref: GitReference | None) -> None:
+    """Of a repository without a ref, a push to another branch or of a tag is ignored."""
+    follower = GitRepositorySpec(url=URL, ref=ref)
+
+    assert concerns(follower, delivery(branch("main"), default_branch="main"))
+    assert not concerns(follower, delivery(branch("next"), default_branch="main"))
+    assert not concerns(follower, delivery(tag("main"), default_branch="main"))
+
+
+def test_any_branch_may_be_the_default_branch() -> None:
+    """If the provider does not say which branch it is, Git is asked after every push of a branch."""
+    follower = GitRepositorySpec(url=URL)
+
+    assert concerns(follower, delivery(branch("main")))
+    assert concerns(follower, delivery(branch("next")))
+    assert not concerns(follower, delivery(tag("v1")))
+    assert not concerns(follower, delivery(RefChange(PushedRefKind.BRANCH, "main", None, deleted=True)))
+
+
+def test_a_spec_with_two_refs_is_never_concerned() -> None:
+    """An older schema may have stored it; a webhook cannot change that it is invalid."""
+    assert not concerns(spec(branch="main", tag="v1"), delivery(branch()))
 
 
 def test_a_deleted_ref_concerns_no_repository() -> None:
