@@ -225,5 +225,6 @@ def _assert_quiet(nopea: Tapped, repo: Repo, declared: _Declared) -> dict[str, J
 def _assert_synced(repo: Repo) -> Json:
     status = repo.status()
     assert status.get("errors", []) == []
-    assert "Reconciling" not in [each["type"] for each in status["conditions"]]
+    assert "Reconciling" not in [each["type"] for each in status.get("conditions", ())]
+    assert status.get("lastAppliedCommit")
     return status

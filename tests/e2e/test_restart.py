@@ -263,9 +263,10 @@ def test_a_line_lost_from_an_inventory_object_is_taken_in_again(site: Site, cont
     repo = site.sync("shop", _files(*names))
     (chunk,) = site.cluster.list(site.place(INVENTORIES))
     controllers.kill()
-    left = pack({key: last for key, last in unpack(chunk["spec"]["objects"]).items() if key.name != "m007"})
+    left = {key: last for key, last in unpack(chunk["spec"]["objects"]).items() if key.name != "m007"}
     assert len(left) == 119
-    site.cluster.merge(site.place(INVENTORIES, chunk["metadata"]["name"]), {"spec": {"objects": left}})
+    place = site.place(INVENTORIES, chunk["metadata"]["name"])
+    site.cluster.merge(place, {"spec": {"objects": pack(left)}})
     repo.git.commit(_files(*(name for name in names if name != "m007")))
 
     controllers.start()

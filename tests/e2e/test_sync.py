@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -195,26 +196,18 @@ def test_kubectl_get_shows_the_state(site: Site, cluster: Cluster) -> None:
     broken.wait_failed("NOPEA-G003")
 
     def shown() -> dict[str, list[str]]:
+        """Return the cells of each row; empty ones are not shown."""
         table = cluster.lab.run_kubectl("get", "gr", "-n", site.namespace)
         header, *rows = table.splitlines()
-        assert header.split() == [
-            "NAME",
-            "READY",
-            "PHASE",
-            "COMMIT",
-            "RESOURCES",
-            "DRIFT",
-            "LAST",
-            "SYNC",
-            "AGE",
-        ]
-        cells = {row.split()[0]: row.split() for row in rows}
+        assert header.split() == ["NAME", "READY", "HEALTH", "REVISION", "DRIFT", "STATUS", "AGE"]
+        cells = {row.split()[0]: re.split(r" {2,}", row.strip()) for row in rows}
         assert cells["suspended"][1:3] == ["Unknown", "Suspended"], table
         return cells
 
     cells = eventually(shown)
-    assert cells["synced"][1:5] == ["True", "Synced", synced.git.tip()[:7], "1"]
-    assert cells["broken"][1:3] == ["False", "Failed"]
+    revision = f"main@sha1:{synced.git.tip()[:7]}"
+    assert cells["synced"][1:6] == ["True", "Healthy", revision, "0", "1 object in sync"]
+    assert cells["broken"][1] == "False"
+    assert cells["broken"][2].startswith("Branch, tag or commit not found in Git; next try ")
     wide = cluster.lab.run_kubectl("get", "gr", "broken", "-n", site.namespace, "-o", "wide")
     assert site.url("broken") in wide
-    assert "NOPEA-G003" in wide

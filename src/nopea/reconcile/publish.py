@@ -76,7 +76,7 @@ class Publisher:
                 status = views.progressing(
                     state.status,
                     generation=repository.generation,
-                    message="Fetching and applying",
+                    message="Fetching and applying.",
                     now=datetime.now(UTC),
                 )
                 await self._write(repository, state, status)

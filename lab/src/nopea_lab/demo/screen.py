@@ -74,9 +74,10 @@ class Screen:
         self._line(f"✓ {step.text:<{self.width - len(seconds) - 4}}  {seconds}")
 
     def block(self, lines: Iterable[str]) -> None:
-        """Show real output, such as a table, as it is."""
+        """Show real output, such as a table; what does not fit the width is cut."""
         for line in lines:
-            self._line(f"{_INDENT}{line}".rstrip(), style="dim")
+            shown = f"{_INDENT}{line}".rstrip()
+            self._line(shown if len(shown) <= self.width else f"{shown[: self.width - 1]}…", style="dim")
 
     def paragraph(self, text: str, *, style: str = "") -> None:
         """Show a text, wrapped and indented."""

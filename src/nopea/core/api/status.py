@@ -276,7 +276,7 @@ class InventorySpec(Model, frozen=True, kw_only=True):
     repository: Annotated[Name, Meta(description="Name of the GitRepository, in the same namespace.")]
     index: Annotated[Count, Meta(description="Number of this part, from 0.")]
     objects: Annotated[
-        str, Meta(max_length=1_000_000, description="Record of the objects of this part, packed.")
+        str, Meta(max_length=500_000, description="Record of the objects of this part, packed.")
     ] = ""
 
 

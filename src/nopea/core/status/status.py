@@ -49,12 +49,12 @@ def progressing(
     before = find(previous.conditions, READY)
     ready = before.status if before and previous.observed_generation == generation else "Unknown"
     wanted = [
-        condition(READY, ready, "Progressing", message, generation, now),
-        condition(RECONCILING, "True", "Progressing", message, generation, now),
+        condition(type_, status, "Progressing", message, generation, now)
+        for type_, status in ((READY, ready), (RECONCILING, "True"))
     ]
     return msgspec.structs.replace(
         previous,
-        summary=message,
+        summary=message.rstrip("."),
         conditions=merge(previous.conditions, wanted, owned=ALWAYS_OWNED - {STALLED}),
     )
 

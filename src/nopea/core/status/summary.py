@@ -85,11 +85,13 @@ def state_line(status: GitRepositoryStatus, *, brief: str) -> str:
     held, healthy = find(status.conditions, ROLLED_BACK), find(status.conditions, HEALTHY)
     if held is not None:
         line = f"Rolled back to {(status.last_applied_commit or '')[:7]}"
-    elif healthy is not None and healthy.status != "True" and brief:
+    elif healthy is not None and healthy.status == "False" and brief:
         line = brief
     elif find(status.conditions, DRIFTED) is not None:
         drifted = status.drifted_count or 0
         line = f"{drifted} {'object' if drifted == 1 else 'objects'} drifted and not reverted"
+    elif brief:
+        line = brief
     else:
         count = status.applied_count or 0
         line = f"{count} {'object' if count == 1 else 'objects'} in sync"
