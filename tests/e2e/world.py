@@ -15,6 +15,7 @@ from tests.e2e.yamls import Manifest
 from tests.gitserver import GitServer, Origin
 
 from nopea.core.plan.inventory import unpack
+from nopea.core.problem import Code
 from nopea_lab.lab import Lab
 
 Json = dict[str, Any]
@@ -202,7 +203,7 @@ class Repo:
 
     def wait_failed(self, code: str, *, seconds: float = 60.0) -> Json:
         """Wait until it fails with the code and return the object; Git's failures leave Ready as it is."""
-        type_ = "Fetched" if code.startswith("NOPEA-G") else "Ready"
+        type_ = "Fetched" if Code(code).is_git else "Ready"
 
         def failed() -> Json:
             found = self.get()

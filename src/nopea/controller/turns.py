@@ -70,9 +70,7 @@ class Turns:
 
     def _give(self) -> None:
         while self._waiting and len(self._running) < self._at_once:
-            turn = min(
-                self._waiting, key=lambda turn: (self._namespaces[turn.namespace], not turn.is_urgent())
-            )
+            turn = min(self._waiting, key=self._order)
             del self._waiting[turn]
             if turn.begins.cancelled():
                 continue

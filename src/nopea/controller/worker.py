@@ -17,7 +17,7 @@ from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import backoff_seconds, parse_duration
 from nopea.core.status.report import ReconcileReport, Result
-from nopea.core.trigger import ANNOUNCED, PATIENT, WATCHED, Trigger
+from nopea.core.trigger import ANNOUNCED, URGENT, WATCHED, Trigger
 from nopea.reconcile.request import ReconcileRequest
 
 DEFAULT_INTERVAL_SECONDS = 300.0
@@ -120,10 +120,15 @@ class Worker:
             elif await self._reconciler.follow_health(repository):
                 self._set_health_timer(timers)
             return
+        is_urgent = not URGENT.isdisjoint(triggers)
         async with self._turns.turn(
-            repository.key, is_urgent=lambda: not (triggers | self._mailbox.pending()) <= PATIENT
+            repository.key, is_urgent=lambda: is_urgent or not URGENT.isdisjoint(self._mailbox.pending())
         ):
-            await self._sync(triggers | self._mailbox.take_now(), timers)
+            late = self._mailbox.take_now()
+            await self._sync(triggers | late, timers)
+        if Trigger.WEBHOOK in late:  # as above, a forge may have announced too early
+            timers.no_later(Trigger.WEBHOOK, SECOND_LOOKS_SECONDS[0])
+            self._looks = 1
 
     async def _sync(self, triggers: frozenset[Trigger], timers: Timers) -> None:
         """Run a sync for what was triggered until its turn came, and set the timers by its report."""

@@ -85,8 +85,8 @@ class Code(enum.StrEnum):
 
     @property
     def is_git(self) -> bool:
-        """True when Git could not be read, so that what is applied may be old but is not wrong."""
-        return self.startswith("NOPEA-G")
+        """True when no commit could be read, so that what is applied may be old but is not wrong."""
+        return self.startswith("NOPEA-G") and self is not Code.GIT_PATH_NOT_FOUND
 
     @property
     def is_waiting(self) -> bool:

@@ -43,14 +43,14 @@ WITHOUT_GIT = WATCHED | {Trigger.HEAL, Trigger.RECONCILE}
 MAY_MEAN_NEW_COMMIT = frozenset({Trigger.POLL, Trigger.WEBHOOK, Trigger.MANUAL})
 """Make a running reconciliation check that its commit is still the newest."""
 
-PATIENT = frozenset(
+URGENT = frozenset(
     {
-        Trigger.STARTUP,
-        Trigger.POLL,
-        Trigger.RECONCILE,
-        Trigger.RETRY,
-        Trigger.KIND_CHANGE,
-        Trigger.DEPENDENCY,
+        Trigger.WEBHOOK,
+        Trigger.MANUAL,
+        Trigger.SPEC_CHANGE,
+        Trigger.ROLLBACK,
+        Trigger.RESUME,
+        Trigger.DELETION,
     }
 )
-"""Let the repositories that somebody or something waits for be synced first."""
+"""A user waits for the reconciliation: it comes before those that nobody asked for."""

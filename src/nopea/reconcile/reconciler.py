@@ -16,7 +16,7 @@ from nopea.core.api.labels import owner_label
 from nopea.core.api.pin import explained
 from nopea.core.api.repository import Repository, ref_of
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.git.source import Remote, revision_of
+from nopea.core.git.source import Commit, Remote, revision_of
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.dependencies import blockers, cycle_problem, find_cycle
 from nopea.core.plan.inventory import unrecorded
@@ -24,6 +24,7 @@ from nopea.core.plan.model import ObservedObject
 from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Problem, StalledError, SyncError, TransientError
 from nopea.core.status.report import ReconcileReport, Result
+from nopea.core.status.rollback import has_moved
 from nopea.core.trigger import WITHOUT_GIT, Trigger
 from nopea.ids import new_ulid
 from nopea.logs import Log
@@ -159,7 +160,8 @@ class Reconciler:
     ) -> ReconcileReport:
         try:
             if request.repository.deleting:
-                await self._inventory.load(request.repository, state)
+                if not request.repository.why_objects_stay:
+                    await self._inventory.load(request.repository, state)
                 return await self._finalizer.run(request.repository, state, report)
             return await self._work(request, state, report)
         except SyncError as error:
@@ -179,12 +181,16 @@ class Reconciler:
             raise StalledError(repository.pin_problem)
         await self._inventory.load(repository, state)
         waits_for = self._blockers(repository, spec)
-        if waits_for and not self._has_synced(repository, state):
+        if waits_for and not self._is_applied(repository, state):
             raise TransientError(*waits_for)
         remote = await self._remote(request, spec, state)
         snapshot = await self._snapshot(request, spec, state, remote, waits_for)
         state.commit, state.synced_version = snapshot.commit, repository.version
-        report = replace(report, revision=revision_of(ref_of(spec), snapshot.commit))
+        report = replace(
+            report,
+            revision=revision_of(ref_of(spec), snapshot.commit),
+            without_git=report.without_git or bool(waits_for),
+        )
         await self._finalizer.hold(repository)
         supersede = Supersede(
             request.pending,
@@ -226,29 +232,48 @@ class Reconciler:
         """
         fetcher = self._services.fetcher
         problems = waits_for
-        if not problems and not self._is_local(request, state):
+        known = _known_commit(request.repository, state)
+        if known is None or not (problems or self._is_local(request, state)):
             try:
                 return await fetcher.snapshot(spec, remote)
             except SyncError as error:
-                if not self._has_synced(request.repository, state):
+                if known is None:
                     raise
                 problems = error.problems
-        assert state.commit is not None  # noqa: S101 - `_has_synced` and `_is_local` have seen it
-        known = await fetcher.snapshot_at(spec, remote, state.commit)
-        return replace(known, problems=(*problems, *known.problems))
+        try:
+            snapshot = await fetcher.snapshot_at(spec, remote, known)
+        except SyncError as error:
+            raise TransientError(*(problems or error.problems)) from error
+        return replace(snapshot, problems=(*problems, *snapshot.problems))
 
     def _is_local(self, request: ReconcileRequest, state: RepositoryState) -> bool:
         """Whether the triggers can be handled with the commit that was synced last."""
-        has_synced = self._has_synced(request.repository, state)
+        has_synced = _known_commit(request.repository, state) is state.commit is not None
         return state.complete and has_synced and request.triggers <= WITHOUT_GIT
 
-    def _has_synced(self, repository: Repository, state: RepositoryState) -> bool:
-        """Whether a commit is known for the repository's spec as it is now."""
-        return state.commit is not None and state.synced_version == repository.version
+    def _is_applied(self, repository: Repository, state: RepositoryState) -> bool:
+        """Whether the known commit was applied in full, so that only drift in it is left to revert."""
+        known = _known_commit(repository, state)
+        id_ = known.id if isinstance(known, Commit) else known
+        return id_ is not None and id_ == state.status.last_applied_commit
 
     def _unwatched(self, state: RepositoryState) -> tuple[str, ...]:
         kinds = {key.group_kind for key in state.applied}
         return tuple(sorted(str(kind) for kind in kinds if self._services.object_cache.is_refused(kind)))
+
+
+def _known_commit(repository: Repository, state: RepositoryState) -> Commit | str | None:
+    """Return the last commit that was read for the repository's spec as it is now; None if there is none.
+
+    After a restart that is the id of the last commit that was applied, if it was applied by this spec.
+    """
+    if state.commit is not None:
+        return state.commit if state.synced_version == repository.version else None
+    status = state.status
+    is_current = status.observed_generation == repository.generation
+    return (
+        None if not is_current or has_moved(status.conditions, repository.pin) else status.last_applied_commit
+    )
 
 
 def _has_moved(key: ObjectKey, live: ObservedObject | None, state: RepositoryState) -> bool:

@@ -252,6 +252,7 @@ class ClusterSync:
     def _note_refusals(self, steps: Iterable[Step]) -> None:
         for step in steps:
             if step.reason is Reason.OWNED_BY_OTHER:
+                self._context.ownership.unclaim(step.key, self._repository.key)
                 self._wait_for(step.key, step.live.owner if step.live else None)
 
     def _note_heals(self, results: Iterable[ObjectResult]) -> None:

@@ -39,7 +39,9 @@ class InventoryStore:
         """Fill the state's memory of what was applied from Kubernetes, the first time only."""
         if state.loaded:
             return
-        applied = _unpack(state.status.inventory, "status.inventory", of=str(repository.object_key))
+        text = repository.status.inventory  # as it is now: a user may have removed an unreadable one
+        state.status = msgspec.structs.replace(state.status, inventory=text)
+        applied = _unpack(text, "status.inventory", of=str(repository.object_key))
         if applied:
             await self._find_leftovers(repository, state)
         elif state.status.conditions:  # else it is new and has no Inventory objects

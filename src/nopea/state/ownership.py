@@ -26,6 +26,11 @@ class Ownership:
         self._wanted.setdefault(repo, set()).add(key)
         return self._owner.setdefault(key, repo)
 
+    def unclaim(self, key: ObjectKey, repo: RepoKey) -> None:
+        """Give a claim back: the object turned out to be another's."""
+        if self._owner.get(key) == repo:
+            del self._owner[key]
+
     def wait(self, key: ObjectKey, repo: RepoKey) -> None:
         """Record that a repository declares an object that another one owns."""
         self._waiting.setdefault(key, set()).add(repo)

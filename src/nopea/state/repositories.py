@@ -85,11 +85,17 @@ class RepositoryStore:
         healthy = find(repository.status.conditions, HEALTHY)
         is_applied = applied is not None and applied.status == "True"
         is_current = applied is not None and applied.observed_generation == repository.generation
+        reason = ""
+        if applied is not None and not is_applied:
+            reason = applied.reason
+        elif applied is not None and not is_current:
+            reason = "its spec has changed"
+        elif healthy is not None:
+            reason = healthy.message
         return Dependency(
             applied=is_applied and is_current,
             healthy=healthy is None or healthy.status == "True",
-            reason=(applied.reason if applied and not is_applied else "")
-            or (healthy.message if healthy else ""),
+            reason=reason,
         )
 
     def reader(self, key: RepoKey) -> Callable[[], Repository]:

@@ -11,6 +11,7 @@ from tests.fakes.installation import (
     outcomes,
     repository_key,
 )
+from tests.fakes.object_store import CONFIG_MAPS
 
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import unpack
@@ -180,6 +181,87 @@ async def test_drift_is_reverted_while_it_waits() -> None:
         assert place.data("a") == {"colour": "blue"}
         assert place.condition("Ready") == ("False", "DependencyNotReady")
         assert place.condition("Applied") == ("True", "Succeeded")
+
+
+async def test_waiting_says_nothing_about_git() -> None:
+    """Fetched keeps what the last try said."""
+    files = {"web/a.yaml": config_map("a"), "base/b.yaml": config_map("b")}
+    async with installed(files, path="web", dependsOn=[{"name": "base"}]) as place:
+        place.declare("base", path="base")
+        await place.sync(name="base")
+        place.repository("base")
+        await place.sync()
+        place.git.down = True
+        await place.sync(Trigger.POLL)
+        place.configure("base", path="elsewhere")
+        place.repository("base")
+
+        await place.sync(Trigger.RETRY)
+
+        assert place.condition("Fetched") == ("False", "GitUnreachable")
+
+
+async def test_what_was_never_applied_is_not_created_while_it_waits() -> None:
+    """A commit that was only read before the dependency got into trouble waits too."""
+    files = {"web/a.yaml": config_map("a"), "base/b.yaml": config_map("b")}
+    error = ServerError(ApiFailure(code=500, reason="InternalError", message="etcd is gone"))
+    async with installed(files, path="web", dependsOn=[{"name": "base"}]) as place:
+        place.declare("base", path="base")
+        await place.sync(name="base")
+        place.repository("base")
+        place.cluster.fail_next("apply", CONFIG_MAPS, error)
+        assert (await place.sync()).result is Result.FAILED
+        place.configure("base", path="elsewhere")
+        place.repository("base")
+
+        report = await place.sync(Trigger.RETRY)
+
+        assert report.codes == (Code.DEPENDENCY_NOT_READY,)
+        assert place.data("a") is None
+
+
+async def test_a_new_process_reverts_drift_while_git_is_away() -> None:
+    """The mirror still has the commit that the status names."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        await place.restart()
+        place.git.down = True
+        place.edit("a", {"colour": "red"})
+
+        report = await place.sync(Trigger.STARTUP)
+
+        assert report.codes == (Code.GIT_UNREACHABLE,)
+        assert place.data("a") == {"colour": "blue"}
+        assert place.condition("Ready") == ("True", "Succeeded")
+
+
+async def test_an_abandoned_repository_needs_no_inventory() -> None:
+    """A user can release a GitRepository whose inventory cannot be read."""
+    async with installed(BLUE, deletionPolicy="Delete") as place:
+        await place.sync()
+        await place.restart()
+        place.cluster.change(repository_key(), {"status": {"inventory": "rubbish"}}, subresource="status")
+        place.configure(annotations={"nopea.io/abandon": "true"})
+        place.cluster.delete(repository_key())
+
+        assert (await place.sync(Trigger.DELETION)).result is Result.DELETED
+        assert repository_key() not in place.cluster.objects
+
+
+async def test_a_refused_object_is_not_claimed() -> None:
+    """Otherwise its owner would be refused when it changes the object later."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        await place.restart()
+        place.services.ownership.release(place.repository().key)
+        place.declare("other", path="")
+        key = key_of("a")
+        place.services.object_cache.assume_gone(key)  # as if the kind could not be watched
+
+        report = await place.sync(name="other")
+
+        assert report.codes == (Code.OWNED_BY_OTHER,)
+        assert place.services.ownership.claim(key, place.repository().key) == place.repository().key
 
 
 async def test_a_missing_secret_is_reported() -> None:

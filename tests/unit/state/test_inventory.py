@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import msgspec
@@ -74,13 +75,13 @@ async def test_a_crash_before_the_trim_leaves_no_inventory_objects_behind() -> N
     for name, body in objects.bodies.items():
         objects.bodies[name] = orjson.dumps({**orjson.loads(body), "spec": {"index": "first"}})
     applied = state_of(50).applied
-    state = RepositoryState(uid=REPOSITORY.uid, status=REPOSITORY.status)
-    state.status = msgspec.structs.replace(
-        state.status, conditions=_conditions(), inventory=inventory.pack(applied)
+    status = msgspec.structs.replace(
+        REPOSITORY.status, conditions=_conditions(), inventory=inventory.pack(applied)
     )
+    state = RepositoryState(uid=REPOSITORY.uid, status=status)
     store = InventoryStore(cast("Any", objects))
 
-    await store.load(REPOSITORY, state)
+    await store.load(replace(REPOSITORY, status=status), state)
     await store.trim(REPOSITORY, state)
 
     assert state.applied == applied
@@ -116,3 +117,17 @@ def _conditions() -> Any:
     }
     raw = {"conditions": [{**fields, "lastTransitionTime": "2026-01-01T00:00:00Z"}]}
     return msgspec.convert(raw, GitRepositoryStatus).conditions
+
+
+async def test_an_unreadable_inventory_can_be_removed_from_the_status() -> None:
+    """The process does not hold on to what it has read first."""
+    store = InventoryStore(cast("Any", Objects()))
+    broken = msgspec.structs.replace(REPOSITORY.status, conditions=_conditions(), inventory="rubbish")
+    state = RepositoryState(uid=REPOSITORY.uid, status=broken)
+    with pytest.raises(StalledError, match="NOPEA-K009"):
+        await store.load(replace(REPOSITORY, status=broken), state)
+
+    removed = msgspec.structs.replace(broken, inventory="")
+    await store.load(replace(REPOSITORY, status=removed), state)
+
+    assert (state.loaded, state.applied, state.status.inventory) == (True, {}, "")

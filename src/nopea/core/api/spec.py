@@ -244,7 +244,10 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     ] = ()
     depends_on: Annotated[
         tuple[RepositoryReference, ...],
-        Meta(max_length=32, description="GitRepositories that must be Ready before this one is applied."),
+        Meta(
+            max_length=32,
+            description="GitRepositories that must be Applied and Healthy before this one is applied.",
+        ),
     ] = ()
     wait: Annotated[bool, Meta(description="Ready is True only while all applied objects are healthy.")] = (
         False

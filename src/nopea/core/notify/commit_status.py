@@ -124,9 +124,10 @@ def _state(transition: Transition) -> tuple[State, str] | None:
         return (State.SUCCESS, report_line(report)) if has_changed else None
     if report.result is not Result.FAILED:
         return None
-    problems = [problem for problem in report.problems if not problem.code.startswith("NOPEA-G")]
+    codes = ((problem, problem.code) for problem in report.problems)
+    problems = [problem for problem, code in codes if not (code.is_git or code.is_waiting)]
     if not problems:
-        return None  # Git could not be reached: that says nothing about the commit
+        return None  # that Git fails, or that it waits for another, says nothing about the commit
     first = next((problem for problem in problems if not problem.code.transient), problems[0])
     where = " ".join(part for part in (first.source, first.object) if part)
     more = f" (and {len(problems) - 1} more)" if problems[1:] else ""

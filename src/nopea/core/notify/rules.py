@@ -262,7 +262,7 @@ def _health(transition: Transition) -> Notification | None:
         kind=NotificationKind.HEALTH,
         severity=Severity.INFO,
         title="all objects are healthy again",
-        lines=[(f"{after.message}.",)],
+        lines=[(after.message,)],
         facts=facts,
         fingerprint="healthy",
         alert_state=AlertState.RESOLVED if was == "False" else AlertState.RESOLVED_IF_FIRING,

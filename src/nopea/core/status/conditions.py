@@ -32,14 +32,20 @@ from nopea.core.status.rollback import has_moved, rolled_back
 IN_SYNC = (Outcome.CREATED, Outcome.CONFIGURED, Outcome.UNCHANGED)
 """The outcomes after which an object is as Git declares it."""
 
+NOT_HEALTHY = "NotHealthy"
+"""The reason of Ready while only the health is missing that `spec.wait` asks for."""
+
 ALWAYS_OWNED = frozenset({READY, RECONCILING, STALLED, SUSPENDED})
 """The conditions that every sync decides about; the others stay if a sync did not come so far."""
 
 
 def conditions_of(
-    previous: GitRepositoryStatus, report: ReconcileReport, now: datetime
+    previous: GitRepositoryStatus, report: ReconcileReport, now: datetime, *, wait: bool
 ) -> tuple[list[Condition], frozenset[str]]:
-    """Return the conditions that hold after a sync, and the types about which it decided."""
+    """Return the conditions that hold after a sync, but for Healthy, and the types about which it decided.
+
+    With `wait`, health is a part of Ready.
+    """
     make = _Maker(report.generation, now)
     git = [problem for problem in report.problems if problem.code.is_git]
     others = [problem for problem in report.problems if not problem.code.is_git]
@@ -54,7 +60,17 @@ def conditions_of(
         found += [_applied(make, report, others), *_about_objects(make, report)]
     applied = find(found, APPLIED)
     is_applied = applied.status == "True" if applied is not None else _was_ready(previous, report)
-    return [*found, *_ready(make, report, git, others, is_applied=is_applied)], frozenset(owned)
+    found += _ready(make, report, git, others, is_applied=is_applied)
+    if wait and report.health is not None and not report.health.is_settled:
+        message = report.health.message
+        found = [
+            make(READY, "False", NOT_HEALTHY, message) if _is_true(each, READY) else each for each in found
+        ]
+    return found, frozenset(owned)
+
+
+def _is_true(condition: Condition, type_: str) -> bool:
+    return (condition.type, condition.status) == (type_, "True")
 
 
 def _was_ready(previous: GitRepositoryStatus, report: ReconcileReport) -> bool:
@@ -173,7 +189,8 @@ def _about_objects(make: _Maker, report: ReconcileReport) -> list[Condition]:
         kinds = ", ".join(report.unwatched)
         message = (
             f"Changes of {kinds} are noticed only when all objects are compared, because Nopea cannot list "
-            "and watch them in the whole cluster. Grant its account list and watch."
+            "and watch them; the log says why. If a right is missing, grant its service account list and "
+            "watch on these kinds."
         )
         found.append(make(WATCHING, "False", "NotWatched", message))
     return found

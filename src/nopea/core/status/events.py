@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Literal
 
 from nopea.core.api import names
-from nopea.core.api.conditions import HEALTHY, READY, SUSPENDED, find
+from nopea.core.api.conditions import HEALTHY, STALLED, SUSPENDED, find
 from nopea.core.api.status import SHORT_COMMIT, GitRepositoryStatus
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import unpack
@@ -20,7 +20,7 @@ from nopea.core.status.conditions import report_line
 from nopea.core.status.drifts import drift_line
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.status.rollback import pinned_note, released_note
-from nopea.core.status.status import RECOVERING, UNHEALTHY
+from nopea.core.status.status import RECOVERING, UNHEALTHY, WORKER_CRASHED
 from nopea.core.status.transition import Transition
 
 MOST_OF_A_KIND = 5
@@ -93,13 +93,15 @@ def _successes(step: Transition, report: ReconcileReport) -> Iterator[EventLine]
         attempts = "attempt" if step.before.failures == 1 else "attempts"
         note = f"Recovered after {step.before.failures} failed {attempts}. {report_line(report)}"
         yield EventLine(type="Normal", reason="Recovered", action="Sync", note=note)
-    elif step.is_first_sync or not _was_ready(step.before):
+    elif step.is_first_sync or _was_stopped(step.before):
         yield EventLine(type="Normal", reason="Synced", action="Sync", note=report_line(report))
 
 
-def _was_ready(before: GitRepositoryStatus) -> bool:
-    ready = find(before.conditions, READY)
-    return ready is not None and ready.status == "True" and find(before.conditions, SUSPENDED) is None
+def _was_stopped(before: GitRepositoryStatus) -> bool:
+    """Return whether no sync could be made before: the repository was suspended, or its worker crashed."""
+    stalled = find(before.conditions, STALLED)
+    is_crashed = stalled is not None and stalled.reason == WORKER_CRASHED
+    return is_crashed or find(before.conditions, SUSPENDED) is not None
 
 
 def _health(step: Transition) -> Iterator[EventLine]:
@@ -107,9 +109,10 @@ def _health(step: Transition) -> Iterator[EventLine]:
     before, after = (find(status.conditions, HEALTHY) for status in (step.before, step.after))
     if after is None or (before is not None and before.status == after.status):
         return
-    if after.status == "False":
+    was_unhealthy = before is not None and before.reason in (UNHEALTHY, RECOVERING)
+    if after.status == "False" and not was_unhealthy:
         yield EventLine(type="Warning", reason="Unhealthy", action="Health", note=after.message)
-    elif after.status == "True" and before is not None and before.reason in (UNHEALTHY, RECOVERING):
+    elif after.status == "True" and was_unhealthy:
         yield EventLine(type="Normal", reason="Healthy", action="Health", note=after.message)
 
 

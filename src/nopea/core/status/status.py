@@ -31,7 +31,7 @@ from nopea.core.duration import format_seconds
 from nopea.core.health.condition import HealthSummary
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
-from nopea.core.status.conditions import ALWAYS_OWNED, IN_SYNC, condition, conditions_of, cut
+from nopea.core.status.conditions import ALWAYS_OWNED, IN_SYNC, NOT_HEALTHY, condition, conditions_of, cut
 from nopea.core.status.drifts import drifts_of
 from nopea.core.status.milestones import failing_since, last_deployment
 from nopea.core.status.report import Outcome, ReconcileReport, Result
@@ -106,7 +106,7 @@ def reported(
     if report.result is Result.SUSPENDED:
         return _suspended(previous, report, now)
     ok = report.result is Result.SYNCED
-    conditions, owned = conditions_of(previous, report, now)
+    conditions, owned = conditions_of(previous, report, now, wait=wait)
     changes = dict(
         observed_generation=report.generation,
         next_sync_time=format_time(retry_at) if retry_at else None,
@@ -218,16 +218,27 @@ def with_health(
     """Return the status with the condition Healthy, or without it when the health is not known."""
     wanted = [] if health is None else [_healthy(status, health, generation, now)]
     conditions = merge(status.conditions, wanted, owned=frozenset({HEALTHY}))
-    applied = find(conditions, APPLIED)
-    if wait and health is not None and applied is not None and applied.status == "True" and not status.errors:
-        words = (applied.reason, applied.message) if health.is_settled else (health.reason, health.message)
-        ready = condition(READY, "True" if health.is_settled else "False", *words, generation, now)
-        conditions = merge(conditions, [ready], owned=frozenset({READY}))
+    if wait and health is not None:
+        conditions = merge(conditions, _waiting_for(conditions, health, generation, now), owned=frozenset())
     status = msgspec.structs.replace(status, conditions=conditions)
     if status.errors or find(conditions, SUSPENDED) is not None:
         return status
     line = state_line(status, brief=health.brief if health is not None else "")
     return msgspec.structs.replace(status, summary=line)
+
+
+def _waiting_for(
+    conditions: Sequence[Condition], health: HealthSummary, generation: int, now: datetime
+) -> list[Condition]:
+    """Return Ready if the health changes it: nothing but the health was missing, or is missing now."""
+    ready, applied = find(conditions, READY), find(conditions, APPLIED)
+    if ready is None or applied is None:
+        return []
+    if health.is_settled and ready.reason == NOT_HEALTHY:
+        return [condition(READY, "True", applied.reason, applied.message, generation, now)]
+    if not health.is_settled and (ready.status == "True" or ready.reason == NOT_HEALTHY):
+        return [condition(READY, "False", NOT_HEALTHY, health.message, generation, now)]
+    return []
 
 
 def _healthy(status: GitRepositoryStatus, health: HealthSummary, generation: int, now: datetime) -> Condition:

@@ -55,7 +55,7 @@ _PHRASES = {
     Code.TERMINATING: "being deleted",
     Code.ADMISSION_DENIED: "denied by admission control",
     Code.PRUNE_GUARD: "deletion held back by the prune guard",
-    Code.PRUNE_PROTECTED: "kept, because its kind is protected",
+    Code.PRUNE_PROTECTED: "not deleted, because a safeguard keeps it",
     Code.PRUNE_BLOCKED: "deletion blocked",
     Code.SPEC_INVALID: "spec invalid",
     Code.DEPENDENCY_NOT_READY: "waiting",

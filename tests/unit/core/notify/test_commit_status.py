@@ -93,7 +93,8 @@ def test_a_lasting_transient_problem_is_an_error() -> None:
 def test_a_problem_with_the_git_server_is_not_sent() -> None:
     """Problems with the Git server say nothing about a commit."""
     repo = world()
-    assert [commit_status(repo.did(failed(Code.GIT_NOT_FOUND))) for _ in range(5)] == [None] * 5
+    for code in (Code.GIT_NOT_FOUND, Code.DEPENDENCY_NOT_READY):
+        assert [commit_status(repo.did(failed(code))) for _ in range(5)] == [None] * 5
 
 
 def test_success_after_failures_is_sent_without_changes() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from tests.fakes.samples import NOW, problem, report, result_of
+from tests.fakes.samples import NOW, problem, report, repository, result_of
 
 from nopea.core.api.conditions import find
 from nopea.core.api.pin import Pin
@@ -14,8 +15,10 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.health.condition import HealthSummary
 from nopea.core.problem import Code, Problem
 from nopea.core.status.conditions import applied_line, failure_line, report_line
+from nopea.core.status.events import event_lines
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.status import reported, with_health
+from nopea.core.status.transition import Transition
 
 GIT, LOGIN = problem(Code.GIT_UNREACHABLE, "no route"), problem(Code.GIT_AUTHENTICATION, "no login")
 WAITS, WRONG = problem(Code.DEPENDENCY_NOT_READY, "not yet"), problem(Code.INVALID, "no such field")
@@ -102,6 +105,37 @@ def test_health_is_part_of_ready_only_with_wait(health: HealthSummary, ready: st
     assert told(after(synced), ["Ready"]) == ["True"]
     back = with_health(later, HEALTHY, wait=True, generation=1, now=NOW)
     assert told(back, ["Ready"]) == ["True"]
+
+
+def test_an_idle_sync_of_an_unhealthy_repository_writes_nothing() -> None:
+    """Ready keeps its time, and no Event is sent."""
+    crashing = report(objects=[result_of("a")], health=CRASHING)
+    before = after(crashing, wait=True)
+
+    same = reported(before, crashing, now=NOW + timedelta(hours=1), retry_at=None, wait=True)
+
+    assert same == before
+    step = Transition(repository=repository(), before=before, after=same, report=crashing, at=NOW)
+    assert [*event_lines(step)] == []
+
+
+def test_a_git_failure_does_not_hide_bad_health() -> None:
+    """With `wait`, health is a part of Ready in every case."""
+    away = replace(failed(GIT), health=CRASHING)
+    status = after(SYNCED, away, wait=True)
+    assert told(status, ["Ready", "Fetched", "Applied", "Healthy"]) == ["False", "False", "True", "False"]
+
+    well = with_health(after(SYNCED, failed(GIT), wait=True), CRASHING, wait=True, generation=1, now=NOW)
+    assert told(well, ["Ready"]) == ["False"]
+    assert told(with_health(well, HEALTHY, wait=True, generation=1, now=NOW), ["Ready"]) == ["True"]
+
+
+def test_a_folder_that_is_gone_is_no_failure_of_git() -> None:
+    """The newest commit was fetched and cannot be applied."""
+    gone = problem(Code.GIT_PATH_NOT_FOUND, "no folder deploy")
+
+    found = told(after(SYNCED, failed(gone)), ("Ready", "Fetched", "Applied", "Stalled"))
+    assert found == ["False", "True", "False", "True"]
 
 
 def test_health_does_not_make_a_failed_sync_ready() -> None:
