@@ -210,6 +210,29 @@ def test_history_as_json_extends_the_status(site: Site) -> None:
     assert (printed["history"][0]["created"], printed["history"][0]["changed"]) == (0, 1)
 
 
+def test_revisions_say_what_was_applied_and_what_was_reverted(site: Site) -> None:
+    """Requests in between do not push a commit out; the table names the drift that was reverted."""
+    repo, blue, green = two_commits(site)
+    for _ in range(12):
+        repo.sync_and_wait()
+    site.cluster.lab.run_kubectl(
+        "patch", "configmap", "web", "-n", site.namespace, "--type=merge", "-p", '{"data":{"colour":"red"}}'
+    )
+    reverted = f"ConfigMap {site.namespace}/web: .data.colour, by kubectl-patch"
+    eventually(lambda: _assert_reverted(repo, reverted))
+
+    said = nopea_(site, "history", "shop", "--revisions")
+
+    assert said.code == 0, said
+    assert [line.split()[0] for line in said.out.splitlines()[2:4]] == [green[:7], blue[:7]]
+    assert said.out.splitlines()[-1] == f"reverted: {reverted}"
+    assert "Acme Robot" in said.out
+
+
+def _assert_reverted(repo: Repo, line: str) -> None:
+    assert line in repo.status()["revisions"][0].get("reverted", []), repo.status()["revisions"]
+
+
 def test_rollback_applies_the_previous_commit_and_stays_there(site: Site) -> None:
     """Without a commit, rollback pins the previous one; new pushes have no effect until `--resume`."""
     repo, blue, _ = two_commits(site)

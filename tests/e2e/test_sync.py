@@ -98,6 +98,9 @@ def _assert_told(found: Json, commit: str, *, count: int) -> None:
     entry = status["history"][0]
     assert (len(status["history"]), entry["commit"], entry["outcome"]) == (1, commit, "synced")
     assert (entry["created"], entry["trigger"]) == (count, "startup")
+    (revision,) = status["revisions"]
+    assert (revision["commit"], revision["message"], revision["created"]) == (commit, "Open the shop", count)
+    assert revision["author"].startswith("Acme Robot")
     ready = condition(found, "Ready")
     assert (ready["status"], ready["reason"]) == ("True", "Succeeded")
     assert ready["message"] == f"Applied {count} objects at {commit[:7]}."

@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 
 from nopea.core.api.status import SHORT_COMMIT, GitRepositoryStatus, HistoryEntry
-from nopea.core.status.report import Result
 from nopea.core.trigger import Trigger
 
 _FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -40,7 +39,7 @@ def previous_commit(status: GitRepositoryStatus) -> str:
         )
     if status.last_attempted_commit not in (None, current):
         return current
-    commits = [entry.commit for entry in status.history if _is_own(entry)]
+    commits = [entry.commit for entry in status.revisions if entry.applied and not entry.rollback]
     # a current commit that is not in the list was named by a user: what came before it is unknown
     for commit in commits[commits.index(current) :] if current in commits else []:
         if commit != current:
@@ -49,11 +48,6 @@ def previous_commit(status: GitRepositoryStatus) -> str:
         f"The history has no commit that was applied before {current[:SHORT_COMMIT]}.",
         "Give one of the commits that `nopea history` lists, or the full id of an older one from `git log`.",
     )
-
-
-def _is_own(entry: HistoryEntry) -> bool:
-    """Return whether the sync applied the ref of the spec in full, not a rollback."""
-    return entry.outcome == Result.SYNCED and bool(entry.commit) and not is_rollback(entry)
 
 
 def is_rollback(entry: HistoryEntry) -> bool:
@@ -91,5 +85,6 @@ def find_commit(reference: str, status: GitRepositoryStatus) -> str:
 def known_commits(status: GitRepositoryStatus) -> Sequence[str]:
     """Return the commits in the status, newest first, each once."""
     last = (status.last_applied_commit, status.last_attempted_commit)
-    commits = [*(entry.commit for entry in status.history), *last]
+    syncs = [entry.commit for entry in status.history]
+    commits = [*syncs, *(entry.commit for entry in status.revisions), *last]
     return tuple(dict.fromkeys(commit for commit in commits if commit))

@@ -33,6 +33,12 @@ def entry(commit: str, number: int = 1, **facts: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def revision(commit: str) -> dict[str, Any]:
+    """Return a revision that was applied."""
+    time = "2026-11-24T05:00:00Z"
+    return {"commit": commit, "message": "Change", "author": "Deploy Bot", "time": time, "applied": time}
+
+
 class Commands:
     """Runs `nopea` against a cluster in memory that contains the GitRepository shop/api."""
 
@@ -45,6 +51,7 @@ class Commands:
             "lastAppliedCommit": NEWER,
             "resourceCount": 1,
             "history": [entry(NEWER, 2), entry(COMMIT)],
+            "revisions": [revision(NEWER), revision(COMMIT)],
             "inventory": pack({ObjectKey("", "ConfigMap", "shop", "web"): APPLIED}),
             **changes.pop("status", {}),
         }

@@ -1,52 +1,49 @@
-"""Which commit a reference means, according to the history in the status."""
+"""Which commit a reference means, according to the revisions and the history in the status."""
 
 from __future__ import annotations
 
 import pytest
 
 from nopea.cli.commit_reference import UnknownCommitError, find_commit, known_commits, previous_commit
-from nopea.core.api.status import GitRepositoryStatus, HistoryEntry
+from nopea.core.api.status import GitRepositoryStatus, HistoryEntry, RevisionEntry
 
+TIME = "2026-11-24T05:00:00Z"
 OLD, MIDDLE, NEW = "a" * 40, "b" * 40, "c" * 40
 
 
-def passed(commit: str, outcome: str = "synced", *, trigger: str = "poll") -> HistoryEntry:
-    """Return a history entry of a sync."""
-    return HistoryEntry(
-        id="", commit=commit, trigger=trigger, outcome=outcome, started="2026-11-24T05:00:00Z", duration="1s"
+def passed(commit: str, outcome: str = "synced", *, rollback: bool = False) -> RevisionEntry:
+    """Return a revision that was applied, or failed."""
+    return RevisionEntry(
+        commit=commit,
+        message="Change",
+        author="Deploy Bot",
+        time=TIME,
+        applied=TIME if outcome == "synced" else None,
+        rollback=rollback,
     )
 
 
 def status(
-    *entries: HistoryEntry, applied: str | None = None, attempted: str | None = None
+    *entries: RevisionEntry, applied: str | None = None, attempted: str | None = None
 ) -> GitRepositoryStatus:
-    """Return a status with this history, newest first."""
+    """Return a status with these revisions, newest first."""
     return GitRepositoryStatus(
-        history=entries, last_applied_commit=applied, last_attempted_commit=attempted or applied
+        revisions=entries, last_applied_commit=applied, last_attempted_commit=attempted or applied
     )
 
 
 def test_going_back_twice_goes_to_older_commits() -> None:
     """Syncs under a rollback are skipped, so a second rollback goes further back."""
-    first = status(
-        passed(MIDDLE, trigger="rollback"), passed(NEW), passed(MIDDLE), passed(OLD), applied=MIDDLE
-    )
-    healed = status(
-        passed(MIDDLE, trigger="object change,rollback"),
-        passed(NEW),
-        passed(MIDDLE),
-        passed(OLD),
-        applied=MIDDLE,
-    )
+    found = status(passed(MIDDLE, rollback=True), passed(NEW), passed(MIDDLE), passed(OLD), applied=MIDDLE)
 
-    assert previous_commit(first) == previous_commit(healed) == OLD
+    assert previous_commit(found) == OLD
 
 
 def test_after_resume_the_commits_of_the_branch_count_again() -> None:
     """A commit that only a rollback applied is not the previous commit."""
     found = status(
-        passed(NEW, trigger="resume"),
-        passed(OLD, trigger="rollback"),
+        passed(NEW),
+        passed(OLD, rollback=True),
         passed(NEW),
         passed(MIDDLE),
         applied=NEW,
@@ -80,10 +77,10 @@ def test_after_a_failed_commit_the_last_applied_one_is_the_previous() -> None:
     ("found", "says"),
     [
         (status(), "No commit was ever applied"),
-        (status(passed("", "failed")), "No commit was ever applied"),
+        (status(passed(NEW, "failed")), "No commit was ever applied"),
         (status(passed(NEW), passed(MIDDLE, "failed"), applied=NEW), "no commit that was applied before"),
         (
-            status(passed(OLD, trigger="rollback"), passed(NEW), applied=OLD),
+            status(passed(OLD, rollback=True), passed(NEW), applied=OLD),
             "no commit that was applied before",
         ),
     ],
@@ -131,7 +128,13 @@ def test_what_cannot_be_resolved_is_refused(text: str, says: str) -> None:
 
 
 def test_each_known_commit_is_listed_once() -> None:
-    """The newest commit comes first; syncs that read no commit are skipped."""
-    found = status(passed(NEW), passed(""), passed(OLD), passed(NEW), applied=NEW)
+    """The commits of syncs come first, newest first; syncs that read no commit are skipped."""
+    syncs = [
+        HistoryEntry(id="", commit=commit, trigger="poll", outcome="synced", started=TIME, duration="1s")
+        for commit in (NEW, "", NEW)
+    ]
+    found = GitRepositoryStatus(
+        history=tuple(syncs), revisions=(passed(NEW), passed(OLD)), last_applied_commit=MIDDLE
+    )
 
-    assert known_commits(found) == (NEW, OLD)
+    assert known_commits(found) == (NEW, OLD, MIDDLE)

@@ -21,26 +21,31 @@ if TYPE_CHECKING:
     default="text",
     help="Output format.  [default: text]",
 )
+@click.option("--revisions", is_flag=True, help="List the last commits instead of the last syncs.")
 @cluster_options
-def command(*, cluster: ClusterChoice, name: str, output: str) -> None:
+def command(*, cluster: ClusterChoice, name: str, output: str, revisions: bool) -> None:
     """List the last 10 syncs of GitRepository NAME that changed something, failed or recovered.
+
+    With --revisions, list the last 10 commits that were applied: author, message, what each changed, and how
+    many changes in the cluster were reverted while it was applied.
 
     Exit codes: 0 listed, 2 wrong usage, 3 the cluster could not be read.
     """
 
     async def work(client: KubeClient, namespace: str) -> int:
-        return await _show(client, namespace, name, output)
+        return await _show(client, namespace, name, output, revisions=revisions)
 
     run_with_cluster(cluster, work)
 
 
-async def _show(client: KubeClient, namespace: str, name: str, output: str) -> int:
+async def _show(client: KubeClient, namespace: str, name: str, output: str, *, revisions: bool) -> int:
     import shutil
     import sys
     from datetime import UTC, datetime
 
     from nopea.cli.output.history import history_json, history_lines
     from nopea.cli.output.messages import print_hint, print_json
+    from nopea.cli.output.revisions import revision_lines
     from nopea.cli.repository import read_repository
     from nopea.core.objects import RepoKey
 
@@ -49,7 +54,8 @@ async def _show(client: KubeClient, namespace: str, name: str, output: str) -> i
         print_json(history_json(repository))
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        for line in history_lines(repository, now=datetime.now(UTC), width=width):
+        lines = revision_lines if revisions else history_lines
+        for line in lines(repository, now=datetime.now(UTC), width=width):
             click.echo(line)
     if repository.pin_problem is not None:
         print_hint(f"{repository.pin_problem.message} {repository.pin_problem.hint}")

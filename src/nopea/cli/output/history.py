@@ -37,6 +37,9 @@ def history_json(repository: Repository) -> dict[str, Any]:
             }
             for entry in status.history
         ],
+        "revisions": [
+            {field: getattr(entry, field) for field in entry.__struct_fields__} for entry in status.revisions
+        ],
     }
 
 
@@ -45,10 +48,10 @@ def history_lines(repository: Repository, *, now: datetime, width: int | None = 
 
     If the table is wider than `width`, it omits the ids, then the times too. None means no limit.
     """
-    yield _title(repository)
+    yield title(repository)
     entries = repository.status.history
     if not entries:
-        yield _empty_reason(repository)
+        yield empty_reason(repository)
         return
     current = _current(repository)
     head, *rows = _fitting(entries, now=now, width=width)
@@ -72,7 +75,8 @@ def age(seconds: float) -> str:
     return f"{max(int(seconds), 0)}s"
 
 
-def _title(repository: Repository) -> str:
+def title(repository: Repository) -> str:
+    """Return what is applied and followed now."""
     status = repository.status
     applied = f"at {status.last_applied_commit}" if status.last_applied_commit else "(nothing applied yet)"
     if repository.pin_problem is not None:
@@ -92,7 +96,8 @@ def _follows(repository: Repository) -> str | None:
     return repository.follows or None
 
 
-def _empty_reason(repository: Repository) -> str:
+def empty_reason(repository: Repository) -> str:
+    """Return why there is nothing to list."""
     ready = find(repository.status.conditions, READY)
     if ready is None:
         return "No sync yet. Check that `nopea run` runs and watches this namespace."
@@ -132,7 +137,7 @@ def _cells(entry: HistoryEntry, *, now: datetime, with_times: bool) -> tuple[str
     return (
         entry.commit[:SHORT_COMMIT] or "-",
         entry.outcome,
-        _when(entry.started, now=now, with_time=with_times),
+        when(entry.started, now=now, with_time=with_times),
         entry.duration,
         *(str(number) for number in numbers),
         entry.id,
@@ -140,7 +145,8 @@ def _cells(entry: HistoryEntry, *, now: datetime, with_times: bool) -> tuple[str
     )
 
 
-def _when(started: str, *, now: datetime, with_time: bool) -> str:
+def when(started: str, *, now: datetime, with_time: bool) -> str:
+    """Return how long ago a time in the status was, and the time itself."""
     try:
         ago = age((now - datetime.fromisoformat(started)).total_seconds())
     except (ValueError, TypeError):  # written by another version

@@ -16,6 +16,8 @@ MAX_ERRORS = 20
 MAX_DRIFTS = 20
 MAX_DRIFT_FIELDS = 20
 MAX_HISTORY = 10
+MAX_REVISIONS = 10
+MAX_REVERTED = 5
 MAX_INLINE_INVENTORY = 100
 MAX_INVENTORY_CHUNK = 1000
 MAX_MESSAGE = 1024
@@ -128,6 +130,30 @@ class HistoryEntry(Model, frozen=True, kw_only=True):
     changed: Annotated[Count, Meta(description="Number of objects changed.")] = 0
     pruned: Annotated[Count, Meta(description="Number of objects pruned.")] = 0
     failed: Annotated[Count, Meta(description="Number of objects that could not be applied.")] = 0
+
+
+class RevisionEntry(Model, frozen=True, kw_only=True):
+    """A commit that was applied, or should have been, and what became of it until the next one."""
+
+    commit: Annotated[CommitId, Meta(description="The commit.")]
+    message: Annotated[Line, Meta(description="First line of its message.")]
+    author: Annotated[str, Meta(max_length=256, description="Its author.")]
+    time: Annotated[Time, Meta(description="When it was made.")]
+    applied: (
+        Annotated[Time, Meta(description="When it was applied in full; absent if it never was.")] | None
+    ) = None
+    created: Annotated[Count, Meta(description="Number of objects that its syncs created.")] = 0
+    changed: Annotated[Count, Meta(description="Number of objects that its syncs changed.")] = 0
+    pruned: Annotated[Count, Meta(description="Number of objects that its syncs deleted.")] = 0
+    failed: Annotated[Count, Meta(description="Number of objects that its last sync could not apply.")] = 0
+    rollback: Annotated[bool, Meta(description="True if a rollback chose the commit.")] = False
+    reverted: Annotated[
+        tuple[Line, ...],
+        Meta(
+            max_length=MAX_REVERTED,
+            description="The last changes in the cluster that were reverted: object, fields and manager.",
+        ),
+    ] = ()
 
 
 class GitRepositoryStatus(Model, frozen=True, kw_only=True):
@@ -251,6 +277,10 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
             max_length=MAX_HISTORY,
             description="The last 10 syncs that changed something, failed or recovered.",
         ),
+    ] = ()
+    revisions: Annotated[
+        tuple[RevisionEntry, ...],
+        Meta(max_length=MAX_REVISIONS, description="The last 10 commits that were applied, newest first."),
     ] = ()
     inventory: Annotated[
         str,

@@ -35,6 +35,7 @@ from nopea.core.status.conditions import ALWAYS_OWNED, IN_SYNC, NOT_HEALTHY, con
 from nopea.core.status.drifts import drifts_of
 from nopea.core.status.milestones import failing_since, last_deployment
 from nopea.core.status.report import Outcome, ReconcileReport, Result
+from nopea.core.status.revisions import revisions_after
 from nopea.core.status.rollback import has_moved, rolled_back
 from nopea.core.status.summary import problem_line, state_line
 
@@ -120,6 +121,7 @@ def reported(
         drifts=drifts_of(report, known=previous.drifts) if report.commit else previous.drifts,
         inventory=report.inventory,
         history=_history(previous, report),
+        revisions=revisions_after(previous.revisions, report, now=now),
         conditions=merge(previous.conditions, conditions, owned=owned),
         **_times(previous, report, now),
         **_commit_facts(report),

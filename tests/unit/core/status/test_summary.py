@@ -15,7 +15,6 @@ from tests.fakes.transitions import edited
 from nopea.core.api.pin import Pin
 from nopea.core.api.status import MAX_SUMMARY, GitRepositoryStatus
 from nopea.core.health.condition import HealthSummary
-from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.status.status import crashed, progressing, reported
@@ -60,7 +59,7 @@ def in_file(source: str, code: Code = Code.YAML_SYNTAX) -> Problem:
         (after(SYNCED), "2 objects in sync"),
         (after(report(objects=[result_of("a")])), "1 object in sync"),
         (after(replace(SYNCED, health=CRASH)), "Deployment api: CrashLoopBackOff (exit code 1)"),
-        (after(report(objects=[edited(Reason.POLICY)])), "1 object drifted and not reverted"),
+        (after(report(objects=[edited()])), "1 object drifted and not reverted"),
         (
             after(SYNCED, failed(GIT)),
             "Git cannot be reached; next try 05:03:00Z; the last commit stays applied",
