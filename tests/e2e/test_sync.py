@@ -204,13 +204,13 @@ def test_kubectl_get_shows_the_state(site: Site, cluster: Cluster) -> None:
         header, *rows = table.splitlines()
         assert header.split() == ["NAME", "READY", "HEALTH", "REVISION", "DRIFT", "STATUS", "AGE"]
         cells = {row.split()[0]: re.split(r" {2,}", row.strip()) for row in rows}
-        assert cells["suspended"][1:3] == ["Unknown", "Suspended"], table
+        assert cells["suspended"][1:3] == ["Unknown", "Suspended; nothing is applied or reverted"], table
         return cells
 
     cells = eventually(shown)
     revision = f"main@sha1:{synced.git.tip()[:7]}"
     assert cells["synced"][1:6] == ["True", "Healthy", revision, "0", "1 object in sync"]
     assert cells["broken"][1] == "False"
-    assert cells["broken"][2].startswith("Branch, tag or commit not found in Git; next try ")
+    assert cells["broken"][2] == "Branch, tag or commit not found; check spec.ref"
     wide = cluster.lab.run_kubectl("get", "gr", "broken", "-n", site.namespace, "-o", "wide")
     assert site.url("broken") in wide

@@ -132,7 +132,7 @@ def test_the_whole_demo_fits_one_screen_and_leaves_nothing_behind(folder: Path) 
     assert re.search(r"apps/Deployment shop/web: \.spec\.replicas 1 → 6 \(changed by kubectl-patch\)", text)
     assert re.search(r"Deleted 1 object removed in [0-9a-f]{7}: acme\.example/Discount shop/spring", text)
     assert any(
-        re.match(r" +shop +True +\w+ +main@sha1:[0-9a-f]{7} +1 +1 object drifted", line) for line in lines
+        re.match(r" +shop +True +\w+ +main@sha1:[0-9a-f]{7} +1 +Deployment web", line) for line in lines
     )
     assert re.search(
         r"incident\.detected 2, incident\.resolved 2, service\.deployed 1, service\.upgraded \d", text

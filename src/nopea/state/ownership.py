@@ -1,4 +1,4 @@
-"""Which repository of this process applies an object: the first that plans it, until it releases it.
+"""Which repository of this process applies an object: the first that writes it, until it releases it.
 
 Closes the window in which two repositories apply one object before the watches have seen either's label, and
 says who waits for an object that is another's, so that it is handed over and not deleted.

@@ -197,7 +197,7 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
     last_sync_time: (
         Annotated[
             Time,
-            Meta(description="Time of the last sync that changed something, found something new or failed."),
+            Meta(description="Time of the last sync that changed something or reported something new."),
         ]
         | None
     ) = None

@@ -24,6 +24,7 @@ from nopea.core.api.conditions import (
     format_time,
 )
 from nopea.core.api.status import MAX_MESSAGE, SHORT_COMMIT, Condition, GitRepositoryStatus
+from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem, first_lines
 from nopea.core.status.drifts import drift_line
 from nopea.core.status.report import Outcome, ReconcileReport
@@ -182,7 +183,9 @@ def _about_objects(make: _Maker, report: ReconcileReport) -> list[Condition]:
     found = []
     if drifted:
         more = f" {len(drifted)} objects drifted." if drifted[1:] else ""
-        found.append(make(DRIFTED, "True", "ManualDrift", f"{drift_line(drifted[0])}.{more}"))
+        is_left = drifted[0].reason is Reason.POLICY
+        way_out = " Revert it with `nopea heal`, or commit the change to Git." if is_left else ""
+        found.append(make(DRIFTED, "True", "ManualDrift", f"{drift_line(drifted[0])}.{more}{way_out}"))
     if report.rivals:
         found.append(make(CONTENDED, "True", "ChangedBackAgain", report.rivals))
     if report.unwatched:

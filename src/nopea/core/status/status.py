@@ -37,7 +37,7 @@ from nopea.core.status.milestones import failing_since, last_deployment
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.revisions import revisions_after
 from nopea.core.status.rollback import has_moved, rolled_back
-from nopea.core.status.summary import problem_line, state_line
+from nopea.core.status.summary import problem_line, state_line, suspended_line
 
 WORKER_CRASHED = "WorkerCrashed"
 UNHEALTHY, RECOVERING = "Unhealthy", "Recovering"
@@ -135,7 +135,10 @@ def reported(
 def _problem_line(status: GitRepositoryStatus, problems: Sequence[Problem], retry_at: datetime | None) -> str:
     ready = find(status.conditions, READY)
     line = problem_line(problems, retry_at=retry_at)
-    return f"{line}; the last commit stays applied" if ready and ready.status == "True" else line
+    if ready is not None and ready.status == "True":
+        return f"{line}; the last commit stays applied"
+    is_of_git = all(problem.code.is_git for problem in problems)
+    return f"{line}; the new spec is not applied" if is_of_git and status.last_applied_commit else line
 
 
 def _suspended(previous: GitRepositoryStatus, report: ReconcileReport, now: datetime) -> GitRepositoryStatus:
@@ -147,7 +150,7 @@ def _suspended(previous: GitRepositoryStatus, report: ReconcileReport, now: date
     return msgspec.structs.replace(
         previous,
         observed_generation=report.generation,
-        summary="Suspended",
+        summary=suspended_line(previous),
         next_sync_time=None,
         last_handled_sync_at=report.handled_sync_at or previous.last_handled_sync_at,
         conditions=merge(

@@ -10,16 +10,17 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from nopea.core.api.conditions import DRIFTED, HEALTHY, ROLLED_BACK, find
-from nopea.core.api.status import MAX_SUMMARY, GitRepositoryStatus
+from nopea.core.api.conditions import HEALTHY, ROLLED_BACK, SUSPENDED, find
+from nopea.core.api.status import MAX_SUMMARY, DriftEntry, GitRepositoryStatus
+from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
 
 _PHRASES = {
     Code.GIT_UNREACHABLE: "Git cannot be reached",
     Code.GIT_AUTHENTICATION: "Git login refused",
-    Code.GIT_REF_NOT_FOUND: "branch, tag or commit not found in Git",
-    Code.GIT_PATH_NOT_FOUND: "folder not found in Git",
-    Code.GIT_EMPTY_REPOSITORY: "Git repository is empty",
+    Code.GIT_REF_NOT_FOUND: "branch, tag or commit not found; check spec.ref",
+    Code.GIT_PATH_NOT_FOUND: "folder not found in Git; check spec.path",
+    Code.GIT_EMPTY_REPOSITORY: "Git repository is empty; push a commit",
     Code.GIT_HOST_KEY: "SSH host key is not known",
     Code.GIT_CERTIFICATE: "TLS certificate of the Git server refused",
     Code.GIT_TIMEOUT: "Git server too slow",
@@ -28,7 +29,7 @@ _PHRASES = {
     Code.GIT_TOO_BIG: "Git repository too large",
     Code.GIT_SECRET_MISSING: "Secret missing",
     Code.GIT_SECRET_INVALID: "Secret invalid",
-    Code.GIT_NOT_FOUND: "Git repository not found",
+    Code.GIT_NOT_FOUND: "Git repository not found; check URL and Secret",
     Code.GIT_DISK: "disk of the Git cache full",
     Code.YAML_SYNTAX: "invalid YAML",
     Code.YAML_VALUE: "invalid YAML value",
@@ -58,23 +59,31 @@ _PHRASES = {
     Code.PRUNE_PROTECTED: "not deleted, because a safeguard keeps it",
     Code.PRUNE_BLOCKED: "deletion blocked",
     Code.SPEC_INVALID: "spec invalid",
-    Code.DEPENDENCY_NOT_READY: "waiting",
-    Code.DEPENDENCY_MISSING: "waiting",
     Code.DEPENDENCY_CYCLE: "dependencies form a cycle",
     Code.ROLLBACK_INVALID: "rollback annotation invalid",
     Code.WORKER_CRASHED: "worker keeps crashing",
 }
+_LEFT: dict[str, str] = {
+    Reason.GRACE: "; reverted after the grace period",
+    Reason.BREAK_GLASS: "; protected by break-glass",
+    Reason.CONTENDED: "; reverted later, because it is changed back again and again",
+}
+"""What is said of drift that was left for another reason than the policy."""
 _LINE = re.compile(r"(?:#\d+(?:\[\d+\])*|:\d+)\Z")
 
 
 def problem_line(problems: Sequence[Problem], *, retry_at: datetime | None = None) -> str:
     """Return what is wrong: the problem, or the number of problems and of files, and the first of them."""
-    listed = list(dict.fromkeys(_one(problem) for problem in problems))
+    waits = [problem for problem in problems if problem.code.is_waiting]
+    listed = list(dict.fromkeys(_one(problem) for problem in problems if not problem.code.is_waiting))
     files = {_LINE.sub("", problem.source) for problem in problems if problem.source}
-    line = listed[0]
-    if listed[1:]:
-        where = f" in {len(files)} files" if files and files - {""} and len(files) > 1 else ""
-        line = f"{len(problems)} problems{where}; {line}"
+    if not listed:
+        line = _waiting(waits)
+    elif listed[1:] or waits:
+        where = f" in {len(files)} files" if len(files) > 1 else ""
+        line = f"{len(problems)} problems{where}; first {listed[0]}"
+    else:
+        line = listed[0]
     if retry_at is not None and all(_is_retried(problem.code) for problem in problems):
         line = f"{line}; next try {retry_at.astimezone(UTC):%H:%M:%SZ}"
     return _bounded(line)
@@ -82,14 +91,14 @@ def problem_line(problems: Sequence[Problem], *, retry_at: datetime | None = Non
 
 def state_line(status: GitRepositoryStatus, *, brief: str) -> str:
     """Return the state of a repository whose last sync found no problem; `brief` is its health."""
-    held, healthy = find(status.conditions, ROLLED_BACK), find(status.conditions, HEALTHY)
-    if held is not None:
-        line = f"Rolled back to {(status.last_applied_commit or '')[:7]}"
-    elif healthy is not None and healthy.status == "False" and brief:
-        line = brief
-    elif find(status.conditions, DRIFTED) is not None:
-        drifted = status.drifted_count or 0
-        line = f"{drifted} {'object' if drifted == 1 else 'objects'} drifted and not reverted"
+    is_held = find(status.conditions, ROLLED_BACK) is not None
+    healthy = find(status.conditions, HEALTHY)
+    if healthy is not None and healthy.status == "False" and brief:
+        line = f"{brief}; rolled back" if is_held else brief
+    elif is_held:
+        line = "Rolled back; new commits are not applied"
+    elif status.drifts:
+        line = _drifted(status.drifts[0], count=status.drifted_count or 1)
     elif brief:
         line = brief
     else:
@@ -98,21 +107,45 @@ def state_line(status: GitRepositoryStatus, *, brief: str) -> str:
     return _bounded(line)
 
 
+def suspended_line(previous: GitRepositoryStatus) -> str:
+    """Return that nothing is done, and what was wrong before."""
+    if previous.errors and find(previous.conditions, SUSPENDED) is None:
+        return _bounded(f"Suspended; before that: {previous.summary}")
+    if previous.errors and previous.summary:
+        return previous.summary
+    return "Suspended; nothing is applied or reverted"
+
+
+def _drifted(first: DriftEntry, *, count: int) -> str:
+    name = short_object(first.object)
+    by = f" by {first.manager}" if first.manager else ""
+    if count > 1:
+        return f"{count} objects drifted, not reverted; first {name}{f', changed{by}' if by else ''}"
+    left = (first.action or "").removeprefix("left: ")
+    return f"{name} {f'changed{by}' if by else 'drifted'}{_LEFT.get(left, ', not reverted')}"
+
+
 def _is_retried(code: Code) -> bool:
     """Return whether time may solve it; a repository that waits is woken by the one it waits for."""
-    return (code.transient or code.is_git) and not code.is_waiting
+    return (code.transient or code is Code.GIT_AUTHENTICATION) and not code.is_waiting
+
+
+def _waiting(problems: Sequence[Problem]) -> str:
+    others = list(dict.fromkeys(problem.object or "another GitRepository" for problem in problems))
+    if others[1:]:
+        return f"Waiting for {len(others)} GitRepositories; first {others[0]}"
+    missing = ", which does not exist" if problems[0].code is Code.DEPENDENCY_MISSING else ""
+    return f"Waiting for {others[0]}{missing}"
 
 
 def _one(problem: Problem) -> str:
     phrase = _PHRASES.get(problem.code, problem.code.reason)
     object_ = short_object(problem.object)
-    if problem.code.is_waiting:
-        return f"Waiting for {object_ or 'another GitRepository'}"
     if problem.code.is_git:
         return _capitalized(phrase)
     if object_:
         return f"{object_}: {phrase}"
-    return f"{problem.source} {phrase}" if problem.source else _capitalized(phrase)
+    return f"{problem.source}: {phrase}" if problem.source else _capitalized(phrase)
 
 
 def short_object(text: str) -> str:

@@ -15,6 +15,7 @@ from tests.fakes.transitions import edited
 from nopea.core.api.pin import Pin
 from nopea.core.api.status import MAX_SUMMARY, GitRepositoryStatus
 from nopea.core.health.condition import HealthSummary
+from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.status.status import crashed, progressing, reported
@@ -59,7 +60,7 @@ def in_file(source: str, code: Code = Code.YAML_SYNTAX) -> Problem:
         (after(SYNCED), "2 objects in sync"),
         (after(report(objects=[result_of("a")])), "1 object in sync"),
         (after(replace(SYNCED, health=CRASH)), "Deployment api: CrashLoopBackOff (exit code 1)"),
-        (after(report(objects=[edited()])), "1 object drifted and not reverted"),
+        (after(report(objects=[edited()])), "ConfigMap web changed by kubectl-edit, not reverted"),
         (
             after(SYNCED, failed(GIT)),
             "Git cannot be reached; next try 05:03:00Z; the last commit stays applied",
@@ -70,7 +71,7 @@ def in_file(source: str, code: Code = Code.YAML_SYNTAX) -> Problem:
         ),
         (
             after(failed(in_file("a.yaml:7"), in_file("a.yaml:9"), in_file("b/c.yaml#2"))),
-            "3 problems in 2 files; a.yaml:7 invalid YAML",
+            "3 problems in 2 files; first a.yaml:7: invalid YAML",
         ),
         (
             after(
@@ -78,10 +79,14 @@ def in_file(source: str, code: Code = Code.YAML_SYNTAX) -> Problem:
             ),
             "Deployment api: immutable field changed",
         ),
-        (after(report(Result.SUSPENDED, commit=None)), "Suspended"),
+        (after(report(Result.SUSPENDED, commit=None)), "Suspended; nothing is applied or reverted"),
+        (
+            after(failed(in_file("a.yaml:7")), *[report(Result.SUSPENDED, commit=None)] * 2),
+            "Suspended; before that: a.yaml:7: invalid YAML",
+        ),
         (
             after(replace(SYNCED, pin=Pin(commit="c0ffee0" + "0" * 33, instead_of=None))),
-            "Rolled back to c0ffee0",
+            "Rolled back; new commits are not applied",
         ),
         (
             after(
@@ -89,7 +94,45 @@ def in_file(source: str, code: Code = Code.YAML_SYNTAX) -> Problem:
                     problem(Code.DEPENDENCY_NOT_READY, "no", object="GitRepository infra/base"), commit=False
                 )
             ),
-            "Waiting for GitRepository base",
+            "Waiting for GitRepository infra/base",
+        ),
+        (
+            after(report(objects=[edited(), edited("api")])),
+            "2 objects drifted, not reverted; first ConfigMap web, changed by kubectl-edit",
+        ),
+        (
+            after(report(objects=[edited(reason=Reason.GRACE)])),
+            "ConfigMap web changed by kubectl-edit; reverted after the grace period",
+        ),
+        (
+            after(report(objects=[edited(reason=Reason.BREAK_GLASS)])),
+            "ConfigMap web changed by kubectl-edit; protected by break-glass",
+        ),
+        (
+            after(replace(SYNCED, health=CRASH, pin=Pin(commit="a" * 40, instead_of=None))),
+            "Deployment api: CrashLoopBackOff (exit code 1); rolled back",
+        ),
+        (
+            after(SYNCED, replace(failed(GIT, commit=False), generation=2)),
+            "Git cannot be reached; next try 05:03:00Z; the new spec is not applied",
+        ),
+        (
+            after(
+                failed(problem(Code.DEPENDENCY_MISSING, "no", object="GitRepository shop/base"), commit=False)
+            ),
+            "Waiting for GitRepository shop/base, which does not exist",
+        ),
+        (
+            after(
+                failed(
+                    *[problem(Code.DEPENDENCY_NOT_READY, "no", object=f"GitRepository a/{n}") for n in "bc"]
+                )
+            ),
+            "Waiting for 2 GitRepositories; first GitRepository a/b",
+        ),
+        (
+            after(SYNCED, failed(problem(Code.DEPENDENCY_NOT_READY, "no", object="GitRepository a/b"), GIT)),
+            "2 problems; first Git cannot be reached",
         ),
         (
             crashed(after(SYNCED), problem=problem(Code.WORKER_CRASHED, "ValueError"), generation=1, now=NOW),
