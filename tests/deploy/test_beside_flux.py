@@ -76,7 +76,7 @@ def flux(lab: Lab) -> Iterator[None]:
 
 @pytest.fixture
 def fresh_kubectl(kubectl: Kubectl, tmp_path: Path) -> Kubectl:
-    """A kubectl that has not yet seen which kinds there are."""
+    """A kubectl that has not yet seen which kinds there are: it caches that for ten minutes."""
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(kubectl.kubeconfig.read_text())
     return Kubectl(binary=kubectl.binary, kubeconfig=kubeconfig)
@@ -104,21 +104,21 @@ def test_the_group_tells_the_two_apart(
     assert get("gitrepositories") == get("gitrepository") == get("GitRepository") == get("gr")
 
 
-def test_the_categories_list_our_kinds(api: Api, kubectl: Kubectl) -> None:
+def test_the_categories_list_our_kinds(api: Api, fresh_kubectl: Kubectl) -> None:
     """`kubectl get nopea` and `kubectl get gitops` list GitRepositories and Inventories."""
     spec = {"repository": "web", "index": 0, "objects": ""}
     assert api.create({"url": "https://git.example/acme/web"}, keep=True).status == 201
     assert api.create(spec, plural=names.INVENTORY_PLURAL, keep=True).status == 201
 
     for category in ("nopea", "gitops"):
-        listed = kubectl("-n", api.namespace, "get", category, "-o", "name").split()
+        listed = fresh_kubectl("-n", api.namespace, "get", category, "-o", "name").split()
         assert sorted(listed) == [f"gitrepository.{names.GROUP}/web", f"inventory.{names.GROUP}/web"]
 
 
-def test_the_short_name_of_flux_is_left_to_flux(api: Api, kubectl: Kubectl) -> None:
+def test_the_short_name_of_flux_is_left_to_flux(api: Api, fresh_kubectl: Kubectl) -> None:
     """Without Flux, `gitrepo` is nothing."""
     with pytest.raises(KubectlError, match="doesn't have a resource type"):
-        kubectl("-n", api.namespace, "get", "gitrepo")
+        fresh_kubectl("-n", api.namespace, "get", "gitrepo")
 
 
 def test_a_spec_of_flux_is_ported_by_copy(dry_api: Api) -> None:
