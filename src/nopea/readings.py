@@ -103,6 +103,7 @@ def child_ends(counts: GitStatistics) -> Mapping[str, float]:
 def _queues(parts: Parts) -> Mapping[str, float]:
     return {
         "triggers": parts.controller.pending,
+        "syncs": parts.controller.waiting,
         "git_operations": parts.git.statistics().queued_now,
         "api_requests": parts.client.limiter.waiting,
         "events": parts.events.queued,

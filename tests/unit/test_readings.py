@@ -84,7 +84,7 @@ async def test_queues_and_caches_have_readings(tmp_path: Path) -> None:
         made.events.record(regarding, type="Normal", reason="Synced", action="Sync", note="done")
 
         assert read(made, catalogue.QUEUE_LENGTH) == {
-            ("triggers",): 0, ("git_operations",): 0, ("api_requests",): 0, ("events",): 1,
+            ("triggers",): 0, ("syncs",): 0, ("git_operations",): 0, ("api_requests",): 0, ("events",): 1,
         }  # fmt: skip
         assert set(read(made, catalogue.CACHE_ENTRIES)) == {
             ("manifests",),

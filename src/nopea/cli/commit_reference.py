@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nopea.core.api.status import SHORT_COMMIT, GitRepositoryStatus, HistoryEntry
+from nopea.core.api.status import GitRepositoryStatus, HistoryEntry
+from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.trigger import Trigger
 
 _FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

@@ -71,6 +71,11 @@ class Controller:
         """How many triggers wait in the mailboxes."""
         return self._mailboxes.pending
 
+    @property
+    def waiting(self) -> int:
+        """How many syncs wait for their turn."""
+        return self._turns.waiting
+
     def why_not_ready(self) -> str:
         """Return why the controller is not ready; empty once it has had its first list."""
         if self.health.lists:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from nopea.core.api.conditions import CONTENDED, DRIFTED, HEALTHY, READY, STALLED
+from nopea.core.api.conditions import APPLIED, CONTENDED, DRIFTED, FETCHED, HEALTHY, READY, STALLED
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.duration import parse_duration
@@ -21,7 +21,7 @@ from nopea.core.problem import Problem
 from nopea.metrics import catalogue
 from nopea.metrics.catalogue import Metric
 
-_UNKNOWN_IF_ABSENT = (READY, HEALTHY)
+_UNKNOWN_IF_ABSENT = (READY, FETCHED, APPLIED, HEALTHY)
 _FALSE_IF_ABSENT = (STALLED, DRIFTED, CONTENDED)
 
 

@@ -55,8 +55,7 @@ class Finalizer:
             return replace(report, result=Result.DELETED)
         report = replace(report, result=Result.DELETED)
         spec = repository.spec
-        goes = repository.deletes_objects and not repository.abandoned and not repository.suspended
-        if goes and isinstance(spec, GitRepositorySpec):
+        if not repository.why_objects_stay and isinstance(spec, GitRepositorySpec):
             report = await self._delete_objects(repository, spec, state, report)
         if report.result is Result.DELETED:
             await self._set(repository, held=False)

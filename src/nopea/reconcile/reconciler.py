@@ -243,13 +243,15 @@ class Reconciler:
         try:
             snapshot = await fetcher.snapshot_at(spec, remote, known)
         except SyncError as error:
-            raise TransientError(*(problems or error.problems)) from error
+            if not problems:
+                raise
+            raise TransientError(*problems) from error
         return replace(snapshot, problems=(*problems, *snapshot.problems))
 
     def _is_local(self, request: ReconcileRequest, state: RepositoryState) -> bool:
         """Whether the triggers can be handled with the commit that was synced last."""
-        has_synced = _known_commit(request.repository, state) is state.commit is not None
-        return state.complete and has_synced and request.triggers <= WITHOUT_GIT
+        is_known = isinstance(_known_commit(request.repository, state), Commit)
+        return state.complete and is_known and request.triggers <= WITHOUT_GIT
 
     def _is_applied(self, repository: Repository, state: RepositoryState) -> bool:
         """Whether the known commit was applied in full, so that only drift in it is left to revert."""
@@ -265,15 +267,17 @@ class Reconciler:
 def _known_commit(repository: Repository, state: RepositoryState) -> Commit | str | None:
     """Return the last commit that was read for the repository's spec as it is now; None if there is none.
 
-    After a restart that is the id of the last commit that was applied, if it was applied by this spec.
+    After a restart that is the id of the last commit in the status, if this spec applied it in full: going
+    back from a newer one that failed would take away what it has changed.
     """
     if state.commit is not None:
         return state.commit if state.synced_version == repository.version else None
     status = state.status
     is_current = status.observed_generation == repository.generation
-    return (
-        None if not is_current or has_moved(status.conditions, repository.pin) else status.last_applied_commit
-    )
+    is_newest = status.last_attempted_commit == status.last_applied_commit
+    if not is_current or not is_newest or has_moved(status.conditions, repository.pin):
+        return None
+    return status.last_applied_commit
 
 
 def _has_moved(key: ObjectKey, live: ObservedObject | None, state: RepositoryState) -> bool:

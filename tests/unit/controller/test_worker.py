@@ -380,6 +380,20 @@ async def test_triggers_that_come_while_it_waits_for_its_turn_are_one_sync() -> 
         assert request.repository == place.latest
 
 
+async def test_a_webhook_that_comes_while_it_waits_is_looked_at_twice() -> None:
+    """The forge may have announced the push before its server has it: the sync may be too early."""
+    reconciler = FakeReconciler()
+    async with working(reconciler) as place:
+        async with place.turns.turn(place.latest.key, is_urgent=lambda: True):
+            await asyncio.sleep(0)
+            place.mailbox.put(Trigger.WEBHOOK)
+            await asyncio.sleep(1)
+        await asyncio.sleep(20)
+
+        assert len(reconciler.requests) == 1
+        assert [round(at) for at in reconciler.asked_at] == [4, 14]
+
+
 async def test_a_shutdown_ends_it_while_it_waits_for_its_turn() -> None:
     """No sync starts."""
     reconciler = FakeReconciler()

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from nopea.core.trigger import ANNOUNCED, INTERRUPTING, MAY_MEAN_NEW_COMMIT, WATCHED, WITHOUT_GIT, Trigger
+from nopea.core.trigger import (
+    ANNOUNCED,
+    INTERRUPTING,
+    MAY_MEAN_NEW_COMMIT,
+    URGENT,
+    WATCHED,
+    WITHOUT_GIT,
+    Trigger,
+)
 
 
 def test_a_trigger_that_needs_no_git_never_announces_a_commit() -> None:
@@ -20,3 +28,9 @@ def test_only_a_request_about_the_repository_itself_interrupts() -> None:
 def test_values_can_be_joined_in_the_log_and_the_history() -> None:
     """They are joined by commas in `status.history`, so none of them contains one."""
     assert all(trigger.value.replace(" ", "").islower() for trigger in Trigger)
+
+
+def test_only_what_a_user_waits_for_is_urgent() -> None:
+    """After a start, the first list of each kind wakes every repository: that must not hide a push."""
+    by_users = {Trigger.WEBHOOK, Trigger.MANUAL, Trigger.SPEC_CHANGE, Trigger.ROLLBACK, Trigger.RESUME}
+    assert by_users | {Trigger.DELETION} == URGENT

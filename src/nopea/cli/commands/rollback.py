@@ -54,7 +54,7 @@ async def _pin(
 ) -> int:
     from nopea.cli.cluster import CommandError
     from nopea.cli.commit_reference import UnknownCommitError, find_commit, previous_commit
-    from nopea.core.api.status import SHORT_COMMIT
+    from nopea.core.git.source import SHORT_COMMIT
 
     status = repository.status
     try:

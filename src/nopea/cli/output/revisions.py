@@ -7,8 +7,9 @@ from datetime import datetime
 
 from nopea.cli.output.history import empty_reason, title, when
 from nopea.core.api.repository import Repository
-from nopea.core.api.status import SHORT_COMMIT, RevisionEntry
+from nopea.core.api.status import RevisionEntry
 from nopea.core.drift.mask import plain_line
+from nopea.core.git.source import SHORT_COMMIT
 
 _HEAD = ("COMMIT", "APPLIED", "CREATED", "CHANGED", "PRUNED", "FAILED", "REVERTED", "AUTHOR", "MESSAGE")
 _NUMBERS = frozenset(_HEAD[2:7])

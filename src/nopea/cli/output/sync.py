@@ -8,7 +8,8 @@ import click
 
 from nopea.cli.output.messages import count
 from nopea.core.api.repository import Repository
-from nopea.core.api.status import MAX_ERRORS, SHORT_COMMIT, GitRepositoryStatus, HistoryEntry
+from nopea.core.api.status import MAX_ERRORS, GitRepositoryStatus, HistoryEntry
+from nopea.core.git.source import SHORT_COMMIT
 
 
 def synced_lines(repository: Repository) -> Iterator[str]:

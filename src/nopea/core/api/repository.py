@@ -76,10 +76,7 @@ class Repository:
 
     @property
     def why_objects_stay(self) -> str:
-        """Return why a deletion of the GitRepository leaves its objects; empty if it deletes them.
-
-        `reconcile/finalize.py` makes the same decision before it deletes anything.
-        """
+        """Return why a deletion of the GitRepository leaves its objects; empty if it deletes them."""
         if self.abandoned:
             return "abandoned"
         if self.suspended:

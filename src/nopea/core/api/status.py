@@ -22,7 +22,6 @@ MAX_INLINE_INVENTORY = 100
 MAX_INVENTORY_CHUNK = 1000
 MAX_MESSAGE = 1024
 MAX_SUMMARY = 160
-SHORT_COMMIT = 7
 
 Text = Annotated[str, Meta(max_length=MAX_MESSAGE)]
 Line = Annotated[str, Meta(max_length=512)]

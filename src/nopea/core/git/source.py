@@ -12,7 +12,8 @@ from nopea.core.problem import Problem
 from nopea.core.secret import Secret
 
 _SHA256_LENGTH = 64
-_SHORT = 7
+SHORT_COMMIT: Final = 7
+"""How many digits of a commit are shown to users."""
 
 
 def is_ssh(url: str) -> bool:
@@ -111,7 +112,7 @@ def revision_of(ref: Ref, commit: Commit) -> str:
     algorithm = "sha256" if len(commit.id) == _SHA256_LENGTH else "sha1"
     found_by = commit.ref.removeprefix("refs/heads/").removeprefix("refs/tags/") or ref.value
     name = f"{found_by}@" if found_by and ref.kind is not RefKind.COMMIT else ""
-    return f"{name}{algorithm}:{commit.id[:_SHORT]}"
+    return f"{name}{algorithm}:{commit.id[:SHORT_COMMIT]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from nopea.core.api.conditions import format_time
-from nopea.core.api.status import SHORT_COMMIT
+from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.notify.notification import CodeText, Line, Notification, Severity, plain
 from nopea.core.secret import Secret
 

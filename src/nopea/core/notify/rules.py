@@ -12,13 +12,8 @@ from typing import Any, Final
 from nopea.core.api.conditions import CONTENDED, HEALTHY, READY, find
 from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec, HealPolicy
-from nopea.core.api.status import (
-    SHORT_COMMIT,
-    DriftEntry,
-    FieldChange,
-    GitRepositoryStatus,
-    StatusError,
-)
+from nopea.core.api.status import DriftEntry, FieldChange, GitRepositoryStatus, StatusError
+from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.notify.notification import (
     CodeText,
     CommitFacts,

@@ -23,7 +23,8 @@ from nopea.core.api.conditions import (
     find,
     format_time,
 )
-from nopea.core.api.status import MAX_MESSAGE, SHORT_COMMIT, Condition, GitRepositoryStatus
+from nopea.core.api.status import MAX_MESSAGE, Condition, GitRepositoryStatus
+from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem, first_lines
 from nopea.core.status.drifts import drift_line

@@ -13,7 +13,8 @@ from typing import Literal
 
 from nopea.core.api import names
 from nopea.core.api.conditions import HEALTHY, STALLED, SUSPENDED, find
-from nopea.core.api.status import SHORT_COMMIT, GitRepositoryStatus
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import unpack
 from nopea.core.status.conditions import report_line

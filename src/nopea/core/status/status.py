@@ -135,7 +135,7 @@ def reported(
 def _problem_line(status: GitRepositoryStatus, problems: Sequence[Problem], retry_at: datetime | None) -> str:
     ready = find(status.conditions, READY)
     line = problem_line(problems, retry_at=retry_at)
-    if ready is not None and ready.status == "True":
+    if ready is not None and (ready.status == "True" or ready.reason == NOT_HEALTHY):
         return f"{line}; the last commit stays applied"
     is_of_git = all(problem.code.is_git for problem in problems)
     return f"{line}; the new spec is not applied" if is_of_git and status.last_applied_commit else line

@@ -69,6 +69,7 @@ _LEFT: dict[str, str] = {
     Reason.CONTENDED: "; reverted later, because it is changed back again and again",
 }
 """What is said of drift that was left for another reason than the policy."""
+_NEXT_TRY = re.compile(r"; next try [0-9:]+Z")
 _LINE = re.compile(r"(?:#\d+(?:\[\d+\])*|:\d+)\Z")
 
 
@@ -110,7 +111,7 @@ def state_line(status: GitRepositoryStatus, *, brief: str) -> str:
 def suspended_line(previous: GitRepositoryStatus) -> str:
     """Return that nothing is done, and what was wrong before."""
     if previous.errors and find(previous.conditions, SUSPENDED) is None:
-        return _bounded(f"Suspended; before that: {previous.summary}")
+        return _bounded(f"Suspended; before that: {_NEXT_TRY.sub('', previous.summary or '')}")
     if previous.errors and previous.summary:
         return previous.summary
     return "Suspended; nothing is applied or reverted"

@@ -124,6 +124,7 @@ def test_a_git_failure_does_not_hide_bad_health() -> None:
     away = replace(failed(GIT), health=CRASHING)
     status = after(SYNCED, away, wait=True)
     assert told(status, ["Ready", "Fetched", "Applied", "Healthy"]) == ["False", "False", "True", "False"]
+    assert status.summary == "Git cannot be reached; the last commit stays applied"
 
     well = with_health(after(SYNCED, failed(GIT), wait=True), CRASHING, wait=True, generation=1, now=NOW)
     assert told(well, ["Ready"]) == ["False"]

@@ -81,6 +81,10 @@ def in_file(source: str, code: Code = Code.YAML_SYNTAX) -> Problem:
         ),
         (after(report(Result.SUSPENDED, commit=None)), "Suspended; nothing is applied or reverted"),
         (
+            after(SYNCED, failed(GIT), report(Result.SUSPENDED, commit=None)),
+            "Suspended; before that: Git cannot be reached; the last commit stays applied",
+        ),
+        (
             after(failed(in_file("a.yaml:7")), *[report(Result.SUSPENDED, commit=None)] * 2),
             "Suspended; before that: a.yaml:7: invalid YAML",
         ),
