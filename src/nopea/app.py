@@ -99,7 +99,7 @@ class App:
         """Stop in order: no new work, syncs end between two objects, signals go out, the rest is closed."""
         log.write(log_events.draining, why=self._why_stopped, workers=process.controller.workers)
         process.readiness.draining = True
-        await tasks.end(services["controller"])
+        await tasks.end(services["controller"], services["heartbeat"])
         for_syncs, for_messages = drain_shares(self._settings.shutdown_seconds)
         await process.controller.drain(seconds=for_syncs)
         process.events.stop()
@@ -130,6 +130,7 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
         ),
         "definitions": follow_kinds(process.client, services.discovery, wake=controller.kinds_changed),
         "mirror sweep": sweep_mirrors(process.git, services.store),
+        "heartbeat": process.heartbeat.run(),
         "controller": controller.run(),
         "events": process.events.run(),
         "notifications": process.notifier.run(),
@@ -139,10 +140,11 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
 
 
 async def _flush(process: Process, seconds: float) -> None:
-    """Send what waits in all queues, at once, for a bounded time."""
+    """Send what waits in all queues, and the end of the heartbeat, at once and for a bounded time."""
     async with asyncio.TaskGroup() as group:
         group.create_task(process.outboxes.close(seconds), name="flush of events")
         group.create_task(process.notifier.close(seconds), name="flush of notifications")
+        group.create_task(process.heartbeat.release(), name="release of the Lease")
 
 
 async def _wait(event: asyncio.Event) -> None:

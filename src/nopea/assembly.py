@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from nopea.controller.controller import Controller
+from nopea.controller.heartbeat import Heartbeat
 from nopea.controller.mailbox import Mailboxes
 from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
@@ -68,6 +70,7 @@ class Process:
     controller: Controller
     outboxes: Outboxes
     notifier: Notifier
+    heartbeat: Heartbeat
     readiness: Readiness
     routes: Sequence[web.RouteDef]
 
@@ -121,6 +124,12 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             controller=controller,
             outboxes=outboxes,
             notifier=notifier,
+            heartbeat=Heartbeat(
+                client.on_behalf("heartbeat"),
+                namespace=settings.namespace or config.namespace,
+                holder=socket.gethostname(),
+                why_not_ready=readiness.why_not,
+            ),
             readiness=readiness,
             routes=[
                 *metrics_routes(_exposition(parts, instruments).scrape),

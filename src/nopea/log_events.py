@@ -50,6 +50,11 @@ def core_service_ended(service: str) -> None:
     """A core service ended without an exception; the process ends."""
 
 
+@event(WARNING, "heartbeat not written")
+def heartbeat_failed(lease: str, error: str) -> None:
+    """The Lease that shows that the process is alive cannot be written; logged once until it can."""
+
+
 # Repositories
 
 

@@ -9,8 +9,9 @@ from tests.deploy.conftest import Api
 
 from nopea.core.api import names
 from nopea.core.api.crds import git_repository_crd, inventory_crd
+from nopea.core.api.inventory import InventorySpec
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.api.status import GitRepositoryStatus, InventorySpec
+from nopea.core.api.status import GitRepositoryStatus
 from nopea_lab.api import ApiAnswer
 
 SPEC = {"url": "https://git.example/acme/web"}

@@ -36,6 +36,7 @@ def test_everything_applies(deployed: str) -> None:
         + ["customresourcedefinition"] * 2
         + ["clusterrole"] * 3
         + ["clusterrolebinding"] * 3
+        + ["role", "rolebinding"] * 2
     )
 
 
@@ -133,6 +134,31 @@ def test_the_roles_grant_least_privilege(lab: Lab, least: str) -> None:
     allowed = {right for right in (*MAY, *MAY_NOT) if _is_allowed(lab, least, right)}
 
     assert allowed == set(MAY)
+
+
+def test_the_heartbeat_is_written_by_nopea_and_read_by_all(lab: Lab, deployed: str) -> None:
+    """Nopea may write Leases in its own namespace only; any user may read its one."""
+    del deployed
+    rights = {
+        (f"system:serviceaccount:{NAMESPACE}:nopea", "patch", NAMESPACE, "nopea"): True,
+        ("somebody", "get", NAMESPACE, "nopea"): True,
+        ("somebody", "get", NAMESPACE, "other"): False,
+        ("somebody", "patch", NAMESPACE, "nopea"): False,
+    }
+    for (user, verb, namespace, name), expected in rights.items():
+        attributes = {"group": "coordination.k8s.io", "resource": "leases", "verb": verb, "name": name}
+        answer = lab.request(
+            "POST",
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+            {
+                "spec": {
+                    "user": user,
+                    "groups": ["system:authenticated"],
+                    "resourceAttributes": {**attributes, "namespace": namespace},
+                }
+            },
+        )
+        assert answer.body["status"]["allowed"] is expected, (user, verb, name)
 
 
 def test_cluster_admin_lets_it_apply_anything(lab: Lab, deployed: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.e2e.process import PROGRAM, Nopea
 from tests.e2e.waiting import eventually
 
+from nopea.core.api.names import LEASE
 from nopea_lab.lab import Lab
 
 _TAP = """
@@ -62,10 +63,10 @@ class Tapped(Nopea):
         )
 
     def asked(self, since: int = 0) -> list[Asked]:
-        """Return the requests so far, without the first `since`."""
-        lines = self._notes.read_text().splitlines(keepends=True)[since:]
-        whole = [line.split() for line in lines if line.endswith("\n")]
-        return [Asked(method, path) for method, path in whole]
+        """Return the requests so far, without the first `since` and without the heartbeat."""
+        lines = self._notes.read_text().splitlines(keepends=True)
+        whole = [Asked(*line.split()) for line in lines if line.endswith("\n")]
+        return [one for one in whole if not one.names_one_of((LEASE,))][since:]
 
 
 _GATE = """

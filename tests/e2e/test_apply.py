@@ -57,7 +57,7 @@ def test_target_namespace_applies_to_namespaced_objects_only(site: Site) -> None
         assert "namespace" not in live["metadata"] or live["metadata"]["namespace"] == target
     assert site.cluster.get(f"{CONFIG_MAPS} {own}/moved") is None
     assert site.cluster.get(f"{CONFIG_MAPS} {namespace}/filled-in") is None
-    assert found["status"]["appliedCount"] == 5
+    assert found["status"]["inSyncCount"] == 5
     for place in (
         f"v1 namespaces /{target}", f"v1 namespaces /{own}",
         f"{RBAC} clusterroles /{namespace}-a", f"{RBAC} clusterroles /{namespace}-b",
@@ -164,7 +164,7 @@ def test_an_object_of_another_repository_is_refused_until_its_owner_is_gone(site
 
     error = _errors(second)["web.yaml#1"]
     assert first.label in error["message"]
-    assert error["object"] == f"ConfigMap {site.namespace}/web"
+    assert error["object"] == {"kind": "ConfigMap", "namespace": site.namespace, "name": "web"}
     assert _names(site, second) == {"api"}
     assert site.cluster.must_get(site.place(CONFIG_MAPS, "web")) == before
     assert "errors" not in first.sync_and_wait()
@@ -224,7 +224,7 @@ def test_invalid_objects_do_not_block_the_others_and_are_reported_together(site:
         "e-elsewhere.yaml#1": "NOPEA-K006",
         "f-unknown.yaml#1": "NOPEA-K001",
     }
-    assert status["appliedCount"] == 3
+    assert status["inSyncCount"] == 3
     for kind in (CONFIG_MAPS, "v1 services", "apps/v1 deployments"):
         assert _names(site, repo, kind) == {"good"}
 

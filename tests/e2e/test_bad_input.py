@@ -12,12 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 from tests.e2e import yamls
 from tests.e2e.broken import BROKEN, GROUP, PASSWORD, USERNAME, Broken, before, files
 from tests.e2e.process import Nopea
 from tests.e2e.world import Cluster, Json, Repo, Site, condition
 from tests.gitserver import Access, GitServer
+
+from nopea.core.api.entries import ObjectReference
 
 HEALTHY = 50 - len(BROKEN)
 SECONDS = 60.0
@@ -108,8 +111,9 @@ def test_a_broken_repository_reports_its_error_and_recovers(
 
     status = repo.wait_synced(seconds=SECONDS)["status"]
     assert status.get("errors", []) == []
-    assert {one["type"] for one in status["conditions"]} <= {"Healthy", "Ready", "Fetched", "Applied"}
-    assert (status["resourceCount"], status["appliedCount"]) == (case.whole, case.whole)
+    good = {"Ready", "Fetched", "Applied", "Healthy", "Watching"}
+    assert {one["type"] for one in status["conditions"]} <= good
+    assert (status["resourceCount"], status["inSyncCount"]) == (case.whole, case.whole)
     repo.wait_event("Recovered", seconds=SECONDS)
     assert nopea.exit_code is None
     assert nopea.logs("worker crashed") == []
@@ -119,14 +123,16 @@ def test_a_broken_repository_reports_its_error_and_recovers(
 def _assert_said(found: Json, case: Broken, said: Mapping[str, str]) -> None:
     status, ready = found["status"], condition(found, "Ready")
     assert [error["code"] for error in status["errors"]] == [case.code]
-    error = status["errors"][0]
+    error = dict(status["errors"][0])
+    if "object" in error:
+        error["object"] = str(msgspec.convert(error["object"], ObjectReference))
     for key, text in said.items():
         assert text in error[key], error
     assert error["hint"]
     assert (ready["reason"], ready["status"]) == (case.reason, "False")
     for text in _facts(error):
         assert text in ready["message"]
-    assert status.get("appliedCount", 0) == len(case.rest)
+    assert status.get("inSyncCount", 0) == len(case.rest)
 
 
 def _facts(error: Json) -> list[str]:

@@ -63,6 +63,7 @@ def test_a_manual_change_is_left_and_reported(site: Site, policy: str) -> None:
         "Update",
     )
     assert drift["fields"] == [{"path": ".data.colour", "from": "blue", "to": "red"}]
+    assert drift["object"] == {"kind": "ConfigMap", "namespace": site.namespace, "name": "web"}
     assert repo.condition("Drifted")["status"] == "True"
     repo.sync_and_wait()
     assert site.cluster.must_get(place)["data"] == {"colour": "blue"}

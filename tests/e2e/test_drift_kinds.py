@@ -338,9 +338,14 @@ def _follow(site: Site, **spec: Any) -> Repo:
 
 def _told(site: Site, repo: Repo, case: Case) -> Json:
     """Return the drift that the status reports for the case's object, or an empty dictionary."""
-    end = case.place(site).rpartition(" ")[2].removeprefix("/")
+    namespace, _, name = case.place(site).rpartition(" ")[2].rpartition("/")
+    wanted = (namespace, name)
     drifts = repo.status().get("drifts", [])
-    return next((one for one in drifts if one["object"].rpartition(" ")[2] == end), {})
+    return next((one for one in drifts if _where(one["object"]) == wanted), {})
+
+
+def _where(reference: Json) -> tuple[str, str]:
+    return reference.get("namespace", ""), reference["name"]
 
 
 def _assert_told(site: Site, repo: Repo, case: Case) -> None:

@@ -48,7 +48,7 @@ def test_a_big_repository_is_applied_in_one_sync(site: Site, nopea: Nopea) -> No
     site.origin("shop", files)
     repo = site.follow("shop")
     status = repo.wait_synced(repo.git.tip(), seconds=SECONDS)["status"]
-    assert (status["resourceCount"], status["appliedCount"], status["failedCount"]) == (MANY, MANY, 0)
+    assert (status["resourceCount"], status["inSyncCount"], status["failedCount"]) == (MANY, MANY, 0)
     assert _versions(site, repo) == ["1"] * MANY
     (line,) = nopea.logs("sync finished", repo=repo.log_key)
     assert line["created"] == MANY

@@ -82,7 +82,11 @@ def test_an_immutable_change_is_reported_with_the_field(site: Site, kind: str) -
     error = _error(repo)
 
     assert error["source"] == "web.yaml#1"
-    assert error["object"].endswith(f"{kind} {site.namespace}/web")
+    assert (error["object"]["kind"], error["object"]["namespace"], error["object"]["name"]) == (
+        kind,
+        site.namespace,
+        "web",
+    )
     assert f"the change of {change.field}," in error["hint"]
     assert FORCE in error["hint"]
     assert (

@@ -55,7 +55,7 @@ def test_the_api_server_dies_in_the_middle_of_a_sync(town: Site, start_nopea: St
 
     for repo in repositories:
         status = repo.wait_synced(repo.git.tip(), seconds=SECONDS)["status"]
-        assert (status["appliedCount"], status.get("errors", [])) == (OBJECTS, [])
+        assert (status["inSyncCount"], status.get("errors", [])) == (OBJECTS, [])
     assert len(_applied(town)) == REPOSITORIES * OBJECTS
     _assert_followed(repositories[-1], _shop(REPOSITORIES - 1))
     _assert_unhurt(running)

@@ -108,13 +108,13 @@ def _plurals(lab: Lab) -> dict[tuple[str, str], tuple[str, bool]]:
 
 
 def _applies(lab: Lab) -> float:
-    """Return how many apply requests the API server has counted, but for those to GitRepositories."""
+    """Return how many apply requests the API server has counted, not to GitRepositories or Leases."""
     text = str(lab.request("GET", "/metrics").body)
     counted = re.findall(r"^apiserver_request_total\{(.*)\} (\S+)$", text, re.MULTILINE)
     return sum(
         float(number)
         for labels, number in counted
-        if 'verb="APPLY"' in labels and 'resource="gitrepositories"' not in labels
+        if 'verb="APPLY"' in labels and not re.search('resource="(gitrepositories|leases)"', labels)
     )
 
 
@@ -204,7 +204,8 @@ def _is_about_others(asked: Asked) -> bool:
 
 def _without_health(status: Json) -> Json:
     conditions = [one for one in status.get("conditions", ()) if one["type"] != "Healthy"]
-    return {**status, "conditions": conditions}
+    about_objects = {name: value for name, value in status.items() if name not in ("health", "objectStates")}
+    return {**about_objects, "conditions": conditions}
 
 
 def _assert_quiet(nopea: Tapped, repo: Repo, declared: _Declared) -> dict[str, Json]:

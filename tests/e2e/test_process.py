@@ -102,7 +102,7 @@ def test_a_signal_stops_a_sync_between_two_objects(own: Site, start_nopea: Start
 
     _started(start_nopea, own)
     status = repo.wait_synced(seconds=SECONDS)["status"]
-    assert status["appliedCount"] == len(_applied(repo)) == MANY_FILES * PER_FILE
+    assert status["inSyncCount"] == len(_applied(repo)) == MANY_FILES * PER_FILE
 
 
 def test_the_drain_ends_in_time(own: Site, start_nopea: StartNopea, hanging: FaultyServer) -> None:

@@ -87,7 +87,7 @@ def _assert_told(found: Json, commit: str, *, count: int) -> None:
         "lastAppliedCommit": commit,
         "lastCommitMessage": "Open the shop",
         "resourceCount": count,
-        "appliedCount": count,
+        "inSyncCount": count,
         "failedCount": 0,
         "observedGeneration": 1,
     }
@@ -104,7 +104,9 @@ def _assert_told(found: Json, commit: str, *, count: int) -> None:
     ready = condition(found, "Ready")
     assert (ready["status"], ready["reason"]) == ("True", "Succeeded")
     assert ready["message"] == f"Applied {count} objects at {commit[:7]}."
-    assert {one["type"] for one in status["conditions"]} == {"Healthy", "Ready", "Fetched", "Applied"}
+    assert {one["type"] for one in status["conditions"]} == {
+        "Healthy", "Ready", "Fetched", "Applied", "Watching",
+    }  # fmt: skip
 
 
 def test_a_sync_is_reported_in_an_event(site: Site) -> None:

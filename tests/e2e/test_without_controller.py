@@ -61,6 +61,35 @@ def test_the_timeout_ends_the_wait(alone: Site) -> None:
     assert "nopea.io/sync-requested-at" in repo.get()["metadata"]["annotations"]
 
 
+def test_a_controller_that_does_not_run_is_told_from_a_quiet_one(
+    alone: Site, start_nopea: Callable[..., Nopea]
+) -> None:
+    """Its Lease is renewed while it runs; a stopped one lets go of it, a killed one does not."""
+    lease = f"coordination.k8s.io/v1 leases {alone.namespace}/nopea"
+    running = start_nopea(alone.cluster.lab, f"--namespace={alone.namespace}")
+    running.wait_until_ready()
+    alone.sync("shop", web("blue"))
+
+    def holder() -> str:
+        name = alone.cluster.must_get(lease)["spec"].get("holderIdentity")
+        assert name
+        return str(name)
+
+    name = eventually(holder)
+    assert run(alone, "tree", "shop").err == ""
+
+    running.stop()
+    assert "The controller was stopped" in run(alone, "tree", "shop").err
+
+    killed = start_nopea(alone.cluster.lab, f"--namespace={alone.namespace}")
+    eventually(holder)
+    killed.kill()
+    old = '{"spec":{"renewTime":"2026-01-01T00:00:00.000000Z"}}'
+    alone.cluster.lab.run_kubectl("patch", "lease", "nopea", "-n", alone.namespace, "--type=merge", "-p", old)
+    said = run(alone, "sync", "shop", "--wait", "--timeout", "11s")
+    assert f"{name} has not been heard of for" in said.err, said
+
+
 def test_an_empty_history_says_why(alone: Site) -> None:
     """An empty history is not an error; the output says that there was no sync yet."""
     repo = alone.follow("shop")

@@ -18,8 +18,9 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import Commit
 from nopea.core.health.condition import HealthSummary
 from nopea.core.problem import Problem
+from nopea.core.status.health import with_health
 from nopea.core.status.report import ObjectResult, ReconcileReport, Result
-from nopea.core.status.status import reported, with_health
+from nopea.core.status.status import reported
 from nopea.core.status.transition import Transition
 
 HEALTHY = HealthSummary(status="True", reason="Healthy", message="all objects are healthy.")

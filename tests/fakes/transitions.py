@@ -17,6 +17,7 @@ from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import ObservedDrift, Reason
 from nopea.core.problem import Code
 from nopea.core.status import status as views
+from nopea.core.status.health import with_health
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport
 from nopea.core.status.transition import Transition
 
@@ -39,7 +40,7 @@ class History:
         seen = HealthSummary(
             status=status, reason="Healthy" if status == "True" else "Unhealthy", message=message
         )
-        return self._step(views.with_health(self.status, seen, generation=1, now=NOW), None)
+        return self._step(with_health(self.status, seen, generation=1, now=NOW), None)
 
     def rolled_back_to(self, commit: str) -> Transition:
         """Return the transition of a sync that pins the repository to a commit, or unpins it without one."""

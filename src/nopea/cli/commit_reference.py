@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nopea.core.api.status import GitRepositoryStatus, HistoryEntry
+from nopea.core.api.entries import HistoryEntry
+from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.trigger import Trigger
 

@@ -18,6 +18,7 @@ SUBCOMMANDS = {
         "nopea.cli.commands.history",
         "List the last syncs that changed something, failed or recovered.",
     ),
+    "tree": ("nopea.cli.commands.tree", "List the objects of a repository with their sync and health."),
     "rollback": ("nopea.cli.commands.rollback", "Return to an earlier commit and stay there."),
     "suspend": ("nopea.cli.commands.suspend", "Stop writing to a repository's objects, or to one object."),
     "resume": ("nopea.cli.commands.suspend:resume", "Undo `suspend`."),

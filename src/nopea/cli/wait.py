@@ -83,10 +83,13 @@ class _Waiter:
         self._verdict: RequestProgress | None = None
         self._stage = ""
         self._unreachable = ""
+        self._dead = ""
 
     async def run(self, show: Callable[[str], None], *, seconds: float) -> Repository | None:
         """Return the version whose status handles the request; None after `seconds`."""
         import asyncio
+
+        from nopea.cli.heartbeat import why_dead
 
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -96,7 +99,9 @@ class _Waiter:
                     handled = await self._poll()
                     if handled is not None:
                         return handled
-                    if state := self._state(loop.time() - started):
+                    if (quiet := loop.time() - started) >= QUIET_SECONDS and not self._stage:
+                        self._dead = await why_dead(self._client, self._key.namespace)
+                    if state := self._state(quiet):
                         show(state)
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
@@ -130,6 +135,8 @@ class _Waiter:
             return f"The API server does not answer: {self._unreachable}"
         if self._stage or seconds < QUIET_SECONDS:
             return self._stage
+        if self._dead:
+            return self._dead
         return "Nothing has happened yet. Does `nopea run` run, and does it watch this namespace?"
 
     def print_result(self, repository: Repository | None, *, seconds: float) -> int:
@@ -168,6 +175,11 @@ class _Waiter:
             return (
                 f"{repository}: the sync has not ended within {after}. {self._stage}",
                 f"The sync continues. `nopea history {self._key.arguments}` shows its result.",
+            )
+        if self._dead:
+            return (
+                f"{repository}: no controller has handled the request within {after}.",
+                f"{self._dead} The request stays and is handled when the controller is back.",
             )
         hint = (
             "Check that `nopea run` runs and watches this namespace: `kubectl -n nopea-system get pods`. "

@@ -55,6 +55,18 @@ class ObjectKey:
         return f"{self.group_kind} {where}"
 
 
+def parse_key(text: str) -> ObjectKey | None:
+    """Read a printed object key (`apps/Deployment shop/web`); None for anything else."""
+    kind_text, separator, where = text.partition(" ")
+    if not separator or not kind_text or not where or " " in where:
+        return None
+    group, _, kind = kind_text.rpartition("/")
+    namespace, slash, name = where.partition("/")
+    if not slash:
+        namespace, name = "", where
+    return ObjectKey(group, kind, namespace, name) if kind and name and "/" not in name else None
+
+
 NAMESPACE: Final = GroupKind("", "Namespace")
 SECRET: Final = GroupKind("", "Secret")
 VOLUME_CLAIM: Final = GroupKind("", "PersistentVolumeClaim")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class Code(enum.StrEnum):
@@ -156,11 +156,27 @@ class TransientError(SyncError):
     """The network, the Git server or the API server must recover; retried with backoff."""
 
 
+def _of_group(group: list[Problem]) -> str:
+    others = len(group) - 1
+    if not others:
+        return str(group[0])
+    where = f"{group[0].object} and {others} more" if group[0].object else ""
+    source = group[0].source if where else f"{group[0].source} and {others} more".strip()
+    return str(replace(group[0], object=where, source=source))
+
+
 def first_lines(problems: Iterable[Problem], *, limit: int = 3) -> str:
-    """Join the first problems for a condition, with the number of those that are left out."""
+    """Join the first problems for a condition, with the number of those that are left out.
+
+    Problems that differ only in their place are said once, with the first place and the number of the others.
+    """
     listed = list(problems)
-    first = " ".join(str(problem) for problem in listed[:limit])
-    more = len(listed) - limit
+    groups: dict[tuple[Code, str, str], list[Problem]] = {}
+    for problem in listed:
+        groups.setdefault((problem.code, problem.message, problem.hint), []).append(problem)
+    shown = list(groups.values())[:limit]
+    first = " ".join(_of_group(group) for group in shown)
+    more = len(listed) - sum(map(len, shown))
     return (
         f"{first} {more} more {'problem' if more == 1 else 'problems'}: see status.errors."
         if more > 0

@@ -22,6 +22,7 @@ INVENTORIES = Resource(
     plural=names.INVENTORY_PLURAL,
     namespaced=True,
 )
+LEASES = Resource(group="coordination.k8s.io", version="v1", kind="Lease", plural="leases", namespaced=True)
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
 SECRETS = Resource(group="", version="v1", kind="Secret", plural="secrets", namespaced=True)
 

@@ -23,6 +23,7 @@ from nopea.core.problem import Code, Problem
 from nopea.core.secret import mask_url
 from nopea.core.status import status as views
 from nopea.core.status.events import MOST_OF_A_KIND, event_lines
+from nopea.core.status.health import is_detail, with_health
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
@@ -119,7 +120,7 @@ class Publisher:
     ) -> bool:
         """Publish the objects' health when it has changed; False when that must be tried again later."""
         now = datetime.now(UTC)
-        status = views.with_health(
+        status = with_health(
             state.status,
             health,
             wait=repository.waits_for_health,
@@ -130,7 +131,7 @@ class Publisher:
         if status == before:
             return True
         is_early = asyncio.get_running_loop().time() < state.written_at + DETAILS_SECONDS
-        if is_early and views.is_detail(before, status):
+        if is_early and is_detail(before, status):
             return False
         if not await self._write(repository, state, status):
             return False

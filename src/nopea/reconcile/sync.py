@@ -21,8 +21,7 @@ from nopea.core.manifests.render import (
     render,
     resources_of_definitions,
 )
-from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource
-from nopea.core.plan.inventory import parse_key
+from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource, parse_key, split_api_version
 from nopea.core.plan.model import Plan, Policy, Reason, Step
 from nopea.core.plan.plan import plan
 from nopea.core.problem import Problem, SyncError, TransientError
@@ -206,8 +205,8 @@ class ClusterSync:
             except UnknownKindError:
                 continue  # rendering reports it for each object
             except ApiError as error:
-                problem = to_problem(error, object=f"{api_version} {kind}", source="")
-                raise TransientError(problem) from error
+                group_kind = GroupKind(split_api_version(api_version)[0], kind)
+                raise TransientError(to_problem(error, object=str(group_kind))) from error
         return found
 
     async def manifests_of(self, commit: str) -> Mapping[ObjectKey, bytes]:

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from nopea.core.api import names
+from nopea.core.api.inventory import InventorySpec
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
-from nopea.core.api.status import InventorySpec
 from nopea.core.objects import ObjectKey
 from nopea.core.plan import inventory
 from nopea.core.plan.model import LastApplied

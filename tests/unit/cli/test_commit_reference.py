@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nopea.cli.commit_reference import UnknownCommitError, find_commit, known_commits, previous_commit
-from nopea.core.api.status import GitRepositoryStatus, HistoryEntry, RevisionEntry
+from nopea.core.api.entries import HistoryEntry, RevisionEntry
+from nopea.core.api.status import GitRepositoryStatus
 
 TIME = "2026-11-24T05:00:00Z"
 OLD, MIDDLE, NEW = "a" * 40, "b" * 40, "c" * 40

@@ -52,7 +52,7 @@ async def test_a_sync_that_fails_lists_its_errors(
         "code": "NOPEA-K003",
         "message": "It is wrong.",
         "hint": "Fix it.",
-        "object": "ConfigMap shop/web",
+        "object": {"kind": "ConfigMap", "namespace": "shop", "name": "web"},
     }
     _handled(commands, history=[entry(COMMIT, outcome="failed", failed=1)], errors=[error])
 

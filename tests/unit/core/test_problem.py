@@ -59,3 +59,15 @@ def test_many_problems_are_summarized() -> None:
     assert first_lines(problems).endswith("fault 2. Correct it. 2 more problems: see status.errors.")
     assert "see status" not in first_lines(problems[:3])
     assert first_lines([]) == ""
+
+
+def test_equal_problems_are_said_once() -> None:
+    """The first place stands for all of them."""
+    forbidden = [problem(Code.FORBIDDEN, "no right", object=f"Secret shop/s{number}") for number in range(4)]
+    invalid = [problem(Code.YAML_SYNTAX, "no YAML", source=f"{name}.yaml:1") for name in "ab"]
+
+    assert first_lines([*forbidden, *invalid, problem(Code.INVALID, "odd")]) == (
+        "NOPEA-K002 Secret shop/s0 and 3 more: no right. Correct it. "
+        "NOPEA-M001 a.yaml:1 and 1 more: no YAML. Correct it. "
+        "NOPEA-K003: odd. Correct it."
+    )

@@ -8,7 +8,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from tests.fakes.samples import repository
 from tests.unit.metrics.samples import Scraped
 
-from nopea.core.api.status import Condition, GitRepositoryStatus
+from nopea.core.api.entries import Condition
+from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import RepoKey
 from nopea.metrics.repositories import Known, families_of, known_of
 

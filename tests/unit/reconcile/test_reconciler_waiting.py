@@ -72,7 +72,7 @@ async def test_a_repository_waits_for_those_it_depends_on() -> None:
         place.repository("base")
         report = await place.sync()
         assert report.codes == (Code.DEPENDENCY_NOT_READY,)
-        assert report.problems[0].object == "GitRepository shop/base"
+        assert report.problems[0].object == "nopea.io/GitRepository shop/base"
         assert place.status().summary == "Waiting for GitRepository shop/base"
         assert place.data("a") is None
 

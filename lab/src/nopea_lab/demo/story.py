@@ -59,7 +59,7 @@ def _first_sync(world: DemoWorld, screen: Screen) -> None:
         step.tick("Waiting for Ready")
         status = world.wait_for("The GitRepository is not Ready", lambda: _settled(world, ready="True"))
         step.text = (
-            f"GitRepository is Ready: {status['appliedCount']} objects, among them a CRD and an object of it"
+            f"GitRepository is Ready: {status['inSyncCount']} objects, among them a CRD and an object of it"
         )
     screen.block(world.kubectl("get", f"{names.PLURAL}.{names.GROUP}").splitlines())
     listed = world.kubectl(

@@ -24,8 +24,8 @@ def test_the_status_is_empty_before_the_first_one(tmp_path: Path) -> None:
     world.objects[STATUS] = {"metadata": {}}
     assert world.status() == {}
 
-    world.objects[STATUS] = {"status": {"appliedCount": 6}}
-    assert world.status() == {"appliedCount": 6}
+    world.objects[STATUS] = {"status": {"inSyncCount": 6}}
+    assert world.status() == {"inSyncCount": 6}
 
 
 def test_an_event_is_found_by_its_reason(tmp_path: Path) -> None:

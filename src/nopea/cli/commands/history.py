@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.cluster import ClusterChoice, cluster_options, output_option, run_with_cluster
 
 if TYPE_CHECKING:
     from nopea.kube.client import KubeClient
@@ -14,13 +14,7 @@ if TYPE_CHECKING:
 
 @click.command("history")
 @click.argument("name")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="Output format.  [default: text]",
-)
+@output_option
 @click.option("--revisions", is_flag=True, help="List the last commits instead of the last syncs.")
 @cluster_options
 def command(*, cluster: ClusterChoice, name: str, output: str, revisions: bool) -> None:
@@ -43,6 +37,7 @@ async def _show(client: KubeClient, namespace: str, name: str, output: str, *, r
     import sys
     from datetime import UTC, datetime
 
+    from nopea.cli.heartbeat import warn_if_dead
     from nopea.cli.output.history import history_json, history_lines
     from nopea.cli.output.messages import print_hint, print_json
     from nopea.cli.output.revisions import revision_lines
@@ -59,4 +54,5 @@ async def _show(client: KubeClient, namespace: str, name: str, output: str, *, r
             click.echo(line)
     if repository.pin_problem is not None:
         print_hint(f"{repository.pin_problem.message} {repository.pin_problem.hint}")
+    await warn_if_dead(client, namespace)
     return 0

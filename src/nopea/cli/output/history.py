@@ -10,8 +10,8 @@ import click
 
 from nopea.cli.commit_reference import is_rollback
 from nopea.core.api.conditions import READY, find
+from nopea.core.api.entries import HistoryEntry
 from nopea.core.api.repository import Repository
-from nopea.core.api.status import HistoryEntry
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.status.report import Result
 

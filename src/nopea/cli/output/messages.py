@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from nopea.core.api.status import StatusError
+    from nopea.core.api.entries import StatusError
     from nopea.core.problem import Problem
 
 
@@ -28,7 +28,7 @@ def print_hint(hint: str) -> None:
 
 def print_problem(problem: Problem | StatusError, *, hint: str | None = None) -> None:
     """Print a problem with its code and place; `hint` replaces the problem's own."""
-    where = " ".join(part for part in (problem.source, problem.object) if part)
+    where = " ".join(str(part) for part in (problem.source, problem.object) if part)
     place = f" {where}" if where else ""
     print_error(f"{problem.code}{place}: {problem.message}", problem.hint if hint is None else hint)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from nopea.cli.output.history import empty_reason, title, when
+from nopea.core.api.entries import RevisionEntry
 from nopea.core.api.repository import Repository
-from nopea.core.api.status import RevisionEntry
 from nopea.core.drift.mask import plain_line
 from nopea.core.git.source import SHORT_COMMIT
 

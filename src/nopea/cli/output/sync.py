@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import click
 
 from nopea.cli.output.messages import count
+from nopea.core.api.entries import HistoryEntry
 from nopea.core.api.repository import Repository
-from nopea.core.api.status import MAX_ERRORS, GitRepositoryStatus, HistoryEntry
+from nopea.core.api.status import MAX_ERRORS, GitRepositoryStatus
 from nopea.core.git.source import SHORT_COMMIT
 
 
@@ -68,7 +69,7 @@ def failed_line(repository: Repository) -> str:
         return f"GitRepository {repository.key}: the sync failed before it read a commit."
     # documents that cannot be parsed are not counted: all parsed objects may be in sync although it failed
     parsed = status.resource_count or 0
-    in_sync = f"{status.applied_count or 0} of {count(parsed, 'object')} in sync"
+    in_sync = f"{status.in_sync_count or 0} of {count(parsed, 'object')} in sync"
     changes = changes_of(newest)
     return (
         f"GitRepository {repository.key}: the sync of {newest.commit[:SHORT_COMMIT]} failed. "

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from nopea.core.api.status import Condition
+from nopea.core.api.entries import Condition
 
 READY = "Ready"
 FETCHED = "Fetched"

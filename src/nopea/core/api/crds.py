@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from nopea.core.api import names
+from nopea.core.api.inventory import INVENTORY_RULES, InventorySpec
 from nopea.core.api.rules import SPEC_RULES
 from nopea.core.api.schema import Schema, root, ruled, schema_of
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.api.status import INVENTORY_RULES, GitRepositoryStatus, InventorySpec
+from nopea.core.api.status import GitRepositoryStatus
 
 CATEGORIES = ["nopea", "gitops"]
 """Names that stand for several kinds: `kubectl get nopea`."""

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nopea.core.api.status import MAX_MESSAGE, DriftEntry, GitRepositoryStatus
+from nopea.core.api.entries import MAX_MESSAGE, DriftEntry
+from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.cdevents.builder import DriftAs, EventBuilder
 from nopea.core.cdevents.event import CDEvent, resolves
 from nopea.core.cdevents.ids import chain_id, event_id
 from nopea.core.cdevents.vocabulary import EventType
-from nopea.core.plan.inventory import parse_key
-from nopea.core.status.drifts import drift_of, object_line
+from nopea.core.objects import ObjectKey
+from nopea.core.status.drifts import drift_of
 from nopea.core.status.report import ObjectResult, Result
 
 MAX_DRIFT_EVENTS: Final = 40
@@ -89,19 +90,17 @@ def drift_events(builder: EventBuilder) -> DriftEvents:
     report = builder.transition.report
     before = {_episode(entry): entry for entry in builder.before.drifts}
     after = {} if _is_deletion(builder) else {_episode(entry): entry for entry in builder.after.drifts}
-    results = {object_line(result.key): result for result in report.objects} if report and before else {}
+    results = {result.key: result for result in report.objects} if report and before else {}
     events = [_detected(builder, entry) for key, entry in after.items() if key not in before]
     events += [
         _resolved(builder, entry, ending)
         for entry in before.values()
-        if (ending := _how_it_ended(builder, results.get(entry.object)))
+        if (ending := _how_it_ended(builder, results.get(entry.object.key)))
     ]
     if report is None:
         return DriftEvents(events)
-    drifted_before = {entry.object for entry in before.values()}
-    healed = [
-        result for result in report.objects if result.healed and object_line(result.key) not in drifted_before
-    ]
+    drifted_before = {entry.object.key for entry in before.values()}
+    healed = [result for result in report.objects if result.healed and result.key not in drifted_before]
     room = (MAX_DRIFT_EVENTS - len(events)) // 2
     for result in healed[:room]:
         entry = drift_of(result)
@@ -130,7 +129,7 @@ def _is_deletion(builder: EventBuilder) -> bool:
 
 def _episode(drift: DriftEntry) -> tuple[str, str]:
     """Return what identifies the drift of an object."""
-    return drift.object, drift.since or ""
+    return str(drift.object), drift.since or ""
 
 
 def _detected(builder: EventBuilder, drift: DriftEntry) -> CDEvent:
@@ -172,18 +171,15 @@ def _drift_event(
     return builder.event(
         type_,
         chain=chain_id(builder.uid, "drift", *_episode(drift)),
-        subject=f"{builder.service_id}/drift/{_place(drift.object)}",
+        subject=f"{builder.service_id}/drift/{_place(drift.object.key)}",
         content=builder.about_service(commit=commit, description=description),
         facts={"drift": _drift_facts(drift)},
         **more,
     )
 
 
-def _place(name: str) -> str:
-    """Return `apps.Deployment/shop/web` for `apps/Deployment shop/web`; other strings unchanged."""
-    key = parse_key(name)
-    if key is None:
-        return name
+def _place(key: ObjectKey) -> str:
+    """Return `apps.Deployment/shop/web` for `apps/Deployment shop/web`."""
     kind = f"{key.group}.{key.kind}" if key.group else key.kind
     return "/".join(part for part in (kind, key.namespace, key.name) if part)
 
@@ -199,7 +195,7 @@ def _drift_facts(drift: DriftEntry) -> Mapping[str, Any]:
         for field in drift.fields
     ]
     facts = {
-        "object": drift.object,
+        "object": str(drift.object),
         "kind": drift.kind,
         "fields": fields,
         "manager": drift.manager,

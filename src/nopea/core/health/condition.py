@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from nopea.core.health.assess import Health, HealthStatus
+from nopea.core.health.rules import Health, HealthStatus, failed
 from nopea.core.objects import ObjectKey
 
 _NAMED = 3
@@ -18,13 +18,21 @@ _EXIT_CODE = re.compile(r"exit code \d+")
 class HealthSummary:
     """A repository's health: `status`, `reason` and `message` as in a condition.
 
-    `brief` is the worst object's kind, name and trouble, without the Pod and its container; empty if healthy.
+    `unhealthy` has all objects that are not healthy, the worst one first. The messages are short: without the
+    Pod and its container.
     """
 
     status: str
     reason: str
     message: str
-    brief: str = ""
+    unhealthy: Mapping[ObjectKey, Health] = field(default_factory=dict)
+
+    @property
+    def brief(self) -> str:
+        """The worst object: `Deployment api: CrashLoopBackOff (exit code 1)`; empty if all are healthy."""
+        for key, health in self.unhealthy.items():
+            return f"{key.kind} {key.name}: {health.message or health.status.lower()}"
+        return ""
 
     @property
     def is_settled(self) -> bool:
@@ -45,30 +53,35 @@ def summarize(healths: Mapping[ObjectKey, Health], troubles: Mapping[ObjectKey, 
     if not unhealthy:
         count = "1 object is" if len(healths) == 1 else f"{len(healths)} objects are"
         return HealthSummary(status="True", reason="Healthy", message=f"{count} healthy.")
-    failed = [key for key in unhealthy if troubles.get(key) or healths[key].status is HealthStatus.FAILED]
-    named = failed or unhealthy
+    failing = [key for key in unhealthy if troubles.get(key) or healths[key].status is HealthStatus.FAILED]
+    named = failing or unhealthy
     described = "; ".join(_describe(key, healths[key], troubles.get(key, "")) for key in named[:_NAMED])
-    more = _more(len(named) - _NAMED)
-    brief = _brief(named[0], healths[named[0]], troubles.get(named[0], ""))
-    if failed:
-        message = f"{described}{more}"[:4096]
-        return HealthSummary(status="False", reason="Unhealthy", message=message, brief=brief)
-    unknown = all(healths[key].status is HealthStatus.UNKNOWN for key in unhealthy)
-    reason = "Unknown" if unknown else "Progressing"
-    return HealthSummary(status="Unknown", reason=reason, message=f"{described}{more}"[:4096], brief=brief)
+    if failing:
+        status, reason = "False", "Unhealthy"
+    else:
+        status = "Unknown"
+        are_unknown = all(healths[key].status is HealthStatus.UNKNOWN for key in unhealthy)
+        reason = "Unknown" if are_unknown else "Progressing"
+    worst_first = dict.fromkeys([*failing, *unhealthy])
+    return HealthSummary(
+        status=status,
+        reason=reason,
+        message=f"{described}{_more(len(named) - _NAMED)}"[:4096],
+        unhealthy={key: _in_brief(healths[key], troubles.get(key, "")) for key in worst_first},
+    )
 
 
 def _describe(key: ObjectKey, health: Health, trouble: str) -> str:
-    return f"{key}: {trouble or health.message or str(health.status).lower()}"
+    return f"{key}: {trouble or health.message or health.status.lower()}"
 
 
-def _brief(key: ObjectKey, health: Health, trouble: str) -> str:
-    """Return `Deployment api: CrashLoopBackOff (exit code 1)`."""
+def _in_brief(health: Health, trouble: str) -> Health:
+    """Return the health with what its Pods say: failed, `CrashLoopBackOff (exit code 1)`."""
     if not trouble:
-        return f"{key.kind} {key.name}: {health.message or str(health.status).lower()}"
+        return Health(status=health.status, message=health.message)
     cause, _, details = _POD.sub("", trouble).partition(": ")
     ended = _EXIT_CODE.search(details)
-    return f"{key.kind} {key.name}: {cause}{f' ({ended[0]})' if ended else ''}"
+    return failed(f"{cause}{f' ({ended[0]})' if ended else ''}")
 
 
 def _more(count: int) -> str:

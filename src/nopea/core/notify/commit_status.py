@@ -129,7 +129,7 @@ def _state(transition: Transition) -> tuple[State, str] | None:
     if not problems:
         return None  # that Git fails, or that it waits for another, says nothing about the commit
     first = next((problem for problem in problems if not problem.code.transient), problems[0])
-    where = " ".join(part for part in (first.source, first.object) if part)
+    where = " ".join(str(part) for part in (first.source, first.object) if part)
     more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
     text = f"{first.code}{f' {where}' if where else ''}: {first.message}"
     text = f"{plain_line(text, *transition.hidden, limit=MAX_DESCRIPTION - len(more))}{more}"

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from nopea.core.api.conditions import CONTENDED, HEALTHY, READY, find
+from nopea.core.api.entries import DriftEntry, FieldChange, StatusError
 from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec, HealPolicy
-from nopea.core.api.status import DriftEntry, FieldChange, GitRepositoryStatus, StatusError
+from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.notify.notification import (
     CodeText,
@@ -77,7 +78,7 @@ def _drift(transition: Transition) -> Notification | None:
         lines.append((f"and {_more(new, _MAX_OBJECTS, 'object')}",))
     command = CodeText(f"nopea heal {key.name} --namespace {key.namespace}")
     lines.append(("Not healed because of healPolicy: notify. To heal it: ", command))
-    subject = new[0].object if len(new) == 1 else f"{len(new)} objects"
+    subject = str(new[0].object) if len(new) == 1 else f"{len(new)} objects"
     facts = {
         "drifts": [_drift_facts(drift) for drift in new],
         "driftedCount": transition.after.drifted_count or 0,
@@ -103,7 +104,7 @@ def _what_happened(new: list[DriftEntry]) -> str:
 
 def _drift_id(drift: DriftEntry) -> tuple[str, str | None, tuple[FieldChange, ...]]:
     """Return what identifies drift; not its time, which may become known later."""
-    return drift.object, drift.manager, drift.fields
+    return str(drift.object), drift.manager, drift.fields
 
 
 def _is_gone(drift: DriftEntry) -> bool:
@@ -113,10 +114,10 @@ def _is_gone(drift: DriftEntry) -> bool:
 def _drift_lines(drift: DriftEntry) -> Iterable[Line]:
     when = f" at {drift.since}" if drift.since else ""
     if _is_gone(drift):
-        yield CodeText(drift.object), f" was deleted{when}. Kubernetes does not record by whom."
+        yield CodeText(str(drift.object)), f" was deleted{when}. Kubernetes does not record by whom."
         return
     by: Line = (" by ", CodeText(drift.manager)) if drift.manager else (" by an unknown client",)
-    yield CodeText(drift.object), " was changed", *by, when
+    yield CodeText(str(drift.object)), " was changed", *by, when
     for field in drift.fields[:_MAX_FIELDS]:
         yield "• ", CodeText(field.path), ": ", *_value(field.from_), " → ", *_value(field.to)
     if len(drift.fields) > _MAX_FIELDS:
@@ -130,7 +131,7 @@ def _value(value: str | None) -> Line:
 def _drift_facts(drift: DriftEntry) -> dict[str, Any]:
     fields = [{"path": field.path, "from": field.from_, "to": field.to} for field in drift.fields]
     return {
-        "object": drift.object,
+        "object": str(drift.object),
         "kind": drift.kind,
         "manager": drift.manager,
         "operation": drift.operation,
@@ -177,7 +178,7 @@ def _failure(transition: Transition) -> Notification | None:
 
 
 def _error_lines(error: StatusError) -> Iterable[Line]:
-    where = " ".join(part for part in (error.source, error.object) if part)
+    where = " ".join(str(part) for part in (error.source, error.object) if part)
     place: Line = (" ", CodeText(where)) if where else ()
     yield CodeText(error.code), *place, f": {error.message}"
     if error.hint:
@@ -199,7 +200,7 @@ def _error_facts(error: StatusError) -> dict[str, Any]:
         "reason": _reason(error.code),
         "message": error.message,
         "hint": error.hint,
-        "object": error.object,
+        "object": str(error.object) if error.object else None,
         "source": error.source,
     }
 

@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from nopea.core.api import names
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.objects import RepoKey
+from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.problem import Code, Problem
 
 
@@ -89,7 +90,7 @@ def _problem(other: RepoKey, state: Dependency) -> Problem | None:
             code=Code.DEPENDENCY_MISSING,
             message="The dependency does not exist.",
             hint="Create it, or correct spec.dependsOn.",
-            object=f"GitRepository {other}",
+            object=str(ObjectKey(names.GROUP, names.KIND, other.namespace, other.name)),
         )
     if state.applied and state.healthy:
         return None
@@ -100,5 +101,5 @@ def _problem(other: RepoKey, state: Dependency) -> Problem | None:
         message=f"The dependency is not {missing}{because}.",
         hint=f"The sync continues automatically. To see why it waits, run "
         f"`kubectl -n {other.namespace} describe gr {other.name}`.",
-        object=f"GitRepository {other}",
+        object=str(ObjectKey(names.GROUP, names.KIND, other.namespace, other.name)),
     )

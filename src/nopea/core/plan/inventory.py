@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Collection, Mapping
 
-import msgspec
-
-from nopea.core.api.status import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
-from nopea.core.objects import ObjectKey
+from nopea.core.api import packed
+from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
+from nopea.core.objects import ObjectKey, parse_key
 from nopea.core.plan.model import LastApplied, ObservedObject
-
-_MOST_BYTES = 4 * 1024 * 1024
-"""Of one unpacked text; a thousand objects with the longest names need less."""
 
 
 def pack(applied: Mapping[ObjectKey, LastApplied]) -> str:
-    """Return the records as one short text, equal for equal records; empty for none.
-
-    It is compressed and in base64, because a list of records costs the API server as much as the objects do.
-    """
+    """Return the records as one short text, equal for equal records; empty for none."""
     records = [(str(key), last.hash, last.projection, last.commit) for key, last in sorted(applied.items())]
-    if not records:
-        return ""
-    return base64.b64encode(zlib.compress(msgspec.msgpack.encode(records), level=9)).decode()
+    return packed.pack(records) if records else ""
 
 
 def unpack(text: str) -> dict[ObjectKey, LastApplied]:
     """Return the records in a text of `pack`; raises ValueError for any other text."""
     if not text:
         return {}
-    unpacker = zlib.decompressobj()
-    try:
-        packed = unpacker.decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
-        records = msgspec.msgpack.decode(packed, type=list[tuple[str, str, str | None, str]])
-    except (zlib.error, msgspec.MsgspecError) as error:
-        raise ValueError(str(error)) from error
+    records = packed.unpack(text, list[tuple[str, str, str | None, str]])
     return {
         _key(name): LastApplied(hash=hash_, projection=projection, commit=commit)
         for name, hash_, projection, commit in records
@@ -69,18 +53,6 @@ def unrecorded(
         for key, live in owned.items()
         if key not in recorded and live.projection is not None and live.uid not in uids
     }
-
-
-def parse_key(text: str) -> ObjectKey | None:
-    """Read a printed object key (`apps/Deployment shop/web`); None for anything else."""
-    kind_text, separator, where = text.partition(" ")
-    if not separator or not kind_text or not where or " " in where:
-        return None
-    group, _, kind = kind_text.rpartition("/")
-    namespace, slash, name = where.partition("/")
-    if not slash:
-        namespace, name = "", where
-    return ObjectKey(group, kind, namespace, name) if kind and name and "/" not in name else None
 
 
 def inline(applied: Mapping[ObjectKey, LastApplied]) -> str:

@@ -23,7 +23,8 @@ from nopea.core.api.conditions import (
     find,
     format_time,
 )
-from nopea.core.api.status import MAX_MESSAGE, Condition, GitRepositoryStatus
+from nopea.core.api.entries import MAX_MESSAGE, Condition
+from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem, first_lines
@@ -179,7 +180,7 @@ def _ready(
 
 
 def _about_objects(make: _Maker, report: ReconcileReport) -> list[Condition]:
-    """Return Drifted, Contended and Watching, which are present only while something is wrong."""
+    """Return Watching, and Drifted and Contended, which are present only while something is wrong."""
     drifted = [result for result in report.objects if result.drifts]
     found = []
     if drifted:
@@ -197,4 +198,6 @@ def _about_objects(make: _Maker, report: ReconcileReport) -> list[Condition]:
             "watch on these kinds."
         )
         found.append(make(WATCHING, "False", "NotWatched", message))
+    else:
+        found.append(make(WATCHING, "True", "Watched", "Changes of applied objects are noticed at once."))
     return found

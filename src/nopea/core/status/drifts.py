@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from nopea.core.api.conditions import format_time
-from nopea.core.api.status import MAX_DRIFT_FIELDS, MAX_DRIFTS, DriftEntry, FieldChange
+from nopea.core.api.entries import MAX_DRIFT_FIELDS, DriftEntry, FieldChange, ObjectReference
+from nopea.core.api.status import MAX_DRIFTS
 from nopea.core.drift.find import FieldDrift
 from nopea.core.drift.mask import show_field
 from nopea.core.objects import ObjectKey
@@ -16,11 +17,6 @@ from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport
 _FIELDS_IN_A_LINE = 3
 REVERTED = "reverted"
 """The action of a drift entry whose object was healed."""
-
-
-def object_line(key: ObjectKey) -> str:
-    """Return an object's name in the drift entries of the status."""
-    return str(key)[:512]
 
 
 def drifts_of(report: ReconcileReport, known: Iterable[DriftEntry] = ()) -> tuple[DriftEntry, ...]:
@@ -34,7 +30,7 @@ def drifts_of(report: ReconcileReport, known: Iterable[DriftEntry] = ()) -> tupl
     return tuple(_dated(drift_of(result), before) for result in drifted[:MAX_DRIFTS])
 
 
-def _dated(drift: DriftEntry, before: Mapping[str, DriftEntry]) -> DriftEntry:
+def _dated(drift: DriftEntry, before: Mapping[ObjectReference, DriftEntry]) -> DriftEntry:
     known = before.get(drift.object)
     if known is None or drift.manager is not None or known.fields != drift.fields:
         return drift
@@ -47,7 +43,7 @@ def drift_of(result: ObjectResult) -> DriftEntry:
     fields = result.seen.drift.fields
     owner = result.seen.drift.attributed
     return DriftEntry(
-        object=object_line(result.key),
+        object=ObjectReference.of(result.key),
         kind=result.seen.drift.kind,
         fields=tuple(_change(result.key, field) for field in fields[:MAX_DRIFT_FIELDS]),
         manager=(owner.manager[:128] or None) if owner else None,

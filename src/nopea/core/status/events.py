@@ -19,9 +19,10 @@ from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import unpack
 from nopea.core.status.conditions import report_line
 from nopea.core.status.drifts import drift_line
+from nopea.core.status.health import RECOVERING, UNHEALTHY
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.status.rollback import pinned_note, released_note
-from nopea.core.status.status import RECOVERING, UNHEALTHY, WORKER_CRASHED
+from nopea.core.status.status import WORKER_CRASHED
 from nopea.core.status.transition import Transition
 
 MOST_OF_A_KIND = 5
@@ -74,7 +75,7 @@ def _rollbacks(step: Transition) -> Iterator[EventLine]:
 def _orphans(step: Transition) -> Iterator[EventLine]:
     """Say which objects a deleted GitRepository left; beyond the inventory's inline limit only how many."""
     why, objects = step.repository.why_objects_stay, _recorded(step.after.inventory)
-    count = len(objects) or step.after.applied_count or 0
+    count = len(objects) or step.after.in_sync_count or 0
     if why and count:
         named = f" ({_named(objects)})" if objects else ""
         stay = "1 object stays" if count == 1 else f"{count} objects stay"

@@ -11,7 +11,8 @@ from datetime import datetime
 import msgspec
 
 from nopea.core.api.conditions import format_time
-from nopea.core.api.status import MAX_REVERTED, MAX_REVISIONS, RevisionEntry
+from nopea.core.api.entries import MAX_REVERTED, RevisionEntry
+from nopea.core.api.status import MAX_REVISIONS
 from nopea.core.git.source import Commit
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 

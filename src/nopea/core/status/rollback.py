@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from nopea.core.api.conditions import ROLLED_BACK, find, format_time
+from nopea.core.api.entries import Condition
 from nopea.core.api.pin import Pin
-from nopea.core.api.status import Condition
 
 PINNED = "Pinned"
 

@@ -8,8 +8,6 @@ from datetime import datetime
 import msgspec
 
 from nopea.core.api.conditions import (
-    APPLIED,
-    HEALTHY,
     READY,
     RECONCILING,
     ROLLED_BACK,
@@ -19,28 +17,27 @@ from nopea.core.api.conditions import (
     format_time,
     merge,
 )
-from nopea.core.api.status import (
-    MAX_ERRORS,
-    MAX_HISTORY,
-    Condition,
-    GitRepositoryStatus,
+from nopea.core.api.entries import (
     HistoryEntry,
+    ObjectReference,
     StatusError,
 )
+from nopea.core.api.status import MAX_ERRORS, MAX_HISTORY, GitRepositoryStatus
 from nopea.core.duration import format_seconds
-from nopea.core.health.condition import HealthSummary
+from nopea.core.objects import parse_key
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
 from nopea.core.status.conditions import ALWAYS_OWNED, IN_SYNC, NOT_HEALTHY, condition, conditions_of, cut
 from nopea.core.status.drifts import drifts_of
+from nopea.core.status.health import with_health
 from nopea.core.status.milestones import failing_since, last_deployment
+from nopea.core.status.object_states import states_after
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.revisions import revisions_after
 from nopea.core.status.rollback import has_moved, rolled_back
-from nopea.core.status.summary import problem_line, state_line, suspended_line
+from nopea.core.status.summary import problem_line, suspended_line
 
 WORKER_CRASHED = "WorkerCrashed"
-UNHEALTHY, RECOVERING = "Unhealthy", "Recovering"
 
 
 def progressing(
@@ -120,6 +117,7 @@ def reported(
         error_count=len(report.problems),
         drifts=drifts_of(report, known=previous.drifts) if report.commit else previous.drifts,
         inventory=report.inventory,
+        object_states=states_after(previous.object_states, report),
         history=_history(previous, report),
         revisions=revisions_after(previous.revisions, report, now=now),
         conditions=merge(previous.conditions, conditions, owned=owned),
@@ -201,7 +199,7 @@ def _commit_facts(report: ReconcileReport) -> dict[str, str | int | None]:
         "last_commit_author": report.commit.author[:256],
         "last_commit_time": format_time(report.commit.committed_at),
         "resource_count": sum(result.declared for result in report.objects),
-        "applied_count": sum(result.declared and result.outcome in IN_SYNC for result in report.objects),
+        "in_sync_count": sum(result.declared and result.outcome in IN_SYNC for result in report.objects),
         "drifted_count": sum(result.drifts for result in report.objects),
         "suspended_count": sum(result.reason is Reason.BREAK_GLASS for result in report.objects),
         "failed_count": report.count(Outcome.FAILED),
@@ -210,54 +208,6 @@ def _commit_facts(report: ReconcileReport) -> dict[str, str | int | None]:
         facts["last_applied_commit"] = report.commit.id
         facts["revision"] = report.revision
     return facts
-
-
-def with_health(
-    status: GitRepositoryStatus,
-    health: HealthSummary | None,
-    *,
-    wait: bool = False,
-    generation: int,
-    now: datetime,
-) -> GitRepositoryStatus:
-    """Return the status with the condition Healthy, or without it when the health is not known."""
-    wanted = [] if health is None else [_healthy(status, health, generation, now)]
-    conditions = merge(status.conditions, wanted, owned=frozenset({HEALTHY}))
-    if wait and health is not None:
-        conditions = merge(conditions, _waiting_for(conditions, health, generation, now), owned=frozenset())
-    status = msgspec.structs.replace(status, conditions=conditions)
-    if status.errors or find(conditions, SUSPENDED) is not None:
-        return status
-    line = state_line(status, brief=health.brief if health is not None else "")
-    return msgspec.structs.replace(status, summary=line)
-
-
-def _waiting_for(
-    conditions: Sequence[Condition], health: HealthSummary, generation: int, now: datetime
-) -> list[Condition]:
-    """Return Ready if the health changes it: nothing but the health was missing, or is missing now."""
-    ready, applied = find(conditions, READY), find(conditions, APPLIED)
-    if ready is None or applied is None:
-        return []
-    if health.is_settled and ready.reason == NOT_HEALTHY:
-        return [condition(READY, "True", applied.reason, applied.message, generation, now)]
-    if not health.is_settled and (ready.status == "True" or ready.reason == NOT_HEALTHY):
-        return [condition(READY, "False", NOT_HEALTHY, health.message, generation, now)]
-    return []
-
-
-def _healthy(status: GitRepositoryStatus, health: HealthSummary, generation: int, now: datetime) -> Condition:
-    """Return the condition; after a failure, its reason is Recovering until all objects are healthy."""
-    before = find(status.conditions, HEALTHY)
-    recovers = before is not None and before.reason in (UNHEALTHY, RECOVERING) and health.status == "Unknown"
-    reason = RECOVERING if recovers else health.reason
-    return condition(HEALTHY, health.status, reason, health.message, generation, now)
-
-
-def is_detail(before: GitRepositoryStatus, after: GitRepositoryStatus) -> bool:
-    """Return whether the health is the same and only its message says something else."""
-    was, now = find(before.conditions, HEALTHY), find(after.conditions, HEALTHY)
-    return was is not None and now is not None and (was.status, was.reason) == (now.status, now.reason)
 
 
 def _history(previous: GitRepositoryStatus, report: ReconcileReport) -> tuple[HistoryEntry, ...]:
@@ -279,13 +229,17 @@ def _history(previous: GitRepositoryStatus, report: ReconcileReport) -> tuple[Hi
 
 
 def _errors(problems: Iterable[Problem]) -> tuple[StatusError, ...]:
-    return tuple(
-        StatusError(
-            code=problem.code,
-            message=cut(problem.message),
-            hint=cut(problem.hint),
-            object=cut(problem.object, 512) or None,
-            source=cut(problem.source) or None,
-        )
-        for problem in list(problems)[:MAX_ERRORS]
+    return tuple(_error(problem) for problem in list(problems)[:MAX_ERRORS])
+
+
+def _error(problem: Problem) -> StatusError:
+    """Return the entry. The message begins with a place that is not an object: a kind, a field."""
+    key = parse_key(problem.object)
+    place = f"{problem.object}: " if problem.object and key is None else ""
+    return StatusError(
+        code=problem.code,
+        message=cut(f"{place}{problem.message}"),
+        hint=cut(problem.hint),
+        object=ObjectReference.of(key) if key else None,
+        source=cut(problem.source) or None,
     )

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from nopea.core.api.conditions import HEALTHY, ROLLED_BACK, SUSPENDED, find
-from nopea.core.api.status import MAX_SUMMARY, DriftEntry, GitRepositoryStatus
+from nopea.core.api.entries import DriftEntry
+from nopea.core.api.names import GROUP
+from nopea.core.api.status import MAX_SUMMARY, GitRepositoryStatus
+from nopea.core.objects import ObjectKey, parse_key
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
 
@@ -103,7 +106,7 @@ def state_line(status: GitRepositoryStatus, *, brief: str) -> str:
     elif brief:
         line = brief
     else:
-        count = status.applied_count or 0
+        count = status.in_sync_count or 0
         line = f"{count} {'object' if count == 1 else 'objects'} in sync"
     return _bounded(line)
 
@@ -118,7 +121,7 @@ def suspended_line(previous: GitRepositoryStatus) -> str:
 
 
 def _drifted(first: DriftEntry, *, count: int) -> str:
-    name = short_object(first.object)
+    name = short_object(first.object.key)
     by = f" by {first.manager}" if first.manager else ""
     if count > 1:
         return f"{count} objects drifted, not reverted; first {name}{f', changed{by}' if by else ''}"
@@ -132,7 +135,7 @@ def _is_retried(code: Code) -> bool:
 
 
 def _waiting(problems: Sequence[Problem]) -> str:
-    others = list(dict.fromkeys(problem.object or "another GitRepository" for problem in problems))
+    others = list(dict.fromkeys(problem.object.removeprefix(f"{GROUP}/") for problem in problems))
     if others[1:]:
         return f"Waiting for {len(others)} GitRepositories; first {others[0]}"
     missing = ", which does not exist" if problems[0].code is Code.DEPENDENCY_MISSING else ""
@@ -141,7 +144,8 @@ def _waiting(problems: Sequence[Problem]) -> str:
 
 def _one(problem: Problem) -> str:
     phrase = _PHRASES.get(problem.code, problem.code.reason)
-    object_ = short_object(problem.object)
+    key = parse_key(problem.object)
+    object_ = short_object(key) if key else problem.object
     if problem.code.is_git:
         return _capitalized(phrase)
     if object_:
@@ -149,10 +153,9 @@ def _one(problem: Problem) -> str:
     return f"{problem.source}: {phrase}" if problem.source else _capitalized(phrase)
 
 
-def short_object(text: str) -> str:
-    """Return kind and name of a printed object: `Deployment api` for `apps/Deployment shop/api`."""
-    kind, _, where = text.partition(" ")
-    return f"{kind.rpartition('/')[2]} {where.rpartition('/')[2]}" if where else text
+def short_object(key: ObjectKey) -> str:
+    """Return kind and name: `Deployment api` for `apps/Deployment shop/api`."""
+    return f"{key.kind} {key.name}"
 
 
 def _capitalized(text: str) -> str:

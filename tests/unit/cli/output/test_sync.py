@@ -9,9 +9,10 @@ import click
 from tests.fakes.samples import COMMIT, NOW, problem, report, repository, result_of
 
 from nopea.cli.output.sync import failed_line, may_have_more, synced_lines
+from nopea.core.api.entries import DriftEntry, ObjectReference, StatusError
 from nopea.core.api.names import ROLLBACK_ANNOTATION
 from nopea.core.api.repository import Repository
-from nopea.core.api.status import MAX_ERRORS, DriftEntry, GitRepositoryStatus, StatusError
+from nopea.core.api.status import MAX_ERRORS, GitRepositoryStatus
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.status import reported
 
@@ -51,14 +52,19 @@ def test_a_rolled_back_repository_names_the_branch_that_is_not_followed() -> Non
     )
 
 
+def config_map(name: str) -> ObjectReference:
+    """Return the reference to a ConfigMap."""
+    return ObjectReference(kind="ConfigMap", namespace="shop", name=name)
+
+
 def test_drift_that_was_left() -> None:
     """Each drifted object has a line with the reason and, if known, the manager."""
     found = after(report(objects=[result_of("a")]))
     drifts = (
         DriftEntry(
-            object="ConfigMap shop/a", kind="manual_drift", manager="kubectl-edit", action="left: policy"
+            object=config_map("a"), kind="manual_drift", manager="kubectl-edit", action="left: policy"
         ),
-        DriftEntry(object="ConfigMap shop/b", kind="manual_drift", action="left: policy"),
+        DriftEntry(object=config_map("b"), kind="manual_drift", action="left: policy"),
     )
     status = GitRepositoryStatus(history=found.status.history, drifted_count=2, drifts=drifts)
 
@@ -89,7 +95,7 @@ def test_a_failed_sync_has_its_progress() -> None:
 def test_a_full_list_of_errors_may_be_incomplete() -> None:
     """The status holds a limited number of errors, so a full list may have been truncated."""
     error = StatusError(
-        code="NOPEA-K003", message="bad", hint="Correct it.", object="ConfigMap a/b", source="x:1"
+        code="NOPEA-K003", message="bad", hint="Correct it.", object=config_map("b"), source="x:1"
     )
 
     assert not may_have_more(GitRepositoryStatus(errors=(error,)))

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nopea.core.api.status import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
+from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import (
     chunks,
     inline,
     pack,
-    parse_key,
     uids_of,
     unpack,
     unrecorded,
@@ -40,12 +39,6 @@ def records(count: int) -> dict[ObjectKey, LastApplied]:
     return {key: LastApplied(hash="h", projection=None, commit="") for key in keys}
 
 
-@given(KEYS)
-def test_a_printed_key_can_be_parsed(key: ObjectKey) -> None:
-    """A key can be parsed with and without group and namespace."""
-    assert parse_key(str(key)) == key
-
-
 @given(st.dictionaries(KEYS, LAST, max_size=5))
 def test_packed_records_can_be_unpacked(applied: dict[ObjectKey, LastApplied]) -> None:
     """Nothing is lost, and the order of the records does not change the text."""
@@ -66,40 +59,6 @@ def test_a_packed_record_is_short() -> None:
     }
 
     assert len(pack(applied)) < 7_000
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("apps/Deployment shop/web", ObjectKey("apps", "Deployment", "shop", "web")),
-        ("Service shop/web", ObjectKey("", "Service", "shop", "web")),
-        ("Namespace shop", ObjectKey("", "Namespace", "", "shop")),
-        (
-            "rbac.authorization.k8s.io/ClusterRole system:view",
-            ObjectKey("rbac.authorization.k8s.io", "ClusterRole", "", "system:view"),
-        ),
-        ("", None),
-        (" ", None),
-        ("Service", None),
-        ("Service ", None),
-        (" shop/web", None),
-        ("apps/ shop/web", None),
-        ("Service shop/", None),
-        ("Service shop/web/more", None),
-        ("Service shop web", None),
-        ("Service shop/web ", None),
-    ],
-)
-def test_parsing_a_key(text: str, expected: ObjectKey | None) -> None:
-    """A text without kind or name, or with extra parts, is not a key."""
-    assert parse_key(text) == expected
-
-
-@given(st.text(max_size=20))
-def test_no_text_is_misread(text: str) -> None:
-    """A text that is parsed has a kind and a name, and the key is stable when printed and parsed again."""
-    key = parse_key(text)
-    assert key is None or (key.kind and key.name and parse_key(str(key)) == key)
 
 
 @pytest.mark.parametrize(

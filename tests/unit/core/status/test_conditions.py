@@ -13,19 +13,28 @@ from nopea.core.api.conditions import find
 from nopea.core.api.pin import Pin
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.health.condition import HealthSummary
+from nopea.core.health.rules import failed as health_failed
+from nopea.core.health.rules import progressing
+from nopea.core.objects import ObjectKey
 from nopea.core.problem import Code, Problem
 from nopea.core.status.conditions import applied_line, failure_line, report_line
 from nopea.core.status.events import event_lines
+from nopea.core.status.health import with_health
 from nopea.core.status.report import Outcome, ReconcileReport, Result
-from nopea.core.status.status import reported, with_health
+from nopea.core.status.status import reported
 from nopea.core.status.transition import Transition
 
 GIT, LOGIN = problem(Code.GIT_UNREACHABLE, "no route"), problem(Code.GIT_AUTHENTICATION, "no login")
 WAITS, WRONG = problem(Code.DEPENDENCY_NOT_READY, "not yet"), problem(Code.INVALID, "no such field")
 PIN = Pin(commit="b" * 40, instead_of=None)
 SYNCED = report(objects=[result_of("a")])
-CRASHING = HealthSummary(status="False", reason="Unhealthy", message="it crashes", brief="ConfigMap a: crash")
-ROLLING = HealthSummary(status="Unknown", reason="Progressing", message="0 of 1", brief="ConfigMap a: 0 of 1")
+A = ObjectKey("", "ConfigMap", "shop", "a")
+CRASHING = HealthSummary(
+    status="False", reason="Unhealthy", message="it crashes", unhealthy={A: health_failed("crash")}
+)
+ROLLING = HealthSummary(
+    status="Unknown", reason="Progressing", message="0 of 1", unhealthy={A: progressing("0 of 1")}
+)
 HEALTHY = HealthSummary(status="True", reason="Healthy", message="1 object is healthy.")
 
 
@@ -85,26 +94,14 @@ def test_a_rollback_that_git_cannot_fetch_is_not_ready() -> None:
 
 
 def test_unwatched_kinds_are_named() -> None:
-    """The condition is absent when every kind is watched."""
+    """The condition is True when every kind is watched."""
     status = after(report(objects=[result_of("a")], unwatched=("Service", "apps/Deployment")))
     watching = find(status.conditions, "Watching")
 
     assert watching is not None
     assert (watching.status, watching.reason) == ("False", "NotWatched")
     assert "Changes of Service, apps/Deployment are noticed only" in watching.message
-    assert find(after(SYNCED).conditions, "Watching") is None
-
-
-@pytest.mark.parametrize(("health", "ready"), [(HEALTHY, "True"), (ROLLING, "False"), (CRASHING, "False")])
-def test_health_is_part_of_ready_only_with_wait(health: HealthSummary, ready: str) -> None:
-    """Both at the end of a sync and when health changes later."""
-    synced = report(objects=[result_of("a")], health=health)
-    later = with_health(after(SYNCED, wait=True), health, wait=True, generation=1, now=NOW)
-
-    assert told(after(synced, wait=True), ["Ready"]) == told(later, ["Ready"]) == [ready]
-    assert told(after(synced), ["Ready"]) == ["True"]
-    back = with_health(later, HEALTHY, wait=True, generation=1, now=NOW)
-    assert told(back, ["Ready"]) == ["True"]
+    assert told(after(SYNCED), ["Watching"]) == ["True"]
 
 
 def test_an_idle_sync_of_an_unhealthy_repository_writes_nothing() -> None:
@@ -137,26 +134,6 @@ def test_a_folder_that_is_gone_is_no_failure_of_git() -> None:
 
     found = told(after(SYNCED, failed(gone)), ("Ready", "Fetched", "Applied", "Stalled"))
     assert found == ["False", "True", "False", "True"]
-
-
-def test_health_does_not_make_a_failed_sync_ready() -> None:
-    """With `wait`, health is needed but does not suffice."""
-    status = with_health(after(SYNCED, failed(WRONG)), HEALTHY, wait=True, generation=1, now=NOW)
-
-    assert told(status, ["Ready", "Healthy"]) == ["False", "True"]
-
-
-def test_a_rollout_after_a_failure_is_a_recovery() -> None:
-    """The reason tells it from the rollout of something new."""
-    reasons = []
-    status = after(SYNCED)
-    for health in (ROLLING, CRASHING, ROLLING, ROLLING, HEALTHY, ROLLING):
-        status = with_health(status, health, generation=1, now=NOW)
-        found = find(status.conditions, "Healthy")
-        assert found is not None
-        reasons.append(found.reason)
-
-    assert reasons == ["Progressing", "Unhealthy", "Recovering", "Recovering", "Healthy", "Progressing"]
 
 
 def test_a_report_in_sentences() -> None:

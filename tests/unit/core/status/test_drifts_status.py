@@ -10,7 +10,8 @@ import pytest
 from tests.fakes.samples import NOW, report
 from tests.unit.core.plan.planning import WEB
 
-from nopea.core.api.status import MAX_DRIFT_FIELDS, MAX_DRIFTS, DriftEntry, FieldChange
+from nopea.core.api.entries import MAX_DRIFT_FIELDS, DriftEntry, FieldChange, ObjectReference
+from nopea.core.api.status import MAX_DRIFTS
 from nopea.core.drift.find import Drift, FieldDrift
 from nopea.core.drift.three_way import DriftKind
 from nopea.core.objects import ObjectKey
@@ -50,7 +51,7 @@ def test_an_entry_of_the_status() -> None:
     """An entry has object, fields with both values, manager, operation, start and action."""
     assert drifts_of(report(objects=[result(field())])) == (
         DriftEntry(
-            object="apps/Deployment shop/web",
+            object=ObjectReference(group="apps", kind="Deployment", namespace="shop", name="web"),
             kind="manual_drift",
             fields=(FieldChange(path="spec.replicas", from_="2", to="5"),),
             manager="kubectl-edit",
@@ -132,7 +133,7 @@ def test_the_status_has_bounds() -> None:
     huge = field("data." + "k" * 600, "a" * 1000, "\x1b" * 1000, manager="m" * 200)
     (line,) = drifts_of(report(objects=[result(huge, key=key)]))
     (change,) = line.fields
-    assert [len(text or "") for text in (line.object, line.manager, change.path)] == [512, 128, 512]
+    assert [len(text or "") for text in (line.object.name, line.manager, change.path)] == [253, 128, 512]
     assert [len(text or "") for text in (change.from_, change.to)] == [256, 256]
 
 

@@ -19,8 +19,9 @@ from nopea.core.plan.inventory import pack
 from nopea.core.plan.model import LastApplied, Reason
 from nopea.core.problem import Code
 from nopea.core.status.events import EventLine, event_lines
+from nopea.core.status.health import with_health
 from nopea.core.status.report import Outcome, ReconcileReport, Result
-from nopea.core.status.status import progressing, reported, with_health
+from nopea.core.status.status import progressing, reported
 from nopea.core.status.transition import Transition
 
 FIRST = report(objects=[result_of("a", Outcome.CREATED)])

@@ -8,8 +8,9 @@ from datetime import timedelta
 from tests.fakes.samples import COMMIT, NOW, problem, report, result_of
 from tests.fakes.transitions import edited
 
+from nopea.core.api.entries import MAX_REVERTED, RevisionEntry
 from nopea.core.api.pin import Pin
-from nopea.core.api.status import MAX_REVERTED, MAX_REVISIONS, RevisionEntry
+from nopea.core.api.status import MAX_REVISIONS
 from nopea.core.git.source import Commit
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code

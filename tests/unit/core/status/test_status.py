@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.fakes.samples import COMMIT, NOW, problem, report, result_of
 
 from nopea.core.api.conditions import find
-from nopea.core.api.status import MAX_ERRORS, MAX_HISTORY, Condition, GitRepositoryStatus
+from nopea.core.api.entries import Condition
+from nopea.core.api.status import MAX_ERRORS, MAX_HISTORY, GitRepositoryStatus
 from nopea.core.git.source import Commit
 from nopea.core.problem import Code, Problem
 from nopea.core.status.conditions import cut
@@ -32,9 +33,9 @@ def _told(
 
 
 def _conditions(status: GitRepositoryStatus, *types: str) -> dict[str, tuple[str, str]]:
-    """Return status and reason of these conditions, by default of all but Fetched and Applied."""
+    """Return status and reason of these conditions, by default of all but Fetched, Applied and Watching."""
     found = {each.type: (each.status, each.reason) for each in status.conditions}
-    left_out = () if types else ("Fetched", "Applied")
+    left_out = () if types else ("Fetched", "Applied", "Watching")
     return {type_: found[type_] for type_ in types or found if type_ not in left_out}
 
 
@@ -47,12 +48,12 @@ def test_a_successful_sync_is_ready() -> None:
     status = _synced(revision="main@sha1:c0ffee0")
 
     assert {each.type: each.status for each in status.conditions} == dict.fromkeys(
-        ("Applied", "Fetched", "Ready"), "True"
+        ("Applied", "Fetched", "Ready", "Watching"), "True"
     )
     assert (status.summary, status.observed_generation) == ("2 objects in sync", 1)
     assert (status.last_attempted_commit, status.last_applied_commit) == (COMMIT.id, COMMIT.id)
     assert status.revision == "main@sha1:c0ffee0"
-    assert (status.resource_count, status.applied_count, status.failed_count) == (2, 2, 0)
+    assert (status.resource_count, status.in_sync_count, status.failed_count) == (2, 2, 0)
     assert (status.last_sync_time, status.history[0].duration) == ("2026-11-24T05:00:00Z", "1.50s")
     assert status.next_sync_time is None
     assert len(status.history) == 1

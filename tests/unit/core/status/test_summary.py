@@ -15,6 +15,8 @@ from tests.fakes.transitions import edited
 from nopea.core.api.pin import Pin
 from nopea.core.api.status import MAX_SUMMARY, GitRepositoryStatus
 from nopea.core.health.condition import HealthSummary
+from nopea.core.health.rules import failed as health_failed
+from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
 from nopea.core.status.report import ReconcileReport, Result
@@ -22,7 +24,12 @@ from nopea.core.status.status import crashed, progressing, reported
 from nopea.core.status.summary import problem_line, short_object
 
 CRASH = HealthSummary(
-    status="False", reason="Unhealthy", message="…", brief="Deployment api: CrashLoopBackOff (exit code 1)"
+    status="False",
+    reason="Unhealthy",
+    message="…",
+    unhealthy={
+        ObjectKey("apps", "Deployment", "shop", "api"): health_failed("CrashLoopBackOff (exit code 1)")
+    },
 )
 GIT = problem(Code.GIT_UNREACHABLE, "cannot resolve https://git.acme.example")
 SYNCED = report(objects=[result_of("a"), result_of("b")], health=None)
@@ -169,9 +176,9 @@ def test_a_problem_that_only_a_user_can_solve_has_no_next_try() -> None:
 
 def test_objects_are_named_briefly() -> None:
     """Group and namespace are left out."""
-    assert short_object("apps/Deployment shop/api") == "Deployment api"
-    assert short_object("Namespace shop") == "Namespace shop"
-    assert short_object("odd") == "odd"
+    assert short_object(ObjectKey("apps", "Deployment", "shop", "api")) == "Deployment api"
+    assert short_object(ObjectKey("", "Namespace", "", "shop")) == "Namespace shop"
+    assert problem_line([problem(Code.INVALID, "no", object="odd")]) == "odd: invalid"
 
 
 @given(st.lists(st.builds(Problem, code=st.sampled_from(Code), message=st.text(), hint=st.text(),

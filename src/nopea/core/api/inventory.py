@@ -1,0 +1,39 @@
+"""The model of `Inventory`: the record of a GitRepository with many objects."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from nopea.core.api.entries import Count
+from nopea.core.api.spec import Model, Name
+
+MAX_INLINE_INVENTORY = 100
+"""The most objects whose record is in the status."""
+
+MAX_INVENTORY_CHUNK = 1000
+
+
+class InventorySpec(Model, frozen=True, kw_only=True):
+    """A part of the inventory of a GitRepository with more than 100 objects."""
+
+    repository: Annotated[Name, Meta(description="Name of the GitRepository, in the same namespace.")]
+    index: Annotated[Count, Meta(description="Number of this part, from 0.")]
+    objects: Annotated[
+        str, Meta(max_length=500_000, description="Record of the objects of this part, packed.")
+    ] = ""
+
+
+INVENTORY_RULES = (
+    {
+        "rule": "self.repository == oldSelf.repository",
+        "fieldPath": ".repository",
+        "message": "is immutable; delete the Inventory and create it again",
+    },
+    {
+        "rule": "self.index == oldSelf.index",
+        "fieldPath": ".index",
+        "message": "is immutable; delete the Inventory and create it again",
+    },
+)

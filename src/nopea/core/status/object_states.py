@@ -1,0 +1,133 @@
+"""The state of each object, for commands: `status.objectStates`. Pure.
+
+Only objects that are not in sync or not healthy are recorded, so that the field is absent while all is well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from nopea.core.api import packed
+from nopea.core.api.status import MAX_OBJECT_STATES
+from nopea.core.health.condition import HealthSummary
+from nopea.core.health.rules import HealthStatus
+from nopea.core.objects import ObjectKey, parse_key
+from nopea.core.plan.model import Reason
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport
+
+_MOST_OBJECTS = 200
+_MOST_CHARACTERS = 200
+
+
+class SyncStatus(StrEnum):
+    """Whether an object is as Git declares it, in one word."""
+
+    SYNCED = "Synced"
+    DRIFTED = "Drifted"
+    FAILED = "Failed"
+    SUSPENDED = "Suspended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectState:
+    """One object: each message says why its state is not the good one."""
+
+    sync: SyncStatus = SyncStatus.SYNCED
+    sync_message: str = ""
+    health: HealthStatus = HealthStatus.HEALTHY
+    health_message: str = ""
+
+
+GOOD = ObjectState()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectStates:
+    """The objects that are not in sync or not healthy; with `has_more`, there are more of them."""
+
+    objects: Mapping[ObjectKey, ObjectState]
+    has_more: bool = False
+
+
+_Record = tuple[str, SyncStatus, str, HealthStatus, str]
+
+
+def pack_states(states: Mapping[ObjectKey, ObjectState], *, has_more: bool = False) -> str:
+    """Return the states in one short text; empty if all are good. If they are too many, the worst ones."""
+    records: list[_Record] = [
+        (str(key), state.sync, state.sync_message, state.health, state.health_message)
+        for key, state in sorted(states.items(), key=lambda item: (_is_minor(item[1]), item[0]))
+        if state != GOOD
+    ]
+    kept = records[:_MOST_OBJECTS]
+    while kept:
+        text = packed.pack((kept, has_more or len(kept) < len(records)))
+        if len(text) <= MAX_OBJECT_STATES:
+            return text
+        kept = kept[: len(kept) // 2]
+    return ""
+
+
+def _is_minor(state: ObjectState) -> bool:
+    return state.sync is not SyncStatus.FAILED and state.health is not HealthStatus.FAILED
+
+
+def unpack_states(text: str) -> ObjectStates:
+    """Return the states in a text of `pack_states`; no states if another version wrote the text."""
+    try:
+        records, has_more = packed.unpack(text, tuple[list[_Record], bool])
+    except ValueError:
+        return ObjectStates(objects={})
+    return ObjectStates(
+        objects={
+            key: ObjectState(sync=sync, sync_message=why_sync, health=health, health_message=why_health)
+            for name, sync, why_sync, health, why_health in records
+            if (key := parse_key(name)) is not None
+        },
+        has_more=has_more,
+    )
+
+
+def states_after(before: str, report: ReconcileReport) -> str:
+    """Return the packed states after a reconciliation; the health stays as it was."""
+    if report.commit is None:  # no object was looked at
+        return before
+    known = unpack_states(before).objects
+    return pack_states(
+        {
+            result.key: replace(
+                _of_result(result),
+                health=known.get(result.key, GOOD).health,
+                health_message=known.get(result.key, GOOD).health_message,
+            )
+            for result in report.objects
+        }
+    )
+
+
+def states_with_health(before: str, health: HealthSummary) -> str:
+    """Return the packed states with the health of now."""
+    known = unpack_states(before)
+    states = {
+        key: replace(state, health=HealthStatus.HEALTHY, health_message="")
+        for key, state in known.objects.items()
+    }
+    for key, one in health.unhealthy.items():
+        message = one.message[:_MOST_CHARACTERS]
+        states[key] = replace(states.get(key, GOOD), health=one.status, health_message=message)
+    return pack_states(states, has_more=known.has_more)
+
+
+def _of_result(result: ObjectResult) -> ObjectState:
+    if result.outcome is Outcome.FAILED:
+        message = f"{result.problem.code}: {result.problem.message}" if result.problem else ""
+        return ObjectState(sync=SyncStatus.FAILED, sync_message=message[:_MOST_CHARACTERS])
+    if result.drifts:
+        owner = result.seen.drift.attributed if result.seen else None
+        by = f"changed by {owner.manager}" if owner else ""
+        return ObjectState(sync=SyncStatus.DRIFTED, sync_message=by[:_MOST_CHARACTERS])
+    if result.reason is Reason.BREAK_GLASS:
+        return ObjectState(sync=SyncStatus.SUSPENDED)
+    return GOOD
