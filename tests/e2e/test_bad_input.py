@@ -99,7 +99,7 @@ def test_a_broken_repository_reports_its_error_and_recovers(
     _assert_said(found, case, street.here(dict(case.said)))
     event = repo.wait_event(case.reason, seconds=SECONDS)
     assert (event["type"], event["action"]) == ("Warning", "Sync")
-    for text in _facts(found["status"]["errors"][0]):
+    for text in _facts(_error(found["status"])):
         assert text in event["note"]
     assert _applied(repo) == sorted(case.rest)
 
@@ -123,9 +123,7 @@ def test_a_broken_repository_reports_its_error_and_recovers(
 def _assert_said(found: Json, case: Broken, said: Mapping[str, str]) -> None:
     status, ready = found["status"], condition(found, "Ready")
     assert [error["code"] for error in status["errors"]] == [case.code]
-    error = dict(status["errors"][0])
-    if "object" in error:
-        error["object"] = str(msgspec.convert(error["object"], ObjectReference))
+    error = _error(status)
     for key, text in said.items():
         assert text in error[key], error
     assert error["hint"]
@@ -133,6 +131,14 @@ def _assert_said(found: Json, case: Broken, said: Mapping[str, str]) -> None:
     for text in _facts(error):
         assert text in ready["message"]
     assert status.get("inSyncCount", 0) == len(case.rest)
+
+
+def _error(status: Json) -> Json:
+    """Return the first error, its object as it is printed."""
+    error = dict(status["errors"][0])
+    if "object" in error:
+        error["object"] = str(msgspec.convert(error["object"], ObjectReference))
+    return error
 
 
 def _facts(error: Json) -> list[str]:
