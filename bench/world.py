@@ -74,7 +74,8 @@ def controller(lab: Lab, folder: Path, *, port: int) -> Iterator[int]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "nopea", "run", "--kubeconfig", str(lab.kubeconfig)),
+                *(sys.executable, "-m", "nopea", "run", "--apply-as-controller"),
+                *("--kubeconfig", str(lab.kubeconfig)),
                 *("--host", "127.0.0.1", "--port", str(port)),
                 *("--cache-dir", str(folder / "cache"), "--log-format", "json"),
             ],

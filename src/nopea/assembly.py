@@ -101,7 +101,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             reconciler=Reconciler(services),
             mailboxes=mailboxes,
             namespace=settings.namespace,
-            allow_file_urls=settings.allow_file_urls,
+            policy=settings.tenancy,
         )
         readiness = Readiness(controller)
         parts = Parts(
@@ -163,6 +163,7 @@ def _services(
         repositories=repositories,
         store=store,
         ownership=Ownership(),
+        policy=settings.tenancy,
         wake=wake,
     )
 
@@ -192,5 +193,5 @@ def _git_settings(settings: Settings) -> GitSettings:
         cache_dir=settings.cache_dir / "git",
         children=settings.git_children,
         memory_bytes=settings.git_memory_bytes,
-        allow_file_urls=settings.allow_file_urls,
+        allow_file_urls=settings.tenancy.allow_file_urls,
     )

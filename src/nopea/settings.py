@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from nopea.core.api.tenancy import LEAST, TenancyPolicy
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import Secret
 from nopea.logs import Format
@@ -45,7 +46,7 @@ class Settings:
     cache_dir: Path = Path("/var/cache/nopea")
     git_children: int = 2
     git_memory_bytes: int = 512 * 1024 * 1024
-    allow_file_urls: bool = False
+    tenancy: TenancyPolicy = LEAST
     notify: NotifySettings = NotifySettings()
     cdevents_sink: tuple[ReceiverAddress, ...] = ()
     """Who gets CDEvents; nobody by default."""

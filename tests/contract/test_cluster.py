@@ -369,7 +369,7 @@ async def test_a_custom_resource_definition_creates_a_kind(server: Server) -> No
     updated = await server.client.apply_status(target, widget(spec={"size": 9}, status={"phase": "Ready"}))
     assert (generation(updated), updated.json()["status"]) == (1, {"phase": "Ready"})
     assert updated.json()["spec"] == {"size": 1}
-    assert fields(updated, "nopea", "Apply", "status").keys() == {"f:status"}
+    assert fields(updated, "nopea-controller", "Apply", "status").keys() == {"f:status"}
     assert "f:status" not in fields(updated, "nopea", "Apply")
 
     other = {"name": "w", "uid": "00000000-0000-0000-0000-000000000000", "labels": {"app": "web"}}

@@ -35,7 +35,7 @@ def test_everything_applies(deployed: str) -> None:
         ["namespace", "serviceaccount", "service", "deployment"]
         + ["customresourcedefinition"] * 2
         + ["clusterrole"] * 3
-        + ["clusterrolebinding"] * 3
+        + ["clusterrolebinding"] * 2
         + ["role", "rolebinding"] * 2
     )
 
@@ -162,12 +162,17 @@ def test_the_heartbeat_is_written_by_nopea_and_read_by_all(lab: Lab, deployed: s
 
 
 def test_cluster_admin_lets_it_apply_anything(lab: Lab, deployed: str) -> None:
-    """With cluster-admin.yaml, the account of the Deployment may apply any kind."""
+    """With its overlay, the account of the Deployment may apply any kind, and the process knows it."""
     del deployed
+    overlay = str(DEPLOY / "cluster-admin")
+    lab.run_kubectl("apply", "--server-side", "--force-conflicts", "--validate=strict", "-k", overlay)
     user = f"system:serviceaccount:{NAMESPACE}:nopea"
 
     assert _is_allowed(lab, user, "patch apps/deployments")
     assert _is_allowed(lab, user, "delete rbac.authorization.k8s.io/clusterroles")
+    deployment = lab.request("GET", f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/nopea").body
+    environment = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "NOPEA_APPLY_AS_CONTROLLER", "value": "true"} in environment
 
 
 def _is_allowed(lab: Lab, user: str, right: str) -> bool:

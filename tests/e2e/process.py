@@ -31,6 +31,9 @@ _BOOT = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9, 0, 0, 0); "
     "os.getppid() == int(sys.argv.pop(1)) or sys.exit('orphan')\n"
 )
+AS_CONTROLLER = ("--apply-as-controller", "--cross-namespace-refs", "--allow-http-credentials")
+"""What a test of another subject needs: its repositories name no service account and use plain http."""
+
 PROGRAM = "from nopea.cli.main import main; main(prog_name='nopea')"
 """The Python program that runs the command line of `nopea`."""
 
@@ -47,13 +50,19 @@ class Nopea:
     """One controller process; `arguments` are added to its command line, which `program` runs."""
 
     def __init__(
-        self, *, kubeconfig: Path, folder: Path, arguments: tuple[str, ...] = (), program: str = PROGRAM
+        self,
+        *,
+        kubeconfig: Path,
+        folder: Path,
+        arguments: tuple[str, ...] = (),
+        program: str = PROGRAM,
+        as_controller: bool = True,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.log_path = folder / "nopea.log"
         options = (
             f"--kubeconfig={kubeconfig}", "--host=127.0.0.1", "--port=0", f"--cache-dir={folder / 'cache'}",
-            "--log-format=json", "--log-level=debug", *arguments,
+            "--log-format=json", "--log-level=debug", *(AS_CONTROLLER if as_controller else ()), *arguments,
         )  # fmt: skip
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(

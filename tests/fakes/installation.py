@@ -19,6 +19,7 @@ from nopea import tasks
 from nopea.core.api import names
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.tenancy import TenancyPolicy
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan.inventory import unpack
 from nopea.core.status.report import Outcome, ReconcileReport
@@ -61,18 +62,22 @@ def repository_key(name: str = "web") -> ObjectKey:
     return ObjectKey(names.GROUP, names.KIND, NAMESPACE, name)
 
 
+AS_CONTROLLER = TenancyPolicy(apply_as_controller=True, cross_namespace_refs=True)
+
+
 class Installation:
     """One Nopea process; `restart` replaces it by a new one, which knows only what is in the cluster.
 
     Each reconciliation reads its GitRepository from the cluster, as the controller's watch would.
     """
 
-    def __init__(self, cluster: FakeCluster, git: FakeGit) -> None:
+    def __init__(self, cluster: FakeCluster, git: FakeGit, policy: TenancyPolicy = AS_CONTROLLER) -> None:
         self.cluster = cluster
         self.git = git
         self.woken: list[str] = []
         self.transitions: list[Transition] = []
         self._following: asyncio.Task[None] | None = None
+        self._policy = policy
         self._begin()
 
     def _begin(self) -> None:
@@ -93,6 +98,7 @@ class Installation:
             repositories=repositories,
             store=StateStore(),
             ownership=Ownership(),
+            policy=self._policy,
             wake=self.woken.append,
         )
         self.reconciler = Reconciler(self.services)

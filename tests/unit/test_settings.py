@@ -22,5 +22,5 @@ def test_the_drain_ends_before_kubernetes_kills_the_process() -> None:
 
 def test_by_default_file_urls_are_not_allowed() -> None:
     """With a file URL, a user who creates a GitRepository could read the controller's files."""
-    assert Settings().allow_file_urls is False
+    assert Settings().tenancy.allow_file_urls is False
     assert Settings().namespace is None

@@ -9,6 +9,7 @@ import orjson
 from nopea.cli.cluster import CommandError
 from nopea.cli.object_reference import UnknownObjectError, find_object
 from nopea.core.api.repository import Repository, parse_repository
+from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import ObjectKey, RepoKey, Target
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -28,7 +29,7 @@ async def read_repository(client: KubeClient, key: RepoKey) -> Repository:
         raw = (await client.get(repository_target(key))).json()
     except NotFoundError as error:
         raise missing(error, key) from error
-    return parse_repository(raw, allow_file_urls=True)  # the controller decides which URLs it reads
+    return parse_repository(raw, policy=AS_CALLER)
 
 
 def missing(error: NotFoundError, key: RepoKey) -> CommandError:
@@ -37,7 +38,7 @@ def missing(error: NotFoundError, key: RepoKey) -> CommandError:
         return CommandError(
             "This cluster does not serve the kind GitRepository.",
             "Select another cluster with --context or --kubeconfig, or install Nopea: "
-            "`kubectl apply --server-side -k deploy/`.",
+            "`kubectl apply --server-side -k deploy/` or `deploy/cluster-admin`.",
         )
     return CommandError(
         f"GitRepository {key} does not exist.",

@@ -13,6 +13,7 @@ from nopea.controller.supervisor import Crash, RestartPolicy, Supervisor
 from nopea.controller.turns import Turns
 from nopea.controller.worker import ReconcilePort, Worker
 from nopea.core.api.repository import Repository, parse_repository
+from nopea.core.api.tenancy import LEAST, TenancyPolicy
 from nopea.core.objects import RepoKey
 from nopea.core.trigger import Trigger
 from nopea.kube.client import KubeClient
@@ -41,14 +42,14 @@ class Controller:
         reconciler: ReconcilePort,
         mailboxes: Mailboxes,
         namespace: str | None = None,
-        allow_file_urls: bool = False,
+        policy: TenancyPolicy = LEAST,
         restarts: RestartPolicy | None = None,
     ) -> None:
         self._client = client
         self._services = services
         self._reconciler = reconciler
         self._namespace = namespace
-        self._allow_file_urls = allow_file_urls
+        self._policy = policy
         self._mailboxes = mailboxes
         self._turns = Turns()
         self._supervisor: Supervisor[RepoKey] = Supervisor(
@@ -134,7 +135,7 @@ class Controller:
                 self._mailboxes.put(key, Trigger.KIND_CHANGE)
 
     def _parse(self, live: LiveObject) -> Repository:
-        return parse_repository(live.json(), allow_file_urls=self._allow_file_urls)
+        return parse_repository(live.json(), policy=self._policy)
 
     def _replace_all(self, repositories: list[Repository]) -> None:
         for key in self._services.repositories.keys() - {repository.key for repository in repositories}:

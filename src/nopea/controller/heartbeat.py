@@ -60,7 +60,7 @@ class Heartbeat:
             "spec": {**spec, "renewTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"},
         }
         try:
-            await self._client.apply(self._target, orjson.dumps(body))
+            await self._client.apply_own(self._target, orjson.dumps(body))
         except ApiError as error:
             if not self._fails:
                 log.write(log_events.heartbeat_failed, lease=str(self._target.key), error=str(error))

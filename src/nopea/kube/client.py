@@ -16,7 +16,7 @@ from typing import Self
 import aiohttp
 import msgspec
 
-from nopea.core.api.names import FIELD_MANAGER
+from nopea.core.api.names import CONTROLLER_MANAGER, FIELD_MANAGER
 from nopea.core.objects import Resource, Target
 from nopea.kube import requests
 from nopea.kube.auth import Source
@@ -31,6 +31,7 @@ from nopea.kube.errors import (
     error_of,
 )
 from nopea.kube.execplugin import source_of
+from nopea.kube.kinds import ACCESS_REVIEWS
 from nopea.kube.limiter import Limiter
 from nopea.kube.live import PAGE, Applied, LiveObject, ObjectList, Page, item_of
 from nopea.kube.requests import (
@@ -148,14 +149,20 @@ class KubeClient:
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def apply(self, target: Target, body: bytes, *, subresource: str = "") -> Applied:
-        """Server-side apply the object's JSON as manager `nopea`; return the stored object."""
-        response = await self._send(requests.apply(target, body, subresource=subresource))
+    async def apply(self, target: Target, body: bytes) -> Applied:
+        """Server-side apply what Git declares, as manager `nopea`; return the stored object."""
+        response = await self._send(requests.apply(target, body))
+        return Applied(response.body, created=response.status == 201)
+
+    async def apply_own(self, target: Target, body: bytes, *, subresource: str = "") -> Applied:
+        """Server-side apply what Nopea writes for itself, as another manager; return the stored object."""
+        request = requests.apply(target, body, subresource=subresource, manager=CONTROLLER_MANAGER)
+        response = await self._send(request)
         return Applied(response.body, created=response.status == 201)
 
     async def apply_status(self, target: Target, body: bytes) -> Applied:
-        """Server-side apply the object's status."""
-        return await self.apply(target, body, subresource="status")
+        """Server-side apply the object's status, as the same manager."""
+        return await self.apply_own(target, body, subresource="status")
 
     async def patch(
         self,
@@ -171,6 +178,10 @@ class KubeClient:
     async def create(self, resource: Resource, body: bytes, *, namespace: str = "") -> LiveObject:
         """Create an object. Raises AlreadyExistsError if there is one of this name."""
         return await self._object(requests.create(resource, body, namespace=namespace))
+
+    async def review(self, body: bytes) -> bytes:
+        """Ask whether this caller may do something, by a SelfSubjectAccessReview; return the answer."""
+        return (await self._send(requests.create(ACCESS_REVIEWS, body))).body
 
     async def delete(self, target: Target, *, only_if: Preconditions = NO_PRECONDITIONS) -> bool:
         """Delete an object; return False while finalizers or a grace period still keep it.

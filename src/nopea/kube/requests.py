@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from nopea.core.api.names import FIELD_MANAGER
+from nopea.core.api.names import CONTROLLER_MANAGER, FIELD_MANAGER
 from nopea.core.objects import Resource, Target
 from nopea.kube.paths import collection_path, object_path
 
@@ -116,13 +116,13 @@ def _what(resource: Resource, selection: Selection) -> str:
     return f"{resource} in {selection.namespace}" if selection.namespace else str(resource)
 
 
-def apply(target: Target, body: bytes, *, subresource: str = "") -> ApiRequest:
+def apply(target: Target, body: bytes, *, subresource: str = "", manager: str = FIELD_MANAGER) -> ApiRequest:
     """Server-side apply of an object's JSON (KEP-555).
 
     It takes over fields of other managers; the API server refuses unknown and duplicate fields.
     """
     path = _with_query(
-        object_path(target, subresource), fieldManager=FIELD_MANAGER, force="true", fieldValidation="Strict"
+        object_path(target, subresource), fieldManager=manager, force="true", fieldValidation="Strict"
     )
     return ApiRequest(
         verb="apply",
@@ -151,7 +151,7 @@ def patch(target: Target, body: bytes, *, kind: PatchKind, manager: str = FIELD_
 
 def create(resource: Resource, body: bytes, *, namespace: str = "") -> ApiRequest:
     """Create an object."""
-    path = _with_query(collection_path(resource, namespace), fieldManager=FIELD_MANAGER)
+    path = _with_query(collection_path(resource, namespace), fieldManager=CONTROLLER_MANAGER)
     what = f"{resource} in {namespace}" if namespace else str(resource)
     return ApiRequest(verb="create", what=what, method="POST", path=path, body=body, content_type=JSON)
 

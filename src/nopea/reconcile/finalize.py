@@ -68,7 +68,7 @@ class Finalizer:
         state: RepositoryState,
         report: ReconcileReport,
     ) -> ReconcileReport:
-        client = client_for(self._context.client, repository, spec)
+        client = client_for(self._context, repository, spec)
         pruner = Pruner(self._context, repository, spec, state, client=client)
         prunes = await pruner.steps(set(), clean=True, commit="", deleting=True)
         execution = await self._executor(client).execute(Plan(steps=prunes.steps), _never())
@@ -114,7 +114,7 @@ class Finalizer:
         }
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata}
         try:
-            await self._context.client.apply(repository_target(repository.key), orjson.dumps(body))
+            await self._context.client.apply_own(repository_target(repository.key), orjson.dumps(body))
         except (NotFoundError, ConflictError):
             return  # it is gone
         except ApiError as error:

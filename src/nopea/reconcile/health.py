@@ -8,15 +8,16 @@ from nopea import log_events
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.tenancy import may_apply
 from nopea.core.health.assess import Health, pod_trouble
 from nopea.core.health.condition import HealthSummary, summarize, unsettled
 from nopea.core.objects import ObjectKey
-from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
 from nopea.kube.kinds import PODS
 from nopea.kube.requests import Selection
 from nopea.logs import Log
+from nopea.reconcile.request import ReconcileContext
 from nopea.reconcile.sync import client_for
 from nopea.state.store import RepositoryState
 
@@ -28,18 +29,19 @@ _WORKLOADS_LOOKED_AT = 5
 class HealthFollower:
     """Judges the health of objects as they are now; waits for nothing."""
 
-    def __init__(self, client: KubeClient, object_cache: ObjectCache) -> None:
-        self._client = client
-        self._object_cache = object_cache
+    def __init__(self, context: ReconcileContext) -> None:
+        self._context = context
 
     async def look(self, repository: Repository, state: RepositoryState) -> HealthSummary | None:
         """Return the health of what was applied; None where nothing was, or the spec cannot be read."""
         spec = repository.spec
         if not isinstance(spec, GitRepositorySpec) or not state.applied:
             return None
-        owned = self._object_cache.owned(owner_label(repository.key))
+        owned = self._context.object_cache.owned(owner_label(repository.key))
         healths = {key: live.health for key, live in owned.items() if key in state.applied}
-        client = client_for(self._client, repository, spec)
+        if not may_apply(spec, self._context.policy):
+            return summarize(healths, {})  # and nobody may read the Pods
+        client = client_for(self._context, repository, spec)
         return summarize(healths, await self._troubles(client, healths))
 
     async def _troubles(

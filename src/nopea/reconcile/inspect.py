@@ -16,6 +16,7 @@ from nopea import tasks
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.git.source import Remote
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Reason, Step
@@ -87,10 +88,9 @@ class Inspector:
             object_cache=ListedObjects(self._client, owner=owner, rules=repositories.rules),
             repositories=repositories,
             ownership=Ownership(),
+            policy=AS_CALLER,
         )
-        spec = msgspec.structs.replace(
-            spec, service_account_name=None
-        )  # a person reads with a person's rights
+        spec = msgspec.structs.replace(spec, service_account_name=None)
         work = ClusterSync(context, repository, spec, state, remote, keeps_objects=True)
         planned = await work.plan(snapshot)
         objects = await _Comparison(self._client, work, state, planned).run()
@@ -108,7 +108,7 @@ class Inspector:
         else:
             repositories = RepositoryStore()
             for live in listed:
-                repositories.put(parse_repository(live.json(), allow_file_urls=True))
+                repositories.put(parse_repository(live.json(), policy=AS_CALLER))
         if repository.uid:
             repositories.put(repository)
         return repositories

@@ -16,6 +16,7 @@ from nopea.core.api.labels import owner_label
 from nopea.core.api.pin import explained
 from nopea.core.api.repository import Repository, ref_of
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.tenancy import violations
 from nopea.core.git.source import Commit, Remote, revision_of
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.dependencies import blockers, cycle_problem, find_cycle
@@ -59,7 +60,7 @@ class Reconciler:
         self._services = services
         self._inventory = InventoryStore(services.client)
         self._finalizer = Finalizer(services)
-        self._health = HealthFollower(services.client, services.object_cache)
+        self._health = HealthFollower(services)
 
     async def has_new_commit(self, repository: Repository) -> bool:
         """Ask Git only: False when the commit that was synced without a problem is still the newest."""
@@ -179,6 +180,8 @@ class Reconciler:
             return replace(report, result=Result.SUSPENDED)
         if repository.pin_problem is not None:
             raise StalledError(repository.pin_problem)
+        if refused := violations(repository.key, spec, self._services.policy):
+            raise StalledError(*refused)
         await self._inventory.load(repository, state)
         waits_for = self._blockers(repository, spec)
         if waits_for and not self._is_applied(repository, state):

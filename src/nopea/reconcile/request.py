@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from nopea.core.api.repository import Repository
+from nopea.core.api.tenancy import LEAST, TenancyPolicy
 from nopea.core.problem import SyncError
 from nopea.core.trigger import INTERRUPTING, MAY_MEAN_NEW_COMMIT, Trigger
 from nopea.informers.object_cache import ObjectCache
@@ -30,6 +31,7 @@ class ReconcileContext:
     object_cache: ObjectCache
     repositories: RepositoryStore
     ownership: Ownership
+    policy: TenancyPolicy = LEAST
     wake: Callable[[str], None] = _wake_nobody
     """Wakes the worker of the repository that a label value names. A command has no workers."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.tenancy import account_of, acts_as_controller, may_apply, violations
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Remote
 from nopea.core.manifests.render import (
@@ -24,7 +25,7 @@ from nopea.core.manifests.render import (
 from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource, parse_key, split_api_version
 from nopea.core.plan.model import Plan, Policy, Reason, Step
 from nopea.core.plan.plan import plan
-from nopea.core.problem import Problem, SyncError, TransientError
+from nopea.core.problem import Problem, StalledError, SyncError, TransientError
 from nopea.core.status.report import ObjectResult, ReconcileReport, Result
 from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.errors import ApiError, UnknownKindError
@@ -33,6 +34,7 @@ from nopea.reconcile.apply import Applier
 from nopea.reconcile.execute import Execution, Executor
 from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.observe import Observer, managers_of
+from nopea.reconcile.own_kinds import refuse_own_kinds
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
 from nopea.state.inventory import forget
@@ -75,7 +77,7 @@ class ClusterSync:
         self._owner = owner_label(repository.key)
         self._commits: dict[str, Mapping[ObjectKey, bytes]] = {}
         self._commits_lock = asyncio.Lock()
-        self._client = client_for(context.client, repository, spec)
+        self._client = client_for(context, repository, spec)
         self._observer = Observer(
             client=self._client,
             object_cache=context.object_cache,
@@ -185,6 +187,9 @@ class ClusterSync:
             ignore=self._spec.ignore_differences,
         )
         desired, problems = render(documents, rendering, lambda version, kind: resources.get((version, kind)))
+        if acts_as_controller(self._spec, self._context.policy):
+            desired, refused = await refuse_own_kinds(self._client, desired)
+            problems += refused
         self._state.unknown_kinds = len(resources) < len(
             {(document.api_version, document.kind) for document in documents}
         )
@@ -280,14 +285,16 @@ class ClusterSync:
                 self._state.drifted_since.pop(key, None)
 
 
-def client_for(client: KubeClient, repository: Repository, spec: GitRepositorySpec) -> KubeClient:
-    """Return a client that queues as this repository and acts as its service account, if it names one."""
-    account = (
-        ServiceAccount(namespace=repository.key.namespace, name=spec.service_account_name)
-        if spec.service_account_name
-        else None
-    )
-    return client.on_behalf(str(repository.key), of=account)
+def client_for(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> KubeClient:
+    """Return a client that queues as this repository and acts as its service account.
+
+    Raises StalledError if nobody may write: what is in Git never acts as Nopea unless the process allows it.
+    """
+    key, name = repository.key, account_of(spec, context.policy)
+    if not may_apply(spec, context.policy):
+        raise StalledError(*violations(key, spec, context.policy))
+    account = ServiceAccount(namespace=key.namespace, name=name) if name else None
+    return context.client.on_behalf(str(key), of=account)
 
 
 def with_execution(

@@ -121,7 +121,7 @@ class InventoryStore:
         }
         target = INVENTORIES.at(name=name, namespace=repository.key.namespace)
         try:
-            await self._client.apply(target, msgspec.json.encode(body))
+            await self._client.apply_own(target, msgspec.json.encode(body))
         except ApiError as error:
             raise to_sync_error(error, object=str(target.key)) from error
         state.chunks[spec.index] = digest

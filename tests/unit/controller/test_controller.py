@@ -19,6 +19,7 @@ from nopea.controller.mailbox import Mailboxes
 from nopea.controller.supervisor import RestartPolicy
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.status.report import ReconcileReport
 from nopea.core.trigger import Trigger
@@ -353,7 +354,7 @@ async def test_file_urls_are_allowed_by_the_option() -> None:
     local = raw_repository("api", url="file:///srv/git/api")
     async with controlling(local) as place:
         assert not hasattr(place.reconciler.requests[0].repository.spec, "url")
-    async with controlling(local, allow_file_urls=True) as place:
+    async with controlling(local, policy=AS_CALLER) as place:
         assert hasattr(place.reconciler.requests[0].repository.spec, "url")
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from nopea import app, log_events
 from nopea.cli.commands.run import SECRET_VARIABLE, MemorySize, command
+from nopea.core.api.tenancy import TenancyPolicy
 from nopea.core.trigger import Trigger
 from nopea.logs import Event
 from nopea.settings import Settings
@@ -25,7 +26,10 @@ TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 CHAPTERS = dict(chapter.split("\n", 1) for chapter in re.split(r"\n##? ", f"\n{TEXT}")[1:])
 OPTIONS = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 SAMPLES = {"port": "4001", "log_level": "debug", "log_format": "json", "git_children": "3",
-           "git_memory": "1Gi", "allow_file_urls": "1", "shutdown_seconds": "7",
+           "git_memory": "1Gi", "allow_file_urls": "1", "apply_as_controller": "1",
+           "cross_namespace_refs": "1", "allow_http_credentials": "1", "min_interval": "7s",
+           "max_timeout": "7s",
+           "shutdown_seconds": "7",
            "cdevents_mode": "structured", "cdevents_version": "0.4.1", "cdevents_drift": "custom",
            "webhook_secret_file": "/tmp/token", "webhook_body_limit": "1Mi", "notify_per_minute": "7",
            "commit_status": "1"}  # fmt: skip
@@ -86,7 +90,7 @@ def test_defaults_are_those_of_the_settings() -> None:
     assert documented["webhook_secret_file"] == [SECRET_VARIABLE]
     assert documented["cache_dir"][0] == str(defaults.cache_dir)
     assert settings_rows()["--allow-file-urls"][2] == "off"
-    assert defaults.allow_file_urls is False
+    assert defaults.tenancy.allow_file_urls is False
 
 
 def test_the_help_shows_the_same_defaults() -> None:
@@ -107,6 +111,9 @@ def test_every_setting_has_an_option() -> None:
               "commit_status", "commit_status_url"}  # fmt: skip
     assert notify <= names
     names = names - notify | {"notify"}  # one setting, `NotifySettings`
+    tenancy = {field.name for field in fields(TenancyPolicy)} - {"is_command"}
+    assert tenancy <= names
+    names = names - tenancy | {"tenancy"}
     by_variable_alone = {"webhook_secret"}  # a flag would be visible in the process list
     assert names | by_variable_alone == {field.name for field in fields(Settings)}
     assert f"`{SECRET_VARIABLE}` has no flag" in TEXT

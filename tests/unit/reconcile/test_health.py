@@ -48,7 +48,7 @@ async def look(place: Installation) -> Any:
     """Return the health that the process sees now; only requests after this call are recorded."""
     await place.settle()
     place.cluster.requests.clear()
-    follower = HealthFollower(place.cluster.client, place.services.object_cache)
+    follower = HealthFollower(place.services)
     return await follower.look(place.repository(), place.state())
 
 

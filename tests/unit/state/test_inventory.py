@@ -28,7 +28,7 @@ class Objects:
     def __init__(self) -> None:
         self.bodies: dict[str, bytes] = {}
 
-    async def apply(self, target: Any, body: bytes) -> None:
+    async def apply_own(self, target: Any, body: bytes) -> None:
         """Store an object."""
         self.bodies[target.key.name] = body
 

@@ -97,7 +97,7 @@ class DemoWorld:
         self._start(
             CONTROLLER,
             [
-                *("nopea", "run", "--kubeconfig", str(self.lab.kubeconfig)),
+                *("nopea", "run", "--apply-as-controller", "--kubeconfig", str(self.lab.kubeconfig)),
                 *("--host", "127.0.0.1", "--port", str(port)),
                 *("--cache-dir", str(self.folder.cache), "--log-format", "console"),
                 *("--cdevents-sink", f"http://127.0.0.1:{self._ports[EVENT_SINK]}/"),

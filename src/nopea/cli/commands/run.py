@@ -11,6 +11,7 @@ import click
 
 from nopea import logs
 from nopea.cli.notify_options import notify_options, notify_settings
+from nopea.cli.tenancy_options import tenancy_options, tenancy_policy
 from nopea.core.notify.address import InvalidAddressError, parse_addresses
 from nopea.core.secret import Secret
 from nopea.settings import SettingError, Settings
@@ -101,11 +102,7 @@ def _default_cache() -> Path:
     show_default=False,
     help=f"Memory limit of each Git process.  [default: {DEFAULTS.git_memory_bytes // 1024**2}Mi]",
 )
-@click.option(
-    "--allow-file-urls",
-    is_flag=True,
-    help="Allow file:// URLs, which read from this machine, in GitRepositories.",
-)
+@tenancy_options
 @click.option(
     "--cdevents-sink",
     default="",
@@ -196,6 +193,14 @@ def settings_of(
     cluster_name: str | None,
     commit_status: bool,
     commit_status_url: str | None,
+    apply_as_controller: bool,
+    default_service_account: str | None,
+    cross_namespace_refs: bool,
+    allowed_hosts: str,
+    allow_http_credentials: bool,
+    allow_file_urls: bool,
+    min_interval: float,
+    max_timeout: float,
     **same_name: Any,
 ) -> Settings:
     """Return the settings for the options of the command; raises SettingError.
@@ -218,6 +223,16 @@ def settings_of(
             cluster_name=cluster_name,
             commit_status=commit_status,
             commit_status_url=commit_status_url,
+        ),
+        tenancy=tenancy_policy(
+            apply_as_controller=apply_as_controller,
+            default_service_account=default_service_account,
+            cross_namespace_refs=cross_namespace_refs,
+            allowed_hosts=allowed_hosts,
+            allow_http_credentials=allow_http_credentials,
+            allow_file_urls=allow_file_urls,
+            min_interval=min_interval,
+            max_timeout=max_timeout,
         ),
         webhook_secret=Secret(os.environ.get(SECRET_VARIABLE, "").strip()),
         log_format=log_format or ("console" if sys.stderr.isatty() else "json"),

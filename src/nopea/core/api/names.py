@@ -13,6 +13,9 @@ INVENTORY_PLURAL = "inventories"
 FIELD_MANAGER = "nopea"
 """The manager of every field that Nopea applies. Never rename it: the old name would keep its fields."""
 
+CONTROLLER_MANAGER = "nopea-controller"
+"""The manager of what Nopea writes for itself, so that it shares no field with what Git declares."""
+
 FINALIZER = f"{GROUP}/finalizer"
 
 REPOSITORY_LABEL = f"{GROUP}/repository"

@@ -13,6 +13,7 @@ from nopea.core.api.pin import Pin, parse_pin, pinned
 from nopea.core.api.rules import REF_RULES
 from nopea.core.api.spec import DeletionPolicy, GitReference, GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.tenancy import LEAST, TenancyPolicy, within
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import DEFAULT_BRANCH, Ref, RefKind
 from nopea.core.objects import ObjectKey, RepoKey
@@ -91,11 +92,11 @@ class Repository:
         return ObjectKey(names.GROUP, names.KIND, self.key.namespace, self.key.name)
 
 
-def parse_repository(raw: Mapping[str, Any], *, allow_file_urls: bool = False) -> Repository:
+def parse_repository(raw: Mapping[str, Any], *, policy: TenancyPolicy = LEAST) -> Repository:
     """Parse a GitRepository from the API server; an invalid spec becomes a Problem, never an exception."""
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
-    spec = parse_spec(raw.get("spec") or {}, allow_file_urls=allow_file_urls)
+    spec = parse_spec(raw.get("spec") or {}, policy=policy)
     pin = _pin(annotations.get(names.ROLLBACK_ANNOTATION), spec)
     if isinstance(pin, Pin) and isinstance(spec, GitRepositorySpec):
         spec = pinned(spec, pin)
@@ -117,7 +118,7 @@ def parse_repository(raw: Mapping[str, Any], *, allow_file_urls: bool = False) -
     )
 
 
-def parse_spec(raw_spec: Mapping[str, Any], *, allow_file_urls: bool = False) -> GitRepositorySpec | Problem:
+def parse_spec(raw_spec: Mapping[str, Any], *, policy: TenancyPolicy = LEAST) -> GitRepositorySpec | Problem:
     """Parse a spec, which an older schema may have accepted; the Problem names the first invalid field."""
     try:
         spec = msgspec.convert(raw_spec, GitRepositorySpec)
@@ -126,12 +127,12 @@ def parse_spec(raw_spec: Mapping[str, Any], *, allow_file_urls: bool = False) ->
         ref_of(spec)
     except (msgspec.ValidationError, ValueError) as error:
         return _spec_problem(str(error), "Correct the spec. `kubectl explain gr.spec` describes its fields.")
-    if spec.url.startswith("file:") and not allow_file_urls:
+    if spec.url.lower().startswith("file:") and not policy.allow_file_urls:
         return _spec_problem(
             f"{mask_url(spec.url)} is a file URL",
             "Use https or ssh, or start Nopea with --allow-file-urls.",
         )
-    return spec
+    return within(spec, policy)
 
 
 def ref_of(spec: GitRepositorySpec) -> Ref:

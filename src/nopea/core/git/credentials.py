@@ -12,6 +12,7 @@ from nopea.core.git.source import Credentials, is_ssh
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
 
+_TYPES = frozenset(("Opaque", "kubernetes.io/basic-auth", "kubernetes.io/ssh-auth"))
 _KEYS = "username and password, token, identity with known_hosts, ca.crt"
 
 
@@ -21,6 +22,12 @@ def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Cred
     def problem(message: str, hint: str) -> Problem:
         return Problem(code=Code.GIT_SECRET_INVALID, message=f"Secret {name}: {message}", hint=hint)
 
+    type_ = secret.get("type") or "Opaque"
+    if type_ not in _TYPES:
+        return problem(
+            f"its type is {type_}, so it was not made for Git, and nothing of it is sent.",
+            f"Create a Secret of the type Opaque with these keys: {_KEYS}.",
+        )
     data = secret.get("data") or {}
     try:
         values = {

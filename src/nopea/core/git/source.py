@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from nopea.core.problem import Problem
 from nopea.core.secret import Secret
@@ -19,6 +20,18 @@ SHORT_COMMIT: Final = 7
 def is_ssh(url: str) -> bool:
     """Return whether a URL is `ssh://…` or scp-like (`git@host:path`); an absolute path is neither."""
     return url.startswith("ssh://") or ("://" not in url and not url.startswith("/"))
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL in any form, in lower case and without its port; empty for a local path."""
+    if "://" in url:
+        try:
+            return urlsplit(url).hostname or ""
+        except ValueError:
+            return ""
+    if not is_ssh(url):
+        return ""
+    return url.partition("/")[0].rpartition("@")[2].rpartition(":")[0].strip("[]").lower()
 
 
 class RefKind(enum.StrEnum):

@@ -64,6 +64,8 @@ _PHRASES = {
     Code.SPEC_INVALID: "spec invalid",
     Code.DEPENDENCY_CYCLE: "dependencies form a cycle",
     Code.ROLLBACK_INVALID: "rollback annotation invalid",
+    Code.ACCOUNT_MISSING: "no service account set; nothing is applied",
+    Code.NOT_ALLOWED: "not allowed by Nopea's settings",
     Code.WORKER_CRASHED: "worker keeps crashing",
 }
 _LEFT: dict[str, str] = {

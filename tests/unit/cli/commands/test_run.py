@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from nopea.cli.commands.run import MemorySize, command, settings_of
+from nopea.core.api.tenancy import TenancyPolicy
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import Secret
 from nopea.settings import NotifySettings, Settings
@@ -95,6 +96,10 @@ GIVEN = [
     ("cdevents-source", "https://nopea.acme.example", "https://nopea.acme.example"),
     ("cdevents-drift", "custom", "custom"),
     ("environment", "prod", "prod"),
+    ("default-service-account", "deployer", "deployer"),
+    ("allowed-hosts", "git.acme.example, *.Corp.example", "git.acme.example, *.Corp.example"),
+    ("min-interval", "1m", 60.0),
+    ("max-timeout", "10m", 600.0),
 ]
 
 
@@ -159,7 +164,10 @@ def test_every_option_reaches_the_settings() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NOPEA_WEBHOOK_SECRET", "a token\n")
-        others = ("--context", "kind", "--allow-file-urls", "--webhook-body-limit", "1Mi", "--commit-status")
+        others = (
+            "--context", "kind", "--allow-file-urls", "--webhook-body-limit", "1Mi", "--commit-status",
+            "--apply-as-controller", "--cross-namespace-refs", "--allow-http-credentials",
+        )  # fmt: skip
         settings = settings_of(**_told(*args, *others))
 
     assert settings == Settings(
@@ -173,7 +181,16 @@ def test_every_option_reaches_the_settings() -> None:
         cache_dir=Path("/tmp/cache"),
         git_children=4,
         git_memory_bytes=2**30,
-        allow_file_urls=True,
+        tenancy=TenancyPolicy(
+            apply_as_controller=True,
+            default_service_account="deployer",
+            cross_namespace_refs=True,
+            allowed_hosts=("git.acme.example", "*.corp.example"),
+            allow_http_credentials=True,
+            allow_file_urls=True,
+            min_interval=60.0,
+            max_timeout=600.0,
+        ),
         cdevents_sink=(ReceiverAddress.parse("https://events.acme.example/x"),),
         cdevents_mode="structured",
         cdevents_version="0.4.1",

@@ -12,6 +12,7 @@ from tests.fakes.samples import raw_repository, repository
 from nopea.core.api.repository import parse_repository, parse_spec, ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.git.source import DEFAULT_BRANCH, Ref, RefKind
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem
@@ -71,7 +72,7 @@ def test_no_spec_raises(raw_spec: Any) -> None:
 
 def test_file_urls_are_accepted_if_allowed() -> None:
     """A file URL is valid only with the option that allows it."""
-    assert isinstance(parse_spec({**GOOD, "url": "file:///srv/git"}, allow_file_urls=True), GitRepositorySpec)
+    assert isinstance(parse_spec({**GOOD, "url": "file:///srv/git"}, policy=AS_CALLER), GitRepositorySpec)
 
 
 def test_the_problem_of_a_url_hides_its_credentials() -> None:

@@ -133,3 +133,22 @@ def test_a_missing_secret_is_named_with_its_namespace() -> None:
 
     assert problem.code is Code.GIT_SECRET_MISSING
     assert problem.object == "Secret shop/git"
+
+
+@pytest.mark.parametrize(
+    "type_", ["kubernetes.io/service-account-token", "kubernetes.io/tls", "helm.sh/release.v1"]
+)
+def test_a_secret_that_was_made_for_something_else_is_refused(type_: str) -> None:
+    """Its keys may fit by chance; whoever names it may not be allowed to read it."""
+    found = _refused(HTTPS, {**_secret(token="canary"), "type": type_})
+
+    assert type_ in found.message
+    assert "canary" not in str(found)
+
+
+@pytest.mark.parametrize("type_", [None, "", "Opaque", "kubernetes.io/basic-auth"])
+def test_secrets_for_git_have_one_of_these_types(type_: str | None) -> None:
+    """`kubectl create secret generic` makes Opaque ones."""
+    found = parse_credentials({**_secret(token="tk"), "type": type_}, name="git", url=HTTPS)
+
+    assert isinstance(found, Credentials)

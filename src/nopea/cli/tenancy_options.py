@@ -1,0 +1,99 @@
+"""The options of `nopea run` that say what GitRepositories may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from nopea.core.api.tenancy import LEAST, TenancyPolicy
+from nopea.core.duration import parse_duration
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, written as Kubernetes writes durations: `30s`, `1h30m`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds, or fail with an example."""
+        if isinstance(value, float):
+            return value
+        try:
+            seconds = parse_duration(value).total_seconds()
+        except ValueError:
+            seconds = 0.0
+        if seconds <= 0:
+            self.fail(f"{value!r} is not a duration longer than 0s. Example: 30s.", param, ctx)
+        return seconds
+
+
+def tenancy_options(command: F) -> F:
+    """Add the options to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def tenancy_policy(*, default_service_account: str | None, allowed_hosts: str, **rest: Any) -> TenancyPolicy:
+    """Return the policy that the options give; `rest` are those with the name and value of their field."""
+    hosts = (host.strip().lower() for host in allowed_hosts.split(","))
+    return TenancyPolicy(
+        default_service_account=default_service_account or "",
+        allowed_hosts=tuple(host for host in hosts if host),
+        **rest,
+    )
+
+
+_OPTIONS = (
+    click.option(
+        "--apply-as-controller",
+        is_flag=True,
+        help="Apply the objects of GitRepositories without a service account with Nopea's own rights.",
+    ),
+    click.option(
+        "--default-service-account",
+        metavar="NAME",
+        help="Service account, in the namespace of the GitRepository, of those that name none.  "
+        "[default: none]",
+    ),
+    click.option(
+        "--cross-namespace-refs",
+        is_flag=True,
+        help="Allow spec.dependsOn to name GitRepositories in other namespaces.",
+    ),
+    click.option(
+        "--allowed-hosts",
+        default="",
+        show_default=False,
+        metavar="HOSTS",
+        help="Hosts that spec.url may name, comma-separated; * stands for any text.  [default: all]",
+    ),
+    click.option(
+        "--allow-http-credentials",
+        is_flag=True,
+        help="Allow credentials to be sent over http, which does not encrypt them.",
+    ),
+    click.option(
+        "--allow-file-urls",
+        is_flag=True,
+        help="Allow file:// URLs, which read from this machine, in GitRepositories.",
+    ),
+    click.option(
+        "--min-interval",
+        default=LEAST.min_interval,
+        type=Duration(),
+        show_default=False,
+        help="Shortest interval and retryInterval; a shorter one in a spec is raised to it.  [default: 1s]",
+    ),
+    click.option(
+        "--max-timeout",
+        default=LEAST.max_timeout,
+        type=Duration(),
+        show_default=False,
+        help="Longest timeout; a longer one in a spec is lowered to it.  [default: 1h]",
+    ),
+)

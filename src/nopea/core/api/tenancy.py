@@ -1,0 +1,123 @@
+"""What this process allows GitRepositories: the flags that protect tenants from each other. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.duration import parse_duration
+from nopea.core.git.source import host_of
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code, Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenancyPolicy:
+    """The limits of one process; durations in seconds. The defaults allow the least."""
+
+    apply_as_controller: bool = False
+    """Objects of a GitRepository that names no service account are written as Nopea itself."""
+    default_service_account: str = ""
+    """The service account, in its own namespace, of a GitRepository that names none."""
+    cross_namespace_refs: bool = False
+    allow_http_credentials: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    """Patterns of the hosts in spec.url, such as `*.acme.example`; empty allows all."""
+    allow_file_urls: bool = False
+    is_command: bool = False
+    """A command compares with its user's rights; it decides nothing about the controller's."""
+    min_interval: float = 1.0
+    max_timeout: float = 3600.0
+
+
+LEAST = TenancyPolicy()
+AS_CALLER = TenancyPolicy(
+    apply_as_controller=True,
+    cross_namespace_refs=True,
+    allow_http_credentials=True,
+    allow_file_urls=True,
+    is_command=True,
+)
+"""For commands, which act with the rights of their user; what is synced is the controller's decision."""
+
+
+def account_of(spec: GitRepositorySpec, policy: TenancyPolicy) -> str:
+    """Return the service account that writes the objects; empty to write as Nopea, if `may_apply`."""
+    return spec.service_account_name or policy.default_service_account
+
+
+def may_apply(spec: GitRepositorySpec, policy: TenancyPolicy) -> bool:
+    """Return whether somebody may write the objects: what is in Git never acts as Nopea by default."""
+    return bool(account_of(spec, policy)) or policy.apply_as_controller
+
+
+def acts_as_controller(spec: GitRepositorySpec, policy: TenancyPolicy) -> bool:
+    """Return whether the objects are written with Nopea's own rights."""
+    return policy.apply_as_controller and not account_of(spec, policy) and not policy.is_command
+
+
+def within(spec: GitRepositorySpec, policy: TenancyPolicy) -> GitRepositorySpec:
+    """Return the spec with durations that the process allows."""
+    least, most = f"{policy.min_interval:g}s", f"{policy.max_timeout:g}s"
+    changes = {}
+    if _seconds(spec.interval) < policy.min_interval:
+        changes["interval"] = least
+    if spec.retry_interval is not None and _seconds(spec.retry_interval) < policy.min_interval:
+        changes["retry_interval"] = least
+    if _seconds(spec.timeout) > policy.max_timeout:
+        changes["timeout"] = most
+    return msgspec.structs.replace(spec, **changes) if changes else spec
+
+
+def _seconds(duration: str) -> float:
+    return parse_duration(duration).total_seconds()
+
+
+def violations(key: RepoKey, spec: GitRepositorySpec, policy: TenancyPolicy) -> tuple[Problem, ...]:
+    """Return everything in the spec that the process does not allow; empty to go ahead."""
+    problems = []
+    if not may_apply(spec, policy):
+        problems.append(_no_account(key))
+    elsewhere = [other for other in spec.depends_on if other.namespace not in (None, key.namespace)]
+    if elsewhere and not policy.cross_namespace_refs:
+        named = ", ".join(f"{other.namespace}/{other.name}" for other in elsewhere)
+        problems.append(
+            _not_allowed(
+                f"spec.dependsOn names GitRepositories of other namespaces: {named}.",
+                "Remove them, or run Nopea with --cross-namespace-refs.",
+            )
+        )
+    host = host_of(spec.url)
+    if policy.allowed_hosts and not any(fnmatchcase(host, pattern) for pattern in policy.allowed_hosts):
+        problems.append(
+            _not_allowed(
+                f"spec.url names the host {host or '(none)'}, which is not allowed.",
+                f"Nopea runs with --allowed-hosts={','.join(policy.allowed_hosts)}.",
+            )
+        )
+    if spec.secret_ref is not None and spec.url.startswith("http:") and not policy.allow_http_credentials:
+        problems.append(
+            _not_allowed(
+                "spec.secretRef would be sent over plain http, where anybody can read it.",
+                "Use an https URL, or run Nopea with --allow-http-credentials.",
+            )
+        )
+    return tuple(problems)
+
+
+def _no_account(key: RepoKey) -> Problem:
+    return Problem(
+        code=Code.ACCOUNT_MISSING,
+        message="Nothing says which service account applies the objects.",
+        hint="Set spec.serviceAccountName to a service account in this namespace that may write them: "
+        f"`kubectl -n {key.namespace} create serviceaccount deployer` and `kubectl -n {key.namespace} create "
+        f"rolebinding deployer --clusterrole=edit --serviceaccount={key.namespace}:deployer`. "
+        "Or run Nopea with --default-service-account, or with --apply-as-controller.",
+    )
+
+
+def _not_allowed(message: str, hint: str) -> Problem:
+    return Problem(code=Code.NOT_ALLOWED, message=message, hint=hint)

@@ -1,0 +1,99 @@
+"""Namespaces of tenants, and a controller that has the rights of deploy/rbac.yaml and no others."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.process import Nopea
+from tests.e2e.world import Cluster, Json, Site
+from tests.gitserver import GitServer
+
+from nopea_lab.lab import Lab
+
+RBAC = "rbac.authorization.k8s.io/v1"
+RBAC_FILE = Path(__file__).parents[2] / "deploy" / "rbac.yaml"
+ROLES = ("nopea", "nopea-impersonator")
+
+
+@contextmanager
+def least_rights(lab: Lab, folder: Path, *arguments: str) -> Iterator[Nopea]:
+    """Run a controller as a service account with Nopea's own roles, in a namespace of its own."""
+    mark = f"nopea-{secrets.token_hex(4)}"
+    cluster = Cluster(lab)
+    lab.run_kubectl("create", "namespace", mark)
+    documents = RBAC_FILE.read_text(encoding="utf-8").split("\n---\n")
+    roles = [text for text in documents if "\nkind: ClusterRole\n" in text]
+    (folder / "roles.yaml").write_text("\n---\n".join(roles), encoding="utf-8")
+    lab.run_kubectl("apply", "--server-side", "--force-conflicts", "-f", str(folder / "roles.yaml"))
+    bindings = [f"{RBAC} clusterrolebindings /{mark}-{role}" for role in ROLES]
+    for place, role in zip(bindings, ROLES, strict=True):
+        cluster.put(place, binding(place, role, f"{mark}/default", kind="ClusterRole"))
+    kubeconfig = folder / "kubeconfig"
+    lab.write_kubeconfig(kubeconfig, token=lab.run_kubectl("-n", mark, "create", "token", "default").strip())
+    running = Nopea(kubeconfig=kubeconfig, folder=folder, arguments=arguments, as_controller=False)
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.kill()
+        for place in bindings:
+            cluster.delete(place)
+        cluster.delete(f"v1 namespaces /{mark}")
+
+
+def binding(place: str, role: str, account: str, *, kind: str) -> Json:
+    """Return a binding of a role to the service account `namespace/name`."""
+    _, plural, where = place.split(" ")
+    owner, _, name = account.partition("/")
+    namespace, _, own_name = where.partition("/")
+    return {
+        "apiVersion": RBAC,
+        "kind": {"clusterrolebindings": "ClusterRoleBinding", "rolebindings": "RoleBinding"}[plural],
+        "metadata": {"name": own_name, **({"namespace": namespace} if namespace else {})},
+        "roleRef": {"apiGroup": RBAC.partition("/")[0], "kind": kind, "name": role},
+        "subjects": [{"kind": "ServiceAccount", "namespace": owner, "name": name}],
+    }
+
+
+@dataclass(slots=True)
+class Tenant(Site):
+    """A namespace whose service account `deployer` may write the usual kinds and GitRepositories in it."""
+
+    rules: list[Json] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Create the account and its rights; the user `NAMESPACE-owner` may write GitRepositories here."""
+        self.cluster.put(
+            self.place("v1 serviceaccounts", "deployer"),
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {"name": "deployer", "namespace": self.namespace},
+            },
+        )
+        role = {
+            "apiVersion": RBAC,
+            "kind": "Role",
+            "metadata": {"name": "repositories", "namespace": self.namespace},
+            "rules": [{"apiGroups": ["nopea.io"], "resources": ["gitrepositories"], "verbs": ["*"]}],
+        }
+        self.cluster.put(self.place(f"{RBAC} roles", "repositories"), role)
+        for name, of, kind in (("edit", "edit", "ClusterRole"), ("repositories", "repositories", "Role")):
+            place = self.place(f"{RBAC} rolebindings", f"deployer-{name}")
+            self.cluster.put(place, binding(place, of, f"{self.namespace}/deployer", kind=kind))
+
+    def fields(self, **spec: Any) -> Json:
+        """Return the spec of a GitRepository as its account."""
+        return {"serviceAccountName": "deployer", **spec}
+
+
+def tenant(cluster: Cluster, server: GitServer, namespace: str) -> Tenant:
+    """Return the tenant of a namespace that exists."""
+    made = Tenant(cluster, server, namespace)
+    made.prepare()
+    return made

@@ -1,0 +1,241 @@
+"""Git never acts as the controller: attacks by pushes and kubectl on one with Nopea's own rights only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.process import Nopea
+from tests.e2e.tenancy import Tenant, least_rights, tenant
+from tests.e2e.waiting import always, eventually
+from tests.e2e.world import Cluster, Repo, Site
+from tests.gitserver import GitServer
+
+REPOSITORIES = "nopea.io/v1alpha1 gitrepositories"
+MAPS = "v1 configmaps"
+
+
+@pytest.fixture(scope="module")
+def controller(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nopea]:
+    """The module's controller, with the flags of deploy/: none."""
+    with least_rights(cluster.lab, tmp_path_factory.mktemp("least")) as running:
+        yield running
+
+
+@pytest.fixture
+def shop(cluster: Cluster, git_server: GitServer, namespace: str, controller: Nopea) -> Iterator[Tenant]:
+    """A tenant."""
+    del controller
+    made = tenant(cluster, git_server, namespace)
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def platform(cluster: Cluster, git_server: GitServer, shop: Tenant) -> Iterator[Tenant]:
+    """Another tenant, the victim of attacks."""
+    name = f"{shop.namespace}-platform"
+    cluster.lab.run_kubectl("create", "namespace", name)
+    made = tenant(cluster, git_server, name)
+    yield made
+    made.clear()
+    cluster.delete(f"v1 namespaces /{name}")
+
+
+def web(**data: str) -> dict[str, str]:
+    """Return a folder with one ConfigMap."""
+    return {"web.yaml": yamls.text(yamls.config_map("web", **(data or {"colour": "blue"})))}
+
+
+def child(site: Site, name: str, **spec: object) -> str:
+    """Return the manifest of a GitRepository that follows `url(name)`."""
+    return yamls.text(
+        {
+            "apiVersion": "nopea.io/v1alpha1",
+            "kind": "GitRepository",
+            "metadata": {"name": name, "namespace": site.namespace},
+            "spec": {"url": site.url(name), "ref": {"branch": "main"}, **spec},
+        }
+    )
+
+
+def test_without_an_account_nothing_is_applied(shop: Tenant) -> None:
+    """The GitRepository says what is missing; with an account it is applied."""
+    shop.origin("web", web())
+    repo = shop.follow("web")
+
+    found = repo.wait_failed("NOPEA-S006")
+    assert repo.condition("Stalled")["status"] == "True"
+    assert found["status"]["summary"] == "No service account set; nothing is applied"
+    assert "serviceAccountName" in found["status"]["errors"][0]["hint"]
+    assert shop.cluster.get(shop.place(MAPS, "web")) is None
+
+    repo.change(serviceAccountName="deployer")
+    repo.wait_synced()
+    assert shop.cluster.must_get(shop.place(MAPS, "web"))["data"] == {"colour": "blue"}
+
+
+def test_git_cannot_change_another_tenants_repository(shop: Tenant, platform: Tenant) -> None:
+    """Neither without an account nor as one's own: the controller's right to patch it is not Git's."""
+    infra = platform.sync("infra", web(), **platform.fields())
+    before = infra.get()["spec"]
+    evil = child(platform, "infra", url=shop.url("evil"), serviceAccountName="deployer", prune=False)
+    shop.origin("evil", {"infra.yaml": evil})
+
+    nobody = shop.follow("evil")
+    nobody.wait_failed("NOPEA-S006")
+    nobody.change(serviceAccountName="deployer")
+    nobody.wait_failed("NOPEA-K002")
+
+    always(lambda: _assert_spec(infra, before), seconds=2)
+
+
+def _assert_spec(repo: Repo, expected: object) -> None:
+    assert repo.get()["spec"] == expected
+
+
+def test_a_controller_that_applies_as_itself_does_not_lend_its_own_rights(
+    cluster: Cluster, git_server: GitServer, namespace: str, tmp_path: Path
+) -> None:
+    """Without cluster-admin, Git may not write what Nopea writes for itself, not even in its namespace."""
+    site = tenant(cluster, git_server, namespace)
+    with least_rights(cluster.lab, tmp_path, f"--namespace={namespace}", "--apply-as-controller"):
+        site.origin("web", web())
+        victim = site.follow("web", **site.fields())
+        victim.wait_synced()
+        before = victim.get()["spec"]
+        site.origin("evil", {"web.yaml": child(site, "web", url=site.url("evil"))})
+        error = site.follow("evil").wait_failed("NOPEA-K002")["status"]["errors"][0]
+        assert "Nopea's own rights" in error["message"]
+        _assert_spec(victim, before)
+        site.clear()
+
+
+def test_an_account_by_default(
+    cluster: Cluster, git_server: GitServer, namespace: str, tmp_path: Path
+) -> None:
+    """It is the one of this name in the GitRepository's own namespace."""
+    site = tenant(cluster, git_server, namespace)
+    arguments = (f"--namespace={namespace}", "--default-service-account=deployer")
+    with least_rights(cluster.lab, tmp_path, *arguments):
+        site.sync("web", web())
+        site.origin("roles", {"role.yaml": yamls.text(yamls.namespace("not-mine"))})
+        site.follow("roles").wait_failed("NOPEA-K002")
+        site.clear()
+
+
+def test_app_of_apps(shop: Tenant) -> None:
+    """A GitRepository in Git is an object like any other: drift, its own finalizer, pruning."""
+    shop.origin("web", web())
+    files = {"web.yaml": child(shop, "web", serviceAccountName="deployer", deletionPolicy="Delete")}
+    root = shop.sync("root", files, **shop.fields())
+    apps = Repo(shop, "web")
+    apps.wait_synced()
+    assert apps.get()["metadata"]["finalizers"] == ["nopea.io/finalizer"]
+    assert shop.cluster.must_get(shop.place(MAPS, "web"))["data"] == {"colour": "blue"}
+
+    shop.cluster.lab.run_kubectl(
+        "patch", "gitrepositories.nopea.io", "web", "-n", shop.namespace, "--type=merge", "-p",
+        '{"spec":{"deletionPolicy":"Orphan"}}',
+    )  # fmt: skip
+    eventually(lambda: _assert_policy(apps, "Delete"))
+
+    files = {
+        "web.yaml": child(shop, "web", serviceAccountName="deployer", deletionPolicy="Delete", prune=False)
+    }
+    root.git.commit(files)
+    root.sync_now()
+    eventually(lambda: _assert_pruning(apps, on=False))
+    eventually(lambda: _assert_held(apps))
+
+    root.change(pruneLimit="100%")
+    root.git.commit({"other.yaml": yamls.text(yamls.config_map("other"))})
+    root.sync_now()
+    eventually(lambda: _assert_gone(shop, f"{REPOSITORIES} {shop.namespace}/web"))
+    assert shop.cluster.get(shop.place(MAPS, "web")) is None
+
+
+def _assert_policy(repo: Repo, policy: str) -> None:
+    assert repo.get()["spec"]["deletionPolicy"] == policy
+
+
+def _assert_pruning(repo: Repo, *, on: bool) -> None:
+    assert repo.get()["spec"].get("prune", True) is on
+
+
+def _assert_held(repo: Repo) -> None:
+    assert repo.get()["metadata"].get("finalizers") == ["nopea.io/finalizer"]
+
+
+def _assert_gone(site: Site, place: str) -> None:
+    assert site.cluster.get(place) is None
+
+
+@pytest.mark.parametrize(
+    ("secret_type", "code"),
+    [("kubernetes.io/service-account-token", "NOPEA-G013"), ("helm.sh/release.v1", "NOPEA-G013")],
+)
+def test_a_secret_of_another_kind_is_not_sent(shop: Tenant, secret_type: str, code: str) -> None:
+    """It was not made for Git, and who may create GitRepositories may not be allowed to read it."""
+    body = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": "foreign",
+            "namespace": shop.namespace,
+            "annotations": {"kubernetes.io/service-account.name": "deployer"},
+        },
+        "type": secret_type,
+        "stringData": {"token": "canary-token"},
+    }
+    shop.cluster.put(shop.place("v1 secrets", "foreign"), body)
+    repo = shop.follow(
+        "evil", url="https://127.0.0.1:1/evil.git", secretRef={"name": "foreign"}, **shop.fields()
+    )
+
+    error = repo.wait_failed(code)["status"]["errors"][0]
+
+    assert secret_type in error["message"]
+    assert "canary" not in str(repo.get()["status"])
+
+
+def test_credentials_are_not_sent_in_the_clear(shop: Tenant) -> None:
+    """A Git server over plain http, and everybody between, would read them."""
+    shop.cluster.put(shop.place("v1 secrets", "git"), yamls.secret("git", token="canary"))
+    shop.origin("web", web())
+
+    repo = shop.follow("web", secretRef={"name": "git"}, **shop.fields())
+
+    error = repo.wait_failed("NOPEA-S007")["status"]["errors"][0]
+    assert "--allow-http-credentials" in error["hint"]
+
+
+def test_a_dependency_in_another_namespace_is_refused(shop: Tenant, platform: Tenant) -> None:
+    """Its health would be told to those who may not read it."""
+    shop.origin("web", web())
+
+    repo = shop.follow("web", dependsOn=[{"name": "infra", "namespace": platform.namespace}], **shop.fields())
+
+    error = repo.wait_failed("NOPEA-S007")["status"]["errors"][0]
+    assert f"{platform.namespace}/infra" in error["message"]
+
+
+def test_hosts_and_intervals_have_limits(
+    cluster: Cluster, git_server: GitServer, namespace: str, start_nopea: Callable[..., Nopea]
+) -> None:
+    """A host that is not listed is not asked; a shorter interval is raised."""
+    site = Site(cluster, git_server, namespace)
+    start_nopea(
+        cluster.lab, f"--namespace={namespace}", "--allowed-hosts=git.acme.example,*.corp.example"
+    ).wait_until_ready()
+    site.origin("web", web())
+
+    repo = site.follow("web")
+
+    error = repo.wait_failed("NOPEA-S007")["status"]["errors"][0]
+    assert "127.0.0.1" in error["message"]
+    repo.change(url="https://git.CORP.example/web")
+    repo.wait_failed("NOPEA-G001")
+    site.clear()

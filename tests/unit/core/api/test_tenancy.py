@@ -1,0 +1,105 @@
+"""What a process allows GitRepositories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nopea.core.api.repository import parse_spec
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.tenancy import (
+    AS_CALLER,
+    LEAST,
+    TenancyPolicy,
+    account_of,
+    acts_as_controller,
+    may_apply,
+    violations,
+)
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code
+
+KEY = RepoKey("shop", "web")
+CONTROLLER = TenancyPolicy(apply_as_controller=True)
+BY_DEFAULT = TenancyPolicy(default_service_account="deployer")
+
+
+def spec(
+    url: str = "https://git.acme.example/shop", policy: TenancyPolicy = LEAST, **fields: Any
+) -> GitRepositorySpec:
+    """Return a parsed spec."""
+    found = parse_spec({"url": url, **fields}, policy=policy)
+    assert isinstance(found, GitRepositorySpec), found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("policy", "named", "account", "allowed", "as_controller"),
+    [
+        (LEAST, "", "", False, False),
+        (LEAST, "mine", "mine", True, False),
+        (BY_DEFAULT, "", "deployer", True, False),
+        (BY_DEFAULT, "mine", "mine", True, False),
+        (CONTROLLER, "", "", True, True),
+        (CONTROLLER, "mine", "mine", True, False),
+        (AS_CALLER, "", "", True, False),
+    ],
+)
+def test_who_writes_the_objects(
+    policy: TenancyPolicy, named: str, account: str, *, allowed: bool, as_controller: bool
+) -> None:
+    """The account of the spec comes first, Nopea itself last and only if it is allowed."""
+    wanted = spec(serviceAccountName=named or None)
+
+    assert account_of(wanted, policy) == account
+    assert may_apply(wanted, policy) is allowed
+    assert acts_as_controller(wanted, policy) is as_controller
+
+
+def test_all_violations_are_told_at_once() -> None:
+    """The user corrects them in one go."""
+    wanted = spec(
+        "http://git.acme.example/shop",
+        secretRef={"name": "git"},
+        dependsOn=[{"name": "a"}, {"name": "b", "namespace": "shop"}, {"name": "c", "namespace": "infra"}],
+    )
+    policy = TenancyPolicy(allowed_hosts=("*.corp.example",))
+
+    found = violations(KEY, wanted, policy)
+
+    assert [problem.code for problem in found] == [Code.ACCOUNT_MISSING, *[Code.NOT_ALLOWED] * 3]
+    assert "infra/c" in found[1].message
+    assert "shop/b" not in found[1].message
+    assert violations(KEY, wanted, AS_CALLER) == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://git.acme.example/shop", True),
+        ("https://GIT.acme.example:8443/shop", True),
+        ("https://git.acme.example@evil.example/shop", False),
+        ("https://evil.example/git.acme.example", False),
+        ("git@git.acme.example:shop.git", True),
+        ("git@evil.example:git.acme.example", False),
+        ("ssh://git@[::1]:22/shop", False),
+        ("https://git.acme.example.evil.example/x", False),
+    ],
+)
+def test_the_host_is_the_one_that_is_asked(url: str, *, allowed: bool) -> None:
+    """No other part of the URL passes for it."""
+    policy = TenancyPolicy(apply_as_controller=True, allowed_hosts=("git.acme.example",))
+
+    assert (violations(KEY, spec(url), policy) == ()) is allowed
+
+
+def test_durations_are_kept_within_the_limits() -> None:
+    """So that one tenant cannot ask a server every second, nor hold a slot for an hour."""
+    policy = TenancyPolicy(min_interval=30.0, max_timeout=600.0)
+
+    short = spec(policy=policy, interval="1s", retryInterval="2s", timeout="1h")
+    fine = spec(policy=policy, interval="1m", timeout="1m")
+
+    assert (short.interval, short.retry_interval, short.timeout) == ("30s", "30s", "600s")
+    assert (fine.interval, fine.retry_interval, fine.timeout) == ("1m", None, "1m")

@@ -1,0 +1,81 @@
+"""What Git may not declare with Nopea's own rights."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from nopea.core.manifests.render import Desired
+from nopea.core.manifests.stages import Stage
+from nopea.core.objects import Resource
+from nopea.core.problem import Code, TransientError
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import UnreachableError
+from nopea.kube.kinds import GIT_REPOSITORIES, INVENTORIES, SECRETS
+from nopea.reconcile.own_kinds import refuse_own_kinds
+
+
+class Reviewer:
+    """Allows writing in some namespaces."""
+
+    def __init__(self, *namespaces: str) -> None:
+        self.namespaces = namespaces
+        self.asked: list[str] = []
+
+    async def review(self, body: bytes) -> bytes:
+        """Answer one question."""
+        attributes = msgspec.json.decode(body)["spec"]["resourceAttributes"]
+        self.asked.append(f"{attributes['verb']} {attributes['resource']} {attributes['namespace']}")
+        return msgspec.json.encode({"status": {"allowed": attributes["namespace"] in self.namespaces}})
+
+
+def declared(resource: Resource, namespace: str, name: str = "web") -> Desired:
+    """Return an object in Git."""
+    return Desired(
+        key=resource.at(name=name, namespace=namespace).key, resource=resource, body=b"{}", hash="h",
+        source="a.yaml#1", stage=Stage.REST, wave=0, force=False,
+    )  # fmt: skip
+
+
+async def refused(client: Any, *desired: Desired) -> list[str]:
+    """Return the names of the refused objects; the others must be kept."""
+    kept, problems = await refuse_own_kinds(cast("KubeClient", client), desired)
+    assert {problem.code for problem in problems} <= {Code.FORBIDDEN}
+    assert len(kept) + len(problems) == len(desired)
+    return [problem.object for problem in problems]
+
+
+async def test_they_are_written_only_where_more_rights_than_nopeas_own_say_so() -> None:
+    """Each kind and namespace is asked about once; other kinds are the API server's to refuse."""
+    reviewer = Reviewer("infra")
+
+    assert await refused(
+        reviewer,
+        declared(GIT_REPOSITORIES, "shop"),
+        declared(GIT_REPOSITORIES, "shop", "api"),
+        declared(GIT_REPOSITORIES, "infra"),
+        declared(INVENTORIES, "shop"),
+        declared(SECRETS, "shop"),
+    ) == [
+        "nopea.io/GitRepository shop/web",
+        "nopea.io/GitRepository shop/api",
+        "nopea.io/Inventory shop/web",
+    ]
+    assert reviewer.asked == [
+        "update gitrepositories shop",
+        "update gitrepositories infra",
+        "update inventories shop",
+    ]
+
+
+async def test_an_unanswered_question_is_no_permission() -> None:
+    """The sync is tried again."""
+
+    class Away:
+        async def review(self, _: bytes) -> bytes:
+            raise UnreachableError("no route")
+
+    with pytest.raises(TransientError):
+        await refused(Away(), declared(GIT_REPOSITORIES, "shop"))
