@@ -142,6 +142,11 @@ def watch_works_again(resource: str) -> None:
     """An interrupted watch works again."""
 
 
+@event(INFO, "health not read")
+def health_not_read(object: str, error: str) -> None:  # noqa: A002 - the fact's name
+    """An object that cannot be watched could not be read either; its health stays as it was."""
+
+
 @event(WARNING, "discovery failed")
 def discovery_failed(error: str) -> None:
     """The API server did not say which kinds it serves; Nopea asks again."""

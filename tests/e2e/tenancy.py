@@ -21,8 +21,11 @@ ROLES = ("nopea", "nopea-impersonator")
 
 
 @contextmanager
-def least_rights(lab: Lab, folder: Path, *arguments: str) -> Iterator[Nopea]:
-    """Run a controller as a service account with Nopea's own roles, in a namespace of its own."""
+def least_rights(lab: Lab, folder: Path, *arguments: str, watches: tuple[str, ...] = ()) -> Iterator[Nopea]:
+    """Run a controller as a service account with Nopea's own roles, in a namespace of its own.
+
+    It may list and watch the kinds in `watches` too, as docs/install.md offers.
+    """
     mark = f"nopea-{secrets.token_hex(4)}"
     cluster = Cluster(lab)
     lab.run_kubectl("create", "namespace", mark)
@@ -30,8 +33,20 @@ def least_rights(lab: Lab, folder: Path, *arguments: str) -> Iterator[Nopea]:
     roles = [text for text in documents if "\nkind: ClusterRole\n" in text]
     (folder / "roles.yaml").write_text("\n---\n".join(roles), encoding="utf-8")
     lab.run_kubectl("apply", "--server-side", "--force-conflicts", "-f", str(folder / "roles.yaml"))
-    bindings = [f"{RBAC} clusterrolebindings /{mark}-{role}" for role in ROLES]
-    for place, role in zip(bindings, ROLES, strict=True):
+    granted = [*ROLES, f"{mark}-watch"]
+    watcher = f"{RBAC} clusterroles /{mark}-watch"
+    rule = {"apiGroups": ["", "apps"], "resources": [*watches], "verbs": ["list", "watch"]}
+    cluster.put(
+        watcher,
+        {
+            "apiVersion": RBAC,
+            "kind": "ClusterRole",
+            "metadata": {"name": f"{mark}-watch"},
+            "rules": [rule] if watches else [],
+        },
+    )
+    bindings = [f"{RBAC} clusterrolebindings /{mark}-{role}" for role in granted]
+    for place, role in zip(bindings, granted, strict=True):
         cluster.put(place, binding(place, role, f"{mark}/default", kind="ClusterRole"))
     kubeconfig = folder / "kubeconfig"
     lab.write_kubeconfig(kubeconfig, token=lab.run_kubectl("-n", mark, "create", "token", "default").strip())
@@ -41,7 +56,7 @@ def least_rights(lab: Lab, folder: Path, *arguments: str) -> Iterator[Nopea]:
         yield running
     finally:
         running.kill()
-        for place in bindings:
+        for place in (*bindings, watcher):
             cluster.delete(place)
         cluster.delete(f"v1 namespaces /{mark}")
 

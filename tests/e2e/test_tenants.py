@@ -173,6 +173,26 @@ def _assert_gone(site: Site, place: str) -> None:
     assert site.cluster.get(place) is None
 
 
+def test_pruning_and_deletion_need_no_watch(shop: Tenant) -> None:
+    """This controller may watch nothing: what it must know it reads, so that nothing is old."""
+    api = yamls.text(yamls.deployment("api"))
+    app = shop.sync(
+        "app", {**web(), "api.yaml": api}, **shop.fields(deletionPolicy="Delete", pruneLimit="100%")
+    )
+    watching = app.condition("Watching")
+    assert (watching["status"], watching["reason"]) == ("False", "NotWatched")
+    shop.cluster.lab.run_kubectl("annotate", "deployment", "api", "-n", shop.namespace, "touched=yes")
+
+    app.git.commit(web())
+    app.sync_now()
+    eventually(lambda: _assert_gone(shop, f"apps/v1 deployments {shop.namespace}/api"))
+
+    shop.cluster.lab.run_kubectl("annotate", "configmap", "web", "-n", shop.namespace, "touched=yes")
+    shop.cluster.delete(app.place)
+    eventually(lambda: _assert_gone(shop, f"{REPOSITORIES} {shop.namespace}/app"))
+    assert shop.cluster.get(shop.place(MAPS, "web")) is None
+
+
 @pytest.mark.parametrize(
     ("secret_type", "code"),
     [("kubernetes.io/service-account-token", "NOPEA-G013"), ("helm.sh/release.v1", "NOPEA-G013")],

@@ -172,6 +172,15 @@ class ObjectCache:
             key: kind.objects[key] for kind in self._kinds.values() for key in kind.by_owner.get(owner, ())
         }
 
+    def unwatched(self, owner: str) -> dict[ObjectKey, Resource]:
+        """Return this owner's objects that no watch updates: they are as a request found them."""
+        return {
+            key: kind.resource
+            for kind in self._kinds.values()
+            if not kind.health.synced
+            for key in kind.by_owner.get(owner, ())
+        }
+
     def assume(self, resource: Resource, key: ObjectKey, observed: ObservedObject) -> None:
         """Take over what a request returned, before the watch says the same.
 

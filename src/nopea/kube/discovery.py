@@ -75,10 +75,10 @@ class Discovery:
             ApiFailure(code=404, reason="KindUnknown", message=_not_served(kind, api_version))
         )
 
-    async def served(self, api_version: str, kind: str) -> bool:
-        """Return whether a kind is served; a miss does not ask the server. Raises as `all`."""
+    async def served(self, api_version: str, kind: str) -> Resource | None:
+        """Return the resource of a kind if it is served; a miss does not ask the server. Raises as `all`."""
         group, version = split_api_version(api_version)
-        return (group, version, kind) in (await self._fresh()).by_kind
+        return (await self._fresh()).by_kind.get((group, version, kind))
 
     async def find_preferred(self, group_kind: GroupKind) -> Resource:
         """Return the resource of a kind in the server's preferred version; raises as `find`."""

@@ -20,13 +20,13 @@ def collection_path(resource: Resource, namespace: str = "") -> str:
 
     Raises InvalidError for a namespace of a cluster-scoped resource, and for an invalid one.
     """
-    prefix = f"/apis/{resource.group}" if resource.group else "/api"
-    root = f"{prefix}/{resource.version}"
+    prefix = f"/apis/{_segment(resource.group)}" if resource.group else "/api"
+    root, plural = f"{prefix}/{_segment(resource.version)}", _segment(resource.plural)
     if not namespace:
-        return f"{root}/{resource.plural}"
+        return f"{root}/{plural}"
     if not resource.namespaced:
         raise refused(f"{resource.kind} is cluster-scoped and cannot be in namespace {namespace!r}.")
-    return f"{root}/namespaces/{_segment(namespace)}/{resource.plural}"
+    return f"{root}/namespaces/{_segment(namespace)}/{plural}"
 
 
 def object_path(target: Target, subresource: str = "") -> str:
@@ -49,5 +49,5 @@ def refused(message: str) -> InvalidError:
 def _segment(name: str) -> str:
     # the API server's own rule for names in paths: no slash, no percent sign, not a dot segment
     if name in _UNSAFE_NAMES or "/" in name or "%" in name or len(name) > _MAX_NAME:
-        raise refused(f"{name[:80]!r} is not a valid name of an object or a namespace.")
+        raise refused(f"{name[:80]!r} is not a valid name in a path.")
     return quote(name, safe=":")

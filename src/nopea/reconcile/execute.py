@@ -71,15 +71,20 @@ class Executor:
         object_cache: ObjectCache,
         applier: Applier,
         claim: Callable[[ObjectKey], str],
+        unclaim: Callable[[ObjectKey], None],
         resource_for: Callable[[GroupKind], Awaitable[Resource]],
         commit: str,
         timeout_seconds: float = ESTABLISHED_SECONDS,
     ) -> None:
-        """`claim` takes an object for the repository and returns the owner's name if it is another's."""
+        """`claim` takes an object for the repository and returns the owner's name if it is another's.
+
+        `unclaim` gives it back: only who has written an object keeps others from writing it.
+        """
         self._client = client
         self._object_cache = object_cache
         self._applier = applier
         self._claim = claim
+        self._unclaim = unclaim
         self._resource_for = resource_for
         self._commit = commit
         self._timeout_seconds = timeout_seconds
@@ -136,10 +141,12 @@ class Executor:
         try:
             written = await self._applier.apply(step)
         except ApiError as error:
+            self._unclaim(key)
             _refused(step, error, execution)
             self._note_half_done(step, execution)
         else:
             if written.applied is None:  # what came after the plan was made forbids it
+                self._unclaim(key)
                 self._leave(written.step, execution)
                 self._note_half_done(step, execution)
             else:

@@ -100,6 +100,7 @@ class Finalizer:
                 decide=_nothing_is_wanted,
             ),
             claim=lambda _: "",
+            unclaim=lambda _: None,
             resource_for=self._context.discovery.find_preferred,
             commit="",
         )

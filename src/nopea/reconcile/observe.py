@@ -120,8 +120,9 @@ class Observer:
         served: dict[Resource, Resource] = {}
         for resource in dict.fromkeys(one.resource for one in desired):
             try:
-                if await self._discovery.served(resource.api_version, resource.kind):
-                    served[resource] = resource
+                found = await self._discovery.served(resource.api_version, resource.kind)
+                if found is not None:
+                    served[resource] = found
             except ApiError as error:
                 raise TransientError(to_problem(error, object=str(resource))) from error
         return served

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.objects import GroupKind, ObjectKey, Resource
-from nopea.core.plan.inventory import uids_of, unrecorded
+from nopea.core.api.tenancy import shares_rights
+from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource
+from nopea.core.plan.inventory import namespaces_of, uids_of, unrecorded
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, Step
 from nopea.core.plan.observed import observed_of
 from nopea.core.plan.prune import PruneCandidate, PruneDecision, PruneVerdict, prune_decisions
@@ -65,7 +66,9 @@ class Pruner:
         renamed: set[ObjectKey] = set()  # Git has the same object under another name of its kind
         wanted_uids = uids_of(owned, wanted)
         for key in sorted((known | self._state.applied.keys()) - wanted):
-            live = owned.get(key) or await self._ask(key)  # one without our label is not in the cache
+            # one without our label is not in the cache, and one that no watch brings may be old there
+            is_watched = self._context.object_cache.covers(key.group_kind)
+            live = (owned.get(key) if is_watched else None) or await self._ask(key)
             if live is not None and live.uid in wanted_uids:
                 renamed.add(key)
                 continue
@@ -120,13 +123,22 @@ class Pruner:
 
     def _take_in(self, owned: Mapping[ObjectKey, ObservedObject], known: set[ObjectKey]) -> None:
         """Record objects with our label and Apply entry that a crash after the apply left unrecorded."""
-        for key, live in unrecorded(owned, known).items():
+        namespaces = namespaces_of(self._repository.key, self._spec.target_namespace, known)
+        for key, live in unrecorded(owned, known, namespaces=namespaces).items():
             self._state.applied[key] = LastApplied(hash="", projection=live.projection)
+
+    def _heir(self, key: ObjectKey) -> RepoKey | None:
+        """Return who takes the object over. A stranger's declaration must not keep it in the cluster."""
+        for other in self._context.ownership.waiting_for(key, besides=self._repository.key):
+            heir = self._context.repositories.get(other)
+            if heir is not None and shares_rights(self._repository, heir, self._context.policy):
+                return other
+        return None
 
     def _candidate(
         self, key: ObjectKey, live: ObservedObject | None, *, in_inventory: bool
     ) -> PruneCandidate:
-        other = self._context.ownership.waiting(key, besides=self._repository.key)
+        other = self._heir(key)
         glass = live.break_glass if live else None
         return PruneCandidate(
             in_inventory=in_inventory,

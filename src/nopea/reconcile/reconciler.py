@@ -20,7 +20,7 @@ from nopea.core.api.tenancy import violations
 from nopea.core.git.source import Commit, Remote, revision_of
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.dependencies import blockers, cycle_problem, find_cycle
-from nopea.core.plan.inventory import unrecorded
+from nopea.core.plan.inventory import namespaces_of, unrecorded
 from nopea.core.plan.model import ObservedObject
 from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Problem, StalledError, SyncError, TransientError
@@ -82,7 +82,9 @@ class Reconciler:
             return True
         object_cache = services.object_cache
         owned = object_cache.owned(owner_label(repository.key))
-        if unrecorded(owned, state.applied):
+        target = None if isinstance(repository.spec, Problem) else repository.spec.target_namespace
+        namespaces = namespaces_of(repository.key, target, state.applied)
+        if unrecorded(owned, state.applied, namespaces=namespaces):
             return True
         ownership = services.ownership
         wanted = ((key, ownership.waiting(key, besides=repository.key)) for key in state.applied)

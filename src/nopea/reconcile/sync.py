@@ -147,6 +147,7 @@ class ClusterSync:
                 decide=self._decide,
             ),
             claim=self._claim,
+            unclaim=self._unclaim,
             resource_for=self._context.discovery.find_preferred,
             commit=commit,
             timeout_seconds=parse_duration(self._spec.timeout).total_seconds(),
@@ -203,10 +204,10 @@ class ClusterSync:
             (document.api_version, document.kind) for document in documents
         ):
             try:
-                if (api_version, kind) in own:
-                    found[(api_version, kind)] = own[(api_version, kind)]
-                else:
-                    found[(api_version, kind)] = await self._context.discovery.find(api_version, kind)
+                served = await self._context.discovery.served(api_version, kind)
+                if served is None and (api_version, kind) in own:
+                    served = own[(api_version, kind)]
+                found[(api_version, kind)] = served or await self._context.discovery.find(api_version, kind)
             except UnknownKindError:
                 continue  # rendering reports it for each object
             except ApiError as error:
@@ -245,6 +246,10 @@ class ClusterSync:
             return ""
         self._wait_for(key, owner_label(owner))
         return str(owner)
+
+    def _unclaim(self, key: ObjectKey) -> None:
+        if key not in self._state.applied:
+            self._context.ownership.unclaim(key, self._repository.key)
 
     def _wait_for(self, key: ObjectKey, owner: str | None) -> None:
         """Record that the repository declares another's object; at first, wake the owner to report it."""

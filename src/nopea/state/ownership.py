@@ -41,7 +41,11 @@ class Ownership:
 
     def waiting(self, key: ObjectKey, *, besides: RepoKey) -> RepoKey | None:
         """Return another repository that declares the object."""
-        return next((repo for repo in sorted(self._waiting.get(key, ())) if repo != besides), None)
+        return next(iter(self.waiting_for(key, besides=besides)), None)
+
+    def waiting_for(self, key: ObjectKey, *, besides: RepoKey) -> list[RepoKey]:
+        """Return all other repositories that declare the object, by name."""
+        return sorted(self._waiting.get(key, set()) - {besides})
 
     def has_let_go(self, key: ObjectKey, repo: RepoKey) -> bool:
         """True when the repository's complete list is known and lacks the object."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nopea.core.objects import Resource
@@ -32,6 +34,20 @@ def test_objects_and_subresources() -> None:
     assert object_path(pod) == "/api/v1/namespaces/shop/pods/web"
     assert object_path(pod, "status") == "/api/v1/namespaces/shop/pods/web/status"
     assert object_path(ROLES.at(name="a:b c")) == "/apis/rbac.authorization.k8s.io/v1/clusterroles/a:b%20c"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"plural": "x/../pods"}, {"version": ".."}, {"group": "a%2f"}, {"plural": ""}]
+)
+def test_names_of_kinds_are_checked_too(changes: dict[str, str]) -> None:
+    """A definition in Git names them."""
+    with pytest.raises(InvalidError, match="not a valid name"):
+        collection_path(replace(ROLES, **changes))
+
+
+def test_a_question_mark_does_not_begin_a_query() -> None:
+    """It is quoted like any other character."""
+    assert collection_path(replace(PODS, plural="pods?watch=1")) == "/api/v1/pods%3Fwatch%3D1"
 
 
 def test_scope_is_checked_before_anything_is_sent() -> None:

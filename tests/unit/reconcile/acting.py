@@ -54,6 +54,7 @@ class Acting:
     def __init__(self) -> None:
         self.cluster = FakeCluster()
         self.object_cache = ObjectCache(self.cluster.client)
+        self.unclaimed: list[ObjectKey] = []
 
     def live(self) -> ObservedObject:
         """Return the ConfigMap as a plan observes it."""
@@ -122,6 +123,7 @@ class Acting:
             object_cache=self.object_cache,
             applier=self.applier(),
             claim=lambda _: "",
+            unclaim=self.unclaimed.append,
             resource_for=resource_for,
             commit="c0ffee",
         )

@@ -57,6 +57,7 @@ async def test_a_refusal_has_the_object_and_its_file() -> None:
         )  # fmt: skip
         assert execution.applied == {}
         assert not execution.went_well
+        assert actor.unclaimed == [KEY]  # only who has written an object owns it
 
 
 async def test_without_an_api_server_the_execution_stops() -> None:

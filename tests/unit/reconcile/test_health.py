@@ -119,6 +119,11 @@ async def test_a_kind_without_a_watch_has_the_health_that_the_sync_read() -> Non
         await place.sync()
         assert place.condition("Healthy")[0] == "True"
 
+        place.cluster.change(WEB, {"status": {"availableReplicas": 0}}, subresource="status")
+        await place.sync()
+        place.cluster.change(WEB, {"status": {"availableReplicas": 1}}, subresource="status")
+        assert (await look(place)).status == "True"  # between two syncs, the unhealthy ones are read
+
         failed = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
         place.cluster.change(
             WEB,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,6 +13,9 @@ from nopea.core.duration import parse_duration
 from nopea.core.git.source import host_of
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem
+
+if TYPE_CHECKING:
+    from nopea.core.api.repository import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,17 @@ def may_apply(spec: GitRepositorySpec, policy: TenancyPolicy) -> bool:
 def acts_as_controller(spec: GitRepositorySpec, policy: TenancyPolicy) -> bool:
     """Return whether the objects are written with Nopea's own rights."""
     return policy.apply_as_controller and not account_of(spec, policy) and not policy.is_command
+
+
+def shares_rights(one: Repository, other: Repository, policy: TenancyPolicy) -> bool:
+    """Return whether what one repository may write can be left to the other: they are of one tenant.
+
+    That is a namespace, or all namespaces if Nopea writes the objects of both with its own rights.
+    """
+    if one.key.namespace == other.key.namespace:
+        return True
+    specs = (one.spec, other.spec)
+    return all(isinstance(spec, GitRepositorySpec) and acts_as_controller(spec, policy) for spec in specs)
 
 
 def within(spec: GitRepositorySpec, policy: TenancyPolicy) -> GitRepositorySpec:

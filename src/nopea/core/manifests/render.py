@@ -6,6 +6,7 @@ The caller says what each kind's scope is; nothing is read or written.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -118,6 +119,10 @@ def _at_path(problem: Problem, path: str) -> Problem:
     )
 
 
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
+
+
 def resources_of_definitions(documents: Iterable[Document]) -> dict[tuple[str, str], Resource]:
     """Return the kinds that the repository's own CRDs will serve, by (apiVersion, kind)."""
     resources: dict[tuple[str, str], Resource] = {}
@@ -132,7 +137,7 @@ def resources_of_definitions(documents: Iterable[Document]) -> dict[tuple[str, s
 def _served(spec: Any) -> list[Resource]:
     """Return the served versions; empty for a malformed spec, which the API server will reject."""
     try:
-        return [
+        resources = [
             Resource(
                 group=str(spec["group"]),
                 version=str(version["name"]),
@@ -143,8 +148,15 @@ def _served(spec: Any) -> list[Resource]:
             for version in spec["versions"]
             if version.get("served", True)
         ]
+        return [resource for resource in resources if _has_valid_names(resource)]
     except (KeyError, TypeError, ValueError, AttributeError):
         return []
+
+
+def _has_valid_names(resource: Resource) -> bool:
+    """Return whether the API server could serve it: the names become parts of paths."""
+    labels = (resource.version, resource.plural, *resource.group.split("."))
+    return all(map(_LABEL.fullmatch, labels)) and _KIND.fullmatch(resource.kind) is not None
 
 
 def _is_namespaced(spec: Mapping[str, Any]) -> bool:

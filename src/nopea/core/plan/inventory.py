@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from nopea.core.api import packed
 from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
-from nopea.core.objects import ObjectKey, parse_key
+from nopea.core.objects import ObjectKey, RepoKey, parse_key
 from nopea.core.plan.model import LastApplied, ObservedObject
 
 
@@ -39,10 +39,21 @@ def uids_of(owned: Mapping[ObjectKey, ObservedObject], keys: Collection[ObjectKe
     return {live.uid for key, live in owned.items() if key in keys and live.uid}
 
 
+def namespaces_of(repository: RepoKey, target: str | None, keys: Iterable[ObjectKey]) -> frozenset[str]:
+    """Return the namespaces in which a repository has objects; empty text stands for cluster-scoped ones."""
+    return frozenset({repository.namespace, target or repository.namespace, *(key.namespace for key in keys)})
+
+
 def unrecorded(
-    owned: Mapping[ObjectKey, ObservedObject], recorded: Collection[ObjectKey]
+    owned: Mapping[ObjectKey, ObservedObject],
+    recorded: Collection[ObjectKey],
+    *,
+    namespaces: Collection[str],
 ) -> dict[ObjectKey, ObservedObject]:
     """Return the objects with our label and Apply entry that are not recorded, because of a crash.
+
+    Whoever may write an object can forge both, so objects outside `namespaces` are not ours: the tenant of
+    another namespace could otherwise put its objects into the inventory.
 
     One object may be served under two kinds, such as Event in the core group and in events.k8s.io. The
     recorded one stands for both; otherwise the other would look like an object that is not in Git.
@@ -51,7 +62,10 @@ def unrecorded(
     return {
         key: live
         for key, live in owned.items()
-        if key not in recorded and live.projection is not None and live.uid not in uids
+        if key not in recorded
+        and key.namespace in namespaces
+        and live.projection is not None
+        and live.uid not in uids
     }
 
 

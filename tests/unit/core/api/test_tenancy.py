@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.fakes.samples import repository
 
 from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
@@ -15,6 +16,7 @@ from nopea.core.api.tenancy import (
     account_of,
     acts_as_controller,
     may_apply,
+    shares_rights,
     violations,
 )
 from nopea.core.objects import RepoKey
@@ -92,6 +94,17 @@ def test_the_host_is_the_one_that_is_asked(url: str, *, allowed: bool) -> None:
     policy = TenancyPolicy(apply_as_controller=True, allowed_hosts=("git.acme.example",))
 
     assert (violations(KEY, spec(url), policy) == ()) is allowed
+
+
+def test_one_tenant_is_a_namespace_or_whoever_nopea_writes_for() -> None:
+    """What one leaves may become another's only within a tenant."""
+    web, api, other = repository("web"), repository("api"), repository("web", namespace="mallory")
+    named = repository("web", namespace="mallory", serviceAccountName="deployer")
+
+    assert shares_rights(web, api, LEAST)
+    assert not shares_rights(web, other, LEAST)
+    assert shares_rights(web, other, CONTROLLER)
+    assert not shares_rights(web, named, CONTROLLER)
 
 
 def test_durations_are_kept_within_the_limits() -> None:

@@ -268,6 +268,28 @@ def test_a_definition_announces_the_kinds_that_it_will_serve() -> None:
     assert found[("acme.example/v1", "Shop")].plural == "shops"
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"group": "acme.example/../v1"},
+        {"group": ""},
+        {"names": {"kind": "Shop", "plural": "x/../secrets"}},
+        {"names": {"kind": "Shop", "plural": "shops?watch=1"}},
+        {"names": {"kind": "Shop\n", "plural": "shops"}},
+        {"versions": [{"name": ".."}]},
+    ],
+)
+def test_a_definition_with_other_names_announces_nothing(changes: dict[str, Any]) -> None:
+    """The API server would refuse it, and its names would become parts of paths."""
+    spec = {
+        "group": "acme.example", "scope": "Cluster", "names": {"kind": "Shop", "plural": "shops"},
+        "versions": [{"name": "v1"}],
+    }  # fmt: skip
+
+    assert len(resources_of_definitions([_definition(spec)])) == 1
+    assert resources_of_definitions([_definition({**spec, **changes})]) == {}
+
+
 @settings(deadline=None, max_examples=30)
 @given(
     st.recursive(

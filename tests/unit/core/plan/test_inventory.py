@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
-from nopea.core.objects import ObjectKey
+from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan.inventory import (
     chunks,
     inline,
+    namespaces_of,
     pack,
     uids_of,
     unpack,
@@ -104,20 +105,30 @@ def _live(uid: str, *, projection: str | None = "hash") -> ObservedObject:
 def test_unrecorded_objects_are_found() -> None:
     """An object with our Apply entry is unrecorded if it is not in the inventory."""
     owned = {WEB: _live("1"), API: _live("2"), EVENT: _live("3", projection=None)}
-    assert unrecorded(owned, {WEB}) == {API: owned[API]}
+    assert unrecorded(owned, {WEB}, namespaces={"shop"}) == {API: owned[API]}
+
+
+def test_an_object_elsewhere_is_not_ours() -> None:
+    """Whoever may write it there can forge our label and our Apply entry."""
+    node = ObjectKey("", "Node", "", "n")
+    forged = {ObjectKey("", "ConfigMap", "attacker", "web"): _live("7"), node: _live("8")}
+    repository = RepoKey("shop", "web")
+
+    assert unrecorded(forged, set(), namespaces=namespaces_of(repository, None, [WEB])) == {}
+    assert namespaces_of(repository, "live", [node]) == {"shop", "live", ""}
 
 
 def test_a_recorded_object_under_another_group_is_not_unrecorded() -> None:
     """Events are served by two API groups; the recorded key covers both."""
     owned = {EVENT: _live("1"), CORE_EVENT: _live("1")}
-    assert unrecorded(owned, {EVENT}) == {}
-    assert unrecorded(owned, {CORE_EVENT}) == {}
+    assert unrecorded(owned, {EVENT}, namespaces={"shop"}) == {}
+    assert unrecorded(owned, {CORE_EVENT}, namespaces={"shop"}) == {}
 
 
 def test_objects_without_uids_are_different_objects() -> None:
     """Two objects without a known uid are not the same object."""
     owned = {WEB: _live(""), API: _live("")}
-    assert unrecorded(owned, {WEB}) == {API: owned[API]}
+    assert unrecorded(owned, {WEB}, namespaces={"shop"}) == {API: owned[API]}
     assert uids_of(owned, {WEB, API}) == set()
 
 

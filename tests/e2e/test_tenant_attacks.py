@@ -1,0 +1,123 @@
+"""One tenant against another, by pushes and kubectl; the controller may watch ConfigMaps and Deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.process import Nopea
+from tests.e2e.tenancy import RBAC, Tenant, binding, least_rights, tenant
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Cluster
+from tests.gitserver import GitServer
+
+MAPS = "v1 configmaps"
+DEPLOYMENTS = "apps/v1 deployments"
+REPOSITORIES = "nopea.io/v1alpha1 gitrepositories"
+
+
+@pytest.fixture(scope="module")
+def controller(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nopea]:
+    """The module's controller."""
+    kinds = ("configmaps", "deployments", "replicasets")
+    with least_rights(cluster.lab, tmp_path_factory.mktemp("least"), watches=kinds) as running:
+        yield running
+
+
+@pytest.fixture
+def victim(cluster: Cluster, git_server: GitServer, namespace: str, controller: Nopea) -> Iterator[Tenant]:
+    """A tenant that does nothing wrong."""
+    del controller
+    made = tenant(cluster, git_server, namespace)
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def mallory(cluster: Cluster, git_server: GitServer, victim: Tenant) -> Iterator[Tenant]:
+    """A tenant with every right in its own namespace, and with the right to read the victim's."""
+    name = f"{victim.namespace}-mallory"
+    cluster.lab.run_kubectl("create", "namespace", name)
+    made = tenant(cluster, git_server, name)
+    place = victim.place(f"{RBAC} rolebindings", "mallory-view")
+    cluster.put(place, binding(place, "view", f"{name}/deployer", kind="ClusterRole"))
+    yield made
+    made.clear()
+    cluster.delete(f"v1 namespaces /{name}")
+
+
+def maps(*names: str, namespace: str = "") -> dict[str, str]:
+    """Return a folder with these ConfigMaps."""
+    return {
+        f"{name}.yaml": yamls.text(yamls.config_map(name, namespace=namespace, colour="blue"))
+        for name in names
+    }
+
+
+def test_a_strangers_declaration_keeps_nothing_in_the_cluster(victim: Tenant, mallory: Tenant) -> None:
+    """What the victim removes from Git goes, whoever else declares it."""
+    app = victim.sync("app", maps("one", "two"), **victim.fields(pruneLimit="100%"))
+    mallory.origin("grab", maps("two", namespace=victim.namespace))
+    mallory.follow("grab", **mallory.fields()).wait_failed("NOPEA-K004")
+
+    commit = app.git.commit(maps("one"))
+    app.sync_now()
+    app.wait_synced(commit)
+
+    eventually(lambda: _assert_gone(victim, MAPS, "two"))
+    assert app.inventory() == [f"ConfigMap {victim.namespace}/one"]
+
+
+def test_who_tries_first_does_not_own_the_name(victim: Tenant, mallory: Tenant) -> None:
+    """Only an object that was written is somebody's."""
+    mallory.origin("squat", maps("next-release", namespace=victim.namespace))
+    mallory.follow("squat", **mallory.fields()).wait_failed("NOPEA-K002")
+
+    victim.sync("app", maps("next-release"), **victim.fields())
+
+    assert victim.cluster.must_get(victim.place(MAPS, "next-release"))["data"] == {"colour": "blue"}
+
+
+def test_a_forged_label_and_manager_are_no_evidence(victim: Tenant, mallory: Tenant) -> None:
+    """An object in a namespace where the victim has none is not taken in, so it can block nothing."""
+    app = victim.sync("app", maps("one", "two"), **victim.fields(deletionPolicy="Delete", pruneLimit="100%"))
+    forged = yamls.config_map("forged", namespace=mallory.namespace, colour="red")
+    forged["metadata"]["labels"] = {"nopea.io/repository": app.label}
+    mallory.cluster.put(mallory.place(MAPS, "forged"), forged, manager="nopea")
+
+    commit = app.git.commit(maps("one"))
+    app.sync_now()
+    app.wait_synced(commit)
+    assert app.inventory() == [f"ConfigMap {victim.namespace}/one"]
+
+    victim.cluster.delete(app.place)
+    eventually(lambda: _assert_gone(victim, REPOSITORIES, "app"))
+    assert mallory.cluster.must_get(mallory.place(MAPS, "forged"))["data"] == {"colour": "red"}
+
+
+def test_a_definition_in_git_does_not_change_what_a_kind_is(victim: Tenant, mallory: Tenant) -> None:
+    """Discovery decides; the victim's drift is reverted and its objects are pruned as ever."""
+    web = yamls.text(yamls.deployment("web"))
+    definition = yamls.definition("Deployment", group="apps")
+    definition["spec"]["names"]["plural"] = "replicasets"
+    mallory.origin("poison", {"crd.yaml": yamls.text(definition), "web.yaml": web})
+    mallory.follow("poison", **mallory.fields()).wait_failed("NOPEA-K002")
+
+    app = victim.sync("app", {"web.yaml": web, **maps("one")}, **victim.fields(pruneLimit="100%"))
+    victim.cluster.lab.run_kubectl(
+        "set", "image", "deployment/web", "*=registry.example/web:evil", "-n", victim.namespace
+    )
+    eventually(lambda: _assert_image(victim, "registry.example/web:1"), seconds=10)
+    app.git.commit(maps("one"))
+    app.sync_now()
+    eventually(lambda: _assert_gone(victim, DEPLOYMENTS, "web"))
+
+
+def _assert_gone(site: Tenant, kind: str, name: str) -> None:
+    assert site.cluster.get(site.place(kind, name)) is None
+
+
+def _assert_image(site: Tenant, image: str) -> None:
+    live = site.cluster.must_get(site.place(DEPLOYMENTS, "web"))
+    assert live["spec"]["template"]["spec"]["containers"][0]["image"] == image
