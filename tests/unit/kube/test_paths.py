@@ -37,12 +37,18 @@ def test_objects_and_subresources() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"plural": "x/../pods"}, {"version": ".."}, {"group": "a%2f"}, {"plural": ""}]
+    "resource",
+    [
+        replace(ROLES, plural="x/../pods"),
+        replace(ROLES, plural=""),
+        replace(ROLES, version=".."),
+        replace(ROLES, group="a%2f"),
+    ],
 )
-def test_names_of_kinds_are_checked_too(changes: dict[str, str]) -> None:
+def test_names_of_kinds_are_checked_too(resource: Resource) -> None:
     """A definition in Git names them."""
     with pytest.raises(InvalidError, match="not a valid name"):
-        collection_path(replace(ROLES, **changes))
+        collection_path(resource)
 
 
 def test_a_question_mark_does_not_begin_a_query() -> None:
