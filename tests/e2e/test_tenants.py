@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.e2e import yamls
 from tests.e2e.process import Nopea
-from tests.e2e.tenancy import Tenant, least_rights, tenant
+from tests.e2e.tenancy import RBAC, Tenant, binding, least_rights, tenant
 from tests.e2e.waiting import always, eventually
 from tests.e2e.world import Cluster, Repo, Site
 from tests.gitserver import GitServer
@@ -173,14 +173,52 @@ def _assert_gone(site: Site, place: str) -> None:
     assert site.cluster.get(place) is None
 
 
+def test_the_account_watches_for_itself(shop: Tenant) -> None:
+    """This controller may watch nothing: drift is seen at once all the same, by the account."""
+    app = shop.sync("app", web(), interval="1h", **shop.fields())
+    assert (app.condition("Watching")["status"], app.condition("Watching")["reason"]) == ("True", "Watched")
+
+    shop.cluster.merge(shop.place(MAPS, "web"), {"data": {"colour": "red"}})
+    eventually(lambda: _assert_colour(shop, "blue"), seconds=10)
+
+    shop.cluster.delete(shop.place(MAPS, "web"))
+    eventually(lambda: _assert_colour(shop, "blue"), seconds=10)
+
+
+def _assert_colour(site: Site, colour: str) -> None:
+    found = site.cluster.get(site.place(MAPS, "web"))
+    assert found is not None
+    assert found["data"] == {"colour": colour}
+
+
 def test_pruning_and_deletion_need_no_watch(shop: Tenant) -> None:
-    """This controller may watch nothing: what it must know it reads, so that nothing is old."""
+    """Where the account may not watch either, what must be known is read, so that nothing is old."""
+    shop.cluster.put(shop.place("v1 serviceaccounts", "writer"), yamls.service_account("writer"))
+    rule = {
+        "apiGroups": ["", "apps"],
+        "resources": ["configmaps", "deployments"],
+        "verbs": ["get", "create", "patch", "delete"],
+    }
+    role = {
+        "apiVersion": RBAC,
+        "kind": "Role",
+        "metadata": {"name": "writer", "namespace": shop.namespace},
+        "rules": [rule],
+    }
+    shop.cluster.put(shop.place(f"{RBAC} roles", "writer"), role)
+    place = shop.place(f"{RBAC} rolebindings", "writer")
+    shop.cluster.put(place, binding(place, "writer", f"{shop.namespace}/writer", kind="Role"))
     api = yamls.text(yamls.deployment("api"))
     app = shop.sync(
-        "app", {**web(), "api.yaml": api}, **shop.fields(deletionPolicy="Delete", pruneLimit="100%")
+        "app",
+        {**web(), "api.yaml": api},
+        serviceAccountName="writer",
+        deletionPolicy="Delete",
+        pruneLimit="100%",
     )
     watching = app.condition("Watching")
     assert (watching["status"], watching["reason"]) == ("False", "NotWatched")
+    assert f"deployments.apps in {shop.namespace}" in watching["message"]
     shop.cluster.lab.run_kubectl("annotate", "deployment", "api", "-n", shop.namespace, "touched=yes")
 
     app.git.commit(web())

@@ -11,7 +11,7 @@ import orjson
 
 from nopea.core.objects import Resource
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import UnreachableError
+from nopea.kube.errors import ApiError, UnreachableError
 from nopea.kube.live import LiveObject, ObjectList
 from nopea.kube.requests import EVERYTHING, ApiRequest, Selection
 
@@ -24,6 +24,7 @@ class FakeWatch:
     def __init__(self, objects: Iterable[Json] = ()) -> None:
         self.objects: dict[tuple[str, str], Json] = {_name(one): one for one in objects}
         self.down = False
+        self.refuse: ApiError | None = None
         self.lists = 0
         self.selections: list[Selection] = []
         self._lines: asyncio.Queue[bytes] = asyncio.Queue()
@@ -68,6 +69,8 @@ class FakeWatch:
         self.selections.append(selection)
         if self.down:
             raise UnreachableError("no route to the API server")
+        if self.refuse is not None:
+            raise self.refuse
         self.lists += 1
         items = tuple(LiveObject(orjson.dumps(one)) for one in self.objects.values())
         return ObjectList(items=items, resource_version="1")

@@ -102,6 +102,11 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
+    def full_plural(self) -> str:
+        """Its name for kubectl and in rules: `deployments.apps`, or `pods` in the core group."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
     def group_kind(self) -> GroupKind:
         """The kind without its version."""
         return GroupKind(self.group, self.kind)
@@ -111,7 +116,7 @@ class Resource:
         return Target(resource=self, name=name, namespace=namespace)
 
     def __str__(self) -> str:
-        return f"{self.plural}.{self.group}/{self.version}" if self.group else f"{self.plural}/{self.version}"
+        return f"{self.full_plural}/{self.version}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """What is live of the kinds that Nopea applies: one watch per kind and version, on objects with our label.
 
 It answers who owns an object and whether it is as our last apply left it, without a request per object, and
-tells when that changes. Keeps of each object what a plan needs of it, never the object.
+tells when that changes. Keeps of each object what a plan needs of it, never the object. Where Nopea itself
+may not watch, the service account that applies the objects does: all namespaces if it may, else its own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -19,11 +20,13 @@ from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.objects import GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import ObservedObject
 from nopea.core.plan.observed import observed_of
+from nopea.informers.informer import EVERYWHERE, Informer, Informers, KindVersion, Scope, is_newer, version_of
+from nopea.kube.access import may
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
-from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
+from nopea.kube.watch import Changed, Deleted, Synced, list_and_watch
 from nopea.logs import Log
 
 log = Log(__name__)
@@ -37,34 +40,16 @@ _SWEEPERS = 8
 RulesOf: TypeAlias = Callable[[str, ObjectKey], IgnoreRules]
 """Returns what the repository of a label value ignores in an object."""
 
-_KindVersion: TypeAlias = tuple[str, str, str]
+Place: TypeAlias = tuple[Resource, str]
+"""A kind and a namespace; the namespace is empty for cluster-scoped kinds."""
 
 
-@dataclass(slots=True)
-class _Informer:
-    """One followed kind in one version: field sets, and so baselines, are those of a version."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watcher:
+    """The account that may watch what Nopea may not; its client acts as it."""
 
-    resource: Resource
-    health: WatchHealth = field(default_factory=WatchHealth)
-    objects: dict[ObjectKey, ObservedObject] = field(default_factory=dict)
-    by_owner: dict[str, set[ObjectKey]] = field(default_factory=dict)
-    asked_at: float = 0.0
-    task: asyncio.Task[None] | None = None
-
-    def put(self, key: ObjectKey, observed: ObservedObject) -> None:
-        self.remove(key)
-        self.objects[key] = observed
-        if observed.owner is not None:
-            self.by_owner.setdefault(observed.owner, set()).add(key)
-
-    def remove(self, key: ObjectKey) -> None:
-        known = self.objects.pop(key, None)
-        if known is None or known.owner is None:
-            return
-        keys = self.by_owner.get(known.owner, set())
-        keys.discard(key)
-        if not keys:
-            self.by_owner.pop(known.owner, None)
+    account: str
+    client: KubeClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +87,9 @@ class ObjectCache:
         self._client = client
         self._rules = rules
         self._wake = wake
-        self._kinds: dict[_KindVersion, _Informer] = {}
-        self._wanted: asyncio.Queue[_Informer] = asyncio.Queue()
+        self._informers = Informers()
+        self._may_watch_all: dict[tuple[KindVersion, str], bool] = {}
+        self._wanted: asyncio.Queue[Informer] = asyncio.Queue()
         self._lists_of_retired = 0
 
     async def run(self) -> None:
@@ -111,7 +97,7 @@ class ObjectCache:
         async with asyncio.TaskGroup() as group:
             while True:
                 kind = await self._wanted.get()
-                if self._kinds.get(_version(kind.resource)) is kind:
+                if self._informers.find(kind.resource, kind.scope) is kind:
                     kind.task = group.create_task(self._follow(kind), name=f"watch {kind.resource}")
 
     async def sweep(self, resources: Iterable[Resource]) -> None:
@@ -132,53 +118,63 @@ class ObjectCache:
 
         await tasks.for_each([*listable.values()], sweep, limit=_SWEEPERS, name="sweep")
 
-    async def ensure(self, resources: Iterable[Resource]) -> None:
-        """Return when each kind has had its first list, or that has failed: then `knows` says so.
+    async def ensure(self, places: Iterable[Place], watcher: Watcher | None = None) -> None:
+        """Return when each place has had its first list, or that has failed: then `knows` says so.
 
-        Waits `FIRST_LIST_SECONDS` at most for all of them.
+        `watcher` watches where Nopea may not. Waits `FIRST_LIST_SECONDS` at most for all of them.
         """
-        informers = [self._start(resource) for resource in resources]
+        wanted = list(dict.fromkeys(places))
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_LIST_SECONDS):
-                for informer in informers:
-                    await informer.health.answered.wait()
+                await _answered(self._start(resource) for resource, _ in wanted)
+                if watcher is not None:
+                    refused = [place for place in wanted if not self.knows(*place)]
+                    await _answered([await self._start_as(watcher, *place) for place in refused])
 
     def follow(self, resource: Resource) -> None:
         """Follow a kind from now on, without waiting for its first list."""
         self._start(resource)
 
-    def knows(self, resource: Resource) -> bool:
-        """True when `get` can be believed for objects of this kind and version."""
-        found = self._kinds.get(_version(resource))
-        return found is not None and found.health.synced
+    def knows(self, resource: Resource, namespace: str) -> bool:
+        """True when `get` can be believed for objects of this kind and version in a namespace."""
+        return any(each.health.synced for each in self._informers.of(resource, namespace))
 
-    def covers(self, kind: GroupKind) -> bool:
-        """True when `owned` can be believed for objects of this kind."""
-        return any(found.health.synced for found in self._kinds.values() if found.resource.group_kind == kind)
+    def covers(self, key: ObjectKey) -> bool:
+        """True when `owned` can be believed for this object."""
+        return any(each.health.synced for each in self._informers.about(key.group_kind, key.namespace))
 
-    def is_refused(self, kind: GroupKind) -> bool:
-        """True when the kind was asked for and cannot be followed, so that `owned` misses its objects."""
-        found = [each.health for each in self._kinds.values() if each.resource.group_kind == kind]
-        return any(health.last_error for health in found) and not any(health.synced for health in found)
+    def refused(self, keys: Iterable[ObjectKey]) -> set[Place]:
+        """Return where objects were asked for and cannot be followed, so that `owned` misses some of them."""
+        return {
+            (each.resource, key.namespace)
+            for key in keys
+            if not self.covers(key)
+            for each in self._informers.about(key.group_kind, key.namespace)
+            if each.health.last_error
+        }
 
     def get(self, resource: Resource, key: ObjectKey) -> ObservedObject | None:
         """Return what is live under our label; None when nothing is, or the kind is not known."""
-        kind = self._kinds.get(_version(resource))
-        return kind.objects.get(key) if kind else None
+        found = self._informers.of(resource, key.namespace)
+        return found[0].objects.get(key) if found else None
 
     def owned(self, owner: str) -> dict[ObjectKey, ObservedObject]:
         """Return every live object with this owner's label, of all kinds that are followed."""
         return {
-            key: kind.objects[key] for kind in self._kinds.values() for key in kind.by_owner.get(owner, ())
+            key: each.objects[key]
+            for each in self._informers
+            for key in each.by_owner.get(owner, ())
+            if each.health.synced or not self.covers(key)  # else it may be gone for long
         }
 
     def unwatched(self, owner: str) -> dict[ObjectKey, Resource]:
         """Return this owner's objects that no watch updates: they are as a request found them."""
         return {
-            key: kind.resource
-            for kind in self._kinds.values()
-            if not kind.health.synced
-            for key in kind.by_owner.get(owner, ())
+            key: each.resource
+            for each in self._informers
+            if not each.health.synced
+            for key in each.by_owner.get(owner, ())
+            if not self.covers(key)
         }
 
     def assume(self, resource: Resource, key: ObjectKey, observed: ObservedObject) -> None:
@@ -187,23 +183,20 @@ class ObjectCache:
         At the version that is known already it counts too: other rules may have come, and with them another
         projection.
         """
-        kind = self._kinds.get(_version(resource))
-        if kind is None:
-            return
-        known = kind.objects.get(key)
-        if known is not None and known.resource_version == observed.resource_version:
-            kind.remove(key)
-        self._take(kind, key, observed)
+        for kind in self._informers.of(resource, key.namespace):
+            known = kind.objects.get(key)
+            if known is not None and known.resource_version == observed.resource_version:
+                kind.remove(key)
+            self._take(kind, key, observed)
 
     def assume_gone(self, key: ObjectKey) -> None:
         """Take over that an object was deleted, before the watch says the same."""
-        for kind in self._kinds.values():
-            if kind.resource.group_kind == key.group_kind:
-                kind.remove(key)
+        for kind in self._informers.about(key.group_kind, key.namespace):
+            kind.remove(key)
 
     def statistics(self) -> CacheStatistics:
         """Return what is followed now."""
-        kinds = self._kinds.values()
+        kinds = list(self._informers)
         failing = sum(kind.health.last_error is not None for kind in kinds)
         return CacheStatistics(
             objects=sum(len(kind.objects) for kind in kinds),
@@ -212,26 +205,46 @@ class ObjectCache:
         )
 
     def retire(self, wanted: Collection[GroupKind]) -> None:
-        """Stop following kinds of which nothing is live, nothing was applied, and nobody asked lately."""
+        """Stop following kinds of which nothing is live, nothing was applied, and nobody asked lately.
+
+        An account's watch ends as well when nobody asked for it lately and it does not work.
+        """
         now = asyncio.get_running_loop().time()
-        for version, kind in list(self._kinds.items()):
-            idle = now - kind.asked_at > IDLE_SECONDS
-            if idle and not kind.objects and kind.resource.group_kind not in wanted:
-                del self._kinds[version]
+        for kind in self._informers:
+            is_idle = now - kind.asked_at > IDLE_SECONDS
+            is_unwanted = not kind.objects and kind.resource.group_kind not in wanted
+            is_useless = bool(kind.scope.account) and not (kind.objects and kind.health.synced)
+            if is_idle and (is_unwanted or is_useless):
+                self._informers.remove(kind)
+                self._may_watch_all.pop((kind.version, kind.scope.account), None)
                 self._lists_of_retired += kind.health.lists
                 if kind.task is not None:
                     kind.task.cancel()
 
-    def _start(self, resource: Resource) -> _Informer:
-        kind = self._kinds.get(_version(resource))
+    def _start(
+        self, resource: Resource, scope: Scope = EVERYWHERE, client: KubeClient | None = None
+    ) -> Informer:
+        kind = self._informers.find(resource, scope)
         if kind is None:
-            kind = self._kinds[_version(resource)] = _Informer(resource)
+            kind = Informer(resource, client or self._client, scope)
+            self._informers.add(kind)
             self._wanted.put_nowait(kind)
         kind.asked_at = asyncio.get_running_loop().time()
         return kind
 
-    async def _follow(self, kind: _Informer) -> None:
-        events = list_and_watch(self._client, kind.resource, OURS, health=kind.health)
+    async def _start_as(self, watcher: Watcher, resource: Resource, namespace: str) -> Informer:
+        """Follow a kind as an account: everywhere if it may, else in this namespace."""
+        which = version_of(resource), watcher.account
+        if namespace and which not in self._may_watch_all:
+            with suppress(ApiError):  # then only this namespace is watched, and the next sync asks again
+                self._may_watch_all[which] = await may(watcher.client, "watch", resource)
+        is_everywhere = self._may_watch_all.get(which, False)
+        scope = Scope(watcher.account, "" if is_everywhere else namespace)
+        return self._start(resource, scope, watcher.client)
+
+    async def _follow(self, kind: Informer) -> None:
+        ours = replace(OURS, namespace=kind.scope.namespace)
+        events = list_and_watch(kind.client, kind.resource, ours, health=kind.health)
         async with aclosing(events):
             async for event in events:
                 match event:
@@ -247,7 +260,7 @@ class ObjectCache:
                             kind.remove(key)
                             self._tell({known.owner})
 
-    def _replace(self, kind: _Informer, objects: Iterable[LiveObject]) -> None:
+    def _replace(self, kind: Informer, objects: Iterable[LiveObject]) -> None:
         listed = dict(self._read(kind, live) for live in objects)
         owners: set[str | None] = set()
         for key in kind.objects.keys() - listed.keys():
@@ -257,13 +270,13 @@ class ObjectCache:
             owners |= self._take(kind, key, observed)
         self._tell(owners)
 
-    def _read(self, kind: _Informer, live: LiveObject) -> tuple[ObjectKey, ObservedObject]:
+    def _read(self, kind: Informer, live: LiveObject) -> tuple[ObjectKey, ObservedObject]:
         raw = live.json()
         key = ObjectKey(kind.resource.group, kind.resource.kind, live.meta.namespace, live.meta.name)
         owner = live.meta.labels.get(names.REPOSITORY_LABEL) or ""
         return key, observed_of(raw, now=datetime.now(UTC), rules=self._rules(owner, key))
 
-    def _take(self, kind: _Informer, key: ObjectKey, observed: ObservedObject) -> set[str | None]:
+    def _take(self, kind: Informer, key: ObjectKey, observed: ObservedObject) -> set[str | None]:
         """Keep the newer of what is known and what is said; return whom the difference concerns."""
         known = kind.objects.get(key)
         if known is not None and not is_newer(observed.resource_version, known.resource_version):
@@ -289,10 +302,11 @@ class ListedObjects(ObjectCache):
         super().__init__(client, rules=rules)
         self._selection = Selection(labels=f"{names.REPOSITORY_LABEL}={owner}") if owner else None
 
-    async def ensure(self, resources: Iterable[Resource]) -> None:
+    async def ensure(self, places: Iterable[Place], watcher: Watcher | None = None) -> None:
         """List each kind that has not been listed yet."""
-        for resource in resources:
-            if self._selection is None or self.knows(resource):
+        del watcher  # a command reads as its user
+        for resource, namespace in dict.fromkeys(places):
+            if self._selection is None or self.knows(resource, namespace):
                 continue
             try:
                 listing = await self._client.list(resource, self._selection)
@@ -303,10 +317,6 @@ class ListedObjects(ObjectCache):
             self._replace(kind, listing.items)
 
 
-def _version(resource: Resource) -> _KindVersion:
-    return (resource.group, resource.version, resource.kind)
-
-
-def is_newer(version: str, than: str) -> bool:
-    """Compare resourceVersions of one kind as decimal numbers (conformance since Kubernetes 1.35)."""
-    return (len(version), version) > (len(than), than)
+async def _answered(informers: Iterable[Informer]) -> None:
+    for informer in list(informers):
+        await informer.health.answered.wait()

@@ -20,7 +20,8 @@ from nopea.core.apply.body import NO_VERSION, at_version, body_to_apply
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey, Target
 from nopea.core.plan.model import ObservedObject, Reason, Step
-from nopea.informers.object_cache import ObjectCache, is_newer
+from nopea.informers.informer import is_newer
+from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError, is_field_conflict, is_immutable
 from nopea.kube.live import Applied
@@ -101,7 +102,11 @@ class Applier:
         if _needs_live(step):
             return await self._look(step, desired)
         resource = desired.resource
-        known = self._object_cache.get(resource, step.key) if self._object_cache.knows(resource) else None
+        known = (
+            self._object_cache.get(resource, step.key)
+            if self._object_cache.knows(resource, step.key.namespace)
+            else None
+        )
         planned = step.live
         if known is None or (planned and not is_newer(known.resource_version, planned.resource_version)):
             return step, None

@@ -180,7 +180,7 @@ class Executor:
             resource = await self._resource_for(step.key.group_kind)
             latest = (
                 self._object_cache.get(resource, step.key)
-                if self._object_cache.knows(resource)
+                if self._object_cache.knows(resource, step.key.namespace)
                 else step.live
             )
             if latest is None or _safeguards(latest) != _safeguards(step.live):

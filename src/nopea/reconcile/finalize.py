@@ -28,7 +28,7 @@ from nopea.reconcile.apply import Applier
 from nopea.reconcile.execute import Executor
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
-from nopea.reconcile.sync import client_for, with_execution
+from nopea.reconcile.sync import client_for, watcher_of, with_execution
 from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState
 
@@ -69,7 +69,14 @@ class Finalizer:
         report: ReconcileReport,
     ) -> ReconcileReport:
         client = client_for(self._context, repository, spec)
-        pruner = Pruner(self._context, repository, spec, state, client=client)
+        pruner = Pruner(
+            self._context,
+            repository,
+            spec,
+            state,
+            client=client,
+            watcher=watcher_of(self._context, repository, spec),
+        )
         prunes = await pruner.steps(set(), clean=True, commit="", deleting=True)
         execution = await self._executor(client).execute(Plan(steps=prunes.steps), _never())
         forget(state, prunes.gone | execution.gone)

@@ -22,7 +22,7 @@ from nopea.core.plan.model import ClusterState, ObservedDrift, ObservedObject
 from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Problem, TransientError
-from nopea.informers.object_cache import ObjectCache
+from nopea.informers.object_cache import ObjectCache, Watcher
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, NotFoundError
@@ -67,6 +67,7 @@ class Observer:
         *,
         client: KubeClient,
         object_cache: ObjectCache,
+        watcher: Watcher | None,
         discovery: Discovery,
         owner: str,
         is_released: Callable[[ObjectKey, str], bool],
@@ -79,6 +80,7 @@ class Observer:
         """
         self._client = client
         self._object_cache = object_cache
+        self._watcher = watcher
         self._discovery = discovery
         self._owner = owner
         self._is_released = is_released
@@ -88,7 +90,10 @@ class Observer:
     async def observe(self, desired: Sequence[Desired], state: RepositoryState) -> Observation:
         """Observe every desired object; raises TransientError when the API server cannot be asked."""
         served = await self._served(desired)
-        await self._object_cache.ensure(served.values())
+        await self._object_cache.ensure(
+            ((served[one.resource], one.key.namespace) for one in desired if one.resource in served),
+            self._watcher,
+        )
         observation = Observation()
         looks: list[Desired] = []
         for one in desired:
@@ -96,7 +101,8 @@ class Observer:
             if resource is None:
                 self._note_deleted_with_its_kind(one, observation, state)
                 continue
-            live = self._object_cache.get(resource, one.key) if self._object_cache.knows(resource) else None
+            is_watched = self._object_cache.knows(resource, one.key.namespace)
+            live = self._object_cache.get(resource, one.key) if is_watched else None
             last = state.applied.get(one.key)
             if live is None and last is None and not self._keeps_objects:
                 continue
@@ -164,7 +170,7 @@ class Observer:
         self, one: Desired, live: Mapping[str, Any] | None, observation: Observation, state: RepositoryState
     ) -> None:
         key, last = one.key, state.applied.get(one.key)
-        is_watched = self._object_cache.knows(one.resource)
+        is_watched = self._object_cache.knows(one.resource, key.namespace)
         if live is not None:
             observed = observed_of(live, now=datetime.now(UTC), rules=one.rules)
             known = self._object_cache.get(one.resource, key)

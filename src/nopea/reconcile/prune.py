@@ -16,6 +16,7 @@ from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, S
 from nopea.core.plan.observed import observed_of
 from nopea.core.plan.prune import PruneCandidate, PruneDecision, PruneVerdict, prune_decisions
 from nopea.core.problem import TransientError
+from nopea.informers.object_cache import Watcher
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError, UnknownKindError
 from nopea.kube.problems import to_problem
@@ -43,12 +44,14 @@ class Pruner:
         state: RepositoryState,
         *,
         client: KubeClient,
+        watcher: Watcher | None,
     ) -> None:
         self._context = context
         self._repository = repository
         self._spec = spec
         self._state = state
         self._client = client
+        self._watcher = watcher
         self._owner = owner_label(repository.key)
 
     async def steps(
@@ -67,7 +70,7 @@ class Pruner:
         wanted_uids = uids_of(owned, wanted)
         for key in sorted((known | self._state.applied.keys()) - wanted):
             # one without our label is not in the cache, and one that no watch brings may be old there
-            is_watched = self._context.object_cache.covers(key.group_kind)
+            is_watched = self._context.object_cache.covers(key)
             live = (owned.get(key) if is_watched else None) or await self._ask(key)
             if live is not None and live.uid in wanted_uids:
                 renamed.add(key)
@@ -96,9 +99,11 @@ class Pruner:
 
     async def _follow(self, keys: Iterable[ObjectKey]) -> None:
         """Watch the kinds of the objects that are left over."""
-        kinds = {key.group_kind for key in keys if not self._context.object_cache.covers(key.group_kind)}
-        resources = [resource for kind in sorted(kinds) if (resource := await self._resource(kind))]
-        await self._context.object_cache.ensure(resources)
+        object_cache = self._context.object_cache
+        places = sorted((key.group_kind, key.namespace) for key in keys if not object_cache.covers(key))
+        found = {kind: await self._resource(kind) for kind in dict.fromkeys(kind for kind, _ in places)}
+        followed = [(resource, namespace) for kind, namespace in places if (resource := found[kind])]
+        await object_cache.ensure(followed, self._watcher)
 
     async def _resource(self, kind: GroupKind) -> Resource | None:
         try:

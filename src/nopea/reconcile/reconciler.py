@@ -91,9 +91,7 @@ class Reconciler:
         if any(other is not None and (key, other) not in state.contested for key, other in wanted):
             return True
         return any(
-            _has_moved(key, owned.get(key), state)
-            for key in state.applied
-            if object_cache.covers(key.group_kind)
+            _has_moved(key, owned.get(key), state) for key in state.applied if object_cache.covers(key)
         )
 
     async def follow_health(self, repository: Repository) -> bool:
@@ -265,8 +263,9 @@ class Reconciler:
         return id_ is not None and id_ == state.status.last_applied_commit
 
     def _unwatched(self, state: RepositoryState) -> tuple[str, ...]:
-        kinds = {key.group_kind for key in state.applied}
-        return tuple(sorted(str(kind) for kind in kinds if self._services.object_cache.is_refused(kind)))
+        """Return where applied objects cannot be watched, as a rule names it: `deployments.apps in shop`."""
+        refused = self._services.object_cache.refused(state.applied)
+        return tuple(sorted(f"{resource.full_plural}{f' in {ns}' if ns else ''}" for resource, ns in refused))
 
 
 def _known_commit(repository: Repository, state: RepositoryState) -> Commit | str | None:

@@ -27,6 +27,7 @@ from nopea.core.plan.model import Plan, Policy, Reason, Step
 from nopea.core.plan.plan import plan
 from nopea.core.problem import Problem, StalledError, SyncError, TransientError
 from nopea.core.status.report import ObjectResult, ReconcileReport, Result
+from nopea.informers.object_cache import Watcher
 from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.errors import ApiError, UnknownKindError
 from nopea.kube.problems import to_problem
@@ -78,9 +79,11 @@ class ClusterSync:
         self._commits: dict[str, Mapping[ObjectKey, bytes]] = {}
         self._commits_lock = asyncio.Lock()
         self._client = client_for(context, repository, spec)
+        self._watcher = watcher_of(context, repository, spec)
         self._observer = Observer(
             client=self._client,
             object_cache=context.object_cache,
+            watcher=self._watcher,
             discovery=context.discovery,
             owner=self._owner,
             is_released=self._is_released,
@@ -113,7 +116,14 @@ class ClusterSync:
         clean = not problems
         self._context.ownership.keep(self._repository.key, (one.key for one in desired), complete=clean)
         observation = await self._observer.observe(desired, self._state)
-        pruner = Pruner(self._context, self._repository, self._spec, self._state, client=self._client)
+        pruner = Pruner(
+            self._context,
+            self._repository,
+            self._spec,
+            self._state,
+            client=self._client,
+            watcher=self._watcher,
+        )
         prunes = await pruner.steps(
             {one.key for one in desired},
             clean=clean,
@@ -300,6 +310,15 @@ def client_for(context: ReconcileContext, repository: Repository, spec: GitRepos
         raise StalledError(*violations(key, spec, context.policy))
     account = ServiceAccount(namespace=key.namespace, name=name) if name else None
     return context.client.on_behalf(str(key), of=account)
+
+
+def watcher_of(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> Watcher | None:
+    """Return the account that watches the repository's objects where Nopea may not; None without one."""
+    name = account_of(spec, context.policy)
+    if not name:
+        return None
+    account = ServiceAccount(namespace=repository.key.namespace, name=name)
+    return Watcher(account=str(account), client=context.client.on_behalf(f"watches of {account}", of=account))
 
 
 def with_execution(

@@ -43,7 +43,7 @@ async def test_kinds_with_objects_of_ours_are_followed_from_the_start() -> None:
     cluster.create(OURS)
 
     async with following(cluster, set()) as cache:
-        assert cache.knows(CONFIG_MAPS)
+        assert cache.knows(CONFIG_MAPS, "shop")
         assert [key.name for key in cache.owned("shop.web")] == ["a"]
         assert cache.statistics().watches["working"] == 1
 
@@ -59,12 +59,12 @@ async def test_an_unused_kind_is_no_longer_followed() -> None:
             cluster.delete(key)
         applied.add(CONFIG_MAPS.group_kind)
         await asyncio.sleep(IDLE_SECONDS + 2 * RETIRE_SECONDS)
-        assert cache.knows(CONFIG_MAPS)
+        assert cache.knows(CONFIG_MAPS, "shop")
 
         applied.clear()
         await asyncio.sleep(2 * RETIRE_SECONDS)
 
-        assert not cache.knows(CONFIG_MAPS)
+        assert not cache.knows(CONFIG_MAPS, "shop")
         assert cache.statistics().watches["working"] == 0
 
 
@@ -76,6 +76,6 @@ async def test_following_continues_if_the_api_server_is_down() -> None:
 
     async with following(cluster, set()) as cache:
         cluster.down = False
-        await cache.ensure([CONFIG_MAPS])
+        await cache.ensure([(CONFIG_MAPS, "shop")])
 
-        assert cache.knows(CONFIG_MAPS)
+        assert cache.knows(CONFIG_MAPS, "shop")

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from tests.fakes.samples import NOW
 from tests.fakes.watch import FakeWatch
 
 from nopea.core.health.assess import assess
-from nopea.core.objects import GroupKind, ObjectKey, Resource
+from nopea.core.objects import ObjectKey, Resource
 from nopea.core.plan.model import ObservedObject
 from nopea.informers import object_cache as live_index
-from nopea.informers.object_cache import OURS, OURS_BRIEFLY, ObjectCache
+from nopea.informers.object_cache import OURS, OURS_BRIEFLY, ObjectCache, Watcher
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiFailure, ForbiddenError
 
 MAPS = Resource(
     group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True,
@@ -93,7 +96,7 @@ async def following(*objects: dict[str, Any]) -> AsyncIterator[Place]:
     """Run an object cache that has listed these ConfigMaps until the context is closed."""
     place = Place(FakeWatch(objects))
     async with place.running():
-        await place.object_cache.ensure([MAPS])
+        await place.object_cache.ensure([(MAPS, "shop")])
         await place.until(lambda: place.version(objects[0]["metadata"]["name"]) is not None)
         place.forget_told()
         yield place
@@ -102,8 +105,8 @@ async def following(*objects: dict[str, Any]) -> AsyncIterator[Place]:
 async def test_before_the_first_list_nothing_is_known() -> None:
     """An empty cache does not mean that there are no objects."""
     object_cache = ObjectCache(FakeWatch([config()]).client)
-    assert not object_cache.knows(MAPS)
-    assert not object_cache.covers(MAPS.group_kind)
+    assert not object_cache.knows(MAPS, "shop")
+    assert not object_cache.covers(key())
     assert object_cache.get(MAPS, key()) is None
     assert object_cache.owned(WEB) == {}
 
@@ -111,10 +114,10 @@ async def test_before_the_first_list_nothing_is_known() -> None:
 async def test_listed_objects_are_known() -> None:
     """Objects are found by key, by owner and by kind; only objects with our label are listed."""
     async with following(config(), config("b", owner="shop.other")) as place:
-        assert place.object_cache.knows(MAPS)
-        assert place.object_cache.covers(GroupKind("", "ConfigMap"))
-        assert not place.object_cache.knows(OTHERS)
-        assert not place.object_cache.covers(OTHERS.group_kind)
+        assert place.object_cache.knows(MAPS, "shop")
+        assert place.object_cache.covers(key())
+        assert not place.object_cache.knows(OTHERS, "shop")
+        assert not place.object_cache.covers(ObjectKey(OTHERS.group, OTHERS.kind, "shop", "web"))
         assert place.object_cache.get(MAPS, key()) == observed(1)
         assert place.object_cache.owned(WEB) == {key(): observed(1)}
         assert place.object_cache.owned("shop.other") == {key("b"): observed(1, owner="shop.other", name="b")}
@@ -124,7 +127,7 @@ async def test_listed_objects_are_known() -> None:
 async def test_a_kind_is_followed_once() -> None:
     """A kind has one watch however often it is requested."""
     async with following(config()) as place:
-        await place.object_cache.ensure([MAPS, MAPS])
+        await place.object_cache.ensure([(MAPS, "shop"), (MAPS, "shop")])
         await place.arrived(2)
         assert place.watch.lists == 1
 
@@ -195,10 +198,10 @@ async def test_a_failed_first_list_ends_the_wait() -> None:
     place.watch.down = True
     async with place.running():
         async with asyncio.timeout(5):
-            await place.object_cache.ensure([MAPS])
-        assert not place.object_cache.knows(MAPS)
+            await place.object_cache.ensure([(MAPS, "shop")])
+        assert not place.object_cache.knows(MAPS, "shop")
         place.watch.down = False
-        await place.until(lambda: place.object_cache.knows(MAPS))
+        await place.until(lambda: place.object_cache.knows(MAPS, "shop"))
 
 
 async def test_versions_are_numbers() -> None:
@@ -263,7 +266,7 @@ async def test_a_sweep_follows_kinds_with_objects_of_ours() -> None:
     watch.down = False
     async with place.running():
         await object_cache.sweep([MAPS, MAPS])
-        await place.until(lambda: object_cache.knows(MAPS))
+        await place.until(lambda: object_cache.knows(MAPS, "shop"))
         await place.until(lambda: place.told == [WEB])
     assert watch.selections == [OURS_BRIEFLY, OURS_BRIEFLY, OURS]
 
@@ -275,7 +278,7 @@ async def test_a_kind_without_objects_of_ours_is_not_followed() -> None:
         await place.object_cache.sweep([MAPS])
         await place.object_cache.ensure([])
         assert place.watch.selections == [OURS_BRIEFLY]
-        assert not place.object_cache.knows(MAPS)
+        assert not place.object_cache.knows(MAPS, "shop")
 
 
 async def test_an_unused_kind_is_retired(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,18 +289,18 @@ async def test_an_unused_kind_is_retired(monkeypatch: pytest.MonkeyPatch) -> Non
         place.watch.delete(config(version=2))
         await place.until(lambda: place.version() is None)
         object_cache.retire([])
-        assert object_cache.knows(MAPS)
+        assert object_cache.knows(MAPS, "shop")
         monkeypatch.setattr(live_index, "IDLE_SECONDS", -1.0)
         object_cache.retire([MAPS.group_kind])
-        assert object_cache.knows(MAPS)
+        assert object_cache.knows(MAPS, "shop")
         object_cache.assume(MAPS, key(), observed(3))
         object_cache.retire([])
-        assert object_cache.knows(MAPS)
+        assert object_cache.knows(MAPS, "shop")
         object_cache.assume_gone(key())
         object_cache.retire([])
-        assert not object_cache.knows(MAPS)
-        await object_cache.ensure([MAPS])
-        assert object_cache.knows(MAPS)
+        assert not object_cache.knows(MAPS, "shop")
+        await object_cache.ensure([(MAPS, "shop")])
+        assert object_cache.knows(MAPS, "shop")
 
 
 async def test_the_statistics_of_the_cache() -> None:
@@ -308,3 +311,91 @@ async def test_the_statistics_of_the_cache() -> None:
     assert counts.objects == 2
     assert counts.watches == {"working": 1, "failing": 0}
     assert counts.lists >= 1
+
+
+class Account:
+    """A service account that may watch in one namespace, or everywhere."""
+
+    def __init__(self, watch: FakeWatch, *, everywhere: bool = False) -> None:
+        self.watch = watch
+        self.everywhere = everywhere
+        self.reviews = 0
+
+    async def review(self, _: bytes) -> bytes:
+        """Answer whether it may watch in all namespaces."""
+        self.reviews += 1
+        return b'{"status": {"allowed": true}}' if self.everywhere else b'{"status": {"allowed": false}}'
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.watch, name)
+
+
+@asynccontextmanager
+async def refused(*objects: dict[str, Any], everywhere: bool = False) -> AsyncIterator[tuple[Place, Account]]:
+    """Run a cache whose process may list nothing, and give it an account that may."""
+    place = Place(FakeWatch())
+    place.watch.refuse = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no"))
+    account = Account(FakeWatch(objects), everywhere=everywhere)
+    async with place.running():
+        yield place, account
+
+
+def watcher(account: Account, name: str = "system:serviceaccount:shop:deployer") -> Watcher:
+    """Return the account as the cache takes it."""
+    return Watcher(account=name, client=cast("KubeClient", account))
+
+
+async def test_the_account_watches_where_the_process_may_not() -> None:
+    """Only its namespace, if it may no more; its objects are known as if the process had seen them."""
+    async with refused(config()) as (place, account):
+        await place.object_cache.ensure([(MAPS, "shop")])
+        assert place.object_cache.refused([key()]) == {(MAPS, "shop")}
+
+        await place.object_cache.ensure([(MAPS, "shop")], watcher(account))
+
+        assert place.object_cache.knows(MAPS, "shop")
+        assert not place.object_cache.knows(MAPS, "other")
+        assert place.object_cache.refused([key()]) == set()
+        assert place.object_cache.owned(WEB) == {key(): observed(1)}
+        assert account.watch.selections == [replace(OURS, namespace="shop")]
+        account.watch.put(config(version=2))
+        await place.until(lambda: place.version() == "2")
+        assert place.object_cache.unwatched(WEB) == {}
+        place.object_cache.assume(MAPS, key(), observed(3))
+        account.watch.delete(config(version=4))
+        await place.until(lambda: place.object_cache.owned(WEB) == {})
+
+
+async def test_an_account_that_may_watch_everywhere_watches_once() -> None:
+    """One watch for all of its namespaces; it is asked once."""
+    async with refused(config(), everywhere=True) as (place, account):
+        for namespace in ("shop", "other", "shop"):
+            await place.object_cache.ensure([(MAPS, namespace)], watcher(account))
+
+        assert account.watch.selections == [OURS]
+        assert account.reviews == 1
+        assert place.object_cache.knows(MAPS, "other")
+
+
+async def test_an_account_that_may_not_watch_leaves_what_was_read() -> None:
+    """It is not believed, and it is named as unwatched."""
+    async with refused() as (place, account):
+        account.watch.refuse = place.watch.refuse
+        await place.object_cache.ensure([(MAPS, "shop")], watcher(account))
+        place.object_cache.assume(MAPS, key(), observed(1))
+
+        assert not place.object_cache.covers(key())
+        assert place.object_cache.unwatched(WEB) == {key(): MAPS}
+        assert place.object_cache.refused([key()]) == {(MAPS, "shop")}
+
+
+async def test_an_accounts_watch_ends_when_nobody_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind may still be applied by others, in other namespaces."""
+    async with refused() as (place, account):
+        await place.object_cache.ensure([(MAPS, "shop")], watcher(account))
+        assert place.object_cache.knows(MAPS, "shop")
+        monkeypatch.setattr(live_index, "IDLE_SECONDS", -1.0)
+
+        place.object_cache.retire([MAPS.group_kind])
+
+        assert not place.object_cache.knows(MAPS, "shop")

@@ -145,7 +145,7 @@ async def acting() -> AsyncIterator[Acting]:
     await actor.cluster.client.apply(CONFIG_MAPS.at(name="web", namespace="shop"), manifest("blue"))
     running = tasks.spawn(actor.object_cache.run(), name="object cache")
     try:
-        await actor.object_cache.ensure([CONFIG_MAPS])
+        await actor.object_cache.ensure([(CONFIG_MAPS, "shop")])
         await actor.settle()
         yield actor
     finally:

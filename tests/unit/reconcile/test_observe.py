@@ -17,6 +17,7 @@ from nopea.core.manifests.stages import stage_of
 from nopea.core.objects import ObjectKey, Resource
 from nopea.core.plan.model import LastApplied
 from nopea.core.problem import Code, TransientError
+from nopea.informers.informer import Informers
 from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
 from nopea.reconcile.observe import Observation, Observer
 
@@ -78,6 +79,7 @@ def observer(
     return Observer(
         client=place.cluster.client,
         object_cache=place.services.object_cache,
+        watcher=None,
         discovery=place.services.discovery,
         owner="shop.web",
         is_released=lambda _, owner: owner in released,
@@ -259,7 +261,7 @@ async def test_an_object_whose_definition_is_gone_has_drifted() -> None:
 async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
     """After the first list has failed, the observation does not wait for another."""
     async with synced() as place:
-        place.services.object_cache._kinds.clear()
+        place.services.object_cache._informers = Informers()
         place.cluster.fail_next("list", CONFIG_MAPS, BROKEN, times=1000)
         looking = observer(place)
         begun = asyncio.get_running_loop().time()
@@ -268,7 +270,7 @@ async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
 
         assert set(observation.observed) == {KEY, OTHER}
         assert observation.seen == {}
-        assert not place.services.object_cache.knows(CONFIG_MAPS)
+        assert not place.services.object_cache.knows(CONFIG_MAPS, "shop")
         assert asyncio.get_running_loop().time() - begun < 1
 
 

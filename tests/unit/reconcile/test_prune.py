@@ -16,6 +16,7 @@ from nopea.core.plan.prune import PruneReason, PruneVerdict
 from nopea.core.problem import Code, TransientError
 from nopea.core.status.report import Outcome, Result
 from nopea.core.trigger import Trigger
+from nopea.informers.informer import Informers
 from nopea.kube.errors import ApiFailure, ServerError
 from nopea.reconcile.prune import Pruner, Prunes
 
@@ -43,7 +44,9 @@ async def look(
     await place.settle()
     repository = place.repository()
     assert isinstance(repository.spec, GitRepositorySpec)
-    pruner = Pruner(place.services, repository, repository.spec, place.state(), client=place.cluster.client)
+    pruner = Pruner(
+        place.services, repository, repository.spec, place.state(), client=place.cluster.client, watcher=None
+    )
     keys = {key_of(name) for name in wanted}
     return await pruner.steps(keys, clean=clean, commit="c0ffee0", deleting=deleting)
 
@@ -291,7 +294,7 @@ async def test_an_object_without_our_label_is_refused_and_stays_recorded() -> No
 async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
     """Its objects do not count as gone; one that cannot be read stops the reconciliation."""
     async with with_old() as place:
-        place.services.object_cache._kinds.clear()
+        place.services.object_cache._informers = Informers()
         broken = ServerError(ApiFailure(code=500, reason="InternalError", message="a webhook is broken"))
         place.cluster.fail_next("list", CONFIG_MAPS, broken, times=1000)
 

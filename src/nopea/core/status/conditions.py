@@ -191,13 +191,17 @@ def _about_objects(make: _Maker, report: ReconcileReport) -> list[Condition]:
     if report.rivals:
         found.append(make(CONTENDED, "True", "ChangedBackAgain", report.rivals))
     if report.unwatched:
-        kinds = ", ".join(report.unwatched)
+        kinds = _first(report.unwatched)
         message = (
-            f"Changes of {kinds} are noticed only when all objects are compared, because Nopea cannot list "
-            "and watch them; the log says why. If a right is missing, grant its service account list and "
-            "watch on these kinds."
+            f"Changes of {kinds} are noticed only when all objects are compared, because neither Nopea nor "
+            "the service account that applies them may list and watch them. Grant the account these verbs."
         )
         found.append(make(WATCHING, "False", "NotWatched", message))
     else:
         found.append(make(WATCHING, "True", "Watched", "Changes of applied objects are noticed at once."))
     return found
+
+
+def _first(texts: Sequence[str], limit: int = 5) -> str:
+    more = len(texts) - limit
+    return ", ".join(texts[:limit]) + (f" and {more} more" if more > 0 else "")

@@ -91,7 +91,7 @@ class ReconcileReport:
     rivals: str = ""
     """The contention, in sentences; empty when there is none."""
     unwatched: tuple[str, ...] = ()
-    """The kinds of applied objects that cannot be watched."""
+    """Where applied objects cannot be watched: `deployments.apps in shop`."""
     contested: tuple[tuple[ObjectKey, RepoKey], ...] = ()
     """Objects that another repository declares as well."""
     without_git: bool = False

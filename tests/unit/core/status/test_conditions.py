@@ -95,12 +95,14 @@ def test_a_rollback_that_git_cannot_fetch_is_not_ready() -> None:
 
 def test_unwatched_kinds_are_named() -> None:
     """The condition is True when every kind is watched."""
-    status = after(report(objects=[result_of("a")], unwatched=("Service", "apps/Deployment")))
+    status = after(
+        report(objects=[result_of("a")], unwatched=("services in shop", "deployments.apps in shop"))
+    )
     watching = find(status.conditions, "Watching")
 
     assert watching is not None
     assert (watching.status, watching.reason) == ("False", "NotWatched")
-    assert "Changes of Service, apps/Deployment are noticed only" in watching.message
+    assert "Changes of services in shop, deployments.apps in shop are noticed only" in watching.message
     assert told(after(SYNCED), ["Watching"]) == ["True"]
 
 
