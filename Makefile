@@ -55,7 +55,7 @@ run: $(STAMP) ## run the controller with your own rights on the current kubeconf
 bench: $(STAMP) lab-binaries ## first sync of many repositories against bare loops of the same work
 	@$(BIN)/python -m bench
 
-crds: $(STAMP) ## write deploy/crds from the code's model
+crds: $(STAMP) ## write deploy/base/crds from the code's model
 	@$(BIN)/python deploy/generate.py
 
 lock: $(STAMP) ## refresh the hashed locks from pyproject.toml

@@ -1,4 +1,4 @@
-"""Writes `deploy/crds/` from the code's own model; run it after changing the model: `make crds`."""
+"""Writes `deploy/base/crds/` from the code's own model; run it after changing the model: `make crds`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEADER = "# Generated from src/nopea/core/api by deploy/generate.py; change the 
 
 
 def rendered() -> dict[str, str]:
-    """Return the text of every generated file by its name in `deploy/crds/`."""
+    """Return the text of every generated file by its name in `deploy/base/crds/`."""
     return {
         "gitrepositories.yaml": _text(git_repository_crd()),
         "inventories.yaml": _text(inventory_crd()),
@@ -26,7 +26,7 @@ def _text(crd: dict[str, Any]) -> str:
 
 def main() -> None:
     """Write the files."""
-    folder = Path(__file__).parent / "crds"
+    folder = Path(__file__).parent / "base" / "crds"
     folder.mkdir(exist_ok=True)
     for name, text in rendered().items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -23,7 +23,7 @@ from nopea_lab.lab import Lab
 from nopea_lab.layout import ORDINARY, LabOptions
 from nopea_lab.progress import Terminal
 
-CRDS = Path(__file__).parents[1] / "deploy" / "crds"
+CRDS = Path(__file__).parents[1] / "deploy" / "base" / "crds"
 _WITH_PODS = {"pods_binaries", "pods_lab", "pods_namespace"}
 _FIXTURES = {"lab", "namespace", "kubectl", "private_lab", "make_lab", *_WITH_PODS}
 _ACCOUNT_SECONDS = 60.0
@@ -81,7 +81,7 @@ def lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def install_crds(lab: Lab) -> None:
-    """Install the CustomResourceDefinitions of deploy/crds in a lab."""
+    """Install the CustomResourceDefinitions of deploy/base/crds in a lab."""
     lab.define(yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml")))
 
 

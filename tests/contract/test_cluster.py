@@ -564,7 +564,7 @@ async def test_a_name_can_be_reused(server: Server) -> None:
 async def test_a_creation_of_an_existing_object_is_refused(server: Server) -> None:
     """A POST never changes an existing object."""
     created = await server.client.create(CONFIG_MAPS, config(data={"a": "1"}), namespace=server.namespace)
-    assert fields(created, "nopea", "Update") == {"f:data": {".": {}, "f:a": {}}}
+    assert fields(created, "nopea-controller", "Update") == {"f:data": {".": {}, "f:a": {}}}
     with pytest.raises(AlreadyExistsError):
         await server.client.create(CONFIG_MAPS, config(data={"a": "2"}), namespace=server.namespace)
 

@@ -36,7 +36,7 @@ class Asked:
     @property
     def writes(self) -> bool:
         """True if the request can change something."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.path.partition("?")[0].endswith("accessreviews")
 
     @property
     def watches(self) -> bool:

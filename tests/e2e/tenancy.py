@@ -1,4 +1,4 @@
-"""Namespaces of tenants, and a controller that has the rights of deploy/rbac.yaml and no others."""
+"""Namespaces of tenants, and a controller that has the rights of deploy/base/rbac.yaml and no others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.gitserver import GitServer
 from nopea_lab.lab import Lab
 
 RBAC = "rbac.authorization.k8s.io/v1"
-RBAC_FILE = Path(__file__).parents[2] / "deploy" / "rbac.yaml"
+RBAC_FILE = Path(__file__).parents[2] / "deploy" / "base" / "rbac.yaml"
 ROLES = ("nopea", "nopea-impersonator")
 
 

@@ -141,7 +141,7 @@ def test_no_value_of_a_secret_is_shown(site: Site) -> None:
         said = _nopea(site, "diff", "shop", "-o", output)
         assert said.code == 1, said
         assert ".data.key" in said.out
-        assert "*** (7 bytes)" in said.out
+        assert "***" in said.out
         for secret in (SECRET, "guessed", "Z3Vlc3NlZ", "Y29ycmVjd"):
             assert secret not in said.out + said.err
 

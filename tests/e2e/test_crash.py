@@ -120,6 +120,7 @@ def test_a_crashing_worker_stalls_only_its_repository_and_recovers(
         "Ready",
         "Fetched",
         "Applied",
+        "Watching",
     }
     assert healed["status"].get("errors", []) == []
     newest = buggy.git.commit(_files("2"))

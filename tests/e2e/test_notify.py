@@ -124,9 +124,7 @@ def test_drift_of_a_secret_is_sent_without_its_values(site: Site, collector: Col
         return messages[0]
 
     message = eventually(received)
-    assert message["facts"]["drifts"][0]["fields"] == [
-        {"path": ".data.password", "from": "*** (11 bytes)", "to": "*** (9 bytes)"}
-    ]
+    assert message["facts"]["drifts"][0]["fields"] == [{"path": ".data.password", "from": "***", "to": "***"}]
     for post in collector.posts:
         for value in (b"swordfish-1", b"marlin-22", base64.b64encode(b"swordfish-1"), new.encode()):
             assert value not in post.body

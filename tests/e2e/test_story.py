@@ -226,9 +226,7 @@ def test_the_whole_life_cycle_is_reported_in_order(
         key = site.place("v1 secrets", "key")
         site.cluster.merge(key, {"stringData": {"password": f"{SWORDFISH}-by-hand"}})
         at_once = life.expect(began, ended, detected, resolved)
-        assert at_once[2].facts["drift"]["fields"] == [
-            {"path": ".data.password", "from": "*** (27 bytes)", "to": "*** (29 bytes)"}
-        ]
+        assert at_once[2].facts["drift"]["fields"] == [{"path": ".data.password", "from": "***", "to": "***"}]
 
         blue = deployed.facts["commit"]
         site.cluster.merge(repo.place, {"metadata": {"annotations": {"nopea.io/rollback-to": blue}}})

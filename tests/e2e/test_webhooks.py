@@ -83,6 +83,12 @@ def _address(repo: Repo) -> str:
     return f"/webhook/{repo.log_key}"
 
 
+def _refusals(nopea: Nopea, repo: Repo) -> set[tuple[int, str]]:
+    """Return the statuses and codes of the refused deliveries to a repository, from the log."""
+    lines = nopea.logs("webhook refused", address=_address(repo))
+    return {(line["status"], line["code"]) for line in lines}
+
+
 def test_a_push_is_applied_within_two_seconds(site: Site, nopea: Nopea) -> None:
     """The fastest of three pushes is in the cluster within two seconds."""
     repo = _follow(site, "shop", {"web.yaml": _config("0")})
@@ -148,16 +154,23 @@ def test_a_repositorys_own_secret_replaces_the_process_wide_one(site: Site, nope
 
     eventually(taken, seconds=5)
     assert deliver(nopea, _address(repo), push(url=url, secret=OWN)).status == 401
+    assert _refusals(nopea, repo) == {(401, "NOPEA-W002")}
 
 
 def test_a_missing_secret_refuses_all_deliveries(site: Site, nopea: Nopea) -> None:
-    """The process-wide secret does not replace a missing Secret of the repository."""
+    """The process-wide secret does not replace a missing Secret of the repository; only the log names it."""
     repo = _follow(site, "shop", {"web.yaml": _config("1")}, webhook=HOOK)
 
     answer = deliver(nopea, _address(repo), push(url=site.url("shop")))
+    unknown = deliver(nopea, f"{_address(repo)}-x", push(url=site.url("shop")))
 
-    assert (answer.status, answer.body["code"]) == (403, "NOPEA-W005")
-    assert nopea.logs("webhook refused", address=_address(repo))[-1]["code"] == "NOPEA-W005"
+    assert (answer.status, answer.body["code"]) == (401, "NOPEA-W002")
+    assert answer.body["message"] == "The delivery could not be authenticated."
+    assert unknown == answer
+    assert _refusals(nopea, repo) == {(403, "NOPEA-W005")}
+    line = nopea.logs("webhook refused", address=_address(repo))[-1]
+    assert line["problem"] == f"Secret {site.namespace}/hook does not exist."
+    assert nopea.logs("webhook refused", address=f"{_address(repo)}-x")[-1]["code"] == "NOPEA-W006"
 
 
 def test_forged_and_irrelevant_deliveries_start_no_sync(site: Site, nopea: Nopea) -> None:
@@ -170,6 +183,7 @@ def test_forged_and_irrelevant_deliveries_start_no_sync(site: Site, nopea: Nopea
     assert deliver(nopea, _address(repo), push(url=url, commit=commit).tampered()).status == 401
     assert deliver(nopea, _address(repo), push(url=url, deleted=True)).status == 200
     assert deliver(nopea, _address(repo), push(url=url, ref="refs/heads/next")).status == 200
+    assert _refusals(nopea, repo) == {(401, "NOPEA-W002")}
 
     def untouched() -> None:
         assert _version(site) == "1"

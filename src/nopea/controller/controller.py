@@ -83,7 +83,7 @@ class Controller:
             return ""
         error = self.health.last_error
         if isinstance(error, NotFoundError):
-            return "the API server does not know GitRepositories: apply deploy/crds"
+            return "the API server does not know GitRepositories: apply deploy/base/crds"
         return (
             f"the list of GitRepositories failed: {error}"
             if error

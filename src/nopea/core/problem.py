@@ -118,9 +118,14 @@ _TRANSIENT = frozenset(
 )
 
 
+def printable(text: str) -> str:
+    """Return a text from Git, a server or an object without what could control a terminal; lines stay."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One problem; it never holds a secret.
+    """One problem; it never holds a secret, nor characters that control a terminal.
 
     `source` is `path/in/repo.yaml#2` (document) or `path/in/repo.yaml:14` (line), or empty; `object` is
     `apps/Deployment shop/web` or empty. `message` and `hint` are sentences with a capital and a full stop:
@@ -132,6 +137,12 @@ class Problem:
     hint: str
     source: str = ""
     object: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("message", "hint", "source", "object"):
+            text = getattr(self, name)
+            if not text.isprintable():
+                object.__setattr__(self, name, printable(text))
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.source, self.object) if part)

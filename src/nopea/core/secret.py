@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import final
+from urllib.parse import quote, quote_plus
 
 MASK = "***"
 _URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://([^/?#]*)([^?#]*)")
 # a bounded scheme: a long word would otherwise be matched again at each of its letters
 _USERINFO = re.compile(r"(?P<scheme>[a-zA-Z0-9+.-]{1,32}://)[^/@\s]+@")
 _QUERY = re.compile(r"(?P<url>[a-zA-Z0-9+.-]{1,32}://[^\s?#'\"]+)\?[^\s'\"]+")
+
+
+_BASIC = re.compile(r"(?i)\b(?P<scheme>basic\s+)[A-Za-z0-9+/]{8,}=*")
+_LEAST_BASE64 = 8
 
 
 @final
@@ -65,5 +71,18 @@ def mask_text(text: str, *secrets: Secret) -> str:
     for secret in secrets:
         value = secret.reveal().decode(errors="replace").strip()
         if len(value) >= 4:  # shorter values occur in ordinary words
-            text = text.replace(value, MASK)
+            for form in _forms(value):
+                text = text.replace(form, MASK)
+    text = _BASIC.sub(rf"\g<scheme>{MASK}", text)
     return _QUERY.sub(rf"\g<url>?{MASK}", _USERINFO.sub(rf"\g<scheme>{MASK}@", text))
+
+
+def _forms(value: str) -> list[str]:
+    """Return a value as it is, percent-encoded, and in base64 wherever in a longer text it begins."""
+    raw, forms = value.encode(), [value, quote(value, safe=""), quote_plus(value)]
+    for offset, cut in ((0, 0), (1, 2), (2, 3)):  # the first characters mix with what comes before
+        whole = (offset + len(raw)) // 3 * 4
+        encoded = base64.b64encode(bytes(offset) + raw).decode()[cut:whole]
+        if len(encoded) >= _LEAST_BASE64:
+            forms += [encoded, encoded.replace("+", "-").replace("/", "_")]
+    return forms

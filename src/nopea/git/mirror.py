@@ -17,6 +17,7 @@ from typing import Any
 import pygit2
 
 from nopea.core.git.source import Ref, RefKind
+from nopea.core.problem import printable
 from nopea.git.failure import GitFailure, storage
 from nopea.git.protocol import ErrorKind
 from nopea.git.ref import HEAD, RemoteRefs, find, similar
@@ -141,10 +142,11 @@ def facts(repository: pygit2.Repository, commit: str, *, name: str = "", fetched
         found = repository[commit]
     if not isinstance(found, pygit2.Commit):
         raise GitFailure(ErrorKind.REF_MISSING, f"{commit} is not a commit", similar=[])
-    first = found.message.strip().partition("\n")[0]
+    author = f"{found.author.name} <{found.author.email}>"
+    first = printable(found.message.strip().partition("\n")[0])
     return {
         "id": str(found.id),
-        "author": f"{found.author.name} <{found.author.email}>"[:_MESSAGE_LENGTH],
+        "author": printable(author.replace("\n", " "))[:_MESSAGE_LENGTH],
         "message": first[:_MESSAGE_LENGTH],
         "time": found.commit_time,
         "ref": "" if name == HEAD else name,

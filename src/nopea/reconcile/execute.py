@@ -72,19 +72,22 @@ class Executor:
         applier: Applier,
         claim: Callable[[ObjectKey], str],
         unclaim: Callable[[ObjectKey], None],
+        refuse: Callable[[Desired], Awaitable[Problem | None]],
         resource_for: Callable[[GroupKind], Awaitable[Resource]],
         commit: str,
         timeout_seconds: float = ESTABLISHED_SECONDS,
     ) -> None:
         """`claim` takes an object for the repository and returns the owner's name if it is another's.
 
-        `unclaim` gives it back: only who has written an object keeps others from writing it.
+        `unclaim` gives it back: only who has written an object keeps others from writing it. `refuse` says
+        why an object may not be written at all.
         """
         self._client = client
         self._object_cache = object_cache
         self._applier = applier
         self._claim = claim
         self._unclaim = unclaim
+        self._refuse = refuse
         self._resource_for = resource_for
         self._commit = commit
         self._timeout_seconds = timeout_seconds
@@ -139,6 +142,10 @@ class Executor:
             execution.results[key] = _failed(step, owned_by_other(desired, other))
             return
         try:
+            if problem := await self._refuse(desired):
+                self._unclaim(key)
+                execution.results[key] = _failed(step, problem)
+                return
             written = await self._applier.apply(step)
         except ApiError as error:
             self._unclaim(key)

@@ -6,16 +6,12 @@ push could change any of them, and so act as any service account that one of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from nopea.core.api import names
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import GroupKind
-from nopea.core.problem import Code, Problem, TransientError
+from nopea.core.problem import Code, Problem
 from nopea.kube.access import may
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError
-from nopea.kube.problems import to_problem
 
 _OWN_KINDS = frozenset(
     {
@@ -29,27 +25,23 @@ _VERB = "update"
 """No role in deploy/ but cluster-admin grants it on these kinds, so it tells the two apart."""
 
 
-async def refuse_own_kinds(
-    client: KubeClient, desired: Iterable[Desired]
-) -> tuple[list[Desired], list[Problem]]:
-    """Return what may be written as Nopea, and a problem for each object that may not.
+class OwnKinds:
+    """Asks about each kind and namespace once; make one for each sync."""
 
-    Raises TransientError if the API server does not say which.
-    """
-    allowed: dict[tuple[GroupKind, str], bool] = {}
-    kept, problems = [], []
-    for one in desired:
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+        self._allowed: dict[tuple[GroupKind, str], bool] = {}
+
+    async def problem_of(self, one: Desired) -> Problem | None:
+        """Return why an object may not be written with Nopea's own rights; raises ApiError."""
         place = one.key.group_kind, one.key.namespace
-        if one.key.group_kind in _OWN_KINDS and place not in allowed:
-            try:
-                allowed[place] = await may(client, _VERB, one.target.resource, namespace=one.key.namespace)
-            except ApiError as error:
-                raise TransientError(to_problem(error, object=str(one.key))) from error
-        if allowed.get(place, True):
-            kept.append(one)
-        else:
-            problems.append(_refused(one))
-    return kept, problems
+        if one.key.group_kind not in _OWN_KINDS:
+            return None
+        if place not in self._allowed:
+            self._allowed[place] = await may(
+                self._client, _VERB, one.target.resource, namespace=one.key.namespace
+            )
+        return None if self._allowed[place] else _refused(one)
 
 
 def _refused(one: Desired) -> Problem:

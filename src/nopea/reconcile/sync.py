@@ -35,7 +35,7 @@ from nopea.reconcile.apply import Applier
 from nopea.reconcile.execute import Execution, Executor
 from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.observe import Observer, managers_of
-from nopea.reconcile.own_kinds import refuse_own_kinds
+from nopea.reconcile.own_kinds import OwnKinds
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
 from nopea.state.inventory import forget
@@ -80,6 +80,7 @@ class ClusterSync:
         self._commits_lock = asyncio.Lock()
         self._client = client_for(context, repository, spec)
         self._watcher = watcher_of(context, repository, spec)
+        self._is_controller = acts_as_controller(spec, context.policy)
         self._observer = Observer(
             client=self._client,
             object_cache=context.object_cache,
@@ -158,6 +159,7 @@ class ClusterSync:
             ),
             claim=self._claim,
             unclaim=self._unclaim,
+            refuse=OwnKinds(self._client).problem_of if self._is_controller else _refuse_nothing,
             resource_for=self._context.discovery.find_preferred,
             commit=commit,
             timeout_seconds=parse_duration(self._spec.timeout).total_seconds(),
@@ -198,9 +200,6 @@ class ClusterSync:
             ignore=self._spec.ignore_differences,
         )
         desired, problems = render(documents, rendering, lambda version, kind: resources.get((version, kind)))
-        if acts_as_controller(self._spec, self._context.policy):
-            desired, refused = await refuse_own_kinds(self._client, desired)
-            problems += refused
         self._state.unknown_kinds = len(resources) < len(
             {(document.api_version, document.kind) for document in documents}
         )
@@ -310,6 +309,10 @@ def client_for(context: ReconcileContext, repository: Repository, spec: GitRepos
         raise StalledError(*violations(key, spec, context.policy))
     account = ServiceAccount(namespace=key.namespace, name=name) if name else None
     return context.client.on_behalf(str(key), of=account)
+
+
+async def _refuse_nothing(one: Desired) -> None:
+    del one  # the API server decides what an account may write
 
 
 def watcher_of(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> Watcher | None:

@@ -120,10 +120,12 @@ class Webhooks:
         began = self._clock()
         try:
             self._must_be_ready()
-            endpoint = (
-                _Endpoint(self._shared.read()) if candidates is None else await self._endpoint(candidates())
-            )
-            async with self._bodies.held(request) as body:
+            async with self._bodies.held(request) as body:  # first: else it tells which addresses exist
+                endpoint = (
+                    _Endpoint(self._shared.read())
+                    if candidates is None
+                    else await self._endpoint(candidates())
+                )
                 delivery = await self._authenticated_delivery(request, body, endpoint)
             self._must_be_ready()  # the body may have been slow
         except RefusedError as error:

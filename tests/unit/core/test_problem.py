@@ -71,3 +71,13 @@ def test_equal_problems_are_said_once() -> None:
         "NOPEA-M001 a.yaml:1 and 1 more: no YAML. Correct it. "
         "NOPEA-K003: odd. Correct it."
     )
+
+
+def test_nothing_in_a_problem_controls_a_terminal() -> None:
+    """Names of files, answers of servers and messages of objects come from outside; lines stay."""
+    evil = "a\x1b]0;title\x07b\r\u202ec\nd"
+
+    found = problem(message=evil, source=evil, object=evil)
+
+    for text in (found.message, found.source, found.object):
+        assert text == "a ]0;title b  c\nd"

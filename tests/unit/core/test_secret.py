@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import pickle
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from nopea.core.secret import MASK, Secret, mask_text, mask_url
 
 HIDDEN = Secret("s3cret-token")
+VALUES = st.text(min_size=9, max_size=40).map(str.strip).filter(lambda text: len(text.encode()) >= 9)
 
 
 def test_no_form_of_output_shows_a_secret() -> None:
@@ -101,3 +104,35 @@ def test_short_values_are_not_masked() -> None:
 def test_long_words_are_masked_quickly() -> None:
     """A megabyte without a space is masked in linear time."""
     assert mask_text("a" * 1_000_000) == "a" * 1_000_000
+
+
+@given(VALUES, st.text())
+def test_no_form_of_a_secret_passes_in_a_text(value: str, before: str) -> None:
+    """As it is, percent-encoded, and in base64 together with a user name or a heading of any length."""
+    for whole in (value, f"{before}:{value}", f"{before}{value} and more"):
+        for text in (
+            f"it is {value}",
+            quote(value, safe=""),
+            base64.b64encode(whole.encode(errors="replace")).decode(),
+            base64.urlsafe_b64encode(whole.encode(errors="replace")).decode(),
+        ):
+            masked = mask_text(f"the server said {text} to {value}", Secret(value))
+            assert MASK in masked
+            assert value not in masked.replace(MASK, "") or value in MASK
+
+
+def test_basic_authentication_is_masked_whoever_sent_it() -> None:
+    """The name of the scheme stays."""
+    assert mask_text("Authorization: Basic c2hvcDpjYW5hcnk= was refused") == (
+        "Authorization: Basic *** was refused"
+    )
+
+
+@pytest.mark.parametrize("user", ["", "a", "ab", "abc", "somebody"])
+def test_base64_of_user_and_password_holds_no_part_of_the_password(user: str) -> None:
+    """What is left of it cannot be decoded to the password."""
+    encoded = base64.b64encode(f"{user}:correct-horse-battery".encode()).decode()
+
+    masked = mask_text(f"got {encoded}", Secret("correct-horse-battery"))
+
+    assert len(masked.replace(MASK, "").removeprefix("got ")) <= len(user) * 2 + 8

@@ -13,30 +13,29 @@ from nopea import __version__
 from nopea.settings import Settings
 
 ROOT = Path(__file__).parents[3]
-DEPLOY = ROOT / "deploy"
+BASE = ROOT / "deploy" / "base"
 MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
 def pod() -> dict[str, Any]:
     """Return the Pod spec of the Deployment."""
-    deployment = yaml.safe_load((DEPLOY / "deployment.yaml").read_text(encoding="utf-8"))
+    deployment = yaml.safe_load((BASE / "deployment.yaml").read_text(encoding="utf-8"))
     spec: dict[str, Any] = deployment["spec"]["template"]["spec"]
     return spec
 
 
 def test_kustomization_lists_every_file() -> None:
-    """`kubectl apply -k deploy` applies every manifest except the optional ones."""
-    kustomization = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text(encoding="utf-8"))
+    """Both `kubectl apply -k deploy` and its overlay apply every manifest of the base."""
+    kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text(encoding="utf-8"))
 
-    files = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.rglob("*.yaml")}
-    files -= {file for file in files if file.startswith(("monitoring/", "cluster-admin/"))}  # have their own
+    files = {path.relative_to(BASE).as_posix() for path in BASE.rglob("*.yaml")}
     assert set(kustomization["resources"]) == files - {"kustomization.yaml"}
 
 
 def test_versions_agree(pod: dict[str, Any]) -> None:
     """The image tag is the version of the code in both places."""
-    kustomization = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text(encoding="utf-8"))
+    kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text(encoding="utf-8"))
 
     assert pod["containers"][0]["image"] == f"nopea:{__version__}"
     assert kustomization["images"] == [{"name": "nopea", "newTag": __version__}]

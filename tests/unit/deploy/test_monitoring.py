@@ -142,8 +142,8 @@ def test_the_operators_rules_are_the_same() -> None:
 
 def test_the_monitors_find_the_service_and_the_pod() -> None:
     """Labels, port name and path of the monitors match."""
-    service = yaml.safe_load((ROOT / "deploy" / "service.yaml").read_text(encoding="utf-8"))
-    deployment = yaml.safe_load((ROOT / "deploy" / "deployment.yaml").read_text(encoding="utf-8"))
+    service = yaml.safe_load((ROOT / "deploy" / "base" / "service.yaml").read_text(encoding="utf-8"))
+    deployment = yaml.safe_load((ROOT / "deploy" / "base" / "deployment.yaml").read_text(encoding="utf-8"))
     pod = deployment["spec"]["template"]
     places = {
         "service-monitor.yaml": (service["metadata"]["labels"], service["spec"]["ports"], "endpoints"),
@@ -163,7 +163,7 @@ def test_the_monitors_find_the_service_and_the_pod() -> None:
 
 def test_the_pod_is_annotated_for_scrapes() -> None:
     """The annotations contain the port on which the process listens."""
-    deployment = yaml.safe_load((ROOT / "deploy" / "deployment.yaml").read_text(encoding="utf-8"))
+    deployment = yaml.safe_load((ROOT / "deploy" / "base" / "deployment.yaml").read_text(encoding="utf-8"))
 
     assert deployment["spec"]["template"]["metadata"]["annotations"] == {
         "prometheus.io/scrape": "true",

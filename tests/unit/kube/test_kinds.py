@@ -11,12 +11,12 @@ from nopea.core.objects import RepoKey, Resource
 from nopea.kube.kinds import GIT_REPOSITORIES, INVENTORIES, repository_target
 from nopea.kube.paths import object_path
 
-CRDS = Path(__file__).parents[3] / "deploy" / "crds"
+CRDS = Path(__file__).parents[3] / "deploy" / "base" / "crds"
 
 
 @pytest.mark.parametrize("resource", [GIT_REPOSITORIES, INVENTORIES])
 def test_own_kinds_match_the_crds(resource: Resource) -> None:
-    """Group, version, plural and scope are those of the CRDs in deploy/crds/."""
+    """Group, version, plural and scope are those of the CRDs in deploy/base/crds/."""
     definitions = [
         document
         for file in CRDS.glob("*.yaml")

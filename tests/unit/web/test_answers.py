@@ -11,6 +11,16 @@ from nopea.core.problem import Code
 from nopea.core.webhooks.refused import STATUS, RefusedError
 from nopea.web.answers import ignored, refused, woken
 
+UNAUTHENTICATED = (
+    Code.WEBHOOK_UNSIGNED,
+    Code.WEBHOOK_SIGNATURE,
+    Code.WEBHOOK_STALE,
+    Code.WEBHOOK_NO_SECRET,
+    Code.WEBHOOK_UNKNOWN_REPOSITORY,
+    Code.WEBHOOK_AMBIGUOUS_NAME,
+)
+OWN_TEXT = (Code.WEBHOOK_PAYLOAD, Code.WEBHOOK_TOO_LARGE)
+
 
 def test_a_push_that_wakes_a_repository_is_202() -> None:
     """The response contains the names of the repositories."""
@@ -27,8 +37,28 @@ def test_an_ignored_delivery_is_200() -> None:
     assert (response.status, json.loads(response.text or "")) == (200, {"ignored": "ping"})
 
 
-@pytest.mark.parametrize("code", STATUS)
-def test_a_refusal_has_code_message_and_hint(code: Code) -> None:
+def test_every_code_is_in_one_group() -> None:
+    """The tests below cover every code of a refusal."""
+    assert sorted((*UNAUTHENTICATED, *OWN_TEXT, Code.WEBHOOK_TRY_AGAIN)) == sorted(STATUS)
+
+
+@pytest.mark.parametrize("status", [None, 400, 503])
+@pytest.mark.parametrize("code", UNAUTHENTICATED)
+def test_every_unauthenticated_delivery_gets_the_same_response(code: Code, status: int | None) -> None:
+    """The response is a 401 without the code, the message, the hint and the status of the cause."""
+    response = refused(RefusedError.because(code, "What.", "Do.", status=status))
+
+    assert response.status == 401
+    assert json.loads(response.text or "") == {
+        "code": "NOPEA-W002",
+        "message": "The delivery could not be authenticated.",
+        "hint": "Check the URL and the secret of the webhook. Nopea's log says what is wrong.",
+    }
+    assert "Retry-After" not in response.headers
+
+
+@pytest.mark.parametrize("code", OWN_TEXT)
+def test_a_refusal_of_the_body_has_code_message_and_hint(code: Code) -> None:
     """The response has the status of the code and no Retry-After header."""
     response = refused(RefusedError.because(code, "What.", "Do."))
 
@@ -37,7 +67,26 @@ def test_a_refusal_has_code_message_and_hint(code: Code) -> None:
     assert "Retry-After" not in response.headers
 
 
-def test_a_refusal_may_have_its_own_status_and_retry_time() -> None:
+@pytest.mark.parametrize(("status", "expected"), [(None, 503), (408, 408), (429, 429)])
+def test_a_request_to_try_again_has_no_details(status: int | None, expected: int) -> None:
+    """The text is the same for every cause, because a cause may contain the name of a Secret."""
+    response = refused(RefusedError.because(Code.WEBHOOK_TRY_AGAIN, "What.", "Do.", status=status))
+
+    assert response.status == expected
+    assert json.loads(response.text or "") == {
+        "code": "NOPEA-W009",
+        "message": "Nopea cannot take deliveries now.",
+        "hint": "Send the delivery again later.",
+    }
+    assert "Retry-After" not in response.headers
+
+
+def test_a_refusal_may_have_its_own_status() -> None:
+    """For example, a compressed body is 415."""
+    assert refused(RefusedError.because(Code.WEBHOOK_PAYLOAD, "x", "y", status=415)).status == 415
+
+
+def test_a_refusal_may_have_a_retry_time() -> None:
     """For example, a 429 has a Retry-After header."""
     error = RefusedError.because(Code.WEBHOOK_TRY_AGAIN, "x", "y", status=429, retry_after_seconds=10)
     response = refused(error)

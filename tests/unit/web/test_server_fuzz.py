@@ -21,6 +21,9 @@ from tests.unit.core.webhooks.sent import NOW, SECRET, TOKEN, WEB_URL
 from tests.unit.web.edge import Edge, receiving, until
 from tests.unit.web.rubbish import Rubbish
 
+from nopea.core.problem import Problem
+from nopea.web.delivery_log import DeliveryLog
+
 SECONDS = float(os.environ.get("NOPEA_FUZZ_SECONDS", "5"))
 AT_ONCE = 16
 SILENCE_SECONDS = 0.3
@@ -57,8 +60,22 @@ def _repositories() -> list[object]:
     ]
 
 
-EXPECTED = {"200", "202", "400", "401", "403", "404", "405", "409", "413", "415"}
-"""Statuses that the random requests must have caused, however slow the machine is."""
+EXPECTED = {"200", "202", "400", "401", "404", "405", "413", "415"}
+"""Statuses that the random requests must have caused, however slow the machine is.
+
+The 404 is for a path that is not an address of Nopea.
+"""
+EXPECTED_REFUSALS = {
+    (400, "NOPEA-W004"),
+    (401, "NOPEA-W001"),
+    (401, "NOPEA-W002"),
+    (403, "NOPEA-W005"),
+    (404, "NOPEA-W006"),
+    (409, "NOPEA-W007"),
+    (413, "NOPEA-W008"),
+    (415, "NOPEA-W004"),
+}
+"""Statuses and codes that the log must have received; the response to 403, 404 and 409 is a 401."""
 
 
 async def _send(edge: Edge, raw: bytes, answers: Counter[str]) -> None:
@@ -85,10 +102,30 @@ async def _send(edge: Edge, raw: bytes, answers: Counter[str]) -> None:
             await writer.wait_closed()
 
 
-async def test_random_requests_are_rejected_without_effect(caplog: pytest.LogCaptureFixture) -> None:
+def _count_refusals(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[int, str]]:
+    """Return a counter of all refusals that the log receives, also of those that it suppresses."""
+    refusals: Counter[tuple[int, str]] = Counter()
+    write = DeliveryLog.refused
+
+    def refused(log: DeliveryLog, path: str, problem: Problem, *, status: int) -> None:
+        refusals[int(status), problem.code.value] += 1
+        write(log, path, problem, status=status)
+
+    monkeypatch.setattr(DeliveryLog, "refused", refused)
+    return refusals
+
+
+async def test_random_requests_are_rejected_without_effect(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every response is below 500; afterwards a genuine push is accepted as before."""
     caplog.set_level(logging.CRITICAL, "nopea.web.delivery_log")  # else captured records use memory
     answers: Counter[str] = Counter()
+    refusals = _count_refusals(monkeypatch)
+
+    def is_complete() -> bool:
+        return answers.keys() >= EXPECTED and refusals.keys() >= EXPECTED_REFUSALS
+
     async with receiving(*_repositories(), shared=SECRET, limit=80_000, read_seconds=0.5) as edge:  # type: ignore[arg-type]
         edge.now = NOW
         edge.cluster.data |= {"shop/hook": {"token": SECRET}, "shop/token": {"token": TOKEN}}
@@ -97,9 +134,7 @@ async def test_random_requests_are_rejected_without_effect(caplog: pytest.LogCap
 
         async def work(seed: int, until_time: float) -> None:
             rubbish = Rubbish(seed)
-            while loop.time() < until_time or (
-                not answers.keys() >= EXPECTED and loop.time() < until_time + 60
-            ):
+            while loop.time() < until_time or (not is_complete() and loop.time() < until_time + 60):
                 await _send(edge, rubbish.next(), answers)
                 edge.clock.seconds += 0.01
                 edge.woken.clear()
@@ -116,8 +151,11 @@ async def test_random_requests_are_rejected_without_effect(caplog: pytest.LogCap
         ).status == 202
 
     print(f"\n{answers.total()} answers in {SECONDS:g} s: {dict(sorted(answers.items()))}")  # noqa: T201
+    print(f"refusals: {dict(sorted(refusals.items()))}")  # noqa: T201
     print(f"resident: {before / 1024**2:.1f} MiB after a fifth, {after / 1024**2:.1f} MiB at the end")  # noqa: T201
     assert [status for status in answers if status.startswith("5")] == []
     assert answers.keys() >= EXPECTED
+    assert answers.keys().isdisjoint({"403", "409"})
+    assert refusals.keys() >= EXPECTED_REFUSALS
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
     assert after - before < GROWTH_BYTES

@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
+import re
 import time
+from datetime import timedelta
 
 import pytest
-from tests.fakes.deliveries import SECRET, github, ping, push
+from tests.fakes.deliveries import SECRET, Sent, github, ping, push
 from tests.fakes.samples import repository
 from tests.unit.core.webhooks.sent import OWN, reference
-from tests.unit.web.edge import HOOK, receiving
+from tests.unit.notify.posting import facts
+from tests.unit.web.edge import HOOK, Edge, receiving
+
+from nopea.kube.errors import ApiFailure, ForbiddenError
 
 API = "/webhook/shop/api"
 OTHER = "another secret"
+UNSIGNED = Sent({"X-GitHub-Event": "push"}, b"{}")
+UNAUTHENTICATED = {
+    "code": "NOPEA-W002",
+    "message": "The delivery could not be authenticated.",
+    "hint": "Check the URL and the secret of the webhook. Nopea's log says what is wrong.",
+}
+"""The body of every 401, whatever the cause."""
+
+
+def _logged(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    """Return the status and the code of each refusal in the log, in order."""
+    lines = [facts(record) for record in caplog.records if record.message == "webhook refused"]
+    return [(line["status"], line["code"]) for line in lines]
+
+
+def _problems(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the message of each refusal in the log, in order."""
+    return [facts(record)["problem"] for record in caplog.records if record.message == "webhook refused"]
+
+
+async def _on_the_wire(edge: Edge, path: str, sent: Sent) -> bytes:
+    """Send a delivery and return the bytes of the response, without its Date header."""
+    head = [f"POST {path} HTTP/1.1", "Host: nopea", f"Content-Length: {len(sent.body)}"]
+    head += [f"{name}: {value}" for name, value in sent.headers.items()]
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+    try:
+        writer.write("\r\n".join([*head, "", ""]).encode() + sent.body)
+        return re.sub(rb"\r\nDate: [^\r]*", b"", await reader.readuntil(b"}\n"))
+    finally:
+        writer.close()
 
 
 async def test_a_push_wakes_the_repository() -> None:
@@ -74,8 +111,10 @@ async def test_the_url_is_not_compared_if_the_address_names_the_repository() -> 
 
 
 @pytest.mark.parametrize("name", [*OWN, *reference()])
-async def test_every_provider_is_accepted_with_its_secret_only(name: str) -> None:
-    """A secret with one other byte wakes no repository."""
+async def test_every_provider_is_accepted_with_its_secret_only(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A secret with one other byte wakes no repository; the log says that the signature is wrong."""
     sent = OWN[name][1] if name in OWN else reference()[name]
     async with receiving(repository(webhook=HOOK, url="https://git.acme.example/any.git")) as edge:
         edge.now = sent.now
@@ -90,6 +129,7 @@ async def test_every_provider_is_accepted_with_its_secret_only(name: str) -> Non
         answer = await edge.request("POST", API, data=sent.body, headers=sent.headers)
         is_unsigned_ping = sent.headers.get("x-event-key") == "diagnostics:ping"
         assert answer.status == (200 if is_unsigned_ping else 401)
+        assert _logged(caplog) == ([] if is_unsigned_ping else [(401, "NOPEA-W002")])
         assert edge.woken == []
 
 
@@ -97,26 +137,22 @@ async def test_every_provider_is_accepted_with_its_secret_only(name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("sent", "code"),
-    [
-        (push(secret=OTHER), "NOPEA-W002"),
-        (push().tampered(), "NOPEA-W002"),
-        (github("push", {"ref": "refs/heads/main"}, secret=""), "NOPEA-W002"),
-    ],
+    "sent",
+    [push(secret=OTHER), push().tampered(), github("push", {"ref": "refs/heads/main"}, secret="")],
     ids=["secret", "body", "empty"],
 )
-async def test_a_wrong_signature_wakes_no_repository(sent: object, code: str) -> None:
-    """The response is 401 with the code and a hint."""
+async def test_a_wrong_signature_wakes_no_repository(sent: Sent, caplog: pytest.LogCaptureFixture) -> None:
+    """The response is 401; the log has the code of a wrong signature."""
     async with receiving() as edge:
-        answer = await edge.send(API, sent)  # type: ignore[arg-type]
+        answer = await edge.send(API, sent)
 
-        assert (answer.status, answer.code) == (401, code)
-        assert answer.body["hint"]
+        assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
+        assert _logged(caplog) == [(401, "NOPEA-W002")]
         assert edge.woken == []
 
 
-async def test_an_unsigned_delivery_wakes_no_repository() -> None:
-    """The response is 401; an empty signature counts as none."""
+async def test_an_unsigned_delivery_wakes_no_repository(caplog: pytest.LogCaptureFixture) -> None:
+    """The response is 401; the log says that the signature is missing, also for an empty one."""
     sent = push()
     async with receiving() as edge:
         for signature in (None, ""):
@@ -125,14 +161,18 @@ async def test_an_unsigned_delivery_wakes_no_repository() -> None:
                 headers["X-Hub-Signature-256"] = signature
             answer = await edge.request("POST", API, data=sent.body, headers=headers)
 
-            assert (answer.status, answer.code) == (401, "NOPEA-W001")
+            assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
+        assert _logged(caplog) == [(401, "NOPEA-W001")] * 2
         assert edge.woken == []
 
 
-async def test_the_spec_fixes_the_provider() -> None:
-    """The headers of other providers are not accepted."""
+async def test_the_spec_fixes_the_provider(caplog: pytest.LogCaptureFixture) -> None:
+    """The headers of other providers are not accepted; the log names the header that is missing."""
     async with receiving(repository(webhook={**HOOK, "provider": "gitlab"})) as edge:
         assert (await edge.send(API, push())).status == 401
+
+    assert _logged(caplog) == [(401, "NOPEA-W001")]
+    assert "x-gitlab-token" in _problems(caplog)[0]
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"ref": 5}', b"[" * 50_000])
@@ -159,40 +199,99 @@ async def test_a_signed_body_that_is_not_a_payload_is_refused(body: bytes) -> No
         "/webhook/shop%2Fapi",
     ],
 )
-async def test_an_unknown_address_is_404(path: str) -> None:
-    """The response is the same for a genuine delivery."""
+async def test_an_unknown_address_is_401(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The response is 401 even to a genuine delivery; the log says that there is no such repository."""
     async with receiving() as edge:
         answer = await edge.send(path, push())
 
-        assert (answer.status, answer.code) == (404, "NOPEA-W006")
+        assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
+        assert _logged(caplog) == [(404, "NOPEA-W006")]
+        assert edge.woken == []
 
 
-async def test_a_name_alone_is_enough_while_it_is_unique() -> None:
-    """The response is 409 once a second namespace has a repository of this name."""
+async def test_a_name_alone_is_enough_while_it_is_unique(caplog: pytest.LogCaptureFixture) -> None:
+    """Once a second namespace has a repository of this name, the response is 401; the log has the cause."""
     async with receiving() as edge:
         assert (await edge.send("/webhook/api", push())).body == {"woken": ["shop/api"]}
 
         edge.repositories.put(repository(namespace="team"))
         answer = await edge.send("/webhook/api", push())
 
-        assert (answer.status, answer.code) == (409, "NOPEA-W007")
+        assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
+        assert _logged(caplog) == [(409, "NOPEA-W007")]
         assert (await edge.send(API, push())).status == 202
 
 
-async def test_without_any_secret_every_delivery_is_refused() -> None:
-    """The response is 403: by default, unsigned deliveries are not accepted."""
+async def test_without_any_secret_every_delivery_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    """The response is 401: by default, unsigned deliveries are not accepted. The log has the cause."""
     async with receiving(repository()) as edge:
         for path in ("/webhook", "/webhook/api", API):
             answer = await edge.send(path, push())
-            assert (answer.status, answer.code) == (403, "NOPEA-W005")
+            assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
+        assert edge.woken == []
+
+    assert _logged(caplog) == [(403, "NOPEA-W005")] * 3
 
 
-async def test_a_broken_spec_is_refused() -> None:
+async def test_a_broken_spec_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     """The unreadable spec may name a Secret, so the process-wide secret is not used instead."""
     async with receiving(repository(url=5), shared=SECRET) as edge:
         answer = await edge.send(API, push())
 
-        assert (answer.status, answer.code) == (403, "NOPEA-W005")
+        assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
+        assert edge.woken == []
+
+    assert _logged(caplog) == [(403, "NOPEA-W005")]
+    assert _problems(caplog) == ["The spec of the GitRepository is invalid."]
+
+
+async def test_the_response_does_not_tell_why_a_sender_is_not_authenticated(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The bytes are equal for every cause and name no Secret; the log has each cause."""
+    old = OWN["gitlab signing token"][1]
+    hooks = {name: {"secretRef": {"name": f"look-for-{name}"}} for name in ("known", "gone", "denied", "old")}
+    causes = [
+        ("/webhook/shop/nobody", push(), (404, "NOPEA-W006")),
+        ("/webhook/nobody", push(), (404, "NOPEA-W006")),
+        ("/webhook/shop/gone", push(), (403, "NOPEA-W005")),
+        ("/webhook/shop/broken", push(), (403, "NOPEA-W005")),
+        ("/webhook/shop/without", push(), (403, "NOPEA-W005")),
+        ("/webhook", push(), (403, "NOPEA-W005")),
+        ("/webhook/twice", push(), (409, "NOPEA-W007")),
+        ("/webhook/shop/known", UNSIGNED, (401, "NOPEA-W001")),
+        ("/webhook/shop/known", push(secret=OTHER), (401, "NOPEA-W002")),
+        ("/webhook/shop/known", push().tampered(), (401, "NOPEA-W002")),
+        ("/webhook/shop/old", Sent(old.headers, old.body), (401, "NOPEA-W003")),
+    ]
+    async with receiving(
+        *(repository(name, webhook=hook) for name, hook in hooks.items()),
+        repository("broken", url=5),
+        repository("without"),
+        repository("twice", webhook=hooks["known"]),
+        repository("twice", namespace="team", webhook=hooks["known"]),
+    ) as edge:
+        edge.cluster.data["shop/look-for-known"] = {"token": SECRET}
+        edge.cluster.data["shop/look-for-old"] = {"token": old.secret}
+        edge.now = old.now + timedelta(hours=1)
+        answers = [await _on_the_wire(edge, path, sent) for path, sent, _ in causes]
+        edge.cluster.error = ForbiddenError(
+            ApiFailure(code=403, message='secrets "look-for-denied" is forbidden')
+        )
+        answers.append(await _on_the_wire(edge, "/webhook/shop/denied", push()))
+        edge.cluster.error = None
+
+        assert (await edge.send("/webhook/shop/known", push())).status == 202
+
+    assert len(answers) == 12
+    assert set(answers) == {answers[0]}
+    assert answers[0].startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert b"look-for" not in answers[0]
+    assert json.loads(answers[0].split(b"\r\n\r\n")[1]) == UNAUTHENTICATED
+    assert _logged(caplog) == [*(cause for _, _, cause in causes), (403, "NOPEA-W005")]
+    problems = _problems(caplog)
+    assert problems[2] == "Secret shop/look-for-gone does not exist."
+    assert problems[-1].startswith("Secret shop/look-for-denied cannot be read: ")
 
 
 # The process-wide address.
@@ -255,11 +354,15 @@ async def test_deliveries_without_an_id_are_never_duplicates() -> None:
         assert [(await edge.send(API, sent, **no_id)).status for _ in range(2)] == [202, 202]
 
 
-async def test_a_forged_delivery_does_not_block_the_id_of_a_genuine_one() -> None:
+async def test_a_forged_delivery_does_not_block_the_id_of_a_genuine_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Only the ids of verified deliveries are remembered."""
     async with receiving() as edge:
         assert (await edge.send(API, push(delivery="d-1", secret=OTHER))).status == 401
         assert (await edge.send(API, push(delivery="d-1"))).status == 202
+
+    assert _logged(caplog) == [(401, "NOPEA-W002")]
 
 
 async def test_a_delivery_that_woke_no_repository_is_handled_again() -> None:

@@ -9,43 +9,77 @@ import pytest
 from tests.fakes.deliveries import push
 from tests.fakes.samples import repository
 from tests.unit.core.webhooks.sent import OWN
+from tests.unit.notify.posting import facts
 from tests.unit.web.edge import receiving, until
 
 from nopea.kube.errors import ApiFailure, ForbiddenError, UnreachableError
 
 API = "/webhook/shop/api"
 OTHER = "another secret"
+UNAUTHENTICATED = {
+    "code": "NOPEA-W002",
+    "message": "The delivery could not be authenticated.",
+    "hint": "Check the URL and the secret of the webhook. Nopea's log says what is wrong.",
+}
+"""The body of every 401, whatever the cause."""
+TRY_AGAIN = {
+    "code": "NOPEA-W009",
+    "message": "Nopea cannot take deliveries now.",
+    "hint": "Send the delivery again later.",
+}
+"""The body of every 503, whatever the cause."""
 
 
-async def test_a_repository_without_a_secret_of_its_own_uses_the_process_wide_one() -> None:
+def _logged(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    """Return the status and the code of each refusal in the log, in order."""
+    lines = [facts(record) for record in caplog.records if record.message == "webhook refused"]
+    return [(line["status"], line["code"]) for line in lines]
+
+
+def _problems(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the message of each refusal in the log, in order."""
+    return [facts(record)["problem"] for record in caplog.records if record.message == "webhook refused"]
+
+
+async def test_a_repository_without_a_secret_of_its_own_uses_the_process_wide_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """At the repository's address, deliveries with another secret are rejected."""
     async with receiving(repository(), shared=OTHER) as edge:
         assert (await edge.send(API, push(secret=OTHER))).status == 202
         assert (await edge.send(API, push())).status == 401
 
+    assert _logged(caplog) == [(401, "NOPEA-W002")]
 
-async def test_an_own_secret_excludes_the_process_wide_one() -> None:
+
+async def test_an_own_secret_excludes_the_process_wide_one(caplog: pytest.LogCaptureFixture) -> None:
     """A sender that has only the process-wide secret cannot wake the repository."""
     async with receiving(shared=OTHER) as edge:
         assert (await edge.send(API, push())).status == 202
         assert (await edge.send(API, push(secret=OTHER))).status == 401
 
+    assert _logged(caplog) == [(401, "NOPEA-W002")]
+
 
 @pytest.mark.parametrize("data", [None, {}, {"password": OTHER}, {"token": ""}, {"token": " \n"}])
-async def test_an_own_secret_that_is_missing_is_refused(data: dict[str, str] | None) -> None:
-    """The response is 403; the process-wide secret is never used instead."""
+async def test_an_own_secret_that_is_missing_is_refused(
+    data: dict[str, str] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The response is 401; the process-wide secret is never used instead. The log names the Secret."""
     async with receiving(shared=OTHER) as edge:
         del edge.cluster.data["shop/hook"]
         if data is not None:
             edge.cluster.data["shop/hook"] = data
         answer = await edge.send(API, push(secret=OTHER))
 
-        assert (answer.status, answer.code) == (403, "NOPEA-W005")
-        assert "Secret shop/hook" in answer.body["message"]
+        assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
         assert edge.woken == []
 
+    assert _logged(caplog) == [(403, "NOPEA-W005")]
+    assert "Secret shop/hook" in _problems(caplog)[0]
 
-async def test_a_new_secret_replaces_the_old_one_at_once() -> None:
+
+async def test_a_new_secret_replaces_the_old_one_at_once(caplog: pytest.LogCaptureFixture) -> None:
     """After a wrong signature the Secret is read again, at most once a second."""
     async with receiving() as edge:
         assert (await edge.send(API, push())).status == 202
@@ -55,6 +89,8 @@ async def test_a_new_secret_replaces_the_old_one_at_once() -> None:
         assert (await edge.send(API, push(secret=OTHER))).status == 202
         assert (await edge.send(API, push())).status == 401
         assert edge.cluster.reads == 2
+
+    assert _logged(caplog) == [(401, "NOPEA-W002")]
 
 
 async def test_a_token_may_be_replaced_by_a_signing_token() -> None:
@@ -71,7 +107,7 @@ async def test_a_token_may_be_replaced_by_a_signing_token() -> None:
             assert (await edge.request("POST", API, data=sent.body, headers=sent.headers)).status == 202
 
 
-async def test_a_header_that_is_sent_twice_is_not_trusted() -> None:
+async def test_a_header_that_is_sent_twice_is_not_trusted(caplog: pytest.LogCaptureFixture) -> None:
     """The order does not matter, since a proxy may have checked the first or the last one."""
     sent = push()
     forged = ("X-Hub-Signature-256", "sha256=" + "0" * 64)
@@ -80,51 +116,62 @@ async def test_a_header_that_is_sent_twice_is_not_trusted() -> None:
         for headers in ([forged, *genuine], [*genuine, forged]):
             answer = await edge.request("POST", API, data=sent.body, headers=headers)
 
-            assert (answer.status, answer.code) == (401, "NOPEA-W002")
+            assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
+        assert _logged(caplog) == [(401, "NOPEA-W002")] * 2
         twice = [*genuine, ("X-GitHub-Event", "ping")]
         answer = await edge.request("POST", API, data=sent.body, headers=twice)
         assert (answer.status, edge.woken) == (200, [])
 
 
-async def test_a_flood_of_forged_deliveries_is_one_request() -> None:
-    """The Secret is read from the API server once."""
+async def test_a_flood_of_forged_deliveries_is_one_request(caplog: pytest.LogCaptureFixture) -> None:
+    """The Secret is read from the API server once, and every signature is compared with it."""
     async with receiving() as edge:
         answers = await asyncio.gather(*(edge.send(API, push(secret=OTHER)) for _ in range(50)))
 
         assert {answer.status for answer in answers} == {401}
         assert edge.cluster.reads == 1
 
+    assert set(_logged(caplog)) == {(401, "NOPEA-W002")}
 
-async def test_an_outage_of_the_api_server_asks_the_sender_to_retry() -> None:
-    """The response is 503 with Retry-After, because the signature cannot be verified."""
+
+async def test_an_outage_of_the_api_server_asks_the_sender_to_retry(caplog: pytest.LogCaptureFixture) -> None:
+    """The response is 503 with Retry-After, because nothing can be verified; the log has the cause."""
     async with receiving() as edge:
         edge.cluster.error = UnreachableError("no route")
         answer = await edge.send(API, push())
 
-        assert (answer.status, answer.code) == (503, "NOPEA-W009")
+        assert (answer.status, answer.body) == (503, TRY_AGAIN)
         assert answer.headers["Retry-After"] == "10"
+        assert _logged(caplog) == [(503, "NOPEA-W009")]
+        assert _problems(caplog)[0].startswith("Secret shop/hook cannot be read: ")
         edge.cluster.error = None
         edge.clock.seconds += 1
         assert (await edge.send(API, push())).status == 202
 
 
-async def test_a_secret_that_may_not_be_read_is_refused() -> None:
-    """The response is 403, because a user has to grant the permission."""
+async def test_a_secret_that_may_not_be_read_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    """The response is 401; the log has the message of the API server, because a user has to grant access."""
     async with receiving() as edge:
         edge.cluster.error = ForbiddenError(ApiFailure(code=403, message="secrets is forbidden"))
         answer = await edge.send(API, push())
 
-        assert (answer.status, answer.code) == (403, "NOPEA-W005")
+        assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
+        assert edge.woken == []
+
+    assert _logged(caplog) == [(403, "NOPEA-W005")]
+    assert _problems(caplog)[0].startswith("Secret shop/hook cannot be read: ")
+    assert "secrets is forbidden" in _problems(caplog)[0]
 
 
-async def test_before_the_first_list_the_sender_is_asked_to_retry() -> None:
-    """The repositories are still unknown, so a 404 would be wrong."""
+async def test_before_the_first_list_the_sender_is_asked_to_retry(caplog: pytest.LogCaptureFixture) -> None:
+    """The repositories are still unknown, so the address may be correct; the log has the reason."""
     async with receiving() as edge:
         edge.reason = "waiting for the list of GitRepositories"
         answer = await edge.send("/webhook/nobody", push())
 
-        assert (answer.status, answer.code) == (503, "NOPEA-W009")
-        assert edge.reason in answer.body["message"]
+        assert (answer.status, answer.body) == (503, TRY_AGAIN)
+        assert _logged(caplog) == [(503, "NOPEA-W009")]
+        assert edge.reason in _problems(caplog)[0]
 
 
 async def test_a_body_that_is_completed_during_the_drain_is_503() -> None:

@@ -185,15 +185,8 @@ def _place(key: ObjectKey) -> str:
 
 
 def _drift_facts(drift: DriftEntry) -> Mapping[str, Any]:
-    """Return the entry of the status, whose values are already masked."""
-    fields = [
-        {
-            key: value
-            for key, value in (("path", field.path), ("from", field.from_), ("to", field.to))
-            if value is not None
-        }
-        for field in drift.fields
-    ]
+    """Return the entry of the status without the values, which never leave the cluster."""
+    fields = [{"path": field.path} for field in drift.fields]
     facts = {
         "object": str(drift.object),
         "kind": drift.kind,

@@ -1,13 +1,12 @@
 """Mask and shorten values of objects before anybody sees them.
 
-Every output (status, Event, log, command, notification) shows the fields of objects through this module.
-Values that the API server quotes in an error about a Secret are removed in `kube/errors.py`.
+Every output (status, Event, log, command) shows the fields of objects through this module; what leaves the
+cluster has no values at all. Values that the API server quotes in an error about a Secret are removed in
+`kube/errors.py`. `guess.py` decides what looks like a secret.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import orjson
 
 from nopea.core.apply.fieldset import Path
 from nopea.core.apply.projection import LAST_APPLIED
+from nopea.core.drift.guess import without_secrets
 from nopea.core.objects import SECRET, ObjectKey
 from nopea.core.secret import MASK, Secret, mask_text
 
@@ -37,7 +37,7 @@ def mask_object(manifest: Mapping[str, Any]) -> dict[str, Any]:
     metadata = shown.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     if isinstance(metadata, dict) and isinstance(annotations, dict) and LAST_APPLIED in annotations:
-        copy = {**annotations, LAST_APPLIED: _mark(annotations[LAST_APPLIED])}
+        copy = {**annotations, LAST_APPLIED: MASK}
         shown["metadata"] = {**metadata, "annotations": copy}
     return shown
 
@@ -50,11 +50,18 @@ def is_secret(key: ObjectKey, path: Path) -> bool:
     return any(path[: len(place)] == place or place[: len(path)] == path for place in hidden)
 
 
-def show_field(value: Any, *, key: ObjectKey, path: Path, limit: int = 256) -> str:
-    """Return a field of an object as `show` does, masked if needed; an empty path is the object."""
+def show_field(value: Any, *, key: ObjectKey, path: Path, limit: int = 256, guess: bool = True) -> str:
+    """Return a field of an object as `show` does, masked if needed; an empty path is the object.
+
+    With `guess`, what looks like a secret is masked too: the status and Events have more readers than the
+    object.
+    """
     if not path and isinstance(value, Mapping):
-        return show(mask_object(value), secret=False, limit=limit)
-    return show(value, secret=is_secret(key, path), limit=limit)
+        value = mask_object(value)
+    elif is_secret(key, path):
+        return show(value, secret=True, limit=limit)
+    guesses = guess or key.group_kind == SECRET  # other tools copy a Secret's data into its annotations
+    return show(without_secrets(value, path) if guesses else value, secret=False, limit=limit)
 
 
 def show(value: Any, *, secret: bool, limit: int = 256) -> str:
@@ -105,19 +112,8 @@ def mask_texts(value: Any, *secrets: Secret, names: frozenset[str] = frozenset()
 
 def _masked_values(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: None if item is None else _mark(item) for key, item in value.items()}
-    return None if value is None else _mark(value)
-
-
-def _mark(value: Any) -> str:
-    """Return a mask with the size of the value, so that a change of the size is visible."""
-    if not isinstance(value, str):
-        return MASK
-    try:
-        size = len(base64.b64decode("".join(value.split()), validate=True))
-    except (binascii.Error, ValueError):
-        size = len(value.encode(errors="replace"))
-    return f"{MASK} ({size} byte{'' if size == 1 else 's'})"
+        return {key: None if item is None else MASK for key, item in value.items()}
+    return None if value is None else MASK
 
 
 def _json(value: Any) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from nopea.core.problem import printable
+
 CRASH_LOOP = "CrashLoopBackOff"
 # Normal steps while a container starts.
 _STARTING = ("ContainerCreating", "PodInitializing", "")
@@ -125,7 +127,7 @@ def _trouble(rank: _Rank, where: str, reason: str, message: str = "") -> _Troubl
 
 def one_line(text: str, limit: int = _MESSAGE_LIMIT) -> str:
     """Return a foreign string as one line of at most `limit` characters."""
-    line = " ".join(text[: 4 * limit].split())
+    line = printable(" ".join(text[: 4 * limit].split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

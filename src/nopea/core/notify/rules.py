@@ -119,17 +119,20 @@ def _drift_lines(drift: DriftEntry) -> Iterable[Line]:
     by: Line = (" by ", CodeText(drift.manager)) if drift.manager else (" by an unknown client",)
     yield CodeText(str(drift.object)), " was changed", *by, when
     for field in drift.fields[:_MAX_FIELDS]:
-        yield "• ", CodeText(field.path), ": ", *_value(field.from_), " → ", *_value(field.to)
+        yield "• ", CodeText(field.path), _how(field)
     if len(drift.fields) > _MAX_FIELDS:
         yield (f"• and {_more(drift.fields, _MAX_FIELDS, 'field')}",)
 
 
-def _value(value: str | None) -> Line:
-    return ("nothing",) if value is None else (CodeText(value or '""'),)
+def _how(field: FieldChange) -> str:
+    """Return what happened to a field; values never leave the cluster."""
+    if field.from_ is None:
+        return " was added"
+    return " was removed" if field.to is None else ""
 
 
 def _drift_facts(drift: DriftEntry) -> dict[str, Any]:
-    fields = [{"path": field.path, "from": field.from_, "to": field.to} for field in drift.fields]
+    fields = [{"path": field.path} for field in drift.fields]
     return {
         "object": str(drift.object),
         "kind": drift.kind,

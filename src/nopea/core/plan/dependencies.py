@@ -46,7 +46,8 @@ def blockers(
     A repository that depends on itself waits for ever; `find_cycle` reports that.
     """
     states = ((other, lookup(other)) for other in dependencies_of(key, spec))
-    return tuple(problem for other, state in states if (problem := _problem(other, state)) is not None)
+    found = (_problem(other, state, is_shown=other.namespace == key.namespace) for other, state in states)
+    return tuple(problem for problem in found if problem is not None)
 
 
 def find_cycle(key: RepoKey, edges: Mapping[RepoKey, Collection[RepoKey]]) -> tuple[RepoKey, ...]:
@@ -84,7 +85,8 @@ def _way_back(last: RepoKey, key: RepoKey, reached_from: Mapping[RepoKey, RepoKe
     return tuple(reversed(way))
 
 
-def _problem(other: RepoKey, state: Dependency) -> Problem | None:
+def _problem(other: RepoKey, state: Dependency, *, is_shown: bool) -> Problem | None:
+    """Return why it is waited for; the reason only if `is_shown`: another namespace may not read it."""
     if not state.exists:
         return Problem(
             code=Code.DEPENDENCY_MISSING,
@@ -95,7 +97,7 @@ def _problem(other: RepoKey, state: Dependency) -> Problem | None:
     if state.applied and state.healthy:
         return None
     missing = "healthy" if state.applied else "applied"
-    because = f": {state.reason.rstrip('.')}" if state.reason else ""
+    because = f": {state.reason.rstrip('.')}" if state.reason and is_shown else ""
     return Problem(
         code=Code.DEPENDENCY_NOT_READY,
         message=f"The dependency is not {missing}{because}.",

@@ -161,7 +161,7 @@ def _owner(keys: Path, three: Three) -> Owner:
 
 
 def _show(value: Any, key: ObjectKey, keys: Path) -> str | None:
-    return None if value is None else show_field(value, key=key, path=keys, limit=SHOWN)
+    return None if value is None else show_field(value, key=key, path=keys, limit=SHOWN, guess=False)
 
 
 def _unmarked(manifest: Manifest) -> Manifest:

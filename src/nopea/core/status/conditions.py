@@ -27,7 +27,7 @@ from nopea.core.api.entries import MAX_MESSAGE, Condition
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.plan.model import Reason
-from nopea.core.problem import Code, Problem, first_lines
+from nopea.core.problem import Code, Problem, first_lines, printable
 from nopea.core.status.drifts import drift_line
 from nopea.core.status.report import Outcome, ReconcileReport
 from nopea.core.status.rollback import has_moved, rolled_back
@@ -103,7 +103,7 @@ def condition(
         type=type_,
         status=status,
         reason=reason,
-        message=cut(message),
+        message=cut(printable(message)),
         last_transition_time=format_time(now),
         observed_generation=generation,
     )

@@ -16,7 +16,7 @@ from nopea.core.api.names import GROUP
 from nopea.core.api.status import MAX_SUMMARY, GitRepositoryStatus
 from nopea.core.objects import ObjectKey, parse_key
 from nopea.core.plan.model import Reason
-from nopea.core.problem import Code, Problem
+from nopea.core.problem import Code, Problem, printable
 
 _PHRASES = {
     Code.GIT_UNREACHABLE: "Git cannot be reached",
@@ -165,5 +165,5 @@ def _capitalized(text: str) -> str:
 
 
 def _bounded(line: str) -> str:
-    one_line = " ".join(line.split())
+    one_line = printable(" ".join(line.split()))
     return one_line if len(one_line) <= MAX_SUMMARY else f"{one_line[: MAX_SUMMARY - 1]}…"

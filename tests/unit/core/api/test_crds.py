@@ -1,4 +1,4 @@
-"""The CRDs as the model generates them, and as they are committed in deploy/crds/."""
+"""The CRDs as the model generates them, and as they are committed in deploy/base/crds/."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nopea.core.api.crds import git_repository_crd, inventory_crd
 
 Schema = dict[str, Any]
 CRDS = {"GitRepository": git_repository_crd(), "Inventory": inventory_crd()}
-FOLDER = Path(__file__).parents[4] / "deploy" / "crds"
+FOLDER = Path(__file__).parents[4] / "deploy" / "base" / "crds"
 
 
 def test_committed_files_are_the_generated_ones() -> None:
-    """The folder deploy/crds/ contains exactly the CRDs of the model; `make crds` writes them."""
+    """The folder deploy/base/crds/ contains exactly the CRDs of the model; `make crds` writes them."""
     assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} == rendered()
 
 

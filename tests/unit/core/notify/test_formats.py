@@ -51,7 +51,7 @@ def test_the_json_has_the_documented_fields() -> None:
         "commit": {"id": "c0ffee0" + "0" * 33, "message": "Raise the replicas", "author": "Deploy Bot"},
     }  # fmt: skip
     assert len(found["id"]) == 32
-    assert ".data.greeting: Welcome → Closed" in found["text"][1]
+    assert found["text"][1] == "• .data.greeting"
 
 
 def test_unknown_fields_are_null() -> None:
@@ -82,7 +82,7 @@ def test_the_parts_of_a_slack_message() -> None:
     assert message["text"] == ":warning: *shop/api: ConfigMap shop/web was changed by kubectl-edit*"
     assert attachment["text"].splitlines() == [
         "`ConfigMap shop/web` was changed by `kubectl-edit` at 2026-11-24T05:00:00Z",
-        "• `.data.greeting`: `Welcome` → `Closed`",
+        "• `.data.greeting`",
         "Not healed because of healPolicy: notify. To heal it: `nopea heal api --namespace shop`",
     ]
     assert attachment["footer"] == "acme-production · branch main @ c0ffee0 · Raise the replicas · Deploy Bot"
@@ -90,8 +90,10 @@ def test_the_parts_of_a_slack_message() -> None:
 
 
 def test_slack_markup_is_escaped() -> None:
-    """Values of an object cannot mention a channel or contain a link."""
-    text = slack(drift(to="<!channel> <https://evil.example|log in> &lt; `rm`"))["attachments"][0]["text"]
+    """Names of an object cannot mention a channel or contain a link."""
+    text = slack(drift(manager="<!channel> <https://evil.example|log in> &lt; `rm`"))["attachments"][0][
+        "text"
+    ]
     assert "<" not in text
     assert "&lt;!channel&gt; &lt;https://evil.example|log in&gt; &amp;lt; ’rm’`" in text
 

@@ -73,12 +73,17 @@ def test_nothing_to_wait_for() -> None:
     ],
 )
 def test_what_blocks(state: Dependency, code: Code, message: str) -> None:
-    """A dependency that is missing, not applied or not healthy blocks; the message contains the reason."""
-    (problem,) = blockers(SHOP, spec("base/infra"), lambda _: state)
+    """A dependency that is missing, not applied or not healthy blocks; the message contains the reason.
+
+    The reason is not told to another namespace, whose users may not read it.
+    """
+    (problem,) = blockers(SHOP, spec("infra"), lambda _: state)
 
     assert problem.code is code
     assert problem.code.transient
     assert problem.message == f"The dependency {message}"
+    (told_elsewhere,) = blockers(SHOP, spec("base/infra"), lambda _: state)
+    assert told_elsewhere.message == f"The dependency {message.partition(':')[0].rstrip('.')}."
 
 
 def test_every_blocker_is_reported() -> None:

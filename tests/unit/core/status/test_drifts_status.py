@@ -116,8 +116,8 @@ def test_a_secrets_values_are_shown_nowhere() -> None:
     one = result(field("data.password", "aHVudGVyMg==", "aHVudGVyMQ==", manager="kubectl-patch"), key=SECRET)
     whole = result(field("", {"apiVersion": "v1", "kind": "Secret", "data": {"p": "aHVudGVyMg=="}}, None))
     (line, of_whole) = drifts_of(report(objects=[one, whole]))
-    assert line.fields[0] == FieldChange(path="data.password", from_="*** (7 bytes)", to="*** (7 bytes)")
-    assert "data.password *** (7 bytes) → *** (7 bytes)" in drift_line(one)
+    assert line.fields[0] == FieldChange(path="data.password", from_="***", to="***")
+    assert "data.password *** → ***" in drift_line(one)
     for text in (str(line), str(of_whole), drift_line(one), drift_line(whole)):
         assert "aHVudGVy" not in text
         assert "hunter" not in text

@@ -221,9 +221,9 @@ class _Composer:
         line, name, frame = self._line(event), event.anchor or "", self.frames[-1]
         target = self.anchors.get(name)
         if target is None:
-            raise unknown_alias(name, line)
+            raise unknown_alias(line)
         if target.is_open:
-            raise endless_alias(name, line)
+            raise endless_alias(line)
         self.budget.nodes += 1
         self.budget.repeat(target, line)
         self._check_depth(target.height, line)

@@ -114,15 +114,15 @@ def collection_as_key(line: int) -> UnreadableError:
     return UnreadableError(wrong_value("A list or a mapping is used as a key.", line, hint="Quote the key."))
 
 
-def unknown_alias(name: str, line: int) -> UnreadableError:
-    """Return the error for an alias without an anchor."""
-    message = f"The alias *{shown(name)} has no anchor in this document."
+def unknown_alias(line: int) -> UnreadableError:
+    """Return the error for an alias without an anchor; its name may be a password without quotes."""
+    message = "An alias, which is a word that begins with `*`, has no anchor in this document."
     return UnreadableError(wrong_value(message, line, hint=_ALIAS))
 
 
-def endless_alias(name: str, line: int) -> UnreadableError:
+def endless_alias(line: int) -> UnreadableError:
     """Return the error for an anchor that contains an alias of itself."""
-    message = f"The anchor &{shown(name)} contains an alias of itself."
+    message = "An anchor contains an alias of itself."
     return UnreadableError(wrong_value(message, line, hint="Remove the alias."))
 
 

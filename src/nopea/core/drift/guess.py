@@ -1,0 +1,124 @@
+"""Guess what in an object is a secret although it is not in a Secret: by name, place and look. Pure.
+
+A wrong guess hides a harmless value; a missed one shows a password to everybody who may read a status.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from nopea.core.apply.fieldset import Path
+from nopea.core.secret import MASK, mask_text
+
+_NAME: Final = re.compile(
+    r"password|passwd|passphrase|passcode|\bpass\b|pwd|secret|token|credential|\bauth\b|\bdsn\b|\bpat\b|\bpem\b"
+    r"|connection string|\bkeys?$|\bkey \w+$"
+)
+_HARMLESS: Final = frozenset(
+    (
+        "key", "keys", "topology key", "name", "secret name", "secret ref", "secret key ref",
+        "token expiration seconds", "automount service account token", "service account token",
+        "image pull secrets", "secret", "public key", "match label keys",
+    )
+)  # fmt: skip
+"""Fields of Kubernetes' own kinds that name a Secret or a key, or hold a mapping."""
+
+_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_ASSIGNMENT: Final = re.compile(
+    r"(?i)(?P<name>[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
+    r"|credentials?|dsn)[\w.-]*[\"']?\s*(?:[:=]|=>)\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^\s,;&}]+)"
+)
+_BEARER: Final = re.compile(r"(?i)\b(?P<kind>bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}")
+_BLOCK: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*", re.DOTALL)
+_RANDOM: Final = re.compile(r"[A-Za-z0-9+/=_.~-]{20,}")
+_HEX: Final = re.compile(r"[0-9a-fA-F]{32,}")
+_LEAST_ENTROPY: Final = 3.7
+_LEAST_ENTROPY_OF_HEX: Final = 3.0
+_DEEPEST: Final = 64
+
+
+def without_secrets(value: Any, path: Path) -> Any:
+    """Return the value of a field with what looks like a secret replaced by a mask."""
+    return _hide(value, hidden=_is_hidden(path), depth=0)
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether the place itself tells: an environment variable's value, or a name on the way to it."""
+    names = [_name_of(element) for element in path]
+    return ("env" in names and path[-1:] == ("f:value",)) or any(map(looks_secret, names))
+
+
+def _name_of(element: str) -> str:
+    """Return the field of an element, or of a list's item the name it is known by."""
+    kind, _, text = element.partition(":")
+    if kind != "k":
+        return text
+    try:
+        keys = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return ""
+    name = keys.get("name") if isinstance(keys, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def looks_secret(name: str) -> bool:
+    """Return whether a field, a key or an environment variable of this name holds a secret."""
+    words = " ".join(_WORDS.findall(name)).lower()
+    return words not in _HARMLESS and _NAME.search(words) is not None
+
+
+def _hide(value: Any, *, hidden: bool, depth: int) -> Any:
+    if depth > _DEEPEST:
+        return MASK
+    match value:
+        case str():
+            return MASK if hidden else _hide_in_text(value)
+        case bool() | None:
+            return value
+        case int() | float():
+            return MASK if hidden else value
+        case Mapping():
+            is_pair = isinstance(value.get("name"), str) and "value" in value  # as in env, and in headers
+            return {
+                name: _hide(
+                    item,
+                    hidden=hidden or (is_pair and name == "value") or looks_secret(str(name)),
+                    depth=depth + 1,
+                )
+                for name, item in value.items()
+            }
+        case list() | tuple():
+            return [_hide(item, hidden=hidden, depth=depth + 1) for item in value]
+        case _:
+            return MASK
+
+
+def _hide_in_text(text: str) -> str:
+    """Hide what looks like a secret in a text: the whole of it, or a part such as a URL's password."""
+    if _is_random(text.strip()):
+        return MASK
+    text = _BLOCK.sub(MASK, mask_text(text))
+    text = _BEARER.sub(rf"\g<kind> {MASK}", text)
+    return _ASSIGNMENT.sub(rf"\g<name>{MASK}", text)
+
+
+def _is_random(text: str) -> bool:
+    """Whether it is one long word as no person would choose it: a token, a key, a digest."""
+    if _HEX.fullmatch(text):
+        return _entropy(text) >= _LEAST_ENTROPY_OF_HEX
+    if not _RANDOM.fullmatch(text) or not (re.search("[0-9]", text) and re.search("[A-Za-z]", text)):
+        return False
+    if not (re.search("[a-z]", text) and re.search("[A-Z]", text)) and not text.isalnum():
+        return False  # a name such as web-1-2-3.acme.example has separators, and one case
+    return _entropy(text) >= _LEAST_ENTROPY
+
+
+def _entropy(text: str) -> float:
+    """Return the entropy in bits for each character."""
+    return -sum(count / len(text) * math.log2(count / len(text)) for count in Counter(text).values())
