@@ -117,6 +117,18 @@ async def test_a_server_that_never_ends_fails_at_the_deadline(
     await until(lambda: port.statistics().running_now == 0)
 
 
+async def test_a_clone_that_was_killed_leaves_nothing_on_the_disk(
+    port: GitPort, settings: GitSettings
+) -> None:
+    """Otherwise each attempt leaves up to a gigabyte, until the disk is full for everybody."""
+    with FaultyServer(faulty.packing(faulty.drip_pack)) as server:
+        for _ in range(3):
+            assert await problem_of(port, server.url(), seconds=0.8) == (TransientError, Code.GIT_TIMEOUT)
+
+    await until(lambda: not [*settings.cache_dir.glob("*.new-*")])
+    assert [*settings.cache_dir.glob("*.git*")] == []
+
+
 async def test_libgit2_times_out_before_the_parent_kills_the_child(tmp_path: Path) -> None:
     """With a long deadline, the server timeout ends a silent connection inside the child."""
     port = GitPort(GitSettings(cache_dir=tmp_path / "cache", server_timeout_seconds=0.5))

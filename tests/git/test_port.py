@@ -49,6 +49,24 @@ async def test_a_commit_is_synced_listed_and_read(port: GitPort, server: GitServ
     assert await port.head(remote, commit.id, timeout_seconds=T) == commit
 
 
+async def test_names_that_are_not_utf8_are_read_like_others(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """Git allows any bytes. Two such names stay two, and no request waits for its deadline."""
+    remote = Remote(server.url("shop.git"))
+    origin.commit({'"caf\\351.yaml"': "a: 1\n", '"caf\\350.yaml"': "a: 2\n", '"d\\351/x.yaml"': "a: 3\n"})
+
+    commit = await port.sync(remote, MAIN, timeout_seconds=T)
+    files = await files_of(port, remote, commit.id, "", timeout_seconds=T)
+
+    assert [file.path for file in files] == ["caf\\udce8.yaml", "caf\\udce9.yaml", "d\\udce9/x.yaml"]
+    contents = await port.read(remote, commit.id, [file.blob for file in files], timeout_seconds=T)
+    assert sorted(contents.values()) == [b"a: 1\n", b"a: 2\n", b"a: 3\n"]
+    with pytest.raises(SyncError) as missing:
+        await files_of(port, remote, commit.id, "nowhere", timeout_seconds=T)
+    assert missing.value.problems[0].code is Code.GIT_PATH_NOT_FOUND
+
+
 async def test_an_unchanged_branch_is_not_fetched_again(port: GitPort, server: GitServer) -> None:
     """A second sync only requests the refs."""
     remote = Remote(server.url("shop.git"))

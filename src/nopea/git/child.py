@@ -124,6 +124,9 @@ class Child:
             frame = encode(answer)
         except FrameTooBigError as error:
             frame = encode({"id": answer["id"], "err": {"kind": ErrorKind.TOO_BIG, "message": str(error)}})
+        except Exception as error:  # noqa: BLE001 — as above: without an answer, the parent loses a slot until the deadline
+            message = f"the answer cannot be sent: {type(error).__name__}"
+            frame = encode({"id": answer["id"], "err": {"kind": ErrorKind.BUG, "message": message}})
         with self._writing:
             view = memoryview(frame)
             while view:

@@ -7,6 +7,7 @@ killed child leaves either the old one or the new one. The parent lets one write
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -19,11 +20,10 @@ import pygit2
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.problem import printable
 from nopea.git.failure import GitFailure, storage
-from nopea.git.protocol import ErrorKind
+from nopea.git.protocol import TEMPORARY, ErrorKind
 from nopea.git.ref import HEAD, RemoteRefs, find, similar
 from nopea.git.remote import Conversation, Line, TooManyObjectsError, create_repository
 
-TEMPORARY = ".new-"
 _UNSHALLOW = 2147483647  # GIT_FETCH_DEPTH_UNSHALLOW
 _EVERYTHING = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
 _MESSAGE_LENGTH = 200
@@ -156,7 +156,7 @@ def facts(repository: pygit2.Repository, commit: str, *, name: str = "", fetched
 
 def _clone(path: Path, ref: Ref, line: Line, limits: MirrorLimits, *, kept: Sequence[str]) -> dict[str, Any]:
     """Clone beside the mirror's place and move it there; refs that the old mirror had come along."""
-    new = path.parent / f"{path.name}{TEMPORARY}{uuid.uuid4().hex}"
+    new = _temporary(path)
     max_objects = 0 if line.address.local else limits.max_objects
     try:
         try:
@@ -234,8 +234,13 @@ def _fetch_commit(
     line.talk(repository).fetch(_EVERYTHING, depth=depth)
 
 
+def _temporary(path: Path) -> Path:
+    """Return a place beside the mirror; the parent removes what a killed child left there by its pid."""
+    return path.parent / f"{path.name}{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex}"
+
+
 def _replace(path: Path, new: Path) -> None:
-    old = path.parent / f"{path.name}{TEMPORARY}{uuid.uuid4().hex}"
+    old = _temporary(path)
     with contextlib.suppress(FileNotFoundError):
         path.rename(old)
     new.rename(path)

@@ -22,7 +22,7 @@ from nopea.git import problems
 from nopea.git.flight import Flights
 from nopea.git.pool import Pool
 from nopea.git.process import HOMES, Trust
-from nopea.git.protocol import ErrorKind, Op
+from nopea.git.protocol import TEMPORARY, ErrorKind, Op
 from nopea.git.request import OperationError
 from nopea.git.settings import GitSettings, GitStatistics
 from nopea.git.wire import (
@@ -36,7 +36,6 @@ from nopea.git.wire import (
 )  # fmt: skip
 from nopea.measure import Measure, not_measured
 
-_TEMPORARY = ".new-"
 _MAX_REMEMBERED = 20_000
 # Ids in one request: 10,000 of them are half a megabyte.
 _BLOBS = 10_000
@@ -348,5 +347,5 @@ class _Writer:
 def _sweep(cache_dir: Path) -> None:
     """Remove what a killed controller left: homes of children, half-made mirrors."""
     shutil.rmtree(cache_dir / HOMES, ignore_errors=True)
-    for path in cache_dir.glob(f"*{_TEMPORARY}*"):
+    for path in cache_dir.glob(f"*{TEMPORARY}*"):
         shutil.rmtree(path, ignore_errors=True)

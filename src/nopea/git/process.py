@@ -18,7 +18,7 @@ from typing import Any
 
 from nopea import log_events
 from nopea.core.secret import mask_text
-from nopea.git.protocol import Decoder, FrameError, Op, encode
+from nopea.git.protocol import TEMPORARY, Decoder, FrameError, Op, encode
 from nopea.git.settings import GitSettings
 from nopea.logs import Log
 from nopea.tasks import end, spawn
@@ -99,6 +99,8 @@ class ChildProcess:
             self.ready = False
             await self._reap()
             shutil.rmtree(home, ignore_errors=True)
+            if self._process is not None:
+                await asyncio.to_thread(_remove_half_made, self._settings.cache_dir, self._process.pid)
 
     def _make_home(self, home: Path) -> None:
         shutil.rmtree(home, ignore_errors=True)
@@ -187,3 +189,9 @@ class ChildProcess:
         if process.stdin is not None:
             process.stdin.close()
         await process.wait()
+
+
+def _remove_half_made(cache_dir: Path, pid: int) -> None:
+    """Remove the mirrors that a child was making when it was killed: up to a gigabyte each."""
+    for path in cache_dir.glob(f"*{TEMPORARY}{pid}-*"):
+        shutil.rmtree(path, ignore_errors=True)

@@ -15,6 +15,8 @@ MAX_FRAME = 64 * 1024 * 1024
 # A child ends an answer with contents at about this size and says what is left; the parent asks again.
 ANSWER_BYTES = 8 * 1024 * 1024
 _PREFIX = 4
+TEMPORARY = ".new-"
+"""In the name of what a child makes beside a mirror, before the child's pid."""
 
 
 class Op(enum.StrEnum):
@@ -63,8 +65,12 @@ class FrameTooBigError(FrameError):
 
 
 def encode(message: dict[str, Any], *, limit: int = MAX_FRAME) -> bytes:
-    """Return the message as one frame; raises FrameTooBigError over the limit (bytes of msgpack)."""
-    body: bytes = msgpack.packb(message, use_bin_type=True)
+    """Return the message as one frame; raises FrameTooBigError over the limit (bytes of msgpack).
+
+    Git allows any bytes in names. What is not UTF-8 is written as Python writes it, `caf\\udce9.yaml`, so
+    that two names stay two.
+    """
+    body: bytes = msgpack.packb(message, use_bin_type=True, unicode_errors="backslashreplace")
     if len(body) > limit:
         raise FrameTooBigError(f"a frame of {len(body)} bytes is over the limit of {limit}")
     return len(body).to_bytes(_PREFIX, "big") + body
