@@ -214,7 +214,7 @@ def test_the_whole_life_cycle_is_reported_in_order(
         web = site.place("v1 configmaps", "web")
         site.cluster.merge(web, {"data": {"colour": "red"}})
         (drift,) = life.expect(detected)
-        assert drift.facts["drift"]["fields"] == [{"path": ".data.colour", "from": "green", "to": "red"}]
+        assert drift.facts["drift"]["fields"] == [{"path": ".data.colour"}]
         site.cluster.merge(repo.place, {"metadata": {"annotations": {"nopea.io/heal-requested": "now"}}})
         healed = life.expect(began, ended, resolved)[2]
         assert healed.attributes["subject"] == drift.attributes["subject"]
@@ -226,7 +226,7 @@ def test_the_whole_life_cycle_is_reported_in_order(
         key = site.place("v1 secrets", "key")
         site.cluster.merge(key, {"stringData": {"password": f"{SWORDFISH}-by-hand"}})
         at_once = life.expect(began, ended, detected, resolved)
-        assert at_once[2].facts["drift"]["fields"] == [{"path": ".data.password", "from": "***", "to": "***"}]
+        assert at_once[2].facts["drift"]["fields"] == [{"path": ".data.password"}]
 
         blue = deployed.facts["commit"]
         site.cluster.merge(repo.place, {"metadata": {"annotations": {"nopea.io/rollback-to": blue}}})
