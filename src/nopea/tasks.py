@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+OFF_LOOP_STEPS = 500
+"""A step takes some tens of microseconds; a thread costs more than a few of them."""
 
 
 def spawn(coroutine: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
@@ -30,6 +32,16 @@ async def for_each(
     async with asyncio.TaskGroup() as group:
         for number in range(min(limit, len(items))):
             group.create_task(lane(), name=f"{name} {number}")
+
+
+async def off_loop(function: Callable[..., T], *arguments: Any, size: int) -> T:
+    """Return what a pure function returns; one with much to do (`size` steps) runs in a thread.
+
+    The event loop continues meanwhile. The thread cannot be stopped, so the caller bounds the size.
+    """
+    if size < OFF_LOOP_STEPS:
+        return function(*arguments)
+    return await asyncio.to_thread(function, *arguments)
 
 
 async def finish(coroutine: Coroutine[Any, Any, T], *, seconds: float, name: str) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -112,6 +113,35 @@ def test_a_definition_in_git_does_not_change_what_a_kind_is(victim: Tenant, mall
     app.git.commit(maps("one"))
     app.sync_now()
     eventually(lambda: _assert_gone(victim, DEPLOYMENTS, "web"))
+
+
+def test_a_hostile_repository_stops_nobody(victim: Tenant, mallory: Tenant, controller: Nopea) -> None:
+    """Many patterns, and many objects at many paths: the probe answers, and the victim is synced."""
+    patterns = "\n".join(f"**/{'a' * 40}{number}/**/*.b" for number in range(700))
+    mallory.origin("patterns", {
+        ".nopeaignore": patterns,
+        **{f"{'d/' * 30}{number}.yaml": "a: 1" for number in range(700)},
+    })  # fmt: skip
+    small = yamls.text(yamls.config_map("x", colour="blue"))
+    bomb = "---\n".join([small] * 2_000)
+    mallory.origin("bomb", {f"{number}/bomb.yaml": bomb for number in range(20)})
+    origin = victim.origin("app", maps("one"))
+    app = victim.follow("app", **victim.fields())
+    app.wait_synced()
+    begun, slowest = time.monotonic(), 0.0
+
+    attacks = [mallory.follow(name, **mallory.fields()) for name in ("patterns", "bomb")]
+    commit = origin.commit(maps("one", "two"))
+    app.sync_now()
+    while time.monotonic() < begun + 8:
+        asked = time.monotonic()
+        assert controller.get("/health").status == 200
+        slowest = max(slowest, time.monotonic() - asked)
+        time.sleep(0.02)
+
+    app.wait_synced(commit, seconds=1)
+    assert slowest < 0.5, slowest  # alone it is some milliseconds; a busy machine may add to that
+    attacks[1].wait_failed("NOPEA-M013")
 
 
 def _assert_gone(site: Tenant, kind: str, name: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 
 import pytest
 
-from nopea.tasks import end, finish, spawn
+from nopea.tasks import OFF_LOOP_STEPS, end, finish, off_loop, spawn
 
 
 async def _sleep_then_clean(log: list[str]) -> None:
@@ -127,3 +128,11 @@ async def test_an_error_in_the_final_step_is_raised() -> None:
     caller.cancel()
     with pytest.raises(ValueError, match="late"):
         await caller
+
+
+async def test_much_work_does_not_stop_the_event_loop() -> None:
+    """It runs in a thread; little work does not."""
+    here = threading.get_ident()
+
+    assert await off_loop(threading.get_ident, size=OFF_LOOP_STEPS - 1) == here
+    assert await off_loop(threading.get_ident, size=OFF_LOOP_STEPS) != here

@@ -96,4 +96,10 @@ _OPTIONS = (
         show_default=False,
         help="Longest timeout; a longer one in a spec is lowered to it.  [default: 1h]",
     ),
+    click.option(
+        "--max-objects",
+        default=LEAST.max_objects,
+        type=click.IntRange(1, 100_000),
+        help="Most objects that one GitRepository may declare.",
+    ),
 )

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from nopea import tasks
 from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
 from nopea.core.manifests.ignore import IGNORE_FILE, Ignore
-from nopea.core.problem import Code, Problem
+from nopea.core.manifests.limits import problem_of_files, problem_of_listing, problem_of_matching
+from nopea.core.problem import Code, Problem, StalledError
 from nopea.state.store import ManifestCache
 
 PARSE_BATCH = 64
@@ -88,8 +90,12 @@ class Fetcher:
 
     async def _read(self, spec: GitRepositorySpec, remote: Remote, commit: Commit) -> Snapshot:
         listing = await self._git.listing(remote, commit.id, spec.path, timeout_seconds=_timeout(spec))
+        _refuse(problem_of_listing(listing.files))
         ignore = await self._ignore(spec, remote, commit.id, listing.files)
-        wanted = [entry for entry in listing.files if ignore.wants(entry.path)]
+        _refuse(problem_of_matching(listing.files, ignore))
+        matches = ignore.patterns * len(listing.files)
+        wanted = await tasks.off_loop(_wanted, listing.files, ignore, size=matches)
+        _refuse(problem_of_files(wanted))
         parsed = await self._parse(spec, remote, wanted)
         links = [path for path, what in listing.skipped if what == "symlink" and ignore.wants(path)]
         problems = (*ignore.problems, *(symlink(path) for path in links))
@@ -132,6 +138,15 @@ class Fetcher:
                 self._manifests[blob] = file
             parsed.update(answer)
         return parsed
+
+
+def _wanted(entries: Sequence[FileEntry], ignore: Ignore) -> list[FileEntry]:
+    return [entry for entry in entries if ignore.wants(entry.path)]
+
+
+def _refuse(problem: Problem | None) -> None:
+    if problem is not None:
+        raise StalledError(problem)
 
 
 def _timeout(spec: GitRepositorySpec) -> float:

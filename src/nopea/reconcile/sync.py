@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from nopea import tasks
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import account_of, acts_as_controller, may_apply, violations
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Remote
+from nopea.core.manifests.limits import problem_of_content
 from nopea.core.manifests.render import (
     Desired,
     Document,
@@ -111,7 +113,11 @@ class ClusterSync:
 
     async def plan(self, snapshot: Snapshot) -> Planned:
         """Render, observe and decide; writes nothing to the cluster. Raises as `run`."""
-        documents, problems = read_documents(snapshot.files)
+        too_big = problem_of_content(snapshot.files, max_objects=self._context.policy.max_objects)
+        if too_big is not None:
+            raise StalledError(too_big)
+        size = sum(len(file.documents) for file in snapshot.files.values())
+        documents, problems = await tasks.off_loop(read_documents, snapshot.files, size=size)
         desired, more = await self._render(documents)
         problems = [*snapshot.problems, *problems, *more]
         clean = not problems
@@ -199,7 +205,13 @@ class ClusterSync:
             force=self._spec.force,
             ignore=self._spec.ignore_differences,
         )
-        desired, problems = render(documents, rendering, lambda version, kind: resources.get((version, kind)))
+        desired, problems = await tasks.off_loop(
+            render,
+            documents,
+            rendering,
+            lambda version, kind: resources.get((version, kind)),
+            size=len(documents),
+        )
         self._state.unknown_kinds = len(resources) < len(
             {(document.api_version, document.kind) for document in documents}
         )

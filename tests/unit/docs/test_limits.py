@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.tenancy import LEAST
 from nopea.core.duration import parse_duration
 from nopea.core.manifests import ignore, stages
+from nopea.core.manifests import limits as manifest_limits
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS
 from nopea.core.objects import GroupKind
 from nopea.core.problem import Code
@@ -45,6 +47,8 @@ def test_limits_of_manifests() -> None:
     assert documented == [
         limits.file_bytes, limits.object_bytes, limits.documents, limits.nodes, limits.depth, limits.problems,
         ignore.MAX_FILE_BYTES, ignore.MAX_PATTERNS, ignore.MAX_PATTERN_CHARACTERS,
+        manifest_limits.MAX_FILES, manifest_limits.MAX_IGNORE_FILES, manifest_limits.MAX_MATCHES,
+        manifest_limits.MAX_BYTES, LEAST.max_objects,
     ]  # fmt: skip
 
 

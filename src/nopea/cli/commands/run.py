@@ -201,6 +201,7 @@ def settings_of(
     allow_file_urls: bool,
     min_interval: float,
     max_timeout: float,
+    max_objects: int,
     **same_name: Any,
 ) -> Settings:
     """Return the settings for the options of the command; raises SettingError.
@@ -233,6 +234,7 @@ def settings_of(
             allow_file_urls=allow_file_urls,
             min_interval=min_interval,
             max_timeout=max_timeout,
+            max_objects=max_objects,
         ),
         webhook_secret=Secret(os.environ.get(SECRET_VARIABLE, "").strip()),
         log_format=log_format or ("console" if sys.stderr.isatty() else "json"),

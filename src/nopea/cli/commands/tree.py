@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def command(*, cluster: ClusterChoice, name: str, output: str) -> None:
     """List the objects of GitRepository NAME, with the sync and the health of each.
 
-    Sync is Synced, Drifted, Failed or Suspended; health is Healthy, Progressing, Failed, Terminating or
-    Unknown. Both are as the controller saw them last.
+    Sync is Synced, Drifted, Failed or Suspended; health is Healthy, Progressing, Unhealthy, Terminating
+    or Unknown. Both are as the controller saw them last.
 
     Exit codes: 0 listed, 2 wrong usage, 3 the cluster could not be read.
     """

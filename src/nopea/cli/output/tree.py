@@ -64,8 +64,11 @@ def tree_lines(repository: Repository, applied: Collection[ObjectKey]) -> Iterat
             text.ljust(width) for text, width in zip(_cells(key, state), widths, strict=True)
         )
         message = "; ".join(filter(None, (state.sync_message, state.health_message)))
-        coloured = f"{name}  {_colour(sync, state.sync)}  {_colour(health, state.health)}"
-        yield f"{branch} {coloured}{f'  {plain_line(message, limit=200)}' if message else ''}".rstrip()
+        line = f"{branch} {name}  {_colour(sync, state.sync)}  "
+        if message:
+            yield f"{line}{_colour(health, state.health)}  {plain_line(message, limit=200)}"
+        else:
+            yield f"{line}{_colour(state.health, state.health)}"
     if states.has_more:
         yield _HAS_MORE
 

@@ -35,6 +35,8 @@ class TenancyPolicy:
     """A command compares with its user's rights; it decides nothing about the controller's."""
     min_interval: float = 1.0
     max_timeout: float = 3600.0
+    max_objects: int = 10_000
+    """The most objects that one GitRepository may declare."""
 
 
 LEAST = TenancyPolicy()

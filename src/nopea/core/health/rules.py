@@ -23,7 +23,7 @@ class HealthStatus(StrEnum):
 
     HEALTHY = "Healthy"
     PROGRESSING = "Progressing"
-    FAILED = "Failed"
+    FAILED = "Unhealthy"
     TERMINATING = "Terminating"
     UNKNOWN = "Unknown"
 

@@ -58,6 +58,8 @@ class _Layer:
 class Ignore:
     """The files that a repository excludes. `problems` are those of the patterns; the others are used.
 
+    `patterns` is the number of patterns.
+
     `spec.exclude` overrides every `.nopeaignore`, and a deeper `.nopeaignore` a higher one; in one source the
     last matching pattern decides. As in Git, a file below an ignored folder cannot be included again.
     """
@@ -82,6 +84,7 @@ class Ignore:
         self._layers = tuple(layer for layer in layers if layer.globs)
         self._ignored_folders: dict[tuple[str, ...], bool] = {(): False}
         self.problems = tuple(problems)
+        self.patterns = sum(len(layer.globs) for layer in self._layers)
 
     def is_ignored(self, path: str) -> bool:
         """Whether a pattern excludes the file or a folder above it."""

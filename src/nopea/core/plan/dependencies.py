@@ -101,7 +101,7 @@ def _problem(other: RepoKey, state: Dependency, *, is_shown: bool) -> Problem | 
     return Problem(
         code=Code.DEPENDENCY_NOT_READY,
         message=f"The dependency is not {missing}{because}.",
-        hint=f"The sync continues automatically. To see why it waits, run "
+        hint=f"This GitRepository is synced when that changes. To see what is wrong there, run "
         f"`kubectl -n {other.namespace} describe gr {other.name}`.",
         object=str(ObjectKey(names.GROUP, names.KIND, other.namespace, other.name)),
     )

@@ -197,7 +197,7 @@ def _about_objects(make: _Maker, report: ReconcileReport) -> list[Condition]:
             "the service account that applies them may list and watch them. Grant the account these verbs."
         )
         found.append(make(WATCHING, "False", "NotWatched", message))
-    else:
+    elif report.count(*IN_SYNC):
         found.append(make(WATCHING, "True", "Watched", "Changes of applied objects are noticed at once."))
     return found
 

@@ -17,6 +17,7 @@ from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import unpack
+from nopea.core.plan.model import Reason
 from nopea.core.status.conditions import report_line
 from nopea.core.status.drifts import drift_line
 from nopea.core.status.health import RECOVERING, UNHEALTHY
@@ -28,6 +29,7 @@ from nopea.core.status.transition import Transition
 MOST_OF_A_KIND = 5
 """The most objects or problems of one kind in the Events of one sync; the rest is in the status."""
 
+_WHY_LEFT: dict[str, str] = {Reason.POLICY: "spec.healPolicy leaves it to you"}
 _WHY_OBJECTS_STAY = {
     "abandoned": f"{names.ABANDON_ANNOTATION} was set",
     "suspended": "spec.suspend was true",
@@ -140,7 +142,7 @@ def _drifts(report: ReconcileReport) -> Iterator[EventLine]:
         note = f"{verb} {drift_line(result, reverted=True)}."
         yield EventLine(type="Normal", reason="DriftHealed", action="Heal", note=note)
     for result in _first(result for result in report.objects if result.drifts):
-        note = f"Drift in {drift_line(result)}. Not reverted: {result.reason}."
+        note = f"Drift in {drift_line(result)}. Not reverted: {_WHY_LEFT.get(result.reason, result.reason)}."
         yield EventLine(type="Warning", reason="DriftDetected", action="Heal", note=note)
     if report.rivals:
         yield EventLine(type="Warning", reason="Contended", action="Heal", note=report.rivals)

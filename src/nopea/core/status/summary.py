@@ -46,6 +46,7 @@ _PHRASES = {
     Code.OBJECT_METADATA: "invalid metadata",
     Code.NO_MANIFESTS: "no manifests",
     Code.SYMLINK: "symbolic link",
+    Code.REPOSITORY_TOO_BIG: "repository too big",
     Code.KIND_UNKNOWN: "kind is not served",
     Code.FORBIDDEN: "forbidden",
     Code.INVALID: "invalid",

@@ -100,6 +100,7 @@ GIVEN = [
     ("allowed-hosts", "git.acme.example, *.Corp.example", "git.acme.example, *.Corp.example"),
     ("min-interval", "1m", 60.0),
     ("max-timeout", "10m", 600.0),
+    ("max-objects", "50", 50),
 ]
 
 
@@ -190,6 +191,7 @@ def test_every_option_reaches_the_settings() -> None:
             allow_file_urls=True,
             min_interval=60.0,
             max_timeout=600.0,
+            max_objects=50,
         ),
         cdevents_sink=(ReceiverAddress.parse("https://events.acme.example/x"),),
         cdevents_mode="structured",

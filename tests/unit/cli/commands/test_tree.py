@@ -34,7 +34,7 @@ def test_each_object_is_a_line(commands: Commands) -> None:
     head, first, last = result.stdout.splitlines()
     assert head == "GitRepository shop/api  main@sha1:bbbbbbb  2 objects"
     assert first.split() == ["├──", "ConfigMap", "shop/web", "Synced", "Healthy"]
-    assert last.startswith("└── apps/Deployment shop/api  Failed  Failed   NOPEA-K003: no")
+    assert last.startswith("└── apps/Deployment shop/api  Failed  Unhealthy  NOPEA-K003: no")
     assert last.endswith("field; CrashLoopBackOff (exit code 1)")
     assert "\x1b" not in result.stdout
     assert first.index("Synced") == last.index("Failed")

@@ -21,7 +21,7 @@ def test_columns_are_aligned_and_the_last_object_ends_the_tree() -> None:
     assert [click.unstyle(line) for line in tree_lines(found, [B, A])] == [
         "GitRepository shop/api  main  Oh",
         "├── ConfigMap shop/a          Synced  Healthy",
-        "└── apps/Deployment shop/api  Synced  Failed   CrashLoopBackOff",
+        "└── apps/Deployment shop/api  Synced  Unhealthy  CrashLoopBackOff",
     ]
 
 

@@ -86,6 +86,12 @@ def test_what_blocks(state: Dependency, code: Code, message: str) -> None:
     assert told_elsewhere.message == f"The dependency {message.partition(':')[0].rstrip('.')}."
 
 
+_WAITS = (
+    "This GitRepository is synced when that changes. "
+    "To see what is wrong there, run `kubectl -n shop describe gr a`."
+)
+
+
 def test_every_blocker_is_reported() -> None:
     """All blocking dependencies are reported, in the order of the spec."""
     states = {"a": Dependency(), "b": FINE, "c": MISSING}
@@ -95,7 +101,7 @@ def test_every_blocker_is_reported() -> None:
     assert [problem.code for problem in problems] == [Code.DEPENDENCY_MISSING, Code.DEPENDENCY_NOT_READY]
     assert [problem.hint for problem in problems] == [
         "Create it, or correct spec.dependsOn.",
-        "The sync continues automatically. To see why it waits, run `kubectl -n shop describe gr a`.",
+        _WAITS,
     ]
 
 

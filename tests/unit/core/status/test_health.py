@@ -30,7 +30,7 @@ def test_the_worst_object_is_named() -> None:
     assert crashing.health == RepositoryHealth(
         status="Unhealthy", object=ObjectReference.of(A), message="crash"
     )
-    assert unpack_states(crashing.object_states).objects[A].health == "Failed"
+    assert unpack_states(crashing.object_states).objects[A].health == "Unhealthy"
     well = with_health(crashing, HEALTHY, generation=1, now=NOW)
     assert (well.health, well.object_states) == (RepositoryHealth(status="Healthy"), "")
     assert with_health(well, None, generation=1, now=NOW).health is None
