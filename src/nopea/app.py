@@ -7,6 +7,7 @@ What the services are made of is `assembly.py`'s.
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from contextlib import AsyncExitStack
 
@@ -31,6 +32,9 @@ FLUSH_SECONDS = 5.0
 
 CLOSE_SECONDS = 4.0
 """What the drain reserves for closing connections, children and traces."""
+
+MAX_FILES = 65_536
+"""The most open files that the process asks for."""
 
 _TO_TELL_SECONDS = 0.2
 """Beyond their time: queues that are cut off count and log what is left."""
@@ -166,8 +170,21 @@ class _SignalHandler:
         self._app.stop(number.name)
 
 
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system does: each watch, and each idle visitor, is one.
+
+    Shells and container runtimes start with 1,024, and a thousand idle connections would stop the probes.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 async def run(settings: Settings) -> int:
     """Run the controller until SIGTERM or SIGINT and return the exit code."""
+    _raise_file_limit()
     app = App(settings)
     loop = asyncio.get_running_loop()
     handler = _SignalHandler(app)
