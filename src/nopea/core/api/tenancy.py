@@ -115,7 +115,11 @@ def violations(key: RepoKey, spec: GitRepositorySpec, policy: TenancyPolicy) -> 
                 f"Nopea runs with --allowed-hosts={','.join(policy.allowed_hosts)}.",
             )
         )
-    if spec.secret_ref is not None and spec.url.startswith("http:") and not policy.allow_http_credentials:
+    if (
+        spec.secret_ref is not None
+        and spec.url.lower().startswith("http:")
+        and not policy.allow_http_credentials
+    ):
         problems.append(
             _not_allowed(
                 "spec.secretRef would be sent over plain http, where anybody can read it.",

@@ -107,6 +107,16 @@ def test_one_tenant_is_a_namespace_or_whoever_nopea_writes_for() -> None:
     assert not shares_rights(web, named, CONTROLLER)
 
 
+@pytest.mark.parametrize("url", ["http://git.acme.example/x", "HTTP://git.acme.example/x"])
+def test_the_case_of_a_scheme_is_no_way_round(url: str) -> None:
+    """The API server accepts lower case only, but an older definition may have stored another."""
+    policy = TenancyPolicy(apply_as_controller=True)
+
+    assert [problem.code for problem in violations(KEY, spec(url, secretRef={"name": "git"}), policy)] == [
+        Code.NOT_ALLOWED
+    ]
+
+
 def test_durations_are_kept_within_the_limits() -> None:
     """So that one tenant cannot ask a server every second, nor hold a slot for an hour."""
     policy = TenancyPolicy(min_interval=30.0, max_timeout=600.0)
