@@ -31,8 +31,8 @@ _HARMLESS: Final = frozenset(
 
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _ASSIGNMENT: Final = re.compile(
-    r"(?i)(?P<name>[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
-    r"|credentials?|dsn)[\w.-]*[\"']?\s*(?:[:=]|=>)\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^\s,;&}]+)"
+    r"(?i)(?P<name>(?<![\w.-])[\w.-]{0,128}(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key"
+    r"|private[_-]?key|credentials?|dsn)[\w.-]{0,128}[\"']?\s{0,8}(?:[:=]|=>)\s{0,8})(?P<value>\"[^\"]*\"|'[^']*'|[^\s,;&}]+)"
 )
 _BEARER: Final = re.compile(r"(?i)\b(?P<kind>bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}")
 _BLOCK: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*", re.DOTALL)
@@ -41,11 +41,16 @@ _HEX: Final = re.compile(r"[0-9a-fA-F]{32,}")
 _LEAST_ENTROPY: Final = 3.7
 _LEAST_ENTROPY_OF_HEX: Final = 3.0
 _DEEPEST: Final = 64
+_LONGEST: Final = 1024
+"""Of one text; what is shown in the end is shorter."""
+
+_MOST_CHARACTERS: Final = 16 * 1024
+"""Of all texts of a value; the rest is hidden without a look."""
 
 
 def without_secrets(value: Any, path: Path) -> Any:
     """Return the value of a field with what looks like a secret replaced by a mask."""
-    return _hide(value, hidden=_is_hidden(path), depth=0)
+    return _Hider().hide(value, hidden=_is_hidden(path), depth=0)
 
 
 def _is_hidden(path: Path) -> bool:
@@ -69,38 +74,53 @@ def _name_of(element: str) -> str:
 
 def looks_secret(name: str) -> bool:
     """Return whether a field, a key or an environment variable of this name holds a secret."""
-    words = " ".join(_WORDS.findall(name)).lower()
+    words = " ".join(_WORDS.findall(name[:256])).lower()
     return words not in _HARMLESS and _NAME.search(words) is not None
 
 
-def _hide(value: Any, *, hidden: bool, depth: int) -> Any:
-    if depth > _DEEPEST:
-        return MASK
-    match value:
-        case str():
-            return MASK if hidden else _hide_in_text(value)
-        case bool() | None:
-            return value
-        case int() | float():
-            return MASK if hidden else value
-        case Mapping():
-            is_pair = isinstance(value.get("name"), str) and "value" in value  # as in env, and in headers
-            return {
-                name: _hide(
-                    item,
-                    hidden=hidden or (is_pair and name == "value") or looks_secret(str(name)),
-                    depth=depth + 1,
-                )
-                for name, item in value.items()
-            }
-        case list() | tuple():
-            return [_hide(item, hidden=hidden, depth=depth + 1) for item in value]
-        case _:
+class _Hider:
+    """Hides in one value; `_left` is how many characters may still be searched."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_CHARACTERS
+
+    def hide(self, value: Any, *, hidden: bool, depth: int) -> Any:
+        if depth > _DEEPEST:
             return MASK
+        match value:
+            case str():
+                return MASK if hidden else self._text(value)
+            case bool() | None:
+                return value
+            case int() | float():
+                return MASK if hidden else value
+            case Mapping():
+                is_pair = isinstance(value.get("name"), str) and "value" in value  # as in env, and in headers
+                return {
+                    name: self.hide(
+                        item,
+                        hidden=hidden or (is_pair and name == "value") or looks_secret(str(name)),
+                        depth=depth + 1,
+                    )
+                    for name, item in value.items()
+                }
+            case list() | tuple():
+                return [self.hide(item, hidden=hidden, depth=depth + 1) for item in value]
+            case _:
+                return MASK
+
+    def _text(self, text: str) -> str:
+        self._left -= min(len(text), _LONGEST)
+        return _hide_in_text(text) if self._left >= 0 else MASK
 
 
 def _hide_in_text(text: str) -> str:
-    """Hide what looks like a secret in a text: the whole of it, or a part such as a URL's password."""
+    """Hide what looks like a secret in a text: the whole of it, or a part such as a URL's password.
+
+    The text comes from an object, so it is cut before any expression searches it.
+    """
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
     if _is_random(text.strip()):
         return MASK
     text = _BLOCK.sub(MASK, mask_text(text))

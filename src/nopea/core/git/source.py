@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -13,6 +14,7 @@ from nopea.core.problem import Problem
 from nopea.core.secret import Secret
 
 _SHA256_LENGTH = 64
+_HOST: Final = re.compile(r"[a-z0-9._:-]+")
 SHORT_COMMIT: Final = 7
 """How many digits of a commit are shown to users."""
 
@@ -23,15 +25,18 @@ def is_ssh(url: str) -> bool:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL in any form, in lower case and without its port; empty for a local path."""
+    """Return the host of a URL in any form, in lower case and without its port.
+
+    Empty for a local path, and for a host that libraries could read in another way.
+    """
     if "://" in url:
         try:
-            return urlsplit(url).hostname or ""
+            host = urlsplit(url).hostname or ""
         except ValueError:
             return ""
-    if not is_ssh(url):
-        return ""
-    return url.partition("/")[0].rpartition("@")[2].rpartition(":")[0].strip("[]").lower()
+    else:
+        host = url.partition(":")[0].rpartition("@")[2].lower() if is_ssh(url) else ""
+    return host if _HOST.fullmatch(host) else ""
 
 
 class RefKind(enum.StrEnum):

@@ -85,6 +85,8 @@ def test_all_violations_are_told_at_once() -> None:
         ("https://evil.example/git.acme.example", False),
         ("git@git.acme.example:shop.git", True),
         ("git@evil.example:git.acme.example", False),
+        ("git@evil.example:a@git.acme.example:repo", False),
+        ("https://evil.example%00.git.acme.example/r", False),
         ("ssh://git@[::1]:22/shop", False),
         ("https://git.acme.example.evil.example/x", False),
     ],
@@ -115,6 +117,16 @@ def test_the_case_of_a_scheme_is_no_way_round(url: str) -> None:
     assert [problem.code for problem in violations(KEY, spec(url, secretRef={"name": "git"}), policy)] == [
         Code.NOT_ALLOWED
     ]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example%00.acme.example/r", "git@evil.example:x.acme.example:r"]
+)
+def test_a_pattern_matches_the_whole_host(url: str) -> None:
+    """What libgit2 reads as the host must be what is compared."""
+    policy = TenancyPolicy(apply_as_controller=True, allowed_hosts=("*.acme.example",))
+
+    assert [problem.code for problem in violations(KEY, spec(url), policy)] == [Code.NOT_ALLOWED]
 
 
 def test_durations_are_kept_within_the_limits() -> None:
