@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
 
+from nopea.cli.duration import Duration
 from nopea.core.api.tenancy import LEAST, TenancyPolicy
-from nopea.core.duration import parse_duration
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-
-class Duration(click.ParamType[float]):
-    """Seconds, written as Kubernetes writes durations: `30s`, `1h30m`."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds, or fail with an example."""
-        if isinstance(value, float):
-            return value
-        try:
-            seconds = parse_duration(value).total_seconds()
-        except ValueError:
-            seconds = 0.0
-        if seconds <= 0:
-            self.fail(f"{value!r} is not a duration longer than 0s. Example: 30s.", param, ctx)
-        return seconds
+NAMES = tuple(field.name for field in fields(TenancyPolicy) if field.name != "is_command")
+"""The parameters that the options fill, each named as its field of TenancyPolicy."""
 
 
 def tenancy_options(command: F) -> F:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nopea.cli.duration import Duration
 from nopea.core.duration import format_seconds, parse_duration
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ EXIT_NOT_SYNCED = 1
 DEFAULT_TIMEOUT = "5m"
 POLL_SECONDS = 0.3
 QUIET_SECONDS = 10.0
-"""After this time without any progress, possible causes are shown."""
+"""After this time without any progress, possible causes are shown, and looked for again as often."""
 
 
 def wait_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -34,7 +35,7 @@ def wait_options(function: Callable[..., None]) -> Callable[..., None]:
     @click.option("--wait", is_flag=True, help="Wait for the sync to end; exit with 1 if it fails.")
     @click.option(
         "--timeout",
-        callback=_seconds,
+        type=Duration(),
         metavar="DURATION",
         help=f"The longest that --wait waits, such as 30s or 5m.  [default: {DEFAULT_TIMEOUT}]",
     )
@@ -46,18 +47,6 @@ def wait_options(function: Callable[..., None]) -> Callable[..., None]:
         function(wait_seconds=(timeout or default) if wait else None, **rest)
 
     return with_wait
-
-
-def _seconds(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        seconds = parse_duration(text).total_seconds()
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx, param) from error
-    if seconds <= 0:
-        raise click.BadParameter("The timeout must be longer than 0s.", ctx, param)
-    return seconds
 
 
 async def wait_for(
@@ -93,15 +82,17 @@ class _Waiter:
 
         loop = asyncio.get_running_loop()
         started = loop.time()
+        asks_at = started + QUIET_SECONDS
         try:
             async with asyncio.timeout(seconds):
                 while True:
                     handled = await self._poll()
                     if handled is not None:
                         return handled
-                    if (quiet := loop.time() - started) >= QUIET_SECONDS and not self._stage:
+                    if loop.time() >= asks_at and not self._stage:
                         self._dead = await why_dead(self._client, self._key.namespace)
-                    if state := self._state(quiet):
+                        asks_at = loop.time() + QUIET_SECONDS
+                    if state := self._state(loop.time() - started):
                         show(state)
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:

@@ -72,9 +72,9 @@ class Executor:
         applier: Applier,
         claim: Callable[[ObjectKey], str],
         unclaim: Callable[[ObjectKey], None],
-        refuse: Callable[[Desired], Awaitable[Problem | None]],
         resource_for: Callable[[GroupKind], Awaitable[Resource]],
         commit: str,
+        refuse: Callable[[Desired], Awaitable[Problem | None]] | None = None,
         timeout_seconds: float = ESTABLISHED_SECONDS,
     ) -> None:
         """`claim` takes an object for the repository and returns the owner's name if it is another's.
@@ -142,7 +142,7 @@ class Executor:
             execution.results[key] = _failed(step, owned_by_other(desired, other))
             return
         try:
-            if problem := await self._refuse(desired):
+            if self._refuse is not None and (problem := await self._refuse(desired)):
                 self._unclaim(key)
                 execution.results[key] = _failed(step, problem)
                 return

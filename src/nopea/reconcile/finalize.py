@@ -108,7 +108,6 @@ class Finalizer:
             ),
             claim=lambda _: "",
             unclaim=lambda _: None,
-            refuse=_refuse_nothing,
             resource_for=self._context.discovery.find_preferred,
             commit="",
         )
@@ -132,10 +131,6 @@ class Finalizer:
 
 async def _nothing_is_wanted(one: Desired, live: Mapping[str, Any] | None) -> Step:
     raise AssertionError(f"{one.key} is to be deleted, not applied (there: {live is not None})")
-
-
-async def _refuse_nothing(one: Desired) -> None:
-    del one  # nothing is applied
 
 
 def _never() -> Supersede:

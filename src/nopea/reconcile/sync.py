@@ -165,7 +165,7 @@ class ClusterSync:
             ),
             claim=self._claim,
             unclaim=self._unclaim,
-            refuse=OwnKinds(self._client).problem_of if self._is_controller else _refuse_nothing,
+            refuse=OwnKinds(self._client).problem_of if self._is_controller else None,
             resource_for=self._context.discovery.find_preferred,
             commit=commit,
             timeout_seconds=parse_duration(self._spec.timeout).total_seconds(),
@@ -316,24 +316,25 @@ def client_for(context: ReconcileContext, repository: Repository, spec: GitRepos
 
     Raises StalledError if nobody may write: what is in Git never acts as Nopea unless the process allows it.
     """
-    key, name = repository.key, account_of(spec, context.policy)
+    key = repository.key
     if not may_apply(spec, context.policy):
         raise StalledError(*violations(key, spec, context.policy))
-    account = ServiceAccount(namespace=key.namespace, name=name) if name else None
-    return context.client.on_behalf(str(key), of=account)
-
-
-async def _refuse_nothing(one: Desired) -> None:
-    del one  # the API server decides what an account may write
+    return context.client.on_behalf(str(key), of=_service_account(context, key, spec))
 
 
 def watcher_of(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> Watcher | None:
     """Return the account that watches the repository's objects where Nopea may not; None without one."""
-    name = account_of(spec, context.policy)
-    if not name:
+    account = _service_account(context, repository.key, spec)
+    if account is None:
         return None
-    account = ServiceAccount(namespace=repository.key.namespace, name=name)
     return Watcher(account=str(account), client=context.client.on_behalf(f"watches of {account}", of=account))
+
+
+def _service_account(
+    context: ReconcileContext, key: RepoKey, spec: GitRepositorySpec
+) -> ServiceAccount | None:
+    name = account_of(spec, context.policy)
+    return ServiceAccount(namespace=key.namespace, name=name) if name else None
 
 
 def with_execution(

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from nopea.cli.commands.run import command, settings_of
-from nopea.cli.tenancy_options import Duration
+from nopea.cli.duration import Duration
 from nopea.core.api.tenancy import LEAST, TenancyPolicy
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 import pytest
+from tests.fakes.object_store import served
 from tests.unit.cli.conftest import COMMIT, Commands, entry
 
 from nopea.cli.cluster import CommandError
@@ -15,6 +16,7 @@ from nopea.cli.requests import PinRequest, SyncRequest, UserRequest
 from nopea.cli.wait import EXIT_NOT_SYNCED, EXIT_SYNCED, print_suspended, wait_for
 from nopea.core.api.names import ROLLBACK_ANNOTATION
 from nopea.core.objects import RepoKey
+from nopea.kube.kinds import LEASES
 
 pytestmark = pytest.mark.looptime
 KEY = RepoKey("shop", "api")
@@ -75,6 +77,16 @@ async def test_an_unreachable_api_server_is_retried_until_the_timeout(
     output = capsys.readouterr().err
     assert "… The API server does not answer: " in output
     assert "✗ GitRepository shop/api: the API server does not answer after 0.50s: " in output
+
+
+async def test_the_controller_is_not_looked_for_with_each_poll(commands: Commands) -> None:
+    """A wait of 35 s in which nothing happens looks for a dead controller every 10 s, in two namespaces."""
+    commands.cluster.kinds.append(served(LEASES))
+
+    await _wait(commands, seconds=35)
+
+    leases = [request for request in commands.cluster.requests if "leases" in request]
+    assert len(leases) == 3 * 2, leases
 
 
 async def test_a_deletion_ends_the_wait(commands: Commands) -> None:

@@ -124,14 +124,10 @@ class Acting:
             applier=self.applier(),
             claim=lambda _: "",
             unclaim=self.unclaimed.append,
-            refuse=self._refuse_nothing,
             resource_for=resource_for,
             commit="c0ffee",
         )
         return await executor.execute(Plan(steps=(step,)), Supersede(frozenset, newest, commit=""))
-
-    async def _refuse_nothing(self, _: Desired) -> None:
-        return None
 
     async def _decide(self, one: Desired, live: Mapping[str, Any] | None) -> Step:
         now = datetime.now(UTC)

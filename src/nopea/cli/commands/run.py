@@ -11,7 +11,7 @@ import click
 
 from nopea import logs
 from nopea.cli.notify_options import notify_options, notify_settings
-from nopea.cli.tenancy_options import tenancy_options, tenancy_policy
+from nopea.cli.tenancy_options import NAMES, tenancy_options, tenancy_policy
 from nopea.core.notify.address import InvalidAddressError, parse_addresses
 from nopea.core.secret import Secret
 from nopea.settings import SettingError, Settings
@@ -193,15 +193,6 @@ def settings_of(
     cluster_name: str | None,
     commit_status: bool,
     commit_status_url: str | None,
-    apply_as_controller: bool,
-    default_service_account: str | None,
-    cross_namespace_refs: bool,
-    allowed_hosts: str,
-    allow_http_credentials: bool,
-    allow_file_urls: bool,
-    min_interval: float,
-    max_timeout: float,
-    max_objects: int,
     **same_name: Any,
 ) -> Settings:
     """Return the settings for the options of the command; raises SettingError.
@@ -225,17 +216,7 @@ def settings_of(
             commit_status=commit_status,
             commit_status_url=commit_status_url,
         ),
-        tenancy=tenancy_policy(
-            apply_as_controller=apply_as_controller,
-            default_service_account=default_service_account,
-            cross_namespace_refs=cross_namespace_refs,
-            allowed_hosts=allowed_hosts,
-            allow_http_credentials=allow_http_credentials,
-            allow_file_urls=allow_file_urls,
-            min_interval=min_interval,
-            max_timeout=max_timeout,
-            max_objects=max_objects,
-        ),
+        tenancy=tenancy_policy(**{name: same_name.pop(name) for name in NAMES}),
         webhook_secret=Secret(os.environ.get(SECRET_VARIABLE, "").strip()),
         log_format=log_format or ("console" if sys.stderr.isatty() else "json"),
         **same_name,
