@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from nopea.cli.duration import Duration
-from nopea.core.api.tenancy import LEAST, TenancyPolicy
+from nopea.core.api.tenancy import LEAST, MAX_OBJECTS, TenancyPolicy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -85,7 +85,7 @@ _OPTIONS = (
     click.option(
         "--max-objects",
         default=LEAST.max_objects,
-        type=click.IntRange(1, 100_000),
+        type=click.IntRange(1, MAX_OBJECTS),
         help="Most objects that one GitRepository may declare.",
     ),
 )

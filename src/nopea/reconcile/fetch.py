@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,14 @@ from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
 from nopea.core.manifests.ignore import IGNORE_FILE, Ignore
-from nopea.core.manifests.limits import problem_of_files, problem_of_listing, problem_of_matching
+from nopea.core.manifests.limits import (
+    matches_of,
+    problem_of_files,
+    problem_of_listing,
+    problem_of_matching,
+    problem_of_size,
+    size_of,
+)
 from nopea.core.problem import Code, Problem, StalledError
 from nopea.state.store import ManifestCache
 
@@ -90,14 +97,12 @@ class Fetcher:
 
     async def _read(self, spec: GitRepositorySpec, remote: Remote, commit: Commit) -> Snapshot:
         listing = await self._git.listing(remote, commit.id, spec.path, timeout_seconds=_timeout(spec))
-        _refuse(problem_of_listing(listing.files))
+        _refuse(problem_of_listing(listing))
         ignore = await self._ignore(spec, remote, commit.id, listing.files)
-        _refuse(problem_of_matching(listing.files, ignore))
-        matches = ignore.patterns * len(listing.files)
-        wanted = await tasks.off_loop(_wanted, listing.files, ignore, size=matches)
+        _refuse(problem_of_matching(listing, ignore))
+        wanted, links = await tasks.off_loop(_wanted, listing, ignore, size=matches_of(listing, ignore))
         _refuse(problem_of_files(wanted))
         parsed = await self._parse(spec, remote, wanted)
-        links = [path for path, what in listing.skipped if what == "symlink" and ignore.wants(path)]
         problems = (*ignore.problems, *(symlink(path) for path in links))
         if not wanted and not problems:
             problems = (no_manifests(spec.path),)
@@ -114,11 +119,9 @@ class Fetcher:
             contents = await self._git.read(
                 remote, commit, sorted(set(files.values())), timeout_seconds=_timeout(spec)
             )
-        return Ignore(
-            root=spec.path,
-            exclude=spec.exclude,
-            ignore_files={path: contents[blob] for path, blob in files.items()},
-        )
+        ignore_files = {path: contents[blob] for path, blob in files.items()}
+        lines = sum(content.count(b"\n") for content in ignore_files.values())
+        return await tasks.off_loop(_ignore_of, spec, ignore_files, size=lines)
 
     async def _parse(
         self, spec: GitRepositorySpec, remote: Remote, entries: Sequence[FileEntry]
@@ -131,17 +134,26 @@ class Fetcher:
                 missing.append(blob)
             else:
                 parsed[blob] = known
+        size = sum(size_of(file) for file in parsed.values())
         for start in range(0, len(missing), PARSE_BATCH):
             batch = missing[start : start + PARSE_BATCH]
             answer = await self._git.manifests(remote, batch, timeout_seconds=_timeout(spec))
             for blob, file in answer.items():
                 self._manifests[blob] = file
             parsed.update(answer)
+            size += sum(size_of(file) for file in answer.values())
+            _refuse(problem_of_size(size))
         return parsed
 
 
-def _wanted(entries: Sequence[FileEntry], ignore: Ignore) -> list[FileEntry]:
-    return [entry for entry in entries if ignore.wants(entry.path)]
+def _ignore_of(spec: GitRepositorySpec, ignore_files: Mapping[str, bytes]) -> Ignore:
+    return Ignore(root=spec.path, exclude=spec.exclude, ignore_files=ignore_files)
+
+
+def _wanted(listing: FileListing, ignore: Ignore) -> tuple[list[FileEntry], list[str]]:
+    """Return the manifests, and the links where a manifest could be."""
+    links = (path for path, what in listing.skipped if what == "symlink")
+    return [entry for entry in listing.files if ignore.wants(entry.path)], [*filter(ignore.wants, links)]
 
 
 def _refuse(problem: Problem | None) -> None:

@@ -113,11 +113,7 @@ class ClusterSync:
 
     async def plan(self, snapshot: Snapshot) -> Planned:
         """Render, observe and decide; writes nothing to the cluster. Raises as `run`."""
-        too_big = problem_of_content(snapshot.files, max_objects=self._context.policy.max_objects)
-        if too_big is not None:
-            raise StalledError(too_big)
-        size = sum(len(file.documents) for file in snapshot.files.values())
-        documents, problems = await tasks.off_loop(read_documents, snapshot.files, size=size)
+        documents, problems = await self._documents(snapshot)
         desired, more = await self._render(documents)
         problems = [*snapshot.problems, *problems, *more]
         clean = not problems
@@ -196,6 +192,13 @@ class ClusterSync:
             heal_objects=frozenset({key} if key else ()),
         )
 
+    async def _documents(self, snapshot: Snapshot) -> tuple[list[Document], list[Problem]]:
+        too_big = problem_of_content(snapshot.files, max_objects=self._context.policy.max_objects)
+        if too_big is not None:
+            raise StalledError(too_big)
+        size = sum(len(file.documents) for file in snapshot.files.values())
+        return await tasks.off_loop(read_documents, snapshot.files, size=size)
+
     async def _render(self, documents: Sequence[Document]) -> tuple[list[Desired], list[Problem]]:
         resources = await self._resources(documents)
         rendering = Rendering(
@@ -246,9 +249,9 @@ class ClusterSync:
     async def _read_commit(self, commit: str) -> Mapping[ObjectKey, bytes]:
         try:
             snapshot = await self._context.fetcher.snapshot_at(self._spec, self._remote, commit)
+            documents, _ = await self._documents(snapshot)
         except SyncError:
             return {}
-        documents, _ = read_documents(snapshot.files)
         unknown = self._state.unknown_kinds
         desired, _ = await self._render(documents)
         self._state.unknown_kinds = unknown

@@ -47,8 +47,8 @@ def test_limits_of_manifests() -> None:
     assert documented == [
         limits.file_bytes, limits.object_bytes, limits.documents, limits.nodes, limits.depth, limits.problems,
         ignore.MAX_FILE_BYTES, ignore.MAX_PATTERNS, ignore.MAX_PATTERN_CHARACTERS,
-        manifest_limits.MAX_FILES, manifest_limits.MAX_IGNORE_FILES, manifest_limits.MAX_MATCHES,
-        manifest_limits.MAX_BYTES, LEAST.max_objects,
+        manifest_limits.MAX_FILES, manifest_limits.MAX_IGNORE_FILES, manifest_limits.MAX_IGNORE_BYTES,
+        manifest_limits.MAX_MATCHES, manifest_limits.MAX_BYTES, LEAST.max_objects,
     ]  # fmt: skip
 
 

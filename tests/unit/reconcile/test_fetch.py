@@ -12,7 +12,8 @@ from tests.fakes.samples import COMMIT
 from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import Ref, RefKind, Remote
-from nopea.core.problem import Code
+from nopea.core.manifests import limits
+from nopea.core.problem import Code, StalledError
 from nopea.reconcile.fetch import PARSE_BATCH, Fetcher, Snapshot
 from nopea.state.store import ManifestCache
 
@@ -158,3 +159,41 @@ async def test_git_is_asked_for_the_ref_of_the_spec() -> None:
 
     assert git.refs == [Ref(RefKind.TAG, "v1")] * 2
     assert git.timeouts == {90.0}
+
+
+async def test_files_that_are_too_big_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their sizes are in the listing: nothing is read of them, and the GitRepository is stalled."""
+    monkeypatch.setattr(limits, "MAX_BYTES", 100)
+    git = FakeGit({f"{number}.yaml": _config("c" * 50) for number in range(2)})
+
+    with pytest.raises(StalledError, match="Its manifest files have"):
+        await Fetcher(git, ManifestCache(limit_bytes=2**20)).snapshot(_spec(), REMOTE)
+
+    assert git.parsed == []
+
+
+async def test_parsing_ends_when_the_objects_are_too_big(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aliases make objects of some files much bigger than the files: the others are not parsed."""
+    aliases = "".join(f"  k{number}: *long\n" for number in range(20))
+    files = {
+        f"{number}.yaml": f"{_config(f'c{number}')}data:\n  long: &long {'x' * 200}\n{aliases}"
+        for number in range(4 * PARSE_BATCH)
+    }
+    monkeypatch.setattr(limits, "MAX_BYTES", sum(map(len, files.values())))
+    git = FakeGit(files)
+
+    with pytest.raises(StalledError, match="Its objects have"):
+        await Fetcher(git, ManifestCache(limit_bytes=2**20)).snapshot(_spec(), REMOTE)
+
+    assert 0 < len(git.parsed) < 4
+
+
+async def test_ignore_files_that_are_too_big_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together they have a limit of their own."""
+    monkeypatch.setattr(limits, "MAX_IGNORE_BYTES", 10)
+    git = FakeGit({"a.yaml": _config("a"), ".nopeaignore": "# a long comment\n"})
+
+    with pytest.raises(StalledError, match=r"Its \.nopeaignore files have 17 bytes"):
+        await Fetcher(git, ManifestCache(limit_bytes=2**20)).snapshot(_spec(), REMOTE)
+
+    assert git.read_blobs == []

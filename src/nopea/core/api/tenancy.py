@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from nopea.core.api.repository import Repository
 
 
+MAX_OBJECTS = 100_000
+"""The most that --max-objects may allow."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenancyPolicy:
     """The limits of one process; durations in seconds. The defaults allow the least."""
@@ -46,6 +50,7 @@ AS_CALLER = TenancyPolicy(
     allow_http_credentials=True,
     allow_file_urls=True,
     is_command=True,
+    max_objects=MAX_OBJECTS,
 )
 """For commands, which act with the rights of their user; what is synced is the controller's decision."""
 

@@ -154,8 +154,10 @@ def _layer(
             message = f"Pattern {number} is longer than {MAX_PATTERN_CHARACTERS} characters and is not used."
             problems.append(replace(problem, message=message))
         elif (glob := parse(line)) is not None:
+            if len(globs) == MAX_PATTERNS:
+                most = f"{MAX_PATTERNS:,}"
+                message = f"There are more than {most} patterns. Only the first {most} are used."
+                problems.append(replace(problem, message=message))
+                break
             globs.append(glob)
-    if len(globs) > MAX_PATTERNS:
-        message = f"There are {len(globs):,} patterns. Only the first {MAX_PATTERNS:,} are used."
-        problems.append(replace(problem, message=message))
-    return _Layer(folder, tuple(globs[:MAX_PATTERNS]))
+    return _Layer(folder, tuple(globs))

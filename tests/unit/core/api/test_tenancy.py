@@ -12,6 +12,7 @@ from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import (
     AS_CALLER,
     LEAST,
+    MAX_OBJECTS,
     TenancyPolicy,
     account_of,
     acts_as_controller,
@@ -138,3 +139,8 @@ def test_durations_are_kept_within_the_limits() -> None:
 
     assert (short.interval, short.retry_interval, short.timeout) == ("30s", "30s", "600s")
     assert (fine.interval, fine.retry_interval, fine.timeout) == ("1m", None, "1m")
+
+
+def test_a_command_reads_what_any_controller_may_apply() -> None:
+    """A controller may allow more objects than the default; `nopea diff` follows."""
+    assert AS_CALLER.max_objects == MAX_OBJECTS > LEAST.max_objects
