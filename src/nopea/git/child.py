@@ -23,7 +23,7 @@ import pygit2
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.secret import Secret, mask_text
 from nopea.git import mirror, tree
-from nopea.git.confine import die_with, limit_memory, take_pipes
+from nopea.git.confine import die_with, limit_memory, step_back, take_pipes
 from nopea.git.failure import GitFailure
 from nopea.git.protocol import Decoder, ErrorKind, FrameTooBigError, Op, encode
 from nopea.git.remote import Line, RemoteAddress, create_repository
@@ -202,6 +202,7 @@ def _head(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Serve until the parent closes the pipe or ends."""
     faulthandler.enable()
+    step_back()
     die_with(int(sys.argv[1]))
     threading.stack_size(_STACK_BYTES)
     requests, answers = take_pipes()

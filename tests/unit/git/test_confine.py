@@ -101,3 +101,17 @@ def test_only_the_private_pipe_carries_responses() -> None:
         os.write(answers, os.read(requests, 100).upper())
     """
     assert run(code, input="request") == "REQUEST"
+
+
+def test_a_child_steps_back_behind_the_controller() -> None:
+    """The kernel kills it first when memory is short, and it has less of the processor."""
+    code = """
+        import os
+        from pathlib import Path
+        from nopea.git.confine import step_back
+        before = os.nice(0)
+        step_back()
+        print(Path("/proc/self/oom_score_adj").read_text().strip())
+        print(os.nice(0) == min(before + 5, 19))
+    """
+    assert run(code) == "1000\nTrue\n"
