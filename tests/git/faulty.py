@@ -71,6 +71,7 @@ class FaultyServer:
             stack.enter_context(connection)
             if self._tls is not None:
                 connection = stack.enter_context(self._tls.wrap_socket(connection, server_side=True))
+                self._open.append(connection)
             while request := _request(connection):
                 self.requests.append(request)
                 self._behaviour(connection, request)

@@ -5,19 +5,12 @@ from __future__ import annotations
 import logging
 import ssl
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from tests.git import faulty
-from tests.git.conftest import MAIN, PATIENCE, files_of, running
+from tests.git.conftest import MAIN, PATIENCE, files_of, key_of, running
 from tests.git.faulty import FaultyServer
 from tests.git.sshd import SshServer, make_key
 from tests.gitserver import Access, GitServer, Origin
@@ -116,38 +109,6 @@ async def test_a_downgrade_from_https_does_not_send_the_token(
         assert plain.requests == []
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Path]:
-    """A private authority's PEM, and the certificate and key that it issued for a loopback server."""
-    folder = tmp_path_factory.mktemp("authority")
-    ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Acme Authority")])
-    now = datetime.now(tz=UTC)
-
-    def certificate(subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
-        builder = (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        )  # fmt: skip
-        if not ca:
-            served_as = [x509.IPAddress(IPv4Address("127.0.0.1")), x509.DNSName("git.acme.example")]
-            builder = builder.add_extension(x509.SubjectAlternativeName(served_as), critical=False)
-        return builder.sign(ca_key, hashes.SHA256())
-
-    ca = certificate(name, ca_key, ca=True).public_bytes(serialization.Encoding.PEM)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "git.acme.example")])
-    served = certificate(subject, server_key, ca=False).public_bytes(serialization.Encoding.PEM)
-    (folder / "server.crt").write_bytes(served)
-    (folder / "server.key").write_bytes(
-        server_key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return ca.decode(), folder / "server.crt", folder / "server.key"
-
-
 async def test_a_private_authority_is_trusted_only_with_its_secret(
     port: GitPort, root: Path, origin: Origin, authority: tuple[str, Path, Path]
 ) -> None:
@@ -176,22 +137,6 @@ async def test_children_for_authorities_are_bounded(
                 remote = Remote(server.url("shop.git"), Credentials(ca_crt=f"{ca}# {number}\n"))
                 assert (await port.sync(remote, MAIN, timeout_seconds=PATIENCE)).id == origin.tip()
                 assert len(port.pids()) <= 4  # the main child, two with an authority, one that is ending
-
-
-@pytest.fixture
-def ssh(tmp_path: Path) -> Iterator[SshServer]:
-    """A running sshd."""
-    with SshServer(tmp_path / "sshd") as server:
-        yield server
-
-
-def key_of(tmp_path: Path, ssh: SshServer, *, kind: str = "ed25519", passphrase: str = "") -> Credentials:
-    """Generate a key that the server accepts, and return its credentials."""
-    ssh.authorize(make_key(tmp_path / "key", kind=kind, passphrase=passphrase))
-    return Credentials(
-        identity=Secret((tmp_path / "key").read_bytes()), identity_password=Secret(passphrase),
-        known_hosts=ssh.known_hosts,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

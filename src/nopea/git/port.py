@@ -54,7 +54,7 @@ class GitPort:
         self._measure = measure
         self._pool = Pool(settings)
         self._flights: Flights[Any] = Flights()
-        self._writers: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._askers: LRUCache[object, set[str]] = LRUCache(_MAX_REMEMBERED)
         self._refs: LRUCache[tuple[str, str], Ref] = LRUCache(_MAX_REMEMBERED)
 
     async def run(self) -> None:
@@ -146,19 +146,20 @@ class GitPort:
         return commit_of(await self._local(call, Op.HEAD, commit, {"commit": commit}))
 
     async def forget(self, in_use: Collection[Remote]) -> int:
-        """Delete the mirrors of all other remotes and return how many there were."""
+        """Delete the mirrors of all other remotes and return how many there were.
+
+        One that a child writes into is in use, whoever asked for it.
+        """
         kept = {mirror_name(remote) for remote in in_use}
-        unused = [
-            path for path in self._settings.cache_dir.glob(f"*{MIRROR_SUFFIX}") if path.name not in kept
-        ]
-        for path in unused:
-            lock = _Writer(self._writers, path.name)
-            await lock.acquire()
-            try:
-                await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
-            finally:
-                lock.release()
-        return len(unused)
+        deleted = 0
+        for path in self._settings.cache_dir.glob(f"*{MIRROR_SUFFIX}"):
+            if path.name not in kept and self._pool.claim(path.name):
+                try:
+                    await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+                finally:
+                    self._pool.disclaim(path.name)
+                deleted += 1
+        return deleted
 
     def _call(self, remote: Remote, timeout_seconds: float) -> _Call:
         """Refuse what must not be asked, and fix the deadline."""
@@ -171,23 +172,29 @@ class GitPort:
             if not credentials.known_hosts.strip():
                 raise problems.known_hosts_missing(remote)
         deadline = asyncio.get_running_loop().time() + timeout_seconds
-        return _Call(remote, mirror_name(remote), trust_of(url, credentials), deadline)
+        namespaces = {remote.owner.namespace}
+        return _Call(remote, mirror_name(remote), trust_of(url, credentials), deadline, namespaces)
 
     async def _shared(
         self, call: _Call, key: object, begin: Callable[[], Coroutine[Any, Any, Any]], ref: Ref
     ) -> Any:
-        """Join the operation with this key, or begin it."""
-        loop = asyncio.get_running_loop()
+        """Join the operation with this key, or begin it.
+
+        Who joins lends its turn: the operation may run as soon as either namespace has room for it.
+        """
+        loop, shared = asyncio.get_running_loop(), (key, call.trust)
         begun = False
 
         def begin_own() -> Coroutine[Any, Any, Any]:
             nonlocal begun
             begun = True
+            self._askers[shared] = call.namespaces
             return begin()
 
         while True:
+            self._lend(call, self._askers.get(shared))
             try:
-                return await self._flights.join((key, call.trust), begin_own, deadline=call.deadline)
+                return await self._flights.join(shared, begin_own, deadline=call.deadline)
             except TimeoutError:
                 raise problems.error_of(
                     ErrorKind.TIMEOUT, "the time is up", {}, remote=call.remote, ref=ref
@@ -197,6 +204,11 @@ class GitPort:
                 if error.kind is ErrorKind.TIMEOUT and not begun and loop.time() < call.deadline:
                     continue
                 raise self._translated(error, call, ref) from error
+
+    def _lend(self, call: _Call, askers: set[str] | None) -> None:
+        if askers is not None and call.remote.owner.namespace not in askers:
+            askers.add(call.remote.owner.namespace)
+            self._pool.reconsider()
 
     async def _sync(self, call: _Call, ref: Ref, *, again: bool) -> Any:
         fields = {"ref": raw_ref(ref), "address": raw_address(call.remote)}
@@ -209,9 +221,7 @@ class GitPort:
 
     async def _write(self, call: _Call, fields: dict[str, Any]) -> Any:
         """Have a child write into the mirror; no other one does until it has ended, even if nobody waits."""
-        lock = _Writer(self._writers, call.mirror)
-        await lock.acquire()
-        return await self._submit(call, Op.SYNC, fields, network=True, on_end=lock.release)
+        return await self._submit(call, Op.SYNC, fields, network=True, writes=call.mirror)
 
     async def _local(self, call: _Call, op: Op, commit: str, fields: dict[str, Any]) -> Any:
         try:
@@ -281,7 +291,7 @@ class GitPort:
         fields: dict[str, Any],
         *,
         network: bool,
-        on_end: Callable[[], None] | None = None,
+        writes: str = "",
     ) -> Any:
         path = str(self._settings.cache_dir / call.mirror)
         started, ended = time.perf_counter(), "cancelled"
@@ -293,7 +303,9 @@ class GitPort:
                 key=call.mirror if network else f"{op} {call.mirror}",
                 network=network,
                 deadline=call.deadline,
-                on_end=on_end,
+                owner=call.remote.owner,
+                namespaces=call.namespaces,
+                writes=writes,
             )
             ended = "ok"
             return answer
@@ -314,34 +326,8 @@ class _Call:
     mirror: str
     trust: Trust
     deadline: float
-
-
-class _Writer:
-    """Lets one writer at a time into a mirror; the lock lives as long as somebody wants it."""
-
-    def __init__(self, writers: dict[str, tuple[asyncio.Lock, int]], mirror: str) -> None:
-        self._writers = writers
-        self._mirror = mirror
-
-    async def acquire(self) -> None:
-        """Wait for the other writers."""
-        lock, users = self._writers.get(self._mirror) or (asyncio.Lock(), 0)
-        self._writers[self._mirror] = (lock, users + 1)
-        try:
-            await lock.acquire()
-        except asyncio.CancelledError:
-            self._leave()
-            raise
-
-    def release(self) -> None:
-        """Let the next writer in; any callback may call it."""
-        self._writers[self._mirror][0].release()
-        self._leave()
-
-    def _leave(self) -> None:
-        lock, users = self._writers.pop(self._mirror)
-        if users > 1:
-            self._writers[self._mirror] = (lock, users - 1)
+    # Those that wait for it: whoever joins a shared operation is added.
+    namespaces: set[str]
 
 
 def _sweep(cache_dir: Path) -> None:

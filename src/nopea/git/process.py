@@ -78,13 +78,20 @@ class ChildProcess:
             self._process.kill()
 
     def resident_bytes(self) -> int:
-        """Return how much memory it holds now; 0 when it has none."""
-        if self.pid is None:
-            return 0
+        """Return how much memory it holds now, with the files that it maps; 0 when it has none."""
+        return self._statm()[0]
+
+    def private_bytes(self) -> int:
+        """Return how much memory is its own: what the kernel cannot drop, and no other child shares."""
+        resident, shared = self._statm()
+        return resident - shared
+
+    def _statm(self) -> tuple[int, int]:
         with contextlib.suppress(OSError, ValueError, IndexError):
             fields = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()
-            return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
-        return 0
+            page = os.sysconf("SC_PAGE_SIZE")
+            return int(fields[1]) * page, int(fields[2]) * page
+        return 0, 0
 
     async def run(self) -> None:
         """Start the child and carry its answers until it ends or is killed; always reaps it."""

@@ -12,8 +12,10 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 MAX_FRAME = 64 * 1024 * 1024
-# A child ends an answer with contents at about this size and says what is left; the parent asks again.
+# A child ends an answer with contents at about this size, or after this time, and says what is left; the
+# parent asks again. Between two answers it is the turn of other repositories.
 ANSWER_BYTES = 8 * 1024 * 1024
+ANSWER_SECONDS = 0.25
 _PREFIX = 4
 TEMPORARY = ".new-"
 """In the name of what a child makes beside a mirror, before the child's pid."""

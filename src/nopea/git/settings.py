@@ -12,20 +12,22 @@ MIB = 1024 * 1024
 class GitSettings:
     """Settings of the Git port; `cache_dir` belongs to one controller process alone.
 
-    `memory_bytes` bounds each child. `connect_timeout_seconds` and `server_timeout_seconds` are libgit2's own
-    limits on silence; the deadline of each call stands above them. A request older than `slow_after_seconds`
-    no longer counts against `young_per_child`, so hanging servers do not hold up healthy ones.
+    `memory_bytes` bounds each child, `total_memory_bytes` what all together hold for themselves.
+    `connect_timeout_seconds` and `server_timeout_seconds` are libgit2's own limits on silence; the deadline
+    of each call stands above them. A request older than `slow_after_seconds` no longer counts against
+    `young_per_child`, so hanging servers do not hold up healthy ones.
     """
 
     cache_dir: Path
     children: int = 1
     quarantine_children: int = 4
-    trust_children: int = 4
+    trust_children: int = 8
     memory_bytes: int = 768 * MIB
+    total_memory_bytes: int = 1024 * MIB
     connect_timeout_seconds: float = 10
     server_timeout_seconds: float = 10
     slow_after_seconds: float = 1
-    young_per_child: int = 8
+    young_per_child: int = 16
     threads_per_child: int = 64
     max_abandoned: int = 32
     max_fetch_bytes: int = 1024 * MIB

@@ -5,6 +5,7 @@ Never follows a symlink or a submodule, never reads a work tree, writes nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from pygit2.enums import FileMode, ObjectType
 
 from nopea.core.problem import Code
 from nopea.git.failure import GitFailure, storage
-from nopea.git.protocol import ANSWER_BYTES, ErrorKind
+from nopea.git.protocol import ANSWER_BYTES, ANSWER_SECONDS, ErrorKind
 
 IGNORE_FILE = ".nopeaignore"
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -91,7 +92,7 @@ def walk(path: str, tree: pygit2.Tree) -> Iterator[Entry]:
 
 
 def read(repository: pygit2.Repository, blobs: Sequence[str], *, max_bytes: int) -> dict[str, Any]:
-    """Return contents by blob id until the answer is full; `rest` are the ids for the next one."""
+    """Return contents by blob id until the answer is full or took long; `rest` are the ids for the next."""
     return _answer(blobs, lambda blob: _blob(repository, blob, max_bytes=max_bytes), size=len)
 
 
@@ -124,9 +125,9 @@ def manifests(
 
 def _answer(blobs: Sequence[str], one: Callable[[str], Any], *, size: Callable[[Any], int]) -> dict[str, Any]:
     done: dict[str, Any] = {}
-    total = 0
+    total, ends_at = 0, time.monotonic() + ANSWER_SECONDS
     for index, blob in enumerate(blobs):
-        if total >= ANSWER_BYTES:
+        if total >= ANSWER_BYTES or (done and time.monotonic() > ends_at):
             return {"done": done, "rest": list(blobs[index:])}
         done[blob] = one(blob)
         total += size(done[blob])

@@ -16,7 +16,7 @@ from nopea.core.manifests import limits as manifest_limits
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS
 from nopea.core.objects import GroupKind
 from nopea.core.problem import Code
-from nopea.git import remote, tree
+from nopea.git import placing, remote, tree
 from nopea.git.settings import GitSettings
 from nopea.settings import Settings
 
@@ -59,6 +59,17 @@ def test_limits_of_exclude() -> None:
     text = (DOCS / "manifests.md").read_text(encoding="utf-8")
 
     assert f"takes {exclude['maxItems']} patterns of {exclude['items']['maxLength']} characters" in text
+
+
+def test_shares_of_git() -> None:
+    """The table contains the places that namespaces share."""
+    documented = [int(each) for row in table("git.md", "Fairness") for each in re.findall(r"\d+", row[1])]
+    network = GIT.threads_per_child - placing.LOCAL_PER_CHILD - placing.PARSING_PER_CHILD
+
+    assert documented == [
+        network, GIT.young_per_child, GIT.young_per_child, GIT.trust_children, GIT.quarantine_children,
+        placing.LOCAL_PER_CHILD, placing.PARSING_PER_CHILD,
+    ]  # fmt: skip
 
 
 def test_limits_of_git() -> None:

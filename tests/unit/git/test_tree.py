@@ -106,6 +106,18 @@ def test_contents_are_returned_in_batches(tmp_path: Path) -> None:
     assert (list(second["done"]), second["rest"]) == (blobs[2:], [])
 
 
+def test_an_answer_that_takes_long_ends_early(
+    repository: pygit2.Repository, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer has at least one file; then it is the turn of other repositories."""
+    monkeypatch.setattr("nopea.git.tree.ANSWER_SECONDS", -1)
+    blobs = [origin.git("rev-parse", f"main:{name}") for name in ("root.yml", "deploy/web.yaml")]
+
+    answer = tree.manifests(repository, blobs, parse_file, max_bytes=1000)
+
+    assert (list(answer["done"]), answer["rest"]) == (blobs[:1], blobs[1:])
+
+
 def test_a_file_over_the_limit_is_an_error_and_a_problem_of_its_manifest(
     repository: pygit2.Repository, origin: Origin
 ) -> None:
