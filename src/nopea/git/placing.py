@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from nopea.core.objects import RepoKey
 from nopea.git.process import Trust
 from nopea.git.request import GitRequest, Lane, Member
 from nopea.git.settings import MIB, GitSettings
@@ -54,19 +55,20 @@ def next_step(
     A request for a mirror in `written` waits. Without `may_start` no child is added beside the main ones; an
     idle one can still be replaced.
     """
+    queues: dict[tuple[Trust, bool, Lane, bool, str], list[GitRequest]] = {}
+    for request in waiting:
+        if request.writes not in written:
+            place = request.trust, request.alone, request.lane, request.proven
+            for namespace in request.namespaces:
+                queues.setdefault((*place, namespace), []).append(request)
+    if not queues:
+        return None
     load = _Load(members, settings, may_start=may_start)
-    refused: set[tuple[Trust, bool, Lane, bool, str]] = set()
-    for request in sorted(waiting, key=load.order):
-        if request.writes in written:
-            continue
-        for namespace in sorted(request.namespaces, key=lambda each: load.held(request, each)):
-            place = (request.trust, request.alone, request.lane, request.proven, namespace)
-            if place in refused:
-                continue
-            child = load.child_for(request, namespace)
-            if child is not None:
-                return Placement(request, namespace, child)
-            refused.add(place)
+    by_turn = sorted(queues, key=lambda key: (load.held(queues[key][0], key[-1]), queues[key][0].arrival))
+    for key in by_turn:
+        child = load.child_for(queues[key][0], key[-1])  # the same for the whole queue
+        if child is not None:
+            return Placement(min(queues[key], key=load.order), key[-1], child)
     return None
 
 
@@ -107,7 +109,7 @@ class _Load:
         self._lanes: Counter[tuple[Trust, Lane, str]] = Counter()
         self._alone: Counter[str] = Counter()
         self._trusts: Counter[str] = Counter()
-        self._repositories: Counter[tuple[Lane, str]] = Counter()
+        self._repositories: Counter[tuple[Lane, RepoKey]] = Counter()
         for member in self._members:
             self._count(member)
 
@@ -120,7 +122,7 @@ class _Load:
                 self._alone[request.namespace] += 1
             else:
                 self._lanes[(member.trust, request.lane, request.namespace)] += 1
-            self._repositories[(request.lane, str(request.owner))] += 1
+            self._repositories[(request.lane, request.owner)] += 1
 
     def held(self, request: GitRequest, namespace: str) -> int:
         """Return how many places of the sort that the request needs the namespace holds."""
@@ -128,10 +130,9 @@ class _Load:
             return self._alone[namespace]
         return self._lanes[(request.trust, request.lane, namespace)]
 
-    def order(self, request: GitRequest) -> tuple[int, int, int]:
-        """Return the sort key of a waiting request."""
-        held = min(self.held(request, namespace) for namespace in request.namespaces)
-        return held, self._repositories[(request.lane, str(request.owner))], request.arrival
+    def order(self, request: GitRequest) -> tuple[int, int]:
+        """Return the sort key of a request among those of its namespace."""
+        return self._repositories[(request.lane, request.owner)], request.arrival
 
     def child_for(self, request: GitRequest, namespace: str) -> Member | NewChild | None:
         """Return the child that takes a request of the namespace now."""

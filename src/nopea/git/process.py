@@ -18,7 +18,7 @@ from typing import Any
 
 from nopea import log_events
 from nopea.core.secret import mask_text
-from nopea.git.protocol import TEMPORARY, Decoder, FrameError, Op, encode
+from nopea.git.protocol import TEMPORARY, Decoder, FrameError, Op, check_answer, encode
 from nopea.git.settings import GitSettings
 from nopea.logs import Log
 from nopea.tasks import end, spawn
@@ -140,6 +140,7 @@ class ChildProcess:
             async with asyncio.timeout(_START_SECONDS) as starting:
                 while data := await process.stdout.read(_READ):
                     for answer in decoder.feed(data):
+                        check_answer(answer)
                         if answer["id"] == _CONFIGURE_ID:
                             starting.reschedule(None)
                             self._become_ready(process.stdin)

@@ -6,6 +6,7 @@ A frame is a 4-byte big-endian length and that many bytes of msgpack: requests `
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from typing import Any
 
@@ -76,6 +77,22 @@ def encode(message: dict[str, Any], *, limit: int = MAX_FRAME) -> bytes:
     if len(body) > limit:
         raise FrameTooBigError(f"a frame of {len(body)} bytes is over the limit of {limit}")
     return len(body).to_bytes(_PREFIX, "big") + body
+
+
+def check_answer(message: dict[str, Any]) -> None:
+    """Raise FrameError if a message is not an answer; a child that was taken over could send anything."""
+    error: Any = message.get("err")
+    if error is None and "ok" in message:
+        return
+    if isinstance(error, dict) and isinstance(error.get("message"), str) and all(map(_is_text, error)):
+        with contextlib.suppress(ValueError, KeyError):
+            ErrorKind(error["kind"])
+            return
+    raise FrameError("a frame holds no answer")
+
+
+def _is_text(key: object) -> bool:
+    return isinstance(key, str)
 
 
 class Decoder:

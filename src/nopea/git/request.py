@@ -15,7 +15,7 @@ from nopea.git.protocol import ErrorKind, Op
 class OperationError(Exception):
     """What a child (or its end) answered instead of a result; `facts` as in the error frame."""
 
-    def __init__(self, kind: ErrorKind, message: str, **facts: Any) -> None:
+    def __init__(self, kind: ErrorKind, message: str, /, **facts: Any) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
@@ -69,7 +69,7 @@ class GitRequest:
         if not self.future.done():
             self.future.set_result(result)
 
-    def fail(self, kind: ErrorKind, message: str, **facts: Any) -> None:
+    def fail(self, kind: ErrorKind, message: str, /, **facts: Any) -> None:
         """Give the error to whoever still waits for it."""
         self._stop_timers()
         if not self.future.done():
