@@ -119,6 +119,8 @@ class ChildProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=environment,
+            cwd=home,
+            umask=0o077,
             start_new_session=True,
         )
 
@@ -157,6 +159,8 @@ class ChildProcess:
             "id": _CONFIGURE_ID,
             "op": Op.CONFIGURE,
             "home": str(home),
+            "cache": str(settings.cache_dir),
+            "file_urls": settings.allow_file_urls,
             "ca_file": str(home / "ca.crt") if self._trust.ca_crt else "",
             "proxy": settings.use_proxy_environment,
             "connect_timeout_ms": int(settings.connect_timeout_seconds * 1000),

@@ -16,7 +16,7 @@ from nopea.core.manifests import limits as manifest_limits
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS
 from nopea.core.objects import GroupKind
 from nopea.core.problem import Code
-from nopea.git import remote, tree
+from nopea.git import child, confine, remote, tree
 from nopea.git.settings import GitSettings
 from nopea.settings import Settings
 
@@ -78,6 +78,13 @@ def test_limits_of_mirrors() -> None:
     text = (DOCS / "git.md").read_text(encoding="utf-8")
     assert f"{GIT.max_packs} packs" in text
     assert f"more than {GIT.max_history_objects:,} objects" in text
+
+
+def test_limits_of_the_sandbox() -> None:
+    """The page says how big a file may be that a child writes, and how many it may have open."""
+    text = (DOCS / "git.md").read_text(encoding="utf-8")
+    biggest = (GIT.max_fetch_bytes + child._BESIDE_PACK_BYTES) // 2**20
+    assert f"more than {biggest} MiB, or have more than {confine._MAX_FILES} files open" in text
 
 
 def test_the_order_of_kinds() -> None:
