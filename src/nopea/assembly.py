@@ -193,5 +193,6 @@ def _git_settings(settings: Settings) -> GitSettings:
         cache_dir=settings.cache_dir / "git",
         children=settings.git_children,
         memory_bytes=settings.git_memory_bytes,
+        disk_bytes=settings.git_disk_bytes,
         allow_file_urls=settings.tenancy.allow_file_urls,
     )

@@ -74,7 +74,9 @@ class Setup:
         most = raw["max_fetch_bytes"] + _BESIDE_PACK_BYTES
         for missing in enter_sandbox(Path(raw["cache"]), max_file_bytes=most, all_files=raw["file_urls"]):
             sys.stderr.write(f"{missing}\n")
-        limits = mirror.MirrorLimits(max_packs=raw["max_packs"], max_objects=raw["max_objects"])
+        limits = mirror.MirrorLimits(
+            max_packs=raw["max_packs"], max_objects=raw["max_objects"], max_bytes=raw["max_mirror_bytes"]
+        )
         return cls(
             home,
             raw["proxy"],

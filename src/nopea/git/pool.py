@@ -102,6 +102,15 @@ class Pool:
             self._abandon(request)
             raise
 
+    def stop(self, key: str, kind: ErrorKind, message: str) -> None:
+        """Fail the fetch with this key and kill its child; what else ran there is repeated."""
+        for member in self._members:
+            for request in member.running.values():
+                if request.key == key and request.op is Op.SYNC:
+                    self._suspects[key] = None
+                    request.fail(kind, message)
+                    self._kill(member, ErrorKind.TIMEOUT)
+
     def statistics(self) -> GitStatistics:
         """Return what is going on now and the counts since the start."""
         running = [request for member in self._members for request in member.running.values()]

@@ -63,20 +63,24 @@ def test_limits_of_exclude() -> None:
 
 def test_limits_of_git() -> None:
     """The table contains every limit of Git operations, in order."""
-    documented = [number(row[1].replace("Mi`", " MiB")) for row in table("git.md", "Limits and deadlines")]
+    rows = table("git.md", "Limits and deadlines")
+    documented = [number(row[1].replace("Mi`", " MiB").replace("Gi`", " GiB")) for row in rows]
     spec = GitRepositorySpec(url="https://git.acme.example/shop.git")
 
     assert documented == [
         parse_duration(spec.timeout).total_seconds(), GIT.connect_timeout_seconds, GIT.server_timeout_seconds,
-        GIT.max_fetch_bytes, remote._MAX_HEADS, Settings().git_memory_bytes, tree._MAX_ENTRIES,
-        tree._MAX_DEPTH,
+        GIT.max_fetch_bytes, Settings().git_disk_bytes, remote._MAX_HEADS, Settings().git_memory_bytes,
+        tree._MAX_ENTRIES, tree._MAX_DEPTH,
     ]  # fmt: skip
 
 
 def test_limits_of_mirrors() -> None:
-    """The page says when a mirror is cloned again and how much history it has."""
+    """The page says when a mirror is cloned again, how much history it has, and what room there is."""
     text = (DOCS / "git.md").read_text(encoding="utf-8")
     assert f"{GIT.max_packs} packs" in text
+    assert f"less than {GIT.free_bytes // 2**20} MiB are free" in text
+    assert (GIT.disk_bytes // GIT.headroom_bytes, GIT.disk_bytes // GIT.mirror_bytes) == (16, 4)
+    assert Settings().git_disk_bytes == GIT.disk_bytes
     assert f"more than {GIT.max_history_objects:,} objects" in text
 
 

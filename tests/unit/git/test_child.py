@@ -83,6 +83,7 @@ def child(tmp_path: Path) -> Iterator[Conversation]:
             ca_file="", proxy=False,
             connect_timeout_ms=5000, server_timeout_ms=5000, memory_bytes=1024 * MIB,
             max_fetch_bytes=1024 * MIB, max_file_bytes=256 * MIB, max_packs=50, max_objects=1000,
+            max_mirror_bytes=1024 * MIB,
         )  # fmt: skip
         assert conversation.answer() == {"id": 0, "ok": {}}
         try:
@@ -187,6 +188,7 @@ def test_memory_over_the_limit_is_an_error_response(
         ca_file="", proxy=False,
         connect_timeout_ms=5000, server_timeout_ms=5000, memory_bytes=64 * MIB,
         max_fetch_bytes=1024 * MIB, max_file_bytes=256 * MIB, max_packs=50, max_objects=1000,
+            max_mirror_bytes=1024 * MIB,
     )  # fmt: skip
     child.answer()
     origin.commit({"big.yaml": b"\0" * 65 * MIB})

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem
 from nopea.core.secret import Secret
 
@@ -99,10 +100,14 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A Git URL with the credentials for it: equal remotes share one mirror and one fetch."""
+    """A Git URL with the credentials for it: equal remotes share one mirror and one fetch.
+
+    `owner` is the GitRepository that asks. It is not compared; the Git port is fair by it.
+    """
 
     url: str
     credentials: Credentials = field(default=Credentials())
+    owner: RepoKey = field(default=RepoKey("", ""), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
