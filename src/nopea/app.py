@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from nopea import __version__, log_events, tasks
 from nopea.assembly import Process, assembled
 from nopea.controller.kinds import follow_kinds
+from nopea.git.confine import hide_from_children
 from nopea.informers.follow import follow_objects
 from nopea.logs import Log
 from nopea.settings import Settings
@@ -185,6 +186,7 @@ def _raise_file_limit() -> None:
 async def run(settings: Settings) -> int:
     """Run the controller until SIGTERM or SIGINT and return the exit code."""
     _raise_file_limit()
+    hide_from_children()
     app = App(settings)
     loop = asyncio.get_running_loop()
     handler = _SignalHandler(app)

@@ -194,5 +194,6 @@ def _git_settings(settings: Settings) -> GitSettings:
         children=settings.git_children,
         memory_bytes=settings.git_memory_bytes,
         total_memory_bytes=settings.git_children * settings.git_memory_bytes,
+        disk_bytes=settings.git_disk_bytes,
         allow_file_urls=settings.tenancy.allow_file_urls,
     )

@@ -104,6 +104,11 @@ def mirrors_deleted(count: int) -> None:
     """Git mirrors that no repository uses any more were deleted."""
 
 
+@event(INFO, "mirrors evicted")
+def mirrors_evicted(count: int, bytes: int) -> None:  # noqa: A002 - the name of the fact
+    """Room was short, so the least recently used Git mirrors were deleted; they are cloned again when needed."""
+
+
 @event(ERROR, "worker crashed")
 def worker_crashed(repo: object, crashes: int, restart_in: float) -> None:
     """A bug in Nopea; the worker of that repository is restarted. With `traceback`."""

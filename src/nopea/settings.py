@@ -46,6 +46,7 @@ class Settings:
     cache_dir: Path = Path("/var/cache/nopea")
     git_children: int = 2
     git_memory_bytes: int = 512 * 1024 * 1024
+    git_disk_bytes: int = 6 * 1024 * 1024 * 1024
     tenancy: TenancyPolicy = LEAST
     notify: NotifySettings = NotifySettings()
     cdevents_sink: tuple[ReceiverAddress, ...] = ()

@@ -27,6 +27,12 @@ BASIC = Credentials(username="acme", password=Secret(PASSWORD))
 BEARER = Credentials(token=Secret(TOKEN))
 
 
+@pytest.fixture
+def settings(tmp_path: Path) -> GitSettings:
+    """The settings of a controller in a cluster: the children read as few files as they ever do."""
+    return GitSettings(cache_dir=tmp_path / "cache")
+
+
 async def refused(port: GitPort, remote: Remote) -> tuple[Code, str]:
     """Sync with a remote that a user must correct, and return the code and the full text of the error."""
     with pytest.raises(StalledError) as failure:
@@ -123,6 +129,20 @@ async def test_a_private_authority_is_trusted_only_with_its_secret(
         assert (await refused(port, Remote(url)))[0] == Code.GIT_CERTIFICATE
         wrong_name = Remote(server.url("shop.git", host="localhost"), Credentials(ca_crt=ca))
         assert (await refused(port, wrong_name))[0] == Code.GIT_CERTIFICATE
+
+
+async def test_an_authority_of_the_environment_is_trusted(
+    settings: GitSettings, root: Path, origin: Origin, authority: tuple[str, Path, Path],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """SSL_CERT_FILE may be anywhere; the children can read it."""
+    ca, certificate, key = authority
+    (tmp_path / "ca.pem").write_text(ca)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with GitServer(root, certificate=(certificate, key)) as server:
+        async with running(GitPort(settings)) as port:
+            remote = Remote(server.url("shop.git"))
+            assert (await port.sync(remote, MAIN, timeout_seconds=PATIENCE)).id == origin.tip()
 
 
 async def test_children_for_authorities_are_bounded(

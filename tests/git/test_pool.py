@@ -205,9 +205,9 @@ async def test_a_request_in_quarantine_has_its_own_child(pool: Pool) -> None:
         await end(*calls)
 
 
-async def test_a_file_beyond_the_memory_limit_fails_alone(tmp_path: Path, settings: GitSettings) -> None:
+async def test_a_file_beyond_the_memory_limit_fails_alone(settings: GitSettings) -> None:
     """A child cannot allocate the file, so the request is repeated alone and then fails; no child dies."""
-    big = Origin(tmp_path / "big.git")
+    big = Origin(settings.cache_dir / "big.git")
     big.commit({"big.yaml": bytes(64 * MIB)})
     blob = big.git("rev-parse", "main:big.yaml")
     async with running(replace(settings, memory_bytes=48 * MIB, max_file_bytes=100 * MIB)) as pool:

@@ -90,7 +90,9 @@ async def test_queues_and_caches_have_readings(tmp_path: Path) -> None:
             ("manifests",),
             ("live_objects",),
             ("repositories",),
+            ("mirrors",),
         }
+        assert set(read(made, catalogue.CACHE_BYTES)) == {("manifests",), ("mirrors",)}
         assert read(made, catalogue.READY) == {(): 0.0}
         assert read(made, catalogue.API_ALLOWED) == {(): 32.0}
 

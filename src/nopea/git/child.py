@@ -23,7 +23,7 @@ import pygit2
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.secret import Secret, mask_text
 from nopea.git import mirror, tree
-from nopea.git.confine import die_with, limit_memory, step_back, take_pipes
+from nopea.git.confine import be_killed_first, die_with, enter_sandbox, limit_memory, take_pipes
 from nopea.git.failure import GitFailure
 from nopea.git.protocol import Decoder, ErrorKind, FrameTooBigError, Op, encode
 from nopea.git.remote import Line, RemoteAddress, create_repository
@@ -34,6 +34,8 @@ _MAPPED_BYTES = 256 * 1024 * 1024
 _CACHE_BYTES = 8 * 1024 * 1024
 _STACK_BYTES = 1024 * 1024
 _READ = 1024 * 1024
+# How much bigger than what arrived a file may be: a pack gets the objects that it is based on.
+_BESIDE_PACK_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Setup:
 
     @classmethod
     def apply(cls, raw: dict[str, Any]) -> Setup:
-        """Set libgit2's process-wide options and this process's limits."""
+        """Set libgit2's process-wide options and this process's limits, and enter the sandbox."""
         home = Path(raw["home"])
         options = pygit2.settings
         options.homedir = str(home)
@@ -69,7 +71,12 @@ class Setup:
         create_repository(home / "open", redirects=True)
         create_repository(home / "closed", redirects=False)
         limit_memory(raw["memory_bytes"])
-        limits = mirror.MirrorLimits(max_packs=raw["max_packs"], max_objects=raw["max_objects"])
+        most = raw["max_fetch_bytes"] + _BESIDE_PACK_BYTES
+        for missing in enter_sandbox(Path(raw["cache"]), max_file_bytes=most, all_files=raw["file_urls"]):
+            sys.stderr.write(f"{missing}\n")
+        limits = mirror.MirrorLimits(
+            max_packs=raw["max_packs"], max_objects=raw["max_objects"], max_bytes=raw["max_mirror_bytes"]
+        )
         return cls(
             home,
             raw["proxy"],
@@ -202,7 +209,7 @@ def _head(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Serve until the parent closes the pipe or ends."""
     faulthandler.enable()
-    step_back()
+    be_killed_first()
     die_with(int(sys.argv[1]))
     threading.stack_size(_STACK_BYTES)
     requests, answers = take_pipes()

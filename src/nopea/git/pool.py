@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from cachetools import LRUCache
@@ -68,6 +69,7 @@ class Pool:
         finally:
             for request in self._waiting:
                 request.fail(ErrorKind.DIED, "the Git port is closing")
+                request.end()
             self._waiting.clear()
 
     async def _keep(self, group: asyncio.TaskGroup) -> None:
@@ -89,12 +91,14 @@ class Pool:
         owner: RepoKey,
         namespaces: set[str],
         writes: str = "",
+        on_end: Callable[[], None] | None = None,
     ) -> Any:
         """Have a child do it and return its result; raises OperationError, TIMEOUT at the deadline.
 
         The deadline is in loop time. Cancelling the caller drops the result; a child that works on it may
-        continue to the deadline. Of requests with the same `writes` one runs at a time. To `namespaces`, for
-        which it is done, the caller may add while it waits (and then calls `reconsider`).
+        continue to the deadline; `on_end` is called when none does any more. Of requests with the same
+        `writes` one runs at a time. To `namespaces`, for which it is done, the caller may add while it waits
+        (and then calls `reconsider`).
         """
         loop = asyncio.get_running_loop()
         subject = owner.namespace, key
@@ -106,7 +110,7 @@ class Pool:
             op=op, fields=fields, trust=trust, key=key, deadline=deadline, future=loop.create_future(),
             lane=lane, alone=self._reputation.is_alone(subject, now=loop.time()), owner=owner,
             namespaces=namespaces, proven=self._reputation.is_proven(subject), writes=writes,
-            arrival=next(self._ids),
+            arrival=next(self._ids), on_end=on_end,
         )  # fmt: skip
         request.timers.append(loop.call_at(deadline, self._expire, request))
         self._counts["operations"] += 1
@@ -129,6 +133,15 @@ class Pool:
         """End a claim."""
         self._written.discard(writes)
         self.reconsider()
+
+    def stop(self, key: str, kind: ErrorKind, message: str) -> None:
+        """Fail the fetch with this key and kill its child; what else ran there is repeated."""
+        for member in self._members:
+            for request in member.running.values():
+                if request.key == key and request.op is Op.SYNC:
+                    self._blame(request)
+                    request.fail(kind, message)
+                    self._kill(member, ErrorKind.TIMEOUT)
 
     def statistics(self) -> GitStatistics:
         """Return what is going on now and the counts since the start."""
@@ -208,6 +221,7 @@ class Pool:
             self._repeat(request, alone=True)
             return
         fast = now - request.began_at < self._settings.slow_after_seconds
+        request.end()
         self._reputation.answered(request.subject, fast=fast, well=error is None)
         if error is None:
             request.succeed(answer["ok"])
@@ -220,6 +234,7 @@ class Pool:
         member = request.member
         if member is None:
             request.fail(ErrorKind.TIMEOUT, "no Git process was free before the deadline")
+            request.end()
             return
         self._blame(request)
         request.fail(ErrorKind.TIMEOUT, "the operation was still running")
@@ -229,6 +244,7 @@ class Pool:
         """Forget who asked. What runs keeps its deadline; of too many, one of who left most ends early."""
         if request.member is None:
             request.fail(ErrorKind.DIED, "nobody waits for it")
+            request.end()
             return
         running = (other for member in self._members for other in member.running.values())
         left = [other for other in running if other.future.done()]
@@ -241,9 +257,10 @@ class Pool:
             self._kill(oldest.member, ErrorKind.TIMEOUT)
 
     def _repeat(self, request: GitRequest, *, alone: bool) -> None:
-        if request.future.done():
-            return
         request.member = None
+        if request.future.done():
+            request.end()
+            return
         request.alone = request.alone or alone
         self._counts["repeated"] += 1
         self._waiting.append(request)
@@ -334,6 +351,8 @@ class Pool:
         self._written.difference_update(request.writes for request in left)
         for request in left:
             self._after_death(member, request)
+            if request.member is member:  # it is not repeated
+                request.end()
         self.reconsider()
 
     def _after_death(self, member: Member, request: GitRequest) -> None:

@@ -7,11 +7,10 @@ nothing of libgit2 is loaded in this process.
 from __future__ import annotations
 
 import asyncio
-import shutil
+import contextlib
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from cachetools import LRUCache
@@ -19,14 +18,14 @@ from cachetools import LRUCache
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
 from nopea.core.problem import SyncError
 from nopea.git import problems
+from nopea.git.disk import Disk
 from nopea.git.flight import Flights
 from nopea.git.pool import Pool
-from nopea.git.process import HOMES, Trust
-from nopea.git.protocol import TEMPORARY, ErrorKind, Op
+from nopea.git.process import Trust
+from nopea.git.protocol import ErrorKind, Op
 from nopea.git.request import OperationError
 from nopea.git.settings import GitSettings, GitStatistics
 from nopea.git.wire import (
-    MIRROR_SUFFIX,
     commit_of,
     mirror_name,
     parsed_file,
@@ -35,6 +34,7 @@ from nopea.git.wire import (
     trust_of,
 )  # fmt: skip
 from nopea.measure import Measure, not_measured
+from nopea.tasks import end, spawn
 
 _MAX_REMEMBERED = 20_000
 # Ids in one request: 10,000 of them are half a megabyte.
@@ -50,26 +50,35 @@ class GitPort:
 
     def __init__(self, settings: GitSettings, *, measure: Measure = not_measured) -> None:
         """`measure` is told each operation's name, `ok` or why it failed, and the time with its wait."""
+        # Children have working folders of their own.
+        settings = replace(settings, cache_dir=settings.cache_dir.absolute())
         self._settings = settings
         self._measure = measure
         self._pool = Pool(settings)
+        self._disk = Disk(
+            settings,
+            claim=self._pool.claim,
+            disclaim=self._pool.disclaim,
+            stop=lambda name, why: self._pool.stop(name, ErrorKind.NO_ROOM, why),
+        )
         self._flights: Flights[Any] = Flights()
         self._askers: LRUCache[object, set[str]] = LRUCache(_MAX_REMEMBERED)
         self._refs: LRUCache[tuple[str, str], Ref] = LRUCache(_MAX_REMEMBERED)
 
     async def run(self) -> None:
         """Own the children until cancelled; none is left when it returns."""
-        settings = self._settings
-        settings.cache_dir.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(_sweep, settings.cache_dir)
+        await self._disk.open()
+        watching = spawn(self._disk.run(), name="git disk")
         try:
             await self._pool.run()
         finally:
             await self._flights.close()
+            await end(watching)
 
     def statistics(self) -> GitStatistics:
         """Return what is going on now and counts since the start."""
-        return self._pool.statistics()
+        disk = self._disk
+        return replace(self._pool.statistics(), mirrors_now=disk.mirrors, mirror_bytes_now=disk.used_bytes)
 
     def pids(self) -> list[int]:
         """Return the process ids of the children, for diagnosis and tests."""
@@ -146,20 +155,8 @@ class GitPort:
         return commit_of(await self._local(call, Op.HEAD, commit, {"commit": commit}))
 
     async def forget(self, in_use: Collection[Remote]) -> int:
-        """Delete the mirrors of all other remotes and return how many there were.
-
-        One that a child writes into is in use, whoever asked for it.
-        """
-        kept = {mirror_name(remote) for remote in in_use}
-        deleted = 0
-        for path in self._settings.cache_dir.glob(f"*{MIRROR_SUFFIX}"):
-            if path.name not in kept and self._pool.claim(path.name):
-                try:
-                    await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
-                finally:
-                    self._pool.disclaim(path.name)
-                deleted += 1
-        return deleted
+        """Delete the mirrors of all other remotes, if nothing reads or writes them; return how many."""
+        return await self._disk.forget({mirror_name(remote) for remote in in_use})
 
     def _call(self, remote: Remote, timeout_seconds: float) -> _Call:
         """Refuse what must not be asked, and fix the deadline."""
@@ -221,7 +218,8 @@ class GitPort:
 
     async def _write(self, call: _Call, fields: dict[str, Any]) -> Any:
         """Have a child write into the mirror; no other one does until it has ended, even if nobody waits."""
-        return await self._submit(call, Op.SYNC, fields, network=True, writes=call.mirror)
+        written = await self._disk.write(call.mirror, call.remote.owner.namespace)
+        return await self._submit(call, Op.SYNC, fields, network=True, writes=call.mirror, on_end=written)
 
     async def _local(self, call: _Call, op: Op, commit: str, fields: dict[str, Any]) -> Any:
         try:
@@ -292,21 +290,26 @@ class GitPort:
         *,
         network: bool,
         writes: str = "",
+        on_end: Callable[[], None] | None = None,
     ) -> Any:
         path = str(self._settings.cache_dir / call.mirror)
         started, ended = time.perf_counter(), "cancelled"
+        namespace = call.remote.owner.namespace
+        reading = contextlib.nullcontext() if network else self._disk.reading(call.mirror, namespace)
         try:
-            answer = await self._pool.submit(
-                op,
-                {**fields, "mirror": path},
-                trust=call.trust if network else Trust(),
-                key=call.mirror if network else f"{op} {call.mirror}",
-                network=network,
-                deadline=call.deadline,
-                owner=call.remote.owner,
-                namespaces=call.namespaces,
-                writes=writes,
-            )
+            with reading:
+                answer = await self._pool.submit(
+                    op,
+                    {**fields, "mirror": path},
+                    trust=call.trust if network else Trust(),
+                    key=call.mirror if network else f"{op} {call.mirror}",
+                    network=network,
+                    deadline=call.deadline,
+                    owner=call.remote.owner,
+                    namespaces=call.namespaces,
+                    writes=writes,
+                    on_end=on_end,
+                )
             ended = "ok"
             return answer
         except OperationError as error:
@@ -328,10 +331,3 @@ class _Call:
     deadline: float
     # Those that wait for it: whoever joins a shared operation is added.
     namespaces: set[str]
-
-
-def _sweep(cache_dir: Path) -> None:
-    """Remove what a killed controller left: homes of children, half-made mirrors."""
-    shutil.rmtree(cache_dir / HOMES, ignore_errors=True)
-    for path in cache_dir.glob(f"*{TEMPORARY}*"):
-        shutil.rmtree(path, ignore_errors=True)

@@ -167,6 +167,11 @@ _PLAIN: dict[ErrorKind, tuple[Code, str, str]] = {
         "Nopea cannot write to the cache folder",
         "Give the volume of the cache folder more space, and check that Nopea may write to it.",
     ),
+    ErrorKind.NO_ROOM: (
+        Code.GIT_DISK,
+        "there is no room for the mirror",
+        "Nopea tries again. If the error stays, raise --git-disk and the size of the cache folder's volume.",
+    ),
     ErrorKind.MIRROR: (
         Code.GIT_PROTOCOL,
         "the local mirror could not be repaired",

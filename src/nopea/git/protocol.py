@@ -50,6 +50,8 @@ class ErrorKind(enum.StrEnum):
     PROTOCOL = "protocol"
     TOO_BIG = "too_big"
     DISK = "disk"
+    # Said by the parent: the budget of disk is used up, or the file system nearly full.
+    NO_ROOM = "no_room"
     MEMORY = "memory"
     # The mirror is missing, damaged or lacks the commit: the parent has it cloned again.
     MIRROR = "mirror"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,14 @@ class GitRequest:
     starts: int = 0
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
     began_at: float = 0.0
+    on_end: Callable[[], None] | None = None
+    """Called once when no child works on it any more, whatever became of who asked."""
+
+    def end(self) -> None:
+        """Note that no child works on it any more and that it is not repeated."""
+        on_end, self.on_end = self.on_end, None
+        if on_end is not None:
+            on_end()
 
     @property
     def subject(self) -> tuple[str, str]:

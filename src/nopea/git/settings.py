@@ -16,6 +16,7 @@ class GitSettings:
     `connect_timeout_seconds` and `server_timeout_seconds` are libgit2's own limits on silence; the deadline
     of each call stands above them. A request older than `slow_after_seconds` no longer counts against
     `young_per_child`, so hanging servers do not hold up healthy ones.
+    `disk_bytes` is for all mirrors together, and `free_bytes` stay free in their file system.
     """
 
     cache_dir: Path
@@ -30,6 +31,8 @@ class GitSettings:
     young_per_child: int = 16
     threads_per_child: int = 64
     max_abandoned: int = 32
+    disk_bytes: int = 6 * 1024 * MIB
+    free_bytes: int = 128 * MIB
     max_fetch_bytes: int = 1024 * MIB
     max_file_bytes: int = 16 * MIB
     # A mirror with this many packs is cloned again: libgit2 cannot repack one.
@@ -38,6 +41,16 @@ class GitSettings:
     max_history_objects: int = 50_000
     allow_file_urls: bool = False
     use_proxy_environment: bool = False
+
+    @property
+    def mirror_bytes(self) -> int:
+        """The most that one mirror may have; a bigger one is cloned again."""
+        return self.disk_bytes // 4
+
+    @property
+    def headroom_bytes(self) -> int:
+        """What is kept free of `disk_bytes`, so that a fetch can begin and is measured before all is full."""
+        return self.disk_bytes // 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +68,5 @@ class GitStatistics:
     killed_big: int
     operations: int
     repeated: int
+    mirrors_now: int = 0
+    mirror_bytes_now: int = 0

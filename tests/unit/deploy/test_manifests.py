@@ -65,6 +65,14 @@ def test_memory_holds_the_git_children(pod: dict[str, Any]) -> None:
     assert int(limit.removesuffix("Mi")) * MIB >= children + 256 * MIB
 
 
+def test_the_volume_holds_the_mirrors(pod: dict[str, Any]) -> None:
+    """The kubelet evicts a Pod whose volume is over its limit, so it is a quarter bigger than the budget."""
+    (size,) = (volume["emptyDir"]["sizeLimit"] for volume in pod["volumes"] if volume["name"] == "cache")
+
+    assert size.endswith("Gi")
+    assert int(size.removesuffix("Gi")) * 1024 * MIB >= Settings().git_disk_bytes * 5 // 4
+
+
 def test_the_image_runs_as_the_pods_user(pod: dict[str, Any]) -> None:
     """The user of the image is that of the Pod, and not root."""
     user = pod["securityContext"]["runAsUser"]

@@ -102,6 +102,14 @@ def _default_cache() -> Path:
     show_default=False,
     help=f"Memory limit of each Git process.  [default: {DEFAULTS.git_memory_bytes // 1024**2}Mi]",
 )
+@click.option(
+    "--git-disk",
+    default=DEFAULTS.git_disk_bytes,
+    type=MemorySize(),
+    show_default=False,
+    help="Disk limit of all Git mirrors together; one may have a quarter of it.  "
+    f"[default: {DEFAULTS.git_disk_bytes // 1024**3}Gi]",
+)
 @tenancy_options
 @click.option(
     "--cdevents-sink",
@@ -183,6 +191,7 @@ def command(**options: Any) -> None:
 def settings_of(
     *,
     git_memory: int,
+    git_disk: int,
     cache_dir: Path | None,
     log_format: logs.Format | None,
     cdevents_sink: str,
@@ -206,6 +215,7 @@ def settings_of(
     return Settings(
         cdevents_sink=sinks,
         git_memory_bytes=git_memory,
+        git_disk_bytes=git_disk,
         cache_dir=cache_dir or _default_cache(),
         notify=notify_settings(
             notify_url=notify_url,

@@ -73,6 +73,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
     assert parameters["host"] == DEFAULTS.host
     assert parameters["git_children"] == DEFAULTS.git_children
     assert parameters["git_memory"] == DEFAULTS.git_memory_bytes
+    assert parameters["git_disk"] == DEFAULTS.git_disk_bytes
     assert parameters["shutdown_seconds"] == DEFAULTS.shutdown_seconds
     assert parameters["allow_file_urls"] is False
     assert parameters["namespace"] is parameters["kubeconfig"] is parameters["context"] is None
@@ -84,6 +85,7 @@ GIVEN = [
     ("namespace", "shop", "shop"),
     ("kubeconfig", "/tmp/kubeconfig", Path("/tmp/kubeconfig")),
     ("git-memory", "1Gi", 2**30),
+    ("git-disk", "2Gi", 2**31),
     ("git-children", "4", 4),
     ("shutdown-seconds", "7.5", 7.5),
     ("webhook-secret-file", "/tmp/token", Path("/tmp/token")),
@@ -182,6 +184,7 @@ def test_every_option_reaches_the_settings() -> None:
         cache_dir=Path("/tmp/cache"),
         git_children=4,
         git_memory_bytes=2**30,
+        git_disk_bytes=2**31,
         tenancy=TenancyPolicy(
             apply_as_controller=True,
             default_service_account="deployer",
