@@ -142,7 +142,7 @@ async def test_nobody_waits_in_anothers_queue(
 async def test_short_timeouts_do_not_keep_others_from_finishing(
     port: GitPort, server: GitServer, origin: Origin, dripping: FaultyServer
 ) -> None:
-    """Each costs a child its life, and with it what others do there. After three, the namespace is alone."""
+    """Each costs a child its life, and others what they do there. Then the namespace gets its own child."""
     with Relay(server.port) as relay:
         call = spawn(
             port.sync(Remote(relay.url(), owner=VICTIM), MAIN, timeout_seconds=PATIENCE * 2), name="victim"
@@ -155,6 +155,19 @@ async def test_short_timeouts_do_not_keep_others_from_finishing(
         assert port.statistics().repeated <= 3
         relay.gate.set()
         assert (await call).id == origin.tip()
+
+
+async def test_a_new_repository_does_not_wait_for_those_of_its_namespace_that_hang(
+    port: GitPort, server: GitServer, origin: Origin, dripping: FaultyServer
+) -> None:
+    """Also after the namespace has cost many children their lives."""
+    hanging = [mallory(dripping.url(f"{number}.git"), number) for number in range(20)]
+    await asyncio.gather(*syncs(port, hanging[:4], seconds=0.5), return_exceptions=True)
+    calls = syncs(port, hanging)
+    await until(lambda: len(dripping.requests) >= 20)
+
+    await assert_normal(port, mallory(server.url("shop.git"), 20), origin.tip())
+    await end(*calls)
 
 
 async def test_a_broken_authority_does_not_delay_the_start_of_other_children(

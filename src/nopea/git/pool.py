@@ -12,6 +12,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from cachetools import LRUCache
@@ -106,9 +107,11 @@ class Pool:
             lane = Lane.SLOW if self._reputation.is_slow(subject) else Lane.YOUNG
         else:
             lane = Lane.PARSING if op is Op.MANIFESTS else Lane.LOCAL
+        if self._reputation.is_separate(subject, now=loop.time()):
+            trust = replace(trust, namespace=owner.namespace)
         request = GitRequest(
             op=op, fields=fields, trust=trust, key=key, deadline=deadline, future=loop.create_future(),
-            lane=lane, alone=self._reputation.is_alone(subject, now=loop.time()), owner=owner,
+            lane=lane, alone=self._reputation.is_alone(subject), owner=owner,
             namespaces=namespaces, proven=self._reputation.is_proven(subject), writes=writes,
             arrival=next(self._ids), on_end=on_end,
         )  # fmt: skip

@@ -38,10 +38,14 @@ _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "http
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whom a child trusts beside the public authorities; libgit2 keeps both per process."""
+    """Whom a child trusts beside the public authorities; libgit2 keeps both per process.
+
+    Only requests with an equal value share a child. With a namespace it is a child of that one alone.
+    """
 
     ca_crt: str = ""
     known_hosts: str = ""
+    namespace: str = ""
 
 
 class ChildProcess:

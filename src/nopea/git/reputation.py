@@ -32,14 +32,16 @@ class Reputation:
         """How many requests run alone because of what they did."""
         return len(self._suspects)
 
-    def is_alone(self, subject: Subject, *, now: float) -> bool:
-        """Return whether a request must have a child of its own.
+    def is_alone(self, subject: Subject) -> bool:
+        """Return whether a request cost a child its life, and must have one of its own."""
+        return subject in self._suspects
 
-        That is one that cost a child its life. It is also one that never worked, of a namespace that cost
-        several children their lives in the last minutes: it could go on with one URL after another.
+    def is_separate(self, subject: Subject, *, now: float) -> bool:
+        """Return whether a request must not share a child with other namespaces.
+
+        That is one that never worked, of a namespace that cost several children their lives in the last
+        minutes: it could go on with one URL after another.
         """
-        if subject in self._suspects:
-            return True
         losses = self._losses.get(subject[0])
         restless = losses is not None and len(losses) == _LOSSES and now - losses[0] < _LOSSES_SECONDS
         return restless and subject not in self._proven

@@ -21,7 +21,7 @@ class GitSettings:
 
     cache_dir: Path
     children: int = 1
-    quarantine_children: int = 4
+    quarantine_children: int = 8
     trust_children: int = 8
     memory_bytes: int = 768 * MIB
     total_memory_bytes: int = 1024 * MIB
