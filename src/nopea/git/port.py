@@ -34,7 +34,6 @@ from nopea.git.wire import (
     trust_of,
 )  # fmt: skip
 from nopea.measure import Measure, not_measured
-from nopea.tasks import end, spawn
 
 _MAX_REMEMBERED = 20_000
 # Ids in one request: 10,000 of them are half a megabyte.
@@ -62,12 +61,12 @@ class GitPort:
     async def run(self) -> None:
         """Own the children until cancelled; none is left when it returns."""
         await self._disk.open()
-        watching = spawn(self._disk.run(), name="git disk")
-        try:
-            await self._pool.run()
-        finally:
-            await self._flights.close()
-            await end(watching)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._disk.run(), name="git disk")
+            try:
+                await self._pool.run()
+            finally:
+                await self._flights.close()
 
     def statistics(self) -> GitStatistics:
         """Return what is going on now and counts since the start."""
