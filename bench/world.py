@@ -76,7 +76,7 @@ def controller(lab: Lab, folder: Path, *, port: int) -> Iterator[int]:
             [
                 *(sys.executable, "-m", "nopea", "run", "--apply-as-controller"),
                 *("--kubeconfig", str(lab.kubeconfig)),
-                *("--host", "127.0.0.1", "--port", str(port)),
+                *("--host", "127.0.0.1", "--probe-port", str(port), "--port", "0"),
                 *("--cache-dir", str(folder / "cache"), "--log-format", "json"),
             ],
             stdout=output,

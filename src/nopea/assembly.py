@@ -72,7 +72,8 @@ class Process:
     notifier: Notifier
     heartbeat: Heartbeat
     readiness: Readiness
-    routes: Sequence[web.RouteDef]
+    metrics: Sequence[web.RouteDef]
+    webhooks: Sequence[web.RouteDef]
 
 
 @asynccontextmanager
@@ -131,10 +132,8 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
                 why_not_ready=readiness.why_not,
             ),
             readiness=readiness,
-            routes=[
-                *metrics_routes(_exposition(parts, instruments).scrape),
-                *_webhooks(settings, parts, readiness, instruments).routes(),
-            ],
+            metrics=metrics_routes(_exposition(parts, instruments).scrape),
+            webhooks=_webhooks(settings, parts, readiness, instruments).routes(),
         )
 
 

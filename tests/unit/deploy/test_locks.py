@@ -103,9 +103,7 @@ def test_both_stages_have_one_base_image() -> None:
     assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${PYTHON_IMAGE}"}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the digest can only be read where a container registry can be reached"
-)
+@pytest.mark.xfail(strict=True, reason="the digest is read from a container registry")
 def test_the_base_image_is_named_by_digest() -> None:
     """A tag can be moved to other content; a digest cannot. `make lock` writes it; then remove the mark."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")

@@ -52,7 +52,13 @@ def test_port_and_cache_are_the_defaults(pod: dict[str, Any]) -> None:
     """The manifests set neither, so they must match the defaults of the code."""
     container = pod["containers"][0]
 
-    assert container["ports"] == [{"name": "http", "containerPort": Settings().port}]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"webhooks": Settings().port, "probes": Settings().probe_port}
+    assert {
+        container[f"{name}Probe"]["httpGet"]["port"] for name in ("startup", "liveness", "readiness")
+    } == {"probes"}
+    exposed = " ".join(str(port) for port in ports.values())
+    assert f"EXPOSE {exposed}\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert str(Settings().cache_dir) in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 

@@ -80,6 +80,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
 
 GIVEN = [
     ("port", "8080", 8080),
+    ("probe-port", "8081", 8081),
     ("host", "127.0.0.1", "127.0.0.1"),
     ("namespace", "shop", "shop"),
     ("kubeconfig", "/tmp/kubeconfig", Path("/tmp/kubeconfig")),
@@ -177,6 +178,7 @@ def test_every_option_reaches_the_settings() -> None:
         namespace="shop",
         host="127.0.0.1",
         port=8080,
+        probe_port=8081,
         log_level="debug",
         log_format="console",
         cache_dir=Path("/tmp/cache"),
