@@ -49,8 +49,8 @@ format: $(STAMP) ## rewrite the code in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-run: $(STAMP) ## run the controller with your own rights on the current kubeconfig (ARGS="--port 4000 --probe-port 4001")
-	@$(BIN)/nopea run --apply-as-controller $(ARGS)
+run: $(STAMP) ## run the controller with your own rights and networks on the current kubeconfig (ARGS="--port 4000 --probe-port 4001")
+	@$(BIN)/nopea run --apply-as-controller --git-networks=any $(ARGS)
 
 bench: $(STAMP) lab-binaries ## first sync of many repositories against bare loops of the same work
 	@$(BIN)/python -m bench

@@ -83,11 +83,13 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
     instruments = Instruments()
     store = StateStore()
     async with AsyncExitStack() as stack:
-        outboxes = await stack.enter_async_context(Outboxes())
+        outboxes = await stack.enter_async_context(Outboxes(tenants=settings.tenancy.git_networks))
         client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
         git = GitPort(_git_settings(settings), measure=instruments.git_operation)
         events = EventRecorder(client)
-        notifier = Notifier(settings.notify, outboxes.post, remote_of=store.remote)
+        notifier = Notifier(
+            settings.notify, outboxes.post, remote_of=store.remote, post_status=outboxes.post_for_tenant
+        )
         listeners: list[Callable[[Transition], None]] = [instruments.on_transition, notifier.on_transition]
         if (cdevents := cdevents_sink(settings, outboxes, server=config.server)) is not None:
             listeners.append(cdevents)
@@ -193,4 +195,5 @@ def _git_settings(settings: Settings) -> GitSettings:
         children=settings.git_children,
         memory_bytes=settings.git_memory_bytes,
         allow_file_urls=settings.tenancy.allow_file_urls,
+        networks=settings.tenancy.git_networks,
     )

@@ -62,8 +62,8 @@ class Nopea:
         self.log_path = folder / "nopea.log"
         options = (
             f"--kubeconfig={kubeconfig}", "--host=127.0.0.1", "--port=0", "--probe-port=0",
-            f"--cache-dir={folder / 'cache'}",
-            "--log-format=json", "--log-level=debug", *(AS_CONTROLLER if as_controller else ()), *arguments,
+            f"--cache-dir={folder / 'cache'}", "--log-format=json", "--log-level=debug", "--git-networks=any",
+            *(AS_CONTROLLER if as_controller else ()), *arguments,
         )  # fmt: skip
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(

@@ -105,6 +105,7 @@ _STALLED = frozenset(
         ErrorKind.REPOSITORY_MISSING,
         ErrorKind.EMPTY,
         ErrorKind.REDIRECT,
+        ErrorKind.ADDRESS,
         ErrorKind.TOO_BIG,
         ErrorKind.MEMORY,
         ErrorKind.REFUSED,
@@ -144,8 +145,13 @@ _PLAIN: dict[ErrorKind, tuple[Code, str, str]] = {
     ),
     ErrorKind.REDIRECT: (
         Code.GIT_PROTOCOL,
-        "the server redirects to another host, which must not get the credentials",
+        "the server redirects to another host, which Nopea does not follow",
         "Set spec.url to the final URL.",
+    ),
+    ErrorKind.ADDRESS: (
+        Code.GIT_ADDRESS_DENIED,
+        "Nopea may not connect to this server",
+        "Correct the host in spec.url, or run Nopea with another --git-networks.",
     ),
     ErrorKind.PROTOCOL: (
         Code.GIT_PROTOCOL,

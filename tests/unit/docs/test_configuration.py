@@ -28,7 +28,7 @@ OPTIONS = [parameter for parameter in command.params if isinstance(parameter, cl
 SAMPLES = {"port": "4007", "probe_port": "4008", "log_level": "debug", "log_format": "json",
            "git_children": "3", "git_memory": "1Gi", "allow_file_urls": "1", "apply_as_controller": "1",
            "cross_namespace_refs": "1", "allow_http_credentials": "1", "min_interval": "7s",
-           "max_timeout": "7s", "max_objects": "7",
+           "max_timeout": "7s", "git_networks": "public", "max_objects": "7",
            "shutdown_seconds": "7",
            "cdevents_mode": "structured", "cdevents_version": "0.4.1", "cdevents_drift": "custom",
            "webhook_secret_file": "/tmp/token", "webhook_body_limit": "1Mi", "notify_per_minute": "7",

@@ -99,7 +99,16 @@ class DemoWorld:
             CONTROLLER,
             [
                 *("nopea", "run", "--apply-as-controller", "--kubeconfig", str(self.lab.kubeconfig)),
-                *("--host", "127.0.0.1", "--probe-port", str(port), "--port", str(self._ports[WEBHOOKS])),
+                *(
+                    "--git-networks",
+                    "any",
+                    "--host",
+                    "127.0.0.1",
+                    "--probe-port",
+                    str(port),
+                    "--port",
+                    str(self._ports[WEBHOOKS]),
+                ),
                 *("--cache-dir", str(self.folder.cache), "--log-format", "console"),
                 *("--cdevents-sink", f"http://127.0.0.1:{self._ports[EVENT_SINK]}/"),
             ],
