@@ -21,7 +21,7 @@ UNREADABLE = ["http://x.example\\@127.0.0.1/a", "http:///a", "http://%6c%6fcalho
 @pytest.mark.parametrize("networks", [Networks.PUBLIC, Networks.PRIVATE])
 @pytest.mark.parametrize("url", [*LOOPBACK, *UNREADABLE])
 def test_what_is_local_is_refused(url: str, networks: Networks) -> None:
-    """The resolver decides what a spelling means, as it does for libgit2; an unreadable host is refused too."""
+    """The resolver decides what a spelling means, as for libgit2; an unreadable host is refused too."""
     with pytest.raises(GitFailure) as refused:
         refuse_unreachable(url, networks)
 

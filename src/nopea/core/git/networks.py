@@ -20,7 +20,7 @@ class Networks(enum.StrEnum):
     """Also this host and the cloud's metadata."""
 
 
-_METADATA: Final = frozenset(
+METADATA: Final = frozenset(
     ipaddress.ip_address(address)
     for address in (
         "168.63.129.16",  # Azure
@@ -71,7 +71,7 @@ def _is_within(address: _V4 | _V6, networks: Networks) -> bool:
         or address.is_link_local
         or address.is_multicast
         or address.is_unspecified
-        or address in _METADATA
+        or address in METADATA
         or (isinstance(address, _V4) and (address in _THIS_NETWORK or address.is_reserved))
     )
     is_public = address.is_global and not (isinstance(address, _V6) and address.is_site_local)
