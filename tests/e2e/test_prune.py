@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 from tests.e2e import yamls
+from tests.e2e.tenancy import BOTH_MODES
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Site
 
 from nopea.core.plan.inventory import unpack
+
+pytestmark = BOTH_MODES
 
 
 def _maps(*names: str) -> dict[str, str]:
@@ -93,7 +96,7 @@ def test_orphan_leaves_the_objects(site: Site) -> None:
     repo = site.sync("shop", _maps("web"))
     assert "finalizers" not in repo.get()["metadata"]
     site.cluster.delete(repo.place)
-    eventually(lambda: _assert_gone(site, repo.place))
+    eventually(lambda: site.cluster.assert_gone(repo.place))
     assert site.cluster.get(site.place("v1 configmaps", "web")) is not None
 
     def noted() -> None:
@@ -105,10 +108,6 @@ def test_orphan_leaves_the_objects(site: Site) -> None:
         )
 
     eventually(noted)
-
-
-def _assert_gone(site: Site, place: str) -> None:
-    assert site.cluster.get(place) is None
 
 
 @pytest.mark.parametrize("policy", ["Orphan", "Delete"])

@@ -161,7 +161,6 @@ class Executor:
 
     def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
         key, observed = step.key, observed_of(applied.json(), now=datetime.now(UTC), rules=desired.rules)
-        self._object_cache.follow(desired.resource)  # its definition may have come in this sync
         self._object_cache.assume(desired.resource, key, observed)
         execution.applied[key] = LastApplied(
             hash=desired.hash,
