@@ -33,7 +33,7 @@ class Mode(StrEnum):
 
 
 BOTH_MODES = pytest.mark.parametrize("mode", list(Mode), indirect=True, scope="module")
-"""Runs the tests of a module in the mode of deploy/cluster-admin and in that of deploy/base."""
+"""Runs the tests of a module in the mode of deploy/cluster-admin and in that of deploy/any-namespace."""
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import resource
 import socket
+import statistics
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -67,6 +68,7 @@ def open_files(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
+@pytest.mark.alone
 def test_a_flood_of_the_webhook_port_stops_nothing(
     cluster: Cluster, git_server: GitServer, namespace: str, controller: Nopea
 ) -> None:
@@ -75,7 +77,8 @@ def test_a_flood_of_the_webhook_port_stops_nothing(
     origin = site.origin("shop", {"web.yaml": yamls.text(yamls.config_map("web", colour="blue"))})
     repo = site.follow("shop", interval="1h")
     repo.wait_synced()
-    slowest, ends_at = 0.0, time.monotonic() + 8
+    took: list[float] = []
+    ends_at = time.monotonic() + 8
     with room_for_the_flood(), ExitStack() as sockets:
         flood: list[socket.socket] = []
         while time.monotonic() < ends_at or len(flood) < FLOOD:
@@ -86,7 +89,7 @@ def test_a_flood_of_the_webhook_port_stops_nothing(
             del flood[:-FLOOD]
             asked = time.monotonic()
             assert controller.get("/health").status == 200
-            slowest = max(slowest, time.monotonic() - asked)
+            took.append(time.monotonic() - asked)
 
         assert open_files(controller.pid) < FILES / 2
         commit = origin.commit({"web.yaml": yamls.text(yamls.config_map("web", colour="green"))})
@@ -96,7 +99,9 @@ def test_a_flood_of_the_webhook_port_stops_nothing(
         assert controller.get("/ready").status == 200
         assert "nopea_build_info" in controller.get("/metrics").text
 
-    assert slowest < 0.1, slowest
+    ordinary, slowest = statistics.quantiles(took, n=20)[-1], max(took)
+    assert ordinary < 0.1, took
+    assert slowest < 1.0, took  # alone 30 ms; a busy machine adds to that. The kubelet waits for 5 s
     eventually(lambda: _assert_closed(controller))
     site.clear()
 
