@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tests.fakes.samples import COMMIT, problem
 
-from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
+from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote, Skipped
 from nopea.core.manifests.file import parse_file
 from nopea.core.problem import Code, StalledError, TransientError
 from nopea.reconcile.fetch import Git
@@ -22,7 +22,7 @@ class FakeGit:
     can be read.
     """
 
-    def __init__(self, files: Mapping[str, str], *, skipped: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, files: Mapping[str, str], *, skipped: Sequence[Skipped] = ()) -> None:
         self.files = dict(files)
         self.commit = COMMIT
         self.down = False

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from nopea.core.git.source import ParsedDocument, ParsedFile
+from nopea.core.manifests.encrypted import encrypted_file, is_sops
 from nopea.core.manifests.normalize import normalize
 from nopea.core.manifests.shape import check, has_no_type, unfold
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS, Budget, YamlLimits
@@ -45,6 +46,9 @@ def parse_file(raw: bytes, *, limits: YamlLimits = DEFAULT_LIMITS) -> ParsedFile
     A problem in one document hides neither the objects nor the problems of the others. A file without an
     object is a problem. Problems' sources are `:LINE` or `#DOCUMENT`; the caller puts the path before them.
     """
+    encrypted = encrypted_file(raw)
+    if encrypted is not None:
+        return ParsedFile(documents=(), problems=(encrypted,))
     try:
         text = _text(raw, limits)
     except UnreadableError as error:
@@ -73,7 +77,7 @@ class _Collector:
         for found in unfold(
             value.value, index=str(value.number), line=value.line, item_lines=value.item_lines
         ):
-            self._untyped += has_no_type(found.value)
+            self._untyped += has_no_type(found.value) and not is_sops(found.value)
             normal = normalize(found.value) if isinstance(found.value, dict) else found.value
             problems = check(normal, found, positions=value.positions)
             self._report(problems)
@@ -179,6 +183,6 @@ def _no_object(untyped: list[Problem]) -> Problem:
     return Problem(
         code=Code.NO_OBJECT_IN_FILE,
         message="The file contains no Kubernetes object.",
-        hint=f"Add apiVersion and kind, or {EXCLUDE}.",
+        hint=f"Add an object, with apiVersion and kind, or {EXCLUDE}.",
         source=untyped[0].source if untyped else "",
     )
