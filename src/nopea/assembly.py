@@ -180,6 +180,7 @@ def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instrument
     return Webhooks(
         repositories=parts.repositories,
         wake=parts.controller.webhook_received,
+        has_links=parts.store.has_links,
         secrets=HookSecrets(parts.client.on_behalf("webhooks"), clock=time.monotonic),
         shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
         bodies=Bodies(limit=settings.webhook_body_limit),

@@ -97,6 +97,22 @@ def test_a_folder_that_another_tool_builds_is_refused_whole(site: Site, name: st
     assert _live(site, "a", "b", "c") == ["b", "c"]
 
 
+def test_an_ignore_file_may_be_a_link(site: Site) -> None:
+    """What it excludes is not applied, neither through the link nor when the link is broken."""
+    files = {"apps/secret.yaml": _map("a"), "apps/b.yaml": _map("b"), "shared": "secret.yaml\n"}
+    repo = site.origin("shop")
+    repo.commit({**files, "apps/.nopeaignore": "../shared"}, modes={"apps/.nopeaignore": LINK})
+    shop = site.follow("shop", path="apps")
+    shop.wait_synced()
+    assert _live(site, "a", "b") == ["b"]
+
+    repo.commit({**files, "apps/.nopeaignore": "../moved"}, modes={"apps/.nopeaignore": LINK})
+    (error,) = shop.sync_and_wait()["errors"]
+
+    assert (error["code"], error["source"]) == ("NOPEA-M012", "apps/.nopeaignore")
+    assert _live(site, "a", "b") == ["b"]
+
+
 def test_an_encrypted_object_is_never_applied_as_it_is(site: Site) -> None:
     """A definition whose schema is open would take the ciphertext and the block of SOPS."""
     group = f"{site.namespace}.acme.example"

@@ -28,6 +28,7 @@ class FakeGit:
         self.down = False
         self.seconds = 0.0
         self.skipped = tuple(skipped)
+        self.has_links = False
         self._older: dict[str, tuple[Commit, dict[str, str]]] = {}
         self.refs: list[Ref] = []
         self.parsed: list[list[str]] = []
@@ -73,7 +74,7 @@ class FakeGit:
             for path, text in sorted(self._at(commit)[1].items())
             if path.startswith(prefix)
         )
-        return FileListing(files=entries, skipped=self.skipped)
+        return FileListing(files=entries, skipped=self.skipped, has_links=self.has_links)
 
     async def read(
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float

@@ -50,8 +50,8 @@ def _read(root: Path, *, path: str, exclude: Sequence[str]) -> Snapshot:
     }
     ignore = Ignore(root=path, exclude=exclude, ignore_files=ignore_files)
     selection = select(FileListing(tuple(FileEntry(name, "", 0) for name in names), skipped), ignore)
-    if selection.refused is not None:
-        raise StalledError(selection.refused)
+    if selection.refused:
+        raise StalledError(*selection.refused)
     files = {entry.path: _parse(root / entry.path) for entry in selection.manifests}
     return _snapshot(files, selection.problems)
 

@@ -70,9 +70,13 @@ class Folder:
 
 
 class Links:
-    """The links of one commit; where each leads is found out once."""
+    """The links of one commit; where each leads is found out once.
+
+    `matter` becomes true with the first link that decides what is listed.
+    """
 
     def __init__(self, repository: pygit2.Repository) -> None:
+        self.matter = False
         self._repository = repository
         self._known: dict[tuple[str, ...], Folder | str | BrokenLinkError] = {}
         self._steps = 0
@@ -156,6 +160,7 @@ def resolve(links: Links, root: pygit2.Tree, names: Sequence[str]) -> tuple[Fold
         mode = entry.filemode if entry is not None else None
         found: Folder | str | None = None
         if entry is not None and mode == FileMode.LINK:
+            links.matter = True
             with suppress(BrokenLinkError):
                 found = links.follow(folder, name, str(entry.id))
         elif mode == FileMode.TREE:

@@ -59,7 +59,7 @@ def files(repository: pygit2.Repository, commit: str, subpath: str) -> dict[str,
         else:
             with storage():
                 listed.append((found.path, found.blob, repository.odb.read_header(found.blob)[1]))
-    return {"files": sorted(listed), "skipped": sorted(skipped)}
+    return {"files": sorted(listed), "skipped": sorted(skipped), "has_links": links.matter}
 
 
 def _start(repository: pygit2.Repository, links: Links, commit: str, subpath: str) -> _Place:
@@ -133,7 +133,9 @@ def _found(place: _Place, name: str, item: pygit2.Object, links: Links) -> _Plac
         try:
             target = links.follow(place.folder, name, blob)
         except BrokenLinkError as error:
+            links.matter = True
             return Skipped(path, error.reason, error.target)
+        links.matter |= isinstance(target, Folder) or is_listed(name)
         if isinstance(target, Folder):
             above = (*place.linked_from, place.folder)
             if any(target.holds(folder) for folder in above):

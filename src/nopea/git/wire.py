@@ -74,6 +74,7 @@ def listing_of(answer: dict[str, Any]) -> FileListing:
         skipped=tuple(
             Skipped(path, SkipReason(reason), target) for path, reason, target in answer["skipped"]
         ),
+        has_links=answer["has_links"],
     )
 
 

@@ -33,12 +33,14 @@ PARSE_BATCH = 64
 class Snapshot:
     """A commit and the parsed manifests below the spec's path, by path from the repository's root.
 
-    `problems` are those of the selection: the files have their own.
+    `problems` are those of the selection: the files have their own. With `has_links`, files outside the path
+    decide too.
     """
 
     commit: Commit
     files: dict[str, ParsedFile]
     problems: tuple[Problem, ...]
+    has_links: bool = False
 
 
 class Git(Protocol):
@@ -103,13 +105,15 @@ class Fetcher:
         ignore = await self._ignore(spec, remote, commit.id, listing.files)
         _refuse(problem_of_matching(listing, ignore))
         selection = await tasks.off_loop(select, listing, ignore, size=matches_of(listing, ignore))
-        _refuse(selection.refused)
+        if selection.refused:
+            raise StalledError(*selection.refused)
         _refuse(problem_of_files(selection.manifests))
         parsed = await self._parse(spec, remote, selection.manifests)
         return Snapshot(
             commit=commit,
             files={entry.path: parsed[entry.blob] for entry in selection.manifests},
             problems=selection.problems,
+            has_links=listing.has_links,
         )
 
     async def _ignore(

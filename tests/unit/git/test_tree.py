@@ -183,6 +183,28 @@ def test_what_is_named_like_a_file_and_is_none_is_reported(tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("links", "at", "matter"),
+    [
+        ({}, "apps", False),
+        ({"other/link": "../base"}, "apps", False),
+        ({"apps/README.md": "../base/a.yaml"}, "apps", False),
+        ({"apps/.cache": "../base"}, "apps", False),
+        ({"apps/link.yaml": "../base/a.yaml"}, "apps", True),
+        ({"apps/link": "../base"}, "apps", True),
+        ({"apps/link": "../gone"}, "apps", True),
+        ({"prod": "apps"}, "prod", True),
+    ],
+)
+def test_links_that_decide_what_is_listed_are_noticed(
+    tmp_path: Path, links: dict[str, str], at: str, matter: bool
+) -> None:
+    """Then a push to another folder may change what is declared."""
+    files = {"apps/a.yaml": "a: 1\n", "base/a.yaml": "a: 1\n", **links}
+
+    assert _listing(tmp_path, files, links=tuple(links), at=at)["has_links"] is matter
+
+
 def test_links_cannot_multiply_files_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty folders with two links each to the next one are a million paths."""
     monkeypatch.setattr(tree, "_MAX_ENTRIES", 1000)

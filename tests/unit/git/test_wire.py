@@ -131,13 +131,18 @@ def test_a_commit_shows_no_blanks_at_the_ends() -> None:
 
 def test_a_listing_survives_a_frame() -> None:
     """Files have a path, a blob and a size; what is skipped has a reason and the target of a link."""
-    raw = {"files": [("a.yaml", "b" * 40, 3)], "skipped": [("c", "outside", "/etc"), ("d", "submodule", "")]}
+    raw = {
+        "files": [("a.yaml", "b" * 40, 3)],
+        "skipped": [("c", "outside", "/etc"), ("d", "submodule", "")],
+        "has_links": True,
+    }
 
     (message,) = Decoder().feed(encode({"id": 1, "ok": raw}))
 
     assert listing_of(message["ok"]) == FileListing(
         files=(FileEntry("a.yaml", "b" * 40, 3),),
         skipped=(Skipped("c", SkipReason.OUTSIDE, "/etc"), Skipped("d", SkipReason.SUBMODULE)),
+        has_links=True,
     )
 
 

@@ -138,6 +138,17 @@ async def test_what_cannot_be_read_is_a_problem_unless_it_is_excluded() -> None:
     assert set(snapshot.files) == {"a.yaml"}
 
 
+@pytest.mark.parametrize("has_links", [True, False])
+async def test_a_snapshot_says_whether_there_are_links(has_links: bool) -> None:
+    """Then a push to another folder concerns it too."""
+    git = FakeGit({"a.yaml": _config("a")})
+    git.has_links = has_links
+
+    snapshot = await Fetcher(git, ManifestCache(limit_bytes=2**20)).snapshot(_spec(), REMOTE)
+
+    assert snapshot.has_links is has_links
+
+
 async def test_a_folder_of_kustomize_is_refused_before_anything_is_parsed() -> None:
     """The caller keeps the last good commit; exclude the file, and the others are manifests."""
     git = FakeGit({"deploy/Kustomization": "resources: []\n", "deploy/a.yaml": _config("a")})

@@ -170,11 +170,13 @@ class Skipped:
 class FileListing:
     """The manifest, ignore and build files of a folder, and what cannot be read in it.
 
-    Links are followed: a file is listed at each path that leads to it.
+    Links are followed: a file is listed at each path that leads to it. With `has_links`, a change of a file
+    outside the folder may change the listing.
     """
 
     files: tuple[FileEntry, ...]
     skipped: tuple[Skipped, ...]
+    has_links: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Recognise what is encrypted, so that it is never applied as it is."""
+"""Recognise what is encrypted or not there, so that it is never taken for what it stands for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from nopea.core.problem import Code, Problem
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How the file begins that stands for one in Git LFS."""
 
 _STARTS = (
     (b"\0GITCRYPT", "git-crypt"),
@@ -25,7 +28,7 @@ def encrypted_file(raw: bytes) -> Problem | None:
     """Return the problem of a file that is encrypted as a whole."""
     start = raw[:256].removeprefix(_BOM).lstrip(b" \t\r\n")
     tool = next((tool for begin, tool in _STARTS if start.startswith(begin)), "")
-    if not tool and _SOPS_LINE.search(raw):
+    if not tool and b"sops_mac" in raw and _SOPS_LINE.search(raw):
         tool = "SOPS"
     return encrypted_with(tool, what="file", source="") if tool else None
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from nopea.core.git.source import ParsedDocument, ParsedFile
-from nopea.core.manifests.encrypted import encrypted_file, is_sops
+from nopea.core.manifests.encrypted import LFS_POINTER, encrypted_file, is_sops
 from nopea.core.manifests.normalize import normalize
 from nopea.core.manifests.shape import check, has_no_type, unfold
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS, Budget, YamlLimits
@@ -24,7 +24,6 @@ from nopea.core.manifests.yaml.positions import Positions
 from nopea.core.manifests.yaml.problems import EXCLUDE, UnreadableError, at_line, beyond
 from nopea.core.problem import Code, Problem
 
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -119,7 +118,7 @@ def _text(raw: bytes, limits: YamlLimits) -> str:
     """Decode the file; raises UnreadableError for one that is too big, an LFS pointer or not Unicode."""
     if len(raw) > limits.file_bytes:
         raise beyond(f"The file has {len(raw):,} bytes. Nopea reads up to {limits.file_bytes:,}.", source="")
-    if raw.startswith(_LFS_POINTER):
+    if raw.startswith(LFS_POINTER):
         raise UnreadableError(
             Problem(
                 code=Code.LFS_POINTER,

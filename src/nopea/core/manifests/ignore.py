@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from nopea.core.manifests.encrypted import LFS_POINTER, encrypted_file
 from nopea.core.manifests.file_names import is_manifest_name
 from nopea.core.manifests.gitignore import Glob, parse
 from nopea.core.manifests.yaml.problems import at_line
@@ -19,6 +20,7 @@ MAX_FILE_BYTES = 64 * 1024
 MAX_PATTERNS = 1_000
 MAX_PATTERN_CHARACTERS = 512
 
+_UNKNOWN = "Nothing is applied, because what it excludes is not known."
 _SPEC_PROBLEM = Problem(
     code=Code.SPEC_INVALID,
     message="",
@@ -46,7 +48,7 @@ class _Layer:
 
 
 class Ignore:
-    """The files that a repository excludes. `problems` are those of the patterns; the others are used.
+    """The files that a repository excludes. With `problems`, not all that is excluded is known.
 
     `patterns` is the number of patterns, `root` has the names of `spec.path`.
 
@@ -127,10 +129,18 @@ def _file_layer(path: str, raw: bytes, problems: list[Problem]) -> _Layer:
     folder = _parts(path)[:-1]
     problem = Problem(code=Code.YAML_LIMIT, message="", hint="Shorten the file.", source=path)
     if len(raw) > MAX_FILE_BYTES:
-        message = (
-            f"The file has {len(raw):,} bytes, more than {MAX_FILE_BYTES:,}. None of its patterns is used."
-        )
+        message = f"The file has {len(raw):,} bytes, more than {MAX_FILE_BYTES:,}. {_UNKNOWN}"
         problems.append(replace(problem, message=message))
+        return _Layer(folder, ())
+    if raw.startswith(LFS_POINTER):
+        hint = "Keep the file out of Git LFS."
+        message = f"The file is a Git LFS pointer. {_UNKNOWN}"
+        problems.append(replace(problem, code=Code.LFS_POINTER, message=message, hint=hint))
+        return _Layer(folder, ())
+    encrypted = encrypted_file(raw)
+    if encrypted is not None:
+        message = f"The file is encrypted. {_UNKNOWN}"
+        problems.append(replace(encrypted, message=message, hint="Commit it as plain text.", source=path))
         return _Layer(folder, ())
     try:
         text = raw.decode("utf-8-sig")
@@ -139,7 +149,7 @@ def _file_layer(path: str, raw: bytes, problems: list[Problem]) -> _Layer:
         problems.append(
             Problem(
                 code=Code.ENCODING,
-                message="The file is not valid UTF-8. None of its patterns is used.",
+                message=f"The file is not valid UTF-8. {_UNKNOWN}",
                 hint="Save the file as UTF-8.",
                 source=f"{path}{at_line(line)}",
             )
@@ -151,16 +161,15 @@ def _file_layer(path: str, raw: bytes, problems: list[Problem]) -> _Layer:
 def _layer(
     folder: tuple[str, ...], lines: Iterable[str], problems: list[Problem], problem: Problem
 ) -> _Layer:
-    """Compile one source's lines; what exceeds a limit is skipped and reported as a copy of `problem`."""
+    """Compile one source's lines; what exceeds a limit is reported as a copy of `problem`."""
     globs: list[Glob] = []
     for number, line in enumerate(lines, start=1):
         if len(line) > MAX_PATTERN_CHARACTERS:
-            message = f"Pattern {number} is longer than {MAX_PATTERN_CHARACTERS} characters and is not used."
+            message = f"Pattern {number} is longer than {MAX_PATTERN_CHARACTERS} characters. {_UNKNOWN}"
             problems.append(replace(problem, message=message))
         elif (glob := parse(line)) is not None:
             if len(globs) == MAX_PATTERNS:
-                most = f"{MAX_PATTERNS:,}"
-                message = f"There are more than {most} patterns. Only the first {most} are used."
+                message = f"There are more than {MAX_PATTERNS:,} patterns. {_UNKNOWN}"
                 problems.append(replace(problem, message=message))
                 break
             globs.append(glob)

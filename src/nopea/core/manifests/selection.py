@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from nopea.core.git.source import FileEntry, FileListing, Skipped, SkipReason
 from nopea.core.manifests.file_names import BUILD_FILES, IGNORE_FILE
@@ -11,6 +12,7 @@ from nopea.core.manifests.yaml.problems import EXCLUDE
 from nopea.core.problem import Code, Problem
 
 _COMMANDS = {"Kustomize": "kubectl kustomize", "Helm": "helm template"}
+_MAX_PROBLEMS = 100
 _EXCLUDE = "exclude it with spec.exclude or .nopeaignore"
 
 
@@ -20,31 +22,45 @@ class SelectedFiles:
 
     manifests: tuple[FileEntry, ...]
     problems: tuple[Problem, ...] = ()
-    refused: Problem | None = None
+    refused: tuple[Problem, ...] = ()
 
 
 def select(listing: FileListing, ignore: Ignore) -> SelectedFiles:
     """Return the manifests and the problems of the selection: links, submodules, folders of other tools.
 
     A folder with a file of Kustomize or Helm belongs to that tool as a whole: a patch or a template in it may
-    look like an object and is none.
+    look like an object and is none. If it is the root, or not all that is excluded is known, all is refused.
     """
-    builds = _build_files(listing, ignore)
+    skipped = [each for each in listing.skipped if _matters(each, ignore)]
+    unknown = [_unreadable(each) for each in skipped if _name(each.path) == IGNORE_FILE]
+    if unknown or ignore.problems:
+        return SelectedFiles(manifests=(), refused=(*ignore.problems, *unknown)[:_MAX_PROBLEMS])
+    builds = _build_files([*(entry.path for entry in listing.files), *_broken_builds(skipped)], ignore)
     root = "/".join(ignore.root)
     if root in builds:
-        return SelectedFiles(manifests=(), refused=_not_rendered(builds[root], is_root=True))
+        return SelectedFiles(manifests=(), refused=(_not_rendered(builds[root], is_root=True),))
     manifests = tuple(
         entry for entry in listing.files if ignore.wants(entry.path) and not _is_built(entry.path, builds)
     )
     above = (path for folder, path in sorted(builds.items()) if not _is_built(folder, builds))
     problems = [_not_rendered(path, is_root=False) for path in above]
-    problems += [
-        _unreadable(each) for each in listing.skipped
-        if _matters(each, ignore) and not _is_built(each.path, builds)
-    ]  # fmt: skip
-    if not manifests and not problems and not ignore.problems:
+    problems += [_unreadable(each) for each in skipped if not _is_built(each.path, builds)]
+    if not manifests and not problems:
         problems.append(no_manifests(root))
-    return SelectedFiles(manifests=manifests, problems=(*ignore.problems, *problems))
+    return SelectedFiles(manifests=manifests, problems=_at_most(problems))
+
+
+def _at_most(problems: list[Problem]) -> tuple[Problem, ...]:
+    more = len(problems) - _MAX_PROBLEMS
+    if more <= 0:
+        return tuple(problems)
+    last = replace(
+        problems[_MAX_PROBLEMS],
+        message=f"{more:,} more problems like this are not listed.",
+        hint="Correct the listed ones first.",
+        source="",
+    )
+    return (*problems[:_MAX_PROBLEMS], last)
 
 
 def no_manifests(path: str) -> Problem:
@@ -57,13 +73,21 @@ def no_manifests(path: str) -> Problem:
     )
 
 
-def _build_files(listing: FileListing, ignore: Ignore) -> dict[str, str]:
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _broken_builds(skipped: Iterable[Skipped]) -> Iterator[str]:
+    """Yield the links with the name of a build file that lead nowhere: the folder is that tool's even so."""
+    return (each.path for each in skipped if each.reason is not SkipReason.FOLDER)
+
+
+def _build_files(paths: Iterable[str], ignore: Ignore) -> dict[str, str]:
     """Return the file that makes a folder the input of a tool, by folder."""
     found: dict[str, str] = {}
-    for entry in listing.files:
-        folder, _, name = entry.path.rpartition("/")
-        if name in BUILD_FILES and ignore.selects(entry.path):
-            found.setdefault(folder, entry.path)
+    for path in paths:
+        if _name(path) in BUILD_FILES and ignore.selects(path):
+            found.setdefault(path.rpartition("/")[0], path)
     return found
 
 
@@ -99,7 +123,7 @@ def _not_rendered(path: str, *, is_root: bool) -> Problem:
 
 def _matters(skipped: Skipped, ignore: Ignore) -> bool:
     """Whether a manifest or an ignore file could be there: what cannot be read may be a folder too."""
-    if skipped.path.rpartition("/")[2] == IGNORE_FILE:
+    if _name(skipped.path) == IGNORE_FILE:
         return not ignore.is_ignored(skipped.path)
     return ignore.selects(skipped.path, may_be_folder=True)
 

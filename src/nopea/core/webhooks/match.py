@@ -83,8 +83,10 @@ def matches_url(spec_url: str, delivery: Delivery) -> bool:
     return name in names or f"/{'/'.join(name.split('/')[-2:])}" in names
 
 
-def concerns(spec: GitRepositorySpec, delivery: Delivery) -> bool:
+def concerns(spec: GitRepositorySpec, delivery: Delivery, *, has_links: bool = False) -> bool:
     """Return whether the delivery may mean a new commit for this repository, whose URL matches.
+
+    With `has_links`, files outside `spec.path` may matter: what links lead to.
 
     A bare delivery and one with very many refs always may. A deleted ref, a pinned commit, another branch or
     tag, and a push whose files are all outside `spec.path` may not. Of a repository that follows the default
@@ -99,7 +101,9 @@ def concerns(spec: GitRepositorySpec, delivery: Delivery) -> bool:
     except ValueError:  # an error in the spec, which the next reconciliation reports
         return False
     return any(
-        not change.deleted and _is_ref(ref, change, delivery) and _touches(spec.path, change.paths)
+        not change.deleted
+        and _is_ref(ref, change, delivery)
+        and (has_links or _touches(spec.path, change.paths))
         for change in delivery.changes
     )
 

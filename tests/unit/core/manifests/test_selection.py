@@ -33,12 +33,12 @@ def test_a_root_that_another_tool_builds_is_refused_whole(name: str) -> None:
     selection = _select(f"deploy/{name}", "deploy/a.yaml", root="./deploy/")
 
     assert _paths(selection) == []
-    assert selection.refused is not None
-    assert (selection.refused.code, selection.refused.source) == (Code.NOT_RENDERED, f"deploy/{name}")
+    (refused,) = selection.refused
+    assert (refused.code, refused.source) == (Code.NOT_RENDERED, f"deploy/{name}")
     tool, command = ("Helm", "helm template") if name == "Chart.yaml" else ("Kustomize", "kubectl kustomize")
-    assert tool in selection.refused.message
-    assert f"`{command} deploy`" in selection.refused.hint
-    assert f"exclude {name}" in selection.refused.hint
+    assert tool in refused.message
+    assert f"`{command} deploy`" in refused.hint
+    assert f"exclude {name}" in refused.hint
 
 
 def test_a_folder_below_that_another_tool_builds_is_left_out() -> None:
@@ -48,7 +48,7 @@ def test_a_folder_below_that_another_tool_builds_is_left_out() -> None:
         "chart/charts/sub/Chart.yaml", "chart/templates/web.yaml", "charts.yaml",
     )  # fmt: skip
 
-    assert selection.refused is None
+    assert selection.refused == ()
     assert _paths(selection) == ["a.yaml", "charts.yaml"]
     assert _problems(selection) == [
         (Code.NOT_RENDERED, "base/kustomization.yaml"),
@@ -100,24 +100,51 @@ def test_what_cannot_be_read_is_a_problem(reason: SkipReason, code: Code, words:
 
 
 def test_what_is_hidden_excluded_or_built_by_a_tool_may_be_anything() -> None:
-    """An ignore file that cannot be read is a problem, though its name is hidden."""
-    places = [
-        ".github",
-        "a/.cache",
-        "vendor",
-        "old.yaml",
-        "chart/templates",
-        ".nopeaignore",
-        "b/.nopeaignore",
-    ]
+    """Nothing of it would be applied anyway."""
+    places = [".github", "a/.cache", "vendor", "old.yaml", "chart/templates", "b/.nopeaignore"]
     skipped = [Skipped(path, SkipReason.SUBMODULE) for path in places]
 
     selection = _select("a.yaml", "chart/Chart.yaml", skipped=skipped, exclude=["vendor/", "old.yaml", "/b/"])
 
-    assert _problems(selection) == [
-        (Code.NOT_RENDERED, "chart/Chart.yaml"),
-        (Code.NOT_A_FILE, ".nopeaignore"),
-    ]
+    assert selection.refused == ()
+    assert _problems(selection) == [(Code.NOT_RENDERED, "chart/Chart.yaml")]
+
+
+@pytest.mark.parametrize("reason", [SkipReason.NOT_THERE, SkipReason.FOLDER, SkipReason.SUBMODULE])
+def test_without_an_ignore_file_nothing_is_applied(reason: SkipReason) -> None:
+    """What it excludes is not known, and must not be applied."""
+    selection = _select("a.yaml", skipped=[Skipped("b/.nopeaignore", reason, "gone")])
+
+    assert _paths(selection) == []
+    assert [problem.source for problem in selection.refused] == ["b/.nopeaignore"]
+
+
+def test_an_ignore_file_with_a_problem_refuses_all() -> None:
+    """The files that it means to exclude are not applied."""
+    listing = FileListing((FileEntry("secret.yaml", "0" * 40, 1),), ())
+
+    selection = select(listing, Ignore(ignore_files={".nopeaignore": b"secret.yaml\n\xff\n"}))
+
+    assert (selection.manifests, [problem.code for problem in selection.refused]) == ((), [Code.ENCODING])
+
+
+def test_a_file_of_a_tool_that_cannot_be_read_refuses_its_folder_too() -> None:
+    """A link that leads nowhere does not make patches manifests; a folder with that name says nothing."""
+    broken = _select("patch.yaml", skipped=[Skipped("kustomization.yaml", SkipReason.NOT_THERE, "gone")])
+    folder = _select("a.yaml", skipped=[Skipped("Chart.yaml", SkipReason.FOLDER)])
+
+    assert [problem.code for problem in broken.refused] == [Code.NOT_RENDERED]
+    assert (_paths(folder), _problems(folder)) == (["a.yaml"], [(Code.NOT_A_FILE, "Chart.yaml")])
+
+
+def test_thousands_of_broken_links_are_a_hundred_problems() -> None:
+    """The others are counted."""
+    skipped = [Skipped(f"link{number:04}", SkipReason.OUTSIDE) for number in range(5000)]
+
+    selection = _select("a.yaml", skipped=skipped)
+
+    assert len(selection.problems) == 101
+    assert selection.problems[-1].message == "4,900 more problems like this are not listed."
 
 
 def test_without_a_manifest_there_is_one_problem() -> None:

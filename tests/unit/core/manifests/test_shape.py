@@ -44,7 +44,7 @@ def test_a_valid_object_has_no_problem() -> None:
         (OBJECT | {"metadata": {"name": 1}}, Code.OBJECT_METADATA, "metadata.name is a number, not a string"),
         (OBJECT | {"metadata": {"generateName": "a-"}}, Code.OBJECT_METADATA, "generateName"),
         (
-            OBJECT | {"metadata": {"name": "{{ .Release.Name }}-web"}},
+            OBJECT | {"metadata": {"name": "{{ .Release.Name }}"}},
             Code.OBJECT_METADATA,
             "as in a template",
         ),

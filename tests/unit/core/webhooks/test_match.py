@@ -299,6 +299,12 @@ def test_a_push_to_another_folder_does_not_concern(path: str, changed: str) -> N
     assert not concerns(spec(path=path), delivery(branch("main", changed)))
 
 
+def test_with_links_every_file_may_matter() -> None:
+    """The ref still has to be the one that is followed."""
+    assert concerns(spec(path="apps/web"), delivery(branch("main", "base/x.yaml")), has_links=True)
+    assert not concerns(spec(path="apps/web"), delivery(branch("next", "base/x.yaml")), has_links=True)
+
+
 @given(
     st.lists(st.sampled_from(["a", "b", "a-b", "a.b", "a/b", "ü"]), min_size=1, max_size=3),
     st.sets(
