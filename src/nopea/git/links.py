@@ -18,7 +18,9 @@ _MAX_TARGET = 4096
 """The limits of Linux: MAXSYMLINKS and PATH_MAX."""
 
 _MAX_DEPTH = 256
-_MAX_STEPS = 1_000_000
+_MAX_FOLDERS = 1_000
+"""Trees that are kept in memory for the links of a listing."""
+_MAX_STEPS = 250_000
 """Names that are looked up for all links of a listing: a step costs some microseconds."""
 
 
@@ -79,6 +81,7 @@ class Links:
         self.matter = False
         self._repository = repository
         self._known: dict[tuple[str, ...], Folder | str | BrokenLinkError] = {}
+        self._folders: dict[tuple[str, ...], Folder] = {}
         self._steps = 0
 
     def follow(self, folder: Folder, name: str, blob: str) -> Folder | str:
@@ -120,7 +123,7 @@ class Links:
             if entry is None or mode == FileMode.COMMIT:
                 raise BrokenLinkError(SkipReason.TO_SUBMODULE if entry else SkipReason.NOT_THERE)
             if mode == FileMode.TREE:
-                folder = folder.below(name)
+                folder = self._below(folder, name)
             elif mode == FileMode.LINK:
                 links += 1
                 if links > _MAX_LINKS:
@@ -131,6 +134,15 @@ class Links:
             else:
                 return str(entry.id)
         return folder
+
+    def _below(self, folder: Folder, name: str) -> Folder:
+        """Return a folder in a folder. libgit2 would parse a big tree again each time."""
+        path = (*folder.names, name)
+        if path not in self._folders:
+            if len(self._folders) == _MAX_FOLDERS:
+                self._folders.clear()
+            self._folders[path] = folder.below(name)
+        return self._folders[path]
 
     def _target(self, blob: str) -> str:
         with storage():
