@@ -151,7 +151,7 @@ def _services(
     *,
     namespace: str,
 ) -> Services:
-    repositories = RepositoryStore(whole_cluster=settings.namespace is None)
+    repositories = RepositoryStore(whole_cluster=settings.namespace is None, namespace=settings.namespace)
 
     def wake(owner: str) -> None:
         repository = repositories.owner(owner)
