@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import resource
 import shutil
 from pathlib import Path
 
@@ -275,6 +277,27 @@ async def test_links_are_followed_and_what_cannot_be_read_is_listed(
         Skipped("gone", SkipReason.OUTSIDE, "../caf\xe9"),
         Skipped("sub", SkipReason.SUBMODULE),
     )
+
+
+async def test_a_disk_that_takes_no_more_has_one_text(
+    port: GitPort, server: GitServer, origin: Origin, settings: GitSettings
+) -> None:
+    """Each attempt writes a file with another name; the message names none, so that retries are one Event."""
+    origin.commit({"big.yaml": "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(250))})
+    remote = Remote(server.url("shop.git"))
+    await port.ls_remote(remote, MAIN, timeout_seconds=T)  # now there are children
+    for pid in port.pids():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (4000, 4000))
+
+    texts = set()
+    for _ in range(3):
+        with pytest.raises(SyncError) as failure:
+            await port.sync(remote, MAIN, timeout_seconds=T)
+        texts.add(str(failure.value))
+
+    (text,) = texts
+    assert str(settings.cache_dir) not in text
+    assert "_git2_" not in text
 
 
 async def test_control_characters_of_a_commit_do_not_pass(

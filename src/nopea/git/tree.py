@@ -123,13 +123,13 @@ def _walk(start: _Place, links: Links) -> Iterator[_Listed | Skipped]:
 
 def _found(place: _Place, name: str, item: pygit2.Object, links: Links) -> _Place | _Listed | Skipped | None:
     """Return what an entry of a folder is, behind a link too; None for a file that does not matter."""
-    path = place.path_of(name)
-    if item.filemode == FileMode.COMMIT:
+    path, mode = place.path_of(name), item.filemode
+    if mode == FileMode.COMMIT:
         return Skipped(path, SkipReason.SUBMODULE)
-    if item.filemode == FileMode.TREE:
+    if mode == FileMode.TREE:
         return _Place(path, place.folder.below(name), place.depth + 1, place.linked_from)
     blob = str(item.id)
-    if item.filemode == FileMode.LINK:
+    if mode == FileMode.LINK:
         try:
             target = links.follow(place.folder, name, blob)
         except BrokenLinkError as error:
