@@ -28,6 +28,10 @@ def _data(site: Site, name: str) -> Json:
     return data
 
 
+def _must_be(site: Site, name: str, **data: str) -> None:
+    assert _data(site, name) | data == _data(site, name)
+
+
 def test_a_folder_that_becomes_a_link_keeps_its_objects(site: Site) -> None:
     """What the link leads to is applied, from the path of the link; a deleted file is pruned through it."""
     repo = site.sync("shop", {**BEFORE, "apps/base/c.yaml": _map("c")}, path="apps", pruneLimit="100%")
@@ -79,7 +83,7 @@ def test_what_turns_into_something_else_is_an_error_and_deletes_nothing(
 
 @pytest.mark.parametrize("name", ["kustomization.yaml", "Kustomization", "Chart.yaml"])
 def test_a_folder_that_another_tool_builds_is_refused_whole(site: Site, name: str) -> None:
-    """Nothing of the commit is applied or deleted; the commit before stays, until the file is excluded."""
+    """Nothing of it is applied or deleted; the commit before stays in force, until the file is excluded."""
     repo = site.sync("shop", BEFORE, path="apps", pruneLimit="100%")
     after = {"apps/c.yaml": _map("c"), "apps/b.yaml": _map("b", new="yes")}
     commit = repo.git.commit({**after, f"apps/{name}": "x: 1\n"})
@@ -90,6 +94,8 @@ def test_a_folder_that_another_tool_builds_is_refused_whole(site: Site, name: st
     assert repo.condition("Stalled")["reason"] == "NotRendered"
     assert _live(site, "a", "b", "c") == ["a", "b"]
     assert "new" not in _data(site, "b")
+    site.cluster.merge(site.place("v1 configmaps", "b"), {"data": {"colour": "red"}})
+    eventually(lambda: _must_be(site, "b", colour="blue"))
 
     repo.change(exclude=[name])
 
