@@ -152,7 +152,7 @@ def _services(
     *,
     namespace: str,
 ) -> Services:
-    repositories = RepositoryStore(whole_cluster=settings.namespace is None)
+    repositories = RepositoryStore(whole_cluster=settings.namespace is None, namespace=settings.namespace)
 
     def wake(owner: str) -> None:
         repository = repositories.owner(owner)
@@ -186,6 +186,7 @@ def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instrument
     return Webhooks(
         repositories=parts.repositories,
         wake=parts.controller.webhook_received,
+        has_links=parts.store.has_links,
         secrets=HookSecrets(parts.client.on_behalf("webhooks"), clock=time.monotonic),
         shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
         bodies=Bodies(limit=settings.webhook_body_limit),

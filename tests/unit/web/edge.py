@@ -87,6 +87,7 @@ class Edge:
         for one in repositories:
             self.repositories.put(one)
         self.woken: list[str] = []
+        self.with_links: set[str] = set()
         self.measured: list[tuple[str, str]] = []
         self.reason = ""
         self.port = 0
@@ -107,6 +108,7 @@ class Edge:
         return Webhooks(
             repositories=self.repositories,
             wake=self.wake,
+            has_links=lambda key: key.name in self.with_links,
             secrets=self.secrets,
             shared=self.shared,
             bodies=self.bodies,
