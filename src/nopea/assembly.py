@@ -34,6 +34,7 @@ from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.publish import Publisher
 from nopea.reconcile.reconciler import Reconciler, Services
 from nopea.settings import Settings
+from nopea.state.inventory_key import InventoryKey
 from nopea.state.ownership import Ownership
 from nopea.state.repositories import RepositoryStore
 from nopea.state.store import StateStore
@@ -71,6 +72,7 @@ class Process:
     outboxes: Outboxes
     notifier: Notifier
     heartbeat: Heartbeat
+    inventory_key: InventoryKey
     readiness: Readiness
     routes: Sequence[web.RouteDef]
 
@@ -94,7 +96,9 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             listeners.append(tracer.on_transition)
             stack.push_async_callback(tracer.close, TRACES_SECONDS)
         mailboxes = Mailboxes()
-        services = _services(settings, client, git, events, store, listeners, mailboxes)
+        own_namespace = settings.namespace or config.namespace
+        inventory_key = InventoryKey(client.on_behalf("inventory key"), namespace=own_namespace)
+        services = _services(settings, client, git, events, store, listeners, mailboxes, inventory_key)
         controller = Controller(
             client=client,
             services=services,
@@ -126,10 +130,11 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             notifier=notifier,
             heartbeat=Heartbeat(
                 client.on_behalf("heartbeat"),
-                namespace=settings.namespace or config.namespace,
+                namespace=own_namespace,
                 holder=socket.gethostname(),
                 why_not_ready=readiness.why_not,
             ),
+            inventory_key=inventory_key,
             readiness=readiness,
             routes=[
                 *metrics_routes(_exposition(parts, instruments).scrape),
@@ -146,6 +151,7 @@ def _services(
     store: StateStore,
     listeners: Sequence[Callable[[Transition], None]],
     mailboxes: Mailboxes,
+    inventory_key: InventoryKey,
 ) -> Services:
     repositories = RepositoryStore(whole_cluster=settings.namespace is None)
 
@@ -158,11 +164,12 @@ def _services(
         client=client,
         discovery=Discovery(client),
         fetcher=Fetcher(git, store.manifests),
-        object_cache=ObjectCache(client, rules=repositories.rules, wake=wake),
+        object_cache=ObjectCache(client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current),
         publisher=Publisher(client=client, events=events, repositories=repositories, listeners=listeners),
         repositories=repositories,
         store=store,
         ownership=Ownership(),
+        inventory_key=inventory_key,
         policy=settings.tenancy,
         wake=wake,
     )

@@ -55,6 +55,11 @@ def heartbeat_failed(lease: str, error: str) -> None:
     """The Lease that shows that the process is alive cannot be written; logged once until it can."""
 
 
+@event(WARNING, "inventory key not kept")
+def inventory_key_not_kept(secret: str, error: str) -> None:
+    """The Secret cannot be read, created or used: until it can, each start reads every object once."""
+
+
 # Repositories
 
 

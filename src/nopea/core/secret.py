@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from typing import final
 from urllib.parse import quote, quote_plus
@@ -50,6 +51,17 @@ class Secret:
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("a Secret cannot be pickled")
+
+
+NO_KEY = Secret(b"")
+
+
+def keyed_hash(content: bytes, key: Secret) -> str:
+    """Return 32 hex digits that depend on content and key.
+
+    Who may read the hash and does not have the key cannot check a guess of the content with it.
+    """
+    return hashlib.blake2b(content, digest_size=16, key=key.reveal()).hexdigest()
 
 
 def mask_url(url: str) -> str:
