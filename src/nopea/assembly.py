@@ -187,7 +187,9 @@ def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instrument
     return Webhooks(
         repositories=parts.repositories,
         wake=parts.controller.webhook_received,
-        secrets=HookSecrets(parts.client.on_behalf("webhooks"), clock=time.monotonic),
+        secrets=HookSecrets(
+            lambda namespace: parts.client.on_behalf(f"webhooks of {namespace}"), clock=time.monotonic
+        ),
         shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
         bodies=Bodies(limit=settings.webhook_body_limit),
         why_not_ready=readiness.why_not,

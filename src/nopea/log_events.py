@@ -279,5 +279,5 @@ def webhook_received(
 
 
 @event(WARNING, "webhook refused")
-def webhook_refused(address: str, status: int, code: str, problem: str, suppressed: int) -> None:
-    """A delivery was refused; at most 20 lines at once and one every 3 s, `suppressed` counts the others."""
+def webhook_refused(address: str, status: int, code: str, problem: str, hint: str, suppressed: int) -> None:
+    """A delivery was refused; at most 20 lines at once and one every 3 s, and one a minute for a namespace."""

@@ -69,9 +69,9 @@ EXPECTED_REFUSALS = {
     (400, "NOPEA-W004"),
     (401, "NOPEA-W001"),
     (401, "NOPEA-W002"),
-    (403, "NOPEA-W005"),
-    (404, "NOPEA-W006"),
-    (409, "NOPEA-W007"),
+    (401, "NOPEA-W005"),
+    (401, "NOPEA-W006"),
+    (401, "NOPEA-W007"),
     (413, "NOPEA-W008"),
     (415, "NOPEA-W004"),
 }
@@ -107,9 +107,9 @@ def _count_refusals(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[int, str]]
     refusals: Counter[tuple[int, str]] = Counter()
     write = DeliveryLog.refused
 
-    def refused(log: DeliveryLog, path: str, problem: Problem, *, status: int) -> None:
+    def refused(log: DeliveryLog, path: str, problem: Problem, *, status: int, namespace: str) -> None:
         refusals[int(status), problem.code.value] += 1
-        write(log, path, problem, status=status)
+        write(log, path, problem, status=status, namespace=namespace)
 
     monkeypatch.setattr(DeliveryLog, "refused", refused)
     return refusals
