@@ -75,7 +75,7 @@ EXPECTED_REFUSALS = {
     (413, "NOPEA-W008"),
     (415, "NOPEA-W004"),
 }
-"""Statuses and codes that the log must have received; the response to 403, 404 and 409 is a 401."""
+"""Statuses and codes that the log must have received."""
 
 
 async def _send(edge: Edge, raw: bytes, answers: Counter[str]) -> None:
