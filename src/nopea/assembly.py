@@ -98,7 +98,17 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
         mailboxes = Mailboxes()
         own_namespace = settings.namespace or config.namespace
         inventory_key = InventoryKey(client.on_behalf("inventory key"), namespace=own_namespace)
-        services = _services(settings, client, git, events, store, listeners, mailboxes, inventory_key)
+        services = _services(
+            settings,
+            client,
+            git,
+            events,
+            store,
+            listeners,
+            mailboxes,
+            inventory_key,
+            namespace=config.namespace,
+        )
         controller = Controller(
             client=client,
             services=services,
@@ -152,6 +162,8 @@ def _services(
     listeners: Sequence[Callable[[Transition], None]],
     mailboxes: Mailboxes,
     inventory_key: InventoryKey,
+    *,
+    namespace: str,
 ) -> Services:
     repositories = RepositoryStore(whole_cluster=settings.namespace is None)
 
@@ -171,6 +183,7 @@ def _services(
         ownership=Ownership(),
         inventory_key=inventory_key,
         policy=settings.tenancy,
+        namespace=namespace,
         wake=wake,
     )
 

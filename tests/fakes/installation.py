@@ -104,6 +104,7 @@ class Installation:
             ownership=Ownership(),
             inventory_key=inventory_key,
             policy=self._policy,
+            namespace="nopea-system",
             wake=self.woken.append,
         )
         self.reconciler = Reconciler(self.services)

@@ -138,10 +138,6 @@ class ObjectCache:
                     refused = [place for place in wanted if not self.knows(*place)]
                     await _answered([await self._start_as(watcher, *place) for place in refused])
 
-    def follow(self, resource: Resource) -> None:
-        """Follow a kind from now on, without waiting for its first list."""
-        self._start(resource)
-
     def knows(self, resource: Resource, namespace: str) -> bool:
         """True when `get` can be believed for objects of this kind and version in a namespace."""
         return any(each.health.synced for each in self._informers.of(resource, namespace))
