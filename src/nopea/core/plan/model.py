@@ -91,8 +91,8 @@ class ObservedObject:
 class LastApplied:
     """The record of our last successful apply of an object; the inventory keeps it across restarts.
 
-    `hash` is the hash of the desired manifest. `projection` is the baseline of the live object, or None when
-    drift was left in it.
+    `hash` is the hash of the desired manifest, empty if it is not known. `projection` is the baseline of the
+    live object, or None when drift was left in it. Both have the key of the installation.
     """
 
     hash: str
