@@ -20,6 +20,7 @@ from typing import Any
 
 import pygit2
 
+from nopea.core.git.networks import Networks
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.secret import Secret, mask_text
 from nopea.git import mirror, tree
@@ -36,6 +37,7 @@ _STACK_BYTES = 1024 * 1024
 _READ = 1024 * 1024
 # How much bigger than what arrived a file may be: a pack gets the objects that it is based on.
 _BESIDE_PACK_BYTES = 256 * 1024 * 1024
+_SCRATCH = "scratch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Setup:
     proxy: bool
     max_fetch_bytes: int
     max_file_bytes: int
+    networks: Networks
     limits: mirror.MirrorLimits
 
     @classmethod
@@ -68,8 +71,7 @@ class Setup:
         options.cache_max_size(_CACHE_BYTES)
         if raw["ca_file"]:
             options.set_ssl_cert_locations(raw["ca_file"], None)
-        create_repository(home / "open", redirects=True)
-        create_repository(home / "closed", redirects=False)
+        create_repository(home / _SCRATCH)
         limit_memory(raw["memory_bytes"])
         most = raw["max_fetch_bytes"] + _BESIDE_PACK_BYTES
         for missing in enter_sandbox(Path(raw["cache"]), max_file_bytes=most, all_files=raw["file_urls"]):
@@ -82,6 +84,7 @@ class Setup:
             raw["proxy"],
             raw["max_fetch_bytes"],
             raw["max_file_bytes"],
+            Networks(raw["networks"]),
             limits,
         )
 
@@ -154,6 +157,7 @@ def _line(setup: Setup, request: dict[str, Any]) -> Line:
         address=RemoteAddress.parse(request["address"], proxy=setup.proxy),
         ends_at=time.monotonic() + request["seconds"],
         max_bytes=setup.max_fetch_bytes,
+        networks=setup.networks,
     )
 
 
@@ -163,8 +167,7 @@ def _ref(request: dict[str, Any]) -> Ref:
 
 def _ls_remote(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     line = _line(setup, request)
-    scratch = setup.home / ("closed" if line.address.secret else "open")
-    with _opened(scratch) as repository:
+    with _opened(setup.home / _SCRATCH) as repository:
         return {"id": mirror.resolve(line.talk(repository), _ref(request))}
 
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from cachetools import LRUCache
 
-from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
+from nopea.core.git.source import Commit, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
 from nopea.core.problem import SyncError
 from nopea.git import problems
 from nopea.git.disk import Disk
@@ -27,6 +27,7 @@ from nopea.git.request import OperationError
 from nopea.git.settings import GitSettings, GitStatistics
 from nopea.git.wire import (
     commit_of,
+    listing_of,
     mirror_name,
     parsed_file,
     raw_address,
@@ -34,7 +35,6 @@ from nopea.git.wire import (
     trust_of,
 )  # fmt: skip
 from nopea.measure import Measure, not_measured
-from nopea.tasks import end, spawn
 
 _MAX_REMEMBERED = 20_000
 # Ids in one request: 10,000 of them are half a megabyte.
@@ -68,12 +68,12 @@ class GitPort:
     async def run(self) -> None:
         """Own the children until cancelled; none is left when it returns."""
         await self._disk.open()
-        watching = spawn(self._disk.run(), name="git disk")
-        try:
-            await self._pool.run()
-        finally:
-            await self._flights.close()
-            await end(watching)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._disk.run(), name="git disk")
+            try:
+                await self._pool.run()
+            finally:
+                await self._flights.close()
 
     def statistics(self) -> GitStatistics:
         """Return what is going on now and counts since the start."""
@@ -111,16 +111,10 @@ class GitPort:
     async def listing(
         self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
     ) -> FileListing:
-        """Return the manifest (.yaml, .yml, .json) and .nopeaignore files under a folder, sorted by path.
-
-        Also returns what was skipped: symlinks that look like manifests, and submodules.
-        """
+        """Return the files under a folder that matter by name, and what cannot be read there; sorted."""
         call = self._call(remote, timeout_seconds)
         answer = await self._local(call, Op.FILES, commit, {"commit": commit, "subpath": subpath})
-        return FileListing(
-            files=tuple(FileEntry(*each) for each in answer["files"]),
-            skipped=tuple((path, reason) for path, reason in answer["skipped"]),
-        )
+        return listing_of(answer)
 
     async def read(
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float
