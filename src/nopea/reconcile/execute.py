@@ -14,7 +14,6 @@ from nopea import tasks
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
-from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import owned_by_other
 from nopea.core.problem import Problem
 from nopea.core.status.report import ObjectResult, Outcome
@@ -25,7 +24,7 @@ from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Preconditions
 from nopea.reconcile.apply import Applier, desired_of
-from nopea.reconcile.definitions import ESTABLISHED_SECONDS, Superseded, wait_until_established
+from nopea.reconcile.definitions import ESTABLISHED_SECONDS, Superseded, is_unserved, wait_until_established
 from nopea.reconcile.request import Supersede
 
 LANES = 16
@@ -160,7 +159,7 @@ class Executor:
                 self._note_applied(written.step, desired, written.applied, execution)
 
     def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
-        key, observed = step.key, observed_of(applied.json(), now=datetime.now(UTC), rules=desired.rules)
+        key, observed = step.key, self._object_cache.observed(applied.json(), rules=desired.rules)
         self._object_cache.assume(desired.resource, key, observed)
         execution.applied[key] = LastApplied(
             hash=desired.hash,
@@ -196,7 +195,10 @@ class Executor:
                 resource.at(name=step.key.name, namespace=step.key.namespace),
                 only_if=Preconditions(uid=step.live.uid, resource_version=latest.resource_version),
             )
-        except NotFoundError:
+        except NotFoundError as error:
+            if is_unserved(error):  # its kind is away, which says nothing about the object
+                execution.results[step.key] = _kept_for_now(step)
+                return
             is_gone = True
         except ConflictError:
             execution.results[step.key] = _kept_for_now(step)
@@ -271,6 +273,7 @@ def _result(step: Step, outcome: Outcome) -> ObjectResult:
         seen=step.seen,
         retry_at=step.retry_at,
         declared=step.desired is not None,
+        kept=step.kept,
     )
 
 

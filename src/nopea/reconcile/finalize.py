@@ -21,10 +21,11 @@ from nopea.core.plan.prune import blocked
 from nopea.core.problem import Problem
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, ConflictError, NotFoundError
-from nopea.kube.kinds import repository_target
+from nopea.kube.errors import ApiError, ConflictError, InvalidError, NotFoundError
+from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, NAMESPACES, repository_target
 from nopea.kube.problems import to_sync_error
-from nopea.reconcile.apply import Applier
+from nopea.kube.requests import PatchKind
+from nopea.reconcile.apply import TRIES, Applier
 from nopea.reconcile.execute import Executor
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
@@ -45,21 +46,48 @@ class Finalizer:
         Raises SyncError when the API server does not let us.
         """
         if repository.has_finalizer != repository.deletes_objects:
-            await self._set(repository, held=repository.deletes_objects)
+            await (self._add(repository) if repository.deletes_objects else self._remove(repository))
 
     async def run(
         self, repository: Repository, state: RepositoryState, report: ReconcileReport
     ) -> ReconcileReport:
         """Delete the repository's objects and remove the finalizer; raises SyncError if it cannot."""
+        why = repository.why_objects_stay
+        if repository.has_finalizer and not why:
+            why = await self._why_all_stay(repository)
+        report = replace(report, result=Result.DELETED, why_objects_stay=why)
         if not repository.has_finalizer:
-            return replace(report, result=Result.DELETED)
-        report = replace(report, result=Result.DELETED)
+            return report
         spec = repository.spec
-        if not repository.why_objects_stay and isinstance(spec, GitRepositorySpec):
+        if not why and isinstance(spec, GitRepositorySpec):
             report = await self._delete_objects(repository, spec, state, report)
         if report.result is Result.DELETED:
-            await self._set(repository, held=False)
+            await self._remove(repository)
         return report
+
+    async def _why_all_stay(self, repository: Repository) -> str:
+        """Return why the objects stay whatever the spec says; empty if nothing speaks against deleting them.
+
+        Who deletes the kind or Nopea's namespace removes Nopea, not what it has applied. Of a namespace that
+        is being deleted the API server deletes the objects itself, the account's rights among the first.
+        """
+        context = self._context
+        reasons = [
+            (DEFINITIONS.at(name=GIT_REPOSITORIES.full_plural), "definition deleted"),
+            (NAMESPACES.at(name=repository.key.namespace), "namespace deleted"),
+        ]
+        if context.namespace:
+            reasons.append((NAMESPACES.at(name=context.namespace), "namespace of Nopea deleted"))
+        for target, why in reasons:
+            try:
+                found = (await context.client.get(target)).json()
+            except NotFoundError:
+                continue
+            except ApiError as error:
+                raise to_sync_error(error, object=str(target.key)) from error
+            if "deletionTimestamp" in found["metadata"]:
+                return why
+        return ""
 
     async def _delete_objects(
         self,
@@ -112,18 +140,47 @@ class Finalizer:
             commit="",
         )
 
-    async def _set(self, repository: Repository, *, held: bool) -> None:
-        """Apply our finalizer or remove it by server-side apply: `finalizers` is a set, others' stay."""
+    async def _add(self, repository: Repository) -> None:
+        """Apply our finalizer by server-side apply: `finalizers` is a set, others' stay."""
         metadata = {
             "name": repository.key.name,
             "namespace": repository.key.namespace,
             "uid": repository.uid,  # never of another object of this name
-            **({"finalizers": [names.FINALIZER]} if held else {}),
+            "finalizers": [names.FINALIZER],
         }
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata}
         try:
             await self._context.client.apply_own(repository_target(repository.key), orjson.dumps(body))
         except (NotFoundError, ConflictError):
+            return  # it is gone
+        except ApiError as error:
+            raise to_sync_error(error, object=str(repository.object_key)) from error
+
+    async def _remove(self, repository: Repository) -> None:
+        """Remove our finalizer, whichever manager it belongs to: an earlier version had another."""
+        client, target = self._context.client, repository_target(repository.key)
+        try:
+            for tries_left in reversed(range(TRIES)):
+                metadata = (await client.get(target)).json()["metadata"]
+                finalizers = metadata.get("finalizers") or []
+                if metadata["uid"] != repository.uid or names.FINALIZER not in finalizers:
+                    return
+                place = f"/metadata/finalizers/{finalizers.index(names.FINALIZER)}"
+                patch = [
+                    {"op": "test", "path": "/metadata/uid", "value": repository.uid},
+                    {"op": "test", "path": place, "value": names.FINALIZER},
+                    {"op": "remove", "path": place},
+                ]
+                try:
+                    await client.patch(
+                        target, orjson.dumps(patch), kind=PatchKind.JSON, manager=names.CONTROLLER_MANAGER
+                    )
+                except (ConflictError, InvalidError):
+                    if not tries_left:  # else others have changed the finalizers meanwhile
+                        raise
+                else:
+                    return
+        except NotFoundError:
             return  # it is gone
         except ApiError as error:
             raise to_sync_error(error, object=str(repository.object_key)) from error
