@@ -103,6 +103,7 @@ class Finalizer:
                 client=client,
                 object_cache=self._context.object_cache,
                 owner="",
+                discovery=self._context.discovery,
                 defined_here=frozenset(),
                 decide=_nothing_is_wanted,
             ),

@@ -163,6 +163,7 @@ class ClusterSync:
                 client=self._client,
                 object_cache=self._context.object_cache,
                 owner=self._owner,
+                discovery=self._context.discovery,
                 defined_here=frozenset(defined),
                 decide=self._decide,
             ),

@@ -30,6 +30,7 @@ from nopea.core.plan.model import (
 from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import plan
 from nopea.informers.object_cache import ObjectCache
+from nopea.kube.discovery import Discovery
 from nopea.reconcile.apply import Applier
 from nopea.reconcile.execute import Execution, Executor
 from nopea.reconcile.request import Supersede
@@ -104,6 +105,7 @@ class Acting:
             client=self.cluster.client,
             object_cache=self.object_cache,
             owner=OWNER,
+            discovery=Discovery(self.cluster.client),
             defined_here=frozenset(),
             decide=self._decide,
         )

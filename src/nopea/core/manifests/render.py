@@ -234,9 +234,9 @@ def _digest(body: bytes, rules: IgnoreRules) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _wave(text: str) -> int | None:
+def _wave(text: str | None) -> int | None:
     try:
-        wave = int(text)
+        wave = int(text or "")
     except ValueError:
         return None
     return wave if -1000 <= wave <= 1000 else None
