@@ -15,8 +15,11 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from nopea.core.apply.adoption import adopt
+from nopea.core.apply.adoption import NOBODY, adopt
 from nopea.core.apply.body import NO_VERSION, at_version, body_to_apply
+from nopea.core.apply.fieldset import Path
+from nopea.core.apply.ignore_rules import ManagerPatterns
+from nopea.core.apply.leftovers import changed_in, removed_by_adoption
 from nopea.core.apply.versions import migrate
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey, Target
@@ -53,11 +56,13 @@ Decide: TypeAlias = Callable[[Desired, "Mapping[str, Any] | None"], Awaitable[St
 class Written:
     """The outcome of a step, with the step as decided last.
 
-    `applied` is the object as stored; None where that decision is to write nothing.
+    `applied` is the object as stored; None where that decision is to write nothing. `removed` are the live
+    fields that an adoption removed or reset to another value.
     """
 
     step: Step
     applied: Applied | None = None
+    removed: tuple[Path, ...] = ()
 
 
 class Applier:
@@ -72,13 +77,17 @@ class Applier:
         discovery: Discovery,
         defined_here: frozenset[GroupKind],
         decide: Decide,
+        deployers: ManagerPatterns = NOBODY,
     ) -> None:
+        """`deployers` are the managers whose claims are adopted with an object that is new to Nopea."""
         self._client = client
         self._object_cache = object_cache
         self._owner = owner
         self._discovery = discovery
         self._defined_here = defined_here
         self._decide = decide
+        self._deployers = deployers
+        self._removals: dict[ObjectKey, tuple[Mapping[str, Any], tuple[Path, ...]]] = {}
         self._taken_over: set[ObjectKey] = set()
         self._recreated: set[ObjectKey] = set()
 
@@ -91,7 +100,8 @@ class Applier:
                 break
             try:
                 step, live = await self._take_over(step, desired, live)
-                return Written(step, await self._write(step, desired, live))
+                applied = await self._write(step, desired, live)
+                return Written(step, applied, removed=self._removed(step.key, applied))
             except ConflictError as error:
                 if is_field_conflict(error) or not tries_left:
                     raise
@@ -104,6 +114,10 @@ class Applier:
     def has_taken_over(self, key: ObjectKey) -> bool:
         """True when fields that users had set became ours, whether or not the apply succeeded."""
         return key in self._taken_over
+
+    def _removed(self, key: ObjectKey, applied: Applied) -> tuple[Path, ...]:
+        before, gone = self._removals.get(key, ({}, ()))
+        return changed_in(gone, before, applied.json()) if gone else ()
 
     async def _newest(self, step: Step, desired: Desired) -> tuple[Step, Mapping[str, Any] | None]:
         """Bring the step to the newest known version, without a request if nothing relevant changed.
@@ -155,7 +169,13 @@ class Applier:
         if live is None or not _may_hold_claims(step):
             return step, live
         step, live = await self._migrated(step, desired, live)
-        patch = adopt(live, rules=desired.rules)
+        deployers = self._deployers if step.is_migration else NOBODY
+        if step.reason is Reason.ADOPTED and step.key not in self._removals:
+            gone = removed_by_adoption(
+                live, orjson.loads(desired.body), rules=desired.rules, deployers=deployers
+            )
+            self._removals[step.key] = live, gone
+        patch = adopt(live, rules=desired.rules, deployers=deployers)
         if patch is None:
             return step, live
         live = (await self._client.patch(desired.target, patch, kind=PatchKind.JSON)).json()

@@ -6,11 +6,16 @@ come last, and only if everything before them went well.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
 
 from nopea import tasks
+from nopea.core.apply.fieldset import render_path
+from nopea.core.apply.leftovers import leftovers, may_hold_leftovers
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
@@ -24,7 +29,7 @@ from nopea.kube.errors import ApiError, ConflictError, NotFoundError, Unreachabl
 from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Preconditions
-from nopea.reconcile.apply import Applier, desired_of
+from nopea.reconcile.apply import Applier, Written, desired_of
 from nopea.reconcile.definitions import ESTABLISHED_SECONDS, Superseded, wait_until_established
 from nopea.reconcile.request import Supersede
 
@@ -33,6 +38,11 @@ LANES = 16
 
 DECIDE_AGAIN = timedelta(seconds=2)
 """When to look again at an object that changed between the decision to delete it and the deletion."""
+
+
+async def _not_known(key: ObjectKey) -> Mapping[str, Any] | None:
+    del key
+    return None
 
 
 @dataclass(slots=True)
@@ -74,13 +84,15 @@ class Executor:
         unclaim: Callable[[ObjectKey], None],
         resource_for: Callable[[GroupKind], Awaitable[Resource]],
         commit: str,
+        last_manifest: Callable[[ObjectKey], Awaitable[Mapping[str, Any] | None]] = _not_known,
         refuse: Callable[[Desired], Awaitable[Problem | None]] | None = None,
         timeout_seconds: float = ESTABLISHED_SECONDS,
     ) -> None:
         """`claim` takes an object for the repository and returns the owner's name if it is another's.
 
         `unclaim` gives it back: only who has written an object keeps others from writing it. `refuse` says
-        why an object may not be written at all.
+        why an object may not be written at all. `last_manifest` returns what was applied last, None where
+        that is not known.
         """
         self._client = client
         self._object_cache = object_cache
@@ -88,6 +100,7 @@ class Executor:
         self._claim = claim
         self._unclaim = unclaim
         self._refuse = refuse
+        self._last_manifest = last_manifest
         self._resource_for = resource_for
         self._commit = commit
         self._timeout_seconds = timeout_seconds
@@ -157,10 +170,13 @@ class Executor:
                 self._leave(written.step, execution)
                 self._note_half_done(step, execution)
             else:
-                self._note_applied(written.step, desired, written.applied, execution)
+                await self._note_applied(written, desired, written.applied, execution)
 
-    def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
-        key, observed = step.key, observed_of(applied.json(), now=datetime.now(UTC), rules=desired.rules)
+    async def _note_applied(
+        self, written: Written, desired: Desired, applied: Applied, execution: Execution
+    ) -> None:
+        step, live = written.step, applied.json()
+        key, observed = step.key, observed_of(live, now=datetime.now(UTC), rules=desired.rules)
         self._object_cache.assume(desired.resource, key, observed)
         execution.applied[key] = LastApplied(
             hash=desired.hash,
@@ -172,7 +188,26 @@ class Executor:
         same = step.live is not None and step.live.resource_version == observed.resource_version
         same = same and not self._applier.has_taken_over(key)
         outcome = Outcome.UNCHANGED if same else Outcome.CONFIGURED
-        execution.results[key] = _applied(step, Outcome.CREATED if applied.created else outcome)
+        execution.results[key] = replace(
+            _applied(step, Outcome.CREATED if applied.created else outcome),
+            removed=tuple(map(render_path, written.removed)),
+            leftovers=await self._leftovers(step, desired, live),
+        )
+
+    async def _leftovers(
+        self, step: Step, desired: Desired, live: Mapping[str, Any]
+    ) -> tuple[tuple[str, str], ...]:
+        """Return the fields that this change in Git dropped and that stay, with their managers.
+
+        What Git had is read only if another manager owns something that we do not.
+        """
+        if step.reason not in (Reason.GIT_CHANGE, Reason.CONFLICT) or not may_hold_leftovers(live):
+            return ()
+        last = await self._last_manifest(step.key)
+        if last is None:
+            return ()
+        found = leftovers(last, orjson.loads(desired.body), live)
+        return tuple((render_path(path), manager) for path, manager in found if path not in step.keep)
 
     def _note_half_done(self, step: Step, execution: Execution) -> None:
         """Have the next sync apply an object taken over but not applied: it does not show as drift."""

@@ -17,10 +17,13 @@ from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import AS_CALLER
+from nopea.core.apply.adoption import NOBODY
+from nopea.core.apply.ignore_rules import ManagerPatterns, deployers_of
+from nopea.core.apply.leftovers import removed_by_adoption
 from nopea.core.git.source import Remote
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Reason, Step
-from nopea.core.plan.object_diff import ObjectDiff, Three, field_diffs
+from nopea.core.plan.object_diff import ObjectDiff, Three, field_diffs, removals
 from nopea.core.problem import Problem
 from nopea.informers.object_cache import ListedObjects
 from nopea.kube.client import KubeClient
@@ -93,7 +96,7 @@ class Inspector:
         spec = msgspec.structs.replace(spec, service_account_name=None)
         work = ClusterSync(context, repository, spec, state, remote, keeps_objects=True)
         planned = await work.plan(snapshot)
-        objects = await _Comparison(self._client, work, state, planned).run()
+        objects = await _Comparison(self._client, work, state, planned, deployers_of(spec)).run()
         said = (one.step.problem for one in objects if one.step.problem is not None)
         return Inspection(objects=objects, problems=tuple(dict.fromkeys((*planned.problems, *said))))
 
@@ -118,12 +121,18 @@ class _Comparison:
     """Compares every object that a plan would change or that is out of sync."""
 
     def __init__(
-        self, client: KubeClient, work: ClusterSync, state: RepositoryState, planned: Planned
+        self,
+        client: KubeClient,
+        work: ClusterSync,
+        state: RepositoryState,
+        planned: Planned,
+        deployers: ManagerPatterns,
     ) -> None:
         self._client = client
         self._work = work
         self._state = state
         self._planned = planned
+        self._deployers = deployers
 
     async def run(self) -> tuple[ObjectDiff, ...]:
         steps = self._planned.plan.steps
@@ -149,7 +158,7 @@ class _Comparison:
                 problem = to_problem(error, object=str(step.key), source=desired.source)
                 refused = replace(step, action=Action.REFUSE, reason=Reason.UNREADABLE, problem=problem)
                 return ObjectDiff(step=refused)
-        last = await self._last(step.key)
+        last = await self._work.last_manifest(step.key)
         drifted = step.seen.drift.fields if step.seen else ()
         three = Three(
             last=last,
@@ -157,9 +166,12 @@ class _Comparison:
             live=live,
             was_applied=step.key in self._state.applied,
         )
-        return ObjectDiff(
-            step=step, fields=field_diffs(step.key, three, drifted=drifted, rules=desired.rules)
-        )
+        fields = field_diffs(step.key, three, drifted=drifted, rules=desired.rules)
+        if step.reason is Reason.ADOPTED and live is not None:
+            deployers = self._deployers if step.is_migration else NOBODY
+            gone = removed_by_adoption(live, three.desired, rules=desired.rules, deployers=deployers)
+            fields += removals(step.key, live, gone)
+        return ObjectDiff(step=step, fields=fields)
 
     def _is_applied_as(self, step: Step) -> bool:
         last = self._state.applied.get(step.key)
@@ -171,11 +183,3 @@ class _Comparison:
             return (await self._client.get(step.desired.target)).json()
         except NotFoundError:
             return None  # deleted between the two looks
-
-    async def _last(self, key: ObjectKey) -> Mapping[str, Any] | None:
-        """Return what was applied last; None where nothing was, or the commit is no longer in Git."""
-        last = self._state.applied.get(key)
-        if last is None or not last.commit:
-            return None
-        body = (await self._work.manifests_of(last.commit)).get(key)
-        return orjson.loads(body) if body is not None else None

@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from nopea import tasks
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import account_of, acts_as_controller, may_apply, violations
+from nopea.core.apply.ignore_rules import deployers_of
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Remote
 from nopea.core.manifests.limits import problem_of_content
@@ -166,12 +169,14 @@ class ClusterSync:
                 discovery=self._context.discovery,
                 defined_here=frozenset(defined),
                 decide=self._decide,
+                deployers=deployers_of(self._spec),
             ),
             claim=self._claim,
             unclaim=self._unclaim,
             refuse=OwnKinds(self._client).problem_of if self._is_controller else None,
             resource_for=self._context.discovery.find_preferred,
             commit=commit,
+            last_manifest=self.last_manifest,
             timeout_seconds=parse_duration(self._spec.timeout).total_seconds(),
         )
 
@@ -253,6 +258,14 @@ class ClusterSync:
             if commit not in self._commits:
                 self._commits[commit] = await self._read_commit(commit) if commit else {}
             return self._commits[commit]
+
+    async def last_manifest(self, key: ObjectKey) -> Mapping[str, Any] | None:
+        """Return what was applied last; None where nothing was, or the commit is no longer in Git."""
+        last = self._state.applied.get(key)
+        if last is None or not last.commit:
+            return None
+        body = (await self.manifests_of(last.commit)).get(key)
+        return orjson.loads(body) if body is not None else None
 
     async def _read_commit(self, commit: str) -> Mapping[ObjectKey, bytes]:
         try:

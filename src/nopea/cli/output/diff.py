@@ -55,7 +55,7 @@ def _field(field: FieldDiff) -> Iterator[str]:
         _cut(field.git, "(none)"),
         _cut(field.live, "(none)"),
     ]
-    author = _author(field)
+    author = f"{_author(field)}{f', {field.note}' if field.note else ''}"
     if sum(map(len, values)) + len(field.path) <= _LINE_LENGTH:
         shown = " → ".join(values[:2]) + " → " + click.style(values[2], fg=colour)
         yield f"    {click.style(field.path, fg=colour)}: {shown}   {author}"
@@ -135,6 +135,7 @@ def _field_json(field: FieldDiff) -> dict[str, Any]:
         "operation": field.operation or None,
         "subresource": field.subresource or None,
         "time": format_time(field.changed_at) if field.changed_at else None,
+        "note": field.note or None,
     }
 
 

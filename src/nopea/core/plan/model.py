@@ -152,6 +152,11 @@ class Step:
     retry_at: datetime | None = None
 
     @property
+    def is_migration(self) -> bool:
+        """True when it adopts an object that Nopea has never applied: another tool may have deployed it."""
+        return self.reason is Reason.ADOPTED and self.live is not None and self.live.projection is None
+
+    @property
     def writes(self) -> bool:
         """True when executing the step applies the object."""
         return self.action in (Action.CREATE, Action.APPLY)

@@ -6,16 +6,16 @@ Pure. `core/drift/find.py` decided what is drift; this adds the changes from Git
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from nopea.core.api import names
-from nopea.core.apply.fieldset import Path, find
+from nopea.core.apply.fieldset import Path, find, render_path
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, without_pointers
 from nopea.core.apply.managers import UNKNOWN, Owner, owners_beside, owners_of
-from nopea.core.apply.projection import managed_fields_of
+from nopea.core.apply.projection import managed_fields_of, our_entry
 from nopea.core.drift.find import FieldDrift
 from nopea.core.drift.mask import show_field
 from nopea.core.drift.three_way import Side, ThreeWayChange, three_way_diff
@@ -32,7 +32,8 @@ Manifest = Mapping[str, Any]
 class FieldDiff:
     """One field with its values masked and shortened; None means absent.
 
-    `last_is_known` is False when something was applied and Git no longer has that commit.
+    `last_is_known` is False when something was applied and Git no longer has that commit. `note` says what
+    a sync does about the field where the values do not.
     """
 
     path: str
@@ -45,6 +46,7 @@ class FieldDiff:
     operation: str = ""
     subresource: str = ""
     changed_at: datetime | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,7 @@ def _of_change(key: ObjectKey, change: ThreeWayChange, drift: FieldDrift | None,
     elif side is Side.GIT:
         side = Side.BOTH
     owner = _owner(change.keys, three) if drift is None and side is Side.GIT else UNKNOWN
+    stays = _co_owner(change.keys, three) if change.desired is None and change.before is not None else UNKNOWN
     return FieldDiff(
         path=change.path,
         last=_show(last, key, change.keys),
@@ -134,6 +137,28 @@ def _of_change(key: ObjectKey, change: ThreeWayChange, drift: FieldDrift | None,
         operation=drift.operation if drift else owner.operation,
         subresource=drift.subresource if drift else owner.subresource,
         changed_at=drift.changed_at if drift else owner.changed_at,
+        note=f"stays: {stays.manager} owns it too" if stays.manager else "",
+    )
+
+
+def removals(key: ObjectKey, live: Manifest, paths: Iterable[Path]) -> tuple[FieldDiff, ...]:
+    """Return the live fields that an adoption removes, because Git omits them."""
+    owners = owners_beside(managed_fields_of(live), None)
+    found = ((path, next(owners_of(owners, path), UNKNOWN)) for path in paths)
+    return tuple(
+        FieldDiff(
+            path=render_path(path),
+            last=None,
+            git=None,
+            live=_show(find(live, path), key, path),
+            side=Side.GIT,
+            manager=owner.manager,
+            operation=owner.operation,
+            subresource=owner.subresource,
+            changed_at=owner.changed_at,
+            note="removed by the adoption",
+        )
+        for path, owner in found
     )
 
 
@@ -158,6 +183,13 @@ def _owner(keys: Path, three: Three) -> Owner:
     if three.last is not None or three.live is None:
         return UNKNOWN
     return next(owners_of(owners_beside(managed_fields_of(three.live), None), keys), UNKNOWN)
+
+
+def _co_owner(keys: Path, three: Three) -> Owner:
+    """Return who owns a live field beside us; UNKNOWN if Git's removal removes it."""
+    if three.live is None or find(three.live, keys) is None:
+        return UNKNOWN
+    return next(owners_of(owners_beside(managed_fields_of(three.live), our_entry(three.live)), keys), UNKNOWN)
 
 
 def _show(value: Any, key: ObjectKey, keys: Path) -> str | None:

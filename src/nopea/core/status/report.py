@@ -41,6 +41,8 @@ class ObjectResult:
 
     `declared` is False for an object that is not in Git. `seen` is the drift that was found in it. `left`
     means that the object was applied and its drift stays: only the fields that Git changed were applied.
+    `removed` are the paths of live fields that an adoption removed or reset. `leftovers` are the paths of
+    fields that Git dropped and that stay, each with the manager that owns it as well.
     """
 
     key: ObjectKey
@@ -51,6 +53,8 @@ class ObjectResult:
     retry_at: datetime | None = None
     declared: bool = True
     left: bool = False
+    removed: tuple[str, ...] = ()
+    leftovers: tuple[tuple[str, str], ...] = ()
 
     @property
     def drifts(self) -> bool:
