@@ -6,7 +6,7 @@ come last, and only if everything before them went well.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +14,10 @@ from typing import Any
 import orjson
 
 from nopea import tasks
-from nopea.core.apply.fieldset import render_path
+from nopea.core.apply.fieldset import Path, find, render_path
 from nopea.core.apply.leftovers import leftovers, may_hold_leftovers
+from nopea.core.drift.admission import changed_at_admission, digest_of
+from nopea.core.drift.mask import show_field
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
@@ -84,6 +86,7 @@ class Executor:
         unclaim: Callable[[ObjectKey], None],
         resource_for: Callable[[GroupKind], Awaitable[Resource]],
         commit: str,
+        applied: Mapping[ObjectKey, LastApplied],
         last_manifest: Callable[[ObjectKey], Awaitable[Mapping[str, Any] | None]] = _not_known,
         refuse: Callable[[Desired], Awaitable[Problem | None]] | None = None,
         timeout_seconds: float = ESTABLISHED_SECONDS,
@@ -91,8 +94,8 @@ class Executor:
         """`claim` takes an object for the repository and returns the owner's name if it is another's.
 
         `unclaim` gives it back: only who has written an object keeps others from writing it. `refuse` says
-        why an object may not be written at all. `last_manifest` returns what was applied last, None where
-        that is not known.
+        why an object may not be written at all. `applied` is what was applied before; `last_manifest` returns
+        its manifest, None where that is not known.
         """
         self._client = client
         self._object_cache = object_cache
@@ -100,6 +103,7 @@ class Executor:
         self._claim = claim
         self._unclaim = unclaim
         self._refuse = refuse
+        self._applied = applied
         self._last_manifest = last_manifest
         self._resource_for = resource_for
         self._commit = commit
@@ -142,7 +146,10 @@ class Executor:
     def _leave(self, step: Step, execution: Execution) -> None:
         if step.rebase and step.desired is not None and step.live is not None:
             execution.applied[step.key] = LastApplied(
-                hash=step.desired.hash, projection=step.live.projection, commit=self._commit
+                hash=step.desired.hash,
+                projection=step.live.projection,
+                commit=self._commit,
+                admission=self._admission_of(step.key),
             )
         result = execution.results[step.key] = _left(step)
         if result.outcome is Outcome.SKIPPED:
@@ -178,21 +185,31 @@ class Executor:
         step, live = written.step, applied.json()
         key, observed = step.key, observed_of(live, now=datetime.now(UTC), rules=desired.rules)
         self._object_cache.assume(desired.resource, key, observed)
+        body = orjson.loads(desired.body)
+        admission = changed_at_admission(body, live, rules=desired.rules)
         execution.applied[key] = LastApplied(
             hash=desired.hash,
             projection=None if step.keep else observed.projection,
             commit=self._commit,
+            admission=digest_of(admission),
         )
         if step.keep:
             execution.left[key] = observed
         same = step.live is not None and step.live.resource_version == observed.resource_version
         same = same and not self._applier.has_taken_over(key)
         outcome = Outcome.UNCHANGED if same else Outcome.CONFIGURED
+        is_known = self._admission_of(key) == digest_of(admission)
         execution.results[key] = replace(
-            _applied(step, Outcome.CREATED if applied.created else outcome),
+            _applied(_without(step, admission, live), Outcome.CREATED if applied.created else outcome),
+            admission=() if is_known else tuple(_change(key, path, body, live) for path in admission),
             removed=tuple(map(render_path, written.removed)),
             leftovers=await self._leftovers(step, desired, live),
         )
+
+    def _admission_of(self, key: ObjectKey) -> str:
+        """Return the digest of what admission changed at the last apply."""
+        last = self._applied.get(key)
+        return last.admission if last is not None else ""
 
     async def _leftovers(
         self, step: Step, desired: Desired, live: Mapping[str, Any]
@@ -307,6 +324,22 @@ def _result(step: Step, outcome: Outcome) -> ObjectResult:
         retry_at=step.retry_at,
         declared=step.desired is not None,
     )
+
+
+def _without(step: Step, admission: Collection[Path], live: Mapping[str, Any]) -> Step:
+    """Drop drift that was not reverted, because admission set the same value again."""
+    if step.seen is None or not admission:
+        return step
+    drift = step.seen.drift
+    fields = tuple(
+        field for field in drift.fields if field.keys not in admission or find(live, field.keys) != field.to
+    )
+    return replace(step, seen=replace(step.seen, drift=replace(drift, fields=fields)))
+
+
+def _change(key: ObjectKey, path: Path, sent: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
+    before, after = (show_field(find(value, path), key=key, path=path, limit=60) for value in (sent, stored))
+    return f"{render_path(path)} {before} → {after}"
 
 
 def _applied(step: Step, outcome: Outcome) -> ObjectResult:

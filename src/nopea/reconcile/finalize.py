@@ -111,6 +111,7 @@ class Finalizer:
             unclaim=lambda _: None,
             resource_for=self._context.discovery.find_preferred,
             commit="",
+            applied={},
         )
 
     async def _set(self, repository: Repository, *, held: bool) -> None:

@@ -20,10 +20,11 @@ from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.apply.adoption import NOBODY
 from nopea.core.apply.ignore_rules import ManagerPatterns, deployers_of
 from nopea.core.apply.leftovers import removed_by_adoption
+from nopea.core.drift.admission import changed_at_admission
 from nopea.core.git.source import Remote
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Reason, Step
-from nopea.core.plan.object_diff import ObjectDiff, Three, field_diffs, removals
+from nopea.core.plan.object_diff import ObjectDiff, Three, admission_changes, field_diffs, removals
 from nopea.core.problem import Problem
 from nopea.informers.object_cache import ListedObjects
 from nopea.kube.client import KubeClient
@@ -146,6 +147,8 @@ class _Comparison:
 
     async def _compare(self, step: Step) -> ObjectDiff:
         desired = step.desired
+        if step.reason is Reason.UNCHANGED and self._is_changed_at_admission(step.key):
+            return await self._admission(step)
         if desired is None or step.action in _NOT_COMPARED or step.reason in _SAME:
             return ObjectDiff(step=step)
         if step.reason is Reason.BREAK_GLASS and step.seen is None and self._is_applied_as(step):
@@ -172,6 +175,23 @@ class _Comparison:
             gone = removed_by_adoption(live, three.desired, rules=desired.rules, deployers=deployers)
             fields += removals(step.key, live, gone)
         return ObjectDiff(step=step, fields=fields)
+
+    def _is_changed_at_admission(self, key: ObjectKey) -> bool:
+        last = self._state.applied.get(key)
+        return last is not None and bool(last.admission)
+
+    async def _admission(self, step: Step) -> ObjectDiff:
+        """Return what admission made of the values in Git; no apply can change that while it does."""
+        assert step.desired is not None  # noqa: S101 - it is unchanged in Git
+        try:
+            live = await self._get(step)
+        except ApiError:
+            live = None
+        if live is None:
+            return ObjectDiff(step=step)
+        sent = orjson.loads(step.desired.body)
+        paths = changed_at_admission(sent, live, rules=step.desired.rules)
+        return ObjectDiff(step=step, fields=admission_changes(step.key, sent, live, paths))
 
     def _is_applied_as(self, step: Step) -> bool:
         last = self._state.applied.get(step.key)

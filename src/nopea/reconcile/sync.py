@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -46,6 +46,8 @@ from nopea.reconcile.request import ReconcileContext, Supersede
 from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState
 
+ADMISSION_EVERY = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
@@ -81,6 +83,7 @@ class ClusterSync:
         self._state = state
         self._remote = remote
         self._owner = owner_label(repository.key)
+        self._retries_admission = False
         self._commits: dict[str, Mapping[ObjectKey, bytes]] = {}
         self._commits_lock = asyncio.Lock()
         self._client = client_for(context, repository, spec)
@@ -102,6 +105,7 @@ class ClusterSync:
 
         Raises SyncError when the API server does not answer.
         """
+        self._retries_admission = self._is_time_for_admission()
         planned = await self.plan(snapshot)
         self._note_refusals(planned.plan.steps)
         execution = await self._executor(planned.documents, snapshot.commit.id).execute(
@@ -176,6 +180,7 @@ class ClusterSync:
             refuse=OwnKinds(self._client).problem_of if self._is_controller else None,
             resource_for=self._context.discovery.find_preferred,
             commit=commit,
+            applied=self._state.applied,
             last_manifest=self.last_manifest,
             timeout_seconds=parse_duration(self._spec.timeout).total_seconds(),
         )
@@ -191,19 +196,33 @@ class ClusterSync:
     def _policy(self) -> Policy:
         """Under `manual` and `notify`, a user's request heals."""
         status, repository = self._state.status, self._repository
-        asked = repository.sync_requested_at
         heal = repository.heal_requested
         _, _, named = heal.partition(" ")
         is_new = bool(heal) and heal != (status.last_handled_heal_at or "")
         key = parse_key(named) if named and is_new else None
-        synced = bool(asked) and asked != (status.last_handled_sync_at or "")
         return Policy(
             owner=self._owner,
             heal=self._spec.heal_policy,
             grace=parse_duration(self._spec.heal_grace_period),
-            heal_requested=synced or (is_new and not named),
+            heal_requested=self._is_sync_requested() or (is_new and not named),
+            retries_admission=self._retries_admission,
             heal_objects=frozenset({key} if key else ()),
         )
+
+    def _is_sync_requested(self) -> bool:
+        asked = self._repository.sync_requested_at
+        return bool(asked) and asked != (self._state.status.last_handled_sync_at or "")
+
+    def _is_time_for_admission(self) -> bool:
+        """Return whether to apply what admission changed again; nothing tells when admission has stopped.
+
+        The API server stores nothing while it has not, so an hourly request per object is all that it costs.
+        """
+        now = datetime.now(UTC)
+        is_time = self._is_sync_requested() or now - self._state.admission_tried_at >= ADMISSION_EVERY
+        if is_time:
+            self._state.admission_tried_at = now
+        return is_time
 
     async def _documents(self, snapshot: Snapshot) -> tuple[list[Document], list[Problem]]:
         too_big = problem_of_content(snapshot.files, max_objects=self._context.policy.max_objects)

@@ -56,6 +56,7 @@ class Acting:
         self.cluster = FakeCluster()
         self.object_cache = ObjectCache(self.cluster.client)
         self.unclaimed: list[ObjectKey] = []
+        self.recorded: dict[ObjectKey, LastApplied] = {}
 
     def live(self) -> ObservedObject:
         """Return the ConfigMap as a plan observes it."""
@@ -128,6 +129,7 @@ class Acting:
             unclaim=self.unclaimed.append,
             resource_for=resource_for,
             commit="c0ffee",
+            applied=self.recorded,
         )
         return await executor.execute(Plan(steps=(step,)), Supersede(frozenset, newest, commit=""))
 

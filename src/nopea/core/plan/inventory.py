@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+import msgspec
+
 from nopea.core.api import packed
 from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
 from nopea.core.objects import ObjectKey, RepoKey, parse_key
@@ -12,18 +14,32 @@ from nopea.core.plan.model import LastApplied, ObservedObject
 
 def pack(applied: Mapping[ObjectKey, LastApplied]) -> str:
     """Return the records as one short text, equal for equal records; empty for none."""
-    records = [(str(key), last.hash, last.projection, last.commit) for key, last in sorted(applied.items())]
+    records = [
+        (str(key), last.hash, last.projection, last.commit, *([last.admission] if last.admission else []))
+        for key, last in sorted(applied.items())
+    ]
     return packed.pack(records) if records else ""
+
+
+class _Record(msgspec.Struct, array_like=True):
+    """One object; what is last may be missing."""
+
+    name: str
+    hash: str
+    projection: str | None
+    commit: str
+    admission: str = ""
 
 
 def unpack(text: str) -> dict[ObjectKey, LastApplied]:
     """Return the records in a text of `pack`; raises ValueError for any other text."""
     if not text:
         return {}
-    records = packed.unpack(text, list[tuple[str, str, str | None, str]])
     return {
-        _key(name): LastApplied(hash=hash_, projection=projection, commit=commit)
-        for name, hash_, projection, commit in records
+        _key(each.name): LastApplied(
+            hash=each.hash, projection=each.projection, commit=each.commit, admission=each.admission
+        )
+        for each in packed.unpack(text, list[_Record])
     }
 
 

@@ -41,6 +41,8 @@ class Reason(enum.StrEnum):
     NOT_RECORDED = "not recorded"
     """It carries our label but is not in the inventory: a crash came between the apply and the record."""
     UNCHANGED = "unchanged"
+    ADMISSION = "changed at admission"
+    """Admission changed what the last apply sent: it is applied again, in case admission has stopped."""
     IGNORED = "ignored field"
     POLICY = "policy"
     GRACE = "inside the grace period"
@@ -91,12 +93,14 @@ class LastApplied:
     """The record of our last successful apply of an object; the inventory keeps it across restarts.
 
     `hash` is the hash of the desired manifest. `projection` is the baseline of the live object, or None when
-    drift was left in it.
+    drift was left in it. `admission` is the digest of the fields that admission changed
+    (`core/drift/admission.py`), empty if there were none.
     """
 
     hash: str
     projection: str | None
     commit: str = ""
+    admission: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,9 @@ class Policy:
     """A user requested a sync or a heal. Under `manual` and `notify`, that heals, see `docs/drift.md`."""
     heal_objects: frozenset[ObjectKey] = frozenset()
     """The objects whose healing a user requested."""
+
+    retries_admission: bool = False
+    """What admission changed is applied again: a user requested a sync, or the last try is long ago."""
 
     def heals(self, key: ObjectKey) -> bool:
         """Return whether manual drift of this object may be reverted."""

@@ -22,6 +22,9 @@ from nopea.core.drift.three_way import Side, ThreeWayChange, three_way_diff
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Step
 
+ADMISSION: Final = "changed at admission"
+"""The note of a field whose value in Git is not stored."""
+
 SHOWN: Final = 4096
 """The most characters of one value."""
 
@@ -58,8 +61,15 @@ class ObjectDiff:
 
     @property
     def differs(self) -> bool:
-        """True when the live object differs from Git; ignored fields do not count."""
-        return bool(self.fields) or self.step.action in (Action.CREATE, Action.PRUNE, Action.REFUSE)
+        """True when a sync would change the object, or cannot; ignored fields do not count.
+
+        What admission changes does not count either: it changes it again at every apply.
+        """
+        return any(field.note != ADMISSION for field in self.fields) or self.step.action in (
+            Action.CREATE,
+            Action.PRUNE,
+            Action.REFUSE,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +193,23 @@ def _owner(keys: Path, three: Three) -> Owner:
     if three.last is not None or three.live is None:
         return UNKNOWN
     return next(owners_of(owners_beside(managed_fields_of(three.live), None), keys), UNKNOWN)
+
+
+def admission_changes(
+    key: ObjectKey, sent: Manifest, live: Manifest, paths: Iterable[Path]
+) -> tuple[FieldDiff, ...]:
+    """Return the values in Git that admission changed when they were applied."""
+    return tuple(
+        FieldDiff(
+            path=render_path(path),
+            last=(value := _show(find(sent, path), key, path)),
+            git=value,
+            live=_show(find(live, path), key, path),
+            side=Side.CLUSTER,
+            note=ADMISSION,
+        )
+        for path in paths
+    )
 
 
 def _co_owner(keys: Path, three: Three) -> Owner:

@@ -77,6 +77,8 @@ class _Decision:
             return self._write(Reason.GIT_CHANGE)
         if self._seen is not None:
             return self._make(Action.LEAVE, Reason.IGNORED, rebase=True)
+        if self._last.admission and self._policy.retries_admission and self._live is not None:
+            return self._write(Reason.ADMISSION)
         return self._make(Action.LEAVE, Reason.UNCHANGED)
 
     def _first(self) -> Step:

@@ -62,6 +62,7 @@ def event_lines(step: Transition) -> Iterator[EventLine]:
     if not step.is_first_sync and (note := _changes(report)):
         yield EventLine(type="Normal", reason="Changed", action="Apply", note=note)
     yield from _adoptions(report)
+    yield from _admissions(report)
     yield from _drifts(report)
     yield from _prunes(report)
     yield from _problems(report)
@@ -143,6 +144,13 @@ def _adoptions(report: ReconcileReport) -> Iterator[EventLine]:
     for result in _first(result for result in report.objects if result.removed):
         note = f"Adopted {result.key}. Not in Git, and so removed or reset: {_listed(result.removed)}."
         yield EventLine(type="Normal", reason="Adopted", action="Apply", note=note)
+
+
+def _admissions(report: ReconcileReport) -> Iterator[EventLine]:
+    """Say once what admission makes of Git's values: it does so at every apply."""
+    for result in _first(result for result in report.objects if result.admission):
+        note = f"Admission changed {result.key}: {_listed(result.admission)}."
+        yield EventLine(type="Normal", reason="ChangedAtAdmission", action="Apply", note=note)
 
 
 def _leftovers(report: ReconcileReport) -> Iterator[str]:

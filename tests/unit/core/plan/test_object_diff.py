@@ -13,7 +13,7 @@ from nopea.core.drift.find import find_drift
 from nopea.core.drift.three_way import Side
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Reason, Step
-from nopea.core.plan.object_diff import FieldDiff, ObjectDiff, Three, field_diffs, removals
+from nopea.core.plan.object_diff import FieldDiff, ObjectDiff, Three, admission_changes, field_diffs, removals
 
 KEY = ObjectKey("", "ConfigMap", "shop", "web")
 SECRET_KEY = ObjectKey("", "Secret", "shop", "web")
@@ -125,6 +125,16 @@ def test_a_removal_by_the_adoption_has_its_owner_and_a_note() -> None:
     assert field.note == "removed by the adoption"
     (masked,) = removals(SECRET_KEY, live, [("f:data", "f:extra")])
     assert masked.live == "***"
+
+
+def test_what_admission_changed_is_shown_and_does_not_differ() -> None:
+    """A sync cannot change it."""
+    fields = admission_changes(KEY, _git(colour="red"), _git(colour="blue"), [("f:data", "f:colour")])
+    assert [(field.git, field.live, field.note) for field in fields] == [
+        ("red", "blue", "changed at admission")
+    ]
+    step = Step(action=Action.LEAVE, reason=Reason.UNCHANGED, key=KEY)
+    assert not ObjectDiff(step=step, fields=fields).differs
 
 
 def test_a_field_that_git_drops_and_another_manager_owns_stays() -> None:

@@ -88,6 +88,14 @@ def test_an_adoption_names_what_it_removed() -> None:
     )
 
 
+def test_what_admission_changed_is_an_event() -> None:
+    """It is normal, and the object is not named again in later syncs."""
+    told = replace(result_of("a", Outcome.UNCHANGED), admission=(".data.image a → b",))
+    (event,) = lines(after(FIRST), report(objects=[told]))
+    assert (event.type, event.reason) == ("Normal", "ChangedAtAdmission")
+    assert event.note == "Admission changed ConfigMap shop/a: .data.image a → b."
+
+
 def test_a_field_that_stays_is_named_with_the_change() -> None:
     """Git dropped it, and another manager owns it too."""
     left = replace(result_of("a", Outcome.CONFIGURED), leftovers=((".data.a", "helm"),))
