@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from nopea.core.apply.equality import Spelling
+from nopea.core.apply.equality import Spelling, quantity
 from nopea.core.apply.fieldset import Path, fields_of, find, leaves, render_path
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, without_pointers
 from nopea.core.apply.projection import our_entry
@@ -26,15 +27,36 @@ def changed_at_admission(
     """
     spelling = Spelling.of(sent)
     wanted = without_pointers(sent, rules.pointers)
-    changed: list[Path] = []
-    for path in leaves(fields_of(our_entry(stored))):
-        value = find(wanted, path)
-        if value is None:
-            continue
-        place = Place.of(path)
-        if not spelling.holds(value, find(stored, path), parent=place.inside, name=place.name):
-            changed.append(path)
-    return tuple(changed)
+    return tuple(
+        path
+        for path in leaves(fields_of(our_entry(stored)))
+        if not _agrees(find(wanted, path), find(stored, path), Place.of(path), spelling)
+    )
+
+
+def _agrees(sent: Any, stored: Any, place: Place, spelling: Spelling) -> bool:
+    """Whether the API server itself may have stored this value for the other."""
+    if spelling.is_left_out(sent, place.name):  # a default takes its place
+        return True
+    if spelling.holds(sent, stored, parent=place.inside, name=place.name):
+        return True
+    if isinstance(sent, Mapping) and isinstance(stored, Mapping):
+        return all(_agrees(item, stored.get(key), place.field(key), spelling) for key, item in sent.items())
+    if isinstance(sent, list) and isinstance(stored, list) and len(sent) == len(stored):
+        item = place.item("")
+        return all(_agrees(mine, theirs, item, spelling) for mine, theirs in zip(sent, stored, strict=True))
+    return _is_other_notation(sent, stored)
+
+
+def _is_other_notation(sent: Any, stored: Any) -> bool:
+    """Whether both are one quantity or one time: kinds have more such fields than `equality.py` names."""
+    amount = quantity(sent)
+    if amount is not None:
+        return amount == quantity(stored)
+    try:
+        return datetime.fromisoformat(sent) == datetime.fromisoformat(stored)
+    except (TypeError, ValueError):
+        return False
 
 
 def digest_of(paths: Iterable[Path]) -> str:

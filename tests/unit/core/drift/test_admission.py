@@ -40,6 +40,7 @@ def _changed(live: dict[str, Any], **options: Any) -> list[str]:
         ({"args": ["--slow"]}, ['.spec.template.spec.containers[name="web"].args']),
         ({"resources": {"limits": {"cpu": "2", "memory": "1024Mi"}}}, []),
         ({"resources": {"limits": {"cpu": "1", "memory": "1Gi"}}}, [LIMIT]),
+        ({"resources": {"limits": {"cpu": "2", "memory": None}}}, [LIMIT.replace("cpu", "memory")]),
         ({"terminationMessagePath": "/dev/termination-log"}, []),
     ],
 )
@@ -72,3 +73,26 @@ def test_the_digest_is_that_of_the_paths() -> None:
     """A new image that is changed in the same place is not news."""
     assert digest_of([]) == ""
     assert digest_of([("f:a",), ("f:b",)]) == digest_of([("f:b",), ("f:a",)]) != digest_of([("f:a",)])
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept", "is_same"),
+    [
+        ("1024Mi", "1Gi", True),
+        ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05Z", True),
+        ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:06Z", False),
+        ("", "Always", True),
+        (None, 5, True),
+        ([{"memory": "1024Mi"}], [{"memory": "1Gi", "more": 1}], True),
+        ([{"a": "b"}], [{"a": "b"}, {"c": "d"}], False),
+        ({"a": {"b": "x"}}, {"a": {"b": "y"}}, False),
+        ("x", 1, False),
+        (["x"], None, False),
+    ],
+)
+def test_the_api_server_may_write_a_value_in_its_own_way(sent: Any, kept: Any, is_same: bool) -> None:
+    """Quantities and times are known in every field, and a default takes the place of an empty value."""
+    ours = entry({"f:value": {}}, manager="nopea", operation="Apply")
+    head = {"apiVersion": "v1", "kind": "Thing"}
+    live = {**head, "metadata": {"managedFields": [ours]}, "value": kept}
+    assert changed_at_admission({**head, "value": sent}, live) == (() if is_same else (("f:value",),))
