@@ -24,11 +24,12 @@ from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError
 from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, NAMESPACES, repository_target
 from nopea.kube.problems import to_sync_error
+from nopea.reconcile.accounts import client_for, watcher_of
 from nopea.reconcile.apply import Applier
 from nopea.reconcile.execute import Executor
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
-from nopea.reconcile.sync import client_for, watcher_of, with_execution
+from nopea.reconcile.sync import with_execution
 from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState
 

@@ -14,7 +14,7 @@ from nopea import tasks
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.api.tenancy import account_of, acts_as_controller, may_apply, violations
+from nopea.core.api.tenancy import acts_as_controller
 from nopea.core.apply.ignore_rules import deployers_of
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Remote
@@ -32,10 +32,9 @@ from nopea.core.plan.model import Plan, Policy, Reason, Step
 from nopea.core.plan.plan import plan
 from nopea.core.problem import Problem, StalledError, SyncError, TransientError
 from nopea.core.status.report import ObjectResult, ReconcileReport, Result
-from nopea.informers.object_cache import Watcher
-from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.errors import ApiError, UnknownKindError
 from nopea.kube.problems import to_problem
+from nopea.reconcile.accounts import client_for, watcher_of
 from nopea.reconcile.apply import Applier
 from nopea.reconcile.execute import Execution, Executor
 from nopea.reconcile.fetch import Snapshot
@@ -352,32 +351,6 @@ class ClusterSync:
         for key, last in execution.applied.items():
             if last.projection is not None:  # else drift was left in it
                 self._state.drifted_since.pop(key, None)
-
-
-def client_for(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> KubeClient:
-    """Return a client that queues as this repository and acts as its service account.
-
-    Raises StalledError if nobody may write: what is in Git never acts as Nopea unless the process allows it.
-    """
-    key = repository.key
-    if not may_apply(spec, context.policy):
-        raise StalledError(*violations(key, spec, context.policy))
-    return context.client.on_behalf(str(key), of=_service_account(context, key, spec))
-
-
-def watcher_of(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> Watcher | None:
-    """Return the account that watches the repository's objects where Nopea may not; None without one."""
-    account = _service_account(context, repository.key, spec)
-    if account is None:
-        return None
-    return Watcher(account=str(account), client=context.client.on_behalf(f"watches of {account}", of=account))
-
-
-def _service_account(
-    context: ReconcileContext, key: RepoKey, spec: GitRepositorySpec
-) -> ServiceAccount | None:
-    name = account_of(spec, context.policy)
-    return ServiceAccount(namespace=key.namespace, name=name) if name else None
 
 
 def with_execution(
