@@ -21,7 +21,6 @@ from nopea.core.drift.mask import show_field
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
-from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import owned_by_other
 from nopea.core.problem import Problem
 from nopea.core.status.report import ObjectResult, Outcome
@@ -183,7 +182,7 @@ class Executor:
         self, written: Written, desired: Desired, applied: Applied, execution: Execution
     ) -> None:
         step, live = written.step, applied.json()
-        key, observed = step.key, observed_of(live, now=datetime.now(UTC), rules=desired.rules)
+        key, observed = step.key, self._object_cache.observed(live, rules=desired.rules)
         self._object_cache.assume(desired.resource, key, observed)
         body = orjson.loads(desired.body)
         admission = changed_at_admission(body, live, rules=desired.rules)

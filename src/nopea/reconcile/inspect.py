@@ -174,6 +174,10 @@ class _Comparison:
             deployers = self._deployers if step.is_migration else NOBODY
             gone = removed_by_adoption(live, three.desired, rules=desired.rules, deployers=deployers)
             fields += removals(step.key, live, gone)
+        if not fields and step.reason is Reason.GIT_CHANGE and not self._is_hash_known(step.key):
+            step = replace(step, action=Action.LEAVE, reason=Reason.UNCHANGED)
+        if step.reason is Reason.UNCHANGED and self._is_changed_at_admission(step.key):
+            return await self._admission(step)
         return ObjectDiff(step=step, fields=fields)
 
     def _is_changed_at_admission(self, key: ObjectKey) -> bool:
@@ -192,6 +196,11 @@ class _Comparison:
         sent = orjson.loads(step.desired.body)
         paths = changed_at_admission(sent, live, rules=step.desired.rules)
         return ObjectDiff(step=step, fields=admission_changes(step.key, sent, live, paths))
+
+    def _is_hash_known(self, key: ObjectKey) -> bool:
+        """Return whether the hash tells a change in Git: a command knows that of commits that it reads."""
+        last = self._state.applied.get(key)
+        return last is not None and bool(last.hash)
 
     def _is_applied_as(self, step: Step) -> bool:
         last = self._state.applied.get(step.key)

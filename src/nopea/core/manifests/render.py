@@ -5,7 +5,6 @@ The caller says what each kind's scope is; nothing is read or written.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from nopea.core.objects import (
     split_api_version,
 )
 from nopea.core.problem import Code, Problem
+from nopea.core.secret import NO_KEY, Secret, keyed_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,7 @@ class Rendering:
     target_namespace: str | None
     force: bool
     ignore: tuple[IgnoreRule, ...] = ()
+    hash_key: Secret = NO_KEY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +199,7 @@ def _render_document(document: Document, rendering: Rendering, resource: Resourc
         resource=resource,
         source=document.source,
         body=body,
-        hash=_digest(body, rules),
+        hash=_digest(body, rules, rendering.hash_key),
         stage=stage_of(key.group_kind),
         wave=wave,
         force=rendering.force or annotations.get(names.FORCE_ANNOTATION) == "true",
@@ -206,10 +207,10 @@ def _render_document(document: Document, rendering: Rendering, resource: Resourc
     )
 
 
-def _digest(body: bytes, rules: IgnoreRules) -> str:
+def _digest(body: bytes, rules: IgnoreRules, key: Secret) -> str:
     """Hash the manifest and its ignore rules: the rules change which fields the baseline covers."""
     content = body if rules == NO_RULES else body + repr(rules).encode()
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    return keyed_hash(content, key)
 
 
 def _wave(text: str | None) -> int | None:

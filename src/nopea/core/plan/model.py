@@ -93,9 +93,9 @@ class ObservedObject:
 class LastApplied:
     """The record of our last successful apply of an object; the inventory keeps it across restarts.
 
-    `hash` is the hash of the desired manifest. `projection` is the baseline of the live object, or None when
-    drift was left in it. `admission` is the digest of the fields that admission changed
-    (`core/drift/admission.py`), empty if there were none.
+    `hash` is the hash of the desired manifest, empty if it is not known. `projection` is the baseline of the
+    live object, or None when drift was left in it. Both have the key of the installation. `admission` is the
+    digest of the fields that admission changed (`core/drift/admission.py`), empty if there were none.
     """
 
     hash: str
