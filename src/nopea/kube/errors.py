@@ -318,6 +318,11 @@ def is_field_conflict(error: ApiError) -> bool:
     return isinstance(error, ConflictError) and any(c.reason == "FieldManagerConflict" for c in error.causes)
 
 
+def names_version_gone(error: ApiError) -> bool:
+    """Return whether managedFields name a version that the CustomResourceDefinition no longer has."""
+    return "request to convert CR to an invalid group/version" in error.message
+
+
 def has_cause(error: ApiError, reason: str) -> bool:
     """Return whether one of the causes has this reason, such as `NamespaceTerminating`."""
     return any(cause.reason == reason for cause in error.causes)

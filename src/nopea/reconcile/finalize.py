@@ -25,11 +25,12 @@ from nopea.kube.errors import ApiError, ConflictError, InvalidError, NotFoundErr
 from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, NAMESPACES, repository_target
 from nopea.kube.problems import to_sync_error
 from nopea.kube.requests import PatchKind
+from nopea.reconcile.accounts import client_for, watcher_of
 from nopea.reconcile.apply import TRIES, Applier
 from nopea.reconcile.execute import Executor
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
-from nopea.reconcile.sync import client_for, watcher_of, with_execution
+from nopea.reconcile.sync import with_execution
 from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState
 
@@ -131,6 +132,7 @@ class Finalizer:
                 client=client,
                 object_cache=self._context.object_cache,
                 owner="",
+                discovery=self._context.discovery,
                 defined_here=frozenset(),
                 decide=_nothing_is_wanted,
             ),
@@ -138,6 +140,7 @@ class Finalizer:
             unclaim=lambda _: None,
             resource_for=self._context.discovery.find_preferred,
             commit="",
+            applied={},
         )
 
     async def _add(self, repository: Repository) -> None:

@@ -19,8 +19,8 @@ from nopea.kube.errors import ApiError
 from nopea.kube.kinds import PODS
 from nopea.kube.requests import Selection
 from nopea.logs import Log
+from nopea.reconcile.accounts import client_for
 from nopea.reconcile.request import ReconcileContext
-from nopea.reconcile.sync import client_for
 from nopea.state.store import RepositoryState
 
 log = Log(__name__)

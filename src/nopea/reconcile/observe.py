@@ -90,16 +90,17 @@ class Observer:
         """Observe every desired object; raises TransientError when the API server cannot be asked."""
         served = await self._served(desired)
         await self._object_cache.ensure(
-            ((served[one.resource], one.key.namespace) for one in desired if one.resource in served),
+            ((served[each.resource], each.key.namespace) for each in desired if each.resource in served),
             self._watcher,
         )
         observation = Observation()
         looks: list[Desired] = []
-        for one in desired:
-            resource = served.get(one.resource)
+        for declared in desired:
+            resource = served.get(declared.resource)
             if resource is None:
-                self._note_deleted_with_its_kind(one, observation, state)
+                self._note_deleted_with_its_kind(declared, observation, state)
                 continue
+            one = declared if resource == declared.resource else replace(declared, resource=resource)
             is_watched = self._object_cache.knows(resource, one.key.namespace)
             live = self._object_cache.get(resource, one.key) if is_watched else None
             last = state.applied.get(one.key)
@@ -122,15 +123,27 @@ class Observer:
         return observation
 
     async def _served(self, desired: Iterable[Desired]) -> dict[Resource, Resource]:
+        """Return each kind as it is served now: in the version of Git, else in another one.
+
+        An object is the same in every version. The version of Git may come with this very sync.
+        """
         served: dict[Resource, Resource] = {}
-        for resource in dict.fromkeys(one.resource for one in desired):
+        for resource, namespace in {one.resource: one.key.namespace for one in desired}.items():
             try:
                 found = await self._discovery.served(resource.api_version, resource.kind)
+                if found is None:
+                    found = await self._in_another_version(resource, namespace)
                 if found is not None:
                     served[resource] = found
             except ApiError as error:
                 raise TransientError(to_problem(error, object=str(resource))) from error
         return served
+
+    async def _in_another_version(self, resource: Resource, namespace: str) -> Resource | None:
+        """Return the kind in another version, if possible a watched one: that is how it was applied."""
+        others = [other for other in await self._discovery.all() if other.group_kind == resource.group_kind]
+        watched = (other for other in others if self._object_cache.knows(other, namespace))
+        return next(watched, others[0] if others else None)
 
     def _note(self, observation: Observation, key: ObjectKey, live: ObservedObject) -> None:
         if live.owner not in (None, self._owner) and self._is_released(key, live.owner or ""):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import orjson
 
 from nopea import tasks
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.api.tenancy import account_of, acts_as_controller, may_apply, violations
+from nopea.core.api.tenancy import acts_as_controller
+from nopea.core.apply.ignore_rules import deployers_of
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Remote
 from nopea.core.manifests.limits import problem_of_content
@@ -29,10 +32,9 @@ from nopea.core.plan.model import Plan, Policy, Reason, Step
 from nopea.core.plan.plan import plan
 from nopea.core.problem import Problem, StalledError, SyncError, TransientError
 from nopea.core.status.report import ObjectResult, ReconcileReport, Result
-from nopea.informers.object_cache import Watcher
-from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.errors import ApiError, UnknownKindError
 from nopea.kube.problems import to_problem
+from nopea.reconcile.accounts import client_for, watcher_of
 from nopea.reconcile.apply import Applier
 from nopea.reconcile.execute import Execution, Executor
 from nopea.reconcile.fetch import Snapshot
@@ -42,6 +44,8 @@ from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
 from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState
+
+ADMISSION_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,7 @@ class ClusterSync:
         self._state = state
         self._remote = remote
         self._owner = owner_label(repository.key)
+        self._retries_admission = False
         self._commits: dict[str, Mapping[ObjectKey, bytes]] = {}
         self._commits_lock = asyncio.Lock()
         self._client = client_for(context, repository, spec)
@@ -99,6 +104,7 @@ class ClusterSync:
 
         Raises SyncError when the API server does not answer.
         """
+        self._retries_admission = self._is_time_for_admission()
         planned = await self.plan(snapshot)
         self._note_refusals(planned.plan.steps)
         execution = await self._executor(planned.documents, snapshot.commit.id).execute(
@@ -165,14 +171,18 @@ class ClusterSync:
                 client=self._client,
                 object_cache=self._context.object_cache,
                 owner=self._owner,
+                discovery=self._context.discovery,
                 defined_here=frozenset(defined),
                 decide=self._decide,
+                deployers=deployers_of(self._spec),
             ),
             claim=self._claim,
             unclaim=self._unclaim,
             refuse=OwnKinds(self._client).problem_of if self._is_controller else None,
             resource_for=self._context.discovery.find_preferred,
             commit=commit,
+            applied=self._state.applied,
+            last_manifest=self.last_manifest,
             timeout_seconds=parse_duration(self._spec.timeout).total_seconds(),
         )
 
@@ -187,19 +197,33 @@ class ClusterSync:
     def _policy(self) -> Policy:
         """Under `manual` and `notify`, a user's request heals."""
         status, repository = self._state.status, self._repository
-        asked = repository.sync_requested_at
         heal = repository.heal_requested
         _, _, named = heal.partition(" ")
         is_new = bool(heal) and heal != (status.last_handled_heal_at or "")
         key = parse_key(named) if named and is_new else None
-        synced = bool(asked) and asked != (status.last_handled_sync_at or "")
         return Policy(
             owner=self._owner,
             heal=self._spec.heal_policy,
             grace=parse_duration(self._spec.heal_grace_period),
-            heal_requested=synced or (is_new and not named),
+            heal_requested=self._is_sync_requested() or (is_new and not named),
+            retries_admission=self._retries_admission,
             heal_objects=frozenset({key} if key else ()),
         )
+
+    def _is_sync_requested(self) -> bool:
+        asked = self._repository.sync_requested_at
+        return bool(asked) and asked != (self._state.status.last_handled_sync_at or "")
+
+    def _is_time_for_admission(self) -> bool:
+        """Return whether to apply what admission changed again; nothing tells when admission has stopped.
+
+        The API server stores nothing while it has not, so an hourly request per object is all that it costs.
+        """
+        now = datetime.now(UTC)
+        is_time = self._is_sync_requested() or now - self._state.admission_tried_at >= ADMISSION_EVERY
+        if is_time:
+            self._state.admission_tried_at = now
+        return is_time
 
     async def _documents(self, snapshot: Snapshot) -> tuple[list[Document], list[Problem]]:
         too_big = problem_of_content(snapshot.files, max_objects=self._context.policy.max_objects)
@@ -255,6 +279,14 @@ class ClusterSync:
             if commit not in self._commits:
                 self._commits[commit] = await self._read_commit(commit) if commit else {}
             return self._commits[commit]
+
+    async def last_manifest(self, key: ObjectKey) -> Mapping[str, Any] | None:
+        """Return what was applied last; None where nothing was, or the commit is no longer in Git."""
+        last = self._state.applied.get(key)
+        if last is None or not last.commit:
+            return None
+        body = (await self.manifests_of(last.commit)).get(key)
+        return orjson.loads(body) if body is not None else None
 
     async def _read_commit(self, commit: str) -> Mapping[ObjectKey, bytes]:
         try:
@@ -322,32 +354,6 @@ class ClusterSync:
         for key, last in execution.applied.items():
             if last.projection is not None:  # else drift was left in it
                 self._state.drifted_since.pop(key, None)
-
-
-def client_for(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> KubeClient:
-    """Return a client that queues as this repository and acts as its service account.
-
-    Raises StalledError if nobody may write: what is in Git never acts as Nopea unless the process allows it.
-    """
-    key = repository.key
-    if not may_apply(spec, context.policy):
-        raise StalledError(*violations(key, spec, context.policy))
-    return context.client.on_behalf(str(key), of=_service_account(context, key, spec))
-
-
-def watcher_of(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> Watcher | None:
-    """Return the account that watches the repository's objects where Nopea may not; None without one."""
-    account = _service_account(context, repository.key, spec)
-    if account is None:
-        return None
-    return Watcher(account=str(account), client=context.client.on_behalf(f"watches of {account}", of=account))
-
-
-def _service_account(
-    context: ReconcileContext, key: RepoKey, spec: GitRepositorySpec
-) -> ServiceAccount | None:
-    name = account_of(spec, context.policy)
-    return ServiceAccount(namespace=key.namespace, name=name) if name else None
 
 
 def with_execution(

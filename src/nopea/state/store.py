@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cachetools import LRUCache
 
@@ -49,6 +49,8 @@ class RepositoryState:
     """False when the commit that was read last has no links: files outside `spec.path` do not matter."""
     complete: bool = False
     """True when the last sync of `commit` had no problem: a poll that finds it has nothing to do."""
+    admission_tried_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When objects that admission changed were last applied again; a start counts as a try."""
     problems: tuple[Problem, ...] = ()
     """The problems of the last sync: logged in full when they change, not at each retry."""
     written_at: float = -math.inf

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -106,6 +107,18 @@ async def test_unchanged_objects_cost_no_request() -> None:
         observation = await observe(place, desired("a"), desired("b"))
 
         assert set(observation.observed) == {KEY, OTHER}
+        assert observation.seen == {}
+        assert place.cluster.requests == []
+
+
+async def test_an_object_is_observed_in_another_version_while_its_own_is_not_served() -> None:
+    """The version in Git may come with the definition that this sync applies; the object is there before."""
+    async with synced() as place:
+        place.cluster.change(KEY, {"metadata": {"annotations": {"nopea.io/suspend-heal": "true"}}})
+        one = desired("a", resource=replace(CONFIG_MAPS, version="v2"), colour="red")
+        observation = await observe(place, one)
+
+        assert observation.observed[KEY].break_glass is not None
         assert observation.seen == {}
         assert place.cluster.requests == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -351,3 +352,20 @@ async def test_contended_objects_are_healed_less_and_less_often() -> None:
         assert only(report).retry_at is not None
         assert "kubectl-edit" in report.rivals
         assert place.condition("Contended")[0] == "True"
+
+
+@pytest.mark.parametrize(("since", "writes"), [(timedelta(minutes=59), 0), (timedelta(hours=2), 1)])
+async def test_what_admission_changed_is_applied_again_once_an_hour(since: timedelta, writes: int) -> None:
+    """The API server stores nothing if admission changes it again; when it does not, the record is clean."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        state, key = place.state(), key_of("a")
+        state.applied[key] = replace(state.applied[key], admission="d1ce5700")
+        state.admission_tried_at = datetime.now(UTC) - since
+        version = place.cluster.objects[key]["metadata"]["resourceVersion"]
+        place.cluster.requests.clear()
+        report = await place.sync()
+        assert place.cluster.requests.count("apply configmaps/v1 shop/a") == writes
+        assert only(report).outcome is Outcome.UNCHANGED
+        assert place.cluster.objects[key]["metadata"]["resourceVersion"] == version
+        assert bool(place.state().applied[key].admission) is not bool(writes)

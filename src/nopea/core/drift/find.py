@@ -169,7 +169,11 @@ class _Finder:
 
     def _lost(self, base: Any, live: Any, node: Any, place: Place) -> Iterator[Place]:
         """Yield the places where our entry lost an applied field; `node` is what it still owns there."""
-        if base is None or is_identity(place.path) or (place.path and node == NO_FIELDS):
+        if is_identity(place.path) or (place.path and node == NO_FIELDS):
+            return
+        if base is None:  # a null in Git; a built-in kind stores it as a default
+            if node is None and not self._spelling.built_in and place.path[:1] != ("f:metadata",):
+                yield place
             return
         items: Mapping[str, Any] | None = None
         if base and len(place.path) < MAX_DEPTH:

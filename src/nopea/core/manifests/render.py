@@ -213,9 +213,9 @@ def _digest(body: bytes, rules: IgnoreRules, key: Secret) -> str:
     return keyed_hash(content, key)
 
 
-def _wave(text: str) -> int | None:
+def _wave(text: str | None) -> int | None:
     try:
-        wave = int(text)
+        wave = int(text or "")
     except ValueError:
         return None
     return wave if -1000 <= wave <= 1000 else None

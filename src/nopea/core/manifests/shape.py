@@ -136,7 +136,7 @@ class _Checker:
 
     def _metadata(self, metadata: Mapping[str, Any]) -> None:
         name = metadata.get("name")
-        if name is None and "generateName" in metadata:
+        if name is None and metadata.get("generateName") is not None:
             hint = "Set metadata.name: with a generated name, every sync would create another object."
             self._report(Code.OBJECT_METADATA, "metadata.generateName is set without metadata.name.", hint)
         elif name is None or name == "":
@@ -146,8 +146,8 @@ class _Checker:
         elif "{{" in name:
             message = "metadata.name has double braces, as in a template. Nopea does not render templates."
             self._report(Code.OBJECT_METADATA, message, f"Commit the rendered manifests, or {EXCLUDE}.")
-        namespace = metadata.get("namespace", "")
-        if not isinstance(namespace, str):
+        namespace = metadata.get("namespace")
+        if not isinstance(namespace, str | None):
             self._not_a_string(Code.OBJECT_METADATA, ("metadata", "namespace"), namespace)
         for field in ("labels", "annotations"):
             self._strings(Code.OBJECT_METADATA, ("metadata", field), metadata.get(field))
@@ -161,7 +161,7 @@ class _Checker:
             self._report(code, f"{field} is not a mapping.", f"Write {field} as lines of key: value.")
             return
         for key, value in strings.items():
-            if not isinstance(value, str):
+            if not isinstance(value, str | None):  # the API server stores a null as an empty string
                 self._not_a_string(code, (*path, key), value)
 
     def _not_a_string(self, code: Code, path: tuple[str, ...], value: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+import msgspec
+
 from nopea.core.api import packed
 from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
 from nopea.core.objects import ObjectKey, RepoKey, parse_key
@@ -16,8 +18,21 @@ def pack(applied: Mapping[ObjectKey, LastApplied], *, key: Secret = NO_KEY) -> s
 
     `key` is that of the hashes; the text tells which one, so that `unpack` sees that another has come.
     """
-    records = [(str(key), last.hash, last.projection, last.commit) for key, last in sorted(applied.items())]
+    records = [
+        (str(name), last.hash, last.projection, last.commit, *([last.admission] if last.admission else []))
+        for name, last in sorted(applied.items())
+    ]
     return f"{_id_of(key)}.{packed.pack(records)}" if records else ""
+
+
+class _Record(msgspec.Struct, array_like=True):
+    """One object; what is last may be missing."""
+
+    name: str
+    hash: str
+    projection: str | None
+    commit: str
+    admission: str = ""
 
 
 def unpack(text: str, *, key: Secret = NO_KEY) -> dict[ObjectKey, LastApplied]:
@@ -28,13 +43,15 @@ def unpack(text: str, *, key: Secret = NO_KEY) -> dict[ObjectKey, LastApplied]:
     if not text:
         return {}
     key_id, _, records_text = text.rpartition(".")
-    records = packed.unpack(records_text, list[tuple[str, str, str | None, str]])
     ours = key_id == _id_of(key)
     return {
-        _key(name): LastApplied(
-            hash=hash_ if ours else "", projection=projection if ours else None, commit=commit
+        _key(each.name): LastApplied(
+            hash=each.hash if ours else "",
+            projection=each.projection if ours else None,
+            commit=each.commit,
+            admission=each.admission,
         )
-        for name, hash_, projection, commit in records
+        for each in packed.unpack(records_text, list[_Record])
     }
 
 

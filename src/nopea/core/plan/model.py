@@ -42,6 +42,8 @@ class Reason(enum.StrEnum):
     NOT_RECORDED = "not recorded"
     """It carries our label but is not in the inventory: a crash came between the apply and the record."""
     UNCHANGED = "unchanged"
+    ADMISSION = "changed at admission"
+    """Admission changed what the last apply sent: it is applied again, in case admission has stopped."""
     IGNORED = "ignored field"
     POLICY = "policy"
     GRACE = "inside the grace period"
@@ -92,12 +94,14 @@ class LastApplied:
     """The record of our last successful apply of an object; the inventory keeps it across restarts.
 
     `hash` is the hash of the desired manifest, empty if it is not known. `projection` is the baseline of the
-    live object, or None when drift was left in it. Both have the key of the installation.
+    live object, or None when drift was left in it. Both have the key of the installation. `admission` is the
+    digest of the fields that admission changed (`core/drift/admission.py`), empty if there were none.
     """
 
     hash: str
     projection: str | None
     commit: str = ""
+    admission: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +127,9 @@ class Policy:
     """A user requested a sync or a heal. Under `manual` and `notify`, that heals, see `docs/drift.md`."""
     heal_objects: frozenset[ObjectKey] = frozenset()
     """The objects whose healing a user requested."""
+
+    retries_admission: bool = False
+    """What admission changed is applied again: a user requested a sync, or the last try is long ago."""
 
     def heals(self, key: ObjectKey) -> bool:
         """Return whether manual drift of this object may be reverted."""
@@ -153,6 +160,11 @@ class Step:
     retry_at: datetime | None = None
     kept: PruneReason | None = None
     """Why an object that Git no longer declares stays."""
+
+    @property
+    def is_migration(self) -> bool:
+        """True when it adopts an object that Nopea has never applied: another tool may have deployed it."""
+        return self.reason is Reason.ADOPTED and self.live is not None and self.live.projection is None
 
     @property
     def writes(self) -> bool:

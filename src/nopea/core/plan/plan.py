@@ -78,6 +78,8 @@ class _Decision:
         if self._seen is not None:
             has_baseline = self._last.projection is not None
             return self._make(Action.LEAVE, Reason.IGNORED if has_baseline else Reason.UNCHANGED, rebase=True)
+        if self._last.admission and self._policy.retries_admission and self._live is not None:
+            return self._write(Reason.ADMISSION)
         return self._make(Action.LEAVE, Reason.UNCHANGED)
 
     def _first(self) -> Step:

@@ -65,6 +65,8 @@ def event_lines(step: Transition) -> Iterator[EventLine]:
         yield from _successes(step, report)
     if not step.is_first_sync and (note := _changes(report)):
         yield EventLine(type="Normal", reason="Changed", action="Apply", note=note)
+    yield from _adoptions(report)
+    yield from _admissions(report)
     yield from _drifts(report)
     yield from _prunes(report)
     for message, keys in newly_kept(step.before, step.after):
@@ -146,7 +148,34 @@ def _changes(report: ReconcileReport) -> str:
     ]
     if not parts or report.commit is None:
         return ""
-    return f"Applied {report.commit.id[:SHORT_COMMIT]}: {'; '.join(parts)}."
+    applied = f"Applied {report.commit.id[:SHORT_COMMIT]}: {'; '.join(parts)}."
+    return "".join((applied, *_leftovers(report)))
+
+
+def _adoptions(report: ReconcileReport) -> Iterator[EventLine]:
+    """Say what adoptions removed: it was live, and nobody has seen it in Git."""
+    for result in _first(result for result in report.objects if result.removed):
+        note = f"Adopted {result.key}. Not in Git, and so removed or reset: {_listed(result.removed)}."
+        yield EventLine(type="Normal", reason="Adopted", action="Apply", note=note)
+
+
+def _admissions(report: ReconcileReport) -> Iterator[EventLine]:
+    """Say once what admission makes of Git's values: it does so at every apply."""
+    for result in _first(result for result in report.objects if result.admission):
+        note = f"Admission changed {result.key}: {_listed(result.admission)}."
+        yield EventLine(type="Normal", reason="ChangedAtAdmission", action="Apply", note=note)
+
+
+def _leftovers(report: ReconcileReport) -> Iterator[str]:
+    for result in _first(result for result in report.objects if result.leftovers):
+        paths = _listed([path for path, _ in result.leftovers])
+        managers = _listed([*dict.fromkeys(manager for _, manager in result.leftovers)])
+        yield f" Removed from Git and still in {result.key}, because {managers} owns it too: {paths}."
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - MOST_OF_A_KIND} more" if len(texts) > MOST_OF_A_KIND else ""
+    return f"{', '.join(texts[:MOST_OF_A_KIND])}{more}"
 
 
 def _drifts(report: ReconcileReport) -> Iterator[EventLine]:
@@ -178,8 +207,7 @@ def _problems(report: ReconcileReport) -> Iterator[EventLine]:
 
 
 def _named(keys: Sequence[ObjectKey]) -> str:
-    more = f" and {len(keys) - MOST_OF_A_KIND} more" if len(keys) > MOST_OF_A_KIND else ""
-    return f"{', '.join(str(key) for key in keys[:MOST_OF_A_KIND])}{more}"
+    return _listed([str(key) for key in keys])
 
 
 def _first(results: Iterable[ObjectResult]) -> list[ObjectResult]:

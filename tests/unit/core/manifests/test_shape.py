@@ -94,6 +94,12 @@ def test_all_problems_of_an_object_are_reported() -> None:
     assert "1234567" not in str(problems)
 
 
+def test_nulls_are_left_to_the_api_server() -> None:
+    """It stores an empty string for a null in a map of strings, and reads others as absent."""
+    metadata = {"name": "a", "namespace": None, "generateName": None, "labels": {"a": None}}
+    assert problems_of(OBJECT | {"metadata": metadata, "data": {"a": None}}) == ()
+
+
 def test_an_unquoted_boolean_is_shown_with_its_line() -> None:
     """In YAML the name `n` is false; the message shows what has to be quoted."""
     text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: n\n  labels: {on: Yes}\n"

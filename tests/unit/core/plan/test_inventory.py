@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
+from dataclasses import replace
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nopea.core.api import packed
 from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan.inventory import (
@@ -48,6 +50,15 @@ def test_packed_records_can_be_unpacked(applied: dict[ObjectKey, LastApplied]) -
 
     assert unpack(text) == applied
     assert pack(dict(reversed(applied.items()))) == text
+
+
+def test_what_admission_changed_is_recorded() -> None:
+    """A record without it is as short as before, and one of an earlier version can be read."""
+    key = ObjectKey("", "ConfigMap", "shop", "web")
+    last = LastApplied(hash="h", projection=None, commit="c", admission="d1ce5700")
+    assert unpack(pack({key: last})) == {key: last}
+    _, _, records = pack({key: replace(last, admission="")}).rpartition(".")
+    assert records == packed.pack([(str(key), "h", None, "c")])
 
 
 def test_a_packed_record_is_short() -> None:

@@ -77,6 +77,35 @@ def test_a_change_names_the_objects() -> None:
     )
 
 
+def test_an_adoption_names_what_it_removed() -> None:
+    """Also in the first sync; beyond five paths the number is enough."""
+    paths = tuple(f".data.k{number}" for number in range(7))
+    adopted = replace(result_of("a", Outcome.CONFIGURED), reason=Reason.ADOPTED, removed=paths)
+    _, event = lines(GitRepositoryStatus(), report(objects=[adopted]))
+    assert (event.type, event.reason) == ("Normal", "Adopted")
+    assert event.note == (
+        "Adopted ConfigMap shop/a. Not in Git, and so removed or reset: "
+        ".data.k0, .data.k1, .data.k2, .data.k3, .data.k4 and 2 more."
+    )
+
+
+def test_what_admission_changed_is_an_event() -> None:
+    """It is normal, and the object is not named again in later syncs."""
+    told = replace(result_of("a", Outcome.UNCHANGED), admission=(".data.image a → b",))
+    (event,) = lines(after(FIRST), report(objects=[told]))
+    assert (event.type, event.reason) == ("Normal", "ChangedAtAdmission")
+    assert event.note == "Admission changed ConfigMap shop/a: .data.image a → b."
+
+
+def test_a_field_that_stays_is_named_with_the_change() -> None:
+    """Git dropped it, and another manager owns it too."""
+    left = replace(result_of("a", Outcome.CONFIGURED), leftovers=((".data.a", "helm"),))
+    (event,) = lines(after(FIRST), report(objects=[left]))
+    assert event.reason == "Changed"
+    told = " Removed from Git and still in ConfigMap shop/a, because helm owns it too: .data.a."
+    assert event.note.endswith(told)
+
+
 def test_a_sync_without_changes_has_no_event() -> None:
     """An idle cluster gets no Events."""
     assert lines(after(FIRST), report(objects=[result_of("a")])) == []
