@@ -55,6 +55,22 @@ PEOPLE: Final = ManagerPatterns(tuple(f"{start}*" for start in INTERACTIVE_TOOLS
 """The managers whose additions to an object count as drift."""
 
 
+RESTARTS: Final[Fields] = {
+    "f:spec": {
+        "f:template": {
+            "f:metadata": {
+                "f:annotations": {
+                    "f:kubectl.kubernetes.io/restartedAt": {},  # also k9s, Lens, Headlamp
+                    "f:openshift.openshift.io/restartedAt": {},
+                    "f:cattle.io/timestamp": {},  # Rancher
+                }
+            }
+        }
+    }
+}
+"""The annotations by which people restart a workload; removing one would undo the restart."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoreRules:
     """The differences to ignore in one object: fields by JSON pointers (RFC 6901), changes by manager.

@@ -1,7 +1,7 @@
 """Normalize an object to the form that is applied, compared and hashed. Never changes its meaning.
 
-Fields that only the server sets are dropped, nulls are dropped because server-side apply reads them as
-absent, and a Secret's `stringData` becomes `data`.
+Fields that only the server or its controllers set are dropped, nulls are dropped because server-side apply
+reads them as absent, and a Secret's `stringData` becomes `data`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from typing import Any
+
+from nopea.core.manifests.api_managed import drop_managed
 
 _SERVER_METADATA = frozenset(
     (
@@ -36,6 +38,7 @@ def normalize(raw_object: Mapping[str, Any]) -> dict[str, Any]:
         value["metadata"] = {key: item for key, item in metadata.items() if key not in _SERVER_METADATA}
     if value.get("kind") == "Secret" and value.get("apiVersion") == "v1":
         _encode_string_data(value)
+    drop_managed(value)
     return value
 
 

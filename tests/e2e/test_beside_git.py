@@ -1,0 +1,164 @@
+"""What the API, its controllers and a restart of Pods set beside Git is left alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.waiting import always, eventually
+from tests.e2e.world import Json, Repo, Site
+
+ROLES = "rbac.authorization.k8s.io/v1 clusterroles"
+WEBHOOKS = "admissionregistration.k8s.io/v1 validatingwebhookconfigurations"
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+
+
+def _cluster_role(name: str, **more: Any) -> Json:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name},
+        **more,
+    }
+
+
+def _assert_calm(repo: Repo, *, seconds: float = 3) -> None:
+    """Fail if the repository reports drift or a fight within some seconds."""
+
+    def calm() -> None:
+        assert repo.condition("Drifted") == {}
+        assert repo.condition("Contended") == {}
+        assert repo.condition("Ready")["status"] == "True"
+
+    always(calm, seconds=seconds)
+    assert "DriftHealed" not in [event["reason"] for event in repo.events()]
+
+
+def test_an_aggregated_cluster_role_keeps_its_rules(site: Site) -> None:
+    """`rules: []` beside an aggregationRule is not applied: Kubernetes' controller fills it in."""
+    name, label = f"agg-{site.namespace}", f"{site.namespace}.example/aggregate"
+    selector = {"clusterRoleSelectors": [{"matchLabels": {label: "true"}}]}
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    part = _cluster_role(f"part-{site.namespace}", rules=rules)
+    part["metadata"]["labels"] = {label: "true"}
+    repo = site.sync(
+        "shop", {"a.yaml": yamls.text(_cluster_role(name, aggregationRule=selector, rules=[]), part)}
+    )
+
+    def filled() -> None:
+        assert site.cluster.must_get(f"{ROLES} /{name}")["rules"] == rules
+
+    eventually(filled)
+    always(filled, seconds=2)
+    _assert_calm(repo)
+
+
+def test_an_injected_ca_bundle_stays(site: Site) -> None:
+    """A placeholder in Git is not applied again over the bundle that a controller injected."""
+    name = f"hooks-{site.namespace}"
+    hook = {
+        "name": "check.acme.example",
+        "sideEffects": "None",
+        "failurePolicy": "Ignore",
+        "admissionReviewVersions": ["v1"],
+        "rules": [{"apiGroups": ["acme.example"], "apiVersions": ["v1"], "operations": ["CREATE"],
+                   "resources": ["widgets"]}],
+        "clientConfig": {"service": {"name": "hook", "namespace": "default"}, "caBundle": "Cg=="},
+    }  # fmt: skip
+    manifest = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": name},
+        "webhooks": [hook],
+    }
+    repo = site.sync("shop", {"hook.yaml": yamls.text(manifest)})
+    place = f"{WEBHOOKS} /{name}"
+    live = site.cluster.must_get(place)
+    live["webhooks"][0]["clientConfig"]["caBundle"] = "LS0t"
+    answer = site.cluster.lab.request(
+        "PUT",
+        f"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{name}?fieldManager=cert-manager-cainjector",
+        live,
+    )
+    assert answer.status == 200, answer.body
+
+    _assert_calm(repo)
+    assert site.cluster.must_get(place)["webhooks"][0]["clientConfig"]["caBundle"] == "LS0t"
+
+
+def _annotations(site: Site) -> Json:
+    template = site.cluster.must_get(site.place("apps/v1 deployments", "web"))["spec"]["template"]
+    return dict(template["metadata"].get("annotations") or {})
+
+
+def test_a_rollout_restart_stays(site: Site) -> None:
+    """`kubectl rollout restart` is no drift and stays when Git and people change other fields."""
+    repo = site.sync("shop", {"web.yaml": yamls.text(yamls.deployment("web"))})
+    site.cluster.lab.run_kubectl("-n", site.namespace, "rollout", "restart", "deployment", "web")
+    restarted = _annotations(site)
+    assert RESTARTED in restarted
+    _assert_calm(repo)
+
+    repo.git.commit({"web.yaml": yamls.text(yamls.deployment("web", image="registry.example/web:2"))})
+    repo.sync_and_wait()
+    site.cluster.lab.run_kubectl("-n", site.namespace, "scale", "deployment", "web", "--replicas=3")
+    repo.wait_event("DriftHealed")
+
+    def healed() -> None:
+        spec = site.cluster.must_get(site.place("apps/v1 deployments", "web"))["spec"]
+        assert (spec["replicas"], spec["template"]["spec"]["containers"][0]["image"]) == (
+            1,
+            "registry.example/web:2",
+        )
+
+    eventually(healed)
+    assert _annotations(site) == restarted
+
+
+@pytest.mark.parametrize("manager", ["k9s", "node-fetch"])
+def test_a_restart_by_another_tool_stays(site: Site, manager: str) -> None:
+    """The annotation counts, not the tool; another annotation of the tool is still removed."""
+    repo = site.sync("shop", {"web.yaml": yamls.text(yamls.deployment("web"))})
+    answer = site.cluster.lab.request(
+        "PATCH",
+        f"/apis/apps/v1/namespaces/{site.namespace}/deployments/web?fieldManager={manager}",
+        {"spec": {"template": {"metadata": {"annotations": {RESTARTED: "now", "team": "blue"}}}}},
+        content_type="application/merge-patch+json",
+    )
+    assert answer.status == 200, answer.body
+
+    repo.wait_event("DriftHealed")
+
+    eventually(lambda: _assert_equal(_annotations(site), {RESTARTED: "now"}))
+
+
+def _assert_equal(one: Any, other: Any) -> None:
+    assert one == other
+
+
+def test_a_restart_survives_adoption(site: Site) -> None:
+    """A Deployment that kubectl created and restarted is adopted without undoing the restart."""
+    manifest = yamls.text(
+        {**yamls.deployment("web"), "metadata": {"name": "web", "labels": {"team": "blue"}}}
+    )
+    kubectl = site.cluster.lab.run_kubectl
+    kubectl("-n", site.namespace, "apply", "-f", "-", stdin=manifest)
+    kubectl("-n", site.namespace, "rollout", "restart", "deployment", "web")
+    restarted = _annotations(site)
+
+    site.sync("shop", {"web.yaml": yamls.text(yamls.deployment("web"))})
+
+    live = site.cluster.must_get(site.place("apps/v1 deployments", "web"))
+    assert "team" not in live["metadata"]["labels"]
+    assert _annotations(site) == restarted
+
+
+def test_a_restart_annotation_in_git_is_gits(site: Site) -> None:
+    """If Git declares the annotation, a restart in the cluster is drift."""
+    manifest = yamls.deployment("web")
+    manifest["spec"]["template"]["metadata"]["annotations"] = {RESTARTED: "in Git"}
+    repo = site.sync("shop", {"web.yaml": yamls.text(manifest)})
+    site.cluster.lab.run_kubectl("-n", site.namespace, "rollout", "restart", "deployment", "web")
+    repo.wait_event("DriftHealed")
+    eventually(lambda: _assert_equal(_annotations(site), {RESTARTED: "in Git"}))
