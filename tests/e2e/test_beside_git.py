@@ -162,3 +162,71 @@ def test_a_restart_annotation_in_git_is_gits(site: Site) -> None:
     site.cluster.lab.run_kubectl("-n", site.namespace, "rollout", "restart", "deployment", "web")
     repo.wait_event("DriftHealed")
     eventually(lambda: _assert_equal(_annotations(site), {RESTARTED: "in Git"}))
+
+
+STRATEGY = {"type": "Recreate"}
+ON_DELETE = {"type": "OnDelete"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "plural", "field", "union"),
+    [
+        ("Deployment", "deployments", "strategy", STRATEGY),
+        ("StatefulSet", "statefulsets", "updateStrategy", ON_DELETE),
+    ],
+)
+def test_a_default_makes_way_for_what_git_declares(
+    site: Site, kind: str, plural: str, field: str, union: Json
+) -> None:
+    """`rollingUpdate`, a default, is removed when Git declares another type, and comes back without it."""
+    base = {**yamls.deployment("web"), "kind": kind}
+    declared = {**base, "spec": {**base["spec"], field: union}}
+    repo = site.sync("shop", {"web.yaml": yamls.text(base)})
+    place = site.place(f"apps/v1 {plural}", "web")
+    before = site.cluster.must_get(place)
+    assert "rollingUpdate" in before["spec"][field]
+
+    repo.git.commit({"web.yaml": yamls.text(declared)})
+    repo.sync_now()
+    repo.wait_synced(repo.git.tip())
+    live = site.cluster.must_get(place)
+    assert live["spec"][field] == union
+    assert live["metadata"]["uid"] == before["metadata"]["uid"]
+
+    repo.git.commit({"web.yaml": yamls.text(base)})
+    repo.sync_now()
+    repo.wait_synced(repo.git.tip())
+    assert site.cluster.must_get(place)["spec"][field] == before["spec"][field]
+    _assert_calm(repo, seconds=1)
+
+
+def test_a_refused_field_of_another_manager_stays(site: Site) -> None:
+    """It is not removed, and the hint says whose it is instead of naming it as part of the manifest."""
+    base = yamls.deployment("web")
+    repo = site.sync("shop", {"web.yaml": yamls.text(base)})
+    place = site.place("apps/v1 deployments", "web")
+    tuned = {"strategy": {"rollingUpdate": {"maxSurge": 3}}}
+    site.cluster.put(
+        place,
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": tuned},
+        manager="acme-tuner",
+    )
+
+    repo.git.commit({"web.yaml": yamls.text({**base, "spec": {**base["spec"], "strategy": STRATEGY}})})
+    repo.sync_now()
+    (error,) = repo.wait_failed("NOPEA-K003")["status"]["errors"]
+
+    assert error["hint"] == (
+        "spec.strategy.rollingUpdate is not in the manifest: acme-tuner set it. "
+        "Remove it from the live object with kubectl."
+    )
+    assert site.cluster.must_get(place)["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 3
+
+
+def test_an_object_that_is_too_large(site: Site) -> None:
+    """The hint is about the size, and names no field."""
+    repo = site.sync("shop", {"a.yaml": yamls.text(yamls.config_map("a", colour="blue"))})
+    repo.git.commit({"a.yaml": yamls.text(yamls.config_map("a", colour="x" * 1_100_000))})
+    repo.sync_now()
+    (error,) = repo.wait_failed("NOPEA-K003")["status"]["errors"]
+    assert error["hint"] == "Split the object, or store large data elsewhere: its size is limited."

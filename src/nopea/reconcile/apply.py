@@ -17,13 +17,21 @@ import orjson
 
 from nopea.core.apply.adoption import adopt
 from nopea.core.apply.body import NO_VERSION, at_version, body_to_apply
+from nopea.core.apply.strays import claim_defaults, holder_of, is_stray
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey, Target
 from nopea.core.plan.model import ObservedObject, Reason, Step
 from nopea.informers.informer import is_newer
 from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, ConflictError, NotFoundError, is_field_conflict, is_immutable
+from nopea.kube.errors import (
+    ApiError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    is_field_conflict,
+    is_immutable,
+)
 from nopea.kube.live import Applied
 from nopea.kube.requests import PatchKind, Preconditions
 from nopea.reconcile.definitions import is_unserved, pauses, wait_until_served
@@ -151,11 +159,28 @@ class Applier:
             await wait_until_served(self._client, target.resource)
             return await self._client.apply(target, body)
         except ApiError as error:
-            if not (is_immutable(error) and desired.force and self._may_recreate(step)):
-                raise
-            return await self._recreate(target, desired, step.live)
+            may_recreate = desired.force or (step.live is not None and step.live.finish is not None)
+            if is_immutable(error) and may_recreate and self._is_recreatable(step):
+                return await self._recreate(target, desired, step.live)
+            if isinstance(error, InvalidError):
+                return await self._without_defaults(step, desired, error)
+            raise
 
-    def _may_recreate(self, step: Step) -> bool:
+    async def _without_defaults(self, step: Step, desired: Desired, error: InvalidError) -> Applied:
+        """Apply again without the defaults that the error names; else raise it, with who set the fields."""
+        manifest = orjson.loads(desired.body)
+        strays = [cause.field for cause in error.causes if cause.field and is_stray(cause.field, manifest)]
+        if step.live is None or not strays:
+            raise error
+        live = (await self._client.get(desired.target)).json()
+        fields = [cause.field for cause in error.causes]
+        patch = claim_defaults(fields, manifest=manifest, live=live)
+        if patch is None or _version_of(live) != step.live.resource_version:
+            raise error.with_holders({field: holder_of(field, live) for field in strays}) from error
+        live = (await self._client.patch(desired.target, patch, kind=PatchKind.JSON)).json()
+        return await self._client.apply(desired.target, _body(_at(step, _version_of(live)), desired, live))
+
+    def _is_recreatable(self, step: Step) -> bool:
         """Return whether it may be deleted: it is ours, not protected, and not yet recreated in this sync."""
         ours = step.live is not None and step.live.owner == self._owner
         return ours and step.key.group_kind not in PROTECTED_KINDS and step.key not in self._recreated

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from nopea import tasks
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey, Resource
+from nopea.core.plan.finished import record_of
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
 from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import owned_by_other
@@ -128,8 +129,8 @@ class Executor:
 
     def _leave(self, step: Step, execution: Execution) -> None:
         if step.rebase and step.desired is not None and step.live is not None:
-            execution.applied[step.key] = LastApplied(
-                hash=step.desired.hash, projection=step.live.projection, commit=self._commit
+            execution.applied[step.key] = record_of(
+                step.desired, step.live, commit=self._commit, projection=step.live.projection
             )
         result = execution.results[step.key] = _left(step)
         if result.outcome is Outcome.SKIPPED:
@@ -162,11 +163,8 @@ class Executor:
     def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
         key, observed = step.key, observed_of(applied.json(), now=datetime.now(UTC), rules=desired.rules)
         self._object_cache.assume(desired.resource, key, observed)
-        execution.applied[key] = LastApplied(
-            hash=desired.hash,
-            projection=None if step.keep else observed.projection,
-            commit=self._commit,
-        )
+        projection = None if step.keep else observed.projection
+        execution.applied[key] = record_of(desired, observed, commit=self._commit, projection=projection)
         if step.keep:
             execution.left[key] = observed
         same = step.live is not None and step.live.resource_version == observed.resource_version
@@ -259,7 +257,7 @@ def _refused(step: Step, error: ApiError, execution: Execution) -> None:
 def _left(step: Step) -> ObjectResult:
     if step.problem is not None:
         return _failed(step, step.problem)
-    fine = step.reason in (Reason.UNCHANGED, Reason.IGNORED)
+    fine = step.reason in (Reason.UNCHANGED, Reason.IGNORED, Reason.FINISHED)
     return _result(step, Outcome.UNCHANGED if fine else Outcome.SKIPPED)
 
 

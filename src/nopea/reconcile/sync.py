@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -42,6 +42,8 @@ from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
 from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState
+
+_GIT_CHANGED = (Reason.GIT_CHANGE, Reason.CONFLICT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,14 +297,15 @@ class ClusterSync:
                 self._context.ownership.unclaim(step.key, self._repository.key)
                 self._wait_for(step.key, step.live.owner if step.live else None)
 
-    def _note_heals(self, results: Iterable[ObjectResult]) -> None:
+    def _note_heals(self, results: Collection[ObjectResult]) -> None:
         now = datetime.now(UTC)
         fights = self._state.fights
         for one in results:
             if one.seen is not None and one.healed and one.reason is Reason.MANUAL_DRIFT:
                 for manager in managers_of(one.seen.drift):
                     fights = fights.healed(one.key, manager=manager, at=now)
-        self._state.fights = fights.forget(now=now, keep=self._state.applied.keys())
+        changed = {one.key for one in results if one.reason in _GIT_CHANGED}  # the change may end the fight
+        self._state.fights = fights.forget(now=now, keep=self._state.applied.keys() - changed)
 
     def _contested(self) -> tuple[tuple[ObjectKey, RepoKey], ...]:
         ownership, ours = self._context.ownership, self._repository.key

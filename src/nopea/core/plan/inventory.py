@@ -4,27 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+import msgspec
+
 from nopea.core.api import packed
 from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
 from nopea.core.objects import ObjectKey, RepoKey, parse_key
-from nopea.core.plan.model import LastApplied, ObservedObject
+from nopea.core.plan.model import Finish, Finished, LastApplied, ObservedObject
+
+
+class _Record(msgspec.Struct, array_like=True):
+    """One packed record; the last two fields are there only for a Job that has finished."""
+
+    key: str
+    hash: str
+    projection: str | None
+    commit: str
+    finish: Finish | None = None
+    manifest: str = ""
 
 
 def pack(applied: Mapping[ObjectKey, LastApplied]) -> str:
     """Return the records as one short text, equal for equal records; empty for none."""
-    records = [(str(key), last.hash, last.projection, last.commit) for key, last in sorted(applied.items())]
+    records = [
+        (str(key), last.hash, last.projection, last.commit, *_packed(last.finished))
+        for key, last in sorted(applied.items())
+    ]
     return packed.pack(records) if records else ""
+
+
+def _packed(finished: Finished | None) -> tuple[str, ...]:
+    return () if finished is None else (finished.how, finished.manifest)
 
 
 def unpack(text: str) -> dict[ObjectKey, LastApplied]:
     """Return the records in a text of `pack`; raises ValueError for any other text."""
     if not text:
         return {}
-    records = packed.unpack(text, list[tuple[str, str, str | None, str]])
-    return {
-        _key(name): LastApplied(hash=hash_, projection=projection, commit=commit)
-        for name, hash_, projection, commit in records
-    }
+    return {_key(record.key): _unpacked(record) for record in packed.unpack(text, list[_Record])}
+
+
+def _unpacked(record: _Record) -> LastApplied:
+    finished = None
+    if record.finish is not None:
+        finished = Finished(how=record.finish, manifest=record.manifest)
+    return LastApplied(
+        hash=record.hash, projection=record.projection, commit=record.commit, finished=finished
+    )
 
 
 def _key(name: str) -> ObjectKey:

@@ -42,6 +42,8 @@ class Reason(enum.StrEnum):
     """It carries our label but is not in the inventory: a crash came between the apply and the record."""
     UNCHANGED = "unchanged"
     IGNORED = "ignored field"
+    FINISHED = "finished"
+    """A Job that ran to its end with this manifest and was removed since: its work is done."""
     POLICY = "policy"
     GRACE = "inside the grace period"
     CONTENDED = "contended"
@@ -64,11 +66,19 @@ class BreakGlass:
         return self.until is None or now < self.until
 
 
+class Finish(enum.StrEnum):
+    """How a Job ended."""
+
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedObject:
     """The facts about a live object that a plan needs; `owner` is its ownership label, None without one.
 
     `projection` is the hash of `core/apply/projection.py`, None when the object has no Apply entry of ours.
+    `finish` is None for a Job that has not ended, and for every other kind.
     """
 
     owner: str | None
@@ -79,11 +89,20 @@ class ObservedObject:
     prune: str | None = None
     terminating: bool = False
     health: Health = UNKNOWN_HEALTH
+    finish: Finish | None = None
 
     @property
     def facts(self) -> tuple[object, ...]:
         """What a decision about the object depends on: everything but its version and its state."""
-        return (self.uid, self.owner, self.projection, self.break_glass, self.prune)
+        return (self.uid, self.owner, self.projection, self.break_glass, self.prune, self.finish)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a Job ended, and the hash of the manifest with which it ran (`core/plan/finished.py`)."""
+
+    how: Finish
+    manifest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +110,13 @@ class LastApplied:
     """The record of our last successful apply of an object; the inventory keeps it across restarts.
 
     `hash` is the hash of the desired manifest. `projection` is the baseline of the live object, or None when
-    drift was left in it.
+    drift was left in it. `finished` is set once a Job has run to its end.
     """
 
     hash: str
     projection: str | None
     commit: str = ""
+    finished: Finished | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import unpack
 from nopea.core.plan.model import Reason
+from nopea.core.problem import Code
 from nopea.core.status.conditions import report_line
 from nopea.core.status.drifts import drift_line
 from nopea.core.status.health import RECOVERING, UNHEALTHY
@@ -63,7 +64,7 @@ def event_lines(step: Transition) -> Iterator[EventLine]:
         yield EventLine(type="Normal", reason="Changed", action="Apply", note=note)
     yield from _drifts(report)
     yield from _prunes(report)
-    yield from _problems(report)
+    yield from _problems(step, report)
 
 
 def _rollbacks(step: Transition) -> Iterator[EventLine]:
@@ -157,8 +158,10 @@ def _prunes(report: ReconcileReport) -> Iterator[EventLine]:
         yield EventLine(type="Normal", reason="Pruned", action="Prune", note=note)
 
 
-def _problems(report: ReconcileReport) -> Iterator[EventLine]:
-    for code in report.codes[:MOST_OF_A_KIND]:
+def _problems(step: Transition, report: ReconcileReport) -> Iterator[EventLine]:
+    """Say each kind of problem. The objects of a deleted GitRepository are often gone at the next attempt."""
+    codes = [code for code in report.codes if code is not Code.PRUNE_BLOCKED or step.before.failures]
+    for code in codes[:MOST_OF_A_KIND]:
         matching = [problem for problem in report.problems if problem.code is code]
         more = f" (and {len(matching) - 1} more)" if len(matching) > 1 else ""
         yield EventLine(type="Warning", reason=code.reason, action="Sync", note=f"{matching[0]}{more}")

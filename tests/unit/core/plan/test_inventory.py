@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nopea.core.api import packed
 from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan.inventory import (
@@ -22,12 +23,19 @@ from nopea.core.plan.inventory import (
     unpack,
     unrecorded,
 )
-from nopea.core.plan.model import LastApplied, ObservedObject
+from nopea.core.plan.model import Finish, Finished, LastApplied, ObservedObject
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters=" /"), min_size=1, max_size=12)
 GROUPS = st.just("") | st.lists(WORDS, min_size=1, max_size=3).map(".".join)
 KEYS = st.builds(ObjectKey, GROUPS, WORDS, st.just("") | WORDS, WORDS)
-LAST = st.builds(LastApplied, hash=WORDS, projection=st.none() | WORDS, commit=st.just("") | WORDS)
+FINISHED = st.builds(Finished, how=st.sampled_from(Finish), manifest=WORDS)
+LAST = st.builds(
+    LastApplied,
+    hash=WORDS,
+    projection=st.none() | WORDS,
+    commit=st.just("") | WORDS,
+    finished=st.none() | FINISHED,
+)
 WEB = ObjectKey("", "ConfigMap", "shop", "web")
 API = ObjectKey("", "ConfigMap", "shop", "api")
 EVENT = ObjectKey("events.k8s.io", "Event", "shop", "noted")
@@ -47,6 +55,12 @@ def test_packed_records_can_be_unpacked(applied: dict[ObjectKey, LastApplied]) -
 
     assert unpack(text) == applied
     assert pack(dict(reversed(applied.items()))) == text
+
+
+def test_a_record_of_an_earlier_version_can_be_unpacked() -> None:
+    """It does not say whether a Job has finished."""
+    text = packed.pack([(str(WEB), "h", None, "c0ffee")])
+    assert unpack(text) == {WEB: LastApplied(hash="h", projection=None, commit="c0ffee")}
 
 
 def test_a_packed_record_is_short() -> None:

@@ -29,7 +29,17 @@ from tests.unit.core.plan.planning import (
 )
 
 from nopea.core.api.spec import HealPolicy
-from nopea.core.plan.model import Action, BreakGlass, ClusterState, LastApplied, ObservedObject, Reason, Step
+from nopea.core.plan.model import (
+    Action,
+    BreakGlass,
+    ClusterState,
+    Finish,
+    Finished,
+    LastApplied,
+    ObservedObject,
+    Reason,
+    Step,
+)
 from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Code
 
@@ -295,6 +305,7 @@ def test_a_step_contains_what_it_was_decided_from() -> None:
         (LIVE, None, False),
         (LIVE, LAST, False),
         (None, LAST, True),
+        (None, replace(LAST, finished=Finished(how=Finish.FAILED, manifest="m")), False),
         (replace(LIVE, projection="p2"), LAST, True),
         (replace(LIVE, projection=None), LAST, True),
         (LIVE, replace(LAST, projection=None), True),

@@ -230,3 +230,12 @@ def test_a_sync_that_failed_in_part_names_what_it_changed() -> None:
 
     assert [line.reason for line in lines(after(FIRST), half)] == ["Changed", "Invalid"]
     assert [line.reason for line in lines(after(FIRST, half), rest)] == ["Recovered", "Changed"]
+
+
+def test_a_deletion_that_takes_a_moment_is_no_warning() -> None:
+    """The objects of a deleted GitRepository that the first attempt leaves are often gone at the next."""
+    blocked = replace(problem(), code=Code.PRUNE_BLOCKED)
+    done = report(Result.FAILED, problems=[blocked])
+    synced = after(FIRST)
+    assert lines(synced, done) == []
+    assert [line.reason for line in lines(after(FIRST, done), done)] == ["PruneBlocked"]
