@@ -14,12 +14,13 @@ from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource
 from nopea.core.plan.inventory import namespaces_of, uids_of, unrecorded
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, Step
 from nopea.core.plan.observed import observed_of
-from nopea.core.plan.prune import PruneCandidate, PruneDecision, PruneVerdict, prune_decisions
+from nopea.core.plan.prune import WORKLOADS, PruneCandidate, PruneDecision, PruneVerdict, prune_decisions
 from nopea.core.problem import TransientError
 from nopea.informers.object_cache import Watcher
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError, UnknownKindError
 from nopea.kube.problems import to_problem
+from nopea.reconcile.definitions import is_unserved
 from nopea.reconcile.request import ReconcileContext
 from nopea.state.store import RepositoryState
 
@@ -71,13 +72,15 @@ class Pruner:
         for key in sorted((known | self._state.applied.keys()) - wanted):
             # one without our label is not in the cache, and one that no watch brings may be old there
             is_watched = self._context.object_cache.covers(key)
-            live = (owned.get(key) if is_watched else None) or await self._ask(key)
+            live, is_served = (owned.get(key) if is_watched else None), True
+            if live is None:
+                live, is_served = await self._ask(key)
             if live is not None and live.uid in wanted_uids:
                 renamed.add(key)
                 continue
             if live is not None:
                 lives[key] = live
-            candidates[key] = self._candidate(key, live, in_inventory=key in known)
+            candidates[key] = self._candidate(key, live, in_inventory=key in known, is_served=is_served)
         decisions = prune_decisions(
             candidates=candidates,
             inventory_size=len(self._state.applied),
@@ -87,6 +90,7 @@ class Pruner:
             rendered_count=len(wanted),
             confirmed=self._is_confirmed(commit),
             limit=self._spec.prune_limit,
+            runs_on=any(key.group_kind in WORKLOADS for key in wanted),
             deleting=deleting,
             commit=commit,
         )
@@ -109,22 +113,26 @@ class Pruner:
         try:
             return await self._context.discovery.find_preferred(kind)
         except UnknownKindError:
-            return None  # with its definition all its objects went
+            return None
         except ApiError as error:
             raise TransientError(to_problem(error, object=str(kind))) from error
 
-    async def _ask(self, key: ObjectKey) -> ObservedObject | None:
-        """Read an object that the cache does not show as ours; None once the API server says it is gone."""
+    async def _ask(self, key: ObjectKey) -> tuple[ObservedObject | None, bool]:
+        """Read an object that the cache does not show as ours.
+
+        Returns the object, None once it is gone; and whether that can be said: False while its kind is not
+        served and nobody deleted its definition, as when an aggregated API is away.
+        """
         resource = await self._resource(key.group_kind)
         if resource is None:
-            return None
+            return None, self._context.discovery.is_deleted(key.group_kind)
         try:
             live = await self._client.get(resource.at(name=key.name, namespace=key.namespace))
-        except NotFoundError:
-            return None
+        except NotFoundError as error:
+            return None, not is_unserved(error) or self._context.discovery.is_deleted(key.group_kind)
         except ApiError as error:
             raise TransientError(to_problem(error, object=str(key))) from error
-        return observed_of(live.json(), now=datetime.now(UTC))
+        return observed_of(live.json(), now=datetime.now(UTC)), True
 
     def _take_in(self, owned: Mapping[ObjectKey, ObservedObject], known: set[ObjectKey]) -> None:
         """Record objects with our label and Apply entry that a crash after the apply left unrecorded."""
@@ -141,13 +149,14 @@ class Pruner:
         return None
 
     def _candidate(
-        self, key: ObjectKey, live: ObservedObject | None, *, in_inventory: bool
+        self, key: ObjectKey, live: ObservedObject | None, *, in_inventory: bool, is_served: bool
     ) -> PruneCandidate:
         other = self._heir(key)
         glass = live.break_glass if live else None
         return PruneCandidate(
             in_inventory=in_inventory,
             live=live is not None,
+            kind_served=is_served,
             owner=live.owner if live else None,
             has_our_apply=live is not None and live.projection is not None,
             uid=live.uid if live else "",
@@ -172,6 +181,7 @@ def _step(key: ObjectKey, decision: PruneDecision, live: ObservedObject | None) 
                 action=Action.REFUSE, reason=Reason.PRUNE_REFUSED, key=key, live=live, problem=problem
             )
         case PruneVerdict.KEEP | PruneVerdict.WAIT:
-            return Step(action=Action.LEAVE, reason=Reason.KEPT, key=key, live=live)
+            why = decision.reason
+            return Step(action=Action.LEAVE, reason=Reason.KEPT, key=key, live=live, kept=why)
         case _:
             return None
