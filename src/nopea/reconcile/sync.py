@@ -28,7 +28,7 @@ from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource, parse_ke
 from nopea.core.plan.model import Plan, Policy, Reason, Step
 from nopea.core.plan.plan import plan
 from nopea.core.problem import Problem, StalledError, SyncError, TransientError
-from nopea.core.status.report import ObjectResult, ReconcileReport, Result
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.informers.object_cache import Watcher
 from nopea.kube.client import KubeClient, ServiceAccount
 from nopea.kube.errors import ApiError, UnknownKindError
@@ -304,7 +304,9 @@ class ClusterSync:
             if one.seen is not None and one.healed and one.reason is Reason.MANUAL_DRIFT:
                 for manager in managers_of(one.seen.drift):
                     fights = fights.healed(one.key, manager=manager, at=now)
-        changed = {one.key for one in results if one.reason in _GIT_CHANGED}  # the change may end the fight
+        changed = {  # the change may end the fight
+            one.key for one in results if one.reason in _GIT_CHANGED and one.outcome is not Outcome.FAILED
+        }
         self._state.fights = fights.forget(now=now, keep=self._state.applied.keys() - changed)
 
     def _contested(self) -> tuple[tuple[ObjectKey, RepoKey], ...]:

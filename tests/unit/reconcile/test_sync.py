@@ -14,6 +14,7 @@ from tests.fakes.installation import (
     outcomes,
 )
 
+from nopea.core.plan.contention import NO_FIGHTS
 from nopea.core.plan.inventory import unpack
 from nopea.core.plan.model import Reason
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
@@ -351,3 +352,19 @@ async def test_contended_objects_are_healed_less_and_less_often() -> None:
         assert only(report).retry_at is not None
         assert "kubectl-edit" in report.rivals
         assert place.condition("Contended")[0] == "True"
+
+
+async def test_a_change_in_git_ends_the_contention() -> None:
+    """It may be the answer to the fight, such as giving a field to an autoscaler."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        for _ in range(6):
+            place.edit("a", {"colour": "red"})
+            await place.sync()
+        assert place.condition("Contended")[0] == "True"
+
+        place.git.push({"a.yaml": config_map("a", shape="round")})
+        report = await place.sync(Trigger.POLL)
+
+        assert report.rivals == ""
+        assert place.state().fights == NO_FIGHTS

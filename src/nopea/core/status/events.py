@@ -156,10 +156,16 @@ def _drifts(report: ReconcileReport) -> Iterator[EventLine]:
         note = f"{verb} {drift_line(result, reverted=True)}."
         yield EventLine(type="Normal", reason="DriftHealed", action="Heal", note=note)
     for result in _first(result for result in report.objects if result.drifts):
-        note = f"Drift in {drift_line(result)}. Not reverted: {_WHY_LEFT.get(result.reason, result.reason)}."
+        note = f"Drift in {drift_line(result)}. Not reverted: {_why_left(result)}."
         yield EventLine(type="Warning", reason="DriftDetected", action="Heal", note=note)
     if report.rivals:
         yield EventLine(type="Warning", reason="Contended", action="Heal", note=report.rivals)
+
+
+def _why_left(result: ObjectResult) -> str:
+    if result.outcome is Outcome.FAILED and result.problem is not None:
+        return f"that failed with {result.problem.code}"
+    return _WHY_LEFT.get(result.reason, result.reason)
 
 
 def _prunes(report: ReconcileReport) -> Iterator[EventLine]:
