@@ -18,7 +18,7 @@ from nopea.informers.follow import follow_objects
 from nopea.logs import Log
 from nopea.settings import Settings
 from nopea.state.mirrors import sweep_mirrors
-from nopea.web.server import serving
+from nopea.web.server import ServedPort, listening, probe_listener, webhook_listener
 
 log = Log(__name__)
 
@@ -63,14 +63,8 @@ class App:
         failed = False
         async with AsyncExitStack() as stack:
             process = await stack.enter_async_context(assembled(settings))
-            await stack.enter_async_context(
-                serving(
-                    host=settings.host,
-                    port=settings.port,
-                    why_not_ready=process.readiness.why_not,
-                    routes=process.routes,
-                )
-            )
+            for listener in _listeners(settings, process):
+                await stack.enter_async_context(listening(listener))
             services = _started(process)
             log.write(log_events.started, version=__version__, server=process.server)
             try:
@@ -122,6 +116,17 @@ def drain_shares(shutdown_seconds: float) -> tuple[float, float]:
     close = min(CLOSE_SECONDS, shutdown_seconds / 4)
     signals = min(FLUSH_SECONDS, (shutdown_seconds - close) / 2)
     return shutdown_seconds - close - signals, signals
+
+
+def _listeners(settings: Settings, process: Process) -> tuple[ServedPort, ...]:
+    """Return what the process listens on; what comes from outside has a port of its own."""
+    probes = probe_listener(
+        host=settings.host,
+        port=settings.probe_port,
+        why_not_ready=process.readiness.why_not,
+        routes=process.metrics,
+    )
+    return (probes, webhook_listener(host=settings.host, port=settings.port, routes=process.webhooks))
 
 
 def _started(process: Process) -> dict[str, asyncio.Task[None]]:

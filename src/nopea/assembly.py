@@ -72,7 +72,8 @@ class Process:
     notifier: Notifier
     heartbeat: Heartbeat
     readiness: Readiness
-    routes: Sequence[web.RouteDef]
+    metrics: Sequence[web.RouteDef]
+    webhooks: Sequence[web.RouteDef]
 
 
 @asynccontextmanager
@@ -82,11 +83,13 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
     instruments = Instruments()
     store = StateStore()
     async with AsyncExitStack() as stack:
-        outboxes = await stack.enter_async_context(Outboxes())
+        outboxes = await stack.enter_async_context(Outboxes(tenants=settings.tenancy.git_networks))
         client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
         git = GitPort(_git_settings(settings), measure=instruments.git_operation)
         events = EventRecorder(client)
-        notifier = Notifier(settings.notify, outboxes.post, remote_of=store.remote)
+        notifier = Notifier(
+            settings.notify, outboxes.post, remote_of=store.remote, post_status=outboxes.post_for_tenant
+        )
         listeners: list[Callable[[Transition], None]] = [instruments.on_transition, notifier.on_transition]
         if (cdevents := cdevents_sink(settings, outboxes, server=config.server)) is not None:
             listeners.append(cdevents)
@@ -133,10 +136,8 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
                 why_not_ready=readiness.why_not,
             ),
             readiness=readiness,
-            routes=[
-                *metrics_routes(_exposition(parts, instruments).scrape),
-                *_webhooks(settings, parts, readiness, instruments).routes(),
-            ],
+            metrics=metrics_routes(_exposition(parts, instruments).scrape),
+            webhooks=_webhooks(settings, parts, readiness, instruments).routes(),
         )
 
 
@@ -151,7 +152,7 @@ def _services(
     *,
     namespace: str,
 ) -> Services:
-    repositories = RepositoryStore(whole_cluster=settings.namespace is None)
+    repositories = RepositoryStore(whole_cluster=settings.namespace is None, namespace=settings.namespace)
 
     def wake(owner: str) -> None:
         repository = repositories.owner(owner)
@@ -185,6 +186,7 @@ def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instrument
     return Webhooks(
         repositories=parts.repositories,
         wake=parts.controller.webhook_received,
+        has_links=parts.store.has_links,
         secrets=HookSecrets(parts.client.on_behalf("webhooks"), clock=time.monotonic),
         shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
         bodies=Bodies(limit=settings.webhook_body_limit),
@@ -199,4 +201,5 @@ def _git_settings(settings: Settings) -> GitSettings:
         children=settings.git_children,
         memory_bytes=settings.git_memory_bytes,
         allow_file_urls=settings.tenancy.allow_file_urls,
+        networks=settings.tenancy.git_networks,
     )

@@ -16,8 +16,8 @@ from nopea.logs import event
 
 
 @event(INFO, "listening")
-def listening(host: str, port: int) -> None:
-    """The HTTP server answers."""
+def listening(serves: str, host: str, port: int) -> None:
+    """A port answers; `serves` is `probes` (and metrics) or `webhooks`."""
 
 
 @event(INFO, "started")

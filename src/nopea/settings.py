@@ -41,6 +41,9 @@ class Settings:
     """Watch this namespace only; None is the whole cluster."""
     host: str = "0.0.0.0"  # noqa: S104 - kubelet probes reach the pod's address
     port: int = 4000
+    """Of webhooks, which come from outside."""
+    probe_port: int = 4001
+    """Of probes and metrics, which only the cluster reads."""
     log_level: str = "info"
     log_format: Format = "json"
     cache_dir: Path = Path("/var/cache/nopea")

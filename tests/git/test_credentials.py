@@ -75,8 +75,8 @@ async def test_other_credentials_do_not_open_the_mirror(port: GitPort, server: G
         await files_of(port, Remote(remote.url), commit.id, "", timeout_seconds=PATIENCE)
 
 
-@pytest.mark.parametrize("credentials", [BASIC, BEARER], ids=["basic", "token"])
-async def test_a_redirect_to_another_host_gets_no_credential(port: GitPort, credentials: Credentials) -> None:
+@pytest.mark.parametrize("credentials", [BASIC, BEARER, Credentials()], ids=["basic", "token", "none"])
+async def test_a_redirect_to_another_host_is_not_followed(port: GitPort, credentials: Credentials) -> None:
     """A redirect to another host is an error that says so, and the other host gets no request."""
     with FaultyServer(faulty.always(faulty.answer("404 Not Found"))) as elsewhere:
         there = elsewhere.url("shop.git/info/refs?service=git-upload-pack", host="localhost")
@@ -89,11 +89,11 @@ async def test_a_redirect_to_another_host_gets_no_credential(port: GitPort, cred
         assert elsewhere.requests == []
 
 
-async def test_a_redirect_without_credentials_is_followed(
+async def test_a_redirect_on_the_same_host_is_followed(
     port: GitPort, server: GitServer, origin: Origin
 ) -> None:
-    """Without credentials, a redirect to another host is followed."""
-    there = server.url("shop.git/info/refs?service=git-upload-pack", host="localhost")
+    """A repository that was renamed on its server is found."""
+    there = server.url("shop.git/info/refs?service=git-upload-pack")
     found = faulty.answer("301 Moved", headers=f"Location: {there}\r\n".encode())
     with FaultyServer(faulty.always(found)) as redirecting:
         commit = await port.sync(Remote(redirecting.url()), MAIN, timeout_seconds=PATIENCE)

@@ -278,7 +278,7 @@ def test_a_local_folder_is_mirrored_with_its_history(shop: Mirror, origin: Origi
 
 def test_resolving_a_ref_fetches_nothing(shop: Mirror, origin: Origin, tmp_path: Path) -> None:
     """Resolving a ref asks the server only: nothing is fetched."""
-    create_repository(tmp_path / "scratch", redirects=True)
+    create_repository(tmp_path / "scratch")
     with opened(tmp_path / "scratch") as repository:
         assert repository is not None
         assert resolve(shop.line().talk(repository), MAIN) == origin.tip()

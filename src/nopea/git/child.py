@@ -20,6 +20,7 @@ from typing import Any
 
 import pygit2
 
+from nopea.core.git.networks import Networks
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.secret import Secret, mask_text
 from nopea.git import mirror, tree
@@ -34,6 +35,7 @@ _MAPPED_BYTES = 256 * 1024 * 1024
 _CACHE_BYTES = 8 * 1024 * 1024
 _STACK_BYTES = 1024 * 1024
 _READ = 1024 * 1024
+_SCRATCH = "scratch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Setup:
     proxy: bool
     max_fetch_bytes: int
     max_file_bytes: int
+    networks: Networks
     limits: mirror.MirrorLimits
 
     @classmethod
@@ -66,8 +69,7 @@ class Setup:
         options.cache_max_size(_CACHE_BYTES)
         if raw["ca_file"]:
             options.set_ssl_cert_locations(raw["ca_file"], None)
-        create_repository(home / "open", redirects=True)
-        create_repository(home / "closed", redirects=False)
+        create_repository(home / _SCRATCH)
         limit_memory(raw["memory_bytes"])
         limits = mirror.MirrorLimits(max_packs=raw["max_packs"], max_objects=raw["max_objects"])
         return cls(
@@ -75,6 +77,7 @@ class Setup:
             raw["proxy"],
             raw["max_fetch_bytes"],
             raw["max_file_bytes"],
+            Networks(raw["networks"]),
             limits,
         )
 
@@ -147,6 +150,7 @@ def _line(setup: Setup, request: dict[str, Any]) -> Line:
         address=RemoteAddress.parse(request["address"], proxy=setup.proxy),
         ends_at=time.monotonic() + request["seconds"],
         max_bytes=setup.max_fetch_bytes,
+        networks=setup.networks,
     )
 
 
@@ -156,8 +160,7 @@ def _ref(request: dict[str, Any]) -> Ref:
 
 def _ls_remote(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     line = _line(setup, request)
-    scratch = setup.home / ("closed" if line.address.secret else "open")
-    with _opened(scratch) as repository:
+    with _opened(setup.home / _SCRATCH) as repository:
         return {"id": mirror.resolve(line.talk(repository), _ref(request))}
 
 

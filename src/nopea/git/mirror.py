@@ -178,7 +178,7 @@ def _clone_into(
     new: Path, ref: Ref, line: Line, *, kept: Sequence[str], max_objects: int, depth: int = 0
 ) -> dict[str, Any]:
     with storage():
-        create_repository(new, redirects=not line.address.secret)
+        create_repository(new)
     with opened(new) as repository:
         if repository is None:
             raise GitFailure(ErrorKind.DISK, "a mirror that was just made cannot be opened")

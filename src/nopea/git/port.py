@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from cachetools import LRUCache
 
-from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
+from nopea.core.git.source import Commit, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
 from nopea.core.problem import SyncError
 from nopea.git import problems
 from nopea.git.flight import Flights
@@ -28,6 +28,7 @@ from nopea.git.settings import GitSettings, GitStatistics
 from nopea.git.wire import (
     MIRROR_SUFFIX,
     commit_of,
+    listing_of,
     mirror_name,
     parsed_file,
     raw_address,
@@ -102,16 +103,10 @@ class GitPort:
     async def listing(
         self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
     ) -> FileListing:
-        """Return the manifest (.yaml, .yml, .json) and .nopeaignore files under a folder, sorted by path.
-
-        Also returns what was skipped: symlinks that look like manifests, and submodules.
-        """
+        """Return the files under a folder that matter by name, and what cannot be read there; sorted."""
         call = self._call(remote, timeout_seconds)
         answer = await self._local(call, Op.FILES, commit, {"commit": commit, "subpath": subpath})
-        return FileListing(
-            files=tuple(FileEntry(*each) for each in answer["files"]),
-            skipped=tuple((path, reason) for path, reason in answer["skipped"]),
-        )
+        return listing_of(answer)
 
     async def read(
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float

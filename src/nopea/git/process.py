@@ -159,6 +159,7 @@ class ChildProcess:
             "home": str(home),
             "ca_file": str(home / "ca.crt") if self._trust.ca_crt else "",
             "proxy": settings.use_proxy_environment,
+            "networks": settings.networks,
             "connect_timeout_ms": int(settings.connect_timeout_seconds * 1000),
             "server_timeout_ms": int(settings.server_timeout_seconds * 1000),
             "memory_bytes": settings.memory_bytes,

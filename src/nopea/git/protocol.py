@@ -44,6 +44,7 @@ class ErrorKind(enum.StrEnum):
     EMPTY = "empty"
     PATH_MISSING = "path_missing"
     REDIRECT = "redirect"
+    ADDRESS = "address"
     PROTOCOL = "protocol"
     TOO_BIG = "too_big"
     DISK = "disk"

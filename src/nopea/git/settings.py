@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from nopea.core.git.networks import Networks
+
 MIB = 1024 * 1024
 
 
@@ -35,6 +37,7 @@ class GitSettings:
     # A history with more objects than this is fetched without its past.
     max_history_objects: int = 50_000
     allow_file_urls: bool = False
+    networks: Networks = Networks.ANY
     use_proxy_environment: bool = False
 
 

@@ -40,6 +40,9 @@ _POLICY = re.compile(
 _QUANTITY = re.compile(r"quantities must match the regular expression")
 _MANAGING_VERBS = ("get", "create", "patch", "delete")  # KEP-555: an apply is a patch that may create
 _NO_FIELDS = ("", "[]", "<nil>")
+_OF_A_TENANT = {("impersonate", "serviceaccounts"), ("get", "secrets")}
+"""What Nopea may do only in namespaces where somebody has granted it."""
+
 RETRIED = "Nopea retries automatically."
 """The last sentence of some hints; a command that ends leaves it out."""
 
@@ -153,6 +156,8 @@ def _missing_rule(denied: re.Match[str], *, managed: bool) -> str:
         f'Grant {denied["user"]} in {role}: apiGroups: ["{denied["group"]}"], '
         f'resources: ["{denied["resource"]}"], verbs: [{listed}].'
     )
+    if (denied["verb"], denied["resource"]) in _OF_A_TENANT and denied["namespace"]:
+        rule = f"{rule} deploy/tenant does so for a namespace."
     return f"{rule} Or name another account in spec.serviceAccountName." if managed else rule
 
 

@@ -189,6 +189,7 @@ class Reconciler:
         remote = await self._remote(request, spec, state)
         snapshot = await self._snapshot(request, spec, state, remote, waits_for)
         state.commit, state.synced_version = snapshot.commit, repository.version
+        state.has_links = snapshot.has_links
         report = replace(
             report,
             revision=revision_of(ref_of(spec), snapshot.commit),
@@ -249,7 +250,7 @@ class Reconciler:
             if not problems:
                 raise
             raise TransientError(*problems) from error
-        return replace(snapshot, problems=(*problems, *snapshot.problems))
+        return replace(snapshot, problems=(*problems, *snapshot.problems), has_links=True)
 
     def _is_local(self, request: ReconcileRequest, state: RepositoryState) -> bool:
         """Whether the triggers can be handled with the commit that was synced last."""

@@ -45,6 +45,8 @@ class RepositoryState:
     commit: Commit | None = None
     synced_version: tuple[int, str] | None = None
     """The `Repository.version` for which `commit` was read: both are used while Git fails."""
+    has_links: bool = True
+    """False when the commit that was read last has no links: files outside `spec.path` do not matter."""
     complete: bool = False
     """True when the last sync of `commit` had no problem: a poll that finds it has nothing to do."""
     problems: tuple[Problem, ...] = ()
@@ -73,6 +75,11 @@ class StateStore:
         """Return the URL and credentials of a repository's last sync, if it came that far."""
         known = self.states.get(key)
         return known.remote if known else None
+
+    def has_links(self, key: RepoKey) -> bool:
+        """Whether files outside `spec.path` may matter to a repository, because of links."""
+        known = self.states.get(key)
+        return known is None or known.has_links
 
     def applied_kinds(self) -> set[GroupKind]:
         """Return the kinds of which a repository has applied objects."""

@@ -69,13 +69,17 @@ class _Endpoint:
 
 
 class Webhooks:
-    """Receives deliveries. `wake` triggers repositories and returns those that it woke; it never blocks."""
+    """Receives deliveries. `wake` triggers repositories and returns those that it woke; it never blocks.
+
+    `has_links` says whether files outside a repository's `spec.path` may matter to it.
+    """
 
     def __init__(
         self,
         *,
         repositories: RepositoryStore,
         wake: Callable[[Iterable[RepoKey]], tuple[RepoKey, ...]],
+        has_links: Callable[[RepoKey], bool],
         secrets: HookSecrets,
         shared: SharedSecret,
         bodies: Bodies,
@@ -86,6 +90,7 @@ class Webhooks:
     ) -> None:
         self._repositories = repositories
         self._wake = wake
+        self._has_links = has_links
         self._secrets = secrets
         self._shared = shared
         self._bodies = bodies
@@ -201,7 +206,11 @@ class Webhooks:
         candidates = self._candidates(delivery, endpoint.key)
         if not candidates:
             return (), "other repository"
-        concerned = [repository for repository, spec in candidates if concerns(spec, delivery)]
+        concerned = [
+            repository
+            for repository, spec in candidates
+            if concerns(spec, delivery, has_links=self._has_links(repository.key))
+        ]
         if not concerned:
             return (), "other ref or paths"
         keys = self._wake(repository.key for repository in concerned if not repository.suspended)

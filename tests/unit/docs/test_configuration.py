@@ -25,10 +25,10 @@ SOURCES = ROOT / "src" / "nopea"
 TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 CHAPTERS = dict(chapter.split("\n", 1) for chapter in re.split(r"\n##? ", f"\n{TEXT}")[1:])
 OPTIONS = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
-SAMPLES = {"port": "4001", "log_level": "debug", "log_format": "json", "git_children": "3",
-           "git_memory": "1Gi", "allow_file_urls": "1", "apply_as_controller": "1",
+SAMPLES = {"port": "4007", "probe_port": "4008", "log_level": "debug", "log_format": "json",
+           "git_children": "3", "git_memory": "1Gi", "allow_file_urls": "1", "apply_as_controller": "1",
            "cross_namespace_refs": "1", "allow_http_credentials": "1", "min_interval": "7s",
-           "max_timeout": "7s", "max_objects": "7",
+           "max_timeout": "7s", "git_networks": "public", "max_objects": "7",
            "shutdown_seconds": "7",
            "cdevents_mode": "structured", "cdevents_version": "0.4.1", "cdevents_drift": "custom",
            "webhook_secret_file": "/tmp/token", "webhook_body_limit": "1Mi", "notify_per_minute": "7",
@@ -79,8 +79,8 @@ def test_defaults_are_those_of_the_settings() -> None:
     documented = {option.name: quoted(settings_rows()[option.opts[0]][2]) for option in OPTIONS}
     defaults = Settings()
 
-    for name in ("host", "port", "log_level", "git_children", "shutdown_seconds", "cdevents_mode",
-                 "cdevents_version", "cdevents_drift"):  # fmt: skip
+    for name in ("host", "port", "probe_port", "log_level", "git_children", "shutdown_seconds",
+                 "cdevents_mode", "cdevents_version", "cdevents_drift"):  # fmt: skip
         value = getattr(defaults, name)
         assert documented[name] == [f"{value:g}" if isinstance(value, float) else str(value)]
     assert MemorySize().convert(documented["git_memory"][0], None, None) == defaults.git_memory_bytes

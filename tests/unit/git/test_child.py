@@ -79,7 +79,7 @@ def child(tmp_path: Path) -> Iterator[Conversation]:
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         conversation = Conversation(process)
         conversation.send(
-            Op.CONFIGURE, id=0, home=str(tmp_path / "home"), ca_file="", proxy=False,
+            Op.CONFIGURE, id=0, home=str(tmp_path / "home"), ca_file="", proxy=False, networks="any",
             connect_timeout_ms=5000, server_timeout_ms=5000, memory_bytes=1024 * MIB,
             max_fetch_bytes=1024 * MIB, max_file_bytes=256 * MIB, max_packs=50, max_objects=1000,
         )  # fmt: skip
@@ -182,7 +182,7 @@ def test_memory_over_the_limit_is_an_error_response(
 ) -> None:
     """The child reports the error and continues."""
     child.send(
-        Op.CONFIGURE, id=0, home=str(tmp_path / "small"), ca_file="", proxy=False,
+        Op.CONFIGURE, id=0, home=str(tmp_path / "small"), ca_file="", proxy=False, networks="any",
         connect_timeout_ms=5000, server_timeout_ms=5000, memory_bytes=64 * MIB,
         max_fetch_bytes=1024 * MIB, max_file_bytes=256 * MIB, max_packs=50, max_objects=1000,
     )  # fmt: skip

@@ -181,7 +181,14 @@ def test_a_missing_right_to_another_object_lists_one_verb() -> None:
 
     hint = to_problem(error_of(403, _status(403, message)), object="Secret shop/git").hint
 
-    assert hint.endswith('resources: ["secrets"], verbs: ["get"].')
+    assert hint.endswith('resources: ["secrets"], verbs: ["get"]. deploy/tenant does so for a namespace.')
+
+
+def test_a_missing_right_to_impersonate_names_what_grants_it() -> None:
+    """Nopea may act as an account only where somebody has allowed it."""
+    message = _RBAC.replace("cannot patch", "cannot impersonate").replace("deployments", "serviceaccounts")
+
+    assert 'verbs: ["impersonate"]. deploy/tenant does so for a namespace.' in _problem(403, message)[1]
 
 
 @pytest.mark.parametrize(

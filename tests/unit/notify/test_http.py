@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from tests.fakes.sink import CLOSE, GARBAGE, MID_BODY, MID_HEADERS, Reply, Sink
 
 from nopea import tasks
+from nopea.core.git.networks import Networks
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import Secret
 from nopea.notify.http import MOST_BODY, HttpPoster, Message, NoResponseError, Response
@@ -99,6 +100,15 @@ async def test_a_redirect_is_not_followed(sink: Sink, poster: HttpPoster) -> Non
 
         assert (await poster.post(message(sink.url()))).status == 307
         assert other.arrivals == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
+async def test_a_denied_address_is_not_connected_to(sink: Sink, host: str) -> None:
+    """The address of the connection counts, in whatever way the URL names it."""
+    async with HttpPoster(Networks.PRIVATE) as poster:
+        assert await failure(poster, message(sink.url().replace("127.0.0.1", host)))
+
+    assert sink.arrivals == []
 
 
 async def test_proxies_of_the_environment_are_not_used(

@@ -316,6 +316,18 @@ async def test_the_process_wide_address_wakes_the_matching_repositories() -> Non
         assert sorted(answer.body["woken"]) == sorted(edge.woken) == ["shop/ssh", "shop/web"]
 
 
+async def test_a_repository_with_links_is_woken_by_any_file() -> None:
+    """What a link leads to may be anywhere in the repository."""
+    async with receiving(
+        repository("web", path="web"), repository("jobs", path="jobs"), shared=SECRET
+    ) as edge:
+        edge.with_links = {"jobs"}
+
+        answer = await edge.send("/webhook", push(paths=["base/deployment.yaml"]))
+
+        assert (answer.status, answer.body) == (202, {"woken": ["shop/jobs"]})
+
+
 async def test_the_process_wide_address_ignores_foreign_repositories() -> None:
     """The response is 200 with the reason."""
     async with receiving(repository(), shared=SECRET) as edge:

@@ -70,8 +70,14 @@ def _default_cache() -> Path:
 )
 @click.option("--context", help="Context of the kubeconfig.  [default: the current context]")
 @click.option("--namespace", help="Watch only this namespace.  [default: the whole cluster]")
-@click.option("--host", default=DEFAULTS.host, help="Address of the HTTP server.")
-@click.option("--port", default=DEFAULTS.port, type=click.IntRange(0, 65535), help="Port of the HTTP server.")
+@click.option("--host", default=DEFAULTS.host, help="Address of both ports.")
+@click.option("--port", default=DEFAULTS.port, type=click.IntRange(0, 65535), help="Port of webhooks.")
+@click.option(
+    "--probe-port",
+    default=DEFAULTS.probe_port,
+    type=click.IntRange(0, 65535),
+    help="Port of probes and metrics.",
+)
 @click.option(
     "--log-level",
     default=DEFAULTS.log_level,

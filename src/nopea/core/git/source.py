@@ -142,12 +142,41 @@ class FileEntry:
     size: int
 
 
+class SkipReason(enum.StrEnum):
+    """Why something at a place where manifests could be cannot be read."""
+
+    SUBMODULE = "submodule"
+    FOLDER = "folder"
+    """A folder with the name of a manifest; the files in it are listed."""
+    NOT_THERE = "not there"
+    """A link to something that is not in the repository."""
+    TO_SUBMODULE = "to submodule"
+    OUTSIDE = "outside"
+    """A link that leaves the repository, also if it comes back."""
+    LOOP = "loop"
+    """A link to a folder that it is in, or a chain of more links than Linux follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What cannot be read at a path from the repository's root; `target` is what a link says."""
+
+    path: str
+    reason: SkipReason
+    target: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class FileListing:
-    """The manifest and ignore files of a folder, and what was skipped: (path, `symlink` or `submodule`)."""
+    """The manifest, ignore and build files of a folder, and what cannot be read in it.
+
+    Links are followed: a file is listed at each path that leads to it. With `has_links`, a change of a file
+    outside the folder may change the listing.
+    """
 
     files: tuple[FileEntry, ...]
-    skipped: tuple[tuple[str, str], ...]
+    skipped: tuple[Skipped, ...]
+    has_links: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

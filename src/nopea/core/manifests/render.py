@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
@@ -18,7 +18,6 @@ from nopea.core.api.spec import IgnoreRule
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, rules_for
 from nopea.core.git.source import ParsedFile
 from nopea.core.manifests.stages import Stage, stage_of
-from nopea.core.manifests.yaml.problems import EXCLUDE
 from nopea.core.objects import (
     CUSTOM_RESOURCE_DEFINITION,
     GroupKind,
@@ -28,13 +27,6 @@ from nopea.core.objects import (
     split_api_version,
 )
 from nopea.core.problem import Code, Problem
-
-_BUILD_FILES: Final[Mapping[str, tuple[str, str]]] = {
-    "kustomization.yaml": ("Kustomize", "kubectl kustomize"),
-    "kustomization.yml": ("Kustomize", "kubectl kustomize"),
-    "Chart.yaml": ("Helm", "helm template"),
-}
-_IS_NOT_AN_OBJECT: Final = (Code.NO_OBJECT_IN_FILE, Code.NOT_AN_OBJECT, Code.OBJECT_METADATA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,22 +93,8 @@ def read_documents(files: Mapping[str, ParsedFile]) -> tuple[list[Document], lis
                     object=body,
                 )
             )
-        problems.extend(_at_path(problem, path) for problem in file.problems)
+        problems.extend(replace(problem, source=f"{path}{problem.source}") for problem in file.problems)
     return documents, problems
-
-
-def _at_path(problem: Problem, path: str) -> Problem:
-    """Return the problem with its path; for a file of Kustomize or Helm, one that names the tool."""
-    folder, _, name = path.rpartition("/")
-    problem = replace(problem, source=f"{path}{problem.source}")
-    if name not in _BUILD_FILES or problem.code not in _IS_NOT_AN_OBJECT:
-        return problem
-    tool, command = _BUILD_FILES[name]
-    return replace(
-        problem,
-        message=f"The file is for {tool}, which Nopea does not run.",
-        hint=f"Commit the output of `{command} {folder or '.'}`, or {EXCLUDE}.",
-    )
 
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

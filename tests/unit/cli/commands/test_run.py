@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from nopea.cli.commands.run import MemorySize, command, settings_of
 from nopea.core.api.tenancy import TenancyPolicy
+from nopea.core.git.networks import Networks
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import Secret
 from nopea.settings import NotifySettings, Settings
@@ -80,6 +81,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
 
 GIVEN = [
     ("port", "8080", 8080),
+    ("probe-port", "8081", 8081),
     ("host", "127.0.0.1", "127.0.0.1"),
     ("namespace", "shop", "shop"),
     ("kubeconfig", "/tmp/kubeconfig", Path("/tmp/kubeconfig")),
@@ -101,6 +103,7 @@ GIVEN = [
     ("min-interval", "1m", 60.0),
     ("max-timeout", "10m", 600.0),
     ("max-objects", "50", 50),
+    ("git-networks", "public", "public"),
 ]
 
 
@@ -177,6 +180,7 @@ def test_every_option_reaches_the_settings() -> None:
         namespace="shop",
         host="127.0.0.1",
         port=8080,
+        probe_port=8081,
         log_level="debug",
         log_format="console",
         cache_dir=Path("/tmp/cache"),
@@ -189,6 +193,7 @@ def test_every_option_reaches_the_settings() -> None:
             allowed_hosts=("git.acme.example", "*.corp.example"),
             allow_http_credentials=True,
             allow_file_urls=True,
+            git_networks=Networks.PUBLIC,
             min_interval=60.0,
             max_timeout=600.0,
             max_objects=50,

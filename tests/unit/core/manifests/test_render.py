@@ -229,25 +229,6 @@ def test_documents_and_problems_are_sorted_by_path() -> None:
     assert documents[0].object == document().object
 
 
-@pytest.mark.parametrize(
-    ("path", "tool", "command"),
-    [
-        ("overlays/prod/kustomization.yaml", "Kustomize", "`kubectl kustomize overlays/prod`"),
-        ("kustomization.yml", "Kustomize", "`kubectl kustomize .`"),
-        ("charts/web/Chart.yaml", "Helm", "`helm template charts/web`"),
-    ],
-)
-def test_a_file_of_kustomize_or_helm_names_the_tool(path: str, tool: str, command: str) -> None:
-    """The hint contains a command whose output can be committed."""
-    parsed = ParsedFile(documents=(), problems=(problem(Code.NO_OBJECT_IN_FILE, source=":1"),))
-
-    _, (named,) = read_documents({path: parsed})
-
-    assert named.message == f"The file is for {tool}, which Nopea does not run."
-    assert command in named.hint
-    assert named.source == f"{path}:1"
-
-
 def _definition(spec: Any) -> Document:
     return document(
         "shops.acme.example", kind="CustomResourceDefinition", api="apiextensions.k8s.io/v1", spec=spec

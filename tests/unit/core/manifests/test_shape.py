@@ -43,6 +43,27 @@ def test_a_valid_object_has_no_problem() -> None:
         (OBJECT | {"metadata": {"name": ""}}, Code.OBJECT_METADATA, "metadata.name is missing"),
         (OBJECT | {"metadata": {"name": 1}}, Code.OBJECT_METADATA, "metadata.name is a number, not a string"),
         (OBJECT | {"metadata": {"generateName": "a-"}}, Code.OBJECT_METADATA, "generateName"),
+        (
+            OBJECT | {"metadata": {"name": "{{ .Release.Name }}"}},
+            Code.OBJECT_METADATA,
+            "as in a template",
+        ),
+        ({"apiVersion": "v1", "kind": "List"}, Code.NOT_AN_OBJECT, "The List has no list of items."),
+        (
+            {"apiVersion": "v1", "kind": "List", "metadata": {"name": "a"}, "items": {}},
+            Code.NOT_AN_OBJECT,
+            "The List has no list of items.",
+        ),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMapList", "metadata": {}},
+            Code.NOT_AN_OBJECT,
+            "The ConfigMapList has no list of items.",
+        ),
+        (
+            OBJECT | {"kind": "AllowList", "metadata": {"name": 1}},
+            Code.OBJECT_METADATA,
+            "metadata.name is a number",
+        ),
         (OBJECT | {"metadata": {"name": "a", "namespace": 1}}, Code.OBJECT_METADATA, "metadata.namespace"),
         (OBJECT | {"metadata": {"name": "a", "labels": {"x": 1}}}, Code.OBJECT_METADATA, "metadata.labels.x"),
         (
