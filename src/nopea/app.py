@@ -134,9 +134,7 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
     services, controller = process.services, process.controller
     work = {
         "git port": process.git.run(),
-        "object cache": follow_objects(
-            services.object_cache, services.discovery, services.store.applied_kinds
-        ),
+        "object cache": _follow_objects(process),
         "definitions": follow_kinds(process.client, services.discovery, wake=controller.kinds_changed),
         "mirror sweep": sweep_mirrors(process.git, services.store),
         "heartbeat": process.heartbeat.run(),
@@ -146,6 +144,12 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
     }
     started = {name: tasks.spawn(running, name=name) for name, running in work.items()}
     return {**started, **process.outboxes.start()}
+
+
+async def _follow_objects(process: Process) -> None:
+    await process.inventory_key.run()  # first: all hashes must have the same key
+    services = process.services
+    await follow_objects(services.object_cache, services.discovery, services.store.applied_kinds)
 
 
 async def _flush(process: Process, seconds: float) -> None:

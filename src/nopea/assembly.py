@@ -34,6 +34,7 @@ from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.publish import Publisher
 from nopea.reconcile.reconciler import Reconciler, Services
 from nopea.settings import Settings
+from nopea.state.inventory_key import InventoryKey
 from nopea.state.ownership import Ownership
 from nopea.state.repositories import RepositoryStore
 from nopea.state.store import StateStore
@@ -71,6 +72,7 @@ class Process:
     outboxes: Outboxes
     notifier: Notifier
     heartbeat: Heartbeat
+    inventory_key: InventoryKey
     readiness: Readiness
     metrics: Sequence[web.RouteDef]
     webhooks: Sequence[web.RouteDef]
@@ -97,8 +99,18 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             listeners.append(tracer.on_transition)
             stack.push_async_callback(tracer.close, TRACES_SECONDS)
         mailboxes = Mailboxes()
+        own_namespace = settings.namespace or config.namespace
+        inventory_key = InventoryKey(client.on_behalf("inventory key"), namespace=own_namespace)
         services = _services(
-            settings, client, git, events, store, listeners, mailboxes, namespace=config.namespace
+            settings,
+            client,
+            git,
+            events,
+            store,
+            listeners,
+            mailboxes,
+            inventory_key,
+            namespace=config.namespace,
         )
         controller = Controller(
             client=client,
@@ -131,10 +143,11 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             notifier=notifier,
             heartbeat=Heartbeat(
                 client.on_behalf("heartbeat"),
-                namespace=settings.namespace or config.namespace,
+                namespace=own_namespace,
                 holder=socket.gethostname(),
                 why_not_ready=readiness.why_not,
             ),
+            inventory_key=inventory_key,
             readiness=readiness,
             metrics=metrics_routes(_exposition(parts, instruments).scrape),
             webhooks=_webhooks(settings, parts, readiness, instruments).routes(),
@@ -149,6 +162,7 @@ def _services(
     store: StateStore,
     listeners: Sequence[Callable[[Transition], None]],
     mailboxes: Mailboxes,
+    inventory_key: InventoryKey,
     *,
     namespace: str,
 ) -> Services:
@@ -163,11 +177,12 @@ def _services(
         client=client,
         discovery=Discovery(client),
         fetcher=Fetcher(git, store.manifests),
-        object_cache=ObjectCache(client, rules=repositories.rules, wake=wake),
+        object_cache=ObjectCache(client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current),
         publisher=Publisher(client=client, events=events, repositories=repositories, listeners=listeners),
         repositories=repositories,
         store=store,
         ownership=Ownership(),
+        inventory_key=inventory_key,
         policy=settings.tenancy,
         namespace=namespace,
         wake=wake,
@@ -187,7 +202,9 @@ def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instrument
         repositories=parts.repositories,
         wake=parts.controller.webhook_received,
         has_links=parts.store.has_links,
-        secrets=HookSecrets(parts.client.on_behalf("webhooks"), clock=time.monotonic),
+        secrets=HookSecrets(
+            lambda namespace: parts.client.on_behalf(f"webhooks of {namespace}"), clock=time.monotonic
+        ),
         shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
         bodies=Bodies(limit=settings.webhook_body_limit),
         why_not_ready=readiness.why_not,

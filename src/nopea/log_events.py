@@ -55,6 +55,11 @@ def heartbeat_failed(lease: str, error: str) -> None:
     """The Lease that shows that the process is alive cannot be written; logged once until it can."""
 
 
+@event(WARNING, "inventory key not kept")
+def inventory_key_not_kept(secret: str, error: str) -> None:
+    """The Secret cannot be read, created or used: until it can, each start reads every object once."""
+
+
 # Repositories
 
 
@@ -274,5 +279,5 @@ def webhook_received(
 
 
 @event(WARNING, "webhook refused")
-def webhook_refused(address: str, status: int, code: str, problem: str, suppressed: int) -> None:
-    """A delivery was refused; at most 20 lines at once and one every 3 s, `suppressed` counts the others."""
+def webhook_refused(address: str, status: int, code: str, problem: str, hint: str, suppressed: int) -> None:
+    """A delivery was refused; at most 20 lines at once and one every 3 s, and one a minute for a namespace."""

@@ -192,6 +192,32 @@ def test_the_heartbeat_is_written_by_nopea_and_read_by_all(lab: Lab, deployed: s
         assert answer.body["status"]["allowed"] is expected, (user, verb, name)
 
 
+def test_the_key_of_the_hashes_is_nopeas_alone(lab: Lab, least: str, namespace: str) -> None:
+    """Nopea may create a Secret in its own namespace and nowhere else, and change none."""
+    binding = _binding(f"nopea-{secrets.token_hex(4)}", namespace)
+    binding["roleRef"]["kind"] = "Role"
+    place = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/rolebindings"
+    made = lab.request("POST", place, binding)
+    assert made.status == 201, made.body
+    rights = {
+        ("create", NAMESPACE, ""): True,
+        ("get", NAMESPACE, names.INVENTORY_KEY): True,
+        ("create", "default", ""): False,
+        ("patch", NAMESPACE, names.INVENTORY_KEY): False,
+        ("delete", NAMESPACE, names.INVENTORY_KEY): False,
+        ("list", NAMESPACE, ""): False,
+    }
+    for (verb, where, name), expected in rights.items():
+        attributes = {"group": "", "resource": "secrets", "verb": verb, "name": name, "namespace": where}
+        answer = lab.request(
+            "POST",
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+            {"spec": {"user": least, "resourceAttributes": attributes}},
+        )
+        assert answer.body["status"]["allowed"] is expected, (verb, where, name)
+    lab.request("DELETE", f"{place}/{binding['metadata']['name']}")
+
+
 def test_cluster_admin_lets_it_apply_anything(lab: Lab, deployed: str) -> None:
     """With its overlay, the account of the Deployment may apply any kind, and the process knows it."""
     del deployed

@@ -8,11 +8,11 @@ may not watch, the service account that applies the objects does: all namespaces
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from nopea import log_events, tasks
 from nopea.core.api import names
@@ -20,6 +20,7 @@ from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.objects import GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import Finish, ObservedObject
 from nopea.core.plan.observed import observed_of
+from nopea.core.secret import NO_KEY, Secret
 from nopea.informers.informer import EVERYWHERE, Informer, Informers, KindVersion, Scope, is_newer, version_of
 from nopea.kube.access import may
 from nopea.kube.client import KubeClient
@@ -70,11 +71,15 @@ def _wake_nobody(owner: str) -> None:
     del owner
 
 
+def _no_key() -> Secret:
+    return NO_KEY
+
+
 class ObjectCache:
     """Bounded by the kinds that the API server serves and the objects that carry our label.
 
     `wake` is called with an owner's label value when something about an object of it has changed that a
-    plan could answer differently; it must not block.
+    plan could answer differently; it must not block. `hash_key` returns the key of all hashes of objects.
     """
 
     def __init__(
@@ -83,7 +88,9 @@ class ObjectCache:
         *,
         rules: RulesOf = _no_rules,
         wake: Callable[[str], None] = _wake_nobody,
+        hash_key: Callable[[], Secret] = _no_key,
     ) -> None:
+        self.hash_key = hash_key
         self._client = client
         self._rules = rules
         self._wake = wake
@@ -161,6 +168,15 @@ class ObjectCache:
             return live.finish
         ended = (each.ended.get(key) for each in self._informers.of(resource, key.namespace))
         return next(filter(None, ended), None)
+
+    def body(self, key: ObjectKey) -> LiveObject | None:
+        """Return the whole object, which only a cache for one command keeps."""
+        del key
+        return None
+
+    def observed(self, live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> ObservedObject:
+        """Return the facts about an object that was read, as this cache keeps them."""
+        return observed_of(live, now=datetime.now(UTC), rules=rules, key=self.hash_key())
 
     def owned(self, owner: str) -> dict[ObjectKey, ObservedObject]:
         """Return every live object with this owner's label, of all kinds that are followed."""
@@ -278,7 +294,7 @@ class ObjectCache:
         raw = live.json()
         key = ObjectKey(kind.resource.group, kind.resource.kind, live.meta.namespace, live.meta.name)
         owner = live.meta.labels.get(names.REPOSITORY_LABEL) or ""
-        return key, observed_of(raw, now=datetime.now(UTC), rules=self._rules(owner, key))
+        return key, self.observed(raw, rules=self._rules(owner, key))
 
     def _take(self, kind: Informer, key: ObjectKey, observed: ObservedObject) -> set[str | None]:
         """Keep the newer of what is known and what is said; return whom the difference concerns."""
@@ -300,11 +316,16 @@ class ObjectCache:
 
 
 class ListedObjects(ObjectCache):
-    """Bounded by one owner's objects. A kind that may not be listed stays unknown."""
+    """Bounded by one owner's objects, kept whole. A kind that may not be listed stays unknown."""
 
     def __init__(self, client: KubeClient, *, owner: str, rules: RulesOf) -> None:
         super().__init__(client, rules=rules)
         self._selection = Selection(labels=f"{names.REPOSITORY_LABEL}={owner}") if owner else None
+        self._bodies: dict[ObjectKey, LiveObject] = {}
+
+    def body(self, key: ObjectKey) -> LiveObject | None:
+        """Return the object as it was listed: a command does not have the key of recorded hashes."""
+        return self._bodies.get(key)
 
     async def ensure(self, places: Iterable[Place], watcher: Watcher | None = None) -> None:
         """List each kind that has not been listed yet."""
@@ -319,6 +340,7 @@ class ListedObjects(ObjectCache):
             kind = self._start(resource)
             kind.health.synced = True
             self._replace(kind, listing.items)
+            self._bodies |= {live.key: live for live in listing.items}
 
 
 async def _answered(informers: Iterable[Informer]) -> None:

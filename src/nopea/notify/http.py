@@ -36,6 +36,8 @@ class Message:
 
     id: str
     """Unique; for the log."""
+    namespace: str
+    """Whose it is: namespaces share a queue."""
     address: ReceiverAddress
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)

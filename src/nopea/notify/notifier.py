@@ -149,7 +149,13 @@ class Notifier:
             if self._settings.secret and not channel.is_slack:
                 headers[SIGNATURE_HEADER] = signature(self._settings.secret, body)
             channel.outbox.offer(
-                Message(id=notification_id(notification), address=channel.address, body=body, headers=headers)
+                Message(
+                    id=notification_id(notification),
+                    namespace=notification.namespace,
+                    address=channel.address,
+                    body=body,
+                    headers=headers,
+                )
             )
 
 

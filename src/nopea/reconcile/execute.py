@@ -15,7 +15,6 @@ from nopea.core.manifests.render import Desired
 from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey, Resource
 from nopea.core.plan.finished import record_of
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
-from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import owned_by_other
 from nopea.core.problem import Problem
 from nopea.core.status.report import ObjectResult, Outcome
@@ -161,7 +160,7 @@ class Executor:
                 self._note_applied(written.step, desired, written.applied, execution)
 
     def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
-        key, observed = step.key, observed_of(applied.json(), now=datetime.now(UTC), rules=desired.rules)
+        key, observed = step.key, self._object_cache.observed(applied.json(), rules=desired.rules)
         self._object_cache.assume(desired.resource, key, observed)
         projection = None if step.keep else observed.projection
         execution.applied[key] = record_of(desired, observed, commit=self._commit, projection=projection)

@@ -157,9 +157,15 @@ class _Comparison:
             live=live,
             was_applied=step.key in self._state.applied,
         )
-        return ObjectDiff(
-            step=step, fields=field_diffs(step.key, three, drifted=drifted, rules=desired.rules)
-        )
+        fields = field_diffs(step.key, three, drifted=drifted, rules=desired.rules)
+        if not fields and step.reason is Reason.GIT_CHANGE and not self._is_hash_known(step.key):
+            step = replace(step, action=Action.LEAVE, reason=Reason.UNCHANGED)
+        return ObjectDiff(step=step, fields=fields)
+
+    def _is_hash_known(self, key: ObjectKey) -> bool:
+        """Return whether the hash tells a change in Git: a command knows that of commits that it reads."""
+        last = self._state.applied.get(key)
+        return last is not None and bool(last.hash)
 
     def _is_applied_as(self, step: Step) -> bool:
         last = self._state.applied.get(step.key)

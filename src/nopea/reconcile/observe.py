@@ -18,9 +18,8 @@ from nopea.core.apply.fieldset import Path, find
 from nopea.core.drift.find import Drift, find_drift
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import ObjectKey, Resource
-from nopea.core.plan.finished import finished_as, is_done
+from nopea.core.plan.finished import compared, finished_as, is_done
 from nopea.core.plan.model import ClusterState, Finish, ObservedDrift, ObservedObject
-from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Problem, TransientError
 from nopea.informers.object_cache import ObjectCache, Watcher
@@ -107,6 +106,9 @@ class Observer:
             if is_watched:
                 self._note_finish(one, self._object_cache.finish(resource, one.key), state)
             last = state.applied.get(one.key)
+            if last is not None and last.finished is not None and not last.finished.manifest:
+                before = (await self._previous(last.commit)).get(one.key)
+                last = state.applied[one.key] = compared(last, one, before)
             if live is None and last is None and not self._keeps_objects:
                 continue
             if live is None and is_watched and is_done(last, one):
@@ -169,7 +171,7 @@ class Observer:
     async def _look(self, one: Desired, observation: Observation, state: RepositoryState) -> None:
         live: dict[str, Any] | None = None
         try:
-            live = (await self._client.get(one.target)).json()
+            live = (self._object_cache.body(one.key) or await self._client.get(one.target)).json()
         except NotFoundError:
             pass  # not there is an answer
         except ApiError as error:
@@ -183,7 +185,7 @@ class Observer:
         key, last = one.key, state.applied.get(one.key)
         is_watched = self._object_cache.knows(one.resource, key.namespace)
         if live is not None:
-            observed = observed_of(live, now=datetime.now(UTC), rules=one.rules)
+            observed = self._object_cache.observed(live, rules=one.rules)
             known = self._object_cache.get(one.resource, key)
             is_same = known is not None and known.resource_version == observed.resource_version
             if is_same or not is_watched:  # it may have come under other rules; no watch will bring it
@@ -202,6 +204,8 @@ class Observer:
         if last.hash != one.hash:
             body = (await self._previous(last.commit)).get(key)
             before = orjson.loads(body) if body is not None else None
+            if not last.hash and body == one.body:  # only the key of the hashes has changed, not Git
+                state.applied[key] = replace(last, hash=one.hash)
         drift = find_drift(desired=desired, last_applied=before or desired, live=live, rules=one.rules)
         observation.seen[key] = ObservedDrift(
             drift=drift, since=_since(key, drift, state), kept=_kept(drift, before, desired)

@@ -37,6 +37,7 @@ from nopea.reconcile.publish import Publisher
 from nopea.reconcile.request import ReconcileContext, ReconcileRequest, Supersede
 from nopea.reconcile.sync import ClusterSync
 from nopea.state.inventory import InventoryStore
+from nopea.state.inventory_key import InventoryKey
 from nopea.state.store import RepositoryState, StateStore
 
 log = Log(__name__)
@@ -51,6 +52,8 @@ class Services(ReconcileContext):
 
     publisher: Publisher
     store: StateStore
+    inventory_key: InventoryKey | None = None
+    """The key of the hashes that the object cache makes; None: there is none."""
 
 
 class Reconciler:
@@ -58,7 +61,7 @@ class Reconciler:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._inventory = InventoryStore(services.client)
+        self._inventory = InventoryStore(services.client, services.inventory_key)
         self._finalizer = Finalizer(services)
         self._health = HealthFollower(services)
 

@@ -118,6 +118,8 @@ class ClusterSync:
         """Render, observe and decide; writes nothing to the cluster. Raises as `run`."""
         documents, problems = await self._documents(snapshot)
         desired, more = await self._render(documents)
+        if snapshot.commit.id:
+            self._commits[snapshot.commit.id] = {one.key: one.body for one in desired}
         problems = [*snapshot.problems, *problems, *more]
         clean = not problems
         self._context.ownership.keep(self._repository.key, (one.key for one in desired), complete=clean)
@@ -216,6 +218,7 @@ class ClusterSync:
             target_namespace=self._spec.target_namespace,
             force=self._spec.force,
             ignore=self._spec.ignore_differences,
+            hash_key=self._context.object_cache.hash_key(),
         )
         desired, problems = await tasks.off_loop(
             render,

@@ -44,7 +44,7 @@ async def poster() -> AsyncIterator[HttpPoster]:
 def message(url: str, body: bytes = b'{"a":1}') -> Message:
     """Return a message to this URL."""
     headers = {"Content-Type": "application/json", "ce-id": "01"}
-    return Message(id="1", address=ReceiverAddress.parse(url), body=body, headers=headers)
+    return Message(id="1", namespace="shop", address=ReceiverAddress.parse(url), body=body, headers=headers)
 
 
 async def failure(poster: HttpPoster, sent: Message) -> str:
@@ -79,7 +79,7 @@ async def test_credentials_of_the_url_are_sent_as_basic(sink: Sink, poster: Http
 async def test_a_token_is_sent_as_bearer(sink: Sink, poster: HttpPoster) -> None:
     """This follows the CloudEvents webhook specification."""
     address = replace(ReceiverAddress.parse(sink.url()), authorization=Secret("Bearer t0ken"))
-    await poster.post(Message(id="1", address=address, body=b"", headers={}))
+    await poster.post(Message(id="1", namespace="shop", address=address, body=b"", headers={}))
 
     assert sink.arrivals[0].headers["authorization"] == "Bearer t0ken"
 

@@ -26,7 +26,11 @@ LONG_OUTAGE = "NOPEA_LONG_TESTS"
 def message(id_: str, sink: Sink) -> Message:
     """Return a message to this sink."""
     return Message(
-        id=id_, address=ReceiverAddress.parse(sink.url()), body=id_.encode(), headers={"ce-id": id_}
+        id=id_,
+        namespace="shop",
+        address=ReceiverAddress.parse(sink.url()),
+        body=id_.encode(),
+        headers={"ce-id": id_},
     )
 
 

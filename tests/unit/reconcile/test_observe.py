@@ -56,6 +56,7 @@ def desired(name: str, *, resource: Resource = CONFIG_MAPS, **data: str) -> Desi
         source=f"{name}.yaml#1",
         body=orjson.dumps(body),
         hash="" if data else "as applied",
+        content=f"content {data}",
         stage=stage_of(key.group_kind),
         wave=0,
         force=False,

@@ -94,7 +94,7 @@ class Edge:
         self.now = NOW
         self.bodies = Bodies(limit=LIMIT)
         self.session: aiohttp.ClientSession | None = None
-        self.secrets = HookSecrets(self.cluster, clock=self.clock)
+        self.secrets = HookSecrets(lambda _: self.cluster, clock=self.clock)
         self.shared = SharedSecret(Secret(shared), file)
 
     def wake(self, keys: Iterable[RepoKey]) -> tuple[RepoKey, ...]:

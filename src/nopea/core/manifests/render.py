@@ -5,11 +5,10 @@ The caller says what each kind's scope is; nothing is read or written.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -27,11 +26,15 @@ from nopea.core.objects import (
     split_api_version,
 )
 from nopea.core.problem import Code, Problem
+from nopea.core.secret import NO_KEY, Secret, keyed_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """One object as Git describes it; `body` is the JSON to apply, `hash` changes when it or its rules do."""
+    """One object as Git describes it; `body` is the JSON to apply, `hash` changes when it or its rules do.
+
+    `content` is the hash of what a Job runs, see `content_of`; it is empty for other kinds.
+    """
 
     key: ObjectKey
     resource: Resource
@@ -42,6 +45,7 @@ class Desired:
     wave: int
     force: bool
     rules: IgnoreRules = NO_RULES
+    content: str = ""
 
     @property
     def target(self) -> Target:
@@ -58,6 +62,7 @@ class Rendering:
     target_namespace: str | None
     force: bool
     ignore: tuple[IgnoreRule, ...] = ()
+    hash_key: Secret = NO_KEY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +102,7 @@ def read_documents(files: Mapping[str, ParsedFile]) -> tuple[list[Document], lis
     return documents, problems
 
 
+JOB: Final = GroupKind("batch", "Job")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 
@@ -198,18 +204,30 @@ def _render_document(document: Document, rendering: Rendering, resource: Resourc
         resource=resource,
         source=document.source,
         body=body,
-        hash=_digest(body, rules),
+        hash=_digest(body, rules, rendering.hash_key),
         stage=stage_of(key.group_kind),
         wave=wave,
         force=rendering.force or annotations.get(names.FORCE_ANNOTATION) == "true",
         rules=rules,
+        content=content_of(body, rendering.hash_key) if key.group_kind == JOB else "",
     )
 
 
-def _digest(body: bytes, rules: IgnoreRules) -> str:
+def content_of(body: bytes, key: Secret = NO_KEY) -> str:
+    """Hash a manifest without Nopea's own metadata: a Job does not run again because its file was moved."""
+    manifest: Mapping[str, Any] = orjson.loads(body)
+    metadata = dict(manifest.get("metadata") or {})
+    for field in ("annotations", "labels"):
+        texts: Mapping[str, Any] = metadata.pop(field, None) or {}
+        if rest := {name: text for name, text in texts.items() if not name.startswith(f"{names.GROUP}/")}:
+            metadata[field] = rest
+    return keyed_hash(orjson.dumps({**manifest, "metadata": metadata}, option=orjson.OPT_SORT_KEYS), key)
+
+
+def _digest(body: bytes, rules: IgnoreRules, key: Secret) -> str:
     """Hash the manifest and its ignore rules: the rules change which fields the baseline covers."""
     content = body if rules == NO_RULES else body + repr(rules).encode()
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    return keyed_hash(content, key)
 
 
 def _wave(text: str) -> int | None:

@@ -5,18 +5,13 @@ The inventory records how a Job ended and with which manifest. Until that change
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import replace
 
-import orjson
-
-from nopea.core.api import names
 from nopea.core.health.rules import HEALTHY, Health, failed
-from nopea.core.manifests.render import Desired
+from nopea.core.manifests.render import Desired, content_of
 from nopea.core.plan.model import Finish, Finished, LastApplied, ObservedObject
 
-_OURS: Final = f"{names.GROUP}/"
+_OTHER = "other"
 
 
 def record_of(
@@ -33,26 +28,25 @@ def record_of(
 
 def finished_as(desired: Desired, finish: Finish | None) -> Finished | None:
     """Return the record of a Job that ended with the desired manifest; None while it has not ended."""
-    return Finished(how=finish, manifest=_digest(desired.body)) if finish is not None else None
+    return Finished(how=finish, manifest=desired.content) if finish is not None else None
 
 
 def is_done(last: LastApplied | None, desired: Desired) -> bool:
     """Return whether the desired Job has run to its end, so that it need not be live."""
-    return last is not None and last.finished is not None and last.finished.manifest == _digest(desired.body)
+    return last is not None and last.finished is not None and last.finished.manifest == desired.content
+
+
+def compared(last: LastApplied, desired: Desired, before: bytes | None) -> LastApplied:
+    """Return the record of a finished Job whose hashes have another key, by the manifest that ran.
+
+    Where that is not known any more, the Job does not run again.
+    """
+    if last.finished is None or last.finished.manifest:
+        return last
+    is_same = before is None or content_of(before) == content_of(desired.body)
+    return replace(last, finished=replace(last.finished, manifest=desired.content if is_same else _OTHER))
 
 
 def health_of(finished: Finished) -> Health:
     """Return the health of a finished Job that is no longer live."""
     return failed("the Job failed and was removed") if finished.how is Finish.FAILED else HEALTHY
-
-
-def _digest(body: bytes) -> str:
-    """Hash a manifest without Nopea's own metadata: a Job does not run again because its file was moved."""
-    manifest: Mapping[str, Any] = orjson.loads(body)
-    metadata = dict(manifest.get("metadata") or {})
-    for field in ("annotations", "labels"):
-        texts: Mapping[str, Any] = metadata.pop(field, None) or {}
-        if rest := {name: text for name, text in texts.items() if not name.startswith(_OURS)}:
-            metadata[field] = rest
-    content = orjson.dumps({**manifest, "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(content, digest_size=16).hexdigest()

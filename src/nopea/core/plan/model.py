@@ -100,7 +100,7 @@ class ObservedObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """How a Job ended, and the hash of the manifest with which it ran (`core/plan/finished.py`)."""
+    """How a Job ended, and `Desired.content` of what it ran; empty if the key of the hash is another one."""
 
     how: Finish
     manifest: str
@@ -110,8 +110,9 @@ class Finished:
 class LastApplied:
     """The record of our last successful apply of an object; the inventory keeps it across restarts.
 
-    `hash` is the hash of the desired manifest. `projection` is the baseline of the live object, or None when
-    drift was left in it. `finished` is set once a Job has run to its end.
+    `hash` is the hash of the desired manifest, empty if it is not known. `projection` is the baseline of the
+    live object, or None when drift was left in it. Both have the key of the installation. `finished` is set
+    once a Job has run to its end.
     """
 
     hash: str

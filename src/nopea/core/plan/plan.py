@@ -84,7 +84,8 @@ class _Decision:
         if self._last.hash != self._desired.hash:
             return self._write(Reason.GIT_CHANGE)
         if self._seen is not None:
-            return self._make(Action.LEAVE, Reason.IGNORED, rebase=True)
+            has_baseline = self._last.projection is not None
+            return self._make(Action.LEAVE, Reason.IGNORED if has_baseline else Reason.UNCHANGED, rebase=True)
         return self._make(Action.LEAVE, Reason.UNCHANGED)
 
     def _first(self) -> Step:

@@ -23,6 +23,7 @@ from tests.unit.core.apply.owned import (
 from nopea.core.apply.fieldset import difference
 from nopea.core.apply.ignore_rules import IgnoreRules
 from nopea.core.apply.projection import LAST_APPLIED, our_entry, projection_hash
+from nopea.core.secret import Secret
 
 WEB = 'k:{"name":"web"}'
 POD = ("f:spec", "f:template", "f:spec")
@@ -259,3 +260,12 @@ def test_hashing_is_fast_enough_for_every_event() -> None:
     copying = min(timeit.repeat(lambda: copy.deepcopy(live), number=50, repeat=5))
     hashing = min(timeit.repeat(lambda: projection_hash(live), number=50, repeat=5))
     assert hashing < copying
+
+
+def test_a_hash_depends_on_the_key() -> None:
+    """Without the key, nobody can compute the hash of a guess."""
+    live = stored(deployment())
+
+    assert projection_hash(live, key=Secret(b"one")) == projection_hash(shuffled(live), key=Secret(b"one"))
+    assert projection_hash(live, key=Secret(b"one")) != projection_hash(live, key=Secret(b"two"))
+    assert projection_hash(live, key=Secret(b"one")) != BASE

@@ -11,9 +11,9 @@ from tests.fakes.samples import NOW
 from tests.unit.core.plan.planning import LAST, LIVE, OWNER, wish
 
 from nopea.core.health.rules import HealthStatus
-from nopea.core.manifests.render import Desired
+from nopea.core.manifests.render import Desired, content_of
 from nopea.core.objects import ObjectKey
-from nopea.core.plan.finished import finished_as, health_of, is_done, record_of
+from nopea.core.plan.finished import compared, finished_as, health_of, is_done, record_of
 from nopea.core.plan.model import (
     Action,
     ClusterState,
@@ -42,7 +42,8 @@ def job(image: str = "migrate:1", *, source: str = "a.yaml#1", **metadata: Any) 
         },
         "spec": {"template": {"spec": {"containers": [{"name": "m", "image": image}]}}},
     }
-    return replace(wish(JOB, hash_=f"{image} {source}"), body=orjson.dumps(body))
+    raw = orjson.dumps(body)
+    return replace(wish(JOB, hash_=f"{image} {source}"), body=raw, content=content_of(raw))
 
 
 DONE = record_of(job(), replace(LIVE, finish=Finish.COMPLETE), commit="c0ffee", projection="p1")
@@ -111,3 +112,17 @@ def test_a_job_of_another_repository_is_refused_first() -> None:
     """Who owns a live Job matters more than whether it has finished."""
     step = decide(job(), live=replace(LIVE, owner="shop.api"))
     assert step.reason is Reason.OWNED_BY_OTHER
+
+
+@pytest.mark.parametrize(
+    ("ran", "done"),
+    [(job().body, True), (job(source="old.yaml#1").body, True), (job("migrate:0").body, False), (None, True)],
+)
+def test_another_key_of_the_hashes_runs_no_job_again(ran: bytes | None, done: bool) -> None:
+    """What ran is then known from Git; if Git no longer has it, the Job counts as done."""
+    unknown = replace(DONE, hash="", finished=Finished(how=Finish.FAILED, manifest=""))
+    last = compared(unknown, job(), ran)
+    assert is_done(last, job()) == done
+    assert last.finished is not None
+    assert last.finished.how is Finish.FAILED
+    assert compared(DONE, job("migrate:2"), job("migrate:2").body) == DONE
