@@ -294,7 +294,7 @@ def test_an_invalid_definition_raises_nothing(spec: Any) -> None:
 
 def test_the_content_of_a_manifest_is_without_nopeas_metadata() -> None:
     """Neither the file nor an annotation for Nopea changes it; everything else does, and so does the key."""
-    plain = {"kind": "Job", "metadata": {"name": "a", "labels": {"team": "blue"}}}
+    plain: dict[str, Any] = {"kind": "Job", "metadata": {"name": "a", "labels": {"team": "blue"}}}
     ours = {"nopea.io/source": "a.yaml#1", "nopea.io/force": "true"}
     marked = {"kind": "Job", "metadata": {**plain["metadata"], "annotations": ours}}
     other = {"kind": "Job", "metadata": {"name": "a", "labels": {"team": "red"}}}
