@@ -9,7 +9,7 @@ import pytest
 from tests.e2e import yamls
 from tests.e2e.tap import Asked, Tapped
 from tests.e2e.waiting import eventually
-from tests.e2e.world import Cluster, Json, Repo, Site
+from tests.e2e.world import MERGE_PATCH, Cluster, Json, Repo, Site
 from tests.gitserver import GitServer
 
 from nopea.core.api.names import INVENTORY_KEY
@@ -339,3 +339,32 @@ def _forget(repo: Repo, name: str) -> None:
     known = unpack(repo.status()["inventory"], key=hash_key)
     left = pack({key: last for key, last in known.items() if key.name != name}, key=hash_key)
     repo.site.cluster.merge(f"{repo.place}/status", {"status": {"inventory": left}})
+
+
+def test_a_finished_job_that_was_removed_meanwhile_does_not_run_again(
+    site: Site, controllers: Controllers
+) -> None:
+    """That it has finished is recorded in Kubernetes, not in the process."""
+    controllers.start()
+    job = yamls.job("migrate")
+    repo = site.sync("shop", {"job.yaml": yamls.text(job)})
+    place = site.place("batch/v1 jobs", "migrate")
+
+    def ended() -> None:
+        (pod,) = site.cluster.list(site.place("v1 pods"))
+        path = f"/api/v1/namespaces/{site.namespace}/pods/{pod['metadata']['name']}/status"
+        succeeded = {"status": {"phase": "Succeeded"}}
+        answer = site.cluster.lab.request("PATCH", path, succeeded, content_type=MERGE_PATCH)
+        assert answer.status == 200, answer.body
+        (last,) = unpack(repo.status()["inventory"]).values()
+        assert last.finished is not None
+
+    eventually(ended, seconds=SECONDS)
+    controllers.kill()
+    site.cluster.delete(place)
+
+    controllers.start()
+    status = repo.sync_and_wait()
+
+    site.cluster.assert_gone(place)
+    assert (status["inSyncCount"], status["driftedCount"]) == (1, 0)

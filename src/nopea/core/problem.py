@@ -115,6 +115,7 @@ _TRANSIENT = frozenset(
         Code.GIT_DISK,
         Code.CRD_NOT_ESTABLISHED,
         Code.API_UNREACHABLE,
+        Code.API_REJECTED,
         Code.API_BUSY,
         Code.TERMINATING,
         Code.DEPENDENCY_NOT_READY,

@@ -6,14 +6,19 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+from cachetools import LRUCache
 
 from nopea.core.objects import GroupKind, ObjectKey, Resource
-from nopea.core.plan.model import ObservedObject
+from nopea.core.plan.model import Finish, ObservedObject
 from nopea.kube.client import KubeClient
 from nopea.kube.watch import WatchHealth
 
 KindVersion: TypeAlias = tuple[str, str, str]
+
+MOST_ENDED: Final = 1000
+"""Finished Jobs that are remembered after their deletion, until a sync records them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class Informer:
     health: WatchHealth = field(default_factory=WatchHealth)
     objects: dict[ObjectKey, ObservedObject] = field(default_factory=dict)
     by_owner: dict[str, set[ObjectKey]] = field(default_factory=dict)
+    ended: LRUCache[ObjectKey, Finish] = field(default_factory=lambda: LRUCache(MOST_ENDED))
+    """How Jobs had ended that were deleted since."""
     asked_at: float = 0.0
     task: asyncio.Task[None] | None = None
 
@@ -48,9 +55,16 @@ class Informer:
     def put(self, key: ObjectKey, observed: ObservedObject) -> None:
         """Keep an object in place of what is known of it."""
         self.remove(key)
+        self.ended.pop(key, None)
         self.objects[key] = observed
         if observed.owner is not None:
             self.by_owner.setdefault(observed.owner, set()).add(key)
+
+    def lose(self, key: ObjectKey, finish: Finish | None) -> None:
+        """Forget an object that was deleted, but not that it was a Job that had ended."""
+        self.remove(key)
+        if finish is not None:
+            self.ended[key] = finish
 
     def remove(self, key: ObjectKey) -> None:
         """Forget an object."""

@@ -18,7 +18,7 @@ from nopea import log_events, tasks
 from nopea.core.api import names
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.objects import GroupKind, ObjectKey, Resource
-from nopea.core.plan.model import ObservedObject
+from nopea.core.plan.model import Finish, ObservedObject
 from nopea.core.plan.observed import observed_of
 from nopea.core.secret import NO_KEY, Secret
 from nopea.informers.informer import EVERYWHERE, Informer, Informers, KindVersion, Scope, is_newer, version_of
@@ -161,6 +161,14 @@ class ObjectCache:
         found = self._informers.of(resource, key.namespace)
         return found[0].objects.get(key) if found else None
 
+    def finish(self, resource: Resource, key: ObjectKey) -> Finish | None:
+        """Return how a Job ended, also if it was deleted since; None if it is not known to have ended."""
+        live = self.get(resource, key)
+        if live is not None:
+            return live.finish
+        ended = (each.ended.get(key) for each in self._informers.of(resource, key.namespace))
+        return next(filter(None, ended), None)
+
     def body(self, key: ObjectKey) -> LiveObject | None:
         """Return the whole object, which only a cache for one command keeps."""
         del key
@@ -269,7 +277,7 @@ class ObjectCache:
                         key, observed = self._read(kind, live)
                         known = kind.objects.get(key)
                         if known and not is_newer(known.resource_version, observed.resource_version):
-                            kind.remove(key)
+                            kind.lose(key, observed.finish)
                             self._tell({known.owner})
 
     def _replace(self, kind: Informer, objects: Iterable[LiveObject]) -> None:
@@ -277,7 +285,7 @@ class ObjectCache:
         owners: set[str | None] = set()
         for key in kind.objects.keys() - listed.keys():
             owners.add(kind.objects[key].owner)
-            kind.remove(key)
+            kind.lose(key, kind.objects[key].finish)
         for key, observed in listed.items():
             owners |= self._take(kind, key, observed)
         self._tell(owners)

@@ -20,6 +20,7 @@ from nopea.core.apply.body import NO_VERSION, at_version, body_to_apply
 from nopea.core.apply.fieldset import Path
 from nopea.core.apply.ignore_rules import ManagerPatterns
 from nopea.core.apply.leftovers import changed_in, removed_by_adoption
+from nopea.core.apply.strays import claim_defaults, holder_of, is_stray
 from nopea.core.apply.versions import migrate
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey, Target
@@ -31,6 +32,7 @@ from nopea.kube.discovery import Discovery
 from nopea.kube.errors import (
     ApiError,
     ConflictError,
+    InvalidError,
     NotFoundError,
     is_field_conflict,
     is_immutable,
@@ -208,9 +210,12 @@ class Applier:
         except ApiError as error:
             if names_version_gone(error) and step.live is not None:
                 return await self._write_migrated(step, desired)
-            if not (is_immutable(error) and desired.force and self._may_recreate(step)):
-                raise
-            return await self._recreate(target, desired, step.live)
+            may_recreate = desired.force or (step.live is not None and step.live.finish is not None)
+            if is_immutable(error) and may_recreate and self._is_recreatable(step):
+                return await self._recreate(target, desired, step.live)
+            if isinstance(error, InvalidError):
+                return await self._without_defaults(step, desired, error)
+            raise
 
     async def _write_migrated(self, step: Step, desired: Desired) -> Applied:
         """Apply an object whose managedFields name a version that its definition dropped meanwhile."""
@@ -222,7 +227,21 @@ class Applier:
         step, live = await self._migrated(step, desired, live)
         return await self._client.apply(desired.target, _body(step, desired, live))
 
-    def _may_recreate(self, step: Step) -> bool:
+    async def _without_defaults(self, step: Step, desired: Desired, error: InvalidError) -> Applied:
+        """Apply again without the defaults that the error names; else raise it, with who set the fields."""
+        manifest = orjson.loads(desired.body)
+        strays = [cause.field for cause in error.causes if cause.field and is_stray(cause.field, manifest)]
+        if step.live is None or not strays:
+            raise error
+        live = (await self._client.get(desired.target)).json()
+        fields = [cause.field for cause in error.causes]
+        patch = claim_defaults(fields, manifest=manifest, live=live)
+        if patch is None or _version_of(live) != step.live.resource_version:
+            raise error.with_holders({field: holder_of(field, live) for field in strays}) from error
+        live = (await self._client.patch(desired.target, patch, kind=PatchKind.JSON)).json()
+        return await self._client.apply(desired.target, _body(_at(step, _version_of(live)), desired, live))
+
+    def _is_recreatable(self, step: Step) -> bool:
         """Return whether it may be deleted: it is ours, not protected, and not yet recreated in this sync."""
         ours = step.live is not None and step.live.owner == self._owner
         return ours and step.key.group_kind not in PROTECTED_KINDS and step.key not in self._recreated

@@ -20,6 +20,7 @@ from nopea.core.drift.admission import changed_at_admission, digest_of
 from nopea.core.drift.mask import show_field
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey, Resource
+from nopea.core.plan.finished import record_of
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
 from nopea.core.plan.plan import owned_by_other
 from nopea.core.problem import Problem
@@ -144,10 +145,11 @@ class Executor:
 
     def _leave(self, step: Step, execution: Execution) -> None:
         if step.rebase and step.desired is not None and step.live is not None:
-            execution.applied[step.key] = LastApplied(
-                hash=step.desired.hash,
-                projection=step.live.projection,
+            execution.applied[step.key] = record_of(
+                step.desired,
+                step.live,
                 commit=self._commit,
+                projection=step.live.projection,
                 admission=self._admission_of(step.key),
             )
         result = execution.results[step.key] = _left(step)
@@ -186,10 +188,11 @@ class Executor:
         self._object_cache.assume(desired.resource, key, observed)
         body = orjson.loads(desired.body)
         admission = changed_at_admission(body, live, rules=desired.rules)
-        execution.applied[key] = LastApplied(
-            hash=desired.hash,
-            projection=None if step.keep else observed.projection,
+        execution.applied[key] = record_of(
+            desired,
+            observed,
             commit=self._commit,
+            projection=None if step.keep else observed.projection,
             admission=digest_of(admission),
         )
         if step.keep:
@@ -313,7 +316,7 @@ def _refused(step: Step, error: ApiError, execution: Execution) -> None:
 def _left(step: Step) -> ObjectResult:
     if step.problem is not None:
         return _failed(step, step.problem)
-    fine = step.reason in (Reason.UNCHANGED, Reason.IGNORED)
+    fine = step.reason in (Reason.UNCHANGED, Reason.IGNORED, Reason.FINISHED)
     return _result(step, Outcome.UNCHANGED if fine else Outcome.SKIPPED)
 
 

@@ -41,7 +41,7 @@ from nopea.state.repositories import RepositoryStore
 from nopea.state.store import RepositoryState
 
 _NOT_COMPARED = (Action.PRUNE, Action.REFUSE)
-_SAME = (Reason.UNCHANGED, Reason.IGNORED, Reason.KEPT)
+_SAME = (Reason.UNCHANGED, Reason.IGNORED, Reason.FINISHED, Reason.KEPT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

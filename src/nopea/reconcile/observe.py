@@ -18,7 +18,8 @@ from nopea.core.apply.fieldset import Path, find
 from nopea.core.drift.find import Drift, find_drift
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import ObjectKey, Resource
-from nopea.core.plan.model import ClusterState, ObservedDrift, ObservedObject
+from nopea.core.plan.finished import compared, finished_as, is_done
+from nopea.core.plan.model import ClusterState, Finish, ObservedDrift, ObservedObject
 from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Problem, TransientError
 from nopea.informers.object_cache import ObjectCache, Watcher
@@ -103,10 +104,17 @@ class Observer:
             one = declared if resource == declared.resource else replace(declared, resource=resource)
             is_watched = self._object_cache.knows(resource, one.key.namespace)
             live = self._object_cache.get(resource, one.key) if is_watched else None
+            if is_watched:
+                self._note_finish(one, self._object_cache.finish(resource, one.key), state)
             last = state.applied.get(one.key)
+            if last is not None and last.finished is not None and not last.finished.manifest:
+                before = (await self._previous(last.commit)).get(one.key)
+                last = state.applied[one.key] = compared(last, one, before)
             if live is None and last is None and not self._keeps_objects:
                 continue
-            if live is None or is_suspect(live, last):
+            if live is None and is_watched and is_done(last, one):
+                state.drifted_since.pop(one.key, None)
+            elif live is None or is_suspect(live, last):
                 looks.append(one)
             else:
                 self._note(observation, one.key, live)
@@ -150,6 +158,12 @@ class Observer:
             live = replace(live, owner=None)
         observation.observed[key] = live
 
+    def _note_finish(self, one: Desired, finish: Finish | None, state: RepositoryState) -> None:
+        """Record that a Job has ended as Git declares it; then it may be removed and does not run again."""
+        last = state.applied.get(one.key)
+        if finish is not None and last is not None and last.finished is None and last.hash == one.hash:
+            state.applied[one.key] = replace(last, finished=finished_as(one, finish))
+
     def _note_deleted_with_its_kind(
         self, one: Desired, observation: Observation, state: RepositoryState
     ) -> None:
@@ -190,6 +204,7 @@ class Observer:
             if is_same or not is_watched:  # it may have come under other rules; no watch will bring it
                 self._object_cache.assume(one.resource, key, observed)
             self._note(observation, key, observed)
+            self._note_finish(one, observed.finish, state)
             if self._keeps_objects:
                 observation.live[key] = live
         elif not is_watched:

@@ -292,7 +292,9 @@ def _has_moved(key: ObjectKey, live: ObservedObject | None, state: RepositorySta
     """Return whether an object differs from what the last run left; drift that it left does not count."""
     if key in state.left:
         return (live.facts if live is not None else None) != state.left[key]
-    return is_suspect(live, state.applied[key])
+    last = state.applied[key]
+    has_ended = live is not None and live.finish is not None and last.finished is None
+    return has_ended or is_suspect(live, last)
 
 
 def _triggers(request: ReconcileRequest) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource, parse_ke
 from nopea.core.plan.model import Plan, Policy, Reason, Step
 from nopea.core.plan.plan import plan
 from nopea.core.problem import Problem, StalledError, SyncError, TransientError
-from nopea.core.status.report import ObjectResult, ReconcileReport, Result
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.kube.errors import ApiError, UnknownKindError
 from nopea.kube.problems import to_problem
 from nopea.reconcile.accounts import client_for, watcher_of
@@ -46,6 +46,7 @@ from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState
 
 ADMISSION_EVERY = timedelta(hours=1)
+_GIT_CHANGED = (Reason.GIT_CHANGE, Reason.CONFLICT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,14 +331,17 @@ class ClusterSync:
                 self._context.ownership.unclaim(step.key, self._repository.key)
                 self._wait_for(step.key, step.live.owner if step.live else None)
 
-    def _note_heals(self, results: Iterable[ObjectResult]) -> None:
+    def _note_heals(self, results: Collection[ObjectResult]) -> None:
         now = datetime.now(UTC)
         fights = self._state.fights
         for one in results:
             if one.seen is not None and one.healed and one.reason is Reason.MANUAL_DRIFT:
                 for manager in managers_of(one.seen.drift):
                     fights = fights.healed(one.key, manager=manager, at=now)
-        self._state.fights = fights.forget(now=now, keep=self._state.applied.keys())
+        changed = {  # the change may end the fight
+            one.key for one in results if one.reason in _GIT_CHANGED and one.outcome is not Outcome.FAILED
+        }
+        self._state.fights = fights.forget(now=now, keep=self._state.applied.keys() - changed)
 
     def _contested(self) -> tuple[tuple[ObjectKey, RepoKey], ...]:
         ownership, ours = self._context.ownership, self._repository.key

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
-from nopea.core.objects import GroupKind, Resource
-from nopea.informers.informer import EVERYWHERE, Informer, Informers, Scope, is_newer
+from nopea.core.objects import GroupKind, ObjectKey, Resource
+from nopea.core.plan.model import Finish, ObservedObject
+from nopea.informers.informer import EVERYWHERE, MOST_ENDED, Informer, Informers, Scope, is_newer
 
 NOBODY = cast("Any", None)
 MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
@@ -49,3 +51,25 @@ def test_versions_are_compared_as_numbers() -> None:
     assert is_newer("10", "9")
     assert not is_newer("9", "10")
     assert not is_newer("9", "9")
+
+
+def test_a_deleted_job_is_remembered_if_it_had_ended() -> None:
+    """Until an object of this name is there again; other deleted objects are forgotten."""
+    informer, key = Informer(MAPS, NOBODY), ObjectKey("batch", "Job", "shop", "migrate")
+    live = ObservedObject(owner="shop.web", resource_version="1", finish=Finish.COMPLETE)
+    informer.put(key, live)
+    informer.lose(key, live.finish)
+    assert (informer.objects, informer.by_owner, dict(informer.ended)) == ({}, {}, {key: Finish.COMPLETE})
+
+    informer.put(key, replace(live, finish=None))
+    informer.lose(key, None)
+    assert not informer.ended
+
+
+def test_few_ended_jobs_are_remembered() -> None:
+    """The oldest are forgotten first."""
+    informer = Informer(MAPS, NOBODY)
+    for number in range(MOST_ENDED + 1):
+        informer.lose(ObjectKey("batch", "Job", "shop", str(number)), Finish.COMPLETE)
+    assert len(informer.ended) == MOST_ENDED
+    assert ObjectKey("batch", "Job", "shop", "0") not in informer.ended

@@ -15,6 +15,7 @@ from tests.fakes.installation import (
     outcomes,
 )
 
+from nopea.core.plan.contention import NO_FIGHTS
 from nopea.core.plan.inventory import unpack
 from nopea.core.plan.model import Reason
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
@@ -369,3 +370,19 @@ async def test_what_admission_changed_is_applied_again_once_an_hour(since: timed
         assert only(report).outcome is Outcome.UNCHANGED
         assert place.cluster.objects[key]["metadata"]["resourceVersion"] == version
         assert bool(place.state().applied[key].admission) is not bool(writes)
+
+
+async def test_a_change_in_git_ends_the_contention() -> None:
+    """It may be the answer to the fight, such as giving a field to an autoscaler."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        for _ in range(6):
+            place.edit("a", {"colour": "red"})
+            await place.sync()
+        assert place.condition("Contended")[0] == "True"
+
+        place.git.push({"a.yaml": config_map("a", shape="round")})
+        report = await place.sync(Trigger.POLL)
+
+        assert report.rivals == ""
+        assert place.state().fights == NO_FIGHTS

@@ -27,7 +27,14 @@ from nopea.core.apply.fieldset import (
     node_at,
     union,
 )
-from nopea.core.apply.ignore_rules import NO_RULES, PEOPLE, IgnoreRules, ManagerPatterns, fields_without
+from nopea.core.apply.ignore_rules import (
+    NO_RULES,
+    PEOPLE,
+    RESTARTS,
+    IgnoreRules,
+    ManagerPatterns,
+    fields_without,
+)
 from nopea.core.apply.list_items import positions
 from nopea.core.apply.projection import LAST_APPLIED, managed_fields_of
 
@@ -41,7 +48,11 @@ _SUBRESOURCES: Final = ("", "scale")
 
 _LAST_APPLIED_PATH: Final = ("f:metadata", "f:annotations", f"f:{LAST_APPLIED}")
 _LAST_APPLIED_FIELDS: Final[Fields] = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
-_MARK: Final[Fields] = {"f:metadata": {"f:annotations": {".": {}}}}
+_MARKS: Final[Fields] = {
+    "f:metadata": {"f:annotations": {".": {}}},
+    "f:spec": {"f:template": {"f:metadata": {"f:annotations": {".": {}}}}},
+}
+"""What is left of the claims of a tool that only set annotations that are not adopted."""
 _NOTHING_KNOWN: Final[Mapping[str, Any]] = {}
 
 
@@ -65,9 +76,10 @@ class _Adopting:
         )
 
     def not_adopted(self, fields: Fields) -> Fields:
-        """Return the claims that stay: annotations that control Nopea, ignored fields and status."""
+        """Return the claims that stay: annotations for Nopea and for restarts, ignored fields and status."""
         ignored = difference(fields, fields_without(fields, self.live, self.rules.pointers))
-        return union(ignored, _control_fields(fields))
+        restarts = difference(fields, difference(fields, RESTARTS))
+        return union(union(ignored, restarts), _control_fields(fields))
 
     def claims(self, entry: Mapping[str, Any], freed: Fields) -> Fields:
         """Return the part of an entry's freed claims that becomes ours; nobody owns the rest."""
@@ -141,7 +153,7 @@ def _split(
     for entry in entries(managed_fields):
         rest = adopting.not_adopted(fields_of(entry)) if adopting.concerns(entry) else fields_of(entry)
         freed = difference(fields_of(entry), rest)
-        if not freed or freed == _MARK:
+        if not difference(freed, _MARKS):
             remaining.append(entry)
             continue
         adopted.append((entry, adopting.claims(entry, freed)))

@@ -75,6 +75,22 @@ def deployers_of(spec: GitRepositorySpec) -> ManagerPatterns:
     return ManagerPatterns(DEPLOYERS if spec.adopt_managers is None else spec.adopt_managers)
 
 
+RESTARTS: Final[Fields] = {
+    "f:spec": {
+        "f:template": {
+            "f:metadata": {
+                "f:annotations": {
+                    "f:kubectl.kubernetes.io/restartedAt": {},  # also k9s, Lens, Headlamp
+                    "f:openshift.openshift.io/restartedAt": {},
+                    "f:cattle.io/timestamp": {},  # Rancher
+                }
+            }
+        }
+    }
+}
+"""The annotations by which people restart a workload; removing one would undo the restart."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoreRules:
     """The differences to ignore in one object: fields by JSON pointers (RFC 6901), changes by manager.

@@ -28,6 +28,7 @@ from nopea.core.apply.fieldset import (
 from nopea.core.apply.ignore_rules import (
     NO_RULES,
     PEOPLE,
+    RESTARTS,
     IgnoreRules,
     fields_without,
     without_pointers,
@@ -90,7 +91,7 @@ def people_fields(
     """Yield each entry of an interactive tool with the fields that it owns and we do not.
 
     Entries of ignored managers and of the status subresource are skipped, and so are the annotations and
-    labels below `nopea.io/`, which control Nopea, and `LAST_APPLIED`.
+    labels below `nopea.io/`, which control Nopea, `LAST_APPLIED` and `RESTARTS`.
     """
     for entry in entries(managed_fields):
         manager = entry.get("manager")
@@ -99,7 +100,7 @@ def people_fields(
             and (entry.get("subresource") or "") in ("", "scale")
             and not rules.ignores_manager(manager)
         ):
-            added = _without_control(difference(fields_of(entry), ours))
+            added = _without_control(difference(difference(fields_of(entry), ours), RESTARTS))
             if added := _without_marks(added, 0):
                 yield entry, added
 

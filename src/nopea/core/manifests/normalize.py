@@ -1,8 +1,9 @@
 """Normalize an object to the form that is applied, compared and hashed. Never changes its meaning.
 
-Fields that only the server sets are dropped, and a Secret's `stringData` becomes `data`. Nulls stay: what
-server-side apply makes of one depends on the kind. A nullable field of a custom resource stores it, and so
-overrides a default; in a built-in kind the field gets its default or, in a map of strings, is empty.
+Fields that only the server or its controllers set are dropped, and a Secret's `stringData` becomes `data`.
+Nulls stay: what server-side apply makes of one depends on the kind. A nullable field of a custom resource
+stores it, and so overrides a default; in a built-in kind the field gets its default or, in a map of strings,
+is empty.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from typing import Any
+
+from nopea.core.manifests.api_managed import drop_managed
 
 _SERVER_METADATA = frozenset(
     (
@@ -37,6 +40,7 @@ def normalize(raw_object: Mapping[str, Any]) -> dict[str, Any]:
         value["metadata"] = {key: item for key, item in metadata.items() if key not in _SERVER_METADATA}
     if value.get("kind") == "Secret" and value.get("apiVersion") == "v1":
         _encode_string_data(value)
+    drop_managed(value)
     return value
 
 

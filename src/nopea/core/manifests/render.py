@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -31,7 +31,10 @@ from nopea.core.secret import NO_KEY, Secret, keyed_hash
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """One object as Git describes it; `body` is the JSON to apply, `hash` changes when it or its rules do."""
+    """One object as Git describes it; `body` is the JSON to apply, `hash` changes when it or its rules do.
+
+    `content` is the hash of what a Job runs, see `content_of`; it is empty for other kinds.
+    """
 
     key: ObjectKey
     resource: Resource
@@ -42,6 +45,7 @@ class Desired:
     wave: int
     force: bool
     rules: IgnoreRules = NO_RULES
+    content: str = ""
 
     @property
     def target(self) -> Target:
@@ -98,6 +102,7 @@ def read_documents(files: Mapping[str, ParsedFile]) -> tuple[list[Document], lis
     return documents, problems
 
 
+JOB: Final = GroupKind("batch", "Job")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 
@@ -204,7 +209,19 @@ def _render_document(document: Document, rendering: Rendering, resource: Resourc
         wave=wave,
         force=rendering.force or annotations.get(names.FORCE_ANNOTATION) == "true",
         rules=rules,
+        content=content_of(body, rendering.hash_key) if key.group_kind == JOB else "",
     )
+
+
+def content_of(body: bytes, key: Secret = NO_KEY) -> str:
+    """Hash a manifest without Nopea's own metadata: a Job does not run again because its file was moved."""
+    manifest: Mapping[str, Any] = orjson.loads(body)
+    metadata = dict(manifest.get("metadata") or {})
+    for field in ("annotations", "labels"):
+        texts: Mapping[str, Any] = metadata.pop(field, None) or {}
+        if rest := {name: text for name, text in texts.items() if not name.startswith(f"{names.GROUP}/")}:
+            metadata[field] = rest
+    return keyed_hash(orjson.dumps({**manifest, "metadata": metadata}, option=orjson.OPT_SORT_KEYS), key)
 
 
 def _digest(body: bytes, rules: IgnoreRules, key: Secret) -> str:

@@ -9,8 +9,20 @@ import msgspec
 from nopea.core.api import packed
 from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
 from nopea.core.objects import ObjectKey, RepoKey, parse_key
-from nopea.core.plan.model import LastApplied, ObservedObject
+from nopea.core.plan.model import Finish, Finished, LastApplied, ObservedObject
 from nopea.core.secret import NO_KEY, Secret, keyed_hash
+
+
+class _Record(msgspec.Struct, array_like=True):
+    """One packed record; the last fields may be missing: what admission changed, how a Job has ended."""
+
+    key: str
+    hash: str
+    projection: str | None
+    commit: str
+    admission: str = ""
+    finish: Finish | None = None
+    manifest: str = ""
 
 
 def pack(applied: Mapping[ObjectKey, LastApplied], *, key: Secret = NO_KEY) -> str:
@@ -19,20 +31,16 @@ def pack(applied: Mapping[ObjectKey, LastApplied], *, key: Secret = NO_KEY) -> s
     `key` is that of the hashes; the text tells which one, so that `unpack` sees that another has come.
     """
     records = [
-        (str(name), last.hash, last.projection, last.commit, *([last.admission] if last.admission else []))
+        (str(name), last.hash, last.projection, last.commit, *_packed(last))
         for name, last in sorted(applied.items())
     ]
     return f"{_id_of(key)}.{packed.pack(records)}" if records else ""
 
 
-class _Record(msgspec.Struct, array_like=True):
-    """One object; what is last may be missing."""
-
-    name: str
-    hash: str
-    projection: str | None
-    commit: str
-    admission: str = ""
+def _packed(last: LastApplied) -> tuple[str, ...]:
+    if last.finished is not None:
+        return (last.admission, last.finished.how, last.finished.manifest)
+    return (last.admission,) if last.admission else ()
 
 
 def unpack(text: str, *, key: Secret = NO_KEY) -> dict[ObjectKey, LastApplied]:
@@ -43,16 +51,22 @@ def unpack(text: str, *, key: Secret = NO_KEY) -> dict[ObjectKey, LastApplied]:
     if not text:
         return {}
     key_id, _, records_text = text.rpartition(".")
+    records = packed.unpack(records_text, list[_Record])
     ours = key_id == _id_of(key)
-    return {
-        _key(each.name): LastApplied(
-            hash=each.hash if ours else "",
-            projection=each.projection if ours else None,
-            commit=each.commit,
-            admission=each.admission,
-        )
-        for each in packed.unpack(records_text, list[_Record])
-    }
+    return {_key(record.key): _unpacked(record, ours=ours) for record in records}
+
+
+def _unpacked(record: _Record, *, ours: bool) -> LastApplied:
+    finished = None
+    if record.finish is not None:
+        finished = Finished(how=record.finish, manifest=record.manifest if ours else "")
+    return LastApplied(
+        hash=record.hash if ours else "",
+        projection=record.projection if ours else None,
+        commit=record.commit,
+        admission=record.admission,
+        finished=finished,
+    )
 
 
 def _id_of(key: Secret) -> str:

@@ -10,7 +10,7 @@ from nopea.core.api import names
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.apply.projection import projection_hash
 from nopea.core.health.assess import assess
-from nopea.core.plan.model import BreakGlass, ObservedObject
+from nopea.core.plan.model import BreakGlass, Finish, ObservedObject
 from nopea.core.secret import NO_KEY, Secret
 
 
@@ -29,7 +29,22 @@ def observed_of(
         prune=annotations.get(names.PRUNE_ANNOTATION),
         terminating="deletionTimestamp" in metadata,
         health=assess(live, now=now),
+        finish=_finish(live),
     )
+
+
+def _finish(live: Mapping[str, Any]) -> Finish | None:
+    """Return how a Job ended; None for one that has not, and for another kind."""
+    if (live.get("apiVersion"), live.get("kind")) != ("batch/v1", "Job"):
+        return None
+    status = live.get("status")
+    conditions = status.get("conditions") if isinstance(status, dict) else None
+    true = {
+        condition.get("type")
+        for condition in (conditions if isinstance(conditions, list) else ())
+        if isinstance(condition, dict) and condition.get("status") == "True"
+    }
+    return next((finish for finish in Finish if finish in true), None)
 
 
 def _break_glass(annotations: Mapping[str, str]) -> BreakGlass | None:

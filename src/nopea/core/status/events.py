@@ -18,6 +18,7 @@ from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import unpack
 from nopea.core.plan.model import Reason
+from nopea.core.problem import Code
 from nopea.core.status.conditions import report_line
 from nopea.core.status.drifts import drift_line
 from nopea.core.status.health import RECOVERING, UNHEALTHY
@@ -71,7 +72,7 @@ def event_lines(step: Transition) -> Iterator[EventLine]:
     yield from _prunes(report)
     for message, keys in newly_kept(step.before, step.after):
         yield EventLine(type="Normal", reason="Kept", action="Prune", note=f"{_named(keys)}: {message}")
-    yield from _problems(report)
+    yield from _problems(step, report)
 
 
 def _rollbacks(step: Transition) -> Iterator[EventLine]:
@@ -184,10 +185,16 @@ def _drifts(report: ReconcileReport) -> Iterator[EventLine]:
         note = f"{verb} {drift_line(result, reverted=True)}."
         yield EventLine(type="Normal", reason="DriftHealed", action="Heal", note=note)
     for result in _first(result for result in report.objects if result.drifts):
-        note = f"Drift in {drift_line(result)}. Not reverted: {_WHY_LEFT.get(result.reason, result.reason)}."
+        note = f"Drift in {drift_line(result)}. Not reverted: {_why_left(result)}."
         yield EventLine(type="Warning", reason="DriftDetected", action="Heal", note=note)
     if report.rivals:
         yield EventLine(type="Warning", reason="Contended", action="Heal", note=report.rivals)
+
+
+def _why_left(result: ObjectResult) -> str:
+    if result.outcome is Outcome.FAILED and result.problem is not None:
+        return f"that failed with {result.problem.code}"
+    return _WHY_LEFT.get(result.reason, result.reason)
 
 
 def _prunes(report: ReconcileReport) -> Iterator[EventLine]:
@@ -199,8 +206,10 @@ def _prunes(report: ReconcileReport) -> Iterator[EventLine]:
         yield EventLine(type="Normal", reason="Pruned", action="Prune", note=note)
 
 
-def _problems(report: ReconcileReport) -> Iterator[EventLine]:
-    for code in report.codes[:MOST_OF_A_KIND]:
+def _problems(step: Transition, report: ReconcileReport) -> Iterator[EventLine]:
+    """Say each kind of problem. The objects of a deleted GitRepository are often gone at the next attempt."""
+    codes = [code for code in report.codes if code is not Code.PRUNE_BLOCKED or step.before.failures]
+    for code in codes[:MOST_OF_A_KIND]:
         matching = [problem for problem in report.problems if problem.code is code]
         more = f" (and {len(matching) - 1} more)" if len(matching) > 1 else ""
         yield EventLine(type="Warning", reason=code.reason, action="Sync", note=f"{matching[0]}{more}")

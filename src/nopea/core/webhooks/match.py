@@ -33,7 +33,7 @@ _AZURE_SSH_HOSTS = ("ssh.dev.azure.com", "vs-ssh.visualstudio.com")
 _AZURE_SSH_PATH = re.compile(r"v3/([^/\s]+)/([^/]+)/([^/]+)", re.IGNORECASE)
 _AZURE_OLD_HOST = re.compile(r"([a-z0-9-]+)\.visualstudio\.com")
 _AZURE_COLLECTION = re.compile(r"DefaultCollection/", re.IGNORECASE)
-_DATA_CENTER_PATH = re.compile(r"scm/([^/]+/[^/]+)", re.IGNORECASE)
+_DATA_CENTER_PATH = re.compile(r"scm/([^/\s]+/[^/]+)", re.IGNORECASE)
 
 
 def normalise_url(url: str) -> str:

@@ -294,6 +294,28 @@ def test_control_annotations_alone_cause_no_write(mark: dict[str, Any]) -> None:
     assert adopt(live(entry("kubectl-annotate", fields))) is None
 
 
+@pytest.mark.parametrize("mark", [{}, {".": {}}])
+def test_a_restart_of_the_pods_stays(mark: dict[str, Any]) -> None:
+    """The tool's annotation is not taken over: the next apply would remove it and undo the restart."""
+    annotation = {"f:annotations": {**mark, "f:kubectl.kubernetes.io/restartedAt": {}}}
+    restart: dict[str, Any] = {"f:spec": {"f:template": {"f:metadata": annotation}}}
+    assert adopt(live(entry("kubectl-rollout", restart))) is None
+
+    after = adopted(live(entry("k9s", union(restart, data("a"))), a="1"))
+
+    assert after is not None
+    assert (
+        fields_of(entry_of(after["metadata"]["managedFields"], manager="nopea")).get("f:data")
+        == data("a")["f:data"]
+    )
+    kept = fields_of(entry_of(after["metadata"]["managedFields"], manager="k9s", operation="Update"))
+    assert kept == {
+        "f:spec": {
+            "f:template": {"f:metadata": {"f:annotations": {"f:kubectl.kubernetes.io/restartedAt": {}}}}
+        }
+    }
+
+
 def test_ignored_claims_stay() -> None:
     """Claims to ignored pointers and claims of ignored managers are not taken over."""
     stored = live(

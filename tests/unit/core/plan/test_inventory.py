@@ -24,13 +24,20 @@ from nopea.core.plan.inventory import (
     unpack,
     unrecorded,
 )
-from nopea.core.plan.model import LastApplied, ObservedObject
+from nopea.core.plan.model import Finish, Finished, LastApplied, ObservedObject
 from nopea.core.secret import Secret
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters=" /"), min_size=1, max_size=12)
 GROUPS = st.just("") | st.lists(WORDS, min_size=1, max_size=3).map(".".join)
 KEYS = st.builds(ObjectKey, GROUPS, WORDS, st.just("") | WORDS, WORDS)
-LAST = st.builds(LastApplied, hash=WORDS, projection=st.none() | WORDS, commit=st.just("") | WORDS)
+FINISHED = st.builds(Finished, how=st.sampled_from(Finish), manifest=WORDS)
+LAST = st.builds(
+    LastApplied,
+    hash=WORDS,
+    projection=st.none() | WORDS,
+    commit=st.just("") | WORDS,
+    finished=st.none() | FINISHED,
+)
 WEB = ObjectKey("", "ConfigMap", "shop", "web")
 API = ObjectKey("", "ConfigMap", "shop", "api")
 EVENT = ObjectKey("events.k8s.io", "Event", "shop", "noted")
@@ -59,6 +66,20 @@ def test_what_admission_changed_is_recorded() -> None:
     assert unpack(pack({key: last})) == {key: last}
     _, _, records = pack({key: replace(last, admission="")}).rpartition(".")
     assert records == packed.pack([(str(key), "h", None, "c")])
+
+
+def test_a_record_of_an_earlier_version_can_be_unpacked() -> None:
+    """It does not say whether a Job has finished."""
+    key_id, _, _ = pack(records(1)).partition(".")
+    text = f"{key_id}.{packed.pack([(str(WEB), 'h', None, 'c0ffee')])}"
+    assert unpack(text) == {WEB: LastApplied(hash="h", projection=None, commit="c0ffee")}
+
+
+def test_that_a_job_has_finished_survives_another_key() -> None:
+    """What it ran is not known then."""
+    finished = Finished(how=Finish.FAILED, manifest="m")
+    text = pack({WEB: LastApplied(hash="h", projection="p", finished=finished)}, key=Secret(b"old"))
+    assert unpack(text, key=Secret(b"new"))[WEB].finished == Finished(how=Finish.FAILED, manifest="")
 
 
 def test_a_packed_record_is_short() -> None:
