@@ -26,9 +26,9 @@ def require_sshd() -> str:
     pytest.skip(reason)
 
 
-def make_key(path: Path, *, kind: str = "ed25519", passphrase: str = "") -> str:
+def make_key(path: Path, *options: str, kind: str = "ed25519", passphrase: str = "") -> str:
     """Generate a key pair and return the public key's line."""
-    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "acme", "-f", str(path)]
+    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "acme", *options, "-f", str(path)]
     subprocess.run(command, check=True, capture_output=True)
     return path.with_suffix(".pub").read_text()
 

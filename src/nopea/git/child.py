@@ -45,6 +45,7 @@ class Setup:
     """What the parent configured once."""
 
     home: Path
+    ca_file: str
     proxy: bool
     max_fetch_bytes: int
     max_file_bytes: int
@@ -81,6 +82,7 @@ class Setup:
         )
         return cls(
             home,
+            raw["ca_file"],
             raw["proxy"],
             raw["max_fetch_bytes"],
             raw["max_file_bytes"],
@@ -158,6 +160,7 @@ def _line(setup: Setup, request: dict[str, Any]) -> Line:
         ends_at=time.monotonic() + request["seconds"],
         max_bytes=setup.max_fetch_bytes,
         networks=setup.networks,
+        ca_file=setup.ca_file,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from nopea.core.git.known_hosts import HostKey, host_keys
+from nopea.core.git.private_key import is_encrypted
 from nopea.core.git.source import DEFAULT_BRANCH, ParsedFile, Ref, Remote
 from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
 from nopea.core.secret import mask_text, mask_url
@@ -26,6 +28,8 @@ def error_of(
             return _path_missing(url, detail, facts)
         case ErrorKind.AUTHENTICATION:
             return _authentication(url, detail, remote)
+        case ErrorKind.HOST_KEY if facts.get("key"):
+            return _host_key(url, HostKey(*facts["key"]), remote)
         case _:
             code, what, hint = _PLAIN[kind]
             problem = Problem(code=code, message=f"{url}: {what}: {detail}.", hint=hint)
@@ -107,7 +111,47 @@ def _path_missing(url: str, detail: str, facts: dict[str, Any]) -> SyncError:
     return _stalled(Code.GIT_PATH_NOT_FOUND, f"{url}: {detail} at this commit.", hint)
 
 
+def _host_key(url: str, shown: HostKey, remote: Remote) -> SyncError:
+    known = host_keys(remote.credentials.known_hosts, remote.url)
+    compare = (
+        "Compare the fingerprint with the one that the host publishes; `ssh-keyscan HOST` prints the line."
+    )
+    if shown in known.revoked:
+        what = "known_hosts marks the server's key as revoked"
+        hint = (
+            "Find out who answers under this name; a server with a new key needs a new line in known_hosts."
+        )
+    elif known.accepted:
+        listed = ", ".join(map(str, known.accepted))
+        what = f"the server's key is another one than in known_hosts, which lists {listed}"
+        hint = f"If the server really has a new key, put it into known_hosts in the Secret. {compare}"
+    elif known.has_authority:
+        what = "known_hosts has only a @cert-authority for this host, and host certificates are not supported"
+        hint = f"Add the host's own key to known_hosts in the Secret. {compare}"
+    else:
+        what = "known_hosts does not list this host and port"
+        hint = f"Add the host's key to known_hosts in the Secret. {compare}"
+    return _stalled(Code.GIT_HOST_KEY, f"{url}: {what}: the server shows {shown}.", hint)
+
+
+_UNREADABLE_KEY = re.compile(
+    r"extract public key|wrong passphrase|unsupported private key|unable to open private"
+)
+
+
 def _authentication(url: str, detail: str, remote: Remote) -> SyncError:
+    if _UNREADABLE_KEY.search(detail.lower()):
+        if is_encrypted(remote.credentials.identity.reveal()):
+            return _stalled(
+                Code.GIT_AUTHENTICATION,
+                f"{url}: the private key in identity cannot be opened with this passphrase.",
+                "Correct identity_password in the Secret in spec.secretRef.",
+            )
+        return _stalled(
+            Code.GIT_AUTHENTICATION,
+            f"{url}: the private key in identity cannot be read: {detail}.",
+            "Set identity in the Secret in spec.secretRef to an ed25519, ECDSA or RSA key.",
+        )
     if remote.credentials.digest():
         hint = "Check the Secret in spec.secretRef: its user, token or key must have read access."
     else:

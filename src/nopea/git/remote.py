@@ -5,18 +5,22 @@ Never writes a URL or a credential to disk, and never sends a credential to anot
 
 from __future__ import annotations
 
+import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pygit2
 from pygit2.enums import CredentialType
 from pygit2.ffi import C
 
 from nopea.core.git.networks import Networks
-from nopea.core.git.source import is_ssh
+from nopea.core.git.source import is_ssh, without_user
+from nopea.git.certificate import Shown, look, observe
 from nopea.git.failure import GitFailure, network
 from nopea.git.protocol import ErrorKind
 from nopea.git.reach import refuse_unreachable
@@ -24,6 +28,9 @@ from nopea.git.ref import HEAD, RemoteRefs
 
 _MAX_HEADS = 500_000
 _REDIRECTS = "http.followRedirects"
+_HTTPS_PORT = 443
+_LOOK_SECONDS = 10.0
+_USER = "git"
 
 
 class TooManyObjectsError(Exception):
@@ -54,6 +61,11 @@ class RemoteAddress:
         return "Address(***)"
 
     @property
+    def shown_to_libgit2(self) -> str:
+        """The URL without a user that is not to log in: libgit2 would accept no other one."""
+        return without_user(self.url) if self.ssh and self.username else self.url
+
+    @property
     def ssh(self) -> bool:
         """True for `ssh://` and scp-like URLs."""
         return is_ssh(self.url)
@@ -67,9 +79,11 @@ class RemoteAddress:
 class Session(pygit2.RemoteCallbacks):
     """One conversation: answers libgit2's questions and stops it at the deadline and at the size limit."""
 
-    def __init__(self, address: RemoteAddress, *, ends_at: float, max_bytes: int) -> None:
+    def __init__(self, address: RemoteAddress, *, ends_at: float, max_bytes: int, ca_file: str = "") -> None:
         super().__init__()
+        self.shown = Shown()
         self._address = address
+        self._ca_file = ca_file
         self._ends_at = ends_at
         self._max_bytes = max_bytes
         self._asked = 0
@@ -86,33 +100,59 @@ class Session(pygit2.RemoteCallbacks):
         """Answer once; being asked again means that the server did not like the answer."""
         del url
         address = self._address
-        name = address.username or username_from_url or "git"
+        name = address.username or username_from_url or _USER
         if allowed_types == CredentialType.USERNAME:
             return pygit2.Username(name)
         self._asked += 1
         if self._asked > 1:
-            raise GitFailure(
-                ErrorKind.AUTHENTICATION, "the server does not accept the credentials", given=True
-            )
+            raise GitFailure(ErrorKind.AUTHENTICATION, "the server does not accept the credentials")
         if allowed_types & CredentialType.SSH_KEY and address.identity:
             return pygit2.KeypairFromMemory(
                 name, None, address.identity.decode(), address.identity_password.decode() or None
             )
-        if allowed_types & CredentialType.USERPASS_PLAINTEXT and address.password:
-            return pygit2.UserPass(name, address.password.decode())
-        raise GitFailure(
-            ErrorKind.AUTHENTICATION, "the server asks for credentials", given=bool(address.token)
-        )
+        if not address.ssh and (address.password or address.token):  # they were sent with the request
+            raise GitFailure(ErrorKind.AUTHENTICATION, "the server does not accept the credentials")
+        raise GitFailure(ErrorKind.AUTHENTICATION, "the server asks for credentials")
 
     def certificate_check(self, certificate: None, valid: bool, host: bytes) -> bool:
-        """Trust what the library could verify, and nothing else (pygit2's default lets any SSH host pass)."""
-        del certificate, host
-        return valid
+        """Trust what the library could verify; of certificates, also what `look` finds good.
+
+        Pygit2's default lets any SSH host pass.
+        """
+        del certificate
+        if valid:
+            return True
+        if self._address.ssh:
+            key = self.shown.host_key
+            shown = f"it shows {key}" if key else "it shows a key of another type"
+            raise GitFailure(ErrorKind.HOST_KEY, shown, key=[key.type, key.base64] if key else None)
+        trusted, reason = self.look()
+        if not trusted or trusted != self.shown.certificate:
+            raise GitFailure(ErrorKind.CERTIFICATE, reason or f"it is not valid for {host.decode()}")
+        return True
+
+    def look(self) -> tuple[bytes, str]:
+        """Return the server's certificate if it can be trusted, else why not, as far as that can be said."""
+        parts = urlsplit(self._address.url)
+        if parts.scheme != "https" or self._address.proxy:  # the server may not be reached but by the proxy
+            return b"", ""
+        left = max(0.1, min(_LOOK_SECONDS, self._ends_at - time.monotonic()))
+        return look(
+            parts.hostname or "", parts.port or _HTTPS_PORT, ca_file=self._ca_file, timeout_seconds=left
+        )
 
     def custom_headers(self) -> list[str] | None:
-        """Send a bearer token, if there is one."""
-        token = self._address.token
-        return [f"Authorization: Bearer {token.decode()}"] if token else None
+        """Send a bearer token or a password at once.
+
+        A server that offers NTLM or Negotiate too would not be asked for basic authentication by libgit2.
+        """
+        address = self._address
+        if address.token:
+            return [f"Authorization: Bearer {address.token.decode()}"]
+        if address.password and not address.ssh:
+            login = b"%b:%b" % ((address.username or _USER).encode(), address.password)
+            return [f"Authorization: Basic {base64.b64encode(login).decode()}"]
+        return None
 
     def transfer_progress(self, stats: Any) -> None:
         """Stop a pack that is too late, too big, or (at first sight) too long a history."""
@@ -122,6 +162,9 @@ class Session(pygit2.RemoteCallbacks):
             raise GitFailure(ErrorKind.TOO_BIG, f"more than {self._max_bytes} bytes in one fetch")
         if 0 < self.max_objects < stats.total_objects:
             raise TooManyObjectsError
+
+
+observe(Session, lambda session, shown: setattr(session, "shown", shown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +179,7 @@ class Conversation:
     def refs(self) -> RemoteRefs:
         """Connect and return all refs that the server lists."""
         self._refuse_unreachable()
-        with network(ssh=self.address.ssh):
+        with self._talking():
             listed = self.remote.list_heads(callbacks=self.session, proxy=self._proxy)
         if len(listed) > _MAX_HEADS:
             raise GitFailure(ErrorKind.TOO_BIG, f"the server lists {len(listed)} refs")
@@ -149,8 +192,19 @@ class Conversation:
         """Fetch into the repository; raises TooManyObjectsError over `max_objects` (0: no limit)."""
         self.session.max_objects = max_objects
         self._refuse_unreachable()
-        with network(ssh=self.address.ssh):
+        with self._talking():
             self.remote.fetch(refspecs, callbacks=self.session, proxy=self._proxy, depth=depth)
+
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        """Translate errors. Where the URL has an address, libgit2 calls a wrong certificate an early EOF."""
+        try:
+            with network(ssh=self.address.ssh):
+                yield
+        except GitFailure as failure:
+            if "early EOF" in failure.message and (reason := self.session.look()[1]):
+                raise GitFailure(ErrorKind.CERTIFICATE, reason) from failure
+            raise
 
     def _refuse_unreachable(self) -> None:
         """Look at the host's addresses; a proxy resolves the name itself."""
@@ -170,13 +224,14 @@ class Line:
     ends_at: float
     max_bytes: int
     networks: Networks = Networks.ANY
+    ca_file: str = ""
 
     def talk(self, repository: pygit2.Repository) -> Conversation:
         """Begin a conversation on behalf of a repository; nothing is sent yet."""
-        session = Session(self.address, ends_at=self.ends_at, max_bytes=self.max_bytes)
+        session = Session(self.address, ends_at=self.ends_at, max_bytes=self.max_bytes, ca_file=self.ca_file)
         _forbid_redirects(repository)
         with network(ssh=self.address.ssh):
-            remote = repository.remotes.create_anonymous(self.address.url)
+            remote = repository.remotes.create_anonymous(self.address.shown_to_libgit2)
         return Conversation(remote, session, self.address, self.networks)
 
 

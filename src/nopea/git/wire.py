@@ -6,6 +6,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
+from nopea.core.git.known_hosts import plain_lines
 from nopea.core.git.source import (
     Commit,
     Credentials,
@@ -34,7 +35,7 @@ def mirror_name(remote: Remote) -> str:
 def trust_of(url: str, credentials: Credentials) -> Trust:
     """Return what a child must trust to talk to the URL; equal values share a child."""
     if is_ssh(url):
-        return Trust(known_hosts=credentials.known_hosts)
+        return Trust(known_hosts=plain_lines(credentials.known_hosts, url))
     return Trust(ca_crt=credentials.ca_crt if url.startswith("https:") else "")
 
 

@@ -48,17 +48,28 @@ def test_only_a_file_url_is_local() -> None:
     assert not address().local
 
 
-def test_a_password_is_given_once() -> None:
-    """A server that asks again has rejected the password, so the operation ends."""
-    callbacks = session(address(username="robot", password=SECRET))
-    asked = CredentialType.USERPASS_PLAINTEXT
+@pytest.mark.parametrize("raw", [{"password": SECRET}, {"token": SECRET}], ids=["a password", "a token"])
+def test_what_was_sent_at_once_is_not_given_again(raw: dict[str, Any]) -> None:
+    """A server that asks has rejected what every request carries, so the operation ends."""
+    callbacks = session(address(username="robot", **raw))
 
-    assert isinstance(callbacks.credentials("https://git.example", None, asked), pygit2.UserPass)
     with pytest.raises(GitFailure) as failure:
-        callbacks.credentials("https://git.example", None, asked)
+        callbacks.credentials("https://git.example", None, CredentialType.USERPASS_PLAINTEXT)
 
     assert failure.value.kind is ErrorKind.AUTHENTICATION
-    assert failure.value.facts == {"given": True}
+    assert "does not accept" in failure.value.message
+
+
+def test_a_key_is_given_once() -> None:
+    """A server that asks again has rejected the key, so the operation ends."""
+    callbacks = session(address("ssh://git@git.example/shop.git", identity=SECRET))
+    asked = CredentialType.SSH_KEY
+
+    assert isinstance(callbacks.credentials("", "git", asked), pygit2.KeypairFromMemory)
+    with pytest.raises(GitFailure) as failure:
+        callbacks.credentials("", "git", asked)
+
+    assert failure.value.kind is ErrorKind.AUTHENTICATION
 
 
 @pytest.mark.parametrize(
@@ -92,10 +103,17 @@ def test_a_token_goes_into_the_authorization_header() -> None:
     assert session(address()).custom_headers() is None
 
 
-@pytest.mark.parametrize("valid", [True, False])
-def test_only_a_verified_host_is_trusted(valid: bool) -> None:
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [("https://git.invalid/x", ErrorKind.CERTIFICATE), ("ssh://git.invalid/x", ErrorKind.HOST_KEY)],
+)
+def test_only_a_verified_host_is_trusted(url: str, kind: ErrorKind) -> None:
     """The default of pygit2 would accept any SSH host."""
-    assert session(address()).certificate_check(None, valid, b"git.example") is valid
+    assert session(address(url)).certificate_check(None, True, b"git.invalid")
+    with pytest.raises(GitFailure) as failure:
+        session(address(url)).certificate_check(None, False, b"git.invalid")
+
+    assert failure.value.kind is kind
 
 
 def test_a_pack_within_its_limits_is_accepted() -> None:

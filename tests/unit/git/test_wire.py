@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -28,13 +29,15 @@ from nopea.git.process import Trust
 from nopea.git.protocol import Decoder, encode
 from nopea.git.wire import commit_of, listing_of, mirror_name, parsed_file, raw_address, raw_ref, trust_of
 
+KEY = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
+KNOWN_HOSTS = f"h ssh-ed25519 {KEY}\n"
 FULL = Credentials(
     username="bot",
     password=Secret("pw-pw-pw"),
     token=Secret("tk-tk-tk"),
     identity=Secret("id-id-id"),
     identity_password=Secret("ip-ip-ip"),
-    known_hosts="h ssh-ed25519 AAAA",
+    known_hosts=KNOWN_HOSTS,
     ca_crt="PEM",
 )
 HTTPS = Remote("https://git.acme.example/x", FULL)
@@ -77,8 +80,8 @@ def test_a_mirror_is_shared_by_url_and_credentials() -> None:
         ("https://h/x", Trust(ca_crt="PEM")),
         ("http://h/x", Trust()),
         ("file:///srv/x", Trust()),
-        ("ssh://git@h/x", Trust(known_hosts="h ssh-ed25519 AAAA")),
-        ("git@h:x", Trust(known_hosts="h ssh-ed25519 AAAA")),
+        ("ssh://git@h/x", Trust(known_hosts=KNOWN_HOSTS)),
+        ("git@h:x", Trust(known_hosts=KNOWN_HOSTS)),
     ],
 )
 def test_a_child_trusts_only_what_the_url_needs(url: str, trust: Trust) -> None:

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
+from nopea.core.git.private_key import is_encrypted, tidy, why_unreadable
 from nopea.core.git.source import Credentials, is_ssh
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
@@ -53,6 +54,15 @@ def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Cred
             "an SSH URL needs the key known_hosts, because unknown host keys are refused.",
             "Add the output of `ssh-keyscan HOST` as known_hosts, after you have checked its fingerprint.",
         )
+    identity = tidy(values.get("identity", b""))
+    passphrase = _secret(values, "identity_password") or _secret(values, "password")
+    if ssh and (reason := why_unreadable(identity)):
+        return problem(f"the value of identity {reason}.", "Set identity to a private key that has access.")
+    if ssh and is_encrypted(identity) and not passphrase:
+        return problem(
+            "the private key in identity is encrypted, and there is no passphrase for it.",
+            "Add the key identity_password, or use a key without a passphrase.",
+        )
     if not ssh and not values.keys() & {"username", "password", "token", "ca.crt"}:
         return problem("none of its keys is for an HTTP URL.", f"Nopea reads these keys: {_KEYS}.")
     if url.startswith("https:") and texts.get("ca.crt") and not _holds_certificates(texts["ca.crt"]):
@@ -70,8 +80,8 @@ def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Cred
         username=texts.get("username", "").strip(),
         password=_secret(values, "password"),
         token=_secret(values, "token"),
-        identity=Secret(values.get("identity", b"")),
-        identity_password=_secret(values, "identity_password") or _secret(values, "password"),
+        identity=Secret(identity),
+        identity_password=passphrase,
         known_hosts=texts.get("known_hosts", ""),
         ca_crt=texts.get("ca.crt", ""),
     )

@@ -16,6 +16,7 @@ from nopea.core.secret import Secret
 
 _SHA256_LENGTH = 64
 _HOST: Final = re.compile(r"[a-z0-9._:-]+")
+_SSH_PORT: Final = 22
 SHORT_COMMIT: Final = 7
 """How many digits of a commit are shown to users."""
 
@@ -38,6 +39,36 @@ def host_of(url: str) -> str:
     else:
         host = url.partition(":")[0].rpartition("@")[2].lower() if is_ssh(url) else ""
     return host if _HOST.fullmatch(host) else ""
+
+
+def ssh_server_of(url: str) -> tuple[str, int]:
+    """Return the host of an SSH URL as it is spelled there, and its port; no host if they cannot be read."""
+    try:
+        parts = urlsplit(_ssh_authority(url)[0])
+        host, port = parts.hostname or "", parts.port or _SSH_PORT
+    except ValueError:
+        return "", _SSH_PORT
+    start = parts.netloc.lower().rfind(host)
+    return (parts.netloc[start : start + len(host)], port) if _HOST.fullmatch(host) else ("", _SSH_PORT)
+
+
+def without_user(url: str) -> str:
+    """Return an SSH URL without the user that it names, if any."""
+    authority, rest = _ssh_authority(url)
+    name = authority.removeprefix("ssh://").rpartition("@")[2]
+    if url.startswith("ssh://"):
+        return f"ssh://{name}{rest}"
+    return f"[{name}{rest}" if url.startswith("[") else name + rest
+
+
+def _ssh_authority(url: str) -> tuple[str, str]:
+    """Return `ssh://user@host:port` of a URL in any form, and what follows it."""
+    if url.startswith("ssh://"):
+        authority, slash, path = url.removeprefix("ssh://").partition("/")
+        return f"ssh://{authority}", slash + path
+    end = "]" if url.startswith("[") else ":"
+    authority, separator, path = url.removeprefix("[").partition(end)
+    return f"ssh://{authority}", separator + path
 
 
 class RefKind(enum.StrEnum):

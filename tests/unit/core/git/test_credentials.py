@@ -12,6 +12,7 @@ from nopea.core.git.source import Credentials
 from nopea.core.problem import Code, Problem
 
 HTTPS, SSH, SCP = "https://h/x", "ssh://git@h/x", "git@h:x"
+KEY = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"
 AUTHORITY = """Főtanúsítvány of Acme
 -----BEGIN CERTIFICATE-----
 MIIBiDCCAS+gAwIBAgIUP1ZBsKQFlhLA2Ig4CzEs5cuAG9kwCgYIKoZIzj0EAwIw
@@ -56,16 +57,32 @@ def test_a_trailing_newline_is_removed() -> None:
 
 def test_files_stay_as_they_are() -> None:
     """The trailing newline of a key, of known_hosts and of a CA certificate is kept."""
-    found = _parsed(SSH, identity="KEY\n", known_hosts="h ssh-ed25519 AAAA\n", ca_crt="PEM\n")
+    found = _parsed(SSH, identity=KEY, known_hosts="h ssh-ed25519 AAAA\n", ca_crt="PEM\n")
 
-    assert found.identity.reveal() == b"KEY\n"
+    assert found.identity.reveal() == KEY.encode()
     assert (found.known_hosts, found.ca_crt) == ("h ssh-ed25519 AAAA\n", "PEM\n")
+
+
+def test_white_space_around_a_private_key_is_removed() -> None:
+    """libssh2 takes a key with a blank line before it for one with a wrong passphrase."""
+    found = _parsed(SSH, identity=f"\ufeff\n  {KEY.strip()}\r\n\r\n", known_hosts="h")
+
+    assert found.identity.reveal() == KEY.encode()
+
+
+def test_an_encrypted_key_needs_a_passphrase() -> None:
+    """The message names the key of the Secret that is missing."""
+    encrypted = KEY.replace("\nAAAA", "\nProc-Type: 4,ENCRYPTED\n\nAAAA")
+
+    problem = _refused(SSH, _secret(identity=encrypted, known_hosts="h"))
+    assert "identity_password" in problem.hint
+    assert _parsed(SSH, identity=encrypted, known_hosts="h", password="pw").identity_password
 
 
 @pytest.mark.parametrize("url", [SSH, SCP])
 def test_a_key_may_have_a_passphrase_under_either_name(url: str) -> None:
     """`identity_password` wins over `password`, which is Flux' name."""
-    key = {"identity": "KEY", "known_hosts": "h"}
+    key = {"identity": KEY, "known_hosts": "h"}
     both = _parsed(url, **key, password="one", identity_password="two")
 
     assert both.identity_password.reveal() == b"two"
@@ -78,10 +95,10 @@ def test_a_key_may_have_a_passphrase_under_either_name(url: str) -> None:
     [
         (SSH, {"known_hosts": "h"}, "identity"),
         (SCP, {"token": "tk-tk"}, "identity"),
-        (SSH, {"identity": "KEY"}, "known_hosts"),
-        (SSH, {"identity": "KEY", "known_hosts": " \n"}, "known_hosts"),
+        (SSH, {"identity": KEY}, "known_hosts"),
+        (SSH, {"identity": KEY, "known_hosts": " \n"}, "known_hosts"),
         (HTTPS, {}, "none of its keys"),
-        (HTTPS, {"identity": "KEY", "known_hosts": "h"}, "none of its keys"),
+        (HTTPS, {"identity": KEY, "known_hosts": "h"}, "none of its keys"),
         (HTTPS, {"username": "bot"}, "together"),
         (HTTPS, {"password": "pw-pw"}, "together"),
     ],
