@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.fakes.samples import report
 
 from nopea.controller.worker import ReconcilePort
 from nopea.core.api.repository import Repository
+from nopea.core.problem import Problem
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.trigger import Trigger
 from nopea.reconcile.request import ReconcileRequest
@@ -28,6 +29,7 @@ class FakeReconciler:
     news: bool = False
     changed: bool = False
     is_unhealthy: bool = False
+    problems: tuple[Problem, ...] = ()
     requests: list[ReconcileRequest] = field(default_factory=list)
     started_at: list[float] = field(default_factory=list)
     asked_at: list[float] = field(default_factory=list)
@@ -60,7 +62,7 @@ class FakeReconciler:
         result = next(self._results, self.last)
         if isinstance(result, Exception):
             raise result
-        return report(result)
+        return replace(report(result), problems=self.problems)
 
     def has_changed(self, repository: Repository) -> bool:
         """Return `changed`."""

@@ -48,9 +48,11 @@ def repository(name: str = "api", **changes: Any) -> Repository:
     return parse_repository(raw_repository(name, **changes))
 
 
-def problem(code: Code = Code.INVALID, message: str = "it is wrong", **where: str) -> Problem:
+def problem(
+    code: Code = Code.INVALID, message: str = "it is wrong", *, source: str = "", object: str = ""  # noqa: A002
+) -> Problem:  # fmt: skip
     """Return a problem with this code."""
-    return Problem(code=code, message=message, hint="Correct it.", **where)
+    return Problem(code=code, message=message, hint="Correct it.", source=source, object=object)
 
 
 def result_of(name: str, outcome: Outcome = Outcome.UNCHANGED, why: Problem | None = None) -> ObjectResult:

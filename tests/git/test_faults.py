@@ -93,6 +93,35 @@ async def test_a_wrong_length_and_a_redirect_loop_are_errors(port: GitPort) -> N
         assert len(looper.requests) < 20
 
 
+async def test_what_libgit2_cannot_read_is_named(port: GitPort, root: Path) -> None:
+    """SHA-256 ids, a shallow clone on the server, a loop of redirects, and a server without Git."""
+    full = Origin(root / "full.git")
+    for number in range(3):
+        full.commit({"a.yaml": f"a: {number}\n"})
+    full.git(
+        "clone", "-q", "--bare", "--depth=1", f"file://{full.path}", str(root / "shallow.git"), inside=False
+    )
+    full.git("init", "-q", "--bare", "--object-format=sha256", str(root / "sha256.git"), inside=False)
+    Origin(root / "sha256.git").commit({"a.yaml": "a: 1\n"})
+    loop = faulty.answer("302 Found", headers=b"Location: /shop.git/info/refs?service=git-upload-pack\r\n")
+    dumb = faulty.answer("200 OK", headers=b"Content-Type: text/plain\r\n", body=b"no pkt-line")
+
+    with (
+        GitServer(root) as server,
+        FaultyServer(faulty.always(loop)) as looping,
+        FaultyServer(faulty.always(dumb)) as old,
+    ):
+        for url, words in (
+            (server.url("sha256.git"), "repositories with SHA-256 ids are not supported"),
+            (server.url("shallow.git"), "shallow clone"),
+            (looping.url(), "it redirects again and again"),
+            (old.url(), "dumb protocol"),
+        ):
+            with pytest.raises(SyncError, match=words) as failure:
+                await port.sync(Remote(url), MAIN, timeout_seconds=PATIENCE)
+            assert failure.value.problems[0].code is Code.GIT_PROTOCOL
+
+
 async def test_a_closed_port_and_an_unknown_host_are_unreachable(port: GitPort) -> None:
     """A closed port and an unknown host name are reported as unreachable."""
     with FaultyServer(faulty.hang_up) as server:

@@ -13,7 +13,7 @@ from tests.git.pki import Issued, issue
 from tests.gitserver import Access, GitServer, Origin
 
 from nopea.core.git.source import Credentials, Remote
-from nopea.core.problem import Code, Problem, StalledError
+from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.core.secret import Secret
 from nopea.git.port import GitPort
 
@@ -111,3 +111,25 @@ async def test_an_authority_that_signed_something_else_is_not_enough(
             problem = await refused(port, server.url("shop.git"), Credentials(ca_crt=ca_crt))
             assert problem.code is Code.GIT_CERTIFICATE
             assert "issuer" in problem.message or "signature" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "code", "seconds"),
+    [
+        ("429 Too Many Requests", b"Retry-After: 120\r\n", Code.GIT_RATE_LIMITED, 120),
+        ("429 Too Many Requests", b"Retry-After: 100000\r\n", Code.GIT_RATE_LIMITED, 3600),
+        ("429 Too Many Requests", b"", Code.GIT_RATE_LIMITED, 0),
+        ("503 Service Unavailable", b"Retry-After: 30\r\n", Code.GIT_UNREACHABLE, 30),
+    ],
+)
+async def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
+    port: GitPort, status: str, header: bytes, code: Code, seconds: float
+) -> None:
+    """The problem carries the wait, up to an hour."""
+    with FaultyServer(faulty.always(faulty.answer(status, headers=header))) as server:
+        with pytest.raises(TransientError) as failure:
+            await port.sync(Remote(server.url(), LOGIN), MAIN, timeout_seconds=PATIENCE)
+        assert len(server.requests) == 2
+
+    (problem,) = failure.value.problems
+    assert (problem.code, problem.retry_after_seconds) == (code, seconds)

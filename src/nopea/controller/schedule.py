@@ -32,9 +32,13 @@ class Schedule:
         """Return the wait until every object is compared again: two polls."""
         return RECONCILE_POLLS * self.poll_seconds()
 
+    @property
+    def longest_retry_seconds(self) -> float:
+        """The longest wait after a failure."""
+        longest = self.retry_interval_seconds
+        return self.interval_seconds if longest is None else longest
+
     def retry_seconds(self, failures: int) -> float:
         """Return the wait after failures in a row (≥ 1): 1 s doubling up to the longest wait, ± 20 %."""
-        longest = self.retry_interval_seconds
-        most = self.interval_seconds if longest is None else longest
-        backoff = backoff_seconds(failures, first=FIRST_RETRY_SECONDS, most=most)
+        backoff = backoff_seconds(failures, first=FIRST_RETRY_SECONDS, most=self.longest_retry_seconds)
         return backoff * (1 + RETRY_JITTER * (2 * self.random() - 1))

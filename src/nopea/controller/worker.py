@@ -137,21 +137,20 @@ class Worker:
             return
         repository = self._latest()
         schedule = self._schedule(repository)
-        retry_seconds = schedule.retry_seconds(self._failures + 1)
-        report = await self._reconciler.run(
-            ReconcileRequest(
-                repository=repository,
-                triggers=triggers,
-                pending=self._mailbox.pending,
-                retry_seconds=retry_seconds,
-            )
+        request = ReconcileRequest(
+            repository=repository,
+            triggers=triggers,
+            pending=self._mailbox.pending,
+            retry_seconds=schedule.retry_seconds(self._failures + 1),
+            longest_retry_seconds=schedule.longest_retry_seconds,
         )
+        report = await self._reconciler.run(request)
         timers.drop(set(Trigger) - ANNOUNCED if report.without_git else Trigger)
         if report.result is Result.SUPERSEDED:
             self._mailbox.put(Trigger.RETRY)
         elif report.result is Result.FAILED:
             self._failures += 1
-            timers.set(Trigger.RETRY, retry_seconds)
+            timers.set(Trigger.RETRY, request.retry_in(report))
         else:
             self._failures = 0
         if report.retry_at is not None:

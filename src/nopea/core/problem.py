@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+MOST_RETRY_AFTER_SECONDS: Final = 3600.0
+"""A server that asks for a longer wait is asked again after this time."""
 
 
 class Code(enum.StrEnum):
@@ -32,6 +36,7 @@ class Code(enum.StrEnum):
     GIT_NOT_FOUND = "NOPEA-G014"
     GIT_DISK = "NOPEA-G015"
     GIT_ADDRESS_DENIED = "NOPEA-G016"
+    GIT_RATE_LIMITED = "NOPEA-G017"
 
     YAML_SYNTAX = "NOPEA-M001"
     YAML_VALUE = "NOPEA-M002"
@@ -109,6 +114,7 @@ class Code(enum.StrEnum):
 _TRANSIENT = frozenset(
     {
         Code.GIT_UNREACHABLE,
+        Code.GIT_RATE_LIMITED,
         Code.GIT_TIMEOUT,
         Code.GIT_CHILD_DIED,
         Code.GIT_PROTOCOL,
@@ -135,7 +141,7 @@ class Problem:
 
     `source` is `path/in/repo.yaml#2` (document) or `path/in/repo.yaml:14` (line), or empty; `object` is
     `apps/Deployment shop/web` or empty. `message` and `hint` are sentences with a capital and a full stop:
-    what happened, and what to do next.
+    what happened, and what to do next. A server that is busy may have asked for a wait.
     """
 
     code: Code
@@ -143,6 +149,7 @@ class Problem:
     hint: str
     source: str = ""
     object: str = ""
+    retry_after_seconds: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("message", "hint", "source", "object"):
@@ -168,7 +175,7 @@ class SyncError(Exception):
 
 
 class StalledError(SyncError):
-    """A user must change Git, the spec, a Secret or the cluster; retried at the slow end of the backoff."""
+    """A user must change Git, the spec, a Secret or the cluster; retried with backoff too."""
 
 
 class TransientError(SyncError):

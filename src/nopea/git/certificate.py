@@ -68,6 +68,16 @@ def _read(certificate: Any) -> Shown:
     return Shown()
 
 
+def tls_context(ca_file: str) -> ssl.SSLContext:
+    """Return a context that trusts the public authorities and what is in the file, if there is one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
 def look(host: str, port: int, *, ca_file: str, timeout_seconds: float) -> tuple[bytes, str]:
     """Return the server's certificate if it can be trusted, else why not.
 
@@ -75,11 +85,7 @@ def look(host: str, port: int, *, ca_file: str, timeout_seconds: float) -> tuple
     it is an intermediate one or the server's own. So Python asks the server for its certificates once more.
     What it finds is about the certificate that it returns, and no other one.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_default_certs()
-    if ca_file:
-        context.load_verify_locations(cafile=ca_file)
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context = tls_context(ca_file)
     try:
         with (
             socket.create_connection((host, port), timeout=timeout_seconds) as connection,

@@ -37,7 +37,7 @@ def network(*, ssh: bool) -> Iterator[None]:
     except pygit2.errors.CertificateError as error:
         raise GitFailure(ErrorKind.HOST_KEY if ssh else ErrorKind.CERTIFICATE, str(error)) from error
     except pygit2.GitError as error:
-        raise GitFailure(_network_kind(error, ssh=ssh), str(error)) from error
+        raise GitFailure(_network_kind(error, ssh=ssh), _explained(str(error))) from error
     except OSError as error:
         raise GitFailure(_os_kind(error), str(error)) from error
 
@@ -56,8 +56,8 @@ def storage() -> Iterator[None]:
 
 def _network_kind(error: pygit2.GitError, *, ssh: bool) -> ErrorKind:
     message, origin = str(error).lower(), getattr(error, "error_class", None)
-    if status := _STATUS.search(message):
-        return _status_kind(int(status[1]))
+    if (status := status_of(message)) is not None:
+        return _status_kind(status)
     for text, kind in _TEXTS:
         if text in message:
             return kind
@@ -72,11 +72,26 @@ def _network_kind(error: pygit2.GitError, *, ssh: bool) -> ErrorKind:
     return ErrorKind.PROTOCOL
 
 
+def _explained(message: str) -> str:
+    for text, meaning in _MEANINGS:
+        if text in message.lower():
+            return f"{message}: {meaning}"
+    return message
+
+
+_MEANINGS = (
+    ("object format 'sha256'", "repositories with SHA-256 ids are not supported"),
+    ("invalid packet line", "its repository may be a shallow clone, which is not supported"),
+    ("too many redirects", "it redirects again and again"),
+    ("invalid content-type: 'text/plain'", "it may serve files only, by the dumb protocol"),
+)
 _TEXTS: tuple[tuple[str, ErrorKind], ...] = (
     ("timed out", ErrorKind.TIMEOUT),
     ("object not found", ErrorKind.MIRROR),
     ("cannot redirect", ErrorKind.REDIRECT),
-    ("too many redirects", ErrorKind.REDIRECT),
+    ("too many redirects", ErrorKind.PROTOCOL),
+    ("object format 'sha256'", ErrorKind.UNSUPPORTED),
+    ("invalid packet line", ErrorKind.PROTOCOL),
     ("no space left", ErrorKind.DISK),
     ("quota exceeded", ErrorKind.DISK),
     ("read-only file system", ErrorKind.DISK),
@@ -95,12 +110,20 @@ _TEXTS: tuple[tuple[str, ErrorKind], ...] = (
 )
 
 
+def status_of(message: str) -> int | None:
+    """Return the HTTP status that a message of libgit2 names."""
+    found = _STATUS.search(message)
+    return int(found[1]) if found else None
+
+
 def _status_kind(status: int) -> ErrorKind:
     if status in (401, 403):
         return ErrorKind.AUTHENTICATION
     if status in (404, 410):
         return ErrorKind.REPOSITORY_MISSING
-    if status == 429 or status >= 500:
+    if status == 429:
+        return ErrorKind.RATE_LIMITED
+    if status >= 500:
         return ErrorKind.UNREACHABLE
     return ErrorKind.PROTOCOL
 

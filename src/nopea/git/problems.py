@@ -8,7 +8,14 @@ from typing import Any
 from nopea.core.git.known_hosts import HostKey, host_keys
 from nopea.core.git.private_key import is_encrypted
 from nopea.core.git.source import DEFAULT_BRANCH, ParsedFile, Ref, Remote
-from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
+from nopea.core.problem import (
+    MOST_RETRY_AFTER_SECONDS,
+    Code,
+    Problem,
+    StalledError,
+    SyncError,
+    TransientError,
+)
 from nopea.core.secret import mask_text, mask_url
 from nopea.git.process import HOMES
 from nopea.git.protocol import TEMPORARY, ErrorKind
@@ -32,7 +39,13 @@ def error_of(
             return _host_key(url, HostKey(*facts["key"]), remote)
         case _:
             code, what, hint = _PLAIN[kind]
-            problem = Problem(code=code, message=f"{url}: {what}: {detail}.", hint=hint)
+            wait = facts.get("retry_after") or 0.0
+            problem = Problem(
+                code=code,
+                message=f"{url}: {what}: {detail}.",
+                hint=hint,
+                retry_after_seconds=min(float(wait), MOST_RETRY_AFTER_SECONDS),
+            )
             return StalledError(problem) if kind in _STALLED else TransientError(problem)
 
 
@@ -166,6 +179,7 @@ _STALLED = frozenset(
         ErrorKind.REPOSITORY_MISSING,
         ErrorKind.EMPTY,
         ErrorKind.REDIRECT,
+        ErrorKind.UNSUPPORTED,
         ErrorKind.ADDRESS,
         ErrorKind.TOO_BIG,
         ErrorKind.MEMORY,
@@ -178,6 +192,11 @@ _PLAIN: dict[ErrorKind, tuple[Code, str, str]] = {
         Code.GIT_UNREACHABLE,
         "the Git server cannot be reached",
         "Check that the server is up and that the cluster's network lets Nopea reach it.",
+    ),
+    ErrorKind.RATE_LIMITED: (
+        Code.GIT_RATE_LIMITED,
+        "the Git server limits the rate of requests",
+        "Nopea waits before it asks again. Raise spec.interval and use webhooks, or log in with spec.secretRef.",
     ),
     ErrorKind.TIMEOUT: (
         Code.GIT_TIMEOUT,
@@ -218,6 +237,11 @@ _PLAIN: dict[ErrorKind, tuple[Code, str, str]] = {
         Code.GIT_PROTOCOL,
         "the server does not speak the Git protocol",
         "Check that spec.url is the URL to clone from, not that of a web page or of a login page.",
+    ),
+    ErrorKind.UNSUPPORTED: (
+        Code.GIT_PROTOCOL,
+        "Nopea cannot read this repository",
+        "Use a repository with SHA-1 ids, which Git makes by default.",
     ),
     ErrorKind.TOO_BIG: (
         Code.GIT_TOO_BIG,

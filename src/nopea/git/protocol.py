@@ -38,6 +38,7 @@ class ErrorKind(enum.StrEnum):
     """Why a child could not do it; `nopea.git.problems` turns each into a Problem."""
 
     UNREACHABLE = "unreachable"
+    RATE_LIMITED = "rate_limited"
     TIMEOUT = "timeout"
     AUTHENTICATION = "authentication"
     HOST_KEY = "host_key"
@@ -49,6 +50,7 @@ class ErrorKind(enum.StrEnum):
     REDIRECT = "redirect"
     ADDRESS = "address"
     PROTOCOL = "protocol"
+    UNSUPPORTED = "unsupported"
     TOO_BIG = "too_big"
     DISK = "disk"
     # Said by the parent: the budget of disk is used up, or the file system nearly full.

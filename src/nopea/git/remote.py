@@ -21,10 +21,11 @@ from pygit2.ffi import C
 from nopea.core.git.networks import Networks
 from nopea.core.git.source import is_ssh, without_user
 from nopea.git.certificate import Shown, look, observe
-from nopea.git.failure import GitFailure, network
+from nopea.git.failure import GitFailure, network, status_of
 from nopea.git.protocol import ErrorKind
 from nopea.git.reach import refuse_unreachable
 from nopea.git.ref import HEAD, RemoteRefs
+from nopea.git.throttle import BUSY, retry_after
 
 _MAX_HEADS = 500_000
 _REDIRECTS = "http.followRedirects"
@@ -136,10 +137,24 @@ class Session(pygit2.RemoteCallbacks):
         parts = urlsplit(self._address.url)
         if parts.scheme != "https" or self._address.proxy:  # the server may not be reached but by the proxy
             return b"", ""
-        left = max(0.1, min(_LOOK_SECONDS, self._ends_at - time.monotonic()))
-        return look(
-            parts.hostname or "", parts.port or _HTTPS_PORT, ca_file=self._ca_file, timeout_seconds=left
+        port = parts.port or _HTTPS_PORT
+        return look(parts.hostname or "", port, ca_file=self._ca_file, timeout_seconds=self._look_seconds)
+
+    def retry_after(self) -> float | None:
+        """Return how many seconds a busy server asks to wait."""
+        if self._address.ssh or self._address.proxy:
+            return None
+        headers = dict(header.split(": ", 1) for header in self.custom_headers() or ())
+        return retry_after(
+            self._address.url,
+            {"User-Agent": "git/2.0 (nopea)", **headers},
+            ca_file=self._ca_file,
+            timeout_seconds=self._look_seconds,
         )
+
+    @property
+    def _look_seconds(self) -> float:
+        return max(0.1, min(_LOOK_SECONDS, self._ends_at - time.monotonic()))
 
     def custom_headers(self) -> list[str] | None:
         """Send a bearer token or a password at once.
@@ -204,6 +219,9 @@ class Conversation:
         except GitFailure as failure:
             if "early EOF" in failure.message and (reason := self.session.look()[1]):
                 raise GitFailure(ErrorKind.CERTIFICATE, reason) from failure
+            if status_of(failure.message) in BUSY:
+                seconds = self.session.retry_after()
+                raise GitFailure(failure.kind, failure.message, retry_after=seconds) from failure
             raise
 
     def _refuse_unreachable(self) -> None:

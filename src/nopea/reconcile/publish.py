@@ -106,7 +106,9 @@ class Publisher:
                 await self._interrupted(repository, state, report, now=now)
             self._tell(repository, state, state.status, state.status, report, at=now)
             return True  # else the next sync follows at once and reports its own
-        retry_at = now + timedelta(seconds=request.retry_seconds) if report.result is Result.FAILED else None
+        retry_at = (
+            now + timedelta(seconds=request.retry_in(report)) if report.result is Result.FAILED else None
+        )
         before = state.status
         status = views.reported(before, report, now=now, retry_at=retry_at, wait=repository.waits_for_health)
         written = status == before or await self._write(repository, state, status)

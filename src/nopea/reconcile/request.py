@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from nopea.core.api.repository import Repository
 from nopea.core.api.tenancy import LEAST, TenancyPolicy
-from nopea.core.problem import SyncError
+from nopea.core.problem import Code, SyncError
+from nopea.core.status.report import ReconcileReport
 from nopea.core.trigger import INTERRUPTING, MAY_MEAN_NEW_COMMIT, Trigger
 from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
@@ -46,6 +47,14 @@ class ReconcileRequest:
     triggers: frozenset[Trigger]
     pending: Callable[[], frozenset[Trigger]]
     retry_seconds: float
+    longest_retry_seconds: float = 0.0
+    """The wait after a failure that only time mends."""
+
+    def retry_in(self, report: ReconcileReport) -> float:
+        """Return the wait after a report of a failure: longer where a server asked for it."""
+        slow = self.longest_retry_seconds if Code.GIT_RATE_LIMITED in report.codes else 0.0
+        asked = max((problem.retry_after_seconds for problem in report.problems), default=0.0)
+        return max(self.retry_seconds, slow, asked)
 
 
 class Supersede:

@@ -22,6 +22,7 @@ from nopea.controller.worker import (
     retry_interval_seconds,
 )
 from nopea.core.api.repository import Repository
+from nopea.core.problem import Code, Problem
 from nopea.core.status.report import Result
 from nopea.core.trigger import Trigger
 from nopea.tasks import end, spawn
@@ -193,6 +194,27 @@ async def test_failures_are_retried_with_backoff_up_to_the_interval() -> None:
     assert [request.retry_seconds for request in reconciler.requests] == [1, 2, 4, 8, 10, 10, 10]
     assert reconciler.triggers[1:] == [{Trigger.RETRY}] * 6
     assert reconciler.asked_at == []
+
+
+@pytest.mark.parametrize(
+    ("code", "retry_after_seconds", "started_at"),
+    [
+        (Code.GIT_RATE_LIMITED, 0, [0, 100, 200]),
+        (Code.GIT_RATE_LIMITED, 40, [0, 100, 200]),
+        (Code.GIT_RATE_LIMITED, 240, [0, 240]),
+        (Code.GIT_UNREACHABLE, 110, [0, 110, 220]),
+    ],
+)
+async def test_a_busy_git_server_is_not_asked_more_often_than_a_good_one(
+    code: Code, retry_after_seconds: float, started_at: list[float]
+) -> None:
+    """Of 429 there is at most one request in an interval, and a wait that the server asks for is kept."""
+    busy = Problem(code=code, message="Busy.", hint="Wait.", retry_after_seconds=retry_after_seconds)
+    reconciler = FakeReconciler(last=F, seconds=0, problems=(busy,))
+    async with working(reconciler, repository(interval="100s")):
+        await asyncio.sleep(299)
+
+    assert reconciler.started_at == started_at
 
 
 async def test_success_resets_the_backoff() -> None:

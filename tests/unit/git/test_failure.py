@@ -34,7 +34,7 @@ def _over_network(error: BaseException, *, ssh: bool = False) -> GitFailure:
         (_git_error("unexpected http status code: 401", HTTP), ErrorKind.AUTHENTICATION),
         (_git_error("unexpected http status code: 403", HTTP), ErrorKind.AUTHENTICATION),
         (_git_error("unexpected http status code: 404", HTTP), ErrorKind.REPOSITORY_MISSING),
-        (_git_error("unexpected http status code: 429", HTTP), ErrorKind.UNREACHABLE),
+        (_git_error("unexpected http status code: 429", HTTP), ErrorKind.RATE_LIMITED),
         (_git_error("unexpected http status code: 503", HTTP), ErrorKind.UNREACHABLE),
         (_git_error("unexpected http status code: 418", HTTP), ErrorKind.PROTOCOL),
         (_git_error("failed to connect to git.acme.example: Connection refused", 2), ErrorKind.UNREACHABLE),

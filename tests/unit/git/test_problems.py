@@ -27,6 +27,7 @@ def test_every_kind_has_a_code_and_sentences(kind: ErrorKind) -> None:
     assert problem.hint.endswith(".")
     assert isinstance(error, TransientError) is problem.code.transient or kind in (
         ErrorKind.REDIRECT,
+        ErrorKind.UNSUPPORTED,
         ErrorKind.REFUSED,
     )
 

@@ -63,6 +63,11 @@ def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Cred
             "the private key in identity is encrypted, and there is no passphrase for it.",
             "Add the key identity_password, or use a key without a passphrase.",
         )
+    if not ssh and "tls.key" in values and not values.keys() & {"password", "token"}:
+        return problem(
+            "client certificates (tls.crt, tls.key) are not supported, and it holds no other login.",
+            "Use username and password, a token, or an SSH URL with identity and known_hosts.",
+        )
     if not ssh and not values.keys() & {"username", "password", "token", "ca.crt"}:
         return problem("none of its keys is for an HTTP URL.", f"Nopea reads these keys: {_KEYS}.")
     if url.startswith("https:") and texts.get("ca.crt") and not _holds_certificates(texts["ca.crt"]):

@@ -34,6 +34,7 @@ _PHRASES = {
     Code.GIT_SECRET_INVALID: "Secret invalid",
     Code.GIT_NOT_FOUND: "Git repository not found; check URL and Secret",
     Code.GIT_DISK: "disk of the Git cache full",
+    Code.GIT_RATE_LIMITED: "Git server limits the rate of requests",
     Code.GIT_ADDRESS_DENIED: "Git server in a network that is not allowed",
     Code.YAML_SYNTAX: "invalid YAML",
     Code.YAML_VALUE: "invalid YAML value",

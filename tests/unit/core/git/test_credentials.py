@@ -100,6 +100,7 @@ def test_a_key_may_have_a_passphrase_under_either_name(url: str) -> None:
         (HTTPS, {}, "none of its keys"),
         (HTTPS, {"identity": KEY, "known_hosts": "h"}, "none of its keys"),
         (HTTPS, {"username": "bot"}, "together"),
+        (HTTPS, {"tls.crt": "CRT", "tls.key": "KEY", "ca_crt": AUTHORITY}, "client certificates"),
         (HTTPS, {"password": "pw-pw"}, "together"),
     ],
 )
