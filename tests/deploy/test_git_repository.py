@@ -43,7 +43,7 @@ ACCEPTED: list[Fields] = [
     {"ignoreDifferences": [{"managers": ["kube-controller-manager"]}]},
 ]
 
-ONE_REF = "set only one of branch, tag, semver and commit; only branch and commit can be combined"
+ONE_REF = "set only one of branch, tag, semver, name and commit; only branch and commit can be combined"
 URL_FORM = "must be an https, http, ssh or file URL, or scp-like: user@host:path"
 NO_CREDENTIALS = "must not contain credentials; put them into a Secret and name it in secretRef"
 PATH_FORM = "must be relative to the repository's root and must not contain '..'"

@@ -15,7 +15,7 @@ from tests.git.faulty import FaultyServer
 from tests.git.sshd import SshServer, make_key
 from tests.gitserver import Access, GitServer, Origin
 
-from nopea.core.git.source import Credentials, Remote
+from nopea.core.git.source import Credentials, Ref, RefKind, Remote
 from nopea.core.problem import Code, StalledError
 from nopea.core.secret import Secret
 from nopea.git.port import GitPort
@@ -62,6 +62,25 @@ async def test_valid_credentials_are_accepted(
     code, text = await refused(port, Remote(url, wrong))
     assert code == Code.GIT_AUTHENTICATION
     assert "wrong-secret" not in text
+
+
+async def test_any_ref_is_followed_by_its_full_name(port: GitPort, server: GitServer, origin: Origin) -> None:
+    """A pull request is no branch; it moves like one, and its mirror can be cloned again."""
+    remote = Remote(server.url("shop.git"))
+    pull = Ref(RefKind.NAME, "refs/pull/420/head")
+    first = origin.tip()
+    second = origin.commit({"a.yaml": "a: 2\n"})
+    for commit in (first, second):
+        origin.git("update-ref", pull.value, commit)
+        found = await port.sync(remote, pull, timeout_seconds=PATIENCE)
+        assert (found.id, found.ref) == (commit, pull.value)
+        assert await port.ls_remote(remote, pull, timeout_seconds=PATIENCE) == commit
+
+    gone = Ref(RefKind.NAME, "refs/pull/421/head")
+    with pytest.raises(
+        StalledError, match=r"has no ref refs/pull/421/head.*spec.ref.name.*refs/pull/420/head"
+    ):
+        await port.sync(remote, gone, timeout_seconds=PATIENCE)
 
 
 async def test_other_credentials_do_not_open_the_mirror(port: GitPort, server: GitServer) -> None:

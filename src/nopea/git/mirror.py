@@ -29,7 +29,8 @@ _UNSHALLOW = 2147483647  # GIT_FETCH_DEPTH_UNSHALLOW
 _EVERYTHING = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
 _MESSAGE_LENGTH = 200
 # A mirror's own HEAD stays as it was made: a HEAD without a branch is kept under this name.
-_HEAD_HERE = "refs/nopea/HEAD"
+_OURS = "refs/nopea/"
+_HEAD_HERE = f"{_OURS}HEAD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +211,7 @@ def _refspec(name: str) -> str:
 def _refs(repository: pygit2.Repository) -> list[str]:
     """Return the refs of a mirror that may be damaged: as many as can be read."""
     try:
-        return [name for name in repository.references if name.startswith(("refs/heads/", "refs/tags/"))]
+        return [name for name in repository.references if not name.startswith(_OURS)]
     except pygit2.GitError:
         return []
 

@@ -196,7 +196,7 @@ _PLAIN: dict[ErrorKind, tuple[Code, str, str]] = {
     ErrorKind.RATE_LIMITED: (
         Code.GIT_RATE_LIMITED,
         "the Git server limits the rate of requests",
-        "Nopea waits before it asks again. Raise spec.interval and use webhooks, or log in with spec.secretRef.",
+        "Nopea waits before it asks again. Raise spec.interval and use webhooks, or log in with a Secret.",
     ),
     ErrorKind.TIMEOUT: (
         Code.GIT_TIMEOUT,

@@ -17,6 +17,7 @@ HEAD = "HEAD"
 _BRANCHES = "refs/heads/"
 _TAGS = "refs/tags/"
 _PEELED = "^{}"
+_PREFIXES = {RefKind.BRANCH: _BRANCHES, RefKind.HEAD: _BRANCHES, RefKind.NAME: "refs/"}
 _SIMILAR = 3
 # Comparing two names is quadratic in their lengths, and holds up all threads: half a second for 500 names of
 # 100 characters. Those that sort beside the missing one begin like it.
@@ -51,6 +52,8 @@ def find(ref: Ref, refs: RemoteRefs) -> tuple[str, str] | None:
             return _found(_BRANCHES + ref.value, heads)
         case RefKind.TAG:
             return _found(_TAGS + ref.value, heads)
+        case RefKind.NAME:
+            return _found(ref.value, heads)
         case RefKind.SEMVER:
             wanted = Range.parse(ref.value)
             versions = [
@@ -63,9 +66,11 @@ def find(ref: Ref, refs: RemoteRefs) -> tuple[str, str] | None:
 
 def similar(ref: Ref, heads: Iterable[str]) -> list[str]:
     """Return up to three names of that sort that look like the missing one, else the first ones."""
-    prefix = _BRANCHES if ref.kind in (RefKind.BRANCH, RefKind.HEAD) else _TAGS
+    prefix = _PREFIXES.get(ref.kind, _TAGS)
     names = sorted(
-        name.removeprefix(prefix) for name in heads if name.startswith(prefix) and not name.endswith(_PEELED)
+        name if ref.kind is RefKind.NAME else name.removeprefix(prefix)
+        for name in heads
+        if name.startswith(prefix) and not name.endswith(_PEELED)
     )
     first = max(0, bisect.bisect(names, ref.value) - _COMPARED // 2)
     beginnings: dict[str, str] = {}

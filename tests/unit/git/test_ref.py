@@ -40,6 +40,9 @@ HEADS = {
         (RefKind.SEMVER, "~1.9", ("refs/tags/v1.9.0", "9" * 40)),
         (RefKind.SEMVER, ">=1.0.0-0", ("refs/tags/v2.0.0-rc.1", "r" * 40)),
         (RefKind.SEMVER, "3.x", None),
+        (RefKind.NAME, "refs/tags/v1.9.0", ("refs/tags/v1.9.0", "9" * 40)),
+        (RefKind.NAME, "refs/heads/main", ("refs/heads/main", "m" * 40)),
+        (RefKind.NAME, "main", None),
         (RefKind.COMMIT, "m" * 40, None),
     ],
 )
@@ -94,6 +97,7 @@ def test_similar_refs_are_suggested() -> None:
     assert "v1.0.0" in similar(Ref(RefKind.TAG, "v1.0"), HEADS)
     assert similar(Ref(RefKind.BRANCH, "zzz"), HEADS) == ["feature/x", "main", "v3.0.0"]
     assert similar(Ref(RefKind.BRANCH, "zzz"), {}) == []
+    assert similar(Ref(RefKind.NAME, "refs/heads/mian"), HEADS)[0] == "refs/heads/main"
     assert not any("^{}" in name for name in similar(Ref(RefKind.TAG, "v1.9.0^{}"), HEADS))
 
 

@@ -140,19 +140,15 @@ def ref_of(spec: GitRepositorySpec) -> Ref:
 
     Raises ValueError for any other combination.
     """
-    match spec.ref or GitReference():
-        case GitReference(branch=None, tag=None, semver=None, commit=None):
-            return DEFAULT_BRANCH
-        case GitReference(branch=str(name), tag=None, semver=None, commit=None):
-            return Ref(RefKind.BRANCH, name)
-        case GitReference(branch=None, tag=str(name), semver=None, commit=None):
-            return Ref(RefKind.TAG, name)
-        case GitReference(branch=None, tag=None, semver=str(versions), commit=None):
-            return Ref(RefKind.SEMVER, versions)
-        case GitReference(tag=None, semver=None, commit=str(commit)):
-            return Ref(RefKind.COMMIT, commit)
-        case _:
-            raise ValueError(f"spec.ref: {REF_RULES[0]['message']}")
+    ref = spec.ref or GitReference()
+    one_of = {
+        RefKind.TAG: ref.tag, RefKind.SEMVER: ref.semver, RefKind.NAME: ref.name,
+        RefKind.BRANCH if ref.commit is None else RefKind.COMMIT: ref.commit or ref.branch,
+    }  # fmt: skip
+    given = [Ref(kind, value) for kind, value in one_of.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(f"spec.ref: {REF_RULES[0]['message']}")
+    return given[0] if given else DEFAULT_BRANCH
 
 
 def _pin(text: object, spec: GitRepositorySpec | Problem) -> Pin | Problem | None:

@@ -16,9 +16,11 @@ IGNORE_RULES = (
 REF_RULES = (
     {
         # as in Flux, a branch beside a commit says where the commit comes from
-        "rule": "[has(self.branch) || has(self.commit), has(self.tag), has(self.semver)]"
+        "rule": "[has(self.branch) || has(self.commit), "
+        "has(self.tag), has(self.semver), has(self.name)]"
         ".filter(given, given).size() <= 1",
-        "message": "set only one of branch, tag, semver and commit; only branch and commit can be combined",
+        "message": "set only one of branch, tag, semver, name and commit; "
+        "only branch and commit can be combined",
     },
 )
 

@@ -64,7 +64,7 @@ class SecretReference(Model, frozen=True, kw_only=True):
 
 
 class GitReference(Model, frozen=True, kw_only=True):
-    """A branch, a tag, a range of versions or a commit."""
+    """A branch, a tag, a range of versions, any ref or a commit."""
 
     branch: Annotated[str, Meta(min_length=1, max_length=244, description="Branch to follow.")] | None = None
     tag: Annotated[str, Meta(min_length=1, max_length=244, description="Tag to follow.")] | None = None
@@ -75,6 +75,17 @@ class GitReference(Model, frozen=True, kw_only=True):
                 min_length=1,
                 max_length=128,
                 description="Range of versions, such as >=1.2 <2. Nopea follows the highest tag in it.",
+            ),
+        ]
+        | None
+    ) = None
+    name: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^refs/[^\s~^:?*\[\\]+\Z",
+                max_length=255,
+                description="Full name of the ref to follow, such as refs/pull/420/head.",
             ),
         ]
         | None

@@ -30,6 +30,7 @@ _REFS = {
     RefKind.BRANCH: "refs/heads/",
     RefKind.TAG: "refs/tags/",
     RefKind.SEMVER: "semver ",
+    RefKind.NAME: "",
     RefKind.COMMIT: "",
     RefKind.HEAD: "HEAD",
 }

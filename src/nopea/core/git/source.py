@@ -77,13 +77,14 @@ class RefKind(enum.StrEnum):
     BRANCH = "branch"
     TAG = "tag"
     SEMVER = "semver"
+    NAME = "name"
     COMMIT = "commit"
     HEAD = "HEAD"
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A branch, a tag, a semver range over tags, a full commit id, or the server's HEAD (without a value).
+    """A branch, a tag, a semver range over tags, a full ref name or commit id, or HEAD (without a value).
 
     Prints as `branch main`.
     """
@@ -92,6 +93,8 @@ class Ref:
     value: str
 
     def __str__(self) -> str:
+        if self.kind is RefKind.NAME:
+            return f"ref {self.value}"
         return "the default branch" if self.kind is RefKind.HEAD else f"{self.kind} {self.value}"
 
 

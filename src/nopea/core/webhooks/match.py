@@ -13,7 +13,7 @@ from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.semver import Range, parse_version
 from nopea.core.git.source import Ref, RefKind
-from nopea.core.webhooks.delivery import Delivery, PushedRefKind, RefChange
+from nopea.core.webhooks.delivery import Delivery, PushedRefKind, RefChange, split_ref
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCP = re.compile(r"(?P<host>[^/@]*@(?:\[[^\]/]*\]|[^/@:]*)):(?P<path>.*)", re.DOTALL)
@@ -118,6 +118,8 @@ def _is_ref(ref: Ref, change: RefChange, delivery: Delivery) -> bool:
             return change.kind is PushedRefKind.TAG and change.name == ref.value
         case RefKind.SEMVER:
             return change.kind is PushedRefKind.TAG and _is_in(ref.value, change.name)
+        case RefKind.NAME:
+            return split_ref(ref.value) in ((change.kind, change.name), None)
         case RefKind.COMMIT:
             return False
 

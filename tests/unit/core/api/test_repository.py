@@ -85,12 +85,21 @@ def test_the_problem_of_a_url_hides_its_credentials() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in RefKind if kind is not RefKind.HEAD])
 def test_each_kind_of_ref_is_read(kind: RefKind) -> None:
-    """A spec follows a branch, a tag, a semver range or a commit."""
-    value = "a" * 40
+    """A spec follows a branch, a tag, a semver range, any ref or a commit."""
+    value = "refs/pull/1/head" if kind is RefKind.NAME else "a" * 40
     spec = parse_spec({"url": "https://h/x", "ref": {kind.value: value}})
 
     assert isinstance(spec, GitRepositorySpec)
     assert ref_of(spec) == Ref(kind, value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["main", "refs/", "refs/heads/a b", "refs/a:refs/b", "refs/tags/v1^{}", "refs/*", "refs/x\n", "HEAD"],
+)
+def test_a_name_that_is_not_the_full_name_of_a_ref_is_refused(name: str) -> None:
+    """It would be a part of a refspec, or what Git makes of a ref."""
+    assert isinstance(parse_spec({"url": "https://h/x", "ref": {"name": name}}), Problem)
 
 
 @pytest.mark.parametrize("given", [{}, {"ref": {}}], ids=str)

@@ -234,6 +234,21 @@ def test_any_branch_may_be_the_default_branch() -> None:
     assert not concerns(follower, delivery(RefChange(PushedRefKind.BRANCH, "main", None, deleted=True)))
 
 
+def test_a_push_concerns_who_follows_it_by_its_full_name() -> None:
+    """Providers do not tell of other refs, but they often move with a branch."""
+    by_name = GitRepositorySpec(url=URL, ref=GitReference(name="refs/heads/main"))
+    pull = GitRepositorySpec(url=URL, ref=GitReference(name="refs/pull/1/head"))
+
+    assert [
+        concerns(by_name, delivery(change)) for change in (branch("main"), branch("next"), tag("main"))
+    ] == [
+        True,
+        False,
+        False,
+    ]
+    assert concerns(pull, delivery(branch("next")))
+
+
 def test_a_spec_with_two_refs_is_never_concerned() -> None:
     """An older schema may have stored it; a webhook cannot change that it is invalid."""
     assert not concerns(spec(branch="main", tag="v1"), delivery(branch()))
