@@ -14,6 +14,7 @@ from aiohttp import web
 from nopea.controller.controller import Controller
 from nopea.controller.heartbeat import Heartbeat
 from nopea.controller.mailbox import Mailboxes
+from nopea.core.git.proxy import proxy_variables
 from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
 from nopea.git.port import GitPort
@@ -221,4 +222,5 @@ def _git_settings(settings: Settings) -> GitSettings:
         disk_bytes=settings.git_disk_bytes,
         allow_file_urls=settings.tenancy.allow_file_urls,
         networks=settings.tenancy.git_networks,
+        proxies=proxy_variables(os.environ),
     )

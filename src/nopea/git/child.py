@@ -46,7 +46,6 @@ class Setup:
 
     home: Path
     ca_file: str
-    proxy: bool
     max_fetch_bytes: int
     max_file_bytes: int
     networks: Networks
@@ -83,7 +82,6 @@ class Setup:
         return cls(
             home,
             raw["ca_file"],
-            raw["proxy"],
             raw["max_fetch_bytes"],
             raw["max_file_bytes"],
             Networks(raw["networks"]),
@@ -147,16 +145,14 @@ class Child:
 
 def _secrets(request: dict[str, Any]) -> list[Secret]:
     address = request.get("address") or {}
-    return [
-        Secret(address[key])
-        for key in ("password", "token", "identity", "identity_password")
-        if address.get(key)
-    ]
+    keys = ("password", "token", "identity", "identity_password")
+    proxy_login = address.get("proxy", "").rpartition("@")[0].rpartition(":")[2]
+    return [Secret(value) for value in (*(address.get(key) for key in keys), proxy_login) if value]
 
 
 def _line(setup: Setup, request: dict[str, Any]) -> Line:
     return Line(
-        address=RemoteAddress.parse(request["address"], proxy=setup.proxy),
+        address=RemoteAddress.parse(request["address"]),
         ends_at=time.monotonic() + request["seconds"],
         max_bytes=setup.max_fetch_bytes,
         networks=setup.networks,

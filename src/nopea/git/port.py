@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from cachetools import LRUCache
 
+from nopea.core.git.proxy import proxy_for
 from nopea.core.git.source import Commit, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
 from nopea.core.problem import SyncError
 from nopea.git import problems
@@ -92,7 +93,7 @@ class GitPort:
 
         def begin() -> Coroutine[Any, Any, Any]:
             return self._submit(
-                call, Op.LS_REMOTE, {"ref": raw_ref(ref), "address": raw_address(remote)}, network=True
+                call, Op.LS_REMOTE, {"ref": raw_ref(ref), "address": self._address(remote)}, network=True
             )
 
         answer = await self._shared(call, ("ls_remote", call.mirror, ref), begin, ref)
@@ -152,6 +153,9 @@ class GitPort:
         """Delete the mirrors of all other remotes, if nothing reads or writes them; return how many."""
         return await self._disk.forget({mirror_name(remote) for remote in in_use})
 
+    def _address(self, remote: Remote) -> dict[str, Any]:
+        return raw_address(remote, proxy=proxy_for(remote.url, self._settings.proxies))
+
     def _call(self, remote: Remote, timeout_seconds: float) -> _Call:
         """Refuse what must not be asked, and fix the deadline."""
         url, credentials = remote.url, remote.credentials
@@ -202,7 +206,7 @@ class GitPort:
             self._pool.reconsider()
 
     async def _sync(self, call: _Call, ref: Ref, *, again: bool) -> Any:
-        fields = {"ref": raw_ref(ref), "address": raw_address(call.remote)}
+        fields = {"ref": raw_ref(ref), "address": self._address(call.remote)}
         try:
             return await self._write(call, {**fields, "again": again})
         except OperationError as error:

@@ -31,9 +31,8 @@ _READ = 256 * 1024
 _LOG_LINE = 500
 _LOG_LINES = 200
 _CONFIGURE_ID = 0
-# Where OpenSSL looks for public authorities, and what a proxy needs; everything else stays out.
+# Where OpenSSL looks for public authorities; everything else stays out.
 _TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +119,7 @@ class ChildProcess:
         (home / "ca.crt").write_text(self._trust.ca_crt, encoding="utf-8")
 
     async def _start(self, home: Path) -> asyncio.subprocess.Process:
-        names = _TRUST_VARIABLES + (_PROXY_VARIABLES if self._settings.use_proxy_environment else ())
-        environment = {name: os.environ[name] for name in names if name in os.environ}
+        environment = {name: os.environ[name] for name in _TRUST_VARIABLES if name in os.environ}
         environment |= {"HOME": str(home), "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-m", "nopea.git.child", str(os.getpid())),
@@ -174,7 +172,6 @@ class ChildProcess:
             "cache": str(settings.cache_dir),
             "file_urls": settings.allow_file_urls,
             "ca_file": str(home / "ca.crt") if self._trust.ca_crt else "",
-            "proxy": settings.use_proxy_environment,
             "networks": settings.networks,
             "connect_timeout_ms": int(settings.connect_timeout_seconds * 1000),
             "server_timeout_ms": int(settings.server_timeout_seconds * 1000),

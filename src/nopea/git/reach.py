@@ -14,16 +14,19 @@ from nopea.git.failure import GitFailure
 from nopea.git.protocol import ErrorKind
 
 
-def refuse_unreachable(url: str, networks: Networks) -> None:
+def refuse_unreachable(url: str, networks: Networks, *, proxied: bool = False) -> None:
     """Raise GitFailure if one of the host's addresses is outside of the networks.
 
-    The message does not say which address it has: the name may be internal.
+    The message does not say which address it has: the name may be internal. A proxy resolves names itself,
+    and perhaps nobody else can: then only a host that is written as an address is looked at.
     """
     if networks is Networks.ANY or url.startswith(("file:", "/")):
         return
     host = host_of(url)
     if not host:
         raise GitFailure(ErrorKind.ADDRESS, "the host cannot be read")
+    if proxied and not _is_address(host):
+        return
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -31,3 +34,12 @@ def refuse_unreachable(url: str, networks: Networks) -> None:
         raise GitFailure(ErrorKind.UNREACHABLE, f"failed to resolve address for {host}: {reason}") from error
     if not all(may_connect(str(address[0]), networks) for *_, address in found):
         raise GitFailure(ErrorKind.ADDRESS, f"{host} has an address in a network that is not allowed")
+
+
+def _is_address(host: str) -> bool:
+    """Return whether the host is an address, in any of the forms that resolvers take for one."""
+    try:
+        socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return False
+    return True

@@ -48,14 +48,14 @@ class RemoteAddress:
     token: bytes
     identity: bytes
     identity_password: bytes
-    proxy: bool
+    proxy: str
 
     @classmethod
-    def parse(cls, raw: Mapping[str, Any], *, proxy: bool) -> RemoteAddress:
+    def parse(cls, raw: Mapping[str, Any]) -> RemoteAddress:
         """Read the request's part about the remote."""
         return cls(
             url=raw["url"], username=raw["username"], password=raw["password"], token=raw["token"],
-            identity=raw["identity"], identity_password=raw["identity_password"], proxy=proxy,
+            identity=raw["identity"], identity_password=raw["identity_password"], proxy=raw["proxy"],
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -195,7 +195,7 @@ class Conversation:
         """Connect and return all refs that the server lists."""
         self._refuse_unreachable()
         with self._talking():
-            listed = self.remote.list_heads(callbacks=self.session, proxy=self._proxy)
+            listed = self.remote.list_heads(callbacks=self.session, proxy=self.address.proxy or None)
         if len(listed) > _MAX_HEADS:
             raise GitFailure(ErrorKind.TOO_BIG, f"the server lists {len(listed)} refs")
         return RemoteRefs(
@@ -208,7 +208,7 @@ class Conversation:
         self.session.max_objects = max_objects
         self._refuse_unreachable()
         with self._talking():
-            self.remote.fetch(refspecs, callbacks=self.session, proxy=self._proxy, depth=depth)
+            self.remote.fetch(refspecs, callbacks=self.session, proxy=self.address.proxy or None, depth=depth)
 
     @contextmanager
     def _talking(self) -> Iterator[None]:
@@ -225,13 +225,7 @@ class Conversation:
             raise
 
     def _refuse_unreachable(self) -> None:
-        """Look at the host's addresses; a proxy resolves the name itself."""
-        if not self.address.proxy:
-            refuse_unreachable(self.address.url, self.networks)
-
-    @property
-    def _proxy(self) -> bool | None:
-        return True if self.address.proxy else None
+        refuse_unreachable(self.address.url, self.networks, proxied=bool(self.address.proxy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nopea.core.git.networks import Networks
@@ -43,7 +44,8 @@ class GitSettings:
     max_history_objects: int = 50_000
     allow_file_urls: bool = False
     networks: Networks = Networks.ANY
-    use_proxy_environment: bool = False
+    # The variables that name the proxy for https, and what is reached without.
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def mirror_bytes(self) -> int:

@@ -44,11 +44,12 @@ def raw_ref(ref: Ref) -> tuple[str, str]:
     return (ref.kind.value, ref.value)
 
 
-def raw_address(remote: Remote) -> dict[str, Any]:
+def raw_address(remote: Remote, *, proxy: str = "") -> dict[str, Any]:
     """Return a remote as a request carries it: the only place where secrets are revealed."""
     credentials = remote.credentials
     return {
         "url": remote.url,
+        "proxy": proxy,
         "username": credentials.username,
         "password": credentials.password.reveal(),
         "token": credentials.token.reveal(),

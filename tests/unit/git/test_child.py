@@ -21,6 +21,7 @@ ADDRESS = {
     "token": b"",
     "identity": b"",
     "identity_password": b"",
+    "proxy": "",
 }
 
 
@@ -80,7 +81,7 @@ def child(tmp_path: Path) -> Iterator[Conversation]:
         conversation = Conversation(process)
         conversation.send(
             Op.CONFIGURE, id=0, home=str(tmp_path / "home"), cache=str(tmp_path), file_urls=True,
-            ca_file="", proxy=False, networks="any",
+            ca_file="", networks="any",
             connect_timeout_ms=5000, server_timeout_ms=5000, memory_bytes=1024 * MIB,
             max_fetch_bytes=1024 * MIB, max_file_bytes=256 * MIB, max_packs=50, max_objects=1000,
             max_mirror_bytes=1024 * MIB,
@@ -185,7 +186,7 @@ def test_memory_over_the_limit_is_an_error_response(
     """The child reports the error and continues."""
     child.send(
         Op.CONFIGURE, id=0, home=str(tmp_path / "small"), cache=str(tmp_path), file_urls=True,
-        ca_file="", proxy=False, networks="any",
+        ca_file="", networks="any",
         connect_timeout_ms=5000, server_timeout_ms=5000, memory_bytes=64 * MIB,
         max_fetch_bytes=1024 * MIB, max_file_bytes=256 * MIB, max_packs=50, max_objects=1000,
             max_mirror_bytes=1024 * MIB,

@@ -53,3 +53,23 @@ def test_an_unknown_host_cannot_be_reached(url: str) -> None:
         refuse_unreachable(url, Networks.PRIVATE)
 
     assert refused.value.kind is ErrorKind.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("host", "is_refused"),
+    [
+        ("git.acme.invalid", False),
+        ("169.254.169.254", True),
+        ("127.1", True),
+        ("[::1]", True),
+        ("8.8.8.8", False),
+    ],
+)
+def test_behind_a_proxy_only_addresses_are_looked_at(host: str, is_refused: bool) -> None:
+    """The proxy resolves names, and perhaps nobody else can; addresses mean the same everywhere."""
+    url = f"https://{host}/shop.git"
+    if is_refused:
+        with pytest.raises(GitFailure):
+            refuse_unreachable(url, Networks.PUBLIC, proxied=True)
+    else:
+        refuse_unreachable(url, Networks.PUBLIC, proxied=True)

@@ -23,8 +23,15 @@ SECRET = b"hunter2"
 
 def address(url: str = "https://git.example/shop.git", **raw: Any) -> RemoteAddress:
     """Return an address as in a request; by default it has no credentials."""
-    empty = {"username": "", "password": b"", "token": b"", "identity": b"", "identity_password": b""}
-    return RemoteAddress.parse({"url": url, **empty, **raw}, proxy=False)
+    empty = {
+        "username": "",
+        "password": b"",
+        "token": b"",
+        "identity": b"",
+        "identity_password": b"",
+        "proxy": "",
+    }
+    return RemoteAddress.parse({"url": url, **empty, **raw})
 
 
 def session(used: RemoteAddress, *, seconds: float = 60, max_bytes: int = 1000) -> Session:

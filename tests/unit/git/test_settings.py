@@ -28,7 +28,7 @@ def test_local_files_and_proxies_are_off_by_default(tmp_path: Path) -> None:
     settings = GitSettings(cache_dir=tmp_path)
 
     assert not settings.allow_file_urls
-    assert not settings.use_proxy_environment
+    assert not settings.proxies
 
 
 def test_the_statistics_of_a_new_pool_are_zero(tmp_path: Path) -> None:

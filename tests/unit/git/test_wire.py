@@ -94,7 +94,7 @@ def test_an_address_carries_every_secret_over_the_wire() -> None:
     (message,) = Decoder().feed(encode({"id": 1, "address": raw_address(HTTPS)}))
 
     assert message["address"] == {
-        "url": HTTPS.url, "username": "bot", "password": b"pw-pw-pw", "token": b"tk-tk-tk",
+        "url": HTTPS.url, "proxy": "", "username": "bot", "password": b"pw-pw-pw", "token": b"tk-tk-tk",
         "identity": b"id-id-id", "identity_password": b"ip-ip-ip",
     }  # fmt: skip
 
