@@ -31,15 +31,16 @@ from nopea.reconcile.execute import Executor
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
 from nopea.reconcile.sync import with_execution
-from nopea.state.inventory import forget
+from nopea.state.inventory import InventoryStore, forget
 from nopea.state.store import RepositoryState
 
 
 class Finalizer:
     """Holds and releases GitRepositories."""
 
-    def __init__(self, context: ReconcileContext) -> None:
+    def __init__(self, context: ReconcileContext, inventory: InventoryStore) -> None:
         self._context = context
+        self._inventory = inventory
 
     async def hold(self, repository: Repository) -> None:
         """Add the finalizer if the objects are deleted with the GitRepository; before the first write.
@@ -97,6 +98,7 @@ class Finalizer:
         state: RepositoryState,
         report: ReconcileReport,
     ) -> ReconcileReport:
+        await self._inventory.load(repository, state)
         client = client_for(self._context, repository, spec)
         pruner = Pruner(
             self._context,

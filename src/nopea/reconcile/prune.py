@@ -17,7 +17,8 @@ from nopea.core.plan.prune import WORKLOADS, PruneCandidate, PruneDecision, Prun
 from nopea.core.problem import TransientError
 from nopea.informers.object_cache import Watcher
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, NotFoundError, UnknownKindError
+from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError, UnknownKindError
+from nopea.kube.kinds import NAMESPACES
 from nopea.kube.problems import to_problem
 from nopea.reconcile.definitions import is_unserved
 from nopea.reconcile.request import ReconcileContext
@@ -130,8 +131,18 @@ class Pruner:
         except NotFoundError as error:
             return None, not is_unserved(error) or self._context.discovery.is_deleted(key.group_kind)
         except ApiError as error:
+            if isinstance(error, ForbiddenError) and await self._is_gone(key.namespace):
+                return None, True
             raise TransientError(to_problem(error, object=str(key))) from error
         return self._context.object_cache.observed(live.json()), True
+
+    async def _is_gone(self, namespace: str) -> bool:
+        """Ask for a namespace as Nopea itself: the account's rights in it have gone with it."""
+        try:
+            await self._context.client.get(NAMESPACES.at(name=namespace))
+        except ApiError as error:  # of any other, the one that the account got is reported
+            return isinstance(error, NotFoundError)
+        return False
 
     def _take_in(self, owned: Mapping[ObjectKey, ObservedObject], known: set[ObjectKey]) -> None:
         """Record objects with our label and Apply entry that a crash after the apply left unrecorded."""

@@ -62,7 +62,7 @@ class Reconciler:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._inventory = InventoryStore(services.client, services.inventory_key)
-        self._finalizer = Finalizer(services)
+        self._finalizer = Finalizer(services, self._inventory)
         self._health = HealthFollower(services)
 
     async def has_new_commit(self, repository: Repository) -> bool:
@@ -164,8 +164,6 @@ class Reconciler:
     ) -> ReconcileReport:
         try:
             if request.repository.deleting:
-                if not request.repository.why_objects_stay:
-                    await self._inventory.load(request.repository, state)
                 return await self._finalizer.run(request.repository, state, report)
             return await self._work(request, state, report)
         except SyncError as error:

@@ -16,7 +16,7 @@ from tests.fakes.installation import (
     outcomes,
     repository_key,
 )
-from tests.fakes.object_store import CONFIG_MAPS
+from tests.fakes.object_store import CONFIG_MAPS, served
 
 from nopea.core.api import names
 from nopea.core.objects import Target
@@ -24,7 +24,7 @@ from nopea.core.problem import Code
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.trigger import Trigger
 from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
-from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, NAMESPACES
+from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, INVENTORIES, NAMESPACES
 
 pytestmark = pytest.mark.looptime
 
@@ -202,6 +202,25 @@ async def test_who_removes_nopea_or_a_namespace_deletes_no_objects(doomed: Targe
         report = await end(place)
 
         assert (report.result, report.why_objects_stay) == (Result.DELETED, why)
+        assert place.data("a") == {"colour": "blue"}
+        assert REPOSITORY not in place.cluster.objects
+
+
+async def test_a_new_process_releases_what_the_deletion_of_the_kinds_has_begun() -> None:
+    """The definition of Inventories is gone first, since these have no finalizer: none can be read."""
+    definition = DEFINITIONS.at(name=GIT_REPOSITORIES.full_plural)
+    async with synced() as place:
+        place.cluster.objects[definition.key] = {
+            "apiVersion": definition.resource.api_version,
+            "kind": definition.resource.kind,
+            "metadata": {"name": definition.name, "deletionTimestamp": "2026-11-24T05:00:00Z"},
+        }
+        place.cluster.kinds.remove(served(INVENTORIES))
+        place.cluster.delete(REPOSITORY)
+        await place.restart()
+
+        assert (await place.sync(Trigger.STARTUP)).result is Result.DELETED
+
         assert place.data("a") == {"colour": "blue"}
         assert REPOSITORY not in place.cluster.objects
 

@@ -7,7 +7,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.fakes.installation import Installation, config_map, installed, key_of, manifest, outcomes
+from tests.fakes.installation import (
+    Installation,
+    config_map,
+    installed,
+    key_of,
+    manifest,
+    outcomes,
+    repository_key,
+)
 from tests.fakes.object_store import CONFIG_MAPS, DEPLOYMENTS
 
 from nopea.core.api.spec import GitRepositorySpec
@@ -17,7 +25,7 @@ from nopea.core.problem import Code, TransientError
 from nopea.core.status.report import Outcome, Result
 from nopea.core.trigger import Trigger
 from nopea.informers.informer import Informers
-from nopea.kube.errors import ApiFailure, ServerError
+from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
 from nopea.reconcile.prune import Pruner, Prunes
 
 pytestmark = pytest.mark.looptime
@@ -323,3 +331,28 @@ async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
         place.cluster.fail_next("get", CONFIG_MAPS, broken)
         with pytest.raises(TransientError):
             await look(place, ["keep0", "keep1", "keep2"])
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_what_was_in_a_namespace_that_is_gone_is_gone(*, ends: bool) -> None:
+    """The account's rights in it went with the namespace, which holds up neither a sync nor the end."""
+    namespace, there = key_of("elsewhere", "Namespace", namespace=""), key_of("old", namespace="elsewhere")
+    old = {"old.yaml": config_map("old", metadata={"namespace": "elsewhere"})}
+    async with installed(KEPT, deletionPolicy="Delete", pruneLimit=1) as place:
+        place.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "elsewhere"}})
+        place.git.push(old)
+        await place.sync()
+        forbidden = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no RoleBinding"))
+        place.cluster.fail_next("get", CONFIG_MAPS, forbidden, times=1000)
+        place.git.push(GONE_FROM_GIT)
+        place.cluster.delete(there)
+        if ends:
+            place.cluster.delete(repository_key())
+        triggers = [Trigger.DELETION] if ends else [Trigger.POLL]
+        assert (await place.sync(*triggers)).result is Result.FAILED
+        place.cluster.delete(namespace)
+
+        report = await place.sync(*triggers)
+
+        assert report.result is (Result.DELETED if ends else Result.SYNCED)
+        assert ends or str(there) not in place.inventory()
