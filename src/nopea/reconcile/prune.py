@@ -93,6 +93,7 @@ class Pruner:
             runs_on=any(key.group_kind in WORKLOADS for key in wanted),
             deleting=deleting,
             commit=commit,
+            arguments=self._repository.key.arguments,
         )
         steps = [_step(key, decision, lives.get(key)) for key, decision in decisions.items()]
         return Prunes(

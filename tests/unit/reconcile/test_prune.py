@@ -140,6 +140,7 @@ async def test_pruning_most_objects_needs_a_confirmation() -> None:
         report = await place.sync(Trigger.POLL)
 
         assert report.codes == (Code.PRUNE_GUARD,)
+        assert "`nopea confirm-prune web -n shop`" in report.problems[0].hint
         assert len(place.inventory()) == 4
         place.configure(annotations={"nopea.io/confirm-prune": commit.id[:7]})
         assert (await place.sync(Trigger.MANUAL)).result is Result.SYNCED
@@ -165,6 +166,7 @@ async def test_a_limit_of_zero_holds_back_every_prune() -> None:
         report = await place.sync(Trigger.POLL)
 
         assert report.codes == (Code.PRUNE_GUARD,)
+        assert "`nopea confirm-prune web -n shop`" in report.problems[0].hint
         assert OLD in place.cluster.objects
 
 

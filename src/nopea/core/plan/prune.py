@@ -135,13 +135,15 @@ def prune_decisions(
     runs_on: bool = True,
     deleting: bool = False,
     commit: str = "",
+    arguments: str = "NAME",
 ) -> dict[ObjectKey, PruneDecision]:
     """Decide about every candidate, in their order.
 
     `inventory_size` counts all objects of the inventory, including the candidates; `runs_on` says that Git
     still declares a workload. `enabled` is spec.prune, `limit` is spec.pruneLimit. `confirmed` means that the
-    annotation `nopea.io/confirm-prune` names this `commit`. `deleting` means that the GitRepository is being
-    deleted with deletionPolicy Delete: then only each object's safeguards apply.
+    annotation `nopea.io/confirm-prune` names this `commit`; `arguments` name the GitRepository in the command
+    that sets it. `deleting` means that the GitRepository is being deleted with deletionPolicy Delete: then
+    only each object's safeguards apply.
     """
     decisions = {
         key: _decide(key, candidate, owner=owner, enabled=enabled, deleting=deleting)
@@ -155,15 +157,16 @@ def prune_decisions(
         for key, decision in decisions.items()
         if decision.verdict in (PruneVerdict.GONE, PruneVerdict.WAIT)
     )
+    confirm = _confirm(commit, arguments)
     problem: Problem | None = None  # about the whole sync: all or nothing
     if not rendered_cleanly:
         reason = PruneReason.RENDER_FAILED  # the errors were reported where they were found
     elif rendered_count <= 0:
         reason, problem = PruneReason.RENDERED_TO_NOTHING, _nothing_left(pruned)
     elif len(pruned) > allowed_at_once(left, limit) and not confirmed:
-        reason, problem = PruneReason.GUARD, _too_many(pruned, left=left, limit=limit, commit=commit)
+        reason, problem = PruneReason.GUARD, _too_many(pruned, left=left, limit=limit, confirm=confirm)
     elif not (runs_on or confirmed) and (last := _last_workloads(pruned, left, limit)):
-        reason, problem = PruneReason.GUARD, _no_workload_left(last, commit=commit)
+        reason, problem = PruneReason.GUARD, _no_workload_left(last, confirm=confirm)
     else:
         return decisions
     refusal = PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
@@ -270,28 +273,30 @@ def _nothing_left(pruned: list[ObjectKey]) -> Problem:
     )
 
 
-def _too_many(pruned: list[ObjectKey], *, left: int, limit: PruneLimit, commit: str) -> Problem:
+def _too_many(pruned: list[ObjectKey], *, left: int, limit: PruneLimit, confirm: str) -> Problem:
     allowed = f"spec.pruneLimit ({limit}) allows {allowed_at_once(left, limit)} at once"
     return Problem(
         code=Code.PRUNE_GUARD,
         message=f"{len(pruned)} of {left} objects were removed from Git, and {allowed}. "
         f"None is pruned: {_named(pruned)}.",
-        hint=f"Restore them, or {_confirm(commit)}",
+        hint=f"Restore them, or {confirm}",
     )
 
 
-def _no_workload_left(last: list[ObjectKey], *, commit: str) -> Problem:
+def _no_workload_left(last: list[ObjectKey], *, confirm: str) -> Problem:
     return Problem(
         code=Code.PRUNE_GUARD,
         message=f"The last workload was removed from Git: {_named(last)}. Nothing is pruned.",
-        hint=f"Restore it, or {_confirm(commit)}",
+        hint=f"Restore it, or {confirm}",
     )
 
 
-def _confirm(commit: str) -> str:
+def _confirm(commit: str, arguments: str) -> str:
     """Complete a hint: the command, and the annotation that it sets."""
     annotation = f"{names.CONFIRM_PRUNE_ANNOTATION}: {commit or '<commit>'}"
-    return f"confirm the prune with `nopea confirm-prune NAME`, which sets the annotation {annotation}."
+    return (
+        f"confirm the prune with `nopea confirm-prune {arguments}`, which sets the annotation {annotation}."
+    )
 
 
 def _named(keys: Iterable[ObjectKey]) -> str:
