@@ -132,6 +132,7 @@ class Conversation:
     session: Session
     address: RemoteAddress
     networks: Networks
+    mirror: str
 
     def refs(self) -> RemoteRefs:
         """Connect and return all refs that the server lists."""
@@ -149,7 +150,7 @@ class Conversation:
         """Fetch into the repository; raises TooManyObjectsError over `max_objects` (0: no limit)."""
         self.session.max_objects = max_objects
         self._refuse_unreachable()
-        with network(ssh=self.address.ssh):
+        with network(ssh=self.address.ssh, mirror=self.mirror):
             self.remote.fetch(refspecs, callbacks=self.session, proxy=self._proxy, depth=depth)
 
     def _refuse_unreachable(self) -> None:
@@ -177,7 +178,7 @@ class Line:
         _forbid_redirects(repository)
         with network(ssh=self.address.ssh):
             remote = repository.remotes.create_anonymous(self.address.url)
-        return Conversation(remote, session, self.address, self.networks)
+        return Conversation(remote, session, self.address, self.networks, repository.path)
 
 
 def create_repository(path: Path) -> None:
