@@ -27,7 +27,7 @@ from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.problems import to_problem
-from nopea.state.store import RepositoryState
+from nopea.state.store import FirstSeen, RepositoryState
 
 LANES = 16
 
@@ -235,9 +235,12 @@ def _since(key: ObjectKey, drift: Drift, state: RepositoryState) -> datetime:
     if not drift.fields:
         state.drifted_since.pop(key, None)
         return datetime.now(UTC)
+    what = hash(tuple((one.keys, repr(one.to)) for one in drift.fields if one.changed_at is None))
+    seen = state.drifted_since.get(key)
+    if seen is None or seen.what != what:
+        seen = state.drifted_since[key] = FirstSeen(what, datetime.now(UTC))
     dated = [one.changed_at for one in drift.fields if one.changed_at is not None]
-    first_seen = state.drifted_since.setdefault(key, datetime.now(UTC))
-    return max(dated) if dated else first_seen
+    return max(dated) if dated else seen.at
 
 
 def _kept(drift: Drift, before: Mapping[str, Any] | None, desired: Mapping[str, Any]) -> tuple[Path, ...]:

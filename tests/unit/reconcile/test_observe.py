@@ -22,6 +22,7 @@ from nopea.core.problem import Code, TransientError
 from nopea.informers.informer import Informers
 from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
 from nopea.reconcile.observe import Observation, Observer
+from nopea.state.store import FirstSeen
 
 pytestmark = pytest.mark.looptime
 
@@ -194,8 +195,9 @@ async def test_a_deleted_object_drifts_since_its_deletion_was_noticed() -> None:
 async def test_a_second_drift_has_its_own_date() -> None:
     """With the date of an earlier drift, the grace period would protect an object only once."""
     async with synced() as place:
-        place.state().drifted_since[KEY] = datetime(2026, 11, 1, tzinfo=UTC)
+        place.state().drifted_since[KEY] = FirstSeen(0, datetime(2026, 11, 1, tzinfo=UTC))
         await observe(place, desired("a"))
+        assert KEY not in place.state().drifted_since
 
         place.cluster.delete(KEY)
         observation = await observe(place, desired("a"))
