@@ -318,6 +318,14 @@ def is_field_conflict(error: ApiError) -> bool:
     return isinstance(error, ConflictError) and any(c.reason == "FieldManagerConflict" for c in error.causes)
 
 
+def is_storage_unavailable(error: ApiError) -> bool:
+    """Return whether the server cannot read objects of one kind, such as without its conversion webhook.
+
+    It answers 429 then, which says nothing about its load.
+    """
+    return isinstance(error, TooManyRequestsError) and "storage is (re)initializing" in error.message
+
+
 def has_cause(error: ApiError, reason: str) -> bool:
     """Return whether one of the causes has this reason, such as `NamespaceTerminating`."""
     return any(cause.reason == reason for cause in error.causes)
