@@ -104,19 +104,28 @@ class ScriptedWatch:
     """A handler that answers with `lists` and `watches` in order; after them, a watch stays open.
 
     A watch is a list of chunks of bytes; after the last one, the server ends it properly unless `cut`.
+    `newest` is the version that the server says it has when it is asked for one object only.
     """
 
     def __init__(
-        self, lists: Sequence[dict[str, Any]], watches: Sequence[Sequence[bytes]], *, cut: bool = False
+        self,
+        lists: Sequence[dict[str, Any]],
+        watches: Sequence[Sequence[bytes]],
+        *,
+        cut: bool = False,
+        newest: int = 1000,
     ) -> None:
         self.lists, self.watches = list(lists), list(watches)
-        self.cut = cut
+        self.cut, self.newest = cut, newest
         self.asked: list[str] = []
         self.opened, self.closed = asyncio.Event(), asyncio.Event()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a list or a watch."""
         version = request.query.get("resourceVersion", "")
+        if request.query.get("limit") == "1":
+            self.asked.append("check")
+            return json_answer(listing(self.newest))()
         if not request.query.get("watch"):
             self.asked.append("list")
             body = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]

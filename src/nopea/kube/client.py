@@ -29,6 +29,7 @@ from nopea.kube.errors import (
     TooManyRequestsError,
     UnreachableError,
     error_of,
+    is_storage_broken,
     is_storage_unavailable,
 )
 from nopea.kube.execplugin import source_of
@@ -72,7 +73,7 @@ class Stream:
         self._transport, self._request, self._answer = transport, request, answer
 
     async def read(self, *, within_seconds: float) -> bytes:
-        """Return the next bytes, empty at the end. Raises UnreachableError when none arrive in time."""
+        """Return the next bytes, empty at the end. Raises SilenceError when none arrive in time."""
         return await self._transport.read_some(self._answer, self._request, within_seconds=within_seconds)
 
 
@@ -151,6 +152,11 @@ class KubeClient:
                 if attempt == _LIST_TRIES - 1:
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def newest_version(self, resource: Resource, selection: Selection = EVERYTHING) -> str:
+        """Return the resourceVersion at which the server is now, for a kind."""
+        page, _ = await self._page(resource, selection, 1, "")
+        return page.metadata.resource_version
 
     async def apply(self, target: Target, body: bytes) -> Applied:
         """Server-side apply what Git declares, as manager `nopea`; return the stored object."""
@@ -273,7 +279,7 @@ class KubeClient:
                     return response
                 error = _error_of(request, response.status, response.headers, response.body)
                 self._note_error(request, error)
-            is_last = attempt == _BUSY_TRIES - 1 or is_storage_unavailable(error)
+            is_last = attempt == _BUSY_TRIES - 1 or is_storage_broken(error)
             if is_last or not isinstance(error, TooManyRequestsError):
                 raise error
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -309,6 +315,7 @@ class KubeClient:
                 why=error.message,
                 retry_after_seconds=(1.0 if after is None else after) if is_busy else None,
                 is_local=is_local,
+                is_worth_waiting=not is_storage_broken(error),
             )
         )
 

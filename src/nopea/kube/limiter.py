@@ -81,7 +81,7 @@ class Refusal:
     """The server, or a service behind it, cannot take a request now.
 
     `scope` is what the refusal is about: an API group, or a kind as `group/plural`. `is_local` says that it
-    tells nothing about other kinds.
+    tells nothing about other kinds. Requests wait for the end of the pause if that `is_worth_waiting`.
     """
 
     flow: Flow
@@ -89,6 +89,7 @@ class Refusal:
     why: str = ""
     retry_after_seconds: float | None = None
     is_local: bool = False
+    is_worth_waiting: bool = True
 
 
 class PausedError(Exception):
@@ -136,7 +137,7 @@ class Refusals:
         left = 0.0
         for pause in self._of(flow, scopes):
             left = max(left, pause.until - now)
-            if left > (0.0 if pause.refusal.is_local else PATIENCE_SECONDS):
+            if left > (PATIENCE_SECONDS if pause.refusal.is_worth_waiting else 0.0):
                 raise PausedError(pause.refusal.why, left)
         return left
 

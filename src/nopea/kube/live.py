@@ -126,3 +126,8 @@ def item_of(raw: msgspec.Raw, *, api_version: str, kind: str) -> LiveObject:
     head = b'{"apiVersion":%b,"kind":%b' % (orjson.dumps(api_version), orjson.dumps(kind))
     rest = body.lstrip()[1:]
     return LiveObject(head + (b"," if rest.lstrip()[:1] != b"}" else b"") + rest)
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Compare resourceVersions of one kind as decimal numbers (conformance since Kubernetes 1.35)."""
+    return (len(version), version) > (len(than), than)

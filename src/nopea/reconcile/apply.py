@@ -20,11 +20,10 @@ from nopea.core.apply.body import NO_VERSION, at_version, body_to_apply
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey, Target
 from nopea.core.plan.model import ObservedObject, Reason, Step
-from nopea.informers.informer import is_newer
 from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError, is_field_conflict, is_immutable
-from nopea.kube.live import Applied
+from nopea.kube.live import Applied, is_newer
 from nopea.kube.requests import PatchKind, Preconditions
 from nopea.reconcile.definitions import is_unserved, pauses, wait_until_served
 

@@ -165,7 +165,14 @@ async def test_repositories_of_a_namespace_take_turns_with_other_namespaces(loop
 
 
 def _refusal(flow: str, scope: str = "apps", *, after: float | None = 2.0, local: bool = False) -> Refusal:
-    return Refusal(flow=flow, scope=scope, why="busy", retry_after_seconds=after, is_local=local)
+    return Refusal(
+        flow=flow,
+        scope=scope,
+        why="busy",
+        retry_after_seconds=after,
+        is_local=local,
+        is_worth_waiting=not local,
+    )
 
 
 async def _seconds(limiter: Limiter, flow: str, *scopes: str) -> float:

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from nopea.core.objects import ObjectKey
-from nopea.kube.live import Applied, LiveObject, item_of
+from nopea.kube.live import Applied, LiveObject, is_newer, item_of
 
 
 def test_metadata_and_whole_object() -> None:
@@ -47,3 +47,10 @@ def test_list_items_get_their_kind(item: bytes, kind: str) -> None:
 
     assert orjson.loads(live.body)["kind"] == kind
     assert live.head.kind == kind
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    """A longer number is a higher one."""
+    assert is_newer("10", "9")
+    assert not is_newer("9", "10")
+    assert not is_newer("9", "9")
