@@ -14,6 +14,7 @@ All are `ApiError`; catch the class that you can handle and let the others pass:
     ├── UnsupportedMediaError   415: the resource does not support this format of patch
     ├── TooManyRequestsError    429: the server is overloaded; wait for `retry_after_seconds`
     ├── ServerError             5xx, and answers that do not come from Kubernetes
+    │   └── ApiServiceError         an aggregated API does not answer; the API server itself does
     └── UnreachableError        no answer: network, TLS, deadline, an answer cut short
         └── SilenceError            no byte for long on an open watch
 
@@ -169,6 +170,10 @@ class ServerError(ApiError):
     """The server failed, or something that is not an API server answered."""
 
     retryable = True
+
+
+class ApiServiceError(ServerError):
+    """The service behind an aggregated API does not answer: `failure.name` is the name of its APIService."""
 
 
 class UnreachableError(ApiError):

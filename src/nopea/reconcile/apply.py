@@ -115,10 +115,7 @@ class Applier:
 
     async def _look(self, step: Step, desired: Desired) -> tuple[Step, Mapping[str, Any] | None]:
         """Read the object, and decide again if its version is no longer that of the step."""
-        try:
-            live = (await self._client.get(desired.target)).json()
-        except NotFoundError:
-            live = None
+        live = await self._read(desired)
         if _version_of(live) == (step.live.resource_version if step.live else ""):
             return step, live
         decided = await self._decide(desired, live)
@@ -126,6 +123,18 @@ class Applier:
         if step.key in self._taken_over and not forbidden:
             return replace(step, live=decided.live), live  # our own claims on it do not show as drift
         return decided, live
+
+    async def _read(self, desired: Desired) -> Mapping[str, Any] | None:
+        try:
+            return (await self._client.get(desired.target)).json()
+        except NotFoundError as error:
+            if desired.key.group_kind not in self._defined_here or not is_unserved(error):
+                return None
+        await wait_until_served(self._client, desired.resource)
+        try:
+            return (await self._client.get(desired.target)).json()
+        except NotFoundError:
+            return None
 
     async def _take_over(
         self, step: Step, desired: Desired, live: Mapping[str, Any] | None
@@ -143,7 +152,11 @@ class Applier:
     async def _write(self, step: Step, desired: Desired, live: Mapping[str, Any] | None) -> Applied:
         target, body = desired.target, _body(step, desired, live)
         try:
-            return await self._client.apply(target, body)
+            applied = await self._client.apply(target, body)
+            if applied.is_gone:  # it removed the last finalizer of an object that was being deleted
+                again = at_version(orjson.loads(desired.body), NO_VERSION)
+                applied = await self._client.apply(target, orjson.dumps(again))
+            return applied
         except NotFoundError as error:
             if desired.key.group_kind not in self._defined_here or not is_unserved(error):
                 raise

@@ -89,13 +89,13 @@ class Observer:
 
     async def observe(self, desired: Sequence[Desired], state: RepositoryState) -> Observation:
         """Observe every desired object; raises TransientError when the API server cannot be asked."""
-        served = await self._served(desired)
+        served = await self._served(desired)  # in which version each kind can be read now
         await self._object_cache.ensure(
             ((served[one.resource], one.key.namespace) for one in desired if one.resource in served),
             self._watcher,
         )
         observation = Observation()
-        looks: list[Desired] = []
+        looks: list[tuple[Desired, Resource]] = []
         for one in desired:
             resource = served.get(one.resource)
             if resource is None:
@@ -107,7 +107,7 @@ class Observer:
             if live is None and last is None and not self._keeps_objects:
                 continue
             if live is None or is_suspect(live, last):
-                looks.append(one)
+                looks.append((one, resource))
             else:
                 self._note(observation, one.key, live)
                 state.drifted_since.pop(one.key, None)
@@ -119,7 +119,7 @@ class Observer:
     ) -> Observation:
         """Observe one object that was read just now; None: it does not exist. Sends no request."""
         observation = Observation()
-        await self._judge(one, live, observation, state)
+        await self._judge(one, one.resource, live, observation, state)
         return observation
 
     async def _served(self, desired: Iterable[Desired]) -> dict[Resource, Resource]:
@@ -127,6 +127,8 @@ class Observer:
         for resource in dict.fromkeys(one.resource for one in desired):
             try:
                 found = await self._discovery.served(resource.api_version, resource.kind)
+                if found is None:  # its definition is about to get this version
+                    found = await self._discovery.served_in_any_version(resource.group_kind)
                 if found is not None:
                     served[resource] = found
             except ApiError as error:
@@ -148,35 +150,43 @@ class Observer:
             observation.seen[one.key] = ObservedDrift(drift=drift, since=_since(one.key, drift, state))
 
     async def _look_at(
-        self, looks: Sequence[Desired], observation: Observation, state: RepositoryState
+        self, looks: Sequence[tuple[Desired, Resource]], observation: Observation, state: RepositoryState
     ) -> None:
-        async def look(one: Desired) -> None:
-            await self._look(one, observation, state)
+        async def look(one: tuple[Desired, Resource]) -> None:
+            await self._look(*one, observation, state)
 
         await tasks.for_each(looks, look, limit=LANES, name="look")
 
-    async def _look(self, one: Desired, observation: Observation, state: RepositoryState) -> None:
+    async def _look(
+        self, one: Desired, resource: Resource, observation: Observation, state: RepositoryState
+    ) -> None:
         live: dict[str, Any] | None = None
         try:
-            live = (await self._client.get(one.target)).json()
+            target = resource.at(name=one.key.name, namespace=one.key.namespace)
+            live = (await self._client.get(target)).json()
         except NotFoundError:
             pass  # not there is an answer
         except ApiError as error:
             observation.unreadable[one.key] = to_problem(error, object=str(one.key), source=one.source)
             return
-        await self._judge(one, live, observation, state)
+        await self._judge(one, resource, live, observation, state)
 
     async def _judge(
-        self, one: Desired, live: Mapping[str, Any] | None, observation: Observation, state: RepositoryState
+        self,
+        one: Desired,
+        resource: Resource,
+        live: Mapping[str, Any] | None,
+        observation: Observation,
+        state: RepositoryState,
     ) -> None:
         key, last = one.key, state.applied.get(one.key)
-        is_watched = self._object_cache.knows(one.resource, key.namespace)
+        is_watched = self._object_cache.knows(resource, key.namespace)
         if live is not None:
             observed = observed_of(live, now=datetime.now(UTC), rules=one.rules)
-            known = self._object_cache.get(one.resource, key)
+            known = self._object_cache.get(resource, key)
             is_same = known is not None and known.resource_version == observed.resource_version
             if is_same or not is_watched:  # it may have come under other rules; no watch will bring it
-                self._object_cache.assume(one.resource, key, observed)
+                self._object_cache.assume(resource, key, observed)
             self._note(observation, key, observed)
             if self._keeps_objects:
                 observation.live[key] = live

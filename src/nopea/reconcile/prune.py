@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from nopea.core.api.labels import owner_label
@@ -15,10 +15,10 @@ from nopea.core.plan.inventory import namespaces_of, uids_of, unrecorded
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, Step
 from nopea.core.plan.observed import observed_of
 from nopea.core.plan.prune import PruneCandidate, PruneDecision, PruneVerdict, prune_decisions
-from nopea.core.problem import TransientError
+from nopea.core.problem import Problem, TransientError
 from nopea.informers.object_cache import Watcher
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, NotFoundError, UnknownKindError
+from nopea.kube.errors import ApiError, ApiServiceError, NotFoundError, UnknownKindError, UnreachableError
 from nopea.kube.problems import to_problem
 from nopea.reconcile.request import ReconcileContext
 from nopea.state.store import RepositoryState
@@ -72,6 +72,9 @@ class Pruner:
             # one without our label is not in the cache, and one that no watch brings may be old there
             is_watched = self._context.object_cache.covers(key)
             live = (owned.get(key) if is_watched else None) or await self._ask(key)
+            if isinstance(live, Problem):
+                candidates[key] = PruneCandidate(in_inventory=key in known, live=True, unreadable=live)
+                continue
             if live is not None and live.uid in wanted_uids:
                 renamed.add(key)
                 continue
@@ -102,28 +105,39 @@ class Pruner:
         object_cache = self._context.object_cache
         places = sorted((key.group_kind, key.namespace) for key in keys if not object_cache.covers(key))
         found = {kind: await self._resource(kind) for kind in dict.fromkeys(kind for kind, _ in places)}
-        followed = [(resource, namespace) for kind, namespace in places if (resource := found[kind])]
+        followed = [
+            (resource, namespace)
+            for kind, namespace in places
+            if isinstance(resource := found[kind], Resource)
+        ]
         await object_cache.ensure(followed, self._watcher)
 
-    async def _resource(self, kind: GroupKind) -> Resource | None:
+    async def _resource(self, kind: GroupKind) -> Resource | Problem | None:
         try:
             return await self._context.discovery.find_preferred(kind)
         except UnknownKindError:
             return None  # with its definition all its objects went
+        except ApiServiceError as error:
+            return to_problem(error)
         except ApiError as error:
             raise TransientError(to_problem(error, object=str(kind))) from error
 
-    async def _ask(self, key: ObjectKey) -> ObservedObject | None:
-        """Read an object that the cache does not show as ours; None once the API server says it is gone."""
+    async def _ask(self, key: ObjectKey) -> ObservedObject | Problem | None:
+        """Read an object that the cache does not show as ours; None once the API server says it is gone.
+
+        A problem if this object cannot be read; raises TransientError if the API server is away.
+        """
         resource = await self._resource(key.group_kind)
-        if resource is None:
-            return None
+        if not isinstance(resource, Resource):
+            return resource if resource is None else replace(resource, object=str(key))
         try:
             live = await self._client.get(resource.at(name=key.name, namespace=key.namespace))
         except NotFoundError:
             return None
-        except ApiError as error:
+        except UnreachableError as error:
             raise TransientError(to_problem(error, object=str(key))) from error
+        except ApiError as error:
+            return to_problem(error, object=str(key))
         return observed_of(live.json(), now=datetime.now(UTC))
 
     def _take_in(self, owned: Mapping[ObjectKey, ObservedObject], known: set[ObjectKey]) -> None:

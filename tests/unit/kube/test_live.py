@@ -54,3 +54,19 @@ def test_versions_are_compared_as_numbers() -> None:
     assert is_newer("10", "9")
     assert not is_newer("9", "10")
     assert not is_newer("9", "9")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "gone"),
+    [
+        (b'{"name":"a"}', False),
+        (b'{"deletionTimestamp":"2026-11-28T12:00:00Z","finalizers":["x"]}', False),
+        (b'{"deletionTimestamp":"2026-11-28T12:00:00Z","deletionGracePeriodSeconds":30}', False),
+        (b'{"deletionTimestamp":"2026-11-28T12:00:00Z","deletionGracePeriodSeconds":0}', True),
+        (b'{"deletionTimestamp":"2026-11-28T12:00:00Z","finalizers":[]}', True),
+        (b'{"deletionTimestamp":null,"finalizers":null}', False),
+    ],
+)
+def test_an_answer_that_completes_a_deletion(metadata: bytes, *, gone: bool) -> None:
+    """Without finalizers and grace period, the object in the answer is not stored any more."""
+    assert Applied(b'{"metadata":' + metadata + b"}", created=False).is_gone is gone
