@@ -94,7 +94,9 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             listeners.append(tracer.on_transition)
             stack.push_async_callback(tracer.close, TRACES_SECONDS)
         mailboxes = Mailboxes()
-        services = _services(settings, client, git, events, store, listeners, mailboxes)
+        services = _services(
+            settings, client, git, events, store, listeners, mailboxes, namespace=config.namespace
+        )
         controller = Controller(
             client=client,
             services=services,
@@ -146,6 +148,8 @@ def _services(
     store: StateStore,
     listeners: Sequence[Callable[[Transition], None]],
     mailboxes: Mailboxes,
+    *,
+    namespace: str,
 ) -> Services:
     repositories = RepositoryStore(whole_cluster=settings.namespace is None)
 
@@ -164,6 +168,7 @@ def _services(
         store=store,
         ownership=Ownership(),
         policy=settings.tenancy,
+        namespace=namespace,
         wake=wake,
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.process import Nopea
+from tests.e2e.tenancy import SITES, Mode, controller
 from tests.e2e.world import Cluster, Site
 from tests.gitserver import GitServer
 
@@ -31,23 +32,26 @@ def git_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
 
 
 @pytest.fixture(scope="module")
-def nopea(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nopea]:
+def mode(request: pytest.FixtureRequest) -> Mode:
+    """With whose rights the module's controller writes; `tenancy.BOTH_MODES` gives a module both."""
+    return Mode(getattr(request, "param", Mode.CONTROLLER))
+
+
+@pytest.fixture(scope="module")
+def nopea(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, mode: Mode) -> Iterator[Nopea]:
     """The module's controller. It must stop with exit code 0 and log only JSON, without a traceback."""
-    running = Nopea(kubeconfig=cluster.lab.kubeconfig, folder=tmp_path_factory.mktemp("nopea"))
-    try:
-        running.wait_until_ready()
+    folder = tmp_path_factory.mktemp("nopea")
+    with controller(cluster.lab, folder, mode) as running:
         yield running
         assert running.stop() == 0, running.log_text()
         assert [line for line in running.logs() if "traceback" in line] == []
-    finally:
-        running.kill()
 
 
 @pytest.fixture
-def site(cluster: Cluster, git_server: GitServer, namespace: str, nopea: Nopea) -> Iterator[Site]:
+def site(cluster: Cluster, git_server: GitServer, namespace: str, nopea: Nopea, mode: Mode) -> Iterator[Site]:
     """A namespace whose GitRepositories the module's controller reconciles."""
     del nopea
-    made = Site(cluster, git_server, namespace)
+    made = SITES[mode](cluster, git_server, namespace)
     yield made
     made.clear()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.e2e.process import Nopea
 from tests.e2e.world import Cluster, Json, Site
 from tests.gitserver import GitServer
@@ -18,6 +20,33 @@ from nopea_lab.lab import Lab
 RBAC = "rbac.authorization.k8s.io/v1"
 RBAC_FILE = Path(__file__).parents[2] / "deploy" / "base" / "rbac.yaml"
 ROLES = ("nopea", "nopea-impersonator")
+
+
+class Mode(StrEnum):
+    """With whose rights a controller writes what is in Git."""
+
+    CONTROLLER = "as-controller"
+    ACCOUNT = "as-account"
+
+
+BOTH_MODES = pytest.mark.parametrize("mode", list(Mode), indirect=True, scope="module")
+"""Runs the tests of a module in the mode of deploy/cluster-admin and in that of deploy/base."""
+
+
+@contextmanager
+def controller(lab: Lab, folder: Path, mode: Mode) -> Iterator[Nopea]:
+    """Run a controller in a mode; for tenants it writes as the account `deployer` of each namespace."""
+    if mode is Mode.ACCOUNT:
+        flags = ("--default-service-account=deployer", "--cross-namespace-refs", "--allow-http-credentials")
+        with least_rights(lab, folder, *flags) as running:
+            yield running
+        return
+    running = Nopea(kubeconfig=lab.kubeconfig, folder=folder)
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.kill()
 
 
 @contextmanager
@@ -102,6 +131,21 @@ class Tenant(Site):
             place = self.place(f"{RBAC} rolebindings", f"deployer-{name}")
             self.cluster.put(place, binding(place, of, f"{self.namespace}/deployer", kind=kind))
 
+    def grant_all(self) -> None:
+        """Make its account a cluster administrator, until the end of the test."""
+        account = f"{self.namespace}/deployer"
+        bound = binding(self._admin, "cluster-admin", account, kind="ClusterRole")
+        self.cluster.put(self._admin, bound)
+
+    def clear(self) -> None:
+        """Delete the GitRepositories and the binding."""
+        Site.clear(self)
+        self.cluster.delete(self._admin)
+
+    @property
+    def _admin(self) -> str:
+        return f"{RBAC} clusterrolebindings /{self.namespace}-admin"
+
     def fields(self, **spec: Any) -> Json:
         """Return the spec of a GitRepository as its account."""
         return {"serviceAccountName": "deployer", **spec}
@@ -112,3 +156,10 @@ def tenant(cluster: Cluster, server: GitServer, namespace: str) -> Tenant:
     made = Tenant(cluster, server, namespace)
     made.prepare()
     return made
+
+
+SITES: Mapping[Mode, Callable[[Cluster, GitServer, str], Site]] = {
+    Mode.CONTROLLER: Site,
+    Mode.ACCOUNT: tenant,
+}
+"""Makes what a test works in: a namespace, for tenants with an account."""

@@ -145,12 +145,7 @@ def test_an_object_that_another_repository_takes_meanwhile_is_not_written(site: 
     site.origin("stock", {"other.yaml": yamls.text(yamls.config_map("other"))})
     site.cluster.put(
         site.place("nopea.io/v1alpha1 gitrepositories", "stock"),
-        {
-            "apiVersion": "nopea.io/v1alpha1",
-            "kind": "GitRepository",
-            "metadata": {"name": "stock", "namespace": site.namespace},
-            "spec": {"url": site.url("stock"), "ref": {"branch": "main"}, "suspend": True},
-        },
+        site.declaration("stock", suspend=True),
     )
     site.names.append("stock")
     before = _person(site, other)

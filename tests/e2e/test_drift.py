@@ -6,8 +6,11 @@ import time
 
 import pytest
 from tests.e2e import yamls
+from tests.e2e.tenancy import BOTH_MODES
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Json, Repo, Site
+
+pytestmark = BOTH_MODES
 
 
 def _edit(site: Site, name: str = "web", colour: str = "red") -> str:
@@ -170,6 +173,7 @@ def test_an_ignored_field_is_left_to_others(site: Site) -> None:
 
 def test_a_deleted_definition_is_restored_with_its_objects(site: Site) -> None:
     """Deleting a CRD also deletes its objects; both are drift, and both are created again."""
+    site.grant_all()
     group = f"{site.namespace}.acme.example"
     files = {
         "crd.yaml": yamls.text(yamls.definition("Sprocket", group=group)),
@@ -211,6 +215,7 @@ def test_drift_is_reverted_while_git_is_unavailable(site: Site) -> None:
 
 def test_a_kind_that_is_defined_in_the_same_sync_is_watched(site: Site) -> None:
     """A watch detects drift of a custom resource whose definition came in the same sync."""
+    site.grant_all()
     group = f"{site.namespace}.acme.example"
     site.sync(
         "shop",

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.cluster import install_crds
 from tests.e2e import yamls
-from tests.e2e.process import Nopea
+from tests.e2e.tenancy import BOTH_MODES, SITES, Mode, controller
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Repo, Site
 from tests.gitserver import GitServer
 
 from nopea_lab.lab import Lab
 
+pytestmark = BOTH_MODES
+
 
 @pytest.fixture
 def pods_site(
-    pods_lab: Lab, pods_namespace: str, git_server: GitServer, start_nopea: Callable[..., Nopea]
-) -> Site:
+    pods_lab: Lab, pods_namespace: str, git_server: GitServer, tmp_path: Path, mode: Mode
+) -> Iterator[Site]:
     """A namespace in which Pods run, and a controller."""
     install_crds(pods_lab)
-    start_nopea(pods_lab).wait_until_ready()
-    return Site(Cluster(pods_lab), git_server, pods_namespace)
+    cluster = Cluster(pods_lab)
+    with controller(pods_lab, tmp_path, mode):
+        yield SITES[mode](cluster, git_server, pods_namespace)
 
 
 def _healthy(repo: Repo, status: str, *, says: str = "") -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 from tests.e2e import yamls
+from tests.e2e.tenancy import BOTH_MODES
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Site
 
 from nopea.core.plan.inventory import unpack
+
+pytestmark = BOTH_MODES
 
 
 def _maps(*names: str) -> dict[str, str]:
@@ -93,7 +96,7 @@ def test_orphan_leaves_the_objects(site: Site) -> None:
     repo = site.sync("shop", _maps("web"))
     assert "finalizers" not in repo.get()["metadata"]
     site.cluster.delete(repo.place)
-    eventually(lambda: _assert_gone(site, repo.place))
+    eventually(lambda: site.cluster.assert_gone(repo.place))
     assert site.cluster.get(site.place("v1 configmaps", "web")) is not None
 
     def noted() -> None:
@@ -105,10 +108,6 @@ def test_orphan_leaves_the_objects(site: Site) -> None:
         )
 
     eventually(noted)
-
-
-def _assert_gone(site: Site, place: str) -> None:
-    assert site.cluster.get(place) is None
 
 
 @pytest.mark.parametrize("policy", ["Orphan", "Delete"])
@@ -153,11 +152,33 @@ def _assert_no_inventories(site: Site) -> None:
     assert site.cluster.list(site.place("nopea.io/v1alpha1 inventories")) == []
 
 
-def test_an_object_that_must_not_be_deleted_does_not_block_others(site: Site) -> None:
-    """A PersistentVolumeClaim stays; other objects that were removed from Git are deleted."""
+def test_a_protected_object_stays_and_fails_nothing(site: Site) -> None:
+    """A claim stays, Ready stays True, one Event and the status say how to let it go; others are deleted."""
     files = _maps("a", "b", "c")
     repo = site.sync("shop", {**files, "p.yaml": yamls.text(yamls.claim("p"))}, pruneLimit=1)
-    repo.git.commit(_maps("a", "b"))
-    repo.sync_and_wait()
+    commit = repo.git.commit(_maps("a", "b"))
+    status = repo.sync_and_wait()
+    claim = site.place("v1 persistentvolumeclaims", "p")
     assert site.cluster.get(site.place("v1 configmaps", "c")) is None
-    assert site.cluster.get(site.place("v1 persistentvolumeclaims", "p")) is not None
+    assert site.cluster.get(claim) is not None
+    assert (repo.condition("Ready")["status"], status["lastAppliedCommit"]) == ("True", commit)
+    (kept,) = status["kept"]
+    assert kept["object"] == {"kind": "PersistentVolumeClaim", "namespace": site.namespace, "name": "p"}
+    assert 'annotate it with nopea.io/prune: "true"' in kept["message"]
+    note = repo.wait_event("Kept")
+    assert note["type"] == "Normal"
+    repo.sync_and_wait()
+    assert "series" not in repo.wait_event("Kept")
+
+    site.cluster.lab.run_kubectl("annotate", "pvc", "p", "-n", site.namespace, "nopea.io/prune=false")
+    assert "kept" not in repo.sync_and_wait()
+    site.cluster.lab.run_kubectl(
+        "annotate", "pvc", "p", "-n", site.namespace, "nopea.io/prune=true", "--overwrite"
+    )
+    repo.sync_and_wait()
+    eventually(lambda: _assert_ending(site, claim))
+
+
+def _assert_ending(site: Site, place: str) -> None:
+    found = site.cluster.get(place)
+    assert found is None or "deletionTimestamp" in found["metadata"]

@@ -8,8 +8,11 @@ import time
 import pytest
 from tests.e2e import yamls
 from tests.e2e.process import Nopea
+from tests.e2e.tenancy import BOTH_MODES
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Site, condition
+
+pytestmark = BOTH_MODES
 
 PASS_KEYS = {
     "time", "level", "message", "logger", "repo", "sync_id", "triggers", "result", "commit", "objects",
@@ -28,9 +31,9 @@ def _everything(namespace: str, group: str) -> dict[str, str]:
         ),
         "c-workloads.yaml": yamls.text(yamls.deployment("web"), yamls.service("web"), yamls.job("migrate")),
         "d-rbac.yaml": yamls.text(
-            yamls.role_binding("deployer", role="deployer", account="deployer", namespace=namespace),
+            yamls.role_binding("deployer", role="deployer", account="builder", namespace=namespace),
             yamls.role("deployer", resources=("configmaps",)),
-            yamls.service_account("deployer"),
+            yamls.service_account("builder"),
         ),
         "e-elsewhere.yaml": yamls.text(yamls.config_map("web", namespace=f"{namespace}-shop", colour="blue")),
         "f-definitions.yaml": yamls.text(
@@ -43,6 +46,7 @@ def _everything(namespace: str, group: str) -> dict[str, str]:
 def test_one_sync_applies_a_whole_repository(site: Site, nopea: Nopea) -> None:
     """Namespaces, CRDs, custom resources, workloads, RBAC and webhooks are applied in one sync."""
     group, shop = f"{site.namespace}.acme.example", f"{site.namespace}-shop"
+    site.grant_all()
     origin = site.origin("shop")
     commit = origin.commit(_everything(site.namespace, group), message="Open the shop\n\nAt last.")
     found = site.follow("shop").wait_synced(commit)
@@ -57,7 +61,7 @@ def test_one_sync_applies_a_whole_repository(site: Site, nopea: Nopea) -> None:
         site.place("batch/v1 jobs", "migrate"): "c-workloads.yaml#3",
         site.place(f"{rbac} rolebindings", "deployer"): "d-rbac.yaml#1",
         site.place(f"{rbac} roles", "deployer"): "d-rbac.yaml#2",
-        site.place("v1 serviceaccounts", "deployer"): "d-rbac.yaml#3",
+        site.place("v1 serviceaccounts", "builder"): "d-rbac.yaml#3",
         f"v1 configmaps {shop}/web": "e-elsewhere.yaml#1",
         "admissionregistration.k8s.io/v1 validatingwebhookconfigurations "
         f"/check-{site.namespace}": "a-webhook.yaml#1",
@@ -157,6 +161,7 @@ def test_a_sync_without_changes_writes_nothing(site: Site) -> None:
 @pytest.mark.parametrize("change", ["ref", "path", "targetNamespace"])
 def test_a_spec_change_is_applied_without_a_restart(site: Site, nopea: Nopea, change: str) -> None:
     """The running worker applies another branch, path or target namespace at once."""
+    site.grant_all()
     one = yamls.text(yamls.config_map("web", colour="blue"))
     two = yamls.text(yamls.config_map("web", colour="red"))
     # another namespace replaces the only object

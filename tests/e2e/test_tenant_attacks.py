@@ -66,7 +66,7 @@ def test_a_strangers_declaration_keeps_nothing_in_the_cluster(victim: Tenant, ma
     app.sync_now()
     app.wait_synced(commit)
 
-    eventually(lambda: _assert_gone(victim, MAPS, "two"))
+    eventually(lambda: victim.cluster.assert_gone(victim.place(MAPS, "two")))
     assert app.inventory() == [f"ConfigMap {victim.namespace}/one"]
 
 
@@ -93,7 +93,7 @@ def test_a_forged_label_and_manager_are_no_evidence(victim: Tenant, mallory: Ten
     assert app.inventory() == [f"ConfigMap {victim.namespace}/one"]
 
     victim.cluster.delete(app.place)
-    eventually(lambda: _assert_gone(victim, REPOSITORIES, "app"))
+    eventually(lambda: victim.cluster.assert_gone(victim.place(REPOSITORIES, "app")))
     assert mallory.cluster.must_get(mallory.place(MAPS, "forged"))["data"] == {"colour": "red"}
 
 
@@ -112,7 +112,7 @@ def test_a_definition_in_git_does_not_change_what_a_kind_is(victim: Tenant, mall
     eventually(lambda: _assert_image(victim, "registry.example/web:1"), seconds=10)
     app.git.commit(maps("one"))
     app.sync_now()
-    eventually(lambda: _assert_gone(victim, DEPLOYMENTS, "web"))
+    eventually(lambda: victim.cluster.assert_gone(victim.place(DEPLOYMENTS, "web")))
 
 
 def test_a_hostile_repository_stops_nobody(victim: Tenant, mallory: Tenant, controller: Nopea) -> None:
@@ -142,10 +142,6 @@ def test_a_hostile_repository_stops_nobody(victim: Tenant, mallory: Tenant, cont
     app.wait_synced(commit, seconds=1)
     assert slowest < 0.5, slowest  # alone it is some milliseconds; a busy machine may add to that
     attacks[1].wait_failed("NOPEA-M013")
-
-
-def _assert_gone(site: Tenant, kind: str, name: str) -> None:
-    assert site.cluster.get(site.place(kind, name)) is None
 
 
 def _assert_image(site: Tenant, image: str) -> None:

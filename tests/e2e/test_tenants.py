@@ -49,18 +49,6 @@ def web(**data: str) -> dict[str, str]:
     return {"web.yaml": yamls.text(yamls.config_map("web", **(data or {"colour": "blue"})))}
 
 
-def child(site: Site, name: str, **spec: object) -> str:
-    """Return the manifest of a GitRepository that follows `url(name)`."""
-    return yamls.text(
-        {
-            "apiVersion": "nopea.io/v1alpha1",
-            "kind": "GitRepository",
-            "metadata": {"name": name, "namespace": site.namespace},
-            "spec": {"url": site.url(name), "ref": {"branch": "main"}, **spec},
-        }
-    )
-
-
 def test_without_an_account_nothing_is_applied(shop: Tenant) -> None:
     """The GitRepository says what is missing; with an account it is applied."""
     shop.origin("web", web())
@@ -81,7 +69,9 @@ def test_git_cannot_change_another_tenants_repository(shop: Tenant, platform: Te
     """Neither without an account nor as one's own: the controller's right to patch it is not Git's."""
     infra = platform.sync("infra", web(), **platform.fields())
     before = infra.get()["spec"]
-    evil = child(platform, "infra", url=shop.url("evil"), serviceAccountName="deployer", prune=False)
+    evil = yamls.text(
+        platform.declaration("infra", url=shop.url("evil"), serviceAccountName="deployer", prune=False)
+    )
     shop.origin("evil", {"infra.yaml": evil})
 
     nobody = shop.follow("evil")
@@ -106,7 +96,7 @@ def test_a_controller_that_applies_as_itself_does_not_lend_its_own_rights(
         victim = site.follow("web", **site.fields())
         victim.wait_synced()
         before = victim.get()["spec"]
-        site.origin("evil", {"web.yaml": child(site, "web", url=site.url("evil"))})
+        site.origin("evil", {"web.yaml": yamls.text(site.declaration("web", url=site.url("evil")))})
         error = site.follow("evil").wait_failed("NOPEA-K002")["status"]["errors"][0]
         assert "Nopea's own rights" in error["message"]
         _assert_spec(victim, before)
@@ -124,53 +114,6 @@ def test_an_account_by_default(
         site.origin("roles", {"role.yaml": yamls.text(yamls.namespace("not-mine"))})
         site.follow("roles").wait_failed("NOPEA-K002")
         site.clear()
-
-
-def test_app_of_apps(shop: Tenant) -> None:
-    """A GitRepository in Git is an object like any other: drift, its own finalizer, pruning."""
-    shop.origin("web", web())
-    files = {"web.yaml": child(shop, "web", serviceAccountName="deployer", deletionPolicy="Delete")}
-    root = shop.sync("root", files, **shop.fields())
-    apps = Repo(shop, "web")
-    apps.wait_synced()
-    assert apps.get()["metadata"]["finalizers"] == ["nopea.io/finalizer"]
-    assert shop.cluster.must_get(shop.place(MAPS, "web"))["data"] == {"colour": "blue"}
-
-    shop.cluster.lab.run_kubectl(
-        "patch", "gitrepositories.nopea.io", "web", "-n", shop.namespace, "--type=merge", "-p",
-        '{"spec":{"deletionPolicy":"Orphan"}}',
-    )  # fmt: skip
-    eventually(lambda: _assert_policy(apps, "Delete"))
-
-    files = {
-        "web.yaml": child(shop, "web", serviceAccountName="deployer", deletionPolicy="Delete", prune=False)
-    }
-    root.git.commit(files)
-    root.sync_now()
-    eventually(lambda: _assert_pruning(apps, on=False))
-    eventually(lambda: _assert_held(apps))
-
-    root.change(pruneLimit="100%")
-    root.git.commit({"other.yaml": yamls.text(yamls.config_map("other"))})
-    root.sync_now()
-    eventually(lambda: _assert_gone(shop, f"{REPOSITORIES} {shop.namespace}/web"))
-    assert shop.cluster.get(shop.place(MAPS, "web")) is None
-
-
-def _assert_policy(repo: Repo, policy: str) -> None:
-    assert repo.get()["spec"]["deletionPolicy"] == policy
-
-
-def _assert_pruning(repo: Repo, *, on: bool) -> None:
-    assert repo.get()["spec"].get("prune", True) is on
-
-
-def _assert_held(repo: Repo) -> None:
-    assert repo.get()["metadata"].get("finalizers") == ["nopea.io/finalizer"]
-
-
-def _assert_gone(site: Site, place: str) -> None:
-    assert site.cluster.get(place) is None
 
 
 def test_the_account_watches_for_itself(shop: Tenant) -> None:
@@ -223,11 +166,11 @@ def test_pruning_and_deletion_need_no_watch(shop: Tenant) -> None:
 
     app.git.commit(web())
     app.sync_now()
-    eventually(lambda: _assert_gone(shop, f"apps/v1 deployments {shop.namespace}/api"))
+    eventually(lambda: shop.cluster.assert_gone(f"apps/v1 deployments {shop.namespace}/api"))
 
     shop.cluster.lab.run_kubectl("annotate", "configmap", "web", "-n", shop.namespace, "touched=yes")
     shop.cluster.delete(app.place)
-    eventually(lambda: _assert_gone(shop, f"{REPOSITORIES} {shop.namespace}/app"))
+    eventually(lambda: shop.cluster.assert_gone(f"{REPOSITORIES} {shop.namespace}/app"))
     assert shop.cluster.get(shop.place(MAPS, "web")) is None
 
 

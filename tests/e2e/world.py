@@ -46,6 +46,10 @@ class Cluster:
         assert found is not None, f"{place} does not exist"
         return found
 
+    def assert_gone(self, place: str) -> None:
+        """Fail the test while an object exists."""
+        assert self.get(place) is None, f"{place} exists"
+
     def list(self, place: str, *, query: str = "") -> list[Json]:
         """Return the objects of a kind: `v1 configmaps shop` in a namespace, `v1 configmaps` in all."""
         answer = self.lab.request("GET", f"{path_of(place)}?{query}")
@@ -96,18 +100,19 @@ class Site:
         """Return the URL of a repository created by `origin`."""
         return self.server.url(f"{self.namespace}/{name}.git")
 
-    def follow(self, name: str, **spec: Any) -> Repo:
-        """Create the GitRepository of this name; it follows `url(name)` on main every 5 minutes."""
-        wanted: Json = {"url": self.url(name), "ref": {"branch": "main"}, "interval": "5m", **spec}
-        body = {
+    def declaration(self, name: str, **spec: Any) -> Json:
+        """Return the GitRepository of this name; it follows `url(name)` on main every 5 minutes."""
+        return {
             "apiVersion": "nopea.io/v1alpha1",
             "kind": "GitRepository",
             "metadata": {"name": name, "namespace": self.namespace},
-            "spec": wanted,
+            "spec": {"url": self.url(name), "ref": {"branch": "main"}, "interval": "5m", **spec},
         }
-        answer = self.cluster.lab.request(
-            "POST", path_of(self.place("nopea.io/v1alpha1 gitrepositories")), body
-        )
+
+    def follow(self, name: str, **spec: Any) -> Repo:
+        """Create the GitRepository of this name, see `declaration`."""
+        path = path_of(self.place("nopea.io/v1alpha1 gitrepositories"))
+        answer = self.cluster.lab.request("POST", path, self.declaration(name, **spec))
         assert answer.status == 201, answer.body
         self.names.append(name)
         return Repo(self, name)
@@ -118,6 +123,9 @@ class Site:
         repo = self.follow(name, **spec)
         repo.wait_synced(commit)
         return repo
+
+    def grant_all(self) -> None:
+        """Let this namespace's GitRepositories write in the whole cluster, where they may not yet."""
 
     def clear(self) -> None:
         """Delete the GitRepositories, so that no other controller reconciles them."""

@@ -99,6 +99,7 @@ class Installation:
             store=StateStore(),
             ownership=Ownership(),
             policy=self._policy,
+            namespace="nopea-system",
             wake=self.woken.append,
         )
         self.reconciler = Reconciler(self.services)

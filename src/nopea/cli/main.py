@@ -10,18 +10,16 @@ from nopea import __version__
 
 SUBCOMMANDS = {
     "run": ("nopea.cli.commands.run", "Run the controller."),
-    "diff": ("nopea.cli.commands.diff", "Show what differs between Git and the cluster, and who changed it."),
+    "diff": ("nopea.cli.commands.diff", "Show how the cluster differs from Git, and who changed it."),
     "plan": ("nopea.cli.commands.plan", "Show what applying a folder would do."),
     "heal": ("nopea.cli.commands.heal", "Revert manual changes in the cluster."),
     "sync": ("nopea.cli.commands.sync", "Sync with Git now."),
-    "history": (
-        "nopea.cli.commands.history",
-        "List the last syncs that changed something, failed or recovered.",
-    ),
+    "history": ("nopea.cli.commands.history", "List the last syncs that changed something or failed."),
     "tree": ("nopea.cli.commands.tree", "List the objects of a repository with their sync and health."),
     "rollback": ("nopea.cli.commands.rollback", "Return to an earlier commit and stay there."),
     "suspend": ("nopea.cli.commands.suspend", "Stop writing to a repository's objects, or to one object."),
     "resume": ("nopea.cli.commands.suspend:resume", "Undo `suspend`."),
+    "confirm-prune": ("nopea.cli.commands.confirm_prune", "Allow a prune that the guard holds back."),
     "lab": ("nopea_lab.commands.lab", "Manage a local control plane (needs nopea-lab)."),
     "demo": ("nopea_lab.commands.demo", "Show all of Nopea on a local control plane (needs nopea-lab)."),
 }

@@ -16,7 +16,7 @@ from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError
 from nopea.kube.kinds import DEFINITIONS
 from nopea.kube.requests import Selection
-from nopea.kube.watch import list_and_watch
+from nopea.kube.watch import Changed, Deleted, list_and_watch
 from nopea.logs import Log
 
 log = Log(__name__)
@@ -36,7 +36,9 @@ async def follow_kinds(client: KubeClient, discovery: Discovery, *, wake: Callab
 async def _follow_definitions(client: KubeClient, discovery: Discovery, changed: asyncio.Event) -> None:
     events = list_and_watch(client, DEFINITIONS, Selection(metadata_only=True))
     async with aclosing(events):
-        async for _event in events:
+        async for event in events:
+            if isinstance(event, Changed | Deleted):
+                discovery.note_definition(event.object.meta.name, is_deleted=isinstance(event, Deleted))
             discovery.invalidate()
             changed.set()
 

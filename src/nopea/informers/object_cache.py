@@ -138,10 +138,6 @@ class ObjectCache:
                     started = [await self._start_as(watcher, *place) for place in refused]
                     await _answered([each for each in started if each is not None])
 
-    def follow(self, resource: Resource) -> None:
-        """Follow a kind from now on, without waiting for its first list."""
-        self._start(resource)
-
     def knows(self, resource: Resource, namespace: str) -> bool:
         """True when `get` can be believed for objects of this kind and version in a namespace."""
         return any(each.is_current for each in self._informers.of(resource, namespace))

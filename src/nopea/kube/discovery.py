@@ -49,6 +49,18 @@ class Discovery:
         self._asked_at = float("-inf")
         self._eager_until = float("-inf")
         self._generation = 0
+        self._kinds: dict[str, GroupKind] = {}  # by `deployments.apps`: all that were ever served
+        self._deleted: set[GroupKind] = set()
+
+    def note_definition(self, name: str, *, is_deleted: bool) -> None:
+        """Note that the CustomResourceDefinition `widgets.acme.example` exists, or was deleted."""
+        kind = self._kinds.get(name)
+        if kind is not None:
+            (self._deleted.add if is_deleted else self._deleted.discard)(kind)
+
+    def is_deleted(self, kind: GroupKind) -> bool:
+        """True when the definition of a kind was deleted since the start, and with it all objects."""
+        return kind in self._deleted
 
     def invalidate(self) -> None:
         """Note that the served kinds may have changed: lookups ask the server until it has answered."""
@@ -124,6 +136,7 @@ class Discovery:
             self._asked_at = now
             generation = self._generation  # before asking: a failure or an `invalidate` meanwhile counts
             self._table = _table_of(await self._ask(), generation, before=table)
+            self._kinds |= {each.full_plural: each.group_kind for each in self._table.by_kind.values()}
             return self._table
 
     async def _ask(self) -> Served:

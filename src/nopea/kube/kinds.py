@@ -30,6 +30,7 @@ ACCESS_REVIEWS = Resource(
     plural="selfsubjectaccessreviews",
     namespaced=False,
 )
+NAMESPACES = Resource(group="", version="v1", kind="Namespace", plural="namespaces", namespaced=False)
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
 SECRETS = Resource(group="", version="v1", kind="Secret", plural="secrets", namespaced=True)
 

@@ -25,7 +25,7 @@ from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Preconditions
 from nopea.reconcile.apply import Applier, desired_of
-from nopea.reconcile.definitions import ESTABLISHED_SECONDS, Superseded, wait_until_established
+from nopea.reconcile.definitions import ESTABLISHED_SECONDS, Superseded, is_unserved, wait_until_established
 from nopea.reconcile.request import Supersede
 
 LANES = 16
@@ -161,7 +161,6 @@ class Executor:
 
     def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
         key, observed = step.key, observed_of(applied.json(), now=datetime.now(UTC), rules=desired.rules)
-        self._object_cache.follow(desired.resource)  # its definition may have come in this sync
         self._object_cache.assume(desired.resource, key, observed)
         execution.applied[key] = LastApplied(
             hash=desired.hash,
@@ -197,7 +196,10 @@ class Executor:
                 resource.at(name=step.key.name, namespace=step.key.namespace),
                 only_if=Preconditions(uid=step.live.uid, resource_version=latest.resource_version),
             )
-        except NotFoundError:
+        except NotFoundError as error:
+            if is_unserved(error):  # its kind is away, which says nothing about the object
+                execution.results[step.key] = _kept_for_now(step)
+                return
             is_gone = True
         except ConflictError:
             execution.results[step.key] = _kept_for_now(step)
@@ -272,6 +274,7 @@ def _result(step: Step, outcome: Outcome) -> ObjectResult:
         seen=step.seen,
         retry_at=step.retry_at,
         declared=step.desired is not None,
+        kept=step.kept,
     )
 
 

@@ -22,7 +22,7 @@ from nopea.core.problem import Problem
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError
-from nopea.kube.kinds import repository_target
+from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, NAMESPACES, repository_target
 from nopea.kube.problems import to_sync_error
 from nopea.reconcile.apply import Applier
 from nopea.reconcile.execute import Executor
@@ -51,15 +51,42 @@ class Finalizer:
         self, repository: Repository, state: RepositoryState, report: ReconcileReport
     ) -> ReconcileReport:
         """Delete the repository's objects and remove the finalizer; raises SyncError if it cannot."""
+        why = repository.why_objects_stay
+        if repository.has_finalizer and not why:
+            why = await self._why_all_stay(repository)
+        report = replace(report, result=Result.DELETED, why_objects_stay=why)
         if not repository.has_finalizer:
-            return replace(report, result=Result.DELETED)
-        report = replace(report, result=Result.DELETED)
+            return report
         spec = repository.spec
-        if not repository.why_objects_stay and isinstance(spec, GitRepositorySpec):
+        if not why and isinstance(spec, GitRepositorySpec):
             report = await self._delete_objects(repository, spec, state, report)
         if report.result is Result.DELETED:
             await self._set(repository, held=False)
         return report
+
+    async def _why_all_stay(self, repository: Repository) -> str:
+        """Return why the objects stay whatever the spec says; empty if nothing speaks against deleting them.
+
+        Who deletes the kind or Nopea's namespace removes Nopea, not what it has applied. Of a namespace that
+        is being deleted the API server deletes the objects itself, the account's rights among the first.
+        """
+        context = self._context
+        reasons = [
+            (DEFINITIONS.at(name=GIT_REPOSITORIES.full_plural), "definition deleted"),
+            (NAMESPACES.at(name=repository.key.namespace), "namespace deleted"),
+        ]
+        if context.namespace:
+            reasons.append((NAMESPACES.at(name=context.namespace), "namespace of Nopea deleted"))
+        for target, why in reasons:
+            try:
+                found = (await context.client.get(target)).json()
+            except NotFoundError:
+                continue
+            except ApiError as error:
+                raise to_sync_error(error, object=str(target.key)) from error
+            if "deletionTimestamp" in found["metadata"]:
+                return why
+        return ""
 
     async def _delete_objects(
         self,

@@ -14,12 +14,13 @@ from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource
 from nopea.core.plan.inventory import namespaces_of, uids_of, unrecorded
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, Step
 from nopea.core.plan.observed import observed_of
-from nopea.core.plan.prune import PruneCandidate, PruneDecision, PruneVerdict, prune_decisions
+from nopea.core.plan.prune import WORKLOADS, PruneCandidate, PruneDecision, PruneVerdict, prune_decisions
 from nopea.core.problem import Problem, TransientError
 from nopea.informers.object_cache import Watcher
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ApiServiceError, NotFoundError, UnknownKindError, UnreachableError
 from nopea.kube.problems import to_problem
+from nopea.reconcile.definitions import is_unserved
 from nopea.reconcile.request import ReconcileContext
 from nopea.state.store import RepositoryState
 
@@ -71,7 +72,10 @@ class Pruner:
         for key in sorted((known | self._state.applied.keys()) - wanted):
             # one without our label is not in the cache, and one that no watch brings may be old there
             is_watched = self._context.object_cache.covers(key)
-            live = (owned.get(key) if is_watched else None) or await self._ask(key)
+            live: ObservedObject | Problem | None = owned.get(key) if is_watched else None
+            is_served = True
+            if live is None:
+                live, is_served = await self._ask(key)
             if isinstance(live, Problem):
                 candidates[key] = PruneCandidate(in_inventory=key in known, live=True, unreadable=live)
                 continue
@@ -80,7 +84,7 @@ class Pruner:
                 continue
             if live is not None:
                 lives[key] = live
-            candidates[key] = self._candidate(key, live, in_inventory=key in known)
+            candidates[key] = self._candidate(key, live, in_inventory=key in known, is_served=is_served)
         decisions = prune_decisions(
             candidates=candidates,
             inventory_size=len(self._state.applied),
@@ -90,6 +94,7 @@ class Pruner:
             rendered_count=len(wanted),
             confirmed=self._is_confirmed(commit),
             limit=self._spec.prune_limit,
+            runs_on=any(key.group_kind in WORKLOADS for key in wanted),
             deleting=deleting,
             commit=commit,
         )
@@ -116,29 +121,34 @@ class Pruner:
         try:
             return await self._context.discovery.find_preferred(kind)
         except UnknownKindError:
-            return None  # with its definition all its objects went
+            return None
         except ApiServiceError as error:
             return to_problem(error)
         except ApiError as error:
             raise TransientError(to_problem(error, object=str(kind))) from error
 
-    async def _ask(self, key: ObjectKey) -> ObservedObject | Problem | None:
-        """Read an object that the cache does not show as ours; None once the API server says it is gone.
+    async def _ask(self, key: ObjectKey) -> tuple[ObservedObject | Problem | None, bool]:
+        """Read an object that the cache does not show as ours; raises TransientError without an API server.
 
-        A problem if this object cannot be read; raises TransientError if the API server is away.
+        Returns the object, None once it is gone, or the problem why it cannot be read; and whether that can
+        be said: False while its kind is not served and nobody deleted its definition, as when an aggregated
+        API is away.
         """
+        is_deleted = self._context.discovery.is_deleted(key.group_kind)
         resource = await self._resource(key.group_kind)
-        if not isinstance(resource, Resource):
-            return resource if resource is None else replace(resource, object=str(key))
+        if resource is None:
+            return None, is_deleted
+        if isinstance(resource, Problem):
+            return replace(resource, object=str(key)), True
         try:
             live = await self._client.get(resource.at(name=key.name, namespace=key.namespace))
-        except NotFoundError:
-            return None
+        except NotFoundError as error:
+            return None, is_deleted or not is_unserved(error)
         except UnreachableError as error:
             raise TransientError(to_problem(error, object=str(key))) from error
         except ApiError as error:
-            return to_problem(error, object=str(key))
-        return observed_of(live.json(), now=datetime.now(UTC))
+            return to_problem(error, object=str(key)), True
+        return observed_of(live.json(), now=datetime.now(UTC)), True
 
     def _take_in(self, owned: Mapping[ObjectKey, ObservedObject], known: set[ObjectKey]) -> None:
         """Record objects with our label and Apply entry that a crash after the apply left unrecorded."""
@@ -155,13 +165,14 @@ class Pruner:
         return None
 
     def _candidate(
-        self, key: ObjectKey, live: ObservedObject | None, *, in_inventory: bool
+        self, key: ObjectKey, live: ObservedObject | None, *, in_inventory: bool, is_served: bool
     ) -> PruneCandidate:
         other = self._heir(key)
         glass = live.break_glass if live else None
         return PruneCandidate(
             in_inventory=in_inventory,
             live=live is not None,
+            kind_served=is_served,
             owner=live.owner if live else None,
             has_our_apply=live is not None and live.projection is not None,
             uid=live.uid if live else "",
@@ -186,6 +197,7 @@ def _step(key: ObjectKey, decision: PruneDecision, live: ObservedObject | None) 
                 action=Action.REFUSE, reason=Reason.PRUNE_REFUSED, key=key, live=live, problem=problem
             )
         case PruneVerdict.KEEP | PruneVerdict.WAIT:
-            return Step(action=Action.LEAVE, reason=Reason.KEPT, key=key, live=live)
+            why = decision.reason
+            return Step(action=Action.LEAVE, reason=Reason.KEPT, key=key, live=live, kept=why)
         case _:
             return None

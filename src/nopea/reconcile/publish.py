@@ -142,6 +142,7 @@ class Publisher:
         """Report the removal of a repository that no sync could handle: its objects stay."""
         now = datetime.now(UTC)
         status = repository.status if state is None else state.status
+        ended = replace(repository, deleting=True, has_finalizer=False)
         report = ReconcileReport(
             id=new_ulid(),
             generation=repository.generation,
@@ -152,8 +153,8 @@ class Publisher:
             problems=(),
             started_at=now,
             seconds=0.0,
+            why_objects_stay=ended.why_objects_stay,
         )
-        ended = replace(repository, deleting=True, has_finalizer=False)
         self._tell(ended, state, status, status, report, at=now)
 
     async def crashed(self, repository: Repository, state: RepositoryState, *, last_line: str) -> None:

@@ -32,6 +32,8 @@ class ReconcileContext:
     repositories: RepositoryStore
     ownership: Ownership
     policy: TenancyPolicy = LEAST
+    namespace: str = ""
+    """Nopea's own."""
     wake: Callable[[str], None] = _wake_nobody
     """Wakes the worker of the repository that a label value names. A command has no workers."""
 

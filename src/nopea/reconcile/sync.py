@@ -104,6 +104,7 @@ class ClusterSync:
             planned.plan, supersede
         )
         self._remember(execution, planned.gone)
+        await self._watch_new_kinds(planned.plan)
         self._note_heals(execution.results.values())
         problems = [*planned.problems]
         return replace(
@@ -149,6 +150,12 @@ class ClusterSync:
             live=observation.live,
             gone=prunes.gone,
         )
+
+    async def _watch_new_kinds(self, decided: Plan) -> None:
+        """Watch the kinds whose definitions came in this sync."""
+        cache = self._context.object_cache
+        written = ((step.desired.resource, step.key.namespace) for step in decided.steps if step.desired)
+        await cache.ensure((place for place in written if not cache.knows(*place)), self._watcher)
 
     def _executor(self, documents: Sequence[Document], commit: str) -> Executor:
         defined = {GroupKind(e.group, e.kind) for e in resources_of_definitions(documents).values()}

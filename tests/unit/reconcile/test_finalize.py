@@ -19,12 +19,12 @@ from tests.fakes.installation import (
 from tests.fakes.object_store import CONFIG_MAPS, served
 
 from nopea.core.api import names
-from nopea.core.objects import Resource
+from nopea.core.objects import Resource, Target
 from nopea.core.problem import Code
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.trigger import Trigger
 from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
-from nopea.kube.kinds import GIT_REPOSITORIES
+from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, NAMESPACES
 
 pytestmark = pytest.mark.looptime
 
@@ -166,15 +166,57 @@ async def test_the_safeguards_apply_to_the_deletion_too(change: dict[str, Any], 
         assert report.result is (Result.FAILED if blocks else Result.DELETED)
 
 
-async def test_protected_kinds_block_until_they_are_annotated() -> None:
-    """The deletion of the GitRepository alone does not delete a Namespace."""
+@pytest.mark.parametrize(("annotation", "stays"), [(None, True), ("true", False)])
+async def test_protected_kinds_stay_and_block_nothing(annotation: str | None, *, stays: bool) -> None:
+    """The deletion of the GitRepository alone does not delete a Namespace, and ends all the same."""
     key = key_of("data", "Namespace", namespace="")
-    async with synced({"n.yaml": manifest("v1", "Namespace", "data")}) as place:
-        assert [problem.code for problem in (await end(place)).problems] == [Code.PRUNE_BLOCKED]
-        place.cluster.change(key, {"metadata": {"annotations": {"nopea.io/prune": "true"}}})
+    async with synced({"n.yaml": manifest("v1", "Namespace", "data"), "a.yaml": config_map("a")}) as place:
+        place.cluster.change(key, {"metadata": {"annotations": {"nopea.io/prune": annotation}}})
 
+        report = await end(place)
+
+        assert report.result is Result.DELETED
+        assert (key in place.cluster.objects) is stays
+        assert place.data("a") is None
+        assert REPOSITORY not in place.cluster.objects
+        assert [one.key for one in report.objects if one.kept] == ([key] if stays else [])
+
+
+@pytest.mark.parametrize(
+    ("doomed", "why"),
+    [
+        (DEFINITIONS.at(name="gitrepositories.nopea.io"), "definition deleted"),
+        (NAMESPACES.at(name="shop"), "namespace deleted"),
+        (NAMESPACES.at(name="nopea-system"), "namespace of Nopea deleted"),
+    ],
+)
+async def test_who_removes_nopea_or_a_namespace_deletes_no_objects(doomed: Target, why: str) -> None:
+    """The objects stay, and the GitRepository is released without a request for any of them."""
+    async with synced() as place:
+        place.cluster.objects[doomed.key] = {
+            "apiVersion": doomed.resource.api_version,
+            "kind": doomed.resource.kind,
+            "metadata": {"name": doomed.name, "deletionTimestamp": "2026-11-24T05:00:00Z"},
+        }
+
+        report = await end(place)
+
+        assert (report.result, report.why_objects_stay) == (Result.DELETED, why)
+        assert place.data("a") == {"colour": "blue"}
+        assert REPOSITORY not in place.cluster.objects
+
+
+async def test_a_deletion_waits_until_it_is_known_what_is_deleted() -> None:
+    """While the definition cannot be read, nothing is deleted."""
+    async with synced() as place:
+        place.cluster.fail_next("get", DEFINITIONS, FORBIDDEN)
+
+        report = await end(place)
+
+        assert report.result is Result.FAILED
+        assert place.data("a") == {"colour": "blue"}
         assert (await place.sync(Trigger.RETRY)).result is Result.DELETED
-        assert key not in place.cluster.objects
+        assert place.data("a") is None
 
 
 async def test_a_failed_deletion_is_retried() -> None:

@@ -117,7 +117,10 @@ async def test_protected_kinds_are_deleted_on_request_only() -> None:
 
         report = await place.sync(Trigger.POLL)
 
-        assert [problem.code for problem in report.problems] == [Code.PRUNE_PROTECTED]
+        assert report.result is Result.SYNCED
+        assert [(one.key, one.kept) for one in report.objects if one.kept] == [
+            (key, PruneReason.PROTECTED_KIND)
+        ]
         assert key in place.cluster.objects
         assert "Namespace old" in place.inventory()
         place.cluster.change(key, {"metadata": {"annotations": {"nopea.io/prune": "true"}}})
@@ -262,17 +265,33 @@ async def test_an_unrecorded_object_is_deleted_with_its_repository() -> None:
         assert found.decisions[OLD].verdict is PruneVerdict.PRUNE
 
 
-async def test_an_object_whose_kind_is_no_longer_served_is_gone() -> None:
-    """The objects of a kind are deleted with its CustomResourceDefinition."""
+@pytest.mark.parametrize("is_deleted", [False, True])
+async def test_an_object_whose_kind_is_not_served_stays_recorded(*, is_deleted: bool) -> None:
+    """It comes back with its aggregated API and is deleted then; with a deleted definition it is gone."""
     async with installed({**KEPT, "old.yaml": manifest("apps/v1", "Deployment", "old", spec={})}) as place:
         await place.sync()
         assert "apps/Deployment shop/old" in place.inventory()
-        place.cluster.kinds.remove(DEPLOYMENTS)
-        place.git.push(GONE_FROM_GIT)
+        place.configure(pruneLimit="100%")
         await place.restart()
+        await place.services.discovery.all()
+        place.cluster.kinds.remove(DEPLOYMENTS)
+        if is_deleted:
+            place.services.discovery.note_definition("deployments.apps", is_deleted=True)
+        place.services.discovery.invalidate()
+        place.git.push(GONE_FROM_GIT)
 
-        assert (await place.sync(Trigger.STARTUP)).result is Result.SYNCED
-        assert "apps/Deployment shop/old" not in place.inventory()
+        report = await place.sync(Trigger.STARTUP)
+
+        assert report.result is Result.SYNCED
+        assert ("apps/Deployment shop/old" in place.inventory()) is not is_deleted
+        stays = [] if is_deleted else [PruneReason.UNKNOWN_KIND]
+        assert [one.kept for one in report.objects if one.kept] == stays
+        place.cluster.kinds.append(DEPLOYMENTS)
+        place.services.discovery.invalidate()
+        if not is_deleted:
+            await place.sync(Trigger.RETRY)
+            assert "apps/Deployment shop/old" not in place.inventory()
+            assert key_of("old", "Deployment", group="apps") not in place.cluster.objects
 
 
 async def test_an_object_without_our_label_is_refused_and_stays_recorded() -> None:

@@ -185,7 +185,7 @@ async def test_objects_listed_before_their_repository_are_checked_once() -> None
     ) as place:
         await place.sync()
         await place.restart()
-        place.services.object_cache.follow(CONFIG_MAPS)
+        await place.services.object_cache.ensure([(CONFIG_MAPS, "shop")])
         await place.settle()
         await place.sync(Trigger.STARTUP)
         place.cluster.requests.clear()

@@ -14,6 +14,7 @@ MAX_DRIFT_FIELDS = 20
 MAX_REVERTED = 5
 MAX_MESSAGE = 1024
 MAX_LINE = 512
+MAX_VALUE = 256
 MAX_NAME = 253
 MAX_LABEL = 63
 
@@ -25,7 +26,7 @@ Generation = Annotated[int, Meta(ge=0, extra_json_schema={"format": "int64"})]
 CommitId = Annotated[str, Meta(max_length=64)]
 Hash = Annotated[str, Meta(max_length=64)]
 Word = Annotated[str, Meta(max_length=32)]
-Value = Annotated[str, Meta(max_length=256)]
+Value = Annotated[str, Meta(max_length=MAX_VALUE)]
 
 
 class Condition(Model, frozen=True, kw_only=True):
@@ -137,6 +138,13 @@ class StatusError(Model, frozen=True, kw_only=True):
     source: (
         Annotated[Text, Meta(description="File in the repository, followed by #document or :line.")] | None
     ) = None
+
+
+class KeptEntry(Model, frozen=True, kw_only=True):
+    """An object that was removed from Git and stays in the cluster."""
+
+    object: Annotated[ObjectReference, Meta(description="The object.")]
+    message: Annotated[Value, Meta(description="Why it stays, and how to delete it or let it go.")]
 
 
 class HistoryEntry(Model, frozen=True, kw_only=True):

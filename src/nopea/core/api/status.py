@@ -16,6 +16,7 @@ from nopea.core.api.entries import (
     DriftEntry,
     Generation,
     HistoryEntry,
+    KeptEntry,
     Line,
     RepositoryHealth,
     RevisionEntry,
@@ -27,6 +28,7 @@ from nopea.core.api.spec import Model
 MAX_DRIFTS = 20
 MAX_ERRORS = 20
 MAX_HISTORY = 10
+MAX_KEPT = 20
 MAX_OBJECT_STATES = 65_536
 MAX_REVISIONS = 10
 MAX_SUMMARY = 160
@@ -148,6 +150,13 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
     error_count: Annotated[
         Count, Meta(description="Number of problems of the last sync; errors lists the first of them.")
     ] = 0
+    kept: Annotated[
+        tuple[KeptEntry, ...],
+        Meta(
+            max_length=MAX_KEPT,
+            description="Objects that were removed from Git and are deleted only on request; at most 20.",
+        ),
+    ] = ()
     history: Annotated[
         tuple[HistoryEntry, ...],
         Meta(

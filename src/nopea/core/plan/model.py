@@ -15,6 +15,7 @@ from nopea.core.health.assess import Health, HealthStatus
 from nopea.core.manifests.render import Desired
 from nopea.core.manifests.stages import stage_of
 from nopea.core.objects import ObjectKey
+from nopea.core.plan.prune import PruneReason
 from nopea.core.problem import Problem
 
 UNKNOWN_HEALTH = Health(status=HealthStatus.UNKNOWN)
@@ -150,6 +151,8 @@ class Step:
     keep: tuple[Path, ...] = ()
     rebase: bool = False
     retry_at: datetime | None = None
+    kept: PruneReason | None = None
+    """Why an object that Git no longer declares stays."""
 
     @property
     def writes(self) -> bool:

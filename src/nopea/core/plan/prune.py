@@ -14,11 +14,22 @@ from typing import Final
 
 from nopea.core.api import names
 from nopea.core.api.spec import PruneLimit
-from nopea.core.objects import PROTECTED_KINDS, ObjectKey
+from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey
 from nopea.core.problem import Code, Problem
 
 MOST_AT_ONCE: Final = 100
 """The most objects that a percentage allows one sync to delete without a confirmation."""
+
+FEW: Final = 20
+"""In a repository of so few objects, a percentage does not allow the deletion of the last workload."""
+
+WORKLOADS: Final = frozenset(
+    GroupKind(group, kind)
+    for group, kind in (
+        ("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("batch", "CronJob")
+    )
+)  # fmt: skip
+"""What runs an application; a Job is removed when it has done its work."""
 
 _NAMED_IN_MESSAGE: Final = 3
 
@@ -41,6 +52,7 @@ class PruneReason(enum.StrEnum):
     NOT_THERE = "it no longer exists"
     TERMINATING = "it is already being deleted"
     NO_UID = "its uid is not known yet"
+    UNKNOWN_KIND = "the API server does not serve its kind now"
     NOT_IN_INVENTORY = "it is not in the inventory"
     HANDED_OVER = "handed over to another GitRepository"
     OWNED_BY_OTHER = "owned by another GitRepository"
@@ -67,6 +79,7 @@ class PruneCandidate:
 
     in_inventory: bool
     live: bool
+    kind_served: bool = True
     owner: str | None = None
     has_our_apply: bool = False
     uid: str = ""
@@ -94,9 +107,22 @@ class PruneDecision:
         )
 
     @property
+    def is_told(self) -> bool:
+        """True when the status lists the object: it stays although its user removed it from Git."""
+        return self.reason in HOW_TO_LET_GO
+
+    @property
     def blocks_deletion(self) -> bool:
         """True while a GitRepository with deletionPolicy Delete must wait for the object."""
         return self.verdict in (PruneVerdict.PRUNE, PruneVerdict.WAIT, PruneVerdict.REFUSE)
+
+
+HOW_TO_LET_GO: Final[Mapping[PruneReason, str]] = {
+    PruneReason.PROTECTED_KIND: f'To delete it, annotate it with {names.PRUNE_ANNOTATION}: "true". '
+    f'To keep it and end this message, annotate it with {names.PRUNE_ANNOTATION}: "false".',
+    PruneReason.UNKNOWN_KIND: "It is deleted when the API server serves its kind again.",
+}
+"""For objects that stay although their user removed them from Git and nothing failed: what to do."""
 
 
 def prune_decisions(
@@ -109,15 +135,16 @@ def prune_decisions(
     rendered_count: int,
     confirmed: bool,
     limit: PruneLimit,
+    runs_on: bool = True,
     deleting: bool = False,
     commit: str = "",
 ) -> dict[ObjectKey, PruneDecision]:
     """Decide about every candidate, in their order.
 
-    `inventory_size` counts all objects of the inventory, including the candidates. `enabled` is spec.prune,
-    `limit` is spec.pruneLimit. `confirmed` means that the annotation `nopea.io/confirm-prune` names this
-    `commit`. `deleting` means that the GitRepository is being deleted with deletionPolicy Delete: then only
-    each object's safeguards apply.
+    `inventory_size` counts all objects of the inventory, including the candidates; `runs_on` says that Git
+    still declares a workload. `enabled` is spec.prune, `limit` is spec.pruneLimit. `confirmed` means that the
+    annotation `nopea.io/confirm-prune` names this `commit`. `deleting` means that the GitRepository is being
+    deleted with deletionPolicy Delete: then only each object's safeguards apply.
     """
     decisions = {
         key: _decide(key, candidate, owner=owner, enabled=enabled, deleting=deleting)
@@ -138,6 +165,8 @@ def prune_decisions(
         reason, problem = PruneReason.RENDERED_TO_NOTHING, _nothing_left(pruned)
     elif len(pruned) > allowed_at_once(left, limit) and not confirmed:
         reason, problem = PruneReason.GUARD, _too_many(pruned, left=left, limit=limit, commit=commit)
+    elif not (runs_on or confirmed) and (last := _last_workloads(pruned, left, limit)):
+        reason, problem = PruneReason.GUARD, _no_workload_left(last, commit=commit)
     else:
         return decisions
     refusal = PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
@@ -166,6 +195,13 @@ def blocked(key: ObjectKey, message: str) -> Problem:
     )
 
 
+def _last_workloads(pruned: Iterable[ObjectKey], inventory_size: int, limit: PruneLimit) -> list[ObjectKey]:
+    """Return the workloads among the pruned objects, if the guard holds for them."""
+    if isinstance(limit, int) or limit == "100%" or inventory_size > FEW:
+        return []
+    return [key for key in pruned if key.group_kind in WORKLOADS]
+
+
 def _decide(
     key: ObjectKey, candidate: PruneCandidate, *, owner: str, enabled: bool, deleting: bool
 ) -> PruneDecision:
@@ -174,16 +210,22 @@ def _decide(
         return PruneDecision(
             verdict=PruneVerdict.REFUSE, reason=PruneReason.UNREADABLE, problem=candidate.unreadable
         )
+    if not candidate.kind_served:
+        return PruneDecision(verdict=PruneVerdict.KEEP, reason=PruneReason.UNKNOWN_KIND)
     if not candidate.live:
         return PruneDecision(verdict=PruneVerdict.GONE, reason=PruneReason.NOT_THERE)
     if candidate.terminating:
         return PruneDecision(verdict=PruneVerdict.WAIT, reason=PruneReason.TERMINATING)
     if (reason := _reason_to_keep(candidate, owner=owner, enabled=enabled or deleting)) is not None:
         if deleting and reason is PruneReason.BREAK_GLASS:
-            return _refusal(key, reason, deleting=True)
+            problem = _blocked_by(key, reason)
+            return PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
         return PruneDecision(verdict=PruneVerdict.KEEP, reason=reason)
-    if (reason := _reason_to_refuse(key, candidate, owner=owner)) is not None:
-        return _refusal(key, reason, deleting=deleting)
+    if (reason := _not_ours(candidate, owner=owner)) is not None:
+        problem = (_blocked_by if deleting else _protected)(key, reason)
+        return PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
+    if key.group_kind in PROTECTED_KINDS and candidate.prune_live != "true":
+        return PruneDecision(verdict=PruneVerdict.KEEP, reason=PruneReason.PROTECTED_KIND)
     if not candidate.uid:
         return PruneDecision(verdict=PruneVerdict.WAIT, reason=PruneReason.NO_UID)
     return PruneDecision(
@@ -206,29 +248,23 @@ def _reason_to_keep(candidate: PruneCandidate, *, owner: str, enabled: bool) -> 
     return None if enabled else PruneReason.PRUNING_OFF
 
 
-def _reason_to_refuse(key: ObjectKey, candidate: PruneCandidate, *, owner: str) -> PruneReason | None:
-    """Return why the object must not be deleted although it should be; users must be told."""
+def _not_ours(candidate: PruneCandidate, *, owner: str) -> PruneReason | None:
+    """Return what shows that somebody else has made the object theirs."""
     if candidate.owner != owner:
         return PruneReason.NO_LABEL
-    if not candidate.has_our_apply:
-        return PruneReason.NOT_APPLIED
-    if key.group_kind in PROTECTED_KINDS and candidate.prune_live != "true":
-        return PruneReason.PROTECTED_KIND
-    return None
+    return None if candidate.has_our_apply else PruneReason.NOT_APPLIED
 
 
-def _refusal(key: ObjectKey, reason: PruneReason, *, deleting: bool) -> PruneDecision:
-    problem = blocked(key, f"The object is not deleted: {reason}.") if deleting else _protected(key, reason)
-    return PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
+def _blocked_by(key: ObjectKey, reason: PruneReason) -> Problem:
+    return blocked(key, f"The object is not deleted: {reason}.")
 
 
 def _protected(key: ObjectKey, reason: PruneReason) -> Problem:
-    by_annotation = f'annotate it with {names.PRUNE_ANNOTATION}: "true"'
-    how = by_annotation if reason is PruneReason.PROTECTED_KIND else "delete it with kubectl"
+    keep = f'annotate it with {names.PRUNE_ANNOTATION}: "false"'
     return Problem(
         code=Code.PRUNE_PROTECTED,
         message=f"The object was removed from Git but is not deleted: {reason}.",
-        hint=f'To delete it, {how}. To keep it, annotate it with {names.PRUNE_ANNOTATION}: "false".',
+        hint=f"To delete it, use kubectl. To keep it, {keep}.",
         object=str(key),
     )
 
@@ -242,14 +278,27 @@ def _nothing_left(pruned: list[ObjectKey]) -> Problem:
 
 
 def _too_many(pruned: list[ObjectKey], *, left: int, limit: PruneLimit, commit: str) -> Problem:
-    confirmation = f"{names.CONFIRM_PRUNE_ANNOTATION}: {commit or '<commit>'}"
     allowed = f"spec.pruneLimit ({limit}) allows {allowed_at_once(left, limit)} at once"
     return Problem(
         code=Code.PRUNE_GUARD,
         message=f"{len(pruned)} of {left} objects were removed from Git, and {allowed}. "
         f"None is pruned: {_named(pruned)}.",
-        hint=f"Restore them, or confirm the prune: annotate the GitRepository with {confirmation}.",
+        hint=f"Restore them, or {_confirm(commit)}",
     )
+
+
+def _no_workload_left(last: list[ObjectKey], *, commit: str) -> Problem:
+    return Problem(
+        code=Code.PRUNE_GUARD,
+        message=f"The last workload was removed from Git: {_named(last)}. Nothing is pruned.",
+        hint=f"Restore it, or {_confirm(commit)}",
+    )
+
+
+def _confirm(commit: str) -> str:
+    """Complete a hint: the command, and the annotation that it sets."""
+    annotation = f"{names.CONFIRM_PRUNE_ANNOTATION}: {commit or '<commit>'}"
+    return f"confirm the prune with `nopea confirm-prune NAME`, which sets the annotation {annotation}."
 
 
 def _named(keys: Iterable[ObjectKey]) -> str:

@@ -21,6 +21,7 @@ from nopea.core.plan.model import Reason
 from nopea.core.status.conditions import report_line
 from nopea.core.status.drifts import drift_line
 from nopea.core.status.health import RECOVERING, UNHEALTHY
+from nopea.core.status.kept import left_behind, newly_kept
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.status.rollback import pinned_note, released_note
 from nopea.core.status.status import WORKER_CRASHED
@@ -35,6 +36,9 @@ _WHY_OBJECTS_STAY = {
     "suspended": "spec.suspend was true",
     "deletionPolicy": "spec.deletionPolicy was not Delete",
     "finalizer removed by others": "somebody removed the finalizer",
+    "definition deleted": "the CustomResourceDefinition of GitRepositories is being deleted",
+    "namespace deleted": "its namespace is being deleted",
+    "namespace of Nopea deleted": "the namespace of Nopea is being deleted",
 }
 
 
@@ -63,6 +67,8 @@ def event_lines(step: Transition) -> Iterator[EventLine]:
         yield EventLine(type="Normal", reason="Changed", action="Apply", note=note)
     yield from _drifts(report)
     yield from _prunes(report)
+    for message, keys in newly_kept(step.before, step.after):
+        yield EventLine(type="Normal", reason="Kept", action="Prune", note=f"{_named(keys)}: {message}")
     yield from _problems(report)
 
 
@@ -76,13 +82,20 @@ def _rollbacks(step: Transition) -> Iterator[EventLine]:
 
 def _orphans(step: Transition) -> Iterator[EventLine]:
     """Say which objects a deleted GitRepository left; beyond the inventory's inline limit only how many."""
-    why, objects = step.repository.why_objects_stay, _recorded(step.after.inventory)
+    assert step.report is not None  # noqa: S101 - only a report says that it is deleted
+    why, objects = step.report.why_objects_stay, _recorded(step.after.inventory)
     count = len(objects) or step.after.in_sync_count or 0
     if why and count:
-        named = f" ({_named(objects)})" if objects else ""
-        stay = "1 object stays" if count == 1 else f"{count} objects stay"
-        note = f"The GitRepository was deleted. {stay} in the cluster{named}: {_WHY_OBJECTS_STAY[why]}."
-        yield EventLine(type="Normal", reason="Orphaned", action="Delete", note=note)
+        yield _orphaned(objects, count, _WHY_OBJECTS_STAY[why])
+    for reason, kept in () if why else left_behind(step.report):
+        yield _orphaned(kept, len(kept), reason)
+
+
+def _orphaned(objects: Sequence[ObjectKey], count: int, why: str) -> EventLine:
+    named = f" ({_named(objects)})" if objects else ""
+    stay = "1 object stays" if count == 1 else f"{count} objects stay"
+    note = f"The GitRepository was deleted. {stay} in the cluster{named}: {why}."
+    return EventLine(type="Normal", reason="Orphaned", action="Delete", note=note)
 
 
 def _recorded(inventory: str) -> list[ObjectKey]:

@@ -12,6 +12,7 @@ from nopea.core.git.source import Commit
 from nopea.core.health.condition import HealthSummary
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan.model import ObservedDrift, Reason
+from nopea.core.plan.prune import PruneReason
 from nopea.core.problem import Code, Problem
 
 
@@ -52,6 +53,8 @@ class ObjectResult:
     retry_at: datetime | None = None
     declared: bool = True
     left: bool = False
+    kept: PruneReason | None = None
+    """Why an object that Git no longer declares stays."""
 
     @property
     def drifts(self) -> bool:
@@ -93,6 +96,8 @@ class ReconcileReport:
     """The contention, in sentences; empty when there is none."""
     unwatched: Mapping[str, str] = field(default_factory=dict)
     """Where applied objects cannot be watched, as `deployments.apps in shop`, and why if not for rights."""
+    why_objects_stay: str = ""
+    """Why a deleted GitRepository leaves all its objects; empty if they were deleted with it."""
     contested: tuple[tuple[ObjectKey, RepoKey], ...] = ()
     """Objects that another repository declares as well."""
     without_git: bool = False

@@ -30,6 +30,7 @@ from nopea.core.problem import Code, Problem
 from nopea.core.status.conditions import ALWAYS_OWNED, IN_SYNC, NOT_HEALTHY, condition, conditions_of, cut
 from nopea.core.status.drifts import drifts_of
 from nopea.core.status.health import with_health
+from nopea.core.status.kept import kept_of
 from nopea.core.status.milestones import failing_since, last_deployment
 from nopea.core.status.object_states import states_after
 from nopea.core.status.report import Outcome, ReconcileReport, Result
@@ -116,6 +117,7 @@ def reported(
         errors=_errors(report.problems),
         error_count=len(report.problems),
         drifts=drifts_of(report, known=previous.drifts) if report.commit else previous.drifts,
+        kept=kept_of(report) if report.commit else previous.kept,
         inventory=report.inventory,
         object_states=states_after(previous.object_states, report),
         history=_history(previous, report),

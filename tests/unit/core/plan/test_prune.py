@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nopea.core.api.spec import GitRepositorySpec, PruneLimit
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.prune import (
+    FEW,
     MOST_AT_ONCE,
     PruneCandidate,
     PruneDecision,
@@ -40,6 +41,7 @@ def decide(
     rendered_count: int = 10,
     confirmed: bool = False,
     limit: PruneLimit = "50%",
+    runs_on: bool = True,
     deleting: bool = False,
 ) -> dict[ObjectKey, PruneDecision]:
     """Decide about the candidates; by default everything allows the deletion."""
@@ -52,6 +54,7 @@ def decide(
         rendered_count=rendered_count,
         confirmed=confirmed,
         limit=limit,
+        runs_on=runs_on,
         deleting=deleting,
         commit="c0ffee",
     )
@@ -115,7 +118,20 @@ def test_protected_kinds_are_deleted_only_on_request(key: ObjectKey, deleting: b
     assert decide({key: candidate}, deleting=deleting)[key].verdict is PruneVerdict.PRUNE
 
     (decision,) = decide({key: PRUNABLE}, deleting=deleting).values()
-    assert (decision.verdict, decision.reason) == (PruneVerdict.REFUSE, PruneReason.PROTECTED_KIND)
+    assert decision == PruneDecision(verdict=PruneVerdict.KEEP, reason=PruneReason.PROTECTED_KIND)
+    assert decision.is_told
+    assert not decision.blocks_deletion
+    assert not decision.forgets
+
+
+def test_a_kind_that_is_not_served_keeps_its_objects_recorded() -> None:
+    """An aggregated API that is away for a while says nothing about its objects."""
+    for deleting in (False, True):
+        (decision,) = decide(
+            {WEB: replace(PRUNABLE, live=False, kind_served=False)}, deleting=deleting
+        ).values()
+        assert decision == PruneDecision(verdict=PruneVerdict.KEEP, reason=PruneReason.UNKNOWN_KIND)
+        assert (decision.is_told, decision.forgets, decision.blocks_deletion) == (True, False, False)
 
 
 def test_only_the_real_kinds_are_protected() -> None:
@@ -127,21 +143,13 @@ def test_only_the_real_kinds_are_protected() -> None:
 
 def test_the_problem_of_a_refusal() -> None:
     """The problem names the object, the reason, and how to delete or keep it."""
-    namespace, unlabelled = decide({NAMESPACE: PRUNABLE, WEB: replace(PRUNABLE, owner=None)}).values()
+    (unlabelled,) = decide({WEB: replace(PRUNABLE, owner=None)}).values()
 
-    assert namespace.problem == Problem(
-        code=Code.PRUNE_PROTECTED,
-        message="The object was removed from Git but is not deleted: "
-        "objects of this kind are deleted only on request.",
-        hint='To delete it, annotate it with nopea.io/prune: "true". '
-        'To keep it, annotate it with nopea.io/prune: "false".',
-        object="Namespace shop",
-    )
     assert unlabelled.problem == Problem(
         code=Code.PRUNE_PROTECTED,
         message="The object was removed from Git but is not deleted: "
         "it does not carry this GitRepository's label.",
-        hint='To delete it, delete it with kubectl. To keep it, annotate it with nopea.io/prune: "false".',
+        hint='To delete it, use kubectl. To keep it, annotate it with nopea.io/prune: "false".',
         object="apps/Deployment shop/web",
     )
 
@@ -150,13 +158,14 @@ def test_a_blocked_deletion_says_how_to_continue() -> None:
     """The hint says how to delete the GitRepository and keep its objects."""
     expected = Problem(
         code=Code.PRUNE_BLOCKED,
-        message="The object is not deleted: objects of this kind are deleted only on request.",
+        message="The object is not deleted: Nopea has not applied any of its fields.",
         hint="Remove what blocks it, such as a finalizer. To keep all objects instead, "
         'annotate the GitRepository with nopea.io/abandon: "true".',
         object="Namespace shop",
     )
 
-    assert decide({NAMESPACE: PRUNABLE}, deleting=True)[NAMESPACE].problem == expected
+    foreign = replace(PRUNABLE, has_our_apply=False)
+    assert decide({NAMESPACE: foreign}, deleting=True)[NAMESPACE].problem == expected
     assert blocked(NAMESPACE, expected.message) == expected
 
 
@@ -274,8 +283,8 @@ def test_the_guard_says_how_to_confirm() -> None:
             code=Code.PRUNE_GUARD,
             message="5 of 8 objects were removed from Git, and spec.pruneLimit (50%) allows 4 at once. None "
             "is pruned: ConfigMap shop/c000, ConfigMap shop/c001, ConfigMap shop/c002 and 2 more.",
-            hint="Restore them, or confirm the prune: annotate the GitRepository with "
-            "nopea.io/confirm-prune: c0ffee.",
+            hint="Restore them, or confirm the prune with `nopea confirm-prune NAME`, "
+            "which sets the annotation nopea.io/confirm-prune: c0ffee.",
         )
     }
     (problem, *_) = (decision.problem for decision in decide(config_maps(3), inventory_size=3).values())
@@ -298,7 +307,7 @@ def test_the_defaults_are_safe() -> None:
 
     problem = next(iter(decisions.values())).problem
     assert problem is not None
-    assert problem.hint.endswith("with nopea.io/confirm-prune: <commit>.")
+    assert problem.hint.endswith("annotation nopea.io/confirm-prune: <commit>.")
     assert problem.message.endswith("ConfigMap shop/c002 and 1 more.")
 
 
@@ -307,15 +316,45 @@ def test_the_guard_counts_what_would_be_deleted() -> None:
     kept = {WEB: replace(PRUNABLE, prune_live="false"), NAMESPACE: PRUNABLE}
 
     assert [one.verdict for one in decide({**config_maps(2), **kept}, inventory_size=4).values()] == [
-        PruneVerdict.PRUNE, PruneVerdict.PRUNE, PruneVerdict.KEEP, PruneVerdict.REFUSE,
+        PruneVerdict.PRUNE, PruneVerdict.PRUNE, PruneVerdict.KEEP, PruneVerdict.KEEP,
     ]  # fmt: skip
     assert verdicts(decide({**config_maps(3), **kept}, inventory_size=4)) == [
         (PruneVerdict.REFUSE, PruneReason.GUARD),
         (PruneVerdict.REFUSE, PruneReason.GUARD),
         (PruneVerdict.REFUSE, PruneReason.GUARD),
         (PruneVerdict.KEEP, PruneReason.ANNOTATED),
-        (PruneVerdict.REFUSE, PruneReason.PROTECTED_KIND),
+        (PruneVerdict.KEEP, PruneReason.PROTECTED_KIND),
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "inventory", "limit", "runs_on", "held"),
+    [
+        (WEB, 8, "25%", False, True),
+        (replace(WEB, kind="StatefulSet"), FEW, "25%", False, True),
+        (WEB, FEW + 1, "25%", False, False),
+        (WEB, 8, "25%", True, False),
+        (WEB, 8, "100%", False, False),
+        (WEB, 8, 1, False, False),
+        (ObjectKey("batch", "Job", "shop", "migrate"), 8, "25%", False, False),
+        (ObjectKey("", "ConfigMap", "shop", "web"), 8, "25%", False, False),
+    ],
+)
+def test_the_last_workload_of_a_small_repository_needs_a_confirmation(
+    key: ObjectKey, inventory: int, limit: PruneLimit, runs_on: bool, held: bool
+) -> None:
+    """One Deployment may be all that runs: a quarter of the objects says little about it."""
+    facts = {"inventory_size": inventory, "limit": limit, "runs_on": runs_on}
+    (decision,) = decide({key: PRUNABLE}, **facts).values()  # type: ignore[arg-type]  # a table of its arguments
+    (confirmed,) = decide({key: PRUNABLE}, confirmed=True, **facts).values()  # type: ignore[arg-type]
+
+    assert confirmed.verdict is PruneVerdict.PRUNE
+    assert decision.verdict is (PruneVerdict.REFUSE if held else PruneVerdict.PRUNE)
+    if held:
+        assert decision.problem is not None
+        assert decision.problem.message == (
+            f"The last workload was removed from Git: {key}. Nothing is pruned."
+        )
 
 
 @pytest.mark.parametrize("on_the_way", [{"terminating": True}, {"live": False}])

@@ -17,10 +17,11 @@ from nopea.core.health.condition import HealthSummary
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import pack
 from nopea.core.plan.model import LastApplied, Reason
+from nopea.core.plan.prune import PruneReason
 from nopea.core.problem import Code
 from nopea.core.status.events import EventLine, event_lines
 from nopea.core.status.health import with_health
-from nopea.core.status.report import Outcome, ReconcileReport, Result
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.status.status import progressing, reported
 from nopea.core.status.transition import Transition
 
@@ -175,11 +176,12 @@ def test_a_rollback_has_an_event_at_its_start_and_end(result: Result) -> None:
 def test_objects_that_a_deleted_repository_leaves_are_named(changes: dict[str, Any], because: str) -> None:
     """The Event says why they stay."""
     status = GitRepositoryStatus(inventory=inventory(*"abcdefg"))
+    owner = repository(deleting=True, **changes)
     ended = Transition(
-        repository=repository(deleting=True, **changes),
+        repository=owner,
         before=status,
         after=status,
-        report=report(Result.DELETED, commit=None),
+        report=report(Result.DELETED, commit=None, why_objects_stay=owner.why_objects_stay),
         at=NOW,
     )
 
@@ -202,6 +204,35 @@ def test_a_repository_that_deleted_its_objects_left_none() -> None:
         assert [
             *event_lines(Transition(repository=gone, before=left, after=left, report=deleted, at=NOW))
         ] == []
+
+
+def test_what_a_repository_leaves_that_deleted_its_objects_is_named() -> None:
+    """Protected objects stay; the Event says so once, with the reason."""
+    owner = replace(repository(deleting=True, deletionPolicy="Delete"), has_finalizer=True)
+    space = ObjectKey("", "Namespace", "", "shop")
+    stays = ObjectResult(key=space, outcome=Outcome.SKIPPED, declared=False, kept=PruneReason.PROTECTED_KIND)
+    status = GitRepositoryStatus()
+    deleted = report(Result.DELETED, commit=None, objects=[stays])
+
+    (line,) = event_lines(Transition(repository=owner, before=status, after=status, report=deleted, at=NOW))
+
+    assert (line.type, line.reason) == ("Normal", "Orphaned")
+    assert line.note == (
+        "The GitRepository was deleted. 1 object stays in the cluster (Namespace shop): "
+        "objects of this kind are deleted only on request."
+    )
+
+
+def test_an_object_that_is_kept_is_an_event_once() -> None:
+    """It is Normal: nothing failed."""
+    space = ObjectKey("", "Namespace", "", "shop")
+    stays = ObjectResult(key=space, outcome=Outcome.SKIPPED, declared=False, kept=PruneReason.PROTECTED_KIND)
+    done = report(objects=[stays])
+
+    (line,) = (line for line in lines(after(report()), done) if line.reason == "Kept")
+    assert line.type == "Normal"
+    assert line.note.startswith("Namespace shop: Removed from Git but not deleted: ")
+    assert [line for line in lines(after(report(), done), done) if line.reason == "Kept"] == []
 
 
 def test_unhealthy_objects_and_their_recovery_are_events() -> None:
