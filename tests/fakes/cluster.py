@@ -85,6 +85,13 @@ class FakeCluster(ObjectStore):
         for watch in self._watches:
             watch.lines.put_nowait(b"")
 
+    def restore(self, objects: dict[ObjectKey, Json], *, version: int) -> None:
+        """Go back to a backup of etcd; open watches have to list again."""
+        self.objects, self.version = objects, version
+        self.compact()
+        for watch in self._watches:
+            watch.expire()
+
     def compact(self) -> None:
         """Forget old versions: a watch that starts from one gets a 410 event; open watches continue."""
         self._history.clear()

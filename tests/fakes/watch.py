@@ -84,11 +84,6 @@ class FakeWatch:
         versions = [int(one["metadata"]["resourceVersion"]) for one in self.objects.values()]
         return ObjectList(items=items, resource_version=str(max([1, *versions])))
 
-    async def newest_version(self, resource: Resource, selection: Selection = EVERYTHING) -> str:
-        """Return a version that is higher than those of all events."""
-        del resource, selection
-        return "1000000"
-
     @asynccontextmanager
     async def stream(self, request: ApiRequest) -> AsyncIterator[FakeWatch]:
         """Open a watch."""

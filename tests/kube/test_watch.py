@@ -293,42 +293,66 @@ async def test_a_broken_watch_continues_from_the_last_version() -> None:
     )
 
     assert await _take(script, 3) == ["synced ", "changed b", "changed c"]
-    assert script.asked[:4] == ["list", "watch 5", "check", "watch 6"]
+    assert script.asked[:4] == ["list", "watch 5", "check b", "watch 6"]
 
 
-async def test_a_server_that_was_restored_from_a_backup_is_listed_again() -> None:
-    """Its versions are lower than before, and a watch from the last one would say nothing for long."""
+_CHANGED, _DELETED = event("MODIFIED", named("a", 510)), event("DELETED", named("a", 510))
+
+
+@pytest.mark.parametrize(
+    ("last", "checked"),
+    [
+        (_CHANGED, listing(20, named("a", 7))),
+        (_CHANGED, listing(600, named("a", 7))),  # other changes have brought it to a later version again
+        (_CHANGED, listing(600)),
+        (_DELETED, listing(600, named("a", 7))),
+        (_CHANGED, status_body(400, "BadRequest", "field label not supported")),
+    ],
+)
+async def test_a_server_that_was_restored_from_a_backup_is_listed_again(last: bytes, checked: Any) -> None:
+    """Objects have lower versions than before; the watch from the last one would say nothing about them."""
     script = ScriptedWatch(
-        [listing(500, named("a", 500)), listing(20, named("a", 7))],
-        [[event("MODIFIED", named("a", 510))[:20]], [event("ADDED", named("b", 21))]],
+        [listing(500, named("a", 500)), listing(600, named("a", 7))],
+        [[last, b"{"], [event("ADDED", named("b", 601))]],
         cut=True,
-        newest=20,
+        checked=checked,
     )
 
-    assert await _take(script, 3) == ["synced a", "synced a", "changed b"]
-    assert script.asked[:5] == ["list", "watch 500", "check", "list", "watch 20"]
+    seen = await _take(script, 4)
+
+    assert seen[2:] == ["synced a", "changed b"]
+    assert script.asked[:5] == ["list", "watch 500", "check a", "list", "watch 600"]
 
 
-async def test_versions_that_are_not_numbers_are_not_compared() -> None:
-    """An aggregated API may have versions of any kind; then a lost watch continues from its last one."""
+@pytest.mark.parametrize(
+    ("last", "checked"),
+    [
+        (_CHANGED, listing(600, named("a", 510))),
+        (_CHANGED, listing(600, named("a", 550))),
+        (_DELETED, listing(600)),
+        (_DELETED, listing(600, named("a", 550))),
+        (_CHANGED, {**listing(0), "metadata": {"resourceVersion": "unknown"}}),
+    ],
+)
+async def test_a_server_that_was_away_is_not_listed_again(last: bytes, checked: Any) -> None:
+    """It still has the last change that was seen, or a later one of that object."""
+    script = ScriptedWatch(
+        [listing(500, named("a", 500))],
+        [[last, b"{"], [event("ADDED", named("b", 601))]],
+        cut=True,
+        checked=checked,
+    )
 
-    async def handler(request: web.BaseRequest) -> web.StreamResponse:
-        asked.append(request.query.get("limit", "watch " + request.query.get("resourceVersion", "")))
-        if not request.query.get("watch"):
-            return json_answer(
-                {**listing(0), "metadata": {"resourceVersion": "zz" if len(asked) == 1 else "a"}}
-            )()
-        response = web.StreamResponse()
-        await response.prepare(request)
-        if len(asked) > 2:
-            await response.write(event("ADDED", named("b", "zzz")))
-        elif request.transport is not None:
-            request.transport.close()
-        return response
+    assert (await _take(script, 3))[2:] == ["changed b"]
+    assert script.asked[:4] == ["list", "watch 500", "check a", "watch 510"]
 
-    asked: list[str] = []
-    assert await _take(handler, 2) == ["synced ", "changed b"]
-    assert asked[:4] == ["500", "watch zz", "1", "watch zz"]
+
+async def test_a_watch_that_has_seen_nothing_lists_again() -> None:
+    """A list of no objects costs no more than a question would."""
+    script = ScriptedWatch([listing(5)], [[b"{"], [event("ADDED", named("b", 7))]], cut=True)
+
+    assert await _take(script, 3) == ["synced ", "synced ", "changed b"]
+    assert script.asked[:4] == ["list", "watch 5", "list", "watch 5"]
 
 
 async def test_a_410_event_lists_again() -> None:
@@ -447,11 +471,11 @@ async def test_silence_is_noticed_without_waiting_for_the_end_of_the_watch(
     """A watch without bookmarks is opened again, which is no failure if the server answers."""
     caplog.set_level(logging.INFO, logger="nopea.kube.watch")
     quick = Timing(shortest=60, longest=60, silence=0.2, first_pause=0.01, longest_pause=0.02)
-    script = ScriptedWatch([listing(5)], [])
+    script = ScriptedWatch([listing(5, named("a", 5))], [])
 
     health = await _watch_script_for(script, 0.7, timing=quick)
 
-    assert script.asked[:5] == ["list", "watch 5", "check", "watch 5", "check"]
+    assert script.asked[:5] == ["list", "watch 5", "check a", "watch 5", "check a"]
     assert health.is_current
     assert caplog.records == []
 

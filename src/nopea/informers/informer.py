@@ -53,6 +53,8 @@ class Informer:
     by_owner: dict[str, set[ObjectKey]] = field(default_factory=dict)
     assumed: dict[ObjectKey, int] = field(default_factory=dict)
     """During which attempt to list, as a number, a request's answer was taken in."""
+    went_back: set[ObjectKey] = field(default_factory=set)
+    """What the last list had in an older state than was known, as after a restore of etcd."""
     started_at: float = 0.0
     asked_at: float = 0.0
     task: asyncio.Task[None] | None = None
@@ -99,6 +101,9 @@ class Informer:
         """
         during = (key for key, attempt in self.assumed.items() if attempt == self.health.lists_begun)
         newer = {key for key in during if self.is_known_after(key, version)}
+        self.went_back = {
+            key for key, known in self.objects.items() if key in listed and _is_older(listed[key], known)
+        } - newer
         owners: set[str | None] = set()
         for key in self.objects.keys() - listed.keys() - newer:
             owners.add(self.objects[key].owner)
@@ -129,6 +134,11 @@ class Informer:
         keys.discard(key)
         if not keys:
             self.by_owner.pop(known.owner, None)
+
+
+def _is_older(listed: ObservedObject, known: ObservedObject) -> bool:
+    went_back = is_newer(known.resource_version, listed.resource_version)
+    return went_back and listed.projection != known.projection
 
 
 class Informers:

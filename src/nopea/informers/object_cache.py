@@ -175,6 +175,14 @@ class ObjectCache:
         found = self._informers.of(resource, key.namespace)
         return found[0].objects.get(key) if found else None
 
+    def takes_back(self, key: ObjectKey) -> bool:
+        """Return, once, whether etcd was restored to a state in which the object was as applied before."""
+        informers = self._informers.about(key.group_kind, key.namespace)
+        found = [each for each in informers if key in each.went_back]
+        for each in found:
+            each.went_back.discard(key)
+        return bool(found)
+
     def owned(self, owner: str) -> dict[ObjectKey, ObservedObject]:
         """Return every live object with this owner's label, of all kinds that are followed."""
         return {

@@ -153,11 +153,6 @@ class KubeClient:
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def newest_version(self, resource: Resource, selection: Selection = EVERYTHING) -> str:
-        """Return the resourceVersion at which the server is now, for a kind."""
-        page, _ = await self._page(resource, selection, 1, "")
-        return page.metadata.resource_version
-
     async def apply(self, target: Target, body: bytes) -> Applied:
         """Server-side apply what Git declares, as manager `nopea`; return the stored object."""
         response = await self._send(requests.apply(target, body))

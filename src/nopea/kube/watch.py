@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import msgspec
@@ -24,6 +24,7 @@ from nopea.kube.errors import (
     ApiFailure,
     ForbiddenError,
     GoneError,
+    InvalidError,
     NotFoundError,
     ServerError,
     SilenceError,
@@ -32,7 +33,7 @@ from nopea.kube.errors import (
     has_cause,
 )
 from nopea.kube.lines import LineSplitter
-from nopea.kube.live import LiveObject, is_newer
+from nopea.kube.live import LiveObject, Meta, is_newer
 from nopea.kube.pause import Backoff
 from nopea.kube.requests import EVERYTHING, Selection
 from nopea.logs import Log
@@ -145,6 +146,10 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
+def _age(meta: Meta) -> tuple[int, str]:
+    return len(meta.resource_version), meta.resource_version
+
+
 class _WireEvent(msgspec.Struct):
     type: str
     object: msgspec.Raw
@@ -207,20 +212,43 @@ class _Watching:
         self._opened_at = 0.0
         self._productive = False
         self._lost = False
+        self._last: Meta | None = None
+        self._is_last_deleted = False
         self._pause_seconds = 0.0
         self.version = ""
 
     async def check(self) -> None:
-        """After a lost connection, make sure that the server has not gone back behind the last version.
+        """After a lost connection, list again if the server's history is not the one that was watched.
 
-        A server whose etcd was restored from a backup accepts a watch from a version that it has not reached
-        yet, and sends nothing until it reaches it.
+        A server whose etcd was restored from a backup accepts a watch from a version that it has not reached,
+        or has reached by other changes; the watch would never tell what is old again.
         """
-        if self._lost and self.version:
-            newest = await self._client.newest_version(self._resource, self._selection)
-            if newest.isdecimal() and self.version.isdecimal() and is_newer(self.version, newest):
-                self.version = ""
+        if self._lost and self.version and not await self._goes_on():
+            self.version = ""
         self._lost = False
+
+    async def _goes_on(self) -> bool:
+        """Return whether the server knows the last change that was seen, or a later one of that object."""
+        if self._last is None:
+            return False  # there was nothing, so that a list costs no more than this question
+        selection = replace(
+            self._selection,
+            namespace=self._last.namespace,
+            fields=f"metadata.name={self._last.name}",
+            metadata_only=True,
+        )
+        try:
+            found = await self._client.list(self._resource, selection, chunk=1)
+        except InvalidError:
+            return False  # an aggregated API may not know how to select by name
+        seen = self._last.resource_version
+        if not (seen.isdecimal() and found.resource_version.isdecimal()):
+            return True  # such versions cannot be compared
+        if is_newer(self.version, found.resource_version):
+            return False
+        if self._is_last_deleted:
+            return not any(is_newer(seen, each.meta.resource_version) for each in found.items)
+        return any(not is_newer(seen, each.meta.resource_version) for each in found.items)
 
     async def list(self) -> Synced:
         self._health.lists_begun += 1
@@ -228,6 +256,8 @@ class _Watching:
         self.version = self._health.version = listing.resource_version
         self._health.lists += 1
         self._health.works(self._resource)
+        metas = (item.meta for item in listing.items)
+        self._last, self._is_last_deleted = max(metas, key=_age, default=None), False
         return Synced(listing.items, listing.resource_version)
 
     def next_request(self) -> tuple[requests.ApiRequest, float]:
@@ -262,8 +292,10 @@ class _Watching:
         self._backoff.reset()
         match event.type:
             case "ADDED" | "MODIFIED":
+                self._last, self._is_last_deleted = live.meta, False
                 return Changed(live)
             case "DELETED":
+                self._last, self._is_last_deleted = live.meta, True
                 return Deleted(live)
             case _:  # BOOKMARK, and types of event that future servers may add
                 return None

@@ -18,7 +18,7 @@ from nopea.core.apply.fieldset import Path, find
 from nopea.core.drift.find import Drift, find_drift
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import ObjectKey, Resource
-from nopea.core.plan.model import ClusterState, ObservedDrift, ObservedObject
+from nopea.core.plan.model import ClusterState, LastApplied, ObservedDrift, ObservedObject
 from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Problem, TransientError
@@ -104,6 +104,8 @@ class Observer:
             is_watched = self._object_cache.knows(resource, one.key.namespace)
             live = self._object_cache.get(resource, one.key) if is_watched else None
             last = state.applied.get(one.key)
+            if last is not None and self._object_cache.takes_back(one.key):  # nobody's drift: apply it again
+                last = state.applied[one.key] = LastApplied(hash="", projection=None, commit=last.commit)
             if live is None and last is None and not self._keeps_objects:
                 continue
             if live is None or is_suspect(live, last):

@@ -69,6 +69,7 @@ def test_a_list_replaces_what_was_known_in_later_versions() -> None:
     assert set(informer.objects) == {key("a"), key("b")}
     assert informer.objects[key("a")] == observed(7, projection="old")
     assert told == {WEB}
+    assert informer.went_back == {key("a")}
     assert informer.take(key("a"), observed(21)) == {WEB}  # a later event in the restored history
 
 

@@ -204,6 +204,21 @@ async def test_a_watch_that_fails_hides_no_drift_for_long() -> None:
         assert place.condition("Watching") == ("False", "NotWatched")
 
 
+async def test_an_object_that_etcds_backup_had_is_applied_again() -> None:
+    """Its fields are still ours, with the values of an older commit: nobody has changed it."""
+    async with installed(BLUE, healPolicy="manual") as place:
+        await place.sync()
+        backup, version = place.cluster.objects[KEY], place.cluster.version
+        place.git.push({"a.yaml": config_map("a", colour="red")})
+        await place.sync(Trigger.POLL)
+        await place.settle()
+        place.cluster.restore({**place.cluster.objects, KEY: backup}, version=version)
+
+        assert (await place.sync()).result is Result.SYNCED
+
+        assert place.data("a") == {"colour": "red"}
+
+
 async def test_a_rejected_object_fails_alone() -> None:
     """The other objects are applied; the next reconciliation tries again."""
     files = {**BLUE, "b.yaml": config_map("b")}
