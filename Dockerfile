@@ -1,6 +1,7 @@
 # Two stages: the first has pip and the build tools and installs by hash; the second has Python and what was
-# installed, no more.
-FROM python:3.13-slim AS build
+# installed, no more. `make lock` adds the digest of the base image where a registry can be reached.
+ARG PYTHON_IMAGE=python:3.13-slim
+FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/nopea
 WORKDIR /src
@@ -15,7 +16,7 @@ COPY src src
 RUN /opt/build/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /wheels . \
  && /opt/build/bin/pip --python /opt/nopea install --no-deps --no-index /wheels/*.whl
 
-FROM python:3.13-slim
+FROM ${PYTHON_IMAGE}
 RUN pip uninstall --yes pip \
  && groupadd --system --gid 65532 nopea \
  && useradd --system --uid 65532 --gid 65532 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin nopea \
@@ -23,6 +24,6 @@ RUN pip uninstall --yes pip \
 COPY --from=build /opt/nopea /opt/nopea
 ENV PATH=/opt/nopea/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
-EXPOSE 4000
+EXPOSE 4000 4001
 ENTRYPOINT ["nopea"]
 CMD ["run"]

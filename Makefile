@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 4
 PURE_TESTS = $(BIN)/pytest -q -n auto -m "not alone" tests/unit lab/tests/unit
 
-.PHONY: help setup lab-binaries demo test test-pure check format run bench crds lock clean
+.PHONY: help setup lab-binaries demo test test-pure check format run bench crds lock audit clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -49,8 +49,8 @@ format: $(STAMP) ## rewrite the code in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-run: $(STAMP) ## run the controller with your own rights on the current kubeconfig (ARGS="--port 4000")
-	@$(BIN)/nopea run --apply-as-controller $(ARGS)
+run: $(STAMP) ## run the controller with your own rights and networks on the current kubeconfig (ARGS="--port 4000 --probe-port 4001")
+	@$(BIN)/nopea run --apply-as-controller --git-networks=any $(ARGS)
 
 bench: $(STAMP) lab-binaries ## first sync of many repositories against bare loops of the same work
 	@$(BIN)/python -m bench
@@ -58,8 +58,12 @@ bench: $(STAMP) lab-binaries ## first sync of many repositories against bare loo
 crds: $(STAMP) ## write deploy/base/crds from the code's model
 	@$(BIN)/python deploy/generate.py
 
-lock: $(STAMP) ## refresh the hashed locks from pyproject.toml
+lock: $(STAMP) ## refresh the hashed locks from pyproject.toml, and the digest of the base image
 	@bash requirements/lock.sh
+
+audit: ## look for known vulnerabilities of the locked packages (needs uv and access to pypi.org's advisories)
+	@uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes -r requirements/runtime.txt
+	@uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes -r requirements/dev.txt
 
 clean: ## remove what the targets made in this folder
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

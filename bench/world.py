@@ -74,9 +74,9 @@ def controller(lab: Lab, folder: Path, *, port: int) -> Iterator[int]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "nopea", "run", "--apply-as-controller"),
+                *(sys.executable, "-m", "nopea", "run", "--apply-as-controller", "--git-networks=any"),
                 *("--kubeconfig", str(lab.kubeconfig)),
-                *("--host", "127.0.0.1", "--port", str(port)),
+                *("--host", "127.0.0.1", "--probe-port", str(port), "--port", "0"),
                 *("--cache-dir", str(folder / "cache"), "--log-format", "json"),
             ],
             stdout=output,

@@ -14,11 +14,12 @@ from contextlib import AsyncExitStack
 from nopea import __version__, log_events, tasks
 from nopea.assembly import Process, assembled
 from nopea.controller.kinds import follow_kinds
+from nopea.git.confine import hide_from_children
 from nopea.informers.follow import follow_objects
 from nopea.logs import Log
 from nopea.settings import Settings
 from nopea.state.mirrors import sweep_mirrors
-from nopea.web.server import serving
+from nopea.web.server import ServedPort, listening, probe_listener, webhook_listener
 
 log = Log(__name__)
 
@@ -63,14 +64,8 @@ class App:
         failed = False
         async with AsyncExitStack() as stack:
             process = await stack.enter_async_context(assembled(settings))
-            await stack.enter_async_context(
-                serving(
-                    host=settings.host,
-                    port=settings.port,
-                    why_not_ready=process.readiness.why_not,
-                    routes=process.routes,
-                )
-            )
+            for listener in _listeners(settings, process):
+                await stack.enter_async_context(listening(listener))
             services = _started(process)
             log.write(log_events.started, version=__version__, server=process.server)
             try:
@@ -124,14 +119,23 @@ def drain_shares(shutdown_seconds: float) -> tuple[float, float]:
     return shutdown_seconds - close - signals, signals
 
 
+def _listeners(settings: Settings, process: Process) -> tuple[ServedPort, ...]:
+    """Return what the process listens on; what comes from outside has a port of its own."""
+    probes = probe_listener(
+        host=settings.host,
+        port=settings.probe_port,
+        why_not_ready=process.readiness.why_not,
+        routes=process.metrics,
+    )
+    return (probes, webhook_listener(host=settings.host, port=settings.port, routes=process.webhooks))
+
+
 def _started(process: Process) -> dict[str, asyncio.Task[None]]:
     """Start the core services; the caller owns the tasks."""
     services, controller = process.services, process.controller
     work = {
         "git port": process.git.run(),
-        "object cache": follow_objects(
-            services.object_cache, services.discovery, services.store.applied_kinds
-        ),
+        "object cache": _follow_objects(process),
         "definitions": follow_kinds(process.client, services.discovery, wake=controller.kinds_changed),
         "mirror sweep": sweep_mirrors(process.git, services.store),
         "heartbeat": process.heartbeat.run(),
@@ -141,6 +145,12 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
     }
     started = {name: tasks.spawn(running, name=name) for name, running in work.items()}
     return {**started, **process.outboxes.start()}
+
+
+async def _follow_objects(process: Process) -> None:
+    await process.inventory_key.run()  # first: all hashes must have the same key
+    services = process.services
+    await follow_objects(services.object_cache, services.discovery, services.store.applied_kinds)
 
 
 async def _flush(process: Process, seconds: float) -> None:
@@ -185,6 +195,7 @@ def _raise_file_limit() -> None:
 async def run(settings: Settings) -> int:
     """Run the controller until SIGTERM or SIGINT and return the exit code."""
     _raise_file_limit()
+    hide_from_children()
     app = App(settings)
     loop = asyncio.get_running_loop()
     handler = _SignalHandler(app)

@@ -34,6 +34,7 @@ from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.publish import Publisher
 from nopea.reconcile.reconciler import Reconciler, Services
 from nopea.settings import Settings
+from nopea.state.inventory_key import InventoryKey
 from nopea.state.ownership import Ownership
 from nopea.state.repositories import RepositoryStore
 from nopea.state.store import StateStore
@@ -71,8 +72,10 @@ class Process:
     outboxes: Outboxes
     notifier: Notifier
     heartbeat: Heartbeat
+    inventory_key: InventoryKey
     readiness: Readiness
-    routes: Sequence[web.RouteDef]
+    metrics: Sequence[web.RouteDef]
+    webhooks: Sequence[web.RouteDef]
 
 
 @asynccontextmanager
@@ -82,11 +85,13 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
     instruments = Instruments()
     store = StateStore()
     async with AsyncExitStack() as stack:
-        outboxes = await stack.enter_async_context(Outboxes())
+        outboxes = await stack.enter_async_context(Outboxes(tenants=settings.tenancy.git_networks))
         client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
         git = GitPort(_git_settings(settings), measure=instruments.git_operation)
         events = EventRecorder(client)
-        notifier = Notifier(settings.notify, outboxes.post, remote_of=store.remote)
+        notifier = Notifier(
+            settings.notify, outboxes.post, remote_of=store.remote, post_status=outboxes.post_for_tenant
+        )
         listeners: list[Callable[[Transition], None]] = [instruments.on_transition, notifier.on_transition]
         if (cdevents := cdevents_sink(settings, outboxes, server=config.server)) is not None:
             listeners.append(cdevents)
@@ -94,8 +99,18 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             listeners.append(tracer.on_transition)
             stack.push_async_callback(tracer.close, TRACES_SECONDS)
         mailboxes = Mailboxes()
+        own_namespace = settings.namespace or config.namespace
+        inventory_key = InventoryKey(client.on_behalf("inventory key"), namespace=own_namespace)
         services = _services(
-            settings, client, git, events, store, listeners, mailboxes, namespace=config.namespace
+            settings,
+            client,
+            git,
+            events,
+            store,
+            listeners,
+            mailboxes,
+            inventory_key,
+            namespace=config.namespace,
         )
         controller = Controller(
             client=client,
@@ -128,15 +143,14 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             notifier=notifier,
             heartbeat=Heartbeat(
                 client.on_behalf("heartbeat"),
-                namespace=settings.namespace or config.namespace,
+                namespace=own_namespace,
                 holder=socket.gethostname(),
                 why_not_ready=readiness.why_not,
             ),
+            inventory_key=inventory_key,
             readiness=readiness,
-            routes=[
-                *metrics_routes(_exposition(parts, instruments).scrape),
-                *_webhooks(settings, parts, readiness, instruments).routes(),
-            ],
+            metrics=metrics_routes(_exposition(parts, instruments).scrape),
+            webhooks=_webhooks(settings, parts, readiness, instruments).routes(),
         )
 
 
@@ -148,10 +162,11 @@ def _services(
     store: StateStore,
     listeners: Sequence[Callable[[Transition], None]],
     mailboxes: Mailboxes,
+    inventory_key: InventoryKey,
     *,
     namespace: str,
 ) -> Services:
-    repositories = RepositoryStore(whole_cluster=settings.namespace is None)
+    repositories = RepositoryStore(whole_cluster=settings.namespace is None, namespace=settings.namespace)
 
     def wake(owner: str) -> None:
         repository = repositories.owner(owner)
@@ -162,11 +177,12 @@ def _services(
         client=client,
         discovery=Discovery(client),
         fetcher=Fetcher(git, store.manifests),
-        object_cache=ObjectCache(client, rules=repositories.rules, wake=wake),
+        object_cache=ObjectCache(client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current),
         publisher=Publisher(client=client, events=events, repositories=repositories, listeners=listeners),
         repositories=repositories,
         store=store,
         ownership=Ownership(),
+        inventory_key=inventory_key,
         policy=settings.tenancy,
         namespace=namespace,
         wake=wake,
@@ -185,7 +201,10 @@ def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instrument
     return Webhooks(
         repositories=parts.repositories,
         wake=parts.controller.webhook_received,
-        secrets=HookSecrets(parts.client.on_behalf("webhooks"), clock=time.monotonic),
+        has_links=parts.store.has_links,
+        secrets=HookSecrets(
+            lambda namespace: parts.client.on_behalf(f"webhooks of {namespace}"), clock=time.monotonic
+        ),
         shared=SharedSecret(settings.webhook_secret, settings.webhook_secret_file),
         bodies=Bodies(limit=settings.webhook_body_limit),
         why_not_ready=readiness.why_not,
@@ -198,5 +217,8 @@ def _git_settings(settings: Settings) -> GitSettings:
         cache_dir=settings.cache_dir / "git",
         children=settings.git_children,
         memory_bytes=settings.git_memory_bytes,
+        total_memory_bytes=settings.git_children * settings.git_memory_bytes,
+        disk_bytes=settings.git_disk_bytes,
         allow_file_urls=settings.tenancy.allow_file_urls,
+        networks=settings.tenancy.git_networks,
     )

@@ -16,8 +16,8 @@ from nopea.logs import event
 
 
 @event(INFO, "listening")
-def listening(host: str, port: int) -> None:
-    """The HTTP server answers."""
+def listening(serves: str, host: str, port: int) -> None:
+    """A port answers; `serves` is `probes` (and metrics) or `webhooks`."""
 
 
 @event(INFO, "started")
@@ -53,6 +53,11 @@ def core_service_ended(service: str) -> None:
 @event(WARNING, "heartbeat not written")
 def heartbeat_failed(lease: str, error: str) -> None:
     """The Lease that shows that the process is alive cannot be written; logged once until it can."""
+
+
+@event(WARNING, "inventory key not kept")
+def inventory_key_not_kept(secret: str, error: str) -> None:
+    """The Secret cannot be read, created or used: until it can, each start reads every object once."""
 
 
 # Repositories
@@ -102,6 +107,11 @@ def repository_deleted(repo: RepoKey) -> None:
 @event(INFO, "mirrors deleted")
 def mirrors_deleted(count: int) -> None:
     """Git mirrors that no repository uses any more were deleted."""
+
+
+@event(INFO, "mirrors evicted")
+def mirrors_evicted(count: int, bytes: int) -> None:  # noqa: A002 - the name of the fact
+    """Room was short, so the least recently used Git mirrors were deleted; they are cloned again when needed."""
 
 
 @event(ERROR, "worker crashed")
@@ -274,5 +284,5 @@ def webhook_received(
 
 
 @event(WARNING, "webhook refused")
-def webhook_refused(address: str, status: int, code: str, problem: str, suppressed: int) -> None:
-    """A delivery was refused; at most 20 lines at once and one every 3 s, `suppressed` counts the others."""
+def webhook_refused(address: str, status: int, code: str, problem: str, hint: str, suppressed: int) -> None:
+    """A delivery was refused; at most 20 lines at once and one every 3 s, and one a minute for a namespace."""

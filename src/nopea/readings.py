@@ -61,7 +61,7 @@ def readings_of(parts: Parts) -> dict[Metric, GaugeReader]:
         catalogue.EVENTS_DROPPED: value(lambda: parts.events.dropped),
         catalogue.WORKERS: value(lambda: parts.controller.workers),
         catalogue.WORKER_RESTARTS: value(lambda: parts.controller.restarts),
-        catalogue.CACHE_BYTES: by_label(lambda: {"manifests": parts.store.manifests.currsize}),
+        catalogue.CACHE_BYTES: by_label(lambda: _bytes(parts)),
         catalogue.CACHE_ENTRIES: by_label(lambda: _entries(parts)),
         catalogue.READY: value(lambda: float(parts.is_ready())),
         catalogue.LEADER: value(lambda: 1.0),
@@ -110,9 +110,17 @@ def _queues(parts: Parts) -> Mapping[str, float]:
     }
 
 
+def _bytes(parts: Parts) -> Mapping[str, float]:
+    return {
+        "manifests": parts.store.manifests.currsize,
+        "mirrors": parts.git.statistics().mirror_bytes_now,
+    }
+
+
 def _entries(parts: Parts) -> Mapping[str, float]:
     return {
         "manifests": len(parts.store.manifests),
         "live_objects": parts.object_cache.statistics().objects,
         "repositories": len(parts.store.states),
+        "mirrors": parts.git.statistics().mirrors_now,
     }

@@ -41,11 +41,15 @@ class Settings:
     """Watch this namespace only; None is the whole cluster."""
     host: str = "0.0.0.0"  # noqa: S104 - kubelet probes reach the pod's address
     port: int = 4000
+    """Of webhooks, which come from outside."""
+    probe_port: int = 4001
+    """Of probes and metrics, which only the cluster reads."""
     log_level: str = "info"
     log_format: Format = "json"
     cache_dir: Path = Path("/var/cache/nopea")
     git_children: int = 2
     git_memory_bytes: int = 512 * 1024 * 1024
+    git_disk_bytes: int = 6 * 1024 * 1024 * 1024
     tenancy: TenancyPolicy = LEAST
     notify: NotifySettings = NotifySettings()
     cdevents_sink: tuple[ReceiverAddress, ...] = ()

@@ -32,10 +32,11 @@ def test_everything_applies(deployed: str) -> None:
     kinds = sorted(line.split("/", 1)[0].split(".", 1)[0] for line in deployed.splitlines())
 
     assert kinds == sorted(
-        ["namespace", "serviceaccount", "service", "deployment"]
+        ["namespace", "serviceaccount", "service", "deployment", "networkpolicy"]
+        + ["validatingadmissionpolicy", "validatingadmissionpolicybinding"]
         + ["customresourcedefinition"] * 2
-        + ["clusterrole"] * 3
-        + ["clusterrolebinding"] * 2
+        + ["clusterrole"] * 2
+        + ["clusterrolebinding"]
         + ["role", "rolebinding"] * 2
     )
 
@@ -77,13 +78,33 @@ def _wait_for_pod(lab: Lab) -> dict[str, Any]:
 def least(lab: Lab, namespace: str, deployed: str) -> Iterator[str]:
     """Yield the user name of a service account that has only Nopea's own roles."""
     del deployed
-    bindings = [f"{role}-{secrets.token_hex(4)}" for role in ("nopea", "nopea-impersonator")]
+    bindings = [f"nopea-{secrets.token_hex(4)}"]
     for binding in bindings:
         made = lab.request("POST", BINDINGS, _binding(binding, namespace))
         assert made.status == 201, made.body
     yield f"system:serviceaccount:{namespace}:default"
     for binding in bindings:
         lab.request("DELETE", f"{BINDINGS}/{binding}")
+
+
+@pytest.fixture
+def any_namespace(lab: Lab, namespace: str, least: str) -> Iterator[None]:
+    """Grant that account what deploy/any-namespace grants Nopea."""
+    del least
+    lab.run_kubectl(
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--validate=strict",
+        "-k",
+        str(DEPLOY / "any-namespace"),
+    )
+    binding = f"nopea-any-namespace-{secrets.token_hex(4)}"
+    made = lab.request("POST", BINDINGS, _binding(binding, namespace))
+    assert made.status == 201, made.body
+    yield
+    lab.request("DELETE", f"{BINDINGS}/{binding}")
+    lab.request("DELETE", f"{BINDINGS}/nopea-any-namespace")
 
 
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
@@ -105,16 +126,16 @@ MAY = [
     f"patch {GITREPOSITORIES}/status",
     f"update {GITREPOSITORIES}/finalizers",
     *(f"{verb} {INVENTORIES}" for verb in ("get", "list", "watch", "create", "patch", "delete")),
-    "get /secrets",
     "create events.k8s.io/events",
     "patch events.k8s.io/events",
-    "impersonate /serviceaccounts",
     "list apiextensions.k8s.io/customresourcedefinitions",
     "watch apiextensions.k8s.io/customresourcedefinitions",
 ]
 MAY_NOT = [
     f"create {GITREPOSITORIES}",
     f"delete {GITREPOSITORIES}",
+    "get /secrets",
+    "impersonate /serviceaccounts",
     "list /secrets",
     "watch /secrets",
     "patch /secrets",
@@ -130,10 +151,20 @@ MAY_NOT = [
 
 
 def test_the_roles_grant_least_privilege(lab: Lab, least: str) -> None:
-    """Nopea's own roles allow what the controller needs and nothing else: they cannot apply other objects."""
+    """Nopea's own roles allow what it needs and nothing else: no Secret, no other object or account."""
     allowed = {right for right in (*MAY, *MAY_NOT) if _is_allowed(lab, least, right)}
 
     assert allowed == set(MAY)
+
+
+def test_any_namespace_adds_secrets_and_accounts_and_nothing_else(
+    lab: Lab, least: str, any_namespace: None
+) -> None:
+    """Its ClusterRole has the two rights that deploy/tenant grants in one namespace."""
+    del any_namespace
+    allowed = {right for right in (*MAY, *MAY_NOT) if _is_allowed(lab, least, right)}
+
+    assert allowed == {*MAY, "get /secrets", "impersonate /serviceaccounts"}
 
 
 def test_the_heartbeat_is_written_by_nopea_and_read_by_all(lab: Lab, deployed: str) -> None:
@@ -159,6 +190,32 @@ def test_the_heartbeat_is_written_by_nopea_and_read_by_all(lab: Lab, deployed: s
             },
         )
         assert answer.body["status"]["allowed"] is expected, (user, verb, name)
+
+
+def test_the_key_of_the_hashes_is_nopeas_alone(lab: Lab, least: str, namespace: str) -> None:
+    """Nopea may create a Secret in its own namespace and nowhere else, and change none."""
+    binding = _binding(f"nopea-{secrets.token_hex(4)}", namespace)
+    binding["roleRef"]["kind"] = "Role"
+    place = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/rolebindings"
+    made = lab.request("POST", place, binding)
+    assert made.status == 201, made.body
+    rights = {
+        ("create", NAMESPACE, ""): True,
+        ("get", NAMESPACE, names.INVENTORY_KEY): True,
+        ("create", "default", ""): False,
+        ("patch", NAMESPACE, names.INVENTORY_KEY): False,
+        ("delete", NAMESPACE, names.INVENTORY_KEY): False,
+        ("list", NAMESPACE, ""): False,
+    }
+    for (verb, where, name), expected in rights.items():
+        attributes = {"group": "", "resource": "secrets", "verb": verb, "name": name, "namespace": where}
+        answer = lab.request(
+            "POST",
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+            {"spec": {"user": least, "resourceAttributes": attributes}},
+        )
+        assert answer.body["status"]["allowed"] is expected, (verb, where, name)
+    lab.request("DELETE", f"{place}/{binding['metadata']['name']}")
 
 
 def test_cluster_admin_lets_it_apply_anything(lab: Lab, deployed: str) -> None:
@@ -188,9 +245,11 @@ def _is_allowed(lab: Lab, user: str, right: str) -> bool:
     return bool(answer.body["status"]["allowed"])
 
 
-def test_impersonation_includes_the_groups(lab: Lab, least: str, namespace: str, tmp_path: Path) -> None:
+def test_impersonation_includes_the_groups(
+    lab: Lab, any_namespace: None, namespace: str, tmp_path: Path
+) -> None:
     """Permission to impersonate a service account includes the groups of that account."""
-    del least
+    del any_namespace
     kubectl = _as_default_account(lab, namespace, tmp_path)
 
     answer = kubectl("auth", "whoami", "-o", "json", "--as", "system:serviceaccount:shop:deployer")
@@ -202,10 +261,10 @@ def test_impersonation_includes_the_groups(lab: Lab, least: str, namespace: str,
 
 @pytest.mark.parametrize("who", [("--as", "admin"), ("--as", "x", "--as-group", "system:masters")], ids=str)
 def test_impersonation_is_limited_to_service_accounts(
-    lab: Lab, least: str, namespace: str, tmp_path: Path, who: tuple[str, ...]
+    lab: Lab, any_namespace: None, namespace: str, tmp_path: Path, who: tuple[str, ...]
 ) -> None:
     """Nopea can impersonate neither users nor groups such as system:masters."""
-    del least
+    del any_namespace
     with pytest.raises(KubectlError, match="Forbidden"):
         _as_default_account(lab, namespace, tmp_path)("get", "--raw", "/version", *who)
 
@@ -216,3 +275,24 @@ def _as_default_account(lab: Lab, namespace: str, folder: Path) -> Kubectl:
         kubeconfig, token=lab.run_kubectl("-n", namespace, "create", "token", "default").strip()
     )
     return Kubectl(binary=lab.kubectl, kubeconfig=kubeconfig)
+
+
+def test_egress_can_be_limited(lab: Lab, tmp_path: Path) -> None:
+    """The component adds one policy to each variant, which a strict API server accepts."""
+    for variant in (".", "any-namespace", "cluster-admin"):
+        own = tmp_path / f"own-{variant}"
+        own.mkdir()
+        (own / "deploy").symlink_to(DEPLOY)
+        (own / "kustomization.yaml").write_text(
+            f"resources: [deploy/{variant}]\ncomponents: [deploy/egress-policy]\n"
+        )
+        applied = lab.run_kubectl(
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--validate=strict",
+            "--dry-run=server",
+            "-k",
+            str(own),
+        )
+        assert "networkpolicy.networking.k8s.io/nopea-egress serverside-applied" in applied

@@ -11,11 +11,11 @@ from nopea_lab.lab import Lab
 
 
 def test_monitoring_builds(lab: Lab) -> None:
-    """It has a ServiceMonitor, the rules, and the dashboard in a ConfigMap for Grafana's sidecar."""
+    """It has a PodMonitor, the rules, and the dashboard in a ConfigMap for Grafana's sidecar."""
     built = list(yaml.safe_load_all(lab.run_kubectl("kustomize", str(DEPLOY / "monitoring"))))
 
     kinds = sorted(one["kind"] for one in built)
-    assert kinds == ["ConfigMap", "PrometheusRule", "ServiceMonitor"]
+    assert kinds == ["ConfigMap", "PodMonitor", "PrometheusRule"]
     assert {one["metadata"]["namespace"] for one in built} == {"nopea-system"}
     (dashboard,) = (one for one in built if one["kind"] == "ConfigMap")
     assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"

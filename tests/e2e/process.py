@@ -24,7 +24,7 @@ STARTED_SECONDS = 60.0
 STOPPED_SECONDS = 60.0
 
 # The line is searched for, not parsed: it may be JSON or text for a console.
-_LISTENING = re.compile(r"\blistening\b.*\bport\W+(\d+)")
+_LISTENING = r"\blistening\b.*\b{serves}\b.*\bport\W+(\d+)"
 
 # Before anything else, asks the kernel to kill the process when the test process ends.
 _BOOT = (
@@ -61,8 +61,9 @@ class Nopea:
         folder.mkdir(parents=True, exist_ok=True)
         self.log_path = folder / "nopea.log"
         options = (
-            f"--kubeconfig={kubeconfig}", "--host=127.0.0.1", "--port=0", f"--cache-dir={folder / 'cache'}",
-            "--log-format=json", "--log-level=debug", *(AS_CONTROLLER if as_controller else ()), *arguments,
+            f"--kubeconfig={kubeconfig}", "--host=127.0.0.1", "--port=0", "--probe-port=0",
+            f"--cache-dir={folder / 'cache'}", "--log-format=json", "--log-level=debug", "--git-networks=any",
+            *(AS_CONTROLLER if as_controller else ()), *arguments,
         )  # fmt: skip
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
@@ -87,8 +88,8 @@ class Nopea:
         eventually(self._assert_ready, seconds=STARTED_SECONDS)
 
     def get(self, path: str, *, accept: str = "*/*") -> HttpAnswer:
-        """Send a GET request to its HTTP server."""
-        url = f"http://127.0.0.1:{self.port}{path}"
+        """Send a GET request to its port of probes and metrics."""
+        url = f"http://127.0.0.1:{self.probe_port}{path}"
         request = urllib.request.Request(url, headers={"Accept": accept})
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
@@ -144,10 +145,18 @@ class Nopea:
 
     @property
     def port(self) -> int:
-        """The port of its HTTP server, read from the log."""
-        listening = _LISTENING.search(self.log_text())
-        assert listening, self.log_text()
-        return int(listening[1])
+        """The port of webhooks, read from the log."""
+        return self._listening("webhooks")
+
+    @property
+    def probe_port(self) -> int:
+        """The port of probes and metrics, read from the log."""
+        return self._listening("probes")
+
+    def _listening(self, serves: str) -> int:
+        found = re.search(_LISTENING.format(serves=serves), self.log_text())
+        assert found, self.log_text()
+        return int(found[1])
 
     def _assert_ready(self) -> None:
         assert self.exit_code is None, self.log_text()

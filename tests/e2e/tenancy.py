@@ -1,4 +1,4 @@
-"""Namespaces of tenants, and a controller that has the rights of deploy/base/rbac.yaml and no others."""
+"""Namespaces of tenants, and a controller that has the rights of deploy/any-namespace and no others."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from tests.gitserver import GitServer
 from nopea_lab.lab import Lab
 
 RBAC = "rbac.authorization.k8s.io/v1"
-RBAC_FILE = Path(__file__).parents[2] / "deploy" / "base" / "rbac.yaml"
-ROLES = ("nopea", "nopea-impersonator")
+DEPLOY = Path(__file__).parents[2] / "deploy"
+RBAC_FILES = (DEPLOY / "base" / "rbac.yaml", DEPLOY / "any-namespace" / "rbac.yaml")
+OWN = "nopea"
+"""The ClusterRole of the base."""
+ROLES = (OWN, "nopea-any-namespace")
 
 
 class Mode(StrEnum):
@@ -30,7 +33,7 @@ class Mode(StrEnum):
 
 
 BOTH_MODES = pytest.mark.parametrize("mode", list(Mode), indirect=True, scope="module")
-"""Runs the tests of a module in the mode of deploy/cluster-admin and in that of deploy/base."""
+"""Runs the tests of a module in the mode of deploy/cluster-admin and in that of deploy/any-namespace."""
 
 
 @contextmanager
@@ -50,19 +53,26 @@ def controller(lab: Lab, folder: Path, mode: Mode) -> Iterator[Nopea]:
 
 
 @contextmanager
-def least_rights(lab: Lab, folder: Path, *arguments: str, watches: tuple[str, ...] = ()) -> Iterator[Nopea]:
-    """Run a controller as a service account with Nopea's own roles, in a namespace of its own.
+def least_rights(
+    lab: Lab,
+    folder: Path,
+    *arguments: str,
+    watches: tuple[str, ...] = (),
+    roles: tuple[str, ...] = ROLES,
+    mark: str = "",
+) -> Iterator[Nopea]:
+    """Run a controller as the account `default` with Nopea's own roles, in a new namespace called `mark`.
 
     It may list and watch the kinds in `watches` too, as docs/install.md offers.
     """
-    mark = f"nopea-{secrets.token_hex(4)}"
+    mark = mark or f"nopea-{secrets.token_hex(4)}"
     cluster = Cluster(lab)
     lab.run_kubectl("create", "namespace", mark)
-    documents = RBAC_FILE.read_text(encoding="utf-8").split("\n---\n")
-    roles = [text for text in documents if "\nkind: ClusterRole\n" in text]
-    (folder / "roles.yaml").write_text("\n---\n".join(roles), encoding="utf-8")
+    documents = "\n---\n".join(file.read_text(encoding="utf-8") for file in RBAC_FILES).split("\n---\n")
+    defined = [text for text in documents if "\nkind: ClusterRole\n" in text]
+    (folder / "roles.yaml").write_text("\n---\n".join(defined), encoding="utf-8")
     lab.run_kubectl("apply", "--server-side", "--force-conflicts", "-f", str(folder / "roles.yaml"))
-    granted = [*ROLES, f"{mark}-watch"]
+    granted = [*roles, f"{mark}-watch"]
     watcher = f"{RBAC} clusterroles /{mark}-watch"
     rule = {"apiGroups": ["", "apps"], "resources": [*watches], "verbs": ["list", "watch"]}
     cluster.put(

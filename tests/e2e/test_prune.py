@@ -91,6 +91,23 @@ def test_deleting_the_repository_deletes_its_objects(site: Site) -> None:
     assert site.cluster.get(site.place("v1 configmaps", "web")) is None
 
 
+def test_the_finalizer_of_an_earlier_version_does_not_keep_the_repository(site: Site) -> None:
+    """It was applied as the manager of what Git declares, so that an apply as another does not remove it."""
+    repo = site.sync("shop", _maps("web"))
+    body = {
+        "apiVersion": "nopea.io/v1alpha1",
+        "kind": "GitRepository",
+        "metadata": {"name": "shop", "namespace": site.namespace, "finalizers": ["nopea.io/finalizer"]},
+        "spec": repo.get()["spec"],
+    }
+    site.cluster.put(repo.place, body, manager="nopea")
+
+    site.cluster.delete(repo.place)
+
+    eventually(lambda: site.cluster.assert_gone(repo.place))
+    assert site.cluster.get(site.place("v1 configmaps", "web")) is not None
+
+
 def test_orphan_leaves_the_objects(site: Site) -> None:
     """By default the objects stay, no finalizer holds the GitRepository, and an Event names them."""
     repo = site.sync("shop", _maps("web"))

@@ -9,9 +9,10 @@ import pytest
 from tests.e2e import yamls
 from tests.e2e.tap import Asked, Tapped
 from tests.e2e.waiting import eventually
-from tests.e2e.world import Cluster, Json, Repo, Site
+from tests.e2e.world import MERGE_PATCH, Cluster, Json, Repo, Site
 from tests.gitserver import GitServer
 
+from nopea.core.api.names import INVENTORY_KEY
 from nopea.core.plan.inventory import pack, unpack
 from nopea.reconcile.publish import PROGRESS_AFTER_SECONDS
 
@@ -124,6 +125,38 @@ def test_nothing_changed_costs_nothing(site: Site, controllers: Controllers) -> 
     _assert_nothing_done(nopea, repo, [*before, "shop"])
     eventually(lambda: _assert_status(repo, status))
     assert _versions(site) == before
+
+
+def test_another_key_costs_a_look_at_each_object(site: Site, controllers: Controllers) -> None:
+    """Without the Secret of the key nothing is written to an object and no drift is told, and only once."""
+    controllers.start()
+    files = {**_files("web", "store"), "words.yaml": yamls.text(yamls.secret("words", word="acme"))}
+    repo = site.sync("shop", files, healPolicy="manual")
+    before = eventually(lambda: _settled(repo), seconds=SECONDS)
+    controllers.kill()
+    inventory = repo.status()["inventory"]
+    site.cluster.delete(site.place("v1 secrets", INVENTORY_KEY))
+
+    nopea = controllers.start()
+    _wait_first_pass(nopea, repo)
+    eventually(lambda: _assert_recorded_anew(repo, inventory), seconds=SECONDS)
+    assert [one for one in _asked(nopea, repo) if one.writes and one.names_one_of([*before])] == []
+    assert _versions(site) == before
+    assert not repo.status().get("drifts")
+    assert repo.condition("Drifted").get("status") != "True"
+    controllers.kill()
+
+    nopea = controllers.start()
+    _wait_first_pass(nopea, repo)
+    _assert_nothing_done(nopea, repo, [*before, "shop"])
+
+
+def _assert_recorded_anew(repo: Repo, inventory: str) -> None:
+    """The objects are recorded with the hashes of a new key."""
+    known = unpack(repo.status()["inventory"], key=repo.site.inventory_key())
+    assert repo.status()["inventory"] != inventory
+    assert len(known) == 3
+    assert all(last.hash and last.projection for last in known.values())
 
 
 def _assert_status(repo: Repo, status: Json) -> None:
@@ -263,10 +296,12 @@ def test_a_line_lost_from_an_inventory_object_is_taken_in_again(site: Site, cont
     repo = site.sync("shop", _files(*names))
     (chunk,) = site.cluster.list(site.place(INVENTORIES))
     controllers.kill()
-    left = {key: last for key, last in unpack(chunk["spec"]["objects"]).items() if key.name != "m007"}
+    hash_key = site.inventory_key()
+    known = unpack(chunk["spec"]["objects"], key=hash_key)
+    left = {key: last for key, last in known.items() if key.name != "m007"}
     assert len(left) == 119
     place = site.place(INVENTORIES, chunk["metadata"]["name"])
-    site.cluster.merge(place, {"spec": {"objects": pack(left)}})
+    site.cluster.merge(place, {"spec": {"objects": pack(left, key=hash_key)}})
     repo.git.commit(_files(*(name for name in names if name != "m007")))
 
     controllers.start()
@@ -300,6 +335,36 @@ def _assert_recorded(repo: Repo, names: list[str]) -> None:
 
 def _forget(repo: Repo, name: str) -> None:
     """Take a record out of the status, as if the controller had died before writing it."""
-    known = unpack(repo.status()["inventory"])
-    left = pack({key: last for key, last in known.items() if key.name != name})
+    hash_key = repo.site.inventory_key()
+    known = unpack(repo.status()["inventory"], key=hash_key)
+    left = pack({key: last for key, last in known.items() if key.name != name}, key=hash_key)
     repo.site.cluster.merge(f"{repo.place}/status", {"status": {"inventory": left}})
+
+
+def test_a_finished_job_that_was_removed_meanwhile_does_not_run_again(
+    site: Site, controllers: Controllers
+) -> None:
+    """That it has finished is recorded in Kubernetes, not in the process."""
+    controllers.start()
+    job = yamls.job("migrate")
+    repo = site.sync("shop", {"job.yaml": yamls.text(job)})
+    place = site.place("batch/v1 jobs", "migrate")
+
+    def ended() -> None:
+        (pod,) = site.cluster.list(site.place("v1 pods"))
+        path = f"/api/v1/namespaces/{site.namespace}/pods/{pod['metadata']['name']}/status"
+        succeeded = {"status": {"phase": "Succeeded"}}
+        answer = site.cluster.lab.request("PATCH", path, succeeded, content_type=MERGE_PATCH)
+        assert answer.status == 200, answer.body
+        (last,) = unpack(repo.status()["inventory"]).values()
+        assert last.finished is not None
+
+    eventually(ended, seconds=SECONDS)
+    controllers.kill()
+    site.cluster.delete(place)
+
+    controllers.start()
+    status = repo.sync_and_wait()
+
+    site.cluster.assert_gone(place)
+    assert (status["inSyncCount"], status["driftedCount"]) == (1, 0)

@@ -11,6 +11,7 @@ from tests.e2e.process import Nopea
 from tests.e2e.tenancy import RBAC, Tenant, binding, least_rights, tenant
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster
+from tests.git.faulty import FaultyServer, drip_refs
 from tests.gitserver import GitServer
 
 MAPS = "v1 configmaps"
@@ -142,6 +143,30 @@ def test_a_hostile_repository_stops_nobody(victim: Tenant, mallory: Tenant, cont
     app.wait_synced(commit, seconds=1)
     assert slowest < 0.5, slowest  # alone it is some milliseconds; a busy machine may add to that
     attacks[1].wait_failed("NOPEA-M013")
+
+
+def test_servers_that_drip_stop_nobody(victim: Tenant, mallory: Tenant) -> None:
+    """Each holds its sync until the timeout, and there are more than there are threads and turns."""
+    app = victim.sync("app", maps("one"), **victim.fields())
+    origin = victim.origin("new", maps("three"))
+    with FaultyServer(drip_refs) as dripping:
+        for number in range(70):
+            mallory.follow(
+                f"drip-{number}", **mallory.fields(url=dripping.url(f"{number}.git"), timeout="1h")
+            )
+        eventually(lambda: _assert_asked(dripping, 30))
+
+        began = time.monotonic()
+        commit = app.git.commit(maps("one", "two"))
+        app.sync_now()
+        app.wait_synced(commit, seconds=5)
+        victim.follow("new", **victim.fields()).wait_synced(origin.tip(), seconds=5)
+        assert time.monotonic() - began < 5
+        mallory.clear()
+
+
+def _assert_asked(server: FaultyServer, count: int) -> None:
+    assert len(server.requests) >= count
 
 
 def _assert_image(site: Tenant, image: str) -> None:

@@ -167,7 +167,7 @@ def test_a_missing_secret_refuses_all_deliveries(site: Site, nopea: Nopea) -> No
     assert (answer.status, answer.body["code"]) == (401, "NOPEA-W002")
     assert answer.body["message"] == "The delivery could not be authenticated."
     assert unknown == answer
-    assert _refusals(nopea, repo) == {(403, "NOPEA-W005")}
+    assert _refusals(nopea, repo) == {(401, "NOPEA-W005")}
     line = nopea.logs("webhook refused", address=_address(repo))[-1]
     assert line["problem"] == f"Secret {site.namespace}/hook does not exist."
     assert nopea.logs("webhook refused", address=f"{_address(repo)}-x")[-1]["code"] == "NOPEA-W006"

@@ -5,6 +5,7 @@ All state is read from the API server; the controller's internals are not used.
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +15,10 @@ from tests.e2e.waiting import eventually
 from tests.e2e.yamls import Manifest
 from tests.gitserver import GitServer, Origin
 
+from nopea.core.api.names import INVENTORY_KEY
 from nopea.core.plan.inventory import unpack
 from nopea.core.problem import Code
+from nopea.core.secret import Secret
 from nopea_lab.lab import Lab
 
 Json = dict[str, Any]
@@ -123,6 +126,11 @@ class Site:
         repo = self.follow(name, **spec)
         repo.wait_synced(commit)
         return repo
+
+    def inventory_key(self) -> Secret:
+        """Return the key of the hashes of a controller for this namespace."""
+        stored = self.cluster.must_get(self.place("v1 secrets", INVENTORY_KEY))
+        return Secret(base64.b64decode(stored["data"]["key"]))
 
     def grant_all(self) -> None:
         """Let this namespace's GitRepositories write in the whole cluster, where they may not yet."""

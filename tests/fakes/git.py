@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tests.fakes.samples import COMMIT, problem
 
-from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
+from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote, Skipped
 from nopea.core.manifests.file import parse_file
 from nopea.core.problem import Code, StalledError, TransientError
 from nopea.reconcile.fetch import Git
@@ -22,12 +22,13 @@ class FakeGit:
     can be read.
     """
 
-    def __init__(self, files: Mapping[str, str], *, skipped: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, files: Mapping[str, str], *, skipped: Sequence[Skipped] = ()) -> None:
         self.files = dict(files)
         self.commit = COMMIT
         self.down = False
         self.seconds = 0.0
         self.skipped = tuple(skipped)
+        self.has_links = False
         self._older: dict[str, tuple[Commit, dict[str, str]]] = {}
         self.refs: list[Ref] = []
         self.parsed: list[list[str]] = []
@@ -73,7 +74,7 @@ class FakeGit:
             for path, text in sorted(self._at(commit)[1].items())
             if path.startswith(prefix)
         )
-        return FileListing(files=entries, skipped=self.skipped)
+        return FileListing(files=entries, skipped=self.skipped, has_links=self.has_links)
 
     async def read(
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float

@@ -32,6 +32,7 @@ from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.publish import Publisher
 from nopea.reconcile.reconciler import Reconciler, Services
 from nopea.reconcile.request import ReconcileRequest
+from nopea.state.inventory_key import InventoryKey
 from nopea.state.ownership import Ownership
 from nopea.state.repositories import RepositoryStore
 from nopea.state.store import RepositoryState, StateStore
@@ -84,11 +85,14 @@ class Installation:
         client = self.cluster.client
         repositories = RepositoryStore()
         self.events = EventRecorder(client)
+        inventory_key = InventoryKey(client, namespace=NAMESPACE)
         self.services = Services(
             client=client,
             discovery=Discovery(client, pace=Pace(calm_seconds=0.0, eager_seconds=0.0)),
             fetcher=Fetcher(self.git, StateStore().manifests),
-            object_cache=ObjectCache(client, rules=repositories.rules, wake=self.woken.append),
+            object_cache=ObjectCache(
+                client, rules=repositories.rules, wake=self.woken.append, hash_key=inventory_key.current
+            ),
             publisher=Publisher(
                 client=client,
                 events=self.events,
@@ -98,6 +102,7 @@ class Installation:
             repositories=repositories,
             store=StateStore(),
             ownership=Ownership(),
+            inventory_key=inventory_key,
             policy=self._policy,
             namespace="nopea-system",
             wake=self.woken.append,

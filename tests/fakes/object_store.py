@@ -252,13 +252,25 @@ def _merged(value: Any, patch: Any) -> Any:
 
 
 def _json_patched(value: Json, patch: list[Json]) -> Json:
-    """Apply a JSON patch (RFC 6902) that replaces and removes values that are not maps."""
+    """Apply a JSON patch (RFC 6902): replace and remove values that are not maps, and items of lists."""
     for step in patch:
         names = [name.replace("~1", "/").replace("~0", "~") for name in step["path"].split("/")[1:]]
         change = step.get("value")
+        if names[-1].isdecimal():
+            items = list(_at(value, names[:-1]))
+            index = int(names.pop())
+            if step["op"] == "test" and items[index : index + 1] != [change]:
+                raise RefusedError(422, "Invalid", "the server rejected our request due to an error in it")
+            change = items if step["op"] == "test" else items[:index] + items[index + 1 :]
         for name in reversed(names):
             change = {name: change}
         value = _merged(value, change)
+    return value
+
+
+def _at(value: Any, names: list[str]) -> Any:
+    for name in names:
+        value = value[name]
     return value
 
 

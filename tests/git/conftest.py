@@ -6,14 +6,22 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from tests.git.sshd import SshServer, make_key
 from tests.gitserver import GitServer, Origin
 
-from nopea.core.git.source import FileEntry, Ref, RefKind, Remote
+from nopea.core.git.source import Credentials, FileEntry, Ref, RefKind, Remote
+from nopea.core.secret import Secret
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.tasks import end, spawn
@@ -93,6 +101,54 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Path]:
+    """A private authority's PEM, and the certificate and key that it issued for a loopback server."""
+    folder = tmp_path_factory.mktemp("authority")
+    ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Acme Authority")])
+    now = datetime.now(tz=UTC)
+
+    def certificate(subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
+        builder = (
+            x509.CertificateBuilder().subject_name(subject).issuer_name(name).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        )  # fmt: skip
+        if not ca:
+            served_as = [x509.IPAddress(IPv4Address("127.0.0.1")), x509.DNSName("git.acme.example")]
+            builder = builder.add_extension(x509.SubjectAlternativeName(served_as), critical=False)
+        return builder.sign(ca_key, hashes.SHA256())
+
+    ca = certificate(name, ca_key, ca=True).public_bytes(serialization.Encoding.PEM)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "git.acme.example")])
+    served = certificate(subject, server_key, ca=False).public_bytes(serialization.Encoding.PEM)
+    (folder / "server.crt").write_bytes(served)
+    (folder / "server.key").write_bytes(
+        server_key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return ca.decode(), folder / "server.crt", folder / "server.key"
+
+
+@pytest.fixture
+def ssh(tmp_path: Path) -> Iterator[SshServer]:
+    """A running sshd."""
+    with SshServer(tmp_path / "sshd") as server:
+        yield server
+
+
+def key_of(tmp_path: Path, ssh: SshServer, *, kind: str = "ed25519", passphrase: str = "") -> Credentials:
+    """Generate a key that the server accepts, and return its credentials."""
+    ssh.authorize(make_key(tmp_path / "key", kind=kind, passphrase=passphrase))
+    return Credentials(
+        identity=Secret((tmp_path / "key").read_bytes()), identity_password=Secret(passphrase),
+        known_hosts=ssh.known_hosts,
+    )  # fmt: skip
 
 
 async def files_of(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 
 Behaviour = Callable[[socket.socket, bytes], None]
@@ -71,6 +73,7 @@ class FaultyServer:
             stack.enter_context(connection)
             if self._tls is not None:
                 connection = stack.enter_context(self._tls.wrap_socket(connection, server_side=True))
+                self._open.append(connection)
             while request := _request(connection):
                 self.requests.append(request)
                 self._behaviour(connection, request)
@@ -201,6 +204,25 @@ def drip_pack(connection: socket.socket, _: bytes) -> None:
     for _number in range(10_000):
         connection.sendall(line(b"\x01\x95"))
         time.sleep(0.05)
+
+
+def big_pack(size: int) -> Behaviour:
+    """Send about `size` bytes of a good pack at once, and then only keep the connection open."""
+    blobs = bytearray()
+    while len(blobs) < size:
+        blobs += b"\xb0\x80\x20" + zlib.compress(os.urandom(65536), 0)  # a blob of 64 KiB
+    pack = b"PACK\0\0\0\x02\0\0\x27\x10" + bytes(blobs)  # of 10,000 objects
+
+    def send(connection: socket.socket, _: bytes) -> None:
+        headers = b"HTTP/1.1 200 OK\r\n" + RESULT + b"Content-Length: 1000000000\r\n\r\n"
+        connection.sendall(headers + line(b"NAK\n"))
+        for start in range(0, len(pack), 65000):
+            connection.sendall(line(b"\x01" + pack[start : start + 65000]))
+        for _number in range(10_000):
+            connection.sendall(line(b"\x02."))
+            time.sleep(0.2)
+
+    return packing(send)
 
 
 class Relay:

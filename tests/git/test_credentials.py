@@ -5,19 +5,12 @@ from __future__ import annotations
 import logging
 import ssl
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from tests.git import faulty
-from tests.git.conftest import MAIN, PATIENCE, files_of, running
+from tests.git.conftest import MAIN, PATIENCE, files_of, key_of, running
 from tests.git.faulty import FaultyServer
 from tests.git.sshd import SshServer, make_key
 from tests.gitserver import Access, GitServer, Origin
@@ -32,6 +25,12 @@ PASSWORD = "correct-horse-battery"
 TOKEN = "tok-4711-staple"
 BASIC = Credentials(username="acme", password=Secret(PASSWORD))
 BEARER = Credentials(token=Secret(TOKEN))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> GitSettings:
+    """The settings of a controller in a cluster: the children read as few files as they ever do."""
+    return GitSettings(cache_dir=tmp_path / "cache")
 
 
 async def refused(port: GitPort, remote: Remote) -> tuple[Code, str]:
@@ -75,8 +74,8 @@ async def test_other_credentials_do_not_open_the_mirror(port: GitPort, server: G
         await files_of(port, Remote(remote.url), commit.id, "", timeout_seconds=PATIENCE)
 
 
-@pytest.mark.parametrize("credentials", [BASIC, BEARER], ids=["basic", "token"])
-async def test_a_redirect_to_another_host_gets_no_credential(port: GitPort, credentials: Credentials) -> None:
+@pytest.mark.parametrize("credentials", [BASIC, BEARER, Credentials()], ids=["basic", "token", "none"])
+async def test_a_redirect_to_another_host_is_not_followed(port: GitPort, credentials: Credentials) -> None:
     """A redirect to another host is an error that says so, and the other host gets no request."""
     with FaultyServer(faulty.always(faulty.answer("404 Not Found"))) as elsewhere:
         there = elsewhere.url("shop.git/info/refs?service=git-upload-pack", host="localhost")
@@ -89,11 +88,11 @@ async def test_a_redirect_to_another_host_gets_no_credential(port: GitPort, cred
         assert elsewhere.requests == []
 
 
-async def test_a_redirect_without_credentials_is_followed(
+async def test_a_redirect_on_the_same_host_is_followed(
     port: GitPort, server: GitServer, origin: Origin
 ) -> None:
-    """Without credentials, a redirect to another host is followed."""
-    there = server.url("shop.git/info/refs?service=git-upload-pack", host="localhost")
+    """A repository that was renamed on its server is found."""
+    there = server.url("shop.git/info/refs?service=git-upload-pack")
     found = faulty.answer("301 Moved", headers=f"Location: {there}\r\n".encode())
     with FaultyServer(faulty.always(found)) as redirecting:
         commit = await port.sync(Remote(redirecting.url()), MAIN, timeout_seconds=PATIENCE)
@@ -116,38 +115,6 @@ async def test_a_downgrade_from_https_does_not_send_the_token(
         assert plain.requests == []
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Path]:
-    """A private authority's PEM, and the certificate and key that it issued for a loopback server."""
-    folder = tmp_path_factory.mktemp("authority")
-    ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Acme Authority")])
-    now = datetime.now(tz=UTC)
-
-    def certificate(subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
-        builder = (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        )  # fmt: skip
-        if not ca:
-            served_as = [x509.IPAddress(IPv4Address("127.0.0.1")), x509.DNSName("git.acme.example")]
-            builder = builder.add_extension(x509.SubjectAlternativeName(served_as), critical=False)
-        return builder.sign(ca_key, hashes.SHA256())
-
-    ca = certificate(name, ca_key, ca=True).public_bytes(serialization.Encoding.PEM)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "git.acme.example")])
-    served = certificate(subject, server_key, ca=False).public_bytes(serialization.Encoding.PEM)
-    (folder / "server.crt").write_bytes(served)
-    (folder / "server.key").write_bytes(
-        server_key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return ca.decode(), folder / "server.crt", folder / "server.key"
-
-
 async def test_a_private_authority_is_trusted_only_with_its_secret(
     port: GitPort, root: Path, origin: Origin, authority: tuple[str, Path, Path]
 ) -> None:
@@ -164,6 +131,20 @@ async def test_a_private_authority_is_trusted_only_with_its_secret(
         assert (await refused(port, wrong_name))[0] == Code.GIT_CERTIFICATE
 
 
+async def test_an_authority_of_the_environment_is_trusted(
+    settings: GitSettings, root: Path, origin: Origin, authority: tuple[str, Path, Path],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """SSL_CERT_FILE may be anywhere; the children can read it."""
+    ca, certificate, key = authority
+    (tmp_path / "ca.pem").write_text(ca)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with GitServer(root, certificate=(certificate, key)) as server:
+        async with running(GitPort(settings)) as port:
+            remote = Remote(server.url("shop.git"))
+            assert (await port.sync(remote, MAIN, timeout_seconds=PATIENCE)).id == origin.tip()
+
+
 async def test_children_for_authorities_are_bounded(
     tmp_path: Path, root: Path, origin: Origin, authority: tuple[str, Path, Path]
 ) -> None:
@@ -176,22 +157,6 @@ async def test_children_for_authorities_are_bounded(
                 remote = Remote(server.url("shop.git"), Credentials(ca_crt=f"{ca}# {number}\n"))
                 assert (await port.sync(remote, MAIN, timeout_seconds=PATIENCE)).id == origin.tip()
                 assert len(port.pids()) <= 4  # the main child, two with an authority, one that is ending
-
-
-@pytest.fixture
-def ssh(tmp_path: Path) -> Iterator[SshServer]:
-    """A running sshd."""
-    with SshServer(tmp_path / "sshd") as server:
-        yield server
-
-
-def key_of(tmp_path: Path, ssh: SshServer, *, kind: str = "ed25519", passphrase: str = "") -> Credentials:
-    """Generate a key that the server accepts, and return its credentials."""
-    ssh.authorize(make_key(tmp_path / "key", kind=kind, passphrase=passphrase))
-    return Credentials(
-        identity=Secret((tmp_path / "key").read_bytes()), identity_password=Secret(passphrase),
-        known_hosts=ssh.known_hosts,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,11 +18,12 @@ from tests.gitserver import GitServer, Origin
 from nopea.core.git.source import Ref, RefKind
 from nopea.git import mirror
 from nopea.git.failure import GitFailure
+from nopea.git.folder import occupied
 from nopea.git.mirror import MirrorLimits, has_commit, opened, resolve
 from nopea.git.protocol import ErrorKind
 from nopea.git.remote import Line, RemoteAddress, create_repository
 
-LIMITS = MirrorLimits(max_packs=50, max_objects=50_000)
+LIMITS = MirrorLimits(max_bytes=10**9, max_packs=50, max_objects=50_000)
 STAGING = Ref(RefKind.BRANCH, "staging")
 GET, POST = "shop.git git-upload-pack GET", "shop.git git-upload-pack POST"
 
@@ -161,7 +163,7 @@ def test_cloning_again_keeps_the_refs(shop: Mirror, origin: Origin) -> None:
 
 def test_a_mirror_with_too_many_packs_is_cloned_again(shop: Mirror, origin: Origin) -> None:
     """Each fetch adds a pack, and libgit2 cannot repack; above the limit, the mirror is cloned again."""
-    limits = MirrorLimits(max_packs=3, max_objects=50_000)
+    limits = MirrorLimits(max_bytes=10**9, max_packs=3, max_objects=50_000)
     for number in range(4):
         origin.commit({"a.yaml": f"a: {number}\n"})
         shop.sync(limits=limits)
@@ -175,7 +177,7 @@ def test_a_long_history_is_fetched_shallow(shop: Mirror, origin: Origin) -> None
     old = origin.tip()
     for number in range(5):
         origin.commit({"a.yaml": f"a: {number}\n"})
-    limits = MirrorLimits(max_packs=50, max_objects=10)
+    limits = MirrorLimits(max_bytes=10**9, max_packs=50, max_objects=10)
 
     assert shop.sync(limits=limits)["id"] == origin.tip()
     assert shop.is_shallow()
@@ -202,7 +204,7 @@ def test_a_shallow_mirror_fetches_an_old_commit_by_its_id(shop: Mirror, origin: 
     old = origin.tip()
     for number in range(5):
         origin.commit({"a.yaml": f"a: {number}\n"})
-    shop.sync(limits=MirrorLimits(max_packs=50, max_objects=10))
+    shop.sync(limits=MirrorLimits(max_bytes=10**9, max_packs=50, max_objects=10))
     assert not shop.has(old)
 
     assert shop.sync(commit_ref(old))["id"] == old
@@ -253,16 +255,29 @@ def test_damaged_data_is_a_fault_of_the_server(shop: Mirror) -> None:
     assert not shop.path.exists()
 
 
-def test_a_fetch_removes_temporary_packs_of_a_killed_one(shop: Mirror, origin: Origin) -> None:
-    """A fetch removes the temporary packs of a killed fetch, which would fill the disk."""
+@pytest.mark.parametrize(
+    "name", ["objects/pack/pack_1a2b3c", "refs/heads/main.lock", "shallow.lock", "packed-refs.lock"]
+)
+def test_a_fetch_removes_what_a_killed_one_left(shop: Mirror, origin: Origin, name: str) -> None:
+    """Half a pack would fill the disk, and a lock would fail each first try."""
     shop.sync()
-    left = shop.path / "objects" / "pack" / "pack_1a2b3c"
-    left.write_bytes(b"half a pack")
-    origin.commit({"a.yaml": "a: 1\n"})
+    left = shop.path / name
+    left.write_bytes(b"half")
+    newer = origin.commit({"a.yaml": "a: 1\n"})
 
-    shop.sync()
-
+    assert shop.sync()["id"] == newer
     assert not left.exists()
+
+
+def test_a_mirror_that_has_grown_too_big_is_cloned_again(shop: Mirror, origin: Origin) -> None:
+    """What was deleted upstream goes with the old mirror."""
+    limits = MirrorLimits(max_bytes=10**6, max_packs=50, max_objects=50_000)
+    for number in range(4):
+        origin.commit({"a.yaml": f"a: {number}\n", "big": os.urandom(400_000)}, orphan=True)
+        shop.sync(limits=limits)
+
+    assert occupied(shop.path) < 1_500_000
+    assert shop.has(origin.tip())
 
 
 def test_a_local_folder_is_mirrored_with_its_history(shop: Mirror, origin: Origin) -> None:
@@ -271,14 +286,14 @@ def test_a_local_folder_is_mirrored_with_its_history(shop: Mirror, origin: Origi
     origin.commit(FILES | {"a.yaml": "a: 1\n"})
     shop.url = f"file://{origin.path}"
 
-    assert shop.sync(limits=MirrorLimits(max_packs=50, max_objects=1))["id"] == origin.tip()
+    assert shop.sync(limits=MirrorLimits(max_bytes=10**9, max_packs=50, max_objects=1))["id"] == origin.tip()
     assert not shop.is_shallow()
     assert shop.sync(commit_ref(old))["id"] == old
 
 
 def test_resolving_a_ref_fetches_nothing(shop: Mirror, origin: Origin, tmp_path: Path) -> None:
     """Resolving a ref asks the server only: nothing is fetched."""
-    create_repository(tmp_path / "scratch", redirects=True)
+    create_repository(tmp_path / "scratch")
     with opened(tmp_path / "scratch") as repository:
         assert repository is not None
         assert resolve(shop.line().talk(repository), MAIN) == origin.tip()

@@ -22,6 +22,7 @@ from tests.git.faulty import FaultyServer, Relay
 from tests.gitserver import GitServer, Origin
 
 from nopea.core.git.source import Remote
+from nopea.core.objects import RepoKey
 from nopea.git.pool import Pool
 from nopea.git.process import HOMES, Trust
 from nopea.git.protocol import ErrorKind, Op
@@ -29,6 +30,8 @@ from nopea.git.request import OperationError
 from nopea.git.settings import MIB, GitSettings
 from nopea.git.wire import raw_address, raw_ref
 from nopea.tasks import end, spawn
+
+OWNER = RepoKey("shop", "api")
 
 
 @pytest.fixture
@@ -65,9 +68,9 @@ async def ask_server(
     seconds: float = PATIENCE,
     key: str = "",
     trust: Trust = Trust(),  # noqa: B008 — frozen
-    ended: list[str] | None = None,
+    owner: RepoKey = OWNER,
 ) -> str:
-    """Request the commit of main from a server; `ended` gets the key once no child works on the request."""
+    """Request the commit of main from a server, as the only request with this key."""
     key = key or url
     answer = await pool.submit(
         Op.LS_REMOTE,
@@ -76,7 +79,9 @@ async def ask_server(
         key=key,
         network=True,
         deadline=asyncio.get_running_loop().time() + seconds,
-        on_end=None if ended is None else lambda: ended.append(key),
+        owner=owner,
+        namespaces={owner.namespace},
+        writes=key,
     )
     return str(answer["id"])
 
@@ -90,7 +95,17 @@ async def ask_disk(pool: Pool, op: Op = Op.HEAD, *, key: str = "disk", **fields:
         key=key,
         network=False,
         deadline=asyncio.get_running_loop().time() + PATIENCE,
+        owner=OWNER,
+        namespaces={OWNER.namespace},
     )
+
+
+def is_free(pool: Pool, key: str) -> bool:
+    """Return whether no child works on a request with this key."""
+    free = pool.claim(key)
+    if free:
+        pool.disclaim(key)
+    return free
 
 
 async def kind_of(call: Any) -> tuple[ErrorKind, str]:
@@ -190,9 +205,9 @@ async def test_a_request_in_quarantine_has_its_own_child(pool: Pool) -> None:
         await end(*calls)
 
 
-async def test_a_file_beyond_the_memory_limit_fails_alone(tmp_path: Path, settings: GitSettings) -> None:
+async def test_a_file_beyond_the_memory_limit_fails_alone(settings: GitSettings) -> None:
     """A child cannot allocate the file, so the request is repeated alone and then fails; no child dies."""
-    big = Origin(tmp_path / "big.git")
+    big = Origin(settings.cache_dir / "big.git")
     big.commit({"big.yaml": bytes(64 * MIB)})
     blob = big.git("rev-parse", "main:big.yaml")
     async with running(replace(settings, memory_bytes=48 * MIB, max_file_bytes=100 * MIB)) as pool:
@@ -221,12 +236,11 @@ async def test_a_request_that_never_ran_kills_no_child(settings: GitSettings) ->
         with FaultyServer(faulty.silent) as hanging:
             first = spawn(ask_server(pool, hanging.url("a")), name="first")
             await until(lambda: hanging.requests)
-            ended: list[str] = []
 
-            assert await kind_of(ask_server(pool, hanging.url("b"), seconds=0.1, ended=ended)) == (
+            assert await kind_of(ask_server(pool, hanging.url("b"), seconds=0.1)) == (
                 ErrorKind.TIMEOUT, "no Git process was free before the deadline",
             )  # fmt: skip
-            assert ended == [hanging.url("b")]
+            assert is_free(pool, hanging.url("b"))
             assert pool.statistics().killed_late == 0
             await end(first)
 
@@ -258,15 +272,17 @@ async def test_a_server_known_as_slow_uses_the_slow_lane(settings: GitSettings) 
     async with running(settings) as pool:
         with FaultyServer(hesitate) as slow:
             await ask_server(pool, slow.url())
-            assert list(pool._slow) == [slow.url()]
+            assert pool._reputation.is_slow((OWNER.namespace, slow.url()))
             delay.set()
             await ask_server(pool, slow.url())
-            assert list(pool._slow) == []
+            assert not pool._reputation.is_slow((OWNER.namespace, slow.url()))
 
 
 async def test_disk_work_does_not_wait_for_the_network(settings: GitSettings) -> None:
     """Requests about mirrors on disk have their own threads."""
-    async with running(replace(settings, threads_per_child=6, slow_after_seconds=60)) as pool:
+    async with running(
+        replace(settings, threads_per_child=14, young_per_child=4, slow_after_seconds=60)
+    ) as pool:
         with FaultyServer(faulty.silent) as hanging:
             stuck = [spawn(ask_server(pool, hanging.url(f"{n}")), name=f"stuck {n}") for n in range(4)]
             await until(lambda: len(hanging.requests) == 2)
@@ -277,49 +293,45 @@ async def test_disk_work_does_not_wait_for_the_network(settings: GitSettings) ->
 
 
 async def test_a_cancelled_request_ends_when_its_child_has_ended(pool: Pool) -> None:
-    """Cancellation drops the result, not the work: `on_end` is called when the child no longer writes."""
-    ended: list[str] = []
+    """Cancellation drops the result, not the work: the next writer waits until the child has ended."""
     with FaultyServer(faulty.silent) as hanging:
-        call = spawn(ask_server(pool, hanging.url(), key="shop", ended=ended, seconds=1), name="call")
+        call = spawn(ask_server(pool, hanging.url(), key="shop", seconds=1), name="call")
         await until(lambda: hanging.requests)
         await end(call)
 
         assert call.cancelled()
-        assert ended == []
+        assert not is_free(pool, "shop")
         assert pool.statistics().abandoned_now == 1
         (child,) = pool.pids()
-        await until(lambda: ended)
+        await until(lambda: is_free(pool, "shop"))
         assert not alive(child)
-
-    assert ended == ["shop"]
 
 
 async def test_a_cancelled_request_in_the_queue_ends_at_once(settings: GitSettings) -> None:
     """A cancelled request in the queue ends at once and is never sent to a child."""
-    ended: list[str] = []
     async with running(replace(settings, young_per_child=1, slow_after_seconds=60)) as pool:
         with FaultyServer(faulty.silent) as hanging:
             first = spawn(ask_server(pool, hanging.url("a")), name="first")
             await until(lambda: hanging.requests)
-            second = spawn(ask_server(pool, hanging.url("b"), ended=ended, key="b"), name="second")
+            second = spawn(ask_server(pool, hanging.url("b"), key="b"), name="second")
             await until(lambda: pool.statistics().queued_now == 1)
             await end(second)
 
-            assert ended == ["b"]
+            assert is_free(pool, "b")
+            assert pool.statistics().queued_now == 0
             await end(first)
         assert len(hanging.requests) == 1
 
 
 async def test_too_many_cancelled_requests_end_the_oldest(settings: GitSettings) -> None:
     """The number of abandoned requests is bounded: the child of the oldest one is killed."""
-    ended: list[str] = []
     async with running(replace(settings, max_abandoned=1)) as pool:
         with FaultyServer(faulty.silent) as hanging:
             for name in ("a", "b"):
-                call = spawn(ask_server(pool, hanging.url(name), key=name, ended=ended), name=name)
+                call = spawn(ask_server(pool, hanging.url(name), key=name), name=name)
                 await until(lambda name=name: any(name in r.decode().split()[1] for r in hanging.requests))  # type: ignore[misc]
                 await end(call)
-            await until(lambda: len(ended) == 2)
+            await until(lambda: is_free(pool, "a") and is_free(pool, "b"))
 
     assert pool.statistics().killed_late == 1
 
@@ -396,12 +408,11 @@ async def test_a_pool_recovers_when_children_can_start_again(
 
 
 async def test_stopping_fails_running_and_queued_requests(settings: GitSettings) -> None:
-    """Running and queued requests fail, each ends once, and no child or home folder is left."""
-    ended: list[str] = []
+    """Running and queued requests fail, and no child or home folder is left."""
     async with running(replace(settings, young_per_child=1, slow_after_seconds=60)) as pool:
         with FaultyServer(faulty.silent) as hanging:
             calls = [
-                spawn(kind_of(ask_server(pool, hanging.url(name), key=name, ended=ended)), name=name)
+                spawn(kind_of(ask_server(pool, hanging.url(name), key=name)), name=name)
                 for name in ("a", "b")
             ]
             await until(lambda: hanging.requests)
@@ -410,5 +421,4 @@ async def test_stopping_fails_running_and_queued_requests(settings: GitSettings)
 
             assert {await call for call in calls} == {(ErrorKind.DIED, "the Git port is closing")}
 
-    assert sorted(ended) == ["a", "b"]
     assert list((settings.cache_dir / HOMES).iterdir()) == []

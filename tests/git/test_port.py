@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import resource
 import shutil
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from tests.git.conftest import FILES, MAIN, PATIENCE, files_of, running
 from tests.gitserver import GitServer, Origin
 
-from nopea.core.git.source import DEFAULT_BRANCH, Ref, RefKind, Remote
+from nopea.core.git.source import DEFAULT_BRANCH, Ref, RefKind, Remote, Skipped, SkipReason
 from nopea.core.problem import Code, StalledError, SyncError
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
@@ -255,22 +257,58 @@ async def test_missing_things_have_their_own_codes(port: GitPort, server: GitSer
         )
 
 
-async def test_links_and_submodules_are_skipped_and_listed(
+async def test_links_are_followed_and_what_cannot_be_read_is_listed(
     port: GitPort, server: GitServer, origin: Origin
 ) -> None:
-    """A symlink named like a manifest and a submodule are listed as skipped; other files are ignored."""
+    """A link is listed with the blob of its target, a submodule with the reason; others do not matter."""
     commit = origin.commit(
         {"real.yaml": "a: 1\n", "link.yaml": "real.yaml", "notes.txt": "x", "sub": "1" * 40,
-         ".nopeaignore": "*.json\n"},
-        modes={"link.yaml": "120000", "sub": "160000"},
+         ".nopeaignore": "*.json\n", "gone": "../caf\xe9"},
+        modes={"link.yaml": "120000", "gone": "120000", "sub": "160000"},
     )  # fmt: skip
     remote = Remote(server.url("shop.git"))
     await port.sync(remote, MAIN, timeout_seconds=T)
 
     listing = await port.listing(remote, commit, "", timeout_seconds=T)
 
-    assert [file.path for file in listing.files] == [".nopeaignore", "real.yaml"]
-    assert listing.skipped == (("link.yaml", "symlink"), ("sub", "submodule"))
+    assert [file.path for file in listing.files] == [".nopeaignore", "link.yaml", "real.yaml"]
+    assert listing.files[1].blob == listing.files[2].blob
+    assert listing.skipped == (
+        Skipped("gone", SkipReason.OUTSIDE, "../caf\xe9"),
+        Skipped("sub", SkipReason.SUBMODULE),
+    )
+
+
+async def test_a_disk_that_takes_no_more_has_one_text(
+    port: GitPort, server: GitServer, origin: Origin, settings: GitSettings
+) -> None:
+    """Each attempt writes a file with another name; the message names none, so that retries are one Event."""
+    origin.commit({"big.yaml": "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(250))})
+    remote = Remote(server.url("shop.git"))
+    await port.ls_remote(remote, MAIN, timeout_seconds=T)  # now there are children
+    for pid in port.pids():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (4000, 4000))
+
+    texts = set()
+    for _ in range(3):
+        with pytest.raises(SyncError) as failure:
+            await port.sync(remote, MAIN, timeout_seconds=T)
+        texts.add(str(failure.value))
+
+    (text,) = texts
+    assert str(settings.cache_dir) not in text
+    assert "_git2_" not in text
+
+
+async def test_control_characters_of_a_commit_do_not_pass(
+    port: GitPort, server: GitServer, origin: Origin
+) -> None:
+    """A message with CRLF has no CR, and nothing in it controls a terminal."""
+    origin.commit({"a.yaml": "a: 1\n"}, message="\x1b[31mFix\x07 it\r\n\r\nThe body.\r\n")
+
+    commit = await port.sync(Remote(server.url("shop.git")), MAIN, timeout_seconds=T)
+
+    assert commit.message == "[31mFix  it"
 
 
 async def test_a_damaged_mirror_is_cloned_again(

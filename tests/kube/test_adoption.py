@@ -73,7 +73,7 @@ async def test_git_decides_about_objects_that_kubectl_created(
         (["annotate", "deployment/web", "note=by-hand"], "kubectl-annotate"),
         (["label", "deployment/web", "note=by-hand"], "kubectl-label"),
         (["set", "env", "deployment/web", "DEBUG=1"], "kubectl-set"),
-        (["rollout", "restart", "deployment/web"], "kubectl-rollout"),
+        (["rollout", "pause", "deployment/web"], "kubectl-rollout"),
     ],
 )
 async def test_changes_by_kubectl_are_reverted(
@@ -91,6 +91,18 @@ async def test_changes_by_kubectl_are_reverted(
     assert after["spec"] == ours["spec"]
     assert labels_and_notes(after) == labels_and_notes(ours)
     assert manager not in {name for name, _, _ in managers(after)}
+
+
+async def test_a_restart_is_not_adopted(world: World) -> None:
+    """`kubectl rollout restart` keeps its annotation, so that the next apply does not undo the restart."""
+    target = world.at(DEPLOYMENTS, "web")
+    await world.client.apply(target, orjson.dumps(deployment()))
+    world.run("rollout", "restart", "deployment/web")
+    restarted = await world.get(target)
+
+    assert adopt(restarted) is None
+    after = (await world.client.apply(target, orjson.dumps(deployment()))).json()
+    assert after["spec"] == restarted["spec"]
 
 
 async def test_manual_scaling_is_reverted(world: World) -> None:

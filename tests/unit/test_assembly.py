@@ -59,7 +59,7 @@ async def test_the_process_is_not_ready_before_its_first_list_or_during_the_drai
 async def test_the_server_gets_every_route(settings: Settings) -> None:
     """The routes are the metrics and the three forms of a webhook's address; the server adds the probes."""
     async with assembled(settings) as process:
-        assert {route.path for route in process.routes} >= {
+        assert {route.path for route in (*process.metrics, *process.webhooks)} >= {
             "/metrics",
             "/webhook",
             "/webhook/{name}",

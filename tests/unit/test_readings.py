@@ -90,7 +90,9 @@ async def test_queues_and_caches_have_readings(tmp_path: Path) -> None:
             ("manifests",),
             ("live_objects",),
             ("repositories",),
+            ("mirrors",),
         }
+        assert set(read(made, catalogue.CACHE_BYTES)) == {("manifests",), ("mirrors",)}
         assert read(made, catalogue.READY) == {(): 0.0}
         assert read(made, catalogue.API_ALLOWED) == {(): 32.0}
 
@@ -110,7 +112,7 @@ async def test_a_sink_has_readings_of_its_messages(tmp_path: Path) -> None:
     address = ReceiverAddress.parse("https://events.acme.example/hook")
     async with parts(tmp_path) as made:
         (outbox,) = made.outboxes()
-        outbox.offer(Message(id="1", address=address, body=b"{}", headers={}))
+        outbox.offer(Message(id="1", namespace="shop", address=address, body=b"{}", headers={}))
         assert read(made, catalogue.SINK_QUEUED) == {("cdevents",): 1.0}
         running = tasks.spawn(outbox.run(), name="outbox")
         async with asyncio.timeout(10):

@@ -1,18 +1,21 @@
-"""Read a local folder as if it were a commit. Follows no symbolic link and writes nothing."""
+"""Read a local folder as if it were a commit: links are followed, but never out of it. Writes nothing."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nopea.core.git.source import Commit, ParsedFile
+from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Skipped, SkipReason
 from nopea.core.manifests.file import parse_file
-from nopea.core.manifests.ignore import IGNORE_FILE, MAX_FILE_BYTES, Ignore, is_manifest
+from nopea.core.manifests.file_names import IGNORE_FILE, is_listed, is_manifest_name
+from nopea.core.manifests.ignore import MAX_FILE_BYTES, Ignore
+from nopea.core.manifests.selection import select
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS
 from nopea.core.problem import Code, Problem, StalledError
-from nopea.reconcile.fetch import Snapshot, no_manifests, symlink
+from nopea.reconcile.fetch import Snapshot
 
 MAX_FILES = 100_000
 
@@ -37,34 +40,64 @@ def read_folder(root: Path, *, path: str = "", exclude: Sequence[str] = ()) -> S
 def _read(root: Path, *, path: str, exclude: Sequence[str]) -> Snapshot:
     if root.is_file():
         return _snapshot({root.name: _parse(root)}, ())
-    names = sorted(_walk(root))
+    found = list(_walk(root))
+    names = sorted(name for name in found if isinstance(name, str))
+    skipped = tuple(each for each in found if isinstance(each, Skipped))
     ignore_files = {
         name: _read_start(root / name, MAX_FILE_BYTES)
         for name in names
         if name.rpartition("/")[2] == IGNORE_FILE
     }
     ignore = Ignore(root=path, exclude=exclude, ignore_files=ignore_files)
-    wanted = [name for name in names if ignore.wants(name)]
-    links = [name for name in wanted if (root / name).is_symlink()]
-    files = {name: _parse(root / name) for name in wanted if name not in links}
-    problems = (*ignore.problems, *map(symlink, links))
-    return _snapshot(files, problems if files or problems else (no_manifests(path),))
+    selection = select(FileListing(tuple(FileEntry(name, "", 0) for name in names), skipped), ignore)
+    if selection.refused:
+        raise StalledError(*selection.refused)
+    files = {entry.path: _parse(root / entry.path) for entry in selection.manifests}
+    return _snapshot(files, selection.problems)
 
 
-def _walk(root: Path) -> Iterator[str]:
+def _walk(root: Path) -> Iterator[str | Skipped]:
+    """Yield the paths of the files that matter, from the root, and what cannot be read."""
+    top = root.resolve()
+    waiting: list[tuple[str, Path, tuple[Path, ...]]] = [("", top, ())]
     count = 0
-    for folder, folders, files in os.walk(root, onerror=_raise):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
+    while waiting:
+        path, folder, linked_from = waiting.pop()
+        for entry in os.scandir(folder):
             count += 1
             if count > MAX_FILES:
                 raise StalledError(_too_many(root))
-            if is_manifest(name) or name == IGNORE_FILE:
-                yield (Path(folder) / name).relative_to(root).as_posix()
+            name = entry.name
+            if name.startswith(".") and name != IGNORE_FILE:
+                continue
+            below = f"{path}/{name}" if path else name
+            above = linked_from
+            if entry.is_symlink():
+                above = (*linked_from, folder)
+                reason = _why_broken(Path(entry), top, above)
+                if reason is not None:
+                    yield Skipped(below, reason, str(Path(entry).readlink()))
+                    continue
+            if entry.is_dir():
+                waiting.append((below, Path(entry).resolve(), above))
+                if is_manifest_name(name) or name == IGNORE_FILE:
+                    yield Skipped(below, SkipReason.FOLDER)
+            elif is_listed(name):
+                yield below
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _why_broken(link: Path, top: Path, linked_from: tuple[Path, ...]) -> SkipReason | None:
+    """Return why a link is not followed; None if it is."""
+    if link.readlink().is_absolute():
+        return SkipReason.OUTSIDE
+    try:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop, before Python 3.13
+        is_loop = not isinstance(error, OSError) or error.errno == errno.ELOOP
+        return SkipReason.LOOP if is_loop else SkipReason.NOT_THERE
+    if not target.is_relative_to(top):
+        return SkipReason.OUTSIDE
+    return SkipReason.LOOP if any(folder.is_relative_to(target) for folder in linked_from) else None
 
 
 def _parse(file: Path) -> ParsedFile:

@@ -10,6 +10,7 @@ import click
 
 from nopea.cli.duration import Duration
 from nopea.core.api.tenancy import LEAST, MAX_OBJECTS, TenancyPolicy
+from nopea.core.git.networks import Networks
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,12 +25,15 @@ def tenancy_options(command: F) -> F:
     return command
 
 
-def tenancy_policy(*, default_service_account: str | None, allowed_hosts: str, **rest: Any) -> TenancyPolicy:
+def tenancy_policy(
+    *, default_service_account: str | None, allowed_hosts: str, git_networks: str, **rest: Any
+) -> TenancyPolicy:
     """Return the policy that the options give; `rest` are those with the name and value of their field."""
     hosts = (host.strip().lower() for host in allowed_hosts.split(","))
     return TenancyPolicy(
         default_service_account=default_service_account or "",
         allowed_hosts=tuple(host for host in hosts if host),
+        git_networks=Networks(git_networks),
         **rest,
     )
 
@@ -57,6 +61,13 @@ _OPTIONS = (
         show_default=False,
         metavar="HOSTS",
         help="Hosts that spec.url may name, comma-separated; * stands for any text.  [default: all]",
+    ),
+    click.option(
+        "--git-networks",
+        default=LEAST.git_networks.value,
+        type=click.Choice([networks.value for networks in Networks]),
+        help="public: Git servers with public addresses only; private: also private addresses; "
+        "any: also this host and link-local addresses.",
     ),
     click.option(
         "--allow-http-credentials",

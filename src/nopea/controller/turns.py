@@ -18,6 +18,9 @@ from nopea.core.objects import RepoKey
 AT_ONCE = 16
 """More make the API server no faster; fewer would leave it idle while Git is fetched."""
 
+SPARE = 4
+"""Further turns, for namespaces that have none: they do not wait until those of another one have expired."""
+
 LONG_SECONDS = 5.0
 """A sync that takes longer no longer counts: a Git server that hangs holds up nobody else."""
 
@@ -69,8 +72,11 @@ class Turns:
         self._give()
 
     def _give(self) -> None:
-        while self._waiting and len(self._running) < self._at_once:
+        while self._waiting:
             turn = min(self._waiting, key=self._order)
+            spare = 0 if self._namespaces[turn.namespace] else SPARE
+            if len(self._running) >= self._at_once + spare:
+                return
             del self._waiting[turn]
             if turn.begins.cancelled():
                 continue

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import re
 from typing import final
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 _URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://([^/?#]*)([^?#]*)")
-# a bounded scheme: a long word would otherwise be matched again at each of its letters
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z0-9+.-]{1,32}://)[^/@\s]+@")
-_QUERY = re.compile(r"(?P<url>[a-zA-Z0-9+.-]{1,32}://[^\s?#'\"]+)\?[^\s'\"]+")
+# without the scheme, which would be matched again at each of its letters
+_USERINFO = re.compile(r"://(?:[^/@\s]+@)+")
+_QUERY = re.compile(r"(?P<url>://[^\s?#'\"]+)\?[^\s'\"]+")
 
 
 _BASIC = re.compile(r"(?i)\b(?P<scheme>basic\s+)[A-Za-z0-9+/]{8,}=*")
 _LEAST_BASE64 = 8
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 
 
 @final
@@ -52,6 +55,17 @@ class Secret:
         raise TypeError("a Secret cannot be pickled")
 
 
+NO_KEY = Secret(b"")
+
+
+def keyed_hash(content: bytes, key: Secret) -> str:
+    """Return 32 hex digits that depend on content and key.
+
+    Who may read the hash and does not have the key cannot check a guess of the content with it.
+    """
+    return hashlib.blake2b(content, digest_size=16, key=key.reveal()).hexdigest()
+
+
 def mask_url(url: str) -> str:
     """Return the URL without userinfo, query and fragment, fit for a log; scp-like URLs are unchanged.
 
@@ -74,15 +88,16 @@ def mask_text(text: str, *secrets: Secret) -> str:
             for form in _forms(value):
                 text = text.replace(form, MASK)
     text = _BASIC.sub(rf"\g<scheme>{MASK}", text)
-    return _QUERY.sub(rf"\g<url>?{MASK}", _USERINFO.sub(rf"\g<scheme>{MASK}@", text))
+    return _QUERY.sub(rf"\g<url>?{MASK}", _USERINFO.sub(f"://{MASK}@", text))
 
 
 def _forms(value: str) -> list[str]:
-    """Return a value as it is, percent-encoded, and in base64 wherever in a longer text it begins."""
-    raw, forms = value.encode(), [value, quote(value, safe=""), quote_plus(value)]
+    """Return a value as it is, escaped as in JSON and URLs, and in base64 wherever it begins in a text."""
+    raw, forms = value.encode(), [value, json.dumps(value)[1:-1], quote(value, safe=""), quote_plus(value)]
     for offset, cut in ((0, 0), (1, 2), (2, 3)):  # the first characters mix with what comes before
         whole = (offset + len(raw)) // 3 * 4
         encoded = base64.b64encode(bytes(offset) + raw).decode()[cut:whole]
         if len(encoded) >= _LEAST_BASE64:
-            forms += [encoded, encoded.replace("+", "-").replace("/", "_")]
-    return forms
+            forms += [encoded, encoded.replace("+", "-").replace("/", "_"), quote(encoded, safe="")]
+    in_lower_case = [_ESCAPE.sub(lambda escape: escape[0].lower(), form) for form in forms if "%" in form]
+    return [*dict.fromkeys((*forms, *in_lower_case))]

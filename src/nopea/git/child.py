@@ -20,10 +20,11 @@ from typing import Any
 
 import pygit2
 
+from nopea.core.git.networks import Networks
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.secret import Secret, mask_text
 from nopea.git import mirror, tree
-from nopea.git.confine import die_with, limit_memory, take_pipes
+from nopea.git.confine import be_killed_first, die_with, enter_sandbox, limit_memory, take_pipes
 from nopea.git.failure import GitFailure
 from nopea.git.protocol import Decoder, ErrorKind, FrameTooBigError, Op, encode
 from nopea.git.remote import Line, RemoteAddress, create_repository
@@ -34,6 +35,9 @@ _MAPPED_BYTES = 256 * 1024 * 1024
 _CACHE_BYTES = 8 * 1024 * 1024
 _STACK_BYTES = 1024 * 1024
 _READ = 1024 * 1024
+# How much bigger than what arrived a file may be: a pack gets the objects that it is based on.
+_BESIDE_PACK_BYTES = 256 * 1024 * 1024
+_SCRATCH = "scratch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,12 @@ class Setup:
     proxy: bool
     max_fetch_bytes: int
     max_file_bytes: int
+    networks: Networks
     limits: mirror.MirrorLimits
 
     @classmethod
     def apply(cls, raw: dict[str, Any]) -> Setup:
-        """Set libgit2's process-wide options and this process's limits."""
+        """Set libgit2's process-wide options and this process's limits, and enter the sandbox."""
         home = Path(raw["home"])
         options = pygit2.settings
         options.homedir = str(home)
@@ -66,15 +71,20 @@ class Setup:
         options.cache_max_size(_CACHE_BYTES)
         if raw["ca_file"]:
             options.set_ssl_cert_locations(raw["ca_file"], None)
-        create_repository(home / "open", redirects=True)
-        create_repository(home / "closed", redirects=False)
+        create_repository(home / _SCRATCH)
         limit_memory(raw["memory_bytes"])
-        limits = mirror.MirrorLimits(max_packs=raw["max_packs"], max_objects=raw["max_objects"])
+        most = raw["max_fetch_bytes"] + _BESIDE_PACK_BYTES
+        for missing in enter_sandbox(Path(raw["cache"]), max_file_bytes=most, all_files=raw["file_urls"]):
+            sys.stderr.write(f"{missing}\n")
+        limits = mirror.MirrorLimits(
+            max_packs=raw["max_packs"], max_objects=raw["max_objects"], max_bytes=raw["max_mirror_bytes"]
+        )
         return cls(
             home,
             raw["proxy"],
             raw["max_fetch_bytes"],
             raw["max_file_bytes"],
+            Networks(raw["networks"]),
             limits,
         )
 
@@ -147,6 +157,7 @@ def _line(setup: Setup, request: dict[str, Any]) -> Line:
         address=RemoteAddress.parse(request["address"], proxy=setup.proxy),
         ends_at=time.monotonic() + request["seconds"],
         max_bytes=setup.max_fetch_bytes,
+        networks=setup.networks,
     )
 
 
@@ -156,8 +167,7 @@ def _ref(request: dict[str, Any]) -> Ref:
 
 def _ls_remote(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     line = _line(setup, request)
-    scratch = setup.home / ("closed" if line.address.secret else "open")
-    with _opened(scratch) as repository:
+    with _opened(setup.home / _SCRATCH) as repository:
         return {"id": mirror.resolve(line.talk(repository), _ref(request))}
 
 
@@ -202,6 +212,7 @@ def _head(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Serve until the parent closes the pipe or ends."""
     faulthandler.enable()
+    be_killed_first()
     die_with(int(sys.argv[1]))
     threading.stack_size(_STACK_BYTES)
     requests, answers = take_pipes()

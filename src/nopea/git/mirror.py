@@ -20,6 +20,7 @@ import pygit2
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.problem import printable
 from nopea.git.failure import GitFailure, storage
+from nopea.git.folder import occupied, remove_leftovers
 from nopea.git.protocol import TEMPORARY, ErrorKind
 from nopea.git.ref import HEAD, RemoteRefs, find, similar
 from nopea.git.remote import Conversation, Line, TooManyObjectsError, create_repository
@@ -37,6 +38,7 @@ class MirrorLimits:
 
     max_packs: int
     max_objects: int
+    max_bytes: int
 
 
 def sync(path: Path, ref: Ref, line: Line, limits: MirrorLimits, *, again: bool) -> dict[str, Any]:
@@ -104,16 +106,16 @@ def _no(ref: Ref) -> str:
 def _update(
     path: Path, repository: pygit2.Repository, ref: Ref, line: Line, limits: MirrorLimits
 ) -> dict[str, Any] | None:
-    """Fetch into a mirror what it lacks; None says that it has so many packs that a new clone is due."""
+    """Fetch into a mirror what it lacks; None says that it has grown so much that a new clone is due."""
     if ref.kind is RefKind.COMMIT and has_commit(repository, ref.value):
         return facts(repository, ref.value, fetched=False)
     conversation = line.talk(repository)
     name, commit = _choose(ref, _refs_of(conversation))
     if has_commit(repository, commit):
         return facts(repository, commit, name=name, fetched=False)
-    if _packs(path) >= limits.max_packs:
+    if _packs(path) >= limits.max_packs or occupied(path) > limits.max_bytes:
         return None
-    _sweep(path)
+    remove_leftovers(path)
     depth = 1 if repository.is_shallow else 0
     if name:
         conversation.fetch([_refspec(name)], depth=depth)
@@ -178,7 +180,7 @@ def _clone_into(
     new: Path, ref: Ref, line: Line, *, kept: Sequence[str], max_objects: int, depth: int = 0
 ) -> dict[str, Any]:
     with storage():
-        create_repository(new, redirects=not line.address.secret)
+        create_repository(new)
     with opened(new) as repository:
         if repository is None:
             raise GitFailure(ErrorKind.DISK, "a mirror that was just made cannot be opened")
@@ -249,9 +251,3 @@ def _replace(path: Path, new: Path) -> None:
 
 def _packs(path: Path) -> int:
     return sum(1 for _ in (path / "objects" / "pack").glob("*.pack"))
-
-
-def _sweep(path: Path) -> None:
-    """Remove what a killed fetch left; only one writer is in a mirror, so nothing of it is in use."""
-    for entry in (path / "objects" / "pack").glob("pack_*"):
-        entry.unlink(missing_ok=True)

@@ -7,27 +7,27 @@ nothing of libgit2 is loaded in this process.
 from __future__ import annotations
 
 import asyncio
-import shutil
+import contextlib
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from cachetools import LRUCache
 
-from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
+from nopea.core.git.source import Commit, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
 from nopea.core.problem import SyncError
 from nopea.git import problems
+from nopea.git.disk import Disk
 from nopea.git.flight import Flights
 from nopea.git.pool import Pool
-from nopea.git.process import HOMES, Trust
-from nopea.git.protocol import TEMPORARY, ErrorKind, Op
+from nopea.git.process import Trust
+from nopea.git.protocol import ErrorKind, Op
 from nopea.git.request import OperationError
 from nopea.git.settings import GitSettings, GitStatistics
 from nopea.git.wire import (
-    MIRROR_SUFFIX,
     commit_of,
+    listing_of,
     mirror_name,
     parsed_file,
     raw_address,
@@ -50,26 +50,35 @@ class GitPort:
 
     def __init__(self, settings: GitSettings, *, measure: Measure = not_measured) -> None:
         """`measure` is told each operation's name, `ok` or why it failed, and the time with its wait."""
+        # Children have working folders of their own.
+        settings = replace(settings, cache_dir=settings.cache_dir.absolute())
         self._settings = settings
         self._measure = measure
         self._pool = Pool(settings)
+        self._disk = Disk(
+            settings,
+            claim=self._pool.claim,
+            disclaim=self._pool.disclaim,
+            stop=lambda name, why: self._pool.stop(name, ErrorKind.NO_ROOM, why),
+        )
         self._flights: Flights[Any] = Flights()
-        self._writers: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._askers: LRUCache[object, set[str]] = LRUCache(_MAX_REMEMBERED)
         self._refs: LRUCache[tuple[str, str], Ref] = LRUCache(_MAX_REMEMBERED)
 
     async def run(self) -> None:
         """Own the children until cancelled; none is left when it returns."""
-        settings = self._settings
-        settings.cache_dir.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(_sweep, settings.cache_dir)
-        try:
-            await self._pool.run()
-        finally:
-            await self._flights.close()
+        await self._disk.open()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._disk.run(), name="git disk")
+            try:
+                await self._pool.run()
+            finally:
+                await self._flights.close()
 
     def statistics(self) -> GitStatistics:
         """Return what is going on now and counts since the start."""
-        return self._pool.statistics()
+        disk = self._disk
+        return replace(self._pool.statistics(), mirrors_now=disk.mirrors, mirror_bytes_now=disk.used_bytes)
 
     def pids(self) -> list[int]:
         """Return the process ids of the children, for diagnosis and tests."""
@@ -102,16 +111,10 @@ class GitPort:
     async def listing(
         self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
     ) -> FileListing:
-        """Return the manifest (.yaml, .yml, .json) and .nopeaignore files under a folder, sorted by path.
-
-        Also returns what was skipped: symlinks that look like manifests, and submodules.
-        """
+        """Return the files under a folder that matter by name, and what cannot be read there; sorted."""
         call = self._call(remote, timeout_seconds)
         answer = await self._local(call, Op.FILES, commit, {"commit": commit, "subpath": subpath})
-        return FileListing(
-            files=tuple(FileEntry(*each) for each in answer["files"]),
-            skipped=tuple((path, reason) for path, reason in answer["skipped"]),
-        )
+        return listing_of(answer)
 
     async def read(
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float
@@ -146,19 +149,8 @@ class GitPort:
         return commit_of(await self._local(call, Op.HEAD, commit, {"commit": commit}))
 
     async def forget(self, in_use: Collection[Remote]) -> int:
-        """Delete the mirrors of all other remotes and return how many there were."""
-        kept = {mirror_name(remote) for remote in in_use}
-        unused = [
-            path for path in self._settings.cache_dir.glob(f"*{MIRROR_SUFFIX}") if path.name not in kept
-        ]
-        for path in unused:
-            lock = _Writer(self._writers, path.name)
-            await lock.acquire()
-            try:
-                await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
-            finally:
-                lock.release()
-        return len(unused)
+        """Delete the mirrors of all other remotes, if nothing reads or writes them; return how many."""
+        return await self._disk.forget({mirror_name(remote) for remote in in_use})
 
     def _call(self, remote: Remote, timeout_seconds: float) -> _Call:
         """Refuse what must not be asked, and fix the deadline."""
@@ -171,23 +163,29 @@ class GitPort:
             if not credentials.known_hosts.strip():
                 raise problems.known_hosts_missing(remote)
         deadline = asyncio.get_running_loop().time() + timeout_seconds
-        return _Call(remote, mirror_name(remote), trust_of(url, credentials), deadline)
+        namespaces = {remote.owner.namespace}
+        return _Call(remote, mirror_name(remote), trust_of(url, credentials), deadline, namespaces)
 
     async def _shared(
         self, call: _Call, key: object, begin: Callable[[], Coroutine[Any, Any, Any]], ref: Ref
     ) -> Any:
-        """Join the operation with this key, or begin it."""
-        loop = asyncio.get_running_loop()
+        """Join the operation with this key, or begin it.
+
+        Who joins lends its turn: the operation may run as soon as either namespace has room for it.
+        """
+        loop, shared = asyncio.get_running_loop(), (key, call.trust)
         begun = False
 
         def begin_own() -> Coroutine[Any, Any, Any]:
             nonlocal begun
             begun = True
+            self._askers[shared] = call.namespaces
             return begin()
 
         while True:
+            self._lend(call, self._askers.get(shared))
             try:
-                return await self._flights.join((key, call.trust), begin_own, deadline=call.deadline)
+                return await self._flights.join(shared, begin_own, deadline=call.deadline)
             except TimeoutError:
                 raise problems.error_of(
                     ErrorKind.TIMEOUT, "the time is up", {}, remote=call.remote, ref=ref
@@ -197,6 +195,11 @@ class GitPort:
                 if error.kind is ErrorKind.TIMEOUT and not begun and loop.time() < call.deadline:
                     continue
                 raise self._translated(error, call, ref) from error
+
+    def _lend(self, call: _Call, askers: set[str] | None) -> None:
+        if askers is not None and call.remote.owner.namespace not in askers:
+            askers.add(call.remote.owner.namespace)
+            self._pool.reconsider()
 
     async def _sync(self, call: _Call, ref: Ref, *, again: bool) -> Any:
         fields = {"ref": raw_ref(ref), "address": raw_address(call.remote)}
@@ -209,9 +212,8 @@ class GitPort:
 
     async def _write(self, call: _Call, fields: dict[str, Any]) -> Any:
         """Have a child write into the mirror; no other one does until it has ended, even if nobody waits."""
-        lock = _Writer(self._writers, call.mirror)
-        await lock.acquire()
-        return await self._submit(call, Op.SYNC, fields, network=True, on_end=lock.release)
+        written = await self._disk.write(call.mirror, call.remote.owner.namespace)
+        return await self._submit(call, Op.SYNC, fields, network=True, writes=call.mirror, on_end=written)
 
     async def _local(self, call: _Call, op: Op, commit: str, fields: dict[str, Any]) -> Any:
         try:
@@ -281,20 +283,27 @@ class GitPort:
         fields: dict[str, Any],
         *,
         network: bool,
+        writes: str = "",
         on_end: Callable[[], None] | None = None,
     ) -> Any:
         path = str(self._settings.cache_dir / call.mirror)
         started, ended = time.perf_counter(), "cancelled"
+        namespace = call.remote.owner.namespace
+        reading = contextlib.nullcontext() if network else self._disk.reading(call.mirror, namespace)
         try:
-            answer = await self._pool.submit(
-                op,
-                {**fields, "mirror": path},
-                trust=call.trust if network else Trust(),
-                key=call.mirror if network else f"{op} {call.mirror}",
-                network=network,
-                deadline=call.deadline,
-                on_end=on_end,
-            )
+            with reading:
+                answer = await self._pool.submit(
+                    op,
+                    {**fields, "mirror": path},
+                    trust=call.trust if network else Trust(),
+                    key=call.mirror if network else f"{op} {call.mirror}",
+                    network=network,
+                    deadline=call.deadline,
+                    owner=call.remote.owner,
+                    namespaces=call.namespaces,
+                    writes=writes,
+                    on_end=on_end,
+                )
             ended = "ok"
             return answer
         except OperationError as error:
@@ -314,38 +323,5 @@ class _Call:
     mirror: str
     trust: Trust
     deadline: float
-
-
-class _Writer:
-    """Lets one writer at a time into a mirror; the lock lives as long as somebody wants it."""
-
-    def __init__(self, writers: dict[str, tuple[asyncio.Lock, int]], mirror: str) -> None:
-        self._writers = writers
-        self._mirror = mirror
-
-    async def acquire(self) -> None:
-        """Wait for the other writers."""
-        lock, users = self._writers.get(self._mirror) or (asyncio.Lock(), 0)
-        self._writers[self._mirror] = (lock, users + 1)
-        try:
-            await lock.acquire()
-        except asyncio.CancelledError:
-            self._leave()
-            raise
-
-    def release(self) -> None:
-        """Let the next writer in; any callback may call it."""
-        self._writers[self._mirror][0].release()
-        self._leave()
-
-    def _leave(self) -> None:
-        lock, users = self._writers.pop(self._mirror)
-        if users > 1:
-            self._writers[self._mirror] = (lock, users - 1)
-
-
-def _sweep(cache_dir: Path) -> None:
-    """Remove what a killed controller left: homes of children, half-made mirrors."""
-    shutil.rmtree(cache_dir / HOMES, ignore_errors=True)
-    for path in cache_dir.glob(f"*{TEMPORARY}*"):
-        shutil.rmtree(path, ignore_errors=True)
+    # Those that wait for it: whoever joins a shared operation is added.
+    namespaces: set[str]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from nopea.core.git.source import DEFAULT_BRANCH, ParsedFile, Ref, Remote
 from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
 from nopea.core.secret import mask_text, mask_url
-from nopea.git.protocol import ErrorKind
+from nopea.git.process import HOMES
+from nopea.git.protocol import TEMPORARY, ErrorKind
+from nopea.git.wire import MIRROR_SUFFIX
 
 
 def error_of(
@@ -15,7 +18,7 @@ def error_of(
 ) -> SyncError:
     """Return a StalledError if a user must act, else a TransientError; it never holds a secret."""
     url = mask_url(remote.url)
-    detail = mask_text(message, *remote.credentials.secrets())
+    detail = _without_places(mask_text(message, *remote.credentials.secrets()))
     match kind:
         case ErrorKind.REF_MISSING:
             return _ref_missing(url, detail, facts, ref)
@@ -27,6 +30,20 @@ def error_of(
             code, what, hint = _PLAIN[kind]
             problem = Problem(code=code, message=f"{url}: {what}: {detail}.", hint=hint)
             return StalledError(problem) if kind in _STALLED else TransientError(problem)
+
+
+_MIRROR = re.compile(rf"/[^'\"\s]*[0-9a-f]{{64}}{re.escape(MIRROR_SUFFIX)}({re.escape(TEMPORARY)}[\w-]+)?")
+_HOME = re.compile(rf"/[^'\"\s]*/{re.escape(HOMES)}/[^/'\"\s]+")
+_TEMPORARY_FILE = re.compile(r"_git2_\w+")
+
+
+def _without_places(text: str) -> str:
+    """Return a text of libgit2 or the system without names that differ from one attempt to the next.
+
+    Equal problems are one Event and one entry of the log, and the paths mean nothing to users.
+    """
+    text = _HOME.sub("the process's home", _MIRROR.sub("the mirror", text))
+    return _TEMPORARY_FILE.sub("", text)
 
 
 def deadly_file(message: str) -> ParsedFile:
@@ -105,6 +122,7 @@ _STALLED = frozenset(
         ErrorKind.REPOSITORY_MISSING,
         ErrorKind.EMPTY,
         ErrorKind.REDIRECT,
+        ErrorKind.ADDRESS,
         ErrorKind.TOO_BIG,
         ErrorKind.MEMORY,
         ErrorKind.REFUSED,
@@ -144,8 +162,13 @@ _PLAIN: dict[ErrorKind, tuple[Code, str, str]] = {
     ),
     ErrorKind.REDIRECT: (
         Code.GIT_PROTOCOL,
-        "the server redirects to another host, which must not get the credentials",
+        "the server redirects to another host, which Nopea does not follow",
         "Set spec.url to the final URL.",
+    ),
+    ErrorKind.ADDRESS: (
+        Code.GIT_ADDRESS_DENIED,
+        "Nopea may not connect to this server",
+        "Correct the host in spec.url, or run Nopea with another --git-networks.",
     ),
     ErrorKind.PROTOCOL: (
         Code.GIT_PROTOCOL,
@@ -166,6 +189,11 @@ _PLAIN: dict[ErrorKind, tuple[Code, str, str]] = {
         Code.GIT_DISK,
         "Nopea cannot write to the cache folder",
         "Give the volume of the cache folder more space, and check that Nopea may write to it.",
+    ),
+    ErrorKind.NO_ROOM: (
+        Code.GIT_DISK,
+        "there is no room for the mirror",
+        "Nopea tries again. If the error stays, raise --git-disk and the size of the cache folder's volume.",
     ),
     ErrorKind.MIRROR: (
         Code.GIT_PROTOCOL,

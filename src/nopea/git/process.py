@@ -18,7 +18,7 @@ from typing import Any
 
 from nopea import log_events
 from nopea.core.secret import mask_text
-from nopea.git.protocol import TEMPORARY, Decoder, FrameError, Op, encode
+from nopea.git.protocol import TEMPORARY, Decoder, FrameError, Op, check_answer, encode
 from nopea.git.settings import GitSettings
 from nopea.logs import Log
 from nopea.tasks import end, spawn
@@ -38,10 +38,14 @@ _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "http
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whom a child trusts beside the public authorities; libgit2 keeps both per process."""
+    """Whom a child trusts beside the public authorities; libgit2 keeps both per process.
+
+    Only requests with an equal value share a child. With a namespace it is a child of that one alone.
+    """
 
     ca_crt: str = ""
     known_hosts: str = ""
+    namespace: str = ""
 
 
 class ChildProcess:
@@ -78,13 +82,20 @@ class ChildProcess:
             self._process.kill()
 
     def resident_bytes(self) -> int:
-        """Return how much memory it holds now; 0 when it has none."""
-        if self.pid is None:
-            return 0
+        """Return how much memory it holds now, with the files that it maps; 0 when it has none."""
+        return self._statm()[0]
+
+    def private_bytes(self) -> int:
+        """Return how much memory is its own: what the kernel cannot drop, and no other child shares."""
+        resident, shared = self._statm()
+        return resident - shared
+
+    def _statm(self) -> tuple[int, int]:
         with contextlib.suppress(OSError, ValueError, IndexError):
             fields = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()
-            return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
-        return 0
+            page = os.sysconf("SC_PAGE_SIZE")
+            return int(fields[1]) * page, int(fields[2]) * page
+        return 0, 0
 
     async def run(self) -> None:
         """Start the child and carry its answers until it ends or is killed; always reaps it."""
@@ -119,6 +130,8 @@ class ChildProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=environment,
+            cwd=home,
+            umask=0o077,
             start_new_session=True,
         )
 
@@ -133,6 +146,7 @@ class ChildProcess:
             async with asyncio.timeout(_START_SECONDS) as starting:
                 while data := await process.stdout.read(_READ):
                     for answer in decoder.feed(data):
+                        check_answer(answer)
                         if answer["id"] == _CONFIGURE_ID:
                             starting.reschedule(None)
                             self._become_ready(process.stdin)
@@ -157,12 +171,16 @@ class ChildProcess:
             "id": _CONFIGURE_ID,
             "op": Op.CONFIGURE,
             "home": str(home),
+            "cache": str(settings.cache_dir),
+            "file_urls": settings.allow_file_urls,
             "ca_file": str(home / "ca.crt") if self._trust.ca_crt else "",
             "proxy": settings.use_proxy_environment,
+            "networks": settings.networks,
             "connect_timeout_ms": int(settings.connect_timeout_seconds * 1000),
             "server_timeout_ms": int(settings.server_timeout_seconds * 1000),
             "memory_bytes": settings.memory_bytes,
-            "max_fetch_bytes": settings.max_fetch_bytes,
+            "max_fetch_bytes": min(settings.max_fetch_bytes, settings.mirror_bytes),
+            "max_mirror_bytes": settings.mirror_bytes,
             "max_file_bytes": settings.max_file_bytes,
             "max_packs": settings.max_packs,
             "max_objects": settings.max_history_objects,

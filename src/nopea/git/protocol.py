@@ -6,14 +6,17 @@ A frame is a 4-byte big-endian length and that many bytes of msgpack: requests `
 
 from __future__ import annotations
 
+import contextlib
 import enum
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 
 MAX_FRAME = 64 * 1024 * 1024
-# A child ends an answer with contents at about this size and says what is left; the parent asks again.
+# A child ends an answer with contents at about this size, or after this time, and says what is left; the
+# parent asks again. Between two answers it is the turn of other repositories.
 ANSWER_BYTES = 8 * 1024 * 1024
+ANSWER_SECONDS = 0.25
 _PREFIX = 4
 TEMPORARY = ".new-"
 """In the name of what a child makes beside a mirror, before the child's pid."""
@@ -44,9 +47,12 @@ class ErrorKind(enum.StrEnum):
     EMPTY = "empty"
     PATH_MISSING = "path_missing"
     REDIRECT = "redirect"
+    ADDRESS = "address"
     PROTOCOL = "protocol"
     TOO_BIG = "too_big"
     DISK = "disk"
+    # Said by the parent: the budget of disk is used up, or the file system nearly full.
+    NO_ROOM = "no_room"
     MEMORY = "memory"
     # The mirror is missing, damaged or lacks the commit: the parent has it cloned again.
     MIRROR = "mirror"
@@ -74,6 +80,22 @@ def encode(message: dict[str, Any], *, limit: int = MAX_FRAME) -> bytes:
     if len(body) > limit:
         raise FrameTooBigError(f"a frame of {len(body)} bytes is over the limit of {limit}")
     return len(body).to_bytes(_PREFIX, "big") + body
+
+
+def check_answer(message: dict[str, Any]) -> None:
+    """Raise FrameError if a message is not an answer; a child that was taken over could send anything."""
+    error: Any = message.get("err")
+    if error is None and "ok" in message:
+        return
+    if isinstance(error, dict) and isinstance(error.get("message"), str) and all(map(_is_text, error)):
+        with contextlib.suppress(ValueError, KeyError):
+            ErrorKind(error["kind"])
+            return
+    raise FrameError("a frame holds no answer")
+
+
+def _is_text(key: object) -> bool:
+    return isinstance(key, str)
 
 
 class Decoder:

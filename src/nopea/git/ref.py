@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ _BRANCHES = "refs/heads/"
 _TAGS = "refs/tags/"
 _PEELED = "^{}"
 _SIMILAR = 3
-# Comparing names is quadratic; a server with more refs than this gets its hint from the first ones.
-_COMPARED = 5000
+# Comparing two names is quadratic in their lengths, and holds up all threads: half a second for 500 names of
+# 100 characters. Those that sort beside the missing one begin like it.
+_COMPARED = 200
+_COMPARED_LENGTH = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +66,13 @@ def similar(ref: Ref, heads: Iterable[str]) -> list[str]:
     prefix = _BRANCHES if ref.kind in (RefKind.BRANCH, RefKind.HEAD) else _TAGS
     names = sorted(
         name.removeprefix(prefix) for name in heads if name.startswith(prefix) and not name.endswith(_PEELED)
-    )[:_COMPARED]
-    return difflib.get_close_matches(ref.value, names, n=_SIMILAR, cutoff=0.4) or names[:_SIMILAR]
+    )
+    first = max(0, bisect.bisect(names, ref.value) - _COMPARED // 2)
+    beginnings: dict[str, str] = {}
+    for name in names[first : first + _COMPARED]:
+        beginnings.setdefault(name[:_COMPARED_LENGTH], name)
+    found = difflib.get_close_matches(ref.value[:_COMPARED_LENGTH], beginnings, n=_SIMILAR, cutoff=0.4)
+    return [beginnings[each] for each in found] or names[:_SIMILAR]
 
 
 def _found(name: str, heads: Mapping[str, str]) -> tuple[str, str] | None:

@@ -15,12 +15,15 @@ import pygit2
 from pygit2.enums import CredentialType
 from pygit2.ffi import C
 
+from nopea.core.git.networks import Networks
 from nopea.core.git.source import is_ssh
 from nopea.git.failure import GitFailure, network
 from nopea.git.protocol import ErrorKind
+from nopea.git.reach import refuse_unreachable
 from nopea.git.ref import HEAD, RemoteRefs
 
 _MAX_HEADS = 500_000
+_REDIRECTS = "http.followRedirects"
 
 
 class TooManyObjectsError(Exception):
@@ -59,11 +62,6 @@ class RemoteAddress:
     def local(self) -> bool:
         """True for a folder on this machine, which libgit2 cannot fetch from at a depth."""
         return self.url.startswith("file://")
-
-    @property
-    def secret(self) -> bool:
-        """True when a redirect to another host would show it a credential."""
-        return bool(self.password or self.token or self.username or "@" in self.url.partition("://")[2])
 
 
 class Session(pygit2.RemoteCallbacks):
@@ -133,9 +131,11 @@ class Conversation:
     remote: Any
     session: Session
     address: RemoteAddress
+    networks: Networks
 
     def refs(self) -> RemoteRefs:
         """Connect and return all refs that the server lists."""
+        self._refuse_unreachable()
         with network(ssh=self.address.ssh):
             listed = self.remote.list_heads(callbacks=self.session, proxy=self._proxy)
         if len(listed) > _MAX_HEADS:
@@ -148,8 +148,14 @@ class Conversation:
     def fetch(self, refspecs: list[str], *, depth: int = 0, max_objects: int = 0) -> None:
         """Fetch into the repository; raises TooManyObjectsError over `max_objects` (0: no limit)."""
         self.session.max_objects = max_objects
+        self._refuse_unreachable()
         with network(ssh=self.address.ssh):
             self.remote.fetch(refspecs, callbacks=self.session, proxy=self._proxy, depth=depth)
+
+    def _refuse_unreachable(self) -> None:
+        """Look at the host's addresses; a proxy resolves the name itself."""
+        if not self.address.proxy:
+            refuse_unreachable(self.address.url, self.networks)
 
     @property
     def _proxy(self) -> bool | None:
@@ -158,26 +164,35 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What one request may use to talk: its address, its end on the monotonic clock, its limit in bytes."""
+    """What one request may use to talk: its address, its end on the monotonic clock, its limits."""
 
     address: RemoteAddress
     ends_at: float
     max_bytes: int
+    networks: Networks = Networks.ANY
 
     def talk(self, repository: pygit2.Repository) -> Conversation:
         """Begin a conversation on behalf of a repository; nothing is sent yet."""
         session = Session(self.address, ends_at=self.ends_at, max_bytes=self.max_bytes)
+        _forbid_redirects(repository)
         with network(ssh=self.address.ssh):
             remote = repository.remotes.create_anonymous(self.address.url)
-        return Conversation(remote, session, self.address)
+        return Conversation(remote, session, self.address, self.networks)
 
 
-def create_repository(path: Path, *, redirects: bool) -> None:
-    """Make a bare repository whose remotes follow redirects to other hosts, or (with secrets) do not.
-
-    libgit2 would follow a first redirect to any host with the Authorization header in hand.
-    """
+def create_repository(path: Path) -> None:
+    """Make a bare repository whose remotes follow no redirect to another host."""
     repository = pygit2.init_repository(str(path), bare=True)
-    if not redirects:
-        repository.config["http.followRedirects"] = "false"
+    _forbid_redirects(repository)
     repository.free()
+
+
+def _forbid_redirects(repository: pygit2.Repository) -> None:
+    """Keep libgit2 on the host, of which we know that it may be reached and may see the credentials.
+
+    libgit2 would follow a first redirect to any host, with the Authorization header. A mirror may
+    be older than this rule.
+    """
+    config = repository.config
+    if _REDIRECTS not in config or config[_REDIRECTS] != "false":
+        config[_REDIRECTS] = "false"

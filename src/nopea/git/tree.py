@@ -1,10 +1,11 @@
 """Read a commit in a bare mirror (child side): list manifest files, read blobs, parse them.
 
-Never follows a symlink or a submodule, never reads a work tree, writes nothing.
+Follows links within the commit, never a submodule; never reads a work tree, writes nothing.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,86 +13,141 @@ from typing import Any
 import pygit2
 from pygit2.enums import FileMode, ObjectType
 
+from nopea.core.git.source import Skipped, SkipReason
+from nopea.core.manifests.file_names import IGNORE_FILE, is_listed, is_manifest_name
 from nopea.core.problem import Code
 from nopea.git.failure import GitFailure, storage
-from nopea.git.protocol import ANSWER_BYTES, ErrorKind
+from nopea.git.links import BrokenLinkError, Folder, Links, resolve
+from nopea.git.protocol import ANSWER_BYTES, ANSWER_SECONDS, ErrorKind
 
-IGNORE_FILE = ".nopeaignore"
-_SUFFIXES = (".yaml", ".yml", ".json")
 _MAX_DEPTH = 64
 _MAX_ENTRIES = 500_000
 _SPLIT = "Split the file, or leave it out by spec.exclude or .nopeaignore."
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing in a tree, by its path from the repository's root."""
+class _Place:
+    """A folder that is walked: the path that led to it, and the real folders whose links did."""
+
+    path: str
+    folder: Folder
+    depth: int = 0
+    linked_from: tuple[Folder, ...] = ()
+
+    def path_of(self, name: str) -> str:
+        return f"{self.path}/{name}" if self.path else name
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A file to list: its path from the repository's root, through links, and its blob's id."""
 
     path: str
     blob: str
-    mode: int
-
-
-def folder(repository: pygit2.Repository, commit: str, subpath: str) -> tuple[str, pygit2.Tree]:
-    """Return the clean path and the tree of a folder in a commit; raises Failure(PATH_MISSING)."""
-    parts = [part for part in subpath.split("/") if part not in ("", ".")]
-    tree = _tree(repository, commit)
-    for index, part in enumerate(parts):
-        with storage():
-            found = tree[part] if part != ".." and part in tree else None
-        if not isinstance(found, pygit2.Tree):
-            names = sorted(entry.name or "" for entry in tree if entry.filemode == FileMode.TREE)[:20]
-            missing = "/".join(parts[: index + 1])
-            raise GitFailure(
-                ErrorKind.PATH_MISSING,
-                f"there is no folder {missing}",
-                at="/".join(parts[:index]),
-                folders=names,
-            )
-        tree = found
-    return "/".join(parts), tree
 
 
 def files(repository: pygit2.Repository, commit: str, subpath: str) -> dict[str, Any]:
-    """List manifest and ignore files under a folder, sorted; links that look like one are `skipped`."""
+    """List the files that matter below a folder, sorted by path, and what cannot be read there.
+
+    A file that links lead to is listed at each path. Raises GitFailure(PATH_MISSING).
+    """
+    links = Links(repository)
     listed: list[tuple[str, str, int]] = []
-    skipped: list[tuple[str, str]] = []
-    for entry in walk(*folder(repository, commit, subpath)):
-        if entry.mode == FileMode.COMMIT:
-            skipped.append((entry.path, "submodule"))
-        elif not _is_manifest(entry.path):
-            continue
-        elif entry.mode == FileMode.LINK:
-            skipped.append((entry.path, "symlink"))
+    skipped: list[tuple[str, str, str]] = []
+    for found in _walk(_start(repository, links, commit, subpath), links):
+        if isinstance(found, Skipped):
+            skipped.append((found.path, found.reason, found.target))
         else:
             with storage():
-                listed.append((entry.path, entry.blob, repository.odb.read_header(entry.blob)[1]))
-    return {"files": sorted(listed), "skipped": sorted(skipped)}
+                listed.append((found.path, found.blob, repository.odb.read_header(found.blob)[1]))
+    return {"files": sorted(listed), "skipped": sorted(skipped), "has_links": links.matter}
 
 
-def walk(path: str, tree: pygit2.Tree) -> Iterator[Entry]:
-    """Yield every file, link and submodule under a tree, unordered; bounded in depth and number."""
-    waiting: list[tuple[str, Any, int]] = [(path, tree, 0)]
+def _start(repository: pygit2.Repository, links: Links, commit: str, subpath: str) -> _Place:
+    names = [part for part in subpath.split("/") if part not in ("", ".")]
+    folder, depth = resolve(links, _tree(repository, commit), names)
+    if depth == len(names):
+        return _Place("/".join(names), folder)
+    folders = sorted(each.name or "" for each in folder.tree if each.filemode == FileMode.TREE)
+    raise GitFailure(
+        ErrorKind.PATH_MISSING,
+        _what_is_there(folder, names[depth], links, path="/".join(names[: depth + 1])),
+        at="/".join(names[:depth]),
+        folders=folders[:20],
+    )
+
+
+def _what_is_there(folder: Folder, name: str, links: Links, *, path: str) -> str:
+    """Return in words what is at a path instead of a folder."""
+    entry = folder.entry(name) if name != ".." else None
+    if entry is not None and entry.filemode == FileMode.COMMIT:
+        return f"{path} is a submodule, which Nopea does not read,"
+    if entry is not None and entry.filemode == FileMode.LINK:
+        try:
+            links.follow(folder, name, str(entry.id))
+        except BrokenLinkError as error:
+            return f"{path} is a symbolic link to {error.target}, which {_WHY[error.reason]},"
+    return f"there is no folder {path}"
+
+
+_WHY = {
+    SkipReason.NOT_THERE: "is not in the repository",
+    SkipReason.TO_SUBMODULE: "is in a submodule",
+    SkipReason.OUTSIDE: "is outside the repository",
+    SkipReason.LOOP: "leads back to the link",
+}
+
+
+def _walk(start: _Place, links: Links) -> Iterator[_Listed | Skipped]:
+    """Yield what is below a folder and not hidden, unordered; bounded in depth and number."""
+    waiting = [start]
     count = 0
     while waiting:
-        path, tree, depth = waiting.pop()
-        if depth > _MAX_DEPTH:
-            raise GitFailure(ErrorKind.TOO_BIG, f"{path} is nested deeper than {_MAX_DEPTH} folders")
-        for item in tree:
+        place = waiting.pop()
+        if place.depth > _MAX_DEPTH:
+            raise GitFailure(ErrorKind.TOO_BIG, f"{place.path} is nested deeper than {_MAX_DEPTH} folders")
+        for item in place.folder.tree:
             count += 1
             if count > _MAX_ENTRIES:
                 raise GitFailure(ErrorKind.TOO_BIG, f"more than {_MAX_ENTRIES} files in one folder tree")
             name = item.name or ""
-            below = f"{path}/{name}" if path else name
-            if item.filemode == FileMode.TREE:
-                with storage():
-                    waiting.append((below, tree[name], depth + 1))
-            else:
-                yield Entry(below, str(item.id), item.filemode)
+            if name.startswith(".") and name != IGNORE_FILE:
+                continue
+            found = _found(place, name, item, links)
+            if isinstance(found, _Place):
+                if is_manifest_name(name) or name == IGNORE_FILE:
+                    yield Skipped(found.path, SkipReason.FOLDER)
+                waiting.append(found)
+            elif found is not None:
+                yield found
+
+
+def _found(place: _Place, name: str, item: pygit2.Object, links: Links) -> _Place | _Listed | Skipped | None:
+    """Return what an entry of a folder is, behind a link too; None for a file that does not matter."""
+    path, mode = place.path_of(name), item.filemode
+    if mode == FileMode.COMMIT:
+        return Skipped(path, SkipReason.SUBMODULE)
+    if mode == FileMode.TREE:
+        return _Place(path, place.folder.below(name), place.depth + 1, place.linked_from)
+    blob = str(item.id)
+    if mode == FileMode.LINK:
+        try:
+            target = links.follow(place.folder, name, blob)
+        except BrokenLinkError as error:
+            links.matter = True
+            return Skipped(path, error.reason, error.target)
+        links.matter |= isinstance(target, Folder) or is_listed(name)
+        if isinstance(target, Folder):
+            above = (*place.linked_from, place.folder)
+            if any(target.holds(folder) for folder in above):
+                return Skipped(path, SkipReason.LOOP, "/".join(target.names) or ".")
+            return _Place(path, target, place.depth + 1, above)
+        blob = target
+    return _Listed(path, blob) if is_listed(name) else None
 
 
 def read(repository: pygit2.Repository, blobs: Sequence[str], *, max_bytes: int) -> dict[str, Any]:
-    """Return contents by blob id until the answer is full; `rest` are the ids for the next one."""
+    """Return contents by blob id until the answer is full or took long; `rest` are the ids for the next."""
     return _answer(blobs, lambda blob: _blob(repository, blob, max_bytes=max_bytes), size=len)
 
 
@@ -124,18 +180,13 @@ def manifests(
 
 def _answer(blobs: Sequence[str], one: Callable[[str], Any], *, size: Callable[[Any], int]) -> dict[str, Any]:
     done: dict[str, Any] = {}
-    total = 0
+    total, ends_at = 0, time.monotonic() + ANSWER_SECONDS
     for index, blob in enumerate(blobs):
-        if total >= ANSWER_BYTES:
+        if total >= ANSWER_BYTES or (done and time.monotonic() > ends_at):
             return {"done": done, "rest": list(blobs[index:])}
         done[blob] = one(blob)
         total += size(done[blob])
     return {"done": done, "rest": []}
-
-
-def _is_manifest(path: str) -> bool:
-    name = path.rpartition("/")[2].lower()
-    return name.endswith(_SUFFIXES) or name == IGNORE_FILE
 
 
 def _tree(repository: pygit2.Repository, commit: str) -> pygit2.Tree:

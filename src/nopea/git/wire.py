@@ -6,7 +6,19 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from nopea.core.git.source import Commit, Credentials, ParsedDocument, ParsedFile, Ref, Remote, is_ssh
+from nopea.core.git.source import (
+    Commit,
+    Credentials,
+    FileEntry,
+    FileListing,
+    ParsedDocument,
+    ParsedFile,
+    Ref,
+    Remote,
+    Skipped,
+    SkipReason,
+    is_ssh,
+)  # fmt: skip
 from nopea.core.problem import Code, Problem
 from nopea.git.process import Trust
 
@@ -48,10 +60,21 @@ def commit_of(answer: dict[str, Any]) -> Commit:
     """Read a commit from an answer."""
     return Commit(
         id=answer["id"],
-        author=answer["author"],
-        message=answer["message"],
+        author=answer["author"].strip(),
+        message=answer["message"].strip(),  # a blank may stand for the \\r of a CRLF
         committed_at=datetime.fromtimestamp(answer["time"], tz=UTC),
         ref=answer["ref"],
+    )
+
+
+def listing_of(answer: dict[str, Any]) -> FileListing:
+    """Read a listing from an answer."""
+    return FileListing(
+        files=tuple(FileEntry(*each) for each in answer["files"]),
+        skipped=tuple(
+            Skipped(path, SkipReason(reason), target) for path, reason, target in answer["skipped"]
+        ),
+        has_links=answer["has_links"],
     )
 
 

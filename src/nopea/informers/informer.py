@@ -6,16 +6,21 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+from cachetools import LRUCache
 
 from nopea.core.objects import GroupKind, ObjectKey, Resource
-from nopea.core.plan.model import ObservedObject
+from nopea.core.plan.model import Finish, ObservedObject
 from nopea.kube.client import KubeClient
 from nopea.kube.live import is_newer
 from nopea.kube.watch import WatchHealth
 
 KindVersion: TypeAlias = tuple[str, str, str]
 SERVICE_ACCOUNT = "system:serviceaccount:"
+
+MOST_ENDED: Final = 1000
+"""Finished Jobs that are remembered after their deletion, until a sync records them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Informer:
     went_back: set[ObjectKey] = field(default_factory=set)
     """What the last list had in an older state than was known, as after a restore of etcd."""
     started_at: float = 0.0
+    ended: LRUCache[ObjectKey, Finish] = field(default_factory=lambda: LRUCache(MOST_ENDED))
+    """How Jobs had ended that were deleted since."""
     asked_at: float = 0.0
     task: asyncio.Task[None] | None = None
 
@@ -106,8 +113,9 @@ class Informer:
         } - newer
         owners: set[str | None] = set()
         for key in self.objects.keys() - listed.keys() - newer:
-            owners.add(self.objects[key].owner)
-            self.remove(key)
+            known = self.objects[key]
+            owners.add(known.owner)
+            self.lose(key, known.finish)
         for key in listed.keys() - newer:
             owners |= self.put(key, listed[key])
         return owners
@@ -116,6 +124,7 @@ class Informer:
         """Keep an object that has our label; return whom the difference to what was known concerns."""
         known = self.objects.get(key)
         self.remove(key)
+        self.ended.pop(key, None)
         if observed.owner is None:
             return {known.owner} if known else set()
         self.objects[key] = observed
@@ -123,6 +132,12 @@ class Informer:
         if known is not None and replace(known, resource_version=observed.resource_version) == observed:
             return set()
         return {observed.owner, known.owner} if known else {observed.owner}
+
+    def lose(self, key: ObjectKey, finish: Finish | None) -> None:
+        """Forget an object that was deleted, but not that it was a Job that had ended."""
+        self.remove(key)
+        if finish is not None:
+            self.ended[key] = finish
 
     def remove(self, key: ObjectKey) -> None:
         """Forget an object."""

@@ -8,18 +8,19 @@ may not watch, the service account that applies the objects does: all namespaces
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from nopea import log_events, tasks
 from nopea.core.api import names
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.objects import GroupKind, ObjectKey, Resource
-from nopea.core.plan.model import ObservedObject
+from nopea.core.plan.model import Finish, ObservedObject
 from nopea.core.plan.observed import observed_of
+from nopea.core.secret import NO_KEY, Secret
 from nopea.informers.informer import EVERYWHERE, Informer, Informers, KindVersion, Scope, version_of
 from nopea.kube.access import may
 from nopea.kube.client import KubeClient
@@ -76,11 +77,15 @@ def _wake_nobody(owner: str) -> None:
     del owner
 
 
+def _no_key() -> Secret:
+    return NO_KEY
+
+
 class ObjectCache:
     """Bounded by the kinds that the API server serves and the objects that carry our label.
 
     `wake` is called with an owner's label value when something about an object of it has changed that a
-    plan could answer differently; it must not block.
+    plan could answer differently; it must not block. `hash_key` returns the key of all hashes of objects.
     """
 
     def __init__(
@@ -89,7 +94,9 @@ class ObjectCache:
         *,
         rules: RulesOf = _no_rules,
         wake: Callable[[str], None] = _wake_nobody,
+        hash_key: Callable[[], Secret] = _no_key,
     ) -> None:
+        self.hash_key = hash_key
         self._client = client
         self._rules = rules
         self._wake = wake
@@ -182,6 +189,23 @@ class ObjectCache:
         for each in found:
             each.went_back.discard(key)
         return bool(found)
+
+    def finish(self, resource: Resource, key: ObjectKey) -> Finish | None:
+        """Return how a Job ended, also if it was deleted since; None if it is not known to have ended."""
+        live = self.get(resource, key)
+        if live is not None:
+            return live.finish
+        ended = (each.ended.get(key) for each in self._informers.of(resource, key.namespace))
+        return next(filter(None, ended), None)
+
+    def body(self, key: ObjectKey) -> LiveObject | None:
+        """Return the whole object, which only a cache for one command keeps."""
+        del key
+        return None
+
+    def observed(self, live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> ObservedObject:
+        """Return the facts about an object that was read, as this cache keeps them."""
+        return observed_of(live, now=datetime.now(UTC), rules=rules, key=self.hash_key())
 
     def owned(self, owner: str) -> dict[ObjectKey, ObservedObject]:
         """Return every live object with this owner's label, of all kinds that are followed."""
@@ -289,16 +313,17 @@ class ObjectCache:
                     case Changed(live):
                         self._tell(kind.take(*self._read(kind, live)))
                     case Deleted(live):
-                        self._drop(kind, self._key(kind, live), live.meta.resource_version)
+                        self._drop(kind, *self._read(kind, live))
 
-    def _drop(self, kind: Informer, key: ObjectKey, version: str) -> None:
-        if kind.is_known_after(key, version):
+    def _drop(self, kind: Informer, key: ObjectKey, last: ObservedObject) -> None:
+        if kind.is_known_after(key, last.resource_version):
             return  # it was created again
         known = kind.objects.get(key)
         for each in self._informers.about(key.group_kind, key.namespace):
-            if each is kind or not each.is_current:
+            if each is not kind and not each.is_current:
                 each.remove(key)
         if known is not None:
+            kind.lose(key, last.finish)
             self._tell({known.owner})
 
     def _replace(self, kind: Informer, objects: Iterable[LiveObject], version: str) -> None:
@@ -310,11 +335,10 @@ class ObjectCache:
         self._tell(owners)
 
     def _read(self, kind: Informer, live: LiveObject) -> tuple[ObjectKey, ObservedObject]:
-        key, owner = self._key(kind, live), live.meta.labels.get(names.REPOSITORY_LABEL) or ""
-        return key, observed_of(live.json(), now=datetime.now(UTC), rules=self._rules(owner, key))
-
-    def _key(self, kind: Informer, live: LiveObject) -> ObjectKey:
-        return ObjectKey(kind.resource.group, kind.resource.kind, live.meta.namespace, live.meta.name)
+        raw = live.json()
+        key = ObjectKey(kind.resource.group, kind.resource.kind, live.meta.namespace, live.meta.name)
+        owner = live.meta.labels.get(names.REPOSITORY_LABEL) or ""
+        return key, self.observed(raw, rules=self._rules(owner, key))
 
     def _tell(self, owners: Iterable[str | None]) -> None:
         for owner in set(owners):

@@ -92,10 +92,6 @@ class Discovery:
         group, version = split_api_version(api_version)
         return (await self._fresh()).by_kind.get((group, version, kind))
 
-    async def served_in_any_version(self, group_kind: GroupKind) -> Resource | None:
-        """Return the resource of a kind in the preferred one of the versions that are served; as `served`."""
-        return (await self._fresh()).preferred.get(group_kind)
-
     async def find_preferred(self, group_kind: GroupKind) -> Resource:
         """Return the resource of a kind in the server's preferred version; raises as `find`."""
         table = await self._fresh()

@@ -24,11 +24,14 @@ Pure: it parses answers and never sends anything.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import ClassVar
 
 import msgspec
+
+from nopea.kube.brief import brief_cause, shortened
 
 MESSAGE_LIMIT = 2_000
 """Maximum characters of a server's message: a proxy's HTML page must not fill a status."""
@@ -38,6 +41,10 @@ _TYPED_PATCH = re.compile(
     r"failed to create typed patch object|error decoding patch|\.managedFields must be nil"
     r"|quantities must match the regular expression"
 )
+_TOO_LARGE = re.compile(
+    r"message larger than max|request is too large|Request entity too large", re.IGNORECASE
+)
+_LONG_MESSAGE = 500
 _FIELD = re.compile(r"\): (?P<field>\.\S+?): ")
 _IMMUTABLE = re.compile(
     r"is immutable|immutable field|may not (?:change|be changed) once set"
@@ -56,11 +63,15 @@ _TAG = re.compile(r"<[^>]{0,200}>")
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One cause in a Status: `field` is a path such as `spec.ports[0].port`, or empty."""
+    """One cause in a Status: `field` is a path such as `spec.ports[0].port`, or empty.
+
+    `holder` is None unless the manifest lacks the field: then who set it, or empty for a default.
+    """
 
     reason: str = ""
     message: str = ""
     field: str = ""
+    holder: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +131,11 @@ class ApiError(Exception):
 
 class InvalidError(ApiError):
     """The request or the object is invalid until somebody changes it."""
+
+    def with_holders(self, holders: Mapping[str, str | None]) -> InvalidError:
+        """Return the error with the holders of fields that the manifest lacks."""
+        causes = tuple(replace(cause, holder=holders.get(cause.field)) for cause in self.causes)
+        return InvalidError(replace(self.failure, causes=causes), request=self.request)
 
 
 class UnauthorizedError(ApiError):
@@ -262,7 +278,9 @@ def _class_of(failure: ApiFailure) -> type[ApiError]:
         return AlreadyExistsError
     if failure.reason == "Expired":
         return GoneError
-    if failure.code == HTTPStatus.INTERNAL_SERVER_ERROR and _TYPED_PATCH.search(failure.message):
+    if failure.code == HTTPStatus.INTERNAL_SERVER_ERROR and (
+        _TYPED_PATCH.search(failure.message) or is_too_large(failure)
+    ):
         return InvalidError
     return _BY_CODE.get(failure.code, ServerError)
 
@@ -277,11 +295,12 @@ def _failure_of(code: int, body: bytes, retry_after: str) -> ApiFailure:
         return ApiFailure(code=code, message=_text_of(code, body), retry_after_seconds=seconds)
     details = status.details or _WireDetails()
     message = _shown(status.message) or f"The API server gave no reason (HTTP {code})."
+    causes = _causes_of(details, message)
     return ApiFailure(
         code=status.code or code,
         reason=status.reason or "",
-        message=message,
-        causes=_causes_of(details, message),
+        message=_brief(message, causes),
+        causes=causes,
         retry_after_seconds=seconds if seconds is not None else details.retry_after_seconds,
         kind=f"{details.kind}.{details.group}" if details.group else details.kind or "",
         name=details.name or "",
@@ -289,12 +308,23 @@ def _failure_of(code: int, body: bytes, retry_after: str) -> ApiFailure:
 
 
 def _shown(message: str | None) -> str:
-    return _GO_VALUE.sub(r"\g<value>", message or "")[:MESSAGE_LIMIT]
+    return shortened(_GO_VALUE.sub(r"\g<value>", message or ""), MESSAGE_LIMIT)
+
+
+def _brief(message: str, causes: tuple[Cause, ...]) -> str:
+    """Return a long message with what its causes say in brief, in place of dumps of values."""
+    if not causes or not (len(message) > _LONG_MESSAGE or "\n" in message):
+        return message
+    head, invalid, _ = message.partition(" is invalid: ")
+    said = "; ".join(f"{cause.field}: {cause.message}" for cause in causes[:5])
+    return shortened(f"{head}{invalid}{said}" if invalid else said, MESSAGE_LIMIT)
 
 
 def _causes_of(details: _WireDetails, message: str) -> tuple[Cause, ...]:
     causes = tuple(
-        Cause(cause.reason or "", _shown(cause.message), cause.field or "")
+        Cause(
+            cause.reason or "", shortened(brief_cause(cause.message or ""), MESSAGE_LIMIT), cause.field or ""
+        )
         for cause in (details.causes or ())[:50]
     )
     field = None if causes else _FIELD.search(message)
@@ -340,6 +370,17 @@ def is_storage_unavailable(error: ApiError) -> bool:
 def is_storage_broken(error: ApiError) -> bool:
     """Return whether the server has failed to read objects of one kind: its conversion webhook is down."""
     return is_storage_unavailable(error) and error.message.startswith(f"{_INITIALIZING}: ")
+
+
+def names_version_gone(error: ApiError) -> bool:
+    """Return whether managedFields name a version that the CustomResourceDefinition no longer has."""
+    return "request to convert CR to an invalid group/version" in error.message
+
+
+def is_too_large(failure: ApiFailure) -> bool:
+    """Return whether an object is larger than the API server or etcd accepts."""
+    is_whole = any(c.reason == "FieldValueTooLong" and c.field in ("", "[]") for c in failure.causes)
+    return is_whole or bool(_TOO_LARGE.search(failure.message)) or failure.code == 413
 
 
 def has_cause(error: ApiError, reason: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.kube.errors import (
     AlreadyExistsError,
     ApiError,
     ApiServiceError,
+    Cause,
     ConflictError,
     ForbiddenError,
     GoneError,
@@ -20,6 +22,7 @@ from nopea.kube.errors import (
     has_cause,
     immutable_fields,
     is_immutable,
+    is_too_large,
 )
 
 _RBAC = re.compile(
@@ -30,9 +33,16 @@ _ESCALATION = re.compile(r"is attempting to grant RBAC permissions not currently
 _WEBHOOK_DENIED = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request')
 _WEBHOOK_FAILED = re.compile(r'failed calling webhook "(?P<name>[^"]+)"')
 _CONVERSION = re.compile(r"conversion webhook for .{1,300} failed")
-_POLICY = re.compile(r"ValidatingAdmissionPolicy '(?P<name>[^']+)'|violates PodSecurity|exceeded quota")
+_POLICY = re.compile(
+    r"ValidatingAdmissionPolicy '(?P<name>[^']+)'|violates PodSecurity|exceeded quota"
+    r"|(?:maximum|minimum) \S+ usage per |max limit to request ratio per "  # LimitRange
+)
 _QUANTITY = re.compile(r"quantities must match the regular expression")
 _MANAGING_VERBS = ("get", "create", "patch", "delete")  # KEP-555: an apply is a patch that may create
+_NO_FIELDS = ("", "[]", "<nil>")
+_OF_A_TENANT = {("impersonate", "serviceaccounts"), ("get", "secrets")}
+"""What Nopea may do only in namespaces where somebody has granted it."""
+
 RETRIED = "Nopea retries automatically."
 """The last sentence of some hints; a command that ends leaves it out."""
 
@@ -79,6 +89,8 @@ def _code_and_hint(error: ApiError, *, managed: bool) -> tuple[Code, str]:
     admission = _admission(error)
     if admission is not None:
         return admission
+    if "while custom resource definition is terminating" in error.message:
+        return Code.TERMINATING, f"Wait until the CustomResourceDefinition is deleted. {RETRIED}"
     match error:
         case UnknownKindError():
             return Code.KIND_UNKNOWN, "Install its CustomResourceDefinition, or correct apiVersion and kind."
@@ -151,17 +163,56 @@ def _missing_rule(denied: re.Match[str], *, managed: bool) -> str:
         f'Grant {denied["user"]} in {role}: apiGroups: ["{denied["group"]}"], '
         f'resources: ["{denied["resource"]}"], verbs: [{listed}].'
     )
+    if (denied["verb"], denied["resource"]) in _OF_A_TENANT and denied["namespace"]:
+        rule = f"{rule} deploy/tenant does so for a namespace."
     return f"{rule} Or name another account in spec.serviceAccountName." if managed else rule
 
 
 def _invalid(error: ApiError) -> tuple[Code, str]:
     if is_immutable(error):
-        hint = f'{_undo(error)}, or let Nopea recreate the object: annotate it with nopea.io/force: "true".'
-        return Code.IMMUTABLE, hint
+        return Code.IMMUTABLE, _change_of_immutable(error)
+    if is_too_large(error.failure):
+        return Code.INVALID, "Split the object, or store large data elsewhere: its size is limited."
     if _QUANTITY.search(error.message):
         return Code.INVALID, "Correct the quantity in the manifest. Examples: 500m, 2, 512Mi."
-    fields = ", ".join(dict.fromkeys(cause.field for cause in error.causes if cause.field))
-    return Code.INVALID, f"Correct {fields} in the manifest." if fields else "Correct the manifest."
+    return Code.INVALID, _corrections(error.causes)
+
+
+def _change_of_immutable(error: ApiError) -> str:
+    if error.failure.kind in ("Job", "Job.batch"):
+        return (
+            f"{_undo(error)}, or wait until the Job has finished: then Nopea replaces it. To replace it now, "
+            'annotate it with nopea.io/force: "true".'
+        )
+    return f'{_undo(error)}, or let Nopea recreate the object: annotate it with nopea.io/force: "true".'
+
+
+def _corrections(causes: Iterable[Cause]) -> str:
+    """Say what to correct; a field that the manifest lacks is not to be corrected there."""
+    strays = [cause for cause in causes if cause.holder is not None]
+    missing = [cause for cause in causes if cause.holder is None and cause.reason == "FieldValueRequired"]
+    wrong = [cause for cause in causes if cause not in strays and cause not in missing]
+    hints = [
+        f"{verb} {fields} in the manifest."
+        for verb, some in (("Correct", wrong), ("Set", missing))
+        if (fields := _fields(some))
+    ]
+    hints += list(dict.fromkeys(_about_stray(cause) for cause in strays))
+    return " ".join(hints) or "Correct the manifest."
+
+
+def _fields(causes: Iterable[Cause]) -> str:
+    return ", ".join(dict.fromkeys(cause.field for cause in causes if cause.field not in _NO_FIELDS))
+
+
+def _about_stray(cause: Cause) -> str:
+    if cause.field.startswith("status.storedVersions"):
+        return (
+            "Keep the version in spec.versions, with served: false, until no object is stored in it and it "
+            "is removed from status.storedVersions."
+        )
+    whose = f"{cause.holder} set it" if cause.holder else "it is a default of the API server"
+    return f"{cause.field} is not in the manifest: {whose}. Remove it from the live object with kubectl."
 
 
 def _undo(error: ApiError) -> str:

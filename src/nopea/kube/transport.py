@@ -6,6 +6,7 @@ The transport translates network errors into `UnreachableError`. It never parses
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
@@ -167,9 +168,8 @@ class Transport:
         if self._config.proxy_url:
             options["proxy"] = self._config.proxy_url
         url = URL(self._config.server + request.path, encoded=True)
-        return await self._session.request(
-            request.method, url, data=request.body or None, headers=fields, **options
-        )
+        body = io.BytesIO(request.body) if request.body else None  # aiohttp warns of more than 1 MiB in bytes
+        return await self._session.request(request.method, url, data=body, headers=fields, **options)
 
     def _tls(self, identity: Identity) -> ssl.SSLContext:
         # one context until the certificate changes: aiohttp keeps connections per context

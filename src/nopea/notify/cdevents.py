@@ -95,7 +95,13 @@ class CDEventsSink:
             encoded = encode(event, self.version, self.mode)
             for address, outbox in self.outboxes:
                 outbox.offer(
-                    Message(id=event.id, address=address, headers=encoded.headers, body=encoded.body)
+                    Message(
+                        id=event.id,
+                        namespace=transition.repository.key.namespace,
+                        address=address,
+                        headers=encoded.headers,
+                        body=encoded.body,
+                    )
                 )
 
 

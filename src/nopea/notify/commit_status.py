@@ -42,6 +42,9 @@ POLICY: Final = DeliveryPolicy(
 )
 """A status is useless after a quarter of an hour; many repositories share the queue of a host."""
 
+POLICY_OF_OTHERS: Final = replace(POLICY, retry_after_most_seconds=10)
+"""Hosts that share a queue must not pause each other."""
+
 _NO_PROVIDER = "the API of the server is unknown; set spec.webhook.provider"
 _NO_TOKEN = "the repository's Secret has no token or password for the server's API"
 
@@ -111,6 +114,7 @@ class CommitStatuses:
             return
         message = _StatusMessage(
             id=f"{status.repository} {status.commit} {status.state}",
+            namespace=status.namespace,
             address=address,
             body=request.body,
             headers={"Content-Type": "application/json"},
@@ -135,11 +139,11 @@ class CommitStatuses:
         await asyncio.gather(*(box.close(seconds) for box in self._boxes.values()))
 
     def _box(self, host: str) -> Outbox:
-        name = f"commit status {host}"
+        name, policy = f"commit status {host}", POLICY
         if name not in self._boxes and len(self._boxes) >= MAX_HOSTS:
-            name = "commit status others"
+            name, policy = "commit status others", POLICY_OF_OTHERS
         if name not in self._boxes:
-            self._boxes[name] = box = Outbox(name, self._post_and_record_refusal, policy=POLICY)
+            self._boxes[name] = box = Outbox(name, self._post_and_record_refusal, policy=policy)
             if self._group is not None:
                 self._group.create_task(box.run(), name=f"outbox {name}")
         return self._boxes[name]

@@ -7,16 +7,19 @@ SSL_CERT_FILE.
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from yarl import URL
 
 import nopea
+from nopea.core.git.networks import Networks, may_connect
 from nopea.core.notify.address import ReceiverAddress
 
 MOST_BODY = 64 * 1024
@@ -33,6 +36,8 @@ class Message:
 
     id: str
     """Unique; for the log."""
+    namespace: str
+    """Whose it is: namespaces share a queue."""
     address: ReceiverAddress
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
@@ -55,20 +60,27 @@ class NoResponseError(Exception):
     """No complete response came; the message says why and is fit for a log. Another attempt may succeed."""
 
 
+_Target = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
+"""An address as `getaddrinfo` returns it."""
+
 Post = Callable[[Message], Awaitable[Response]]
 """Sends a message once. Raises NoResponseError; has no deadline of its own; cancellation ends it at once."""
 
 
 class HttpPoster:
-    """The connections to all sinks: opened on entering, closed on leaving."""
+    """The connections to sinks in `networks`: opened on entering, closed on leaving."""
 
-    def __init__(self) -> None:
+    def __init__(self, networks: Networks = Networks.ANY) -> None:
+        self._networks = networks
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ssl=ssl.create_default_context()
+                limit=CONNECTIONS,
+                keepalive_timeout=IDLE_SECONDS,
+                ssl=ssl.create_default_context(),
+                socket_factory=self._socket,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),  # the caller owns the deadline
@@ -100,6 +112,13 @@ class HttpPoster:
                 return Response(status=response.status, retry_after=response.headers.get("Retry-After", ""))
         except (aiohttp.ClientError, OSError) as error:
             raise NoResponseError(f"{address} {_describe(error)}") from error
+
+    def _socket(self, target: _Target) -> socket.socket:
+        """Make the socket for one address that a name has; raises OSError if it must not be connected to."""
+        family, kind, protocol, _, address = target
+        if not may_connect(str(address[0]), self._networks):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return socket.socket(family, kind, protocol)
 
 
 async def _discard_body(response: aiohttp.ClientResponse) -> None:

@@ -44,10 +44,18 @@ class _Channel:
 
 
 class Notifier:
-    """Receives the transitions of all repositories; `run` owns all queues."""
+    """Receives the transitions of all repositories; `run` owns all queues.
+
+    `post` sends to the addresses of the settings, `post_status` to the hosts that GitRepositories name.
+    """
 
     def __init__(
-        self, settings: NotifySettings, post: Post, *, remote_of: Callable[[RepoKey], Remote | None]
+        self,
+        settings: NotifySettings,
+        post: Post,
+        *,
+        remote_of: Callable[[RepoKey], Remote | None],
+        post_status: Post,
     ) -> None:
         self._settings = settings
         self._limit = RateLimit[Notification | CommitStatus](per_minute=settings.per_minute)
@@ -59,7 +67,7 @@ class Notifier:
         if settings.commit_status:
             context = f"nopea/{settings.cluster}" if settings.cluster else "nopea"
             self._statuses = CommitStatuses(
-                post, remote_of=remote_of, context=context, target_url=settings.target_url
+                post_status, remote_of=remote_of, context=context, target_url=settings.target_url
             )
         self._changed = asyncio.Event()
         self._closing = False
@@ -141,7 +149,13 @@ class Notifier:
             if self._settings.secret and not channel.is_slack:
                 headers[SIGNATURE_HEADER] = signature(self._settings.secret, body)
             channel.outbox.offer(
-                Message(id=notification_id(notification), address=channel.address, body=body, headers=headers)
+                Message(
+                    id=notification_id(notification),
+                    namespace=notification.namespace,
+                    address=channel.address,
+                    body=body,
+                    headers=headers,
+                )
             )
 
 

@@ -1,4 +1,4 @@
-"""Delivers messages to one sink: in order, with retries, within bounds.
+"""Delivers messages to one sink: each namespace in its order, with retries, within bounds.
 
 Offering never blocks and never fails, so that no sink, however slow or broken, delays a reconciliation.
 Messages are kept in memory only and never read. `core/notify/delivery.py` decides what a response means.
@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from nopea import log_events, tasks
 from nopea.core.notify.delivery import DeliveryPolicy, DeliveryStats, DeliveryVerdict, DropReason
+from nopea.core.notify.fair_queue import FairQueue
 from nopea.logs import Log
 from nopea.notify.drop_counter import DropCounter
 from nopea.notify.http import Message, NoResponseError, Post, Response
@@ -51,7 +51,7 @@ class Outbox:
         self._post = post
         self._policy = policy or DeliveryPolicy()
         self._sending: _Waiting | None = None
-        self._queue: deque[_Waiting] = deque()
+        self._queue = FairQueue[_Waiting]()
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._closing = asyncio.Event()
@@ -66,8 +66,8 @@ class Outbox:
     def offer(self, message: Message) -> bool:
         """Queue a message; False if it is refused: too big, or the outbox is stopped or closed.
 
-        A full queue drops its oldest message that is not being sent, because the latest has the current
-        state. Call it from the event loop; never blocks, never raises; drops are counted and logged.
+        A full queue drops the oldest message of the namespace that has the most, because the latest has the
+        current state. Call it from the event loop; never blocks, never raises; drops are counted and logged.
         """
         if self._stopped or self._closing.is_set():
             reason = DropReason.STOPPED if self._stopped else DropReason.SHUTDOWN
@@ -77,10 +77,13 @@ class Outbox:
         if size > self._policy.most_bytes // 2:  # so that it fits beside the one that is being sent
             self._drops.add(DropReason.TOO_BIG, last=message.id)
             return False
-        self._queue.append(_Waiting(message, asyncio.get_running_loop().time(), size))
+        waiting = _Waiting(message, asyncio.get_running_loop().time(), size)
+        self._queue.put(message.namespace, waiting, size=size)
         self._bytes += size
-        while self._waiting() > self._policy.most_messages or self._bytes > self._policy.most_bytes:
-            oldest = self._queue.popleft()
+        while (too_many := self._waiting() > self._policy.most_messages) or (
+            self._bytes > self._policy.most_bytes
+        ):
+            oldest = self._queue.drop(by_size=not too_many)
             self._bytes -= oldest.size
             self._drops.add(DropReason.FULL, last=oldest.message.id)
         self._arrived.set()
@@ -130,7 +133,7 @@ class Outbox:
     async def _deliver_all(self) -> None:
         while True:
             if self._queue:
-                self._sending = self._queue.popleft()
+                self._sending = self._queue.take()
                 await self._deliver(self._sending)
                 self._remove_sending()
             elif self._closing.is_set():
@@ -140,26 +143,24 @@ class Outbox:
                 await self._arrived.wait()
 
     async def _deliver(self, waiting: _Waiting) -> None:
-        """Send one message until it is accepted, refused or too old."""
-        while True:
-            outcome = await self._try(waiting.message)
-            self._log_state(waiting.message, outcome)
-            match outcome.verdict:
-                case DeliveryVerdict.DELIVERED:
-                    self._delivered += 1
+        """Try to send one message. If that must be repeated, other namespaces have their turn before."""
+        outcome = await self._try(waiting.message)
+        self._log_state(waiting.message, outcome)
+        match outcome.verdict:
+            case DeliveryVerdict.DELIVERED:
+                self._delivered += 1
+            case DeliveryVerdict.REFUSED:
+                self._drops.add(DropReason.REFUSED, error=outcome.error, last=waiting.message.id)
+            case DeliveryVerdict.GONE:
+                self._stop(waiting.message)
+            case DeliveryVerdict.RETRY:
+                if asyncio.get_running_loop().time() - waiting.offered_at >= self._policy.life_seconds:
+                    self._drops.add(DropReason.EXPIRED, error=outcome.error, last=waiting.message.id)
                     return
-                case DeliveryVerdict.REFUSED:
-                    self._drops.add(DropReason.REFUSED, error=outcome.error, last=waiting.message.id)
-                    return
-                case DeliveryVerdict.GONE:
-                    self._stop(waiting.message)
-                    return
-                case DeliveryVerdict.RETRY:
-                    if asyncio.get_running_loop().time() - waiting.offered_at >= self._policy.life_seconds:
-                        self._drops.add(DropReason.EXPIRED, error=outcome.error, last=waiting.message.id)
-                        return
-                    self._retried += 1
-                    await self._pause(outcome.pause_seconds)
+                self._retried += 1
+                self._sending = None
+                self._queue.put_back(waiting.message.namespace, waiting, size=waiting.size)
+                await self._pause(outcome.pause_seconds)
 
     async def _try(self, message: Message) -> _Outcome:
         seconds = self._policy.attempt_seconds

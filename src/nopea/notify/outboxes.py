@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from nopea import tasks
+from nopea.core.git.networks import Networks
 from nopea.core.notify.delivery import DeliveryPolicy
 from nopea.notify.http import HttpPoster, Post
 from nopea.notify.outbox import Outbox
@@ -15,15 +16,18 @@ from nopea.notify.outbox import Outbox
 class Outboxes:
     """Connections are opened on entering and closed on leaving; add outboxes before `start`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tenants: Networks = Networks.ANY) -> None:
         self._poster = HttpPoster()
+        self._for_tenants = HttpPoster(tenants)
         self._outboxes: dict[str, Outbox] = {}
 
     async def __aenter__(self) -> Self:
         await self._poster.__aenter__()
+        await self._for_tenants.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        await self._for_tenants.__aexit__(*exc)
         await self._poster.__aexit__(*exc)
 
     def add(self, name: str, policy: DeliveryPolicy | None = None) -> Outbox:
@@ -38,6 +42,11 @@ class Outboxes:
     def post(self) -> Post:
         """Sends over the shared connections, for callers with their own queues."""
         return self._poster.post
+
+    @property
+    def post_for_tenant(self) -> Post:
+        """Sends to a host that a GitRepository names: only where `tenants` allows it."""
+        return self._for_tenants.post
 
     @property
     def outboxes(self) -> Sequence[Outbox]:

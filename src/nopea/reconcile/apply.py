@@ -15,14 +15,28 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from nopea.core.apply.adoption import adopt
+from nopea.core.apply.adoption import NOBODY, adopt
 from nopea.core.apply.body import NO_VERSION, at_version, body_to_apply
+from nopea.core.apply.fieldset import Path
+from nopea.core.apply.ignore_rules import ManagerPatterns
+from nopea.core.apply.leftovers import changed_in, removed_by_adoption
+from nopea.core.apply.strays import claim_defaults, holder_of, is_stray
+from nopea.core.apply.versions import migrate
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey, Target
 from nopea.core.plan.model import ObservedObject, Reason, Step
 from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, ConflictError, NotFoundError, is_field_conflict, is_immutable
+from nopea.kube.discovery import Discovery
+from nopea.kube.errors import (
+    ApiError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    is_field_conflict,
+    is_immutable,
+    names_version_gone,
+)
 from nopea.kube.live import Applied, is_newer
 from nopea.kube.requests import PatchKind, Preconditions
 from nopea.reconcile.definitions import is_unserved, pauses, wait_until_served
@@ -43,11 +57,13 @@ Decide: TypeAlias = Callable[[Desired, "Mapping[str, Any] | None"], Awaitable[St
 class Written:
     """The outcome of a step, with the step as decided last.
 
-    `applied` is the object as stored; None where that decision is to write nothing.
+    `applied` is the object as stored; None where that decision is to write nothing. `removed` are the live
+    fields that an adoption removed or reset to another value.
     """
 
     step: Step
     applied: Applied | None = None
+    removed: tuple[Path, ...] = ()
 
 
 class Applier:
@@ -59,14 +75,20 @@ class Applier:
         client: KubeClient,
         object_cache: ObjectCache,
         owner: str,
+        discovery: Discovery,
         defined_here: frozenset[GroupKind],
         decide: Decide,
+        deployers: ManagerPatterns = NOBODY,
     ) -> None:
+        """`deployers` are the managers whose claims are adopted with an object that is new to Nopea."""
         self._client = client
         self._object_cache = object_cache
         self._owner = owner
+        self._discovery = discovery
         self._defined_here = defined_here
         self._decide = decide
+        self._deployers = deployers
+        self._removals: dict[ObjectKey, tuple[Mapping[str, Any], tuple[Path, ...]]] = {}
         self._taken_over: set[ObjectKey] = set()
         self._recreated: set[ObjectKey] = set()
 
@@ -79,7 +101,8 @@ class Applier:
                 break
             try:
                 step, live = await self._take_over(step, desired, live)
-                return Written(step, await self._write(step, desired, live))
+                applied = await self._write(step, desired, live)
+                return Written(step, applied, removed=self._removed(step.key, applied))
             except ConflictError as error:
                 if is_field_conflict(error) or not tries_left:
                     raise
@@ -92,6 +115,10 @@ class Applier:
     def has_taken_over(self, key: ObjectKey) -> bool:
         """True when fields that users had set became ours, whether or not the apply succeeded."""
         return key in self._taken_over
+
+    def _removed(self, key: ObjectKey, applied: Applied) -> tuple[Path, ...]:
+        before, gone = self._removals.get(key, ({}, ()))
+        return changed_in(gone, before, applied.json()) if gone else ()
 
     async def _newest(self, step: Step, desired: Desired) -> tuple[Step, Mapping[str, Any] | None]:
         """Bring the step to the newest known version, without a request if nothing relevant changed.
@@ -125,16 +152,16 @@ class Applier:
         return decided, live
 
     async def _read(self, desired: Desired) -> Mapping[str, Any] | None:
-        try:
-            return (await self._client.get(desired.target)).json()
-        except NotFoundError as error:
-            if desired.key.group_kind not in self._defined_here or not is_unserved(error):
-                return None
-        await wait_until_served(self._client, desired.resource)
-        try:
-            return (await self._client.get(desired.target)).json()
-        except NotFoundError:
-            return None
+        """Read the object, in a version that may be served only now; None: it does not exist."""
+        may_wait = desired.key.group_kind in self._defined_here
+        for tries_left in (1, 0):
+            try:
+                return (await self._client.get(desired.target)).json()
+            except NotFoundError as error:
+                if not (tries_left and may_wait and is_unserved(error)):
+                    break
+                await wait_until_served(self._client, desired.resource)
+        return None
 
     async def _take_over(
         self, step: Step, desired: Desired, live: Mapping[str, Any] | None
@@ -142,11 +169,32 @@ class Applier:
         """Take over the users' fields, so that the apply removes those that Git does not declare."""
         if live is None or not _may_hold_claims(step):
             return step, live
-        patch = adopt(live, rules=desired.rules)
+        step, live = await self._migrated(step, desired, live)
+        deployers = self._deployers if step.is_migration else NOBODY
+        if step.reason is Reason.ADOPTED and step.key not in self._removals:
+            gone = removed_by_adoption(
+                live, orjson.loads(desired.body), rules=desired.rules, deployers=deployers
+            )
+            self._removals[step.key] = live, gone
+        patch = adopt(live, rules=desired.rules, deployers=deployers)
         if patch is None:
             return step, live
         live = (await self._client.patch(desired.target, patch, kind=PatchKind.JSON)).json()
         self._taken_over.add(step.key)
+        return _at(step, _version_of(live)), live
+
+    async def _migrated(
+        self, step: Step, desired: Desired, live: Mapping[str, Any]
+    ) -> tuple[Step, Mapping[str, Any]]:
+        """Rename the versions in managedFields that the kind no longer has."""
+        kind, version = desired.key.group_kind, desired.resource.api_version
+        if migrate(live, served={version}, to=version) is None:
+            return step, live
+        served = {each.api_version for each in await self._discovery.all() if each.group_kind == kind}
+        patch = migrate(live, served=served | {version}, to=version)
+        if patch is None:
+            return step, live
+        live = (await self._client.patch(desired.target, patch, kind=PatchKind.JSON)).json()
         return _at(step, _version_of(live)), live
 
     async def _write(self, step: Step, desired: Desired, live: Mapping[str, Any] | None) -> Applied:
@@ -163,11 +211,40 @@ class Applier:
             await wait_until_served(self._client, target.resource)
             return await self._client.apply(target, body)
         except ApiError as error:
-            if not (is_immutable(error) and desired.force and self._may_recreate(step)):
-                raise
-            return await self._recreate(target, desired, step.live)
+            if names_version_gone(error) and step.live is not None:
+                return await self._write_migrated(step, desired)
+            may_recreate = desired.force or (step.live is not None and step.live.finish is not None)
+            if is_immutable(error) and may_recreate and self._is_recreatable(step):
+                return await self._recreate(target, desired, step.live)
+            if isinstance(error, InvalidError):
+                return await self._without_defaults(step, desired, error)
+            raise
 
-    def _may_recreate(self, step: Step) -> bool:
+    async def _write_migrated(self, step: Step, desired: Desired) -> Applied:
+        """Apply an object whose managedFields name a version that its definition dropped meanwhile."""
+        self._discovery.invalidate()
+        live: Mapping[str, Any] = (await self._client.get(desired.target)).json()
+        planned = step.live.resource_version if step.live else ""
+        if _version_of(live) != planned:
+            live = {**live, "metadata": {**live["metadata"], "resourceVersion": planned}}  # 409: look again
+        step, live = await self._migrated(step, desired, live)
+        return await self._client.apply(desired.target, _body(step, desired, live))
+
+    async def _without_defaults(self, step: Step, desired: Desired, error: InvalidError) -> Applied:
+        """Apply again without the defaults that the error names; else raise it, with who set the fields."""
+        manifest = orjson.loads(desired.body)
+        strays = [cause.field for cause in error.causes if cause.field and is_stray(cause.field, manifest)]
+        if step.live is None or not strays:
+            raise error
+        live = (await self._client.get(desired.target)).json()
+        fields = [cause.field for cause in error.causes]
+        patch = claim_defaults(fields, manifest=manifest, live=live)
+        if patch is None or _version_of(live) != step.live.resource_version:
+            raise error.with_holders({field: holder_of(field, live) for field in strays}) from error
+        live = (await self._client.patch(desired.target, patch, kind=PatchKind.JSON)).json()
+        return await self._client.apply(desired.target, _body(_at(step, _version_of(live)), desired, live))
+
+    def _is_recreatable(self, step: Step) -> bool:
         """Return whether it may be deleted: it is ours, not protected, and not yet recreated in this sync."""
         ours = step.live is not None and step.live.owner == self._owner
         return ours and step.key.group_kind not in PROTECTED_KINDS and step.key not in self._recreated

@@ -18,7 +18,7 @@ NO_CREDENTIALS = Credentials()
 async def remote_of(client: KubeClient, key: RepoKey, spec: GitRepositorySpec) -> Remote:
     """Return the spec's URL with the credentials of its Secret; raises SyncError if there are none."""
     if spec.secret_ref is None:
-        return Remote(spec.url, NO_CREDENTIALS)
+        return Remote(spec.url, NO_CREDENTIALS, owner=key)
     name = spec.secret_ref.name
     try:
         secret = await client.get(SECRETS.at(name=name, namespace=key.namespace))
@@ -29,4 +29,4 @@ async def remote_of(client: KubeClient, key: RepoKey, spec: GitRepositorySpec) -
     parsed = parse_credentials(secret.json(), name=name, url=spec.url)
     if isinstance(parsed, Problem):
         raise StalledError(parsed)
-    return Remote(spec.url, parsed)
+    return Remote(spec.url, parsed, owner=key)

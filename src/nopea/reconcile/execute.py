@@ -6,15 +6,22 @@ come last, and only if everything before them went well.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
 
 from nopea import tasks
+from nopea.core.apply.fieldset import Path, find, render_path
+from nopea.core.apply.leftovers import leftovers, may_hold_leftovers
+from nopea.core.drift.admission import changed_at_admission, digest_of
+from nopea.core.drift.mask import show_field
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey, Resource
+from nopea.core.plan.finished import record_of
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
-from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import owned_by_other
 from nopea.core.problem import Problem
 from nopea.core.status.report import ObjectResult, Outcome
@@ -24,7 +31,7 @@ from nopea.kube.errors import ApiError, ConflictError, NotFoundError, Unreachabl
 from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Preconditions
-from nopea.reconcile.apply import Applier, desired_of
+from nopea.reconcile.apply import Applier, Written, desired_of
 from nopea.reconcile.definitions import ESTABLISHED_SECONDS, Superseded, is_unserved, wait_until_established
 from nopea.reconcile.request import Supersede
 
@@ -33,6 +40,11 @@ LANES = 16
 
 DECIDE_AGAIN = timedelta(seconds=2)
 """When to look again at an object that changed between the decision to delete it and the deletion."""
+
+
+async def _not_known(key: ObjectKey) -> Mapping[str, Any] | None:
+    del key
+    return None
 
 
 @dataclass(slots=True)
@@ -74,13 +86,16 @@ class Executor:
         unclaim: Callable[[ObjectKey], None],
         resource_for: Callable[[GroupKind], Awaitable[Resource]],
         commit: str,
+        applied: Mapping[ObjectKey, LastApplied],
+        last_manifest: Callable[[ObjectKey], Awaitable[Mapping[str, Any] | None]] = _not_known,
         refuse: Callable[[Desired], Awaitable[Problem | None]] | None = None,
         timeout_seconds: float = ESTABLISHED_SECONDS,
     ) -> None:
         """`claim` takes an object for the repository and returns the owner's name if it is another's.
 
         `unclaim` gives it back: only who has written an object keeps others from writing it. `refuse` says
-        why an object may not be written at all.
+        why an object may not be written at all. `applied` is what was applied before; `last_manifest` returns
+        its manifest, None where that is not known.
         """
         self._client = client
         self._object_cache = object_cache
@@ -88,6 +103,8 @@ class Executor:
         self._claim = claim
         self._unclaim = unclaim
         self._refuse = refuse
+        self._applied = applied
+        self._last_manifest = last_manifest
         self._resource_for = resource_for
         self._commit = commit
         self._timeout_seconds = timeout_seconds
@@ -128,8 +145,12 @@ class Executor:
 
     def _leave(self, step: Step, execution: Execution) -> None:
         if step.rebase and step.desired is not None and step.live is not None:
-            execution.applied[step.key] = LastApplied(
-                hash=step.desired.hash, projection=step.live.projection, commit=self._commit
+            execution.applied[step.key] = record_of(
+                step.desired,
+                step.live,
+                commit=self._commit,
+                projection=step.live.projection,
+                admission=self._admission_of(step.key),
             )
         result = execution.results[step.key] = _left(step)
         if result.outcome is Outcome.SKIPPED:
@@ -157,22 +178,55 @@ class Executor:
                 self._leave(written.step, execution)
                 self._note_half_done(step, execution)
             else:
-                self._note_applied(written.step, desired, written.applied, execution)
+                await self._note_applied(written, desired, written.applied, execution)
 
-    def _note_applied(self, step: Step, desired: Desired, applied: Applied, execution: Execution) -> None:
-        key, observed = step.key, observed_of(applied.json(), now=datetime.now(UTC), rules=desired.rules)
+    async def _note_applied(
+        self, written: Written, desired: Desired, applied: Applied, execution: Execution
+    ) -> None:
+        step, live = written.step, applied.json()
+        key, observed = step.key, self._object_cache.observed(live, rules=desired.rules)
         self._object_cache.assume(desired.resource, key, observed)
-        execution.applied[key] = LastApplied(
-            hash=desired.hash,
-            projection=None if step.keep else observed.projection,
+        body = orjson.loads(desired.body)
+        admission = changed_at_admission(body, live, rules=desired.rules)
+        execution.applied[key] = record_of(
+            desired,
+            observed,
             commit=self._commit,
+            projection=None if step.keep else observed.projection,
+            admission=digest_of(admission),
         )
         if step.keep:
             execution.left[key] = observed
         same = step.live is not None and step.live.resource_version == observed.resource_version
         same = same and not self._applier.has_taken_over(key)
         outcome = Outcome.UNCHANGED if same else Outcome.CONFIGURED
-        execution.results[key] = _applied(step, Outcome.CREATED if applied.created else outcome)
+        is_known = self._admission_of(key) == digest_of(admission)
+        execution.results[key] = replace(
+            _applied(_without(step, admission, live), Outcome.CREATED if applied.created else outcome),
+            admission=() if is_known else tuple(_change(key, path, body, live) for path in admission),
+            removed=tuple(map(render_path, written.removed)),
+            leftovers=await self._leftovers(step, desired, live),
+        )
+
+    def _admission_of(self, key: ObjectKey) -> str:
+        """Return the digest of what admission changed at the last apply."""
+        last = self._applied.get(key)
+        return last.admission if last is not None else ""
+
+    async def _leftovers(
+        self, step: Step, desired: Desired, live: Mapping[str, Any]
+    ) -> tuple[tuple[str, str], ...]:
+        """Return the fields that this change in Git dropped and that stay, with their managers.
+
+        What Git had is read only if another manager owns something that we do not.
+        """
+        if step.reason not in (Reason.GIT_CHANGE, Reason.CONFLICT) or not may_hold_leftovers(live):
+            return ()
+        last = await self._last_manifest(step.key)
+        if last is None:
+            return ()
+        found = leftovers(last, orjson.loads(desired.body), live)
+        return tuple((render_path(path), manager) for path, manager in found if path not in step.keep)
 
     def _note_half_done(self, step: Step, execution: Execution) -> None:
         """Have the next sync apply an object taken over but not applied: it does not show as drift."""
@@ -262,7 +316,7 @@ def _refused(step: Step, error: ApiError, execution: Execution) -> None:
 def _left(step: Step) -> ObjectResult:
     if step.problem is not None:
         return _failed(step, step.problem)
-    fine = step.reason in (Reason.UNCHANGED, Reason.IGNORED)
+    fine = step.reason in (Reason.UNCHANGED, Reason.IGNORED, Reason.FINISHED)
     return _result(step, Outcome.UNCHANGED if fine else Outcome.SKIPPED)
 
 
@@ -276,6 +330,22 @@ def _result(step: Step, outcome: Outcome) -> ObjectResult:
         declared=step.desired is not None,
         kept=step.kept,
     )
+
+
+def _without(step: Step, admission: Collection[Path], live: Mapping[str, Any]) -> Step:
+    """Drop drift that was not reverted, because admission set the same value again."""
+    if step.seen is None or not admission:
+        return step
+    drift = step.seen.drift
+    fields = tuple(
+        field for field in drift.fields if field.keys not in admission or find(live, field.keys) != field.to
+    )
+    return replace(step, seen=replace(step.seen, drift=replace(drift, fields=fields)))
+
+
+def _change(key: ObjectKey, path: Path, sent: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
+    before, after = (show_field(find(value, path), key=key, path=path, limit=60) for value in (sent, stored))
+    return f"{render_path(path)} {before} → {after}"
 
 
 def _applied(step: Step, outcome: Outcome) -> ObjectResult:

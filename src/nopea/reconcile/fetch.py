@@ -11,7 +11,8 @@ from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
-from nopea.core.manifests.ignore import IGNORE_FILE, Ignore
+from nopea.core.manifests.file_names import IGNORE_FILE
+from nopea.core.manifests.ignore import Ignore
 from nopea.core.manifests.limits import (
     matches_of,
     problem_of_files,
@@ -20,7 +21,8 @@ from nopea.core.manifests.limits import (
     problem_of_size,
     size_of,
 )
-from nopea.core.problem import Code, Problem, StalledError
+from nopea.core.manifests.selection import select
+from nopea.core.problem import Problem, StalledError
 from nopea.state.store import ManifestCache
 
 PARSE_BATCH = 64
@@ -31,12 +33,14 @@ PARSE_BATCH = 64
 class Snapshot:
     """A commit and the parsed manifests below the spec's path, by path from the repository's root.
 
-    `problems` are those of the selection: the files have their own.
+    `problems` are those of the selection: the files have their own. With `has_links`, files outside the path
+    decide too.
     """
 
     commit: Commit
     files: dict[str, ParsedFile]
     problems: tuple[Problem, ...]
+    has_links: bool = False
 
 
 class Git(Protocol):
@@ -57,7 +61,7 @@ class Git(Protocol):
     async def listing(
         self, remote: Remote, commit: str, subpath: str, *, timeout_seconds: float
     ) -> FileListing:
-        """List the manifest and ignore files below a folder at a commit, and what was skipped."""
+        """List the files that matter below a folder at a commit, and what cannot be read there."""
         ...
 
     async def read(
@@ -100,14 +104,16 @@ class Fetcher:
         _refuse(problem_of_listing(listing))
         ignore = await self._ignore(spec, remote, commit.id, listing.files)
         _refuse(problem_of_matching(listing, ignore))
-        wanted, links = await tasks.off_loop(_wanted, listing, ignore, size=matches_of(listing, ignore))
-        _refuse(problem_of_files(wanted))
-        parsed = await self._parse(spec, remote, wanted)
-        problems = (*ignore.problems, *(symlink(path) for path in links))
-        if not wanted and not problems:
-            problems = (no_manifests(spec.path),)
+        selection = await tasks.off_loop(select, listing, ignore, size=matches_of(listing, ignore))
+        if selection.refused:
+            raise StalledError(*selection.refused)
+        _refuse(problem_of_files(selection.manifests))
+        parsed = await self._parse(spec, remote, selection.manifests)
         return Snapshot(
-            commit=commit, files={entry.path: parsed[entry.blob] for entry in wanted}, problems=problems
+            commit=commit,
+            files={entry.path: parsed[entry.blob] for entry in selection.manifests},
+            problems=selection.problems,
+            has_links=listing.has_links,
         )
 
     async def _ignore(
@@ -150,12 +156,6 @@ def _ignore_of(spec: GitRepositorySpec, ignore_files: Mapping[str, bytes]) -> Ig
     return Ignore(root=spec.path, exclude=spec.exclude, ignore_files=ignore_files)
 
 
-def _wanted(listing: FileListing, ignore: Ignore) -> tuple[list[FileEntry], list[str]]:
-    """Return the manifests, and the links where a manifest could be."""
-    links = (path for path, what in listing.skipped if what == "symlink")
-    return [entry for entry in listing.files if ignore.wants(entry.path)], [*filter(ignore.wants, links)]
-
-
 def _refuse(problem: Problem | None) -> None:
     if problem is not None:
         raise StalledError(problem)
@@ -163,23 +163,3 @@ def _refuse(problem: Problem | None) -> None:
 
 def _timeout(spec: GitRepositorySpec) -> float:
     return parse_duration(spec.timeout).total_seconds()
-
-
-def no_manifests(path: str) -> Problem:
-    """Return the problem of a folder without any manifest."""
-    where = f"The folder {path}" if path else "The repository"
-    return Problem(
-        code=Code.NO_MANIFESTS,
-        message=f"{where} contains no manifests (*.yaml, *.yml, *.json).",
-        hint="Correct spec.path, or check the patterns of spec.exclude and .nopeaignore.",
-    )
-
-
-def symlink(path: str) -> Problem:
-    """Return the problem of a link where a manifest could be."""
-    return Problem(
-        code=Code.SYMLINK,
-        message="The file is a symbolic link, which Nopea does not follow.",
-        hint="Replace the link with the file, or exclude it with spec.exclude or .nopeaignore.",
-        source=path,
-    )

@@ -21,14 +21,16 @@ from nopea.core.plan.prune import blocked
 from nopea.core.problem import Problem
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, ConflictError, NotFoundError
+from nopea.kube.errors import ApiError, ConflictError, InvalidError, NotFoundError
 from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, NAMESPACES, repository_target
 from nopea.kube.problems import to_sync_error
-from nopea.reconcile.apply import Applier
+from nopea.kube.requests import PatchKind
+from nopea.reconcile.accounts import client_for, watcher_of
+from nopea.reconcile.apply import TRIES, Applier
 from nopea.reconcile.execute import Executor
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
-from nopea.reconcile.sync import client_for, watcher_of, with_execution
+from nopea.reconcile.sync import with_execution
 from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState
 
@@ -45,7 +47,7 @@ class Finalizer:
         Raises SyncError when the API server does not let us.
         """
         if repository.has_finalizer != repository.deletes_objects:
-            await self._set(repository, held=repository.deletes_objects)
+            await (self._add(repository) if repository.deletes_objects else self._remove(repository))
 
     async def run(
         self, repository: Repository, state: RepositoryState, report: ReconcileReport
@@ -61,7 +63,7 @@ class Finalizer:
         if not why and isinstance(spec, GitRepositorySpec):
             report = await self._delete_objects(repository, spec, state, report)
         if report.result is Result.DELETED:
-            await self._set(repository, held=False)
+            await self._remove(repository)
         return report
 
     async def _why_all_stay(self, repository: Repository) -> str:
@@ -130,6 +132,7 @@ class Finalizer:
                 client=client,
                 object_cache=self._context.object_cache,
                 owner="",
+                discovery=self._context.discovery,
                 defined_here=frozenset(),
                 decide=_nothing_is_wanted,
             ),
@@ -137,20 +140,50 @@ class Finalizer:
             unclaim=lambda _: None,
             resource_for=self._context.discovery.find_preferred,
             commit="",
+            applied={},
         )
 
-    async def _set(self, repository: Repository, *, held: bool) -> None:
-        """Apply our finalizer or remove it by server-side apply: `finalizers` is a set, others' stay."""
+    async def _add(self, repository: Repository) -> None:
+        """Apply our finalizer by server-side apply: `finalizers` is a set, others' stay."""
         metadata = {
             "name": repository.key.name,
             "namespace": repository.key.namespace,
             "uid": repository.uid,  # never of another object of this name
-            **({"finalizers": [names.FINALIZER]} if held else {}),
+            "finalizers": [names.FINALIZER],
         }
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata}
         try:
             await self._context.client.apply_own(repository_target(repository.key), orjson.dumps(body))
         except (NotFoundError, ConflictError):
+            return  # it is gone
+        except ApiError as error:
+            raise to_sync_error(error, object=str(repository.object_key)) from error
+
+    async def _remove(self, repository: Repository) -> None:
+        """Remove our finalizer, whichever manager it belongs to: an earlier version had another."""
+        client, target = self._context.client, repository_target(repository.key)
+        try:
+            for tries_left in reversed(range(TRIES)):
+                metadata = (await client.get(target)).json()["metadata"]
+                finalizers = metadata.get("finalizers") or []
+                if metadata["uid"] != repository.uid or names.FINALIZER not in finalizers:
+                    return
+                place = f"/metadata/finalizers/{finalizers.index(names.FINALIZER)}"
+                patch = [
+                    {"op": "test", "path": "/metadata/uid", "value": repository.uid},
+                    {"op": "test", "path": place, "value": names.FINALIZER},
+                    {"op": "remove", "path": place},
+                ]
+                try:
+                    await client.patch(
+                        target, orjson.dumps(patch), kind=PatchKind.JSON, manager=names.CONTROLLER_MANAGER
+                    )
+                except (ConflictError, InvalidError):
+                    if not tries_left:  # else others have changed the finalizers meanwhile
+                        raise
+                else:
+                    return
+        except NotFoundError:
             return  # it is gone
         except ApiError as error:
             raise to_sync_error(error, object=str(repository.object_key)) from error

@@ -13,14 +13,15 @@ from nopea.core.api.tenancy import may_apply
 from nopea.core.health.assess import Health, pod_trouble
 from nopea.core.health.condition import HealthSummary, summarize, unsettled
 from nopea.core.objects import ObjectKey, Resource
+from nopea.core.plan.finished import health_of
 from nopea.core.plan.observed import observed_of
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
 from nopea.kube.kinds import PODS
 from nopea.kube.requests import Selection
 from nopea.logs import Log
+from nopea.reconcile.accounts import client_for
 from nopea.reconcile.request import ReconcileContext
-from nopea.reconcile.sync import client_for
 from nopea.state.store import RepositoryState
 
 log = Log(__name__)
@@ -41,7 +42,9 @@ class HealthFollower:
         if not isinstance(spec, GitRepositorySpec) or not state.applied:
             return None
         cache, owner = self._context.object_cache, owner_label(repository.key)
-        healths = {key: live.health for key, live in cache.owned(owner).items() if key in state.applied}
+        ended = {key: health_of(last.finished) for key, last in state.applied.items() if last.finished}
+        lives = {key: live.health for key, live in cache.owned(owner).items() if key in state.applied}
+        healths = ended | lives
         if not may_apply(spec, self._context.policy):
             return summarize(healths, {})  # and nobody may read the Pods
         client = client_for(self._context, repository, spec)

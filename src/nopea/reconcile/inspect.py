@@ -17,10 +17,14 @@ from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import AS_CALLER
+from nopea.core.apply.adoption import NOBODY
+from nopea.core.apply.ignore_rules import ManagerPatterns, deployers_of
+from nopea.core.apply.leftovers import removed_by_adoption
+from nopea.core.drift.admission import changed_at_admission
 from nopea.core.git.source import Remote
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Reason, Step
-from nopea.core.plan.object_diff import ObjectDiff, Three, field_diffs
+from nopea.core.plan.object_diff import ObjectDiff, Three, admission_changes, field_diffs, removals
 from nopea.core.problem import Problem
 from nopea.informers.listed import ListedObjects
 from nopea.kube.client import KubeClient
@@ -37,7 +41,7 @@ from nopea.state.repositories import RepositoryStore
 from nopea.state.store import RepositoryState
 
 _NOT_COMPARED = (Action.PRUNE, Action.REFUSE)
-_SAME = (Reason.UNCHANGED, Reason.IGNORED, Reason.KEPT)
+_SAME = (Reason.UNCHANGED, Reason.IGNORED, Reason.FINISHED, Reason.KEPT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,7 @@ class Inspector:
         spec = msgspec.structs.replace(spec, service_account_name=None)
         work = ClusterSync(context, repository, spec, state, remote, keeps_objects=True)
         planned = await work.plan(snapshot)
-        objects = await _Comparison(self._client, work, state, planned).run()
+        objects = await _Comparison(self._client, work, state, planned, deployers_of(spec)).run()
         said = (one.step.problem for one in objects if one.step.problem is not None)
         return Inspection(objects=objects, problems=tuple(dict.fromkeys((*planned.problems, *said))))
 
@@ -118,12 +122,18 @@ class _Comparison:
     """Compares every object that a plan would change or that is out of sync."""
 
     def __init__(
-        self, client: KubeClient, work: ClusterSync, state: RepositoryState, planned: Planned
+        self,
+        client: KubeClient,
+        work: ClusterSync,
+        state: RepositoryState,
+        planned: Planned,
+        deployers: ManagerPatterns,
     ) -> None:
         self._client = client
         self._work = work
         self._state = state
         self._planned = planned
+        self._deployers = deployers
 
     async def run(self) -> tuple[ObjectDiff, ...]:
         steps = self._planned.plan.steps
@@ -137,6 +147,8 @@ class _Comparison:
 
     async def _compare(self, step: Step) -> ObjectDiff:
         desired = step.desired
+        if step.reason is Reason.UNCHANGED and self._is_changed_at_admission(step.key):
+            return await self._admission(step)
         if desired is None or step.action in _NOT_COMPARED or step.reason in _SAME:
             return ObjectDiff(step=step)
         if step.reason is Reason.BREAK_GLASS and step.seen is None and self._is_applied_as(step):
@@ -149,7 +161,7 @@ class _Comparison:
                 problem = to_problem(error, object=str(step.key), source=desired.source)
                 refused = replace(step, action=Action.REFUSE, reason=Reason.UNREADABLE, problem=problem)
                 return ObjectDiff(step=refused)
-        last = await self._last(step.key)
+        last = await self._work.last_manifest(step.key)
         drifted = step.seen.drift.fields if step.seen else ()
         three = Three(
             last=last,
@@ -157,9 +169,38 @@ class _Comparison:
             live=live,
             was_applied=step.key in self._state.applied,
         )
-        return ObjectDiff(
-            step=step, fields=field_diffs(step.key, three, drifted=drifted, rules=desired.rules)
-        )
+        fields = field_diffs(step.key, three, drifted=drifted, rules=desired.rules)
+        if step.reason is Reason.ADOPTED and live is not None:
+            deployers = self._deployers if step.is_migration else NOBODY
+            gone = removed_by_adoption(live, three.desired, rules=desired.rules, deployers=deployers)
+            fields += removals(step.key, live, gone)
+        if not fields and step.reason is Reason.GIT_CHANGE and not self._is_hash_known(step.key):
+            step = replace(step, action=Action.LEAVE, reason=Reason.UNCHANGED)
+        if step.reason is Reason.UNCHANGED and self._is_changed_at_admission(step.key):
+            return await self._admission(step)
+        return ObjectDiff(step=step, fields=fields)
+
+    def _is_changed_at_admission(self, key: ObjectKey) -> bool:
+        last = self._state.applied.get(key)
+        return last is not None and bool(last.admission)
+
+    async def _admission(self, step: Step) -> ObjectDiff:
+        """Return what admission made of the values in Git; no apply can change that while it does."""
+        assert step.desired is not None  # noqa: S101 - it is unchanged in Git
+        try:
+            live = await self._get(step)
+        except ApiError:
+            live = None
+        if live is None:
+            return ObjectDiff(step=step)
+        sent = orjson.loads(step.desired.body)
+        paths = changed_at_admission(sent, live, rules=step.desired.rules)
+        return ObjectDiff(step=step, fields=admission_changes(step.key, sent, live, paths))
+
+    def _is_hash_known(self, key: ObjectKey) -> bool:
+        """Return whether the hash tells a change in Git: a command knows that of commits that it reads."""
+        last = self._state.applied.get(key)
+        return last is not None and bool(last.hash)
 
     def _is_applied_as(self, step: Step) -> bool:
         last = self._state.applied.get(step.key)
@@ -171,11 +212,3 @@ class _Comparison:
             return (await self._client.get(step.desired.target)).json()
         except NotFoundError:
             return None  # deleted between the two looks
-
-    async def _last(self, key: ObjectKey) -> Mapping[str, Any] | None:
-        """Return what was applied last; None where nothing was, or the commit is no longer in Git."""
-        last = self._state.applied.get(key)
-        if last is None or not last.commit:
-            return None
-        body = (await self._work.manifests_of(last.commit)).get(key)
-        return orjson.loads(body) if body is not None else None

@@ -18,8 +18,8 @@ from nopea.core.apply.fieldset import Path, find
 from nopea.core.drift.find import Drift, find_drift
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import ObjectKey, Resource
-from nopea.core.plan.model import ClusterState, LastApplied, ObservedDrift, ObservedObject
-from nopea.core.plan.observed import observed_of
+from nopea.core.plan.finished import compared, finished_as, is_done
+from nopea.core.plan.model import ClusterState, Finish, ObservedDrift, ObservedObject
 from nopea.core.plan.plan import is_suspect
 from nopea.core.problem import Problem, TransientError
 from nopea.informers.object_cache import ObjectCache, Watcher
@@ -89,27 +89,37 @@ class Observer:
 
     async def observe(self, desired: Sequence[Desired], state: RepositoryState) -> Observation:
         """Observe every desired object; raises TransientError when the API server cannot be asked."""
-        served = await self._served(desired)  # in which version each kind can be read now
+        served = await self._served(desired)
         await self._object_cache.ensure(
-            ((served[one.resource], one.key.namespace) for one in desired if one.resource in served),
+            ((served[each.resource], each.key.namespace) for each in desired if each.resource in served),
             self._watcher,
         )
         observation = Observation()
-        looks: list[tuple[Desired, Resource]] = []
-        for one in desired:
-            resource = served.get(one.resource)
+        looks: list[Desired] = []
+        for declared in desired:
+            resource = served.get(declared.resource)
             if resource is None:
-                self._note_deleted_with_its_kind(one, observation, state)
+                self._note_deleted_with_its_kind(declared, observation, state)
                 continue
+            one = declared if resource == declared.resource else replace(declared, resource=resource)
             is_watched = self._object_cache.knows(resource, one.key.namespace)
             live = self._object_cache.get(resource, one.key) if is_watched else None
+            if is_watched:
+                self._note_finish(one, self._object_cache.finish(resource, one.key), state)
             last = state.applied.get(one.key)
-            if last is not None and self._object_cache.takes_back(one.key):  # nobody's drift: apply it again
-                last = state.applied[one.key] = LastApplied(hash="", projection=None, commit=last.commit)
+            if last is not None and live is not None and self._object_cache.takes_back(one.key):
+                state.applied[one.key] = replace(last, hash="", projection=None)  # nobody's drift: apply it
+                self._note(observation, one.key, live)
+                continue
+            if last is not None and last.finished is not None and not last.finished.manifest:
+                before = (await self._previous(last.commit)).get(one.key)
+                last = state.applied[one.key] = compared(last, one, before)
             if live is None and last is None and not self._keeps_objects:
                 continue
-            if live is None or is_suspect(live, last):
-                looks.append((one, resource))
+            if live is None and is_watched and is_done(last, one):
+                state.drifted_since.pop(one.key, None)
+            elif live is None or is_suspect(live, last):
+                looks.append(one)
             else:
                 self._note(observation, one.key, live)
                 state.drifted_since.pop(one.key, None)
@@ -121,26 +131,42 @@ class Observer:
     ) -> Observation:
         """Observe one object that was read just now; None: it does not exist. Sends no request."""
         observation = Observation()
-        await self._judge(one, one.resource, live, observation, state)
+        await self._judge(one, live, observation, state)
         return observation
 
     async def _served(self, desired: Iterable[Desired]) -> dict[Resource, Resource]:
+        """Return each kind as it is served now: in the version of Git, else in another one.
+
+        An object is the same in every version. The version of Git may come with this very sync.
+        """
         served: dict[Resource, Resource] = {}
-        for resource in dict.fromkeys(one.resource for one in desired):
+        for resource, namespace in {one.resource: one.key.namespace for one in desired}.items():
             try:
                 found = await self._discovery.served(resource.api_version, resource.kind)
-                if found is None:  # its definition is about to get this version
-                    found = await self._discovery.served_in_any_version(resource.group_kind)
+                if found is None:
+                    found = await self._in_another_version(resource, namespace)
                 if found is not None:
                     served[resource] = found
             except ApiError as error:
                 raise TransientError(to_problem(error, object=str(resource))) from error
         return served
 
+    async def _in_another_version(self, resource: Resource, namespace: str) -> Resource | None:
+        """Return the kind in another version, if possible a watched one: that is how it was applied."""
+        others = [other for other in await self._discovery.all() if other.group_kind == resource.group_kind]
+        watched = (other for other in others if self._object_cache.knows(other, namespace))
+        return next(watched, others[0] if others else None)
+
     def _note(self, observation: Observation, key: ObjectKey, live: ObservedObject) -> None:
         if live.owner not in (None, self._owner) and self._is_released(key, live.owner or ""):
             live = replace(live, owner=None)
         observation.observed[key] = live
+
+    def _note_finish(self, one: Desired, finish: Finish | None, state: RepositoryState) -> None:
+        """Record that a Job has ended as Git declares it; then it may be removed and does not run again."""
+        last = state.applied.get(one.key)
+        if finish is not None and last is not None and last.finished is None and last.hash == one.hash:
+            state.applied[one.key] = replace(last, finished=finished_as(one, finish))
 
     def _note_deleted_with_its_kind(
         self, one: Desired, observation: Observation, state: RepositoryState
@@ -152,44 +178,37 @@ class Observer:
             observation.seen[one.key] = ObservedDrift(drift=drift, since=_since(one.key, drift, state))
 
     async def _look_at(
-        self, looks: Sequence[tuple[Desired, Resource]], observation: Observation, state: RepositoryState
+        self, looks: Sequence[Desired], observation: Observation, state: RepositoryState
     ) -> None:
-        async def look(one: tuple[Desired, Resource]) -> None:
-            await self._look(*one, observation, state)
+        async def look(one: Desired) -> None:
+            await self._look(one, observation, state)
 
         await tasks.for_each(looks, look, limit=LANES, name="look")
 
-    async def _look(
-        self, one: Desired, resource: Resource, observation: Observation, state: RepositoryState
-    ) -> None:
+    async def _look(self, one: Desired, observation: Observation, state: RepositoryState) -> None:
         live: dict[str, Any] | None = None
         try:
-            target = resource.at(name=one.key.name, namespace=one.key.namespace)
-            live = (await self._client.get(target)).json()
+            live = (self._object_cache.body(one.key) or await self._client.get(one.target)).json()
         except NotFoundError:
             pass  # not there is an answer
         except ApiError as error:
             observation.unreadable[one.key] = to_problem(error, object=str(one.key), source=one.source)
             return
-        await self._judge(one, resource, live, observation, state)
+        await self._judge(one, live, observation, state)
 
     async def _judge(
-        self,
-        one: Desired,
-        resource: Resource,
-        live: Mapping[str, Any] | None,
-        observation: Observation,
-        state: RepositoryState,
+        self, one: Desired, live: Mapping[str, Any] | None, observation: Observation, state: RepositoryState
     ) -> None:
         key, last = one.key, state.applied.get(one.key)
-        is_watched = self._object_cache.knows(resource, key.namespace)
+        is_watched = self._object_cache.knows(one.resource, key.namespace)
         if live is not None:
-            observed = observed_of(live, now=datetime.now(UTC), rules=one.rules)
-            known = self._object_cache.get(resource, key)
+            observed = self._object_cache.observed(live, rules=one.rules)
+            known = self._object_cache.get(one.resource, key)
             is_same = known is not None and known.resource_version == observed.resource_version
             if is_same or not is_watched:  # it may have come under other rules; no watch will bring it
-                self._object_cache.assume(resource, key, observed)
+                self._object_cache.assume(one.resource, key, observed)
             self._note(observation, key, observed)
+            self._note_finish(one, observed.finish, state)
             if self._keeps_objects:
                 observation.live[key] = live
         elif not is_watched:
@@ -202,6 +221,8 @@ class Observer:
         if last.hash != one.hash:
             body = (await self._previous(last.commit)).get(key)
             before = orjson.loads(body) if body is not None else None
+            if not last.hash and body == one.body:  # only the key of the hashes has changed, not Git
+                state.applied[key] = replace(last, hash=one.hash)
         drift = find_drift(desired=desired, last_applied=before or desired, live=live, rules=one.rules)
         observation.seen[key] = ObservedDrift(
             drift=drift, since=_since(key, drift, state), kept=_kept(drift, before, desired)

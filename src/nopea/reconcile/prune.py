@@ -13,7 +13,6 @@ from nopea.core.api.tenancy import shares_rights
 from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource
 from nopea.core.plan.inventory import namespaces_of, uids_of, unrecorded
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, Step
-from nopea.core.plan.observed import observed_of
 from nopea.core.plan.prune import WORKLOADS, PruneCandidate, PruneDecision, PruneVerdict, prune_decisions
 from nopea.core.problem import Problem, TransientError
 from nopea.informers.object_cache import Watcher
@@ -148,7 +147,7 @@ class Pruner:
             raise TransientError(to_problem(error, object=str(key))) from error
         except ApiError as error:
             return to_problem(error, object=str(key)), True
-        return observed_of(live.json(), now=datetime.now(UTC)), True
+        return self._context.object_cache.observed(live.json()), True
 
     def _take_in(self, owned: Mapping[ObjectKey, ObservedObject], known: set[ObjectKey]) -> None:
         """Record objects with our label and Apply entry that a crash after the apply left unrecorded."""

@@ -37,6 +37,7 @@ from nopea.reconcile.publish import Publisher
 from nopea.reconcile.request import ReconcileContext, ReconcileRequest, Supersede
 from nopea.reconcile.sync import ClusterSync
 from nopea.state.inventory import InventoryStore
+from nopea.state.inventory_key import InventoryKey
 from nopea.state.store import RepositoryState, StateStore
 
 log = Log(__name__)
@@ -51,6 +52,8 @@ class Services(ReconcileContext):
 
     publisher: Publisher
     store: StateStore
+    inventory_key: InventoryKey | None = None
+    """The key of the hashes that the object cache makes; None: there is none."""
 
 
 class Reconciler:
@@ -58,7 +61,7 @@ class Reconciler:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._inventory = InventoryStore(services.client)
+        self._inventory = InventoryStore(services.client, services.inventory_key)
         self._finalizer = Finalizer(services)
         self._health = HealthFollower(services)
 
@@ -189,6 +192,7 @@ class Reconciler:
         remote = await self._remote(request, spec, state)
         snapshot = await self._snapshot(request, spec, state, remote, waits_for)
         state.commit, state.synced_version = snapshot.commit, repository.version
+        state.has_links = snapshot.has_links
         report = replace(
             report,
             revision=revision_of(ref_of(spec), snapshot.commit),
@@ -249,7 +253,7 @@ class Reconciler:
             if not problems:
                 raise
             raise TransientError(*problems) from error
-        return replace(snapshot, problems=(*problems, *snapshot.problems))
+        return replace(snapshot, problems=(*problems, *snapshot.problems), has_links=True)
 
     def _is_local(self, request: ReconcileRequest, state: RepositoryState) -> bool:
         """Whether the triggers can be handled with the commit that was synced last."""
@@ -292,7 +296,9 @@ def _has_moved(key: ObjectKey, live: ObservedObject | None, state: RepositorySta
     """Return whether an object differs from what the last run left; drift that it left does not count."""
     if key in state.left:
         return (live.facts if live is not None else None) != state.left[key]
-    return is_suspect(live, state.applied[key])
+    last = state.applied[key]
+    has_ended = live is not None and live.finish is not None and last.finished is None
+    return has_ended or is_suspect(live, last)
 
 
 def _triggers(request: ReconcileRequest) -> tuple[str, ...]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import orjson
 
 from nopea import tasks
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.api.tenancy import account_of, acts_as_controller, may_apply, violations
+from nopea.core.api.tenancy import acts_as_controller
+from nopea.core.apply.ignore_rules import deployers_of
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Remote
 from nopea.core.manifests.limits import problem_of_content
@@ -28,9 +31,8 @@ from nopea.core.objects import GroupKind, ObjectKey, RepoKey, parse_key
 from nopea.core.plan.model import Plan, Policy, Reason, Step
 from nopea.core.plan.plan import plan
 from nopea.core.problem import Problem, StalledError, SyncError
-from nopea.core.status.report import ObjectResult, ReconcileReport, Result
-from nopea.informers.object_cache import Watcher
-from nopea.kube.client import KubeClient, ServiceAccount
+from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
+from nopea.reconcile.accounts import client_for, watcher_of
 from nopea.reconcile.apply import Applier
 from nopea.reconcile.execute import Execution, Executor
 from nopea.reconcile.fetch import Snapshot
@@ -41,6 +43,9 @@ from nopea.reconcile.request import ReconcileContext, Supersede
 from nopea.reconcile.resources import DocumentKinds, look_up_kinds
 from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState
+
+ADMISSION_EVERY = timedelta(hours=1)
+_GIT_CHANGED = (Reason.GIT_CHANGE, Reason.CONFLICT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +82,7 @@ class ClusterSync:
         self._state = state
         self._remote = remote
         self._owner = owner_label(repository.key)
+        self._retries_admission = False
         self._commits: dict[str, Mapping[ObjectKey, bytes]] = {}
         self._commits_lock = asyncio.Lock()
         self._client = client_for(context, repository, spec)
@@ -98,6 +104,7 @@ class ClusterSync:
 
         Raises SyncError when the API server does not answer.
         """
+        self._retries_admission = self._is_time_for_admission()
         planned = await self.plan(snapshot)
         self._note_refusals(planned.plan.steps)
         execution = await self._executor(planned.documents, snapshot.commit.id).execute(
@@ -117,6 +124,8 @@ class ClusterSync:
         kinds = await look_up_kinds(self._context.discovery, documents)
         desired, more = await self._render(documents, kinds)
         self._state.unknown_kinds = len(kinds.found) < len({(one.api_version, one.kind) for one in documents})
+        if snapshot.commit.id:
+            self._commits[snapshot.commit.id] = {one.key: one.body for one in desired}
         problems = [*snapshot.problems, *problems, *more]
         clean = not problems
         self._context.ownership.keep(self._repository.key, (one.key for one in desired), complete=clean)
@@ -166,14 +175,18 @@ class ClusterSync:
                 client=self._client,
                 object_cache=self._context.object_cache,
                 owner=self._owner,
+                discovery=self._context.discovery,
                 defined_here=frozenset(defined),
                 decide=self._decide,
+                deployers=deployers_of(self._spec),
             ),
             claim=self._claim,
             unclaim=self._unclaim,
             refuse=OwnKinds(self._client).problem_of if self._is_controller else None,
             resource_for=self._context.discovery.find_preferred,
             commit=commit,
+            applied=self._state.applied,
+            last_manifest=self.last_manifest,
             timeout_seconds=parse_duration(self._spec.timeout).total_seconds(),
         )
 
@@ -188,19 +201,33 @@ class ClusterSync:
     def _policy(self) -> Policy:
         """Under `manual` and `notify`, a user's request heals."""
         status, repository = self._state.status, self._repository
-        asked = repository.sync_requested_at
         heal = repository.heal_requested
         _, _, named = heal.partition(" ")
         is_new = bool(heal) and heal != (status.last_handled_heal_at or "")
         key = parse_key(named) if named and is_new else None
-        synced = bool(asked) and asked != (status.last_handled_sync_at or "")
         return Policy(
             owner=self._owner,
             heal=self._spec.heal_policy,
             grace=parse_duration(self._spec.heal_grace_period),
-            heal_requested=synced or (is_new and not named),
+            heal_requested=self._is_sync_requested() or (is_new and not named),
+            retries_admission=self._retries_admission,
             heal_objects=frozenset({key} if key else ()),
         )
+
+    def _is_sync_requested(self) -> bool:
+        asked = self._repository.sync_requested_at
+        return bool(asked) and asked != (self._state.status.last_handled_sync_at or "")
+
+    def _is_time_for_admission(self) -> bool:
+        """Return whether to apply what admission changed again; nothing tells when admission has stopped.
+
+        The API server stores nothing while it has not, so an hourly request per object is all that it costs.
+        """
+        now = datetime.now(UTC)
+        is_time = self._is_sync_requested() or now - self._state.admission_tried_at >= ADMISSION_EVERY
+        if is_time:
+            self._state.admission_tried_at = now
+        return is_time
 
     async def _documents(self, snapshot: Snapshot) -> tuple[list[Document], list[Problem]]:
         too_big = problem_of_content(snapshot.files, max_objects=self._context.policy.max_objects)
@@ -219,6 +246,7 @@ class ClusterSync:
             target_namespace=self._spec.target_namespace,
             force=self._spec.force,
             ignore=self._spec.ignore_differences,
+            hash_key=self._context.object_cache.hash_key(),
         )
         desired, problems = await tasks.off_loop(
             render,
@@ -235,6 +263,14 @@ class ClusterSync:
             if commit not in self._commits:
                 self._commits[commit] = await self._read_commit(commit) if commit else {}
             return self._commits[commit]
+
+    async def last_manifest(self, key: ObjectKey) -> Mapping[str, Any] | None:
+        """Return what was applied last; None where nothing was, or the commit is no longer in Git."""
+        last = self._state.applied.get(key)
+        if last is None or not last.commit:
+            return None
+        body = (await self.manifests_of(last.commit)).get(key)
+        return orjson.loads(body) if body is not None else None
 
     async def _read_commit(self, commit: str) -> Mapping[ObjectKey, bytes]:
         try:
@@ -277,14 +313,17 @@ class ClusterSync:
                 self._context.ownership.unclaim(step.key, self._repository.key)
                 self._wait_for(step.key, step.live.owner if step.live else None)
 
-    def _note_heals(self, results: Iterable[ObjectResult]) -> None:
+    def _note_heals(self, results: Collection[ObjectResult]) -> None:
         now = datetime.now(UTC)
         fights = self._state.fights
         for one in results:
             if one.seen is not None and one.healed and one.reason is Reason.MANUAL_DRIFT:
                 for manager in managers_of(one.seen.drift):
                     fights = fights.healed(one.key, manager=manager, at=now)
-        self._state.fights = fights.forget(now=now, keep=self._state.applied.keys())
+        changed = {  # the change may end the fight
+            one.key for one in results if one.reason in _GIT_CHANGED and one.outcome is not Outcome.FAILED
+        }
+        self._state.fights = fights.forget(now=now, keep=self._state.applied.keys() - changed)
 
     def _contested(self) -> tuple[tuple[ObjectKey, RepoKey], ...]:
         ownership, ours = self._context.ownership, self._repository.key
@@ -301,33 +340,6 @@ class ClusterSync:
         for key, last in execution.applied.items():
             if last.projection is not None:  # else drift was left in it
                 self._state.drifted_since.pop(key, None)
-
-
-def client_for(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> KubeClient:
-    """Return a client that queues as this repository and acts as its service account.
-
-    Raises StalledError if nobody may write: what is in Git never acts as Nopea unless the process allows it.
-    """
-    key = repository.key
-    if not may_apply(spec, context.policy):
-        raise StalledError(*violations(key, spec, context.policy))
-    return context.client.on_behalf(str(key), of=_service_account(context, key, spec))
-
-
-def watcher_of(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> Watcher | None:
-    """Return the account that watches the repository's objects where Nopea may not; None without one."""
-    account = _service_account(context, repository.key, spec)
-    if account is None:
-        return None
-    flow = f"{account.namespace}/watches of {account.name}"
-    return Watcher(account=str(account), client=context.client.on_behalf(flow, of=account))
-
-
-def _service_account(
-    context: ReconcileContext, key: RepoKey, spec: GitRepositorySpec
-) -> ServiceAccount | None:
-    name = account_of(spec, context.policy)
-    return ServiceAccount(namespace=key.namespace, name=name) if name else None
 
 
 def with_execution(

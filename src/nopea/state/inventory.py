@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -15,15 +16,18 @@ from nopea.core.api import names
 from nopea.core.api.inventory import InventorySpec
 from nopea.core.api.labels import owner_label
 from nopea.core.api.repository import Repository
+from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.objects import ObjectKey
 from nopea.core.plan import inventory
 from nopea.core.plan.model import LastApplied
 from nopea.core.problem import Code, Problem, StalledError
+from nopea.core.secret import NO_KEY, Secret
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.kinds import INVENTORIES
 from nopea.kube.problems import to_sync_error
 from nopea.kube.requests import Selection
+from nopea.state.inventory_key import InventoryKey
 from nopea.state.store import RepositoryState
 
 _NAME_LENGTH = 200
@@ -32,21 +36,28 @@ _NAME_LENGTH = 200
 class InventoryStore:
     """Reads and writes inventories. Raises SyncError when the API server refuses."""
 
-    def __init__(self, client: KubeClient) -> None:
+    def __init__(self, client: KubeClient, key: InventoryKey | None = None) -> None:
+        """Without the key of the hashes, as commands are, no recorded hash is used."""
         self._client = client
+        self._key = key
 
     async def load(self, repository: Repository, state: RepositoryState) -> None:
         """Fill the state's memory of what was applied from Kubernetes, the first time only."""
         if state.loaded:
             return
+        if self._key is not None:
+            try:
+                await self._key.load()
+            except ApiError as error:
+                raise to_sync_error(error, object=self._key.name) from error
         text = repository.status.inventory  # as it is now: a user may have removed an unreadable one
         state.status = msgspec.structs.replace(state.status, inventory=text)
-        applied = _unpack(text, "status.inventory", of=str(repository.object_key))
+        applied = self._unpack(text, "status.inventory", of=str(repository.object_key))
         if applied:
             await self._find_leftovers(repository, state)
         elif state.status.conditions:  # else it is new and has no Inventory objects
             applied = await self._read_chunks(repository, state)
-        state.applied = {**applied, **state.applied}
+        state.applied = {**_at_last_commit(applied, state.status), **state.applied}
         state.loaded = True
 
     async def save(self, repository: Repository, state: RepositoryState) -> str:
@@ -54,17 +65,20 @@ class InventoryStore:
 
         What an Inventory object held that is not needed any more stays until `trim`.
         """
-        for index, chunk in enumerate(inventory.chunks(state.applied)):
+        for index, chunk in enumerate(inventory.chunks(state.applied, key=self._hash_key())):
             spec = InventorySpec(repository=repository.key.name, index=index, objects=chunk)
             await self._write_chunk(repository, state, spec)
-        return inventory.inline(state.applied)
+        return inventory.inline(state.applied, key=self._hash_key())
+
+    def _hash_key(self) -> Secret:
+        return self._key.current() if self._key is not None else NO_KEY
 
     async def trim(self, repository: Repository, state: RepositoryState) -> None:
         """Delete the Inventory objects that are too many, once the status holds what was in them.
 
         Before that a crash would leave the inventory nowhere.
         """
-        if state.status.inventory != inventory.inline(state.applied):
+        if state.status.inventory != inventory.inline(state.applied, key=self._hash_key()):
             return
         needed = len(inventory.chunks(state.applied))
         for index in [index for index in state.chunks if index >= needed]:
@@ -81,8 +95,14 @@ class InventoryStore:
             name = (
                 f"{names.GROUP}/{names.INVENTORY_KIND} {repository.key.namespace}/{raw['metadata']['name']}"
             )
-            applied |= _unpack(spec.objects, "spec.objects", of=name)
+            applied |= self._unpack(spec.objects, "spec.objects", of=name)
         return applied
+
+    def _unpack(self, text: str, field: str, *, of: str) -> dict[ObjectKey, LastApplied]:
+        try:
+            return inventory.unpack(text, key=self._hash_key())
+        except ValueError as error:
+            raise _unreadable(field, error, of=of) from error
 
     async def _find_leftovers(self, repository: Repository, state: RepositoryState) -> None:
         """Note the Inventory objects that a crash before `trim` left over, for the next `trim`."""
@@ -177,11 +197,21 @@ def _read_spec(raw: Mapping[str, Any], repository: Repository) -> InventorySpec:
         ) from error
 
 
-def _unpack(text: str, field: str, *, of: str) -> dict[ObjectKey, LastApplied]:
-    try:
-        return inventory.unpack(text)
-    except ValueError as error:
-        raise _unreadable(field, error, of=of) from error
+def _at_last_commit(
+    applied: dict[ObjectKey, LastApplied], status: GitRepositoryStatus
+) -> dict[ObjectKey, LastApplied]:
+    """Return the records; those without their hash get the last commit if that was applied in full.
+
+    What they were applied from is compared with Git then. The last commit declares the same as an older one
+    in which an object was applied last, and is the only one that has to be read.
+    """
+    commit = status.last_applied_commit
+    if not commit or commit != status.last_attempted_commit:
+        return applied
+    return {
+        key: replace(last, commit=commit) if last.commit and not last.hash else last
+        for key, last in applied.items()
+    }
 
 
 def _unreadable(field: str, error: Exception, *, of: str) -> StalledError:

@@ -20,7 +20,7 @@ class Mirrors(Protocol):
     """The part of the Git port that deletes mirrors."""
 
     async def forget(self, in_use: Collection[Remote]) -> int:
-        """Delete the mirrors of all other remotes and return how many there were."""
+        """Delete the mirrors of all other remotes, but none in use, and return how many."""
         ...
 
 

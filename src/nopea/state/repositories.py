@@ -16,9 +16,10 @@ from nopea.core.problem import Problem
 class RepositoryStore:
     """The latest version of every GitRepository, by key and by ownership label value."""
 
-    def __init__(self, *, whole_cluster: bool = True) -> None:
-        """With `whole_cluster` False an unknown owner may exist in a namespace that is not watched."""
+    def __init__(self, *, whole_cluster: bool = True, namespace: str | None = None) -> None:
+        """With `whole_cluster` False an unknown owner may exist, except in the namespace that is watched."""
         self._whole_cluster = whole_cluster
+        self._namespace = namespace
         self._repositories: dict[RepoKey, Repository] = {}
         self._by_label: dict[str, RepoKey] = {}
 
@@ -58,7 +59,8 @@ class RepositoryStore:
 
     def may_exist(self, label: str) -> bool:
         """False when the label names a repository that is certainly gone: its objects may be taken over."""
-        return label in self._by_label or not self._whole_cluster
+        is_here = label.partition(".")[0] == self._namespace  # a namespace has no dot
+        return label in self._by_label or not (self._whole_cluster or is_here)
 
     def rules(self, label: str, key: ObjectKey) -> IgnoreRules:
         """Return what the repository of a label value ignores in an object."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cachetools import LRUCache
 
@@ -45,8 +45,12 @@ class RepositoryState:
     commit: Commit | None = None
     synced_version: tuple[int, str] | None = None
     """The `Repository.version` for which `commit` was read: both are used while Git fails."""
+    has_links: bool = True
+    """False when the commit that was read last has no links: files outside `spec.path` do not matter."""
     complete: bool = False
     """True when the last sync of `commit` had no problem: a poll that finds it has nothing to do."""
+    admission_tried_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When objects that admission changed were last applied again; a start counts as a try."""
     problems: tuple[Problem, ...] = ()
     """The problems of the last sync: logged in full when they change, not at each retry."""
     written_at: float = -math.inf
@@ -73,6 +77,11 @@ class StateStore:
         """Return the URL and credentials of a repository's last sync, if it came that far."""
         known = self.states.get(key)
         return known.remote if known else None
+
+    def has_links(self, key: RepoKey) -> bool:
+        """Whether files outside `spec.path` may matter to a repository, because of links."""
+        known = self.states.get(key)
+        return known is None or known.has_links
 
     def applied_kinds(self) -> set[GroupKind]:
         """Return the kinds of which a repository has applied objects."""

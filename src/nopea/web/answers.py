@@ -13,16 +13,6 @@ from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem
 from nopea.core.webhooks.refused import RefusedError
 
-_UNPROVEN = frozenset(
-    (
-        Code.WEBHOOK_UNSIGNED,
-        Code.WEBHOOK_SIGNATURE,
-        Code.WEBHOOK_STALE,
-        Code.WEBHOOK_NO_SECRET,
-        Code.WEBHOOK_UNKNOWN_REPOSITORY,
-        Code.WEBHOOK_AMBIGUOUS_NAME,
-    )
-)
 _NOT_AUTHENTICATED = Problem(
     code=Code.WEBHOOK_SIGNATURE,
     message="The delivery could not be authenticated.",
@@ -45,21 +35,26 @@ def ignored(reason: str) -> web.Response:
     return _answer(HTTPStatus.OK, {"ignored": reason})
 
 
-def refused(error: RefusedError) -> web.Response:
-    """Return the response to a refusal; the log has its reason.
+def not_authenticated() -> web.Response:
+    """Return the response to every delivery whose sender has not proved who it is; the log has the reason.
 
-    It is the same for every cause for which a delivery is not authenticated. So it does not tell a stranger
-    whether the GitRepository is missing or the signature is wrong, or the name of a Secret.
+    So it does not tell a stranger whether the GitRepository is missing or the signature is wrong, whether the
+    Secret can be read, or its name.
     """
-    problem, status = error.problem, error.status
-    if problem.code in _UNPROVEN:
-        problem, status = _NOT_AUTHENTICATED, HTTPStatus.UNAUTHORIZED
-    elif problem.code is Code.WEBHOOK_TRY_AGAIN:
-        problem = _NOT_NOW
-    answer = _answer(status, {"code": problem.code.value, "message": problem.message, "hint": problem.hint})
+    return _refused(HTTPStatus.UNAUTHORIZED, _NOT_AUTHENTICATED)
+
+
+def refused(error: RefusedError) -> web.Response:
+    """Return the response to any other refusal; the log has its reason."""
+    is_temporary = error.problem.code is Code.WEBHOOK_TRY_AGAIN
+    answer = _refused(error.status, _NOT_NOW if is_temporary else error.problem)
     if error.retry_after_seconds:
         answer.headers["Retry-After"] = str(error.retry_after_seconds)
     return answer
+
+
+def _refused(status: int, problem: Problem) -> web.Response:
+    return _answer(status, {"code": problem.code.value, "message": problem.message, "hint": problem.hint})
 
 
 def _answer(status: int, value: dict[str, Any]) -> web.Response:

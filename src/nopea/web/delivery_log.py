@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from cachetools import TTLCache
+
 from nopea import log_events
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem
@@ -13,6 +15,8 @@ from nopea.logs import Log
 log = Log(__name__)
 
 _MAX_ADDRESS = 160
+MAX_NAMESPACES = 1_024
+NAMESPACE_SECONDS = 60.0
 
 
 class TokenBucket:
@@ -39,18 +43,45 @@ class TokenBucket:
         return suppressed
 
 
+class _Limit:
+    """A bucket that all share, beside which each namespace has one line a minute, whatever others cause."""
+
+    def __init__(self, clock: Callable[[], float], *, burst: int, seconds: float) -> None:
+        self._bucket = TokenBucket(clock, burst=burst, seconds=seconds)
+        self._heard: TTLCache[str, None] = TTLCache(MAX_NAMESPACES, NAMESPACE_SECONDS, timer=clock)
+
+    def take(self, namespace: str) -> int | None:
+        """Return as `TokenBucket.take`; an empty namespace has no line of its own."""
+        suppressed = self._bucket.take()
+        if suppressed is None and namespace and namespace not in self._heard:
+            suppressed = 0
+        if suppressed is not None and namespace:
+            self._heard[namespace] = None
+        return suppressed
+
+
 class DeliveryLog:
-    """Writes one line for a delivery; `clock` is monotonic, in seconds."""
+    """Writes one line for a delivery; `clock` is monotonic, in seconds.
+
+    `namespace` is that of an existing GitRepository, or empty: its number bounds the lines.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._ignored = TokenBucket(clock, burst=100, seconds=0.5)
-        self._refused = TokenBucket(clock, burst=20, seconds=3.0)
+        self._ignored = _Limit(clock, burst=100, seconds=0.5)
+        self._refused = _Limit(clock, burst=20, seconds=3.0)
 
     def received(
-        self, path: str, provider: str, woken: Collection[RepoKey], *, ignored: str, seconds: float
+        self,
+        path: str,
+        provider: str,
+        woken: Collection[RepoKey],
+        *,
+        ignored: str,
+        seconds: float,
+        namespace: str = "",
     ) -> None:
         """Log a genuine delivery; those that wake nothing are limited, because some pings are unsigned."""
-        suppressed = 0 if woken else self._ignored.take()
+        suppressed = 0 if woken else self._ignored.take(namespace)
         if suppressed is not None:
             log.write(
                 log_events.webhook_received,
@@ -62,9 +93,9 @@ class DeliveryLog:
                 suppressed=suppressed,
             )
 
-    def refused(self, path: str, problem: Problem, *, status: int) -> None:
-        """Log a refused delivery."""
-        suppressed = self._refused.take()
+    def refused(self, path: str, problem: Problem, *, status: int, namespace: str = "") -> None:
+        """Log a refused delivery; `status` is that of the response."""
+        suppressed = self._refused.take(namespace)
         if suppressed is not None:
             log.write(
                 log_events.webhook_refused,
@@ -72,5 +103,6 @@ class DeliveryLog:
                 status=status,
                 code=problem.code,
                 problem=problem.message,
+                hint=problem.hint,
                 suppressed=suppressed,
             )

@@ -28,7 +28,8 @@ KEY = "token"
 KEEP_SECONDS = 30.0
 AGAIN_SECONDS = 1.0
 READ_SECONDS = 5.0
-MOST = 1_024
+MOST_OF_NAMESPACE = 256
+MOST_NAMESPACES = 256
 LONGEST_FILE = 64 * 1024
 
 
@@ -55,20 +56,30 @@ class _Entry:
 class HookSecrets:
     """The Secrets in specs, cached for 30 s, so that a flood of deliveries is not a flood of requests.
 
-    A Secret is read at most once a second, also while the API server is unreachable: callers that waited for
+    Those of one namespace push out none of another, and its requests do not make others wait. A Secret is
+    read at most once a second, also while the API server is unreachable: callers that waited for
     a failed request do not start another.
     """
 
-    def __init__(self, client: Reader, *, clock: Callable[[], float], most: int = MOST) -> None:
-        self._client = client
+    def __init__(
+        self,
+        client_of: Callable[[str], Reader],
+        *,
+        clock: Callable[[], float],
+        most: int = MOST_OF_NAMESPACE,
+        most_namespaces: int = MOST_NAMESPACES,
+    ) -> None:
+        """`client_of` returns the reader for a namespace; `most` is the number of Secrets kept of each."""
+        self._client_of = client_of
         self._clock = clock
-        self._entries: LRUCache[tuple[str, str], _Entry] = LRUCache(most)
+        self._most = most
+        self._namespaces: LRUCache[str, LRUCache[str, _Entry]] = LRUCache(most_namespaces)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return sum(map(len, self._namespaces.values()))
 
     async def read(self, namespace: str, name: str) -> Secret:
-        """Return the token. Raises RefusedError: 403 without a token, 503 if it cannot be read now."""
+        """Return the token. Raises RefusedError: there is none, or it cannot be read now."""
         entry = self._entry(namespace, name)
         async with entry.lock:
             kept_seconds = KEEP_SECONDS if isinstance(entry.value, Secret) else AGAIN_SECONDS
@@ -91,7 +102,10 @@ class HookSecrets:
                 return None  # the refusal stands: the signature does not match the last known secret
 
     def _entry(self, namespace: str, name: str) -> _Entry:
-        return self._entries.setdefault((namespace, name), _Entry())
+        entries = self._namespaces.get(namespace)
+        if entries is None:
+            entries = self._namespaces[namespace] = LRUCache(self._most)
+        return entries.setdefault(name, _Entry())
 
     def _was_just_tried(self, entry: _Entry) -> bool:
         return self._clock() - entry.tried_at < AGAIN_SECONDS
@@ -110,7 +124,7 @@ class HookSecrets:
         where = f"Secret {namespace}/{name}"
         try:
             async with asyncio.timeout(READ_SECONDS):
-                live = await self._client.get(SECRETS.at(name=name, namespace=namespace))
+                live = await self._client_of(namespace).get(SECRETS.at(name=name, namespace=namespace))
             return _token_of(live.json(), where=where)
         except NotFoundError:
             return _missing(f"{where} does not exist.", "Create it, or correct spec.webhook.secretRef.name.")
@@ -132,7 +146,7 @@ class SharedSecret:
         self._version: tuple[int, ...] = ()
 
     def read(self) -> Secret:
-        """Return it. Raises RefusedError (403) if none is configured or the file is empty."""
+        """Return it. Raises RefusedError if none is configured or the file is empty."""
         if self._file is not None:
             self._reload(self._file)
         if not self._value:
@@ -194,5 +208,4 @@ def _not_now(message: str) -> RefusedError:
         Code.WEBHOOK_TRY_AGAIN,
         message,
         "Send the delivery again later. Polling finds the commit meanwhile.",
-        retry_after_seconds=10,
     )

@@ -1,4 +1,4 @@
-"""The HTTP server: `GET /health`, `GET /ready` and the given routes. Never asks the cluster.
+"""The HTTP servers: one port for probes and metrics, one for webhooks, whose flood cannot stop the first.
 
 Broken requests are answered with 4xx and write no traceback into the log.
 """
@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+import resource
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,7 +20,7 @@ from aiohttp.web_protocol import PayloadAccessError
 
 from nopea import log_events, tasks
 from nopea.logs import Log
-from nopea.web.idle import Handler, IdleConnections
+from nopea.web.connections import PROBES, Bound, Connections, Handler
 
 log = Log(__name__)
 
@@ -39,22 +42,23 @@ class ListenError(Exception):
     """Nopea cannot listen on the address. The message names it and says what to do."""
 
 
-@asynccontextmanager
-async def serving(
-    *,
-    host: str,
-    port: int,
-    why_not_ready: Callable[[], str],
-    routes: Iterable[web.AbstractRouteDef] = (),
-) -> AsyncIterator[int]:
-    """Serve probes and routes while the context is open; yields the port (0 lets the system choose).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedPort:
+    """What one port serves, in a word for the log, and the option that sets it. 0: the system chooses one."""
 
-    `why_not_ready` returns the reason, or an empty string once the process is ready. Raises ListenError.
-    """
+    serves: str
+    host: str
+    port: int
+    option: str
+    routes: Sequence[web.AbstractRouteDef]
+    bound: Bound
+
+
+@asynccontextmanager
+async def listening(listener: ServedPort) -> AsyncIterator[int]:
+    """Serve the routes of a listener while the context is open; yields the port. Raises ListenError."""
     app = web.Application(client_max_size=64 * 1024)
-    app.router.add_get("/health", _health)
-    app.router.add_get("/ready", _Ready(why_not_ready).handle)
-    app.router.add_routes(routes)
+    app.router.add_routes(listener.routes)
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -67,23 +71,52 @@ async def serving(
     await runner.setup()
     server = runner.server
     assert server is not None  # noqa: S101 - setup makes it
-    idle = IdleConnections()
-    server.request_handler = idle.counting(_refusing_expectations(server.request_handler))
-    watching = tasks.spawn(idle.run(server), name="idle connections")
+    server.request_handler = _refusing_expectations(server.request_handler)
+    connections = Connections(listener.bound)
+    connections.guard(server)
+    watching = tasks.spawn(connections.run(), name=f"idle connections of {listener.serves}")
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, listener.host, listener.port).start()
         except OSError as error:
             raise ListenError(
-                f"Cannot listen on {host}:{port}: {error.strerror}. Set another --host or --port."
+                f"Cannot listen on {listener.host}:{listener.port}: {error.strerror}. "
+                f"Set another --host or {listener.option}."
             ) from error
         bound = int(runner.addresses[0][1])
-        log.write(log_events.listening, host=host, port=bound)
+        log.write(log_events.listening, serves=listener.serves, host=listener.host, port=bound)
         yield bound
     finally:
         await tasks.end(watching)
         async with asyncio.timeout(2 * CLOSE_SECONDS):
             await runner.cleanup()
+
+
+def probe_listener(
+    *, host: str, port: int, why_not_ready: Callable[[], str], routes: Iterable[web.AbstractRouteDef] = ()
+) -> ServedPort:
+    """Return the listener of the probes and of the given routes: those of the metrics.
+
+    `why_not_ready` returns the reason, or an empty string once the process is ready.
+    """
+    own = (web.get("/health", _health), web.get("/ready", _Ready(why_not_ready).handle))
+    return ServedPort(
+        serves="probes",
+        host=host,
+        port=port,
+        option="--probe-port",
+        routes=(*own, *routes),
+        bound=PROBES,
+    )
+
+
+def webhook_listener(*, host: str, port: int, routes: Iterable[web.AbstractRouteDef]) -> ServedPort:
+    """Return the listener that everybody may reach: its connections leave open files for all other work."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    bound = Bound.within(files if files != resource.RLIM_INFINITY else sys.maxsize)
+    return ServedPort(
+        serves="webhooks", host=host, port=port, option="--port", routes=tuple(routes), bound=bound
+    )
 
 
 async def _health(request: web.Request) -> web.Response:

@@ -24,10 +24,10 @@ from nopea.core.webhooks.delivery import Delivery
 from nopea.core.webhooks.extract import extract
 from nopea.core.webhooks.match import concerns, matches_url
 from nopea.core.webhooks.refused import RefusedError
-from nopea.core.webhooks.verify import authenticate
+from nopea.core.webhooks.verify import authenticate, is_unsigned_ping
 from nopea.measure import Measure, not_measured
 from nopea.state.repositories import RepositoryStore
-from nopea.web.answers import ignored, refused, woken
+from nopea.web.answers import ignored, not_authenticated, refused, woken
 from nopea.web.bodies import Bodies
 from nopea.web.delivery_log import DeliveryLog
 from nopea.web.secrets import HookSecrets, SharedSecret
@@ -69,13 +69,17 @@ class _Endpoint:
 
 
 class Webhooks:
-    """Receives deliveries. `wake` triggers repositories and returns those that it woke; it never blocks."""
+    """Receives deliveries. `wake` triggers repositories and returns those that it woke; it never blocks.
+
+    `has_links` says whether files outside a repository's `spec.path` may matter to it.
+    """
 
     def __init__(
         self,
         *,
         repositories: RepositoryStore,
         wake: Callable[[Iterable[RepoKey]], tuple[RepoKey, ...]],
+        has_links: Callable[[RepoKey], bool],
         secrets: HookSecrets,
         shared: SharedSecret,
         bodies: Bodies,
@@ -86,6 +90,7 @@ class Webhooks:
     ) -> None:
         self._repositories = repositories
         self._wake = wake
+        self._has_links = has_links
         self._secrets = secrets
         self._shared = shared
         self._bodies = bodies
@@ -118,25 +123,56 @@ class Webhooks:
         self, request: web.Request, candidates: Callable[[], Sequence[RepoKey]] | None
     ) -> web.Response:
         began = self._clock()
+        headers, has_proof = _joined(request.headers), True
         try:
             self._must_be_ready()
             async with self._bodies.held(request) as body:  # first: else it tells which addresses exist
+                if is_unsigned_ping(headers):
+                    return self._ping(request.path, began)
+                has_proof = False
                 endpoint = (
                     _Endpoint(self._shared.read())
                     if candidates is None
                     else await self._endpoint(candidates())
                 )
-                delivery = await self._authenticated_delivery(request, body, endpoint)
+                provider = await self._sender(headers, body, endpoint)
+                has_proof = True
+                delivery = extract(provider, headers, body)
             self._must_be_ready()  # the body may have been slow
         except RefusedError as error:
+            answer = refused(error) if has_proof else not_authenticated()
             self._measure("unknown", "refused", self._clock() - began)
-            self._log.refused(request.path, error.problem, status=error.status)
-            return refused(error)
+            self._log.refused(
+                request.path, error.problem, status=answer.status, namespace=self._namespace(request)
+            )
+            return answer
         keys, reason = self._wake_concerned(delivery, endpoint, address=request.path)
         seconds = self._clock() - began
         self._measure(delivery.provider, "woken" if keys else "ignored", seconds)
-        self._log.received(request.path, delivery.provider, keys, ignored=reason, seconds=seconds)
+        self._log.received(
+            request.path,
+            delivery.provider,
+            keys,
+            ignored=reason,
+            seconds=seconds,
+            namespace=self._namespace(request),
+        )
         return woken(keys) if keys else ignored(reason)
+
+    def _ping(self, path: str, began: float) -> web.Response:
+        """Answer a test that nobody signed, at any address: it says no more than that Nopea is reached."""
+        seconds = self._clock() - began
+        self._measure(Provider.BITBUCKET_DATA_CENTER, "ignored", seconds)
+        self._log.received(path, Provider.BITBUCKET_DATA_CENTER, (), ignored="ping", seconds=seconds)
+        return ignored("ping")
+
+    def _namespace(self, request: web.Request) -> str:
+        """Return the namespace of the GitRepository in the address; empty if there is none, or not one."""
+        name, namespace = request.match_info.get("name", ""), request.match_info.get("namespace")
+        if namespace is not None:
+            return namespace if self._repositories.get(RepoKey(namespace, name)) else ""
+        keys = self._repositories.named(name) if name else ()
+        return keys[0].namespace if len(keys) == 1 else ""
 
     def _must_be_ready(self) -> None:
         """Refuse while repositories are not listed yet, and while the process drains."""
@@ -172,14 +208,8 @@ class Webhooks:
         own = (repository.key.namespace, spec.webhook.secret_ref.name)
         return _Endpoint(await self._secrets.read(*own), spec.webhook.provider, repository.key, own)
 
-    async def _authenticated_delivery(
-        self, request: web.Request, body: bytes, endpoint: _Endpoint
-    ) -> Delivery:
-        """Authenticate the sender, then parse the body. Raises RefusedError."""
-        headers = _joined(request.headers)
-        return extract(await self._sender(headers, body, endpoint), headers, body)
-
     async def _sender(self, headers: dict[str, str], body: bytes, endpoint: _Endpoint) -> Provider:
+        """Return the provider of the authenticated sender. Raises RefusedError."""
         try:
             return authenticate(headers, body, endpoint.secret, provider=endpoint.provider, now=self._now())
         except RefusedError as error:
@@ -201,7 +231,11 @@ class Webhooks:
         candidates = self._candidates(delivery, endpoint.key)
         if not candidates:
             return (), "other repository"
-        concerned = [repository for repository, spec in candidates if concerns(spec, delivery)]
+        concerned = [
+            repository
+            for repository, spec in candidates
+            if concerns(spec, delivery, has_links=self._has_links(repository.key))
+        ]
         if not concerned:
             return (), "other ref or paths"
         keys = self._wake(repository.key for repository in concerned if not repository.suspended)

@@ -40,16 +40,46 @@ def test_a_single_file_is_enough(tmp_path: Path) -> None:
     assert list(read_folder(tmp_path / "web.txt").files) == ["web.txt"]
 
 
-def test_links_are_reported_and_not_followed(tmp_path: Path) -> None:
-    """Links to files and to folders are not followed; a link to a manifest is a problem."""
+def test_links_are_followed_within_the_folder(tmp_path: Path) -> None:
+    """Files are named by the path through the links, as in a commit."""
+    _write(tmp_path, "base/a.yaml", "apps/b.yaml")
+    (tmp_path / "apps" / "base").symlink_to("../base")
+    (tmp_path / "apps" / "c.yaml").symlink_to("base/a.yaml")
+
+    found = read_folder(tmp_path, path="apps")
+
+    assert list(found.files) == ["apps/b.yaml", "apps/base/a.yaml", "apps/c.yaml"]
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize("target", ["../out", "../out/b.yaml", "/etc", "gone", ".", "loop", "../in"])
+def test_other_links_are_reported(tmp_path: Path, target: str) -> None:
+    """A link out of the folder, a dangling one and a loop are problems, whatever their names."""
     _write(tmp_path, "in/a.yaml", "out/b.yaml")
-    (tmp_path / "in" / "link.yaml").symlink_to(tmp_path / "out" / "b.yaml")
-    (tmp_path / "in" / "folder").symlink_to(tmp_path / "out")
+    (tmp_path / "in" / "loop").symlink_to(target)
 
     found = read_folder(tmp_path / "in")
 
     assert list(found.files) == ["a.yaml"]
-    assert [(problem.code, problem.source) for problem in found.problems] == [("NOPEA-M012", "link.yaml")]
+    assert [(problem.code, problem.source) for problem in found.problems] == [("NOPEA-M012", "loop")]
+
+
+def test_a_folder_with_the_name_of_a_manifest_is_reported(tmp_path: Path) -> None:
+    """Its files are read, as in a commit."""
+    _write(tmp_path, "a.yaml/b.yaml")
+
+    found = read_folder(tmp_path)
+
+    assert list(found.files) == ["a.yaml/b.yaml"]
+    assert [(problem.code, problem.source) for problem in found.problems] == [("NOPEA-M014", "a.yaml")]
+
+
+def test_a_folder_of_kustomize_is_refused(tmp_path: Path) -> None:
+    """A plan of its patches would be wrong."""
+    _write(tmp_path, "a.yaml", "kustomization.yaml")
+
+    with pytest.raises(StalledError, match=r"NOPEA-M015 kustomization\.yaml"):
+        read_folder(tmp_path)
 
 
 def test_a_folder_without_manifests_is_a_problem(tmp_path: Path) -> None:

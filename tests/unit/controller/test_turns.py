@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from nopea.controller.turns import LONG_SECONDS, Turns
+from nopea.controller.turns import LONG_SECONDS, SPARE, Turns
 from nopea.core.objects import RepoKey
 from nopea.tasks import end, spawn
 
@@ -88,8 +88,7 @@ async def test_a_namespace_with_many_does_not_hold_up_another() -> None:
         await asyncio.sleep(3.5)
         await end(*many)
 
-    assert syncs.began[:4] == ["big/r0", "big/r1", "small/a", "big/r2"]
-    assert syncs.began.index("small/b") == 4
+    assert syncs.began[:4] == ["big/r0", "big/r1", "small/a", "small/b"]
 
 
 async def test_a_sync_that_hangs_holds_up_nobody() -> None:
@@ -135,3 +134,15 @@ async def test_an_error_ends_the_turn_and_passes() -> None:
             raise RuntimeError
     async with asyncio.timeout(0.1), turns.turn(RepoKey("shop", "b"), is_urgent=never):
         assert turns.waiting == 0
+
+
+async def test_a_namespace_without_a_turn_does_not_wait_for_one_that_has_all() -> None:
+    """Servers that hang take every turn for five seconds; a few namespaces more begin at once."""
+    syncs = Syncs(Turns(at_once=2))
+    names = [f"mallory/r{number}" for number in range(4)]
+    others = [f"n{number}/app" for number in range(SPARE + 1)]
+    async with waiting(syncs, *names, *others, **dict.fromkeys([f"r{number}" for number in range(4)], 60.0)):
+        await asyncio.sleep(0.5)
+        assert syncs.began == [*names[:2], *others[:SPARE]]
+        await asyncio.sleep(1)
+        assert syncs.began == [*names[:2], *others]

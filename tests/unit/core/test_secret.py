@@ -136,3 +136,31 @@ def test_base64_of_user_and_password_holds_no_part_of_the_password(user: str) ->
     masked = mask_text(f"got {encoded}", Secret("correct-horse-battery"))
 
     assert len(masked.replace(MASK, "").removeprefix("got ")) <= len(user) * 2 + 8
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        'a/b+c"d e',
+        "a%2Fb%2Bc%22d%20e",
+        "a%2fb%2bc%22d%20e",
+        "a%2Fb%2Bc%22d+e",
+        'a/b+c\\"d e',
+        base64.b64encode(b'a/b+c"d e').decode(),
+        base64.b64encode(b'bot:a/b+c"d e').decode(),
+        quote(base64.b64encode(b'bot:a/b+c"d e').decode()),
+    ],
+)
+def test_a_secret_is_hidden_in_every_form_that_tools_write(form: str) -> None:
+    """In JSON, in a URL, and in base64, whatever comes before it."""
+    masked = mask_text(f"the server said: {form}.", Secret('a/b+c"d e'))
+
+    for part in ("b+c", "%2b", "%2B", "YitjI", "iK2Mi", "vYitj"):
+        assert part not in masked
+
+
+def test_the_password_of_a_url_may_have_an_at_sign() -> None:
+    """Only the host is shown."""
+    assert mask_text("cannot read https://bot:p@ss@git.acme.example/a now") == (
+        "cannot read https://***@git.acme.example/a now"
+    )

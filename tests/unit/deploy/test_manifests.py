@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from nopea import __version__
+from nopea.core.git.networks import METADATA
 from nopea.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -25,12 +27,40 @@ def pod() -> dict[str, Any]:
     return spec
 
 
-def test_kustomization_lists_every_file() -> None:
-    """Both `kubectl apply -k deploy` and its overlay apply every manifest of the base."""
-    kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("folder", ["base", "tenant", "any-namespace", "cluster-admin", "egress-policy"])
+def test_kustomization_lists_every_file(folder: str) -> None:
+    """`kubectl apply -k` applies every manifest of the folder, and at most the base besides."""
+    place = ROOT / "deploy" / folder
+    kustomization = yaml.safe_load((place / "kustomization.yaml").read_text(encoding="utf-8"))
 
-    files = {path.relative_to(BASE).as_posix() for path in BASE.rglob("*.yaml")}
-    assert set(kustomization["resources"]) == files - {"kustomization.yaml"}
+    files = {path.relative_to(place).as_posix() for path in place.rglob("*.yaml")}
+    assert set(kustomization["resources"]) - {"../base"} == files - {"kustomization.yaml"}
+
+
+def test_the_network_policies_agree_with_the_code() -> None:
+    """What --git-networks=private refuses outside of the cluster is excluded; ports are the Pod's."""
+    egress = yaml.safe_load(
+        (ROOT / "deploy" / "egress-policy" / "network-policy.yaml").read_text(encoding="utf-8")
+    )
+    ingress = yaml.safe_load((BASE / "network-policy.yaml").read_text(encoding="utf-8"))
+    blocks = [
+        peer["ipBlock"]
+        for rule in egress["spec"]["egress"]
+        for peer in rule.get("to", ())
+        if "ipBlock" in peer
+    ]
+    excluded = [ipaddress.ip_network(text) for block in blocks for text in block["except"]]
+    link_local = {ipaddress.ip_network(text) for text in ("169.254.0.0/16", "fe80::/10")}
+
+    assert [block["cidr"] for block in blocks] == ["0.0.0.0/0", "::/0"]
+    assert {network for network in excluded if network.num_addresses > 1} == link_local
+    assert {network[0] for network in excluded if network.num_addresses == 1} == METADATA
+    assert [port["port"] for rule in ingress["spec"]["ingress"] for port in rule["ports"]] == [
+        "webhooks",
+        "probes",
+    ]
+    labels = ingress["spec"]["podSelector"]["matchLabels"]
+    assert egress["spec"]["podSelector"]["matchLabels"] == labels == {"app.kubernetes.io/name": "nopea"}
 
 
 def test_versions_agree(pod: dict[str, Any]) -> None:
@@ -52,7 +82,13 @@ def test_port_and_cache_are_the_defaults(pod: dict[str, Any]) -> None:
     """The manifests set neither, so they must match the defaults of the code."""
     container = pod["containers"][0]
 
-    assert container["ports"] == [{"name": "http", "containerPort": Settings().port}]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"webhooks": Settings().port, "probes": Settings().probe_port}
+    assert {
+        container[f"{name}Probe"]["httpGet"]["port"] for name in ("startup", "liveness", "readiness")
+    } == {"probes"}
+    exposed = " ".join(str(port) for port in ports.values())
+    assert f"EXPOSE {exposed}\n" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert str(Settings().cache_dir) in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
@@ -63,6 +99,14 @@ def test_memory_holds_the_git_children(pod: dict[str, Any]) -> None:
 
     assert limit.endswith("Mi")
     assert int(limit.removesuffix("Mi")) * MIB >= children + 256 * MIB
+
+
+def test_the_volume_holds_the_mirrors(pod: dict[str, Any]) -> None:
+    """The kubelet evicts a Pod whose volume is over its limit, so it is a quarter bigger than the budget."""
+    (size,) = (volume["emptyDir"]["sizeLimit"] for volume in pod["volumes"] if volume["name"] == "cache")
+
+    assert size.endswith("Gi")
+    assert int(size.removesuffix("Gi")) * 1024 * MIB >= Settings().git_disk_bytes * 5 // 4
 
 
 def test_the_image_runs_as_the_pods_user(pod: dict[str, Any]) -> None:

@@ -140,25 +140,19 @@ def test_the_operators_rules_are_the_same() -> None:
     assert wrapped["spec"] == RULES
 
 
-def test_the_monitors_find_the_service_and_the_pod() -> None:
-    """Labels, port name and path of the monitors match."""
+def test_the_monitor_finds_the_pod() -> None:
+    """Labels, port and path of the monitor match; the Service does not serve metrics."""
     service = yaml.safe_load((ROOT / "deploy" / "base" / "service.yaml").read_text(encoding="utf-8"))
     deployment = yaml.safe_load((ROOT / "deploy" / "base" / "deployment.yaml").read_text(encoding="utf-8"))
     pod = deployment["spec"]["template"]
-    places = {
-        "service-monitor.yaml": (service["metadata"]["labels"], service["spec"]["ports"], "endpoints"),
-        "pod-monitor.yaml": (
-            pod["metadata"]["labels"],
-            pod["spec"]["containers"][0]["ports"],
-            "podMetricsEndpoints",
-        ),
-    }
-    for name, (labels, ports, key) in places.items():
-        monitor = yaml.safe_load((MONITORING / name).read_text(encoding="utf-8"))
-        (endpoint,) = monitor["spec"][key]
-        assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
-        assert endpoint["port"] in [port["name"] for port in ports]
-        assert endpoint["path"] == "/metrics"
+    ports = {one["name"]: one["containerPort"] for one in pod["spec"]["containers"][0]["ports"]}
+    monitor = yaml.safe_load((MONITORING / "pod-monitor.yaml").read_text(encoding="utf-8"))
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert ports[endpoint["port"]] == Settings().probe_port
+    assert endpoint["path"] == "/metrics"
+    assert [one["targetPort"] for one in service["spec"]["ports"]] == ["webhooks"]
 
 
 def test_the_pod_is_annotated_for_scrapes() -> None:
@@ -167,7 +161,7 @@ def test_the_pod_is_annotated_for_scrapes() -> None:
 
     assert deployment["spec"]["template"]["metadata"]["annotations"] == {
         "prometheus.io/scrape": "true",
-        "prometheus.io/port": str(Settings().port),
+        "prometheus.io/port": str(Settings().probe_port),
         "prometheus.io/path": "/metrics",
     }
 
@@ -177,7 +171,7 @@ def test_kustomization_names_files_that_exist() -> None:
     kustomization = yaml.safe_load((MONITORING / "kustomization.yaml").read_text(encoding="utf-8"))
     files = [*kustomization["resources"], *kustomization["configMapGenerator"][0]["files"]]
 
-    assert files == ["service-monitor.yaml", "prometheus-rule.yaml", "dashboard.json"]
+    assert files == ["pod-monitor.yaml", "prometheus-rule.yaml", "dashboard.json"]
     assert all((MONITORING / file).is_file() for file in files)
 
 

@@ -25,10 +25,11 @@ SOURCES = ROOT / "src" / "nopea"
 TEXT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 CHAPTERS = dict(chapter.split("\n", 1) for chapter in re.split(r"\n##? ", f"\n{TEXT}")[1:])
 OPTIONS = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
-SAMPLES = {"port": "4001", "log_level": "debug", "log_format": "json", "git_children": "3",
-           "git_memory": "1Gi", "allow_file_urls": "1", "apply_as_controller": "1",
+SAMPLES = {"port": "4007", "probe_port": "4008", "log_level": "debug", "log_format": "json",
+           "git_children": "3", "git_memory": "1Gi", "git_disk": "1Gi", "allow_file_urls": "1",
+           "apply_as_controller": "1",
            "cross_namespace_refs": "1", "allow_http_credentials": "1", "min_interval": "7s",
-           "max_timeout": "7s", "max_objects": "7",
+           "max_timeout": "7s", "git_networks": "public", "max_objects": "7",
            "shutdown_seconds": "7",
            "cdevents_mode": "structured", "cdevents_version": "0.4.1", "cdevents_drift": "custom",
            "webhook_secret_file": "/tmp/token", "webhook_body_limit": "1Mi", "notify_per_minute": "7",
@@ -79,11 +80,12 @@ def test_defaults_are_those_of_the_settings() -> None:
     documented = {option.name: quoted(settings_rows()[option.opts[0]][2]) for option in OPTIONS}
     defaults = Settings()
 
-    for name in ("host", "port", "log_level", "git_children", "shutdown_seconds", "cdevents_mode",
-                 "cdevents_version", "cdevents_drift"):  # fmt: skip
+    for name in ("host", "port", "probe_port", "log_level", "git_children", "shutdown_seconds",
+                 "cdevents_mode", "cdevents_version", "cdevents_drift"):  # fmt: skip
         value = getattr(defaults, name)
         assert documented[name] == [f"{value:g}" if isinstance(value, float) else str(value)]
     assert MemorySize().convert(documented["git_memory"][0], None, None) == defaults.git_memory_bytes
+    assert MemorySize().convert(documented["git_disk"][0], None, None) == defaults.git_disk_bytes
     assert (
         MemorySize().convert(documented["webhook_body_limit"][0], None, None) == defaults.webhook_body_limit
     )
@@ -106,7 +108,8 @@ def test_the_help_shows_the_same_defaults() -> None:
 
 def test_every_setting_has_an_option() -> None:
     """Every setting has an option, except the secret, which is only a variable."""
-    names = {str(option.name).replace("git_memory", "git_memory_bytes") for option in OPTIONS}
+    sizes = {name: f"{name}_bytes" for name in ("git_memory", "git_disk")}
+    names = {sizes.get(str(option.name), str(option.name)) for option in OPTIONS}
     notify = {"notify_url", "notify_secret_file", "slack_url_file", "notify_per_minute", "cluster_name",
               "commit_status", "commit_status_url"}  # fmt: skip
     assert notify <= names

@@ -16,7 +16,7 @@ from nopea.core.manifests import limits as manifest_limits
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS
 from nopea.core.objects import GroupKind
 from nopea.core.problem import Code
-from nopea.git import remote, tree
+from nopea.git import child, confine, placing, remote, tree
 from nopea.git.settings import GitSettings
 from nopea.settings import Settings
 
@@ -61,23 +61,45 @@ def test_limits_of_exclude() -> None:
     assert f"takes {exclude['maxItems']} patterns of {exclude['items']['maxLength']} characters" in text
 
 
+def test_shares_of_git() -> None:
+    """The table contains the places that namespaces share."""
+    documented = [int(each) for row in table("git.md", "Fairness") for each in re.findall(r"\d+", row[1])]
+    network = GIT.threads_per_child - placing.LOCAL_PER_CHILD - placing.PARSING_PER_CHILD
+
+    assert documented == [
+        network, GIT.young_per_child, GIT.young_per_child, GIT.trust_children, GIT.quarantine_children,
+        placing.LOCAL_PER_CHILD, placing.PARSING_PER_CHILD,
+    ]  # fmt: skip
+
+
 def test_limits_of_git() -> None:
     """The table contains every limit of Git operations, in order."""
-    documented = [number(row[1].replace("Mi`", " MiB")) for row in table("git.md", "Limits and deadlines")]
+    rows = table("git.md", "Limits and deadlines")
+    documented = [number(row[1].replace("Mi`", " MiB").replace("Gi`", " GiB")) for row in rows]
     spec = GitRepositorySpec(url="https://git.acme.example/shop.git")
 
     assert documented == [
         parse_duration(spec.timeout).total_seconds(), GIT.connect_timeout_seconds, GIT.server_timeout_seconds,
-        GIT.max_fetch_bytes, remote._MAX_HEADS, Settings().git_memory_bytes, tree._MAX_ENTRIES,
-        tree._MAX_DEPTH,
+        GIT.max_fetch_bytes, Settings().git_disk_bytes, remote._MAX_HEADS, Settings().git_memory_bytes,
+        tree._MAX_ENTRIES, tree._MAX_DEPTH,
     ]  # fmt: skip
 
 
 def test_limits_of_mirrors() -> None:
-    """The page says when a mirror is cloned again and how much history it has."""
+    """The page says when a mirror is cloned again, how much history it has, and what room there is."""
     text = (DOCS / "git.md").read_text(encoding="utf-8")
     assert f"{GIT.max_packs} packs" in text
+    assert f"less than {GIT.free_bytes // 2**20} MiB are free" in text
+    assert (GIT.disk_bytes // GIT.headroom_bytes, GIT.disk_bytes // GIT.mirror_bytes) == (16, 4)
+    assert Settings().git_disk_bytes == GIT.disk_bytes
     assert f"more than {GIT.max_history_objects:,} objects" in text
+
+
+def test_limits_of_the_sandbox() -> None:
+    """The page says how big a file may be that a child writes, and how many it may have open."""
+    text = (DOCS / "git.md").read_text(encoding="utf-8")
+    biggest = (GIT.max_fetch_bytes + child._BESIDE_PACK_BYTES) // 2**20
+    assert f"more than {biggest} MiB, or have more than {confine._MAX_FILES} files open" in text
 
 
 def test_the_order_of_kinds() -> None:

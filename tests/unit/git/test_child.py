@@ -79,9 +79,11 @@ def child(tmp_path: Path) -> Iterator[Conversation]:
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         conversation = Conversation(process)
         conversation.send(
-            Op.CONFIGURE, id=0, home=str(tmp_path / "home"), ca_file="", proxy=False,
+            Op.CONFIGURE, id=0, home=str(tmp_path / "home"), cache=str(tmp_path), file_urls=True,
+            ca_file="", proxy=False, networks="any",
             connect_timeout_ms=5000, server_timeout_ms=5000, memory_bytes=1024 * MIB,
             max_fetch_bytes=1024 * MIB, max_file_bytes=256 * MIB, max_packs=50, max_objects=1000,
+            max_mirror_bytes=1024 * MIB,
         )  # fmt: skip
         assert conversation.answer() == {"id": 0, "ok": {}}
         try:
@@ -182,9 +184,11 @@ def test_memory_over_the_limit_is_an_error_response(
 ) -> None:
     """The child reports the error and continues."""
     child.send(
-        Op.CONFIGURE, id=0, home=str(tmp_path / "small"), ca_file="", proxy=False,
+        Op.CONFIGURE, id=0, home=str(tmp_path / "small"), cache=str(tmp_path), file_urls=True,
+        ca_file="", proxy=False, networks="any",
         connect_timeout_ms=5000, server_timeout_ms=5000, memory_bytes=64 * MIB,
         max_fetch_bytes=1024 * MIB, max_file_bytes=256 * MIB, max_packs=50, max_objects=1000,
+            max_mirror_bytes=1024 * MIB,
     )  # fmt: skip
     child.answer()
     origin.commit({"big.yaml": b"\0" * 65 * MIB})

@@ -41,6 +41,39 @@ def test_no_credential_is_in_a_message() -> None:
     assert "t0ken" not in str(error)
 
 
+CACHE = "/var/cache/nopea"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "cannot create '{new}/objects/pack/pack_git2_{random}'",
+            "cannot create 'the mirror/objects/pack/pack'",
+        ),
+        ("[Errno 28] No space left on device: '{new}'", "[Errno 28] No space left on device: 'the mirror'"),
+        ("cannot open {cache}/{hash}.git/x/tmp_object_git2_{random}", "cannot open the mirror/x/tmp_object"),
+        (
+            "error loading known_hosts '{cache}/.children/{pid}-git-0/.ssh/known_hosts'",
+            "error loading known_hosts 'the process's home/.ssh/known_hosts'",
+        ),
+        ("cannot lock ref 'refs/heads/rel'", "cannot lock ref 'refs/heads/rel'"),
+    ],
+)
+def test_a_cause_has_one_text(text: str, shown: str) -> None:
+    """Names that differ at each attempt would make each one an Event of its own."""
+    found = set()
+    for pid, random in (("17", "a1B2c3"), ("4242", "Zz9Yy8")):
+        mirror = "c5" * 32
+        new = f"{CACHE}/{mirror}.git.new-{pid}-{random.encode().hex()}"
+        detail = text.format(cache=CACHE, hash=mirror, new=new, pid=pid, random=random)
+        error = problems.error_of(ErrorKind.DISK, detail, {}, remote=Remote(URL), ref=MAIN)
+        found.add(error.problems)
+
+    ((problem,),) = found
+    assert problem.message == f"{URL}: Nopea cannot write to the cache folder: {shown}."
+
+
 def test_a_missing_ref_names_similar_ones() -> None:
     """The hint lists similar refs, because it may be a typing error."""
     error = problems.error_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nopea.git.protocol import Decoder, FrameError, FrameTooBigError, encode
+from nopea.git.protocol import Decoder, FrameError, FrameTooBigError, check_answer, encode
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none()
@@ -107,3 +108,23 @@ def test_the_limit_itself_is_allowed() -> None:
         encode({"id": 1, "ok": "x" * 10}, limit=size - 1)
     with pytest.raises(FrameTooBigError):
         Decoder(limit=size - 1).feed(frame)
+
+
+@pytest.mark.parametrize(
+    ("message", "is_answer"),
+    [
+        ({"id": 1, "ok": {}}, True),
+        ({"id": 1, "ok": None}, True),
+        ({"id": 1, "err": {"kind": "timeout", "message": "late"}}, True),
+        ({"id": 1}, False),
+        ({"id": 1, "err": "late"}, False),
+        ({"id": 1, "err": {"kind": "timeout"}}, False),
+        ({"id": 1, "err": {"kind": "nonsense", "message": "late"}}, False),
+        ({"id": 1, "err": {"kind": [], "message": "late"}}, False),
+        ({"id": 1, "err": {"kind": "timeout", "message": "late", 2: 3}}, False),
+    ],
+)
+def test_only_a_result_or_an_error_is_an_answer(message: dict[str, Any], is_answer: bool) -> None:
+    """Anything else would end the pool, and with it the process."""
+    with contextlib.nullcontext() if is_answer else pytest.raises(FrameError):
+        check_answer(message)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from nopea.core.git.source import DEFAULT_BRANCH, Ref, RefKind
@@ -93,3 +95,15 @@ def test_similar_refs_are_suggested() -> None:
     assert similar(Ref(RefKind.BRANCH, "zzz"), HEADS) == ["feature/x", "main", "v3.0.0"]
     assert similar(Ref(RefKind.BRANCH, "zzz"), {}) == []
     assert not any("^{}" in name for name in similar(Ref(RefKind.TAG, "v1.9.0^{}"), HEADS))
+
+
+def test_a_hint_from_many_long_names_costs_little() -> None:
+    """Comparing them would take a second, in which no other thread of the child runs."""
+    names = [f"refs/heads/{'b' * 200}{number}" for number in range(50_000)]
+
+    began = time.process_time()
+    found = similar(Ref(RefKind.BRANCH, "b" * 100 + "x"), [*names, "refs/heads/main", "refs/heads/master"])
+    assert time.process_time() - began < 0.25
+
+    assert len(found) <= 3
+    assert similar(Ref(RefKind.BRANCH, "mian"), [*names, "refs/heads/main"]) == ["main"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nopea.core.objects import RepoKey
 from nopea.git.process import ChildProcess, Trust
 from nopea.git.protocol import ErrorKind, Op
 from nopea.git.request import GitRequest, Lane, Member, OperationError
@@ -17,8 +18,17 @@ from nopea.git.settings import GitSettings
 def request(**more: Any) -> GitRequest:
     """Return a new request."""
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    fields: dict[str, Any] = {"lane": Lane.YOUNG, "alone": False, **more}
-    return GitRequest(op=Op.HEAD, fields={}, trust=Trust(), key="shop", deadline=0, future=future, **fields)
+    fields: dict[str, Any] = {"lane": Lane.YOUNG, "alone": False, "owner": RepoKey("shop", "api"), **more}
+    return GitRequest(
+        op=Op.HEAD,
+        fields={},
+        trust=Trust(),
+        key="shop",
+        deadline=0,
+        future=future,
+        namespaces={"shop"},
+        **fields,
+    )
 
 
 async def test_a_result_ends_the_wait_and_the_timers() -> None:
@@ -58,17 +68,6 @@ async def test_a_response_after_the_end_is_dropped() -> None:
     assert cancelled.future.cancelled()
 
 
-async def test_the_end_is_reported_once() -> None:
-    """A writer lock must not be released twice."""
-    ended: list[str] = []
-    made = request(on_end=lambda: ended.append("released"))
-
-    made.end()
-    made.end()
-
-    assert ended == ["released"]
-
-
 async def test_a_member_counts_its_requests_by_lane(tmp_path: Path) -> None:
     """The limits of the lanes are independent of each other."""
     process = ChildProcess("1", GitSettings(cache_dir=tmp_path), Trust(), on_answer=lambda _: None)
@@ -76,4 +75,4 @@ async def test_a_member_counts_its_requests_by_lane(tmp_path: Path) -> None:
     for number, lane in enumerate((Lane.YOUNG, Lane.YOUNG, Lane.LOCAL)):
         member.running[number] = request(lane=lane)
 
-    assert [member.busy(lane) for lane in Lane] == [2, 0, 1]
+    assert [member.busy(lane) for lane in Lane] == [2, 0, 1, 0]

@@ -1,9 +1,10 @@
-"""Reading a commit in a bare mirror: which files are listed, and protection against hostile trees."""
+"""Reading a commit in a bare mirror: which files are listed, through links too, and hostile trees."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pygit2
 import pytest
@@ -43,16 +44,17 @@ def repository(origin: Origin) -> Iterator[pygit2.Repository]:
 
 
 def test_manifest_and_ignore_files_are_listed_in_order(repository: pygit2.Repository, origin: Origin) -> None:
-    """Suffixes match in any case; a symlink and a submodule are reported as skipped."""
+    """Suffixes match in any case; a link is listed with its own path; a submodule is reported."""
     found = tree.files(repository, origin.tip(), "")
 
     assert [(path, size) for path, _, size in found["files"]] == [
         ("deploy/.nopeaignore", 5),
         ("deploy/data.JSON", 2),
+        ("deploy/link.yaml", 16),
         ("deploy/web.yaml", 16),
         ("root.yml", 5),
     ]
-    assert found["skipped"] == [("deploy/link.yaml", "symlink"), ("deploy/sub", "submodule")]
+    assert found["skipped"] == [("deploy/sub", "submodule", "")]
 
 
 @pytest.mark.parametrize("subpath", ["deploy", "deploy/", "./deploy", "/deploy"])
@@ -71,7 +73,7 @@ def test_a_folder_is_found_in_any_spelling(
 def test_a_missing_folder_is_an_error_with_the_existing_ones(
     repository: pygit2.Repository, origin: Origin, subpath: str
 ) -> None:
-    """A file, a symlink and `..` are not folders."""
+    """A file, a link to a file and `..` are not folders."""
     with pytest.raises(GitFailure) as failure:
         tree.files(repository, origin.tip(), subpath)
 
@@ -79,6 +81,158 @@ def test_a_missing_folder_is_an_error_with_the_existing_ones(
     if subpath == "deplyo":
         assert failure.value.message == "there is no folder deplyo"
         assert failure.value.facts["folders"] == ["deploy"]
+
+
+LINKED = {
+    "base/a.yaml": "a: 1\n",
+    "base/notes.txt": "x",
+    "base/deep/b.yml": "b: 1\n",
+    "shared/ignore": "b.yml\n",
+    "shared/text": "c: 1\n",
+    "apps/base": "../base",
+    "apps/.nopeaignore": "../shared/ignore",
+    "apps/c.yaml": "../shared/text",
+    "apps/README.md": "../base/notes.txt",
+    "apps/.cache": "/var/cache",
+    "prod": "apps",
+}
+LINKS = ("apps/base", "apps/.nopeaignore", "apps/c.yaml", "apps/README.md", "apps/.cache", "prod")
+
+
+def _listing(
+    tmp_path: Path,
+    files: dict[str, str],
+    *,
+    links: Sequence[str] = (),
+    modules: Sequence[str] = (),
+    at: str = "",
+) -> dict[str, Any]:
+    origin = Origin(tmp_path / "listed.git")
+    commit = origin.commit(
+        files, modes={**dict.fromkeys(links, "120000"), **dict.fromkeys(modules, "160000")}
+    )
+    return tree.files(pygit2.Repository(str(origin.path)), commit, at)
+
+
+@pytest.mark.parametrize("at", ["apps", "prod"])
+def test_links_to_files_and_folders_are_followed(tmp_path: Path, at: str) -> None:
+    """Files are named by the path through the links, as a checkout shows them; hidden links do not count."""
+    found = _listing(tmp_path, LINKED, links=LINKS, at=at)
+
+    assert [(path, size) for path, _, size in found["files"]] == [
+        (f"{at}/.nopeaignore", 6),
+        (f"{at}/base/a.yaml", 5),
+        (f"{at}/base/deep/b.yml", 5),
+        (f"{at}/c.yaml", 5),
+    ]
+    assert found["skipped"] == []
+
+
+def test_a_file_at_two_paths_is_listed_twice(tmp_path: Path) -> None:
+    """So it counts twice where the parent compares with limits."""
+    found = _listing(tmp_path, {"base/a.yaml": "a: 1\n", "one": "base", "two": "base"}, links=("one", "two"))
+
+    assert [path for path, _, _ in found["files"]] == ["base/a.yaml", "one/a.yaml", "two/a.yaml"]
+    assert len({blob for _, blob, _ in found["files"]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("links", "skipped"),
+    [
+        ({"apps/self": "."}, [("apps/self", "loop", "apps")]),
+        ({"apps/up": ".."}, [("apps/up", "loop", ".")]),
+        ({"apps/deep/up": "../../apps"}, [("apps/deep/up", "loop", "apps")]),
+        (
+            {"apps/other": "../other", "other/apps": "../apps"},
+            [("apps/other/apps", "loop", "apps")],
+        ),
+        ({"apps/x": "y", "apps/y": "x"}, [("apps/x", "loop", "y"), ("apps/y", "loop", "x")]),
+        ({"apps/out": "../../x"}, [("apps/out", "outside", "../../x")]),
+        ({"apps/etc": "/etc"}, [("apps/etc", "outside", "/etc")]),
+        ({"apps/gone": "../gone"}, [("apps/gone", "not there", "../gone")]),
+        ({"apps/.nopeaignore": "gone"}, [("apps/.nopeaignore", "not there", "gone")]),
+    ],
+)
+def test_a_link_that_cannot_be_followed_is_reported(
+    tmp_path: Path, links: dict[str, str], skipped: list[tuple[str, str, str]]
+) -> None:
+    """A loop ends where it closes; the other files are listed."""
+    found = _listing(tmp_path, {"apps/a.yaml": "a: 1\n", **links}, links=tuple(links), at="apps")
+
+    assert [path for path, _, _ in found["files"]] == ["apps/a.yaml"]
+    assert found["skipped"] == skipped
+
+
+def test_what_is_named_like_a_file_and_is_none_is_reported(tmp_path: Path) -> None:
+    """A folder with a manifest's name, a link to one, and submodules; the files in the folders are listed."""
+    files = {
+        "a.yaml/b.yaml": "b: 1\n", ".nopeaignore/x": "", "base/c.yaml": "c: 1\n", "d.json": "base",
+        "e.yaml": "1" * 40, "base/module": "1" * 40, "base/.module": "1" * 40, "Kustomization/x": "",
+    }  # fmt: skip
+
+    found = _listing(tmp_path, files, links=["d.json"], modules=["e.yaml", "base/module", "base/.module"])
+
+    assert [path for path, _, _ in found["files"]] == ["a.yaml/b.yaml", "base/c.yaml", "d.json/c.yaml"]
+    assert found["skipped"] == [
+        (".nopeaignore", "folder", ""),
+        ("a.yaml", "folder", ""),
+        ("base/module", "submodule", ""),
+        ("d.json", "folder", ""),
+        ("d.json/module", "submodule", ""),
+        ("e.yaml", "submodule", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("links", "at", "matter"),
+    [
+        ({}, "apps", False),
+        ({"other/link": "../base"}, "apps", False),
+        ({"apps/README.md": "../base/a.yaml"}, "apps", False),
+        ({"apps/.cache": "../base"}, "apps", False),
+        ({"apps/link.yaml": "../base/a.yaml"}, "apps", True),
+        ({"apps/link": "../base"}, "apps", True),
+        ({"apps/link": "../gone"}, "apps", True),
+        ({"prod": "apps"}, "prod", True),
+    ],
+)
+def test_links_that_decide_what_is_listed_are_noticed(
+    tmp_path: Path, links: dict[str, str], at: str, matter: bool
+) -> None:
+    """Then a push to another folder may change what is declared."""
+    files = {"apps/a.yaml": "a: 1\n", "base/a.yaml": "a: 1\n", **links}
+
+    assert _listing(tmp_path, files, links=tuple(links), at=at)["has_links"] is matter
+
+
+def test_links_cannot_multiply_files_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty folders with two links each to the next one are a million paths."""
+    monkeypatch.setattr(tree, "_MAX_ENTRIES", 1000)
+    links = {f"f{number}/{side}": f"../f{number + 1}" for number in range(20) for side in "ab"}
+
+    with pytest.raises(GitFailure, match="more than 1000 files") as failure:
+        _listing(tmp_path, {"f20/web.yaml": "a: 1\n", **links}, links=tuple(links), at="f0")
+
+    assert failure.value.kind is ErrorKind.TOO_BIG
+
+
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        ("gone", "gone is a symbolic link to nowhere, which is not in the repository,"),
+        ("out/x", "out is a symbolic link to ../x, which is outside the repository,"),
+        ("module/x", "module is a submodule, which Nopea does not read,"),
+        ("file", "there is no folder file"),
+    ],
+)
+def test_a_path_through_what_is_no_folder_says_why(tmp_path: Path, at: str, message: str) -> None:
+    """The message names the first part that does not lead to a folder."""
+    files = {"gone": "nowhere", "out": "../x", "module": "1" * 40, "file": "a.yaml", "a.yaml": "a: 1\n"}
+
+    with pytest.raises(GitFailure) as failure:
+        _listing(tmp_path, files, links=["gone", "out", "file"], modules=["module"], at=at)
+
+    assert (failure.value.kind, failure.value.message) == (ErrorKind.PATH_MISSING, message)
 
 
 def test_a_tree_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
@@ -104,6 +258,18 @@ def test_contents_are_returned_in_batches(tmp_path: Path) -> None:
 
     assert list(first["done"]) == blobs[:2]
     assert (list(second["done"]), second["rest"]) == (blobs[2:], [])
+
+
+def test_an_answer_that_takes_long_ends_early(
+    repository: pygit2.Repository, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer has at least one file; then it is the turn of other repositories."""
+    monkeypatch.setattr("nopea.git.tree.ANSWER_SECONDS", -1)
+    blobs = [origin.git("rev-parse", f"main:{name}") for name in ("root.yml", "deploy/web.yaml")]
+
+    answer = tree.manifests(repository, blobs, parse_file, max_bytes=1000)
+
+    assert (list(answer["done"]), answer["rest"]) == (blobs[:1], blobs[1:])
 
 
 def test_a_file_over_the_limit_is_an_error_and_a_problem_of_its_manifest(

@@ -10,11 +10,15 @@ import pytest
 from nopea.core.git.source import (
     Commit,
     Credentials,
+    FileEntry,
+    FileListing,
     ParsedDocument,
     ParsedFile,
     Ref,
     RefKind,
     Remote,
+    Skipped,
+    SkipReason,
     is_ssh,
 )
 from nopea.core.manifests.file import parse_file
@@ -22,7 +26,7 @@ from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
 from nopea.git.process import Trust
 from nopea.git.protocol import Decoder, encode
-from nopea.git.wire import commit_of, mirror_name, parsed_file, raw_address, raw_ref, trust_of
+from nopea.git.wire import commit_of, listing_of, mirror_name, parsed_file, raw_address, raw_ref, trust_of
 
 FULL = Credentials(
     username="bot",
@@ -114,6 +118,32 @@ def test_a_commit_carries_the_ref_that_it_was_found_by() -> None:
 
     assert commit_of(answer).ref == "refs/heads/main"
     assert commit_of(answer) == commit_of({**answer, "ref": "refs/tags/v1"})
+
+
+def test_a_commit_shows_no_blanks_at_the_ends() -> None:
+    """The first line of a message with CRLF ends with a control character, which is sent as a blank."""
+    answer = {"id": "a" * 40, "author": "Bot <bot@acme.example> ", "message": "Fix ", "time": 0, "ref": ""}
+
+    commit = commit_of(answer)
+
+    assert (commit.author, commit.message) == ("Bot <bot@acme.example>", "Fix")
+
+
+def test_a_listing_survives_a_frame() -> None:
+    """Files have a path, a blob and a size; what is skipped has a reason and the target of a link."""
+    raw = {
+        "files": [("a.yaml", "b" * 40, 3)],
+        "skipped": [("c", "outside", "/etc"), ("d", "submodule", "")],
+        "has_links": True,
+    }
+
+    (message,) = Decoder().feed(encode({"id": 1, "ok": raw}))
+
+    assert listing_of(message["ok"]) == FileListing(
+        files=(FileEntry("a.yaml", "b" * 40, 3),),
+        skipped=(Skipped("c", SkipReason.OUTSIDE, "/etc"), Skipped("d", SkipReason.SUBMODULE)),
+        has_links=True,
+    )
 
 
 def test_a_parsed_file_survives_a_frame() -> None:

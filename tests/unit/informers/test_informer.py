@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from tests.unit.informers.caching import WEB, key, observed
 
-from nopea.core.objects import GroupKind, Resource
-from nopea.informers.informer import EVERYWHERE, Informer, Informers, Scope
+from nopea.core.objects import GroupKind, ObjectKey, Resource
+from nopea.core.plan.model import Finish, ObservedObject
+from nopea.informers.informer import EVERYWHERE, MOST_ENDED, Informer, Informers, Scope
 
 NOBODY = cast("Any", None)
 MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
@@ -122,3 +124,25 @@ def test_what_an_account_watches_is_counted_by_its_namespace() -> None:
     for each in informers:
         informers.remove(each)
     assert (informers.count("shop"), informers.count("")) == (0, 0)
+
+
+def test_a_deleted_job_is_remembered_if_it_had_ended() -> None:
+    """Until an object of this name is there again; other deleted objects are forgotten."""
+    informer, migrate = Informer(MAPS, NOBODY), ObjectKey("batch", "Job", "shop", "migrate")
+    live = ObservedObject(owner="shop.web", resource_version="1", finish=Finish.COMPLETE)
+    informer.put(migrate, live)
+    informer.lose(migrate, live.finish)
+    assert (informer.objects, informer.by_owner, dict(informer.ended)) == ({}, {}, {migrate: Finish.COMPLETE})
+
+    informer.put(migrate, replace(live, finish=None))
+    informer.lose(migrate, None)
+    assert not informer.ended
+
+
+def test_few_ended_jobs_are_remembered() -> None:
+    """The oldest are forgotten first."""
+    informer = Informer(MAPS, NOBODY)
+    for number in range(MOST_ENDED + 1):
+        informer.lose(ObjectKey("batch", "Job", "shop", str(number)), Finish.COMPLETE)
+    assert len(informer.ended) == MOST_ENDED
+    assert ObjectKey("batch", "Job", "shop", "0") not in informer.ended

@@ -9,7 +9,8 @@ import pytest
 from tests.fakes.watch import FakeWatch
 from tests.unit.informers.caching import MAPS, OTHERS, WEB, Place, config, following, key, observed
 
-from nopea.core.objects import ObjectKey
+from nopea.core.objects import ObjectKey, Resource
+from nopea.core.plan.model import Finish
 from nopea.informers import object_cache as live_index
 from nopea.informers.object_cache import FIRST_LIST_SECONDS, OURS, OURS_BRIEFLY, ObjectCache
 from nopea.kube.errors import ApiError, ApiFailure, ServerError, TooManyRequestsError, UnreachableError
@@ -318,3 +319,32 @@ async def test_the_statistics_of_the_cache() -> None:
     assert counts.objects == 2
     assert counts.watches == {"working": 1, "failing": 0}
     assert counts.lists >= 1
+
+
+JOBS = Resource(group="batch", version="v1", kind="Job", plural="jobs", namespaced=True)
+
+
+def _job(version: int, *conditions: str) -> dict[str, Any]:
+    status = {"conditions": [{"type": type_, "status": "True"} for type_ in conditions]}
+    return {**config("migrate", version), "apiVersion": "batch/v1", "kind": "Job", "status": status}
+
+
+@pytest.mark.parametrize("by", ["event", "list"])
+async def test_a_finished_job_is_known_to_have_ended_after_its_deletion(by: str) -> None:
+    """Its TTL may delete it before a sync sees it; both changes wake the owner."""
+    migrate = ObjectKey("batch", "Job", "shop", "migrate")
+    place = Place(FakeWatch([_job(1)]))
+    async with place.running():
+        await place.object_cache.ensure([(JOBS, "shop")])
+        assert place.object_cache.finish(JOBS, migrate) is None
+        place.watch.put(_job(2, "Complete"))
+        await place.until(lambda: place.object_cache.finish(JOBS, migrate) is Finish.COMPLETE)
+        if by == "event":
+            place.watch.delete(_job(3, "Complete"))
+        else:
+            place.watch.change_unseen(deleted=[_job(3)])
+            place.watch.forget_history()
+        await place.until(lambda: place.object_cache.get(JOBS, migrate) is None)
+        assert place.object_cache.finish(JOBS, migrate) is Finish.COMPLETE
+        place.watch.put(_job(9))
+        await place.until(lambda: place.object_cache.finish(JOBS, migrate) is None)

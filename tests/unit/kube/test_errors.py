@@ -196,3 +196,38 @@ def test_a_kind_that_the_server_cannot_read() -> None:
     assert errors.is_storage_broken(error_of(429, _status(429, "TooManyRequests", broken)))
     assert not errors.is_storage_unavailable(error_of(429, b"Too many requests, please try again later."))
     assert not errors.is_storage_unavailable(error_of(500, _status(500, "InternalError", broken)))
+
+
+DUMP = {"Spec": {"Containers": [{"Env": [{"Name": f"E{number}"} for number in range(300)]}]}}
+
+
+def test_a_dumped_value_does_not_hide_what_is_wrong() -> None:
+    """A Job's template is thousands of characters, and `field is immutable` comes after it."""
+    text = orjson.dumps(DUMP).decode()
+    cause = {
+        "reason": "FieldValueInvalid",
+        "field": "spec.template",
+        "message": f"Invalid value: {text}: field is immutable",
+    }
+    message = f'Job.batch "migrate" is invalid: spec.template: {cause["message"]}'
+    error = error_of(422, _status(422, message=message, causes=[cause]))
+
+    assert error.message == 'Job.batch "migrate" is invalid: spec.template: field is immutable'
+    assert errors.is_immutable(error)
+    assert errors.immutable_fields(error) == ("spec.template",)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (500, "rpc error: code = ResourceExhausted desc = trying to send message larger than max (3 vs. 2)"),
+        (500, "etcdserver: request is too large"),
+        (413, "Request entity too large: limit is 3145728"),
+    ],
+)
+def test_an_object_that_is_too_large_is_invalid(code: int, message: str) -> None:
+    """Sending it again cannot help."""
+    error = error_of(code, _status(code, message=message))
+    assert type(error) is errors.InvalidError
+    assert errors.is_too_large(error.failure)
+    assert not error.retryable

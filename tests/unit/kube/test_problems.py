@@ -12,6 +12,7 @@ from nopea.kube.errors import (
     ApiError,
     ApiFailure,
     ApiServiceError,
+    InvalidError,
     UnauthorizedError,
     UnknownKindError,
     UnreachableError,
@@ -68,6 +69,19 @@ def _status(code: int, message: str, reason: str = "", **details: Any) -> bytes:
             "Change the object",
         ),
         (403, "exceeded quota: small, requested: pods=1", Code.ADMISSION_DENIED, "policy"),
+        (
+            403,
+            'pods "x" is forbidden: maximum cpu usage per Container is 500m, but limit is 1',
+            Code.ADMISSION_DENIED,
+            "policy",
+        ),
+        (
+            403,
+            "create not allowed while custom resource definition is terminating",
+            Code.TERMINATING,
+            "CustomResourceDefinition",
+        ),
+        (500, "etcdserver: request is too large", Code.INVALID, "size"),
         (
             400,
             'admission webhook "check.acme.example" denied the request: no',
@@ -178,7 +192,14 @@ def test_a_missing_right_to_another_object_lists_one_verb() -> None:
 
     hint = to_problem(error_of(403, _status(403, message)), object="Secret shop/git").hint
 
-    assert hint.endswith('resources: ["secrets"], verbs: ["get"].')
+    assert hint.endswith('resources: ["secrets"], verbs: ["get"]. deploy/tenant does so for a namespace.')
+
+
+def test_a_missing_right_to_impersonate_names_what_grants_it() -> None:
+    """Nopea may act as an account only where somebody has allowed it."""
+    message = _RBAC.replace("cannot patch", "cannot impersonate").replace("deployments", "serviceaccounts")
+
+    assert 'verbs: ["impersonate"]. deploy/tenant does so for a namespace.' in _problem(403, message)[1]
 
 
 @pytest.mark.parametrize(
@@ -223,3 +244,56 @@ def test_an_invalid_quantity_is_a_problem_of_the_manifest() -> None:
 def test_which_errors_are_transient(error: ApiError, expected: type[Exception]) -> None:
     """An error that a retry can resolve is transient; others are not."""
     assert type(to_sync_error(error, object="Secret shop/git")) is expected
+
+
+def _hint(*causes: dict[str, str], **holders: str) -> str:
+    error = error_of(422, _status(422, "wrong", causes=causes))
+    assert isinstance(error, InvalidError)
+    return to_problem(error.with_holders({name.replace("_", "."): who for name, who in holders.items()})).hint
+
+
+def _cause(field: str, reason: str = "FieldValueInvalid", message: str = "bad") -> dict[str, str]:
+    return {"reason": reason, "message": message, "field": field}
+
+
+def test_a_field_that_the_manifest_lacks_is_not_to_be_corrected_there() -> None:
+    """The hint says whose it is; the other fields of the error are the manifest's."""
+    assert _hint(_cause("spec.b")) == "Correct spec.b in the manifest."
+    assert _hint(_cause("spec.a"), _cause("spec.b"), spec_a="acme-tuner") == (
+        "Correct spec.b in the manifest. spec.a is not in the manifest: acme-tuner set it. "
+        "Remove it from the live object with kubectl."
+    )
+    assert _hint(_cause("spec.a"), spec_a="") == (
+        "spec.a is not in the manifest: it is a default of the API server. "
+        "Remove it from the live object with kubectl."
+    )
+
+
+def test_a_missing_field_is_to_be_set() -> None:
+    """The causes `<nil>` and an empty field name nothing."""
+    required = _cause("spec", "FieldValueRequired", "Required value")
+    nothing = _cause("<nil>", message="some validation rules were not checked")
+    assert _hint(required, nothing) == "Set spec in the manifest."
+    assert _hint(nothing) == "Correct the manifest."
+
+
+def test_a_whole_object_that_is_too_long() -> None:
+    """The API server names it as `[]`."""
+    assert _hint(_cause("[]", "FieldValueTooLong", "Too long")).startswith("Split the object")
+
+
+def test_a_version_in_which_objects_are_stored() -> None:
+    """The field is in the status of the definition, and the answer is in its spec."""
+    cause = _cause("status.storedVersions[0]")
+    error = error_of(422, _status(422, "wrong", causes=[cause]))
+    assert isinstance(error, InvalidError)
+    hint = to_problem(error.with_holders({cause["field"]: "kube-apiserver"})).hint
+    assert hint.startswith("Keep the version in spec.versions")
+
+
+def test_a_job_is_replaced_when_it_has_finished() -> None:
+    """That is another way out than for other kinds."""
+    causes = [_cause("spec.template", message="field is immutable")]
+    for kind, is_job in (("Job", True), ("Deployment", False)):
+        error = error_of(422, _status(422, "field is immutable", causes=causes, kind=kind))
+        assert ("finished" in to_problem(error).hint) == is_job

@@ -19,9 +19,9 @@ ENDPOINT = ReceiverAddress.parse("https://ada:hunter22@events.acme.example/hook/
 OK = Response(status=202)
 
 
-def message(id_: str, *, size: int = 10) -> Message:
+def message(id_: str, *, size: int = 10, namespace: str = "shop") -> Message:
     """Return a message."""
-    return Message(id=id_, address=ENDPOINT, body=b"x" * size, headers={})
+    return Message(id=id_, namespace=namespace, address=ENDPOINT, body=b"x" * size, headers={})
 
 
 def now() -> float:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nopea import tasks
+from nopea.core.git.networks import Networks
 from nopea.core.git.source import Remote
 from nopea.core.objects import RepoKey
 from nopea.notify.http import HttpPoster
@@ -16,11 +17,16 @@ from nopea.settings import NotifySettings
 
 @asynccontextmanager
 async def running_notifier(
-    settings: NotifySettings, *, remotes: dict[RepoKey, Remote] | None = None
+    settings: NotifySettings,
+    *,
+    remotes: dict[RepoKey, Remote] | None = None,
+    tenants: Networks = Networks.ANY,
 ) -> AsyncIterator[Notifier]:
     """Run a notifier; at the end it delivers the waiting messages."""
-    async with HttpPoster() as poster:
-        notifier = Notifier(settings, poster.post, remote_of=(remotes or {}).get)
+    async with HttpPoster() as poster, HttpPoster(tenants) as for_tenants:
+        notifier = Notifier(
+            settings, poster.post, post_status=for_tenants.post, remote_of=(remotes or {}).get
+        )
         running = tasks.spawn(notifier.run(), name="notifier")
         await asyncio.sleep(0)
         try:

@@ -12,12 +12,14 @@ import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from tests.fakes import cdevents as checker
 from tests.fakes.sink import Sink
+from tests.fakes.transitions import History, synced
 
 from nopea import tasks
 from nopea.core.cdevents.event import CDEvent
 from nopea.core.cdevents.vocabulary import EventType, SpecVersion
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.delivery import DropReason
+from nopea.core.status.transition import Transition
 from nopea.notify.cdevents import CDEventsSink, ContentMode, cdevents_sink, encode
 from nopea.notify.outboxes import Outboxes
 from nopea.settings import SettingError, Settings
@@ -177,9 +179,9 @@ async def test_every_sink_gets_every_event_in_order() -> None:
     assert outboxes.outboxes[0].stats().dropped == {DropReason.SHUTDOWN: 3}
 
 
-def _any_step() -> Any:
-    """Return a transition that is not used, as the events are given."""
-    return None
+def _any_step() -> Transition:
+    """Return a transition; the events are given."""
+    return History().did(synced())
 
 
 def test_without_urls_there_is_no_sink() -> None:

@@ -14,6 +14,7 @@ from tests.fakes.sink import Reply, Sink
 from tests.fakes.transitions import History, synced
 from tests.unit.notify.running import running_notifier
 
+from nopea.core.git.networks import Networks
 from nopea.core.git.source import Credentials, Remote
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code
@@ -56,6 +57,19 @@ async def test_github_gets_a_status() -> None:
         "state": "success", "context": "nopea/production/shop/api",
         "description": "Applied 1 object at c0ffee0.", "target_url": "https://nopea.acme.example/",
     }  # fmt: skip
+
+
+async def test_no_status_and_no_token_goes_where_git_may_not_go() -> None:
+    """The host of a status is named by the GitRepository; the address of the connection counts."""
+    async with Sink(usual=Reply(status=201)) as server:
+        url = server.url("/acme/shop.git").replace("127.0.0.1", "localhost")
+        given = {KEY: Remote(url, TOKEN)}
+        async with running_notifier(ON, remotes=given, tenants=Networks.PRIVATE) as notifier:
+            notifier.on_transition(world(url, "github").did(CREATED))
+            await asyncio.sleep(0.2)
+            assert len(notifier.outboxes) == 1
+            await notifier.close(0.1)
+    assert server.arrivals == []
 
 
 async def test_gitlab_gets_a_status() -> None:

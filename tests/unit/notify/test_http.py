@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from tests.fakes.sink import CLOSE, GARBAGE, MID_BODY, MID_HEADERS, Reply, Sink
 
 from nopea import tasks
+from nopea.core.git.networks import Networks
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import Secret
 from nopea.notify.http import MOST_BODY, HttpPoster, Message, NoResponseError, Response
@@ -43,7 +44,7 @@ async def poster() -> AsyncIterator[HttpPoster]:
 def message(url: str, body: bytes = b'{"a":1}') -> Message:
     """Return a message to this URL."""
     headers = {"Content-Type": "application/json", "ce-id": "01"}
-    return Message(id="1", address=ReceiverAddress.parse(url), body=body, headers=headers)
+    return Message(id="1", namespace="shop", address=ReceiverAddress.parse(url), body=body, headers=headers)
 
 
 async def failure(poster: HttpPoster, sent: Message) -> str:
@@ -78,7 +79,7 @@ async def test_credentials_of_the_url_are_sent_as_basic(sink: Sink, poster: Http
 async def test_a_token_is_sent_as_bearer(sink: Sink, poster: HttpPoster) -> None:
     """This follows the CloudEvents webhook specification."""
     address = replace(ReceiverAddress.parse(sink.url()), authorization=Secret("Bearer t0ken"))
-    await poster.post(Message(id="1", address=address, body=b"", headers={}))
+    await poster.post(Message(id="1", namespace="shop", address=address, body=b"", headers={}))
 
     assert sink.arrivals[0].headers["authorization"] == "Bearer t0ken"
 
@@ -99,6 +100,15 @@ async def test_a_redirect_is_not_followed(sink: Sink, poster: HttpPoster) -> Non
 
         assert (await poster.post(message(sink.url()))).status == 307
         assert other.arrivals == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"])
+async def test_a_denied_address_is_not_connected_to(sink: Sink, host: str) -> None:
+    """The address of the connection counts, in whatever way the URL names it."""
+    async with HttpPoster(Networks.PRIVATE) as poster:
+        assert await failure(poster, message(sink.url().replace("127.0.0.1", host)))
+
+    assert sink.arrivals == []
 
 
 async def test_proxies_of_the_environment_are_not_used(

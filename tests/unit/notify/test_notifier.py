@@ -159,3 +159,18 @@ async def test_an_error_in_one_message_does_not_stop_others(caplog: pytest.LogCa
                 while len(caplog.records) < 2:  # noqa: ASYNC110 - there is no event to wait for
                     await asyncio.sleep(0.01)
     assert {one.getMessage() for one in caplog.records} == {"message not made"}
+
+
+async def test_a_noisy_namespace_does_not_hold_back_the_alert_of_another() -> None:
+    """After 10,000 failures of one namespace, the alert of another is the next that is sent."""
+    async with Sink() as sink:
+        settings = NotifySettings(json_urls=urls(sink.url()), per_minute=60)
+        async with running_notifier(settings) as notifier:
+            for number in range(10_000):
+                notifier.on_transition(History(name=f"r{number}", namespace="noisy").did(FAILED))
+            await sink.wait_for(60)
+            notifier.on_transition(History(namespace="quiet").did(FAILED))
+            arrived = await sink.wait_for(61)
+
+    assert str(arrived[-1].json["title"]).startswith("quiet/api: ")
+    assert arrived[-1].json["heldBack"] == 0

@@ -370,3 +370,51 @@ async def test_cancellation_is_immediate_and_counted() -> None:
     assert now() < 2
     assert outbox.stats().dropped == {DropReason.SHUTDOWN: 2}
     await outbox.close(5)
+
+
+async def test_a_flood_of_one_namespace_does_not_push_out_the_message_of_another() -> None:
+    """The one message of the other is kept, and sent after one of the flood."""
+    sink = FakeSink(lambda number: 5.0 if number == 0 else OK)
+    async with delivering(sink, DeliveryPolicy(most_messages=500)) as outbox:
+        outbox.offer(message("n", namespace="noisy"))
+        await asyncio.sleep(1)
+        outbox.offer(message("alert", namespace="quiet"))
+        for number in range(10_000):
+            outbox.offer(message(str(number), namespace="noisy"))
+
+    assert sink.taken[:3] == ["n", "alert", "9502"] or sink.taken[:3] == ["n", "9502", "alert"]
+    assert len(sink.taken) == 500
+
+
+async def test_big_messages_of_one_namespace_do_not_push_out_those_of_another() -> None:
+    """The bound of bytes is shared in the same way."""
+    sink = FakeSink(lambda number: 5.0 if number == 0 else OK)
+    async with delivering(sink, DeliveryPolicy(most_bytes=10_000)) as outbox:
+        outbox.offer(message("n", namespace="noisy"))
+        await asyncio.sleep(1)
+        outbox.offer(message("alert", namespace="quiet", size=2_000))
+        for number in range(100):
+            outbox.offer(message(str(number), namespace="noisy", size=4_000))
+
+    assert "alert" in sink.taken[:3]
+
+
+async def test_a_message_that_always_fails_holds_up_its_namespace_only() -> None:
+    """The others are sent between its attempts."""
+    poisoned = FakeSink(lambda _: Response(status=500))
+    healthy = FakeSink()
+
+    async def post(sent: Message) -> Response:
+        return await (poisoned if sent.id == "poison" else healthy).post(sent)
+
+    outbox = Outbox("one", post)
+    running = tasks.spawn(outbox.run(), name="outbox")
+    for name, namespace in (("poison", "noisy"), ("behind", "noisy"), ("alert", "quiet")):
+        outbox.offer(message(name, namespace=namespace))
+    await asyncio.sleep(10)
+
+    assert healthy.taken == ["alert"]
+    await asyncio.sleep(3_700)
+    await outbox.close(1)
+    await running
+    assert healthy.taken == ["alert", "behind"]

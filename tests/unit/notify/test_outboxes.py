@@ -11,9 +11,10 @@ import pytest
 from tests.fakes.sink import CLOSE, GARBAGE, HANG, MID_BODY, MID_HEADERS, Arrival, Reply, Sink
 
 from nopea import tasks
+from nopea.core.git.networks import Networks
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.delivery import DeliveryPolicy, DropReason
-from nopea.notify.http import Message
+from nopea.notify.http import Message, NoResponseError
 from nopea.notify.outbox import Outbox
 from nopea.notify.outboxes import Outboxes
 
@@ -25,7 +26,11 @@ LONG_OUTAGE = "NOPEA_LONG_TESTS"
 def message(id_: str, sink: Sink) -> Message:
     """Return a message to this sink."""
     return Message(
-        id=id_, address=ReceiverAddress.parse(sink.url()), body=id_.encode(), headers={"ce-id": id_}
+        id=id_,
+        namespace="shop",
+        address=ReceiverAddress.parse(sink.url()),
+        body=id_.encode(),
+        headers={"ce-id": id_},
     )
 
 
@@ -52,6 +57,16 @@ async def delivering(*names: str, policy: DeliveryPolicy = FAST) -> AsyncIterato
             await outboxes.close(20)
         finally:
             await tasks.end(*running.values())
+
+
+async def test_only_hosts_of_tenants_are_limited_to_their_networks() -> None:
+    """A receiver that the process was told of may be on this host; one that a GitRepository names may not."""
+    async with Sink() as sink, Outboxes(tenants=Networks.PRIVATE) as outboxes, asyncio.timeout(10):
+        with pytest.raises(NoResponseError, match="cannot be reached"):
+            await outboxes.post_for_tenant(message("tenant", sink))
+        await outboxes.post(message("process", sink))
+
+    assert ids(sink.arrivals) == ["process"]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from nopea.core.plan.model import (
 from nopea.core.plan.observed import observed_of
 from nopea.core.plan.plan import plan
 from nopea.informers.object_cache import ObjectCache
+from nopea.kube.discovery import Discovery
 from nopea.reconcile.apply import Applier
 from nopea.reconcile.execute import Execution, Executor
 from nopea.reconcile.request import Supersede
@@ -55,6 +56,7 @@ class Acting:
         self.cluster = FakeCluster()
         self.object_cache = ObjectCache(self.cluster.client)
         self.unclaimed: list[ObjectKey] = []
+        self.recorded: dict[ObjectKey, LastApplied] = {}
 
     def live(self) -> ObservedObject:
         """Return the ConfigMap as a plan observes it."""
@@ -104,6 +106,7 @@ class Acting:
             client=self.cluster.client,
             object_cache=self.object_cache,
             owner=OWNER,
+            discovery=Discovery(self.cluster.client),
             defined_here=frozenset(),
             decide=self._decide,
         )
@@ -126,6 +129,7 @@ class Acting:
             unclaim=self.unclaimed.append,
             resource_for=resource_for,
             commit="c0ffee",
+            applied=self.recorded,
         )
         return await executor.execute(Plan(steps=(step,)), Supersede(frozenset, newest, commit=""))
 

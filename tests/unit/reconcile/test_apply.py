@@ -14,7 +14,7 @@ from nopea.core.drift.find import Drift
 from nopea.core.drift.three_way import DriftKind
 from nopea.core.plan.model import LastApplied, ObservedDrift, Reason, Step
 from nopea.core.status.report import Outcome
-from nopea.kube.errors import ApiFailure, Cause, ConflictError
+from nopea.kube.errors import ApiFailure, Cause, ConflictError, ServerError
 from nopea.reconcile.apply import TRIES
 
 pytestmark = pytest.mark.looptime
@@ -186,3 +186,54 @@ async def test_an_adoption_counts_as_a_change() -> None:
         execution = await actor.execute(step)
         assert actor.cluster.version == version + 1
         assert execution.results[KEY].outcome is Outcome.CONFIGURED
+
+
+GONE = ServerError(
+    ApiFailure(code=500, message="request to convert CR to an invalid group/version: shop.example/v1beta1")
+)
+
+
+def _managers(actor: Acting) -> dict[str, str]:
+    entries = actor.cluster.objects[KEY]["metadata"]["managedFields"]
+    return {entry["manager"]: entry["apiVersion"] for entry in entries}
+
+
+async def test_managed_fields_of_a_version_that_is_gone_are_migrated() -> None:
+    """The refused apply is repeated once the entries name a version that the kind has."""
+    async with acting() as actor:
+        actor.move_on()
+        await actor.settle()
+        for entry in actor.cluster.objects[KEY]["metadata"]["managedFields"]:
+            entry["apiVersion"] = "v0"
+        actor.cluster.fail_next("apply", CONFIG_MAPS, GONE)
+        written = await actor.applier().apply(actor.step(actor.live()))
+        assert written.applied is not None
+        assert actor.data()["colour"] == "green"
+        assert _managers(actor) == {"nopea": "v1", "operator": "v1"}
+        assert [request for request in actor.cluster.requests if "/v1" in request] == [
+            APPLY,
+            GET,
+            PATCH,
+            APPLY,
+        ]
+
+
+async def test_break_glass_holds_while_a_version_is_migrated() -> None:
+    """What came after the decision forbids the migration as it forbids the apply."""
+    async with acting() as actor:
+        actor.cluster.objects[KEY]["metadata"]["managedFields"][0]["apiVersion"] = "v0"
+        actor.cluster.fail_next("apply", CONFIG_MAPS, GONE)
+        actor.cluster.before("get", KEY, lambda: actor.annotate(PROTECTED))
+        written = await actor.applier().apply(actor.step(actor.live()))
+        assert (written.applied, written.step.reason) == (None, Reason.BREAK_GLASS)
+        assert actor.data() == {"colour": "blue"}
+        assert _managers(actor)["nopea"] == "v0"
+
+
+async def test_a_version_that_is_nowhere_named_is_reported() -> None:
+    """The apply is repeated once, not for ever."""
+    async with acting() as actor:
+        actor.cluster.fail_next("apply", CONFIG_MAPS, GONE, times=TRIES)
+        with pytest.raises(ServerError):
+            await actor.applier().apply(actor.step(actor.live()))
+        assert actor.cluster.requests.count(APPLY) == 2

@@ -11,7 +11,7 @@ from tests.fakes.samples import COMMIT
 
 from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.git.source import Ref, RefKind, Remote
+from nopea.core.git.source import Ref, RefKind, Remote, Skipped, SkipReason
 from nopea.core.manifests import limits
 from nopea.core.problem import Code, StalledError
 from nopea.reconcile.fetch import PARSE_BATCH, Fetcher, Snapshot
@@ -30,9 +30,7 @@ def _config(name: str) -> str:
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n"
 
 
-async def _snapshot(
-    files: Mapping[str, str], *, skipped: Sequence[tuple[str, str]] = (), **spec: Any
-) -> Snapshot:
+async def _snapshot(files: Mapping[str, str], *, skipped: Sequence[Skipped] = (), **spec: Any) -> Snapshot:
     fetcher = Fetcher(FakeGit(files, skipped=skipped), ManifestCache(limit_bytes=2**20))
     return await fetcher.snapshot(_spec(**spec), REMOTE)
 
@@ -130,14 +128,41 @@ async def test_no_manifest_at_all_is_a_problem(
     ]
 
 
-async def test_a_symlink_is_a_problem_unless_it_is_excluded() -> None:
-    """Symlinks are not followed; submodules are skipped silently."""
-    skipped = [("link.yaml", "symlink"), ("old.yaml", "symlink"), ("module.yaml", "submodule")]
+async def test_what_cannot_be_read_is_a_problem_unless_it_is_excluded() -> None:
+    """The problem is the snapshot's, so nothing is pruned; the files that can be read are there."""
+    skipped = [Skipped("link", SkipReason.OUTSIDE, "/etc"), Skipped("old", SkipReason.SUBMODULE)]
 
-    snapshot = await _snapshot({"a.yaml": _config("a")}, skipped=skipped, exclude=["old.yaml"])
+    snapshot = await _snapshot({"a.yaml": _config("a")}, skipped=skipped, exclude=["old"])
 
-    assert [(problem.code, problem.source) for problem in snapshot.problems] == [(Code.SYMLINK, "link.yaml")]
+    assert [(problem.code, problem.source) for problem in snapshot.problems] == [(Code.SYMLINK, "link")]
     assert set(snapshot.files) == {"a.yaml"}
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+async def test_a_snapshot_says_whether_there_are_links(has_links: bool) -> None:
+    """Then a push to another folder concerns it too."""
+    git = FakeGit({"a.yaml": _config("a")})
+    git.has_links = has_links
+
+    snapshot = await Fetcher(git, ManifestCache(limit_bytes=2**20)).snapshot(_spec(), REMOTE)
+
+    assert snapshot.has_links is has_links
+
+
+async def test_a_folder_of_kustomize_is_refused_before_anything_is_parsed() -> None:
+    """The caller keeps the last good commit; exclude the file, and the others are manifests."""
+    git = FakeGit({"deploy/Kustomization": "resources: []\n", "deploy/a.yaml": _config("a")})
+    fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20))
+
+    with pytest.raises(StalledError) as refused:
+        await fetcher.snapshot(_spec(path="deploy"), REMOTE)
+
+    assert [(each.code, each.source) for each in refused.value.problems] == [
+        (Code.NOT_RENDERED, "deploy/Kustomization")
+    ]
+    assert git.parsed == []
+    plain = await fetcher.snapshot(_spec(path="deploy", exclude=["Kustomization"]), REMOTE)
+    assert (set(plain.files), plain.problems) == ({"deploy/a.yaml"}, ())
 
 
 async def test_a_broken_file_keeps_its_problem() -> None:

@@ -235,7 +235,7 @@ async def test_a_failed_removal_of_the_finalizer_is_retried() -> None:
     """The next run finds that the objects are gone and removes the finalizer."""
     async with synced() as place:
         down = ServerError(ApiFailure(code=503, reason="ServiceUnavailable", message="etcd is gone"))
-        place.cluster.fail_next("apply", GIT_REPOSITORIES, down)
+        place.cluster.fail_next("patch", GIT_REPOSITORIES, down)
 
         report = await end(place)
 
@@ -267,6 +267,28 @@ async def test_a_broken_api_service_blocks_only_its_own_objects() -> None:
         assert finalizers(place) == [names.FINALIZER]
         place.cluster.broken.clear()
         assert (await place.sync(Trigger.RETRY)).result is Result.DELETED
+        assert REPOSITORY not in place.cluster.objects
+
+
+async def test_the_finalizer_of_an_earlier_version_is_removed() -> None:
+    """It was applied as the manager of what Git declares; another controller's stays."""
+    async with installed(FILES) as place:
+        finalizers_before = {"finalizers": ["example.com/other", names.FINALIZER]}
+        place.cluster.change(REPOSITORY, {"metadata": finalizers_before}, manager=names.FIELD_MANAGER)
+        await place.sync()
+        assert finalizers(place) == ["example.com/other"]
+
+
+async def test_finalizers_that_move_are_found_again() -> None:
+    """Another controller removes its own at the same time."""
+    async with synced() as place:
+        both = {"metadata": {"finalizers": ["example.com/other", names.FINALIZER]}}
+        place.cluster.change(REPOSITORY, both)
+        only_ours = {"metadata": {"finalizers": [names.FINALIZER]}}
+        place.cluster.before("patch", REPOSITORY, lambda: place.cluster.change(REPOSITORY, only_ours))
+
+        assert (await end(place)).result is Result.DELETED
+
         assert REPOSITORY not in place.cluster.objects
 
 

@@ -12,6 +12,8 @@ from nopea.core.plan.model import Action, Reason
 from nopea.core.plan.object_diff import ObjectDiff
 from nopea.kube.errors import ApiFailure, ForbiddenError
 from nopea.reconcile.inspect import Inspection, Inspector
+from nopea.state.inventory import InventoryStore
+from nopea.state.store import RepositoryState
 
 pytestmark = pytest.mark.looptime
 
@@ -20,7 +22,7 @@ FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a p
 
 
 async def inspect(place: Installation) -> Inspection:
-    """Inspect the newest commit as a user would, without the controller's memory of live objects."""
+    """Inspect the newest commit as a user, without the controller's memory and its key."""
     await place.settle()
     repository = place.repository()
     spec = repository.spec
@@ -28,9 +30,11 @@ async def inspect(place: Installation) -> Inspection:
     remote = Remote(spec.url)
     fetcher = place.services.fetcher
     snapshot = await fetcher.snapshot(spec, remote)
+    state = RepositoryState(uid=repository.uid, status=repository.status)
+    await InventoryStore(place.cluster.client).load(repository, state)
     place.cluster.requests.clear()
     inspector = Inspector(place.cluster.client, fetcher)
-    return await inspector.inspect(repository, spec, place.state(), remote, snapshot)
+    return await inspector.inspect(repository, spec, state, remote, snapshot)
 
 
 def diff_of(inspection: Inspection, name: str) -> ObjectDiff:
@@ -92,7 +96,8 @@ async def test_an_object_that_may_not_be_read_is_refused_with_its_problem() -> N
     async with installed(FILES) as place:
         await place.sync()
         place.edit("a", {"colour": "red"})
-        place.cluster.fail_next("get", CONFIG_MAPS, FORBIDDEN, times=2)
+        place.cluster.fail_next("list", CONFIG_MAPS, FORBIDDEN)
+        place.cluster.fail_next("get", CONFIG_MAPS, FORBIDDEN)
 
         inspection = await inspect(place)
 

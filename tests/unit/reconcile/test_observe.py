@@ -16,7 +16,8 @@ from tests.fakes.object_store import CONFIG_MAPS, served
 from nopea.core.manifests.render import Desired
 from nopea.core.manifests.stages import stage_of
 from nopea.core.objects import ObjectKey, Resource
-from nopea.core.plan.model import LastApplied
+from nopea.core.plan.finished import finished_as
+from nopea.core.plan.model import Finish, LastApplied
 from nopea.core.problem import Code, TransientError
 from nopea.informers.informer import Informers
 from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
@@ -55,6 +56,7 @@ def desired(name: str, *, resource: Resource = CONFIG_MAPS, **data: str) -> Desi
         source=f"{name}.yaml#1",
         body=orjson.dumps(body),
         hash="" if data else "as applied",
+        content=f"content {data}",
         stage=stage_of(key.group_kind),
         wave=0,
         force=False,
@@ -107,6 +109,18 @@ async def test_unchanged_objects_cost_no_request() -> None:
         observation = await observe(place, desired("a"), desired("b"))
 
         assert set(observation.observed) == {KEY, OTHER}
+        assert observation.seen == {}
+        assert place.cluster.requests == []
+
+
+async def test_an_object_is_observed_in_another_version_while_its_own_is_not_served() -> None:
+    """The version in Git may come with the definition that this sync applies; the object is there before."""
+    async with synced() as place:
+        place.cluster.change(KEY, {"metadata": {"annotations": {"nopea.io/suspend-heal": "true"}}})
+        one = desired("a", resource=replace(CONFIG_MAPS, version="v2"), colour="red")
+        observation = await observe(place, one)
+
+        assert observation.observed[KEY].break_glass is not None
         assert observation.seen == {}
         assert place.cluster.requests == []
 
@@ -327,3 +341,34 @@ async def test_the_clusters_state_says_when_a_contended_object_may_be_healed() -
         assert world.seen is observation.seen
         assert world.last_applied is place.state().applied
         assert world.heal_at[KEY] > now
+
+
+async def test_a_job_that_ended_is_recorded() -> None:
+    """With its manifest, so that the record survives a restart; a changed manifest has not run."""
+    async with synced() as place:
+        looking, cache = observer(place), place.services.object_cache
+        for key in (KEY, OTHER):
+            known = cache.get(CONFIG_MAPS, key)
+            assert known is not None
+            cache.assume(CONFIG_MAPS, key, replace(known, finish=Finish.COMPLETE))
+
+        await observe(place, desired("a"), desired("b", colour="red"), looking=looking)
+
+        applied = place.state().applied
+        assert applied[KEY].finished == finished_as(desired("a"), Finish.COMPLETE)
+        assert applied[OTHER].finished is None
+
+
+@pytest.mark.parametrize("has_changed", [False, True])
+async def test_a_job_that_ended_and_is_gone_has_not_drifted(has_changed: bool) -> None:
+    """It needs no request if its manifest is unchanged; a changed one is a change in Git."""
+    async with synced() as place:
+        looking, applied = observer(place), place.state().applied
+        applied[KEY] = replace(applied[KEY], finished=finished_as(desired("a"), Finish.COMPLETE))
+        place.cluster.delete(KEY)
+
+        wanted = desired("a", colour="red") if has_changed else desired("a")
+        observation = await observe(place, wanted, looking=looking)
+
+        assert observation.seen == {}
+        assert bool(place.cluster.requests) == has_changed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from tests.fakes.installation import (
     outcomes,
 )
 
+from nopea.core.plan.contention import NO_FIGHTS
 from nopea.core.plan.inventory import unpack
 from nopea.core.plan.model import Reason
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
@@ -351,3 +353,36 @@ async def test_contended_objects_are_healed_less_and_less_often() -> None:
         assert only(report).retry_at is not None
         assert "kubectl-edit" in report.rivals
         assert place.condition("Contended")[0] == "True"
+
+
+@pytest.mark.parametrize(("since", "writes"), [(timedelta(minutes=59), 0), (timedelta(hours=2), 1)])
+async def test_what_admission_changed_is_applied_again_once_an_hour(since: timedelta, writes: int) -> None:
+    """The API server stores nothing if admission changes it again; when it does not, the record is clean."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        state, key = place.state(), key_of("a")
+        state.applied[key] = replace(state.applied[key], admission="d1ce5700")
+        state.admission_tried_at = datetime.now(UTC) - since
+        version = place.cluster.objects[key]["metadata"]["resourceVersion"]
+        place.cluster.requests.clear()
+        report = await place.sync()
+        assert place.cluster.requests.count("apply configmaps/v1 shop/a") == writes
+        assert only(report).outcome is Outcome.UNCHANGED
+        assert place.cluster.objects[key]["metadata"]["resourceVersion"] == version
+        assert bool(place.state().applied[key].admission) is not bool(writes)
+
+
+async def test_a_change_in_git_ends_the_contention() -> None:
+    """It may be the answer to the fight, such as giving a field to an autoscaler."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        for _ in range(6):
+            place.edit("a", {"colour": "red"})
+            await place.sync()
+        assert place.condition("Contended")[0] == "True"
+
+        place.git.push({"a.yaml": config_map("a", shape="round")})
+        report = await place.sync(Trigger.POLL)
+
+        assert report.rivals == ""
+        assert place.state().fights == NO_FIGHTS

@@ -46,6 +46,15 @@ def test_an_unknown_owner_may_exist_unless_all_namespaces_are_watched(whole_clus
     assert repositories.may_exist("other.web") is not whole_cluster
 
 
+def test_an_unknown_owner_in_the_watched_namespace_is_gone() -> None:
+    """Its objects may be taken over; the label of a long name may hide its namespace, so it may exist."""
+    repositories = RepositoryStore(whole_cluster=False, namespace="shop")
+
+    assert not repositories.may_exist("shop.gone")
+    assert repositories.may_exist("shop2.web")
+    assert repositories.may_exist("shop-0123456789abcdef0123")
+
+
 def test_a_reader_keeps_the_last_version_after_a_deletion() -> None:
     """A sync that runs while its repository is deleted still has a spec to finish with."""
     repositories = RepositoryStore()

@@ -42,6 +42,18 @@ def test_a_new_repository_of_the_same_name_starts_with_nothing() -> None:
     assert store.states[API] is fresh
 
 
+def test_until_a_sync_says_otherwise_links_may_matter() -> None:
+    """A push to another folder then wakes the repository, which asks Git."""
+    store = StateStore()
+    assert store.has_links(API)
+    state = store.state(API, uid="1", status=GitRepositoryStatus())
+    assert store.has_links(API)
+
+    state.has_links = False
+
+    assert not store.has_links(API)
+
+
 def test_a_deleted_repository_is_forgotten() -> None:
     """Forgetting an unknown repository has no effect."""
     store = StateStore()

@@ -23,7 +23,7 @@ from nopea.kube.live import LiveObject
 from nopea.state.repositories import RepositoryStore
 from nopea.web.bodies import Bodies
 from nopea.web.secrets import HookSecrets, SharedSecret
-from nopea.web.server import serving
+from nopea.web.server import listening, webhook_listener
 from nopea.web.webhooks import Webhooks
 
 LIMIT = 64 * 1024
@@ -87,13 +87,14 @@ class Edge:
         for one in repositories:
             self.repositories.put(one)
         self.woken: list[str] = []
+        self.with_links: set[str] = set()
         self.measured: list[tuple[str, str]] = []
         self.reason = ""
         self.port = 0
         self.now = NOW
         self.bodies = Bodies(limit=LIMIT)
         self.session: aiohttp.ClientSession | None = None
-        self.secrets = HookSecrets(self.cluster, clock=self.clock)
+        self.secrets = HookSecrets(lambda _: self.cluster, clock=self.clock)
         self.shared = SharedSecret(Secret(shared), file)
 
     def wake(self, keys: Iterable[RepoKey]) -> tuple[RepoKey, ...]:
@@ -107,6 +108,7 @@ class Edge:
         return Webhooks(
             repositories=self.repositories,
             wake=self.wake,
+            has_links=lambda key: key.name in self.with_links,
             secrets=self.secrets,
             shared=self.shared,
             bodies=self.bodies,
@@ -147,7 +149,7 @@ async def receiving(
     edge.bodies = Bodies(limit=limit, **bounds)
     routes = edge.webhooks().routes()
     before = asyncio.all_tasks()
-    server = serving(host="127.0.0.1", port=0, why_not_ready=lambda: edge.reason, routes=routes)
+    server = listening(webhook_listener(host="127.0.0.1", port=0, routes=routes))
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
     async with session as edge.session, server as edge.port:
         yield edge

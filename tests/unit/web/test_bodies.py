@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from tests.fakes.deliveries import push
-from tests.unit.web.edge import Edge, receiving, until
+from tests.fakes.samples import repository
+from tests.unit.web.edge import HOOK, Edge, receiving, until
 
 API = "/webhook/shop/api"
 
@@ -160,3 +161,34 @@ async def test_a_body_with_invalid_chunks_is_rejected(rest: bytes) -> None:
                     await until(lambda: edge.bodies.held_now == 1)
                     writer.write(rest)
                 assert (await reader.readline())[9:12] in (b"400", b"408")
+
+
+async def test_slow_senders_at_one_address_do_not_keep_out_those_at_another() -> None:
+    """The oldest of the flood is told to try again, and makes room for the other address."""
+    bounds: dict[str, Any] = {"most": 3, "read_seconds": 30}
+    two = (repository(webhook=HOOK), repository("web", webhook=HOOK))
+    async with receiving(*two, **bounds) as edge, half(edge) as (first, _), half(edge), half(edge):
+        await until(lambda: edge.bodies.held_now == 3)
+
+        assert (await edge.send("/webhook/shop/web", push())).status == 202
+        assert (await first.readline())[9:12] == b"429"
+        async with half(edge):
+            await until(lambda: edge.bodies.held_now == 3)
+            assert (await edge.send(API, push())).status == 429
+
+
+async def test_large_bodies_at_one_address_do_not_keep_out_those_at_another() -> None:
+    """The other address gets a turn of the flood, and gives it back."""
+    bounds: dict[str, Any] = {"small": 0, "at_once": 2, "read_seconds": 30, "wait_seconds": 0.2}
+    async with receiving(repository(webhook=HOOK), repository("web", webhook=HOOK), **bounds) as edge:
+        async with half(edge) as (first, _), half(edge), half(edge):
+            await until(lambda: edge.bodies.held_now == 3)
+
+            answers = [await edge.send("/webhook/shop/web", push()) for _ in range(3)]
+            assert [answer.status for answer in answers] == [202] * 3
+            assert (await first.readline())[9:12] == b"429"
+            await until(lambda: edge.bodies.held_now == 1)
+            assert (await edge.send(API, push())).status == 202
+        await until(lambda: edge.bodies.held_now == 0)
+        answers = await asyncio.gather(*(edge.send(API, push()) for _ in range(4)))
+        assert [answer.status for answer in answers] == [202] * 4

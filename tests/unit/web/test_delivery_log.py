@@ -60,5 +60,23 @@ def test_a_flood_of_pings_and_refusals_writes_few_lines(caplog: pytest.LogCaptur
     log.refused("/webhook", REFUSAL, status=401)
     assert facts(caplog.records[-1]) == {
         "address": "/webhook", "status": 401, "code": Code.WEBHOOK_SIGNATURE, "problem": REFUSAL.message,
-        "suppressed": 980,
+        "hint": REFUSAL.hint, "suppressed": 980,
     }  # fmt: skip
+
+
+def test_each_namespace_has_a_line_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """A flood at one address does not hide what is refused at another."""
+    caplog.set_level("INFO", logger="nopea")
+    clock = Clock()
+    log = DeliveryLog(clock)
+    for _ in range(1000):
+        log.received("/webhook/noisy/a", "github", [], ignored="ping", seconds=0, namespace="noisy")
+        log.refused("/webhook/noisy/a", REFUSAL, status=401, namespace="noisy")
+    for seconds in (0, 30, 60):
+        clock.seconds += seconds
+        for _ in range(1000):
+            log.refused("/webhook", REFUSAL, status=401)
+        caplog.clear()
+        log.refused("/webhook/quiet/b", REFUSAL, status=401, namespace="quiet")
+        log.refused("/webhook/quiet/b", REFUSAL, status=401, namespace="quiet")
+        assert len(caplog.records) == (0 if seconds == 30 else 1)

@@ -27,7 +27,7 @@ def cluster() -> SecretsOfCluster:
 async def test_a_secret_is_kept_for_half_a_minute(cluster: SecretsOfCluster) -> None:
     """Then the Secret is read again; its value has no trailing newline."""
     clock = Clock()
-    secrets = HookSecrets(cluster, clock=clock)
+    secrets = HookSecrets(lambda _: cluster, clock=clock)
     for _ in range(10):
         assert await secrets.read("shop", "hook") == TOKEN
     assert cluster.reads == 1
@@ -40,7 +40,7 @@ async def test_a_secret_is_kept_for_half_a_minute(cluster: SecretsOfCluster) -> 
 async def test_concurrent_reads_are_one_request(cluster: SecretsOfCluster) -> None:
     """Later callers wait for the first one's request."""
     cluster.delay_seconds = 0.05
-    secrets = HookSecrets(cluster, clock=Clock())
+    secrets = HookSecrets(lambda _: cluster, clock=Clock())
 
     assert await asyncio.gather(*(secrets.read("shop", "hook") for _ in range(20))) == [TOKEN] * 20
     assert cluster.reads == 1
@@ -49,7 +49,7 @@ async def test_concurrent_reads_are_one_request(cluster: SecretsOfCluster) -> No
 async def test_a_missing_secret_is_found_a_second_later(cluster: SecretsOfCluster) -> None:
     """A missing Secret is read once a second, so a flood of deliveries is not a flood of requests."""
     clock = Clock()
-    secrets = HookSecrets(cluster, clock=clock)
+    secrets = HookSecrets(lambda _: cluster, clock=clock)
     for _ in range(10):
         with pytest.raises(RefusedError) as refused:
             await secrets.read("shop", "new")
@@ -64,7 +64,7 @@ async def test_a_missing_secret_is_found_a_second_later(cluster: SecretsOfCluste
 async def test_a_secret_is_read_again_at_most_once_a_second(cluster: SecretsOfCluster) -> None:
     """The limit holds for any number of wrong signatures."""
     clock = Clock()
-    secrets = HookSecrets(cluster, clock=clock)
+    secrets = HookSecrets(lambda _: cluster, clock=clock)
     await secrets.read("shop", "hook")
     cluster.data["shop/hook"] = {"token": "new"}
     assert await secrets.read_again("shop", "hook") is None
@@ -78,7 +78,7 @@ async def test_a_secret_is_read_again_at_most_once_a_second(cluster: SecretsOfCl
 async def test_an_outage_during_the_second_read_keeps_the_refusal(cluster: SecretsOfCluster) -> None:
     """The known secret stays in use for the rest of its half minute."""
     clock = Clock()
-    secrets = HookSecrets(cluster, clock=clock)
+    secrets = HookSecrets(lambda _: cluster, clock=clock)
     await secrets.read("shop", "hook")
     cluster.error = UnreachableError("no route")
     clock.seconds += 2
@@ -94,7 +94,7 @@ async def test_a_silent_api_server_is_not_waited_for(
     monkeypatch.setattr("nopea.web.secrets.READ_SECONDS", 0.05)
     cluster.delay_seconds = 60
     with pytest.raises(RefusedError) as declined:
-        await HookSecrets(cluster, clock=Clock()).read("shop", "hook")
+        await HookSecrets(lambda _: cluster, clock=Clock()).read("shop", "hook")
 
     assert declined.value.status == 503
 
@@ -105,7 +105,7 @@ async def test_an_outage_is_waited_for_once_a_second(
     """Neither concurrent requests nor forged signatures multiply the wait."""
     monkeypatch.setattr("nopea.web.secrets.READ_SECONDS", 0.05)
     clock = Clock()
-    secrets = HookSecrets(cluster, clock=clock)
+    secrets = HookSecrets(lambda _: cluster, clock=clock)
     await secrets.read("shop", "hook")
     cluster.delay_seconds = 60
     clock.seconds += 5
@@ -124,7 +124,7 @@ async def test_an_outage_is_waited_for_once_a_second(
 
 async def test_the_cache_is_bounded(cluster: SecretsOfCluster) -> None:
     """The Secret that was requested longest ago is evicted first."""
-    secrets = HookSecrets(cluster, clock=Clock(), most=2)
+    secrets = HookSecrets(lambda _: cluster, clock=Clock(), most=2)
     for name in ("a", "b", "hook", "c"):
         cluster.data[f"shop/{name}"] = {"token": "the token"}
         await secrets.read("shop", name)
@@ -139,7 +139,7 @@ def test_without_a_value_or_a_file_there_is_no_secret() -> None:
     with pytest.raises(RefusedError) as refused:
         SharedSecret(Secret(b""), None).read()
 
-    assert refused.value.status == 403
+    assert refused.value.problem.code is Code.WEBHOOK_NO_SECRET
 
 
 def test_the_file_takes_precedence_and_is_read_again(tmp_path: Path) -> None:
@@ -192,3 +192,33 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     file.write_bytes(b"x" * 2 * LONGEST_FILE)
 
     assert len(SharedSecret(Secret(b""), file).read().reveal()) == LONGEST_FILE
+
+
+async def test_the_secrets_of_one_namespace_push_out_none_of_another(cluster: SecretsOfCluster) -> None:
+    """Each namespace has room of its own."""
+    secrets = HookSecrets(lambda _: cluster, clock=Clock(), most=2)
+    await secrets.read("shop", "hook")
+    for number in range(10):
+        with pytest.raises(RefusedError):
+            await secrets.read("noisy", str(number))
+    reads = cluster.reads
+
+    assert await secrets.read("shop", "hook") == TOKEN
+    assert cluster.reads == reads
+    assert len(secrets) == 3
+
+
+async def test_each_namespace_asks_the_api_server_for_itself(cluster: SecretsOfCluster) -> None:
+    """A namespace whose requests wait does not make others wait."""
+    asked: list[str] = []
+
+    def client_of(namespace: str) -> SecretsOfCluster:
+        asked.append(namespace)
+        return cluster
+
+    secrets = HookSecrets(client_of, clock=Clock())
+    await secrets.read("shop", "hook")
+    with pytest.raises(RefusedError):
+        await secrets.read("noisy", "hook")
+
+    assert asked == ["shop", "noisy"]

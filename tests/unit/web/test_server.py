@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from nopea.web.server import ListenError, serving
+from nopea.web.server import ListenError, ServedPort, listening, probe_listener, webhook_listener
+
+
+def probes(host: str = "127.0.0.1", port: int = 0, why: Callable[[], str] = str) -> ServedPort:
+    """Return a listener of probes that are ready, unless the test says why not."""
+    return probe_listener(host=host, port=port, why_not_ready=why)
 
 
 class Probe:
@@ -37,7 +42,7 @@ async def probe() -> AsyncIterator[Probe]:
     """Yield a client of a server on a free port."""
     async with aiohttp.ClientSession() as session:
         probe = Probe(session)
-        async with serving(host="127.0.0.1", port=0, why_not_ready=probe.why_not_ready) as probe.port:
+        async with listening(probes(why=probe.why_not_ready)) as probe.port:
             yield probe
 
 
@@ -90,7 +95,7 @@ async def test_a_bug_is_a_500_and_a_line_in_the_log(caplog: pytest.LogCaptureFix
     async def wrong(request: web.Request) -> web.Response:
         raise RuntimeError(f"a bug at {request.path}")
 
-    served = serving(host="127.0.0.1", port=0, why_not_ready=str, routes=[web.get("/wrong", wrong)])
+    served = listening(webhook_listener(host="127.0.0.1", port=0, routes=[web.get("/wrong", wrong)]))
     async with served as port, aiohttp.ClientSession() as session:
         async with session.get(f"http://127.0.0.1:{port}/wrong") as answer:
             assert answer.status == 500
@@ -106,8 +111,8 @@ async def test_a_bug_is_a_500_and_a_line_in_the_log(caplog: pytest.LogCaptureFix
 
 async def test_a_port_in_use_is_a_clear_error(probe: Probe) -> None:
     """The error has the address and the options to change; the first server continues."""
-    with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{probe.port}.*Set another --host or --port"):
-        async with serving(host="127.0.0.1", port=probe.port, why_not_ready=str):
+    with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{probe.port}.*Set another --host or --probe-port"):
+        async with listening(probes(port=probe.port)):
             pass
 
     assert (await probe.ask("/health"))[0] == 200
@@ -116,14 +121,14 @@ async def test_a_port_in_use_is_a_clear_error(probe: Probe) -> None:
 async def test_a_foreign_address_is_a_clear_error() -> None:
     """The address 192.0.2.1 is reserved for documentation, so no interface has it."""
     with pytest.raises(ListenError, match=r"192\.0\.2\.1"):
-        async with serving(host="192.0.2.1", port=0, why_not_ready=str):
+        async with listening(probes(host="192.0.2.1")):
             pass
 
 
 async def test_the_port_is_free_after_the_end() -> None:
     """The port is released even if the process crashes."""
     with pytest.raises(RuntimeError, match="the process"):
-        async with serving(host="127.0.0.1", port=0, why_not_ready=str) as port:
+        async with listening(probes()) as port:
             raise RuntimeError("the process")
 
     with socket.create_server(("127.0.0.1", port)):
@@ -133,7 +138,7 @@ async def test_the_port_is_free_after_the_end() -> None:
 async def test_an_open_connection_does_not_delay_the_end() -> None:
     """The connection of a silent client is closed in time."""
     loop = asyncio.get_running_loop()
-    async with serving(host="127.0.0.1", port=0, why_not_ready=str) as port:
+    async with listening(probes()) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
@@ -141,3 +146,12 @@ async def test_an_open_connection_does_not_delay_the_end() -> None:
 
     assert loop.time() - began < 4  # twice the server's limit; an idle connection is closed at once
     writer.close()
+
+
+async def test_webhooks_and_probes_are_not_served_by_each_others_port(probe: Probe) -> None:
+    """A port that everybody may reach answers neither probes nor scrapes; the other one takes no delivery."""
+    assert (await probe.ask("/webhook/shop/web", "POST"))[0] == 404
+
+    async with listening(webhook_listener(host="127.0.0.1", port=0, routes=[])) as probe.port:
+        for path in ("/health", "/ready", "/metrics"):
+            assert (await probe.ask(path))[0] == 404

@@ -69,13 +69,13 @@ EXPECTED_REFUSALS = {
     (400, "NOPEA-W004"),
     (401, "NOPEA-W001"),
     (401, "NOPEA-W002"),
-    (403, "NOPEA-W005"),
-    (404, "NOPEA-W006"),
-    (409, "NOPEA-W007"),
+    (401, "NOPEA-W005"),
+    (401, "NOPEA-W006"),
+    (401, "NOPEA-W007"),
     (413, "NOPEA-W008"),
     (415, "NOPEA-W004"),
 }
-"""Statuses and codes that the log must have received; the response to 403, 404 and 409 is a 401."""
+"""Statuses and codes that the log must have received."""
 
 
 async def _send(edge: Edge, raw: bytes, answers: Counter[str]) -> None:
@@ -107,9 +107,9 @@ def _count_refusals(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[int, str]]
     refusals: Counter[tuple[int, str]] = Counter()
     write = DeliveryLog.refused
 
-    def refused(log: DeliveryLog, path: str, problem: Problem, *, status: int) -> None:
+    def refused(log: DeliveryLog, path: str, problem: Problem, *, status: int, namespace: str) -> None:
         refusals[int(status), problem.code.value] += 1
-        write(log, path, problem, status=status)
+        write(log, path, problem, status=status, namespace=namespace)
 
     monkeypatch.setattr(DeliveryLog, "refused", refused)
     return refusals

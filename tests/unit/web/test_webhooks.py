@@ -16,7 +16,7 @@ from tests.unit.core.webhooks.sent import OWN, reference
 from tests.unit.notify.posting import facts
 from tests.unit.web.edge import HOOK, Edge, receiving
 
-from nopea.kube.errors import ApiFailure, ForbiddenError
+from nopea.kube.errors import ApiFailure, ForbiddenError, UnreachableError
 
 API = "/webhook/shop/api"
 OTHER = "another secret"
@@ -205,7 +205,7 @@ async def test_an_unknown_address_is_401(path: str, caplog: pytest.LogCaptureFix
         answer = await edge.send(path, push())
 
         assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
-        assert _logged(caplog) == [(404, "NOPEA-W006")]
+        assert _logged(caplog) == [(401, "NOPEA-W006")]
         assert edge.woken == []
 
 
@@ -218,7 +218,7 @@ async def test_a_name_alone_is_enough_while_it_is_unique(caplog: pytest.LogCaptu
         answer = await edge.send("/webhook/api", push())
 
         assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
-        assert _logged(caplog) == [(409, "NOPEA-W007")]
+        assert _logged(caplog) == [(401, "NOPEA-W007")]
         assert (await edge.send(API, push())).status == 202
 
 
@@ -230,7 +230,7 @@ async def test_without_any_secret_every_delivery_is_refused(caplog: pytest.LogCa
             assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
         assert edge.woken == []
 
-    assert _logged(caplog) == [(403, "NOPEA-W005")] * 3
+    assert _logged(caplog) == [(401, "NOPEA-W005")] * 3
 
 
 async def test_a_broken_spec_is_refused(caplog: pytest.LogCaptureFixture) -> None:
@@ -241,8 +241,22 @@ async def test_a_broken_spec_is_refused(caplog: pytest.LogCaptureFixture) -> Non
         assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
         assert edge.woken == []
 
-    assert _logged(caplog) == [(403, "NOPEA-W005")]
+    assert _logged(caplog) == [(401, "NOPEA-W005")]
     assert _problems(caplog) == ["The spec of the GitRepository is invalid."]
+
+
+async def test_the_response_to_an_unsigned_ping_does_not_tell_what_is_at_the_address() -> None:
+    """Bitbucket's test of a connection gets the same bytes everywhere, and wakes nobody."""
+    ping = Sent({"X-Event-Key": "diagnostics:ping"}, b'{"test":true}')
+    github = {**HOOK, "provider": "github"}
+    async with receiving(repository(webhook=HOOK), repository("web", webhook=github)) as edge:
+        addresses = (API, "/webhook/shop/web", "/webhook/shop/nobody", "/webhook/nobody", "/webhook")
+        answers = [await _on_the_wire(edge, address, ping) for address in addresses]
+
+        assert set(answers) == {answers[0]}
+        assert answers[0].startswith(b"HTTP/1.1 200 OK\r\n")
+        assert edge.woken == []
+        assert edge.cluster.reads == 0
 
 
 async def test_the_response_does_not_tell_why_a_sender_is_not_authenticated(
@@ -252,13 +266,13 @@ async def test_the_response_does_not_tell_why_a_sender_is_not_authenticated(
     old = OWN["gitlab signing token"][1]
     hooks = {name: {"secretRef": {"name": f"look-for-{name}"}} for name in ("known", "gone", "denied", "old")}
     causes = [
-        ("/webhook/shop/nobody", push(), (404, "NOPEA-W006")),
-        ("/webhook/nobody", push(), (404, "NOPEA-W006")),
-        ("/webhook/shop/gone", push(), (403, "NOPEA-W005")),
-        ("/webhook/shop/broken", push(), (403, "NOPEA-W005")),
-        ("/webhook/shop/without", push(), (403, "NOPEA-W005")),
-        ("/webhook", push(), (403, "NOPEA-W005")),
-        ("/webhook/twice", push(), (409, "NOPEA-W007")),
+        ("/webhook/shop/nobody", push(), (401, "NOPEA-W006")),
+        ("/webhook/nobody", push(), (401, "NOPEA-W006")),
+        ("/webhook/shop/gone", push(), (401, "NOPEA-W005")),
+        ("/webhook/shop/broken", push(), (401, "NOPEA-W005")),
+        ("/webhook/shop/without", push(), (401, "NOPEA-W005")),
+        ("/webhook", push(), (401, "NOPEA-W005")),
+        ("/webhook/twice", push(), (401, "NOPEA-W007")),
         ("/webhook/shop/known", UNSIGNED, (401, "NOPEA-W001")),
         ("/webhook/shop/known", push(secret=OTHER), (401, "NOPEA-W002")),
         ("/webhook/shop/known", push().tampered(), (401, "NOPEA-W002")),
@@ -279,17 +293,21 @@ async def test_the_response_does_not_tell_why_a_sender_is_not_authenticated(
             ApiFailure(code=403, message='secrets "look-for-denied" is forbidden')
         )
         answers.append(await _on_the_wire(edge, "/webhook/shop/denied", push()))
+        edge.clock.seconds += 5
+        edge.cluster.error = UnreachableError("no route")
+        answers.append(await _on_the_wire(edge, "/webhook/shop/denied", push()))
         edge.cluster.error = None
 
         assert (await edge.send("/webhook/shop/known", push())).status == 202
 
-    assert len(answers) == 12
+    assert len(answers) == 13
     assert set(answers) == {answers[0]}
     assert answers[0].startswith(b"HTTP/1.1 401 Unauthorized\r\n")
     assert b"look-for" not in answers[0]
     assert json.loads(answers[0].split(b"\r\n\r\n")[1]) == UNAUTHENTICATED
-    assert _logged(caplog) == [*(cause for _, _, cause in causes), (403, "NOPEA-W005")]
-    problems = _problems(caplog)
+    last = [(401, "NOPEA-W005"), (401, "NOPEA-W009")]
+    assert _logged(caplog) == [*(cause for _, _, cause in causes), *last]
+    problems = _problems(caplog)[:-1]
     assert problems[2] == "Secret shop/look-for-gone does not exist."
     assert problems[-1].startswith("Secret shop/look-for-denied cannot be read: ")
 
@@ -314,6 +332,18 @@ async def test_the_process_wide_address_wakes_the_matching_repositories() -> Non
 
         assert answer.status == 202
         assert sorted(answer.body["woken"]) == sorted(edge.woken) == ["shop/ssh", "shop/web"]
+
+
+async def test_a_repository_with_links_is_woken_by_any_file() -> None:
+    """What a link leads to may be anywhere in the repository."""
+    async with receiving(
+        repository("web", path="web"), repository("jobs", path="jobs"), shared=SECRET
+    ) as edge:
+        edge.with_links = {"jobs"}
+
+        answer = await edge.send("/webhook", push(paths=["base/deployment.yaml"]))
+
+        assert (answer.status, answer.body) == (202, {"woken": ["shop/jobs"]})
 
 
 async def test_the_process_wide_address_ignores_foreign_repositories() -> None:

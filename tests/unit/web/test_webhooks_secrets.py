@@ -10,7 +10,7 @@ from tests.fakes.deliveries import push
 from tests.fakes.samples import repository
 from tests.unit.core.webhooks.sent import OWN
 from tests.unit.notify.posting import facts
-from tests.unit.web.edge import receiving, until
+from tests.unit.web.edge import HOOK, receiving, until
 
 from nopea.kube.errors import ApiFailure, ForbiddenError, UnreachableError
 
@@ -75,7 +75,7 @@ async def test_an_own_secret_that_is_missing_is_refused(
         assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
         assert edge.woken == []
 
-    assert _logged(caplog) == [(403, "NOPEA-W005")]
+    assert _logged(caplog) == [(401, "NOPEA-W005")]
     assert "Secret shop/hook" in _problems(caplog)[0]
 
 
@@ -134,15 +134,17 @@ async def test_a_flood_of_forged_deliveries_is_one_request(caplog: pytest.LogCap
     assert set(_logged(caplog)) == {(401, "NOPEA-W002")}
 
 
-async def test_an_outage_of_the_api_server_asks_the_sender_to_retry(caplog: pytest.LogCaptureFixture) -> None:
-    """The response is 503 with Retry-After, because nothing can be verified; the log has the cause."""
+async def test_during_an_outage_of_the_api_server_nobody_is_authenticated(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The response is that for a GitRepository that does not exist; the log has the cause."""
     async with receiving() as edge:
         edge.cluster.error = UnreachableError("no route")
         answer = await edge.send(API, push())
 
-        assert (answer.status, answer.body) == (503, TRY_AGAIN)
-        assert answer.headers["Retry-After"] == "10"
-        assert _logged(caplog) == [(503, "NOPEA-W009")]
+        assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
+        assert "Retry-After" not in answer.headers
+        assert _logged(caplog) == [(401, "NOPEA-W009")]
         assert _problems(caplog)[0].startswith("Secret shop/hook cannot be read: ")
         edge.cluster.error = None
         edge.clock.seconds += 1
@@ -158,7 +160,7 @@ async def test_a_secret_that_may_not_be_read_is_refused(caplog: pytest.LogCaptur
         assert (answer.status, answer.body) == (401, UNAUTHENTICATED)
         assert edge.woken == []
 
-    assert _logged(caplog) == [(403, "NOPEA-W005")]
+    assert _logged(caplog) == [(401, "NOPEA-W005")]
     assert _problems(caplog)[0].startswith("Secret shop/hook cannot be read: ")
     assert "secrets is forbidden" in _problems(caplog)[0]
 
@@ -192,3 +194,19 @@ async def test_a_body_that_is_completed_during_the_drain_is_503() -> None:
             held_back.set()
 
         assert (answer.result().status, edge.woken) == (503, [])
+
+
+async def test_a_flood_at_one_address_does_not_hide_the_refusals_of_another(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The log has a line of each namespace with a GitRepository, and few of the flood."""
+    async with receiving(repository(webhook=HOOK), repository("web", namespace="team", webhook=HOOK)) as edge:
+        for number in range(60):
+            assert (await edge.send(API, push(secret=OTHER))).status == 401
+            assert (await edge.send(f"/webhook/nobody/{number}", push(secret=OTHER))).status == 401
+        assert (await edge.send("/webhook/team/web", push(secret=OTHER))).status == 401
+
+    lines = [facts(record) for record in caplog.records if record.message == "webhook refused"]
+    assert len(lines) == 21
+    assert lines[-1]["address"] == "/webhook/team/web"
+    assert lines[-1]["hint"]

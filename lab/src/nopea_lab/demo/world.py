@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 CONTROLLER = "nopea"
 GIT_SERVER = "git-server"
+WEBHOOKS = "webhooks"
 EVENT_SINK = "event-sink"
 READY_SECONDS = 30.0
 _POLL_SECONDS = 0.03
@@ -64,7 +65,7 @@ class DemoWorld:
     def start_control_plane(self, progress: LabProgress) -> None:
         """Start it and define Nopea's kinds; it ends with this process, however that happens."""
         self.lab.start(owned=True, progress=progress)
-        self._ports = free_ports([GIT_SERVER, CONTROLLER, EVENT_SINK])
+        self._ports = free_ports([GIT_SERVER, CONTROLLER, WEBHOOKS, EVENT_SINK])
         progress.tick("Defining GitRepository and Inventory")
         self.lab.define([git_repository_crd(), inventory_crd()])
 
@@ -98,7 +99,16 @@ class DemoWorld:
             CONTROLLER,
             [
                 *("nopea", "run", "--apply-as-controller", "--kubeconfig", str(self.lab.kubeconfig)),
-                *("--host", "127.0.0.1", "--port", str(port)),
+                *(
+                    "--git-networks",
+                    "any",
+                    "--host",
+                    "127.0.0.1",
+                    "--probe-port",
+                    str(port),
+                    "--port",
+                    str(self._ports[WEBHOOKS]),
+                ),
                 *("--cache-dir", str(self.folder.cache), "--log-format", "console"),
                 *("--cdevents-sink", f"http://127.0.0.1:{self._ports[EVENT_SINK]}/"),
             ],
@@ -108,7 +118,7 @@ class DemoWorld:
     @property
     def webhook_url(self) -> str:
         """Return where pushes to the sample repository are announced."""
-        return f"http://127.0.0.1:{self._ports[CONTROLLER]}/webhook/default/{shop.NAME}"
+        return f"http://127.0.0.1:{self._ports[WEBHOOKS]}/webhook/default/{shop.NAME}"
 
     def announce_pushes(self) -> str:
         """Let each push be announced to the controller by a signed webhook; returns the new secret."""

@@ -95,5 +95,5 @@ def test_an_announcement_is_signed_with_a_new_secret(tmp_path: Path) -> None:
     assert world.folder.webhook_secret.read_text() == token
     assert world.folder.webhook_secret.stat().st_mode & 0o077 == 0
     hook = (tmp_path / "git" / "shop.git" / "hooks" / "post-receive").read_text()
-    assert "http://127.0.0.1:20002/webhook/default/shop" in hook
+    assert "http://127.0.0.1:20004/webhook/default/shop" in hook
     assert token not in hook

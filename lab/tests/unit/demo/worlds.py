@@ -7,7 +7,7 @@ from typing import Any
 
 from nopea_lab.binaries import Binaries
 from nopea_lab.demo.folder import DemoFolder
-from nopea_lab.demo.world import CONTROLLER, EVENT_SINK, GIT_SERVER, DemoWorld
+from nopea_lab.demo.world import CONTROLLER, EVENT_SINK, GIT_SERVER, WEBHOOKS, DemoWorld
 
 
 class StillWorld(DemoWorld):
@@ -16,7 +16,7 @@ class StillWorld(DemoWorld):
     def __init__(self, path: Path) -> None:
         super().__init__(DemoFolder(path), binaries=Binaries(folder=path / "bin", origin="a test"))
         self.objects: dict[str, dict[str, Any]] = {}
-        self._ports = {GIT_SERVER: 20001, CONTROLLER: 20002, EVENT_SINK: 20003}
+        self._ports = {GIT_SERVER: 20001, CONTROLLER: 20002, EVENT_SINK: 20003, WEBHOOKS: 20004}
 
     def find(self, path: str) -> dict[str, Any] | None:
         """Return what the test put there."""

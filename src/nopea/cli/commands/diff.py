@@ -47,7 +47,9 @@ def _print(inspected: InspectedRepository, output: str) -> int:
     from nopea.cli.output.messages import print_hint, print_json
 
     inspection, repository = inspected.inspection, inspected.repository
-    objects = tuple(object_diff for object_diff in inspection.objects if object_diff.differs)
+    objects = tuple(
+        object_diff for object_diff in inspection.objects if object_diff.differs or object_diff.fields
+    )
     if output == "json":
         head = {"repository": str(repository.key), "commit": inspected.commit}
         print_json(inspection_json(inspection, objects, **head))

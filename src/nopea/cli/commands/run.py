@@ -70,8 +70,14 @@ def _default_cache() -> Path:
 )
 @click.option("--context", help="Context of the kubeconfig.  [default: the current context]")
 @click.option("--namespace", help="Watch only this namespace.  [default: the whole cluster]")
-@click.option("--host", default=DEFAULTS.host, help="Address of the HTTP server.")
-@click.option("--port", default=DEFAULTS.port, type=click.IntRange(0, 65535), help="Port of the HTTP server.")
+@click.option("--host", default=DEFAULTS.host, help="Address of both ports.")
+@click.option("--port", default=DEFAULTS.port, type=click.IntRange(0, 65535), help="Port of webhooks.")
+@click.option(
+    "--probe-port",
+    default=DEFAULTS.probe_port,
+    type=click.IntRange(0, 65535),
+    help="Port of probes and metrics.",
+)
 @click.option(
     "--log-level",
     default=DEFAULTS.log_level,
@@ -101,6 +107,14 @@ def _default_cache() -> Path:
     type=MemorySize(),
     show_default=False,
     help=f"Memory limit of each Git process.  [default: {DEFAULTS.git_memory_bytes // 1024**2}Mi]",
+)
+@click.option(
+    "--git-disk",
+    default=DEFAULTS.git_disk_bytes,
+    type=MemorySize(),
+    show_default=False,
+    help="Disk limit of all Git mirrors together; one may have a quarter of it.  "
+    f"[default: {DEFAULTS.git_disk_bytes // 1024**3}Gi]",
 )
 @tenancy_options
 @click.option(
@@ -183,6 +197,7 @@ def command(**options: Any) -> None:
 def settings_of(
     *,
     git_memory: int,
+    git_disk: int,
     cache_dir: Path | None,
     log_format: logs.Format | None,
     cdevents_sink: str,
@@ -206,6 +221,7 @@ def settings_of(
     return Settings(
         cdevents_sink=sinks,
         git_memory_bytes=git_memory,
+        git_disk_bytes=git_disk,
         cache_dir=cache_dir or _default_cache(),
         notify=notify_settings(
             notify_url=notify_url,

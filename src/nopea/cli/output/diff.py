@@ -12,7 +12,7 @@ from nopea.cli.output.messages import print_problem
 from nopea.core.api.conditions import format_time
 from nopea.core.drift.three_way import Side
 from nopea.core.plan.model import Action, Reason
-from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
+from nopea.core.plan.object_diff import ADMISSION, FieldDiff, ObjectDiff
 from nopea.core.problem import Problem
 from nopea.reconcile.inspect import Inspection
 
@@ -55,7 +55,7 @@ def _field(field: FieldDiff) -> Iterator[str]:
         _cut(field.git, "(none)"),
         _cut(field.live, "(none)"),
     ]
-    author = _author(field)
+    author = ", ".join(part for part in (_author(field), field.note) if part)
     if sum(map(len, values)) + len(field.path) <= _LINE_LENGTH:
         shown = " → ".join(values[:2]) + " → " + click.style(values[2], fg=colour)
         yield f"    {click.style(field.path, fg=colour)}: {shown}   {author}"
@@ -73,6 +73,8 @@ def _cut(value: str | None, absent: str) -> str:
 
 def _author(field: FieldDiff) -> str:
     """Return who changed the field, how, and when, as far as Kubernetes records it."""
+    if field.note == ADMISSION:
+        return ""
     if not field.manager:
         return "by Git" if field.side is Side.GIT else "(Kubernetes does not record by whom)"
     how = "/".join(part for part in (field.operation, field.subresource) if part)
@@ -135,6 +137,7 @@ def _field_json(field: FieldDiff) -> dict[str, Any]:
         "operation": field.operation or None,
         "subresource": field.subresource or None,
         "time": format_time(field.changed_at) if field.changed_at else None,
+        "note": field.note or None,
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from nopea.core.api.repository import Repository
 from nopea.core.drift.mask import plain_line
 from nopea.core.health.rules import HealthStatus
 from nopea.core.objects import ObjectKey
+from nopea.core.plan.model import LastApplied
 from nopea.core.status.object_states import GOOD, ObjectState, ObjectStates, SyncStatus, unpack_states
 
 _COLOURS = {
@@ -24,7 +26,7 @@ _COLOURS = {
 _HAS_MORE = "More objects are not in sync or not healthy; the record holds only the worst ones."
 
 
-def tree_json(repository: Repository, applied: Collection[ObjectKey]) -> dict[str, Any]:
+def tree_json(repository: Repository, applied: Mapping[ObjectKey, LastApplied]) -> dict[str, Any]:
     """Return each object with `sync`, `health` and, where there is something to say, their messages."""
     states = unpack_states(repository.status.object_states)
     return {
@@ -48,7 +50,7 @@ def _as_json(key: ObjectKey, state: ObjectState) -> dict[str, str]:
     }
 
 
-def tree_lines(repository: Repository, applied: Collection[ObjectKey]) -> Iterator[str]:
+def tree_lines(repository: Repository, applied: Mapping[ObjectKey, LastApplied]) -> Iterator[str]:
     """Yield the repository with its summary, then a line for each object, by kind and name."""
     states = unpack_states(repository.status.object_states)
     objects = _objects(states, applied)
@@ -73,9 +75,17 @@ def tree_lines(repository: Repository, applied: Collection[ObjectKey]) -> Iterat
         yield _HAS_MORE
 
 
-def _objects(states: ObjectStates, applied: Collection[ObjectKey]) -> list[tuple[ObjectKey, ObjectState]]:
-    """Return what was applied, and what should have been."""
-    return [(key, states.objects.get(key, GOOD)) for key in sorted({*applied, *states.objects})]
+def _objects(
+    states: ObjectStates, applied: Mapping[ObjectKey, LastApplied]
+) -> list[tuple[ObjectKey, ObjectState]]:
+    """Return what was applied, and what should have been; a Job that has finished says so."""
+    found = []
+    for key in sorted({*applied, *states.objects}):
+        state, last = states.objects.get(key, GOOD), applied.get(key)
+        if last is not None and last.finished is not None and not state.sync_message:
+            state = replace(state, sync_message="finished")
+        found.append((key, state))
+    return found
 
 
 def _cells(key: ObjectKey, state: ObjectState) -> tuple[str, str, str]:

@@ -242,6 +242,19 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         tuple[Annotated[IgnoreRule, Meta(extra_json_schema={RULES: IGNORE_RULES})], ...],
         Meta(max_length=32, description="Differences that do not count as drift."),
     ] = ()
+    adopt_managers: (
+        Annotated[
+            tuple[Annotated[str, Meta(min_length=1, max_length=128)], ...],
+            Meta(
+                max_length=16,
+                description="Field managers whose fields are adopted with an object that Nopea has not "
+                "applied before, as shell patterns; what Git omits of them is removed. Defaults to the "
+                "managers of Argo CD, Flux, Helm, kapp, Pulumi and Terraform. Those of kubectl are always "
+                "adopted.",
+            ),
+        ]
+        | None
+    ) = None
     depends_on: Annotated[
         tuple[RepositoryReference, ...],
         Meta(

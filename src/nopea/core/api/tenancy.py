@@ -10,6 +10,7 @@ import msgspec
 
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
+from nopea.core.git.networks import Networks
 from nopea.core.git.source import host_of
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem
@@ -35,6 +36,8 @@ class TenancyPolicy:
     allowed_hosts: tuple[str, ...] = ()
     """Patterns of the hosts in spec.url, such as `*.acme.example`; empty allows all."""
     allow_file_urls: bool = False
+    git_networks: Networks = Networks.PRIVATE
+    """Where the hosts may be that GitRepositories name."""
     is_command: bool = False
     """A command compares with its user's rights; it decides nothing about the controller's."""
     min_interval: float = 1.0
@@ -49,6 +52,7 @@ AS_CALLER = TenancyPolicy(
     cross_namespace_refs=True,
     allow_http_credentials=True,
     allow_file_urls=True,
+    git_networks=Networks.ANY,
     is_command=True,
     max_objects=MAX_OBJECTS,
 )

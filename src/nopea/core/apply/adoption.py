@@ -1,9 +1,9 @@
-"""Adopt the fields that people set with kubectl, so that the next apply removes those that Git omits.
+"""Adopt the fields that other tools set, so that the next apply removes those that Git omits.
 
-Server-side apply removes only fields that its own manager applied before. So the claims of interactive tools
-move to our Apply entry, in one JSON patch that changes nothing but `managedFields` and kubectl's annotation;
-the next apply follows Git alone. The caller sends the patch, and calls again after a 409. Claims of all other
-managers (controllers, Helm, other appliers) never change.
+Server-side apply removes only fields that its own manager applied before. So the claims of interactive tools,
+and of the tools that deployed an object before Nopea did, move to our Apply entry, in one JSON patch that
+changes nothing but `managedFields` and kubectl's annotation; the next apply follows Git alone. The caller
+sends the patch, and calls again after a 409. Claims of all other managers, such as controllers, never change.
 """
 
 from __future__ import annotations
@@ -27,9 +27,18 @@ from nopea.core.apply.fieldset import (
     node_at,
     union,
 )
-from nopea.core.apply.ignore_rules import NO_RULES, PEOPLE, IgnoreRules, fields_without
+from nopea.core.apply.ignore_rules import (
+    NO_RULES,
+    PEOPLE,
+    RESTARTS,
+    IgnoreRules,
+    ManagerPatterns,
+    fields_without,
+)
 from nopea.core.apply.list_items import positions
 from nopea.core.apply.projection import LAST_APPLIED, managed_fields_of
+
+NOBODY: Final = ManagerPatterns(())
 
 BEFORE_FIRST_APPLY: Final = "before-first-apply"
 """The manager to which the API server attributes the fields of an object without managedFields."""
@@ -39,7 +48,11 @@ _SUBRESOURCES: Final = ("", "scale")
 
 _LAST_APPLIED_PATH: Final = ("f:metadata", "f:annotations", f"f:{LAST_APPLIED}")
 _LAST_APPLIED_FIELDS: Final[Fields] = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
-_MARK: Final[Fields] = {"f:metadata": {"f:annotations": {".": {}}}}
+_MARKS: Final[Fields] = {
+    "f:metadata": {"f:annotations": {".": {}}},
+    "f:spec": {"f:template": {"f:metadata": {"f:annotations": {".": {}}}}},
+}
+"""What is left of the claims of a tool that only set annotations that are not adopted."""
 _NOTHING_KNOWN: Final[Mapping[str, Any]] = {}
 
 
@@ -49,6 +62,7 @@ class _Adopting:
 
     live: Mapping[str, Any]
     rules: IgnoreRules
+    deployers: ManagerPatterns
     api_version: str
     """The apiVersion of our Apply entry; its field names are those of that version."""
 
@@ -57,14 +71,15 @@ class _Adopting:
         manager = entry.get("manager")
         return (
             (entry.get("subresource") or "") in _SUBRESOURCES
-            and (manager == BEFORE_FIRST_APPLY or PEOPLE.matches(manager))
+            and (manager == BEFORE_FIRST_APPLY or PEOPLE.matches(manager) or self.deployers.matches(manager))
             and not self.rules.ignores_manager(manager)
         )
 
     def not_adopted(self, fields: Fields) -> Fields:
-        """Return the claims that stay: annotations that control Nopea, ignored fields and status."""
+        """Return the claims that stay: annotations for Nopea and for restarts, ignored fields and status."""
         ignored = difference(fields, fields_without(fields, self.live, self.rules.pointers))
-        return union(ignored, _control_fields(fields))
+        restarts = difference(fields, difference(fields, RESTARTS))
+        return union(union(ignored, restarts), _control_fields(fields))
 
     def claims(self, entry: Mapping[str, Any], freed: Fields) -> Fields:
         """Return the part of an entry's freed claims that becomes ours; nobody owns the rest."""
@@ -79,20 +94,20 @@ class _Adopting:
         return claims
 
 
-def adopt(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> bytes | None:
-    """Return the JSON patch (RFC 6902) that moves people's claims to our entry, or None without such claims.
+def adopt(
+    live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES, deployers: ManagerPatterns = NOBODY
+) -> bytes | None:
+    """Return the JSON patch (RFC 6902) that moves claims to our entry; None if there is nothing to move.
 
-    `live` is the whole object as stored, `rules` its part of `ignoreDifferences`. The API server rejects the
-    patch with 409 if the object has changed. For the patched object the result is None. Annotations below
-    `nopea.io/` and status keep their owners.
+    The claims are those of people and of `deployers`. `live` is the whole object as stored, `rules` its part
+    of `ignoreDifferences`. The API server rejects the patch with 409 if the object has changed. For the
+    patched object the result is None. Annotations below `nopea.io/` and status keep their owners.
 
     An object without managedFields has no claims yet: call again with the result of its first apply.
     """
-    managed_fields = managed_fields_of(live)
-    ours = entry_of(managed_fields, manager=names.FIELD_MANAGER)
-    version = (ours or live).get("apiVersion")
-    adopting = _Adopting(live=live, rules=rules, api_version=str(version))
-    adopted, remaining = _split(adopting, managed_fields)
+    ours = entry_of(managed_fields_of(live), manager=names.FIELD_MANAGER)
+    adopting = _adopting(live, rules, deployers)
+    adopted, remaining = _split(adopting, managed_fields_of(live))
 
     operations: list[dict[str, Any]] = []
     if adopted:
@@ -108,16 +123,37 @@ def adopt(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> bytes | 
     return msgspec.json.encode(operations)
 
 
+def adopted_fields(
+    live: Mapping[str, Any], *, rules: IgnoreRules, deployers: ManagerPatterns
+) -> tuple[Fields, Fields]:
+    """Return the claims that `adopt` moves to our entry, and those that others keep."""
+    adopted, remaining = _split(_adopting(live, rules, deployers), managed_fields_of(live))
+    ours = entry_of(remaining, manager=names.FIELD_MANAGER)
+    claims = others = NO_FIELDS
+    for _, fields in adopted:
+        claims = union(claims, fields)
+    for entry in remaining:
+        if entry is not ours:
+            others = union(others, fields_of(entry))
+    return claims, others
+
+
+def _adopting(live: Mapping[str, Any], rules: IgnoreRules, deployers: ManagerPatterns) -> _Adopting:
+    ours = entry_of(managed_fields_of(live), manager=names.FIELD_MANAGER)
+    version = (ours or live).get("apiVersion")
+    return _Adopting(live=live, rules=rules, deployers=deployers, api_version=str(version))
+
+
 def _split(
     adopting: _Adopting, managed_fields: Any
 ) -> tuple[list[tuple[Mapping[str, Any], Fields]], list[Mapping[str, Any]]]:
-    """Return people's entries, each with the claims that become ours, and the remaining entries."""
+    """Return the entries to adopt, each with the claims that become ours, and the remaining entries."""
     adopted: list[tuple[Mapping[str, Any], Fields]] = []
     remaining: list[Mapping[str, Any]] = []
     for entry in entries(managed_fields):
         rest = adopting.not_adopted(fields_of(entry)) if adopting.concerns(entry) else fields_of(entry)
         freed = difference(fields_of(entry), rest)
-        if not freed or freed == _MARK:
+        if not difference(freed, _MARKS):
             remaining.append(entry)
             continue
         adopted.append((entry, adopting.claims(entry, freed)))

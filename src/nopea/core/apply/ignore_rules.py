@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from nopea.core.api.spec import IgnoreRule
+from nopea.core.api.spec import GitRepositorySpec, IgnoreRule
 from nopea.core.apply.fieldset import MAX_DEPTH, Fields
 from nopea.core.apply.list_items import positions
 from nopea.core.objects import ObjectKey
@@ -53,6 +53,42 @@ INTERACTIVE_TOOLS: Final[Mapping[str, str]] = MappingProxyType(
 
 PEOPLE: Final = ManagerPatterns(tuple(f"{start}*" for start in INTERACTIVE_TOOLS))
 """The managers whose additions to an object count as drift."""
+
+
+DEPLOYERS: Final = (
+    "argocd-application-controller",
+    "argocd-controller",
+    "flux*",
+    "hashicorp*",
+    "helm*",
+    "kapp*",
+    "kustomize-controller",
+    "opentofu*",
+    "pulumi-*",
+    "terraform*",
+)
+"""The managers of tools that apply manifests, from which objects are migrated to Nopea."""
+
+
+def deployers_of(spec: GitRepositorySpec) -> ManagerPatterns:
+    """Return the managers whose claims a repository adopts with an object that it has not applied before."""
+    return ManagerPatterns(DEPLOYERS if spec.adopt_managers is None else spec.adopt_managers)
+
+
+RESTARTS: Final[Fields] = {
+    "f:spec": {
+        "f:template": {
+            "f:metadata": {
+                "f:annotations": {
+                    "f:kubectl.kubernetes.io/restartedAt": {},  # also k9s, Lens, Headlamp
+                    "f:openshift.openshift.io/restartedAt": {},
+                    "f:cattle.io/timestamp": {},  # Rancher
+                }
+            }
+        }
+    }
+}
+"""The annotations by which people restart a workload; removing one would undo the restart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ something may have changed; `core/drift/find.py` finds what, and who changed it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -29,11 +28,13 @@ from nopea.core.apply.fieldset import (
 from nopea.core.apply.ignore_rules import (
     NO_RULES,
     PEOPLE,
+    RESTARTS,
     IgnoreRules,
     fields_without,
     without_pointers,
 )
 from nopea.core.apply.list_items import positions
+from nopea.core.secret import NO_KEY, Secret, keyed_hash
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 """kubectl's record of its last apply; the fields that it set are in its entry of managedFields."""
@@ -52,12 +53,15 @@ def managed_fields_of(live: Any) -> Any:
     return metadata.get("managedFields") if isinstance(metadata, dict) else None
 
 
-def projection_hash(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -> str | None:
+def projection_hash(
+    live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES, key: Secret = NO_KEY
+) -> str | None:
     """Hash the fields that we own and that people's tools added; None without an Apply entry of ours.
 
     Between two versions of an object with the same hash there is no drift. Another hash is drift unless
     `find_drift` returns no field: then an ignored manager owns one now, and the new hash is the baseline.
-    Other fields, and the order of keys and of merged items, do not affect the hash.
+    Other fields, and the order of keys and of merged items, do not affect the hash. A hash that is stored
+    needs a key: the object may be a Secret.
     """
     managed_fields = managed_fields_of(live)
     ours = entry_of(managed_fields, manager=names.FIELD_MANAGER)
@@ -78,7 +82,7 @@ def projection_hash(live: Mapping[str, Any], *, rules: IgnoreRules = NO_RULES) -
         for path in leaves(more)
         if (item := find(value, path)) is not None
     }
-    return hashlib.blake2b(_canonical([owned, added] if added else [owned]), digest_size=16).hexdigest()
+    return keyed_hash(_canonical([owned, added] if added else [owned]), key)
 
 
 def people_fields(
@@ -87,7 +91,7 @@ def people_fields(
     """Yield each entry of an interactive tool with the fields that it owns and we do not.
 
     Entries of ignored managers and of the status subresource are skipped, and so are the annotations and
-    labels below `nopea.io/`, which control Nopea, and `LAST_APPLIED`.
+    labels below `nopea.io/`, which control Nopea, `LAST_APPLIED` and `RESTARTS`.
     """
     for entry in entries(managed_fields):
         manager = entry.get("manager")
@@ -96,7 +100,7 @@ def people_fields(
             and (entry.get("subresource") or "") in ("", "scale")
             and not rules.ignores_manager(manager)
         ):
-            added = _without_control(difference(fields_of(entry), ours))
+            added = _without_control(difference(difference(fields_of(entry), ours), RESTARTS))
             if added := _without_marks(added, 0):
                 yield entry, added
 

@@ -26,13 +26,13 @@ from nopea.core.apply.fieldset import (
     is_member,
     node_at,
     project,
-    render_path,
 )
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, without_pointers
 from nopea.core.apply.list_items import key_names, positions
 from nopea.core.apply.managers import UNKNOWN, Owner, owner_of, owners_beside, owners_of
 from nopea.core.apply.merge_keys import by_path_element, keys_of_list
 from nopea.core.apply.projection import managed_fields_of, our_entry, people_fields
+from nopea.core.drift.guess import shown_path
 from nopea.core.drift.three_way import DriftKind, Place, Side, is_identity, three_way_diff, verdict_of
 
 
@@ -103,7 +103,7 @@ def _deleted(desired: Any, last_applied: Any, *, git_changed: bool) -> Drift:
 
 def _field(path: Path, from_: Any, to: Any, owner: Owner) -> FieldDrift:
     return FieldDrift(
-        path=render_path(path),
+        path=shown_path(path),
         keys=path,
         from_=from_,
         to=to,
@@ -169,7 +169,11 @@ class _Finder:
 
     def _lost(self, base: Any, live: Any, node: Any, place: Place) -> Iterator[Place]:
         """Yield the places where our entry lost an applied field; `node` is what it still owns there."""
-        if base is None or is_identity(place.path) or (place.path and node == NO_FIELDS):
+        if is_identity(place.path) or (place.path and node == NO_FIELDS):
+            return
+        if base is None:  # a null in Git; a built-in kind stores it as a default
+            if node is None and not self._spelling.built_in and place.path[:1] != ("f:metadata",):
+                yield place
             return
         items: Mapping[str, Any] | None = None
         if base and len(place.path) < MAX_DEPTH:

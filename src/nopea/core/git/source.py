@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem
 from nopea.core.secret import Secret
 
@@ -99,10 +100,14 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A Git URL with the credentials for it: equal remotes share one mirror and one fetch."""
+    """A Git URL with the credentials for it: equal remotes share one mirror and one fetch.
+
+    `owner` is the GitRepository that asks. It is not compared; the Git port is fair by it.
+    """
 
     url: str
     credentials: Credentials = field(default=Credentials())
+    owner: RepoKey = field(default=RepoKey("", ""), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +147,41 @@ class FileEntry:
     size: int
 
 
+class SkipReason(enum.StrEnum):
+    """Why something at a place where manifests could be cannot be read."""
+
+    SUBMODULE = "submodule"
+    FOLDER = "folder"
+    """A folder with the name of a manifest; the files in it are listed."""
+    NOT_THERE = "not there"
+    """A link to something that is not in the repository."""
+    TO_SUBMODULE = "to submodule"
+    OUTSIDE = "outside"
+    """A link that leaves the repository, also if it comes back."""
+    LOOP = "loop"
+    """A link to a folder that it is in, or a chain of more links than Linux follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What cannot be read at a path from the repository's root; `target` is what a link says."""
+
+    path: str
+    reason: SkipReason
+    target: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class FileListing:
-    """The manifest and ignore files of a folder, and what was skipped: (path, `symlink` or `submodule`)."""
+    """The manifest, ignore and build files of a folder, and what cannot be read in it.
+
+    Links are followed: a file is listed at each path that leads to it. With `has_links`, a change of a file
+    outside the folder may change the listing.
+    """
 
     files: tuple[FileEntry, ...]
-    skipped: tuple[tuple[str, str], ...]
+    skipped: tuple[Skipped, ...]
+    has_links: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from nopea.core.git.source import ParsedDocument, ParsedFile
+from nopea.core.manifests.encrypted import LFS_POINTER, encrypted_file, is_sops
 from nopea.core.manifests.normalize import normalize
 from nopea.core.manifests.shape import check, has_no_type, unfold
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS, Budget, YamlLimits
@@ -23,7 +24,6 @@ from nopea.core.manifests.yaml.positions import Positions
 from nopea.core.manifests.yaml.problems import EXCLUDE, UnreadableError, at_line, beyond
 from nopea.core.problem import Code, Problem
 
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -45,6 +45,9 @@ def parse_file(raw: bytes, *, limits: YamlLimits = DEFAULT_LIMITS) -> ParsedFile
     A problem in one document hides neither the objects nor the problems of the others. A file without an
     object is a problem. Problems' sources are `:LINE` or `#DOCUMENT`; the caller puts the path before them.
     """
+    encrypted = encrypted_file(raw)
+    if encrypted is not None:
+        return ParsedFile(documents=(), problems=(encrypted,))
     try:
         text = _text(raw, limits)
     except UnreadableError as error:
@@ -73,7 +76,7 @@ class _Collector:
         for found in unfold(
             value.value, index=str(value.number), line=value.line, item_lines=value.item_lines
         ):
-            self._untyped += has_no_type(found.value)
+            self._untyped += has_no_type(found.value) and not is_sops(found.value)
             normal = normalize(found.value) if isinstance(found.value, dict) else found.value
             problems = check(normal, found, positions=value.positions)
             self._report(problems)
@@ -115,7 +118,7 @@ def _text(raw: bytes, limits: YamlLimits) -> str:
     """Decode the file; raises UnreadableError for one that is too big, an LFS pointer or not Unicode."""
     if len(raw) > limits.file_bytes:
         raise beyond(f"The file has {len(raw):,} bytes. Nopea reads up to {limits.file_bytes:,}.", source="")
-    if raw.startswith(_LFS_POINTER):
+    if raw.startswith(LFS_POINTER):
         raise UnreadableError(
             Problem(
                 code=Code.LFS_POINTER,
@@ -179,6 +182,6 @@ def _no_object(untyped: list[Problem]) -> Problem:
     return Problem(
         code=Code.NO_OBJECT_IN_FILE,
         message="The file contains no Kubernetes object.",
-        hint=f"Add apiVersion and kind, or {EXCLUDE}.",
+        hint=f"Add an object, with apiVersion and kind, or {EXCLUDE}.",
         source=untyped[0].source if untyped else "",
     )

@@ -10,31 +10,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from nopea.core.manifests.encrypted import LFS_POINTER, encrypted_file
+from nopea.core.manifests.file_names import is_manifest_name
 from nopea.core.manifests.gitignore import Glob, parse
 from nopea.core.manifests.yaml.problems import at_line
 from nopea.core.problem import Code, Problem
 
-IGNORE_FILE = ".nopeaignore"
-SUFFIXES = (".yaml", ".yml", ".json")
 MAX_FILE_BYTES = 64 * 1024
 MAX_PATTERNS = 1_000
 MAX_PATTERN_CHARACTERS = 512
 
+_UNKNOWN = "Nothing is applied, because what it excludes is not known."
 _SPEC_PROBLEM = Problem(
     code=Code.SPEC_INVALID,
     message="",
     hint="Shorten spec.exclude, or move patterns to .nopeaignore files.",
     object="spec.exclude",
 )
-
-
-def is_manifest(path: str) -> bool:
-    """Whether a path below `spec.path` names a manifest: its suffix is one of three, no part is hidden.
-
-    A leading dot hides a file or a folder. That covers what Flux excludes by default (.git, .github,
-    .circleci, .travis.yml, .gitlab-ci.yml, .sops.yaml …) and the settings of editors and linters.
-    """
-    return path.lower().endswith(SUFFIXES) and not any(part.startswith(".") for part in path.split("/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +48,9 @@ class _Layer:
 
 
 class Ignore:
-    """The files that a repository excludes. `problems` are those of the patterns; the others are used.
+    """The files that a repository excludes. With `problems`, not all that is excluded is known.
 
-    `patterns` is the number of patterns.
+    `patterns` is the number of patterns, `root` has the names of `spec.path`.
 
     `spec.exclude` overrides every `.nopeaignore`, and a deeper `.nopeaignore` a higher one; in one source the
     last matching pattern decides. As in Git, a file below an ignored folder cannot be included again.
@@ -76,9 +68,9 @@ class Ignore:
         `root` is `spec.path`, to whose folder `exclude` is relative; `ignore_files` maps the path of each
         `.nopeaignore` to its content.
         """
-        self._root = _parts(root)
+        self.root = _parts(root)
         problems: list[Problem] = []
-        layers = [_layer(self._root, exclude, problems, _SPEC_PROBLEM)]
+        layers = [_layer(self.root, exclude, problems, _SPEC_PROBLEM)]
         deepest_first = sorted(ignore_files, key=lambda path: (-path.count("/"), path))
         layers.extend(_file_layer(path, ignore_files[path], problems) for path in deepest_first)
         self._layers = tuple(layer for layer in layers if layer.globs)
@@ -86,17 +78,31 @@ class Ignore:
         self.problems = tuple(problems)
         self.patterns = sum(len(layer.globs) for layer in self._layers)
 
-    def is_ignored(self, path: str) -> bool:
-        """Whether a pattern excludes the file or a folder above it."""
+    def is_ignored(self, path: str, *, may_be_folder: bool = False) -> bool:
+        """Whether a pattern excludes the file or a folder above it.
+
+        With `may_be_folder`, a pattern that matches only folders excludes it too.
+        """
         parts = _parts(path)
-        return self._is_folder_ignored(parts[:-1]) or self._verdict(parts, is_folder=False)
+        folder = parts if may_be_folder else parts[:-1]
+        return self._is_folder_ignored(folder) or self._verdict(parts, is_folder=False)
 
     def wants(self, path: str) -> bool:
-        """Whether a file is a manifest: below `spec.path`, named like one, and not excluded."""
+        """Whether a file is a manifest: named like one, below `spec.path`, and not excluded."""
+        return is_manifest_name(path.rpartition("/")[2]) and self.selects(path)
+
+    def selects(self, path: str, *, may_be_folder: bool = False) -> bool:
+        """Whether a file is below `spec.path`, not hidden and not excluded; `may_be_folder` as above.
+
+        A leading dot hides a file, or a folder with all in it. That covers what Flux excludes by default
+        (.git, .github, .circleci, .travis.yml, .gitlab-ci.yml, .sops.yaml …) and the settings of editors and
+        linters.
+        """
         parts = _parts(path)
-        depth = len(self._root)
-        below = parts[depth:]
-        return parts[:depth] == self._root and is_manifest("/".join(below)) and not self.is_ignored(path)
+        depth = len(self.root)
+        if parts[:depth] != self.root or any(part.startswith(".") for part in parts[depth:]):
+            return False
+        return not self.is_ignored(path, may_be_folder=may_be_folder)
 
     def _is_folder_ignored(self, parts: tuple[str, ...]) -> bool:
         """Match from the top, and cache: a repository has far fewer folders than files."""
@@ -123,10 +129,18 @@ def _file_layer(path: str, raw: bytes, problems: list[Problem]) -> _Layer:
     folder = _parts(path)[:-1]
     problem = Problem(code=Code.YAML_LIMIT, message="", hint="Shorten the file.", source=path)
     if len(raw) > MAX_FILE_BYTES:
-        message = (
-            f"The file has {len(raw):,} bytes, more than {MAX_FILE_BYTES:,}. None of its patterns is used."
-        )
+        message = f"The file has {len(raw):,} bytes, more than {MAX_FILE_BYTES:,}. {_UNKNOWN}"
         problems.append(replace(problem, message=message))
+        return _Layer(folder, ())
+    if raw.startswith(LFS_POINTER):
+        hint = "Keep the file out of Git LFS."
+        message = f"The file is a Git LFS pointer. {_UNKNOWN}"
+        problems.append(replace(problem, code=Code.LFS_POINTER, message=message, hint=hint))
+        return _Layer(folder, ())
+    encrypted = encrypted_file(raw)
+    if encrypted is not None:
+        message = f"The file is encrypted. {_UNKNOWN}"
+        problems.append(replace(encrypted, message=message, hint="Commit it as plain text.", source=path))
         return _Layer(folder, ())
     try:
         text = raw.decode("utf-8-sig")
@@ -135,7 +149,7 @@ def _file_layer(path: str, raw: bytes, problems: list[Problem]) -> _Layer:
         problems.append(
             Problem(
                 code=Code.ENCODING,
-                message="The file is not valid UTF-8. None of its patterns is used.",
+                message=f"The file is not valid UTF-8. {_UNKNOWN}",
                 hint="Save the file as UTF-8.",
                 source=f"{path}{at_line(line)}",
             )
@@ -147,16 +161,15 @@ def _file_layer(path: str, raw: bytes, problems: list[Problem]) -> _Layer:
 def _layer(
     folder: tuple[str, ...], lines: Iterable[str], problems: list[Problem], problem: Problem
 ) -> _Layer:
-    """Compile one source's lines; what exceeds a limit is skipped and reported as a copy of `problem`."""
+    """Compile one source's lines; what exceeds a limit is reported as a copy of `problem`."""
     globs: list[Glob] = []
     for number, line in enumerate(lines, start=1):
         if len(line) > MAX_PATTERN_CHARACTERS:
-            message = f"Pattern {number} is longer than {MAX_PATTERN_CHARACTERS} characters and is not used."
+            message = f"Pattern {number} is longer than {MAX_PATTERN_CHARACTERS} characters. {_UNKNOWN}"
             problems.append(replace(problem, message=message))
         elif (glob := parse(line)) is not None:
             if len(globs) == MAX_PATTERNS:
-                most = f"{MAX_PATTERNS:,}"
-                message = f"There are more than {most} patterns. Only the first {most} are used."
+                message = f"There are more than {MAX_PATTERNS:,} patterns. {_UNKNOWN}"
                 problems.append(replace(problem, message=message))
                 break
             globs.append(glob)

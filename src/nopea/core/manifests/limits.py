@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from nopea.core.git.source import FileEntry, FileListing, ParsedFile
-from nopea.core.manifests.ignore import IGNORE_FILE, Ignore
+from nopea.core.manifests.file_names import IGNORE_FILE
+from nopea.core.manifests.ignore import Ignore
 from nopea.core.problem import Code, Problem
 
 MAX_FILES = 10_000

@@ -1,7 +1,9 @@
 """Normalize an object to the form that is applied, compared and hashed. Never changes its meaning.
 
-Fields that only the server sets are dropped, nulls are dropped because server-side apply reads them as
-absent, and a Secret's `stringData` becomes `data`.
+Fields that only the server or its controllers set are dropped, and a Secret's `stringData` becomes `data`.
+Nulls stay: what server-side apply makes of one depends on the kind. A nullable field of a custom resource
+stores it, and so overrides a default; in a built-in kind the field gets its default or, in a map of strings,
+is empty.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from typing import Any
+
+from nopea.core.manifests.api_managed import drop_managed
 
 _SERVER_METADATA = frozenset(
     (
@@ -25,37 +29,30 @@ _SERVER_METADATA = frozenset(
 
 
 def normalize(raw_object: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy without status, server-set metadata and nulls; idempotent, shares nothing mutable.
+    """Return a copy without status and server-set metadata; idempotent, shares its fields.
 
-    A null inside a list stays: dropping it would move the items after it. A Secret's `stringData` wins over
-    `data`, as in the API server; values in it that are not strings stay, and the server rejects them.
+    A Secret's `stringData` wins over `data`, as in the API server; values in it that are neither strings nor
+    null stay, and the server rejects them.
     """
-    value = {key: item for key, item in _without_nulls(raw_object).items() if key != "status"}
+    value = {key: item for key, item in raw_object.items() if key != "status"}
     metadata = value.get("metadata")
     if isinstance(metadata, dict):
         value["metadata"] = {key: item for key, item in metadata.items() if key not in _SERVER_METADATA}
     if value.get("kind") == "Secret" and value.get("apiVersion") == "v1":
         _encode_string_data(value)
-    return value
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
+    drop_managed(value)
     return value
 
 
 def _encode_string_data(secret: dict[str, Any]) -> None:
     """Move `stringData` to `data`: it is write-only, so a key removed from it would stay in `data`."""
-    strings = secret.get("stringData")
-    data = secret.get("data", {})
+    strings = {} if secret.get("stringData") is None else secret["stringData"]
+    data = {} if secret.get("data") is None else secret["data"]
     if not isinstance(strings, dict) or not isinstance(data, dict):
         return
-    encoded = {key: _base64(text) for key, text in strings.items() if isinstance(text, str)}
-    others = {key: text for key, text in strings.items() if not isinstance(text, str)}
-    secret.pop("stringData")
+    encoded = {key: _base64(text or "") for key, text in strings.items() if isinstance(text, str | None)}
+    others = {key: text for key, text in strings.items() if not isinstance(text, str | None)}
+    secret.pop("stringData", None)
     if others:
         secret["stringData"] = others
     if data or encoded:

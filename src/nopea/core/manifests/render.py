@@ -5,7 +5,6 @@ The caller says what each kind's scope is; nothing is read or written.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +17,6 @@ from nopea.core.api.spec import IgnoreRule
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, rules_for
 from nopea.core.git.source import ParsedFile
 from nopea.core.manifests.stages import Stage, stage_of
-from nopea.core.manifests.yaml.problems import EXCLUDE
 from nopea.core.objects import (
     CUSTOM_RESOURCE_DEFINITION,
     GroupKind,
@@ -28,18 +26,15 @@ from nopea.core.objects import (
     split_api_version,
 )
 from nopea.core.problem import Code, Problem
-
-_BUILD_FILES: Final[Mapping[str, tuple[str, str]]] = {
-    "kustomization.yaml": ("Kustomize", "kubectl kustomize"),
-    "kustomization.yml": ("Kustomize", "kubectl kustomize"),
-    "Chart.yaml": ("Helm", "helm template"),
-}
-_IS_NOT_AN_OBJECT: Final = (Code.NO_OBJECT_IN_FILE, Code.NOT_AN_OBJECT, Code.OBJECT_METADATA)
+from nopea.core.secret import NO_KEY, Secret, keyed_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """One object as Git describes it; `body` is the JSON to apply, `hash` changes when it or its rules do."""
+    """One object as Git describes it; `body` is the JSON to apply, `hash` changes when it or its rules do.
+
+    `content` is the hash of what a Job runs, see `content_of`; it is empty for other kinds.
+    """
 
     key: ObjectKey
     resource: Resource
@@ -50,6 +45,7 @@ class Desired:
     wave: int
     force: bool
     rules: IgnoreRules = NO_RULES
+    content: str = ""
 
     @property
     def target(self) -> Target:
@@ -66,6 +62,7 @@ class Rendering:
     target_namespace: str | None
     force: bool
     ignore: tuple[IgnoreRule, ...] = ()
+    hash_key: Secret = NO_KEY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,24 +98,11 @@ def read_documents(files: Mapping[str, ParsedFile]) -> tuple[list[Document], lis
                     object=body,
                 )
             )
-        problems.extend(_at_path(problem, path) for problem in file.problems)
+        problems.extend(replace(problem, source=f"{path}{problem.source}") for problem in file.problems)
     return documents, problems
 
 
-def _at_path(problem: Problem, path: str) -> Problem:
-    """Return the problem with its path; for a file of Kustomize or Helm, one that names the tool."""
-    folder, _, name = path.rpartition("/")
-    problem = replace(problem, source=f"{path}{problem.source}")
-    if name not in _BUILD_FILES or problem.code not in _IS_NOT_AN_OBJECT:
-        return problem
-    tool, command = _BUILD_FILES[name]
-    return replace(
-        problem,
-        message=f"The file is for {tool}, which Nopea does not run.",
-        hint=f"Commit the output of `{command} {folder or '.'}`, or {EXCLUDE}.",
-    )
-
-
+JOB: Final = GroupKind("batch", "Job")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 
@@ -220,23 +204,35 @@ def _render_document(document: Document, rendering: Rendering, resource: Resourc
         resource=resource,
         source=document.source,
         body=body,
-        hash=_digest(body, rules),
+        hash=_digest(body, rules, rendering.hash_key),
         stage=stage_of(key.group_kind),
         wave=wave,
         force=rendering.force or annotations.get(names.FORCE_ANNOTATION) == "true",
         rules=rules,
+        content=content_of(body, rendering.hash_key) if key.group_kind == JOB else "",
     )
 
 
-def _digest(body: bytes, rules: IgnoreRules) -> str:
+def content_of(body: bytes, key: Secret = NO_KEY) -> str:
+    """Hash a manifest without Nopea's own metadata: a Job does not run again because its file was moved."""
+    manifest: Mapping[str, Any] = orjson.loads(body)
+    metadata = dict(manifest.get("metadata") or {})
+    for field in ("annotations", "labels"):
+        texts: Mapping[str, Any] = metadata.pop(field, None) or {}
+        if rest := {name: text for name, text in texts.items() if not name.startswith(f"{names.GROUP}/")}:
+            metadata[field] = rest
+    return keyed_hash(orjson.dumps({**manifest, "metadata": metadata}, option=orjson.OPT_SORT_KEYS), key)
+
+
+def _digest(body: bytes, rules: IgnoreRules, key: Secret) -> str:
     """Hash the manifest and its ignore rules: the rules change which fields the baseline covers."""
     content = body if rules == NO_RULES else body + repr(rules).encode()
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    return keyed_hash(content, key)
 
 
-def _wave(text: str) -> int | None:
+def _wave(text: str | None) -> int | None:
     try:
-        wave = int(text)
+        wave = int(text or "")
     except ValueError:
         return None
     return wave if -1000 <= wave <= 1000 else None

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nopea.core.manifests.encrypted import encrypted_with, is_sops
 from nopea.core.manifests.yaml.positions import Positions
 from nopea.core.manifests.yaml.problems import EXCLUDE, at_line, shown
 from nopea.core.objects import ObjectKey, split_api_version
@@ -49,7 +50,7 @@ def unfold(value: Any, *, index: str, line: int, item_lines: Sequence[int] = ())
 
 def _unfold(found: Found, item_lines: Sequence[int]) -> Iterator[Found]:
     value = found.value
-    if not _is_list(value):
+    if not _is_list(value) or is_sops(value):  # the items of an encrypted list do not show it
         yield found
         return
     kind = value["kind"].removesuffix("List")
@@ -85,6 +86,8 @@ def check(value: Any, found: Found, *, positions: Positions | None = None) -> tu
 
     `found` is the place of the value, `positions` those in its document, if they can be known.
     """
+    if is_sops(value):
+        return (encrypted_with("SOPS", what="document", source=found.source),)
     if has_no_type(value):
         what = "apiVersion and kind are missing" if isinstance(value, Mapping) else "it is not a mapping"
         message = f"The document is not a Kubernetes object: {what}."
@@ -109,7 +112,7 @@ class _Checker:
             if not isinstance(text, str) or not text:
                 message = f"{name} is missing or is not a string."
                 self._report(Code.NOT_AN_OBJECT, message, f"Set {name}. {_EXCLUDE}")
-        if self.problems:
+        if self.problems or self._is_list_without_items():
             return
         metadata = self._value.get("metadata")
         if isinstance(metadata, Mapping):
@@ -121,17 +124,30 @@ class _Checker:
             for name in _STRING_MAPS.get(self._value["kind"], ()):
                 self._strings(Code.YAML_VALUE, (name,), self._value.get(name))
 
+    def _is_list_without_items(self) -> bool:
+        """Report a list of objects that lists none; a kind of its own may end in List and have a name."""
+        kind, metadata = self._value["kind"], self._value.get("metadata")
+        is_named = isinstance(metadata, Mapping) and "name" in metadata
+        if not kind.endswith("List") or (is_named and kind != "List"):
+            return False
+        hint = f"Write the objects as a list under items, or {EXCLUDE}."
+        self._report(Code.NOT_AN_OBJECT, f"The {kind} has no list of items.", hint)
+        return True
+
     def _metadata(self, metadata: Mapping[str, Any]) -> None:
         name = metadata.get("name")
-        if name is None and "generateName" in metadata:
+        if name is None and metadata.get("generateName") is not None:
             hint = "Set metadata.name: with a generated name, every sync would create another object."
             self._report(Code.OBJECT_METADATA, "metadata.generateName is set without metadata.name.", hint)
         elif name is None or name == "":
             self._report(Code.OBJECT_METADATA, "metadata.name is missing.", "Set metadata.name.")
         elif not isinstance(name, str):
             self._not_a_string(Code.OBJECT_METADATA, ("metadata", "name"), name)
-        namespace = metadata.get("namespace", "")
-        if not isinstance(namespace, str):
+        elif "{{" in name:
+            message = "metadata.name has double braces, as in a template. Nopea does not render templates."
+            self._report(Code.OBJECT_METADATA, message, f"Commit the rendered manifests, or {EXCLUDE}.")
+        namespace = metadata.get("namespace")
+        if not isinstance(namespace, str | None):
             self._not_a_string(Code.OBJECT_METADATA, ("metadata", "namespace"), namespace)
         for field in ("labels", "annotations"):
             self._strings(Code.OBJECT_METADATA, ("metadata", field), metadata.get(field))
@@ -145,7 +161,7 @@ class _Checker:
             self._report(code, f"{field} is not a mapping.", f"Write {field} as lines of key: value.")
             return
         for key, value in strings.items():
-            if not isinstance(value, str):
+            if not isinstance(value, str | None):  # the API server stores a null as an empty string
                 self._not_a_string(code, (*path, key), value)
 
     def _not_a_string(self, code: Code, path: tuple[str, ...], value: Any) -> None:

@@ -63,6 +63,11 @@ class CommitStatus:
     description: str
 
     @property
+    def namespace(self) -> str:
+        """The namespace of the repository."""
+        return self.repository.namespace
+
+    @property
     def subject(self) -> str:
         """The latest status of a repository replaces the one that waits."""
         return f"{self.repository} commit status"

@@ -83,6 +83,11 @@ class Notification:
     alert_state: AlertState = AlertState.EVENT
 
     @property
+    def namespace(self) -> str:
+        """The namespace of the repository."""
+        return self.repository.namespace
+
+    @property
     def subject(self) -> str:
         """One aspect of one repository; the latest notification of a subject replaces the one that waits."""
         aspect = "sync" if self.kind in (NotificationKind.FAILURE, NotificationKind.RECOVERY) else self.kind

@@ -22,6 +22,9 @@ LONGEST_BACKOFF: Final = timedelta(hours=1)
 CALM_BACKOFFS: Final = 4
 """Backoffs without a heal that end the contention; more than one, because the next heal waits for one."""
 
+_SCALER: Final = "kube-controller-manager"
+"""Of a workload, Kubernetes' controllers change only the replicas, if they are scaled."""
+
 MAX_RIVALS: Final = 8
 """Managers remembered for one object; the one healed least recently is dropped first."""
 
@@ -132,8 +135,14 @@ class Fights:
         return (
             f"Nopea has reverted changes of {key} by {record.rival} {record.heals} times. "
             f"It now waits {backoff} between heals. "
-            f"Stop the other writer, or add the field to spec.ignoreDifferences.{more}"
+            f"{_way_out(key, record)}{more}"
         )
+
+
+def _way_out(key: ObjectKey, record: HealRecord) -> str:
+    if record.manager == _SCALER and key.group == "apps":
+        return "If a HorizontalPodAutoscaler scales it, remove spec.replicas from Git."
+    return "Stop the other writer, or add the field to spec.ignoreDifferences."
 
 
 NO_FIGHTS: Final = Fights()

@@ -4,27 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+import msgspec
+
 from nopea.core.api import packed
 from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
 from nopea.core.objects import ObjectKey, RepoKey, parse_key
-from nopea.core.plan.model import LastApplied, ObservedObject
+from nopea.core.plan.model import Finish, Finished, LastApplied, ObservedObject
+from nopea.core.secret import NO_KEY, Secret, keyed_hash
 
 
-def pack(applied: Mapping[ObjectKey, LastApplied]) -> str:
-    """Return the records as one short text, equal for equal records; empty for none."""
-    records = [(str(key), last.hash, last.projection, last.commit) for key, last in sorted(applied.items())]
-    return packed.pack(records) if records else ""
+class _Record(msgspec.Struct, array_like=True):
+    """One packed record; the last fields may be missing: what admission changed, how a Job has ended."""
+
+    key: str
+    hash: str
+    projection: str | None
+    commit: str
+    admission: str = ""
+    finish: Finish | None = None
+    manifest: str = ""
 
 
-def unpack(text: str) -> dict[ObjectKey, LastApplied]:
-    """Return the records in a text of `pack`; raises ValueError for any other text."""
+def pack(applied: Mapping[ObjectKey, LastApplied], *, key: Secret = NO_KEY) -> str:
+    """Return the records as one short text, equal for equal records; empty for none.
+
+    `key` is that of the hashes; the text tells which one, so that `unpack` sees that another has come.
+    """
+    records = [
+        (str(name), last.hash, last.projection, last.commit, *_packed(last))
+        for name, last in sorted(applied.items())
+    ]
+    return f"{_id_of(key)}.{packed.pack(records)}" if records else ""
+
+
+def _packed(last: LastApplied) -> tuple[str, ...]:
+    if last.finished is not None:
+        return (last.admission, last.finished.how, last.finished.manifest)
+    return (last.admission,) if last.admission else ()
+
+
+def unpack(text: str, *, key: Secret = NO_KEY) -> dict[ObjectKey, LastApplied]:
+    """Return the records in a text of `pack`, without the hashes of another key.
+
+    Raises ValueError for any other text.
+    """
     if not text:
         return {}
-    records = packed.unpack(text, list[tuple[str, str, str | None, str]])
-    return {
-        _key(name): LastApplied(hash=hash_, projection=projection, commit=commit)
-        for name, hash_, projection, commit in records
-    }
+    key_id, _, records_text = text.rpartition(".")
+    records = packed.unpack(records_text, list[_Record])
+    ours = key_id == _id_of(key)
+    return {_key(record.key): _unpacked(record, ours=ours) for record in records}
+
+
+def _unpacked(record: _Record, *, ours: bool) -> LastApplied:
+    finished = None
+    if record.finish is not None:
+        finished = Finished(how=record.finish, manifest=record.manifest if ours else "")
+    return LastApplied(
+        hash=record.hash if ours else "",
+        projection=record.projection if ours else None,
+        commit=record.commit,
+        admission=record.admission,
+        finished=finished,
+    )
+
+
+def _id_of(key: Secret) -> str:
+    return keyed_hash(b"inventory", key)[:16]
 
 
 def _key(name: str) -> ObjectKey:
@@ -69,17 +115,17 @@ def unrecorded(
     }
 
 
-def inline(applied: Mapping[ObjectKey, LastApplied]) -> str:
+def inline(applied: Mapping[ObjectKey, LastApplied], *, key: Secret = NO_KEY) -> str:
     """Return the packed records if the status holds them, else nothing: then they are in chunks."""
-    return pack(applied) if len(applied) <= MAX_INLINE_INVENTORY else ""
+    return pack(applied, key=key) if len(applied) <= MAX_INLINE_INVENTORY else ""
 
 
-def chunks(applied: Mapping[ObjectKey, LastApplied]) -> list[str]:
+def chunks(applied: Mapping[ObjectKey, LastApplied], *, key: Secret = NO_KEY) -> list[str]:
     """Return the packed records that Inventory objects hold; nothing when the status holds them."""
     if len(applied) <= MAX_INLINE_INVENTORY:
         return []
     records = sorted(applied.items())
     return [
-        pack(dict(records[at : at + MAX_INVENTORY_CHUNK]))
+        pack(dict(records[at : at + MAX_INVENTORY_CHUNK]), key=key)
         for at in range(0, len(records), MAX_INVENTORY_CHUNK)
     ]

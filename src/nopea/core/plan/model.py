@@ -42,7 +42,11 @@ class Reason(enum.StrEnum):
     NOT_RECORDED = "not recorded"
     """It carries our label but is not in the inventory: a crash came between the apply and the record."""
     UNCHANGED = "unchanged"
+    ADMISSION = "changed at admission"
+    """Admission changed what the last apply sent: it is applied again, in case admission has stopped."""
     IGNORED = "ignored field"
+    FINISHED = "finished"
+    """A Job that ran to its end with this manifest and was removed since: its work is done."""
     POLICY = "policy"
     GRACE = "inside the grace period"
     CONTENDED = "contended"
@@ -65,11 +69,19 @@ class BreakGlass:
         return self.until is None or now < self.until
 
 
+class Finish(enum.StrEnum):
+    """How a Job ended."""
+
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedObject:
     """The facts about a live object that a plan needs; `owner` is its ownership label, None without one.
 
     `projection` is the hash of `core/apply/projection.py`, None when the object has no Apply entry of ours.
+    `finish` is None for a Job that has not ended, and for every other kind.
     """
 
     owner: str | None
@@ -80,24 +92,37 @@ class ObservedObject:
     prune: str | None = None
     terminating: bool = False
     health: Health = UNKNOWN_HEALTH
+    finish: Finish | None = None
 
     @property
     def facts(self) -> tuple[object, ...]:
         """What a decision about the object depends on: everything but its version and its state."""
-        return (self.uid, self.owner, self.projection, self.break_glass, self.prune)
+        return (self.uid, self.owner, self.projection, self.break_glass, self.prune, self.finish)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a Job ended, and `Desired.content` of what it ran; empty if the key of the hash is another one."""
+
+    how: Finish
+    manifest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastApplied:
     """The record of our last successful apply of an object; the inventory keeps it across restarts.
 
-    `hash` is the hash of the desired manifest. `projection` is the baseline of the live object, or None when
-    drift was left in it.
+    `hash` is the hash of the desired manifest, empty if it is not known. `projection` is the baseline of the
+    live object, or None when drift was left in it. Both have the key of the installation. `admission` is the
+    digest of the fields that admission changed (`core/drift/admission.py`), empty if there were none.
+    `finished` is set once a Job has run to its end.
     """
 
     hash: str
     projection: str | None
     commit: str = ""
+    admission: str = ""
+    finished: Finished | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +148,9 @@ class Policy:
     """A user requested a sync or a heal. Under `manual` and `notify`, that heals, see `docs/drift.md`."""
     heal_objects: frozenset[ObjectKey] = frozenset()
     """The objects whose healing a user requested."""
+
+    retries_admission: bool = False
+    """What admission changed is applied again: a user requested a sync, or the last try is long ago."""
 
     def heals(self, key: ObjectKey) -> bool:
         """Return whether manual drift of this object may be reverted."""
@@ -153,6 +181,11 @@ class Step:
     retry_at: datetime | None = None
     kept: PruneReason | None = None
     """Why an object that Git no longer declares stays."""
+
+    @property
+    def is_migration(self) -> bool:
+        """True when it adopts an object that Nopea has never applied: another tool may have deployed it."""
+        return self.reason is Reason.ADOPTED and self.live is not None and self.live.projection is None
 
     @property
     def writes(self) -> bool:

@@ -6,21 +6,24 @@ Pure. `core/drift/find.py` decided what is drift; this adds the changes from Git
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from nopea.core.api import names
-from nopea.core.apply.fieldset import Path, find
+from nopea.core.apply.fieldset import Path, find, render_path
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, without_pointers
 from nopea.core.apply.managers import UNKNOWN, Owner, owners_beside, owners_of
-from nopea.core.apply.projection import managed_fields_of
+from nopea.core.apply.projection import managed_fields_of, our_entry
 from nopea.core.drift.find import FieldDrift
 from nopea.core.drift.mask import show_field
 from nopea.core.drift.three_way import Side, ThreeWayChange, three_way_diff
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Step
+
+ADMISSION: Final = "changed at admission"
+"""The note of a field whose value in Git is not stored."""
 
 SHOWN: Final = 4096
 """The most characters of one value."""
@@ -32,7 +35,8 @@ Manifest = Mapping[str, Any]
 class FieldDiff:
     """One field with its values masked and shortened; None means absent.
 
-    `last_is_known` is False when something was applied and Git no longer has that commit.
+    `last_is_known` is False when something was applied and Git no longer has that commit. `note` says what
+    a sync does about the field where the values do not.
     """
 
     path: str
@@ -45,6 +49,7 @@ class FieldDiff:
     operation: str = ""
     subresource: str = ""
     changed_at: datetime | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +61,15 @@ class ObjectDiff:
 
     @property
     def differs(self) -> bool:
-        """True when the live object differs from Git; ignored fields do not count."""
-        return bool(self.fields) or self.step.action in (Action.CREATE, Action.PRUNE, Action.REFUSE)
+        """True when a sync would change the object, or cannot; ignored fields do not count.
+
+        What admission changes does not count either: it changes it again at every apply.
+        """
+        return any(field.note != ADMISSION for field in self.fields) or self.step.action in (
+            Action.CREATE,
+            Action.PRUNE,
+            Action.REFUSE,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +135,7 @@ def _of_change(key: ObjectKey, change: ThreeWayChange, drift: FieldDrift | None,
     elif side is Side.GIT:
         side = Side.BOTH
     owner = _owner(change.keys, three) if drift is None and side is Side.GIT else UNKNOWN
+    stays = _co_owner(change.keys, three) if change.desired is None and change.before is not None else UNKNOWN
     return FieldDiff(
         path=change.path,
         last=_show(last, key, change.keys),
@@ -134,6 +147,28 @@ def _of_change(key: ObjectKey, change: ThreeWayChange, drift: FieldDrift | None,
         operation=drift.operation if drift else owner.operation,
         subresource=drift.subresource if drift else owner.subresource,
         changed_at=drift.changed_at if drift else owner.changed_at,
+        note=f"stays: {stays.manager} owns it too" if stays.manager else "",
+    )
+
+
+def removals(key: ObjectKey, live: Manifest, paths: Iterable[Path]) -> tuple[FieldDiff, ...]:
+    """Return the live fields that an adoption removes, because Git omits them."""
+    owners = owners_beside(managed_fields_of(live), None)
+    found = ((path, next(owners_of(owners, path), UNKNOWN)) for path in paths)
+    return tuple(
+        FieldDiff(
+            path=render_path(path),
+            last=None,
+            git=None,
+            live=_show(find(live, path), key, path),
+            side=Side.GIT,
+            manager=owner.manager,
+            operation=owner.operation,
+            subresource=owner.subresource,
+            changed_at=owner.changed_at,
+            note="removed by the adoption",
+        )
+        for path, owner in found
     )
 
 
@@ -158,6 +193,30 @@ def _owner(keys: Path, three: Three) -> Owner:
     if three.last is not None or three.live is None:
         return UNKNOWN
     return next(owners_of(owners_beside(managed_fields_of(three.live), None), keys), UNKNOWN)
+
+
+def admission_changes(
+    key: ObjectKey, sent: Manifest, live: Manifest, paths: Iterable[Path]
+) -> tuple[FieldDiff, ...]:
+    """Return the values in Git that admission changed when they were applied."""
+    return tuple(
+        FieldDiff(
+            path=render_path(path),
+            last=(value := _show(find(sent, path), key, path)),
+            git=value,
+            live=_show(find(live, path), key, path),
+            side=Side.CLUSTER,
+            note=ADMISSION,
+        )
+        for path in paths
+    )
+
+
+def _co_owner(keys: Path, three: Three) -> Owner:
+    """Return who owns a live field beside us; UNKNOWN if Git's removal removes it."""
+    if three.live is None or find(three.live, keys) is None:
+        return UNKNOWN
+    return next(owners_of(owners_beside(managed_fields_of(three.live), our_entry(three.live)), keys), UNKNOWN)
 
 
 def _show(value: Any, key: ObjectKey, keys: Path) -> str | None:

@@ -10,23 +10,41 @@ from nopea.core.api import names
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.apply.projection import projection_hash
 from nopea.core.health.assess import assess
-from nopea.core.plan.model import BreakGlass, ObservedObject
+from nopea.core.plan.model import BreakGlass, Finish, ObservedObject
+from nopea.core.secret import NO_KEY, Secret
 
 
-def observed_of(live: Mapping[str, Any], *, now: datetime, rules: IgnoreRules = NO_RULES) -> ObservedObject:
-    """Return the facts about an object as the API server stores it; `now` is aware."""
+def observed_of(
+    live: Mapping[str, Any], *, now: datetime, rules: IgnoreRules = NO_RULES, key: Secret = NO_KEY
+) -> ObservedObject:
+    """Return the facts about an object as the API server stores it; `now` is aware, `key` of the hash."""
     metadata = live.get("metadata") or {}
     annotations = metadata.get("annotations") or {}
     return ObservedObject(
         owner=(metadata.get("labels") or {}).get(names.REPOSITORY_LABEL),
         resource_version=metadata.get("resourceVersion", ""),
         uid=metadata.get("uid", ""),
-        projection=projection_hash(live, rules=rules),
+        projection=projection_hash(live, rules=rules, key=key),
         break_glass=_break_glass(annotations),
         prune=annotations.get(names.PRUNE_ANNOTATION),
         terminating="deletionTimestamp" in metadata,
         health=assess(live, now=now),
+        finish=_finish(live),
     )
+
+
+def _finish(live: Mapping[str, Any]) -> Finish | None:
+    """Return how a Job ended; None for one that has not, and for another kind."""
+    if (live.get("apiVersion"), live.get("kind")) != ("batch/v1", "Job"):
+        return None
+    status = live.get("status")
+    conditions = status.get("conditions") if isinstance(status, dict) else None
+    true = {
+        condition.get("type")
+        for condition in (conditions if isinstance(conditions, list) else ())
+        if isinstance(condition, dict) and condition.get("status") == "True"
+    }
+    return next((finish for finish in Finish if finish in true), None)
 
 
 def _break_glass(annotations: Mapping[str, str]) -> BreakGlass | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from nopea.core.apply.fieldset import Path
 from nopea.core.manifests.render import Desired
+from nopea.core.plan.finished import is_done
 from nopea.core.plan.model import (
     Action,
     ClusterState,
@@ -26,10 +27,15 @@ from nopea.core.problem import Code, Problem
 
 
 def is_suspect(live: ObservedObject | None, last: LastApplied | None) -> bool:
-    """Return whether the live object no longer matches the baseline recorded at the last apply."""
+    """Return whether the live object no longer matches the baseline recorded at the last apply.
+
+    A Job that has finished may be gone.
+    """
     if last is None:
         return False
-    return live is None or live.projection is None or live.projection != last.projection
+    if live is None:
+        return last.finished is None
+    return live.projection is None or live.projection != last.projection
 
 
 def plan(
@@ -69,6 +75,8 @@ class _Decision:
             return self._make(Action.REFUSE, Reason.OWNED_BY_OTHER, problem=problem)
         if live is not None and live.break_glass is not None and live.break_glass.holds(self._now):
             return self._make(Action.LEAVE, Reason.BREAK_GLASS, retry_at=live.break_glass.until)
+        if live is None and is_done(self._last, self._desired):
+            return self._finished()
         if self._last is None:
             return self._first()
         if self._seen is not None and self._seen.drift.fields:
@@ -76,7 +84,10 @@ class _Decision:
         if self._last.hash != self._desired.hash:
             return self._write(Reason.GIT_CHANGE)
         if self._seen is not None:
-            return self._make(Action.LEAVE, Reason.IGNORED, rebase=True)
+            has_baseline = self._last.projection is not None
+            return self._make(Action.LEAVE, Reason.IGNORED if has_baseline else Reason.UNCHANGED, rebase=True)
+        if self._last.admission and self._policy.retries_admission and self._live is not None:
+            return self._write(Reason.ADMISSION)
         return self._make(Action.LEAVE, Reason.UNCHANGED)
 
     def _first(self) -> Step:
@@ -84,6 +95,12 @@ class _Decision:
             return self._make(Action.CREATE, Reason.NOT_THERE)
         ours = self._live.owner is not None and self._live.projection is not None
         return self._make(Action.APPLY, Reason.NOT_RECORDED if ours else Reason.ADOPTED)
+
+    def _finished(self) -> Step:
+        """Leave a Job whose work is done; a user who names it to be healed wants it to run again."""
+        if self._key in self._policy.heal_objects:
+            return self._make(Action.CREATE, Reason.NOT_THERE)
+        return self._make(Action.LEAVE, Reason.FINISHED)
 
     def _drifted(self, last: LastApplied, seen: ObservedDrift) -> Step:
         git_changed = last.hash != self._desired.hash

@@ -18,6 +18,7 @@ from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import unpack
 from nopea.core.plan.model import Reason
+from nopea.core.problem import Code
 from nopea.core.status.conditions import report_line
 from nopea.core.status.drifts import drift_line
 from nopea.core.status.health import RECOVERING, UNHEALTHY
@@ -65,11 +66,13 @@ def event_lines(step: Transition) -> Iterator[EventLine]:
         yield from _successes(step, report)
     if not step.is_first_sync and (note := _changes(report)):
         yield EventLine(type="Normal", reason="Changed", action="Apply", note=note)
+    yield from _adoptions(report)
+    yield from _admissions(report)
     yield from _drifts(report)
     yield from _prunes(report)
     for message, keys in newly_kept(step.before, step.after):
         yield EventLine(type="Normal", reason="Kept", action="Prune", note=f"{_named(keys)}: {message}")
-    yield from _problems(report)
+    yield from _problems(step, report)
 
 
 def _rollbacks(step: Transition) -> Iterator[EventLine]:
@@ -146,7 +149,34 @@ def _changes(report: ReconcileReport) -> str:
     ]
     if not parts or report.commit is None:
         return ""
-    return f"Applied {report.commit.id[:SHORT_COMMIT]}: {'; '.join(parts)}."
+    applied = f"Applied {report.commit.id[:SHORT_COMMIT]}: {'; '.join(parts)}."
+    return "".join((applied, *_leftovers(report)))
+
+
+def _adoptions(report: ReconcileReport) -> Iterator[EventLine]:
+    """Say what adoptions removed: it was live, and nobody has seen it in Git."""
+    for result in _first(result for result in report.objects if result.removed):
+        note = f"Adopted {result.key}. Not in Git, and so removed or reset: {_listed(result.removed)}."
+        yield EventLine(type="Normal", reason="Adopted", action="Apply", note=note)
+
+
+def _admissions(report: ReconcileReport) -> Iterator[EventLine]:
+    """Say once what admission makes of Git's values: it does so at every apply."""
+    for result in _first(result for result in report.objects if result.admission):
+        note = f"Admission changed {result.key}: {_listed(result.admission)}."
+        yield EventLine(type="Normal", reason="ChangedAtAdmission", action="Apply", note=note)
+
+
+def _leftovers(report: ReconcileReport) -> Iterator[str]:
+    for result in _first(result for result in report.objects if result.leftovers):
+        paths = _listed([path for path, _ in result.leftovers])
+        managers = _listed([*dict.fromkeys(manager for _, manager in result.leftovers)])
+        yield f" Removed from Git and still in {result.key}, because {managers} owns it too: {paths}."
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - MOST_OF_A_KIND} more" if len(texts) > MOST_OF_A_KIND else ""
+    return f"{', '.join(texts[:MOST_OF_A_KIND])}{more}"
 
 
 def _drifts(report: ReconcileReport) -> Iterator[EventLine]:
@@ -155,10 +185,16 @@ def _drifts(report: ReconcileReport) -> Iterator[EventLine]:
         note = f"{verb} {drift_line(result, reverted=True)}."
         yield EventLine(type="Normal", reason="DriftHealed", action="Heal", note=note)
     for result in _first(result for result in report.objects if result.drifts):
-        note = f"Drift in {drift_line(result)}. Not reverted: {_WHY_LEFT.get(result.reason, result.reason)}."
+        note = f"Drift in {drift_line(result)}. Not reverted: {_why_left(result)}."
         yield EventLine(type="Warning", reason="DriftDetected", action="Heal", note=note)
     if report.rivals:
         yield EventLine(type="Warning", reason="Contended", action="Heal", note=report.rivals)
+
+
+def _why_left(result: ObjectResult) -> str:
+    if result.outcome is Outcome.FAILED and result.problem is not None:
+        return f"that failed with {result.problem.code}"
+    return _WHY_LEFT.get(result.reason, result.reason)
 
 
 def _prunes(report: ReconcileReport) -> Iterator[EventLine]:
@@ -170,16 +206,17 @@ def _prunes(report: ReconcileReport) -> Iterator[EventLine]:
         yield EventLine(type="Normal", reason="Pruned", action="Prune", note=note)
 
 
-def _problems(report: ReconcileReport) -> Iterator[EventLine]:
-    for code in report.codes[:MOST_OF_A_KIND]:
+def _problems(step: Transition, report: ReconcileReport) -> Iterator[EventLine]:
+    """Say each kind of problem. The objects of a deleted GitRepository are often gone at the next attempt."""
+    codes = [code for code in report.codes if code is not Code.PRUNE_BLOCKED or step.before.failures]
+    for code in codes[:MOST_OF_A_KIND]:
         matching = [problem for problem in report.problems if problem.code is code]
         more = f" (and {len(matching) - 1} more)" if len(matching) > 1 else ""
         yield EventLine(type="Warning", reason=code.reason, action="Sync", note=f"{matching[0]}{more}")
 
 
 def _named(keys: Sequence[ObjectKey]) -> str:
-    more = f" and {len(keys) - MOST_OF_A_KIND} more" if len(keys) > MOST_OF_A_KIND else ""
-    return f"{', '.join(str(key) for key in keys[:MOST_OF_A_KIND])}{more}"
+    return _listed([str(key) for key in keys])
 
 
 def _first(results: Iterable[ObjectResult]) -> list[ObjectResult]:

@@ -55,19 +55,29 @@ _Record = tuple[str, SyncStatus, str, HealthStatus, str]
 
 
 def pack_states(states: Mapping[ObjectKey, ObjectState], *, has_more: bool = False) -> str:
-    """Return the states in one short text; empty if all are good. If they are too many, the worst ones."""
+    """Return the states in one short text; empty if all are good. If they are too many, as many as fit.
+
+    The worst ones come first. Equal states give equal texts.
+    """
     records: list[_Record] = [
         (str(key), state.sync, state.sync_message, state.health, state.health_message)
         for key, state in sorted(states.items(), key=lambda item: (_is_minor(item[1]), item[0]))
         if state != GOOD
     ]
-    kept = records[:_MOST_OBJECTS]
-    while kept:
-        text = packed.pack((kept, has_more or len(kept) < len(records)))
-        if len(text) <= MAX_OBJECT_STATES:
-            return text
-        kept = kept[: len(kept) // 2]
-    return ""
+
+    def packed_first(count: int) -> str:
+        return packed.pack((records[:count], has_more or count < len(records)))
+
+    fits, too_many = 0, min(len(records), _MOST_OBJECTS) + 1
+    if len(text := packed_first(too_many - 1)) <= MAX_OBJECT_STATES:
+        return text if records else ""
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        if len(packed_first(middle)) <= MAX_OBJECT_STATES:
+            fits = middle
+        else:
+            too_many = middle
+    return packed_first(fits) if fits else ""
 
 
 def _is_minor(state: ObjectState) -> bool:
@@ -91,33 +101,48 @@ def unpack_states(text: str) -> ObjectStates:
 
 
 def states_after(before: str, report: ReconcileReport) -> str:
-    """Return the packed states after a reconciliation; the health stays as it was."""
+    """Return the packed states after a reconciliation; where the health is not known, it stays as it was.
+
+    Where it is known, nothing depends on what was recorded before, which may have been cut.
+    """
     if report.commit is None:  # no object was looked at
         return before
+    states = {result.key: _of_result(result) for result in report.objects}
+    if report.health is not None:
+        return pack_states(_with_health(states, report.health))
     known = unpack_states(before).objects
     return pack_states(
         {
-            result.key: replace(
-                _of_result(result),
-                health=known.get(result.key, GOOD).health,
-                health_message=known.get(result.key, GOOD).health_message,
+            key: replace(
+                state,
+                health=known.get(key, GOOD).health,
+                health_message=known.get(key, GOOD).health_message,
             )
-            for result in report.objects
+            for key, state in states.items()
         }
     )
 
 
 def states_with_health(before: str, health: HealthSummary) -> str:
-    """Return the packed states with the health of now."""
+    """Return the packed states with the health of now; again the same for its own answer.
+
+    What was cut off is recorded without its sync, which may let more fit; then that is the answer.
+    """
     known = unpack_states(before)
-    states = {
-        key: replace(state, health=HealthStatus.HEALTHY, health_message="")
-        for key, state in known.objects.items()
+    text = pack_states(_with_health(known.objects, health), has_more=known.has_more)
+    return text if text == before else states_with_health(text, health)
+
+
+def _with_health(
+    states: Mapping[ObjectKey, ObjectState], health: HealthSummary
+) -> dict[ObjectKey, ObjectState]:
+    found = {
+        key: replace(state, health=HealthStatus.HEALTHY, health_message="") for key, state in states.items()
     }
     for key, one in health.unhealthy.items():
         message = one.message[:_MOST_CHARACTERS]
-        states[key] = replace(states.get(key, GOOD), health=one.status, health_message=message)
-    return pack_states(states, has_more=known.has_more)
+        found[key] = replace(found.get(key, GOOD), health=one.status, health_message=message)
+    return found
 
 
 def _of_result(result: ObjectResult) -> ObjectState:

@@ -43,6 +43,9 @@ class ObjectResult:
 
     `declared` is False for an object that is not in Git. `seen` is the drift that was found in it. `left`
     means that the object was applied and its drift stays: only the fields that Git changed were applied.
+    `removed` are the paths of live fields that an adoption removed or reset. `leftovers` are the paths of
+    fields that Git dropped and that stay, each with the manager that owns it as well. `admission` are the
+    changes that admission made, if they were not there before: `.spec.image web:1 → mirror.example/web:1`.
     """
 
     key: ObjectKey
@@ -53,6 +56,9 @@ class ObjectResult:
     retry_at: datetime | None = None
     declared: bool = True
     left: bool = False
+    removed: tuple[str, ...] = ()
+    leftovers: tuple[tuple[str, str], ...] = ()
+    admission: tuple[str, ...] = ()
     kept: PruneReason | None = None
     """Why an object that Git no longer declares stays."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -21,8 +20,6 @@ from nopea.core.webhooks.delivery import (
     urls_of,
     usable_id,
 )
-
-_REMOTE = re.compile(r"https://(?:[^/@]*@)?dev\.azure\.com/([^/]+)/([^/]+)/_git/([^/]+)\Z")
 
 
 class _RefUpdate(msgspec.Struct, frozen=True, rename="camel"):
@@ -74,15 +71,9 @@ def extract(headers: Mapping[str, str], body: bytes) -> Delivery:
     bare = resource.ref_updates is None
     return replace(
         delivery,
-        urls=urls_of(remote, _ssh_url(remote)),
+        urls=urls_of(remote),
         changes=changes,
         ignored="" if changes or bare else NOTHING_MOVED,
         bare=bare,
         default_branch=(repository.default_branch or "").removeprefix("refs/heads/"),
     )
-
-
-def _ssh_url(remote: str) -> str:
-    """Return the SSH URL of the repository, whose host and path differ from the HTTPS URL."""
-    parts = _REMOTE.match(remote)
-    return f"git@ssh.dev.azure.com:v3/{'/'.join(parts.groups())}" if parts else ""

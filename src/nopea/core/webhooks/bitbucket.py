@@ -75,8 +75,22 @@ class _CenterLinks(msgspec.Struct, frozen=True):
     clone: tuple[_Link, ...] = ()
 
 
+class _CenterProject(msgspec.Struct, frozen=True):
+    key: str = ""
+
+
 class _CenterRepository(msgspec.Struct, frozen=True):
+    slug: str = ""
+    project: _CenterProject = _CenterProject()
     links: _CenterLinks = _CenterLinks()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Its URLs; without any, as in old versions, the path that they end with."""
+        clone = urls_of(*(link.href for link in self.links.clone))
+        if clone or not (self.slug and self.project.key):
+            return clone
+        return urls_of(f"/{self.project.key}/{self.slug}")
 
 
 class _CenterBody(msgspec.Struct, frozen=True):
@@ -104,10 +118,8 @@ def extract_data_center(headers: Mapping[str, str], body: bytes) -> Delivery:
     updates: RefUpdates | None = None
     if event == "repo:refs_changed":
         push = decode(body, _CenterBody)
-        urls = urls_of(*(link.href for link in push.repository.links.clone))
-        updates = RefUpdates(
-            urls, tuple(change for raw in push.changes for change in moved(raw.ref.id, raw.to_hash))
-        )
+        changes = tuple(change for raw in push.changes for change in moved(raw.ref.id, raw.to_hash))
+        updates = RefUpdates(push.repository.urls, changes)
     delivery_id = first_id(headers, "x-request-id")
     ping = event == DIAGNOSTICS_PING
     return delivery_of(Provider.BITBUCKET_DATA_CENTER, event, delivery_id, updates, ping=ping)

@@ -21,11 +21,26 @@ _MANY_CHANGES = 200
 """Refs that are compared with each of thousands of repositories; a delivery with more concerns all."""
 
 
+_SSH_HOSTS = {
+    "ssh.github.com": "github.com",
+    "altssh.gitlab.com": "gitlab.com",
+    "altssh.bitbucket.org": "bitbucket.org",
+}
+"""Hosts that serve SSH on port 443, by the host of all other URLs."""
+
+_AZURE = "dev.azure.com"
+_AZURE_SSH_HOSTS = ("ssh.dev.azure.com", "vs-ssh.visualstudio.com")
+_AZURE_SSH_PATH = re.compile(r"v3/([^/\s]+)/([^/]+)/([^/]+)", re.IGNORECASE)
+_AZURE_OLD_HOST = re.compile(r"([a-z0-9-]+)\.visualstudio\.com")
+_AZURE_COLLECTION = re.compile(r"DefaultCollection/", re.IGNORECASE)
+_DATA_CENTER_PATH = re.compile(r"scm/([^/\s]+/[^/]+)", re.IGNORECASE)
+
+
 def normalise_url(url: str) -> str:
     """Return `host/path`, which all URLs of a repository share; accepts any string, and is idempotent.
 
     Scheme, user, port, query, fragment, a trailing `/` and a trailing `.git` are removed; the host is
-    lower-case.
+    lower-case. Where a provider has several hosts or paths for a repository, it is one of them.
     """
     rest = url.strip()
     if scheme := _SCHEME.match(rest):
@@ -35,16 +50,43 @@ def normalise_url(url: str) -> str:
     rest = re.split(r"[?#]", rest, maxsplit=1)[0]
     authority, _, path = rest.partition("/")
     host = _without_port(authority.rpartition("@")[2].lstrip()).lower()
-    return f"{host}/{_without_suffix(path)}".rstrip("/")
+    host, path = _usual(host, _without_suffix(path))
+    return f"{host}/{path}".rstrip("/")
+
+
+def _usual(host: str, path: str) -> tuple[str, str]:
+    """Return the host and path that stand for all of a provider's URLs of one repository."""
+    if host in _AZURE_SSH_HOSTS and (parts := _AZURE_SSH_PATH.fullmatch(path)):
+        host, path = _AZURE, f"{parts[1]}/{parts[2]}/_git/{parts[3]}"
+    elif host not in _AZURE_SSH_HOSTS and (old := _AZURE_OLD_HOST.fullmatch(host)):
+        host, path = _AZURE, f"{old[1]}/{_AZURE_COLLECTION.sub('', path, count=1)}"
+    if parts := _DATA_CENTER_PATH.fullmatch(path):  # only HTTP URLs of Bitbucket Data Center have it
+        path = parts[1]
+    return _SSH_HOSTS.get(host, host), _without_default_project(path)
+
+
+def _without_default_project(path: str) -> str:
+    """Azure DevOps: the project may be left out for the repository with its name."""
+    above, git, name = path.rpartition("/_git/")
+    end = f"/{name}".casefold()
+    while git and f"/{above}".casefold().endswith(end):
+        above = above[: -len(end)]
+    return f"{above}{git}{name}".removeprefix("/")
 
 
 def matches_url(spec_url: str, delivery: Delivery) -> bool:
-    """Return whether the delivery is about the repository at this URL; case is ignored, as providers do."""
-    return normalise_url(spec_url).casefold() in _names(delivery.urls)
+    """Return whether the delivery is about the repository at this URL; case is ignored, as providers do.
+
+    A URL without a host, `/PROJECT/NAME`, is any host's: not all deliveries say which one theirs is.
+    """
+    name, names = normalise_url(spec_url).casefold(), _names(delivery.urls)
+    return name in names or f"/{'/'.join(name.split('/')[-2:])}" in names
 
 
-def concerns(spec: GitRepositorySpec, delivery: Delivery) -> bool:
+def concerns(spec: GitRepositorySpec, delivery: Delivery, *, has_links: bool = False) -> bool:
     """Return whether the delivery may mean a new commit for this repository, whose URL matches.
+
+    With `has_links`, files outside `spec.path` may matter: what links lead to.
 
     A bare delivery and one with very many refs always may. A deleted ref, a pinned commit, another branch or
     tag, and a push whose files are all outside `spec.path` may not. Of a repository that follows the default
@@ -59,7 +101,9 @@ def concerns(spec: GitRepositorySpec, delivery: Delivery) -> bool:
     except ValueError:  # an error in the spec, which the next reconciliation reports
         return False
     return any(
-        not change.deleted and _is_ref(ref, change, delivery) and _touches(spec.path, change.paths)
+        not change.deleted
+        and _is_ref(ref, change, delivery)
+        and (has_links or _touches(spec.path, change.paths))
         for change in delivery.changes
     )
 

@@ -12,13 +12,14 @@ STATUS = {
     Code.WEBHOOK_SIGNATURE: HTTPStatus.UNAUTHORIZED,
     Code.WEBHOOK_STALE: HTTPStatus.UNAUTHORIZED,
     Code.WEBHOOK_PAYLOAD: HTTPStatus.BAD_REQUEST,
-    Code.WEBHOOK_NO_SECRET: HTTPStatus.FORBIDDEN,
-    Code.WEBHOOK_UNKNOWN_REPOSITORY: HTTPStatus.NOT_FOUND,
-    Code.WEBHOOK_AMBIGUOUS_NAME: HTTPStatus.CONFLICT,
+    Code.WEBHOOK_NO_SECRET: HTTPStatus.UNAUTHORIZED,
+    Code.WEBHOOK_UNKNOWN_REPOSITORY: HTTPStatus.UNAUTHORIZED,
+    Code.WEBHOOK_AMBIGUOUS_NAME: HTTPStatus.UNAUTHORIZED,
     Code.WEBHOOK_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Code.WEBHOOK_TRY_AGAIN: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""The HTTP status of each code, unless the refusal has its own."""
+"""The HTTP status of each code, unless the refusal has its own. What comes before the sender is authenticated
+has the same, so that a stranger learns nothing from it."""
 
 
 class RefusedError(Exception):

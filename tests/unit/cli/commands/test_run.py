@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from nopea.cli.commands.run import MemorySize, command, settings_of
 from nopea.core.api.tenancy import TenancyPolicy
+from nopea.core.git.networks import Networks
 from nopea.core.notify.address import ReceiverAddress
 from nopea.core.secret import Secret
 from nopea.settings import NotifySettings, Settings
@@ -73,6 +74,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
     assert parameters["host"] == DEFAULTS.host
     assert parameters["git_children"] == DEFAULTS.git_children
     assert parameters["git_memory"] == DEFAULTS.git_memory_bytes
+    assert parameters["git_disk"] == DEFAULTS.git_disk_bytes
     assert parameters["shutdown_seconds"] == DEFAULTS.shutdown_seconds
     assert parameters["allow_file_urls"] is False
     assert parameters["namespace"] is parameters["kubeconfig"] is parameters["context"] is None
@@ -80,10 +82,12 @@ def test_the_defaults_are_those_of_the_settings() -> None:
 
 GIVEN = [
     ("port", "8080", 8080),
+    ("probe-port", "8081", 8081),
     ("host", "127.0.0.1", "127.0.0.1"),
     ("namespace", "shop", "shop"),
     ("kubeconfig", "/tmp/kubeconfig", Path("/tmp/kubeconfig")),
     ("git-memory", "1Gi", 2**30),
+    ("git-disk", "2Gi", 2**31),
     ("git-children", "4", 4),
     ("shutdown-seconds", "7.5", 7.5),
     ("webhook-secret-file", "/tmp/token", Path("/tmp/token")),
@@ -101,6 +105,7 @@ GIVEN = [
     ("min-interval", "1m", 60.0),
     ("max-timeout", "10m", 600.0),
     ("max-objects", "50", 50),
+    ("git-networks", "public", "public"),
 ]
 
 
@@ -177,11 +182,13 @@ def test_every_option_reaches_the_settings() -> None:
         namespace="shop",
         host="127.0.0.1",
         port=8080,
+        probe_port=8081,
         log_level="debug",
         log_format="console",
         cache_dir=Path("/tmp/cache"),
         git_children=4,
         git_memory_bytes=2**30,
+        git_disk_bytes=2**31,
         tenancy=TenancyPolicy(
             apply_as_controller=True,
             default_service_account="deployer",
@@ -189,6 +196,7 @@ def test_every_option_reaches_the_settings() -> None:
             allowed_hosts=("git.acme.example", "*.corp.example"),
             allow_http_credentials=True,
             allow_file_urls=True,
+            git_networks=Networks.PUBLIC,
             min_interval=60.0,
             max_timeout=600.0,
             max_objects=50,

@@ -104,7 +104,7 @@ def test_json_has_every_fact() -> None:
                "object": str(KEY)}  # fmt: skip
     field = {"path": ".spec.replicas", "lastApplied": "2", "git": "2", "live": None, "changedBy": "cluster",
              "manager": "kubectl", "operation": "Update", "subresource": "scale",
-             "time": "2026-03-04T05:06:07Z"}  # fmt: skip
+             "time": "2026-03-04T05:06:07Z", "note": None}  # fmt: skip
     assert document == {
         "commit": "1f0c",
         "differs": True,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nopea.core.apply.adoption import adopt, last_applied_of
 from nopea.core.apply.fieldset import entry_of, fields_of, union
-from nopea.core.apply.ignore_rules import IgnoreRules
+from nopea.core.apply.ignore_rules import DEPLOYERS, IgnoreRules, ManagerPatterns
 from nopea.core.apply.projection import LAST_APPLIED
 
 NOTE: dict[str, Any] = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
@@ -92,6 +92,24 @@ def test_claims_of_user_tools_are_taken_over(manager: str, operation: str, extra
     assert after is not None
     assert len(after["metadata"]["managedFields"]) == 1
     assert entry_of(after["metadata"]["managedFields"], manager="nopea", operation="Apply") is not None
+
+
+@pytest.mark.parametrize(
+    "manager",
+    ["helm", "helm-controller", "kustomize-controller", "argocd-controller", "argocd-application-controller",
+     "Terraform", "HashiCorp", "pulumi-kubernetes-0a1b2c3d", "kapp-server-side-apply", "flux"],
+)  # fmt: skip
+@pytest.mark.parametrize("operation", ["Apply", "Update"])
+def test_claims_of_deployers_are_taken_over_on_request(manager: str, operation: str) -> None:
+    """They are those of the tools from which objects are migrated; others, and status, keep theirs."""
+    status = entry(manager, {"f:status": {"f:a": {}}}, "Update", subresource="status")
+    stored = live(entry(manager, data("a"), operation), status, entry("operator", data("b")), a="1", b="1")
+    assert adopt(stored) is None
+    after = adopted(stored, deployers=ManagerPatterns(DEPLOYERS))
+    assert ours(after) == data("a")
+    assert after is not None
+    assert after["metadata"]["managedFields"][1:] == [status, entry("operator", data("b"))]
+    assert adopt(stored, deployers=ManagerPatterns(("acme*",))) is None
 
 
 @pytest.mark.parametrize(
@@ -274,6 +292,28 @@ def test_control_annotations_alone_cause_no_write(mark: dict[str, Any]) -> None:
     fields = {"f:metadata": {"f:annotations": {**mark, "f:nopea.io/suspend-heal": {}}}}
 
     assert adopt(live(entry("kubectl-annotate", fields))) is None
+
+
+@pytest.mark.parametrize("mark", [{}, {".": {}}])
+def test_a_restart_of_the_pods_stays(mark: dict[str, Any]) -> None:
+    """The tool's annotation is not taken over: the next apply would remove it and undo the restart."""
+    annotation = {"f:annotations": {**mark, "f:kubectl.kubernetes.io/restartedAt": {}}}
+    restart: dict[str, Any] = {"f:spec": {"f:template": {"f:metadata": annotation}}}
+    assert adopt(live(entry("kubectl-rollout", restart))) is None
+
+    after = adopted(live(entry("k9s", union(restart, data("a"))), a="1"))
+
+    assert after is not None
+    assert (
+        fields_of(entry_of(after["metadata"]["managedFields"], manager="nopea")).get("f:data")
+        == data("a")["f:data"]
+    )
+    kept = fields_of(entry_of(after["metadata"]["managedFields"], manager="k9s", operation="Update"))
+    assert kept == {
+        "f:spec": {
+            "f:template": {"f:metadata": {"f:annotations": {"f:kubectl.kubernetes.io/restartedAt": {}}}}
+        }
+    }
 
 
 def test_ignored_claims_stay() -> None:

@@ -23,6 +23,7 @@ from tests.unit.core.apply.owned import (
 from nopea.core.apply.fieldset import difference
 from nopea.core.apply.ignore_rules import IgnoreRules
 from nopea.core.apply.projection import LAST_APPLIED, our_entry, projection_hash
+from nopea.core.secret import Secret
 
 WEB = 'k:{"name":"web"}'
 POD = ("f:spec", "f:template", "f:spec")
@@ -149,6 +150,47 @@ def test_fields_that_user_tools_add_count(manager: str, *, counts: bool) -> None
     assert len(hashes) == (2 if counts else 1)
 
 
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+
+
+def _restarted(annotation: str, manager: str) -> dict[str, Any]:
+    """Return the Deployment after a restart of its Pods by a user's tool."""
+    path = ("f:spec", "f:template", "f:metadata", "f:annotations", f"f:{annotation}")
+    fields = trie([path])
+    fields["f:spec"]["f:template"]["f:metadata"]["f:annotations"]["."] = {}
+    live = stored(deployment(), _update(fields, manager))
+    live["spec"]["template"]["metadata"]["annotations"] = {annotation: "2026-11-28T15:00:00Z"}
+    return live
+
+
+@pytest.mark.parametrize(
+    ("annotation", "manager"),
+    [
+        (RESTARTED, "kubectl-rollout"),
+        (RESTARTED, "k9s"),
+        (RESTARTED, "node-fetch"),
+        (RESTARTED, "headlamp"),
+        ("openshift.openshift.io/restartedAt", "Mozilla"),
+        ("cattle.io/timestamp", "rancher"),
+    ],
+)
+def test_a_restart_of_the_pods_does_not_count(annotation: str, manager: str) -> None:
+    """It is by the annotation, whichever tool sets it; another annotation of the tool counts."""
+    assert projection_hash(_restarted(annotation, manager)) == BASE
+    assert projection_hash(_restarted("acme.example/restarted", manager)) != BASE
+
+
+def test_a_restart_counts_if_git_declares_its_annotation() -> None:
+    """Then the value is Git's, and changing it is drift."""
+    manifest = deployment()
+    manifest["spec"]["template"]["metadata"]["annotations"] = {RESTARTED: "in Git"}
+    live = stored(manifest, *_restarted(RESTARTED, "kubectl-rollout")["metadata"]["managedFields"][1:])
+    ours = live["metadata"]["managedFields"][0]["fieldsV1"]
+    before = projection_hash(stored(manifest))
+    del ours["f:spec"]["f:template"]["f:metadata"]["f:annotations"][f"f:{RESTARTED}"]
+    assert projection_hash(live) != before
+
+
 def test_ignored_fields_and_managers_do_not_count() -> None:
     """Ignored fields do not count if they are changed, taken by others or added."""
     rules = IgnoreRules(pointers=("/spec/replicas", "/spec/template/spec/containers/0/image", "/spec/paused"))
@@ -218,3 +260,12 @@ def test_hashing_is_fast_enough_for_every_event() -> None:
     copying = min(timeit.repeat(lambda: copy.deepcopy(live), number=50, repeat=5))
     hashing = min(timeit.repeat(lambda: projection_hash(live), number=50, repeat=5))
     assert hashing < copying
+
+
+def test_a_hash_depends_on_the_key() -> None:
+    """Without the key, nobody can compute the hash of a guess."""
+    live = stored(deployment())
+
+    assert projection_hash(live, key=Secret(b"one")) == projection_hash(shuffled(live), key=Secret(b"one"))
+    assert projection_hash(live, key=Secret(b"one")) != projection_hash(live, key=Secret(b"two"))
+    assert projection_hash(live, key=Secret(b"one")) != BASE

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.core.apply.owned import deployment, entry, owned_fields, stored, trie
 
-from nopea.core.apply.fieldset import Path, difference
+from nopea.core.apply.fieldset import NO_FIELDS, Path, difference
 from nopea.core.drift.find import Drift, find_drift
 from nopea.core.drift.three_way import DriftKind
 
@@ -268,3 +268,29 @@ def test_a_value_of_another_shape_than_our_entry_says(odd: Any) -> None:
     assert drift(live, last=deployment()).kind in DriftKind
     live["spec"] = odd
     assert drift(live, last=deployment()).kind in DriftKind
+
+
+# Nulls
+
+
+def test_a_null_in_a_custom_resource_is_a_value() -> None:
+    """It drifts when another manager sets it or somebody removes it, not while it is ours."""
+    manifest = widget(limit=None, values={"a": None})
+    limit, value = (SPEC, "f:limit"), (SPEC, "f:values", "f:a")
+    ours = trie([limit, value])
+    assert drift(stored(manifest, fields=ours), last=manifest) == Drift(kind=DriftKind.NO_DRIFT)
+    live = stored(widget(limit=9, values={}), update(limit, manager="operator"), fields=NO_FIELDS)
+    assert told(drift(live, last=manifest)) == {
+        ".spec.limit": (None, 9, "operator"),
+        ".spec.values.a": (None, None, ""),
+    }
+
+
+def test_a_null_in_a_built_in_kind_is_not_drift() -> None:
+    """The API server stores a default in its place, and an autoscaler may set the field."""
+    manifest = with_cpu("1")
+    manifest["spec"]["replicas"] = None
+    live = copy.deepcopy(manifest)
+    live["spec"]["replicas"] = 5
+    scaled = entry(trie([(SPEC, "f:replicas")]), manager="kube-controller-manager", operation="Update")
+    assert drift(stored(live, scaled, fields=owned_fields(with_cpu("1"))), last=manifest).fields == ()

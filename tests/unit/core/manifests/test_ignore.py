@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from nopea.core.manifests.ignore import (
     MAX_FILE_BYTES,
     MAX_PATTERN_CHARACTERS,
     MAX_PATTERNS,
     Ignore,
-    is_manifest,
 )
 from nopea.core.problem import Code
-
-
-@pytest.mark.parametrize(
-    ("path", "answer"),
-    [
-        ("web.yaml", True),
-        ("a/web.YML", True),
-        ("a/b/web.Json", True),
-        ("web.yaml.tmpl", False),
-        ("README.md", False),
-        ("yaml", False),
-        (".gitlab-ci.yml", False),
-        (".github/workflows/test.yaml", False),
-        ("a/.hidden/web.yaml", False),
-        (".yaml", False),
-    ],
-)
-def test_a_manifest_has_a_suffix_and_is_not_hidden(path: str, answer: bool) -> None:
-    """Suffixes match in any case; a leading dot hides a file, or a folder with everything in it."""
-    assert is_manifest(path) is answer
 
 
 def test_only_files_below_the_path_count() -> None:
@@ -41,6 +18,26 @@ def test_only_files_below_the_path_count() -> None:
     assert not ignore.wants(".deploy/prod/.ci/web.yaml")
     assert not ignore.wants(".deploy/production/web.yaml")
     assert not ignore.wants("web.yaml")
+
+
+def test_a_leading_dot_hides_a_file_or_a_folder_with_all_in_it() -> None:
+    """The names of CI systems and editors start with one."""
+    ignore = Ignore()
+    assert ignore.wants("a/b/web.Json")
+    assert not ignore.wants("a/.hidden/web.yaml")
+    assert not ignore.wants(".github/workflows/test.yaml")
+    assert not ignore.wants("web.yaml.tmpl")
+    assert ignore.selects("a/Kustomization")
+    assert not ignore.selects("a/.hidden/Kustomization")
+
+
+def test_what_may_be_a_folder_is_excluded_as_one_too() -> None:
+    """A pattern that ends in a slash matches a submodule, or a link that leads nowhere, but no file."""
+    ignore = Ignore(exclude=["vendor/", "old"])
+    assert ignore.selects("vendor")
+    assert not ignore.selects("vendor", may_be_folder=True)
+    assert not ignore.selects("old", may_be_folder=True)
+    assert ignore.selects("new", may_be_folder=True)
 
 
 def test_exclude_is_relative_to_the_path() -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nopea.core.git.source import FileEntry, FileListing, ParsedDocument, ParsedFile
+from nopea.core.git.source import (
+    FileEntry,
+    FileListing,
+    ParsedDocument,
+    ParsedFile,
+    Skipped,
+    SkipReason,
+)
 from nopea.core.manifests import limits
 from nopea.core.manifests.ignore import Ignore
 from nopea.core.problem import Code
@@ -19,7 +26,7 @@ def listing(count: int, name: str = "a.yaml", *, size: int = 1, links: int = 0) 
     """Return a listing with these files, each of this size, and with links."""
     return FileListing(
         files=tuple(replace(entry, size=size) for entry in entries(count, name)),
-        skipped=tuple((f"link{number}.yaml", "symlink") for number in range(links)),
+        skipped=tuple(Skipped(f"link{number}.yaml", SkipReason.OUTSIDE) for number in range(links)),
     )
 
 

@@ -47,21 +47,14 @@ def test_fields_of_the_server_are_dropped() -> None:
     }  # fmt: skip
     assert normalize(raw_object) == {
         "apiVersion": "v1", "kind": "Foo", "metadata": {"name": "a", "labels": {"uid": "y"}},
-        "spec": {"status": 1, "template": {"metadata": {"uid": "z"}}},
+        "spec": {"status": 1, "template": {"metadata": {"creationTimestamp": None, "uid": "z"}}},
     }  # fmt: skip
 
 
-def test_nulls_are_dropped_from_mappings_only() -> None:
-    """A null in a list keeps the position of later items; empty collections and zero values stay."""
-    spec: dict[str, Any] = {
-        "a": None,
-        "b": [None, {"c": None, "d": 0}],
-        "e": {},
-        "f": [],
-        "g": "",
-        "h": False,
-    }
-    assert normalize({"spec": spec})["spec"] == {"b": [None, {"d": 0}], "e": {}, "f": [], "g": "", "h": False}
+def test_nulls_stay() -> None:
+    """A null overrides the default of a nullable field, so it is applied as it is."""
+    spec: dict[str, Any] = {"a": None, "b": [None, {"c": None, "d": 0}], "e": {}, "f": [], "g": ""}
+    assert normalize({"spec": spec}) == {"spec": spec}
 
 
 @pytest.mark.parametrize(
@@ -74,6 +67,8 @@ def test_nulls_are_dropped_from_mappings_only() -> None:
         ),
         ({"stringData": {"a": 1, "b": "x"}}, {"stringData": {"a": 1}, "data": {"b": "eA=="}}),
         ({"stringData": {}}, {}),
+        ({"stringData": None, "data": None}, {"data": None}),
+        ({"stringData": {"a": None}, "data": None}, {"data": {"a": ""}}),
         ({"stringData": ["x"]}, {"stringData": ["x"]}),
         ({"stringData": {"a": "x"}, "data": "y"}, {"stringData": {"a": "x"}, "data": "y"}),
     ],

@@ -16,12 +16,14 @@ from nopea.core.manifests.render import (
     Desired,
     Document,
     Rendering,
+    content_of,
     read_documents,
     render,
     resources_of_definitions,
 )
 from nopea.core.objects import Resource
 from nopea.core.problem import Code, Problem
+from nopea.core.secret import Secret
 
 KINDS = {
     ("v1", "ConfigMap"): Resource(
@@ -229,25 +231,6 @@ def test_documents_and_problems_are_sorted_by_path() -> None:
     assert documents[0].object == document().object
 
 
-@pytest.mark.parametrize(
-    ("path", "tool", "command"),
-    [
-        ("overlays/prod/kustomization.yaml", "Kustomize", "`kubectl kustomize overlays/prod`"),
-        ("kustomization.yml", "Kustomize", "`kubectl kustomize .`"),
-        ("charts/web/Chart.yaml", "Helm", "`helm template charts/web`"),
-    ],
-)
-def test_a_file_of_kustomize_or_helm_names_the_tool(path: str, tool: str, command: str) -> None:
-    """The hint contains a command whose output can be committed."""
-    parsed = ParsedFile(documents=(), problems=(problem(Code.NO_OBJECT_IN_FILE, source=":1"),))
-
-    _, (named,) = read_documents({path: parsed})
-
-    assert named.message == f"The file is for {tool}, which Nopea does not run."
-    assert command in named.hint
-    assert named.source == f"{path}:1"
-
-
 def _definition(spec: Any) -> Document:
     return document(
         "shops.acme.example", kind="CustomResourceDefinition", api="apiextensions.k8s.io/v1", spec=spec
@@ -307,3 +290,14 @@ def test_an_invalid_definition_raises_nothing(spec: Any) -> None:
     """The API server will reject an invalid definition."""
     for endpoint in resources_of_definitions([_definition(spec)]).values():
         assert endpoint.kind
+
+
+def test_the_content_of_a_manifest_is_without_nopeas_metadata() -> None:
+    """Neither the file nor an annotation for Nopea changes it; everything else does, and so does the key."""
+    plain: dict[str, Any] = {"kind": "Job", "metadata": {"name": "a", "labels": {"team": "blue"}}}
+    ours = {"nopea.io/source": "a.yaml#1", "nopea.io/force": "true"}
+    marked = {"kind": "Job", "metadata": {**plain["metadata"], "annotations": ours}}
+    other = {"kind": "Job", "metadata": {"name": "a", "labels": {"team": "red"}}}
+    contents = [content_of(orjson.dumps(manifest)) for manifest in (plain, marked, other)]
+    assert contents[0] == contents[1] != contents[2]
+    assert content_of(orjson.dumps(plain), Secret(b"key")) != contents[0]

@@ -43,6 +43,27 @@ def test_a_valid_object_has_no_problem() -> None:
         (OBJECT | {"metadata": {"name": ""}}, Code.OBJECT_METADATA, "metadata.name is missing"),
         (OBJECT | {"metadata": {"name": 1}}, Code.OBJECT_METADATA, "metadata.name is a number, not a string"),
         (OBJECT | {"metadata": {"generateName": "a-"}}, Code.OBJECT_METADATA, "generateName"),
+        (
+            OBJECT | {"metadata": {"name": "{{ .Release.Name }}"}},
+            Code.OBJECT_METADATA,
+            "as in a template",
+        ),
+        ({"apiVersion": "v1", "kind": "List"}, Code.NOT_AN_OBJECT, "The List has no list of items."),
+        (
+            {"apiVersion": "v1", "kind": "List", "metadata": {"name": "a"}, "items": {}},
+            Code.NOT_AN_OBJECT,
+            "The List has no list of items.",
+        ),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMapList", "metadata": {}},
+            Code.NOT_AN_OBJECT,
+            "The ConfigMapList has no list of items.",
+        ),
+        (
+            OBJECT | {"kind": "AllowList", "metadata": {"name": 1}},
+            Code.OBJECT_METADATA,
+            "metadata.name is a number",
+        ),
         (OBJECT | {"metadata": {"name": "a", "namespace": 1}}, Code.OBJECT_METADATA, "metadata.namespace"),
         (OBJECT | {"metadata": {"name": "a", "labels": {"x": 1}}}, Code.OBJECT_METADATA, "metadata.labels.x"),
         (
@@ -71,6 +92,12 @@ def test_all_problems_of_an_object_are_reported() -> None:
     assert len(problems) == 3
     assert {problem.object for problem in problems} == {"Secret shop/web"}
     assert "1234567" not in str(problems)
+
+
+def test_nulls_are_left_to_the_api_server() -> None:
+    """It stores an empty string for a null in a map of strings, and reads others as absent."""
+    metadata = {"name": "a", "namespace": None, "generateName": None, "labels": {"a": None}}
+    assert problems_of(OBJECT | {"metadata": metadata, "data": {"a": None}}) == ()
 
 
 def test_an_unquoted_boolean_is_shown_with_its_line() -> None:

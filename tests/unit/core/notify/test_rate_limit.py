@@ -19,6 +19,7 @@ class News:
     fingerprint: str = "x"
     alert_state: AlertState = AlertState.EVENT
     sent_once: bool = False
+    namespace: str = "shop"
 
 
 def told(limit: RateLimit[News], now: float) -> list[tuple[str, str, int]]:
@@ -162,4 +163,70 @@ def test_old_subjects_are_forgotten() -> None:
     for number in range(ratelimit.MAX_SUBJECTS + 50):
         limit.offer(News(str(number)), now=number)
         assert len(told(limit, number)) == 1
-    assert len(limit._subjects) == ratelimit.MAX_SUBJECTS
+    assert limit.subjects == ratelimit.MAX_SUBJECTS
+
+
+QUIET = News("b", "failed", AlertState.FIRING, namespace="quiet")
+
+
+def test_a_flood_of_one_namespace_does_not_hold_back_the_alert_of_another() -> None:
+    """Of 10,000 messages of one namespace the latest wait; the one of the other is the next that is sent."""
+    limit = RateLimit[News](per_minute=30)
+    for number in range(10_000):
+        limit.offer(News(f"n{number}", namespace="noisy"), now=number / 1000)
+        told(limit, number / 1000)
+
+    limit.offer(QUIET, now=10)
+    for number in range(10_000):
+        limit.offer(News(f"m{number}", namespace="noisy"), now=10)
+
+    due = limit.next_at(now=10)
+    assert due is not None
+    assert due - 10 <= 60 / 30
+    assert told(limit, due) == [("b", "failed", 0)]
+
+
+def test_what_a_namespace_overflows_is_counted_in_its_own_messages() -> None:
+    """The other namespace does not learn how much its neighbour sends."""
+    limit = RateLimit[News](per_minute=2)
+    for number in range(MAX_WAITING + 10):
+        limit.offer(News(f"n{number}", namespace="noisy"), now=0)
+    limit.offer(QUIET, now=0)
+
+    (first, second) = told(limit, 0)
+    assert {first, second} == {("b", "failed", 0), ("n11", "x", 11)}
+
+
+def test_a_flood_of_subjects_does_not_forget_the_alert_of_another() -> None:
+    """The end of an alert is sent although the neighbour has had more subjects than are remembered."""
+    limit = RateLimit[News](per_minute=10**9)
+    limit.offer(QUIET, now=0)
+    assert len(told(limit, 0)) == 1
+    for number in range(ratelimit.MAX_SUBJECTS + 50):
+        limit.offer(News(f"n{number}", namespace="noisy"), now=1)
+        told(limit, 1)
+
+    limit.offer(News("b", "works", AlertState.RESOLVED_IF_FIRING, namespace="quiet"), now=2)
+    assert told(limit, 2) == [("b", "works", 0)]
+
+
+def test_alerts_without_end_do_not_hold_back_all_statuses() -> None:
+    """Every fourth message is one that is sent once."""
+    limit = RateLimit[News](per_minute=60)
+    limit.offer(News("s", "c0ffee success", sent_once=True, namespace="quiet"), now=0)
+    for number in range(20):
+        limit.offer(News(f"n{number}", namespace="noisy"), now=0)
+
+    assert [name for name, _, _ in told(limit, 0)][:4] == ["n0", "n1", "n2", "s"]
+
+
+def test_namespaces_take_turns() -> None:
+    """The one whose last message was sent longest ago comes first."""
+    limit = RateLimit[News](per_minute=60)
+    for name in ("a1", "a2", "a3", "b1", "b2", "c1"):
+        limit.offer(News(name, namespace=name[0]), now=0)
+
+    names = [name for name, _, _ in told(limit, 0)]
+    assert sorted(names[:3]) == ["a1", "b1", "c1"]
+    assert sorted(names[3:5]) == ["a2", "b2"]
+    assert names[5] == "a3"

@@ -198,3 +198,19 @@ def test_permanent_contention_is_never_forgotten(rounds: int) -> None:
 
     assert record.heals == rounds + 1
     assert is_contended(record, record.last_at) is (rounds >= 2)
+
+
+@pytest.mark.parametrize(
+    ("key", "manager", "names_replicas"),
+    [
+        (WEB, "kube-controller-manager", True),
+        (WEB, "acme-operator", False),
+        (ObjectKey("", "ConfigMap", "shop", "web"), "kube-controller-manager", False),
+    ],
+)
+def test_an_autoscaler_gets_its_own_advice(key: ObjectKey, manager: str, names_replicas: bool) -> None:
+    """Replicas belong to Git or to the autoscaler; ignoring them is not needed."""
+    fights = NO_FIGHTS
+    for turn in range(3):
+        fights = fights.healed(key, manager=manager, at=T0 + turn * SECOND)
+    assert ("remove spec.replicas from Git" in fights.describe(T0 + 3 * SECOND)) == names_replicas

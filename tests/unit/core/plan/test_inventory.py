@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
+from dataclasses import replace
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nopea.core.api import packed
 from nopea.core.api.inventory import MAX_INLINE_INVENTORY, MAX_INVENTORY_CHUNK
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.plan.inventory import (
@@ -22,12 +24,20 @@ from nopea.core.plan.inventory import (
     unpack,
     unrecorded,
 )
-from nopea.core.plan.model import LastApplied, ObservedObject
+from nopea.core.plan.model import Finish, Finished, LastApplied, ObservedObject
+from nopea.core.secret import Secret
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters=" /"), min_size=1, max_size=12)
 GROUPS = st.just("") | st.lists(WORDS, min_size=1, max_size=3).map(".".join)
 KEYS = st.builds(ObjectKey, GROUPS, WORDS, st.just("") | WORDS, WORDS)
-LAST = st.builds(LastApplied, hash=WORDS, projection=st.none() | WORDS, commit=st.just("") | WORDS)
+FINISHED = st.builds(Finished, how=st.sampled_from(Finish), manifest=WORDS)
+LAST = st.builds(
+    LastApplied,
+    hash=WORDS,
+    projection=st.none() | WORDS,
+    commit=st.just("") | WORDS,
+    finished=st.none() | FINISHED,
+)
 WEB = ObjectKey("", "ConfigMap", "shop", "web")
 API = ObjectKey("", "ConfigMap", "shop", "api")
 EVENT = ObjectKey("events.k8s.io", "Event", "shop", "noted")
@@ -47,6 +57,29 @@ def test_packed_records_can_be_unpacked(applied: dict[ObjectKey, LastApplied]) -
 
     assert unpack(text) == applied
     assert pack(dict(reversed(applied.items()))) == text
+
+
+def test_what_admission_changed_is_recorded() -> None:
+    """A record without it is as short as before, and one of an earlier version can be read."""
+    key = ObjectKey("", "ConfigMap", "shop", "web")
+    last = LastApplied(hash="h", projection=None, commit="c", admission="d1ce5700")
+    assert unpack(pack({key: last})) == {key: last}
+    _, _, records = pack({key: replace(last, admission="")}).rpartition(".")
+    assert records == packed.pack([(str(key), "h", None, "c")])
+
+
+def test_a_record_of_an_earlier_version_can_be_unpacked() -> None:
+    """It does not say whether a Job has finished."""
+    key_id, _, _ = pack(records(1)).partition(".")
+    text = f"{key_id}.{packed.pack([(str(WEB), 'h', None, 'c0ffee')])}"
+    assert unpack(text) == {WEB: LastApplied(hash="h", projection=None, commit="c0ffee")}
+
+
+def test_that_a_job_has_finished_survives_another_key() -> None:
+    """What it ran is not known then."""
+    finished = Finished(how=Finish.FAILED, manifest="m")
+    text = pack({WEB: LastApplied(hash="h", projection="p", finished=finished)}, key=Secret(b"old"))
+    assert unpack(text, key=Secret(b"new"))[WEB].finished == Finished(how=Finish.FAILED, manifest="")
 
 
 def test_a_packed_record_is_short() -> None:
@@ -135,3 +168,15 @@ def test_objects_without_uids_are_different_objects() -> None:
 def test_only_live_objects_have_uids() -> None:
     """Keys of objects that do not exist have no uid."""
     assert uids_of({WEB: _live("1"), API: _live("2")}, {WEB, EVENT}) == {"1"}
+
+
+def test_hashes_of_another_key_are_not_used() -> None:
+    """What was applied stays known. The same holds for the texts of a version without a key."""
+    applied = {WEB: LastApplied(hash="h", projection="p", commit="c0ffee")}
+    without = {WEB: LastApplied(hash="", projection=None, commit="c0ffee")}
+    text = pack(applied, key=Secret(b"one"))
+
+    assert unpack(text, key=Secret(b"one")) == applied
+    assert unpack(text, key=Secret(b"two")) == without
+    assert unpack(text) == without
+    assert unpack(text.rpartition(".")[2], key=Secret(b"one")) == without

@@ -13,9 +13,10 @@ from nopea.core.drift.find import find_drift
 from nopea.core.drift.three_way import Side
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Reason, Step
-from nopea.core.plan.object_diff import FieldDiff, ObjectDiff, Three, field_diffs
+from nopea.core.plan.object_diff import FieldDiff, ObjectDiff, Three, admission_changes, field_diffs, removals
 
 KEY = ObjectKey("", "ConfigMap", "shop", "web")
+SECRET_KEY = ObjectKey("", "Secret", "shop", "web")
 LABELS = {"nopea.io/repository": "shop.web"}
 SOURCE = {"nopea.io/source": "web.yaml#1"}
 
@@ -114,6 +115,35 @@ def test_adoption_shows_what_would_change_and_its_manager() -> None:
     live["metadata"]["managedFields"].pop(0)
 
     assert _short(_diffs(None, _git(a="1", b="1"), live)) == [(".data.a", None, "1", "2", "git", "helm")]
+
+
+def test_a_removal_by_the_adoption_has_its_owner_and_a_note() -> None:
+    """The value is masked as in every difference."""
+    live = _live(_git(colour="red"), by="helm", extra="1")
+    (field,) = removals(KEY, live, [("f:data", "f:extra")])
+    assert (field.path, field.git, field.live, field.manager) == (".data.extra", None, "1", "helm")
+    assert field.note == "removed by the adoption"
+    (masked,) = removals(SECRET_KEY, live, [("f:data", "f:extra")])
+    assert masked.live == "***"
+
+
+def test_what_admission_changed_is_shown_and_does_not_differ() -> None:
+    """A sync cannot change it."""
+    fields = admission_changes(KEY, _git(colour="red"), _git(colour="blue"), [("f:data", "f:colour")])
+    assert [(field.git, field.live, field.note) for field in fields] == [
+        ("red", "blue", "changed at admission")
+    ]
+    step = Step(action=Action.LEAVE, reason=Reason.UNCHANGED, key=KEY)
+    assert not ObjectDiff(step=step, fields=fields).differs
+
+
+def test_a_field_that_git_drops_and_another_manager_owns_stays() -> None:
+    """The note is for the field that stays alone."""
+    live = _live(_git(colour="red", gone="1", later="1"), by="helm", later="1")
+    live["metadata"]["managedFields"][0]["fieldsV1"]["f:data"]["f:later"] = {}
+    last, desired = _git(colour="red", gone="1", later="1"), _git(colour="red")
+    notes = {field.path: field.note for field in _diffs(last, desired, live)}
+    assert notes == {".data.gone": "", ".data.later": "stays: helm owns it too"}
 
 
 @pytest.mark.parametrize("was_applied", [False, True])

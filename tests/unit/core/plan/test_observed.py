@@ -12,7 +12,7 @@ from tests.unit.core.apply.owned import deployment, entry, stored
 from nopea.core.apply.ignore_rules import IgnoreRules
 from nopea.core.apply.projection import projection_hash
 from nopea.core.health.assess import HealthStatus, assess
-from nopea.core.plan.model import UNKNOWN_HEALTH, BreakGlass, ObservedObject
+from nopea.core.plan.model import UNKNOWN_HEALTH, BreakGlass, Finish, ObservedObject
 from nopea.core.plan.observed import observed_of
 
 SUSPEND, UNTIL = "nopea.io/suspend-heal", "nopea.io/suspend-heal-until"
@@ -102,3 +102,31 @@ def test_no_break_glass(value: str | None) -> None:
     """Only the value `true` protects; an end alone does not."""
     marks = {"suspend_heal_until": "2030-01-01T00:00:00Z"}
     assert annotated(**marks, **({} if value is None else {"suspend_heal": value})).break_glass is None
+
+
+def _job(*conditions: Any, kind: str = "Job") -> dict[str, Any]:
+    return {"apiVersion": "batch/v1", "kind": kind, "status": {"conditions": list(conditions)}}
+
+
+COMPLETE, FAILED = ({"type": type_, "status": "True"} for type_ in ("Complete", "Failed"))
+
+
+@pytest.mark.parametrize(
+    ("live", "finish"),
+    [
+        (_job(COMPLETE), Finish.COMPLETE),
+        (_job({"type": "FailureTarget", "status": "True"}, FAILED), Finish.FAILED),
+        (_job({"type": "FailureTarget", "status": "True"}), None),
+        (_job({**COMPLETE, "status": "False"}), None),
+        (_job({"type": "Suspended", "status": "True"}), None),
+        (_job(None, 1, {}), None),
+        (_job(COMPLETE, kind="CronJob"), None),
+        ({"apiVersion": "batch/v1", "kind": "Job", "status": {"conditions": 1}}, None),
+        ({"apiVersion": "batch/v1", "kind": "Job", "status": None}, None),
+    ],
+)
+def test_how_a_job_ended(live: dict[str, Any], finish: Finish | None) -> None:
+    """Only the conditions Complete and Failed of a Job say that it has ended; it is a fact for a plan."""
+    found = observed_of(live, now=NOW)
+    assert found.finish is finish
+    assert (found.facts == replace(found, finish=None).facts) == (finish is None)

@@ -21,6 +21,7 @@ from tests.unit.core.plan.planning import (
     MANUAL,
     MINUTE,
     NOTIFY,
+    OWNER,
     WEB,
     changed,
     decide,
@@ -29,8 +30,19 @@ from tests.unit.core.plan.planning import (
 )
 
 from nopea.core.api.spec import HealPolicy
-from nopea.core.plan.model import Action, BreakGlass, ClusterState, LastApplied, ObservedObject, Reason, Step
-from nopea.core.plan.plan import is_suspect
+from nopea.core.plan.model import (
+    Action,
+    BreakGlass,
+    ClusterState,
+    Finish,
+    Finished,
+    LastApplied,
+    ObservedObject,
+    Policy,
+    Reason,
+    Step,
+)
+from nopea.core.plan.plan import is_suspect, plan
 from nopea.core.problem import Code
 
 
@@ -295,6 +307,7 @@ def test_a_step_contains_what_it_was_decided_from() -> None:
         (LIVE, None, False),
         (LIVE, LAST, False),
         (None, LAST, True),
+        (None, replace(LAST, finished=Finished(how=Finish.FAILED, manifest="m")), False),
         (replace(LIVE, projection="p2"), LAST, True),
         (replace(LIVE, projection=None), LAST, True),
         (LIVE, replace(LAST, projection=None), True),
@@ -306,3 +319,32 @@ def test_which_objects_are_suspect(
 ) -> None:
     """An applied object is suspect if it does not match its baseline, or if either is unknown."""
     assert is_suspect(live, last) is suspect
+
+
+@pytest.mark.parametrize(
+    ("last", "policy", "reason"),
+    [
+        (replace(LAST, admission="d"), {"retries_admission": True}, Reason.ADMISSION),
+        (replace(LAST, admission="d"), {}, Reason.UNCHANGED),
+        (LAST, {"retries_admission": True}, Reason.UNCHANGED),
+        (replace(BEFORE, admission="d"), {}, Reason.GIT_CHANGE),
+    ],
+)
+def test_what_admission_changed_is_applied_again_at_times(
+    last: LastApplied, policy: dict[str, Any], reason: Reason
+) -> None:
+    """Nothing tells when admission has stopped, so the apply is the question; with any policy of healing."""
+    cluster = ClusterState(observed={WEB: LIVE}, last_applied={WEB: last})
+    for heal in (AUTO, MANUAL):
+        wanted = Policy(owner=OWNER, heal=heal, **policy)
+        (step,) = plan(desired=[wish()], cluster=cluster, policy=wanted, now=NOW).steps
+        assert (step.reason, step.writes) == (reason, reason is not Reason.UNCHANGED)
+
+
+def test_break_glass_holds_against_a_retry_of_admission() -> None:
+    """It is a write like any other."""
+    live = replace(LIVE, break_glass=BreakGlass())
+    cluster = ClusterState(observed={WEB: live}, last_applied={WEB: replace(LAST, admission="d")})
+    policy = Policy(owner=OWNER, retries_admission=True)
+    (step,) = plan(desired=[wish()], cluster=cluster, policy=policy, now=NOW).steps
+    assert (step.reason, step.writes) == (Reason.BREAK_GLASS, False)

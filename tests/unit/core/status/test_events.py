@@ -12,11 +12,13 @@ from tests.fakes.transitions import edited
 
 from nopea.core.api.pin import Pin
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.drift.find import Drift, FieldDrift
+from nopea.core.drift.three_way import DriftKind
 from nopea.core.git.source import Ref, RefKind
 from nopea.core.health.condition import HealthSummary
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.inventory import pack
-from nopea.core.plan.model import LastApplied, Reason
+from nopea.core.plan.model import LastApplied, ObservedDrift, Reason
 from nopea.core.plan.prune import PruneReason
 from nopea.core.problem import Code
 from nopea.core.status.events import EventLine, event_lines
@@ -75,6 +77,35 @@ def test_a_change_names_the_objects() -> None:
         "Applied c0ffee0: created ConfigMap shop/new-0, ConfigMap shop/new-1, ConfigMap shop/new-2, "
         "ConfigMap shop/new-3, ConfigMap shop/new-4 and 2 more; configured ConfigMap shop/a."
     )
+
+
+def test_an_adoption_names_what_it_removed() -> None:
+    """Also in the first sync; beyond five paths the number is enough."""
+    paths = tuple(f".data.k{number}" for number in range(7))
+    adopted = replace(result_of("a", Outcome.CONFIGURED), reason=Reason.ADOPTED, removed=paths)
+    _, event = lines(GitRepositoryStatus(), report(objects=[adopted]))
+    assert (event.type, event.reason) == ("Normal", "Adopted")
+    assert event.note == (
+        "Adopted ConfigMap shop/a. Not in Git, and so removed or reset: "
+        ".data.k0, .data.k1, .data.k2, .data.k3, .data.k4 and 2 more."
+    )
+
+
+def test_what_admission_changed_is_an_event() -> None:
+    """It is normal, and the object is not named again in later syncs."""
+    told = replace(result_of("a", Outcome.UNCHANGED), admission=(".data.image a → b",))
+    (event,) = lines(after(FIRST), report(objects=[told]))
+    assert (event.type, event.reason) == ("Normal", "ChangedAtAdmission")
+    assert event.note == "Admission changed ConfigMap shop/a: .data.image a → b."
+
+
+def test_a_field_that_stays_is_named_with_the_change() -> None:
+    """Git dropped it, and another manager owns it too."""
+    left = replace(result_of("a", Outcome.CONFIGURED), leftovers=((".data.a", "helm"),))
+    (event,) = lines(after(FIRST), report(objects=[left]))
+    assert event.reason == "Changed"
+    told = " Removed from Git and still in ConfigMap shop/a, because helm owns it too: .data.a."
+    assert event.note.endswith(told)
 
 
 def test_a_sync_without_changes_has_no_event() -> None:
@@ -261,3 +292,28 @@ def test_a_sync_that_failed_in_part_names_what_it_changed() -> None:
 
     assert [line.reason for line in lines(after(FIRST), half)] == ["Changed", "Invalid"]
     assert [line.reason for line in lines(after(FIRST, half), rest)] == ["Recovered", "Changed"]
+
+
+def test_a_deletion_that_takes_a_moment_is_no_warning() -> None:
+    """The objects of a deleted GitRepository that the first attempt leaves are often gone at the next."""
+    blocked = replace(problem(), code=Code.PRUNE_BLOCKED)
+    done = report(Result.FAILED, problems=[blocked])
+    synced = after(FIRST)
+    assert lines(synced, done) == []
+    assert [line.reason for line in lines(after(FIRST, done), done)] == ["PruneBlocked"]
+
+
+def test_drift_that_could_not_be_reverted_says_so() -> None:
+    """The Event names the code of the failure, whose own Event has the message."""
+    field = FieldDrift(
+        path=".data", keys=("data",), from_="1", to="2", manager="kubectl-edit", operation="Update",
+        subresource="", changed_at=None,
+    )  # fmt: skip
+    seen = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=(field,)), since=NOW)
+    failed = replace(result_of("a", Outcome.FAILED, problem()), reason=Reason.MANUAL_DRIFT, seen=seen)
+    done = report(Result.FAILED, objects=[failed], problems=[problem()])
+    (drift, *_) = lines(after(FIRST), done)
+    assert (drift.reason, drift.note.rpartition("Not reverted: ")[2]) == (
+        "DriftDetected",
+        f"that failed with {problem().code}.",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.samples import problem, report, result_of
 
@@ -142,3 +142,61 @@ def test_a_text_of_another_version_is_no_state() -> None:
     """It is replaced by the next sync."""
     assert unpack_states("not packed").objects == {}
     assert states_after("not packed", report(objects=[result_of("a")])) == ""
+
+
+def _noise(random: Random, length: int) -> str:
+    return "".join(chr(random.randrange(0x4E00, 0x9FFF)) for _ in range(length))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 240), st.integers(0, 240))
+def test_syncs_and_health_checks_write_one_text(seed: int, failing: int, unhealthy: int) -> None:
+    """While nothing changes, the status does not alternate, however little of it fits."""
+    random = Random(seed)
+    keys = [
+        ObjectKey(
+            "g" * random.randrange(250), "K" * 60, "n" * 60, f"{number:03}{'x' * random.randrange(250)}"
+        )
+        for number in range(240)
+    ]
+    results = [
+        ObjectResult(key=key, outcome=Outcome.FAILED, problem=problem(Code.INVALID, _noise(random, 200)))
+        for key in random.sample(keys, failing)
+    ]
+    health = HealthSummary(
+        status="False",
+        reason="Unhealthy",
+        message="",
+        unhealthy={
+            key: random.choice((failed, progressing))(_noise(random, random.randrange(200)))
+            for key in random.sample(keys, unhealthy)
+        },
+    )
+    done = report(objects=results, health=health)
+
+    def synced(before: str) -> str:
+        return states_with_health(states_after(before, done), health)
+
+    text = synced("")
+    assert len(text) <= MAX_OBJECT_STATES
+    assert states_with_health(text, health) == text
+    assert synced(text) == text
+    assert synced(states_with_health(text, WELL)) == text
+
+
+def test_as_many_as_fit_are_kept() -> None:
+    """One more would be too many for the API server."""
+    random = Random(8)
+    many = {
+        ObjectKey("", "ConfigMap", "shop", f"{number:03}"): ObjectState(
+            sync=SyncStatus.FAILED, sync_message=_noise(random, 200)
+        )
+        for number in range(200)
+    }
+
+    kept = unpack_states(pack_states(many)).objects
+
+    assert 0 < len(kept) < 200
+    assert list(kept) == sorted(many)[: len(kept)]
+    one_more = {key: many[key] for key in sorted(many)[: len(kept) + 1]}
+    assert len(unpack_states(pack_states(one_more)).objects) == len(kept)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from tests.unit.core.webhooks.sent import (
     MAIN,
     NEW,
@@ -15,6 +18,7 @@ from tests.unit.core.webhooks.sent import (
 )
 
 from nopea.core.webhooks.delivery import PushedRefKind, RefChange
+from nopea.core.webhooks.match import matches_url
 
 BRANCH, TAG = PushedRefKind.BRANCH, PushedRefKind.TAG
 
@@ -46,6 +50,38 @@ def test_data_center_lists_full_refs() -> None:
         RefChange(TAG, "v1", NEW),
         RefChange(BRANCH, "main", None, deleted=True),
     ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bitbucket.acme.example/scm/acme/shop.git",
+        "https://bitbucket.acme.example/context/scm/ACME/shop.git",
+        "ssh://git@bitbucket.acme.example:7999/acme/shop.git",
+    ],
+)
+def test_data_center_without_links_matches_by_project_and_name(url: str) -> None:
+    """The body of old versions names no host, so the repository may be on any."""
+    repository = {"slug": "shop", "id": 1, "project": {"key": "ACME", "type": "NORMAL"}}
+    delivery = data_center({**data_center_push(), "repository": repository}).receive()
+
+    assert matches_url(url, delivery)
+    assert not matches_url(url.replace("shop", "shop2"), delivery)
+    assert not matches_url(url.replace("acme/shop", "other/shop").replace("ACME/", "other/"), delivery)
+
+
+@pytest.mark.parametrize("repository", [{}, {"slug": "shop"}, {"project": {"key": "ACME"}}])
+def test_data_center_without_a_name_matches_nothing(repository: dict[str, Any]) -> None:
+    """Such a delivery needs an address with the name of the GitRepository."""
+    assert data_center({**data_center_push(), "repository": repository}).receive().urls == ()
+
+
+def test_the_ssh_url_of_data_center_is_its_http_url() -> None:
+    """Where only one of them is enabled, the delivery has only that."""
+    links = {"clone": [{"name": "http", "href": "https://code.acme.example/scm/acme/shop.git"}]}
+    delivery = data_center({**data_center_push(), "repository": {"links": links}}).receive()
+
+    assert matches_url("ssh://git@code.acme.example:7999/acme/shop.git", delivery)
 
 
 def test_the_ping_of_data_center_is_not_read() -> None:

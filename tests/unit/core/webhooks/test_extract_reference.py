@@ -10,7 +10,7 @@ from tests.unit.core.webhooks.sent import OWN, REFERENCE, Sent, reference
 
 from nopea.core.webhooks.delivery import PushedRefKind, RefChange
 from nopea.core.webhooks.refused import RefusedError
-from nopea.core.webhooks.verify import DIAGNOSTICS_PING
+from nopea.core.webhooks.verify import DIAGNOSTICS_PING, is_unsigned_ping
 
 FILES = reference()
 EVERY = {**FILES, **{name: sent for name, (_, sent) in OWN.items()}}
@@ -46,6 +46,9 @@ def test_the_reference_has_20_deliveries() -> None:
 @pytest.mark.parametrize("sent", [pytest.param(sent, id=name) for name, sent in FILES.items()])
 def test_a_delivery_has_the_expected_content(sent: Sent) -> None:
     """Kind, name, commit and deletion of every ref match the index; a ping has no changes."""
+    if is_unsigned_ping(sent.headers):
+        assert sent.expect.get("kind") == "ping"
+        return  # the endpoint answers it before it looks for a secret
     delivery = sent.receive()
 
     if sent.expect.get("kind") == "ping":

@@ -86,15 +86,48 @@ def test_urls_of_other_repositories_differ(url: str) -> None:
     [
         ("ssh://git@[fd00::1]:22/acme/shop.git", "[fd00::1]/acme/shop"),
         ("git@[fd00::1]:acme/shop.git", "[fd00::1]/acme/shop"),
-        ("git@ssh.dev.azure.com:v3/acme/Shop/web", "ssh.dev.azure.com/v3/acme/Shop/web"),
+        ("git@ssh.dev.azure.com:v3/acme/Shop/web", "dev.azure.com/acme/Shop/_git/web"),
+        ("https://dev.azure.com/Web/Web/_git/Web", "dev.azure.com/_git/Web"),
+        ("https://vs-ssh.visualstudio.com/Shop/_git/web", "vs-ssh.visualstudio.com/Shop/_git/web"),
         ("file:///srv/git/Shop.git", "/srv/git/Shop"),
-        ("https://bitbucket.acme.example/scm/acme/shop.git", "bitbucket.acme.example/scm/acme/shop"),
+        ("https://bitbucket.acme.example/scm/acme/shop.git", "bitbucket.acme.example/acme/shop"),
         ("https://git.acme.example/a/b:c@d", "git.acme.example/a/b:c@d"),
     ],
 )
 def test_unusual_urls_are_normalized(url: str, expected: str) -> None:
     """This covers IPv6 addresses, local files, and colons and at signs in a path."""
     assert normalise_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("ssh", "sent"),
+    [
+        ("ssh://git@ssh.github.com:443/acme/shop.git", "https://github.com/acme/shop.git"),
+        ("ssh://git@altssh.gitlab.com:443/acme/team/shop.git", "https://gitlab.com/acme/team/shop"),
+        ("ssh://git@altssh.bitbucket.org:443/acme/shop.git", "https://bitbucket.org/acme/shop"),
+        ("git@SSH.GitHub.com:acme/shop.git", "git@github.com:acme/shop.git"),
+    ],
+)
+def test_ssh_through_port_443_has_a_host_of_its_own(ssh: str, sent: str) -> None:
+    """The delivery has the usual host; a similar host is another one."""
+    assert matches_url(ssh, delivery(urls=(sent,)))
+    assert not matches_url(
+        ssh.replace(".com", ".com.evil.example"), delivery(urls=("https://x.example/a/b",))
+    )
+    assert not matches_url(ssh.replace("shop", "shop2"), delivery(urls=(sent,)))
+
+
+@given(
+    st.sampled_from(
+        ["ssh.dev.azure.com", "vs-ssh.visualstudio.com", "acme.visualstudio.com", "dev.azure.com"]
+    ),
+    st.lists(st.sampled_from(["v3", "acme", "Web", "_git", "DefaultCollection", "scm", " ", ""]), max_size=7),
+)
+def test_any_azure_url_has_one_normal_form(host: str, parts: list[str]) -> None:
+    """The forms of one provider do not lead from one to the next."""
+    once = normalise_url(f"https://{host}/{'/'.join(parts)}")
+
+    assert normalise_url(once) == once
 
 
 def test_the_case_of_a_path_does_not_matter() -> None:
@@ -113,7 +146,7 @@ def test_no_url_takes_long(end: str) -> None:
 
 
 def test_a_delivery_without_urls_matches_no_url() -> None:
-    """Old versions of Bitbucket Data Center send no URLs, so they need the repository's own endpoint."""
+    """It needs the repository's own endpoint."""
     assert not matches_url(URL, delivery(urls=()))
 
 
@@ -264,6 +297,12 @@ def test_a_push_into_the_folder_concerns(path: str, changed: str) -> None:
 def test_a_push_to_another_folder_does_not_concern(path: str, changed: str) -> None:
     """Only repositories whose folder changed are triggered."""
     assert not concerns(spec(path=path), delivery(branch("main", changed)))
+
+
+def test_with_links_every_file_may_matter() -> None:
+    """The ref still has to be the one that is followed."""
+    assert concerns(spec(path="apps/web"), delivery(branch("main", "base/x.yaml")), has_links=True)
+    assert not concerns(spec(path="apps/web"), delivery(branch("next", "base/x.yaml")), has_links=True)
 
 
 @given(

@@ -24,7 +24,7 @@ from nopea.core.webhooks.refused import (
         (lambda: unsigned("x-signature"), 401),
         (lambda: wrong_signature("x-signature"), 401),
         (lambda: stale(400, tolerance=300), 401),
-        (lambda: unusable_secret("There is no secret."), 403),
+        (lambda: unusable_secret("There is no secret."), 401),
         (lambda: wrong_payload("it is empty"), 400),
     ],
 )

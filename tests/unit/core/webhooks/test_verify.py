@@ -40,7 +40,7 @@ from nopea.core.api.spec import Provider
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
 from nopea.core.webhooks.refused import RefusedError
-from nopea.core.webhooks.verify import authenticate, detect
+from nopea.core.webhooks.verify import authenticate, detect, is_unsigned_ping
 
 NO_PROOF = (Code.WEBHOOK_UNSIGNED, Code.WEBHOOK_SIGNATURE)
 
@@ -310,10 +310,14 @@ def test_data_center_may_use_basic_but_a_signature_decides() -> None:
 
 
 def test_only_data_centers_ping_may_be_unsigned() -> None:
-    """A ping with a wrong signature or password, or of another provider, is refused."""
+    """It proves nothing, so it is answered apart. One with a wrong signature or password is refused."""
     ping = Sent(headers={"x-event-key": "diagnostics:ping"}, body=b'{"test":true}')
 
-    assert verified(ping) is Provider.BITBUCKET_DATA_CENTER
+    assert is_unsigned_ping(ping.headers)
+    for name in ("x-hub-signature", "authorization"):
+        assert not is_unsigned_ping(ping.with_header(name, "").headers)
+    assert not is_unsigned_ping(ping.with_header("x-event-key", "Diagnostics:Ping").headers)
+    assert refusal(ping) is Code.WEBHOOK_UNSIGNED
     assert refusal(ping.with_header("x-hub-signature", "sha256=0")) is Code.WEBHOOK_SIGNATURE
     assert refusal(ping.with_header("x-hub-signature", "")) is Code.WEBHOOK_UNSIGNED
     assert refusal(ping.with_header("authorization", basic("guess"))) is Code.WEBHOOK_SIGNATURE

@@ -1,0 +1,29 @@
+"""What the names of files say: manifests, ignore files, and files of tools that build. Reads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+IGNORE_FILE: Final = ".nopeaignore"
+SUFFIXES: Final = (".yaml", ".yml", ".json")
+BUILD_FILES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "kustomization.yaml": "Kustomize",
+        "kustomization.yml": "Kustomize",
+        "Kustomization": "Kustomize",
+        "Chart.yaml": "Helm",
+    }
+)
+"""Names that make their folder the input of a tool, with the tool's name. The tools tell case apart."""
+
+
+def is_manifest_name(name: str) -> bool:
+    """Whether a name is that of a manifest: its suffix is one of three, in any case, and it is not hidden."""
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+
+
+def is_listed(name: str) -> bool:
+    """Whether a file with this name matters at all."""
+    return is_manifest_name(name) or name == IGNORE_FILE or name in BUILD_FILES

@@ -1,0 +1,173 @@
+"""Decide what of a repository's files is applied, and what stands in the way. Reads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from nopea.core.git.source import FileEntry, FileListing, Skipped, SkipReason
+from nopea.core.manifests.file_names import BUILD_FILES, IGNORE_FILE
+from nopea.core.manifests.ignore import Ignore
+from nopea.core.manifests.yaml.problems import EXCLUDE
+from nopea.core.problem import Code, Problem
+
+_COMMANDS = {"Kustomize": "kubectl kustomize", "Helm": "helm template"}
+_MAX_PROBLEMS = 100
+_EXCLUDE = "exclude it with spec.exclude or .nopeaignore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedFiles:
+    """The manifests of a repository; `refused` says why none of it may be applied."""
+
+    manifests: tuple[FileEntry, ...]
+    problems: tuple[Problem, ...] = ()
+    refused: tuple[Problem, ...] = ()
+
+
+def select(listing: FileListing, ignore: Ignore) -> SelectedFiles:
+    """Return the manifests and the problems of the selection: links, submodules, folders of other tools.
+
+    A folder with a file of Kustomize or Helm belongs to that tool as a whole: a patch or a template in it may
+    look like an object and is none. If it is the root, or not all that is excluded is known, all is refused.
+    """
+    skipped = [each for each in listing.skipped if _matters(each, ignore)]
+    unknown = [_unreadable(each) for each in skipped if _name(each.path) == IGNORE_FILE]
+    if unknown or ignore.problems:
+        return SelectedFiles(manifests=(), refused=(*ignore.problems, *unknown)[:_MAX_PROBLEMS])
+    builds = _build_files([*(entry.path for entry in listing.files), *_broken_builds(skipped)], ignore)
+    root = "/".join(ignore.root)
+    if root in builds:
+        return SelectedFiles(manifests=(), refused=(_not_rendered(builds[root], is_root=True),))
+    manifests = tuple(
+        entry for entry in listing.files if ignore.wants(entry.path) and not _is_built(entry.path, builds)
+    )
+    above = (path for folder, path in sorted(builds.items()) if not _is_built(folder, builds))
+    problems = [_not_rendered(path, is_root=False) for path in above]
+    problems += [_unreadable(each) for each in skipped if not _is_built(each.path, builds)]
+    if not manifests and not problems:
+        problems.append(no_manifests(root))
+    return SelectedFiles(manifests=manifests, problems=_at_most(problems))
+
+
+def _at_most(problems: list[Problem]) -> tuple[Problem, ...]:
+    more = len(problems) - _MAX_PROBLEMS
+    if more <= 0:
+        return tuple(problems)
+    last = replace(
+        problems[_MAX_PROBLEMS],
+        message=f"{more:,} more problems like this are not listed.",
+        hint="Correct the listed ones first.",
+        source="",
+    )
+    return (*problems[:_MAX_PROBLEMS], last)
+
+
+def no_manifests(path: str) -> Problem:
+    """Return the problem of a folder without any manifest."""
+    where = f"The folder {path}" if path else "The repository"
+    return Problem(
+        code=Code.NO_MANIFESTS,
+        message=f"{where} contains no manifests (*.yaml, *.yml, *.json).",
+        hint="Correct spec.path, or check the patterns of spec.exclude and .nopeaignore.",
+    )
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _broken_builds(skipped: Iterable[Skipped]) -> Iterator[str]:
+    """Yield the links with the name of a build file that lead nowhere: the folder is that tool's even so."""
+    return (each.path for each in skipped if each.reason is not SkipReason.FOLDER)
+
+
+def _build_files(paths: Iterable[str], ignore: Ignore) -> dict[str, str]:
+    """Return the file that makes a folder the input of a tool, by folder."""
+    found: dict[str, str] = {}
+    for path in paths:
+        if _name(path) in BUILD_FILES and ignore.selects(path):
+            found.setdefault(path.rpartition("/")[0], path)
+    return found
+
+
+def _is_built(path: str, builds: dict[str, str]) -> bool:
+    """Whether a folder above the path belongs to a tool."""
+    if not builds:
+        return False
+    parts = path.split("/")
+    return any("/".join(parts[:depth]) in builds for depth in range(len(parts)))
+
+
+def _not_rendered(path: str, *, is_root: bool) -> Problem:
+    folder, _, name = path.rpartition("/")
+    tool = BUILD_FILES[name]
+    if is_root:
+        hint = (
+            f"Commit the output of `{_COMMANDS[tool]} {folder or '.'}` and set spec.path to its folder, or "
+            f"exclude {name} with spec.exclude or .nopeaignore if the other files are plain manifests."
+        )
+    else:
+        hint = (
+            f"Exclude the folder with spec.exclude or .nopeaignore and set up a GitRepository with spec.path "
+            f"{folder}, or exclude {name} if the other files are plain manifests."
+        )
+    return Problem(
+        code=Code.NOT_RENDERED,
+        message=f"The file makes its folder the input of {tool}, which Nopea does not run. Nothing in the "
+        "folder is applied.",
+        hint=hint,
+        source=path,
+    )
+
+
+def _matters(skipped: Skipped, ignore: Ignore) -> bool:
+    """Whether a manifest or an ignore file could be there: what cannot be read may be a folder too."""
+    if _name(skipped.path) == IGNORE_FILE:
+        return not ignore.is_ignored(skipped.path)
+    return ignore.selects(skipped.path, may_be_folder=True)
+
+
+def _unreadable(skipped: Skipped) -> Problem:
+    code, message, hint = _WORDS[skipped.reason]
+    return Problem(
+        code=code,
+        message=message.format(target=skipped.target or "nothing"),
+        hint=hint,
+        source=skipped.path,
+    )
+
+
+_LINK = f"Correct the link, replace it with a copy, or {_EXCLUDE}."
+_WORDS = {
+    SkipReason.SUBMODULE: (
+        Code.NOT_A_FILE,
+        "It is a submodule, which Nopea does not read.",
+        f"Set up a GitRepository for the submodule's repository, and {_EXCLUDE}.",
+    ),
+    SkipReason.FOLDER: (
+        Code.NOT_A_FILE,
+        "It has the name of a file, but it is a folder.",
+        f"Rename the folder, or {EXCLUDE.replace('the file', 'it')}.",
+    ),
+    SkipReason.NOT_THERE: (
+        Code.SYMLINK,
+        "The symbolic link leads to {target}, which is not in the repository.",
+        _LINK,
+    ),
+    SkipReason.TO_SUBMODULE: (
+        Code.SYMLINK,
+        "The symbolic link leads to {target}, which is in a submodule.",
+        _LINK,
+    ),
+    SkipReason.OUTSIDE: (
+        Code.SYMLINK,
+        "The symbolic link leads to {target}, which is outside the repository.",
+        _LINK,
+    ),
+    SkipReason.LOOP: (
+        Code.SYMLINK,
+        "The symbolic link leads to {target}, and so back to itself.",
+        _LINK,
+    ),
+}

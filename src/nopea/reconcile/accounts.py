@@ -1,0 +1,39 @@
+"""With whose rights a repository's objects are written, and who watches them."""
+
+from __future__ import annotations
+
+from nopea.core.api.repository import Repository
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.tenancy import account_of, may_apply, violations
+from nopea.core.objects import RepoKey
+from nopea.core.problem import StalledError
+from nopea.informers.object_cache import Watcher
+from nopea.kube.client import KubeClient, ServiceAccount
+from nopea.reconcile.request import ReconcileContext
+
+
+def client_for(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> KubeClient:
+    """Return a client that queues as this repository and acts as its service account.
+
+    Raises StalledError if nobody may write: what is in Git never acts as Nopea unless the process allows it.
+    """
+    key = repository.key
+    if not may_apply(spec, context.policy):
+        raise StalledError(*violations(key, spec, context.policy))
+    return context.client.on_behalf(str(key), of=_service_account(context, key, spec))
+
+
+def watcher_of(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> Watcher | None:
+    """Return the account that watches the repository's objects where Nopea may not; None without one."""
+    account = _service_account(context, repository.key, spec)
+    if account is None:
+        return None
+    flow = f"{account.namespace}/watches of {account.name}"
+    return Watcher(account=str(account), client=context.client.on_behalf(flow, of=account))
+
+
+def _service_account(
+    context: ReconcileContext, key: RepoKey, spec: GitRepositorySpec
+) -> ServiceAccount | None:
+    name = account_of(spec, context.policy)
+    return ServiceAccount(namespace=key.namespace, name=name) if name else None

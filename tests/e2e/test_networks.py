@@ -1,0 +1,54 @@
+"""A tenant cannot use Nopea to reach what only Nopea reaches: this host, and what a server redirects to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.e2e.process import Nopea
+from tests.e2e.world import Cluster, Site
+from tests.git import faulty
+from tests.git.faulty import FaultyServer
+from tests.gitserver import GitServer
+
+
+@pytest.fixture(scope="module")
+def controller(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nopea]:
+    """A controller with the default of --git-networks."""
+    folder = tmp_path_factory.mktemp("networks")
+    running = Nopea(
+        kubeconfig=cluster.lab.kubeconfig,
+        folder=folder,
+        arguments=("--git-networks=private", "--commit-status"),
+    )
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.kill()
+
+
+def test_a_repository_cannot_look_around_on_this_host(
+    cluster: Cluster, git_server: GitServer, namespace: str, controller: Nopea
+) -> None:
+    """Open and closed ports of loopback have the same status, and no request arrives."""
+    site = Site(cluster, git_server, namespace)
+    with FaultyServer(faulty.always(faulty.answer("404 Not Found"))) as server:
+        targets = {
+            "open": server.url(),
+            "name": server.url(host="localhost"),
+            "decimal": server.url(host="2130706433"),
+            "probes": f"http://127.0.0.1:{controller.probe_port}/metrics",
+            "metadata": "http://169.254.169.254/latest/meta-data",
+            "closed": "http://127.0.0.1:1/shop.git",
+        }
+        repos = {name: site.follow(name, url=url) for name, url in targets.items()}
+        found = {name: repo.wait_failed("NOPEA-G016")["status"] for name, repo in repos.items()}
+        assert server.requests == []
+
+    assert {status["summary"] for status in found.values()} == {"Git server in a network that is not allowed"}
+    messages = {
+        status["errors"][0]["message"].partition(": ")[2].partition(": ")[0] for status in found.values()
+    }
+    assert messages == {"Nopea may not connect to this server"}
+    site.clear()
