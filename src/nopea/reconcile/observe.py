@@ -107,6 +107,10 @@ class Observer:
             if is_watched:
                 self._note_finish(one, self._object_cache.finish(resource, one.key), state)
             last = state.applied.get(one.key)
+            if last is not None and live is not None and self._object_cache.takes_back(one.key):
+                state.applied[one.key] = replace(last, hash="", projection=None)  # nobody's drift: apply it
+                self._note(observation, one.key, live)
+                continue
             if last is not None and last.finished is not None and not last.finished.manifest:
                 before = (await self._previous(last.commit)).get(one.key)
                 last = state.applied[one.key] = compared(last, one, before)

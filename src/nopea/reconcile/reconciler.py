@@ -144,7 +144,7 @@ class Reconciler:
             inventory=inventory,
             health=await self._health.look(repository, state) if state.loaded else None,
             rivals=state.fights.describe(datetime.now(UTC)),
-            unwatched=self._unwatched(state),
+            unwatched=self._unwatched(repository, state),
         )
         if not await services.publisher.publish(request, state, report):
             state.complete = False
@@ -264,10 +264,14 @@ class Reconciler:
         id_ = known.id if isinstance(known, Commit) else known
         return id_ is not None and id_ == state.status.last_applied_commit
 
-    def _unwatched(self, state: RepositoryState) -> tuple[str, ...]:
-        """Return where applied objects cannot be watched, as a rule names it: `deployments.apps in shop`."""
-        refused = self._services.object_cache.refused(state.applied)
-        return tuple(sorted(f"{resource.full_plural}{f' in {ns}' if ns else ''}" for resource, ns in refused))
+    def _unwatched(self, repository: Repository, state: RepositoryState) -> dict[str, str]:
+        """Return where applied objects cannot be watched, as a rule names it, and why."""
+        cache, tenant = self._services.object_cache, repository.key.namespace
+        refused = cache.refused(state.applied, tenant=tenant)
+        return {
+            f"{resource.full_plural} in {namespace}" if namespace else resource.full_plural: why
+            for (resource, namespace), why in sorted(refused.items())
+        }
 
 
 def _known_commit(repository: Repository, state: RepositoryState) -> Commit | str | None:

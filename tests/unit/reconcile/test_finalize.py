@@ -19,7 +19,7 @@ from tests.fakes.installation import (
 from tests.fakes.object_store import CONFIG_MAPS, served
 
 from nopea.core.api import names
-from nopea.core.objects import Target
+from nopea.core.objects import Resource, Target
 from nopea.core.problem import Code
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.trigger import Trigger
@@ -260,6 +260,31 @@ async def test_a_failed_removal_of_the_finalizer_is_retried() -> None:
 
         assert (report.result, report.transient) == (Result.FAILED, True)
         assert place.data("a") is None
+        assert (await place.sync(Trigger.RETRY)).result is Result.DELETED
+        assert REPOSITORY not in place.cluster.objects
+
+
+async def test_a_broken_api_service_blocks_only_its_own_objects() -> None:
+    """The others are deleted; the finalizer stays until the service answers, and says what it waits for."""
+    widgets = served(
+        Resource(group="shop.example.com", version="v1", kind="Widget", plural="widgets", namespaced=True)
+    )
+    async with installed(
+        {**FILES, "w.yaml": manifest("shop.example.com/v1", "Widget", "w")}, deletionPolicy="Delete"
+    ) as place:
+        place.cluster.kinds.append(widgets)
+        await place.sync()
+        place.cluster.break_service("shop.example.com")
+        await place.restart()
+
+        report = await end(place)
+
+        assert [(problem.code, problem.object) for problem in report.problems] == [
+            (Code.API_BUSY, "shop.example.com/Widget shop/w")
+        ]
+        assert place.data("a") is None
+        assert finalizers(place) == [names.FINALIZER]
+        place.cluster.broken.clear()
         assert (await place.sync(Trigger.RETRY)).result is Result.DELETED
         assert REPOSITORY not in place.cluster.objects
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
-from tests.fakes.installation import Installation, config_map, installed, key_of
-from tests.fakes.object_store import CONFIG_MAPS
+from tests.fakes.installation import Installation, config_map, installed, key_of, manifest
+from tests.fakes.object_store import CONFIG_MAPS, served
 
 from nopea.core.manifests.render import Desired
 from nopea.core.manifests.stages import stage_of
@@ -273,6 +273,26 @@ async def test_an_object_whose_definition_is_gone_has_drifted() -> None:
 
         assert set(observation.seen) == {lost.key}
         assert place.cluster.requests == []
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_an_object_whose_version_is_not_served_yet_is_seen_in_another(*, breaks: bool) -> None:
+    """The commit that adds the version to the definition moves the object to it: nobody has deleted it."""
+    old, new = replace(WIDGETS, version="v1beta1"), replace(WIDGETS, version="v1")
+    file = manifest(old.api_version, "Widget", "w", spec={"size": 1})
+    key = ObjectKey(old.group, old.kind, "shop", "w")
+    async with installed({"w.yaml": file}) as place:
+        place.cluster.kinds.append(served(old))
+        await place.sync()
+        if breaks:
+            annotations = {"nopea.io/suspend-heal": "true"}
+            place.cluster.change(key, {"metadata": {"annotations": annotations}, "spec": {"size": 3}})
+
+        observation = await observe(place, desired("w", resource=new))
+
+        assert (observation.observed[key].break_glass is not None) is breaks
+        assert set(observation.seen) == ({key} if breaks else set())
+        assert place.cluster.requests == (["get widgets.shop.example.com/v1beta1 shop/w"] if breaks else [])
 
 
 async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:

@@ -65,6 +65,7 @@ class PruneReason(enum.StrEnum):
     RENDER_FAILED = "the manifests in Git have errors"
     RENDERED_TO_NOTHING = "Git holds no objects"
     GUARD = "too many at once"
+    UNREADABLE = "it cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,8 @@ class PruneCandidate:
     """What is known about an object that Git no longer declares.
 
     `owner` is the value of its ownership label or None, `prune_live` that of the annotation `nopea.io/prune`.
-    `wanted_by` names another GitRepository that declares the object now, or is empty.
+    `wanted_by` names another GitRepository that declares the object now, or is empty. `unreadable` says why
+    the API server does not show it: then nothing else is known.
     """
 
     in_inventory: bool
@@ -85,6 +87,7 @@ class PruneCandidate:
     terminating: bool = False
     break_glass: bool = False
     wanted_by: str = ""
+    unreadable: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +209,10 @@ def _decide(
     key: ObjectKey, candidate: PruneCandidate, *, owner: str, enabled: bool, deleting: bool
 ) -> PruneDecision:
     """Apply the safeguards of a single object; the first one that applies is the reason."""
+    if candidate.unreadable is not None:
+        return PruneDecision(
+            verdict=PruneVerdict.REFUSE, reason=PruneReason.UNREADABLE, problem=candidate.unreadable
+        )
     if not candidate.kind_served:
         return PruneDecision(verdict=PruneVerdict.KEEP, reason=PruneReason.UNKNOWN_KIND)
     if not candidate.live:
