@@ -108,7 +108,8 @@ class Finalizer:
             client=client,
             watcher=watcher_of(self._context, repository, spec),
         )
-        prunes = await pruner.steps(set(), clean=True, commit="", deleting=True)
+        itself = {repository.object_key}  # it may be in Git too, and must not wait for its own end
+        prunes = await pruner.steps(itself, clean=True, commit="", deleting=True)
         execution = await self._executor(client).execute(Plan(steps=prunes.steps), _never())
         forget(state, prunes.gone | execution.gone)
         report = with_execution(report, execution, ())

@@ -198,6 +198,7 @@ class Pruner:
             terminating=live.terminating if live else False,
             break_glass=glass is not None and glass.holds(datetime.now(UTC)),
             wanted_by=str(other) if other else "",
+            is_itself=key == self._repository.object_key,
         )
 
     def _is_confirmed(self, commit: str) -> bool:

@@ -20,6 +20,7 @@ from tests.fakes.object_store import CONFIG_MAPS, served
 
 from nopea.core.api import names
 from nopea.core.objects import Resource, Target
+from nopea.core.plan.prune import PruneReason
 from nopea.core.problem import Code
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.trigger import Trigger
@@ -341,4 +342,29 @@ async def test_an_object_that_another_repository_waits_for_is_handed_over() -> N
         assert (await end(place)).result is Result.DELETED
 
         assert place.data("a") == {"colour": "blue"}
+        assert REPOSITORY not in place.cluster.objects
+
+
+async def test_a_repository_that_contains_itself_can_be_deleted() -> None:
+    """It is one of its own objects; what leaves Git does not delete it, and with it everything."""
+    spec: dict[str, Any] = {
+        "deletionPolicy": "Delete",
+        "pruneLimit": "100%",
+        "serviceAccountName": "deployer",
+    }
+    itself = {"url": "https://git.example/shop.git", "ref": {"branch": "main"}, **spec}
+    root = {"root.yaml": manifest(names.API_VERSION, names.KIND, "web", spec=itself)}
+    async with installed({**FILES, **root}, **spec) as place:
+        place.cluster.allowed.add("system:serviceaccount:shop:deployer")
+        await place.sync()
+        assert str(REPOSITORY) in place.inventory()
+        place.git.push({"root.yaml": None})
+
+        report = await place.sync(Trigger.POLL)
+
+        kept = [(one.key, one.kept) for one in report.objects if one.kept]
+        assert kept == [(REPOSITORY, PruneReason.PROTECTED_KIND)]
+        assert "deletionTimestamp" not in place.cluster.objects[REPOSITORY]["metadata"]
+        assert (await end(place)).result is Result.DELETED
+        assert place.data("a") is None
         assert REPOSITORY not in place.cluster.objects

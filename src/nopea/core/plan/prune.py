@@ -73,8 +73,9 @@ class PruneCandidate:
     """What is known about an object that Git no longer declares.
 
     `owner` is the value of its ownership label or None, `prune_live` that of the annotation `nopea.io/prune`.
-    `wanted_by` names another GitRepository that declares the object now, or is empty. `unreadable` says why
-    the API server does not show it: then nothing else is known.
+    `wanted_by` names another GitRepository that declares the object now, or is empty. `is_itself` says that
+    it is the GitRepository, with which its objects may go. `unreadable` says why the API server does not
+    show it: then nothing else is known.
     """
 
     in_inventory: bool
@@ -87,6 +88,7 @@ class PruneCandidate:
     terminating: bool = False
     break_glass: bool = False
     wanted_by: str = ""
+    is_itself: bool = False
     unreadable: Problem | None = None
 
 
@@ -227,7 +229,7 @@ def _decide(
     if (reason := _not_ours(candidate, owner=owner)) is not None:
         problem = (_blocked_by if deleting else _protected)(key, reason)
         return PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
-    if key.group_kind in PROTECTED_KINDS and candidate.prune_live != "true":
+    if (key.group_kind in PROTECTED_KINDS or candidate.is_itself) and candidate.prune_live != "true":
         return PruneDecision(verdict=PruneVerdict.KEEP, reason=PruneReason.PROTECTED_KIND)
     if not candidate.uid:
         return PruneDecision(verdict=PruneVerdict.WAIT, reason=PruneReason.NO_UID)
