@@ -267,11 +267,11 @@ class Reconciler:
     def _unwatched(self, repository: Repository, state: RepositoryState) -> dict[str, str]:
         """Return where applied objects cannot be watched, as a rule names it, and why."""
         cache, tenant = self._services.object_cache, repository.key.namespace
-        refused = cache.refused(state.applied, tenant=tenant)
-        return {
+        named = {
             f"{resource.full_plural} in {namespace}" if namespace else resource.full_plural: why
-            for (resource, namespace), why in sorted(refused.items())
+            for (resource, namespace), why in cache.refused(state.applied, tenant=tenant).items()
         }
+        return dict(sorted(named.items()))
 
 
 def _known_commit(repository: Repository, state: RepositoryState) -> Commit | str | None:

@@ -13,7 +13,7 @@ from tests.fakes.installation import (
     outcomes,
     repository_key,
 )
-from tests.fakes.object_store import CONFIG_MAPS, served
+from tests.fakes.object_store import CLAIMS, CONFIG_MAPS, served
 
 from nopea.core.objects import Resource
 from nopea.core.plan.model import Reason
@@ -217,6 +217,18 @@ async def test_an_object_that_etcds_backup_had_is_applied_again() -> None:
         assert (await place.sync()).result is Result.SYNCED
 
         assert place.data("a") == {"colour": "red"}
+
+
+async def test_several_kinds_that_cannot_be_watched_are_all_named() -> None:
+    """Each with its namespace, in a fixed order."""
+    files = {**BLUE, "c.yaml": manifest("v1", "PersistentVolumeClaim", "c", spec={})}
+    async with installed(files) as place:
+        for kind in (CONFIG_MAPS, CLAIMS):
+            place.cluster.fail_next("list", kind, FORBIDDEN, times=1000)
+        await place.sync()
+
+        (watching,) = [one for one in place.status().conditions if one.type == "Watching"]
+        assert "configmaps in shop, persistentvolumeclaims in shop" in watching.message
 
 
 async def test_a_rejected_object_fails_alone() -> None:
