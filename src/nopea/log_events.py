@@ -104,6 +104,11 @@ def repository_deleted(repo: RepoKey) -> None:
     """A GitRepository was deleted."""
 
 
+@event(INFO, "objects orphaned")
+def objects_orphaned(repo: RepoKey, note: str) -> None:
+    """Objects stay that a deleted GitRepository applied; a namespace that is being deleted takes no Event of it."""
+
+
 @event(INFO, "mirrors deleted")
 def mirrors_deleted(count: int) -> None:
     """Git mirrors that no repository uses any more were deleted."""

@@ -42,6 +42,26 @@ def test_app_of_apps(site: Site) -> None:
     assert site.cluster.get(site.place(MAPS, "web")) is None
 
 
+def test_a_repository_can_contain_itself_and_its_finalizer(site: Site) -> None:
+    """The bootstrap pattern: kubectl creates what Git holds too. It goes on syncing, and can be deleted."""
+    itself = site.declaration("root", deletionPolicy="Delete")
+    itself["metadata"]["finalizers"] = ["nopea.io/finalizer"]
+    root = site.sync("root", {"root.yaml": yamls.text(itself)}, deletionPolicy="Delete")
+    for colour in ("blue", "red"):
+        commit = root.git.commit(
+            {"root.yaml": yamls.text(itself), "web.yaml": yamls.text(yamls.config_map("web", colour=colour))}
+        )
+        root.sync_now()
+        root.wait_synced(commit)
+        assert site.cluster.must_get(site.place(MAPS, "web"))["data"] == {"colour": colour}
+    _assert_held(root)
+
+    site.cluster.delete(root.place)
+
+    eventually(lambda: site.cluster.assert_gone(root.place))
+    assert site.cluster.get(site.place(MAPS, "web")) is None
+
+
 def _assert_policy(repo: Repo, policy: str) -> None:
     assert repo.get()["spec"]["deletionPolicy"] == policy
 

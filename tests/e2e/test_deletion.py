@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.cluster import install_crds
 from tests.e2e import yamls
 from tests.e2e.process import Nopea
-from tests.e2e.tenancy import BOTH_MODES, SITES, Mode
+from tests.e2e.tenancy import BOTH_MODES, RBAC, SITES, Mode, binding
 from tests.e2e.waiting import always, eventually
 from tests.e2e.world import Cluster, Site
 from tests.gitserver import GitServer
@@ -50,7 +50,9 @@ def test_protected_objects_do_not_block_the_deletion(site: Site) -> None:
 
 
 @BOTH_MODES
-def test_a_namespace_is_deleted_with_its_repositories(site: Site, cluster: Cluster, mode: Mode) -> None:
+def test_a_namespace_is_deleted_with_its_repositories(
+    site: Site, cluster: Cluster, nopea: Nopea, mode: Mode
+) -> None:
     """Nobody has to help, and what the GitRepository applied elsewhere stays."""
     name, other = f"{site.namespace}-doomed", f"{site.namespace}-other"
     for each in (name, other):
@@ -65,8 +67,32 @@ def test_a_namespace_is_deleted_with_its_repositories(site: Site, cluster: Clust
 
     eventually(lambda: cluster.assert_gone(f"v1 namespaces /{name}"), seconds=30)
     assert cluster.get(f"{MAPS} {other}/elsewhere") is not None
+
+    def logged() -> None:
+        (line,) = nopea.logs("objects orphaned", repo=f"{name}/shop")
+        assert f"ConfigMap {other}/elsewhere" in line["note"]
+
+    eventually(logged)
     doomed.clear()
     cluster.delete(f"v1 namespaces /{other}")
+
+
+@BOTH_MODES
+def test_a_namespace_that_is_gone_holds_up_no_deletion(site: Site, cluster: Cluster) -> None:
+    """The account's rights in another namespace went with it, so it cannot even ask for what was there."""
+    other = f"{site.namespace}-other"
+    cluster.lab.run_kubectl("create", "namespace", other)
+    bound = f"{RBAC} rolebindings {other}/deployer"
+    cluster.put(bound, binding(bound, "edit", f"{site.namespace}/deployer", kind="ClusterRole"))
+    files = {"web.yaml": yamls.text(yamls.config_map("web"), yamls.config_map("far", namespace=other))}
+    repo = site.sync("shop", files, deletionPolicy="Delete")
+    cluster.delete(f"v1 namespaces /{other}")
+    eventually(lambda: cluster.assert_gone(f"v1 namespaces /{other}"), seconds=30)
+
+    cluster.delete(repo.place)
+
+    eventually(lambda: cluster.assert_gone(repo.place), seconds=15)
+    cluster.assert_gone(site.place(MAPS, "web"))
 
 
 def test_deleting_the_kind_deletes_no_object(
@@ -86,3 +112,9 @@ def test_deleting_the_kind_deletes_no_object(
     always(lambda: site.cluster.must_get(site.place(MAPS, "web")), seconds=2)
     assert "deletionTimestamp" not in site.cluster.must_get(site.place(MAPS, "web"))["metadata"]
     assert site.cluster.get(site.place("apps/v1 deployments", "web")) is not None
+    (note,) = [
+        event["note"]
+        for event in site.cluster.list(site.place("events.k8s.io/v1 events"))
+        if event["reason"] == "Orphaned"
+    ]
+    assert "2 objects stay in the cluster" in note

@@ -343,7 +343,7 @@ def test_a_full_id_that_git_lacks_fails_with_a_hint(site: Site) -> None:
 
     assert said.code == 1, said
     assert "NOPEA-G003" in said.err
-    assert "nopea rollback NAME --resume" in said.err
+    assert f"nopea rollback shop -n {site.namespace} --resume" in said.err
     assert colour_of(site) == "blue"
     assert nopea_(site, "rollback", "shop", "--resume", "--wait").code == 0
 

@@ -42,6 +42,8 @@ class FakeCluster(ObjectStore):
         self.allowed: set[str] = set()
         self.requests: list[str] = []
         self.down = False
+        self.broken: set[str] = set()
+        """The API groups whose service does not answer."""
         self._failures: list[tuple[str, Resource, ApiError]] = []
         self._hooks: list[tuple[str, ObjectKey, Callable[[], object]]] = []
         self._watches: list[_Watch] = []
@@ -70,6 +72,25 @@ class FakeCluster(ObjectStore):
         self.down = True
         for watch in self._watches:
             watch.lines.put_nowait(UnreachableError("the connection is gone"))
+
+    def break_service(self, group: str) -> None:
+        """Let the service of an API group fail until `broken` no longer has it."""
+        self.broken.add(group)
+        for watch in self._watches:
+            if watch.call is not None and watch.call.resource.group == group:
+                watch.lines.put_nowait(b"")
+
+    def end_watches(self) -> None:
+        """End open watches as the server does when their time is up."""
+        for watch in self._watches:
+            watch.lines.put_nowait(b"")
+
+    def restore(self, objects: dict[ObjectKey, Json], *, version: int) -> None:
+        """Go back to a backup of etcd; open watches have to list again."""
+        self.objects, self.version = objects, version
+        self.compact()
+        for watch in self._watches:
+            watch.expire()
 
     def compact(self) -> None:
         """Forget old versions: a watch that starts from one gets a 410 event; open watches continue."""
@@ -124,6 +145,10 @@ class FakeCluster(ObjectStore):
         where = next((kind for kind in self.kinds if (kind.group, kind.version, kind.plural) == of), None)
         if where is None or (subresource and where.group_kind in self.without_status):
             raise RefusedError(404, "NotFound", "the server could not find the requested resource")
+        if group in self.broken:
+            raise RefusedError(
+                503, "ServiceUnavailable", "the server is currently unable to handle the request"
+            )
         user = headers.get("Impersonate-User", "")
         if user and user not in self.allowed:
             message = f'{plural} is forbidden: User "{user}" cannot {request.verb} resource "{plural}"'
@@ -174,7 +199,9 @@ class FakeCluster(ObjectStore):
                     "scope": "Namespaced" if kind.namespaced else "Cluster",
                     "verbs": sorted(kind.verbs),
                 }
-                versions = [{"version": kind.version, "resources": [described]}]
+                version = {"version": kind.version, "resources": [described]}
+                stale = {"version": kind.version, "resources": [], "freshness": "Stale"}
+                versions = [stale if kind.group in self.broken else version]
                 yield {"metadata": {"name": kind.group}, "versions": versions}
 
 

@@ -24,6 +24,7 @@ class FakeWatch:
     def __init__(self, objects: Iterable[Json] = ()) -> None:
         self.objects: dict[tuple[str, str], Json] = {_name(one): one for one in objects}
         self.down = False
+        self.hangs = False
         self.refuse: ApiError | None = None
         self.lists = 0
         self.selections: list[Selection] = []
@@ -43,6 +44,11 @@ class FakeWatch:
         """Delete an object."""
         self.objects.pop(_name(one), None)
         self._send("DELETED", one)
+
+    def break_off(self, error: ApiError) -> None:
+        """End the open watch with an error, which lists and watches meet from now on."""
+        self.refuse = error
+        self._lines.put_nowait(b"")
 
     def forget_history(self) -> None:
         """Send a 410 error event, so that the watch lists again, as after an outage."""
@@ -67,25 +73,33 @@ class FakeWatch:
         """Return the list of objects; raise an error while down."""
         del resource, chunk
         self.selections.append(selection)
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.down:
             raise UnreachableError("no route to the API server")
         if self.refuse is not None:
             raise self.refuse
         self.lists += 1
         items = tuple(LiveObject(orjson.dumps(one)) for one in self.objects.values())
-        return ObjectList(items=items, resource_version="1")
+        versions = [int(one["metadata"]["resourceVersion"]) for one in self.objects.values()]
+        return ObjectList(items=items, resource_version=str(max([1, *versions])))
 
     @asynccontextmanager
     async def stream(self, request: ApiRequest) -> AsyncIterator[FakeWatch]:
         """Open a watch."""
         del request
+        if self.refuse is not None:
+            raise self.refuse
         self._lines = asyncio.Queue()
         yield self
 
     async def read(self, *, within_seconds: float) -> bytes:
-        """Wait for the next event and return it."""
+        """Wait for the next event and return it; raise the refusal while there is one."""
         del within_seconds
-        return await self._lines.get()
+        line = await self._lines.get()
+        if self.refuse is not None:
+            raise self.refuse
+        return line
 
     def _send(self, type_: str, one: Json) -> None:
         self._lines.put_nowait(orjson.dumps({"type": type_, "object": one}) + b"\n")

@@ -330,6 +330,38 @@ async def test_a_damaged_mirror_is_cloned_again(
     assert mirrors(settings) == [mirror]
 
 
+@pytest.mark.parametrize(("before", "after"), [("x", "x/y"), ("x/y", "x")])
+async def test_a_branch_whose_name_is_in_the_way_of_another_is_replaced(
+    port: GitPort, server: GitServer, origin: Origin, before: str, after: str
+) -> None:
+    """The deleted branch is still a file or a folder in the mirror; that is repaired within the same call."""
+    remote = Remote(server.url("shop.git"))
+    origin.commit({"a.yaml": "a: 1\n"}, branch=before)
+    await port.sync(remote, Ref(RefKind.BRANCH, before), timeout_seconds=T)
+    origin.git("update-ref", "-d", f"refs/heads/{before}")
+    for number in range(2):
+        commit = origin.commit({"a.yaml": f"a: {number}\n"}, branch=after)
+
+        assert (await port.sync(remote, Ref(RefKind.BRANCH, after), timeout_seconds=T)).id == commit
+
+
+@pytest.mark.parametrize(
+    ("victim", "content"),
+    [("refs/heads/main", b""), ("refs/heads/main", b"\0" * 41), ("refs/heads/main.lock", b"")],
+)
+async def test_what_a_crash_left_of_a_ref_is_repaired(
+    port: GitPort, server: GitServer, origin: Origin, settings: GitSettings, victim: str, content: bytes
+) -> None:
+    """A power cut leaves empty files, a kill leaves locks: neither is told as a fault of the server."""
+    remote = Remote(server.url("shop.git"))
+    await port.sync(remote, MAIN, timeout_seconds=T)
+    (mirror,) = mirrors(settings)
+    (mirror / victim).write_bytes(content)
+    commit = origin.commit({"a.yaml": "a: 2\n"})
+
+    assert (await port.sync(remote, MAIN, timeout_seconds=T)).id == commit
+
+
 async def test_a_repair_follows_the_branch_when_history_was_rewritten(
     port: GitPort, server: GitServer, origin: Origin, settings: GitSettings
 ) -> None:

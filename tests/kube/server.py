@@ -104,19 +104,30 @@ class ScriptedWatch:
     """A handler that answers with `lists` and `watches` in order; after them, a watch stays open.
 
     A watch is a list of chunks of bytes; after the last one, the server ends it properly unless `cut`.
+    `checked` is the answer to the question for one object by its name; by default it has moved on.
     """
 
     def __init__(
-        self, lists: Sequence[dict[str, Any]], watches: Sequence[Sequence[bytes]], *, cut: bool = False
+        self,
+        lists: Sequence[dict[str, Any]],
+        watches: Sequence[Sequence[bytes]],
+        *,
+        cut: bool = False,
+        checked: dict[str, Any] | None = None,
     ) -> None:
         self.lists, self.watches = list(lists), list(watches)
-        self.cut = cut
+        self.cut, self.checked = cut, checked
         self.asked: list[str] = []
         self.opened, self.closed = asyncio.Event(), asyncio.Event()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a list or a watch."""
         version = request.query.get("resourceVersion", "")
+        if request.query.get("limit") == "1":
+            name = request.query["fieldSelector"].removeprefix("metadata.name=")
+            self.asked.append(f"check {name}")
+            body = self.checked or listing(1000, named(name, 1000))
+            return json_answer(body, status=body.get("code", 200))()
         if not request.query.get("watch"):
             self.asked.append("list")
             body = self.lists.pop(0) if len(self.lists) > 1 else self.lists[0]

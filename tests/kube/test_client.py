@@ -448,25 +448,85 @@ async def test_an_empty_500() -> None:
 
 
 async def test_429_is_retried_after_retry_after() -> None:
-    """After a 429 with Retry-After, no client sends a request before that time; then it is repeated."""
-    handler, seen = answers(
-        json_answer(status_body(429, "TooManyRequests"), status=429, Retry_After="1"), json_answer(named("a"))
-    )
+    """After a 429, its own flow waits for Retry-After and repeats it; other repositories go on meanwhile."""
+    asked: list[tuple[str, float]] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        user = request.headers.get("Impersonate-User", "")
+        asked.append((user, time.monotonic()))
+        if user and len(asked) == 1:
+            return json_answer(status_body(429, "TooManyRequests"), status=429, Retry_After="1")()
+        return json_answer(named("a"))()
+
+    async with talking_to(handler) as client:
+        tenant = client.on_behalf("shop/web", of=ServiceAccount(namespace="shop", name="web"))
+        first = spawn(tenant.get(TARGET), name="first")
+        async with asyncio.timeout(10):
+            while not asked or client.limiter.used:  # noqa: ASYNC110 - until the response has arrived
+                await asyncio.sleep(0.01)
+            await asyncio.gather(first, tenant.get(TARGET), client.on_behalf("shop/api").get(TARGET))
+
+    begun = asked[0][1]
+    assert [round(at - begun) for user, at in asked if user] == [0, 1, 1]
+    assert [at - begun < 0.5 for user, at in asked if not user] == [True]
+
+
+async def test_a_long_retry_after_fails_at_once() -> None:
+    """A service that asks for half a minute costs its own requests, and nobody waits for it."""
+    answer = json_answer(status_body(429, "TooManyRequests", "full"), status=429, Retry_After="30")
+    handler, seen = answers(answer)
+    async with talking_to(handler) as client, asyncio.timeout(3):
+        with pytest.raises(TooManyRequestsError, match="full"):
+            await client.get(TARGET)
+        with pytest.raises(TooManyRequestsError, match="full") as busy:
+            await client.get(TARGET)
+
+    assert len(seen) == 1
+    assert 25 < (busy.value.retry_after_seconds or 0) <= 30
+
+
+async def test_a_broken_conversion_webhook_fails_at_once() -> None:
+    """The server answers 429 for the kind: it is not repeated, and other kinds of the group are asked."""
+    message = "storage is (re)initializing: conversion webhook for v1, Kind=ConfigMap failed"
+    asked: list[str] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        asked.append(request.path.rsplit("/", 2)[-2])
+        if asked[-1] == "configmaps":
+            return json_answer(status_body(429, "TooManyRequests", message), status=429, Retry_After="1")()
+        return json_answer(named("a"))()
+
+    async with talking_to(handler) as client, asyncio.timeout(0.9):
+        for _ in range(3):
+            with pytest.raises(TooManyRequestsError, match="conversion webhook"):
+                await client.get(TARGET)
+        await client.get(SERVICES.at(name="a", namespace="shop"))
+
+    assert asked == ["configmaps", "services"]
+
+
+async def test_a_server_that_refuses_everybody_is_left_alone() -> None:
+    """Three flows in two groups meet a 429 at the same time: then nobody sends before Retry-After."""
     times: list[float] = []
 
-    async def timed(request: web.BaseRequest) -> web.StreamResponse:
+    async def handler(_: web.BaseRequest) -> web.StreamResponse:
         times.append(time.monotonic())
-        return await handler(request)
+        if len(times) <= 3:
+            return json_answer(status_body(429, "TooManyRequests"), status=429, Retry_After="1")()
+        return json_answer(named("a"))()
 
-    async with talking_to(timed) as client:
-        first = spawn(client.get(TARGET), name="first")
-        async with asyncio.timeout(10):
-            while client.limiter.limit.paused_until == 0.0:  # noqa: ASYNC110 - until the response has arrived
-                await asyncio.sleep(0.01)
-        await asyncio.gather(first, *(client.on_behalf("other").get(TARGET) for _ in range(3)))
+    async with talking_to(handler) as client, asyncio.timeout(10):
+        targets = (TARGET, TARGET, DEPLOYMENTS.at(name="a", namespace="shop"))
+        waiting = [
+            spawn(client.on_behalf(f"shop/{number}").get(target), name="waiting")
+            for number, target in enumerate(targets)
+        ]
+        while client.limiter.limit.paused_until == 0.0:  # noqa: ASYNC110 - until the responses have arrived
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*waiting, client.on_behalf("other").get(TARGET))
 
-    assert len(seen) == 5
-    assert min(times[1:]) - times[0] >= 0.95
+    assert len(times) == 7
+    assert min(times[3:]) - times[2] >= 0.95
 
 
 async def test_a_permanent_429_is_an_error() -> None:

@@ -145,6 +145,31 @@ async def test_a_server_without_aggregated_discovery() -> None:
             await discovery.find("apps/v1beta1", "Deployment")
 
 
+async def test_a_broken_api_service_still_serves_what_it_served() -> None:
+    """The kinds of a stale version stay known, in the preferred version that answers."""
+    widget = {"resource": "widgets", "responseKind": {"kind": "Widget"}, "scope": "Namespaced", "verbs": []}
+    fresh = [{"version": version, "resources": [widget]} for version in ("v1", "v1beta1")]
+    stale = [{"version": "v1", "freshness": "Stale"}, fresh[1]]
+    answers = [fresh, stale]
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        groups = []
+        if request.path == "/apis":
+            groups = [{"metadata": {"name": "acme.example"}, "versions": answers.pop(0)}]
+        answer = json_answer({"items": groups})()
+        answer.headers["Content-Type"] = "application/json;g=apidiscovery.k8s.io;v=v2"
+        return answer
+
+    async with talking_to(handler) as client:
+        discovery = Discovery(client, pace=Pace(calm_seconds=0, eager_seconds=0))
+        assert (await discovery.find_preferred(GroupKind("acme.example", "Widget"))).version == "v1"
+        discovery.invalidate()
+
+        assert (await discovery.find("acme.example/v1", "Widget")).plural == "widgets"
+        assert (await discovery.find_preferred(GroupKind("acme.example", "Widget"))).version == "v1beta1"
+        assert answers == []
+
+
 async def test_unknown_kinds_do_not_overload_the_server() -> None:
     """A thousand lookups of unknown kinds, concurrent and sequential, cause no further discovery."""
     asked: list[str] = []

@@ -28,7 +28,16 @@ from nopea.kube.client import KubeClient
 from nopea.kube.errors import UnreachableError
 from nopea.kube.load import load_config
 from nopea.kube.requests import Selection
-from nopea.kube.watch import Changed, Deleted, Event, Synced, Timing, WatchHealth, list_and_watch
+from nopea.kube.watch import (
+    DEFAULT_TIMING,
+    Changed,
+    Deleted,
+    Event,
+    Synced,
+    Timing,
+    WatchHealth,
+    list_and_watch,
+)
 from nopea.logs import JsonFormatter
 from nopea.tasks import end, spawn
 from nopea_lab.lab import Lab
@@ -239,9 +248,11 @@ async def _next(events: AsyncGenerator[Event, None]) -> Event:
     return await anext(events)
 
 
-async def _watch_for(client: KubeClient, seconds: float, *, timing: Timing) -> None:
+async def _watch_for(
+    client: KubeClient, seconds: float, *, timing: Timing, health: WatchHealth | None = None
+) -> None:
     """Follow a watch for some seconds and ignore its events."""
-    async with aclosing(list_and_watch(client, CONFIG_MAPS, timing=timing)) as events:
+    async with aclosing(list_and_watch(client, CONFIG_MAPS, timing=timing, health=health)) as events:
         try:
             async with asyncio.timeout(seconds):
                 async for _ in events:
@@ -282,7 +293,66 @@ async def test_a_broken_watch_continues_from_the_last_version() -> None:
     )
 
     assert await _take(script, 3) == ["synced ", "changed b", "changed c"]
-    assert script.asked[:3] == ["list", "watch 5", "watch 6"]
+    assert script.asked[:4] == ["list", "watch 5", "check b", "watch 6"]
+
+
+_CHANGED, _DELETED = event("MODIFIED", named("a", 510)), event("DELETED", named("a", 510))
+
+
+@pytest.mark.parametrize(
+    ("last", "checked"),
+    [
+        (_CHANGED, listing(20, named("a", 7))),
+        (_CHANGED, listing(600, named("a", 7))),  # other changes have brought it to a later version again
+        (_CHANGED, listing(600)),
+        (_DELETED, listing(600, named("a", 7))),
+        (_CHANGED, status_body(400, "BadRequest", "field label not supported")),
+    ],
+)
+async def test_a_server_that_was_restored_from_a_backup_is_listed_again(last: bytes, checked: Any) -> None:
+    """Objects have lower versions than before; the watch from the last one would say nothing about them."""
+    script = ScriptedWatch(
+        [listing(500, named("a", 500)), listing(600, named("a", 7))],
+        [[last, b"{"], [event("ADDED", named("b", 601))]],
+        cut=True,
+        checked=checked,
+    )
+
+    seen = await _take(script, 4)
+
+    assert seen[2:] == ["synced a", "changed b"]
+    assert script.asked[:5] == ["list", "watch 500", "check a", "list", "watch 600"]
+
+
+@pytest.mark.parametrize(
+    ("last", "checked"),
+    [
+        (_CHANGED, listing(600, named("a", 510))),
+        (_CHANGED, listing(600, named("a", 550))),
+        (_DELETED, listing(600)),
+        (_DELETED, listing(600, named("a", 550))),
+        (_CHANGED, {**listing(0), "metadata": {"resourceVersion": "unknown"}}),
+    ],
+)
+async def test_a_server_that_was_away_is_not_listed_again(last: bytes, checked: Any) -> None:
+    """It still has the last change that was seen, or a later one of that object."""
+    script = ScriptedWatch(
+        [listing(500, named("a", 500))],
+        [[last, b"{"], [event("ADDED", named("b", 601))]],
+        cut=True,
+        checked=checked,
+    )
+
+    assert (await _take(script, 3))[2:] == ["changed b"]
+    assert script.asked[:4] == ["list", "watch 500", "check a", "watch 510"]
+
+
+async def test_a_watch_that_has_seen_nothing_lists_again() -> None:
+    """A list of no objects costs no more than a question would."""
+    script = ScriptedWatch([listing(5)], [[b"{"], [event("ADDED", named("b", 7))]], cut=True)
+
+    assert await _take(script, 3) == ["synced ", "synced ", "changed b"]
+    assert script.asked[:4] == ["list", "watch 5", "list", "watch 5"]
 
 
 async def test_a_410_event_lists_again() -> None:
@@ -391,16 +461,61 @@ async def test_a_silent_connection_is_closed() -> None:
     """A connection on which nothing arrives is closed after the watch's timeout and the grace period."""
     quick = Timing(shortest=0.1, longest=0.1, grace=0.1, first_pause=0.01, longest_pause=0.02)
     script = ScriptedWatch([listing(5)], [])
-    health = WatchHealth()
-    async with talking_to(script) as client, asyncio.timeout(10):
-        events = list_and_watch(client, CONFIG_MAPS, timing=quick, health=health)
-        async with aclosing(events):
-            assert isinstance(await anext(events), Synced)
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.7):
-                    await anext(events)
+    await _watch_script_for(script, 0.7, timing=quick)
     assert script.asked.count("watch 5") >= 2
-    assert isinstance(health.last_error, UnreachableError | None)
+
+
+async def test_silence_is_noticed_without_waiting_for_the_end_of_the_watch(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A watch without bookmarks is opened again, which is no failure if the server answers."""
+    caplog.set_level(logging.INFO, logger="nopea.kube.watch")
+    quick = Timing(shortest=60, longest=60, silence=0.2, first_pause=0.01, longest_pause=0.02)
+    script = ScriptedWatch([listing(5, named("a", 5))], [])
+
+    health = await _watch_script_for(script, 0.7, timing=quick)
+
+    assert script.asked[:5] == ["list", "watch 5", "check a", "watch 5", "check a"]
+    assert health.is_current
+    assert caplog.records == []
+
+
+async def test_after_silence_and_no_answer_the_objects_are_stale() -> None:
+    """The connection is dead: what it said last is believed for `stale_after` from then on."""
+    quick = Timing(
+        shortest=60, longest=60, silence=0.2, stale_after=0.1, first_pause=0.01, longest_pause=0.02
+    )
+    script = ScriptedWatch([listing(5)], [])
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        if "watch 5" in script.asked:
+            await asyncio.sleep(3600)
+        return await script(request)
+
+    health = WatchHealth()
+    async with talking_to(handler) as client, asyncio.timeout(10):
+        watching = spawn(_watch_for(client, 10, timing=quick, health=health), name="watching")
+        while not health.is_current:  # noqa: ASYNC110 - it has no signal
+            await asyncio.sleep(0.01)
+        begun = asyncio.get_running_loop().time()
+        while health.is_current:  # noqa: ASYNC110 - it has no signal
+            await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() - begun < 1
+        await end(watching)
+
+
+def test_the_api_server_sends_three_bookmarks_before_silence_counts() -> None:
+    """It sends one every 60 s (measured on Kubernetes 1.36: 59 s to 62 s)."""
+    assert DEFAULT_TIMING.silence == 3 * 60
+    assert DEFAULT_TIMING.stale_after <= 10
+
+
+async def _watch_script_for(script: ScriptedWatch, seconds: float, *, timing: Timing) -> WatchHealth:
+    """Follow a scripted watch for some seconds and return its health."""
+    health = WatchHealth()
+    async with talking_to(script) as client:
+        await _watch_for(client, seconds, timing=timing, health=health)
+    return health
 
 
 async def test_a_server_that_ends_every_watch_at_once_is_not_overloaded() -> None:
@@ -470,7 +585,7 @@ async def test_a_failing_watch_becomes_stale(status: int, stale_after: float) ->
     stale = asyncio.Event()
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
-        if watching and not health.synced:  # the request that ends this is the one that is served here
+        if watching and not health.is_current:  # the request that ends this is the one that is served here
             stale.set()
         if not request.query.get("watch"):
             return json_answer(listing(5))()
@@ -488,14 +603,14 @@ async def test_a_failing_watch_becomes_stale(status: int, stale_after: float) ->
         aclosing(list_and_watch(client, CONFIG_MAPS, timing=timing, health=health)) as events,
     ):
         await anext(events)
-        assert health.synced
+        assert health.is_current
         watching = True
         following = spawn(_next(events), name="following")
         await stale.wait()
         failing = False
         while not isinstance(await following, Changed):
             following = spawn(_next(events), name="following")
-        assert health.synced
+        assert health.is_current
 
 
 async def test_a_short_outage_does_not_make_the_objects_stale() -> None:
@@ -507,4 +622,4 @@ async def test_a_short_outage_does_not_make_the_objects_stale() -> None:
 
     await _take(script, 3, health=health)
 
-    assert health.synced
+    assert health.is_current

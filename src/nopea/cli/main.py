@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
@@ -64,5 +65,8 @@ class LateGroup(click.Group):
 
 @click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nopea")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Nopea keeps Kubernetes clusters in sync with Git, and shows who changed them."""
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        ctx.color = False

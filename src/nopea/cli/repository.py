@@ -8,6 +8,7 @@ import orjson
 
 from nopea.cli.cluster import CommandError
 from nopea.cli.object_reference import UnknownObjectError, find_object
+from nopea.core.api import names
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import ObjectKey, RepoKey, Target
@@ -22,9 +23,16 @@ from nopea.state.store import RepositoryState
 MANAGER = "nopea-cli"
 """The field manager of what users set by a command; the controller has another."""
 
+_KINDS = frozenset({"gr", names.KIND.lower(), names.PLURAL, f"{names.PLURAL}.{names.GROUP}"})
+"""What kubectl accepts before a slash."""
+
 
 async def read_repository(client: KubeClient, key: RepoKey) -> Repository:
     """Return the GitRepository; raises CommandError when there is none."""
+    before, slash, name = key.name.rpartition("/")
+    if slash:
+        right = name if before in _KINDS else RepoKey(before, name).arguments
+        raise CommandError(f"{key.name!r} is not the name of a GitRepository.", f"Write `{right}`.")
     try:
         raw = (await client.get(repository_target(key))).json()
     except NotFoundError as error:

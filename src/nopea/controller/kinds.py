@@ -16,7 +16,7 @@ from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError
 from nopea.kube.kinds import DEFINITIONS
 from nopea.kube.requests import Selection
-from nopea.kube.watch import Changed, Deleted, list_and_watch
+from nopea.kube.watch import Changed, Deleted, Synced, list_and_watch
 from nopea.logs import Log
 
 log = Log(__name__)
@@ -34,11 +34,20 @@ async def follow_kinds(client: KubeClient, discovery: Discovery, *, wake: Callab
 
 
 async def _follow_definitions(client: KubeClient, discovery: Discovery, changed: asyncio.Event) -> None:
+    known: set[str] = set()
     events = list_and_watch(client, DEFINITIONS, Selection(metadata_only=True))
     async with aclosing(events):
         async for event in events:
-            if isinstance(event, Changed | Deleted):
-                discovery.note_definition(event.object.meta.name, is_deleted=isinstance(event, Deleted))
+            before = set(known)
+            match event:
+                case Synced(objects):
+                    known = {live.meta.name for live in objects}
+                case Changed(live):
+                    known.add(live.meta.name)
+                case Deleted(live):
+                    known.discard(live.meta.name)
+            for name in before ^ known:
+                discovery.note_definition(name, is_deleted=name in before)
             discovery.invalidate()
             changed.set()
 

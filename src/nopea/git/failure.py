@@ -13,7 +13,7 @@ import pygit2
 from nopea.git.protocol import ErrorKind
 
 # libgit2's git_error_t; pygit2 puts it on GitError as `error_class`.
-_NOMEMORY, _OS, _ZLIB, _ODB, _OBJECT, _NET, _SSL, _SSH = 1, 2, 5, 9, 11, 12, 16, 23
+_NOMEMORY, _OS, _REFERENCE, _ZLIB, _ODB, _OBJECT, _NET, _SSL, _SSH = 1, 2, 4, 5, 9, 11, 12, 16, 23
 _STATUS = re.compile(r"unexpected http status code: (\d+)")
 
 
@@ -28,8 +28,11 @@ class GitFailure(Exception):  # noqa: N818 — the protocol's word: an answer th
 
 
 @contextmanager
-def network(*, ssh: bool) -> Iterator[None]:
-    """Translate what libgit2 raises while it talks to a server; messages as observed with libgit2 1.9."""
+def network(*, ssh: bool, mirror: str = "") -> Iterator[None]:
+    """Translate what libgit2 raises while it talks to a server; messages as observed with libgit2 1.9.
+
+    `mirror` is the folder that it writes to meanwhile: what fails there is not a fault of the server.
+    """
     try:
         yield
     except pygit2.AuthError as error:
@@ -37,7 +40,9 @@ def network(*, ssh: bool) -> Iterator[None]:
     except pygit2.errors.CertificateError as error:
         raise GitFailure(ErrorKind.HOST_KEY if ssh else ErrorKind.CERTIFICATE, str(error)) from error
     except pygit2.GitError as error:
-        raise GitFailure(_network_kind(error, ssh=ssh), _explained(str(error))) from error
+        is_local = mirror and (getattr(error, "error_class", None) == _REFERENCE or mirror in str(error))
+        kind = _storage_kind(error) if is_local else _network_kind(error, ssh=ssh)
+        raise GitFailure(kind, _explained(str(error))) from error
     except OSError as error:
         raise GitFailure(_os_kind(error), str(error)) from error
 

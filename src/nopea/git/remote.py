@@ -190,6 +190,7 @@ class Conversation:
     session: Session
     address: RemoteAddress
     networks: Networks
+    mirror: str
 
     def refs(self) -> RemoteRefs:
         """Connect and return all refs that the server lists."""
@@ -207,14 +208,14 @@ class Conversation:
         """Fetch into the repository; raises TooManyObjectsError over `max_objects` (0: no limit)."""
         self.session.max_objects = max_objects
         self._refuse_unreachable()
-        with self._talking():
+        with self._talking(mirror=self.mirror):
             self.remote.fetch(refspecs, callbacks=self.session, proxy=self.address.proxy or None, depth=depth)
 
     @contextmanager
-    def _talking(self) -> Iterator[None]:
+    def _talking(self, *, mirror: str = "") -> Iterator[None]:
         """Translate errors. Where the URL has an address, libgit2 calls a wrong certificate an early EOF."""
         try:
-            with network(ssh=self.address.ssh):
+            with network(ssh=self.address.ssh, mirror=mirror):
                 yield
         except GitFailure as failure:
             if "early EOF" in failure.message and (reason := self.session.look()[1]):
@@ -244,7 +245,7 @@ class Line:
         _forbid_redirects(repository)
         with network(ssh=self.address.ssh):
             remote = repository.remotes.create_anonymous(self.address.shown_to_libgit2)
-        return Conversation(remote, session, self.address, self.networks)
+        return Conversation(remote, session, self.address, self.networks, repository.path)
 
 
 def create_repository(path: Path) -> None:

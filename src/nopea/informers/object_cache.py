@@ -21,10 +21,10 @@ from nopea.core.objects import GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import Finish, ObservedObject
 from nopea.core.plan.observed import observed_of
 from nopea.core.secret import NO_KEY, Secret
-from nopea.informers.informer import EVERYWHERE, Informer, Informers, KindVersion, Scope, is_newer, version_of
+from nopea.informers.informer import EVERYWHERE, Informer, Informers, KindVersion, Scope, version_of
 from nopea.kube.access import may
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError
+from nopea.kube.errors import ApiError, ForbiddenError, UnreachableError
 from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
 from nopea.kube.watch import Changed, Deleted, Synced, list_and_watch
@@ -34,8 +34,14 @@ log = Log(__name__)
 OURS = Selection(labels=names.REPOSITORY_LABEL)
 OURS_BRIEFLY = Selection(labels=names.REPOSITORY_LABEL, metadata_only=True)
 FIRST_LIST_SECONDS = 30.0
+"""How long syncs wait for the first list of a kind, from its beginning on: one that hangs costs it once."""
+
 IDLE_SECONDS = 300.0
 """A kind that a sync asked for may get its first object a little later."""
+
+MOST_WATCHES = 200
+"""The watches of all accounts of one namespace; beyond it, objects are read one by one."""
+
 _SWEEPERS = 8
 
 RulesOf: TypeAlias = Callable[[str, ObjectKey], IgnoreRules]
@@ -128,38 +134,61 @@ class ObjectCache:
     async def ensure(self, places: Iterable[Place], watcher: Watcher | None = None) -> None:
         """Return when each place has had its first list, or that has failed: then `knows` says so.
 
-        `watcher` watches where Nopea may not. Waits `FIRST_LIST_SECONDS` at most for all of them.
+        `watcher` watches where Nopea may not. A first list that fails or hangs is not waited for again.
         """
         wanted = list(dict.fromkeys(places))
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_LIST_SECONDS):
-                await _answered(self._start(resource) for resource, _ in wanted)
+                await _answered([self._start(resource) for resource, _ in wanted])
                 if watcher is not None:
-                    refused = [place for place in wanted if not self.knows(*place)]
-                    await _answered([await self._start_as(watcher, *place) for place in refused])
+                    refused = [place for place in wanted if self._is_forbidden(*place)]
+                    started = [await self._start_as(watcher, *place) for place in refused]
+                    await _answered([each for each in started if each is not None])
 
     def knows(self, resource: Resource, namespace: str) -> bool:
         """True when `get` can be believed for objects of this kind and version in a namespace."""
-        return any(each.health.synced for each in self._informers.of(resource, namespace))
+        return any(each.is_current for each in self._informers.of(resource, namespace))
 
     def covers(self, key: ObjectKey) -> bool:
         """True when `owned` can be believed for this object."""
-        return any(each.health.synced for each in self._informers.about(key.group_kind, key.namespace))
+        return any(each.is_current for each in self._informers.about(key.group_kind, key.namespace))
 
-    def refused(self, keys: Iterable[ObjectKey]) -> set[Place]:
-        """Return where objects were asked for and cannot be followed, so that `owned` misses some of them."""
-        return {
-            (each.resource, key.namespace)
-            for key in keys
-            if not self.covers(key)
-            for each in self._informers.about(key.group_kind, key.namespace)
-            if each.health.last_error
-        }
+    def refused(self, keys: Iterable[ObjectKey], *, tenant: str) -> dict[Place, str]:
+        """Return where objects were asked for and cannot be followed, so that `owned` misses some of them.
+
+        With the reason: empty where neither Nopea nor the account of the `tenant` has the rights.
+        """
+        found: dict[Place, str] = {}
+        for key in keys:
+            informers = [] if self.covers(key) else self._informers.about(key.group_kind, key.namespace)
+            for each in informers:
+                error = each.health.last_error
+                if error is None or isinstance(error, UnreachableError):
+                    continue  # the whole server was away: it is tried again within seconds
+                why = "" if isinstance(error, ForbiddenError) else error.message
+                if not why and not any(other.scope.tenant == tenant for other in informers):
+                    why = self._why_no_account(tenant)
+                place = each.resource, key.namespace
+                found[place] = found.get(place) or why
+        return found
+
+    def _why_no_account(self, tenant: str) -> str:
+        if self._informers.count(tenant) < MOST_WATCHES:
+            return ""
+        return f"all {MOST_WATCHES} watches that the accounts of one namespace may have are in use"
 
     def get(self, resource: Resource, key: ObjectKey) -> ObservedObject | None:
         """Return what is live under our label; None when nothing is, or the kind is not known."""
         found = self._informers.of(resource, key.namespace)
         return found[0].objects.get(key) if found else None
+
+    def takes_back(self, key: ObjectKey) -> bool:
+        """Return, once, whether etcd was restored to a state in which the object was as applied before."""
+        informers = self._informers.about(key.group_kind, key.namespace)
+        found = [each for each in informers if key in each.went_back]
+        for each in found:
+            each.went_back.discard(key)
+        return bool(found)
 
     def finish(self, resource: Resource, key: ObjectKey) -> Finish | None:
         """Return how a Job ended, also if it was deleted since; None if it is not known to have ended."""
@@ -184,7 +213,7 @@ class ObjectCache:
             key: each.objects[key]
             for each in self._informers
             for key in each.by_owner.get(owner, ())
-            if each.health.synced or not self.covers(key)  # else it may be gone for long
+            if each.is_current or not self.covers(key)  # else it may be gone for long
         }
 
     def unwatched(self, owner: str) -> dict[ObjectKey, Resource]:
@@ -192,22 +221,20 @@ class ObjectCache:
         return {
             key: each.resource
             for each in self._informers
-            if not each.health.synced
+            if not each.is_current
             for key in each.by_owner.get(owner, ())
             if not self.covers(key)
         }
 
     def assume(self, resource: Resource, key: ObjectKey, observed: ObservedObject) -> None:
-        """Take over what a request returned, before the watch says the same.
+        """Take over what a request returned, unless its watch has already said something newer.
 
         At the version that is known already it counts too: other rules may have come, and with them another
         projection.
         """
-        for kind in self._informers.of(resource, key.namespace):
-            known = kind.objects.get(key)
-            if known is not None and known.resource_version == observed.resource_version:
-                kind.remove(key)
-            self._take(kind, key, observed)
+        informers = self._informers.of(resource, key.namespace)
+        for kind in [each for each in informers if each.is_current] or informers[:1]:
+            kind.assume(key, observed)
 
     def assume_gone(self, key: ObjectKey) -> None:
         """Take over that an object was deleted, before the watch says the same."""
@@ -232,8 +259,9 @@ class ObjectCache:
         now = asyncio.get_running_loop().time()
         for kind in self._informers:
             is_idle = now - kind.asked_at > IDLE_SECONDS
-            is_unwanted = not kind.objects and kind.resource.group_kind not in wanted
-            is_useless = bool(kind.scope.account) and not (kind.objects and kind.health.synced)
+            has_seen = bool(kind.objects) and kind.health.lists > 0  # else only requests have
+            is_unwanted = not has_seen and kind.resource.group_kind not in wanted
+            is_useless = bool(kind.scope.account) and not (kind.objects and kind.is_current)
             if is_idle and (is_unwanted or is_useless):
                 self._informers.remove(kind)
                 self._may_watch_all.pop((kind.version, kind.scope.account), None)
@@ -249,17 +277,29 @@ class ObjectCache:
             kind = Informer(resource, client or self._client, scope)
             self._informers.add(kind)
             self._wanted.put_nowait(kind)
+            kind.started_at = asyncio.get_running_loop().time()
         kind.asked_at = asyncio.get_running_loop().time()
         return kind
 
-    async def _start_as(self, watcher: Watcher, resource: Resource, namespace: str) -> Informer:
-        """Follow a kind as an account: everywhere if it may, else in this namespace."""
+    def _is_forbidden(self, resource: Resource, namespace: str, account: str = "") -> bool:
+        """Return whether nobody watches a place, because Nopea, or the account everywhere, may not."""
+        informer = self._informers.find(resource, Scope(account))
+        refused = informer is not None and isinstance(informer.health.last_error, ForbiddenError)
+        return refused and not self.knows(resource, namespace)
+
+    async def _start_as(self, watcher: Watcher, resource: Resource, namespace: str) -> Informer | None:
+        """Follow a kind as an account, everywhere or in this namespace; None beyond the limit."""
         which = version_of(resource), watcher.account
         if namespace and which not in self._may_watch_all:
             with suppress(ApiError):  # then only this namespace is watched, and the next sync asks again
                 self._may_watch_all[which] = await may(watcher.client, "watch", resource)
+        elif self._is_forbidden(resource, namespace, watcher.account):
+            self._may_watch_all[which] = False  # it has lost the right
         is_everywhere = self._may_watch_all.get(which, False)
         scope = Scope(watcher.account, "" if is_everywhere else namespace)
+        is_new = self._informers.find(resource, scope) is None
+        if is_new and self._informers.count(scope.tenant) >= MOST_WATCHES:
+            return None
         return self._start(resource, scope, watcher.client)
 
     async def _follow(self, kind: Informer) -> None:
@@ -268,26 +308,30 @@ class ObjectCache:
         async with aclosing(events):
             async for event in events:
                 match event:
-                    case Synced(objects):
-                        self._replace(kind, objects)
+                    case Synced(objects, version):
+                        self._replace(kind, objects, version)
                     case Changed(live):
-                        key, observed = self._read(kind, live)
-                        self._tell(self._take(kind, key, observed))
+                        self._tell(kind.take(*self._read(kind, live)))
                     case Deleted(live):
-                        key, observed = self._read(kind, live)
-                        known = kind.objects.get(key)
-                        if known and not is_newer(known.resource_version, observed.resource_version):
-                            kind.lose(key, observed.finish)
-                            self._tell({known.owner})
+                        self._drop(kind, *self._read(kind, live))
 
-    def _replace(self, kind: Informer, objects: Iterable[LiveObject]) -> None:
-        listed = dict(self._read(kind, live) for live in objects)
-        owners: set[str | None] = set()
-        for key in kind.objects.keys() - listed.keys():
-            owners.add(kind.objects[key].owner)
-            kind.lose(key, kind.objects[key].finish)
-        for key, observed in listed.items():
-            owners |= self._take(kind, key, observed)
+    def _drop(self, kind: Informer, key: ObjectKey, last: ObservedObject) -> None:
+        if kind.is_known_after(key, last.resource_version):
+            return  # it was created again
+        known = kind.objects.get(key)
+        for each in self._informers.about(key.group_kind, key.namespace):
+            if each is not kind and not each.is_current:
+                each.remove(key)
+        if known is not None:
+            kind.lose(key, last.finish)
+            self._tell({known.owner})
+
+    def _replace(self, kind: Informer, objects: Iterable[LiveObject], version: str) -> None:
+        owners = kind.replace(dict(self._read(kind, live) for live in objects), version)
+        for each in self._informers:  # what others know from requests only
+            if each.resource.group_kind == kind.resource.group_kind and not each.is_current:
+                for key in [key for key in each.objects if kind.scope.sees(key)]:
+                    each.remove(key)
         self._tell(owners)
 
     def _read(self, kind: Informer, live: LiveObject) -> tuple[ObjectKey, ObservedObject]:
@@ -296,53 +340,17 @@ class ObjectCache:
         owner = live.meta.labels.get(names.REPOSITORY_LABEL) or ""
         return key, self.observed(raw, rules=self._rules(owner, key))
 
-    def _take(self, kind: Informer, key: ObjectKey, observed: ObservedObject) -> set[str | None]:
-        """Keep the newer of what is known and what is said; return whom the difference concerns."""
-        known = kind.objects.get(key)
-        if known is not None and not is_newer(observed.resource_version, known.resource_version):
-            return set()
-        if observed.owner is None:
-            kind.remove(key)
-            return {known.owner} if known else set()
-        kind.put(key, observed)
-        if known is not None and replace(known, resource_version=observed.resource_version) == observed:
-            return set()
-        return {observed.owner, known.owner} if known else {observed.owner}
-
     def _tell(self, owners: Iterable[str | None]) -> None:
         for owner in set(owners):
             if owner:
                 self._wake(owner)
 
 
-class ListedObjects(ObjectCache):
-    """Bounded by one owner's objects, kept whole. A kind that may not be listed stays unknown."""
-
-    def __init__(self, client: KubeClient, *, owner: str, rules: RulesOf) -> None:
-        super().__init__(client, rules=rules)
-        self._selection = Selection(labels=f"{names.REPOSITORY_LABEL}={owner}") if owner else None
-        self._bodies: dict[ObjectKey, LiveObject] = {}
-
-    def body(self, key: ObjectKey) -> LiveObject | None:
-        """Return the object as it was listed: a command does not have the key of recorded hashes."""
-        return self._bodies.get(key)
-
-    async def ensure(self, places: Iterable[Place], watcher: Watcher | None = None) -> None:
-        """List each kind that has not been listed yet."""
-        del watcher  # a command reads as its user
-        for resource, namespace in dict.fromkeys(places):
-            if self._selection is None or self.knows(resource, namespace):
-                continue
-            try:
-                listing = await self._client.list(resource, self._selection)
-            except ApiError:
-                continue  # the look at each object says what is wrong
-            kind = self._start(resource)
-            kind.health.synced = True
-            self._replace(kind, listing.items)
-            self._bodies |= {live.key: live for live in listing.items}
-
-
 async def _answered(informers: Iterable[Informer]) -> None:
-    for informer in list(informers):
-        await informer.health.answered.wait()
+    """Wait for the first answers, each for `FIRST_LIST_SECONDS` after the informer was started."""
+    now = asyncio.get_running_loop().time
+    for informer in informers:
+        left = informer.started_at + FIRST_LIST_SECONDS - now()
+        if left > 0 and not informer.health.answered.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(informer.health.answered.wait(), left)

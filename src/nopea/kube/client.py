@@ -29,10 +29,12 @@ from nopea.kube.errors import (
     TooManyRequestsError,
     UnreachableError,
     error_of,
+    is_storage_broken,
+    is_storage_unavailable,
 )
 from nopea.kube.execplugin import source_of
 from nopea.kube.kinds import ACCESS_REVIEWS
-from nopea.kube.limiter import Limiter
+from nopea.kube.limiter import Limiter, PausedError, Refusal
 from nopea.kube.live import PAGE, Applied, LiveObject, ObjectList, Page, item_of
 from nopea.kube.requests import (
     EVERYTHING,
@@ -49,6 +51,7 @@ CHUNK = 500
 """Objects asked for at once in a list."""
 
 _BUSY_TRIES = 4
+_OVERLOADED = frozenset({0, 503, 504})  # 0: no answer at all
 _LIST_TRIES = 3
 
 
@@ -70,7 +73,7 @@ class Stream:
         self._transport, self._request, self._answer = transport, request, answer
 
     async def read(self, *, within_seconds: float) -> bytes:
-        """Return the next bytes, empty at the end. Raises UnreachableError when none arrive in time."""
+        """Return the next bytes, empty at the end. Raises SilenceError when none arrive in time."""
         return await self._transport.read_some(self._answer, self._request, within_seconds=within_seconds)
 
 
@@ -90,7 +93,8 @@ class KubeClient:
 
     `on_behalf` shares the connections with another caller. Every method raises `ApiError` (see `errors.py`),
     is safe to cancel, and has the transport's deadline for each request that it sends. Waiting for a slot
-    (see `limiter.py`) has no deadline but the caller's own.
+    (see `limiter.py`) has no deadline but the caller's own. A 429 pauses this caller's requests to the same
+    API group; while the server asks for a long pause, they fail at once.
     """
 
     def __init__(
@@ -199,7 +203,7 @@ class KubeClient:
     async def stream(self, request: ApiRequest) -> AsyncIterator[Stream]:
         """Open a watch and yield its body. It holds no slot, because it stays open for minutes."""
         caller = self._caller
-        async with caller.limiter.slot(caller.flow):
+        async with self._slot(request):
             pass  # only waits until the end of a pause that the server asked for
         async with AsyncExitStack() as stack:
             with _Measured(request.verb, caller.measure) as measured:
@@ -207,13 +211,9 @@ class KubeClient:
                 measured.code = str(answer.status)
             if answer.status != 200:
                 body = await caller.transport.read_all(answer, request)
-                self._note(answer.status, answer.headers)
-                raise error_of(
-                    answer.status,
-                    body,
-                    retry_after=answer.headers.get("Retry-After", ""),
-                    request=str(request),
-                )
+                error = _error_of(request, answer.status, answer.headers, body)
+                self._note_error(request, error)
+                raise error
             yield Stream(caller.transport, request, answer)
 
     async def _list_once(self, resource: Resource, selection: Selection, *, chunk: int) -> ObjectList:
@@ -261,30 +261,58 @@ class KubeClient:
     async def _send(self, request: ApiRequest) -> ApiResponse:
         caller = self._caller
         for attempt in range(_BUSY_TRIES):
-            try:
-                async with caller.limiter.slot(caller.flow):
+            async with self._slot(request):
+                try:
                     with _Measured(request.verb, caller.measure) as measured:
                         response = await caller.transport.send(request, caller.headers)
                         measured.code = str(response.status)
-                    self._note(response.status, response.headers)
-            except UnreachableError:
-                self.limiter.overloaded(None)
-                raise
-            if response.status < 300:
-                return response
-            error = _error_of(request, response.status, response.headers, response.body)
-            if not isinstance(error, TooManyRequestsError) or attempt == _BUSY_TRIES - 1:
+                except UnreachableError as no_answer:
+                    self._note_error(request, no_answer)
+                    raise
+                if response.status < 300:
+                    caller.limiter.went_well()
+                    return response
+                error = _error_of(request, response.status, response.headers, response.body)
+                self._note_error(request, error)
+            is_last = attempt == _BUSY_TRIES - 1 or is_storage_broken(error)
+            if is_last or not isinstance(error, TooManyRequestsError):
                 raise error
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _note(self, status: int, headers: Mapping[str, str]) -> None:
-        if status == 429:
-            after = headers.get("Retry-After", "")
-            self.limiter.overloaded(float(after) if after.isdigit() else 1.0)
-        elif status in (503, 504):
-            self.limiter.overloaded(None)
-        else:
+    @asynccontextmanager
+    async def _slot(self, request: ApiRequest) -> AsyncIterator[None]:
+        """Hold a slot; raise TooManyRequestsError if the server has postponed such requests for long."""
+        try:
+            await self.limiter.acquire(self._caller.flow, request.scopes)
+        except PausedError as error:
+            failure = ApiFailure(
+                code=429, reason="TooManyRequests", message=error.why, retry_after_seconds=error.seconds
+            )
+            raise TooManyRequestsError(failure, request=str(request)) from error
+        try:
+            yield
+        finally:
+            self.limiter.release(self._caller.flow)
+
+    def _note_error(self, request: ApiRequest, error: ApiError) -> None:
+        """Tell the limiter whether the server, or a service behind it, cannot take such requests now."""
+        is_busy = isinstance(error, TooManyRequestsError)
+        if not is_busy and error.code not in _OVERLOADED:
             self.limiter.went_well()
+            return
+        group, kind = request.scopes
+        is_local = is_storage_unavailable(error)
+        after = error.retry_after_seconds
+        self.limiter.refused(
+            Refusal(
+                flow=self._caller.flow,
+                scope=kind if is_local else group,
+                why=error.message,
+                retry_after_seconds=(1.0 if after is None else after) if is_busy else None,
+                is_local=is_local,
+                is_worth_waiting=not is_storage_broken(error),
+            )
+        )
 
 
 class _Measured:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from nopea.core.objects import GroupKind, Resource, split_api_version
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery_wire import ACCEPT, Served, read_groups, read_legacy_groups, read_legacy_resources
-from nopea.kube.errors import ApiError, ApiFailure, ServerError, UnknownKindError
+from nopea.kube.errors import ApiError, ApiFailure, ApiServiceError, UnknownKindError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +70,8 @@ class Discovery:
     async def find(self, api_version: str, kind: str) -> Resource:
         """Return the resource of a kind in one version.
 
-        Raises UnknownKindError when none is served, ServerError when the API service that may serve it does
-        not answer, and any ApiError when the server cannot be asked.
+        Raises UnknownKindError when none is served, ApiServiceError when the API service that may serve it
+        does not answer, and any ApiError when the server cannot be asked.
         """
         group, version = split_api_version(api_version)
         table = await self._fresh()
@@ -82,7 +82,7 @@ class Discovery:
         if resource is not None:
             return resource
         if (group, version) in table.stale:
-            raise _not_answering(api_version, kind)
+            raise _not_answering(group, version, kind)
         raise UnknownKindError(
             ApiFailure(code=404, reason="KindUnknown", message=_not_served(kind, api_version))
         )
@@ -101,8 +101,9 @@ class Discovery:
             resource = table.preferred.get(group_kind)
         if resource is not None:
             return resource
-        if any(group == group_kind.group for group, _ in table.stale):
-            raise _not_answering(group_kind.group, group_kind.kind)
+        for group, version in sorted(table.stale):
+            if group == group_kind.group:
+                raise _not_answering(group, version, group_kind.kind)
         raise UnknownKindError(
             ApiFailure(code=404, reason="KindUnknown", message=_not_served(group_kind.kind, group_kind.group))
         )
@@ -130,7 +131,7 @@ class Discovery:
                 return table
             self._asked_at = now
             generation = self._generation  # before asking: a failure or an `invalidate` meanwhile counts
-            self._table = _table_of(await self._ask(), generation)
+            self._table = _table_of(await self._ask(), generation, before=table)
             self._kinds |= {each.full_plural: each.group_kind for each in self._table.by_kind.values()}
             return self._table
 
@@ -158,10 +159,13 @@ class Discovery:
                 served.stale.add((group, version))
 
 
-def _table_of(served: Served, generation: int) -> _Table:
+def _table_of(served: Served, generation: int, *, before: _Table | None) -> _Table:
+    """Return what is served. An API service that does not answer now still serves what it served before."""
     by_kind: dict[tuple[str, str, str], Resource] = {}
     preferred: dict[GroupKind, Resource] = {}
-    for resource in served.resources:
+    known = before.by_kind.values() if before is not None else ()
+    kept = (resource for resource in known if (resource.group, resource.version) in served.stale)
+    for resource in (*served.resources, *kept):
         by_kind.setdefault((resource.group, resource.version, resource.kind), resource)
         preferred.setdefault(resource.group_kind, resource)
     return _Table(by_kind, preferred, frozenset(served.stale), generation)
@@ -171,6 +175,7 @@ def _not_served(kind: str, group: str) -> str:
     return f"The API server does not serve kind {kind}{f' in {group}' if group else ''}."
 
 
-def _not_answering(api_version: str, kind: str) -> ServerError:
-    message = f"The API service of {api_version} does not answer, so it may or may not serve kind {kind}."
-    return ServerError(ApiFailure(code=503, reason="ServiceUnavailable", message=message))
+def _not_answering(group: str, version: str, kind: str) -> ApiServiceError:
+    message = f"The API service of {group}/{version} does not answer, so it may or may not serve kind {kind}."
+    name = f"{version}.{group}"
+    return ApiServiceError(ApiFailure(code=503, reason="ServiceUnavailable", message=message, name=name))

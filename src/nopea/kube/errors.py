@@ -14,7 +14,9 @@ All are `ApiError`; catch the class that you can handle and let the others pass:
     ├── UnsupportedMediaError   415: the resource does not support this format of patch
     ├── TooManyRequestsError    429: the server is overloaded; wait for `retry_after_seconds`
     ├── ServerError             5xx, and answers that do not come from Kubernetes
+    │   └── ApiServiceError         an aggregated API does not answer; the API server itself does
     └── UnreachableError        no answer: network, TLS, deadline, an answer cut short
+        └── SilenceError            no byte for long on an open watch
 
 Pure: it parses answers and never sends anything.
 """
@@ -55,6 +57,7 @@ _HARMLESS = re.compile(
 )
 # structured-merge-diff prints a wrong value as a Go struct
 _GO_VALUE = re.compile(r"&value\.valueUnstructured\{Value:(?P<value>[^{}]{0,500})\}")
+_INITIALIZING = "storage is (re)initializing"
 _TAG = re.compile(r"<[^>]{0,200}>")
 
 
@@ -185,6 +188,10 @@ class ServerError(ApiError):
     retryable = True
 
 
+class ApiServiceError(ServerError):
+    """The service behind an aggregated API does not answer: `failure.name` is the name of its APIService."""
+
+
 class UnreachableError(ApiError):
     """The server did not answer."""
 
@@ -192,6 +199,10 @@ class UnreachableError(ApiError):
 
     def __init__(self, message: str, *, request: str = "") -> None:
         super().__init__(ApiFailure(code=0, reason="Unreachable", message=message), request=request)
+
+
+class SilenceError(UnreachableError):
+    """The server has sent nothing for long on a connection that is still open."""
 
 
 _BY_CODE: dict[int, type[ApiError]] = {
@@ -346,6 +357,19 @@ def immutable_fields(error: ApiError) -> tuple[str, ...]:
 def is_field_conflict(error: ApiError) -> bool:
     """Return whether the conflict is about field ownership, not about a resourceVersion or uid."""
     return isinstance(error, ConflictError) and any(c.reason == "FieldManagerConflict" for c in error.causes)
+
+
+def is_storage_unavailable(error: ApiError) -> bool:
+    """Return whether the server cannot read objects of one kind now, which says nothing about its load.
+
+    It answers 429 for a moment while the kind is new, and for as long as `is_storage_broken`.
+    """
+    return isinstance(error, TooManyRequestsError) and error.message.startswith(_INITIALIZING)
+
+
+def is_storage_broken(error: ApiError) -> bool:
+    """Return whether the server has failed to read objects of one kind: its conversion webhook is down."""
+    return is_storage_unavailable(error) and error.message.startswith(f"{_INITIALIZING}: ")
 
 
 def names_version_gone(error: ApiError) -> bool:

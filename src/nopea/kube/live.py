@@ -22,6 +22,9 @@ class Meta(msgspec.Struct, frozen=True, rename="camel"):
     uid: str = ""
     resource_version: str = ""
     labels: dict[str, str] = {}
+    finalizers: tuple[str, ...] | None = None
+    deletion_timestamp: str | None = None
+    deletion_grace_period_seconds: int | None = None
 
 
 class _Head(msgspec.Struct, frozen=True, rename="camel"):
@@ -64,6 +67,14 @@ class LiveObject:
         head = self.head
         group, _ = split_api_version(head.api_version)
         return ObjectKey(group, head.kind, head.metadata.namespace, head.metadata.name)
+
+    @property
+    def is_gone(self) -> bool:
+        """True of the answer to a write that completed the deletion of the object: it is stored no more."""
+        meta = self.meta
+        return bool(
+            meta.deletion_timestamp and not meta.finalizers and not meta.deletion_grace_period_seconds
+        )
 
     def json(self) -> dict[str, Any]:
         """Decode the complete object; each call returns a new one that the caller may change."""
@@ -126,3 +137,8 @@ def item_of(raw: msgspec.Raw, *, api_version: str, kind: str) -> LiveObject:
     head = b'{"apiVersion":%b,"kind":%b' % (orjson.dumps(api_version), orjson.dumps(kind))
     rest = body.lstrip()[1:]
     return LiveObject(head + (b"," if rest.lstrip()[:1] != b"}" else b"") + rest)
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Compare resourceVersions of one kind as decimal numbers (conformance since Kubernetes 1.35)."""
+    return (len(version), version) > (len(than), than)

@@ -9,14 +9,13 @@ from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.kube.errors import (
     AlreadyExistsError,
     ApiError,
+    ApiServiceError,
     Cause,
     ConflictError,
     ForbiddenError,
     GoneError,
     InvalidError,
     NotFoundError,
-    ServerError,
-    TooManyRequestsError,
     UnauthorizedError,
     UnknownKindError,
     UnreachableError,
@@ -33,6 +32,7 @@ _RBAC = re.compile(
 _ESCALATION = re.compile(r"is attempting to grant RBAC permissions not currently held")
 _WEBHOOK_DENIED = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request')
 _WEBHOOK_FAILED = re.compile(r'failed calling webhook "(?P<name>[^"]+)"')
+_CONVERSION = re.compile(r"conversion webhook for .{1,300} failed")
 _POLICY = re.compile(
     r"ValidatingAdmissionPolicy '(?P<name>[^']+)'|violates PodSecurity|exceeded quota"
     r"|(?:maximum|minimum) \S+ usage per |max limit to request ratio per "  # LimitRange
@@ -104,14 +104,21 @@ def _code_and_hint(error: ApiError, *, managed: bool) -> tuple[Code, str]:
             return _invalid(error)
         case ConflictError() | AlreadyExistsError() | GoneError():
             return Code.API_REJECTED, "The object changed in the meantime. The next sync reads it again."
-        case TooManyRequestsError():
-            return Code.API_BUSY, RETRIED
         case UnreachableError():
             return Code.API_UNREACHABLE, f"Check that the API server runs and can be reached. {RETRIED}"
-        case ServerError() if error.code in (502, 503, 504):
-            return Code.API_BUSY, RETRIED
         case _:
-            return Code.API_REJECTED, f"If this persists, see the API server's log. {RETRIED}"
+            return _server_failed(error)
+
+
+def _server_failed(error: ApiError) -> tuple[Code, str]:
+    """Tell which part does not answer, if it is not the API server itself."""
+    if isinstance(error, ApiServiceError):
+        return Code.API_BUSY, f"See `kubectl get apiservice {error.failure.name}`. {RETRIED}"
+    if _CONVERSION.search(error.message):
+        return Code.API_BUSY, f"Check the conversion webhook of the CustomResourceDefinition. {RETRIED}"
+    if error.code in (429, 502, 503, 504):
+        return Code.API_BUSY, RETRIED
+    return Code.API_REJECTED, f"If this persists, see the API server's log. {RETRIED}"
 
 
 def _admission(error: ApiError) -> tuple[Code, str] | None:

@@ -45,6 +45,17 @@ class ApiRequest:
         """True if the body may be a Secret's, which an answer may quote."""
         return self.path.startswith("/api/v1/") and "/secrets" in self.path
 
+    @property
+    def scopes(self) -> tuple[str, str]:
+        """The API group, empty for the core group, and the kind as `group/plural`."""
+        path = self.path.partition("?")[0]
+        root, *rest = path.removeprefix("/").split("/")
+        group = rest.pop(0) if root == "apis" and rest else ""
+        parts = rest[1:]  # without the version
+        if parts[:1] == ["namespaces"] and parts[2:]:
+            parts = parts[2:]
+        return group, f"{group}/{parts[0] if parts else ''}"
+
     def __str__(self) -> str:
         return f"{self.verb} {self.what}"
 

@@ -20,7 +20,7 @@ import nopea
 from nopea.core.secret import mask_url
 from nopea.kube.auth import ApiCredentials, Identity, Source
 from nopea.kube.config import ClusterConfig, ConfigError
-from nopea.kube.errors import ApiFailure, ServerError, UnauthorizedError, UnreachableError
+from nopea.kube.errors import ApiFailure, ServerError, SilenceError, UnauthorizedError, UnreachableError
 from nopea.kube.requests import ApiRequest
 from nopea.kube.sockets import Sockets
 from nopea.kube.tls import tls_context
@@ -115,15 +115,15 @@ class Transport:
     async def read_some(
         self, answer: aiohttp.ClientResponse, request: ApiRequest, *, within_seconds: float
     ) -> bytes:
-        """Return the next bytes of a streamed body, empty at its end."""
+        """Return the next bytes of a streamed body, empty at its end. Raises SilenceError."""
         with _translated(request, self._config):
             try:
-                async with asyncio.timeout(within_seconds):
+                async with asyncio.timeout(max(0.1, within_seconds)):
                     return await answer.content.readany()
             except TimeoutError as error:
                 server = mask_url(self._config.server)
                 message = f"{server} sent nothing and did not end the watch in time."
-                raise UnreachableError(message, request=str(request)) from error
+                raise SilenceError(message, request=str(request)) from error
 
     async def read_all(self, answer: aiohttp.ClientResponse, request: ApiRequest) -> bytes:
         """Return the complete body of a streamed answer that is an error."""

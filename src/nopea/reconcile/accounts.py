@@ -28,7 +28,8 @@ def watcher_of(context: ReconcileContext, repository: Repository, spec: GitRepos
     account = _service_account(context, repository.key, spec)
     if account is None:
         return None
-    return Watcher(account=str(account), client=context.client.on_behalf(f"watches of {account}", of=account))
+    flow = f"{account.namespace}/watches of {account.name}"
+    return Watcher(account=str(account), client=context.client.on_behalf(flow, of=account))
 
 
 def _service_account(

@@ -25,7 +25,6 @@ from nopea.core.apply.versions import migrate
 from nopea.core.manifests.render import Desired
 from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey, Target
 from nopea.core.plan.model import ObservedObject, Reason, Step
-from nopea.informers.informer import is_newer
 from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -38,7 +37,7 @@ from nopea.kube.errors import (
     is_immutable,
     names_version_gone,
 )
-from nopea.kube.live import Applied
+from nopea.kube.live import Applied, is_newer
 from nopea.kube.requests import PatchKind, Preconditions
 from nopea.reconcile.definitions import is_unserved, pauses, wait_until_served
 
@@ -201,7 +200,11 @@ class Applier:
     async def _write(self, step: Step, desired: Desired, live: Mapping[str, Any] | None) -> Applied:
         target, body = desired.target, _body(step, desired, live)
         try:
-            return await self._client.apply(target, body)
+            applied = await self._client.apply(target, body)
+            if applied.is_gone:  # it removed the last finalizer of an object that was being deleted
+                again = at_version(orjson.loads(desired.body), NO_VERSION)
+                applied = await self._client.apply(target, orjson.dumps(again))
+            return applied
         except NotFoundError as error:
             if desired.key.group_kind not in self._defined_here or not is_unserved(error):
                 raise

@@ -31,15 +31,16 @@ from nopea.reconcile.execute import Executor
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
 from nopea.reconcile.sync import with_execution
-from nopea.state.inventory import forget
+from nopea.state.inventory import InventoryStore, forget
 from nopea.state.store import RepositoryState
 
 
 class Finalizer:
     """Holds and releases GitRepositories."""
 
-    def __init__(self, context: ReconcileContext) -> None:
+    def __init__(self, context: ReconcileContext, inventory: InventoryStore) -> None:
         self._context = context
+        self._inventory = inventory
 
     async def hold(self, repository: Repository) -> None:
         """Add the finalizer if the objects are deleted with the GitRepository; before the first write.
@@ -97,6 +98,7 @@ class Finalizer:
         state: RepositoryState,
         report: ReconcileReport,
     ) -> ReconcileReport:
+        await self._inventory.load(repository, state)
         client = client_for(self._context, repository, spec)
         pruner = Pruner(
             self._context,
@@ -106,7 +108,8 @@ class Finalizer:
             client=client,
             watcher=watcher_of(self._context, repository, spec),
         )
-        prunes = await pruner.steps(set(), clean=True, commit="", deleting=True)
+        itself = {repository.object_key}  # it may be in Git too, and must not wait for its own end
+        prunes = await pruner.steps(itself, clean=True, commit="", deleting=True)
         execution = await self._executor(client).execute(Plan(steps=prunes.steps), _never())
         forget(state, prunes.gone | execution.gone)
         report = with_execution(report, execution, ())

@@ -26,7 +26,7 @@ from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Reason, Step
 from nopea.core.plan.object_diff import ObjectDiff, Three, admission_changes, field_diffs, removals
 from nopea.core.problem import Problem
-from nopea.informers.object_cache import ListedObjects
+from nopea.informers.listed import ListedObjects
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError

@@ -27,7 +27,7 @@ from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.problems import to_problem
-from nopea.state.store import RepositoryState
+from nopea.state.store import FirstSeen, RepositoryState
 
 LANES = 16
 
@@ -107,6 +107,10 @@ class Observer:
             if is_watched:
                 self._note_finish(one, self._object_cache.finish(resource, one.key), state)
             last = state.applied.get(one.key)
+            if last is not None and live is not None and self._object_cache.takes_back(one.key):
+                state.applied[one.key] = replace(last, hash="", projection=None)  # nobody's drift: apply it
+                self._note(observation, one.key, live)
+                continue
             if last is not None and last.finished is not None and not last.finished.manifest:
                 before = (await self._previous(last.commit)).get(one.key)
                 last = state.applied[one.key] = compared(last, one, before)
@@ -235,9 +239,12 @@ def _since(key: ObjectKey, drift: Drift, state: RepositoryState) -> datetime:
     if not drift.fields:
         state.drifted_since.pop(key, None)
         return datetime.now(UTC)
+    what = hash(tuple((one.keys, repr(one.to)) for one in drift.fields if one.changed_at is None))
+    seen = state.drifted_since.get(key)
+    if seen is None or seen.what != what:
+        seen = state.drifted_since[key] = FirstSeen(what, datetime.now(UTC))
     dated = [one.changed_at for one in drift.fields if one.changed_at is not None]
-    first_seen = state.drifted_since.setdefault(key, datetime.now(UTC))
-    return max(dated) if dated else first_seen
+    return max(dated) if dated else seen.at
 
 
 def _kept(drift: Drift, before: Mapping[str, Any] | None, desired: Mapping[str, Any]) -> tuple[Path, ...]:

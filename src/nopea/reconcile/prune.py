@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from nopea.core.api.labels import owner_label
@@ -14,10 +14,18 @@ from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource
 from nopea.core.plan.inventory import namespaces_of, uids_of, unrecorded
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, Step
 from nopea.core.plan.prune import WORKLOADS, PruneCandidate, PruneDecision, PruneVerdict, prune_decisions
-from nopea.core.problem import TransientError
+from nopea.core.problem import Problem, TransientError
 from nopea.informers.object_cache import Watcher
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiError, NotFoundError, UnknownKindError
+from nopea.kube.errors import (
+    ApiError,
+    ApiServiceError,
+    ForbiddenError,
+    NotFoundError,
+    UnknownKindError,
+    UnreachableError,
+)
+from nopea.kube.kinds import NAMESPACES
 from nopea.kube.problems import to_problem
 from nopea.reconcile.definitions import is_unserved
 from nopea.reconcile.request import ReconcileContext
@@ -71,9 +79,13 @@ class Pruner:
         for key in sorted((known | self._state.applied.keys()) - wanted):
             # one without our label is not in the cache, and one that no watch brings may be old there
             is_watched = self._context.object_cache.covers(key)
-            live, is_served = (owned.get(key) if is_watched else None), True
+            live: ObservedObject | Problem | None = owned.get(key) if is_watched else None
+            is_served = True
             if live is None:
                 live, is_served = await self._ask(key)
+            if isinstance(live, Problem):
+                candidates[key] = PruneCandidate(in_inventory=key in known, live=True, unreadable=live)
+                continue
             if live is not None and live.uid in wanted_uids:
                 renamed.add(key)
                 continue
@@ -92,6 +104,7 @@ class Pruner:
             runs_on=any(key.group_kind in WORKLOADS for key in wanted),
             deleting=deleting,
             commit=commit,
+            arguments=self._repository.key.arguments,
         )
         steps = [_step(key, decision, lives.get(key)) for key, decision in decisions.items()]
         return Prunes(
@@ -105,33 +118,55 @@ class Pruner:
         object_cache = self._context.object_cache
         places = sorted((key.group_kind, key.namespace) for key in keys if not object_cache.covers(key))
         found = {kind: await self._resource(kind) for kind in dict.fromkeys(kind for kind, _ in places)}
-        followed = [(resource, namespace) for kind, namespace in places if (resource := found[kind])]
+        followed = [
+            (resource, namespace)
+            for kind, namespace in places
+            if isinstance(resource := found[kind], Resource)
+        ]
         await object_cache.ensure(followed, self._watcher)
 
-    async def _resource(self, kind: GroupKind) -> Resource | None:
+    async def _resource(self, kind: GroupKind) -> Resource | Problem | None:
         try:
             return await self._context.discovery.find_preferred(kind)
         except UnknownKindError:
             return None
+        except ApiServiceError as error:
+            return to_problem(error)
         except ApiError as error:
             raise TransientError(to_problem(error, object=str(kind))) from error
 
-    async def _ask(self, key: ObjectKey) -> tuple[ObservedObject | None, bool]:
-        """Read an object that the cache does not show as ours.
+    async def _ask(self, key: ObjectKey) -> tuple[ObservedObject | Problem | None, bool]:
+        """Read an object that the cache does not show as ours; raises TransientError without an API server.
 
-        Returns the object, None once it is gone; and whether that can be said: False while its kind is not
-        served and nobody deleted its definition, as when an aggregated API is away.
+        Returns the object, None once it is gone, or the problem why it cannot be read; and whether that can
+        be said: False while its kind is not served and nobody deleted its definition, as when an aggregated
+        API is away.
         """
+        is_deleted = self._context.discovery.is_deleted(key.group_kind)
         resource = await self._resource(key.group_kind)
         if resource is None:
-            return None, self._context.discovery.is_deleted(key.group_kind)
+            return None, is_deleted
+        if isinstance(resource, Problem):
+            return replace(resource, object=str(key)), True
         try:
             live = await self._client.get(resource.at(name=key.name, namespace=key.namespace))
         except NotFoundError as error:
-            return None, not is_unserved(error) or self._context.discovery.is_deleted(key.group_kind)
-        except ApiError as error:
+            return None, is_deleted or not is_unserved(error)
+        except UnreachableError as error:
             raise TransientError(to_problem(error, object=str(key))) from error
+        except ApiError as error:
+            if isinstance(error, ForbiddenError) and await self._is_gone(key.namespace):
+                return None, True
+            return to_problem(error, object=str(key)), True
         return self._context.object_cache.observed(live.json()), True
+
+    async def _is_gone(self, namespace: str) -> bool:
+        """Ask for a namespace as Nopea itself: the account's rights in it have gone with it."""
+        try:
+            await self._context.client.get(NAMESPACES.at(name=namespace))
+        except ApiError as error:  # of any other, the one that the account got is reported
+            return isinstance(error, NotFoundError)
+        return False
 
     def _take_in(self, owned: Mapping[ObjectKey, ObservedObject], known: set[ObjectKey]) -> None:
         """Record objects with our label and Apply entry that a crash after the apply left unrecorded."""
@@ -163,6 +198,7 @@ class Pruner:
             terminating=live.terminating if live else False,
             break_glass=glass is not None and glass.holds(datetime.now(UTC)),
             wanted_by=str(other) if other else "",
+            is_itself=key == self._repository.object_key,
         )
 
     def _is_confirmed(self, commit: str) -> bool:

@@ -207,6 +207,8 @@ class Publisher:
             hidden=remote.credentials.secrets() if remote is not None else (),
         )
         for line in event_lines(step):
+            if line.reason == "Orphaned":
+                log.write(log_events.objects_orphaned, repo=repository.key, note=line.note)
             self._events.record(
                 _regarding(repository), type=line.type, reason=line.reason, action=line.action, note=line.note
             )

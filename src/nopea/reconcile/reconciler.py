@@ -62,7 +62,7 @@ class Reconciler:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._inventory = InventoryStore(services.client, services.inventory_key)
-        self._finalizer = Finalizer(services)
+        self._finalizer = Finalizer(services, self._inventory)
         self._health = HealthFollower(services)
 
     async def has_new_commit(self, repository: Repository) -> bool:
@@ -144,7 +144,7 @@ class Reconciler:
             inventory=inventory,
             health=await self._health.look(repository, state) if state.loaded else None,
             rivals=state.fights.describe(datetime.now(UTC)),
-            unwatched=self._unwatched(state),
+            unwatched=self._unwatched(repository, state),
         )
         if not await services.publisher.publish(request, state, report):
             state.complete = False
@@ -164,8 +164,6 @@ class Reconciler:
     ) -> ReconcileReport:
         try:
             if request.repository.deleting:
-                if not request.repository.why_objects_stay:
-                    await self._inventory.load(request.repository, state)
                 return await self._finalizer.run(request.repository, state, report)
             return await self._work(request, state, report)
         except SyncError as error:
@@ -266,10 +264,14 @@ class Reconciler:
         id_ = known.id if isinstance(known, Commit) else known
         return id_ is not None and id_ == state.status.last_applied_commit
 
-    def _unwatched(self, state: RepositoryState) -> tuple[str, ...]:
-        """Return where applied objects cannot be watched, as a rule names it: `deployments.apps in shop`."""
-        refused = self._services.object_cache.refused(state.applied)
-        return tuple(sorted(f"{resource.full_plural}{f' in {ns}' if ns else ''}" for resource, ns in refused))
+    def _unwatched(self, repository: Repository, state: RepositoryState) -> dict[str, str]:
+        """Return where applied objects cannot be watched, as a rule names it, and why."""
+        cache, tenant = self._services.object_cache, repository.key.namespace
+        named = {
+            f"{resource.full_plural} in {namespace}" if namespace else resource.full_plural: why
+            for (resource, namespace), why in cache.refused(state.applied, tenant=tenant).items()
+        }
+        return dict(sorted(named.items()))
 
 
 def _known_commit(repository: Repository, state: RepositoryState) -> Commit | str | None:

@@ -27,13 +27,11 @@ from nopea.core.manifests.render import (
     render,
     resources_of_definitions,
 )
-from nopea.core.objects import GroupKind, ObjectKey, RepoKey, Resource, parse_key, split_api_version
+from nopea.core.objects import GroupKind, ObjectKey, RepoKey, parse_key
 from nopea.core.plan.model import Plan, Policy, Reason, Step
 from nopea.core.plan.plan import plan
-from nopea.core.problem import Problem, StalledError, SyncError, TransientError
+from nopea.core.problem import Problem, StalledError, SyncError
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
-from nopea.kube.errors import ApiError, UnknownKindError
-from nopea.kube.problems import to_problem
 from nopea.reconcile.accounts import client_for, watcher_of
 from nopea.reconcile.apply import Applier
 from nopea.reconcile.execute import Execution, Executor
@@ -42,6 +40,7 @@ from nopea.reconcile.observe import Observer, managers_of
 from nopea.reconcile.own_kinds import OwnKinds
 from nopea.reconcile.prune import Pruner
 from nopea.reconcile.request import ReconcileContext, Supersede
+from nopea.reconcile.resources import DocumentKinds, look_up_kinds
 from nopea.state.inventory import forget
 from nopea.state.store import RepositoryState
 
@@ -122,7 +121,9 @@ class ClusterSync:
     async def plan(self, snapshot: Snapshot) -> Planned:
         """Render, observe and decide; writes nothing to the cluster. Raises as `run`."""
         documents, problems = await self._documents(snapshot)
-        desired, more = await self._render(documents)
+        kinds = await look_up_kinds(self._context.discovery, documents)
+        desired, more = await self._render(documents, kinds)
+        self._state.unknown_kinds = len(kinds.found) < len({(one.api_version, one.kind) for one in documents})
         if snapshot.commit.id:
             self._commits[snapshot.commit.id] = {one.key: one.body for one in desired}
         problems = [*snapshot.problems, *problems, *more]
@@ -137,8 +138,10 @@ class ClusterSync:
             client=self._client,
             watcher=self._watcher,
         )
+        unanswered = kinds.group_kinds  # their objects may be in Git or not
         prunes = await pruner.steps(
-            {one.key for one in desired},
+            {one.key for one in desired}
+            | {key for key in self._state.applied if key.group_kind in unanswered},
             clean=clean,
             commit=snapshot.commit.id,
         )
@@ -233,8 +236,10 @@ class ClusterSync:
         size = sum(len(file.documents) for file in snapshot.files.values())
         return await tasks.off_loop(read_documents, snapshot.files, size=size)
 
-    async def _render(self, documents: Sequence[Document]) -> tuple[list[Desired], list[Problem]]:
-        resources = await self._resources(documents)
+    async def _render(
+        self, documents: Sequence[Document], kinds: DocumentKinds
+    ) -> tuple[list[Desired], list[Problem]]:
+        documents, unanswered = kinds.split(documents)
         rendering = Rendering(
             owner=self._owner,
             default_namespace=self._repository.key.namespace,
@@ -247,32 +252,10 @@ class ClusterSync:
             render,
             documents,
             rendering,
-            lambda version, kind: resources.get((version, kind)),
+            lambda version, kind: kinds.found.get((version, kind)),
             size=len(documents),
         )
-        self._state.unknown_kinds = len(resources) < len(
-            {(document.api_version, document.kind) for document in documents}
-        )
-        return desired, problems
-
-    async def _resources(self, documents: Iterable[Document]) -> Mapping[tuple[str, str], Resource]:
-        """Look up every kind once: what the server serves, else what the repository's own CRDs will serve."""
-        own = resources_of_definitions(documents)
-        found: dict[tuple[str, str], Resource] = {}
-        for api_version, kind in dict.fromkeys(
-            (document.api_version, document.kind) for document in documents
-        ):
-            try:
-                served = await self._context.discovery.served(api_version, kind)
-                if served is None and (api_version, kind) in own:
-                    served = own[(api_version, kind)]
-                found[(api_version, kind)] = served or await self._context.discovery.find(api_version, kind)
-            except UnknownKindError:
-                continue  # rendering reports it for each object
-            except ApiError as error:
-                group_kind = GroupKind(split_api_version(api_version)[0], kind)
-                raise TransientError(to_problem(error, object=str(group_kind))) from error
-        return found
+        return desired, [*unanswered, *problems]
 
     async def manifests_of(self, commit: str) -> Mapping[ObjectKey, bytes]:
         """Return what an earlier commit declared; empty if Git no longer has it. Each commit is read once."""
@@ -293,11 +276,10 @@ class ClusterSync:
         try:
             snapshot = await self._context.fetcher.snapshot_at(self._spec, self._remote, commit)
             documents, _ = await self._documents(snapshot)
+            kinds = await look_up_kinds(self._context.discovery, documents)
         except SyncError:
             return {}
-        unknown = self._state.unknown_kinds
-        desired, _ = await self._render(documents)
-        self._state.unknown_kinds = unknown
+        desired, _ = await self._render(documents, kinds)
         return {one.key: one.body for one in desired}
 
     def _is_released(self, key: ObjectKey, owner: str) -> bool:

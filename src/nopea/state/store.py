@@ -20,6 +20,14 @@ from nopea.core.plan.model import LastApplied
 from nopea.core.problem import Problem
 
 
+@dataclass(frozen=True, slots=True)
+class FirstSeen:
+    """When drift was first seen; `what` differs from that of any other drift of the object."""
+
+    what: int
+    at: datetime
+
+
 @dataclass(slots=True)
 class RepositoryState:
     """One repository's memory: the status as last written, and what the last syncs learned."""
@@ -32,8 +40,8 @@ class RepositoryState:
     """True once the inventory has been read back from Kubernetes."""
     chunks: dict[int, str] = field(default_factory=dict)
     """The digests of the Inventory objects as last written, by index."""
-    drifted_since: dict[ObjectKey, datetime] = field(default_factory=dict)
-    """When drift was first seen in an object."""
+    drifted_since: dict[ObjectKey, FirstSeen] = field(default_factory=dict)
+    """When drift that nothing in the cluster dates was first seen in an object."""
     left: dict[ObjectKey, tuple[object, ...] | None] = field(default_factory=dict)
     """The `ObservedObject.facts` of the objects that the last run left alone; None without our label."""
     fights: Fights = NO_FIGHTS

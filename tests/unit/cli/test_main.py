@@ -36,6 +36,15 @@ def test_help_lists_every_command_with_its_summary() -> None:
     assert all(summary in output for _, summary in SUBCOMMANDS.values())
 
 
+@pytest.mark.usefixtures("commands")
+@pytest.mark.parametrize(("value", "is_coloured"), [("", True), ("1", False)])
+def test_no_color_turns_colours_off(value: str, *, is_coloured: bool) -> None:
+    """The variable counts in every command if it is not empty (no-color.org)."""
+    result = CliRunner(env={"NO_COLOR": value}).invoke(main, ["history", "nowhere"], color=True)
+
+    assert ("\x1b[" in result.stderr) is is_coloured
+
+
 def test_an_unknown_command_is_wrong_usage() -> None:
     """An unknown command ends with exit code 2."""
     result = CliRunner().invoke(main, ["deploy"])

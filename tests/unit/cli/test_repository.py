@@ -29,6 +29,15 @@ async def test_a_repository_that_does_not_exist_is_an_error() -> None:
     assert "kubectl get gitrepositories.nopea.io -A" in caught.value.hint
 
 
+@pytest.mark.parametrize(("name", "hint"), [("gr/api", "`api`"), ("team/api", "`api -n team`")])
+async def test_a_name_with_a_slash_is_explained(commands: Commands, name: str, hint: str) -> None:
+    """Kubectl takes a kind before the slash, and other tools a namespace: the hint has the right form."""
+    with pytest.raises(CommandError, match=f"'{name}' is not the name of a GitRepository") as caught:
+        await read_repository(commands.cluster.client, RepoKey("shop", name))
+
+    assert hint in caught.value.hint
+
+
 async def test_a_cluster_that_does_not_serve_the_kind_is_an_error() -> None:
     """The hint mentions --context: it may be the wrong cluster."""
     kinds = [kind for kind in KINDS if kind.group != "nopea.io"]

@@ -106,18 +106,20 @@ def test_a_rollback_is_answered_by_the_condition() -> None:
     """The condition must name the requested commit; the verdict is that of the sync."""
     main = Ref(RefKind.BRANCH, "main")
     request = PinRequest(NEW)
-    before = after(Result.SYNCED, pin=Pin(commit=OLD, instead_of=main))
+    before = after(Result.SYNCED, pin=Pin(commit=OLD, instead_of=main, arguments="api -n shop"))
 
     assert request.verdict(pinned(NEW, NOTHING)) is None
     assert request.verdict(pinned(NEW, before)) is None
     for result in (Result.SYNCED, Result.FAILED, Result.SUSPENDED):
-        status = after(result, before, pin=Pin(commit=NEW, instead_of=main))
+        status = after(result, before, pin=Pin(commit=NEW, instead_of=main, arguments="api -n shop"))
         assert str(request.verdict(pinned(NEW, status))) == str(result)
 
 
 def test_a_release_is_answered_when_the_condition_is_gone() -> None:
     """The verdict is that of the sync that follows the branch again."""
-    held = after(Result.SYNCED, pin=Pin(commit=OLD, instead_of=Ref(RefKind.BRANCH, "main")))
+    held = after(
+        Result.SYNCED, pin=Pin(commit=OLD, instead_of=Ref(RefKind.BRANCH, "main"), arguments="api -n shop")
+    )
     released = after(Result.SYNCED, held)
 
     assert PinRequest("").verdict(pinned("", held)) is None

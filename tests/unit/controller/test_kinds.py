@@ -10,14 +10,16 @@ import pytest
 from tests.fakes.cluster import FakeCluster
 
 from nopea.controller.kinds import LOOKS_AFTER_SECONDS, follow_kinds
-from nopea.core.objects import ObjectKey
+from nopea.core.objects import GroupKind, ObjectKey
 from nopea.kube.discovery import Discovery, Pace
 from nopea.kube.errors import UnknownKindError
 from nopea.kube.kinds import DEFINITIONS
+from nopea.kube.watch import DEFAULT_TIMING
 from nopea.tasks import end, spawn
 
 pytestmark = pytest.mark.looptime
 
+WIDGET = GroupKind("acme.example", "Widget")
 SETTLED = sum(LOOKS_AFTER_SECONDS) + 1
 DEFINITION = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -90,3 +92,24 @@ async def test_failed_discovery_is_retried() -> None:
         await asyncio.sleep(SETTLED)
 
         assert len(woken) == 1
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+async def test_a_deleted_definition_takes_its_objects_along(*, is_seen: bool) -> None:
+    """It is known whether a watch shows the deletion, or the list after one that had ended."""
+    key = ObjectKey(DEFINITIONS.group, DEFINITIONS.kind, "", "widgets.acme.example")
+    cluster = FakeCluster()
+    cluster.create(DEFINITION)
+    async with following(cluster) as (discovery, _):
+        assert not discovery.is_deleted(WIDGET)
+        if not is_seen:
+            cluster.stop()
+        cluster.delete(key)
+        cluster.compact()
+        cluster.down = False
+        await asyncio.sleep(DEFAULT_TIMING.longest_pause + SETTLED)
+
+        assert discovery.is_deleted(WIDGET)
+        cluster.create(DEFINITION)
+        await asyncio.sleep(SETTLED)
+        assert not discovery.is_deleted(WIDGET)

@@ -20,6 +20,29 @@ def _git_error(message: str, error_class: int | None = None) -> pygit2.GitError:
     return error
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (
+            _git_error("cannot lock ref 'refs/heads/x', there are refs beneath that folder", 4),
+            ErrorKind.MIRROR,
+        ),
+        (_git_error("could not remove directory '/cache/m.git/refs/heads/x/y'", 2), ErrorKind.MIRROR),
+        (_git_error("failed to write '/cache/m.git/x': No space left on device", 2), ErrorKind.DISK),
+        (_git_error("failed to connect to git.acme.example: Connection refused", 2), ErrorKind.UNREACHABLE),
+    ],
+    ids=str,
+)
+def test_what_fails_in_the_mirror_is_not_a_fault_of_the_server(
+    error: pygit2.GitError, kind: ErrorKind
+) -> None:
+    """The class of libgit2's error does not say it; the mirror is cloned again instead of told as down."""
+    with pytest.raises(GitFailure) as caught, network(ssh=False, mirror="/cache/m.git/"):
+        raise error
+
+    assert caught.value.kind is kind
+
+
 def _over_network(error: BaseException, *, ssh: bool = False) -> GitFailure:
     with pytest.raises(GitFailure) as caught, network(ssh=ssh):
         raise error

@@ -3,103 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from tests.fakes.samples import NOW
 from tests.fakes.watch import FakeWatch
+from tests.unit.informers.caching import MAPS, OTHERS, WEB, Place, config, following, key, observed
 
-from nopea.core.health.assess import assess
 from nopea.core.objects import ObjectKey, Resource
-from nopea.core.plan.model import Finish, ObservedObject
+from nopea.core.plan.model import Finish
 from nopea.informers import object_cache as live_index
-from nopea.informers.object_cache import OURS, OURS_BRIEFLY, ObjectCache, Watcher
-from nopea.kube.client import KubeClient
-from nopea.kube.errors import ApiFailure, ForbiddenError
+from nopea.informers.object_cache import FIRST_LIST_SECONDS, OURS, OURS_BRIEFLY, ObjectCache
+from nopea.kube.errors import ApiError, ApiFailure, ServerError, TooManyRequestsError, UnreachableError
+from nopea.kube.watch import DEFAULT_TIMING
 
-MAPS = Resource(
-    group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True,
-    verbs=frozenset({"list", "watch"}),
-)  # fmt: skip
-OTHERS = Resource(group="acme.example", version="v1", kind="Widget", plural="widgets", namespaced=True)
-WEB, MARK = "shop.web", "shop.mark"
-
-
-def config(name: str = "a", version: int = 1, *, owner: str | None = WEB, **more: Any) -> dict[str, Any]:
-    """Return a ConfigMap as the API server stores it."""
-    metadata = {"name": name, "namespace": "shop", "resourceVersion": str(version), "uid": f"u-{name}"}
-    labels = {} if owner is None else {"labels": {"nopea.io/repository": owner}}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**metadata, **labels, **more}}
-
-
-def key(name: str = "a") -> ObjectKey:
-    """Return the key of the ConfigMap."""
-    return ObjectKey("", "ConfigMap", "shop", name)
-
-
-def observed(version: int, *, owner: str | None = WEB, name: str = "a", **more: Any) -> ObservedObject:
-    """Return the observed facts of the ConfigMap."""
-    health = assess(config(name), now=NOW)
-    return ObservedObject(owner=owner, resource_version=str(version), uid=f"u-{name}", health=health, **more)
-
-
-class Place:
-    """An object cache, its fake watch, and the owners that it woke."""
-
-    def __init__(self, watch: FakeWatch) -> None:
-        self.watch = watch
-        self._told: list[str] = []
-        self.object_cache = ObjectCache(watch.client, wake=self._told.append)
-
-    @property
-    def told(self) -> list[str]:
-        """The owners that were woken since the start, sorted."""
-        return sorted(one for one in self._told if one != MARK)
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until the condition holds; fail after ten seconds."""
-        async with asyncio.timeout(10):
-            while not holds():  # noqa: ASYNC110 - the cache has no event to wait for
-                await asyncio.sleep(0.005)
-
-    async def arrived(self, version: int) -> None:
-        """Wait until all events were received, by sending a last one."""
-        self.watch.put(config("mark", version, owner=MARK))
-        await self.until(lambda: self.version("mark") == str(version))
-
-    def version(self, name: str = "a") -> str | None:
-        """Return the cached version of the ConfigMap."""
-        found = self.object_cache.get(MAPS, key(name))
-        return found.resource_version if found else None
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Run the object cache until the context is closed."""
-        task = asyncio.get_running_loop().create_task(self.object_cache.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    def forget_told(self) -> None:
-        """Forget the owners that were woken so far."""
-        self._told.clear()
-
-
-@asynccontextmanager
-async def following(*objects: dict[str, Any]) -> AsyncIterator[Place]:
-    """Run an object cache that has listed these ConfigMaps until the context is closed."""
-    place = Place(FakeWatch(objects))
-    async with place.running():
-        await place.object_cache.ensure([(MAPS, "shop")])
-        await place.until(lambda: place.version(objects[0]["metadata"]["name"]) is not None)
-        place.forget_told()
-        yield place
+BROKEN = ServerError(ApiFailure(code=500, reason="InternalError", message="the webhook is down"))
+BUSY = TooManyRequestsError(ApiFailure(code=429, message="full", retry_after_seconds=1.0))
 
 
 async def test_before_the_first_list_nothing_is_known() -> None:
@@ -204,6 +122,66 @@ async def test_a_failed_first_list_ends_the_wait() -> None:
         await place.until(lambda: place.object_cache.knows(MAPS, "shop"))
 
 
+@pytest.mark.looptime
+async def test_a_first_list_that_hangs_is_waited_for_once(looptime: Any) -> None:
+    """Every sync asks for its kinds, before it observes and before it prunes; only the first one waits."""
+    place = Place(FakeWatch([config()]))
+    place.watch.hangs = True
+    async with place.running():
+        for _ in range(5):
+            await place.object_cache.ensure([(MAPS, "shop"), (OTHERS, "shop")])
+
+    assert looptime == FIRST_LIST_SECONDS
+    assert not place.object_cache.knows(MAPS, "shop")
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("error", [UnreachableError("no route"), BROKEN, BUSY])
+async def test_a_watch_that_fails_is_believed_for_seconds(error: ApiError, looptime: Any) -> None:
+    """Then objects are read one by one, until it works again."""
+    del looptime
+    async with following(config()) as place:
+        place.watch.break_off(error)
+        await asyncio.sleep(DEFAULT_TIMING.stale_after - 1)
+        assert place.object_cache.knows(MAPS, "shop")
+        await asyncio.sleep(2)
+        assert not place.object_cache.knows(MAPS, "shop")
+        assert place.object_cache.unwatched(WEB) == {key(): MAPS}
+
+        place.watch.refuse = None
+        await asyncio.sleep(DEFAULT_TIMING.longest_pause)
+        assert place.object_cache.knows(MAPS, "shop")
+
+
+async def test_a_deletion_that_overtakes_the_answer_of_an_apply_counts() -> None:
+    """The apply removed the last finalizer of an object that was being deleted."""
+    async with following(config(), config("b")) as place:
+        place.watch.delete(config(version=5))
+        await place.arrived(6)
+
+        place.object_cache.assume(MAPS, key(), observed(5))
+
+        assert place.version() is None
+        assert place.object_cache.owned(WEB) == {key("b"): observed(1, name="b")}
+
+
+async def test_after_a_restore_of_etcd_the_old_versions_are_the_truth() -> None:
+    """A list comes with lower versions than those that are known, and later events with them."""
+    async with following(config(version=900), config("b", 901)) as place:
+        place.object_cache.assume(MAPS, key("c"), observed(950, name="c"))
+        place.watch.change_unseen(
+            config(version=7, annotations={"nopea.io/prune": "false"}), deleted=[config("b")]
+        )
+        place.watch.forget_history()
+        await place.until(lambda: place.version() == "7")
+
+        assert place.object_cache.owned(WEB) == {key(): observed(7, prune="false")}
+        assert place.told == [WEB]
+        place.watch.put(config(version=9))
+        await place.arrived(10)
+        assert place.object_cache.owned(WEB) == {key(): observed(9)}
+
+
 async def test_versions_are_numbers() -> None:
     """Version 10 is newer than version 9."""
     async with following(config(version=9)) as place:
@@ -303,6 +281,36 @@ async def test_an_unused_kind_is_retired(monkeypatch: pytest.MonkeyPatch) -> Non
         assert object_cache.knows(MAPS, "shop")
 
 
+async def test_a_kind_that_was_never_listed_is_retired(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What requests found of it does not keep it: no watch would ever say that it is gone."""
+    place = Place(FakeWatch([config()]))
+    place.watch.refuse = BROKEN
+    async with place.running():
+        await place.object_cache.ensure([(MAPS, "shop")])
+        place.object_cache.assume(MAPS, key(), observed(1))
+        monkeypatch.setattr(live_index, "IDLE_SECONDS", -1.0)
+        place.object_cache.retire([MAPS.group_kind])
+        assert place.object_cache.owned(WEB) == {key(): observed(1)}
+
+        place.object_cache.retire([])
+
+        assert place.object_cache.owned(WEB) == {}
+        assert place.object_cache.statistics().watches == {"working": 0, "failing": 0}
+
+
+async def test_a_failure_is_told_with_its_place() -> None:
+    """A conversion webhook that is down is no missing right; an API server that is away is back soon."""
+    for error, told in (
+        (BROKEN, {(MAPS, "shop"): "the webhook is down"}),
+        (UnreachableError("no route"), {}),
+    ):
+        place = Place(FakeWatch([config()]))
+        place.watch.refuse = error
+        async with place.running():
+            await place.object_cache.ensure([(MAPS, "shop")])
+            assert place.object_cache.refused([key()], tenant="shop") == told
+
+
 async def test_the_statistics_of_the_cache() -> None:
     """The statistics are objects, watches by state, and lists."""
     async with following(config("a", 1), config("b", 2)) as place:
@@ -311,94 +319,6 @@ async def test_the_statistics_of_the_cache() -> None:
     assert counts.objects == 2
     assert counts.watches == {"working": 1, "failing": 0}
     assert counts.lists >= 1
-
-
-class Account:
-    """A service account that may watch in one namespace, or everywhere."""
-
-    def __init__(self, watch: FakeWatch, *, everywhere: bool = False) -> None:
-        self.watch = watch
-        self.everywhere = everywhere
-        self.reviews = 0
-
-    async def review(self, _: bytes) -> bytes:
-        """Answer whether it may watch in all namespaces."""
-        self.reviews += 1
-        return b'{"status": {"allowed": true}}' if self.everywhere else b'{"status": {"allowed": false}}'
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.watch, name)
-
-
-@asynccontextmanager
-async def refused(*objects: dict[str, Any], everywhere: bool = False) -> AsyncIterator[tuple[Place, Account]]:
-    """Run a cache whose process may list nothing, and give it an account that may."""
-    place = Place(FakeWatch())
-    place.watch.refuse = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no"))
-    account = Account(FakeWatch(objects), everywhere=everywhere)
-    async with place.running():
-        yield place, account
-
-
-def watcher(account: Account, name: str = "system:serviceaccount:shop:deployer") -> Watcher:
-    """Return the account as the cache takes it."""
-    return Watcher(account=name, client=cast("KubeClient", account))
-
-
-async def test_the_account_watches_where_the_process_may_not() -> None:
-    """Only its namespace, if it may no more; its objects are known as if the process had seen them."""
-    async with refused(config()) as (place, account):
-        await place.object_cache.ensure([(MAPS, "shop")])
-        assert place.object_cache.refused([key()]) == {(MAPS, "shop")}
-
-        await place.object_cache.ensure([(MAPS, "shop")], watcher(account))
-
-        assert place.object_cache.knows(MAPS, "shop")
-        assert not place.object_cache.knows(MAPS, "other")
-        assert place.object_cache.refused([key()]) == set()
-        assert place.object_cache.owned(WEB) == {key(): observed(1)}
-        assert account.watch.selections == [replace(OURS, namespace="shop")]
-        account.watch.put(config(version=2))
-        await place.until(lambda: place.version() == "2")
-        assert place.object_cache.unwatched(WEB) == {}
-        place.object_cache.assume(MAPS, key(), observed(3))
-        account.watch.delete(config(version=4))
-        await place.until(lambda: place.object_cache.owned(WEB) == {})
-
-
-async def test_an_account_that_may_watch_everywhere_watches_once() -> None:
-    """One watch for all of its namespaces; it is asked once."""
-    async with refused(config(), everywhere=True) as (place, account):
-        for namespace in ("shop", "other", "shop"):
-            await place.object_cache.ensure([(MAPS, namespace)], watcher(account))
-
-        assert account.watch.selections == [OURS]
-        assert account.reviews == 1
-        assert place.object_cache.knows(MAPS, "other")
-
-
-async def test_an_account_that_may_not_watch_leaves_what_was_read() -> None:
-    """It is not believed, and it is named as unwatched."""
-    async with refused() as (place, account):
-        account.watch.refuse = place.watch.refuse
-        await place.object_cache.ensure([(MAPS, "shop")], watcher(account))
-        place.object_cache.assume(MAPS, key(), observed(1))
-
-        assert not place.object_cache.covers(key())
-        assert place.object_cache.unwatched(WEB) == {key(): MAPS}
-        assert place.object_cache.refused([key()]) == {(MAPS, "shop")}
-
-
-async def test_an_accounts_watch_ends_when_nobody_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kind may still be applied by others, in other namespaces."""
-    async with refused() as (place, account):
-        await place.object_cache.ensure([(MAPS, "shop")], watcher(account))
-        assert place.object_cache.knows(MAPS, "shop")
-        monkeypatch.setattr(live_index, "IDLE_SECONDS", -1.0)
-
-        place.object_cache.retire([MAPS.group_kind])
-
-        assert not place.object_cache.knows(MAPS, "shop")
 
 
 JOBS = Resource(group="batch", version="v1", kind="Job", plural="jobs", namespaced=True)

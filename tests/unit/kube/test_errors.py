@@ -185,6 +185,19 @@ def test_values_of_secrets_are_masked(message: str) -> None:
     assert "The API server refused the Secret at data" in str(error)
 
 
+def test_a_kind_that_the_server_cannot_read() -> None:
+    """Only this 429 says nothing about the server's load; without a cause it ends within a moment."""
+    new = error_of(429, _status(429, "TooManyRequests", "storage is (re)initializing"))
+    assert errors.is_storage_unavailable(new)
+    assert not errors.is_storage_broken(new)
+    broken = "storage is (re)initializing: conversion webhook for a.example/v1, Kind=Gizmo failed"
+
+    assert errors.is_storage_unavailable(error_of(429, _status(429, "TooManyRequests", broken)))
+    assert errors.is_storage_broken(error_of(429, _status(429, "TooManyRequests", broken)))
+    assert not errors.is_storage_unavailable(error_of(429, b"Too many requests, please try again later."))
+    assert not errors.is_storage_unavailable(error_of(500, _status(500, "InternalError", broken)))
+
+
 DUMP = {"Spec": {"Containers": [{"Env": [{"Name": f"E{number}"} for number in range(300)]}]}}
 
 

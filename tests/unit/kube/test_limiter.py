@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from nopea.kube.limiter import MOST_PAUSE_SECONDS, AdaptiveLimit, Bounds, Limiter
+from nopea.kube.limiter import (
+    MOST_PAUSE_SECONDS,
+    PATIENCE_SECONDS,
+    AdaptiveLimit,
+    Bounds,
+    Limiter,
+    PausedError,
+    Refusal,
+    Refusals,
+)
 from nopea.tasks import end, spawn
 
 pytestmark = pytest.mark.looptime
@@ -124,29 +133,171 @@ async def test_first_come_first_served_in_a_flow(looptime: Any) -> None:
     assert order == list(range(10))
 
 
-async def test_a_pause_applies_to_all_flows(looptime: Any) -> None:
-    """No request starts before the end of the pause."""
-    limiter = Limiter(_limit(8))
+async def test_all_repositories_of_a_namespace_leave_slots_for_other_namespaces(looptime: Any) -> None:
+    """A tenant with many repositories whose requests all hang does not take the slots of other tenants."""
+    limiter = Limiter(_limit(32))
     done: list[str] = []
-    limiter.overloaded(5)
+    hanging = [
+        spawn(_work(limiter, f"mallory/{number}", done, seconds=1e6), name="hanging")
+        for number in range(100)
+        for _ in range(16)
+    ]
+    await asyncio.sleep(0.1)
 
-    await asyncio.gather(*(_work(limiter, flow, done, seconds=0) for flow in "abc"))
+    await asyncio.gather(*(_work(limiter, f"shop/{name}", done) for name in "abcdef"))
 
-    assert looptime >= 5
-    assert sorted(done) == ["a", "b", "c"]
+    assert len(done) == 6
+    assert looptime == pytest.approx(1.1)
+    await end(*hanging)
 
 
-async def test_a_pause_that_grows_while_waiting(looptime: Any) -> None:
-    """A second rejection during the pause extends it."""
-    limiter = Limiter(_limit(8))
+async def test_repositories_of_a_namespace_take_turns_with_other_namespaces(looptime: Any) -> None:
+    """With 100 waiting repositories of one tenant, another tenant does not wait for all of them."""
+    limiter = Limiter(_limit(1))
     done: list[str] = []
-    limiter.overloaded(2)
-    waiting = spawn(_work(limiter, "a", done, seconds=0), name="a")
+    many = [spawn(_work(limiter, f"mallory/{number}", done), name="many") for number in range(100)]
+    await asyncio.sleep(0.5)
+
+    await _work(limiter, "shop/web", done)
+
+    assert looptime <= 3
+    await end(*many)
+
+
+def _refusal(flow: str, scope: str = "apps", *, after: float | None = 2.0, local: bool = False) -> Refusal:
+    return Refusal(
+        flow=flow,
+        scope=scope,
+        why="busy",
+        retry_after_seconds=after,
+        is_local=local,
+        is_worth_waiting=not local,
+    )
+
+
+async def _seconds(limiter: Limiter, flow: str, *scopes: str) -> float:
+    """Return how long a request waits for its slot."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    async with limiter.slot(flow, scopes):
+        return loop.time() - begun
+
+
+async def test_a_refusal_pauses_its_own_flow_and_group(looptime: Any) -> None:
+    """Other repositories, and other groups of the same one, go on."""
+    del looptime
+    limiter = Limiter(_limit(8))
+    limiter.refused(_refusal("shop/web", "metrics.example.com"))
+
+    assert await _seconds(limiter, "shop/web", "", "/configmaps") == 0
+    assert await _seconds(limiter, "shop/api", "metrics.example.com") == 0
+    assert await _seconds(limiter, "shop/web", "metrics.example.com") == pytest.approx(2)
+    assert limiter.limit.allowed == 8
+
+
+async def test_a_long_pause_is_not_waited_for(looptime: Any) -> None:
+    """The request fails with the server's message, so that the other objects are not held up."""
+    limiter = Limiter(_limit(8))
+    limiter.refused(_refusal("shop/web", after=PATIENCE_SECONDS + 1))
+
+    with pytest.raises(PausedError, match="busy") as paused:
+        await limiter.acquire("shop/web", ("apps",))
+
+    assert paused.value.seconds == pytest.approx(PATIENCE_SECONDS + 1)
+    await asyncio.sleep(1.5)
+    assert await _seconds(limiter, "shop/web", "apps") == pytest.approx(PATIENCE_SECONDS - 0.5)
+    assert looptime == pytest.approx(PATIENCE_SECONDS + 1)
+
+
+async def test_a_kind_that_the_server_cannot_read_is_not_waited_for(looptime: Any) -> None:
+    """Its conversion webhook is broken; other kinds of the group work, and it is no sign of overload."""
+    limiter = Limiter(_limit(8))
+    for flow in "abcd":
+        for kind in ("a.example/gizmos", "b.example/widgets"):
+            limiter.refused(_refusal(flow, kind, after=1, local=True))
+
+    with pytest.raises(PausedError):
+        await limiter.acquire("a", ("a.example", "a.example/gizmos"))
+    assert await _seconds(limiter, "a", "a.example", "a.example/others") == 0
+    assert limiter.limit.paused_until == 0
     await asyncio.sleep(1)
-    limiter.overloaded(4)
-    await waiting
+    assert await _seconds(limiter, "a", "a.example", "a.example/gizmos") == 0
+    assert looptime == 1
 
-    assert looptime >= 5
+
+async def test_a_refusal_of_many_flows_pauses_all(looptime: Any) -> None:
+    """Three flows in two groups are refused at the same time: the server itself is busy."""
+    limiter = Limiter(_limit(10))
+    limiter.refused(_refusal("", "nopea.io", after=3))
+    limiter.refused(_refusal("shop/web", after=3))
+    assert limiter.limit.allowed == 10
+
+    limiter.refused(_refusal("shop/api", after=3))
+
+    assert limiter.limit.allowed == 7
+    assert await _seconds(limiter, "another/one", "batch") == pytest.approx(3)
+    assert looptime == pytest.approx(3)
+
+
+def test_refusals_of_one_group_or_at_different_times_say_nothing_about_the_server() -> None:
+    """One broken API service is met by many repositories; one throttled account in many groups."""
+    refusals = Refusals()
+    assert not any(refusals.add(_refusal(f"shop/{number}", "a.example"), now=0.0) for number in range(10))
+    assert not any(refusals.add(_refusal("shop/x", f"g{number}"), now=10.0) for number in range(10))
+    assert not any(
+        refusals.add(_refusal(f"shop/{n}", f"g{n}", after=None), now=20.0 + 2 * n) for n in range(9)
+    )
+    assert [refusals.add(_refusal(f"shop/{n}", f"g{n}", after=None), now=50.0) for n in range(3)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_old_refusals_are_forgotten() -> None:
+    """Only what is refused now takes memory; a very long Retry-After is shortened."""
+    refusals = Refusals()
+    for number in range(100):
+        refusals.add(_refusal(f"shop/{number}", after=1e9), now=0.0)
+    with pytest.raises(PausedError) as paused:
+        refusals.seconds_left("shop/1", ("apps",), now=0.0)
+    assert paused.value.seconds == MOST_PAUSE_SECONDS
+
+    refusals.add(_refusal("shop/web"), now=MOST_PAUSE_SECONDS + 1)
+
+    assert len(refusals._pauses) == len(refusals._signs) == 1
+
+
+async def test_a_pause_that_begins_in_the_queue(looptime: Any) -> None:
+    """A request that waited for its slot waits for the pause of its flow too."""
+    limiter = Limiter(_limit(1))
+    done: list[str] = []
+    holder = spawn(_work(limiter, "other", done), name="holder")
+    await asyncio.sleep(0.5)
+    waiting = spawn(_seconds(limiter, "shop/web", "apps"), name="waiting")
+    await asyncio.sleep(0)
+    assert limiter.waiting == 1
+
+    limiter.refused(_refusal("shop/web", after=4))
+    await asyncio.sleep(1)
+    assert limiter.waiting == 1
+    await asyncio.gather(holder, waiting)
+
+    assert looptime == pytest.approx(4.5)
+    assert (limiter.used, limiter.waiting) == (0, 0)
+
+
+async def test_a_cancelled_request_ends_its_pause(looptime: Any) -> None:
+    """It takes no slot later."""
+    del looptime
+    limiter = Limiter(_limit(1))
+    limiter.refused(_refusal("a", after=4))
+    waiting = spawn(_seconds(limiter, "a", "apps"), name="waiting")
+    await asyncio.sleep(1)
+    await end(waiting)
+
+    assert (limiter.used, limiter.waiting) == (0, 0)
+    assert await _seconds(limiter, "b", "apps") == 0
 
 
 async def test_cancelled_waiters_leave_the_queue(looptime: Any) -> None:

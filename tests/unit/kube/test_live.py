@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from nopea.core.objects import ObjectKey
-from nopea.kube.live import Applied, LiveObject, item_of
+from nopea.kube.live import Applied, LiveObject, is_newer, item_of
 
 
 def test_metadata_and_whole_object() -> None:
@@ -47,3 +47,26 @@ def test_list_items_get_their_kind(item: bytes, kind: str) -> None:
 
     assert orjson.loads(live.body)["kind"] == kind
     assert live.head.kind == kind
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    """A longer number is a higher one."""
+    assert is_newer("10", "9")
+    assert not is_newer("9", "10")
+    assert not is_newer("9", "9")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "gone"),
+    [
+        (b'{"name":"a"}', False),
+        (b'{"deletionTimestamp":"2026-11-28T12:00:00Z","finalizers":["x"]}', False),
+        (b'{"deletionTimestamp":"2026-11-28T12:00:00Z","deletionGracePeriodSeconds":30}', False),
+        (b'{"deletionTimestamp":"2026-11-28T12:00:00Z","deletionGracePeriodSeconds":0}', True),
+        (b'{"deletionTimestamp":"2026-11-28T12:00:00Z","finalizers":[]}', True),
+        (b'{"deletionTimestamp":null,"finalizers":null}', False),
+    ],
+)
+def test_an_answer_that_completes_a_deletion(metadata: bytes, *, gone: bool) -> None:
+    """Without finalizers and grace period, the object in the answer is not stored any more."""
+    assert Applied(b'{"metadata":' + metadata + b"}", created=False).is_gone is gone

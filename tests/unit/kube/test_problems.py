@@ -11,6 +11,7 @@ from nopea.core.problem import Code, StalledError, TransientError
 from nopea.kube.errors import (
     ApiError,
     ApiFailure,
+    ApiServiceError,
     InvalidError,
     UnauthorizedError,
     UnknownKindError,
@@ -105,6 +106,7 @@ def _status(code: int, message: str, reason: str = "", **details: Any) -> bytes:
         (429, "slow down", Code.API_BUSY, "retries"),
         (503, "later", Code.API_BUSY, "retries"),
         (500, "oops", Code.API_REJECTED, "log"),
+        (500, "conversion webhook for a.example/v1, Kind=Gizmo failed: x", Code.API_BUSY, "conversion"),
         (401, "Unauthorized", Code.FORBIDDEN, "credentials"),
         (
             404,
@@ -120,6 +122,15 @@ def test_code_and_hint(code: int, message: str, expected: Code, hint: str) -> No
 
     assert actual is expected
     assert hint in text
+
+
+def test_an_api_service_that_does_not_answer_is_named() -> None:
+    """The hint has the command that says why."""
+    error = ApiServiceError(ApiFailure(code=503, message="It does not answer.", name="v1.acme.example"))
+    problem = to_problem(error)
+
+    assert problem.code is Code.API_BUSY
+    assert "`kubectl get apiservice v1.acme.example`" in problem.hint
 
 
 def test_missing_namespace_and_missing_object() -> None:

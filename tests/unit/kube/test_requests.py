@@ -70,3 +70,15 @@ def test_requests_are_printed() -> None:
     """The text contains the verb and the object."""
     assert str(requests.get(POD)) == "get pods/v1 shop/web"
     assert str(requests.create(PODS, b"{}", namespace="shop")) == "create pods/v1 in shop"
+
+
+def test_the_scopes_of_a_request() -> None:
+    """The group and the kind, for every kind of path: what a refusal of the server is about."""
+    node = Resource(group="acme.example", version="v1", kind="Node", plural="nodes", namespaced=False)
+    listed = requests.list_page(PODS, Selection(namespace="shop"), limit=1)
+    namespaces = Resource(group="", version="v1", kind="Namespace", plural="namespaces", namespaced=False)
+
+    assert requests.apply(POD, b"{}", subresource="status").scopes == listed.scopes == ("", "/pods")
+    assert requests.get(node.at(name="a")).scopes == ("acme.example", "acme.example/nodes")
+    assert requests.get(namespaces.at(name="shop")).scopes == ("", "/namespaces")
+    assert requests.get_path("/apis").scopes == requests.get_path("/api").scopes == ("", "/")

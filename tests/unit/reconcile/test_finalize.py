@@ -16,15 +16,16 @@ from tests.fakes.installation import (
     outcomes,
     repository_key,
 )
-from tests.fakes.object_store import CONFIG_MAPS
+from tests.fakes.object_store import CONFIG_MAPS, served
 
 from nopea.core.api import names
-from nopea.core.objects import Target
+from nopea.core.objects import Resource, Target
+from nopea.core.plan.prune import PruneReason
 from nopea.core.problem import Code
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.trigger import Trigger
 from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
-from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, NAMESPACES
+from nopea.kube.kinds import DEFINITIONS, GIT_REPOSITORIES, INVENTORIES, NAMESPACES
 
 pytestmark = pytest.mark.looptime
 
@@ -206,6 +207,25 @@ async def test_who_removes_nopea_or_a_namespace_deletes_no_objects(doomed: Targe
         assert REPOSITORY not in place.cluster.objects
 
 
+async def test_a_new_process_releases_what_the_deletion_of_the_kinds_has_begun() -> None:
+    """The definition of Inventories is gone first, since these have no finalizer: none can be read."""
+    definition = DEFINITIONS.at(name=GIT_REPOSITORIES.full_plural)
+    async with synced() as place:
+        place.cluster.objects[definition.key] = {
+            "apiVersion": definition.resource.api_version,
+            "kind": definition.resource.kind,
+            "metadata": {"name": definition.name, "deletionTimestamp": "2026-11-24T05:00:00Z"},
+        }
+        place.cluster.kinds.remove(served(INVENTORIES))
+        place.cluster.delete(REPOSITORY)
+        await place.restart()
+
+        assert (await place.sync(Trigger.STARTUP)).result is Result.DELETED
+
+        assert place.data("a") == {"colour": "blue"}
+        assert REPOSITORY not in place.cluster.objects
+
+
 async def test_a_deletion_waits_until_it_is_known_what_is_deleted() -> None:
     """While the definition cannot be read, nothing is deleted."""
     async with synced() as place:
@@ -241,6 +261,31 @@ async def test_a_failed_removal_of_the_finalizer_is_retried() -> None:
 
         assert (report.result, report.transient) == (Result.FAILED, True)
         assert place.data("a") is None
+        assert (await place.sync(Trigger.RETRY)).result is Result.DELETED
+        assert REPOSITORY not in place.cluster.objects
+
+
+async def test_a_broken_api_service_blocks_only_its_own_objects() -> None:
+    """The others are deleted; the finalizer stays until the service answers, and says what it waits for."""
+    widgets = served(
+        Resource(group="shop.example.com", version="v1", kind="Widget", plural="widgets", namespaced=True)
+    )
+    async with installed(
+        {**FILES, "w.yaml": manifest("shop.example.com/v1", "Widget", "w")}, deletionPolicy="Delete"
+    ) as place:
+        place.cluster.kinds.append(widgets)
+        await place.sync()
+        place.cluster.break_service("shop.example.com")
+        await place.restart()
+
+        report = await end(place)
+
+        assert [(problem.code, problem.object) for problem in report.problems] == [
+            (Code.API_BUSY, "shop.example.com/Widget shop/w")
+        ]
+        assert place.data("a") is None
+        assert finalizers(place) == [names.FINALIZER]
+        place.cluster.broken.clear()
         assert (await place.sync(Trigger.RETRY)).result is Result.DELETED
         assert REPOSITORY not in place.cluster.objects
 
@@ -297,4 +342,29 @@ async def test_an_object_that_another_repository_waits_for_is_handed_over() -> N
         assert (await end(place)).result is Result.DELETED
 
         assert place.data("a") == {"colour": "blue"}
+        assert REPOSITORY not in place.cluster.objects
+
+
+async def test_a_repository_that_contains_itself_can_be_deleted() -> None:
+    """It is one of its own objects; what leaves Git does not delete it, and with it everything."""
+    spec: dict[str, Any] = {
+        "deletionPolicy": "Delete",
+        "pruneLimit": "100%",
+        "serviceAccountName": "deployer",
+    }
+    itself = {"url": "https://git.example/shop.git", "ref": {"branch": "main"}, **spec}
+    root = {"root.yaml": manifest(names.API_VERSION, names.KIND, "web", spec=itself)}
+    async with installed({**FILES, **root}, **spec) as place:
+        place.cluster.allowed.add("system:serviceaccount:shop:deployer")
+        await place.sync()
+        assert str(REPOSITORY) in place.inventory()
+        place.git.push({"root.yaml": None})
+
+        report = await place.sync(Trigger.POLL)
+
+        kept = [(one.key, one.kept) for one in report.objects if one.kept]
+        assert kept == [(REPOSITORY, PruneReason.PROTECTED_KIND)]
+        assert "deletionTimestamp" not in place.cluster.objects[REPOSITORY]["metadata"]
+        assert (await end(place)).result is Result.DELETED
+        assert place.data("a") is None
         assert REPOSITORY not in place.cluster.objects

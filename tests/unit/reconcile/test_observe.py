@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
-from tests.fakes.installation import Installation, config_map, installed, key_of
-from tests.fakes.object_store import CONFIG_MAPS
+from tests.fakes.installation import Installation, config_map, installed, key_of, manifest
+from tests.fakes.object_store import CONFIG_MAPS, served
 
 from nopea.core.manifests.render import Desired
 from nopea.core.manifests.stages import stage_of
@@ -22,6 +22,7 @@ from nopea.core.problem import Code, TransientError
 from nopea.informers.informer import Informers
 from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
 from nopea.reconcile.observe import Observation, Observer
+from nopea.state.store import FirstSeen
 
 pytestmark = pytest.mark.looptime
 
@@ -194,8 +195,9 @@ async def test_a_deleted_object_drifts_since_its_deletion_was_noticed() -> None:
 async def test_a_second_drift_has_its_own_date() -> None:
     """With the date of an earlier drift, the grace period would protect an object only once."""
     async with synced() as place:
-        place.state().drifted_since[KEY] = datetime(2026, 11, 1, tzinfo=UTC)
+        place.state().drifted_since[KEY] = FirstSeen(0, datetime(2026, 11, 1, tzinfo=UTC))
         await observe(place, desired("a"))
+        assert KEY not in place.state().drifted_since
 
         place.cluster.delete(KEY)
         observation = await observe(place, desired("a"))
@@ -271,6 +273,26 @@ async def test_an_object_whose_definition_is_gone_has_drifted() -> None:
 
         assert set(observation.seen) == {lost.key}
         assert place.cluster.requests == []
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_an_object_whose_version_is_not_served_yet_is_seen_in_another(*, breaks: bool) -> None:
+    """The commit that adds the version to the definition moves the object to it: nobody has deleted it."""
+    old, new = replace(WIDGETS, version="v1beta1"), replace(WIDGETS, version="v1")
+    file = manifest(old.api_version, "Widget", "w", spec={"size": 1})
+    key = ObjectKey(old.group, old.kind, "shop", "w")
+    async with installed({"w.yaml": file}) as place:
+        place.cluster.kinds.append(served(old))
+        await place.sync()
+        if breaks:
+            annotations = {"nopea.io/suspend-heal": "true"}
+            place.cluster.change(key, {"metadata": {"annotations": annotations}, "spec": {"size": 3}})
+
+        observation = await observe(place, desired("w", resource=new))
+
+        assert (observation.observed[key].break_glass is not None) is breaks
+        assert set(observation.seen) == ({key} if breaks else set())
+        assert place.cluster.requests == (["get widgets.shop.example.com/v1beta1 shop/w"] if breaks else [])
 
 
 async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.fakes.installation import Installation, config_map, installed, key_of, manifest, outcomes
-from tests.fakes.object_store import CONFIG_MAPS, DEPLOYMENTS
+from tests.fakes.installation import (
+    Installation,
+    config_map,
+    installed,
+    key_of,
+    manifest,
+    outcomes,
+    repository_key,
+)
+from tests.fakes.object_store import CONFIG_MAPS, DEPLOYMENTS, served
 
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.objects import Resource
 from nopea.core.plan.model import Action
 from nopea.core.plan.prune import PruneReason, PruneVerdict
 from nopea.core.problem import Code, TransientError
 from nopea.core.status.report import Outcome, Result
 from nopea.core.trigger import Trigger
 from nopea.informers.informer import Informers
-from nopea.kube.errors import ApiFailure, ServerError
+from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
+from nopea.kube.watch import DEFAULT_TIMING
 from nopea.reconcile.prune import Pruner, Prunes
 
 pytestmark = pytest.mark.looptime
 
 KEPT = {f"keep{number}.yaml": config_map(f"keep{number}") for number in range(3)}
 OLD = key_of("old")
+WIDGET = ("shop.example.com", "Widget")
 GONE_FROM_GIT = {"old.yaml": None}
 Change = Callable[[Installation], object]
 
@@ -132,6 +144,7 @@ async def test_pruning_most_objects_needs_a_confirmation() -> None:
         report = await place.sync(Trigger.POLL)
 
         assert report.codes == (Code.PRUNE_GUARD,)
+        assert "`nopea confirm-prune web -n shop`" in report.problems[0].hint
         assert len(place.inventory()) == 4
         place.configure(annotations={"nopea.io/confirm-prune": commit.id[:7]})
         assert (await place.sync(Trigger.MANUAL)).result is Result.SYNCED
@@ -157,6 +170,7 @@ async def test_a_limit_of_zero_holds_back_every_prune() -> None:
         report = await place.sync(Trigger.POLL)
 
         assert report.codes == (Code.PRUNE_GUARD,)
+        assert "`nopea confirm-prune web -n shop`" in report.problems[0].hint
         assert OLD in place.cluster.objects
 
 
@@ -311,7 +325,7 @@ async def test_an_object_without_our_label_is_refused_and_stays_recorded() -> No
 
 
 async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
-    """Its objects do not count as gone; one that cannot be read stops the reconciliation."""
+    """Its objects do not count as gone, and one that cannot be read is neither deleted nor forgotten."""
     async with with_old() as place:
         place.services.object_cache._informers = Informers()
         broken = ServerError(ApiFailure(code=500, reason="InternalError", message="a webhook is broken"))
@@ -321,5 +335,68 @@ async def test_a_kind_that_cannot_be_listed_is_read_object_by_object() -> None:
 
         assert found.decisions[OLD].verdict is PruneVerdict.PRUNE
         place.cluster.fail_next("get", CONFIG_MAPS, broken)
+        kept = await look(place, ["keep0", "keep1"])
+        assert kept.decisions[key_of("keep2")].reason is PruneReason.UNREADABLE
+        assert kept.decisions[OLD].reason is PruneReason.GONE_FROM_GIT
+        place.cluster.stop()
         with pytest.raises(TransientError):
             await look(place, ["keep0", "keep1", "keep2"])
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_what_was_in_a_namespace_that_is_gone_is_gone(*, ends: bool) -> None:
+    """The account's rights in it went with the namespace, which holds up neither a sync nor the end."""
+    namespace, there = key_of("elsewhere", "Namespace", namespace=""), key_of("old", namespace="elsewhere")
+    old = {"old.yaml": config_map("old", metadata={"namespace": "elsewhere"})}
+    async with installed(KEPT, deletionPolicy="Delete", pruneLimit=1) as place:
+        place.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "elsewhere"}})
+        place.git.push(old)
+        await place.sync()
+        forbidden = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no RoleBinding"))
+        place.cluster.fail_next("get", CONFIG_MAPS, forbidden, times=1000)
+        place.git.push(GONE_FROM_GIT)
+        place.cluster.delete(there)
+        if ends:
+            place.cluster.delete(repository_key())
+        triggers = [Trigger.DELETION] if ends else [Trigger.POLL]
+        assert (await place.sync(*triggers)).result is Result.FAILED
+        place.cluster.delete(namespace)
+
+        report = await place.sync(*triggers)
+
+        assert report.result is (Result.DELETED if ends else Result.SYNCED)
+        assert ends or str(there) not in place.inventory()
+
+
+async def test_a_broken_api_service_holds_up_the_prune_of_its_objects_only() -> None:
+    """They may be there: they stay in the inventory, until the service answers again."""
+    widget = manifest("shop.example.com/v1", "Widget", "w")
+    widgets = served(
+        Resource(group=WIDGET[0], version="v1", kind=WIDGET[1], plural="widgets", namespaced=True)
+    )
+    for restart in (False, True):
+        async with installed({**KEPT, "old.yaml": config_map("old"), "w.yaml": widget}) as place:
+            place.cluster.kinds.append(widgets)
+            place.configure(pruneLimit=5)
+            await place.sync()
+            place.cluster.break_service("shop.example.com")
+            await asyncio.sleep(DEFAULT_TIMING.stale_after)
+            place.services.discovery.invalidate()
+            place.git.push({**GONE_FROM_GIT, "w.yaml": None})
+            if restart:
+                await place.restart()
+
+            report = await place.sync(Trigger.POLL)
+
+            assert [(problem.code, problem.object) for problem in report.problems] == [
+                (Code.API_BUSY, "shop.example.com/Widget shop/w")
+            ]
+            assert report.transient
+            assert OLD not in place.cluster.objects
+            assert key_of("w", WIDGET[1], group=WIDGET[0]) in place.cluster.objects
+            assert "shop.example.com/Widget shop/w" in place.inventory()
+
+            place.cluster.broken.clear()
+            await asyncio.sleep(DEFAULT_TIMING.longest_pause)
+            assert (await place.sync(Trigger.RETRY)).result is Result.SYNCED
+            assert key_of("w", WIDGET[1], group=WIDGET[0]) not in place.cluster.objects

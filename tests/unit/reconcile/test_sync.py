@@ -229,13 +229,32 @@ async def test_drift_stays_for_the_grace_period() -> None:
         assert place.data("a") == {"colour": "blue"}
 
 
+async def test_a_drift_that_nothing_dates_has_a_time_of_its_own() -> None:
+    """The grace period of a removed field does not protect another that is removed at its end."""
+    files = {"a.yaml": config_map("a", colour="blue", size="2")}
+    async with installed(files, healGracePeriod="1h") as place:
+        await place.sync()
+        place.edit("a", {"colour": None})
+        assert only(await place.sync()).reason is Reason.GRACE
+        seen_at = place.state().drifted_since[key_of("a")]
+        place.state().drifted_since[key_of("a")] = replace(seen_at, at=LONG_AGO)
+        place.edit("a", {"size": None})
+
+        result = only(await place.sync())
+
+        assert (result.outcome, result.reason) == (Outcome.SKIPPED, Reason.GRACE)
+        assert result.seen is not None
+        assert result.seen.since > LONG_AGO
+
+
 async def test_a_heal_ends_the_drift() -> None:
     """A drift right after the heal gets the whole grace period again."""
     async with installed(BLUE, healGracePeriod="1h") as place:
         await place.sync()
         place.cluster.delete(key_of("a"))
         assert only(await place.sync()).reason is Reason.GRACE
-        place.state().drifted_since[key_of("a")] = LONG_AGO
+        seen_at = place.state().drifted_since[key_of("a")]
+        place.state().drifted_since[key_of("a")] = replace(seen_at, at=LONG_AGO)
         assert only(await place.sync()).healed
         place.cluster.delete(key_of("a"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tests.fakes.installation import (
     config_map,
@@ -11,23 +13,26 @@ from tests.fakes.installation import (
     outcomes,
     repository_key,
 )
-from tests.fakes.object_store import CONFIG_MAPS, served
+from tests.fakes.object_store import CLAIMS, CONFIG_MAPS, served
 
 from nopea.core.objects import Resource
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.core.trigger import Trigger
-from nopea.kube.errors import ApiFailure, ForbiddenError
+from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
+from nopea.kube.watch import DEFAULT_TIMING
 
 WIDGETS = served(
     Resource(group="shop.example.com", version="v1", kind="Widget", plural="widgets", namespaced=True)
 )
 pytestmark = pytest.mark.looptime
 
+KEY = key_of("a")
 BLUE = {"a.yaml": config_map("a", colour="blue")}
 PROTECTED = {"nopea.io/suspend-heal": "true"}
 FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a policy says no"))
+BROKEN = ServerError(ApiFailure(code=500, reason="InternalError", message="a conversion webhook is down"))
 
 
 def only(report: ReconcileReport) -> ObjectResult:
@@ -131,6 +136,99 @@ async def test_an_unknown_kind_fails_alone() -> None:
         place.cluster.kinds.append(WIDGETS)
         assert (await place.sync(Trigger.KIND_CHANGE)).result is Result.SYNCED
         assert not place.state().unknown_kinds
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_broken_api_service_costs_its_objects_only(*, restart: bool) -> None:
+    """Others are applied and healed; its own are reported with their files, and none is forgotten."""
+    files = {**BLUE, "w.yaml": manifest("shop.example.com/v1", "Widget", "w")}
+    async with installed(files) as place:
+        place.cluster.kinds.append(WIDGETS)
+        assert (await place.sync()).result is Result.SYNCED
+        place.cluster.break_service(WIDGETS.group)
+        place.services.discovery.invalidate()
+        await asyncio.sleep(DEFAULT_TIMING.stale_after)
+        if restart:
+            await place.restart()
+        place.edit("a", {"colour": "red"})
+        place.git.push({"b.yaml": config_map("b")})
+
+        report = await place.sync(Trigger.POLL)
+
+        assert {(problem.code, problem.source) for problem in report.problems} == {
+            (Code.API_BUSY, "w.yaml#1")
+        }
+        assert report.transient
+        assert place.data("a") == {"colour": "blue"}
+        assert place.data("b") == {}
+        assert "shop.example.com/Widget shop/w" in place.inventory()
+        place.cluster.broken.clear()
+        await asyncio.sleep(DEFAULT_TIMING.longest_pause)
+        place.cluster.requests.clear()
+        assert (await place.sync()).result is Result.SYNCED
+        assert not [write for write in place.cluster.writes if "widgets" in write]
+
+
+async def test_an_apply_that_completes_a_deletion_is_followed_by_a_creation() -> None:
+    """Git no longer has the finalizer of an object that is being deleted: the answer shows what is gone."""
+    held = {"finalizers": ["shop.example.com/hold"]}
+    async with installed({"a.yaml": config_map("a", metadata=held), "b.yaml": config_map("b")}) as place:
+        await place.sync()
+        before = place.cluster.objects[KEY]["metadata"]["uid"]
+        place.cluster.delete(KEY)
+        place.git.push({"a.yaml": config_map("a")})
+
+        assert (await place.sync(Trigger.POLL)).result is Result.SYNCED
+
+        assert place.cluster.objects[KEY]["metadata"]["uid"] != before
+        await place.settle()
+        place.cluster.delete(KEY)
+        await place.sync()
+        assert KEY in place.cluster.objects
+
+
+async def test_a_watch_that_fails_hides_no_drift_for_long() -> None:
+    """Ten seconds after the conversion webhook of a kind went down, its objects are read one by one."""
+    async with installed(BLUE) as place:
+        await place.sync()
+        place.cluster.fail_next("watch", CONFIG_MAPS, BROKEN, times=1000)
+        place.cluster.fail_next("list", CONFIG_MAPS, BROKEN, times=1000)
+        place.cluster.end_watches()
+        await asyncio.sleep(DEFAULT_TIMING.stale_after)
+        place.edit("a", {"colour": "red"})
+
+        report = await place.sync()
+
+        assert report.result is Result.SYNCED
+        assert place.data("a") == {"colour": "blue"}
+        assert place.condition("Watching") == ("False", "NotWatched")
+
+
+async def test_an_object_that_etcds_backup_had_is_applied_again() -> None:
+    """Its fields are still ours, with the values of an older commit: nobody has changed it."""
+    async with installed(BLUE, healPolicy="manual") as place:
+        await place.sync()
+        backup, version = place.cluster.objects[KEY], place.cluster.version
+        place.git.push({"a.yaml": config_map("a", colour="red")})
+        await place.sync(Trigger.POLL)
+        await place.settle()
+        place.cluster.restore({**place.cluster.objects, KEY: backup}, version=version)
+
+        assert (await place.sync()).result is Result.SYNCED
+
+        assert place.data("a") == {"colour": "red"}
+
+
+async def test_several_kinds_that_cannot_be_watched_are_all_named() -> None:
+    """Each with its namespace, in a fixed order."""
+    files = {**BLUE, "c.yaml": manifest("v1", "PersistentVolumeClaim", "c", spec={})}
+    async with installed(files) as place:
+        for kind in (CONFIG_MAPS, CLAIMS):
+            place.cluster.fail_next("list", kind, FORBIDDEN, times=1000)
+        await place.sync()
+
+        (watching,) = [one for one in place.status().conditions if one.type == "Watching"]
+        assert "configmaps in shop, persistentvolumeclaims in shop" in watching.message
 
 
 async def test_a_rejected_object_fails_alone() -> None:

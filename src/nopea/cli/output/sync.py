@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from nopea.cli.output.messages import count
+from nopea.core.api.conditions import HEALTHY, find
 from nopea.core.api.entries import HistoryEntry
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import MAX_ERRORS, GitRepositoryStatus
@@ -14,7 +15,7 @@ from nopea.core.git.source import SHORT_COMMIT
 
 
 def synced_lines(repository: Repository) -> Iterator[str]:
-    """Yield the lines of a successful sync: the counts, the commit, and the drift that was left."""
+    """Yield the lines of a successful sync: the counts, the commit, what is unhealthy or was left."""
     status = repository.status
     took = f" in {status.history[0].duration}" if status.history else ""
     head = f"GitRepository {repository.key} synced{took}: {counts_of(status)}"
@@ -23,6 +24,9 @@ def synced_lines(repository: Repository) -> Iterator[str]:
     if repository.pin is not None:
         ends = f"`nopea rollback {repository.key.arguments} --resume`"
         yield f"  rolled back: {repository.pin.left} is not followed until {ends}"
+    health = find(status.conditions, HEALTHY)
+    if health is not None and health.status == "False":
+        yield f"  unhealthy: {health.message}"
     for drift in status.drifts:
         by = f"  by {drift.manager}" if drift.manager else ""
         yield f"  drifted: {drift.object}  {drift.action or 'left'}{by}"

@@ -21,10 +21,14 @@ _SHOWN = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """The commit that a repository is pinned to; `instead_of` is the spec's ref, None if it is invalid."""
+    """The commit that a repository is pinned to; `instead_of` is the spec's ref, None if it is invalid.
+
+    `arguments` name the repository in commands: `web -n shop`.
+    """
 
     commit: str
     instead_of: Ref | None
+    arguments: str = "NAME"
 
     @property
     def left(self) -> str:
@@ -36,21 +40,21 @@ class Pin:
         """The state, and how to end it."""
         return (
             f"Pinned to commit {self.commit} instead of {self.left}. New commits are not applied. To follow "
-            f"{self.left} again, run `nopea rollback NAME --resume` or remove the annotation "
-            f"{ROLLBACK_ANNOTATION}."
+            f"{self.left} again, run `nopea rollback {self.arguments} --resume` or remove the "
+            f"annotation {ROLLBACK_ANNOTATION}."
         )
 
 
-def parse_pin(text: str, *, instead_of: Ref | None) -> Pin | Problem:
+def parse_pin(text: str, *, instead_of: Ref | None, arguments: str = "NAME") -> Pin | Problem:
     """Read the annotation's value; anything other than a full commit id is a Problem."""
     commit = text.strip().lower()
     if _FULL.fullmatch(commit):
-        return Pin(commit=commit, instead_of=instead_of)
+        return Pin(commit=commit, instead_of=instead_of, arguments=arguments)
     return Problem(
         code=Code.ROLLBACK_INVALID,
         message=f"The annotation {ROLLBACK_ANNOTATION} is not a full commit id: {text[:_SHOWN]!r}.",
-        hint="Use 40 or 64 hexadecimal digits. `nopea rollback NAME COMMIT` accepts a shorter id, "
-        "and `nopea rollback NAME --resume` removes the annotation.",
+        hint=f"Use 40 or 64 hexadecimal digits. `nopea rollback {arguments} COMMIT` accepts a shorter id, "
+        f"and `nopea rollback {arguments} --resume` removes the annotation.",
     )
 
 
@@ -64,7 +68,8 @@ def explained(problem: Problem, pin: Pin | None) -> Problem:
     if pin is None or problem.code is not Code.GIT_REF_NOT_FOUND:
         return problem
     hint = (
-        f"The commit comes from the annotation {ROLLBACK_ANNOTATION}. Choose one from `nopea history NAME` "
-        f"with `nopea rollback NAME COMMIT`, or follow {pin.left} again with `nopea rollback NAME --resume`."
+        f"The commit comes from the annotation {ROLLBACK_ANNOTATION}. Choose one from "
+        f"`nopea history {pin.arguments}` with `nopea rollback {pin.arguments} COMMIT`, or follow {pin.left} "
+        f"again with `nopea rollback {pin.arguments} --resume`."
     )
     return replace(problem, hint=hint)

@@ -97,11 +97,12 @@ def parse_repository(raw: Mapping[str, Any], *, policy: TenancyPolicy = LEAST) -
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
     spec = parse_spec(raw.get("spec") or {}, policy=policy)
-    pin = _pin(annotations.get(names.ROLLBACK_ANNOTATION), spec)
+    key = RepoKey(metadata["namespace"], metadata["name"])
+    pin = _pin(key, annotations.get(names.ROLLBACK_ANNOTATION), spec)
     if isinstance(pin, Pin) and isinstance(spec, GitRepositorySpec):
         spec = pinned(spec, pin)
     return Repository(
-        key=RepoKey(metadata["namespace"], metadata["name"]),
+        key=key,
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
         resource_version=metadata["resourceVersion"],
@@ -151,10 +152,11 @@ def ref_of(spec: GitRepositorySpec) -> Ref:
     return given[0] if given else DEFAULT_BRANCH
 
 
-def _pin(text: object, spec: GitRepositorySpec | Problem) -> Pin | Problem | None:
+def _pin(key: RepoKey, text: object, spec: GitRepositorySpec | Problem) -> Pin | Problem | None:
     if text is None:
         return None
-    return parse_pin(str(text), instead_of=None if isinstance(spec, Problem) else ref_of(spec))
+    ref = None if isinstance(spec, Problem) else ref_of(spec)
+    return parse_pin(str(text), instead_of=ref, arguments=key.arguments)
 
 
 def _spec_problem(message: str, hint: str) -> Problem:

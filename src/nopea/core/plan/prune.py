@@ -65,6 +65,7 @@ class PruneReason(enum.StrEnum):
     RENDER_FAILED = "the manifests in Git have errors"
     RENDERED_TO_NOTHING = "Git holds no objects"
     GUARD = "too many at once"
+    UNREADABLE = "it cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,9 @@ class PruneCandidate:
     """What is known about an object that Git no longer declares.
 
     `owner` is the value of its ownership label or None, `prune_live` that of the annotation `nopea.io/prune`.
-    `wanted_by` names another GitRepository that declares the object now, or is empty.
+    `wanted_by` names another GitRepository that declares the object now, or is empty. `is_itself` says that
+    it is the GitRepository, with which its objects may go. `unreadable` says why the API server does not
+    show it: then nothing else is known.
     """
 
     in_inventory: bool
@@ -85,6 +88,8 @@ class PruneCandidate:
     terminating: bool = False
     break_glass: bool = False
     wanted_by: str = ""
+    is_itself: bool = False
+    unreadable: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +140,15 @@ def prune_decisions(
     runs_on: bool = True,
     deleting: bool = False,
     commit: str = "",
+    arguments: str = "NAME",
 ) -> dict[ObjectKey, PruneDecision]:
     """Decide about every candidate, in their order.
 
     `inventory_size` counts all objects of the inventory, including the candidates; `runs_on` says that Git
     still declares a workload. `enabled` is spec.prune, `limit` is spec.pruneLimit. `confirmed` means that the
-    annotation `nopea.io/confirm-prune` names this `commit`. `deleting` means that the GitRepository is being
-    deleted with deletionPolicy Delete: then only each object's safeguards apply.
+    annotation `nopea.io/confirm-prune` names this `commit`; `arguments` name the GitRepository in the command
+    that sets it. `deleting` means that the GitRepository is being deleted with deletionPolicy Delete: then
+    only each object's safeguards apply.
     """
     decisions = {
         key: _decide(key, candidate, owner=owner, enabled=enabled, deleting=deleting)
@@ -155,15 +162,16 @@ def prune_decisions(
         for key, decision in decisions.items()
         if decision.verdict in (PruneVerdict.GONE, PruneVerdict.WAIT)
     )
+    confirm = _confirm(commit, arguments)
     problem: Problem | None = None  # about the whole sync: all or nothing
     if not rendered_cleanly:
         reason = PruneReason.RENDER_FAILED  # the errors were reported where they were found
     elif rendered_count <= 0:
         reason, problem = PruneReason.RENDERED_TO_NOTHING, _nothing_left(pruned)
     elif len(pruned) > allowed_at_once(left, limit) and not confirmed:
-        reason, problem = PruneReason.GUARD, _too_many(pruned, left=left, limit=limit, commit=commit)
+        reason, problem = PruneReason.GUARD, _too_many(pruned, left=left, limit=limit, confirm=confirm)
     elif not (runs_on or confirmed) and (last := _last_workloads(pruned, left, limit)):
-        reason, problem = PruneReason.GUARD, _no_workload_left(last, commit=commit)
+        reason, problem = PruneReason.GUARD, _no_workload_left(last, confirm=confirm)
     else:
         return decisions
     refusal = PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
@@ -203,6 +211,10 @@ def _decide(
     key: ObjectKey, candidate: PruneCandidate, *, owner: str, enabled: bool, deleting: bool
 ) -> PruneDecision:
     """Apply the safeguards of a single object; the first one that applies is the reason."""
+    if candidate.unreadable is not None:
+        return PruneDecision(
+            verdict=PruneVerdict.REFUSE, reason=PruneReason.UNREADABLE, problem=candidate.unreadable
+        )
     if not candidate.kind_served:
         return PruneDecision(verdict=PruneVerdict.KEEP, reason=PruneReason.UNKNOWN_KIND)
     if not candidate.live:
@@ -217,7 +229,7 @@ def _decide(
     if (reason := _not_ours(candidate, owner=owner)) is not None:
         problem = (_blocked_by if deleting else _protected)(key, reason)
         return PruneDecision(verdict=PruneVerdict.REFUSE, reason=reason, problem=problem)
-    if key.group_kind in PROTECTED_KINDS and candidate.prune_live != "true":
+    if (key.group_kind in PROTECTED_KINDS or candidate.is_itself) and candidate.prune_live != "true":
         return PruneDecision(verdict=PruneVerdict.KEEP, reason=PruneReason.PROTECTED_KIND)
     if not candidate.uid:
         return PruneDecision(verdict=PruneVerdict.WAIT, reason=PruneReason.NO_UID)
@@ -270,28 +282,30 @@ def _nothing_left(pruned: list[ObjectKey]) -> Problem:
     )
 
 
-def _too_many(pruned: list[ObjectKey], *, left: int, limit: PruneLimit, commit: str) -> Problem:
+def _too_many(pruned: list[ObjectKey], *, left: int, limit: PruneLimit, confirm: str) -> Problem:
     allowed = f"spec.pruneLimit ({limit}) allows {allowed_at_once(left, limit)} at once"
     return Problem(
         code=Code.PRUNE_GUARD,
         message=f"{len(pruned)} of {left} objects were removed from Git, and {allowed}. "
         f"None is pruned: {_named(pruned)}.",
-        hint=f"Restore them, or {_confirm(commit)}",
+        hint=f"Restore them, or {confirm}",
     )
 
 
-def _no_workload_left(last: list[ObjectKey], *, commit: str) -> Problem:
+def _no_workload_left(last: list[ObjectKey], *, confirm: str) -> Problem:
     return Problem(
         code=Code.PRUNE_GUARD,
         message=f"The last workload was removed from Git: {_named(last)}. Nothing is pruned.",
-        hint=f"Restore it, or {_confirm(commit)}",
+        hint=f"Restore it, or {confirm}",
     )
 
 
-def _confirm(commit: str) -> str:
+def _confirm(commit: str, arguments: str) -> str:
     """Complete a hint: the command, and the annotation that it sets."""
     annotation = f"{names.CONFIRM_PRUNE_ANNOTATION}: {commit or '<commit>'}"
-    return f"confirm the prune with `nopea confirm-prune NAME`, which sets the annotation {annotation}."
+    return (
+        f"confirm the prune with `nopea confirm-prune {arguments}`, which sets the annotation {annotation}."
+    )
 
 
 def _named(keys: Iterable[ObjectKey]) -> str:

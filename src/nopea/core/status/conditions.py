@@ -6,7 +6,7 @@ still applied, and drift is still reverted. Fetched and Applied say which of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from nopea.core.api.conditions import (
@@ -191,15 +191,27 @@ def _about_objects(make: _Maker, report: ReconcileReport) -> list[Condition]:
     if report.rivals:
         found.append(make(CONTENDED, "True", "ChangedBackAgain", report.rivals))
     if report.unwatched:
-        kinds = _first(report.unwatched)
-        message = (
-            f"Changes of {kinds} are noticed only when all objects are compared, because neither Nopea nor "
-            "the service account that applies them may list and watch them. Grant the account these verbs."
-        )
-        found.append(make(WATCHING, "False", "NotWatched", message))
+        found.append(make(WATCHING, "False", "NotWatched", _unwatched(report.unwatched)))
     elif report.count(*IN_SYNC):
         found.append(make(WATCHING, "True", "Watched", "Changes of applied objects are noticed at once."))
     return found
+
+
+def _unwatched(places: Mapping[str, str]) -> str:
+    without_rights = [place for place, why in places.items() if not why]
+    sentences = [
+        f"Changes of {_first([place for place in places if places[place] == why])} are noticed only when all "
+        f"objects are compared: {why.rstrip('.')}."
+        for why in dict.fromkeys(filter(None, places.values()))
+    ]
+    if without_rights:
+        sentences.insert(
+            0,
+            f"Changes of {_first(without_rights)} are noticed only when all objects are compared, because "
+            "neither Nopea nor the service account that applies them may list and watch them. Grant the "
+            "account these verbs.",
+        )
+    return " ".join(sentences)
 
 
 def _first(texts: Sequence[str], limit: int = 5) -> str:

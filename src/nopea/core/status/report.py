@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from nopea.core.api.pin import Pin
@@ -99,8 +100,8 @@ class ReconcileReport:
     health: HealthSummary | None = None
     rivals: str = ""
     """The contention, in sentences; empty when there is none."""
-    unwatched: tuple[str, ...] = ()
-    """Where applied objects cannot be watched: `deployments.apps in shop`."""
+    unwatched: Mapping[str, str] = field(default_factory=dict)
+    """Where applied objects cannot be watched, as `deployments.apps in shop`, and why if not for rights."""
     why_objects_stay: str = ""
     """Why a deleted GitRepository leaves all its objects; empty if they were deleted with it."""
     contested: tuple[tuple[ObjectKey, RepoKey], ...] = ()

@@ -66,9 +66,8 @@ def interrupted(
     It records nothing about the commit: the next process syncs again.
     """
     applied = report.count(*IN_SYNC)
-    message = (
-        f"Interrupted by the controller's shutdown after {applied} objects. The sync resumes when it is back."
-    )
+    after = "1 object" if applied == 1 else f"{applied} objects"
+    message = f"Interrupted by the controller's shutdown after {after}. The sync resumes when it is back."
     return progressing(previous, generation=report.generation, message=message, now=now), message
 
 

@@ -13,6 +13,7 @@ from nopea.core.api.entries import DriftEntry, ObjectReference, StatusError
 from nopea.core.api.names import ROLLBACK_ANNOTATION
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import MAX_ERRORS, GitRepositoryStatus
+from nopea.core.health.condition import HealthSummary
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.status import reported
 
@@ -50,6 +51,13 @@ def test_a_rolled_back_repository_names_the_branch_that_is_not_followed() -> Non
     assert lines(found)[-1] == (
         "  rolled back: branch main is not followed until `nopea rollback api -n shop --resume`"
     )
+
+
+def test_an_unhealthy_object_is_not_hidden_by_a_sync() -> None:
+    """What was applied may crash: the health is told with the result."""
+    crash = HealthSummary(status="False", reason="Unhealthy", message="Deployment shop/web: it crashes")
+
+    assert lines(after(replace(report(), health=crash)))[-1] == "  unhealthy: Deployment shop/web: it crashes"
 
 
 def config_map(name: str) -> ObjectReference:

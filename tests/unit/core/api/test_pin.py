@@ -39,7 +39,7 @@ def test_a_pinned_repository_asks_git_for_the_commit(kind: str) -> None:
 
     assert ref_of(spec_of(found)) == Ref(RefKind.COMMIT, OLD)
     assert found.rollback_to == OLD
-    assert found.pin == Pin(commit=OLD, instead_of=Ref(RefKind(kind), "1.x"))
+    assert found.pin == Pin(commit=OLD, instead_of=Ref(RefKind(kind), "1.x"), arguments="api -n shop")
 
 
 def test_everything_else_of_the_spec_stays() -> None:
@@ -60,6 +60,7 @@ def test_a_commit_in_the_spec_gives_way_to_the_pin() -> None:
     assert ref_of(spec_of(found)) == Ref(RefKind.COMMIT, OLD)
     assert found.pin is not None
     assert f"instead of commit {NEW}" in found.pin.message
+    assert "run `nopea rollback api -n shop --resume`" in found.pin.message
 
 
 @pytest.mark.parametrize("text", [OLD.upper(), f" {OLD}\n", "0" * 64])
@@ -74,6 +75,7 @@ def test_a_value_that_is_no_commit_is_a_problem(text: str) -> None:
     found = pinned_to(text, deletionPolicy="Delete")
 
     assert found.pin_problem is not None
+    assert "`nopea rollback api -n shop --resume`" in found.pin_problem.hint
     assert found.pin_problem.code is Code.ROLLBACK_INVALID
     assert (found.pin, found.rollback_to) == (None, "")
     assert ref_of(spec_of(found)) == MAIN
@@ -85,7 +87,7 @@ def test_a_pin_is_known_despite_an_invalid_spec() -> None:
     found = pinned_to(OLD, url="")
 
     assert isinstance(found.spec, Problem)
-    assert found.pin == Pin(commit=OLD, instead_of=None)
+    assert found.pin == Pin(commit=OLD, instead_of=None, arguments="api -n shop")
     assert found.follows == ""
 
 
@@ -112,9 +114,9 @@ def test_a_missing_commit_is_explained_by_the_pin() -> None:
     """If the pinned commit does not exist, the hint is about the rollback; other problems keep their hint."""
     missing = Problem(code=Code.GIT_REF_NOT_FOUND, message="no such commit", hint="Correct spec.ref.commit.")
     other = Problem(code=Code.GIT_UNREACHABLE, message="down", hint="Wait.")
-    pin = Pin(commit=OLD, instead_of=MAIN)
+    pin = Pin(commit=OLD, instead_of=MAIN, arguments="api -n shop")
 
-    assert "nopea rollback NAME --resume" in explained(missing, pin).hint
+    assert "`nopea rollback api -n shop --resume`" in explained(missing, pin).hint
     assert "branch main" in explained(missing, pin).hint
     assert explained(missing, None) is missing
     assert explained(other, pin) is other

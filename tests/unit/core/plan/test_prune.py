@@ -169,6 +169,20 @@ def test_a_blocked_deletion_says_how_to_continue() -> None:
     assert blocked(NAMESPACE, expected.message) == expected
 
 
+def test_what_cannot_be_read_is_neither_deleted_nor_forgotten() -> None:
+    """Nothing is known about it, so the other facts do not count; the others are deleted."""
+    problem = Problem(code=Code.API_BUSY, message="The API service does not answer.", hint="Wait.")
+    for deleting in (False, True):
+        unreadable = replace(PRUNABLE, unreadable=problem)
+        decisions = decide({WEB: unreadable, CLAIM: replace(PRUNABLE, prune_live="true")}, deleting=deleting)
+
+        assert decisions[WEB].verdict is PruneVerdict.REFUSE
+        assert decisions[WEB].problem is problem
+        assert not decisions[WEB].forgets
+        assert decisions[WEB].blocks_deletion
+        assert decisions[CLAIM].verdict is PruneVerdict.PRUNE
+
+
 def test_break_glass_prevents_deletion() -> None:
     """The object is kept until the protection ends; the deletion of a GitRepository is blocked until then."""
     held = {WEB: replace(PRUNABLE, break_glass=True)}

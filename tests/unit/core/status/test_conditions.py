@@ -96,7 +96,7 @@ def test_a_rollback_that_git_cannot_fetch_is_not_ready() -> None:
 def test_unwatched_kinds_are_named() -> None:
     """The condition is True when every kind is watched."""
     status = after(
-        report(objects=[result_of("a")], unwatched=("services in shop", "deployments.apps in shop"))
+        report(objects=[result_of("a")], unwatched={"services in shop": "", "deployments.apps in shop": ""})
     )
     watching = find(status.conditions, "Watching")
 
@@ -104,6 +104,21 @@ def test_unwatched_kinds_are_named() -> None:
     assert (watching.status, watching.reason) == ("False", "NotWatched")
     assert "Changes of services in shop, deployments.apps in shop are noticed only" in watching.message
     assert told(after(SYNCED), ["Watching"]) == ["True"]
+
+
+def test_a_watch_that_fails_is_told_with_its_reason() -> None:
+    """No right is missing where a conversion webhook is down."""
+    why = "conversion webhook for a.example/v1, Kind=Gizmo failed"
+    unwatched = {"gizmos.a.example": f"{why}.", "widgets.a.example": f"{why}.", "services in shop": ""}
+    watching = find(after(report(objects=[result_of("a")], unwatched=unwatched)).conditions, "Watching")
+
+    assert watching is not None
+    rights, failure = watching.message.split(" Grant the account these verbs. ")
+    assert "services in shop" in rights
+    assert failure == (
+        "Changes of gizmos.a.example, widgets.a.example are noticed only when all objects are compared: "
+        f"{why}."
+    )
 
 
 def test_an_idle_sync_of_an_unhealthy_repository_writes_nothing() -> None:

@@ -19,7 +19,7 @@ from nopea.core.git.source import Commit
 from nopea.core.problem import Code, Problem
 from nopea.core.status.conditions import cut
 from nopea.core.status.report import Outcome, ReconcileReport, Result
-from nopea.core.status.status import crashed, progressing, reported
+from nopea.core.status.status import crashed, interrupted, progressing, reported
 
 LATER = NOW + timedelta(hours=1)
 NOTHING = GitRepositoryStatus()
@@ -287,3 +287,13 @@ def test_every_status_is_valid(
         crashed(NOTHING, problem=(problems or [LASTING])[0], generation=1, now=NOW),
     ):
         assert msgspec.convert(msgspec.to_builtins(status), GitRepositoryStatus) == status
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0, "after 0 objects."), (1, "after 1 object.")])
+def test_an_interruption_says_how_far_the_sync_came(number: int, shown: str) -> None:
+    """The message is in Ready and in an Event."""
+    done = report(Result.SUPERSEDED, objects=[result_of("a", Outcome.CREATED)] * number)
+
+    _, note = interrupted(NOTHING, done, now=NOW)
+
+    assert shown in note

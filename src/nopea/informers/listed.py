@@ -1,0 +1,41 @@
+"""The objects of one repository as a command sees them: each kind is listed once, and not watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nopea.core.api import names
+from nopea.core.objects import ObjectKey
+from nopea.informers.object_cache import ObjectCache, Place, RulesOf, Watcher
+from nopea.kube.client import KubeClient
+from nopea.kube.errors import ApiError
+from nopea.kube.live import LiveObject
+from nopea.kube.requests import Selection
+
+
+class ListedObjects(ObjectCache):
+    """Bounded by one owner's objects, kept whole. A kind that may not be listed stays unknown."""
+
+    def __init__(self, client: KubeClient, *, owner: str, rules: RulesOf) -> None:
+        super().__init__(client, rules=rules)
+        self._selection = Selection(labels=f"{names.REPOSITORY_LABEL}={owner}") if owner else None
+        self._bodies: dict[ObjectKey, LiveObject] = {}
+
+    def body(self, key: ObjectKey) -> LiveObject | None:
+        """Return the object as it was listed: a command does not have the key of recorded hashes."""
+        return self._bodies.get(key)
+
+    async def ensure(self, places: Iterable[Place], watcher: Watcher | None = None) -> None:
+        """List each kind that has not been listed yet."""
+        del watcher  # a command reads as its user
+        for resource, namespace in dict.fromkeys(places):
+            if self._selection is None or self.knows(resource, namespace):
+                continue
+            try:
+                listing = await self._client.list(resource, self._selection)
+            except ApiError:
+                continue  # the look at each object says what is wrong
+            kind = self._start(resource)
+            kind.health.synced = True
+            self._replace(kind, listing.items, listing.resource_version)
+            self._bodies |= {live.key: live for live in listing.items}
