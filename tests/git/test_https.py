@@ -16,9 +16,16 @@ from nopea.core.git.source import Credentials, Remote
 from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.core.secret import Secret
 from nopea.git.port import GitPort
+from nopea.git.settings import GitSettings
 
 LOGIN = Credentials(username="acme", password=Secret("correct-horse"))
 HOSTS = ("127.0.0.1", "localhost")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> GitSettings:
+    """The settings of a controller in a cluster: the children read as few files as they ever do."""
+    return GitSettings(cache_dir=tmp_path / "cache")
 
 
 async def refused(port: GitPort, url: str, credentials: Credentials) -> Problem:

@@ -23,6 +23,12 @@ from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 
 
+@pytest.fixture
+def settings(tmp_path: Path) -> GitSettings:
+    """The settings of a controller in a cluster: the children read as few files as they ever do."""
+    return GitSettings(cache_dir=tmp_path / "cache")
+
+
 def tunnel(target: int) -> faulty.Behaviour:
     """Be a proxy that connects every name to one port on loopback."""
 
