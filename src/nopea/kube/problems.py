@@ -189,9 +189,10 @@ def _change_of_immutable(error: ApiError) -> str:
 
 def _corrections(causes: Iterable[Cause]) -> str:
     """Say what to correct; a field that the manifest lacks is not to be corrected there."""
-    strays = [cause for cause in causes if cause.holder is not None]
-    missing = [cause for cause in causes if cause.holder is None and cause.reason == "FieldValueRequired"]
-    wrong = [cause for cause in causes if cause not in strays and cause not in missing]
+    strays = [cause for cause in causes if cause.holder is not None or cause.field.startswith("status.")]
+    others = [cause for cause in causes if cause not in strays]
+    missing = [cause for cause in others if cause.reason == "FieldValueRequired"]
+    wrong = [cause for cause in others if cause not in missing]
     hints = [
         f"{verb} {fields} in the manifest."
         for verb, some in (("Correct", wrong), ("Set", missing))

@@ -285,6 +285,7 @@ def test_a_whole_object_that_is_too_long() -> None:
 def test_a_version_in_which_objects_are_stored() -> None:
     """The field is in the status of the definition, and the answer is in its spec."""
     cause = _cause("status.storedVersions[0]")
+    assert _hint(cause).startswith("Keep the version in spec.versions")  # managedFields do not name it
     error = error_of(422, _status(422, "wrong", causes=[cause]))
     assert isinstance(error, InvalidError)
     hint = to_problem(error.with_holders({cause["field"]: "kube-apiserver"})).hint
