@@ -52,6 +52,11 @@ PATTERNS = {
     "^(100|[1-9]?[0-9])%$": Pattern(
         lambda n: "100%"[-n:], ("101%", "-1%", "+1%", "25", "%", "2.5%", "25 %", "025%", "all"), shortest=4
     ),
+    r"^refs/[^\s~^:?*\[\\]+$": Pattern(
+        lambda n: "refs/".ljust(n, "a"),
+        ("main", "refs/", "Refs/a", "refs/a b", "refs/a~1", "refs/a[b]"),
+        shortest=6,
+    ),
     "^/": Pattern(lambda n: "/" + "a" * (n - 1), ("a", "a/")),
     "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$": Pattern(lambda n: "A" * n, ("1A", "A-", "A b", "A:")),
 }
