@@ -85,7 +85,9 @@ def test_objects_of_other_deployers_are_migrated(site: Site, how: str) -> None:
     repo.wait_synced()
     for name in names:
         assert site.cluster.must_get(site.place("v1 configmaps", name))["data"] == {"keep": "1", "later": "1"}
-    assert repo.wait_event("Adopted")["note"].endswith("Not in Git, and so removed or reset: .data.extra.")
+    assert repo.wait_event("Adopted")["note"].endswith(
+        "These fields are not in Git and were removed or reset: .data.extra."
+    )
     changed = {f"{name}.yaml": yamls.text(yamls.config_map(name, keep="1")) for name in names}
     commit = repo.git.commit(changed)
     repo.sync_now()
@@ -108,7 +110,9 @@ def test_who_is_adopted_can_be_set_and_what_stays_is_told(site: Site) -> None:
     repo.sync_now()
     repo.wait_synced(commit)
     assert site.cluster.must_get(place)["data"] == {"keep": "1", "later": "1", "extra": "1"}
-    told = "Removed from Git and still in ConfigMap {0}/web, because helm owns it too: .data.later."
+    told = (
+        "ConfigMap {0}/web keeps fields that were removed from Git, because helm owns them too: .data.later."
+    )
     assert repo.wait_event("Changed")["note"].endswith(told.format(site.namespace))
     assert not [event for event in repo.events() if event["reason"] == "Adopted"]
 

@@ -156,7 +156,8 @@ def _changes(report: ReconcileReport) -> str:
 def _adoptions(report: ReconcileReport) -> Iterator[EventLine]:
     """Say what adoptions removed: it was live, and nobody has seen it in Git."""
     for result in _first(result for result in report.objects if result.removed):
-        note = f"Adopted {result.key}. Not in Git, and so removed or reset: {_listed(result.removed)}."
+        fields = _listed(result.removed)
+        note = f"Adopted {result.key}. These fields are not in Git and were removed or reset: {fields}."
         yield EventLine(type="Normal", reason="Adopted", action="Apply", note=note)
 
 
@@ -171,7 +172,8 @@ def _leftovers(report: ReconcileReport) -> Iterator[str]:
     for result in _first(result for result in report.objects if result.leftovers):
         paths = _listed([path for path, _ in result.leftovers])
         managers = _listed([*dict.fromkeys(manager for _, manager in result.leftovers)])
-        yield f" Removed from Git and still in {result.key}, because {managers} owns it too: {paths}."
+        why = f"because {managers} owns them too"
+        yield f" {result.key} keeps fields that were removed from Git, {why}: {paths}."
 
 
 def _listed(texts: Sequence[str]) -> str:
@@ -193,7 +195,7 @@ def _drifts(report: ReconcileReport) -> Iterator[EventLine]:
 
 def _why_left(result: ObjectResult) -> str:
     if result.outcome is Outcome.FAILED and result.problem is not None:
-        return f"that failed with {result.problem.code}"
+        return f"the attempt failed with {result.problem.code}"
     return _WHY_LEFT.get(result.reason, result.reason)
 
 

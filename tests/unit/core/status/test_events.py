@@ -86,7 +86,7 @@ def test_an_adoption_names_what_it_removed() -> None:
     _, event = lines(GitRepositoryStatus(), report(objects=[adopted]))
     assert (event.type, event.reason) == ("Normal", "Adopted")
     assert event.note == (
-        "Adopted ConfigMap shop/a. Not in Git, and so removed or reset: "
+        "Adopted ConfigMap shop/a. These fields are not in Git and were removed or reset: "
         ".data.k0, .data.k1, .data.k2, .data.k3, .data.k4 and 2 more."
     )
 
@@ -104,7 +104,7 @@ def test_a_field_that_stays_is_named_with_the_change() -> None:
     left = replace(result_of("a", Outcome.CONFIGURED), leftovers=((".data.a", "helm"),))
     (event,) = lines(after(FIRST), report(objects=[left]))
     assert event.reason == "Changed"
-    told = " Removed from Git and still in ConfigMap shop/a, because helm owns it too: .data.a."
+    told = " ConfigMap shop/a keeps fields that were removed from Git, because helm owns them too: .data.a."
     assert event.note.endswith(told)
 
 
@@ -315,5 +315,5 @@ def test_drift_that_could_not_be_reverted_says_so() -> None:
     (drift, *_) = lines(after(FIRST), done)
     assert (drift.reason, drift.note.rpartition("Not reverted: ")[2]) == (
         "DriftDetected",
-        f"that failed with {problem().code}.",
+        f"the attempt failed with {problem().code}.",
     )
