@@ -70,5 +70,5 @@ def test_limits_are_documented() -> None:
     assert f"after {FAILURES_BEFORE_NOTIFYING} failed syncs in a row" in TEXT
     assert f"`--notify-per-minute` messages ({NotifySettings().per_minute})" in TEXT
     assert f"once in {QUIET_SECONDS / 60:g} minutes" in TEXT
-    assert f"the\n{MAX_WAITING} that wait" in TEXT
+    assert f"the {MAX_WAITING} that wait" in TEXT
     assert f"`{SIGNATURE_HEADER}: sha256=HEX`" in TEXT

@@ -144,7 +144,7 @@ class KeptEntry(Model, frozen=True, kw_only=True):
     """An object that was removed from Git and stays in the cluster."""
 
     object: Annotated[ObjectReference, Meta(description="The object.")]
-    message: Annotated[Value, Meta(description="Why it stays, and how to delete it or let it go.")]
+    message: Annotated[Value, Meta(description="Why it stays, and how to delete it or to end the message.")]
 
 
 class HistoryEntry(Model, frozen=True, kw_only=True):

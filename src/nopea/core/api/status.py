@@ -154,7 +154,7 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
         tuple[KeptEntry, ...],
         Meta(
             max_length=MAX_KEPT,
-            description="Objects that were removed from Git and are deleted only on request; at most 20.",
+            description="Objects that were removed from Git and stay in the cluster; at most 20.",
         ),
     ] = ()
     history: Annotated[
