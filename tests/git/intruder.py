@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import platform
+import resource
 import signal
 import socket
 import threading
@@ -45,6 +47,12 @@ def attack(setup: real.Setup, request: dict[str, Any]) -> dict[str, str]:
         "read the first process's environment": Path("/proc/1/environ").read_bytes,
         "signal the parent": lambda: os.kill(parent, 0),
         "signal a thread of the parent": lambda: _call("tgkill", parent, parent, 0),
+        "limit the parent": lambda: resource.prlimit(parent, resource.RLIMIT_CPU, (1, 1)),
+        "slow the parent down": lambda: os.setpriority(os.PRIO_PROCESS, parent, 19),
+        "hold the parent on one CPU": lambda: os.sched_setaffinity(parent, {0}),
+        "have a file signal the parent": lambda: fcntl.fcntl(0, fcntl.F_SETOWN, parent),
+        "choose the signal": lambda: fcntl.fcntl(0, 10, signal.SIGKILL),
+        "have a socket signal the parent": lambda: fcntl.ioctl(0, 0x8902, parent.to_bytes(4, "little")),
         "trace the parent": lambda: _call("ptrace", _PTRACE_ATTACH, parent, 0, 0),
         "copy the parent's memory": lambda: _call("process_vm_readv", parent, 0, 0, 0, 0, 0),
         "execute a program": lambda: os.execv("/bin/true", ["true"]),
@@ -71,6 +79,7 @@ def attack(setup: real.Setup, request: dict[str, Any]) -> dict[str, str]:
         "own: ask a name server": lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close(),
         "own: resolve a name": lambda: socket.getaddrinfo("localhost", 443),
         "own: start a thread": _threaded,
+        "own: limit itself": lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
         "own: signal itself": lambda: signal.pthread_kill(threading.get_ident(), 0),
         "own: import a module": lambda: __import__("xml.dom.minidom"),
     }

@@ -506,7 +506,7 @@ async def test_a_broken_conversion_webhook_fails_at_once() -> None:
 
 
 async def test_a_server_that_refuses_everybody_is_left_alone() -> None:
-    """Three flows in two groups meet a 429 at the same time: then nobody sends before Retry-After."""
+    """Three tenants in two groups meet a 429 at the same time: then nobody sends before Retry-After."""
     times: list[float] = []
 
     async def handler(_: web.BaseRequest) -> web.StreamResponse:
@@ -518,7 +518,7 @@ async def test_a_server_that_refuses_everybody_is_left_alone() -> None:
     async with talking_to(handler) as client, asyncio.timeout(10):
         targets = (TARGET, TARGET, DEPLOYMENTS.at(name="a", namespace="shop"))
         waiting = [
-            spawn(client.on_behalf(f"shop/{number}").get(target), name="waiting")
+            spawn(client.on_behalf(f"shop{number}/web").get(target), name="waiting")
             for number, target in enumerate(targets)
         ]
         while client.limiter.limit.paused_until == 0.0:  # noqa: ASYNC110 - until the responses have arrived

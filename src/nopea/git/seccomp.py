@@ -1,10 +1,10 @@
 """Take system calls away from this process that a Git child never needs; for the rest of its life.
 
 The promise: after `refuse`, this thread and all that it starts cannot start a program or another process,
-trace or signal one, enter a namespace, mount, load code into the kernel, use io_uring, or listen on a socket:
-each attempt fails with EPERM. New sockets are TCP or UDP over IP only. All other calls work: libraries use
-different ones from version to version, so this is a list of what is refused. On other architectures than
-x86_64 and aarch64, and on kernels without seccomp, `refuse` does nothing and returns False.
+trace, signal, limit or slow one down, enter a namespace, mount, load code into the kernel, use io_uring, or
+listen on a socket: each attempt fails with EPERM. New sockets are TCP or UDP over IP only. All other calls
+work: libraries use different ones from version to version, so this is a list of what is refused. On other
+architectures than x86_64 and aarch64, and on kernels without seccomp, `refuse` does nothing, returning False.
 
 Sources: seccomp(2), prctl(2), clone(2), socket(2); linux/filter.h, linux/seccomp.h and linux/audit.h for the
 numbers of the filter; asm/unistd_64.h (x86_64) and asm-generic/unistd.h (aarch64) for those of the calls.
@@ -48,11 +48,16 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "iopl": (172, None), "ioperm": (173, None), "modify_ldt": (154, None), "personality": (135, 92),
     "settimeofday": (164, 170), "clock_settime": (227, 112), "clock_adjtime": (305, 266),
     "adjtimex": (159, 171), "sethostname": (170, 161), "setdomainname": (171, 162),
+    "sched_setaffinity": (203, 122), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274), "ioprio_set": (251, 30),
     "listen": (50, 201), "accept": (43, 202), "accept4": (288, 242),
 }  # fmt: skip
 # Calls that depend on their arguments, and the one that the C library must believe to be missing.
 _CLONE, _CLONE3 = (56, 220), (435, 435)
 _SOCKET, _PRCTL, _TGKILL = (41, 198), (157, 167), (234, 131)
+_PRLIMIT, _SETPRIORITY, _FCNTL, _IOCTL = (302, 261), (141, 140), (72, 25), (16, 29)
+_SIGNALS = {_FCNTL: (8, 10, 15), _IOCTL: (0x8901, 0x8902)}
+"""Commands that have a file send a signal: F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP."""
 
 # linux/filter.h: load a word; jump if equal, if a bit is set, if at least; and, return.
 _LOAD, _IF_EQUAL, _IF_SET, _IF_LEAST, _AND, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x54, 0x06
@@ -97,6 +102,15 @@ def _program(architecture: str) -> list[bytes]:
     program += _about(_TGKILL[column], [  # abort() and pthread_kill() signal the own process
         _step(_LOAD, _FIRST_ARGUMENT), _step(_IF_EQUAL, os.getpid(), no=1), _return(_ALLOW), refused,
     ])  # fmt: skip
+    program += _about(_PRLIMIT[column], [  # 0 is the own process; a limit of its CPU time ends another
+        _step(_LOAD, _FIRST_ARGUMENT), _step(_IF_EQUAL, 0, no=1), _return(_ALLOW), refused,
+    ])  # fmt: skip
+    program += _about(_SETPRIORITY[column], [  # it may make itself nicer
+        _step(_LOAD, _SECOND_ARGUMENT), _step(_IF_EQUAL, 0, no=1), _return(_ALLOW), refused,
+    ])  # fmt: skip
+    for call, commands in _SIGNALS.items():
+        each = [part for command in commands for part in (_step(_IF_EQUAL, command, no=1), refused)]
+        program += _about(call[column], [_step(_LOAD, _SECOND_ARGUMENT), *each, _return(_ALLOW)])
     program += _about(_PRCTL[column], [  # it stays under the parent's control, and closed to its peers
         _step(_LOAD, _FIRST_ARGUMENT),
         _step(_IF_EQUAL, _PR_SET_PDEATHSIG, no=1), refused,

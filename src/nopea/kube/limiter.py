@@ -19,9 +19,9 @@ MOST_PAUSE_SECONDS = 120.0
 PATIENCE_SECONDS = 5.0
 """A request waits that long for the end of its flow's pause; otherwise it fails at once."""
 
-MANY_FLOWS = 3
+MANY_TENANTS = 3
 MANY_GROUPS = 2
-"""So many flows, in so many API groups, must be refused at the same time for the whole server to be busy."""
+"""So many tenants, in so many API groups, must be refused at once for the whole server to be busy."""
 
 _SIGN_SECONDS = 1.0
 
@@ -129,8 +129,8 @@ class Refusals:
         if refusal.is_local:
             return False
         self._signs[at] = now + max(_SIGN_SECONDS, min(seconds or 0.0, MOST_PAUSE_SECONDS))
-        flows, groups = ({key[part] for key in self._signs} for part in (0, 1))
-        return len(flows) >= MANY_FLOWS and len(groups) >= MANY_GROUPS
+        tenants, groups = {_tenant(flow) for flow, _ in self._signs}, {scope for _, scope in self._signs}
+        return len(tenants) >= MANY_TENANTS and len(groups) >= MANY_GROUPS
 
     def seconds_left(self, flow: Flow, scopes: tuple[str, ...], *, now: float) -> float:
         """Return how long a request must wait; raise PausedError when that is not worth it."""

@@ -190,10 +190,15 @@ class Applier:
         kind, version = desired.key.group_kind, desired.resource.api_version
         if migrate(live, served={version}, to=version) is None:
             return step, live
-        served = {each.api_version for each in await self._discovery.all() if each.group_kind == kind}
-        patch = migrate(live, served=served | {version}, to=version)
-        if patch is None:
-            return step, live
+        patch = b""
+        for is_new in (False, True):  # a version that came a moment ago is not one that went
+            if is_new:
+                self._discovery.invalidate()
+            served = {each.api_version for each in await self._discovery.all() if each.group_kind == kind}
+            found = migrate(live, served=served | {version}, to=version)
+            if found is None:
+                return step, live
+            patch = found
         live = (await self._client.patch(desired.target, patch, kind=PatchKind.JSON)).json()
         return _at(step, _version_of(live)), live
 

@@ -69,6 +69,7 @@ class Pruner:
         await self._follow(self._state.applied.keys() - wanted)
         owned = self._context.object_cache.owned(self._owner)
         known = set(self._state.applied)
+        size = len(known)  # what is taken in now may be forged, and must not raise the guard's limit
         self._take_in(owned, known | wanted)
         if deleting:  # there is no later sync that would find them in the inventory
             known = set(self._state.applied)
@@ -94,7 +95,7 @@ class Pruner:
             candidates[key] = self._candidate(key, live, in_inventory=key in known, is_served=is_served)
         decisions = prune_decisions(
             candidates=candidates,
-            inventory_size=len(self._state.applied),
+            inventory_size=size,
             owner=self._owner,
             enabled=self._spec.prune,
             rendered_cleanly=clean,
@@ -162,6 +163,8 @@ class Pruner:
 
     async def _is_gone(self, namespace: str) -> bool:
         """Ask for a namespace as Nopea itself: the account's rights in it have gone with it."""
+        if not namespace:
+            return False
         try:
             await self._context.client.get(NAMESPACES.at(name=namespace))
         except ApiError as error:  # of any other, the one that the account got is reported

@@ -226,13 +226,14 @@ async def test_a_kind_that_the_server_cannot_read_is_not_waited_for(looptime: An
 
 
 async def test_a_refusal_of_many_flows_pauses_all(looptime: Any) -> None:
-    """Three flows in two groups are refused at the same time: the server itself is busy."""
+    """Three tenants in two groups are refused at the same time: the server itself is busy."""
     limiter = Limiter(_limit(10))
     limiter.refused(_refusal("", "nopea.io", after=3))
     limiter.refused(_refusal("shop/web", after=3))
+    limiter.refused(_refusal("shop/db", after=3))
     assert limiter.limit.allowed == 10
 
-    limiter.refused(_refusal("shop/api", after=3))
+    limiter.refused(_refusal("store/api", after=3))
 
     assert limiter.limit.allowed == 7
     assert await _seconds(limiter, "another/one", "batch") == pytest.approx(3)
@@ -240,14 +241,15 @@ async def test_a_refusal_of_many_flows_pauses_all(looptime: Any) -> None:
 
 
 def test_refusals_of_one_group_or_at_different_times_say_nothing_about_the_server() -> None:
-    """One broken API service is met by many repositories; one throttled account in many groups."""
+    """One broken API service is met by many repositories; what one tenant meets, its account may cause."""
     refusals = Refusals()
     assert not any(refusals.add(_refusal(f"shop/{number}", "a.example"), now=0.0) for number in range(10))
     assert not any(refusals.add(_refusal("shop/x", f"g{number}"), now=10.0) for number in range(10))
     assert not any(
         refusals.add(_refusal(f"shop/{n}", f"g{n}", after=None), now=20.0 + 2 * n) for n in range(9)
     )
-    assert [refusals.add(_refusal(f"shop/{n}", f"g{n}", after=None), now=50.0) for n in range(3)] == [
+    assert not any(refusals.add(_refusal(f"shop/{n}", f"g{n}"), now=50.0) for n in range(9))
+    assert [refusals.add(_refusal(f"shop{n}/web", f"g{n}", after=None), now=90.0) for n in range(3)] == [
         False,
         False,
         True,

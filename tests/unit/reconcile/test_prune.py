@@ -254,6 +254,23 @@ async def test_another_object_with_the_same_name_is_not_deleted() -> None:
         assert OLD in place.cluster.objects
 
 
+async def test_forged_objects_do_not_raise_the_limit_of_the_guard() -> None:
+    """They have the label and our Apply entry, as an object that a crash left unrecorded has."""
+    async with with_old() as place:
+        stored = place.cluster.objects[OLD]
+        for number in range(40):
+            name = f"forged{number}"
+            metadata = {**stored["metadata"], "name": name, "uid": f"uid-{name}"}
+            place.cluster.objects[key_of(name)] = {**stored, "metadata": metadata}
+        await place.restart()
+        place.git.push(dict.fromkeys(KEPT))
+
+        report = await place.sync(Trigger.STARTUP)
+
+        assert report.codes == (Code.PRUNE_GUARD,)
+        assert place.data("keep0") is not None
+
+
 async def test_an_object_unrecorded_after_a_crash_is_pruned_in_two_steps() -> None:
     """The object is in no inventory: it is recorded first, and a later run prunes it."""
     async with with_old() as place:

@@ -46,6 +46,9 @@ BEFORE_FIRST_APPLY: Final = "before-first-apply"
 _SUBRESOURCES: Final = ("", "scale")
 """`kubectl scale` sets a field of the object through the subresource."""
 
+_OF_CONTROLLERS: Final = ("f:finalizers", "f:ownerReferences")
+"""A deployer with these claims is a controller too: without them its object is deleted without a cleanup."""
+
 _LAST_APPLIED_PATH: Final = ("f:metadata", "f:annotations", f"f:{LAST_APPLIED}")
 _LAST_APPLIED_FIELDS: Final[Fields] = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
 _MARKS: Final[Fields] = {
@@ -75,11 +78,20 @@ class _Adopting:
             and not self.rules.ignores_manager(manager)
         )
 
-    def not_adopted(self, fields: Fields) -> Fields:
-        """Return the claims that stay: annotations for Nopea and for restarts, ignored fields and status."""
+    def not_adopted(self, entry: Mapping[str, Any]) -> Fields:
+        """Return an entry's claims that stay: annotations for Nopea and restarts, ignored fields and status.
+
+        Of a deployer, its finalizers and owner references too.
+        """
+        fields = fields_of(entry)
         ignored = difference(fields, fields_without(fields, self.live, self.rules.pointers))
         restarts = difference(fields, difference(fields, RESTARTS))
-        return union(union(ignored, restarts), _control_fields(fields))
+        kept = union(union(ignored, restarts), _control_fields(fields))
+        if self.deployers.matches(entry.get("manager")):
+            metadata = fields.get("f:metadata") or NO_FIELDS
+            controlled = {name: metadata[name] for name in _OF_CONTROLLERS if name in metadata}
+            kept = union(kept, {"f:metadata": controlled} if controlled else NO_FIELDS)
+        return kept
 
     def claims(self, entry: Mapping[str, Any], freed: Fields) -> Fields:
         """Return the part of an entry's freed claims that becomes ours; nobody owns the rest."""
@@ -151,7 +163,7 @@ def _split(
     adopted: list[tuple[Mapping[str, Any], Fields]] = []
     remaining: list[Mapping[str, Any]] = []
     for entry in entries(managed_fields):
-        rest = adopting.not_adopted(fields_of(entry)) if adopting.concerns(entry) else fields_of(entry)
+        rest = adopting.not_adopted(entry) if adopting.concerns(entry) else fields_of(entry)
         freed = difference(fields_of(entry), rest)
         if not difference(freed, _MARKS):
             remaining.append(entry)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nopea.core.apply.adoption import adopt, last_applied_of
-from nopea.core.apply.fieldset import entry_of, fields_of, union
+from nopea.core.apply.fieldset import Fields, entry_of, fields_of, union
 from nopea.core.apply.ignore_rules import DEPLOYERS, IgnoreRules, ManagerPatterns
 from nopea.core.apply.projection import LAST_APPLIED
 
@@ -110,6 +110,21 @@ def test_claims_of_deployers_are_taken_over_on_request(manager: str, operation: 
     assert after is not None
     assert after["metadata"]["managedFields"][1:] == [status, entry("operator", data("b"))]
     assert adopt(stored, deployers=ManagerPatterns(("acme*",))) is None
+
+
+@pytest.mark.parametrize("manager", ["helm-controller", "kapp-controller", "terraform-operator"])
+def test_a_controller_keeps_its_finalizers(manager: str) -> None:
+    """Its name is like that of a deployer; without the finalizer its object would go without a cleanup."""
+    controlled: Fields = {
+        "f:metadata": {"f:finalizers": {".": {}, 'v:"a.example/hold"': {}}, "f:ownerReferences": {}}
+    }
+    both = {**controlled, **data("a")}
+    after = adopted(live(entry(manager, both, "Update"), a="1"), deployers=ManagerPatterns(DEPLOYERS))
+    assert after is not None
+    assert ours(after) == data("a")
+    assert [one["fieldsV1"] for one in after["metadata"]["managedFields"] if one["manager"] == manager] == [
+        controlled
+    ]
 
 
 @pytest.mark.parametrize(
