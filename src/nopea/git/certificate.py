@@ -1,4 +1,4 @@
-"""What a server shows to prove who it is (child side).
+"""Read the certificate or the host key that a server shows (child side).
 
 libgit2 hands it to pygit2's callback, and pygit2 drops it: `observe` gives it to a session first.
 """

@@ -59,7 +59,7 @@ class Informer:
     assumed: dict[ObjectKey, int] = field(default_factory=dict)
     """During which attempt to list, as a number, a request's answer was taken in."""
     went_back: set[ObjectKey] = field(default_factory=set)
-    """What the last list had in an older state than was known, as after a restore of etcd."""
+    """The objects that the last list had in an older state than was known, as after a restore of etcd."""
     started_at: float = 0.0
     ended: LRUCache[ObjectKey, Finish] = field(default_factory=lambda: LRUCache(MOST_ENDED))
     """How Jobs had ended that were deleted since."""
@@ -101,7 +101,7 @@ class Informer:
         return known is not None and is_newer(known.resource_version, version)
 
     def replace(self, listed: Mapping[ObjectKey, ObservedObject], version: str) -> set[str | None]:
-        """Know what a list says and nothing else; return whom the difference concerns.
+        """Replace what is known with a list; return whom the difference concerns.
 
         The versions of the objects do not count: etcd may have been restored from a backup. An answer to a
         request that came while the list was read counts if it is newer than the list.

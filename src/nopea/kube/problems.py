@@ -111,7 +111,7 @@ def _code_and_hint(error: ApiError, *, managed: bool) -> tuple[Code, str]:
 
 
 def _server_failed(error: ApiError) -> tuple[Code, str]:
-    """Tell which part does not answer, if it is not the API server itself."""
+    """Return code and hint for a server error: which part does not answer, if not the API server."""
     if isinstance(error, ApiServiceError):
         return Code.API_BUSY, f"See `kubectl get apiservice {error.failure.name}`. {RETRIED}"
     if _CONVERSION.search(error.message):
@@ -188,7 +188,7 @@ def _change_of_immutable(error: ApiError) -> str:
 
 
 def _corrections(causes: Iterable[Cause]) -> str:
-    """Say what to correct; a field that the manifest lacks is not to be corrected there."""
+    """Return the hint for an invalid object; a field that the manifest lacks is not to be corrected there."""
     strays = [cause for cause in causes if cause.holder is not None or cause.field.startswith("status.")]
     others = [cause for cause in causes if cause not in strays]
     missing = [cause for cause in others if cause.reason == "FieldValueRequired"]

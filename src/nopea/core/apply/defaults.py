@@ -1,4 +1,4 @@
-"""Tell the defaults of built-in kinds: a field that goes and comes back with the same value does not change.
+"""Recognise the defaults of built-in kinds: one that is removed comes back with the same value, unchanged.
 
 The core has no schemas, so it knows the defaults by the names of fields. A default that it does not know only
 makes a message longer. Never changes a value.

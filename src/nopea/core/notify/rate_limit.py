@@ -124,7 +124,7 @@ class RateLimit(Generic[T]):
         self._tokens = self._size
         self._filled_at: float | None = None
         self._namespaces: OrderedDict[str, _Namespace[T]] = OrderedDict()
-        """Those that were sent something last are the last."""
+        """The namespaces, ordered by their last message, the oldest first."""
         self._waiting = {False: 0, True: 0}
         self._subjects = 0
         self._in_a_row = 0

@@ -154,7 +154,7 @@ def _changes(report: ReconcileReport) -> str:
 
 
 def _adoptions(report: ReconcileReport) -> Iterator[EventLine]:
-    """Say what adoptions removed: it was live, and nobody has seen it in Git."""
+    """Yield an Event for each adoption that removed live fields, because Git never showed them."""
     for result in _first(result for result in report.objects if result.removed):
         fields = _listed(result.removed)
         note = f"Adopted {result.key}. These fields are not in Git and were removed or reset: {fields}."
@@ -162,7 +162,7 @@ def _adoptions(report: ReconcileReport) -> Iterator[EventLine]:
 
 
 def _admissions(report: ReconcileReport) -> Iterator[EventLine]:
-    """Say once what admission makes of Git's values: it does so at every apply."""
+    """Yield an Event for the values that admission changed; the report has them only when they are new."""
     for result in _first(result for result in report.objects if result.admission):
         note = f"Admission changed {result.key}: {_listed(result.admission)}."
         yield EventLine(type="Normal", reason="ChangedAtAdmission", action="Apply", note=note)
