@@ -27,6 +27,7 @@ CRDS = Path(__file__).parents[1] / "deploy" / "base" / "crds"
 _WITH_PODS = {"pods_binaries", "pods_lab", "pods_namespace"}
 _FIXTURES = {"lab", "namespace", "kubectl", "private_lab", "make_lab", *_WITH_PODS}
 _ACCOUNT_SECONDS = 60.0
+_PORT_TAKEN = "address already in use"
 _Found = Binaries | LabError
 _BINARIES = pytest.StashKey[_Found]()
 _POD_BINARIES = pytest.StashKey[_Found]()
@@ -66,7 +67,15 @@ def _started(config: pytest.Config, folder: Path, options: LabOptions = ORDINARY
         if isinstance(binaries, LabError):
             raise binaries
         lab = Lab.open(folder, options=options, binaries=binaries)
-        lab.start(owned=True, progress=Terminal())
+        try:
+            lab.start(owned=True, progress=Terminal())
+        except LabError as error:
+            if _PORT_TAKEN not in str(error):
+                raise
+            # Between the choice of a port and its use, another test's lab took it. Another folder has others.
+            lab.stop()
+            lab = Lab.open(folder.with_name(f"{folder.name}-2"), options=options, binaries=binaries)
+            lab.start(owned=True, progress=Terminal())
     except LabError as error:
         pytest.fail(f"no local control plane for the tests:\n{error}", pytrace=False)
     return lab

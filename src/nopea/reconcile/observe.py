@@ -171,8 +171,11 @@ class Observer:
     def _note_deleted_with_its_kind(
         self, one: Desired, observation: Observation, state: RepositoryState
     ) -> None:
-        """Note an applied object as deleted: its kind is not served now, so it went with its definition."""
-        if one.key in state.applied:
+        """Note an applied object as deleted if its kind is not served because its definition was deleted.
+
+        While a definition changes, its kind may not be served for a moment, which says nothing.
+        """
+        if one.key in state.applied and self._discovery.is_deleted(one.key.group_kind):
             desired = orjson.loads(one.body)
             drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)
             observation.seen[one.key] = ObservedDrift(drift=drift, since=_since(one.key, drift, state))
