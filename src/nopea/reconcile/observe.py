@@ -26,6 +26,7 @@ from nopea.informers.object_cache import ObjectCache, Watcher
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, NotFoundError
+from nopea.kube.kinds import DEFINITIONS
 from nopea.kube.problems import to_problem
 from nopea.state.store import FirstSeen, RepositoryState
 
@@ -171,11 +172,14 @@ class Observer:
     def _note_deleted_with_its_kind(
         self, one: Desired, observation: Observation, state: RepositoryState
     ) -> None:
-        """Note an applied object as deleted if its kind is not served because its definition was deleted.
+        """Note an applied object as deleted: its kind is not served now, so it went with its definition.
 
-        While a definition changes, its kind may not be served for a moment, which says nothing.
+        While a definition that is live changes, its kind may be away for a moment, which says nothing.
         """
-        if one.key in state.applied and self._discovery.is_deleted(one.key.group_kind):
+        definition = DEFINITIONS.at(name=one.resource.full_plural, namespace="").key
+        known = self._object_cache.get(DEFINITIONS, definition)
+        is_away = known is not None and not known.terminating
+        if one.key in state.applied and not is_away:
             desired = orjson.loads(one.body)
             drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)
             observation.seen[one.key] = ObservedDrift(drift=drift, since=_since(one.key, drift, state))
