@@ -2,8 +2,8 @@
 
 All mirrors have one budget. When it is used up, or the file system nearly full, the least recently used ones
 are removed, first those of namespaces that have more than their share; a mirror in use never is. If that does
-not help, the fetch that has grown most is stopped. Children obey limits of their own, but what counts is what
-is measured here. It knows nothing of Git.
+not help, a fetch is stopped: one of such a namespace, else the one that has grown most. Children obey limits
+of their own, but what counts is what is measured here. It knows nothing of Git.
 """
 
 from __future__ import annotations
@@ -218,10 +218,11 @@ class Disk:
                 await self._delete(chosen)
                 log.write(log_events.mirrors_evicted, count=len(chosen), bytes=size)
                 return True
-            growing = [mirror for mirror in self._writing if mirror.growth > 0]
-            if growing and self._may_stop:
+            # A namespace with more than its share keeps nothing by fetches that do not end.
+            stoppable = [each for each in self._writing if each.growth > 0 or _belongs(each, greedy)]
+            if stoppable and self._may_stop:
                 self._may_stop = False
-                most = max(growing, key=lambda mirror: (_belongs(mirror, greedy), mirror.growth))
+                most = max(stoppable, key=lambda mirror: (_belongs(mirror, greedy), mirror.growth))
                 self._stop(most.name, self._why())
             return False
 

@@ -7,6 +7,7 @@ A token is sent to the server of its own repository only, and never again once i
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -36,6 +37,9 @@ from nopea.notify.outbox import Outbox
 log = Log(__name__)
 
 MAX_HOSTS: Final = 32
+MAX_HOSTS_OF_NAMESPACE: Final = 8
+"""Servers that get a queue of their own because of one namespace; all others share one."""
+
 MAX_REFUSED: Final = 10_000
 POLICY: Final = DeliveryPolicy(
     most_messages=1000, life_seconds=900, correctable=frozenset(), gone_stops=False
@@ -75,6 +79,7 @@ class CommitStatuses:
         self._context = context
         self._target_url = target_url
         self._boxes: dict[str, Outbox] = {}
+        self._opened: Counter[str] = Counter()
         self._group: asyncio.TaskGroup | None = None
         self._closing = asyncio.Event()
         self._refused: LRUCache[RepoKey, str] = LRUCache(MAX_REFUSED)
@@ -122,7 +127,7 @@ class CommitStatuses:
             provider=status.provider,
             token=token,
         )
-        self._box(urlsplit(request.url).netloc).offer(message)
+        self._box(urlsplit(request.url).netloc, status.namespace).offer(message)
 
     async def run(self) -> None:
         """Deliver until `close`. Run it once."""
@@ -138,11 +143,13 @@ class CommitStatuses:
         self._closing.set()
         await asyncio.gather(*(box.close(seconds) for box in self._boxes.values()))
 
-    def _box(self, host: str) -> Outbox:
+    def _box(self, host: str, namespace: str) -> Outbox:
         name, policy = f"commit status {host}", POLICY
-        if name not in self._boxes and len(self._boxes) >= MAX_HOSTS:
+        is_full = len(self._boxes) >= MAX_HOSTS or self._opened[namespace] >= MAX_HOSTS_OF_NAMESPACE
+        if name not in self._boxes and is_full:
             name, policy = "commit status others", POLICY_OF_OTHERS
         if name not in self._boxes:
+            self._opened[namespace] += 1
             self._boxes[name] = box = Outbox(name, self._post_and_record_refusal, policy=policy)
             if self._group is not None:
                 self._group.create_task(box.run(), name=f"outbox {name}")

@@ -17,7 +17,7 @@ from nopea.core.api import names
 from nopea.core.duration import backoff_seconds
 from nopea.core.secret import Secret
 from nopea.kube.client import KubeClient
-from nopea.kube.errors import AlreadyExistsError, ApiError, NotFoundError
+from nopea.kube.errors import AlreadyExistsError, ApiError, ForbiddenError, NotFoundError
 from nopea.kube.kinds import SECRETS
 from nopea.logs import Log
 
@@ -25,6 +25,8 @@ log = Log(__name__)
 
 KEY_BYTES = 32
 MOST_PAUSE_SECONDS = 30.0
+RIGHTS_SECONDS = 15.0
+"""How long the start waits for the right to the Secret: a Pod may be there before its RoleBinding."""
 _FIELD = "key"
 
 
@@ -49,18 +51,20 @@ class InventoryKey:
 
     async def run(self) -> None:
         """Return when `load` has succeeded."""
-        failures = 0
+        loop, failures = asyncio.get_running_loop(), 0
+        until = loop.time() + RIGHTS_SECONDS
         while True:
             try:
-                return await self.load()
+                return await self.load(awaits_rights=loop.time() < until)
             except ApiError:
                 failures += 1
                 await asyncio.sleep(backoff_seconds(failures, first=1.0, most=MOST_PAUSE_SECONDS))
 
-    async def load(self) -> None:
+    async def load(self, *, awaits_rights: bool = False) -> None:
         """Read the Secret, or create it. Idempotent; raises ApiError if that may go well later.
 
         Without the right to the Secret, or if it holds no key, that is logged, and the key is this process's.
+        With `awaits_rights`, a missing right is one of the errors that may go away.
         """
         async with self._lock:
             if self._is_final:
@@ -69,6 +73,8 @@ class InventoryKey:
                 self._value = await self._read() or await self._create()
             except (ApiError, ValueError) as error:
                 if isinstance(error, ApiError) and error.retryable:
+                    raise
+                if isinstance(error, ForbiddenError) and awaits_rights:
                     raise
                 log.write(log_events.inventory_key_not_kept, secret=self.name, error=str(error))
             self._is_final = True

@@ -167,6 +167,29 @@ async def test_no_room_refuses_a_write_and_stops_the_biggest(
     await end(running)
 
 
+async def test_fetches_that_do_not_end_keep_no_room_for_a_greedy_namespace(settings: GitSettings) -> None:
+    """Its mirrors are in use all the time and do not grow; another namespace gets room all the same."""
+    ends: dict[str, Callable[[], None]] = {}
+    disk = Disk(
+        settings, claim=lambda _: True, disclaim=lambda _: None, stop=lambda name, _: ends.pop(name)()
+    )
+    await disk.open()
+    for name in "abc":
+        ends[f"{name}.git"] = await disk.write(f"{name}.git", "greedy")
+        fill(settings, name, 6 * MIB)
+    await disk._measure()
+    for grown in disk._mirrors.values():
+        grown.bytes_before = grown.bytes
+    running = spawn(disk.run(), name="disk")
+
+    (await disk.write("new.git", "shop"))()
+
+    assert len(ends) < 3
+    for done in ends.values():
+        done()
+    await end(running)
+
+
 async def test_a_mirror_is_in_use_until_the_last_writer_has_ended(disk: Disk, settings: GitSettings) -> None:
     """One that waits for its turn counts too."""
     first = await disk.write("a.git", "shop")

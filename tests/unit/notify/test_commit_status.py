@@ -20,6 +20,7 @@ from nopea.core.objects import RepoKey
 from nopea.core.problem import Code
 from nopea.core.secret import Secret
 from nopea.core.status.report import Outcome, Result
+from nopea.notify.commit_status import MAX_HOSTS, MAX_HOSTS_OF_NAMESPACE
 from nopea.settings import NotifySettings
 
 KEY = RepoKey("shop", "api")
@@ -214,6 +215,27 @@ async def test_a_server_that_is_down_does_not_delay_others() -> None:
             notifier.on_transition(world(url, "gitea").did(CREATED))
             await server.wait_for(1)
             assert len(notifier.outboxes) == 2
+            await notifier.close(0)
+
+
+async def test_one_namespace_does_not_use_up_the_queues() -> None:
+    """The servers that it names later share one queue; another namespace's server has its own."""
+    repositories = [RepoKey("greedy", f"r{number}") for number in range(2 * MAX_HOSTS)]
+    remotes = {key: Remote(f"http://h{at}.invalid/a/b.git", TOKEN) for at, key in enumerate(repositories)}
+    async with Sink() as server:
+        url = server.url("/acme/shop.git")
+        async with running_notifier(ON, remotes={**remotes, KEY: Remote(url, TOKEN)}) as notifier:
+            for key, remote in remotes.items():
+                lost = History(
+                    name=key.name, namespace=key.namespace, url=remote.url,
+                    webhook={"secretRef": {"name": "h"}, "provider": "gitea"},
+                )  # fmt: skip
+                notifier.on_transition(lost.did(CREATED))
+            notifier.on_transition(world(url, "gitea").did(CREATED))
+            await server.wait_for(1)
+
+            # and that of the others, and that of KEY's server
+            assert len(notifier.outboxes) == MAX_HOSTS_OF_NAMESPACE + 2
             await notifier.close(0)
 
 

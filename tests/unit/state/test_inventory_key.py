@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import pytest
@@ -10,7 +11,7 @@ from tests.fakes.cluster import FakeCluster
 from nopea.core.objects import ObjectKey
 from nopea.kube.errors import ApiFailure, ForbiddenError, NotFoundError, ServerError
 from nopea.kube.kinds import SECRETS
-from nopea.state.inventory_key import KEY_BYTES, InventoryKey
+from nopea.state.inventory_key import KEY_BYTES, RIGHTS_SECONDS, InventoryKey
 
 pytestmark = pytest.mark.looptime
 
@@ -61,6 +62,23 @@ async def test_an_api_server_that_starts_is_waited_for() -> None:
     await key.run()
 
     assert base64.b64decode(cluster.objects[SECRET]["data"]["key"]) == key.current().reveal()
+
+
+async def test_a_right_that_comes_late_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """A key that is not stored would be lost with the process; without the right the start goes on."""
+    cluster = FakeCluster()
+    refused = ForbiddenError(ApiFailure(code=403, message="no"))
+    cluster.fail_next("get", SECRETS, refused, times=3)
+    key, never = key_of(cluster), key_of(cluster)
+
+    await key.run()
+    assert base64.b64decode(cluster.objects[SECRET]["data"]["key"]) == key.current().reveal()
+
+    cluster.fail_next("get", SECRETS, refused, times=1000)
+    began = asyncio.get_running_loop().time()
+    await never.run()
+    assert RIGHTS_SECONDS <= asyncio.get_running_loop().time() - began < 2 * RIGHTS_SECONDS
+    assert [record.message for record in caplog.records] == ["inventory key not kept"]
 
 
 @pytest.mark.parametrize("data", [{}, {"key": "c2hvcnQ="}, {"key": "!"}, None])
