@@ -168,6 +168,17 @@ def tenant(cluster: Cluster, server: GitServer, namespace: str) -> Tenant:
     return made
 
 
+@contextmanager
+def neighbour(of: Tenant, name: str) -> Iterator[Tenant]:
+    """Yield another tenant, in a namespace `NAMESPACE-name` that ends with it."""
+    namespace = f"{of.namespace}-{name}"
+    of.cluster.lab.run_kubectl("create", "namespace", namespace)
+    made = tenant(of.cluster, of.server, namespace)
+    yield made
+    made.clear()
+    of.cluster.delete(f"v1 namespaces /{namespace}")
+
+
 SITES: Mapping[Mode, Callable[[Cluster, GitServer, str], Site]] = {
     Mode.CONTROLLER: Site,
     Mode.ACCOUNT: tenant,

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.e2e import yamls
 from tests.e2e.process import Nopea
-from tests.e2e.tenancy import Tenant, least_rights, tenant
+from tests.e2e.tenancy import Tenant, least_rights, neighbour, tenant
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Repo
 from tests.git.faulty import FaultyServer, big_pack, drip_refs
@@ -52,14 +52,10 @@ def victim(cluster: Cluster, git_server: GitServer, namespace: str, controller: 
 
 
 @pytest.fixture
-def mallory(cluster: Cluster, git_server: GitServer, victim: Tenant) -> Iterator[Tenant]:
+def mallory(victim: Tenant) -> Iterator[Tenant]:
     """The attacker."""
-    name = f"{victim.namespace}-mallory"
-    cluster.lab.run_kubectl("create", "namespace", name)
-    made = tenant(cluster, git_server, name)
-    yield made
-    made.clear()
-    cluster.delete(f"v1 namespaces /{name}")
+    with neighbour(victim, "mallory") as made:
+        yield made
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from tests.e2e import yamls
 from tests.e2e.process import Nopea
-from tests.e2e.tenancy import RBAC, Tenant, binding, least_rights, tenant
+from tests.e2e.tenancy import RBAC, Tenant, binding, least_rights, neighbour, tenant
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster
 from tests.git.faulty import FaultyServer, drip_refs
@@ -37,16 +37,13 @@ def victim(cluster: Cluster, git_server: GitServer, namespace: str, controller: 
 
 
 @pytest.fixture
-def mallory(cluster: Cluster, git_server: GitServer, victim: Tenant) -> Iterator[Tenant]:
+def mallory(victim: Tenant) -> Iterator[Tenant]:
     """A tenant with every right in its own namespace, and with the right to read the victim's."""
-    name = f"{victim.namespace}-mallory"
-    cluster.lab.run_kubectl("create", "namespace", name)
-    made = tenant(cluster, git_server, name)
     place = victim.place(f"{RBAC} rolebindings", "mallory-view")
-    cluster.put(place, binding(place, "view", f"{name}/deployer", kind="ClusterRole"))
-    yield made
-    made.clear()
-    cluster.delete(f"v1 namespaces /{name}")
+    with neighbour(victim, "mallory") as made:
+        account = f"{made.namespace}/deployer"
+        victim.cluster.put(place, binding(place, "view", account, kind="ClusterRole"))
+        yield made
 
 
 def maps(*names: str, namespace: str = "") -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.e2e import yamls
 from tests.e2e.process import Nopea
-from tests.e2e.tenancy import RBAC, Tenant, binding, least_rights, tenant
+from tests.e2e.tenancy import RBAC, Tenant, binding, least_rights, neighbour, tenant
 from tests.e2e.waiting import always, eventually
 from tests.e2e.world import Cluster, Repo, Site
 from tests.gitserver import GitServer
@@ -34,14 +34,10 @@ def shop(cluster: Cluster, git_server: GitServer, namespace: str, controller: No
 
 
 @pytest.fixture
-def platform(cluster: Cluster, git_server: GitServer, shop: Tenant) -> Iterator[Tenant]:
+def platform(shop: Tenant) -> Iterator[Tenant]:
     """Another tenant, the victim of attacks."""
-    name = f"{shop.namespace}-platform"
-    cluster.lab.run_kubectl("create", "namespace", name)
-    made = tenant(cluster, git_server, name)
-    yield made
-    made.clear()
-    cluster.delete(f"v1 namespaces /{name}")
+    with neighbour(shop, "platform") as made:
+        yield made
 
 
 def web(**data: str) -> dict[str, str]:
