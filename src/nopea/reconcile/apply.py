@@ -187,20 +187,22 @@ class Applier:
         self, step: Step, desired: Desired, live: Mapping[str, Any]
     ) -> tuple[Step, Mapping[str, Any]]:
         """Rename the versions in managedFields that the kind no longer has."""
-        kind, version = desired.key.group_kind, desired.resource.api_version
+        version = desired.resource.api_version
         if migrate(live, served={version}, to=version) is None:
             return step, live
-        patch = b""
-        for is_new in (False, True):  # a version that came a moment ago is not one that went
-            if is_new:
-                self._discovery.invalidate()
-            served = {each.api_version for each in await self._discovery.all() if each.group_kind == kind}
-            found = migrate(live, served=served | {version}, to=version)
-            if found is None:
-                return step, live
-            patch = found
+        if migrate(live, served=await self._served_versions(desired), to=version) is None:
+            return step, live
+        self._discovery.invalidate()  # a version that came a moment ago is not one that went
+        patch = migrate(live, served=await self._served_versions(desired), to=version)
+        if patch is None:
+            return step, live
         live = (await self._client.patch(desired.target, patch, kind=PatchKind.JSON)).json()
         return _at(step, _version_of(live)), live
+
+    async def _served_versions(self, desired: Desired) -> set[str]:
+        kind = desired.key.group_kind
+        served = {each.api_version for each in await self._discovery.all() if each.group_kind == kind}
+        return served | {desired.resource.api_version}
 
     async def _write(self, step: Step, desired: Desired, live: Mapping[str, Any] | None) -> Applied:
         target, body = desired.target, _body(step, desired, live)
