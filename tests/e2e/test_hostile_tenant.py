@@ -148,8 +148,8 @@ def many_broken_repositories(mallory: Tenant, victim: Tenant) -> Iterator[None]:
 ATTACKS: tuple[Callable[[Tenant, Tenant], AbstractContextManager[None]], ...] = (
     patterns_and_many_paths,
     big_files,
-    dripping_servers,
     endless_packs,
+    dripping_servers,
     claims_and_forgeries,
     many_broken_repositories,
 )
