@@ -33,7 +33,7 @@ _AZURE_SSH_HOSTS = ("ssh.dev.azure.com", "vs-ssh.visualstudio.com")
 _AZURE_SSH_PATH = re.compile(r"v3/([^/\s]+)/([^/]+)/([^/]+)", re.IGNORECASE)
 _AZURE_OLD_HOST = re.compile(r"([a-z0-9-]+)\.visualstudio\.com")
 _AZURE_COLLECTION = re.compile(r"DefaultCollection/", re.IGNORECASE)
-_DATA_CENTER_PATH = re.compile(r"scm/([^/\s]+/[^/]+)", re.IGNORECASE)
+_DATA_CENTER_PATH = re.compile(r"scm/([\w~.-]+/[^/]+)", re.IGNORECASE)
 
 
 def normalise_url(url: str) -> str:
@@ -56,13 +56,18 @@ def normalise_url(url: str) -> str:
 
 def _usual(host: str, path: str) -> tuple[str, str]:
     """Return the host and path that stand for all of a provider's URLs of one repository."""
-    if host in _AZURE_SSH_HOSTS and (parts := _AZURE_SSH_PATH.fullmatch(path)):
+    if host in _AZURE_SSH_HOSTS:
+        parts = _AZURE_SSH_PATH.fullmatch(path)
+        if parts is None:
+            return host, path
         host, path = _AZURE, f"{parts[1]}/{parts[2]}/_git/{parts[3]}"
-    elif host not in _AZURE_SSH_HOSTS and (old := _AZURE_OLD_HOST.fullmatch(host)):
+    elif old := _AZURE_OLD_HOST.fullmatch(host):
         host, path = _AZURE, f"{old[1]}/{_AZURE_COLLECTION.sub('', path, count=1)}"
+    if host == _AZURE or "/_git/" in f"/{path}":  # the latter on an Azure DevOps Server
+        return host, _without_default_project(path)
     if parts := _DATA_CENTER_PATH.fullmatch(path):  # only HTTP URLs of Bitbucket Data Center have it
         path = parts[1]
-    return _SSH_HOSTS.get(host, host), _without_default_project(path)
+    return _SSH_HOSTS.get(host, host), path
 
 
 def _without_default_project(path: str) -> str:

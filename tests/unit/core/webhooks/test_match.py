@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nopea.core.api.spec import GitReference, GitRepositorySpec, Provider
@@ -117,13 +117,23 @@ def test_ssh_through_port_443_has_a_host_of_its_own(ssh: str, sent: str) -> None
     assert not matches_url(ssh.replace("shop", "shop2"), delivery(urls=(sent,)))
 
 
+@example("ssh.dev.azure.com", ["v3", "scm", "v3", "v3"])
+@example("ssh.dev.azure.com", ["scm", " ", "v3"])
+@example("git.acme.example", ["scm", " ", "v3"])
 @given(
     st.sampled_from(
-        ["ssh.dev.azure.com", "vs-ssh.visualstudio.com", "acme.visualstudio.com", "dev.azure.com"]
+        [
+            "ssh.dev.azure.com",
+            "vs-ssh.visualstudio.com",
+            "acme.visualstudio.com",
+            "dev.azure.com",
+            "git.acme.example",
+            "ssh.github.com",
+        ]
     ),
     st.lists(st.sampled_from(["v3", "acme", "Web", "_git", "DefaultCollection", "scm", " ", ""]), max_size=7),
 )
-def test_any_azure_url_has_one_normal_form(host: str, parts: list[str]) -> None:
+def test_any_url_of_a_provider_has_one_normal_form(host: str, parts: list[str]) -> None:
     """The forms of one provider do not lead from one to the next."""
     once = normalise_url(f"https://{host}/{'/'.join(parts)}")
 
