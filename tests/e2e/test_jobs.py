@@ -104,6 +104,7 @@ def test_a_failed_job_that_somebody_deletes_does_not_run_again(site: Site) -> No
     _end_pod(site, "Failed")
     _wait_recorded(repo)
     site.cluster.delete(site.place(JOBS, "migrate"))
+    eventually(lambda: _is_gone(site))  # a Job orphans its Pods by default, which the garbage collector does
     _assert_done(repo, health="False")
 
     key = f"batch/Job {site.namespace}/migrate"

@@ -168,7 +168,7 @@ def test_a_restart_keeps_the_pin(alone: Site, start_nopea: Callable[..., Nopea])
     eventually(lambda: _assert_colour(alone, "blue"))
     repo.sync_and_wait()
     assert (colour_of(alone), repo.status()["lastAttemptedCommit"]) == ("blue", blue)
-    assert repo.status()["history"][0]["trigger"] in ("manual,rollback", "rollback,startup")
+    assert "rollback" in repo.status()["history"][0]["trigger"].split(",")
 
 
 def test_a_rollback_is_applied_by_a_later_controller(alone: Site, start_nopea: Callable[..., Nopea]) -> None:
