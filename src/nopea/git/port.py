@@ -22,7 +22,7 @@ from nopea.git import problems
 from nopea.git.disk import Disk
 from nopea.git.flight import Flights
 from nopea.git.pool import Pool
-from nopea.git.process import Trust
+from nopea.git.process import Trust, git_process
 from nopea.git.protocol import ErrorKind, Op
 from nopea.git.request import OperationError
 from nopea.git.settings import GitSettings, GitStatistics
@@ -55,7 +55,7 @@ class GitPort:
         settings = replace(settings, cache_dir=settings.cache_dir.absolute())
         self._settings = settings
         self._measure = measure
-        self._pool = Pool(settings)
+        self._pool = Pool(settings, git_process(settings))
         self._disk = Disk(
             settings,
             claim=self._pool.claim,

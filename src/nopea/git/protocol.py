@@ -32,6 +32,8 @@ class Op(enum.StrEnum):
     READ = "read"
     MANIFESTS = "manifests"
     HEAD = "head"
+    PATHS = "paths"
+    RENDER = "render"
 
 
 class ErrorKind(enum.StrEnum):
