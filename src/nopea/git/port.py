@@ -16,7 +16,16 @@ from typing import Any, cast
 from cachetools import LRUCache
 
 from nopea.core.git.proxy import proxy_for
-from nopea.core.git.source import Commit, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
+from nopea.core.git.source import (
+    Commit,
+    FileListing,
+    ParsedFile,
+    PathListing,
+    Ref,
+    RefKind,
+    Remote,
+    is_ssh,
+)
 from nopea.core.problem import SyncError
 from nopea.git import problems
 from nopea.git.disk import Disk
@@ -31,6 +40,7 @@ from nopea.git.wire import (
     listing_of,
     mirror_name,
     parsed_file,
+    path_listing_of,
     raw_address,
     raw_ref,
     trust_of,
@@ -116,6 +126,14 @@ class GitPort:
         call = self._call(remote, timeout_seconds)
         answer = await self._local(call, Op.FILES, commit, {"commit": commit, "subpath": subpath})
         return listing_of(answer)
+
+    async def paths(
+        self, remote: Remote, commit: str, paths: Sequence[str], *, timeout_seconds: float
+    ) -> PathListing:
+        """Return what is at paths of a commit: files, and all below folders, whatever their names."""
+        call = self._call(remote, timeout_seconds)
+        answer = await self._local(call, Op.PATHS, commit, {"commit": commit, "paths": list(paths)})
+        return path_listing_of(answer)
 
     async def read(
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float
