@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # A worker of `make test` has a control plane of its own (400 MB) and mostly waits for it: two for each core.
 WORKERS ?= 4
+RENDERER := $(BIN)/nopea-render
 PURE_TESTS = $(BIN)/pytest -q -n auto -m "not alone" tests/unit lab/tests/unit
 
-.PHONY: help setup lab-binaries demo test test-pure check format run bench crds lock audit clean
+.PHONY: help setup lab-binaries renderer demo test test-pure check format run bench crds lock audit clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -26,6 +27,12 @@ setup: $(STAMP) ## create .venv with the locked dependencies
 
 lab-binaries: $(STAMP) ## find, download or build etcd, kube-apiserver, kube-controller-manager and kubectl
 	@$(BIN)/nopea lab binaries
+
+$(RENDERER): $(wildcard renderer/*.go) renderer/go.mod renderer/go.sum | $(STAMP)
+	@echo "▸ building nopea-render from renderer/ (about three minutes, once)"
+	@cd renderer && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o ../$@ .
+
+renderer: $(RENDERER) ## build nopea-render, which renders Kustomize and Helm (needs Go 1.26)
 
 demo: $(STAMP) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
 	@$(BIN)/nopea demo

@@ -1,0 +1,5 @@
+package main
+
+type helmSpec struct{}
+type decryptionSpec struct{}
+type substituteSpec struct{}
