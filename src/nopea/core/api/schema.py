@@ -13,6 +13,7 @@ import msgspec
 from msgspec import NODEFAULT
 from msgspec.inspect import (
     BoolType,
+    DictType,
     EnumType,
     Field,
     IntType,
@@ -57,6 +58,9 @@ def _schema(kind: Type, *, defaults: bool) -> Schema:
                 minItems=shortest,
                 maxItems=longest,
             ) | {"x-kubernetes-list-type": "atomic"}
+        case DictType(key_type=StrType(), value_type=value, max_length=longest):
+            values = _schema(value, defaults=defaults)
+            return _given(type="object", additionalProperties=values, maxProperties=longest)
         case EnumType(cls=cls):
             return {"type": "string", "enum": [member.value for member in cls]}
         case StrType(min_length=shortest, max_length=longest, pattern=pattern):

@@ -15,7 +15,7 @@ import orjson
 from nopea.core.git.source import ParsedDocument, ParsedFile
 from nopea.core.manifests.encrypted import LFS_POINTER, encrypted_file, is_sops
 from nopea.core.manifests.normalize import normalize
-from nopea.core.manifests.shape import check, has_no_type, unfold
+from nopea.core.manifests.shape import Found, check, has_no_type, unfold
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS, Budget, YamlLimits
 from nopea.core.manifests.yaml.documents import split
 from nopea.core.manifests.yaml.jsonstream import read_stream
@@ -58,6 +58,25 @@ def parse_file(raw: bytes, *, limits: YamlLimits = DEFAULT_LIMITS) -> ParsedFile
     return collector.parsed()
 
 
+def check_object(
+    raw: bytes, *, index: str, limits: YamlLimits = DEFAULT_LIMITS
+) -> tuple[bytes, tuple[Problem, ...]]:
+    """Return an object in JSON, normalized, and what is wrong with it; `index` is its place in its file."""
+    value = orjson.loads(raw)
+    found = Found(value=value, index=index, line=0, source=f"#{index}")
+    normal = normalize(value) if isinstance(value, dict) else value
+    problems = check(normal, found)
+    body = orjson.dumps(normal)
+    if not problems and len(body) > limits.object_bytes:
+        problems = (_too_big(body, limits, source=found.source),)
+    return body, problems
+
+
+def _too_big(body: bytes, limits: YamlLimits, *, source: str) -> Problem:
+    message = f"The object has {len(body):,} bytes. The API server accepts {limits.object_bytes:,}."
+    return beyond(message, source=source).problem
+
+
 class _Collector:
     """Collects objects, and problems up to the limit."""
 
@@ -86,10 +105,7 @@ class _Collector:
     def _add_object(self, index: str, line: int, normal: dict[str, Any]) -> None:
         body = orjson.dumps(normal)
         if len(body) > self._limits.object_bytes:
-            message = (
-                f"The object has {len(body):,} bytes. The API server accepts {self._limits.object_bytes:,}."
-            )
-            self._report((beyond(message, source=at_line(line)).problem,))
+            self._report((_too_big(body, self._limits, source=at_line(line)),))
         else:
             self._documents.append(ParsedDocument(index=index, line=line, body=body))
 
