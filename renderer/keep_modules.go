@@ -4,5 +4,4 @@ package main
 import (
 	_ "github.com/fluxcd/pkg/envsubst"
 	_ "github.com/getsops/sops/v3/age"
-	_ "helm.sh/helm/v4/pkg/engine"
 )

@@ -1,5 +1,4 @@
 package main
 
-type helmSpec struct{}
 type decryptionSpec struct{}
 type substituteSpec struct{}

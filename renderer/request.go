@@ -62,10 +62,11 @@ type job struct {
 	files    *tree
 	deadline time.Time
 	notes    []string
+	beside   map[string]string // where the folders of charts/ lie that are charts elsewhere in the repository
 }
 
 func newJob(asked *request, bounds limits) *job {
-	result := &job{request: asked, limits: bounds, files: newTree(asked.Files, asked.Folders, asked.Missing)}
+	result := &job{request: asked, limits: bounds, beside: map[string]string{}, files: newTree(asked.Files, asked.Folders, asked.Missing)}
 	if asked.Seconds > 0 {
 		result.deadline = time.Now().Add(time.Duration(asked.Seconds * float64(time.Second)))
 		result.files.deadline = result.deadline
@@ -92,6 +93,8 @@ func (j *job) render() (*rendered, error) {
 	switch j.Kind {
 	case "kustomize":
 		documents, err = j.renderKustomize()
+	case "helm":
+		documents, err = j.renderHelm()
 	default:
 		err = newProblem(kindBug, "The parent asked for the unknown kind %q.", j.Kind)
 	}

@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -92,7 +93,7 @@ class Renderer:
         self._process.stdin.write(encode(message))
         self._process.stdin.flush()
 
-    def send(self, files: dict[str, str | bytes], **request: Any) -> int:
+    def send(self, files: Mapping[str, str | bytes], **request: Any) -> int:
         """Ask for a rendering of a whole repository and return the request's id, without waiting."""
         self._last += 1
         contents = {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
@@ -116,11 +117,11 @@ class Renderer:
                 self._answers[message["id"]] = message
         return self._answers.pop(number)
 
-    def ask(self, files: dict[str, str | bytes], **request: Any) -> dict[str, Any]:
+    def ask(self, files: Mapping[str, str | bytes], **request: Any) -> dict[str, Any]:
         """Return the answer to a rendering as it came."""
         return self.receive(self.send(files, **request))
 
-    def render(self, files: dict[str, str | bytes], **request: Any) -> Rendered:
+    def render(self, files: Mapping[str, str | bytes], **request: Any) -> Rendered:
         """Return what a rendering that must succeed produced."""
         answer = self.ask(files, **request)
         assert "ok" in answer, answer
@@ -131,7 +132,7 @@ class Renderer:
             **answer["ok"],
         )
 
-    def refuse(self, files: dict[str, str | bytes], **request: Any) -> dict[str, Any]:
+    def refuse(self, files: Mapping[str, str | bytes], **request: Any) -> dict[str, Any]:
         """Return the error of a rendering that must fail."""
         answer = self.ask(files, **request)
         assert "err" in answer, answer

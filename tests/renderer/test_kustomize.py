@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ spec: {template: {spec: {containers: [{name: web, resources: {limits: {memory: 6
 }
 
 
-def by_kubectl(files: dict[str, str | bytes], path: str, folder: Path) -> list[dict[str, Any]]:
+def by_kubectl(files: Mapping[str, str | bytes], path: str, folder: Path) -> list[dict[str, Any]]:
     """Return what `kubectl kustomize` makes of the same files."""
     for name, content in files.items():
         place = folder / name
