@@ -31,6 +31,7 @@ from nopea.notify.cdevents import cdevents_sink
 from nopea.notify.notifier import Notifier
 from nopea.notify.outboxes import Outboxes
 from nopea.readings import Parts, readings_of, repositories_of
+from nopea.reconcile.capabilities import ClusterCapabilities
 from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.publish import Publisher
 from nopea.reconcile.reconciler import Reconciler, Services
@@ -183,10 +184,15 @@ def _services(
         if repository is not None:
             mailboxes.put(repository.key, Trigger.OBJECT_CHANGE)
 
+    discovery = Discovery(client)
     return Services(
         client=client,
-        discovery=Discovery(client),
-        fetcher=Fetcher(git, store.manifests, Renderings(renderer, store.renderings)),
+        discovery=discovery,
+        fetcher=Fetcher(
+            git,
+            store.manifests,
+            Renderings(renderer, store.renderings, ClusterCapabilities(client, discovery)),
+        ),
         object_cache=ObjectCache(client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current),
         publisher=Publisher(client=client, events=events, repositories=repositories, listeners=listeners),
         repositories=repositories,

@@ -26,7 +26,7 @@ from nopea.core.manifests.tool import Tool
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError
-from nopea.reconcile.fetch import Snapshot, rendered_snapshot
+from nopea.reconcile.fetch import Snapshot, chart_of, rendered_snapshot
 from nopea.reconcile.renderings import Renderings
 
 _COMMIT = Commit(id="", author="", message="", committed_at=datetime.now(UTC))
@@ -39,7 +39,7 @@ async def read_folder(root: Path, spec: GitRepositorySpec, renderings: Rendering
     A file as `root` is a repository of one file. Raises SyncError when it cannot be read or rendered.
     """
     try:
-        found = _read(root, path=spec.path, exclude=spec.exclude)
+        found = Tool.HELM if chart_of(spec) is not None else _read(root, path=spec.path, exclude=spec.exclude)
         if isinstance(found, Snapshot):
             return found
         source = FolderFiles(root)

@@ -21,7 +21,7 @@ from nopea.core.manifests.limits import (
     problem_of_size,
     size_of,
 )
-from nopea.core.manifests.selection import no_objects, select
+from nopea.core.manifests.selection import no_objects, problem_of_options, select
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError
@@ -111,6 +111,11 @@ class Fetcher:
         return await self._read(spec, remote, commit)
 
     async def _read(self, spec: GitRepositorySpec, remote: Remote, commit: Commit) -> Snapshot:
+        source = _FilesAt(self._git, remote, commit.id, _timeout(spec))
+        if spec.helm is not None and spec.helm.chart is not None:
+            return await rendered_snapshot(
+                commit, source, spec, Tool.HELM, self.renderings, owner=remote.owner
+            )
         listing = await self._git.listing(remote, commit.id, spec.path, timeout_seconds=_timeout(spec))
         _refuse(problem_of_listing(listing))
         ignore = await self._ignore(spec, remote, commit.id, listing.files)
@@ -119,11 +124,10 @@ class Fetcher:
         if selection.refused:
             raise StalledError(*selection.refused)
         if selection.tool is not None:
-            source = _FilesAt(self._git, remote, commit.id, _timeout(spec))
             return await rendered_snapshot(
                 commit, source, spec, selection.tool, self.renderings, owner=remote.owner
             )
-        _refuse(problem_of_files(selection.manifests))
+        _refuse(problem_of_options(spec) or problem_of_files(selection.manifests))
         parsed = await self._parse(spec, remote, selection.manifests)
         return Snapshot(
             commit=commit,
@@ -168,6 +172,11 @@ class Fetcher:
         return parsed
 
 
+def chart_of(spec: GitRepositorySpec) -> str | None:
+    """Return the folder of the chart that the spec names, whatever is in its path."""
+    return spec.helm.chart if spec.helm is not None else None
+
+
 async def rendered_snapshot(
     commit: Commit,
     source: SourceFiles,
@@ -178,7 +187,8 @@ async def rendered_snapshot(
     owner: RepoKey,
 ) -> Snapshot:
     """Return what the folder of the spec renders to, for a repository. Raises SyncError."""
-    path = "/".join(part for part in spec.path.split("/") if part not in ("", "."))
+    folder = chart_of(spec) or spec.path
+    path = "/".join(part for part in folder.split("/") if part not in ("", "."))
     rendered = await renderings.files(
         source, spec, tool, path=path, owner=owner, timeout_seconds=_timeout(spec)
     )

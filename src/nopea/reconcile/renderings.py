@@ -5,15 +5,17 @@ A rendering is kept with what it read. A commit that changes none of that is not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
 
 from nopea import tasks
+from nopea.core.api.helm import Helm
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import FileEntry, ParsedFile, PathListing
+from nopea.core.manifests.capabilities import UNKNOWN, Capabilities
 from nopea.core.manifests.limits import problem_of_rendered
 from nopea.core.manifests.rendering import RenderAnswer, RenderRequest, files_of
 from nopea.core.manifests.tool import Tool
@@ -57,12 +59,23 @@ class _Given:
     missing: list[str] = field(default_factory=list)
 
 
+async def _unknown() -> Capabilities:
+    return UNKNOWN
+
+
 class Renderings:
     """Renders folders, and keeps what came of them."""
 
-    def __init__(self, renderer: Renderer, cache: RenderCache) -> None:
+    def __init__(
+        self,
+        renderer: Renderer,
+        cache: RenderCache,
+        capabilities: Callable[[], Awaitable[Capabilities]] = _unknown,
+    ) -> None:
+        """`capabilities` says what templates may know of the cluster."""
         self._renderer = renderer
         self._cache = cache
+        self._capabilities = capabilities
 
     async def files(
         self,
@@ -75,7 +88,7 @@ class Renderings:
         timeout_seconds: float,
     ) -> Rendered:
         """Return the objects that a folder renders to, by the file that each comes from. Raises SyncError."""
-        options = _options(spec)
+        options = await self._options(spec, tool, owner)
         key = (spec.url, path, tool.value, msgspec.json.encode(options))
         known = self._cache.get(key)
         if known is not None and await source.paths(known.paths) == known.listing:
@@ -84,10 +97,26 @@ class Renderings:
         answer = await self._answer(
             source, given, tool, options, path=path, owner=owner, timeout_seconds=timeout_seconds
         )
-        files = await tasks.off_loop(files_of, answer.objects, size=len(answer.objects))
-        rendered = _rendered(given, answer, files)
+        files, left_out = await tasks.off_loop(files_of, answer.objects, tool, size=len(answer.objects))
+        rendered = _rendered(given, answer, files, left_out)
         self._cache[key] = rendered
         return rendered
+
+    async def _options(self, spec: GitRepositorySpec, tool: Tool, owner: RepoKey) -> dict[str, Any]:
+        if tool is Tool.KUSTOMIZE:
+            return {"kustomize": msgspec.to_builtins(spec.kustomize)} if spec.kustomize is not None else {}
+        helm, known = spec.helm or Helm(), await self._capabilities()
+        return {
+            "helm": {
+                "releaseName": helm.release_name or owner.name,
+                "namespace": spec.target_namespace or owner.namespace,
+                "values": helm.values or {},
+                "valuesFiles": list(helm.values_files),
+                "includeCRDs": helm.include_crds,
+                "kubeVersion": helm.kube_version or known.kube_version,
+                "apiVersions": [*known.api_versions, *helm.api_versions],
+            }
+        }
 
     async def _answer(
         self,
@@ -125,10 +154,6 @@ class Renderings:
         )
 
 
-def _options(spec: GitRepositorySpec) -> dict[str, Any]:
-    return {"kustomize": msgspec.to_builtins(spec.kustomize)} if spec.kustomize is not None else {}
-
-
 async def _first_paths(source: SourceFiles, path: str) -> Sequence[str]:
     """Return what is given before the renderer asks: a small folder, nothing of a big one."""
     listing = await source.paths([path])
@@ -153,12 +178,15 @@ async def _give(source: SourceFiles, given: _Given, wanted: Sequence[str]) -> No
     given.missing += listing.missing
 
 
-def _rendered(given: _Given, answer: RenderAnswer, files: Mapping[str, ParsedFile]) -> Rendered:
+def _rendered(
+    given: _Given, answer: RenderAnswer, files: Mapping[str, ParsedFile], left_out: int
+) -> Rendered:
     """Return the rendering with what it read, in the form in which Git lists it."""
     below = tuple(f"{folder}/" if folder else "" for folder in answer.folders)
     read = set(answer.read)
     return Rendered(
         files=dict(files),
+        left_out=left_out,
         paths=(*answer.read, *answer.folders, *answer.looked),
         listing=PathListing(
             files=tuple(

@@ -11,6 +11,7 @@ from nopea.render.program import NAME, VARIABLE
 
 _MAX_PROBLEMS = 100
 _KUBECTL = "`kubectl kustomize` shows the same error."
+_TEMPLATE = "`helm template` shows the same error."
 _PUSH = "Push the file, or correct the reference to it."
 _KINDS: dict[str, tuple[Code, str]] = {
     "invalid_kustomization": (Code.KUSTOMIZATION_INVALID, f"Correct the file. {_KUBECTL}"),
@@ -39,6 +40,19 @@ _KINDS: dict[str, tuple[Code, str]] = {
     "too_many_documents": (Code.RENDERING_TOO_BIG, "Divide the folder between several GitRepositories."),
     "too_big": (Code.RENDERING_TOO_BIG, "Divide the folder between several GitRepositories."),
     "timeout": (Code.RENDERING_TIMEOUT, "Divide the folder, or raise spec.timeout."),
+    "invalid_chart": (Code.CHART_INVALID, f"Correct the chart. {_TEMPLATE}"),
+    "missing_dependency": (
+        Code.CHART_DEPENDENCY,
+        "Run `helm dependency update` in the folder of the chart, and commit its charts folder.",
+    ),
+    "incompatible_kubernetes": (
+        Code.CHART_INCOMPATIBLE,
+        "Use a version of the chart for this Kubernetes, or set spec.helm.kubeVersion.",
+    ),
+    "values_schema": (Code.VALUES_INVALID, "Correct spec.helm.values or the file in spec.helm.valuesFiles."),
+    "template": (Code.TEMPLATE_FAILED, f"Correct the template or the values. {_TEMPLATE}"),
+    "not_yaml": (Code.TEMPLATE_OUTPUT, f"Correct the template. {_TEMPLATE}"),
+    "no_values_file": (Code.RENDER_FILE_MISSING, _PUSH),
     "encrypted": (
         Code.ENCRYPTED,
         "Remove the file, and create its objects in another way, such as Sealed Secrets.",

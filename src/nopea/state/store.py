@@ -122,6 +122,8 @@ class Rendered:
     files: dict[str, ParsedFile]
     paths: tuple[str, ...]
     listing: PathListing
+    left_out: int = 0
+    """How many of Helm's hooks are not applied."""
 
 
 class RenderCache(LRUCache[Hashable, Rendered]):

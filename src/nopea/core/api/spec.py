@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from nopea.core import duration
+from nopea.core.api.helm import Helm
 from nopea.core.api.kustomize import Kustomize
 from nopea.core.api.model import Model
 from nopea.core.api.rules import IGNORE_RULES, REF_RULES, RULES
@@ -191,7 +192,7 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         Meta(
             max_length=1024,
             description="Folder with the manifests, including its subfolders. Defaults to the root. With a "
-            "kustomization.yaml in it, it is rendered with Kustomize.",
+            "kustomization.yaml or Chart.yaml in it, it is rendered.",
         ),
     ] = ""
     kustomize: (
@@ -201,6 +202,7 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    helm: Annotated[Helm, Meta(description="How a chart is rendered.")] | None = None
     exclude: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...],
         Meta(max_length=64, description="Files to exclude, as gitignore patterns relative to path."),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -15,7 +15,7 @@ import orjson
 from nopea.core.git.source import ParsedDocument, ParsedFile
 from nopea.core.manifests.encrypted import LFS_POINTER, encrypted_file, is_sops
 from nopea.core.manifests.normalize import normalize
-from nopea.core.manifests.shape import Found, check, has_no_type, unfold
+from nopea.core.manifests.shape import check, has_no_type, unfold
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS, Budget, YamlLimits
 from nopea.core.manifests.yaml.documents import split
 from nopea.core.manifests.yaml.jsonstream import read_stream
@@ -58,18 +58,24 @@ def parse_file(raw: bytes, *, limits: YamlLimits = DEFAULT_LIMITS) -> ParsedFile
     return collector.parsed()
 
 
-def check_object(
+def check_objects(
     raw: bytes, *, index: str, limits: YamlLimits = DEFAULT_LIMITS
-) -> tuple[bytes, tuple[Problem, ...]]:
-    """Return an object in JSON, normalized, and what is wrong with it; `index` is its place in its file."""
-    value = orjson.loads(raw)
-    found = Found(value=value, index=index, line=0, source=f"#{index}")
-    normal = normalize(value) if isinstance(value, dict) else value
-    problems = check(normal, found)
-    body = orjson.dumps(normal)
-    if not problems and len(body) > limits.object_bytes:
-        problems = (_too_big(body, limits, source=found.source),)
-    return body, problems
+) -> Iterator[ParsedDocument | Problem]:
+    """Yield the objects of a document in JSON, normalized, or what is wrong with them.
+
+    `index` is the place of the document in its file.
+    """
+    for found in unfold(orjson.loads(raw), index=index, line=0):
+        normal = normalize(found.value) if isinstance(found.value, dict) else found.value
+        source = f"#{found.index}"
+        problems = check(normal, replace(found, source=source))
+        body = orjson.dumps(normal)
+        if problems:
+            yield from problems
+        elif len(body) > limits.object_bytes:
+            yield _too_big(body, limits, source=source)
+        else:
+            yield ParsedDocument(index=found.index, line=0, body=body)
 
 
 def _too_big(body: bytes, limits: YamlLimits, *, source: str) -> Problem:

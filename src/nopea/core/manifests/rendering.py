@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
+
 from nopea.core.git.source import ParsedDocument, ParsedFile
-from nopea.core.manifests.file import check_object
+from nopea.core.manifests.file import check_objects
+from nopea.core.manifests.hooks import from_helm
 from nopea.core.manifests.tool import Tool
 from nopea.core.problem import Problem
 
@@ -52,20 +55,29 @@ class RenderAnswer:
     need: tuple[str, ...] = ()
 
 
-def files_of(objects: Sequence[RenderedObject]) -> dict[str, ParsedFile]:
-    """Return rendered objects as if each had been read from its source, normalized and checked."""
+def files_of(objects: Sequence[RenderedObject], tool: Tool) -> tuple[dict[str, ParsedFile], int]:
+    """Return rendered objects as if each had been read from its source, normalized and checked.
+
+    The number is that of Helm's hooks that are left out.
+    """
     documents: dict[str, list[ParsedDocument]] = {}
     problems: dict[str, list[Problem]] = {}
+    left_out = 0
     for one in objects:
-        index = str(one.index + 1)
-        body, found = check_object(one.body, index=index)
-        if found:
-            problems.setdefault(one.source, []).extend(found)
-        else:
-            documents.setdefault(one.source, []).append(ParsedDocument(index=index, line=0, body=body))
+        for found in check_objects(one.body, index=str(one.index + 1)):
+            if isinstance(found, Problem):
+                problems.setdefault(one.source, []).append(found)
+                continue
+            if tool is Tool.HELM:
+                manifest = from_helm(orjson.loads(found.body))
+                if manifest is None:
+                    left_out += 1
+                    continue
+                found = replace(found, body=orjson.dumps(manifest))
+            documents.setdefault(one.source, []).append(found)
     return {
         source: ParsedFile(
             documents=tuple(documents.get(source, ())), problems=tuple(problems.get(source, ()))
         )
         for source in documents.keys() | problems.keys()
-    }
+    }, left_out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import FileEntry, FileListing, Skipped, SkipReason
 from nopea.core.manifests.file_names import BUILD_FILES, IGNORE_FILE
 from nopea.core.manifests.ignore import Ignore
@@ -88,6 +89,18 @@ def no_objects(path: str) -> Problem:
         message=f"{f'The folder {path}' if path else 'The repository'} renders to no objects.",
         hint="Add resources to the kustomization, or correct spec.path.",
     )
+
+
+def problem_of_options(spec: GitRepositorySpec) -> Problem | None:
+    """Return the problem of options for a tool beside plain manifests, which they would not change."""
+    for field, file in (("kustomize", "kustomization.yaml"), ("helm", "Chart.yaml")):
+        if getattr(spec, field) is not None:
+            return Problem(
+                code=Code.SPEC_INVALID,
+                message=f"spec.{field} is set, and the folder of spec.path has no {file}.",
+                hint=f"Correct spec.path, add a {file}, or remove spec.{field}.",
+            )
+    return None
 
 
 def _name(path: str) -> str:
