@@ -58,7 +58,8 @@ func (j *job) chartFiles(folder string) ([]*archive.BufferedFile, error) {
 		if ignored(rules, relative) {
 			continue
 		}
-		content, err := j.readable(name)
+		// Not decrypted: a folder of a chart may have encrypted values that other tools use. What is rendered is checked.
+		content, err := j.files.content(name)
 		if err != nil {
 			return nil, err
 		}

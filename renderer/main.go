@@ -9,6 +9,9 @@ import (
 	"log"
 	"log/slog"
 	"os"
+
+	"github.com/getsops/sops/v3/logging"
+	"github.com/sirupsen/logrus"
 )
 
 func main() {
@@ -37,6 +40,7 @@ func isolate() {
 	refuseNetwork()
 	log.SetOutput(io.Discard)
 	slog.SetDefault(slog.New(slog.DiscardHandler))
+	logging.SetLevel(logrus.PanicLevel)
 	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
 		os.Stderr = null
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -133,4 +134,36 @@ func answerError(err error) map[string]any {
 		bug := newProblem(kindBug, "The renderer failed in a way that it does not know.").because(err)
 		return map[string]any{"err": bug.encoded()}
 	}
+}
+
+// withoutSecrets drops what libraries say where secrets are among the inputs, unless it stands in a file as it is in
+// Git: the reason that a chart's author wrote is kept, a value that it quotes is not.
+func (j *job) withoutSecrets(err error) error {
+	if !j.private {
+		return err
+	}
+	var several problems
+	var one *problem
+	switch {
+	case errors.As(err, &several):
+	case errors.As(err, &one):
+		several = problems{one}
+	default:
+		return newProblem(kindBug, "The renderer failed in a way that it does not know.")
+	}
+	for _, each := range several {
+		if each.detail != "" && !j.inGit(each.detail) {
+			each.detail = ""
+		}
+	}
+	return err
+}
+
+func (j *job) inGit(text string) bool {
+	for _, content := range j.Files {
+		if bytes.Contains(content, []byte(text)) {
+			return true
+		}
+	}
+	return false
 }

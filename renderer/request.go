@@ -27,6 +27,8 @@ type request struct {
 	Documents  []document        `msgpack:"documents"`
 	Decryption *decryptionSpec   `msgpack:"decryption"`
 	Substitute *substituteSpec   `msgpack:"substitute"`
+	// Private says that values or variables are from Secrets: a library's text may quote them.
+	Private bool `msgpack:"private"`
 }
 
 // document is one object, with the file of the repository that a person edits to change it, and which of the
@@ -62,11 +64,14 @@ type job struct {
 	files    *tree
 	deadline time.Time
 	notes    []string
+	private  bool              // whether secrets are among the inputs
+	keys     *keyring          // once parsed
 	beside   map[string]string // where the folders of charts/ lie that are charts elsewhere in the repository
 }
 
 func newJob(asked *request, bounds limits) *job {
 	result := &job{request: asked, limits: bounds, beside: map[string]string{}, files: newTree(asked.Files, asked.Folders, asked.Missing)}
+	result.private = asked.Private
 	if asked.Seconds > 0 {
 		result.deadline = time.Now().Add(time.Duration(asked.Seconds * float64(time.Second)))
 		result.files.deadline = result.deadline
@@ -95,6 +100,8 @@ func (j *job) render() (*rendered, error) {
 		documents, err = j.renderKustomize()
 	case "helm":
 		documents, err = j.renderHelm()
+	case "plain":
+		documents, err = j.renderPlain()
 	default:
 		err = newProblem(kindBug, "The parent asked for the unknown kind %q.", j.Kind)
 	}
@@ -102,8 +109,14 @@ func (j *job) render() (*rendered, error) {
 	if needed := j.files.needed(); len(needed) > 0 {
 		return nil, needError(needed)
 	}
+	if err == nil {
+		err = checkDocuments(documents)
+	}
+	if err == nil {
+		documents, err = j.substitute(documents)
+	}
 	if err != nil {
-		return nil, err
+		return nil, j.withoutSecrets(err)
 	}
 	if err := j.checkSize(documents); err != nil {
 		return nil, err
@@ -142,8 +155,12 @@ func (j *job) readable(name string) ([]byte, error) {
 	return j.decoded(name, content)
 }
 
-// decoded checks a file's content before a library parses it.
+// decoded decrypts a file and checks its content before a library parses it.
 func (j *job) decoded(name string, content []byte) ([]byte, error) {
+	content, err := j.decrypt(name, content)
+	if err != nil {
+		return nil, err
+	}
 	if err := checkYAML(content); err != nil {
 		return nil, err.in(name)
 	}

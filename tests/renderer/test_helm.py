@@ -105,7 +105,7 @@ def test_the_chart_and_its_values_are_asked_for_at_once(renderer: Renderer) -> N
 
 def test_dependencies_come_from_charts_folders_and_archives(renderer: Renderer) -> None:
     """Each object of a dependency names the file of the repository that holds it."""
-    files = {
+    files: dict[str, str | bytes] = {
         "chart/Chart.yaml": """\
 apiVersion: v2
 name: shop

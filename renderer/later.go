@@ -1,4 +1,0 @@
-package main
-
-type decryptionSpec struct{}
-type substituteSpec struct{}
