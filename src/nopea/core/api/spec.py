@@ -15,6 +15,7 @@ from nopea.core import duration
 from nopea.core.api.helm import Helm
 from nopea.core.api.kustomize import Kustomize
 from nopea.core.api.model import Model
+from nopea.core.api.references import ValuesReference
 from nopea.core.api.rules import IGNORE_RULES, REF_RULES, RULES
 
 # Patterns end in \Z, not $: Python's $ also matches before a last newline, the API server's does not.
@@ -25,6 +26,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=253, pattern=NAME)]
 Namespace = Annotated[str, Meta(min_length=1, max_length=63, pattern=NAMESPACE)]
 Duration = Annotated[str, Meta(max_length=32, pattern=duration.PATTERN)]
 Percentage = Annotated[str, Meta(max_length=4, pattern=r"^(100|[1-9]?[0-9])%\Z")]
+Variable = Annotated[str, Meta(max_length=256)]
 PruneLimit = Annotated[int, Meta(ge=0, le=2**31 - 1)] | Percentage
 
 
@@ -59,6 +61,25 @@ class SecretReference(Model, frozen=True, kw_only=True):
     """A Secret in the GitRepository's own namespace."""
 
     name: Annotated[Name, Meta(description="Name of the Secret.")]
+
+
+class DecryptionProvider(enum.StrEnum):
+    """What encrypted the files."""
+
+    SOPS = "sops"
+
+
+class Decryption(Model, frozen=True, kw_only=True):
+    """How encrypted files are decrypted."""
+
+    provider: Annotated[DecryptionProvider, Meta(description="What encrypted the files: sops.")]
+    secret_ref: Annotated[
+        SecretReference,
+        Meta(
+            description="Secret with the private keys: of age in keys that end in .agekey, of OpenPGP in "
+            "keys that end in .asc."
+        ),
+    ]
 
 
 class GitReference(Model, frozen=True, kw_only=True):
@@ -203,6 +224,24 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         | None
     ) = None
     helm: Annotated[Helm, Meta(description="How a chart is rendered.")] | None = None
+    decryption: (
+        Annotated[Decryption, Meta(description="How encrypted files are decrypted, as in Flux.")] | None
+    ) = None
+    substitute: (
+        Annotated[
+            dict[str, Variable],
+            Meta(max_length=64, description="Values of variables: ${name} in a manifest is replaced."),
+        ]
+        | None
+    ) = None
+    substitute_from: Annotated[
+        tuple[ValuesReference, ...],
+        Meta(
+            max_length=8,
+            description="ConfigMaps and Secrets whose keys are variables. A later one overrides an earlier "
+            "one, and substitute overrides them.",
+        ),
+    ] = ()
     exclude: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...],
         Meta(max_length=64, description="Files to exclude, as gitignore patterns relative to path."),
