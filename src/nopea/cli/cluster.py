@@ -89,6 +89,16 @@ async def connect(choice: ClusterChoice) -> AsyncIterator[tuple[KubeClient, str]
 
 def run_with_cluster(choice: ClusterChoice, work: Callable[[KubeClient, str], Awaitable[int]]) -> NoReturn:
     """Connect, run `work` with the client and the namespace, and exit with the code that it returns."""
+
+    async def connected() -> int:
+        async with connect(choice) as (client, namespace):
+            return await work(client, namespace)
+
+    run(connected)
+
+
+def run(work: Callable[[], Awaitable[int]]) -> NoReturn:
+    """Run `work` and exit with the code that it returns, or with that of its error, which is printed."""
     import asyncio
 
     from nopea.core.problem import SyncError
@@ -96,17 +106,16 @@ def run_with_cluster(choice: ClusterChoice, work: Callable[[KubeClient, str], Aw
     from nopea.kube.errors import ApiError
     from nopea.kube.problems import to_problem
 
-    async def run() -> int:
+    async def interruptible() -> int:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         # SIGTERM cancels the work, so that child processes and temporary folders are removed too
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        async with connect(choice) as (client, namespace):
-            return await work(client, namespace)
+        return await work()
 
     code = EXIT_FAILED
     try:
-        code = asyncio.run(run())
+        code = asyncio.run(interruptible())
     except ConfigError as error:
         print_error(str(error))
     except CommandError as error:

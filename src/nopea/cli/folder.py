@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,44 +22,103 @@ from nopea.core.git.source import (
 from nopea.core.manifests.file import parse_file
 from nopea.core.manifests.file_names import IGNORE_FILE, is_listed, is_manifest_name
 from nopea.core.manifests.ignore import MAX_FILE_BYTES, Ignore
-from nopea.core.manifests.selection import select
+from nopea.core.manifests.inputs import transforms
+from nopea.core.manifests.selection import problem_of_options, select
 from nopea.core.manifests.tool import Tool
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError
-from nopea.reconcile.fetch import Snapshot, chart_of, rendered_snapshot
+from nopea.reconcile.fetch import Snapshot, chart_of, rendered_snapshot, transformed
 from nopea.reconcile.renderings import Renderings
 
 _COMMIT = Commit(id="", author="", message="", committed_at=datetime.now(UTC))
-_NOBODY = RepoKey("", "")
+UNNAMED = RepoKey("default", "release-name")
+"""Whom a folder without a GitRepository is rendered for; `helm template` has the same names."""
 
 
-async def read_folder(root: Path, spec: GitRepositorySpec, renderings: Renderings) -> Snapshot:
+def locate(folder: Path, path: str | None) -> tuple[Path, str]:
+    """Return the root of the repository that a folder is in, and the path of the folder in it.
+
+    With `path`, the folder is the root. Without one, it is the root unless it is in a working copy of Git.
+    """
+    if path is not None or folder.is_file():
+        return folder, path or ""
+    place = folder.resolve()
+    for above in (place, *place.parents):
+        if (above / ".git").exists():
+            return above, "" if place == above else place.relative_to(above).as_posix()
+    return folder, ""
+
+
+async def read_folder(
+    root: Path, spec: GitRepositorySpec, renderings: Renderings, *, owner: RepoKey = UNNAMED
+) -> Snapshot:
     """Return what a GitRepository with this spec would declare, with `root` as the root of its repository.
 
     A file as `root` is a repository of one file. Raises SyncError when it cannot be read or rendered.
     """
     try:
         found = Tool.HELM if chart_of(spec) is not None else _read(root, path=spec.path, exclude=spec.exclude)
-        if isinstance(found, Snapshot):
-            return found
         source = FolderFiles(root)
-        return await rendered_snapshot(_COMMIT, source, spec, found, renderings, owner=_NOBODY)
+        if isinstance(found, Tool):
+            return await rendered_snapshot(_COMMIT, source, spec, found, renderings, owner=owner)
+        _refuse(problem_of_options(spec))
+        if transforms(spec):
+            blobs = {path: path for path in found.files}
+            files = await transformed(found.files, blobs, source, spec, renderings, owner=owner)
+            return replace(found, files=files)
+        return found
+    except StalledError as error:
+        raise StalledError(*(_explained(problem, root) for problem in error.problems)) from error
     except OSError as error:
-        raise StalledError(
-            Problem(
-                code=Code.GIT_PATH_NOT_FOUND,
-                message=f"{error.filename or root} cannot be read: {error.strerror}.",
-                hint="Correct the path or its permissions.",
-            )
-        ) from error
+        raise _unreadable(root, error) from error
+
+
+def _refuse(problem: Problem | None) -> None:
+    if problem is not None:
+        raise StalledError(problem)
+
+
+def read_manifests(folder: Path) -> dict[str, ParsedFile]:
+    """Return every file of a folder that may be a manifest, also where it is the input of a tool.
+
+    A file as `folder` is the only one. Raises StalledError when the folder cannot be read.
+    """
+    try:
+        if folder.is_file():
+            return {folder.name: _parse(folder)}
+        found = (path for path in _walk(folder, "") if isinstance(path, str) and is_manifest_name(path))
+        return {path: _parse(folder / path) for path in sorted(found)}
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(root: Path, error: OSError) -> StalledError:
+    return StalledError(
+        Problem(
+            code=Code.GIT_PATH_NOT_FOUND,
+            message=f"{error.filename or root} cannot be read: {error.strerror}.",
+            hint="Correct the path or its permissions.",
+        )
+    )
+
+
+def _explained(problem: Problem, root: Path) -> Problem:
+    """Say what the root is where something lies outside of it."""
+    if problem.code is not Code.OUTSIDE_REPOSITORY:
+        return problem
+    hint = (
+        f"{root} counts as the root of the repository. If its root is a folder above, give that one, and the "
+        "folder to render with --path, or with --for a GitRepository whose spec.path names it."
+    )
+    return replace(problem, hint=hint)
 
 
 def _read(root: Path, *, path: str, exclude: Sequence[str]) -> Snapshot | Tool:
     """Return the manifests, or the tool whose input the folder is."""
     if root.is_file():
         return _snapshot({root.name: _parse(root)}, ())
-    found = list(_walk(root))
+    found = list(_walk(root, path))
     names = sorted(name for name in found if isinstance(name, str))
     skipped = tuple(each for each in found if isinstance(each, Skipped))
     ignore_files = {
@@ -76,10 +136,11 @@ def _read(root: Path, *, path: str, exclude: Sequence[str]) -> Snapshot | Tool:
     return _snapshot(files, selection.problems)
 
 
-def _walk(root: Path) -> Iterator[str | Skipped]:
-    """Yield the paths of the files that matter, from the root, and what cannot be read."""
+def _walk(root: Path, path: str) -> Iterator[str | Skipped]:
+    """Yield the paths of the files that matter below a path, from the root, and what cannot be read."""
     top = root.resolve()
-    waiting: list[tuple[str, Path, tuple[Path, ...]]] = [("", top, ())]
+    start = "/".join(part for part in path.split("/") if part not in ("", "."))
+    waiting: list[tuple[str, Path, tuple[Path, ...]]] = [(start, _inside(top, start), ())]
     count = 0
     while waiting:
         path, folder, linked_from = waiting.pop()
@@ -104,6 +165,14 @@ def _walk(root: Path) -> Iterator[str | Skipped]:
                     yield Skipped(below, SkipReason.FOLDER)
             elif is_listed(name):
                 yield below
+
+
+def _inside(top: Path, path: str) -> Path:
+    """Return where a path leads. Raises OSError when that is not in the repository."""
+    place = (top / path).resolve(strict=True)
+    if not place.is_relative_to(top):
+        raise OSError(errno.EXDEV, "It is outside of the repository", str(top / path))
+    return place
 
 
 def _why_broken(link: Path, top: Path, linked_from: tuple[Path, ...]) -> SkipReason | None:

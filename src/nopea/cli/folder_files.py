@@ -13,10 +13,13 @@ MAX_FILES = 100_000
 
 
 class FolderFiles:
-    """The files below the root of a repository. Raises OSError for what cannot be read."""
+    """The files below the root of a repository, or beside a root that is a file.
+
+    Raises OSError for what cannot be read.
+    """
 
     def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
+        self._root = (root.parent if root.is_file() else root).resolve()
 
     async def paths(self, paths: Sequence[str]) -> PathListing:
         """Return what is at the paths; the id of a file is its path."""

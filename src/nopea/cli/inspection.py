@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nopea import tasks
-from nopea.cli.folder import read_folder
+from nopea.cli.folder import UNNAMED, locate, read_folder
 from nopea.cli.repository import read_repository, read_state
 from nopea.core.api.pin import explained
 from nopea.core.api.repository import Repository
@@ -29,7 +29,7 @@ from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.reconcile.credentials import remote_of
-from nopea.reconcile.fetch import Fetcher
+from nopea.reconcile.fetch import Fetcher, Snapshot
 from nopea.reconcile.inputs import ClusterInputs
 from nopea.reconcile.inspect import Inspection, Inspector
 from nopea.reconcile.renderings import Cluster, NoCluster, Renderings
@@ -57,14 +57,11 @@ class InspectedRepository:
 async def inspect_repository(client: KubeClient, namespace: str, name: str) -> InspectedRepository:
     """Inspect a GitRepository at the newest commit of its ref; raises CommandError, SyncError, ApiError."""
     repository = await read_repository(client, RepoKey(namespace, name))
-    spec = _spec(repository)
+    spec = valid_spec(repository)
     state = await read_state(client, repository)
     remote = await remote_of(client, repository.key, spec)
-    async with temporary_fetcher(_inputs(client)) as fetcher:
-        try:
-            snapshot = await fetcher.snapshot(spec, remote)
-        except SyncError as error:
-            raise StalledError(*(explained(problem, repository.pin) for problem in error.problems)) from error
+    async with temporary_fetcher(cluster_inputs(client)) as fetcher:
+        snapshot = await fetched(fetcher, repository, spec, remote)
         inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
     return InspectedRepository(repository=repository, commit=snapshot.commit.id, inspection=inspection)
 
@@ -74,21 +71,27 @@ async def inspect_folder_as(
 ) -> InspectedRepository:
     """Inspect a GitRepository as if the folder were the root of its newest commit; raises the same."""
     repository = await read_repository(client, RepoKey(namespace, name))
-    spec = _spec(repository)
+    spec = valid_spec(repository)
     state = await read_state(client, repository)
     try:
         remote = await remote_of(client, repository.key, spec)
     except SyncError:
         remote = Remote(spec.url)  # then only the last applied values are missing
-    async with temporary_fetcher(_inputs(client)) as fetcher:
-        snapshot = await read_folder(folder, spec, fetcher.renderings)
+    async with temporary_fetcher(cluster_inputs(client)) as fetcher:
+        snapshot = await read_folder(folder, spec, fetcher.renderings, owner=repository.key)
         inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
     return InspectedRepository(repository=repository, commit="", inspection=inspection)
 
 
-async def inspect_folder(client: KubeClient, namespace: str, folder: Path) -> InspectedRepository:
-    """Inspect a folder as if a new GitRepository in the namespace applied it; raises the same."""
-    spec = GitRepositorySpec(url=NO_URL)
+async def inspect_folder(
+    client: KubeClient, namespace: str, folder: Path, path: str | None = None
+) -> InspectedRepository:
+    """Inspect a folder as if a new GitRepository in the namespace applied it; raises the same.
+
+    `path` is as in `locate`.
+    """
+    root, path = locate(folder, path)
+    spec = GitRepositorySpec(url=NO_URL, path=path)
     status = GitRepositoryStatus()
     repository = Repository(
         key=RepoKey(namespace, NO_REPOSITORY),
@@ -101,19 +104,31 @@ async def inspect_folder(client: KubeClient, namespace: str, folder: Path) -> In
         status=status,
     )
     state = RepositoryState(uid="", status=status, loaded=True)
-    async with temporary_fetcher(_inputs(client)) as fetcher:
-        snapshot = await read_folder(folder, spec, fetcher.renderings)
+    async with temporary_fetcher(cluster_inputs(client)) as fetcher:
+        owner = RepoKey(namespace, UNNAMED.name)
+        snapshot = await read_folder(root, spec, fetcher.renderings, owner=owner)
         inspector = Inspector(client, fetcher)
         inspection = await inspector.inspect(repository, spec, state, Remote(spec.url), snapshot)
     return InspectedRepository(repository=repository, commit="", inspection=inspection)
 
 
-def _inputs(client: KubeClient) -> ClusterInputs:
+async def fetched(
+    fetcher: Fetcher, repository: Repository, spec: GitRepositorySpec, remote: Remote
+) -> Snapshot:
+    """Return the newest commit of the repository, or the one that it is rolled back to. Raises SyncError."""
+    try:
+        return await fetcher.snapshot(spec, remote)
+    except SyncError as error:
+        raise StalledError(*(explained(problem, repository.pin) for problem in error.problems)) from error
+
+
+def cluster_inputs(client: KubeClient) -> ClusterInputs:
     """Return what renderings get from the cluster, read with the user's own rights."""
     return ClusterInputs(client, Discovery(client), AS_CALLER)
 
 
-def _spec(repository: Repository) -> GitRepositorySpec:
+def valid_spec(repository: Repository) -> GitRepositorySpec:
+    """Return the spec. Raises StalledError for one that is invalid, or for an invalid rollback."""
     if isinstance(repository.spec, Problem):
         raise StalledError(repository.spec)
     if repository.pin_problem is not None:

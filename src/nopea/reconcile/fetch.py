@@ -134,31 +134,12 @@ class Fetcher:
         files = {entry.path: parsed[entry.blob] for entry in selection.manifests}
         if transforms(spec):
             blobs = {entry.path: entry.blob for entry in selection.manifests}
-            files = await self._transform(spec, source, remote.owner, files, blobs)
+            files = await transformed(files, blobs, source, spec, self.renderings, owner=remote.owner)
         return Snapshot(
             commit=commit,
             files=files,
             problems=selection.problems,
             has_links=listing.has_links,
-        )
-
-    async def _transform(
-        self,
-        spec: GitRepositorySpec,
-        source: SourceFiles,
-        owner: RepoKey,
-        files: dict[str, ParsedFile],
-        blobs: Mapping[str, str],
-    ) -> dict[str, ParsedFile]:
-        """Decrypt files and replace variables."""
-        encrypted: dict[str, bytes] = {}
-        if spec.decryption is not None:
-            names = [path for path, file in files.items() if is_encrypted(file)]
-            contents = await source.read(list(dict.fromkeys(blobs[path] for path in names)))
-            encrypted = {path: contents[blobs[path]] for path in names}
-        plain = {path: file for path, file in files.items() if path not in encrypted}
-        return await self.renderings.transformed(
-            plain, encrypted, spec, owner, timeout_seconds=_timeout(spec)
         )
 
     async def _ignore(
@@ -200,6 +181,25 @@ class Fetcher:
 def chart_of(spec: GitRepositorySpec) -> str | None:
     """Return the folder of the chart that the spec names, whatever is in its path."""
     return spec.helm.chart if spec.helm is not None else None
+
+
+async def transformed(
+    files: Mapping[str, ParsedFile],
+    blobs: Mapping[str, str],
+    source: SourceFiles,
+    spec: GitRepositorySpec,
+    renderings: Renderings,
+    *,
+    owner: RepoKey,
+) -> dict[str, ParsedFile]:
+    """Return plain manifests, decrypted and with variables replaced; `blobs` are their ids by path."""
+    encrypted: dict[str, bytes] = {}
+    if spec.decryption is not None:
+        names = [path for path, file in files.items() if is_encrypted(file)]
+        contents = await source.read(list(dict.fromkeys(blobs[path] for path in names)))
+        encrypted = {path: contents[blobs[path]] for path in names}
+    plain = {path: file for path, file in files.items() if path not in encrypted}
+    return await renderings.transformed(plain, encrypted, spec, owner, timeout_seconds=_timeout(spec))
 
 
 async def rendered_snapshot(

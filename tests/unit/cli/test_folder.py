@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tests.fakes.renderer import FakeRenderer, renderings
 
-from nopea.cli.folder import read_folder
+from nopea.cli.folder import locate, read_folder, read_manifests
+from nopea.core.api.helm import Helm
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
-from nopea.core.problem import StalledError
+from nopea.core.problem import Code, Problem, StalledError
 from nopea.reconcile.fetch import Snapshot
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n"
@@ -107,6 +108,82 @@ async def test_a_folder_of_kustomize_is_given_to_the_renderer(tmp_path: Path) ->
     last = renderer.requests[-1]
     assert sorted(last.files) == ["base/.env", "base/a.yaml", "prod/kustomization.yaml"]
     assert last.missing == ("../out.yaml",)
+
+
+async def test_files_beside_the_path_are_not_looked_at(tmp_path: Path) -> None:
+    """A working copy may have more files than a folder may have."""
+    _write(tmp_path, "deploy/a.yaml")
+    (tmp_path / "loop").symlink_to(".")
+
+    found = await _read(tmp_path, path="deploy")
+
+    assert (list(found.files), found.problems) == (["deploy/a.yaml"], ())
+
+
+@pytest.mark.parametrize("path", ["gone", "out", "../beside"])
+async def test_a_path_that_is_not_in_the_repository_is_refused(tmp_path: Path, path: str) -> None:
+    """It does not exist, or it leads out of the repository."""
+    _write(tmp_path, "in/a.yaml", "beside/b.yaml")
+    (tmp_path / "in" / "out").symlink_to("../beside")
+
+    with pytest.raises(StalledError, match="cannot be read"):
+        await _read(tmp_path / "in", path=path)
+
+
+async def test_an_error_about_the_root_names_it(tmp_path: Path) -> None:
+    """Where a base lies outside, the hint says which folder counted as the root, and how to give another."""
+    _write(tmp_path, "kustomization.yaml", text="resources: [../base]\n")
+
+    def refuse(request: RenderRequest) -> RenderAnswer:
+        problem = Problem(code=Code.OUTSIDE_REPOSITORY, message="It leaves.", hint="", source=request.path)
+        raise StalledError(problem)
+
+    with pytest.raises(StalledError) as error:
+        await read_folder(tmp_path, _spec(), renderings(FakeRenderer(refuse)))
+
+    (problem,) = error.value.problems
+    assert problem.hint.startswith(f"{tmp_path} counts as the root of the repository.")
+    assert "--path" in problem.hint
+
+
+async def test_variables_are_replaced_in_plain_manifests(tmp_path: Path) -> None:
+    """As they are for a commit."""
+    _write(tmp_path, "a.yaml")
+    renderer = FakeRenderer(lambda request: RenderAnswer(objects=tuple(request.documents)))
+    spec = GitRepositorySpec(url="file:///nowhere", substitute={"a": "b"})
+
+    found = await read_folder(tmp_path, spec, renderings(renderer))
+
+    assert list(found.files) == ["a.yaml"]
+    assert renderer.requests[0].options == {"substitute": {"vars": {"a": "b"}}}
+
+
+async def test_options_for_another_tool_are_refused(tmp_path: Path) -> None:
+    """They would not change plain manifests."""
+    _write(tmp_path, "a.yaml")
+
+    with pytest.raises(StalledError, match=r"spec\.helm is set"):
+        await read_folder(tmp_path, GitRepositorySpec(url="file:///nowhere", helm=Helm()), renderings())
+
+
+def test_the_root_is_that_of_the_working_copy(tmp_path: Path) -> None:
+    """A folder outside of any is its own root, and so is one with an explicit path below it."""
+    (tmp_path / "copy" / ".git").mkdir(parents=True)
+    deploy = tmp_path / "copy" / "deploy"
+    deploy.mkdir()
+
+    assert locate(deploy, None) == (tmp_path / "copy", "deploy")
+    assert locate(tmp_path / "copy", None) == (tmp_path / "copy", "")
+    assert locate(deploy, "prod") == (deploy, "prod")
+    assert locate(tmp_path, None) == (tmp_path, "")
+
+
+def test_a_migration_reads_what_a_sync_would_refuse(tmp_path: Path) -> None:
+    """Every manifest is read, also below a kustomization."""
+    _write(tmp_path, "kustomization.yaml", "flux/a.yaml", "flux/kustomization.yaml", "README.md")
+
+    assert list(read_manifests(tmp_path)) == ["flux/a.yaml", "flux/kustomization.yaml", "kustomization.yaml"]
+    assert list(read_manifests(tmp_path / "flux" / "a.yaml")) == ["a.yaml"]
 
 
 async def test_a_folder_without_manifests_is_a_problem(tmp_path: Path) -> None:

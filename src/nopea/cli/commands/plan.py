@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nopea.cli.cluster import EXIT_FAILED, ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.options import path_option
 
 if TYPE_CHECKING:
     from nopea.cli.inspection import InspectedRepository
@@ -32,6 +33,7 @@ EXIT_REFUSED = 1
     metavar="NAME",
     help="Plan as this GitRepository: with its spec and the objects it has applied.",
 )
+@path_option
 @click.option("--all", "with_unchanged", is_flag=True, help="Show unchanged objects too.")
 @click.option(
     "-o",
@@ -42,20 +44,29 @@ EXIT_REFUSED = 1
 )
 @cluster_options
 def command(
-    *, cluster: ClusterChoice, folder: Path, name: str | None, with_unchanged: bool, output: str
+    *,
+    cluster: ClusterChoice,
+    folder: Path,
+    name: str | None,
+    path: str | None,
+    with_unchanged: bool,
+    output: str,
 ) -> None:
     """Show what applying a folder would do to each object, why, and which fields would change.
 
     The cluster needs neither a GitRepository nor Nopea. Objects without a namespace go to --namespace.
+    A folder with a kustomization or a chart is rendered.
 
     Exit codes: 0 it can be applied, 1 some objects are refused, 2 wrong usage, 3 something could not be read.
     """
+    if name is not None and path is not None:
+        raise click.UsageError("--for takes the path from the spec of the GitRepository; omit --path.")
 
     async def work(client: KubeClient, namespace: str) -> int:
         from nopea.cli.inspection import inspect_folder, inspect_folder_as
 
         if name is None:
-            inspected = await inspect_folder(client, namespace, folder)
+            inspected = await inspect_folder(client, namespace, folder, path)
         else:
             inspected = await inspect_folder_as(client, namespace, name, folder)
         return _print(inspected, output, with_unchanged=with_unchanged)

@@ -1,0 +1,25 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+def _relative(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    del context
+    if value is not None and (value.startswith("/") or ".." in value.split("/")):
+        raise click.BadParameter("must be relative to the folder and must not contain '..'", param=option)
+    return value
+
+
+def path_option(function: Any) -> Any:
+    """Add --path: the folder to render below the given root of a repository."""
+    return click.option(
+        "--path",
+        metavar="PATH",
+        callback=_relative,
+        help="Folder below DIR to render, where DIR is the root of the repository.  "
+        "[default: DIR; its root is that of the Git working copy]",
+    )(function)
