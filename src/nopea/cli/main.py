@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "diff": ("nopea.cli.commands.diff", "Show how the cluster differs from Git, and who changed it."),
     "plan": ("nopea.cli.commands.plan", "Show what applying a folder would do."),
     "render": ("nopea.cli.commands.render", "Print what a folder or a repository declares."),
+    "migrate": ("nopea.cli.commands.migrate", "Print GitRepositories for what Flux and Argo CD apply."),
     "heal": ("nopea.cli.commands.heal", "Revert manual changes in the cluster."),
     "sync": ("nopea.cli.commands.sync", "Sync with Git now."),
     "history": ("nopea.cli.commands.history", "List the last syncs that changed something or failed."),

@@ -1,0 +1,1 @@
+"""From the objects of Flux and Argo CD to GitRepositories of Nopea."""

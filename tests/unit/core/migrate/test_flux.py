@@ -1,0 +1,237 @@
+"""Kustomizations and HelmReleases of Flux become GitRepositories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nopea.core.migrate.flux import from_helm_release, from_kustomization
+from nopea.core.migrate.model import Notes, NotMappedError
+
+Json = dict[str, Any]
+URL = "https://git.example/shop"
+REFERENCE = {"kind": "GitRepository", "name": "shop"}
+
+
+def _sources(**spec: Any) -> dict[tuple[str, str], list[Json]]:
+    return {("team", "shop"): [{"spec": {"url": URL, "ref": {"branch": "main"}, **spec}}]}
+
+
+def _manifest(kind: str, spec: Json) -> Json:
+    return {"kind": kind, "metadata": {"name": "web", "namespace": "team"}, "spec": spec}
+
+
+def _kustomization(source: Json | None = None, **spec: Any) -> tuple[Json, list[str]]:
+    notes = Notes()
+    manifest = _manifest("Kustomization", {"sourceRef": REFERENCE, "prune": False, **spec})
+    made = from_kustomization(manifest, notes, sources=_sources(**(source or {})))
+    return made["spec"], notes.lines
+
+
+def _release(chart: Json | None = None, **spec: Any) -> tuple[Json, list[str]]:
+    notes = Notes()
+    chart = {"chart": "./charts/web", "version": "*", "sourceRef": REFERENCE, **(chart or {})}
+    manifest = _manifest("HelmRelease", {"chart": {"spec": chart}, **spec})
+    made = from_helm_release(manifest, notes, sources=_sources())
+    return made["spec"], [line for line in notes.lines if line.startswith("not mapped:")]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prune": True},
+        {"retryInterval": "1m"},
+        {"targetNamespace": "shop"},
+        {"serviceAccountName": "deployer"},
+        {"wait": True},
+        {"force": True},
+        {"suspend": True},
+        {"dependsOn": [{"name": "infra"}, {"name": "db", "namespace": "data"}]},
+        {"decryption": {"provider": "sops", "secretRef": {"name": "keys"}}},
+        {"deletionPolicy": "Delete"},
+        {"deletionPolicy": "Orphan"},
+    ],
+)
+def test_fields_with_the_same_name(fields: Json) -> None:
+    """They are copied."""
+    spec, notes = _kustomization(**fields)
+
+    assert spec.items() >= fields.items()
+    assert [line for line in notes if line.startswith("not mapped")] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "mapped"),
+    [
+        ({"path": "./deploy"}, {"path": "deploy"}),
+        ({"path": "/deploy"}, {"path": "deploy"}),
+        ({"interval": "10m"}, {"interval": "10m"}),
+        ({"namePrefix": "a-"}, {"kustomize": {"namePrefix": "a-"}}),
+        (
+            {"images": [{"name": "a", "newTag": "b"}]},
+            {"kustomize": {"images": [{"name": "a", "newTag": "b"}]}},
+        ),
+        ({"components": ["c"]}, {"kustomize": {"components": ["c"]}}),
+        ({"postBuild": {"substitute": {"a": 1}}}, {"substitute": {"a": "1"}}),
+        (
+            {"postBuild": {"substituteFrom": [{"kind": "Secret", "name": "s", "optional": True}]}},
+            {"substituteFrom": [{"kind": "Secret", "name": "s", "optional": True}]},
+        ),
+        ({"deletionPolicy": "WaitForTermination"}, {"deletionPolicy": "Delete"}),
+    ],
+)
+def test_fields_with_another_place(fields: Json, mapped: Json) -> None:
+    """They are mapped whole."""
+    spec, notes = _kustomization(**fields)
+
+    assert spec.items() >= mapped.items()
+    assert [line for line in notes if line.startswith("not mapped")] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"timeout": "3m"}, "spec.timeout"),
+        ({"healthChecks": [{"kind": "Deployment"}]}, "spec.healthChecks"),
+        ({"healthCheckExprs": [{"kind": "X"}]}, "spec.healthCheckExprs"),
+        ({"decryption": {"provider": "sops"}}, "spec.decryption.provider"),
+        ({"dependsOn": [{"name": "a", "readyExpr": "x"}]}, "spec.dependsOn[0].readyExpr"),
+        ({"patchesStrategicMerge": [{"kind": "X"}]}, "spec.patchesStrategicMerge"),
+    ],
+)
+def test_fields_without_a_place(fields: Json, path: str) -> None:
+    """They are named."""
+    _, notes = _kustomization(**fields)
+
+    (note,) = [line for line in notes if line.startswith("not mapped")]
+    assert note.removeprefix("not mapped: ").partition(":")[0] == path
+
+
+@pytest.mark.parametrize(
+    ("given", "ref"),
+    [
+        (None, {"branch": "master"}),
+        ({"branch": "main", "tag": "v1"}, {"tag": "v1"}),
+        ({"branch": "main", "commit": "a" * 40}, {"branch": "main", "commit": "a" * 40}),
+        ({"tag": "v1", "semver": "1.x"}, {"semver": "1.x"}),
+        ({"semver": "1.x", "name": "refs/heads/a"}, {"name": "refs/heads/a"}),
+        ({"name": "refs/heads/a", "commit": "a" * 40}, {"commit": "a" * 40}),
+    ],
+)
+def test_the_ref_is_the_one_that_flux_follows(given: Json | None, ref: Json) -> None:
+    """Of several, one wins; without any, it is the branch master."""
+    assert _kustomization({"ref": given})[0]["ref"] == ref
+
+
+def test_the_source_says_when_and_with_which_credentials() -> None:
+    """Interval and timeout are those of Git operations."""
+    spec, notes = _kustomization(
+        {"interval": "5m", "timeout": "20s", "secretRef": {"name": "git"}, "recurseSubmodules": True},
+        interval="10m",
+    )
+
+    assert (spec["interval"], spec["timeout"], spec["secretRef"]) == ("5m", "20s", {"name": "git"})
+    assert any("bearerToken" in line for line in notes)
+    assert "not mapped: GitRepository shop: spec.recurseSubmodules" in notes
+
+
+def test_a_secret_of_another_namespace_must_be_copied() -> None:
+    """A GitRepository of Nopea reads Secrets in its own namespace."""
+    notes = Notes()
+    reference = {**REFERENCE, "namespace": "flux-system"}
+    sources = {("flux-system", "shop"): [{"spec": {"url": URL, "secretRef": {"name": "git"}}}]}
+
+    from_kustomization(_manifest("Kustomization", {"sourceRef": reference}), notes, sources=sources)
+
+    assert "note: copy the Secret git from namespace flux-system to team" in notes.lines
+
+
+def test_several_sources_of_one_name_are_noted() -> None:
+    """A folder can have the objects of several clusters; equal ones do not matter."""
+    for other, is_noted in ((URL, False), ("https://git.example/other", True)):
+        sources = {("team", "shop"): [{"spec": {"url": URL}}, {"spec": {"url": other}}]}
+        notes = Notes()
+
+        made = from_kustomization(
+            _manifest("Kustomization", {"sourceRef": REFERENCE}), notes, sources=sources
+        )
+
+        assert made["spec"]["url"] == URL
+        assert any("several GitRepositories shop" in line for line in notes.lines) == is_noted
+
+
+def test_patterns_are_mapped_where_they_mean_the_same() -> None:
+    """Those of Flux are relative to the root."""
+    assert _kustomization({"ignore": "# no\n/docs\n\n"}, path="./")[0]["exclude"] == ["/docs"]
+    spec, notes = _kustomization({"ignore": "/docs"}, path="deploy")
+    assert "exclude" not in spec
+    assert any(line.startswith("not mapped: GitRepository spec.ignore") for line in notes)
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ({"sourceRef": None}, "it names no source; if it is a patch"),
+        ({"sourceRef": {"kind": "OCIRepository", "name": "x"}}, "its source is OCIRepository x"),
+        ({"sourceRef": {"kind": "GitRepository", "name": "x"}}, "GitRepository team/x is not among"),
+        ({"kubeConfig": {"secretRef": {"name": "x"}}}, "another cluster"),
+    ],
+)
+def test_what_cannot_be_a_repository(spec: Json, why: str) -> None:
+    """The reason is said."""
+    with pytest.raises(NotMappedError, match=why):
+        _kustomization(**spec)
+
+
+def test_a_chart_in_git_is_rendered() -> None:
+    """The name of the release is the one that Flux gives it."""
+    spec, notes = _release(
+        {"valuesFiles": ["./charts/web/values.yaml"], "interval": "1m"},
+        targetNamespace="shop",
+        values={"a": 1},
+        valuesFrom=[{"kind": "ConfigMap", "name": "v", "valuesKey": "k"}],
+        install={"crds": "Skip"},
+    )
+
+    assert spec["helm"] == {
+        "chart": "charts/web",
+        "releaseName": "shop-web",
+        "values": {"a": 1},
+        "valuesFiles": ["charts/web/values.yaml"],
+        "valuesFrom": [{"kind": "ConfigMap", "name": "v", "valuesKey": "k"}],
+        "includeCRDs": False,
+    }
+    assert spec["targetNamespace"] == "shop"
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"upgrade": {"force": True}}, "spec.upgrade"),
+        ({"postRenderers": [{"kustomize": {}}]}, "spec.postRenderers"),
+        ({"valuesFrom": [{"kind": "Secret", "name": "s", "targetPath": "a"}]}, "spec.valuesFrom[0]"),
+        (
+            {"driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/a"]}]}},
+            "spec.driftDetection.ignore",
+        ),
+    ],
+)
+def test_fields_of_a_release_without_a_place(fields: Json, path: str) -> None:
+    """They are named."""
+    (note,) = _release(**fields)[1]
+    assert note.removeprefix("not mapped: ").partition(":")[0] == path
+
+
+@pytest.mark.parametrize(
+    ("chart", "spec"),
+    [
+        ({"sourceRef": {"kind": "HelmRepository", "name": "x"}}, {}),
+        ({}, {"chartRef": {"kind": "OCIRepository", "name": "x"}}),
+    ],
+)
+def test_a_chart_that_is_not_in_git(chart: Json, spec: Json) -> None:
+    """There is nothing to follow."""
+    with pytest.raises(NotMappedError, match="Repository x; Nopea renders what is in Git only"):
+        _release(chart, **spec)
