@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -48,12 +49,15 @@ class FolderFiles:
         return place.exists() and place.resolve().is_relative_to(self._root)
 
     def _below(self, folder: Path) -> Iterator[tuple[str, Path]]:
-        for count, place in enumerate(folder.rglob("*")):
-            if count == MAX_FILES:
+        count = 0
+        for above, folders, names in os.walk(folder):
+            folders[:] = [name for name in folders if name != ".git"]
+            count += len(names)
+            if count > MAX_FILES:
                 raise StalledError(too_many(folder))
-            path = place.relative_to(self._root)
-            if ".git" not in path.parts and place.is_file() and self._is_inside(place):
-                yield path.as_posix(), place
+            for place in (Path(above, name) for name in names if name != ".git"):
+                if place.is_file() and self._is_inside(place):
+                    yield place.relative_to(self._root).as_posix(), place
 
 
 def too_many(root: Path) -> Problem:

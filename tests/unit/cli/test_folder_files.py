@@ -49,3 +49,14 @@ async def test_a_folder_with_too_many_files_is_refused(
 
     with pytest.raises(StalledError, match="more than 2 files"):
         await FolderFiles(_tree(tmp_path)).paths([""])
+
+
+async def test_the_files_of_git_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The root of a working copy has many of them."""
+    root = tmp_path / "root"
+    for name in ("a.yaml", ".git/config", ".git/objects/aa/1", ".git/objects/aa/2"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    monkeypatch.setattr(folder_files, "MAX_FILES", 2)
+
+    assert [each.path for each in (await FolderFiles(root).paths([""])).files] == ["a.yaml"]
