@@ -39,6 +39,7 @@ ACCEPTED: list[Fields] = [
     {"interval": "1m", "retryInterval": "8760h"},
     *({"pruneLimit": limit} for limit in (0, 1, 2_000, "0%", "25%", "100%")),
     {"wait": True},
+    {"proxySecretRef": {"name": "proxy"}},
     {"ignoreDifferences": [{"kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]},
     {"ignoreDifferences": [{"managers": ["kube-controller-manager"]}]},
 ]
@@ -46,6 +47,7 @@ ACCEPTED: list[Fields] = [
 ONE_REF = "set only one of branch, tag, semver, name and commit; only branch and commit can be combined"
 URL_FORM = "must be an https, http, ssh or file URL, or scp-like: user@host:path"
 NO_CREDENTIALS = "must not contain credentials; put them into a Secret and name it in secretRef"
+NO_PROXY = "needs an https URL: Nopea has no proxy for http and SSH"
 PATH_FORM = "must be relative to the repository's root and must not contain '..'"
 INTERVAL = "must be between 1s and 8760h (a year)"
 TIMEOUT = "must be between 1s and 1h"
@@ -67,6 +69,10 @@ REFUSED: list[tuple[Fields, str, str]] = [
     ({"url": "https://robot:hunter2@git.example/acme/web"}, "spec.url", NO_CREDENTIALS),
     ({"url": "https://token@git.example/acme/web"}, "spec.url", NO_CREDENTIALS),
     ({"url": "ssh://git:hunter2@git.example/acme/web"}, "spec.url", NO_CREDENTIALS),
+    *(
+        ({"url": url, "proxySecretRef": {"name": "proxy"}}, "spec.proxySecretRef", NO_PROXY)
+        for url in ("http://git.example/x", "ssh://git@git.example/x", "git@git.example:x")
+    ),
     ({"path": "/deploy"}, "spec.path", PATH_FORM),
     ({"path": ".."}, "spec.path", PATH_FORM),
     ({"path": "deploy/../../etc"}, "spec.path", PATH_FORM),

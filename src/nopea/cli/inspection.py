@@ -19,6 +19,7 @@ from nopea.core.api.pin import explained
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.git.source import Remote
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError, SyncError
@@ -51,7 +52,7 @@ async def inspect_repository(client: KubeClient, namespace: str, name: str) -> I
     repository = await read_repository(client, RepoKey(namespace, name))
     spec = _spec(repository)
     state = await read_state(client, repository)
-    remote = await remote_of(client, repository.key, spec)
+    remote = await remote_of(client, repository.key, spec, AS_CALLER)
     async with temporary_fetcher() as fetcher:
         try:
             snapshot = await fetcher.snapshot(spec, remote)
@@ -69,7 +70,7 @@ async def inspect_folder_as(
     spec = _spec(repository)
     state = await read_state(client, repository)
     try:
-        remote = await remote_of(client, repository.key, spec)
+        remote = await remote_of(client, repository.key, spec, AS_CALLER)
     except SyncError:
         remote = Remote(spec.url)  # then only the last applied values are missing
     snapshot = read_folder(folder, path=spec.path, exclude=spec.exclude)

@@ -93,6 +93,7 @@ _MEANINGS = (
 _TEXTS: tuple[tuple[str, ErrorKind], ...] = (
     ("timed out", ErrorKind.TIMEOUT),
     ("object not found", ErrorKind.MIRROR),
+    ("proxy returned unexpected status", ErrorKind.UNREACHABLE),
     ("cannot redirect", ErrorKind.REDIRECT),
     ("too many redirects", ErrorKind.PROTOCOL),
     ("object format 'sha256'", ErrorKind.UNSUPPORTED),

@@ -220,7 +220,8 @@ class Reconciler:
     ) -> Remote:
         if self._is_local(request, state) and state.remote is not None:
             return state.remote
-        state.remote = await remote_of(self._services.client, request.repository.key, spec)
+        services = self._services
+        state.remote = await remote_of(services.client, request.repository.key, spec, services.policy)
         return state.remote
 
     async def _snapshot(

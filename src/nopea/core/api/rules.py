@@ -41,6 +41,12 @@ SPEC_RULES: tuple[dict[str, Any], ...] = (
         "message": "must not contain credentials; put them into a Secret and name it in secretRef",
     },
     {
+        # libgit2 has no proxy for them, and going without one is not what was asked for
+        "rule": "!has(self.proxySecretRef) || self.url.startsWith('https://')",
+        "fieldPath": ".proxySecretRef",
+        "message": "needs an https URL: Nopea has no proxy for http and SSH",
+    },
+    {
         "rule": r"!self.path.startsWith('/') && !self.path.matches('(^|/)\\.\\.(/|$)')",
         "fieldPath": ".path",
         "message": "must be relative to the repository's root and must not contain '..'",
