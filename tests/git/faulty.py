@@ -235,6 +235,7 @@ class Relay:
         self._held = held
         self._server = FaultyServer(self._relay)
         self.url = self._server.url
+        self.requests = self._server.requests
 
     def __enter__(self) -> Relay:
         self._server.__enter__()

@@ -51,14 +51,16 @@ def error_of(
             return TransientError(Problem(code=code, message=f"{url}: {what}: {detail}.", hint=hint))
         case _:
             code, what, hint = _PLAIN[kind]
+            is_stalled = kind in _STALLED
             wait = facts.get("retry_after") or 0.0
             problem = Problem(
                 code=code,
                 message=f"{url}: {what}: {detail}.",
                 hint=hint,
                 retry_after_seconds=min(float(wait), MOST_RETRY_AFTER_SECONDS),
+                is_stalled=is_stalled and code is Code.GIT_PROTOCOL,  # of the others, the code says it
             )
-            return StalledError(problem) if kind in _STALLED else TransientError(problem)
+            return StalledError(problem) if is_stalled else TransientError(problem)
 
 
 _MIRROR = re.compile(rf"/[^'\"\s]*[0-9a-f]{{64}}{re.escape(MIRROR_SUFFIX)}({re.escape(TEMPORARY)}[\w-]+)?")

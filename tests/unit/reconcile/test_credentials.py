@@ -10,11 +10,11 @@ from tests.fakes.cluster import FakeCluster
 from nopea.core.api.spec import GitRepositorySpec, SecretReference
 from nopea.core.api.tenancy import LEAST, TenancyPolicy
 from nopea.core.git.source import Credentials
-from nopea.core.objects import RepoKey
+from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.problem import Code, StalledError, TransientError
 from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
 from nopea.kube.kinds import SECRETS
-from nopea.reconcile.credentials import remote_of
+from nopea.reconcile.credentials import have_changed, remote_of
 
 URL = "https://git.acme.example/shop.git"
 KEY = RepoKey("shop", "web")
@@ -113,3 +113,22 @@ async def test_a_proxy_must_exist_be_usable_and_be_allowed() -> None:
     assert invalid.value.problems[0].code is Code.GIT_SECRET_INVALID
     assert forbidden.value.problems[0].code is Code.NOT_ALLOWED
     assert "proxy.acme.example" in forbidden.value.problems[0].message
+
+
+async def test_a_changed_secret_is_noticed() -> None:
+    """Another version, a first one and one that is gone count; what cannot be read does not."""
+    made, versions = cluster(token="x"), dict[str, str]()
+    await remote_of(made.client, KEY, SPEC, LEAST, versions=versions)
+    key = ObjectKey("", "Secret", "shop", "git")
+
+    assert set(versions) == {"git"}
+    assert not await have_changed(made.client, KEY, versions)
+    made.fail_next("get", SECRETS, ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no")))
+    assert not await have_changed(made.client, KEY, versions | {"git": "old"})
+    made.change(key, {"data": {"token": "eA=="}, "metadata": {"labels": {"a": "b"}}})
+    assert await have_changed(made.client, KEY, versions)
+    made.delete(key)
+    with pytest.raises(StalledError):
+        await remote_of(made.client, KEY, SPEC, LEAST, versions=versions)
+    assert versions == {"git": ""}
+    assert not await have_changed(made.client, KEY, versions)
