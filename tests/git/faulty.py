@@ -40,6 +40,11 @@ class FaultyServer:
         """The port it listens on."""
         return int(self._socket.getsockname()[1])
 
+    @property
+    def connections(self) -> int:
+        """How many connections it has accepted."""
+        return len(self._threads)
+
     def __enter__(self) -> FaultyServer:
         self._accepting.start()
         return self
