@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # A worker of `make test` has a control plane of its own (400 MB) and mostly waits for it: two for each core.
 WORKERS ?= 4
+RENDERER := $(BIN)/nopea-render
 PURE_TESTS = $(BIN)/pytest -q -n auto -m "not alone" tests/unit lab/tests/unit
 
-.PHONY: help setup lab-binaries demo test test-pure check format run bench crds lock audit clean
+.PHONY: help setup lab-binaries renderer demo test test-pure check format run bench crds lock audit clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -27,10 +28,21 @@ setup: $(STAMP) ## create .venv with the locked dependencies
 lab-binaries: $(STAMP) ## find, download or build etcd, kube-apiserver, kube-controller-manager and kubectl
 	@$(BIN)/nopea lab binaries
 
-demo: $(STAMP) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
+$(RENDERER): $(wildcard renderer/*.go) renderer/go.mod renderer/go.sum | $(STAMP)
+	@if command -v go >/dev/null; then \
+	  echo "▸ building nopea-render from renderer/ (about three minutes, once)"; \
+	  cd renderer && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o ../$@ .; \
+	else \
+	  echo "▸ Go 1.26 is not installed, so nopea-render is not built: Nopea does not render Kustomize and Helm here"; \
+	  $(if $(filter test bench renderer,$(MAKECMDGOALS)),exit 1,true); \
+	fi
+
+renderer: $(RENDERER) ## build nopea-render, which renders Kustomize and Helm (needs Go 1.26)
+
+demo: $(RENDERER) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
 	@$(BIN)/nopea demo
 
-test: $(STAMP) ## every test, on real API servers, real Git servers, real sockets (WORKERS=4 in parallel)
+test: $(RENDERER) ## every test, on real API servers, real Git servers, real sockets (WORKERS=4 in parallel)
 	@$(BIN)/nopea lab binaries --pods >/dev/null
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	@$(BIN)/pytest -q -m alone
@@ -49,10 +61,10 @@ format: $(STAMP) ## rewrite the code in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-run: $(STAMP) ## run the controller with your own rights and networks on the current kubeconfig (ARGS="--port 4000 --probe-port 4001")
+run: $(RENDERER) ## run the controller with your own rights and networks on the current kubeconfig (ARGS="--port 4000 --probe-port 4001")
 	@$(BIN)/nopea run --apply-as-controller --git-networks=any $(ARGS)
 
-bench: $(STAMP) lab-binaries ## first sync of many repositories against bare loops of the same work
+bench: $(RENDERER) lab-binaries ## first sync of many repositories against bare loops of the same work
 	@$(BIN)/python -m bench
 
 crds: $(STAMP) ## write deploy/base/crds from the code's model

@@ -53,7 +53,8 @@ class Round:
     """One first sync, and the bare loops before and after it.
 
     `half` and `all` are seconds from the creation of the first GitRepository until so many are Ready.
-    `create` is what creating the GitRepositories costs the servers while no controller runs.
+    `create` is what creating the GitRepositories costs the servers while no controller runs. The CPU seconds
+    of the controller and its children are those after its start.
     """
 
     bare: tuple[Bare, Bare]
@@ -125,11 +126,13 @@ class _Bench:
         namespace = f"{world.NAMESPACE}-{self._number}"
         with world.controller(self._lab, self._folder, port=_free_port()) as pid:
             servers, requests = self._servers(), asyncio.run(self._requests())
+            controller, git = cost.cpu_seconds([pid]), cost.cpu_seconds(cost.children(pid))
             half, all_ = asyncio.run(self._first_sync(namespace))
             time.sleep(SETTLING_SECONDS)
             servers, requests = self._servers() - servers, asyncio.run(self._requests()) - requests
             memory = cost.memory_mib(pid)
-            controller, git = cost.cpu_seconds([pid]), cost.cpu_seconds(cost.children(pid))
+            controller = cost.cpu_seconds([pid]) - controller
+            git = cost.cpu_seconds(cost.children(pid)) - git
             asyncio.run(self._delete_repositories(namespace))
         return Round(
             bare=(before, self._bare("after")),

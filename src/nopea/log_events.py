@@ -195,29 +195,29 @@ def events_dropped(count: int) -> None:
 # Git
 
 
-@event(WARNING, "git child ended")
-def git_child_ended(child: str, requests: int) -> None:
-    """A Git process died; its requests are repeated."""
+@event(WARNING, "child process ended")
+def child_ended(child: str, requests: int) -> None:
+    """A process for Git or for rendering died; its requests are repeated."""
 
 
-@event(WARNING, "git child cannot be started")
-def git_child_cannot_be_started(child: str, error: str) -> None:
+@event(WARNING, "child process cannot be started")
+def child_cannot_be_started(child: str, error: str) -> None:
     """Most likely Nopea cannot write to the cache folder."""
 
 
-@event(WARNING, "git child did not start in time")
-def git_child_did_not_start(child: str) -> None:
-    """A Git process was not ready within 30 s."""
+@event(WARNING, "child process did not start in time")
+def child_did_not_start(child: str) -> None:
+    """A process for Git or for rendering was not ready within 30 s."""
 
 
-@event(WARNING, "git child does not speak the protocol")
-def git_child_speaks_nonsense(child: str, error: str) -> None:
-    """The answer of a Git process made no sense; the process is replaced."""
+@event(WARNING, "child process does not speak the protocol")
+def child_speaks_nonsense(child: str, error: str) -> None:
+    """The answer of a process made no sense; the process is replaced."""
 
 
-@event(DEBUG, "git child output")
-def git_child_output(child: str, line: str) -> None:
-    """What a Git process wrote on standard error."""
+@event(DEBUG, "child process output")
+def child_output(child: str, line: str) -> None:
+    """What a process for Git or for rendering wrote on standard error."""
 
 
 # Outgoing messages

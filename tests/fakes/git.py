@@ -9,7 +9,16 @@ from dataclasses import replace
 
 from tests.fakes.samples import COMMIT, problem
 
-from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote, Skipped
+from nopea.core.git.source import (
+    Commit,
+    FileEntry,
+    FileListing,
+    ParsedFile,
+    PathListing,
+    Ref,
+    Remote,
+    Skipped,
+)
 from nopea.core.manifests.file import parse_file
 from nopea.core.problem import Code, StalledError, TransientError
 from nopea.reconcile.fetch import Git
@@ -75,6 +84,25 @@ class FakeGit:
             if path.startswith(prefix)
         )
         return FileListing(files=entries, skipped=self.skipped, has_links=self.has_links)
+
+    async def paths(
+        self, remote: Remote, commit: str, paths: Sequence[str], *, timeout_seconds: float
+    ) -> PathListing:
+        """Return the files at the paths and below them."""
+        del remote, timeout_seconds
+        files = self._at(commit)[1]
+        folders = [path for path in paths if not path or any(each.startswith(f"{path}/") for each in files)]
+        found = {
+            path: text
+            for path, text in files.items()
+            if path in paths or any(not folder or path.startswith(f"{folder}/") for folder in folders)
+        }
+        missing = (path for path in paths if path not in folders and path not in files)
+        return PathListing(
+            files=tuple(FileEntry(path, blob_of(text), len(text)) for path, text in sorted(found.items())),
+            folders=tuple(folders),
+            missing=tuple(missing),
+        )
 
     async def read(
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float

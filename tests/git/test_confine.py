@@ -14,7 +14,7 @@ from tests.git import intruder
 from tests.git.conftest import until
 
 from nopea.git import landlock
-from nopea.git.process import ChildProcess, Trust
+from nopea.git.process import GitProcess, Trust
 from nopea.git.protocol import Op, encode
 from nopea.git.settings import GitSettings
 from nopea.tasks import end, spawn
@@ -45,7 +45,7 @@ async def taken_over(
     script.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(script))
     answers: list[dict[str, Any]] = []
-    child = ChildProcess("1", settings, Trust(), on_answer=answers.append)
+    child = GitProcess("1", settings, Trust(), on_answer=answers.append)
     running = spawn(child.run(), name="child")
     await until(lambda: child.ready)
 

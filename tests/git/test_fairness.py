@@ -234,7 +234,7 @@ async def test_all_children_together_stay_within_one_budget(
         failures = [each for each in await calls if isinstance(each, SyncError)]
     assert {failure.problems[0].code for failure in failures} == {Code.GIT_TOO_BIG}
     assert len(failures) == len(remotes)
-    assert "for all Git processes together" in str(failures[0])
+    assert "for all processes together" in str(failures[0])
     # It is looked at four times a second.
     assert highest < settings.total_memory_bytes + 150 * MIB
 

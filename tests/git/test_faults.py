@@ -20,7 +20,7 @@ from tests.gitserver import GitServer, Origin
 from nopea.core.git.source import Remote
 from nopea.core.problem import Code, StalledError, SyncError, TransientError
 from nopea.git.port import GitPort
-from nopea.git.process import ChildProcess, Trust
+from nopea.git.process import GitProcess, Trust
 from nopea.git.settings import MIB, GitSettings
 from nopea.tasks import end, spawn
 
@@ -250,7 +250,7 @@ async def test_a_child_killed_in_the_middle_is_replaced_and_its_work_repeated(
 
 async def test_sending_to_a_child_that_has_just_died_is_not_an_error(settings: GitSettings) -> None:
     """Frames for a child that has died are dropped until its death is noticed."""
-    child = ChildProcess("1", settings, Trust(), on_answer=lambda _: None)
+    child = GitProcess("1", settings, Trust(), on_answer=lambda _: None)
     running = spawn(child.run(), name="child")
     await until(lambda: child.ready)
     assert child.pid is not None

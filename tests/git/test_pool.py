@@ -24,7 +24,7 @@ from tests.gitserver import GitServer, Origin
 from nopea.core.git.source import Remote
 from nopea.core.objects import RepoKey
 from nopea.git.pool import Pool
-from nopea.git.process import HOMES, Trust
+from nopea.git.process import HOMES, Trust, git_process
 from nopea.git.protocol import ErrorKind, Op
 from nopea.git.request import OperationError
 from nopea.git.settings import MIB, GitSettings
@@ -50,7 +50,7 @@ async def pool(settings: GitSettings) -> AsyncIterator[Pool]:
 @asynccontextmanager
 async def running(settings: GitSettings) -> AsyncIterator[Pool]:
     """Run a pool; a child that is left afterwards fails the test."""
-    pool = Pool(settings)
+    pool = Pool(settings, git_process(settings))
     task = spawn(pool.run(), name="pool")
     await until(pool.pids)
     try:
@@ -126,7 +126,7 @@ async def test_a_child_answers(pool: Pool, server: GitServer, origin: Origin) ->
 
 async def test_a_request_before_the_start_waits_for_a_child(settings: GitSettings) -> None:
     """A request that is submitted before the pool runs is answered after its start."""
-    pool = Pool(settings)
+    pool = Pool(settings, git_process(settings))
     early = spawn(kind_of(ask_disk(pool)), name="early")
     await asyncio.sleep(0)
     task = spawn(pool.run(), name="pool")
@@ -238,7 +238,7 @@ async def test_a_request_that_never_ran_kills_no_child(settings: GitSettings) ->
             await until(lambda: hanging.requests)
 
             assert await kind_of(ask_server(pool, hanging.url("b"), seconds=0.1)) == (
-                ErrorKind.TIMEOUT, "no Git process was free before the deadline",
+                ErrorKind.TIMEOUT, "no process was free before the deadline",
             )  # fmt: skip
             assert is_free(pool, hanging.url("b"))
             assert pool.statistics().killed_late == 0
@@ -419,6 +419,6 @@ async def test_stopping_fails_running_and_queued_requests(settings: GitSettings)
             (task,) = (task for task in asyncio.all_tasks() if task.get_name() == "pool")
             await end(task)
 
-            assert {await call for call in calls} == {(ErrorKind.DIED, "the Git port is closing")}
+            assert {await call for call in calls} == {(ErrorKind.DIED, "the controller is closing")}
 
     assert list((settings.cache_dir / HOMES).iterdir()) == []

@@ -6,6 +6,7 @@ Git mirrors are kept in a temporary folder. Nothing is written to the cluster.
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,9 +27,15 @@ from nopea.core.problem import Problem, StalledError, SyncError
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
+from nopea.kube.discovery import Discovery
 from nopea.reconcile.credentials import remote_of
 from nopea.reconcile.fetch import Fetcher
+from nopea.reconcile.inputs import ClusterInputs
 from nopea.reconcile.inspect import Inspection, Inspector
+from nopea.reconcile.renderings import Cluster, NoCluster, Renderings
+from nopea.render.port import RenderPort
+from nopea.render.process import RenderSettings
+from nopea.render.program import find_program
 from nopea.state.store import RepositoryState, StateStore
 
 NO_REPOSITORY = "PLAN"
@@ -53,7 +60,7 @@ async def inspect_repository(client: KubeClient, namespace: str, name: str) -> I
     spec = _spec(repository)
     state = await read_state(client, repository)
     remote = await remote_of(client, repository.key, spec, AS_CALLER)
-    async with temporary_fetcher() as fetcher:
+    async with temporary_fetcher(_inputs(client)) as fetcher:
         try:
             snapshot = await fetcher.snapshot(spec, remote)
         except SyncError as error:
@@ -73,8 +80,8 @@ async def inspect_folder_as(
         remote = await remote_of(client, repository.key, spec, AS_CALLER)
     except SyncError:
         remote = Remote(spec.url)  # then only the last applied values are missing
-    snapshot = read_folder(folder, path=spec.path, exclude=spec.exclude)
-    async with temporary_fetcher() as fetcher:
+    async with temporary_fetcher(_inputs(client)) as fetcher:
+        snapshot = await read_folder(folder, spec, fetcher.renderings)
         inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
     return InspectedRepository(repository=repository, commit="", inspection=inspection)
 
@@ -94,11 +101,16 @@ async def inspect_folder(client: KubeClient, namespace: str, folder: Path) -> In
         status=status,
     )
     state = RepositoryState(uid="", status=status, loaded=True)
-    snapshot = read_folder(folder)
-    async with temporary_fetcher() as fetcher:
+    async with temporary_fetcher(_inputs(client)) as fetcher:
+        snapshot = await read_folder(folder, spec, fetcher.renderings)
         inspector = Inspector(client, fetcher)
         inspection = await inspector.inspect(repository, spec, state, Remote(spec.url), snapshot)
     return InspectedRepository(repository=repository, commit="", inspection=inspection)
+
+
+def _inputs(client: KubeClient) -> ClusterInputs:
+    """Return what renderings get from the cluster, read with the user's own rights."""
+    return ClusterInputs(client, Discovery(client), AS_CALLER)
 
 
 def _spec(repository: Repository) -> GitRepositorySpec:
@@ -110,13 +122,21 @@ def _spec(repository: Repository) -> GitRepositorySpec:
 
 
 @asynccontextmanager
-async def temporary_fetcher() -> AsyncIterator[Fetcher]:
-    """Yield a fetcher whose mirrors and child processes are removed when the block ends."""
+async def temporary_fetcher(cluster: Cluster | None = None) -> AsyncIterator[Fetcher]:
+    """Yield a fetcher whose mirrors and child processes are removed when the block ends.
+
+    Without a cluster, nothing that a spec refers to is read.
+    """
     with tempfile.TemporaryDirectory(prefix="nopea-", ignore_cleanup_errors=True) as folder:
         git = GitPort(GitSettings(cache_dir=Path(folder), allow_file_urls=True))
         git_task = tasks.spawn(git.run(), name="git port")
+        program = find_program(os.environ, cache_dir=Path(folder))
+        renderer = RenderPort(RenderSettings(cache_dir=Path(folder) / "render", program=program))
+        render_task = tasks.spawn(renderer.run(), name="rendering port")
         try:
             await asyncio.sleep(0)  # lets the port create its folder first
-            yield Fetcher(git, StateStore().manifests)
+            store = StateStore()
+            renderings = Renderings(renderer, store.renderings, cluster or NoCluster())
+            yield Fetcher(git, store.manifests, renderings)
         finally:
-            await tasks.end(git_task)
+            await tasks.end(git_task, render_task)

@@ -101,6 +101,7 @@ class Child:
             Op.LS_REMOTE: _ls_remote,
             Op.SYNC: _sync,
             Op.FILES: _files,
+            Op.PATHS: _paths,
             Op.READ: _read,
             Op.MANIFESTS: _manifests,
             Op.HEAD: _head,
@@ -187,6 +188,12 @@ def _files(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
     del setup
     with _opened(request["mirror"]) as repository:
         return tree.files(repository, request["commit"], request["subpath"])
+
+
+def _paths(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:
+    del setup
+    with _opened(request["mirror"]) as repository:
+        return tree.paths(repository, request["commit"], request["paths"])
 
 
 def _read(setup: Setup, request: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from nopea.core.objects import RepoKey
 from nopea.git.process import Trust
 from nopea.git.request import GitRequest, Lane, Member
-from nopea.git.settings import MIB, GitSettings
+from nopea.git.settings import MIB, PoolSettings
 
 LOCAL_PER_CHILD = 4
 PARSING_PER_CHILD = 2
@@ -45,7 +45,7 @@ class Placement:
 def next_step(
     waiting: Sequence[GitRequest],
     members: Sequence[Member],
-    settings: GitSettings,
+    settings: PoolSettings,
     *,
     written: Collection[str],
     may_start: bool,
@@ -101,7 +101,7 @@ def _may_take(held: int, *, others: int, capacity: int) -> bool:
 class _Load:
     """Who holds what at the moment."""
 
-    def __init__(self, members: Sequence[Member], settings: GitSettings, *, may_start: bool) -> None:
+    def __init__(self, members: Sequence[Member], settings: PoolSettings, *, may_start: bool) -> None:
         self._settings = settings
         self._may_start = may_start
         self._members = [member for member in members if member.cause is None]

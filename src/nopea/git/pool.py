@@ -1,4 +1,4 @@
-"""Spread requests over Git children so that no request waits for another's trouble.
+"""Spread requests over child processes so that no request waits for another's trouble.
 
 Every request ends by its deadline. A child with a late request is killed: only that request fails, its
 neighbours are repeated. A request whose child died is repeated alone, in quarantine; if that child dies too,
@@ -25,10 +25,12 @@ from nopea.git.process import ChildProcess, Trust
 from nopea.git.protocol import ErrorKind, Op, encode
 from nopea.git.reputation import Reputation
 from nopea.git.request import GitRequest, Lane, Member
-from nopea.git.settings import MIB, GitSettings, GitStatistics
+from nopea.git.settings import MIB, GitStatistics, PoolSettings
 from nopea.logs import Log
 
 log = Log("nopea.git")
+
+_PARSING = (Op.MANIFESTS, Op.RENDER)
 
 _WATCH_SECONDS = 0.25
 _MAX_TRUSTS = 1000
@@ -45,8 +47,10 @@ _LONG_SECONDS = 20.0
 class Pool:
     """See the module; `run` owns the children, `submit` may be called before and while it runs."""
 
-    def __init__(self, settings: GitSettings) -> None:
+    def __init__(self, settings: PoolSettings, make_child: Callable[..., ChildProcess]) -> None:
+        """`make_child` gets a name, the trust and `on_answer`."""
         self._settings = settings
+        self._make_child = make_child
         self._members: list[Member] = []
         self._waiting: list[GitRequest] = []
         self._written: set[str] = set()
@@ -69,7 +73,7 @@ class Pool:
                     self._group = None  # from here on no child is started again
         finally:
             for request in self._waiting:
-                request.fail(ErrorKind.DIED, "the Git port is closing")
+                request.fail(ErrorKind.DIED, "the controller is closing")
                 request.end()
             self._waiting.clear()
 
@@ -106,7 +110,7 @@ class Pool:
         if network:
             lane = Lane.SLOW if self._reputation.is_slow(subject) else Lane.YOUNG
         else:
-            lane = Lane.PARSING if op is Op.MANIFESTS else Lane.LOCAL
+            lane = Lane.PARSING if op in _PARSING else Lane.LOCAL
         if self._reputation.is_separate(subject, now=loop.time()):
             trust = replace(trust, namespace=owner.namespace)
         request = GitRequest(
@@ -236,7 +240,7 @@ class Pool:
     def _expire(self, request: GitRequest) -> None:
         member = request.member
         if member is None:
-            request.fail(ErrorKind.TIMEOUT, "no Git process was free before the deadline")
+            request.fail(ErrorKind.TIMEOUT, "no process was free before the deadline")
             request.end()
             return
         self._blame(request)
@@ -282,9 +286,12 @@ class Pool:
     def _start(self, group: asyncio.TaskGroup, trust: Trust, *, alone: bool = False) -> Member:
         self._counts["started"] += 1
         name = str(self._counts["started"])
-        process = ChildProcess(
-            name, self._settings, trust, on_answer=lambda answer: self._on_answer(member, answer)
-        )
+        member: Member
+
+        def on_answer(answer: dict[str, Any]) -> None:
+            self._on_answer(member, answer)
+
+        process = self._make_child(name, trust, on_answer=on_answer)
         member = Member(process=process, trust=trust, alone=alone)
         member.idle_since = asyncio.get_running_loop().time()
         self._members.append(member)
@@ -321,7 +328,7 @@ class Pool:
             del usage[member]
             if member.running:
                 limit = self._settings.total_memory_bytes
-                member.excess = f"it needed most of more than {limit} bytes for all Git processes together"
+                member.excess = f"it needed most of more than {limit} bytes for all processes together"
                 self._kill(member, ErrorKind.MEMORY)
             else:
                 self._retire(member)
@@ -349,7 +356,11 @@ class Pool:
             self._counts["crashed"] += 1
             if not member.answered:
                 self._failed_starts[member.trust] = self._failed_starts.get(member.trust, 0) + 1
-            log.write(log_events.git_child_ended, child=member.process.name, requests=len(member.running))
+            log.write(
+                log_events.child_ended,
+                child=f"{member.process.kind} {member.process.name}",
+                requests=len(member.running),
+            )
         left, member.running = list(member.running.values()), {}
         self._written.difference_update(request.writes for request in left)
         for request in left:
@@ -360,7 +371,7 @@ class Pool:
 
     def _after_death(self, member: Member, request: GitRequest) -> None:
         if self._group is None:
-            request.fail(ErrorKind.DIED, "the Git port is closing")
+            request.fail(ErrorKind.DIED, "the controller is closing")
         elif member.cause is ErrorKind.TIMEOUT:
             seconds = asyncio.get_running_loop().time() - request.began_at
             self._repeat(request, alone=seconds > _LONG_SECONDS)
@@ -374,6 +385,4 @@ class Pool:
             request.fail(ErrorKind.MEMORY, member.excess)
         else:
             self._blame(request)
-            request.fail(
-                ErrorKind.DIED, "the Git process crashed, and crashed again with this operation alone"
-            )
+            request.fail(ErrorKind.DIED, "the process crashed, and crashed again with this operation alone")

@@ -16,13 +16,22 @@ from typing import Any, cast
 from cachetools import LRUCache
 
 from nopea.core.git.proxy import proxy_for
-from nopea.core.git.source import Commit, FileListing, ParsedFile, Ref, RefKind, Remote, is_ssh
+from nopea.core.git.source import (
+    Commit,
+    FileListing,
+    ParsedFile,
+    PathListing,
+    Ref,
+    RefKind,
+    Remote,
+    is_ssh,
+)
 from nopea.core.problem import SyncError
 from nopea.git import problems
 from nopea.git.disk import Disk
 from nopea.git.flight import Flights
 from nopea.git.pool import Pool
-from nopea.git.process import Trust
+from nopea.git.process import Trust, git_process
 from nopea.git.protocol import ErrorKind, Op
 from nopea.git.request import OperationError
 from nopea.git.settings import GitSettings, GitStatistics
@@ -31,6 +40,7 @@ from nopea.git.wire import (
     listing_of,
     mirror_name,
     parsed_file,
+    path_listing_of,
     raw_address,
     raw_ref,
     trust_of,
@@ -55,7 +65,7 @@ class GitPort:
         settings = replace(settings, cache_dir=settings.cache_dir.absolute())
         self._settings = settings
         self._measure = measure
-        self._pool = Pool(settings)
+        self._pool = Pool(settings, git_process(settings))
         self._disk = Disk(
             settings,
             claim=self._pool.claim,
@@ -116,6 +126,14 @@ class GitPort:
         call = self._call(remote, timeout_seconds)
         answer = await self._local(call, Op.FILES, commit, {"commit": commit, "subpath": subpath})
         return listing_of(answer)
+
+    async def paths(
+        self, remote: Remote, commit: str, paths: Sequence[str], *, timeout_seconds: float
+    ) -> PathListing:
+        """Return what is at paths of a commit: files, and all below folders, whatever their names."""
+        call = self._call(remote, timeout_seconds)
+        answer = await self._local(call, Op.PATHS, commit, {"commit": commit, "paths": list(paths)})
+        return path_listing_of(answer)
 
     async def read(
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float

@@ -1,7 +1,7 @@
-"""One Git child seen from its parent: start, configure, exchange frames, kill, reap.
+"""One child process seen from its parent: start, configure, exchange frames, kill, reap.
 
 It decides nothing about requests; `pool` does. Nothing of a request reaches the child's arguments,
-environment or log.
+environment or log. What is started is a Git child, or what a subclass says.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from nopea import log_events
 from nopea.core.secret import mask_text
@@ -47,20 +48,27 @@ class Trust:
     namespace: str = ""
 
 
-class ChildProcess:
+OnAnswer = Callable[[dict[str, Any]], None]
+
+
+class ChildProcess(ABC):
     """A child from its start to its end; `on_answer` gets every answer, in order."""
 
-    def __init__(
-        self, name: str, settings: GitSettings, trust: Trust, *, on_answer: Callable[[dict[str, Any]], None]
-    ) -> None:
+    kind: ClassVar[str]
+
+    def __init__(self, name: str, cache_dir: Path, *, on_answer: OnAnswer) -> None:
+        """Its home will be a folder in `cache_dir`."""
         self.name = name
         self.ready = False
-        self._settings = settings
-        self._trust = trust
+        self._cache_dir = cache_dir
         self._on_answer = on_answer
         self._process: asyncio.subprocess.Process | None = None
         self._unsent: list[bytes] = []
         self._killed = False
+
+    @property
+    def _title(self) -> str:
+        return f"{self.kind} {self.name}"
 
     @property
     def pid(self) -> int | None:
@@ -98,36 +106,49 @@ class ChildProcess:
 
     async def run(self) -> None:
         """Start the child and carry its answers until it ends or is killed; always reaps it."""
-        home = self._settings.cache_dir / HOMES / f"{os.getpid()}-{self.name}"
+        home = self._cache_dir / HOMES / f"{os.getpid()}-{self.name}"
         try:
-            self._make_home(home)
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir(parents=True, mode=0o700)
+            self._furnish(home)
             self._process = await self._start(home)
             await self._converse(self._process, home)
         except OSError as error:
-            log.write(log_events.git_child_cannot_be_started, child=self.name, error=str(error))
+            log.write(log_events.child_cannot_be_started, child=self._title, error=str(error))
         finally:
             self.ready = False
             await self._reap()
             shutil.rmtree(home, ignore_errors=True)
             if self._process is not None:
-                await asyncio.to_thread(_remove_half_made, self._settings.cache_dir, self._process.pid)
+                await asyncio.to_thread(_remove_half_made, self._cache_dir, self._process.pid)
 
-    def _make_home(self, home: Path) -> None:
-        shutil.rmtree(home, ignore_errors=True)
-        (home / ".ssh").mkdir(parents=True, mode=0o700)
-        (home / ".ssh" / "known_hosts").write_text(self._trust.known_hosts, encoding="utf-8")
-        (home / "ca.crt").write_text(self._trust.ca_crt, encoding="utf-8")
+    @abstractmethod
+    def command(self) -> Sequence[str]:
+        """Return the program and its arguments."""
+
+    @abstractmethod
+    def environment(self) -> Mapping[str, str]:
+        """Return the variables beside HOME; it gets no others."""
+
+    @abstractmethod
+    def configuration(self, home: Path) -> dict[str, Any]:
+        """Return the fields of the first request."""
+
+    def _furnish(self, home: Path) -> None:  # noqa: B027 — most children need no files
+        """Write the files that the child needs into its home."""
+
+    def checked(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer that a message is; raises FrameError for anything else."""
+        check_answer(message)
+        return message
 
     async def _start(self, home: Path) -> asyncio.subprocess.Process:
-        environment = {name: os.environ[name] for name in _TRUST_VARIABLES if name in os.environ}
-        environment |= {"HOME": str(home), "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-m", "nopea.git.child", str(os.getpid())),
-            str(self._settings.threads_per_child),
+            *self.command(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=environment,
+            env={**self.environment(), "HOME": str(home)},
             cwd=home,
             umask=0o077,
             start_new_session=True,
@@ -137,23 +158,23 @@ class ChildProcess:
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 — all three are pipes
         if self._killed:
             return
-        errors = spawn(self._log_errors(process.stderr), name=f"git child {self.name} stderr")
+        errors = spawn(self._log_errors(process.stderr), name=f"child {self._title} stderr")
         decoder = Decoder()
         try:
-            process.stdin.write(encode(self._configuration(home)))
+            process.stdin.write(encode({"id": _CONFIGURE_ID, "op": Op.CONFIGURE, **self.configuration(home)}))
             async with asyncio.timeout(_START_SECONDS) as starting:
                 while data := await process.stdout.read(_READ):
-                    for answer in decoder.feed(data):
-                        check_answer(answer)
+                    for message in decoder.feed(data):
+                        answer = self.checked(message)
                         if answer["id"] == _CONFIGURE_ID:
                             starting.reschedule(None)
                             self._become_ready(process.stdin)
                         else:
                             self._on_answer(answer)
         except FrameError as error:
-            log.write(log_events.git_child_speaks_nonsense, child=self.name, error=str(error))
+            log.write(log_events.child_speaks_nonsense, child=self._title, error=str(error))
         except TimeoutError:
-            log.write(log_events.git_child_did_not_start, child=self.name)
+            log.write(log_events.child_did_not_start, child=self._title)
         finally:
             await end(errors)
 
@@ -163,11 +184,58 @@ class ChildProcess:
             stdin.write(frame)
         self._unsent.clear()
 
-    def _configuration(self, home: Path) -> dict[str, Any]:
+    async def _log_errors(self, stream: asyncio.StreamReader) -> None:
+        """Put the first lines that the child writes on standard error into the debug log; drop the rest."""
+        lines = 0
+        while data := await stream.read(_READ):
+            for line in data.decode(errors="replace").splitlines():
+                lines += 1
+                if lines <= _LOG_LINES:
+                    log.write(log_events.child_output, child=self._title, line=mask_text(line[:_LOG_LINE]))
+
+    async def _reap(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            process.kill()
+        for stream in (process.stdout, process.stderr):
+            while stream is not None and await stream.read(_READ):
+                pass  # to the end of the pipe, so that its transport closes
+        if process.stdin is not None:
+            process.stdin.close()
+        await process.wait()
+
+
+class GitProcess(ChildProcess):
+    """A child that runs `nopea.git.child`, for requests with one trust."""
+
+    kind = "git"
+
+    def __init__(self, name: str, settings: GitSettings, trust: Trust, *, on_answer: OnAnswer) -> None:
+        super().__init__(name, settings.cache_dir, on_answer=on_answer)
+        self._settings = settings
+        self._trust = trust
+
+    def command(self) -> Sequence[str]:
+        """Return Python with its module. It dies with this process."""
+        threads = str(self._settings.threads_per_child)
+        return sys.executable, "-I", "-m", "nopea.git.child", str(os.getpid()), threads
+
+    def environment(self) -> Mapping[str, str]:
+        """Return where TLS finds authorities."""
+        trusted = {name: os.environ[name] for name in _TRUST_VARIABLES if name in os.environ}
+        return trusted | {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
+
+    def _furnish(self, home: Path) -> None:
+        (home / ".ssh").mkdir(mode=0o700)
+        (home / ".ssh" / "known_hosts").write_text(self._trust.known_hosts, encoding="utf-8")
+        (home / "ca.crt").write_text(self._trust.ca_crt, encoding="utf-8")
+
+    def configuration(self, home: Path) -> dict[str, Any]:
+        """Return the limits, and what libgit2 is set to once per process."""
         settings = self._settings
         return {
-            "id": _CONFIGURE_ID,
-            "op": Op.CONFIGURE,
             "home": str(home),
             "cache": str(settings.cache_dir),
             "file_urls": settings.allow_file_urls,
@@ -183,27 +251,10 @@ class ChildProcess:
             "max_objects": settings.max_history_objects,
         }
 
-    async def _log_errors(self, stream: asyncio.StreamReader) -> None:
-        """Put the first lines that the child writes on standard error into the debug log; drop the rest."""
-        lines = 0
-        while data := await stream.read(_READ):
-            for line in data.decode(errors="replace").splitlines():
-                lines += 1
-                if lines <= _LOG_LINES:
-                    log.write(log_events.git_child_output, child=self.name, line=mask_text(line[:_LOG_LINE]))
 
-    async def _reap(self) -> None:
-        process = self._process
-        if process is None:
-            return
-        if process.returncode is None:
-            process.kill()
-        for stream in (process.stdout, process.stderr):
-            while stream is not None and await stream.read(_READ):
-                pass  # to the end of the pipe, so that its transport closes
-        if process.stdin is not None:
-            process.stdin.close()
-        await process.wait()
+def git_process(settings: GitSettings) -> Callable[..., GitProcess]:
+    """Return what makes a Git child of a name and a trust, for a pool."""
+    return lambda name, trust, *, on_answer: GitProcess(name, settings, trust, on_answer=on_answer)
 
 
 def _remove_half_made(cache_dir: Path, pid: int) -> None:

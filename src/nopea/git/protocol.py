@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+from collections.abc import Iterator
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
@@ -32,6 +33,8 @@ class Op(enum.StrEnum):
     READ = "read"
     MANIFESTS = "manifests"
     HEAD = "head"
+    PATHS = "paths"
+    RENDER = "render"
 
 
 class ErrorKind(enum.StrEnum):
@@ -107,14 +110,13 @@ class Decoder:
         self._limit = limit
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """Return the messages that are complete by now; raises FrameError on any other stream."""
+    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
+        """Yield the messages that are complete by now; raises FrameError where the stream becomes another."""
         self._buffer += data
-        messages = []
         while (size := self._size()) is not None and len(self._buffer) >= _PREFIX + size:
-            messages.append(_unpack(bytes(self._buffer[_PREFIX : _PREFIX + size])))
+            body = bytes(self._buffer[_PREFIX : _PREFIX + size])
             del self._buffer[: _PREFIX + size]
-        return messages
+            yield _unpack(body)
 
     def _size(self) -> int | None:
         if len(self._buffer) < _PREFIX:

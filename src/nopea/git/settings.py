@@ -1,4 +1,4 @@
-"""What the Git port may use: folders, children, time and size limits. Values only."""
+"""What child processes and the Git port may use: folders, time and size limits. Values only."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GitSettings:
-    """Settings of the Git port; `cache_dir` belongs to one controller process alone.
+class PoolSettings:
+    """Settings of a pool of child processes; `cache_dir` belongs to one controller process alone.
 
-    `memory_bytes` bounds each child, `total_memory_bytes` what all together hold for themselves.
-    `connect_timeout_seconds` and `server_timeout_seconds` are libgit2's own limits on silence; the deadline
-    of each call stands above them. A request older than `slow_after_seconds` no longer counts against
-    `young_per_child`, so hanging servers do not hold up healthy ones.
-    `disk_bytes` is for all mirrors together, and `free_bytes` stay free in their file system.
+    `memory_bytes` bounds each child, `total_memory_bytes` what all together hold for themselves. A network
+    request older than `slow_after_seconds` no longer counts against `young_per_child`, so hanging servers do
+    not hold up healthy ones.
     """
 
     cache_dir: Path
@@ -28,12 +26,23 @@ class GitSettings:
     trust_children: int = 8
     memory_bytes: int = 768 * MIB
     total_memory_bytes: int = 1024 * MIB
-    connect_timeout_seconds: float = 10
-    server_timeout_seconds: float = 10
     slow_after_seconds: float = 1
     young_per_child: int = 16
     threads_per_child: int = 64
     max_abandoned: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitSettings(PoolSettings):
+    """Settings of the Git port.
+
+    `connect_timeout_seconds` and `server_timeout_seconds` are libgit2's own limits on silence; the deadline
+    of each call stands above them.
+    `disk_bytes` is for all mirrors together, and `free_bytes` stay free in their file system.
+    """
+
+    connect_timeout_seconds: float = 10
+    server_timeout_seconds: float = 10
     disk_bytes: int = 6 * 1024 * MIB
     free_bytes: int = 128 * MIB
     max_fetch_bytes: int = 1024 * MIB

@@ -1,4 +1,4 @@
-"""Read a commit in a bare mirror (child side): list manifest files, read blobs, parse them.
+"""Read a commit in a bare mirror (child side): list files, read blobs, parse them.
 
 Follows links within the commit, never a submodule; never reads a work tree, writes nothing.
 """
@@ -54,13 +54,69 @@ def files(repository: pygit2.Repository, commit: str, subpath: str) -> dict[str,
     links = Links(repository)
     listed: list[tuple[str, str, int]] = []
     skipped: list[tuple[str, str, str]] = []
-    for found in _walk(_start(repository, links, commit, subpath), links):
+    for found in _walk(_start(repository, links, commit, subpath), links, _is_visible, is_listed):
         if isinstance(found, Skipped):
             skipped.append((found.path, found.reason, found.target))
         else:
-            with storage():
-                listed.append((found.path, found.blob, repository.odb.read_header(found.blob)[1]))
+            listed.append((found.path, found.blob, _size(repository, found.blob)))
     return {"files": sorted(listed), "skipped": sorted(skipped), "has_links": links.matter}
+
+
+def paths(repository: pygit2.Repository, commit: str, wanted: Sequence[str]) -> dict[str, Any]:
+    """List files, and all that is below folders, whatever their names; sorted by path.
+
+    `folders` are those of `wanted` that are folders, `missing` those that are not there, lie outside, or are
+    links that lead nowhere.
+    """
+    links, tree = Links(repository), _tree(repository, commit)
+    listed: dict[str, str] = {}
+    folders, missing = [], []
+    for path in wanted:
+        names = [part for part in path.split("/") if part]
+        folder, depth = resolve(links, tree, names)
+        if depth == len(names):
+            folders.append(path)
+            below = _walk(_Place(path, folder), links, _is_not_git, _is_any)
+            listed.update((found.path, found.blob) for found in below if isinstance(found, _Listed))
+        elif depth == len(names) - 1 and (blob := _file(folder, names[-1], links)):
+            listed[path] = blob
+        else:
+            missing.append(path)
+    files = sorted((path, blob, _size(repository, blob)) for path, blob in listed.items())
+    return {"files": files, "folders": folders, "missing": missing}
+
+
+def _file(folder: Folder, name: str, links: Links) -> str:
+    """Return the blob id of a file in a folder, behind links too; empty if there is none."""
+    entry = folder.entry(name) if name != ".." else None
+    if entry is None or entry.filemode in (FileMode.COMMIT, FileMode.TREE):
+        return ""
+    if entry.filemode != FileMode.LINK:
+        return str(entry.id)
+    try:
+        found = links.follow(folder, name, str(entry.id))
+    except BrokenLinkError:
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def _size(repository: pygit2.Repository, blob: str) -> int:
+    with storage():
+        size: int = repository.odb.read_header(blob)[1]
+    return size
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith(".") or name == IGNORE_FILE
+
+
+def _is_not_git(name: str) -> bool:
+    return name != ".git"
+
+
+def _is_any(name: str) -> bool:
+    del name
+    return True
 
 
 def _start(repository: pygit2.Repository, links: Links, commit: str, subpath: str) -> _Place:
@@ -98,8 +154,13 @@ _WHY = {
 }
 
 
-def _walk(start: _Place, links: Links) -> Iterator[_Listed | Skipped]:
-    """Yield what is below a folder and not hidden, unordered; bounded in depth and number."""
+def _walk(
+    start: _Place, links: Links, enters: Callable[[str], bool], lists: Callable[[str], bool]
+) -> Iterator[_Listed | Skipped]:
+    """Yield what is below a folder, unordered; bounded in depth and number.
+
+    `enters` says of which names anything matters, `lists` of which names a file does.
+    """
     waiting = [start]
     count = 0
     while waiting:
@@ -111,9 +172,9 @@ def _walk(start: _Place, links: Links) -> Iterator[_Listed | Skipped]:
             if count > _MAX_ENTRIES:
                 raise GitFailure(ErrorKind.TOO_BIG, f"more than {_MAX_ENTRIES} files in one folder tree")
             name = item.name or ""
-            if name.startswith(".") and name != IGNORE_FILE:
+            if not enters(name):
                 continue
-            found = _found(place, name, item, links)
+            found = _found(place, name, item, links, lists)
             if isinstance(found, _Place):
                 if is_manifest_name(name) or name == IGNORE_FILE:
                     yield Skipped(found.path, SkipReason.FOLDER)
@@ -122,7 +183,9 @@ def _walk(start: _Place, links: Links) -> Iterator[_Listed | Skipped]:
                 yield found
 
 
-def _found(place: _Place, name: str, item: pygit2.Object, links: Links) -> _Place | _Listed | Skipped | None:
+def _found(
+    place: _Place, name: str, item: pygit2.Object, links: Links, lists: Callable[[str], bool]
+) -> _Place | _Listed | Skipped | None:
     """Return what an entry of a folder is, behind a link too; None for a file that does not matter."""
     path, mode = place.path_of(name), item.filemode
     if mode == FileMode.COMMIT:
@@ -136,14 +199,14 @@ def _found(place: _Place, name: str, item: pygit2.Object, links: Links) -> _Plac
         except BrokenLinkError as error:
             links.matter = True
             return Skipped(path, error.reason, error.target)
-        links.matter |= isinstance(target, Folder) or is_listed(name)
+        links.matter |= isinstance(target, Folder) or lists(name)
         if isinstance(target, Folder):
             above = (*place.linked_from, place.folder)
             if any(target.holds(folder) for folder in above):
                 return Skipped(path, SkipReason.LOOP, "/".join(target.names) or ".")
             return _Place(path, target, place.depth + 1, above)
         blob = target
-    return _Listed(path, blob) if is_listed(name) else None
+    return _Listed(path, blob) if lists(name) else None
 
 
 def read(repository: pygit2.Repository, blobs: Sequence[str], *, max_bytes: int) -> dict[str, Any]:

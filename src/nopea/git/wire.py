@@ -14,6 +14,7 @@ from nopea.core.git.source import (
     FileListing,
     ParsedDocument,
     ParsedFile,
+    PathListing,
     Ref,
     Remote,
     Skipped,
@@ -83,6 +84,15 @@ def listing_of(answer: dict[str, Any]) -> FileListing:
             Skipped(path, SkipReason(reason), target) for path, reason, target in answer["skipped"]
         ),
         has_links=answer["has_links"],
+    )
+
+
+def path_listing_of(answer: dict[str, Any]) -> PathListing:
+    """Read what is at paths from an answer."""
+    return PathListing(
+        files=tuple(FileEntry(*each) for each in answer["files"]),
+        folders=tuple(answer["folders"]),
+        missing=tuple(answer["missing"]),
     )
 
 

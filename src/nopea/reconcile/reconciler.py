@@ -18,6 +18,7 @@ from nopea.core.api.repository import Repository, ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import violations
 from nopea.core.git.source import Commit, Remote, revision_of
+from nopea.core.manifests.inputs import refers_to_cluster
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.dependencies import blockers, cycle_problem, find_cycle
 from nopea.core.plan.inventory import namespaces_of, unrecorded
@@ -71,6 +72,8 @@ class Reconciler:
         state = self._services.store.states.get(repository.key)
         if isinstance(spec, Problem) or state is None or not state.complete or state.remote is None:
             return True
+        if refers_to_cluster(spec):
+            return True  # what it refers to may have changed without a commit
         try:
             newest = await self._services.fetcher.newest(spec, state.remote)
         except SyncError:

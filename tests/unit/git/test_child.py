@@ -135,9 +135,11 @@ def test_a_synced_mirror_is_listed_read_and_parsed(
 
     read = child.ask(Op.READ, mirror=mirror, blobs=blobs)["ok"]
     parsed = child.ask(Op.MANIFESTS, mirror=mirror, blobs=blobs)["ok"]["done"]
+    paths = child.ask(Op.PATHS, mirror=mirror, commit=commit, paths=["", "gone"])["ok"]
 
     assert commit == origin.tip()
     assert read["done"][blobs[1]] == b"b: [\n"
+    assert (paths["folders"], paths["missing"]) == ([""], ["gone"])
     assert [len(parsed[blob]["documents"]) for blob in blobs] == [1, 0]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nopea.core.objects import RepoKey
 from nopea.git.placing import LOCAL_PER_CHILD, NewChild, Placement, heaviest, next_step
-from nopea.git.process import ChildProcess, Trust
+from nopea.git.process import GitProcess, Trust
 from nopea.git.protocol import ErrorKind, Op
 from nopea.git.request import GitRequest, Lane, Member
 from nopea.git.settings import MIB, GitSettings
@@ -72,7 +72,7 @@ class Place:
 
     def child(self, *, trust: Trust = MAIN, alone: bool = False, idle_since: float = 0) -> Member:
         """Add an idle child."""
-        process = ChildProcess("1", self.settings, trust, on_answer=lambda _: None)
+        process = GitProcess("1", self.settings, trust, on_answer=lambda _: None)
         member = Member(process=process, trust=trust, alone=alone, idle_since=idle_since)
         self.members.append(member)
         return member

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.git.conftest import alive, until
 
-from nopea.git.process import HOMES, ChildProcess, Trust
+from nopea.git.process import HOMES, GitProcess, Trust
 from nopea.git.protocol import MAX_FRAME, Op, encode
 from nopea.git.settings import GitSettings
 from nopea.tasks import end, spawn
@@ -25,7 +25,7 @@ class Parent:
     def __init__(self, cache: Path, trust: Trust) -> None:
         self.answers: list[dict[str, Any]] = []
         settings = GitSettings(cache_dir=cache)
-        self.child = ChildProcess("1", settings, trust, on_answer=self.answers.append)
+        self.child = GitProcess("1", settings, trust, on_answer=self.answers.append)
 
     def ask(self, number: int) -> None:
         """Ask for the head of a mirror that does not exist."""
@@ -119,7 +119,7 @@ async def test_a_cache_folder_that_is_a_file_ends_the_run(tmp_path: Path) -> Non
     """The child does not start, and `run` returns."""
     file = tmp_path / "cache"
     file.write_text("")
-    child = ChildProcess("1", GitSettings(cache_dir=file), Trust(), on_answer=lambda _: None)
+    child = GitProcess("1", GitSettings(cache_dir=file), Trust(), on_answer=lambda _: None)
 
     async with asyncio.timeout(10):
         await child.run()
@@ -127,7 +127,7 @@ async def test_a_cache_folder_that_is_a_file_ends_the_run(tmp_path: Path) -> Non
     assert child.pid is None
 
 
-class ScriptedChild(ChildProcess):
+class ScriptedChild(GitProcess):
     """A child that runs a script in place of `nopea.git.child`."""
 
     script = ""
@@ -199,7 +199,7 @@ async def test_the_output_of_a_child_is_bounded_and_masked_in_the_log(
     assert await answers_of(tmp_path, script + write(CONFIGURED + ANSWER)) != []
 
     lines = [
-        record.__dict__["facts"]["line"] for record in caplog.records if record.msg == "git child output"
+        record.__dict__["facts"]["line"] for record in caplog.records if record.msg == "child process output"
     ]
     assert len(lines) == 200
     assert max(map(len, lines)) <= 500

@@ -34,7 +34,7 @@ def test_any_split_of_the_stream_gives_the_same_messages(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
     decoder = Decoder()
 
-    received = []
+    received: list[dict[str, Any]] = []
     for start, stop in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         received += decoder.feed(stream[start:stop])
 
@@ -46,7 +46,7 @@ def test_byte_by_byte() -> None:
     decoder = Decoder()
     frame = encode({"id": 1, "ok": b"\x00\xff"})
 
-    assert [decoder.feed(bytes([byte])) for byte in frame] == [[]] * (len(frame) - 1) + [
+    assert [list(decoder.feed(bytes([byte]))) for byte in frame] == [[]] * (len(frame) - 1) + [
         [{"id": 1, "ok": b"\x00\xff"}]
     ]
 
@@ -63,7 +63,7 @@ def test_bytes_and_strings_are_kept() -> None:
 def test_no_stream_raises_anything_but_a_frame_error(stream: bytes) -> None:
     """An invalid stream affects only its own child."""
     try:
-        messages = Decoder(limit=32).feed(stream)
+        messages = list(Decoder(limit=32).feed(stream))
     except FrameError:
         return
     assert all(isinstance(message["id"], int) for message in messages)
@@ -88,13 +88,22 @@ def test_no_stream_raises_anything_but_a_frame_error(stream: bytes) -> None:
 def test_an_invalid_message_is_refused(body: bytes) -> None:
     """A message must be one msgpack map with a numeric id."""
     with pytest.raises(FrameError):
-        Decoder().feed(len(body).to_bytes(4, "big") + body)
+        list(Decoder().feed(len(body).to_bytes(4, "big") + body))
 
 
 def test_a_length_over_the_limit_is_refused() -> None:
     """The frame is refused before its body is read."""
     with pytest.raises(FrameTooBigError, match="over the limit of 10"):
-        Decoder(limit=10).feed((2**31).to_bytes(4, "big"))
+        list(Decoder(limit=10).feed((2**31).to_bytes(4, "big")))
+
+
+def test_messages_before_an_invalid_one_are_given() -> None:
+    """What one read brings together is not lost together."""
+    messages = Decoder().feed(encode({"id": 1, "ok": 1}) + b"\0\0\0\1\xc1")
+
+    assert next(messages) == {"id": 1, "ok": 1}
+    with pytest.raises(FrameError):
+        next(messages)
 
 
 def test_the_limit_itself_is_allowed() -> None:
@@ -103,11 +112,11 @@ def test_the_limit_itself_is_allowed() -> None:
     size = len(frame) - 4
 
     assert encode({"id": 1, "ok": "x" * 10}, limit=size) == frame
-    assert Decoder(limit=size).feed(frame) == [{"id": 1, "ok": "x" * 10}]
+    assert list(Decoder(limit=size).feed(frame)) == [{"id": 1, "ok": "x" * 10}]
     with pytest.raises(FrameTooBigError):
         encode({"id": 1, "ok": "x" * 10}, limit=size - 1)
     with pytest.raises(FrameTooBigError):
-        Decoder(limit=size - 1).feed(frame)
+        list(Decoder(limit=size - 1).feed(frame))
 
 
 @pytest.mark.parametrize(

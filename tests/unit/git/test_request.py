@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nopea.core.objects import RepoKey
-from nopea.git.process import ChildProcess, Trust
+from nopea.git.process import GitProcess, Trust
 from nopea.git.protocol import ErrorKind, Op
 from nopea.git.request import GitRequest, Lane, Member, OperationError
 from nopea.git.settings import GitSettings
@@ -70,7 +70,7 @@ async def test_a_response_after_the_end_is_dropped() -> None:
 
 async def test_a_member_counts_its_requests_by_lane(tmp_path: Path) -> None:
     """The limits of the lanes are independent of each other."""
-    process = ChildProcess("1", GitSettings(cache_dir=tmp_path), Trust(), on_answer=lambda _: None)
+    process = GitProcess("1", GitSettings(cache_dir=tmp_path), Trust(), on_answer=lambda _: None)
     member = Member(process=process, trust=Trust(), alone=False)
     for number, lane in enumerate((Lane.YOUNG, Lane.YOUNG, Lane.LOCAL)):
         member.running[number] = request(lane=lane)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nopea.git.pool import Pool
+from nopea.git.process import git_process
 from nopea.git.protocol import MAX_FRAME
 from nopea.git.settings import GitSettings
 
@@ -33,6 +34,7 @@ def test_local_files_and_proxies_are_off_by_default(tmp_path: Path) -> None:
 
 def test_the_statistics_of_a_new_pool_are_zero(tmp_path: Path) -> None:
     """Every statistic starts at zero."""
-    statistics = Pool(GitSettings(cache_dir=tmp_path)).statistics()
+    settings = GitSettings(cache_dir=tmp_path)
+    statistics = Pool(settings, git_process(settings)).statistics()
 
     assert {getattr(statistics, name) for name in statistics.__slots__} == {0}

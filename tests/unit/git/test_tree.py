@@ -205,6 +205,38 @@ def test_links_that_decide_what_is_listed_are_noticed(
     assert _listing(tmp_path, files, links=tuple(links), at=at)["has_links"] is matter
 
 
+@pytest.mark.parametrize(
+    ("path", "files", "folders", "missing"),
+    [
+        ("base", ["base/.env", "base/a.yaml", "base/conf/app.ini"], ["base"], []),
+        ("base/.env", ["base/.env"], [], []),
+        ("apps/base", ["apps/base/.env", "apps/base/a.yaml", "apps/base/conf/app.ini"], ["apps/base"], []),
+        ("apps/settings", ["apps/settings"], [], []),
+        ("base/gone", [], [], ["base/gone"]),
+        ("base/a.yaml/x", [], [], ["base/a.yaml/x"]),
+        ("base/../base", [], [], ["base/../base"]),
+        ("apps/out", [], [], ["apps/out"]),
+        ("module", [], [], ["module"]),
+    ],
+)
+def test_all_that_is_at_a_path_is_listed(
+    tmp_path: Path, path: str, files: list[str], folders: list[str], missing: list[str]
+) -> None:
+    """What a renderer reads may have any name; links are followed, inside the repository."""
+    origin = Origin(tmp_path / "paths.git")
+    tree_of = {
+        "base/a.yaml": "a: 1\n", "base/.env": "A=1\n", "base/conf/app.ini": "", "apps/base": "../base",
+        "apps/settings": "../base/conf/app.ini", "apps/out": "../../etc/passwd", "module": "1" * 40,
+    }  # fmt: skip
+    links = dict.fromkeys(("apps/base", "apps/settings", "apps/out"), "120000")
+    commit = origin.commit(tree_of, modes={**links, "module": "160000"})
+
+    found = tree.paths(pygit2.Repository(str(origin.path)), commit, [path])
+
+    assert [each for each, _, _ in found["files"]] == files
+    assert (found["folders"], found["missing"]) == (folders, missing)
+
+
 def test_links_cannot_multiply_files_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty folders with two links each to the next one are a million paths."""
     monkeypatch.setattr(tree, "_MAX_ENTRIES", 1000)

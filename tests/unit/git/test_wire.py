@@ -15,6 +15,7 @@ from nopea.core.git.source import (
     FileListing,
     ParsedDocument,
     ParsedFile,
+    PathListing,
     Proxy,
     Ref,
     RefKind,
@@ -28,7 +29,16 @@ from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
 from nopea.git.process import Trust
 from nopea.git.protocol import Decoder, encode
-from nopea.git.wire import commit_of, listing_of, mirror_name, parsed_file, raw_address, raw_ref, trust_of
+from nopea.git.wire import (
+    commit_of,
+    listing_of,
+    mirror_name,
+    parsed_file,
+    path_listing_of,
+    raw_address,
+    raw_ref,
+    trust_of,
+)
 
 KEY = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
 KNOWN_HOSTS = f"h ssh-ed25519 {KEY}\n"
@@ -162,6 +172,17 @@ def test_a_listing_survives_a_frame() -> None:
         files=(FileEntry("a.yaml", "b" * 40, 3),),
         skipped=(Skipped("c", SkipReason.OUTSIDE, "/etc"), Skipped("d", SkipReason.SUBMODULE)),
         has_links=True,
+    )
+
+
+def test_what_is_at_paths_survives_a_frame() -> None:
+    """Each path is that of a file, a folder or nothing."""
+    raw = {"files": [("a/b.ini", "b" * 40, 3)], "folders": ["a"], "missing": ["c"]}
+
+    (message,) = Decoder().feed(encode({"id": 1, "ok": raw}))
+
+    assert path_listing_of(message["ok"]) == PathListing(
+        files=(FileEntry("a/b.ini", "b" * 40, 3),), folders=("a",), missing=("c",)
     )
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT
 from msgspec.inspect import (
+    AnyType,
     BoolType,
+    DictType,
     EnumType,
     Field,
     IntType,
@@ -25,8 +27,6 @@ from msgspec.inspect import (
     VarTupleType,
     type_info,
 )
-
-from nopea.core.api.rules import RULES
 
 Schema = dict[str, Any]
 _PYTHON_END = r"\Z"
@@ -57,6 +57,13 @@ def _schema(kind: Type, *, defaults: bool) -> Schema:
                 minItems=shortest,
                 maxItems=longest,
             ) | {"x-kubernetes-list-type": "atomic"}
+        case DictType(key_type=StrType(), value_type=AnyType(), max_length=int() as longest):
+            return _given(type="object", maxProperties=longest) | {
+                "x-kubernetes-preserve-unknown-fields": True
+            }
+        case DictType(key_type=StrType(), value_type=value, max_length=longest):
+            values = _schema(value, defaults=defaults)
+            return _given(type="object", additionalProperties=values, maxProperties=longest)
         case EnumType(cls=cls):
             return {"type": "string", "enum": [member.value for member in cls]}
         case StrType(min_length=shortest, max_length=longest, pattern=pattern):
@@ -123,11 +130,6 @@ def _property(field: Field, *, defaults: bool) -> Schema:
     if defaults and field.default not in (NODEFAULT, None, ()):
         schema["default"] = msgspec.to_builtins(field.default)
     return schema
-
-
-def ruled(schema: Schema, rules: tuple[Mapping[str, str], ...]) -> Schema:
-    """Return the schema with CEL rules added."""
-    return schema | {RULES: [dict(rule) for rule in rules]}
 
 
 def root(*, description: str, required: tuple[str, ...], **parts: Schema) -> Schema:

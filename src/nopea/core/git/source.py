@@ -241,6 +241,18 @@ class FileListing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PathListing:
+    """What is at the paths that somebody asked for: each is a file, a folder or missing.
+
+    `files` has the files and all that is below the folders, whatever their names.
+    """
+
+    files: tuple[FileEntry, ...]
+    folders: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedDocument:
     """One Kubernetes object found in a file.
 

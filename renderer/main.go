@@ -1,0 +1,47 @@
+// Command nopea-render turns the files of a repository into Kubernetes objects: Kustomize, Helm, SOPS and the
+// substitution of variables, as a child process of Nopea. Its parent sends requests on standard input and reads
+// answers on standard output. It reads no disk, reaches no network, starts no program and knows no cluster.
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"os"
+
+	"github.com/getsops/sops/v3/logging"
+	"github.com/sirupsen/logrus"
+)
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == "--version" {
+		fmt.Println(version())
+		return
+	}
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: nopea-render PARENT_PID | --version\nNopea starts this program and talks to it over its pipes.")
+		os.Exit(2)
+	}
+	isolate()
+	if err := newServer(os.Stdin, os.Stdout).run(); err != nil {
+		fmt.Fprintln(standardError, "nopea-render:", err)
+		os.Exit(1)
+	}
+}
+
+// standardError is where this program itself writes; what libraries print is dropped by isolate.
+var standardError io.Writer = os.Stderr
+
+// isolate takes from the process what a library could reach the outside with: the environment with its PATH,
+// HOME, tokens and proxies, and the network. Libraries' warnings are dropped, because they quote files.
+func isolate() {
+	os.Clearenv()
+	refuseNetwork()
+	log.SetOutput(io.Discard)
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	logging.SetLevel(logrus.PanicLevel)
+	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stderr = null
+	}
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// The kinds of problems; the parent turns each into an error code with the next step.
+const (
+	kindInvalidKustomization   = "invalid_kustomization"
+	kindMissingFile            = "missing_file"
+	kindCycle                  = "cycle"
+	kindPatchNoMatch           = "patch_no_match"
+	kindDuplicateID            = "duplicate_id"
+	kindRemote                 = "remote"
+	kindPlugin                 = "plugin"
+	kindOutside                = "outside"
+	kindInvalidResource        = "invalid_resource"
+	kindGeneratorTooBig        = "generator_too_big"
+	kindInvalidChart           = "invalid_chart"
+	kindMissingDependency      = "missing_dependency"
+	kindIncompatibleKubernetes = "incompatible_kubernetes"
+	kindValuesSchema           = "values_schema"
+	kindTemplate               = "template"
+	kindNotYAML                = "not_yaml"
+	kindNoValuesFile           = "no_values_file"
+	kindEncrypted              = "encrypted"
+	kindNoKey                  = "no_key"
+	kindBadMAC                 = "bad_mac"
+	kindBadKey                 = "bad_key"
+	kindBadEncryptedFile       = "bad_encrypted_file"
+	kindVariableUnset          = "variable_unset"
+	kindBadSubstitution        = "bad_substitution"
+	kindTooManyDocuments       = "too_many_documents"
+	kindTooBig                 = "too_big"
+	kindTimeout                = "timeout"
+	kindBug                    = "bug"
+)
+
+// maxDetail bounds what is quoted of a library's text.
+const maxDetail = 500
+
+// problem is an error of the user's input: its kind, one sentence, the file and line to edit, the library's own words,
+// and facts by name. It never holds a decrypted value.
+type problem struct {
+	kind    string
+	message string
+	file    string
+	line    int
+	detail  string
+	facts   map[string]any
+}
+
+func newProblem(kind, format string, arguments ...any) *problem {
+	return &problem{kind: kind, message: fmt.Sprintf(format, arguments...)}
+}
+
+func (p *problem) Error() string { return p.kind + ": " + p.message }
+
+func (p *problem) in(file string) *problem {
+	p.file = file
+	return p
+}
+
+func (p *problem) at(line int) *problem {
+	p.line = line
+	return p
+}
+
+func (p *problem) with(name string, value any) *problem {
+	if p.facts == nil {
+		p.facts = map[string]any{}
+	}
+	p.facts[name] = value
+	return p
+}
+
+// because quotes the library's error, cut to maxDetail bytes.
+func (p *problem) because(err error) *problem {
+	p.detail = cut(err.Error())
+	return p
+}
+
+func cut(text string) string {
+	text = strings.TrimSpace(text)
+	if len(text) > maxDetail {
+		text = strings.ToValidUTF8(text[:maxDetail-len("…")], "") + "…"
+	}
+	return text
+}
+
+func (p *problem) encoded() map[string]any {
+	result := map[string]any{}
+	maps.Copy(result, p.facts)
+	result["kind"], result["message"], result["file"] = p.kind, p.message, p.file
+	result["line"], result["detail"] = p.line, p.detail
+	return result
+}
+
+// problems are several of one request, in the order of the files; never empty.
+type problems []*problem
+
+func (p problems) Error() string { return p[0].Error() }
+
+// maxProblems bounds an answer; whoever has more mends these first.
+const maxProblems = 100
+
+// needError names files and folders of the repository that must be given for an answer.
+type needError []string
+
+func (n needError) Error() string { return "needs " + strings.Join(n, ", ") }
+
+// answerError turns what render returned into the fields of the answer.
+func answerError(err error) map[string]any {
+	var needs needError
+	var several problems
+	var one *problem
+	switch {
+	case errors.As(err, &needs):
+		return map[string]any{"need": []string(needs)}
+	case errors.As(err, &several):
+		several = several[:min(len(several), maxProblems)]
+		encoded := make([]map[string]any, len(several))
+		for i, each := range several {
+			encoded[i] = each.encoded()
+		}
+		return map[string]any{"err": encoded[0], "errors": encoded}
+	case errors.As(err, &one):
+		return map[string]any{"err": one.encoded()}
+	default:
+		bug := newProblem(kindBug, "The renderer failed in a way that it does not know.").because(err)
+		return map[string]any{"err": bug.encoded()}
+	}
+}
+
+// withoutSecrets drops what libraries say where secrets are among the inputs, unless it stands in a file as it is in
+// Git: the reason that a chart's author wrote is kept, a value that it quotes is not.
+func (j *job) withoutSecrets(err error) error {
+	if !j.private {
+		return err
+	}
+	var several problems
+	var one *problem
+	switch {
+	case errors.As(err, &several):
+	case errors.As(err, &one):
+		several = problems{one}
+	default:
+		return newProblem(kindBug, "The renderer failed in a way that it does not know.")
+	}
+	for _, each := range several {
+		if each.detail != "" && !j.inGit(each.detail) {
+			each.detail = ""
+		}
+	}
+	return err
+}
+
+func (j *job) inGit(text string) bool {
+	for _, content := range j.Files {
+		if bytes.Contains(content, []byte(text)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,294 @@
+package main
+
+import (
+	"bytes"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/api/types"
+)
+
+// references goes through kustomizations as a build would, before it: so that everything that is missing is asked for
+// at once, every remote base is named, and errors tell the file and line of the reference.
+type references struct {
+	job      *job
+	found    problems
+	stack    []string       // the folders that lead to the one that is looked at
+	visited  map[string]int // folders, and how many objects and folders a build of each goes through
+	remotes  map[string]bool
+	schema   bool              // whether any of them brings its own OpenAPI schema
+	replaced map[string][]byte // kustomizations whose remote references were replaced, by path
+}
+
+func newReferences(j *job) *references {
+	return &references{job: j, visited: map[string]int{}, remotes: map[string]bool{}, replaced: map[string][]byte{}}
+}
+
+// remoteReference matches what Kustomize would fetch (its NewRepoSpecFromURL, and URLs of files).
+var remoteReference = regexp.MustCompile(`(?i)^(git::)?((https?|ssh|file)://|([a-z][a-z0-9-]*@)|github\.com[/:])`)
+
+// reference is one mention of a path in a kustomization.
+type reference struct {
+	text string
+	from string // the file that mentions it
+	line int
+}
+
+// kustomization is a parsed kustomization file and where it is.
+type kustomization struct {
+	types.Kustomization
+	folder  string
+	file    string
+	content []byte
+}
+
+// load finds and parses the kustomization of a folder; nil with a problem added, or while its files must be asked for.
+func (r *references) load(folder string, by reference) *kustomization {
+	if !r.job.files.wantFolder(folder) {
+		return nil
+	}
+	var result *kustomization
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		file := path.Join(folder, name)
+		if r.job.files.state(file) != isFile {
+			continue
+		}
+		if result != nil {
+			r.add(newProblem(kindInvalidKustomization, "The folder has both %s and %s; keep one.", path.Base(result.file), name).in(file))
+			return nil
+		}
+		result = &kustomization{folder: folder, file: file}
+	}
+	if result == nil {
+		r.add(newProblem(kindMissingFile, "The folder %s has no kustomization.yaml.", shown(folder)).
+			in(by.from).at(by.line).with("missing", path.Join(folder, "kustomization.yaml")))
+		return nil
+	}
+	content, err := r.job.readable(result.file)
+	if err != nil {
+		r.addError(err)
+		return nil
+	}
+	if err := result.Unmarshal(content); err != nil {
+		r.add(newProblem(kindInvalidKustomization, "The kustomization cannot be read.").in(result.file).at(lineIn(err)).because(err))
+		return nil
+	}
+	result.content = content
+	result.FixKustomization()
+	return result
+}
+
+// folder visits the kustomization of a folder and everything that it refers to. It returns how much a build of it goes
+// through, which a chain of bases that each use the next one twice doubles at every step.
+func (r *references) folder(folder string, by reference) int {
+	for _, above := range r.stack {
+		if above == folder || folder == "" || strings.HasPrefix(above, folder+"/") {
+			r.add(newProblem(kindCycle, "The kustomization refers to %s, which it is part of.", shown(folder)).
+				in(by.from).at(by.line).with("names", append(slices.Clone(r.stack), folder)))
+			return 0
+		}
+	}
+	if amount, done := r.visited[folder]; done {
+		return amount
+	}
+	r.visited[folder] = 0
+	k := r.load(folder, by)
+	if k == nil || r.job.checkTime() != nil {
+		return 0
+	}
+	r.stack = append(r.stack, folder)
+	amount := r.contents(k)
+	r.stack = r.stack[:len(r.stack)-1]
+	r.visited[folder] = amount
+	return amount
+}
+
+// contents visits what one kustomization refers to.
+func (r *references) contents(k *kustomization) int {
+	amount := 1
+	if len(k.HelmCharts) > 0 || k.HelmGlobals != nil {
+		r.add(newProblem(kindPlugin, "helmCharts in a kustomization are not rendered.").in(k.file).at(lineOf(k.content, "helmCharts")).with("names", []string{"helmCharts"}))
+	}
+	r.schema = r.schema || len(k.OpenAPI) > 0
+	for _, text := range k.Resources {
+		amount = bounded(amount + r.resource(k, text, true))
+	}
+	for _, text := range k.Components {
+		amount = bounded(amount + r.resource(k, text, false))
+	}
+	for _, texts := range [][]string{k.Generators, k.Transformers, k.Validators} {
+		for _, text := range texts {
+			if r.isInline(k, text) {
+				continue
+			}
+			amount = bounded(amount + r.resource(k, text, true))
+		}
+	}
+	for _, text := range k.PatchesStrategicMerge {
+		if !r.isInline(k, string(text)) {
+			r.file(k, string(text))
+		}
+	}
+	for _, patch := range slices.Concat(k.Patches, k.PatchesJson6902) {
+		r.inline(k, patch.Patch)
+		r.file(k, patch.Path)
+	}
+	for _, replacement := range k.Replacements {
+		r.file(k, replacement.Path)
+	}
+	for _, text := range slices.Concat(k.Crds, k.Configurations, []string{k.OpenAPI["path"]}) {
+		r.file(k, text)
+	}
+	for _, generator := range k.ConfigMapGenerator {
+		r.sources(k, generator.KvPairSources)
+	}
+	for _, generator := range k.SecretGenerator {
+		r.sources(k, generator.KvPairSources)
+	}
+	return amount
+}
+
+// bounded keeps the sum of a hostile chain of bases from overflowing.
+func bounded(amount int) int { return min(amount, 1<<40) }
+
+func (r *references) sources(k *kustomization, sources types.KvPairSources) {
+	for _, text := range sources.EnvSources {
+		r.file(k, text)
+	}
+	for _, text := range sources.FileSources {
+		if _, file, named := strings.Cut(text, "="); named {
+			text = file
+		}
+		r.file(k, text)
+	}
+}
+
+// resource visits a file, or where they are allowed a folder, and returns how much a build of it goes through.
+func (r *references) resource(k *kustomization, text string, fileAllowed bool) int {
+	mention := r.mention(k, text)
+	name, ok := r.resolve(k, mention)
+	if !ok {
+		return 0
+	}
+	switch r.job.files.state(name) {
+	case isFile:
+		if fileAllowed {
+			return 1 + bytes.Count(r.job.files.files[name], []byte("\n---"))
+		}
+	case isFolder:
+		return r.folder(name, mention)
+	case unknown:
+		return 0
+	}
+	r.missing(mention, name)
+	return 0
+}
+
+// file visits a file that is not a resource.
+func (r *references) file(k *kustomization, text string) {
+	if text == "" {
+		return
+	}
+	mention := r.mention(k, text)
+	if name, ok := r.resolve(k, mention); ok {
+		if state := r.job.files.state(name); state == absent || state == isFolder {
+			r.missing(mention, name)
+		}
+	}
+}
+
+// resolve returns the path that a reference means. ok is false after a problem was added.
+func (r *references) resolve(k *kustomization, mention reference) (name string, ok bool) {
+	name, inside := joined(k.folder, mention.text)
+	if inside {
+		if _, found := r.job.files.files[name]; found {
+			return name, true
+		}
+	}
+	if remoteReference.MatchString(mention.text) {
+		if given, found := r.job.Remotes[mention.text]; found {
+			return given, true
+		}
+		if !r.remotes[mention.text] {
+			r.remotes[mention.text] = true
+			r.add(newProblem(kindRemote, "%s is not in the repository.", mention.text).in(mention.from).at(mention.line).with("url", mention.text))
+		}
+		return "", false
+	}
+	if !inside {
+		r.add(newProblem(kindOutside, "%s leaves the repository.", mention.text).in(mention.from).at(mention.line))
+	}
+	return name, inside
+}
+
+// isInline tells a patch or plugin that is written in the kustomization itself from the path of one.
+func (r *references) isInline(k *kustomization, text string) bool {
+	inline := strings.ContainsAny(text, "\n{")
+	if inline {
+		r.inline(k, text)
+	}
+	return inline
+}
+
+func (r *references) inline(k *kustomization, text string) {
+	if err := checkYAML([]byte(text)); err != nil {
+		r.addError(err.in(k.file))
+	}
+}
+
+func (r *references) mention(k *kustomization, text string) reference {
+	return reference{text: text, from: k.file, line: lineOf(k.content, text)}
+}
+
+func (r *references) missing(mention reference, name string) {
+	r.add(newProblem(kindMissingFile, "%s does not exist.", shown(name)).in(mention.from).at(mention.line).with("missing", name))
+}
+
+func (r *references) add(p *problem) {
+	if len(r.found) < maxProblems {
+		r.found = append(r.found, p)
+	}
+}
+
+func (r *references) addError(err error) {
+	if p, ok := err.(*problem); ok {
+		r.add(p)
+		return
+	}
+	r.add(newProblem(kindBug, "The file cannot be read.").because(err))
+}
+
+// shown is a path as a person reads it.
+func shown(name string) string {
+	if name == "" {
+		return "the repository's root"
+	}
+	return name
+}
+
+// lineOf returns the first line that holds a text, from 1; 0 where none does.
+func lineOf(content []byte, text string) int {
+	text, _, _ = strings.Cut(text, "\n")
+	if at := bytes.Index(content, []byte(text)); text != "" && at >= 0 {
+		return 1 + bytes.Count(content[:at], []byte("\n"))
+	}
+	return 0
+}
+
+var lineInText = regexp.MustCompile(`\bline (\d+)\b`)
+
+// lineIn returns the line that a parser's error names, or 0.
+func lineIn(err error) int {
+	found := lineInText.FindStringSubmatch(err.Error())
+	if found == nil {
+		return 0
+	}
+	line := 0
+	for _, digit := range found[1] {
+		line = min(line*10+int(digit-'0'), 1<<30)
+	}
+	return line
+}

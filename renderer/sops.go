@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/getsops/sops/v3"
+	"github.com/getsops/sops/v3/aes"
+	"github.com/getsops/sops/v3/cmd/sops/common"
+	"github.com/getsops/sops/v3/cmd/sops/formats"
+	"github.com/getsops/sops/v3/config"
+	"github.com/getsops/sops/v3/keyservice"
+)
+
+// sopsMarkers are what a file of each format has when it is encrypted; the marker alone proves nothing.
+var sopsMarkers = map[formats.Format]*regexp.Regexp{
+	formats.Yaml:   regexp.MustCompile(`(?m)^sops:\s*$|^\s+"?mac"?: "?ENC\[`),
+	formats.Json:   regexp.MustCompile(`"mac":\s*"ENC\[`),
+	formats.Dotenv: regexp.MustCompile(`(?m)^sops_mac=ENC\[`),
+	formats.Ini:    regexp.MustCompile(`(?m)^\[sops\]\s*$`),
+	formats.Binary: regexp.MustCompile(`^\s*\{\s*"data":\s*"ENC\[[^"]*",\s*"sops":`),
+}
+
+// sopsFormat returns the format of an encrypted file: by its name, else by its content, because a generator's file may
+// have any name. ok is false where nothing looks encrypted.
+func sopsFormat(name string, content []byte) (format formats.Format, ok bool) {
+	if sopsMarkers[formats.Binary].Match(content) {
+		return formats.Binary, true
+	}
+	byName := formats.FormatForPath(name)
+	for _, candidate := range []formats.Format{byName, formats.Dotenv, formats.Json, formats.Ini, formats.Yaml} {
+		if candidate != formats.Binary && sopsMarkers[candidate].Match(content) {
+			return candidate, true
+		}
+	}
+	return byName, false
+}
+
+// decrypt returns a file's plaintext, or the file itself where it is not encrypted. Errors name the file and keys by
+// their public names, and never quote content.
+func (j *job) decrypt(name string, content []byte) ([]byte, error) {
+	format, marked := sopsFormat(name, content)
+	if !marked {
+		return content, nil
+	}
+	// A tree is walked by its aliases: one that contains itself would never end.
+	if err := checkYAML(content); err != nil {
+		return nil, err.in(name)
+	}
+	plain, err := j.decryptAs(format, content)
+	var failed *problem
+	if format == formats.Yaml && errors.As(err, &failed) && failed.kind == kindBadMAC {
+		// Documents that were encrypted one by one have a MAC each.
+		if separate, err := j.decryptSeparately(content); err == nil {
+			return separate, nil
+		}
+	}
+	if errors.As(err, &failed) {
+		return nil, failed.in(name)
+	}
+	return plain, err
+}
+
+func (j *job) decryptAs(format formats.Format, content []byte) ([]byte, error) {
+	store := common.StoreForFormat(format, config.NewStoresConfig())
+	encrypted, err := store.LoadEncryptedFile(content)
+	if errors.Is(err, sops.MetadataNotFound) {
+		return content, nil
+	}
+	if err != nil || encrypted.Metadata.MessageAuthenticationCode == "" {
+		if j.Decryption == nil {
+			return content, nil // something that only looks encrypted, or what is refused as a resource later
+		}
+		return nil, newProblem(kindBadEncryptedFile, "The file has SOPS metadata that cannot be read.")
+	}
+	if j.Decryption == nil {
+		return nil, newProblem(kindEncrypted, "The file is encrypted with SOPS, and the spec has no decryption.")
+	}
+	j.private = true
+	dataKey, err := j.dataKey(&encrypted)
+	if err != nil {
+		return nil, err
+	}
+	cipher := aes.NewCipher()
+	mac, err := encrypted.Decrypt(dataKey, cipher)
+	if err != nil {
+		return nil, newProblem(kindBadMAC, "A value of the file does not belong to its place or its key; it was changed after it was encrypted.")
+	}
+	expected, err := cipher.Decrypt(encrypted.Metadata.MessageAuthenticationCode, dataKey, encrypted.Metadata.LastModified.Format(time.RFC3339))
+	if err != nil || expected != mac {
+		return nil, newProblem(kindBadMAC, "The file's MAC does not match its content; it was changed after it was encrypted.")
+	}
+	plain, err := store.EmitPlainFile(encrypted.Branches)
+	if err != nil {
+		return nil, newProblem(kindBadEncryptedFile, "The decrypted file cannot be written in its format.")
+	}
+	return plain, nil
+}
+
+// decryptSeparately decrypts each document of a file by its own metadata; documents without any stay.
+func (j *job) decryptSeparately(content []byte) ([]byte, error) {
+	const separator = "\n---\n"
+	parts := strings.Split(string(content), separator)
+	if len(parts) < 2 {
+		return nil, errors.New("one document")
+	}
+	for i, part := range parts {
+		if !sopsMarkers[formats.Yaml].MatchString(part) {
+			continue
+		}
+		plain, err := j.decryptAs(formats.Yaml, []byte(part+"\n"))
+		if err != nil {
+			return nil, err
+		}
+		parts[i] = string(bytes.TrimSuffix(plain, []byte("\n")))
+	}
+	return []byte(strings.Join(parts, separator)), nil
+}
+
+// dataKey returns the key of a file's values, which one of the request's keys must open.
+func (j *job) dataKey(encrypted *sops.Tree) ([]byte, error) {
+	keys, err := j.keyring()
+	if err != nil {
+		return nil, err
+	}
+	services := []keyservice.KeyServiceClient{keyservice.NewCustomLocalClient(keys)}
+	dataKey, err := encrypted.Metadata.GetDataKeyWithKeyServices(services, sops.DefaultDecryptionOrder)
+	if err == nil {
+		return dataKey, nil
+	}
+	names, clouds := []string{}, []string{}
+	for _, group := range encrypted.Metadata.KeyGroups {
+		for _, key := range group {
+			names = append(names, key.ToString())
+			if kind := key.TypeToIdentifier(); kind != "age" && kind != "pgp" && !slices.Contains(clouds, kind) {
+				clouds = append(clouds, kind)
+			}
+		}
+	}
+	result := newProblem(kindNoKey, "None of the keys of the decryption Secret opens the file.")
+	if len(clouds) > 0 {
+		result = newProblem(kindNoKey, "None of the keys of the decryption Secret opens the file; keys of %s are not asked.", strings.Join(clouds, ", "))
+	}
+	return nil, result.with("names", names)
+}

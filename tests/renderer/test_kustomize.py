@@ -1,0 +1,200 @@
+"""Kustomize over the renderer's pipes, compared with `kubectl kustomize`."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.renderer.child import Renderer
+
+from nopea_lab.binaries import Search
+
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {app: web}}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: web
+        image: registry.example/web:1.0
+        envFrom: [{configMapRef: {name: settings}}]
+"""
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+"""
+OVERLAY: dict[str, str | bytes] = {
+    "base/kustomization.yaml": """\
+resources: [app.yaml]
+configMapGenerator: [{name: settings, files: [settings.ini]}]
+""",
+    "base/app.yaml": DEPLOYMENT + "---\n" + SERVICE,
+    "base/settings.ini": "colour=green\n",
+    "overlays/prod/kustomization.yaml": """\
+resources: [../../base]
+namePrefix: prod-
+images: [{name: registry.example/web, newTag: "2.0"}]
+replicas: [{name: web, count: 3}]
+patches:
+- path: memory.yaml
+- target: {kind: Service, name: web}
+  patch: '[{"op": "replace", "path": "/spec/ports/0/port", "value": 8080}]'
+""",
+    "overlays/prod/memory.yaml": """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec: {template: {spec: {containers: [{name: web, resources: {limits: {memory: 64Mi}}}]}}}
+""",
+}
+
+
+def by_kubectl(files: Mapping[str, str | bytes], path: str, folder: Path) -> list[dict[str, Any]]:
+    """Return what `kubectl kustomize` makes of the same files."""
+    for name, content in files.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content.encode() if isinstance(content, str) else content)
+    binaries = Search.by_environment(offline=True).find()
+    if binaries is None:
+        pytest.skip("kubectl is not here; run `make lab-binaries`")
+    command = [
+        str(binaries.path("kubectl")),
+        "kustomize",
+        "--load-restrictor=LoadRestrictionsNone",
+        str(folder / path),
+    ]
+    output = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+    return [document for document in yaml.load_all(output, yaml.BaseLoader) if document]
+
+
+def as_text(value: Any) -> Any:
+    """Return a value with its scalars as YAML would print them, for comparing with what BaseLoader reads."""
+    match value:
+        case dict():
+            return {key: as_text(inner) for key, inner in value.items()}
+        case list():
+            return [as_text(inner) for inner in value]
+        case bool():
+            return str(value).lower()
+        case None:
+            return "null"
+        case _:
+            return str(value)
+
+
+def in_order(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the objects by kind and name."""
+    return sorted(objects, key=lambda item: (item["kind"], item["metadata"]["name"]))
+
+
+def test_an_overlay_is_built_as_kubectl_builds_it(renderer: Renderer, tmp_path: Path) -> None:
+    """Patches, images, replicas, a prefix and a generator give the same objects (kubectl sorts them)."""
+    rendered = renderer.render(OVERLAY, path="overlays/prod")
+
+    expected = by_kubectl(OVERLAY, "overlays/prod", tmp_path)
+    assert in_order(as_text(rendered.objects)) == in_order(expected)
+
+
+def test_each_object_names_the_file_that_a_person_edits(renderer: Renderer) -> None:
+    """A patched object names its base, a generated one the kustomization of its generator."""
+    rendered = renderer.render(OVERLAY, path="overlays/prod")
+
+    places = {item["kind"]: source for item, source in zip(rendered.objects, rendered.sources, strict=True)}
+    assert places == {
+        "Deployment": ("base/app.yaml", 0),
+        "Service": ("base/app.yaml", 1),
+        "ConfigMap": ("base/kustomization.yaml", 0),
+    }
+    assert all("annotations" not in item["metadata"] for item in rendered.objects)
+
+
+def test_what_was_read_is_told(renderer: Renderer) -> None:
+    """A commit outside of these files cannot change the outcome."""
+    rendered = renderer.render({**OVERLAY, "other/app.yaml": SERVICE}, path="overlays/prod")
+
+    assert rendered.read == sorted(OVERLAY)
+    assert "base/kustomization.yml" in rendered.looked
+
+
+def test_missing_files_are_asked_for_in_one_go(renderer: Renderer) -> None:
+    """Only the overlay was given: the base is asked for as a folder, and then nothing is."""
+    first = {name: text for name, text in OVERLAY.items() if name.startswith("overlays/prod/")}
+
+    answer = renderer.ask(first, path="overlays/prod", folders=["overlays/prod"])
+
+    assert answer["need"] == ["base"]
+    renderer.render(OVERLAY, path="overlays/prod", folders=["overlays/prod", "base"])
+
+
+def test_a_file_that_does_not_exist_is_told_with_the_line_that_names_it(renderer: Renderer) -> None:
+    """The error names the kustomization, its line and the missing path."""
+    error = renderer.refuse({"kustomization.yaml": "namePrefix: a-\nresources:\n- gone.yaml\n"})
+
+    assert error["kind"] == "missing_file"
+    assert (error["file"], error["line"], error["missing"]) == ("kustomization.yaml", 3, "gone.yaml")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "https://example.test/install.yaml",
+        "github.com/org/repo//base?ref=v1",
+        "git@example.test:org/repo.git",
+    ],
+)
+def test_a_remote_base_is_refused_by_name(renderer: Renderer, reference: str) -> None:
+    """The renderer has no network: its parent must fetch what is remote."""
+    error = renderer.refuse({"kustomization.yaml": f"resources: ['{reference}']\n"})
+
+    assert (error["kind"], error["url"], error["line"]) == ("remote", reference, 1)
+
+
+def test_bases_in_a_circle_are_refused(renderer: Renderer) -> None:
+    """The error says which file closes the circle."""
+    error = renderer.refuse(
+        {"a/kustomization.yaml": "resources: [../b]\n", "b/kustomization.yaml": "resources: [../a]\n"},
+        path="a",
+    )
+
+    assert (error["kind"], error["file"]) == ("cycle", "b/kustomization.yaml")
+
+
+def test_a_path_out_of_the_repository_is_refused(renderer: Renderer) -> None:
+    """`..` above the root is not a file of the disk."""
+    error = renderer.refuse({"kustomization.yaml": "resources: [../../etc/passwd]\n"})
+
+    assert error["kind"] == "outside"
+
+
+def test_an_alias_that_contains_itself_costs_its_own_request_only(renderer: Renderer) -> None:
+    """Kustomize would overflow the stack, and with it the child."""
+    bomb = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: &a {x: *a}\n"
+
+    error = renderer.refuse({"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": bomb})
+
+    assert (error["kind"], error["file"]) == ("invalid_resource", "a.yaml")
+    assert renderer.render(OVERLAY, path="overlays/prod").objects
+
+
+def test_spec_kustomize_lies_on_top_of_the_users_overlay(renderer: Renderer) -> None:
+    """The spec's prefix comes before the overlay's, and its images after the overlay's."""
+    spec = {"namePrefix": "eu-", "images": [{"name": "registry.example/web", "newTag": "3.0"}]}
+
+    rendered = renderer.render(OVERLAY, path="overlays/prod", kustomize=spec)
+
+    deployment = next(item for item in rendered.objects if item["kind"] == "Deployment")
+    assert deployment["metadata"]["name"] == "eu-prod-web"
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/web:3.0"
+    assert ("base/app.yaml", 0) in rendered.sources
