@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import TenancyPolicy, proxy_violation
-from nopea.core.git.credentials import missing_secret, parse_credentials, parse_proxy
+from nopea.core.git.credentials import missing_secret, parse_credentials, parse_proxy, why_no_proxy
 from nopea.core.git.source import Credentials, Remote
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError
@@ -40,8 +40,10 @@ async def remote_of(
         credentials = _usable(parse_credentials(secret, name=name, url=spec.url))
     if spec.proxy_secret_ref is not None:
         name = spec.proxy_secret_ref.name
+        if (problem := why_no_proxy(spec.url, name=name)) is not None:
+            raise StalledError(problem)
         secret = await _secret(client, key, name, versions, field="spec.proxySecretRef")
-        proxy = _usable(parse_proxy(secret, name=name, url=spec.url))
+        proxy = _usable(parse_proxy(secret, name=name))
         if (refused := proxy_violation(proxy, policy)) is not None:
             raise StalledError(refused)
     return Remote(spec.url, credentials, owner=key, proxy=proxy)

@@ -107,7 +107,11 @@ async def test_a_proxy_must_exist_be_usable_and_be_allowed() -> None:
         await remote_of(cluster(address="socks5://proxy:1080").client, KEY, PROXIED, LEAST)
     with pytest.raises(StalledError) as forbidden:
         await remote_of(allowed.client, KEY, PROXIED, only_git)
+    ssh = GitRepositorySpec(url="git@git.acme.example:shop", proxy_secret_ref=SecretReference(name="git"))
+    with pytest.raises(StalledError) as around:
+        await remote_of(FakeCluster().client, KEY, ssh, LEAST)
 
+    assert "https URLs only" in around.value.problems[0].message
     assert missing.value.problems[0].code is Code.GIT_SECRET_MISSING
     assert "spec.proxySecretRef.name" in missing.value.problems[0].hint
     assert invalid.value.problems[0].code is Code.GIT_SECRET_INVALID

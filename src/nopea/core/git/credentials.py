@@ -90,14 +90,19 @@ def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Cred
     )
 
 
-def parse_proxy(secret: Mapping[str, Any], *, name: str, url: str) -> Proxy | Problem:
-    """Read a proxy from its Secret; a Secret that cannot serve the URL is a Problem naming the key."""
-    if not url.lower().startswith("https://"):
-        return _problem(
-            name,
-            "spec.proxySecretRef works with https URLs only: Nopea has no proxy for others.",
-            "Set spec.url to an https URL, or remove spec.proxySecretRef.",
-        )
+def why_no_proxy(url: str, *, name: str) -> Problem | None:
+    """Return why a URL cannot be reached by a proxy: libgit2 would go without it. None if it can."""
+    if url.lower().startswith("https://"):
+        return None
+    return _problem(
+        name,
+        "spec.proxySecretRef works with https URLs only: Nopea has no proxy for others.",
+        "Set spec.url to an https URL, or remove spec.proxySecretRef.",
+    )
+
+
+def parse_proxy(secret: Mapping[str, Any], *, name: str) -> Proxy | Problem:
+    """Read a proxy from its Secret; a Secret that cannot be used is a Problem naming the key."""
     type_ = secret.get("type") or "Opaque"
     if type_ not in _TYPES:
         return _problem(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nopea.core.git.credentials import missing_secret, parse_credentials, parse_proxy
+from nopea.core.git.credentials import missing_secret, parse_credentials, parse_proxy, why_no_proxy
 from nopea.core.git.source import Credentials, Proxy
 from nopea.core.problem import Code, Problem
 
@@ -196,7 +196,7 @@ def test_secrets_for_git_have_one_of_these_types(type_: str | None) -> None:
 )
 def test_a_proxy_is_an_http_url_without_anything_else(address: str, kept: str | None) -> None:
     """What libraries could read differently is refused, so that the host that is checked is the one used."""
-    found = parse_proxy(_secret(address=address), name="p", url=HTTPS)
+    found = parse_proxy(_secret(address=address), name="p")
 
     if kept is None:
         assert isinstance(found, Problem)
@@ -209,18 +209,17 @@ def test_a_proxy_is_an_http_url_without_anything_else(address: str, kept: str | 
 @pytest.mark.parametrize("url", [SSH, SCP, "http://h/x", "file:///x"])
 def test_only_https_has_a_proxy(url: str) -> None:
     """A URL that libgit2 would reach directly is refused: it would go around the proxy."""
-    found = parse_proxy(_secret(address="http://proxy:3128"), name="p", url=url)
+    found = why_no_proxy(url, name="p")
 
-    assert isinstance(found, Problem)
-    assert "https" in found.message
+    assert found is not None
+    assert (found.code, "https" in found.message) == (Code.GIT_SECRET_INVALID, True)
+    assert why_no_proxy(HTTPS, name="p") is None
 
 
 def test_the_login_of_a_proxy_is_complete_and_was_made_for_it() -> None:
     """A Secret for something else is not sent, and half a login is an error."""
-    half = parse_proxy(_secret(address="http://proxy", username="x"), name="p", url=HTTPS)
-    foreign = parse_proxy(
-        {"type": "kubernetes.io/tls", **_secret(address="http://proxy")}, name="p", url=HTTPS
-    )
+    half = parse_proxy(_secret(address="http://proxy", username="x"), name="p")
+    foreign = parse_proxy({"type": "kubernetes.io/tls", **_secret(address="http://proxy")}, name="p")
 
     assert isinstance(half, Problem)
     assert isinstance(foreign, Problem)
