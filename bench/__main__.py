@@ -1,7 +1,7 @@
 """First sync of many repositories, against bare loops of the same fetches and the same PATCH requests.
 
-`python -m bench [--repositories 100] [--rounds 3] [--render kustomize]`. The bare loops run before and after each round, on the
-same server, so that a machine that slows down slows both.
+`python -m bench [--repositories 100] [--rounds 3] [--render kustomize]`. The bare loops run before and after
+each round, on the same server, so that a machine that slows down slows both.
 """
 
 from __future__ import annotations
