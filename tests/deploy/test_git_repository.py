@@ -41,6 +41,7 @@ ACCEPTED: list[Fields] = [
     {"interval": "1m", "retryInterval": "8760h"},
     *({"pruneLimit": limit} for limit in (0, 1, 2_000, "0%", "25%", "100%")),
     {"wait": True},
+    {"proxySecretRef": {"name": "proxy"}},
     {"ignoreDifferences": [{"kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]},
     {"ignoreDifferences": [{"managers": ["kube-controller-manager"]}]},
 ]

@@ -285,6 +285,16 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     secret_ref: (
         Annotated[SecretReference, Meta(description="Secret with the credentials for url.")] | None
     ) = None
+    proxy_secret_ref: (
+        Annotated[
+            SecretReference,
+            Meta(
+                description="Secret with the address of an HTTP proxy for Git over https, and username and "
+                "password if the proxy needs them. It replaces the proxy of the controller."
+            ),
+        ]
+        | None
+    ) = None
     suspend: Annotated[bool, Meta(description="Suspends all writes to the cluster.")] = False
     prune: Annotated[bool, Meta(description="Delete objects that were removed from Git.")] = True
     prune_limit: Annotated[
