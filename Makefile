@@ -10,7 +10,7 @@ WORKERS ?= 4
 RENDERER := $(BIN)/nopea-render
 PURE_TESTS = $(BIN)/pytest -q -n auto -m "not alone" tests/unit lab/tests/unit
 
-.PHONY: help setup lab-binaries renderer demo test test-pure check format run bench crds lock audit clean
+.PHONY: help setup lab-binaries renderer test-renderer demo test test-pure check format run bench crds lock audit clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ $(RENDERER): $(wildcard renderer/*.go) renderer/go.mod renderer/go.sum | $(STAMP
 	@cd renderer && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o ../$@ .
 
 renderer: $(RENDERER) ## build nopea-render, which renders Kustomize and Helm (needs Go 1.26)
+
+test-renderer: ## the tests of nopea-render that are written in Go
+	@cd renderer && CGO_ENABLED=0 go vet ./... && CGO_ENABLED=0 go test -trimpath -buildvcs=false ./...
 
 demo: $(STAMP) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
 	@$(BIN)/nopea demo

@@ -242,11 +242,23 @@ def test_templates_reach_nothing_of_the_process(renderer: Renderer) -> None:
         assert "not defined" in error["detail"]
 
 
-def test_values_that_differ_at_every_rendering_are_noted(renderer: Renderer) -> None:
-    """Each rendering would apply another password."""
-    rendered = renderer.render(chart_of(a=config_map("a", "{{ randAlphaNum 8 }}")), kind="helm", helm=HELM)
+def test_templates_that_differ_at_every_rendering_are_named(renderer: Renderer) -> None:
+    """Each rendering would apply another password; what is not used, or is a test, does not matter."""
+    test = config_map("t", "{{ randAlphaNum 8 }}").replace(
+        "{name: t}", "{name: t, annotations: {helm.sh/hook: test}}"
+    )
+    files = chart_of(
+        a=config_map("a", "{{ randAlphaNum 8 | b64enc }}"),
+        b=config_map("b", "{{ if randAlphaNum 8 }}x{{ end }}"),
+        c=test,
+    )
 
-    assert any("randAlphaNum" in note for note in rendered.notes)
+    rendered = renderer.render(files, kind="helm", helm=HELM)
+
+    (note,) = rendered.notes
+    assert note.startswith(
+        "chart/templates/a.yaml gives another output at every rendering, through randAlphaNum."
+    )
 
 
 def test_an_ignored_file_is_no_part_of_the_chart(renderer: Renderer) -> None:
