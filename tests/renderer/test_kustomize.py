@@ -201,3 +201,51 @@ def test_spec_kustomize_lies_on_top_of_the_users_overlay(renderer: Renderer) -> 
     assert deployment["metadata"]["name"] == "eu-prod-web"
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/web:3.0"
     assert ("base/app.yaml", 0) in rendered.sources
+
+
+@pytest.mark.parametrize(
+    ("added", "kind", "message"),
+    [
+        ("replicas: [{name: gone, count: 2}]", "patch_no_match", "gone"),
+        (
+            "patches: [{patch: '{apiVersion: v1, kind: Service, metadata: {name: gone}}'}]",
+            "patch_no_match",
+            "Service gone",
+        ),
+        ("configMapGenerator: [{name: settings}]", "duplicate_id", "ConfigMap settings"),
+        (
+            "configMapGenerator: [{name: gone, behavior: merge}]",
+            "invalid_kustomization",
+            "ConfigMap gone",
+        ),
+        ("configMapGenerator: [{name: b, literals: [a=1, a=2]}]", "invalid_kustomization", "the key a"),
+        ("resources: [../../base, ../../base]", "duplicate_id", "Deployment web"),
+        ("helmCharts: [{name: redis}]", "plugin", "helmCharts"),
+        ("transformers: ['{apiVersion: x.test/v1, kind: Own, metadata: {name: a}}']", "plugin", "Own"),
+        ("unknown: field", "invalid_kustomization", ""),
+        ("resources: [bad.yaml]", "invalid_resource", ""),
+        ("resources: [half.yaml]", "invalid_resource", ""),
+        ("crds: [gone.yaml]", "missing_file", "gone.yaml"),
+        ("configMapGenerator: [{name: b, files: [x=gone.txt]}]", "missing_file", "gone.txt"),
+        ("configMapGenerator: [{name: b, files: [big.txt]}]", "generator_too_big", "ConfigMap"),
+    ],
+)
+def test_what_kustomize_refuses_has_a_kind_and_names_its_object(
+    renderer: Renderer, added: str, kind: str, message: str
+) -> None:
+    """The same error has the same text each time: it is in the status of an object."""
+    base = "" if added.startswith("resources") else "resources: [../../base]\n"
+    files = {
+        **OVERLAY,
+        "overlays/bad/kustomization.yaml": base + added + "\n",
+        "overlays/bad/bad.yaml": "a: b: c\n",
+        "overlays/bad/half.yaml": "apiVersion: v1\nmetadata: {name: a}\n",
+        "overlays/bad/big.txt": "x" * (1 << 20) + "x",
+    }
+
+    error = renderer.refuse(files, path="overlays/bad")
+
+    assert error["kind"] == kind, error
+    assert message in error["message"]
+    assert error["file"].startswith("overlays/bad/")
+    assert renderer.refuse(files, path="overlays/bad") == error
