@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -30,14 +31,22 @@ type kustomizeSpec struct {
 	} `msgpack:"commonMetadata"`
 }
 
-// renderKustomize builds the kustomization at the request's path.
+// renderKustomize builds the kustomization at the request's path, or where the parent gives documents, spec.kustomize on
+// top of them: a folder of plain manifests needs no kustomization of its own.
 func (j *job) renderKustomize() ([]document, error) {
 	walk := newReferences(j)
-	amount := walk.folder(j.Path, reference{})
+	amount := len(j.Documents)
+	if !j.onDocuments() {
+		amount += walk.folder(j.Path, reference{})
+	}
 	if j.Kustomize != nil {
 		spec := &kustomization{folder: j.Path}
 		for _, text := range j.Kustomize.Components {
 			amount = bounded(amount + walk.resource(spec, text, false))
+		}
+		for _, patch := range j.Kustomize.Patches {
+			text, _ := patch["patch"].(string)
+			walk.inline(spec, text)
 		}
 	}
 	if len(j.files.needed()) > 0 {
@@ -50,7 +59,10 @@ func (j *job) renderKustomize() ([]document, error) {
 	if amount > 2*j.limits.documents {
 		return nil, newProblem(kindTooManyDocuments, "The bases add up to %d objects and folders; at most %d objects are applied.", amount, j.limits.documents)
 	}
-	root := walk.load(j.Path, reference{})
+	root := &kustomization{folder: j.Path}
+	if !j.onDocuments() {
+		root = walk.load(j.Path, reference{})
+	}
 	if root == nil {
 		return nil, walk.found
 	}
@@ -58,12 +70,19 @@ func (j *job) renderKustomize() ([]document, error) {
 	if err != nil {
 		return nil, err
 	}
+	for file, content := range walk.replaced {
+		if file != root.file || j.Kustomize != nil {
+			build.fs.own[path.Join(mount, file)] = content
+		}
+	}
 	resources, err := build.run()
 	if err != nil {
 		return nil, build.explain(err)
 	}
 	return build.documents(resources)
 }
+
+func (j *job) onDocuments() bool { return j.Kustomize != nil && len(j.Documents) > 0 }
 
 // build is one run of Kustomize.
 type build struct {
@@ -97,9 +116,18 @@ func (j *job) prepare(root *kustomization, schema bool) (*build, error) {
 		return result, nil
 	}
 	spec := j.Kustomize
+	resources := []string{fromTop(root.folder)}
+	if j.onDocuments() {
+		resources = resources[:0]
+		for i, document := range j.Documents {
+			name := fmt.Sprintf("%d.json", i)
+			resources = append(resources, name)
+			result.fs.own[path.Join(top, name)] = document.JSON
+		}
+	}
 	above := map[string]any{
 		"apiVersion": types.KustomizationVersion, "kind": types.KustomizationKind,
-		"resources": []string{fromTop(root.folder)}, "buildMetadata": metadata,
+		"resources": resources, "buildMetadata": metadata,
 		"namePrefix": spec.NamePrefix, "nameSuffix": spec.NameSuffix,
 	}
 	if len(spec.Images) > 0 {
@@ -178,8 +206,9 @@ func (b *build) documents(resources resmap.ResMap) ([]document, error) {
 			return nil, err
 		}
 		source := ""
+		var given *document
 		if origin, err := resource.GetOrigin(); err == nil && origin != nil {
-			source = b.source(origin.Path, origin.ConfiguredIn)
+			source, given = b.source(origin.Path, origin.ConfiguredIn), b.given(origin.Path)
 		}
 		if !b.keepOrigins {
 			if err := resource.SetOrigin(nil); err != nil {
@@ -189,6 +218,10 @@ func (b *build) documents(resources resmap.ResMap) ([]document, error) {
 		content, err := resource.MarshalJSON()
 		if err != nil {
 			return nil, newProblem(kindInvalidResource, "%s %s cannot be written as JSON.", resource.GetKind(), resource.GetName()).in(source).because(err)
+		}
+		if given != nil {
+			result = append(result, document{Source: given.Source, Index: given.Index, JSON: content})
+			continue
 		}
 		index := seen[source]
 		seen[source]++
@@ -207,6 +240,15 @@ func (b *build) source(file, configuredIn string) string {
 		return ""
 	}
 	return name
+}
+
+// given returns the document of the parent that an origin is about, or nil.
+func (b *build) given(file string) *document {
+	var number int
+	if _, err := fmt.Sscanf(file, "%d.json", &number); err != nil || b.root != top || number >= len(b.job.Documents) {
+		return nil
+	}
+	return &b.job.Documents[number]
 }
 
 // documentsIn counts the documents of a file. A base that is used twice yields each of them twice.

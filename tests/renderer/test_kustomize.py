@@ -249,3 +249,70 @@ def test_what_kustomize_refuses_has_a_kind_and_names_its_object(
     assert message in error["message"]
     assert error["file"].startswith("overlays/bad/")
     assert renderer.refuse(files, path="overlays/bad") == error
+
+
+def test_spec_kustomize_changes_plain_documents_too(renderer: Renderer) -> None:
+    """A folder without a kustomization of its own: the parent gives what it has parsed."""
+    parsed = [
+        ["app.yaml", 1, b'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}'],
+        ["b/c.yaml", 0, b'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}}'],
+    ]
+    spec = {
+        "namePrefix": "eu-",
+        "components": ["../c"],
+        "patches": [
+            {"target": {"name": "b"}, "patch": '[{"op": "add", "path": "/data", "value": {"x": "y"}}]'}
+        ],
+    }
+    component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -c\n"
+
+    rendered = renderer.render(
+        {"c/kustomization.yaml": component}, path="apps", documents=parsed, kustomize=spec
+    )
+
+    assert [item["metadata"]["name"] for item in rendered.objects] == ["eu-a-c", "eu-b-c"]
+    assert rendered.objects[1]["data"] == {"x": "y"}
+    assert rendered.sources == [("app.yaml", 1), ("b/c.yaml", 0)]
+
+
+def test_common_metadata_is_set_on_the_objects_alone(renderer: Renderer) -> None:
+    """As Flux does it: selectors and templates of Pods stay, and values of the spec win."""
+    spec = {"commonMetadata": {"labels": {"app": "other"}, "annotations": {"team": "shop"}}}
+
+    rendered = renderer.render(OVERLAY, path="overlays/prod", kustomize=spec)
+
+    deployment = next(item for item in rendered.objects if item["kind"] == "Deployment")
+    assert deployment["metadata"]["labels"] == {"app": "other"}
+    assert deployment["spec"]["template"]["metadata"] == {"labels": {"app": "web"}}
+    assert all(item["metadata"]["annotations"] == {"team": "shop"} for item in rendered.objects)
+
+
+def test_fetched_bases_stand_in_for_their_urls(renderer: Renderer) -> None:
+    """The parent puts what it fetched in a folder that no repository can have."""
+    url, file = "github.com/org/repo//deploy?ref=v1", "https://example.test/install.yaml"
+    files = {
+        "kustomization.yaml": f"resources:\n- {url}\n- {file}\nnamePrefix: a-\n",
+        ".git/remotes/1/deploy/kustomization.yaml": "resources: [../shared/a.yaml]\n",
+        ".git/remotes/1/shared/a.yaml": SERVICE,
+        ".git/remotes/2/install.yaml": SERVICE.replace("{name: web}", "{name: db}"),
+    }
+    remotes = {url: ".git/remotes/1/deploy", file: ".git/remotes/2/install.yaml"}
+
+    rendered = renderer.render(files, remotes=remotes)
+
+    assert [item["metadata"]["name"] for item in rendered.objects] == ["a-web", "a-db"]
+    assert rendered.sources == [(".git/remotes/1/shared/a.yaml", 0), (".git/remotes/2/install.yaml", 0)]
+
+
+def test_a_fetched_base_cannot_read_the_repository(renderer: Renderer) -> None:
+    """Whoever owns the remote base does not see the user's files."""
+    url = "github.com/org/repo?ref=v1"
+    files = {
+        "kustomization.yaml": f"resources: ['{url}']\n",
+        "secret.yaml": SERVICE,
+        ".git/remotes/1/kustomization.yaml": "resources: [../../../secret.yaml]\n",
+    }
+
+    error = renderer.refuse(files, remotes={url: ".git/remotes/1"})
+
+    assert (error["kind"], error["file"]) == ("outside", ".git/remotes/1/kustomization.yaml")
