@@ -1,6 +1,12 @@
-# Two stages: the first has pip and the build tools and installs by hash; the second has Python and what was
-# installed, no more. `make lock` adds the digest of the base image where a registry can be reached.
+# Three stages: one builds the renderer; one has pip and the build tools and installs by hash; the last has Python and
+# what was built, no more. `make lock` adds the digests of the base images where a registry can be reached.
 ARG PYTHON_IMAGE=python:3.13-slim
+ARG GO_IMAGE=golang:1.26
+FROM ${GO_IMAGE} AS renderer
+WORKDIR /src
+COPY renderer .
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o /nopea-render .
+
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/nopea
@@ -22,6 +28,7 @@ RUN pip uninstall --yes pip \
  && useradd --system --uid 65532 --gid 65532 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin nopea \
  && install -d -o 65532 -g 65532 /var/cache/nopea
 COPY --from=build /opt/nopea /opt/nopea
+COPY --from=renderer /nopea-render /opt/nopea/bin/nopea-render
 ENV PATH=/opt/nopea/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 EXPOSE 4000 4001

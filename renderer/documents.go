@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -98,36 +97,6 @@ func checkDocuments(documents []document) error {
 	}
 	if len(found) > 0 {
 		return found
-	}
-	return nil
-}
-
-// addMetadata sets labels and annotations on every object itself, as Flux does with commonMetadata: not on selectors,
-// and not on the templates of Pods.
-func addMetadata(documents []document, labels, annotations map[string]string) error {
-	for i, document := range documents {
-		var object, metadata map[string]json.RawMessage
-		if err := json.Unmarshal(document.JSON, &object); err != nil {
-			return newProblem(kindInvalidResource, "An object is not JSON.").in(document.Source)
-		}
-		_ = json.Unmarshal(object["metadata"], &metadata) // the parent refuses what has no metadata
-		for field, values := range map[string]map[string]string{"labels": labels, "annotations": annotations} {
-			if len(values) == 0 || metadata == nil {
-				continue
-			}
-			var have map[string]any
-			_ = json.Unmarshal(metadata[field], &have)
-			merged := map[string]any{}
-			maps.Copy(merged, have)
-			for name, value := range values {
-				merged[name] = value
-			}
-			metadata[field], _ = json.Marshal(merged)
-		}
-		if metadata != nil {
-			object["metadata"], _ = json.Marshal(metadata)
-		}
-		documents[i].JSON, _ = json.Marshal(object)
 	}
 	return nil
 }

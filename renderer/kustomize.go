@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -29,6 +31,26 @@ type kustomizeSpec struct {
 		Labels      map[string]string `msgpack:"labels"`
 		Annotations map[string]string `msgpack:"annotations"`
 	} `msgpack:"commonMetadata"`
+}
+
+// mark adds the common metadata to an object: to the object itself only, as in Flux, and not to templates in it.
+func (s *kustomizeSpec) mark(object *resource.Resource) error {
+	if s == nil {
+		return nil
+	}
+	if added := s.CommonMetadata.Labels; len(added) > 0 {
+		labels := object.GetLabels()
+		maps.Copy(labels, added)
+		if err := object.SetLabels(labels); err != nil {
+			return err
+		}
+	}
+	if added := s.CommonMetadata.Annotations; len(added) > 0 {
+		annotations := object.GetAnnotations()
+		maps.Copy(annotations, added)
+		return object.SetAnnotations(annotations)
+	}
+	return nil
 }
 
 // renderKustomize builds the kustomization at the request's path, or where the parent gives documents, spec.kustomize on
@@ -214,6 +236,9 @@ func (b *build) documents(resources resmap.ResMap) ([]document, error) {
 			if err := resource.SetOrigin(nil); err != nil {
 				return nil, err
 			}
+		}
+		if err := b.job.Kustomize.mark(resource); err != nil {
+			return nil, newProblem(kindInvalidResource, "The labels or annotations of %s %s cannot be set.", resource.GetKind(), resource.GetName()).in(source).because(err)
 		}
 		content, err := resource.MarshalJSON()
 		if err != nil {

@@ -116,9 +116,6 @@ func (j *job) render() (*rendered, error) {
 	if err == nil {
 		documents, err = j.substitute(documents)
 	}
-	if err == nil && j.Kustomize != nil {
-		err = addMetadata(documents, j.Kustomize.CommonMetadata.Labels, j.Kustomize.CommonMetadata.Annotations)
-	}
 	if err != nil {
 		return nil, j.withoutSecrets(err)
 	}

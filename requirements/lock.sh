@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Refresh the hashed locks and the digest of the base image. Needs `uv` on the PATH (`pip install uv`), which resolves
+# Refresh the hashed locks and the digests of the base images. Needs `uv` on the PATH (`pip install uv`), which resolves
 # for every platform at once, and Docker with access to the registry for the digest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,9 +11,11 @@ uv pip compile "${options[@]}" pyproject.toml --output-file requirements/runtime
 # What is tested is what the image has: the second lock may not choose other versions than the first.
 uv pip compile "${options[@]}" --group dev pyproject.toml --constraint requirements/runtime.txt --output-file requirements/dev.txt
 
-tag=$(sed -nE 's/^ARG PYTHON_IMAGE=([^@]+).*/\1/p' Dockerfile)
-if digest=$(docker buildx imagetools inspect "$tag" --format '{{.Manifest.Digest}}' 2>/dev/null); then
-  sed -i -E "s|^(ARG PYTHON_IMAGE=).*|\1$tag@$digest|" Dockerfile
-else
-  echo "The registry of $tag cannot be reached, so its digest in the Dockerfile stays as it is." >&2
-fi
+for image in PYTHON_IMAGE GO_IMAGE; do
+  tag=$(sed -nE "s/^ARG $image=([^@]+).*/\1/p" Dockerfile)
+  if digest=$(docker buildx imagetools inspect "$tag" --format '{{.Manifest.Digest}}' 2>/dev/null); then
+    sed -i -E "s|^(ARG $image=).*|\1$tag@$digest|" Dockerfile
+  else
+    echo "The registry of $tag cannot be reached, so its digest in the Dockerfile stays as it is." >&2
+  fi
+done

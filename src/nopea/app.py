@@ -135,6 +135,7 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
     services, controller = process.services, process.controller
     work = {
         "git port": process.git.run(),
+        "rendering port": process.renderer.run(),
         "object cache": _follow_objects(process),
         "definitions": follow_kinds(process.client, services.discovery, wake=controller.kinds_changed),
         "mirror sweep": sweep_mirrors(process.git, services.store),

@@ -31,9 +31,14 @@ from nopea.notify.cdevents import cdevents_sink
 from nopea.notify.notifier import Notifier
 from nopea.notify.outboxes import Outboxes
 from nopea.readings import Parts, readings_of, repositories_of
+from nopea.reconcile.capabilities import ClusterCapabilities
 from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.publish import Publisher
 from nopea.reconcile.reconciler import Reconciler, Services
+from nopea.reconcile.renderings import Renderings
+from nopea.render.port import RenderPort
+from nopea.render.process import RenderSettings
+from nopea.render.program import find_program
 from nopea.settings import Settings
 from nopea.state.inventory_key import InventoryKey
 from nopea.state.ownership import Ownership
@@ -67,6 +72,7 @@ class Process:
     server: str
     client: KubeClient
     git: GitPort
+    renderer: RenderPort
     events: EventRecorder
     services: Services
     controller: Controller
@@ -89,6 +95,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
         outboxes = await stack.enter_async_context(Outboxes(tenants=settings.tenancy.git_networks))
         client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
         git = GitPort(_git_settings(settings), measure=instruments.git_operation)
+        renderer = RenderPort(_render_settings(settings), measure=instruments.rendering)
         events = EventRecorder(client)
         notifier = Notifier(
             settings.notify, outboxes.post, remote_of=store.remote, post_status=outboxes.post_for_tenant
@@ -106,6 +113,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             settings,
             client,
             git,
+            renderer,
             events,
             store,
             listeners,
@@ -137,6 +145,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             server=config.server,
             client=client,
             git=git,
+            renderer=renderer,
             events=events,
             services=services,
             controller=controller,
@@ -159,6 +168,7 @@ def _services(
     settings: Settings,
     client: KubeClient,
     git: GitPort,
+    renderer: RenderPort,
     events: EventRecorder,
     store: StateStore,
     listeners: Sequence[Callable[[Transition], None]],
@@ -174,10 +184,15 @@ def _services(
         if repository is not None:
             mailboxes.put(repository.key, Trigger.OBJECT_CHANGE)
 
+    discovery = Discovery(client)
     return Services(
         client=client,
-        discovery=Discovery(client),
-        fetcher=Fetcher(git, store.manifests),
+        discovery=discovery,
+        fetcher=Fetcher(
+            git,
+            store.manifests,
+            Renderings(renderer, store.renderings, ClusterCapabilities(client, discovery)),
+        ),
         object_cache=ObjectCache(client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current),
         publisher=Publisher(client=client, events=events, repositories=repositories, listeners=listeners),
         repositories=repositories,
@@ -210,6 +225,13 @@ def _webhooks(settings: Settings, parts: Parts, readiness: Readiness, instrument
         bodies=Bodies(limit=settings.webhook_body_limit),
         why_not_ready=readiness.why_not,
         measure=instruments.webhook,
+    )
+
+
+def _render_settings(settings: Settings) -> RenderSettings:
+    return RenderSettings(
+        cache_dir=settings.cache_dir / "render",
+        program=find_program(os.environ, cache_dir=settings.cache_dir),
     )
 
 

@@ -30,7 +30,7 @@ NORMAL_SECONDS = 3.0
 """Alone a push takes 0.1 s; the machine runs an API server and the attack beside it."""
 PROBE_SECONDS = 0.1
 CONTROLLER_BYTES = 400 * MIB
-POD_BYTES = 1536 * MIB
+POD_BYTES = 2048 * MIB
 """The limit of deploy/base/deployment.yaml, for the controller and its Git children together."""
 
 

@@ -107,6 +107,8 @@ class FakeCluster(ObjectStore):
         self.requests.append(str(request))
         if request.path in ("/api", "/apis") and not self.down:
             return 200, {"items": list(self._groups(core=request.path == "/api"))}
+        if request.path == "/version" and not self.down:
+            return 200, {"gitVersion": "v1.36.0"}
         call = self.read(request, headers)
         match request.method:
             case "GET" if call.key.name:

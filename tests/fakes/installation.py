@@ -14,6 +14,7 @@ import orjson
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.field_management import Json
 from tests.fakes.git import FakeGit
+from tests.fakes.renderer import renderings
 
 from nopea import tasks
 from nopea.core.api import names
@@ -89,7 +90,7 @@ class Installation:
         self.services = Services(
             client=client,
             discovery=Discovery(client, pace=Pace(calm_seconds=0.0, eager_seconds=0.0)),
-            fetcher=Fetcher(self.git, StateStore().manifests),
+            fetcher=Fetcher(self.git, StateStore().manifests, renderings()),
             object_cache=ObjectCache(
                 client, rules=repositories.rules, wake=self.woken.append, hash_key=inventory_key.current
             ),

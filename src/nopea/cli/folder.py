@@ -8,25 +8,42 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Skipped, SkipReason
+from nopea.cli.folder_files import MAX_FILES, FolderFiles, too_many
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.git.source import (
+    Commit,
+    FileEntry,
+    FileListing,
+    ParsedFile,
+    Skipped,
+    SkipReason,
+)
 from nopea.core.manifests.file import parse_file
 from nopea.core.manifests.file_names import IGNORE_FILE, is_listed, is_manifest_name
 from nopea.core.manifests.ignore import MAX_FILE_BYTES, Ignore
 from nopea.core.manifests.selection import select
+from nopea.core.manifests.tool import Tool
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS
+from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError
-from nopea.reconcile.fetch import Snapshot
+from nopea.reconcile.fetch import Snapshot, chart_of, rendered_snapshot
+from nopea.reconcile.renderings import Renderings
 
-MAX_FILES = 100_000
+_COMMIT = Commit(id="", author="", message="", committed_at=datetime.now(UTC))
+_NOBODY = RepoKey("", "")
 
 
-def read_folder(root: Path, *, path: str = "", exclude: Sequence[str] = ()) -> Snapshot:
-    """Return the manifests below `path`, with `root` as the root of the repository.
+async def read_folder(root: Path, spec: GitRepositorySpec, renderings: Renderings) -> Snapshot:
+    """Return what a GitRepository with this spec would declare, with `root` as the root of its repository.
 
-    A file as `root` is a repository of one file. Raises StalledError when it cannot be read.
+    A file as `root` is a repository of one file. Raises SyncError when it cannot be read or rendered.
     """
     try:
-        return _read(root, path=path, exclude=exclude)
+        found = Tool.HELM if chart_of(spec) is not None else _read(root, path=spec.path, exclude=spec.exclude)
+        if isinstance(found, Snapshot):
+            return found
+        source = FolderFiles(root)
+        return await rendered_snapshot(_COMMIT, source, spec, found, renderings, owner=_NOBODY)
     except OSError as error:
         raise StalledError(
             Problem(
@@ -37,7 +54,8 @@ def read_folder(root: Path, *, path: str = "", exclude: Sequence[str] = ()) -> S
         ) from error
 
 
-def _read(root: Path, *, path: str, exclude: Sequence[str]) -> Snapshot:
+def _read(root: Path, *, path: str, exclude: Sequence[str]) -> Snapshot | Tool:
+    """Return the manifests, or the tool whose input the folder is."""
     if root.is_file():
         return _snapshot({root.name: _parse(root)}, ())
     found = list(_walk(root))
@@ -52,6 +70,8 @@ def _read(root: Path, *, path: str, exclude: Sequence[str]) -> Snapshot:
     selection = select(FileListing(tuple(FileEntry(name, "", 0) for name in names), skipped), ignore)
     if selection.refused:
         raise StalledError(*selection.refused)
+    if selection.tool is not None:
+        return selection.tool
     files = {entry.path: _parse(root / entry.path) for entry in selection.manifests}
     return _snapshot(files, selection.problems)
 
@@ -66,7 +86,7 @@ def _walk(root: Path) -> Iterator[str | Skipped]:
         for entry in os.scandir(folder):
             count += 1
             if count > MAX_FILES:
-                raise StalledError(_too_many(root))
+                raise StalledError(too_many(root))
             name = entry.name
             if name.startswith(".") and name != IGNORE_FILE:
                 continue
@@ -111,13 +131,4 @@ def _read_start(file: Path, limit: int) -> bytes:
 
 
 def _snapshot(files: dict[str, ParsedFile], problems: tuple[Problem, ...]) -> Snapshot:
-    commit = Commit(id="", author="", message="", committed_at=datetime.now(UTC))
-    return Snapshot(commit=commit, files=files, problems=problems)
-
-
-def _too_many(root: Path) -> Problem:
-    return Problem(
-        code=Code.YAML_LIMIT,
-        message=f"There are more than {MAX_FILES:,} files below {root}.",
-        hint="Give a folder that holds only the manifests.",
-    )
+    return Snapshot(commit=_COMMIT, files=files, problems=problems)

@@ -6,6 +6,7 @@ Git mirrors are kept in a temporary folder. Nothing is written to the cluster.
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +29,10 @@ from nopea.kube.client import KubeClient
 from nopea.reconcile.credentials import remote_of
 from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.inspect import Inspection, Inspector
+from nopea.reconcile.renderings import Renderings
+from nopea.render.port import RenderPort
+from nopea.render.process import RenderSettings
+from nopea.render.program import find_program
 from nopea.state.store import RepositoryState, StateStore
 
 NO_REPOSITORY = "PLAN"
@@ -72,8 +77,8 @@ async def inspect_folder_as(
         remote = await remote_of(client, repository.key, spec)
     except SyncError:
         remote = Remote(spec.url)  # then only the last applied values are missing
-    snapshot = read_folder(folder, path=spec.path, exclude=spec.exclude)
     async with temporary_fetcher() as fetcher:
+        snapshot = await read_folder(folder, spec, fetcher.renderings)
         inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
     return InspectedRepository(repository=repository, commit="", inspection=inspection)
 
@@ -93,8 +98,8 @@ async def inspect_folder(client: KubeClient, namespace: str, folder: Path) -> In
         status=status,
     )
     state = RepositoryState(uid="", status=status, loaded=True)
-    snapshot = read_folder(folder)
     async with temporary_fetcher() as fetcher:
+        snapshot = await read_folder(folder, spec, fetcher.renderings)
         inspector = Inspector(client, fetcher)
         inspection = await inspector.inspect(repository, spec, state, Remote(spec.url), snapshot)
     return InspectedRepository(repository=repository, commit="", inspection=inspection)
@@ -114,8 +119,12 @@ async def temporary_fetcher() -> AsyncIterator[Fetcher]:
     with tempfile.TemporaryDirectory(prefix="nopea-", ignore_cleanup_errors=True) as folder:
         git = GitPort(GitSettings(cache_dir=Path(folder), allow_file_urls=True))
         git_task = tasks.spawn(git.run(), name="git port")
+        program = find_program(os.environ, cache_dir=Path(folder))
+        renderer = RenderPort(RenderSettings(cache_dir=Path(folder) / "render", program=program))
+        render_task = tasks.spawn(renderer.run(), name="rendering port")
         try:
             await asyncio.sleep(0)  # lets the port create its folder first
-            yield Fetcher(git, StateStore().manifests)
+            store = StateStore()
+            yield Fetcher(git, store.manifests, Renderings(renderer, store.renderings))
         finally:
-            await tasks.end(git_task)
+            await tasks.end(git_task, render_task)

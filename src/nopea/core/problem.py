@@ -17,7 +17,7 @@ MOST_RETRY_AFTER_SECONDS: Final = 3600.0
 class Code(enum.StrEnum):
     """The error codes, which users depend on.
 
-    G = Git, M = manifests, K = Kubernetes, S = spec, P = process, W = webhooks.
+    G = Git, M = manifests, R = rendering, K = Kubernetes, S = spec, P = process, W = webhooks.
     """
 
     GIT_UNREACHABLE = "NOPEA-G001"
@@ -55,6 +55,27 @@ class Code(enum.StrEnum):
     NOT_RENDERED = "NOPEA-M015"
     ENCRYPTED = "NOPEA-M016"
 
+    RENDERER_MISSING = "NOPEA-R001"
+    KUSTOMIZATION_INVALID = "NOPEA-R002"
+    RENDER_FILE_MISSING = "NOPEA-R003"
+    KUSTOMIZATION_CYCLE = "NOPEA-R004"
+    PATCH_NO_MATCH = "NOPEA-R005"
+    REMOTE_BASE = "NOPEA-R006"
+    PLUGIN_REFUSED = "NOPEA-R007"
+    OUTSIDE_REPOSITORY = "NOPEA-R008"
+    RENDERED_INVALID = "NOPEA-R009"
+    RENDERED_TWICE = "NOPEA-R010"
+    GENERATED_TOO_BIG = "NOPEA-R011"
+    RENDERING_TOO_BIG = "NOPEA-R012"
+    RENDERING_TIMEOUT = "NOPEA-R013"
+    RENDERING_FAILED = "NOPEA-R014"
+    CHART_INVALID = "NOPEA-R015"
+    CHART_DEPENDENCY = "NOPEA-R016"
+    CHART_INCOMPATIBLE = "NOPEA-R017"
+    VALUES_INVALID = "NOPEA-R018"
+    TEMPLATE_FAILED = "NOPEA-R019"
+    TEMPLATE_OUTPUT = "NOPEA-R020"
+
     KIND_UNKNOWN = "NOPEA-K001"
     FORBIDDEN = "NOPEA-K002"
     INVALID = "NOPEA-K003"
@@ -70,6 +91,8 @@ class Code(enum.StrEnum):
     PRUNE_GUARD = "NOPEA-K013"
     PRUNE_PROTECTED = "NOPEA-K014"
     PRUNE_BLOCKED = "NOPEA-K015"
+    JOB_FAILED = "NOPEA-K016"
+    JOB_UNFINISHED = "NOPEA-K017"
 
     SPEC_INVALID = "NOPEA-S001"
     DEPENDENCY_NOT_READY = "NOPEA-S002"
@@ -119,11 +142,14 @@ _TRANSIENT = frozenset(
         Code.GIT_CHILD_DIED,
         Code.GIT_PROTOCOL,
         Code.GIT_DISK,
+        Code.RENDERING_TIMEOUT,
+        Code.RENDERING_FAILED,
         Code.CRD_NOT_ESTABLISHED,
         Code.API_UNREACHABLE,
         Code.API_REJECTED,
         Code.API_BUSY,
         Code.TERMINATING,
+        Code.JOB_UNFINISHED,
         Code.DEPENDENCY_NOT_READY,
         Code.DEPENDENCY_MISSING,
     }

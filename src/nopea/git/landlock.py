@@ -1,9 +1,10 @@
 """Restrict which files this process can open to a list, for the rest of its life: Linux's Landlock.
 
 The promise: after `restrict`, this thread and all that it starts can read below `readable` and `exclusive`,
-and write below `exclusive` only. They cannot execute a file, serve a TCP port, trace or signal a process
-outside, or open another process's files in `/proc`. What was open before stays open. An older kernel (a lower
-ABI of Landlock) knows less of this; without Landlock, `restrict` does nothing and returns 0.
+and write below `exclusive` only. They cannot execute a file but `executable`, serve a TCP port, trace or
+signal a process outside, or open another process's files in `/proc`. What was open before stays open. An
+older kernel (a lower ABI of Landlock) knows less of this; without Landlock, `restrict` does nothing and
+returns 0.
 
 Sources: landlock(7), landlock_create_ruleset(2), landlock_add_rule(2), landlock_restrict_self(2) and
 https://docs.kernel.org/userspace-api/landlock.html for the numbers and the ABI of each right.
@@ -24,7 +25,7 @@ _CREATE_RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
-_WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_FILE = 1 << 4, 1 << 5, 1 << 7, 1 << 8
 _REFER, _TRUNCATE = 1 << 13, 1 << 14
 # How many rights of files each ABI knows, beginning with the first: 5 added ioctl on devices, the last.
@@ -37,7 +38,7 @@ _SCOPED = 1 << 0 | 1 << 1  # abstract Unix sockets, signals
 _READ = _READ_FILE | _READ_DIR
 # No symbolic links, devices, sockets or pipes: the parent also works in this folder.
 _CHANGE = _WRITE_FILE | _TRUNCATE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_FILE | _REFER
-_OF_A_FILE = _WRITE_FILE | _READ_FILE | _TRUNCATE
+_OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 
 
 def abi() -> int:
@@ -47,7 +48,9 @@ def abi() -> int:
     return max(0, int(found))
 
 
-def restrict(*, readable: Iterable[Path], exclusive: Path) -> int:
+def restrict(
+    *, readable: Iterable[Path], exclusive: Path | None = None, executable: Path | None = None
+) -> int:
     """Restrict this thread and what it starts; returns the kernel's ABI, 0 if there is no Landlock.
 
     Paths that do not exist are skipped; symbolic links are followed now. Call it before threads are started.
@@ -67,7 +70,10 @@ def restrict(*, readable: Iterable[Path], exclusive: Path) -> int:
         for path in readable:
             _allow(libc, rules, path, _READ & handled)
         _allow(libc, rules, Path(os.devnull), (_READ_FILE | _WRITE_FILE) & handled)
-        _allow(libc, rules, exclusive, (_READ | _CHANGE) & handled)
+        if exclusive is not None:
+            _allow(libc, rules, exclusive, (_READ | _CHANGE) & handled)
+        if executable is not None:
+            _allow(libc, rules, executable, (_READ | _EXECUTE) & handled)
         _checked(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _checked(libc.syscall(_RESTRICT_SELF, rules, 0))
     finally:

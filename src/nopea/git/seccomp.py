@@ -19,6 +19,7 @@ import platform
 import socket
 import struct
 import sys
+from collections.abc import Collection, Mapping
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 _SECCOMP_MODE_FILTER = 2
@@ -52,6 +53,7 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "sched_setattr": (314, 274), "ioprio_set": (251, 30),
     "listen": (50, 201), "accept": (43, 202), "accept4": (288, 242),
 }  # fmt: skip
+MAY_BE_REFUSED: dict[str, tuple[int | None, int | None]] = {"socket": (41, 198), "socketpair": (53, 199)}
 # Calls that depend on their arguments, and the one that the C library must believe to be missing.
 _CLONE, _CLONE3 = (56, 220), (435, 435)
 _SOCKET, _PRCTL, _TGKILL = (41, 198), (157, 167), (234, 131)
@@ -66,12 +68,17 @@ _ALLOW = 0x7FFF0000
 _ERROR = 0x00050000
 
 
-def refuse() -> bool:
-    """Refuse the calls from now on; call it before threads are started. False where this is not possible."""
+def refuse(*, allow: Collection[str] = (), also: Collection[str] = ()) -> bool:
+    """Refuse the calls from now on; call it before threads are started. False where this is not possible.
+
+    `allow` are names of `REFUSED` that are not refused, `also` names of `MAY_BE_REFUSED` that are.
+    """
     architecture = platform.machine()
     if architecture not in _AUDIT_ARCH or sys.byteorder != "little" or sys.maxsize <= 2**32:
         return False
-    code = b"".join(_program(architecture))
+    refused = {name: numbers for name, numbers in REFUSED.items() if name not in allow}
+    refused |= {name: MAY_BE_REFUSED[name] for name in also}
+    code = b"".join(_program(architecture, refused))
     libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(code, len(code))
     # struct sock_fprog: the number of instructions and their address, aligned.
@@ -81,7 +88,7 @@ def refuse() -> bool:
     return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program) == 0)
 
 
-def _program(architecture: str) -> list[bytes]:
+def _program(architecture: str, calls: Mapping[str, tuple[int | None, int | None]]) -> list[bytes]:
     """Return the filter. The number of the call is loaded first; a part that is not about it is passed."""
     column = list(_AUDIT_ARCH).index(architecture)
     refused, missing = _return(_ERROR | errno.EPERM), _return(_ERROR | errno.ENOSYS)
@@ -91,7 +98,7 @@ def _program(architecture: str) -> list[bytes]:
         _step(_LOAD, _NUMBER),
         *([_step(_IF_LEAST, _X32, no=1), refused] if architecture == "x86_64" else []),
     ]  # fmt: skip
-    for numbers in REFUSED.values():
+    for numbers in calls.values():
         if (number := numbers[column]) is not None:
             program += [_step(_IF_EQUAL, number, no=1), refused]
     # Without clone3 the C library uses clone, whose flags a filter can see: only threads are allowed.

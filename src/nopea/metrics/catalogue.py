@@ -93,6 +93,15 @@ REPOSITORY_LAST_SYNC = _gauge(
     *_REPOSITORY,
 )
 
+# Rendering.
+RENDERINGS = _counter("nopea_renderings_total", "Renderings, by result.", "tool", "result")
+RENDERING_SECONDS = _histogram(
+    "nopea_rendering_duration_seconds",
+    "Duration of renderings, including the wait for a process.",
+    "tool",
+    buckets=_SLOW,
+)
+
 # Git.
 GIT_OPERATIONS = _counter("nopea_git_operations_total", "Git operations, by result.", "operation", "result")
 GIT_SECONDS = _histogram(
@@ -164,6 +173,8 @@ COUNTED = (
     SYNC_SECONDS,
     SYNC_OBJECTS,
     DRIFTS,
+    RENDERINGS,
+    RENDERING_SECONDS,
     GIT_OPERATIONS,
     GIT_SECONDS,
     API_REQUESTS,

@@ -72,6 +72,8 @@ class Instruments:
         self._sync_seconds = _histogram(catalogue.SYNC_SECONDS, self.registry)
         self._objects = _counter(catalogue.SYNC_OBJECTS, self.registry)
         self._drifts = _counter(catalogue.DRIFTS, self.registry)
+        self._renderings = _counter(catalogue.RENDERINGS, self.registry)
+        self._rendering_seconds = _histogram(catalogue.RENDERING_SECONDS, self.registry)
         self._git = _counter(catalogue.GIT_OPERATIONS, self.registry)
         self._git_seconds = _histogram(catalogue.GIT_SECONDS, self.registry)
         self._api = _counter(catalogue.API_REQUESTS, self.registry)
@@ -88,6 +90,11 @@ class Instruments:
         """Count a Git operation."""
         self._git(operation, result).inc()
         self._git_seconds(operation).observe(seconds)
+
+    def rendering(self, tool: str, result: str, seconds: float) -> None:
+        """Count a rendering."""
+        self._renderings(tool, result).inc()
+        self._rendering_seconds(tool).observe(seconds)
 
     def api_request(self, verb: str, code: str, seconds: float) -> None:
         """Count a request to the API server."""

@@ -7,7 +7,7 @@ come last, and only if everything before them went well.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,7 +32,9 @@ from nopea.kube.live import Applied
 from nopea.kube.problems import to_problem
 from nopea.kube.requests import Preconditions
 from nopea.reconcile.apply import Applier, Written, desired_of
+from nopea.reconcile.awaited_jobs import AwaitedJobs
 from nopea.reconcile.definitions import ESTABLISHED_SECONDS, Superseded, is_unserved, wait_until_established
+from nopea.reconcile.execution import Execution
 from nopea.reconcile.request import Supersede
 
 LANES = 16
@@ -45,32 +47,6 @@ DECIDE_AGAIN = timedelta(seconds=2)
 async def _not_known(key: ObjectKey) -> Mapping[str, Any] | None:
     del key
     return None
-
-
-@dataclass(slots=True)
-class Execution:
-    """What has been done so far; readable at any time, also after the sync was stopped."""
-
-    results: dict[ObjectKey, ObjectResult] = field(default_factory=dict)
-    applied: dict[ObjectKey, LastApplied] = field(default_factory=dict)
-    gone: set[ObjectKey] = field(default_factory=set)
-    left: dict[ObjectKey, ObservedObject | None] = field(default_factory=dict)
-    """The objects that were skipped or keep some drift, as they were when that was decided."""
-    superseded: bool = False
-    unreachable: Problem | None = None
-
-    @property
-    def stopped(self) -> bool:
-        """True when no further object may be started."""
-        return self.superseded or self.unreachable is not None
-
-    @property
-    def went_well(self) -> bool:
-        """True while nothing failed and nothing was interrupted; protected objects do not count."""
-        return not self.stopped and not any(
-            one.outcome is Outcome.FAILED and one.reason is not Reason.PRUNE_REFUSED
-            for one in self.results.values()
-        )
 
 
 class Executor:
@@ -115,11 +91,15 @@ class Executor:
         for step in plan.steps:
             if not step.writes and step.action is not Action.PRUNE:
                 self._leave(step, execution)
+        jobs = AwaitedJobs(plan, self._client, self._object_cache, self._applied, self._timeout_seconds)
         for batch in plan.groups():
-            await self._batch(batch, execution, supersede, self._apply)
+            await jobs.wait(execution, supersede, before=batch[0])
+            if not execution.stopped:
+                await self._batch(batch, execution, supersede, self._apply)
             if execution.stopped:
                 break
             await self._wait_for_definitions(batch, execution, supersede)
+        await jobs.wait(execution, supersede)
         for batch in plan.prunes():
             if not execution.went_well:
                 break
@@ -308,7 +288,7 @@ def _refused(step: Step, error: ApiError, execution: Execution) -> None:
         recreatable=step.key.group_kind not in PROTECTED_KINDS,
     )
     if isinstance(error, UnreachableError):
-        execution.unreachable = problem
+        execution.halt = problem
     else:
         execution.results[step.key] = _failed(step, problem)
 

@@ -10,7 +10,7 @@ from nopea import tasks
 from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
-from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, Ref, Remote
+from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, PathListing, Ref, Remote
 from nopea.core.manifests.file_names import IGNORE_FILE
 from nopea.core.manifests.ignore import Ignore
 from nopea.core.manifests.limits import (
@@ -21,8 +21,11 @@ from nopea.core.manifests.limits import (
     problem_of_size,
     size_of,
 )
-from nopea.core.manifests.selection import select
+from nopea.core.manifests.selection import no_objects, problem_of_options, select
+from nopea.core.manifests.tool import Tool
+from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError
+from nopea.reconcile.renderings import Renderings, SourceFiles
 from nopea.state.store import ManifestCache
 
 PARSE_BATCH = 64
@@ -34,7 +37,8 @@ class Snapshot:
     """A commit and the parsed manifests below the spec's path, by path from the repository's root.
 
     `problems` are those of the selection: the files have their own. With `has_links`, files outside the path
-    decide too.
+    decide too: by links, or because a rendering reads them. Rendered objects are in the file that they come
+    from.
     """
 
     commit: Commit
@@ -64,6 +68,12 @@ class Git(Protocol):
         """List the files that matter below a folder at a commit, and what cannot be read there."""
         ...
 
+    async def paths(
+        self, remote: Remote, commit: str, paths: Sequence[str], *, timeout_seconds: float
+    ) -> PathListing:
+        """Return what is at paths of a commit."""
+        ...
+
     async def read(
         self, remote: Remote, commit: str, blobs: Sequence[str], *, timeout_seconds: float
     ) -> dict[str, bytes]:
@@ -80,9 +90,10 @@ class Git(Protocol):
 class Fetcher:
     """Fetches and reads one version of a spec; equal blobs are parsed once for all repositories."""
 
-    def __init__(self, git: Git, manifests: ManifestCache) -> None:
+    def __init__(self, git: Git, manifests: ManifestCache, renderings: Renderings) -> None:
         self._git = git
         self._manifests = manifests
+        self.renderings = renderings
 
     async def newest(self, spec: GitRepositorySpec, remote: Remote) -> str:
         """Return the commit id that the spec's ref points to now."""
@@ -100,6 +111,11 @@ class Fetcher:
         return await self._read(spec, remote, commit)
 
     async def _read(self, spec: GitRepositorySpec, remote: Remote, commit: Commit) -> Snapshot:
+        source = _FilesAt(self._git, remote, commit.id, _timeout(spec))
+        if spec.helm is not None and spec.helm.chart is not None:
+            return await rendered_snapshot(
+                commit, source, spec, Tool.HELM, self.renderings, owner=remote.owner
+            )
         listing = await self._git.listing(remote, commit.id, spec.path, timeout_seconds=_timeout(spec))
         _refuse(problem_of_listing(listing))
         ignore = await self._ignore(spec, remote, commit.id, listing.files)
@@ -107,7 +123,11 @@ class Fetcher:
         selection = await tasks.off_loop(select, listing, ignore, size=matches_of(listing, ignore))
         if selection.refused:
             raise StalledError(*selection.refused)
-        _refuse(problem_of_files(selection.manifests))
+        if selection.tool is not None:
+            return await rendered_snapshot(
+                commit, source, spec, selection.tool, self.renderings, owner=remote.owner
+            )
+        _refuse(problem_of_options(spec) or problem_of_files(selection.manifests))
         parsed = await self._parse(spec, remote, selection.manifests)
         return Snapshot(
             commit=commit,
@@ -150,6 +170,52 @@ class Fetcher:
             size += sum(size_of(file) for file in answer.values())
             _refuse(problem_of_size(size))
         return parsed
+
+
+def chart_of(spec: GitRepositorySpec) -> str | None:
+    """Return the folder of the chart that the spec names, whatever is in its path."""
+    return spec.helm.chart if spec.helm is not None else None
+
+
+async def rendered_snapshot(
+    commit: Commit,
+    source: SourceFiles,
+    spec: GitRepositorySpec,
+    tool: Tool,
+    renderings: Renderings,
+    *,
+    owner: RepoKey,
+) -> Snapshot:
+    """Return what the folder of the spec renders to, for a repository. Raises SyncError."""
+    folder = chart_of(spec) or spec.path
+    path = "/".join(part for part in folder.split("/") if part not in ("", "."))
+    rendered = await renderings.files(
+        source, spec, tool, path=path, owner=owner, timeout_seconds=_timeout(spec)
+    )
+    return Snapshot(
+        commit=commit,
+        files=rendered.files,
+        problems=() if rendered.files else (no_objects(path),),
+        has_links=any(path and not read.startswith(f"{path}/") for read in rendered.paths),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _FilesAt:
+    """The files of a commit, for a renderer."""
+
+    git: Git
+    remote: Remote
+    commit: str
+    timeout_seconds: float
+
+    async def paths(self, paths: Sequence[str]) -> PathListing:
+        """Return what is at the paths."""
+        return await self.git.paths(self.remote, self.commit, paths, timeout_seconds=self.timeout_seconds)
+
+    async def read(self, blobs: Sequence[str]) -> dict[str, bytes]:
+        """Return contents by blob id."""
+        return await self.git.read(self.remote, self.commit, blobs, timeout_seconds=self.timeout_seconds)
 
 
 def _ignore_of(spec: GitRepositorySpec, ignore_files: Mapping[str, bytes]) -> Ignore:

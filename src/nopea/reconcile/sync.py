@@ -34,7 +34,8 @@ from nopea.core.problem import Problem, StalledError, SyncError
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.reconcile.accounts import client_for, watcher_of
 from nopea.reconcile.apply import Applier
-from nopea.reconcile.execute import Execution, Executor
+from nopea.reconcile.execute import Executor
+from nopea.reconcile.execution import Execution
 from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.observe import Observer, managers_of
 from nopea.reconcile.own_kinds import OwnKinds
@@ -349,8 +350,8 @@ def with_execution(
     objects = tuple(execution.results[key] for key in sorted(execution.results))
     said = (one.problem for one in objects if one.problem is not None)
     all_problems = [*problems, *dict.fromkeys(said)]  # one problem may be about many objects
-    if execution.unreachable is not None:
-        all_problems.append(execution.unreachable)
+    if execution.halt is not None:
+        all_problems.append(execution.halt)
     result = Result.FAILED if all_problems else Result.SYNCED
     if execution.superseded:
         result = Result.SUPERSEDED

@@ -7,13 +7,14 @@ by a number of bytes.
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cachetools import LRUCache
 
 from nopea.core.api.status import GitRepositoryStatus
-from nopea.core.git.source import Commit, ParsedFile, Remote
+from nopea.core.git.source import Commit, ParsedFile, PathListing, Remote
 from nopea.core.objects import GroupKind, ObjectKey, RepoKey
 from nopea.core.plan.contention import NO_FIGHTS, Fights
 from nopea.core.plan.model import LastApplied
@@ -73,6 +74,7 @@ class StateStore:
     def __init__(self, *, manifest_bytes: int = 32 * 1024 * 1024) -> None:
         self.states: dict[RepoKey, RepositoryState] = {}
         self.manifests = ManifestCache(limit_bytes=manifest_bytes)
+        self.renderings = RenderCache(limit_bytes=manifest_bytes)
 
     def state(self, key: RepoKey, *, uid: str, status: GitRepositoryStatus) -> RepositoryState:
         """Return the repository's memory; a new one when the object was deleted and made again meanwhile."""
@@ -108,6 +110,34 @@ class ManifestCache(LRUCache[str, ParsedFile]):
 
     def __init__(self, *, limit_bytes: int) -> None:
         super().__init__(maxsize=limit_bytes, getsizeof=lambda file: min(_size_of(file), limit_bytes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """What a folder rendered to, by the file that each object comes from, and what was read for it.
+
+    The same `listing` of `paths` means the same rendering.
+    """
+
+    files: dict[str, ParsedFile]
+    paths: tuple[str, ...]
+    listing: PathListing
+    left_out: int = 0
+    """How many of Helm's hooks are not applied."""
+
+
+class RenderCache(LRUCache[Hashable, Rendered]):
+    """Renderings by what was asked, least recently used out first; sizes as in ManifestCache."""
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        super().__init__(
+            maxsize=limit_bytes, getsizeof=lambda found: min(_size_of_rendered(found), limit_bytes)
+        )
+
+
+def _size_of_rendered(rendered: Rendered) -> int:
+    paths = 200 * (len(rendered.paths) + len(rendered.listing.files))
+    return paths + sum(map(_size_of, rendered.files.values()))
 
 
 def _size_of(file: ParsedFile) -> int:

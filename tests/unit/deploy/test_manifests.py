@@ -12,6 +12,7 @@ import yaml
 
 from nopea import __version__
 from nopea.core.git.networks import METADATA
+from nopea.render.process import RenderSettings
 from nopea.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -92,13 +93,14 @@ def test_port_and_cache_are_the_defaults(pod: dict[str, Any]) -> None:
     assert str(Settings().cache_dir) in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
-def test_memory_holds_the_git_children(pod: dict[str, Any]) -> None:
-    """The memory limit is enough for all Git children at their own limits."""
+def test_memory_holds_all_child_processes(pod: dict[str, Any]) -> None:
+    """The memory limit is enough for the controller and all children at their own limits."""
     limit = pod["containers"][0]["resources"]["limits"]["memory"]
     children = Settings().git_children * Settings().git_memory_bytes
+    rendering = RenderSettings(cache_dir=ROOT, program=None).total_memory_bytes
 
-    assert limit.endswith("Mi")
-    assert int(limit.removesuffix("Mi")) * MIB >= children + 256 * MIB
+    assert limit.endswith("Gi")
+    assert int(limit.removesuffix("Gi")) * 1024 * MIB >= children + rendering + 450 * MIB
 
 
 def test_the_volume_holds_the_mirrors(pod: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ def decision(architecture: str, number: int, *arguments: int, of: int | None = N
     """Return what the filter decides about a call, as linux/filter.h says that its instructions work."""
     of = ARCHITECTURES[architecture] if of is None else of
     data = struct.pack("<iIQ6Q", number, of, 0, *(*arguments, *[0] * 6)[:6])
-    value, at, program = 0, 0, seccomp._program(architecture)
+    value, at, program = 0, 0, seccomp._program(architecture, seccomp.REFUSED)
     while True:
         code, yes, no, operand = struct.unpack("=HBBI", program[at])
         at += 1

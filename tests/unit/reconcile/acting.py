@@ -32,7 +32,8 @@ from nopea.core.plan.plan import plan
 from nopea.informers.object_cache import ObjectCache
 from nopea.kube.discovery import Discovery
 from nopea.reconcile.apply import Applier
-from nopea.reconcile.execute import Execution, Executor
+from nopea.reconcile.execute import Executor
+from nopea.reconcile.execution import Execution
 from nopea.reconcile.request import Supersede
 
 OWNER = "shop.web"

@@ -66,7 +66,7 @@ async def test_without_an_api_server_the_execution_stops() -> None:
         actor.cluster.fail_next("apply", CONFIG_MAPS, UnreachableError("no route"))
         execution = await actor.execute(actor.step(actor.live()))
         assert execution.stopped
-        assert execution.unreachable is not None
+        assert execution.halt is not None
         assert execution.results == {}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.git import FakeGit, blob_of
+from tests.fakes.renderer import renderings
 from tests.fakes.samples import COMMIT
 
 from nopea.core.api.repository import parse_spec
@@ -31,7 +32,7 @@ def _config(name: str) -> str:
 
 
 async def _snapshot(files: Mapping[str, str], *, skipped: Sequence[Skipped] = (), **spec: Any) -> Snapshot:
-    fetcher = Fetcher(FakeGit(files, skipped=skipped), ManifestCache(limit_bytes=2**20))
+    fetcher = Fetcher(FakeGit(files, skipped=skipped), ManifestCache(limit_bytes=2**20), renderings())
     return await fetcher.snapshot(_spec(**spec), REMOTE)
 
 
@@ -60,7 +61,7 @@ async def test_excluded_files_are_not_parsed() -> None:
     }  # fmt: skip
     git = FakeGit(files)
 
-    snapshot = await Fetcher(git, ManifestCache(limit_bytes=2**20)).snapshot(
+    snapshot = await Fetcher(git, ManifestCache(limit_bytes=2**20), renderings()).snapshot(
         _spec(path="deploy", exclude=["/kustomization.yaml"]), REMOTE
     )
 
@@ -72,7 +73,7 @@ async def test_excluded_files_are_not_parsed() -> None:
 async def test_a_commit_that_touches_one_file_parses_one_file() -> None:
     """The other files are cached by blob; a fetch without changes parses nothing."""
     git = FakeGit({f"{number}.yaml": _config(f"c{number}") for number in range(5)})
-    fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20))
+    fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20), renderings())
     await fetcher.snapshot(_spec(), REMOTE)
     git.parsed.clear()
 
@@ -89,8 +90,8 @@ async def test_equal_files_are_parsed_once() -> None:
     git = FakeGit({"a.yaml": _config("x"), "b.yaml": _config("x")})
     manifests = ManifestCache(limit_bytes=2**20)
 
-    snapshot = await Fetcher(git, manifests).snapshot(_spec(), REMOTE)
-    await Fetcher(git, manifests).snapshot(_spec(), Remote("https://git.acme.example/copy.git"))
+    snapshot = await Fetcher(git, manifests, renderings()).snapshot(_spec(), REMOTE)
+    await Fetcher(git, manifests, renderings()).snapshot(_spec(), Remote("https://git.acme.example/copy.git"))
 
     assert len(git.parsed) == 1
     assert snapshot.files["a.yaml"] == snapshot.files["b.yaml"]
@@ -100,7 +101,7 @@ async def test_many_files_are_parsed_in_batches() -> None:
     """A slow file delays only its batch; all files are returned even if the cache holds only a few."""
     git = FakeGit({f"{number:03}.yaml": _config(f"c{number}") for number in range(2 * PARSE_BATCH + 1)})
 
-    snapshot = await Fetcher(git, ManifestCache(limit_bytes=2000)).snapshot(_spec(), REMOTE)
+    snapshot = await Fetcher(git, ManifestCache(limit_bytes=2000), renderings()).snapshot(_spec(), REMOTE)
 
     assert [len(batch) for batch in git.parsed] == [PARSE_BATCH, PARSE_BATCH, 1]
     assert set(snapshot.files) == set(git.files)
@@ -144,21 +145,21 @@ async def test_a_snapshot_says_whether_there_are_links(has_links: bool) -> None:
     git = FakeGit({"a.yaml": _config("a")})
     git.has_links = has_links
 
-    snapshot = await Fetcher(git, ManifestCache(limit_bytes=2**20)).snapshot(_spec(), REMOTE)
+    snapshot = await Fetcher(git, ManifestCache(limit_bytes=2**20), renderings()).snapshot(_spec(), REMOTE)
 
     assert snapshot.has_links is has_links
 
 
-async def test_a_folder_of_kustomize_is_refused_before_anything_is_parsed() -> None:
+async def test_without_a_renderer_a_folder_of_kustomize_is_refused_before_anything_is_parsed() -> None:
     """The caller keeps the last good commit; exclude the file, and the others are manifests."""
     git = FakeGit({"deploy/Kustomization": "resources: []\n", "deploy/a.yaml": _config("a")})
-    fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20))
+    fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20), renderings())
 
     with pytest.raises(StalledError) as refused:
         await fetcher.snapshot(_spec(path="deploy"), REMOTE)
 
     assert [(each.code, each.source) for each in refused.value.problems] == [
-        (Code.NOT_RENDERED, "deploy/Kustomization")
+        (Code.RENDERER_MISSING, "deploy")
     ]
     assert git.parsed == []
     plain = await fetcher.snapshot(_spec(path="deploy", exclude=["Kustomization"]), REMOTE)
@@ -176,7 +177,7 @@ async def test_a_broken_file_keeps_its_problem() -> None:
 async def test_git_is_asked_for_the_ref_of_the_spec() -> None:
     """Every Git operation has the timeout of the spec."""
     git = FakeGit({"a.yaml": _config("a"), ".nopeaignore": "x\n"})
-    fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20))
+    fetcher = Fetcher(git, ManifestCache(limit_bytes=2**20), renderings())
     spec = _spec(ref={"tag": "v1"}, timeout="1m30s")
 
     assert await fetcher.newest(spec, REMOTE) == COMMIT.id
@@ -192,7 +193,7 @@ async def test_files_that_are_too_big_are_not_parsed(monkeypatch: pytest.MonkeyP
     git = FakeGit({f"{number}.yaml": _config("c" * 50) for number in range(2)})
 
     with pytest.raises(StalledError, match="Its manifest files have"):
-        await Fetcher(git, ManifestCache(limit_bytes=2**20)).snapshot(_spec(), REMOTE)
+        await Fetcher(git, ManifestCache(limit_bytes=2**20), renderings()).snapshot(_spec(), REMOTE)
 
     assert git.parsed == []
 
@@ -208,7 +209,7 @@ async def test_parsing_ends_when_the_objects_are_too_big(monkeypatch: pytest.Mon
     git = FakeGit(files)
 
     with pytest.raises(StalledError, match="Its objects have"):
-        await Fetcher(git, ManifestCache(limit_bytes=2**20)).snapshot(_spec(), REMOTE)
+        await Fetcher(git, ManifestCache(limit_bytes=2**20), renderings()).snapshot(_spec(), REMOTE)
 
     assert 0 < len(git.parsed) < 4
 
@@ -219,6 +220,6 @@ async def test_ignore_files_that_are_too_big_are_not_read(monkeypatch: pytest.Mo
     git = FakeGit({"a.yaml": _config("a"), ".nopeaignore": "# a long comment\n"})
 
     with pytest.raises(StalledError, match=r"Its \.nopeaignore files have 17 bytes"):
-        await Fetcher(git, ManifestCache(limit_bytes=2**20)).snapshot(_spec(), REMOTE)
+        await Fetcher(git, ManifestCache(limit_bytes=2**20), renderings()).snapshot(_spec(), REMOTE)
 
     assert git.read_blobs == []

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from nopea.core.api.spec import Model
+from nopea.core.api.model import Model
 from nopea.core.objects import ObjectKey
 
 MAX_DRIFT_FIELDS = 20

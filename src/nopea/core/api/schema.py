@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT
 from msgspec.inspect import (
+    AnyType,
     BoolType,
+    DictType,
     EnumType,
     Field,
     IntType,
@@ -57,6 +59,13 @@ def _schema(kind: Type, *, defaults: bool) -> Schema:
                 minItems=shortest,
                 maxItems=longest,
             ) | {"x-kubernetes-list-type": "atomic"}
+        case DictType(key_type=StrType(), value_type=AnyType(), max_length=int() as longest):
+            return _given(type="object", maxProperties=longest) | {
+                "x-kubernetes-preserve-unknown-fields": True
+            }
+        case DictType(key_type=StrType(), value_type=value, max_length=longest):
+            values = _schema(value, defaults=defaults)
+            return _given(type="object", additionalProperties=values, maxProperties=longest)
         case EnumType(cls=cls):
             return {"type": "string", "enum": [member.value for member in cls]}
         case StrType(min_length=shortest, max_length=longest, pattern=pattern):

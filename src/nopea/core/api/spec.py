@@ -9,10 +9,12 @@ from __future__ import annotations
 import enum
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
 from nopea.core import duration
+from nopea.core.api.helm import Helm
+from nopea.core.api.kustomize import Kustomize
+from nopea.core.api.model import Model
 from nopea.core.api.rules import IGNORE_RULES, REF_RULES, RULES
 
 # Patterns end in \Z, not $: Python's $ also matches before a last newline, the API server's does not.
@@ -51,10 +53,6 @@ class Provider(enum.StrEnum):
     BITBUCKET_DATA_CENTER = "bitbucket-data-center"
     AZURE_DEVOPS = "azure-devops"
     GENERIC = "generic"
-
-
-class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Base of all parts of the API: immutable, camelCase on the wire."""
 
 
 class SecretReference(Model, frozen=True, kw_only=True):
@@ -137,7 +135,7 @@ class IgnoreRule(Model, frozen=True, kw_only=True):
             tuple[Annotated[str, Meta(max_length=512, pattern="^/")], ...],
             Meta(
                 min_length=1,
-                max_length=32,
+                max_length=16,
                 description="Fields to ignore, as JSON pointers (RFC 6901), such as /spec/replicas.",
             ),
         ]
@@ -193,9 +191,18 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         str,
         Meta(
             max_length=1024,
-            description="Folder with the manifests, including its subfolders. Defaults to the root.",
+            description="Folder with the manifests, including its subfolders. Defaults to the root. With a "
+            "kustomization.yaml or Chart.yaml in it, it is rendered.",
         ),
     ] = ""
+    kustomize: (
+        Annotated[
+            Kustomize,
+            Meta(description="Changes on top of the kustomization in path, as in a Kustomization of Flux."),
+        ]
+        | None
+    ) = None
+    helm: Annotated[Helm, Meta(description="How a chart is rendered.")] | None = None
     exclude: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...],
         Meta(max_length=64, description="Files to exclude, as gitignore patterns relative to path."),

@@ -23,7 +23,7 @@ from nopea.core.api.entries import (
     StatusError,
     Time,
 )
-from nopea.core.api.spec import Model
+from nopea.core.api.model import Model
 
 MAX_DRIFTS = 20
 MAX_ERRORS = 20

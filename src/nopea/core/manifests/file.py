@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -58,6 +58,31 @@ def parse_file(raw: bytes, *, limits: YamlLimits = DEFAULT_LIMITS) -> ParsedFile
     return collector.parsed()
 
 
+def check_objects(
+    raw: bytes, *, index: str, limits: YamlLimits = DEFAULT_LIMITS
+) -> Iterator[ParsedDocument | Problem]:
+    """Yield the objects of a document in JSON, normalized, or what is wrong with them.
+
+    `index` is the place of the document in its file.
+    """
+    for found in unfold(orjson.loads(raw), index=index, line=0):
+        normal = normalize(found.value) if isinstance(found.value, dict) else found.value
+        source = f"#{found.index}"
+        problems = check(normal, replace(found, source=source))
+        body = orjson.dumps(normal)
+        if problems:
+            yield from problems
+        elif len(body) > limits.object_bytes:
+            yield _too_big(body, limits, source=source)
+        else:
+            yield ParsedDocument(index=found.index, line=0, body=body)
+
+
+def _too_big(body: bytes, limits: YamlLimits, *, source: str) -> Problem:
+    message = f"The object has {len(body):,} bytes. The API server accepts {limits.object_bytes:,}."
+    return beyond(message, source=source).problem
+
+
 class _Collector:
     """Collects objects, and problems up to the limit."""
 
@@ -86,10 +111,7 @@ class _Collector:
     def _add_object(self, index: str, line: int, normal: dict[str, Any]) -> None:
         body = orjson.dumps(normal)
         if len(body) > self._limits.object_bytes:
-            message = (
-                f"The object has {len(body):,} bytes. The API server accepts {self._limits.object_bytes:,}."
-            )
-            self._report((beyond(message, source=at_line(line)).problem,))
+            self._report((_too_big(body, self._limits, source=at_line(line)),))
         else:
             self._documents.append(ParsedDocument(index=index, line=line, body=body))
 

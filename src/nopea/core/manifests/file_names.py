@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from nopea.core.manifests.tool import Tool
+
 IGNORE_FILE: Final = ".nopeaignore"
 SUFFIXES: Final = (".yaml", ".yml", ".json")
-BUILD_FILES: Final[Mapping[str, str]] = MappingProxyType(
+BUILD_FILES: Final[Mapping[str, Tool]] = MappingProxyType(
     {
-        "kustomization.yaml": "Kustomize",
-        "kustomization.yml": "Kustomize",
-        "Kustomization": "Kustomize",
-        "Chart.yaml": "Helm",
+        "kustomization.yaml": Tool.KUSTOMIZE,
+        "kustomization.yml": Tool.KUSTOMIZE,
+        "Kustomization": Tool.KUSTOMIZE,
+        "Chart.yaml": Tool.HELM,
     }
 )
-"""Names that make their folder the input of a tool, with the tool's name. The tools tell case apart."""
+"""Names that make their folder the input of a tool, with the tool. The tools tell case apart."""
 
 
 def is_manifest_name(name: str) -> bool:

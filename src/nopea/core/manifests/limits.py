@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from nopea.core.git.source import FileEntry, FileListing, ParsedFile
 from nopea.core.manifests.file_names import IGNORE_FILE
@@ -19,6 +19,9 @@ MAX_MATCHES = 500_000
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of all files as they are in Git, and of all objects as JSON; a file that is at two paths counts twice."""
+
+MAX_RENDERED_BYTES = 48 * 1024 * 1024
+"""Of all files that one rendering reads; they are one frame of the protocol."""
 
 _SPLIT = "Set spec.path to a smaller folder, or divide the repository between several GitRepositories."
 
@@ -56,6 +59,15 @@ def problem_of_files(wanted: Sequence[FileEntry]) -> Problem | None:
         return _too_big(f"It has {len(wanted):,} manifest files, more than {MAX_FILES:,}.")
     if (size := sum(entry.size for entry in wanted)) > MAX_BYTES:
         return _too_big(f"Its manifest files have {size:,} bytes, more than {MAX_BYTES:,}.")
+    return None
+
+
+def problem_of_rendered(wanted: Collection[FileEntry]) -> Problem | None:
+    """Return the problem of more files than a rendering may read."""
+    if len(wanted) > MAX_FILES:
+        return _too_big(f"Its rendering needs {len(wanted):,} files, more than {MAX_FILES:,}.")
+    if (size := sum(entry.size for entry in wanted)) > MAX_RENDERED_BYTES:
+        return _too_big(f"Its rendering needs files of {size:,} bytes, more than {MAX_RENDERED_BYTES:,}.")
     return None
 
 

@@ -33,7 +33,8 @@ from nopea.core.secret import NO_KEY, Secret, keyed_hash
 class Desired:
     """One object as Git describes it; `body` is the JSON to apply, `hash` changes when it or its rules do.
 
-    `content` is the hash of what a Job runs, see `content_of`; it is empty for other kinds.
+    `content` is the hash of what a Job runs, see `content_of`; it is empty for other kinds. What comes after
+    an `awaited` Job waits until it has succeeded. `delete_after` says with which ends it is deleted then.
     """
 
     key: ObjectKey
@@ -46,6 +47,8 @@ class Desired:
     force: bool
     rules: IgnoreRules = NO_RULES
     content: str = ""
+    awaited: bool = False
+    delete_after: frozenset[str] = frozenset()
 
     @property
     def target(self) -> Target:
@@ -198,6 +201,7 @@ def _render_document(document: Document, rendering: Rendering, resource: Resourc
     metadata["labels"] = {**(metadata.get("labels") or {}), names.REPOSITORY_LABEL: rendering.owner}
     metadata["annotations"] = {**annotations, names.SOURCE_ANNOTATION: document.source}
     body = orjson.dumps({**document.object, "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
+    is_job = key.group_kind == JOB
     rules = rules_for(rendering.ignore, key) if rendering.ignore else NO_RULES
     return Desired(
         key=key,
@@ -209,7 +213,9 @@ def _render_document(document: Document, rendering: Rendering, resource: Resourc
         wave=wave,
         force=rendering.force or annotations.get(names.FORCE_ANNOTATION) == "true",
         rules=rules,
-        content=content_of(body, rendering.hash_key) if key.group_kind == JOB else "",
+        content=content_of(body, rendering.hash_key) if is_job else "",
+        awaited=is_job and annotations.get(names.AWAIT_ANNOTATION) == "true",
+        delete_after=frozenset((annotations.get(names.DELETE_AFTER_ANNOTATION) or "").split(",")),
     )
 
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import FileEntry, FileListing, Skipped, SkipReason
 from nopea.core.manifests.file_names import BUILD_FILES, IGNORE_FILE
 from nopea.core.manifests.ignore import Ignore
+from nopea.core.manifests.tool import Tool
 from nopea.core.manifests.yaml.problems import EXCLUDE
 from nopea.core.problem import Code, Problem
 
-_COMMANDS = {"Kustomize": "kubectl kustomize", "Helm": "helm template"}
 _MAX_PROBLEMS = 100
 _EXCLUDE = "exclude it with spec.exclude or .nopeaignore"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectedFiles:
-    """The manifests of a repository; `refused` says why none of it may be applied."""
+    """The manifests of a repository; `refused` says why none of it may be applied.
+
+    With a `tool`, there are none: the folder is its input.
+    """
 
     manifests: tuple[FileEntry, ...]
+    tool: Tool | None = None
     problems: tuple[Problem, ...] = ()
     refused: tuple[Problem, ...] = ()
 
@@ -29,7 +34,8 @@ def select(listing: FileListing, ignore: Ignore) -> SelectedFiles:
     """Return the manifests and the problems of the selection: links, submodules, folders of other tools.
 
     A folder with a file of Kustomize or Helm belongs to that tool as a whole: a patch or a template in it may
-    look like an object and is none. If it is the root, or not all that is excluded is known, all is refused.
+    look like an object and is none. If it is the root, it is rendered. If not all that is excluded is known,
+    all is refused.
     """
     skipped = [each for each in listing.skipped if _matters(each, ignore)]
     unknown = [_unreadable(each) for each in skipped if _name(each.path) == IGNORE_FILE]
@@ -37,13 +43,16 @@ def select(listing: FileListing, ignore: Ignore) -> SelectedFiles:
         return SelectedFiles(manifests=(), refused=(*ignore.problems, *unknown)[:_MAX_PROBLEMS])
     builds = _build_files([*(entry.path for entry in listing.files), *_broken_builds(skipped)], ignore)
     root = "/".join(ignore.root)
+    broken = [_unreadable(each) for each in skipped if each.path == builds.get(root)]
+    if broken:
+        return SelectedFiles(manifests=(), refused=tuple(broken))
     if root in builds:
-        return SelectedFiles(manifests=(), refused=(_not_rendered(builds[root], is_root=True),))
+        return SelectedFiles(manifests=(), tool=BUILD_FILES[_name(builds[root])])
     manifests = tuple(
         entry for entry in listing.files if ignore.wants(entry.path) and not _is_built(entry.path, builds)
     )
     above = (path for folder, path in sorted(builds.items()) if not _is_built(folder, builds))
-    problems = [_not_rendered(path, is_root=False) for path in above]
+    problems = [_not_rendered(path) for path in above]
     problems += [_unreadable(each) for each in skipped if not _is_built(each.path, builds)]
     if not manifests and not problems:
         problems.append(no_manifests(root))
@@ -73,6 +82,27 @@ def no_manifests(path: str) -> Problem:
     )
 
 
+def no_objects(path: str) -> Problem:
+    """Return the problem of a folder that renders to nothing: a mistake would delete all."""
+    return Problem(
+        code=Code.NO_MANIFESTS,
+        message=f"{f'The folder {path}' if path else 'The repository'} renders to no objects.",
+        hint="Add resources to the kustomization, or correct spec.path.",
+    )
+
+
+def problem_of_options(spec: GitRepositorySpec) -> Problem | None:
+    """Return the problem of options for a tool beside plain manifests, which they would not change."""
+    for field, file in (("kustomize", "kustomization.yaml"), ("helm", "Chart.yaml")):
+        if getattr(spec, field) is not None:
+            return Problem(
+                code=Code.SPEC_INVALID,
+                message=f"spec.{field} is set, and the folder of spec.path has no {file}.",
+                hint=f"Correct spec.path, add a {file}, or remove spec.{field}.",
+            )
+    return None
+
+
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
@@ -99,24 +129,14 @@ def _is_built(path: str, builds: dict[str, str]) -> bool:
     return any("/".join(parts[:depth]) in builds for depth in range(len(parts)))
 
 
-def _not_rendered(path: str, *, is_root: bool) -> Problem:
+def _not_rendered(path: str) -> Problem:
     folder, _, name = path.rpartition("/")
-    tool = BUILD_FILES[name]
-    if is_root:
-        hint = (
-            f"Commit the output of `{_COMMANDS[tool]} {folder or '.'}` and set spec.path to its folder, or "
-            f"exclude {name} with spec.exclude or .nopeaignore if the other files are plain manifests."
-        )
-    else:
-        hint = (
-            f"Exclude the folder with spec.exclude or .nopeaignore and set up a GitRepository with spec.path "
-            f"{folder}, or exclude {name} if the other files are plain manifests."
-        )
     return Problem(
         code=Code.NOT_RENDERED,
-        message=f"The file makes its folder the input of {tool}, which Nopea does not run. Nothing in the "
-        "folder is applied.",
-        hint=hint,
+        message=f"The file makes its folder the input of {BUILD_FILES[name].capitalize()}. Nopea renders the "
+        "folder of spec.path only, so nothing in this one is applied.",
+        hint="Exclude the folder with spec.exclude or .nopeaignore and set up a GitRepository with spec.path "
+        f"{folder}, or exclude {name} if the other files are plain manifests.",
         source=path,
     )
 

@@ -80,6 +80,10 @@ def _longest(schema: Schema) -> int:
             return int(schema.get("maxLength", 32))
         case "array":
             return int(schema["maxItems"]) * (_longest(schema["items"]) + 1)
+        case "object" if "x-kubernetes-preserve-unknown-fields" in schema:
+            return 0  # values of charts: the API server refuses an object that is too big for etcd
+        case "object" if "additionalProperties" in schema:
+            return int(schema["maxProperties"]) * (256 + _longest(schema["additionalProperties"]))
         case "object":
             return sum(len(name) + 4 + _longest(inner) for name, inner in schema["properties"].items())
         case _:

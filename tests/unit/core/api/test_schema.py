@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from nopea.core.api.model import Model
 from nopea.core.api.schema import root, ruled, schema_of
-from nopea.core.api.spec import Model
 
 
 class Colour(enum.StrEnum):

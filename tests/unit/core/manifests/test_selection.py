@@ -9,6 +9,7 @@ import pytest
 from nopea.core.git.source import FileEntry, FileListing, Skipped, SkipReason
 from nopea.core.manifests.ignore import Ignore
 from nopea.core.manifests.selection import SelectedFiles, select
+from nopea.core.manifests.tool import Tool
 from nopea.core.problem import Code
 
 
@@ -28,17 +29,12 @@ def _problems(selection: SelectedFiles) -> list[tuple[Code, str]]:
 
 
 @pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization", "Chart.yaml"])
-def test_a_root_that_another_tool_builds_is_refused_whole(name: str) -> None:
-    """The one problem names the tool and two ways out."""
+def test_a_root_that_another_tool_builds_is_its_input(name: str) -> None:
+    """None of its files is a manifest."""
     selection = _select(f"deploy/{name}", "deploy/a.yaml", root="./deploy/")
 
-    assert _paths(selection) == []
-    (refused,) = selection.refused
-    assert (refused.code, refused.source) == (Code.NOT_RENDERED, f"deploy/{name}")
-    tool, command = ("Helm", "helm template") if name == "Chart.yaml" else ("Kustomize", "kubectl kustomize")
-    assert tool in refused.message
-    assert f"`{command} deploy`" in refused.hint
-    assert f"exclude {name}" in refused.hint
+    assert (_paths(selection), selection.refused) == ([], ())
+    assert selection.tool is (Tool.HELM if name == "Chart.yaml" else Tool.KUSTOMIZE)
 
 
 def test_a_folder_below_that_another_tool_builds_is_left_out() -> None:
@@ -133,7 +129,7 @@ def test_a_file_of_a_tool_that_cannot_be_read_refuses_its_folder_too() -> None:
     broken = _select("patch.yaml", skipped=[Skipped("kustomization.yaml", SkipReason.NOT_THERE, "gone")])
     folder = _select("a.yaml", skipped=[Skipped("Chart.yaml", SkipReason.FOLDER)])
 
-    assert [problem.code for problem in broken.refused] == [Code.NOT_RENDERED]
+    assert [problem.code for problem in broken.refused] == [Code.SYMLINK]
     assert (_paths(folder), _problems(folder)) == (["a.yaml"], [(Code.NOT_A_FILE, "Chart.yaml")])
 
 

@@ -1,0 +1,83 @@
+"""What is asked of the renderer and what it answers: values that its port and the sync share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from nopea.core.git.source import ParsedDocument, ParsedFile
+from nopea.core.manifests.file import check_objects
+from nopea.core.manifests.hooks import from_helm
+from nopea.core.manifests.tool import Tool
+from nopea.core.problem import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderRequest:
+    """A folder to render, with the files that the renderer may see: it sees no others.
+
+    All paths are from the root of the repository. Of `folders`, all files are given; what is `missing` does
+    not exist. `options` are fields of the request as they are on the wire.
+    """
+
+    tool: Tool
+    path: str
+    files: Mapping[str, bytes]
+    folders: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedObject:
+    """One object: the file that a person edits to change it, its number in that file from 0, and its JSON."""
+
+    source: str
+    index: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderAnswer:
+    """What a folder renders to, or the files and folders that the renderer needs to see first (`need`).
+
+    `read` are the files that it read, `looked` the paths that it looked for in vain, and `folders` those of
+    which every file counts: a commit that changes none of these changes nothing.
+    """
+
+    objects: tuple[RenderedObject, ...] = ()
+    read: tuple[str, ...] = ()
+    looked: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    need: tuple[str, ...] = ()
+
+
+def files_of(objects: Sequence[RenderedObject], tool: Tool) -> tuple[dict[str, ParsedFile], int]:
+    """Return rendered objects as if each had been read from its source, normalized and checked.
+
+    The number is that of Helm's hooks that are left out.
+    """
+    documents: dict[str, list[ParsedDocument]] = {}
+    problems: dict[str, list[Problem]] = {}
+    left_out = 0
+    for one in objects:
+        for found in check_objects(one.body, index=str(one.index + 1)):
+            if isinstance(found, Problem):
+                problems.setdefault(one.source, []).append(found)
+                continue
+            if tool is Tool.HELM:
+                manifest = from_helm(orjson.loads(found.body))
+                if manifest is None:
+                    left_out += 1
+                    continue
+                found = replace(found, body=orjson.dumps(manifest))
+            documents.setdefault(one.source, []).append(found)
+    return {
+        source: ParsedFile(
+            documents=tuple(documents.get(source, ())), problems=tuple(problems.get(source, ()))
+        )
+        for source in documents.keys() | problems.keys()
+    }, left_out

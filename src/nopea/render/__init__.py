@@ -1,0 +1,1 @@
+"""The rendering port: Kustomize and Helm, run by the program `nopea-render` in sandboxed child processes."""

@@ -1,0 +1,37 @@
+"""Renderers that start no process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nopea.core.manifests.rendering import RenderAnswer, RenderRequest
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code, Problem, StalledError
+from nopea.reconcile.renderings import Renderer, Renderings
+from nopea.state.store import RenderCache
+
+
+class FakeRenderer:
+    """Answers by a function, and keeps the requests."""
+
+    def __init__(self, answer: Callable[[RenderRequest], RenderAnswer]) -> None:
+        self._answer = answer
+        self.requests: list[RenderRequest] = []
+
+    async def render(self, request: RenderRequest, owner: RepoKey, *, timeout_seconds: float) -> RenderAnswer:
+        """Return what the function returns."""
+        del owner, timeout_seconds
+        self.requests.append(request)
+        return self._answer(request)
+
+
+def not_installed(request: RenderRequest) -> RenderAnswer:
+    """Raise the error of a missing program."""
+    raise StalledError(
+        Problem(code=Code.RENDERER_MISSING, message="It is missing.", hint="", source=request.path)
+    )
+
+
+def renderings(renderer: Renderer | None = None) -> Renderings:
+    """Return renderings with a cache of their own; without a renderer, nothing can be rendered."""
+    return Renderings(renderer or FakeRenderer(not_installed), RenderCache(limit_bytes=2**20))

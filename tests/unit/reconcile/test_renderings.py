@@ -1,0 +1,167 @@
+"""The renderer gets what it asks for, and a rendering is kept until something that it read changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from tests.fakes.git import FakeGit
+from tests.fakes.renderer import FakeRenderer, renderings
+
+from nopea.core.api.repository import parse_spec
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.git.source import Remote
+from nopea.core.manifests import limits
+from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
+from nopea.core.manifests.tool import Tool
+from nopea.core.problem import Code, StalledError
+from nopea.reconcile.fetch import Fetcher, Snapshot
+from nopea.state.store import ManifestCache
+
+REMOTE = Remote("https://git.acme.example/shop/api.git")
+WEB = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"web"}}'
+FILES = {
+    "prod/kustomization.yaml": "resources: [../base]\n",
+    "base/kustomization.yaml": "resources: [web.yaml]\n",
+    "base/web.yaml": "{}",
+    "other/kustomization.yaml": "resources: []\n",
+}
+
+
+def _spec(**changes: Any) -> GitRepositorySpec:
+    spec = parse_spec({"url": REMOTE.url, "path": "prod", **changes})
+    assert isinstance(spec, GitRepositorySpec)
+    return spec
+
+
+def _with_base(request: RenderRequest) -> RenderAnswer:
+    """Answer as the renderer does for an overlay with a base."""
+    if "base/kustomization.yaml" not in request.files:
+        return RenderAnswer(need=("base",))
+    return RenderAnswer(
+        objects=(RenderedObject("base/web.yaml", 0, WEB),),
+        read=("base/kustomization.yaml", "base/web.yaml", "prod/kustomization.yaml"),
+        looked=("prod/kustomization.yml",),
+    )
+
+
+class _World:
+    def __init__(self, answer: Callable[[RenderRequest], RenderAnswer] = _with_base, **files: str) -> None:
+        self.git = FakeGit(FILES | files)
+        self.renderer = FakeRenderer(answer)
+        self.fetcher = Fetcher(self.git, ManifestCache(limit_bytes=2**20), renderings(self.renderer))
+
+    async def sync(self, **spec: Any) -> Snapshot:
+        return await self.fetcher.snapshot(_spec(**spec), REMOTE)
+
+
+async def test_the_renderer_gets_its_folder_and_what_it_needs() -> None:
+    """The objects are in the file that a person edits; files outside the path decide too."""
+    world = _World()
+
+    snapshot = await world.sync()
+
+    assert [sorted(request.files) for request in world.renderer.requests] == [
+        ["prod/kustomization.yaml"],
+        ["base/kustomization.yaml", "base/web.yaml", "prod/kustomization.yaml"],
+    ]
+    last = world.renderer.requests[-1]
+    assert (last.tool, last.path, list(last.folders)) == (Tool.KUSTOMIZE, "prod", ["prod", "base"])
+    assert list(snapshot.files) == ["base/web.yaml"]
+    assert (snapshot.problems, snapshot.has_links) == ((), True)
+
+
+@pytest.mark.parametrize(
+    ("change", "renders_again"),
+    [
+        ({"other/kustomization.yaml": "x"}, False),
+        ({"prod/README.md": "x"}, False),
+        ({"base/web.yaml": "x"}, True),
+        ({"prod/kustomization.yml": "x"}, True),
+        ({"base/web.yaml": None}, True),
+    ],
+)
+async def test_only_what_was_read_renders_again(change: dict[str, str | None], renders_again: bool) -> None:
+    """A file that appears where the renderer had looked in vain counts too."""
+    world = _World()
+    first = await world.sync()
+    before = len(world.renderer.requests)
+    world.git.push(change)
+
+    second = await world.sync()
+
+    assert (len(world.renderer.requests) > before) is renders_again
+    assert second.files == first.files
+
+
+async def test_a_new_file_in_a_folder_that_counts_as_a_whole_renders_again() -> None:
+    """A chart is all of its folder."""
+    world = _World(lambda _: RenderAnswer(objects=(RenderedObject("a", 0, WEB),), folders=("prod",)))
+    await world.sync()
+    await world.sync()
+    assert len(world.renderer.requests) == 1
+
+    world.git.push({"prod/templates/new.yaml": "x"})
+    await world.sync()
+
+    assert len(world.renderer.requests) == 2
+
+
+async def test_changes_of_the_spec_render_again_and_reach_the_renderer() -> None:
+    """Field names are those of Kustomize."""
+    world = _World()
+    await world.sync()
+
+    await world.sync(kustomize={"namePrefix": "x-", "images": [{"name": "web", "newTag": "2"}]})
+
+    options = msgspec.json.decode(msgspec.json.encode(world.renderer.requests[-1].options))
+    assert options == {"kustomize": {"namePrefix": "x-", "images": [{"name": "web", "newTag": "2"}]}}
+
+
+async def test_a_big_folder_is_not_given_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The renderer asks for the files that it needs."""
+    monkeypatch.setattr("nopea.reconcile.renderings._SMALL_FILES", 2)
+    files = {f"prod/data/{number}.txt": "x" for number in range(3)}
+
+    def answer(request: RenderRequest) -> RenderAnswer:
+        if "prod/kustomization.yaml" not in request.files:
+            return RenderAnswer(need=("prod/kustomization.yaml", "prod/kustomization.yml"))
+        return RenderAnswer(objects=(RenderedObject("a", 0, WEB),))
+
+    world = _World(answer, **files)
+    await world.sync()
+
+    last = world.renderer.requests[-1]
+    assert (sorted(last.files), list(last.missing)) == (
+        ["prod/kustomization.yaml"],
+        ["prod/kustomization.yml"],
+    )
+
+
+async def test_a_rendering_that_needs_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are not read."""
+    monkeypatch.setattr(limits, "MAX_RENDERED_BYTES", 10)
+
+    with pytest.raises(StalledError) as error:
+        await _World().sync()
+
+    assert [problem.code for problem in error.value.problems] == [Code.REPOSITORY_TOO_BIG]
+
+
+async def test_a_renderer_that_never_has_enough_ends() -> None:
+    """A chain of bases without an end is a problem of the folder."""
+    count = iter(range(1000))
+
+    with pytest.raises(StalledError) as error:
+        await _World(lambda _: RenderAnswer(need=(f"base{next(count)}",))).sync()
+
+    assert [problem.code for problem in error.value.problems] == [Code.RENDERING_TOO_BIG]
+
+
+async def test_a_folder_that_renders_to_nothing_is_a_problem() -> None:
+    """So that a mistake deletes nothing."""
+    snapshot = await _World(lambda _: RenderAnswer()).sync()
+
+    assert [problem.code for problem in snapshot.problems] == [Code.NO_MANIFESTS]
