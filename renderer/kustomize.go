@@ -200,11 +200,15 @@ var schema sync.RWMutex
 // loadSchema parses the default schema once, so that builds that run side by side only read it.
 var loadSchema = sync.OnceFunc(func() { openapi.Schema() })
 
-func (b *build) run() (resmap.ResMap, error) {
+func (b *build) run() (result resmap.ResMap, err error) {
 	if b.own {
 		schema.Lock()
 		defer schema.Unlock()
 		defer func() {
+			// Kustomize panics on a schema that it cannot read.
+			if panicked := recover(); panicked != nil {
+				err = newProblem(kindInvalidKustomization, "The schema of openapi cannot be read.").in(b.blamed("")).because(fmt.Errorf("%v", panicked))
+			}
 			openapi.ResetOpenAPI()
 			openapi.Schema()
 		}()

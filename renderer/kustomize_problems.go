@@ -24,6 +24,8 @@ const printedID = `Kind:\\*"(\w+)[^}]*\}, Name:\\*"([^"\\]+)[^}]*\}`
 var kustomizeErrors = []kustomizeError{
 	{regexp.MustCompile(`external plugins disabled; unable to load external plugin '([^']*)'`), kindPlugin, "The plugin $1 is not run."},
 	{regexp.MustCompile(`must specify --enable-helm`), kindPlugin, "helmCharts in a kustomization are not rendered."},
+	{regexp.MustCompile(`Get "([^"]*)": the renderer has no network`), kindRemote, "$1 is not in the repository."},
+	{regexp.MustCompile(`accumulated size increase of copy`), kindTooBig, "The copy operations of a JSON patch make an object too big."},
 	{regexp.MustCompile(`cycle detected`), kindCycle, "The kustomization refers to a folder that it is part of."},
 	{regexp.MustCompile(`no resource matches strategic merge patch "([^"]*)"`), kindPatchNoMatch, "The patch for $1 matches no object."},
 	{regexp.MustCompile(`unable to find patch target "([^"]*)"`), kindPatchNoMatch, "The patch for $1 matches no object."},
@@ -80,6 +82,9 @@ func (b *build) explain(err error) error {
 			message := candidate.pattern.ExpandString(nil, candidate.message, text, found)
 			plain := resourceID.ReplaceAllStringFunc(strings.ReplaceAll(string(message), mount+"/", ""), named)
 			result = newProblem(candidate.kind, "%s", plain)
+			if candidate.kind == kindRemote {
+				result.with("url", text[found[2]:found[3]])
+			}
 			break
 		}
 	}
@@ -130,7 +135,7 @@ func isKustomizationOf(name, folder string) bool {
 }
 
 // resourceID matches how Kustomize prints an object: "Deployment.v1.apps/web.[noNs]".
-var resourceID = regexp.MustCompile(`(\w+)\.[^/\s]*/(\S+)\.(\[noNs\]|[a-z0-9-]+)`)
+var resourceID = regexp.MustCompile(`\b([A-Z]\w*)\.(?:v\w+|\[noVer\])\.[^/\s]*/(\S+)\.(\[noNs\]|[a-z0-9-]+)`)
 
 // named returns how a person names the object.
 func named(id string) string {

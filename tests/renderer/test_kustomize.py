@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +35,11 @@ kind: Service
 metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 80}]}
 """
+URL = "https://example.test/a.yaml"
+BUILTIN = "{apiVersion: builtin, metadata: {name: a}"
+WITHOUT_TYPES = '{"definitions": {"a": {"x-kubernetes-group-version-kind": [{"kind": 1}]}}}'
+# Each operation makes the object twice as big.
+DOUBLE = [{"op": "copy", "from": "/spec", "path": f"/spec/a{number}"} for number in range(40)]
 OVERLAY: dict[str, str | bytes] = {
     "base/kustomization.yaml": """\
 resources: [app.yaml]
@@ -226,8 +232,12 @@ def test_spec_kustomize_lies_on_top_of_the_users_overlay(renderer: Renderer) -> 
         ("resources: [bad.yaml]", "invalid_resource", ""),
         ("resources: [half.yaml]", "invalid_resource", ""),
         ("crds: [gone.yaml]", "missing_file", "gone.yaml"),
-        ("configMapGenerator: [{name: b, files: [x=gone.txt]}]", "missing_file", "gone.txt"),
-        ("configMapGenerator: [{name: b, files: [big.txt]}]", "generator_too_big", "ConfigMap"),
+        ("openapi: {path: bad.yaml}\npatches: [{path: patch.yaml}]", "invalid_kustomization", "schema"),
+        ("openapi: {path: types.json}\npatches: [{path: patch.yaml}]", "invalid_kustomization", "schema"),
+        ("openapi: {version: v0}", "invalid_kustomization", ""),
+        (f"transformers: ['{BUILTIN}, kind: PatchTransformer, path: {URL}}}']", "remote", URL),
+        (f"patches: [{{target: {{kind: Service}}, patch: '{json.dumps(DOUBLE)}'}}]", "too_big", "copy"),
+        (f"generators: ['{BUILTIN}, kind: HelmChartInflationGenerator}}']", "plugin", "helmCharts"),
     ],
 )
 def test_what_kustomize_refuses_has_a_kind_and_names_its_object(
@@ -241,6 +251,8 @@ def test_what_kustomize_refuses_has_a_kind_and_names_its_object(
         "overlays/bad/bad.yaml": "a: b: c\n",
         "overlays/bad/half.yaml": "apiVersion: v1\nmetadata: {name: a}\n",
         "overlays/bad/big.txt": "x" * (1 << 20) + "x",
+        "overlays/bad/types.json": WITHOUT_TYPES,
+        "overlays/bad/patch.yaml": SERVICE,
     }
 
     error = renderer.refuse(files, path="overlays/bad")
