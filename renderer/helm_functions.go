@@ -27,7 +27,11 @@ var unsteady = []string{
 func (j *job) templateFunctions() template.FuncMap {
 	ours := template.FuncMap{
 		"lookup": func(apiVersion, kind, namespace, name string) (map[string]any, error) {
-			j.note(fmt.Sprintf("A template looks up %s %s in the cluster; Nopea renders without one, so it finds nothing.", kind, strings.Trim(namespace+"/"+name, "/")))
+			what := strings.TrimSpace(kind + " " + strings.Trim(namespace+"/"+name, "/"))
+			if j.private && !j.inGit(name) {
+				what = "an object" // its name may be a value from a Secret
+			}
+			j.note(fmt.Sprintf("A template looks up %s in the cluster; Nopea renders without one, so it finds nothing.", what))
 			return map[string]any{}, j.checkTime()
 		},
 		"until": func(count int) ([]int, error) {

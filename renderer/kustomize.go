@@ -226,7 +226,7 @@ func (b *build) run() (result resmap.ResMap, err error) {
 // documents turns the resources into JSON, each with the file that a person edits to change it.
 func (b *build) documents(resources resmap.ResMap) ([]document, error) {
 	result := make([]document, 0, resources.Size())
-	seen := map[string]int{}
+	seen, counts := map[string]int{}, map[string]int{}
 	for _, resource := range resources.Resources() {
 		if err := b.job.checkTime(); err != nil {
 			return nil, err
@@ -252,9 +252,11 @@ func (b *build) documents(resources resmap.ResMap) ([]document, error) {
 			result = append(result, document{Source: given.Source, Index: given.Index, JSON: content})
 			continue
 		}
-		index := seen[source]
+		if counts[source] == 0 {
+			counts[source] = b.documentsIn(source)
+		}
+		result = append(result, document{Source: source, Index: seen[source] % counts[source], JSON: content})
 		seen[source]++
-		result = append(result, document{Source: source, Index: index % b.documentsIn(source), JSON: content})
 	}
 	return result, nil
 }

@@ -284,3 +284,38 @@ def test_numbers_of_inline_values_are_printed_as_those_of_a_file(renderer: Rende
 
     assert inline.objects == from_file.objects
     assert inline.objects[0]["data"]["value"] == "1.2345678e+07"
+
+
+@pytest.mark.parametrize(
+    ("template", "kept"),
+    [
+        ('{{ fail "set a password" }}', "set a password"),
+        ("{{ fail .Values.password }}", None),
+        ('{{ fail (printf "not %s" .Values.password) }}', None),
+        ("{{ include .Values.password . }}", None),
+        ("a: {{ .Values.password | fromYaml | required `x` }}: b", None),
+        ("{{ .Values.password.x }}", None),
+        ("- {{ .Values.password }}: {{ .Values.password }}: x", None),
+        ("{{ $_ := lookup `v1` `Secret` `` .Values.password }}{{ fail `looked` }}", "looked"),
+    ],
+)
+def test_values_from_secrets_are_in_no_error(renderer: Renderer, template: str, kept: str | None) -> None:
+    """What the chart's author wrote is told; what a template made of a value is not."""
+    helm = {**HELM, "values": {"password": "hunter2"}}
+
+    answer = renderer.ask(chart_of(a=template), kind="helm", helm=helm, private=True)
+
+    assert "err" in answer
+    assert "hunter2" not in str(answer)
+    assert answer["err"]["detail"] == (kept or "")
+
+
+def test_values_from_secrets_are_in_no_note(renderer: Renderer) -> None:
+    """The name of what is looked up may be a value."""
+    template = config_map("a", "{{ lookup `v1` `Secret` `` .Values.password | toJson | quote }}")
+    helm = {**HELM, "values": {"password": "hunter2"}}
+
+    rendered = renderer.render(chart_of(a=template), kind="helm", helm=helm, private=True)
+
+    assert len(rendered.notes) == 1
+    assert "hunter2" not in rendered.notes[0]

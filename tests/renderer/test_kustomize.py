@@ -147,6 +147,22 @@ def test_missing_files_are_asked_for_in_one_go(renderer: Renderer) -> None:
     renderer.render(OVERLAY, path="overlays/prod", folders=["overlays/prod", "base"])
 
 
+def test_a_file_that_only_the_build_looks_for_is_asked_for(renderer: Renderer) -> None:
+    """What a plugin's own file refers to is not known before."""
+    plugin = "{apiVersion: builtin, kind: PatchTransformer, metadata: {name: a}, path: ../patch.yaml}"
+    files = {
+        "o/kustomization.yaml": "resources: [a.yaml]\ntransformers: [plugin.yaml]\n",
+        "o/plugin.yaml": plugin,
+        "o/a.yaml": SERVICE,
+    }
+
+    answer = renderer.ask(files, path="o", folders=["o"])
+
+    assert answer["need"] == ["patch.yaml"]
+    error = renderer.refuse(files, path="o", folders=["o"], missing=["patch.yaml"])
+    assert error["kind"] == "missing_file"
+
+
 def test_a_file_that_does_not_exist_is_told_with_the_line_that_names_it(renderer: Renderer) -> None:
     """The error names the kustomization, its line and the missing path."""
     error = renderer.refuse({"kustomization.yaml": "namePrefix: a-\nresources:\n- gone.yaml\n"})
