@@ -31,8 +31,8 @@ from nopea.notify.cdevents import cdevents_sink
 from nopea.notify.notifier import Notifier
 from nopea.notify.outboxes import Outboxes
 from nopea.readings import Parts, readings_of, repositories_of
-from nopea.reconcile.capabilities import ClusterCapabilities
 from nopea.reconcile.fetch import Fetcher
+from nopea.reconcile.inputs import ClusterInputs
 from nopea.reconcile.publish import Publisher
 from nopea.reconcile.reconciler import Reconciler, Services
 from nopea.reconcile.renderings import Renderings
@@ -191,7 +191,7 @@ def _services(
         fetcher=Fetcher(
             git,
             store.manifests,
-            Renderings(renderer, store.renderings, ClusterCapabilities(client, discovery)),
+            Renderings(renderer, store.renderings, ClusterInputs(client, discovery, settings.tenancy)),
         ),
         object_cache=ObjectCache(client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current),
         publisher=Publisher(client=client, events=events, repositories=repositories, listeners=listeners),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from nopea.core.manifests.rendering import RenderAnswer, RenderRequest
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError
-from nopea.reconcile.renderings import Renderer, Renderings
+from nopea.reconcile.renderings import Cluster, NoCluster, Renderer, Renderings
 from nopea.state.store import RenderCache
 
 
@@ -32,6 +32,8 @@ def not_installed(request: RenderRequest) -> RenderAnswer:
     )
 
 
-def renderings(renderer: Renderer | None = None) -> Renderings:
+def renderings(renderer: Renderer | None = None, cluster: Cluster | None = None) -> Renderings:
     """Return renderings with a cache of their own; without a renderer, nothing can be rendered."""
-    return Renderings(renderer or FakeRenderer(not_installed), RenderCache(limit_bytes=2**20))
+    return Renderings(
+        renderer or FakeRenderer(not_installed), RenderCache(limit_bytes=2**20), cluster or NoCluster()
+    )

@@ -20,16 +20,19 @@ from nopea.core.api.pin import explained
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.git.source import Remote
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError, SyncError
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
+from nopea.kube.discovery import Discovery
 from nopea.reconcile.credentials import remote_of
 from nopea.reconcile.fetch import Fetcher
+from nopea.reconcile.inputs import ClusterInputs
 from nopea.reconcile.inspect import Inspection, Inspector
-from nopea.reconcile.renderings import Renderings
+from nopea.reconcile.renderings import Cluster, NoCluster, Renderings
 from nopea.render.port import RenderPort
 from nopea.render.process import RenderSettings
 from nopea.render.program import find_program
@@ -56,8 +59,8 @@ async def inspect_repository(client: KubeClient, namespace: str, name: str) -> I
     repository = await read_repository(client, RepoKey(namespace, name))
     spec = _spec(repository)
     state = await read_state(client, repository)
-    remote = await remote_of(client, repository.key, spec)
-    async with temporary_fetcher() as fetcher:
+    remote = await remote_of(client, repository.key, spec, AS_CALLER)
+    async with temporary_fetcher(_inputs(client)) as fetcher:
         try:
             snapshot = await fetcher.snapshot(spec, remote)
         except SyncError as error:
@@ -74,10 +77,10 @@ async def inspect_folder_as(
     spec = _spec(repository)
     state = await read_state(client, repository)
     try:
-        remote = await remote_of(client, repository.key, spec)
+        remote = await remote_of(client, repository.key, spec, AS_CALLER)
     except SyncError:
         remote = Remote(spec.url)  # then only the last applied values are missing
-    async with temporary_fetcher() as fetcher:
+    async with temporary_fetcher(_inputs(client)) as fetcher:
         snapshot = await read_folder(folder, spec, fetcher.renderings)
         inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
     return InspectedRepository(repository=repository, commit="", inspection=inspection)
@@ -98,11 +101,16 @@ async def inspect_folder(client: KubeClient, namespace: str, folder: Path) -> In
         status=status,
     )
     state = RepositoryState(uid="", status=status, loaded=True)
-    async with temporary_fetcher() as fetcher:
+    async with temporary_fetcher(_inputs(client)) as fetcher:
         snapshot = await read_folder(folder, spec, fetcher.renderings)
         inspector = Inspector(client, fetcher)
         inspection = await inspector.inspect(repository, spec, state, Remote(spec.url), snapshot)
     return InspectedRepository(repository=repository, commit="", inspection=inspection)
+
+
+def _inputs(client: KubeClient) -> ClusterInputs:
+    """Return what renderings get from the cluster, read with the user's own rights."""
+    return ClusterInputs(client, Discovery(client), AS_CALLER)
 
 
 def _spec(repository: Repository) -> GitRepositorySpec:
@@ -114,8 +122,11 @@ def _spec(repository: Repository) -> GitRepositorySpec:
 
 
 @asynccontextmanager
-async def temporary_fetcher() -> AsyncIterator[Fetcher]:
-    """Yield a fetcher whose mirrors and child processes are removed when the block ends."""
+async def temporary_fetcher(cluster: Cluster | None = None) -> AsyncIterator[Fetcher]:
+    """Yield a fetcher whose mirrors and child processes are removed when the block ends.
+
+    Without a cluster, nothing that a spec refers to is read.
+    """
     with tempfile.TemporaryDirectory(prefix="nopea-", ignore_cleanup_errors=True) as folder:
         git = GitPort(GitSettings(cache_dir=Path(folder), allow_file_urls=True))
         git_task = tasks.spawn(git.run(), name="git port")
@@ -125,6 +136,7 @@ async def temporary_fetcher() -> AsyncIterator[Fetcher]:
         try:
             await asyncio.sleep(0)  # lets the port create its folder first
             store = StateStore()
-            yield Fetcher(git, store.manifests, Renderings(renderer, store.renderings))
+            renderings = Renderings(renderer, store.renderings, cluster or NoCluster())
+            yield Fetcher(git, store.manifests, renderings)
         finally:
             await tasks.end(git_task, render_task)

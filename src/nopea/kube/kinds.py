@@ -32,6 +32,7 @@ ACCESS_REVIEWS = Resource(
 )
 NAMESPACES = Resource(group="", version="v1", kind="Namespace", plural="namespaces", namespaced=False)
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
+CONFIG_MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
 SECRETS = Resource(group="", version="v1", kind="Secret", plural="secrets", namespaced=True)
 
 

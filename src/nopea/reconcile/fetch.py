@@ -11,8 +11,10 @@ from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, PathListing, Ref, Remote
+from nopea.core.manifests.encrypted import is_encrypted
 from nopea.core.manifests.file_names import IGNORE_FILE
 from nopea.core.manifests.ignore import Ignore
+from nopea.core.manifests.inputs import transforms
 from nopea.core.manifests.limits import (
     matches_of,
     problem_of_files,
@@ -25,7 +27,7 @@ from nopea.core.manifests.selection import no_objects, problem_of_options, selec
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError
-from nopea.reconcile.renderings import Renderings, SourceFiles
+from nopea.reconcile.renderings import FolderToRender, Renderings, SourceFiles
 from nopea.state.store import ManifestCache
 
 PARSE_BATCH = 64
@@ -129,11 +131,34 @@ class Fetcher:
             )
         _refuse(problem_of_options(spec) or problem_of_files(selection.manifests))
         parsed = await self._parse(spec, remote, selection.manifests)
+        files = {entry.path: parsed[entry.blob] for entry in selection.manifests}
+        if transforms(spec):
+            blobs = {entry.path: entry.blob for entry in selection.manifests}
+            files = await self._transform(spec, source, remote.owner, files, blobs)
         return Snapshot(
             commit=commit,
-            files={entry.path: parsed[entry.blob] for entry in selection.manifests},
+            files=files,
             problems=selection.problems,
             has_links=listing.has_links,
+        )
+
+    async def _transform(
+        self,
+        spec: GitRepositorySpec,
+        source: SourceFiles,
+        owner: RepoKey,
+        files: dict[str, ParsedFile],
+        blobs: Mapping[str, str],
+    ) -> dict[str, ParsedFile]:
+        """Decrypt files and replace variables."""
+        encrypted: dict[str, bytes] = {}
+        if spec.decryption is not None:
+            names = [path for path, file in files.items() if is_encrypted(file)]
+            contents = await source.read(list(dict.fromkeys(blobs[path] for path in names)))
+            encrypted = {path: contents[blobs[path]] for path in names}
+        plain = {path: file for path, file in files.items() if path not in encrypted}
+        return await self.renderings.transformed(
+            plain, encrypted, spec, owner, timeout_seconds=_timeout(spec)
         )
 
     async def _ignore(
@@ -189,9 +214,8 @@ async def rendered_snapshot(
     """Return what the folder of the spec renders to, for a repository. Raises SyncError."""
     folder = chart_of(spec) or spec.path
     path = "/".join(part for part in folder.split("/") if part not in ("", "."))
-    rendered = await renderings.files(
-        source, spec, tool, path=path, owner=owner, timeout_seconds=_timeout(spec)
-    )
+    what = FolderToRender(source=source, path=path, tool=tool, owner=owner, timeout_seconds=_timeout(spec))
+    rendered = await renderings.files(what, spec)
     return Snapshot(
         commit=commit,
         files=rendered.files,

@@ -18,6 +18,7 @@ from nopea.core.api.repository import Repository, ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import violations
 from nopea.core.git.source import Commit, Remote, revision_of
+from nopea.core.manifests.inputs import refers_to_cluster
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.dependencies import blockers, cycle_problem, find_cycle
 from nopea.core.plan.inventory import namespaces_of, unrecorded
@@ -29,7 +30,7 @@ from nopea.core.status.rollback import has_moved
 from nopea.core.trigger import WITHOUT_GIT, Trigger
 from nopea.ids import new_ulid
 from nopea.logs import Log
-from nopea.reconcile.credentials import remote_of
+from nopea.reconcile.credentials import have_changed, remote_of
 from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.finalize import Finalizer
 from nopea.reconcile.health import HealthFollower
@@ -71,11 +72,20 @@ class Reconciler:
         state = self._services.store.states.get(repository.key)
         if isinstance(spec, Problem) or state is None or not state.complete or state.remote is None:
             return True
+        if refers_to_cluster(spec):
+            return True  # what it refers to may have changed without a commit
         try:
             newest = await self._services.fetcher.newest(spec, state.remote)
         except SyncError:
             return True  # a whole sync fails in the same way and reports it
         return state.commit is None or newest != state.commit.id
+
+    async def has_new_secrets(self, repository: Repository) -> bool:
+        """Ask for the Secrets only: True when one is not as the last sync read it."""
+        state = self._services.store.states.get(repository.key)
+        if state is None:
+            return True
+        return await have_changed(self._services.client, repository.key, state.secret_versions)
 
     def has_changed(self, repository: Repository) -> bool:
         """Ask the watches only: True when an object is not as the last sync left it."""
@@ -148,7 +158,7 @@ class Reconciler:
         )
         if not await services.publisher.publish(request, state, report):
             state.complete = False
-            return replace(report, result=Result.FAILED)  # so that the worker retries and reports it
+            return replace(report, result=Result.FAILED, is_published=False)  # the worker retries soon
         if state.loaded and report.result is not Result.DELETED:
             await self._trim(repository, state)
         return report
@@ -220,7 +230,10 @@ class Reconciler:
     ) -> Remote:
         if self._is_local(request, state) and state.remote is not None:
             return state.remote
-        state.remote = await remote_of(self._services.client, request.repository.key, spec)
+        services, state.secret_versions = self._services, {}
+        state.remote = await remote_of(
+            services.client, request.repository.key, spec, services.policy, versions=state.secret_versions
+        )
         return state.remote
 
     async def _snapshot(

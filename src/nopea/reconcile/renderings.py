@@ -5,7 +5,8 @@ A rendering is kept with what it read. A commit that changes none of that is not
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,8 +17,15 @@ from nopea.core.api.helm import Helm
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import FileEntry, ParsedFile, PathListing
 from nopea.core.manifests.capabilities import UNKNOWN, Capabilities
+from nopea.core.manifests.inputs import RenderInputs
 from nopea.core.manifests.limits import problem_of_rendered
-from nopea.core.manifests.rendering import RenderAnswer, RenderRequest, files_of
+from nopea.core.manifests.rendering import (
+    RenderAnswer,
+    RenderedObject,
+    RenderRequest,
+    changed_files,
+    files_of,
+)
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError
@@ -49,6 +57,42 @@ class SourceFiles(Protocol):
         ...
 
 
+class Cluster(Protocol):
+    """What a rendering may need of the cluster; raises SyncError."""
+
+    async def capabilities(self) -> Capabilities:
+        """Return what templates of charts may know."""
+        ...
+
+    async def of(self, owner: RepoKey, spec: GitRepositorySpec) -> RenderInputs:
+        """Return the keys, variables and values that the spec refers to."""
+        ...
+
+
+class NoCluster:
+    """For a folder that is rendered without a cluster: what the spec says itself is all that there is."""
+
+    async def capabilities(self) -> Capabilities:
+        """Return nothing: the renderer has defaults."""
+        return UNKNOWN
+
+    async def of(self, owner: RepoKey, spec: GitRepositorySpec) -> RenderInputs:
+        """Return the variables of the spec."""
+        del owner
+        return RenderInputs(variables=spec.substitute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderToRender:
+    """What is rendered: a folder of one version of a repository, for its owner, within a time."""
+
+    source: SourceFiles
+    path: str
+    tool: Tool
+    owner: RepoKey
+    timeout_seconds: float
+
+
 @dataclass(slots=True)
 class _Given:
     """What the renderer has been given so far."""
@@ -59,113 +103,121 @@ class _Given:
     missing: list[str] = field(default_factory=list)
 
 
-async def _unknown() -> Capabilities:
-    return UNKNOWN
-
-
 class Renderings:
     """Renders folders, and keeps what came of them."""
 
-    def __init__(
-        self,
-        renderer: Renderer,
-        cache: RenderCache,
-        capabilities: Callable[[], Awaitable[Capabilities]] = _unknown,
-    ) -> None:
-        """`capabilities` says what templates may know of the cluster."""
+    def __init__(self, renderer: Renderer, cache: RenderCache, cluster: Cluster) -> None:
         self._renderer = renderer
         self._cache = cache
-        self._capabilities = capabilities
+        self._cluster = cluster
 
-    async def files(
-        self,
-        source: SourceFiles,
-        spec: GitRepositorySpec,
-        tool: Tool,
-        *,
-        path: str,
-        owner: RepoKey,
-        timeout_seconds: float,
-    ) -> Rendered:
+    async def files(self, folder: FolderToRender, spec: GitRepositorySpec) -> Rendered:
         """Return the objects that a folder renders to, by the file that each comes from. Raises SyncError."""
-        options = await self._options(spec, tool, owner)
-        key = (spec.url, path, tool.value, msgspec.json.encode(options))
+        inputs = await self._cluster.of(folder.owner, spec)
+        options = await self._options(spec, folder, inputs)
+        key = (spec.url, folder.path, folder.tool.value, _digest(options, inputs))
         known = self._cache.get(key)
-        if known is not None and await source.paths(known.paths) == known.listing:
+        if known is not None and await folder.source.paths(known.paths) == known.listing:
             return known
-        given = _Given()
-        answer = await self._answer(
-            source, given, tool, options, path=path, owner=owner, timeout_seconds=timeout_seconds
-        )
-        files, left_out = await tasks.off_loop(files_of, answer.objects, tool, size=len(answer.objects))
-        rendered = _rendered(given, answer, files, left_out)
-        self._cache[key] = rendered
+        given = _Given(contents=dict(inputs.values))
+        answer = await self._answer(folder, given, options)
+        objects = answer.objects
+        files, left_out = await tasks.off_loop(files_of, objects, folder.tool, size=len(objects))
+        rendered = self._cache[key] = _rendered(given, answer, files, left_out)
         return rendered
 
-    async def _options(self, spec: GitRepositorySpec, tool: Tool, owner: RepoKey) -> dict[str, Any]:
-        if tool is Tool.KUSTOMIZE:
-            return {"kustomize": msgspec.to_builtins(spec.kustomize)} if spec.kustomize is not None else {}
-        helm, known = spec.helm or Helm(), await self._capabilities()
-        return {
-            "helm": {
-                "releaseName": helm.release_name or owner.name,
-                "namespace": spec.target_namespace or owner.namespace,
-                "values": helm.values or {},
-                "valuesFiles": list(helm.values_files),
-                "includeCRDs": helm.include_crds,
-                "kubeVersion": helm.kube_version or known.kube_version,
-                "apiVersions": [*known.api_versions, *helm.api_versions],
-            }
+    async def transformed(
+        self,
+        files: Mapping[str, ParsedFile],
+        encrypted: Mapping[str, bytes],
+        spec: GitRepositorySpec,
+        owner: RepoKey,
+        *,
+        timeout_seconds: float,
+    ) -> dict[str, ParsedFile]:
+        """Return plain manifests, with `encrypted` ones decrypted variables replaced. Raises SyncError."""
+        inputs = await self._cluster.of(owner, spec)
+        documents = [(path, one) for path in sorted(files) for one in files[path].documents]
+        request = RenderRequest(
+            tool=Tool.PLAIN,
+            path="",
+            files=encrypted,
+            documents=tuple(
+                RenderedObject(path, number, one.body) for number, (path, one) in enumerate(documents)
+            ),
+            options=_transformation(inputs),
+        )
+        answer = await self._renderer.render(request, owner, timeout_seconds=timeout_seconds)
+        return await tasks.off_loop(changed_files, files, answer.objects, size=len(answer.objects))
+
+    async def _options(
+        self, spec: GitRepositorySpec, folder: FolderToRender, inputs: RenderInputs
+    ) -> dict[str, Any]:
+        options = _transformation(inputs)
+        if folder.tool is Tool.KUSTOMIZE:
+            if spec.kustomize is not None:
+                options["kustomize"] = msgspec.to_builtins(spec.kustomize)
+            return options
+        helm, known = spec.helm or Helm(), await self._cluster.capabilities()
+        options["helm"] = {
+            "releaseName": helm.release_name or folder.owner.name,
+            "namespace": spec.target_namespace or folder.owner.namespace,
+            "values": helm.values or {},
+            "valuesFiles": [*helm.values_files, *inputs.values],
+            "includeCRDs": helm.include_crds,
+            "kubeVersion": helm.kube_version or known.kube_version,
+            "apiVersions": [*known.api_versions, *helm.api_versions],
         }
+        return options
 
     async def _answer(
-        self,
-        source: SourceFiles,
-        given: _Given,
-        tool: Tool,
-        options: Mapping[str, Any],
-        *,
-        path: str,
-        owner: RepoKey,
-        timeout_seconds: float,
+        self, folder: FolderToRender, given: _Given, options: Mapping[str, Any]
     ) -> RenderAnswer:
-        wanted = await _first_paths(source, path)
+        listing = await folder.source.paths([folder.path])
+        size = sum(entry.size for entry in listing.files)
+        if len(listing.files) <= _SMALL_FILES and size <= _SMALL_BYTES:
+            await _give(folder.source, given, listing)
         for _ in range(_MAX_ROUNDS):
-            await _give(source, given, wanted)
             request = RenderRequest(
-                tool=tool,
-                path=path,
+                tool=folder.tool,
+                path=folder.path,
                 files=dict(given.contents),
                 folders=tuple(given.folders),
                 missing=tuple(given.missing),
                 options=options,
             )
-            answer = await self._renderer.render(request, owner, timeout_seconds=timeout_seconds)
+            answer = await self._renderer.render(
+                request, folder.owner, timeout_seconds=folder.timeout_seconds
+            )
             if not answer.need:
                 return answer
-            wanted = answer.need
+            await _give(folder.source, given, await folder.source.paths(answer.need))
         raise StalledError(
             Problem(
                 code=Code.RENDERING_TOO_BIG,
                 message=f"The folder refers to bases that refer to bases, {_MAX_ROUNDS} levels deep.",
                 hint="Refer to the bases directly.",
-                source=path,
+                source=folder.path,
             )
         )
 
 
-async def _first_paths(source: SourceFiles, path: str) -> Sequence[str]:
-    """Return what is given before the renderer asks: a small folder, nothing of a big one."""
-    listing = await source.paths([path])
-    size = sum(entry.size for entry in listing.files)
-    return [path] if len(listing.files) <= _SMALL_FILES and size <= _SMALL_BYTES else []
+def _transformation(inputs: RenderInputs) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if inputs.age or inputs.pgp:
+        options["decryption"] = {"age": list(inputs.age), "pgp": list(inputs.pgp)}
+    if inputs.variables is not None:
+        options["substitute"] = {"vars": dict(inputs.variables)}
+    return options
 
 
-async def _give(source: SourceFiles, given: _Given, wanted: Sequence[str]) -> None:
-    """Add what is at the paths. Raises StalledError when it is too much."""
-    if not wanted:
-        return
-    listing = await source.paths(wanted)
+def _digest(options: Mapping[str, Any], inputs: RenderInputs) -> bytes:
+    """Return a digest of all that a rendering depends on beside files: the cache keeps no keys."""
+    return hashlib.sha256(msgspec.msgpack.encode((options, inputs.values))).digest()
+
+
+async def _give(source: SourceFiles, given: _Given, listing: PathListing) -> None:
+    """Add what is listed. Raises StalledError when it is too much."""
     entries = {**given.entries, **{entry.path: entry for entry in listing.files}}
     problem = problem_of_rendered(entries.values())
     if problem is not None:
@@ -181,18 +233,19 @@ async def _give(source: SourceFiles, given: _Given, wanted: Sequence[str]) -> No
 def _rendered(
     given: _Given, answer: RenderAnswer, files: Mapping[str, ParsedFile], left_out: int
 ) -> Rendered:
-    """Return the rendering with what it read, in the form in which Git lists it."""
+    """Return the rendering with what it read in Git, in the form in which Git lists it."""
     below = tuple(f"{folder}/" if folder else "" for folder in answer.folders)
-    read = set(answer.read)
+    read = [path for path in answer.read if path in given.entries]
+    counts = set(read)
     return Rendered(
         files=dict(files),
         left_out=left_out,
-        paths=(*answer.read, *answer.folders, *answer.looked),
+        paths=(*read, *answer.folders, *answer.looked),
         listing=PathListing(
             files=tuple(
                 entry
                 for path, entry in sorted(given.entries.items())
-                if path in read or (below and path.startswith(below))
+                if path in counts or (below and path.startswith(below))
             ),
             folders=answer.folders,
             missing=answer.looked,

@@ -75,6 +75,7 @@ def _fields(request: RenderRequest) -> dict[str, Any]:
         "files": dict(request.files),
         "folders": list(request.folders),
         "missing": list(request.missing),
+        "documents": [(one.source, one.index, one.body) for one in request.documents],
         **request.options,
     }
 

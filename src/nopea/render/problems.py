@@ -55,8 +55,25 @@ _KINDS: dict[str, tuple[Code, str]] = {
     "no_values_file": (Code.RENDER_FILE_MISSING, _PUSH),
     "encrypted": (
         Code.ENCRYPTED,
-        "Remove the file, and create its objects in another way, such as Sealed Secrets.",
+        "Set spec.decryption, or remove the file and create its objects in another way.",
     ),
+}
+_KINDS |= {
+    "no_key": (
+        Code.DECRYPTION_KEY,
+        "Add the private key of a recipient to the Secret in spec.decryption, or run `sops updatekeys`.",
+    ),
+    "bad_key": (Code.DECRYPTION_KEY, "Correct the key in the Secret that spec.decryption names."),
+    "bad_mac": (
+        Code.DECRYPTION_FAILED,
+        "Somebody changed the file without sops. Restore it, or decrypt, check and encrypt it again.",
+    ),
+    "bad_encrypted_file": (Code.DECRYPTION_FAILED, "Encrypt the file again with sops."),
+    "variable_unset": (
+        Code.VARIABLE_UNSET,
+        "Set it in spec.substitute or spec.substituteFrom, or write ${name:=default}; $${name} is text.",
+    ),
+    "bad_substitution": (Code.SUBSTITUTION_INVALID, "Correct the expression or the name of the variable."),
 }
 _FAILED = (Code.RENDERING_FAILED, "Nopea retries. If it stays, report it with the folder's files.")
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from nopea.core.api.model import Model
+from nopea.core.api.references import HelmValuesReference
 
 _FILE = Annotated[str, Meta(min_length=1, max_length=512)]
 
@@ -51,6 +52,14 @@ class Helm(Model, frozen=True, kw_only=True):
             max_length=16,
             description="Files with values, relative to the root of the repository. A later file overrides "
             "an earlier one.",
+        ),
+    ] = ()
+    values_from: Annotated[
+        tuple[HelmValuesReference, ...],
+        Meta(
+            max_length=8,
+            description="ConfigMaps and Secrets with values. They override those of valuesFiles, and values "
+            "overrides them.",
         ),
     ] = ()
     include_crds: Annotated[

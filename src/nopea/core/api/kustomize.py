@@ -69,7 +69,7 @@ class Kustomize(Model, frozen=True, kw_only=True):
     name_suffix: Annotated[str, Meta(max_length=200, description="Suffix of all names.")] | None = None
     images: Annotated[tuple[KustomizeImage, ...], Meta(max_length=32, description="Images to replace.")] = ()
     patches: Annotated[
-        tuple[KustomizePatch, ...], Meta(max_length=16, description="Patches of the rendered objects.")
+        tuple[KustomizePatch, ...], Meta(max_length=12, description="Patches of the rendered objects.")
     ] = ()
     components: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=1024)], ...],

@@ -1,6 +1,6 @@
 """The model of `GitRepository.spec`. The schema of the CRD is generated from it.
 
-The API server enforces the constraints in `Meta` and, over several fields, the rules in `rules.py` (CEL).
+The API server enforces the constraints in `Meta`, also the rules in `rules.py` (CEL).
 Descriptions are what `kubectl explain` prints.
 """
 
@@ -15,7 +15,17 @@ from nopea.core import duration
 from nopea.core.api.helm import Helm
 from nopea.core.api.kustomize import Kustomize
 from nopea.core.api.model import Model
-from nopea.core.api.rules import IGNORE_RULES, REF_RULES, RULES
+from nopea.core.api.references import ValuesReference
+from nopea.core.api.rules import (
+    GRACE_RULES,
+    IGNORE_RULES,
+    INTERVAL_RULES,
+    PATH_RULES,
+    REF_RULES,
+    RULES,
+    TIMEOUT_RULES,
+    URL_RULES,
+)
 
 # Patterns end in \Z, not $: Python's $ also matches before a last newline, the API server's does not.
 NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z"
@@ -25,6 +35,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=253, pattern=NAME)]
 Namespace = Annotated[str, Meta(min_length=1, max_length=63, pattern=NAMESPACE)]
 Duration = Annotated[str, Meta(max_length=32, pattern=duration.PATTERN)]
 Percentage = Annotated[str, Meta(max_length=4, pattern=r"^(100|[1-9]?[0-9])%\Z")]
+Variable = Annotated[str, Meta(max_length=256)]
 PruneLimit = Annotated[int, Meta(ge=0, le=2**31 - 1)] | Percentage
 
 
@@ -59,6 +70,25 @@ class SecretReference(Model, frozen=True, kw_only=True):
     """A Secret in the GitRepository's own namespace."""
 
     name: Annotated[Name, Meta(description="Name of the Secret.")]
+
+
+class DecryptionProvider(enum.StrEnum):
+    """What encrypted the files."""
+
+    SOPS = "sops"
+
+
+class Decryption(Model, frozen=True, kw_only=True):
+    """How encrypted files are decrypted."""
+
+    provider: Annotated[DecryptionProvider, Meta(description="What encrypted the files: sops.")]
+    secret_ref: Annotated[
+        SecretReference,
+        Meta(
+            description="Secret with the private keys: of age in keys that end in .agekey, of OpenPGP in "
+            "keys that end in .asc."
+        ),
+    ]
 
 
 class GitReference(Model, frozen=True, kw_only=True):
@@ -175,6 +205,7 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
             max_length=2048,
             description="URL of the repository: https, http, ssh or scp-like (git@host:path). "
             "file is allowed only if the controller permits it. Must not contain credentials; use secretRef.",
+            extra_json_schema={RULES: URL_RULES},
         ),
     ]
     ref: (
@@ -193,6 +224,7 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
             max_length=1024,
             description="Folder with the manifests, including its subfolders. Defaults to the root. With a "
             "kustomization.yaml or Chart.yaml in it, it is rendered.",
+            extra_json_schema={RULES: PATH_RULES},
         ),
     ] = ""
     kustomize: (
@@ -203,19 +235,42 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         | None
     ) = None
     helm: Annotated[Helm, Meta(description="How a chart is rendered.")] | None = None
+    decryption: (
+        Annotated[Decryption, Meta(description="How encrypted files are decrypted, as in Flux.")] | None
+    ) = None
+    substitute: (
+        Annotated[
+            dict[str, Variable],
+            Meta(max_length=64, description="Values of variables: ${name} in a manifest is replaced."),
+        ]
+        | None
+    ) = None
+    substitute_from: Annotated[
+        tuple[ValuesReference, ...],
+        Meta(
+            max_length=8,
+            description="ConfigMaps and Secrets whose keys are variables. A later one overrides an earlier "
+            "one, and substitute overrides them.",
+        ),
+    ] = ()
     exclude: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...],
         Meta(max_length=64, description="Files to exclude, as gitignore patterns relative to path."),
     ] = ()
     interval: Annotated[
-        Duration, Meta(description="Interval at which Nopea checks Git for a new commit.")
+        Duration,
+        Meta(
+            description="Interval at which Nopea checks Git for a new commit.",
+            extra_json_schema={RULES: INTERVAL_RULES},
+        ),
     ] = "5m"
     retry_interval: (
         Annotated[
             Duration,
             Meta(
                 description="Longest wait before a failed sync is retried. The first retry comes after a "
-                "second, and every further wait is twice as long. Defaults to interval."
+                "second, and every further wait is twice as long. Defaults to interval.",
+                extra_json_schema={RULES: INTERVAL_RULES},
             ),
         ]
         | None
@@ -229,6 +284,16 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     ) = None
     secret_ref: (
         Annotated[SecretReference, Meta(description="Secret with the credentials for url.")] | None
+    ) = None
+    proxy_secret_ref: (
+        Annotated[
+            SecretReference,
+            Meta(
+                description="Secret with the address of an HTTP proxy for Git over https, and username and "
+                "password if the proxy needs them. It replaces the proxy of the controller."
+            ),
+        ]
+        | None
     ) = None
     suspend: Annotated[bool, Meta(description="Suspends all writes to the cluster.")] = False
     prune: Annotated[bool, Meta(description="Delete objects that were removed from Git.")] = True
@@ -254,7 +319,11 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         ),
     ] = HealPolicy.AUTO
     heal_grace_period: Annotated[
-        Duration, Meta(description="Time to wait before manual drift is reverted.")
+        Duration,
+        Meta(
+            description="Time to wait before manual drift is reverted.",
+            extra_json_schema={RULES: GRACE_RULES},
+        ),
     ] = "0s"
     ignore_differences: Annotated[
         tuple[Annotated[IgnoreRule, Meta(extra_json_schema={RULES: IGNORE_RULES})], ...],
@@ -296,5 +365,8 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     force: Annotated[
         bool, Meta(description="Delete and create objects again whose immutable fields changed.")
     ] = False
-    timeout: Annotated[Duration, Meta(description="Timeout of one Git operation.")] = "5m"
+    timeout: Annotated[
+        Duration,
+        Meta(description="Timeout of one Git operation.", extra_json_schema={RULES: TIMEOUT_RULES}),
+    ] = "5m"
     webhook: Annotated[Webhook, Meta(description="Webhook that triggers a sync after a push.")] | None = None

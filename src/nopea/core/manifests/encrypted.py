@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from nopea.core.git.source import ParsedFile
 from nopea.core.problem import Code, Problem
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -22,6 +23,13 @@ _STARTS = (
 _BOM = b"\xef\xbb\xbf"
 _SOPS_LINE = re.compile(rb"^sops_mac\s*=", re.MULTILINE)
 """In the dotenv format of SOPS; in a manifest, such a line would be indented."""
+
+
+_OTHER_WAY = (
+    "Exclude the file with spec.exclude or .nopeaignore, and create its objects in another way, for example "
+    "with Sealed Secrets or External Secrets."
+)
+_HINTS = {"SOPS": f"Set spec.decryption with the private key. {_OTHER_WAY}"}
 
 
 def encrypted_file(raw: bytes) -> Problem | None:
@@ -45,8 +53,12 @@ def encrypted_with(tool: str, *, what: str, source: str) -> Problem:
     """Return the problem of a `file` or `document` that was encrypted with a tool."""
     return Problem(
         code=Code.ENCRYPTED,
-        message=f"The {what} is encrypted with {tool}. Nopea does not decrypt it, and does not apply it.",
-        hint="Exclude the file with spec.exclude or .nopeaignore, and create its objects in another way, for "
-        "example with Sealed Secrets or External Secrets.",
+        message=f"The {what} is encrypted with {tool}. Nopea does not apply it.",
+        hint=_HINTS.get(tool, _OTHER_WAY),
         source=source,
     )
+
+
+def is_encrypted(file: ParsedFile) -> bool:
+    """Return whether a parsed file is encrypted, in whole or in part."""
+    return any(problem.code is Code.ENCRYPTED for problem in file.problems)

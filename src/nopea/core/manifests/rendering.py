@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,29 +15,31 @@ from nopea.core.manifests.tool import Tool
 from nopea.core.problem import Problem
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderRequest:
-    """A folder to render, with the files that the renderer may see: it sees no others.
-
-    All paths are from the root of the repository. Of `folders`, all files are given; what is `missing` does
-    not exist. `options` are fields of the request as they are on the wire.
-    """
-
-    tool: Tool
-    path: str
-    files: Mapping[str, bytes]
-    folders: Sequence[str] = ()
-    missing: Sequence[str] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True)
 class RenderedObject:
     """One object: the file that a person edits to change it, its number in that file from 0, and its JSON."""
 
     source: str
     index: int
-    body: bytes
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderRequest:
+    """A folder to render, with the files that the renderer may see: it sees no others.
+
+    All paths are from the root of the repository. Of `folders`, all files are given; what is `missing` does
+    not exist. `documents` are plain manifests that were parsed already. `options` are further fields of
+    the request, as they are on the wire.
+    """
+
+    tool: Tool
+    path: str
+    files: Mapping[str, bytes] = field(repr=False)
+    folders: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    documents: Sequence[RenderedObject] = ()
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +83,32 @@ def files_of(objects: Sequence[RenderedObject], tool: Tool) -> tuple[dict[str, P
         )
         for source in documents.keys() | problems.keys()
     }, left_out
+
+
+def changed_files(
+    files: Mapping[str, ParsedFile], objects: Sequence[RenderedObject]
+) -> dict[str, ParsedFile]:
+    """Return plain files with what became of their documents; decrypted objects come before those.
+
+    The documents of `files`, sorted by path, are the last of the objects.
+    """
+    count = sum(len(file.documents) for file in files.values())
+    decrypted, _ = files_of(objects[: len(objects) - count], Tool.PLAIN)
+    rest = iter(objects[len(objects) - count :])
+    changed = {path: _changed(files[path], rest) for path in sorted(files)}
+    return changed | decrypted
+
+
+def _changed(file: ParsedFile, objects: Iterator[RenderedObject]) -> ParsedFile:
+    documents: list[ParsedDocument] = []
+    problems = list(file.problems)
+    for document, one in zip(file.documents, objects, strict=False):
+        if one.body == document.body:
+            documents.append(document)
+            continue
+        for found in check_objects(one.body, index=document.index):
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                documents.append(replace(found, line=document.line))
+    return ParsedFile(documents=tuple(documents), problems=tuple(problems))

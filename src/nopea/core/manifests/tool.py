@@ -6,7 +6,8 @@ import enum
 
 
 class Tool(enum.StrEnum):
-    """Whose input a folder is."""
+    """How a folder is rendered. PLAIN manifests are rendered only if they are decrypted or have variables."""
 
     KUSTOMIZE = "kustomize"
     HELM = "helm"
+    PLAIN = "plain"

@@ -72,6 +72,10 @@ _PHRASES = {
     Code.VALUES_INVALID: "values of the chart invalid",
     Code.TEMPLATE_FAILED: "template of the chart fails",
     Code.TEMPLATE_OUTPUT: "output of a template is not YAML",
+    Code.DECRYPTION_KEY: "no key decrypts a file",
+    Code.DECRYPTION_FAILED: "encrypted file damaged",
+    Code.VARIABLE_UNSET: "variable not set",
+    Code.SUBSTITUTION_INVALID: "invalid variable",
     Code.KIND_UNKNOWN: "kind is not served",
     Code.FORBIDDEN: "forbidden",
     Code.INVALID: "invalid",
@@ -93,6 +97,7 @@ _PHRASES = {
     Code.DEPENDENCY_CYCLE: "dependencies form a cycle",
     Code.ROLLBACK_INVALID: "rollback annotation invalid",
     Code.ACCOUNT_MISSING: "no service account set; nothing is applied",
+    Code.INPUT_MISSING: "ConfigMap or Secret of the spec missing",
     Code.NOT_ALLOWED: "not allowed by Nopea's settings",
     Code.WORKER_CRASHED: "worker keeps crashing",
 }

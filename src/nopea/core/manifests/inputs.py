@@ -1,0 +1,35 @@
+"""What a rendering gets from the cluster: keys, variables and values. Nothing in it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nopea.core.api.spec import GitRepositorySpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderInputs:
+    """Private keys, merged variables (None: nothing is substituted), and values of charts in YAML.
+
+    The name of each text of values says where it is from.
+    """
+
+    age: tuple[str, ...] = field(default=(), repr=False)
+    pgp: tuple[str, ...] = field(default=(), repr=False)
+    variables: Mapping[str, str] | None = field(default=None, repr=False)
+    values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+
+NO_INPUTS = RenderInputs()
+
+
+def refers_to_cluster(spec: GitRepositorySpec) -> bool:
+    """Return whether the rendering depends on ConfigMaps or Secrets, which may change without a commit."""
+    has_values = spec.helm is not None and bool(spec.helm.values_from)
+    return has_values or spec.decryption is not None or bool(spec.substitute_from)
+
+
+def transforms(spec: GitRepositorySpec) -> bool:
+    """Return whether plain manifests go through the renderer too."""
+    return spec.decryption is not None or spec.substitute is not None or bool(spec.substitute_from)

@@ -1,0 +1,131 @@
+"""Read from the cluster what a rendering needs: keys, variables, values, and what templates may know.
+
+The values of ConfigMaps and Secrets get into objects, so they are read with the rights of the account that
+writes the objects. Private keys are read as the credentials for Git are.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+
+import orjson
+
+from nopea.core.api.references import ReferenceKind, ValuesReference
+from nopea.core.api.spec import Decryption, GitRepositorySpec
+from nopea.core.api.tenancy import TenancyPolicy, account_of
+from nopea.core.manifests.capabilities import Capabilities
+from nopea.core.manifests.inputs import RenderInputs
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code, Problem, StalledError, TransientError
+from nopea.kube.client import KubeClient, ServiceAccount
+from nopea.kube.discovery import Discovery
+from nopea.kube.errors import ApiError, NotFoundError
+from nopea.kube.kinds import CONFIG_MAPS, SECRETS
+from nopea.kube.problems import to_problem, to_sync_error
+
+_RESOURCES = {ReferenceKind.CONFIG_MAP: CONFIG_MAPS, ReferenceKind.SECRET: SECRETS}
+
+
+class ClusterInputs:
+    """Reads the inputs of repositories from one cluster."""
+
+    def __init__(self, client: KubeClient, discovery: Discovery, policy: TenancyPolicy) -> None:
+        self._client = client
+        self._discovery = discovery
+        self._policy = policy
+        self._version = ""
+
+    async def capabilities(self) -> Capabilities:
+        """Return what templates may know of the cluster; raises TransientError without an API server."""
+        try:
+            if not self._version:
+                self._version = orjson.loads((await self._client.read("/version")).body)["gitVersion"]
+            resources = await self._discovery.all()
+        except ApiError as error:
+            raise TransientError(to_problem(error)) from error
+        served = {each.api_version for each in resources}
+        kinds = {f"{each.api_version}/{each.kind}" for each in resources}
+        return Capabilities(kube_version=self._version, api_versions=tuple(sorted(served | kinds)))
+
+    async def of(self, owner: RepoKey, spec: GitRepositorySpec) -> RenderInputs:
+        """Return what the spec refers to. Raises SyncError with what is missing."""
+        keys = await self._keys(owner, spec.decryption) if spec.decryption is not None else {}
+        variables: dict[str, str] | None = None
+        if spec.substitute is not None or spec.substitute_from:
+            variables = {}
+            for reference in spec.substitute_from:
+                data = await self._data(self._as_account(owner, spec), owner, reference)
+                variables |= {name: value.decode(errors="replace") for name, value in data.items()}
+            variables |= spec.substitute or {}
+        return RenderInputs(
+            age=tuple(text for name, text in keys.items() if name.endswith(".agekey")),
+            pgp=tuple(text for name, text in keys.items() if name.endswith(".asc")),
+            variables=variables,
+            values=await self._values(owner, spec),
+        )
+
+    async def _values(self, owner: RepoKey, spec: GitRepositorySpec) -> dict[str, bytes]:
+        values: dict[str, bytes] = {}
+        for reference in spec.helm.values_from if spec.helm is not None else ():
+            data = await self._data(self._as_account(owner, spec), owner, reference)
+            if (text := data.get(reference.values_key)) is not None:
+                values[f"{reference.kind} {reference.name}, key {reference.values_key}"] = text
+            elif not reference.optional:
+                raise StalledError(_no_key(owner, reference, reference.values_key))
+        return values
+
+    async def _keys(self, owner: RepoKey, decryption: Decryption) -> dict[str, str]:
+        reference = ValuesReference(kind=ReferenceKind.SECRET, name=decryption.secret_ref.name)
+        data = await self._data(self._client, owner, reference)
+        keys = {name: value.decode(errors="replace") for name, value in data.items()}
+        found = {name: text for name, text in keys.items() if name.endswith((".agekey", ".asc"))}
+        if not found:
+            raise StalledError(_no_key(owner, reference, "that ends in .agekey or .asc"))
+        return found
+
+    def _as_account(self, owner: RepoKey, spec: GitRepositorySpec) -> KubeClient:
+        name = account_of(spec, self._policy)
+        account = ServiceAccount(namespace=owner.namespace, name=name) if name else None
+        return self._client.on_behalf(str(owner), of=account)
+
+    async def _data(
+        self, client: KubeClient, owner: RepoKey, reference: ValuesReference
+    ) -> Mapping[str, bytes]:
+        """Return the decoded data of a ConfigMap or Secret; empty for an optional one that is missing."""
+        what = f"{reference.kind} {owner.namespace}/{reference.name}"
+        target = _RESOURCES[reference.kind].at(name=reference.name, namespace=owner.namespace)
+        try:
+            data = (await client.get(target)).json().get("data") or {}
+        except NotFoundError as error:
+            if reference.optional:
+                return {}
+            raise StalledError(_missing(what)) from error
+        except ApiError as error:
+            raise to_sync_error(error, object=what) from error
+        if reference.kind is ReferenceKind.CONFIG_MAP:
+            return {name: text.encode() for name, text in data.items()}
+        try:
+            return {name: base64.b64decode(value or "", validate=True) for name, value in data.items()}
+        except (binascii.Error, ValueError) as error:
+            raise StalledError(_missing(what)) from error
+
+
+def _missing(what: str) -> Problem:
+    return Problem(
+        code=Code.INPUT_MISSING,
+        message=f"The spec refers to {what}, which does not exist.",
+        hint="Create it, correct the spec, or set optional: true where that is possible.",
+        object=what,
+    )
+
+
+def _no_key(owner: RepoKey, reference: ValuesReference, key: str) -> Problem:
+    what = f"{reference.kind} {owner.namespace}/{reference.name}"
+    return Problem(
+        code=Code.INPUT_MISSING,
+        message=f"{what} has no key {key}.",
+        hint="Add the key, or correct the spec.",
+        object=what,
+    )

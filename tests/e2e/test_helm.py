@@ -1,0 +1,177 @@
+"""Charts: what they render to is applied like plain manifests; hooks run in their order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from tests.e2e import yamls
+from tests.e2e.waiting import always, eventually
+from tests.e2e.world import Json, Repo, Site
+
+MAPS, JOBS, PODS = "v1 configmaps", "batch/v1 jobs", "v1 pods"
+
+
+def _hook(name: str, events: str, *, weight: int = 0, policy: str = "before-hook-creation") -> str:
+    job = yamls.job(name, image="registry.example/{{ .Values.image }}:1")
+    notes = {
+        "helm.sh/hook": events,
+        "helm.sh/hook-weight": str(weight),
+        "helm.sh/hook-delete-policy": policy,
+    }
+    job["metadata"]["annotations"] = notes
+    job["spec"]["backoffLimit"] = 0
+    return yamls.text(job)
+
+
+CHART = {
+    "chart/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.2.3\n",
+    "chart/values.yaml": "colour: blue\nsize: 1\nimage: migrate\n",
+    "chart/templates/web.yaml": """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}-web"}
+data:
+  colour: {{ .Values.colour | quote }}
+  size: {{ .Values.size | quote }}
+  namespace: {{ .Release.Namespace }}
+  apps: {{ .Capabilities.APIVersions.Has "apps/v1/Deployment" | quote }}
+  kubernetes: {{ .Capabilities.KubeVersion.Version }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}-keep", annotations: {helm.sh/resource-policy: keep}}
+""",
+    "chart/templates/test.yaml": _hook("shop-test", "test"),
+    "prod.yaml": "colour: green\nsize: 2\n",
+}
+
+
+def _push(repo: Repo, changes: Mapping[str, str | None]) -> str:
+    merged: dict[str, str | None] = {**CHART, **changes}
+    return repo.git.commit({path: text for path, text in merged.items() if text is not None})
+
+
+def _data(site: Site, name: str) -> Json:
+    data: Json = site.cluster.must_get(site.place(MAPS, name))["data"]
+    return data
+
+
+def _must_be(site: Site, name: str, **data: str) -> None:
+    assert _data(site, name) | data == _data(site, name)
+
+
+def _end_pods(site: Site, phase: str) -> None:
+    """End all Pods, as a kubelet would."""
+    pods = [pod for pod in site.cluster.list(site.place(PODS)) if pod["status"].get("phase") == "Pending"]
+    assert pods
+    for pod in pods:
+        answer = site.cluster.lab.request(
+            "PATCH",
+            f"/api/v1/namespaces/{site.namespace}/pods/{pod['metadata']['name']}/status",
+            {"status": {"phase": phase}},
+            content_type="application/merge-patch+json",
+        )
+        assert answer.status == 200, answer.body
+
+
+def test_a_chart_is_applied_with_its_values(site: Site) -> None:
+    """Files, then spec.helm.values; templates see the cluster; hooks that are tests are left out."""
+    spec: dict[str, Any] = {"helm": {"valuesFiles": ["prod.yaml"], "values": {"size": 3}}, "path": "chart"}
+    site.sync("shop", CHART, **spec)
+
+    _must_be(site, "shop-web", colour="green", size="3", namespace=site.namespace, apps="true")
+    assert re.fullmatch(r"v1\.\d+\.\d+.*", _data(site, "shop-web")["kubernetes"])
+    live = site.cluster.must_get(site.place(MAPS, "shop-web"))["metadata"]
+    assert live["annotations"]["nopea.io/source"] == "chart/templates/web.yaml#1"
+    site.cluster.assert_gone(site.place(JOBS, "shop-test"))
+
+
+def test_a_chart_elsewhere_is_followed(site: Site) -> None:
+    """spec.helm.chart names the folder; drift is healed, and an object to keep stays when it leaves."""
+    repo = site.sync("shop", CHART, helm={"chart": "chart", "releaseName": "eu"}, pruneLimit="100%")
+    site.cluster.merge(site.place(MAPS, "eu-web"), {"data": {"colour": "red"}})
+    repo.wait_event("DriftHealed")
+    _must_be(site, "eu-web", colour="blue")
+    first = CHART["chart/templates/web.yaml"].partition("---")[0]
+
+    commit = _push(repo, {"chart/templates/web.yaml": first, "chart/values.yaml": "colour: black\nsize: 1\n"})
+    repo.sync_and_wait()
+    repo.wait_synced(commit)
+
+    _must_be(site, "eu-web", colour="black")
+    assert site.cluster.get(site.place(MAPS, "eu-keep"))
+
+
+@pytest.mark.parametrize(
+    ("code", "path", "content"),
+    [
+        ("NOPEA-R015", "chart/Chart.yaml", "apiVersion: v2\nname: shop\nversion: one\n"),
+        ("NOPEA-R016", "chart/Chart.yaml", "dependencies: [{name: db, version: 1.0.0, repository: ''}]\n"),
+        ("NOPEA-R018", "chart/values.schema.json", '{"properties": {"size": {"type": "string"}}}'),
+        ("NOPEA-R019", "chart/templates/web.yaml", '{{ required "colour is needed" .Values.gone }}'),
+        ("NOPEA-R020", "chart/templates/web.yaml", "a: b: c\n"),
+        ("NOPEA-R003", "prod.yaml", None),
+    ],
+)
+def test_an_error_of_a_chart_keeps_all_as_it_is(
+    site: Site, code: str, path: str, content: str | None
+) -> None:
+    """Nothing is applied, nothing deleted, and the error names the file."""
+    repo = site.sync("shop", CHART, path="chart", helm={"valuesFiles": ["prod.yaml"]}, pruneLimit="100%")
+    if code == "NOPEA-R016" and content is not None:
+        content = CHART["chart/Chart.yaml"] + content
+
+    _push(repo, {path: content})
+    repo.sync_now()
+    error = repo.wait_failed(code)["status"]["errors"][0]
+
+    assert error["source"].startswith(("chart", "prod.yaml")), error
+    _must_be(site, "shop-web", colour="green")
+
+
+def test_the_rest_waits_for_a_hook_and_a_later_hook_for_the_rest(site: Site) -> None:
+    """A hook that succeeded is deleted if the chart says so, and runs again only when it changed."""
+    hooks = {
+        "chart/templates/before.yaml": _hook("before", "pre-install,pre-upgrade", policy="hook-succeeded"),
+        "chart/templates/after.yaml": _hook("after", "post-install,post-upgrade"),
+    }
+    repo = site.follow("shop", path="chart")
+    site.origin("shop", {**CHART, **hooks})
+    eventually(lambda: site.cluster.must_get(site.place(JOBS, "before")))
+    always(lambda: site.cluster.assert_gone(site.place(MAPS, "shop-web")), seconds=1)
+
+    eventually(lambda: _end_pods(site, "Succeeded"))
+    eventually(lambda: site.cluster.must_get(site.place(JOBS, "after")))
+    assert site.cluster.get(site.place(MAPS, "shop-web"))
+    eventually(lambda: site.cluster.assert_gone(site.place(JOBS, "before")))
+    eventually(lambda: _end_pods(site, "Succeeded"))
+    repo.wait_synced()
+    uid = site.cluster.must_get(site.place(JOBS, "after"))["metadata"]["uid"]
+
+    commit = _push(repo, {**hooks, "chart/values.yaml": "colour: red\nsize: 1\nimage: migrate\n"})
+    repo.sync_and_wait()
+    repo.wait_synced(commit)
+
+    _must_be(site, "shop-web", colour="red")
+    site.cluster.assert_gone(site.place(JOBS, "before"))
+    assert site.cluster.must_get(site.place(JOBS, "after"))["metadata"]["uid"] == uid
+
+
+def test_a_hook_that_fails_stops_the_rest(site: Site) -> None:
+    """A change of the hook runs it again."""
+    hook = {"chart/templates/before.yaml": _hook("before", "pre-install,pre-upgrade")}
+    repo = site.follow("shop", path="chart")
+    site.origin("shop", {**CHART, **hook})
+    eventually(lambda: _end_pods(site, "Failed"))
+    repo.wait_failed("NOPEA-K016")
+    site.cluster.assert_gone(site.place(MAPS, "shop-web"))
+
+    _push(repo, {**hook, "chart/values.yaml": "colour: red\nsize: 1\nimage: better\n"})
+    repo.sync_now()
+    eventually(lambda: _end_pods(site, "Succeeded"))
+
+    repo.wait_synced()
+    _must_be(site, "shop-web", colour="red")

@@ -1,0 +1,121 @@
+"""What templates of charts may know of the API server."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.installation import AS_CONTROLLER
+
+from nopea.core.api.repository import parse_spec
+from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.manifests.inputs import RenderInputs
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code, StalledError, TransientError
+from nopea.kube.discovery import Discovery
+from nopea.reconcile.inputs import ClusterInputs
+
+OWNER = RepoKey("shop", "api")
+
+
+async def test_version_and_kinds_are_those_of_the_cluster() -> None:
+    """Versions are listed alone and with each kind, as Helm does."""
+    client = FakeCluster().client
+    inputs = ClusterInputs(client, Discovery(client), AS_CONTROLLER)
+
+    found = await inputs.capabilities()
+
+    assert found.kube_version == "v1.36.0"
+    assert {"v1", "v1/ConfigMap", "apps/v1", "apps/v1/Deployment"} <= set(found.api_versions)
+    assert list(found.api_versions) == sorted(found.api_versions)
+
+
+async def test_without_an_api_server_it_is_retried() -> None:
+    """Nothing is rendered for a cluster that is not known."""
+    cluster = FakeCluster()
+    cluster.stop()
+
+    with pytest.raises(TransientError) as error:
+        await ClusterInputs(cluster.client, Discovery(cluster.client), AS_CONTROLLER).capabilities()
+
+    assert error.value.problems[0].code is Code.API_UNREACHABLE
+
+
+def _stored(cluster: FakeCluster, kind: str, name: str, **data: str) -> None:
+    metadata = {"name": name, "namespace": OWNER.namespace}
+    cluster.create({"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": data}, manager="kubectl")
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+async def _inputs(cluster: FakeCluster, **spec: Any) -> RenderInputs:
+    parsed = parse_spec({"url": "https://git.acme.example/shop.git", **spec})
+    assert isinstance(parsed, GitRepositorySpec)
+    inputs = ClusterInputs(cluster.client, Discovery(cluster.client), AS_CONTROLLER)
+    return await inputs.of(OWNER, parsed)
+
+
+async def test_variables_are_merged_in_order() -> None:
+    """The last reference wins, and the spec itself over all."""
+    cluster = FakeCluster()
+    _stored(cluster, "ConfigMap", "one", a="1", b="1", c="1")
+    _stored(cluster, "Secret", "two", b=_encoded("2"), c=_encoded("2"))
+    references = [
+        {"kind": "ConfigMap", "name": "one"},
+        {"kind": "Secret", "name": "two"},
+        {"kind": "Secret", "name": "gone", "optional": True},
+    ]
+
+    found = await _inputs(cluster, substitute={"c": "3"}, substituteFrom=references)
+
+    assert found.variables == {"a": "1", "b": "2", "c": "3"}
+    assert (await _inputs(cluster)).variables is None
+
+
+async def test_keys_are_chosen_by_their_names() -> None:
+    """Other keys of the Secret are not sent to the renderer."""
+    cluster = FakeCluster()
+    _stored(
+        cluster, "Secret", "keys", **{"a.agekey": _encoded("A"), "b.asc": _encoded("B"), "c": _encoded("C")}
+    )
+
+    found = await _inputs(cluster, decryption={"provider": "sops", "secretRef": {"name": "keys"}})
+
+    assert (found.age, found.pgp) == (("A",), ("B",))
+    assert "A" not in repr(found)
+
+
+async def test_values_are_named_by_their_place() -> None:
+    """The name is what an error about them shows."""
+    cluster = FakeCluster()
+    _stored(cluster, "ConfigMap", "shop", **{"values.yaml": "a: 1"})
+
+    found = await _inputs(cluster, helm={"valuesFrom": [{"kind": "ConfigMap", "name": "shop"}]})
+
+    assert found.values == {"ConfigMap shop, key values.yaml": b"a: 1"}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"substituteFrom": [{"kind": "ConfigMap", "name": "gone"}]},
+        {"decryption": {"provider": "sops", "secretRef": {"name": "gone"}}},
+        {"decryption": {"provider": "sops", "secretRef": {"name": "empty"}}},
+        {"helm": {"valuesFrom": [{"kind": "Secret", "name": "empty"}]}},
+    ],
+)
+async def test_what_is_missing_is_named(spec: dict[str, Any]) -> None:
+    """A user must create it."""
+    cluster = FakeCluster()
+    _stored(cluster, "Secret", "empty")
+
+    with pytest.raises(StalledError) as error:
+        await _inputs(cluster, **spec)
+
+    (problem,) = error.value.problems
+    assert problem.code is Code.INPUT_MISSING
+    assert problem.object.endswith((" shop/gone", " shop/empty"))
