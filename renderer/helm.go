@@ -156,6 +156,9 @@ func (j *job) capabilities(loaded *chart.Chart, folder string) (*common.Capabili
 	}
 	if len(j.Helm.APIVersions) > 0 {
 		result.APIVersions = j.Helm.APIVersions
+		if !result.APIVersions.Has("v1") { // these are not what a cluster serves, but additions
+			result.APIVersions = slices.Concat(common.DefaultVersionSet, result.APIVersions)
+		}
 	}
 	wanted := loaded.Metadata.KubeVersion
 	if wanted != "" && !chartutil.IsCompatibleRange(wanted, result.KubeVersion.String()) {

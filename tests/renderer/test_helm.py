@@ -310,6 +310,20 @@ def test_values_from_secrets_are_in_no_error(renderer: Renderer, template: str, 
     assert answer["err"]["detail"] == (kept or "")
 
 
+def test_a_values_file_from_a_secret_is_private_by_its_name(renderer: Renderer) -> None:
+    """The parent gives the key of a Secret beside the files of the repository."""
+    name = "Secret shop, key values.yaml"
+    files = {**chart_of(a="{{ fail .Values.password }}"), name: "password: hunter2\n"}
+
+    error = renderer.refuse(files, kind="helm", helm={**HELM, "valuesFiles": [name]})
+    broken = renderer.refuse(
+        {**files, name: "hunter2: [\n"}, kind="helm", helm={**HELM, "valuesFiles": [name]}
+    )
+
+    assert (error["kind"], error["detail"]) == ("template", "")
+    assert (broken["kind"], broken["file"], broken["detail"]) == ("not_yaml", name, "")
+
+
 def test_values_from_secrets_are_in_no_note(renderer: Renderer) -> None:
     """The name of what is looked up may be a value."""
     template = config_map("a", "{{ lookup `v1` `Secret` `` .Values.password | toJson | quote }}")
@@ -319,3 +333,22 @@ def test_values_from_secrets_are_in_no_note(renderer: Renderer) -> None:
 
     assert len(rendered.notes) == 1
     assert "hunter2" not in rendered.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("versions", "found"),
+    [
+        (["v1", "apps/v1", "shop.test/v1"], "true false true"),
+        (["shop.test/v1"], "true true true"),
+        ([], "true true false"),
+    ],
+)
+def test_a_chart_sees_what_the_cluster_serves(renderer: Renderer, versions: list[str], found: str) -> None:
+    """Without a cluster it sees what Helm knows, and what the spec adds."""
+    wanted = ("apps/v1", "policy/v1beta1", "shop.test/v1")
+    checks = " ".join(f"{{{{ .Capabilities.APIVersions.Has `{version}` }}}}" for version in wanted)
+    template = config_map("a", f'"{checks}"')
+
+    rendered = renderer.render(chart_of(a=template), kind="helm", helm={**HELM, "apiVersions": versions})
+
+    assert rendered.objects[0]["data"]["value"] == found
