@@ -134,7 +134,8 @@ class Fetcher:
         files = {entry.path: parsed[entry.blob] for entry in selection.manifests}
         if transforms(spec):
             blobs = {entry.path: entry.blob for entry in selection.manifests}
-            files = await self._transform(spec, source, remote.owner, files, blobs)
+            folder = folder_of(spec, source, Tool.PLAIN, remote.owner)
+            files = await self._transform(folder, spec, files, blobs)
         return Snapshot(
             commit=commit,
             files=files,
@@ -144,22 +145,19 @@ class Fetcher:
 
     async def _transform(
         self,
+        folder: FolderToRender,
         spec: GitRepositorySpec,
-        source: SourceFiles,
-        owner: RepoKey,
         files: dict[str, ParsedFile],
         blobs: Mapping[str, str],
     ) -> dict[str, ParsedFile]:
-        """Decrypt files and replace variables."""
+        """Have the renderer decrypt and change plain manifests."""
         encrypted: dict[str, bytes] = {}
         if spec.decryption is not None:
             names = [path for path, file in files.items() if is_encrypted(file)]
-            contents = await source.read(list(dict.fromkeys(blobs[path] for path in names)))
+            contents = await folder.source.read(list(dict.fromkeys(blobs[path] for path in names)))
             encrypted = {path: contents[blobs[path]] for path in names}
         plain = {path: file for path, file in files.items() if path not in encrypted}
-        return await self.renderings.transformed(
-            plain, encrypted, spec, owner, timeout_seconds=_timeout(spec)
-        )
+        return await self.renderings.transformed(folder, spec, plain, encrypted)
 
     async def _ignore(
         self, spec: GitRepositorySpec, remote: Remote, commit: str, entries: Sequence[FileEntry]
@@ -202,6 +200,13 @@ def chart_of(spec: GitRepositorySpec) -> str | None:
     return spec.helm.chart if spec.helm is not None else None
 
 
+def folder_of(spec: GitRepositorySpec, source: SourceFiles, tool: Tool, owner: RepoKey) -> FolderToRender:
+    """Return the folder of a spec, for a renderer."""
+    parts = (chart_of(spec) or spec.path).split("/")
+    path = "/".join(part for part in parts if part not in ("", "."))
+    return FolderToRender(source=source, path=path, tool=tool, owner=owner, timeout_seconds=_timeout(spec))
+
+
 async def rendered_snapshot(
     commit: Commit,
     source: SourceFiles,
@@ -212,15 +217,13 @@ async def rendered_snapshot(
     owner: RepoKey,
 ) -> Snapshot:
     """Return what the folder of the spec renders to, for a repository. Raises SyncError."""
-    folder = chart_of(spec) or spec.path
-    path = "/".join(part for part in folder.split("/") if part not in ("", "."))
-    what = FolderToRender(source=source, path=path, tool=tool, owner=owner, timeout_seconds=_timeout(spec))
-    rendered = await renderings.files(what, spec)
+    folder = folder_of(spec, source, tool, owner)
+    rendered = await renderings.files(folder, spec)
     return Snapshot(
         commit=commit,
         files=rendered.files,
-        problems=() if rendered.files else (no_objects(path),),
-        has_links=any(path and not read.startswith(f"{path}/") for read in rendered.paths),
+        problems=() if rendered.files else (no_objects(folder.path),),
+        has_links=any(folder.path and not read.startswith(f"{folder.path}/") for read in rendered.paths),
     )
 
 

@@ -18,10 +18,6 @@ KINDS: dict[str, tuple[Code, str]] = {
     "missing_file": (Code.RENDER_FILE_MISSING, _PUSH),
     "cycle": (Code.KUSTOMIZATION_CYCLE, "Remove one of the references."),
     "patch_no_match": (Code.PATCH_NO_MATCH, "Correct the target of the patch, or remove the patch."),
-    "unknown_kind": (
-        Code.KUSTOMIZATION_INVALID,
-        "Write the patch as a JSON patch, or correct its apiVersion and kind.",
-    ),
     "remote": (
         Code.REMOTE_BASE,
         "Nopea fetches nothing for a kustomization: commit the remote files, and refer to them by path.",
