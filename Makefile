@@ -10,7 +10,7 @@ WORKERS ?= 4
 RENDERER := $(BIN)/nopea-render
 PURE_TESTS = $(BIN)/pytest -q -n auto -m "not alone" tests/unit lab/tests/unit
 
-.PHONY: help setup lab-binaries renderer demo test test-pure check format run bench crds lock audit clean
+.PHONY: help setup lab-binaries renderer test-renderer demo test test-pure check format run bench crds lock audit clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ setup: $(STAMP) ## create .venv with the locked dependencies
 lab-binaries: $(STAMP) ## find, download or build etcd, kube-apiserver, kube-controller-manager and kubectl
 	@$(BIN)/nopea lab binaries
 
-$(RENDERER): $(wildcard renderer/*.go) renderer/go.mod renderer/go.sum | $(STAMP)
+$(RENDERER): $(filter-out %_test.go,$(wildcard renderer/*.go)) renderer/go.mod renderer/go.sum | $(STAMP)
 	@if command -v go >/dev/null; then \
 	  echo "▸ building nopea-render from renderer/ (about three minutes, once)"; \
 	  cd renderer && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o ../$@ .; \
@@ -39,6 +39,9 @@ $(RENDERER): $(wildcard renderer/*.go) renderer/go.mod renderer/go.sum | $(STAMP
 
 renderer: $(RENDERER) ## build nopea-render, which renders Kustomize and Helm (needs Go 1.26)
 
+test-renderer: ## the tests of nopea-render that are written in Go
+	@cd renderer && CGO_ENABLED=0 go vet ./... && CGO_ENABLED=0 go test -trimpath -buildvcs=false ./...
+
 demo: $(RENDERER) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
 	@$(BIN)/nopea demo
 
@@ -46,6 +49,7 @@ test: $(RENDERER) ## every test, on real API servers, real Git servers, real soc
 	@$(BIN)/nopea lab binaries --pods >/dev/null
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	@$(BIN)/pytest -q -m alone
+	@$(MAKE) --no-print-directory test-renderer
 
 test-pure: $(STAMP) ## the tests that start no server
 	@$(PURE_TESTS)

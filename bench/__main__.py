@@ -1,7 +1,7 @@
 """First sync of many repositories, against bare loops of the same fetches and the same PATCH requests.
 
-`python -m bench [--repositories 100] [--rounds 3]`. The bare loops run before and after each round, on the
-same server, so that a machine that slows down slows both.
+`python -m bench [--repositories 100] [--rounds 3] [--render kustomize]`. The bare loops run before and after
+each round, on the same server, so that a machine that slows down slows both.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Round:
     """One first sync, and the bare loops before and after it.
 
     `half` and `all` are seconds from the creation of the first GitRepository until so many are Ready.
-    `create` is what creating the GitRepositories costs the servers while no controller runs.
+    `create` is what creating the GitRepositories costs the servers while no controller runs. The CPU seconds
+    of the controller and its children are those after its start.
     """
 
     bare: tuple[Bare, Bare]
@@ -90,8 +91,12 @@ class Round:
 @click.command()
 @click.option("--repositories", default=100, show_default=True, type=click.IntRange(1, 5000))
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20))
-def main(repositories: int, rounds: int) -> None:
-    """Measure the first sync of REPOSITORIES repositories of four objects each."""
+@click.option("--render", default="plain", type=click.Choice(["plain", "kustomize", "helm"]))
+def main(repositories: int, rounds: int, render: world.Form) -> None:
+    """Measure the first sync of REPOSITORIES repositories of four objects each.
+
+    With --render, the same objects through an overlay or a chart are compared with the plain ones.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nopea-bench-")))
         click.echo(f"▸ {repositories} repositories × {len(world.MANIFESTS)} objects, {rounds} rounds")
@@ -99,15 +104,24 @@ def main(repositories: int, rounds: int) -> None:
         lab.start(owned=True, progress=Terminal())
         stack.callback(lab.stop)
         (folder / "git").mkdir()
-        repository_names = world.make_repositories(folder / "git", repositories)
+        forms: tuple[world.Form, ...] = ("plain",) if render == "plain" else ("plain", render)
+        repository_names = {
+            form: world.make_repositories(folder / "git", repositories, form) for form in forms
+        }
         url = stack.enter_context(world.serving(folder / "git"))
         asyncio.run(_prepare(lab))
-        measured = []
+        measured: dict[world.Form, list[Round]] = {form: [] for form in forms}
         for number in range(rounds):
-            bench = _Bench(lab, folder / f"round-{number}", url, repository_names, str(number))
-            measured.append(bench.round())
-            _show_round(number + 1, measured[-1])
-        _show_all(measured, repositories)
+            for form in forms:
+                title = f"{number}-{form}"
+                bench = _Bench(lab, folder / f"round-{title}", url, repository_names[form], title)
+                measured[form].append(bench.round())
+                _show_round(title, measured[form][-1])
+        _show_all(measured["plain"], repositories)
+        for form in forms[1:]:
+            pairs = zip(measured[form], measured["plain"], strict=True)
+            ratios = [rendered.all / plain.all for rendered, plain in pairs]
+            click.echo(f"time with {form} over plain: median {_spread(ratios)}; goal ≤ 1.3")
 
 
 class _Bench:
@@ -125,11 +139,13 @@ class _Bench:
         namespace = f"{world.NAMESPACE}-{self._number}"
         with world.controller(self._lab, self._folder, port=_free_port()) as pid:
             servers, requests = self._servers(), asyncio.run(self._requests())
+            controller, git = cost.cpu_seconds([pid]), cost.cpu_seconds(cost.children(pid))
             half, all_ = asyncio.run(self._first_sync(namespace))
             time.sleep(SETTLING_SECONDS)
             servers, requests = self._servers() - servers, asyncio.run(self._requests()) - requests
             memory = cost.memory_mib(pid)
-            controller, git = cost.cpu_seconds([pid]), cost.cpu_seconds(cost.children(pid))
+            controller = cost.cpu_seconds([pid]) - controller
+            git = cost.cpu_seconds(cost.children(pid)) - git
             asyncio.run(self._delete_repositories(namespace))
         return Round(
             bare=(before, self._bare("after")),
@@ -247,10 +263,10 @@ def _free_port() -> int:
         return port
 
 
-def _show_round(number: int, done: Round) -> None:
+def _show_round(title: str, done: Round) -> None:
     fetches = statistics.mean(each.fetches for each in done.bare)
     click.echo(
-        f"  round {number}: bare fetches {fetches:.2f} s + bare PATCHes {done.bare_seconds - fetches:.2f} s; "
+        f"  round {title}: bare fetches {fetches:.2f} s + bare PATCHes {done.bare_seconds - fetches:.2f} s; "
         f"nopea {done.all:.2f} s (half Ready after {done.half:.2f} s); ratio {done.ratio:.2f}; "
         f"CPU of the servers {done.server_ratio:.2f} × bare"
     )

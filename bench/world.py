@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pygit2
 
@@ -35,18 +35,34 @@ MANIFESTS = {
 }
 
 
-def make_repositories(root: Path, count: int) -> list[str]:
-    """Create bare repositories of four manifests each and return their names."""
+Form = Literal["plain", "kustomize", "helm"]
+
+
+def files_of(form: Form, name: str) -> dict[str, str]:
+    """Return the files of a repository whose four objects are plain, in an overlay, or in a chart."""
+    if form == "plain":
+        return {path: text.format(name=name) for path, text in MANIFESTS.items()}
+    if form == "kustomize":
+        files = {f"base/{path}": text.format(name=name) for path, text in MANIFESTS.items()}
+        base = f"resources: [{', '.join(MANIFESTS)}]\n"
+        overlay = "resources: [base]\nlabels: [{pairs: {tier: prod}}]\n"
+        return {**files, "base/kustomization.yaml": base, "kustomization.yaml": overlay}
+    files = {f"templates/{path}": text.format(name="{{ .Release.Name }}") for path, text in MANIFESTS.items()}
+    return {**files, "Chart.yaml": "apiVersion: v2\nname: app\nversion: 1.0.0\n", "values.yaml": "{}\n"}
+
+
+def make_repositories(root: Path, count: int, form: Form = "plain") -> list[str]:
+    """Create bare repositories of four objects each and return their names."""
     author = pygit2.Signature("bench", "bench@acme.example", 1_700_000_000, 0)
-    names = [f"app-{number:04d}" for number in range(count)]
+    names = [f"{'app' if form == 'plain' else form}-{number:04d}" for number in range(count)]
     for name in names:
         repository = pygit2.init_repository(str(root / f"{name}.git"), bare=True, initial_head="main")
-        tree = repository.TreeBuilder()
-        for path, text in MANIFESTS.items():
-            tree.insert(
-                path, repository.create_blob(text.format(name=name).encode()), pygit2.enums.FileMode.BLOB
-            )
-        repository.create_commit("refs/heads/main", author, author, "first", tree.write(), [])
+        index = pygit2.Index()
+        for path, text in files_of(form, name).items():
+            blob = repository.create_blob(text.encode())
+            index.add(pygit2.IndexEntry(path, blob, pygit2.enums.FileMode.BLOB))
+        tree = index.write_tree(repository)
+        repository.create_commit("refs/heads/main", author, author, "first", tree, [])
     return names
 
 

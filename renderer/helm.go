@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -70,8 +71,33 @@ func (j *job) renderHelm() ([]document, error) {
 	if err != nil {
 		return nil, j.explainTemplate(err, folder)
 	}
+	if len(j.unsteady) > 0 {
+		again, err := renderer.Render(loaded, top)
+		if err != nil {
+			return nil, j.explainTemplate(err, folder)
+		}
+		j.noteDifferences(output, again, folder)
+	}
 	return j.chartDocuments(loaded, output, folder)
 }
+
+// noteDifferences names the templates whose output differs between two renderings of the same values: each rendering
+// would change the cluster. Tests of the chart are left out, because they are not applied.
+func (j *job) noteDifferences(output, again map[string]string, folder string) {
+	names := []string{}
+	for name := range output {
+		if output[name] != again[name] && !testHook.MatchString(output[name]) {
+			names = append(names, j.chartSource(name, folder))
+		}
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		j.note(fmt.Sprintf("%s gives another output at every rendering, through %s. Set the values that it makes up.",
+			strings.Join(names, ", "), strings.Join(sorted(j.unsteady), ", ")))
+	}
+}
+
+var testHook = regexp.MustCompile(`helm\.sh/hook["']?:\s*["']?test`)
 
 // chartDocuments turns the output into documents: the definitions of crds/ first, then the templates by name.
 func (j *job) chartDocuments(loaded *chart.Chart, output map[string]string, folder string) ([]document, error) {
@@ -130,6 +156,9 @@ func (j *job) capabilities(loaded *chart.Chart, folder string) (*common.Capabili
 	}
 	if len(j.Helm.APIVersions) > 0 {
 		result.APIVersions = j.Helm.APIVersions
+		if !result.APIVersions.Has("v1") { // these are not what a cluster serves, but additions
+			result.APIVersions = slices.Concat(common.DefaultVersionSet, result.APIVersions)
+		}
 	}
 	wanted := loaded.Metadata.KubeVersion
 	if wanted != "" && !chartutil.IsCompatibleRange(wanted, result.KubeVersion.String()) {

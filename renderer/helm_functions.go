@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"text/template"
 
@@ -21,12 +22,16 @@ var unsteady = []string{
 	"genSignedCertWithKey", "bcrypt", "htpasswd", "encryptAES",
 }
 
-// templateFunctions replaces those of Helm's functions that reach out, that would make a text or a list of any size, and
-// those whose results a user should know about.
+// templateFunctions replaces those of Helm's functions that reach out, and those that would make a text or a list of any
+// size; it tells which of the unsteady ones are used.
 func (j *job) templateFunctions() template.FuncMap {
 	ours := template.FuncMap{
 		"lookup": func(apiVersion, kind, namespace, name string) (map[string]any, error) {
-			j.note(fmt.Sprintf("A template looks up %s %s in the cluster; Nopea renders without one, so it finds nothing.", kind, strings.Trim(namespace+"/"+name, "/")))
+			what := strings.TrimSpace(kind + " " + strings.Trim(namespace+"/"+name, "/"))
+			if j.private && !j.inGit(name) {
+				what = "an object" // its name may be a value from a Secret
+			}
+			j.note(fmt.Sprintf("A template looks up %s in the cluster; Nopea renders without one, so it finds nothing.", what))
 			return map[string]any{}, j.checkTime()
 		},
 		"until": func(count int) ([]int, error) {
@@ -58,8 +63,28 @@ func (j *job) templateFunctions() template.FuncMap {
 			return sequence(numbers...), j.checkTime()
 		}
 	}
-	j.noteUnsteady(ours, standard)
+	for _, name := range unsteady {
+		if function := reflect.ValueOf(standard[name]); function.IsValid() {
+			ours[name] = j.told(name, function)
+		}
+	}
 	return ours
+}
+
+// told returns a function that writes down that it was called, and that takes no number over maxItems.
+func (j *job) told(name string, function reflect.Value) any {
+	return reflect.MakeFunc(function.Type(), func(arguments []reflect.Value) []reflect.Value {
+		j.unsteady[name] = true
+		if function.Type().IsVariadic() {
+			return function.CallSlice(arguments)
+		}
+		for i := range arguments {
+			if arguments[i].CanInt() && arguments[i].Int() > maxItems {
+				panic(tooLong())
+			}
+		}
+		return function.Call(arguments)
+	}).Interface()
 }
 
 func sign(number int) int {

@@ -31,7 +31,10 @@ func (j *job) explainTemplate(err error, folder string) error {
 		result = newProblem(kindTemplate, "The chart refuses these values.")
 		text = saidByChart.FindStringSubmatch(text)[1]
 	case noTemplate.MatchString(text):
-		result = newProblem(kindTemplate, "A template includes %q, which no file of the chart defines.", noTemplate.FindStringSubmatch(text)[1])
+		result = newProblem(kindTemplate, "A template includes one that no file of the chart defines.")
+		if name := noTemplate.FindStringSubmatch(text)[1]; !j.private || j.inGit(name) {
+			result = newProblem(kindTemplate, "A template includes %q, which no file of the chart defines.", name)
+		}
 	case strings.Contains(text, "nested reference name") || strings.Contains(text, "exceeded maximum template depth"):
 		result = newProblem(kindTemplate, "A template includes itself without end.")
 	case strings.HasPrefix(text, "parse error"):

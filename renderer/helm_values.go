@@ -36,6 +36,7 @@ func (j *job) values() (map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
+		j.private = j.private || isFromSecret(name)
 		values, err := loader.LoadValues(bytes.NewReader(content))
 		if err != nil {
 			return nil, newProblem(kindNotYAML, "The values file is not YAML.").in(name).at(lineIn(err)).because(err)
@@ -51,6 +52,9 @@ func (j *job) values() (map[string]any, error) {
 	}
 	return loader.MergeMaps(result, inline), nil
 }
+
+// isFromSecret reports whether a values file is a key of a Secret: the parent names those after the Secret.
+func isFromSecret(name string) bool { return strings.HasPrefix(name, "Secret ") }
 
 // asJSON gives inline values the types of a values file: templates print a number as Helm does.
 func asJSON(values map[string]any) (map[string]any, error) {

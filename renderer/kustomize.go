@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -52,14 +53,22 @@ func (s *kustomizeSpec) mark(object *resource.Resource) error {
 	return nil
 }
 
-// renderKustomize builds the kustomization at the request's path.
+// renderKustomize builds the kustomization at the request's path, or where the parent gives documents, spec.kustomize on
+// top of them: a folder of plain manifests needs no kustomization of its own.
 func (j *job) renderKustomize() ([]document, error) {
 	walk := newReferences(j)
-	amount := walk.folder(j.Path, reference{})
+	amount := len(j.Documents)
+	if !j.onDocuments() {
+		amount += walk.folder(j.Path, reference{})
+	}
 	if j.Kustomize != nil {
 		spec := &kustomization{folder: j.Path}
 		for _, text := range j.Kustomize.Components {
 			amount = bounded(amount + walk.resource(spec, text, false))
+		}
+		for _, patch := range j.Kustomize.Patches {
+			text, _ := patch["patch"].(string)
+			walk.inline(spec, text)
 		}
 	}
 	if len(j.files.needed()) > 0 {
@@ -72,7 +81,10 @@ func (j *job) renderKustomize() ([]document, error) {
 	if amount > 2*j.limits.documents {
 		return nil, newProblem(kindTooManyDocuments, "The bases add up to %d objects and folders; at most %d objects are applied.", amount, j.limits.documents)
 	}
-	root := walk.load(j.Path, reference{})
+	root := &kustomization{folder: j.Path}
+	if !j.onDocuments() {
+		root = walk.load(j.Path, reference{})
+	}
 	if root == nil {
 		return nil, walk.found
 	}
@@ -80,12 +92,19 @@ func (j *job) renderKustomize() ([]document, error) {
 	if err != nil {
 		return nil, err
 	}
+	for file, content := range walk.replaced {
+		if file != root.file || j.Kustomize != nil {
+			build.fs.own[path.Join(mount, file)] = content
+		}
+	}
 	resources, err := build.run()
 	if err != nil {
 		return nil, build.explain(err)
 	}
 	return build.documents(resources)
 }
+
+func (j *job) onDocuments() bool { return j.Kustomize != nil && len(j.Documents) > 0 }
 
 // build is one run of Kustomize.
 type build struct {
@@ -119,9 +138,18 @@ func (j *job) prepare(root *kustomization, schema bool) (*build, error) {
 		return result, nil
 	}
 	spec := j.Kustomize
+	resources := []string{fromTop(root.folder)}
+	if j.onDocuments() {
+		resources = resources[:0]
+		for i, document := range j.Documents {
+			name := fmt.Sprintf("%d.json", i)
+			resources = append(resources, name)
+			result.fs.own[path.Join(top, name)] = document.JSON
+		}
+	}
 	above := map[string]any{
 		"apiVersion": types.KustomizationVersion, "kind": types.KustomizationKind,
-		"resources": []string{fromTop(root.folder)}, "buildMetadata": metadata,
+		"resources": resources, "buildMetadata": metadata,
 		"namePrefix": spec.NamePrefix, "nameSuffix": spec.NameSuffix,
 	}
 	if len(spec.Images) > 0 {
@@ -172,11 +200,15 @@ var schema sync.RWMutex
 // loadSchema parses the default schema once, so that builds that run side by side only read it.
 var loadSchema = sync.OnceFunc(func() { openapi.Schema() })
 
-func (b *build) run() (resmap.ResMap, error) {
+func (b *build) run() (result resmap.ResMap, err error) {
 	if b.own {
 		schema.Lock()
 		defer schema.Unlock()
 		defer func() {
+			// Kustomize panics on a schema that it cannot read.
+			if panicked := recover(); panicked != nil {
+				err = newProblem(kindInvalidKustomization, "The schema of openapi cannot be read.").in(b.blamed("")).because(fmt.Errorf("%v", panicked))
+			}
 			openapi.ResetOpenAPI()
 			openapi.Schema()
 		}()
@@ -194,14 +226,15 @@ func (b *build) run() (resmap.ResMap, error) {
 // documents turns the resources into JSON, each with the file that a person edits to change it.
 func (b *build) documents(resources resmap.ResMap) ([]document, error) {
 	result := make([]document, 0, resources.Size())
-	seen := map[string]int{}
+	seen, counts := map[string]int{}, map[string]int{}
 	for _, resource := range resources.Resources() {
 		if err := b.job.checkTime(); err != nil {
 			return nil, err
 		}
 		source := ""
+		var given *document
 		if origin, err := resource.GetOrigin(); err == nil && origin != nil {
-			source = b.source(origin.Path, origin.ConfiguredIn)
+			source, given = b.source(origin.Path, origin.ConfiguredIn), b.given(origin.Path)
 		}
 		if !b.keepOrigins {
 			if err := resource.SetOrigin(nil); err != nil {
@@ -215,9 +248,15 @@ func (b *build) documents(resources resmap.ResMap) ([]document, error) {
 		if err != nil {
 			return nil, newProblem(kindInvalidResource, "%s %s cannot be written as JSON.", resource.GetKind(), resource.GetName()).in(source).because(err)
 		}
-		index := seen[source]
+		if given != nil {
+			result = append(result, document{Source: given.Source, Index: given.Index, JSON: content})
+			continue
+		}
+		if counts[source] == 0 {
+			counts[source] = b.documentsIn(source)
+		}
+		result = append(result, document{Source: source, Index: seen[source] % counts[source], JSON: content})
 		seen[source]++
-		result = append(result, document{Source: source, Index: index % b.documentsIn(source), JSON: content})
 	}
 	return result, nil
 }
@@ -232,6 +271,15 @@ func (b *build) source(file, configuredIn string) string {
 		return ""
 	}
 	return name
+}
+
+// given returns the document of the parent that an origin is about, or nil.
+func (b *build) given(file string) *document {
+	var number int
+	if _, err := fmt.Sscanf(file, "%d.json", &number); err != nil || b.root != top || number >= len(b.job.Documents) {
+		return nil
+	}
+	return &b.job.Documents[number]
 }
 
 // documentsIn counts the documents of a file. A base that is used twice yields each of them twice.

@@ -9,9 +9,12 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"runtime/debug"
 
 	"github.com/getsops/sops/v3/logging"
 	"github.com/sirupsen/logrus"
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	"helm.sh/helm/v4/pkg/chart/loader/archive"
 )
 
 func main() {
@@ -24,11 +27,24 @@ func main() {
 		os.Exit(2)
 	}
 	isolate()
+	// Recursion that a library does not bound ends the process: sooner, and before the memory that neighbours need.
+	debug.SetMaxStack(maxStack)
+	archive.MaxDecompressedChartSize = maxArchive
+	jsonpatch.AccumulatedCopySizeLimit = maxCopied
 	if err := newServer(os.Stdin, os.Stdout).run(); err != nil {
 		fmt.Fprintln(standardError, "nopea-render:", err)
 		os.Exit(1)
 	}
 }
+
+// maxStack is enough for the 100,000 levels that Go's templates allow.
+const maxStack = 256 << 20
+
+// maxArchive bounds what the archive of a dependency is unpacked to.
+const maxArchive = 32 << 20
+
+// maxCopied bounds what the copy operations of a JSON patch add: thirty of them could double an object thirty times.
+const maxCopied = 4 << 20
 
 // standardError is where this program itself writes; what libraries print is dropped by isolate.
 var standardError io.Writer = os.Stderr

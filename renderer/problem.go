@@ -160,8 +160,8 @@ func (j *job) withoutSecrets(err error) error {
 }
 
 func (j *job) inGit(text string) bool {
-	for _, content := range j.Files {
-		if bytes.Contains(content, []byte(text)) {
+	for name, content := range j.Files {
+		if !isFromSecret(name) && bytes.Contains(content, []byte(text)) {
 			return true
 		}
 	}

@@ -16,11 +16,11 @@ import (
 type references struct {
 	job      *job
 	found    problems
-	stack    []string       // the folders that lead to the one that is looked at
-	visited  map[string]int // folders, and how many objects and folders a build of each goes through
-	remotes  map[string]bool
+	stack    []string          // the folders that lead to the one that is looked at
+	visited  map[string]int    // folders, and how many objects and folders a build of each goes through
+	remotes  map[string]bool   // references that were named already
 	schema   bool              // whether any of them brings its own OpenAPI schema
-	replaced map[string][]byte // kustomizations whose remote references were replaced, by path
+	replaced map[string][]byte // kustomizations whose remote references lead to what was fetched, by path
 }
 
 func newReferences(j *job) *references {
@@ -77,6 +77,13 @@ func (r *references) load(folder string, by reference) *kustomization {
 		return nil
 	}
 	result.content = content
+	if len(r.job.Remotes) > 0 {
+		if result.content, err = withLocalBases(content, folder, r.job.Remotes); err != nil {
+			r.add(newProblem(kindInvalidKustomization, "The kustomization cannot be read.").in(result.file).because(err))
+			return nil
+		}
+		r.replaced[result.file] = result.content
+	}
 	result.FixKustomization()
 	return result
 }
@@ -203,7 +210,7 @@ func (r *references) file(k *kustomization, text string) {
 // resolve returns the path that a reference means. ok is false after a problem was added.
 func (r *references) resolve(k *kustomization, mention reference) (name string, ok bool) {
 	name, inside := joined(k.folder, mention.text)
-	if inside {
+	if inside && remoteRoot(k.folder) == "" {
 		if _, found := r.job.files.files[name]; found {
 			return name, true
 		}
@@ -218,10 +225,11 @@ func (r *references) resolve(k *kustomization, mention reference) (name string, 
 		}
 		return "", false
 	}
-	if !inside {
+	if !inside || remoteRoot(k.folder) != remoteRoot(name) && remoteRoot(k.folder) != "" {
 		r.add(newProblem(kindOutside, "%s leaves the repository.", mention.text).in(mention.from).at(mention.line))
+		return "", false
 	}
-	return name, inside
+	return name, true
 }
 
 // isInline tells a patch or plugin that is written in the kustomization itself from the path of one.

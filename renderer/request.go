@@ -66,11 +66,12 @@ type job struct {
 	notes    []string
 	private  bool              // whether secrets are among the inputs
 	keys     *keyring          // once parsed
+	unsteady map[string]bool   // functions of templates that give another result each time
 	beside   map[string]string // where the folders of charts/ lie that are charts elsewhere in the repository
 }
 
 func newJob(asked *request, bounds limits) *job {
-	result := &job{request: asked, limits: bounds, beside: map[string]string{}, files: newTree(asked.Files, asked.Folders, asked.Missing)}
+	result := &job{request: asked, limits: bounds, beside: map[string]string{}, unsteady: map[string]bool{}, files: newTree(asked.Files, asked.Folders, asked.Missing)}
 	result.private = asked.Private
 	if asked.Seconds > 0 {
 		result.deadline = time.Now().Add(time.Duration(asked.Seconds * float64(time.Second)))

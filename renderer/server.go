@@ -51,6 +51,8 @@ func (s *server) configure(asked *request) {
 	if asked.MemoryBytes > 0 {
 		debug.SetMemoryLimit(asked.MemoryBytes)
 	}
+	// The first overlay need not wait for it.
+	go loadSchema()
 	s.limits = limits{documents: asked.MaxDocuments, outputBytes: asked.MaxOutputBytes}
 	s.answer(asked.ID, map[string]any{"ok": map[string]any{"version": version()}})
 }

@@ -1,8 +1,9 @@
-"""GitRepository on a real API server: rules over several fields, defaults, the status, what kubectl shows."""
+"""GitRepository on a real API server: validation rules, defaults, the status, what kubectl shows."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,8 @@ from tests.deploy.conftest import Api
 
 from nopea.core.api import names
 from nopea.core.api.conditions import format_time
-from nopea.core.api.rules import IGNORE_RULES, REF_RULES, SPEC_RULES
+from nopea.core.api.crds import git_repository_crd
+from nopea.core.api.rules import RULES
 from nopea_lab.kubectl import Kubectl, KubectlError
 
 Fields = dict[str, Any]
@@ -39,6 +41,7 @@ ACCEPTED: list[Fields] = [
     {"interval": "1m", "retryInterval": "8760h"},
     *({"pruneLimit": limit} for limit in (0, 1, 2_000, "0%", "25%", "100%")),
     {"wait": True},
+    {"proxySecretRef": {"name": "proxy"}},
     {"ignoreDifferences": [{"kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]},
     {"ignoreDifferences": [{"managers": ["kube-controller-manager"]}]},
 ]
@@ -105,9 +108,16 @@ def test_rules_refuse(dry_api: Api, fields: Fields, where: str, message: str) ->
 
 def test_every_rule_has_an_example() -> None:
     """For every rule of the CRD, this file has a spec that the rule refuses."""
-    rules = {rule["message"] for rule in (*SPEC_RULES, *REF_RULES, *IGNORE_RULES)}
+    spec = git_repository_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
 
-    assert rules <= {message for _, _, message in REFUSED}
+    assert set(_messages(spec)) <= {message for _, _, message in REFUSED}
+
+
+def _messages(schema: Fields) -> Iterator[str]:
+    yield from (rule["message"] for rule in schema.get(RULES, ()))
+    for inner in (*schema.get("properties", {}).values(), schema.get("items", {})):
+        if inner:
+            yield from _messages(inner)
 
 
 def test_all_errors_at_once(dry_api: Api) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.deploy.conftest import Api
 
-from nopea.core.migrate.migrate import Found, migrate
+from nopea.core.migrate.migrate import ForeignObject, migrate
 
 Json = dict[str, Any]
 
@@ -109,7 +109,7 @@ CHART = _manifest(
 )
 def test_a_migrated_object_is_accepted(dry_api: Api, manifest: Json) -> None:
     """With every field that is mapped; strict validation refuses fields that do not exist."""
-    (made,) = migrate([Found(SOURCE), Found(manifest)])
+    (made,) = migrate([ForeignObject(SOURCE), ForeignObject(manifest)])
     assert made.manifest is not None
     assert [note for note in made.notes if "invalid" in note or note.startswith("not mapped")] == []
 

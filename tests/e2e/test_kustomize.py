@@ -122,3 +122,18 @@ def test_the_spec_changes_what_is_rendered(site: Site) -> None:
 
     eventually(lambda: must_be(site, "prod-settings", mode="fast"))
     eventually(lambda: site.cluster.assert_gone(site.place(MAPS, "prod-settings-v2")))
+
+
+def test_plain_manifests_are_changed_too(site: Site) -> None:
+    """As in a Kustomization of Flux whose folder has no kustomization."""
+    files = {"plain/web.yaml": yamls.text(yamls.config_map("web", colour="blue", size="${size}"))}
+    patch = (
+        '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}, "data": {"colour": "red"}}'
+    )
+    kustomize = {"namePrefix": "new-", "patches": [{"patch": patch}]}
+    repo = site.sync("shop", files, path="plain", kustomize=kustomize, substitute={"size": "2m"})
+
+    must_be(site, "new-web", colour="red", size="2m")
+    live = site.cluster.must_get(site.place(MAPS, "new-web"))["metadata"]
+    assert live["annotations"]["nopea.io/source"] == "plain/web.yaml#1"
+    assert repo.status()["inSyncCount"] == 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from tests.e2e import yamls
 from tests.e2e.tap import Asked, Tapped
-from tests.e2e.world import Cluster, Site
+from tests.e2e.waiting import eventually
+from tests.e2e.world import Cluster, Site, condition
 from tests.gitserver import GitServer
+
+from nopea.controller.worker import SETTLING_SECONDS
 
 NAMES = tuple(f"web-{number}" for number in range(10))
 
@@ -36,6 +40,32 @@ def test_each_object_is_written_once(
         repo.sync_now()
         repo.wait_synced(commit)
         assert _methods(nopea.asked(len(first))) == {"PATCH": len(NAMES)}
+        assert nopea.stop() == 0, nopea.log_text()
+    finally:
+        nopea.kill()
+        site.clear()
+
+
+def test_a_first_sync_writes_the_status_once(
+    cluster: Cluster, git_server: GitServer, namespace: str, tmp_path: Path
+) -> None:
+    """Also with a Deployment that is scaled to zero, whose controller reports three times afterwards."""
+    nopea = Tapped(cluster.lab, tmp_path / "nopea", f"--namespace={namespace}")
+    site = Site(cluster, git_server, namespace)
+    web = yamls.deployment("web")
+    web["spec"]["replicas"] = 0
+
+    def rolled_out() -> None:
+        found = cluster.must_get(site.place("apps/v1 deployments", "web"))
+        assert condition(found, "Progressing").get("reason") == "NewReplicaSetAvailable", found
+
+    try:
+        nopea.wait_until_ready()
+        repo = site.sync("shop", {"web.yaml": yamls.text(web)})
+        eventually(rolled_out)
+        time.sleep(SETTLING_SECONDS + 1)
+        assert repo.condition("Healthy")["status"] == "True"
+        assert sum("/gitrepositories/shop/status?" in one.path for one in nopea.asked()) == 1
         assert nopea.stop() == 0, nopea.log_text()
     finally:
         nopea.kill()

@@ -9,8 +9,10 @@ import pytest
 from tests.e2e import yamls
 from tests.e2e.process import Nopea
 from tests.e2e.tenancy import BOTH_MODES
-from tests.e2e.waiting import eventually
+from tests.e2e.waiting import always, eventually
 from tests.e2e.world import Cluster, Json, Site, condition
+from tests.git.faulty import Relay
+from tests.gitserver import Access, GitServer
 
 pytestmark = BOTH_MODES
 
@@ -221,3 +223,30 @@ def test_kubectl_get_shows_the_state(site: Site, cluster: Cluster) -> None:
     assert cells["broken"][2] == "Branch, tag or commit not found; check spec.ref"
     wide = cluster.lab.run_kubectl("get", "gr", "broken", "-n", site.namespace, "-o", "wide")
     assert site.url("broken") in wide
+
+
+def test_a_refused_login_is_not_tried_again_every_few_seconds(site: Site, git_server: GitServer) -> None:
+    """Servers lock accounts after many attempts; a corrected Secret and a changed spec wake at once."""
+    files = {"web.yaml": yamls.text(yamls.config_map("web"))}
+    site.origin("shop", files)
+    place = site.place("v1 secrets", "git")
+    site.cluster.put(place, yamls.secret("git", username="acme", password="guess"))
+    with (
+        GitServer(git_server.root, access=Access(username="acme", password="opensesame")) as guarded,
+        Relay(guarded.port, held=b"GET") as relay,
+    ):
+        relay.gate.set()
+        url = relay.url(f"{site.namespace}/shop.git")
+        repo = site.follow("shop", url=url, interval="1s", secretRef={"name": "git"})
+        repo.wait_failed("NOPEA-G002")
+        asked = len(relay.requests)
+        always(lambda: _assert_asked(relay, asked), seconds=6)
+
+        repo.change(interval="2s")
+        eventually(lambda: _assert_asked(relay, 2 * asked))
+        site.cluster.put(place, yamls.secret("git", username="acme", password="opensesame"))
+        repo.wait_synced(seconds=40)
+
+
+def _assert_asked(relay: Relay, times: int) -> None:
+    assert len(relay.requests) == times

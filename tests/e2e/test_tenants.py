@@ -61,6 +61,30 @@ def test_without_an_account_nothing_is_applied(shop: Tenant) -> None:
     assert shop.cluster.must_get(shop.place(MAPS, "web"))["data"] == {"colour": "blue"}
 
 
+def test_a_secret_that_the_account_may_not_read_gives_no_variables(shop: Tenant) -> None:
+    """Else a variable would be a way to its value."""
+    head = {"name": "poor", "namespace": shop.namespace}
+    shop.cluster.put(
+        shop.place("v1 serviceaccounts", "poor"),
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": head},
+    )
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]
+    role = {"apiVersion": RBAC, "kind": "Role", "metadata": head, "rules": rules}
+    shop.cluster.put(shop.place(f"{RBAC} roles", "poor"), role)
+    place = shop.place(f"{RBAC} rolebindings", "poor")
+    shop.cluster.put(place, binding(place, "poor", f"{shop.namespace}/poor", kind="Role"))
+    secret = yamls.secret("other", colour="canary")
+    shop.cluster.put(shop.place("v1 secrets", "other"), {**secret, "metadata": {**head, "name": "other"}})
+    shop.origin("web", web(colour="${colour}"))
+    references = [{"kind": "Secret", "name": "other"}]
+
+    repo = shop.follow("web", serviceAccountName="poor", substituteFrom=references)
+
+    repo.wait_failed("NOPEA-K002")
+    assert shop.cluster.get(shop.place(MAPS, "web")) is None
+    assert "canary" not in str(repo.get())
+
+
 def test_git_cannot_change_another_tenants_repository(shop: Tenant, platform: Tenant) -> None:
     """Neither without an account nor as one's own: the controller's right to patch it is not Git's."""
     infra = platform.sync("infra", web(), **platform.fields())

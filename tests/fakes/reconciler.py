@@ -32,7 +32,9 @@ class FakeReconciler:
     problems: tuple[Problem, ...] = ()
     requests: list[ReconcileRequest] = field(default_factory=list)
     started_at: list[float] = field(default_factory=list)
+    new_secrets: bool = False
     asked_at: list[float] = field(default_factory=list)
+    secrets_read_at: list[float] = field(default_factory=list)
     checked_at: list[float] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
@@ -80,6 +82,12 @@ class FakeReconciler:
         del repository
         self.asked_at.append(asyncio.get_running_loop().time())
         return self.news
+
+    async def has_new_secrets(self, repository: Repository) -> bool:
+        """Return `new_secrets` and record the time of the question."""
+        del repository
+        self.secrets_read_at.append(asyncio.get_running_loop().time())
+        return self.new_secrets
 
 
 _: type[ReconcilePort] = FakeReconciler

@@ -40,6 +40,11 @@ class FaultyServer:
         """The port it listens on."""
         return int(self._socket.getsockname()[1])
 
+    @property
+    def connections(self) -> int:
+        """How many connections it has accepted."""
+        return len(self._threads)
+
     def __enter__(self) -> FaultyServer:
         self._accepting.start()
         return self
@@ -235,6 +240,7 @@ class Relay:
         self._held = held
         self._server = FaultyServer(self._relay)
         self.url = self._server.url
+        self.requests = self._server.requests
 
     def __enter__(self) -> Relay:
         self._server.__enter__()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,27 @@ async def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
 
     (problem,) = failure.value.problems
     assert (problem.code, problem.retry_after_seconds) == (code, seconds)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_server_that_asks_for_a_client_certificate_is_told_as_such(
+    port: GitPort, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    """libgit2 cannot present one; OpenSSL's own words would let users look for a broken network."""
+    authority = issue("Acme Root")
+    (tmp_path / "ca.pem").write_text(authority.pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*issue("git.acme.example", by=authority, hosts=HOSTS).files(tmp_path))
+    context.load_verify_locations(tmp_path / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = version
+
+    with FaultyServer(faulty.always(faulty.answer("200 OK")), tls=context) as server:
+        remote = Remote(
+            server.url(scheme="https"), Credentials(ca_crt=authority.pem, token=Secret("tok-4711"))
+        )
+        with pytest.raises(TransientError) as failure:
+            await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
+        assert server.requests == []
+
+    assert "it may ask for a client certificate, which is not supported" in failure.value.problems[0].message

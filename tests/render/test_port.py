@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,9 @@ async def test_a_request_ends_by_its_deadline(port: RenderPort) -> None:
 
 async def test_a_rendering_that_needs_too_much_memory_costs_its_own_request(tmp_path: Path) -> None:
     """It is tried again alone, and refused; then the others are rendered as before."""
-    many = "".join(f"- name: c{number}\n  literals: [a={'x' * 2000}]\n" for number in range(3000))
+    many = "".join(f"- name: c{number}\n  literals: [a={'x' * 4000}]\n" for number in range(6000))
     files = {"prod/kustomization.yaml": f"configMapGenerator:\n{many}"}
-    limit = 64 * MIB
+    limit = 160 * MIB
     async with running(tmp_path, memory_bytes=limit, total_memory_bytes=limit) as port:
         with pytest.raises(SyncError) as error:
             await _render(port, files, path="prod")
@@ -134,6 +135,45 @@ async def test_the_child_runs_in_its_sandbox(port: RenderPort) -> None:
     assert (status["Name"].strip(), status["Seccomp"].strip()) == ("nopea-render", "2")
     assert status["NoNewPrivs"].strip() == "1"
     assert variables == {"HOME", "LANG"}
+
+
+ENDLESS = {
+    "bad/Chart.yaml": "apiVersion: v2\nname: bad\nversion: 1.0.0\n",
+    "bad/templates/a.yaml": "{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}",
+}
+
+
+async def _endless(port: RenderPort, owner: RepoKey, *, seconds: float) -> SyncError:
+    files = {path: text.encode() for path, text in ENDLESS.items()}
+    request = RenderRequest(tool=Tool.HELM, path="bad", files=files, folders=("bad",), options={"helm": {}})
+    with pytest.raises(SyncError) as error:
+        await port.render(request, owner, timeout_seconds=seconds)
+    return error.value
+
+
+async def test_an_endless_template_costs_its_own_namespace_only(port: RenderPort) -> None:
+    """However many of them a namespace has, another one's renderings do not wait for them."""
+    took = []
+    async with asyncio.TaskGroup() as group:
+        bad = [group.create_task(_endless(port, RepoKey("bad", str(each)), seconds=8)) for each in range(4)]
+        await asyncio.sleep(1)
+        for _ in range(5):
+            started = time.monotonic()
+            assert (await _render(port, OVERLAY, path="prod")).objects
+            took.append(time.monotonic() - started)
+
+    assert sorted(took)[2] < 1, took
+    assert {each.result().problems[0].code for each in bad} == {Code.RENDERING_TIMEOUT}
+
+
+async def test_a_spec_cannot_ask_for_an_hour(tmp_path: Path) -> None:
+    """The port has a limit of its own."""
+    async with running(tmp_path, max_seconds=1) as port:
+        started = time.monotonic()
+        error = await _endless(port, OWNER, seconds=3600)
+
+    assert error.problems[0].code is Code.RENDERING_TIMEOUT
+    assert time.monotonic() - started < 20
 
 
 def _seen_by_kernel(pid: int) -> tuple[dict[str, str], set[str]]:

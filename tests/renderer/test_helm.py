@@ -242,11 +242,23 @@ def test_templates_reach_nothing_of_the_process(renderer: Renderer) -> None:
         assert "not defined" in error["detail"]
 
 
-def test_values_that_differ_at_every_rendering_are_noted(renderer: Renderer) -> None:
-    """Each rendering would apply another password."""
-    rendered = renderer.render(chart_of(a=config_map("a", "{{ randAlphaNum 8 }}")), kind="helm", helm=HELM)
+def test_templates_that_differ_at_every_rendering_are_named(renderer: Renderer) -> None:
+    """Each rendering would apply another password; what is not used, or is a test, does not matter."""
+    test = config_map("t", "{{ randAlphaNum 8 }}").replace(
+        "{name: t}", "{name: t, annotations: {helm.sh/hook: test}}"
+    )
+    files = chart_of(
+        a=config_map("a", "{{ randAlphaNum 8 | b64enc }}"),
+        b=config_map("b", "{{ if randAlphaNum 8 }}x{{ end }}"),
+        c=test,
+    )
 
-    assert any("randAlphaNum" in note for note in rendered.notes)
+    rendered = renderer.render(files, kind="helm", helm=HELM)
+
+    (note,) = rendered.notes
+    assert note.startswith(
+        "chart/templates/a.yaml gives another output at every rendering, through randAlphaNum."
+    )
 
 
 def test_an_ignored_file_is_no_part_of_the_chart(renderer: Renderer) -> None:
@@ -272,3 +284,71 @@ def test_numbers_of_inline_values_are_printed_as_those_of_a_file(renderer: Rende
 
     assert inline.objects == from_file.objects
     assert inline.objects[0]["data"]["value"] == "1.2345678e+07"
+
+
+@pytest.mark.parametrize(
+    ("template", "kept"),
+    [
+        ('{{ fail "set a password" }}', "set a password"),
+        ("{{ fail .Values.password }}", None),
+        ('{{ fail (printf "not %s" .Values.password) }}', None),
+        ("{{ include .Values.password . }}", None),
+        ("a: {{ .Values.password | fromYaml | required `x` }}: b", None),
+        ("{{ .Values.password.x }}", None),
+        ("- {{ .Values.password }}: {{ .Values.password }}: x", None),
+        ("{{ $_ := lookup `v1` `Secret` `` .Values.password }}{{ fail `looked` }}", "looked"),
+    ],
+)
+def test_values_from_secrets_are_in_no_error(renderer: Renderer, template: str, kept: str | None) -> None:
+    """What the chart's author wrote is told; what a template made of a value is not."""
+    helm = {**HELM, "values": {"password": "hunter2"}}
+
+    answer = renderer.ask(chart_of(a=template), kind="helm", helm=helm, private=True)
+
+    assert "err" in answer
+    assert "hunter2" not in str(answer)
+    assert answer["err"]["detail"] == (kept or "")
+
+
+def test_a_values_file_from_a_secret_is_private_by_its_name(renderer: Renderer) -> None:
+    """The parent gives the key of a Secret beside the files of the repository."""
+    name = "Secret shop, key values.yaml"
+    files = {**chart_of(a="{{ fail .Values.password }}"), name: "password: hunter2\n"}
+
+    error = renderer.refuse(files, kind="helm", helm={**HELM, "valuesFiles": [name]})
+    broken = renderer.refuse(
+        {**files, name: "hunter2: [\n"}, kind="helm", helm={**HELM, "valuesFiles": [name]}
+    )
+
+    assert (error["kind"], error["detail"]) == ("template", "")
+    assert (broken["kind"], broken["file"], broken["detail"]) == ("not_yaml", name, "")
+
+
+def test_values_from_secrets_are_in_no_note(renderer: Renderer) -> None:
+    """The name of what is looked up may be a value."""
+    template = config_map("a", "{{ lookup `v1` `Secret` `` .Values.password | toJson | quote }}")
+    helm = {**HELM, "values": {"password": "hunter2"}}
+
+    rendered = renderer.render(chart_of(a=template), kind="helm", helm=helm, private=True)
+
+    assert len(rendered.notes) == 1
+    assert "hunter2" not in rendered.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("versions", "found"),
+    [
+        (["v1", "apps/v1", "shop.test/v1"], "true false true"),
+        (["shop.test/v1"], "true true true"),
+        ([], "true true false"),
+    ],
+)
+def test_a_chart_sees_what_the_cluster_serves(renderer: Renderer, versions: list[str], found: str) -> None:
+    """Without a cluster it sees what Helm knows, and what the spec adds."""
+    wanted = ("apps/v1", "policy/v1beta1", "shop.test/v1")
+    checks = " ".join(f"{{{{ .Capabilities.APIVersions.Has `{version}` }}}}" for version in wanted)
+    template = config_map("a", f'"{checks}"')
+
+    rendered = renderer.render(chart_of(a=template), kind="helm", helm={**HELM, "apiVersions": versions})
+
+    assert rendered.objects[0]["data"]["value"] == found

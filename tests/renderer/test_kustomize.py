@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +35,11 @@ kind: Service
 metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 80}]}
 """
+URL = "https://example.test/a.yaml"
+BUILTIN = "{apiVersion: builtin, metadata: {name: a}"
+WITHOUT_TYPES = '{"definitions": {"a": {"x-kubernetes-group-version-kind": [{"kind": 1}]}}}'
+# Each operation makes the object twice as big.
+DOUBLE = [{"op": "copy", "from": "/spec", "path": f"/spec/a{number}"} for number in range(40)]
 OVERLAY: dict[str, str | bytes] = {
     "base/kustomization.yaml": """\
 resources: [app.yaml]
@@ -60,8 +66,8 @@ spec: {template: {spec: {containers: [{name: web, resources: {limits: {memory: 6
 }
 
 
-def by_kubectl(files: Mapping[str, str | bytes], path: str, folder: Path) -> list[dict[str, Any]]:
-    """Return what `kubectl kustomize` makes of the same files."""
+def by_kubectl(files: Mapping[str, str | bytes], path: str, folder: Path) -> list[dict[str, Any]] | None:
+    """Return what `kubectl kustomize` makes of the same files; None where it refuses them."""
     for name, content in files.items():
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -75,8 +81,10 @@ def by_kubectl(files: Mapping[str, str | bytes], path: str, folder: Path) -> lis
         "--load-restrictor=LoadRestrictionsNone",
         str(folder / path),
     ]
-    output = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
-    return [document for document in yaml.load_all(output, yaml.BaseLoader) if document]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    if done.returncode:
+        return None
+    return [document for document in yaml.load_all(done.stdout, yaml.BaseLoader) if document]
 
 
 def as_text(value: Any) -> Any:
@@ -104,6 +112,7 @@ def test_an_overlay_is_built_as_kubectl_builds_it(renderer: Renderer, tmp_path: 
     rendered = renderer.render(OVERLAY, path="overlays/prod")
 
     expected = by_kubectl(OVERLAY, "overlays/prod", tmp_path)
+    assert expected
     assert in_order(as_text(rendered.objects)) == in_order(expected)
 
 
@@ -136,6 +145,22 @@ def test_missing_files_are_asked_for_in_one_go(renderer: Renderer) -> None:
 
     assert answer["need"] == ["base"]
     renderer.render(OVERLAY, path="overlays/prod", folders=["overlays/prod", "base"])
+
+
+def test_a_file_that_only_the_build_looks_for_is_asked_for(renderer: Renderer) -> None:
+    """What a plugin's own file refers to is not known before."""
+    plugin = "{apiVersion: builtin, kind: PatchTransformer, metadata: {name: a}, path: ../patch.yaml}"
+    files = {
+        "o/kustomization.yaml": "resources: [a.yaml]\ntransformers: [plugin.yaml]\n",
+        "o/plugin.yaml": plugin,
+        "o/a.yaml": SERVICE,
+    }
+
+    answer = renderer.ask(files, path="o", folders=["o"])
+
+    assert answer["need"] == ["patch.yaml"]
+    error = renderer.refuse(files, path="o", folders=["o"], missing=["patch.yaml"])
+    assert error["kind"] == "missing_file"
 
 
 def test_a_file_that_does_not_exist_is_told_with_the_line_that_names_it(renderer: Renderer) -> None:
@@ -198,3 +223,124 @@ def test_spec_kustomize_lies_on_top_of_the_users_overlay(renderer: Renderer) -> 
     assert deployment["metadata"]["name"] == "eu-prod-web"
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/web:3.0"
     assert ("base/app.yaml", 0) in rendered.sources
+
+
+@pytest.mark.parametrize(
+    ("added", "kind", "message"),
+    [
+        ("replicas: [{name: gone, count: 2}]", "patch_no_match", "gone"),
+        (
+            "patches: [{patch: '{apiVersion: v1, kind: Service, metadata: {name: gone}}'}]",
+            "patch_no_match",
+            "Service gone",
+        ),
+        ("configMapGenerator: [{name: settings}]", "duplicate_id", "ConfigMap settings"),
+        (
+            "configMapGenerator: [{name: gone, behavior: merge}]",
+            "invalid_kustomization",
+            "ConfigMap gone",
+        ),
+        ("configMapGenerator: [{name: b, literals: [a=1, a=2]}]", "invalid_kustomization", "the key a"),
+        ("resources: [../../base, ../../base]", "duplicate_id", "Deployment web"),
+        ("helmCharts: [{name: redis}]", "plugin", "helmCharts"),
+        ("transformers: ['{apiVersion: x.test/v1, kind: Own, metadata: {name: a}}']", "plugin", "Own"),
+        ("unknown: field", "invalid_kustomization", ""),
+        ("resources: [bad.yaml]", "invalid_resource", ""),
+        ("resources: [half.yaml]", "invalid_resource", ""),
+        ("crds: [gone.yaml]", "missing_file", "gone.yaml"),
+        ("openapi: {path: bad.yaml}\npatches: [{path: patch.yaml}]", "invalid_kustomization", "schema"),
+        ("openapi: {path: types.json}\npatches: [{path: patch.yaml}]", "invalid_kustomization", "schema"),
+        ("openapi: {version: v0}", "invalid_kustomization", ""),
+        (f"transformers: ['{BUILTIN}, kind: PatchTransformer, path: {URL}}}']", "remote", URL),
+        (f"patches: [{{target: {{kind: Service}}, patch: '{json.dumps(DOUBLE)}'}}]", "too_big", "copy"),
+        (f"generators: ['{BUILTIN}, kind: HelmChartInflationGenerator}}']", "plugin", "helmCharts"),
+    ],
+)
+def test_what_kustomize_refuses_has_a_kind_and_names_its_object(
+    renderer: Renderer, added: str, kind: str, message: str
+) -> None:
+    """The same error has the same text each time: it is in the status of an object."""
+    base = "" if added.startswith("resources") else "resources: [../../base]\n"
+    files = {
+        **OVERLAY,
+        "overlays/bad/kustomization.yaml": base + added + "\n",
+        "overlays/bad/bad.yaml": "a: b: c\n",
+        "overlays/bad/half.yaml": "apiVersion: v1\nmetadata: {name: a}\n",
+        "overlays/bad/big.txt": "x" * (1 << 20) + "x",
+        "overlays/bad/types.json": WITHOUT_TYPES,
+        "overlays/bad/patch.yaml": SERVICE,
+    }
+
+    error = renderer.refuse(files, path="overlays/bad")
+
+    assert error["kind"] == kind, error
+    assert message in error["message"]
+    assert error["file"].startswith("overlays/bad/")
+    assert renderer.refuse(files, path="overlays/bad") == error
+
+
+def test_spec_kustomize_changes_plain_documents_too(renderer: Renderer) -> None:
+    """A folder without a kustomization of its own: the parent gives what it has parsed."""
+    parsed = [
+        ["app.yaml", 1, b'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}'],
+        ["b/c.yaml", 0, b'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}}'],
+    ]
+    spec = {
+        "namePrefix": "eu-",
+        "components": ["../c"],
+        "patches": [
+            {"target": {"name": "b"}, "patch": '[{"op": "add", "path": "/data", "value": {"x": "y"}}]'}
+        ],
+    }
+    component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -c\n"
+
+    rendered = renderer.render(
+        {"c/kustomization.yaml": component}, path="apps", documents=parsed, kustomize=spec
+    )
+
+    assert [item["metadata"]["name"] for item in rendered.objects] == ["eu-a-c", "eu-b-c"]
+    assert rendered.objects[1]["data"] == {"x": "y"}
+    assert rendered.sources == [("app.yaml", 1), ("b/c.yaml", 0)]
+
+
+def test_common_metadata_is_set_on_the_objects_alone(renderer: Renderer) -> None:
+    """As Flux does it: selectors and templates of Pods stay, and values of the spec win."""
+    spec = {"commonMetadata": {"labels": {"app": "other"}, "annotations": {"team": "shop"}}}
+
+    rendered = renderer.render(OVERLAY, path="overlays/prod", kustomize=spec)
+
+    deployment = next(item for item in rendered.objects if item["kind"] == "Deployment")
+    assert deployment["metadata"]["labels"] == {"app": "other"}
+    assert deployment["spec"]["template"]["metadata"] == {"labels": {"app": "web"}}
+    assert all(item["metadata"]["annotations"] == {"team": "shop"} for item in rendered.objects)
+
+
+def test_fetched_bases_stand_in_for_their_urls(renderer: Renderer) -> None:
+    """The parent puts what it fetched in a folder that no repository can have."""
+    url, file = "github.com/org/repo//deploy?ref=v1", "https://example.test/install.yaml"
+    files = {
+        "kustomization.yaml": f"resources:\n- {url}\n- {file}\nnamePrefix: a-\n",
+        ".git/remotes/1/deploy/kustomization.yaml": "resources: [../shared/a.yaml]\n",
+        ".git/remotes/1/shared/a.yaml": SERVICE,
+        ".git/remotes/2/install.yaml": SERVICE.replace("{name: web}", "{name: db}"),
+    }
+    remotes = {url: ".git/remotes/1/deploy", file: ".git/remotes/2/install.yaml"}
+
+    rendered = renderer.render(files, remotes=remotes)
+
+    assert [item["metadata"]["name"] for item in rendered.objects] == ["a-web", "a-db"]
+    assert rendered.sources == [(".git/remotes/1/shared/a.yaml", 0), (".git/remotes/2/install.yaml", 0)]
+
+
+def test_a_fetched_base_cannot_read_the_repository(renderer: Renderer) -> None:
+    """Whoever owns the remote base does not see the user's files."""
+    url = "github.com/org/repo?ref=v1"
+    files = {
+        "kustomization.yaml": f"resources: ['{url}']\n",
+        "secret.yaml": SERVICE,
+        ".git/remotes/1/kustomization.yaml": "resources: [../../../secret.yaml]\n",
+    }
+
+    error = renderer.refuse(files, remotes={url: ".git/remotes/1"})
+
+    assert (error["kind"], error["file"]) == ("outside", ".git/remotes/1/kustomization.yaml")

@@ -28,7 +28,7 @@ from nopea.core.manifests.tool import Tool
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError
-from nopea.reconcile.fetch import Snapshot, chart_of, rendered_snapshot, transformed
+from nopea.reconcile.fetch import Snapshot, chart_of, folder_of, rendered_snapshot, transformed
 from nopea.reconcile.renderings import Renderings
 
 _COMMIT = Commit(id="", author="", message="", committed_at=datetime.now(UTC))
@@ -65,7 +65,8 @@ async def read_folder(
         _refuse(problem_of_options(spec))
         if transforms(spec):
             blobs = {path: path for path in found.files}
-            files = await transformed(found.files, blobs, source, spec, renderings, owner=owner)
+            what = folder_of(spec, source, Tool.PLAIN, owner)
+            files = await transformed(what, spec, found.files, blobs, renderings)
             return replace(found, files=files)
         return found
     except StalledError as error:

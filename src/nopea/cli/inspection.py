@@ -59,7 +59,7 @@ async def inspect_repository(client: KubeClient, namespace: str, name: str) -> I
     repository = await read_repository(client, RepoKey(namespace, name))
     spec = valid_spec(repository)
     state = await read_state(client, repository)
-    remote = await remote_of(client, repository.key, spec)
+    remote = await remote_of(client, repository.key, spec, AS_CALLER)
     async with temporary_fetcher(cluster_inputs(client)) as fetcher:
         snapshot = await fetched(fetcher, repository, spec, remote)
         inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
@@ -74,7 +74,7 @@ async def inspect_folder_as(
     spec = valid_spec(repository)
     state = await read_state(client, repository)
     try:
-        remote = await remote_of(client, repository.key, spec)
+        remote = await remote_of(client, repository.key, spec, AS_CALLER)
     except SyncError:
         remote = Remote(spec.url)  # then only the last applied values are missing
     async with temporary_fetcher(cluster_inputs(client)) as fetcher:

@@ -14,6 +14,7 @@ from nopea.cli.inspection import NO_URL, cluster_inputs, fetched, temporary_fetc
 from nopea.cli.repository import read_repository
 from nopea.core.api.labels import owner_label
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.manifests.render import Rendering, read_documents, render
 from nopea.core.objects import ObjectKey, RepoKey, split_api_version
 from nopea.core.problem import Problem
@@ -70,7 +71,7 @@ async def render_repository(client: KubeClient, key: RepoKey) -> RenderedManifes
     """
     repository = await read_repository(client, key)
     spec = valid_spec(repository)
-    remote = await remote_of(client, key, spec)
+    remote = await remote_of(client, key, spec, AS_CALLER)
     async with temporary_fetcher(cluster_inputs(client)) as fetcher:
         snapshot = await fetched(fetcher, repository, spec, remote)
     documents, problems = read_documents(snapshot.files)

@@ -38,7 +38,6 @@ async def _follow_definitions(client: KubeClient, discovery: Discovery, changed:
     events = list_and_watch(client, DEFINITIONS, Selection(metadata_only=True))
     async with aclosing(events):
         async for event in events:
-            before = set(known)
             match event:
                 case Synced(objects):
                     known = {live.meta.name for live in objects}
@@ -46,8 +45,7 @@ async def _follow_definitions(client: KubeClient, discovery: Discovery, changed:
                     known.add(live.meta.name)
                 case Deleted(live):
                     known.discard(live.meta.name)
-            for name in before ^ known:
-                discovery.note_definition(name, is_deleted=name in before)
+            discovery.note_definitions(known)
             discovery.invalidate()
             changed.set()
 

@@ -11,6 +11,8 @@ POLL_JITTER = 0.1
 RECONCILE_POLLS = 2
 FIRST_RETRY_SECONDS = 1.0
 RETRY_JITTER = 0.2
+LEAST_STALLED_SECONDS = 60.0
+"""The least wait after an error that only settings mend, unless the spec says how often to retry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +42,18 @@ class Schedule:
 
     def retry_seconds(self, failures: int) -> float:
         """Return the wait after failures in a row (≥ 1): 1 s doubling up to the longest wait, ± 20 %."""
-        backoff = backoff_seconds(failures, first=FIRST_RETRY_SECONDS, most=self.longest_retry_seconds)
-        return backoff * (1 + RETRY_JITTER * (2 * self.random() - 1))
+        return self._jittered(
+            backoff_seconds(failures, first=FIRST_RETRY_SECONDS, most=self.longest_retry_seconds)
+        )
+
+    def slow_retry_seconds(self) -> float:
+        """Return the wait after a failure that a retry does not mend: the longest wait, ± 20 %."""
+        return self._jittered(self.longest_retry_seconds)
+
+    def stalled_retry_seconds(self) -> float:
+        """Return the wait after a failure that only a change of settings mends; such a change wakes."""
+        least = LEAST_STALLED_SECONDS if self.retry_interval_seconds is None else 0.0
+        return self._jittered(max(self.longest_retry_seconds, least))
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * (1 + RETRY_JITTER * (2 * self.random() - 1))

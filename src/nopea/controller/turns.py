@@ -7,6 +7,7 @@ ready after half of the time, and memory holds the objects of a few. It decides 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -28,6 +29,7 @@ LONG_SECONDS = 5.0
 @dataclass(eq=False, slots=True)
 class _Turn:
     namespace: str
+    arrival: int
     is_urgent: Callable[[], bool]
     begins: asyncio.Future[None]
     expires: asyncio.TimerHandle | None = None
@@ -41,14 +43,16 @@ class Turns:
 
     def __init__(self, *, at_once: int = AT_ONCE) -> None:
         self._at_once = at_once
-        self._waiting: dict[_Turn, None] = {}
+        self._arrivals = itertools.count()
+        self._waiting: dict[str, dict[_Turn, None]] = {}
+        """By namespace; none is empty."""
         self._running: dict[_Turn, None] = {}
         self._namespaces: Counter[str] = Counter()
 
     @property
     def waiting(self) -> int:
         """How many syncs wait for their turn."""
-        return len(self._waiting)
+        return sum(map(len, self._waiting.values()))
 
     @asynccontextmanager
     async def turn(self, key: RepoKey, *, is_urgent: Callable[[], bool]) -> AsyncIterator[None]:
@@ -56,14 +60,15 @@ class Turns:
 
         `is_urgent` is asked whenever the next turn is given, so a sync can become urgent while it waits.
         """
-        turn = _Turn(key.namespace, is_urgent, asyncio.get_running_loop().create_future())
-        self._waiting[turn] = None
+        begins = asyncio.get_running_loop().create_future()
+        turn = _Turn(key.namespace, next(self._arrivals), is_urgent, begins)
+        self._waiting.setdefault(turn.namespace, {})[turn] = None
         self._give()
         try:
             await turn.begins
             yield
         finally:
-            self._waiting.pop(turn, None)
+            self._leave(turn)
             self._end(turn)
 
     def lift(self) -> None:
@@ -73,11 +78,11 @@ class Turns:
 
     def _give(self) -> None:
         while self._waiting:
-            turn = min(self._waiting, key=self._order)
-            spare = 0 if self._namespaces[turn.namespace] else SPARE
-            if len(self._running) >= self._at_once + spare:
+            fewest = min(self._namespaces[namespace] for namespace in self._waiting)
+            if len(self._running) >= self._at_once + (0 if fewest else SPARE):
                 return
-            del self._waiting[turn]
+            turn = self._next(fewest)
+            self._leave(turn)
             if turn.begins.cancelled():
                 continue
             self._running[turn] = None
@@ -85,8 +90,16 @@ class Turns:
             turn.expires = asyncio.get_running_loop().call_later(LONG_SECONDS, self._end, turn)
             turn.begins.set_result(None)
 
-    def _order(self, turn: _Turn) -> tuple[int, bool]:
-        return self._namespaces[turn.namespace], not turn.is_urgent()
+    def _next(self, fewest: int) -> _Turn:
+        """Return whose turn is next among the namespaces that have the fewest."""
+        poorest = (turns for name, turns in self._waiting.items() if self._namespaces[name] == fewest)
+        return min(itertools.chain(*poorest), key=lambda turn: (not turn.is_urgent(), turn.arrival))
+
+    def _leave(self, turn: _Turn) -> None:
+        turns = self._waiting.get(turn.namespace, {})
+        turns.pop(turn, None)
+        if not turns:
+            self._waiting.pop(turn.namespace, None)
 
     def _end(self, turn: _Turn) -> None:
         if turn.expires is not None:

@@ -16,6 +16,7 @@ from nopea.controller.turns import Turns
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import backoff_seconds, parse_duration
+from nopea.core.problem import Remedy
 from nopea.core.status.report import ReconcileReport, Result
 from nopea.core.trigger import ANNOUNCED, URGENT, WATCHED, Trigger
 from nopea.reconcile.request import ReconcileRequest
@@ -36,6 +37,10 @@ MOST_HEALTH_SECONDS = 160.0
 
 SECOND_LOOKS_SECONDS = (2.0, 10.0)
 """When to ask Git again after a webhook that it does not confirm: a forge may announce too early."""
+
+SECRET_SECONDS = 2.0
+MOST_SECRET_SECONDS = 30.0
+"""How often Secrets are read again while a sync fails that they may mend: Nopea may not watch them."""
 
 HEAL_SLACK_SECONDS = 0.1
 """Times in the cluster have whole seconds, and a timer may fire a little early."""
@@ -64,6 +69,10 @@ class ReconcilePort(Protocol):
         """Ask Git only: True when a sync could find something to do."""
         ...
 
+    async def has_new_secrets(self, repository: Repository) -> bool:
+        """Ask for the Secrets only: True when one is not as the last sync read it."""
+        ...
+
 
 class Worker:
     """Keeps one repository synced until cancelled or shut down."""
@@ -87,6 +96,7 @@ class Worker:
         self._failures = 0
         self._looks = 0
         self._checks = 0
+        self._secret_looks = 0
 
     async def run(self) -> None:
         """Run until a `SHUTDOWN` trigger or cancellation; the first sync starts at once."""
@@ -107,6 +117,11 @@ class Worker:
         if Trigger.WEBHOOK in triggers and not timers.is_due(Trigger.WEBHOOK):
             self._looks = 0
         timers.drop(triggers)
+        if Trigger.SECRET_CHANGE in triggers and not await self._reconciler.has_new_secrets(repository):
+            self._set_secret_timer(timers)
+            triggers -= {Trigger.SECRET_CHANGE}
+            if not triggers:
+                return
         if triggers <= ANNOUNCED and not await self._reconciler.has_new_commit(repository):
             timers.keep(Trigger.POLL, schedule.poll_seconds())
             if Trigger.WEBHOOK in triggers and self._looks < len(SECOND_LOOKS_SECONDS):
@@ -142,7 +157,8 @@ class Worker:
             triggers=triggers,
             pending=self._mailbox.pending,
             retry_seconds=schedule.retry_seconds(self._failures + 1),
-            longest_retry_seconds=schedule.longest_retry_seconds,
+            slow_retry_seconds=schedule.slow_retry_seconds(),
+            stalled_retry_seconds=schedule.stalled_retry_seconds(),
         )
         report = await self._reconciler.run(request)
         timers.drop(set(Trigger) - ANNOUNCED if report.without_git else Trigger)
@@ -151,6 +167,9 @@ class Worker:
         elif report.result is Result.FAILED:
             self._failures += 1
             timers.set(Trigger.RETRY, request.retry_in(report))
+            if _waits_for_secrets(repository, report):
+                self._secret_looks = 0
+                self._set_secret_timer(timers)
         else:
             self._failures = 0
         if report.retry_at is not None:
@@ -171,6 +190,18 @@ class Worker:
         self._checks += 1
         seconds = backoff_seconds(self._checks, first=HEALTH_SECONDS, most=MOST_HEALTH_SECONDS)
         timers.set(Trigger.HEALTH, seconds)
+
+    def _set_secret_timer(self, timers: Timers) -> None:
+        self._secret_looks += 1
+        seconds = backoff_seconds(self._secret_looks, first=SECRET_SECONDS, most=MOST_SECRET_SECONDS)
+        timers.set(Trigger.SECRET_CHANGE, seconds)
+
+
+def _waits_for_secrets(repository: Repository, report: ReconcileReport) -> bool:
+    spec = repository.spec
+    if not isinstance(spec, GitRepositorySpec) or not (spec.secret_ref or spec.proxy_secret_ref):
+        return False
+    return any(each.code.is_git and each.remedy is Remedy.SETTING for each in report.problems)
 
 
 def interval_seconds(repository: Repository) -> float:

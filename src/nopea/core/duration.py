@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+\Z"  # \Z: Python's $ also matches before a last newline
 _WHOLE = re.compile(PATTERN)
@@ -15,6 +16,7 @@ _MOST_DOUBLINGS = 30  # a float overflows at 1024; every wait has reached its bo
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
+@lru_cache(maxsize=256)  # each sync asks several times, and most GitRepositories have the same durations
 def parse_duration(text: str) -> timedelta:
     """Parse a duration; raises ValueError with a message for users that gives examples."""
     if not _WHOLE.match(text) or len(text) > 32:

@@ -14,6 +14,17 @@ MOST_RETRY_AFTER_SECONDS: Final = 3600.0
 """A server that asks for a longer wait is asked again after this time."""
 
 
+class Remedy(enum.Enum):
+    """What can mend a problem, and so when it is worth a retry."""
+
+    TIME = enum.auto()
+    """A network, a server, a race, or somebody in the cluster: retried with backoff."""
+    COMMIT = enum.auto()
+    """A push, which is looked for at every interval."""
+    SETTING = enum.auto()
+    """The spec, a Secret or the Git server's settings; asking again could lock an account."""
+
+
 class Code(enum.StrEnum):
     """The error codes, which users depend on.
 
@@ -161,6 +172,22 @@ _TRANSIENT = frozenset(
 )
 
 
+_REMEDIES = {
+    **dict.fromkeys(
+        (Code.GIT_REF_NOT_FOUND, Code.GIT_PATH_NOT_FOUND, Code.GIT_EMPTY_REPOSITORY, Code.GIT_TOO_BIG),
+        Remedy.COMMIT,
+    ),
+    **dict.fromkeys(
+        (
+            Code.GIT_AUTHENTICATION, Code.GIT_HOST_KEY, Code.GIT_CERTIFICATE, Code.GIT_SECRET_MISSING,
+            Code.GIT_SECRET_INVALID, Code.GIT_NOT_FOUND, Code.GIT_ADDRESS_DENIED, Code.SPEC_INVALID,
+            Code.ROLLBACK_INVALID, Code.ACCOUNT_MISSING, Code.NOT_ALLOWED,
+        ),
+        Remedy.SETTING,
+    ),
+}  # fmt: skip
+
+
 def printable(text: str) -> str:
     """Return a text from Git, a server or an object without what could control a terminal; lines stay."""
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
@@ -172,7 +199,8 @@ class Problem:
 
     `source` is `path/in/repo.yaml#2` (document) or `path/in/repo.yaml:14` (line), or empty; `object` is
     `apps/Deployment shop/web` or empty. `message` and `hint` are sentences with a capital and a full stop:
-    what happened, and what to do next. A server that is busy may have asked for a wait.
+    what happened, and what to do next. A server that is busy may have asked for a wait. `is_stalled` tells a
+    problem that no retry mends from others with its code.
     """
 
     code: Code
@@ -181,12 +209,18 @@ class Problem:
     source: str = ""
     object: str = ""
     retry_after_seconds: float = field(default=0.0, compare=False)
+    is_stalled: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("message", "hint", "source", "object"):
             text = getattr(self, name)
             if not text.isprintable():
                 object.__setattr__(self, name, printable(text))
+
+    @property
+    def remedy(self) -> Remedy:
+        """What can mend it."""
+        return Remedy.SETTING if self.is_stalled else _REMEDIES.get(self.code, Remedy.TIME)
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.source, self.object) if part)
@@ -206,7 +240,7 @@ class SyncError(Exception):
 
 
 class StalledError(SyncError):
-    """A user must change Git, the spec, a Secret or the cluster; retried with backoff too."""
+    """A user must change Git, the spec, a Secret or the cluster; retried too, by each problem's remedy."""
 
 
 class TransientError(SyncError):

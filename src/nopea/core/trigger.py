@@ -16,6 +16,7 @@ class Trigger(enum.StrEnum):
     OBJECT_CHANGE = "object change"
     SPEC_CHANGE = "spec change"
     KIND_CHANGE = "kind change"
+    SECRET_CHANGE = "secret change"
     MANUAL = "manual"
     HEAL = "heal"
     ROLLBACK = "rollback"

@@ -84,7 +84,11 @@ def _explained(message: str) -> str:
     return message
 
 
+_CLIENT_CERTIFICATE = "it may ask for a client certificate, which is not supported"
 _MEANINGS = (
+    ("alert handshake failure", _CLIENT_CERTIFICATE),  # TLS 1.2
+    ("alert certificate required", _CLIENT_CERTIFICATE),
+    ("shutdown while in init", _CLIENT_CERTIFICATE),  # TLS 1.3, as OpenSSL sees it when it closes
     ("object format 'sha256'", "repositories with SHA-256 ids are not supported"),
     ("invalid packet line", "its repository may be a shallow clone, which is not supported"),
     ("too many redirects", "it redirects again and again"),
@@ -93,6 +97,7 @@ _MEANINGS = (
 _TEXTS: tuple[tuple[str, ErrorKind], ...] = (
     ("timed out", ErrorKind.TIMEOUT),
     ("object not found", ErrorKind.MIRROR),
+    ("proxy returned unexpected status", ErrorKind.UNREACHABLE),
     ("cannot redirect", ErrorKind.REDIRECT),
     ("too many redirects", ErrorKind.PROTOCOL),
     ("object format 'sha256'", ErrorKind.UNSUPPORTED),

@@ -27,7 +27,7 @@ def error_of(
 ) -> SyncError:
     """Return a StalledError if a user must act, else a TransientError; it never holds a secret."""
     url = mask_url(remote.url)
-    detail = _without_places(mask_text(message, *remote.credentials.secrets()))
+    detail = _without_places(mask_text(message, *remote.secrets()))
     match kind:
         case ErrorKind.REF_MISSING:
             return _ref_missing(url, detail, facts, ref)
@@ -37,16 +37,30 @@ def error_of(
             return _authentication(url, detail, remote)
         case ErrorKind.HOST_KEY if facts.get("key"):
             return _host_key(url, HostKey(*facts["key"]), remote)
+        case ErrorKind.ADDRESS if facts.get("of") == "proxy":
+            return _stalled(
+                Code.GIT_ADDRESS_DENIED,
+                f"{url}: Nopea may not connect to this proxy: {detail}.",
+                "Correct address in the Secret in spec.proxySecretRef, or run Nopea with another "
+                "--git-networks.",
+            )
+        case ErrorKind.UNREACHABLE if remote.proxy is not None or "proxy returned" in detail:
+            what, hint = "the Git server cannot be reached through the proxy", f"Check {_proxy(remote)}"
+            hint += ", and that the proxy lets Nopea reach the server."
+            code = Code.GIT_UNREACHABLE
+            return TransientError(Problem(code=code, message=f"{url}: {what}: {detail}.", hint=hint))
         case _:
             code, what, hint = _PLAIN[kind]
+            is_stalled = kind in _STALLED
             wait = facts.get("retry_after") or 0.0
             problem = Problem(
                 code=code,
                 message=f"{url}: {what}: {detail}.",
                 hint=hint,
                 retry_after_seconds=min(float(wait), MOST_RETRY_AFTER_SECONDS),
+                is_stalled=is_stalled and code is Code.GIT_PROTOCOL,  # of the others, the code says it
             )
-            return StalledError(problem) if kind in _STALLED else TransientError(problem)
+            return StalledError(problem) if is_stalled else TransientError(problem)
 
 
 _MIRROR = re.compile(rf"/[^'\"\s]*[0-9a-f]{{64}}{re.escape(MIRROR_SUFFIX)}({re.escape(TEMPORARY)}[\w-]+)?")
@@ -152,7 +166,18 @@ _UNREADABLE_KEY = re.compile(
 )
 
 
+def _proxy(remote: Remote) -> str:
+    """Return where the proxy is set."""
+    return "https_proxy of Nopea" if remote.proxy is None else "the Secret in spec.proxySecretRef"
+
+
 def _authentication(url: str, detail: str, remote: Remote) -> SyncError:
+    if "proxy authentication" in detail.lower():
+        return _stalled(
+            Code.GIT_AUTHENTICATION,
+            f"{url}: the proxy refused access: it does not accept the credentials, or asks for some.",
+            f"Correct the user and the password in {_proxy(remote)}.",
+        )
     if _UNREADABLE_KEY.search(detail.lower()):
         if is_encrypted(remote.credentials.identity.reveal()):
             return _stalled(

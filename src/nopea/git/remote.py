@@ -49,6 +49,7 @@ class RemoteAddress:
     identity: bytes
     identity_password: bytes
     proxy: str
+    has_own_proxy: bool
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> RemoteAddress:
@@ -56,6 +57,7 @@ class RemoteAddress:
         return cls(
             url=raw["url"], username=raw["username"], password=raw["password"], token=raw["token"],
             identity=raw["identity"], identity_password=raw["identity_password"], proxy=raw["proxy"],
+            has_own_proxy=raw["has_own_proxy"],
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -226,6 +228,11 @@ class Conversation:
             raise
 
     def _refuse_unreachable(self) -> None:
+        if self.address.has_own_proxy:  # a GitRepository names it, as it names the server
+            try:
+                refuse_unreachable(self.address.proxy, self.networks)
+            except GitFailure as failure:
+                raise GitFailure(failure.kind, failure.message, of="proxy") from failure
         refuse_unreachable(self.address.url, self.networks, proxied=bool(self.address.proxy))
 
 

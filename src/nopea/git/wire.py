@@ -30,6 +30,8 @@ MIRROR_SUFFIX = ".git"
 def mirror_name(remote: Remote) -> str:
     """Return the folder that equal remotes share."""
     key = f"{remote.url}\0{remote.credentials.digest()}"
+    if remote.proxy is not None:  # it decides who is asked, so its operations are not shared with others
+        key += f"\0{remote.proxy.url()}"
     return hashlib.sha256(key.encode()).hexdigest() + MIRROR_SUFFIX
 
 
@@ -46,11 +48,15 @@ def raw_ref(ref: Ref) -> tuple[str, str]:
 
 
 def raw_address(remote: Remote, *, proxy: str = "") -> dict[str, Any]:
-    """Return a remote as a request carries it: the only place where secrets are revealed."""
+    """Return a remote as a request carries it: the only place where secrets are revealed.
+
+    `proxy` is that of the process, for a remote that has none of its own.
+    """
     credentials = remote.credentials
     return {
         "url": remote.url,
-        "proxy": proxy,
+        "proxy": remote.proxy.url() if remote.proxy is not None else proxy,
+        "has_own_proxy": remote.proxy is not None,
         "username": credentials.username,
         "password": credentials.password.reveal(),
         "token": credentials.token.reveal(),

@@ -76,12 +76,14 @@ class Informer:
         """True while it can be believed."""
         return self.health.is_current
 
+    def is_news(self, key: ObjectKey, version: str) -> bool:
+        """Return whether an event tells more than is known: not what the answer to a request told before."""
+        known = self.objects.get(key)
+        return known is None or is_newer(version, known.resource_version)
+
     def take(self, key: ObjectKey, observed: ObservedObject) -> set[str | None]:
         """Keep the newer of what is known and what an event says; return whom the difference concerns."""
-        known = self.objects.get(key)
-        if known is not None and not is_newer(observed.resource_version, known.resource_version):
-            return set()
-        return self.put(key, observed)
+        return self.put(key, observed) if self.is_news(key, observed.resource_version) else set()
 
     def assume(self, key: ObjectKey, observed: ObservedObject) -> None:
         """Keep what a request returned, unless the watch has already said something newer."""

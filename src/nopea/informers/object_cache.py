@@ -311,7 +311,8 @@ class ObjectCache:
                     case Synced(objects, version):
                         self._replace(kind, objects, version)
                     case Changed(live):
-                        self._tell(kind.take(*self._read(kind, live)))
+                        if kind.is_news(_key_of(kind, live), live.meta.resource_version):
+                            self._tell(kind.take(*self._read(kind, live)))
                     case Deleted(live):
                         self._drop(kind, *self._read(kind, live))
 
@@ -335,8 +336,7 @@ class ObjectCache:
         self._tell(owners)
 
     def _read(self, kind: Informer, live: LiveObject) -> tuple[ObjectKey, ObservedObject]:
-        raw = live.json()
-        key = ObjectKey(kind.resource.group, kind.resource.kind, live.meta.namespace, live.meta.name)
+        raw, key = live.json(), _key_of(kind, live)
         owner = live.meta.labels.get(names.REPOSITORY_LABEL) or ""
         return key, self.observed(raw, rules=self._rules(owner, key))
 
@@ -344,6 +344,10 @@ class ObjectCache:
         for owner in set(owners):
             if owner:
                 self._wake(owner)
+
+
+def _key_of(kind: Informer, live: LiveObject) -> ObjectKey:
+    return ObjectKey(kind.resource.group, kind.resource.kind, live.meta.namespace, live.meta.name)
 
 
 async def _answered(informers: Iterable[Informer]) -> None:

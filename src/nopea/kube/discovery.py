@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from nopea.core.apply.equality import BUILT_IN_GROUPS
 from nopea.core.objects import GroupKind, Resource, split_api_version
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery_wire import ACCEPT, Served, read_groups, read_legacy_groups, read_legacy_resources
@@ -50,17 +51,34 @@ class Discovery:
         self._eager_until = float("-inf")
         self._generation = 0
         self._kinds: dict[str, GroupKind] = {}  # by `deployments.apps`: all that were ever served
+        self._definitions: frozenset[str] | None = None  # None until they were listed
         self._deleted: set[GroupKind] = set()
 
-    def note_definition(self, name: str, *, is_deleted: bool) -> None:
-        """Note that the CustomResourceDefinition `widgets.acme.example` exists, or was deleted."""
-        kind = self._kinds.get(name)
-        if kind is not None:
-            (self._deleted.add if is_deleted else self._deleted.discard)(kind)
+    def note_definitions(self, names: Collection[str]) -> None:
+        """Note which CustomResourceDefinitions exist now, all of them, such as `widgets.acme.example`."""
+        before, now = self._definitions or frozenset(), frozenset(names)
+        self._definitions = now
+        self._deleted |= {self._kinds[name] for name in before - now if name in self._kinds}
+        self._deleted -= {self._kinds[name] for name in now - before if name in self._kinds}
 
     def is_deleted(self, kind: GroupKind) -> bool:
-        """True when the definition of a kind was deleted since the start, and with it all objects."""
-        return kind in self._deleted
+        """True when the definition of a kind was deleted, and with it all objects.
+
+        Either that was seen, or nothing has served the kind since the start and nothing could: the last
+        answer is current and complete, and every definition in the group is that of another kind. A kind
+        that was served without a definition is unknown for the moment only: its API service may come back.
+        """
+        if kind in self._deleted:
+            return True
+        table, definitions = self._table, self._definitions
+        if table is None or table.generation != self._generation or definitions is None:
+            return False
+        if kind.group in BUILT_IN_GROUPS or kind in self._kinds.values() or kind in table.preferred:
+            return False
+        if any(group == kind.group for group, _ in table.stale):
+            return False
+        others = {each.full_plural for each in table.by_kind.values() if each.group == kind.group}
+        return all(name in others for name in definitions if name.partition(".")[2] == kind.group)
 
     def invalidate(self) -> None:
         """Note that the served kinds may have changed: lookups ask the server until it has answered."""

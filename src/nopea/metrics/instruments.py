@@ -30,6 +30,7 @@ BY_WEIGHT: Final = (
     Trigger.WEBHOOK,
     Trigger.SPEC_CHANGE,
     Trigger.STARTUP,
+    Trigger.SECRET_CHANGE,
     Trigger.KIND_CHANGE,
     Trigger.DEPENDENCY,
     Trigger.HEAL,

@@ -1,7 +1,7 @@
 """Carry out a plan: batch after batch, a batch at once. One failure stops no other object.
 
 It decides nothing about what to write; what fails is reported with its object, and the others go on. Prunes
-come last, and only if everything before them went well.
+come last, and only if everything before them went well. A prune that fails holds up what its object may need.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, Grou
 from nopea.core.plan.finished import record_of
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Plan, Reason, Step
 from nopea.core.plan.plan import owned_by_other
+from nopea.core.plan.prune import may_need
 from nopea.core.problem import Problem
 from nopea.core.status.report import ObjectResult, Outcome
 from nopea.informers.object_cache import ObjectCache
@@ -100,11 +101,20 @@ class Executor:
                 break
             await self._wait_for_definitions(batch, execution, supersede)
         await jobs.wait(execution, supersede)
-        for batch in plan.prunes():
-            if not execution.went_well:
-                break
-            await self._batch(batch, execution, supersede, self._prune)
+        if execution.went_well:
+            await self._prune_all(plan, execution, supersede)
         return execution
+
+    async def _prune_all(self, plan: Plan, execution: Execution, supersede: Supersede) -> None:
+        stay: list[ObjectKey] = []
+        for batch in plan.prunes():
+            ready = [step for step in batch if not any(may_need(key, step.key) for key in stay)]
+            stay += [step.key for step in batch if step not in ready]
+            if ready:
+                await self._batch(ready, execution, supersede, self._prune)
+            if execution.stopped:
+                return
+            stay += [step.key for step in ready if execution.results[step.key].outcome is Outcome.FAILED]
 
     async def _batch(
         self,

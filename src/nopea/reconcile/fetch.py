@@ -134,7 +134,8 @@ class Fetcher:
         files = {entry.path: parsed[entry.blob] for entry in selection.manifests}
         if transforms(spec):
             blobs = {entry.path: entry.blob for entry in selection.manifests}
-            files = await transformed(files, blobs, source, spec, self.renderings, owner=remote.owner)
+            folder = folder_of(spec, source, Tool.PLAIN, remote.owner)
+            files = await transformed(folder, spec, files, blobs, self.renderings)
         return Snapshot(
             commit=commit,
             files=files,
@@ -184,22 +185,27 @@ def chart_of(spec: GitRepositorySpec) -> str | None:
 
 
 async def transformed(
+    folder: FolderToRender,
+    spec: GitRepositorySpec,
     files: Mapping[str, ParsedFile],
     blobs: Mapping[str, str],
-    source: SourceFiles,
-    spec: GitRepositorySpec,
     renderings: Renderings,
-    *,
-    owner: RepoKey,
 ) -> dict[str, ParsedFile]:
-    """Return plain manifests, decrypted and with variables replaced; `blobs` are their ids by path."""
+    """Have the renderer decrypt and change plain manifests; `blobs` are their ids by path."""
     encrypted: dict[str, bytes] = {}
     if spec.decryption is not None:
         names = [path for path, file in files.items() if is_encrypted(file)]
-        contents = await source.read(list(dict.fromkeys(blobs[path] for path in names)))
+        contents = await folder.source.read(list(dict.fromkeys(blobs[path] for path in names)))
         encrypted = {path: contents[blobs[path]] for path in names}
     plain = {path: file for path, file in files.items() if path not in encrypted}
-    return await renderings.transformed(plain, encrypted, spec, owner, timeout_seconds=_timeout(spec))
+    return await renderings.transformed(folder, spec, plain, encrypted)
+
+
+def folder_of(spec: GitRepositorySpec, source: SourceFiles, tool: Tool, owner: RepoKey) -> FolderToRender:
+    """Return the folder of a spec, for a renderer."""
+    parts = (chart_of(spec) or spec.path).split("/")
+    path = "/".join(part for part in parts if part not in ("", "."))
+    return FolderToRender(source=source, path=path, tool=tool, owner=owner, timeout_seconds=_timeout(spec))
 
 
 async def rendered_snapshot(
@@ -212,15 +218,13 @@ async def rendered_snapshot(
     owner: RepoKey,
 ) -> Snapshot:
     """Return what the folder of the spec renders to, for a repository. Raises SyncError."""
-    folder = chart_of(spec) or spec.path
-    path = "/".join(part for part in folder.split("/") if part not in ("", "."))
-    what = FolderToRender(source=source, path=path, tool=tool, owner=owner, timeout_seconds=_timeout(spec))
-    rendered = await renderings.files(what, spec)
+    folder = folder_of(spec, source, tool, owner)
+    rendered = await renderings.files(folder, spec)
     return Snapshot(
         commit=commit,
         files=rendered.files,
-        problems=() if rendered.files else (no_objects(path),),
-        has_links=any(path and not read.startswith(f"{path}/") for read in rendered.paths),
+        problems=() if rendered.files else (no_objects(folder.path),),
+        has_links=any(folder.path and not read.startswith(f"{folder.path}/") for read in rendered.paths),
     )
 
 

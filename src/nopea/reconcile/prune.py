@@ -143,8 +143,8 @@ class Pruner:
         be said: False while its kind is not served and nobody deleted its definition, as when an aggregated
         API is away.
         """
-        is_deleted = self._context.discovery.is_deleted(key.group_kind)
         resource = await self._resource(key.group_kind)
+        is_deleted = self._context.discovery.is_deleted(key.group_kind)
         if resource is None:
             return None, is_deleted
         if isinstance(resource, Problem):

@@ -204,7 +204,7 @@ class Publisher:
             after=after,
             report=report,
             at=at,
-            hidden=remote.credentials.secrets() if remote is not None else (),
+            hidden=remote.secrets() if remote is not None else (),
         )
         for line in event_lines(step):
             if line.reason == "Orphaned":

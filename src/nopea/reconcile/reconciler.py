@@ -30,7 +30,7 @@ from nopea.core.status.rollback import has_moved
 from nopea.core.trigger import WITHOUT_GIT, Trigger
 from nopea.ids import new_ulid
 from nopea.logs import Log
-from nopea.reconcile.credentials import remote_of
+from nopea.reconcile.credentials import have_changed, remote_of
 from nopea.reconcile.fetch import Snapshot
 from nopea.reconcile.finalize import Finalizer
 from nopea.reconcile.health import HealthFollower
@@ -79,6 +79,13 @@ class Reconciler:
         except SyncError:
             return True  # a whole sync fails in the same way and reports it
         return state.commit is None or newest != state.commit.id
+
+    async def has_new_secrets(self, repository: Repository) -> bool:
+        """Ask for the Secrets only: True when one is not as the last sync read it."""
+        state = self._services.store.states.get(repository.key)
+        if state is None:
+            return True
+        return await have_changed(self._services.client, repository.key, state.secret_versions)
 
     def has_changed(self, repository: Repository) -> bool:
         """Ask the watches only: True when an object is not as the last sync left it."""
@@ -151,7 +158,7 @@ class Reconciler:
         )
         if not await services.publisher.publish(request, state, report):
             state.complete = False
-            return replace(report, result=Result.FAILED)  # so that the worker retries and reports it
+            return replace(report, result=Result.FAILED, is_published=False)  # the worker retries soon
         if state.loaded and report.result is not Result.DELETED:
             await self._trim(repository, state)
         return report
@@ -223,7 +230,10 @@ class Reconciler:
     ) -> Remote:
         if self._is_local(request, state) and state.remote is not None:
             return state.remote
-        state.remote = await remote_of(self._services.client, request.repository.key, spec)
+        services, state.secret_versions = self._services, {}
+        state.remote = await remote_of(
+            services.client, request.repository.key, spec, services.policy, versions=state.secret_versions
+        )
         return state.remote
 
     async def _snapshot(

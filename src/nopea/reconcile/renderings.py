@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import msgspec
@@ -25,6 +25,7 @@ from nopea.core.manifests.rendering import (
     RenderRequest,
     changed_files,
     files_of,
+    with_problems,
 )
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
@@ -128,27 +129,33 @@ class Renderings:
 
     async def transformed(
         self,
+        folder: FolderToRender,
+        spec: GitRepositorySpec,
         files: Mapping[str, ParsedFile],
         encrypted: Mapping[str, bytes],
-        spec: GitRepositorySpec,
-        owner: RepoKey,
-        *,
-        timeout_seconds: float,
     ) -> dict[str, ParsedFile]:
-        """Return plain manifests, with `encrypted` ones decrypted variables replaced. Raises SyncError."""
-        inputs = await self._cluster.of(owner, spec)
-        documents = [(path, one) for path in sorted(files) for one in files[path].documents]
+        """Return a folder's plain manifests, decrypted, changed by spec.kustomize, with variables replaced.
+
+        `encrypted` are the contents of files that could not be parsed. Raises SyncError.
+        """
+        inputs = await self._cluster.of(folder.owner, spec)
+        options = _transformation(inputs)
+        variables = options.pop("substitute", None) if spec.kustomize is not None else None
         request = RenderRequest(
-            tool=Tool.PLAIN,
-            path="",
-            files=encrypted,
-            documents=tuple(
-                RenderedObject(path, number, one.body) for number, (path, one) in enumerate(documents)
-            ),
-            options=_transformation(inputs),
+            tool=Tool.PLAIN, path="", files=encrypted, documents=_documents(files), options=options
         )
-        answer = await self._renderer.render(request, owner, timeout_seconds=timeout_seconds)
-        return await tasks.off_loop(changed_files, files, answer.objects, size=len(answer.objects))
+        answer = await self._renderer.render(request, folder.owner, timeout_seconds=folder.timeout_seconds)
+        changed = await tasks.off_loop(changed_files, files, answer.objects, size=len(answer.objects))
+        if spec.kustomize is None:
+            return changed
+        options = {"kustomize": msgspec.to_builtins(spec.kustomize)}
+        if variables is not None:
+            options["substitute"] = variables
+        as_overlay = replace(folder, tool=Tool.KUSTOMIZE)
+        answer = await self._answer(as_overlay, _Given(), options, documents=_documents(changed))
+        objects = answer.objects
+        rendered, _ = await tasks.off_loop(files_of, objects, Tool.KUSTOMIZE, size=len(objects))
+        return with_problems(rendered, changed)
 
     async def _options(
         self, spec: GitRepositorySpec, folder: FolderToRender, inputs: RenderInputs
@@ -171,11 +178,16 @@ class Renderings:
         return options
 
     async def _answer(
-        self, folder: FolderToRender, given: _Given, options: Mapping[str, Any]
+        self,
+        folder: FolderToRender,
+        given: _Given,
+        options: Mapping[str, Any],
+        *,
+        documents: Sequence[RenderedObject] = (),
     ) -> RenderAnswer:
         listing = await folder.source.paths([folder.path])
         size = sum(entry.size for entry in listing.files)
-        if len(listing.files) <= _SMALL_FILES and size <= _SMALL_BYTES:
+        if not documents and len(listing.files) <= _SMALL_FILES and size <= _SMALL_BYTES:
             await _give(folder.source, given, listing)
         for _ in range(_MAX_ROUNDS):
             request = RenderRequest(
@@ -184,6 +196,7 @@ class Renderings:
                 files=dict(given.contents),
                 folders=tuple(given.folders),
                 missing=tuple(given.missing),
+                documents=documents,
                 options=options,
             )
             answer = await self._renderer.render(
@@ -200,6 +213,15 @@ class Renderings:
                 source=folder.path,
             )
         )
+
+
+def _documents(files: Mapping[str, ParsedFile]) -> tuple[RenderedObject, ...]:
+    """Return the documents of plain files, sorted by path, each with its number in its file."""
+    return tuple(
+        RenderedObject(path, number, one.body)
+        for path in sorted(files)
+        for number, one in enumerate(files[path].documents)
+    )
 
 
 def _transformation(inputs: RenderInputs) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nopea.core.api.repository import Repository
 from nopea.core.api.tenancy import LEAST, TenancyPolicy
-from nopea.core.problem import Code, SyncError
+from nopea.core.problem import Code, Remedy, SyncError
 from nopea.core.status.report import ReconcileReport
 from nopea.core.trigger import INTERRUPTING, MAY_MEAN_NEW_COMMIT, Trigger
 from nopea.informers.object_cache import ObjectCache
@@ -47,14 +47,23 @@ class ReconcileRequest:
     triggers: frozenset[Trigger]
     pending: Callable[[], frozenset[Trigger]]
     retry_seconds: float
-    longest_retry_seconds: float = 0.0
-    """The wait after a failure that only time mends."""
+    slow_retry_seconds: float = 0.0
+    """The wait where more retries help nobody: for a push, or at a server that limits their rate."""
+    stalled_retry_seconds: float = 0.0
+    """The wait where only a change of settings helps."""
 
     def retry_in(self, report: ReconcileReport) -> float:
-        """Return the wait after a report of a failure: longer where a server asked for it."""
-        slow = self.longest_retry_seconds if Code.GIT_RATE_LIMITED in report.codes else 0.0
+        """Return the wait after a report of a failure: longer where a retry mends nothing."""
         asked = max((problem.retry_after_seconds for problem in report.problems), default=0.0)
-        return max(self.retry_seconds, slow, asked)
+        return max(self.retry_seconds, self._least_wait(report), asked)
+
+    def _least_wait(self, report: ReconcileReport) -> float:
+        remedies = {problem.remedy for problem in report.problems}
+        if Code.GIT_RATE_LIMITED in report.codes:
+            return self.slow_retry_seconds
+        if not report.is_published or not remedies or Remedy.TIME in remedies:
+            return 0.0
+        return self.slow_retry_seconds if Remedy.COMMIT in remedies else self.stalled_retry_seconds
 
 
 class Supersede:

@@ -30,6 +30,7 @@ from nopea.core.manifests.render import (
 from nopea.core.objects import GroupKind, ObjectKey, RepoKey, parse_key
 from nopea.core.plan.model import Plan, Policy, Reason, Step
 from nopea.core.plan.plan import plan
+from nopea.core.plan.prune import PruneReason
 from nopea.core.problem import Problem, StalledError, SyncError
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 from nopea.reconcile.accounts import client_for, watcher_of
@@ -146,6 +147,8 @@ class ClusterSync:
             clean=clean,
             commit=snapshot.commit.id,
         )
+        if any(each.reason is PruneReason.UNKNOWN_KIND for each in prunes.decisions.values()):
+            self._state.unknown_kinds = True
         steps = plan(
             desired=desired,
             cluster=observation.world(self._state),

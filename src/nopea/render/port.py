@@ -27,6 +27,7 @@ class RenderPort:
 
     def __init__(self, settings: RenderSettings, *, measure: Measure = not_measured) -> None:
         self._program = settings.program
+        self._max_seconds = settings.max_seconds
         self._measure = measure
         self._pool = Pool(settings, render_process(settings))
 
@@ -55,7 +56,7 @@ class RenderPort:
                 trust=Trust(),
                 key=f"render {request.path}",
                 network=False,
-                deadline=asyncio.get_running_loop().time() + timeout_seconds,
+                deadline=asyncio.get_running_loop().time() + min(timeout_seconds, self._max_seconds),
                 owner=owner,
                 namespaces={owner.namespace},
             )

@@ -13,15 +13,11 @@ _MAX_PROBLEMS = 100
 _KUBECTL = "`kubectl kustomize` shows the same error."
 _TEMPLATE = "`helm template` shows the same error."
 _PUSH = "Push the file, or correct the reference to it."
-_KINDS: dict[str, tuple[Code, str]] = {
+KINDS: dict[str, tuple[Code, str]] = {
     "invalid_kustomization": (Code.KUSTOMIZATION_INVALID, f"Correct the file. {_KUBECTL}"),
     "missing_file": (Code.RENDER_FILE_MISSING, _PUSH),
     "cycle": (Code.KUSTOMIZATION_CYCLE, "Remove one of the references."),
     "patch_no_match": (Code.PATCH_NO_MATCH, "Correct the target of the patch, or remove the patch."),
-    "unknown_kind": (
-        Code.KUSTOMIZATION_INVALID,
-        "Write the patch as a JSON patch, or correct its apiVersion and kind.",
-    ),
     "remote": (
         Code.REMOTE_BASE,
         "Nopea fetches nothing for a kustomization: commit the remote files, and refer to them by path.",
@@ -58,7 +54,7 @@ _KINDS: dict[str, tuple[Code, str]] = {
         "Set spec.decryption, or remove the file and create its objects in another way.",
     ),
 }
-_KINDS |= {
+KINDS |= {
     "no_key": (
         Code.DECRYPTION_KEY,
         "Add the private key of a recipient to the Secret in spec.decryption, or run `sops updatekeys`.",
@@ -86,7 +82,7 @@ def error_of(answer: Mapping[str, Any], *, path: str) -> SyncError:
 
 
 def _problem(raw: Mapping[str, Any], *, path: str) -> Problem:
-    code, hint = _KINDS.get(str(raw.get("kind")), _FAILED)
+    code, hint = KINDS.get(str(raw.get("kind")), _FAILED)
     detail = " ".join(str(raw.get("detail") or "").split())
     file, line = str(raw.get("file") or ""), raw.get("line") or 0
     return Problem(

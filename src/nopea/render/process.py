@@ -21,7 +21,8 @@ _OF_MEMORY = 0.75
 class RenderSettings(PoolSettings):
     """Settings of the rendering port; without a `program`, nothing can be rendered.
 
-    `max_output_bytes` bounds the documents of one rendering, as JSON.
+    `max_output_bytes` bounds the documents of one rendering, as JSON. No rendering takes longer than
+    `max_seconds`, whatever a spec says: an endless one keeps a core busy.
     """
 
     program: Path | None
@@ -30,6 +31,7 @@ class RenderSettings(PoolSettings):
     total_memory_bytes: int = 512 * MIB
     max_documents: int = 10_000
     max_output_bytes: int = 48 * MIB
+    max_seconds: float = 120
 
 
 class RenderProcess(ChildProcess):

@@ -64,6 +64,8 @@ class RepositoryState:
     """The problems of the last sync: logged in full when they change, not at each retry."""
     written_at: float = -math.inf
     """When the status was last written, in seconds of the event loop."""
+    secret_versions: dict[str, str] = field(default_factory=dict)
+    """The versions of the Secrets that the last sync read for Git, by name; empty for a missing one."""
     unknown_kinds: bool = False
     """True when the last sync met a kind that the API server does not serve: retry when a kind appears."""
 

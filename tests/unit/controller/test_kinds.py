@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.object_store import served
 
 from nopea.controller.kinds import LOOKS_AFTER_SECONDS, follow_kinds
-from nopea.core.objects import GroupKind, ObjectKey
+from nopea.core.objects import GroupKind, ObjectKey, Resource
 from nopea.kube.discovery import Discovery, Pace
-from nopea.kube.errors import UnknownKindError
+from nopea.kube.errors import ApiError, UnknownKindError
 from nopea.kube.kinds import DEFINITIONS
 from nopea.kube.watch import DEFAULT_TIMING
 from nopea.tasks import end, spawn
@@ -20,8 +23,11 @@ from nopea.tasks import end, spawn
 pytestmark = pytest.mark.looptime
 
 WIDGET = GroupKind("acme.example", "Widget")
+WIDGETS = served(
+    Resource(group="acme.example", version="v1", kind="Widget", plural="widgets", namespaced=True)
+)
 SETTLED = sum(LOOKS_AFTER_SECONDS) + 1
-DEFINITION = {
+DEFINITION: dict[str, Any] = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
     "metadata": {"name": "widgets.acme.example"},
@@ -113,3 +119,33 @@ async def test_a_deleted_definition_takes_its_objects_along(*, is_seen: bool) ->
         cluster.create(DEFINITION)
         await asyncio.sleep(SETTLED)
         assert not discovery.is_deleted(WIDGET)
+
+
+@pytest.mark.parametrize("change", ["nothing", "another", "unserved", "broken", "was served", "down"])
+async def test_a_kind_that_nothing_can_serve_was_deleted_before_the_start(change: str) -> None:
+    """A complete answer and the list of definitions prove it, unless something may still serve the kind."""
+    cluster = FakeCluster()
+    if change == "another":  # a definition of the same group, for another kind
+        names = {"kind": "Gadget", "plural": "gadgets"}
+        gadget = {**DEFINITION, "metadata": {"name": "gadgets.acme.example"}}
+        cluster.create(gadget | {"spec": {**DEFINITION["spec"], "names": names}})
+    if change == "was served":
+        cluster.kinds.append(WIDGETS)
+    async with following(cluster) as (discovery, _):
+        match change:
+            case "unserved":  # a definition without a version that is served, whatever its kind
+                discovery.note_definitions(["gadgets.acme.example"])
+            case "broken":
+                cluster.kinds.append(replace(WIDGETS, kind="Gadget", plural="gadgets"))
+                cluster.break_service("acme.example")
+            case "was served":
+                cluster.kinds.remove(WIDGETS)
+            case "down":
+                cluster.down = True
+        if change != "unserved":
+            discovery.invalidate()
+        with suppress(ApiError):
+            await discovery.find_preferred(WIDGET)
+
+        assert discovery.is_deleted(WIDGET) is (change in ("nothing", "another"))
+        assert not discovery.is_deleted(GroupKind("apps", "Widget"))  # a built-in group can be switched off

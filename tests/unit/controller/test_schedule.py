@@ -62,3 +62,17 @@ def test_two_repositories_do_not_stay_in_step() -> None:
     assert early.poll_seconds() == pytest.approx(270)
     assert late.poll_seconds() == pytest.approx(330, rel=0.01)
     assert early.retry_seconds(1) < late.retry_seconds(1)
+
+
+@pytest.mark.parametrize(
+    ("interval", "retry", "slow", "stalled"),
+    [(300.0, None, 300, 300), (5.0, None, 5, 60), (300.0, 10.0, 10, 10), (5.0, 900.0, 900, 900)],
+)
+def test_what_no_retry_mends_waits_for_the_slow_end(
+    interval: float, retry: float | None, slow: float, stalled: float
+) -> None:
+    """Where only settings help, that is at least a minute, unless the spec says how often to retry."""
+    schedule = Schedule(interval, lambda: 0.5, retry)
+
+    assert (schedule.slow_retry_seconds(), schedule.stalled_retry_seconds()) == (slow, stalled)
+    assert Schedule(interval, lambda: 0.0, retry).slow_retry_seconds() == pytest.approx(0.8 * slow)

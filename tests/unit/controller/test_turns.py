@@ -103,6 +103,24 @@ async def test_a_sync_that_hangs_holds_up_nobody() -> None:
         assert syncs.most == 2
 
 
+async def test_urgency_is_asked_only_when_a_turn_is_free() -> None:
+    """A thousand syncs that begin to wait do not ask each other."""
+    syncs, asked = Syncs(Turns(at_once=1)), 0
+
+    def ask() -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    async with waiting(syncs, "shop/a"):
+        others = [spawn(syncs.run(f"shop/r{number}", is_urgent=ask), name="other") for number in range(100)]
+        await asyncio.sleep(0.5)
+        assert asked == 0
+        await asyncio.sleep(1)
+        assert asked == 100
+        await end(*others)
+
+
 async def test_a_cancelled_sync_gives_its_turn_back() -> None:
     """Whether it waits, holds its turn, or was given one at that moment."""
     syncs = Syncs(Turns(at_once=1))

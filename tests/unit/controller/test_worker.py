@@ -29,6 +29,7 @@ from nopea.tasks import end, spawn
 
 pytestmark = pytest.mark.looptime
 S, F, X = Result.SYNCED, Result.FAILED, Result.SUPERSEDED
+REFUSED_LOGIN = Problem(code=Code.GIT_AUTHENTICATION, message="No.", hint="Log in.")
 
 
 class Place:
@@ -215,6 +216,67 @@ async def test_a_busy_git_server_is_not_asked_more_often_than_a_good_one(
         await asyncio.sleep(299)
 
     assert reconciler.started_at == started_at
+
+
+@pytest.mark.parametrize(
+    ("codes", "started_at"),
+    [
+        ([Code.GIT_AUTHENTICATION], [0, 60, 120]),
+        ([Code.GIT_REF_NOT_FOUND], [0, 20, 40, 60, 80, 100, 120]),
+        ([Code.GIT_REF_NOT_FOUND, Code.GIT_SECRET_MISSING], [0, 20, 40, 60, 80, 100, 120]),
+        ([Code.GIT_AUTHENTICATION, Code.API_BUSY], [0, 1, 3, 7, 15, 31, 51, 71, 91, 111]),
+    ],
+)
+async def test_what_no_retry_mends_is_retried_at_the_slow_end(
+    codes: list[Code], started_at: list[float]
+) -> None:
+    """A login that is refused every few seconds may lock the account; what else is wrong is still retried."""
+    said = tuple(Problem(code=code, message="No.", hint="Change it.") for code in codes)
+    reconciler = FakeReconciler(last=F, seconds=0, problems=said)
+    async with working(reconciler, repository(interval="20s")):
+        await asyncio.sleep(129)
+
+    assert reconciler.started_at == started_at
+    assert reconciler.secrets_read_at == []
+
+
+@pytest.mark.parametrize("trigger", [Trigger.WEBHOOK, Trigger.SPEC_CHANGE, Trigger.MANUAL])
+async def test_whoever_mends_it_wakes_at_once(trigger: Trigger) -> None:
+    """A push, the spec and a request do not wait for the slow end."""
+    reconciler = FakeReconciler([F], seconds=0, news=True, problems=(REFUSED_LOGIN,))
+    async with working(reconciler, repository(interval="1h")) as place:
+        await asyncio.sleep(10)
+        place.mailbox.put(trigger)
+        await asyncio.sleep(10)
+
+    assert reconciler.started_at == [0, 10]
+
+
+async def test_a_corrected_secret_wakes_while_git_fails() -> None:
+    """Nopea may not watch Secrets, so it reads those of the spec again, less and less often."""
+    reconciler = FakeReconciler([F], seconds=0, problems=(REFUSED_LOGIN,))
+    async with working(reconciler, repository(interval="1h", secretRef={"name": "git"})):
+        await asyncio.sleep(100)
+        reconciler.new_secrets = True
+        await asyncio.sleep(1000)
+
+    assert reconciler.secrets_read_at == [2, 6, 14, 30, 60, 90, 120]
+    assert reconciler.started_at == [0, 120]
+    assert reconciler.triggers[1] == {Trigger.SECRET_CHANGE}
+
+
+async def test_a_look_at_the_secrets_hides_no_other_trigger() -> None:
+    """What comes at the same moment is handled, and the Secrets are looked at again later."""
+    reconciler = FakeReconciler([F], seconds=0, changed=False, problems=(REFUSED_LOGIN,))
+    async with working(reconciler, repository(interval="1h", secretRef={"name": "git"})) as place:
+        await asyncio.sleep(1)
+        place.mailbox.put(Trigger.OBJECT_CHANGE)
+        place.mailbox.put(Trigger.SECRET_CHANGE)
+        await asyncio.sleep(5)
+
+    assert reconciler.secrets_read_at == [1, 5]
+    assert reconciler.checked_at == [2]
+    assert reconciler.started_at == [0]
 
 
 async def test_success_resets_the_backoff() -> None:

@@ -15,7 +15,7 @@ from nopea.core.api import names
 from nopea.core.api.crds import git_repository_crd
 from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.migrate.migrate import Found, migrate
+from nopea.core.migrate.migrate import ForeignObject, migrate
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = ("recipes.md", "argocd.md", "flux.md")
@@ -61,7 +61,7 @@ def test_the_example_is_what_the_command_prints(page: str) -> None:
     """`nopea migrate` makes of the objects before what the page shows after."""
     *before, after = objects(page)
 
-    (made,) = migrate(map(Found, before))
+    (made,) = migrate(map(ForeignObject, before))
 
     assert made.manifest is not None
     assert made.manifest["metadata"] == after["metadata"]

@@ -22,6 +22,7 @@ ADDRESS = {
     "identity": b"",
     "identity_password": b"",
     "proxy": "",
+    "has_own_proxy": False,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nopea.core.git.source import DEFAULT_BRANCH, Credentials, Ref, RefKind, Remote
-from nopea.core.problem import Code, StalledError, TransientError
+from nopea.core.problem import Code, Problem, Remedy, StalledError, TransientError
 from nopea.core.secret import Secret
 from nopea.git import problems
 from nopea.git.protocol import ErrorKind
@@ -157,3 +157,50 @@ def test_a_file_that_crashes_a_child_is_a_problem() -> None:
 
     assert parsed.documents == ()
     assert parsed.problems[0].message == "The file cannot be parsed: the child process died."
+
+
+REMEDIES = {
+    ErrorKind.AUTHENTICATION: Remedy.SETTING,
+    ErrorKind.HOST_KEY: Remedy.SETTING,
+    ErrorKind.CERTIFICATE: Remedy.SETTING,
+    ErrorKind.REPOSITORY_MISSING: Remedy.SETTING,
+    ErrorKind.ADDRESS: Remedy.SETTING,
+    ErrorKind.REDIRECT: Remedy.SETTING,
+    ErrorKind.UNSUPPORTED: Remedy.SETTING,
+    ErrorKind.REFUSED: Remedy.SETTING,
+    ErrorKind.REF_MISSING: Remedy.COMMIT,
+    ErrorKind.PATH_MISSING: Remedy.COMMIT,
+    ErrorKind.EMPTY: Remedy.COMMIT,
+    ErrorKind.TOO_BIG: Remedy.COMMIT,
+    ErrorKind.MEMORY: Remedy.COMMIT,
+    ErrorKind.UNREACHABLE: Remedy.TIME,
+    ErrorKind.RATE_LIMITED: Remedy.TIME,  # the wait has a rule of its own
+    ErrorKind.TIMEOUT: Remedy.TIME,
+    ErrorKind.PROTOCOL: Remedy.TIME,  # a page that says that the server is down for maintenance
+    ErrorKind.DISK: Remedy.TIME,
+    ErrorKind.NO_ROOM: Remedy.TIME,
+    ErrorKind.MIRROR: Remedy.TIME,
+    ErrorKind.BUG: Remedy.TIME,
+    ErrorKind.DIED: Remedy.TIME,
+}
+
+
+@pytest.mark.parametrize("kind", ErrorKind, ids=str)
+def test_each_kind_says_what_mends_it(kind: ErrorKind) -> None:
+    """No kind that a user must act on is retried every few seconds, and all others are."""
+    error = problems.error_of(kind, "no", {}, remote=Remote(URL), ref=MAIN)
+
+    assert error.problems[0].remedy is REMEDIES[kind]
+    assert isinstance(error, StalledError) is (REMEDIES[kind] is not Remedy.TIME)
+
+
+def test_what_is_refused_before_git_is_asked_is_mended_by_settings() -> None:
+    """So are a missing Secret, one that does not fit, and a spec that cannot be used."""
+    remote = Remote("ssh://git@git.acme.example/shop.git")
+    before = (problems.file_url_refused, problems.known_hosts_missing, problems.identity_missing)
+    codes = (Code.GIT_SECRET_MISSING, Code.GIT_SECRET_INVALID, Code.NOT_ALLOWED, Code.ACCOUNT_MISSING)
+
+    found = [make(remote).problems[0] for make in before]
+    found += [Problem(code=code, message="No.", hint="Change it.") for code in codes]
+
+    assert {problem.remedy for problem in found} == {Remedy.SETTING}

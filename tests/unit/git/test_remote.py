@@ -30,6 +30,7 @@ def address(url: str = "https://git.example/shop.git", **raw: Any) -> RemoteAddr
         "identity": b"",
         "identity_password": b"",
         "proxy": "",
+        "has_own_proxy": False,
     }
     return RemoteAddress.parse({"url": url, **empty, **raw})
 

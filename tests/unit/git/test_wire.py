@@ -16,6 +16,7 @@ from nopea.core.git.source import (
     ParsedDocument,
     ParsedFile,
     PathListing,
+    Proxy,
     Ref,
     RefKind,
     Remote,
@@ -104,9 +105,24 @@ def test_an_address_carries_every_secret_over_the_wire() -> None:
     (message,) = Decoder().feed(encode({"id": 1, "address": raw_address(HTTPS)}))
 
     assert message["address"] == {
-        "url": HTTPS.url, "proxy": "", "username": "bot", "password": b"pw-pw-pw", "token": b"tk-tk-tk",
+        "url": HTTPS.url, "proxy": "", "has_own_proxy": False, "username": "bot", "password": b"pw-pw-pw",
+        "token": b"tk-tk-tk",
         "identity": b"id-id-id", "identity_password": b"ip-ip-ip",
     }  # fmt: skip
+
+
+def test_a_proxy_of_its_own_replaces_that_of_the_process() -> None:
+    """Its login is escaped as in URLs; another proxy has another mirror: nobody joins its fetches."""
+    proxy = Proxy(address="http://proxy:3128", username="ac@me", password=Secret("p:s/w"))
+    through = replace(HTTPS, proxy=proxy)
+
+    address = raw_address(through, proxy="http://process:3128")
+
+    assert (address["proxy"], address["has_own_proxy"]) == ("http://ac%40me:p%3As%2Fw@proxy:3128", True)
+    names = {mirror_name(HTTPS), mirror_name(through)}
+    names |= {mirror_name(replace(through, proxy=replace(proxy, password=Secret("other"))))}
+    assert len(names) == 3
+    assert "p:s/w" not in repr(through)
 
 
 def test_a_ref_is_two_strings() -> None:

@@ -102,6 +102,17 @@ def test_an_answer_that_the_watch_has_overtaken_is_ignored() -> None:
     assert informer.objects[key()] == observed(21)
 
 
+def test_what_an_answer_told_is_no_news() -> None:
+    """The watch sends each of our own writes once more; most of them need not be read again."""
+    informer = current(5)
+    informer.assume(key("web"), observed(7))
+
+    told = [version for version in ("6", "7", "8", "10") if informer.is_news(key("web"), version)]
+
+    assert told == ["8", "10"]
+    assert informer.is_news(key("api"), "1")
+
+
 def test_a_watch_that_does_not_work_overrules_no_answer() -> None:
     """What it said last may be older than the answer, whatever the versions say."""
     informer = current(900)

@@ -36,6 +36,7 @@ pytestmark = pytest.mark.looptime
 KEPT = {f"keep{number}.yaml": config_map(f"keep{number}") for number in range(3)}
 OLD = key_of("old")
 WIDGET = ("shop.example.com", "Widget")
+WIDGETS = served(Resource(group=WIDGET[0], version="v1", kind=WIDGET[1], plural="widgets", namespaced=True))
 GONE_FROM_GIT = {"old.yaml": None}
 Change = Callable[[Installation], object]
 
@@ -303,7 +304,8 @@ async def test_an_object_whose_kind_is_not_served_stays_recorded(*, is_deleted: 
         await place.services.discovery.all()
         place.cluster.kinds.remove(DEPLOYMENTS)
         if is_deleted:
-            place.services.discovery.note_definition("deployments.apps", is_deleted=True)
+            place.services.discovery.note_definitions(["deployments.apps"])
+            place.services.discovery.note_definitions([])
         place.services.discovery.invalidate()
         place.git.push(GONE_FROM_GIT)
 
@@ -319,6 +321,28 @@ async def test_an_object_whose_kind_is_not_served_stays_recorded(*, is_deleted: 
             await place.sync(Trigger.RETRY)
             assert "apps/Deployment shop/old" not in place.inventory()
             assert key_of("old", "Deployment", group="apps") not in place.cluster.objects
+
+
+async def test_a_definition_deleted_while_nopea_was_away_leaves_no_entry() -> None:
+    """Until it is known which definitions exist, the entry stays; then the repository is woken."""
+    files = {**KEPT, "old.yaml": manifest("shop.example.com/v1", "Widget", "old")}
+    async with installed(files, pruneLimit="100%") as place:
+        place.cluster.kinds.append(WIDGETS)
+        await place.sync()
+        place.cluster.kinds.remove(WIDGETS)
+        await place.restart()
+        place.git.push(GONE_FROM_GIT)
+
+        await place.sync(Trigger.STARTUP)
+        early = [entry.object.kind for entry in place.status().kept]
+        is_woken_by_kinds = place.state().unknown_kinds
+        place.services.discovery.note_definitions(["cars.other.example"])
+        await place.sync(Trigger.KIND_CHANGE)
+
+        assert early == ["Widget"]
+        assert is_woken_by_kinds
+        assert place.status().kept == ()
+        assert "shop.example.com/Widget shop/old" not in place.inventory()
 
 
 async def test_an_object_without_our_label_is_refused_and_stays_recorded() -> None:
@@ -388,12 +412,9 @@ async def test_what_was_in_a_namespace_that_is_gone_is_gone(*, ends: bool) -> No
 async def test_a_broken_api_service_holds_up_the_prune_of_its_objects_only() -> None:
     """They may be there: they stay in the inventory, until the service answers again."""
     widget = manifest("shop.example.com/v1", "Widget", "w")
-    widgets = served(
-        Resource(group=WIDGET[0], version="v1", kind=WIDGET[1], plural="widgets", namespaced=True)
-    )
     for restart in (False, True):
         async with installed({**KEPT, "old.yaml": config_map("old"), "w.yaml": widget}) as place:
-            place.cluster.kinds.append(widgets)
+            place.cluster.kinds.append(WIDGETS)
             place.configure(pruneLimit=5)
             await place.sync()
             place.cluster.break_service("shop.example.com")

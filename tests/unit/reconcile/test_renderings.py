@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -165,3 +166,59 @@ async def test_a_folder_that_renders_to_nothing_is_a_problem() -> None:
     snapshot = await _World(lambda _: RenderAnswer()).sync()
 
     assert [problem.code for problem in snapshot.problems] == [Code.NO_MANIFESTS]
+
+
+def _plain(request: RenderRequest) -> RenderAnswer:
+    """Answer as the renderer does for plain manifests: decrypted files first, then what was given."""
+    decrypted = tuple(RenderedObject(path, 0, WEB.replace(b"web", b"secret")) for path in request.files)
+    changed = tuple(replace(one, body=one.body.replace(b"OLD", b"new")) for one in request.documents)
+    return RenderAnswer(objects=(*decrypted, *changed))
+
+
+MANIFEST = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {a: OLD}\n"
+SOPS = "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nsops: {mac: ENC}\n"
+
+
+async def test_plain_manifests_get_their_variables_in_place() -> None:
+    """Each stays in its file, at its line."""
+    world = _World(_plain, **{"plain/a.yaml": f"---\n{MANIFEST}"})
+
+    snapshot = await world.sync(path="plain", substitute={"x": "y"})
+
+    (document,) = snapshot.files["plain/a.yaml"].documents
+    assert b'"a":"new"' in document.body
+    assert document.line > 0
+    assert world.renderer.requests[-1].options == {"substitute": {"vars": {"x": "y"}}}
+
+
+async def test_only_encrypted_files_are_given_as_files() -> None:
+    """Without keys they stay a problem."""
+    files = {"plain/a.yaml": MANIFEST, "plain/secret.yaml": SOPS}
+    decryption = {"provider": "sops", "secretRef": {"name": "keys"}}
+
+    world = _World(_plain, **files)
+    with_keys = await world.sync(path="plain", decryption=decryption)
+    without = await _World(_plain, **files).sync(path="plain", substitute={})
+
+    assert list(world.renderer.requests[-1].files) == ["plain/secret.yaml"]
+    assert [len(file.documents) for file in with_keys.files.values()] == [1, 1]
+    assert [problem.code for problem in without.files["plain/secret.yaml"].problems] == [Code.ENCRYPTED]
+
+
+async def test_plain_manifests_are_changed_by_the_spec() -> None:
+    """They are decrypted first; variables come last. Problems of the files stay."""
+    world = _World(_plain, **{"plain/a.yaml": MANIFEST, "plain/b.yaml": "a: [\n"})
+
+    snapshot = await world.sync(path="plain", kustomize={"namePrefix": "x-"}, substitute={"x": "y"})
+
+    first, second = world.renderer.requests
+    assert (first.tool, first.options) == (Tool.PLAIN, {})
+    assert (second.tool, sorted(second.options)) == (Tool.KUSTOMIZE, ["kustomize", "substitute"])
+    assert [len(file.documents) for file in snapshot.files.values()] == [1, 0]
+    assert [len(file.problems) for file in snapshot.files.values()] == [0, 1]
+
+
+async def test_options_of_a_chart_beside_plain_manifests_are_refused() -> None:
+    """They would change nothing."""
+    with pytest.raises(StalledError, match=r"Chart\.yaml"):
+        await _World(_plain, **{"plain/a.yaml": MANIFEST}).sync(path="plain", helm={"values": {}})

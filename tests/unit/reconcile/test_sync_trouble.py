@@ -368,3 +368,29 @@ async def test_without_discovery_no_decision_is_made() -> None:
         assert report.result is Result.FAILED
         assert report.codes == (Code.API_UNREACHABLE,)
         assert report.transient
+
+
+async def test_a_prune_that_fails_holds_up_only_what_depends_on_it() -> None:
+    """What the object may still need stays; its siblings and objects elsewhere are deleted at once."""
+    away = {"namespace": "infra"}
+    removed = {
+        "w.yaml": manifest("shop.example.com/v1", "Widget", "w"),
+        "v.yaml": manifest("shop.example.com/v1", "Widget", "v"),
+        "own.yaml": config_map("own"),
+        "away.yaml": config_map("away", metadata=away),
+    }
+    async with installed({**BLUE, **removed}, pruneLimit="100%") as place:
+        place.cluster.kinds.append(WIDGETS)
+        place.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "infra"}})
+        assert (await place.sync()).result is Result.SYNCED
+        place.git.push(dict.fromkeys(removed))
+        place.cluster.fail_next("delete", WIDGETS, FORBIDDEN)
+
+        failed = await place.sync(Trigger.POLL)
+        left = place.inventory()
+        mended = await place.sync(Trigger.RETRY)
+
+        assert [problem.code for problem in failed.problems] == [Code.FORBIDDEN]
+        assert left == {"ConfigMap shop/a", "ConfigMap shop/own", "shop.example.com/Widget shop/v"}
+        assert mended.result is Result.SYNCED
+        assert place.inventory() == {"ConfigMap shop/a"}

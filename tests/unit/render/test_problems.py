@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nopea.core.problem import Code, StalledError, TransientError
 from nopea.git.protocol import ErrorKind
-from nopea.render.problems import error_of, failure_of, no_program
+from nopea.render.problems import KINDS, error_of, failure_of, no_program
+
+ROOT = Path(__file__).parents[3]
 
 
 def _said(kind: str, **facts: Any) -> dict[str, Any]:
@@ -70,3 +74,12 @@ def test_a_missing_program_says_how_to_get_it() -> None:
 
     assert "make renderer" in problem.hint
     assert "NOPEA_RENDERER" in problem.hint
+
+
+def test_every_kind_of_the_renderer_has_a_code() -> None:
+    """A kind that is not known here would be told as a failure of Nopea."""
+    source = (ROOT / "renderer" / "problem.go").read_text(encoding="utf-8")
+    kinds = set(re.findall(r"\tkind\w+\s+= \"(\w+)\"", source))
+
+    assert len(kinds) > 20
+    assert kinds - KINDS.keys() == {"bug"}

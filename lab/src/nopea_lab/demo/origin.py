@@ -56,6 +56,7 @@ class Origin:
     def commit(self, change: DemoCommit) -> str:
         """Make the change in the clone, commit it and return the commit's id."""
         for name, text in change.files.items():
+            (self._clone / name).parent.mkdir(exist_ok=True)
             (self._clone / name).write_text(text)
         for name in change.removed:
             (self._clone / name).unlink()

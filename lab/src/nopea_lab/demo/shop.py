@@ -137,8 +137,59 @@ BROKEN = DemoCommit(
 FIXED = DemoCommit(message="Fix the typo", files={WEB: SCALED_WEB.replace("replicas: 4", "replicas: 6")})
 CLOSED = DemoCommit(message="End the sale", removed=(DISCOUNT,))
 GROWN = DemoCommit(message="Grow again", files={WEB: SCALED_WEB.replace("replicas: 4", "replicas: 8")})
+_STAGE_FILE = """\
+namePrefix: stage-
+namespace: shop
+resources: [greeting.yaml]
+patches: [{path: patch.yaml}]
+"""
+_GREETING_FILE = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: greeting
+data:
+  text: Welcome
+"""
+_PATCH_FILE = _GREETING_FILE.replace("Welcome", "Welcome to the stage")
+_CHART_FILE = "apiVersion: v2\nname: banner\nversion: 1.0.0\n"
+_BANNER_FILE = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-banner
+data:
+  text: {{ .Values.text | quote }}
+"""
+RENDERED = DemoCommit(
+    message="Add an overlay and a chart",
+    files={
+        ".nopeaignore": "/stage/\n/chart/\n",
+        "stage/kustomization.yaml": _STAGE_FILE,
+        "stage/greeting.yaml": _GREETING_FILE,
+        "stage/patch.yaml": _PATCH_FILE,
+        "chart/Chart.yaml": _CHART_FILE,
+        "chart/templates/banner.yaml": _BANNER_FILE,
+    },
+)
+STAGE, CHART = "shop-stage", "shop-chart"
+"""The GitRepositories that render the two folders."""
 EDITED_REPLICAS = 1
 """What somebody sets by hand, past Git."""
+
+
+def rendered_repositories(url: str) -> str:
+    """Return the manifests that make Nopea follow the overlay and the chart."""
+    head = "apiVersion: nopea.io/v1alpha1\nkind: GitRepository\nmetadata:\n  namespace: default\n"
+    spec = f"spec:\n  url: {url}\n  targetNamespace: {NAMESPACE}\n"
+    values = "  helm: {values: {text: Sale}}\n"
+    return f"""\
+{head}  name: {STAGE}
+{spec}  path: stage
+---
+{head}  name: {CHART}
+{spec}  path: chart
+{values}"""
 
 
 def git_repository(url: str, *, webhook_token: str) -> str:

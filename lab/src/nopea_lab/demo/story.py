@@ -31,6 +31,7 @@ def tell(world: DemoWorld, screen: Screen) -> None:
     _removal(world, screen)
     _break_glass(world, screen)
     _glass_mended(world, screen)
+    _rendered(world, screen)
     _told(world, screen)
 
 
@@ -136,10 +137,24 @@ def _glass_mended(world: DemoWorld, screen: Screen) -> None:
         step.tick("Waiting for Nopea")
         world.wait_for("Deployment web was not reverted", lambda: _replicas(world) != before)
         step.text = f"Break-glass off: Git wins, replicas {before} → {_replicas(world)}"
-    screen.paragraph(
-        "Seconds count from the end of kubectl or the start of git push, which a signed webhook announces.",
-        style="dim",
+
+
+def _rendered(world: DemoWorld, screen: Screen) -> None:
+    """Follow an overlay and a chart of the same repository, where the renderer is installed."""
+    if not world.can_render:
+        screen.paragraph("Without Go there is no nopea-render: the overlay and the chart are left out.")
+        return
+    with screen.step("Kustomize and Helm") as step:
+        _push(world, step, shop.RENDERED, ready="True")
+        world.kubectl("apply", "-f", "-", stdin=shop.rendered_repositories(world.git_url))
+        world.wait_for("The overlay is not Ready", lambda: world.is_ready(shop.STAGE))
+        world.wait_for("The chart is not Ready", lambda: world.is_ready(shop.CHART))
+        step.text = "An overlay and a chart of the same repository are rendered"
+    greeting, banner = (
+        world.kubectl("-n", shop.NAMESPACE, "get", "configmap", name, "-o", "jsonpath={.data.text}")
+        for name in ("stage-greeting", f"{shop.CHART}-banner")
     )
+    screen.block([f"ConfigMaps stage-greeting: {greeting}; {shop.CHART}-banner: {banner}"])
 
 
 def _told(world: DemoWorld, screen: Screen) -> None:
@@ -148,6 +163,10 @@ def _told(world: DemoWorld, screen: Screen) -> None:
         counts = world.wait_for("The receiver did not get every CDEvent", lambda: _counted(world))
         step.text = f"A CDEvents receiver got {sum(counts.values())} events"
     screen.paragraph(", ".join(f"{name} {count}" for name, count in counts.items()))
+    screen.paragraph(
+        "Seconds count from the end of kubectl or the start of git push, which a signed webhook announces.",
+        style="dim",
+    )
 
 
 def _counted(world: DemoWorld) -> dict[str, int] | None:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from nopea.core.api.crds import git_repository_crd, inventory_crd
 from nopea.core.api.names import GROUP, PLURAL, VERSION
+from nopea.render.program import find_program
 from nopea_lab.binaries import Binaries
 from nopea_lab.control import GRACE_SECONDS, Control, KeeperGoneError
 from nopea_lab.demo import shop
@@ -143,6 +144,17 @@ class DemoWorld:
     def status(self) -> dict[str, Any]:
         """Return the GitRepository's status as stored; empty before the first and while nobody answers."""
         return dict((self.find(_STATUS_PATH) or {}).get("status") or {})
+
+    @property
+    def can_render(self) -> bool:
+        """Whether the controller finds the program that renders."""
+        return find_program({"PATH": os.environ.get("PATH", "")}, cache_dir=self.folder.cache) is not None
+
+    def is_ready(self, name: str) -> bool:
+        """Return whether another GitRepository is Ready."""
+        found = self.find(_STATUS_PATH.removesuffix(shop.NAME) + name) or {}
+        conditions = found.get("status", {}).get("conditions", ())
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
     def event(self, reason: str) -> str | None:
         """Return the sentence of an Event about the GitRepository; None while there is none."""

@@ -13,7 +13,7 @@ from nopea.cli.cluster import ClusterChoice, cluster_options, run, run_with_clus
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nopea.core.migrate.migrate import Found
+    from nopea.core.migrate.migrate import ForeignObject
     from nopea.core.problem import Problem
     from nopea.kube.client import KubeClient
 
@@ -59,7 +59,7 @@ def command(*, cluster: ClusterChoice, folder: Path | None) -> None:
     run_with_cluster(cluster, of_cluster)
 
 
-def _print(found: Sequence[Found], problems: Sequence[Problem]) -> int:
+def _print(found: Sequence[ForeignObject], problems: Sequence[Problem]) -> int:
     from nopea.cli.output.manifests import commented_yaml
     from nopea.cli.output.messages import count, print_error, print_hint, print_problem
     from nopea.core.migrate.migrate import migrate

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from nopea.core.api import names
-from nopea.core.api.inventory import INVENTORY_RULES, InventorySpec
-from nopea.core.api.rules import SPEC_RULES
-from nopea.core.api.schema import Schema, root, ruled, schema_of
+from nopea.core.api.inventory import InventorySpec
+from nopea.core.api.schema import Schema, root, schema_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
 
@@ -23,7 +22,7 @@ def git_repository_crd() -> dict[str, Any]:
     schema = root(
         description="A Git repository whose manifests Nopea applies to the cluster and keeps in sync.",
         required=("spec",),
-        spec=ruled(schema_of(GitRepositorySpec, defaults=True), SPEC_RULES),
+        spec=schema_of(GitRepositorySpec, defaults=True),
         # One writer writes it whole; field by field, each write costs the API server a fifth more.
         status={**schema_of(GitRepositoryStatus, defaults=False), "x-kubernetes-map-type": "atomic"},
     )
@@ -43,7 +42,7 @@ def inventory_crd() -> dict[str, Any]:
     schema = root(
         description="A part of the objects that Nopea applied for one GitRepository. For Nopea only.",
         required=("spec",),
-        spec=ruled(schema_of(InventorySpec, defaults=False), INVENTORY_RULES),
+        spec=schema_of(InventorySpec, defaults=False),
     )
     kinds = {
         "kind": names.INVENTORY_KIND,

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from nopea.core.api.entries import Count
 from nopea.core.api.model import Model
+from nopea.core.api.rules import RULES
 from nopea.core.api.spec import Name
 
 MAX_INLINE_INVENTORY = 100
@@ -15,26 +16,24 @@ MAX_INLINE_INVENTORY = 100
 
 MAX_INVENTORY_CHUNK = 1000
 
+_IMMUTABLE = (
+    {"rule": "self == oldSelf", "message": "is immutable; delete the Inventory and create it again"},
+)
+
 
 class InventorySpec(Model, frozen=True, kw_only=True):
     """A part of the inventory of a GitRepository with more than 100 objects."""
 
-    repository: Annotated[Name, Meta(description="Name of the GitRepository, in the same namespace.")]
-    index: Annotated[Count, Meta(description="Number of this part, from 0.")]
+    repository: Annotated[
+        Name,
+        Meta(
+            description="Name of the GitRepository, in the same namespace.",
+            extra_json_schema={RULES: _IMMUTABLE},
+        ),
+    ]
+    index: Annotated[
+        Count, Meta(description="Number of this part, from 0.", extra_json_schema={RULES: _IMMUTABLE})
+    ]
     objects: Annotated[
         str, Meta(max_length=500_000, description="Record of the objects of this part, packed.")
     ] = ""
-
-
-INVENTORY_RULES = (
-    {
-        "rule": "self.repository == oldSelf.repository",
-        "fieldPath": ".repository",
-        "message": "is immutable; delete the Inventory and create it again",
-    },
-    {
-        "rule": "self.index == oldSelf.index",
-        "fieldPath": ".index",
-        "message": "is immutable; delete the Inventory and create it again",
-    },
-)

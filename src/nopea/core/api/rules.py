@@ -1,8 +1,10 @@
-"""The validation rules (CEL) of the GitRepository's spec: what the schema of one field cannot express."""
+"""The validation rules (CEL) of the GitRepository's spec: what the other keywords of a schema cannot express.
+
+A rule belongs to the smallest field that it is about. The API server evaluates all rules at each write of the
+status, and lists all fields of `self` each time that a rule names one of them.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 RULES = "x-kubernetes-validations"
 
@@ -24,46 +26,43 @@ REF_RULES = (
     },
 )
 
-URL_RULE = (
-    r"self.url.matches('^(https?|ssh|file)://[^\\s]+$') "
-    r"|| self.url.matches('^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^\\s]+$')"
-)
-SPEC_RULES: tuple[dict[str, Any], ...] = (
+URL_RULES = (
     {
-        "rule": URL_RULE,
-        "fieldPath": ".url",
+        "rule": r"self.matches('^(https?|ssh|file)://[^\\s]+$') "
+        r"|| self.matches('^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^\\s]+$')",
         "message": "must be an https, http, ssh or file URL, or scp-like: user@host:path",
     },
     {
         # a user without a password is how SSH URLs are written; everywhere else userinfo is a credential
-        "rule": "!self.url.matches('^(https?|file)://[^/]*@') && !self.url.matches('^ssh://[^/]*:[^/]*@')",
-        "fieldPath": ".url",
+        "rule": "!self.matches('^(https?|file)://[^/]*@') && !self.matches('^ssh://[^/]*:[^/]*@')",
         "message": "must not contain credentials; put them into a Secret and name it in secretRef",
     },
+)
+
+PATH_RULES = (
     {
-        "rule": r"!self.path.startsWith('/') && !self.path.matches('(^|/)\\.\\.(/|$)')",
-        "fieldPath": ".path",
+        "rule": r"!self.startsWith('/') && !self.matches('(^|/)\\.\\.(/|$)')",
         "message": "must be relative to the repository's root and must not contain '..'",
     },
+)
+
+INTERVAL_RULES = (
     {
-        "rule": "duration(self.interval) >= duration('1s') && duration(self.interval) <= duration('8760h')",
-        "fieldPath": ".interval",
+        "rule": "duration(self) >= duration('1s') && duration(self) <= duration('8760h')",
         "message": "must be between 1s and 8760h (a year)",
     },
+)
+
+TIMEOUT_RULES = (
     {
-        "rule": "!has(self.retryInterval) || (duration(self.retryInterval) >= duration('1s') "
-        "&& duration(self.retryInterval) <= duration('8760h'))",
-        "fieldPath": ".retryInterval",
-        "message": "must be between 1s and 8760h (a year)",
-    },
-    {
-        "rule": "duration(self.timeout) >= duration('1s') && duration(self.timeout) <= duration('1h')",
-        "fieldPath": ".timeout",
+        "rule": "duration(self) >= duration('1s') && duration(self) <= duration('1h')",
         "message": "must be between 1s and 1h",
     },
+)
+
+GRACE_RULES = (
     {
-        "rule": "duration(self.healGracePeriod) <= duration('8760h')",
-        "fieldPath": ".healGracePeriod",
+        "rule": "duration(self) <= duration('8760h')",
         "message": "must be at most 8760h (a year)",
     },
 )

@@ -28,8 +28,6 @@ from msgspec.inspect import (
     type_info,
 )
 
-from nopea.core.api.rules import RULES
-
 Schema = dict[str, Any]
 _PYTHON_END = r"\Z"
 
@@ -132,11 +130,6 @@ def _property(field: Field, *, defaults: bool) -> Schema:
     if defaults and field.default not in (NODEFAULT, None, ()):
         schema["default"] = msgspec.to_builtins(field.default)
     return schema
-
-
-def ruled(schema: Schema, rules: tuple[Mapping[str, str], ...]) -> Schema:
-    """Return the schema with CEL rules added."""
-    return schema | {RULES: [dict(rule) for rule in rules]}
 
 
 def root(*, description: str, required: tuple[str, ...], **parts: Schema) -> Schema:

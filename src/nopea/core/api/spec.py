@@ -1,6 +1,6 @@
 """The model of `GitRepository.spec`. The schema of the CRD is generated from it.
 
-The API server enforces the constraints in `Meta` and, over several fields, the rules in `rules.py` (CEL).
+The API server enforces the constraints in `Meta`, also the rules in `rules.py` (CEL).
 Descriptions are what `kubectl explain` prints.
 """
 
@@ -16,7 +16,16 @@ from nopea.core.api.helm import Helm
 from nopea.core.api.kustomize import Kustomize
 from nopea.core.api.model import Model
 from nopea.core.api.references import ValuesReference
-from nopea.core.api.rules import IGNORE_RULES, REF_RULES, RULES
+from nopea.core.api.rules import (
+    GRACE_RULES,
+    IGNORE_RULES,
+    INTERVAL_RULES,
+    PATH_RULES,
+    REF_RULES,
+    RULES,
+    TIMEOUT_RULES,
+    URL_RULES,
+)
 
 # Patterns end in \Z, not $: Python's $ also matches before a last newline, the API server's does not.
 NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z"
@@ -196,6 +205,7 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
             max_length=2048,
             description="URL of the repository: https, http, ssh or scp-like (git@host:path). "
             "file is allowed only if the controller permits it. Must not contain credentials; use secretRef.",
+            extra_json_schema={RULES: URL_RULES},
         ),
     ]
     ref: (
@@ -214,6 +224,7 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
             max_length=1024,
             description="Folder with the manifests, including its subfolders. Defaults to the root. With a "
             "kustomization.yaml or Chart.yaml in it, it is rendered.",
+            extra_json_schema={RULES: PATH_RULES},
         ),
     ] = ""
     kustomize: (
@@ -247,14 +258,19 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         Meta(max_length=64, description="Files to exclude, as gitignore patterns relative to path."),
     ] = ()
     interval: Annotated[
-        Duration, Meta(description="Interval at which Nopea checks Git for a new commit.")
+        Duration,
+        Meta(
+            description="Interval at which Nopea checks Git for a new commit.",
+            extra_json_schema={RULES: INTERVAL_RULES},
+        ),
     ] = "5m"
     retry_interval: (
         Annotated[
             Duration,
             Meta(
                 description="Longest wait before a failed sync is retried. The first retry comes after a "
-                "second, and every further wait is twice as long. Defaults to interval."
+                "second, and every further wait is twice as long. Defaults to interval.",
+                extra_json_schema={RULES: INTERVAL_RULES},
             ),
         ]
         | None
@@ -268,6 +284,16 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     ) = None
     secret_ref: (
         Annotated[SecretReference, Meta(description="Secret with the credentials for url.")] | None
+    ) = None
+    proxy_secret_ref: (
+        Annotated[
+            SecretReference,
+            Meta(
+                description="Secret with the address of an HTTP proxy for Git over https, and username and "
+                "password if the proxy needs them. It replaces the proxy of the controller."
+            ),
+        ]
+        | None
     ) = None
     suspend: Annotated[bool, Meta(description="Suspends all writes to the cluster.")] = False
     prune: Annotated[bool, Meta(description="Delete objects that were removed from Git.")] = True
@@ -293,7 +319,11 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         ),
     ] = HealPolicy.AUTO
     heal_grace_period: Annotated[
-        Duration, Meta(description="Time to wait before manual drift is reverted.")
+        Duration,
+        Meta(
+            description="Time to wait before manual drift is reverted.",
+            extra_json_schema={RULES: GRACE_RULES},
+        ),
     ] = "0s"
     ignore_differences: Annotated[
         tuple[Annotated[IgnoreRule, Meta(extra_json_schema={RULES: IGNORE_RULES})], ...],
@@ -335,5 +365,8 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
     force: Annotated[
         bool, Meta(description="Delete and create objects again whose immutable fields changed.")
     ] = False
-    timeout: Annotated[Duration, Meta(description="Timeout of one Git operation.")] = "5m"
+    timeout: Annotated[
+        Duration,
+        Meta(description="Timeout of one Git operation.", extra_json_schema={RULES: TIMEOUT_RULES}),
+    ] = "5m"
     webhook: Annotated[Webhook, Meta(description="Webhook that triggers a sync after a push.")] | None = None

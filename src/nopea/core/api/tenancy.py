@@ -11,7 +11,7 @@ import msgspec
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.duration import parse_duration
 from nopea.core.git.networks import Networks
-from nopea.core.git.source import host_of
+from nopea.core.git.source import Proxy, host_of
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem
 
@@ -34,7 +34,10 @@ class TenancyPolicy:
     cross_namespace_refs: bool = False
     allow_http_credentials: bool = False
     allowed_hosts: tuple[str, ...] = ()
-    """Patterns of the hosts in spec.url, such as `*.acme.example`; empty allows all."""
+    """Patterns of the hosts of Git servers and of the proxies to them, such as `*.acme.example`.
+
+    Empty allows all.
+    """
     allow_file_urls: bool = False
     git_networks: Networks = Networks.PRIVATE
     """Where the hosts may be that GitRepositories name."""
@@ -116,14 +119,8 @@ def violations(key: RepoKey, spec: GitRepositorySpec, policy: TenancyPolicy) -> 
                 "Remove them, or run Nopea with --cross-namespace-refs.",
             )
         )
-    host = host_of(spec.url)
-    if policy.allowed_hosts and not any(fnmatchcase(host, pattern) for pattern in policy.allowed_hosts):
-        problems.append(
-            _not_allowed(
-                f"spec.url names the host {host or '(none)'}, which is not allowed.",
-                f"Nopea runs with --allowed-hosts={','.join(policy.allowed_hosts)}.",
-            )
-        )
+    if (problem := _host_violation("spec.url", spec.url, policy)) is not None:
+        problems.append(problem)
     if (
         spec.secret_ref is not None
         and spec.url.lower().startswith("http:")
@@ -136,6 +133,21 @@ def violations(key: RepoKey, spec: GitRepositorySpec, policy: TenancyPolicy) -> 
             )
         )
     return tuple(problems)
+
+
+def proxy_violation(proxy: Proxy, policy: TenancyPolicy) -> Problem | None:
+    """Return what the process does not allow about a proxy that a spec names; None to go ahead."""
+    return _host_violation("The Secret in spec.proxySecretRef", proxy.address, policy)
+
+
+def _host_violation(what: str, url: str, policy: TenancyPolicy) -> Problem | None:
+    host = host_of(url)
+    if not policy.allowed_hosts or any(fnmatchcase(host, pattern) for pattern in policy.allowed_hosts):
+        return None
+    return _not_allowed(
+        f"{what} names the host {host or '(none)'}, which is not allowed.",
+        f"Nopea runs with --allowed-hosts={','.join(policy.allowed_hosts)}.",
+    )
 
 
 def _no_account(key: RepoKey) -> Problem:

@@ -1,4 +1,4 @@
-"""From a Kubernetes Secret to Git credentials. Pure; error messages name keys, never values."""
+"""From Kubernetes Secrets to Git credentials and a proxy. Pure; error messages name keys, never values."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ import binascii
 import ssl
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from nopea.core.git.private_key import is_encrypted, tidy, why_unreadable
-from nopea.core.git.source import Credentials, is_ssh
+from nopea.core.git.source import Credentials, Proxy, host_of, is_ssh
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import Secret
 
 _TYPES = frozenset(("Opaque", "kubernetes.io/basic-auth", "kubernetes.io/ssh-auth"))
 _KEYS = "username and password, token, identity with known_hosts, ca.crt"
 
+_BROKEN = ("a value is not valid base64 or not UTF-8.", "Create the Secret again from the right files.")
+
 
 def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Credentials | Problem:
     """Read the keys that Nopea knows; a Secret that cannot serve the URL is a Problem naming the key."""
 
     def problem(message: str, hint: str) -> Problem:
-        return Problem(code=Code.GIT_SECRET_INVALID, message=f"Secret {name}: {message}", hint=hint)
+        return _problem(name, message, hint)
 
     type_ = secret.get("type") or "Opaque"
     if type_ not in _TYPES:
@@ -29,20 +32,15 @@ def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Cred
             f"its type is {type_}, so it was not made for Git, and nothing of it is sent.",
             f"Create a Secret of the type Opaque with these keys: {_KEYS}.",
         )
-    data = secret.get("data") or {}
     try:
-        values = {
-            key: base64.b64decode(value, validate=True) for key, value in data.items() if value is not None
-        }
+        values = _values(secret)
         texts = {
             key: values.get(key, b"").decode()
             for key in ("username", "known_hosts", "ca.crt")
             if key in values
         }
     except (binascii.Error, UnicodeDecodeError, ValueError, TypeError):
-        return problem(
-            "a value is not valid base64 or not UTF-8.", "Create the Secret again from the right files."
-        )
+        return problem(*_BROKEN)
     ssh = is_ssh(url)
     if ssh and "identity" not in values:
         return problem(
@@ -92,14 +90,73 @@ def parse_credentials(secret: Mapping[str, Any], *, name: str, url: str) -> Cred
     )
 
 
-def missing_secret(name: str, namespace: str) -> Problem:
-    """Return the problem of a Secret that does not exist."""
+def why_no_proxy(url: str, *, name: str) -> Problem | None:
+    """Return why a URL cannot be reached by a proxy: libgit2 would go without it. None if it can."""
+    if url.lower().startswith("https://"):
+        return None
+    return _problem(
+        name,
+        "spec.proxySecretRef works with https URLs only: Nopea has no proxy for others.",
+        "Set spec.url to an https URL, or remove spec.proxySecretRef.",
+    )
+
+
+def parse_proxy(secret: Mapping[str, Any], *, name: str) -> Proxy | Problem:
+    """Read a proxy from its Secret; a Secret that cannot be used is a Problem naming the key."""
+    type_ = secret.get("type") or "Opaque"
+    if type_ not in _TYPES:
+        return _problem(
+            name,
+            f"its type is {type_}, so it was not made for a proxy, and nothing of it is sent.",
+            "Create a Secret of the type Opaque with the key address, and username and password if needed.",
+        )
+    try:
+        values = _values(secret)
+        address = values.get("address", b"").decode().strip().rstrip("/")
+        username = values.get("username", b"").decode().strip()
+    except (binascii.Error, UnicodeDecodeError, ValueError, TypeError):
+        return _problem(name, *_BROKEN)
+    if not _is_proxy_address(address):
+        return _problem(
+            name,
+            "the value of address is not the URL of an HTTP proxy." if address else "it has no address.",
+            "Set address to a URL such as http://proxy.acme.example:3128, without a path. "
+            "A login goes into username and password.",
+        )
+    if ("username" in values) != ("password" in values):
+        return _problem(name, "username and password must be set together.", "Add the missing key.")
+    return Proxy(address=address, username=username, password=_secret(values, "password"))
+
+
+def _is_proxy_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return False
+    host = host_of(address)
+    authority = f"[{host}]" if ":" in host else host
+    plain = f"{parts.scheme}://{authority}{f':{port}' if port else ''}"
+    return parts.scheme in ("http", "https") and bool(host) and plain == address.lower()
+
+
+def missing_secret(name: str, namespace: str, *, field: str = "spec.secretRef") -> Problem:
+    """Return the problem of a Secret that does not exist and that a field of the spec names."""
     return Problem(
         code=Code.GIT_SECRET_MISSING,
         message=f"Secret {name} does not exist in namespace {namespace}.",
-        hint="Create it, or correct spec.secretRef.name. Nopea looks for it again at every attempt.",
+        hint=f"Create it, or correct {field}.name. Nopea looks for it again at every attempt.",
         object=f"Secret {namespace}/{name}",
     )
+
+
+def _problem(name: str, message: str, hint: str) -> Problem:
+    return Problem(code=Code.GIT_SECRET_INVALID, message=f"Secret {name}: {message}", hint=hint)
+
+
+def _values(secret: Mapping[str, Any]) -> dict[str, bytes]:
+    data = secret.get("data") or {}
+    return {key: base64.b64decode(value, validate=True) for key, value in data.items() if value is not None}
 
 
 def _holds_certificates(text: str) -> bool:

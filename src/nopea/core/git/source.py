@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem
@@ -132,16 +132,38 @@ class Credentials:
         return (self.password, self.token, self.identity, self.identity_password)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """What `spec.proxySecretRef` gave: the URL of an HTTP proxy, and the login there. It does not print."""
+
+    address: str
+    username: str = field(default="", repr=False)
+    password: Secret = field(default=Secret(b""), repr=False)
+
+    def url(self) -> str:
+        """Return the URL with the login in it; the caller must not log or store it."""
+        scheme, _, rest = self.address.partition("://")
+        login = f"{quote(self.username, safe='')}:{quote(self.password.reveal(), safe='')}@"
+        return f"{scheme}://{login if self.username else ''}{rest}"
+
+
 @dataclass(frozen=True, slots=True)
 class Remote:
     """A Git URL with the credentials for it: equal remotes share one mirror and one fetch.
 
-    `owner` is the GitRepository that asks. It is not compared; the Git port is fair by it.
+    `owner` is the GitRepository that asks. It is not compared; the Git port is fair by it. `proxy` replaces
+    that of the process.
     """
 
     url: str
     credentials: Credentials = field(default=Credentials())
     owner: RepoKey = field(default=RepoKey("", ""), compare=False)
+    proxy: Proxy | None = None
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return every secret in it, for masking foreign text."""
+        of_proxy = () if self.proxy is None else (self.proxy.password,)
+        return (*self.credentials.secrets(), *of_proxy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 Takes the object as the API server stores it; never waits and never asks. A shape that it cannot read is
 UNKNOWN, not an error and not healthy. Differences to kstatus: a failed Pod is a failure, a Job progresses
-until it is complete, a paused Deployment is healthy, an APIService must be available, and a `Ready` condition
-of an older generation does not count.
+until it is complete, a paused Deployment is healthy, and so is one that wants no Pods and has none, an
+APIService must be available, and a `Ready` condition of an older generation does not count.
 """
 
 from __future__ import annotations

@@ -59,6 +59,7 @@ def _deployment(it: LiveFields) -> Health:
         return failed(it.says("Progressing"))
     wanted, there, updated = it.wants(), it.count("replicas"), it.count("updatedReplicas")
     paused = it.spec.get("paused") is True
+    ready = replace(HEALTHY, message="paused") if paused else HEALTHY
     if there < wanted:
         return progressing(it.says("ReplicaFailure") or f"{there} of {wanted} replicas exist")
     if updated < wanted and not paused:
@@ -68,12 +69,14 @@ def _deployment(it: LiveFields) -> Health:
     for state, needed in (("available", wanted if paused else updated), ("ready", wanted)):
         if (count := it.count(f"{state}Replicas")) < needed:
             return progressing(f"{count} of {needed} replicas are {state}")
+    if not wanted:
+        return ready  # as with a StatefulSet: what its controller still has to report makes no difference
     watches_progress = it.spec.get("progressDeadlineSeconds") is not None and not paused
     if watches_progress and not (it.has("Progressing") and it.reason("Progressing") == _ROLLED_OUT):
         return progressing(it.says("Progressing") or "the rollout has not finished")
     if not it.has("Available"):
         return progressing(it.says("Available") or "not available")
-    return replace(HEALTHY, message="paused") if paused else HEALTHY
+    return ready
 
 
 def _stateful_set(it: LiveFields) -> Health:

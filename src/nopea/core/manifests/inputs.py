@@ -32,4 +32,5 @@ def refers_to_cluster(spec: GitRepositorySpec) -> bool:
 
 def transforms(spec: GitRepositorySpec) -> bool:
     """Return whether plain manifests go through the renderer too."""
-    return spec.decryption is not None or spec.substitute is not None or bool(spec.substitute_from)
+    options = (spec.decryption, spec.substitute, spec.kustomize)
+    return any(option is not None for option in options) or bool(spec.substitute_from)

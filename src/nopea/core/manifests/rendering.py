@@ -99,6 +99,19 @@ def changed_files(
     return changed | decrypted
 
 
+def with_problems(
+    rendered: Mapping[str, ParsedFile], plain: Mapping[str, ParsedFile]
+) -> dict[str, ParsedFile]:
+    """Return rendered files with the problems of the plain files that they were rendered from."""
+    nothing = ParsedFile(documents=(), problems=())
+    files = dict(rendered)
+    for path, file in plain.items():
+        if file.problems:
+            known = files.get(path, nothing)
+            files[path] = replace(known, problems=(*known.problems, *file.problems))
+    return files
+
+
 def _changed(file: ParsedFile, objects: Iterator[RenderedObject]) -> ParsedFile:
     documents: list[ParsedDocument] = []
     problems = list(file.problems)

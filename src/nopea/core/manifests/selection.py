@@ -92,15 +92,14 @@ def no_objects(path: str) -> Problem:
 
 
 def problem_of_options(spec: GitRepositorySpec) -> Problem | None:
-    """Return the problem of options for a tool beside plain manifests, which they would not change."""
-    for field, file in (("kustomize", "kustomization.yaml"), ("helm", "Chart.yaml")):
-        if getattr(spec, field) is not None:
-            return Problem(
-                code=Code.SPEC_INVALID,
-                message=f"spec.{field} is set, and the folder of spec.path has no {file}.",
-                hint=f"Correct spec.path, add a {file}, or remove spec.{field}.",
-            )
-    return None
+    """Return the problem of options for a chart beside plain manifests, which they would not change."""
+    if spec.helm is None:
+        return None
+    return Problem(
+        code=Code.SPEC_INVALID,
+        message="spec.helm is set, and the folder of spec.path has no Chart.yaml.",
+        hint="Correct spec.path, set spec.helm.chart, or remove spec.helm.",
+    )
 
 
 def _name(path: str) -> str:

@@ -46,10 +46,6 @@ def from_kustomization(manifest: Mapping[str, Any], notes: Notes, *, sources: So
         "dependsOn": _depends_on(given, notes),
         "deletionPolicy": _deletion_policy(given, notes, prunes=bool(spec.get("prune"))),
     }
-    if kustomize:
-        notes.add(
-            "spec.kustomize needs a kustomization.yaml in spec.path; Flux makes one where there is none"
-        )
     _decryption(given.below("decryption"), spec)
     _substitution(given.below("postBuild"), spec, notes)
     given.refuse("timeout", "spec.timeout bounds a Git operation; there is no limit for health checks")
@@ -129,12 +125,13 @@ def _source(
         )
     given = Fields(found[0].get("spec"), f"GitRepository {key[1]}: spec", notes)
     spec: dict[str, Any] = {"url": given.take("url"), "ref": _ref(given)}
-    given.copy(spec, "interval", "timeout", "secretRef", "suspend")
-    if "secretRef" in spec:
-        secret = Fields(spec["secretRef"], "secretRef", notes).text("name")
-        if key[0] != namespace:
+    given.copy(spec, "interval", "timeout", "secretRef", "proxySecretRef", "suspend")
+    for field in ("secretRef", "proxySecretRef"):
+        if field in spec and key[0] != namespace:
+            secret = Fields(spec[field], field, notes).text("name")
             notes.add(f"copy the Secret {secret} from namespace {key[0]} to {namespace}")
-        notes.add(f"if the Secret {secret} has the key bearerToken, call it token; the other keys stay")
+    if "secretRef" in spec:
+        notes.add("if the Secret has the key bearerToken, call it token; the other keys stay")
     patterns = [line for line in given.text("ignore").splitlines() if line and line[0] != "#"]
     if patterns and path == "":
         spec["exclude"] = patterns

@@ -24,7 +24,7 @@ KINDS = (FLUX_SOURCE, KUSTOMIZATION, HELM_RELEASE, APPLICATION, APPLICATION_SET)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ForeignObject:
     """An object, and the place of its document; empty in a cluster."""
 
     manifest: Manifest
@@ -42,7 +42,7 @@ class Found:
         return f"{origin_of(self.manifest)}{f' in {self.place}' if self.place else ''}"
 
 
-def migrate(found: Iterable[Found]) -> list[Migrated]:
+def migrate(found: Iterable[ForeignObject]) -> list[Migrated]:
     """Return what becomes of each Kustomization, HelmRelease and Application, in their order."""
     given = [each for each in found if each.kind in KINDS]
     sources: dict[tuple[str, str], list[Manifest]] = {}
@@ -60,7 +60,7 @@ def migrate(found: Iterable[Found]) -> list[Migrated]:
     )
 
 
-def _migrated(found: Found, convert: Callable[[Manifest, Notes], dict[str, Any]]) -> Migrated:
+def _migrated(found: ForeignObject, convert: Callable[[Manifest, Notes], dict[str, Any]]) -> Migrated:
     notes = Notes()
     try:
         made = convert(found.manifest, notes)

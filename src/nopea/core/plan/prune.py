@@ -14,7 +14,9 @@ from typing import Final
 
 from nopea.core.api import names
 from nopea.core.api.spec import PruneLimit
-from nopea.core.objects import PROTECTED_KINDS, GroupKind, ObjectKey
+from nopea.core.apply.equality import BUILT_IN_GROUPS
+from nopea.core.manifests.stages import Stage, stage_of
+from nopea.core.objects import CUSTOM_RESOURCE_DEFINITION, PROTECTED_KINDS, GroupKind, ObjectKey
 from nopea.core.problem import Code, Problem
 
 MOST_AT_ONCE: Final = 100
@@ -32,6 +34,7 @@ WORKLOADS: Final = frozenset(
 """What runs an application; a Job is removed when it has done its work."""
 
 _NAMED_IN_MESSAGE: Final = 3
+_NAMESPACE: Final = GroupKind("", "Namespace")
 
 
 class PruneVerdict(enum.StrEnum):
@@ -187,6 +190,25 @@ def allowed_at_once(inventory_size: int, limit: PruneLimit) -> int:
     if isinstance(limit, int):
         return limit
     return min(inventory_size * int(limit.removesuffix("%")) // 100, MOST_AT_ONCE)
+
+
+def may_need(stays: ObjectKey, other: ObjectKey) -> bool:
+    """Return whether an object that stays may still need another one, which is pruned after it.
+
+    It needs its namespace and its definition. A workload needs what it mounts and runs as. A custom resource
+    needs its operator, which is looked for in its own namespace. The backend of a webhook may be anywhere.
+    """
+    stage = stage_of(stays.group_kind)
+    if other.group_kind == CUSTOM_RESOURCE_DEFINITION:
+        return stays.group == other.name.partition(".")[2]
+    if stage is Stage.ADMISSION:
+        return True
+    if other.group_kind == _NAMESPACE:
+        return stays.namespace == other.name
+    is_custom = stage is Stage.REST and stays.group not in BUILT_IN_GROUPS
+    if not is_custom and stage is not Stage.WORKLOADS:
+        return False
+    return not stays.namespace or other.namespace in ("", stays.namespace)
 
 
 def blocked(key: ObjectKey, message: str) -> Problem:

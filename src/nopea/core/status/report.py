@@ -108,6 +108,8 @@ class ReconcileReport:
     """Objects that another repository declares as well."""
     without_git: bool = False
     """True when Git was not asked for a newer commit, because the known one was enough."""
+    is_published: bool = True
+    """False when the status could not be written, so that nobody can read it."""
     inventory: str = ""
     """The packed inventory for the status; empty when it is in Inventory objects."""
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec import Meta
 
 from nopea.core.api.model import Model
-from nopea.core.api.schema import root, ruled, schema_of
+from nopea.core.api.schema import root, schema_of
 
 
 class Colour(enum.StrEnum):
@@ -132,15 +132,6 @@ def test_unsupported_types_are_refused(model: type[msgspec.Struct]) -> None:
     """The generator rejects a model that the API server could not enforce."""
     with pytest.raises(TypeError, match="structural schema"):
         schema_of(model, defaults=False)
-
-
-def test_rules_are_added() -> None:
-    """CEL rules are added to a copy of the schema."""
-    schema = {"type": "object"}
-    rule = {"rule": "self.a < self.b", "message": "a must be less than b"}
-
-    assert ruled(schema, (rule,)) == {"type": "object", "x-kubernetes-validations": [rule]}
-    assert schema == {"type": "object"}
 
 
 def test_root_has_the_fields_of_every_object() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nopea.core.git.credentials import missing_secret, parse_credentials
-from nopea.core.git.source import Credentials
+from nopea.core.git.credentials import missing_secret, parse_credentials, parse_proxy, why_no_proxy
+from nopea.core.git.source import Credentials, Proxy
 from nopea.core.problem import Code, Problem
 
 HTTPS, SSH, SCP = "https://h/x", "ssh://git@h/x", "git@h:x"
@@ -170,3 +170,57 @@ def test_secrets_for_git_have_one_of_these_types(type_: str | None) -> None:
     found = parse_credentials({**_secret(token="tk"), "type": type_}, name="git", url=HTTPS)
 
     assert isinstance(found, Credentials)
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("http://proxy.acme.example:3128", "http://proxy.acme.example:3128"),
+        ("https://Proxy.acme.example/\n", "https://Proxy.acme.example"),
+        ("http://[fd00::1]:3128", "http://[fd00::1]:3128"),
+        ("http://10.0.0.1", "http://10.0.0.1"),
+        ("", None),
+        ("proxy:3128", None),
+        ("proxy.acme.example", None),
+        ("socks5://proxy:1080", None),
+        ("http://user:pw@proxy:3128", None),
+        ("http://proxy:3128/path", None),
+        ("http://proxy:3128?x", None),
+        ("http://proxy:99999", None),
+        ("http://proxy\r\nX: y", None),
+        ("http://", None),
+        ("http://[::1", None),
+        ("http://10.0.0.1@169.254.169.254", None),
+        ("http://good\\@bad", None),
+    ],
+)
+def test_a_proxy_is_an_http_url_without_anything_else(address: str, kept: str | None) -> None:
+    """What libraries could read differently is refused, so that the host that is checked is the one used."""
+    found = parse_proxy(_secret(address=address), name="p")
+
+    if kept is None:
+        assert isinstance(found, Problem)
+        assert found.code is Code.GIT_SECRET_INVALID
+        assert "address" in found.message
+    else:
+        assert found == Proxy(address=kept)
+
+
+@pytest.mark.parametrize("url", [SSH, SCP, "http://h/x", "file:///x"])
+def test_only_https_has_a_proxy(url: str) -> None:
+    """A URL that libgit2 would reach directly is refused: it would go around the proxy."""
+    found = why_no_proxy(url, name="p")
+
+    assert found is not None
+    assert (found.code, "https" in found.message) == (Code.GIT_SECRET_INVALID, True)
+    assert why_no_proxy(HTTPS, name="p") is None
+
+
+def test_the_login_of_a_proxy_is_complete_and_was_made_for_it() -> None:
+    """A Secret for something else is not sent, and half a login is an error."""
+    half = parse_proxy(_secret(address="http://proxy", username="x"), name="p")
+    foreign = parse_proxy({"type": "kubernetes.io/tls", **_secret(address="http://proxy")}, name="p")
+
+    assert isinstance(half, Problem)
+    assert isinstance(foreign, Problem)
+    assert "kubernetes.io/tls" in foreign.message

@@ -139,6 +139,30 @@ CASES: dict[str, tuple[Fields, HealthStatus, str]] = {
     ),
     "Deployment, out of time": (deployment(counts=(3, 1, 1, 1), conditions=(EXPIRED,)), FAILED, "timed out"),
     "Deployment, of none": (deployment(0, counts=(0, 0, 0, 0)), HEALTHY, ""),
+    "Deployment, of none, just created": (
+        live_object(
+            "apps/v1", "Deployment", generation=1, spec={"replicas": 0, "progressDeadlineSeconds": 600}
+        ),
+        HEALTHY,
+        "",
+    ),
+    "Deployment, of none, while its ReplicaSet is created": (
+        deployment(
+            0, counts=(0, 0, 0, 0), conditions=(condition("Progressing", reason="ReplicaSetUpdated"),)
+        ),
+        HEALTHY,
+        "",
+    ),
+    "Deployment, of none, with Pods left": (
+        deployment(0, counts=(2, 0, 0, 0)),
+        PROGRESSING,
+        "2 old replicas are still terminating",
+    ),
+    "Deployment, of none, out of time": (
+        deployment(0, counts=(0, 0, 0, 0), conditions=(EXPIRED,)),
+        FAILED,
+        "timed out",
+    ),
     "Deployment, paused in the middle": (
         deployment(counts=(3, 1, 3, 3), conditions=(AVAILABLE,), paused=True),
         HEALTHY,

@@ -23,6 +23,7 @@ REFERENCE = {"kind": "ConfigMap", "name": "shop"}
         ({"decryption": DECRYPTION}, True, True),
         ({"helm": {"valuesFrom": [REFERENCE]}}, True, False),
         ({"helm": {"values": {"a": 1}}}, False, False),
+        ({"kustomize": {"namePrefix": "x-"}}, False, True),
     ],
 )
 def test_the_spec_says_what_is_read_and_what_is_changed(

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nopea.core.migrate.migrate import KINDS, Found, migrate
+from nopea.core.migrate.migrate import KINDS, ForeignObject, migrate
 from nopea.core.migrate.model import Migrated
 from nopea.core.objects import GroupKind
 
@@ -35,7 +35,7 @@ def _manifest(kind: str, api_version: str, name: str = "web", **spec: Any) -> Js
 
 
 def _migrate(manifests: list[Json]) -> list[Migrated]:
-    return migrate(Found(manifest) for manifest in manifests)
+    return migrate(ForeignObject(manifest) for manifest in manifests)
 
 
 SOURCE = _manifest("GitRepository", "source.toolkit.fluxcd.io/v1", "shop", url="https://git.example/shop")
@@ -91,9 +91,9 @@ def test_two_objects_of_one_name_are_noted() -> None:
 def test_the_origin_has_the_file() -> None:
     """Folders of several clusters have objects of one name."""
     found = [
-        Found(KUSTOMIZATION, "staging/web.yaml#1"),
-        Found(KUSTOMIZATION, "prod/web.yaml#1"),
-        Found(SOURCE),
+        ForeignObject(KUSTOMIZATION, "staging/web.yaml#1"),
+        ForeignObject(KUSTOMIZATION, "prod/web.yaml#1"),
+        ForeignObject(SOURCE),
     ]
 
     first, second = migrate(found)

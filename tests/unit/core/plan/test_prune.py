@@ -28,6 +28,7 @@ from nopea.core.plan.prune import (
     PruneVerdict,
     allowed_at_once,
     blocked,
+    may_need,
 )
 from nopea.core.problem import Code, Problem
 
@@ -268,3 +269,58 @@ def test_nothing_is_ever_deleted_against_a_safeguard(
         assert clean
         assert count > 0
         assert confirmed or len(pruned) <= allowed_at_once(inventory, limit)
+
+
+WEBHOOK = ObjectKey("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", "", "guard")
+
+
+@pytest.mark.parametrize(
+    ("stays", "needed", "independent"),
+    [
+        (
+            ObjectKey("apps", "Deployment", "shop", "web"),
+            [
+                ObjectKey("", "ConfigMap", "shop", "web"),
+                ObjectKey("", "ServiceAccount", "shop", "web"),
+                ObjectKey("scheduling.k8s.io", "PriorityClass", "", "high"),
+                ObjectKey("", "Namespace", "", "shop"),
+            ],
+            [ObjectKey("", "ConfigMap", "infra", "web"), ObjectKey("", "Namespace", "", "infra"), DEFINITION],
+        ),
+        (
+            ObjectKey("acme.example", "Shop", "shop", "main"),
+            [DEFINITION, ObjectKey("apps", "Deployment", "shop", "operator")],
+            [
+                ObjectKey("apps", "Deployment", "infra", "web"),
+                ObjectKey("apiextensions.k8s.io", "CustomResourceDefinition", "", "cars.other.example"),
+            ],
+        ),
+        (
+            ObjectKey("", "ConfigMap", "shop", "web"),
+            [ObjectKey("", "Namespace", "", "shop")],
+            [ObjectKey("", "ServiceAccount", "shop", "web"), ObjectKey("", "Namespace", "", "infra")],
+        ),
+        (
+            ObjectKey("networking.k8s.io", "Ingress", "shop", "web"),
+            [ObjectKey("", "Namespace", "", "shop")],
+            [ObjectKey("apps", "Deployment", "shop", "web")],
+        ),
+        (
+            WEBHOOK,
+            [ObjectKey("apps", "Deployment", "infra", "guard"), ObjectKey("", "Namespace", "", "infra")],
+            [DEFINITION],
+        ),
+        (
+            ObjectKey("acme.example", "ShopClass", "", "main"),
+            [DEFINITION, ObjectKey("apps", "Deployment", "infra", "operator")],
+            [ObjectKey("", "Namespace", "", "infra")],
+        ),
+    ],
+    ids=lambda value: str(value) if isinstance(value, ObjectKey) else "",
+)
+def test_what_an_object_that_stays_may_need(
+    stays: ObjectKey, needed: list[ObjectKey], independent: list[ObjectKey]
+) -> None:
+    """Only that waits for it; a deletion that fails holds up nothing else."""
+    assert [key for key in needed if not may_need(stays, key)] == []
+    assert [key for key in independent if may_need(stays, key)] == []
