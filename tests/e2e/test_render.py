@@ -90,3 +90,17 @@ def test_diff_and_plan_of_a_repository_with_an_overlay(site: Site, tmp_path: Pat
 
     rendered = say(site.cluster.lab, "render", "shop", "-n", site.namespace, "-o", "name")
     assert (rendered.code, rendered.out) == (0, f"ConfigMap {site.namespace}/prod-web\n"), rendered
+
+
+def test_a_folder_for_a_repository_has_its_variables(site: Site, tmp_path: Path) -> None:
+    """They come from the ConfigMaps in the namespace of the GitRepository, in plain manifests too."""
+    site.cluster.put(site.place("v1 configmaps", "variables"), yamls.config_map("variables", colour="blue"))
+    files = {"web.yaml": yamls.text(yamls.config_map("web", colour="${colour}"))}
+    reference = {"kind": "ConfigMap", "name": "variables"}
+    site.sync("shop", files, substituteFrom=[reference])
+
+    folder = str(_write(tmp_path, {"web.yaml": files["web.yaml"].replace("${colour}", "dark${colour}")}))
+    said = say(site.cluster.lab, "plan", "-f", folder, "--for", "shop", "-n", site.namespace)
+
+    assert said.code == 0, said
+    assert ".data.colour: blue → darkblue → blue" in said.out

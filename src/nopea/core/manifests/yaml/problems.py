@@ -173,8 +173,8 @@ def as_template(problem: Problem, *, text: str, first_line: int) -> Problem:
     if _HELM.search(text):
         return replace(
             problem,
-            message="The file is a Helm template. Nopea does not render Helm charts.",
-            hint=f"Commit the output of `helm template`, or {EXCLUDE}.",
+            message="The file is a Helm template. spec.path does not name its chart.",
+            hint=f"Set spec.path or spec.helm.chart to the folder of its Chart.yaml, or {EXCLUDE}.",
         )
     line = int(problem.source.removeprefix(":")) - first_line
     if not any("{{" in near for near in text.split("\n")[max(0, line - 1) : line + 1]):

@@ -68,8 +68,8 @@ SYNTAX = Problem(code=Code.YAML_SYNTAX, message="A [list] is not closed.", hint=
 def test_a_helm_template_is_recognised_anywhere(expression: str) -> None:
     """The parser may fail far from the first template expression."""
     problem = as_template(SYNTAX, text=f"name: {expression}\n\n\nb: 1\n", first_line=10)
-    assert problem.message == "The file is a Helm template. Nopea does not render Helm charts."
-    assert "`helm template`" in problem.hint
+    assert problem.message == "The file is a Helm template. spec.path does not name its chart."
+    assert "spec.helm.chart" in problem.hint
     assert (problem.code, problem.source) == (SYNTAX.code, SYNTAX.source)
 
 
