@@ -80,8 +80,9 @@ def _end_pods(site: Site, phase: str) -> None:
 def test_a_chart_is_applied_with_its_values(site: Site) -> None:
     """Files, then spec.helm.values; templates see the cluster; hooks that are tests are left out."""
     spec: dict[str, Any] = {"helm": {"valuesFiles": ["prod.yaml"], "values": {"size": 3}}, "path": "chart"}
-    site.sync("shop", CHART, **spec)
+    repo = site.sync("shop", CHART, **spec)
 
+    assert "Left out 1 hook of the chart" in repo.condition("Applied")["message"]
     _must_be(site, "shop-web", colour="green", size="3", namespace=site.namespace, apps="true")
     assert re.fullmatch(r"v1\.\d+\.\d+.*", _data(site, "shop-web")["kubernetes"])
     live = site.cluster.must_get(site.place(MAPS, "shop-web"))["metadata"]

@@ -47,6 +47,8 @@ class Snapshot:
     files: dict[str, ParsedFile]
     problems: tuple[Problem, ...]
     has_links: bool = False
+    notes: tuple[str, ...] = ()
+    """What users should know of a rendering, in sentences."""
 
 
 class Git(Protocol):
@@ -224,6 +226,7 @@ async def rendered_snapshot(
         commit=commit,
         files=rendered.files,
         problems=() if rendered.files else (no_objects(folder.path),),
+        notes=rendered.notes,
         has_links=any(folder.path and not read.startswith(f"{folder.path}/") for read in rendered.paths),
     )
 

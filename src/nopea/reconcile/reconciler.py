@@ -204,6 +204,7 @@ class Reconciler:
         report = replace(
             report,
             revision=revision_of(ref_of(spec), snapshot.commit),
+            notes=snapshot.notes,
             without_git=report.without_git or bool(waits_for),
         )
         await self._finalizer.hold(repository)

@@ -252,6 +252,13 @@ async def _give(source: SourceFiles, given: _Given, listing: PathListing) -> Non
     given.missing += listing.missing
 
 
+def _left_out(hooks: int) -> tuple[str, ...]:
+    if not hooks:
+        return ()
+    what = "1 hook" if hooks == 1 else f"{hooks} hooks"
+    return (f"Left out {what} of the chart, for events that Nopea does not have.",)
+
+
 def _rendered(
     given: _Given, answer: RenderAnswer, files: Mapping[str, ParsedFile], left_out: int
 ) -> Rendered:
@@ -261,7 +268,7 @@ def _rendered(
     counts = set(read)
     return Rendered(
         files=dict(files),
-        left_out=left_out,
+        notes=(*answer.notes, *_left_out(left_out)),
         paths=(*read, *answer.folders, *answer.looked),
         listing=PathListing(
             files=tuple(

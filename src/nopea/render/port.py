@@ -13,6 +13,7 @@ from typing import Any
 
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
 from nopea.core.objects import RepoKey
+from nopea.core.problem import printable
 from nopea.git.pool import Pool
 from nopea.git.process import Trust
 from nopea.git.protocol import ErrorKind, Op
@@ -97,6 +98,7 @@ def _answer(answer: Mapping[str, Any], *, path: str) -> RenderAnswer:
             read=tuple(map(str, found["read"])),
             looked=tuple(map(str, found["looked"])),
             folders=tuple(map(str, found["folders"])),
+            notes=tuple(printable(str(note)) for note in found["notes"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         message = "the process gave an answer that cannot be read"

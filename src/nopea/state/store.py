@@ -124,8 +124,8 @@ class Rendered:
     files: dict[str, ParsedFile]
     paths: tuple[str, ...]
     listing: PathListing
-    left_out: int = 0
-    """How many of Helm's hooks are not applied."""
+    notes: tuple[str, ...] = ()
+    """What users should know of it, in sentences."""
 
 
 class RenderCache(LRUCache[Hashable, Rendered]):

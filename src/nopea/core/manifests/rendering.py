@@ -55,6 +55,8 @@ class RenderAnswer:
     looked: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     need: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What users should know, in sentences."""
 
 
 def files_of(objects: Sequence[RenderedObject], tool: Tool) -> tuple[dict[str, ParsedFile], int]:

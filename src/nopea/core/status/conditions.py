@@ -153,7 +153,7 @@ def _applied(make: _Maker, report: ReconcileReport, others: Sequence[Problem]) -
     failed = [problem for problem in others if not problem.code.is_waiting]
     if failed:
         return make(APPLIED, "False", failed[0].code.reason, failure_line(report, failed))
-    return make(APPLIED, "True", "Succeeded", applied_line(report))
+    return make(APPLIED, "True", "Succeeded", " ".join((applied_line(report), *report.notes)))
 
 
 def _ready(

@@ -110,6 +110,8 @@ class ReconcileReport:
     """True when Git was not asked for a newer commit, because the known one was enough."""
     is_published: bool = True
     """False when the status could not be written, so that nobody can read it."""
+    notes: tuple[str, ...] = ()
+    """What the rendering tells users, in sentences."""
     inventory: str = ""
     """The packed inventory for the status; empty when it is in Inventory objects."""
 

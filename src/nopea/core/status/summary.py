@@ -97,7 +97,7 @@ _PHRASES = {
     Code.DEPENDENCY_CYCLE: "dependencies form a cycle",
     Code.ROLLBACK_INVALID: "rollback annotation invalid",
     Code.ACCOUNT_MISSING: "no service account set; nothing is applied",
-    Code.INPUT_MISSING: "ConfigMap or Secret of the spec missing",
+    Code.INPUT_MISSING: "an object that the spec refers to is missing",
     Code.NOT_ALLOWED: "not allowed by Nopea's settings",
     Code.WORKER_CRASHED: "worker keeps crashing",
 }

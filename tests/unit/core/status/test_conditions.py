@@ -159,3 +159,13 @@ def test_a_report_in_sentences() -> None:
     wrong = failed(WRONG)
     assert report_line(wrong) == failure_line(wrong, [WRONG])
     assert report_line(wrong).startswith("Applied 0 of 1 objects. NOPEA-K003")
+
+
+def test_applied_says_what_the_rendering_tells() -> None:
+    """Only the condition: an Event for each sync would repeat it."""
+    rendered = replace(report(Result.SYNCED), notes=("Left out 1 hook of the chart.",))
+
+    applied = find(after(rendered).conditions, "Applied")
+    assert applied is not None
+    assert applied.message.endswith(". Left out 1 hook of the chart.")
+    assert "hook" not in report_line(rendered)
