@@ -32,17 +32,40 @@ def _working_copy(root: Path) -> Path:
     return root / "overlays" / "prod"
 
 
-def test_render_needs_no_cluster(tmp_path: Path) -> None:
-    """Neither a kubeconfig nor an API server is asked."""
-    env = {**os.environ, "KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM, "render", str(_working_copy(tmp_path / "copy"))],
+def _render(folder: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command without a kubeconfig."""
+    env = {**os.environ, "KUBECONFIG": str(home / "none"), "HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM, "render", str(folder)],
         env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def test_render_needs_no_cluster(tmp_path: Path) -> None:
+    """Neither a kubeconfig nor an API server is asked."""
+    done = _render(_working_copy(tmp_path / "copy"), tmp_path)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("---\n# Source: base/web.yaml#1\napiVersion: v1\nkind: ConfigMap\n")
     assert "name: prod-web\n" in done.stdout
+
+
+def test_what_a_rendering_leaves_out_is_said(tmp_path: Path) -> None:
+    """A chart's hook that is not applied is a note on standard error, not a problem."""
+    hook = yamls.config_map("hook", a="b")
+    hook["metadata"]["annotations"] = {"helm.sh/hook": "test"}
+    chart = {
+        "Chart.yaml": "apiVersion: v2\nname: web\nversion: 0.1.0\n",
+        "templates/web.yaml": yamls.text(yamls.config_map("{{ .Release.Name }}-web", a="b")),
+        "templates/hook.yaml": yamls.text(hook),
+    }
+
+    done = _render(_write(tmp_path / "chart", chart), tmp_path)
+
+    assert done.returncode == 0, done
+    assert "name: release-name-web\n" in done.stdout
+    assert "name: hook" not in done.stdout
+    assert "hook" in done.stderr
 
 
 def test_an_overlay_is_planned(cluster: Cluster, namespace: str, tmp_path: Path) -> None:

@@ -41,10 +41,14 @@ class RenderedManifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedManifests:
-    """What would be applied, sorted by source, and what is wrong with the rest."""
+    """What would be applied, sorted by source, and what is wrong with the rest.
+
+    `notes` are what users should know of the rendering, in sentences.
+    """
 
     manifests: tuple[RenderedManifest, ...]
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
 
 
 async def render_folder(folder: Path, path: str | None, *, namespace: str | None = None) -> RenderedManifests:
@@ -61,6 +65,7 @@ async def render_folder(folder: Path, path: str | None, *, namespace: str | None
     return RenderedManifests(
         manifests=tuple(RenderedManifest(source=each.source, object=each.object) for each in documents),
         problems=(*snapshot.problems, *problems),
+        notes=snapshot.notes,
     )
 
 
@@ -89,4 +94,5 @@ async def render_repository(client: KubeClient, key: RepoKey) -> RenderedManifes
             RenderedManifest(source=each.source, object=orjson.loads(each.body)) for each in desired
         ),
         problems=(*snapshot.problems, *problems, *unanswered, *more),
+        notes=snapshot.notes,
     )

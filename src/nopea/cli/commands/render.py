@@ -68,9 +68,11 @@ def is_folder(what: str) -> bool:
 
 def _print(rendered: RenderedManifests, output: str, *, show_secrets: bool) -> int:
     from nopea.cli.output.manifests import print_manifests
-    from nopea.cli.output.messages import print_problem
+    from nopea.cli.output.messages import print_hint, print_problem
 
     print_manifests(rendered.manifests, output, show_secrets=show_secrets)
     for problem in rendered.problems:
         print_problem(problem)
+    for note in rendered.notes:
+        print_hint(note)
     return EXIT_PROBLEMS if rendered.problems else EXIT_RENDERED
