@@ -22,7 +22,7 @@ SOURCE = _manifest(
     "GitRepository", "source.toolkit.fluxcd.io/v1", "shop",
     {
         "url": "https://git.example/shop", "ref": {"semver": "1.x"}, "interval": "1m0s", "timeout": "60s",
-        "secretRef": {"name": "git"}, "ignore": "/docs",
+        "secretRef": {"name": "git"}, "proxySecretRef": {"name": "proxy"}, "ignore": "/docs",
     },
 )  # fmt: skip
 REFERENCE = {"kind": "GitRepository", "name": "shop"}

@@ -140,11 +140,13 @@ def test_a_secret_of_another_namespace_must_be_copied() -> None:
     """A GitRepository of Nopea reads Secrets in its own namespace."""
     notes = Notes()
     reference = {**REFERENCE, "namespace": "flux-system"}
-    sources = {("flux-system", "shop"): [{"spec": {"url": URL, "secretRef": {"name": "git"}}}]}
+    secrets = {"secretRef": {"name": "git"}, "proxySecretRef": {"name": "proxy"}}
+    sources = {("flux-system", "shop"): [{"spec": {"url": URL, **secrets}}]}
 
     from_kustomization(_manifest("Kustomization", {"sourceRef": reference}), notes, sources=sources)
 
-    assert "note: copy the Secret git from namespace flux-system to team" in notes.lines
+    for name in ("git", "proxy"):
+        assert f"note: copy the Secret {name} from namespace flux-system to team" in notes.lines
 
 
 def test_several_sources_of_one_name_are_noted() -> None:
