@@ -40,7 +40,7 @@ $(RENDERER): $(filter-out %_test.go,$(wildcard renderer/*.go)) renderer/go.mod r
 renderer: $(RENDERER) ## build nopea-render, which renders Kustomize and Helm (needs Go 1.26)
 
 test-renderer: ## the tests of nopea-render that are written in Go
-	@cd renderer && CGO_ENABLED=0 go vet ./... && CGO_ENABLED=0 go test -trimpath -buildvcs=false ./...
+	@cd renderer && CGO_ENABLED=0 go vet -trimpath -buildvcs=false ./... && CGO_ENABLED=0 go test -trimpath -buildvcs=false ./...
 
 demo: $(RENDERER) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
 	@$(BIN)/nopea demo
