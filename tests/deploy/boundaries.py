@@ -57,6 +57,9 @@ PATTERNS = {
         ("main", "refs/", "Refs/a", "refs/a b", "refs/a~1", "refs/a[b]"),
         shortest=6,
     ),
+    r"^v?[0-9]+\.[0-9]+(\.[0-9]+)?$": Pattern(
+        lambda n: "1.".ljust(n, "0"), ("1", "1.", "v", "latest", "1.2.3.4", "1.2-x"), shortest=3
+    ),
     "^/": Pattern(lambda n: "/" + "a" * (n - 1), ("a", "a/")),
     "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$": Pattern(lambda n: "A" * n, ("1A", "A-", "A b", "A:")),
 }
@@ -116,7 +119,13 @@ def _object(schema: Schema, path: str, bases: dict[str, Any]) -> Iterator[Case]:
     yield Case(path, "text", allowed=False)
     for name in schema.get("required", ()):
         yield Case(f"{path}.{name}", {key: base[key] for key in base if key != name}, allowed=False)
-    for name, inner in schema["properties"].items():
+    if (values := schema.get("additionalProperties")) is not None:
+        for case in cases(values, f"{path}.x", bases):
+            yield Case(case.path, {"x": case.value}, case.allowed, case.model_tells)
+        most = schema["maxProperties"]
+        for count, allowed in ((most, True), (most + 1, False)):
+            yield Case(path, {f"x{number}": sample(values) for number in range(count)}, allowed=allowed)
+    for name, inner in schema.get("properties", {}).items():
         around = bases.get(f"{path}.{name}<", base)
         for case in cases(inner, f"{path}.{name}", bases):
             yield Case(case.path, {**around, name: case.value}, case.allowed, case.model_tells)

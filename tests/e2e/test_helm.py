@@ -139,8 +139,8 @@ def test_the_rest_waits_for_a_hook_and_a_later_hook_for_the_rest(site: Site) -> 
         "chart/templates/before.yaml": _hook("before", "pre-install,pre-upgrade", policy="hook-succeeded"),
         "chart/templates/after.yaml": _hook("after", "post-install,post-upgrade"),
     }
-    repo = site.follow("shop", path="chart")
     site.origin("shop", {**CHART, **hooks})
+    repo = site.follow("shop", path="chart")
     eventually(lambda: site.cluster.must_get(site.place(JOBS, "before")))
     always(lambda: site.cluster.assert_gone(site.place(MAPS, "shop-web")), seconds=1)
 
@@ -164,8 +164,8 @@ def test_the_rest_waits_for_a_hook_and_a_later_hook_for_the_rest(site: Site) -> 
 def test_a_hook_that_fails_stops_the_rest(site: Site) -> None:
     """A change of the hook runs it again."""
     hook = {"chart/templates/before.yaml": _hook("before", "pre-install,pre-upgrade")}
-    repo = site.follow("shop", path="chart")
     site.origin("shop", {**CHART, **hook})
+    repo = site.follow("shop", path="chart")
     eventually(lambda: _end_pods(site, "Failed"))
     repo.wait_failed("NOPEA-K016")
     site.cluster.assert_gone(site.place(MAPS, "shop-web"))

@@ -63,6 +63,7 @@ class ClusterInputs:
             age=tuple(text for name, text in keys.items() if name.endswith(".agekey")),
             pgp=tuple(text for name, text in keys.items() if name.endswith(".asc")),
             variables=variables,
+            private=any(each.kind is ReferenceKind.SECRET for each in spec.substitute_from),
             values=await self._values(owner, spec),
         )
 

@@ -148,7 +148,7 @@ class Renderings:
         changed = await tasks.off_loop(changed_files, files, answer.objects, size=len(answer.objects))
         if spec.kustomize is None:
             return changed
-        options = {"kustomize": msgspec.to_builtins(spec.kustomize)}
+        options = {"kustomize": msgspec.to_builtins(spec.kustomize), "private": inputs.private}
         if variables is not None:
             options["substitute"] = variables
         as_overlay = replace(folder, tool=Tool.KUSTOMIZE)
@@ -230,6 +230,8 @@ def _transformation(inputs: RenderInputs) -> dict[str, Any]:
         options["decryption"] = {"age": list(inputs.age), "pgp": list(inputs.pgp)}
     if inputs.variables is not None:
         options["substitute"] = {"vars": dict(inputs.variables)}
+    if inputs.private:
+        options["private"] = True
     return options
 
 

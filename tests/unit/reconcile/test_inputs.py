@@ -72,7 +72,7 @@ async def test_variables_are_merged_in_order() -> None:
 
     found = await _inputs(cluster, substitute={"c": "3"}, substituteFrom=references)
 
-    assert found.variables == {"a": "1", "b": "2", "c": "3"}
+    assert (found.variables, found.private) == ({"a": "1", "b": "2", "c": "3"}, True)
     assert (await _inputs(cluster)).variables is None
 
 

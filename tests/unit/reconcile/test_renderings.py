@@ -213,7 +213,7 @@ async def test_plain_manifests_are_changed_by_the_spec() -> None:
 
     first, second = world.renderer.requests
     assert (first.tool, first.options) == (Tool.PLAIN, {})
-    assert (second.tool, sorted(second.options)) == (Tool.KUSTOMIZE, ["kustomize", "substitute"])
+    assert (second.tool, sorted(second.options)) == (Tool.KUSTOMIZE, ["kustomize", "private", "substitute"])
     assert [len(file.documents) for file in snapshot.files.values()] == [1, 0]
     assert [len(file.problems) for file in snapshot.files.values()] == [0, 1]
 

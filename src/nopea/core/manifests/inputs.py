@@ -12,12 +12,14 @@ from nopea.core.api.spec import GitRepositorySpec
 class RenderInputs:
     """Private keys, merged variables (None: nothing is substituted), and values of charts in YAML.
 
-    The name of each text of values says where it is from.
+    The name of each text of values says where it is from. With `private`, variables are from Secrets: what
+    libraries say of them is not told.
     """
 
     age: tuple[str, ...] = field(default=(), repr=False)
     pgp: tuple[str, ...] = field(default=(), repr=False)
     variables: Mapping[str, str] | None = field(default=None, repr=False)
+    private: bool = False
     values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
