@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
-from tests.git.conftest import alive, until
+from tests.git.conftest import alive
 from tests.renderer.child import program
 
 from nopea.render.port import RenderPort
@@ -22,7 +22,6 @@ async def running(cache: Path, **settings: Any) -> AsyncIterator[RenderPort]:
     """Run a port; a child that is left afterwards fails the test."""
     port = RenderPort(replace(RenderSettings(cache_dir=cache, program=program()), **settings))
     task = spawn(port.run(), name="port")
-    await until(port.pids)
     try:
         yield port
     finally:

@@ -43,6 +43,16 @@ async def _render(
     return await port.render(request, OWNER, timeout_seconds=seconds)
 
 
+async def test_no_process_is_started_before_the_first_rendering(port: RenderPort) -> None:
+    """Most clusters need none, and it has a hundred megabytes."""
+    await asyncio.sleep(0.5)
+    assert port.pids() == []
+
+    await _render(port, OVERLAY, path="prod")
+
+    assert len(port.pids()) == 1
+
+
 async def test_an_overlay_is_rendered(port: RenderPort) -> None:
     """Each object has the file that a person edits; the answer says what was read."""
     answer = await _render(port, OVERLAY, path="prod")

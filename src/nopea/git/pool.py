@@ -80,7 +80,8 @@ class Pool:
     async def _keep(self, group: asyncio.TaskGroup) -> None:
         self.reconsider()
         while True:
-            self._keep_main_children(group)
+            if self._settings.starts_early:
+                self._keep_main_children(group)
             await asyncio.sleep(_WATCH_SECONDS)
             self._watch()
 

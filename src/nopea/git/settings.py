@@ -17,11 +17,12 @@ class PoolSettings:
 
     `memory_bytes` bounds each child, `total_memory_bytes` what all together hold for themselves. A network
     request older than `slow_after_seconds` no longer counts against `young_per_child`, so hanging servers do
-    not hold up healthy ones.
+    not hold up healthy ones. Children start with the pool or, without `starts_early`, with the first request.
     """
 
     cache_dir: Path
     children: int = 1
+    starts_early: bool = True
     quarantine_children: int = 8
     trust_children: int = 8
     memory_bytes: int = 768 * MIB

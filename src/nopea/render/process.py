@@ -21,11 +21,13 @@ _OF_MEMORY = 0.75
 class RenderSettings(PoolSettings):
     """Settings of the rendering port; without a `program`, nothing can be rendered.
 
+    Most clusters need no renderer, so none is started before the first rendering.
     `max_output_bytes` bounds the documents of one rendering, as JSON. No rendering takes longer than
     `max_seconds`, whatever a spec says: an endless one keeps a core busy.
     """
 
     program: Path | None
+    starts_early: bool = False
     quarantine_children: int = 2
     memory_bytes: int = 512 * MIB
     total_memory_bytes: int = 512 * MIB
