@@ -81,8 +81,17 @@ def test_what_turns_into_something_else_is_an_error_and_deletes_nothing(
     assert _data(site, "b")["new"] == "yes"
 
 
-@pytest.mark.parametrize("name", ["kustomization.yaml", "Kustomization", "Chart.yaml"])
-def test_a_folder_that_another_tool_builds_is_refused_whole(site: Site, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("kustomization.yaml", "NOPEA-R002"),
+        ("Kustomization", "NOPEA-R002"),
+        ("Chart.yaml", "NOPEA-R015"),
+    ],
+)
+def test_a_folder_of_a_tool_that_cannot_be_rendered_is_refused_whole(
+    site: Site, name: str, code: str
+) -> None:
     """Nothing of it is applied or deleted; the commit before stays in force, until the file is excluded."""
     repo = site.sync("shop", BEFORE, path="apps", pruneLimit="100%")
     after = {"apps/c.yaml": _map("c"), "apps/b.yaml": _map("b", new="yes")}
@@ -90,8 +99,8 @@ def test_a_folder_that_another_tool_builds_is_refused_whole(site: Site, name: st
 
     (error,) = repo.sync_and_wait()["errors"]
 
-    assert (error["code"], error["source"]) == ("NOPEA-M015", f"apps/{name}")
-    assert repo.condition("Stalled")["reason"] == "NotRendered"
+    assert (error["code"], error["source"].partition(":")[0]) == (code, f"apps/{name}")
+    assert repo.condition("Stalled")["status"] == "True"
     assert _live(site, "a", "b", "c") == ["a", "b"]
     assert "new" not in _data(site, "b")
     site.cluster.merge(site.place("v1 configmaps", "b"), {"data": {"colour": "red"}})

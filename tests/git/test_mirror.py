@@ -43,7 +43,9 @@ class Mirror:
     def line(self) -> Line:
         """Return the address and the limits of a request."""
         empty = dict.fromkeys(("password", "token", "identity", "identity_password"), b"")
-        address = RemoteAddress.parse({"url": self.url, "username": "", "proxy": "", **empty})
+        address = RemoteAddress.parse(
+            {"url": self.url, "username": "", "proxy": "", "has_own_proxy": False, **empty}
+        )
         return Line(address=address, ends_at=time.monotonic() + 30, max_bytes=10**8)
 
     def sync(self, ref: Ref = MAIN, *, limits: MirrorLimits = LIMITS, again: bool = False) -> dict[str, Any]:
