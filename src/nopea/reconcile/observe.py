@@ -44,6 +44,7 @@ class Observation:
     seen: dict[ObjectKey, ObservedDrift] = field(default_factory=dict)
     live: dict[ObjectKey, Mapping[str, Any]] = field(default_factory=dict)
     unreadable: dict[ObjectKey, Problem] = field(default_factory=dict)
+    away: set[ObjectKey] = field(default_factory=set)
 
     def world(self, state: RepositoryState) -> ClusterState:
         """Return it, with what the state remembers, as the plan takes it."""
@@ -53,6 +54,7 @@ class Observation:
             seen=self.seen,
             last_applied=state.applied,
             unreadable=self.unreadable,
+            away=frozenset(self.away),
             heal_at={
                 key: state.fights.next_heal_at(key, managers=managers_of(seen.drift), now=now)
                 for key, seen in self.seen.items()
@@ -178,8 +180,11 @@ class Observer:
         """
         definition = DEFINITIONS.at(name=one.resource.full_plural, namespace="").key
         known = self._object_cache.get(DEFINITIONS, definition)
-        is_away = known is not None and not known.terminating
-        if one.key in state.applied and not is_away:
+        if one.key not in state.applied:
+            return
+        if known is not None and not known.terminating:
+            observation.away.add(one.key)
+        else:
             desired = orjson.loads(one.body)
             drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)
             observation.seen[one.key] = ObservedDrift(drift=drift, since=_since(one.key, drift, state))

@@ -222,6 +222,8 @@ class ClusterState:
     last_applied: Mapping[ObjectKey, LastApplied] = field(default_factory=dict)
     seen: Mapping[ObjectKey, ObservedDrift] = field(default_factory=dict)
     unreadable: Mapping[ObjectKey, Problem] = field(default_factory=dict)
+    away: frozenset[ObjectKey] = frozenset()
+    """Applied objects of which nothing is known: their kind is defined, and not served at the moment."""
     heal_at: Mapping[ObjectKey, datetime] = field(default_factory=dict)
     """When a contended object may be healed again (`contention.py`)."""
 

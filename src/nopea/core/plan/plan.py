@@ -6,7 +6,7 @@ Pure: desired, observed and last applied state come in, steps come out; callers 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from nopea.core.apply.fieldset import Path
 from nopea.core.manifests.render import Desired
@@ -24,6 +24,9 @@ from nopea.core.plan.model import (
     order_of,
 )
 from nopea.core.problem import Code, Problem
+
+LOOK_AGAIN = timedelta(seconds=2)
+"""When to look again at an object whose kind is not served for a moment."""
 
 
 def is_suspect(live: ObservedObject | None, last: LastApplied | None) -> bool:
@@ -64,6 +67,7 @@ class _Decision:
         self._last = cluster.last_applied.get(desired.key)
         self._seen = cluster.seen.get(desired.key)
         self._unreadable = cluster.unreadable.get(desired.key)
+        self._is_away = desired.key in cluster.away
         self._heal_at = cluster.heal_at.get(desired.key, now)
 
     def step(self) -> Step:
@@ -88,7 +92,9 @@ class _Decision:
             return self._make(Action.LEAVE, Reason.IGNORED if has_baseline else Reason.UNCHANGED, rebase=True)
         if self._last.admission and self._policy.retries_admission and self._live is not None:
             return self._write(Reason.ADMISSION)
-        return self._make(Action.LEAVE, Reason.UNCHANGED)
+        # an object that is away may have drifted, and nothing tells when its kind is served again
+        again = self._now + LOOK_AGAIN if self._is_away else None
+        return self._make(Action.LEAVE, Reason.UNCHANGED, retry_at=again)
 
     def _first(self) -> Step:
         if self._live is None:

@@ -42,7 +42,7 @@ from nopea.core.plan.model import (
     Reason,
     Step,
 )
-from nopea.core.plan.plan import is_suspect, plan
+from nopea.core.plan.plan import LOOK_AGAIN, is_suspect, plan
 from nopea.core.problem import Code
 
 
@@ -155,6 +155,17 @@ def test_the_order_of_the_refusals() -> None:
     world = ClusterState(observed={WEB: live}, unreadable={WEB: problem(Code.FORBIDDEN)})
     assert answer(decide(world=world)) == (Action.REFUSE, Reason.UNREADABLE)
     assert answer(decide(live)) == (Action.REFUSE, Reason.OWNED_BY_OTHER)
+
+
+def test_an_object_whose_kind_is_away_is_looked_at_again() -> None:
+    """Its drift would not be noticed else; a change in Git is applied all the same."""
+    away = ClusterState(last_applied={WEB: LAST}, away=frozenset((WEB,)))
+    step = decide(world=away)
+    assert answer(step) == (Action.LEAVE, Reason.UNCHANGED)
+    assert step.retry_at == NOW + LOOK_AGAIN
+
+    changed = replace(away, last_applied={WEB: replace(LAST, hash="older")})
+    assert decide(world=changed).writes
 
 
 def test_a_refusal_carries_its_problem() -> None:
