@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from tests.e2e import yamls
+from tests.e2e.pods import end_pods
 from tests.e2e.waiting import always, eventually
 from tests.e2e.world import Json, Repo, Site
 
-MAPS, JOBS, PODS = "v1 configmaps", "batch/v1 jobs", "v1 pods"
+MAPS, JOBS = "v1 configmaps", "batch/v1 jobs"
 
 
 def _hook(name: str, events: str, *, weight: int = 0, policy: str = "before-hook-creation") -> str:
@@ -61,20 +62,6 @@ def _data(site: Site, name: str) -> Json:
 
 def _must_be(site: Site, name: str, **data: str) -> None:
     assert _data(site, name) | data == _data(site, name)
-
-
-def _end_pods(site: Site, phase: str) -> None:
-    """End all Pods, as a kubelet would."""
-    pods = [pod for pod in site.cluster.list(site.place(PODS)) if pod["status"].get("phase") == "Pending"]
-    assert pods
-    for pod in pods:
-        answer = site.cluster.lab.request(
-            "PATCH",
-            f"/api/v1/namespaces/{site.namespace}/pods/{pod['metadata']['name']}/status",
-            {"status": {"phase": phase}},
-            content_type="application/merge-patch+json",
-        )
-        assert answer.status == 200, answer.body
 
 
 def test_a_chart_is_applied_with_its_values(site: Site) -> None:
@@ -144,11 +131,11 @@ def test_the_rest_waits_for_a_hook_and_a_later_hook_for_the_rest(site: Site) -> 
     eventually(lambda: site.cluster.must_get(site.place(JOBS, "before")))
     always(lambda: site.cluster.assert_gone(site.place(MAPS, "shop-web")), seconds=1)
 
-    eventually(lambda: _end_pods(site, "Succeeded"))
+    eventually(lambda: end_pods(site, "Succeeded"))
     eventually(lambda: site.cluster.must_get(site.place(JOBS, "after")))
     assert site.cluster.get(site.place(MAPS, "shop-web"))
     eventually(lambda: site.cluster.assert_gone(site.place(JOBS, "before")))
-    eventually(lambda: _end_pods(site, "Succeeded"))
+    eventually(lambda: end_pods(site, "Succeeded"))
     repo.wait_synced()
     uid = site.cluster.must_get(site.place(JOBS, "after"))["metadata"]["uid"]
 
@@ -166,13 +153,13 @@ def test_a_hook_that_fails_stops_the_rest(site: Site) -> None:
     hook = {"chart/templates/before.yaml": _hook("before", "pre-install,pre-upgrade")}
     site.origin("shop", {**CHART, **hook})
     repo = site.follow("shop", path="chart")
-    eventually(lambda: _end_pods(site, "Failed"))
+    eventually(lambda: end_pods(site, "Failed"))
     repo.wait_failed("NOPEA-K016")
     site.cluster.assert_gone(site.place(MAPS, "shop-web"))
 
     _push(repo, {**hook, "chart/values.yaml": "colour: red\nsize: 1\nimage: better\n"})
     repo.sync_now()
-    eventually(lambda: _end_pods(site, "Succeeded"))
+    eventually(lambda: end_pods(site, "Succeeded"))
 
     repo.wait_synced()
     _must_be(site, "shop-web", colour="red")

@@ -7,13 +7,14 @@ from typing import Any
 
 from tests.e2e import yamls
 from tests.e2e.commands import say
+from tests.e2e.pods import PODS, end_pods
 from tests.e2e.waiting import always, eventually
 from tests.e2e.world import Repo, Site
 from tests.e2e.yamls import Manifest
 
 from nopea.core.plan.inventory import unpack
 
-JOBS, PODS = "batch/v1 jobs", "v1 pods"
+JOBS = "batch/v1 jobs"
 
 
 def _job(image: str = "registry.example/migrate:1", **spec: Any) -> Manifest:
@@ -26,22 +27,7 @@ def _uid(site: Site) -> str:
 
 
 def _end_pod(site: Site, phase: str = "Succeeded") -> None:
-    """End the Job's Pod, as a kubelet would."""
-
-    def ended() -> None:
-        pods = [pod for pod in site.cluster.list(site.place(PODS)) if "phase" in pod.get("status", {})]
-        running = [pod for pod in pods if pod["status"]["phase"] == "Pending"]
-        assert running, pods
-        for pod in running:
-            answer = site.cluster.lab.request(
-                "PATCH",
-                f"/api/v1/namespaces/{site.namespace}/pods/{pod['metadata']['name']}/status",
-                {"status": {"phase": phase}},
-                content_type="application/merge-patch+json",
-            )
-            assert answer.status == 200, answer.body
-
-    eventually(ended)
+    eventually(lambda: end_pods(site, phase))
 
 
 def _wait_recorded(repo: Repo) -> None:

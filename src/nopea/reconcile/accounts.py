@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.api.tenancy import account_of, may_apply, violations
+from nopea.core.api.tenancy import TenancyPolicy, account_of, may_apply, violations
 from nopea.core.objects import RepoKey
 from nopea.core.problem import StalledError
 from nopea.informers.object_cache import Watcher
@@ -20,20 +20,19 @@ def client_for(context: ReconcileContext, repository: Repository, spec: GitRepos
     key = repository.key
     if not may_apply(spec, context.policy):
         raise StalledError(*violations(key, spec, context.policy))
-    return context.client.on_behalf(str(key), of=_service_account(context, key, spec))
+    return context.client.on_behalf(str(key), of=service_account(context.policy, key, spec))
 
 
 def watcher_of(context: ReconcileContext, repository: Repository, spec: GitRepositorySpec) -> Watcher | None:
     """Return the account that watches the repository's objects where Nopea may not; None without one."""
-    account = _service_account(context, repository.key, spec)
+    account = service_account(context.policy, repository.key, spec)
     if account is None:
         return None
     flow = f"{account.namespace}/watches of {account.name}"
     return Watcher(account=str(account), client=context.client.on_behalf(flow, of=account))
 
 
-def _service_account(
-    context: ReconcileContext, key: RepoKey, spec: GitRepositorySpec
-) -> ServiceAccount | None:
-    name = account_of(spec, context.policy)
+def service_account(policy: TenancyPolicy, key: RepoKey, spec: GitRepositorySpec) -> ServiceAccount | None:
+    """Return whom Nopea acts as for a repository; None to act as itself."""
+    name = account_of(spec, policy)
     return ServiceAccount(namespace=key.namespace, name=name) if name else None

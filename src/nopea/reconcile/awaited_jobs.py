@@ -103,7 +103,7 @@ def _failed(desired: Desired) -> Problem:
     return Problem(
         code=Code.JOB_FAILED,
         message="The Job failed, and what is in later waves waits for it.",
-        hint=f"Look at its Pods' logs. Push a change, or run it again: `nopea heal … {desired.key}`.",
+        hint=f"Look at its Pods' logs. Push a change, or run it again with `nopea heal NAME {desired.key}`.",
         source=desired.source,
         object=str(desired.key),
     )

@@ -7,23 +7,22 @@ writes the objects. Private keys are read as the credentials for Git are.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 
 import orjson
 
 from nopea.core.api.references import ReferenceKind, ValuesReference
 from nopea.core.api.spec import Decryption, GitRepositorySpec
-from nopea.core.api.tenancy import TenancyPolicy, account_of
-from nopea.core.manifests.capabilities import Capabilities
-from nopea.core.manifests.inputs import RenderInputs
+from nopea.core.api.tenancy import TenancyPolicy
+from nopea.core.manifests.inputs import Capabilities, RenderInputs
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError, TransientError
-from nopea.kube.client import KubeClient, ServiceAccount
+from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.kinds import CONFIG_MAPS, SECRETS
 from nopea.kube.problems import to_problem, to_sync_error
+from nopea.reconcile.accounts import service_account
 
 _RESOURCES = {ReferenceKind.CONFIG_MAP: CONFIG_MAPS, ReferenceKind.SECRET: SECRETS}
 
@@ -87,9 +86,7 @@ class ClusterInputs:
         return found
 
     def _as_account(self, owner: RepoKey, spec: GitRepositorySpec) -> KubeClient:
-        name = account_of(spec, self._policy)
-        account = ServiceAccount(namespace=owner.namespace, name=name) if name else None
-        return self._client.on_behalf(str(owner), of=account)
+        return self._client.on_behalf(str(owner), of=service_account(self._policy, owner, spec))
 
     async def _data(
         self, client: KubeClient, owner: RepoKey, reference: ValuesReference
@@ -107,10 +104,7 @@ class ClusterInputs:
             raise to_sync_error(error, object=what) from error
         if reference.kind is ReferenceKind.CONFIG_MAP:
             return {name: text.encode() for name, text in data.items()}
-        try:
-            return {name: base64.b64decode(value or "", validate=True) for name, value in data.items()}
-        except (binascii.Error, ValueError) as error:
-            raise StalledError(_missing(what)) from error
+        return {name: base64.b64decode(value or "") for name, value in data.items()}
 
 
 def _missing(what: str) -> Problem:

@@ -5,6 +5,7 @@ A rendering is kept with what it read. A commit that changes none of that is not
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,7 @@ from nopea import tasks
 from nopea.core.api.helm import Helm
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import FileEntry, ParsedFile, PathListing
-from nopea.core.manifests.capabilities import UNKNOWN, Capabilities
-from nopea.core.manifests.inputs import RenderInputs
+from nopea.core.manifests.inputs import UNKNOWN, Capabilities, RenderInputs
 from nopea.core.manifests.limits import problem_of_rendered
 from nopea.core.manifests.rendering import (
     RenderAnswer,
@@ -85,7 +85,7 @@ class NoCluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderToRender:
-    """What is rendered: a folder of one version of a repository, for its owner, within a time."""
+    """What is rendered: a folder of one version of a repository, for its owner, all rounds within a time."""
 
     source: SourceFiles
     path: str
@@ -189,6 +189,8 @@ class Renderings:
         size = sum(entry.size for entry in listing.files)
         if not documents and len(listing.files) <= _SMALL_FILES and size <= _SMALL_BYTES:
             await _give(folder.source, given, listing)
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + folder.timeout_seconds
         for _ in range(_MAX_ROUNDS):
             request = RenderRequest(
                 tool=folder.tool,
@@ -200,7 +202,7 @@ class Renderings:
                 options=options,
             )
             answer = await self._renderer.render(
-                request, folder.owner, timeout_seconds=folder.timeout_seconds
+                request, folder.owner, timeout_seconds=max(0.0, ends_at - loop.time())
             )
             if not answer.need:
                 return answer

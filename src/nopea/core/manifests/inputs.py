@@ -1,4 +1,4 @@
-"""What a rendering gets from the cluster: keys, variables and values. Nothing in it prints."""
+"""What a rendering gets from the cluster: keys, variables, values, and what it can do."""
 
 from __future__ import annotations
 
@@ -9,11 +9,25 @@ from nopea.core.api.spec import GitRepositorySpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What templates may know: a version such as `v1.36.0`, and `apps/v1` and `apps/v1/Deployment`, sorted.
+
+    Empty where no cluster was asked: then the renderer's own defaults count.
+    """
+
+    kube_version: str = ""
+    api_versions: tuple[str, ...] = ()
+
+
+UNKNOWN = Capabilities()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenderInputs:
     """Private keys, merged variables (None: nothing is substituted), and values of charts in YAML.
 
-    The name of each text of values says where it is from. With `private`, variables are from Secrets: what
-    libraries say of them is not told.
+    Nothing in it prints. The name of each text of values says where it is from. With `private`, variables
+    are from Secrets: what libraries say of them is not told.
     """
 
     age: tuple[str, ...] = field(default=(), repr=False)

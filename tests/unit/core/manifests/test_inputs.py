@@ -8,7 +8,7 @@ import pytest
 
 from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.manifests.inputs import RenderInputs, refers_to_cluster, transforms
+from nopea.core.manifests.inputs import UNKNOWN, RenderInputs, refers_to_cluster, transforms
 
 DECRYPTION = {"provider": "sops", "secretRef": {"name": "keys"}}
 REFERENCE = {"kind": "ConfigMap", "name": "shop"}
@@ -43,3 +43,8 @@ def test_inputs_do_not_print() -> None:
     )
 
     assert "canary" not in repr(inputs)
+
+
+def test_without_a_cluster_nothing_is_known() -> None:
+    """The renderer's defaults count."""
+    assert (UNKNOWN.kube_version, UNKNOWN.api_versions) == ("", ())
