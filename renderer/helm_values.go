@@ -39,7 +39,7 @@ func (j *job) values() (map[string]any, error) {
 		j.private = j.private || isFromSecret(name)
 		values, err := loader.LoadValues(bytes.NewReader(content))
 		if err != nil {
-			return nil, newProblem(kindNotYAML, "The values file is not YAML.").in(name).at(lineIn(err)).because(err)
+			return nil, newProblem(kindInvalidValues, "The values file is not YAML.").in(name).at(lineIn(err)).because(err)
 		}
 		result = loader.MergeMaps(result, values)
 	}
@@ -48,7 +48,7 @@ func (j *job) values() (map[string]any, error) {
 	}
 	inline, err := asJSON(j.Helm.Values)
 	if err != nil {
-		return nil, newProblem(kindNotYAML, "The values of the spec cannot be read.").because(err)
+		return nil, newProblem(kindInvalidValues, "The values of the spec cannot be read.").because(err)
 	}
 	return loader.MergeMaps(result, inline), nil
 }

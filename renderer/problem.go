@@ -23,6 +23,7 @@ const (
 	kindInvalidChart           = "invalid_chart"
 	kindMissingDependency      = "missing_dependency"
 	kindIncompatibleKubernetes = "incompatible_kubernetes"
+	kindInvalidValues          = "invalid_values"
 	kindValuesSchema           = "values_schema"
 	kindTemplate               = "template"
 	kindNotYAML                = "not_yaml"

@@ -232,6 +232,7 @@ def _render_settings(settings: Settings) -> RenderSettings:
     return RenderSettings(
         cache_dir=settings.cache_dir / "render",
         program=find_program(os.environ, cache_dir=settings.cache_dir),
+        max_documents=settings.tenancy.max_objects,
     )
 
 

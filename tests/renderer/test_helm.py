@@ -321,7 +321,7 @@ def test_a_values_file_from_a_secret_is_private_by_its_name(renderer: Renderer) 
     )
 
     assert (error["kind"], error["detail"]) == ("template", "")
-    assert (broken["kind"], broken["file"], broken["detail"]) == ("not_yaml", name, "")
+    assert (broken["kind"], broken["file"], broken["detail"]) == ("invalid_values", name, "")
 
 
 def test_values_from_secrets_are_in_no_note(renderer: Renderer) -> None:

@@ -62,7 +62,7 @@ async def read_folder(
         source = FolderFiles(root)
         if isinstance(found, Tool):
             return await rendered_snapshot(_COMMIT, source, spec, found, renderings, owner=owner)
-        _refuse(problem_of_options(spec))
+        _refuse(problem_of_options(spec, None))
         if transforms(spec):
             blobs = {path: path for path in found.files}
             what = folder_of(spec, source, Tool.PLAIN, owner)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -46,18 +45,33 @@ class FolderFiles:
         return PathListing(files=tuple(entries), folders=tuple(folders), missing=tuple(missing))
 
     def _is_inside(self, place: Path) -> bool:
-        return place.exists() and place.resolve().is_relative_to(self._root)
+        """Whether a path leads to something in the root; as in Git, by relative links only."""
+        within = place.relative_to(self._root).parts if place.is_relative_to(self._root) else None
+        if within is None or ".." in within or not place.exists():
+            return False
+        above = (self._root.joinpath(*within[: depth + 1]) for depth in range(len(within)))
+        if any(each.is_symlink() and each.readlink().is_absolute() for each in above):
+            return False
+        return place.resolve().is_relative_to(self._root)
 
     def _below(self, folder: Path) -> Iterator[tuple[str, Path]]:
         count = 0
-        for above, folders, names in os.walk(folder):
-            folders[:] = [name for name in folders if name != ".git"]
-            count += len(names)
-            if count > MAX_FILES:
-                raise StalledError(too_many(folder))
-            for place in (Path(above, name) for name in names if name != ".git"):
-                if place.is_file() and self._is_inside(place):
-                    yield place.relative_to(self._root).as_posix(), place
+        waiting: list[tuple[Path, frozenset[Path]]] = [(folder, frozenset())]
+        while waiting:
+            place, above = waiting.pop()
+            here = place.resolve()
+            if here in above:  # a link back: Git does not follow it either
+                continue
+            for entry in sorted(place.iterdir()):
+                count += 1
+                if count > MAX_FILES:
+                    raise StalledError(too_many(folder))
+                if entry.name == ".git" or not self._is_inside(entry):
+                    continue
+                if entry.is_dir():
+                    waiting.append((entry, above | {here}))
+                else:
+                    yield entry.relative_to(self._root).as_posix(), entry
 
 
 def too_many(root: Path) -> Problem:

@@ -46,7 +46,7 @@ def _found(
     return [ForeignObject(document.object, document.source) for document in documents], [
         replace(problem, hint=hint)
         for problem in problems
-        if problem.code in _UNREADABLE and problem.source.rpartition(":")[0] in broken
+        if problem.code in _UNREADABLE and (problem.source.rpartition(":")[0] or problem.source) in broken
     ]
 
 

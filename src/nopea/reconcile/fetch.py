@@ -116,7 +116,7 @@ class Fetcher:
 
     async def _read(self, spec: GitRepositorySpec, remote: Remote, commit: Commit) -> Snapshot:
         source = _FilesAt(self._git, remote, commit.id, _timeout(spec))
-        if spec.helm is not None and spec.helm.chart is not None:
+        if chart_of(spec) is not None:
             return await rendered_snapshot(
                 commit, source, spec, Tool.HELM, self.renderings, owner=remote.owner
             )
@@ -131,7 +131,7 @@ class Fetcher:
             return await rendered_snapshot(
                 commit, source, spec, selection.tool, self.renderings, owner=remote.owner
             )
-        _refuse(problem_of_options(spec) or problem_of_files(selection.manifests))
+        _refuse(problem_of_options(spec, None) or problem_of_files(selection.manifests))
         parsed = await self._parse(spec, remote, selection.manifests)
         files = {entry.path: parsed[entry.blob] for entry in selection.manifests}
         if transforms(spec):
@@ -220,6 +220,7 @@ async def rendered_snapshot(
     owner: RepoKey,
 ) -> Snapshot:
     """Return what the folder of the spec renders to, for a repository. Raises SyncError."""
+    _refuse(problem_of_options(spec, tool))
     folder = folder_of(spec, source, tool, owner)
     rendered = await renderings.files(folder, spec)
     return Snapshot(

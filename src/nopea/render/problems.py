@@ -12,6 +12,8 @@ from nopea.render.program import NAME, VARIABLE
 _MAX_PROBLEMS = 100
 _KUBECTL = "`kubectl kustomize` shows the same error."
 _TEMPLATE = "`helm template` shows the same error."
+_VALUES = "Correct spec.helm.values, or what spec.helm.valuesFiles and spec.helm.valuesFrom name."
+_LATE = "Divide the folder: a rendering may take spec.timeout, and two minutes at most."
 _PUSH = "Push the file, or correct the reference to it."
 KINDS: dict[str, tuple[Code, str]] = {
     "invalid_kustomization": (Code.KUSTOMIZATION_INVALID, f"Correct the file. {_KUBECTL}"),
@@ -35,7 +37,7 @@ KINDS: dict[str, tuple[Code, str]] = {
     ),
     "too_many_documents": (Code.RENDERING_TOO_BIG, "Divide the folder between several GitRepositories."),
     "too_big": (Code.RENDERING_TOO_BIG, "Divide the folder between several GitRepositories."),
-    "timeout": (Code.RENDERING_TIMEOUT, "Divide the folder, or raise spec.timeout."),
+    "timeout": (Code.RENDERING_TIMEOUT, _LATE),
     "invalid_chart": (Code.CHART_INVALID, f"Correct the chart. {_TEMPLATE}"),
     "missing_dependency": (
         Code.CHART_DEPENDENCY,
@@ -45,7 +47,8 @@ KINDS: dict[str, tuple[Code, str]] = {
         Code.CHART_INCOMPATIBLE,
         "Use a version of the chart for this Kubernetes, or set spec.helm.kubeVersion.",
     ),
-    "values_schema": (Code.VALUES_INVALID, "Correct spec.helm.values or the file in spec.helm.valuesFiles."),
+    "invalid_values": (Code.VALUES_INVALID, _VALUES),
+    "values_schema": (Code.VALUES_INVALID, _VALUES),
     "template": (Code.TEMPLATE_FAILED, f"Correct the template or the values. {_TEMPLATE}"),
     "not_yaml": (Code.TEMPLATE_OUTPUT, f"Correct the template. {_TEMPLATE}"),
     "no_values_file": (Code.RENDER_FILE_MISSING, _PUSH),
@@ -96,7 +99,7 @@ def _problem(raw: Mapping[str, Any], *, path: str) -> Problem:
 def failure_of(kind: ErrorKind, message: str, *, path: str) -> SyncError:
     """Return the error for a request without an answer: it was late, or cost its process its life."""
     if kind is ErrorKind.TIMEOUT:
-        code, hint = Code.RENDERING_TIMEOUT, "Divide the folder, or raise spec.timeout."
+        code, hint = Code.RENDERING_TIMEOUT, _LATE
     elif kind in (ErrorKind.MEMORY, ErrorKind.TOO_BIG):
         code, hint = Code.RENDERING_TOO_BIG, "Divide the folder between several GitRepositories."
     else:
@@ -111,7 +114,8 @@ def no_program(path: str) -> SyncError:
         Problem(
             code=Code.RENDERER_MISSING,
             message=f"The folder must be rendered, and the program {NAME} is not installed.",
-            hint=f"Use Nopea's image, or build the program with `make renderer` and name it in {VARIABLE}.",
+            hint=f"Use the image of the Dockerfile, or build {NAME} with `make renderer` and name it in "
+            f"{VARIABLE}.",
             source=path,
         )
     )

@@ -60,3 +60,17 @@ async def test_the_files_of_git_do_not_count(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(folder_files, "MAX_FILES", 2)
 
     assert [each.path for each in (await FolderFiles(root).paths([""])).files] == ["a.yaml"]
+
+
+async def test_links_are_followed_as_in_git(tmp_path: Path) -> None:
+    """Links to folders are; absolute ones, and those that lead back, are not."""
+    root = _tree(tmp_path)
+    (root / "chart").mkdir()
+    (root / "chart" / "linked").symlink_to("../base/deep")
+    (root / "chart" / "back").symlink_to("../chart")
+    (root / "chart" / "absolute").symlink_to(root / "b.yaml")
+
+    found = await FolderFiles(root).paths(["chart", "chart/absolute"])
+
+    assert [each.path for each in found.files] == ["chart/linked/x.ini"]
+    assert (found.folders, found.missing) == (("chart",), ("chart/absolute",))

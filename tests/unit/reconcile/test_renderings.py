@@ -222,3 +222,13 @@ async def test_options_of_a_chart_beside_plain_manifests_are_refused() -> None:
     """They would change nothing."""
     with pytest.raises(StalledError, match=r"Chart\.yaml"):
         await _World(_plain, **{"plain/a.yaml": MANIFEST}).sync(path="plain", helm={"values": {}})
+
+
+async def test_options_of_kustomize_beside_a_chart_are_refused() -> None:
+    """They would change nothing either."""
+    world = _World(_plain, **{"chart/Chart.yaml": "name: x\n"})
+
+    with pytest.raises(StalledError, match="is a chart"):
+        await world.sync(path="chart", kustomize={"namePrefix": "x-"})
+    with pytest.raises(StalledError, match=r"no Chart\.yaml"):
+        await world.sync(helm={"values": {}})

@@ -14,7 +14,9 @@ from nopea.cli.rendering import RenderedManifest
 from nopea.core.drift.mask import mask_object
 from nopea.core.problem import printable
 
-_OTHERWISE_READ = re.compile(r"[-+]?(\.?[0-9][0-9_.]*([eE][-+]?[0-9]+)?|0[oxb][0-9a-fA-F_]+)|[yYnN]")
+_OTHERWISE_READ = re.compile(
+    r"[-+]?(\.?[0-9][0-9_.]*([eE][-+]?[0-9]+)?|0[oxbOXB][0-9a-fA-F_]+)|[yYnN]|.*\x85.*"
+)
 """Strings that PyYAML writes without quotes and other readers of YAML take for numbers and booleans."""
 
 

@@ -91,15 +91,20 @@ def no_objects(path: str) -> Problem:
     )
 
 
-def problem_of_options(spec: GitRepositorySpec) -> Problem | None:
-    """Return the problem of options for a chart beside plain manifests, which they would not change."""
-    if spec.helm is None:
+def problem_of_options(spec: GitRepositorySpec, tool: Tool | None) -> Problem | None:
+    """Return the problem of options that change nothing, because the folder is another tool's input."""
+    if spec.helm is not None and tool is not Tool.HELM:
+        message, hint = (
+            "spec.helm is set, and the folder has no Chart.yaml.",
+            "Correct spec.path or spec.helm.chart",
+        )
+        field = "spec.helm"
+    elif spec.kustomize is not None and tool is Tool.HELM:
+        field, message = "spec.kustomize", "spec.kustomize is set, and the folder is a chart."
+        hint = "Set the values of the chart"
+    else:
         return None
-    return Problem(
-        code=Code.SPEC_INVALID,
-        message="spec.helm is set, and the folder of spec.path has no Chart.yaml.",
-        hint="Correct spec.path, set spec.helm.chart, or remove spec.helm.",
-    )
+    return Problem(code=Code.SPEC_INVALID, message=message, hint=f"{hint}, or remove {field}.")
 
 
 def _name(path: str) -> str:

@@ -251,8 +251,10 @@ def _sync_policy(given: Fields, spec: dict[str, Any], notes: Notes) -> None:
     for option in sorted(options - _FORCE - {"CreateNamespace=true"}):
         given.note(f"syncOptions[{option}]", "")
     retry = given.below("retry")
-    spec["retryInterval"] = retry.below("backoff").take("maxDuration")
-    given.rest()
+    backoff = retry.below("backoff")
+    spec["retryInterval"] = backoff.take("maxDuration")
+    for fields in (backoff, retry, given):
+        fields.rest()
 
 
 def _ignored(given: Fields, notes: Notes) -> list[dict[str, Any]]:

@@ -85,6 +85,8 @@ def from_helm_release(manifest: Mapping[str, Any], notes: Notes, *, sources: Sou
         "dependsOn": _depends_on(given, notes),
         "helm": {field: value for field, value in helm.items() if value not in (None, {}, [])},
     }
+    if target is not None:
+        notes.add("targetNamespace moves objects for which the chart sets another namespace too")
     drift = given.below("driftDetection")
     if drift.take("mode") != "enabled":
         notes.add("Nopea reverts drift; spec.healPolicy: manual leaves it, as this HelmRelease does")

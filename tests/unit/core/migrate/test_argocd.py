@@ -144,13 +144,24 @@ def test_images_are_read_as_kustomize_reads_them(text: str, image: Json) -> None
         ({"automated": {"enabled": False}}, {"suspend": True}),
         ({**AUTOMATED, "syncOptions": ["ServerSideApply=true"]}, {"healPolicy": "auto"}),
         ({**AUTOMATED, "syncOptions": ["Replace=true"]}, {"force": True}),
-        ({**AUTOMATED, "retry": {"limit": 5, "backoff": {"maxDuration": "3m"}}}, {"retryInterval": "3m"}),
+        ({**AUTOMATED, "retry": {"backoff": {"maxDuration": "3m"}}}, {"retryInterval": "3m"}),
     ],
 )
 def test_the_policy(policy: Json, mapped: Json) -> None:
     """Without automation, nothing is written until a user asks for it."""
     assert _spec(syncPolicy=policy).items() >= mapped.items()
     assert _not_mapped(syncPolicy=policy) == []
+
+
+def test_the_rest_of_a_retry_is_told() -> None:
+    """Nopea retries without a limit, and its waits double."""
+    retry = {"limit": 5, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"}}
+
+    found = _not_mapped(syncPolicy={**AUTOMATED, "retry": retry})
+
+    assert sorted(each.partition("spec.syncPolicy.retry.")[2].partition(" ")[0] for each in found) == [
+        "backoff.duration", "backoff.factor", "limit",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
