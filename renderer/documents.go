@@ -57,6 +57,20 @@ func splitPlain(content []byte) []string {
 // maxData is what the API server takes for the data of a ConfigMap or Secret.
 const maxData = 1 << 20
 
+// textSize adds up the texts of a map.
+func textSize(values map[string]any) int {
+	size := 0
+	for _, value := range values {
+		if text, ok := value.(string); ok {
+			size += len(text)
+		}
+	}
+	return size
+}
+
+// decodedSize is at most the size of what base64 of a size stands for; Kustomize breaks its lines after 70 characters.
+func decodedSize(size int) int { return size * 3 / 4 * 70 / 71 }
+
 // checkDocuments refuses objects that must not be applied: ones that are encrypted still, and generated ones that are
 // bigger than the API server takes.
 func checkDocuments(documents []document) error {
@@ -66,31 +80,26 @@ func checkDocuments(documents []document) error {
 		if !encrypted && len(document.JSON) <= maxData {
 			continue
 		}
+		var added struct {
+			SOPS struct {
+				MAC string `json:"mac"`
+			} `json:"sops"`
+		}
 		var head struct {
 			Kind       string         `json:"kind"`
 			Data       map[string]any `json:"data"`
 			BinaryData map[string]any `json:"binaryData"`
-			SOPS       struct {
-				MAC string `json:"mac"`
-			} `json:"sops"`
 		}
-		if json.Unmarshal(document.JSON, &head) != nil {
-			continue // the parent says what is wrong with it
-		}
-		if head.SOPS.MAC != "" {
+		// Read apart: a field of another type must not hide the other fields. The parent says what is wrong with it.
+		_, _ = json.Unmarshal(document.JSON, &added), json.Unmarshal(document.JSON, &head)
+		if added.SOPS.MAC != "" {
 			found = append(found, newProblem(kindEncrypted, "The object is encrypted with SOPS and was not decrypted.").in(document.Source))
 		}
-		size := 0
-		for _, values := range []map[string]any{head.Data, head.BinaryData} {
-			for _, value := range values {
-				if text, ok := value.(string); ok {
-					size += len(text)
-				}
-			}
-		}
+		size := textSize(head.Data)
 		if head.Kind == "Secret" {
-			size = size * 3 / 4 // base64
+			size = decodedSize(size)
 		}
+		size += decodedSize(textSize(head.BinaryData))
 		if (head.Kind == "ConfigMap" || head.Kind == "Secret") && size > maxData {
 			found = append(found, newProblem(kindGeneratorTooBig, "The data of a %s has %d bytes; Kubernetes takes %d.", head.Kind, size, maxData).in(document.Source))
 		}

@@ -104,7 +104,7 @@ func (j *job) chartDocuments(loaded *chart.Chart, output map[string]string, fold
 	documents := []document{}
 	if j.Helm.IncludeCRDs {
 		for _, definition := range loaded.CRDObjects() {
-			parsed, err := parseDocuments(j.chartSource(definition.Filename, folder), string(definition.File.Data))
+			parsed, err := parseDocuments(j.chartSource(definition.Filename, folder), splitPlain(definition.File.Data)...)
 			if err != nil {
 				return nil, err
 			}

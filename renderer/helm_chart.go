@@ -55,11 +55,17 @@ func (j *job) chartFiles(folder string) ([]*archive.BufferedFile, error) {
 	var result []*archive.BufferedFile
 	for _, name := range j.files.below(folder) {
 		relative := strings.TrimPrefix(strings.TrimPrefix(name, folder), "/")
-		if ignored(rules, relative) {
+		// What the parent gives beside the repository's files, such as a key of a Secret, is no file of the chart.
+		if ignored(rules, relative) || (folder == "" && fromCluster(name)) {
 			continue
 		}
-		// Not decrypted: a folder of a chart may have encrypted values that other tools use. What is rendered is checked.
-		content, err := j.files.content(name)
+		// Only values are decrypted, or refused: a folder of a chart may have other encrypted files that its templates do
+		// not read.
+		read := j.files.content
+		if path.Base(name) == "values.yaml" {
+			read = j.readable
+		}
+		content, err := read(name)
 		if err != nil {
 			return nil, err
 		}

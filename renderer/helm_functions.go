@@ -28,8 +28,8 @@ func (j *job) templateFunctions() template.FuncMap {
 	ours := template.FuncMap{
 		"lookup": func(apiVersion, kind, namespace, name string) (map[string]any, error) {
 			what := strings.TrimSpace(kind + " " + strings.Trim(namespace+"/"+name, "/"))
-			if j.private && !j.inGit(name) {
-				what = "an object" // its name may be a value from a Secret
+			if j.private && !(j.inGit(kind) && j.inGit(namespace) && j.inGit(name)) {
+				what = "an object" // each may be a value from a Secret
 			}
 			j.note(fmt.Sprintf("A template looks up %s in the cluster; Nopea renders without one, so it finds nothing.", what))
 			return map[string]any{}, j.checkTime()
@@ -56,7 +56,7 @@ func (j *job) templateFunctions() template.FuncMap {
 	if sequence, ok := standard["seq"].(func(...int) string); ok {
 		ours["seq"] = func(numbers ...int) (string, error) {
 			for _, number := range numbers {
-				if err := bound(number, 1); err != nil {
+				if err := bound(max(number, -number), 1); err != nil {
 					return "", err
 				}
 			}
@@ -71,7 +71,7 @@ func (j *job) templateFunctions() template.FuncMap {
 	return ours
 }
 
-// told returns a function that writes down that it was called, and that takes no number over maxItems.
+// told returns a function that writes down that it was called, and that takes no length over maxItems.
 func (j *job) told(name string, function reflect.Value) any {
 	return reflect.MakeFunc(function.Type(), func(arguments []reflect.Value) []reflect.Value {
 		j.unsteady[name] = true
@@ -79,7 +79,7 @@ func (j *job) told(name string, function reflect.Value) any {
 			return function.CallSlice(arguments)
 		}
 		for i := range arguments {
-			if arguments[i].CanInt() && arguments[i].Int() > maxItems {
+			if name != "randInt" && arguments[i].CanInt() && arguments[i].Int() > maxItems {
 				panic(tooLong())
 			}
 		}

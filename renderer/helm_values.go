@@ -53,6 +53,11 @@ func (j *job) values() (map[string]any, error) {
 	return loader.MergeMaps(result, inline), nil
 }
 
+// fromCluster reports whether a values file is a key of a ConfigMap or Secret: the parent names those after it.
+func fromCluster(name string) bool {
+	return strings.HasPrefix(name, "ConfigMap ") || isFromSecret(name)
+}
+
 // isFromSecret reports whether a values file is a key of a Secret: the parent names those after the Secret.
 func isFromSecret(name string) bool { return strings.HasPrefix(name, "Secret ") }
 

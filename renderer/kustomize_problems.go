@@ -78,12 +78,16 @@ func (b *build) explain(err error) error {
 	text := asOneAttempt(err.Error())
 	result := newProblem(kindInvalidKustomization, "The kustomization cannot be built.")
 	for _, candidate := range kustomizeErrors {
-		if found := candidate.pattern.FindStringSubmatchIndex(text); found != nil {
-			message := candidate.pattern.ExpandString(nil, candidate.message, text, found)
-			plain := resourceID.ReplaceAllStringFunc(strings.ReplaceAll(string(message), mount+"/", ""), named)
-			result = newProblem(candidate.kind, "%s", plain)
+		if found := candidate.pattern.FindStringSubmatch(text); found != nil {
+			parts := []any{}
+			format := placeholder.ReplaceAllStringFunc(candidate.message, func(place string) string {
+				part := strings.ReplaceAll(found[place[1]-'0'], mount+"/", "")
+				parts = append(parts, resourceID.ReplaceAllStringFunc(part, named))
+				return "%s"
+			})
+			result = newProblem(candidate.kind, format, parts...)
 			if candidate.kind == kindRemote {
-				result.with("url", text[found[2]:found[3]])
+				result.with("url", found[1])
 			}
 			break
 		}
@@ -95,6 +99,9 @@ func (b *build) explain(err error) error {
 	result.detail = cut(innermost(shortened))
 	return result
 }
+
+// placeholder is where a group of a pattern stands in a message.
+var placeholder = regexp.MustCompile(`\$[1-9]`)
 
 var mergedFrom = regexp.MustCompile(`recursed merging from path '[^']*'`)
 

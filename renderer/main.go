@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	_ "time/tzdata" // templates name time zones, and there is no disk to read them from
 
 	"github.com/getsops/sops/v3/logging"
 	"github.com/sirupsen/logrus"

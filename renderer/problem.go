@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -45,7 +46,7 @@ const (
 const maxDetail = 500
 
 // problem is an error of the user's input: its kind, one sentence, the file and line to edit, the library's own words,
-// and facts by name. It never holds a decrypted value.
+// and facts by name. withoutSecrets takes decrypted values out of it.
 type problem struct {
 	kind    string
 	message string
@@ -53,10 +54,13 @@ type problem struct {
 	line    int
 	detail  string
 	facts   map[string]any
+	// what the message was made of, so that secrets can be taken out of it
+	format    string
+	arguments []any
 }
 
 func newProblem(kind, format string, arguments ...any) *problem {
-	return &problem{kind: kind, message: fmt.Sprintf(format, arguments...)}
+	return &problem{kind: kind, message: fmt.Sprintf(format, arguments...), format: format, arguments: arguments}
 }
 
 func (p *problem) Error() string { return p.kind + ": " + p.message }
@@ -137,8 +141,8 @@ func answerError(err error) map[string]any {
 	}
 }
 
-// withoutSecrets drops what libraries say where secrets are among the inputs, unless it stands in a file as it is in
-// Git: the reason that a chart's author wrote is kept, a value that it quotes is not.
+// withoutSecrets drops, where secrets are among the inputs, what does not stand in a file as it is in Git: the reason that
+// a chart's author wrote is kept, a value that it quotes is not.
 func (j *job) withoutSecrets(err error) error {
 	if !j.private {
 		return err
@@ -156,8 +160,42 @@ func (j *job) withoutSecrets(err error) error {
 		if each.detail != "" && !j.inGit(each.detail) {
 			each.detail = ""
 		}
+		arguments := make([]any, len(each.arguments))
+		for i, argument := range each.arguments {
+			if text, isText := argument.(string); isText && !j.mayBeTold(text) {
+				argument = "…"
+			}
+			arguments[i] = argument
+		}
+		each.message = fmt.Sprintf(each.format, arguments...)
+		maps.DeleteFunc(each.facts, func(_ string, fact any) bool { return !j.isTellable(fact) })
 	}
 	return err
+}
+
+// mayBeTold reports whether a text stands in a file as it is in Git, or is the path of one.
+func (j *job) mayBeTold(text string) bool {
+	if j.inGit(text) {
+		return true
+	}
+	for name := range j.Files {
+		if name == text || strings.HasPrefix(name, text+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// isTellable reports whether a fact holds no text that may not be told.
+func (j *job) isTellable(fact any) bool {
+	switch value := fact.(type) {
+	case string:
+		return j.mayBeTold(value)
+	case []string:
+		return !slices.ContainsFunc(value, func(text string) bool { return !j.mayBeTold(text) })
+	default:
+		return true
+	}
 }
 
 func (j *job) inGit(text string) bool {

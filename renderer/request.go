@@ -82,6 +82,7 @@ func newJob(asked *request, bounds limits) *job {
 
 // note adds a sentence for the user, once.
 func (j *job) note(text string) {
+	text = cut(text)
 	for _, have := range j.notes {
 		if have == text {
 			return

@@ -52,7 +52,11 @@ func (s *server) configure(asked *request) {
 		debug.SetMemoryLimit(asked.MemoryBytes)
 	}
 	// The first overlay need not wait for it.
-	go loadSchema()
+	go func() {
+		schema.Lock()
+		defer schema.Unlock()
+		loadSchema()
+	}()
 	s.limits = limits{documents: asked.MaxDocuments, outputBytes: asked.MaxOutputBytes}
 	s.answer(asked.ID, map[string]any{"ok": map[string]any{"version": version()}})
 }
@@ -62,7 +66,10 @@ func (s *server) configure(asked *request) {
 func (s *server) serve(asked *request) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			bug := newProblem(kindBug, "The renderer crashed on this input.").because(fmt.Errorf("%v", panicked))
+			bug := newProblem(kindBug, "The renderer crashed on this input.")
+			if !asked.Private && asked.Decryption == nil {
+				bug.because(fmt.Errorf("%v", panicked))
+			}
 			s.answer(asked.ID, map[string]any{"err": bug.encoded()})
 		}
 	}()

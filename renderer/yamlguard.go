@@ -31,7 +31,7 @@ func checkYAML(content []byte) *problem {
 			if err := decoder.Decode(&node); errors.Is(err, io.EOF) || err != nil {
 				break
 			}
-			guard := yamlGuard{sizes: map[*yaml.Node]int{}, open: map[*yaml.Node]bool{}}
+			guard := yamlGuard{sizes: map[*yaml.Node]int{}, expanded: map[*yaml.Node]bool{}, open: map[*yaml.Node]bool{}}
 			if guard.size(&node, 0); guard.failed != nil {
 				return guard.failed
 			}
@@ -47,9 +47,10 @@ func mayBeDeep(content []byte) bool {
 }
 
 type yamlGuard struct {
-	sizes  map[*yaml.Node]int // after expansion
-	open   map[*yaml.Node]bool
-	failed *problem
+	sizes    map[*yaml.Node]int  // after expansion
+	expanded map[*yaml.Node]bool // whether an alias is anywhere in it
+	open     map[*yaml.Node]bool
+	failed   *problem
 }
 
 // size returns how many nodes a node is when its aliases are expanded.
@@ -70,27 +71,17 @@ func (g *yamlGuard) size(node *yaml.Node, depth int) int {
 	total := 1
 	if node.Kind == yaml.AliasNode {
 		total += g.size(node.Alias, depth+1)
+		g.expanded[node] = true
 	}
 	for _, child := range node.Content {
 		total = min(total+g.size(child, depth+1), 1<<40)
+		g.expanded[node] = g.expanded[node] || g.expanded[child]
 	}
 	delete(g.open, node)
 	g.sizes[node] = total
-	if total > maxExpanded && node.Kind != yaml.DocumentNode && g.failed == nil && g.hasAlias(node) {
+	// A plain big file is not a bomb.
+	if total > maxExpanded && node.Kind != yaml.DocumentNode && g.failed == nil && g.expanded[node] {
 		g.failed = newProblem(kindInvalidResource, "The YAML expands to more than %d values through its aliases.", maxExpanded).at(node.Line)
 	}
 	return total
-}
-
-// hasAlias reports whether any of a node's direct children is an alias or was expanded; a plain big file is not a bomb.
-func (g *yamlGuard) hasAlias(node *yaml.Node) bool {
-	if node.Kind == yaml.AliasNode {
-		return true
-	}
-	for _, child := range node.Content {
-		if child.Kind == yaml.AliasNode {
-			return true
-		}
-	}
-	return false
 }

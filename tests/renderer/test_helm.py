@@ -10,6 +10,14 @@ from typing import Any
 import pytest
 from tests.renderer.child import Renderer
 
+SECRET = (Path(__file__).parents[2] / "renderer" / "testdata" / "secret.yaml").read_text()
+FILES = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: files}
+data:
+{{ (.Files.Glob "*").AsConfig | indent 2 }}
+"""
 CHART: dict[str, str | bytes] = {
     "chart/Chart.yaml": "apiVersion: v2\nname: shop\nversion: 1.2.3\nappVersion: '7'\n",
     "chart/values.yaml": "replicas: 1\nimage: {repository: registry.example/shop, tag: ''}\nport: 80\n",
@@ -352,3 +360,64 @@ def test_a_chart_sees_what_the_cluster_serves(renderer: Renderer, versions: list
     rendered = renderer.render(chart_of(a=template), kind="helm", helm={**HELM, "apiVersions": versions})
 
     assert rendered.objects[0]["data"]["value"] == found
+
+
+def test_all_definitions_of_a_file_are_applied(renderer: Renderer) -> None:
+    """Those that were left out would be deleted at an upgrade."""
+    kind = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+    one = kind + "metadata: {name: %s.x.example}\n"
+    files = {**chart_of(), "chart/crds/all.yaml": "---\n".join(one % name for name in "abc")}
+
+    rendered = renderer.render(files, kind="helm", helm=HELM)
+
+    assert [each["metadata"]["name"][0] for each in rendered.objects] == ["a", "b", "c"]
+
+
+def test_encrypted_values_of_a_chart_are_no_values(renderer: Renderer) -> None:
+    """Its templates would print the ciphertext."""
+    files = {**chart_of(a="a: {{ .Values.stringData.password }}\n"), "chart/values.yaml": SECRET}
+
+    error = renderer.refuse(files, kind="helm", helm=HELM)
+
+    assert (error["kind"], error["file"]) == ("encrypted", "chart/values.yaml")
+
+
+def test_values_of_a_secret_are_no_file_of_the_chart(renderer: Renderer) -> None:
+    """Also where the chart is the root of the repository."""
+    files = {path.removeprefix("chart/"): text for path, text in chart_of(a=FILES).items()}
+    name = "Secret shop, key values.yaml"
+
+    rendered = renderer.render(
+        {**files, name: "password: hunter2\n"}, kind="helm", helm={**HELM, "chart": "", "valuesFiles": [name]}
+    )
+
+    assert "hunter2" not in str(rendered.objects)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "a: {{ lookup `v1` `Secret` .Values.password `` | len }}\n",
+        "a: {{ lookup `v1` .Values.password `x` `y` | len }}\n",
+    ],
+)
+def test_a_note_tells_no_value_of_a_secret(renderer: Renderer, template: str) -> None:
+    """Whatever the argument that it is in."""
+    head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+    name = "Secret shop, key values.yaml"
+    files = {**chart_of(a=f"{head}data: {{b: c}}\n# {template}"), name: "password: hunter2\n"}
+
+    rendered = renderer.render(files, kind="helm", helm={**HELM, "valuesFiles": [name]})
+
+    assert rendered.notes
+    assert "hunter2" not in str(rendered.notes)
+
+
+def test_numbers_that_are_no_lengths_are_not_bounded(renderer: Renderer) -> None:
+    """Only what makes a text or a list is."""
+    head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+    chart = chart_of(a=f"{head}data: {{port: '{{{{ randInt 1000000 9999999 }}}}'}}\n")
+
+    (found,) = renderer.render(chart, kind="helm", helm=HELM).objects
+
+    assert 1000000 <= int(found["data"]["port"]) <= 9999999

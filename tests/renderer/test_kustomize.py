@@ -344,3 +344,26 @@ def test_a_fetched_base_cannot_read_the_repository(renderer: Renderer) -> None:
     error = renderer.refuse(files, remotes={url: ".git/remotes/1"})
 
     assert (error["kind"], error["file"]) == ("outside", ".git/remotes/1/kustomization.yaml")
+
+
+def test_aliases_below_a_list_are_counted_too(renderer: Renderer) -> None:
+    """Where no node has an alias of its own as a child."""
+    ones = ", ".join(["1"] * 1000)
+    bomb = f"a: &a [{ones}]\nm: &m [{', '.join(['*a'] * 999)}]\nz: [{', '.join(['[*m]'] * 3)}]\n"
+    head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+
+    error = renderer.refuse({"kustomization.yaml": "resources: [a.yaml]\n", "a.yaml": head + bomb})
+
+    assert error["kind"] == "invalid_resource"
+    assert "aliases" in error["message"]
+
+
+def test_binary_data_counts_as_the_bytes_that_it_stands_for(renderer: Renderer) -> None:
+    """Base64 is a third longer."""
+    files: dict[str, str | bytes] = {
+        "kustomization.yaml": "configMapGenerator: [{name: x, files: [blob]}]\n", "blob": b"\xff" * 900_000,
+    }  # fmt: skip
+
+    (found,) = renderer.render(files).objects
+
+    assert len(found["binaryData"]["blob"]) > 1_000_000

@@ -105,3 +105,15 @@ def test_what_cannot_be_replaced_is_refused_without_the_values(
 
     assert error["kind"] == kind
     assert "hidden" not in str(error)
+
+
+def test_a_variable_in_a_secret_is_not_named(renderer: Renderer) -> None:
+    """Part of a password may look like one."""
+    secret = b'{"apiVersion":"v1","kind":"Secret","metadata":{"name":"x"},"stringData":{"a":"x${hunter2}y"}}'
+
+    error = renderer.refuse(
+        {}, kind="plain", documents=[["secret.yaml", 0, secret]], substitute={"vars": {}}, private=True
+    )
+
+    assert error["kind"] == "variable_unset"
+    assert "hunter2" not in str(error)

@@ -148,7 +148,8 @@ class Renderings:
         changed = await tasks.off_loop(changed_files, files, answer.objects, size=len(answer.objects))
         if spec.kustomize is None:
             return changed
-        options = {"kustomize": msgspec.to_builtins(spec.kustomize), "private": inputs.private}
+        has_secrets = inputs.private or bool(encrypted)
+        options = {"kustomize": msgspec.to_builtins(spec.kustomize), "private": has_secrets}
         if variables is not None:
             options["substitute"] = variables
         as_overlay = replace(folder, tool=Tool.KUSTOMIZE)

@@ -86,7 +86,9 @@ def error_of(answer: Mapping[str, Any], *, path: str) -> SyncError:
 
 def _problem(raw: Mapping[str, Any], *, path: str) -> Problem:
     code, hint = KINDS.get(str(raw.get("kind")), _FAILED)
-    detail = " ".join(str(raw.get("detail") or "").split())
+    names = raw.get("names")  # of the recipients of an encrypted file
+    told = raw.get("detail") or (", ".join(map(str, names)) if isinstance(names, list) else "")
+    detail = " ".join(str(told).split())
     file, line = str(raw.get("file") or ""), raw.get("line") or 0
     return Problem(
         code=code,
