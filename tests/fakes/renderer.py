@@ -17,11 +17,13 @@ class FakeRenderer:
     def __init__(self, answer: Callable[[RenderRequest], RenderAnswer]) -> None:
         self._answer = answer
         self.requests: list[RenderRequest] = []
+        self.timeouts: list[float] = []
 
     async def render(self, request: RenderRequest, owner: RepoKey, *, timeout_seconds: float) -> RenderAnswer:
         """Return what the function returns."""
-        del owner, timeout_seconds
+        del owner
         self.requests.append(request)
+        self.timeouts.append(timeout_seconds)
         return self._answer(request)
 
 

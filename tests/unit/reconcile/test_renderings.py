@@ -161,6 +161,16 @@ async def test_a_renderer_that_never_has_enough_ends() -> None:
     assert [problem.code for problem in error.value.problems] == [Code.RENDERING_TOO_BIG]
 
 
+async def test_all_rounds_share_one_deadline() -> None:
+    """Else a folder could have the renderer for as often as it asks for more."""
+    world = _World()
+
+    await world.sync()
+
+    first, second = world.renderer.timeouts
+    assert 0 < second < first
+
+
 async def test_a_folder_that_renders_to_nothing_is_a_problem() -> None:
     """So that a mistake deletes nothing."""
     snapshot = await _World(lambda _: RenderAnswer()).sync()
@@ -216,6 +226,17 @@ async def test_plain_manifests_are_changed_by_the_spec() -> None:
     assert (second.tool, sorted(second.options)) == (Tool.KUSTOMIZE, ["kustomize", "private", "substitute"])
     assert [len(file.documents) for file in snapshot.files.values()] == [1, 0]
     assert [len(file.problems) for file in snapshot.files.values()] == [0, 1]
+
+
+@pytest.mark.parametrize(("file", "private"), [(SOPS, True), (MANIFEST, False)])
+async def test_errors_about_decrypted_manifests_tell_no_values(file: str, private: bool) -> None:
+    """The second request has their contents as plain documents; only Nopea knows where they come from."""
+    world = _World(_plain, **{"plain/a.yaml": file})
+    decryption = {"provider": "sops", "secretRef": {"name": "keys"}}
+
+    await world.sync(path="plain", kustomize={"namePrefix": "x-"}, decryption=decryption)
+
+    assert world.renderer.requests[-1].options["private"] is private
 
 
 async def test_options_of_a_chart_beside_plain_manifests_are_refused() -> None:
