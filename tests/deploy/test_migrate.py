@@ -64,7 +64,7 @@ APPLICATION = _manifest(
         "destination": {"server": "https://kubernetes.default.svc", "namespace": "shop"},
         "syncPolicy": {
             "automated": {"prune": True, "selfHeal": True},
-            "retry": {"limit": 5, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"}},
+            "retry": {"backoff": {"maxDuration": "3m"}},
         },
         "ignoreDifferences": [
             {"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"],
