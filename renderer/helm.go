@@ -26,7 +26,7 @@ type helmSpec struct {
 	IncludeCRDs bool           `msgpack:"includeCRDs"`
 	KubeVersion string         `msgpack:"kubeVersion"`
 	APIVersions []string       `msgpack:"apiVersions"`
-	Chart       *string        `msgpack:"chart"` // the chart's folder; the request's path where it is absent
+	Chart       *string        `msgpack:"chart"` // the chart's folder or fetched archive; the request's path where it is absent
 }
 
 // renderHelm renders a chart as `helm template` does, hooks included: the parent decides which of them it applies.
@@ -181,8 +181,8 @@ var helmVersion = sync.OnceValue(func() string {
 })
 
 // chartSource returns the file of the repository behind a file of a chart, which Helm names by the charts' names:
-// "shop/charts/database/templates/claim.yaml". A file of an archive is the archive; of a dependency under an alias, the
-// Chart.yaml that has the alias.
+// "shop/charts/database/templates/claim.yaml". A file of an archive in charts/ is the archive; of a dependency under an
+// alias, the Chart.yaml that has the alias. A file of a fetched archive is the archive and the file in it.
 func (j *job) chartSource(name, folder string) string {
 	_, rest, _ := strings.Cut(name, "/")
 	inside := folder
@@ -191,21 +191,22 @@ func (j *job) chartSource(name, folder string) string {
 		if _, found := j.files.files[source]; found {
 			return source
 		}
-		after, found := strings.CutPrefix(rest, "charts/")
-		if !found {
-			return path.Join(inside, "Chart.yaml")
-		}
-		var dependency string
-		dependency, rest, _ = strings.Cut(after, "/")
+		dependency, after, found := strings.Cut(strings.TrimPrefix(rest, "charts/"), "/")
 		next := path.Join(inside, "charts", dependency)
-		switch beside, found := j.beside[next]; {
-		case found:
+		beside, fromElsewhere := j.beside[next]
+		switch found = found && strings.HasPrefix(rest, "charts/"); {
+		case !found && !isArchive(inside):
+			return path.Join(inside, "Chart.yaml")
+		case found && fromElsewhere:
 			inside = beside
+		case isArchive(inside):
+			return source
 		case j.files.parents[next]:
 			inside = next
 		default:
 			return j.archiveOf(next, path.Join(inside, "Chart.yaml"))
 		}
+		rest = after
 	}
 }
 

@@ -10,25 +10,21 @@ import (
 	"helm.sh/helm/v4/pkg/chart/loader/archive"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
-	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/ignore"
 )
 
 // maxChartDepth bounds how far charts may depend on charts beside them.
 const maxChartDepth = 10
 
-// loadChart loads a chart from its folder, with the dependencies in its charts/ and those that lie elsewhere in the
-// repository (`repository: file://../common`). What must come from outside is named.
+// loadChart loads a chart from its folder or its fetched archive, with the dependencies in its charts/, those that lie
+// elsewhere in the repository (`repository: file://../common`) and those that were fetched.
 func (j *job) loadChart(folder string) (*chart.Chart, error) { return j.loadChartAt(folder, 0) }
 
 func (j *job) loadChartAt(folder string, depth int) (*chart.Chart, error) {
 	if depth > maxChartDepth {
 		return nil, newProblem(kindCycle, "Charts depend on each other more than %d deep.", maxChartDepth).in(path.Join(folder, "Chart.yaml"))
 	}
-	if !j.files.wantFolder(folder) {
-		return nil, errWanted
-	}
-	files, err := j.chartFiles(folder)
+	files, err := j.filesOf(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +38,16 @@ func (j *job) loadChartAt(folder string, depth int) (*chart.Chart, error) {
 	return loaded, j.addDependencies(loaded, folder, depth)
 }
 
-// errWanted ends a request whose files must be asked for; the tree knows which.
-var errWanted = needError{}
+// filesOf returns the files of a chart, which is an archive or a folder.
+func (j *job) filesOf(chart string) ([]*archive.BufferedFile, error) {
+	if isArchive(chart) {
+		return j.archiveFiles(chart)
+	}
+	if !j.files.wantFolder(chart) {
+		return nil, errWanted
+	}
+	return j.chartFiles(chart)
+}
 
 // chartFiles returns the files of a chart's folder as Helm reads them from a disk.
 func (j *job) chartFiles(folder string) ([]*archive.BufferedFile, error) {
@@ -71,6 +75,11 @@ func (j *job) chartFiles(folder string) ([]*archive.BufferedFile, error) {
 		}
 		if int64(len(content)) > archive.MaxDecompressedFileSize {
 			return nil, newProblem(kindInvalidChart, "A file of a chart may have %d bytes at most.", archive.MaxDecompressedFileSize).in(name)
+		}
+		if strings.HasSuffix(name, ".tgz") {
+			if err := j.measure(content, name); err != nil {
+				return nil, err
+			}
 		}
 		content = bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))
 		result = append(result, &archive.BufferedFile{Name: relative, Data: content})
@@ -100,48 +109,3 @@ func (e entry) Mode() fs.FileMode  { return e.mode }
 func (e entry) ModTime() time.Time { return time.Time{} }
 func (e entry) IsDir() bool        { return e.mode.IsDir() }
 func (e entry) Sys() any           { return nil }
-
-// addDependencies adds what Chart.yaml names and charts/ lacks from folders of the repository.
-func (j *job) addDependencies(loaded *chart.Chart, folder string, depth int) error {
-	have := map[string]bool{}
-	for _, dependency := range loaded.Dependencies() {
-		have[dependency.Name()] = true
-	}
-	var missing []map[string]string
-	for _, wanted := range loaded.Metadata.Dependencies {
-		if have[wanted.Name] {
-			continue
-		}
-		reference, local := strings.CutPrefix(wanted.Repository, "file://")
-		if !local {
-			missing = append(missing, map[string]string{"name": wanted.Name, "version": wanted.Version, "repository": wanted.Repository})
-			continue
-		}
-		beside, inside := joined(folder, reference)
-		if !inside {
-			return newProblem(kindOutside, "%s leaves the repository.", wanted.Repository).in(path.Join(folder, "Chart.yaml"))
-		}
-		dependency, err := j.loadChartAt(beside, depth+1)
-		if err != nil {
-			return err
-		}
-		if !chartutil.IsCompatibleRange(wanted.Version, dependency.Metadata.Version) {
-			return newProblem(kindMissingDependency, "The chart needs %s %s; %s has %s.",
-				wanted.Name, wanted.Version, shown(beside), dependency.Metadata.Version).in(path.Join(folder, "Chart.yaml"))
-		}
-		have[wanted.Name] = true
-		loaded.AddDependency(dependency)
-		for _, name := range []string{wanted.Name, wanted.Alias} {
-			j.beside[path.Join(folder, "charts", name)] = beside
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	names := make([]string, len(missing))
-	for i, each := range missing {
-		names[i] = each["name"]
-	}
-	return newProblem(kindMissingDependency, "charts/ lacks the dependencies %s.", strings.Join(names, ", ")).
-		in(path.Join(folder, "Chart.yaml")).with("names", names).with("dependencies", missing)
-}

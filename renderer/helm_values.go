@@ -22,7 +22,7 @@ func (j *job) values() (map[string]any, error) {
 	var missing problems
 	for _, file := range j.Helm.ValuesFiles {
 		name, inside := joined("", file)
-		if !inside {
+		if !inside || namesGit(name) {
 			return nil, newProblem(kindOutside, "The values file %s leaves the repository.", file)
 		}
 		switch j.files.state(name) {

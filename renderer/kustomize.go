@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -16,9 +17,6 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
-
-// top is the folder of the kustomization that spec.kustomize becomes; it lies beside the repository.
-const top = "/spec.kustomize"
 
 // kustomizeSpec is spec.kustomize of a GitRepository, with the fields of a kustomization.
 type kustomizeSpec struct {
@@ -71,7 +69,7 @@ func (j *job) renderKustomize() ([]document, error) {
 			walk.inline(spec, text)
 		}
 	}
-	if len(j.files.needed()) > 0 {
+	if j.incomplete() {
 		return nil, nil
 	}
 	if len(walk.found) > 0 {
@@ -88,13 +86,13 @@ func (j *job) renderKustomize() ([]document, error) {
 	if root == nil {
 		return nil, walk.found
 	}
-	build, err := j.prepare(root, walk.schema)
+	build, err := j.prepare(root, walk)
 	if err != nil {
 		return nil, err
 	}
 	for file, content := range walk.replaced {
 		if file != root.file || j.Kustomize != nil {
-			build.fs.own[path.Join(mount, file)] = content
+			build.fs.own[walk.mounts.absolute(file)] = content
 		}
 	}
 	resources, err := build.run()
@@ -118,11 +116,11 @@ type build struct {
 
 // prepare makes the files that are not the repository's: the root kustomization asks for origin annotations, and
 // spec.kustomize becomes a kustomization on top of the user's.
-func (j *job) prepare(root *kustomization, schema bool) (*build, error) {
+func (j *job) prepare(root *kustomization, walk *references) (*build, error) {
 	result := &build{
-		job: j, root: path.Join(mount, root.folder),
-		fs:          &treeFS{tree: j.files, own: map[string][]byte{}, decoded: j.decoded},
-		own:         schema,
+		job: j, root: walk.mounts.absolute(root.folder),
+		fs:          &treeFS{tree: j.files, mounts: walk.mounts, own: map[string][]byte{}, decoded: j.decoded},
+		own:         walk.schema,
 		keepOrigins: slices.Contains(root.BuildMetadata, types.OriginAnnotations),
 	}
 	metadata := root.BuildMetadata
@@ -134,17 +132,17 @@ func (j *job) prepare(root *kustomization, schema bool) (*build, error) {
 		if err != nil {
 			return nil, newProblem(kindInvalidKustomization, "The kustomization cannot be read.").in(root.file).because(err)
 		}
-		result.fs.own[path.Join(mount, root.file)] = content
+		result.fs.own[walk.mounts.absolute(root.file)] = content
 		return result, nil
 	}
 	spec := j.Kustomize
-	resources := []string{fromTop(root.folder)}
+	resources := []string{walk.mounts.fromTop(root.folder)}
 	if j.onDocuments() {
 		resources = resources[:0]
 		for i, document := range j.Documents {
 			name := fmt.Sprintf("%d.json", i)
 			resources = append(resources, name)
-			result.fs.own[path.Join(top, name)] = document.JSON
+			result.fs.own[path.Join(walk.mounts.top, name)] = document.JSON
 		}
 	}
 	above := map[string]any{
@@ -164,21 +162,24 @@ func (j *job) prepare(root *kustomization, schema bool) (*build, error) {
 	}
 	components := []string{}
 	for _, text := range spec.Components {
-		name, _ := joined(j.Path, text)
-		components = append(components, fromTop(name))
+		name, fetched := j.Remotes[text]
+		if !fetched {
+			name, _ = joined(j.Path, text)
+		}
+		components = append(components, walk.mounts.fromTop(name))
 	}
 	above["components"] = components
 	content, err := json.Marshal(above)
 	if err != nil {
 		return nil, err
 	}
-	result.root = top
-	result.fs.own[path.Join(top, "kustomization.yaml")] = content
+	result.root = walk.mounts.top
+	result.fs.own[path.Join(result.root, "kustomization.yaml")] = content
 	return result, nil
 }
 
-// fromTop returns a path of the repository as the kustomization of spec.kustomize refers to it.
-func fromTop(name string) string { return path.Join("..", mount, name) }
+// fromTop returns a path of the tree as the kustomization of spec.kustomize refers to it.
+func (m *mounts) fromTop(name string) string { return path.Join("..", m.absolute(name)) }
 
 // withField returns a YAML mapping with one field set and the rest as it was.
 func withField(content []byte, field string, values []string) ([]byte, error) {
@@ -207,7 +208,7 @@ func (b *build) run() (result resmap.ResMap, err error) {
 		defer func() {
 			// Kustomize panics on a schema that it cannot read.
 			if panicked := recover(); panicked != nil {
-				err = newProblem(kindInvalidKustomization, "The schema of openapi cannot be read.").in(b.blamed("")).because(fmt.Errorf("%v", panicked))
+				err = newProblem(kindInvalidKustomization, "The schema of openapi cannot be read.").in(b.blamed("")).because(errors.New(b.fs.mounts.plain(fmt.Sprint(panicked))))
 			}
 			openapi.ResetOpenAPI()
 			openapi.Schema()
@@ -248,6 +249,8 @@ func (b *build) documents(resources resmap.ResMap) ([]document, error) {
 		if err != nil {
 			return nil, newProblem(kindInvalidResource, "%s %s cannot be written as JSON.", resource.GetKind(), resource.GetName()).in(source).because(err)
 		}
+		// The user asked for annotations that say where an object is from.
+		content = []byte(b.fs.mounts.plain(string(content)))
 		if given != nil {
 			result = append(result, document{Source: given.Source, Index: given.Index, JSON: content})
 			continue
@@ -266,17 +269,14 @@ func (b *build) source(file, configuredIn string) string {
 	if file == "" {
 		file = configuredIn
 	}
-	name, inside := inRepository(path.Join(b.root, file))
-	if !inside {
-		return ""
-	}
+	name, _ := b.fs.mounts.name(path.Join(b.root, file))
 	return name
 }
 
 // given returns the document of the parent that an origin is about, or nil.
 func (b *build) given(file string) *document {
 	var number int
-	if _, err := fmt.Sscanf(file, "%d.json", &number); err != nil || b.root != top || number >= len(b.job.Documents) {
+	if _, err := fmt.Sscanf(file, "%d.json", &number); err != nil || b.root != b.fs.mounts.top || number >= len(b.job.Documents) {
 		return nil
 	}
 	return &b.job.Documents[number]

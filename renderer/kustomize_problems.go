@@ -75,7 +75,7 @@ func (b *build) explain(err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
-	text := asOneAttempt(err.Error())
+	text := asOneAttempt(b.fs.mounts.plain(err.Error()))
 	result := newProblem(kindInvalidKustomization, "The kustomization cannot be built.")
 	for _, candidate := range kustomizeErrors {
 		if found := candidate.pattern.FindStringSubmatch(text); found != nil {

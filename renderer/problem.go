@@ -38,6 +38,8 @@ const (
 	kindBadSubstitution        = "bad_substitution"
 	kindTooManyDocuments       = "too_many_documents"
 	kindTooBig                 = "too_big"
+	kindInvalidIndex           = "invalid_index"
+	kindNoChart                = "no_chart"
 	kindTimeout                = "timeout"
 	kindBug                    = "bug"
 )
@@ -113,10 +115,29 @@ func (p problems) Error() string { return p[0].Error() }
 // maxProblems bounds an answer; whoever has more mends these first.
 const maxProblems = 100
 
-// needError names files and folders of the repository that must be given for an answer.
-type needError []string
+// needError names files and folders that must be given, and what must be fetched, for an answer.
+type needError struct {
+	paths []string
+	items []fetchItem
+}
 
-func (n needError) Error() string { return "needs " + strings.Join(n, ", ") }
+func (n needError) Error() string {
+	return fmt.Sprintf("needs %d paths and %d items", len(n.paths), len(n.items))
+}
+
+func (n needError) encoded() map[string]any {
+	result := map[string]any{}
+	if len(n.paths) > 0 {
+		result["need"] = n.paths
+	}
+	if len(n.items) > 0 {
+		result["fetch"] = n.items
+	}
+	return result
+}
+
+// errWanted ends a step whose files must be asked for; the job knows which.
+var errWanted = errors.New("something must be asked for")
 
 // answerError turns what render returned into the fields of the answer.
 func answerError(err error) map[string]any {
@@ -125,7 +146,7 @@ func answerError(err error) map[string]any {
 	var one *problem
 	switch {
 	case errors.As(err, &needs):
-		return map[string]any{"need": []string(needs)}
+		return needs.encoded()
 	case errors.As(err, &several):
 		several = several[:min(len(several), maxProblems)]
 		encoded := make([]map[string]any, len(several))
@@ -198,10 +219,18 @@ func (j *job) isTellable(fact any) bool {
 	}
 }
 
+// inGit reports whether a text stands in a file that is not from a Secret; a fetched archive is as public as Git.
 func (j *job) inGit(text string) bool {
 	for name, content := range j.Files {
 		if !isFromSecret(name) && bytes.Contains(content, []byte(text)) {
 			return true
+		}
+	}
+	for _, files := range j.packed {
+		for _, content := range files {
+			if bytes.Contains(content, []byte(text)) {
+				return true
+			}
 		}
 	}
 	return false

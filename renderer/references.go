@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -17,18 +16,27 @@ type references struct {
 	job      *job
 	found    problems
 	stack    []string          // the folders that lead to the one that is looked at
-	visited  map[string]int    // folders, and how many objects and folders a build of each goes through
+	visited  map[visit]int     // how many objects and folders a build of each folder goes through
 	remotes  map[string]bool   // references that were named already
 	schema   bool              // whether any of them brings its own OpenAPI schema
 	replaced map[string][]byte // kustomizations whose remote references lead to what was fetched, by path
+	mounts   *mounts
+	// Whether it looks at the settings of a plugin. Kustomize reads the files that they name for the kustomization that
+	// has the plugin, so settings that were fetched could name the user's files.
+	plugins bool
+}
+
+// visit is a folder and what it is for.
+type visit struct {
+	folder  string
+	plugins bool
 }
 
 func newReferences(j *job) *references {
-	return &references{job: j, visited: map[string]int{}, remotes: map[string]bool{}, replaced: map[string][]byte{}}
+	return &references{
+		job: j, visited: map[visit]int{}, remotes: map[string]bool{}, replaced: map[string][]byte{}, mounts: newMounts(j.Remotes),
+	}
 }
-
-// remoteReference matches what Kustomize would fetch (its NewRepoSpecFromURL, and URLs of files).
-var remoteReference = regexp.MustCompile(`(?i)^(git::)?((https?|ssh|file)://|([a-z][a-z0-9-]*@)|github\.com[/:])`)
 
 // reference is one mention of a path in a kustomization.
 type reference struct {
@@ -42,7 +50,8 @@ type kustomization struct {
 	types.Kustomization
 	folder  string
 	file    string
-	content []byte
+	content []byte // with what was fetched instead of URLs
+	written []byte // as it is in the repository
 }
 
 // load finds and parses the kustomization of a folder; nil with a problem added, or while its files must be asked for.
@@ -76,9 +85,9 @@ func (r *references) load(folder string, by reference) *kustomization {
 		r.add(newProblem(kindInvalidKustomization, "The kustomization cannot be read.").in(result.file).at(lineIn(err)).because(err))
 		return nil
 	}
-	result.content = content
+	result.content, result.written = content, content
 	if len(r.job.Remotes) > 0 {
-		if result.content, err = withLocalBases(content, folder, r.job.Remotes); err != nil {
+		if result.content, err = r.mounts.withLocalBases(content, folder, r.job.Remotes); err != nil {
 			r.add(newProblem(kindInvalidKustomization, "The kustomization cannot be read.").in(result.file).because(err))
 			return nil
 		}
@@ -98,10 +107,11 @@ func (r *references) folder(folder string, by reference) int {
 			return 0
 		}
 	}
-	if amount, done := r.visited[folder]; done {
+	this := visit{folder, r.plugins}
+	if amount, done := r.visited[this]; done {
 		return amount
 	}
-	r.visited[folder] = 0
+	r.visited[this] = 0
 	k := r.load(folder, by)
 	if k == nil || r.job.checkTime() != nil {
 		return 0
@@ -109,7 +119,7 @@ func (r *references) folder(folder string, by reference) int {
 	r.stack = append(r.stack, folder)
 	amount := r.contents(k)
 	r.stack = r.stack[:len(r.stack)-1]
-	r.visited[folder] = amount
+	r.visited[this] = amount
 	return amount
 }
 
@@ -117,7 +127,7 @@ func (r *references) folder(folder string, by reference) int {
 func (r *references) contents(k *kustomization) int {
 	amount := 1
 	if len(k.HelmCharts) > 0 || k.HelmGlobals != nil {
-		r.add(newProblem(kindPlugin, "helmCharts in a kustomization are not rendered.").in(k.file).at(lineOf(k.content, "helmCharts")).with("names", []string{"helmCharts"}))
+		r.add(newProblem(kindPlugin, "helmCharts in a kustomization are not rendered.").in(k.file).at(lineOf(k.written, "helmCharts")).with("names", []string{"helmCharts"}))
 	}
 	r.schema = r.schema || len(k.OpenAPI) > 0
 	for _, text := range k.Resources {
@@ -126,14 +136,14 @@ func (r *references) contents(k *kustomization) int {
 	for _, text := range k.Components {
 		amount = bounded(amount + r.resource(k, text, false))
 	}
-	for _, texts := range [][]string{k.Generators, k.Transformers, k.Validators} {
-		for _, text := range texts {
-			if r.isInline(k, text) {
-				continue
-			}
+	outer := r.plugins
+	r.plugins = true
+	for _, text := range slices.Concat(k.Generators, k.Transformers, k.Validators) {
+		if !r.isInline(k, text) {
 			amount = bounded(amount + r.resource(k, text, true))
 		}
 	}
+	r.plugins = outer
 	for _, text := range k.PatchesStrategicMerge {
 		if !r.isInline(k, string(text)) {
 			r.file(k, string(text))
@@ -176,7 +186,7 @@ func (r *references) sources(k *kustomization, sources types.KvPairSources) {
 // resource visits a file, or where they are allowed a folder, and returns how much a build of it goes through.
 func (r *references) resource(k *kustomization, text string, fileAllowed bool) int {
 	mention := r.mention(k, text)
-	name, ok := r.resolve(k, mention)
+	name, ok := r.resolve(k, mention, !r.plugins)
 	if !ok {
 		return 0
 	}
@@ -200,24 +210,26 @@ func (r *references) file(k *kustomization, text string) {
 		return
 	}
 	mention := r.mention(k, text)
-	if name, ok := r.resolve(k, mention); ok {
+	if name, ok := r.resolve(k, mention, false); ok {
 		if state := r.job.files.state(name); state == absent || state == isFolder {
 			r.missing(mention, name)
 		}
 	}
 }
 
-// resolve returns the path that a reference means. ok is false after a problem was added.
-func (r *references) resolve(k *kustomization, mention reference) (name string, ok bool) {
+// resolve returns the path that a reference means. ok is false after a problem was added, or while what is remote must be
+// fetched.
+func (r *references) resolve(k *kustomization, mention reference, fetchable bool) (name string, ok bool) {
 	name, inside := joined(k.folder, mention.text)
-	if inside && remoteRoot(k.folder) == "" {
+	home := remoteRoot(k.folder)
+	if inside && home == "" && remoteRoot(name) == "" {
 		if _, found := r.job.files.files[name]; found {
 			return name, true
 		}
 	}
 	if remoteReference.MatchString(mention.text) {
-		if given, found := r.job.Remotes[mention.text]; found {
-			return given, true
+		if fetchable {
+			return r.job.fetched(fetchItem{Kind: "base", URL: mention.text, File: mention.from, Line: mention.line})
 		}
 		if !r.remotes[mention.text] {
 			r.remotes[mention.text] = true
@@ -225,11 +237,17 @@ func (r *references) resolve(k *kustomization, mention reference) (name string, 
 		}
 		return "", false
 	}
-	if !inside || remoteRoot(k.folder) != remoteRoot(name) && remoteRoot(k.folder) != "" {
+	switch {
+	case home != "" && (!inside || remoteRoot(name) != home):
+		r.add(newProblem(kindOutside, "%s leaves the fetched base.", mention.text).in(mention.from).at(mention.line))
+	case !inside:
 		r.add(newProblem(kindOutside, "%s leaves the repository.", mention.text).in(mention.from).at(mention.line))
-		return "", false
+	case namesGit(mention.text):
+		r.add(newProblem(kindOutside, "%s goes through .git, which is not part of the repository.", mention.text).in(mention.from).at(mention.line))
+	default:
+		return name, true
 	}
-	return name, true
+	return "", false
 }
 
 // isInline tells a patch or plugin that is written in the kustomization itself from the path of one.
@@ -248,7 +266,7 @@ func (r *references) inline(k *kustomization, text string) {
 }
 
 func (r *references) mention(k *kustomization, text string) reference {
-	return reference{text: text, from: k.file, line: lineOf(k.content, text)}
+	return reference{text: text, from: k.file, line: lineOf(k.written, text)}
 }
 
 func (r *references) missing(mention reference, name string) {
@@ -267,36 +285,4 @@ func (r *references) addError(err error) {
 		return
 	}
 	r.add(newProblem(kindBug, "The file cannot be read.").because(err))
-}
-
-// shown is a path as a person reads it.
-func shown(name string) string {
-	if name == "" {
-		return "the repository's root"
-	}
-	return name
-}
-
-// lineOf returns the first line that holds a text, from 1; 0 where none does.
-func lineOf(content []byte, text string) int {
-	text, _, _ = strings.Cut(text, "\n")
-	if at := bytes.Index(content, []byte(text)); text != "" && at >= 0 {
-		return 1 + bytes.Count(content[:at], []byte("\n"))
-	}
-	return 0
-}
-
-var lineInText = regexp.MustCompile(`\bline (\d+)\b`)
-
-// lineIn returns the line that a parser's error names, or 0.
-func lineIn(err error) int {
-	found := lineInText.FindStringSubmatch(err.Error())
-	if found == nil {
-		return 0
-	}
-	line := 0
-	for _, digit := range found[1] {
-		line = min(line*10+int(digit-'0'), 1<<30)
-	}
-	return line
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"path/filepath"
+	"regexp"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -22,32 +22,30 @@ func remoteRoot(name string) string {
 	return remotesFolder + root
 }
 
-// withLocalBases returns a kustomization that refers to what was fetched instead of to its URLs. Kustomize would go to
-// the network for a URL.
-func withLocalBases(content []byte, folder string, remotes map[string]string) ([]byte, error) {
+// remoteReference matches what Kustomize would fetch (its NewRepoSpecFromURL, and URLs of files).
+var remoteReference = regexp.MustCompile(`(?i)^(git::)?((https?|ssh|file)://|([a-z][a-z0-9-]*@)|github\.com[/:])`)
+
+// withLocalBases returns a kustomization of a folder that refers to what was fetched instead of to its URLs. Kustomize
+// would go to the network for a URL.
+func (m *mounts) withLocalBases(content []byte, folder string, remotes map[string]string) ([]byte, error) {
 	node, err := yaml.Parse(string(content))
 	if err != nil {
 		return nil, err
 	}
 	changed := false
-	var visit func(*yaml.Node)
-	visit = func(node *yaml.Node) {
-		if given, remote := remotes[node.Value]; remote && node.Kind == yaml.ScalarNode {
-			if relative, err := filepath.Rel("/"+folder, "/"+given); err == nil {
-				node.Value, node.Tag, node.Style = relative, yaml.NodeTagString, 0
+	for _, field := range []string{"resources", "bases", "components"} {
+		found := node.Field(field)
+		if found == nil {
+			continue
+		}
+		for _, item := range found.Value.YNode().Content {
+			if item.Kind == yaml.AliasNode {
+				item = item.Alias
+			}
+			if given, fetched := remotes[item.Value]; fetched && item.Kind == yaml.ScalarNode {
+				item.Value, item.Tag, item.Style = m.relative(folder, given), yaml.NodeTagString, 0
 				changed = true
 			}
-		}
-		for _, child := range node.Content {
-			visit(child)
-		}
-	}
-	for _, field := range []string{
-		"resources", "bases", "components", "crds", "configurations", "openapi", "replacements", "patches",
-		"patchesJson6902", "patchesStrategicMerge", "generators", "transformers", "validators",
-	} {
-		if found := node.Field(field); found != nil {
-			visit(found.Value.YNode())
 		}
 	}
 	if !changed {

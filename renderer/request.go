@@ -68,10 +68,19 @@ type job struct {
 	keys     *keyring          // once parsed
 	unsteady map[string]bool   // functions of templates that give another result each time
 	beside   map[string]string // where the folders of charts/ lie that are charts elsewhere in the repository
+	packed   map[string]packed // the archives of charts that were read, by path
+	unpacked int64             // how many bytes archives were unpacked to
+	// how many bytes the files in archives have
+	unpackedFiles int64
+	fetches       []fetchItem     // what the parent must fetch
+	asked         map[string]bool // by the keys of fetches
 }
 
 func newJob(asked *request, bounds limits) *job {
-	result := &job{request: asked, limits: bounds, beside: map[string]string{}, unsteady: map[string]bool{}, files: newTree(asked.Files, asked.Folders, asked.Missing)}
+	result := &job{
+		request: asked, limits: bounds, files: newTree(asked.Files, asked.Folders, asked.Missing), unsteady: map[string]bool{},
+		beside: map[string]string{}, packed: map[string]packed{}, asked: map[string]bool{},
+	}
 	result.private = asked.Private
 	if asked.Seconds > 0 {
 		result.deadline = time.Now().Add(time.Duration(asked.Seconds * float64(time.Second)))
@@ -93,8 +102,19 @@ func (j *job) note(text string) {
 	}
 }
 
-// render does the whole request. Its error is a needError, a *problem, problems, or a bug.
+// answer does the whole request.
+func (j *job) answer() (any, error) {
+	if j.Kind == "index" {
+		return j.chartVersions()
+	}
+	return j.render()
+}
+
+// render makes the documents. Its error is a needError, a *problem, problems, or a bug.
 func (j *job) render() (*rendered, error) {
+	if err := j.checkRemotes(); err != nil {
+		return nil, err
+	}
 	var documents []document
 	var err error
 	switch j.Kind {
@@ -108,8 +128,8 @@ func (j *job) render() (*rendered, error) {
 		err = newProblem(kindBug, "The parent asked for the unknown kind %q.", j.Kind)
 	}
 	// What was looked for and not given comes first: any other error may only follow from it.
-	if needed := j.files.needed(); len(needed) > 0 {
-		return nil, needError(needed)
+	if j.incomplete() {
+		return nil, needError{paths: j.files.needed(), items: j.fetches}
 	}
 	if err == nil {
 		err = checkDocuments(documents)

@@ -73,7 +73,7 @@ func (s *server) serve(asked *request) {
 			s.answer(asked.ID, map[string]any{"err": bug.encoded()})
 		}
 	}()
-	result, err := newJob(asked, s.limits).render()
+	result, err := newJob(asked, s.limits).answer()
 	if err != nil {
 		s.answer(asked.ID, answerError(err))
 		return

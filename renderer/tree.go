@@ -45,7 +45,7 @@ func newTree(files map[string][]byte, folders, missing []string) *tree {
 		result.files = map[string][]byte{}
 	}
 	for name := range result.files {
-		for folder := parentOf(name); !result.parents[folder]; folder = parentOf(folder) {
+		for folder, ok := above(name); ok && !result.parents[folder]; folder, ok = above(folder) {
 			result.parents[folder] = true
 		}
 	}
@@ -66,6 +66,15 @@ func parentOf(name string) string {
 		return folder
 	}
 	return ""
+}
+
+// above returns the folder of a path; ok is false at the root of the repository and of what was fetched, which does not
+// belong to the folder that it lies in.
+func above(name string) (folder string, ok bool) {
+	if name == "" || name == remoteRoot(name) {
+		return "", false
+	}
+	return parentOf(name), true
 }
 
 // joined resolves a reference made in a folder. ok is false where it leaves the repository.
@@ -98,15 +107,12 @@ func (t *tree) state(name string) state {
 
 // complete reports whether a folder at or above the path was given with all its files.
 func (t *tree) complete(name string) bool {
-	for {
-		if t.known[name] || (t.missing[name]) {
+	for ok := true; ok; name, ok = above(name) {
+		if t.known[name] || t.missing[name] {
 			return true
 		}
-		if name == "" {
-			return false
-		}
-		name = parentOf(name)
 	}
+	return false
 }
 
 // wantFolder asks for all files of a folder unless they were given.
@@ -135,7 +141,7 @@ func (t *tree) below(folder string) []string {
 	t.listed[folder] = true
 	var result []string
 	for name := range t.files {
-		if folder == "" || strings.HasPrefix(name, folder+"/") {
+		if strings.HasPrefix(name, folder+"/") || (folder == "" && remoteRoot(name) == "") {
 			result = append(result, name)
 		}
 	}
@@ -148,8 +154,7 @@ func (t *tree) needed() []string {
 	var result []string
 	for _, name := range slices.Sorted(maps.Keys(t.wanted)) {
 		covered := false
-		for folder := name; folder != "" && !covered; {
-			folder = parentOf(folder)
+		for folder, ok := above(name); ok && !covered; folder, ok = above(folder) {
 			covered = t.wanted[folder]
 		}
 		if !covered {

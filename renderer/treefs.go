@@ -5,13 +5,9 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
-	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
-
-// The repository lies at mount, so that "../.." can be told from a folder of it.
-const mount = "/repository"
 
 var errReadOnly = errors.New("the repository cannot be written")
 
@@ -19,23 +15,15 @@ var errReadOnly = errors.New("the repository cannot be written")
 // the renderer's.
 type treeFS struct {
 	tree    *tree
+	mounts  *mounts
 	own     map[string][]byte // by absolute path
 	decoded func(name string, content []byte) ([]byte, error)
 	failed  error // the first error that is not about a missing file
 }
 
-// inRepository returns a path as the repository has it; ok is false for what is outside.
-func inRepository(absolute string) (name string, ok bool) {
-	cleaned := path.Clean(absolute)
-	if cleaned == mount {
-		return "", true
-	}
-	return strings.CutPrefix(cleaned, mount+"/")
-}
-
 func (f *treeFS) ReadFile(absolute string) ([]byte, error) {
 	absolute = path.Clean(absolute)
-	name, inside := inRepository(absolute)
+	name, inside := f.mounts.name(absolute)
 	if content, found := f.own[absolute]; found {
 		if inside {
 			f.tree.read[name] = true
@@ -65,7 +53,7 @@ func (f *treeFS) CleanedAbs(absolute string) (filesys.ConfirmedDir, string, erro
 			return filesys.ConfirmedDir(absolute), "", nil
 		}
 	}
-	if name, inside := inRepository(absolute); inside {
+	if name, inside := f.mounts.name(absolute); inside {
 		switch f.tree.state(name) {
 		case isFile:
 			return filesys.ConfirmedDir(path.Dir(absolute)), path.Base(absolute), nil

@@ -31,7 +31,7 @@ func checkYAML(content []byte) *problem {
 			if err := decoder.Decode(&node); errors.Is(err, io.EOF) || err != nil {
 				break
 			}
-			guard := yamlGuard{sizes: map[*yaml.Node]int{}, expanded: map[*yaml.Node]bool{}, open: map[*yaml.Node]bool{}}
+			guard := newYAMLGuard()
 			if guard.size(&node, 0); guard.failed != nil {
 				return guard.failed
 			}
@@ -51,6 +51,10 @@ type yamlGuard struct {
 	expanded map[*yaml.Node]bool // whether an alias is anywhere in it
 	open     map[*yaml.Node]bool
 	failed   *problem
+}
+
+func newYAMLGuard() *yamlGuard {
+	return &yamlGuard{sizes: map[*yaml.Node]int{}, expanded: map[*yaml.Node]bool{}, open: map[*yaml.Node]bool{}}
 }
 
 // size returns how many nodes a node is when its aliases are expanded.

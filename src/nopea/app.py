@@ -137,6 +137,7 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
         "git port": process.git.run(),
         "rendering port": process.renderer.run(),
         "object cache": _follow_objects(process),
+        "inputs": process.inputs.run(),
         "definitions": follow_kinds(process.client, services.discovery, wake=controller.kinds_changed),
         "mirror sweep": sweep_mirrors(process.git, services.store),
         "heartbeat": process.heartbeat.run(),

@@ -17,8 +17,10 @@ from nopea.controller.mailbox import Mailboxes
 from nopea.core.git.proxy import proxy_variables
 from nopea.core.status.transition import Transition
 from nopea.core.trigger import Trigger
+from nopea.downloads.port import Downloads
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
+from nopea.informers.input_watches import InputWatches
 from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -35,6 +37,7 @@ from nopea.reconcile.fetch import Fetcher
 from nopea.reconcile.inputs import ClusterInputs
 from nopea.reconcile.publish import Publisher
 from nopea.reconcile.reconciler import Reconciler, Services
+from nopea.reconcile.remotes import Remotes
 from nopea.reconcile.renderings import Renderings
 from nopea.render.port import RenderPort
 from nopea.render.process import RenderSettings
@@ -76,6 +79,7 @@ class Process:
     events: EventRecorder
     services: Services
     controller: Controller
+    inputs: InputWatches
     outboxes: Outboxes
     notifier: Notifier
     heartbeat: Heartbeat
@@ -96,6 +100,11 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
         client = await stack.enter_async_context(KubeClient(config, measure=instruments.api_request))
         git = GitPort(_git_settings(settings), measure=instruments.git_operation)
         renderer = RenderPort(_render_settings(settings), measure=instruments.rendering)
+        downloads = await stack.enter_async_context(
+            Downloads(
+                renderer.index, networks=settings.tenancy.git_networks, proxies=proxy_variables(os.environ)
+            )
+        )
         events = EventRecorder(client)
         notifier = Notifier(
             settings.notify, outboxes.post, remote_of=store.remote, post_status=outboxes.post_for_tenant
@@ -109,16 +118,19 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
         mailboxes = Mailboxes()
         own_namespace = settings.namespace or config.namespace
         inventory_key = InventoryKey(client.on_behalf("inventory key"), namespace=own_namespace)
+        inputs = InputWatches(client, wake=lambda key: mailboxes.put(key, Trigger.INPUT_CHANGE))
         services = _services(
             settings,
             client,
             git,
             renderer,
+            downloads,
             events,
             store,
             listeners,
             mailboxes,
             inventory_key,
+            inputs,
             namespace=config.namespace,
         )
         controller = Controller(
@@ -126,6 +138,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             services=services,
             reconciler=Reconciler(services),
             mailboxes=mailboxes,
+            inputs=inputs,
             namespace=settings.namespace,
             policy=settings.tenancy,
         )
@@ -149,6 +162,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             events=events,
             services=services,
             controller=controller,
+            inputs=inputs,
             outboxes=outboxes,
             notifier=notifier,
             heartbeat=Heartbeat(
@@ -169,11 +183,13 @@ def _services(
     client: KubeClient,
     git: GitPort,
     renderer: RenderPort,
+    downloads: Downloads,
     events: EventRecorder,
     store: StateStore,
     listeners: Sequence[Callable[[Transition], None]],
     mailboxes: Mailboxes,
     inventory_key: InventoryKey,
+    inputs: InputWatches,
     *,
     namespace: str,
 ) -> Services:
@@ -191,7 +207,12 @@ def _services(
         fetcher=Fetcher(
             git,
             store.manifests,
-            Renderings(renderer, store.renderings, ClusterInputs(client, discovery, settings.tenancy)),
+            Renderings(
+                renderer,
+                store.renderings,
+                ClusterInputs(client, discovery, settings.tenancy, was_read=inputs.was_read),
+                Remotes(git, downloads, settings.tenancy),
+            ),
         ),
         object_cache=ObjectCache(client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current),
         publisher=Publisher(client=client, events=events, repositories=repositories, listeners=listeners),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nopea.core import duration
-from nopea.core.api import spec
+from nopea.core.api import references, spec
 
 Schema = dict[str, Any]
 TIME = "2026-11-24T05:00:00Z"
@@ -41,10 +41,13 @@ def _go(pattern: str) -> str:
 
 
 PATTERNS = {
-    _go(spec.NAME): Pattern(lambda n: "a" * n, ("A", "-a", "a-", "a b", "a_b", "a/b")),
+    _go(references.NAME): Pattern(lambda n: "a" * n, ("A", "-a", "a-", "a b", "a_b", "a/b")),
     _go(spec.NAMESPACE): Pattern(lambda n: "a" * n, ("A", "-a", "a-", "a.b", "a/b")),
     _go(duration.PATTERN): Pattern(
         lambda n: "5m".rjust(n, "0"), ("5", "m", "-5m", "5 m", "5d", ".5m", "5m!"), shortest=2
+    ),
+    "^sha256:[0-9a-f]{64}$": Pattern(
+        lambda n: "sha256:".ljust(n, "0"), (f"sha256:{'0' * 63}", "0" * 64, f"sha512:{'0' * 64}"), shortest=71
     ),
     "^([0-9a-f]{40}|[0-9a-f]{64})$": Pattern(
         lambda n: "0" * n, ("0" * 39, "0" * 41, "g" * 40, "A" * 40), shortest=40

@@ -93,6 +93,20 @@ def test_a_chart_elsewhere_is_followed(site: Site) -> None:
     assert site.cluster.get(site.place(MAPS, "eu-keep"))
 
 
+def test_a_change_of_a_secret_with_values_is_applied_at_once(site: Site) -> None:
+    """Long before the next poll."""
+    head = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "prod", "namespace": site.namespace}}
+    place = site.place("v1 secrets", "prod")
+    site.cluster.put(place, {**head, "stringData": {"values.yaml": "colour: green"}})
+    helm = {"valuesFrom": [{"kind": "Secret", "name": "prod"}]}
+    site.sync("shop", CHART, path="chart", helm=helm, interval="1h")
+    _must_be(site, "shop-web", colour="green")
+
+    site.cluster.put(place, {**head, "stringData": {"values.yaml": "colour: black"}})
+
+    eventually(lambda: _must_be(site, "shop-web", colour="black"), seconds=15)
+
+
 @pytest.mark.parametrize(
     ("code", "path", "content"),
     [

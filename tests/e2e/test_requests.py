@@ -46,6 +46,44 @@ def test_each_object_is_written_once(
         site.clear()
 
 
+def test_inputs_that_do_not_change_cost_nothing(
+    cluster: Cluster, git_server: GitServer, namespace: str, tmp_path: Path
+) -> None:
+    """A change costs one look at the input, one write of the object and one of the status."""
+    nopea = Tapped(cluster.lab, tmp_path / "nopea", f"--namespace={namespace}")
+    site = Site(cluster, git_server, namespace)
+    head = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "values", "namespace": namespace}}
+    site.cluster.put(site.place("v1 configmaps", "values"), {**head, "data": {"colour": "blue"}})
+
+    def green() -> None:
+        found = cluster.must_get(site.place("v1 configmaps", "web"))
+        assert found["data"]["colour"] == "green"
+
+    try:
+        nopea.wait_until_ready()
+        references = [{"kind": "ConfigMap", "name": "values"}]
+        files = {"web.yaml": yamls.text(yamls.config_map("web", colour="${colour}"))}
+        site.sync("shop", files, substituteFrom=references, interval="1h")
+        time.sleep(SETTLING_SECONDS + 1)
+        before = len(nopea.asked())
+        time.sleep(3)
+        assert [one for one in nopea.asked(before) if "/namespaces/" in one.path] == []
+
+        site.cluster.merge(site.place("v1 configmaps", "values"), {"data": {"colour": "green"}})
+        eventually(green)
+        time.sleep(SETTLING_SECONDS + 1)
+        asked = nopea.asked(before)
+        paths = [(one.method, one.path.partition("?")[0]) for one in asked if "/namespaces/" in one.path]
+        named = [(method, path.rsplit("/", 1)[-1]) for method, path in paths]
+        assert [one for one in named if one[1] != "events"] == [
+            ("GET", "values"), ("PATCH", "web"), ("PATCH", "status"),
+        ]  # fmt: skip
+        assert nopea.stop() == 0, nopea.log_text()
+    finally:
+        nopea.kill()
+        site.clear()
+
+
 def test_a_first_sync_writes_the_status_once(
     cluster: Cluster, git_server: GitServer, namespace: str, tmp_path: Path
 ) -> None:

@@ -13,8 +13,11 @@ from tests.e2e.waiting import always, eventually
 from tests.e2e.world import Cluster, Repo, Site
 from tests.gitserver import GitServer
 
+from nopea.informers.input_watches import LOOK_SECONDS
+
 REPOSITORIES = "nopea.io/v1alpha1 gitrepositories"
 MAPS = "v1 configmaps"
+SOPS = Path(__file__).parents[2] / "renderer" / "testdata"
 
 
 @pytest.fixture(scope="module")
@@ -63,16 +66,8 @@ def test_without_an_account_nothing_is_applied(shop: Tenant) -> None:
 
 def test_a_secret_that_the_account_may_not_read_gives_no_variables(shop: Tenant) -> None:
     """Else a variable would be a way to its value."""
-    head = {"name": "poor", "namespace": shop.namespace}
-    shop.cluster.put(
-        shop.place("v1 serviceaccounts", "poor"),
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": head},
-    )
-    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}]
-    role = {"apiVersion": RBAC, "kind": "Role", "metadata": head, "rules": rules}
-    shop.cluster.put(shop.place(f"{RBAC} roles", "poor"), role)
-    place = shop.place(f"{RBAC} rolebindings", "poor")
-    shop.cluster.put(place, binding(place, "poor", f"{shop.namespace}/poor", kind="Role"))
+    _account(shop, "poor", ["*"])
+    head = {"namespace": shop.namespace}
     secret = yamls.secret("other", colour="canary")
     shop.cluster.put(shop.place("v1 secrets", "other"), {**secret, "metadata": {**head, "name": "other"}})
     shop.origin("web", web(colour="${colour}"))
@@ -83,6 +78,53 @@ def test_a_secret_that_the_account_may_not_read_gives_no_variables(shop: Tenant)
     repo.wait_failed("NOPEA-K002")
     assert shop.cluster.get(shop.place(MAPS, "web")) is None
     assert "canary" not in str(repo.get())
+
+
+def _account(of: Tenant, name: str, verbs: list[str]) -> None:
+    head = {"name": name, "namespace": of.namespace}
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": head}
+    of.cluster.put(of.place("v1 serviceaccounts", name), account)
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs}]
+    role = {"apiVersion": RBAC, "kind": "Role", "metadata": head, "rules": rules}
+    of.cluster.put(of.place(f"{RBAC} roles", name), role)
+    place = of.place(f"{RBAC} rolebindings", name)
+    of.cluster.put(place, binding(place, name, f"{of.namespace}/{name}", kind="Role"))
+
+
+@pytest.mark.parametrize(
+    ("account", "seconds"), [("deployer", 15.0), ("modest", 2 * LOOK_SECONDS)], ids=["watches", "only gets"]
+)
+def test_a_change_of_variables_is_seen_as_the_account(shop: Tenant, account: str, seconds: float) -> None:
+    """At once if it may watch, as the role `edit` allows, else within half a minute."""
+    if account != "deployer":
+        _account(shop, account, ["get", "create", "patch"])
+    values = yamls.config_map("values", colour="blue")
+    values["metadata"]["namespace"] = shop.namespace
+    shop.cluster.put(shop.place(MAPS, "values"), values)
+    references = [{"kind": "ConfigMap", "name": "values"}]
+    fields = {"serviceAccountName": account, "substituteFrom": references, "interval": "1h"}
+    shop.sync("web", web(colour="${colour}"), **fields)
+
+    shop.cluster.merge(shop.place(MAPS, "values"), {"data": {"colour": "green"}})
+
+    def green() -> None:
+        assert shop.cluster.must_get(shop.place(MAPS, "web"))["data"] == {"colour": "green"}
+
+    eventually(green, seconds=seconds)
+
+
+def test_a_key_that_comes_later_is_seen_without_the_right_to_watch(shop: Tenant) -> None:
+    """Nopea reads it by its name, now and then."""
+    shop.origin("web", {"secret.yaml": (SOPS / "secret.yaml").read_bytes()})
+    decryption = {"provider": "sops", "secretRef": {"name": "keys"}}
+    repo = shop.follow("web", serviceAccountName="deployer", interval="1h", decryption=decryption)
+    repo.wait_failed("NOPEA-S008")
+
+    shop.cluster.lab.run_kubectl(
+        "-n", shop.namespace, "create", "secret", "generic", "keys", f"--from-file={SOPS / 'shop.agekey'}"
+    )
+
+    repo.wait_synced(seconds=2 * LOOK_SECONDS)
 
 
 def test_git_cannot_change_another_tenants_repository(shop: Tenant, platform: Tenant) -> None:

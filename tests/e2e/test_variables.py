@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import shutil
 from pathlib import Path
 
 import pytest
 from tests.e2e import yamls
+from tests.e2e.process import Nopea
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Json, Repo, Site
 
 MAPS, SECRETS = "v1 configmaps", "v1 secrets"
 DATA = Path(__file__).parents[2] / "renderer" / "testdata"
 CLEAR = "hunter2-plain"
+SOON = 15.0
+"""Seconds; without a watch it would take 30, and a poll an hour."""
 SOPS = {"decryption": {"provider": "sops", "secretRef": {"name": "sops-keys"}}}
 
 
@@ -35,6 +39,12 @@ def _put(site: Site, kind: str, name: str, **data: str) -> None:
 def _put_keys(site: Site, file: str = "shop.agekey") -> None:
     key = base64.b64encode((DATA / file).read_bytes()).decode()
     _put(site, "Secret", "sops-keys", **{"shop.agekey": key})
+
+
+def _woken(nopea: Nopea, repo: Repo) -> list[Json]:
+    """Return the log lines of the syncs that a changed input started, and nothing else."""
+    syncs = nopea.logs("sync finished", repo=repo.log_key)
+    return [each for each in syncs if each["triggers"] == ["input change"]]
 
 
 def _web() -> dict[str, str]:
@@ -61,15 +71,23 @@ def test_variables_of_the_spec_and_of_the_cluster_are_replaced(site: Site, path:
     _must_be(site, name, colour="green", size="3m", literal="${colour}")
 
 
-def test_a_change_in_the_cluster_is_noticed_by_a_poll(site: Site) -> None:
-    """Without a commit and without a request."""
+def test_a_change_in_the_cluster_is_applied_at_once(site: Site, nopea: Nopea) -> None:
+    """Without a commit, a request or a poll, and without Git; an optional object that comes counts too."""
     _put(site, "ConfigMap", "cluster", colour="blue")
-    references = [{"kind": "ConfigMap", "name": "cluster"}]
-    site.sync("shop", _web(), path="plain", substituteFrom=references, interval="1s")
+    references = [
+        {"kind": "ConfigMap", "name": "cluster"},
+        {"kind": "Secret", "name": "more", "optional": True},
+    ]
+    repo = site.sync("shop", _web(), path="plain", substituteFrom=references, interval="1h")
+    shutil.rmtree(repo.git.path)
 
     site.cluster.merge(site.place(MAPS, "cluster"), {"data": {"colour": "green"}})
+    eventually(lambda: _must_be(site, "web", colour="green", size="1m", literal="${colour}"), seconds=SOON)
+    _put(site, "Secret", "more", size=base64.b64encode(b"4m").decode())
+    eventually(lambda: _must_be(site, "web", colour="green", size="4m", literal="${colour}"), seconds=SOON)
 
-    eventually(lambda: _must_be(site, "web", colour="green", size="1m", literal="${colour}"))
+    assert repo.condition("Fetched")["status"] == "True"
+    assert len(_woken(nopea, repo)) == 2
 
 
 def test_a_variable_that_is_not_set_is_named(site: Site) -> None:
@@ -85,17 +103,18 @@ def test_a_variable_that_is_not_set_is_named(site: Site) -> None:
 
 
 def test_a_missing_reference_is_named(site: Site) -> None:
-    """It is retried, and applied once it is there."""
+    """It is applied as soon as it is there, and deleting it again is reported."""
     site.origin("shop", _web())
     references = [{"kind": "ConfigMap", "name": "cluster"}]
-    repo = site.follow("shop", path="plain", substituteFrom=references)
+    repo = site.follow("shop", path="plain", substituteFrom=references, interval="1h")
     (error,) = repo.wait_failed("NOPEA-S008")["status"]["errors"]
     assert (error["object"]["kind"], error["object"]["name"]) == ("ConfigMap", "cluster")
 
     _put(site, "ConfigMap", "cluster", colour="blue")
-    repo.sync_now()
-
-    eventually(lambda: _must_be(site, "web", colour="blue", size="1m", literal="${colour}"))
+    eventually(lambda: _must_be(site, "web", colour="blue", size="1m", literal="${colour}"), seconds=SOON)
+    repo.wait_synced()
+    site.cluster.delete(site.place(MAPS, "cluster"))
+    repo.wait_failed("NOPEA-S008", seconds=SOON)
 
 
 def _encrypted(site: Site, path: str, **spec: object) -> Repo:
@@ -129,6 +148,18 @@ def test_an_encrypted_secret_is_applied_decrypted(site: Site, path: str) -> None
     assert CLEAR not in said
     assert base64.b64encode(CLEAR.encode()).decode() not in said
     assert "AGE-SECRET-KEY" not in said
+
+
+def test_a_key_that_comes_later_decrypts_at_once(site: Site, nopea: Nopea) -> None:
+    """Nopea may watch Secrets here."""
+    repo = _encrypted(site, "plain", **SOPS, interval="1h")
+    repo.wait_failed("NOPEA-S008")
+
+    _put_keys(site)
+
+    repo.wait_synced(seconds=SOON)
+    assert _clear(site) == [CLEAR]
+    assert _woken(nopea, repo)
 
 
 @pytest.mark.parametrize(

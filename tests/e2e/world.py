@@ -219,7 +219,7 @@ class Repo:
 
     def wait_failed(self, code: str, *, seconds: float = 60.0) -> Json:
         """Wait until it fails with the code and return the object; Git's failures leave Ready as it is."""
-        type_ = "Fetched" if Code(code).is_git else "Ready"
+        type_ = "Fetched" if Code(code).is_of_source else "Ready"
 
         def failed() -> Json:
             found = self.get()

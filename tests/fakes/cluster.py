@@ -32,7 +32,8 @@ _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 class FakeCluster(ObjectStore):
     """A fake API server: `client` sends it requests; the store's methods change objects without a request.
 
-    `allowed` are the service accounts with rights, `requests` all requests that were sent, such as
+    `allowed` are the service accounts with rights, those in `without_watch` may not list and watch; there the
+    empty name is Nopea's own. `requests` are all requests that were sent, such as
     `apply configmaps/v1 shop/web`.
     """
 
@@ -40,6 +41,7 @@ class FakeCluster(ObjectStore):
         self.client = KubeClient(_CONFIG)
         self.client._caller = replace(self.client._caller, transport=_Wire(self))
         self.allowed: set[str] = set()
+        self.without_watch: set[str] = set()
         self.requests: list[str] = []
         self.down = False
         self.broken: set[str] = set()
@@ -109,6 +111,9 @@ class FakeCluster(ObjectStore):
             return 200, {"items": list(self._groups(core=request.path == "/api"))}
         if request.path == "/version" and not self.down:
             return 200, {"gitVersion": "v1.36.0"}
+        if request.path.startswith("/apis/authorization.k8s.io/") and not self.down:
+            verb = orjson.loads(request.body)["spec"]["resourceAttributes"]["verb"]
+            return 201, {"status": {"allowed": self._may(headers.get("Impersonate-User", ""), verb)}}
         call = self.read(request, headers)
         match request.method:
             case "GET" if call.key.name:
@@ -152,7 +157,7 @@ class FakeCluster(ObjectStore):
                 503, "ServiceUnavailable", "the server is currently unable to handle the request"
             )
         user = headers.get("Impersonate-User", "")
-        if user and user not in self.allowed:
+        if not self._may(user, request.verb):
             message = f'{plural} is forbidden: User "{user}" cannot {request.verb} resource "{plural}"'
             raise RefusedError(403, "Forbidden", message, name=name, kind=plural, group=group)
         key = where.at(name=name, namespace=namespace).key
@@ -172,6 +177,10 @@ class FakeCluster(ObjectStore):
     def close(self, watch: _Watch) -> None:
         """End a watch."""
         self._watches.remove(watch)
+
+    def _may(self, user: str, verb: str) -> bool:
+        is_known = not user or user in self.allowed
+        return is_known and not (user in self.without_watch and verb in ("list", "watch"))
 
     def _let_happen(self, verb: str, where: Resource, key: ObjectKey) -> None:
         for hook in self._hooks:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nopea.core.downloads.items import RemoteItem
 from nopea.core.manifests.rendering import RenderAnswer, RenderRequest
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError
-from nopea.reconcile.renderings import Cluster, NoCluster, Renderer, Renderings
+from nopea.downloads.port import On
+from nopea.reconcile.remotes import Opened
+from nopea.reconcile.renderings import Cluster, NoCluster, Opener, Renderer, Renderings
 from nopea.state.store import RenderCache
 
 
@@ -34,8 +37,21 @@ def not_installed(request: RenderRequest) -> RenderAnswer:
     )
 
 
-def renderings(renderer: Renderer | None = None, cluster: Cluster | None = None) -> Renderings:
+class NoRemotes:
+    """Opens nothing."""
+
+    async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
+        """Fail."""
+        raise AssertionError(item, on, fresh)
+
+
+def renderings(
+    renderer: Renderer | None = None, cluster: Cluster | None = None, remotes: Opener | None = None
+) -> Renderings:
     """Return renderings with a cache of their own; without a renderer, nothing can be rendered."""
     return Renderings(
-        renderer or FakeRenderer(not_installed), RenderCache(limit_bytes=2**20), cluster or NoCluster()
+        renderer or FakeRenderer(not_installed),
+        RenderCache(limit_bytes=2**20),
+        cluster or NoCluster(),
+        remotes or NoRemotes(),
     )

@@ -171,21 +171,6 @@ def test_a_file_that_does_not_exist_is_told_with_the_line_that_names_it(renderer
     assert (error["file"], error["line"], error["missing"]) == ("kustomization.yaml", 3, "gone.yaml")
 
 
-@pytest.mark.parametrize(
-    "reference",
-    [
-        "https://example.test/install.yaml",
-        "github.com/org/repo//base?ref=v1",
-        "git@example.test:org/repo.git",
-    ],
-)
-def test_a_remote_base_is_refused_by_name(renderer: Renderer, reference: str) -> None:
-    """The renderer has no network: its parent must fetch what is remote."""
-    error = renderer.refuse({"kustomization.yaml": f"resources: ['{reference}']\n"})
-
-    assert (error["kind"], error["url"], error["line"]) == ("remote", reference, 1)
-
-
 def test_bases_in_a_circle_are_refused(renderer: Renderer) -> None:
     """The error says which file closes the circle."""
     error = renderer.refuse(
@@ -313,37 +298,6 @@ def test_common_metadata_is_set_on_the_objects_alone(renderer: Renderer) -> None
     assert deployment["metadata"]["labels"] == {"app": "other"}
     assert deployment["spec"]["template"]["metadata"] == {"labels": {"app": "web"}}
     assert all(item["metadata"]["annotations"] == {"team": "shop"} for item in rendered.objects)
-
-
-def test_fetched_bases_stand_in_for_their_urls(renderer: Renderer) -> None:
-    """The parent puts what it fetched in a folder that no repository can have."""
-    url, file = "github.com/org/repo//deploy?ref=v1", "https://example.test/install.yaml"
-    files = {
-        "kustomization.yaml": f"resources:\n- {url}\n- {file}\nnamePrefix: a-\n",
-        ".git/remotes/1/deploy/kustomization.yaml": "resources: [../shared/a.yaml]\n",
-        ".git/remotes/1/shared/a.yaml": SERVICE,
-        ".git/remotes/2/install.yaml": SERVICE.replace("{name: web}", "{name: db}"),
-    }
-    remotes = {url: ".git/remotes/1/deploy", file: ".git/remotes/2/install.yaml"}
-
-    rendered = renderer.render(files, remotes=remotes)
-
-    assert [item["metadata"]["name"] for item in rendered.objects] == ["a-web", "a-db"]
-    assert rendered.sources == [(".git/remotes/1/shared/a.yaml", 0), (".git/remotes/2/install.yaml", 0)]
-
-
-def test_a_fetched_base_cannot_read_the_repository(renderer: Renderer) -> None:
-    """Whoever owns the remote base does not see the user's files."""
-    url = "github.com/org/repo?ref=v1"
-    files = {
-        "kustomization.yaml": f"resources: ['{url}']\n",
-        "secret.yaml": SERVICE,
-        ".git/remotes/1/kustomization.yaml": "resources: [../../../secret.yaml]\n",
-    }
-
-    error = renderer.refuse(files, remotes={url: ".git/remotes/1"})
-
-    assert (error["kind"], error["file"]) == ("outside", ".git/remotes/1/kustomization.yaml")
 
 
 def test_aliases_below_a_list_are_counted_too(renderer: Renderer) -> None:

@@ -20,6 +20,7 @@ from nopea.core.notify.address import ReceiverAddress
 from nopea.core.notify.delivery import DropReason
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings, GitStatistics
+from nopea.informers.input_watches import InputWatches
 from nopea.informers.object_cache import ObjectCache
 from nopea.kube.client import KubeClient
 from nopea.kube.config import ClusterConfig
@@ -56,6 +57,7 @@ async def parts(cache_dir: Path) -> AsyncIterator[Parts]:
                 services=cast("Services", None),
                 reconciler=FakeReconciler(),
                 mailboxes=Mailboxes(),
+                inputs=InputWatches(client, wake=lambda _: None),
             ),
             is_ready=lambda: False,
             outboxes=lambda: (box,),

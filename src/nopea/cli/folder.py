@@ -61,7 +61,7 @@ async def read_folder(
         found = Tool.HELM if chart_of(spec) is not None else _read(root, path=spec.path, exclude=spec.exclude)
         source = FolderFiles(root)
         if isinstance(found, Tool):
-            return await rendered_snapshot(_COMMIT, source, spec, found, renderings, owner=owner)
+            return await rendered_snapshot(_COMMIT, folder_of(spec, source, found, owner), spec, renderings)
         _refuse(problem_of_options(spec, None))
         if transforms(spec):
             blobs = {path: path for path in found.files}

@@ -21,9 +21,11 @@ from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.api.tenancy import AS_CALLER
+from nopea.core.git.proxy import proxy_variables
 from nopea.core.git.source import Remote
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError, SyncError
+from nopea.downloads.port import Downloads
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
@@ -32,6 +34,7 @@ from nopea.reconcile.credentials import remote_of
 from nopea.reconcile.fetch import Fetcher, Snapshot
 from nopea.reconcile.inputs import ClusterInputs
 from nopea.reconcile.inspect import Inspection, Inspector
+from nopea.reconcile.remotes import Remotes
 from nopea.reconcile.renderings import Cluster, NoCluster, Renderings
 from nopea.render.port import RenderPort
 from nopea.render.process import RenderSettings
@@ -151,7 +154,12 @@ async def temporary_fetcher(cluster: Cluster | None = None) -> AsyncIterator[Fet
         try:
             await asyncio.sleep(0)  # lets the port create its folder first
             store = StateStore()
-            renderings = Renderings(renderer, store.renderings, cluster or NoCluster())
-            yield Fetcher(git, store.manifests, renderings)
+            downloads = Downloads(
+                renderer.index, networks=AS_CALLER.git_networks, proxies=proxy_variables(os.environ)
+            )
+            async with downloads:
+                remotes = Remotes(git, downloads, AS_CALLER)
+                renderings = Renderings(renderer, store.renderings, cluster or NoCluster(), remotes)
+                yield Fetcher(git, store.manifests, renderings)
         finally:
             await tasks.end(git_task, render_task)

@@ -26,16 +26,26 @@ def tenancy_options(command: F) -> F:
 
 
 def tenancy_policy(
-    *, default_service_account: str | None, allowed_hosts: str, git_networks: str, **rest: Any
+    *,
+    default_service_account: str | None,
+    allowed_hosts: str,
+    remote_bases: str,
+    git_networks: str,
+    **rest: Any,
 ) -> TenancyPolicy:
     """Return the policy that the options give; `rest` are those with the name and value of their field."""
-    hosts = (host.strip().lower() for host in allowed_hosts.split(","))
     return TenancyPolicy(
         default_service_account=default_service_account or "",
-        allowed_hosts=tuple(host for host in hosts if host),
+        allowed_hosts=_hosts(allowed_hosts),
+        remote_bases=_hosts(remote_bases),
         git_networks=Networks(git_networks),
         **rest,
     )
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = (host.strip().lower() for host in text.split(","))
+    return tuple(host for host in hosts if host)
 
 
 _OPTIONS = (
@@ -60,7 +70,16 @@ _OPTIONS = (
         default="",
         show_default=False,
         metavar="HOSTS",
-        help="Hosts that spec.url may name, comma-separated; * stands for any text.  [default: all]",
+        help="Hosts that spec.url and spec.helm.chart may name, comma-separated; * stands for any text.  "
+        "[default: all]",
+    ),
+    click.option(
+        "--remote-bases",
+        default="",
+        show_default=False,
+        metavar="HOSTS",
+        help="Hosts of the remote resources and components that kustomizations may refer to.  "
+        "[default: none]",
     ),
     click.option(
         "--git-networks",

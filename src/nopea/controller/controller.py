@@ -16,6 +16,7 @@ from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.tenancy import LEAST, TenancyPolicy
 from nopea.core.objects import RepoKey
 from nopea.core.trigger import Trigger
+from nopea.informers.input_watches import InputWatches
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import NotFoundError
 from nopea.kube.kinds import GIT_REPOSITORIES
@@ -23,6 +24,7 @@ from nopea.kube.live import LiveObject
 from nopea.kube.requests import Selection
 from nopea.kube.watch import Changed, Deleted, Synced, WatchHealth, list_and_watch
 from nopea.logs import Log
+from nopea.reconcile.accounts import inputs_of
 from nopea.reconcile.reconciler import Services
 
 log = Log(__name__)
@@ -41,6 +43,7 @@ class Controller:
         services: Services,
         reconciler: ReconcilePort,
         mailboxes: Mailboxes,
+        inputs: InputWatches,
         namespace: str | None = None,
         policy: TenancyPolicy = LEAST,
         restarts: RestartPolicy | None = None,
@@ -51,6 +54,7 @@ class Controller:
         self._namespace = namespace
         self._policy = policy
         self._mailboxes = mailboxes
+        self._inputs = inputs
         self._turns = Turns()
         self._supervisor: Supervisor[RepoKey] = Supervisor(
             policy=restarts or RestartPolicy(), on_crash=self._on_crash
@@ -153,6 +157,7 @@ class Controller:
             return
         was = self._services.repositories.dependency(key)
         self._services.repositories.put(repository)
+        self._inputs.follow(key, inputs_of(self._policy, repository))
         if self._services.repositories.dependency(key) != was:
             self._wake_dependants(key)
         if key not in self._mailboxes:
@@ -195,6 +200,7 @@ class Controller:
             if known is not None and not known.deleting:  # else a sync handles the deletion and reports it
                 self._services.publisher.gone(known, self._services.store.states.get(key))
         self._supervisor.stop(key)
+        self._inputs.follow(key, ())
         self._services.repositories.remove(key)
         for waiting in self._services.ownership.release(key):
             self._mailboxes.put(waiting, Trigger.RETRY)

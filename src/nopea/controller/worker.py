@@ -201,7 +201,7 @@ def _waits_for_secrets(repository: Repository, report: ReconcileReport) -> bool:
     spec = repository.spec
     if not isinstance(spec, GitRepositorySpec) or not (spec.secret_ref or spec.proxy_secret_ref):
         return False
-    return any(each.code.is_git and each.remedy is Remedy.SETTING for each in report.problems)
+    return any(each.code.is_of_source and each.remedy is Remedy.SETTING for each in report.problems)
 
 
 def interval_seconds(repository: Repository) -> float:

@@ -90,6 +90,10 @@ class Code(enum.StrEnum):
     DECRYPTION_FAILED = "NOPEA-R022"
     VARIABLE_UNSET = "NOPEA-R023"
     SUBSTITUTION_INVALID = "NOPEA-R024"
+    REMOTE_UNREACHABLE = "NOPEA-R025"
+    REMOTE_REFUSED = "NOPEA-R026"
+    REMOTE_NOT_FOUND = "NOPEA-R027"
+    REMOTE_CHANGED = "NOPEA-R028"
 
     KIND_UNKNOWN = "NOPEA-K001"
     FORBIDDEN = "NOPEA-K002"
@@ -135,9 +139,9 @@ class Code(enum.StrEnum):
         return "".join(word.capitalize() for word in self.name.split("_"))
 
     @property
-    def is_git(self) -> bool:
-        """True when no commit could be read, so that what is applied may be old but is not wrong."""
-        return self.startswith("NOPEA-G") and self is not Code.GIT_PATH_NOT_FOUND
+    def is_of_source(self) -> bool:
+        """True when Git or a chart could not be read, so that what is applied may be old but is not wrong."""
+        return self in _OF_REMOTES or (self.startswith("NOPEA-G") and self is not Code.GIT_PATH_NOT_FOUND)
 
     @property
     def is_waiting(self) -> bool:
@@ -150,6 +154,9 @@ class Code(enum.StrEnum):
         return self in _TRANSIENT
 
 
+_OF_REMOTES = frozenset(
+    (Code.REMOTE_UNREACHABLE, Code.REMOTE_REFUSED, Code.REMOTE_NOT_FOUND, Code.REMOTE_CHANGED)
+)
 _TRANSIENT = frozenset(
     {
         Code.GIT_UNREACHABLE,
@@ -160,6 +167,7 @@ _TRANSIENT = frozenset(
         Code.GIT_DISK,
         Code.RENDERING_TIMEOUT,
         Code.RENDERING_FAILED,
+        Code.REMOTE_UNREACHABLE,
         Code.CRD_NOT_ESTABLISHED,
         Code.API_UNREACHABLE,
         Code.API_REJECTED,
@@ -174,14 +182,18 @@ _TRANSIENT = frozenset(
 
 _REMEDIES = {
     **dict.fromkeys(
-        (Code.GIT_REF_NOT_FOUND, Code.GIT_PATH_NOT_FOUND, Code.GIT_EMPTY_REPOSITORY, Code.GIT_TOO_BIG),
+        (
+            Code.GIT_REF_NOT_FOUND, Code.GIT_PATH_NOT_FOUND, Code.GIT_EMPTY_REPOSITORY, Code.GIT_TOO_BIG,
+            Code.REMOTE_BASE, Code.REMOTE_NOT_FOUND,
+        ),
         Remedy.COMMIT,
     ),
     **dict.fromkeys(
         (
             Code.GIT_AUTHENTICATION, Code.GIT_HOST_KEY, Code.GIT_CERTIFICATE, Code.GIT_SECRET_MISSING,
             Code.GIT_SECRET_INVALID, Code.GIT_NOT_FOUND, Code.GIT_ADDRESS_DENIED, Code.SPEC_INVALID,
-            Code.ROLLBACK_INVALID, Code.ACCOUNT_MISSING, Code.NOT_ALLOWED,
+            Code.ROLLBACK_INVALID, Code.ACCOUNT_MISSING, Code.NOT_ALLOWED, Code.REMOTE_REFUSED,
+            Code.REMOTE_CHANGED,
         ),
         Remedy.SETTING,
     ),

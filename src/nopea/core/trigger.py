@@ -17,6 +17,7 @@ class Trigger(enum.StrEnum):
     SPEC_CHANGE = "spec change"
     KIND_CHANGE = "kind change"
     SECRET_CHANGE = "secret change"
+    INPUT_CHANGE = "input change"
     MANUAL = "manual"
     HEAL = "heal"
     ROLLBACK = "rollback"
@@ -38,7 +39,7 @@ ANNOUNCED = frozenset({Trigger.POLL, Trigger.WEBHOOK})
 WATCHED = frozenset({Trigger.OBJECT_CHANGE, Trigger.HEALTH})
 """Start a reconciliation only if the watches have seen a change."""
 
-WITHOUT_GIT = WATCHED | {Trigger.HEAL, Trigger.RECONCILE}
+WITHOUT_GIT = WATCHED | {Trigger.HEAL, Trigger.RECONCILE, Trigger.INPUT_CHANGE}
 """Need no request to Git: the last known commit is applied."""
 
 MAY_MEAN_NEW_COMMIT = frozenset({Trigger.POLL, Trigger.WEBHOOK, Trigger.MANUAL})

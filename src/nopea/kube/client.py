@@ -133,9 +133,9 @@ class KubeClient:
         headers = {"Impersonate-User": str(of)} if of is not None else self._caller.headers
         return KubeClient(self.config, caller=replace(self._caller, flow=flow, headers=headers))
 
-    async def get(self, target: Target) -> LiveObject:
-        """Read one object."""
-        return await self._object(requests.get(target))
+    async def get(self, target: Target, *, metadata_only: bool = False) -> LiveObject:
+        """Read one object, or its metadata only."""
+        return await self._object(requests.get(target, metadata_only=metadata_only))
 
     async def list(
         self, resource: Resource, selection: Selection = EVERYTHING, *, chunk: int = CHUNK

@@ -81,9 +81,17 @@ def _with_query(path: str, **pairs: str) -> str:
     return f"{path}?{query}" if query else path
 
 
-def get(target: Target) -> ApiRequest:
-    """Read one object."""
-    return ApiRequest(verb="get", what=str(target), method="GET", path=object_path(target), repeatable=True)
+def get(target: Target, *, metadata_only: bool = False) -> ApiRequest:
+    """Read one object, or its metadata only."""
+    accept = METADATA.format("PartialObjectMetadata") if metadata_only else JSON
+    return ApiRequest(
+        verb="get",
+        what=str(target),
+        method="GET",
+        path=object_path(target),
+        accept=accept,
+        repeatable=True,
+    )
 
 
 def get_path(path: str, *, accept: str = JSON) -> ApiRequest:

@@ -31,6 +31,7 @@ BY_WEIGHT: Final = (
     Trigger.SPEC_CHANGE,
     Trigger.STARTUP,
     Trigger.SECRET_CHANGE,
+    Trigger.INPUT_CHANGE,
     Trigger.KIND_CHANGE,
     Trigger.DEPENDENCY,
     Trigger.HEAL,

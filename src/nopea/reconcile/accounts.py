@@ -1,14 +1,18 @@
-"""With whose rights a repository's objects are written, and who watches them."""
+"""With whose rights a repository's objects are written, who watches them, and who its inputs."""
 
 from __future__ import annotations
 
+from nopea.core.api.references import ReferenceKind
 from nopea.core.api.repository import Repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import TenancyPolicy, account_of, may_apply, violations
+from nopea.core.manifests.inputs import references_of
 from nopea.core.objects import RepoKey
-from nopea.core.problem import StalledError
+from nopea.core.problem import Problem, StalledError
+from nopea.informers.input_watches import Input
 from nopea.informers.object_cache import Watcher
 from nopea.kube.client import KubeClient, ServiceAccount
+from nopea.kube.kinds import CONFIG_MAPS, SECRETS
 from nopea.reconcile.request import ReconcileContext
 
 
@@ -30,6 +34,25 @@ def watcher_of(context: ReconcileContext, repository: Repository, spec: GitRepos
         return None
     flow = f"{account.namespace}/watches of {account.name}"
     return Watcher(account=str(account), client=context.client.on_behalf(flow, of=account))
+
+
+def inputs_of(policy: TenancyPolicy, repository: Repository) -> frozenset[Input]:
+    """Return what the next sync reads to render, and as whom; nothing while it may not read."""
+    spec = repository.spec
+    if isinstance(spec, Problem) or spec.suspend or repository.deleting:
+        return frozenset()
+    references = references_of(spec)
+    if not references or violations(repository.key, spec, policy):
+        return frozenset()
+    account = service_account(policy, repository.key, spec)
+    return frozenset(
+        Input(
+            resource=CONFIG_MAPS if each.kind is ReferenceKind.CONFIG_MAP else SECRETS,
+            name=each.name,
+            account=None if each.is_key else account,
+        )
+        for each in references
+    )
 
 
 def service_account(policy: TenancyPolicy, key: RepoKey, spec: GitRepositorySpec) -> ServiceAccount | None:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nopea import tasks
+from nopea.core.api.entries import ChartEntry
 from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.downloads.items import is_remote_chart
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, PathListing, Ref, Remote
+from nopea.core.manifests.charts import problem_of_chart
 from nopea.core.manifests.encrypted import is_encrypted
 from nopea.core.manifests.file_names import IGNORE_FILE
 from nopea.core.manifests.ignore import Ignore
@@ -27,7 +30,8 @@ from nopea.core.manifests.selection import no_objects, problem_of_options, selec
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError
-from nopea.reconcile.renderings import FolderToRender, Renderings, SourceFiles
+from nopea.reconcile.remotes import FilesAt, SourceFiles
+from nopea.reconcile.renderings import FolderToRender, Renderings
 from nopea.state.store import ManifestCache
 
 PARSE_BATCH = 64
@@ -49,6 +53,12 @@ class Snapshot:
     has_links: bool = False
     notes: tuple[str, ...] = ()
     """What users should know of a rendering, in sentences."""
+    bases: tuple[Remote, ...] = ()
+    """Other repositories that a rendering read."""
+    follows_remotes: bool = False
+    """True when a rendering read something elsewhere that may change without a commit."""
+    chart: ChartEntry | None = None
+    """The chart, if it lies elsewhere."""
 
 
 class Git(Protocol):
@@ -106,20 +116,21 @@ class Fetcher:
     async def snapshot(self, spec: GitRepositorySpec, remote: Remote) -> Snapshot:
         """Fetch the spec's commit and parse its manifests; raises SyncError when Git fails."""
         commit = await self._git.sync(remote, ref_of(spec), timeout_seconds=_timeout(spec))
-        return await self._read(spec, remote, commit)
+        return await self._read(spec, remote, commit, fresh=True)
 
     async def snapshot_at(self, spec: GitRepositorySpec, remote: Remote, commit: Commit | str) -> Snapshot:
-        """Parse the manifests of a commit that was fetched before; asks the server only for what is lost."""
+        """Parse the manifests of a commit that was fetched before; asks servers only for what is lost."""
         if isinstance(commit, str):
             commit = await self._git.head(remote, commit, timeout_seconds=_timeout(spec))
-        return await self._read(spec, remote, commit)
+        return await self._read(spec, remote, commit, fresh=False)
 
-    async def _read(self, spec: GitRepositorySpec, remote: Remote, commit: Commit) -> Snapshot:
-        source = _FilesAt(self._git, remote, commit.id, _timeout(spec))
+    async def _read(
+        self, spec: GitRepositorySpec, remote: Remote, commit: Commit, *, fresh: bool
+    ) -> Snapshot:
+        source = FilesAt(self._git, remote, commit.id, _timeout(spec))
         if chart_of(spec) is not None:
-            return await rendered_snapshot(
-                commit, source, spec, Tool.HELM, self.renderings, owner=remote.owner
-            )
+            folder = folder_of(spec, source, Tool.HELM, remote.owner, fresh=fresh)
+            return await rendered_snapshot(commit, folder, spec, self.renderings)
         listing = await self._git.listing(remote, commit.id, spec.path, timeout_seconds=_timeout(spec))
         _refuse(problem_of_listing(listing))
         ignore = await self._ignore(spec, remote, commit.id, listing.files)
@@ -128,15 +139,14 @@ class Fetcher:
         if selection.refused:
             raise StalledError(*selection.refused)
         if selection.tool is not None:
-            return await rendered_snapshot(
-                commit, source, spec, selection.tool, self.renderings, owner=remote.owner
-            )
+            folder = folder_of(spec, source, selection.tool, remote.owner, fresh=fresh)
+            return await rendered_snapshot(commit, folder, spec, self.renderings)
         _refuse(problem_of_options(spec, None) or problem_of_files(selection.manifests))
         parsed = await self._parse(spec, remote, selection.manifests)
         files = {entry.path: parsed[entry.blob] for entry in selection.manifests}
         if transforms(spec):
             blobs = {entry.path: entry.blob for entry in selection.manifests}
-            folder = folder_of(spec, source, Tool.PLAIN, remote.owner)
+            folder = folder_of(spec, source, Tool.PLAIN, remote.owner, fresh=fresh)
             files = await transformed(folder, spec, files, blobs, self.renderings)
         return Snapshot(
             commit=commit,
@@ -182,7 +192,7 @@ class Fetcher:
 
 
 def chart_of(spec: GitRepositorySpec) -> str | None:
-    """Return the folder of the chart that the spec names, whatever is in its path."""
+    """Return the chart that the spec names, whatever is in its path."""
     return spec.helm.chart if spec.helm is not None else None
 
 
@@ -203,51 +213,35 @@ async def transformed(
     return await renderings.transformed(folder, spec, plain, encrypted)
 
 
-def folder_of(spec: GitRepositorySpec, source: SourceFiles, tool: Tool, owner: RepoKey) -> FolderToRender:
-    """Return the folder of a spec, for a renderer."""
-    parts = (chart_of(spec) or spec.path).split("/")
+def folder_of(
+    spec: GitRepositorySpec, source: SourceFiles, tool: Tool, owner: RepoKey, *, fresh: bool = True
+) -> FolderToRender:
+    """Return the folder of a spec, for a renderer; the root for a chart that is not in the repository."""
+    chart = chart_of(spec)
+    parts = ("" if is_remote_chart(chart) else chart or spec.path).split("/")
     path = "/".join(part for part in parts if part not in ("", "."))
-    return FolderToRender(source=source, path=path, tool=tool, owner=owner, timeout_seconds=_timeout(spec))
+    return FolderToRender(
+        source=source, path=path, tool=tool, owner=owner, timeout_seconds=_timeout(spec), fresh=fresh
+    )
 
 
 async def rendered_snapshot(
-    commit: Commit,
-    source: SourceFiles,
-    spec: GitRepositorySpec,
-    tool: Tool,
-    renderings: Renderings,
-    *,
-    owner: RepoKey,
+    commit: Commit, folder: FolderToRender, spec: GitRepositorySpec, renderings: Renderings
 ) -> Snapshot:
-    """Return what the folder of the spec renders to, for a repository. Raises SyncError."""
-    _refuse(problem_of_options(spec, tool))
-    folder = folder_of(spec, source, tool, owner)
+    """Return what a folder renders to, for a repository. Raises SyncError."""
+    _refuse(problem_of_options(spec, folder.tool))
     rendered = await renderings.files(folder, spec)
+    _refuse(problem_of_chart(None, rendered.chart, spec))
     return Snapshot(
         commit=commit,
         files=rendered.files,
         problems=() if rendered.files else (no_objects(folder.path),),
         notes=rendered.notes,
         has_links=any(folder.path and not read.startswith(f"{folder.path}/") for read in rendered.paths),
+        bases=rendered.remotes,
+        follows_remotes=not rendered.is_pinned,
+        chart=rendered.chart,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _FilesAt:
-    """The files of a commit, for a renderer."""
-
-    git: Git
-    remote: Remote
-    commit: str
-    timeout_seconds: float
-
-    async def paths(self, paths: Sequence[str]) -> PathListing:
-        """Return what is at the paths."""
-        return await self.git.paths(self.remote, self.commit, paths, timeout_seconds=self.timeout_seconds)
-
-    async def read(self, blobs: Sequence[str]) -> dict[str, bytes]:
-        """Return contents by blob id."""
-        return await self.git.read(self.remote, self.commit, blobs, timeout_seconds=self.timeout_seconds)
 
 
 def _ignore_of(spec: GitRepositorySpec, ignore_files: Mapping[str, bytes]) -> Ignore:

@@ -7,15 +7,17 @@ writes the objects. Private keys are read as the credentials for Git are.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import orjson
 
 from nopea.core.api.references import ReferenceKind, ValuesReference
 from nopea.core.api.spec import Decryption, GitRepositorySpec
 from nopea.core.api.tenancy import TenancyPolicy
+from nopea.core.downloads.logins import NO_LOGINS, Logins, parse_logins
 from nopea.core.manifests.inputs import Capabilities, RenderInputs
-from nopea.core.objects import RepoKey
+from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -27,13 +29,26 @@ from nopea.reconcile.accounts import service_account
 _RESOURCES = {ReferenceKind.CONFIG_MAP: CONFIG_MAPS, ReferenceKind.SECRET: SECRETS}
 
 
+def _tell_nobody(owner: RepoKey, object_: ObjectKey, version: str) -> None:
+    del owner, object_, version
+
+
 class ClusterInputs:
     """Reads the inputs of repositories from one cluster."""
 
-    def __init__(self, client: KubeClient, discovery: Discovery, policy: TenancyPolicy) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        discovery: Discovery,
+        policy: TenancyPolicy,
+        *,
+        was_read: Callable[[RepoKey, ObjectKey, str], None] = _tell_nobody,
+    ) -> None:
+        """`was_read` is told which version of an object was read for a repository, empty if it is missing."""
         self._client = client
         self._discovery = discovery
         self._policy = policy
+        self._was_read = was_read
         self._version = ""
 
     async def capabilities(self) -> Capabilities:
@@ -64,7 +79,20 @@ class ClusterInputs:
             variables=variables,
             private=any(each.kind is ReferenceKind.SECRET for each in spec.substitute_from),
             values=await self._values(owner, spec),
+            logins=await self._logins(owner, spec),
         )
+
+    async def _logins(self, owner: RepoKey, spec: GitRepositorySpec) -> Logins:
+        """Return the logins for charts, read as the credentials for Git are: nothing of them is applied."""
+        if spec.helm is None or spec.helm.secret_ref is None:
+            return NO_LOGINS
+        name = spec.helm.secret_ref.name
+        reference = ValuesReference(kind=ReferenceKind.SECRET, name=name)
+        secret = await self._object(self._client, owner, reference)
+        logins = parse_logins(secret, name=name, chart=spec.helm.chart or "")
+        if isinstance(logins, Problem):
+            raise StalledError(logins)
+        return logins
 
     async def _values(self, owner: RepoKey, spec: GitRepositorySpec) -> dict[str, bytes]:
         values: dict[str, bytes] = {}
@@ -92,19 +120,28 @@ class ClusterInputs:
         self, client: KubeClient, owner: RepoKey, reference: ValuesReference
     ) -> Mapping[str, bytes]:
         """Return the decoded data of a ConfigMap or Secret; empty for an optional one that is missing."""
+        data = (await self._object(client, owner, reference)).get("data") or {}
+        if reference.kind is ReferenceKind.CONFIG_MAP:
+            return {name: text.encode() for name, text in data.items()}
+        return {name: base64.b64decode(value or "") for name, value in data.items()}
+
+    async def _object(
+        self, client: KubeClient, owner: RepoKey, reference: ValuesReference
+    ) -> Mapping[str, Any]:
+        """Return a ConfigMap or Secret; empty for an optional one that is missing."""
         what = f"{reference.kind} {owner.namespace}/{reference.name}"
         target = _RESOURCES[reference.kind].at(name=reference.name, namespace=owner.namespace)
         try:
-            data = (await client.get(target)).json().get("data") or {}
+            live = await client.get(target)
+            self._was_read(owner, target.key, live.meta.resource_version)
+            return live.json()
         except NotFoundError as error:
+            self._was_read(owner, target.key, "")
             if reference.optional:
                 return {}
             raise StalledError(_missing(what)) from error
         except ApiError as error:
             raise to_sync_error(error, object=what) from error
-        if reference.kind is ReferenceKind.CONFIG_MAP:
-            return {name: text.encode() for name, text in data.items()}
-        return {name: base64.b64decode(value or "") for name, value in data.items()}
 
 
 def _missing(what: str) -> Problem:

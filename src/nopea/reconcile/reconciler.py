@@ -18,6 +18,7 @@ from nopea.core.api.repository import Repository, ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import violations
 from nopea.core.git.source import Commit, Remote, revision_of
+from nopea.core.manifests.charts import problem_of_chart
 from nopea.core.manifests.inputs import refers_to_cluster
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.dependencies import blockers, cycle_problem, find_cycle
@@ -72,7 +73,7 @@ class Reconciler:
         state = self._services.store.states.get(repository.key)
         if isinstance(spec, Problem) or state is None or not state.complete or state.remote is None:
             return True
-        if refers_to_cluster(spec):
+        if refers_to_cluster(spec) or state.follows_remotes:
             return True  # what it refers to may have changed without a commit
         try:
             newest = await self._services.fetcher.newest(spec, state.remote)
@@ -199,12 +200,16 @@ class Reconciler:
             raise TransientError(*waits_for)
         remote = await self._remote(request, spec, state)
         snapshot = await self._snapshot(request, spec, state, remote, waits_for)
+        if (changed := problem_of_chart(state.status.chart, snapshot.chart, spec)) is not None:
+            raise StalledError(changed)
         state.commit, state.synced_version = snapshot.commit, repository.version
         state.has_links = snapshot.has_links
+        state.bases, state.follows_remotes = snapshot.bases, snapshot.follows_remotes
         report = replace(
             report,
             revision=revision_of(ref_of(spec), snapshot.commit),
             notes=snapshot.notes,
+            chart=snapshot.chart,
             without_git=report.without_git or bool(waits_for),
         )
         await self._finalizer.hold(repository)

@@ -14,8 +14,10 @@ from typing import Any, Protocol
 import msgspec
 
 from nopea import tasks
+from nopea.core.api.entries import ChartEntry
 from nopea.core.api.helm import Helm
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.downloads.items import RemoteItem, chart_item, is_remote_chart
 from nopea.core.git.source import FileEntry, ParsedFile, PathListing
 from nopea.core.manifests.inputs import UNKNOWN, Capabilities, RenderInputs
 from nopea.core.manifests.limits import problem_of_rendered
@@ -29,7 +31,9 @@ from nopea.core.manifests.rendering import (
 )
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
-from nopea.core.problem import Code, Problem, StalledError
+from nopea.core.problem import Code, Problem, StalledError, SyncError
+from nopea.downloads.port import On
+from nopea.reconcile.remotes import Opened, SourceFiles, Tree
 from nopea.state.store import RenderCache, Rendered
 
 _MAX_ROUNDS = 32
@@ -46,15 +50,11 @@ class Renderer(Protocol):
         ...
 
 
-class SourceFiles(Protocol):
-    """The files of one version of a repository."""
+class Opener(Protocol):
+    """What opens charts and bases that are not in the repository; raises SyncError."""
 
-    async def paths(self, paths: Sequence[str]) -> PathListing:
-        """Return what is at the paths."""
-        ...
-
-    async def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
-        """Return contents by blob id."""
+    async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
+        """Return the item as it is now or, if not `fresh`, as it was when it was opened last."""
         ...
 
 
@@ -85,47 +85,70 @@ class NoCluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderToRender:
-    """What is rendered: a folder of one version of a repository, for its owner, all rounds within a time."""
+    """What is rendered: a folder of one version of a repository, for its owner, all rounds within a time.
+
+    If not `fresh`, what lies elsewhere is taken as it was last time.
+    """
 
     source: SourceFiles
     path: str
     tool: Tool
     owner: RepoKey
     timeout_seconds: float
+    fresh: bool = True
 
 
 @dataclass(slots=True)
 class _Given:
     """What the renderer has been given so far."""
 
+    tree: Tree
+    on: On
+    fresh: bool
     entries: dict[str, FileEntry] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    remotes: dict[str, str] = field(default_factory=dict)
 
 
 class Renderings:
     """Renders folders, and keeps what came of them."""
 
-    def __init__(self, renderer: Renderer, cache: RenderCache, cluster: Cluster) -> None:
+    def __init__(self, renderer: Renderer, cache: RenderCache, cluster: Cluster, remotes: Opener) -> None:
         self._renderer = renderer
         self._cache = cache
         self._cluster = cluster
+        self._remotes = remotes
 
     async def files(self, folder: FolderToRender, spec: GitRepositorySpec) -> Rendered:
         """Return the objects that a folder renders to, by the file that each comes from. Raises SyncError."""
         inputs = await self._cluster.of(folder.owner, spec)
         options = await self._options(spec, folder, inputs)
-        key = (spec.url, folder.path, folder.tool.value, _digest(options, inputs))
-        known = self._cache.get(key)
-        if known is not None and await folder.source.paths(known.paths) == known.listing:
-            return known
-        given = _Given(contents=dict(inputs.values))
+        chart = _chart_elsewhere(spec)
+        key = (spec.url, folder.path, folder.tool.value, chart, _digest(options, inputs))
+        given = _given(folder, inputs)
+        if (known := self._cache.get(key)) is not None:
+            for item in known.items:
+                await self._open(item, given)
+            if await given.tree.paths(known.paths) == known.listing:
+                return replace(known, chart=_chart_entry(given, chart))
+        given.contents |= inputs.values
+        if chart is not None:
+            opened = await self._open(chart, given)
+            options["helm"]["chart"] = opened.path
         answer = await self._answer(folder, given, options)
         objects = answer.objects
         files, left_out = await tasks.off_loop(files_of, objects, folder.tool, size=len(objects))
-        rendered = self._cache[key] = _rendered(given, answer, files, left_out)
+        rendered = replace(_rendered(given, answer, files, left_out), chart=_chart_entry(given, chart))
+        self._cache[key] = rendered
         return rendered
+
+    async def _open(self, item: RemoteItem, given: _Given) -> Opened:
+        opened = await self._remotes.open(item, given.on, fresh=given.fresh)
+        given.tree.add(opened)
+        given.remotes[item.key] = opened.path
+        return opened
 
     async def transformed(
         self,
@@ -153,7 +176,8 @@ class Renderings:
         if variables is not None:
             options["substitute"] = variables
         as_overlay = replace(folder, tool=Tool.KUSTOMIZE)
-        answer = await self._answer(as_overlay, _Given(), options, documents=_documents(changed))
+        given = _given(folder, inputs)
+        answer = await self._answer(as_overlay, given, options, documents=_documents(changed))
         objects = answer.objects
         rendered, _ = await tasks.off_loop(files_of, objects, Tool.KUSTOMIZE, size=len(objects))
         return with_problems(rendered, changed)
@@ -186,10 +210,7 @@ class Renderings:
         *,
         documents: Sequence[RenderedObject] = (),
     ) -> RenderAnswer:
-        listing = await folder.source.paths([folder.path])
-        size = sum(entry.size for entry in listing.files)
-        if not documents and len(listing.files) <= _SMALL_FILES and size <= _SMALL_BYTES:
-            await _give(folder.source, given, listing)
+        await self._give_first(folder, given, has_documents=bool(documents))
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + folder.timeout_seconds
         for _ in range(_MAX_ROUNDS):
@@ -199,15 +220,22 @@ class Renderings:
                 files=dict(given.contents),
                 folders=tuple(given.folders),
                 missing=tuple(given.missing),
+                remotes=dict(given.remotes),
                 documents=documents,
                 options=options,
             )
-            answer = await self._renderer.render(
-                request, folder.owner, timeout_seconds=max(0.0, ends_at - loop.time())
-            )
-            if not answer.need:
+            try:
+                answer = await self._renderer.render(
+                    request, folder.owner, timeout_seconds=max(0.0, ends_at - loop.time())
+                )
+            except SyncError as error:
+                raise type(error)(*(_in_words(each, given.tree) for each in error.problems)) from error
+            if not answer.need and not answer.fetch:
                 return answer
-            await _give(folder.source, given, await folder.source.paths(answer.need))
+            opened = [await self._open(item, given) for item in answer.fetch]
+            wanted = [*answer.need, *(each.path for each in opened if each.remote is None)]
+            if wanted:
+                await _give(given, await given.tree.paths(wanted))
         raise StalledError(
             Problem(
                 code=Code.RENDERING_TOO_BIG,
@@ -216,6 +244,39 @@ class Renderings:
                 source=folder.path,
             )
         )
+
+    async def _give_first(self, folder: FolderToRender, given: _Given, *, has_documents: bool) -> None:
+        """Give what is needed for sure, or is little."""
+        if given.remotes:
+            await _give(given, await given.tree.paths(list(given.remotes.values())))
+            return
+        listing = await given.tree.paths([folder.path])
+        size = sum(entry.size for entry in listing.files)
+        if not has_documents and len(listing.files) <= _SMALL_FILES and size <= _SMALL_BYTES:
+            await _give(given, listing)
+
+
+def _given(folder: FolderToRender, inputs: RenderInputs) -> _Given:
+    on = On(owner=folder.owner, timeout_seconds=folder.timeout_seconds, logins=inputs.logins)
+    return _Given(tree=Tree(folder.source), on=on, fresh=folder.fresh)
+
+
+def _chart_elsewhere(spec: GitRepositorySpec) -> RemoteItem | None:
+    helm = spec.helm
+    if helm is None or helm.chart is None or not is_remote_chart(helm.chart):
+        return None
+    return chart_item(helm.chart, helm.version or "")
+
+
+def _chart_entry(given: _Given, chart: RemoteItem | None) -> ChartEntry | None:
+    opened = given.tree.opened.get(chart.folder) if chart is not None else None
+    if opened is None or opened.resolved is None:
+        return None
+    return ChartEntry(source=str(opened.item), version=opened.resolved.version, digest=opened.resolved.digest)
+
+
+def _in_words(problem: Problem, tree: Tree) -> Problem:
+    return replace(problem, message=tree.in_words(problem.message), source=tree.in_words(problem.source))
 
 
 def _documents(files: Mapping[str, ParsedFile]) -> tuple[RenderedObject, ...]:
@@ -243,14 +304,14 @@ def _digest(options: Mapping[str, Any], inputs: RenderInputs) -> bytes:
     return hashlib.sha256(msgspec.msgpack.encode((options, inputs.values))).digest()
 
 
-async def _give(source: SourceFiles, given: _Given, listing: PathListing) -> None:
+async def _give(given: _Given, listing: PathListing) -> None:
     """Add what is listed. Raises StalledError when it is too much."""
     entries = {**given.entries, **{entry.path: entry for entry in listing.files}}
     problem = problem_of_rendered(entries.values())
     if problem is not None:
         raise StalledError(problem)
     missing = [path for path in entries if path not in given.contents]
-    contents = await source.read(list(dict.fromkeys(entries[path].blob for path in missing)))
+    contents = await given.tree.read(list(dict.fromkeys(entries[path].blob for path in missing)))
     given.contents.update({path: contents[entries[path].blob] for path in missing})
     given.entries = entries
     given.folders += listing.folders
@@ -272,8 +333,11 @@ def _rendered(
     read = [path for path in answer.read if path in given.entries]
     counts = set(read)
     return Rendered(
-        files=dict(files),
-        notes=(*answer.notes, *_left_out(left_out)),
+        files={given.tree.in_words(path): file for path, file in files.items()},
+        notes=(*map(given.tree.in_words, answer.notes), *_left_out(left_out)),
+        items=tuple(opened.item for opened in given.tree.opened.values()),
+        remotes=tuple(opened.remote for opened in given.tree.opened.values() if opened.remote),
+        is_pinned=all(opened.is_pinned for opened in given.tree.opened.values()),
         paths=(*read, *answer.folders, *answer.looked),
         listing=PathListing(
             files=tuple(

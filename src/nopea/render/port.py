@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from nopea.core.downloads.items import RemoteItem, RemoteKind
+from nopea.core.downloads.versions import ChartVersion
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
 from nopea.core.objects import RepoKey
 from nopea.core.problem import printable
@@ -21,6 +23,10 @@ from nopea.git.request import OperationError
 from nopea.measure import Measure, not_measured
 from nopea.render import problems
 from nopea.render.process import RenderSettings, render_process
+
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
+_INDEX = "index"
+_NO_ANSWER = "the process gave an answer that cannot be read"
 
 
 class RenderPort:
@@ -47,15 +53,26 @@ class RenderPort:
 
         `owner` is the GitRepository for which it is done.
         """
+        return _answer(await self._ask(_fields(request), owner, timeout_seconds), path=request.path)
+
+    async def index(
+        self, content: bytes, name: str, owner: RepoKey, timeout_seconds: float
+    ) -> tuple[ChartVersion, ...]:
+        """Return what the index of a chart repository says about a chart, in its order. Raises SyncError."""
+        fields = {"kind": _INDEX, "path": name, "files": {"index.yaml": content}}
+        return _versions(await self._ask(fields, owner, timeout_seconds), name=name)
+
+    async def _ask(self, fields: dict[str, Any], owner: RepoKey, timeout_seconds: float) -> dict[str, Any]:
+        kind, path = fields["kind"], fields["path"]
         if self._program is None:
-            raise problems.no_program(request.path)
+            raise problems.no_program(path)
         started, ended = time.perf_counter(), "cancelled"
         try:
-            answer = await self._pool.submit(
+            answer: dict[str, Any] = await self._pool.submit(
                 Op.RENDER,
-                _fields(request),
+                fields,
                 trust=Trust(),
-                key=f"render {request.path}",
+                key=f"render {path}",
                 network=False,
                 deadline=asyncio.get_running_loop().time() + min(timeout_seconds, self._max_seconds),
                 owner=owner,
@@ -64,10 +81,12 @@ class RenderPort:
             ended = "failed" if "err" in answer else "ok"
         except OperationError as error:
             ended = error.kind
-            raise problems.failure_of(error.kind, error.message, path=request.path) from error
+            raise problems.failure_of(error.kind, error.message, path=path) from error
         finally:
-            self._measure(request.tool, ended, time.perf_counter() - started)
-        return _answer(answer, path=request.path)
+            self._measure(kind, ended, time.perf_counter() - started)
+        if "err" in answer:
+            raise problems.error_of(answer, path=path)
+        return answer
 
 
 def _fields(request: RenderRequest) -> dict[str, Any]:
@@ -77,6 +96,7 @@ def _fields(request: RenderRequest) -> dict[str, Any]:
         "files": dict(request.files),
         "folders": list(request.folders),
         "missing": list(request.missing),
+        "remotes": dict(request.remotes),
         "documents": [(one.source, one.index, one.body) for one in request.documents],
         **request.options,
     }
@@ -84,11 +104,12 @@ def _fields(request: RenderRequest) -> dict[str, Any]:
 
 def _answer(answer: Mapping[str, Any], *, path: str) -> RenderAnswer:
     """Read an answer; a child that was taken over could send anything."""
-    if "err" in answer:
-        raise problems.error_of(answer, path=path)
     try:
-        if "need" in answer:
-            return RenderAnswer(need=tuple(map(str, answer["need"])))
+        if "need" in answer or "fetch" in answer:
+            return RenderAnswer(
+                need=tuple(map(str, answer.get("need") or ())),
+                fetch=tuple(map(_item, answer.get("fetch") or ())),
+            )
         found = answer["ok"]
         return RenderAnswer(
             objects=tuple(
@@ -100,6 +121,30 @@ def _answer(answer: Mapping[str, Any], *, path: str) -> RenderAnswer:
             folders=tuple(map(str, found["folders"])),
             notes=tuple(printable(str(note)) for note in found["notes"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        message = "the process gave an answer that cannot be read"
-        raise problems.failure_of(ErrorKind.BUG, message, path=path) from error
+    except _UNREADABLE as error:
+        raise problems.failure_of(ErrorKind.BUG, _NO_ANSWER, path=path) from error
+
+
+def _item(raw: Mapping[str, Any]) -> RemoteItem:
+    file, line = str(raw.get("file") or ""), raw.get("line") or 0
+    source = f"{file}:{line}" if file and line else file
+    if raw["kind"] == RemoteKind.BASE:
+        return RemoteItem(RemoteKind.BASE, str(raw["url"]), source=source)
+    return RemoteItem(
+        RemoteKind.CHART,
+        str(raw["repository"]),
+        str(raw["name"]),
+        str(raw["version"]),
+        is_locked=True,
+        source=source,
+    )
+
+
+def _versions(answer: Mapping[str, Any], *, name: str) -> tuple[ChartVersion, ...]:
+    try:
+        return tuple(
+            ChartVersion(str(raw["version"]), tuple(map(str, raw["urls"] or ())), str(raw["digest"] or ""))
+            for raw in answer["ok"]["versions"]
+        )
+    except _UNREADABLE as error:
+        raise problems.failure_of(ErrorKind.BUG, _NO_ANSWER, path=name) from error

@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[Code, str]] = {
     "patch_no_match": (Code.PATCH_NO_MATCH, "Correct the target of the patch, or remove the patch."),
     "remote": (
         Code.REMOTE_BASE,
-        "Nopea fetches nothing for a kustomization: commit the remote files, and refer to them by path.",
+        "Only resources and components may be remote: commit the file, and refer to it by path.",
     ),
     "plugin": (Code.PLUGIN_REFUSED, "Nopea runs no plugins: commit what the plugin makes, and refer to it."),
     "outside": (Code.OUTSIDE_REPOSITORY, "Refer to files of this repository only."),
@@ -41,8 +41,13 @@ KINDS: dict[str, tuple[Code, str]] = {
     "invalid_chart": (Code.CHART_INVALID, f"Correct the chart. {_TEMPLATE}"),
     "missing_dependency": (
         Code.CHART_DEPENDENCY,
-        "Run `helm dependency update` in the folder of the chart, and commit its charts folder.",
+        "Run `helm dependency update` in the folder of the chart, and commit Chart.lock or charts/.",
     ),
+    "invalid_index": (
+        Code.REMOTE_NOT_FOUND,
+        "Check the URL in spec.helm.chart: `helm repo add` shows the same error.",
+    ),
+    "no_chart": (Code.REMOTE_NOT_FOUND, "Correct the name of the chart in spec.helm.chart."),
     "incompatible_kubernetes": (
         Code.CHART_INCOMPATIBLE,
         "Use a version of the chart for this Kubernetes, or set spec.helm.kubeVersion.",

@@ -66,7 +66,8 @@ class RenderProcess(ChildProcess):
 
     def checked(self, message: dict[str, Any]) -> dict[str, Any]:
         """Return the message as a result: an error in a folder is not an error of the child."""
-        if sum(key in message for key in ("ok", "err", "need")) != 1:
+        asks = "need" in message or "fetch" in message
+        if asks + sum(key in message for key in ("ok", "err")) != 1:
             raise FrameError("a frame holds no answer")
         return {"id": message["id"], "ok": message}
 

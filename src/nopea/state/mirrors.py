@@ -28,8 +28,8 @@ async def sweep_mirrors(mirrors: Mirrors, store: StateStore, *, every_seconds: f
     """Sweep until cancelled. A repository whose mirror goes by mistake fetches it again."""
     while True:
         await asyncio.sleep(every_seconds)
-        deleted = await mirrors.forget(
-            {state.remote for state in store.states.values() if state.remote is not None}
-        )
+        states = store.states.values()
+        read = {state.remote for state in states if state.remote is not None}
+        deleted = await mirrors.forget(read | {base for state in states for base in state.bases})
         if deleted:
             log.write(log_events.mirrors_deleted, count=deleted)

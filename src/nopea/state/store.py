@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 
 from cachetools import LRUCache
 
+from nopea.core.api.entries import ChartEntry
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.downloads.items import RemoteItem
 from nopea.core.git.source import Commit, ParsedFile, PathListing, Remote
 from nopea.core.objects import GroupKind, ObjectKey, RepoKey
 from nopea.core.plan.contention import NO_FIGHTS, Fights
@@ -64,6 +66,10 @@ class RepositoryState:
     """The problems of the last sync: logged in full when they change, not at each retry."""
     written_at: float = -math.inf
     """When the status was last written, in seconds of the event loop."""
+    bases: tuple[Remote, ...] = ()
+    """Other repositories that the last rendering read."""
+    follows_remotes: bool = False
+    """True when the last rendering read something elsewhere that may change without a commit."""
     secret_versions: dict[str, str] = field(default_factory=dict)
     """The versions of the Secrets that the last sync read for Git, by name; empty for a missing one."""
     unknown_kinds: bool = False
@@ -126,6 +132,14 @@ class Rendered:
     listing: PathListing
     notes: tuple[str, ...] = ()
     """What users should know of it, in sentences."""
+    items: tuple[RemoteItem, ...] = ()
+    """What it read elsewhere."""
+    remotes: tuple[Remote, ...] = ()
+    """The repositories among that."""
+    is_pinned: bool = True
+    """False when some of that may change without a commit."""
+    chart: ChartEntry | None = None
+    """The chart that it is of, if that lies elsewhere."""
 
 
 class RenderCache(LRUCache[Hashable, Rendered]):

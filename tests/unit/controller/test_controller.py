@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from tests.fakes.cluster import FakeCluster
 from tests.fakes.reconciler import FakeReconciler
 from tests.fakes.samples import raw_repository
 from tests.fakes.watch import FakeWatch
@@ -23,6 +24,7 @@ from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.status.report import ReconcileReport
 from nopea.core.trigger import Trigger
+from nopea.informers.input_watches import InputWatches
 from nopea.reconcile.reconciler import Services
 from nopea.reconcile.request import ReconcileRequest
 from nopea.state.ownership import Ownership
@@ -62,11 +64,13 @@ class Place:
         shared = SimpleNamespace(
             repositories=self.repositories, store=self.store, ownership=self.ownership, publisher=self.told
         )
+        self.inputs = InputWatches(FakeCluster().client, wake=lambda _: None)
         self.controller = Controller(
             client=watch.client,
             services=cast("Services", shared),
             reconciler=reconciler,
             mailboxes=Mailboxes(),
+            inputs=self.inputs,
             **options,
         )
 
@@ -271,6 +275,24 @@ async def test_a_new_kind_triggers_the_repositories_that_wait_for_one() -> None:
 
         assert place.woken(API) == [STARTUP, {Trigger.KIND_CHANGE}]
         assert place.woken(WEB) == [STARTUP]
+
+
+async def test_what_a_repository_refers_to_is_followed_as_long_as_it_does() -> None:
+    """A new spec, its suspension and its deletion end that."""
+    references = [{"kind": "ConfigMap", "name": "cluster"}]
+    spec: dict[str, Any] = {"serviceAccountName": "deployer", "substituteFrom": references}
+    async with controlling(raw_repository("api", **spec), raw_repository("web", **spec)) as place:
+        assert place.inputs._followed.keys() == {API, WEB}
+        assert len(place.inputs) == 1
+
+        place.watch.put(raw_repository("api", generation=2, **spec, suspend=True))
+        place.watch.delete(raw_repository("web", **spec))
+        await asyncio.sleep(1)
+        assert len(place.inputs) == 0
+
+        place.watch.put(raw_repository("api", generation=3, **spec))
+        await asyncio.sleep(1)
+        assert place.inputs._followed.keys() == {API}
 
 
 async def test_a_push_triggers_its_repositories() -> None:

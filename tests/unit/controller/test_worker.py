@@ -265,6 +265,19 @@ async def test_a_corrected_secret_wakes_while_git_fails() -> None:
     assert reconciler.triggers[1] == {Trigger.SECRET_CHANGE}
 
 
+@pytest.mark.parametrize("result", [S, F])
+async def test_a_changed_input_starts_a_sync_whatever_git_and_the_watches_say(result: Result) -> None:
+    """Neither has anything new."""
+    reconciler = FakeReconciler([result, S], seconds=0, changed=False, problems=(REFUSED_LOGIN,))
+    async with working(reconciler, repository(interval="1h")) as place:
+        await asyncio.sleep(1)
+        place.mailbox.put(Trigger.INPUT_CHANGE)
+        await asyncio.sleep(5)
+
+    assert reconciler.started_at == [0, 1]
+    assert reconciler.triggers[1] == {Trigger.INPUT_CHANGE}
+
+
 async def test_a_look_at_the_secrets_hides_no_other_trigger() -> None:
     """What comes at the same moment is handled, and the Secrets are looked at again later."""
     reconciler = FakeReconciler([F], seconds=0, changed=False, problems=(REFUSED_LOGIN,))

@@ -69,6 +69,10 @@ def test_patches_and_secrets() -> None:
 def test_requests_are_printed() -> None:
     """The text contains the verb and the object."""
     assert str(requests.get(POD)) == "get pods/v1 shop/web"
+    assert requests.get(POD).accept == "application/json"
+    assert requests.get(POD, metadata_only=True).accept.startswith(
+        "application/json;as=PartialObjectMetadata;"
+    )
     assert str(requests.create(PODS, b"{}", namespace="shop")) == "create pods/v1 in shop"
 
 

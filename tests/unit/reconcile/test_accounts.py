@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.fakes.installation import config_map, installed
 from tests.fakes.object_store import CONFIG_MAPS
+from tests.fakes.samples import raw_repository
 
+from nopea.core.api.repository import parse_repository
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import TenancyPolicy
 from nopea.core.problem import StalledError
+from nopea.informers.input_watches import Input
+from nopea.kube.client import ServiceAccount
 from nopea.kube.errors import ForbiddenError
-from nopea.reconcile.accounts import client_for, watcher_of
+from nopea.kube.kinds import CONFIG_MAPS as MAPS
+from nopea.kube.kinds import SECRETS
+from nopea.reconcile.accounts import client_for, inputs_of, watcher_of
 
 pytestmark = pytest.mark.looptime
 FILES = {"a.yaml": config_map("a", colour="blue")}
@@ -43,3 +50,45 @@ async def test_the_service_account_is_that_of_the_namespace() -> None:
             await writer.list(CONFIG_MAPS)
         place.cluster.allowed.add(watcher.account)
         assert (await writer.list(CONFIG_MAPS)).items == ()
+
+
+REFERENCES: dict[str, Any] = {
+    "substituteFrom": [{"kind": "ConfigMap", "name": "cluster"}, {"kind": "Secret", "name": "keys"}],
+    "helm": {"chart": "chart", "valuesFrom": [{"kind": "ConfigMap", "name": "cluster"}]},
+    "decryption": {"provider": "sops", "secretRef": {"name": "keys"}},
+}
+
+
+def _followed(*, policy: TenancyPolicy | None = None, **fields: Any) -> frozenset[Input]:
+    return inputs_of(policy or TenancyPolicy(), parse_repository(raw_repository(**fields)))
+
+
+async def test_inputs_are_followed_as_whoever_reads_them() -> None:
+    """Values and variables as the account, keys as Nopea; each once."""
+    account = ServiceAccount(namespace="shop", name="deployer")
+
+    assert _followed(serviceAccountName="deployer", **REFERENCES) == {
+        Input(resource=MAPS, name="cluster", account=account),
+        Input(resource=SECRETS, name="keys", account=account),
+        Input(resource=SECRETS, name="keys"),
+    }
+    as_controller = TenancyPolicy(apply_as_controller=True)
+    assert _followed(policy=as_controller, **REFERENCES) == {
+        Input(resource=MAPS, name="cluster"),
+        Input(resource=SECRETS, name="keys"),
+    }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {**REFERENCES},
+        {**REFERENCES, "serviceAccountName": "deployer", "suspend": True},
+        {**REFERENCES, "serviceAccountName": "deployer", "deleting": True},
+        {**REFERENCES, "serviceAccountName": "deployer", "url": 5},
+        {"serviceAccountName": "deployer"},
+    ],
+)
+async def test_nothing_is_followed_that_no_sync_reads(fields: dict[str, Any]) -> None:
+    """Without an account, suspended, deleting, invalid, or without references."""
+    assert _followed(**fields) == frozenset()

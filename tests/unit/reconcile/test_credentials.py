@@ -7,7 +7,8 @@ import base64
 import pytest
 from tests.fakes.cluster import FakeCluster
 
-from nopea.core.api.spec import GitRepositorySpec, SecretReference
+from nopea.core.api.references import SecretReference
+from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import LEAST, TenancyPolicy
 from nopea.core.git.source import Credentials
 from nopea.core.objects import ObjectKey, RepoKey

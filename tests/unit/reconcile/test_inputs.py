@@ -12,7 +12,7 @@ from tests.fakes.installation import AS_CONTROLLER
 from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.manifests.inputs import RenderInputs
-from nopea.core.objects import RepoKey
+from nopea.core.objects import ObjectKey, RepoKey
 from nopea.core.problem import Code, StalledError, TransientError
 from nopea.kube.discovery import Discovery
 from nopea.reconcile.inputs import ClusterInputs
@@ -74,6 +74,31 @@ async def test_variables_are_merged_in_order() -> None:
 
     assert (found.variables, found.private) == ({"a": "1", "b": "2", "c": "3"}, True)
     assert (await _inputs(cluster)).variables is None
+
+
+async def test_the_versions_that_were_read_are_told() -> None:
+    """An empty one for what is missing: its creation must be noticed."""
+    cluster = FakeCluster()
+    _stored(cluster, "ConfigMap", "one", a="1")
+    told: dict[str, str] = {}
+    inputs = ClusterInputs(
+        cluster.client,
+        Discovery(cluster.client),
+        AS_CONTROLLER,
+        was_read=lambda owner, key, version: told.update({f"{owner}: {key}": version}),
+    )
+    references = [{"kind": "ConfigMap", "name": "one"}, {"kind": "Secret", "name": "gone"}]
+    spec = parse_spec({"url": "https://git.acme.example/shop.git", "substituteFrom": references})
+    assert isinstance(spec, GitRepositorySpec)
+
+    with pytest.raises(StalledError):
+        await inputs.of(OWNER, spec)
+
+    stored = cluster.objects[ObjectKey("", "ConfigMap", "shop", "one")]
+    assert told == {
+        "shop/api: ConfigMap shop/one": stored["metadata"]["resourceVersion"],
+        "shop/api: Secret shop/gone": "",
+    }
 
 
 async def test_keys_are_chosen_by_their_names() -> None:

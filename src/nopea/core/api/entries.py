@@ -140,6 +140,17 @@ class StatusError(Model, frozen=True, kw_only=True):
     ) = None
 
 
+class ChartEntry(Model, frozen=True, kw_only=True):
+    """The chart from elsewhere that is applied."""
+
+    source: Annotated[Text, Meta(description="The repository or registry, and the name of the chart.")]
+    version: Annotated[str, Meta(max_length=256, description="Its version.")] = ""
+    digest: Annotated[
+        str,
+        Meta(max_length=71, description="Its digest: of the manifest in a registry, otherwise of the file."),
+    ]
+
+
 class KeptEntry(Model, frozen=True, kw_only=True):
     """An object that was removed from Git and stays in the cluster."""
 

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from nopea.core.api.model import Model
-from nopea.core.api.references import HelmValuesReference
+from nopea.core.api.references import HelmValuesReference, SecretReference
+from nopea.core.api.rules import CHART_RULES, RULES
 
 _FILE = Annotated[str, Meta(min_length=1, max_length=512)]
 
@@ -22,7 +23,44 @@ class Helm(Model, frozen=True, kw_only=True):
             Meta(
                 min_length=1,
                 max_length=512,
-                description="Folder of the chart, relative to the root of the repository. Defaults to path.",
+                description="Folder of the chart, relative to the root of the repository, or a chart "
+                "elsewhere: oci://HOST/PATH/NAME in a registry, https://REPOSITORY/NAME in a chart "
+                "repository, or the https URL of a .tgz file. Defaults to path.",
+                extra_json_schema={RULES: CHART_RULES},
+            ),
+        ]
+        | None
+    ) = None
+    version: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=128,
+                description="Version of a chart elsewhere, or a range, such as ^1.2. Nopea follows the "
+                "highest version in it. Defaults to the highest that is not a pre-release.",
+            ),
+        ]
+        | None
+    ) = None
+    digest: (
+        Annotated[
+            str,
+            Meta(
+                max_length=71,
+                pattern=r"^sha256:[0-9a-f]{64}\Z",
+                description="Digest that a chart elsewhere must have. The digest of the applied chart is in "
+                "status.chart.",
+            ),
+        ]
+        | None
+    ) = None
+    secret_ref: (
+        Annotated[
+            SecretReference,
+            Meta(
+                description="Secret with the login for a chart elsewhere: of the type "
+                "kubernetes.io/dockerconfigjson, or with username and password, and ca.crt."
             ),
         ]
         | None

@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from nopea.core.api.entries import Count
 from nopea.core.api.model import Model
+from nopea.core.api.references import Name
 from nopea.core.api.rules import RULES
-from nopea.core.api.spec import Name
 
 MAX_INLINE_INVENTORY = 100
 """The most objects whose record is in the status."""

@@ -46,6 +46,27 @@ PATH_RULES = (
     },
 )
 
+CHART_RULES = (
+    {
+        "rule": r"!self.startsWith('/') && !self.matches('(^|/)\\.\\.(/|$)')",
+        "message": "must be relative to the repository's root and must not contain '..'",
+    },
+    {
+        # a host of its own, and no credentials, query or fragment
+        "rule": r"!self.contains('://') || self.matches('^(oci|https)://[^/@?#\\s]+/[^@?#\\s]*[^@?#\\s/]$')",
+        "message": "must be a folder, or an oci or https URL with the name of the chart at its end, "
+        "without credentials",
+    },
+)
+
+HELM_RULES = (
+    {
+        "rule": "(has(self.chart) && self.chart.contains('://')) "
+        "|| (!has(self.version) && !has(self.digest))",
+        "message": "version and digest are for a chart elsewhere: set chart to its URL",
+    },
+)
+
 INTERVAL_RULES = (
     {
         "rule": "duration(self) >= duration('1s') && duration(self) <= duration('8760h')",

@@ -15,9 +15,10 @@ from nopea.core import duration
 from nopea.core.api.helm import Helm
 from nopea.core.api.kustomize import Kustomize
 from nopea.core.api.model import Model
-from nopea.core.api.references import ValuesReference
+from nopea.core.api.references import Name, SecretReference, ValuesReference
 from nopea.core.api.rules import (
     GRACE_RULES,
+    HELM_RULES,
     IGNORE_RULES,
     INTERVAL_RULES,
     PATH_RULES,
@@ -28,10 +29,8 @@ from nopea.core.api.rules import (
 )
 
 # Patterns end in \Z, not $: Python's $ also matches before a last newline, the API server's does not.
-NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z"
 NAMESPACE = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z"
 
-Name = Annotated[str, Meta(min_length=1, max_length=253, pattern=NAME)]
 Namespace = Annotated[str, Meta(min_length=1, max_length=63, pattern=NAMESPACE)]
 Duration = Annotated[str, Meta(max_length=32, pattern=duration.PATTERN)]
 Percentage = Annotated[str, Meta(max_length=4, pattern=r"^(100|[1-9]?[0-9])%\Z")]
@@ -64,12 +63,6 @@ class Provider(enum.StrEnum):
     BITBUCKET_DATA_CENTER = "bitbucket-data-center"
     AZURE_DEVOPS = "azure-devops"
     GENERIC = "generic"
-
-
-class SecretReference(Model, frozen=True, kw_only=True):
-    """A Secret in the GitRepository's own namespace."""
-
-    name: Annotated[Name, Meta(description="Name of the Secret.")]
 
 
 class DecryptionProvider(enum.StrEnum):
@@ -234,7 +227,10 @@ class GitRepositorySpec(Model, frozen=True, kw_only=True):
         ]
         | None
     ) = None
-    helm: Annotated[Helm, Meta(description="How a chart is rendered.")] | None = None
+    helm: (
+        Annotated[Helm, Meta(description="How a chart is rendered.", extra_json_schema={RULES: HELM_RULES})]
+        | None
+    ) = None
     decryption: (
         Annotated[Decryption, Meta(description="How encrypted files are decrypted, as in Flux.")] | None
     ) = None

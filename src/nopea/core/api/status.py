@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from nopea.core.api.entries import (
+    ChartEntry,
     CommitId,
     Condition,
     Count,
@@ -60,6 +61,9 @@ class GitRepositoryStatus(Model, frozen=True, kw_only=True):
             ),
         ]
         | None
+    ) = None
+    chart: (
+        Annotated[ChartEntry, Meta(description="The chart in spec.helm.chart, if it is not in Git.")] | None
     ) = None
     last_attempted_commit: Annotated[CommitId, Meta(description="The commit of the last sync.")] | None = None
     last_applied_commit: (

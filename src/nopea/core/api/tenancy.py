@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.downloads.bases import parse_base
+from nopea.core.downloads.items import RemoteItem, RemoteKind, is_remote_chart
 from nopea.core.duration import parse_duration
 from nopea.core.git.networks import Networks
 from nopea.core.git.source import Proxy, host_of
@@ -34,10 +36,12 @@ class TenancyPolicy:
     cross_namespace_refs: bool = False
     allow_http_credentials: bool = False
     allowed_hosts: tuple[str, ...] = ()
-    """Patterns of the hosts of Git servers and of the proxies to them, such as `*.acme.example`.
+    """Patterns of the hosts of Git servers, the proxies to them, and chart repositories: `*.acme.example`.
 
     Empty allows all.
     """
+    remote_bases: tuple[str, ...] = ()
+    """Patterns of the hosts that kustomizations may refer to. Empty allows none."""
     allow_file_urls: bool = False
     git_networks: Networks = Networks.PRIVATE
     """Where the hosts may be that GitRepositories name."""
@@ -55,6 +59,7 @@ AS_CALLER = TenancyPolicy(
     cross_namespace_refs=True,
     allow_http_credentials=True,
     allow_file_urls=True,
+    remote_bases=("*",),
     git_networks=Networks.ANY,
     is_command=True,
     max_objects=MAX_OBJECTS,
@@ -119,8 +124,11 @@ def violations(key: RepoKey, spec: GitRepositorySpec, policy: TenancyPolicy) -> 
                 "Remove them, or run Nopea with --cross-namespace-refs.",
             )
         )
-    if (problem := _host_violation("spec.url", spec.url, policy)) is not None:
-        problems.append(problem)
+    urls = {"spec.url": spec.url}
+    if spec.helm is not None and is_remote_chart(spec.helm.chart):
+        urls["spec.helm.chart"] = spec.helm.chart or ""
+    violated = (_host_violation(field, url, policy) for field, url in urls.items())
+    problems += [problem for problem in violated if problem is not None]
     if (
         spec.secret_ref is not None
         and spec.url.lower().startswith("http:")
@@ -138,6 +146,22 @@ def violations(key: RepoKey, spec: GitRepositorySpec, policy: TenancyPolicy) -> 
 def proxy_violation(proxy: Proxy, policy: TenancyPolicy) -> Problem | None:
     """Return what the process does not allow about a proxy that a spec names; None to go ahead."""
     return _host_violation("The Secret in spec.proxySecretRef", proxy.address, policy)
+
+
+def remote_violation(item: RemoteItem, policy: TenancyPolicy) -> Problem | None:
+    """Return what the process does not allow about a chart or a base; None to go ahead."""
+    if item.kind is RemoteKind.CHART:
+        return _host_violation(str(item), item.place, policy)
+    base = parse_base(item.place)
+    host = host_of(base.url) if base is not None else ""
+    if host and any(fnmatchcase(host, pattern) for pattern in policy.remote_bases):
+        return None
+    if base is None:
+        message, hint = "is neither a file by https nor a Git repository", "Correct the reference."
+    else:
+        message = f"is on the host {host or '(none)'}, from which Nopea may fetch no bases"
+        hint = "Commit the files and refer to them by path, or run Nopea with --remote-bases."
+    return Problem(code=Code.REMOTE_BASE, message=f"{item} {message}.", hint=hint)
 
 
 def _host_violation(what: str, url: str, policy: TenancyPolicy) -> Problem | None:

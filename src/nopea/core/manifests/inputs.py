@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from nopea.core.api.references import ReferenceKind
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.downloads.logins import NO_LOGINS, Logins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ UNKNOWN = Capabilities()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderInputs:
-    """Private keys, merged variables (None: nothing is substituted), and values of charts in YAML.
+    """Private keys, merged variables (None: nothing is substituted), values of charts in YAML, and logins.
 
     Nothing in it prints. The name of each text of values says where it is from. With `private`, variables
     are from Secrets: what libraries say of them is not told.
@@ -35,15 +37,35 @@ class RenderInputs:
     variables: Mapping[str, str] | None = field(default=None, repr=False)
     private: bool = False
     values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    logins: Logins = NO_LOGINS
 
 
 NO_INPUTS = RenderInputs()
 
 
+@dataclass(frozen=True, slots=True)
+class InputReference:
+    """A ConfigMap or Secret that a rendering reads; `is_key` if Nopea reads it with its own rights."""
+
+    kind: ReferenceKind
+    name: str
+    is_key: bool = False
+
+
+def references_of(spec: GitRepositorySpec) -> frozenset[InputReference]:
+    """Return what the rendering reads in the namespace of the repository."""
+    values = spec.helm.values_from if spec.helm is not None else ()
+    found = {InputReference(each.kind, each.name) for each in (*values, *spec.substitute_from)}
+    keys = [spec.decryption.secret_ref] if spec.decryption is not None else []
+    if spec.helm is not None and spec.helm.secret_ref is not None:
+        keys.append(spec.helm.secret_ref)
+    found |= {InputReference(ReferenceKind.SECRET, key.name, is_key=True) for key in keys}
+    return frozenset(found)
+
+
 def refers_to_cluster(spec: GitRepositorySpec) -> bool:
     """Return whether the rendering depends on ConfigMaps or Secrets, which may change without a commit."""
-    has_values = spec.helm is not None and bool(spec.helm.values_from)
-    return has_values or spec.decryption is not None or bool(spec.substitute_from)
+    return bool(references_of(spec))
 
 
 def transforms(spec: GitRepositorySpec) -> bool:

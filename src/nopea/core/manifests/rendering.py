@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from nopea.core.downloads.items import RemoteItem
 from nopea.core.git.source import ParsedDocument, ParsedFile
 from nopea.core.manifests.file import check_objects
 from nopea.core.manifests.hooks import from_helm
@@ -29,8 +30,8 @@ class RenderRequest:
     """A folder to render, with the files that the renderer may see: it sees no others.
 
     All paths are from the root of the repository. Of `folders`, all files are given; what is `missing` does
-    not exist. `documents` are plain manifests that were parsed already. `options` are further fields of
-    the request, as they are on the wire.
+    not exist. `remotes` says where among the files a `RemoteItem` is, by its key. `documents` are plain
+    manifests that were parsed already. `options` are further fields of the request, as they are on the wire.
     """
 
     tool: Tool
@@ -38,13 +39,15 @@ class RenderRequest:
     files: Mapping[str, bytes] = field(repr=False)
     folders: Sequence[str] = ()
     missing: Sequence[str] = ()
+    remotes: Mapping[str, str] = field(default_factory=dict)
     documents: Sequence[RenderedObject] = ()
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderAnswer:
-    """What a folder renders to, or the files and folders that the renderer needs to see first (`need`).
+    """What a folder renders to, or what the renderer needs to see first: files and folders (`need`), and what
+    lies elsewhere (`fetch`).
 
     `read` are the files that it read, `looked` the paths that it looked for in vain, and `folders` those of
     which every file counts: a commit that changes none of these changes nothing.
@@ -55,6 +58,7 @@ class RenderAnswer:
     looked: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     need: tuple[str, ...] = ()
+    fetch: tuple[RemoteItem, ...] = ()
     notes: tuple[str, ...] = ()
     """What users should know, in sentences."""
 

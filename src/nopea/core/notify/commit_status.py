@@ -130,7 +130,7 @@ def _state(transition: Transition) -> tuple[State, str] | None:
     if report.result is not Result.FAILED:
         return None
     codes = ((problem, problem.code) for problem in report.problems)
-    problems = [problem for problem, code in codes if not (code.is_git or code.is_waiting)]
+    problems = [problem for problem, code in codes if not (code.is_of_source or code.is_waiting)]
     if not problems:
         return None  # that Git fails, or that it waits for another, says nothing about the commit
     first = next((problem for problem in problems if not problem.code.transient), problems[0])

@@ -50,8 +50,8 @@ def conditions_of(
     With `wait`, health is a part of Ready.
     """
     make = _Maker(report.generation, now)
-    git = [problem for problem in report.problems if problem.code.is_git]
-    others = [problem for problem in report.problems if not problem.code.is_git]
+    git = [problem for problem in report.problems if problem.code.is_of_source]
+    others = [problem for problem in report.problems if not problem.code.is_of_source]
     found = [*_fetched(make, report, git), *rolled_back(report.pin, generation=report.generation, now=now)]
     owned = set(ALWAYS_OWNED)
     if git or (report.commit is not None and not report.without_git):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from nopea.core.api.entries import ChartEntry
 from nopea.core.api.pin import Pin
 from nopea.core.git.source import Commit
 from nopea.core.health.condition import HealthSummary
@@ -90,6 +91,8 @@ class ReconcileReport:
     commit: Commit | None = None
     revision: str = ""
     """The commit as users know it: `main@sha1:c0ffee0`."""
+    chart: ChartEntry | None = None
+    """The chart that was rendered, if it is not in Git."""
     objects: tuple[ObjectResult, ...] = ()
     problems: tuple[Problem, ...] = ()
     seconds: float = 0.0

@@ -33,7 +33,7 @@ def revisions_after(
     if (newest.commit, newest.rollback) != (commit.id, report.pin is not None):
         newest, older = _entry(commit, report), list(previous)
     # that Git fails, or that it waits for another, says nothing about the commit
-    is_applied = all(problem.code.is_git or problem.code.is_waiting for problem in report.problems)
+    is_applied = all(problem.code.is_of_source or problem.code.is_waiting for problem in report.problems)
     newest = msgspec.structs.replace(
         newest,
         applied=newest.applied or (format_time(now) if is_applied else None),

@@ -116,6 +116,7 @@ def reported(
         errors=_errors(report.problems),
         error_count=len(report.problems),
         drifts=drifts_of(report, known=previous.drifts) if report.commit else previous.drifts,
+        chart=report.chart if report.commit else previous.chart,
         kept=kept_of(report) if report.commit else previous.kept,
         inventory=report.inventory,
         object_states=states_after(previous.object_states, report),
@@ -136,7 +137,7 @@ def _problem_line(status: GitRepositoryStatus, problems: Sequence[Problem], retr
     line = problem_line(problems, retry_at=retry_at)
     if ready is not None and (ready.status == "True" or ready.reason == NOT_HEALTHY):
         return f"{line}; the last commit stays applied"
-    is_of_git = all(problem.code.is_git for problem in problems)
+    is_of_git = all(problem.code.is_of_source for problem in problems)
     return f"{line}; the new spec is not applied" if is_of_git and status.last_applied_commit else line
 
 

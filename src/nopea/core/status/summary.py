@@ -60,6 +60,10 @@ _PHRASES = {
     Code.REMOTE_BASE: "remote base refused",
     Code.PLUGIN_REFUSED: "plugin refused",
     Code.OUTSIDE_REPOSITORY: "path leaves the repository",
+    Code.REMOTE_UNREACHABLE: "chart or remote base cannot be fetched",
+    Code.REMOTE_REFUSED: "chart or remote base refused",
+    Code.REMOTE_NOT_FOUND: "chart or remote base not found",
+    Code.REMOTE_CHANGED: "chart has another digest",
     Code.RENDERED_INVALID: "rendered object invalid",
     Code.RENDERED_TWICE: "object rendered twice",
     Code.GENERATED_TOO_BIG: "generated object too big",
@@ -181,7 +185,7 @@ def _one(problem: Problem) -> str:
     phrase = _PHRASES.get(problem.code, problem.code.reason)
     key = parse_key(problem.object)
     object_ = short_object(key) if key else problem.object
-    if problem.code.is_git:
+    if problem.code.is_of_source:
         return _capitalized(phrase)
     if object_:
         return f"{object_}: {phrase}"

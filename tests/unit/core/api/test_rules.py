@@ -38,5 +38,5 @@ def test_a_rule_is_on_the_field_that_it_is_about() -> None:
 
     spec = git_repository_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     assert [name for name, field in spec["properties"].items() if RULES in field] == [
-        *("url", "ref", "path", "interval", "retryInterval", "healGracePeriod", "timeout"),
+        *("url", "ref", "path", "helm", "interval", "retryInterval", "healGracePeriod", "timeout"),
     ]
