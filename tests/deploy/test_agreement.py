@@ -18,6 +18,7 @@ SPEC = {"url": "https://git.example/acme/web"}
 BASES = {
     "spec": SPEC,
     "spec.url": SPEC["url"],
+    "spec.helm": {"chart": "oci://registry.example/charts/web"},
     "spec.ignoreDifferences[]": {"managers": ["hpa"]},
 }
 

@@ -20,6 +20,7 @@ Fields = dict[str, Any]
 URL = "https://git.example/acme/web"
 SPEC: Fields = {"url": URL, "ref": {"branch": "main"}}
 COMMIT = "3f2a9c1d5e6b7a8091a2b3c4d5e6f708192a3b4c"
+DIGEST = f"sha256:{'0' * 64}"
 
 ACCEPTED: list[Fields] = [
     {"ref": None},
@@ -34,6 +35,10 @@ ACCEPTED: list[Fields] = [
     {"url": "file:///srv/git/web"},
     {"url": "https://git.example/acme/@web"},
     {"path": "deploy/..data/web"},
+    {"helm": {"chart": "charts/web"}},
+    {"helm": {"chart": "oci://registry.example:5000/charts/web", "version": "^1.2", "digest": DIGEST}},
+    {"helm": {"chart": "https://charts.example/stable/web", "version": "1.2.3"}},
+    {"helm": {"chart": "https://charts.example/web-1.2.3.tgz", "secretRef": {"name": "login"}}},
     {"interval": "1s", "timeout": "1s"},
     {"interval": "8760h", "timeout": "1h", "healGracePeriod": "8760h"},
     {"interval": "1h30m0.5s"},
@@ -55,6 +60,10 @@ TIMEOUT = "must be between 1s and 1h"
 PERCENTAGE = "should match '^(100|[1-9]?[0-9])%$'"
 GRACE = "must be at most 8760h (a year)"
 IGNORES_NOTHING = "set jsonPointers, managers or both; a rule without them ignores nothing"
+CHART_FORM = (
+    "must be a folder, or an oci or https URL with the name of the chart at its end, without credentials"
+)
+CHART_ELSEWHERE = "version and digest are for a chart elsewhere: set chart to its URL"
 REFUSED: list[tuple[Fields, str, str]] = [
     ({"ref": {"branch": "main", "tag": "v1"}}, "spec.ref", ONE_REF),
     ({"ref": {"branch": "main", "semver": "1.x"}}, "spec.ref", ONE_REF),
@@ -73,6 +82,21 @@ REFUSED: list[tuple[Fields, str, str]] = [
     ({"path": "/deploy"}, "spec.path", PATH_FORM),
     ({"path": ".."}, "spec.path", PATH_FORM),
     ({"path": "deploy/../../etc"}, "spec.path", PATH_FORM),
+    ({"helm": {"chart": "../charts/web"}}, "spec.helm.chart", PATH_FORM),
+    ({"helm": {"chart": "/charts/web"}}, "spec.helm.chart", PATH_FORM),
+    *(
+        ({"helm": {"chart": chart}}, "spec.helm.chart", CHART_FORM)
+        for chart in (
+            "http://charts.example/web",
+            "oci://registry.example",
+            "oci://registry.example/",
+            "file:///charts/web",
+            "https://robot:hunter2@charts.example/web",
+            "https://charts.example/web?token=a",
+        )
+    ),
+    ({"helm": {"version": "1.2.3"}}, "spec.helm", CHART_ELSEWHERE),
+    ({"helm": {"chart": "charts/web", "digest": DIGEST}}, "spec.helm", CHART_ELSEWHERE),
     ({"interval": "999ms"}, "spec.interval", INTERVAL),
     ({"interval": "8761h"}, "spec.interval", INTERVAL),
     ({"retryInterval": "0s"}, "spec.retryInterval", INTERVAL),
