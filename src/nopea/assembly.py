@@ -45,6 +45,7 @@ from nopea.render.program import find_program
 from nopea.settings import Settings
 from nopea.state.inventory_key import InventoryKey
 from nopea.state.ownership import Ownership
+from nopea.state.rendering_store import RenderingStore
 from nopea.state.repositories import RepositoryStore
 from nopea.state.store import StateStore
 from nopea.web.bodies import Bodies
@@ -212,6 +213,8 @@ def _services(
                 store.renderings,
                 ClusterInputs(client, discovery, settings.tenancy, was_read=inputs.was_read),
                 Remotes(git, downloads, settings.tenancy),
+                kept=RenderingStore(settings.cache_dir / "renderings"),
+                version=renderer.version,
             ),
         ),
         object_cache=ObjectCache(client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current),

@@ -99,6 +99,11 @@ def inventories_not_trimmed(repo: RepoKey, error: str) -> None:
     """Inventory objects that are no longer needed were not deleted; the next sync tries again."""
 
 
+@event(WARNING, "rendering not kept")
+def rendering_not_kept(error: str) -> None:
+    """The file of a rendering could not be read or written; it is made again when it is needed."""
+
+
 @event(INFO, "repository deleted")
 def repository_deleted(repo: RepoKey) -> None:
     """A GitRepository was deleted."""

@@ -31,11 +31,11 @@ class Controllers:
         self._cluster, self._folder, self._namespace = cluster, folder, namespace
         self._started: list[Tapped] = []
 
-    def start(self) -> Tapped:
+    def start(self, *arguments: str) -> Tapped:
         """Start a controller that knows nothing yet; the one before must have ended."""
         assert all(one.exit_code is not None for one in self._started)
         folder = self._folder / f"nopea-{len(self._started)}"
-        self._started.append(Tapped(self._cluster.lab, folder, f"--namespace={self._namespace}"))
+        self._started.append(Tapped(self._cluster.lab, folder, f"--namespace={self._namespace}", *arguments))
         self._started[-1].wait_until_ready()
         return self._started[-1]
 
@@ -126,6 +126,35 @@ def test_nothing_changed_costs_nothing(site: Site, controllers: Controllers) -> 
     _assert_nothing_done(nopea, repo, [*before, "shop"])
     eventually(lambda: _assert_status(repo, status))
     assert _versions(site) == before
+
+
+def test_what_is_unchanged_is_not_rendered_again(
+    site: Site, controllers: Controllers, tmp_path: Path
+) -> None:
+    """A cache folder that outlives the process has the renderings too; a commit meanwhile is rendered."""
+    cache = f"--cache-dir={tmp_path / 'cache'}"
+    controllers.start(cache)
+    files = {"kustomization.yaml": "resources: [web.yaml]\nnamePrefix: prod-\n", **_files("web")}
+    repo = site.sync("shop", files)
+    controllers.kill()
+
+    nopea = controllers.start(cache)
+    _wait_first_pass(nopea, repo)
+    assert _renderings(nopea) == 0
+    commit = repo.git.commit({**files, **_files("web", "store")})
+    assert repo.sync_and_wait()["lastAppliedCommit"] == commit
+    assert _renderings(nopea) == 0
+    controllers.kill()
+
+    repo.git.commit({**files, "kustomization.yaml": "resources: [web.yaml]\nnamePrefix: eu-\n"})
+    nopea = controllers.start(cache)
+    eventually(lambda: site.cluster.must_get(site.place(MAPS, "eu-web")))
+    assert _renderings(nopea) > 0
+
+
+def _renderings(nopea: Tapped) -> float:
+    lines = nopea.get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("nopea_renderings_total{"))
 
 
 def test_another_key_costs_a_look_at_each_object(site: Site, controllers: Controllers) -> None:

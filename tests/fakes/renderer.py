@@ -10,7 +10,8 @@ from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError
 from nopea.downloads.port import On
 from nopea.reconcile.remotes import Opened
-from nopea.reconcile.renderings import Cluster, NoCluster, Opener, Renderer, Renderings
+from nopea.reconcile.renderings import Cluster, NoCluster, Renderings
+from nopea.reconcile.rounds import Opener, Renderer
 from nopea.state.store import RenderCache
 
 

@@ -31,7 +31,8 @@ from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Problem, StalledError
 from nopea.reconcile.remotes import FilesAt, SourceFiles
-from nopea.reconcile.renderings import FolderToRender, Renderings
+from nopea.reconcile.renderings import Renderings
+from nopea.reconcile.rounds import FolderToRender
 from nopea.state.store import ManifestCache
 
 PARSE_BATCH = 64
@@ -238,7 +239,7 @@ async def rendered_snapshot(
         problems=() if rendered.files else (no_objects(folder.path),),
         notes=rendered.notes,
         has_links=any(folder.path and not read.startswith(f"{folder.path}/") for read in rendered.paths),
-        bases=rendered.remotes,
+        bases=tuple(Remote(url, owner=folder.owner) for url in rendered.bases),
         follows_remotes=not rendered.is_pinned,
         chart=rendered.chart,
     )

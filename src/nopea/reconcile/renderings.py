@@ -5,10 +5,9 @@ A rendering is kept with what it read. A commit that changes none of that is not
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import msgspec
@@ -18,9 +17,8 @@ from nopea.core.api.entries import ChartEntry
 from nopea.core.api.helm import Helm
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.downloads.items import RemoteItem, chart_item, is_remote_chart
-from nopea.core.git.source import FileEntry, ParsedFile, PathListing
-from nopea.core.manifests.inputs import UNKNOWN, Capabilities, RenderInputs
-from nopea.core.manifests.limits import problem_of_rendered
+from nopea.core.git.source import ParsedFile, PathListing
+from nopea.core.manifests.inputs import UNKNOWN, Capabilities, RenderInputs, has_secrets
 from nopea.core.manifests.rendering import (
     RenderAnswer,
     RenderedObject,
@@ -31,31 +29,9 @@ from nopea.core.manifests.rendering import (
 )
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
-from nopea.core.problem import Code, Problem, StalledError, SyncError
-from nopea.downloads.port import On
-from nopea.reconcile.remotes import Opened, SourceFiles, Tree
+from nopea.core.problem import SyncError
+from nopea.reconcile.rounds import FolderToRender, Opener, Renderer, Rounds
 from nopea.state.store import RenderCache, Rendered
-
-_MAX_ROUNDS = 32
-"""How often the renderer may ask for more: once per level of bases, and for what it finds by rendering."""
-_SMALL_FILES, _SMALL_BYTES = 500, 2 * 1024 * 1024
-"""A folder up to this size is given whole at first; of a bigger one only the files that are asked for."""
-
-
-class Renderer(Protocol):
-    """The rendering port; every call raises SyncError only, and ends by its deadline."""
-
-    async def render(self, request: RenderRequest, owner: RepoKey, *, timeout_seconds: float) -> RenderAnswer:
-        """Return what a folder renders to, or what else must be given."""
-        ...
-
-
-class Opener(Protocol):
-    """What opens charts and bases that are not in the repository; raises SyncError."""
-
-    async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
-        """Return the item as it is now or, if not `fresh`, as it was when it was opened last."""
-        ...
 
 
 class Cluster(Protocol):
@@ -83,72 +59,79 @@ class NoCluster:
         return RenderInputs(variables=spec.substitute)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderToRender:
-    """What is rendered: a folder of one version of a repository, for its owner, all rounds within a time.
-
-    If not `fresh`, what lies elsewhere is taken as it was last time.
-    """
-
-    source: SourceFiles
-    path: str
-    tool: Tool
-    owner: RepoKey
-    timeout_seconds: float
-    fresh: bool = True
+_Key = tuple[object, ...]
+"""What a rendering depends on beside files."""
 
 
-@dataclass(slots=True)
-class _Given:
-    """What the renderer has been given so far."""
+class Kept(Protocol):
+    """Where renderings outlive the process."""
 
-    tree: Tree
-    on: On
-    fresh: bool
-    entries: dict[str, FileEntry] = field(default_factory=dict)
-    contents: dict[str, bytes] = field(default_factory=dict)
-    folders: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    remotes: dict[str, str] = field(default_factory=dict)
+    async def get(self, name: str) -> Rendered | None:
+        """Return a rendering."""
+        ...
+
+    async def put(self, name: str, rendered: Rendered) -> None:
+        """Keep a rendering."""
+        ...
 
 
 class Renderings:
-    """Renders folders, and keeps what came of them."""
+    """Renders folders, and keeps what came of them: in memory and, if nothing in it is secret, in files."""
 
-    def __init__(self, renderer: Renderer, cache: RenderCache, cluster: Cluster, remotes: Opener) -> None:
+    def __init__(
+        self,
+        renderer: Renderer,
+        cache: RenderCache,
+        cluster: Cluster,
+        remotes: Opener,
+        *,
+        kept: Kept | None = None,
+        version: str = "",
+    ) -> None:
+        """`version` names the renderer: another one may render differently."""
         self._renderer = renderer
         self._cache = cache
         self._cluster = cluster
         self._remotes = remotes
+        self._kept = kept
+        self._version = version
 
     async def files(self, folder: FolderToRender, spec: GitRepositorySpec) -> Rendered:
         """Return the objects that a folder renders to, by the file that each comes from. Raises SyncError."""
         inputs = await self._cluster.of(folder.owner, spec)
         options = await self._options(spec, folder, inputs)
         chart = _chart_elsewhere(spec)
-        key = (spec.url, folder.path, folder.tool.value, chart, _digest(options, inputs))
-        given = _given(folder, inputs)
-        if (known := self._cache.get(key)) is not None:
-            for item in known.items:
-                await self._open(item, given)
-            if await given.tree.paths(known.paths) == known.listing:
-                return replace(known, chart=_chart_entry(given, chart))
-        given.contents |= inputs.values
+        key = (self._version, spec.url, folder.path, folder.tool.value, chart, _digest(options, inputs))
+        rounds = self._rounds(folder, inputs)
+        known = await self._known(key, rounds, in_files=not has_secrets(inputs))
+        if known is not None:
+            return replace(known, chart=_chart_entry(rounds, chart))
+        rounds = self._rounds(folder, inputs)  # what was opened for the known one may not be needed
+        rounds.contents |= inputs.values
         if chart is not None:
-            opened = await self._open(chart, given)
+            opened = await rounds.open(chart)
             options["helm"]["chart"] = opened.path
-        answer = await self._answer(folder, given, options)
+        answer = await rounds.answer(self._renderer, options)
         objects = answer.objects
         files, left_out = await tasks.off_loop(files_of, objects, folder.tool, size=len(objects))
-        rendered = replace(_rendered(given, answer, files, left_out), chart=_chart_entry(given, chart))
+        rendered = replace(_rendered(rounds, answer, files, left_out), chart=_chart_entry(rounds, chart))
         self._cache[key] = rendered
+        if self._kept is not None and not has_secrets(inputs):
+            await self._kept.put(_name(key), rendered)
         return rendered
 
-    async def _open(self, item: RemoteItem, given: _Given) -> Opened:
-        opened = await self._remotes.open(item, given.on, fresh=given.fresh)
-        given.tree.add(opened)
-        given.remotes[item.key] = opened.path
-        return opened
+    def _rounds(self, folder: FolderToRender, inputs: RenderInputs) -> Rounds:
+        return Rounds(folder, inputs.logins, self._remotes)
+
+    async def _known(self, key: _Key, rounds: Rounds, *, in_files: bool = False) -> Rendered | None:
+        """Return the rendering of before, unless something that it read is another."""
+        known = self._cache.get(key)
+        if known is None and in_files and self._kept is not None:
+            known = await self._kept.get(_name(key))
+        if known is None or not await _is_current(known, rounds):
+            return None
+        self._cache[key] = known
+        return known
 
     async def transformed(
         self,
@@ -163,24 +146,41 @@ class Renderings:
         """
         inputs = await self._cluster.of(folder.owner, spec)
         options = _transformation(inputs)
-        variables = options.pop("substitute", None) if spec.kustomize is not None else None
+        overlay = None if spec.kustomize is None else msgspec.to_builtins(spec.kustomize)
+        content = await tasks.off_loop(_digest_of_files, files, encrypted, size=len(files))
+        asked = _digest({**options, "kustomize": overlay}, inputs)
+        key = (self._version, spec.url, folder.path, content, asked)
+        known = await self._known(key, self._rounds(folder, inputs))
+        if known is None:
+            known = await self._transformed(folder, files, encrypted, options, overlay, inputs)
+            self._cache[key] = known
+        return known.files
+
+    async def _transformed(
+        self,
+        folder: FolderToRender,
+        files: Mapping[str, ParsedFile],
+        encrypted: Mapping[str, bytes],
+        options: dict[str, Any],
+        overlay: Mapping[str, Any] | None,
+        inputs: RenderInputs,
+    ) -> Rendered:
+        variables = options.pop("substitute", None) if overlay is not None else None
         request = RenderRequest(
             tool=Tool.PLAIN, path="", files=encrypted, documents=_documents(files), options=options
         )
         answer = await self._renderer.render(request, folder.owner, timeout_seconds=folder.timeout_seconds)
         changed = await tasks.off_loop(changed_files, files, answer.objects, size=len(answer.objects))
-        if spec.kustomize is None:
-            return changed
-        has_secrets = inputs.private or bool(encrypted)
-        options = {"kustomize": msgspec.to_builtins(spec.kustomize), "private": has_secrets}
+        if overlay is None:
+            return Rendered(files=changed, paths=(), listing=PathListing(files=()))
+        options = {"kustomize": overlay, "private": inputs.private or bool(encrypted)}
         if variables is not None:
             options["substitute"] = variables
-        as_overlay = replace(folder, tool=Tool.KUSTOMIZE)
-        given = _given(folder, inputs)
-        answer = await self._answer(as_overlay, given, options, documents=_documents(changed))
+        rounds = self._rounds(replace(folder, tool=Tool.KUSTOMIZE), inputs)
+        answer = await rounds.answer(self._renderer, options, _documents(changed))
         objects = answer.objects
-        rendered, _ = await tasks.off_loop(files_of, objects, Tool.KUSTOMIZE, size=len(objects))
-        return with_problems(rendered, changed)
+        made, _ = await tasks.off_loop(files_of, objects, Tool.KUSTOMIZE, size=len(objects))
+        return _rendered(rounds, answer, with_problems(made, changed), 0)
 
     async def _options(
         self, spec: GitRepositorySpec, folder: FolderToRender, inputs: RenderInputs
@@ -202,63 +202,15 @@ class Renderings:
         }
         return options
 
-    async def _answer(
-        self,
-        folder: FolderToRender,
-        given: _Given,
-        options: Mapping[str, Any],
-        *,
-        documents: Sequence[RenderedObject] = (),
-    ) -> RenderAnswer:
-        await self._give_first(folder, given, has_documents=bool(documents))
-        loop = asyncio.get_running_loop()
-        ends_at = loop.time() + folder.timeout_seconds
-        for _ in range(_MAX_ROUNDS):
-            request = RenderRequest(
-                tool=folder.tool,
-                path=folder.path,
-                files=dict(given.contents),
-                folders=tuple(given.folders),
-                missing=tuple(given.missing),
-                remotes=dict(given.remotes),
-                documents=documents,
-                options=options,
-            )
-            try:
-                answer = await self._renderer.render(
-                    request, folder.owner, timeout_seconds=max(0.0, ends_at - loop.time())
-                )
-            except SyncError as error:
-                raise type(error)(*(_in_words(each, given.tree) for each in error.problems)) from error
-            if not answer.need and not answer.fetch:
-                return answer
-            opened = [await self._open(item, given) for item in answer.fetch]
-            wanted = [*answer.need, *(each.path for each in opened if each.remote is None)]
-            if wanted:
-                await _give(given, await given.tree.paths(wanted))
-        raise StalledError(
-            Problem(
-                code=Code.RENDERING_TOO_BIG,
-                message=f"The folder refers to bases that refer to bases, {_MAX_ROUNDS} levels deep.",
-                hint="Refer to the bases directly.",
-                source=folder.path,
-            )
-        )
 
-    async def _give_first(self, folder: FolderToRender, given: _Given, *, has_documents: bool) -> None:
-        """Give what is needed for sure, or is little."""
-        if given.remotes:
-            await _give(given, await given.tree.paths(list(given.remotes.values())))
-            return
-        listing = await given.tree.paths([folder.path])
-        size = sum(entry.size for entry in listing.files)
-        if not has_documents and len(listing.files) <= _SMALL_FILES and size <= _SMALL_BYTES:
-            await _give(given, listing)
-
-
-def _given(folder: FolderToRender, inputs: RenderInputs) -> _Given:
-    on = On(owner=folder.owner, timeout_seconds=folder.timeout_seconds, logins=inputs.logins)
-    return _Given(tree=Tree(folder.source), on=on, fresh=folder.fresh)
+async def _is_current(known: Rendered, rounds: Rounds) -> bool:
+    """Return whether everything that a rendering read is as it was."""
+    try:
+        for item in known.items:
+            await rounds.open(item)
+    except SyncError:
+        return False  # perhaps it is not needed any more; if it is, the renderer asks for it again
+    return not known.paths or await rounds.tree.paths(known.paths) == known.listing
 
 
 def _chart_elsewhere(spec: GitRepositorySpec) -> RemoteItem | None:
@@ -268,15 +220,11 @@ def _chart_elsewhere(spec: GitRepositorySpec) -> RemoteItem | None:
     return chart_item(helm.chart, helm.version or "")
 
 
-def _chart_entry(given: _Given, chart: RemoteItem | None) -> ChartEntry | None:
-    opened = given.tree.opened.get(chart.folder) if chart is not None else None
+def _chart_entry(rounds: Rounds, chart: RemoteItem | None) -> ChartEntry | None:
+    opened = rounds.tree.opened.get(chart.folder) if chart is not None else None
     if opened is None or opened.resolved is None:
         return None
     return ChartEntry(source=str(opened.item), version=opened.resolved.version, digest=opened.resolved.digest)
-
-
-def _in_words(problem: Problem, tree: Tree) -> Problem:
-    return replace(problem, message=tree.in_words(problem.message), source=tree.in_words(problem.source))
 
 
 def _documents(files: Mapping[str, ParsedFile]) -> tuple[RenderedObject, ...]:
@@ -299,23 +247,23 @@ def _transformation(inputs: RenderInputs) -> dict[str, Any]:
     return options
 
 
+def _digest_of_files(files: Mapping[str, ParsedFile], encrypted: Mapping[str, bytes]) -> bytes:
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(msgspec.msgpack.encode((path, files[path])))
+    for path in sorted(encrypted):
+        digest.update(msgspec.msgpack.encode((path, encrypted[path])))
+    return digest.digest()
+
+
+def _name(key: _Key) -> str:
+    """Return the name of a rendering that outlives the process."""
+    return hashlib.sha256(repr(key).encode()).hexdigest()
+
+
 def _digest(options: Mapping[str, Any], inputs: RenderInputs) -> bytes:
     """Return a digest of all that a rendering depends on beside files: the cache keeps no keys."""
     return hashlib.sha256(msgspec.msgpack.encode((options, inputs.values))).digest()
-
-
-async def _give(given: _Given, listing: PathListing) -> None:
-    """Add what is listed. Raises StalledError when it is too much."""
-    entries = {**given.entries, **{entry.path: entry for entry in listing.files}}
-    problem = problem_of_rendered(entries.values())
-    if problem is not None:
-        raise StalledError(problem)
-    missing = [path for path in entries if path not in given.contents]
-    contents = await given.tree.read(list(dict.fromkeys(entries[path].blob for path in missing)))
-    given.contents.update({path: contents[entries[path].blob] for path in missing})
-    given.entries = entries
-    given.folders += listing.folders
-    given.missing += listing.missing
 
 
 def _left_out(hooks: int) -> tuple[str, ...]:
@@ -326,23 +274,23 @@ def _left_out(hooks: int) -> tuple[str, ...]:
 
 
 def _rendered(
-    given: _Given, answer: RenderAnswer, files: Mapping[str, ParsedFile], left_out: int
+    rounds: Rounds, answer: RenderAnswer, files: Mapping[str, ParsedFile], left_out: int
 ) -> Rendered:
     """Return the rendering with what it read in Git, in the form in which Git lists it."""
     below = tuple(f"{folder}/" if folder else "" for folder in answer.folders)
-    read = [path for path in answer.read if path in given.entries]
+    read = [path for path in answer.read if path in rounds.entries]
     counts = set(read)
     return Rendered(
-        files={given.tree.in_words(path): file for path, file in files.items()},
-        notes=(*map(given.tree.in_words, answer.notes), *_left_out(left_out)),
-        items=tuple(opened.item for opened in given.tree.opened.values()),
-        remotes=tuple(opened.remote for opened in given.tree.opened.values() if opened.remote),
-        is_pinned=all(opened.is_pinned for opened in given.tree.opened.values()),
+        files={rounds.tree.in_words(path): file for path, file in files.items()},
+        notes=(*map(rounds.tree.in_words, answer.notes), *_left_out(left_out)),
+        items=tuple(opened.item for opened in rounds.tree.opened.values()),
+        bases=tuple(opened.remote.url for opened in rounds.tree.opened.values() if opened.remote),
+        is_pinned=all(opened.is_pinned for opened in rounds.tree.opened.values()),
         paths=(*read, *answer.folders, *answer.looked),
         listing=PathListing(
             files=tuple(
                 entry
-                for path, entry in sorted(given.entries.items())
+                for path, entry in sorted(rounds.entries.items())
                 if path in counts or (below and path.startswith(below))
             ),
             folders=answer.folders,

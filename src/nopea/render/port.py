@@ -23,6 +23,7 @@ from nopea.git.request import OperationError
 from nopea.measure import Measure, not_measured
 from nopea.render import problems
 from nopea.render.process import RenderSettings, render_process
+from nopea.render.program import version_of
 
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
 _INDEX = "index"
@@ -34,6 +35,8 @@ class RenderPort:
 
     def __init__(self, settings: RenderSettings, *, measure: Measure = not_measured) -> None:
         self._program = settings.program
+        self.version = version_of(settings.program)
+        """Another text means that a folder may be rendered differently."""
         self._max_seconds = settings.max_seconds
         self._measure = measure
         self._pool = Pool(settings, render_process(settings))

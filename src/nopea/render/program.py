@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import nopea
+
 NAME = "nopea-render"
 VARIABLE = "NOPEA_RENDERER"
 
@@ -25,6 +27,14 @@ def find_program(environment: Mapping[str, str], *, cache_dir: Path) -> Path | N
             return found
     in_path = shutil.which(NAME, path=environment.get("PATH", ""))
     return Path(in_path).absolute() if in_path else _program(cache_dir / NAME)
+
+
+def version_of(program: Path | None) -> str:
+    """Return what tells a program, and this package, from another one; empty without a program."""
+    if program is None:
+        return ""
+    file = program.stat()
+    return f"{nopea.__version__} {file.st_size} {file.st_mtime_ns}"
 
 
 def _program(path: Path) -> Path | None:

@@ -134,8 +134,8 @@ class Rendered:
     """What users should know of it, in sentences."""
     items: tuple[RemoteItem, ...] = ()
     """What it read elsewhere."""
-    remotes: tuple[Remote, ...] = ()
-    """The repositories among that."""
+    bases: tuple[str, ...] = ()
+    """The URLs of the repositories among that."""
     is_pinned: bool = True
     """False when some of that may change without a commit."""
     chart: ChartEntry | None = None

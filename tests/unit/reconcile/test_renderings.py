@@ -9,17 +9,20 @@ from typing import Any
 import msgspec
 import pytest
 from tests.fakes.git import FakeGit
-from tests.fakes.renderer import FakeRenderer, renderings
+from tests.fakes.renderer import FakeRenderer, NoRemotes, renderings
 
 from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import Remote
 from nopea.core.manifests import limits
+from nopea.core.manifests.inputs import RenderInputs
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
 from nopea.core.manifests.tool import Tool
+from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, StalledError
 from nopea.reconcile.fetch import Fetcher, Snapshot
-from nopea.state.store import ManifestCache
+from nopea.reconcile.renderings import NoCluster, Renderings
+from nopea.state.store import ManifestCache, RenderCache, Rendered
 
 REMOTE = Remote("https://git.acme.example/shop/api.git")
 WEB = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"web"}}'
@@ -123,7 +126,7 @@ async def test_changes_of_the_spec_render_again_and_reach_the_renderer() -> None
 
 async def test_a_big_folder_is_not_given_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """The renderer asks for the files that it needs."""
-    monkeypatch.setattr("nopea.reconcile.renderings._SMALL_FILES", 2)
+    monkeypatch.setattr("nopea.reconcile.rounds._SMALL_FILES", 2)
     files = {f"prod/data/{number}.txt": "x" for number in range(3)}
 
     def answer(request: RenderRequest) -> RenderAnswer:
@@ -253,3 +256,105 @@ async def test_options_of_kustomize_beside_a_chart_are_refused() -> None:
         await world.sync(path="chart", kustomize={"namePrefix": "x-"})
     with pytest.raises(StalledError, match=r"no Chart\.yaml"):
         await world.sync(helm={"values": {}})
+
+
+class _Inputs(NoCluster):
+    """What a cluster gives."""
+
+    def __init__(self, inputs: RenderInputs) -> None:
+        self._inputs = inputs
+
+    async def of(self, owner: RepoKey, spec: GitRepositorySpec) -> RenderInputs:
+        del owner, spec
+        return self._inputs
+
+
+class _Files:
+    """What outlives the process."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Rendered] = {}
+
+    async def get(self, name: str) -> Rendered | None:
+        return self.kept.get(name)
+
+    async def put(self, name: str, rendered: Rendered) -> None:
+        self.kept[name] = rendered
+
+
+def _restarted(
+    world: _World, files: _Files, *, version: str = "1", inputs: RenderInputs | None = None
+) -> None:
+    """Forget everything in memory."""
+    cluster = NoCluster() if inputs is None else _Inputs(inputs)
+    world.fetcher = Fetcher(
+        world.git,
+        ManifestCache(limit_bytes=2**20),
+        Renderings(
+            world.renderer, RenderCache(limit_bytes=2**20), cluster, NoRemotes(), kept=files, version=version
+        ),
+    )
+
+
+async def test_after_a_restart_nothing_unchanged_is_rendered() -> None:
+    """What changed meanwhile is, and so is all after an upgrade of the renderer."""
+    world, files = _World(), _Files()
+    _restarted(world, files)
+    first = await world.sync()
+    rendered = len(world.renderer.requests)
+
+    _restarted(world, files)
+    assert await world.sync() == first
+    assert len(world.renderer.requests) == rendered
+
+    world.git.push({"base/web.yaml": "x"})
+    _restarted(world, files)
+    await world.sync()
+    again = len(world.renderer.requests)
+    assert again > rendered
+
+    _restarted(world, files, version="2")
+    await world.sync()
+    assert len(world.renderer.requests) > again
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        RenderInputs(variables={"a": "b"}, private=True),
+        RenderInputs(age=("AGE-SECRET-KEY-1",)),
+        RenderInputs(pgp=("key",)),
+        RenderInputs(values={"Secret prod": b"a: b"}),
+    ],
+)
+async def test_what_is_made_with_secrets_is_not_kept_in_files(inputs: RenderInputs) -> None:
+    """Plaintext is never on a disk."""
+    world, files = _World(), _Files()
+    _restarted(world, files, inputs=inputs)
+
+    await world.sync()
+
+    assert world.renderer.requests
+    assert files.kept == {}
+
+
+def _substituted(request: RenderRequest) -> RenderAnswer:
+    """Answer as the renderer does for plain manifests."""
+    return RenderAnswer(objects=tuple(request.documents))
+
+
+async def test_plain_manifests_with_variables_are_rendered_once() -> None:
+    """Until a file or a variable changes; a file that is broken now is told, although no object changed."""
+    world = _World(_substituted, **{"plain/web.yaml": WEB.decode()})
+    spec: dict[str, Any] = {"path": "plain", "substitute": {"a": "b"}}
+    first = await world.sync(**spec)
+    assert await world.sync(**spec) == first
+    assert len(world.renderer.requests) == 1
+
+    world.git.push({"plain/broken.yaml": "a: [\n"})
+    broken = await world.sync(**spec)
+
+    assert [file for file, parsed in broken.files.items() if parsed.problems] == ["plain/broken.yaml"]
+    rendered = len(world.renderer.requests)
+    await world.sync(**{**spec, "substitute": {"a": "c"}})
+    assert len(world.renderer.requests) > rendered

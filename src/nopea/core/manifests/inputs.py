@@ -52,6 +52,11 @@ class InputReference:
     is_key: bool = False
 
 
+def has_secrets(inputs: RenderInputs) -> bool:
+    """Return whether what is rendered with them may hold something of a Secret or of an encrypted file."""
+    return inputs.private or bool(inputs.age or inputs.pgp or inputs.values)
+
+
 def references_of(spec: GitRepositorySpec) -> frozenset[InputReference]:
     """Return what the rendering reads in the namespace of the repository."""
     values = spec.helm.values_from if spec.helm is not None else ()

@@ -1,0 +1,149 @@
+"""One rendering, in rounds: the renderer says what it needs, and is asked again with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from nopea.core.downloads.items import RemoteItem
+from nopea.core.downloads.logins import Logins
+from nopea.core.git.source import FileEntry, PathListing
+from nopea.core.manifests.limits import problem_of_rendered
+from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
+from nopea.core.manifests.tool import Tool
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code, Problem, StalledError, SyncError
+from nopea.downloads.port import On
+from nopea.reconcile.remotes import Opened, SourceFiles, Tree
+
+_MAX_ROUNDS = 32
+"""How often the renderer may ask for more: once per level of bases, and for what it finds by rendering."""
+_SMALL_FILES, _SMALL_BYTES = 500, 2 * 1024 * 1024
+"""A folder up to this size is given whole at first; of a bigger one only the files that are asked for."""
+
+
+class Renderer(Protocol):
+    """The rendering port; every call raises SyncError only, and ends by its deadline."""
+
+    async def render(self, request: RenderRequest, owner: RepoKey, *, timeout_seconds: float) -> RenderAnswer:
+        """Return what a folder renders to, or what else must be given."""
+        ...
+
+
+class Opener(Protocol):
+    """What opens charts and bases that are not in the repository; raises SyncError."""
+
+    async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
+        """Return the item as it is now or, if not `fresh`, as it was when it was opened last."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderToRender:
+    """What is rendered: a folder of one version of a repository, for its owner, all rounds within a time.
+
+    If not `fresh`, what lies elsewhere is taken as it was last time.
+    """
+
+    source: SourceFiles
+    path: str
+    tool: Tool
+    owner: RepoKey
+    timeout_seconds: float
+    fresh: bool = True
+
+
+@dataclass(slots=True)
+class Rounds:
+    """A rendering of a folder, and what the renderer has been given for it so far."""
+
+    folder: FolderToRender
+    logins: Logins
+    remotes: Opener
+    contents: dict[str, bytes] = field(default_factory=dict)
+    entries: dict[str, FileEntry] = field(default_factory=dict)
+    tree: Tree = field(init=False)
+    _folders: list[str] = field(default_factory=list)
+    _missing: list[str] = field(default_factory=list)
+    _places: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tree = Tree(self.folder.source)
+
+    async def open(self, item: RemoteItem) -> Opened:
+        """Open what lies elsewhere, and add it to the tree. Raises SyncError."""
+        folder = self.folder
+        on = On(owner=folder.owner, timeout_seconds=folder.timeout_seconds, logins=self.logins)
+        opened = await self.remotes.open(item, on, fresh=folder.fresh)
+        self.tree.add(opened)
+        self._places[item.key] = opened.path
+        return opened
+
+    async def answer(
+        self, renderer: Renderer, options: Mapping[str, Any], documents: Sequence[RenderedObject] = ()
+    ) -> RenderAnswer:
+        """Return what the folder renders to, when nothing more is needed. Raises SyncError."""
+        folder = self.folder
+        await self._give_first(has_documents=bool(documents))
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + folder.timeout_seconds
+        for _ in range(_MAX_ROUNDS):
+            request = RenderRequest(
+                tool=folder.tool,
+                path=folder.path,
+                files=dict(self.contents),
+                folders=tuple(self._folders),
+                missing=tuple(self._missing),
+                remotes=dict(self._places),
+                documents=documents,
+                options=options,
+            )
+            try:
+                answer = await renderer.render(
+                    request, folder.owner, timeout_seconds=max(0.0, ends_at - loop.time())
+                )
+            except SyncError as error:
+                raise type(error)(*map(self._in_words, error.problems)) from error
+            if not answer.need and not answer.fetch:
+                return answer
+            opened = [await self.open(item) for item in answer.fetch]
+            wanted = [*answer.need, *(each.path for each in opened if each.remote is None)]
+            if wanted:
+                await self._give(await self.tree.paths(wanted))
+        raise StalledError(
+            Problem(
+                code=Code.RENDERING_TOO_BIG,
+                message=f"The folder refers to bases that refer to bases, {_MAX_ROUNDS} levels deep.",
+                hint="Refer to the bases directly.",
+                source=folder.path,
+            )
+        )
+
+    async def _give_first(self, *, has_documents: bool) -> None:
+        """Give what is needed for sure, or is little."""
+        if self._places:
+            await self._give(await self.tree.paths(list(self._places.values())))
+            return
+        listing = await self.tree.paths([self.folder.path])
+        size = sum(entry.size for entry in listing.files)
+        if not has_documents and len(listing.files) <= _SMALL_FILES and size <= _SMALL_BYTES:
+            await self._give(listing)
+
+    async def _give(self, listing: PathListing) -> None:
+        """Add what is listed. Raises StalledError when it is too much."""
+        entries = {**self.entries, **{entry.path: entry for entry in listing.files}}
+        problem = problem_of_rendered(entries.values())
+        if problem is not None:
+            raise StalledError(problem)
+        missing = [path for path in entries if path not in self.contents]
+        contents = await self.tree.read(list(dict.fromkeys(entries[path].blob for path in missing)))
+        self.contents.update({path: contents[entries[path].blob] for path in missing})
+        self.entries = entries
+        self._folders += listing.folders
+        self._missing += listing.missing
+
+    def _in_words(self, problem: Problem) -> Problem:
+        words = self.tree.in_words
+        return replace(problem, message=words(problem.message), source=words(problem.source))

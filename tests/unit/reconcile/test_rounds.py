@@ -1,0 +1,106 @@
+"""A rendering asks again with what the renderer needs from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from tests.fakes.renderer import FakeRenderer
+
+from nopea.core.downloads.items import RemoteItem, RemoteKind
+from nopea.core.downloads.logins import NO_LOGINS
+from nopea.core.git.source import FileEntry, PathListing
+from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
+from nopea.core.manifests.tool import Tool
+from nopea.core.objects import RepoKey
+from nopea.core.problem import Code, Problem, StalledError
+from nopea.downloads.port import On
+from nopea.reconcile.remotes import Opened
+from nopea.reconcile.rounds import FolderToRender, Rounds
+
+BASE = RemoteItem(RemoteKind.BASE, "https://files.example/install.yaml")
+PLACE = f"{BASE.folder}/base.yaml"
+
+
+class _OneFile:
+    """A tree with one file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    async def paths(self, paths: Sequence[str]) -> PathListing:
+        assert paths
+        return PathListing(files=(FileEntry(self.path, f"blob of {self.path}", 1),))
+
+    async def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
+        return {blob: blob.encode() for blob in blobs}
+
+
+class _Opener:
+    """Opens the base; counts."""
+
+    def __init__(self) -> None:
+        self.opened: list[tuple[RemoteItem, bool]] = []
+
+    async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
+        del on
+        self.opened.append((item, fresh))
+        return Opened(
+            item=item, path=PLACE, shown="https://files.example/install.yaml", files=_OneFile("base.yaml")
+        )
+
+
+def _rounds(opener: _Opener, *, fresh: bool = True) -> Rounds:
+    folder = FolderToRender(
+        source=_OneFile("kustomization.yaml"),
+        path="",
+        tool=Tool.KUSTOMIZE,
+        owner=RepoKey("shop", "shop"),
+        timeout_seconds=5,
+        fresh=fresh,
+    )
+    return Rounds(folder, NO_LOGINS, opener)
+
+
+def _wants_base(request: RenderRequest) -> RenderAnswer:
+    if PLACE not in request.files:
+        return RenderAnswer(fetch=(BASE,))
+    return RenderAnswer(objects=(RenderedObject(PLACE, 0, b"{}"),))
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+async def test_what_lies_elsewhere_is_given(fresh: bool) -> None:
+    """In the next round, with its place; whether servers are asked is the caller's decision."""
+    opener, renderer = _Opener(), FakeRenderer(_wants_base)
+
+    answer = await _rounds(opener, fresh=fresh).answer(renderer, {})
+
+    assert answer.objects
+    assert opener.opened == [(BASE, fresh)]
+    last = renderer.requests[-1]
+    assert last.remotes == {BASE.key: PLACE}
+    assert last.files == {"kustomization.yaml": b"blob of kustomization.yaml", PLACE: b"blob of base.yaml"}
+
+
+async def test_errors_have_the_names_that_users_know() -> None:
+    """The renderer's own folder says nothing to them."""
+
+    def answer(request: RenderRequest) -> RenderAnswer:
+        if PLACE not in request.files:
+            return RenderAnswer(fetch=(BASE,))
+        raise StalledError(
+            Problem(code=Code.RENDERED_INVALID, message=f"{PLACE} is wrong.", hint="", source=f"{PLACE}:3")
+        )
+
+    with pytest.raises(StalledError) as raised:
+        await _rounds(_Opener()).answer(FakeRenderer(answer), {})
+
+    (problem,) = raised.value.problems
+    assert problem.message == "https://files.example/install.yaml is wrong."
+    assert problem.source == "https://files.example/install.yaml:3"
+
+
+async def test_a_renderer_that_never_has_enough_is_ended() -> None:
+    """It could ask for more without end."""
+    with pytest.raises(StalledError, match="levels deep"):
+        await _rounds(_Opener()).answer(FakeRenderer(lambda _: RenderAnswer(fetch=(BASE,))), {})
