@@ -103,7 +103,10 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
         renderer = RenderPort(_render_settings(settings), measure=instruments.rendering)
         downloads = await stack.enter_async_context(
             Downloads(
-                renderer.index, networks=settings.tenancy.git_networks, proxies=proxy_variables(os.environ)
+                renderer.index,
+                networks=settings.tenancy.git_networks,
+                proxies=proxy_variables(os.environ),
+                measure=instruments.download,
             )
         )
         events = EventRecorder(client)

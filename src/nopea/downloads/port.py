@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,13 +21,14 @@ from nopea.core.downloads.logins import NO_LOGINS, Logins
 from nopea.core.downloads.versions import ChartVersion, choose, is_exact, tag_of, version_of
 from nopea.core.git.networks import Networks
 from nopea.core.objects import RepoKey
-from nopea.core.problem import Code, Problem, StalledError
+from nopea.core.problem import Code, Problem, StalledError, SyncError
 from nopea.core.secret import mask_url
 from nopea.downloads import problems
 from nopea.downloads.budget import DownloadBudget, Share
 from nopea.downloads.registry import Asker, Registries
 from nopea.downloads.web import Get, Reply, Web, basic, joined
 from nopea.git.settings import MIB
+from nopea.measure import Measure, not_measured
 
 MAX_ARCHIVE = 16 * MIB
 MAX_INDEX = 32 * MIB
@@ -79,9 +81,16 @@ class Downloads:
     """See the module; open with `async with`. All methods raise SyncError."""
 
     def __init__(
-        self, read_index: ReadIndex, *, networks: Networks, proxies: Mapping[str, str] | None = None
+        self,
+        read_index: ReadIndex,
+        *,
+        networks: Networks,
+        proxies: Mapping[str, str] | None = None,
+        measure: Measure = not_measured,
     ) -> None:
+        """`measure` is told the kind of server, `ok` or how it ended, and the time."""
         self._read_index = read_index
+        self._measure = measure
         self._web = Web(networks, proxies or {})
         self._registries = Registries(self._web)
         self._budget = DownloadBudget()
@@ -133,6 +142,19 @@ class Downloads:
     @asynccontextmanager
     async def _running(self, item: RemoteItem, on: On) -> AsyncIterator[Share]:
         seconds = min(on.timeout_seconds, MAX_SECONDS)
+        started, ended = time.perf_counter(), "cancelled"
+        try:
+            async with self._within(seconds, item, on) as share:
+                yield share
+            ended = "ok"
+        except SyncError:
+            ended = "failed"
+            raise
+        finally:
+            self._measure(_kind_of_server(item), ended, time.perf_counter() - started)
+
+    @asynccontextmanager
+    async def _within(self, seconds: float, item: RemoteItem, on: On) -> AsyncIterator[Share]:
         with self._budget.share(on.owner.namespace, what=str(item)) as share:
             try:
                 async with asyncio.timeout(seconds):
@@ -214,6 +236,12 @@ class Downloads:
     def _keep(self, key: tuple[str, str, str], body: bytes) -> None:
         if len(body) <= CACHE_BYTES:
             self._contents[key] = body
+
+
+def _kind_of_server(item: RemoteItem) -> str:
+    if item.place.startswith(OCI):
+        return "registry"
+    return "repository" if item.name else "file"
 
 
 def _content_key(item: RemoteItem, digest: str, on: On) -> tuple[str, str, str]:

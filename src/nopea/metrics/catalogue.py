@@ -95,6 +95,12 @@ REPOSITORY_LAST_SYNC = _gauge(
 
 # Rendering.
 RENDERINGS = _counter("nopea_renderings_total", "Renderings, by result.", "tool", "result")
+DOWNLOADS = _counter(
+    "nopea_downloads_total", "Requests for charts and remote files, by result.", "source", "result"
+)
+DOWNLOAD_SECONDS = _histogram(
+    "nopea_download_duration_seconds", "Duration of these requests.", "source", buckets=_SLOW
+)
 RENDERING_SECONDS = _histogram(
     "nopea_rendering_duration_seconds",
     "Duration of renderings, including the wait for a process.",
@@ -175,6 +181,8 @@ COUNTED = (
     DRIFTS,
     RENDERINGS,
     RENDERING_SECONDS,
+    DOWNLOADS,
+    DOWNLOAD_SECONDS,
     GIT_OPERATIONS,
     GIT_SECONDS,
     API_REQUESTS,

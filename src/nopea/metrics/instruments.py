@@ -76,6 +76,8 @@ class Instruments:
         self._drifts = _counter(catalogue.DRIFTS, self.registry)
         self._renderings = _counter(catalogue.RENDERINGS, self.registry)
         self._rendering_seconds = _histogram(catalogue.RENDERING_SECONDS, self.registry)
+        self._downloads = _counter(catalogue.DOWNLOADS, self.registry)
+        self._download_seconds = _histogram(catalogue.DOWNLOAD_SECONDS, self.registry)
         self._git = _counter(catalogue.GIT_OPERATIONS, self.registry)
         self._git_seconds = _histogram(catalogue.GIT_SECONDS, self.registry)
         self._api = _counter(catalogue.API_REQUESTS, self.registry)
@@ -97,6 +99,11 @@ class Instruments:
         """Count a rendering."""
         self._renderings(tool, result).inc()
         self._rendering_seconds(tool).observe(seconds)
+
+    def download(self, source: str, result: str, seconds: float) -> None:
+        """Count what was asked of a registry, a chart repository or a server of files."""
+        self._downloads(source, result).inc()
+        self._download_seconds(source).observe(seconds)
 
     def api_request(self, verb: str, code: str, seconds: float) -> None:
         """Count a request to the API server."""

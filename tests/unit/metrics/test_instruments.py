@@ -121,6 +121,7 @@ def test_requests_and_operations_are_counted_with_their_durations() -> None:
     instruments.api_request("apply", "409", 0.02)
     instruments.git_operation("sync", "timeout", 30.0)
     instruments.rendering("kustomize", "ok", 0.02)
+    instruments.download("registry", "failed", 0.5)
     instruments.webhook("github", "woken", 0.002)
 
     found = scraped(instruments)
@@ -129,6 +130,8 @@ def test_requests_and_operations_are_counted_with_their_durations() -> None:
     assert found.value("nopea_git_operations_total", operation="sync", result="timeout") == 1.0
     assert found.value("nopea_renderings_total", tool="kustomize", result="ok") == 1.0
     assert found.value("nopea_rendering_duration_seconds_count", tool="kustomize") == 1.0
+    assert found.value("nopea_downloads_total", source="registry", result="failed") == 1.0
+    assert found.value("nopea_download_duration_seconds_count", source="registry") == 1.0
     assert found.value("nopea_webhook_deliveries_total", provider="github", result="woken") == 1.0
     assert found.value("nopea_webhook_answer_duration_seconds_count", result="woken") == 1.0
     assert found.value("nopea_git_operation_duration_seconds_bucket", operation="sync", le="30.0") == 1.0
