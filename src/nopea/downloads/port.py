@@ -37,6 +37,7 @@ INDEX_CACHE_BYTES = 16 * MIB
 MAX_SECONDS = 60.0
 _OK, _NOT_MODIFIED = 200, 304
 _INDEX = "Check the URL: a chart repository has an index.yaml."
+_URL = "Check the URL with curl."
 _RANGE = "Correct spec.helm.version: `helm search repo --versions` lists what there is."
 
 ReadIndex = Callable[[bytes, str, RepoKey, float], Awaitable[Sequence[ChartVersion]]]
@@ -231,7 +232,8 @@ class Downloads:
         if reply.status == _OK or (etag and reply.status == _NOT_MODIFIED):
             return reply
         wait = reply.header("Retry-After")
-        raise problems.of_status(what, reply.status, retry_after=wait, missing=_INDEX)
+        missing = _INDEX if limit == MAX_INDEX else _URL
+        raise problems.of_status(what, reply.status, retry_after=wait, missing=missing)
 
     def _keep(self, key: tuple[str, str, str], body: bytes) -> None:
         if len(body) <= CACHE_BYTES:

@@ -8,11 +8,11 @@ from typing import Protocol
 
 from cachetools import LRUCache
 
-from nopea.core.api.tenancy import TenancyPolicy, remote_violation
+from nopea.core.api.tenancy import NO_CREDENTIALS, TenancyPolicy, remote_violation
 from nopea.core.downloads.bases import GitBase, parse_base
 from nopea.core.downloads.items import RemoteItem, RemoteKind
 from nopea.core.git.source import Commit, FileEntry, PathListing, Ref, RefKind, Remote
-from nopea.core.problem import Code, StalledError, SyncError
+from nopea.core.problem import Code, Problem, StalledError, SyncError
 from nopea.core.secret import mask_url
 from nopea.downloads.port import On, Resolved
 
@@ -111,8 +111,7 @@ class Remotes:
             else:
                 opened = await self._file(item, on)
         except SyncError as error:
-            named = (replace(each, source=each.source or item.source) for each in error.problems)
-            raise type(error)(*named) from error
+            raise type(error)(*(_explained(each, item) for each in error.problems)) from error
         self._known[key] = opened
         return opened
 
@@ -154,6 +153,13 @@ class Remotes:
                 if any(problem.code is not Code.GIT_REF_NOT_FOUND for problem in error.problems):
                     raise
         return await self._git.sync(remote, refs[-1], timeout_seconds=on.timeout_seconds), refs[-1]
+
+
+def _explained(problem: Problem, item: RemoteItem) -> Problem:
+    """Return the problem with the place of the reference, and without advice about the repository's own login."""
+    needs_login = problem.code in (Code.GIT_AUTHENTICATION, Code.GIT_NOT_FOUND)
+    hint = NO_CREDENTIALS if needs_login and item.kind is RemoteKind.BASE else problem.hint
+    return replace(problem, source=problem.source or item.source, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from nopea.core.manifests.limits import problem_of_rendered
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
-from nopea.core.problem import Code, Problem, StalledError, SyncError
+from nopea.core.problem import Code, Problem, StalledError, SyncError, TransientError
 from nopea.downloads.port import On
 from nopea.reconcile.remotes import Opened, SourceFiles, Tree
 
@@ -108,7 +108,7 @@ class Rounds:
                 raise type(error)(*map(self._in_words, error.problems)) from error
             if not answer.need and not answer.fetch:
                 return answer
-            opened = [await self.open(item) for item in answer.fetch]
+            opened = await self._open_all(answer.fetch)
             wanted = [*answer.need, *(each.path for each in opened if each.remote is None)]
             if wanted:
                 await self._give(await self.tree.paths(wanted))
@@ -120,6 +120,20 @@ class Rounds:
                 source=folder.path,
             )
         )
+
+    async def _open_all(self, items: Sequence[RemoteItem]) -> list[Opened]:
+        """Open all items. Raises SyncError with everything that is wrong with them."""
+        opened: list[Opened] = []
+        problems: list[Problem] = []
+        for item in items:
+            try:
+                opened.append(await self.open(item))
+            except SyncError as error:
+                problems += error.problems
+        if problems:
+            is_transient = all(one.code.transient for one in problems)
+            raise (TransientError if is_transient else StalledError)(*problems)
+        return opened
 
     async def _give_first(self, *, has_documents: bool) -> None:
         """Give what is needed for sure, or is little."""

@@ -143,6 +143,15 @@ async def test_an_error_names_the_reference(servers: Servers) -> None:
     assert not servers.asked
 
 
+@pytest.mark.parametrize("text", ["ssh://git@git.example/a.git//base", "git@git.example:a.git//base"])
+async def test_a_base_by_ssh_is_refused(remotes: Remotes, servers: Servers, text: str) -> None:
+    """It would need a login, and whose that is cannot be said."""
+    with pytest.raises(StalledError, match="without credentials"):
+        await remotes.open(RemoteItem(RemoteKind.BASE, text), ON, fresh=True)
+
+    assert not servers.asked
+
+
 async def test_a_tree_has_all_files(remotes: Remotes) -> None:
     """Listed in order, read where they are, named in words."""
     tree = Tree(Own())

@@ -13,7 +13,7 @@ from nopea.core.git.source import FileEntry, PathListing
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
-from nopea.core.problem import Code, Problem, StalledError
+from nopea.core.problem import Code, Problem, StalledError, TransientError
 from nopea.downloads.port import On
 from nopea.reconcile.remotes import Opened
 from nopea.reconcile.rounds import FolderToRender, Rounds
@@ -98,6 +98,25 @@ async def test_errors_have_the_names_that_users_know() -> None:
     (problem,) = raised.value.problems
     assert problem.message == "https://files.example/install.yaml is wrong."
     assert problem.source == "https://files.example/install.yaml:3"
+
+
+async def test_all_that_cannot_be_opened_is_told_at_once() -> None:
+    """Not only the first of it."""
+
+    class Closed(_Opener):
+        async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
+            del on, fresh
+            raise TransientError(Problem(code=Code.REMOTE_UNREACHABLE, message=f"{item} is away.", hint=""))
+
+    other = RemoteItem(RemoteKind.BASE, "https://files.example/other.yaml")
+
+    with pytest.raises(TransientError) as raised:
+        await _rounds(Closed()).answer(FakeRenderer(lambda _: RenderAnswer(fetch=(BASE, other))), {})
+
+    assert [problem.message for problem in raised.value.problems] == [
+        "https://files.example/install.yaml is away.",
+        "https://files.example/other.yaml is away.",
+    ]
 
 
 async def test_a_renderer_that_never_has_enough_is_ended() -> None:

@@ -13,7 +13,7 @@ from nopea.core.downloads.bases import parse_base
 from nopea.core.downloads.items import RemoteItem, RemoteKind, is_remote_chart
 from nopea.core.duration import parse_duration
 from nopea.core.git.networks import Networks
-from nopea.core.git.source import Proxy, host_of
+from nopea.core.git.source import Proxy, host_of, is_ssh
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem
 
@@ -148,15 +148,21 @@ def proxy_violation(proxy: Proxy, policy: TenancyPolicy) -> Problem | None:
     return _host_violation("The Secret in spec.proxySecretRef", proxy.address, policy)
 
 
+NO_CREDENTIALS = "Nopea fetches remote bases without credentials: commit the files of a private one."
+
+
 def remote_violation(item: RemoteItem, policy: TenancyPolicy) -> Problem | None:
     """Return what the process does not allow about a chart or a base; None to go ahead."""
     if item.kind is RemoteKind.CHART:
         return _host_violation(str(item), item.place, policy)
     base = parse_base(item.place)
     host = host_of(base.url) if base is not None else ""
-    if host and any(fnmatchcase(host, pattern) for pattern in policy.remote_bases):
+    allowed = bool(host) and any(fnmatchcase(host, pattern) for pattern in policy.remote_bases)
+    if allowed and base is not None and not is_ssh(base.url):
         return None
-    if base is None:
+    if allowed:
+        message, hint = "is reached by ssh, which needs a login", f"Use its https URL. {NO_CREDENTIALS}"
+    elif base is None:
         message, hint = "is neither a file by https nor a Git repository", "Correct the reference."
     else:
         message = f"is on the host {host or '(none)'}, from which Nopea may fetch no bases"
