@@ -53,6 +53,8 @@ async def test_a_login_is_not_sent_to_another_host(
         (cut(b"x" * 1000, after_bytes=10), Code.REMOTE_UNREACHABLE, "truncated"),
         (redirecting("http://127.0.0.1:1/x"), Code.REMOTE_REFUSED, "https"),
         (redirecting("https://[x"), Code.REMOTE_REFUSED, "https"),
+        (redirecting("https://127.0.0.1\\@localhost/x"), Code.REMOTE_REFUSED, "https"),
+        (redirecting("https://localhost/a b"), Code.REMOTE_REFUSED, "https"),
         (redirecting("/charts/index.yaml"), Code.REMOTE_REFUSED, "redirects too often"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -24,7 +25,9 @@ from nopea.downloads import problems
 from nopea.downloads.budget import Share
 from nopea.http_client import describe, is_forbidden_address, is_untrusted, open_session
 
-CONNECTIONS = 64
+CONNECTIONS = 1000
+_URL = re.compile(r"https://[!-\[\]^-~]+")
+"""Printable ASCII without a backslash: nothing that a server or a library could read in another way."""
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _NETWORKS = "Correct the URL, or run Nopea with another --git-networks."
@@ -110,7 +113,7 @@ class Web:
     async def _one(self, asked: Get, url: str, headers: Mapping[str, str]) -> Reply:
         if self._direct is None or self._by_proxy is None:
             raise RuntimeError("Web is not open: use it with `async with`")
-        if not url.startswith("https://") or not host_of(url):
+        if not _URL.fullmatch(url) or not host_of(url):
             raise problems.refused(asked.what, f"{mask_url(url)} is not an https URL", "Correct the URL.")
         proxy = proxy_for(url, self._proxies)
         session = self._by_proxy if proxy else self._direct
@@ -121,7 +124,7 @@ class Web:
                 URL(url, encoded=True),
                 headers=headers,
                 allow_redirects=False,
-                ssl=self._context(asked.ca_crt) if asked.ca_crt else True,
+                ssl=await self._context(asked.ca_crt) if asked.ca_crt else True,
                 proxy=proxy or None,
             ) as response:
                 body = await _body(response, asked)
@@ -142,13 +145,18 @@ class Web:
             return True
         return all(may_connect(str(address[0]), self._networks) for *_, address in found)
 
-    def _context(self, ca_crt: str) -> ssl.SSLContext:
+    async def _context(self, ca_crt: str) -> ssl.SSLContext:
         known = self._contexts.get(ca_crt)
         if known is None:
-            known = ssl.create_default_context()
-            known.load_verify_locations(cadata=ca_crt.encode("ascii", errors="replace").decode())
-            self._contexts[ca_crt] = known
+            known = self._contexts[ca_crt] = await asyncio.to_thread(_trusting, ca_crt)
         return known
+
+
+def _trusting(ca_crt: str) -> ssl.SSLContext:
+    """Return a context that trusts an authority besides those of the system."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(cadata=ca_crt.encode("ascii", errors="replace").decode())
+    return context
 
 
 def joined(url: str, target: str) -> str:

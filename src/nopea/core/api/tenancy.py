@@ -153,6 +153,12 @@ NO_CREDENTIALS = "Nopea fetches remote bases without credentials: commit the fil
 
 def remote_violation(item: RemoteItem, policy: TenancyPolicy) -> Problem | None:
     """Return what the process does not allow about a chart or a base; None to go ahead."""
+    if not item.is_readable:
+        return Problem(
+            code=Code.REMOTE_REFUSED,
+            message=f"{item} is not an oci or https URL of a chart.",
+            hint="Correct the repository and the name of the chart.",
+        )
     if item.kind is RemoteKind.CHART:
         return _host_violation(str(item), item.place, policy)
     base = parse_base(item.place)

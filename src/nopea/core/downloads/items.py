@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import re
 from dataclasses import dataclass, field
 
 from nopea.core.secret import mask_url
@@ -13,6 +14,8 @@ FOLDER = ".git/remotes/"
 OCI = "oci://"
 _HTTPS = "https://"
 _ARCHIVE = ".tgz"
+_PLACE = re.compile(r"(oci|https)://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~%+/-]*)?")
+_NAME = re.compile(r"[A-Za-z0-9._-]*")
 
 
 class RemoteKind(enum.StrEnum):
@@ -49,6 +52,13 @@ class RemoteItem:
     def folder(self) -> str:
         """The folder in which the renderer sees it."""
         return FOLDER + hashlib.sha256(self.key.encode()).hexdigest()[:16]
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether a chart's place and name can be parts of a URL: somebody wrote them into a file in Git."""
+        if self.kind is RemoteKind.BASE:
+            return True
+        return bool(_PLACE.fullmatch(self.place)) and bool(_NAME.fullmatch(self.name))
 
     def __str__(self) -> str:
         """Print it as users know it, without its version and without credentials."""

@@ -30,3 +30,26 @@ def test_each_item_has_a_folder_of_its_own() -> None:
 
     assert len({item.folder for item in items}) == 3
     assert items[0].folder == RemoteItem(RemoteKind.CHART, "https://a.example", "web", "1", source="x").folder
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "readable"),
+    [
+        ("oci://registry.example:5000/charts", "web", True),
+        ("https://[2001:db8::1]/charts", "web", True),
+        ("https://charts.example/web-1.0.0%2Bb.tgz", "", True),
+        ("http://charts.example", "web", False),
+        ("file:///etc", "web", False),
+        ("https://robot:pw@charts.example", "web", False),
+        ("https://charts.example#@evil.example", "web", False),
+        ("https://charts.example\\@evil.example", "web", False),
+        ("https://charts.example?a=b", "web", False),
+        ("https://charts.example\r\nHost: evil", "web", False),
+        ("https://charts.example", "../web", False),
+        ("https://charts.example", "web|x", False),
+        ("https://charts.example/a b", "web", False),
+    ],
+)
+def test_what_a_lock_may_name(place: str, name: str, readable: bool) -> None:
+    """Texts of Git become parts of URLs: none can be read in two ways."""
+    assert RemoteItem(RemoteKind.CHART, place, name).is_readable is readable
