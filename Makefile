@@ -9,9 +9,10 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 4
 RENDERER := $(BIN)/nopea-render
 REGISTRY := $(BIN)/nopea-test-registry
+HELM := $(BIN)/nopea-test-helm
 PURE_TESTS = $(BIN)/pytest -q -n auto -m "not alone" tests/unit lab/tests/unit
 
-.PHONY: help setup lab-binaries renderer test-renderer registry demo test test-pure check format run bench crds lock audit clean
+.PHONY: help setup lab-binaries renderer test-renderer test-programs demo test test-pure check format run bench crds lock audit clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -43,17 +44,20 @@ renderer: $(RENDERER) ## build nopea-render, which renders Kustomize and Helm (n
 test-renderer: ## the tests of nopea-render that are written in Go
 	@cd renderer && CGO_ENABLED=0 go vet -trimpath -buildvcs=false ./... && CGO_ENABLED=0 go test -trimpath -buildvcs=false ./...
 
-$(REGISTRY): tests/registry/main.go tests/registry/go.mod tests/registry/go.sum | $(STAMP)
-	@command -v go >/dev/null || { echo "▸ the tests need an OCI registry, which is built with Go 1.26"; exit 1; }
-	@echo "▸ building the OCI registry of the tests from tests/registry/ (about a minute, once)"
-	@cd tests/registry && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o ../../$@ .
+$(REGISTRY): PACKAGE = ./registry
+$(REGISTRY): tests/programs/registry/main.go
+$(HELM): PACKAGE = helm.sh/helm/v4/cmd/helm
+$(REGISTRY) $(HELM): tests/programs/go.mod tests/programs/go.sum | $(STAMP)
+	@command -v go >/dev/null || { echo "▸ the tests need an OCI registry and helm, which are built with Go 1.26"; exit 1; }
+	@echo "▸ building $(notdir $@) from tests/programs/ (about a minute, once)"
+	@cd tests/programs && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w" -o ../../$@ $(PACKAGE)
 
-registry: $(REGISTRY) ## build the OCI registry that tests use (needs Go 1.26)
+test-programs: $(REGISTRY) $(HELM) ## build the OCI registry and the helm that tests use (needs Go 1.26)
 
 demo: $(RENDERER) ## the whole story in one screen (DEMO_KEEP=1 leaves it running)
 	@$(BIN)/nopea demo
 
-test: $(RENDERER) $(REGISTRY) ## every test, on real API servers, Git servers, registries, sockets (WORKERS=4 in parallel)
+test: $(RENDERER) $(REGISTRY) $(HELM) ## every test, on real API servers, Git servers, registries, sockets (WORKERS=4 in parallel)
 	@$(BIN)/nopea lab binaries --pods >/dev/null
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
 	@$(BIN)/pytest -q -m alone

@@ -1,4 +1,4 @@
-"""A real OCI registry on loopback, and pushes to it. The program is distribution's; see tests/registry."""
+"""A real OCI registry on loopback, and pushes to it. The program is distribution's; see tests/programs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def program() -> Path:
     default = Path(sys.executable).parent / "nopea-test-registry"
     place = Path(os.environ.get("NOPEA_TEST_REGISTRY") or default)
     if not place.exists():
-        raise FileNotFoundError(f"{place} is not built; run `make registry` (needs Go 1.26)")
+        raise FileNotFoundError(f"{place} is not built; run `make test-programs` (needs Go 1.26)")
     return place
 
 
