@@ -21,7 +21,8 @@ NAMED = [name for row in THREATS for name in re.findall(r"`([^`]+::[^`]+)`", row
 ACTORS = (
     "anybody on the network", "a webhook's sender", "a user with a GitRepository",
     "a user with `edit` in a namespace, without GitRepositories", "what is in a repository", "a Git server",
-    "a registry, a chart repository, another repository", "who may read status, Events, notifications or logs",
+    "a registry, a chart repository, another repository",
+    "who may read status, Events, notifications or logs",
     "who may read the volume of `--cache-dir`", "another manager of the same objects",
     "a tenant by any of this, or by all at once",
     "another GitRepository of the same tenant", "who takes over the Nopea Pod", "the supply chain",
