@@ -83,7 +83,7 @@ run: $(RENDERER) ## run the controller with your own rights and networks on the 
 bench: $(RENDERER) lab-binaries ## first sync of many repositories against bare loops of the same work
 	@$(BIN)/python -m bench
 
-crds: $(STAMP) ## write deploy/base/crds from the code's model
+crds: $(STAMP) ## write deploy/base/crds from the code's model, and the chart's copies
 	@$(BIN)/python deploy/generate.py
 
 lock: $(STAMP) ## refresh the hashed locks from pyproject.toml, and the digest of the base image

@@ -1,4 +1,7 @@
-"""Writes `deploy/base/crds/` from the code's own model; run it after changing the model: `make crds`."""
+"""Writes what is generated in `deploy/` and `charts/`; run it after a change of its sources: `make crds`.
+
+The CRDs come from the code's own model. The chart cannot read files outside of its folder, so it has copies.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,33 @@ import yaml
 
 from nopea.core.api.crds import git_repository_crd, inventory_crd
 
+HERE = Path(__file__).parent
+CHART = HERE.parent / "charts" / "nopea" / "files"
 HEADER = "# Generated from src/nopea/core/api by deploy/generate.py; change the model, not this file.\n"
+KEEP = {"helm.sh/resource-policy": "keep"}
 
 
 def rendered() -> dict[str, str]:
     """Return the text of every generated file by its name in `deploy/base/crds/`."""
-    return {
-        "gitrepositories.yaml": _text(git_repository_crd()),
-        "inventories.yaml": _text(inventory_crd()),
-    }
+    return {name: _text(crd) for name, crd in _crds().items()}
+
+
+def charted() -> dict[str, str]:
+    """Return the text of every generated file by its name in `charts/nopea/files/`."""
+    files = {f"crds/{name}": _text(_kept(crd)) for name, crd in _crds().items()}
+    for name in ("rules.yaml", "dashboard.json"):
+        files[name] = (HERE / "monitoring" / name).read_text(encoding="utf-8")
+    return files
+
+
+def _crds() -> dict[str, dict[str, Any]]:
+    return {"gitrepositories.yaml": git_repository_crd(), "inventories.yaml": inventory_crd()}
+
+
+def _kept(crd: dict[str, Any]) -> dict[str, Any]:
+    """Return the CRD with the annotation by which Helm leaves it when the release is uninstalled."""
+    metadata = crd["metadata"]
+    return {**crd, "metadata": {**metadata, "annotations": {**metadata.get("annotations", {}), **KEEP}}}
 
 
 def _text(crd: dict[str, Any]) -> str:
@@ -26,10 +47,10 @@ def _text(crd: dict[str, Any]) -> str:
 
 def main() -> None:
     """Write the files."""
-    folder = Path(__file__).parent / "base" / "crds"
-    folder.mkdir(exist_ok=True)
-    for name, text in rendered().items():
-        (folder / name).write_text(text, encoding="utf-8")
+    for folder, files in ((HERE / "base" / "crds", rendered()), (CHART, charted())):
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

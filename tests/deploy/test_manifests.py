@@ -33,9 +33,9 @@ def test_everything_applies(deployed: str) -> None:
 
     assert kinds == sorted(
         ["namespace", "serviceaccount", "service", "deployment", "networkpolicy"]
-        + ["validatingadmissionpolicy", "validatingadmissionpolicybinding"]
+        + ["validatingadmissionpolicy", "validatingadmissionpolicybinding"] * 2
         + ["customresourcedefinition"] * 2
-        + ["clusterrole"] * 2
+        + ["clusterrole"] * 3
         + ["clusterrolebinding"]
         + ["role", "rolebinding"] * 2
     )
@@ -279,7 +279,7 @@ def _as_default_account(lab: Lab, namespace: str, folder: Path) -> Kubectl:
 
 def test_egress_can_be_limited(lab: Lab, tmp_path: Path) -> None:
     """The component adds one policy to each variant, which a strict API server accepts."""
-    for variant in (".", "any-namespace", "cluster-admin"):
+    for variant in (".", "tenants", "any-namespace", "cluster-admin"):
         own = tmp_path / f"own-{variant}"
         own.mkdir()
         (own / "deploy").symlink_to(DEPLOY)

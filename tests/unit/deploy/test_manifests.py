@@ -28,7 +28,9 @@ def pod() -> dict[str, Any]:
     return spec
 
 
-@pytest.mark.parametrize("folder", ["base", "tenant", "any-namespace", "cluster-admin", "egress-policy"])
+@pytest.mark.parametrize(
+    "folder", ["base", "tenant", "tenants", "any-namespace", "cluster-admin", "egress-policy"]
+)
 def test_kustomization_lists_every_file(folder: str) -> None:
     """`kubectl apply -k` applies every manifest of the folder, and at most the base besides."""
     place = ROOT / "deploy" / folder

@@ -14,6 +14,7 @@ PAGES = sorted(
         *ROOT.glob("*.md"),
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "deploy").rglob("*.yaml"),
+        *(ROOT / "charts").rglob("*.yaml"),
     ]
 )
 HOUSE_WORDS = {

@@ -20,7 +20,8 @@ THREATS = [
 NAMED = [name for row in THREATS for name in re.findall(r"`([^`]+::[^`]+)`", row[-1])]
 ACTORS = (
     "anybody on the network", "a webhook's sender", "a user with a GitRepository",
-    "a user with `edit` in a namespace, without GitRepositories", "what is in a repository", "a Git server",
+    "a user with `edit` in a namespace, without GitRepositories", "a user with the role `nopea-operator`",
+    "what is in a repository", "a Git server",
     "a registry, a chart repository, another repository",
     "who may read status, Events, notifications or logs",
     "who may read the volume of `--cache-dir`", "another manager of the same objects",
