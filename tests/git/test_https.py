@@ -147,7 +147,11 @@ async def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
 async def test_a_server_that_asks_for_a_client_certificate_is_told_as_such(
     port: GitPort, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
-    """libgit2 cannot present one; OpenSSL's own words would let users look for a broken network."""
+    """libgit2 cannot present one; OpenSSL's own words would let users look for a broken network.
+
+    In TLS 1.3 the server's alert comes after the handshake: it is lost if the server has closed the connection
+    before the request is written. A later attempt tells it.
+    """
     authority = issue("Acme Root")
     (tmp_path / "ca.pem").write_text(authority.pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -155,13 +159,18 @@ async def test_a_server_that_asks_for_a_client_certificate_is_told_as_such(
     context.load_verify_locations(tmp_path / "ca.pem")
     context.verify_mode = ssl.CERT_REQUIRED
     context.maximum_version = version
+    told = "it may ask for a client certificate, which is not supported"
+    attempts = 1 if version is ssl.TLSVersion.TLSv1_2 else 10
 
     with FaultyServer(faulty.always(faulty.answer("200 OK")), tls=context) as server:
         remote = Remote(
             server.url(scheme="https"), Credentials(ca_crt=authority.pem, token=Secret("tok-4711"))
         )
-        with pytest.raises(TransientError) as failure:
-            await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
+        messages: list[str] = []
+        while len(messages) < attempts and not any(told in message for message in messages):
+            with pytest.raises(TransientError) as failure:
+                await port.sync(remote, MAIN, timeout_seconds=PATIENCE)
+            messages += [problem.message for problem in failure.value.problems]
         assert server.requests == []
 
-    assert "it may ask for a client certificate, which is not supported" in failure.value.problems[0].message
+    assert told in messages[-1]
