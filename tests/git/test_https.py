@@ -149,7 +149,7 @@ async def test_a_server_that_asks_for_a_client_certificate_is_told_as_such(
 ) -> None:
     """libgit2 cannot present one; OpenSSL's own words would let users look for a broken network.
 
-    In TLS 1.3 the server's alert comes after the handshake: it is lost if the server has closed the connection
+    In TLS 1.3 the server's alert comes after the handshake: it is lost if the server closes the connection
     before the request is written. A later attempt tells it.
     """
     authority = issue("Acme Root")
