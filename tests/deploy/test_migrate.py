@@ -102,14 +102,24 @@ CHART = _manifest(
 )  # fmt: skip
 
 
+REGISTRY = _manifest(
+    "OCIRepository", "source.toolkit.fluxcd.io/v1", "redis",
+    {"url": "oci://registry.example/charts/redis", "ref": {"semver": "1.x"}, "secretRef": {"name": "login"}},
+)  # fmt: skip
+FROM_REGISTRY = _manifest(
+    "HelmRelease", "helm.toolkit.fluxcd.io/v2", "from-registry",
+    {"interval": "10m0s", "chartRef": {"kind": "OCIRepository", "name": "redis"}, "values": {"a": 1}},
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "manifest",
-    [KUSTOMIZATION, HELM_RELEASE, APPLICATION, KUSTOMIZED, CHART],
+    [KUSTOMIZATION, HELM_RELEASE, APPLICATION, KUSTOMIZED, CHART, FROM_REGISTRY],
     ids=lambda manifest: manifest["metadata"]["name"],
 )
 def test_a_migrated_object_is_accepted(dry_api: Api, manifest: Json) -> None:
     """With every field that is mapped; strict validation refuses fields that do not exist."""
-    (made,) = migrate([ForeignObject(SOURCE), ForeignObject(manifest)])
+    (made,) = migrate([ForeignObject(SOURCE), ForeignObject(REGISTRY), ForeignObject(manifest)])
     assert made.manifest is not None
     assert [note for note in made.notes if "invalid" in note or note.startswith("not mapped")] == []
 

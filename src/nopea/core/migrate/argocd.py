@@ -9,6 +9,7 @@ from typing import Any
 from nopea.core.git.semver import Range
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS, Budget
 from nopea.core.manifests.yaml.loader import compose
+from nopea.core.migrate.charts import chart_of_application, needs_repository
 from nopea.core.migrate.model import (
     ELSEWHERE,
     IN_GIT,
@@ -41,9 +42,8 @@ def from_application(manifest: Mapping[str, Any], notes: Notes) -> dict[str, Any
     metadata = manifest.get("metadata") or {}
     given = Fields(manifest.get("spec"), "spec", notes)
     namespace = _destination(given.below("destination")) or own_namespace
-    source = Fields(_source(given), "spec.source", notes)
-    if source.take("chart") is not None:
-        raise NotMappedError(f"its chart comes from a registry; {IN_GIT}")
+    found, chart, prefix = _sources(given, notes)
+    source = Fields(found, "spec.source", notes)
     if source.take("plugin") is not None:
         raise NotMappedError("a plugin makes its manifests; Nopea runs no plugins")
     path = source.text("path").removeprefix("./").strip("/")
@@ -54,10 +54,14 @@ def from_application(manifest: Mapping[str, Any], notes: Notes) -> dict[str, Any
         "path": path,
         "targetNamespace": None,
     }
-    kustomize, helm = source.take("kustomize"), source.take("helm")
+    kustomize = source.take("kustomize")
+    helm = source.take("helm") if chart is None else chart.take("helm")
     _kustomize(Fields(kustomize, "spec.source.kustomize", notes), spec, notes)
-    _helm(Fields(helm, "spec.source.helm", notes), spec)
-    _directory(source.below("directory"), spec, is_plain=kustomize is None and helm is None)
+    _helm(Fields(helm, "spec.source.helm", notes), spec, prefix=prefix)
+    if chart is not None:
+        spec["helm"] |= chart_of_application(chart)
+        chart.rest()
+    _directory(source.below("directory"), spec, is_plain=kustomize is None and helm is None and chart is None)
     _sync_policy(given.below("syncPolicy"), spec, notes)
     spec["ignoreDifferences"] = _ignored(given, notes)
     if _FINALIZER in strings(metadata.get("finalizers")):
@@ -75,13 +79,21 @@ def from_application(manifest: Mapping[str, Any], notes: Notes) -> dict[str, Any
     return git_repository(name, namespace, spec, notes)
 
 
-def _source(given: Fields) -> Any:
+def _sources(given: Fields, notes: Notes) -> tuple[Any, Fields | None, str]:
+    """Return the source in Git; the one that is a chart, if there is one; and how that names files in Git.
+
+    Raises NotMappedError.
+    """
     source, several = given.take("source"), given.take("sources")
-    if source is None and isinstance(several, list) and len(several) == 1:
-        return several[0]
-    if source is None or several:
+    found = [source] if source is not None and not several else items(several)
+    charts = [each for each in found if isinstance(each, Mapping) and each.get("chart")]
+    in_git = [each for each in found if each not in charts]
+    chart = Fields(charts[0], "spec.sources[chart]", notes) if charts else None
+    if len(charts) == 1 and not in_git:
+        raise needs_repository(chart_of_application(chart or Fields({}, "", notes)))
+    if len(in_git) != 1 or len(charts) > 1 or (charts and in_git[0].get("path")):
         raise NotMappedError("it has several sources; make a GitRepository for each")
-    return source
+    return in_git[0], chart, f"${in_git[0].get('ref')}/" if charts else ""
 
 
 def _destination(given: Fields) -> str:
@@ -172,7 +184,8 @@ def _image(text: str) -> dict[str, str]:
     return image
 
 
-def _helm(given: Fields, spec: dict[str, Any]) -> None:
+def _helm(given: Fields, spec: dict[str, Any], *, prefix: str) -> None:
+    """Map the options of a chart. `prefix` begins the paths of files in Git, if the chart is not there."""
     values: dict[str, Any] = {}
     if text := given.text("values"):
         composed = compose(text, first_line=1, limits=DEFAULT_LIMITS, budget=Budget(DEFAULT_LIMITS))
@@ -190,7 +203,9 @@ def _helm(given: Fields, spec: dict[str, Any]) -> None:
         _set(values, name.split("."), value if parameter.get("forceString") else _typed(value))
     files = []
     for file in strings(given.take("valueFiles")):
-        if file.startswith("$") or "://" in file:
+        if prefix and file.startswith(prefix):
+            files.append(file.removeprefix(prefix))
+        elif prefix or file.startswith("$") or "://" in file:
             given.note(f"valueFiles[{file}]", IN_GIT)
         else:
             files.append(_joined(spec["path"], file))

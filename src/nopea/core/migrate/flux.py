@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nopea.core.migrate.charts import ChartSources, chart_at, chart_in_repository, needs_repository
 from nopea.core.migrate.model import (
     ELSEWHERE,
-    IN_GIT,
     Fields,
     Notes,
     NotMappedError,
@@ -24,6 +24,9 @@ _SAME = ("prune", "retryInterval", "targetNamespace", "serviceAccountName", "wai
 _KUSTOMIZE = ("namePrefix", "nameSuffix", "images", "patches", "components", "commonMetadata")
 _REFS = ("name", "semver", "tag", "branch")
 _DEFAULT_BRANCH = "master"
+_BOOTSTRAP = "flux-system"
+CHART_KINDS = ("HelmRepository", "OCIRepository")
+"""Where charts are that are not in Git."""
 _DELETION_POLICIES = {"Delete": "Delete", "WaitForTermination": "Delete", "Orphan": "Orphan"}
 
 
@@ -54,17 +57,30 @@ def from_kustomization(manifest: Mapping[str, Any], notes: Notes, *, sources: So
     return git_repository(name, namespace, spec, notes)
 
 
-def from_helm_release(manifest: Mapping[str, Any], notes: Notes, *, sources: Sources) -> dict[str, Any]:
-    """Return the GitRepository for a HelmRelease whose chart is in Git. Raises NotMappedError."""
+def from_helm_release(
+    manifest: Mapping[str, Any], notes: Notes, *, sources: Sources, charts: ChartSources | None = None
+) -> dict[str, Any]:
+    """Return the GitRepository for a HelmRelease. Raises NotMappedError.
+
+    If its chart is not in Git, the repository is the only one that is given, or flux-system.
+    """
     namespace, name = name_of(manifest)
     given = Fields(manifest.get("spec"), "spec", notes)
     _refuse_other_cluster(given)
-    if (reference := given.take("chartRef")) is not None:
-        raise NotMappedError(f"its chart comes from {_kind(reference)}; {IN_GIT}")
     chart = given.below("chart").below("spec")
-    spec = _source(chart.take("sourceRef"), namespace, sources, notes)
-    for ignored in ("interval", "version"):  # of a chart in Git, the commit is the version
-        chart.take(ignored)
+    reference = given.take("chartRef") or chart.take("sourceRef")
+    chart.take("interval")
+    version = chart.text("version")  # of a chart in Git, the commit is the version
+    files = [file.removeprefix("./").lstrip("/") for file in strings(chart.take("valuesFiles"))]
+    elsewhere = _chart_elsewhere(reference, namespace, chart, version, charts or {}, notes)
+    if elsewhere is None:
+        spec = _source(reference, namespace, sources, notes)
+        elsewhere = {"chart": chart.text("chart").removeprefix("./").strip("/")}
+    else:
+        spec = _any_source(elsewhere, namespace, sources, notes)
+        if set(files) - {"values.yaml"}:
+            notes.not_mapped("spec.chart.spec.valuesFiles", "they are in the chart; commit a copy")
+        files = []
     own_interval, suspend = given.take("interval"), given.take("suspend")
     target = given.take("targetNamespace")
     spec.setdefault("interval", own_interval)
@@ -73,10 +89,10 @@ def from_helm_release(manifest: Mapping[str, Any], notes: Notes, *, sources: Sou
     release = given.take("releaseName") or (f"{target}-{name}" if target else name)
     install = given.below("install")
     helm: dict[str, Any] = {
-        "chart": chart.text("chart").removeprefix("./").strip("/"),
+        **elsewhere,
         "releaseName": release,
         "values": given.take("values"),
-        "valuesFiles": [file.removeprefix("./").lstrip("/") for file in strings(chart.take("valuesFiles"))],
+        "valuesFiles": files,
         "valuesFrom": _values_from(given, notes),
         "includeCRDs": False if install.take("crds") == "Skip" else None,
     }
@@ -97,6 +113,37 @@ def from_helm_release(manifest: Mapping[str, Any], notes: Notes, *, sources: Sou
     return git_repository(name, namespace, spec, notes)
 
 
+def _chart_elsewhere(
+    reference: Any, namespace: str, chart: Fields, version: str, charts: ChartSources, notes: Notes
+) -> dict[str, Any] | None:
+    """Return the fields of spec.helm for a chart that is not in Git; None for one that is."""
+    kind = reference.get("kind") if isinstance(reference, Mapping) else None
+    if kind not in CHART_KINDS:
+        return None
+    place = str(reference.get("namespace") or namespace), str(reference.get("name"))
+    found = charts.get((kind, *place))
+    if found is None:
+        raise NotMappedError(
+            f"its source {kind} {'/'.join(filter(None, place))} is not among the given objects"
+        )
+    namespaces = place[0], namespace
+    if kind == "OCIRepository":
+        return chart_at(found, notes, namespaces=namespaces)
+    return chart_in_repository(found, chart.text("chart"), version, notes, namespaces=namespaces)
+
+
+def _any_source(helm: Mapping[str, Any], namespace: str, sources: Sources, notes: Notes) -> dict[str, Any]:
+    """Return the fields of the Git repository that may hold values files of a chart that is not in Git."""
+    named = [key for key in sources if key[1] == _BOOTSTRAP]
+    candidates = named if len(sources) > 1 else list(sources)
+    if len(candidates) != 1:
+        raise needs_repository(helm)
+    (place,) = candidates
+    reference = {"kind": "GitRepository", "namespace": place[0], "name": place[1]}
+    notes.add(f"spec.url is that of GitRepository {place[1]}; the chart needs no file of it, so any will do")
+    return _source(reference, namespace, sources, notes)
+
+
 def _kind(reference: Any) -> str:
     fields = reference if isinstance(reference, Mapping) else {}
     return f"{fields.get('kind')} {fields.get('name')}"
@@ -115,7 +162,7 @@ def _source(
     if not reference:
         raise NotMappedError("it names no source; if it is a patch, run this command on what is rendered")
     if reference.get("kind") != "GitRepository":
-        raise NotMappedError(f"its source is {_kind(reference)}; {IN_GIT}")
+        raise NotMappedError(f"its source is {_kind(reference)}; Nopea follows Git repositories only")
     key = (str(reference.get("namespace") or namespace), str(reference.get("name")))
     if key not in sources:
         where = "/".join(part for part in key if part)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from nopea.core.migrate.argocd import from_application
-from nopea.core.migrate.flux import from_helm_release, from_kustomization
+from nopea.core.migrate.flux import CHART_KINDS, from_helm_release, from_kustomization
 from nopea.core.migrate.model import NOT_MAPPED, Migrated, Notes, NotMappedError, name_of, origin_of
 from nopea.core.objects import GroupKind, split_api_version
 
@@ -19,7 +19,8 @@ KUSTOMIZATION = GroupKind("kustomize.toolkit.fluxcd.io", "Kustomization")
 HELM_RELEASE = GroupKind("helm.toolkit.fluxcd.io", "HelmRelease")
 APPLICATION = GroupKind("argoproj.io", "Application")
 APPLICATION_SET = GroupKind("argoproj.io", "ApplicationSet")
-KINDS = (FLUX_SOURCE, KUSTOMIZATION, HELM_RELEASE, APPLICATION, APPLICATION_SET)
+CHART_SOURCES = tuple(GroupKind(FLUX_SOURCE.group, kind) for kind in CHART_KINDS)
+KINDS = (FLUX_SOURCE, *CHART_SOURCES, KUSTOMIZATION, HELM_RELEASE, APPLICATION, APPLICATION_SET)
 """The kinds that a migration reads."""
 
 
@@ -49,9 +50,14 @@ def migrate(found: Iterable[ForeignObject]) -> list[Migrated]:
     for each in given:
         if each.kind == FLUX_SOURCE:
             sources.setdefault(name_of(each.manifest), []).append(each.manifest)
+    charts = {
+        (each.kind.kind, *name_of(each.manifest)): each.manifest
+        for each in given
+        if each.kind in CHART_SOURCES
+    }
     converters: dict[GroupKind, Callable[[Manifest, Notes], dict[str, Any]]] = {
         KUSTOMIZATION: partial(from_kustomization, sources=sources),
-        HELM_RELEASE: partial(from_helm_release, sources=sources),
+        HELM_RELEASE: partial(from_helm_release, sources=sources, charts=charts),
         APPLICATION: from_application,
         APPLICATION_SET: _application_set,
     }

@@ -13,7 +13,7 @@ from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec
 
 NOT_MAPPED = "not mapped:"
-IN_GIT = "Nopea renders what is in Git only"
+IN_GIT = "values files must be in the Git repository"
 ELSEWHERE = "it applies to another cluster; run Nopea and this command there"
 
 

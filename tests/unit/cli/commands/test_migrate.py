@@ -51,7 +51,7 @@ def test_an_object_without_a_counterpart_is_an_error(commands: Commands, tmp_pat
 
     assert result.exit_code == 1
     assert result.stdout.startswith(
-        "---\n# From: Application argocd/web in web.yaml#1\n# not mapped: its chart"
+        "---\n# From: Application argocd/web in web.yaml#1\n# not mapped: it names no Git repository"
     )
     assert "✗ Application argocd/web in web.yaml#1: not mapped" in result.stderr
 

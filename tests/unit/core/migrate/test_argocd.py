@@ -253,7 +253,17 @@ def test_a_single_source_in_a_list_counts() -> None:
 @pytest.mark.parametrize(
     ("source", "spec", "why"),
     [
-        ({"chart": "redis"}, {}, "from a registry"),
+        (
+            {"chart": "redis", "repoURL": "https://charts.example", "targetRevision": "1.0.0"},
+            {},
+            "spec.helm.chart: https://charts.example/redis, spec.helm.version: 1.0.0",
+        ),
+        ({"chart": "redis", "repoURL": "http://charts.example"}, {}, "https"),
+        (
+            {},
+            {"sources": [{"repoURL": URL, "path": "a"}, {"repoURL": "r.example", "chart": "redis"}]},
+            "several sources",
+        ),
         ({"plugin": {"name": "x"}}, {}, "plugin"),
         ({}, {"sources": [{"repoURL": URL}, {"repoURL": URL}]}, "several sources"),
         ({}, {"destination": {"server": "https://other.example"}}, "another cluster"),
@@ -263,3 +273,35 @@ def test_what_cannot_be_a_repository(source: Json, spec: Json, why: str) -> None
     """The reason is said."""
     with pytest.raises(NotMappedError, match=why):
         _made(source, **spec)
+
+
+def test_a_chart_with_values_in_git() -> None:
+    """The usual pair: a chart from a registry, and a repository that has its values files."""
+    manifest = {
+        "metadata": {"name": "web", "namespace": "argocd"},
+        "spec": {
+            "sources": [
+                {
+                    "repoURL": "registry.example/charts",
+                    "chart": "web",
+                    "targetRevision": "^1.2",
+                    "helm": {"valueFiles": ["$values/prod/web.yaml", "inside.yaml"], "releaseName": "eu"},
+                },
+                {"repoURL": URL, "targetRevision": "main", "ref": "values"},
+            ],
+            "destination": {"server": HERE},
+        },
+    }
+    notes = Notes()
+
+    spec = from_application(manifest, notes)["spec"]
+
+    assert (spec["url"], spec["ref"]) == (URL, {"branch": "main"})
+    assert spec["helm"] == {
+        "chart": "oci://registry.example/charts/web",
+        "version": "^1.2",
+        "valuesFiles": ["prod/web.yaml"],
+        "releaseName": "eu",
+    }
+    (note,) = [line for line in notes.lines if line.startswith("not mapped")]
+    assert "inside.yaml" in note

@@ -226,14 +226,131 @@ def test_fields_of_a_release_without_a_place(fields: Json, path: str) -> None:
     assert note.removeprefix("not mapped: ").partition(":")[0] == path
 
 
+HELM_REPOSITORY = {"kind": "HelmRepository", "name": "charts"}
+OCI_REPOSITORY = {"kind": "OCIRepository", "name": "web"}
+DIGEST = f"sha256:{'0' * 64}"
+
+
+def _from_elsewhere(
+    spec: Json, charts: dict[tuple[str, str, str], Json], sources: Any = None
+) -> tuple[Json, list[str]]:
+    notes = Notes()
+    given = {key: {"spec": each} for key, each in charts.items()}
+    made = from_helm_release(
+        _manifest("HelmRelease", spec),
+        notes,
+        sources=_sources() if sources is None else sources,
+        charts=given,
+    )
+    return made["spec"], notes.lines
+
+
+def test_a_chart_of_a_helm_repository() -> None:
+    """It is named by its URL; the Git repository is the one that there is."""
+    spec, notes = _from_elsewhere(
+        {"chart": {"spec": {"chart": "web", "version": "^1", "sourceRef": HELM_REPOSITORY}}},
+        {("HelmRepository", "team", "charts"): {"url": "https://charts.example/stable/", "interval": "1h"}},
+    )
+
+    assert spec["url"] == URL
+    assert spec["helm"] == {
+        "chart": "https://charts.example/stable/web",
+        "version": "^1",
+        "releaseName": "web",
+    }
+    assert any("any will do" in note for note in notes)
+    assert not [note for note in notes if note.startswith("not mapped")]
+
+
+def test_a_chart_of_an_oci_repository() -> None:
+    """The login comes along; its Secret must be where the GitRepository is."""
+    source = {
+        "url": "oci://registry.example/charts/web",
+        "ref": {"tag": "1.2.3", "digest": DIGEST},
+        "secretRef": {"name": "login"},
+        "provider": "generic",
+        "layerSelector": {"operation": "copy"},
+    }
+    spec, notes = _from_elsewhere(
+        {"chartRef": {**OCI_REPOSITORY, "namespace": "sources"}, "values": {"a": 1}},
+        {("OCIRepository", "sources", "web"): source},
+    )
+
+    assert spec["helm"] == {
+        "chart": "oci://registry.example/charts/web",
+        "digest": DIGEST,
+        "version": "1.2.3",
+        "secretRef": {"name": "login"},
+        "releaseName": "web",
+        "values": {"a": 1},
+    }
+    assert "note: copy the Secret login from namespace sources to team" in notes
+
+
 @pytest.mark.parametrize(
-    ("chart", "spec"),
+    ("source", "why"),
     [
-        ({"sourceRef": {"kind": "HelmRepository", "name": "x"}}, {}),
-        ({}, {"chartRef": {"kind": "OCIRepository", "name": "x"}}),
+        ({"url": "http://charts.example"}, "https"),
+        ({"url": "https://charts.example", "insecure": True}, "https"),
+        (None, "HelmRepository team/charts is not among the given objects"),
     ],
 )
-def test_a_chart_that_is_not_in_git(chart: Json, spec: Json) -> None:
+def test_a_chart_that_cannot_be_fetched(source: Json | None, why: str) -> None:
+    """The reason is said."""
+    charts = {} if source is None else {("HelmRepository", "team", "charts"): source}
+    with pytest.raises(NotMappedError, match=why):
+        _from_elsewhere({"chart": {"spec": {"chart": "web", "sourceRef": HELM_REPOSITORY}}}, charts)
+
+
+def test_what_a_source_has_and_a_repository_has_not() -> None:
+    """Each is named, with what to do."""
+    source = {
+        "url": "https://charts.example",
+        "provider": "aws",
+        "certSecretRef": {"name": "ca"},
+        "verify": {"provider": "cosign"},
+    }
+    _, notes = _from_elsewhere(
+        {"chart": {"spec": {"chart": "web", "sourceRef": HELM_REPOSITORY, "valuesFiles": ["prod.yaml"]}}},
+        {("HelmRepository", "team", "charts"): source},
+    )
+
+    named = [note.removeprefix("not mapped: ").partition(":")[0] for note in notes if "not mapped" in note]
+    assert named == [
+        "HelmRepository",
+        "HelmRepository",
+        "HelmRepository",
+        "spec.chart.spec.valuesFiles",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sources", "url"),
+    [
+        ({}, None),
+        ({("a", "x"): [{"spec": {"url": URL}}], ("b", "y"): [{"spec": {"url": URL}}]}, None),
+        (
+            {
+                ("a", "x"): [{"spec": {"url": URL}}],
+                ("b", "flux-system"): [{"spec": {"url": "https://fleet"}}],
+            },
+            "https://fleet",
+        ),
+    ],
+)
+def test_which_repository_holds_the_values(sources: Any, url: str | None) -> None:
+    """Without one that is clear, what to write is said."""
+    release = {"chart": {"spec": {"chart": "web", "version": "1.0.0", "sourceRef": HELM_REPOSITORY}}}
+    charts = {("HelmRepository", "team", "charts"): {"url": "https://charts.example"}}
+    if url is not None:
+        assert _from_elsewhere(release, charts, sources)[0]["url"] == url
+        return
+    with pytest.raises(NotMappedError) as raised:
+        _from_elsewhere(release, charts, sources)
+    assert "spec.helm.chart: https://charts.example/web, spec.helm.version: 1.0.0" in str(raised.value)
+
+
+def test_a_source_that_is_not_git() -> None:
     """There is nothing to follow."""
-    with pytest.raises(NotMappedError, match="Repository x; Nopea renders what is in Git only"):
-        _release(chart, **spec)
+    with pytest.raises(NotMappedError, match="Bucket x; Nopea follows Git repositories only"):
+        _release({"sourceRef": {"kind": "Bucket", "name": "x"}})
