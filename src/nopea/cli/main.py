@@ -11,6 +11,8 @@ from nopea import __version__
 
 SUBCOMMANDS = {
     "run": ("nopea.cli.commands.run", "Run the controller."),
+    "status": ("nopea.cli.commands.status", "Show whether everything is all right."),
+    "why": ("nopea.cli.commands.why", "Show what is wrong with a repository, and what to do."),
     "diff": ("nopea.cli.commands.diff", "Show how the cluster differs from Git, and who changed it."),
     "plan": ("nopea.cli.commands.plan", "Show what applying a folder would do."),
     "render": ("nopea.cli.commands.render", "Print what a folder or a repository declares."),

@@ -8,14 +8,16 @@ import orjson
 
 from nopea.cli.cluster import CommandError
 from nopea.cli.object_reference import UnknownObjectError, find_object
+from nopea.cli.output.messages import print_hint
 from nopea.core.api import names
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import ObjectKey, RepoKey, Target
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
-from nopea.kube.errors import NotFoundError
-from nopea.kube.kinds import repository_target
+from nopea.kube.errors import ForbiddenError, NotFoundError
+from nopea.kube.kinds import GIT_REPOSITORIES, repository_target
+from nopea.kube.requests import Selection
 from nopea.reconcile.definitions import is_unserved
 from nopea.state.inventory import InventoryStore
 from nopea.state.store import RepositoryState
@@ -38,6 +40,24 @@ async def read_repository(client: KubeClient, key: RepoKey) -> Repository:
     except NotFoundError as error:
         raise missing(error, key) from error
     return parse_repository(raw, policy=AS_CALLER)
+
+
+async def list_repositories(client: KubeClient, namespace: str, *, everywhere: bool) -> list[Repository]:
+    """Return the GitRepositories of all namespaces where that is allowed, else of one; by namespace and name.
+
+    Raises CommandError where the cluster does not serve them.
+    """
+    try:
+        listed = await client.list(GIT_REPOSITORIES, Selection(namespace="" if everywhere else namespace))
+    except ForbiddenError:
+        if not everywhere:
+            raise
+        print_hint(f"You may not list GitRepositories in all namespaces; these are those of {namespace}.")
+        return await list_repositories(client, namespace, everywhere=False)
+    except NotFoundError as error:
+        raise missing(error, RepoKey(namespace, "")) from error
+    found = [parse_repository(live.json(), policy=AS_CALLER) for live in listed.items]
+    return sorted(found, key=lambda repository: repository.key)
 
 
 def missing(error: NotFoundError, key: RepoKey) -> CommandError:

@@ -1,0 +1,43 @@
+"""`nopea why` with a cluster in memory."""
+
+from __future__ import annotations
+
+import json
+
+from tests.unit.cli.conftest import Commands
+
+READY = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "Synced",
+    "message": "",
+    "lastTransitionTime": "2026-11-24T05:00:00Z",
+}
+ERROR = {"code": "NOPEA-G002", "message": "The login is \x1b[31mrefused.", "hint": "Check the Secret."}
+
+
+def test_an_error_needs_somebody(commands: Commands) -> None:
+    """Nothing in it controls the terminal."""
+    commands.store(status={"conditions": [READY], "errors": [ERROR], "errorCount": 1})
+
+    result = commands.run("why", "api")
+
+    assert result.exit_code == 1
+    assert "NOPEA-G002: The login is" in result.stdout
+    assert "  → Check the Secret." in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_a_suspension_does_not(commands: Commands) -> None:
+    """It is told all the same, also as JSON."""
+    commands.store(status={"conditions": [READY]}, suspend=True)
+
+    result = commands.run("why", "api", "-o", "json")
+
+    assert result.exit_code == 0
+    assert [each["kind"] for each in json.loads(result.stdout)["concerns"]] == ["held"]
+
+
+def test_a_name_that_does_not_exist(commands: Commands) -> None:
+    """It is no answer."""
+    assert commands.run("why", "nothing").exit_code == 3
