@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 import orjson
 
@@ -15,7 +16,7 @@ from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import ObjectKey, RepoKey, Target
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
-from nopea.kube.errors import ForbiddenError, NotFoundError
+from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
 from nopea.kube.kinds import GIT_REPOSITORIES, repository_target
 from nopea.kube.requests import Selection
 from nopea.reconcile.definitions import is_unserved
@@ -27,19 +28,38 @@ MANAGER = "nopea-cli"
 
 _KINDS = frozenset({"gr", names.KIND.lower(), names.PLURAL, f"{names.PLURAL}.{names.GROUP}"})
 """What kubectl accepts before a slash."""
+_MOST_NAMES = 3
 
 
 async def read_repository(client: KubeClient, key: RepoKey) -> Repository:
-    """Return the GitRepository; raises CommandError when there is none."""
+    """Return the GitRepository; its name may be NAME, KIND/NAME or NAMESPACE/NAME.
+
+    Raises CommandError when there is none, with the names that the user may have meant.
+    """
     before, slash, name = key.name.rpartition("/")
     if slash:
-        right = name if before in _KINDS else RepoKey(before, name).arguments
-        raise CommandError(f"{key.name!r} is not the name of a GitRepository.", f"Write `{right}`.")
+        key = RepoKey(key.namespace if before.lower() in _KINDS else before, name)
     try:
         raw = (await client.get(repository_target(key))).json()
     except NotFoundError as error:
-        raise missing(error, key) from error
+        raise missing(error, key, near=await _near(client, key)) from error
     return parse_repository(raw, policy=AS_CALLER)
+
+
+async def _near(client: KubeClient, key: RepoKey) -> list[RepoKey]:
+    """Return GitRepositories with such a name; none where they cannot be listed."""
+    found: list[RepoKey] = []
+    for namespace in ("", key.namespace):
+        try:
+            listed = await client.list(GIT_REPOSITORIES, Selection(namespace=namespace, metadata_only=True))
+        except ApiError:
+            continue
+        found = [RepoKey(live.meta.namespace, live.meta.name) for live in listed.items]
+        break
+    names = get_close_matches(key.name, {each.name for each in found}, n=_MOST_NAMES)
+    near = [each for each in found if each.name in names]
+    near.sort(key=lambda each: (names.index(each.name), each.namespace != key.namespace, each))
+    return near[:_MOST_NAMES]
 
 
 async def list_repositories(client: KubeClient, namespace: str, *, everywhere: bool) -> list[Repository]:
@@ -60,7 +80,7 @@ async def list_repositories(client: KubeClient, namespace: str, *, everywhere: b
     return sorted(found, key=lambda repository: repository.key)
 
 
-def missing(error: NotFoundError, key: RepoKey) -> CommandError:
+def missing(error: NotFoundError, key: RepoKey, *, near: Sequence[RepoKey] = ()) -> CommandError:
     """Return the error for a GitRepository, or the kind itself, that does not exist."""
     if is_unserved(error):
         return CommandError(
@@ -68,6 +88,9 @@ def missing(error: NotFoundError, key: RepoKey) -> CommandError:
             "Select another cluster with --context or --kubeconfig, or install Nopea: "
             "`kubectl apply --server-side -k deploy/` or `deploy/cluster-admin`.",
         )
+    if near:
+        meant = " or ".join(f"`{each.arguments}`" for each in near)
+        return CommandError(f"GitRepository {key} does not exist.", f"Did you mean {meant}?")
     return CommandError(
         f"GitRepository {key} does not exist.",
         "`kubectl get gitrepositories.nopea.io -A` lists all GitRepositories; -n selects the namespace.",

@@ -55,3 +55,12 @@ def test_an_unknown_command_is_wrong_usage() -> None:
 def test_the_version_is_that_of_the_package() -> None:
     """`--version` prints the program's name and the version of the package."""
     assert CliRunner().invoke(main, ["--version"]).stdout == f"nopea, version {__version__}\n"
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("statsu", "'status'"), ("confirm_prune", "'confirm-prune'")])
+def test_an_unknown_command_is_guessed(typed: str, meant: str) -> None:
+    """As Git does; the exit code is that of wrong usage."""
+    result = CliRunner().invoke(main, [typed])
+
+    assert result.exit_code == 2
+    assert f"No such command '{typed}'. Did you mean {meant}?" in result.stderr

@@ -29,13 +29,25 @@ async def test_a_repository_that_does_not_exist_is_an_error() -> None:
     assert "kubectl get gitrepositories.nopea.io -A" in caught.value.hint
 
 
-@pytest.mark.parametrize(("name", "hint"), [("gr/api", "`api`"), ("team/api", "`api -n team`")])
-async def test_a_name_with_a_slash_is_explained(commands: Commands, name: str, hint: str) -> None:
-    """Kubectl takes a kind before the slash, and other tools a namespace: the hint has the right form."""
-    with pytest.raises(CommandError, match=f"'{name}' is not the name of a GitRepository") as caught:
-        await read_repository(commands.cluster.client, RepoKey("shop", name))
+@pytest.mark.parametrize(
+    "name", ["api", "gr/api", "GitRepository/api", "gitrepositories.nopea.io/api", "shop/api"]
+)
+async def test_a_name_is_written_in_several_ways(commands: Commands, name: str) -> None:
+    """As kubectl takes it, and as Nopea prints it."""
+    namespace = "elsewhere" if name == "shop/api" else "shop"
 
-    assert hint in caught.value.hint
+    found = await read_repository(commands.cluster.client, RepoKey(namespace, name))
+
+    assert found.key == KEY
+
+
+@pytest.mark.parametrize("key", [RepoKey("shop", "apu"), RepoKey("data", "api")])
+async def test_a_wrong_name_is_guessed(commands: Commands, key: RepoKey) -> None:
+    """Also where it is in another namespace."""
+    with pytest.raises(CommandError, match="does not exist") as caught:
+        await read_repository(commands.cluster.client, key)
+
+    assert caught.value.hint == "Did you mean `api -n shop`?"
 
 
 async def test_a_cluster_that_does_not_serve_the_kind_is_an_error() -> None:
