@@ -25,6 +25,7 @@ from nopea.kube.execplugin import source_of
 from nopea.kube.requests import ApiRequest
 from nopea.kube.transport import ApiResponse, Transport
 
+_READS = ("get", "list", "watch", "dry-run")
 _CONFIG = ClusterConfig(server="https://fake.example", origin="a test")
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -58,7 +59,7 @@ class FakeCluster(ObjectStore):
         return [
             request
             for request in self.requests
-            if request.split()[0] not in ("get", "list", "watch") and "events.k8s.io" not in request
+            if request.split()[0] not in _READS and "events.k8s.io" not in request
         ]
 
     def fail_next(self, verb: str, of: Resource, error: ApiError, *, times: int = 1) -> None:
@@ -127,6 +128,8 @@ class FakeCluster(ObjectStore):
                 sent = orjson.loads(request.body)
                 sent["metadata"]["namespace"] = call.key.namespace
                 return 201, self.create(sent, manager=call.query["fieldManager"])
+        if "dryRun" in call.query:
+            return 200, orjson.loads(request.body)
         is_new = call.key not in self.objects
         stored = self.write(
             call.resource,

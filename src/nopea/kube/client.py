@@ -158,6 +158,11 @@ class KubeClient:
         response = await self._send(requests.apply(target, body))
         return Applied(response.body, created=response.status == 201)
 
+    async def dry_apply(self, target: Target, body: bytes) -> Applied:
+        """Return what `apply` would store; nothing is stored."""
+        response = await self._send(requests.apply(target, body, dry_run=True))
+        return Applied(response.body, created=response.status == 201)
+
     async def apply_own(self, target: Target, body: bytes, *, subresource: str = "") -> Applied:
         """Server-side apply what Nopea writes for itself, as another manager; return the stored object."""
         request = requests.apply(target, body, subresource=subresource, manager=CONTROLLER_MANAGER)

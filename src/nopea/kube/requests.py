@@ -135,16 +135,28 @@ def _what(resource: Resource, selection: Selection) -> str:
     return f"{resource} in {selection.namespace}" if selection.namespace else str(resource)
 
 
-def apply(target: Target, body: bytes, *, subresource: str = "", manager: str = FIELD_MANAGER) -> ApiRequest:
+def apply(
+    target: Target,
+    body: bytes,
+    *,
+    subresource: str = "",
+    manager: str = FIELD_MANAGER,
+    dry_run: bool = False,
+) -> ApiRequest:
     """Server-side apply of an object's JSON (KEP-555).
 
-    It takes over fields of other managers; the API server refuses unknown and duplicate fields.
+    It takes over fields of other managers; the API server refuses unknown and duplicate fields. A dry run
+    stores nothing.
     """
     path = _with_query(
-        object_path(target, subresource), fieldManager=manager, force="true", fieldValidation="Strict"
+        object_path(target, subresource),
+        fieldManager=manager,
+        force="true",
+        fieldValidation="Strict",
+        **({"dryRun": "All"} if dry_run else {}),
     )
     return ApiRequest(
-        verb="apply",
+        verb="dry-run" if dry_run else "apply",
         what=str(target),
         method="PATCH",
         path=path,

@@ -32,6 +32,7 @@ from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, ForbiddenError, NotFoundError
 from nopea.kube.kinds import GIT_REPOSITORIES
 from nopea.kube.problems import to_problem
+from nopea.reconcile.dry_run import DryRun
 from nopea.reconcile.fetch import Fetcher, Snapshot
 from nopea.reconcile.observe import LANES
 from nopea.reconcile.request import ReconcileContext
@@ -134,16 +135,22 @@ class _Comparison:
         self._state = state
         self._planned = planned
         self._deployers = deployers
+        self._dry_run = DryRun(client, frozenset(step.key for step in planned.plan.steps))
 
     async def run(self) -> tuple[ObjectDiff, ...]:
         steps = self._planned.plan.steps
         diffs: dict[ObjectKey, ObjectDiff] = {}
 
         async def compare(step: Step) -> None:
-            diffs[step.key] = await self._compare(step)
+            diffs[step.key] = await self._tried(await self._compare(step))
 
         await tasks.for_each(steps, compare, limit=LANES, name="compare")
         return tuple(diffs[step.key] for step in steps)
+
+    async def _tried(self, diff: ObjectDiff) -> ObjectDiff:
+        """Return the comparison with what the API server says to the write."""
+        checked = await self._dry_run.check(diff.step, self._planned.live.get(diff.step.key))
+        return replace(diff, step=checked.step, unchecked=checked.unchecked)
 
     async def _compare(self, step: Step) -> ObjectDiff:
         desired = step.desired

@@ -43,6 +43,8 @@ def object_lines(objects: tuple[ObjectDiff, ...]) -> Iterator[str]:
             yield f"         until {format_time(step.retry_at)}"
         for field in object_diff.fields:
             yield from _field(field)
+        if object_diff.unchecked:
+            yield click.style(f"    not checked: {object_diff.unchecked}", dim=True)
         if step.problem is not None:
             yield click.style(f"    {step.problem.message}", fg="red")
             yield f"    → {step.problem.hint}"
@@ -123,6 +125,7 @@ def _object_json(object_diff: ObjectDiff) -> dict[str, Any]:
         "until": format_time(step.retry_at) if step.retry_at else None,
         "fields": [_field_json(field) for field in object_diff.fields],
         "problem": _problem_json(step.problem) if step.problem else None,
+        "unchecked": object_diff.unchecked or None,
     }
 
 

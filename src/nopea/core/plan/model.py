@@ -53,6 +53,8 @@ class Reason(enum.StrEnum):
     BREAK_GLASS = "break-glass"
     OWNED_BY_OTHER = "owned by another GitRepository"
     UNREADABLE = "cannot be read"
+    REJECTED = "rejected by the API server"
+    """A dry run was refused, as the apply would be."""
     GONE_FROM_GIT = "gone from Git"
     KEPT = "kept"
     PRUNE_REFUSED = "pruning refused"

@@ -58,6 +58,8 @@ class ObjectDiff:
 
     step: Step
     fields: tuple[FieldDiff, ...] = ()
+    unchecked: str = ""
+    """Why the API server could not say whether it takes the write; empty if it could, or need not."""
 
     @property
     def differs(self) -> bool:

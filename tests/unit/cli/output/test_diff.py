@@ -110,7 +110,8 @@ def test_json_has_every_fact() -> None:
         "differs": True,
         "objects": [
             {"object": str(KEY), "action": "refuse", "reason": "owned by another GitRepository",
-             "differs": True, "source": None, "until": None, "fields": [field], "problem": problem}
+             "differs": True, "source": None, "until": None, "fields": [field], "problem": problem,
+             "unchecked": None}
         ],
         "problems": [problem],
     }  # fmt: skip
