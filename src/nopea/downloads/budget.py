@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
 
 from nopea.downloads import problems
 from nopea.git.settings import MIB
@@ -18,21 +20,19 @@ class DownloadBudget:
     """Counts the requests and the bytes in memory that are on their way."""
 
     def __init__(self) -> None:
-        self._requests: Counter[str] = Counter()
+        self._slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._bytes: Counter[str] = Counter()
 
-    @contextmanager
-    def share(self, namespace: str, *, what: str) -> Iterator[Share]:
-        """Count one download. Raises TransientError when the namespace has too many."""
-        if self._requests[namespace] >= NAMESPACE_REQUESTS:
-            raise problems.unreachable(what, f"{NAMESPACE_REQUESTS} downloads of the namespace are running")
-        self._requests[namespace] += 1
-        share = Share(self._bytes, namespace, what)
-        try:
-            yield share
-        finally:
-            share.release()
-            self._requests -= Counter((namespace,))
+    @asynccontextmanager
+    async def share(self, namespace: str, *, what: str) -> AsyncIterator[Share]:
+        """Count one download; it waits while the namespace has too many. The caller owns the deadline."""
+        slots = self._slots.setdefault(namespace, asyncio.Semaphore(NAMESPACE_REQUESTS))
+        async with slots:
+            share = Share(self._bytes, namespace, what)
+            try:
+                yield share
+            finally:
+                share.release()
 
 
 class Share:

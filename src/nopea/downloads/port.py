@@ -156,12 +156,14 @@ class Downloads:
 
     @asynccontextmanager
     async def _within(self, seconds: float, item: RemoteItem, on: On) -> AsyncIterator[Share]:
-        with self._budget.share(on.owner.namespace, what=str(item)) as share:
-            try:
-                async with asyncio.timeout(seconds):
-                    yield share
-            except TimeoutError as error:
-                raise problems.unreachable(str(item), f"the server took longer than {seconds:g} s") from error
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._budget.share(on.owner.namespace, what=str(item)) as share,
+            ):
+                yield share
+        except TimeoutError as error:
+            raise problems.unreachable(str(item), f"the server took longer than {seconds:g} s") from error
 
     async def _in_registry(self, item: RemoteItem, on: On, share: Share) -> Resolved:
         asker, chart = Asker(on.logins, share), str(item)

@@ -219,8 +219,7 @@ def folder_of(
 ) -> FolderToRender:
     """Return the folder of a spec, for a renderer; the root for a chart that is not in the repository."""
     chart = chart_of(spec)
-    parts = ("" if is_remote_chart(chart) else chart or spec.path).split("/")
-    path = "/".join(part for part in parts if part not in ("", "."))
+    path = _normal("" if is_remote_chart(chart) else chart or spec.path)
     return FolderToRender(
         source=source, path=path, tool=tool, owner=owner, timeout_seconds=_timeout(spec), fresh=fresh
     )
@@ -238,11 +237,21 @@ async def rendered_snapshot(
         files=rendered.files,
         problems=() if rendered.files else (no_objects(folder.path),),
         notes=rendered.notes,
-        has_links=any(folder.path and not read.startswith(f"{folder.path}/") for read in rendered.paths),
+        has_links=_reads_outside(spec.path, rendered.paths),
         bases=tuple(Remote(url, owner=folder.owner) for url in rendered.bases),
         follows_remotes=not rendered.is_pinned,
         chart=rendered.chart,
     )
+
+
+def _reads_outside(path: str, read: Sequence[str]) -> bool:
+    """Return whether something was read that is not below spec.path: a push of it matters too."""
+    folder = _normal(path)
+    return bool(folder) and any(not each.startswith(f"{folder}/") for each in read)
+
+
+def _normal(path: str) -> str:
+    return "/".join(part for part in path.split("/") if part not in ("", "."))
 
 
 def _ignore_of(spec: GitRepositorySpec, ignore_files: Mapping[str, bytes]) -> Ignore:

@@ -157,7 +157,7 @@ class Remotes:
 
 def _explained(problem: Problem, item: RemoteItem) -> Problem:
     """Return the problem with the place of the reference, and with advice that fits it."""
-    needs_login = problem.code in (Code.GIT_AUTHENTICATION, Code.GIT_NOT_FOUND)
+    needs_login = problem.code in (Code.GIT_AUTHENTICATION, Code.GIT_NOT_FOUND) or "spec.helm" in problem.hint
     hint = NO_CREDENTIALS if needs_login and item.kind is RemoteKind.BASE else problem.hint
     return replace(problem, source=problem.source or item.source, hint=hint)
 

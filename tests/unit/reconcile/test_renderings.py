@@ -358,3 +358,17 @@ async def test_plain_manifests_with_variables_are_rendered_once() -> None:
     rendered = len(world.renderer.requests)
     await world.sync(**{**spec, "substitute": {"a": "c"}})
     assert len(world.renderer.requests) > rendered
+
+
+@pytest.mark.parametrize(
+    ("path", "outside"), [("deploy", True), ("prod", False), ("./prod/", False), ("", False)]
+)
+async def test_a_push_outside_of_the_path_may_matter(path: str, outside: bool) -> None:
+    """A webhook asks whether the changed files are below spec.path: a chart may be elsewhere."""
+    world = _World(
+        lambda _: RenderAnswer(objects=(RenderedObject("a", 0, WEB),), read=("prod/kustomization.yaml",))
+    )
+
+    snapshot = await world.sync(path=path, helm={"chart": "prod"})
+
+    assert snapshot.has_links is outside
