@@ -11,7 +11,7 @@ from nopea.cli.folder import read_manifests
 from nopea.core.git.source import ParsedFile
 from nopea.core.manifests.file import parse_file
 from nopea.core.manifests.render import read_documents
-from nopea.core.migrate.migrate import FLUX_SOURCE, KINDS, ForeignObject
+from nopea.core.migrate.migrate import KINDS, SOURCES, ForeignObject
 from nopea.core.problem import Code, Problem
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
@@ -68,9 +68,9 @@ async def find_in_cluster(client: KubeClient, namespace: str | None) -> list[For
             continue
         chosen = Selection(namespace=namespace or "")
         try:
-            listed = await client.list(resource, Selection() if kind == FLUX_SOURCE else chosen)
+            listed = await client.list(resource, Selection() if kind in SOURCES else chosen)
         except ForbiddenError:
-            if kind != FLUX_SOURCE or not namespace:
+            if kind not in SOURCES or not namespace:
                 raise
             listed = await client.list(resource, chosen)
         found += [ForeignObject(live.json()) for live in listed.items]

@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from nopea.core.git.semver import Range
 from nopea.core.manifests.yaml.budget import DEFAULT_LIMITS, Budget
 from nopea.core.manifests.yaml.loader import compose
-from nopea.core.migrate.charts import chart_of_application, needs_repository
+from nopea.core.migrate.charts import VALUES_OF_CHART, chart_of_application, is_range, needs_repository
 from nopea.core.migrate.model import (
     ELSEWHERE,
     IN_GIT,
@@ -17,9 +16,11 @@ from nopea.core.migrate.model import (
     Notes,
     NotMappedError,
     git_repository,
-    items,
     name_of,
+    path_of,
     strings,
+    url_of,
+    without_empty,
 )
 
 _THIS_CLUSTER = ("https://kubernetes.default.svc", "in-cluster")
@@ -33,6 +34,7 @@ _AS_ALWAYS = {
     "ServerSideApply=true", "ApplyOutOfSyncOnly=true", "RespectIgnoreDifferences=true", "Validate=true",
 }  # fmt: skip
 _FORCE = {"Force=true", "Replace=true"}
+_CREATE_NAMESPACE = "CreateNamespace=true"
 _SUBFOLDERS = "/*/"
 
 
@@ -42,28 +44,23 @@ def from_application(manifest: Mapping[str, Any], notes: Notes) -> dict[str, Any
     metadata = manifest.get("metadata") or {}
     given = Fields(manifest.get("spec"), "spec", notes)
     namespace = _destination(given.below("destination")) or own_namespace
-    found, chart, prefix = _sources(given, notes)
-    source = Fields(found, "spec.source", notes)
+    source, chart = _sources(given)
     if source.take("plugin") is not None:
         raise NotMappedError("a plugin makes its manifests; Nopea runs no plugins")
-    path = source.text("path").removeprefix("./").strip("/")
-    path = "" if path == "." else path
+    prefix = f"${source.text('ref')}/" if chart is not None else ""
+    is_plain = chart is None and not (source.has("kustomize") or source.has("helm"))
     spec: dict[str, Any] = {
-        "url": source.take("repoURL"),
+        "url": url_of(source, "repoURL", login="spec.secretRef"),
         "ref": _ref(source.text("targetRevision") or "HEAD", notes),
-        "path": path,
-        "targetNamespace": None,
+        "path": path_of(source.text("path")),
     }
-    kustomize = source.take("kustomize")
-    helm = source.take("helm") if chart is None else chart.take("helm")
-    _kustomize(Fields(kustomize, "spec.source.kustomize", notes), spec, notes)
-    _helm(Fields(helm, "spec.source.helm", notes), spec, prefix=prefix)
+    _kustomize(source.below("kustomize"), spec)
+    _helm((chart or source).below("helm"), spec, prefix=prefix)
     if chart is not None:
         spec["helm"] |= chart_of_application(chart)
-        chart.rest()
-    _directory(source.below("directory"), spec, is_plain=kustomize is None and helm is None and chart is None)
+    _directory(source.below("directory"), spec, is_plain=is_plain)
     _sync_policy(given.below("syncPolicy"), spec, notes)
-    spec["ignoreDifferences"] = _ignored(given, notes)
+    spec["ignoreDifferences"] = _ignored(given)
     if _FINALIZER in strings(metadata.get("finalizers")):
         spec["deletionPolicy"] = "Delete"
     if given.take("project") not in (None, "default"):
@@ -72,28 +69,28 @@ def from_application(manifest: Mapping[str, Any], notes: Notes) -> dict[str, Any
         notes.not_mapped(f"annotation {_WAVE}", "name what must be applied before in spec.dependsOn")
     if namespace != own_namespace:
         notes.add(f"it is in namespace {namespace}, because objects without a namespace go there")
-    source.take("ref")
-    given.take("revisionHistoryLimit")
-    source.rest()
+    source.ignore("ref")
+    given.ignore("revisionHistoryLimit")
     given.rest()
     return git_repository(name, namespace, spec, notes)
 
 
-def _sources(given: Fields, notes: Notes) -> tuple[Any, Fields | None, str]:
-    """Return the source in Git; the one that is a chart, if there is one; and how that names files in Git.
+def _sources(given: Fields) -> tuple[Fields, Fields | None]:
+    """Return the source in Git and the one that is a chart, if there is one. Raises NotMappedError.
 
-    Raises NotMappedError.
+    A chart goes with a repository that has its values files only, to which `ref` gives a name.
     """
-    source, several = given.take("source"), given.take("sources")
-    found = [source] if source is not None and not several else items(several)
-    charts = [each for each in found if isinstance(each, Mapping) and each.get("chart")]
-    in_git = [each for each in found if each not in charts]
-    chart = Fields(charts[0], "spec.sources[chart]", notes) if charts else None
+    source = given.below("source")
+    found = given.each("sources") or [source]
+    charts = [each for each in found if each.has("chart")]
+    in_git = [each for each in found if not each.has("chart")]
     if len(charts) == 1 and not in_git:
-        raise needs_repository(chart_of_application(chart or Fields({}, "", notes)))
-    if len(in_git) != 1 or len(charts) > 1 or (charts and in_git[0].get("path")):
+        raise needs_repository(chart_of_application(charts[0]))
+    if len(found) > 2 or len(in_git) != 1 or (charts and (in_git[0].has("path") or not in_git[0].has("ref"))):
         raise NotMappedError("it has several sources; make a GitRepository for each")
-    return in_git[0], chart, f"${in_git[0].get('ref')}/" if charts else ""
+    if not in_git[0].has("repoURL"):
+        raise NotMappedError("it names no repository")
+    return in_git[0], charts[0] if charts else None
 
 
 def _destination(given: Fields) -> str:
@@ -111,20 +108,12 @@ def _ref(revision: str, notes: Notes) -> dict[str, str] | None:
         return {"commit": revision}
     if revision.startswith("refs/"):
         return {"name": revision}
-    if _RANGE.search(revision) and _is_range(revision):
+    if _RANGE.search(revision) and is_range(revision):
         return {"semver": revision}
     kind = "tag" if _VERSION.fullmatch(revision) else "branch"
     if revision not in ("main", "master"):
         notes.add(f"spec.ref: {revision} is taken for a {kind}; correct it if that is wrong")
     return {kind: revision}
-
-
-def _is_range(text: str) -> bool:
-    try:
-        Range.parse(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _directory(given: Fields, spec: dict[str, Any], *, is_plain: bool) -> None:
@@ -142,29 +131,24 @@ def _directory(given: Fields, spec: dict[str, Any], *, is_plain: bool) -> None:
     if not given.take("recurse") and is_plain:
         spec["exclude"].append(_SUBFOLDERS)
     given.refuse("include", "write spec.exclude with what is not included")
-    given.rest()
 
 
-def _kustomize(given: Fields, spec: dict[str, Any], notes: Notes) -> None:
-    kustomize: dict[str, Any] = {}
-    given.copy(kustomize, "namePrefix", "nameSuffix", "components")
-    spec["targetNamespace"] = given.take("namespace")
-    kustomize["images"] = [_image(image) for image in strings(given.take("images"))]
-    common: dict[str, Any] = {"annotations": given.take("commonAnnotations")}
+def _kustomize(given: Fields, spec: dict[str, Any]) -> None:
+    metadata = {"annotations": given.take("commonAnnotations")}
     if given.take("labelWithoutSelector"):
-        common["labels"] = given.take("commonLabels")
+        metadata["labels"] = given.take("commonLabels")
     given.refuse("commonLabels", "write labels into the kustomization, where they can go into selectors too")
-    kustomize["commonMetadata"] = {field: value for field, value in common.items() if value}
-    kustomize["patches"] = []
-    for index, patch in enumerate(items(given.take("patches"))):
-        if "patch" in patch:
-            fields = ("patch", "target")
-            kustomize["patches"].append({field: patch[field] for field in fields if patch.get(field)})
-        if set(patch) - {"patch", "target"}:
-            notes.not_mapped(f"spec.source.kustomize.patches[{index}]", "only patch and target are")
     given.refuse("replicas", "write a patch of /spec/replicas")
-    given.rest()
-    spec["kustomize"] = {field: value for field, value in kustomize.items() if value}
+    patches = [patch.pick("patch", "target") for patch in given.each("patches")]
+    spec["targetNamespace"] = given.take("namespace")
+    spec["kustomize"] = without_empty(
+        {
+            **given.pick("namePrefix", "nameSuffix", "components"),
+            "images": [_image(image) for image in strings(given.take("images"))],
+            "commonMetadata": without_empty(metadata),
+            "patches": [patch for patch in patches if "patch" in patch],
+        }
+    )
 
 
 def _image(text: str) -> dict[str, str]:
@@ -195,41 +179,32 @@ def _helm(given: Fields, spec: dict[str, Any], *, prefix: str) -> None:
             values = composed.value
     objects = given.take("valuesObject")
     values = dict(objects) if isinstance(objects, Mapping) and objects else values
-    for parameter in items(given.take("parameters")):
-        name, value = str(parameter.get("name")), str(parameter.get("value", ""))
+    for parameter in given.each("parameters"):
+        name, is_text = parameter.text("name"), parameter.take("forceString")
+        value = str(parameter.pick("value").get("value", ""))
         if not _KEY.fullmatch(name) or any(mark in value for mark in "{},\\$"):
             given.note(f"parameters[{name}]", "write it into spec.helm.values")
             continue
-        _set(values, name.split("."), value if parameter.get("forceString") else _typed(value))
+        _set(values, name.split("."), value if is_text else _typed(value))
     files = []
     for file in strings(given.take("valueFiles")):
         if prefix and file.startswith(prefix):
-            files.append(file.removeprefix(prefix))
+            files.append(path_of(file.removeprefix(prefix)))
+        elif prefix and file == VALUES_OF_CHART:
+            continue
         elif prefix or file.startswith("$") or "://" in file:
             given.note(f"valueFiles[{file}]", IN_GIT)
         else:
-            files.append(_joined(spec["path"], file))
-    helm: dict[str, Any] = {"values": values, "valuesFiles": files}
-    given.copy(helm, "releaseName", "kubeVersion", "apiVersions")
-    if given.take("skipCrds"):
-        helm["includeCRDs"] = False
-    for ignored in ("version", "skipTests", "skipSchemaValidation"):
-        given.take(ignored)
-    given.rest()
-    spec["helm"] = {field: value for field, value in helm.items() if value not in (None, {}, [])}
-
-
-def _joined(path: str, file: str) -> str:
-    """Return a path from the root of a file that is relative to a folder, or to the root with a slash."""
-    if file.startswith("/"):
-        return file.lstrip("/")
-    parts: list[str] = []
-    for part in f"{path}/{file}".split("/"):
-        if part == ".." and parts:
-            parts.pop()
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/".join(parts)
+            files.append(path_of(file, folder=spec["path"]))
+    given.ignore("version", "skipTests", "skipSchemaValidation")
+    spec["helm"] = without_empty(
+        {
+            "values": values,
+            "valuesFiles": files,
+            "includeCRDs": False if given.take("skipCrds") else None,
+            **given.pick("releaseName", "kubeVersion", "apiVersions"),
+        }
+    )
 
 
 def _typed(text: str) -> Any:
@@ -249,43 +224,35 @@ def _set(values: dict[str, Any], keys: list[str], value: Any) -> None:
 
 
 def _sync_policy(given: Fields, spec: dict[str, Any], notes: Notes) -> None:
-    raw = given.take("automated")
-    automated = Fields(raw, "spec.syncPolicy.automated", notes)
-    if raw is None or automated.take("enabled") is False:
+    is_automated = given.has("automated")
+    automated = given.below("automated")
+    if not is_automated or automated.take("enabled") is False:
         spec["suspend"] = True
         notes.add("it is suspended, because the Application is synced by hand; set spec.suspend: false")
     else:
         spec["prune"] = bool(automated.take("prune"))
         spec["healPolicy"] = "auto" if automated.take("selfHeal") else "manual"
-    automated.rest()
     options = set(strings(given.take("syncOptions"))) - _AS_ALWAYS
     if options & _FORCE:
         spec["force"] = True
-    if "CreateNamespace=true" in options:
-        given.note("syncOptions[CreateNamespace=true]", "add the Namespace to Git, or create it")
-    for option in sorted(options - _FORCE - {"CreateNamespace=true"}):
+    if _CREATE_NAMESPACE in options:
+        given.note(f"syncOptions[{_CREATE_NAMESPACE}]", "add the Namespace to Git, or create it")
+    for option in sorted(options - _FORCE - {_CREATE_NAMESPACE}):
         given.note(f"syncOptions[{option}]", "")
-    retry = given.below("retry")
-    backoff = retry.below("backoff")
-    spec["retryInterval"] = backoff.take("maxDuration")
-    for fields in (backoff, retry, given):
-        fields.rest()
+    spec["retryInterval"] = given.below("retry").below("backoff").take("maxDuration")
 
 
-def _ignored(given: Fields, notes: Notes) -> list[dict[str, Any]]:
+def _ignored(given: Fields) -> list[dict[str, Any]]:
     rules = []
-    for index, item in enumerate(items(given.take("ignoreDifferences"))):
-        path = f"spec.ignoreDifferences[{index}]"
-        fields = Fields(item, path, notes)
-        group, kind = fields.take("group") or "", fields.take("kind")
+    for fields in given.each("ignoreDifferences"):
+        group, kind = fields.text("group"), fields.text("kind")
         rule: dict[str, Any] = {} if group == "*" else {"group": group}
-        if kind not in (None, "*"):
+        if kind not in ("", "*"):
             rule["kind"] = kind
-        fields.copy(rule, "name", "namespace", "jsonPointers")
+        rule |= fields.pick("name", "namespace", "jsonPointers")
         if managers := fields.take("managedFieldsManagers"):
             rule["managers"] = managers
         fields.refuse("jqPathExpressions", "write jsonPointers")
-        fields.rest()
         if "jsonPointers" in rule or "managers" in rule:
             rules.append(rule)
     return rules

@@ -3,52 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from nopea.core.migrate.charts import ChartSources, chart_at, chart_in_repository, needs_repository
+from nopea.core.migrate.charts import (
+    NOT_VERIFIED,
+    VALUES_OF_CHART,
+    chart_at,
+    chart_in_repository,
+    needs_repository,
+)
 from nopea.core.migrate.model import (
     ELSEWHERE,
     Fields,
     Notes,
     NotMappedError,
     git_repository,
-    items,
     name_of,
+    path_of,
     strings,
+    url_of,
+    without_empty,
 )
 
 Sources = Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
 """GitRepositories of Flux, by namespace and name; a folder may have those of several clusters."""
+ChartSources = Mapping[tuple[str, str, str], Mapping[str, Any]]
+"""Objects of CHART_KINDS, by kind, namespace and name."""
 
 _SAME = ("prune", "retryInterval", "targetNamespace", "serviceAccountName", "wait", "force")
 _KUSTOMIZE = ("namePrefix", "nameSuffix", "images", "patches", "components", "commonMetadata")
 _REFS = ("name", "semver", "tag", "branch")
 _DEFAULT_BRANCH = "master"
 _BOOTSTRAP = "flux-system"
-CHART_KINDS = ("HelmRepository", "OCIRepository")
-"""Where charts are that are not in Git."""
+_GIT = "GitRepository"
+_HELM_CHART = "HelmChart"
+_OCI = "OCIRepository"
+CHART_KINDS = ("HelmRepository", _OCI, _HELM_CHART)
+"""What names a chart, besides a HelmRelease."""
 _DELETION_POLICIES = {"Delete": "Delete", "WaitForTermination": "Delete", "Orphan": "Orphan"}
+
+
+class _Reference(NamedTuple):
+    """A reference to a source; the kind is empty if there is none."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def read(cls, value: Any, namespace: str) -> _Reference:
+        """Return a reference of an object in a namespace."""
+        fields = Fields(value, "", Notes())
+        return cls(fields.text("kind"), fields.text("namespace") or namespace, fields.text("name"))
+
+    def __str__(self) -> str:
+        return f"{self.kind} {'/'.join(filter(None, self[1:]))}"
 
 
 def from_kustomization(manifest: Mapping[str, Any], notes: Notes, *, sources: Sources) -> dict[str, Any]:
     """Return the GitRepository for a Kustomization. Raises NotMappedError."""
     namespace, name = name_of(manifest)
     given = Fields(manifest.get("spec"), "spec", notes)
-    path = given.text("path").removeprefix("./").lstrip("/")
-    spec = _source(given.take("sourceRef"), namespace, sources, notes, path=path)
-    _refuse_other_cluster(given)
-    own_interval, suspend = given.take("interval"), given.take("suspend")
-    spec.setdefault("interval", own_interval)
-    spec["suspend"] = suspend or spec.get("suspend")
-    given.copy(spec, *_SAME)
-    kustomize: dict[str, Any] = {}
-    given.copy(kustomize, *_KUSTOMIZE)
-    spec |= {
-        "path": path,
-        "kustomize": kustomize,
-        "dependsOn": _depends_on(given, notes),
-        "deletionPolicy": _deletion_policy(given, notes, prunes=bool(spec.get("prune"))),
-    }
+    path = path_of(given.text("path"))
+    source = _Reference.read(given.take("sourceRef"), namespace)
+    spec = _source(source, namespace, sources, notes, path=path)
+    _common(given, spec)
+    spec |= {**given.pick(*_SAME), "path": path, "kustomize": given.pick(*_KUSTOMIZE)}
+    spec["deletionPolicy"] = _deletion_policy(given, notes, prunes=bool(spec.get("prune")))
     _decryption(given.below("decryption"), spec)
     _substitution(given.below("postBuild"), spec, notes)
     given.refuse("timeout", "spec.timeout bounds a Git operation; there is no limit for health checks")
@@ -58,7 +79,7 @@ def from_kustomization(manifest: Mapping[str, Any], notes: Notes, *, sources: So
 
 
 def from_helm_release(
-    manifest: Mapping[str, Any], notes: Notes, *, sources: Sources, charts: ChartSources | None = None
+    manifest: Mapping[str, Any], notes: Notes, *, sources: Sources, charts: ChartSources
 ) -> dict[str, Any]:
     """Return the GitRepository for a HelmRelease. Raises NotMappedError.
 
@@ -66,70 +87,74 @@ def from_helm_release(
     """
     namespace, name = name_of(manifest)
     given = Fields(manifest.get("spec"), "spec", notes)
-    _refuse_other_cluster(given)
     chart = given.below("chart").below("spec")
-    reference = given.take("chartRef") or chart.take("sourceRef")
-    chart.take("interval")
-    version = chart.text("version")  # of a chart in Git, the commit is the version
-    files = [file.removeprefix("./").lstrip("/") for file in strings(chart.take("valuesFiles"))]
-    elsewhere = _chart_elsewhere(reference, namespace, chart, version, charts or {}, notes)
-    if elsewhere is None:
-        spec = _source(reference, namespace, sources, notes)
-        elsewhere = {"chart": chart.text("chart").removeprefix("./").strip("/")}
-    else:
-        spec = _any_source(elsewhere, namespace, sources, notes)
-        if set(files) - {"values.yaml"}:
-            notes.not_mapped("spec.chart.spec.valuesFiles", "they are in the chart; commit a copy")
-        files = []
-    own_interval, suspend = given.take("interval"), given.take("suspend")
-    target = given.take("targetNamespace")
-    spec.setdefault("interval", own_interval)
-    spec["suspend"] = suspend or spec.get("suspend")
-    given.copy(spec, "serviceAccountName")
-    release = given.take("releaseName") or (f"{target}-{name}" if target else name)
-    install = given.below("install")
-    helm: dict[str, Any] = {
-        **elsewhere,
-        "releaseName": release,
-        "values": given.take("values"),
-        "valuesFiles": files,
-        "valuesFrom": _values_from(given, notes),
-        "includeCRDs": False if install.take("crds") == "Skip" else None,
+    reference = _Reference.read(given.take("chartRef"), namespace)
+    if reference.kind == _HELM_CHART:
+        chart = Fields(_found(reference, charts).get("spec"), f"HelmChart {reference.name}: spec", notes)
+    if reference.kind in ("", _HELM_CHART):
+        reference = _Reference.read(chart.take("sourceRef"), reference.namespace)
+    spec, helm = _chart(reference, chart, namespace, sources, charts, notes)
+    _common(given, spec)
+    spec |= given.pick("serviceAccountName", "targetNamespace")
+    target = spec.get("targetNamespace")
+    helm |= {
+        "releaseName": given.text("releaseName") or (f"{target}-{name}" if target else name),
+        "valuesFrom": _values_from(given),
+        **given.pick("values"),
     }
-    spec |= {
-        "targetNamespace": target,
-        "dependsOn": _depends_on(given, notes),
-        "helm": {field: value for field, value in helm.items() if value not in (None, {}, [])},
-    }
+    if given.below("install").take("crds") == "Skip":
+        helm["includeCRDs"] = False
+    spec["helm"] = without_empty(helm)
     if target is not None:
         notes.add("targetNamespace moves objects for which the chart sets another namespace too")
-    drift = given.below("driftDetection")
-    if drift.take("mode") != "enabled":
+    if given.below("driftDetection").take("mode") != "enabled":
         notes.add("Nopea reverts drift; spec.healPolicy: manual leaves it, as this HelmRelease does")
-    drift.rest()
     notes.add("the Secrets sh.helm.release.v1.… of the release are not used; delete them after the migration")
-    for fields in (chart, install, given):
-        fields.rest()
+    chart.rest()
+    given.rest()
     return git_repository(name, namespace, spec, notes)
 
 
-def _chart_elsewhere(
-    reference: Any, namespace: str, chart: Fields, version: str, charts: ChartSources, notes: Notes
-) -> dict[str, Any] | None:
-    """Return the fields of spec.helm for a chart that is not in Git; None for one that is."""
-    kind = reference.get("kind") if isinstance(reference, Mapping) else None
-    if kind not in CHART_KINDS:
-        return None
-    place = str(reference.get("namespace") or namespace), str(reference.get("name"))
-    found = charts.get((kind, *place))
-    if found is None:
-        raise NotMappedError(
-            f"its source {kind} {'/'.join(filter(None, place))} is not among the given objects"
+def _common(given: Fields, spec: dict[str, Any]) -> None:
+    """Map what Kustomizations and HelmReleases have in common."""
+    if given.take("kubeConfig") is not None:
+        raise NotMappedError(ELSEWHERE)
+    own = given.pick("interval", "suspend")
+    spec.setdefault("interval", own.get("interval"))
+    spec["suspend"] = own.get("suspend") or spec.get("suspend")
+    spec["dependsOn"] = [other.pick("name", "namespace") for other in given.each("dependsOn")]
+
+
+def _chart(
+    reference: _Reference, chart: Fields, namespace: str, sources: Sources, charts: ChartSources, notes: Notes
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields of the Git repository, and those of spec.helm that say which chart it is."""
+    files = [path_of(file) for file in strings(chart.take("valuesFiles"))]
+    chart.ignore("interval")
+    chart.refuse("verify", NOT_VERIFIED)
+    if reference.kind not in CHART_KINDS:
+        chart.ignore("version")  # of a chart in Git, the commit is the version
+        spec = _source(reference, namespace, sources, notes)
+        folder = path_of(chart.text("chart"))
+        if files and path_of(VALUES_OF_CHART, folder=folder) not in files:
+            notes.add("values.yaml of the chart counts too; Flux uses it only if valuesFiles names it")
+        return spec, {"chart": folder, "valuesFiles": files}
+    found, namespaces = _found(reference, charts), (reference.namespace, namespace)
+    if reference.kind == _OCI:
+        helm = chart_at(found, notes, namespaces=namespaces)
+    else:
+        helm = chart_in_repository(found, chart, notes, namespaces=namespaces)
+    if set(files) - {VALUES_OF_CHART}:
+        chart.note(
+            "valuesFiles", "they are in the chart; commit copies and name them in spec.helm.valuesFiles"
         )
-    namespaces = place[0], namespace
-    if kind == "OCIRepository":
-        return chart_at(found, notes, namespaces=namespaces)
-    return chart_in_repository(found, chart.text("chart"), version, notes, namespaces=namespaces)
+    return _any_source(helm, namespace, sources, notes), helm
+
+
+def _found(reference: _Reference, charts: ChartSources) -> Mapping[str, Any]:
+    if reference not in charts:
+        raise NotMappedError(f"its source {reference} is not among the given objects")
+    return charts[reference]
 
 
 def _any_source(helm: Mapping[str, Any], namespace: str, sources: Sources, notes: Notes) -> dict[str, Any]:
@@ -138,47 +163,40 @@ def _any_source(helm: Mapping[str, Any], namespace: str, sources: Sources, notes
     candidates = named if len(sources) > 1 else list(sources)
     if len(candidates) != 1:
         raise needs_repository(helm)
-    (place,) = candidates
-    reference = {"kind": "GitRepository", "namespace": place[0], "name": place[1]}
-    notes.add(f"spec.url is that of GitRepository {place[1]}; the chart needs no file of it, so any will do")
-    return _source(reference, namespace, sources, notes)
-
-
-def _kind(reference: Any) -> str:
-    fields = reference if isinstance(reference, Mapping) else {}
-    return f"{fields.get('kind')} {fields.get('name')}"
-
-
-def _refuse_other_cluster(given: Fields) -> None:
-    if given.take("kubeConfig") is not None:
-        raise NotMappedError(ELSEWHERE)
+    reference = _Reference(_GIT, *candidates[0])
+    notes.add(
+        f"spec.url is that of {reference}, where spec.helm.valuesFiles may be; the chart needs no file of "
+        "it, so any repository will do"
+    )
+    spec = _source(reference, namespace, sources, notes)
+    spec.pop("suspend", None)
+    return spec
 
 
 def _source(
-    reference: Any, namespace: str, sources: Sources, notes: Notes, *, path: str | None = None
+    reference: _Reference, namespace: str, sources: Sources, notes: Notes, *, path: str | None = None
 ) -> dict[str, Any]:
     """Return the fields of the source; `path` is the folder with the manifests, None for a chart."""
-    reference = reference if isinstance(reference, Mapping) else {}
-    if not reference:
+    if not any((reference.kind, reference.name)):
         raise NotMappedError("it names no source; if it is a patch, run this command on what is rendered")
-    if reference.get("kind") != "GitRepository":
-        raise NotMappedError(f"its source is {_kind(reference)}; Nopea follows Git repositories only")
-    key = (str(reference.get("namespace") or namespace), str(reference.get("name")))
-    if key not in sources:
-        where = "/".join(part for part in key if part)
-        raise NotMappedError(f"its source GitRepository {where} is not among the given objects")
-    found = sources[key]
+    if reference.kind != _GIT:
+        raise NotMappedError(f"its source is {reference}; Nopea follows Git repositories only")
+    found = sources.get(reference[1:])
+    if not found:
+        raise NotMappedError(f"its source {reference} is not among the given objects")
     if any(other.get("spec") != found[0].get("spec") for other in found):
         notes.add(
-            f"several GitRepositories {key[1]} are given and the first counts; give those of one cluster"
+            f"several GitRepositories {reference.name} are given and the first counts; give those of one "
+            "cluster"
         )
-    given = Fields(found[0].get("spec"), f"GitRepository {key[1]}: spec", notes)
-    spec: dict[str, Any] = {"url": given.take("url"), "ref": _ref(given)}
-    given.copy(spec, "interval", "timeout", "secretRef", "proxySecretRef", "suspend")
+    given = Fields(found[0].get("spec"), f"GitRepository {reference.name}: spec", notes)
+    spec: dict[str, Any] = {
+        "url": url_of(given, "url", login="spec.secretRef"),
+        "ref": _ref(given.below("ref")),
+        **given.pick("interval", "timeout", "secretRef", "proxySecretRef", "suspend"),
+    }
     for field in ("secretRef", "proxySecretRef"):
-        if field in spec and key[0] != namespace:
-            secret = Fields(spec[field], field, notes).text("name")
-            notes.add(f"copy the Secret {secret} from namespace {key[0]} to {namespace}")
+        notes.copy_secret(spec.get(field), of=reference.namespace, to=namespace)
     if "secretRef" in spec:
         notes.add("if the Secret has the key bearerToken, call it token; the other keys stay")
     patterns = [line for line in given.text("ignore").splitlines() if line and line[0] != "#"]
@@ -192,23 +210,10 @@ def _source(
 
 def _ref(given: Fields) -> dict[str, Any]:
     """Return the one of several refs that Flux follows."""
-    fields = given.below("ref")
-    ref = {name: text for name in ("commit", *_REFS) if (text := fields.text(name))}
-    fields.rest()
+    ref = {name: text for name in ("commit", *_REFS) if (text := given.text(name))}
     if "commit" in ref:
         return {name: ref[name] for name in ("branch", "commit") if name in ref}
     return next(({name: ref[name]} for name in _REFS if name in ref), {"branch": _DEFAULT_BRANCH})
-
-
-def _depends_on(given: Fields, notes: Notes) -> list[dict[str, Any]]:
-    found = []
-    for index, item in enumerate(items(given.take("dependsOn"))):
-        fields = Fields(item, f"spec.dependsOn[{index}]", notes)
-        reference: dict[str, Any] = {}
-        fields.copy(reference, "name", "namespace")
-        fields.rest()
-        found.append(reference)
-    return found
 
 
 def _deletion_policy(given: Fields, notes: Notes, *, prunes: bool) -> str | None:
@@ -226,7 +231,6 @@ def _decryption(given: Fields, spec: dict[str, Any]) -> None:
         spec["decryption"] = {"provider": provider, "secretRef": secret}
     elif provider is not None:
         given.note("provider", "without a secretRef: Nopea decrypts with keys of a Secret only")
-    given.rest()
 
 
 def _substitution(given: Fields, spec: dict[str, Any], notes: Notes) -> None:
@@ -236,19 +240,14 @@ def _substitution(given: Fields, spec: dict[str, Any], notes: Notes) -> None:
     spec["substituteFrom"] = given.take("substituteFrom")
     if substitute or spec["substituteFrom"]:
         notes.add("a variable that is not set is an error; Flux replaces it with nothing")
-    given.rest()
 
 
-def _values_from(given: Fields, notes: Notes) -> list[dict[str, Any]]:
+def _values_from(given: Fields) -> list[dict[str, Any]]:
     found = []
-    for index, item in enumerate(items(given.take("valuesFrom"))):
-        path = f"spec.valuesFrom[{index}]"
-        if item.get("targetPath"):
-            notes.not_mapped(path, "targetPath; write a values file into the ConfigMap or Secret")
-            continue
-        fields = Fields(item, path, notes)
-        reference: dict[str, Any] = {}
-        fields.copy(reference, "kind", "name", "valuesKey", "optional")
-        fields.rest()
-        found.append(reference)
+    for values in given.each("valuesFrom"):
+        reference = values.pick("kind", "name", "valuesKey", "optional")
+        if values.has("targetPath"):
+            values.refuse("targetPath", "write a values file into the ConfigMap or Secret")
+        else:
+            found.append(reference)
     return found

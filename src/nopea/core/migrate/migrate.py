@@ -20,7 +20,9 @@ HELM_RELEASE = GroupKind("helm.toolkit.fluxcd.io", "HelmRelease")
 APPLICATION = GroupKind("argoproj.io", "Application")
 APPLICATION_SET = GroupKind("argoproj.io", "ApplicationSet")
 CHART_SOURCES = tuple(GroupKind(FLUX_SOURCE.group, kind) for kind in CHART_KINDS)
-KINDS = (FLUX_SOURCE, *CHART_SOURCES, KUSTOMIZATION, HELM_RELEASE, APPLICATION, APPLICATION_SET)
+SOURCES = (FLUX_SOURCE, *CHART_SOURCES)
+"""What objects of Flux refer to; it may be in another namespace."""
+KINDS = (*SOURCES, KUSTOMIZATION, HELM_RELEASE, APPLICATION, APPLICATION_SET)
 """The kinds that a migration reads."""
 
 

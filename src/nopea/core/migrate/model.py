@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,12 +10,16 @@ from typing import Any
 import msgspec
 
 from nopea.core.api import names
-from nopea.core.api.repository import ref_of
+from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.migrate.violations import violations
+from nopea.core.problem import Problem
 
 NOT_MAPPED = "not mapped:"
 IN_GIT = "values files must be in the Git repository"
 ELSEWHERE = "it applies to another cluster; run Nopea and this command there"
+_CREDENTIALS = re.compile(r"^((?:https?|file|oci)://)[^/]*@|^(ssh://[^/:@]*):[^/]*(?=@)")
+_DURATIONS = ("interval", "retryInterval", "timeout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +57,25 @@ class Notes:
         """Note what a user should look at."""
         self.lines.append(f"note: {text}")
 
+    def copy_secret(self, reference: Any, *, of: str, to: str) -> None:
+        """Note that a Secret must be copied, if it is in another namespace than the GitRepository."""
+        if isinstance(reference, Mapping) and of != to:
+            where = to or "the namespace of the GitRepository"
+            self.add(f"copy the Secret {reference.get('name')} from namespace {of} to {where}")
+
 
 class Fields:
-    """The fields of a mapping. What nobody takes is noted as not mapped."""
+    """The fields of a mapping and of the mappings in it. What nobody takes is noted as not mapped."""
 
     def __init__(self, value: Any, path: str, notes: Notes) -> None:
         self._rest: dict[str, Any] = dict(value) if isinstance(value, Mapping) else {}
+        self._below: list[Fields] = []
         self._path = path
         self._notes = notes
+
+    def has(self, name: str) -> bool:
+        """Return whether a field is set and was not taken."""
+        return self._rest.get(name) not in (None, "")
 
     def take(self, name: str) -> Any:
         """Return a field and count it as mapped; None if it is not set."""
@@ -71,13 +87,20 @@ class Fields:
 
     def below(self, name: str) -> Fields:
         """Return the fields of a field."""
-        return Fields(self.take(name), f"{self._path}.{name}", self._notes)
+        return self._inner(self.take(name), name)
 
-    def copy(self, to: dict[str, Any], *fields: str) -> None:
-        """Copy fields that have the same name and meaning."""
-        for name in fields:
-            if (value := self.take(name)) is not None:
-                to[name] = value
+    def each(self, name: str) -> list[Fields]:
+        """Return the fields of each mapping in a list."""
+        return [self._inner(item, f"{name}[{index}]") for index, item in enumerate(items(self.take(name)))]
+
+    def pick(self, *names: str) -> dict[str, Any]:
+        """Return the fields that are set, of those that have the same name and meaning in Nopea."""
+        return without_empty({name: self.take(name) for name in names})
+
+    def ignore(self, *names: str) -> None:
+        """Count fields as mapped that mean nothing to Nopea."""
+        for name in names:
+            self.take(name)
 
     def note(self, name: str, why: str) -> None:
         """Note a field as not mapped, with what to do instead."""
@@ -89,10 +112,23 @@ class Fields:
             self.note(name, why)
 
     def rest(self) -> None:
-        """Note everything that is left."""
-        for name, value in self._rest.items():
-            if value not in (None, {}, [], False):
+        """Note everything that is left, also in what is below."""
+        for name, value in without_empty(self._rest).items():
+            if value is not False:
                 self._notes.not_mapped(f"{self._path}.{name}")
+        self._rest.clear()
+        for fields in self._below:
+            fields.rest()
+
+    def _inner(self, value: Any, name: str) -> Fields:
+        fields = Fields(value, f"{self._path}.{name}", self._notes)
+        self._below.append(fields)
+        return fields
+
+
+def without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that have a value: an empty one says nothing."""
+    return {name: value for name, value in fields.items() if value not in (None, "", {}, [])}
 
 
 def items(value: Any) -> list[Mapping[str, Any]]:
@@ -105,14 +141,45 @@ def strings(value: Any) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
+def path_of(text: str, *, folder: str = "") -> str:
+    """Return a path from the root of a repository, which it does not leave.
+
+    One that does not begin with a slash is relative to the folder.
+    """
+    parts: list[str] = []
+    for part in (text if text.startswith("/") else f"{folder}/{text}").split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def url_of(given: Fields, name: str, *, login: str) -> str:
+    """Return a URL without credentials, which a spec must not have; `login` is the field for them."""
+    url = given.text(name)
+    clean = _CREDENTIALS.sub(r"\1\2", url)
+    if clean != url:
+        given.note(name, f"its credentials are left out; put them into a Secret and name it in {login}")
+    return clean
+
+
 def git_repository(name: str, namespace: str, spec: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
-    """Return a GitRepository; what its model does not accept is noted."""
+    """Return a GitRepository that the API server accepts, or note why it will not.
+
+    Raises NotMappedError for a spec that cannot be written.
+    """
     order = [field.encode_name for field in msgspec.structs.fields(GitRepositorySpec)]
-    spec = {field: spec[field] for field in order if spec.get(field) not in (None, {}, [])}
-    try:
-        ref_of(msgspec.convert(spec, GitRepositorySpec))
-    except (msgspec.ValidationError, ValueError) as error:
-        notes.add(f"the spec is invalid, correct it first: {error}")
+    spec = without_empty({field: spec.get(field) for field in order})
+    parsed = parse_spec(spec)
+    if isinstance(parsed, Problem):
+        notes.not_mapped(f"{parsed.message} {parsed.hint}")
+    else:
+        for field, message in violations(spec):
+            if field not in _DURATIONS:
+                raise NotMappedError(f"the API server would refuse it: spec.{field} {message}")
+            del spec[field]
+            notes.not_mapped(f"spec.{field}", message)
     metadata = {"name": name, "namespace": namespace} if namespace else {"name": name}
     return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": spec}
 

@@ -72,6 +72,7 @@ def test_a_revision_is_what_it_looks_like(revision: str, ref: Json | None) -> No
     ("source", "mapped"),
     [
         ({"path": "./a/b/"}, {"path": "a/b"}),
+        ({"path": "a/../b"}, {"path": "b"}),
         ({"directory": {"recurse": True, "exclude": "x.json"}}, {"exclude": ["/x.json"]}),
         ({"directory": {"recurse": True, "exclude": "{a.json,b/*}"}}, {"exclude": ["/a.json", "b/*"]}),
         ({"directory": {}}, {"exclude": ["/*/"]}),
@@ -197,7 +198,7 @@ def test_a_rule_that_cannot_be_written_is_left_out() -> None:
         ({"directory": {"exclude": "a{b,c}", "recurse": True}}, {}, "spec.source.directory.exclude"),
         ({"kustomize": {"commonLabels": {"a": "b"}}}, {}, "spec.source.kustomize.commonLabels"),
         ({"kustomize": {"replicas": [{"name": "a"}]}}, {}, "spec.source.kustomize.replicas"),
-        ({"kustomize": {"patches": [{"path": "a"}]}}, {}, "spec.source.kustomize.patches[0]"),
+        ({"kustomize": {"patches": [{"path": "a"}]}}, {}, "spec.source.kustomize.patches[0].path"),
         ({"helm": {"values": "a: [\n"}}, {}, "spec.source.helm.values"),
         ({"helm": {"fileParameters": [{"name": "a"}]}}, {}, "spec.source.helm.fileParameters"),
         ({"helm": {"parameters": [{"name": "a[0]", "value": "1"}]}}, {}, "spec.source.helm.parameters[a[0]]"),
@@ -258,7 +259,9 @@ def test_a_single_source_in_a_list_counts() -> None:
             {},
             "spec.helm.chart: https://charts.example/redis, spec.helm.version: 1.0.0",
         ),
-        ({"chart": "redis", "repoURL": "http://charts.example"}, {}, "https"),
+        ({"chart": "redis", "repoURL": "http://charts.example"}, {}, "with TLS only"),
+        ({"repoURL": "oci://registry.example/app"}, {}, "refuse it: spec.url must be an https, http, ssh"),
+        ({"repoURL": None}, {}, "it names no repository"),
         (
             {},
             {"sources": [{"repoURL": URL, "path": "a"}, {"repoURL": "r.example", "chart": "redis"}]},
@@ -266,6 +269,12 @@ def test_a_single_source_in_a_list_counts() -> None:
         ),
         ({"plugin": {"name": "x"}}, {}, "plugin"),
         ({}, {"sources": [{"repoURL": URL}, {"repoURL": URL}]}, "several sources"),
+        ({}, {"sources": [{"repoURL": URL}, {"repoURL": "r.example", "chart": "a"}]}, "several sources"),
+        (
+            {},
+            {"sources": [{"repoURL": URL, "ref": "v", "path": "a"}, {"repoURL": "r.example", "chart": "a"}]},
+            "several sources",
+        ),
         ({}, {"destination": {"server": "https://other.example"}}, "another cluster"),
     ],
 )
@@ -273,6 +282,15 @@ def test_what_cannot_be_a_repository(source: Json, spec: Json, why: str) -> None
     """The reason is said."""
     with pytest.raises(NotMappedError, match=why):
         _made(source, **spec)
+
+
+def test_credentials_in_a_url_are_left_out() -> None:
+    """The API server refuses them, and they are not printed."""
+    made, notes = _made({"repoURL": "https://bot:hunter22@git.example/shop"})
+
+    assert made["spec"]["url"] == "https://git.example/shop"
+    assert "hunter22" not in "".join(notes)
+    assert _not_mapped({"repoURL": "https://bot:hunter22@git.example/shop"}) == ["spec.source.repoURL"]
 
 
 def test_a_chart_with_values_in_git() -> None:
@@ -285,7 +303,11 @@ def test_a_chart_with_values_in_git() -> None:
                     "repoURL": "registry.example/charts",
                     "chart": "web",
                     "targetRevision": "^1.2",
-                    "helm": {"valueFiles": ["$values/prod/web.yaml", "inside.yaml"], "releaseName": "eu"},
+                    "helm": {
+                        "valueFiles": ["$values/prod/web.yaml", "values.yaml", "inside.yaml"],
+                        "releaseName": "eu",
+                    },
+                    "kustomize": {"namePrefix": "a-"},
                 },
                 {"repoURL": URL, "targetRevision": "main", "ref": "values"},
             ],
@@ -303,5 +325,7 @@ def test_a_chart_with_values_in_git() -> None:
         "valuesFiles": ["prod/web.yaml"],
         "releaseName": "eu",
     }
-    (note,) = [line for line in notes.lines if line.startswith("not mapped")]
-    assert "inside.yaml" in note
+    assert [line.partition(": values")[0] for line in notes.lines if line.startswith("not mapped")] == [
+        "not mapped: spec.sources[0].helm.valueFiles[inside.yaml]",
+        "not mapped: spec.sources[0].kustomize",
+    ]

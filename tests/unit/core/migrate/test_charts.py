@@ -27,6 +27,15 @@ def test_sources_of_argo_cd(source: dict[str, str], helm: dict[str, str]) -> Non
     assert chart_of_application(Fields(source, "spec.source", Notes())) == helm
 
 
+def test_a_revision_that_is_not_a_version() -> None:
+    """It is named, and the highest version is followed."""
+    notes = Notes()
+    source = {"repoURL": "r.example", "chart": "web", "targetRevision": "stable"}
+
+    assert chart_of_application(Fields(source, "spec.source", notes)) == {"chart": "oci://r.example/web"}
+    assert notes.lines[0].startswith("not mapped: spec.source.targetRevision: stable is not a version")
+
+
 def test_a_chart_without_a_version() -> None:
     """The error has the lines to write."""
     assert "spec.helm.chart: oci://r.example/web, and" in str(

@@ -33,7 +33,7 @@ def _release(chart: Json | None = None, **spec: Any) -> tuple[Json, list[str]]:
     notes = Notes()
     chart = {"chart": "./charts/web", "version": "*", "sourceRef": REFERENCE, **(chart or {})}
     manifest = _manifest("HelmRelease", {"chart": {"spec": chart}, **spec})
-    made = from_helm_release(manifest, notes, sources=_sources())
+    made = from_helm_release(manifest, notes, sources=_sources(), charts={})
     return made["spec"], [line for line in notes.lines if line.startswith("not mapped:")]
 
 
@@ -66,6 +66,8 @@ def test_fields_with_the_same_name(fields: Json) -> None:
     [
         ({"path": "./deploy"}, {"path": "deploy"}),
         ({"path": "/deploy"}, {"path": "deploy"}),
+        ({"path": "./a/../deploy/"}, {"path": "deploy"}),
+        ({"path": "../deploy"}, {"path": "deploy"}),
         ({"interval": "10m"}, {"interval": "10m"}),
         ({"namePrefix": "a-"}, {"kustomize": {"namePrefix": "a-"}}),
         (
@@ -95,6 +97,7 @@ def test_fields_with_another_place(fields: Json, mapped: Json) -> None:
         ({"timeout": "3m"}, "spec.timeout"),
         ({"healthChecks": [{"kind": "Deployment"}]}, "spec.healthChecks"),
         ({"healthCheckExprs": [{"kind": "X"}]}, "spec.healthCheckExprs"),
+        ({"retryInterval": "100ms"}, "spec.retryInterval"),
         ({"decryption": {"provider": "sops"}}, "spec.decryption.provider"),
         ({"dependsOn": [{"name": "a", "readyExpr": "x"}]}, "spec.dependsOn[0].readyExpr"),
         ({"patchesStrategicMerge": [{"kind": "X"}]}, "spec.patchesStrategicMerge"),
@@ -136,6 +139,26 @@ def test_the_source_says_when_and_with_which_credentials() -> None:
     assert "not mapped: GitRepository shop: spec.recurseSubmodules" in notes
 
 
+@pytest.mark.parametrize(
+    ("url", "clean"),
+    [
+        ("https://bot:hunter22@git.example/shop", "https://git.example/shop"),
+        ("ssh://git:hunter22@git.example/shop", "ssh://git@git.example/shop"),
+        ("ssh://git@git.example/shop", "ssh://git@git.example/shop"),
+    ],
+)
+def test_credentials_in_a_url_are_left_out(url: str, clean: str) -> None:
+    """The API server refuses them, and they are not printed."""
+    spec, notes = _kustomization({"url": url})
+
+    assert spec["url"] == clean
+    assert [line for line in notes if "credentials" in line and "spec.secretRef" in line] == [
+        line for line in notes if line.startswith("not mapped: GitRepository shop: spec.url")
+    ]
+    assert any(line.startswith("not mapped") for line in notes) == (url != clean)
+    assert "hunter22" not in "".join(notes)
+
+
 def test_a_secret_of_another_namespace_must_be_copied() -> None:
     """A GitRepository of Nopea reads Secrets in its own namespace."""
     notes = Notes()
@@ -175,9 +198,10 @@ def test_patterns_are_mapped_where_they_mean_the_same() -> None:
     ("spec", "why"),
     [
         ({"sourceRef": None}, "it names no source; if it is a patch"),
-        ({"sourceRef": {"kind": "OCIRepository", "name": "x"}}, "its source is OCIRepository x"),
+        ({"sourceRef": {"kind": "OCIRepository", "name": "x"}}, "its source is OCIRepository team/x"),
         ({"sourceRef": {"kind": "GitRepository", "name": "x"}}, "GitRepository team/x is not among"),
         ({"kubeConfig": {"secretRef": {"name": "x"}}}, "another cluster"),
+        ({"source": {"url": "ftp://git.example/shop"}}, "refuse it: spec.url must be an https, http"),
     ],
 )
 def test_what_cannot_be_a_repository(spec: Json, why: str) -> None:
@@ -209,11 +233,27 @@ def test_a_chart_in_git_is_rendered() -> None:
 
 
 @pytest.mark.parametrize(
+    ("files", "is_noted"),
+    [([], False), (["prod.yaml"], True), (["./charts/web/values.yaml", "prod.yaml"], False)],
+)
+def test_values_of_a_chart_in_git(files: list[str], is_noted: bool) -> None:
+    """In Flux, a list of files replaces the values.yaml of the chart."""
+    chart = {"chart": "charts/web", "sourceRef": REFERENCE, "valuesFiles": files}
+
+    _, notes = _from_elsewhere({"chart": {"spec": chart}}, {})
+
+    assert any(note.startswith("note: values.yaml of the chart counts too") for note in notes) == is_noted
+
+
+@pytest.mark.parametrize(
     ("fields", "path"),
     [
         ({"upgrade": {"force": True}}, "spec.upgrade"),
         ({"postRenderers": [{"kustomize": {}}]}, "spec.postRenderers"),
-        ({"valuesFrom": [{"kind": "Secret", "name": "s", "targetPath": "a"}]}, "spec.valuesFrom[0]"),
+        (
+            {"valuesFrom": [{"kind": "Secret", "name": "s", "targetPath": "a"}]},
+            "spec.valuesFrom[0].targetPath",
+        ),
         (
             {"driftDetection": {"mode": "enabled", "ignore": [{"paths": ["/a"]}]}},
             "spec.driftDetection.ignore",
@@ -235,7 +275,9 @@ def _from_elsewhere(
     spec: Json, charts: dict[tuple[str, str, str], Json], sources: Any = None
 ) -> tuple[Json, list[str]]:
     notes = Notes()
-    given = {key: {"spec": each} for key, each in charts.items()}
+    given = {
+        key: {"kind": key[0], "metadata": {"name": key[2]}, "spec": each} for key, each in charts.items()
+    }
     made = from_helm_release(
         _manifest("HelmRelease", spec),
         notes,
@@ -247,8 +289,9 @@ def _from_elsewhere(
 
 def test_a_chart_of_a_helm_repository() -> None:
     """It is named by its URL; the Git repository is the one that there is."""
+    chart = {"chart": "web", "version": "^1", "sourceRef": HELM_REPOSITORY, "valuesFiles": ["values.yaml"]}
     spec, notes = _from_elsewhere(
-        {"chart": {"spec": {"chart": "web", "version": "^1", "sourceRef": HELM_REPOSITORY}}},
+        {"chart": {"spec": chart}},
         {("HelmRepository", "team", "charts"): {"url": "https://charts.example/stable/", "interval": "1h"}},
     )
 
@@ -258,7 +301,7 @@ def test_a_chart_of_a_helm_repository() -> None:
         "version": "^1",
         "releaseName": "web",
     }
-    assert any("any will do" in note for note in notes)
+    assert any("any repository will do" in note for note in notes)
     assert not [note for note in notes if note.startswith("not mapped")]
 
 
@@ -287,11 +330,98 @@ def test_a_chart_of_an_oci_repository() -> None:
     assert "note: copy the Secret login from namespace sources to team" in notes
 
 
+def test_a_chart_that_a_helm_chart_names() -> None:
+    """Its source is in its own namespace."""
+    chart = {"chart": "web", "version": "1.0.0", "sourceRef": HELM_REPOSITORY, "interval": "1h"}
+    spec, notes = _from_elsewhere(
+        {"chartRef": {"kind": "HelmChart", "name": "web", "namespace": "sources"}},
+        {
+            ("HelmChart", "sources", "web"): {**chart, "valuesFiles": ["prod.yaml"]},
+            ("HelmRepository", "sources", "charts"): {
+                "url": "oci://registry.example/charts", "type": "oci", "secretRef": {"name": "login"},
+            },
+        },
+    )  # fmt: skip
+
+    assert spec["helm"] == {
+        "chart": "oci://registry.example/charts/web",
+        "version": "1.0.0",
+        "secretRef": {"name": "login"},
+        "releaseName": "web",
+    }
+    assert "note: copy the Secret login from namespace sources to team" in notes
+    (note,) = [note for note in notes if note.startswith("not mapped")]
+    assert note.startswith("not mapped: HelmChart web: spec.valuesFiles: they are in the chart")
+
+
+def test_a_helm_chart_in_git() -> None:
+    """It is rendered from there."""
+    chart = {"chart": "./charts/web", "sourceRef": REFERENCE, "valuesFiles": ["./charts/prod.yaml"]}
+
+    spec, _ = _from_elsewhere(
+        {"chartRef": {"kind": "HelmChart", "name": "web"}}, {("HelmChart", "team", "web"): chart}
+    )
+
+    assert spec["helm"] == {
+        "chart": "charts/web",
+        "releaseName": "web",
+        "valuesFiles": ["charts/prod.yaml"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "mapped", "is_noted"),
+    [(None, None, False), ("*", None, False), ("^1.2", "^1.2", False), ("newest", None, True)],
+)
+def test_versions_of_a_chart(version: str | None, mapped: str | None, is_noted: bool) -> None:
+    """Without one, the highest is followed, as in Flux."""
+    spec, notes = _from_elsewhere(
+        {"chart": {"spec": {"chart": "web", "version": version, "sourceRef": HELM_REPOSITORY}}},
+        {("HelmRepository", "team", "charts"): {"url": "https://charts.example"}},
+    )
+
+    assert spec["helm"].get("version") == mapped
+    assert [note.partition(": newest")[0] for note in notes if note.startswith("not mapped")] == (
+        ["not mapped: spec.chart.spec.version"] if is_noted else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("ref", "mapped", "note"),
+    [
+        ({"tag": "1.2.3"}, {"version": "1.2.3"}, None),
+        ({"tag": "1.2.3_build"}, {"version": "1.2.3+build"}, None),
+        ({"tag": "1.2.3", "semver": "1.x"}, {"version": "1.x"}, None),
+        ({"semver": "*"}, {}, None),
+        ({"tag": "1.2.3", "semver": "1.x", "digest": DIGEST}, {"version": "1.2.3", "digest": DIGEST}, None),
+        ({"digest": DIGEST}, {"digest": DIGEST}, "not mapped: OCIRepository web: spec.ref.digest"),
+        ({"tag": "1.2"}, {}, "not mapped: OCIRepository web: spec.ref.tag"),
+        ({"tag": "latest"}, {}, "not mapped: OCIRepository web: spec.ref.tag"),
+        ({"semver": "x y"}, {}, "not mapped: OCIRepository web: spec.ref.semver"),
+        ({"semver": "1.x", "semverFilter": "rc"}, {"version": "1.x"}, "not mapped: OCIRepository web: spec."),
+        (None, {}, "note: the highest version is followed; Flux uses the tag latest"),
+    ],
+)
+def test_the_ref_of_an_oci_repository(ref: Json | None, mapped: Json, note: str | None) -> None:
+    """A digest wins over a range, and a range over a tag."""
+    spec, notes = _from_elsewhere(
+        {"chartRef": OCI_REPOSITORY},
+        {("OCIRepository", "team", "web"): {"url": "oci://registry.example/charts/web", "ref": ref}},
+    )
+
+    found = {field: spec["helm"][field] for field in ("version", "digest") if field in spec["helm"]}
+    assert found == mapped
+    told = [line for line in notes if line.startswith("not mapped") or "latest" in line]
+    assert [line[: len(note or "")] for line in told] == ([note] if note else [])
+
+
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        ({"url": "http://charts.example"}, "https"),
-        ({"url": "https://charts.example", "insecure": True}, "https"),
+        ({"url": "http://charts.example"}, "at http://charts.example/web; .* with TLS only"),
+        ({"url": "http://bot:hunter22@charts.example"}, "at http://charts.example/web;"),
+        ({"url": "https://charts.example", "insecure": True}, "with TLS only"),
+        ({"url": "https://charts.example?a=b"}, "spec.helm.chart must be a folder, or an oci or https URL"),
         (None, "HelmRepository team/charts is not among the given objects"),
     ],
 )
@@ -305,23 +435,36 @@ def test_a_chart_that_cannot_be_fetched(source: Json | None, why: str) -> None:
 def test_what_a_source_has_and_a_repository_has_not() -> None:
     """Each is named, with what to do."""
     source = {
-        "url": "https://charts.example",
+        "url": "https://bot:hunter22@charts.example",
         "provider": "aws",
         "certSecretRef": {"name": "ca"},
+        "passCredentials": True,
         "verify": {"provider": "cosign"},
     }
-    _, notes = _from_elsewhere(
-        {"chart": {"spec": {"chart": "web", "sourceRef": HELM_REPOSITORY, "valuesFiles": ["prod.yaml"]}}},
-        {("HelmRepository", "team", "charts"): source},
+    chart = {
+        "chart": "web", "sourceRef": HELM_REPOSITORY, "valuesFiles": ["prod.yaml"],
+        "verify": {"provider": "cosign"},
+    }  # fmt: skip
+    spec, notes = _from_elsewhere({"chart": {"spec": chart}}, {("HelmRepository", "team", "charts"): source})
+
+    found = [note.removeprefix("not mapped: ") for note in notes if note.startswith("not mapped")]
+    assert [note.removeprefix("HelmRepository charts: ").partition(":")[0] for note in found] == [
+        "spec.chart.spec.verify", "spec.url", "spec.provider", "spec.certSecretRef", "spec.passCredentials",
+        "spec.verify", "spec.chart.spec.valuesFiles",
+    ]  # fmt: skip
+    assert spec["helm"]["chart"] == "https://charts.example/web"
+    assert "hunter22" not in "".join(notes)
+
+
+def test_the_repository_of_the_values_does_not_suspend_a_chart() -> None:
+    """In Flux, the release does not depend on it."""
+    spec, _ = _from_elsewhere(
+        {"chart": {"spec": {"chart": "web", "sourceRef": HELM_REPOSITORY}}},
+        {("HelmRepository", "team", "charts"): {"url": "https://charts.example"}},
+        _sources(suspend=True),
     )
 
-    named = [note.removeprefix("not mapped: ").partition(":")[0] for note in notes if "not mapped" in note]
-    assert named == [
-        "HelmRepository",
-        "HelmRepository",
-        "HelmRepository",
-        "spec.chart.spec.valuesFiles",
-    ]
+    assert "suspend" not in spec
 
 
 @pytest.mark.parametrize(
@@ -341,16 +484,21 @@ def test_what_a_source_has_and_a_repository_has_not() -> None:
 def test_which_repository_holds_the_values(sources: Any, url: str | None) -> None:
     """Without one that is clear, what to write is said."""
     release = {"chart": {"spec": {"chart": "web", "version": "1.0.0", "sourceRef": HELM_REPOSITORY}}}
-    charts = {("HelmRepository", "team", "charts"): {"url": "https://charts.example"}}
+    repository = {"url": "https://charts.example", "secretRef": {"name": "login"}}
+    charts = {("HelmRepository", "team", "charts"): repository}
     if url is not None:
         assert _from_elsewhere(release, charts, sources)[0]["url"] == url
         return
     with pytest.raises(NotMappedError) as raised:
         _from_elsewhere(release, charts, sources)
-    assert "spec.helm.chart: https://charts.example/web, spec.helm.version: 1.0.0" in str(raised.value)
+    assert str(raised.value).startswith(
+        "it names no Git repository. Write a GitRepository with spec.helm.chart: https://charts.example/web, "
+        "spec.helm.version: 1.0.0, spec.helm.secretRef.name: login, and as spec.url the repository that "
+        "shall hold its values files"
+    )
 
 
 def test_a_source_that_is_not_git() -> None:
     """There is nothing to follow."""
-    with pytest.raises(NotMappedError, match="Bucket x; Nopea follows Git repositories only"):
+    with pytest.raises(NotMappedError, match="Bucket team/x; Nopea follows Git repositories only"):
         _release({"sourceRef": {"kind": "Bucket", "name": "x"}})

@@ -7,20 +7,24 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nopea.core.migrate.migrate import KINDS, ForeignObject, migrate
+from nopea.core.migrate.migrate import KINDS, SOURCES, ForeignObject, migrate
 from nopea.core.migrate.model import Migrated
+from nopea.core.migrate.violations import violations
 from nopea.core.objects import GroupKind
 
 Json = dict[str, Any]
 FIELDS = [
-    "automated", "chart", "commonMetadata", "dependsOn", "destination", "directory", "exclude", "helm",
-    "ignore",
+    "automated", "chart", "chartRef", "commonMetadata", "dependsOn", "destination", "digest", "directory",
+    "exclude", "helm", "ignore",
     "ignoreDifferences", "images", "kustomize", "name", "parameters", "patches", "path", "postBuild", "ref",
-    "repoURL", "secretRef", "source", "sourceRef", "sources", "spec", "substitute", "syncOptions",
+    "kind", "repoURL", "secretRef", "source", "sourceRef", "sources", "spec", "substitute", "syncOptions",
     "syncPolicy",
-    "targetRevision", "url", "valueFiles", "values", "valuesFrom",
+    "tag", "targetRevision", "timeout", "url", "valueFiles", "values", "valuesFiles", "valuesFrom", "version",
 ]  # fmt: skip
-TEXTS = st.sampled_from(["", "a", "main", "{a}", "=", "GitRepository"])
+TEXTS = st.sampled_from(
+    ["", "a", "..", "main", "1.2.3", "2h", "{a}", "=", "https://a:b@c/d", "oci://c/d", "GitRepository",
+     "HelmChart", "HelmRepository", "OCIRepository"]
+)  # fmt: skip
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=6),
@@ -88,6 +92,24 @@ def test_two_objects_of_one_name_are_noted() -> None:
     )
 
 
+def test_the_chart_of_a_release_is_found() -> None:
+    """The objects that it refers to come in any order."""
+    release = _manifest(
+        "HelmRelease", "helm.toolkit.fluxcd.io/v2", chartRef={"kind": "HelmChart", "name": "a"}
+    )
+    repository = {"kind": "HelmRepository", "name": "b"}
+    chart = _manifest(
+        "HelmChart", "source.toolkit.fluxcd.io/v1", "a", chart="web", version="1.x", sourceRef=repository
+    )
+    charts = _manifest("HelmRepository", "source.toolkit.fluxcd.io/v1", "b", url="https://charts.example")
+
+    (made,) = _migrate([release, chart, charts, SOURCE])
+
+    assert made.is_complete
+    assert made.manifest is not None
+    assert made.manifest["spec"]["helm"]["chart"] == "https://charts.example/web"
+
+
 def test_the_origin_has_the_file() -> None:
     """Folders of several clusters have objects of one name."""
     found = [
@@ -102,10 +124,20 @@ def test_the_origin_has_the_file() -> None:
     assert second.notes[0].startswith(f"note: {first.origin} has the same name")
 
 
-@given(st.sampled_from(KINDS), ANYTHING)
-def test_a_malformed_spec_is_not_a_crash(kind: GroupKind, spec: Any) -> None:
-    """A file in Git may hold anything; metadata was checked when it was read."""
-    manifest = {**_manifest(kind.kind, f"{kind.group}/v1"), "spec": spec}
+@given(st.sampled_from(KINDS), st.sampled_from(SOURCES), ANYTHING, ANYTHING)
+def test_a_malformed_spec_is_not_a_crash(
+    kind: GroupKind, source_kind: GroupKind, spec: Any, source: Any
+) -> None:
+    """A file in Git may hold anything; metadata was checked when it was read.
 
-    for each in _migrate([SOURCE, manifest]):
+    What the API server would refuse is told, or not printed.
+    """
+    given = [(kind, "web", spec), (source_kind, "a", source)]
+    manifests = [
+        {**_manifest(kind.kind, f"{kind.group}/v1", name), "spec": spec} for kind, name, spec in given
+    ]
+
+    for each in _migrate([SOURCE, *manifests]):
         assert each.manifest is None or each.manifest["kind"] == "GitRepository"
+        is_invalid = any(note.startswith("not mapped: The spec is invalid") for note in each.notes)
+        assert each.manifest is None or is_invalid or violations(each.manifest["spec"]) == []
