@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
 from tests.downloads.asking import on, refused
 from tests.downloads.charts import chart_archive, digest_of
 from tests.downloads.conftest import LOGIN
-from tests.downloads.registry import Registry, push_chart
+from tests.downloads.registry import CONTENT, Registry, push_chart
 from tests.downloads.repository import ChartRepository
 from tests.downloads.serving import Login, Tls
 from tests.downloads.tokens import TokenServer
@@ -16,6 +19,8 @@ from tests.downloads.tokens import TokenServer
 from nopea.core.downloads.items import chart_item
 from nopea.core.problem import Code, SyncError
 from nopea.downloads.port import Downloads
+from nopea.downloads.registry import Registries
+from nopea.downloads.web import Reply
 
 
 async def test_the_highest_version_in_the_range_is_pulled(
@@ -139,3 +144,48 @@ async def test_blobs_may_be_elsewhere(
 
     assert content == chart
     assert ["Authorization" in headers for headers in chart_repository.sent[path]] == [False]
+
+
+async def test_where_a_registry_redirects_gets_no_login(
+    downloads: Downloads, tmp_path: Path, tls: Tls, chart_repository: ChartRepository
+) -> None:
+    """Not even if it asks for one, as a registry would."""
+    chart = chart_archive("web", "1.0.0")
+    asked: list[str] = []
+
+    async def challenge(request: web.BaseRequest) -> web.StreamResponse:
+        asked.append(request.headers.get("Authorization", ""))
+        realm = f'Bearer realm="{chart_repository.origin}/token"'
+        return web.Response(status=401, headers={"WWW-Authenticate": realm})
+
+    async def token(request: web.BaseRequest) -> web.StreamResponse:
+        asked.append(request.headers.get("Authorization", ""))
+        return web.json_response({"token": "t"})
+
+    with Registry(tmp_path / "registry", tls=tls, login=LOGIN, blobs_at=chart_repository.origin) as registry:
+        push_chart(registry, "far/web", chart, "1.0.0")
+        chart_repository.answers[registry.blob_path(digest_of(chart))] = challenge
+        chart_repository.answers["/token"] = token
+        url = registry.url("far/web")
+
+        problem = await refused(downloads, chart_item(url, ""), on(tls, url, login=LOGIN))
+
+    assert problem.code is Code.REMOTE_REFUSED
+    assert asked == [""]
+
+
+@pytest.mark.parametrize("size", [-1, -(10**20), "7", None])
+async def test_a_size_that_is_none(
+    downloads: Downloads, tls: Tls, monkeypatch: pytest.MonkeyPatch, size: Any
+) -> None:
+    """Limits are counted by it; a registry that checks its manifests would not store this one."""
+    layer = {"mediaType": CONTENT, "digest": digest_of(b""), "size": size}
+    body = json.dumps({"schemaVersion": 2, "layers": [layer]}).encode()
+
+    async def get(*_: Any, **__: Any) -> Reply:
+        return Reply(status=200, url="", headers={}, body=body)
+
+    monkeypatch.setattr(Registries, "_get", get)
+    item = chart_item("oci://registry.example/web", "1.0.0")
+
+    assert "not a Helm chart" in (await refused(downloads, item, on(tls))).message

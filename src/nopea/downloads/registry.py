@@ -17,7 +17,7 @@ from cachetools import TTLCache
 
 from nopea.core.downloads.challenge import token_challenge
 from nopea.core.downloads.items import OCI
-from nopea.core.downloads.logins import Logins
+from nopea.core.downloads.logins import Logins, authority_of
 from nopea.core.secret import Secret
 from nopea.downloads import problems
 from nopea.downloads.budget import Share
@@ -28,10 +28,13 @@ _MANIFEST_TYPES = (
 )
 _LAYER_TYPES = frozenset(("application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/tar+gzip"))
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
+_NEXT = re.compile(r'<([^<>]+)>\s{0,8};\s{0,8}rel="?next"?')
+_MAX_HEADER = 2048
 _MAX_MANIFEST = 1024 * 1024
-_MAX_TAGS_PAGE = 4 * 1024 * 1024
-_MAX_PAGES = 50
+_MAX_TAGS_PAGE = 1024 * 1024
+_MAX_PAGES = 200
+_MAX_TAGS = 20_000
+_MAX_TOKEN = 64 * 1024
 _TOKEN_SECONDS = 60
 """Tokens are valid for a minute at least, as the token authentication of the Distribution project says."""
 _OK, _UNAUTHORIZED = 200, 401
@@ -63,7 +66,7 @@ class Registries:
         self._tokens: TTLCache[tuple[str, str], Secret] = TTLCache(1000, _TOKEN_SECONDS, timer=time.monotonic)
 
     async def tags(self, chart: str, asker: Asker) -> list[str]:
-        """Return all tags of `oci://HOST/NAME`."""
+        """Return all tags of `oci://HOST/NAME`; it is an error if there are too many to look at."""
         url = f"{_api(chart)}/tags/list?n=1000"
         found: list[str] = []
         for _ in range(_MAX_PAGES):
@@ -72,11 +75,14 @@ class Registries:
                 found += map(str, orjson.loads(reply.body).get("tags") or ())
             except (ValueError, AttributeError, TypeError) as error:
                 raise problems.unreachable(chart, "the registry sent no list of tags") from error
-            following = _NEXT.search(reply.header("Link"))
+            if len(found) > _MAX_TAGS:
+                break
+            following = _NEXT.search(reply.header("Link")[:_MAX_HEADER])
             if following is None:
                 return found
             url = _same_host(_api(chart), following[1])
-        return found
+        why = f"it has more than {_MAX_TAGS:,} tags"
+        raise problems.refused(chart, why, "Set spec.helm.version to one version: then no list is needed.")
 
     async def manifest(self, chart: str, reference: str, asker: Asker) -> Manifest:
         """Return the manifest of a tag or a digest, verified."""
@@ -90,10 +96,10 @@ class Registries:
         try:
             layers = orjson.loads(reply.body)["layers"]
             archive = next(each for each in layers if each["mediaType"] in _LAYER_TYPES)
-            layer, size = str(archive["digest"]), int(archive["size"])
+            layer, size = str(archive["digest"]), archive["size"]
         except (ValueError, LookupError, TypeError, StopIteration) as error:
             raise _no_chart(what) from error
-        if not _DIGEST.fullmatch(layer):
+        if not _DIGEST.fullmatch(layer) or not isinstance(size, int) or size < 0:
             raise _no_chart(what)
         return Manifest(digest, layer, size)
 
@@ -138,13 +144,13 @@ class Registries:
         """Return the token that a registry wants; None where it wants something else."""
         scope = f"repository:{urlsplit(_api(chart)).path.removeprefix('/v2/')}:pull"
         challenge = token_challenge(reply.challenges, scope=scope)
-        if challenge is None:
-            return None
+        if challenge is None or authority_of(reply.url) != authority_of(asked.url):
+            return None  # where the registry redirects gets no login
         try:
             url = challenge.url()
         except ValueError as error:
             raise problems.unreachable(asked.what, "the registry names no token server") from error
-        answer = await self._web.get(_with_headers(asked, login, url=url))
+        answer = await self._web.get(_with_headers(asked, login, url=url, limit=_MAX_TOKEN))
         if answer.status != _OK:
             raise problems.of_status(asked.what, answer.status, missing=_MISSING)
         try:
@@ -155,11 +161,11 @@ class Registries:
         return Secret(str(token))
 
 
-def _with_headers(asked: Get, headers: Mapping[str, str], *, url: str = "") -> Get:
+def _with_headers(asked: Get, headers: Mapping[str, str], *, url: str = "", limit: int = 0) -> Get:
     return Get(
         url=url or asked.url,
         what=asked.what,
-        limit=asked.limit,
+        limit=limit or asked.limit,
         share=asked.share,
         headers=headers,
         ca_crt=asked.ca_crt,

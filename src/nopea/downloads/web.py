@@ -51,6 +51,8 @@ class Reply:
     """A response that is not a redirect, of any status."""
 
     status: int
+    url: str
+    """Where it came from, after redirects."""
     headers: Mapping[str, str] = field(repr=False)
     challenges: tuple[str, ...] = ()
     """The values of WWW-Authenticate."""
@@ -130,6 +132,7 @@ class Web:
                 body = await _body(response, asked)
                 return Reply(
                     status=response.status,
+                    url=url,
                     headers=response.headers.copy(),
                     challenges=tuple(response.headers.getall("WWW-Authenticate", ())),
                     body=body,

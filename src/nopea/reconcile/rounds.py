@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from nopea.core.downloads.items import RemoteItem
+from nopea.core.downloads.items import FOLDER, RemoteItem
 from nopea.core.downloads.logins import Logins
 from nopea.core.git.source import FileEntry, PathListing
 from nopea.core.manifests.limits import problem_of_rendered
@@ -20,6 +20,8 @@ from nopea.reconcile.remotes import Opened, SourceFiles, Tree
 
 _MAX_ROUNDS = 32
 """How often the renderer may ask for more: once per level of bases, and for what it finds by rendering."""
+_GRACE_SECONDS = 1.0
+"""The renderer ends a late rendering itself, and says more about it."""
 _SMALL_FILES, _SMALL_BYTES = 500, 2 * 1024 * 1024
 """A folder up to this size is given whole at first; of a bigger one only the files that are asked for."""
 
@@ -85,6 +87,23 @@ class Rounds:
         self, renderer: Renderer, options: Mapping[str, Any], documents: Sequence[RenderedObject] = ()
     ) -> RenderAnswer:
         """Return what the folder renders to, when nothing more is needed. Raises SyncError."""
+        seconds = self.folder.timeout_seconds
+        try:
+            async with asyncio.timeout(seconds + _GRACE_SECONDS):
+                return await self._answer(renderer, options, documents)
+        except TimeoutError as error:
+            raise TransientError(
+                Problem(
+                    code=Code.RENDERING_TIMEOUT,
+                    message=f"The rendering, with what it fetches, took longer than {seconds:g} s.",
+                    hint="Divide the folder, or raise spec.timeout.",
+                    source=self.folder.path,
+                )
+            ) from error
+
+    async def _answer(
+        self, renderer: Renderer, options: Mapping[str, Any], documents: Sequence[RenderedObject]
+    ) -> RenderAnswer:
         folder = self.folder
         await self._give_first(has_documents=bool(documents))
         loop = asyncio.get_running_loop()
@@ -152,11 +171,25 @@ class Rounds:
         if problem is not None:
             raise StalledError(problem)
         missing = [path for path in entries if path not in self.contents]
-        contents = await self.tree.read(list(dict.fromkeys(entries[path].blob for path in missing)))
-        self.contents.update({path: contents[entries[path].blob] for path in missing})
+        near = [path for path in missing if not path.startswith(FOLDER)]
+        contents = await self.tree.read(list(dict.fromkeys(entries[path].blob for path in near)))
+        self.contents.update({path: contents[entries[path].blob] for path in near})
+        for path in missing:
+            if path.startswith(FOLDER):  # one at a time: only then is its size known
+                blob = entries[path].blob
+                self.contents[path] = (await self.tree.read([blob]))[blob]
+                self._refuse_too_much(entries)
         self.entries = entries
         self._folders += listing.folders
         self._missing += listing.missing
+
+    def _refuse_too_much(self, entries: Mapping[str, FileEntry]) -> None:
+        """Raise StalledError when what was really read is too much, whatever servers said of it."""
+        read = [
+            replace(entries[path], size=len(self.contents[path])) for path in entries if path in self.contents
+        ]
+        if (problem := problem_of_rendered(read)) is not None:
+            raise StalledError(problem)
 
     def _in_words(self, problem: Problem) -> Problem:
         words = self.tree.in_words

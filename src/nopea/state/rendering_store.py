@@ -65,7 +65,11 @@ class RenderingStore:
             return None
 
     def _write(self, name: str, rendered: Rendered) -> None:
-        body = msgspec.msgpack.encode(rendered)
+        try:
+            body = msgspec.msgpack.encode(rendered)
+        except (OverflowError, msgspec.MsgspecError) as error:
+            log.write(log_events.rendering_not_kept, error=str(error))
+            return
         new = self._folder / f"{name}.new"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

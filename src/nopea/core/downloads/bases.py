@@ -35,12 +35,16 @@ class FileBase:
 
 def parse_base(text: str) -> GitBase | FileBase | None:
     """Return what a reference means; None for one that is neither a file by https nor a Git repository."""
+    is_git = text.strip().startswith("git::")
     text, _, query = text.strip().removeprefix("git::").partition("?")
     asked = dict(parse_qsl(query))
     ref = asked.get("ref") or asked.get("version") or ""
-    if text.startswith(("https://", "http://")) and text.endswith(_FILE) and "//" not in text[8:] and not ref:
+    is_file = text.startswith("https://") and text.endswith(_FILE) and "//" not in text[8:]
+    if is_file and not is_git and not ref and "@" not in text.split("/")[2]:
         return FileBase(f"{text}?{query}" if query else text)
     place, path = _split(text)
+    if "@" in place.partition("://")[2].partition("/")[0] and not place.startswith("ssh:"):
+        return None  # a login in a file of Git
     if not place or any(part == ".." for part in path.split("/")):
         return None
     return GitBase(place, path.strip("/"), _refs(ref))
@@ -71,7 +75,7 @@ def _split(text: str) -> tuple[str, str]:
 def _start_of_path(text: str) -> int | None:
     if "://" in text:
         scheme = text.partition("://")[0]
-        return len(scheme) + 3 if scheme in ("https", "http", "ssh", "file") else None
+        return len(scheme) + 3 if scheme in ("https", "http", "ssh") else None
     found = _SCP.match(text)
     return found.end() if found else None
 

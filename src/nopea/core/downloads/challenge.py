@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-_PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^",\s]+))')
-_MAX_HEADER = 8192
+# Bounded, and at the start of a word: a header is a server's to write.
+_PARAMETER = re.compile(r'(?<![A-Za-z])([A-Za-z]{1,32})\s{0,8}=\s{0,8}(?:"([^"]*)"|([^",\s]+))')
+_MAX_HEADER = 2048
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from nopea.core.downloads.items import OCI
+from nopea.core.downloads.items import OCI, is_remote_chart
 from nopea.core.git.credentials import parse_credentials
 from nopea.core.git.source import Credentials, host_of
 from nopea.core.problem import Code, Problem
@@ -34,8 +35,9 @@ class Logins:
         return self.by_host.get(authority_of(url), _NOBODY)
 
     def digest(self, url: str) -> str:
-        """Return what tells apart who asks the host of a URL; empty for nobody in particular."""
-        return self.at(url).digest()
+        """Return what tells apart who asks the host of a URL, and whom it trusts; empty for anybody."""
+        trusted = hashlib.sha256(self.ca_crt.encode()).hexdigest() if self.ca_crt else ""
+        return self.at(url).digest() + trusted
 
 
 _NOBODY = Credentials()
@@ -57,6 +59,12 @@ def parse_logins(secret: Mapping[str, Any], *, name: str, chart: str) -> Logins 
     """
     if secret.get("type") == DOCKER_CONFIG:
         return _docker_logins(secret, name=name)
+    if not is_remote_chart(chart):
+        return Problem(
+            code=Code.GIT_SECRET_INVALID,
+            message=f"Secret {name}: neither it nor spec.helm.chart says for which host its login is.",
+            hint="Create it with `kubectl create secret docker-registry`, which has the host.",
+        )
     url = chart.replace(OCI, "https://", 1)
     credentials = parse_credentials(secret, name=name, url=url)
     if isinstance(credentials, Problem):
@@ -78,8 +86,10 @@ def _docker_logins(secret: Mapping[str, Any], *, name: str) -> Logins | Problem:
     return Logins(logins)
 
 
-def _docker_login(entry: Mapping[str, str]) -> Credentials:
+def _docker_login(entry: Mapping[str, Any]) -> Credentials:
     username, password = entry.get("username", ""), entry.get("password", "")
     if encoded := entry.get("auth"):
         username, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    if not isinstance(username, str) or not isinstance(password, str):
+        raise TypeError("a login is text")
     return Credentials(username=username, password=Secret(password.encode()))

@@ -29,6 +29,9 @@ def choose(versions: Iterable[str], wanted: str) -> str | None:
 
     Raises ValueError for a range that cannot be read.
     """
+    versions = list(versions)
+    if wanted in versions and is_exact(wanted):
+        return wanted  # with its build metadata, which a range does not look at
     range_ = Range.parse(wanted or _NEWEST)
     best: tuple[Version, str] | None = None
     for text in versions:

@@ -50,6 +50,7 @@ COMMIT = "c0ffee" + "0" * 34
             "https://dev.azure.example/acme/shop/_git/platform/base?ref=v1",
             GitBase("https://dev.azure.example/acme/shop/_git/platform", "base", V1),
         ),
+        ("git::https://git.example/x.yaml", GitBase("https://git.example/x.yaml", "", HEAD)),
         ("https://files.example/v1/install.yaml", FileBase("https://files.example/v1/install.yaml")),
         ("https://files.example/all.yml?x=1", FileBase("https://files.example/all.yml?x=1")),
     ],
@@ -60,7 +61,12 @@ def test_what_is_meant(text: str, meant: GitBase | FileBase) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "base", "../base", "ftp://git.example/a", "github.com/acme", "github.com/a/b//../../c"]
+    "text",
+    [
+        *("", "base", "../base", "ftp://git.example/a", "github.com/acme", "github.com/a/b//../../c"),
+        *("file:///home/me/private//.", "file://localhost/home/me/private//."),
+        *("https://robot:pw@git.example/a//b", "https://robot:pw@files.example/install.yaml"),
+    ],
 )
 def test_what_is_no_base(text: str) -> None:
     """Something else is refused by name."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +41,15 @@ def test_a_plain_login_is_no_token() -> None:
     """It is answered with the login."""
     assert token_challenge(['Basic realm="registry"'], scope=SCOPE) is None
     assert token_challenge([], scope=SCOPE) is None
+
+
+def test_a_hostile_header_costs_no_time() -> None:
+    """A server writes it, and all repositories wait meanwhile."""
+    started = time.perf_counter()
+
+    token_challenge([f"Bearer {'a' * 100_000}", "Bearer " + "a= " * 30_000], scope=SCOPE)
+
+    assert time.perf_counter() - started < 0.1
 
 
 @given(st.text(max_size=200))

@@ -65,7 +65,17 @@ def test_the_host_of_a_docker_configuration_is_the_secrets_own() -> None:
     assert not found.at("https://registry.example:5000/").username
 
 
-@pytest.mark.parametrize("auths", [None, [], {"host": {"auth": "%%%"}}, {"host": "x"}, {"host": {"auth": 3}}])
+@pytest.mark.parametrize(
+    "auths",
+    [
+        None,
+        [],
+        {"host": {"auth": "%%%"}},
+        {"host": "x"},
+        {"host": {"auth": 3}},
+        {"host": {"username": 5, "password": "x"}},
+    ],
+)
 def test_a_broken_docker_configuration_is_said(auths: Any) -> None:
     """The error names the key."""
     found = parse_logins(docker(auths), name="registry", chart=CHART)
@@ -89,3 +99,18 @@ def test_nothing_in_it_prints() -> None:
 
     assert "hunter2" not in repr(found)
     assert "robot" not in repr(found)
+
+
+@pytest.mark.parametrize("chart", ["", "charts/shop"])
+def test_a_login_without_a_host_is_refused(chart: str) -> None:
+    """For dependencies of a chart in Git, the Secret must have the host."""
+    found = parse_logins(secret(username="robot", password="hunter2"), name="registry", chart=chart)
+
+    assert isinstance(found, Problem)
+    assert "docker-registry" in found.hint
+    assert isinstance(parse_logins(docker({"r.example": {"auth": ""}}), name="x", chart=chart), Logins)
+
+
+def test_an_authority_of_ones_own_is_not_shared() -> None:
+    """What is fetched under it could be anybody's."""
+    assert Logins(ca_crt="x").digest("https://r.example") != Logins().digest("https://r.example")

@@ -22,6 +22,11 @@ def test_the_highest_version_in_the_range_is_chosen(wanted: str, version: str | 
     assert choose(VERSIONS, wanted) == version
 
 
+def test_an_exact_version_is_that_one() -> None:
+    """Ranges do not look at build metadata; a lock does."""
+    assert choose(["1.2.3+a", "1.2.3+b"], "1.2.3+b") == "1.2.3+b"
+
+
 def test_a_range_that_cannot_be_read_is_named() -> None:
     """The error has the text."""
     with pytest.raises(ValueError, match="latest"):
