@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from tests.fakes.renderer import FakeRenderer
@@ -117,6 +119,30 @@ async def test_all_that_cannot_be_opened_is_told_at_once() -> None:
         "https://files.example/install.yaml is away.",
         "https://files.example/other.yaml is away.",
     ]
+
+
+async def test_what_was_really_read_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers say how big a file is, and may lie."""
+    monkeypatch.setattr("nopea.core.manifests.limits.MAX_RENDERED_BYTES", 10)
+
+    with pytest.raises(StalledError) as raised:
+        await _rounds(_Opener()).answer(FakeRenderer(_wants_base), {})
+
+    assert raised.value.problems[0].code is Code.REPOSITORY_TOO_BIG
+
+
+async def test_all_rounds_together_have_a_deadline() -> None:
+    """Also what is fetched between two of them."""
+
+    class Slow(_Opener):
+        async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
+            await asyncio.sleep(30)
+            raise AssertionError(item, on, fresh)
+
+    rounds = _rounds(Slow())
+    rounds.folder = replace(rounds.folder, timeout_seconds=0.1)
+    with pytest.raises(TransientError, match="took longer than"):
+        await rounds.answer(FakeRenderer(_wants_base), {})
 
 
 async def test_a_renderer_that_never_has_enough_is_ended() -> None:
