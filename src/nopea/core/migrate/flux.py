@@ -43,7 +43,7 @@ CHART_KINDS = ("HelmRepository", _OCI, _HELM_CHART)
 _DELETION_POLICIES = {"Delete": "Delete", "WaitForTermination": "Delete", "Orphan": "Orphan"}
 
 
-class _Reference(NamedTuple):
+class _SourceReference(NamedTuple):
     """A reference to a source; the kind is empty if there is none."""
 
     kind: str
@@ -51,7 +51,7 @@ class _Reference(NamedTuple):
     name: str
 
     @classmethod
-    def read(cls, value: Any, namespace: str) -> _Reference:
+    def read(cls, value: Any, namespace: str) -> _SourceReference:
         """Return a reference of an object in a namespace."""
         fields = Fields(value, "", Notes())
         return cls(fields.text("kind"), fields.text("namespace") or namespace, fields.text("name"))
@@ -65,7 +65,7 @@ def from_kustomization(manifest: Mapping[str, Any], notes: Notes, *, sources: So
     namespace, name = name_of(manifest)
     given = Fields(manifest.get("spec"), "spec", notes)
     path = path_of(given.text("path"))
-    source = _Reference.read(given.take("sourceRef"), namespace)
+    source = _SourceReference.read(given.take("sourceRef"), namespace)
     spec = _source(source, namespace, sources, notes, path=path)
     _common(given, spec)
     spec |= {**given.pick(*_SAME), "path": path, "kustomize": given.pick(*_KUSTOMIZE)}
@@ -88,11 +88,11 @@ def from_helm_release(
     namespace, name = name_of(manifest)
     given = Fields(manifest.get("spec"), "spec", notes)
     chart = given.below("chart").below("spec")
-    reference = _Reference.read(given.take("chartRef"), namespace)
+    reference = _SourceReference.read(given.take("chartRef"), namespace)
     if reference.kind == _HELM_CHART:
         chart = Fields(_found(reference, charts).get("spec"), f"HelmChart {reference.name}: spec", notes)
     if reference.kind in ("", _HELM_CHART):
-        reference = _Reference.read(chart.take("sourceRef"), reference.namespace)
+        reference = _SourceReference.read(chart.take("sourceRef"), reference.namespace)
     spec, helm = _chart(reference, chart, namespace, sources, charts, notes)
     _common(given, spec)
     spec |= given.pick("serviceAccountName", "targetNamespace")
@@ -126,7 +126,12 @@ def _common(given: Fields, spec: dict[str, Any]) -> None:
 
 
 def _chart(
-    reference: _Reference, chart: Fields, namespace: str, sources: Sources, charts: ChartSources, notes: Notes
+    reference: _SourceReference,
+    chart: Fields,
+    namespace: str,
+    sources: Sources,
+    charts: ChartSources,
+    notes: Notes,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the fields of the Git repository, and those of spec.helm that say which chart it is."""
     files = [path_of(file) for file in strings(chart.take("valuesFiles"))]
@@ -151,7 +156,7 @@ def _chart(
     return _any_source(helm, namespace, sources, notes), helm
 
 
-def _found(reference: _Reference, charts: ChartSources) -> Mapping[str, Any]:
+def _found(reference: _SourceReference, charts: ChartSources) -> Mapping[str, Any]:
     if reference not in charts:
         raise NotMappedError(f"its source {reference} is not among the given objects")
     return charts[reference]
@@ -163,7 +168,7 @@ def _any_source(helm: Mapping[str, Any], namespace: str, sources: Sources, notes
     candidates = named if len(sources) > 1 else list(sources)
     if len(candidates) != 1:
         raise needs_repository(helm)
-    reference = _Reference(_GIT, *candidates[0])
+    reference = _SourceReference(_GIT, *candidates[0])
     notes.add(
         f"spec.url is that of {reference}, where spec.helm.valuesFiles may be; the chart needs no file of "
         "it, so any repository will do"
@@ -174,7 +179,7 @@ def _any_source(helm: Mapping[str, Any], namespace: str, sources: Sources, notes
 
 
 def _source(
-    reference: _Reference, namespace: str, sources: Sources, notes: Notes, *, path: str | None = None
+    reference: _SourceReference, namespace: str, sources: Sources, notes: Notes, *, path: str | None = None
 ) -> dict[str, Any]:
     """Return the fields of the source; `path` is the folder with the manifests, None for a chart."""
     if not any((reference.kind, reference.name)):
