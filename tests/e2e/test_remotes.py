@@ -115,7 +115,7 @@ def test_a_chart_of_a_registry_is_followed(site: Site, registry: Registry) -> No
 def test_a_version_with_another_digest_is_refused_until_somebody_decides(
     site: Site, registry: Registry
 ) -> None:
-    """The last good state stays; spec.helm.digest takes the new content, and no other."""
+    """What was applied stays, also against drift; spec.helm.digest takes the new content, and no other."""
     name = f"{site.namespace}/web"
     push_chart(registry, name, chart_archive("web", "1.0.0"), "1.0.0")
     helm: dict[str, Any] = {
@@ -133,6 +133,9 @@ def test_a_version_with_another_digest_is_refused_until_somebody_decides(
     _must_be(site, "shop-web", message="Hello from web")
     assert repo.status()["chart"] == known
     assert digest in repo.condition("Fetched")["message"]
+    assert repo.condition("Ready")["status"] == "True"
+    site.cluster.merge(site.place(MAPS, "shop-web"), {"data": {"message": "by hand"}})
+    eventually(lambda: _must_be(site, "shop-web", message="Hello from web"), seconds=30)
     repo.change(helm={**helm, "digest": digest})
     repo.wait_synced()
     _must_be(site, "shop-web", message="changed")

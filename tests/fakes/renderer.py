@@ -1,14 +1,15 @@
-"""Renderers that start no process."""
+"""Renderers that start no process, and what lies elsewhere without a server."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from nopea.core.downloads.items import RemoteItem
+from nopea.core.git.source import FileEntry, PathListing
 from nopea.core.manifests.rendering import RenderAnswer, RenderRequest
 from nopea.core.objects import RepoKey
 from nopea.core.problem import Code, Problem, StalledError
-from nopea.downloads.port import On
+from nopea.downloads.port import On, Resolved
 from nopea.reconcile.remotes import Opened
 from nopea.reconcile.renderings import Cluster, NoCluster, Renderings
 from nopea.reconcile.rounds import Opener, Renderer
@@ -44,6 +45,53 @@ class NoRemotes:
     async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
         """Fail."""
         raise AssertionError(item, on, fresh)
+
+    def keep(self, opened: Opened, on: On) -> None:
+        """Fail: there is nothing to keep."""
+        raise AssertionError(opened, on)
+
+
+class OneFile:
+    """A tree with one file; its content says which one it is."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    async def paths(self, paths: Sequence[str]) -> PathListing:
+        """Return the file, whatever is asked for."""
+        assert paths
+        return PathListing(files=(FileEntry(self.path, f"blob of {self.path}", 1),))
+
+    async def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
+        """Return the ids as contents."""
+        return {blob: blob.encode() for blob in blobs}
+
+
+class FakeRemotes:
+    """Opens every item as one file, in version 1.0.0; remembers what was opened, and what was kept."""
+
+    def __init__(self) -> None:
+        self.opened: list[tuple[RemoteItem, bool]] = []
+        self.kept: list[RemoteItem] = []
+
+    async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
+        """Open it."""
+        del on
+        self.opened.append((item, fresh))
+        return Opened(
+            item=item,
+            path=f"{item.folder}/base.yaml",
+            shown=item.place,
+            files=OneFile("base.yaml"),
+            resolved=Resolved(
+                item=item, version="1.0.0", digest="sha256:1", url=item.place, content_digest="sha256:1"
+            ),
+        )
+
+    def keep(self, opened: Opened, on: On) -> None:
+        """Remember it."""
+        del on
+        self.kept.append(opened.item)
 
 
 def renderings(

@@ -15,6 +15,15 @@ from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Res
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 COMMIT = Commit(id="c0ffee0" + "0" * 33, author="Deploy Bot", message="Raise the replicas", committed_at=NOW)
 
+READY = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "Synced",
+    "message": "",
+    "lastTransitionTime": "2026-11-24T05:00:00Z",
+}
+"""The condition of a GitRepository of which everything is applied."""
+
 
 def raw_repository(
     name: str = "api",

@@ -66,8 +66,7 @@ async def read_folder(
         if transforms(spec):
             blobs = {path: path for path in found.files}
             what = folder_of(spec, source, Tool.PLAIN, owner)
-            files = await transformed(what, spec, found.files, blobs, renderings)
-            return replace(found, files=files)
+            return await transformed(found, what, spec, blobs, renderings)
         return found
     except StalledError as error:
         raise StalledError(*(_explained(problem, root) for problem in error.problems)) from error

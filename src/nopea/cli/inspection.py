@@ -120,7 +120,7 @@ async def fetched(
 ) -> Snapshot:
     """Return the newest commit of the repository, or the one that it is rolled back to. Raises SyncError."""
     try:
-        return await fetcher.snapshot(spec, remote)
+        return await fetcher.snapshot(spec, remote, chart=repository.status.chart)
     except SyncError as error:
         raise StalledError(*(explained(problem, repository.pin) for problem in error.problems)) from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -35,9 +36,11 @@ MAX_INDEX = 32 * MIB
 CACHE_BYTES = 64 * MIB
 INDEX_CACHE_BYTES = 16 * MIB
 MAX_SECONDS = 60.0
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _OK, _NOT_MODIFIED = 200, 304
 _INDEX = "Check the URL: a chart repository has an index.yaml."
 _URL = "Check the URL with curl."
+_LOCK = "Run `helm dependency update` in the folder of the chart, and commit Chart.lock."
 _RANGE = "Correct spec.helm.version: `helm search repo --versions` lists what there is."
 
 ReadIndex = Callable[[bytes, str, RepoKey, float], Awaitable[Sequence[ChartVersion]]]
@@ -118,7 +121,7 @@ class Downloads:
                 return await self._in_repository(item, on, share)
             except ValueError as error:
                 raise StalledError(
-                    Problem(code=Code.SPEC_INVALID, message=f"{item.source}: {error}.", hint=_RANGE)
+                    Problem(code=Code.SPEC_INVALID, message=f"{item.source}: {error}.", hint=_hint(item))
                 ) from error
 
     async def content(self, resolved: Resolved, on: On) -> bytes:
@@ -187,8 +190,8 @@ class Downloads:
         if not found.urls:
             raise problems.not_found(str(item), f"the index has no URL for {found.version}", _INDEX)
         url = joined(f"{item.place}/", found.urls[0])
-        digest = f"sha256:{found.digest.removeprefix('sha256:')}" if found.digest else ""
-        if not digest:
+        digest = f"sha256:{found.digest.lower().removeprefix('sha256:')}"
+        if not _DIGEST.fullmatch(digest):  # none, or of another kind
             body = (await self._get(url, item, on, share)).body
             digest = _digest(body)
             self._keep(_content_key(item, digest, on), body)
@@ -257,8 +260,13 @@ def _content_key(item: RemoteItem, digest: str, on: On) -> tuple[str, str, str]:
 def _chosen(item: RemoteItem, version: str | None) -> str:
     if version is None:
         wanted = f"no version fits {item.version!r}" if item.version else "there is no stable version"
-        raise problems.not_found(str(item), wanted, _RANGE)
+        raise problems.not_found(str(item), wanted, _hint(item))
     return version
+
+
+def _hint(item: RemoteItem) -> str:
+    """Return what to do about a version that there is not."""
+    return _LOCK if item.is_locked else _RANGE
 
 
 def _digest(content: bytes) -> str:

@@ -52,7 +52,7 @@ def too_big(what: str, limit: int) -> SyncError:
         Problem(
             code=Code.RENDERING_TOO_BIG,
             message=f"{what} is larger than {limit // 2**20} MiB.",
-            hint="Use a smaller chart, or one without what is not needed.",
+            hint="Use something smaller: the limit is there for the memory of the controller.",
         )
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from nopea import tasks
@@ -13,7 +13,6 @@ from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.downloads.items import is_remote_chart
 from nopea.core.duration import parse_duration
 from nopea.core.git.source import Commit, FileEntry, FileListing, ParsedFile, PathListing, Ref, Remote
-from nopea.core.manifests.charts import problem_of_chart
 from nopea.core.manifests.encrypted import is_encrypted
 from nopea.core.manifests.file_names import IGNORE_FILE
 from nopea.core.manifests.ignore import Ignore
@@ -33,7 +32,7 @@ from nopea.core.problem import Problem, StalledError
 from nopea.reconcile.remotes import FilesAt, SourceFiles
 from nopea.reconcile.renderings import Renderings
 from nopea.reconcile.rounds import FolderToRender
-from nopea.state.store import ManifestCache
+from nopea.state.store import ManifestCache, Rendered
 
 PARSE_BATCH = 64
 """Blobs per request: a slow or hostile file delays its batch, and answers stay far below the frame limit."""
@@ -114,24 +113,45 @@ class Fetcher:
         """Return the commit id that the spec's ref points to now."""
         return await self._git.ls_remote(remote, ref_of(spec), timeout_seconds=_timeout(spec))
 
-    async def snapshot(self, spec: GitRepositorySpec, remote: Remote) -> Snapshot:
-        """Fetch the spec's commit and parse its manifests; raises SyncError when Git fails."""
-        commit = await self._git.sync(remote, ref_of(spec), timeout_seconds=_timeout(spec))
-        return await self._read(spec, remote, commit, fresh=True)
+    async def snapshot(
+        self, spec: GitRepositorySpec, remote: Remote, *, chart: ChartEntry | None = None
+    ) -> Snapshot:
+        """Fetch the spec's commit and parse its manifests; raises SyncError when Git fails.
 
-    async def snapshot_at(self, spec: GitRepositorySpec, remote: Remote, commit: Commit | str) -> Snapshot:
+        `chart` is the chart in the status.
+        """
+        commit = await self._git.sync(remote, ref_of(spec), timeout_seconds=_timeout(spec))
+        return await self._read(spec, remote, commit, fresh=True, chart=chart)
+
+    async def snapshot_at(
+        self,
+        spec: GitRepositorySpec,
+        remote: Remote,
+        commit: Commit | str,
+        *,
+        chart: ChartEntry | None = None,
+    ) -> Snapshot:
         """Parse the manifests of a commit that was fetched before; asks servers only for what is lost."""
         if isinstance(commit, str):
             commit = await self._git.head(remote, commit, timeout_seconds=_timeout(spec))
-        return await self._read(spec, remote, commit, fresh=False)
+        return await self._read(spec, remote, commit, fresh=False, chart=chart)
 
     async def _read(
-        self, spec: GitRepositorySpec, remote: Remote, commit: Commit, *, fresh: bool
+        self,
+        spec: GitRepositorySpec,
+        remote: Remote,
+        commit: Commit,
+        *,
+        fresh: bool,
+        chart: ChartEntry | None,
     ) -> Snapshot:
         source = FilesAt(self._git, remote, commit.id, _timeout(spec))
+
+        def folder_for(tool: Tool) -> FolderToRender:
+            return replace(folder_of(spec, source, tool, remote.owner), fresh=fresh, chart=chart)
+
         if chart_of(spec) is not None:
-            folder = folder_of(spec, source, Tool.HELM, remote.owner, fresh=fresh)
-            return await rendered_snapshot(commit, folder, spec, self.renderings)
+            return await rendered_snapshot(commit, folder_for(Tool.HELM), spec, self.renderings)
         listing = await self._git.listing(remote, commit.id, spec.path, timeout_seconds=_timeout(spec))
         _refuse(problem_of_listing(listing))
         ignore = await self._ignore(spec, remote, commit.id, listing.files)
@@ -140,21 +160,15 @@ class Fetcher:
         if selection.refused:
             raise StalledError(*selection.refused)
         if selection.tool is not None:
-            folder = folder_of(spec, source, selection.tool, remote.owner, fresh=fresh)
-            return await rendered_snapshot(commit, folder, spec, self.renderings)
+            return await rendered_snapshot(commit, folder_for(selection.tool), spec, self.renderings)
         _refuse(problem_of_options(spec, None) or problem_of_files(selection.manifests))
         parsed = await self._parse(spec, remote, selection.manifests)
         files = {entry.path: parsed[entry.blob] for entry in selection.manifests}
-        if transforms(spec):
-            blobs = {entry.path: entry.blob for entry in selection.manifests}
-            folder = folder_of(spec, source, Tool.PLAIN, remote.owner, fresh=fresh)
-            files = await transformed(folder, spec, files, blobs, self.renderings)
-        return Snapshot(
-            commit=commit,
-            files=files,
-            problems=selection.problems,
-            has_links=listing.has_links,
-        )
+        found = Snapshot(commit=commit, files=files, problems=selection.problems, has_links=listing.has_links)
+        if not transforms(spec):
+            return found
+        blobs = {entry.path: entry.blob for entry in selection.manifests}
+        return await transformed(found, folder_for(Tool.PLAIN), spec, blobs, self.renderings)
 
     async def _ignore(
         self, spec: GitRepositorySpec, remote: Remote, commit: str, entries: Sequence[FileEntry]
@@ -198,31 +212,29 @@ def chart_of(spec: GitRepositorySpec) -> str | None:
 
 
 async def transformed(
+    found: Snapshot,
     folder: FolderToRender,
     spec: GitRepositorySpec,
-    files: Mapping[str, ParsedFile],
     blobs: Mapping[str, str],
     renderings: Renderings,
-) -> dict[str, ParsedFile]:
+) -> Snapshot:
     """Have the renderer decrypt and change plain manifests; `blobs` are their ids by path."""
+    files = found.files
     encrypted: dict[str, bytes] = {}
     if spec.decryption is not None:
         names = [path for path, file in files.items() if is_encrypted(file)]
         contents = await folder.source.read(list(dict.fromkeys(blobs[path] for path in names)))
         encrypted = {path: contents[blobs[path]] for path in names}
     plain = {path: file for path, file in files.items() if path not in encrypted}
-    return await renderings.transformed(folder, spec, plain, encrypted)
+    rendered = await renderings.transformed(folder, spec, plain, encrypted)
+    return _with(found, rendered, folder, spec)
 
 
-def folder_of(
-    spec: GitRepositorySpec, source: SourceFiles, tool: Tool, owner: RepoKey, *, fresh: bool = True
-) -> FolderToRender:
+def folder_of(spec: GitRepositorySpec, source: SourceFiles, tool: Tool, owner: RepoKey) -> FolderToRender:
     """Return the folder of a spec, for a renderer; the root for a chart that is not in the repository."""
     chart = chart_of(spec)
     path = _normal("" if is_remote_chart(chart) else chart or spec.path)
-    return FolderToRender(
-        source=source, path=path, tool=tool, owner=owner, timeout_seconds=_timeout(spec), fresh=fresh
-    )
+    return FolderToRender(source=source, path=path, tool=tool, owner=owner, timeout_seconds=_timeout(spec))
 
 
 async def rendered_snapshot(
@@ -231,13 +243,17 @@ async def rendered_snapshot(
     """Return what a folder renders to, for a repository. Raises SyncError."""
     _refuse(problem_of_options(spec, folder.tool))
     rendered = await renderings.files(folder, spec)
-    _refuse(problem_of_chart(None, rendered.chart, spec))
-    return Snapshot(
-        commit=commit,
+    problems = () if rendered.files else (no_objects(folder.path),)
+    return _with(Snapshot(commit=commit, files={}, problems=problems), rendered, folder, spec)
+
+
+def _with(found: Snapshot, rendered: Rendered, folder: FolderToRender, spec: GitRepositorySpec) -> Snapshot:
+    """Return a snapshot with what came of a rendering."""
+    return replace(
+        found,
         files=rendered.files,
-        problems=() if rendered.files else (no_objects(folder.path),),
         notes=rendered.notes,
-        has_links=_reads_outside(spec.path, rendered.paths),
+        has_links=found.has_links or _reads_outside(spec.path, rendered.paths),
         bases=tuple(Remote(url, owner=folder.owner) for url in rendered.bases),
         follows_remotes=not rendered.is_pinned,
         chart=rendered.chart,

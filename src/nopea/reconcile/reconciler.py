@@ -18,7 +18,6 @@ from nopea.core.api.repository import Repository, ref_of
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.api.tenancy import violations
 from nopea.core.git.source import Commit, Remote, revision_of
-from nopea.core.manifests.charts import problem_of_chart
 from nopea.core.manifests.inputs import refers_to_cluster
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.dependencies import blockers, cycle_problem, find_cycle
@@ -200,8 +199,6 @@ class Reconciler:
             raise TransientError(*waits_for)
         remote = await self._remote(request, spec, state)
         snapshot = await self._snapshot(request, spec, state, remote, waits_for)
-        if (changed := problem_of_chart(state.status.chart, snapshot.chart, spec)) is not None:
-            raise StalledError(changed)
         state.commit, state.synced_version = snapshot.commit, repository.version
         state.has_links = snapshot.has_links
         state.bases, state.follows_remotes = snapshot.bases, snapshot.follows_remotes
@@ -259,13 +256,13 @@ class Reconciler:
         known = _known_commit(request.repository, state)
         if known is None or not (problems or self._is_local(request, state)):
             try:
-                return await fetcher.snapshot(spec, remote)
+                return await fetcher.snapshot(spec, remote, chart=state.status.chart)
             except SyncError as error:
                 if known is None:
                     raise
                 problems = error.problems
         try:
-            snapshot = await fetcher.snapshot_at(spec, remote, known)
+            snapshot = await fetcher.snapshot_at(spec, remote, known, chart=state.status.chart)
         except SyncError as error:
             if not problems:
                 raise

@@ -85,7 +85,7 @@ class Opened:
 
 
 class Remotes:
-    """Opens items, and keeps what each repository opened last, which serves while nothing may be asked."""
+    """Opens items. Those that rendered last serve while servers must not be asked, or fail."""
 
     def __init__(self, git: GitReader, downloads: Downloader, policy: TenancyPolicy) -> None:
         self._git = git
@@ -94,12 +94,11 @@ class Remotes:
         self._known: LRUCache[tuple[object, ...], Opened] = LRUCache(_MAX_KNOWN)
 
     async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
-        """Return the item as it is now or, if not `fresh`, as it was when it was opened last.
+        """Return the item as it is now or, if not `fresh`, as it was when it was kept.
 
         Raises SyncError, with the file that has the reference.
         """
-        key = (on.owner, item, on.logins.digest(item.place))
-        known = self._known.get(key)
+        known = self._known.get(_key(item, on))
         if known is not None and (known.is_pinned or not fresh):
             return known
         try:
@@ -107,13 +106,14 @@ class Remotes:
                 raise StalledError(problem)
             base = parse_base(item.place) if item.kind is RemoteKind.BASE else None
             if isinstance(base, GitBase):
-                opened = await self._folder(item, base, on)
-            else:
-                opened = await self._file(item, on)
+                return await self._folder(item, base, on)
+            return await self._file(item, on)
         except SyncError as error:
             raise type(error)(*(_explained(each, item) for each in error.problems)) from error
-        self._known[key] = opened
-        return opened
+
+    def keep(self, opened: Opened, on: On) -> None:
+        """Keep an item that rendered."""
+        self._known[_key(opened.item, on)] = opened
 
     async def _file(self, item: RemoteItem, on: On) -> Opened:
         resolved = await self._downloads.resolve(item, on)
@@ -153,6 +153,10 @@ class Remotes:
                 if any(problem.code is not Code.GIT_REF_NOT_FOUND for problem in error.problems):
                     raise
         return await self._git.sync(remote, refs[-1], timeout_seconds=on.timeout_seconds), refs[-1]
+
+
+def _key(item: RemoteItem, on: On) -> tuple[object, ...]:
+    return on.owner, item, on.logins.digest(item.place)
 
 
 def _explained(problem: Problem, item: RemoteItem) -> Problem:

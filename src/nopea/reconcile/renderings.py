@@ -18,6 +18,7 @@ from nopea.core.api.helm import Helm
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.downloads.items import RemoteItem, chart_item, is_remote_chart
 from nopea.core.git.source import ParsedFile, PathListing
+from nopea.core.manifests.charts import problem_of_chart
 from nopea.core.manifests.inputs import UNKNOWN, Capabilities, RenderInputs, has_secrets
 from nopea.core.manifests.rendering import (
     RenderAnswer,
@@ -29,7 +30,7 @@ from nopea.core.manifests.rendering import (
 )
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
-from nopea.core.problem import SyncError
+from nopea.core.problem import StalledError, SyncError
 from nopea.reconcile.rounds import FolderToRender, Opener, Renderer, Rounds
 from nopea.state.store import RenderCache, Rendered
 
@@ -103,22 +104,29 @@ class Renderings:
         chart = _chart_elsewhere(spec)
         key = (self._version, spec.url, folder.path, folder.tool.value, chart, _digest(options, inputs))
         rounds = self._rounds(folder, inputs)
-        known = await self._known(key, rounds, in_files=not has_secrets(inputs))
-        if known is not None:
-            return replace(known, chart=_chart_entry(rounds, chart))
-        rounds = self._rounds(folder, inputs)  # what was opened for the known one may not be needed
-        rounds.contents |= inputs.values
-        if chart is not None:
-            opened = await rounds.open(chart)
-            options["helm"]["chart"] = opened.path
+        rendered = await self._known(key, rounds, in_files=not has_secrets(inputs))
+        if rendered is None:
+            rounds = self._rounds(folder, inputs)  # what was opened for the known one may not be needed
+            rounds.contents |= inputs.values
+            if chart is not None:
+                options["helm"]["chart"] = (await rounds.open(chart)).path
+        entry = _chart_entry(rounds, chart)
+        if (problem := problem_of_chart(folder.chart, entry, spec)) is not None:
+            raise StalledError(problem)
+        if rendered is None:
+            rendered = await self._render(rounds, options)
+            self._cache[key] = rendered
+            if self._kept is not None and not has_secrets(inputs):
+                await self._kept.put(_name(key), rendered)
+        rounds.keep()
+        return replace(rendered, chart=entry)
+
+    async def _render(self, rounds: Rounds, options: Mapping[str, Any]) -> Rendered:
         answer = await rounds.answer(self._renderer, options)
         objects = answer.objects
-        files, left_out = await tasks.off_loop(files_of, objects, folder.tool, size=len(objects))
-        rendered = replace(_rendered(rounds, answer, files, left_out), chart=_chart_entry(rounds, chart))
-        self._cache[key] = rendered
-        if self._kept is not None and not has_secrets(inputs):
-            await self._kept.put(_name(key), rendered)
-        return rendered
+        tool = rounds.folder.tool
+        files, left_out = await tasks.off_loop(files_of, objects, tool, size=len(objects))
+        return _rendered(rounds, answer, files, left_out)
 
     def _rounds(self, folder: FolderToRender, inputs: RenderInputs) -> Rounds:
         return Rounds(folder, inputs.logins, self._remotes)
@@ -139,7 +147,7 @@ class Renderings:
         spec: GitRepositorySpec,
         files: Mapping[str, ParsedFile],
         encrypted: Mapping[str, bytes],
-    ) -> dict[str, ParsedFile]:
+    ) -> Rendered:
         """Return a folder's plain manifests, decrypted, changed by spec.kustomize, with variables replaced.
 
         `encrypted` are the contents of files that could not be parsed. Raises SyncError.
@@ -150,15 +158,18 @@ class Renderings:
         content = await tasks.off_loop(_digest_of_files, files, encrypted, size=len(files))
         asked = _digest({**options, "kustomize": overlay}, inputs)
         key = (self._version, spec.url, folder.path, content, asked)
-        known = await self._known(key, self._rounds(folder, inputs))
+        rounds = self._rounds(replace(folder, tool=Tool.KUSTOMIZE), inputs)
+        known = await self._known(key, rounds)
         if known is None:
-            known = await self._transformed(folder, files, encrypted, options, overlay, inputs)
+            rounds = self._rounds(rounds.folder, inputs)
+            known = await self._transformed(rounds, files, encrypted, options, overlay, inputs)
             self._cache[key] = known
-        return known.files
+        rounds.keep()
+        return known
 
     async def _transformed(
         self,
-        folder: FolderToRender,
+        rounds: Rounds,
         files: Mapping[str, ParsedFile],
         encrypted: Mapping[str, bytes],
         options: dict[str, Any],
@@ -169,6 +180,7 @@ class Renderings:
         request = RenderRequest(
             tool=Tool.PLAIN, path="", files=encrypted, documents=_documents(files), options=options
         )
+        folder = rounds.folder
         answer = await self._renderer.render(request, folder.owner, timeout_seconds=folder.timeout_seconds)
         changed = await tasks.off_loop(changed_files, files, answer.objects, size=len(answer.objects))
         if overlay is None:
@@ -176,7 +188,6 @@ class Renderings:
         options = {"kustomize": overlay, "private": inputs.private or bool(encrypted)}
         if variables is not None:
             options["substitute"] = variables
-        rounds = self._rounds(replace(folder, tool=Tool.KUSTOMIZE), inputs)
         answer = await rounds.answer(self._renderer, options, _documents(changed))
         objects = answer.objects
         made, _ = await tasks.off_loop(files_of, objects, Tool.KUSTOMIZE, size=len(objects))

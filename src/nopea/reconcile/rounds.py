@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from nopea.core.api.entries import ChartEntry
 from nopea.core.downloads.items import FOLDER, RemoteItem
 from nopea.core.downloads.logins import Logins
 from nopea.core.git.source import FileEntry, PathListing
@@ -38,7 +39,11 @@ class Opener(Protocol):
     """What opens charts and bases that are not in the repository; raises SyncError."""
 
     async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
-        """Return the item as it is now or, if not `fresh`, as it was when it was opened last."""
+        """Return the item as it is now or, if not `fresh`, as it was when it was kept."""
+        ...
+
+    def keep(self, opened: Opened, on: On) -> None:
+        """Take in that an item is as it should be: it serves while servers must not be asked, or fail."""
         ...
 
 
@@ -46,7 +51,8 @@ class Opener(Protocol):
 class FolderToRender:
     """What is rendered: a folder of one version of a repository, for its owner, all rounds within a time.
 
-    If not `fresh`, what lies elsewhere is taken as it was last time.
+    If not `fresh`, what lies elsewhere is taken as it was when it last rendered. `chart` is what the status
+    says of the chart: its version should keep its digest.
     """
 
     source: SourceFiles
@@ -55,6 +61,7 @@ class FolderToRender:
     owner: RepoKey
     timeout_seconds: float
     fresh: bool = True
+    chart: ChartEntry | None = None
 
 
 @dataclass(slots=True)
@@ -76,12 +83,19 @@ class Rounds:
 
     async def open(self, item: RemoteItem) -> Opened:
         """Open what lies elsewhere, and add it to the tree. Raises SyncError."""
-        folder = self.folder
-        on = On(owner=folder.owner, timeout_seconds=folder.timeout_seconds, logins=self.logins)
-        opened = await self.remotes.open(item, on, fresh=folder.fresh)
+        opened = await self.remotes.open(item, self._on(), fresh=self.folder.fresh)
         self.tree.add(opened)
         self._places[item.key] = opened.path
         return opened
+
+    def keep(self) -> None:
+        """Take in that the rendering is as it should be, and so is everything that was opened for it."""
+        for opened in self.tree.opened.values():
+            self.remotes.keep(opened, self._on())
+
+    def _on(self) -> On:
+        folder = self.folder
+        return On(owner=folder.owner, timeout_seconds=folder.timeout_seconds, logins=self.logins)
 
     async def answer(
         self, renderer: Renderer, options: Mapping[str, Any], documents: Sequence[RenderedObject] = ()

@@ -88,6 +88,7 @@ def remotes(servers: Servers) -> Remotes:
 async def test_a_drift_asks_no_server(remotes: Remotes, servers: Servers) -> None:
     """Only a fresh look resolves again; before the first one there is nothing else."""
     first = await remotes.open(CHART, ON, fresh=False)
+    remotes.keep(first, ON)
     servers.digest = "sha256:2"
 
     assert await remotes.open(CHART, ON, fresh=False) is first
@@ -103,16 +104,32 @@ async def test_what_is_pinned_is_opened_once(remotes: Remotes, servers: Servers)
     """A version of Chart.lock, and a commit."""
     commit = RemoteItem(RemoteKind.BASE, f"https://git.example/a.git//base?ref={'c' * 40}")
     for item in (LOCKED, commit):
-        assert await remotes.open(item, ON, fresh=True) is await remotes.open(item, ON, fresh=True)
+        opened = await remotes.open(item, ON, fresh=True)
+        remotes.keep(opened, ON)
+        assert await remotes.open(item, ON, fresh=True) is opened
 
     assert len(servers.asked) == 2
+
+
+async def test_what_did_not_render_does_not_serve(remotes: Remotes, servers: Servers) -> None:
+    """What was opened after it, and is not kept, may be broken."""
+    good = await remotes.open(CHART, ON, fresh=True)
+    remotes.keep(good, ON)
+    servers.digest = "sha256:broken"
+
+    broken = await remotes.open(CHART, ON, fresh=True)
+
+    assert broken is not good
+    assert await remotes.open(CHART, ON, fresh=False) is good
 
 
 async def test_another_repository_does_not_get_what_one_opened(remotes: Remotes, servers: Servers) -> None:
     """It may have no login."""
     other = On(owner=RepoKey("evil", "shop"), timeout_seconds=5)
+    opened = await remotes.open(CHART, ON, fresh=False)
+    remotes.keep(opened, ON)
 
-    assert await remotes.open(CHART, ON, fresh=False) is not await remotes.open(CHART, other, fresh=False)
+    assert await remotes.open(CHART, other, fresh=False) is not opened
     assert len(servers.asked) == 2
 
 

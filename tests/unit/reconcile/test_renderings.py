@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 from tests.fakes.git import FakeGit
-from tests.fakes.renderer import FakeRenderer, NoRemotes, renderings
+from tests.fakes.renderer import FakeRemotes, FakeRenderer, NoRemotes, renderings
 
+from nopea.core.api.entries import ChartEntry
 from nopea.core.api.repository import parse_spec
 from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.downloads.items import RemoteItem, RemoteKind
 from nopea.core.git.source import Remote
 from nopea.core.manifests import limits
 from nopea.core.manifests.inputs import RenderInputs
@@ -55,10 +57,15 @@ class _World:
     def __init__(self, answer: Callable[[RenderRequest], RenderAnswer] = _with_base, **files: str) -> None:
         self.git = FakeGit(FILES | files)
         self.renderer = FakeRenderer(answer)
-        self.fetcher = Fetcher(self.git, ManifestCache(limit_bytes=2**20), renderings(self.renderer))
+        self.remotes = FakeRemotes()
+        self.fetcher = Fetcher(
+            self.git,
+            ManifestCache(limit_bytes=2**20),
+            renderings(self.renderer, remotes=self.remotes),
+        )
 
-    async def sync(self, **spec: Any) -> Snapshot:
-        return await self.fetcher.snapshot(_spec(**spec), REMOTE)
+    async def sync(self, *, chart: ChartEntry | None = None, **spec: Any) -> Snapshot:
+        return await self.fetcher.snapshot(_spec(**spec), REMOTE, chart=chart)
 
 
 async def test_the_renderer_gets_its_folder_and_what_it_needs() -> None:
@@ -372,3 +379,46 @@ async def test_a_push_outside_of_the_path_may_matter(path: str, outside: bool) -
     snapshot = await world.sync(path=path, helm={"chart": "prod"})
 
     assert snapshot.has_links is outside
+
+
+COMPONENT = RemoteItem(RemoteKind.BASE, "https://files.example/component.yaml")
+
+
+def _with_components(request: RenderRequest) -> RenderAnswer:
+    """Answer as the renderer does for manifests with a component beside them, and one elsewhere."""
+    if request.tool is Tool.PLAIN:
+        return RenderAnswer(objects=tuple(request.documents))
+    if COMPONENT.key not in request.remotes:
+        return RenderAnswer(need=("other",), fetch=(COMPONENT,))
+    return RenderAnswer(objects=tuple(request.documents), read=("other/kustomization.yaml",))
+
+
+async def test_components_of_plain_manifests_are_followed() -> None:
+    """As those of a kustomization: the next poll asks again, and a push outside of the path may matter."""
+    world = _World(_with_components, **{"plain/web.yaml": WEB.decode()})
+    components = ["../other", COMPONENT.place]
+
+    for _ in range(2):
+        snapshot = await world.sync(path="plain", kustomize={"components": components})
+
+        assert (snapshot.follows_remotes, snapshot.has_links) == (True, True)
+        assert list(snapshot.files) == ["plain/web.yaml"]
+
+    assert world.remotes.opened[-1] == (COMPONENT, True)
+    assert world.remotes.kept[-1] == COMPONENT
+
+
+async def test_a_chart_with_another_digest_is_not_rendered() -> None:
+    """And does not serve while the registry is away: what worked last does."""
+    world = _World(lambda _: RenderAnswer(objects=(RenderedObject("a", 0, WEB),)))
+    helm = {"chart": "oci://registry.example/web", "version": "1.0.0"}
+    found = ChartEntry(source=helm["chart"], version="1.0.0", digest="sha256:1")
+    before = ChartEntry(source=helm["chart"], version="1.0.0", digest="sha256:2")
+
+    with pytest.raises(StalledError) as raised:
+        await world.sync(chart=before, helm=helm)
+
+    assert raised.value.problems[0].code is Code.REMOTE_CHANGED
+    assert (world.renderer.requests, world.remotes.kept) == ([], [])
+    assert (await world.sync(chart=found, helm=helm)).chart == found
+    assert [item.place for item in world.remotes.kept] == ["oci://registry.example"]

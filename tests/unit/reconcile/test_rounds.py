@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
-from tests.fakes.renderer import FakeRenderer
+from tests.fakes.renderer import FakeRemotes, FakeRenderer, OneFile
 
 from nopea.core.downloads.items import RemoteItem, RemoteKind
 from nopea.core.downloads.logins import NO_LOGINS
-from nopea.core.git.source import FileEntry, PathListing
 from nopea.core.manifests.rendering import RenderAnswer, RenderedObject, RenderRequest
 from nopea.core.manifests.tool import Tool
 from nopea.core.objects import RepoKey
@@ -24,37 +22,9 @@ BASE = RemoteItem(RemoteKind.BASE, "https://files.example/install.yaml")
 PLACE = f"{BASE.folder}/base.yaml"
 
 
-class _OneFile:
-    """A tree with one file."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    async def paths(self, paths: Sequence[str]) -> PathListing:
-        assert paths
-        return PathListing(files=(FileEntry(self.path, f"blob of {self.path}", 1),))
-
-    async def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
-        return {blob: blob.encode() for blob in blobs}
-
-
-class _Opener:
-    """Opens the base; counts."""
-
-    def __init__(self) -> None:
-        self.opened: list[tuple[RemoteItem, bool]] = []
-
-    async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
-        del on
-        self.opened.append((item, fresh))
-        return Opened(
-            item=item, path=PLACE, shown="https://files.example/install.yaml", files=_OneFile("base.yaml")
-        )
-
-
-def _rounds(opener: _Opener, *, fresh: bool = True) -> Rounds:
+def _rounds(opener: FakeRemotes, *, fresh: bool = True) -> Rounds:
     folder = FolderToRender(
-        source=_OneFile("kustomization.yaml"),
+        source=OneFile("kustomization.yaml"),
         path="",
         tool=Tool.KUSTOMIZE,
         owner=RepoKey("shop", "shop"),
@@ -73,10 +43,14 @@ def _wants_base(request: RenderRequest) -> RenderAnswer:
 @pytest.mark.parametrize("fresh", [True, False])
 async def test_what_lies_elsewhere_is_given(fresh: bool) -> None:
     """In the next round, with its place; whether servers are asked is the caller's decision."""
-    opener, renderer = _Opener(), FakeRenderer(_wants_base)
+    opener, renderer = FakeRemotes(), FakeRenderer(_wants_base)
 
-    answer = await _rounds(opener, fresh=fresh).answer(renderer, {})
+    rounds = _rounds(opener, fresh=fresh)
+    answer = await rounds.answer(renderer, {})
 
+    assert opener.kept == [], "whether the rendering is as it should be, the caller says"
+    rounds.keep()
+    assert opener.kept == [BASE]
     assert answer.objects
     assert opener.opened == [(BASE, fresh)]
     last = renderer.requests[-1]
@@ -95,7 +69,7 @@ async def test_errors_have_the_names_that_users_know() -> None:
         )
 
     with pytest.raises(StalledError) as raised:
-        await _rounds(_Opener()).answer(FakeRenderer(answer), {})
+        await _rounds(FakeRemotes()).answer(FakeRenderer(answer), {})
 
     (problem,) = raised.value.problems
     assert problem.message == "https://files.example/install.yaml is wrong."
@@ -105,7 +79,7 @@ async def test_errors_have_the_names_that_users_know() -> None:
 async def test_all_that_cannot_be_opened_is_told_at_once() -> None:
     """Not only the first of it."""
 
-    class Closed(_Opener):
+    class Closed(FakeRemotes):
         async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
             del on, fresh
             raise TransientError(Problem(code=Code.REMOTE_UNREACHABLE, message=f"{item} is away.", hint=""))
@@ -126,7 +100,7 @@ async def test_what_was_really_read_is_counted(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("nopea.core.manifests.limits.MAX_RENDERED_BYTES", 10)
 
     with pytest.raises(StalledError) as raised:
-        await _rounds(_Opener()).answer(FakeRenderer(_wants_base), {})
+        await _rounds(FakeRemotes()).answer(FakeRenderer(_wants_base), {})
 
     assert raised.value.problems[0].code is Code.REPOSITORY_TOO_BIG
 
@@ -134,7 +108,7 @@ async def test_what_was_really_read_is_counted(monkeypatch: pytest.MonkeyPatch) 
 async def test_all_rounds_together_have_a_deadline() -> None:
     """Also what is fetched between two of them."""
 
-    class Slow(_Opener):
+    class Slow(FakeRemotes):
         async def open(self, item: RemoteItem, on: On, *, fresh: bool) -> Opened:
             await asyncio.sleep(30)
             raise AssertionError(item, on, fresh)
@@ -148,4 +122,4 @@ async def test_all_rounds_together_have_a_deadline() -> None:
 async def test_a_renderer_that_never_has_enough_is_ended() -> None:
     """It could ask for more without end."""
     with pytest.raises(StalledError, match="levels deep"):
-        await _rounds(_Opener()).answer(FakeRenderer(lambda _: RenderAnswer(fetch=(BASE,))), {})
+        await _rounds(FakeRemotes()).answer(FakeRenderer(lambda _: RenderAnswer(fetch=(BASE,))), {})

@@ -14,7 +14,7 @@ from nopea.core.problem import Code, Problem
 from nopea.core.status.object_states import unpack_states
 
 _FIELDS = 3
-_SPEC_INVALID = "Correct the spec."
+_WAITING = frozenset(code.value for code in Code if code.is_waiting)
 
 
 class ConcernKind(enum.StrEnum):
@@ -81,7 +81,7 @@ def _of_problem(problem: Problem) -> Concern:
     return Concern(
         kind=ConcernKind.FAILING,
         message=problem.message,
-        hint=problem.hint or _SPEC_INVALID,
+        hint=problem.hint,
         code=problem.code,
         source=problem.source,
         object=problem.object,
@@ -89,11 +89,8 @@ def _of_problem(problem: Problem) -> Concern:
 
 
 def _of_error(error: StatusError, *, since: str) -> Concern:
-    codes = {code.value: code for code in Code}
-    code = codes.get(error.code)
-    waits = code is not None and code.is_waiting
     return Concern(
-        kind=ConcernKind.WAITING if waits else ConcernKind.FAILING,
+        kind=ConcernKind.WAITING if error.code in _WAITING else ConcernKind.FAILING,
         message=error.message,
         hint=error.hint,
         code=error.code,

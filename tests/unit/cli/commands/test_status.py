@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import json
 
+from tests.fakes.samples import READY
 from tests.unit.cli.conftest import Commands
 
 from nopea.core.objects import RepoKey
 
-READY = {
-    "type": "Ready",
-    "status": "True",
-    "reason": "Synced",
-    "message": "",
-    "lastTransitionTime": "2026-11-24T05:00:00Z",
-}
 BAD = {**READY, "status": "False", "message": "It failed."}
 
 

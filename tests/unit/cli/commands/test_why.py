@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import json
 
+from tests.fakes.samples import READY
 from tests.unit.cli.conftest import Commands
 
-READY = {
-    "type": "Ready",
-    "status": "True",
-    "reason": "Synced",
-    "message": "",
-    "lastTransitionTime": "2026-11-24T05:00:00Z",
-}
 ERROR = {"code": "NOPEA-G002", "message": "The login is \x1b[31mrefused.", "hint": "Check the Secret."}
 
 

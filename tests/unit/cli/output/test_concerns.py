@@ -6,20 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from tests.fakes.samples import repository
+from tests.fakes.samples import READY, repository
 
 from nopea.cli.output.concerns import status_json, status_lines, why_json, why_lines
 from nopea.core.api.repository import Repository
 from nopea.core.status.concerns import Concern, ConcernKind, concerns_of
 
 NOW = datetime(2026, 11, 24, 5, 10, tzinfo=UTC)
-READY = {
-    "type": "Ready",
-    "status": "True",
-    "reason": "Synced",
-    "message": "",
-    "lastTransitionTime": "2026-11-24T05:00:00Z",
-}
 ERROR = {
     "code": "NOPEA-K003",
     "message": "spec.replica is unknown.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.fakes.samples import repository
+from tests.fakes.samples import READY, repository
 
 from nopea.core.health.rules import HealthStatus
 from nopea.core.objects import ObjectKey
@@ -13,13 +13,6 @@ from nopea.core.status.concerns import ConcernKind, concerns_of
 from nopea.core.status.object_states import ObjectState, pack_states
 
 API = ObjectKey("apps", "Deployment", "shop", "api")
-READY = {
-    "type": "Ready",
-    "status": "True",
-    "reason": "Synced",
-    "message": "",
-    "lastTransitionTime": "2026-11-24T05:00:00Z",
-}
 ERROR = {
     "code": "NOPEA-K003",
     "message": "spec.replica is unknown.",
