@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from hypothesis import given
@@ -54,5 +55,10 @@ def test_a_hostile_header_costs_no_time() -> None:
 
 @given(st.text(max_size=200))
 def test_any_header_is_read(text: str) -> None:
-    """Nothing that a server sends is an error of ours."""
-    token_challenge([text, f"Bearer {text}"], scope=SCOPE)
+    """Nothing that a server sends is an error of ours; a token is always for something."""
+    challenge = token_challenge([text, f"Bearer {text}"], scope=SCOPE)
+
+    assert challenge is not None
+    assert challenge.scope
+    with contextlib.suppress(ValueError):  # a realm that is not a URL
+        assert challenge.url().isprintable()
