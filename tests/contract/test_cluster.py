@@ -499,7 +499,7 @@ async def test_a_deletion_checks_its_preconditions(server: Server) -> None:
             await server.client.delete(target, only_if=wrong)
 
     right = Preconditions(uid=created.meta.uid, resource_version=created.meta.resource_version)
-    assert await server.client.delete(target, only_if=right)
+    assert await server.client.delete(target, only_if=right) is None
 
     with pytest.raises(NotFoundError):
         await server.client.get(target)
@@ -512,9 +512,10 @@ async def test_a_finalizer_keeps_an_object(server: Server) -> None:
     created = await server.client.apply(target, held)
     assert fields(created, "nopea", "Apply")["f:metadata"]["f:finalizers"].keys() >= {'v:"example.com/hold"'}
 
-    assert not await server.client.delete(target)
-    assert not await server.client.delete(target)
+    assert await server.client.delete(target) is not None
+    answer = await server.client.delete(target)
     ending = await server.client.get(target)
+    assert answer == ending
     assert ending.json()["metadata"]["deletionTimestamp"]
     assert ending.meta.uid == created.meta.uid
 

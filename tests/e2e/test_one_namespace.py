@@ -75,7 +75,7 @@ def test_everything_works_with_the_rights_of_the_chart(shop: Tenant, controller:
     repo.sync_now()
     repo.wait_synced(commit)
     assert shop.cluster.get(shop.place(MAPS, "two")) is None
-    assert shop.cluster.get(shop.place("coordination.k8s.io/v1 leases", names.LEASE)) is not None
+    eventually(lambda: shop.cluster.must_get(shop.place("coordination.k8s.io/v1 leases", names.LEASE)))
     assert shop.cluster.get(shop.place("v1 secrets", names.INVENTORY_KEY)) is not None
     events = shop.cluster.lab.run_kubectl("-n", shop.namespace, "get", "events", "-o", "name")
     assert events.strip()

@@ -192,13 +192,13 @@ class KubeClient:
         """Ask whether this caller may do something, by a SelfSubjectAccessReview; return the answer."""
         return (await self._send(requests.create(ACCESS_REVIEWS, body))).body
 
-    async def delete(self, target: Target, *, only_if: Preconditions = NO_PRECONDITIONS) -> bool:
-        """Delete an object; return False while finalizers or a grace period still keep it.
+    async def delete(self, target: Target, *, only_if: Preconditions = NO_PRECONDITIONS) -> LiveObject | None:
+        """Delete an object; return it while finalizers or a grace period still keep it, else None.
 
         Raises NotFoundError if there is no such object.
         """
-        response = await self._send(requests.delete(target, only_if=only_if))
-        return LiveObject(response.body).head.kind == "Status"  # else the answer is the object, still there
+        answer = LiveObject((await self._send(requests.delete(target, only_if=only_if))).body)
+        return None if answer.head.kind == "Status" else answer
 
     async def read(self, path: str, *, accept: str = requests.JSON) -> ApiResponse:
         """Read a path that is not an object, such as `/apis`."""

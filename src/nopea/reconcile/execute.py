@@ -236,7 +236,7 @@ class Executor:
             if latest is None or _safeguards(latest) != _safeguards(step.live):
                 execution.results[step.key] = _kept_for_now(step)
                 return
-            is_gone = await self._client.delete(
+            terminating = await self._client.delete(
                 resource.at(name=step.key.name, namespace=step.key.namespace),
                 only_if=Preconditions(uid=step.live.uid, resource_version=latest.resource_version),
             )
@@ -244,16 +244,19 @@ class Executor:
             if is_unserved(error):  # its kind is away, which says nothing about the object
                 execution.results[step.key] = _kept_for_now(step)
                 return
-            is_gone = True
+            terminating = None
         except ConflictError:
             execution.results[step.key] = _kept_for_now(step)
             return
         except ApiError as error:
             _refused(step, error, execution)
             return
-        if is_gone:
+        if terminating is None:
             self._object_cache.assume_gone(step.key)
             execution.gone.add(step.key)
+        else:  # its health is not the old one, whenever the watch says so
+            observed = self._object_cache.observed(terminating.json())
+            self._object_cache.assume(resource, step.key, observed)
         execution.results[step.key] = _result(step, Outcome.PRUNED)
 
     async def _wait_for_definitions(

@@ -8,6 +8,7 @@ import pytest
 from tests.fakes.object_store import CONFIG_MAPS
 from tests.unit.reconcile.acting import DELETE, GET, KEY, PROTECTED, Acting, acting
 
+from nopea.core.health.assess import HealthStatus
 from nopea.core.plan.model import Action, LastApplied, ObservedObject, Reason, Step
 from nopea.core.problem import Code
 from nopea.core.status.report import Outcome
@@ -110,13 +111,19 @@ async def test_a_prune_is_not_executed_if_a_safeguard_applies_now(
 
 
 async def test_an_object_with_a_finalizer_is_not_gone() -> None:
-    """The object counts as pruned and stays recorded until it is gone."""
+    """The object counts as pruned, stays recorded until it is gone, and is not healthy meanwhile."""
     async with acting() as actor:
         actor.cluster.change(KEY, {"metadata": {"finalizers": ["example.com/hold"]}})
         await actor.settle()
+        actor.cluster.fail_next("watch", CONFIG_MAPS, UnreachableError("gone"), times=9)
+        actor.cluster.end_watches()
         execution = await actor.execute(prune_of(actor.live()))
         assert execution.results[KEY].outcome is Outcome.PRUNED
         assert execution.gone == set()
+        known = actor.object_cache.get(CONFIG_MAPS, KEY)  # no watch has said so
+        assert known is not None
+        assert known.terminating
+        assert known.health.status is HealthStatus.TERMINATING
 
 
 async def test_an_object_that_is_already_gone_is_pruned() -> None:
