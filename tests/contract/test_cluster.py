@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -290,11 +290,12 @@ async def test_an_apply_for_another_uid_is_refused(server: Server) -> None:
 async def test_a_missing_object_cannot_be_read_changed_or_deleted(server: Server) -> None:
     """The 404 names the object, which distinguishes it from a kind that is not served."""
     target = server.at(CONFIG_MAPS)
-    for act in (
+    acts: list[Callable[[], Awaitable[object]]] = [
         lambda: server.client.get(target),
         lambda: server.client.patch(target, b"{}"),
         lambda: server.client.delete(target),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(NotFoundError) as missing:
             await act()
         assert not is_unserved(missing.value)

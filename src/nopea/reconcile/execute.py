@@ -240,6 +240,9 @@ class Executor:
                 resource.at(name=step.key.name, namespace=step.key.namespace),
                 only_if=Preconditions(uid=step.live.uid, resource_version=latest.resource_version),
             )
+            if terminating is not None:  # it is not as healthy as the watch may still show it
+                observed = self._object_cache.observed(terminating.json())
+                self._object_cache.assume(resource, step.key, observed)
         except NotFoundError as error:
             if is_unserved(error):  # its kind is away, which says nothing about the object
                 execution.results[step.key] = _kept_for_now(step)
@@ -254,9 +257,6 @@ class Executor:
         if terminating is None:
             self._object_cache.assume_gone(step.key)
             execution.gone.add(step.key)
-        else:  # its health is not the old one, whenever the watch says so
-            observed = self._object_cache.observed(terminating.json())
-            self._object_cache.assume(resource, step.key, observed)
         execution.results[step.key] = _result(step, Outcome.PRUNED)
 
     async def _wait_for_definitions(
