@@ -580,3 +580,24 @@ async def test_an_account_without_rights_is_refused(server: Server) -> None:
         )
     with pytest.raises(NotFoundError):
         await server.client.get(server.at(CONFIG_MAPS))
+
+
+async def test_a_dry_run_answers_what_an_apply_would_store_and_stores_nothing(server: Server) -> None:
+    """What the manifest dropped is gone in the answer; an object that is created does not exist after it."""
+    target, other = server.at(CONFIG_MAPS), server.at(CONFIG_MAPS, "other")
+    await server.client.apply(target, _settings(server, "settings", a="1", b="1"))
+    before = (await server.client.get(target)).json()
+
+    changed = await server.client.dry_apply(target, _settings(server, "settings", a="2"))
+    created = await server.client.dry_apply(other, _settings(server, "other", a="1"))
+
+    assert changed.json()["data"] == {"a": "2"}
+    assert created.json()["data"] == {"a": "1"}
+    assert (await server.client.get(target)).json() == before
+    with pytest.raises(NotFoundError):
+        await server.client.get(other)
+
+
+def _settings(server: Server, name: str, **data: str) -> bytes:
+    metadata = {"name": name, "namespace": server.namespace}
+    return orjson.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})

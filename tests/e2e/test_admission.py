@@ -100,7 +100,7 @@ def test_a_changed_value_is_told_once_and_applied_again_when_admission_stops(
     assert site.cluster.must_get(place) == before
     assert _diff(site) == [(".data.image", GIT, MIRROR, "changed at admission")]
     text = say(site.cluster.lab, "diff", "shop", "-n", site.namespace).out
-    assert f".data.image: {GIT} → {GIT} → {MIRROR}   changed at admission" in text
+    assert f".data.image: {MIRROR}; {GIT} in Git, changed at admission" in text
     policy.remove()
     repo.sync_and_wait()
     assert site.cluster.must_get(place)["data"] == {"image": GIT}

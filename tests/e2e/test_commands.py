@@ -65,8 +65,8 @@ def test_nothing_differs_after_a_sync(site: Site) -> None:
     assert [site.cluster.must_get(place) for place in places] == before
 
 
-def test_diff_shows_three_values_and_the_manager_of_a_manual_change(site: Site) -> None:
-    """`nopea diff` shows the applied, Git's and the live value, the manager and the time."""
+def test_diff_shows_both_values_and_the_manager_of_a_manual_change(site: Site) -> None:
+    """`nopea diff` shows the live value and Git's, the manager and the time."""
     repo = site.sync("shop", _web(), healPolicy="manual")
     _edit(site, "red")
     _wait_drifted(repo)
@@ -75,7 +75,8 @@ def test_diff_shows_three_values_and_the_manager_of_a_manual_change(site: Site) 
 
     assert said.code == 1, said
     assert f"ConfigMap {site.namespace}/web: policy" in said.out
-    assert ".data.colour: blue → blue → red   by kubectl-patch (Update) at 20" in said.out
+    assert ".data.colour: red by kubectl-patch (Update) at 20" in said.out
+    assert "Z; blue in Git" in said.out
     assert "\x1b" not in said.out, "colours are for terminals"
 
 
@@ -153,7 +154,7 @@ def test_a_missing_repository_is_reported_with_a_hint(site: Site, command: list[
 
     assert (said.code, said.out) == (3, "")
     assert f"GitRepository {site.namespace}/nobody does not exist." in said.err
-    assert "kubectl get gitrepositories.nopea.io -A" in said.err
+    assert "nopea get -A" in said.err
 
 
 def test_an_unreachable_git_server_is_reported_with_its_code(site: Site) -> None:
@@ -226,7 +227,11 @@ def test_suspend_and_resume_a_repository(site: Site) -> None:
     eventually(lambda: _assert_suspended(repo))
     repo.git.commit(_web(colour="green"))
     said = _nopea(site, "diff", "shop")
-    assert (said.code, "blue → green → blue" in said.out, "suspended" in said.err) == (1, True, True), said
+    assert (said.code, "-  colour: blue\n    +  colour: green" in said.out, "suspended" in said.err) == (
+        1,
+        True,
+        True,
+    ), said
     assert _nopea(site, "resume", "shop").code == 0
     _wait_colour(site, "green")
 
@@ -254,7 +259,7 @@ def test_suspend_and_resume_one_object(site: Site) -> None:
 
     always(protected, seconds=2)
     diff = _nopea(site, "diff", "shop")
-    assert (diff.code, "break-glass" in diff.out, "blue → blue → red" in diff.out) == (1, True, True), diff
+    assert (diff.code, "break-glass" in diff.out, "red by kubectl-patch" in diff.out) == (1, True, True), diff
     assert _nopea(site, "resume", "shop", "configmap/web").code == 0
     _wait_colour(site, "blue")
     annotations = site.cluster.must_get(place)["metadata"]["annotations"]
@@ -275,7 +280,7 @@ def test_plan_of_a_folder_needs_no_repository(cluster: Cluster, namespace: str, 
 
     said = say(cluster.lab, "plan", "-f", _folder(tmp_path, files), "-n", namespace, "-o", "json")
 
-    assert said.code == 0, said
+    assert said.code == 1, said
     web, api = said.json["objects"]
     assert (api["object"], api["action"], api["reason"], api["source"]) == (
         f"apps/Deployment {namespace}/api", "create", "not there", "sub/api.yaml#1",
@@ -297,26 +302,26 @@ def test_plan_as_a_repository_knows_what_it_applied(site: Site, tmp_path: Path) 
     folder = _folder(tmp_path, _web(colour="green"))
     said = _nopea(site, "plan", "-f", folder, "--for", "shop")
 
-    assert said.code == 0, said
-    assert f"apply  ConfigMap {site.namespace}/web: git change" in said.out
-    assert ".data.colour: blue → green → blue   by Git" in said.out
-    assert f"prune  ConfigMap {site.namespace}/old: gone from Git" in said.out
-    assert "1 to apply, 1 to prune" in said.out
+    assert said.code == 1, said
+    assert f"change ConfigMap {site.namespace}/web: git change" in said.out
+    assert "-  colour: blue\n    +  colour: green" in said.out
+    assert f"delete ConfigMap {site.namespace}/old: gone from Git" in said.out
+    assert "1 to change, 1 to delete" in said.out
 
 
 def test_plan_refuses_an_object_of_another_repository(site: Site, tmp_path: Path) -> None:
-    """As in a sync, the object is refused: the plan names its owner and exits with 1."""
+    """As in a sync, the object is refused: the plan names its owner and exits with 2."""
     repo = site.sync("shop", _web())
 
     said = _nopea(site, "plan", "-f", _folder(tmp_path, _web(colour="green")))
 
-    assert said.code == 1, said
+    assert said.code == 2, said
     assert "owned by another GitRepository" in said.out
     assert repo.label in said.out
 
 
 def test_plan_reports_every_error_of_the_folder(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
-    """Each error has its file and code, the rest is planned, and the exit code is 3."""
+    """Each error has its file and code, the rest is planned, and the exit code is 2."""
     files = {
         **_web(),
         "bad.yaml": "a: 1\na: 2\n",
@@ -325,7 +330,7 @@ def test_plan_reports_every_error_of_the_folder(cluster: Cluster, namespace: str
 
     said = say(cluster.lab, "plan", "-f", _folder(tmp_path, files), "-n", namespace)
 
-    assert said.code == 3, said
+    assert said.code == 2, said
     assert "NOPEA-M004 bad.yaml:2" in said.err
     assert "NOPEA-K001 odd.yaml#1" in said.err
     assert f"create ConfigMap {namespace}/web" in said.out

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.e2e import yamls
 from tests.e2e.commands import Said, say
+from tests.e2e.waiting import eventually
 from tests.e2e.world import Site
 
 MAPS, DEPLOYMENTS = "v1 configmaps", "apps/v1 deployments"
@@ -47,7 +48,7 @@ def test_what_the_api_server_refuses_is_an_error(
 
     said = _plan(site, tmp_path, files)
 
-    assert said.code == 1, said
+    assert said.code == 2, said
     found = _objects(said)
     assert (found["web"]["action"], found["web"]["reason"]) == ("refuse", "rejected by the API server")
     assert (found["web"]["problem"]["code"], found["web"]["problem"]["source"]) == (code, "web.yaml#1")
@@ -83,7 +84,7 @@ def test_what_comes_with_the_same_commit_is_no_error(site: Site, tmp_path: Path)
 
     said = _plan(site, tmp_path, {"all.yaml": yamls.text(namespace, inside)})
 
-    assert said.code == 0, said
+    assert said.code == 1, said
     assert _objects(said)["inside"]["unchecked"] == "its namespace does not exist yet"
 
 
@@ -94,5 +95,31 @@ def test_a_namespace_that_nobody_creates_is_an_error(site: Site, tmp_path: Path)
 
     said = _plan(site, tmp_path, {"all.yaml": yamls.text(inside)})
 
-    assert said.code == 1
+    assert said.code == 2, said
     assert _objects(said)["inside"]["problem"]["code"] == "NOPEA-K006"
+
+
+def test_a_kind_that_comes_with_the_same_commit(site: Site, tmp_path: Path) -> None:
+    """An object of it is planned, and said to be not checked."""
+    group = f"{site.namespace}.example"
+    definition = yamls.definition("Lamp", group=group)
+    lamp = yamls.custom("Lamp", "desk", group=group)
+
+    said = _plan(site, tmp_path, {"all.yaml": yamls.text(definition, lamp)})
+
+    assert said.code == 1, said
+    assert _objects(said)["desk"]["unchecked"] == "its kind is not served yet"
+
+
+def test_a_quota_is_asked_too(site: Site, tmp_path: Path) -> None:
+    """It refuses the plan's object now, not after the merge."""
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"count/secrets": "0"}}}
+    site.cluster.put(site.place("v1 resourcequotas", "none"), {**quota, "metadata": {"name": "none"}})
+
+    def refused() -> None:
+        said = _plan(site, tmp_path, {"s.yaml": yamls.text(yamls.secret("s", key="hunter2"))})
+        assert said.code == 2, said
+        assert _objects(said)["s"]["problem"]["code"] == "NOPEA-K012"
+        assert "hunter2" not in said.out + said.err
+
+    eventually(refused)

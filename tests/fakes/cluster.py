@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
@@ -47,6 +47,7 @@ class FakeCluster(ObjectStore):
         self.down = False
         self.broken: set[str] = set()
         """The API groups whose service does not answer."""
+        self._is_dry = False
         self._failures: list[tuple[str, Resource, ApiError]] = []
         self._hooks: list[tuple[str, ObjectKey, Callable[[], object]]] = []
         self._watches: list[_Watch] = []
@@ -101,6 +102,8 @@ class FakeCluster(ObjectStore):
 
     def on_change(self, where: Resource, before: Json | None, after: Json | None) -> None:
         """Send a change to the open watches."""
+        if self._is_dry:
+            return
         self._history.append((self.version, where, before, after))
         for watch in self._watches:
             watch.tell(self.version, where, before, after)
@@ -128,10 +131,23 @@ class FakeCluster(ObjectStore):
                 sent = orjson.loads(request.body)
                 sent["metadata"]["namespace"] = call.key.namespace
                 return 201, self.create(sent, manager=call.query["fieldManager"])
-        if "dryRun" in call.query:
-            return 200, orjson.loads(request.body)
         is_new = call.key not in self.objects
-        stored = self.write(
+        with self._nothing_stored() if "dryRun" in call.query else nullcontext():
+            stored = self._write(call, request)
+        return 201 if is_new else 200, stored
+
+    @contextmanager
+    def _nothing_stored(self) -> Iterator[None]:
+        """Undo what the block stores; watches do not hear of it."""
+        objects, version = self.objects, self.version
+        self.objects, self._is_dry = dict(objects), True
+        try:
+            yield
+        finally:
+            self.objects, self.version, self._is_dry = objects, version, False
+
+    def _write(self, call: _Call, request: ApiRequest) -> Json:
+        return self.write(
             call.resource,
             call.key,
             orjson.loads(request.body),
@@ -140,7 +156,6 @@ class FakeCluster(ObjectStore):
             subresource=call.subresource,
             force=call.query.get("force") == "true",
         )
-        return 201 if is_new else 200, stored
 
     def read(self, request: ApiRequest, headers: Mapping[str, str]) -> _Call:
         """Parse a request, check that it may be served, and run the prepared hooks and failures."""
@@ -282,6 +297,7 @@ class _Call:
         if value is None or self.key.namespace not in ("", value["metadata"].get("namespace")):
             return False
         labels, fields = value["metadata"].get("labels") or {}, {"metadata.name": value["metadata"]["name"]}
+        fields |= {f"regarding.{name}": text for name, text in (value.get("regarding") or {}).items()}
         return _match(self.query.get("labelSelector", ""), labels) and _match(
             self.query.get("fieldSelector", ""), fields
         )

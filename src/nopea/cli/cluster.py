@@ -54,6 +54,11 @@ output_option = click.option(
 )
 
 
+all_namespaces_option = click.option(
+    "-A", "--all-namespaces", "everywhere", is_flag=True, help="Look in all namespaces."
+)
+
+
 def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add --kubeconfig, --context and --namespace to a command, which gets them as one `cluster`."""
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nopea.kube.client import KubeClient
 
 SYSTEM_NAMESPACE = "nopea-system"
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """Whether a controller runs, None if that is not known, and the sentences that say so."""
+
+    running: bool | None
+    message: str
 
 
 async def warn_if_dead(client: KubeClient, namespace: str) -> None:
@@ -20,40 +30,84 @@ async def warn_if_dead(client: KubeClient, namespace: str) -> None:
 
 
 async def why_dead(client: KubeClient, namespace: str) -> str:
-    """Return since when the controller does not run, in sentences; empty if one runs or that is not known.
+    """Return since when the controller does not run, in sentences; empty if one runs or that is not known."""
+    found = await liveness(client, namespace, anywhere=False)
+    return found.message if found.running is False else ""
 
-    A controller for one namespace has its Lease there, one for the whole cluster in its own namespace.
+
+async def liveness(client: KubeClient, namespace: str, *, anywhere: bool = True) -> Liveness:
+    """Return whether a controller updates the statuses of the namespace.
+
+    A controller for one namespace has its Lease there, one for the whole cluster in its own namespace, which
+    may have another name: with `anywhere`, all namespaces are asked where no Lease is in the usual ones.
     """
-    found = [await _why_ended(client, place) for place in dict.fromkeys((namespace, SYSTEM_NAMESPACE))]
-    known = [text for text in found if text is not None]
-    return "" if "" in known else "".join(known[:1])
+    from nopea.core.api.names import LEASE
+
+    places = tuple(dict.fromkeys((namespace, SYSTEM_NAMESPACE)))
+    known = [found for place in places if (found := await _liveness_in(client, place)) is not None]
+    if not known and anywhere:
+        known = await _liveness_elsewhere(client)
+    for found in known:
+        if found.running:
+            return found
+    if known:
+        return known[0]
+    where = " or ".join(places)
+    return Liveness(None, f"Whether a controller runs is not known: no Lease {LEASE} can be read in {where}.")
 
 
-async def _why_ended(client: KubeClient, namespace: str) -> str | None:
-    """Return why the holder of this Lease does not run; empty if it runs, None without a readable Lease."""
+async def _liveness_in(client: KubeClient, namespace: str) -> Liveness | None:
+    """Return whether the holder of this Lease runs; None without a readable Lease."""
+    from nopea.core.api.names import LEASE
+    from nopea.kube.errors import ApiError
+    from nopea.kube.kinds import LEASES
+
+    try:
+        lease = (await client.get(LEASES.at(name=LEASE, namespace=namespace))).json()
+    except ApiError:
+        return None  # no right to read it, or no heartbeat
+    return _liveness_of(lease, namespace)
+
+
+async def _liveness_elsewhere(client: KubeClient) -> list[Liveness]:
+    """Return what the Leases of all namespaces say; nothing where they cannot be listed."""
+    from nopea.core.api.names import LEASE
+    from nopea.kube.errors import ApiError
+    from nopea.kube.kinds import LEASES
+    from nopea.kube.requests import Selection
+
+    try:
+        listed = await client.list(LEASES, Selection(fields=f"metadata.name={LEASE}"))
+    except ApiError:
+        return []
+    found = [_liveness_of(live.json(), live.meta.namespace) for live in listed.items]
+    return [each for each in found if each is not None]
+
+
+def _liveness_of(lease: Mapping[str, Any], namespace: str) -> Liveness | None:
+    """Return whether the holder of a Lease runs; None if the Lease is not Nopea's."""
     import msgspec
 
     from nopea.cli.output.history import age
     from nopea.core.api.names import LEASE
-    from nopea.kube.errors import ApiError
-    from nopea.kube.kinds import LEASES
 
     class Spec(msgspec.Struct, rename="camel"):
         renew_time: datetime
         lease_duration_seconds: int = 0
         holder_identity: str = ""
 
-    target = LEASES.at(name=LEASE, namespace=namespace)
     try:
-        spec = msgspec.convert((await client.get(target)).json()["spec"], Spec)
-    except (ApiError, KeyError, msgspec.ValidationError):
-        return None  # no right to read it, no heartbeat, or not Nopea's
+        spec = msgspec.convert(lease["spec"], Spec)
+    except (KeyError, msgspec.ValidationError):
+        return None
     seconds = (datetime.now(UTC) - spec.renew_time).total_seconds()
     if not spec.holder_identity:
-        return f"The controller was stopped {age(seconds)} ago (Lease {namespace}/{LEASE})."
+        return Liveness(False, f"The controller was stopped {age(seconds)} ago (Lease {namespace}/{LEASE}).")
     if seconds <= spec.lease_duration_seconds:
-        return ""
-    return (
+        text = f"The controller {spec.holder_identity} runs: last heartbeat {age(seconds)} ago."
+        return Liveness(True, text)
+    return Liveness(
+        False,
         f"The controller {spec.holder_identity} has not been heard of for {age(seconds)} "
-        f"(Lease {namespace}/{LEASE}). Check that it runs: `kubectl -n {namespace} get pods`."
+        f"(Lease {namespace}/{LEASE}). Check that it runs: `kubectl -n {namespace} get pods`.",
     )

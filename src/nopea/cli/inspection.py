@@ -7,29 +7,35 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from nopea import tasks
 from nopea.cli.folder import UNNAMED, locate, read_folder
+from nopea.cli.output.messages import count
+from nopea.cli.progress import show_late_progress
 from nopea.cli.repository import read_repository, read_state
 from nopea.core.api.pin import explained
 from nopea.core.api.repository import Repository
-from nopea.core.api.spec import GitRepositorySpec
+from nopea.core.api.spec import GitReference, GitRepositorySpec
 from nopea.core.api.status import GitRepositoryStatus
 from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.git.proxy import proxy_variables
 from nopea.core.git.source import Remote
 from nopea.core.objects import RepoKey
-from nopea.core.problem import Problem, StalledError, SyncError
+from nopea.core.problem import Code, Problem, StalledError, SyncError
 from nopea.downloads.port import Downloads
 from nopea.git.port import GitPort
 from nopea.git.settings import GitSettings
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
+from nopea.reconcile.comparison import Tell, told_nobody
 from nopea.reconcile.credentials import remote_of
 from nopea.reconcile.fetch import Fetcher, Snapshot
 from nopea.reconcile.inputs import ClusterInputs
@@ -47,6 +53,8 @@ NO_REPOSITORY = "PLAN"
 NO_URL = "file:///nowhere"
 """The URL used for a folder; it is never fetched, because nothing was applied from it."""
 
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedRepository:
@@ -56,21 +64,59 @@ class InspectedRepository:
     commit: str
     inspection: Inspection
 
+    @property
+    def where(self) -> str:
+        """What was inspected, for a title; empty for a folder."""
+        return f"GitRepository {self.repository.key} at {self.commit[:12]}" if self.commit else ""
 
-async def inspect_repository(client: KubeClient, namespace: str, name: str) -> InspectedRepository:
-    """Inspect a GitRepository at the newest commit of its ref; raises CommandError, SyncError, ApiError."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """How a plan is inspected: with `server`, the API server is asked what it says to each write."""
+
+    server: bool = True
+    tell: Tell = told_nobody
+
+
+DEFAULT_LOOKS = Looks()
+
+
+@contextmanager
+def looking(*, server: bool) -> Iterator[Looks]:
+    """Yield how to look at a plan; on a terminal, a look that takes long shows how far it is."""
+    with show_late_progress("Fetching and planning.") as progress:
+
+        def tell(done: int, of: int) -> None:
+            progress.show(f"{done} of {count(of, 'object')} compared.")
+
+        yield Looks(server=server, tell=tell)
+
+
+async def inspect_repository(
+    client: KubeClient, namespace: str, name: str, *, ref: str | None = None, looks: Looks = DEFAULT_LOOKS
+) -> InspectedRepository:
+    """Inspect a GitRepository at the newest commit of its ref, or of another branch, tag, ref or commit.
+
+    Raises CommandError, SyncError, ApiError.
+    """
     repository = await read_repository(client, RepoKey(namespace, name))
     spec = valid_spec(repository)
     state = await read_state(client, repository)
     remote = await remote_of(client, repository.key, spec, AS_CALLER)
     async with temporary_fetcher(cluster_inputs(client)) as fetcher:
-        snapshot = await fetched(fetcher, repository, spec, remote)
-        inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
+        if ref is None:
+            snapshot = await fetched(fetcher, repository, spec, remote)
+        else:
+            spec, snapshot = await fetched_at(fetcher, spec, remote, ref)
+        inspector = Inspector(client, fetcher)
+        inspection = await inspector.inspect(
+            repository, spec, state, remote, snapshot, server=looks.server, tell=looks.tell
+        )
     return InspectedRepository(repository=repository, commit=snapshot.commit.id, inspection=inspection)
 
 
 async def inspect_folder_as(
-    client: KubeClient, namespace: str, name: str, folder: Path
+    client: KubeClient, namespace: str, name: str, folder: Path, *, looks: Looks = DEFAULT_LOOKS
 ) -> InspectedRepository:
     """Inspect a GitRepository as if the folder were the root of its newest commit; raises the same."""
     repository = await read_repository(client, RepoKey(namespace, name))
@@ -82,12 +128,20 @@ async def inspect_folder_as(
         remote = Remote(spec.url)  # then only the last applied values are missing
     async with temporary_fetcher(cluster_inputs(client)) as fetcher:
         snapshot = await read_folder(folder, spec, fetcher.renderings, owner=repository.key)
-        inspection = await Inspector(client, fetcher).inspect(repository, spec, state, remote, snapshot)
+        inspector = Inspector(client, fetcher)
+        inspection = await inspector.inspect(
+            repository, spec, state, remote, snapshot, server=looks.server, tell=looks.tell
+        )
     return InspectedRepository(repository=repository, commit="", inspection=inspection)
 
 
 async def inspect_folder(
-    client: KubeClient, namespace: str, folder: Path, path: str | None = None
+    client: KubeClient,
+    namespace: str,
+    folder: Path,
+    path: str | None = None,
+    *,
+    looks: Looks = DEFAULT_LOOKS,
 ) -> InspectedRepository:
     """Inspect a folder as if a new GitRepository in the namespace applied it; raises the same.
 
@@ -111,7 +165,9 @@ async def inspect_folder(
         owner = RepoKey(namespace, UNNAMED.name)
         snapshot = await read_folder(root, spec, fetcher.renderings, owner=owner)
         inspector = Inspector(client, fetcher)
-        inspection = await inspector.inspect(repository, spec, state, Remote(spec.url), snapshot)
+        inspection = await inspector.inspect(
+            repository, spec, state, Remote(spec.url), snapshot, server=looks.server, tell=looks.tell
+        )
     return InspectedRepository(repository=repository, commit="", inspection=inspection)
 
 
@@ -123,6 +179,38 @@ async def fetched(
         return await fetcher.snapshot(spec, remote, chart=repository.status.chart)
     except SyncError as error:
         raise StalledError(*(explained(problem, repository.pin) for problem in error.problems)) from error
+
+
+async def fetched_at(
+    fetcher: Fetcher, spec: GitRepositorySpec, remote: Remote, ref: str
+) -> tuple[GitRepositorySpec, Snapshot]:
+    """Return the spec with another ref, and its newest commit. Raises SyncError.
+
+    The ref is a full id of a commit, a full name of a ref, or a branch, or else a tag.
+    """
+    missing: SyncError | None = None
+    for reference in references(ref):
+        other = msgspec.structs.replace(spec, ref=reference)
+        try:
+            return other, await fetcher.snapshot(other, remote)
+        except SyncError as error:
+            if any(problem.code is not Code.GIT_REF_NOT_FOUND for problem in error.problems):
+                raise
+            missing = missing or error
+    assert missing is not None  # noqa: S101 - there is always a reference
+    hint = (
+        f"--ref {ref} is neither a branch nor a tag there. Give the full id of a commit, or push the branch."
+    )
+    raise StalledError(*(replace(problem, hint=hint) for problem in missing.problems)) from missing
+
+
+def references(ref: str) -> list[GitReference]:
+    """Return what the value of --ref may mean, in the order in which it is tried."""
+    if _COMMIT.fullmatch(ref.lower()):
+        return [GitReference(commit=ref.lower())]
+    if ref.startswith("refs/"):
+        return [GitReference(name=ref)]
+    return [GitReference(branch=ref), GitReference(tag=ref)]
 
 
 def cluster_inputs(client: KubeClient) -> ClusterInputs:

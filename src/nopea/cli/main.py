@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import importlib
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from nopea import __version__
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 SUBCOMMANDS = {
     "run": ("nopea.cli.commands.run", "Run the controller."),
     "status": ("nopea.cli.commands.status", "Show whether everything is all right."),
+    "get": ("nopea.cli.commands.get", "List repositories, as kubectl does."),
     "why": ("nopea.cli.commands.why", "Show what is wrong with a repository, and what to do."),
     "diff": ("nopea.cli.commands.diff", "Show how the cluster differs from Git, and who changed it."),
     "plan": ("nopea.cli.commands.plan", "Show what applying a folder would do."),
@@ -20,11 +25,14 @@ SUBCOMMANDS = {
     "heal": ("nopea.cli.commands.heal", "Revert manual changes in the cluster."),
     "sync": ("nopea.cli.commands.sync", "Sync with Git now."),
     "history": ("nopea.cli.commands.history", "List the last syncs that changed something or failed."),
+    "events": ("nopea.cli.commands.events", "Show what happened, newest last."),
     "tree": ("nopea.cli.commands.tree", "List the objects of a repository with their sync and health."),
     "rollback": ("nopea.cli.commands.rollback", "Return to an earlier commit and stay there."),
     "suspend": ("nopea.cli.commands.suspend", "Stop writing to a repository's objects, or to one object."),
     "resume": ("nopea.cli.commands.suspend:resume", "Undo `suspend`."),
     "confirm-prune": ("nopea.cli.commands.confirm_prune", "Allow a prune that the guard holds back."),
+    "completion": ("nopea.cli.commands.completion", "Print the completion script for a shell."),
+    "version": ("nopea.cli.commands.version", "Print the version of this program."),
     "lab": ("nopea_lab.commands.lab", "Manage a local control plane (needs nopea-lab)."),
     "demo": ("nopea_lab.commands.demo", "Show all of Nopea on a local control plane (needs nopea-lab)."),
 }
@@ -73,6 +81,17 @@ class LateGroup(click.Group):
         command = getattr(module, attribute or "command")
         assert isinstance(command, click.Command)  # noqa: S101 - a wrong entry in the table is a bug
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the subcommands and options that begin so, without importing a subcommand."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=summary)
+            for name, (_, summary) in SUBCOMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands from the table, without importing them."""

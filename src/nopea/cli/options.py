@@ -23,3 +23,12 @@ def path_option(function: Any) -> Any:
         help="Folder below DIR to render, where DIR is the root of the repository.  "
         "[default: DIR; its root is that of the Git working copy]",
     )(function)
+
+
+def server_option(function: Any) -> Any:
+    """Add --server/--no-server: whether the API server is asked what it would say to each write."""
+    return click.option(
+        "--server/--no-server",
+        default=True,
+        help="Try each write on the API server, without storing anything.  [default: --server]",
+    )(function)

@@ -5,9 +5,10 @@ Writes to standard error; standard output is for results.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
@@ -42,6 +43,39 @@ class _Spinner:
 
     def show(self, text: str) -> None:
         self._progress.update(self._task, description=text)
+
+
+class _Late:
+    """Shows nothing until it is started."""
+
+    def __init__(self, text: str, stream: TextIO, stack: ExitStack) -> None:
+        self._text, self._stream, self._stack = text, stream, stack
+        self._started: Progress | None = None
+
+    def start(self) -> None:
+        self._started = self._stack.enter_context(show_progress(self._text, stream=self._stream))
+
+    def show(self, text: str) -> None:
+        self._text = text
+        if self._started is not None:
+            self._started.show(text)
+
+
+LATE_SECONDS = 1.0
+
+
+@contextmanager
+def show_late_progress(
+    text: str, *, stream: TextIO | None = None, after_seconds: float = LATE_SECONDS
+) -> Iterator[Progress]:
+    """Show progress on a terminal only, and only once the block takes longer than that."""
+    stream = stream or sys.stderr
+    with ExitStack() as stack:
+        late = _Late(text, stream, stack)
+        if stream.isatty():
+            timer = asyncio.get_running_loop().call_later(after_seconds, late.start)
+            stack.callback(timer.cancel)
+        yield late
 
 
 @contextmanager

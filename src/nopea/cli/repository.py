@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 import orjson
 
 from nopea.cli.cluster import CommandError
 from nopea.cli.object_reference import UnknownObjectError, find_object
 from nopea.cli.output.messages import print_hint
-from nopea.core.api import names
+from nopea.cli.repository_name import repository_key
 from nopea.core.api.repository import Repository, parse_repository
 from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.objects import ObjectKey, RepoKey, Target
@@ -26,24 +27,24 @@ from nopea.state.store import RepositoryState
 MANAGER = "nopea-cli"
 """The field manager of what users set by a command; the controller has another."""
 
-_KINDS = frozenset({"gr", names.KIND.lower(), names.PLURAL, f"{names.PLURAL}.{names.GROUP}"})
-"""What kubectl accepts before a slash."""
 _MOST_NAMES = 3
 
 
 async def read_repository(client: KubeClient, key: RepoKey) -> Repository:
-    """Return the GitRepository; its name may be NAME, KIND/NAME or NAMESPACE/NAME.
+    """Return the GitRepository; its name may be written as `repository_key` reads it.
 
     Raises CommandError when there is none, with the names that the user may have meant.
     """
-    before, slash, name = key.name.rpartition("/")
-    if slash:
-        key = RepoKey(key.namespace if before.lower() in _KINDS else before, name)
+    return parse_repository(await read_raw_repository(client, key), policy=AS_CALLER)
+
+
+async def read_raw_repository(client: KubeClient, key: RepoKey) -> dict[str, Any]:
+    """Return the GitRepository as it is stored; see `read_repository`."""
+    key = repository_key(key)
     try:
-        raw = (await client.get(repository_target(key))).json()
+        return (await client.get(repository_target(key))).json()
     except NotFoundError as error:
         raise missing(error, key, near=await _near(client, key)) from error
-    return parse_repository(raw, policy=AS_CALLER)
 
 
 async def _near(client: KubeClient, key: RepoKey) -> list[RepoKey]:
@@ -62,22 +63,35 @@ async def _near(client: KubeClient, key: RepoKey) -> list[RepoKey]:
     return near[:_MOST_NAMES]
 
 
-async def list_repositories(client: KubeClient, namespace: str, *, everywhere: bool) -> list[Repository]:
-    """Return the GitRepositories of all namespaces where that is allowed, else of one; by namespace and name.
+async def list_repositories(
+    client: KubeClient, namespace: str, *, everywhere: bool, falls_back: bool = True
+) -> list[Repository]:
+    """Return the GitRepositories of a namespace or of all, by namespace and name.
+
+    With `falls_back`, who may not list all gets those of the namespace, and a hint that says so. Raises
+    CommandError where the cluster does not serve them.
+    """
+    try:
+        found = await list_raw_repositories(client, "" if everywhere else namespace)
+    except ForbiddenError:
+        if not everywhere or not falls_back:
+            raise
+        print_hint(f"You may not list GitRepositories in all namespaces; these are those of {namespace}.")
+        found = await list_raw_repositories(client, namespace)
+    return [parse_repository(raw, policy=AS_CALLER) for raw in found]
+
+
+async def list_raw_repositories(client: KubeClient, namespace: str) -> list[dict[str, Any]]:
+    """Return the GitRepositories of a namespace, or of all if it is empty, by namespace and name.
 
     Raises CommandError where the cluster does not serve them.
     """
     try:
-        listed = await client.list(GIT_REPOSITORIES, Selection(namespace="" if everywhere else namespace))
-    except ForbiddenError:
-        if not everywhere:
-            raise
-        print_hint(f"You may not list GitRepositories in all namespaces; these are those of {namespace}.")
-        return await list_repositories(client, namespace, everywhere=False)
+        listed = await client.list(GIT_REPOSITORIES, Selection(namespace=namespace))
     except NotFoundError as error:
         raise missing(error, RepoKey(namespace, "")) from error
-    found = [parse_repository(live.json(), policy=AS_CALLER) for live in listed.items]
-    return sorted(found, key=lambda repository: repository.key)
+    found = [live.json() for live in listed.items]
+    return sorted(found, key=lambda raw: (raw["metadata"]["namespace"], raw["metadata"]["name"]))
 
 
 def missing(error: NotFoundError, key: RepoKey, *, near: Sequence[RepoKey] = ()) -> CommandError:
@@ -93,7 +107,7 @@ def missing(error: NotFoundError, key: RepoKey, *, near: Sequence[RepoKey] = ())
         return CommandError(f"GitRepository {key} does not exist.", f"Did you mean {meant}?")
     return CommandError(
         f"GitRepository {key} does not exist.",
-        "`kubectl get gitrepositories.nopea.io -A` lists all GitRepositories; -n selects the namespace.",
+        "`nopea get -A` lists all GitRepositories; -n selects the namespace.",
     )
 
 

@@ -1,7 +1,7 @@
 """Send Kubernetes Events (`events.k8s.io/v1`), with equal ones counted in a series.
 
-Recording never blocks and never fails: Events that cannot be sent in time are counted and dropped. Nopea
-never reads Events.
+Recording never blocks and never fails: Events that cannot be sent in time are counted and dropped. The
+controller never reads Events; `nopea events` does.
 """
 
 from __future__ import annotations

@@ -72,6 +72,12 @@ def to_sync_error(error: ApiError, *, object: str) -> TransientError | StalledEr
     return TransientError(problem) if error.retryable else StalledError(problem)
 
 
+def lacks_rights(error: ApiError) -> bool:
+    """Return whether RBAC refused the request, which says nothing about the same request of another user."""
+    is_refused = isinstance(error, ForbiddenError) and _admission(error) is None
+    return is_refused and bool(_RBAC.search(error.message) or _ESCALATION.search(error.message))
+
+
 def _message(error: ApiError) -> str:
     message = error.message
     if isinstance(error, InvalidError) and error.causes and not _names_fields(error):

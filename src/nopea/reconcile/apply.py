@@ -167,7 +167,7 @@ class Applier:
         self, step: Step, desired: Desired, live: Mapping[str, Any] | None
     ) -> tuple[Step, Mapping[str, Any] | None]:
         """Take over the users' fields, so that the apply removes those that Git does not declare."""
-        if live is None or not _may_hold_claims(step):
+        if live is None or not may_hold_claims(step):
             return step, live
         step, live = await self._migrated(step, desired, live)
         deployers = self._deployers if step.is_migration else NOBODY
@@ -286,10 +286,11 @@ def desired_of(step: Step) -> Desired:
 
 
 def _needs_live(step: Step) -> bool:
-    return step.live is not None and (_may_hold_claims(step) or _leaves_fields(step))
+    return step.live is not None and (may_hold_claims(step) or _leaves_fields(step))
 
 
-def _may_hold_claims(step: Step) -> bool:
+def may_hold_claims(step: Step) -> bool:
+    """Return whether users may own fields of the object, which the sync then takes over first."""
     return step.reason in _MAY_HOLD_CLAIMS and not step.keep
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.fakes.object_store import served
 from tests.unit.cli.conftest import Commands
 
 from nopea.core.objects import ObjectKey
+from nopea.kube.errors import ApiFailure, ForbiddenError
 from nopea.kube.kinds import LEASES
 
 
@@ -73,3 +75,26 @@ def test_nothing_is_said_without_a_heartbeat(with_leases: Commands) -> None:
     assert with_leases.run("tree", "api").stderr == ""
     beat(with_leases, "nopea-system", seconds_ago=600, **ALIVE, renewTime="never")
     assert with_leases.run("tree", "api").stderr == ""
+
+
+@pytest.mark.parametrize(("seconds", "running"), [(5, True), (600, False)])
+def test_a_controller_may_be_in_any_namespace(
+    with_leases: Commands, seconds: float, *, running: bool
+) -> None:
+    """As after `helm install -n gitops`; where Leases cannot be listed it is not known."""
+    beat(with_leases, "gitops", seconds_ago=seconds, **ALIVE)
+
+    told = json.loads(with_leases.run("status", "-o", "json").stdout)["controller"]
+
+    assert told["running"] is running
+    with_leases.cluster.fail_next("list", LEASES, ForbiddenError(ApiFailure(code=403)))
+    assert json.loads(with_leases.run("status", "-o", "json").stdout)["controller"]["running"] is None
+
+
+def test_a_running_controller_is_named(with_leases: Commands) -> None:
+    """With the age of its last heartbeat."""
+    beat(with_leases, "nopea-system", seconds_ago=5, **ALIVE)
+
+    first = with_leases.run("status").stdout.splitlines()[0]
+
+    assert first.startswith("The controller nopea-7d9f runs: last heartbeat ")

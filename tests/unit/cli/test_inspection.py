@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.unit.cli.conftest import Commands
 
-from nopea.cli.inspection import inspect_folder, inspect_folder_as, temporary_fetcher
+from nopea.cli.inspection import inspect_folder, inspect_folder_as, looking, references, temporary_fetcher
 from nopea.core.api.names import ROLLBACK_ANNOTATION
+from nopea.core.api.spec import GitReference
 from nopea.core.problem import StalledError
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: api\n"
@@ -57,3 +59,29 @@ async def test_the_fetcher_leaves_nothing_behind(tmp_path: Path, monkeypatch: py
         assert len(_names(tmp_path)) == 1
 
     assert _names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("ref", "meant"),
+    [
+        ("main", [GitReference(branch="main"), GitReference(tag="main")]),
+        ("refs/pull/4/merge", [GitReference(name="refs/pull/4/merge")]),
+        ("A" * 40, [GitReference(commit="a" * 40)]),
+        ("abc1234", [GitReference(branch="abc1234"), GitReference(tag="abc1234")]),
+    ],
+)
+def test_what_the_name_of_a_ref_may_mean(ref: str, meant: list[GitReference]) -> None:
+    """A branch before a tag; only a full id is a commit."""
+    assert references(ref) == meant
+
+
+async def test_a_look_tells_how_far_it_is(commands: Commands, tmp_path: Path) -> None:
+    """Each object is told; without the server, none is tried."""
+    (tmp_path / "api.yaml").write_text(MAP)
+    told: list[tuple[int, int]] = []
+    with looking(server=False) as looks:
+        looks = replace(looks, tell=lambda done, of: told.append((done, of)))
+        await inspect_folder(commands.cluster.client, "shop", tmp_path, looks=looks)
+
+    assert told == [(1, 1)]
+    assert not [each for each in commands.cluster.requests if each.startswith("dry-run")]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 
-from nopea.cli.progress import show_progress
+from nopea.cli.progress import show_late_progress, show_progress
 
 
 class Terminal(io.StringIO):
@@ -35,3 +36,31 @@ def test_a_terminal_is_left_clean() -> None:
 
     assert "asked [bold]" in stream.getvalue()
     assert stream.getvalue().rstrip().endswith(("\x1b[2K", "\x1b[?25h"))
+
+
+async def test_late_progress_starts_after_a_while(looptime: object) -> None:
+    """A quick command shows nothing on a terminal; one that takes long shows the last text."""
+    del looptime
+    quick, slow = Terminal(), Terminal()
+
+    with show_late_progress("planning", stream=quick):
+        await asyncio.sleep(0.9)
+    await asyncio.sleep(1)
+    with show_late_progress("planning", stream=slow) as progress:
+        progress.show("1 of 2")
+        await asyncio.sleep(1.1)
+        progress.show("2 of 2")
+
+    assert quick.getvalue() == ""
+    assert "1 of 2" in slow.getvalue()
+
+
+async def test_late_progress_is_for_terminals() -> None:
+    """Elsewhere nothing is printed."""
+    stream = io.StringIO()
+
+    with show_late_progress("planning", stream=stream, after_seconds=0) as progress:
+        await asyncio.sleep(0.01)
+        progress.show("1 of 2")
+
+    assert stream.getvalue() == ""

@@ -26,7 +26,7 @@ async def test_a_repository_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(CommandError, match="GitRepository shop/api does not exist") as caught:
         await read_repository(FakeCluster().client, KEY)
 
-    assert "kubectl get gitrepositories.nopea.io -A" in caught.value.hint
+    assert "nopea get -A" in caught.value.hint
 
 
 @pytest.mark.parametrize(

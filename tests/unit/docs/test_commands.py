@@ -46,7 +46,7 @@ def test_every_option_is_documented(name: str) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("name", ["diff", "plan", "render", "migrate", "sync", "rollback"])
+@pytest.mark.parametrize("name", ["status", "get", "diff", "plan", "render", "migrate", "sync", "rollback"])
 def test_every_exit_code_of_the_help_is_in_the_table(name: str) -> None:
     """The table contains the same numbers in the same order."""
     command = main.get_command(click.Context(main), name)

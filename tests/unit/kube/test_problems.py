@@ -12,13 +12,14 @@ from nopea.kube.errors import (
     ApiError,
     ApiFailure,
     ApiServiceError,
+    ForbiddenError,
     InvalidError,
     UnauthorizedError,
     UnknownKindError,
     UnreachableError,
     error_of,
 )
-from nopea.kube.problems import to_problem, to_sync_error
+from nopea.kube.problems import lacks_rights, to_problem, to_sync_error
 
 _RBAC = (
     'deployments.apps "web" is forbidden: User "system:serviceaccount:shop:deployer" cannot patch resource '
@@ -298,3 +299,19 @@ def test_a_job_is_replaced_when_it_has_finished() -> None:
     for kind, is_job in (("Job", True), ("Deployment", False)):
         error = error_of(422, _status(422, "field is immutable", causes=causes, kind=kind))
         assert ("finished" in to_problem(error).hint) == is_job
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ('x is forbidden: User "ann" cannot patch resource "pods" in API group ""', True),
+        ('x is forbidden: user "ann" is attempting to grant RBAC permissions not currently held', True),
+        ("x is forbidden: exceeded quota: small", False),
+        ('admission webhook "w" denied the request: User "a" cannot x resource "y" in API group ""', False),
+    ],
+)
+def test_missing_rights_are_told_from_other_refusals(message: str, expected: bool) -> None:
+    """Another user may have them; a quota or a policy refuses everybody."""
+    error = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message=message))
+
+    assert lacks_rights(error) is expected

@@ -8,8 +8,9 @@ from tests.fakes.object_store import CONFIG_MAPS
 
 from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.git.source import Remote
-from nopea.core.plan.model import Action, Reason
+from nopea.core.plan.model import Action, Reason, Step
 from nopea.core.plan.object_diff import ObjectDiff
+from nopea.core.problem import Code, Problem
 from nopea.kube.errors import ApiFailure, ForbiddenError
 from nopea.reconcile.inspect import Inspection, Inspector
 from nopea.state.inventory import InventoryStore
@@ -18,6 +19,7 @@ from nopea.state.store import RepositoryState
 pytestmark = pytest.mark.looptime
 
 FILES = {"a.yaml": config_map("a", colour="blue"), "b.yaml": config_map("b", colour="blue")}
+PROBLEM = Problem(code=Code.OWNED_BY_OTHER, message="It is another's.", hint="Remove it.")
 FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a policy says no"))
 
 
@@ -121,3 +123,17 @@ async def test_break_glass_shows_the_differences_that_it_keeps() -> None:
         (field,) = diff_of(inspection, "a").fields
         assert (field.git, field.live) == ("green", "blue")
         assert diff_of(inspection, "b").fields == ()
+
+
+def test_an_inspection_is_complete_when_only_objects_are_refused() -> None:
+    """An object that cannot be read, or a problem without an object, makes the inspection incomplete."""
+    refused, unreadable = (
+        ObjectDiff(step=Step(action=Action.REFUSE, reason=reason, key=key_of("a"), problem=PROBLEM))
+        for reason in (Reason.OWNED_BY_OTHER, Reason.UNREADABLE)
+    )
+
+    assert Inspection(objects=(refused,), problems=(PROBLEM,)).is_complete
+    assert not Inspection(objects=(unreadable,), problems=(PROBLEM,)).is_complete
+    assert not Inspection(objects=(), problems=(PROBLEM,)).is_complete
+    assert Inspection(objects=(refused,), problems=(PROBLEM,)).is_refused
+    assert not Inspection(objects=(), problems=()).is_refused

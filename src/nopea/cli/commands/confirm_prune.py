@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.repository_name import RepositoryName
 
 if TYPE_CHECKING:
     from nopea.kube.client import KubeClient
@@ -15,7 +16,7 @@ EXIT_NOTHING = 1
 
 
 @click.command("confirm-prune")
-@click.argument("name")
+@click.argument("name", type=RepositoryName())
 @cluster_options
 def command(*, cluster: ClusterChoice, name: str) -> None:
     """Allow GitRepository NAME to delete what the prune guard holds back.

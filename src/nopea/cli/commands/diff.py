@@ -1,4 +1,4 @@
-"""`nopea diff`: show what differs between Git and the cluster now, and who changed it. Reads only."""
+"""`nopea diff`: show what a sync would change now, and whose changes it would revert. Reads only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nopea.cli.cluster import EXIT_FAILED, ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.options import server_option
 
 if TYPE_CHECKING:
     from nopea.cli.inspection import InspectedRepository
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
 
 EXIT_SAME = 0
 EXIT_DIFFERENT = 1
+EXIT_REFUSED = 2
 
 
 @click.command("diff")
 @click.argument("name")
+@server_option
 @click.option(
     "-o",
     "--output",
@@ -26,39 +29,43 @@ EXIT_DIFFERENT = 1
     help="Output format.  [default: text]",
 )
 @cluster_options
-def command(*, cluster: ClusterChoice, name: str, output: str) -> None:
-    """Show the fields of GitRepository NAME that differ: last applied → Git → live, by whom, and when.
+def command(*, cluster: ClusterChoice, name: str, server: bool, output: str) -> None:
+    """Show what a sync of GitRepository NAME would change in the cluster, and whose changes it would revert.
 
-    Compares the newest commit in Git with the cluster. Values of Secrets are masked.
+    Compares the newest commit in Git with the cluster. What a sync would leave is listed with its reason.
+    Each write is tried on the API server (dry run), with your rights. Values of Secrets are masked.
 
-    Exit codes: 0 nothing differs, 1 something differs, 2 wrong usage, 3 something could not be read.
+    Exit codes: 0 nothing differs, 1 something differs, 2 something is refused or cannot be compared (also
+    wrong usage), 3 nothing could be compared.
     """
 
     async def work(client: KubeClient, namespace: str) -> int:
-        from nopea.cli.inspection import inspect_repository
+        from nopea.cli.inspection import inspect_repository, looking
 
-        return _print(await inspect_repository(client, namespace, name), output)
+        with looking(server=server) as looks:
+            inspected = await inspect_repository(client, namespace, name, looks=looks)
+        return _print(inspected, output)
 
     run_with_cluster(cluster, work)
 
 
 def _print(inspected: InspectedRepository, output: str) -> int:
-    from nopea.cli.output.diff import inspection_json, object_lines, print_other_problems
+    from nopea.cli.output.diff import object_lines, print_other_problems, rights_notes, summary
+    from nopea.cli.output.diff_json import inspection_json
     from nopea.cli.output.messages import print_hint, print_json
 
     inspection, repository = inspected.inspection, inspected.repository
-    objects = tuple(
-        object_diff for object_diff in inspection.objects if object_diff.differs or object_diff.fields
-    )
+    objects = tuple(each for each in inspection.objects if each.differs or each.fields or each.would_change)
     if output == "json":
         head = {"repository": str(repository.key), "commit": inspected.commit}
         print_json(inspection_json(inspection, objects, **head))
     else:
-        click.echo(f"GitRepository {repository.key} at {inspected.commit[:12]}: last applied → Git → live")
+        click.echo(inspected.where)
         for line in object_lines(objects):
             click.echo(line)
-        if not objects:
-            click.echo("Nothing differs.")
+        for note in rights_notes(objects):
+            click.echo(note)
+        click.echo(summary(objects) if objects else "Nothing differs.")
         if repository.pin is not None:
             ends = f"`nopea rollback {repository.key.arguments} --resume`"
             print_hint(
@@ -68,6 +75,6 @@ def _print(inspected: InspectedRepository, output: str) -> int:
             ends = f"`nopea resume {repository.key.arguments}`"
             print_hint(f"The GitRepository is suspended: nothing is written until {ends}.")
     print_other_problems(inspection)
-    if not inspection.is_complete:
-        return EXIT_FAILED
-    return EXIT_DIFFERENT if inspection.differs else EXIT_SAME
+    if inspection.is_refused:
+        return EXIT_REFUSED
+    return EXIT_DIFFERENT if inspection.differs or inspection.would_change else EXIT_SAME

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.repository_name import RepositoryName
 
 if TYPE_CHECKING:
     from nopea.kube.client import KubeClient
 
 
 @click.command("heal")
-@click.argument("name")
+@click.argument("name", type=RepositoryName())
 @click.argument("object_", metavar="[OBJECT]", nargs=-1)
 @cluster_options
 def command(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...]) -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from nopea.cli.cluster import ClusterChoice, cluster_options, output_option, run_with_cluster
+from nopea.cli.repository_name import RepositoryName
 
 if TYPE_CHECKING:
     from nopea.kube.client import KubeClient
 
 
 @click.command("history")
-@click.argument("name")
+@click.argument("name", type=RepositoryName())
 @output_option
 @click.option("--revisions", is_flag=True, help="List the last commits instead of the last syncs.")
 @cluster_options
@@ -54,5 +55,5 @@ async def _show(client: KubeClient, namespace: str, name: str, output: str, *, r
             click.echo(line)
     if repository.pin_problem is not None:
         print_hint(f"{repository.pin_problem.message} {repository.pin_problem.hint}")
-    await warn_if_dead(client, namespace)
+    await warn_if_dead(client, repository.key.namespace)
     return 0

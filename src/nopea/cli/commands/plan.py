@@ -1,4 +1,4 @@
-"""`nopea plan`: show what applying a folder would do, decided by the controller's own code. Reads only."""
+"""`nopea plan`: show what a sync would do, decided by the controller's own code. Reads only."""
 
 from __future__ import annotations
 
@@ -7,38 +7,37 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nopea.cli.cluster import EXIT_FAILED, ClusterChoice, cluster_options, run_with_cluster
-from nopea.cli.options import path_option
+from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.options import path_option, server_option
 
 if TYPE_CHECKING:
     from nopea.cli.inspection import InspectedRepository
-    from nopea.core.plan.object_diff import ObjectDiff
     from nopea.kube.client import KubeClient
 
-EXIT_PLANNED = 0
-EXIT_REFUSED = 1
+EXIT_NOTHING_TO_DO = 0
+EXIT_CHANGES = 1
+EXIT_REFUSED = 2
 
 
 @click.command("plan")
+@click.argument("name", required=False)
 @click.option(
     "-f",
     "--folder",
-    required=True,
     type=click.Path(path_type=Path, exists=True),
-    help="Folder of manifests, or one file. With --for: the root of a working copy.",
+    help="Folder of manifests, or one file. With NAME: the root of a working copy.",
 )
+@click.option("--for", "for_", metavar="NAME", help="The same as the argument NAME.")
 @click.option(
-    "--for",
-    "name",
-    metavar="NAME",
-    help="Plan as this GitRepository: with its spec and the objects it has applied.",
+    "--ref", metavar="REF", help="Branch, tag, ref or full commit id to plan.  [default: that of the spec]"
 )
 @path_option
 @click.option("--all", "with_unchanged", is_flag=True, help="Show unchanged objects too.")
+@server_option
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "json", "markdown"]),
     default="text",
     help="Output format.  [default: text]",
 )
@@ -46,56 +45,75 @@ EXIT_REFUSED = 1
 def command(
     *,
     cluster: ClusterChoice,
-    folder: Path,
     name: str | None,
+    folder: Path | None,
+    for_: str | None,
+    ref: str | None,
     path: str | None,
     with_unchanged: bool,
+    server: bool,
     output: str,
 ) -> None:
-    """Show what applying a folder would do to each object, why, and which fields would change.
+    """Show what a sync would do to each object, why, and what would change in it.
 
-    The cluster needs neither a GitRepository nor Nopea. Objects without a namespace go to --namespace.
-    A folder with a kustomization or a chart is rendered.
+    With NAME it plans a GitRepository at the newest commit, or at another one (--ref), or as if a folder were
+    its newest commit (-f). With -f alone, the cluster needs neither a GitRepository nor Nopea: objects
+    without a namespace go to --namespace. A folder with a kustomization or a chart is rendered.
 
-    Exit codes: 0 it can be applied, 1 some objects are refused, 2 wrong usage, 3 something could not be read.
+    Each write is tried on the API server (dry run), with your rights.
+
+    Exit codes: 0 nothing to do, 1 something would change, 2 something is refused or cannot be planned (also
+    wrong usage), 3 nothing could be planned.
     """
-    if name is not None and path is not None:
-        raise click.UsageError("--for takes the path from the spec of the GitRepository; omit --path.")
+    if name is not None and for_ is not None:
+        raise click.UsageError("NAME and --for are the same; give one of them.")
+    name = name or for_
+    if folder is None and name is None:
+        raise click.UsageError("Missing option '-f' / '--folder', or the NAME of a GitRepository.")
+    if ref is not None and (folder is not None or name is None):
+        raise click.UsageError("--ref needs NAME, and no -f: a folder has no other refs.")
+    if path is not None and name is not None:
+        raise click.UsageError(
+            "NAME and --for take the path from the spec of the GitRepository; omit --path."
+        )
 
     async def work(client: KubeClient, namespace: str) -> int:
-        from nopea.cli.inspection import inspect_folder, inspect_folder_as
+        from nopea.cli.inspection import inspect_folder, inspect_folder_as, inspect_repository, looking
 
-        if name is None:
-            inspected = await inspect_folder(client, namespace, folder, path)
-        else:
-            inspected = await inspect_folder_as(client, namespace, name, folder)
+        with looking(server=server) as looks:
+            if folder is None:
+                inspected = await inspect_repository(client, namespace, name or "", ref=ref, looks=looks)
+            elif name is None:
+                inspected = await inspect_folder(client, namespace, folder, path, looks=looks)
+            else:
+                inspected = await inspect_folder_as(client, namespace, name, folder, looks=looks)
         return _print(inspected, output, with_unchanged=with_unchanged)
 
     run_with_cluster(cluster, work)
 
 
 def _print(inspected: InspectedRepository, output: str, *, with_unchanged: bool) -> int:
-    from nopea.cli.output.diff import inspection_json, object_lines, print_other_problems, summary
+    from nopea.cli.output.diff import is_unchanged, object_lines, print_other_problems, rights_notes, summary
+    from nopea.cli.output.diff_json import inspection_json
+    from nopea.cli.output.markdown import markdown
     from nopea.cli.output.messages import print_json
 
-    inspection = inspected.inspection
-    objects = tuple(
-        object_diff for object_diff in inspection.objects if with_unchanged or not _is_unchanged(object_diff)
-    )
-    if output == "json":
-        print_json(inspection_json(inspection, objects))
+    inspection, where = inspected.inspection, inspected.where
+    objects = tuple(each for each in inspection.objects if with_unchanged or not is_unchanged(each))
+    if output == "markdown":
+        click.echo(markdown(inspection, title=where), nl=False)
+    elif output == "json":
+        head = {"repository": str(inspected.repository.key), "commit": inspected.commit}
+        print_json(inspection_json(inspection, objects, **(head if inspected.commit else {})))
     else:
+        if where:
+            click.echo(where)
         for line in object_lines(objects):
             click.echo(line)
+        for note in rights_notes(objects):
+            click.echo(note)
         click.echo(summary(inspection.objects))
     print_other_problems(inspection)
-    if not inspection.is_complete:
-        return EXIT_FAILED
-    return EXIT_REFUSED if inspection.problems else EXIT_PLANNED
-
-
-def _is_unchanged(object_diff: ObjectDiff) -> bool:
-    from nopea.core.plan.model import Action, Reason
-
-    step = object_diff.step
-    return step.action is Action.LEAVE and step.reason in (Reason.UNCHANGED, Reason.IGNORED)
+    if inspection.is_refused:
+        return EXIT_REFUSED
+    return EXIT_CHANGES if inspection.would_change else EXIT_NOTHING_TO_DO

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.repository_name import RepositoryName
 from nopea.cli.wait import wait_options
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("rollback")
-@click.argument("name")
+@click.argument("name", type=RepositoryName())
 @click.argument("commit", required=False)
 @click.option("--resume", is_flag=True, help="Follow the branch, tag or version range of the spec again.")
 @wait_options

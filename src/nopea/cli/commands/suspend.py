@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.repository_name import RepositoryName
 from nopea.core.duration import parse_duration
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _until(ctx: click.Context, param: click.Parameter, text: str | None) -> date
 
 
 @click.command("suspend")
-@click.argument("name")
+@click.argument("name", type=RepositoryName())
 @click.argument("object_", metavar="[OBJECT]", nargs=-1)
 @click.option(
     "--until",
@@ -77,7 +78,7 @@ def command(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...], unti
 
 
 @click.command("resume")
-@click.argument("name")
+@click.argument("name", type=RepositoryName())
 @click.argument("object_", metavar="[OBJECT]", nargs=-1)
 @cluster_options
 def resume(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nopea.cli.cluster import ClusterChoice, cluster_options, run_with_cluster
+from nopea.cli.repository_name import RepositoryName
 from nopea.cli.wait import wait_options
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("sync")
-@click.argument("name")
+@click.argument("name", type=RepositoryName())
 @wait_options
 @cluster_options
 def command(*, cluster: ClusterChoice, name: str, wait_seconds: float | None) -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from nopea.cli.cluster import ClusterChoice, cluster_options, output_option, run_with_cluster
+from nopea.cli.repository_name import RepositoryName
 
 if TYPE_CHECKING:
     from nopea.kube.client import KubeClient
 
 
 @click.command("tree")
-@click.argument("name")
+@click.argument("name", type=RepositoryName())
 @output_option
 @cluster_options
 def command(*, cluster: ClusterChoice, name: str, output: str) -> None:
@@ -45,5 +46,5 @@ async def _show(client: KubeClient, namespace: str, name: str, output: str) -> i
     else:
         for line in tree_lines(repository, state.applied):
             click.echo(line)
-    await warn_if_dead(client, namespace)
+    await warn_if_dead(client, repository.key.namespace)
     return 0

@@ -10,39 +10,65 @@ from typing import Any
 import click
 import msgspec
 
+from nopea.cli.heartbeat import Liveness
 from nopea.cli.output.history import age, empty_reason
+from nopea.cli.output.messages import wrapped
 from nopea.core.api.repository import Repository
 from nopea.core.drift.mask import plain_line
 from nopea.core.status.concerns import ORDER, Concern, ConcernKind
 
-_COLOURS = {ConcernKind.FAILING: "red", ConcernKind.UNHEALTHY: "red", ConcernKind.DRIFTED: "yellow"}
-_WIDTH = 80
-_LEAST = 20
+_COLOURS = {
+    ConcernKind.FAILING: "red",
+    ConcernKind.UNHEALTHY: "red",
+    ConcernKind.CONTENDED: "yellow",
+    ConcernKind.DRIFTED: "yellow",
+}
+_LEAST = 30
+"""The least room for a summary beside the name; with less it has a line of its own."""
 
 Concerns = Sequence[tuple[Repository, Sequence[Concern]]]
 """What there is to know of each repository."""
 
 
-def why_lines(repository: Repository, concerns: Sequence[Concern], *, now: datetime) -> Iterator[str]:
+def why_lines(
+    repository: Repository,
+    concerns: Sequence[Concern],
+    *,
+    controller: Liveness,
+    now: datetime,
+    width: int | None = None,
+) -> Iterator[str]:
     """Yield what is wrong with one repository, with what to do about each."""
     status = repository.status
     yield f"GitRepository {repository.key}  {status.revision or '(nothing applied)'}"
+    if controller.running is False:
+        yield from _marked(f"{controller.message} What follows may be old.", "red", width=width)
+    dates, hints = {""}, {""}  # what many problems share is told once
     for concern in concerns:
-        where = " ".join(part for part in (concern.source, concern.object) if part)
-        ago = f" (for {since})" if (since := _age(concern.since, now=now)) else ""
-        mark = click.style(f"✗ {concern.kind}{ago}", fg=_COLOURS.get(concern.kind))
-        told = " ".join(part for part in (concern.code, where) if part)
-        yield f"{mark}{f' {told}' if told else ''}: {plain_line(concern.message, limit=1000)}"
-        if concern.hint:
-            yield f"  → {plain_line(concern.hint, limit=1000)}"
+        since = "" if concern.since in dates else f" (for {_age(concern.since, now=now)})"
+        head = f"{concern.kind}{since}"
+        told = " ".join(part for part in (head, concern.code, concern.source, concern.object) if part)
+        text = f"{told}: {plain_line(concern.message, limit=1000)}"
+        mark = "✗" if concern.kind.needs_somebody else "•"
+        colour = _COLOURS.get(concern.kind)
+        yield from _marked(text, colour, bold=len(head), width=width, mark=mark)
+        if concern.hint not in hints:
+            hint = plain_line(concern.hint, limit=1000)
+            yield from wrapped(hint, width=width, first="  → ", indent="    ")
+        dates.add(concern.since)
+        hints.add(concern.hint)
     if not concerns:
-        yield "✓ Nothing is wrong."
-    if status.next_sync_time and (wait := -_seconds(status.next_sync_time, now=now)) > 0:
-        yield f"The next try is in {age(wait)}; `nopea sync {repository.key.arguments}` tries now."
+        is_known = controller.running is not False
+        yield "✓ Nothing is wrong." if is_known else "Nothing was wrong when the controller looked last."
+    if status.next_sync_time:
+        wait = -_seconds(status.next_sync_time, now=now)
+        when = f"is in {age(wait)}" if wait > 0 else f"was due {age(-wait)} ago"
+        text = f"The next try {when}; `nopea sync {repository.key.arguments}` tries now."
+        yield from wrapped(text, width=width, indent="  ")
 
 
 def why_json(repository: Repository, concerns: Sequence[Concern]) -> dict[str, Any]:
-    """Return the same for programs."""
+    """Return what is known of one repository for programs."""
     return {
         "repository": str(repository.key),
         "revision": repository.status.revision,
@@ -52,38 +78,71 @@ def why_json(repository: Repository, concerns: Sequence[Concern]) -> dict[str, A
     }
 
 
-def status_lines(concerns: Concerns, *, now: datetime, width: int = _WIDTH) -> Iterator[str]:
-    """Yield one line of numbers, and one for each repository that needs somebody, worst first."""
+def status_lines(
+    concerns: Concerns, *, controller: Liveness, now: datetime, width: int | None = None
+) -> Iterator[str]:
+    """Yield the controller, the numbers, and a line for each repository that needs somebody, worst first."""
+    if controller.running:
+        yield controller.message
+    else:
+        colour = "red" if controller.running is False else None
+        yield from _marked(controller.message, colour, width=width, mark="✗" if colour else "?")
     numbers = Counter(found[0].kind for _, found in concerns if found)
     fine = len(concerns) - numbers.total()
     told = [f"{fine} fine", *(f"{numbers[kind]} {kind}" for kind in ORDER if numbers[kind])]
     noun = "GitRepository" if len(concerns) == 1 else "GitRepositories"
-    yield f"{len(concerns)} {noun}: {', '.join(told)}"
-    needy = [each for each in concerns if each[1] and each[1][0].kind.needs_somebody]
-    needy.sort(key=lambda each: (ORDER.index(each[1][0].kind), each[0].key))
+    yield from wrapped(f"{len(concerns)} {noun}: {', '.join(told)}", width=width, indent="  ")
+    needy = needing_somebody(concerns)
     if not needy:
         return
-    rows = [_row(repository, found, now=now) for repository, found in needy]
-    columns = [max(map(len, column)) for column in zip(*(row[:3] for row in rows), strict=True)]
-    room = max(width - sum(columns) - 6, _LEAST)
-    for row, (_, found) in zip(rows, needy, strict=True):
-        kind, name, since = (text.ljust(size) for text, size in zip(row, columns, strict=False))
-        line = row[3] if len(row[3]) <= room else f"{row[3][: room - 1]}…"
-        yield f"{click.style(kind, fg=_COLOURS.get(found[0].kind))}  {name}  {since}  {line}"
+    yield from _rows(needy, now=now, width=width)
     yield f"`nopea why {needy[0][0].key.arguments}` says what to do about the first."
 
 
-def status_json(concerns: Concerns, *, controller: str) -> dict[str, Any]:
-    """Return the same for programs; `controller` says why no controller runs, and is empty if one does."""
+def needing_somebody(concerns: Concerns) -> Concerns:
+    """Return the repositories that need somebody, worst first."""
+    needy = [each for each in concerns if each[1] and each[1][0].kind.needs_somebody]
+    return sorted(needy, key=lambda each: (ORDER.index(each[1][0].kind), each[0].key))
+
+
+def status_json(concerns: Concerns, *, controller: Liveness) -> dict[str, Any]:
+    """Return all repositories for programs; `running` is null if that is not known."""
     return {
-        "controller": {"running": not controller, "message": controller},
+        "controller": {"running": controller.running, "message": controller.message},
         "repositories": [why_json(repository, found) for repository, found in concerns],
     }
 
 
+def _marked(
+    text: str, colour: str | None, *, width: int | None, bold: int | None = None, mark: str = "✗"
+) -> Iterator[str]:
+    """Yield a text after a mark; its first `bold` characters, or all of it, have the colour."""
+    for index, line in enumerate(wrapped(text, width=width, first=f"{mark} ", indent="  ")):
+        end = len(line) if bold is None else bold + 2 if index == 0 else 0
+        yield f"{click.style(line[:end], fg=colour)}{line[end:]}" if colour else line
+
+
+def _rows(needy: Concerns, *, now: datetime, width: int | None) -> Iterator[str]:
+    rows = [_row(repository, found, now=now) for repository, found in needy]
+    columns = [max(map(len, column)) for column in zip(*(row[:3] for row in rows), strict=True)]
+    room = None if width is None else width - sum(columns) - 6
+    for row, (_, found) in zip(rows, needy, strict=True):
+        kind, name, since = (text.ljust(size) for text, size in zip(row, columns, strict=False))
+        head = f"{click.style(kind, fg=_COLOURS.get(found[0].kind))}  {name}  {since}"
+        if room is None or room >= _LEAST:
+            yield f"{head}  {row[3] if room is None else _cut(row[3], room)}"
+        else:
+            yield head.rstrip()
+            yield f"  {_cut(row[3], max((width or 0) - 2, _LEAST))}"
+
+
+def _cut(line: str, room: int) -> str:
+    return line if len(line) <= room else f"{line[: room - 1]}…"
+
+
 def _row(repository: Repository, found: Sequence[Concern], *, now: datetime) -> tuple[str, str, str, str]:
-    dates = [each.since for each in found if each.since]
-    summary = repository.status.summary or empty_reason(repository)
+    dates = [each.since for each in found if each.since and each.kind is found[0].kind]
+    summary = plain_line(repository.status.summary or empty_reason(repository))
     return found[0].kind, str(repository.key), _age(min(dates, default=""), now=now), summary
 
 

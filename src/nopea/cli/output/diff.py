@@ -1,26 +1,27 @@
-"""Format an inspection as lines and as JSON. Values of Secrets are masked before they arrive here."""
+"""Format an inspection as lines for a terminal. Values of Secrets are masked before they arrive here."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import click
 
-from nopea.cli.output.messages import print_problem
+from nopea.cli.output.messages import count, print_problem
+from nopea.cli.output.yaml_diff import unified, yaml_lines
 from nopea.core.api.conditions import format_time
 from nopea.core.drift.three_way import Side
 from nopea.core.plan.model import Action, Reason
 from nopea.core.plan.object_diff import ADMISSION, FieldDiff, ObjectDiff
 from nopea.core.problem import Problem
+from nopea.reconcile.dry_run import RIGHTS
 from nopea.reconcile.inspect import Inspection
 
-_LINE_LENGTH = 100
-"""A path and its three values up to this many characters share one line."""
+_VALUE_LENGTH = 200
+"""Longer values of a field are cut in text, not in JSON."""
 
-_VALUE_LENGTH = 1000
-"""Longer values are cut in text, not in JSON."""
+_MOST_FIELDS = 20
+"""The most fields of one object whose authors are listed."""
 
 _COLOURS = {
     Action.CREATE: "green",
@@ -29,126 +30,160 @@ _COLOURS = {
     Action.REFUSE: "red",
     Action.LEAVE: "cyan",
 }
-_SIDES = {Side.GIT: "green", Side.CLUSTER: "yellow", Side.BOTH: "red"}
+VERBS = {Action.APPLY: "change", Action.PRUNE: "delete"}
+"""What an action is called, where it is not its own name."""
+
+_LINES = {"+": "green", "-": "red", "@": "cyan"}
+HELD_BACK = "Nothing is deleted while the manifests in Git have errors."
+"""Why an object is refused without a problem of its own."""
 
 
-def object_lines(objects: tuple[ObjectDiff, ...]) -> Iterator[str]:
-    """Yield the lines of each object: the action and its reason, then the fields."""
+def object_lines(objects: Sequence[ObjectDiff]) -> Iterator[str]:
+    """Yield the lines of each object: the action, its reason, who changed what, and the difference in YAML.
+
+    Refused objects come last, and a message that several of them share is there once.
+    """
     for object_diff in objects:
-        step = object_diff.step
-        source = f"  {step.desired.source}" if step.desired else ""
-        verb = click.style(f"{step.action:<6}", fg=_COLOURS[step.action], bold=True)
-        yield f"{verb} {click.style(str(step.key), bold=True)}: {step.reason}{click.style(source, dim=True)}"
-        if step.retry_at is not None:
-            yield f"         until {format_time(step.retry_at)}"
-        for field in object_diff.fields:
-            yield from _field(field)
-        if object_diff.unchecked:
-            yield click.style(f"    not checked: {object_diff.unchecked}", dim=True)
-        if step.problem is not None:
-            yield click.style(f"    {step.problem.message}", fg="red")
-            yield f"    → {step.problem.hint}"
+        if object_diff.step.action is not Action.REFUSE:
+            yield _head(object_diff)
+            yield from (f"    {line}" for line in facts(object_diff))
+            yield from (f"    {_coloured(line)}" for line in change_lines(object_diff))
+    for group in refusals(objects):
+        yield from map(_head, group)
+        for object_diff in group:
+            yield from (f"    {line}" for line in facts(object_diff))
+        problem = group[0].step.problem
+        if problem is None:
+            yield f"    {HELD_BACK}"
+        else:
+            yield click.style(f"    {problem.code}: {problem.message}", fg="red")
+            yield f"    → {problem.hint}"
 
 
-def _field(field: FieldDiff) -> Iterator[str]:
-    colour = _SIDES[field.side]
-    values = [
-        _cut(field.last, "(none)" if field.last_is_known else "(unknown)"),
-        _cut(field.git, "(none)"),
-        _cut(field.live, "(none)"),
-    ]
-    author = ", ".join(part for part in (_author(field), field.note) if part)
-    if sum(map(len, values)) + len(field.path) <= _LINE_LENGTH:
-        shown = " → ".join(values[:2]) + " → " + click.style(values[2], fg=colour)
-        yield f"    {click.style(field.path, fg=colour)}: {shown}   {author}"
-        return
-    yield f"    {click.style(field.path, fg=colour)}:   {author}"
-    for name, value in zip(("last applied", "Git", "live"), values, strict=True):
-        yield f"      {name:<12}  {value}"
+def refusals(objects: Sequence[ObjectDiff]) -> list[list[ObjectDiff]]:
+    """Return the refused objects, those together that are refused for the same reason."""
+    groups: dict[Problem | None, list[ObjectDiff]] = {}
+    for object_diff in objects:
+        if object_diff.step.action is Action.REFUSE:
+            groups.setdefault(object_diff.step.problem, []).append(object_diff)
+    return list(groups.values())
 
 
-def _cut(value: str | None, absent: str) -> str:
+def change_lines(object_diff: ObjectDiff) -> list[str]:
+    """Return what a sync changes in YAML: a new object once, else the hunks of a unified diff."""
+    change = object_diff.change
+    if change is None:
+        return []
+    if change.before is None:
+        return [f"+{line}" for line in yaml_lines(change.after)]
+    return unified(change.before, change.after)
+
+
+def facts(object_diff: ObjectDiff) -> Iterator[str]:
+    """Yield what should be known beside the difference: until when, who changed what, what is not known."""
+    if object_diff.step.retry_at is not None:
+        yield f"until {format_time(object_diff.step.retry_at)}"
+    said = [line for field in object_diff.fields if (line := _field(field, object_diff))]
+    yield from said[:_MOST_FIELDS]
+    if len(said) > _MOST_FIELDS:
+        yield f"and {count(len(said) - _MOST_FIELDS, 'more field')}"
+    if object_diff.recreated:
+        yield "is deleted and created again, because a field cannot change"
+    if object_diff.unchecked not in ("", RIGHTS):
+        yield f"not checked: {' '.join(object_diff.unchecked.split())}"
+    change = object_diff.change
+    if change is not None and not change.is_visible and object_diff.would_change:
+        yield "only Nopea's own label and annotation are set"
+
+
+def rights_notes(objects: Sequence[ObjectDiff]) -> Iterator[str]:
+    """Yield a sentence for each kind that the user may not apply, so that the API server was not asked."""
+    unasked = Counter(each.step.key.group_kind for each in objects if each.unchecked == RIGHTS)
+    for kind, number in sorted(unasked.items()):
+        yield f"You may not apply objects of kind {kind}: {count(number, 'object')} not checked."
+
+
+def summary(objects: Sequence[ObjectDiff]) -> str:
+    """Return the counts of a plan: `1 to create, 2 to change, 5 unchanged`."""
+    counts = Counter(map(_counted_as, objects))
+    words = {
+        "create": "to create", "change": "to change", "delete": "to delete", "refuse": "refused",
+        "leave": "left as is", "unchanged": "unchanged",
+    }  # fmt: skip
+    parts = [f"{counts[name]} {word}" for name, word in words.items() if counts[name]]
+    return ", ".join(parts) or "No objects."
+
+
+def verb_of(object_diff: ObjectDiff) -> str:
+    """Return what a sync does with the object, in one word."""
+    action = object_diff.step.action
+    if action is Action.APPLY and not object_diff.would_change:
+        action = Action.LEAVE
+    return VERBS.get(action, str(action))
+
+
+def is_unchanged(object_diff: ObjectDiff) -> bool:
+    """Return whether there is nothing to say about the object."""
+    step = object_diff.step
+    return step.action is Action.LEAVE and step.reason in (Reason.UNCHANGED, Reason.IGNORED)
+
+
+def print_other_problems(inspection: Inspection) -> None:
+    """Print to standard error the problems that no object's own lines show."""
+    for problem in other_problems(inspection):
+        print_problem(problem)
+
+
+def other_problems(inspection: Inspection) -> list[Problem]:
+    """Return the problems that belong to none of the objects."""
+    shown = {object_diff.step.problem for object_diff in inspection.objects}
+    return [problem for problem in inspection.problems if problem not in shown]
+
+
+def _counted_as(object_diff: ObjectDiff) -> str:
+    return "unchanged" if is_unchanged(object_diff) else verb_of(object_diff)
+
+
+def _head(object_diff: ObjectDiff) -> str:
+    step = object_diff.step
+    source = f"  {step.desired.source}" if step.desired else ""
+    verb = click.style(f"{verb_of(object_diff):<6}", fg=_COLOURS[step.action], bold=True)
+    return f"{verb} {click.style(str(step.key), bold=True)}: {step.reason}{click.style(source, dim=True)}"
+
+
+def _coloured(line: str) -> str:
+    return click.style(line, fg=_LINES.get(line[:1]))
+
+
+def _field(field: FieldDiff, object_diff: ObjectDiff) -> str:
+    """Return a line about a field that is not only a change in Git, or that is not in the difference."""
+    is_shown = object_diff.change is not None and object_diff.change.is_visible
+    if is_shown and field.side is Side.GIT and not field.manager and not field.note:
+        return ""
+    author = _author(field)
+    if field.path == "." and field.live is None:
+        return f"deleted in the cluster {author}" if field.side is not Side.GIT else ""
+    line = f"{field.path}: {_cut(field.live)}{f' {author}' if author else ''}; "
+    if field.note:
+        git = "" if field.git is None or field.git == field.live else f"{_cut(field.git)} in Git, "
+        return f"{line}{git}{field.note}"
+    if not object_diff.step.writes:
+        return f"{line}{_cut(field.git)} in Git"
+    return f"{line}becomes {_cut(field.git)}"
+
+
+def _cut(value: str | None) -> str:
     if value is None:
-        return absent
+        return "(none)"
     return value if len(value) <= _VALUE_LENGTH else f"{value[: _VALUE_LENGTH - 1]}…"
 
 
 def _author(field: FieldDiff) -> str:
     """Return who changed the field, how, and when, as far as Kubernetes records it."""
-    if field.note == ADMISSION:
+    if field.note == ADMISSION or (not field.manager and field.side is Side.GIT):
         return ""
     if not field.manager:
-        return "by Git" if field.side is Side.GIT else "(Kubernetes does not record by whom)"
+        return "(Kubernetes does not record by whom)"
     how = "/".join(part for part in (field.operation, field.subresource) if part)
     when = f" at {format_time(field.changed_at)}" if field.changed_at else ""
     return f"by {field.manager}{f' ({how})' if how else ''}{when}"
-
-
-def summary(objects: tuple[ObjectDiff, ...]) -> str:
-    """Return the counts of a plan: `1 to create, 2 to apply, 5 unchanged`."""
-    counts = Counter(
-        "unchanged" if diff.step.reason in (Reason.UNCHANGED, Reason.IGNORED) else str(diff.step.action)
-        for diff in objects
-    )
-    words = {"create": "to create", "apply": "to apply", "prune": "to prune", "leave": "left as is",
-             "refuse": "refused", "unchanged": "unchanged"}  # fmt: skip
-    parts = [f"{counts[name]} {word}" for name, word in words.items() if counts[name]]
-    return ", ".join(parts) or "No objects."
-
-
-def inspection_json(inspection: Inspection, objects: tuple[ObjectDiff, ...], **head: Any) -> dict[str, Any]:
-    """Return the inspection as a JSON document with `head` in front; absent values are null."""
-    return {
-        **head,
-        "differs": inspection.differs,
-        "objects": [_object_json(object_diff) for object_diff in objects],
-        "problems": [_problem_json(problem) for problem in inspection.problems],
-    }
-
-
-def print_other_problems(inspection: Inspection) -> None:
-    """Print to standard error the problems that no object's own lines show."""
-    shown = {object_diff.step.problem for object_diff in inspection.objects}
-    for problem in inspection.problems:
-        if problem not in shown:
-            print_problem(problem)
-
-
-def _object_json(object_diff: ObjectDiff) -> dict[str, Any]:
-    step = object_diff.step
-    return {
-        "object": str(step.key),
-        "action": str(step.action),
-        "reason": str(step.reason),
-        "differs": object_diff.differs,
-        "source": step.desired.source if step.desired else None,
-        "until": format_time(step.retry_at) if step.retry_at else None,
-        "fields": [_field_json(field) for field in object_diff.fields],
-        "problem": _problem_json(step.problem) if step.problem else None,
-        "unchecked": object_diff.unchecked or None,
-    }
-
-
-def _field_json(field: FieldDiff) -> dict[str, Any]:
-    return {
-        "path": field.path,
-        "lastApplied": field.last,
-        "git": field.git,
-        "live": field.live,
-        "changedBy": str(field.side),
-        "manager": field.manager or None,
-        "operation": field.operation or None,
-        "subresource": field.subresource or None,
-        "time": format_time(field.changed_at) if field.changed_at else None,
-        "note": field.note or None,
-    }
-
-
-def _problem_json(problem: Problem) -> dict[str, Any]:
-    return {
-        "code": str(problem.code),
-        "message": problem.message,
-        "hint": problem.hint,
-        "source": problem.source or None,
-        "object": problem.object or None,
-    }

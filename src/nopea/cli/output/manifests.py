@@ -20,7 +20,7 @@ _OTHERWISE_READ = re.compile(
 """Strings that PyYAML writes without quotes and other readers of YAML take for numbers and booleans."""
 
 
-class _Dumper(yaml.SafeDumper):
+class Dumper(yaml.SafeDumper):
     """Writes no anchors, and texts of several lines as blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -34,16 +34,21 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
-_Dumper.add_representer(str, _text)
+Dumper.add_representer(str, _text)
 
 
 def yaml_of(manifest: Mapping[str, Any]) -> str:
     """Return an object as a YAML document that ends with a newline."""
-    first = {key: manifest[key] for key in ("apiVersion", "kind", "metadata") if key in manifest}
     text: str = yaml.dump(
-        {**first, **manifest}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
+        in_reading_order(manifest), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100
     )
     return text
+
+
+def in_reading_order(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object with what identifies it first."""
+    first = {key: manifest[key] for key in ("apiVersion", "kind", "metadata") if key in manifest}
+    return {**first, **manifest}
 
 
 def commented_yaml(manifest: Mapping[str, Any] | None, comments: Iterable[str]) -> str:

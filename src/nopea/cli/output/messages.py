@@ -5,6 +5,11 @@ Errors go to standard error, JSON to standard output.
 
 from __future__ import annotations
 
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +17,10 @@ import click
 if TYPE_CHECKING:
     from nopea.core.api.entries import StatusError
     from nopea.core.problem import Problem
+
+_COMMAND = re.compile(r"`[^`]*`.?")
+_GLUE = "\x00"
+"""Stands for a space at which a line must not break."""
 
 
 def print_error(message: str, hint: str = "") -> None:
@@ -38,6 +47,47 @@ def print_json(value: Any) -> None:
     import orjson
 
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_document(value: dict[str, Any], output: str) -> None:
+    """Print one document as `json` or `yaml`."""
+    if output == "json":
+        print_json(value)
+        return
+    from nopea.cli.output.manifests import yaml_of
+
+    click.echo(yaml_of(value), nl=False)
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal; None if standard output is not a terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def wrapped(text: str, *, width: int | None, indent: str = "", first: str = "") -> Iterator[str]:
+    """Yield a text in lines of at most `width` characters, broken between words; None means one line.
+
+    `first` is before the first line, `indent` before each other one. A command in backticks stays on one line
+    if it fits on one, so that it can be copied.
+    """
+    if width is None:
+        yield f"{first}{text}"
+        return
+    room = max(width, len(indent) + 20)
+
+    def together(command: re.Match[str]) -> str:
+        return command[0].replace(" ", _GLUE) if len(command[0]) < room - len(indent) else command[0]
+
+    lines = textwrap.wrap(
+        _COMMAND.sub(together, text),
+        room,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for line in lines:
+        yield line.replace(_GLUE, " ")
 
 
 def count(number: int, noun: str) -> str:

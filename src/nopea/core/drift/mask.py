@@ -42,6 +42,31 @@ def mask_object(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
+def mask_change(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any]
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Return two versions of an object with the values of a v1 Secret masked; a changed one still differs."""
+    if before is None:
+        return None, _without_copies(mask_object(after))
+    shown = _without_copies(mask_object(before)), _without_copies(mask_object(after))
+    if shown[1].get("kind") != "Secret" or shown[1].get("apiVersion") != "v1":
+        return shown
+    for field in _SECRET_FIELDS:
+        old, new = before.get(field), after.get(field)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            changed = [name for name in old if name in new and old[name] != new[name]]
+            for manifest, mark in zip(shown, ("before", "after"), strict=True):
+                manifest[field] |= dict.fromkeys(changed, f"{MASK} ({mark})")
+    return shown
+
+
+def _without_copies(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Mask what looks like a secret in the metadata of a Secret: other tools copy its data there."""
+    if manifest.get("kind") != "Secret" or manifest.get("apiVersion") != "v1":
+        return manifest
+    return {**manifest, "metadata": without_secrets(manifest.get("metadata"), ("f:metadata",))}
+
+
 def is_secret(key: ObjectKey, path: Path) -> bool:
     """Whether the value at this path, or a part of it, must not be shown."""
     if key.group_kind != SECRET:

@@ -102,6 +102,6 @@ def _problem(other: RepoKey, state: Dependency, *, is_shown: bool) -> Problem | 
         code=Code.DEPENDENCY_NOT_READY,
         message=f"The dependency is not {missing}{because}.",
         hint=f"This GitRepository is synced when that changes. To see what is wrong there, run "
-        f"`kubectl -n {other.namespace} describe gr {other.name}`.",
+        f"`nopea why {other.arguments}`.",
         object=str(ObjectKey(names.GROUP, names.KIND, other.namespace, other.name)),
     )

@@ -20,10 +20,14 @@ from nopea.core.drift.find import FieldDrift
 from nopea.core.drift.mask import show_field
 from nopea.core.drift.three_way import Side, ThreeWayChange, three_way_diff
 from nopea.core.objects import ObjectKey
-from nopea.core.plan.model import Action, Step
+from nopea.core.plan.model import Action, Reason, Step
+from nopea.core.plan.outcome import Change
 
 ADMISSION: Final = "changed at admission"
 """The note of a field whose value in Git is not stored."""
+
+KEPT: Final = "not reverted"
+"""The note of drift that a sync leaves although it writes the object."""
 
 SHOWN: Final = 4096
 """The most characters of one value."""
@@ -58,8 +62,12 @@ class ObjectDiff:
 
     step: Step
     fields: tuple[FieldDiff, ...] = ()
+    change: Change | None = None
+    """What a sync makes of the object, where it writes it and the API server does not refuse that."""
     unchecked: str = ""
     """Why the API server could not say whether it takes the write; empty if it could, or need not."""
+    recreated: bool = False
+    """True if a sync deletes the object and creates it again."""
 
     @property
     def differs(self) -> bool:
@@ -72,6 +80,14 @@ class ObjectDiff:
             Action.PRUNE,
             Action.REFUSE,
         )
+
+    @property
+    def would_change(self) -> bool:
+        """True when a sync would change the object; Nopea's own marks on an adopted object count."""
+        if self.step.action is Action.APPLY:
+            marks = self.step.reason in (Reason.ADOPTED, Reason.NOT_RECORDED)
+            return marks or self.recreated or self.change is None or self.change.is_visible
+        return self.step.action in (Action.CREATE, Action.PRUNE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +109,14 @@ class Three:
 
 
 def field_diffs(
-    key: ObjectKey, three: Three, *, drifted: tuple[FieldDrift, ...] = (), rules: IgnoreRules = NO_RULES
+    key: ObjectKey,
+    three: Three,
+    *,
+    drifted: tuple[FieldDrift, ...] = (),
+    rules: IgnoreRules = NO_RULES,
+    kept: Iterable[Path] = (),
 ) -> tuple[FieldDiff, ...]:
-    """Return the differences, sorted by path, each field once.
+    """Return the differences, sorted by path, each field once; the drift in `kept` is not reverted.
 
     Changes in the cluster come from `drifted` alone, because ownership decides what is drift. Changes in Git
     come from the manifests. If `last` is not known, everything that an apply would change counts as Git's.
@@ -112,6 +133,9 @@ def field_diffs(
     }
     for field in drifted:
         found.setdefault(field.keys, _of_drift(key, field, three))
+    for keys in kept:
+        if keys in found:
+            found[keys] = replace(found[keys], note=KEPT)
     return tuple(found[keys] for keys in sorted(found))
 
 

@@ -6,15 +6,34 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nopea.core.api.conditions import CONTENDED, READY, WATCHING, find
-from nopea.core.api.entries import DriftEntry, StatusError
+from nopea.core.api.conditions import (
+    CONTENDED,
+    HEALTHY,
+    READY,
+    ROLLED_BACK,
+    SUSPENDED,
+    WATCHING,
+    find,
+)
+from nopea.core.api.entries import Condition, DriftEntry, StatusError
 from nopea.core.api.repository import Repository
+from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.health.rules import HealthStatus
+from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem
+from nopea.core.status.conditions import NOT_HEALTHY
 from nopea.core.status.object_states import unpack_states
 
 _FIELDS = 3
 _WAITING = frozenset(code.value for code in Code if code.is_waiting)
+_WHY_LEFT: dict[str, str] = {
+    Reason.POLICY: "spec.healPolicy leaves it to you",
+    Reason.GRACE: "spec.healGracePeriod has not passed",
+    Reason.BREAK_GLASS: "break-glass protects it",
+    Reason.CONTENDED: "it is changed back again and again",
+}
+_SPEC_INVALID = "Correct the spec."
 
 
 class ConcernKind(enum.StrEnum):
@@ -26,13 +45,20 @@ class ConcernKind(enum.StrEnum):
     DRIFTED = "drifted"
     WAITING = "waiting"
     """It continues when another GitRepository does, or the controller."""
-    HELD = "held"
-    """Somebody wants it so: a suspension or a rollback. Or it is only slower."""
+    SUSPENDED = "suspended"
+    ROLLED_BACK = "rolled back"
+    UNWATCHED = "not watched"
+    """Changes in the cluster are noticed late."""
 
     @property
     def needs_somebody(self) -> bool:
-        """Whether a person should do something about it."""
-        return self not in (ConcernKind.WAITING, ConcernKind.HELD)
+        """Whether a person should do something about it; nobody undoes what somebody wants."""
+        return self in (
+            ConcernKind.FAILING,
+            ConcernKind.UNHEALTHY,
+            ConcernKind.CONTENDED,
+            ConcernKind.DRIFTED,
+        )
 
 
 ORDER = tuple(ConcernKind)
@@ -73,8 +99,16 @@ def _failures(repository: Repository) -> Iterator[Concern]:
         hint = "Check that `nopea run` runs and watches this namespace."
         yield Concern(kind=ConcernKind.WAITING, message=message, hint=hint)
     elif ready.status == "False" and not status.errors:
-        since = ready.last_transition_time
-        yield Concern(kind=ConcernKind.FAILING, message=ready.message, since=since)
+        yield from _not_ready(ready, status)
+
+
+def _not_ready(ready: Condition, status: GitRepositoryStatus) -> Iterator[Concern]:
+    """Yield why it is not ready although nothing failed: `spec.wait` asks for the health of its objects."""
+    is_rollout = ready.reason == NOT_HEALTHY
+    if is_rollout and status.health is not None and status.health.status == HealthStatus.FAILED:
+        return  # its objects say it themselves
+    kind = ConcernKind.WAITING if is_rollout else ConcernKind.FAILING
+    yield Concern(kind=kind, message=ready.message, since=ready.last_transition_time)
 
 
 def _of_problem(problem: Problem) -> Concern:
@@ -111,8 +145,12 @@ def _unhealthy(repository: Repository) -> Iterator[Concern]:
     worst = status.health
     if worst is not None and worst.status == HealthStatus.FAILED and not named:
         named[str(worst.object or "")] = worst.message
+    healthy = find(status.conditions, HEALTHY)
+    since = healthy.last_transition_time if healthy is not None and healthy.status == "False" else ""
     for name, message in named.items():
-        yield Concern(kind=ConcernKind.UNHEALTHY, message=message or "It is unhealthy.", object=name)
+        yield Concern(
+            kind=ConcernKind.UNHEALTHY, message=message or "It is unhealthy.", object=name, since=since
+        )
 
 
 def _drifts(repository: Repository) -> Iterator[Concern]:
@@ -120,21 +158,24 @@ def _drifts(repository: Repository) -> Iterator[Concern]:
     for drift in repository.status.drifts:
         yield Concern(
             kind=ConcernKind.DRIFTED,
-            message=_drift_line(drift),
+            message=drift_sentence(drift),
             hint=f"`nopea diff {arguments}` shows the whole difference, `nopea heal {arguments}` reverts it.",
             object=str(drift.object),
             since=drift.since or "",
         )
 
 
-def _drift_line(drift: DriftEntry) -> str:
+def drift_sentence(drift: DriftEntry) -> str:
+    """Return which fields of a drifted object changed, who changed them, and why that was left."""
     changes = [
         f"{each.path} {each.from_ or '(none)'} → {each.to or '(none)'}" for each in drift.fields[:_FIELDS]
     ]
     if (more := len(drift.fields) - _FIELDS) > 0:
         changes.append(f"{more} more")
     by = f"Changed by {drift.manager}: " if drift.manager else "Changed: "
-    return f"{by}{', '.join(changes)}{f' ({drift.action})' if drift.action else ''}."
+    left = (drift.action or "").removeprefix("left: ")
+    why = f" Not reverted: {_WHY_LEFT.get(left, left)}." if left else ""
+    return f"{by}{', '.join(changes)}.{why}"
 
 
 def _others(repository: Repository) -> Iterator[Concern]:
@@ -145,11 +186,18 @@ def _others(repository: Repository) -> Iterator[Concern]:
         yield Concern(kind=ConcernKind.CONTENDED, message=contended.message, since=since)
     if repository.suspended:
         hint = f"`nopea resume {repository.key.arguments}` ends it."
-        yield Concern(kind=ConcernKind.HELD, message="It is suspended: nothing is written.", hint=hint)
+        suspended = find(conditions, SUSPENDED)
+        since = suspended.last_transition_time if suspended else ""
+        message = "Nothing is written to its objects."
+        yield Concern(kind=ConcernKind.SUSPENDED, message=message, hint=hint, since=since)
     if repository.pin is not None:
         hint = f"`nopea rollback {repository.key.arguments} --resume` follows Git again."
-        message = f"It is rolled back to commit {repository.pin.commit[:7]} and stays there."
-        yield Concern(kind=ConcernKind.HELD, message=message, hint=hint)
+        held = find(conditions, ROLLED_BACK)
+        commit = repository.pin.commit[:SHORT_COMMIT]
+        message = f"Commit {commit} is applied; {repository.pin.left} is not followed."
+        since = held.last_transition_time if held else ""
+        yield Concern(kind=ConcernKind.ROLLED_BACK, message=message, hint=hint, since=since)
     watching = find(conditions, WATCHING)
     if watching is not None and watching.status == "False":
-        yield Concern(kind=ConcernKind.HELD, message=watching.message, since=watching.last_transition_time)
+        since = watching.last_transition_time
+        yield Concern(kind=ConcernKind.UNWATCHED, message=watching.message, since=since)

@@ -10,11 +10,14 @@ import pytest
 from tests.unit.cli.conftest import Commands
 
 from nopea.core.api.names import ROLLBACK_ANNOTATION
+from nopea.kube.errors import ApiFailure, InvalidError
+from nopea.kube.kinds import CONFIG_MAPS
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web\n"
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder."""
     author = ["-c", "user.name=Ada", "-c", "user.email=ada@acme.example"]
     return subprocess.run(
         ["git", *author, *arguments], cwd=folder, check=True, capture_output=True, text=True
@@ -25,11 +28,11 @@ def _git(folder: Path, *arguments: str) -> str:
 def commit(tmp_path: Path, commands: Commands) -> str:
     """Return the commit of a repository with one manifest, which the GitRepository follows."""
     (tmp_path / "web.yaml").write_text(MAP)
-    _git(tmp_path, "init", "-q", "-b", "main")
-    _git(tmp_path, "add", ".")
-    _git(tmp_path, "commit", "-q", "-m", "Add web")
+    git(tmp_path, "init", "-q", "-b", "main")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "Add web")
     commands.store(url=tmp_path.as_uri(), status={"inventory": ""})
-    return _git(tmp_path, "rev-parse", "HEAD")
+    return git(tmp_path, "rev-parse", "HEAD")
 
 
 def test_a_missing_object_is_a_difference(commands: Commands, commit: str) -> None:
@@ -38,7 +41,7 @@ def test_a_missing_object_is_a_difference(commands: Commands, commit: str) -> No
 
     assert result.exit_code == 1, result.output
     title, first, *_ = result.stdout.splitlines()
-    assert title == f"GitRepository shop/api at {commit[:12]}: last applied → Git → live"
+    assert title == f"GitRepository shop/api at {commit[:12]}"
     assert first == "create ConfigMap shop/web: not there  web.yaml#1"
     assert commands.cluster.writes == []
 
@@ -61,6 +64,18 @@ def test_a_rollback_and_a_suspension_are_pointed_out(commands: Commands, commit:
 
     assert "branch main is not followed until `nopea rollback api -n shop --resume`." in result.stderr
     assert "nothing is written until `nopea resume api -n shop`." in result.stderr
+
+
+def test_what_is_refused_exits_with_2(commands: Commands, commit: str) -> None:
+    """With code and hint, as a sync would report it."""
+    del commit
+    error = InvalidError(ApiFailure(code=422, reason="Invalid", message=".data.replica is unknown"))
+    commands.cluster.fail_next("dry-run", CONFIG_MAPS, error)
+
+    result = commands.run("diff", "api")
+
+    assert result.exit_code == 2
+    assert "NOPEA-K003: .data.replica is unknown." in result.stdout
 
 
 def test_an_unreadable_git_repository_exits_with_3(commands: Commands, tmp_path: Path) -> None:

@@ -46,5 +46,5 @@ def test_a_missing_repository_exits_with_3(commands: Commands) -> None:
     assert (result.exit_code, result.stdout) == (3, "")
     assert result.stderr == (
         "✗ GitRepository shop/nobody does not exist.\n"
-        "→ `kubectl get gitrepositories.nopea.io -A` lists all GitRepositories; -n selects the namespace.\n"
+        "→ `nopea get -A` lists all GitRepositories; -n selects the namespace.\n"
     )

@@ -29,7 +29,7 @@ def test_a_suspension_does_not(commands: Commands) -> None:
     result = commands.run("why", "api", "-o", "json")
 
     assert result.exit_code == 0
-    assert [each["kind"] for each in json.loads(result.stdout)["concerns"]] == ["held"]
+    assert [each["kind"] for each in json.loads(result.stdout)["concerns"]] == ["suspended"]
 
 
 def test_a_name_that_does_not_exist(commands: Commands) -> None:

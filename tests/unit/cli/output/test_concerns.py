@@ -8,10 +8,13 @@ from typing import Any
 import click
 from tests.fakes.samples import READY, repository
 
-from nopea.cli.output.concerns import status_json, status_lines, why_json, why_lines
+from nopea.cli.heartbeat import Liveness
+from nopea.cli.output.concerns import Concerns, status_json, status_lines, why_json, why_lines
 from nopea.core.api.repository import Repository
 from nopea.core.status.concerns import Concern, ConcernKind, concerns_of
 
+ALIVE = Liveness(True, "The controller nopea-7d9f runs: last heartbeat 2s ago.")
+DEAD = Liveness(False, "The controller was stopped 5m ago (Lease nopea-system/nopea).")
 NOW = datetime(2026, 11, 24, 5, 10, tzinfo=UTC)
 ERROR = {
     "code": "NOPEA-K003",
@@ -36,8 +39,9 @@ def _failing(name: str = "api") -> Repository:
     )
 
 
-def _why(found: Repository) -> list[str]:
-    return [click.unstyle(line) for line in why_lines(found, concerns_of(found), now=NOW)]
+def _why(found: Repository, controller: Liveness = ALIVE, width: int | None = None) -> list[str]:
+    lines = why_lines(found, concerns_of(found), controller=controller, now=NOW, width=width)
+    return [click.unstyle(line) for line in lines]
 
 
 def test_why_says_what_where_and_what_to_do() -> None:
@@ -50,9 +54,40 @@ def test_why_says_what_where_and_what_to_do() -> None:
     ]
 
 
+def test_why_says_that_a_try_is_late() -> None:
+    """It runs now, or no controller does."""
+    late = _repository(errors=[ERROR], errorCount=1, nextSyncTime="2026-11-24T05:05:00Z")
+
+    assert _why(late)[-1] == "The next try was due 5m ago; `nopea sync api -n shop` tries now."
+
+
 def test_why_of_a_repository_that_is_fine() -> None:
     """It says so."""
     assert _why(_repository()) == ["GitRepository shop/api  main@sha1:c0ffee0", "✓ Nothing is wrong."]
+
+
+def test_why_without_a_controller() -> None:
+    """Nobody knows whether something is wrong now."""
+    _, dead, last = _why(_repository(), DEAD)
+
+    assert dead == f"✗ {DEAD.message} What follows may be old."
+    assert last == "Nothing was wrong when the controller looked last."
+
+
+def test_why_fits_the_terminal() -> None:
+    """Lines break between words; what several problems share is told once."""
+    errors = [{**ERROR, "message": "word " * 30}] * 2
+    lines = _why(_repository(errors=errors, errorCount=24), width=80)
+
+    assert max(map(len, lines)) <= 80
+    assert lines[2].startswith("  word word")
+    assert [line for line in lines if "→" in line] == ["  → Correct the manifest."]
+    assert lines[-1] == "✗ failing: 22 more problems are not listed."
+
+
+def _status(concerns: Concerns, controller: Liveness = ALIVE, width: int | None = None) -> list[str]:
+    lines = status_lines(concerns, controller=controller, now=NOW, width=width)
+    return [click.unstyle(line) for line in lines]
 
 
 def test_status_counts_all_and_lists_who_needs_somebody() -> None:
@@ -62,12 +97,13 @@ def test_status_counts_all_and_lists_who_needs_somebody() -> None:
         (_repository("a"), ()),
         (_repository("b", summary="Deployment b: CrashLoopBackOff " + "x" * 80), unhealthy),
         (_failing("c"), concerns_of(_failing("c"))),
-        (_repository("d"), [Concern(kind=ConcernKind.HELD, message="It is suspended.")]),
+        (_repository("d"), [Concern(kind=ConcernKind.SUSPENDED, message="It is suspended.")]),
     ]
 
-    lines = [click.unstyle(line) for line in status_lines(found, now=NOW, width=80)]
+    lines = _status(found, width=80)
 
-    assert lines[0] == "4 GitRepositories: 1 fine, 1 failing, 1 unhealthy, 1 held"
+    assert lines.pop(0) == ALIVE.message
+    assert lines[0] == "4 GitRepositories: 1 fine, 1 failing, 1 unhealthy, 1 suspended"
     assert lines[1] == "failing    shop/c  10m  api.yaml#1: invalid object; next try in 3m"
     assert lines[2].startswith("unhealthy  shop/b       Deployment b: CrashLoopBackOff xxx")
     assert lines[2].endswith("…")
@@ -77,14 +113,32 @@ def test_status_counts_all_and_lists_who_needs_somebody() -> None:
 
 def test_status_when_all_is_fine() -> None:
     """One line."""
-    assert list(status_lines([(_repository(), ())], now=NOW)) == ["1 GitRepository: 1 fine"]
-    assert list(status_lines([], now=NOW)) == ["0 GitRepositories: 0 fine"]
+    assert _status([(_repository(), ())]) == [ALIVE.message, "1 GitRepository: 1 fine"]
+    assert _status([]) == [ALIVE.message, "0 GitRepositories: 0 fine"]
+
+
+def test_status_begins_with_the_controller() -> None:
+    """Without one, all that follows may be old."""
+    unknown = Liveness(None, "Whether a controller runs is not known.")
+
+    assert _status([], DEAD)[0] == f"✗ {DEAD.message}"
+    assert _status([], unknown)[0] == f"? {unknown.message}"
+
+
+def test_status_of_long_names() -> None:
+    """The summary has a line of its own where there is no room beside the name."""
+    found = _repository("a" * 60, summary="x" * 150)
+
+    (line, summary, _) = _status([(found, [Concern(kind=ConcernKind.DRIFTED, message="")])], width=80)[2:]
+
+    assert line == f"drifted  shop/{'a' * 60}"
+    assert summary == f"  {'x' * 77}…"
 
 
 def test_json() -> None:
     """It has the fields that a program decides by."""
     found = _failing()
-    (told,) = status_json([(found, concerns_of(found))], controller="")["repositories"]
+    (told,) = status_json([(found, concerns_of(found))], controller=ALIVE)["repositories"]
 
     assert told == why_json(found, concerns_of(found))
     assert (told["repository"], told["nextSyncTime"]) == ("shop/api", "2026-11-24T05:13:00Z")
@@ -97,7 +151,7 @@ def test_json() -> None:
         "object": "",
         "since": "2026-11-24T05:00:00Z",
     }
-    assert status_json([], controller="It is gone.")["controller"] == {
+    assert status_json([], controller=DEAD)["controller"] == {
         "running": False,
-        "message": "It is gone.",
+        "message": DEAD.message,
     }

@@ -1,127 +1,159 @@
-"""The output of an inspection: lines for users, JSON for programs."""
+"""The lines of a plan on a terminal."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import click
+from tests.unit.cli.output.inspections import GUARD, manifest, planned
 
-from nopea.cli.output.diff import inspection_json, object_lines, summary
+from nopea.cli.output.diff import object_lines, rights_notes, summary
 from nopea.core.drift.three_way import Side
-from nopea.core.objects import ObjectKey
-from nopea.core.plan.model import Action, Reason, Step
-from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
+from nopea.core.plan.model import Action, Reason
+from nopea.core.plan.object_diff import ADMISSION, KEPT, FieldDiff, ObjectDiff
 from nopea.core.problem import Code, Problem
-from nopea.reconcile.inspect import Inspection
+from nopea.reconcile.dry_run import RIGHTS
 
-KEY = ObjectKey("apps", "Deployment", "shop", "web")
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-PROBLEM = Problem(code=Code.OWNED_BY_OTHER, message="it is another's", hint="Remove it.", object=str(KEY))
+PROBLEM = Problem(code=Code.OWNED_BY_OTHER, message="It is another's.", hint="Remove it.")
+BEFORE, AFTER = manifest(colour="red", size="1"), manifest(colour="blue", size="1")
 
 
-def _field(**changes: Any) -> FieldDiff:
+def field_diff(**changes: Any) -> FieldDiff:
+    """Return a field that kubectl has changed."""
     known: dict[str, Any] = {
-        "path": ".spec.replicas", "last": "2", "git": "2", "live": "5", "side": Side.CLUSTER,
-        "manager": "kubectl", "operation": "Update", "subresource": "scale", "changed_at": AT,
+        "path": ".data.colour", "last": "blue", "git": "blue", "live": "red", "side": Side.CLUSTER,
+        "manager": "kubectl-edit", "operation": "Update", "changed_at": AT,
     }  # fmt: skip
     return FieldDiff(**{**known, **changes})
-
-
-def _object(
-    *fields: FieldDiff, action: Action = Action.LEAVE, reason: Reason = Reason.POLICY, **more: Any
-) -> ObjectDiff:
-    return ObjectDiff(step=Step(action=action, reason=reason, key=KEY, **more), fields=fields)
 
 
 def _plain(*objects: ObjectDiff) -> list[str]:
     return [click.unstyle(line) for line in object_lines(objects)]
 
 
-def test_a_field_is_one_line_with_its_author() -> None:
-    """The line contains path, three values, manager, operation and time."""
-    assert _plain(_object(_field())) == [
-        "leave  apps/Deployment shop/web: policy",
-        "    .spec.replicas: 2 → 2 → 5   by kubectl (Update/scale) at 2026-03-04T05:06:07Z",
+def test_a_change_is_a_unified_diff_with_its_author() -> None:
+    """The field that somebody else has changed has a line of its own; a change in Git needs none."""
+    fields = (field_diff(), field_diff(path=".data.size", side=Side.GIT, manager="", operation=""))
+
+    assert _plain(planned(Action.APPLY, before=BEFORE, after=AFTER, source="web.yaml#1", fields=fields)) == [
+        "change ConfigMap shop/web: git change  web.yaml#1",
+        "    .data.colour: red by kubectl-edit (Update) at 2026-03-04T05:06:07Z; becomes blue",
+        "    @@ -4,5 +4,5 @@ data",
+        "       name: web",
+        "       namespace: shop",
+        "     data:",
+        "    -  colour: red",
+        "    +  colour: blue",
+        '       size: "1"',
     ]
 
 
-def test_long_values_are_on_separate_lines() -> None:
-    """Each value is on its own line with its name, and truncated."""
-    lines = _plain(_object(_field(git="x" * 5000)))
-
-    assert [line[:20] for line in lines[2:]] == [
-        "      last applied  ",
-        "      Git           ",
-        "      live          ",
-    ]
-    assert lines[3].endswith("x…")
-    assert len(lines[3]) < 1100
-
-
-def test_absent_and_unknown_values_look_different() -> None:
-    """An absent value is (none), an unknown one (unknown); a change without a manager says so."""
-    gone = _field(live=None, manager="", operation="", subresource="", changed_at=None)
-    lost = _field(last=None, last_is_known=False)
-    new = _field(last=None, side=Side.GIT, manager="", operation="", subresource="", changed_at=None)
-
-    assert [line.strip().partition(": ")[2] for line in _plain(_object(gone, lost, new))[1:]] == [
-        "2 → 2 → (none)   (Kubernetes does not record by whom)",
-        "(unknown) → 2 → 5   by kubectl (Update/scale) at 2026-03-04T05:06:07Z",
-        "(none) → 2 → 5   by Git",
+def test_a_new_object_is_shown_once() -> None:
+    """As YAML."""
+    assert _plain(planned(Action.CREATE, after=manifest(a="b"), source="web.yaml#1")) == [
+        "create ConfigMap shop/web: not there  web.yaml#1",
+        "    +apiVersion: v1",
+        "    +kind: ConfigMap",
+        "    +metadata:",
+        "    +  name: web",
+        "    +  namespace: shop",
+        "    +data:",
+        "    +  a: b",
     ]
 
 
-def test_a_refusal_says_why_and_what_to_do() -> None:
-    """The message and the hint follow the object's line."""
-    refused = _object(action=Action.REFUSE, reason=Reason.OWNED_BY_OTHER, problem=PROBLEM)
+def test_a_deletion_is_one_line() -> None:
+    """Nothing of the object is printed."""
+    assert _plain(planned(Action.PRUNE)) == ["delete ConfigMap shop/web: gone from Git"]
 
-    assert _plain(refused)[1:] == ["    it is another's", "    → Remove it."]
+
+def test_drift_that_a_sync_leaves_is_no_change() -> None:
+    """It is told with its author, for an object that is left and for one that Git changes elsewhere."""
+    left = planned(Action.LEAVE, fields=(field_diff(),))
+    kept = planned(Action.APPLY, before=BEFORE, after=BEFORE, fields=(field_diff(note=KEPT),))
+
+    author = ".data.colour: red by kubectl-edit (Update) at 2026-03-04T05:06:07Z; blue in Git"
+    assert _plain(left) == ["leave  ConfigMap shop/web: policy", f"    {author}"]
+    assert _plain(kept) == ["leave  ConfigMap shop/web: git change", f"    {author}, not reverted"]
+
+
+def test_what_kubernetes_does_not_record_is_said() -> None:
+    """Who removed a field or an object; what admission changed has no author at all."""
+    gone = field_diff(path=".", live=None, manager="", operation="", changed_at=None)
+    changed = field_diff(manager="", operation="", changed_at=None, note=ADMISSION)
+
+    assert _plain(planned(Action.LEAVE, fields=(gone,)))[1:] == [
+        "    deleted in the cluster (Kubernetes does not record by whom)"
+    ]
+    assert _plain(planned(Action.LEAVE, fields=(changed,)))[1:] == [
+        "    .data.colour: red; blue in Git, changed at admission"
+    ]
+
+
+def test_many_fields_are_counted() -> None:
+    """The first twenty are listed; a long value is cut."""
+    fields = tuple(field_diff(path=f".data.k{number}", live="x" * 500) for number in range(25))
+
+    lines = _plain(planned(Action.LEAVE, fields=fields))
+
+    assert lines[-1] == "    and 5 more fields"
+    assert len(lines) == 22
+    assert max(map(len, lines)) < 400
+
+
+def test_refused_objects_come_last_and_share_their_message() -> None:
+    """Six deletions that the guard holds back have one message; a sync that fails deletes nothing."""
+    held = [planned(Action.REFUSE, name, reason=Reason.PRUNE_REFUSED, problem=GUARD) for name in "abc"]
+    other = planned(Action.REFUSE, "d", reason=Reason.PRUNE_REFUSED)
+
+    assert _plain(held[0], other, planned(Action.PRUNE, "old"), *held[1:]) == [
+        "delete ConfigMap shop/old: gone from Git",
+        "refuse ConfigMap shop/a: pruning refused",
+        "refuse ConfigMap shop/b: pruning refused",
+        "refuse ConfigMap shop/c: pruning refused",
+        "    NOPEA-K013: Too many.",
+        "    → Run `nopea confirm-prune`.",
+        "refuse ConfigMap shop/d: pruning refused",
+        "    Nothing is deleted while the manifests in Git have errors.",
+    ]
+
+
+def test_what_is_not_known_is_said() -> None:
+    """Why an object was not tried, and that one is made again; missing rights have a note of their own."""
+    unchecked = planned(Action.CREATE, after=AFTER, unchecked="its namespace does\nnot exist yet")
+    recreated = planned(Action.APPLY, before=BEFORE, after=AFTER, recreated=True)
+    marked = planned(Action.APPLY, before=BEFORE, after=BEFORE, reason=Reason.ADOPTED)
+    forbidden = planned(Action.CREATE, after=AFTER, unchecked=RIGHTS)
+
+    assert _plain(unchecked)[1] == "    not checked: its namespace does not exist yet"
+    assert _plain(recreated)[1] == "    is deleted and created again, because a field cannot change"
+    assert _plain(marked)[1:] == ["    only Nopea's own label and annotation are set"]
+    assert RIGHTS not in " ".join(_plain(forbidden))
+    assert list(rights_notes([forbidden, forbidden, unchecked])) == [
+        "You may not apply objects of kind ConfigMap: 2 objects not checked."
+    ]
 
 
 def test_lines_are_coloured() -> None:
     """Lines contain colour codes; `click.echo` removes them if the output is not a terminal."""
-    assert all("\x1b[" in line for line in object_lines((_object(_field()),)))
+    lines = list(object_lines((planned(Action.APPLY, before=BEFORE, after=AFTER),)))
+
+    assert "\x1b[31m-  colour: red" in "".join(lines)
+    assert "\x1b[32m+  colour: blue" in "".join(lines)
 
 
 def test_the_summary_counts_what_would_be_done() -> None:
-    """Actions come before unchanged objects; an empty inspection has its own text."""
-    unchanged = _object(reason=Reason.UNCHANGED)
-    create = _object(action=Action.CREATE, reason=Reason.NOT_THERE)
+    """What changes nothing that can be seen is left as it is; an empty plan has its own text."""
+    unchanged = planned(Action.LEAVE, reason=Reason.UNCHANGED)
+    change = planned(Action.APPLY, before=BEFORE, after=AFTER)
+    kept = replace(change, change=planned(Action.APPLY, before=BEFORE, after=BEFORE).change)
+    create, delete = planned(Action.CREATE), planned(Action.PRUNE)
+    refused = planned(Action.REFUSE, problem=PROBLEM)
 
-    assert summary((unchanged, create, unchanged, _object())) == "1 to create, 1 left as is, 2 unchanged"
+    assert summary((unchanged, create, change, kept, delete, refused, create)) == (
+        "2 to create, 1 to change, 1 to delete, 1 refused, 1 left as is, 1 unchanged"
+    )
     assert summary(()) == "No objects."
-
-
-def test_json_has_every_fact() -> None:
-    """Every field is present; unknown values are null."""
-    refused = _object(_field(live=None), action=Action.REFUSE, reason=Reason.OWNED_BY_OTHER, problem=PROBLEM)
-    inspection = Inspection(objects=(refused,), problems=(PROBLEM,))
-
-    document = inspection_json(inspection, inspection.objects, commit="1f0c")
-
-    problem = {"code": "NOPEA-K004", "message": "it is another's", "hint": "Remove it.", "source": None,
-               "object": str(KEY)}  # fmt: skip
-    field = {"path": ".spec.replicas", "lastApplied": "2", "git": "2", "live": None, "changedBy": "cluster",
-             "manager": "kubectl", "operation": "Update", "subresource": "scale",
-             "time": "2026-03-04T05:06:07Z", "note": None}  # fmt: skip
-    assert document == {
-        "commit": "1f0c",
-        "differs": True,
-        "objects": [
-            {"object": str(KEY), "action": "refuse", "reason": "owned by another GitRepository",
-             "differs": True, "source": None, "until": None, "fields": [field], "problem": problem,
-             "unchecked": None}
-        ],
-        "problems": [problem],
-    }  # fmt: skip
-
-
-def test_an_inspection_is_complete_when_only_objects_are_refused() -> None:
-    """An object that cannot be read, or a problem without an object, makes the inspection incomplete."""
-    refused = _object(action=Action.REFUSE, reason=Reason.OWNED_BY_OTHER, problem=PROBLEM)
-    unreadable = _object(action=Action.REFUSE, reason=Reason.UNREADABLE, problem=PROBLEM)
-
-    assert Inspection(objects=(refused,), problems=(PROBLEM,)).is_complete
-    assert not Inspection(objects=(unreadable,), problems=(PROBLEM,)).is_complete
-    assert not Inspection(objects=(), problems=(PROBLEM,)).is_complete

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from nopea.cli.output.messages import count, print_error, print_hint, print_json, print_problem
+from nopea.cli.output.messages import (
+    count,
+    print_document,
+    print_error,
+    print_hint,
+    print_json,
+    print_problem,
+    terminal_width,
+    wrapped,
+)
 from nopea.core.problem import Code, Problem
 
 PROBLEM = Problem(
@@ -47,3 +56,35 @@ def test_json_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> Non
 def test_one_is_singular() -> None:
     """The noun is in the plural for every number except 1."""
     assert [count(number, "object") for number in (0, 1, 2)] == ["0 objects", "1 object", "2 objects"]
+
+
+def test_a_text_is_wrapped_between_words() -> None:
+    """A command in backticks stays whole, so that it can be copied."""
+    text = "Something is wrong here; `nopea sync api -n shop` tries now."
+
+    assert list(wrapped(text, width=40, first="→ ", indent="  ")) == [
+        "→ Something is wrong here;",
+        "  `nopea sync api -n shop` tries now.",
+    ]
+    assert list(wrapped(text, width=None, first="→ ")) == [f"→ {text}"]
+
+
+def test_what_is_longer_than_the_terminal_is_not_broken() -> None:
+    """A name, or a command that does not fit on a line."""
+    command = f"`nopea sync {'x ' * 40}`"
+
+    assert list(wrapped("x" * 60, width=30)) == ["x" * 60]
+    assert len(list(wrapped(command, width=40))) > 1
+
+
+@pytest.mark.parametrize(("output", "text"), [("json", '{\n  "a": 1\n}\n'), ("yaml", "a: 1\n")])
+def test_a_document_is_printed(output: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the format that is asked for."""
+    print_document({"a": 1}, output)
+
+    assert capsys.readouterr().out == text
+
+
+def test_a_pipe_has_no_width() -> None:
+    """So nothing is cut for the program that reads it."""
+    assert terminal_width() is None

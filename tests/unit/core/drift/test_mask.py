@@ -14,7 +14,7 @@ from tests.unit.core.apply.owned import JSON
 
 from nopea.core.apply.fieldset import Path
 from nopea.core.apply.projection import LAST_APPLIED
-from nopea.core.drift.mask import is_secret, mask_object, plain_line, show, show_field
+from nopea.core.drift.mask import is_secret, mask_change, mask_object, plain_line, show, show_field
 from nopea.core.objects import ObjectKey
 from nopea.core.secret import Secret
 
@@ -151,3 +151,38 @@ def test_a_line_is_printable_bounded_and_without_the_secret(before: str, after: 
 def test_a_line_for_external_output(text: str, shown: str) -> None:
     """Whitespace is collapsed, URLs lose credentials, and secrets with invisible characters are masked."""
     assert plain_line(text, Secret("token-1234"), limit=10 if text.startswith("x") else 100) == shown
+
+
+@given(
+    st.dictionaries(st.text("ab", min_size=1), st.text("xyz", min_size=6), max_size=4),
+    st.dictionaries(st.text("ab", min_size=1), st.text("xyz", min_size=6), max_size=4),
+)
+def test_a_change_of_a_secret_shows_which_values_differ_and_none_of_them(
+    old: dict[str, str], new: dict[str, str]
+) -> None:
+    """A key that is added or removed is visible, and so is a value that is another one."""
+    first, second = (
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {}, "data": data} for data in (old, new)
+    )
+
+    before, after = mask_change(first, second)
+
+    assert before is not None
+    assert (before["data"] == after["data"]) == (old == new)
+    assert before["data"].keys() == old.keys()
+    assert after["data"].keys() == new.keys()
+    shown = set(before["data"].values()) | set(after["data"].values())
+    assert shown <= {"***", "*** (before)", "*** (after)"}
+
+
+def test_a_copy_of_a_secret_in_its_annotations_is_hidden() -> None:
+    """Other tools than kubectl keep one too; a ConfigMap is shown as it is."""
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"annotations": {"tool.example/password": "hunter2-hunter2"}},
+    }
+
+    assert "hunter2" not in repr(mask_change(secret, secret))
+    assert "hunter2" not in repr(mask_change(None, secret))
+    assert "hunter2" in repr(mask_change(None, {**secret, "kind": "ConfigMap"}))

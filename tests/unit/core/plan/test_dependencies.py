@@ -87,8 +87,7 @@ def test_what_blocks(state: Dependency, code: Code, message: str) -> None:
 
 
 _WAITS = (
-    "This GitRepository is synced when that changes. "
-    "To see what is wrong there, run `kubectl -n shop describe gr a`."
+    "This GitRepository is synced when that changes. To see what is wrong there, run `nopea why a -n shop`."
 )
 
 

@@ -13,7 +13,16 @@ from nopea.core.drift.find import find_drift
 from nopea.core.drift.three_way import Side
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import Action, Reason, Step
-from nopea.core.plan.object_diff import FieldDiff, ObjectDiff, Three, admission_changes, field_diffs, removals
+from nopea.core.plan.object_diff import (
+    KEPT,
+    FieldDiff,
+    ObjectDiff,
+    Three,
+    admission_changes,
+    field_diffs,
+    removals,
+)
+from nopea.core.plan.outcome import change_of
 
 KEY = ObjectKey("", "ConfigMap", "shop", "web")
 SECRET_KEY = ObjectKey("", "Secret", "shop", "web")
@@ -195,3 +204,35 @@ def test_an_object_without_fields_differs_by_its_action(
 ) -> None:
     """An apply that changes no field is not a difference."""
     assert ObjectDiff(step=Step(action=action, reason=reason, key=KEY)).differs is differs
+
+
+def test_drift_that_an_apply_keeps_is_noted() -> None:
+    """The values say nothing of it: the object is written, and the field stays."""
+    last, live = _git(colour="blue"), _live(_git(colour="blue"), by="kubectl", colour="red")
+    drift = find_drift(desired=last, last_applied=last, live=live)
+    three = Three(last=last, desired=last, live=live)
+
+    (field,) = field_diffs(KEY, three, drifted=drift.fields, kept=(("f:data", "f:colour"),))
+
+    assert (field.path, field.note) == (".data.colour", KEPT)
+
+
+@pytest.mark.parametrize(
+    ("action", "reason", "colour", "expected"),
+    [
+        (Action.APPLY, Reason.GIT_CHANGE, "blue", True),
+        (Action.APPLY, Reason.CONFLICT, "red", False),
+        (Action.APPLY, Reason.ADOPTED, "red", True),
+        (Action.CREATE, Reason.NOT_THERE, "blue", True),
+        (Action.PRUNE, Reason.GONE_FROM_GIT, "red", True),
+        (Action.LEAVE, Reason.POLICY, "red", False),
+        (Action.REFUSE, Reason.REJECTED, "red", False),
+    ],
+)
+def test_what_a_sync_would_change(action: Action, reason: Reason, colour: str, *, expected: bool) -> None:
+    """An apply that leaves every value as it is changes nothing, but an adoption sets Nopea's marks."""
+    change = change_of(_git(colour="red"), _git(colour=colour))
+
+    diff = ObjectDiff(step=Step(action=action, reason=reason, key=KEY), change=change)
+
+    assert diff.would_change is expected

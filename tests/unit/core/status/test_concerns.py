@@ -26,7 +26,7 @@ DRIFT = {
     "fields": [{"path": ".spec.replicas", "from": "2", "to": "5"}],
     "manager": "kubectl",
     "since": "2026-11-24T04:00:00Z",
-    "action": "left: manual",
+    "action": "left: policy",
 }
 CRASHING = pack_states({API: ObjectState(health=HealthStatus.FAILED, health_message="CrashLoopBackOff")})
 
@@ -47,7 +47,7 @@ def _condition(type_: str, status: str = "True", message: str = "It is so.") -> 
         ({"conditions": [READY], "objectStates": CRASHING}, ["unhealthy"]),
         ({"conditions": [READY], "drifts": [DRIFT]}, ["drifted"]),
         ({"conditions": [READY, _condition("Contended")], "drifts": [DRIFT]}, ["contended", "drifted"]),
-        ({"conditions": [READY, _condition("Watching", "False")]}, ["held"]),
+        ({"conditions": [READY, _condition("Watching", "False")]}, ["not watched"]),
         (
             {
                 "conditions": [READY],
@@ -88,22 +88,38 @@ def test_drift_names_who_caused_it() -> None:
     """And the fields, from and to."""
     (concern,) = concerns_of(repository(status={"drifts": [DRIFT], "conditions": [READY]}))
 
-    assert concern.message == "Changed by kubectl: .spec.replicas 2 → 5 (left: manual)."
+    assert concern.message == (
+        "Changed by kubectl: .spec.replicas 2 → 5. Not reverted: spec.healPolicy leaves it to you."
+    )
     assert concern.since == "2026-11-24T04:00:00Z"
     assert "nopea heal" in concern.hint
 
 
 @pytest.mark.parametrize("kind", list(ConcernKind))
 def test_only_some_need_somebody(kind: ConcernKind) -> None:
-    """A suspension is what somebody wants."""
-    assert kind.needs_somebody is (kind not in (ConcernKind.WAITING, ConcernKind.HELD))
+    """A suspension is what somebody wants, and who waits is woken."""
+    assert kind.needs_somebody is (kind in tuple(ConcernKind)[:4])
 
 
 def test_a_suspension_and_a_rollback_are_told() -> None:
     """With the way out."""
-    suspended = repository(suspend=True, status={"conditions": [READY]})
+    pin = {"nopea.io/rollback-to": "c0ffee0" + "0" * 33}
+    conditions = [READY, _condition("Suspended"), _condition("RolledBack")]
 
-    (concern,) = concerns_of(suspended)
+    held, pinned = concerns_of(repository(suspend=True, annotations=pin, status={"conditions": conditions}))
 
-    assert concern.kind is ConcernKind.HELD
-    assert "nopea resume" in concern.hint
+    assert (held.kind, held.since) == (ConcernKind.SUSPENDED, "2026-11-24T05:00:00Z")
+    assert "nopea resume" in held.hint
+    assert pinned.message == "Commit c0ffee0 is applied; branch main is not followed."
+    assert "--resume" in pinned.hint
+
+
+@pytest.mark.parametrize(("health", "kinds"), [("Progressing", ["waiting"]), ("Unhealthy", ["unhealthy"])])
+def test_a_rollout_is_waited_for(health: str, kinds: list[str]) -> None:
+    """With spec.wait, Ready is False during it; only an unhealthy object needs somebody."""
+    ready = {**_condition("Ready", "False"), "reason": "NotHealthy"}
+    told = {"status": health, "object": ERROR["object"], "message": "0 of 2 replicas exist"}
+
+    found = concerns_of(repository(status={"conditions": [ready], "health": told}))
+
+    assert [each.kind for each in found] == kinds
