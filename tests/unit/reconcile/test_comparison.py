@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes.installation import Installation, config_map, installed, key_of
+from tests.fakes.installation import config_map, installed
 from tests.fakes.object_store import CONFIG_MAPS
+from tests.unit.reconcile.inspecting import diff_of, inspect
 
-from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.git.source import Remote
 from nopea.core.plan.model import Action
 from nopea.core.plan.object_diff import KEPT, ObjectDiff
 from nopea.kube.errors import ApiFailure, InvalidError
-from nopea.reconcile.inspect import Inspection, Inspector
-from nopea.state.inventory import InventoryStore
-from nopea.state.store import RepositoryState
 
 pytestmark = pytest.mark.looptime
 
 FILES = {"a.yaml": config_map("a", colour="blue", size="1"), "b.yaml": config_map("b", colour="blue")}
 BOTH = pytest.mark.parametrize("server", [True, False])
-
-
-async def _compared(place: Installation, *, server: bool) -> Inspection:
-    await place.settle()
-    repository = place.repository()
-    spec = repository.spec
-    assert isinstance(spec, GitRepositorySpec)
-    remote = Remote(spec.url)
-    fetcher = place.services.fetcher
-    snapshot = await fetcher.snapshot(spec, remote)
-    state = RepositoryState(uid=repository.uid, status=repository.status)
-    await InventoryStore(place.cluster.client).load(repository, state)
-    place.cluster.requests.clear()
-    inspector = Inspector(place.cluster.client, fetcher)
-    return await inspector.inspect(repository, spec, state, remote, snapshot, server=server)
-
-
-def _of(inspection: Inspection, name: str) -> ObjectDiff:
-    return next(diff for diff in inspection.objects if diff.step.key == key_of(name))
 
 
 def _data(diff: ObjectDiff) -> tuple[object, object]:
@@ -52,10 +29,10 @@ async def test_a_change_in_git(server: bool) -> None:
         await place.sync()
         place.git.push({"a.yaml": config_map("a", colour="green"), "c.yaml": config_map("c", x="y")})
 
-        inspection = await _compared(place, server=server)
+        inspection = await inspect(place, server=server)
 
-        assert _data(_of(inspection, "a")) == ({"colour": "blue", "size": "1"}, {"colour": "green"})
-        assert _data(_of(inspection, "c")) == (None, {"x": "y"})
+        assert _data(diff_of(inspection, "a")) == ({"colour": "blue", "size": "1"}, {"colour": "green"})
+        assert _data(diff_of(inspection, "c")) == (None, {"x": "y"})
         assert inspection.would_change
         assert place.cluster.writes == []
         tried = [each for each in place.cluster.requests if each.startswith("dry-run")]
@@ -69,7 +46,7 @@ async def test_drift_is_reverted_in_the_difference(server: bool) -> None:
         await place.sync()
         place.edit("a", {"colour": "red", "theirs": "x"})
 
-        found = _of(await _compared(place, server=server), "a")
+        found = diff_of(await inspect(place, server=server), "a")
 
         before, after = _data(found)
         assert before == {"colour": "red", "size": "1", "theirs": "x"}
@@ -85,7 +62,7 @@ async def test_what_the_policy_keeps_is_no_change(server: bool) -> None:
         place.edit("a", {"colour": "red"})
         place.git.push({"a.yaml": config_map("a", colour="blue", size="2")})
 
-        found = _of(await _compared(place, server=server), "a")
+        found = diff_of(await inspect(place, server=server), "a")
 
         assert _data(found) == ({"colour": "red", "size": "1"}, {"colour": "red", "size": "2"})
         assert [(field.path, field.note) for field in found.fields] == [
@@ -101,7 +78,7 @@ async def test_what_the_server_refuses_has_no_outcome() -> None:
             "dry-run", CONFIG_MAPS, InvalidError(ApiFailure(code=422, reason="Invalid", message="no"))
         )
 
-        inspection = await _compared(place, server=True)
+        inspection = await inspect(place, server=True)
 
         refused = [diff for diff in inspection.objects if diff.step.action is Action.REFUSE]
         assert [diff.change for diff in refused] == [None]

@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes.installation import Installation, config_map, installed, key_of
+from tests.fakes.installation import config_map, installed, key_of
 from tests.fakes.object_store import CONFIG_MAPS
+from tests.unit.reconcile.inspecting import diff_of, inspect
 
-from nopea.core.api.spec import GitRepositorySpec
-from nopea.core.git.source import Remote
 from nopea.core.plan.model import Action, Reason, Step
 from nopea.core.plan.object_diff import ObjectDiff
 from nopea.core.problem import Code, Problem
 from nopea.kube.errors import ApiFailure, ForbiddenError
-from nopea.reconcile.inspect import Inspection, Inspector
-from nopea.state.inventory import InventoryStore
-from nopea.state.store import RepositoryState
+from nopea.reconcile.inspect import Inspection
 
 pytestmark = pytest.mark.looptime
 
 FILES = {"a.yaml": config_map("a", colour="blue"), "b.yaml": config_map("b", colour="blue")}
 PROBLEM = Problem(code=Code.OWNED_BY_OTHER, message="It is another's.", hint="Remove it.")
 FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="a policy says no"))
-
-
-async def inspect(place: Installation) -> Inspection:
-    """Inspect the newest commit as a user, without the controller's memory and its key."""
-    await place.settle()
-    repository = place.repository()
-    spec = repository.spec
-    assert isinstance(spec, GitRepositorySpec)
-    remote = Remote(spec.url)
-    fetcher = place.services.fetcher
-    snapshot = await fetcher.snapshot(spec, remote)
-    state = RepositoryState(uid=repository.uid, status=repository.status)
-    await InventoryStore(place.cluster.client).load(repository, state)
-    place.cluster.requests.clear()
-    inspector = Inspector(place.cluster.client, fetcher)
-    return await inspector.inspect(repository, spec, state, remote, snapshot)
-
-
-def diff_of(inspection: Inspection, name: str) -> ObjectDiff:
-    """Return the inspection's result for a ConfigMap."""
-    return next(diff for diff in inspection.objects if diff.step.key == key_of(name))
 
 
 async def test_a_cluster_in_sync_has_no_differences() -> None:

@@ -8,10 +8,10 @@ import click
 
 from nopea.cli.output.messages import count
 from nopea.core.api.conditions import HEALTHY, find
-from nopea.core.api.entries import HistoryEntry
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import MAX_ERRORS, GitRepositoryStatus
 from nopea.core.git.source import SHORT_COMMIT
+from nopea.core.status.timeline import changes_of
 
 
 def synced_lines(repository: Repository) -> Iterator[str]:
@@ -52,17 +52,6 @@ def counts_of(status: GitRepositoryStatus) -> str:
     ]
     objects = count(status.resource_count or 0, "object")
     return "; ".join([objects, changes or "nothing to change", *left])
-
-
-def changes_of(entry: HistoryEntry) -> str:
-    """Return what a sync did: `1 created, 2 failed`; empty if it did nothing."""
-    counts = (
-        (entry.created, "created"),
-        (entry.changed, "changed"),
-        (entry.pruned, "pruned"),
-        (entry.failed, "failed"),
-    )
-    return ", ".join(f"{number} {what}" for number, what in counts if number)
 
 
 def failed_line(repository: Repository) -> str:

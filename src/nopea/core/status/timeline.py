@@ -156,6 +156,17 @@ def moment_of(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def changes_of(entry: HistoryEntry | RevisionEntry) -> str:
+    """Return what a sync did: `1 created, 2 failed`; empty if it did nothing."""
+    counts = (
+        (entry.created, "created"),
+        (entry.changed, "changed"),
+        (entry.pruned, "pruned"),
+        (entry.failed, "failed"),
+    )
+    return ", ".join(f"{number} {what}" for number, what in counts if number)
+
+
 def _is_again(entry: TimelineEntry, before: TimelineEntry) -> bool:
     return (
         entry.exact
@@ -252,7 +263,7 @@ def _of_sync(key: RepoKey, sync: _Sync, reverted: Sequence[str]) -> Iterator[Tim
             yield replace(common, reason=_HEALED, message=f"Reverted {line}.")
         return
     commit = entry.commit[:SHORT_COMMIT]
-    counts = _counts(entry)
+    counts = changes_of(entry)
     if sync.succeeded:
         what = f"Applied {commit}: {counts}." if counts else f"Synced {commit}; nothing changed."
         yield replace(common, reason="Synced", message=what)
@@ -264,16 +275,6 @@ def _of_sync(key: RepoKey, sync: _Sync, reverted: Sequence[str]) -> Iterator[Tim
         yield replace(common, reason=entry.outcome.capitalize(), message=f"The sync ended: {entry.outcome}.")
 
 
-def _counts(entry: HistoryEntry | RevisionEntry) -> str:
-    counts = (
-        (entry.created, "created"),
-        (entry.changed, "changed"),
-        (entry.pruned, "pruned"),
-        (entry.failed, "failed"),
-    )
-    return ", ".join(f"{number} {what}" for number, what in counts if number)
-
-
 def _older_revisions(
     key: RepoKey, revisions: Sequence[RevisionEntry], entries: Sequence[TimelineEntry]
 ) -> Iterator[TimelineEntry]:
@@ -282,7 +283,7 @@ def _older_revisions(
         applied = moment_of(revision.applied)
         if applied is None or _application(revision, applied, entries) is not None:
             continue
-        counts = _counts(revision)
+        counts = changes_of(revision)
         yield TimelineEntry(
             repository=key,
             first=applied,
