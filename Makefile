@@ -12,7 +12,7 @@ REGISTRY := $(BIN)/nopea-test-registry
 HELM := $(BIN)/nopea-test-helm
 PURE_TESTS = $(BIN)/pytest -q -n auto -m "not alone" tests/unit lab/tests/unit
 
-.PHONY: help setup lab-binaries renderer test-renderer test-programs demo test test-pure check format run bench crds lock audit clean
+.PHONY: help setup lab-binaries renderer test-renderer test-programs demo test test-pure check format run bench crds docs lock audit clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -86,6 +86,9 @@ bench: $(RENDERER) lab-binaries ## first sync of many repositories against bare 
 crds: $(STAMP) ## write deploy/base/crds from the code's model, and the chart's copies
 	@$(BIN)/python deploy/generate.py
 
+docs: $(STAMP) ## build the documentation as a site in .site/, strictly
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict # with --quiet, it would not count warnings
+
 lock: $(STAMP) ## refresh the hashed locks from pyproject.toml, and the digest of the base image
 	@bash requirements/lock.sh
 
@@ -94,4 +97,4 @@ audit: ## look for known vulnerabilities of the locked packages (needs uv and ac
 	@uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes -r requirements/dev.txt
 
 clean: ## remove what the targets made in this folder
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .site build dist

@@ -83,4 +83,4 @@ def test_the_number_of_safeguards_is_documented() -> None:
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
 
     assert count == 8
-    assert "[eight safeguards](docs/spec.md#pruning)" in readme
+    assert "[Eight safeguards](docs/spec.md#pruning)" in readme

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,18 @@ from nopea.core.api.spec import GitRepositorySpec
 from nopea.core.migrate.migrate import ForeignObject, migrate
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = ("recipes.md", "argocd.md", "flux.md")
+HOW_TO = (
+    "private-repository", "monorepo", "promotion", "tenants", "from-kubectl", "local-clusters"
+)  # fmt: skip
+PAGES = ("../README.md", "recipes.md", "argocd.md", "flux.md", *(f"howto/{name}.md" for name in HOW_TO))
 Json = dict[str, Any]
 
 
 def objects(page: str) -> list[Json]:
     """Return the objects in the YAML blocks of a page."""
     text = (DOCS / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [found for block in blocks for found in yaml.safe_load_all(block)]
+    blocks = re.findall(r"^ *```yaml\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    return [found for block in blocks for found in yaml.safe_load_all(textwrap.dedent(block))]
 
 
 def _repositories() -> Iterator[Any]:

@@ -85,5 +85,5 @@ def test_the_rights_of_a_tenant_are_those_of_the_role() -> None:
 def test_the_policy_is_linked() -> None:
     """Readers of the README and of the page find how to report."""
     assert "vulnerability reporting" in (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    assert "](../SECURITY.md)" in TEXT
+    assert "`SECURITY.md`" in TEXT
     assert "](SECURITY.md)" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,82 @@
+"""The documentation is a site: every page is in it, every link leads somewhere, and it works offline."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+_LOADED = re.compile(r"""<(?:script|img|iframe)[^>]+src=["']?([^"' >]+)|<link[^>]+href=["']?([^"' >]+)""")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site as `make docs` does: a page outside of the navigation or a broken link is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_every_page_is_built(site: Path) -> None:
+    """Each Markdown file below docs/ is a page."""
+    pages = {path.relative_to(ROOT / "docs").with_suffix("") for path in (ROOT / "docs").rglob("*.md")}
+    names = {path.with_name("index") if path.name == "README" else path for path in pages}
+
+    assert names <= {path.relative_to(site).with_suffix("") for path in site.rglob("*.html")}
+
+
+def test_a_page_loads_nothing_from_elsewhere(site: Path) -> None:
+    """Scripts, styles, fonts and pictures come from the site itself: it works offline."""
+    loaded = {
+        source or style
+        for page in site.rglob("*.html")
+        for source, style in _LOADED.findall(page.read_text(encoding="utf-8"))
+    }
+
+    assert len(loaded) > 3
+    assert [target for target in loaded if re.match(r"(https?:)?//", target)] == []
+
+
+def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
+    """The build is strict: a link to a heading that does not exist is an error."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("[gone](other.md#gone)\n")
+    (tmp_path / "docs" / "other.md").write_text("# Here\n")
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[0]
+    (tmp_path / "mkdocs.yml").write_text(text)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert "other.md#gone" in done.stderr + done.stdout
+
+
+def test_make_builds_it_strictly() -> None:
+    """`mkdocs build --quiet` counts no warnings, so that nothing would fail."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = re.findall(r"^\t.*mkdocs build.*$", makefile, re.MULTILINE)
+
+    assert len(recipe) == 1
+    assert "--strict" in recipe[0]
+    assert "--quiet" not in recipe[0].partition("#")[0]
