@@ -25,7 +25,7 @@ from nopea_lab.progress import Terminal
 
 CRDS = Path(__file__).parents[1] / "deploy" / "base" / "crds"
 _WITH_PODS = {"pods_binaries", "pods_lab", "pods_namespace"}
-_FIXTURES = {"lab", "namespace", "kubectl", "private_lab", "make_lab", *_WITH_PODS}
+_FIXTURES = {"lab", "namespace", "kubectl", "private_lab", "make_lab", "bare_lab", *_WITH_PODS}
 _ACCOUNT_SECONDS = 60.0
 _PORT_TAKEN = "address already in use"
 _Found = Binaries | LabError
@@ -113,6 +113,14 @@ def pods_binaries(pytestconfig: pytest.Config) -> Binaries:
 def pods_lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Another shared lab, in which Pods run on a simulated node: use only `pods_namespace`."""
     started = _started(pytestconfig, tmp_path_factory.mktemp("pods-lab") / "lab", LabOptions(pods=True))
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def bare_lab(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Another shared lab, without Nopea's kinds: a test that installs Nopea there removes it again."""
+    started = _started(pytestconfig, tmp_path_factory.mktemp("bare-lab") / "lab")
     yield started
     started.stop()
 

@@ -22,7 +22,11 @@ def test_a_wheel_contains_only_its_package(project: Path, package: str, tmp_path
         names = archive.namelist()
     folders = {name.partition("/")[0] for name in names}
     assert folders == {package, f"{package}-0.1.0.dist-info"}
-    sources = {str(path.relative_to(project / "src")) for path in (project / "src").rglob("*.py")}
+    sources = {
+        str(path.relative_to(project / "src"))
+        for suffix in ("py", "yaml")  # `nopea install` applies what is in the wheel
+        for path in (project / "src").rglob(f"*.{suffix}")
+    }
     assert sources <= set(names)
 
 

@@ -59,8 +59,8 @@ all_namespaces_option = click.option(
 )
 
 
-def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add --kubeconfig, --context and --namespace to a command, which gets them as one `cluster`."""
+def connection_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add --kubeconfig and --context to a command, which gets them as one `cluster`."""
 
     @click.option(
         "--kubeconfig",
@@ -68,17 +68,22 @@ def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
         help="Kubeconfig file.  [default: KUBECONFIG, in-cluster, ~/.kube/config]",
     )
     @click.option("--context", help="Context of the kubeconfig.  [default: the current context]")
-    @click.option(
-        "-n", "--namespace", help="Namespace of the GitRepository.  [default: the context's namespace]"
-    )
     @wraps(function)
-    def with_cluster(
-        *, kubeconfig: Path | None, context: str | None, namespace: str | None, **rest: Any
+    def with_connection(
+        *, kubeconfig: Path | None, context: str | None, namespace: str | None = None, **rest: Any
     ) -> None:
         choice = ClusterChoice(kubeconfig=kubeconfig, context=context, namespace=namespace)
         function(cluster=choice, **rest)
 
-    return with_cluster
+    return with_connection
+
+
+def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of `connection_options`, and --namespace."""
+    namespace = click.option(
+        "-n", "--namespace", help="Namespace of the GitRepository.  [default: the context's namespace]"
+    )
+    return connection_options(namespace(function))
 
 
 @asynccontextmanager

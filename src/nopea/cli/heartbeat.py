@@ -15,10 +15,15 @@ SYSTEM_NAMESPACE = "nopea-system"
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """Whether a controller runs, None if that is not known, and the sentences that say so."""
+    """Whether a controller runs, None if that is not known, and the sentences that say so.
+
+    `namespace` is that of its Lease, `version` its own; both are empty if they are not known.
+    """
 
     running: bool | None
     message: str
+    namespace: str = ""
+    version: str = ""
 
 
 async def warn_if_dead(client: KubeClient, namespace: str) -> None:
@@ -89,7 +94,7 @@ def _liveness_of(lease: Mapping[str, Any], namespace: str) -> Liveness | None:
     import msgspec
 
     from nopea.cli.output.history import age
-    from nopea.core.api.names import LEASE
+    from nopea.core.api.names import LEASE, VERSION_ANNOTATION
 
     class Spec(msgspec.Struct, rename="camel"):
         renew_time: datetime
@@ -100,14 +105,18 @@ def _liveness_of(lease: Mapping[str, Any], namespace: str) -> Liveness | None:
         spec = msgspec.convert(lease["spec"], Spec)
     except (KeyError, msgspec.ValidationError):
         return None
+    version = str((lease["metadata"].get("annotations") or {}).get(VERSION_ANNOTATION, ""))
     seconds = (datetime.now(UTC) - spec.renew_time).total_seconds()
     if not spec.holder_identity:
-        return Liveness(False, f"The controller was stopped {age(seconds)} ago (Lease {namespace}/{LEASE}).")
+        text = f"The controller was stopped {age(seconds)} ago (Lease {namespace}/{LEASE})."
+        return Liveness(False, text, namespace, version)
     if seconds <= spec.lease_duration_seconds:
         text = f"The controller {spec.holder_identity} runs: last heartbeat {age(seconds)} ago."
-        return Liveness(True, text)
+        return Liveness(True, text, namespace, version)
     return Liveness(
         False,
         f"The controller {spec.holder_identity} has not been heard of for {age(seconds)} "
         f"(Lease {namespace}/{LEASE}). Check that it runs: `kubectl -n {namespace} get pods`.",
+        namespace,
+        version,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -32,3 +33,12 @@ def server_option(function: Any) -> Any:
         default=True,
         help="Try each write on the API server, without storing anything.  [default: --server]",
     )(function)
+
+
+def profile_option(text: str, *, default: str = "tenants") -> Callable[[Any], Any]:
+    """Add --profile: with whose rights Nopea applies; None means the default that the help names."""
+    return click.option(
+        "--profile",
+        type=click.Choice(["tenants", "any-namespace", "cluster-admin"]),
+        help=f"{text}  [default: {default}]",
+    )

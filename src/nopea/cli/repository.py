@@ -99,8 +99,7 @@ def missing(error: NotFoundError, key: RepoKey, *, near: Sequence[RepoKey] = ())
     if is_unserved(error):
         return CommandError(
             "This cluster does not serve the kind GitRepository.",
-            "Select another cluster with --context or --kubeconfig, or install Nopea: "
-            "`kubectl apply --server-side -k deploy/` or `deploy/cluster-admin`.",
+            "Select another cluster with --context or --kubeconfig, or install Nopea: `nopea install`.",
         )
     if near:
         meant = " or ".join(f"`{each.arguments}`" for each in near)

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from nopea import log_events
+from nopea import __version__, log_events
 from nopea.core.api import names
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError
@@ -56,7 +56,11 @@ class Heartbeat:
         body = {
             "apiVersion": LEASES.api_version,
             "kind": LEASES.kind,
-            "metadata": {"name": self._target.name, "namespace": self._target.namespace},
+            "metadata": {
+                "name": self._target.name,
+                "namespace": self._target.namespace,
+                "annotations": {names.VERSION_ANNOTATION: __version__},
+            },
             "spec": {**spec, "renewTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"},
         }
         try:

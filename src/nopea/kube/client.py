@@ -173,6 +173,18 @@ class KubeClient:
         """Server-side apply the object's status, as the same manager."""
         return await self.apply_own(target, body, subresource="status")
 
+    async def apply_as(
+        self, target: Target, body: bytes, *, manager: str, force: bool = False, dry_run: bool = False
+    ) -> Applied:
+        """Server-side apply as a manager of the CLI; return the stored object.
+
+        Raises ConflictError where another manager has a field, unless it is forced.
+        """
+        response = await self._send(
+            requests.apply(target, body, manager=manager, force=force, dry_run=dry_run)
+        )
+        return Applied(response.body, created=response.status == 201)
+
     async def patch(
         self,
         target: Target,
@@ -188,9 +200,9 @@ class KubeClient:
         """Create an object. Raises AlreadyExistsError if there is one of this name."""
         return await self._object(requests.create(resource, body, namespace=namespace))
 
-    async def review(self, body: bytes) -> bytes:
-        """Ask whether this caller may do something, by a SelfSubjectAccessReview; return the answer."""
-        return (await self._send(requests.create(ACCESS_REVIEWS, body))).body
+    async def review(self, body: bytes, *, of: Resource = ACCESS_REVIEWS) -> bytes:
+        """Ask whether this caller may do something, or another (SubjectAccessReview); return the answer."""
+        return (await self._send(requests.create(of, body))).body
 
     async def delete(self, target: Target, *, only_if: Preconditions = NO_PRECONDITIONS) -> LiveObject | None:
         """Delete an object; return it while finalizers or a grace period still keep it, else None.

@@ -141,17 +141,18 @@ def apply(
     *,
     subresource: str = "",
     manager: str = FIELD_MANAGER,
+    force: bool = True,
     dry_run: bool = False,
 ) -> ApiRequest:
     """Server-side apply of an object's JSON (KEP-555).
 
-    It takes over fields of other managers; the API server refuses unknown and duplicate fields. A dry run
-    stores nothing.
+    With `force` it takes over fields of other managers. The API server refuses unknown and duplicate fields.
+    A dry run stores nothing.
     """
     path = _with_query(
         object_path(target, subresource),
         fieldManager=manager,
-        force="true",
+        force="true" if force else "",
         fieldValidation="Strict",
         **({"dryRun": "All"} if dry_run else {}),
     )

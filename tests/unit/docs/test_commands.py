@@ -46,7 +46,12 @@ def test_every_option_is_documented(name: str) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("name", ["status", "get", "diff", "plan", "render", "migrate", "sync", "rollback"])
+WITH_TABLES = (
+    "status", "get", "diff", "plan", "render", "migrate", "sync", "rollback", "doctor", "install", "uninstall"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WITH_TABLES)
 def test_every_exit_code_of_the_help_is_in_the_table(name: str) -> None:
     """The table contains the same numbers in the same order."""
     command = main.get_command(click.Context(main), name)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy.generate import rendered
+from deploy.generate import PACKAGE, packaged, rendered
 
 from nopea.core.api.crds import git_repository_crd, inventory_crd
 
@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parents[4] / "deploy" / "base" / "crds"
 def test_committed_files_are_the_generated_ones() -> None:
     """The folder deploy/base/crds/ contains exactly the CRDs of the model; `make crds` writes them."""
     assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} == rendered()
+    assert {path.name: path.read_text(encoding="utf-8") for path in PACKAGE.iterdir()} == packaged()
 
 
 def fields(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:

@@ -1,0 +1,64 @@
+"""`nopea doctor`: whether Nopea works as it should in this cluster, and what to do if not. Reads only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nopea.cli.cluster import ClusterChoice, cluster_options, output_option, run_with_cluster
+from nopea.cli.options import profile_option
+
+if TYPE_CHECKING:
+    from nopea.kube.client import KubeClient
+
+
+@click.command("doctor")
+@click.option("--pre", is_flag=True, help="Look whether Nopea can be installed, with your rights.")
+@profile_option("The profile that --pre asks your rights for.")
+@click.option("--fix", is_flag=True, help="Print the manifests that mend problems, for `kubectl apply -f -`.")
+@output_option
+@cluster_options
+def command(*, cluster: ClusterChoice, pre: bool, profile: str | None, fix: bool, output: str) -> None:
+    """Look whether Nopea works as it should, and say for each problem what to do.
+
+    It looks at the API server, Nopea's kinds, the controller, its Pods and its rights, Git servers, and other
+    GitOps tools. It writes nothing. What you may not read is marked with a question mark.
+
+    Exit codes: 0 no problem, 1 a problem, 2 wrong usage, 3 the cluster could not be read.
+    """
+    if fix and (pre or output == "json"):
+        raise click.UsageError("--fix prints manifests: omit --pre and --output json, which has them too.")
+    if profile is not None and not pre:
+        raise click.UsageError("--profile needs --pre.")
+
+    async def work(client: KubeClient, namespace: str) -> int:
+        return await _examine(client, namespace, pre=pre, profile=profile, fix=fix, output=output)
+
+    run_with_cluster(cluster, work)
+
+
+async def _examine(
+    client: KubeClient, namespace: str, *, pre: bool, profile: str | None, fix: bool, output: str
+) -> int:
+    from nopea.cli.doctor.examination import examine, examine_before
+    from nopea.cli.doctor.finding import Verdict
+    from nopea.cli.installation.profiles import Profile
+    from nopea.cli.output.findings import finding_lines, findings_json, fix_documents
+    from nopea.cli.output.messages import print_json, terminal_width
+    from nopea.cli.progress import show_late_progress
+
+    with show_late_progress("Looking at the API server.") as progress:
+        if pre:
+            findings = await examine_before(client, Profile(profile or Profile.TENANTS), show=progress.show)
+        else:
+            findings = await examine(client, namespace, show=progress.show)
+    if output == "json":
+        print_json(findings_json(findings))
+    else:
+        for line in finding_lines(findings, width=terminal_width()):
+            click.echo(line, err=fix)
+    if fix:
+        for document in fix_documents(findings):
+            click.echo(document, nl=False)
+    return int(any(each.verdict is Verdict.PROBLEM for each in findings))

@@ -1,0 +1,93 @@
+"""`nopea uninstall`: remove Nopea from a cluster; the objects that it applied stay."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from nopea.cli.cluster import ClusterChoice, connection_options, run_with_cluster
+
+if TYPE_CHECKING:
+    from nopea.cli.installation.removal import Removal
+    from nopea.kube.client import KubeClient
+
+EXIT_DONE = 0
+EXIT_DECLINED = 1
+EXIT_NOT_GONE = 1
+
+
+@click.command("uninstall")
+@click.option("--keep-crds", is_flag=True, help="Keep the CustomResourceDefinitions and all GitRepositories.")
+@click.option("--force", is_flag=True, help="Remove what another tool than `nopea install` installed.")
+@click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@connection_options
+def command(*, cluster: ClusterChoice, keep_crds: bool, force: bool, dry_run: bool, yes: bool) -> None:
+    """Remove Nopea: GitRepositories, its Deployment, roles, namespace and CustomResourceDefinitions.
+
+    What GitRepositories have applied stays in the cluster, also with deletionPolicy Delete: each one is
+    abandoned before it is deleted. To delete these objects too, delete the GitRepositories first.
+
+    Exit codes: 0 removed, 1 you declined or something is still being deleted, 2 wrong usage, 3 the cluster
+    could not be read or changed, or another tool installed Nopea.
+    """
+    if not (yes or dry_run or sys.stdin.isatty()):
+        raise click.UsageError("There is no terminal to ask on: give --yes, or --dry-run to look first.")
+
+    async def work(client: KubeClient, namespace: str) -> int:
+        del namespace
+        return await _uninstall(client, keep_crds=keep_crds, force=force, dry_run=dry_run, yes=yes)
+
+    run_with_cluster(cluster, work)
+
+
+async def _uninstall(client: KubeClient, *, keep_crds: bool, force: bool, dry_run: bool, yes: bool) -> int:
+    from nopea.cli.cluster import CommandError
+    from nopea.cli.heartbeat import SYSTEM_NAMESPACE, liveness
+    from nopea.cli.installation.installed import HELM, find_installed
+    from nopea.cli.installation.removal import delete_objects, find_removal, release, wait_gone
+    from nopea.cli.output.messages import count, print_error
+    from nopea.cli.progress import show_progress
+
+    installed = await find_installed(client)
+    if installed is not None and not force and not installed.is_ours:
+        how = f"`helm uninstall -n {installed.namespace}`" if installed.tool == HELM else "what installed it"
+        raise CommandError(
+            f"There is {installed.title}.", f"Remove it with {how}, or give --force to remove it here."
+        )
+    removal = await find_removal(client, keeps_definitions=keep_crds)
+    if not removal.objects and not removal.repositories:
+        click.echo("There is nothing of Nopea in this cluster.")
+        return EXIT_DONE
+    _describe(removal, keep_crds=keep_crds)
+    if dry_run:
+        return EXIT_DONE
+    if not yes and not click.confirm(f"Remove Nopea from {client.config.server}?"):
+        return EXIT_DECLINED
+    alive = await liveness(client, SYSTEM_NAMESPACE)
+    with show_progress("Letting go of GitRepositories.") as progress:
+        await release(client, removal.repositories, is_running=alive.running is True, show=progress.show)
+        progress.show(f"Deleting {count(len(removal.objects), 'object')} of Nopea.")
+        await delete_objects(client, removal)
+        late = await find_removal(client, keeps_definitions=keep_crds)  # made meanwhile, by somebody else
+        await release(client, late.repositories, is_running=False, show=progress.show)
+        left = await wait_gone(client, removal, show=progress.show)
+    if left:
+        print_error(f"Still being deleted: {', '.join(left)}.", "See their status.conditions and finalizers.")
+        return EXIT_NOT_GONE
+    total = len(removal.objects) + len(removal.repositories)
+    click.echo(f"✓ Deleted {count(total, 'object')} of Nopea. What it applied stays.")
+    return EXIT_DONE
+
+
+def _describe(removal: Removal, *, keep_crds: bool) -> None:
+    """Print what is deleted, and what stays."""
+    click.echo("To be deleted:")
+    for line in removal.lines():
+        click.echo(f"  {line}{', with everything in it' if line.startswith('Namespace ') else ''}")
+    if keep_crds:
+        click.echo("The CustomResourceDefinitions stay, with all GitRepositories.")
+    elif removal.repositories:
+        click.echo("The objects that these GitRepositories applied stay.")

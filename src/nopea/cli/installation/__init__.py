@@ -1,0 +1,1 @@
+"""Installing, upgrading and removing Nopea with what the package itself carries."""

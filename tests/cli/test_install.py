@@ -1,0 +1,166 @@
+"""`nopea install` and `upgrade` on a real API server, from what the package carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from tests.cli.conftest import CRD, DEPLOYMENT, MERGE_PATCH, SYSTEM, Kubelet
+from tests.deploy.conftest import DEPLOY
+from tests.e2e.commands import say
+from tests.e2e.waiting import eventually
+
+from nopea import __version__
+from nopea.cli.installation.installed import MANAGED_BY_LABEL, MANAGER, PROFILE_ANNOTATION, VERSION_LABEL
+from nopea_lab.lab import Lab
+
+ADMIN = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/nopea-cluster-admin"
+
+
+def deployment(lab: Lab) -> dict[str, Any]:
+    """Return the Deployment of Nopea."""
+    answer = lab.request("GET", DEPLOYMENT)
+    assert answer.status == 200, answer.body
+    return dict(answer.body)
+
+
+def change_deployment(lab: Lab, body: dict[str, Any], *, manager: str = "kubectl-edit") -> None:
+    """Change the Deployment as a user does."""
+    answer = lab.request("PATCH", f"{DEPLOYMENT}?fieldManager={manager}", body, content_type=MERGE_PATCH)
+    assert answer.status == 200, answer.body
+
+
+def test_nopea_is_installed_and_runs(clean: Lab, kubelet: Kubelet) -> None:
+    """It waits for the Pod, says what was done, and ends with what the doctor finds."""
+    del kubelet
+
+    said = say(clean, "install", "--image=registry.example/acme/nopea:1")
+
+    assert said.out.splitlines()[0] == "✓ Applied 19 objects, 19 of them new (profile tenants)."
+    assert f"✓ Nopea {__version__} is ready in {SYSTEM}" in said.out
+    assert "✓ Deployment nopea-system/nopea is ready: registry.example/acme/nopea:1" in said.out
+    assert "✓ The controller has its rights (service account nopea-system/nopea)." in said.out
+    assert said.code == 0, said.out + said.err
+    found = deployment(clean)["metadata"]
+    assert found["labels"][VERSION_LABEL] == __version__
+    assert found["labels"][MANAGED_BY_LABEL] == MANAGER
+    assert found["annotations"][PROFILE_ANNOTATION] == "tenants"
+
+
+def test_a_pod_that_cannot_start_is_told(clean: Lab) -> None:
+    """With the reason of the kubelet; the doctor says what to do about it."""
+    waiting = Kubelet(clean, waiting="ImagePullBackOff")
+    waiting.start()
+    try:
+        said = say(clean, "install", "--timeout=2s")
+        doctor = say(clean, "doctor")
+    finally:
+        waiting.stop()
+
+    assert said.code == 1
+    assert "✗ Nopea does not run after 2s: pod nopea-" in said.err
+    assert "container nopea: ImagePullBackOff" in said.err
+    assert "Name an image that the cluster can pull" in doctor.out
+    assert doctor.code == 1
+
+
+def test_a_dry_run_needs_no_cluster_and_prints_everything(lab: Lab) -> None:
+    """What it prints is what the API server gets."""
+    said = say(lab, "install", "--dry-run", "--profile=cluster-admin", "--kubeconfig=/nonexistent")
+
+    assert said.code == 0, said.err
+    printed = list(yaml.safe_load_all(said.out))
+    assert len(printed) == 20
+    assert printed[0]["kind"] == "CustomResourceDefinition"
+    assert printed[-1]["spec"]["template"]["spec"]["containers"][0]["image"] == f"nopea:{__version__}"
+
+
+def test_another_profile_takes_the_rights_of_the_first_away(clean: Lab) -> None:
+    """Who leaves cluster-admin must not keep its binding; the profile is never changed unasked."""
+    assert say(clean, "install", "--no-wait", "--profile=cluster-admin").code == 0
+    assert clean.request("GET", ADMIN).status == 200
+
+    unasked = say(clean, "install", "--no-wait")
+    asked = say(clean, "install", "--no-wait", "--profile=tenants")
+
+    assert unasked.code == 3
+    assert "The profile cluster-admin is installed." in unasked.err
+    assert asked.code == 0, asked.err
+    assert "Deleted ClusterRoleBinding nopea-cluster-admin" in asked.out
+    assert clean.request("GET", ADMIN).status == 404
+
+
+def test_a_foreign_installation_is_not_overwritten(clean: Lab) -> None:
+    """Neither that of kubectl nor one of Helm, unless it is forced."""
+    clean.run_kubectl("apply", "--server-side", "-k", str(DEPLOY / "cluster-admin"))
+    eventually(lambda: deployment(clean))
+
+    refused = say(clean, "install", "--no-wait")
+    removed = say(clean, "uninstall", "--yes")
+    forced = say(clean, "install", "--no-wait", "--force", "--profile=cluster-admin")
+
+    assert (refused.code, removed.code) == (3, 3)
+    assert refused.err.startswith("✗ There is Nopea 0.1.0 in nopea-system, installed by kubectl.\n")
+    assert forced.code == 0, forced.err
+    assert deployment(clean)["metadata"]["labels"][MANAGED_BY_LABEL] == MANAGER
+
+
+def test_changes_of_others_are_kept_or_overwritten_when_asked(clean: Lab) -> None:
+    """A memory limit that somebody raised is named; --force takes it back."""
+    assert say(clean, "install", "--no-wait").code == 0
+    container = {"name": "nopea", "resources": {"limits": {"memory": "3Gi"}}}
+    path = f"{DEPLOYMENT}?fieldManager=kubectl-edit"
+    strategic = "application/strategic-merge-patch+json"
+    body = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    assert clean.request("PATCH", path, body, content_type=strategic).status == 200
+
+    refused = say(clean, "install", "--no-wait")
+    forced = say(clean, "install", "--no-wait", "--force")
+
+    assert refused.code == 3
+    assert "Others have changed what Nopea installs. Deployment nopea-system/nopea:" in refused.err
+    assert "kubectl-edit" in refused.err
+    assert forced.code == 0
+    limits = deployment(clean)["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+    assert limits == {"memory": "2Gi"}
+
+
+def test_an_upgrade_compares_versions(clean: Lab) -> None:
+    """It keeps profile and registry, goes forward only, and replaces `install`."""
+    assert say(clean, "upgrade").code == 3
+    image = "registry.example:5000/acme/nopea:0.0.9"
+    assert say(clean, "install", "--no-wait", "--profile=any-namespace", f"--image={image}").code == 0
+    change_deployment(clean, {"metadata": {"labels": {VERSION_LABEL: "0.0.9"}}}, manager=MANAGER)
+
+    installed = say(clean, "install", "--no-wait", "--profile=any-namespace")
+    upgraded = say(clean, "upgrade", "--no-wait", "--force")
+
+    assert installed.code == 3
+    assert "`nopea upgrade` upgrades it" in installed.err
+    assert upgraded.code == 0, upgraded.err
+    assert upgraded.out.startswith(f"Upgrading from 0.0.9 to {__version__}.\n")
+    found = deployment(clean)
+    assert found["metadata"]["annotations"][PROFILE_ANNOTATION] == "any-namespace"
+    new = found["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert new == f"registry.example:5000/acme/nopea:{__version__}"
+    change_deployment(clean, {"metadata": {"labels": {VERSION_LABEL: "9.0.0"}}}, manager=MANAGER)
+    back = say(clean, "upgrade", "--no-wait")
+    assert back.code == 3
+    assert "Version 9.0.0 is installed, newer than this program" in back.err
+
+
+def test_stored_versions_are_not_lost(clean: Lab) -> None:
+    """A definition without the version in which objects may be stored would make them unreadable."""
+    assert say(clean, "install", "--no-wait").code == 0
+    status = {"status": {"storedVersions": ["v1alpha0", "v1alpha1"]}}
+    # The API server accepts a stored version only if the definition has it.
+    version = clean.request("GET", CRD).body["spec"]["versions"][0]
+    older = {**version, "name": "v1alpha0", "storage": False, "served": False}
+    spec = {"spec": {"versions": [version, older]}}
+    assert clean.request("PATCH", CRD, spec, content_type=MERGE_PATCH).status == 200
+    assert clean.request("PATCH", f"{CRD}/status", status, content_type=MERGE_PATCH).status == 200
+
+    refused = say(clean, "install", "--no-wait", "--force")
+
+    assert refused.code == 3
+    assert "may be stored as v1alpha0, which this version does not have" in refused.err

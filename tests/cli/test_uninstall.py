@@ -1,0 +1,31 @@
+"""`nopea uninstall` on a real API server."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import CRD, REPOSITORIES, SYSTEM, repository
+from tests.e2e.commands import say
+
+from nopea_lab.lab import Lab
+
+
+def test_uninstall_keeps_what_was_applied(clean: Lab) -> None:
+    """GitRepositories go without the controller, although they have its finalizer; their objects stay."""
+    assert say(clean, "install", "--no-wait").code == 0
+    assert clean.request("POST", REPOSITORIES, repository()).status == 201
+    labels = {"nopea.io/repository": "default.web"}
+    applied = {"metadata": {"name": "applied", "labels": labels}}
+    assert clean.request("POST", "/api/v1/namespaces/default/configmaps", applied).status == 201
+
+    asked = say(clean, "uninstall")
+    looked = say(clean, "uninstall", "--dry-run")
+    said = say(clean, "uninstall", "--yes")
+
+    assert asked.code == 2
+    assert "  GitRepository default/web" in looked.out
+    assert said.code == 0, said.err
+    assert said.out.endswith("✓ Deleted 20 objects of Nopea. What it applied stays.\n")
+    assert clean.request("GET", CRD).status == 404
+    assert clean.request("GET", f"/api/v1/namespaces/{SYSTEM}").status == 404
+    assert clean.request("GET", "/api/v1/namespaces/default/configmaps/applied").status == 200
+    clean.request("DELETE", "/api/v1/namespaces/default/configmaps/applied")
+    assert say(clean, "uninstall", "--yes").out == "There is nothing of Nopea in this cluster.\n"

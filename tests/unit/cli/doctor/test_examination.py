@@ -1,0 +1,51 @@
+"""The order of an examination, and what ends it early."""
+
+from __future__ import annotations
+
+import pytest
+from tests.fakes.cluster import FakeCluster
+from tests.unit.cli.doctor.test_controller import deployment
+
+from nopea.cli.doctor.examination import examine, examine_before
+from nopea.cli.doctor.finding import Verdict
+from nopea.cli.installation.profiles import Profile
+from nopea.kube.errors import ApiFailure, ForbiddenError, UnreachableError
+from nopea.kube.kinds import DEPLOYMENTS, GIT_REPOSITORIES
+
+
+def show(text: str) -> None:
+    """Ignore progress."""
+    assert text.endswith(".")
+
+
+async def test_without_nopea_there_is_one_problem() -> None:
+    """What depends on it is not asked."""
+    found = await examine(FakeCluster().client, "shop", show=show)
+
+    assert [each.verdict for each in found] == [Verdict.GOOD, Verdict.PROBLEM]
+
+
+async def test_what_is_refused_does_not_end_it() -> None:
+    """Each subject is examined, as far as it can be read."""
+    cluster = FakeCluster(namespaces=("nopea-system",))
+    cluster.create(deployment())
+    forbidden = ForbiddenError(ApiFailure(code=403, message="no"))
+    cluster.fail_next("list", DEPLOYMENTS, forbidden, times=9)
+    cluster.fail_next("list", GIT_REPOSITORIES, forbidden, times=9)
+
+    found = {each.subject: each.verdict for each in await examine(cluster.client, "shop", show=show)}
+
+    assert found["deployment"] is Verdict.UNKNOWN
+    assert found["repositories"] is Verdict.UNKNOWN
+    assert found["rights"] is Verdict.UNKNOWN
+
+
+async def test_a_dead_api_server_ends_it() -> None:
+    """That is no finding about Nopea."""
+    cluster = FakeCluster()
+    cluster.down = True
+
+    with pytest.raises(UnreachableError):
+        await examine(cluster.client, "shop", show=show)
+    with pytest.raises(UnreachableError):
+        await examine_before(cluster.client, Profile.TENANTS, show=show)
