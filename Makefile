@@ -10,9 +10,12 @@ WORKERS ?= 4
 RENDERER := $(BIN)/nopea-render
 REGISTRY := $(BIN)/nopea-test-registry
 HELM := $(BIN)/nopea-test-helm
+AXE_VERSION := 4.14.1
+AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
+AXE := build/axe-$(AXE_VERSION)/axe.min.js
 PURE_TESTS = $(BIN)/pytest -q -n auto -m "not alone" tests/unit lab/tests/unit
 
-.PHONY: help setup lab-binaries renderer test-renderer test-programs demo test test-pure check format run bench crds docs lock audit clean
+.PHONY: help setup lab-binaries renderer test-renderer test-programs demo test test-browser screenshots test-pure check format run bench crds docs lock audit clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -65,6 +68,20 @@ test: $(RENDERER) $(REGISTRY) $(HELM) ## every test, on real API servers, Git se
 
 test-pure: $(STAMP) ## the tests that start no server
 	@$(PURE_TESTS)
+
+$(AXE):
+	@echo "▸ fetching axe-core $(AXE_VERSION) with npm (once)"
+	@mkdir -p $(@D) && cd $(@D) && npm pack --silent axe-core@$(AXE_VERSION) >/dev/null
+	@tar -xzf $(@D)/axe-core-$(AXE_VERSION).tgz -C $(@D) --strip-components=1 package/axe.min.js
+	@echo "$(AXE_SHA256)  $@" | sha256sum --check --quiet || { rm -f $@; exit 1; }
+
+test-browser: $(RENDERER) $(AXE) ## the dashboard in a real Chromium, audited by axe (needs chromium)
+	@NOPEA_AXE=$(AXE) $(BIN)/pytest -q tests/e2e/test_browser.py
+
+screenshots: $(RENDERER) ## write screenshots of the dashboard to build/screenshots (needs chromium)
+	@mkdir -p build/screenshots
+	@NOPEA_SCREENSHOTS=build/screenshots $(BIN)/pytest -q tests/e2e/test_browser.py
+	@ls build/screenshots
 
 check: $(STAMP) ## format, lint, types, import contracts, pure tests (about a minute)
 	@$(BIN)/ruff format --check .

@@ -27,6 +27,7 @@ SUBCOMMANDS = {
     "history": ("nopea.cli.commands.history", "List the last syncs that changed something or failed."),
     "events": ("nopea.cli.commands.events", "Show what happened, newest last."),
     "tree": ("nopea.cli.commands.tree", "List the objects of a repository with their sync and health."),
+    "ui": ("nopea.cli.commands.ui", "Show the dashboard in a browser on this machine."),
     "rollback": ("nopea.cli.commands.rollback", "Return to an earlier commit and stay there."),
     "suspend": ("nopea.cli.commands.suspend", "Stop writing to a repository's objects, or to one object."),
     "resume": ("nopea.cli.commands.suspend:resume", "Undo `suspend`."),

@@ -21,13 +21,18 @@ async def read_events(client: KubeClient, namespace: str, *, name: str = "") -> 
 
     Who may not list Events gets none, and a hint.
     """
-    fields = f"regarding.kind={names.KIND}{f',regarding.name={name}' if name else ''}"
     try:
-        listed = await client.list(EVENTS, Selection(namespace=namespace, fields=fields))
+        return await list_events(client, namespace, name=name)
     except ForbiddenError:
         where = f"in {namespace}" if namespace else "in all namespaces"
         print_hint(f"You may not list events.events.k8s.io {where}; this is what the status remembers.")
         return []
+
+
+async def list_events(client: KubeClient, namespace: str, *, name: str = "") -> list[ReportedEvent]:
+    """Return the same; raises ApiError."""
+    fields = f"regarding.kind={names.KIND}{f',regarding.name={name}' if name else ''}"
+    listed = await client.list(EVENTS, Selection(namespace=namespace, fields=fields))
     found = [parse_event(live.json()) for live in listed.items]
     return [event for event in found if event is not None and name in ("", event.repository.name)]
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EofStream
+from aiohttp.typedefs import Middleware
 from aiohttp.web_protocol import PayloadAccessError
 
 from nopea import log_events, tasks
@@ -52,12 +53,13 @@ class ServedPort:
     option: str
     routes: Sequence[web.AbstractRouteDef]
     bound: Bound
+    middlewares: Sequence[Middleware] = ()
 
 
 @asynccontextmanager
 async def listening(listener: ServedPort) -> AsyncIterator[int]:
     """Serve the routes of a listener while the context is open; yields the port. Raises ListenError."""
-    app = web.Application(client_max_size=64 * 1024)
+    app = web.Application(client_max_size=64 * 1024, middlewares=listener.middlewares)
     app.router.add_routes(listener.routes)
     runner = web.AppRunner(
         app,

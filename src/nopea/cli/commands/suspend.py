@@ -15,6 +15,7 @@ from nopea.cli.repository_name import RepositoryName
 from nopea.core.duration import parse_duration
 
 if TYPE_CHECKING:
+    from nopea.core.api.repository import Repository
     from nopea.core.objects import ObjectKey, Target
     from nopea.kube.client import KubeClient
 
@@ -96,17 +97,34 @@ def resume(*, cluster: ClusterChoice, name: str, object_: tuple[str, ...]) -> No
 async def _set(
     client: KubeClient, namespace: str, name: str, reference: str, *, suspend: bool, until: datetime | None
 ) -> int:
-    from nopea.cli.repository import find_applied, read_repository
+    from nopea.cli.repository import read_repository
     from nopea.core.objects import RepoKey
-    from nopea.kube.kinds import repository_target
 
     repository = await read_repository(client, RepoKey(namespace, name))
+    click.echo(await set_suspended(client, repository, reference, suspend=suspend, until=until))
+    return 0
+
+
+async def set_suspended(
+    client: KubeClient,
+    repository: Repository,
+    reference: str,
+    *,
+    suspend: bool,
+    until: datetime | None = None,
+) -> str:
+    """Suspend or resume a repository, or the object of it that is meant; return the sentence that says so.
+
+    Raises CommandError, SyncError, ApiError.
+    """
+    from nopea.cli.repository import find_applied
+    from nopea.kube.kinds import repository_target
+
     if reference:
         key = await find_applied(client, repository, reference)
         return await _set_object(client, key, suspend=suspend, until=until)
     await _set_repository(client, repository_target(repository.key), suspend=suspend)
-    click.echo(f"GitRepository {repository.key} {'is suspended' if suspend else 'is resumed'}.")
-    return 0
+    return f"GitRepository {repository.key} {'is suspended' if suspend else 'is resumed'}."
 
 
 async def _set_repository(client: KubeClient, target: Target, *, suspend: bool) -> None:
@@ -117,7 +135,7 @@ async def _set_repository(client: KubeClient, target: Target, *, suspend: bool) 
     await client.patch(target, orjson.dumps({"spec": {"suspend": suspend}}), manager=MANAGER)
 
 
-async def _set_object(client: KubeClient, key: ObjectKey, *, suspend: bool, until: datetime | None) -> int:
+async def _set_object(client: KubeClient, key: ObjectKey, *, suspend: bool, until: datetime | None) -> str:
     from nopea.cli.cluster import CommandError
     from nopea.cli.repository import annotate
     from nopea.core.api.conditions import format_time
@@ -136,5 +154,4 @@ async def _set_object(client: KubeClient, key: ObjectKey, *, suspend: bool, unti
             "To keep it from being created again, suspend the whole GitRepository.",
         ) from error
     ends = f" until {end}" if end else " until `nopea resume`"
-    click.echo(f"{key} is suspended{ends}." if suspend else f"{key} is resumed.")
-    return 0
+    return f"{key} is suspended{ends}." if suspend else f"{key} is resumed."

@@ -14,6 +14,7 @@ from nopea.cli.repository_name import RepositoryName
 from nopea.cli.wait import wait_options
 
 if TYPE_CHECKING:
+    from nopea.core.api.repository import Repository
     from nopea.kube.client import KubeClient
 
 
@@ -37,21 +38,30 @@ def command(*, cluster: ClusterChoice, name: str, wait_seconds: float | None) ->
 
 
 async def _sync(client: KubeClient, namespace: str, name: str, wait_seconds: float | None) -> int:
-    from nopea.cli.repository import annotate, read_repository, refuse_deleting
-    from nopea.cli.requests import SyncRequest, request_value
+    from nopea.cli.repository import read_repository, refuse_deleting
+    from nopea.cli.requests import SyncRequest
     from nopea.cli.wait import EXIT_SYNCED, print_suspended, wait_for
-    from nopea.core.api.names import SYNC_REQUESTED_ANNOTATION
     from nopea.core.objects import RepoKey
-    from nopea.kube.kinds import repository_target
 
     repository = await read_repository(client, RepoKey(namespace, name))
     refuse_deleting(repository)
     if repository.suspended:
         return print_suspended(repository)
-    value = request_value()
-    await annotate(client, repository_target(repository.key), {SYNC_REQUESTED_ANNOTATION: value})
+    value = await request_sync(client, repository)
     message = f"Requested a sync of GitRepository {repository.key}."
     if wait_seconds is not None:
         return await wait_for(client, repository, SyncRequest(value), message=message, seconds=wait_seconds)
     click.echo(message)
     return EXIT_SYNCED
+
+
+async def request_sync(client: KubeClient, repository: Repository) -> str:
+    """Ask the controller to sync; return the value of the request's annotation. Raises ApiError."""
+    from nopea.cli.repository import annotate
+    from nopea.cli.requests import request_value
+    from nopea.core.api.names import SYNC_REQUESTED_ANNOTATION
+    from nopea.kube.kinds import repository_target
+
+    value = request_value()
+    await annotate(client, repository_target(repository.key), {SYNC_REQUESTED_ANNOTATION: value})
+    return value

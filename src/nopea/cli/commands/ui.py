@@ -1,0 +1,136 @@
+"""`nopea ui`: the dashboard in a browser on this machine, with the user's kubeconfig and rights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nopea.cli.cluster import ClusterChoice, all_namespaces_option, cluster_options, run_with_cluster
+
+if TYPE_CHECKING:
+    from nopea.dashboard.routes import Dashboard
+    from nopea.kube.client import KubeClient
+    from nopea.web.server import ServedPort
+
+OPEN_FILES = 128
+"""The most connections: a browser has six at once."""
+
+
+@click.command("ui")
+@all_namespaces_option
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1.  [default: a free one]"
+)
+@click.option("--browser/--no-browser", default=True, help="Open the browser.  [default: --browser]")
+@cluster_options
+def command(*, cluster: ClusterChoice, everywhere: bool, port: int, browser: bool) -> None:
+    """Show the dashboard in a browser until Ctrl+C: every GitRepository, live, worst first.
+
+    It reads and acts with your kubeconfig and your rights, and listens on this machine only. The printed
+    address works once and lets in one browser; whoever has it first can do what you can.
+
+    By default it shows all namespaces, or the current one if you may not list all. With -A that is an error
+    instead; -n selects one namespace.
+
+    Exit codes: 0 ended by Ctrl+C, 2 wrong usage, 3 the cluster could not be read, or the port is in use.
+    """
+    if everywhere and cluster.namespace is not None:
+        raise click.UsageError("--all-namespaces and --namespace exclude each other.")
+
+    async def work(client: KubeClient, namespace: str) -> int:
+        return await _serve(
+            client,
+            namespace,
+            title=cluster.context or "",
+            everywhere=cluster.namespace is None,
+            falls_back=not everywhere and cluster.namespace is None,
+            port=port,
+            browser=browser,
+        )
+
+    run_with_cluster(cluster, work)
+
+
+async def _serve(
+    client: KubeClient,
+    namespace: str,
+    *,
+    title: str,
+    everywhere: bool,
+    falls_back: bool,
+    port: int,
+    browser: bool,
+) -> int:
+    import asyncio
+
+    from nopea import tasks
+    from nopea.cli.cluster import CommandError
+    from nopea.cli.ui_source import READ_SECONDS, UserWorkbench, watched_source
+    from nopea.dashboard.local import LocalGate
+    from nopea.dashboard.routes import Dashboard
+    from nopea.web.server import ListenError, listening
+
+    shown = f"{title} ({client.config.server})" if title else client.config.server
+    source = await watched_source(
+        client, namespace, cluster=shown, everywhere=everywhere, falls_back=falls_back
+    )
+    gate = LocalGate()
+    dashboard = Dashboard(source, gate.admit, workbench=UserWorkbench(client))
+    following = tasks.spawn(source.run(), name="GitRepositories")
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            await source.listed.wait()
+        async with listening(_listener(dashboard, port)) as bound:
+            _announce(gate.address(bound), open_it=browser)
+            await _until_interrupted()
+            dashboard.close()
+    except TimeoutError as error:
+        raise CommandError("The list of GitRepositories has not come in time.", "Try again.") from error
+    except ListenError as error:
+        raise CommandError(str(error), "Leave out --port to get a free one.") from error
+    finally:
+        await tasks.end(following)
+    return 0
+
+
+def _listener(dashboard: Dashboard, port: int) -> ServedPort:
+    from nopea.dashboard.guard import LOOPBACK, guard
+    from nopea.web.connections import Bound
+    from nopea.web.server import ServedPort
+
+    return ServedPort(
+        serves="the dashboard",
+        host="127.0.0.1",
+        port=port,
+        option="--port",
+        routes=dashboard.routes(),
+        middlewares=(guard(LOOPBACK),),
+        bound=Bound(OPEN_FILES, OPEN_FILES),
+    )
+
+
+async def _until_interrupted() -> None:
+    """Wait for SIGINT; SIGTERM cancels the command."""
+    import asyncio
+    import signal
+
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, told.set)
+    try:
+        await told.wait()
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def _announce(address: str, *, open_it: bool) -> None:
+    import webbrowser
+
+    click.echo(address)
+    click.echo("The address works once. Ctrl+C ends this.", err=True)
+    if open_it:
+        try:
+            webbrowser.open(address)
+        except webbrowser.Error:
+            click.echo("No browser could be opened: open the address yourself.", err=True)

@@ -1,0 +1,1 @@
+"""The dashboard: one set of pages, served by the controller (read-only) and by `nopea ui` (with actions)."""

@@ -1,0 +1,287 @@
+"""The addresses of the dashboard: they check who asks, and answer with a page, JSON or a stream.
+
+Both hosts have the same routes; actions and comparisons exist only where there is a workbench.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from nopea.core.api.repository import Repository
+from nopea.core.objects import RepoKey
+from nopea.dashboard.board import Board
+from nopea.dashboard.guard import RefusedRequestError
+from nopea.dashboard.live import OverviewLook, Streams, overview_looks, section_looks
+from nopea.dashboard.pages.difference import ShownDifference, shown
+from nopea.dashboard.pages.overview import Filter, Level, Row, overview
+from nopea.dashboard.pages.render import (
+    SECTIONS,
+    STATIC,
+    Failure,
+    Notice,
+    RepositoryPage,
+    SiteInfo,
+    overview_page,
+    repository_page,
+    repository_sections,
+)
+from nopea.dashboard.pages.repository import details_of
+from nopea.dashboard.pages.timeline import History, history_of
+from nopea.dashboard.source import ACTIONS, ControllerState, DashboardError, DataSource, Viewer, Workbench
+
+COMPARE_SECONDS: Final = 170.0
+ACT_SECONDS: Final = 30.0
+MOST_COMPARISONS: Final = 2
+_TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_LEVELS: Final = {True: Level.NOTE, False: Level.BAD, None: Level.NOTE}
+
+Admit = Callable[[web.Request], Awaitable[Viewer]]
+"""Returns who asks. Raises RefusedRequestError and web.HTTPException."""
+
+
+class Dashboard:
+    """The pages over one source."""
+
+    def __init__(
+        self,
+        source: DataSource,
+        admit: Admit,
+        *,
+        workbench: Workbench | None = None,
+        streams: Streams | None = None,
+    ) -> None:
+        self._source = source
+        self._admit = admit
+        self._workbench = workbench
+        self._streams = streams or Streams()
+        self._board = Board()
+        self._comparing = asyncio.Semaphore(MOST_COMPARISONS)
+
+    def close(self) -> None:
+        """End the streams."""
+        self._streams.close()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes."""
+        found = [
+            web.get("/", self._overview),
+            web.get("/live", self._overview_live),
+            web.get("/static/{name}", static),
+            web.get("/api/v1/repositories", self._json_all),
+            web.get("/api/v1/repositories/{namespace}/{name}", self._json_one),
+            web.get("/api/v1/repositories/{namespace}/{name}/timeline", self._json_timeline),
+            web.get("/r/{namespace}/{name}", self._details),
+            web.get("/r/{namespace}/{name}/live", self._repository_live),
+            web.get("/r/{namespace}/{name}/{page:diff|timeline}", self._details),
+        ]
+        if self._workbench is not None:
+            actions = "|".join(ACTIONS)
+            found.append(web.post(f"/r/{{namespace}}/{{name}}/{{action:{actions}}}", self._act))
+        return found
+
+    async def _overview(self, request: web.Request) -> web.Response:
+        viewer = await self._admit(request)
+        chosen = _filter_of(request)
+        self._board.look(self._source.repositories())
+        at = self._board.at
+        view = overview(await self._visible(viewer), chosen)
+        return page(overview_page(await self._site(viewer), view, at=at))
+
+    async def _overview_live(self, request: web.Request) -> web.StreamResponse:
+        await self._admit(request)  # each look asks again: a token may have ended
+        chosen = _filter_of(request)
+
+        async def look(number: int) -> OverviewLook:
+            viewer = await self._admit(request)
+            self._board.look(self._source.repositories())
+            reached, rows, gone = self._board.number, self._board.rows(), self._board.gone_since(number)
+            seen = await viewer.visible({row.namespace for row in rows} | {key.namespace for key in gone})
+            return OverviewLook(
+                rows=[row for row in rows if row.namespace in seen],
+                gone=[key for key in gone if key.namespace in seen],
+                number=reached,
+            )
+
+        looks = overview_looks(self._board, chosen, _at(request), look)
+        return await self._streams.serve(request, looks)
+
+    async def _details(self, request: web.Request) -> web.Response:
+        viewer = await self._admit(request)
+        repository = await self._repository(request, viewer)
+        name = request.match_info.get("page", "details")
+        is_asked = name == "diff" and request.query.get("compare") == "1"
+        made = await self._page(repository, viewer, name, compare=is_asked)
+        return page(repository_page(await self._site(viewer), made))
+
+    async def _repository_live(self, request: web.Request) -> web.StreamResponse:
+        key = _key(request)
+        await self._repository(request, await self._admit(request))
+        name = request.query.get("page", "details")
+        if name not in SECTIONS:
+            raise RefusedRequestError(404, "There is no such page.")
+        last: tuple[str, dict[str, str]] | None = None
+
+        async def sections() -> dict[str, str] | None:
+            nonlocal last
+            viewer = await self._admit(request)
+            self._board.look(self._source.repositories())
+            repository = self._source.get(key)
+            if repository is None or not await viewer.may_get(key):
+                return None
+            version = f"{repository.uid} {repository.resource_version}"
+            if last is None or last[0] != version:
+                made = await self._page(repository, viewer, name)
+                last = version, repository_sections(await self._site(viewer), made)
+            return last[1]
+
+        looks = section_looks(self._board, key, _at(request), sections)
+        return await self._streams.serve(request, looks)
+
+    async def _act(self, request: web.Request) -> web.Response:
+        viewer = await self._admit(request)
+        form = await request.post()
+        given = form.get("csrf")
+        if not viewer.csrf or not isinstance(given, str) or not _same(given, viewer.csrf):
+            raise RefusedRequestError(403, "The page is too old.", "Load it again, and try again.")
+        repository = await self._repository(request, viewer)
+        object_ = form.get("object", "")
+        action = request.match_info["action"]
+        assert self._workbench is not None  # noqa: S101 - else there is no such route
+        try:
+            async with asyncio.timeout(ACT_SECONDS):
+                said = await self._workbench.act(repository.key, action, object_=str(object_)[:1_024])
+            notice = Notice(text=said)
+        except DashboardError as error:
+            notice = Notice(text=f"{error.message} {error.hint}".strip(), level=Level.BAD)
+        except TimeoutError:
+            notice = Notice(text="The API server has not answered in time. Try again.", level=Level.BAD)
+        made = await self._page(repository, viewer, "details", notice=notice)
+        return page(repository_page(await self._site(viewer), made))
+
+    async def _json_all(self, request: web.Request) -> web.Response:
+        viewer = await self._admit(request)
+        self._board.look(self._source.repositories())
+        view = overview(await self._visible(viewer), _filter_of(request))
+        return _json({"total": view.total, "needSomebody": view.needy, "repositories": view.rows})
+
+    async def _json_one(self, request: web.Request) -> web.Response:
+        viewer = await self._admit(request)
+        repository = await self._repository(request, viewer)
+        applied = await self._source.applied(repository, viewer)
+        return _json(details_of(repository, applied.objects, incomplete=applied.incomplete))
+
+    async def _json_timeline(self, request: web.Request) -> web.Response:
+        repository = await self._repository(request, await self._admit(request))
+        return _json(await self._history(repository))
+
+    async def _visible(self, viewer: Viewer) -> list[Row]:
+        rows = self._board.rows()
+        seen = await viewer.visible({row.namespace for row in rows})
+        return [row for row in rows if row.namespace in seen]
+
+    async def _repository(self, request: web.Request, viewer: Viewer) -> Repository:
+        """Return the repository of the address; one that may not be seen is answered as one that is not."""
+        key = _key(request)
+        found = self._source.get(key)
+        if not await viewer.may_get(key) or found is None:
+            raise RefusedRequestError(404, f"GitRepository {key} does not exist, or you may not read it.")
+        return found
+
+    async def _page(
+        self,
+        repository: Repository,
+        viewer: Viewer,
+        name: str,
+        *,
+        compare: bool = False,
+        notice: Notice | None = None,
+    ) -> RepositoryPage:
+        self._board.look(self._source.repositories())
+        at = self._board.at
+        repository = self._source.get(repository.key) or repository  # as of that number
+        applied = await self._source.applied(repository, viewer)
+        history, no_events = None, ""
+        if name == "timeline":
+            reported = await self._source.reported(repository)
+            history, no_events = history_of(repository, reported.events), reported.incomplete
+        difference, failure = await self._compared(repository.key) if compare else (None, None)
+        return RepositoryPage(
+            page=name,
+            view=details_of(repository, applied.objects, incomplete=applied.incomplete),
+            at=at,
+            history=history,
+            no_events=no_events,
+            compares=self._workbench is not None,
+            difference=difference,
+            failure=failure,
+            notice=notice,
+        )
+
+    async def _history(self, repository: Repository) -> History:
+        return history_of(repository, (await self._source.reported(repository)).events)
+
+    async def _compared(self, key: RepoKey) -> tuple[ShownDifference | None, Failure | None]:
+        if self._workbench is None:
+            return None, None
+        try:
+            async with asyncio.timeout(COMPARE_SECONDS), self._comparing:
+                return shown(await self._workbench.compare(key)), None
+        except DashboardError as error:
+            return None, Failure(message=error.message, hint=error.hint)
+        except TimeoutError:
+            hint = f"`nopea diff {key.arguments}` has no such limit."
+            return None, Failure(message="The comparison took too long.", hint=hint)
+
+    async def _site(self, viewer: Viewer) -> SiteInfo:
+        told: ControllerState = await self._source.controller()
+        return SiteInfo(
+            cluster=self._source.cluster,
+            viewer=viewer.name,
+            controller=told.message,
+            controller_level=_LEVELS[told.running],
+            notice=self._source.why_old(),
+            csrf=viewer.csrf,
+            read_only=self._workbench is None,
+        )
+
+
+async def static(request: web.Request) -> web.Response:
+    """Return a file of the pages themselves; everybody may read it."""
+    name = request.match_info["name"]
+    path = STATIC / name
+    type_ = _TYPES.get(path.suffix)
+    if type_ is None or path.parent != STATIC or not path.is_file():
+        raise RefusedRequestError(404, "There is no such file.")
+    return web.Response(body=path.read_bytes(), content_type=type_, charset="utf-8", headers=_FOREVER)
+
+
+def page(html: str) -> web.Response:
+    """Return the answer with a page."""
+    return web.Response(text=html, content_type="text/html")
+
+
+def _json(value: Any) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+def _key(request: web.Request) -> RepoKey:
+    return RepoKey(request.match_info["namespace"], request.match_info["name"])
+
+
+def _filter_of(request: web.Request) -> Filter:
+    return Filter.of(query=request.query.get("q", ""), states=request.query.getall("state", []))
+
+
+def _at(request: web.Request) -> str:
+    return (request.headers.get("Last-Event-ID") or request.query.get("at", ""))[:64]
+
+
+def _same(one: str, other: str) -> bool:
+    return secrets.compare_digest(one.encode(), other.encode())

@@ -1,0 +1,20 @@
+"""`nopea ui`: its arguments; a whole run is in tests/e2e/test_ui.py."""
+
+from __future__ import annotations
+
+from tests.unit.cli.conftest import Commands
+
+
+def test_all_and_one_namespace_exclude_each_other(commands: Commands) -> None:
+    """As for `nopea status`."""
+    result = commands.run("ui", "-A", "-n", "shop")
+    assert result.exit_code == 2
+    assert "exclude each other" in result.stderr
+
+
+def test_cluster_without_nopea_is_said(commands: Commands) -> None:
+    """Before anything listens."""
+    commands.cluster.kinds.clear()
+    result = commands.run("ui", "--no-browser")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "does not serve the kind GitRepository" in result.stderr

@@ -1,0 +1,80 @@
+"""What `nopea ui` shows, with a cluster in memory."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.unit.cli.conftest import Commands
+
+from nopea import tasks
+from nopea.cli.cluster import CommandError
+from nopea.cli.ui_source import UserWorkbench, WatchedSource, told, watched_source
+from nopea.core.objects import ObjectKey, RepoKey
+from nopea.core.problem import Code, Problem, StalledError
+from nopea.dashboard.local import LocalViewer
+from nopea.dashboard.source import DashboardError
+from nopea.kube.errors import ApiFailure, ForbiddenError
+from nopea.kube.kinds import GIT_REPOSITORIES
+
+API = RepoKey("shop", "api")
+FORBIDDEN = ForbiddenError(ApiFailure(code=403, reason="Forbidden", message="no"), request="list")
+
+
+async def _source(commands: Commands, *, falls_back: bool = True) -> WatchedSource:
+    return await watched_source(
+        commands.cluster.client, "shop", cluster="test", everywhere=True, falls_back=falls_back
+    )
+
+
+async def test_watch_keeps_the_repositories_current(commands: Commands) -> None:
+    """Changes and deletions arrive without a question."""
+    source = await _source(commands)
+    following = tasks.spawn(source.run(), name="test")
+    try:
+        async with asyncio.timeout(5):
+            await source.listed.wait()
+            assert [each.key for each in source.repositories()] == [API]
+            commands.cluster.change(Commands.key(), {"spec": {"suspend": True}})
+            while not (found := source.get(API)) or not found.suspended:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0)
+            assert source.why_old() == ""
+    finally:
+        await tasks.end(following)
+        commands.cluster.stop()
+
+
+async def test_who_may_not_list_all_sees_the_namespace(commands: Commands) -> None:
+    """And reads that it is one; with -A that is an error."""
+    commands.cluster.fail_next("list", GIT_REPOSITORIES, FORBIDDEN)
+    assert (await _source(commands)).why_old() == "Only the namespace shop is shown."
+    commands.cluster.fail_next("list", GIT_REPOSITORIES, FORBIDDEN)
+    with pytest.raises(ForbiddenError):
+        await _source(commands, falls_back=False)
+
+
+async def test_objects_are_those_of_the_inventory(commands: Commands) -> None:
+    """As `nopea tree` lists them; the liveness is asked once in a while."""
+    source = WatchedSource(commands.cluster.client, cluster="test", namespace="", own_namespace="shop")
+    following = tasks.spawn(source.run(), name="test")
+    try:
+        async with asyncio.timeout(5):
+            await source.listed.wait()
+            repository = source.get(API)
+            assert repository is not None
+            found = await source.applied(repository, LocalViewer("x"))
+            assert list(found.objects) == [ObjectKey("", "ConfigMap", "shop", "web")]
+            assert (await source.controller()).running is None
+    finally:
+        await tasks.end(following)
+        commands.cluster.stop()
+
+
+async def test_error_of_a_command_becomes_one_of_the_page(commands: Commands) -> None:
+    """With what to do."""
+    with pytest.raises(DashboardError, match="does not exist"):
+        await UserWorkbench(commands.cluster.client).act(RepoKey("shop", "nothing"), "sync", object_="")
+    assert told(CommandError("a", "b"), API).hint == "b"
+    problem = Problem(code=Code.SPEC_INVALID, message="m", hint="h")
+    assert told(StalledError(problem), API).message == f"{Code.SPEC_INVALID}: m"
+    assert told(FORBIDDEN, API).hint

@@ -1,0 +1,143 @@
+"""The addresses: pages, actions, JSON, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from aiohttp import web
+from tests.fakes.dashboard import CSRF, KnownSource, KnownViewer, KnownWorkbench, drifted, failing, fine
+from tests.fakes.dashboard_server import dashboard
+
+from nopea.core.objects import RepoKey
+from nopea.dashboard.source import ACTIONS, DashboardError, Viewer
+
+WEB = RepoKey("shop", "web")
+
+
+def _source() -> KnownSource:
+    source = KnownSource()
+    source.put(fine("api"), drifted("web"), failing("secret", namespace="other"))
+    return source
+
+
+async def _shop_only(request: web.Request) -> Viewer:
+    del request
+    return KnownViewer(namespaces={"shop"})
+
+
+async def test_pages_of_a_repository_have_addresses() -> None:
+    """Each can be bookmarked, and each anchor too."""
+    async with dashboard(_source(), workbench=KnownWorkbench()) as visitor:
+        for path in ("/r/shop/web", "/r/shop/web/diff", "/r/shop/web/diff?compare=1", "/r/shop/web/timeline"):
+            page = await visitor.get(path)
+            assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+            assert "<title>shop/web: drifted</title>" in page.text
+        assert 'id="drift_apps/Deployment_shop/web"' in (await visitor.get("/r/shop/web")).text
+        assert "Nothing differs." in (await visitor.get("/r/shop/web/diff?compare=1")).text
+
+
+async def test_what_may_not_be_seen_is_answered_as_what_does_not_exist() -> None:
+    """So that names of other namespaces cannot be guessed."""
+    async with dashboard(_source(), admit=_shop_only) as visitor:
+        hidden = await visitor.get("/r/other/secret")
+        missing = await visitor.get("/r/other/missing")
+        assert hidden.status == missing.status == 404
+        assert hidden.text.replace("secret", "missing") == missing.text
+        for path in (
+            "/r/other/secret/live?at=x",
+            "/r/other/secret/timeline",
+            "/api/v1/repositories/other/secret",
+        ):
+            assert (await visitor.get(path)).status == 404
+        assert "secret" not in (await visitor.get("/api/v1/repositories?q=secret")).text
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_action_is_done_once_and_said(action: str) -> None:
+    """To the object that is named, or to all."""
+    bench = KnownWorkbench()
+    async with dashboard(_source(), workbench=bench) as visitor:
+        form = {"csrf": CSRF, "object": "apps/Deployment shop/web"}
+        page = await visitor.post(f"/r/shop/web/{action}", form, **visitor.origin)
+        assert bench.done == [(WEB, action, "apps/Deployment shop/web")]
+        assert f"Requested {action}." in page.text
+
+
+async def test_action_needs_the_token_of_the_page() -> None:
+    """A wrong one, none, or one of a viewer who has none does nothing."""
+    bench = KnownWorkbench()
+
+    async def without(request: web.Request) -> Viewer:
+        del request
+        return KnownViewer(csrf="")
+
+    for admit, form in ((_shop_only, {}), (_shop_only, {"csrf": "x"}), (without, {"csrf": ""})):
+        async with dashboard(_source(), workbench=bench, admit=admit) as visitor:
+            assert (await visitor.post("/r/shop/web/sync", form, **visitor.origin)).status == 403
+            assert (await visitor.get("/r/shop/web/sync")).status in (404, 405)
+    assert bench.done == []
+
+
+async def test_read_only_host_has_no_actions_at_all() -> None:
+    """Not only no buttons."""
+    async with dashboard(_source()) as visitor:
+        for action in ACTIONS:
+            form = {"csrf": CSRF}
+            assert (await visitor.post(f"/r/shop/web/{action}", form, **visitor.origin)).status in (404, 405)
+        assert "<form" not in (await visitor.get("/r/shop/web")).text
+
+
+async def test_failure_of_an_action_or_a_comparison_is_said() -> None:
+    """What happened and what to do, on the same page."""
+    bench = KnownWorkbench(failure=DashboardError("You may not patch it.", "Ask <somebody>."))
+    async with dashboard(_source(), workbench=bench) as visitor:
+        page = await visitor.post("/r/shop/web/sync", {"csrf": CSRF}, **visitor.origin)
+        assert "You may not patch it. Ask &lt;somebody&gt;." in page.text
+        page = await visitor.get("/r/shop/web/diff?compare=1")
+        assert "Ask &lt;somebody&gt;." in page.text
+
+
+async def test_json_has_the_same_as_the_pages() -> None:
+    """For programs; errors are JSON too."""
+    async with dashboard(_source()) as visitor:
+        listed = json.loads((await visitor.get("/api/v1/repositories?state=drifted")).text)
+        assert (listed["total"], listed["needSomebody"]) == (3, 2)
+        assert [row["name"] for row in listed["repositories"]] == ["web"]
+        one = json.loads((await visitor.get("/api/v1/repositories/shop/web")).text)
+        assert one["drifts"][0]["fields"] == [{"path": ".spec.replicas", "git": "2", "live": "5"}]
+        assert json.loads((await visitor.get("/api/v1/repositories/shop/web/timeline")).text)["entries"]
+        missing = await visitor.get("/api/v1/repositories/shop/nothing")
+        assert (missing.status, "message" in json.loads(missing.text)) == (404, True)
+
+
+async def test_only_the_pages_own_files_are_served() -> None:
+    """No other file of the machine, and no template."""
+    async with dashboard(_source()) as visitor:
+        for name in ("style.css", "live.js", "htmx.min.js", "icon.svg"):
+            answer = await visitor.get(f"/static/{name}")
+            assert answer.status == 200
+            assert "immutable" in answer.headers["Cache-Control"]
+        for name in (
+            "..%2Fguard.py",
+            "%2e%2e%2f..%2fsource.py",
+            "htmx.LICENSE.txt",
+            "..%2Ftemplates%2Fbase.html",
+            "%00",
+        ):
+            assert (await visitor.get(f"/static/{name}")).status == 404, name
+
+
+async def test_rubbish_in_addresses_is_refused_or_shows_nothing() -> None:
+    """Without a traceback: the status is below 500."""
+    async with dashboard(_source()) as visitor:
+        for path in (
+            "/?q=" + "x" * 5_000,
+            "/?state=%00&state=<",
+            "/r/%2e%2e/%00",
+            "/r/shop/web/live?page=x&at=1",
+            "/r/shop/web/diff?compare=1",
+            "/live?at=" + "9" * 4_000,
+            "/api/v1/repositories/%ff/x",
+        ):
+            assert (await visitor.get(path)).status < 500, path
