@@ -11,10 +11,12 @@ import pytest
 from tests.fakes.watch import FakeWatch
 from tests.unit.informers.caching import MAPS, WEB, Place, config, key, observed
 
+from nopea.core.objects import Resource
 from nopea.informers import object_cache as live_index
 from nopea.informers.object_cache import OURS, Watcher
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiFailure, ForbiddenError, ServerError
+from nopea.kube.kinds import ACCESS_REVIEWS
 
 
 class Account:
@@ -25,8 +27,9 @@ class Account:
         self.everywhere = everywhere
         self.reviews = 0
 
-    async def review(self, _: bytes) -> bytes:
+    async def review(self, _: bytes, *, of: Resource) -> bytes:
         """Answer whether it may watch in all namespaces."""
+        assert of == ACCESS_REVIEWS
         self.reviews += 1
         return b'{"status": {"allowed": true}}' if self.everywhere else b'{"status": {"allowed": false}}'
 

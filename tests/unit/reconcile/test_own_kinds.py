@@ -13,7 +13,7 @@ from nopea.core.objects import Resource
 from nopea.core.problem import Code
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import UnreachableError
-from nopea.kube.kinds import GIT_REPOSITORIES, INVENTORIES, SECRETS
+from nopea.kube.kinds import ACCESS_REVIEWS, GIT_REPOSITORIES, INVENTORIES, SECRETS
 from nopea.reconcile.own_kinds import OwnKinds
 
 
@@ -24,8 +24,9 @@ class Reviewer:
         self.namespaces = namespaces
         self.asked: list[str] = []
 
-    async def review(self, body: bytes) -> bytes:
+    async def review(self, body: bytes, *, of: Resource) -> bytes:
         """Answer one question."""
+        assert of == ACCESS_REVIEWS
         attributes = msgspec.json.decode(body)["spec"]["resourceAttributes"]
         self.asked.append(f"{attributes['verb']} {attributes['resource']} {attributes['namespace']}")
         return msgspec.json.encode({"status": {"allowed": attributes["namespace"] in self.namespaces}})
@@ -74,8 +75,8 @@ async def test_an_unanswered_question_is_no_permission() -> None:
     """The sync is tried again."""
 
     class Away:
-        async def review(self, _: bytes) -> bytes:
-            raise UnreachableError("no route")
+        async def review(self, _: bytes, *, of: Resource) -> bytes:
+            raise UnreachableError(f"no route for {of.plural}")
 
     with pytest.raises(UnreachableError):
         await refused(Away(), declared(GIT_REPOSITORIES, "shop"))

@@ -164,16 +164,17 @@ def test_commands_are_code_and_manifests_keep_their_spaces() -> None:
     assert verbatim("  a: \x1b<") == "  a: \\x1b&lt;"
 
 
+@pytest.mark.alone
 def test_500_repositories_are_rendered_in_100_ms() -> None:
-    """The best of five: other tests run beside this one."""
+    """The best of five."""
     rows = [
         row_of(failing(f"app-{number}") if number % 7 else fine(f"app-{number}")) for number in range(500)
     ]
     best, html = 1.0, ""
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         html = overview_page(SITE, overview(rows, Filter()), at="x-1")
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
     assert html.count("<li id=") == 500
     assert best < 0.1, best
 
@@ -181,7 +182,7 @@ def test_500_repositories_are_rendered_in_100_ms() -> None:
 def test_vendored_htmx_is_the_released_file() -> None:
     """htmx.LICENSE.txt says where it comes from."""
     assert hashlib.sha256((STATIC / "htmx.min.js").read_bytes()).hexdigest() == HTMX
-    assert "htmx.org-2.0.11.tgz" in (STATIC / "htmx.LICENSE.txt").read_text()
+    assert "htmx 2.0.11" in (STATIC / "htmx.LICENSE.txt").read_text()
     assert asset("htmx.min.js") == f"/static/htmx.min.js?v={HTMX[:12]}"
 
 

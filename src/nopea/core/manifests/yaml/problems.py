@@ -149,7 +149,10 @@ def explain(error: yaml.YAMLError, *, text: str, first_line: int) -> Problem:
             source=at_line(first_line + line),
         )
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    source = at_line(first_line + (mark.line if mark else 0))
     parser_message = f"{getattr(error, 'problem', None) or ''} {getattr(error, 'context', None) or ''}"
+    if "nesting depth" in parser_message:  # a limit of libyaml 0.2.6, which looks ahead of ours
+        return beyond("The document is nested too deeply.", source=source).problem
     message, hint = next(
         ((message, hint) for part, message, hint in _BY_PARSER if part in parser_message),
         ("The document is not valid YAML.", _INDENT),
@@ -158,7 +161,7 @@ def explain(error: yaml.YAMLError, *, text: str, first_line: int) -> Problem:
         code=Code.YAML_SYNTAX,
         message=message,
         hint=hint,
-        source=at_line(first_line + (mark.line if mark else 0)),
+        source=source,
     )
 
 
