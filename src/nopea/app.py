@@ -19,7 +19,7 @@ from nopea.informers.follow import follow_objects
 from nopea.logs import Log
 from nopea.settings import Settings
 from nopea.state.mirrors import sweep_mirrors
-from nopea.web.server import ServedPort, listening, probe_listener, webhook_listener
+from nopea.web.server import ServedPort, listening, probe_listener, users_listener, webhook_listener
 
 log = Log(__name__)
 
@@ -127,7 +127,13 @@ def _listeners(settings: Settings, process: Process) -> tuple[ServedPort, ...]:
         why_not_ready=process.readiness.why_not,
         routes=process.metrics,
     )
-    return (probes, webhook_listener(host=settings.host, port=settings.port, routes=process.webhooks))
+    webhooks = webhook_listener(host=settings.host, port=settings.port, routes=process.webhooks)
+    if (users := process.users) is None:
+        return (probes, webhooks)
+    reports = users_listener(
+        host=settings.host, port=settings.users_port, routes=users.routes, tls=users.address.context
+    )
+    return (probes, webhooks, reports)
 
 
 def _started(process: Process) -> dict[str, asyncio.Task[None]]:
@@ -145,6 +151,8 @@ def _started(process: Process) -> dict[str, asyncio.Task[None]]:
         "events": process.events.run(),
         "notifications": process.notifier.run(),
     }
+    if process.users is not None:
+        work["users"] = process.users.address.run()
     started = {name: tasks.spawn(running, name=name) for name, running in work.items()}
     return {**started, **process.outboxes.start()}
 

@@ -48,9 +48,12 @@ from nopea.state.ownership import Ownership
 from nopea.state.rendering_store import RenderingStore
 from nopea.state.repositories import RepositoryStore
 from nopea.state.store import StateStore
+from nopea.state.user_record import UserRecord
 from nopea.web.bodies import Bodies
 from nopea.web.metrics import metrics_routes
 from nopea.web.secrets import HookSecrets, SharedSecret
+from nopea.web.user_reviews import UserReviews
+from nopea.web.users_address import UsersAddress
 from nopea.web.webhooks import Webhooks
 
 TRACES_SECONDS = 1.0
@@ -67,6 +70,14 @@ class Readiness:
     def why_not(self) -> str:
         """Return why the process is not ready; empty when it is."""
         return "shutting down" if self.draining else self.controller.why_not_ready()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Users:
+    """Where the API server reports writes of users, and what takes the reports."""
+
+    address: UsersAddress
+    routes: Sequence[web.RouteDef]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +99,8 @@ class Process:
     readiness: Readiness
     metrics: Sequence[web.RouteDef]
     webhooks: Sequence[web.RouteDef]
+    users: Users | None
+    """None unless users are recorded."""
 
 
 @asynccontextmanager
@@ -179,7 +192,13 @@ async def assembled(settings: Settings) -> AsyncIterator[Process]:
             readiness=readiness,
             metrics=metrics_routes(_exposition(parts, instruments).scrape),
             webhooks=_webhooks(settings, parts, readiness, instruments).routes(),
+            users=_users(client, services, namespace=own_namespace) if settings.record_users else None,
         )
+
+
+def _users(client: KubeClient, services: Services, *, namespace: str) -> Users:
+    address = UsersAddress(client.on_behalf("users"), namespace=namespace)
+    return Users(address=address, routes=UserReviews(services.users, address.token).routes())
 
 
 def _services(
@@ -205,6 +224,7 @@ def _services(
             mailboxes.put(repository.key, Trigger.OBJECT_CHANGE)
 
     discovery = Discovery(client)
+    object_cache = ObjectCache(client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current)
     return Services(
         client=client,
         discovery=discovery,
@@ -220,7 +240,8 @@ def _services(
                 version=renderer.version,
             ),
         ),
-        object_cache=ObjectCache(client, rules=repositories.rules, wake=wake, hash_key=inventory_key.current),
+        object_cache=object_cache,
+        users=UserRecord(object_cache.find),
         publisher=Publisher(client=client, events=events, repositories=repositories, listeners=listeners),
         repositories=repositories,
         store=store,

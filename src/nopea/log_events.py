@@ -60,6 +60,16 @@ def inventory_key_not_kept(secret: str, error: str) -> None:
     """The Secret cannot be read, created or used: until it can, each start reads every object once."""
 
 
+@event(INFO, "users recorded")
+def users_recorded(hosts: Collection[str]) -> None:
+    """The API server has been told where to report writes of users; with `--record-users`."""
+
+
+@event(WARNING, "users not recorded")
+def users_not_recorded(error: str) -> None:
+    """The API server cannot be told where to report writes: drift is reported without users."""
+
+
 # Repositories
 
 

@@ -44,6 +44,10 @@ class Settings:
     """Of webhooks, which come from outside."""
     probe_port: int = 4001
     """Of probes and metrics, which only the cluster reads."""
+    users_port: int = 4002
+    """Of what the API server reports of writes, if `record_users`."""
+    record_users: bool = False
+    """Report which user changed an object."""
     log_level: str = "info"
     log_format: Format = "json"
     cache_dir: Path = Path("/var/cache/nopea")

@@ -142,10 +142,34 @@ def test_egress_is_that_of_deploy(lab: Lab, tmp_path: Path) -> None:
     _same(chart, _built(lab, tmp_path))
 
 
+def test_the_record_of_users_is_that_of_deploy(lab: Lab, tmp_path: Path) -> None:
+    """The value has what the component has, and a strict API server accepts it."""
+    (tmp_path / "deploy").symlink_to(DEPLOY)
+    (tmp_path / "kustomization.yaml").write_text(
+        "resources: [deploy/tenants]\ncomponents: [deploy/record-users]\n"
+    )
+    values: dict[str, Any] = {"recordUsers": {"enabled": True}}
+
+    _same(_ordered(_charted(render(**values))), _ordered(_built(lab, tmp_path)))
+    error = refuse(**values, name="nopea-two")
+    assert "recordUsers needs the name nopea" in str(error)
+
+
+def _ordered(objects: dict[str, Object]) -> dict[str, Object]:
+    """Sort the variables and the ports of the container, which kustomize puts in another order."""
+    for one in objects.values():
+        if one["kind"] == "Deployment":
+            (container,) = one["spec"]["template"]["spec"]["containers"]
+            for field in ("env", "ports"):
+                container[field].sort(key=lambda each: each["name"])
+    return objects
+
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "tenants": {},
     "any-namespace": {"profile": "any-namespace"},
     "cluster-admin": {"profile": "cluster-admin"},
+    "users": {"recordUsers": {"enabled": True}},
     "one namespace": {"profile": "any-namespace", "watchNamespace": "default"},
     "everything": EVERYTHING,
 }

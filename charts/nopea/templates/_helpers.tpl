@@ -49,6 +49,7 @@ empty or in `env`: a list of variables with a name twice is refused by server-si
 {{- range list
   (dict "name" "HOME" "value" "/tmp")
   (dict "name" "NOPEA_WEBHOOK_SECRET_FILE" "value" "/etc/nopea/webhook/token")
+  (dict "name" "NOPEA_RECORD_USERS" "value" .Values.recordUsers.enabled)
   (dict "name" "NOPEA_APPLY_AS_CONTROLLER" "value" (eq .Values.profile "cluster-admin"))
   (dict "name" "NOPEA_NAMESPACE" "value" .Values.watchNamespace)
   (dict "name" "NOPEA_DEFAULT_SERVICE_ACCOUNT" "value" .Values.defaultServiceAccount)

@@ -21,6 +21,7 @@ from nopea.core.objects import GroupKind, ObjectKey, Resource
 from nopea.core.plan.model import Finish, ObservedObject
 from nopea.core.plan.observed import observed_of
 from nopea.core.secret import NO_KEY, Secret
+from nopea.core.users.write import ReportedObject
 from nopea.informers.informer import EVERYWHERE, Informer, Informers, KindVersion, Scope, version_of
 from nopea.kube.access import may
 from nopea.kube.client import KubeClient
@@ -181,6 +182,16 @@ class ObjectCache:
         """Return what is live under our label; None when nothing is, or the kind is not known."""
         found = self._informers.of(resource, key.namespace)
         return found[0].objects.get(key) if found else None
+
+    def find(self, place: ReportedObject) -> tuple[ObjectKey, str] | None:
+        """Return the identity and the uid of a live object of ours; None for every other one."""
+        for each in self._informers:
+            resource = each.resource
+            if (resource.group, resource.plural) == (place.group, place.plural):
+                key = ObjectKey(resource.group, resource.kind, place.namespace, place.name)
+                if (known := each.objects.get(key)) is not None:
+                    return key, known.uid
+        return None
 
     def takes_back(self, key: ObjectKey) -> bool:
         """Return, once, whether etcd was restored to a state in which the object was as applied before."""

@@ -66,9 +66,13 @@ class Happening:
     action: str
     note: str
     at: datetime = field(compare=False)
+    related: Regarding | None = None
+    """Another object that it is about."""
 
 
-def happening(regarding: Regarding, words: tuple[str, str, str, str], *, at: datetime) -> Happening:
+def happening(
+    regarding: Regarding, words: tuple[str, str, str, str], *, at: datetime, related: Regarding | None = None
+) -> Happening:
     """Return an occurrence of (type, reason, action, note), cut to the API's limits; `at` is aware."""
     kind, reason, action, note = words
     return Happening(
@@ -78,6 +82,7 @@ def happening(regarding: Regarding, words: tuple[str, str, str, str], *, at: dat
         action=cut(action, _WORD_LIMIT),
         note=cut(note, NOTE_LIMIT),
         at=at,
+        related=related,
     )
 
 
@@ -115,6 +120,8 @@ def event_body(happened: Happening, reporter: Reporter, *, name: str) -> bytes:
         "note": happened.note,
         "regarding": happened.regarding.reference(),
     }
+    if happened.related is not None:
+        body["related"] = happened.related.reference()
     return orjson.dumps(body)
 
 

@@ -104,6 +104,7 @@ class EventRecorder:
         reason: str,
         action: str,
         note: str,
+        related: Regarding | None = None,
     ) -> None:
         """Queue an Event; a full queue drops its oldest one.
 
@@ -114,7 +115,7 @@ class EventRecorder:
             self._queue.popleft()
             self.dropped += 1
         words = (type, reason, action, note)
-        self._queue.append(happening(regarding, words, at=datetime.now(UTC)))
+        self._queue.append(happening(regarding, words, at=datetime.now(UTC), related=related))
         self._arrived.set()
 
     async def run(self) -> None:

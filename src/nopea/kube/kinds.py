@@ -41,6 +41,13 @@ DEPLOYMENTS = Resource(group="apps", version="v1", kind="Deployment", plural="de
 NAMESPACES = Resource(group="", version="v1", kind="Namespace", plural="namespaces", namespaced=False)
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
 CONFIG_MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
+VALIDATING_WEBHOOKS = Resource(
+    group="admissionregistration.k8s.io",
+    version="v1",
+    kind="ValidatingWebhookConfiguration",
+    plural="validatingwebhookconfigurations",
+    namespaced=False,
+)
 SECRETS = Resource(group="", version="v1", kind="Secret", plural="secrets", namespaced=True)
 
 

@@ -196,6 +196,8 @@ class Executor:
             admission=() if is_known else tuple(_change(key, path, body, live) for path in admission),
             removed=tuple(map(render_path, written.removed)),
             leftovers=await self._leftovers(step, desired, live),
+            api_version=applied.head.api_version,
+            uid=applied.meta.uid,
         )
 
     def _admission_of(self, key: ObjectKey) -> str:

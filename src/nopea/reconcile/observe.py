@@ -29,6 +29,7 @@ from nopea.kube.errors import ApiError, NotFoundError
 from nopea.kube.kinds import DEFINITIONS
 from nopea.kube.problems import to_problem
 from nopea.state.store import FirstSeen, RepositoryState
+from nopea.state.user_record import UserRecord, nobody
 
 LANES = 16
 
@@ -75,6 +76,7 @@ class Observer:
         owner: str,
         is_released: Callable[[ObjectKey, str], bool],
         previous: Previous,
+        users: UserRecord | None = None,
         keeps_objects: bool = False,
     ) -> None:
         """`is_released` says that the owner of a label value has let go of an object, or is gone.
@@ -88,6 +90,7 @@ class Observer:
         self._owner = owner
         self._is_released = is_released
         self._previous = previous
+        self._users = users or nobody()
         self._keeps_objects = keeps_objects
 
     async def observe(self, desired: Sequence[Desired], state: RepositoryState) -> Observation:
@@ -126,6 +129,7 @@ class Observer:
             else:
                 self._note(observation, one.key, live)
                 state.drifted_since.pop(one.key, None)
+                state.as_applied.add(one.key)
         await self._look_at(looks, observation, state)
         return observation
 
@@ -187,7 +191,8 @@ class Observer:
         else:
             desired = orjson.loads(one.body)
             drift = find_drift(desired=desired, last_applied=desired, live=None, rules=one.rules)
-            observation.seen[one.key] = ObservedDrift(drift=drift, since=_since(one.key, drift, state))
+            drift = self._users.attribute(one.key, drift, None)
+            observation.seen[one.key] = _seen(one.key, drift, state)
 
     async def _look_at(
         self, looks: Sequence[Desired], observation: Observation, state: RepositoryState
@@ -225,6 +230,8 @@ class Observer:
                 observation.live[key] = live
         elif not is_watched:
             self._object_cache.assume_gone(key)
+        if not is_watched:
+            state.as_applied.discard(key)
         if last is None or not is_suspect(observation.observed.get(key), last):
             state.drifted_since.pop(key, None)
             return
@@ -236,9 +243,8 @@ class Observer:
             if not last.hash and body == one.body:  # only the key of the hashes has changed, not Git
                 state.applied[key] = replace(last, hash=one.hash)
         drift = find_drift(desired=desired, last_applied=before or desired, live=live, rules=one.rules)
-        observation.seen[key] = ObservedDrift(
-            drift=drift, since=_since(key, drift, state), kept=_kept(drift, before, desired)
-        )
+        drift = self._users.attribute(key, drift, live)
+        observation.seen[key] = replace(_seen(key, drift, state), kept=_kept(drift, before, desired))
 
 
 def managers_of(drift: Drift) -> frozenset[str]:
@@ -246,17 +252,24 @@ def managers_of(drift: Drift) -> frozenset[str]:
     return frozenset(one.manager for one in drift.fields)
 
 
-def _since(key: ObjectKey, drift: Drift, state: RepositoryState) -> datetime:
-    """Return when the drift began: the latest change that managedFields date, else when it was first seen."""
+def _seen(key: ObjectKey, drift: Drift, state: RepositoryState) -> ObservedDrift:
+    """Return the drift with its beginning: the latest change that is dated, else when it appeared.
+
+    The first date stays while the drift does: managedFields date the last write of a manager, which may have
+    been about another field. A change that nothing dates may have been made long before it was found, unless
+    a watch had shown the object as applied.
+    """
     if not drift.fields:
         state.drifted_since.pop(key, None)
-        return datetime.now(UTC)
-    what = hash(tuple((one.keys, repr(one.to)) for one in drift.fields if one.changed_at is None))
-    seen = state.drifted_since.get(key)
-    if seen is None or seen.what != what:
-        seen = state.drifted_since[key] = FirstSeen(what, datetime.now(UTC))
-    dated = [one.changed_at for one in drift.fields if one.changed_at is not None]
-    return max(dated) if dated else seen.at
+        return ObservedDrift(drift=drift, since=datetime.now(UTC))
+    what = hash(tuple((one.keys, repr(one.to), one.manager) for one in drift.fields))
+    first = state.drifted_since.get(key)
+    if first is None or first.what != what:
+        dated = [one.changed_at for one in drift.fields if one.changed_at is not None]
+        at = max(dated) if dated else datetime.now(UTC)
+        first = FirstSeen(what, at, is_dated=bool(dated) or key in state.as_applied)
+        state.drifted_since[key] = first
+    return ObservedDrift(drift=drift, since=first.at, is_dated=first.is_dated)
 
 
 def _kept(drift: Drift, before: Mapping[str, Any] | None, desired: Mapping[str, Any]) -> tuple[Path, ...]:

@@ -22,7 +22,7 @@ from nopea.core.health.condition import HealthSummary
 from nopea.core.problem import Code, Problem
 from nopea.core.secret import mask_url
 from nopea.core.status import status as views
-from nopea.core.status.events import MOST_OF_A_KIND, event_lines
+from nopea.core.status.events import MOST_OF_A_KIND, event_lines, object_lines
 from nopea.core.status.health import is_detail, with_health
 from nopea.core.status.report import Outcome, ReconcileReport, Result
 from nopea.core.status.transition import Transition
@@ -211,6 +211,23 @@ class Publisher:
                 log.write(log_events.objects_orphaned, repo=repository.key, note=line.note)
             self._events.record(
                 _regarding(repository), type=line.type, reason=line.reason, action=line.action, note=line.note
+            )
+        for result, line in object_lines(step):
+            if not self._repositories.covers(result.key.namespace):
+                continue  # it has no right to Events there
+            self._events.record(
+                Regarding(
+                    api_version=result.api_version,
+                    kind=result.key.kind,
+                    namespace=result.key.namespace,
+                    name=result.key.name,
+                    uid=result.uid,
+                ),
+                type=line.type,
+                reason=line.reason,
+                action=line.action,
+                note=line.note,
+                related=_regarding(repository),
             )
         for listener in self._listeners:
             try:

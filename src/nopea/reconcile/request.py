@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nopea.core.api.repository import Repository
 from nopea.core.api.tenancy import LEAST, TenancyPolicy
@@ -16,6 +16,7 @@ from nopea.kube.discovery import Discovery
 from nopea.reconcile.fetch import Fetcher
 from nopea.state.ownership import Ownership
 from nopea.state.repositories import RepositoryStore
+from nopea.state.user_record import UserRecord, nobody
 
 
 def _wake_nobody(owner: str) -> None:
@@ -35,6 +36,7 @@ class ReconcileContext:
     policy: TenancyPolicy = LEAST
     namespace: str = ""
     """Nopea's own."""
+    users: UserRecord = field(default_factory=nobody)
     wake: Callable[[str], None] = _wake_nobody
     """Wakes the worker of the repository that a label value names. A command has no workers."""
 

@@ -98,6 +98,7 @@ class ClusterSync:
             owner=self._owner,
             is_released=self._is_released,
             previous=self.manifests_of,
+            users=context.users,
             keeps_objects=keeps_objects,
         )
 
@@ -341,9 +342,11 @@ class ClusterSync:
             key: live.facts if live is not None and live.owner == self._owner else None
             for key, live in execution.left.items()
         }
+        self._context.users.applied(execution.applied)
         for key, last in execution.applied.items():
             if last.projection is not None:  # else drift was left in it
                 self._state.drifted_since.pop(key, None)
+                self._state.as_applied.add(key)
 
 
 def with_execution(

@@ -162,6 +162,7 @@ def forget(state: RepositoryState, keys: Collection[ObjectKey]) -> None:
     for key in keys:
         state.applied.pop(key, None)
         state.drifted_since.pop(key, None)
+        state.as_applied.discard(key)
 
 
 def _chunk_name(repository: Repository, index: int) -> str:

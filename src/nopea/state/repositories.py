@@ -62,6 +62,10 @@ class RepositoryStore:
         is_here = label.partition(".")[0] == self._namespace  # a namespace has no dot
         return label in self._by_label or not (self._whole_cluster or is_here)
 
+    def covers(self, namespace: str) -> bool:
+        """True of every namespace, or only of the one that is watched: Nopea has its own rights there."""
+        return self._whole_cluster or namespace == self._namespace
+
     def rules(self, label: str, key: ObjectKey) -> IgnoreRules:
         """Return what the repository of a label value ignores in an object."""
         repository = self.owner(label)

@@ -25,10 +25,14 @@ from nopea.core.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class FirstSeen:
-    """When drift was first seen; `what` differs from that of any other drift of the object."""
+    """When drift began; `what` differs from that of any other drift of the object.
+
+    Without `is_dated`, `at` is only when it was found: it may have begun long before.
+    """
 
     what: int
     at: datetime
+    is_dated: bool = True
 
 
 @dataclass(slots=True)
@@ -44,7 +48,9 @@ class RepositoryState:
     chunks: dict[int, str] = field(default_factory=dict)
     """The digests of the Inventory objects as last written, by index."""
     drifted_since: dict[ObjectKey, FirstSeen] = field(default_factory=dict)
-    """When drift that nothing in the cluster dates was first seen in an object."""
+    """Since when objects drift."""
+    as_applied: set[ObjectKey] = field(default_factory=set)
+    """The objects that a watch has shown as they were applied: drift that appears in one begins now."""
     left: dict[ObjectKey, tuple[object, ...] | None] = field(default_factory=dict)
     """The `ObservedObject.facts` of the objects that the last run left alone; None without our label."""
     fights: Fights = NO_FIGHTS

@@ -38,6 +38,9 @@ class Bound:
 PROBES = Bound(64, 32)
 """The kubelet and a few scrapers."""
 
+USERS = Bound(256, 128)
+"""The API servers: each keeps a few."""
+
 
 @dataclass(eq=False, slots=True)
 class _Connection:

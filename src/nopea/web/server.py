@@ -1,4 +1,6 @@
-"""The HTTP servers: one port for probes and metrics, one for webhooks, whose flood cannot stop the first.
+"""The HTTP servers: a port for probes and metrics, one for webhooks, whose flood cannot stop the first.
+
+A third is for what the API server reports of writes, if users are recorded.
 
 Broken requests are answered with 4xx and write no traceback into the log.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +24,7 @@ from aiohttp.web_protocol import PayloadAccessError
 
 from nopea import log_events, tasks
 from nopea.logs import Log
-from nopea.web.connections import PROBES, Bound, Connections, Handler
+from nopea.web.connections import PROBES, USERS, Bound, Connections, Handler
 
 log = Log(__name__)
 
@@ -34,6 +37,7 @@ _BROKEN_REQUEST = (
     ConnectionError,
 )
 CLOSE_SECONDS = 2.0
+HANDSHAKE_SECONDS = 3.0
 KEEP_ALIVE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
 """How long the unread rest of a body is read, so that its sender sees the response."""
@@ -54,6 +58,7 @@ class ServedPort:
     routes: Sequence[web.AbstractRouteDef]
     bound: Bound
     middlewares: Sequence[Middleware] = ()
+    tls: ssl.SSLContext | None = None
 
 
 @asynccontextmanager
@@ -79,7 +84,7 @@ async def listening(listener: ServedPort) -> AsyncIterator[int]:
     watching = tasks.spawn(connections.run(), name=f"idle connections of {listener.serves}")
     try:
         try:
-            await web.TCPSite(runner, listener.host, listener.port).start()
+            await _Site(runner, listener.host, listener.port, ssl_context=listener.tls).start()
         except OSError as error:
             raise ListenError(
                 f"Cannot listen on {listener.host}:{listener.port}: {error.strerror}. "
@@ -119,6 +124,37 @@ def webhook_listener(*, host: str, port: int, routes: Iterable[web.AbstractRoute
     return ServedPort(
         serves="webhooks", host=host, port=port, option="--port", routes=tuple(routes), bound=bound
     )
+
+
+def users_listener(
+    *, host: str, port: int, routes: Iterable[web.AbstractRouteDef], tls: ssl.SSLContext
+) -> ServedPort:
+    """Return the listener of the API server's reports; every Pod may reach it."""
+    return ServedPort(
+        serves="users",
+        host=host,
+        port=port,
+        option="--users-port",
+        routes=tuple(routes),
+        bound=USERS,
+        tls=tls,
+    )
+
+
+class _Site(web.TCPSite):
+    """A place to listen at. Clients that never finish the handshake of TLS are let go soon."""
+
+    async def start(self) -> None:
+        if self._ssl_context is None:
+            await super().start()
+            return
+        await web.BaseSite.start(self)
+        loop, server = asyncio.get_running_loop(), self._runner.server
+        assert server is not None  # noqa: S101 - the runner is set up
+        self._server = await loop.create_server(
+            server, self._host, self._port, ssl=self._ssl_context, backlog=self._backlog,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS, ssl_shutdown_timeout=HANDSHAKE_SECONDS,
+        )  # fmt: skip
 
 
 async def _health(request: web.Request) -> web.Response:

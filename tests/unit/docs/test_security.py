@@ -24,7 +24,8 @@ ACTORS = (
     "what is in a repository", "a Git server",
     "a registry, a chart repository, another repository",
     "who may read status, Events, notifications or logs",
-    "who may read the volume of `--cache-dir`", "another manager of the same objects",
+    "who may read the volume of `--cache-dir`", "a Pod that reaches the port of the API server's reports",
+    "another manager of the same objects",
     "a tenant by any of this, or by all at once",
     "another GitRepository of the same tenant", "who takes over the Nopea Pod", "the supply chain",
 )  # fmt: skip

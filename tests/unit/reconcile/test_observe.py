@@ -205,6 +205,36 @@ async def test_a_second_drift_has_its_own_date() -> None:
         assert datetime.now(UTC) - observation.seen[KEY].since < timedelta(minutes=1)
 
 
+async def test_drift_that_was_there_at_the_start_has_no_date() -> None:
+    """Nothing dates a deletion, and when this process found it is not when it was."""
+    async with synced() as place:
+        place.state().as_applied.clear()  # as after a restart
+        place.cluster.delete(KEY)
+        found = await observe(place, desired("a"))
+        assert not found.seen[KEY].is_dated
+
+    async with synced() as place:
+        await observe(place, desired("a"))
+        place.cluster.delete(KEY)
+        found = await observe(place, desired("a"))
+        assert found.seen[KEY].is_dated
+
+
+async def test_the_date_stays_when_the_manager_writes_another_field() -> None:
+    """managedFields has only the last write of a manager; the drift and its grace period are older."""
+    async with synced() as place:
+        at = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+        place.cluster.now = lambda: at
+        place.edit("a", {"colour": "red"})
+        assert (await observe(place, desired("a"))).seen[KEY].since == at
+
+        place.cluster.now = lambda: at + timedelta(hours=1)
+        place.cluster.change(KEY, {"metadata": {"annotations": {"nopea.io/prune": "false"}}})
+        (drift,) = (again := await observe(place, desired("a"))).seen[KEY].drift.fields
+        assert drift.manager == "kubectl-edit"
+        assert again.seen[KEY].since == at
+
+
 async def test_fields_that_git_changed_are_not_kept() -> None:
     """A drifted field is kept if Git did not change it since the previous commit."""
     async with synced() as place:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.fakes.installation import Installation, config_map, installed, repository_key, status_writes
+from tests.fakes.installation import (
+    Installation,
+    config_map,
+    installed,
+    key_of,
+    repository_key,
+    status_writes,
+)
 
 from nopea import tasks
 from nopea.core.status.report import Result
@@ -72,6 +79,29 @@ async def events(place: Installation) -> list[str]:
     place.events.stop()
     await place.events.run()
     return [value["reason"] for key, value in place.cluster.objects.items() if key.kind == "Event"]
+
+
+async def test_a_healed_object_has_an_event_of_its_own() -> None:
+    """Whoever describes the object reads there why it changed back; `related` is the GitRepository."""
+    async with installed(FILES, deletionPolicy="Orphan") as place:
+        await place.sync()
+        place.edit("a", {"colour": "red"})
+        await place.sync()
+        await events(place)
+
+        stored = [value for key, value in place.cluster.objects.items() if key.kind == "Event"]
+        (about,) = (one for one in stored if one["regarding"]["kind"] == "ConfigMap")
+        live = place.cluster.objects[key_of("a")]
+        assert about["reason"] == "DriftHealed"
+        assert about["regarding"] == {
+            "apiVersion": "v1", "kind": "ConfigMap", "namespace": "shop", "name": "a",
+            "uid": live["metadata"]["uid"],
+        }  # fmt: skip
+        assert about["related"]["kind"] == "GitRepository"
+        assert about["note"].startswith(
+            "Reverted ConfigMap shop/a: .data.colour red → blue (changed by kubectl"
+        )
+        assert about["note"].endswith(f"The GitRepository {repository_key().namespace}/web declares it.")
 
 
 async def test_a_long_sync_is_reconciling_in_the_status() -> None:

@@ -46,6 +46,13 @@ def test_an_unknown_owner_may_exist_unless_all_namespaces_are_watched(whole_clus
     assert repositories.may_exist("other.web") is not whole_cluster
 
 
+def test_nopeas_own_rights_cover_the_namespaces_that_are_watched() -> None:
+    """With `--namespace` that is one."""
+    assert RepositoryStore().covers("other")
+    one = RepositoryStore(whole_cluster=False, namespace="shop")
+    assert (one.covers("shop"), one.covers("other")) == (True, False)
+
+
 def test_an_unknown_owner_in_the_watched_namespace_is_gone() -> None:
     """Its objects may be taken over; the label of a long name may hide its namespace, so it may exist."""
     repositories = RepositoryStore(whole_cluster=False, namespace="shop")

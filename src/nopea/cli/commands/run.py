@@ -79,6 +79,17 @@ def _default_cache() -> Path:
     help="Port of probes and metrics.",
 )
 @click.option(
+    "--record-users",
+    is_flag=True,
+    help="Report which user changed an object, as the API server tells it: see docs/drift.md.",
+)
+@click.option(
+    "--users-port",
+    default=DEFAULTS.users_port,
+    type=click.IntRange(0, 65535),
+    help="Port of the API server's reports, with --record-users.",
+)
+@click.option(
     "--log-level",
     default=DEFAULTS.log_level,
     type=click.Choice(["debug", "info", "warning", "error"]),

@@ -10,6 +10,7 @@ from nopea.cli.output.messages import count
 from nopea.core.api.conditions import HEALTHY, find
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import MAX_ERRORS, GitRepositoryStatus
+from nopea.core.drift.find import who
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.status.timeline import changes_of
 
@@ -28,7 +29,7 @@ def synced_lines(repository: Repository) -> Iterator[str]:
     if health is not None and health.status == "False":
         yield f"  unhealthy: {health.message}"
     for drift in status.drifts:
-        by = f"  by {drift.manager}" if drift.manager else ""
+        by = f"  by {whom}" if (whom := who(drift.manager, drift.user)) else ""
         yield f"  drifted: {drift.object}  {drift.action or 'left'}{by}"
 
 

@@ -17,6 +17,8 @@ MAX_LINE = 512
 MAX_VALUE = 256
 MAX_NAME = 253
 MAX_LABEL = 63
+MAX_USER = 256
+MAX_GROUPS = 10
 
 Text = Annotated[str, Meta(max_length=MAX_MESSAGE)]
 Line = Annotated[str, Meta(max_length=MAX_LINE)]
@@ -110,7 +112,7 @@ class FieldChange(Model, frozen=True, kw_only=True):
 
 
 class DriftEntry(Model, frozen=True, kw_only=True):
-    """An object that differs from Git, and the manager that changed it."""
+    """An object that differs from Git, the manager that changed it, and the user."""
 
     object: Annotated[ObjectReference, Meta(description="The object that differs.")]
     kind: Annotated[Word, Meta(description="manual_drift, or conflict if Git changed the object as well.")]
@@ -121,6 +123,17 @@ class DriftEntry(Model, frozen=True, kw_only=True):
     manager: (
         Annotated[str, Meta(max_length=128, description="The field manager that changed the object.")] | None
     ) = None
+    user: (
+        Annotated[
+            str,
+            Meta(max_length=MAX_USER, description="The user who changed the object, if users are recorded."),
+        ]
+        | None
+    ) = None
+    groups: Annotated[
+        tuple[Annotated[str, Meta(max_length=128)], ...],
+        Meta(max_length=MAX_GROUPS, description="Groups of the user; at most 10."),
+    ] = ()
     operation: Annotated[Word, Meta(description="Operation of the manager: Apply or Update.")] | None = None
     since: Annotated[Time, Meta(description="Time of the change.")] | None = None
     action: Annotated[Word, Meta(description="What Nopea does about the drift.")] | None = None

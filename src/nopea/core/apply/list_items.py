@@ -96,6 +96,12 @@ def _parse_value(key: str) -> Any:
         return _UNREADABLE
 
 
+def key_value(key: str) -> Any:
+    """Return the value in a path element of a list: `{"name": "web"}`, or a member; None for any other."""
+    value = _parse_value(key) if key[:2] in ("k:", "v:") else None
+    return None if value is _UNREADABLE else value
+
+
 def key_names(key: str) -> tuple[str, ...]:
     """Return the names in a key of a merged list: `("containerPort", "protocol")`."""
     return _parse_key(key)[0]

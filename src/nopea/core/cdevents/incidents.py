@@ -16,6 +16,7 @@ from nopea.core.cdevents.builder import DriftAs, EventBuilder
 from nopea.core.cdevents.event import CDEvent, resolves
 from nopea.core.cdevents.ids import chain_id, event_id
 from nopea.core.cdevents.vocabulary import EventType
+from nopea.core.drift.find import who
 from nopea.core.objects import ObjectKey
 from nopea.core.status.drifts import drift_of
 from nopea.core.status.report import ObjectResult, Result
@@ -128,15 +129,16 @@ def _is_deletion(builder: EventBuilder) -> bool:
 
 
 def _episode(drift: DriftEntry) -> tuple[str, str]:
-    """Return what identifies the drift of an object."""
-    return str(drift.object), drift.since or ""
+    """Return what identifies the drift of an object: since when, or what where that is not known."""
+    return str(drift.object), drift.since or repr(drift.fields)
 
 
 def _detected(builder: EventBuilder, drift: DriftEntry) -> CDEvent:
     is_incident = builder.drift_as is DriftAs.INCIDENT
     paths = ", ".join(change.path or "the whole object" for change in drift.fields[:_FIELDS_IN_A_LINE])
     more = f" and {len(drift.fields) - _FIELDS_IN_A_LINE} more" if drift.fields[_FIELDS_IN_A_LINE:] else ""
-    by = f", changed by {drift.manager}" if drift.manager else ""
+    whom = who(drift.manager, drift.user)
+    by = f", changed by {whom}" if whom else ""
     return _drift_event(
         builder,
         drift,
@@ -192,6 +194,8 @@ def _drift_facts(drift: DriftEntry) -> Mapping[str, Any]:
         "kind": drift.kind,
         "fields": fields,
         "manager": drift.manager,
+        "user": drift.user,
+        "groups": list(drift.groups) or None,
         "operation": drift.operation,
         "since": drift.since,
         "action": drift.action,

@@ -43,7 +43,8 @@ class FieldDrift:
     `path` is its path for messages, `keys` the elements of the path. `from_` is the value in Git (None:
     absent), `to` the live value (None: absent). If both are equal, only the ownership has changed. `manager`,
     `operation`, `subresource` and `changed_at` are those of the current owner, and empty for an absent field:
-    Kubernetes does not record who removed it.
+    Kubernetes does not record who removed it. `user` and `groups` are those of the user who changed it, where
+    that is known (`core/users/attribute.py`).
     """
 
     path: str
@@ -54,6 +55,8 @@ class FieldDrift:
     operation: str
     subresource: str
     changed_at: datetime | None
+    user: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +68,13 @@ class Drift:
 
     @property
     def attributed(self) -> FieldDrift | None:
-        """The first field whose manager is known."""
-        return next((field for field in self.fields if field.manager), None)
+        """The first field of which it is known who changed it."""
+        return next((field for field in self.fields if field.manager or field.user), None)
+
+
+def who(manager: str | None, user: str | None) -> str:
+    """Return who changed something, for a sentence: `kubectl, user ada`; empty if nobody is known."""
+    return ", ".join([name for name in (manager, f"user {user}" if user else "") if name])
 
 
 def find_drift(

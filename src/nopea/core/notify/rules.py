@@ -14,6 +14,7 @@ from nopea.core.api.entries import DriftEntry, FieldChange, StatusError
 from nopea.core.api.repository import ref_of
 from nopea.core.api.spec import GitRepositorySpec, HealPolicy
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.drift.find import who
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.notify.notification import (
     CodeText,
@@ -99,7 +100,8 @@ def _what_happened(new: list[DriftEntry]) -> str:
         return "was deleted in the cluster"
     if len(new) > 1:
         return "were changed in the cluster"
-    return f"was changed by {new[0].manager}" if new[0].manager else "was changed in the cluster"
+    whom = who(new[0].manager, new[0].user)
+    return f"was changed by {whom}" if whom else "was changed in the cluster"
 
 
 def _drift_id(drift: DriftEntry) -> tuple[str, str | None, tuple[FieldChange, ...]]:
@@ -114,9 +116,12 @@ def _is_gone(drift: DriftEntry) -> bool:
 def _drift_lines(drift: DriftEntry) -> Iterable[Line]:
     when = f" at {drift.since}" if drift.since else ""
     if _is_gone(drift):
-        yield CodeText(str(drift.object)), f" was deleted{when}. Kubernetes does not record by whom."
+        deleter: Line = (" by user ", CodeText(drift.user)) if drift.user else ()
+        end = "." if drift.user else ". Kubernetes does not record by whom."
+        yield CodeText(str(drift.object)), " was deleted", *deleter, f"{when}{end}"
         return
-    by: Line = (" by ", CodeText(drift.manager)) if drift.manager else (" by an unknown client",)
+    whom = who(drift.manager, drift.user)
+    by: Line = (" by ", CodeText(whom)) if whom else (" by an unknown client",)
     yield CodeText(str(drift.object)), " was changed", *by, when
     for field in drift.fields[:_MAX_FIELDS]:
         yield "• ", CodeText(field.path), _how(field)
@@ -137,6 +142,7 @@ def _drift_facts(drift: DriftEntry) -> dict[str, Any]:
         "object": str(drift.object),
         "kind": drift.kind,
         "manager": drift.manager,
+        **({"user": drift.user} if drift.user else {}),
         "operation": drift.operation,
         "since": drift.since,
         "deleted": _is_gone(drift),

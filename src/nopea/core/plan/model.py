@@ -131,11 +131,13 @@ class LastApplied:
 class ObservedDrift:
     """The drift found in an object whose projection differs from the baseline.
 
-    `kept` lists the drifted fields that Git did not change. `since` is when the drift began, as far as known.
+    `kept` lists the drifted fields that Git did not change. `since` is when the drift began; without
+    `is_dated` that is not known, and it is when the drift was found.
     """
 
     drift: Drift
     since: datetime
+    is_dated: bool = True
     kept: tuple[Path, ...] = ()
 
 

@@ -18,6 +18,7 @@ from nopea.core.api.conditions import (
 from nopea.core.api.entries import Condition, DriftEntry, StatusError
 from nopea.core.api.repository import Repository
 from nopea.core.api.status import GitRepositoryStatus
+from nopea.core.drift.find import who
 from nopea.core.git.source import SHORT_COMMIT
 from nopea.core.health.rules import HealthStatus
 from nopea.core.plan.model import Reason
@@ -172,7 +173,8 @@ def drift_sentence(drift: DriftEntry) -> str:
     ]
     if (more := len(drift.fields) - _FIELDS) > 0:
         changes.append(f"{more} more")
-    by = f"Changed by {drift.manager}: " if drift.manager else "Changed: "
+    whom = who(drift.manager, drift.user)
+    by = f"Changed by {whom}: " if whom else "Changed: "
     left = (drift.action or "").removeprefix("left: ")
     why = f" Not reverted: {_WHY_LEFT.get(left, left)}." if left else ""
     return f"{by}{', '.join(changes)}.{why}"

@@ -9,7 +9,7 @@ import msgspec
 from nopea.core.api.conditions import format_time
 from nopea.core.api.entries import MAX_DRIFT_FIELDS, DriftEntry, FieldChange, ObjectReference
 from nopea.core.api.status import MAX_DRIFTS
-from nopea.core.drift.find import FieldDrift
+from nopea.core.drift.find import FieldDrift, who
 from nopea.core.drift.mask import show_field
 from nopea.core.objects import ObjectKey
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport
@@ -22,8 +22,8 @@ REVERTED = "reverted"
 def drifts_of(report: ReconcileReport, known: Iterable[DriftEntry] = ()) -> tuple[DriftEntry, ...]:
     """Return the status entries about objects that drifted and were not reverted, at most `MAX_DRIFTS`.
 
-    If Kubernetes does not date the change, an entry that is already in the status keeps its time: a process
-    that has just started saw the drift later.
+    An entry that is already in the status keeps its time: a process that has just started saw the drift
+    later, and the manager may have written other fields since.
     """
     before = {entry.object: entry for entry in known}
     drifted = [result for result in report.objects if result.drifts]
@@ -32,7 +32,7 @@ def drifts_of(report: ReconcileReport, known: Iterable[DriftEntry] = ()) -> tupl
 
 def _dated(drift: DriftEntry, before: Mapping[ObjectReference, DriftEntry]) -> DriftEntry:
     known = before.get(drift.object)
-    if known is None or drift.manager is not None or known.fields != drift.fields:
+    if known is None or known.since is None or known.manager != drift.manager or known.fields != drift.fields:
         return drift
     return msgspec.structs.replace(drift, since=known.since)
 
@@ -47,8 +47,10 @@ def drift_of(result: ObjectResult) -> DriftEntry:
         kind=result.seen.drift.kind,
         fields=tuple(_change(result.key, field) for field in fields[:MAX_DRIFT_FIELDS]),
         manager=(owner.manager[:128] or None) if owner else None,
+        user=(owner.user or None) if owner else None,
+        groups=owner.groups if owner else (),
         operation=(owner.operation or None) if owner else None,
-        since=format_time(result.seen.since),
+        since=format_time(result.seen.since) if result.seen.is_dated else None,
         action=_action(result),
     )
 
@@ -77,13 +79,15 @@ def drift_line(result: ObjectResult, *, reverted: bool = False) -> str:
     fields = result.seen.drift.fields
     if any(not field.keys for field in fields):
         comma = ", which" if reverted else ""
-        return f"{result.key}{comma} was deleted (Kubernetes does not record by whom; the audit log does)"
+        user = next((field.user for field in fields if field.user), "")
+        by = f"by user {user}" if user else "(Kubernetes does not record by whom; the audit log does)"
+        return f"{result.key}{comma} was deleted {by}"
     shown = ", ".join(_field(result.key, field, reverted=reverted) for field in fields[:_FIELDS_IN_A_LINE])
     more = _more(len(fields) - _FIELDS_IN_A_LINE)
     owner = result.seen.drift.attributed
     changed_at = None if owner is None or reverted else owner.changed_at
     when = f" at {format_time(changed_at)}" if changed_at else ""
-    by = f" (changed by {owner.manager}{when})" if owner else ""
+    by = f" (changed by {who(owner.manager, owner.user)}{when})" if owner else ""
     return f"{result.key}: {shown}{more}{by}"
 
 

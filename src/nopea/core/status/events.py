@@ -7,7 +7,7 @@ Events as a series.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
 
@@ -45,7 +45,7 @@ _WHY_OBJECTS_STAY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventLine:
-    """One Event about the GitRepository: `reason` and `action` are CamelCase words, `note` a sentence."""
+    """One Event: `reason` and `action` are CamelCase words, `note` a sentence."""
 
     type: Literal["Normal", "Warning"]
     reason: str
@@ -73,6 +73,16 @@ def event_lines(step: Transition) -> Iterator[EventLine]:
     for message, keys in newly_kept(step.before, step.after):
         yield EventLine(type="Normal", reason="Kept", action="Prune", note=f"{_named(keys)}: {message}")
     yield from _problems(step, report)
+
+
+def object_lines(step: Transition) -> Iterator[tuple[ObjectResult, EventLine]]:
+    """Yield the Events about objects themselves: whoever describes one reads there why it changed back."""
+    report = step.report
+    if report is None or report.result not in (Result.SYNCED, Result.FAILED):
+        return
+    for result in _first(result for result in report.objects if result.healed):
+        line = _healed(result)
+        yield result, replace(line, note=f"{line.note} The GitRepository {step.repository.key} declares it.")
 
 
 def _rollbacks(step: Transition) -> Iterator[EventLine]:
@@ -183,14 +193,18 @@ def _listed(texts: Sequence[str]) -> str:
 
 def _drifts(report: ReconcileReport) -> Iterator[EventLine]:
     for result in _first(result for result in report.objects if result.healed):
-        verb = "Recreated" if result.outcome is Outcome.CREATED else "Reverted"
-        note = f"{verb} {drift_line(result, reverted=True)}."
-        yield EventLine(type="Normal", reason="DriftHealed", action="Heal", note=note)
+        yield _healed(result)
     for result in _first(result for result in report.objects if result.drifts):
         note = f"Drift in {drift_line(result)}. Not reverted: {_why_left(result)}."
         yield EventLine(type="Warning", reason="DriftDetected", action="Heal", note=note)
     if report.rivals:
         yield EventLine(type="Warning", reason="Contended", action="Heal", note=report.rivals)
+
+
+def _healed(result: ObjectResult) -> EventLine:
+    verb = "Recreated" if result.outcome is Outcome.CREATED else "Reverted"
+    note = f"{verb} {drift_line(result, reverted=True)}."
+    return EventLine(type="Normal", reason="DriftHealed", action="Heal", note=note)
 
 
 def _why_left(result: ObjectResult) -> str:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from nopea.core.api import packed
 from nopea.core.api.status import MAX_OBJECT_STATES
+from nopea.core.drift.find import who
 from nopea.core.health.condition import HealthSummary
 from nopea.core.health.rules import HealthStatus
 from nopea.core.objects import ObjectKey, parse_key
@@ -151,7 +152,7 @@ def _of_result(result: ObjectResult) -> ObjectState:
         return ObjectState(sync=SyncStatus.FAILED, sync_message=message[:_MOST_CHARACTERS])
     if result.drifts:
         owner = result.seen.drift.attributed if result.seen else None
-        by = f"changed by {owner.manager}" if owner else ""
+        by = f"changed by {who(owner.manager, owner.user)}" if owner else ""
         return ObjectState(sync=SyncStatus.DRIFTED, sync_message=by[:_MOST_CHARACTERS])
     if result.reason is Reason.BREAK_GLASS:
         return ObjectState(sync=SyncStatus.SUSPENDED)

@@ -62,6 +62,9 @@ class ObjectResult:
     admission: tuple[str, ...] = ()
     kept: PruneReason | None = None
     """Why an object that Git no longer declares stays."""
+    api_version: str = ""
+    uid: str = ""
+    """Those of the stored object, if it was applied."""
 
     @property
     def drifts(self) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 from nopea.core.api.conditions import format_time
 from nopea.core.api.entries import MAX_REVERTED, RevisionEntry
 from nopea.core.api.status import MAX_REVISIONS
+from nopea.core.drift.find import who
 from nopea.core.git.source import Commit
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 
@@ -66,6 +67,7 @@ def _reverted(objects: Iterable[ObjectResult]) -> list[str]:
         paths = [field.path for field in drift.fields if field.keys]
         more = f" and {len(paths) - _FIELDS_NAMED} more" if len(paths) > _FIELDS_NAMED else ""
         what = f"{', '.join(paths[:_FIELDS_NAMED])}{more}" if paths else "deleted"
-        by = f", by {drift.attributed.manager}" if drift.attributed is not None else ""
+        owner = drift.attributed
+        by = f", by {who(owner.manager, owner.user)}" if owner is not None else ""
         lines.append(f"{result.key}: {what}{by}"[:512])
     return lines

@@ -14,6 +14,7 @@ from nopea.core.api.conditions import HEALTHY, ROLLED_BACK, SUSPENDED, find
 from nopea.core.api.entries import DriftEntry
 from nopea.core.api.names import GROUP
 from nopea.core.api.status import MAX_SUMMARY, GitRepositoryStatus
+from nopea.core.drift.find import who
 from nopea.core.objects import ObjectKey, parse_key
 from nopea.core.plan.model import Reason
 from nopea.core.problem import Code, Problem, printable
@@ -161,7 +162,7 @@ def suspended_line(previous: GitRepositoryStatus) -> str:
 
 def _drifted(first: DriftEntry, *, count: int) -> str:
     name = short_object(first.object.key)
-    by = f" by {first.manager}" if first.manager else ""
+    by = f" by {whom}" if (whom := who(first.manager, first.user)) else ""
     if count > 1:
         return f"{count} objects drifted, not reverted; first {name}{f', changed{by}' if by else ''}"
     left = (first.action or "").removeprefix("left: ")

@@ -83,6 +83,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
 GIVEN = [
     ("port", "8080", 8080),
     ("probe-port", "8081", 8081),
+    ("users-port", "8082", 8082),
     ("host", "127.0.0.1", "127.0.0.1"),
     ("namespace", "shop", "shop"),
     ("kubeconfig", "/tmp/kubeconfig", Path("/tmp/kubeconfig")),
@@ -172,6 +173,7 @@ def test_every_option_reaches_the_settings() -> None:
         patch.setenv("NOPEA_WEBHOOK_SECRET", "a token\n")
         others = (
             "--context", "kind", "--allow-file-urls", "--webhook-body-limit", "1Mi", "--commit-status",
+            "--record-users",
             "--apply-as-controller", "--cross-namespace-refs", "--allow-http-credentials",
         )  # fmt: skip
         settings = settings_of(**_told(*args, *others))
@@ -183,6 +185,8 @@ def test_every_option_reaches_the_settings() -> None:
         host="127.0.0.1",
         port=8080,
         probe_port=8081,
+        users_port=8082,
+        record_users=True,
         log_level="debug",
         log_format="console",
         cache_dir=Path("/tmp/cache"),

@@ -185,13 +185,24 @@ def test_undated_drift_keeps_its_first_time() -> None:
     assert drifts_of(report(objects=[later]))[0].since == "2026-11-24T05:00:00Z"
 
 
-def test_dated_drift_has_the_time_of_its_change() -> None:
-    """A later change of the same object has a later time, whatever the status contains."""
+def test_another_change_has_another_time() -> None:
+    """Only the same drift by the same manager keeps the time in the status."""
     (known,) = drifts_of(report(objects=[result(field())]))
-    look = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=(field(),)), since=NOW)
+    for other in (field("data.colour"), field(manager="helm")):
+        look = ObservedDrift(drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=(other,)), since=NOW)
 
-    (now,) = drifts_of(report(objects=[replace(result(field()), seen=look)]), known=[known])
-    assert now.since == "2026-11-24T05:00:00Z"
+        (now,) = drifts_of(report(objects=[replace(result(field()), seen=look)]), known=[known])
+        assert now.since == "2026-11-24T05:00:00Z"
+
+
+def test_a_time_that_is_not_known_is_absent() -> None:
+    """When it was found would be taken for when it began."""
+    look = ObservedDrift(
+        drift=Drift(kind=DriftKind.MANUAL_DRIFT, fields=(gone(),)), since=NOW, is_dated=False
+    )
+
+    (drift,) = drifts_of(report(objects=[replace(result(gone()), seen=look)]))
+    assert drift.since is None
 
 
 def test_the_action_of_reverted_drift() -> None:

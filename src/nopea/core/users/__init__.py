@@ -1,0 +1,1 @@
+"""Which user changed an object: what the API server says of each write, compared with what is live."""

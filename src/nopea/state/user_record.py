@@ -1,0 +1,70 @@
+"""What the process remembers of the writes of users: of each object the last few, with hashes for values.
+
+Bounded in total; objects that nobody wrote for the longest time go first. Empty unless users are recorded.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from cachetools import LRUCache
+
+from nopea.core.drift.find import Drift
+from nopea.core.objects import ObjectKey
+from nopea.core.secret import Secret
+from nopea.core.users.attribute import ObjectWrites, attributed
+from nopea.core.users.write import ReportedObject, Review
+
+MOST: Final = 50_000
+"""Writes and changed leaves of all objects together; about 20 MB."""
+
+FindObject = Callable[[ReportedObject], tuple[ObjectKey, str] | None]
+"""Returns the identity and the uid of a managed object that is live; None for every other one."""
+
+
+class UserRecord:
+    """The record; `find` is asked for the object of each write."""
+
+    def __init__(self, find: FindObject, *, most: int = MOST) -> None:
+        self._find = find
+        self._key = Secret(secrets.token_bytes(32))
+        self._objects: LRUCache[ObjectKey, ObjectWrites] = LRUCache(
+            maxsize=most, getsizeof=lambda known: min(1 + known.size, most)
+        )
+
+    def take(self, review: Review, *, at: datetime) -> bool:
+        """Record a write; False if it is not one of a managed object, by name and uid."""
+        place = review.place()
+        found = self._find(place) if place is not None else None
+        if place is None or found is None or found[1] != place.uid:
+            return False
+        key, uid = found
+        known = self._objects.get(key)
+        if known is None or known.uid != uid:
+            known = ObjectWrites(uid=uid)
+        self._objects[key] = known.and_then(review.write(at, key=self._key))
+        return True
+
+    def attribute(self, key: ObjectKey, drift: Drift, live: Mapping[str, Any] | None) -> Drift:
+        """Return the drift of an object with the users who caused it, as far as that is known."""
+        known = self._objects.get(key)
+        return drift if known is None else attributed(drift, live, known, key=self._key)
+
+    def applied(self, keys: Iterable[ObjectKey]) -> None:
+        """Forget who deleted these objects: they have been applied since, so they are there."""
+        for key in keys:
+            known = self._objects.get(key)
+            if known is not None and any(write.deletes for write in known.writes):
+                self._objects[key] = known.without_deletions()
+
+
+def nobody() -> UserRecord:
+    """Return a record of nothing."""
+    return UserRecord(_find_nothing)
+
+
+def _find_nothing(place: ReportedObject) -> None:
+    del place

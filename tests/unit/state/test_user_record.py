@@ -1,0 +1,103 @@
+"""The record of writes: of managed objects only, bounded, and without values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from nopea.core.drift.find import Drift, FieldDrift
+from nopea.core.drift.three_way import DriftKind
+from nopea.core.objects import ObjectKey
+from nopea.core.users.write import ReportedObject, Review
+from nopea.state.user_record import UserRecord, nobody
+
+AT = datetime(2026, 11, 25, 13, 11, 25, tzinfo=UTC)
+
+
+def config_map(name: str = "web", **data: str) -> dict[str, Any]:
+    """Return a live ConfigMap; its uid is its name."""
+    return {"metadata": {"name": name, "uid": name}, "data": data}
+
+
+def review(
+    old: dict[str, Any], new: dict[str, Any] | None, *, user: str = "ada", plural: str = "configmaps"
+) -> Review:
+    """Return a report of a change, or of a deletion."""
+    request = {
+        "uid": "1", "operation": "UPDATE" if new else "DELETE", "namespace": "shop",
+        "resource": {"group": "", "version": "v1", "resource": plural}, "name": old["metadata"]["name"],
+        "userInfo": {"username": user}, "object": new, "oldObject": old,
+    }  # fmt: skip
+    return Review(orjson.dumps({"apiVersion": "admission.k8s.io/v1", "request": request}))
+
+
+def key_of(name: str) -> ObjectKey:
+    """Return the identity of a ConfigMap."""
+    return ObjectKey("", "ConfigMap", "shop", name)
+
+
+def find(place: ReportedObject) -> tuple[ObjectKey, str] | None:
+    """Know every ConfigMap, as the object cache does."""
+    return (key_of(place.name), place.name) if place.plural == "configmaps" else None
+
+
+def removed(*keys: str) -> Drift:
+    """Return the drift of a field that was removed; without keys, of an object that was deleted."""
+    field = FieldDrift(
+        path=".", keys=keys, from_="blue", to=None, manager="", operation="", subresource="", changed_at=None
+    )
+    return Drift(kind=DriftKind.MANUAL_DRIFT, fields=(field,))
+
+
+COLOUR = removed("f:data", "f:colour")
+
+
+def user_of(record: UserRecord, drift: Drift, live: dict[str, Any] | None, name: str = "web") -> str:
+    """Return who is named."""
+    return record.attribute(key_of(name), drift, live).fields[0].user
+
+
+def test_a_reported_write_is_attributed() -> None:
+    """The removal of a field has a user."""
+    record = UserRecord(find)
+    assert record.take(review(config_map(colour="blue"), config_map()), at=AT)
+
+    assert user_of(record, COLOUR, config_map()) == "ada"
+    assert user_of(record, COLOUR, config_map("other"), "other") == ""
+
+
+def test_only_managed_objects_are_recorded() -> None:
+    """Neither other kinds nor another object of the same name."""
+    record = UserRecord(find)
+    assert not record.take(review(config_map(colour="blue"), config_map(), plural="secrets"), at=AT)
+    another = {**config_map(colour="blue"), "metadata": {"name": "web", "uid": "another"}}
+    assert not record.take(review(another, config_map()), at=AT)
+    assert not nobody().take(review(config_map(colour="blue"), config_map()), at=AT)
+
+    assert user_of(record, COLOUR, config_map()) == ""
+
+
+def test_a_deletion_is_forgotten_when_the_object_is_applied() -> None:
+    """The next deletion may not be reported, and is somebody else's."""
+    record = UserRecord(find)
+    record.take(review(config_map(), None), at=AT)
+    assert user_of(record, removed(), None) == "ada"
+
+    record.applied([key_of("web"), key_of("other")])
+    assert user_of(record, removed(), None) == ""
+
+
+def test_the_record_is_bounded() -> None:
+    """Objects that nobody wrote for the longest time go first."""
+    record = UserRecord(find, most=60)
+    for number in range(100):
+        record.take(review(config_map(str(number), colour="blue"), config_map(str(number))), at=AT)
+    assert user_of(record, COLOUR, config_map("99"), "99") == "ada"
+    assert user_of(record, COLOUR, config_map("1"), "1") == ""
+
+    many = {str(number): "x" for number in range(200)}
+    for number in range(20):  # one object that fills it
+        record.take(review(config_map("big", **many, last=str(number)), config_map("big")), at=AT)
+    assert user_of(record, removed("f:data", "f:last"), config_map("big"), "big") == "ada"
