@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.e2e import yamls
@@ -234,3 +235,27 @@ def test_a_kind_that_is_defined_in_the_same_sync_is_watched(site: Site) -> None:
         eventually(healed, seconds=15)
     finally:
         site.cluster.delete(f"apiextensions.k8s.io/v1 customresourcedefinitions /widgets.{group}")
+
+
+def test_since_is_the_time_of_each_scaling(site: Site) -> None:
+    """Kubernetes does not date `kubectl scale`: the watch does, and each drift has its own time."""
+    deployment = yamls.deployment("web")
+    repo = site.sync("shop", {"web.yaml": yamls.text(deployment)}, healPolicy="manual")
+    seen = []
+    for replicas in ("4", "5"):
+        before = datetime.now(UTC) - timedelta(seconds=1)
+        site.cluster.lab.run_kubectl(
+            "scale", "deployment", "web", "-n", site.namespace, f"--replicas={replicas}"
+        )
+        drift = eventually(lambda: _the_drift(repo, replicas))  # noqa: B023 - it is called at once
+        assert before <= datetime.fromisoformat(drift["since"]) <= datetime.now(UTC)
+        seen.append(drift["since"])
+        repo.sync_and_wait()
+        time.sleep(1.1)
+    assert seen[0] != seen[1]
+
+
+def _the_drift(repo: Repo, to: str) -> Json:
+    drifts = repo.status().get("drifts", [])
+    assert [field["to"] for one in drifts for field in one["fields"]] == [to], drifts
+    return dict(drifts[0])

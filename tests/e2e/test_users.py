@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.e2e import yamls
+from tests.e2e.commands import say
 from tests.e2e.process import Nopea
 from tests.e2e.waiting import eventually
 from tests.e2e.world import Cluster, Json, Repo, Site
@@ -57,6 +58,7 @@ def nopea(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, port: int)
     finally:
         running.kill()
         cluster.delete(CONFIGURATION)
+        cluster.delete(SECRET)
 
 
 def _assert_logged(running: Nopea, message: str) -> None:
@@ -174,6 +176,18 @@ def test_a_dry_run_and_a_refused_write_name_nobody_and_hide_nobody(site: Site) -
     repo.wait_synced()
 
     assert the_drift(repo, "settings")["user"] == "ada"
+
+
+def test_nopea_diff_names_the_user(site: Site) -> None:
+    """The command reads with the caller's rights, and takes the user from the status."""
+    repo = site.sync("shop", web(), healPolicy="manual")
+    kubectl(site, "ada", "scale", "deployment", "web", "--replicas=7")
+    the_drift(repo, "web")
+
+    diff = say(site.cluster.lab, "diff", "shop", "-n", site.namespace)
+    assert ".spec.replicas: 7 by kubectl (Update/scale), user ada; 2 in Git" in diff.out
+    why = say(site.cluster.lab, "why", "shop", "-n", site.namespace)
+    assert "Changed by kubectl, user ada: .spec.replicas 2 → 7" in why.out
 
 
 def test_a_forged_report_names_nobody(site: Site, port: int) -> None:

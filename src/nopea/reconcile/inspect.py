@@ -16,7 +16,7 @@ from nopea.core.api.tenancy import AS_CALLER
 from nopea.core.apply.ignore_rules import deployers_of
 from nopea.core.git.source import Remote
 from nopea.core.plan.model import Action, Reason
-from nopea.core.plan.object_diff import ObjectDiff
+from nopea.core.plan.object_diff import ObjectDiff, with_users
 from nopea.core.problem import Problem
 from nopea.informers.listed import ListedObjects
 from nopea.kube.client import KubeClient
@@ -104,7 +104,7 @@ class Inspector:
         comparison = Comparison(
             self._client, work, state, planned, deployers=deployers_of(spec), dry_run=dry_run, tell=tell
         )
-        objects = await comparison.run()
+        objects = with_users(await comparison.run(), repository.status.drifts)
         said = (one.step.problem for one in objects if one.step.problem is not None)
         return Inspection(objects=objects, problems=tuple(dict.fromkeys((*planned.problems, *said))))
 

@@ -33,6 +33,9 @@ log = Log(__name__)
 LOOK_SECONDS = 60.0
 """How often the configuration and the Secret are looked at: an installation may have reset them."""
 
+RETRY_SECONDS = 10.0
+"""How soon it is looked at again if that failed: a Pod may be there before its rights."""
+
 OVERLAP_SECONDS = 5.0
 """How long a new certificate waits until API servers know it."""
 
@@ -72,7 +75,7 @@ class UsersAddress:
                 if str(error) != self._why_not:
                     log.write(log_events.users_not_recorded, error=str(error))
                 self._why_not = str(error)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS if self._why_not else LOOK_SECONDS)
 
     async def _look(self) -> None:
         try:

@@ -183,7 +183,8 @@ def _author(field: FieldDiff) -> str:
     if field.note == ADMISSION or (not field.manager and field.side is Side.GIT):
         return ""
     if not field.manager:
-        return "(Kubernetes does not record by whom)"
+        return f"by user {field.user}" if field.user else "(Kubernetes does not record by whom)"
     how = "/".join(part for part in (field.operation, field.subresource) if part)
     when = f" at {format_time(field.changed_at)}" if field.changed_at else ""
-    return f"by {field.manager}{f' ({how})' if how else ''}{when}"
+    user = f", user {field.user}{',' if when else ''}" if field.user else ""
+    return f"by {field.manager}{f' ({how})' if how else ''}{user}{when}"

@@ -44,6 +44,7 @@ def _field_json(field: FieldDiff) -> dict[str, Any]:
         "live": field.live,
         "changedBy": str(field.side),
         "manager": field.manager or None,
+        "user": field.user or None,
         "operation": field.operation or None,
         "subresource": field.subresource or None,
         "time": format_time(field.changed_at) if field.changed_at else None,

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from nopea.core.api import names
+from nopea.core.api.entries import DriftEntry
 from nopea.core.apply.fieldset import Path, find, render_path
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules, without_pointers
 from nopea.core.apply.managers import UNKNOWN, Owner, owners_beside, owners_of
@@ -53,6 +54,7 @@ class FieldDiff:
     operation: str = ""
     subresource: str = ""
     changed_at: datetime | None = None
+    user: str = ""
     note: str = ""
 
 
@@ -175,6 +177,28 @@ def _of_change(key: ObjectKey, change: ThreeWayChange, drift: FieldDrift | None,
         changed_at=drift.changed_at if drift else owner.changed_at,
         note=f"stays: {stays.manager} owns it too" if stays.manager else "",
     )
+
+
+def with_users(objects: Iterable[ObjectDiff], drifts: Iterable[DriftEntry]) -> tuple[ObjectDiff, ...]:
+    """Return the differences with the users whom the controller named in the status.
+
+    An entry names one user: of one field, which must be the one that differs, by the same manager.
+    """
+    known = {drift.object.key: drift for drift in drifts if drift.user and len(drift.fields) == 1}
+    return tuple(_with_user(diff, known.get(diff.step.key)) for diff in objects)
+
+
+def _with_user(diff: ObjectDiff, drift: DriftEntry | None) -> ObjectDiff:
+    if drift is None:
+        return diff
+    fields = tuple(
+        replace(field, user=drift.user or "")
+        if field.side is not Side.GIT
+        and (field.path, field.manager) == (drift.fields[0].path, drift.manager or "")
+        else field
+        for field in diff.fields
+    )
+    return replace(diff, fields=fields)
 
 
 def removals(key: ObjectKey, live: Manifest, paths: Iterable[Path]) -> tuple[FieldDiff, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from nopea.core.api.conditions import format_time
+from nopea.core.drift.find import who
 from nopea.core.drift.three_way import Side
 from nopea.core.plan.model import Action, Reason
 from nopea.core.plan.object_diff import FieldDiff, ObjectDiff
@@ -184,7 +185,8 @@ def _note(diff: ObjectDiff) -> str:
 def _field(field: FieldDiff) -> DifferingField:
     how = "/".join(part for part in (field.operation, field.subresource) if part)
     in_git = "Git" if field.side is Side.GIT else ""
-    author = f"{field.manager}{f' ({how})' if how else ''}" if field.manager else in_git
+    tool = f"{field.manager}{f' ({how})' if how else ''}"
+    author = who(tool if field.manager else "", field.user) or in_git
     return DifferingField(
         path=field.path,
         git=field.git,

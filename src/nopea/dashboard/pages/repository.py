@@ -9,6 +9,7 @@ from itertools import groupby
 from nopea.core.api.conditions import CONTENDED, STALLED, SUSPENDED
 from nopea.core.api.entries import Condition
 from nopea.core.api.repository import Repository
+from nopea.core.drift.find import who
 from nopea.core.health.rules import HealthStatus
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import LastApplied
@@ -181,7 +182,7 @@ def drifts_of(repository: Repository) -> tuple[ShownDrift, ...]:
     return tuple(
         ShownDrift(
             object=str(drift.object),
-            manager=drift.manager or "",
+            manager=who(drift.manager, drift.user),
             operation=drift.operation or "",
             since=drift.since or "",
             action=drift.action or "",

@@ -51,6 +51,17 @@ def test_a_change_is_a_unified_diff_with_its_author() -> None:
     ]
 
 
+def test_a_user_is_named_beside_the_manager() -> None:
+    """For a removed field the user is all that is known."""
+    changed = planned(Action.APPLY, before=BEFORE, after=AFTER, fields=(field_diff(user="ada"),))
+    removed = field_diff(live=None, manager="", operation="", changed_at=None, user="ada")
+
+    author = ".data.colour: red by kubectl-edit (Update), user ada, at 2026-03-04T05:06:07Z; becomes blue"
+    assert f"    {author}" in _plain(changed)
+    after = _plain(planned(Action.APPLY, before=BEFORE, after=AFTER, fields=(removed,)))
+    assert "    .data.colour: (none) by user ada; becomes blue" in after
+
+
 def test_a_new_object_is_shown_once() -> None:
     """As YAML."""
     assert _plain(planned(Action.CREATE, after=manifest(a="b"), source="web.yaml#1")) == [

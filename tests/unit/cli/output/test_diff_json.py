@@ -26,7 +26,7 @@ def test_json_has_every_fact() -> None:
                "object": None}  # fmt: skip
     field = {"path": ".data.colour", "lastApplied": "blue", "git": "blue", "live": None,
              "changedBy": "cluster",
-             "manager": "kubectl-edit", "operation": "Update", "subresource": "scale",
+             "manager": "kubectl-edit", "user": None, "operation": "Update", "subresource": "scale",
              "time": "2026-03-04T05:06:07Z", "note": None}  # fmt: skip
     assert document == {
         "commit": "1f0c",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.core.apply.owned import TIME
 
+from nopea.core.api.entries import DriftEntry, FieldChange, ObjectReference
 from nopea.core.apply.ignore_rules import NO_RULES, IgnoreRules
 from nopea.core.drift.find import find_drift
 from nopea.core.drift.three_way import Side
@@ -21,6 +22,7 @@ from nopea.core.plan.object_diff import (
     admission_changes,
     field_diffs,
     removals,
+    with_users,
 )
 from nopea.core.plan.outcome import change_of
 
@@ -236,3 +238,36 @@ def test_what_a_sync_would_change(action: Action, reason: Reason, colour: str, *
     diff = ObjectDiff(step=Step(action=action, reason=reason, key=KEY), change=change)
 
     assert diff.would_change is expected
+
+
+def _entry(*paths: str, manager: str | None = "kubectl-edit", user: str | None = "ada") -> DriftEntry:
+    """Return what the controller wrote into the status about the ConfigMap."""
+    return DriftEntry(
+        object=ObjectReference.of(KEY),
+        kind="manual_drift",
+        fields=tuple(FieldChange(path=path) for path in paths),
+        manager=manager,
+        user=user,
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "named"),
+    [
+        (_entry(".data.colour"), "ada"),
+        (_entry(".data.size"), ""),
+        (_entry(".data.colour", manager="helm"), ""),
+        (_entry(".data.colour", user=None), ""),
+        (_entry(".data.colour", ".data.size"), ""),
+    ],
+)
+def test_a_user_comes_from_the_same_drift_in_the_status(entry: DriftEntry, named: str) -> None:
+    """An entry about several fields does not say who changed which."""
+    field = FieldDiff(
+        path=".data.colour", last="blue", git="blue", live="red", side=Side.CLUSTER, manager="kubectl-edit"
+    )
+    step = Step(action=Action.APPLY, reason=Reason.MANUAL_DRIFT, key=KEY)
+
+    (found,) = with_users([ObjectDiff(step=step, fields=(field,))], [entry])
+
+    assert found.fields[0].user == named
