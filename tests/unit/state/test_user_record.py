@@ -22,11 +22,16 @@ def config_map(name: str = "web", **data: str) -> dict[str, Any]:
 
 
 def review(
-    old: dict[str, Any], new: dict[str, Any] | None, *, user: str = "ada", plural: str = "configmaps"
+    old: dict[str, Any],
+    new: dict[str, Any] | None,
+    *,
+    user: str = "ada",
+    plural: str = "configmaps",
+    namespace: str = "shop",
 ) -> Review:
     """Return a report of a change, or of a deletion."""
     request = {
-        "uid": "1", "operation": "UPDATE" if new else "DELETE", "namespace": "shop",
+        "uid": "1", "operation": "UPDATE" if new else "DELETE", "namespace": namespace,
         "resource": {"group": "", "version": "v1", "resource": plural}, "name": old["metadata"]["name"],
         "userInfo": {"username": user}, "object": new, "oldObject": old,
     }  # fmt: skip
@@ -40,7 +45,8 @@ def key_of(name: str) -> ObjectKey:
 
 def find(place: ReportedObject) -> tuple[ObjectKey, str] | None:
     """Know every ConfigMap, as the object cache does."""
-    return (key_of(place.name), place.name) if place.plural == "configmaps" else None
+    key = ObjectKey("", "ConfigMap", place.namespace, place.name)
+    return (key, place.name) if place.plural == "configmaps" else None
 
 
 def removed(*keys: str) -> Drift:
@@ -97,7 +103,16 @@ def test_the_record_is_bounded() -> None:
     assert user_of(record, COLOUR, config_map("99"), "99") == "ada"
     assert user_of(record, COLOUR, config_map("1"), "1") == ""
 
+
+def test_a_namespace_cannot_push_out_the_record_of_another() -> None:
+    """Whoever may label objects in one namespace can have any number of writes reported."""
+    record = UserRecord(find, most=500)
+    record.take(review(config_map(colour="blue"), config_map()), at=AT)
     many = {str(number): "x" for number in range(200)}
-    for number in range(20):  # one object that fills it
-        record.take(review(config_map("big", **many, last=str(number)), config_map("big")), at=AT)
-    assert user_of(record, removed("f:data", "f:last"), config_map("big"), "big") == "ada"
+    for number in range(20):
+        name = f"big-{number}"
+        record.take(review(config_map(name, **many), config_map(name), namespace="evil"), at=AT)
+
+    assert user_of(record, COLOUR, config_map()) == "ada"
+    key = ObjectKey("", "ConfigMap", "evil", "big-19")
+    assert record.attribute(key, removed("f:data", "f:7"), config_map("big-19")).fields[0].user == "ada"
