@@ -136,7 +136,7 @@ def test_an_edit_a_removal_and_a_deletion_name_their_users(site: Site) -> None:
     drift = the_drift(repo, "web")
     assert (drift["fields"][0]["path"], drift["user"]) == (".", "ada")
     notes = [event["note"] for event in repo.events() if event["reason"] == "DriftDetected"]
-    assert any("was deleted by user ada" in note for note in notes), notes
+    assert any("it was deleted by user ada" in note for note in notes), notes
 
 
 def test_what_was_healed_stays_in_the_history_with_its_user(site: Site) -> None:

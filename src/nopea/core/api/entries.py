@@ -14,11 +14,13 @@ MAX_DRIFT_FIELDS = 20
 MAX_REVERTED = 5
 MAX_MESSAGE = 1024
 MAX_LINE = 512
+MAX_PATH = 448
 MAX_VALUE = 256
 MAX_NAME = 253
 MAX_LABEL = 63
 MAX_USER = 256
-MAX_GROUPS = 10
+MAX_GROUPS = 5
+MAX_GROUP = 64
 
 Text = Annotated[str, Meta(max_length=MAX_MESSAGE)]
 Line = Annotated[str, Meta(max_length=MAX_LINE)]
@@ -102,7 +104,7 @@ class ObjectReference(Model, frozen=True, kw_only=True):
 class FieldChange(Model, frozen=True, kw_only=True):
     """A field that differs from Git. Values of Secrets are masked."""
 
-    path: Annotated[Line, Meta(description="Path of the field, such as .spec.replicas.")]
+    path: Annotated[str, Meta(max_length=MAX_PATH, description="Path of the field, such as .spec.replicas.")]
     from_: (
         Annotated[Value, Meta(description="The value in Git; absent if Git does not set the field.")] | None
     ) = msgspec.field(name="from", default=None)
@@ -131,12 +133,17 @@ class DriftEntry(Model, frozen=True, kw_only=True):
         | None
     ) = None
     groups: Annotated[
-        tuple[Annotated[str, Meta(max_length=128)], ...],
-        Meta(max_length=MAX_GROUPS, description="Groups of the user; at most 10."),
+        tuple[Annotated[str, Meta(max_length=MAX_GROUP)], ...],
+        Meta(max_length=MAX_GROUPS, description="Groups of the user; at most 5."),
     ] = ()
     operation: Annotated[Word, Meta(description="Operation of the manager: Apply or Update.")] | None = None
     since: Annotated[Time, Meta(description="Time of the change.")] | None = None
     action: Annotated[Word, Meta(description="What Nopea does about the drift.")] | None = None
+
+    @property
+    def is_deletion(self) -> bool:
+        """True if the object itself was deleted in the cluster."""
+        return any(field.path in ("", ".") for field in self.fields)
 
 
 class StatusError(Model, frozen=True, kw_only=True):

@@ -96,7 +96,7 @@ def _drift(transition: Transition) -> Notification | None:
 
 
 def _what_happened(new: list[DriftEntry]) -> str:
-    if len(new) == 1 and _is_gone(new[0]):
+    if len(new) == 1 and new[0].is_deletion:
         return "was deleted in the cluster"
     if len(new) > 1:
         return "were changed in the cluster"
@@ -109,13 +109,9 @@ def _drift_id(drift: DriftEntry) -> tuple[str, str | None, tuple[FieldChange, ..
     return str(drift.object), drift.manager, drift.fields
 
 
-def _is_gone(drift: DriftEntry) -> bool:
-    return any(field.path in ("", ".") for field in drift.fields)
-
-
 def _drift_lines(drift: DriftEntry) -> Iterable[Line]:
     when = f" at {drift.since}" if drift.since else ""
-    if _is_gone(drift):
+    if drift.is_deletion:
         deleter: Line = (" by user ", CodeText(drift.user)) if drift.user else ()
         end = "." if drift.user else ". Kubernetes does not record by whom."
         yield CodeText(str(drift.object)), " was deleted", *deleter, f"{when}{end}"
@@ -145,7 +141,7 @@ def _drift_facts(drift: DriftEntry) -> dict[str, Any]:
         **({"user": drift.user} if drift.user else {}),
         "operation": drift.operation,
         "since": drift.since,
-        "deleted": _is_gone(drift),
+        "deleted": drift.is_deletion,
         "fields": fields,
     }
 

@@ -177,6 +177,8 @@ def drift_sentence(drift: DriftEntry) -> str:
     by = f"Changed by {whom}: " if whom else "Changed: "
     left = (drift.action or "").removeprefix("left: ")
     why = f" Not reverted: {_WHY_LEFT.get(left, left)}." if left else ""
+    if drift.is_deletion:
+        return f"Deleted{f' by {whom}' if whom else ''}.{why}"
     return f"{by}{', '.join(changes)}.{why}"
 
 

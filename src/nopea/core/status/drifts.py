@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from nopea.core.api.conditions import format_time
-from nopea.core.api.entries import MAX_DRIFT_FIELDS, DriftEntry, FieldChange, ObjectReference
+from nopea.core.api.entries import MAX_DRIFT_FIELDS, MAX_PATH, DriftEntry, FieldChange, ObjectReference
 from nopea.core.api.status import MAX_DRIFTS
 from nopea.core.drift.find import FieldDrift, who
 from nopea.core.drift.mask import show_field
@@ -57,7 +57,7 @@ def drift_of(result: ObjectResult) -> DriftEntry:
 
 def _change(key: ObjectKey, field: FieldDrift) -> FieldChange:
     return FieldChange(
-        path=field.path[:512],
+        path=field.path[:MAX_PATH],
         from_=None if field.from_ is None else show_field(field.from_, key=key, path=field.keys),
         to=None if field.to is None else show_field(field.to, key=key, path=field.keys),
     )
@@ -78,10 +78,10 @@ def drift_line(result: ObjectResult, *, reverted: bool = False) -> str:
     assert result.seen is not None  # noqa: S101 - an object that drifts was observed
     fields = result.seen.drift.fields
     if any(not field.keys for field in fields):
-        comma = ", which" if reverted else ""
+        what = ", which was deleted" if reverted else ": it was deleted"
         user = next((field.user for field in fields if field.user), "")
         by = f"by user {user}" if user else "(Kubernetes does not record by whom; the audit log does)"
-        return f"{result.key}{comma} was deleted {by}"
+        return f"{result.key}{what} {by}"
     shown = ", ".join(_field(result.key, field, reverted=reverted) for field in fields[:_FIELDS_IN_A_LINE])
     more = _more(len(fields) - _FIELDS_IN_A_LINE)
     owner = result.seen.drift.attributed

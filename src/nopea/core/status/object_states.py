@@ -152,7 +152,8 @@ def _of_result(result: ObjectResult) -> ObjectState:
         return ObjectState(sync=SyncStatus.FAILED, sync_message=message[:_MOST_CHARACTERS])
     if result.drifts:
         owner = result.seen.drift.attributed if result.seen else None
-        by = f"changed by {who(owner.manager, owner.user)}" if owner else ""
+        verb = "changed" if owner and owner.keys else "deleted"
+        by = f"{verb} by {who(owner.manager, owner.user)}" if owner else ""
         return ObjectState(sync=SyncStatus.DRIFTED, sync_message=by[:_MOST_CHARACTERS])
     if result.reason is Reason.BREAK_GLASS:
         return ObjectState(sync=SyncStatus.SUSPENDED)

@@ -163,10 +163,11 @@ def suspended_line(previous: GitRepositoryStatus) -> str:
 def _drifted(first: DriftEntry, *, count: int) -> str:
     name = short_object(first.object.key)
     by = f" by {whom}" if (whom := who(first.manager, first.user)) else ""
+    what = "deleted" if first.is_deletion else "changed" if by else ""
     if count > 1:
-        return f"{count} objects drifted, not reverted; first {name}{f', changed{by}' if by else ''}"
+        return f"{count} objects drifted, not reverted; first {name}{f', {what}{by}' if what else ''}"
     left = (first.action or "").removeprefix("left: ")
-    return f"{name} {f'changed{by}' if by else 'drifted'}{_LEFT.get(left, ', not reverted')}"
+    return f"{name} {f'{what}{by}' if what else 'drifted'}{_LEFT.get(left, ', not reverted')}"
 
 
 def _is_retried(code: Code) -> bool:

@@ -11,15 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
+from nopea.core.api.entries import MAX_GROUP, MAX_GROUPS, MAX_USER
 from nopea.core.apply.fieldset import entries
 from nopea.core.apply.managers import Owner, owner_of
 from nopea.core.apply.projection import managed_fields_of
 from nopea.core.secret import Secret
 from nopea.core.users.changes import Changes, changes_of
 
-MAX_USER: Final = 256
-MAX_GROUP: Final = 128
-MAX_GROUPS: Final = 10
 _EVERYBODY: Final = "system:authenticated"
 """The group that says nothing: every user is in it."""
 

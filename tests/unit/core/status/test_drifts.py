@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from nopea.core.drift.find import Drift, FieldDrift
 from nopea.core.drift.three_way import DriftKind
 from nopea.core.objects import ObjectKey
 from nopea.core.plan.model import ObservedDrift, Reason
-from nopea.core.status.drifts import drift_line, drifts_of
+from nopea.core.status.concerns import drift_sentence
+from nopea.core.status.drifts import drift_line, drift_of, drifts_of
 from nopea.core.status.report import ObjectResult, Outcome, ReconcileReport, Result
 
 AT = datetime(2026, 11, 25, 13, 11, 25, tzinfo=UTC)
@@ -62,7 +64,25 @@ def test_a_deleted_object() -> None:
     gone = field(from_={"kind": "Deployment"}, to=None, manager="", at=None)
 
     assert drift_line(result(gone)) == (
-        "apps/Deployment shop/web was deleted (Kubernetes does not record by whom; the audit log does)"
+        "apps/Deployment shop/web: it was deleted (Kubernetes does not record by whom; the audit log does)"
+    )
+
+
+def test_a_recorded_user_is_named() -> None:
+    """Beside the manager, or alone where Kubernetes records nobody; status and sentences agree."""
+    changed = replace(field("f:colour"), user="ada", groups=("team",))
+    removed = replace(field("f:colour", to=None, manager="", at=None), user="bob", changed_at=AT)
+    gone = replace(field(from_={"kind": "Deployment"}, to=None, manager="", at=None), user="ada")
+
+    assert drift_line(result(changed), reverted=True).endswith("(changed by kubectl-edit, user ada)")
+    assert drift_line(result(removed)).endswith("→ (none) (changed by user bob at 2026-11-25T13:11:25Z)")
+    assert drift_line(result(gone)) == "apps/Deployment shop/web: it was deleted by user ada"
+    assert drift_line(result(gone), reverted=True).endswith("web, which was deleted by user ada")
+    entry = drift_of(result(changed))
+    assert (entry.manager, entry.user, entry.groups) == ("kubectl-edit", "ada", ("team",))
+    assert drift_sentence(entry).startswith("Changed by kubectl-edit, user ada: .colour blue → red.")
+    assert drift_sentence(drift_of(result(gone))) == (
+        "Deleted by user ada. Not reverted: spec.healPolicy leaves it to you."
     )
 
 

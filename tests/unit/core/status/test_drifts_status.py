@@ -133,7 +133,7 @@ def test_the_status_has_bounds() -> None:
     huge = field("data." + "k" * 600, "a" * 1000, "\x1b" * 1000, manager="m" * 200)
     (line,) = drifts_of(report(objects=[result(huge, key=key)]))
     (change,) = line.fields
-    assert [len(text or "") for text in (line.object.name, line.manager, change.path)] == [253, 128, 512]
+    assert [len(text or "") for text in (line.object.name, line.manager, change.path)] == [253, 128, 448]
     assert [len(text or "") for text in (change.from_, change.to)] == [256, 256]
 
 

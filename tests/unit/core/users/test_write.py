@@ -89,8 +89,8 @@ def test_names_are_one_short_line() -> None:
 
     assert write.user.isprintable()
     assert len(write.user) == 256
-    assert len(write.groups) == 10
-    assert all(group.isprintable() and len(group) <= 128 for group in write.groups)
+    assert len(write.groups) == 5
+    assert all(group.isprintable() and len(group) <= 64 for group in write.groups)
 
 
 @pytest.mark.parametrize(
