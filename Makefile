@@ -13,9 +13,10 @@ HELM := $(BIN)/nopea-test-helm
 AXE_VERSION := 4.14.1
 AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
 AXE := build/axe-$(AXE_VERSION)/axe.min.js
+VERSION = $(shell sed -nE 's/^version = "(.*)"/\1/p' pyproject.toml)
 PURE_TESTS = $(BIN)/pytest -q -n auto -m "not alone" tests/unit lab/tests/unit
 
-.PHONY: help setup lab-binaries renderer test-renderer test-programs demo test test-browser screenshots test-pure check format run bench crds docs lock audit clean
+.PHONY: help setup lab-binaries renderer test-renderer test-programs demo test test-browser screenshots test-pure check format run bench crds docs packages sbom lint-workflows lock audit clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -105,6 +106,24 @@ crds: $(STAMP) ## write deploy/base/crds from the code's model, and the chart's 
 
 docs: $(STAMP) ## build the documentation as a site in .site/, strictly
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict # with --quiet, it would not count warnings
+
+packages: $(STAMP) ## build what a release has in dist/: sdists, wheels, the chart, the krew plugin (BASE_URL, TAG)
+	@test "$(or $(TAG),v$(VERSION))" = "v$(VERSION)" || { echo "the tag $(TAG) is not v$(VERSION), the version in pyproject.toml"; exit 1; }
+	@rm -rf dist && mkdir -p dist
+	@$(BIN)/python -m hatchling build --directory $(CURDIR)/dist
+	@cd lab && $(CURDIR)/$(BIN)/python -m hatchling build --directory $(CURDIR)/dist
+	@$(BIN)/python packaging/krew/build.py "$(or $(BASE_URL),https://git.example/nopea)" "$(VERSION)" dist
+	@$(firstword $(wildcard $(HELM)) helm) package charts/nopea --destination dist
+
+sbom: $(RENDERER) ## write the bills of materials of the image in dist/: Python and Go (needs uv, Go, PyPI and the Go proxy)
+	@mkdir -p dist
+	@uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml \
+	  --output-reproducible --output-format JSON --output-file dist/sbom-nopea.cdx.json
+	@CGO_ENABLED=0 go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 \
+	  bin -json -noserial -version v$(VERSION) -output dist/sbom-nopea-render.cdx.json $(RENDERER)
+
+lint-workflows: ## check .github/workflows with actionlint (needs Go and the Go proxy)
+	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 lock: $(STAMP) ## refresh the hashed locks from pyproject.toml, and the digest of the base image
 	@bash requirements/lock.sh
