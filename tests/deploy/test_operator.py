@@ -224,6 +224,22 @@ def test_an_operator_may_not_create_replace_or_delete(shop: Shop) -> None:
     assert "(Forbidden)" in shop.refusal(ON_CALL, "replace", "-f", "-", stdin=json.dumps(replaced))
 
 
+def test_an_operator_has_no_other_right(shop: Shop) -> None:
+    """What the authorizer lists for the user in this namespace is about kinds of Nopea, and about itself."""
+    kubectl = Kubectl(binary=shop.lab.kubectl, kubeconfig=shop.lab.kubeconfig)
+    listed = kubectl("-n", shop.namespace, f"--as={ON_CALL}", "auth", "can-i", "--list", "--no-headers")
+    rights = {
+        line.split()[0]: line.rpartition("[")[2].rstrip("] ").split()
+        for line in listed.splitlines()
+        if not line.startswith((" ", "selfsubject"))  # URLs, and questions about itself
+    }
+
+    assert rights == {
+        f"{names.PLURAL}.{names.GROUP}": ["get", "list", "watch", "patch", "operate"],
+        f"{names.INVENTORY_PLURAL}.{names.GROUP}": ["get", "list", "watch"],
+    }
+
+
 def test_an_operator_reads_everything_of_nopea(shop: Shop) -> None:
     """GitRepositories and Inventories can be read and watched."""
     for plural in (names.PLURAL, names.INVENTORY_PLURAL):

@@ -152,6 +152,29 @@ def test_render_a_folder(installed: Installation, tmp_path: Path) -> None:
     assert "greeting: hello" in done.stdout
 
 
+def test_install_has_its_manifests(installed: Installation) -> None:
+    """The objects that `nopea install` applies are in the wheel; printing them needs no cluster."""
+    done = installed.run("install", "--dry-run", "--profile", "cluster-admin")
+
+    assert done.returncode == 0, done.stderr
+    assert {"CustomResourceDefinition", "ClusterRole", "Deployment"} <= {
+        line.removeprefix("kind: ") for line in done.stdout.splitlines() if line.startswith("kind: ")
+    }
+
+
+def test_all_data_files_are_in_the_wheel(wheel: Path) -> None:
+    """What the dashboard serves, and every other file of the package that is not Python."""
+    data = {
+        path.relative_to(ROOT / "src").as_posix()
+        for path in (ROOT / "src" / "nopea").rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    with zipfile.ZipFile(wheel) as archive:
+        assert data <= set(archive.namelist())
+    assert "nopea/py.typed" in data
+    assert any(name.startswith("nopea/dashboard/templates/") for name in data)
+
+
 def test_a_kustomization_says_that_the_renderer_is_missing(installed: Installation, tmp_path: Path) -> None:
     """The wheel has no `nopea-render`; the message says how to get it."""
     (tmp_path / "web.yaml").write_text(CONFIG)
