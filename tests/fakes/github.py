@@ -17,7 +17,8 @@ class GitHub(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.comments: list[Comment] = []
-        self.requests: list[str] = []
+        self.broken: tuple[int, bytes] | None = None
+        """What every request is answered with instead."""
 
     def add(self, body: str, *, login: str = BOT) -> None:
         """Somebody comments."""
@@ -51,9 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, comment)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Keep the method of each request."""
-        del format, args
-        self.server.requests.append(self.command)
+        """Write no log."""
 
     def _authorized(self) -> str:
         assert self.headers["Authorization"] == "Bearer secret"
@@ -66,6 +65,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: object) -> None:
         content = json.dumps(body).encode()
+        if self.server.broken is not None:
+            status, content = self.server.broken
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

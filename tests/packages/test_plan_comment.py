@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tests.fakes.github import BOT, GitHub
 
 SCRIPT = Path(__file__).parents[2] / ".github" / "actions" / "plan" / "comment.py"
@@ -14,14 +15,20 @@ MARKER = "<!-- nopea plan team-shop/shop -->"
 
 
 def comment(github: GitHub, folder: Path, text: str, *, repository: str = "team-shop/shop") -> None:
-    """Run the script as the action does."""
+    """Run the script as the action does; it succeeds."""
+    done = run(f"http://127.0.0.1:{github.server_port}", folder, text, repository)
+    assert done.returncode == 0, done.stderr
+
+
+def run(api: str, folder: Path, text: str, repository: str) -> subprocess.CompletedProcess[str]:
+    """Run the script; it never prints the token or a traceback."""
     plan = folder / "plan.md"
     plan.write_text(text, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(SCRIPT), "7", repository, str(plan)],
         env={
             "PATH": os.defpath,
-            "GITHUB_API_URL": f"http://127.0.0.1:{github.server_port}",
+            "GITHUB_API_URL": api,
             "GITHUB_REPOSITORY": "acme/shop",
             "TOKEN": "secret",
             "LOGIN": BOT,
@@ -31,8 +38,9 @@ def comment(github: GitHub, folder: Path, text: str, *, repository: str = "team-
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
     assert "secret" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
 
 
 def test_the_first_plan_is_a_new_comment(github: GitHub, tmp_path: Path) -> None:
@@ -85,3 +93,31 @@ def test_a_plan_of_the_greatest_length_is_accepted(github: GitHub, tmp_path: Pat
     comment(github, tmp_path, "x" * 65_536)
 
     assert len(github.comments) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (403, b"{}", "The job needs `permissions: {pull-requests: write}`."),
+        (404, b"{}", "GitHub answered 404"),
+        (200, b"<html>", "The plan could not be commented: "),
+    ],
+    ids=["no right", "not found", "a proxy's page"],
+)
+def test_a_refusal_is_one_sentence(
+    github: GitHub, tmp_path: Path, status: int, body: bytes, said: str
+) -> None:
+    """A missing right says which, and whatever is wrong, there is no traceback."""
+    github.broken = (status, body)
+    done = run(f"http://127.0.0.1:{github.server_port}", tmp_path, "plan", "team-shop/shop")
+
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
+def test_without_a_network_it_says_so(tmp_path: Path) -> None:
+    """Nobody listens at the address."""
+    done = run("http://127.0.0.1:1", tmp_path, "plan", "team-shop/shop")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("The plan could not be commented: ")

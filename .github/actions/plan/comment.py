@@ -8,6 +8,7 @@ LOGIN are updated, because everybody who can comment can write the marker.
 import json
 import os
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ LONGEST = 65_536
 
 
 def call(method: str, path: str, body: dict[str, str] | None = None) -> Any:
-    """Send a request to the API of this repository, and return the answer. Raises HTTPError."""
+    """Send a request to the API of this repository, and return the answer. Raises OSError and ValueError."""
     request = urllib.request.Request(
         f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/{path}",
         method=method,
@@ -59,4 +60,10 @@ def main(number: int, repository: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]).read_text(encoding="utf-8"))
+    try:
+        main(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]).read_text(encoding="utf-8"))
+    except urllib.error.HTTPError as error:
+        hint = "The job needs `permissions: {pull-requests: write}`." if error.code in (401, 403) else ""
+        sys.exit(f"GitHub answered {error.code} to {error.url}. {hint}".rstrip())
+    except (OSError, ValueError) as error:
+        sys.exit(f"The plan could not be commented: {error}.")
