@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
+from packaging.markers import Marker
 
 from nopea.cli.main import SUBCOMMANDS
 
@@ -75,8 +76,8 @@ def _link(name: str, site: Path) -> None:
 def _locked(name: str) -> list[str]:
     """Return the packages of a lock: a package that is missing there is missing here."""
     lines = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    found = [re.fullmatch(r"([a-z0-9-]+)==[^ ]+(?P<marker> ;.*)?(?: \\)?", line) for line in lines]
-    return [one[1] for one in found if one and "win32" not in (one["marker"] or "")]
+    found = [re.fullmatch(r"([a-z0-9-]+)==[^ ]+(?: ; (?P<marker>.*?))?(?: \\)?", line) for line in lines]
+    return [one[1] for one in found if one and (not one["marker"] or Marker(one["marker"]).evaluate())]
 
 
 @pytest.fixture(scope="module")
