@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 _LOADED = re.compile(r"""<(?:script|img|iframe)[^>]+src=["']?([^"' >]+)|<link[^>]+href=["']?([^"' >]+)""")
 
 
@@ -49,6 +50,26 @@ def test_a_page_loads_nothing_from_elsewhere(site: Path) -> None:
 
     assert len(loaded) > 3
     assert [target for target in loaded if re.match(r"(https?:)?//", target)] == []
+
+
+_FENCE = re.compile(r"^( *)(```+).*?^ *\2 *$", re.MULTILINE | re.DOTALL)
+_ITEM = re.compile(r"([*-]|\d+\.) .*")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_site_reads_lists_and_code_as_github_does(page: Path) -> None:
+    """Inside of an item, code and paragraphs are indented by four spaces; a list follows an empty line."""
+    text = page.read_text(encoding="utf-8")
+    wrong = [found[0].splitlines()[0] for found in _FENCE.finditer(text) if len(found[1]) % 4]
+    before = last = ""
+    for line in _FENCE.sub("", text).splitlines():
+        in_code = last.startswith("    ")
+        if line.strip() and not before and not in_code and (len(line) - len(line.lstrip())) % 4:
+            wrong.append(line)
+        if _ITEM.fullmatch(line) and before and not _ITEM.fullmatch(before) and not before.startswith(" "):
+            wrong.append(line)
+        before, last = line, line if line.strip() else last
+    assert wrong == []
 
 
 def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
