@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.commands import say
+from tests.e2e.conftest import cluster, git_server, mode, nopea, site
 
 from nopea_lab.lab import Lab
 
@@ -80,3 +81,6 @@ def repository(name: str = "web", **metadata: Any) -> dict[str, Any]:
         "metadata": {"name": name, "finalizers": ["nopea.io/finalizer"], **metadata},
         "spec": {"url": "https://git.acme.example/web", "deletionPolicy": "Delete"},
     }
+
+
+__all__ = ["cluster", "git_server", "mode", "nopea", "site"]

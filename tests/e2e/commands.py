@@ -31,12 +31,12 @@ class Said:
         return dict(json.loads(self.out))
 
 
-def say(lab: Lab, *arguments: str) -> Said:
+def say(lab: Lab, *arguments: str, stdin: str = "") -> Said:
     """Run `nopea` with the lab's kubeconfig until it ends; a traceback or a warning fails the test."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM, *arguments],
         env={**os.environ, "KUBECONFIG": str(lab.kubeconfig)},
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -45,6 +45,11 @@ class Access:
         expected = self._expected()
         return not expected or hmac.compare_digest(header.encode(), expected.encode())
 
+    @property
+    def challenge(self) -> str:
+        """What a 401 asks for."""
+        return f'{"Bearer" if self.token else "Basic"} realm="git"'
+
     def _expected(self) -> str:
         if self.token:
             return f"Bearer {self.token}"
@@ -202,7 +207,7 @@ class _GitHandler(BaseHTTPRequestHandler):
     def _refuse(self, status: HTTPStatus) -> None:
         self.send_response(status)
         if status == HTTPStatus.UNAUTHORIZED:
-            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.send_header("WWW-Authenticate", self.server.owner.access.challenge)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

@@ -32,6 +32,7 @@ SUBCOMMANDS = {
     "suspend": ("nopea.cli.commands.suspend", "Stop writing to a repository's objects, or to one object."),
     "resume": ("nopea.cli.commands.suspend:resume", "Undo `suspend`."),
     "confirm-prune": ("nopea.cli.commands.confirm_prune", "Allow a prune that the guard holds back."),
+    "create": ("nopea.cli.commands.create", "Create a GitRepository, and show first what it does."),
     "install": ("nopea.cli.commands.install", "Install Nopea in a cluster."),
     "upgrade": ("nopea.cli.commands.install:upgrade", "Upgrade what `nopea install` installed."),
     "uninstall": ("nopea.cli.commands.uninstall", "Remove Nopea, and keep what it applied."),

@@ -15,9 +15,12 @@ from typing import Any, cast
 
 from cachetools import LRUCache
 
+from nopea.core.git.known_hosts import HostKey
 from nopea.core.git.proxy import proxy_for
 from nopea.core.git.source import (
+    DEFAULT_BRANCH,
     Commit,
+    Credentials,
     FileListing,
     ParsedFile,
     PathListing,
@@ -27,6 +30,7 @@ from nopea.core.git.source import (
     is_ssh,
 )
 from nopea.core.problem import SyncError
+from nopea.core.secret import Secret
 from nopea.git import problems
 from nopea.git.disk import Disk
 from nopea.git.flight import Flights
@@ -50,6 +54,8 @@ from nopea.measure import Measure, not_measured
 _MAX_REMEMBERED = 20_000
 # Ids in one request: 10,000 of them are half a megabyte.
 _BLOBS = 10_000
+_NOBODY = "# nobody\n"
+"""A known_hosts in which no server is."""
 _DEADLY = (ErrorKind.DIED, ErrorKind.MEMORY)
 
 
@@ -108,6 +114,19 @@ class GitPort:
 
         answer = await self._shared(call, ("ls_remote", call.mirror, ref), begin, ref)
         return cast("str", answer["id"])
+
+    async def host_key(self, url: str, *, timeout_seconds: float) -> HostKey | None:
+        """Return the key that an SSH server shows, None for one of an unknown type. Nothing is sent to it."""
+        stranger = Credentials(identity=Secret(b"none"), known_hosts=_NOBODY)
+        call = self._call(Remote(url, stranger), timeout_seconds)
+        fields = {"ref": raw_ref(DEFAULT_BRANCH), "address": self._address(call.remote)}
+        try:
+            await self._submit(call, Op.LS_REMOTE, fields, network=True)
+        except OperationError as error:
+            if error.kind is not ErrorKind.HOST_KEY:
+                raise self._translated(error, call) from error
+            return HostKey(*error.facts["key"]) if error.facts.get("key") else None
+        return None
 
     async def sync(self, remote: Remote, ref: Ref, *, timeout_seconds: float) -> Commit:
         """Bring the commit that the ref points to into the shared mirror, fetching only what is not there."""

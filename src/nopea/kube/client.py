@@ -196,9 +196,11 @@ class KubeClient:
         """Change some fields of an object; return the stored object. The CLI names another manager."""
         return await self._object(requests.patch(target, body, kind=kind, manager=manager))
 
-    async def create(self, resource: Resource, body: bytes, *, namespace: str = "") -> LiveObject:
+    async def create(
+        self, resource: Resource, body: bytes, *, namespace: str = "", manager: str = CONTROLLER_MANAGER
+    ) -> LiveObject:
         """Create an object. Raises AlreadyExistsError if there is one of this name."""
-        return await self._object(requests.create(resource, body, namespace=namespace))
+        return await self._object(requests.create(resource, body, namespace=namespace, manager=manager))
 
     async def review(self, body: bytes, *, of: Resource = ACCESS_REVIEWS) -> bytes:
         """Ask whether this caller may do something, or another (SubjectAccessReview); return the answer."""

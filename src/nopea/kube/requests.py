@@ -181,9 +181,11 @@ def patch(target: Target, body: bytes, *, kind: PatchKind, manager: str = FIELD_
     )
 
 
-def create(resource: Resource, body: bytes, *, namespace: str = "") -> ApiRequest:
+def create(
+    resource: Resource, body: bytes, *, namespace: str = "", manager: str = CONTROLLER_MANAGER
+) -> ApiRequest:
     """Create an object."""
-    path = _with_query(collection_path(resource, namespace), fieldManager=CONTROLLER_MANAGER)
+    path = _with_query(collection_path(resource, namespace), fieldManager=manager)
     what = f"{resource} in {namespace}" if namespace else str(resource)
     return ApiRequest(verb="create", what=what, method="POST", path=path, body=body, content_type=JSON)
 

@@ -47,7 +47,8 @@ def test_every_option_is_documented(name: str) -> None:
 
 
 WITH_TABLES = (
-    "status", "get", "diff", "plan", "render", "migrate", "sync", "rollback", "doctor", "install", "uninstall"
+    "status", "get", "diff", "plan", "render", "migrate", "sync", "rollback", "doctor", "install",
+    "uninstall", "create",
 )  # fmt: skip
 
 

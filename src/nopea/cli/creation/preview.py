@@ -1,0 +1,90 @@
+"""What a GitRepository would do if it existed: Git is asked, and the API server tries each write."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from nopea.cli.creation.server import SECONDS, temporary_git
+from nopea.cli.inspection import DEFAULT_LOOKS, Looks, cluster_inputs, fetched, temporary_fetcher, valid_spec
+from nopea.cli.output.messages import count
+from nopea.core.api.repository import Repository, ref_of
+from nopea.core.drift.mask import plain_line
+from nopea.core.git.source import SHORT_COMMIT, Commit, Remote
+from nopea.core.plan.model import Action
+from nopea.core.plan.object_diff import ObjectDiff
+from nopea.core.problem import Code, SyncError
+from nopea.kube.client import KubeClient
+from nopea.reconcile.inspect import Inspection, Inspector
+from nopea.state.store import RepositoryState
+
+KEY_POLL_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """The commit, and what a first sync does with each object."""
+
+    repository: Repository
+    commit: Commit
+    inspection: Inspection
+
+    @property
+    def taken_over(self) -> tuple[ObjectDiff, ...]:
+        """The objects that exist and would be managed from Git."""
+        return tuple(
+            each for each in self.inspection.objects if each.step.action not in (Action.CREATE, Action.REFUSE)
+        )
+
+    @property
+    def refused(self) -> tuple[ObjectDiff, ...]:
+        """The objects that would not be applied."""
+        return tuple(each for each in self.inspection.objects if each.step.action is Action.REFUSE)
+
+    def line(self) -> str:
+        """Return what was found, in one line."""
+        new = sum(each.step.action is Action.CREATE for each in self.inspection.objects)
+        where = self.commit.ref.removeprefix("refs/heads/").removeprefix("refs/tags/") or "It"
+        path = valid_spec(self.repository).path
+        total = count(len(self.inspection.objects), "object")
+        message = plain_line(self.commit.message, limit=100)
+        return (
+            f'{where} is at {self.commit.id[:SHORT_COMMIT]} "{message}": {total}'
+            f"{f' in {path}' if path else ''}: {new} new, {len(self.taken_over)} taken over, "
+            f"{len(self.refused)} refused (dry run)."
+        )
+
+
+async def preview(
+    client: KubeClient, repository: Repository, remote: Remote, *, looks: Looks = DEFAULT_LOOKS
+) -> Preview:
+    """Fetch, plan, and try each write with the user's rights; raises SyncError, ApiError."""
+    spec = valid_spec(repository)
+    state = RepositoryState(uid="", status=repository.status, loaded=True)
+    async with temporary_fetcher(cluster_inputs(client)) as fetcher:
+        snapshot = await fetched(fetcher, repository, spec, remote)
+        inspector = Inspector(client, fetcher)
+        inspection = await inspector.inspect(
+            repository, spec, state, remote, snapshot, server=looks.server, tell=looks.tell
+        )
+    return Preview(repository=repository, commit=snapshot.commit, inspection=inspection)
+
+
+async def wait_for_key(repository: Repository, remote: Remote, *, seconds: float) -> bool:
+    """Wait until the server accepts a new deploy key; return whether it does. Raises other SyncErrors."""
+    spec = valid_spec(repository)
+    async with temporary_git() as git:
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    try:
+                        await git.ls_remote(remote, ref_of(spec), timeout_seconds=SECONDS)
+                    except SyncError as error:
+                        codes = {problem.code for problem in error.problems}
+                        if not codes <= {Code.GIT_AUTHENTICATION, Code.GIT_NOT_FOUND}:
+                            raise
+                    else:
+                        return True
+                    await asyncio.sleep(KEY_POLL_SECONDS)
+        except TimeoutError:
+            return False
