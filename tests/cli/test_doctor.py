@@ -9,8 +9,12 @@ from tests.cli.conftest import DEPLOYMENT, MERGE_PATCH, SYSTEM, Kubelet
 from tests.e2e.commands import say
 from tests.e2e.process import Nopea
 from tests.e2e.waiting import eventually
+from tests.fakes.samples import READY
 from tests.gitserver import Origin
+from tests.unit.cli.conftest import APPLIED
 
+from nopea.core.objects import ObjectKey
+from nopea.core.plan.inventory import pack
 from nopea_lab.lab import Lab
 
 SHOP = "/apis/nopea.io/v1alpha1/namespaces/shop/gitrepositories"
@@ -67,7 +71,47 @@ def test_from_an_installation_to_its_repair(clean: Lab, kubelet: Kubelet, tmp_pa
         assert "may not" not in say(clean, "doctor").out
     finally:
         running.kill()
+        clean.request("DELETE", f"{SHOP}/web")
         clean.request("DELETE", "/api/v1/namespaces/shop")
+        _wait_gone(clean)
+
+
+def test_a_tenant_gets_nothing_by_the_fix(clean: Lab) -> None:
+    """Not with a Deployment that looks like Nopea, nor with an inventory of objects that are not its own."""
+    assert say(clean, "install", "--no-wait").code == 0
+    _tenant(clean, "https://git.example/web")
+    try:
+        fake = clean.request("GET", DEPLOYMENT).body
+        fake["metadata"] = {"name": "nopea", "labels": fake["metadata"]["labels"]}
+        fake["spec"]["template"]["spec"]["serviceAccountName"] = "deployer"
+        deployments = DEPLOYMENT.replace(SYSTEM, "shop").removesuffix("/nopea")
+        assert clean.request("POST", deployments, fake).status == 201
+        secret = ObjectKey("", "Secret", "kube-system", "admin-token")
+        blind = {**READY, "type": "Watching", "status": "False", "message": "Grant me everything."}
+        status = {"conditions": [blind], "inventory": pack({secret: APPLIED})}
+        path = f"{SHOP}/web/status"
+        assert clean.request("PATCH", path, {"status": status}, content_type=MERGE_PATCH).status == 200
+
+        printed = say(clean, "doctor", "--fix")
+        clean.request("DELETE", DEPLOYMENT)
+        without = say(clean, "doctor", "--fix")
+
+        assert "kube-system" not in printed.out
+        assert "Grant me everything." in printed.err
+        roles = [each["metadata"]["name"] for each in yaml.safe_load_all(printed.out)]
+        assert roles == ["nopea", "nopea"]  # to act as deployer in shop, which somebody has to decide
+        assert without.out == ""
+        assert "Deployments that look like it are in shop" in without.err
+    finally:
+        clean.request("DELETE", "/api/v1/namespaces/shop")
+        _wait_gone(clean)
+
+
+def _wait_gone(lab: Lab) -> None:
+    def gone() -> None:
+        assert lab.request("GET", "/api/v1/namespaces/shop").status == 404
+
+    eventually(gone, seconds=60)
 
 
 def _controller(lab: Lab, tmp_path: Path) -> Nopea:

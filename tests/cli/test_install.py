@@ -164,3 +164,16 @@ def test_stored_versions_are_not_lost(clean: Lab) -> None:
 
     assert refused.code == 3
     assert "may be stored as v1alpha0, which this version does not have" in refused.err
+
+
+def test_a_namespace_that_others_have_rights_in_is_refused(clean: Lab) -> None:
+    """Who may create namespaces could be first, and have all of Nopea's rights as soon as it is there."""
+    clean.run_kubectl("create", "namespace", SYSTEM)
+    clean.run_kubectl("-n", SYSTEM, "create", "rolebinding", "mine", "--clusterrole=admin", "--user=mallory")
+
+    refused = say(clean, "install", "--no-wait")
+
+    assert refused.code == 3
+    assert "with them would have those of Nopea: RoleBinding mine." in refused.err
+    clean.run_kubectl("-n", SYSTEM, "delete", "rolebinding", "mine")
+    assert say(clean, "install", "--no-wait").code == 0

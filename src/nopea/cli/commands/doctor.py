@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,16 +11,28 @@ from nopea.cli.cluster import ClusterChoice, cluster_options, output_option, run
 from nopea.cli.options import profile_option
 
 if TYPE_CHECKING:
+    from nopea.cli.doctor.finding import Finding
     from nopea.kube.client import KubeClient
 
 
 @click.command("doctor")
 @click.option("--pre", is_flag=True, help="Look whether Nopea can be installed, with your rights.")
 @profile_option("The profile that --pre asks your rights for.")
+@click.option(
+    "--system-namespace", metavar="NAME", help="Namespace of the controller.  [default: nopea-system]"
+)
 @click.option("--fix", is_flag=True, help="Print the manifests that mend problems, for `kubectl apply -f -`.")
 @output_option
 @cluster_options
-def command(*, cluster: ClusterChoice, pre: bool, profile: str | None, fix: bool, output: str) -> None:
+def command(
+    *,
+    cluster: ClusterChoice,
+    pre: bool,
+    profile: str | None,
+    system_namespace: str | None,
+    fix: bool,
+    output: str,
+) -> None:
     """Look whether Nopea works as it should, and say for each problem what to do.
 
     It looks at the API server, Nopea's kinds, the controller, its Pods and its rights, Git servers, and other
@@ -33,26 +46,40 @@ def command(*, cluster: ClusterChoice, pre: bool, profile: str | None, fix: bool
         raise click.UsageError("--profile needs --pre.")
 
     async def work(client: KubeClient, namespace: str) -> int:
-        return await _examine(client, namespace, pre=pre, profile=profile, fix=fix, output=output)
+        if pre:
+            return await _before(client, profile, output=output)
+        return await _examine(client, namespace, system=system_namespace, fix=fix, output=output)
 
     run_with_cluster(cluster, work)
 
 
-async def _examine(
-    client: KubeClient, namespace: str, *, pre: bool, profile: str | None, fix: bool, output: str
-) -> int:
-    from nopea.cli.doctor.examination import examine, examine_before
-    from nopea.cli.doctor.finding import Verdict
+async def _before(client: KubeClient, profile: str | None, *, output: str) -> int:
+    from nopea.cli.doctor.examination import examine_before
     from nopea.cli.installation.profiles import Profile
-    from nopea.cli.output.findings import finding_lines, findings_json, fix_documents
-    from nopea.cli.output.messages import print_json, terminal_width
+    from nopea.cli.progress import show_late_progress
+
+    chosen = Profile(profile or Profile.TENANTS)
+    with show_late_progress("Looking at the API server.") as progress:
+        findings = await examine_before(client, chosen, show=progress.show)
+    return _print(findings, output=output, fix=False)
+
+
+async def _examine(client: KubeClient, namespace: str, *, system: str | None, fix: bool, output: str) -> int:
+    from nopea.cli.doctor.examination import examine
+    from nopea.cli.heartbeat import SYSTEM_NAMESPACE
     from nopea.cli.progress import show_late_progress
 
     with show_late_progress("Looking at the API server.") as progress:
-        if pre:
-            findings = await examine_before(client, Profile(profile or Profile.TENANTS), show=progress.show)
-        else:
-            findings = await examine(client, namespace, show=progress.show)
+        findings = await examine(client, namespace, system=system or SYSTEM_NAMESPACE, show=progress.show)
+    return _print(findings, output=output, fix=fix)
+
+
+def _print(findings: Sequence[Finding], *, output: str, fix: bool) -> int:
+    """Print what was found and return the exit code."""
+    from nopea.cli.doctor.finding import Verdict
+    from nopea.cli.output.findings import finding_lines, findings_json, fix_documents
+    from nopea.cli.output.messages import print_json, terminal_width
+
     if output == "json":
         print_json(findings_json(findings))
     else:

@@ -149,6 +149,7 @@ async def _apply(
         apply_all,
         marked,
         refuse_foreign,
+        refuse_open_namespace,
         remove_leftovers,
         wait_rolled_out,
     )
@@ -158,6 +159,8 @@ async def _apply(
     from nopea.cli.progress import show_progress
 
     refuse_foreign(installed, force=force)
+    if installed is None and not force:
+        await refuse_open_namespace(client)
     manifests = marked(profile, image=image)
     started = asyncio.get_running_loop().time()
     with show_progress(f"Applying {count(len(manifests), 'object')} of Nopea {__version__}.") as progress:
@@ -178,7 +181,7 @@ async def _apply(
         return EXIT_DONE
     seconds = asyncio.get_running_loop().time() - started
     click.echo(f"✓ Nopea {__version__} is ready in {SYSTEM_NAMESPACE} ({age(seconds)}).")
-    findings = await examine(client, SYSTEM_NAMESPACE, show=lambda _: None)
+    findings = await examine(client, SYSTEM_NAMESPACE, system=SYSTEM_NAMESPACE, show=lambda _: None)
     for line in finding_lines(findings, width=terminal_width()):
         click.echo(line)
     if installed is None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from nopea import __version__
 from nopea.cli.doctor.finding import Finding, good, problem, unknown, warning
-from nopea.cli.heartbeat import SYSTEM_NAMESPACE, Liveness
+from nopea.cli.heartbeat import Liveness
 from nopea.core.health.pods import pod_trouble
 from nopea.kube.client import KubeClient, ServiceAccount
-from nopea.kube.errors import ApiError, ForbiddenError
+from nopea.kube.errors import ApiError
 from nopea.kube.kinds import DEPLOYMENTS, PODS
 from nopea.kube.requests import Selection
 
@@ -59,23 +59,22 @@ class Deployed:
         return ""
 
 
-async def find_controller(client: KubeClient, liveness: Liveness) -> Deployed | None:
-    """Return the Deployment of the controller, None if there is none. Raises ApiError.
+async def find_controller(client: KubeClient, namespace: str) -> Deployed | None:
+    """Return the Deployment of the controller in this namespace, None if there is none. Raises ApiError.
 
-    It may be in another namespace than the heartbeat, where it watches one namespace only.
+    No other namespace is looked at: a tenant could make one that looks like it, and be granted its rights.
     """
-    refused: ForbiddenError | None = None
-    for namespace in dict.fromkeys((SYSTEM_NAMESPACE, liveness.namespace or SYSTEM_NAMESPACE, "")):
-        try:
-            listed = await client.list(DEPLOYMENTS, Selection(namespace=namespace, labels=LABELS))
-        except ForbiddenError as error:
-            refused = refused or error
-            continue
-        if listed.items:
-            return Deployed(raw=listed.items[0].json())
-    if refused is not None:
-        raise refused
-    return None
+    listed = await client.list(DEPLOYMENTS, Selection(namespace=namespace, labels=LABELS))
+    return Deployed(raw=listed.items[0].json()) if listed.items else None
+
+
+async def elsewhere(client: KubeClient) -> list[str]:
+    """Return the namespaces with a Deployment that looks like Nopea; none where they cannot be listed."""
+    try:
+        listed = await client.list(DEPLOYMENTS, Selection(labels=LABELS, metadata_only=True))
+    except ApiError:
+        return []
+    return sorted({live.meta.namespace for live in listed.items})
 
 
 def heartbeat_findings(liveness: Liveness, *, is_installed: bool) -> Iterator[Finding]:

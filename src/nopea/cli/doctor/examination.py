@@ -13,6 +13,7 @@ from nopea.cli.doctor.api_server import (
 )
 from nopea.cli.doctor.controller import (
     Deployed,
+    elsewhere,
     examine_deployment,
     find_controller,
     heartbeat_findings,
@@ -28,6 +29,7 @@ from nopea.core.api.repository import Repository
 from nopea.kube.client import KubeClient
 from nopea.kube.errors import ApiError, ForbiddenError
 
+_MOST = 3
 Show = Callable[[str], None]
 
 
@@ -41,11 +43,11 @@ async def examine_before(client: KubeClient, profile: Profile, *, show: Show) ->
     return [*found, *[each async for each in examine_target(client, profile)]]
 
 
-async def examine(client: KubeClient, namespace: str, *, show: Show) -> list[Finding]:
+async def examine(client: KubeClient, namespace: str, *, system: str, show: Show) -> list[Finding]:
     """Return what there is to say of an installation; raises ApiError if the cluster cannot be asked.
 
     What this user may not read is a finding. Who may not list GitRepositories in all namespaces gets those of
-    `namespace`.
+    `namespace`; `system` is the namespace of the controller.
     """
     found = [each async for each in examine_version(client)]
     found += [each async for each in examine_definitions(client)]
@@ -53,13 +55,13 @@ async def examine(client: KubeClient, namespace: str, *, show: Show) -> list[Fin
     alive = await liveness(client, namespace)
     controller: Deployed | None = None
     try:
-        controller = await find_controller(client, alive)
+        controller = await find_controller(client, system)
     except ForbiddenError as error:
         installed = [unknown("deployment", f"You may not read the Deployment of Nopea: {error.message}")]
     else:
         if controller is None and not alive.running and any(each.subject == NOT_INSTALLED for each in found):
             return [*found, *[each async for each in examine_neighbours(client)]]
-        installed = await _installed(client, controller, alive)
+        installed = await _installed(client, controller, alive, system)
     found += [*heartbeat_findings(alive, is_installed=controller is not None), *installed]
     show("Looking at GitRepositories.")
     try:
@@ -73,9 +75,16 @@ async def examine(client: KubeClient, namespace: str, *, show: Show) -> list[Fin
     return [*found, *[each async for each in examine_neighbours(client)]]
 
 
-async def _installed(client: KubeClient, controller: Deployed | None, alive: Liveness) -> list[Finding]:
+async def _installed(
+    client: KubeClient, controller: Deployed | None, alive: Liveness, system: str
+) -> list[Finding]:
     if controller is not None:
         return [each async for each in examine_deployment(client, controller)]
+    if places := await elsewhere(client):
+        text = (
+            f"Nopea is not in {system}, but Deployments that look like it are in {', '.join(places[:_MOST])}."
+        )
+        return [unknown("deployment", text, "--system-namespace names the namespace of the controller.")]
     if alive.running:
         text = "There is no Deployment of Nopea: the controller runs elsewhere, as after `nopea run`."
         return [unknown("deployment", text)]

@@ -69,6 +69,9 @@ async def _own_rights(client: KubeClient, controller: Deployed) -> AsyncIterator
 
 
 _APPLY = "`nopea doctor --fix | kubectl apply -f -` grants it."
+_DELEGATE = (
+    f"{_APPLY} Look first: whoever may push to these repositories then has the rights of these accounts."
+)
 
 
 def _permissions(rule: Mapping[str, Any], namespace: str) -> Iterator[Permission]:
@@ -143,7 +146,7 @@ async def _delegated_rights(
                 controller=controller.account,
             )
             text = f"Nopea may not {told(missing)} in {namespace}, which GitRepositories there name."
-            yield problem("rights", text, _APPLY, *roles)
+            yield problem("rights", text, _DELEGATE, *roles)
 
 
 def account_name(controller: Deployed, spec: GitRepositorySpec) -> str:
@@ -224,8 +227,16 @@ async def _blind_spots(
     for resource, namespace in sorted(places, key=str):
         if not await _missing(client, _watching(resource, ""), controller.account):
             continue
+        # The inventory is in the namespace of a tenant, who may write it: what is granted must not go beyond
+        # what the account may read anyway.
+        if await _missing(client, [_reading(resource, namespace)], account):
+            continue
         if await _missing(client, _watching(resource, namespace), account):
             yield _Blind(namespace, account.namespace, account.name), resource
+
+
+def _reading(resource: Resource, namespace: str) -> Permission:
+    return Permission(verb="get", group=resource.group, resource=resource.plural, namespace=namespace)
 
 
 def _watching(resource: Resource, namespace: str) -> list[Permission]:

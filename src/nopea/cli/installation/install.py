@@ -29,11 +29,14 @@ from nopea.core.objects import Target
 from nopea.kube.client import KubeClient
 from nopea.kube.discovery import Discovery
 from nopea.kube.errors import ApiError, ConflictError, NotFoundError
-from nopea.kube.kinds import DEFINITIONS, DEPLOYMENTS, PODS
+from nopea.kube.kinds import DEFINITIONS, DEPLOYMENTS, PODS, ROLE_BINDINGS
 from nopea.kube.requests import Preconditions, Selection
 
 ESTABLISHED_SECONDS = 30.0
 POLL_SECONDS = 0.3
+
+OURS = ("app.kubernetes.io/part-of", "nopea")
+"""A label that all objects of `deploy/` have."""
 
 Show = Callable[[str], None]
 
@@ -64,6 +67,22 @@ def refuse_foreign(installed: Installed | None, *, force: bool) -> None:
         raise CommandError(
             f"Version {installed.version} is installed, newer than this program, {__version__}.",
             "Install that version of this program, or give --force to go back.",
+        )
+
+
+async def refuse_open_namespace(client: KubeClient) -> None:
+    """Raise CommandError if somebody has been given rights in Nopea's namespace before Nopea is in it.
+
+    Who may create Pods or read Secrets there has all of Nopea's rights, and whoever may create namespaces can
+    be first.
+    """
+    bindings = (await client.list(ROLE_BINDINGS, Selection(namespace=SYSTEM_NAMESPACE))).items
+    strange = [live.meta.name for live in bindings if OURS not in (live.meta.labels or {}).items()]
+    if strange:
+        raise CommandError(
+            f"Others have rights in {SYSTEM_NAMESPACE}, and with them would have those of Nopea: RoleBinding "
+            f"{', '.join(strange)}.",
+            "Delete the RoleBindings or the namespace, or give --force to accept them.",
         )
 
 

@@ -8,7 +8,13 @@ import pytest
 from tests.fakes.cluster import FakeCluster
 
 from nopea import __version__
-from nopea.cli.doctor.controller import Deployed, examine_deployment, find_controller, heartbeat_findings
+from nopea.cli.doctor.controller import (
+    Deployed,
+    elsewhere,
+    examine_deployment,
+    find_controller,
+    heartbeat_findings,
+)
 from nopea.cli.doctor.finding import Verdict
 from nopea.cli.heartbeat import Liveness
 from nopea.kube.errors import ApiFailure, ForbiddenError
@@ -91,20 +97,22 @@ async def test_pods_that_may_not_be_read_are_told() -> None:
     assert [each.verdict for each in findings] == [Verdict.UNKNOWN, Verdict.GOOD]
 
 
-async def test_the_deployment_may_be_elsewhere() -> None:
-    """As after `helm install -n gitops`; what is refused in all places is an error."""
+async def test_only_the_named_namespace_is_trusted() -> None:
+    """A Deployment of a tenant that looks like Nopea is told of, and is granted nothing."""
     cluster = FakeCluster(namespaces=("gitops",))
-    assert await find_controller(cluster.client, NOBODY) is None
+    assert await find_controller(cluster.client, "nopea-system") is None
     cluster.create(deployment(namespace="gitops"))
 
-    controller = await find_controller(cluster.client, NOBODY)
-
+    assert await find_controller(cluster.client, "nopea-system") is None
+    assert await elsewhere(cluster.client) == ["gitops"]
+    controller = await find_controller(cluster.client, "gitops")
     assert controller is not None
     assert str(controller.account) == "system:serviceaccount:gitops:nopea"
     refused = ForbiddenError(ApiFailure(code=403))
     cluster.fail_next("list", DEPLOYMENTS, refused, times=2)
     with pytest.raises(ForbiddenError):
-        await find_controller(cluster.client, NOBODY)
+        await find_controller(cluster.client, "gitops")
+    assert await elsewhere(cluster.client) == []
 
 
 def test_options_are_read_from_arguments_and_environment() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.fakes.cluster import FakeCluster
+from tests.unit.cli.doctor.test_api_server import store
 from tests.unit.cli.doctor.test_controller import deployment
 
 from nopea.cli.doctor.examination import examine, examine_before
@@ -20,7 +21,7 @@ def show(text: str) -> None:
 
 async def test_without_nopea_there_is_one_problem() -> None:
     """What depends on it is not asked."""
-    found = await examine(FakeCluster().client, "shop", show=show)
+    found = await examine(FakeCluster().client, "shop", system="nopea-system", show=show)
 
     assert [each.verdict for each in found] == [Verdict.GOOD, Verdict.PROBLEM]
 
@@ -33,11 +34,28 @@ async def test_what_is_refused_does_not_end_it() -> None:
     cluster.fail_next("list", DEPLOYMENTS, forbidden, times=9)
     cluster.fail_next("list", GIT_REPOSITORIES, forbidden, times=9)
 
-    found = {each.subject: each.verdict for each in await examine(cluster.client, "shop", show=show)}
+    found = {
+        each.subject: each.verdict
+        for each in await examine(cluster.client, "shop", system="nopea-system", show=show)
+    }
 
     assert found["deployment"] is Verdict.UNKNOWN
     assert found["repositories"] is Verdict.UNKNOWN
     assert found["rights"] is Verdict.UNKNOWN
+
+
+async def test_an_installation_elsewhere_is_told() -> None:
+    """With the option that names it; nothing is granted to it."""
+    cluster = FakeCluster(namespaces=("gitops",))
+    cluster.create(deployment(namespace="gitops"))
+    store(cluster)
+
+    found = await examine(cluster.client, "shop", system="nopea-system", show=show)
+    named = await examine(cluster.client, "shop", system="gitops", show=show)
+
+    assert any("--system-namespace" in each.fix for each in found)
+    assert not any(each.manifests for each in found)
+    assert any("Deployment gitops/nopea is ready" in each.message for each in named)
 
 
 async def test_a_dead_api_server_ends_it() -> None:
@@ -46,6 +64,6 @@ async def test_a_dead_api_server_ends_it() -> None:
     cluster.down = True
 
     with pytest.raises(UnreachableError):
-        await examine(cluster.client, "shop", show=show)
+        await examine(cluster.client, "shop", system="nopea-system", show=show)
     with pytest.raises(UnreachableError):
         await examine_before(cluster.client, Profile.TENANTS, show=show)
