@@ -52,7 +52,7 @@ def test_from_an_installation_to_its_repair(clean: Lab, kubelet: Kubelet, tmp_pa
         origin.commit({"web.yaml": MAP_YAML})
         _tenant(clean, f"file://{origin.path}")
         out = wait_doctor(clean, "Nopea may not")
-        assert "✗ Nopea may not impersonate serviceaccounts deployer in shop" in out
+        assert "✗ Nopea may not impersonate serviceaccounts/deployer in shop" in out
         assert say(clean, "doctor").code == 1
         _apply_fix(clean)
         wait_doctor(clean, "Git answers: this machine (1 repository)")

@@ -46,6 +46,9 @@ ROLE_BINDINGS = Resource(
     namespaced=True,
 )
 NAMESPACES = Resource(group="", version="v1", kind="Namespace", plural="namespaces", namespaced=False)
+SERVICE_ACCOUNTS = Resource(
+    group="", version="v1", kind="ServiceAccount", plural="serviceaccounts", namespaced=True
+)
 PODS = Resource(group="", version="v1", kind="Pod", plural="pods", namespaced=True)
 CONFIG_MAPS = Resource(group="", version="v1", kind="ConfigMap", plural="configmaps", namespaced=True)
 VALIDATING_WEBHOOKS = Resource(

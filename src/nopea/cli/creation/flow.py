@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from nopea.cli.cluster import ClusterChoice
+from nopea.cli.creation.account import refuse_without_account
 from nopea.cli.creation.arrival import Arrival
 from nopea.cli.creation.declaration import (
     make,
@@ -112,6 +113,7 @@ async def create(client: KubeClient, namespace: str, wish: Wish, given: Given) -
     valid_spec(repository)
     await refuse_existing(client, key, wish.secret)
     await try_repository(client, manifest)
+    await refuse_without_account(client, key, wish.spec["serviceAccountName"] or "")
     login = await find_login(url, given, key=key)
     remote = Remote(url, login.credentials(wish.secret, url), owner=key)
     if login.note:

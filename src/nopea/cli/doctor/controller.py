@@ -44,6 +44,12 @@ class Deployed:
         pod = self.raw["spec"]["template"]["spec"]
         return ServiceAccount(namespace=self.namespace, name=pod.get("serviceAccountName") or "default")
 
+    @property
+    def applies_as_itself(self) -> bool:
+        """Whether it applies what names no service account with its own rights."""
+        is_flag = "--apply-as-controller" in (self.container.get("args") or ())
+        return is_flag or self.option("apply-as-controller").lower() in ("true", "1", "yes", "on", "t", "y")
+
     def option(self, name: str) -> str:
         """Return the value of an option of `nopea run`, from its arguments or environment; empty if unset."""
         arguments = [str(each) for each in self.container.get("args") or ()]

@@ -280,7 +280,7 @@ def told(missing: Iterable[Permission]) -> str:
     verbs: dict[str, list[str]] = defaultdict(list)
     for access in missing:
         what = f"{access.resource}.{access.group}" if access.group else access.resource
-        verbs[f"{what} {access.name}".rstrip()].append(access.verb)
+        verbs[f"{what}/{access.name}".rstrip("/")].append(access.verb)
     texts = [f"{_and(dict.fromkeys(each))} {what}" for what, each in verbs.items()]
     return _first(texts, last=" and ")
 
