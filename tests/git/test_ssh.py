@@ -15,7 +15,7 @@ from tests.gitserver import Origin
 from nopea.core.git.credentials import parse_credentials
 from nopea.core.git.known_hosts import host_keys
 from nopea.core.git.source import Credentials, Remote
-from nopea.core.problem import Code, Problem, StalledError
+from nopea.core.problem import Code, Problem, StalledError, SyncError
 from nopea.core.secret import Secret
 from nopea.git.port import GitPort
 
@@ -198,3 +198,15 @@ async def test_white_space_around_a_key_does_no_harm(
     assert isinstance(credentials, Credentials)
     found = await port.sync(Remote(ssh.url(origin.path), credentials), MAIN, timeout_seconds=PATIENCE)
     assert found.id == origin.tip()
+
+
+async def test_the_key_that_a_server_shows_can_be_asked_for(
+    port: GitPort, ssh: SshServer, origin: Origin
+) -> None:
+    """For a user to compare: nothing of the user is sent, and the key is not trusted by that."""
+    shown = await port.host_key(ssh.url(origin.path), timeout_seconds=PATIENCE)
+
+    assert shown is not None
+    assert shown.fingerprint == fingerprint(ssh.host_key)
+    with pytest.raises(SyncError):
+        await port.host_key("ssh://git@127.0.0.1:1/web", timeout_seconds=PATIENCE)
