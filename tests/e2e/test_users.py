@@ -164,7 +164,7 @@ def test_what_was_healed_stays_in_the_history_with_its_user(site: Site) -> None:
     ]
 
 
-def test_a_dry_run_and_a_refused_write_name_nobody_and_hide_nobody(site: Site) -> None:
+def test_a_dry_run_names_nobody_and_hides_nobody(site: Site) -> None:
     """Bob only tries; what Ada did stays hers."""
     repo = site.sync("shop", web(), healPolicy="manual")
     kubectl(site, "ada", "patch", "configmap", "settings", "-p", '{"data":{"colour":"red"}}')
