@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -45,6 +47,28 @@ def test_nopea_is_installed_and_runs(clean: Lab, kubelet: Kubelet) -> None:
     assert found["labels"][VERSION_LABEL] == __version__
     assert found["labels"][MANAGED_BY_LABEL] == MANAGER
     assert found["annotations"][PROFILE_ANNOTATION] == "tenants"
+
+
+def test_the_heartbeat_of_the_new_pod_is_waited_for(clean: Lab, kubelet: Kubelet) -> None:
+    """Right after an upgrade the Lease says that the old Pod has stopped, which is no problem."""
+    del kubelet
+    assert say(clean, "install", "--no-wait").code == 0
+    lease = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases"
+    moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    body = {"metadata": {"name": "nopea"}, "spec": {"renewTime": moment}}
+    assert clean.request("POST", lease, body).status == 201
+    alive = {"spec": {"renewTime": moment, "holderIdentity": "new", "leaseDurationSeconds": 600}}
+
+    def beat() -> None:
+        clean.request("PATCH", f"{lease}/nopea", alive, content_type=MERGE_PATCH)
+
+    timer = threading.Timer(4.0, beat)
+    timer.start()
+    said = say(clean, "install")
+    timer.join()
+
+    assert "✓ The controller new runs" in said.out
+    assert said.code == 0, said.out
 
 
 def test_a_pod_that_cannot_start_is_told(clean: Lab) -> None:

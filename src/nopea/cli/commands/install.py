@@ -151,6 +151,7 @@ async def _apply(
         refuse_foreign,
         refuse_open_namespace,
         remove_leftovers,
+        wait_heard,
         wait_rolled_out,
     )
     from nopea.cli.output.findings import finding_lines
@@ -167,6 +168,8 @@ async def _apply(
         created = await apply_all(client, manifests, force=force)
         removed = await remove_leftovers(client, profile, show=progress.show)
         why = await wait_rolled_out(client, seconds=timeout, show=progress.show) if wait else ""
+        if wait and not why:
+            await wait_heard(client, show=progress.show)
     for name in removed:
         click.echo(f"✓ Deleted {name}, which the profile {profile} does not have.")
     click.echo(f"✓ Applied {count(len(manifests), 'object')}, {created} of them new (profile {profile}).")

@@ -14,7 +14,7 @@ import orjson
 
 from nopea import __version__
 from nopea.cli.cluster import CommandError
-from nopea.cli.heartbeat import SYSTEM_NAMESPACE
+from nopea.cli.heartbeat import SYSTEM_NAMESPACE, liveness
 from nopea.cli.installation.installed import (
     LABELS,
     MANAGED_BY_LABEL,
@@ -33,6 +33,7 @@ from nopea.kube.kinds import DEFINITIONS, DEPLOYMENTS, PODS, ROLE_BINDINGS
 from nopea.kube.requests import Preconditions, Selection
 
 ESTABLISHED_SECONDS = 30.0
+HEARD_SECONDS = 10.0
 POLL_SECONDS = 0.3
 
 OURS = ("app.kubernetes.io/part-of", "nopea")
@@ -144,6 +145,20 @@ async def wait_rolled_out(client: KubeClient, *, seconds: float, show: Show) -> 
     except TimeoutError:
         return why
     return ""
+
+
+async def wait_heard(client: KubeClient, *, show: Show) -> None:
+    """Wait for the first heartbeat of the new Pod: until then the Lease is that of the Pod before it."""
+    show("Waiting for the first heartbeat.")
+    try:
+        async with asyncio.timeout(HEARD_SECONDS):
+            while True:
+                alive = await liveness(client, SYSTEM_NAMESPACE, anywhere=False)
+                if alive.running:
+                    return
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError:
+        return  # the doctor says what is wrong
 
 
 async def _why_not_ready(client: KubeClient) -> str:
